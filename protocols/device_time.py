@@ -77,9 +77,9 @@ class DeviceTime:
         return f"{self.kind.value}:{local_us / 1_000_000:.6f}"
 
 
-def _bcd_datetime(octets: bytes) -> datetime | None:
+def _bcd_datetime(data: bytes) -> datetime | None:
     """AbsoluteTime: century, year, month, day, hour, minute, second, hundredths, each as two BCD digits."""
-    digits = octets.hex()
+    digits = data.hex()
     if len(digits) != 16 or not digits.isdecimal():
         return None
     try:
@@ -120,5 +120,5 @@ def base_offset_time_at(utc_us: int, zone_min: int = 0) -> DeviceTime:
     if not 0 <= seconds < 1 << 32 or not -(1 << 15) <= zone_min < 1 << 15:
         raise LocalProtocolError("a BaseOffsetTime begins in 1900 and ends in 2036")
     fraction = rest_us * 65_536 // 1_000_000
-    octets = seconds.to_bytes(4, "big") + fraction.to_bytes(2, "big") + zone_min.to_bytes(2, "big", signed=True)
-    return DeviceTime(TimeKind.BASE_OFFSET, octets)
+    data = seconds.to_bytes(4, "big") + fraction.to_bytes(2, "big") + zone_min.to_bytes(2, "big", signed=True)
+    return DeviceTime(TimeKind.BASE_OFFSET, data)

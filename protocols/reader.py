@@ -35,24 +35,24 @@ class Reader:
         """Bytes left before the end."""
         return self._end - self._at
 
-    def _advance(self, octets: int) -> int:
+    def _advance(self, size: int) -> int:
         start = self._at
-        if octets > self._end - start:
+        if size > self._end - start:
             raise RemoteProtocolError(
-                f"{octets} bytes are due and {self._end - start} are left", at=start, clause=self._clause
+                f"{size} bytes are due and {self._end - start} are left", at=start, clause=self._clause
             )
-        self._at = start + octets
+        self._at = start + size
         return start
 
-    def unsigned(self, octets: int) -> int:
+    def unsigned(self, size: int) -> int:
         """A big-endian number of 1, 2, 4, 6 or 8 bytes."""
-        start = self._advance(octets)
-        return int.from_bytes(self._data[start : start + octets], "big")
+        start = self._advance(size)
+        return int.from_bytes(self._data[start : start + size], "big")
 
-    def signed(self, octets: int) -> int:
+    def signed(self, size: int) -> int:
         """A big-endian two's complement number."""
-        start = self._advance(octets)
-        return int.from_bytes(self._data[start : start + octets], "big", signed=True)
+        start = self._advance(size)
+        return int.from_bytes(self._data[start : start + size], "big", signed=True)
 
     def u8(self) -> int:
         return self._data[self._advance(1)]
@@ -64,10 +64,10 @@ class Reader:
     def u32(self) -> int:
         return self.unsigned(4)
 
-    def take(self, octets: int) -> bytes:
+    def take(self, size: int) -> bytes:
         """The next bytes as they are."""
-        start = self._advance(octets)
-        return self._data[start : start + octets]
+        start = self._advance(size)
+        return self._data[start : start + size]
 
     def rest(self) -> bytes:
         """Everything up to the end."""
@@ -78,10 +78,10 @@ class Reader:
         assert start <= self._at
         return self._data[start : self._at]
 
-    def inside(self, octets: int) -> "Reader":
-        """Return a reader over the next `octets`, which this reader skips; the caller also calls its `finish`."""
-        start = self._advance(octets)
-        return Reader(self._data, at=start, end=start + octets, clause=self._clause)
+    def inside(self, size: int) -> "Reader":
+        """Return a reader over the next `size`, which this reader skips; the caller also calls its `finish`."""
+        start = self._advance(size)
+        return Reader(self._data, at=start, end=start + size, clause=self._clause)
 
     def finish(self) -> None:
         """Raises unless everything was read: a length that does not match its content breaks the APDU (§1)."""

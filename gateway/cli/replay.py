@@ -30,7 +30,7 @@ from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.manager_events import MdsRead, ReportReceived
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from protocols.ieee11073.association.settings import ManagerSettings
-from protocols.ieee11073.specializations import standard_octets
+from protocols.ieee11073.specializations import standard_bytes
 from protocols.observation import Observation
 from protocols.observation_record import Json, records_of, to_json
 from protocols.uplink.lanes import Lane, lane_of
@@ -123,7 +123,7 @@ class Replay:
         return {
             number: _Connection(
                 ManagerAssociation(system_id=OUR_SYSTEM_ID, configurations=roster, settings=settings),
-                RecordedAgent(records, standard_octets),
+                RecordedAgent(records, standard_bytes),
             )
             for number, records in by_number.items()
         }

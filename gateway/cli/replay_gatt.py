@@ -34,9 +34,9 @@ class GattReplay:
     def device(self) -> DeviceRef:
         """As far as it has said who it is."""
         information = self._interpreters.get(DEVICE_INFORMATION)
-        if not isinstance(information, DeviceInformation) or information.system_id_octets is None:
+        if not isinstance(information, DeviceInformation) or information.system_id_bytes is None:
             return DeviceRef("", "")
-        system_id = system_id_of(information.system_id_octets, NO_ADDRESS)
+        system_id = system_id_of(information.system_id_bytes, NO_ADDRESS)
         identity = identity_of(system_id, tuple(AvaType(*each) for each in information.attributes))
         return DeviceRef(system_id.hex(), identity.model)
 

@@ -40,7 +40,7 @@ Json = dict[str, Any]
 OBJECTS_MAX = 256
 ATTRIBUTES_MAX = 2048
 """Of all objects together: with names and values a quarter of a megabyte."""
-VALUE_OCTETS_MAX = 32
+VALUE_BYTES_MAX = 32
 WORDS_LENGTH_MAX = 400
 SCANS_MAX = 512
 
@@ -128,7 +128,7 @@ def _identity(report: DeviceReport, identity: DeviceIdentity) -> Json:
             for detail in identity.production
         ],
         "attributes": [
-            {"id": number, "name": attribute_name(number), "hex": value[:VALUE_OCTETS_MAX].hex(), "octets": len(value)}
+            {"id": number, "name": attribute_name(number), "hex": value[:VALUE_BYTES_MAX].hex(), "octets": len(value)}
             for number, value in report.attributes
         ],
         "attributes_left_out": report.attributes_dropped,
@@ -143,7 +143,7 @@ def _regulatory(identity: DeviceIdentity) -> list[Json]:
     try:
         return [_certification(each) for each in certifications(octets)[:OBJECTS_MAX]]
     except RemoteProtocolError:
-        return [{"body": None, "structure": None, "hex": octets[:VALUE_OCTETS_MAX].hex()}]
+        return [{"body": None, "structure": None, "hex": octets[:VALUE_BYTES_MAX].hex()}]
 
 
 def _certification(each: Certification) -> Json:
@@ -159,7 +159,7 @@ def _certification(each: Certification) -> Json:
             for certified in each.classes
         ],
         "unregulated": each.unregulated,
-        "hex": each.octets[:VALUE_OCTETS_MAX].hex(),
+        "hex": each.octets[:VALUE_BYTES_MAX].hex(),
     }
 
 
@@ -236,7 +236,7 @@ def _attribute(ava: AvaType) -> Json:
         "id": ava.attribute_id,
         "name": attribute_name(ava.attribute_id),
         "says": None if words is None else words[:WORDS_LENGTH_MAX],
-        "hex": ava.attribute_value[:VALUE_OCTETS_MAX].hex(),
+        "hex": ava.attribute_value[:VALUE_BYTES_MAX].hex(),
         "octets": len(ava.attribute_value),
     }
 

@@ -77,20 +77,20 @@ class Battery:
         self.level_percent: int | None = None
         """The newest; None: none came yet."""
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Remember the level. `receive` also makes an observation of it, for which it needs the time of reading."""
-        self._remember(_level_of(characteristic, octets))
+        self._remember(_level_of(characteristic, data))
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
-        level = _level_of(characteristic, octets)
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
+        level = _level_of(characteristic, data)
         self._remember(level)
         events: list[GattEvent] = []
         if level is not None:
             observation = Observation(_CHANNELS[characteristic], float(level), None, 0, None, received_s)
             events.append(Measured(characteristic, (observation,)))
         if characteristic == BATTERY_LEVEL_STATUS:
-            events.append(Uninterpreted(characteristic, octets, "the power state of a battery has no code"))
+            events.append(Uninterpreted(characteristic, data, "the power state of a battery has no code"))
         return events
 
     def flush(self) -> Sequence[GattEvent]:
@@ -108,12 +108,12 @@ class Battery:
             self.level_percent = level
 
 
-def _level_of(characteristic: int, octets: bytes) -> int | None:
+def _level_of(characteristic: int, data: bytes) -> int | None:
     """Return the level of a value; None: a level status without a level."""
     if characteristic == BATTERY_LEVEL:
-        return decode_level(octets)
+        return decode_level(data)
     if characteristic == BATTERY_LEVEL_STATUS:
-        return decode_level_status(octets).level_percent
+        return decode_level_status(data).level_percent
     raise RemoteProtocolError("this characteristic has no values", clause=CLAUSE)
 
 

@@ -119,30 +119,30 @@ class BloodPressureMonitor:
         self._channels: ChannelSets[tuple[int, bool, int | None], _Channels] = ChannelSets(_compile)
         self._deviations = DeviationFilter(CLAUSE)
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Check the form of the feature. Nothing depends on it, since each value says which fields it has."""
         if characteristic == BLOOD_PRESSURE_FEATURE:
-            decode_feature(octets)
+            decode_feature(data)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == BLOOD_PRESSURE_MEASUREMENT:
-            plain = decode_blood_pressure(octets)
-            return self._measured(characteristic, plain, date_of(plain.time_stamp), octets, received_s)
+            plain = decode_blood_pressure(data)
+            return self._measured(characteristic, plain, date_of(plain.time_stamp), data, received_s)
         if characteristic == ENHANCED_BLOOD_PRESSURE:
-            enhanced = decode_enhanced_blood_pressure(octets)
-            return self._measured(characteristic, enhanced, enhanced.device_time(), octets, received_s)
+            enhanced = decode_enhanced_blood_pressure(data)
+            return self._measured(characteristic, enhanced, enhanced.device_time(), data, received_s)
         if characteristic == INTERMEDIATE_CUFF_PRESSURE:
-            cuff = decode_cuff_pressure(octets)
-            return self._in_the_cuff(characteristic, cuff, date_of(cuff.time_stamp), octets, received_s)
+            cuff = decode_cuff_pressure(data)
+            return self._in_the_cuff(characteristic, cuff, date_of(cuff.time_stamp), data, received_s)
         if characteristic == ENHANCED_CUFF_PRESSURE:
-            enhanced_cuff = decode_enhanced_cuff_pressure(octets)
-            return self._in_the_cuff(characteristic, enhanced_cuff, enhanced_cuff.device_time(), octets, received_s)
+            enhanced_cuff = decode_enhanced_cuff_pressure(data)
+            return self._in_the_cuff(characteristic, enhanced_cuff, enhanced_cuff.device_time(), data, received_s)
         if characteristic == BLOOD_PRESSURE_RECORD:
-            decode_record(octets)
-            return [Uninterpreted(characteristic, octets, "what blood pressure records are for is not confirmed")]
+            decode_record(data)
+            return [Uninterpreted(characteristic, data, "what blood pressure records are for is not confirmed")]
         if characteristic == BLOOD_PRESSURE_FEATURE:
-            return self.learn(characteristic, octets)
+            return self.learn(characteristic, data)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
     def flush(self) -> Sequence[GattEvent]:
@@ -153,7 +153,7 @@ class BloodPressureMonitor:
         characteristic: int,
         value: BloodPressure | EnhancedBloodPressure,
         time: DeviceTime | None,
-        octets: bytes,
+        data: bytes,
         received_s: float,
     ) -> Sequence[GattEvent]:
         channels = self._channels[characteristic, value.kilopascal, person_of(value.user_id)]
@@ -167,7 +167,7 @@ class BloodPressureMonitor:
         observations = (pressures, *_beside(channels, value, time, received_s))
         return [
             Measured(characteristic, observations, stored=is_dated(time)),
-            *self._remarks(characteristic, value, octets),
+            *self._remarks(characteristic, value, data),
         ]
 
     def _in_the_cuff(
@@ -175,24 +175,24 @@ class BloodPressureMonitor:
         characteristic: int,
         value: CuffPressure | EnhancedCuffPressure,
         time: DeviceTime | None,
-        octets: bytes,
+        data: bytes,
         received_s: float,
     ) -> Sequence[GattEvent]:
         channels = self._channels[characteristic, value.kilopascal, person_of(value.user_id)]
         pressure = Observation(channels.in_the_cuff, value.cuff, None, 0, time, received_s)
         return [
             Measured(characteristic, (pressure, *_beside(channels, value, time, received_s))),
-            Uninterpreted(characteristic, octets, "the code of the pressure in the cuff is not confirmed"),
-            *self._remarks(characteristic, value, octets),
+            Uninterpreted(characteristic, data, "the code of the pressure in the cuff is not confirmed"),
+            *self._remarks(characteristic, value, data),
         ]
 
-    def _remarks(self, characteristic: int, value: PressureDetails, octets: bytes) -> Sequence[GattEvent]:
+    def _remarks(self, characteristic: int, value: PressureDetails, data: bytes) -> Sequence[GattEvent]:
         remarks: list[GattEvent] = []
         if (value.status or 0) & _PULSE_RANGE == _PULSE_RANGE:
-            remarks += self._deviations.deviation("the pulse range has its reserved value; it is left out", octets)
+            remarks += self._deviations.deviation("the pulse range has its reserved value; it is left out", data)
         if isinstance(value, EnhancedTimes) and value.tells_two_times:
             remarks.append(
-                Uninterpreted(characteristic, octets, "the user facing time differs from the base time, which is used")
+                Uninterpreted(characteristic, data, "the user facing time differs from the base time, which is used")
             )
         return remarks
 

@@ -160,16 +160,16 @@ class BodyScale:
     def __init__(self) -> None:
         self._channels: ChannelSets[tuple[bool, int | None], dict[str, Channel]] = ChannelSets(_compile)
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Check the form of the feature. Nothing depends on it, since each value says which fields it has."""
         if characteristic == BODY_COMPOSITION_FEATURE:
-            decode_feature(octets)
+            decode_feature(data)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic != BODY_COMPOSITION_MEASUREMENT:
             raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-        value = decode_body_composition(octets)
+        value = decode_body_composition(data)
         channels, time = self._channels[value.imperial, person_of(value.user_id)], date_of(value.time_stamp)
         found = tuple(
             measured(channels[field.name], number, time, received_s, factor=field.factor)
@@ -177,9 +177,9 @@ class BodyScale:
         )
         events: list[GattEvent] = [Measured(characteristic, found, stored=is_dated(time))]
         if value.continues:
-            events.append(Uninterpreted(characteristic, octets, "how a value goes on in the next one is not confirmed"))
+            events.append(Uninterpreted(characteristic, data, "how a value goes on in the next one is not confirmed"))
         elif any(each.status == NOT_AVAILABLE for each in found):
-            events.append(Uninterpreted(characteristic, octets, UNSUCCESSFUL_WHY))
+            events.append(Uninterpreted(characteristic, data, UNSUCCESSFUL_WHY))
         return events
 
     def flush(self) -> Sequence[GattEvent]:

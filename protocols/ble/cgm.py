@@ -39,9 +39,9 @@ from protocols.ble.interpretation import (
     Use,
     channel_handle,
 )
-from protocols.ble.octets import date_time_of
 from protocols.ble.transcoding import PERCENT, DeviationFilter, is_dated, unconfirmed_code
 from protocols.ble.uuids import CGM, RECORD_ACCESS_CONTROL_POINT
+from protocols.ble.wire import date_time_of
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.nomenclature import code_of
@@ -75,34 +75,34 @@ class ContinuousGlucose:
         self._start_us: int | None = None
         self._checks = False
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Take the feature and the session's start, which have to come before the first record."""
         if characteristic == CGM_FEATURE:
-            feature = decode_feature(octets)
+            feature = decode_feature(data)
             self._sample_type = feature.sample_type
             self._checks = bool(feature.supported & E2E_CRC_SUPPORTED)
         elif characteristic == CGM_SESSION_START:
-            start = date_time_of(decode_session_start(octets).date_time)
+            start = date_time_of(decode_session_start(data).date_time)
             self._start_us = None if start is None else start.local_us()
         elif characteristic == CGM_SESSION_RUN_TIME:
-            decode_session_run_time(octets)
-        elif characteristic == CGM_STATUS and decode_status(octets).status:
-            return (Uninterpreted(characteristic, octets, "a status that stood before anything was measured"),)
+            decode_session_run_time(data)
+        elif characteristic == CGM_STATUS and decode_status(data).status:
+            return (Uninterpreted(characteristic, data, "a status that stood before anything was measured"),)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == CGM_CONTROL_POINT:
-            decode_control(octets)
-            return (Uninterpreted(characteristic, octets, "an answer to an operation that was not asked for"),)
+            decode_control(data)
+            return (Uninterpreted(characteristic, data, "an answer to an operation that was not asked for"),)
         if characteristic != CGM_MEASUREMENT:
             raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-        records = decode_measurement(octets).records
+        records = decode_measurement(data).records
         measured = [self._measured(record, received_s) for record in records]
         events: list[GattEvent] = [each for each in measured if each.observations]
         if self._sample_type not in _CONCENTRATIONS:
-            events.append(Uninterpreted(characteristic, octets, "a sample type without a meaning"))
+            events.append(Uninterpreted(characteristic, data, "a sample type without a meaning"))
         if self._checks and not all(record.has_crc for record in records):
-            events += self._deviations.deviation("E2E-CRC is announced and records come without it", octets)
+            events += self._deviations.deviation("E2E-CRC is announced and records come without it", data)
         return events
 
     def flush(self) -> Sequence[GattEvent]:

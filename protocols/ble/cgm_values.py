@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from protocols.ble.codec import Codec
-from protocols.ble.e2e_crc import CRC_OCTETS, checked, e2e_crc
+from protocols.ble.e2e_crc import CRC_BYTES, checked, e2e_crc
 from protocols.ble.layout import DATE_TIME, E2E_CRC, I8, SFLOAT, U8, U16, U24, Field, ValueLayout, e2e_crc_tail
-from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.wire import GattReader, GattWriter
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.observation import Scalar
 
@@ -29,7 +29,7 @@ E2E_CRC_SUPPORTED: Final = 1 << 12
 """Feature bit."""
 NOT_CHECKED: Final = 0xFFFF
 
-_RECORD_OCTETS_MIN = 6
+_RECORD_BYTES_MIN = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +134,13 @@ RESET_ALERT, START_SESSION, STOP_SESSION, CONTROL_RESPONSE = 0x19, 0x1A, 0x1B, 0
 PATIENT_HIGH, PATIENT_LOW, HYPO, HYPER, RATE_OF_DECREASE, RATE_OF_INCREASE = range(0x07, 0x19, 3)
 """Opcodes that set an alert level (SFLOAT); one more gets it, two more answers with it."""
 
-_CALIBRATION_OCTETS = 10
+_CALIBRATION_BYTES = 10
 _OPERANDS: Final[Mapping[int, int]] = {
     SET_INTERVAL: 1,
     GET_INTERVAL: 0,
     INTERVAL: 1,
-    SET_CALIBRATION: _CALIBRATION_OCTETS,
-    CALIBRATION: _CALIBRATION_OCTETS,
+    SET_CALIBRATION: _CALIBRATION_BYTES,
+    CALIBRATION: _CALIBRATION_BYTES,
     **{level + step: octets for level in range(0x07, 0x19, 3) for step, octets in enumerate((2, 0, 2))},
     RESET_ALERT: 0,
     START_SESSION: 0,
@@ -150,8 +150,8 @@ _OPERANDS: Final[Mapping[int, int]] = {
 """Bytes of an operand; any number where the reference has none (getting a calibration, opcodes without a meaning)."""
 
 
-def decode_measurement(octets: bytes) -> CgmMeasurement:
-    reader = GattReader(octets, clause="CGMS 0x2AA7")
+def decode_measurement(data: bytes) -> CgmMeasurement:
+    reader = GattReader(data, clause="CGMS 0x2AA7")
     records = [_read_record(reader)]
     while reader.remaining:
         records.append(_read_record(reader))
@@ -177,7 +177,7 @@ _RECORD = ValueLayout(
 def _read_record(outer: GattReader) -> CgmRecord:
     at = outer.at
     size = outer.u8()
-    if size < _RECORD_OCTETS_MIN:
+    if size < _RECORD_BYTES_MIN:
         raise RemoteProtocolError(f"a record has {size} bytes", at=at, clause="CGMS 0x2AA7")
     return _RECORD.decode(outer.take(size - 1))
 
@@ -188,25 +188,25 @@ def encode_measurement(value: CgmMeasurement) -> bytes:
     return b"".join(bytes((1 + len(content),)) + content for content in contents)
 
 
-def decode_feature(octets: bytes) -> CgmFeature:
-    reader = GattReader(octets, clause="CGMS 0x2AA8")
+def decode_feature(data: bytes) -> CgmFeature:
+    reader = GattReader(data, clause="CGMS 0x2AA8")
     supported, kind, crc = reader.u24(), reader.u8(), reader.u16()
     reader.finish()
     if crc != NOT_CHECKED:
-        checked(octets[:-CRC_OCTETS], crc, clause="CGMS 0x2AA8")
+        checked(data[:-CRC_BYTES], crc, clause="CGMS 0x2AA8")
     return CgmFeature(supported, kind & 0x0F, kind >> 4, crc)
 
 
 def encode_feature(value: CgmFeature) -> bytes:
     """Encode the feature with `crc` as it is; `feature_crc` computes it."""
-    return _feature_octets(value) + value.crc.to_bytes(CRC_OCTETS, "little")
+    return _feature_bytes(value) + value.crc.to_bytes(CRC_BYTES, "little")
 
 
 def feature_crc(value: CgmFeature) -> int:
-    return e2e_crc(_feature_octets(value))
+    return e2e_crc(_feature_bytes(value))
 
 
-def _feature_octets(value: CgmFeature) -> bytes:
+def _feature_bytes(value: CgmFeature) -> bytes:
     return GattWriter().unsigned(value.supported, 3).unsigned(value.location << 4 | value.sample_type, 1).value()
 
 
@@ -227,18 +227,18 @@ decode_session_start, encode_session_start = _SESSION_START.decode, _SESSION_STA
 decode_session_run_time, encode_session_run_time = _RUN_TIME.decode, _RUN_TIME.encode
 
 
-def decode_control(octets: bytes) -> CgmControl:
-    reader = GattReader(octets, clause="CGMS 0x2AAC")
+def decode_control(data: bytes) -> CgmControl:
+    reader = GattReader(data, clause="CGMS 0x2AAC")
     opcode = reader.u8()
     due = _OPERANDS.get(opcode)
     if due is None:
         return CgmControl(opcode, reader.rest())
-    return CgmControl(opcode, reader.take(due), E2E_CRC.decode(octets, reader.at, "CGMS 0x2AAC"))
+    return CgmControl(opcode, reader.take(due), E2E_CRC.decode(data, reader.at, "CGMS 0x2AAC"))
 
 
 def encode_control(value: CgmControl) -> bytes:
-    octets = GattWriter().unsigned(value.opcode, 1).raw(value.operand).value()
-    return octets + E2E_CRC.encode(octets, value.has_crc)
+    data = GattWriter().unsigned(value.opcode, 1).raw(value.operand).value()
+    return data + E2E_CRC.encode(data, value.has_crc)
 
 
 def control_answer_of(value: CgmControl) -> ControlAnswer | None:

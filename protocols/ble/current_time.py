@@ -13,9 +13,9 @@ from typing import Final
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import CharacteristicUse, ClockShown, GattEvent, ServiceProfile, Use
 from protocols.ble.layout import DATE_TIME, I8, U8, Field, ValueLayout
-from protocols.ble.octets import date_time_octets, date_time_of
 from protocols.ble.transcoding import DeviationFilter
 from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
+from protocols.ble.wire import date_time_bytes, date_time_of
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 
@@ -79,7 +79,7 @@ def zone_min(zone_quarters: int, dst: int) -> int | None:
 def current_time_at(moment: datetime, *, adjust_reason: int = ADJUSTED_BY_REFERENCE) -> CurrentTime:
     """Return the value to write so that a device shows the local time `moment`; its zone is dropped."""
     return CurrentTime(
-        date_time=date_time_octets(moment),
+        date_time=date_time_bytes(moment),
         day_of_week=moment.isoweekday(),
         fraction_256=moment.microsecond * 256 // 1_000_000,
         adjust_reason=adjust_reason,
@@ -126,27 +126,27 @@ class CurrentTimeReader:
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         if characteristic == LOCAL_TIME_INFORMATION:
-            decode_local_time_information(octets)
+            decode_local_time_information(data)
         elif characteristic == REFERENCE_TIME_INFORMATION:
-            decode_reference_time_information(octets)
+            decode_reference_time_information(data)
         elif characteristic == CURRENT_TIME:
-            return self._shown(octets)
+            return self._shown(data)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == CURRENT_TIME:
-            return self._shown(octets)
+            return self._shown(data)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
     def flush(self) -> Sequence[GattEvent]:
         return ()
 
-    def _shown(self, octets: bytes) -> Sequence[GattEvent]:
-        time = shown_time(decode_current_time(octets))
+    def _shown(self, data: bytes) -> Sequence[GattEvent]:
+        time = shown_time(decode_current_time(data))
         if time is None:
-            return self._deviations.deviation("the clock shows no date", octets)
+            return self._deviations.deviation("the clock shows no date", data)
         return (ClockShown(time),)
 
 

@@ -32,10 +32,10 @@ REGULATORY_CERTIFICATION: Final = 0x2A2A
 PNP_ID: Final = 0x2A50
 CLAUSE: Final = "DIS"
 
-VALUE_OCTETS_MAX: Final = 512
+VALUE_BYTES_MAX: Final = 512
 """No attribute of GATT is longer (Core specification, attribute value)."""
-_SYSTEM_ID_OCTETS = 8
-_OUI_OCTETS = 3
+_SYSTEM_ID_BYTES = 8
+_OUI_BYTES = 3
 _PRODUCTION_KINDS = ((SERIAL_NUMBER, 1), (HARDWARE_REVISION, 3), (SOFTWARE_REVISION, 4), (FIRMWARE_REVISION, 5))
 """Which spec-type of a Production-Specification each text is."""
 
@@ -50,11 +50,11 @@ class PnpId:
     version: int
 
 
-def decode_text(octets: bytes) -> bytes:
+def decode_text(data: bytes) -> bytes:
     """A text as sent."""
-    if len(octets) > VALUE_OCTETS_MAX:
-        raise RemoteProtocolError("a text is longer than an attribute can be", at=VALUE_OCTETS_MAX, clause=CLAUSE)
-    return octets
+    if len(data) > VALUE_BYTES_MAX:
+        raise RemoteProtocolError("a text is longer than an attribute can be", at=VALUE_BYTES_MAX, clause=CLAUSE)
+    return data
 
 
 def encode_text(text: bytes) -> bytes:
@@ -69,14 +69,14 @@ others)."""
 decode_system_id, encode_system_id = _SYSTEM_ID.decode, _SYSTEM_ID.encode
 
 
-def decode_regulatory_certification(octets: bytes) -> bytes:
+def decode_regulatory_certification(data: bytes) -> bytes:
     """A Reg-Cert-Data-List in its 20601 form, big-endian; RemoteProtocolError where it is none."""
-    certifications(octets)
-    return octets
+    certifications(data)
+    return data
 
 
-def encode_regulatory_certification(octets: bytes) -> bytes:
-    return octets
+def encode_regulatory_certification(data: bytes) -> bytes:
+    return data
 
 
 _PNP_ID = ValueLayout(
@@ -90,20 +90,20 @@ _PNP_ID = ValueLayout(
 decode_pnp_id, encode_pnp_id = _PNP_ID.decode, _PNP_ID.encode
 
 
-def system_id_of(octets: bytes | None, address: str) -> bytes:
+def system_id_of(data: bytes | None, address: str) -> bytes:
     """The EUI-64 under which a device is kept, most significant byte first.
 
-    `octets` is 0x2A23 as sent, None where the device has none; `address` is "AA:BB:CC:DD:EE:FF". Some devices send the
+    `data` is 0x2A23 as sent, None where the device has none; `address` is "AA:BB:CC:DD:EE:FF". Some devices send the
     id the wrong way round: whichever end shows the maker's number that the address begins with is the front. An id that
     is not eight bytes, or all 00 or FF, identifies nothing, and the address takes its place: its six bytes with FF FE
     between maker and number, as an EUI-48 becomes an EUI-64. (A random static address has no maker; it is as unique.)
     """
     own = bytes.fromhex(address.replace(":", ""))
-    if octets is None or len(octets) != _SYSTEM_ID_OCTETS or octets in (bytes(8), b"\xff" * 8):
-        return own[:_OUI_OCTETS] + b"\xff\xfe" + own[_OUI_OCTETS:]
-    maker, turned = own[:_OUI_OCTETS], octets[::-1]
-    if turned[:_OUI_OCTETS] != maker and octets[:_OUI_OCTETS] == maker:
-        return octets
+    if data is None or len(data) != _SYSTEM_ID_BYTES or data in (bytes(8), b"\xff" * 8):
+        return own[:_OUI_BYTES] + b"\xff\xfe" + own[_OUI_BYTES:]
+    maker, turned = own[:_OUI_BYTES], data[::-1]
+    if turned[:_OUI_BYTES] != maker and data[:_OUI_BYTES] == maker:
+        return data
     return turned
 
 
@@ -113,24 +113,24 @@ class DeviceInformation:
     def __init__(self) -> None:
         self._texts: dict[int, bytes] = {}
         self._certification: bytes | None = None
-        self.system_id_octets: bytes | None = None
+        self.system_id_bytes: bytes | None = None
         """0x2A23 as sent, for `system_id_of`; None: the device has not shown one."""
         self.pnp_id: PnpId | None = None
         """20601 has no attribute for it."""
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         if characteristic == SYSTEM_ID:
-            decode_system_id(octets)
-            self.system_id_octets = octets
+            decode_system_id(data)
+            self.system_id_bytes = data
         elif characteristic == REGULATORY_CERTIFICATION:
-            self._certification = decode_regulatory_certification(octets)
+            self._certification = decode_regulatory_certification(data)
         elif characteristic == PNP_ID:
-            self.pnp_id = decode_pnp_id(octets)
+            self.pnp_id = decode_pnp_id(data)
         else:
-            self._texts[characteristic] = decode_text(octets)
+            self._texts[characteristic] = decode_text(data)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
     def flush(self) -> Sequence[GattEvent]:
@@ -151,8 +151,8 @@ class DeviceInformation:
         )
         if production:
             found.append((Attribute.PRODUCTION_SPECIFICATION, encode_list(production)))
-        if self.system_id_octets is not None:
-            system_id = decode_system_id(self.system_id_octets)
+        if self.system_id_bytes is not None:
+            system_id = decode_system_id(self.system_id_bytes)
             found.append((Attribute.SYSTEM_ID, len(system_id).to_bytes(2, "big") + system_id))
         if self._certification is not None:
             found.append((Attribute.REG_CERT_DATA_LIST, self._certification))

@@ -14,7 +14,7 @@ from typing import Final
 
 from protocols.ble.codec import Codec
 from protocols.ble.current_time import zone_min
-from protocols.ble.e2e_crc import CRC_OCTETS, checked
+from protocols.ble.e2e_crc import CRC_BYTES, checked
 from protocols.ble.elapsed_time import EPOCH_2000_US
 from protocols.ble.interpretation import (
     CharacteristicUse,
@@ -25,9 +25,9 @@ from protocols.ble.interpretation import (
     Use,
 )
 from protocols.ble.layout import I8, REST, U8, U16, U32, Field, ValueLayout
-from protocols.ble.octets import GattReader
 from protocols.ble.transcoding import DeviationFilter
 from protocols.ble.uuids import DEVICE_TIME as DEVICE_TIME_SERVICE
+from protocols.ble.wire import GattReader
 from protocols.device_time import DeviceTime, base_offset_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 
@@ -116,43 +116,43 @@ class DeviceTimeReader:
         self._deviations = DeviationFilter(CLAUSE)
         self._has_crc = False
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         if characteristic == DEVICE_TIME_FEATURE:
-            self._has_crc = bool(decode_feature(octets).supported & E2E_CRC_SUPPORTED)
+            self._has_crc = bool(decode_feature(data).supported & E2E_CRC_SUPPORTED)
         elif characteristic == DEVICE_TIME_PARAMETERS:
-            decode_parameters(octets)
+            decode_parameters(data)
         elif characteristic == DEVICE_TIME:
-            return self._shown(octets)
+            return self._shown(data)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == DEVICE_TIME:
-            return self._shown(octets)
+            return self._shown(data)
         if characteristic == DEVICE_TIME_CONTROL_POINT:
-            decode_control(octets)
-            return (Uninterpreted(characteristic, octets, "operands of the device time control point"),)
+            decode_control(data)
+            return (Uninterpreted(characteristic, data, "operands of the device time control point"),)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
     def flush(self) -> Sequence[GattEvent]:
         return ()
 
-    def _shown(self, octets: bytes) -> Sequence[GattEvent]:
-        value = decode_device_time(self._behind_crc(octets))
+    def _shown(self, data: bytes) -> Sequence[GattEvent]:
+        value = decode_device_time(self._behind_crc(data))
         events: list[GattEvent] = []
         if value.status & TIME_FAULT:
-            events += self._deviations.deviation("the device says that its clock has a fault", octets)
+            events += self._deviations.deviation("the device says that its clock has a fault", data)
         time = shown_time(value)
         if time is None:
-            events += self._deviations.deviation("the clock is outside the years that a time can have", octets)
+            events += self._deviations.deviation("the clock is outside the years that a time can have", data)
         else:
             events.append(ClockShown(time))
         return events
 
-    def _behind_crc(self, octets: bytes) -> bytes:
+    def _behind_crc(self, data: bytes) -> bytes:
         if not self._has_crc:
-            return octets
-        reader = GattReader(octets, clause=CLAUSE)
-        crc = reader.unsigned(CRC_OCTETS)
+            return data
+        reader = GattReader(data, clause=CLAUSE)
+        crc = reader.unsigned(CRC_BYTES)
         rest = reader.rest()
         checked(rest, crc, clause=CLAUSE)
         return rest

@@ -7,19 +7,19 @@ the link's own check ends where the radio chip does.
 from protocols.errors import RemoteProtocolError
 from protocols.framing.hdlc import fcs16
 
-CRC_OCTETS = 2
+CRC_BYTES = 2
 
 
-def e2e_crc(octets: bytes) -> int:
-    return fcs16(octets) ^ 0xFFFF
+def e2e_crc(data: bytes) -> int:
+    return fcs16(data) ^ 0xFFFF
 
 
-def with_crc(octets: bytes) -> bytes:
-    """Append the check to `octets`, least significant byte first."""
-    return octets + e2e_crc(octets).to_bytes(CRC_OCTETS, "little")
+def with_crc(data: bytes) -> bytes:
+    """Append the check to `data`, least significant byte first."""
+    return data + e2e_crc(data).to_bytes(CRC_BYTES, "little")
 
 
-def checked(octets: bytes, crc: int, *, clause: str) -> None:
-    """Check `octets`. Raises RemoteProtocolError where `crc` is not theirs."""
-    if e2e_crc(octets) != crc:
-        raise RemoteProtocolError("the E2E-CRC does not fit the value", at=len(octets), clause=clause)
+def checked(data: bytes, crc: int, *, clause: str) -> None:
+    """Check `data`. Raises RemoteProtocolError where `crc` is not theirs."""
+    if e2e_crc(data) != crc:
+        raise RemoteProtocolError("the E2E-CRC does not fit the value", at=len(data), clause=clause)

@@ -16,19 +16,19 @@ from protocols.ble.codec import Codec
 from protocols.ble.current_time import SYNCHRONISED_SOURCES
 from protocols.ble.interpretation import CharacteristicUse, ClockShown, GattEvent, ServiceProfile, Use
 from protocols.ble.layout import I8, U8, U48, Field, Flag, ValueLayout
-from protocols.ble.octets import GattReader, GattWriter
 from protocols.ble.transcoding import DeviationFilter
 from protocols.ble.uuids import ELAPSED_TIME
+from protocols.ble.wire import GattReader, GattWriter
 from protocols.device_time import DeviceTime, TimeKind, absolute_time_at, base_offset_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 
 CURRENT_ELAPSED_TIME: Final = 0x2BF2
-ELAPSED_TIME_OCTETS: Final = 9
+ELAPSED_TIME_BYTES: Final = 9
 CLAUSE: Final = "ETS"
 
 RESOLUTION_US: Final = (1_000_000, 100_000, 1_000, 100)
 """What one count of the value is, by the resolution field."""
-_OCTETS_8_MAX = (1 << 64) - 1
+_BYTES_8_MAX = (1 << 64) - 1
 EPOCH_2000_US: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
 
@@ -98,7 +98,7 @@ def dated(time: ElapsedTime) -> Dated:
 
 
 def _counted(count_us: int) -> DeviceTime:
-    time = DeviceTime(TimeKind.HIGH_RESOLUTION, min(count_us, _OCTETS_8_MAX).to_bytes(8, "big"))
+    time = DeviceTime(TimeKind.HIGH_RESOLUTION, min(count_us, _BYTES_8_MAX).to_bytes(8, "big"))
     if time.local_us() is None:
         raise LocalProtocolError("a counter has run for longer than there were computers")
     return time
@@ -119,10 +119,10 @@ def elapsed_time_at(utc_us: int, *, source: int, zone_quarters: int | None = Non
     )
 
 
-def decode_current_elapsed_time(octets: bytes) -> CurrentElapsedTime:
+def decode_current_elapsed_time(data: bytes) -> CurrentElapsedTime:
     """Decode 0x2BF2, which may end after the time."""
-    reader = GattReader(octets, clause="ETS 0x2BF2")
-    time = ELAPSED_TIME_LAYOUT.decode(reader.take(ELAPSED_TIME_OCTETS))
+    reader = GattReader(data, clause="ETS 0x2BF2")
+    time = ELAPSED_TIME_LAYOUT.decode(reader.take(ELAPSED_TIME_BYTES))
     value = CurrentElapsedTime(time, reader.u8(), reader.u8()) if reader.remaining else CurrentElapsedTime(time)
     reader.finish()
     return value
@@ -142,21 +142,21 @@ class ElapsedTimeReader:
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        return self._shown(octets) if characteristic == CURRENT_ELAPSED_TIME else ()
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
+        return self._shown(data) if characteristic == CURRENT_ELAPSED_TIME else ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == CURRENT_ELAPSED_TIME:
-            return self._shown(octets)
+            return self._shown(data)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
     def flush(self) -> Sequence[GattEvent]:
         return ()
 
-    def _shown(self, octets: bytes) -> Sequence[GattEvent]:
-        found = dated(decode_current_elapsed_time(octets).time)
+    def _shown(self, data: bytes) -> Sequence[GattEvent]:
+        found = dated(decode_current_elapsed_time(data).time)
         if found.time is None:
-            return self._deviations.deviation(found.why_not, octets)
+            return self._deviations.deviation(found.why_not, data)
         return (ClockShown(found.time),)
 
 

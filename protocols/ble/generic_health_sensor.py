@@ -34,9 +34,9 @@ from protocols.ble.interpretation import (
     Use,
 )
 from protocols.ble.layout import FLOAT32, REST, U8, U16, U32, Field, ValueLayout, raw_bytes
-from protocols.ble.octets import GattReader, GattWriter
 from protocols.ble.transcoding import DeviationFilter, is_dated
 from protocols.ble.uuids import GENERIC_HEALTH_SENSOR, RECORD_ACCESS_CONTROL_POINT
+from protocols.ble.wire import GattReader, GattWriter
 from protocols.device_time import TimeKind
 from protocols.errors import RemoteProtocolError
 from protocols.observation import Observation, Scalar
@@ -98,8 +98,8 @@ class ValidRange:
     accuracy: Scalar
 
 
-def decode_features(octets: bytes) -> HealthSensorFeatures:
-    reader = GattReader(octets, clause="GHSS 0x2BF3")
+def decode_features(data: bytes) -> HealthSensorFeatures:
+    reader = GattReader(data, clause="GHSS 0x2BF3")
     flags = reader.flags(1, _SPECIALISATIONS)
     types = tuple(reader.unsigned(4) for _ in range(reader.u8()))
     specialisations = None
@@ -152,24 +152,24 @@ class GenericHealthSensor:
         self._live = Reassembly(LIVE_OBSERVATION, self._deviations)
         self._stored = Reassembly(STORED_OBSERVATION, self._deviations)
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Check the form of the features; each observation names its type."""
         if characteristic == HEALTH_SENSOR_FEATURES:
-            decode_features(octets)
+            decode_features(data)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == LIVE_OBSERVATION:
-            return self._segment(self._live, characteristic, octets, received_s)
+            return self._segment(self._live, characteristic, data, received_s)
         if characteristic == STORED_OBSERVATION:
-            return self._segment(self._stored, characteristic, octets, received_s)
+            return self._segment(self._stored, characteristic, data, received_s)
         if characteristic == GHS_CONTROL_POINT:
-            return self._answered(octets)
+            return self._answered(data)
         if characteristic == HEALTH_SENSOR_FEATURES:
-            decode_features(octets)
+            decode_features(data)
             return ()
         if characteristic == OBSERVATION_SCHEDULE_CHANGED:
-            return (Uninterpreted(characteristic, octets, "the layout of a schedule is not confirmed"),)
+            return (Uninterpreted(characteristic, data, "the layout of a schedule is not confirmed"),)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
     def flush(self) -> Sequence[GattEvent]:
@@ -178,9 +178,9 @@ class GenericHealthSensor:
         return [*self._live.so_far(), *self._stored.flush()]
 
     def _segment(
-        self, reassembly: Reassembly, characteristic: int, octets: bytes, received_s: float
+        self, reassembly: Reassembly, characteristic: int, data: bytes, received_s: float
     ) -> Sequence[GattEvent]:
-        whole, events = reassembly.add(octets)
+        whole, events = reassembly.add(data)
         if whole is None:
             return events
         try:
@@ -208,10 +208,10 @@ class GenericHealthSensor:
             events.append(Uninterpreted(characteristic, whole.octets, "; ".join(dict.fromkeys(found.raw))))
         return events
 
-    def _answered(self, octets: bytes) -> Sequence[GattEvent]:
-        if decode_control(octets).opcode == SUCCESS:
+    def _answered(self, data: bytes) -> Sequence[GattEvent]:
+        if decode_control(data).opcode == SUCCESS:
             return ()
-        return self._deviations.deviation("the control point answered something else than success", octets)
+        return self._deviations.deviation("the control point answered something else than success", data)
 
 
 def _is_known_again(observation: Observation) -> bool:

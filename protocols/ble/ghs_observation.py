@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
 
-from protocols.ble.elapsed_time import ELAPSED_TIME_LAYOUT, ELAPSED_TIME_OCTETS, ElapsedTime
-from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.elapsed_time import ELAPSED_TIME_BYTES, ELAPSED_TIME_LAYOUT, ElapsedTime
+from protocols.ble.wire import GattReader, GattWriter
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.observation import Scalar
 
 CLAUSE: Final = "GHSS observation"
-OBSERVATION_OCTETS_MAX: Final = 3 + 0xFFFF
+OBSERVATION_BYTES_MAX: Final = 3 + 0xFFFF
 """Class, length and the longest content that the length can say."""
 DEPTH_MAX: Final = 4
 """Bundle in a bundle: the reference has one level."""
@@ -66,7 +66,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """`octets` hold `sample_octets` each, least significant first. Whether they are signed, and whether a value is
+    """`octets` hold `sample_bytes` each, least significant first. Whether they are signed, and whether a value is
     scale × sample + offset or scale × (sample - offset), is not confirmed."""
 
     unit: int
@@ -74,7 +74,7 @@ class Samples:
     offset: Scalar
     period_s: Scalar
     per_period: int
-    sample_octets: int
+    sample_bytes: int
     """At least 1."""
     octets: bytes
 
@@ -138,8 +138,8 @@ class GhsObservation:
     has_tlvs: bool = False
 
 
-def decode_observation(octets: bytes) -> GhsObservation:
-    reader = GattReader(octets, clause=CLAUSE)
+def decode_observation(data: bytes) -> GhsObservation:
+    reader = GattReader(data, clause=CLAUSE)
     value = _read_observation(reader, DEPTH_MAX)
     reader.finish()
     return value
@@ -162,7 +162,7 @@ def _read_observation(outer: GattReader, depth: int) -> GhsObservation:
     flags = reader.flags(2, _FLAGS)
     value = GhsObservation(
         type=reader.unsigned(4) if flags & _TYPE else None,
-        time=ELAPSED_TIME_LAYOUT.decode(reader.take(ELAPSED_TIME_OCTETS)) if flags & _TIME else None,
+        time=ELAPSED_TIME_LAYOUT.decode(reader.take(ELAPSED_TIME_BYTES)) if flags & _TIME else None,
         duration_s=reader.float32() if flags & _DURATION else None,
         status=reader.u16() if flags & _STATUS else None,
         observation_id=reader.unsigned(4) if flags & _ID else None,
@@ -205,8 +205,8 @@ def _read_value(reader: GattReader, observation_class: int, depth: int) -> GhsVa
 
 def _read_samples(reader: GattReader) -> Samples:
     unit, scale, offset, period_s = reader.u16(), reader.float32(), reader.float32(), reader.float32()
-    per_period, sample_octets, count = reader.u8(), reader.u8(), reader.unsigned(4)
-    if not sample_octets:
+    per_period, sample_bytes, count = reader.u8(), reader.u8(), reader.unsigned(4)
+    if not sample_bytes:
         raise RemoteProtocolError("samples have no bytes", at=reader.at, clause=CLAUSE)
     return Samples(
         unit=unit,
@@ -214,8 +214,8 @@ def _read_samples(reader: GattReader) -> Samples:
         offset=offset,
         period_s=period_s,
         per_period=per_period,
-        sample_octets=sample_octets,
-        octets=reader.take(count * sample_octets),
+        sample_bytes=sample_bytes,
+        octets=reader.take(count * sample_bytes),
     )
 
 
@@ -303,11 +303,11 @@ def _write_value(writer: GattWriter, value: GhsValue) -> int:
 
 
 def _write_samples(writer: GattWriter, value: Samples) -> None:
-    whole, rest = divmod(len(value.octets), value.sample_octets)
+    whole, rest = divmod(len(value.octets), value.sample_bytes)
     if rest:
         raise LocalProtocolError("the bytes hold no whole number of samples")
     writer.unsigned(value.unit, 2).float32(value.scale).float32(value.offset).float32(value.period_s)
-    writer.unsigned(value.per_period, 1).unsigned(value.sample_octets, 1).unsigned(whole, 4).raw(value.octets)
+    writer.unsigned(value.per_period, 1).unsigned(value.sample_bytes, 1).unsigned(whole, 4).raw(value.octets)
 
 
 def _write_compound(writer: GattWriter, value: Compound) -> None:

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from protocols.ble.ghs_observation import (
-    OBSERVATION_OCTETS_MAX,
+    OBSERVATION_BYTES_MAX,
     GhsObservation,
     decode_observation,
     encode_observation,
 )
 from protocols.ble.interpretation import GattEvent, Uninterpreted
-from protocols.ble.octets import GattReader, GattWriter
 from protocols.ble.transcoding import DeviationFilter
+from protocols.ble.wire import GattReader, GattWriter
 from protocols.errors import LocalProtocolError
 
 LIVE_OBSERVATION: Final = 0x2B8B
@@ -28,7 +28,7 @@ STORED_OBSERVATION: Final = 0x2BDD
 
 _FIRST, _LAST, _COUNTER_SHIFT = 1, 2, 2
 COUNTERS: Final = 64
-_RECORD_OCTETS = 4
+_RECORD_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,31 +43,31 @@ class ObservationSegment:
     record: int | None = None
 
 
-def decode_live(octets: bytes) -> ObservationSegment:
-    return _decode(octets, stored=False)
+def decode_live(data: bytes) -> ObservationSegment:
+    return _decode(data, stored=False)
 
 
-def decode_stored(octets: bytes) -> ObservationSegment:
-    return _decode(octets, stored=True)
+def decode_stored(data: bytes) -> ObservationSegment:
+    return _decode(data, stored=True)
 
 
-def _decode(octets: bytes, *, stored: bool) -> ObservationSegment:
-    segment = read_segment(octets, stored=stored)
+def _decode(data: bytes, *, stored: bool) -> ObservationSegment:
+    segment = read_segment(data, stored=stored)
     if not (segment.first and segment.last):
         return segment
     assert isinstance(segment.content, bytes)
     return replace(segment, content=decode_observation(segment.content))
 
 
-def read_segment(octets: bytes, *, stored: bool) -> ObservationSegment:
+def read_segment(data: bytes, *, stored: bool) -> ObservationSegment:
     """Read a segment; its content stays bytes."""
-    reader = GattReader(octets, clause="GHSS 0x2BDD" if stored else "GHSS 0x2B8B")
+    reader = GattReader(data, clause="GHSS 0x2BDD" if stored else "GHSS 0x2B8B")
     header = reader.u8()
     return ObservationSegment(
         first=bool(header & _FIRST),
         last=bool(header & _LAST),
         counter=header >> _COUNTER_SHIFT,
-        record=reader.unsigned(_RECORD_OCTETS) if stored else None,
+        record=reader.unsigned(_RECORD_BYTES) if stored else None,
         content=reader.rest(),
     )
 
@@ -76,27 +76,27 @@ def encode_segment(segment: ObservationSegment) -> bytes:
     header = (_FIRST if segment.first else 0) | (_LAST if segment.last else 0) | segment.counter << _COUNTER_SHIFT
     writer = GattWriter().unsigned(header, 1)
     if segment.record is not None:
-        writer.unsigned(segment.record, _RECORD_OCTETS)
+        writer.unsigned(segment.record, _RECORD_BYTES)
     content = segment.content
     return writer.raw(content if isinstance(content, bytes) else encode_observation(content)).value()
 
 
 def segments_of(
-    observation: GhsObservation, *, value_octets_max: int, counter: int = 0, record: int | None = None
+    observation: GhsObservation, *, value_bytes_max: int, counter: int = 0, record: int | None = None
 ) -> Iterator[bytes]:
-    """Yield the values that carry `observation`, none longer than `value_octets_max` (MTU - 3), counted from `counter`.
+    """Yield the values that carry `observation`, none longer than `value_bytes_max` (MTU - 3), counted from `counter`.
     Raises LocalProtocolError where not even one byte of it fits a value."""
-    octets = encode_observation(observation)
-    room = value_octets_max - 1 - (_RECORD_OCTETS if record is not None else 0)
+    data = encode_observation(observation)
+    room = value_bytes_max - 1 - (_RECORD_BYTES if record is not None else 0)
     if room < 1:
-        raise LocalProtocolError(f"{value_octets_max} bytes hold no part of an observation")
-    for number, start in enumerate(range(0, len(octets), room)):
+        raise LocalProtocolError(f"{value_bytes_max} bytes hold no part of an observation")
+    for number, start in enumerate(range(0, len(data), room)):
         yield encode_segment(
             ObservationSegment(
                 first=not start,
-                last=start + room >= len(octets),
+                last=start + room >= len(data),
                 counter=(counter + number) % COUNTERS,
-                content=octets[start : start + room],
+                content=data[start : start + room],
                 record=record,
             )
         )
@@ -121,11 +121,11 @@ class Reassembly:
         self._record: int | None = None
         self._counter: int | None = None
 
-    def add(self, octets: bytes) -> tuple[Whole | None, list[GattEvent]]:
+    def add(self, data: bytes) -> tuple[Whole | None, list[GattEvent]]:
         """Add the next value. Return the observation that it completes, and events for what went wrong."""
-        segment = read_segment(octets, stored=self._characteristic == STORED_OBSERVATION)
+        segment = read_segment(data, stored=self._characteristic == STORED_OBSERVATION)
         assert isinstance(segment.content, bytes)
-        events = self._counted(segment, octets)
+        events = self._counted(segment, data)
         if segment.first:
             events += self.flush("it was never ended")
             self._record = segment.record
@@ -133,10 +133,10 @@ class Reassembly:
         elif self._collecting and segment.record != self._record:
             events += self.flush("a segment of another record came between")
         if not self._collecting:
-            events.append(Uninterpreted(self._characteristic, octets, "a part of an observation without its beginning"))
+            events.append(Uninterpreted(self._characteristic, data, "a part of an observation without its beginning"))
             return None, events
         self._parts += segment.content
-        if len(self._parts) > OBSERVATION_OCTETS_MAX:
+        if len(self._parts) > OBSERVATION_BYTES_MAX:
             events += self.flush("it is longer than an observation can be")
         elif segment.last:
             whole = Whole(bytes(self._parts), self._record)
@@ -160,7 +160,7 @@ class Reassembly:
         self._parts.clear()
         self._collecting = False
 
-    def _counted(self, segment: ObservationSegment, octets: bytes) -> list[GattEvent]:
+    def _counted(self, segment: ObservationSegment, data: bytes) -> list[GattEvent]:
         """Check the counter; a jump is a deviation and ends the observation that was being collected."""
         before, self._counter = self._counter, segment.counter
         if before is None or segment.counter == (before + 1) % COUNTERS:
@@ -168,4 +168,4 @@ class Reassembly:
         sentence = "the counter of segments jumped: some were lost"
         if segment.counter == before:
             sentence = "the counter of segments stands still, so that a loss would not be seen"
-        return [*self._deviations.deviation(sentence, octets), *self.flush("a segment of it was lost")]
+        return [*self._deviations.deviation(sentence, data), *self.flush("a segment of it was lost")]

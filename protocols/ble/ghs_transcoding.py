@@ -36,7 +36,7 @@ from protocols.observation import Channel, Observation, SampleArray, SampleForma
 
 CHANNELS_MAX: Final = 256
 """Channels kept of one connection; a sensor that invents more pushes out the oldest, which costs only time."""
-TEXT_OCTETS_MAX: Final = 16_384
+TEXT_BYTES_MAX: Final = 16_384
 """As `dim.value_fields`: what an observation can hold on its way, also where each byte is no text and grows."""
 _SECOND = code_of("MDC_DIM_SEC")
 _ACTIVE_PERIOD = code_of("MDC_ATTR_TIME_PD_MSMT_ACTIVE")
@@ -139,7 +139,7 @@ class GhsTranscoding:
                 for code in value.codes:
                     yield _observation(self._channel(observed, context), code_of(code), context)
             case Text():
-                if len(value.octets) > TEXT_OCTETS_MAX:
+                if len(value.octets) > TEXT_BYTES_MAX:
                     found.raw.append("a text that is longer than an observation can be")
                 else:
                     yield _observation(self._channel(observed, context), printable(value.octets), context)
@@ -169,8 +169,8 @@ class GhsTranscoding:
             return
         channel = self._channel(observed, context, unit=Code(4, value.unit), array=array)
         samples = bytearray(len(value.octets))
-        for place in range(value.sample_octets):  # least significant first becomes most significant first
-            samples[place :: value.sample_octets] = value.octets[value.sample_octets - 1 - place :: value.sample_octets]
+        for place in range(value.sample_bytes):  # least significant first becomes most significant first
+            samples[place :: value.sample_bytes] = value.octets[value.sample_bytes - 1 - place :: value.sample_bytes]
         yield Observation(channel, None, bytes(samples), context.status, context.time, context.received_s)
 
     def _channel(
@@ -235,11 +235,11 @@ def _note_what_has_no_place(observation: GhsObservation, found: Transcoded) -> N
 def _array(value: Samples) -> SampleArray | None:
     """Return how the samples become values; None where that depends on what is not confirmed. Without an offset both
     ways to scale are one, and where no sample has its highest bit set, so are both readings of its sign."""
-    sample_format = _FORMATS.get(value.sample_octets)
+    sample_format = _FORMATS.get(value.sample_bytes)
     scale, period_s = value.scale, value.period_s
     if sample_format is None or isinstance(scale, Special) or isinstance(period_s, Special):
         return None
-    signed = any(octet & 0x80 for octet in value.octets[value.sample_octets - 1 :: value.sample_octets])
+    signed = any(octet & 0x80 for octet in value.octets[value.sample_bytes - 1 :: value.sample_bytes])
     if value.offset != 0.0 or signed or value.per_period != 1 or period_s <= 0:
         return None
     return SampleArray(format=sample_format, period_s=period_s, slope=scale, offset=0.0)

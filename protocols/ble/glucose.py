@@ -38,9 +38,9 @@ from protocols.ble.interpretation import (
     Use,
     channel_handle,
 )
-from protocols.ble.octets import date_time_of
 from protocols.ble.transcoding import PERCENT, DeviationFilter, is_dated
 from protocols.ble.uuids import GLUCOSE, RECORD_ACCESS_CONTROL_POINT
+from protocols.ble.wire import date_time_of
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.nomenclature import Code, code_of
@@ -158,17 +158,17 @@ class Glucose:
         self._times: OrderedDict[int, DeviceTime | None] = OrderedDict()
         self._early: OrderedDict[int, tuple[bytes, float]] = OrderedDict()
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Check the form of the feature; each record says which fields it has."""
         if characteristic == GLUCOSE_FEATURE:
-            decode_feature(octets)
+            decode_feature(data)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == GLUCOSE_MEASUREMENT:
-            return self._measurement(octets, received_s)
+            return self._measurement(data, received_s)
         if characteristic == GLUCOSE_CONTEXT:
-            return self._context(octets, received_s)
+            return self._context(data, received_s)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
     def flush(self) -> Sequence[GattEvent]:
@@ -178,11 +178,11 @@ class Glucose:
             events += self._alone(*self._early.popitem(last=False)[1])
         return events
 
-    def _measurement(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
-        value = decode_measurement(octets)
-        facts, remarks = _facts_of_measurement(value, octets)
+    def _measurement(self, data: bytes, received_s: float) -> Sequence[GattEvent]:
+        value = decode_measurement(data)
+        facts, remarks = _facts_of_measurement(value, data)
         number = value.sequence_number
-        waiting = _Waiting(number, measured_at(value), facts, remarks, value.context_follows, octets, received_s)
+        waiting = _Waiting(number, measured_at(value), facts, remarks, value.context_follows, data, received_s)
         early = self._early.pop(number, None)
         if early is not None:
             self._join(waiting, early[0])
@@ -193,23 +193,23 @@ class Glucose:
             self._times.popitem(last=False)
         return self._released()
 
-    def _context(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
-        number = decode_context(octets).sequence_number
+    def _context(self, data: bytes, received_s: float) -> Sequence[GattEvent]:
+        number = decode_context(data).sequence_number
         for waiting in self._waiting:
             if waiting.due and waiting.sequence_number == number:
-                self._join(waiting, octets)
+                self._join(waiting, data)
                 return self._released()
         if number in self._times:
-            late = self._deviations.deviation("a context came late or unannounced", octets)
-            return [*late, *self._alone(octets, received_s)]
+            late = self._deviations.deviation("a context came late or unannounced", data)
+            return [*late, *self._alone(data, received_s)]
         pushed_out: Sequence[GattEvent] = ()
         if len(self._early) >= REMEMBERED_MAX or number in self._early:
             pushed_out = self._alone(*self._early.pop(number if number in self._early else next(iter(self._early))))
-        self._early[number] = (octets, received_s)
+        self._early[number] = (data, received_s)
         return pushed_out
 
-    def _join(self, waiting: _Waiting, octets: bytes) -> None:
-        facts, remarks = _facts_of_context(decode_context(octets), octets)
+    def _join(self, waiting: _Waiting, data: bytes) -> None:
+        facts, remarks = _facts_of_context(decode_context(data), data)
         waiting.facts += facts
         waiting.remarks += remarks
         waiting.due = False
@@ -227,14 +227,14 @@ class Glucose:
             missing = self._deviations.deviation("a context was announced and did not come", waiting.octets)
         return [*waiting.measured(), *waiting.remarks, *missing]
 
-    def _alone(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def _alone(self, data: bytes, received_s: float) -> Sequence[GattEvent]:
         """Return the events of a context by itself, with the time of its measurement where that is known."""
-        value = decode_context(octets)
+        value = decode_context(data)
         number = value.sequence_number
-        facts, remarks = _facts_of_context(value, octets)
+        facts, remarks = _facts_of_context(value, data)
         missing: Sequence[GattEvent] = ()
         if number not in self._times:
-            missing = self._deviations.deviation("a context has no measurement", octets)
+            missing = self._deviations.deviation("a context has no measurement", data)
         measured = _measured(GLUCOSE_CONTEXT, facts, self._times.get(number), number, received_s)
         return [*measured, *remarks, *missing]
 
@@ -261,7 +261,7 @@ def _measured(
     return (Measured(characteristic, observations, stored=is_dated(time), record=number),)
 
 
-def _facts_of_measurement(value: GlucoseMeasurement, octets: bytes) -> tuple[list[_Fact], list[GattEvent]]:
+def _facts_of_measurement(value: GlucoseMeasurement, data: bytes) -> tuple[list[_Fact], list[GattEvent]]:
     facts: list[_Fact] = []
     unknown: list[str] = []
     found = value.concentration
@@ -278,10 +278,10 @@ def _facts_of_measurement(value: GlucoseMeasurement, octets: bytes) -> tuple[lis
             unknown.append("sensor status")
     if not facts and not unknown:
         unknown.append("a record without a value")
-    return facts, _remarks(GLUCOSE_MEASUREMENT, octets, unknown)
+    return facts, _remarks(GLUCOSE_MEASUREMENT, data, unknown)
 
 
-def _facts_of_context(value: GlucoseContext, octets: bytes) -> tuple[list[_Fact], list[GattEvent]]:
+def _facts_of_context(value: GlucoseContext, data: bytes) -> tuple[list[_Fact], list[GattEvent]]:
     facts: list[_Fact] = []
     unknown = [] if value.extended_flags is None else ["extended flags"]
     if value.carbohydrate_g is not None:
@@ -311,7 +311,7 @@ def _facts_of_context(value: GlucoseContext, octets: bytes) -> tuple[list[_Fact]
         facts.append((_HBA1C, value.hba1c_percent))
     if not facts and not unknown:
         unknown.append("a context without a value")
-    return facts, _remarks(GLUCOSE_CONTEXT, octets, unknown)
+    return facts, _remarks(GLUCOSE_CONTEXT, data, unknown)
 
 
 def _code(
@@ -325,10 +325,10 @@ def _code(
         unknown.append(noun)
 
 
-def _remarks(characteristic: int, octets: bytes, unknown: Sequence[str]) -> list[GattEvent]:
+def _remarks(characteristic: int, data: bytes, unknown: Sequence[str]) -> list[GattEvent]:
     if not unknown:
         return []
-    return [Uninterpreted(characteristic, octets, f"without a known meaning: {', '.join(unknown)}")]
+    return [Uninterpreted(characteristic, data, f"without a known meaning: {', '.join(unknown)}")]
 
 
 def mder_bits(bits: int) -> int:

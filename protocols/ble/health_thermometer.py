@@ -87,18 +87,18 @@ class Thermometer:
         self._channels: ChannelSets[tuple[int, bool, Code], Channel] = ChannelSets(_compile)
         self._deviations = DeviationFilter(CLAUSE)
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Remember the place; check the form of the interval."""
         if characteristic == TEMPERATURE_TYPE:
-            self._place = decode_temperature_type(octets)
+            self._place = decode_temperature_type(data)
         elif characteristic == MEASUREMENT_INTERVAL:
-            decode_measurement_interval(octets)
+            decode_measurement_interval(data)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic not in (TEMPERATURE_MEASUREMENT, INTERMEDIATE_TEMPERATURE):
             raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-        value = decode_temperature(octets)
+        value = decode_temperature(data)
         place = self._place if value.place is None else value.place
         code = _BODY_TEMPERATURE if place is None else _OF_PLACE.get(place, _BODY_TEMPERATURE)
         channel = self._channels[characteristic, value.fahrenheit, code]
@@ -108,7 +108,7 @@ class Thermometer:
         observation = Observation(channel, value.value, None, status, time, received_s)
         events: list[GattEvent] = [Measured(characteristic, (observation,), stored=not intermediate and is_dated(time))]
         if place is not None and place not in _OF_PLACE:
-            events += self._deviations.deviation("the temperature type has a reserved number", octets)
+            events += self._deviations.deviation("the temperature type has a reserved number", data)
         return events
 
     def flush(self) -> Sequence[GattEvent]:

@@ -79,7 +79,7 @@ _HEART_RATE = ValueLayout(
 _ONE_BYTE: SingleField[int] = SingleField(CLAUSE, U8)
 """Body Sensor Location or the control point's command, as sent."""
 decode_heart_rate = _HEART_RATE.decode
-decode_one_octet, encode_one_octet = _ONE_BYTE.decode, _ONE_BYTE.encode
+decode_one_byte, encode_one_byte = _ONE_BYTE.decode, _ONE_BYTE.encode
 
 
 def encode_heart_rate(value: HeartRate) -> bytes:
@@ -112,20 +112,20 @@ class HeartRateSensor:
         self._channels = _channels_at(None)
         self._deviations = DeviationFilter(CLAUSE)
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Learn the sensor's location."""
         if characteristic != BODY_SENSOR_LOCATION:
             return ()
-        location = decode_one_octet(octets)
+        location = decode_one_byte(data)
         self._channels = _channels_at(location)
         if location > FOOT:
-            return self._deviations.deviation("the body sensor location has a reserved number", octets)
+            return self._deviations.deviation("the body sensor location has a reserved number", data)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic != HEART_RATE_MEASUREMENT:
             raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-        value = decode_heart_rate(octets)
+        value = decode_heart_rate(data)
         channels, status = self._channels, QUESTIONABLE if value.contact_lost else 0
         found = [Observation(channels.rate, float(value.rate), None, status, None, received_s)]
         found += [
@@ -169,6 +169,6 @@ PROFILE: Final = ServiceProfile(
 
 CODECS: Final = (
     Codec(HEART_RATE_MEASUREMENT, "Heart Rate Measurement", decode_heart_rate, encode_heart_rate),
-    Codec(BODY_SENSOR_LOCATION, "Body Sensor Location", decode_one_octet, encode_one_octet),
-    Codec(HEART_RATE_CONTROL_POINT, "Heart Rate Control Point", decode_one_octet, encode_one_octet),
+    Codec(BODY_SENSOR_LOCATION, "Body Sensor Location", decode_one_byte, encode_one_byte),
+    Codec(HEART_RATE_CONTROL_POINT, "Heart Rate Control Point", decode_one_byte, encode_one_byte),
 )

@@ -66,10 +66,10 @@ GattEvent: TypeAlias = Measured | ClockShown | Deviation | Uninterpreted
 class ServiceInterpreter(Protocol):
     """Interpreter of one service in one connection."""
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Take a value that was read once after connecting (features, a sensor type, a session's start)."""
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         """Take a notification or indication; `received_s` is monotonic. Raises RemoteProtocolError where it is
         malformed."""
 

@@ -7,7 +7,7 @@ no fixed length (a list, a checksum, unconfirmed bytes) is the last row.
 
 A flag without a row announces a field of unknown length, so nothing behind it can be read: that is a protocol error.
 Values whose fields depend on each other in other ways (nested observations, control points) are decoded with
-`octets.GattReader` instead.
+`wire.GattReader` instead.
 """
 
 import struct
@@ -16,7 +16,7 @@ from dataclasses import MISSING, dataclass, fields
 from operator import attrgetter
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from protocols.ble.e2e_crc import CRC_OCTETS, checked, e2e_crc
+from protocols.ble.e2e_crc import CRC_BYTES, checked, e2e_crc
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.medfloat import float_of, float_raw, sfloat_of, sfloat_raw
 
@@ -103,9 +103,9 @@ class ValueLayout(Generic[V]):
         for field in self._fields:
             assert field.bit is None or declared[field.name].default is not MISSING, field
 
-    def decode(self, octets: bytes) -> V:
+    def decode(self, data: bytes) -> V:
         """Decode a value. Raises `RemoteProtocolError`."""
-        flags = int.from_bytes(octets[: self._flags_bytes], "little")
+        flags = int.from_bytes(data[: self._flags_bytes], "little")
         form = self._forms.get(flags)
         if form is None:
             if flags & ~self._known_flags:
@@ -114,15 +114,15 @@ class ValueLayout(Generic[V]):
                 )
             form = self._compile(flags)
         due = form.struct.size
-        if len(octets) != due and (len(octets) < due or form.tail is None):
-            raise RemoteProtocolError(f"{due} bytes are due and {len(octets)} came", at=0, clause=self._clause)
-        columns = form.struct.unpack_from(octets)
+        if len(data) != due and (len(data) < due or form.tail is None):
+            raise RemoteProtocolError(f"{due} bytes are due and {len(data)} came", at=0, clause=self._clause)
+        columns = form.struct.unpack_from(data)
         values = form.facts.copy()
         for name, columns_of_field, field_type in form.fields:
             values[name] = field_type.decode(*columns[columns_of_field])
         if form.tail is not None:
             name, tail = form.tail
-            values[name] = tail.decode(octets, due, self._clause)
+            values[name] = tail.decode(data, due, self._clause)
         return self._value_type(**values)
 
     def encode(self, value: V) -> bytes:
@@ -189,9 +189,9 @@ class SingleField(Generic[V]):
     def __init__(self, clause: str, field_type: FieldType) -> None:
         self._layout = ValueLayout(_Single, clause, Field("value", field_type))
 
-    def decode(self, octets: bytes) -> V:
+    def decode(self, data: bytes) -> V:
         """Decode the field. Raises `RemoteProtocolError`."""
-        value: V = self._layout.decode(octets).value
+        value: V = self._layout.decode(data).value
         return value
 
     def encode(self, value: V) -> bytes:
@@ -216,7 +216,7 @@ def one_column(letter: str, decode: Callable[[Any], Any] = _same, encode: Callab
 def _wide_number(size: int) -> FieldType:
     """An unsigned number of a size that `struct` has no letter for."""
     return one_column(
-        f"{size}s", lambda octets: int.from_bytes(octets, "little"), lambda value: value.to_bytes(size, "little")
+        f"{size}s", lambda data: int.from_bytes(data, "little"), lambda value: value.to_bytes(size, "little")
     )
 
 
@@ -257,11 +257,11 @@ def many(letter: str) -> Tail:
     """Numbers up to the end, at least one: a flag announced them, so a value cut short is not a value without any."""
     size = struct.calcsize("<" + letter)
 
-    def decode(octets: bytes, at: int, clause: str) -> tuple[Any, ...]:
-        count, rest = divmod(len(octets) - at, size)
+    def decode(data: bytes, at: int, clause: str) -> tuple[Any, ...]:
+        count, rest = divmod(len(data) - at, size)
         if rest or not count:
-            raise RemoteProtocolError(f"{len(octets) - at} bytes are no list of {size} each", at=at, clause=clause)
-        return struct.unpack_from(f"<{count}{letter}", octets, at)
+            raise RemoteProtocolError(f"{len(data) - at} bytes are no list of {size} each", at=at, clause=clause)
+        return struct.unpack_from(f"<{count}{letter}", data, at)
 
     def encode(head: bytes, value: tuple[Any, ...]) -> bytes:
         try:
@@ -276,18 +276,18 @@ def e2e_crc_tail(before: Callable[[int], bytes] = lambda _: b"") -> Tail:
     """Whether the value ends in an E2E-CRC, which then fits. `before`: bytes in front of the layout that the check also
     covers, by the number of bytes of the layout."""
 
-    def decode(octets: bytes, at: int, clause: str) -> bool:
-        if len(octets) == at:
+    def decode(data: bytes, at: int, clause: str) -> bool:
+        if len(data) == at:
             return False
-        if len(octets) != at + CRC_OCTETS:
-            raise RemoteProtocolError(f"{len(octets) - at} bytes are left over", at=at, clause=clause)
-        checked(before(len(octets)) + octets[:at], int.from_bytes(octets[at:], "little"), clause=clause)
+        if len(data) != at + CRC_BYTES:
+            raise RemoteProtocolError(f"{len(data) - at} bytes are left over", at=at, clause=clause)
+        checked(before(len(data)) + data[:at], int.from_bytes(data[at:], "little"), clause=clause)
         return True
 
     def encode(head: bytes, value: Any) -> bytes:
         if not value:
             return b""
-        return e2e_crc(before(len(head) + CRC_OCTETS) + head).to_bytes(CRC_OCTETS, "little")
+        return e2e_crc(before(len(head) + CRC_BYTES) + head).to_bytes(CRC_BYTES, "little")
 
     return Tail(decode, encode)
 
@@ -305,6 +305,6 @@ FLOAT32: Final = one_column("I", float_of, float_raw)
 """medfloat32."""
 DATE_TIME: Final = raw_bytes(7)
 """Date Time (0x2A08) as sent."""
-REST: Final = Tail(lambda octets, at, _: octets[at:], lambda _, value: value)
+REST: Final = Tail(lambda data, at, _: data[at:], lambda _, value: value)
 """Bytes up to the end, as sent."""
 E2E_CRC: Final = e2e_crc_tail()

@@ -25,9 +25,9 @@ from protocols.ble.interpretation import (
     channel_handle,
 )
 from protocols.ble.layout import DATE_TIME, SFLOAT, U16, U24, Field, Flag, ValueLayout, record
-from protocols.ble.octets import GattReader, GattWriter
 from protocols.ble.transcoding import PER_MINUTE, PERCENT, DeviationFilter, date_of, is_dated, unconfirmed_code
 from protocols.ble.uuids import PULSE_OXIMETER, RECORD_ACCESS_CONTROL_POINT
+from protocols.ble.wire import GattReader, GattWriter
 from protocols.device_time import DeviceTime
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import Code, code_of
@@ -123,10 +123,10 @@ decode_spot_check, encode_spot_check = _SPOT_CHECK.decode, _SPOT_CHECK.encode
 decode_continuous, encode_continuous = _CONTINUOUS.decode, _CONTINUOUS.encode
 
 
-def decode_features(octets: bytes) -> PlxFeatures:
+def decode_features(data: bytes) -> PlxFeatures:
     """The support fields stand where bits 0 and 1 announce them, or both are left out, as the reference's sample has
     it."""
-    reader = GattReader(octets, clause="PLXS 0x2A60")
+    reader = GattReader(data, clause="PLXS 0x2A60")
     supported = reader.u16()
     if not reader.remaining:
         return PlxFeatures(supported=supported)
@@ -178,24 +178,24 @@ class PulseOximeter:
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Check the form of the features. Nothing depends on them, since each value says which fields it has."""
         if characteristic == PLX_FEATURES:
-            decode_features(octets)
+            decode_features(data)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == PLX_CONTINUOUS:
-            return self._continuous(octets, received_s)
+            return self._continuous(data, received_s)
         if characteristic == PLX_SPOT_CHECK:
-            return self._spot_check(octets, received_s)
+            return self._spot_check(data, received_s)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
     def flush(self) -> Sequence[GattEvent]:
         return ()
 
-    def _continuous(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
-        value = decode_continuous(octets)
+    def _continuous(self, data: bytes, received_s: float) -> Sequence[GattEvent]:
+        value = decode_continuous(data)
         status = (value.measurement_status or 0) & TRANSCODED_STATUS
         found = _observed(_NORMAL_CHANNELS, value.normal, status, None, received_s)
         if value.fast is not None:
@@ -206,10 +206,10 @@ class PulseOximeter:
             found.append(Observation(_CONTINUOUS_DEVICE_STATUS, value.device_status, None, 0, None, received_s))
         if (index := value.pulse_amplitude_index) is not None:
             found.append(Observation(_CONTINUOUS_AMPLITUDE_INDEX, index, None, status, None, received_s))
-        return [Measured(PLX_CONTINUOUS, tuple(found)), *self._remarks(PLX_CONTINUOUS, value, octets)]
+        return [Measured(PLX_CONTINUOUS, tuple(found)), *self._remarks(PLX_CONTINUOUS, value, data)]
 
-    def _spot_check(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
-        value = decode_spot_check(octets)
+    def _spot_check(self, data: bytes, received_s: float) -> Sequence[GattEvent]:
+        value = decode_spot_check(data)
         status = value.measurement_status or 0
         time = date_of(value.time_stamp)
         quality = status & TRANSCODED_STATUS
@@ -221,20 +221,18 @@ class PulseOximeter:
         stored = is_dated(time) and (not value.clock_not_set or bool(status & FROM_STORAGE))
         return [
             Measured(PLX_SPOT_CHECK, tuple(found), stored=stored),
-            *self._remarks(PLX_SPOT_CHECK, value, octets),
+            *self._remarks(PLX_SPOT_CHECK, value, data),
         ]
 
-    def _remarks(self, characteristic: int, value: PlxSpotCheck | PlxContinuous, octets: bytes) -> Sequence[GattEvent]:
+    def _remarks(self, characteristic: int, value: PlxSpotCheck | PlxContinuous, data: bytes) -> Sequence[GattEvent]:
         remarks: list[GattEvent] = []
         if (value.measurement_status or 0) & ~(TRANSCODED_STATUS | FROM_STORAGE | FULLY_QUALIFIED):
-            remarks += self._deviations.deviation("the measurement status has reserved bits; they are left out", octets)
+            remarks += self._deviations.deviation("the measurement status has reserved bits; they are left out", data)
         if (value.device_status or 0) & ~DEVICE_STATUS_NAMED:
-            remarks += self._deviations.deviation(
-                "the device and sensor status has reserved bits; they are kept", octets
-            )
+            remarks += self._deviations.deviation("the device and sensor status has reserved bits; they are kept", data)
         if value.pulse_amplitude_index is not None:
             remarks.append(
-                Uninterpreted(characteristic, octets, "the code of the pulse amplitude index is not confirmed")
+                Uninterpreted(characteristic, data, "the code of the pulse amplitude index is not confirmed")
             )
         return remarks
 

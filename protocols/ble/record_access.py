@@ -15,12 +15,12 @@ from typing import Final, NamedTuple
 
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import RecordNumbering
-from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter, date_time_octets
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+from protocols.ble.wire import DATE_TIME_BYTES, GattReader, GattWriter, date_time_bytes
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 
 CLAUSE: Final = "RACP 0x2A52"
-OPERAND_OCTETS_MAX: Final = 18
+OPERAND_BYTES_MAX: Final = 18
 """The longest that means anything is 15 bytes (a filter type and two Date Times); 18 is what the smallest MTU leaves
 beside opcode and operator."""
 
@@ -74,7 +74,7 @@ class FilterType(IntEnum):
 BOUNDS: Final[Mapping[int, int]] = {Operator.AT_MOST: 1, Operator.AT_LEAST: 1, Operator.WITHIN: 2}
 """Operators that have an operand: how many values follow its filter type."""
 
-_NUMBER_OCTETS: Final = {
+_NUMBER_BYTES: Final = {
     RecordNumbering.NONE: 0,
     RecordNumbering.SEQUENCE_NUMBER: 2,
     RecordNumbering.TIME_OFFSET: 2,
@@ -113,15 +113,15 @@ class Bounds(NamedTuple):
     values: tuple[int, ...]
 
 
-def decode_record_access(octets: bytes) -> RecordAccess:
-    reader = GattReader(octets, clause=CLAUSE)
+def decode_record_access(data: bytes) -> RecordAccess:
+    reader = GattReader(data, clause=CLAUSE)
     access = RecordAccess(reader.u8(), reader.u8(), reader.rest())
     lengths = _ANSWER_OPERANDS.get(access.opcode)
     if lengths is not None and len(access.operand) not in lengths:
         raise RemoteProtocolError(f"an answer's operand has {len(access.operand)} bytes", at=2, clause=CLAUSE)
     if lengths is not None and access.operator != Operator.NULL:
         raise RemoteProtocolError(f"an answer has operator {access.operator}", at=1, clause=CLAUSE)
-    if len(access.operand) > OPERAND_OCTETS_MAX:
+    if len(access.operand) > OPERAND_BYTES_MAX:
         raise RemoteProtocolError(f"an operand has {len(access.operand)} bytes", at=2, clause=CLAUSE)
     return access
 
@@ -137,7 +137,7 @@ def request(opcode: Opcode, operator: Operator, *numbers: int, numbering: Record
         raise LocalProtocolError(f"{operator.name} has another number of bounds than {len(numbers)}")
     operand = GattWriter()
     if numbers:
-        width = _NUMBER_OCTETS[numbering]
+        width = _NUMBER_BYTES[numbering]
         if not width:
             raise LocalProtocolError("this service has no record numbers")
         operand.unsigned(FilterType.NUMBER, 1)
@@ -150,7 +150,7 @@ def request_by_time(opcode: Opcode, operator: Operator, *moments: datetime) -> b
     """A request over the user facing time (glucose filter 2), the device's local time."""
     if len(moments) != BOUNDS.get(operator, 0) or not moments:
         raise LocalProtocolError(f"{operator.name} has another number of bounds than {len(moments)}")
-    operand = bytes((FilterType.USER_FACING_TIME,)) + b"".join(map(date_time_octets, moments))
+    operand = bytes((FilterType.USER_FACING_TIME,)) + b"".join(map(date_time_bytes, moments))
     return encode_record_access(RecordAccess(opcode, operator, operand))
 
 
@@ -161,7 +161,7 @@ def answer(opcode: int, result: Result) -> bytes:
 
 def counted(count: int, numbering: RecordNumbering, opcode: Opcode = Opcode.NUMBER_RESPONSE) -> bytes:
     """Encode the number of records: 32 bits where records have numbers of 32 bits, else 16."""
-    width = max(_NUMBER_OCTETS[numbering], 2)
+    width = max(_NUMBER_BYTES[numbering], 2)
     return encode_record_access(RecordAccess(opcode, Operator.NULL, count.to_bytes(width, "little")))
 
 
@@ -190,9 +190,9 @@ def bounds_of(access: RecordAccess, numbering: RecordNumbering) -> Bounds | None
     if filter_type not in (FilterType.NUMBER, FilterType.USER_FACING_TIME):
         return Bounds(filter_type, ())
     if filter_type == FilterType.NUMBER:
-        values = tuple(reader.unsigned(_NUMBER_OCTETS[numbering]) for _ in range(due))
+        values = tuple(reader.unsigned(_NUMBER_BYTES[numbering]) for _ in range(due))
     else:
-        values = tuple(comparable_time(reader.take(DATE_TIME_OCTETS)) for _ in range(due))
+        values = tuple(comparable_time(reader.take(DATE_TIME_BYTES)) for _ in range(due))
     reader.finish()
     return Bounds(filter_type, values)
 
@@ -204,7 +204,7 @@ def comparable_time(date_time: bytes) -> int:
 
 def number_max(numbering: RecordNumbering) -> int:
     """The highest record number that a request can name, 0 where there are none."""
-    return (1 << 8 * _NUMBER_OCTETS[numbering]) - 1
+    return (1 << 8 * _NUMBER_BYTES[numbering]) - 1
 
 
 CODECS: Final = (

@@ -146,10 +146,10 @@ class RecordDelete(RecordProcedure):
     def __init__(self, numbering: RecordNumbering, through: int) -> None:
         """LocalProtocolError where the service has no record numbers, or none so high."""
         super().__init__(Opcode.DELETE)
-        self._octets = request(Opcode.DELETE, Operator.AT_MOST, through, numbering=numbering)
+        self._bytes = request(Opcode.DELETE, Operator.AT_MOST, through, numbering=numbering)
 
     def _request(self) -> bytes:
-        return self._octets
+        return self._bytes
 
     def _settled(self, result: int, now_s: float) -> Sequence[FetchEvent]:
         if result in (Result.SUCCESS, Result.NO_RECORDS_FOUND):

@@ -130,15 +130,15 @@ class RecordProcedure:
             raise LocalProtocolError("a procedure starts once")
         return self._ask(now_s)
 
-    def receive(self, octets: bytes, now_s: float) -> Sequence[FetchEvent]:
+    def receive(self, data: bytes, now_s: float) -> Sequence[FetchEvent]:
         """Take an indication of the control point. Raises RemoteProtocolError where it is malformed; then nothing has
         changed, and the deadline stands."""
-        access = decode_record_access(octets)
+        access = decode_record_access(data)
         if self._state in (_State.NEW, _State.ENDED):
             return ()
         found = answer_of(access)
         if found is None:
-            return self._stray(octets)
+            return self._stray(data)
         if found.request == Opcode.ABORT and self._state is _State.CLEARING:
             return self._ask_again(now_s)
         if found.request == Opcode.ABORT and self._state is _State.ABORTING:
@@ -147,7 +147,7 @@ class RecordProcedure:
             return self._answered(found.result, now_s)
         if found.request == self._opcode and self._state is _State.ABORTING:
             return ()  # it was on its way when we asked to abort; the abort's own answer follows
-        return self._stray(octets)
+        return self._stray(data)
 
     def not_written(self, error: int | None, now_s: float) -> Sequence[FetchEvent]:
         """Take the ATT error with which the server refused the last write; None: one that has no number."""
@@ -220,18 +220,18 @@ class RecordProcedure:
             return self._end(FetchRefused(f"the device was asked {self._asked} times and came to no end"))
         return (FetchAsk(self._ask(now_s)),)
 
-    def _write(self, octets: bytes, now_s: float) -> FetchAsk:
+    def _write(self, data: bytes, now_s: float) -> FetchAsk:
         self.deadline_s = now_s + ANSWER_S
-        return FetchAsk(octets)
+        return FetchAsk(data)
 
     def _end(self, *events: FetchEvent) -> Sequence[FetchEvent]:
         self._state = _State.ENDED
         self.deadline_s = None
         return events
 
-    def _stray(self, octets: bytes) -> Sequence[FetchEvent]:
+    def _stray(self, data: bytes) -> Sequence[FetchEvent]:
         """Report a response without a request: from a server that responds twice, or to an earlier client."""
         if self._told_stray:
             return ()
         self._told_stray = True
-        return (Deviation("the record access control point answered what was not asked", CLAUSE, octets),)
+        return (Deviation("the record access control point answered what was not asked", CLAUSE, data),)

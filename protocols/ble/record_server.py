@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from protocols.ble.interpretation import RecordNumbering
-from protocols.ble.octets import date_time_octets
 from protocols.ble.record_access import (
     BOUNDS,
     Bounds,
@@ -31,6 +30,7 @@ from protocols.ble.record_access import (
 )
 from protocols.ble.record_procedure import CCCD_IMPROPERLY_CONFIGURED, PROCEDURE_ALREADY_IN_PROGRESS
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+from protocols.ble.wire import date_time_bytes
 from protocols.errors import RemoteProtocolError
 
 INVALID_ATTRIBUTE_LENGTH: Final = 0x0D
@@ -81,13 +81,13 @@ class RecordServer:
         """Whether something is still to be sent for a request."""
         return bool(self._outgoing or self._sending) or self._ends_with is not None
 
-    def written(self, octets: bytes, *, subscribed: bool = True) -> int | None:
+    def written(self, data: bytes, *, subscribed: bool = True) -> int | None:
         """Take a write to the control point. Return the ATT error to refuse it with; None: `next` gives the response.
         `subscribed`: whether the client has configured everything that the response needs."""
         if not subscribed:
             return CCCD_IMPROPERLY_CONFIGURED[0]
         try:
-            access = decode_record_access(octets)
+            access = decode_record_access(data)
         except RemoteProtocolError:
             return INVALID_ATTRIBUTE_LENGTH
         if access.opcode == Opcode.ABORT:
@@ -106,8 +106,8 @@ class RecordServer:
             return self._outgoing.popleft()
         if self._ends_with is None:
             return None
-        octets, self._ends_with = self._ends_with, None
-        return Outgoing(RECORD_ACCESS_CONTROL_POINT, octets)
+        data, self._ends_with = self._ends_with, None
+        return Outgoing(RECORD_ACCESS_CONTROL_POINT, data)
 
     def lost(self) -> None:
         """End the procedure: the link ended. Records stay."""
@@ -184,7 +184,7 @@ def _measure(record: StoredRecord, filter_type: int) -> int | None:
     """Return the number or time by which a record is compared; None where it has none."""
     if filter_type == FilterType.NUMBER:
         return record.number
-    return None if record.user_facing is None else comparable_time(date_time_octets(record.user_facing))
+    return None if record.user_facing is None else comparable_time(date_time_bytes(record.user_facing))
 
 
 def _within(operator: int, bounds: Bounds) -> Callable[[int | None], bool]:

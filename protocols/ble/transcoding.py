@@ -9,7 +9,7 @@ Does not know a service: the code of a field is beside the field's layout.
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from protocols.ble.octets import date_time_of
+from protocols.ble.wire import date_time_of
 from protocols.deviation import Deviation
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.nomenclature import Code, code_of
@@ -82,10 +82,10 @@ class DeviationFilter:
         self._clause = clause
         self._deviations: set[str] = set()
 
-    def deviation(self, sentence: str, octets: bytes) -> tuple[Deviation, ...]:
+    def deviation(self, sentence: str, data: bytes) -> tuple[Deviation, ...]:
         """Return the event, or nothing where it was emitted before. `sentence` is one of a fixed few and holds no
         value."""
         if sentence in self._deviations:
             return ()
         self._deviations.add(sentence)
-        return (Deviation(sentence, self._clause, octets),)
+        return (Deviation(sentence, self._clause, data),)

@@ -156,16 +156,16 @@ class Scale:
     def __init__(self) -> None:
         self._channels: ChannelSets[tuple[bool, int | None], _Channels] = ChannelSets(_compile)
 
-    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Check the form of the feature. Nothing depends on it, since each value says which fields it has."""
         if characteristic == WEIGHT_SCALE_FEATURE:
-            decode_feature(octets)
+            decode_feature(data)
         return ()
 
-    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic != WEIGHT_MEASUREMENT:
             raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-        value = decode_weight(octets)
+        value = decode_weight(data)
         channels, time = self._channels[value.imperial, person_of(value.user_id)], date_of(value.time_stamp)
         found = [measured(channels.weight, value.weight, time, received_s)]
         if value.index_and_height is not None:
@@ -174,7 +174,7 @@ class Scale:
             found.append(measured(channels.height, height, time, received_s))
         events: list[GattEvent] = [Measured(characteristic, tuple(found), stored=is_dated(time))]
         if any(each.status == NOT_AVAILABLE for each in found):
-            events.append(Uninterpreted(characteristic, octets, UNSUCCESSFUL_WHY))
+            events.append(Uninterpreted(characteristic, data, UNSUCCESSFUL_WHY))
         return events
 
     def flush(self) -> Sequence[GattEvent]:

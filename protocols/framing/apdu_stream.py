@@ -17,14 +17,14 @@ import re
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 
-APDU_OCTETS_MAX = 64512
+APDU_BYTES_MAX = 64512
 """The largest APDU that an agent may send (reference 20601 §11), header included."""
 
-_HEADER_OCTETS = 4
+_HEADER_BYTES = 4
 _TAGS = frozenset({0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7})
 _REQUEST = re.compile(rb"\xE2\x00[\x00-\x03].\x80\x00\x00\x00", re.DOTALL)
 """How an AARQ begins: tag, a length below 1024 (it has some fifty bytes), association version 1 (20601 §3)."""
-_REQUEST_OCTETS = 8
+_REQUEST_BYTES = 8
 
 
 class ApduTooLong(RemoteProtocolError):
@@ -36,7 +36,7 @@ class ApduStream:
 
     __slots__ = ("_at", "_broken", "_data", "_due_bytes", "_later", "_limit_bytes", "_seeking")
 
-    def __init__(self, limit_bytes: int = APDU_OCTETS_MAX) -> None:
+    def __init__(self, limit_bytes: int = APDU_BYTES_MAX) -> None:
         self._limit_bytes = limit_bytes
         self._data = b""
         self._at = 0
@@ -100,12 +100,12 @@ class ApduStream:
             self._fail(f"no APDU starts with the byte 0x{data[at]:02X}")
         if waiting > 1 and data[at + 1]:
             self._fail(f"no APDU has the tag 0x{data[at]:02X}{data[at + 1]:02X}")
-        if waiting < _HEADER_OCTETS:
+        if waiting < _HEADER_BYTES:
             return None
-        octets = _HEADER_OCTETS + (data[at + 2] << 8 | data[at + 3])
-        if octets > self._limit_bytes:
-            self._fail(f"an APDU of {octets} bytes is over the limit of {self._limit_bytes}", ApduTooLong)
-        return octets
+        raw = _HEADER_BYTES + (data[at + 2] << 8 | data[at + 3])
+        if raw > self._limit_bytes:
+            self._fail(f"an APDU of {raw} bytes is over the limit of {self._limit_bytes}", ApduTooLong)
+        return raw
 
     def front(self) -> memoryview:
         """The pending bytes, uncopied, until the next `append`: all of them, or while the APDU in front is not whole
@@ -135,7 +135,7 @@ class ApduStream:
     def _found_request(self) -> bool:
         found = _REQUEST.search(self._data, self._at)
         # The last bytes may be the beginning of one that is still arriving.
-        self._at = found.start() if found else max(self._at, len(self._data) - _REQUEST_OCTETS + 1)
+        self._at = found.start() if found else max(self._at, len(self._data) - _REQUEST_BYTES + 1)
         self._seeking = found is None
         return found is not None
 

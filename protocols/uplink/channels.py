@@ -56,7 +56,7 @@ class Facts:
 
 
 @lru_cache(maxsize=4096)
-def channel_octets(channel: Channel) -> bytes:
+def channel_bytes(channel: Channel) -> bytes:
     """`channel` in binary. LocalProtocolError for a channel that the form cannot hold."""
     writer = WireWriter()
     has_unit = _HAS_UNIT if channel.unit is not None else 0

@@ -21,12 +21,12 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 def write_message(document: Mapping[str, object]) -> bytes:
     """`document` with the version in front. LocalProtocolError when it is larger than a message may be."""
     try:
-        octets = orjson.dumps({"v": VERSION, **document})
+        data = orjson.dumps({"v": VERSION, **document})
     except TypeError as error:
         raise LocalProtocolError("a message holds what JSON cannot") from error
-    if len(octets) > MESSAGE_BYTES_MAX:
-        raise LocalProtocolError(f"a message of {len(octets)} bytes; {MESSAGE_BYTES_MAX} are allowed")
-    return octets
+    if len(data) > MESSAGE_BYTES_MAX:
+        raise LocalProtocolError(f"a message of {len(data)} bytes; {MESSAGE_BYTES_MAX} are allowed")
+    return data
 
 
 class Fields:

@@ -25,7 +25,7 @@ from protocols.uplink.block_values import read_values, write_values
 from protocols.uplink.channels import (
     DeviceRef,
     Facts,
-    channel_octets,
+    channel_bytes,
     code_count,
     read_channel,
     read_facts,
@@ -259,7 +259,7 @@ def _write_channels(writer: WireWriter, channels: list[Channel]) -> None:
     by_encoding: dict[bytes, int] = {}
     codes = 0
     for identity, channel in dict(zip(identities, channels, strict=True)).items():
-        encoded = channel_octets(channel)
+        encoded = channel_bytes(channel)
         if encoded not in by_encoding:
             by_encoding[encoded] = len(by_encoding)
             codes += code_count(channel)
@@ -336,21 +336,21 @@ def _write_times(writer: WireWriter, times: list[DeviceTime | None]) -> None:
     if not present:
         writer.u8(_TIME_ABSENT)
         return
-    octets = [time.octets for time in present]
-    kind, length = present[0].kind, len(octets[0])
-    uniform = len(present) == len(times) and length and set(map(len, octets)) == {length}
+    data = [time.octets for time in present]
+    kind, length = present[0].kind, len(data[0])
+    uniform = len(present) == len(times) and length and set(map(len, data)) == {length}
     if uniform and all(time.kind is kind for time in present):
         writer.u8(_TIME_UNIFORM)
         writer.u8(_KINDS.index(kind))
         writer.u8(length)
-        writer.planes(b"".join(octets), length)
+        writer.planes(b"".join(data), length)
         return
     writer.u8(_TIME_MIXED)
     writer.octets(bytes([0 if time is None else _KINDS.index(time.kind) + 1 for time in times]))
-    if max(map(len, octets)) > 0xFF:
+    if max(map(len, data)) > 0xFF:
         raise LocalProtocolError("a device time has more than 255 bytes")
-    writer.octets(bytes(map(len, octets)))
-    writer.octets(b"".join(octets))
+    writer.octets(bytes(map(len, data)))
+    writer.octets(b"".join(data))
 
 
 def _read_times(reader: WireReader, count: int) -> Sequence[DeviceTime | None]:
@@ -362,8 +362,8 @@ def _read_times(reader: WireReader, count: int) -> Sequence[DeviceTime | None]:
         length = reader.u8()
         if not length:
             raise reader.wrong("a column of device times without bytes")
-        octets = reader.planes(count, length)
-        return [DeviceTime(kind, octets[at : at + length]) for at in range(0, len(octets), length)]
+        data = reader.planes(count, length)
+        return [DeviceTime(kind, data[at : at + length]) for at in range(0, len(data), length)]
     if form == _TIME_MIXED:
         kinds = reader.octets(count)
         lengths = iter(reader.octets(count - kinds.count(0)))

@@ -15,7 +15,7 @@ from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.uplink.limits import LimitExceeded
 
 _I64 = struct.Struct("<q")
-_VARINT_OCTETS_MAX = 10
+_VARINT_BYTES_MAX = 10
 _BIG_ENDIAN_MACHINE = sys.byteorder == "big"
 
 
@@ -80,12 +80,12 @@ class WireWriter:
             raise LocalProtocolError("a float that is not finite")
         self.column(column)
 
-    def planes(self, octets: bytes, width: int) -> None:
+    def planes(self, data: bytes, width: int) -> None:
         """Items of `width` bytes each, byte plane by byte plane."""
         if width == 1:
-            self._parts.append(octets)
+            self._parts.append(data)
         else:
-            self._parts.extend([octets[plane::width] for plane in range(width)])
+            self._parts.extend([data[plane::width] for plane in range(width)])
 
     def take(self) -> bytes:
         return b"".join(self._parts)
@@ -136,7 +136,7 @@ class WireReader:
         octet = self.u8()
         number, shift = octet & 0x7F, 7
         while octet >= 0x80:
-            if shift == 7 * _VARINT_OCTETS_MAX:
+            if shift == 7 * _VARINT_BYTES_MAX:
                 raise self.wrong("a number has more than ten bytes")
             octet = self.u8()
             number |= (octet & 0x7F) << shift
@@ -153,9 +153,9 @@ class WireReader:
         return self.octets(self.varint(limit_bytes))
 
     def text(self, limit_bytes: int) -> str:
-        octets = self.blob(limit_bytes)
+        data = self.blob(limit_bytes)
         try:
-            return octets.decode()
+            return data.decode()
         except UnicodeDecodeError:
             raise self.wrong("a text is not UTF-8") from None
 
@@ -179,12 +179,12 @@ class WireReader:
 
     def planes(self, count: int, width: int) -> bytes:
         """`count` items of `width` bytes each, put together from their byte planes."""
-        octets = self.octets(count * width)
+        data = self.octets(count * width)
         if width == 1:
-            return octets
+            return data
         items = bytearray(count * width)
         for plane in range(width):
-            items[plane::width] = octets[plane * count : (plane + 1) * count]
+            items[plane::width] = data[plane * count : (plane + 1) * count]
         return bytes(items)
 
     def end(self) -> None:

@@ -28,7 +28,7 @@ from protocols.ieee11073.apdu import MessageTag, Prst, body_of, decode_apdu, dec
 from protocols.ieee11073.apdu.association import Aare, Aarq, Abrt, AssociateResult, Rlre, Rlrq
 from protocols.ieee11073.apdu.data import ConfigReportRsp, ConfigResult, EventReportResult, EventType
 from protocols.ieee11073.mder import decode
-from protocols.ieee11073.specializations import standard_octets
+from protocols.ieee11073.specializations import standard_bytes
 
 ANSWER_S: Final = 10.0
 """How long the player waits for the manager: TO_assoc and TO_config of 20601 §9.3."""
@@ -149,7 +149,7 @@ class _Player:
         clock: Clock,
         tell: Tell,
     ) -> None:
-        self._agent = RecordedAgent(records, standard_octets)
+        self._agent = RecordedAgent(records, standard_bytes)
         self._one_octet = one_octet
         self._clock = clock
         self._tell = tell

@@ -8,11 +8,11 @@ from protocols.ble.glucose_values import Concentration, GlucoseMeasurement, enco
 from protocols.ble.health_thermometer import Temperature, encode_temperature
 from protocols.ble.heart_rate import HeartRate, encode_heart_rate
 from protocols.ble.interpretation import RecordNumbering
-from protocols.ble.octets import date_time_octets, date_time_of
 from protocols.ble.record_access import Operator
 from protocols.ble.record_server import EVERY_OPERATOR, RecordServer, StoredRecord
 from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION, GLUCOSE, HEALTH_THERMOMETER, HEART_RATE
 from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
+from protocols.ble.wire import date_time_bytes, date_time_of
 from tests.harness.gatt_peer import GattPeer
 
 HEART_RATE_MEASUREMENT, TEMPERATURE_MEASUREMENT, GLUCOSE_MEASUREMENT = 0x2A37, 0x2A1C, 0x2A18
@@ -60,7 +60,7 @@ def thermometer(clock: Clock, number: int = 1) -> GattPeer:
 
 
 def temperature(peer: GattPeer, celsius: float, minute: int) -> bool:
-    value = Temperature(value=celsius, time_stamp=date_time_octets(FIRST + timedelta(minutes=minute)))
+    value = Temperature(value=celsius, time_stamp=date_time_bytes(FIRST + timedelta(minutes=minute)))
     return peer.send(HEALTH_THERMOMETER, TEMPERATURE_MEASUREMENT, encode_temperature(value))
 
 
@@ -86,7 +86,7 @@ def glucose(number: int, *, life: int = 0) -> bytes:
     return encode_measurement(
         GlucoseMeasurement(
             sequence_number=number,
-            base_time=date_time_octets(moment),
+            base_time=date_time_bytes(moment),
             concentration=Concentration(100.0 + number, 1, 15),
         )
     )

@@ -22,7 +22,7 @@ from tests.builders.ieee11073_trees import (
     tree_of,
 )
 
-APDU_OCTETS_MAX = 60_000
+APDU_BYTES_MAX = 60_000
 _NUMBERS = (0x0000, 0x0001, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF, 0x00FF, 0xF000, 0x07FF, 0x0800)
 
 
@@ -67,7 +67,7 @@ class Pool:
             path = paths[int(random.random() * len(paths))]
             with suppress(IndexError):  # where the change before has left no such place
                 tree = replaced(tree, path, lambda node: self._change(node, random))
-            if len(tree.octets) > APDU_OCTETS_MAX:
+            if len(tree.octets) > APDU_BYTES_MAX:
                 return sample.octets
         return tree.octets
 

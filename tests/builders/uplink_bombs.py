@@ -5,7 +5,7 @@ from array import array
 
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel
-from protocols.uplink.channels import DeviceRef, Facts, channel_octets, write_facts
+from protocols.uplink.channels import DeviceRef, Facts, channel_bytes, write_facts
 from protocols.uplink.wire import WireWriter
 
 SPO2 = Channel(handle=1, type=Code(2, 19384), unit=Code(4, 544))
@@ -73,7 +73,7 @@ def _write_rest(writer: WireWriter, channels: list[Channel], count: int) -> None
     """Everything behind the runs: channels, numbers, receptions, status, times, values."""
     writer.varint(len(channels))
     for channel in channels:
-        writer.octets(channel_octets(channel))
+        writer.octets(channel_bytes(channel))
     kind = "B" if len(channels) <= 256 else "H" if len(channels) <= 65_536 else "I"
     writer.column(array(kind, [number % len(channels) for number in range(count)]))
     writer.floats(array("d", bytes(8 * count)))

@@ -3,7 +3,7 @@
 import pytest
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.framing.apdu_stream import APDU_OCTETS_MAX, ApduStream
+from protocols.framing.apdu_stream import APDU_BYTES_MAX, ApduStream
 from tests.builders.ieee11073_corpus import apdus
 
 APDUS = [sample.octets for sample in apdus()]
@@ -37,7 +37,7 @@ def test_an_impossible_header_is_noticed_at_its_first_byte_and_stays_noticed(oct
 
 
 def test_the_largest_apdu_passes() -> None:
-    apdu = b"\xe7\x00" + (APDU_OCTETS_MAX - 4).to_bytes(2, "big") + bytes(APDU_OCTETS_MAX - 4)
+    apdu = b"\xe7\x00" + (APDU_BYTES_MAX - 4).to_bytes(2, "big") + bytes(APDU_BYTES_MAX - 4)
     assert ApduStream().feed(apdu) == [apdu]
 
 

@@ -203,7 +203,7 @@ class GattSession:
                     information.learn(step.characteristic, value.octets)
                 except RemoteProtocolError as error:
                     await self._notes.malformed(name_of(*step), error, value.octets, self._around.clock.wall_us())
-        system_id = system_id_of(information.system_id_octets, self.link.address)
+        system_id = system_id_of(information.system_id_bytes, self.link.address)
         name = system_id.hex()
         if not self._paired.bonded and self._paired.system_id not in ("", name):
             self.trouble = (

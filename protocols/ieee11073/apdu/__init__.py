@@ -89,9 +89,9 @@ BODIES: dict[int, type[Any]] = {
 _TAG_OF = {wire_type: tag for tag, wire_type in APDUS.items()}
 
 
-def decode_apdu(octets: bytes) -> Apdu:
+def decode_apdu(data: bytes) -> Apdu:
     """One whole APDU. Raises `RemoteProtocolError`; the data APDU inside a PRST is not looked into."""
-    reader = Reader(octets, clause="20601 §3 APDU")
+    reader = Reader(data, clause="20601 §3 APDU")
     tag = reader.u16()
     wire_type = APDUS.get(tag)
     if wire_type is None:
@@ -103,18 +103,18 @@ def decode_apdu(octets: bytes) -> Apdu:
     return apdu
 
 
-def decode_data(octets: bytes) -> DataApdu:
+def decode_data(data: bytes) -> DataApdu:
     """The data APDU inside a PRST, its body undecoded. Raises `RemoteProtocolError` when its frame is broken."""
-    reader = Reader(octets, clause="20601 §4 DataApdu")
+    reader = Reader(data, clause="20601 §4 DataApdu")
     invoke_id, message = reader.u16(), MessageTag(reader.u16())
     body = reader.take(reader.u16())
     reader.finish()
     return DataApdu(invoke_id, message, body)
 
 
-def invoke_id_of(octets: bytes) -> int | None:
+def invoke_id_of(data: bytes) -> int | None:
     """The invoke-id of a PRST that is otherwise broken, None where not even that was sent."""
-    return int.from_bytes(octets[6:8], "big") if len(octets) >= 8 and octets[:2] == b"\xe7\x00" else None
+    return int.from_bytes(data[6:8], "big") if len(data) >= 8 and data[:2] == b"\xe7\x00" else None
 
 
 def body_of(data: DataApdu) -> Any:
@@ -137,7 +137,7 @@ def encode_data(invoke_id: int, message: MessageTag, body: object) -> bytes:
     return encode_apdu(Prst(frame))
 
 
-def _counted(octets: bytes) -> bytes:
-    if len(octets) > 0xFFFF:
-        raise LocalProtocolError(f"{len(octets)} bytes do not fit an APDU")
-    return len(octets).to_bytes(2, "big") + octets
+def _counted(data: bytes) -> bytes:
+    if len(data) > 0xFFFF:
+        raise LocalProtocolError(f"{len(data)} bytes do not fit an APDU")
+    return len(data).to_bytes(2, "big") + data

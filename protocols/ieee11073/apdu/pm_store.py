@@ -123,9 +123,9 @@ def encode_selection(selection: SegmentSelection) -> bytes:
     return tag.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value
 
 
-def decode_selection(octets: bytes) -> SegmentSelection:
-    """A SegmSelection, all of `octets`. Raises `RemoteProtocolError`."""
-    reader = Reader(octets, clause=_CLAUSE)
+def decode_selection(data: bytes) -> SegmentSelection:
+    """A SegmSelection, all of `data`. Raises `RemoteProtocolError`."""
+    reader = Reader(data, clause=_CLAUSE)
     tag = reader.u16()
     value = reader.take(reader.u16())
     reader.finish()

@@ -28,7 +28,7 @@ from protocols.ieee11073.dim.notes import Notes
 from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.tolerances import Oddity
 
-SYSTEM_ID_OCTETS = 8
+SYSTEM_ID_BYTES = 8
 """An EUI-64."""
 
 
@@ -57,7 +57,7 @@ def judge(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
         return AssociateResult.REJECTED_PERMANENT
     if not info.protocol_version & VERSION_1 or not info.encoding_rules & ENCODING_MDER:
         return AssociateResult.REJECTED_NO_COMMON_PARAMETER
-    if len(info.system_id) != SYSTEM_ID_OCTETS:
+    if len(info.system_id) != SYSTEM_ID_BYTES:
         notes.add(Oddity.SYSTEM_ID_LENGTH, info.system_id, bytes_found=len(info.system_id))
         return AssociateResult.REJECTED_PERMANENT
     return Applicant(info.system_id, info.dev_config_id, info.data_req_mode_flags, info.data_req_init_manager_count)

@@ -49,8 +49,8 @@ class Scanners(AgentService):
 
     def confirm_timeout_s(self, handle: int) -> float | None:
         """The scanner's Confirm-Timeout, None where it has none."""
-        octets = self._objects.get(handle, {}).get(Attribute.CONFIRM_TIMEOUT)
-        return None if octets is None else int.from_bytes(octets, "big") * RELATIVE_TIME_S
+        data = self._objects.get(handle, {}).get(Attribute.CONFIRM_TIMEOUT)
+        return None if data is None else int.from_bytes(data, "big") * RELATIVE_TIME_S
 
     def start(self, configuration: Configuration) -> None:
         self._objects = {

@@ -20,7 +20,7 @@ from protocols.ieee11073.tolerances import Oddity
 
 REMEMBERED_MAX = 1024
 """Attributes whose last bytes are remembered; a device has some dozens."""
-_OCTETS_KEPT = 64
+_BYTES_KEPT = 64
 _HAPPENINGS = frozenset({Attribute.DATE_AND_TIME_ADJUSTMENT})
 
 
@@ -37,9 +37,9 @@ class CarriedAttributes:
         for at in range(run.reports if varies else 1):
             for item in plan.carried:
                 news = tuple(
-                    (attribute, octets)
-                    for attribute, octets in item.octets(run.columns, at)
-                    if self._is_news((item.handle, item.person, attribute), octets)
+                    (attribute, data)
+                    for attribute, data in item.octets(run.columns, at)
+                    if self._is_news((item.handle, item.person, attribute), data)
                 )
                 if news and item.handle == MDS_HANDLE:
                     yield self._mds_changed(news, now_s)
@@ -47,10 +47,10 @@ class CarriedAttributes:
                     time = item.device_time(run.columns, at)
                     yield AttributesReported(item.handle, item.person, time, news, now_s)
 
-    def _is_news(self, key: tuple[int, int | None, int], octets: bytes) -> bool:
+    def _is_news(self, key: tuple[int, int | None, int], data: bytes) -> bool:
         if key[-1] in _HAPPENINGS:
             return True
-        kept = octets if len(octets) <= _OCTETS_KEPT else b"hash" + blake2b(octets, digest_size=_OCTETS_KEPT).digest()
+        kept = data if len(data) <= _BYTES_KEPT else b"hash" + blake2b(data, digest_size=_BYTES_KEPT).digest()
         if self._mds_event.get(key) == kept:
             return False
         if len(self._mds_event) >= REMEMBERED_MAX:

@@ -54,7 +54,7 @@ SYNCHRONISED = 0x0080 | 0x0004
 """The device keeps its date right by itself (absolute or base-offset)."""
 
 _ATTRIBUTE_OF = {kind: attribute for attribute, kind in CLOCK_ATTRIBUTES.items()}
-_OCTETS = {TimeKind.RELATIVE: 4}
+_BYTES = {TimeKind.RELATIVE: 4}
 _FAILURES_MAX = 2
 """Readings in a row without an answer, after which clocks are read on command only."""
 
@@ -171,10 +171,10 @@ class ClockSetting(Service):
         else:
             self._not_set(sent, refusal(received.body) or "", received.octets)
 
-    def _not_set(self, sent: list[tuple[DeviceTime, float]], why: str, octets: bytes) -> None:
+    def _not_set(self, sent: list[tuple[DeviceTime, float]], why: str, data: bytes) -> None:
         self._setting = False
         self.settable = None
-        self._requests.notes.add(Oddity.CLOCK_NOT_SET, octets, why=why)
+        self._requests.notes.add(Oddity.CLOCK_NOT_SET, data, why=why)
         self._requests.emit(ClockNotSet(sent[0][0], why))
         self._read()
 
@@ -212,7 +212,7 @@ class ClockSetting(Service):
             time
             for attribute, kind in CLOCK_ATTRIBUTES.items()
             if (value := values.get(attribute)) is not None
-            and len(value) == _OCTETS.get(kind, 8)
+            and len(value) == _BYTES.get(kind, 8)
             and (time := DeviceTime(kind, value)).local_us() is not None
         )
         if times:

@@ -18,7 +18,7 @@ class ConfigurationStore(Protocol):
 
     def find(self, system_id: bytes, config_id: int) -> bytes | None: ...
 
-    def remember(self, system_id: bytes, config_id: int, octets: bytes) -> None: ...
+    def remember(self, system_id: bytes, config_id: int, data: bytes) -> None: ...
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
         """Doubt a configuration that does not explain a report. True: it is forgotten, so that the device has to send
@@ -36,9 +36,9 @@ class RememberedConfigurations:
         known = self._devices.get(system_id)
         return None if known is None else known.get(config_id)
 
-    def remember(self, system_id: bytes, config_id: int, octets: bytes) -> None:
+    def remember(self, system_id: bytes, config_id: int, data: bytes) -> None:
         known = self._devices.setdefault(system_id, OrderedDict())
-        known[config_id] = octets
+        known[config_id] = data
         known.move_to_end(config_id)
         self._devices.move_to_end(system_id)
         while len(known) > CONFIGURATIONS_MAX:
@@ -51,10 +51,10 @@ class RememberedConfigurations:
         return next(iter(self._devices))
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
-        octets = self.find(system_id, config_id)
-        if octets is None or self._doubted.get((system_id, config_id)) == octets:
+        data = self.find(system_id, config_id)
+        if data is None or self._doubted.get((system_id, config_id)) == data:
             return False
-        self._doubted[system_id, config_id] = octets
+        self._doubted[system_id, config_id] = data
         while len(self._doubted) > DEVICES_MAX:
             self._doubted.popitem(last=False)
         del self._devices[system_id][config_id]

@@ -55,11 +55,11 @@ class Configuring:
         if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
             self._notes.add(Oddity.CONFIG_ID_RANGE, config_id.to_bytes(2, "big"), config_id=config_id)
             return None
-        octets = self._store.find(applicant.system_id, config_id)
-        self.remembered = octets is not None
-        if octets is not None:
+        data = self._store.find(applicant.system_id, config_id)
+        self.remembered = data is not None
+        if data is not None:
             try:
-                return Configuration.decode(config_id, octets)
+                return Configuration.decode(config_id, data)
             except RemoteProtocolError:
                 return None
         return self._standard(config_id)

@@ -316,9 +316,9 @@ class DataRequests(Service):
             case Reach.ENDLESS:
                 pass
 
-    def _refused(self, data_req_id: int, why: str, octets: bytes) -> None:
-        if octets or why == UNANSWERED:
-            self._requests.notes.add(Oddity.DATA_REQUEST_REFUSED, octets, why=why)
+    def _refused(self, data_req_id: int, why: str, data: bytes) -> None:
+        if data or why == UNANSWERED:
+            self._requests.notes.add(Oddity.DATA_REQUEST_REFUSED, data, why=why)
         flow = self._flows.get(data_req_id)
         if flow is not None and not flow.started:
             del self._flows[data_req_id]

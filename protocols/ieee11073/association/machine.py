@@ -34,7 +34,7 @@ from protocols.ieee11073.association.requests import Request
 from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
 from protocols.ieee11073.association.states import Action, Input, Row, State
 from protocols.ieee11073.association.timers import STATE_TIMEOUTS, timeout_reason
-from protocols.ieee11073.dim.notes import OCTETS_KEPT, Notes
+from protocols.ieee11073.dim.notes import BYTES_KEPT, Notes
 from protocols.ieee11073.tolerances import Oddity
 
 _INVOKE_IDS = 0x10000
@@ -151,9 +151,9 @@ class Association(ABC):
         """Return the bytes to write now, each byte once."""
         if not self._out:
             return b""
-        octets = b"".join(self._out)
+        data = b"".join(self._out)
         self._out.clear()
-        return octets
+        return data
 
     def release(self, now_s: float, reason: ReleaseRequestReason = ReleaseRequestReason.NORMAL) -> list[Event]:
         """Request an orderly end of the association; `Released` follows. Does nothing without an association."""
@@ -253,9 +253,9 @@ class Association(ABC):
                 break
             self._receive_apdu(apdu)
 
-    def _receive_apdu(self, octets: bytes) -> None:
+    def _receive_apdu(self, data: bytes) -> None:
         messages_are_due = self.state not in (State.UNASSOCIATED, State.ASSOCIATING)
-        given, received = read_apdu(octets, self._notes, messages_are_due=messages_are_due)
+        given, received = read_apdu(data, self._notes, messages_are_due=messages_are_due)
         match given, received.apdu:
             case Input.RX_AARQ, Aarq() as aarq:
                 given = self._input_of_aarq(aarq)
@@ -278,7 +278,7 @@ class Association(ABC):
     def _lose_framing(self, error: RemoteProtocolError) -> None:
         reason = AbortReason.BUFFER_OVERFLOW if isinstance(error, ApduTooLong) else AbortReason.UNDEFINED
         self.closed = not self._resynchronise
-        front = bytes(self._stream.front()[:OCTETS_KEPT])
+        front = bytes(self._stream.front()[:BYTES_KEPT])
         self._notes.add(Oddity.STREAM_LOST, front, clause=error.clause, reason=error.reason)
         if self.state is State.UNASSOCIATED:
             self._send(encode_apdu(Abrt(reason)))
@@ -297,22 +297,22 @@ class Association(ABC):
 
     # The outbox.
 
-    def _send(self, octets: bytes) -> None:
-        (self._held if self._held else self._out).append(octets)
+    def _send(self, data: bytes) -> None:
+        (self._held if self._held else self._out).append(data)
 
-    def _send_after_answers(self, octets: bytes) -> None:
+    def _send_after_answers(self, data: bytes) -> None:
         """Send a release message after the answers that are owed by now, since the peer accepts none after it; all
         later bytes wait behind it."""
         if not self._held:
             self._gate = self._owed_tickets()
-        (self._held if self._gate else self._out).append(octets)
+        (self._held if self._gate else self._out).append(data)
 
-    def _send_answer(self, ticket: int, octets: bytes) -> None:
+    def _send_answer(self, ticket: int, data: bytes) -> None:
         """Send the answer to a report: before the release message if it was owed then, else in its turn."""
         if ticket not in self._gate:
-            self._send(octets)
+            self._send(data)
             return
-        self._out.append(octets)
+        self._out.append(data)
         self._gate.remove(ticket)
         if not self._gate:
             self._out += self._held
@@ -322,20 +322,20 @@ class Association(ABC):
         self._send(self._encoded(invoke_id, message, body))
 
     def _encoded(self, invoke_id: int, message: MessageTag, body: object) -> bytes:
-        octets = encode_data(invoke_id, message, body)
-        if len(octets) > self._apdu_bytes_max:
-            raise LocalProtocolError(f"an APDU of {len(octets)} bytes is over the limit")
-        return octets
+        data = encode_data(invoke_id, message, body)
+        if len(data) > self._apdu_bytes_max:
+            raise LocalProtocolError(f"an APDU of {len(data)} bytes is over the limit")
+        return data
 
     def _request(self, message: MessageTag, body: object, request: Request) -> int:
         """Send a request under a free invoke-id and return the id."""
         invoke_id = (self._invoke_id + 1) % _INVOKE_IDS
         while invoke_id in self._requests or invoke_id in self._given_up:
             invoke_id = (invoke_id + 1) % _INVOKE_IDS
-        octets = self._encoded(invoke_id, message, body)
+        data = self._encoded(invoke_id, message, body)
         self._invoke_id = invoke_id
         self._requests[invoke_id] = request
-        self._send(octets)
+        self._send(data)
         return invoke_id
 
     def _refuse(self, received: Received, error: ErrorValue) -> None:

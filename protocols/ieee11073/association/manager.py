@@ -21,7 +21,7 @@ from protocols.ieee11073.apdu.data import (
     EventType,
     RejectProblem,
 )
-from protocols.ieee11073.association.admission import SYSTEM_ID_OCTETS, Applicant, judge, response
+from protocols.ieee11073.association.admission import SYSTEM_ID_BYTES, Applicant, judge, response
 from protocols.ieee11073.association.attribute_reading import AttributeReading
 from protocols.ieee11073.association.clock_setting import ClockSetting
 from protocols.ieee11073.association.configurations import ConfigurationStore
@@ -66,7 +66,7 @@ class ManagerAssociation(Association):
         fetched: FetchedSegments | None = None,
     ) -> None:
         """`system_id` is the manager's own EUI-64. `fetched` knows which memory segments are durable already."""
-        if len(system_id) != SYSTEM_ID_OCTETS:
+        if len(system_id) != SYSTEM_ID_BYTES:
             raise LocalProtocolError("a system id has eight bytes")
         self._settings = settings or ManagerSettings()
         super().__init__(
@@ -334,10 +334,10 @@ class ManagerAssociation(Association):
         """Take a whole run of reports of a known layout: row 8.21."""
         if self._intake is None or self.state is not _OPERATING:
             return False
-        octets, events = self._intake.take_known(self._stream.front(), self._now_s)
-        if not octets:
+        data, events = self._intake.take_known(self._stream.front(), self._now_s)
+        if not data:
             return False
-        self._stream.skip(octets)
+        self._stream.skip(data)
         self._emit_reports(events)
         return True
 

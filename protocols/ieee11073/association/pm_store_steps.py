@@ -109,7 +109,7 @@ class StoreSteps:
         self,
         store: Store,
         action: ActionType,
-        octets: bytes,
+        data: bytes,
         done: Callable[[Received], None],
         to_s: float,
         *,
@@ -118,7 +118,7 @@ class StoreSteps:
         """Request an action of a store."""
         self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
-            ActionArgument(store.handle, action, octets),
+            ActionArgument(store.handle, action, data),
             answers=_ACTION_ANSWERS,
             to_s=to_s,
             done=self._if_still(done),
@@ -150,9 +150,9 @@ class StoreSteps:
 
     def infos(self, store: Store, received: Received) -> tuple[SegmentInfo, ...] | None:
         """Return the response to SEG_GET_INFO; None, and a note, where it is a refusal or cannot be read."""
-        octets = self.result(store, received, "SEG_GET_INFO")
+        data = self.result(store, received, "SEG_GET_INFO")
         try:
-            return None if octets is None else decode_list(SegmentInfo, octets)
+            return None if data is None else decode_list(SegmentInfo, data)
         except RemoteProtocolError as error:
             self.refused(store, received, "SEG_GET_INFO", error.reason)
             return None

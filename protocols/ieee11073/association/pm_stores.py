@@ -325,9 +325,9 @@ class PmStores(Service):
 
     def _triggered(self, received: Received) -> None:
         store = self._now_at()
-        octets = self._steps.result(store, received, "SEG_TRIG_XFER")
+        data = self._steps.result(store, received, "SEG_TRIG_XFER")
         try:
-            result = None if octets is None else decode(TriggerResult, octets).trig_segm_xfer_rsp
+            result = None if data is None else decode(TriggerResult, data).trig_segm_xfer_rsp
         except RemoteProtocolError as error:
             self._steps.refused(store, received, "SEG_TRIG_XFER", error.reason)
             result = None
@@ -394,8 +394,8 @@ class PmStores(Service):
         else:
             self._next_store()
 
-    def _act(self, action: ActionType, octets: bytes, done: Callable[[Received], None]) -> None:
-        self._steps.act(self._now_at(), action, octets, done, self._settings.to_action_s)
+    def _act(self, action: ActionType, data: bytes, done: Callable[[Received], None]) -> None:
+        self._steps.act(self._now_at(), action, data, done, self._settings.to_action_s)
 
     def _now_at(self) -> Store:
         assert self._store is not None, "a step belongs to a store"

@@ -54,17 +54,17 @@ class Received:
 NOTHING_RECEIVED = Received()
 
 
-def read_apdu(octets: bytes, notes: Notes, *, messages_are_due: bool) -> tuple[Input, Received]:
+def read_apdu(data: bytes, notes: Notes, *, messages_are_due: bool) -> tuple[Input, Received]:
     """Classify an APDU before role and pending requests are considered (RX_AARQ, RX_AARE, RX_RESPONSE_KNOWN).
 
     Where no messages are due, a PRST is RX_PRST and not decoded further. Deviations are noted.
     """
     try:
-        apdu = decode_apdu(octets)
+        apdu = decode_apdu(data)
     except RemoteProtocolError as error:
-        notes.add(Oddity.APDU_UNREADABLE, octets, clause=error.clause, reason=error.reason)
-        return Input.RX_UNREADABLE, Received(octets, invoke_id=invoke_id_of(octets), why=str(error))
-    received = Received(octets, apdu)
+        notes.add(Oddity.APDU_UNREADABLE, data, clause=error.clause, reason=error.reason)
+        return Input.RX_UNREADABLE, Received(data, invoke_id=invoke_id_of(data), why=str(error))
+    received = Received(data, apdu)
     match apdu:
         case Aarq():
             return Input.RX_AARQ, received
@@ -79,17 +79,17 @@ def read_apdu(octets: bytes, notes: Notes, *, messages_are_due: bool) -> tuple[I
         case Prst() if not messages_are_due:
             return Input.RX_PRST, received
         case Prst():
-            return _read_message(octets, apdu, notes)
+            return _read_message(data, apdu, notes)
 
 
-def _read_message(octets: bytes, prst: Prst, notes: Notes) -> tuple[Input, Received]:
+def _read_message(raw: bytes, prst: Prst, notes: Notes) -> tuple[Input, Received]:
     try:
         data = decode_data(prst.data)
         body = body_of(data)
     except RemoteProtocolError as error:
-        notes.add(Oddity.MESSAGE_UNREADABLE, octets, clause=error.clause, reason=error.reason)
-        return _unreadable_message(octets, prst, error)
-    received = Received(octets, prst, data, body, data.invoke_id)
+        notes.add(Oddity.MESSAGE_UNREADABLE, raw, clause=error.clause, reason=error.reason)
+        return _unreadable_message(raw, prst, error)
+    received = Received(raw, prst, data, body, data.invoke_id)
     match data.message:
         case MessageTag.CONFIRMED_EVENT_REPORT if body.event_type == EventType.CONFIG and body.obj_handle == 0:
             return Input.RX_CONFIG, received
@@ -103,11 +103,11 @@ def _read_message(octets: bytes, prst: Prst, notes: Notes) -> tuple[Input, Recei
             return Input.RX_RESPONSE_KNOWN, received
 
 
-def _unreadable_message(octets: bytes, prst: Prst, error: RemoteProtocolError) -> tuple[Input, Received]:
+def _unreadable_message(data: bytes, prst: Prst, error: RemoteProtocolError) -> tuple[Input, Received]:
     """Classify a broken message: a request can be refused by its invoke-id; a response answers no request of ours."""
     tag = int.from_bytes(prst.data[2:4], "big")
     if tag in _TAGS and tag >= _RESPONSE_TAGS_FROM:
-        return Input.RX_RESPONSE_UNKNOWN, Received(octets, prst, why=str(error))
+        return Input.RX_RESPONSE_UNKNOWN, Received(data, prst, why=str(error))
     problem = RejectProblem.BADLY_STRUCTURED_APDU if tag in _TAGS else RejectProblem.UNRECOGNIZED_APDU
-    invoke_id = invoke_id_of(octets)
-    return Input.RX_UNREADABLE, Received(octets, prst, invoke_id=invoke_id, problem=problem, why=str(error))
+    invoke_id = invoke_id_of(data)
+    return Input.RX_UNREADABLE, Received(data, prst, invoke_id=invoke_id, problem=problem, why=str(error))

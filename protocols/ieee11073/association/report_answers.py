@@ -40,8 +40,8 @@ class OwedAnswers(NamedTuple):
         return _join(_NO_ROOM, self.invoke_ids)
 
 
-def _cut(octets: bytes) -> _Answer:
-    return _Answer(octets[:_INVOKE_ID_AT], octets[_INVOKE_ID_AT + _INVOKE_ID_BYTES :])
+def _cut(data: bytes) -> _Answer:
+    return _Answer(data[:_INVOKE_ID_AT], data[_INVOKE_ID_AT + _INVOKE_ID_BYTES :])
 
 
 def _join(answer: _Answer, invoke_ids: tuple[bytes, ...]) -> bytes:

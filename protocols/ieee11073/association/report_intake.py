@@ -21,7 +21,7 @@ from protocols.ieee11073.dim.configuration import Configuration, value_map
 from protocols.ieee11073.dim.device_model import DeviceModel
 from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.ieee11073.dim.notes import Notes
-from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_OCTETS, SCAN_REPORTS, compile_plan, layout_key
+from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_BYTES, SCAN_REPORTS, compile_plan, layout_key
 from protocols.ieee11073.dim.report_run import INVOKE_ID, REPORT_NO, ReportPlan, Run
 from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Channel
@@ -68,12 +68,12 @@ class ReportIntake:
 
     def learn_identity(self, identity: DeviceIdentity) -> None:
         """Take the MDS attributes, which say how the device reports itself in fixed form."""
-        for attribute, octets in identity.attributes:
+        for attribute, data in identity.attributes:
             if attribute == Attribute.ATTRIBUTE_VALUE_MAP:
                 try:
-                    self._model.mds_values = value_map(octets)
+                    self._model.mds_values = value_map(data)
                 except RemoteProtocolError:
-                    self._notes.add(Oddity.MDS_ATTRIBUTE_UNREADABLE, octets, attribute=attribute)
+                    self._notes.add(Oddity.MDS_ATTRIBUTE_UNREADABLE, data, attribute=attribute)
                 self._forget_plans()
 
     @property
@@ -120,13 +120,13 @@ class ReportIntake:
 
     def take_known(self, front: memoryview, now_s: float) -> tuple[int, list[Event]]:
         """Take the reports at the front whose layout is known: how many bytes they had, and their events. 0: none."""
-        if len(front) < LAYOUT_KEY_OCTETS:
+        if len(front) < LAYOUT_KEY_BYTES:
             return 0, []
         recent = self._recent.get(_APDU_HEADER_BYTES + (front[2] << 8 | front[3]))
         if recent is not None and (run := recent.match(front)) is not None:
             events, count = self._take(recent, run, now_s)
             return count * recent.octets, events
-        for plan in self._plans.get(layout_key(bytes(front[:LAYOUT_KEY_OCTETS])), ()):
+        for plan in self._plans.get(layout_key(bytes(front[:LAYOUT_KEY_BYTES])), ()):
             run = plan.match(front)
             if run is not None:
                 self._recent[plan.octets] = plan
@@ -161,7 +161,7 @@ class ReportIntake:
     def _keep(self, apdu: bytes, plan: ReportPlan) -> None:
         if self._plan_count >= LAYOUTS_MAX or self._plan_weight + plan.weight > LAYOUTS_WEIGHT_MAX:
             self._forget_plans()
-        plans = self._plans.setdefault(layout_key(apdu[:LAYOUT_KEY_OCTETS]), [])
+        plans = self._plans.setdefault(layout_key(apdu[:LAYOUT_KEY_BYTES]), [])
         if len(plans) >= _LAYOUTS_OF_KEY_MAX:
             self._plan_weight -= plans.pop().weight
             self._plan_count -= 1

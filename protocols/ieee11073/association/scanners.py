@@ -45,7 +45,7 @@ REPLACE = 0
 DISABLED, ENABLED = 0, 1
 _STATES = {DISABLED: "it is disabled", ENABLED: "it is enabled", 2: "it is not available"}
 
-_STATE_OCTETS = 2
+_STATE_BYTES = 2
 _ATTRIBUTES: dict[int, int] = {
     Attribute.CONFIRM_MODE: 2,
     Attribute.CONFIRM_TIMEOUT: 4,
@@ -162,9 +162,9 @@ class Scanners(Service):
             self._not_switched(handle, enable, refusal(result) or "", received.octets)
             return
         wanted = ENABLED if enable else DISABLED
-        octets = attributes_of(result.attribute_list).get(Attribute.OPERATIONAL_STATE)
-        state = int.from_bytes(octets[:2], "big") if octets else wanted
-        if state != wanted or (octets and len(octets) != _STATE_OCTETS):
+        data = attributes_of(result.attribute_list).get(Attribute.OPERATIONAL_STATE)
+        state = int.from_bytes(data[:2], "big") if data else wanted
+        if state != wanted or (data and len(data) != _STATE_BYTES):
             why = _STATES.get(state, f"its state is {state}")
             self._not_switched(handle, enable, why, received.octets)
             return
@@ -177,9 +177,9 @@ class Scanners(Service):
             else:
                 self._watch(scanner)
 
-    def _not_switched(self, handle: int, enable: bool, why: str, octets: bytes) -> None:
+    def _not_switched(self, handle: int, enable: bool, why: str, data: bytes) -> None:
         self.known[handle].enabled = None
-        self._requests.notes.add(Oddity.SCANNER_NOT_SWITCHED, octets, handle=handle, why=why)
+        self._requests.notes.add(Oddity.SCANNER_NOT_SWITCHED, data, handle=handle, why=why)
         self._requests.emit(ScannerNotSwitched(handle, enable, why))
 
     def _read(self, handle: int) -> None:

@@ -95,18 +95,18 @@ class SegmentTransfer:
     ) -> SegmentDataReceived:
         """Take the new entries of an event, which begin at `at` or behind it; an answer is owed under `ticket`."""
         description = event.segm_data_event_descr
-        octets, count = event.segm_data_event_entries, description.segm_evt_entry_count
-        size = self.reader.entry_octets
-        counted = len(octets) // size == count
-        if len(octets) != count * size:
+        data, count = event.segm_data_event_entries, description.segm_evt_entry_count
+        size = self.reader.entry_bytes
+        counted = len(data) // size == count
+        if len(data) != count * size:
             self.sound = False
         if not counted:
-            self.notes.add(Oddity.SEGMENT_COUNT_OTHER, entries=len(octets) // size, count=count)
+            self.notes.add(Oddity.SEGMENT_COUNT_OTHER, entries=len(data) // size, count=count)
         again = min(self.received - at, count)
         if again:
             self.notes.add(Oddity.SEGMENT_ENTRIES_REPEATED)
-        first, octets = at + again, octets[again * size :]
-        observations = self._observations(octets, first, received_s)
+        first, data = at + again, data[again * size :]
+        observations = self._observations(data, first, received_s)
         self.received = max(self.received, at + count)
         status = description.segm_evt_status
         self.aborted = self.aborted or bool(status & STATUS_AGENT_ABORT)
@@ -131,15 +131,15 @@ class SegmentTransfer:
             ticket=ticket,
         )
 
-    def _observations(self, octets: bytes, first: int, received_s: float) -> Sequence[Observation]:
-        known = max(0, min(self.had - first, len(octets) // self.reader.entry_octets))
-        cut = known * self.reader.entry_octets
+    def _observations(self, data: bytes, first: int, received_s: float) -> Sequence[Observation]:
+        known = max(0, min(self.had - first, len(data) // self.reader.entry_bytes))
+        cut = known * self.reader.entry_bytes
         observations: list[Observation] = []
         if known:
-            read = self.reader.read(octets[:cut], first, received_s)
+            read = self.reader.read(data[:cut], first, received_s)
             self.sound = self.sound and read.whole
             observations = [each for each in read.observations if _dated(each)]
-        read = self.reader.read(octets[cut:], first + known, received_s)
+        read = self.reader.read(data[cut:], first + known, received_s)
         self.sound = self.sound and read.whole
         return observations + read.observations if observations else read.observations
 

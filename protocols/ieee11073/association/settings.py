@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from protocols.framing.apdu_stream import APDU_OCTETS_MAX
+from protocols.framing.apdu_stream import APDU_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class ManagerSettings:
     """How often the clocks of a device are read again, all in one Get. None: only on command."""
     memory: PmStoreSettings = PmStoreSettings()
     """What is done with PM-stores."""
-    apdu_bytes_max: int = APDU_OCTETS_MAX
+    apdu_bytes_max: int = APDU_BYTES_MAX
     """Larger APDUs end the link: the protocol has none."""
     to_apdu_s: float = 5.0
     """How long a link may be silent in the middle of an APDU. Not the standard's: it knows no halves of an APDU."""
@@ -77,7 +77,7 @@ class AgentSettings:
     """From our RLRQ to the manager's RLRE."""
     to_cer_s: float = 3.0
     """From a confirmed event report to its answer (TOcer-mds)."""
-    apdu_bytes_max: int = APDU_OCTETS_MAX
+    apdu_bytes_max: int = APDU_BYTES_MAX
     """Larger APDUs end the link."""
     to_apdu_s: float = 5.0
     """As the manager's."""

@@ -144,8 +144,8 @@ def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> Sample
     # Of several scales the one as wide as the samples is theirs.
     scales = sorted((known for known in _SCALES if known in attribute.values), key=lambda one: _SCALES[one] != width)
     scale_id = scales[0] if scales else None
-    octets = 2 if scale_id is None else _SCALES[scale_id]
-    bits, signed = octets * 8, False
+    data = 2 if scale_id is None else _SCALES[scale_id]
+    bits, signed = data * 8, False
     if specification is not None:
         bits, signed = specification.sample_size, specification.significant_bits == SIGNED_SAMPLES
     period = attribute.number(Attribute.SAMPLE_PERIOD, 4)
@@ -156,12 +156,12 @@ def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> Sample
     if sample_format is None:
         notes.add(Oddity.SAMPLE_WIDTH, attribute.values.get(Attribute.SA_SPECIFICATION, b""), handle=handle, bits=bits)
         return SampleArray(format=SampleFormat.U8, period_s=period_s, slope=1.0, offset=0.0)
-    slope, offset = _scale(handle, attribute, scale_id, octets, signed, notes)
+    slope, offset = _scale(handle, attribute, scale_id, data, signed, notes)
     return SampleArray(format=sample_format, period_s=period_s, slope=slope, offset=offset)
 
 
 def _scale(
-    handle: int, attribute: "_Attributes", scale_id: Attribute | None, octets: int, signed: bool, notes: Notes
+    handle: int, attribute: "_Attributes", scale_id: Attribute | None, size: int, signed: bool, notes: Notes
 ) -> tuple[float, float]:
     """slope and offset: value = lower-abs + (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled -
     lower-scaled).
@@ -170,18 +170,18 @@ def _scale(
     """
     if scale_id is None:
         return 1.0, 0.0
-    octets_of_scale = attribute.values[scale_id]
+    bytes_of_scale = attribute.values[scale_id]
     try:
-        reader = Reader(octets_of_scale, clause="20601 §8.4 Scale-and-Range")
+        reader = Reader(bytes_of_scale, clause="20601 §8.4 Scale-and-Range")
         low, high = float_of(reader.u32()), float_of(reader.u32())
         read = reader.signed if signed else reader.unsigned
-        low_scaled, high_scaled = read(octets), read(octets)
+        low_scaled, high_scaled = read(size), read(size)
         reader.finish()
     except RemoteProtocolError as error:
-        notes.add(Oddity.SCALE_UNREADABLE, octets_of_scale, handle=handle, reason=error.reason)
+        notes.add(Oddity.SCALE_UNREADABLE, bytes_of_scale, handle=handle, reason=error.reason)
         return 1.0, 0.0
     if not isinstance(low, float) or not isinstance(high, float) or low_scaled == high_scaled:
-        notes.add(Oddity.SCALE_UNUSABLE, octets_of_scale, handle=handle)
+        notes.add(Oddity.SCALE_UNUSABLE, bytes_of_scale, handle=handle)
         return 1.0, 0.0
     slope = (high - low) / (high_scaled - low_scaled)
     return slope, low - low_scaled * slope
@@ -194,13 +194,13 @@ class _Attributes:
         self.values = values
         self._notes = notes
 
-    def number(self, attribute: Attribute, octets: int) -> int | None:
+    def number(self, attribute: Attribute, size: int) -> int | None:
         value = self.values.get(attribute)
         if value is None:
             return None
-        if len(value) != octets:
+        if len(value) != size:
             self._notes.add(
-                Oddity.ATTRIBUTE_LENGTH, value, attribute=attribute.name, bytes_found=len(value), bytes_due=octets
+                Oddity.ATTRIBUTE_LENGTH, value, attribute=attribute.name, bytes_found=len(value), bytes_due=size
             )
             return None
         return int.from_bytes(value, "big")

@@ -43,9 +43,9 @@ class Configuration:
         return ConfigReport(self.config_id, self.objects)
 
     @classmethod
-    def decode(cls, config_id: int, octets: bytes) -> "Configuration":
+    def decode(cls, config_id: int, data: bytes) -> "Configuration":
         """Decode an encoded ConfigObjectList. Raises `RemoteProtocolError`."""
-        return cls(config_id, decode_list(ConfigObject, octets)).checked()
+        return cls(config_id, decode_list(ConfigObject, data)).checked()
 
     def checked(self) -> "Configuration":
         """Return itself after checks of the whole: handles are distinct, not the MDS's, and not too many."""
@@ -72,14 +72,14 @@ def attributes_of(attributes: tuple[AvaType, ...]) -> dict[int, bytes]:
     return {ava.attribute_id: ava.attribute_value for ava in attributes}
 
 
-def value_map(octets: bytes) -> ValueMap:
+def value_map(data: bytes) -> ValueMap:
     """An Attribute-Value-Map. Raises `RemoteProtocolError`."""
-    return tuple((entry.attribute_id, entry.attribute_len) for entry in decode_list(AttrValMapEntry, octets))
+    return tuple((entry.attribute_id, entry.attribute_len) for entry in decode_list(AttrValMapEntry, data))
 
 
-def scanner_map(octets: bytes) -> tuple[tuple[int, ValueMap], ...]:
+def scanner_map(data: bytes) -> tuple[tuple[int, ValueMap], ...]:
     """A Scan-Handle-Attr-Val-Map: handles and maps in the order of a grouped observation. `RemoteProtocolError`."""
     return tuple(
         (entry.obj_handle, tuple((item.attribute_id, item.attribute_len) for item in entry.attr_val_map))
-        for entry in decode_list(HandleAttrValMapEntry, octets)
+        for entry in decode_list(HandleAttrValMapEntry, data)
     )

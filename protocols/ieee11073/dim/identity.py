@@ -17,9 +17,9 @@ from protocols.medfloat import float_of
 from protocols.observation import Scalar
 from protocols.reader import Reader
 
-ATTRIBUTE_OCTETS_MAX = 0xFFFF
+ATTRIBUTE_BYTES_MAX = 0xFFFF
 """Attributes of one device that are kept, in bytes: what one AttributeList can hold."""
-AVA_OCTETS = 4
+AVA_BYTES = 4
 """Id and length before an attribute's bytes."""
 SERIAL_NUMBER = 1
 FIRMWARE_REVISION = 5
@@ -96,12 +96,12 @@ def changed(identity: DeviceIdentity, attributes: tuple[tuple[int, bytes], ...])
     and only known ones are updated.
     """
     kept = dict(identity.attributes)
-    room = ATTRIBUTE_OCTETS_MAX - sum(len(octets) + AVA_OCTETS for octets in kept.values())
-    for attribute, octets in attributes:
-        more = len(octets) - len(kept[attribute]) if attribute in kept else len(octets) + AVA_OCTETS
+    room = ATTRIBUTE_BYTES_MAX - sum(len(data) + AVA_BYTES for data in kept.values())
+    for attribute, data in attributes:
+        more = len(data) - len(kept[attribute]) if attribute in kept else len(data) + AVA_BYTES
         if more <= max(room, 0):
             room -= more
-            kept[attribute] = octets
+            kept[attribute] = data
     return identity_of(identity.system_id, tuple(AvaType(*pair) for pair in kept.items()))
 
 
@@ -148,15 +148,15 @@ def _fields_of(attribute_id: int, value: bytes) -> Iterator[tuple[str, object]]:
             return
 
 
-def _exactly(value: bytes, octets: int) -> bytes:
+def _exactly(value: bytes, size: int) -> bytes:
     reader = Reader(value, clause="20601 §8.1 MDS attribute")
-    taken = reader.take(octets)
+    taken = reader.take(size)
     reader.finish()
     return taken
 
 
-def printable(octets: bytes) -> str:
+def printable(data: bytes) -> str:
     """Return a device's printable string without its padding. Invalid text and control characters become replacement
     characters: they could steer a reader's terminal."""
-    text = octets.rstrip(b" \x00").decode("utf-8", errors="replace")
+    text = data.rstrip(b" \x00").decode("utf-8", errors="replace")
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

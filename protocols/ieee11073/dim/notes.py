@@ -9,7 +9,7 @@ from typing import NamedTuple
 from protocols.ieee11073.tolerances import Oddity
 
 KINDS_MAX = 64
-OCTETS_KEPT = 256
+BYTES_KEPT = 256
 
 
 class Note(NamedTuple):
@@ -35,14 +35,14 @@ class Notes:
         """Begin a new association: every kind may be noted again. Pending notes stay."""
         self._seen.clear()
 
-    def add(self, oddity: Oddity, octets: bytes = b"", /, **said: object) -> None:
+    def add(self, oddity: Oddity, data: bytes = b"", /, **said: object) -> None:
         """Note a deviation unless its kind was noted before in this association.
 
-        `said` fills the row's sentence and must hold no measured value; `octets` may. `clause=` is for rows whose
+        `said` fills the row's sentence and must hold no measured value; `data` may. `clause=` is for rows whose
         clause is known only to the decoder that failed.
         """
         clause = str(said.pop("clause", oddity.clause))
-        self._note(Note(oddity.sentence.format(**said), clause, octets, oddity))
+        self._note(Note(oddity.sentence.format(**said), clause, data, oddity))
 
     def _note(self, note: Note) -> None:
         kind = (note.sentence, note.clause)
@@ -52,7 +52,7 @@ class Notes:
         if len(self._seen) > KINDS_MAX:
             more = Oddity.MANY_MORE
             note = Note(more.sentence, more.clause, b"", more)
-        self.pending.append(note._replace(octets=bytes(note.octets[:OCTETS_KEPT])))
+        self.pending.append(note._replace(octets=bytes(note.octets[:BYTES_KEPT])))
 
     def drain(self) -> list[Note]:
         """Return the notes since the last call."""

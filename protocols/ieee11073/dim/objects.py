@@ -23,7 +23,7 @@ STREAMING = 0x4040
 """Metric-Spec-Small of a continuous metric as standard oximeters have it: stored data, agent-initiated."""
 _COMPOUND_FIX = 3
 _STATIC_SCALE = 0x2000
-_VALUE_OCTETS = {
+_VALUE_BYTES = {
     Attribute.NU_BASIC: 2,
     Attribute.NU_SIMPLE: 4,
     Attribute.ENUM_SIMPLE_OID: 2,
@@ -35,9 +35,9 @@ _VALUE_OCTETS = {
 }
 
 
-def ava(attribute: Attribute, value: bytes | int, octets: int = 2) -> AvaType:
+def ava(attribute: Attribute, value: bytes | int, size: int = 2) -> AvaType:
     """One attribute; a number becomes that many bytes."""
-    return AvaType(attribute, value if isinstance(value, bytes) else value.to_bytes(octets, "big"))
+    return AvaType(attribute, value if isinstance(value, bytes) else value.to_bytes(size, "big"))
 
 
 def _type(code: Code) -> AvaType:
@@ -45,12 +45,12 @@ def _type(code: Code) -> AvaType:
 
 
 def _value_map(*entries: tuple[Attribute, int]) -> AvaType:
-    listed = encode_list(tuple(AttrValMapEntry(attribute, octets) for attribute, octets in entries))
+    listed = encode_list(tuple(AttrValMapEntry(attribute, data) for attribute, data in entries))
     return ava(Attribute.ATTRIBUTE_VALUE_MAP, listed)
 
 
 def _mapped(attributes: Sequence[Attribute]) -> AvaType:
-    return _value_map(*((attribute, _VALUE_OCTETS[attribute]) for attribute in attributes))
+    return _value_map(*((attribute, _VALUE_BYTES[attribute]) for attribute in attributes))
 
 
 def _stamped(value: tuple[Attribute, int], time_stamp: Attribute | None) -> AvaType:
@@ -90,7 +90,7 @@ def numeric(
         ava(Attribute.METRIC_SPEC_SMALL, metric_spec),
         ava(Attribute.UNIT_CODE, unit.code),
         None if source_handle is None else ava(Attribute.SOURCE_HANDLE_REFERENCE, source_handle),
-        _mapped(mapped) if mapped else _stamped((value, _VALUE_OCTETS[value]), time_stamp),
+        _mapped(mapped) if mapped else _stamped((value, _VALUE_BYTES[value]), time_stamp),
         _supplemental(supplemental_types),
     )
 
@@ -106,7 +106,7 @@ def compound(
     metric_spec: int = SPOT_MEASUREMENT,
 ) -> ConfigObject:
     """A numeric with several values of one unit, such as a blood pressure; `components` in the order of the values."""
-    octets = 2 if value is Attribute.NU_COMPOUND_BASIC else 4
+    data = 2 if value is Attribute.NU_COMPOUND_BASIC else 4
     return _object(
         ObjectClass.NUMERIC,
         handle,
@@ -115,7 +115,7 @@ def compound(
         ava(Attribute.METRIC_STRUCTURE_SMALL, bytes([_COMPOUND_FIX, len(components)])),
         ava(Attribute.METRIC_ID_LIST, encode_list(tuple(OidEntry(component.code) for component in components))),
         ava(Attribute.UNIT_CODE, unit.code),
-        _stamped((value, 4 + octets * len(components)), time_stamp),
+        _stamped((value, 4 + data * len(components)), time_stamp),
     )
 
 
@@ -134,8 +134,8 @@ def enumeration(
     values = None
     if mapped:
         values = _mapped(mapped)
-    elif value in _VALUE_OCTETS:
-        values = _stamped((value, _VALUE_OCTETS[value]), time_stamp)
+    elif value in _VALUE_BYTES:
+        values = _stamped((value, _VALUE_BYTES[value]), time_stamp)
     return _object(
         ObjectClass.ENUMERATION,
         handle,
@@ -163,12 +163,12 @@ def waveform(
 
     `period_s` is kept in steps of 125 µs. Limits that a FLOAT holds exactly keep the scale exact.
     """
-    octets = sample_format.octets
+    data = sample_format.octets
     signed = sample_format.value.islower()
     scale = b"".join(float_raw(limit).to_bytes(4, "big") for limit in physical)
-    scale += b"".join(limit.to_bytes(octets, "big", signed=signed) for limit in raw)
+    scale += b"".join(limit.to_bytes(data, "big", signed=signed) for limit in raw)
     scale_id = {1: Attribute.SCALE_AND_RANGE_I8, 2: Attribute.SCALE_AND_RANGE_I16, 4: Attribute.SCALE_AND_RANGE_I32}
-    specification = SaSpecification(samples, octets * 8, SIGNED_SAMPLES if signed else octets * 8, _STATIC_SCALE)
+    specification = SaSpecification(samples, data * 8, SIGNED_SAMPLES if signed else data * 8, _STATIC_SCALE)
     return _object(
         ObjectClass.RT_SA,
         handle,
@@ -176,9 +176,9 @@ def waveform(
         ava(Attribute.METRIC_SPEC_SMALL, 0x0040),
         ava(Attribute.UNIT_CODE, unit.code),
         ava(Attribute.SAMPLE_PERIOD, round(period_s / RELATIVE_TIME_S), 4),
-        ava(scale_id[octets], scale),
+        ava(scale_id[data], scale),
         ava(Attribute.SA_SPECIFICATION, encode(specification)),
-        _stamped((Attribute.SA_SIMPLE, 2 + octets * samples), time_stamp),
+        _stamped((Attribute.SA_SIMPLE, 2 + data * samples), time_stamp),
     )
 
 

@@ -84,10 +84,10 @@ class Certification:
     unregulated: bool | None = None
 
 
-def certifications(octets: bytes) -> tuple[Certification, ...]:
+def certifications(data: bytes) -> tuple[Certification, ...]:
     """The list. Raises `RemoteProtocolError` where the list itself breaks its form; an entry whose own data does is
     given unread."""
-    return tuple(_certification(entry) for entry in decode_list(RegCertData, octets))
+    return tuple(_certification(entry) for entry in decode_list(RegCertData, data))
 
 
 def _certification(entry: RegCertData) -> Certification:

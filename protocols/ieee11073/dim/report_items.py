@@ -130,6 +130,6 @@ def _mask(specification: SaSpecification, count: int) -> Mask | None:
         return None
     bits = specification.sample_size
     one = (1 << bits - cleared) - 1
-    octets = count * bits // 8
+    data = count * bits // 8
     every = int.from_bytes(one.to_bytes(bits // 8, "big") * count, "big")
-    return lambda samples: (int.from_bytes(samples, "big") & every).to_bytes(octets, "big")
+    return lambda samples: (int.from_bytes(samples, "big") & every).to_bytes(data, "big")

@@ -44,19 +44,19 @@ class Layout:
             self._skipped.append((reader.at, reader.remaining))
             reader.rest()
 
-    def cut(self, found: Field, octets: int) -> Field:
-        """End a field of bytes that was added `octets` earlier; those may be anything."""
-        kept = found.octets - octets
+    def cut(self, found: Field, size: int) -> Field:
+        """End a field of bytes that was added `size` earlier; those may be anything."""
+        kept = found.octets - size
         whole = Field(found.at, kept, f"{kept}s")
         del self._fields[found]
         self.add(whole)
-        self._skipped.append((whole.at + kept, octets))
+        self._skipped.append((whole.at + kept, size))
         return whole
 
     def finished(self, apdu: bytes) -> LayoutColumns:
         """The layout over the APDU that it was read from. A zero-length field (an empty text) shares its offset with
         the constant after it, so it is placed before it."""
-        pieces = [*self._fields, *(Field(at, octets, "") for at, octets in self._skipped)]
+        pieces = [*self._fields, *(Field(at, data, "") for at, data in self._skipped)]
         layout: list[str] = [">"]
         constants: list[tuple[int, bytes]] = []
         columns: dict[Field, int] = {}

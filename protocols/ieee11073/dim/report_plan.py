@@ -17,7 +17,7 @@ from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.configuration import ValueMap
 from protocols.ieee11073.dim.device_model import MDS_HANDLE, DeviceModel, Reshaping
-from protocols.ieee11073.dim.notes import OCTETS_KEPT
+from protocols.ieee11073.dim.notes import BYTES_KEPT
 from protocols.ieee11073.dim.report_forms import SCAN_REPORTS, ReportForm, ScanForm
 from protocols.ieee11073.dim.report_items import Binder, Item, carried_plan
 from protocols.ieee11073.dim.report_layout import Field, Layout
@@ -26,7 +26,7 @@ from protocols.ieee11073.dim.value_fields import ItemFields
 from protocols.ieee11073.tolerances import Oddity
 from protocols.reader import Reader
 
-_TIME_OCTETS = 8
+_TIME_BYTES = 8
 _DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
 
 
@@ -110,9 +110,9 @@ class _Compiler:
             reshapes=reshaping.lasting,
         )
 
-    def _field(self, reader: Reader, octets: int, code: str) -> None:
-        self._layout.add(Field(reader.at, octets, code))
-        reader.take(octets)
+    def _field(self, reader: Reader, size: int, code: str) -> None:
+        self._layout.add(Field(reader.at, size, code))
+        reader.take(size)
 
     def _reported(self, form: ScanForm, scanner: int, info: Reader) -> None:
         """The SEQUENCE OF that ends every scan report: observations, or persons with theirs."""
@@ -155,7 +155,7 @@ class _Compiler:
             return
         item = ItemFields()
         self._mapped(handle, value_map, values, item)
-        if values.remaining == _TIME_OCTETS and item.time is None and self._reads_as_date(values):
+        if values.remaining == _TIME_BYTES and item.time is None and self._reads_as_date(values):
             self._note(Oddity.REPORT_TIME_UNDECLARED, values, handle=handle)
             item.take(Attribute.TIME_STAMP_ABSOLUTE, values, self._layout.add)
         elif values.remaining:
@@ -165,12 +165,12 @@ class _Compiler:
 
     def _mapped(self, handle: int, value_map: ValueMap, values: Reader, item: ItemFields) -> None:
         """The values that a map declares, in its order; a short observation ends between two of them."""
-        for attribute, octets in value_map:
-            if octets > values.remaining:
+        for attribute, data in value_map:
+            if data > values.remaining:
                 self._unfit(Oddity.REPORT_SHORTER, values, handle=handle)
                 self._layout.skip(values)
                 return
-            self._attribute(handle, item, attribute, values.inside(octets))
+            self._attribute(handle, item, attribute, values.inside(data))
 
     def _variable(self, handle: int, count: int, attributes: Reader) -> None:
         if not self._known(handle):
@@ -214,9 +214,9 @@ class _Compiler:
         for oddity in item.oddities:
             self._note(oddity, None, handle=handle)
         if item.time is not None and item.time_kind in _DATES:
-            octets = self._apdu[item.time.at : item.time.at + item.time.octets]
-            if DeviceTime(item.time_kind, octets).local_us() is None:
-                self._model.notes.add(Oddity.TIME_UNREADABLE, octets, handle=handle)
+            data = self._apdu[item.time.at : item.time.at + item.time.octets]
+            if DeviceTime(item.time_kind, data).local_us() is None:
+                self._model.notes.add(Oddity.TIME_UNREADABLE, data, handle=handle)
         if item.empty:
             self._note(Oddity.REPORT_WITHOUT_VALUE, None, handle=handle)
         self._items.append(Item(handle, self._person, item))
@@ -241,12 +241,12 @@ class _Compiler:
 
     def _note(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
         """Note a habit of the device that loses no value. Without `reader`, its bytes are the head of the report."""
-        octets = self._apdu[:OCTETS_KEPT] if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
-        self._model.notes.add(oddity, octets, **said)
+        data = self._apdu[:BYTES_KEPT] if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
+        self._model.notes.add(oddity, data, **said)
 
     def _reads_as_date(self, values: Reader) -> bool:
-        octets = self._apdu[values.at : values.at + _TIME_OCTETS]
-        return DeviceTime(TimeKind.ABSOLUTE, octets).local_us() is not None
+        data = self._apdu[values.at : values.at + _TIME_BYTES]
+        return DeviceTime(TimeKind.ABSOLUTE, data).local_us() is not None
 
 
 def _is_kept_without_value(item: Item) -> bool:
@@ -255,18 +255,18 @@ def _is_kept_without_value(item: Item) -> bool:
     return bool(item.fields.carried or item.fields.shaping)
 
 
-def layout_key(octets: bytes) -> bytes:
+def layout_key(data: bytes) -> bytes:
     """Return the bytes that reports of one layout share and most other layouts do not, as a key for compiled plans.
 
-    `octets` are at least the first 34 of a PRST APDU; the key leaves out invoke-id, event-time and report number.
+    `data` are at least the first 34 of a PRST APDU; the key leaves out invoke-id, event-time and report number.
     """
-    return octets[0:6] + octets[8:14] + octets[18:24] + octets[26:34]
+    return data[0:6] + data[8:14] + data[18:24] + data[26:34]
 
 
-LAYOUT_KEY_OCTETS = 34
+LAYOUT_KEY_BYTES = 34
 
 __all__ = [
-    "LAYOUT_KEY_OCTETS",
+    "LAYOUT_KEY_BYTES",
     "SCAN_REPORTS",
     "DoesNotFit",
     "NoObjectKnown",

@@ -63,8 +63,8 @@ class CarriedPlan:
         """Attribute ids and bytes of the report at `at` of a run."""
         found = []
         for attribute, place in self.attributes:
-            octets = place if isinstance(place, bytes) else columns[place][at]
-            found.append((attribute, octets if isinstance(octets, bytes) else octets.to_bytes(2, "big")))
+            data = place if isinstance(place, bytes) else columns[place][at]
+            found.append((attribute, data if isinstance(data, bytes) else data.to_bytes(2, "big")))
         return found
 
     def device_time(self, columns: "Columns", at: int) -> DeviceTime | None:
@@ -98,7 +98,7 @@ class ReportPlan:
     """One layout. `octets` is the length of a whole report APDU with it."""
 
     __slots__ = (
-        "_constant_octets",
+        "_constant_bytes",
         "_constants",
         "_constants_of",
         "_hint",
@@ -133,7 +133,7 @@ class ReportPlan:
         self._struct = struct.Struct(layout)
         self._constants = constants
         self._constants_of = itemgetter(*(column for column, _ in constants))
-        self._constant_octets = tuple(octets for _, octets in constants)
+        self._constant_bytes = tuple(data for _, data in constants)
         self._hint = 1
         self.octets = self._struct.size
         self.observations = observations
@@ -160,13 +160,13 @@ class ReportPlan:
         self.event_type = event_type
         self.flow = (handle, data_req_id)
 
-    def match(self, octets: memoryview) -> Run | None:
+    def match(self, data: memoryview) -> Run | None:
         """Match the reports at the front that have this layout; None when the first has not. May stop early, never
         late."""
-        count = min(len(octets) // self.octets, self._hint * _PROBE)
+        count = min(len(data) // self.octets, self._hint * _PROBE)
         if not count:
             return None
-        columns = list(zip(*self._struct.iter_unpack(octets[: count * self.octets]), strict=True))
+        columns = list(zip(*self._struct.iter_unpack(data[: count * self.octets]), strict=True))
         matching = count
         for column, constant in self._constants:
             found = columns[column]
@@ -181,7 +181,7 @@ class ReportPlan:
         if self.carried:
             return None
         row = self._struct.unpack(apdu)
-        return row if self._constants_of(row) == self._constant_octets else None
+        return row if self._constants_of(row) == self._constant_bytes else None
 
     def observe_single(self, row: tuple[Any, ...], received_s: float) -> list[Observation]:
         """Return the observations of one report whose fields are `row`, as `observe` does for a run of one."""
@@ -202,9 +202,9 @@ class ReportPlan:
             if time_column is None:
                 stamp = None
             else:
-                octets = row[time_column]
-                if time is None or time.octets != octets or time.kind is not time_kind:
-                    time = DeviceTime(time_kind, octets)
+                data = row[time_column]
+                if time is None or time.octets != data or time.kind is not time_kind:
+                    time = DeviceTime(time_kind, data)
                 stamp = time
             made.append(Observation(channel, value, samples, status, stamp, received_s))
         return made
@@ -257,6 +257,6 @@ def _times(plan: ObservationPlan, columns: Columns, made: MadeTimes) -> Iterable
         other, times = made[-1]
         if times[0].kind is kind and columns[other] == columns[column]:
             return times
-    times = [DeviceTime(kind, octets) for octets in columns[column]]
+    times = [DeviceTime(kind, data) for data in columns[column]]
     made.append((column, times))
     return times

@@ -42,12 +42,12 @@ Measured = Value | bytes | FullNumeric | tuple[FullNumeric, ...] | FullEnumerati
 def encoded_value(attribute: int, value: Measured) -> bytes:
     """The MDER form of a value as that attribute. Raises `LocalProtocolError` where the value is of another kind."""
     try:
-        octets = _encoded(attribute, value)
+        data = _encoded(attribute, value)
     except (OverflowError, struct.error):
         raise LocalProtocolError(f"a value does not fit attribute {attribute}") from None
-    if octets is None:
+    if data is None:
         raise LocalProtocolError(f"attribute {attribute} does not hold a {type(value).__name__}")
-    return octets
+    return data
 
 
 def own_attribute(value: Measured) -> Attribute | None:
@@ -119,14 +119,14 @@ def _full_enumeration(full: FullEnumeration) -> bytes:
 
 def _even(text: str) -> bytes:
     """A printable string: even length, padded with a space."""
-    octets = text.encode()
-    return octets + b" " * (len(octets) % 2)
+    data = text.encode()
+    return data + b" " * (len(data) % 2)
 
 
-def _counted(octets: bytes) -> bytes:
-    return len(octets).to_bytes(2, "big") + octets
+def _counted(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data
 
 
 def _listed(items: Sequence[bytes]) -> bytes:
-    octets = b"".join(items)
-    return len(items).to_bytes(2, "big") + _counted(octets)
+    data = b"".join(items)
+    return len(items).to_bytes(2, "big") + _counted(data)

@@ -146,7 +146,7 @@ def mapped_values(mapped: ValueMap, reading: Reading) -> bytes:
     out = bytearray()
     stamps = 0
     further = attributes_of(reading.attributes)
-    for attribute, octets in mapped:
+    for attribute, data in mapped:
         if attribute in TIME_STAMPS:
             if reading.time is None or _STAMP_OF[reading.time.kind] != attribute:
                 raise LocalProtocolError(f"handle {reading.handle} reports with another time stamp")
@@ -161,8 +161,8 @@ def mapped_values(mapped: ValueMap, reading: Reading) -> bytes:
             raise LocalProtocolError(f"handle {reading.handle} reports without a value")
         else:
             value = encoded_value(attribute, reading.value)
-        if len(value) != octets:
-            raise LocalProtocolError(f"a value of handle {reading.handle} has {len(value)} bytes, its map {octets}")
+        if len(value) != data:
+            raise LocalProtocolError(f"a value of handle {reading.handle} has {len(value)} bytes, its map {data}")
         out += value
     if reading.time is not None and not stamps:
         raise LocalProtocolError(f"handle {reading.handle} reports without a time stamp")

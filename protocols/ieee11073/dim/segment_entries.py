@@ -86,10 +86,10 @@ class EntryReader:
         if entry_map.segm_entry_header & ~_KNOWN_HEADER & 0xFFFF:
             raise RemoteProtocolError("the header of a segment's entries has an unknown bit", clause=_CLAUSE)
         self._header = [row for row in _HEADER_TIMES if entry_map.segm_entry_header & row[0]]
-        self.entry_octets = sum(octets for _, _, octets in self._header) + sum(
+        self.entry_bytes = sum(data for _, _, data in self._header) + sum(
             item.attribute_len for element in entry_map.segm_entry_elem_list for item in element.attr_val_map
         )
-        if not self.entry_octets or not entry_map.segm_entry_elem_list:
+        if not self.entry_bytes or not entry_map.segm_entry_elem_list:
             raise RemoteProtocolError("the entries of a segment hold nothing", clause=_CLAUSE)
         # A picture of its own: what a segment says of its objects is said of what it stored, not of what is live.
         self._model = DeviceModel(model.configuration, model.notes)
@@ -113,15 +113,15 @@ class EntryReader:
             known.attributes[Attribute.TYPE] = kind
             self._model.forget_channels()
 
-    def read(self, octets: bytes, first_index: int, received_s: float) -> EntriesRead:
+    def read(self, data: bytes, first_index: int, received_s: float) -> EntriesRead:
         """Return the observations of whole entries, entry after entry, in each the order of the map. `first_index` is
         the place of the first of them in the segment, counted from 0."""
-        size = self.entry_octets
-        count = len(octets) // size
-        whole = count * size == len(octets)
+        size = self.entry_bytes
+        count = len(data) // size
+        whole = count * size == len(data)
         if not whole:
-            self._model.notes.add(Oddity.SEGMENT_ENTRY_CUT, octets[count * size :])
-        view = memoryview(octets)
+            self._model.notes.add(Oddity.SEGMENT_ENTRY_CUT, data[count * size :])
+        view = memoryview(data)
         observations: list[Observation] = []
         at, probe = 0, _PROBE
         while at < count:
@@ -154,10 +154,10 @@ class EntryReader:
     def _compiled(self, entry: bytes) -> _EntryLayout:
         reader, layout = Reader(entry, clause=_CLAUSE), Layout()
         header: list[tuple[TimeKind, Field]] = []
-        for _, kind, octets in self._header:
-            found = Field(reader.at, octets, f"{octets}s")
+        for _, kind, data in self._header:
+            found = Field(reader.at, data, f"{data}s")
             layout.add(found)
-            reader.take(octets)
+            reader.take(data)
             header.append((kind, found))
         items = [
             Item(element.handle, self._segment.person, self._fields(element, reader, layout, header))
@@ -220,5 +220,5 @@ class EntryReader:
         """As sent, or placed by the segment where the entries carry none."""
         if plan.time is None:
             return [self._segment.time_of(first_index + index) for index in range(count)]
-        octets: Iterable[bytes] = columns[plan.time]
-        return [DeviceTime(plan.time_kind, each) for each in octets]
+        data: Iterable[bytes] = columns[plan.time]
+        return [DeviceTime(plan.time_kind, each) for each in data]

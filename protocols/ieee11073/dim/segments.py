@@ -22,7 +22,7 @@ from protocols.ieee11073.tolerances import Oddity
 
 ELEMENTS_MAX = 256
 """Objects in one entry; a device stores a handful together."""
-IDENTITY_OCTETS = 16
+IDENTITY_BYTES = 16
 _RELATIVE_TIME_US = 125
 _HUNDREDTH_US = 10_000
 """LSB of AbsoluteTimeAdjust, and of AbsoluteTime: hundredths of a second."""
@@ -56,7 +56,7 @@ class Segment:
     """What the device's clock was moved by since these entries were taken: add it to their times to read them."""
     transfer_timeout_s: float | None = None
     identity: bytes = b""
-    """Of what does not change while the segment grows: a digest of `IDENTITY_OCTETS`."""
+    """Of what does not change while the segment grows: a digest of `IDENTITY_BYTES`."""
     state: bytes = b""
     """The same together with how far it has grown."""
 
@@ -82,8 +82,8 @@ def _time(like: DeviceTime, local_us: int) -> DeviceTime | None:
             return absolute_time(_EPOCH + timedelta(microseconds=local_us))
         seconds, rest_us = divmod(local_us, 1_000_000)
         fraction = -(-rest_us * 65_536 // 1_000_000)
-        octets = (seconds + _EPOCH_1900_S).to_bytes(4, "big") + min(fraction, 0xFFFF).to_bytes(2, "big")
-        return DeviceTime(TimeKind.BASE_OFFSET, octets + like.octets[6:8])
+        data = (seconds + _EPOCH_1900_S).to_bytes(4, "big") + min(fraction, 0xFFFF).to_bytes(2, "big")
+        return DeviceTime(TimeKind.BASE_OFFSET, data + like.octets[6:8])
     except OverflowError:
         return None
 
@@ -95,10 +95,10 @@ def segment_of(info: SegmentInfo, store: Mapping[int, bytes], notes: Notes) -> S
     be read: then no entry can.
     """
     attributes = _Attributes(attributes_of(info.seg_info), notes)
-    octets = attributes.values.get(Attribute.SEGMENT_MAP)
-    if octets is None:
+    data = attributes.values.get(Attribute.SEGMENT_MAP)
+    if data is None:
         raise RemoteProtocolError("a segment has no PM-Segment-Entry-Map", clause="20601 §8.7 PM-Segment")
-    entry_map = decode(SegmentEntryMap, octets)
+    entry_map = decode(SegmentEntryMap, data)
     if len(entry_map.segm_entry_elem_list) > ELEMENTS_MAX:
         raise RemoteProtocolError(
             f"an entry has more than {ELEMENTS_MAX} elements", clause="20601 §7 PmSegmentEntryMap"
@@ -130,7 +130,7 @@ def _digest(values: Mapping[int, bytes], attributes: Sequence[Attribute], before
         value = values.get(attribute)
         if value is not None:
             digest.update(attribute.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value)
-    return digest.digest()[:IDENTITY_OCTETS]
+    return digest.digest()[:IDENTITY_BYTES]
 
 
 class _Attributes:
@@ -140,17 +140,17 @@ class _Attributes:
         self.values = values
         self._notes = notes
 
-    def octets(self, attribute: Attribute, octets: int) -> bytes | None:
+    def octets(self, attribute: Attribute, size: int) -> bytes | None:
         value = self.values.get(attribute)
-        if value is not None and len(value) != octets:
+        if value is not None and len(value) != size:
             self._notes.add(
-                Oddity.ATTRIBUTE_LENGTH, value, attribute=attribute.name, bytes_found=len(value), bytes_due=octets
+                Oddity.ATTRIBUTE_LENGTH, value, attribute=attribute.name, bytes_found=len(value), bytes_due=size
             )
             return None
         return value
 
-    def number(self, attribute: Attribute, octets: int) -> int | None:
-        value = self.octets(attribute, octets)
+    def number(self, attribute: Attribute, size: int) -> int | None:
+        value = self.octets(attribute, size)
         return None if value is None else int.from_bytes(value, "big")
 
     def time(self, absolute: Attribute, base_offset: Attribute) -> DeviceTime | None:

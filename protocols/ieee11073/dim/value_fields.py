@@ -45,7 +45,7 @@ TIME_STAMPS: dict[int, TimeStamp] = {
 _NO_TIME_RANK = 4
 PARTS_MAX = 255
 """Values of a compound that an observation can hold on its way to the cloud (`uplink.channels.COMPONENTS_MAX`)."""
-TEXT_OCTETS_MAX = 16_384
+TEXT_BYTES_MAX = 16_384
 """Bytes of a text that an observation can hold on its way, however many of them are no text and grow by that."""
 _SECONDS = code_of("MDC_DIM_SEC").code
 
@@ -75,9 +75,9 @@ class ValueFields:
 Keep = Callable[[Field], None]
 
 
-def _take(reader: Reader, octets: int, code: str, keep: Keep) -> Field:
-    found = Field(reader.at, octets, code)
-    reader.take(octets)
+def _take(reader: Reader, size: int, code: str, keep: Keep) -> Field:
+    found = Field(reader.at, size, code)
+    reader.take(size)
     keep(found)
     return found
 
@@ -90,17 +90,17 @@ def _float(reader: Reader, keep: Keep) -> list[ValueFields]:
     return [ValueFields((_take(reader, 4, "I", keep),), float_of)]
 
 
-def _compound(reader: Reader, octets: int, code: str, convert: Convert, keep: Keep) -> list[ValueFields]:
+def _compound(reader: Reader, size: int, code: str, convert: Convert, keep: Keep) -> list[ValueFields]:
     count = reader.u16()
     items = reader.inside(reader.u16())
-    if items.remaining != count * octets:
+    if items.remaining != count * size:
         raise RemoteProtocolError(
             f"a compound of {count} values has {items.remaining} bytes", at=items.at, clause="20601 §8.3 Compound"
         )
     if not 0 < count <= PARTS_MAX:
         items.rest()
         return []
-    fields = tuple(_take(items, octets, code, keep) for _ in range(count))
+    fields = tuple(_take(items, size, code, keep) for _ in range(count))
     return [ValueFields(fields, convert, compound=True)]
 
 
@@ -141,15 +141,15 @@ def _samples(reader: Reader, keep: Keep) -> list[ValueFields]:
 
 
 def _text(reader: Reader, keep: Keep) -> list[ValueFields]:
-    if reader.remaining > TEXT_OCTETS_MAX:
+    if reader.remaining > TEXT_BYTES_MAX:
         reader.rest()
         return []
     return [ValueFields((_counted(reader, keep),), printable)]
 
 
 def _counted(reader: Reader, keep: Keep) -> Field:
-    octets = reader.u16()
-    return _take(reader, octets, f"{octets}s", keep)
+    data = reader.u16()
+    return _take(reader, data, f"{data}s", keep)
 
 
 def _oid(reader: Reader, keep: Keep) -> list[ValueFields]:
@@ -247,8 +247,8 @@ class ItemFields:
 
     def carry(self, attribute: int, value: Reader, keep: Keep) -> None:
         """Take an attribute as one that has no effect on values."""
-        octets = value.remaining
-        self.carried.append(CarriedAttribute(attribute, _take(value, octets, f"{octets}s", keep)))
+        data = value.remaining
+        self.carried.append(CarriedAttribute(attribute, _take(value, data, f"{data}s", keep)))
 
     def close(self) -> None:
         """End the item. Attributes that would have described an absent value are carried."""

@@ -93,88 +93,88 @@ def attribute_name(attribute_id: int) -> str:
     return name_of(Code(PARTITION_OBJECT, attribute_id))
 
 
-def attribute_words(attribute_id: int, octets: bytes) -> str | None:
+def attribute_words(attribute_id: int, data: bytes) -> str | None:
     """Return the value in words; None where it has none or is malformed."""
     words = _WORDS.get(attribute_id)
     if words is None:
         return None
     try:
-        return words(octets)
+        return words(data)
     except RemoteProtocolError:
         return None
 
 
 def map_words(mapped: ValueMap) -> str:
     """An Attribute-Value-Map: names and bytes."""
-    return ", ".join(f"{attribute_name(attribute_id)} ({octets})" for attribute_id, octets in mapped)
+    return ", ".join(f"{attribute_name(attribute_id)} ({data})" for attribute_id, data in mapped)
 
 
-def _number(octets: bytes) -> int:
-    if len(octets) not in (1, 2, 4):
+def _number(data: bytes) -> int:
+    if len(data) not in (1, 2, 4):
         raise RemoteProtocolError("a number has 1, 2 or 4 bytes", clause="20601 §1")
-    reader = Reader(octets, clause="20601 §8")
-    number = reader.unsigned(len(octets))
+    reader = Reader(data, clause="20601 §8")
+    number = reader.unsigned(len(data))
     reader.finish()
     return number
 
 
-def _relative_time(octets: bytes) -> str:
-    return f"{_number(octets) * RELATIVE_TIME_S:g} s"
+def _relative_time(data: bytes) -> str:
+    return f"{_number(data) * RELATIVE_TIME_S:g} s"
 
 
 def _code(partition: int) -> Callable[[bytes], str]:
-    return lambda octets: name_of(Code(partition, _number(octets)))
+    return lambda data: name_of(Code(partition, _number(data)))
 
 
 def _one_of(names: Mapping[int, str]) -> Callable[[bytes], str]:
-    return lambda octets: names.get(_number(octets)) or str(_number(octets))
+    return lambda data: names.get(_number(data)) or str(_number(data))
 
 
-def _type(octets: bytes) -> str:
-    kind = decode(Type, octets)
+def _type(data: bytes) -> str:
+    kind = decode(Type, data)
     return name_of(Code(kind.partition, kind.code))
 
 
-def _types(octets: bytes) -> str:
-    return ", ".join(name_of(Code(kind.partition, kind.code)) for kind in decode_list(Type, octets))
+def _types(data: bytes) -> str:
+    return ", ".join(name_of(Code(kind.partition, kind.code)) for kind in decode_list(Type, data))
 
 
-def _metric_ids(octets: bytes) -> str:
-    return ", ".join(name_of(Code(PARTITION_METRIC, entry.attribute_id)) for entry in decode_list(OidEntry, octets))
+def _metric_ids(data: bytes) -> str:
+    return ", ".join(name_of(Code(PARTITION_METRIC, entry.attribute_id)) for entry in decode_list(OidEntry, data))
 
 
-def _structure(octets: bytes) -> str:
-    number = _number(octets)
+def _structure(data: bytes) -> str:
+    number = _number(data)
     return f"{_STRUCTURE.get(number >> 8, number >> 8)}, {number & 0xFF} components"
 
 
-def _samples(octets: bytes) -> str:
-    specification = decode(SaSpecification, octets)
+def _samples(data: bytes) -> str:
+    specification = decode(SaSpecification, data)
     sign = "signed" if specification.significant_bits == SIGNED_SAMPLES else f"{specification.significant_bits} used"
     return f"{specification.array_size} samples of {specification.sample_size} bits, {sign}"
 
 
-def _scale(octets: bytes) -> str:
-    reader = Reader(octets, clause="20601 §8.4 Scale-and-Range")
+def _scale(data: bytes) -> str:
+    reader = Reader(data, clause="20601 §8.4 Scale-and-Range")
     low, high = float_of(reader.u32()), float_of(reader.u32())
     width = reader.remaining // 2
     scaled = reader.take(width).hex().upper(), reader.take(width).hex().upper()
     return f"{low} to {high} as 0x{scaled[0]} to 0x{scaled[1]}"
 
 
-def _scanned(octets: bytes) -> str:
-    return "; ".join(f"{handle}: {map_words(mapped)}" for handle, mapped in scanner_map(octets))
+def _scanned(data: bytes) -> str:
+    return "; ".join(f"{handle}: {map_words(mapped)}" for handle, mapped in scanner_map(data))
 
 
 _WORDS: Mapping[int, Callable[[bytes], str]] = {
     Attribute.TYPE: _type,
     Attribute.SUPPLEMENTAL_TYPES: _types,
-    Attribute.METRIC_SPEC_SMALL: lambda octets: ", ".join(said(_number(octets), METRIC_SPEC)),
+    Attribute.METRIC_SPEC_SMALL: lambda data: ", ".join(said(_number(data), METRIC_SPEC)),
     Attribute.METRIC_STRUCTURE_SMALL: _structure,
     Attribute.METRIC_ID: _code(PARTITION_METRIC),
     Attribute.METRIC_ID_LIST: _metric_ids,
     Attribute.UNIT_CODE: _code(PARTITION_DIMENSION),
-    Attribute.ATTRIBUTE_VALUE_MAP: lambda octets: map_words(value_map(octets)),
+    Attribute.ATTRIBUTE_VALUE_MAP: lambda data: map_words(value_map(data)),
     Attribute.SCAN_HANDLE_ATTR_VAL_MAP: _scanned,
     Attribute.SAMPLE_PERIOD: _relative_time,
     Attribute.REPORTING_INTERVAL: _relative_time,
@@ -185,7 +185,7 @@ _WORDS: Mapping[int, Callable[[bytes], str]] = {
     Attribute.SCALE_AND_RANGE_I32: _scale,
     Attribute.OPERATIONAL_STATE: _one_of(_OPERATIONAL),
     Attribute.CONFIRM_MODE: _one_of(_CONFIRM),
-    Attribute.TRANSMIT_WINDOW: lambda octets: str(_number(octets)),
-    Attribute.METRIC_ID_PARTITION: lambda octets: str(_number(octets)),
-    Attribute.ENUM_PARTITION: lambda octets: str(_number(octets)),
+    Attribute.TRANSMIT_WINDOW: lambda data: str(_number(data)),
+    Attribute.METRIC_ID_PARTITION: lambda data: str(_number(data)),
+    Attribute.ENUM_PARTITION: lambda data: str(_number(data)),
 }

@@ -160,17 +160,17 @@ def read(wire_type: type[C], reader: Reader) -> C:
     return _read_sequence(wire_type, reader)
 
 
-def decode(wire_type: type[C], octets: bytes) -> C:
-    """The value that `octets` hold, all of them. Raises `RemoteProtocolError`."""
-    reader = Reader(octets, clause=f"20601 {wire_type.__name__}")
+def decode(wire_type: type[C], data: bytes) -> C:
+    """The value that `data` hold, all of them. Raises `RemoteProtocolError`."""
+    reader = Reader(data, clause=f"20601 {wire_type.__name__}")
     value = _read_sequence(wire_type, reader)
     reader.finish()
     return value
 
 
-def decode_list(item_type: type[C], octets: bytes) -> tuple[C, ...]:
+def decode_list(item_type: type[C], data: bytes) -> tuple[C, ...]:
     """The items of a SEQUENCE OF that stands alone, as in an attribute's value. Raises `RemoteProtocolError`."""
-    reader = Reader(octets, clause=f"20601 SEQUENCE OF {item_type.__name__}")
+    reader = Reader(data, clause=f"20601 SEQUENCE OF {item_type.__name__}")
     value = _ListElement(_SequenceElement(item_type)).read(reader)
     reader.finish()
     return value

@@ -17,10 +17,10 @@ def standard_configuration(config_id: int) -> Configuration | None:
     return _BY_ID.get(config_id)
 
 
-def standard_octets(config_id: int) -> bytes | None:
+def standard_bytes(config_id: int) -> bytes | None:
     """The same as it goes over the wire in a ConfigReport's list of objects (MDER)."""
     configuration = standard_configuration(config_id)
     return None if configuration is None else configuration.octets
 
 
-__all__ = ["STANDARD_CONFIGURATIONS", "standard_configuration", "standard_octets"]
+__all__ = ["STANDARD_CONFIGURATIONS", "standard_bytes", "standard_configuration"]

@@ -36,8 +36,8 @@ from protocols.ble.cgm_values import (
     encode_status,
 )
 from protocols.ble.interpretation import RecordNumbering
-from protocols.ble.octets import date_time_octets
 from protocols.ble.uuids import CGM
+from protocols.ble.wire import date_time_bytes
 from protocols.errors import RemoteProtocolError
 from simulators.agents.device import Description
 from simulators.ble.sensor import ACCEPTED, Offered, PacedSensor, Sample, Way
@@ -93,7 +93,7 @@ class ContinuousMonitor(PacedSensor):
         return encode_status(CgmStatus(self._minutes, 0))
 
     def _session_start(self) -> bytes:
-        return encode_session_start(CgmSessionStart(date_time=date_time_octets(self.on_since), zone_quarters=0, dst=0))
+        return encode_session_start(CgmSessionStart(date_time=date_time_bytes(self.on_since), zone_quarters=0, dst=0))
 
     def _commanded(self, octets: bytes) -> int:
         try:

@@ -110,7 +110,7 @@ class HealthSensor(Sensor):
         except RemoteProtocolError:
             return (octets,)  # it was spoilt on purpose
         counter = self._counters[characteristic]
-        pieces = tuple(segments_of(observation, value_octets_max=room, counter=counter, record=whole.record))
+        pieces = tuple(segments_of(observation, value_bytes_max=room, counter=counter, record=whole.record))
         self._counters[characteristic] = (counter + len(pieces)) % COUNTERS
         return pieces
 

@@ -12,7 +12,7 @@ from protocols.ble.heart_rate import (
     TICKS_PER_S,
     HeartRate,
     encode_heart_rate,
-    encode_one_octet,
+    encode_one_byte,
 )
 from protocols.ble.uuids import HEART_RATE
 from simulators.agents.device import Description
@@ -38,7 +38,7 @@ class HeartRateBelt(PacedSensor):
     def offered(self) -> tuple[Offered, ...]:
         return (
             Offered(service=HEART_RATE, uuid=HEART_RATE_MEASUREMENT, way=Way.NOTIFIED),
-            Offered(service=HEART_RATE, uuid=BODY_SENSOR_LOCATION, read=lambda: encode_one_octet(CHEST)),
+            Offered(service=HEART_RATE, uuid=BODY_SENSOR_LOCATION, read=lambda: encode_one_byte(CHEST)),
             Offered(service=HEART_RATE, uuid=HEART_RATE_CONTROL_POINT, write=self._commanded),
         )
 

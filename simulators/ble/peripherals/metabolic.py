@@ -30,10 +30,10 @@ from protocols.ble.glucose_values import (
     encode_measurement,
 )
 from protocols.ble.interpretation import RecordNumbering
-from protocols.ble.octets import date_time_octets, date_time_of
 from protocols.ble.uuids import BODY_COMPOSITION, GLUCOSE, WEIGHT_SCALE
 from protocols.ble.weight_scale import WEIGHT_MEASUREMENT, WEIGHT_SCALE_FEATURE, Weight, encode_weight
 from protocols.ble.weight_scale import encode_feature as encode_scale_feature
+from protocols.ble.wire import date_time_bytes, date_time_of
 from simulators.ble.peripherals.personal import stamp
 from simulators.ble.sensor import Offered, PacedSensor, Sample, Way, moment_of
 from simulators.ble.store import Values
@@ -124,7 +124,7 @@ class GlucoseMeter(PacedSensor):
         def record(number: int) -> Values:
             measurement = GlucoseMeasurement(
                 sequence_number=number % _NUMBERS,
-                base_time=date_time_octets(moment),
+                base_time=date_time_bytes(moment),
                 unit=ConcentrationUnit.MMOL_PER_L,
                 concentration=found,
                 status=0,

@@ -19,7 +19,6 @@ from protocols.ble.health_thermometer import (
     encode_temperature_type,
 )
 from protocols.ble.interpretation import RecordNumbering
-from protocols.ble.octets import date_time_octets
 from protocols.ble.pulse_oximeter import (
     FROM_STORAGE,
     PLX_CONTINUOUS,
@@ -34,6 +33,7 @@ from protocols.ble.pulse_oximeter import (
     encode_spot_check,
 )
 from protocols.ble.uuids import BLOOD_PRESSURE, HEALTH_THERMOMETER, PULSE_OXIMETER
+from protocols.ble.wire import date_time_bytes
 from simulators.agents.device import Description, Pace
 from simulators.agents.objects import scalar
 from simulators.ble.sensor import Keep, MomentAt, Offered, PacedSensor, Sample, Sensor, Way
@@ -46,7 +46,7 @@ _VALIDATED = 0x0080
 
 def stamp(moment: datetime | None) -> bytes | None:
     """The time stamp of a value; None where the device has no clock."""
-    return None if moment is None else date_time_octets(moment)
+    return None if moment is None else date_time_bytes(moment)
 
 
 def _reading(vitals: Vitals) -> OximeterReading:

@@ -94,7 +94,7 @@ def test_a_pnp_id_stands_beside_the_attributes() -> None:
 def test_system_id_is_decoded_most_significant_byte_first() -> None:
     information = read({SYSTEM_ID: SENT})
     assert dict(information.attributes)[Attribute.SYSTEM_ID] == b"\x00\x08" + OURS
-    assert information.system_id_octets == SENT
+    assert information.system_id_bytes == SENT
 
 
 @pytest.mark.parametrize(

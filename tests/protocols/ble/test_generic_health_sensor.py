@@ -50,7 +50,7 @@ def said(value: GhsValue, *, record: int | None = None, **details: object) -> li
     """What one observation in one segment becomes."""
     facts: dict[str, object] = {"type": SPO2} | details
     observation = GhsObservation(value=value, **facts)  # type: ignore[arg-type]  # fields of the value
-    (octets,) = segments_of(observation, value_octets_max=10_000, record=record)
+    (octets,) = segments_of(observation, value_bytes_max=10_000, record=record)
     uuid = LIVE_OBSERVATION if record is None else STORED_OBSERVATION
     return list(GenericHealthSensor().receive(uuid, octets, 1.0))
 
@@ -62,7 +62,7 @@ def samples(**details: object) -> Samples:
         "offset": 0.0,
         "period_s": 0.004,
         "per_period": 1,
-        "sample_octets": 2,
+        "sample_bytes": 2,
         "octets": bytes.fromhex("0100 0201"),
     } | details
     return Samples(**facts)  # type: ignore[arg-type]  # fields of the value
@@ -175,7 +175,7 @@ def test_samples_are_taken_where_nothing_about_them_is_in_doubt() -> None:
         {"per_period": 2},
         {"scale": Special.NAN},
         {"period_s": 0.0},
-        {"sample_octets": 3, "octets": bytes(6)},
+        {"sample_bytes": 3, "octets": bytes(6)},
     ],
     ids=["scaling", "sign", "rate", "scale", "period", "width"],
 )
@@ -218,7 +218,7 @@ def test_a_sensor_that_invents_types_costs_no_memory() -> None:
     channels = set()
     for number in range(3 * CHANNELS_MAX):
         (octets,) = segments_of(
-            GhsObservation(type=number, value=Numeric(PERCENT, 1.0)), value_octets_max=99, counter=number % 64
+            GhsObservation(type=number, value=Numeric(PERCENT, 1.0)), value_bytes_max=99, counter=number % 64
         )
         (observation,) = observations(sensor.receive(LIVE_OBSERVATION, octets, 1.0))
         channels.add(observation.channel)

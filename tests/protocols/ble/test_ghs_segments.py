@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from protocols.ble.generic_health_sensor import GenericHealthSensor
 from protocols.ble.ghs_observation import (
-    OBSERVATION_OCTETS_MAX,
+    OBSERVATION_BYTES_MAX,
     GhsObservation,
     Numeric,
     Text,
@@ -37,7 +37,7 @@ def text(octets: bytes) -> GhsObservation:
     return GhsObservation(type=NOTE, value=Text(octets))
 
 
-def sent(*observations: GhsObservation, value_octets_max: int, stored: bool = False) -> list[list[bytes]]:
+def sent(*observations: GhsObservation, value_bytes_max: int, stored: bool = False) -> list[list[bytes]]:
     """The values of each observation, the counter running on."""
     counter, values = 0, []
     for number, observation in enumerate(observations):
@@ -45,7 +45,7 @@ def sent(*observations: GhsObservation, value_octets_max: int, stored: bool = Fa
             list(
                 segments_of(
                     observation,
-                    value_octets_max=value_octets_max,
+                    value_bytes_max=value_bytes_max,
                     counter=counter,
                     record=number if stored else None,
                 )
@@ -69,14 +69,14 @@ def taken(values: Sequence[bytes], characteristic: int = LIVE_OBSERVATION) -> tu
 
 @given(
     texts=st.lists(st.binary(max_size=300), min_size=1, max_size=4),
-    value_octets_max=st.integers(6, 250),
+    value_bytes_max=st.integers(6, 250),
     stored=st.booleans(),
 )
-def test_any_cut_gives_the_observations_back(texts: list[bytes], value_octets_max: int, stored: bool) -> None:
+def test_any_cut_gives_the_observations_back(texts: list[bytes], value_bytes_max: int, stored: bool) -> None:
     observations = [text(each) for each in texts]
-    values = sent(*observations, value_octets_max=value_octets_max, stored=stored)
+    values = sent(*observations, value_bytes_max=value_bytes_max, stored=stored)
     flat = [octets for segments in values for octets in segments]
-    assert all(len(octets) <= value_octets_max for octets in flat)
+    assert all(len(octets) <= value_bytes_max for octets in flat)
     whole, events = taken(flat, STORED_OBSERVATION if stored else LIVE_OBSERVATION)
     assert whole == [encode_observation(each) for each in observations]
     assert events == []
@@ -85,7 +85,7 @@ def test_any_cut_gives_the_observations_back(texts: list[bytes], value_octets_ma
 @given(texts=st.lists(st.binary(min_size=30, max_size=120), min_size=3, max_size=4), data=st.data())
 def test_a_lost_segment_costs_its_observation_and_no_other(texts: list[bytes], data: st.DataObject) -> None:
     observations = [text(each) for each in texts]
-    values = sent(*observations, value_octets_max=20)
+    values = sent(*observations, value_bytes_max=20)
     hit = data.draw(st.integers(0, len(values) - 2))
     lost = data.draw(st.integers(0, len(values[hit]) - 1))
     flat = [
@@ -129,17 +129,17 @@ def test_an_observation_without_an_end_is_bounded() -> None:
     part = bytes(240)
     endless = [
         encode_segment(ObservationSegment(first=not number, last=False, counter=number % COUNTERS, content=part))
-        for number in range(2 * OBSERVATION_OCTETS_MAX // len(part))
+        for number in range(2 * OBSERVATION_BYTES_MAX // len(part))
     ]
     whole, events = taken(endless)
     assert whole == []
-    assert max(map(len, raw(events))) <= OBSERVATION_OCTETS_MAX + len(part)
+    assert max(map(len, raw(events))) <= OBSERVATION_BYTES_MAX + len(part)
     assert sum(map(len, raw(events))) >= len(endless) * len(part)
 
 
 def test_a_counter_that_stands_still_costs_nothing_and_is_reported_once() -> None:
     sensor = GenericHealthSensor()
-    (octets,) = segments_of(PULSE, value_octets_max=100)
+    (octets,) = segments_of(PULSE, value_bytes_max=100)
     events = [event for _ in range(5) for event in sensor.receive(LIVE_OBSERVATION, octets, 1.0)]
     assert len(told(events)) == 5
     assert deviations(events) == ["the counter of segments stands still, so that a loss would not be seen"]
@@ -147,8 +147,8 @@ def test_a_counter_that_stands_still_costs_nothing_and_is_reported_once() -> Non
 
 def test_live_and_stored_segments_do_not_disturb_each_other() -> None:
     sensor = GenericHealthSensor()
-    live = list(segments_of(PULSE, value_octets_max=12))
-    stored = list(segments_of(PULSE, value_octets_max=12, counter=40, record=7))
+    live = list(segments_of(PULSE, value_bytes_max=12))
+    stored = list(segments_of(PULSE, value_bytes_max=12, counter=40, record=7))
     events: list[GattEvent] = []
     for place in range(max(len(live), len(stored))):
         for uuid, values in ((LIVE_OBSERVATION, live), (STORED_OBSERVATION, stored)):
@@ -161,7 +161,7 @@ def test_live_and_stored_segments_do_not_disturb_each_other() -> None:
 @pytest.mark.parametrize(("characteristic", "record"), [(LIVE_OBSERVATION, None), (STORED_OBSERVATION, 7)])
 def test_what_is_unfinished_is_reported_when_nothing_follows(characteristic: int, record: int | None) -> None:
     sensor = GenericHealthSensor()
-    first, *_ = segments_of(PULSE, value_octets_max=12, record=record)
+    first, *_ = segments_of(PULSE, value_bytes_max=12, record=record)
     assert sensor.receive(characteristic, first, 1.0) == []
     (event,) = sensor.flush()
     assert isinstance(event, Uninterpreted)
@@ -171,7 +171,7 @@ def test_what_is_unfinished_is_reported_when_nothing_follows(characteristic: int
 def test_the_end_of_a_transfer_does_not_cut_a_live_observation() -> None:
     sensor = GenericHealthSensor()
     events: list[GattEvent] = []
-    for octets in segments_of(PULSE, value_octets_max=10):
+    for octets in segments_of(PULSE, value_bytes_max=10):
         events += [*sensor.receive(LIVE_OBSERVATION, octets, 1.0)]
         sensor.flush()
     assert [each.value for each in told(events)] == [72.0]
@@ -190,4 +190,4 @@ def test_a_malformed_observation_is_refused_and_the_next_one_is_fine() -> None:
 
 def test_a_value_too_small_for_any_part_is_our_own_mistake() -> None:
     with pytest.raises(LocalProtocolError):
-        list(segments_of(PULSE, value_octets_max=5, record=1))
+        list(segments_of(PULSE, value_bytes_max=5, record=1))

@@ -18,7 +18,7 @@ from protocols.ble.heart_rate import (
     HeartRateSensor,
     decode_heart_rate,
     encode_heart_rate,
-    encode_one_octet,
+    encode_one_byte,
 )
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import name_of
@@ -53,7 +53,7 @@ def test_a_value_is_a_rate_its_intervals_and_the_energy() -> None:
 )
 def test_where_a_sensor_sits_says_what_it_sees(location: int, rate: str, sites: list[str]) -> None:
     sensor = HeartRateSensor()
-    assert sensor.learn(BODY_SENSOR_LOCATION, encode_one_octet(location)) == ()
+    assert sensor.learn(BODY_SENSOR_LOCATION, encode_one_byte(location)) == ()
     first = observations(sensor.receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 1.0))[0]
     assert name_of(first.channel.type) == rate
     assert [name_of(code) for code in first.channel.supplemental_types] == sites
@@ -111,4 +111,4 @@ def test_a_sensor_that_lies_about_its_fields_is_refused(octets: str) -> None:
 
 
 def test_the_control_point_is_one_byte() -> None:
-    assert encode_one_octet(RESET_ENERGY) == sample(HEART_RATE_CONTROL_POINT)
+    assert encode_one_byte(RESET_ENERGY) == sample(HEART_RATE_CONTROL_POINT)

@@ -16,7 +16,7 @@ from protocols.ieee11073.dim import (
     numeric,
     variable_report,
 )
-from protocols.ieee11073.dim.identity import ATTRIBUTE_OCTETS_MAX, changed, identity_of
+from protocols.ieee11073.dim.identity import ATTRIBUTE_BYTES_MAX, changed, identity_of
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.tolerances import Oddity
 from tests.builders.ieee11073_apdus import aarq, get_answer, report_answer, rlrq, scan_report
@@ -119,7 +119,7 @@ def test_an_identity_is_bounded_whatever_a_device_invents() -> None:
     for number in range(200):
         identity = changed(identity, ((0xF000 + number, bytes(1000)),))
     kept = sum(len(octets) for _, octets in identity.attributes)
-    assert ATTRIBUTE_OCTETS_MAX - 2000 < kept < ATTRIBUTE_OCTETS_MAX
+    assert ATTRIBUTE_BYTES_MAX - 2000 < kept < ATTRIBUTE_BYTES_MAX
     assert changed(identity, ((Attribute.BATTERY_LEVEL, b"\x00\x10"),)).battery_percent == 16
 
 

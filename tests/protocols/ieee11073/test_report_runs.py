@@ -9,7 +9,7 @@ from protocols.ieee11073.association import Event, ManagerAssociation, ReportRec
 from protocols.ieee11073.association.report_intake import FLOWS_MAX, ReportIntake
 from protocols.ieee11073.dim import Reading, ScanReport, fixed_report, variable_report
 from protocols.ieee11073.dim.notes import Notes
-from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_OCTETS, layout_key
+from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_BYTES, layout_key
 from protocols.observation import Observation, Special
 from tests.builders.ieee11073_apdus import report_answer, scan_report
 from tests.builders.ieee11073_devices import OXIMETER, minute, operating_manager
@@ -109,8 +109,8 @@ def test_a_layout_is_found_by_what_its_reports_share() -> None:
     first = scan_report(fixed_report(OXIMETER, readings), report_no=1, invoke_id=1)
     second = scan_report(fixed_report(OXIMETER, readings), report_no=2, invoke_id=77)
     other = scan_report(fixed_report(OXIMETER, readings[:1]), report_no=1, invoke_id=1)
-    assert layout_key(first[:LAYOUT_KEY_OCTETS]) == layout_key(second[:LAYOUT_KEY_OCTETS])
-    assert layout_key(first[:LAYOUT_KEY_OCTETS]) != layout_key(other[:LAYOUT_KEY_OCTETS])
+    assert layout_key(first[:LAYOUT_KEY_BYTES]) == layout_key(second[:LAYOUT_KEY_BYTES])
+    assert layout_key(first[:LAYOUT_KEY_BYTES]) != layout_key(other[:LAYOUT_KEY_BYTES])
 
 
 def test_a_device_that_invents_layouts_without_end_is_served_in_bounded_memory() -> None:

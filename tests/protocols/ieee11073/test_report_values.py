@@ -24,7 +24,7 @@ from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Observation, SampleFormat, Special
 from protocols.uplink.block_values import TEXT_BYTES_MAX
-from protocols.uplink.channels import channel_octets
+from protocols.uplink.channels import channel_bytes
 from tests.builders.ieee11073_apdus import roer
 from tests.builders.ieee11073_devices import (
     ALARMS,
@@ -345,7 +345,7 @@ def test_whatever_a_value_claims_it_has_a_form_on_the_way_to_the_cloud() -> None
     named = changed(BLOOD_PRESSURE.objects[0], (Attribute.SUPPLEMENTAL_TYPES, codes))
     read = Read(named)
     (found,) = read(variable_of(1, (Attribute.NU_COMPOUND_BASIC, "00FF 01FE" + "0001" * 255)))
-    assert len(channel_octets(found.channel)) > 0
+    assert len(channel_bytes(found.channel)) > 0
     assert (found.channel.supplemental_types, len(found.channel.components)) == ((), 3)
     (text,) = Read(ALARMS)(variable_of(4, (Attribute.ENUM_SIMPLE_STRING, "3FFE" + "FF" * 0x3FFE)))
     assert isinstance(text.value, str)

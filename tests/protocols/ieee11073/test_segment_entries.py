@@ -318,5 +318,5 @@ def test_no_bytes_of_a_device_raise_anything_but_a_protocol_error(header: int) -
     )
     reader = EntryReader(segment(layout), DeviceModel(DEVICE, Notes()))
     for seed in range(300):
-        octets = bytes((seed * 7 + at * at) % 251 for at in range(reader.entry_octets * 2))
+        octets = bytes((seed * 7 + at * at) % 251 for at in range(reader.entry_bytes * 2))
         assert len(reader.read(octets, 0, 0.0).observations) <= 6

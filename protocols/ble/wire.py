@@ -14,7 +14,7 @@ from protocols.medfloat import float_of, float_raw, sfloat_of, sfloat_raw
 from protocols.observation import Scalar
 from protocols.reader import Reader
 
-DATE_TIME_OCTETS = 7
+DATE_TIME_BYTES = 7
 
 
 class GattReader(Reader):
@@ -23,9 +23,9 @@ class GattReader(Reader):
 
     __slots__ = ()
 
-    def unsigned(self, octets: int) -> int:
+    def unsigned(self, size: int) -> int:
         """A little-endian number of 1 to 8 bytes."""
-        return int.from_bytes(self.take(octets), "little")
+        return int.from_bytes(self.take(size), "little")
 
     def u16(self) -> int:
         return self.unsigned(2)
@@ -41,11 +41,11 @@ class GattReader(Reader):
         """medfloat32."""
         return float_of(self.unsigned(4))
 
-    def flags(self, octets: int, known: int) -> int:
+    def flags(self, size: int, known: int) -> int:
         """A flags field. A bit outside `known` announces a field of unknown length, so nothing behind it can be
         read: that is a protocol error."""
         at = self.at
-        value = self.unsigned(octets)
+        value = self.unsigned(size)
         if value & ~known:
             raise RemoteProtocolError(f"flag bits 0x{value & ~known:X} have no meaning", at=at, clause=self._clause)
         return value
@@ -54,17 +54,17 @@ class GattReader(Reader):
 class GattWriter:
     """Builds a characteristic value from its front."""
 
-    __slots__ = ("_octets",)
+    __slots__ = ("_bytes",)
 
     def __init__(self) -> None:
-        self._octets = bytearray()
+        self._bytes = bytearray()
 
-    def unsigned(self, value: int, octets: int) -> "GattWriter":
+    def unsigned(self, value: int, size: int) -> "GattWriter":
         """Append a number. Raises `LocalProtocolError` where `value` does not fit."""
         try:
-            self._octets += value.to_bytes(octets, "little")
+            self._bytes += value.to_bytes(size, "little")
         except OverflowError:
-            raise LocalProtocolError(f"{value} does not fit {octets} bytes") from None
+            raise LocalProtocolError(f"{value} does not fit {size} bytes") from None
         return self
 
     def sfloat(self, value: Scalar) -> "GattWriter":
@@ -75,30 +75,30 @@ class GattWriter:
         """Append a medfloat32."""
         return self.unsigned(float_raw(value), 4)
 
-    def raw(self, octets: bytes) -> "GattWriter":
-        self._octets += octets
+    def raw(self, data: bytes) -> "GattWriter":
+        self._bytes += data
         return self
 
     def value(self) -> bytes:
-        return bytes(self._octets)
+        return bytes(self._bytes)
 
 
-def date_time_of(octets: bytes) -> DeviceTime | None:
+def date_time_of(data: bytes) -> DeviceTime | None:
     """The 20601 AbsoluteTime of a Date Time. An impossible date stays as sent behind its kind, orders nowhere and is
     printed as hex; an unknown one (year, month or day 0) is None."""
-    year, month, day = int.from_bytes(octets[:2], "little"), octets[2], octets[3]
+    year, month, day = int.from_bytes(data[:2], "little"), data[2], data[3]
     if not (year and month and day):
         return None
     try:
-        return absolute_time(datetime(year, month, day, octets[4], octets[5], octets[6]))  # noqa: DTZ001  its own zone
+        return absolute_time(datetime(year, month, day, data[4], data[5], data[6]))  # noqa: DTZ001  its own zone
     except ValueError:
-        return DeviceTime(TimeKind.ABSOLUTE, octets + b"\xff")
+        return DeviceTime(TimeKind.ABSOLUTE, data + b"\xff")
 
 
-def date_time_octets(moment: datetime | None) -> bytes:
+def date_time_bytes(moment: datetime | None) -> bytes:
     """Date Time of a device's local time; None: not known."""
     if moment is None:
-        return bytes(DATE_TIME_OCTETS)
+        return bytes(DATE_TIME_BYTES)
     return moment.year.to_bytes(2, "little") + bytes(
         (moment.month, moment.day, moment.hour, moment.minute, moment.second)
     )
