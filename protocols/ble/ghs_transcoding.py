@@ -85,7 +85,7 @@ def handle_of(observed: Code) -> int:
     return (observed.code ^ observed.partition) or 1
 
 
-def code_of(number: int) -> Code:
+def context_free(number: int) -> Code:
     """Split a context-free code of 32 bits."""
     return Code(number >> 16, number & 0xFFFF)
 
@@ -119,10 +119,10 @@ class GhsTranscoding:
             time=time,
             status=sum(bit for sent, bit in STATUS_BITS.items() if (observation.status or 0) & sent),
             person=observation.patient,
-            supplementals=tuple(map(code_of, observation.supplementals or ())),
+            supplementals=tuple(map(context_free, observation.supplementals or ())),
             received_s=received_s,
         )
-        observed = code_of(observation.type)
+        observed = context_free(observation.type)
         found.observations += self._values(observed, observation.value, context, found)
         if observation.duration_s is not None:
             period = self._channel(_ACTIVE_PERIOD, context, unit=_SECOND, handle=handle_of(observed))
@@ -134,10 +134,10 @@ class GhsTranscoding:
                 channel = self._channel(observed, context, unit=Code(4, value.unit))
                 yield _observation(channel, value.value, context)
             case Discrete():
-                yield _observation(self._channel(observed, context), code_of(value.code), context)
+                yield _observation(self._channel(observed, context), context_free(value.code), context)
             case Events():
                 for code in value.codes:
-                    yield _observation(self._channel(observed, context), code_of(code), context)
+                    yield _observation(self._channel(observed, context), context_free(code), context)
             case Text():
                 if len(value.octets) > TEXT_BYTES_MAX:
                     found.raw.append("a text that is longer than an observation can be")
@@ -155,12 +155,12 @@ class GhsTranscoding:
     def _compound(self, observed: Code, value: Compound, context: _Context, found: Transcoded) -> Iterator[Observation]:
         numbers = [each.value for each in value.components if isinstance(each.value, Numeric)]
         if numbers and len(numbers) == len(value.components) and len({each.unit for each in numbers}) == 1:
-            components = tuple(code_of(each.type) for each in value.components)
+            components = tuple(context_free(each.type) for each in value.components)
             channel = self._channel(observed, context, unit=Code(4, numbers[0].unit), components=components)
             yield _observation(channel, tuple(each.value for each in numbers), context)
             return
         for component in value.components:
-            yield from self._values(code_of(component.type), component.value, context, found)
+            yield from self._values(context_free(component.type), component.value, context, found)
 
     def _samples(self, observed: Code, value: Samples, context: _Context, found: Transcoded) -> Iterator[Observation]:
         array = _array(value)

@@ -99,7 +99,8 @@ class ValueLayout(Generic[V]):
     def _check_names(self) -> None:
         """The rows are the fields of the dataclass, and what may be absent has a default."""
         declared = {field.name: field for field in fields(self._value_type)}  # type: ignore[arg-type]
-        assert {row.name for row in (*self._facts, *self._fields)} == set(declared), self._value_type
+        names = [fact.name for fact in self._facts] + [field.name for field in self._fields]
+        assert sorted(names) == sorted(declared), self._value_type
         for field in self._fields:
             assert field.bit is None or declared[field.name].default is not MISSING, field
 

@@ -230,7 +230,7 @@ class Association(ABC):
     def _emit_notes(self) -> None:
         if self._notes.pending:
             self._events += [
-                Deviation(note.sentence, note.clause, note.octets, note.oddity.key) for note in self._notes.taken()
+                Deviation(note.sentence, note.clause, note.octets, note.oddity.key) for note in self._notes.drain()
             ]
 
     def _read_stream(self) -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from protocols.ieee11073.apdu import MessageTag, encode_data
-from protocols.ieee11073.apdu.data import EventReportResult, RejectProblem, RejectResult
+from protocols.ieee11073.apdu.data import EventReportResult, EventType, RejectProblem, RejectResult
 
 _INVOKE_ID_AT = 6
 """Behind the tag and length of the PRST and the length of its data APDU."""
@@ -51,7 +51,9 @@ def _join(answer: _Answer, invoke_ids: tuple[bytes, ...]) -> bytes:
 
 @lru_cache(maxsize=_ACCEPTANCES_MAX)
 def _acceptance(handle: int, event_type: int) -> _Answer:
-    return _cut(encode_data(0, MessageTag.EVENT_REPORT_RESULT, EventReportResult(handle, 0, event_type, b"")))
+    return _cut(
+        encode_data(0, MessageTag.EVENT_REPORT_RESULT, EventReportResult(handle, 0, EventType(event_type), b""))
+    )
 
 
 _NO_ROOM = _cut(encode_data(0, MessageTag.REJECT, RejectResult(RejectProblem.RESOURCE_LIMITATION)))

@@ -195,7 +195,8 @@ class ReportPlan:
             elif compound is None:
                 value = convert(row[value_column])
             else:
-                value = tuple([convert(row[column]) for column in compound])
+                scalars: list[Any] = [convert(row[column]) for column in compound]
+                value = tuple(scalars)
             status = 0
             for column in statuses:
                 status |= row[column]
