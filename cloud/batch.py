@@ -1,8 +1,8 @@
-"""`argus-cloud batch`: many commands in one process, for whoever sets up a fleet.
+"""`argus-cloud batch`: run many commands in one process, to set up a fleet.
 
-A fleet of fifty vehicles is some hundred commands, each of which would start an interpreter. A file of them, a
-command a line as it would be typed after `argus-cloud`, runs in one, in order. It stops at the first that cannot
-be done and names its line; what came before stands, since every command is a transaction of its own.
+A fleet of fifty vehicles needs some hundred commands, each of which would start an interpreter. A file with one command
+a line, as typed after `argus-cloud`, runs in one process, in order. It stops at the first error and names its line;
+earlier commands stay done, since every command is a transaction of its own.
 """
 
 import shlex
@@ -12,11 +12,11 @@ from pathlib import Path
 import typer
 
 LINES_MAX = 10_000
-FILE_OCTETS_MAX = 4_194_304
+FILE_BYTES_MAX = 4_194_304
 
 
 def run_batch(file: Path, run: Callable[[Sequence[str]], int]) -> None:
-    """Runs each command with `run`, which returns its exit code; raises `typer.Exit` after a sentence."""
+    """Run each command with `run`, which returns its exit code. Raises `typer.Exit` after a sentence."""
     for number, line in enumerate(_lines(file), 1):
         try:
             words = shlex.split(line, comments=True)
@@ -30,14 +30,14 @@ def run_batch(file: Path, run: Callable[[Sequence[str]], int]) -> None:
 
 def _lines(file: Path) -> list[str]:
     try:
-        octets = file.read_bytes()
-        lines = octets.decode().splitlines()
+        content = file.read_bytes()
+        lines = content.decode().splitlines()
     except OSError as error:
         raise _refused(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise _refused(f"{file} is not UTF-8 text") from None
-    if len(octets) > FILE_OCTETS_MAX or len(lines) > LINES_MAX:
-        raise _refused(f"{file} has more than {LINES_MAX} lines or {FILE_OCTETS_MAX} octets: split it")
+    if len(content) > FILE_BYTES_MAX or len(lines) > LINES_MAX:
+        raise _refused(f"{file} has more than {LINES_MAX} lines or {FILE_BYTES_MAX} bytes: split it")
     return lines
 
 

@@ -1,13 +1,14 @@
 """`argus-cloud`: the console of the cloud. The commands of a capability are in its slice's `cli.py`.
 
-Everything that cannot be done ends with one sentence on standard error and exit code 1; `--json` is for scripts. A
-slice is loaded when one of its commands is typed, since loading them all takes longer than most commands do.
+An error ends with one sentence on standard error and exit code 1; `--json` is for scripts. A slice is loaded when one
+of its commands is typed, since loading them all takes longer than most commands do.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from cloud.batch import run_batch
-from cloud.command import AsJson, print_json, print_one, print_rows, run, settings_of, told
+from cloud.command import AsJson, or_exit, print_json, print_one, run, settings_of
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import migrate
 from cloud.foundation.ids import UlidIds
@@ -44,16 +45,16 @@ SLICES = {
     "keys": "cloud.access.tokens.cli",
     "tokens": "cloud.access.tokens.cli",
 }
-"""Where the commands under each name are: the module's `Typer` of that name."""
+"""The module of each group of commands; it has a `Typer` of that name."""
 
 
 class SlicesOnDemand(TyperGroup):
-    """The commands of this file, and those of the slices, each loaded when it is asked for."""
+    """The commands of this file, and those of the slices, each loaded on demand."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self._loaded: set[str] = set()
-        # The names must be there for the list of commands, and for what is proposed to whoever mistypes one.
+        # The names are needed for the list of commands and for suggestions after a typing error.
         self.commands.update({name: TyperGroup(name=name) for name in SLICES})
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -74,10 +75,21 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"argus-cloud {version('argus')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _settings(
     context: typer.Context,
-    config: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path("/etc/argus/cloud.toml"),
+    config: Annotated[
+        Path, typer.Option("--config", "-c", help="The settings file. Write it before the command.")
+    ] = Path("/etc/argus/cloud.toml"),
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """The cloud service of Argus."""
     context.obj = config
@@ -87,25 +99,25 @@ def _settings(
 @app.command("serve")
 def serve_command(
     context: typer.Context,
-    only: Annotated[Role | None, typer.Option("--only", help="Play one role; without this, all.")] = None,
+    only: Annotated[Role | None, typer.Option("--only", help="Run one role only. Default: all roles.")] = None,
 ) -> None:
     """Run until SIGTERM."""
-    from cloud.app import serve  # here, because the short commands should not wait for what they do not use
+    from cloud.app import serve  # here, since short commands should not load what they do not use
 
     settings = settings_of(context)
     configure_logs(settings.log.level)
-    told(lambda: asyncio.run(serve(settings, set(Role) if only is None else {only})))
+    or_exit(lambda: asyncio.run(serve(settings, set(Role) if only is None else {only})))
 
 
 @app.command("init")
 def init_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """Create the database of a new installation, and its master key. Where there is one already it is only migrated."""
+    """Create the database and the master key of a new installation. An existing database is only migrated."""
     _migrate(context, create=True, as_json=as_json)
 
 
 @app.command("migrate")
 def migrate_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """Bring the database to what this version needs; refused where there is none. Safe to repeat, also at once."""
+    """Migrate the database to this version. Fails if there is no database. Safe to repeat and to run in parallel."""
     _migrate(context, create=False, as_json=as_json)
 
 
@@ -113,20 +125,20 @@ def _migrate(context: typer.Context, *, create: bool, as_json: bool) -> None:
     from cloud.access.tokens.cli import make_first_master_key  # as in `serve`
 
     settings = settings_of(context)
-    done = told(lambda: asyncio.run(migrate(settings.database_url, create=create)))
+    done = or_exit(lambda: asyncio.run(migrate(settings.database_url, create=create)))
     if done.before == done.after:
-        sentence = f"The database stands at {done.after} already."
+        sentence = f"The database is already at {done.after}."
     else:
-        sentence = f"The database was brought from {done.before or 'nothing'} to {done.after}."
+        sentence = f"The database was {'migrated to' if done.before else 'created at'} {done.after}."
     made = run(context, make_first_master_key)
     if made is not None:
-        sentence += f" The master key is in {made}: keep a copy elsewhere."
+        sentence += f" The master key is in {made}. Keep a copy elsewhere."
     print_one(sentence, {**asdict(done), "master_key_file": made}, as_json=as_json)
 
 
 @app.command("init-secrets")
 def init_secrets_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """Create the master key file; refused when there is one. Keep a copy of it where the database's backups are not."""
+    """Create the master key file. Fails if there is one. Keep a copy apart from the backups of the database."""
     from cloud.access.tokens.cli import init_secrets  # as in `serve`
 
     init_secrets(context, as_json=as_json)
@@ -134,7 +146,7 @@ def init_secrets_command(context: typer.Context, as_json: AsJson = False) -> Non
 
 @app.command("doctor")
 def doctor_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """Look at what must be right; exits with 1 when something is in the way."""
+    """Check the installation. Exit code 1 if there is a fault."""
     from cloud.doctor import examine  # as in `serve`
     from cloud.foundation.findings import Level
 
@@ -151,28 +163,33 @@ def doctor_command(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command("routes")
 def routes_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """List what the four hosts answer: host, method, path, scopes, limits."""
-    from cloud.foundation.http.listing import listed  # as in `serve`
+    """List the routes of the four hosts: host, method, path, scopes, limit."""
+    from cloud.foundation.http.listing import listed, table_of  # as in `serve`
     from cloud.surface import rows_of
 
     settings = settings_of(context)
     clock = SystemClock()
-    rows = told(lambda: rows_of(settings, clock, UlidIds(clock)))
-    print_rows("Routes", [listed(row, host) for row in rows for host in row.hosts], as_json=as_json)
+    rows = or_exit(lambda: rows_of(settings, clock, UlidIds(clock)))
+    found = [listed(row, host) for row in rows for host in row.hosts]
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(table_of(found))
 
 
 @app.command("batch")
 def batch_command(
-    context: typer.Context, file: Annotated[Path, typer.Argument(help="A command a line, as typed after argus-cloud.")]
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="File with one command a line, as typed after argus-cloud.")],
 ) -> None:
-    """Run the commands in a file, in one process; stops at the first that cannot be done."""
+    """Run the commands in a file in one process. Stops at the first error."""
     command = typer.main.get_command(app)
 
     def run(words: Sequence[str]) -> int:
         try:
             command.main(["--config", str(context.find_root().obj), *words])
         except SystemExit as ended:
-            # The same end as when it is typed: what was wrong has been said already.
+            # The same end as when it is typed: the error is already printed.
             return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         return 0
 

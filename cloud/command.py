@@ -1,7 +1,7 @@
-"""How a command of `argus-cloud` runs and answers: settings, database, one sentence when it cannot be done.
+"""Run a command of `argus-cloud`: settings, database, output, one sentence for an error.
 
 The commands themselves are in each slice's `cli.py`; they get a `Workplace` and call the same services as the HTTP
-handlers will. Results are for people (tables) or, with `--json`, for scripts: one JSON document on standard output.
+handlers. Results are for people (tables) or, with `--json`, for scripts: one JSON document on standard output.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from cloud.foundation.clock import Clock, SystemClock
 from cloud.foundation.db import Database, open_database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import Ids, UlidIds
+from cloud.named_ids import KINDS, check_ids
 from cloud.settings import Settings, read_settings
 
 Result = TypeVar("Result")
@@ -32,12 +33,12 @@ TenantOption = Annotated[str, typer.Option("--tenant", help="The tenant's id, tn
 CELL_MARGIN = 3
 
 OPERATOR = "operator"
-"""Who did it, where somebody with a shell on the machine did it."""
+"""The actor of a change that was made at the console."""
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """What a command works with. `settings` are those of `--config`."""
+    """The parts that a command uses. `settings` are those of `--config`."""
 
     settings: Settings
     database: Database
@@ -45,52 +46,73 @@ class Workplace:
     ids: Ids
 
     def operator(self, tenant_id: str) -> Viewer:
-        """Who looks: somebody who could read the database anyway."""
+        """The operator as a viewer, who could read the database anyway."""
         return Viewer.operator(tenant_id)
 
 
 def settings_of(context: typer.Context) -> Settings:
-    """The settings of `--config`; ends the command with a sentence when they cannot be used."""
+    """The settings of `--config`. Ends the command with a sentence when they are invalid."""
     path = context.find_root().obj
     assert isinstance(path, Path)
-    return told(lambda: read_settings(path))
+    return or_exit(lambda: read_settings(path))
 
 
 def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]]) -> Result:
-    """Open the database, work, close it. Ends the command with a sentence and exit code 1 when it cannot be done."""
+    """Open the database, check the ids that the command names, work, and close it.
+
+    Ends the command with a sentence and exit code 1 on an error.
+    """
     settings = settings_of(context)
 
     async def at_work() -> Result:
         clock = SystemClock()
         database = await open_database(settings.database_url)
         try:
+            if KINDS.keys() & context.params.keys():
+                async with database.read() as tx:
+                    await check_ids(tx, context.params)
             return await work(Workplace(settings, database, clock, UlidIds(clock)))
         finally:
             await database.close()
 
-    return told(lambda: asyncio.run(at_work()))
+    return or_exit(lambda: asyncio.run(at_work()))
 
 
-def told(work: Callable[[], Result]) -> Result:
-    """Do it; say in a sentence on standard error why it cannot be done, and exit with 1."""
+def or_exit(work: Callable[[], Result]) -> Result:
+    """Return the result of `work`. Print an error as a sentence on standard error and exit with 1."""
     try:
         return work()
     except DomainError as error:
-        typer.echo(error.sentence, err=True)
+        typer.echo(f"{error.sentence} {error.suggestion}".rstrip(), err=True)
         raise typer.Exit(1) from None
 
 
 def print_json(document: Any) -> None:
-    """One JSON document and a line end."""
+    """Print one JSON document and a line end."""
     typer.echo(orjson.dumps(document).decode())
 
 
+def _cell(value: Any) -> str:
+    """A value as people read it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case Mapping():
+            return ", ".join(f"{name}={_cell(inner)}" for name, inner in value.items())
+        case list() | tuple():
+            return ", ".join(map(_cell, value))
+        case _:
+            return str(value)
+
+
 def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows for people: a table where it fits the terminal, else a paragraph each. Nothing is cut: ids are copied."""
+    """Print rows for people: as a table if it fits the terminal, else one paragraph each. Nothing is cut."""
     if not rows:
         typer.echo(f"{title}: none")
         return
-    cells = [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows]
+    cells = [{name: _cell(value) for name, value in row.items()} for row in rows]
     widths = [max(len(name), *(len(row[name]) for row in cells)) + CELL_MARGIN for name in cells[0]]
     console = Console(highlight=False, markup=False)
     if sum(widths) > console.width:
@@ -109,7 +131,7 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_rows(title: str, rows: Iterable[Mapping[str, Any]], *, as_json: bool) -> None:
-    """A list: a table, or a JSON array."""
+    """Print a list as a table or as a JSON array."""
     found = list(rows)
     if as_json:
         print_json(found)
@@ -118,7 +140,7 @@ def print_rows(title: str, rows: Iterable[Mapping[str, Any]], *, as_json: bool) 
 
 
 def print_one(sentence: str, document: Mapping[str, Any], *, as_json: bool) -> None:
-    """What was made or changed: a sentence, or a JSON object."""
+    """Print a result as a sentence or as a JSON object."""
     if as_json:
         print_json(document)
     else:

@@ -1,4 +1,4 @@
-"""`argus-cloud apps`: register integration apps and rotate their secrets. A secret is printed once and never again."""
+"""`argus-cloud apps`: register and govern integration apps. A secret is printed only once."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,11 +15,13 @@ from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows
 from cloud.foundation.db import Transaction
 from cloud.foundation.moments import write_moment
 
-apps = typer.Typer(help="Integration apps: who may ask for tokens.", no_args_is_help=True)
+apps = typer.Typer(help="Integration apps: OAuth clients, their scopes and secrets.", no_args_is_help=True)
 
 AppArgument = Annotated[str, typer.Argument(help="The app's client id, app_….")]
-ScopeOption = Annotated[list[str], typer.Option("--scope", help="A scope of the catalogue; repeat it for more.")]
-AllowServiceTokens = Annotated[bool, typer.Option("--allow-service-tokens", help="Long-lived tokens may be minted.")]
+ScopeOption = Annotated[list[str], typer.Option("--scope", help="A scope of the catalogue. Repeatable.")]
+AllowServiceTokens = Annotated[
+    bool, typer.Option("--allow-service-tokens", help="Allow service tokens (up to 90 days).")
+]
 
 ALL = "all"
 """Stands for every scope but `argus:platform:admin`, which is always named."""
@@ -47,7 +49,7 @@ def _shown(app: App) -> dict[str, Any]:
 
 
 def _row(app: App) -> dict[str, Any]:
-    """For people: what they look for in a list."""
+    """The columns of the table."""
     return {
         "client_id": app.client_id,
         "name": app.name,
@@ -66,11 +68,11 @@ def _scopes(given: list[str]) -> set[str]:
 
 
 def clearance_of(word: str) -> SecrecyLevel:
-    """The grade of that name; ends the command when there is none."""
+    """The secrecy level of that name. Ends the command if there is none."""
     for level in SecrecyLevel:
         if level.word == word:
             return level
-    raise typer.BadParameter(f"a secrecy level is one of {', '.join(level.word for level in SecrecyLevel)}")
+    raise typer.BadParameter(f"{word!r} is not one of {', '.join(level.word for level in SecrecyLevel)}")
 
 
 def _witness(place: Workplace, tenant: str, action: str) -> Witness:
@@ -86,22 +88,25 @@ def _witness(place: Workplace, tenant: str, action: str) -> Witness:
 def add_app(
     context: typer.Context,
     tenant: TenantOption,
-    name: Annotated[str, typer.Option("--name", help="What people call it.")],
+    name: Annotated[str, typer.Option("--name", help="Display name.")],
     scope: ScopeOption,
     organization: Annotated[
-        str | None, typer.Option("--organization", help="The organisation it acts in, org_…. Without: the tenant.")
+        str | None,
+        typer.Option("--organization", help="The organisation of the app, org_…. Default: the whole tenant."),
     ] = None,
-    id: Annotated[str | None, typer.Option("--id", help="Its client id; without this one is made.")] = None,
+    id: Annotated[str | None, typer.Option("--id", help="Client id. Default: a generated one.")] = None,
     grant: Annotated[list[str] | None, typer.Option("--grant", help=", ".join(GrantType) + ".")] = None,
     redirect_uri: Annotated[
-        list[str] | None, typer.Option("--redirect-uri", help="Where codes may be sent; repeat it for more.")
+        list[str] | None, typer.Option("--redirect-uri", help="A redirect URI. Repeatable.")
     ] = None,
-    level: Annotated[str, typer.Option("--secrecy-level", help="The most that it may see.")] = "standard",
-    public: Annotated[bool, typer.Option("--public", help="It can keep no secret (a page, a phone).")] = False,
+    level: Annotated[str, typer.Option("--secrecy-level", help="Clearance of the app.")] = "standard",
+    public: Annotated[
+        bool, typer.Option("--public", help="A public client without a secret (a web page, a phone).")
+    ] = False,
     allow_service_tokens: AllowServiceTokens = False,
     as_json: AsJson = False,
 ) -> None:
-    """Register an app with its scopes approved (`--scope all`: all but argus:platform:admin); prints its secret."""
+    """Register an app and print its secret. Its scopes are approved (`--scope all`: all but argus:platform:admin)."""
     wanted = Wanted(
         name=name,
         scopes=_scopes(scope),
@@ -120,15 +125,15 @@ def add_app(
         ),
     )
     document = {**_shown(made.app), "client_secret": made.secret}
-    said = f"App {made.app.client_id} added."
+    sentence = f"App {made.app.client_id} added."
     if made.secret is not None:
-        said += f" Its secret, which is shown only now: {made.secret}"
-    print_one(said, document, as_json=as_json)
+        sentence += f" Its secret, which is shown only once: {made.secret}"
+    print_one(sentence, document, as_json=as_json)
 
 
 @apps.command("list")
 def list_apps(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """The apps of a tenant."""
+    """List the apps of a tenant."""
     found = run(context, lambda place: _service(place).list(place.operator(tenant)))
     print_rows("Apps", (_shown(app) if as_json else _row(app) for app in found), as_json=as_json)
 
@@ -139,11 +144,11 @@ def rotate_secret(
     app: AppArgument,
     tenant: TenantOption,
     grace_hours: Annotated[
-        int, typer.Option("--grace-hours", help="How long the previous secret still works; 0 ends it now.")
+        int, typer.Option("--grace-hours", help="Hours for which the previous secret remains valid. 0 revokes it now.")
     ] = GRACE_HOURS,
     as_json: AsJson = False,
 ) -> None:
-    """Give an app a new secret; prints it."""
+    """Create a new secret for an app and print it."""
     rotated = run(
         context,
         lambda place: _service(place).rotate_secret(
@@ -154,17 +159,17 @@ def rotate_secret(
         ),
     )
     ends = write_moment(rotated.previous_expires_at_us)
-    previous = "The previous one has stopped working." if ends is None else f"The previous one works until {ends}."
+    previous = "The previous one is revoked." if ends is None else f"The previous one is valid until {ends}."
     document = {"client_id": app, "client_secret": rotated.secret, "previous_secret_expires_at": ends}
-    said = f"The new secret of {app}, which is shown only now: {rotated.secret}\n{previous}"
-    print_one(said, document, as_json=as_json)
+    sentence = f"The new secret of {app}, which is shown only once: {rotated.secret}\n{previous}"
+    print_one(sentence, document, as_json=as_json)
 
 
 @apps.command("approve")
 def approve(
     context: typer.Context, app: AppArgument, tenant: TenantOption, scope: ScopeOption, as_json: AsJson = False
 ) -> None:
-    """Set the scopes of an app, all of them; tokens that hold more lose it within a minute."""
+    """Set the approved scopes of an app. Its tokens lose the other scopes within a minute."""
     changed = run(
         context,
         lambda place: _service(place).approve(
@@ -175,7 +180,7 @@ def approve(
             witness=_witness(place, tenant, "app.approve"),
         ),
     )
-    print_one(f"App {app} may have {' '.join(changed.approved_scopes)}.", _shown(changed), as_json=as_json)
+    print_one(f"Approved for {app}: {' '.join(changed.approved_scopes)}.", _shown(changed), as_json=as_json)
 
 
 @apps.command("govern")
@@ -183,10 +188,12 @@ def govern(
     context: typer.Context,
     app: AppArgument,
     tenant: TenantOption,
-    service_tokens: Annotated[bool, typer.Option("--service-tokens/--no-service-tokens", help="Allow them, or end.")],
+    service_tokens: Annotated[
+        bool, typer.Option("--service-tokens/--no-service-tokens", help="Allow service tokens, or revoke them.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Allow an app service tokens, or end those that it has."""
+    """Allow service tokens for an app, or revoke them."""
 
     async def work(place: Workplace) -> App:
         def governed(before: App, live: Sequence[LiveSecret]) -> Governance:
@@ -196,12 +203,12 @@ def govern(
         return (await _service(place).govern(place.operator(tenant), app, governed, witness=witness))[0]
 
     changed = run(context, work)
-    print_one(f"App {app} is governed anew.", _shown(changed), as_json=as_json)
+    print_one(f"Governance of {app} changed.", _shown(changed), as_json=as_json)
 
 
 @apps.command("remove")
 def remove(context: typer.Context, app: AppArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """Delete an app; its tokens stop within a minute."""
+    """Delete an app. Its tokens are revoked within a minute."""
     run(
         context,
         lambda place: _service(place).remove(
@@ -217,11 +224,11 @@ def withhold(
     tenant: TenantOption,
     scope: Annotated[
         list[str] | None,
-        typer.Option("--scope", help="A scope that this tenant shall not have; none: it has all."),
+        typer.Option("--scope", help="A scope to block. Repeatable. Default: none is blocked."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set the scopes that a tenant does not have; its apps lose them within a minute."""
+    """Block scopes for a tenant. Its apps lose them within a minute."""
 
     async def work(place: Workplace) -> tuple[Sequence[str], Sequence[App]]:
         async def witness(tx: Transaction) -> None:
@@ -232,5 +239,5 @@ def withhold(
         return await _service(place).withhold(place.operator(tenant), scope or (), witness=witness)
 
     withheld, changed = run(context, work)
-    said = f"Withheld from {tenant}: {' '.join(withheld) or 'nothing'}. {len(changed)} apps have lost something."
-    print_one(said, {"tenant_id": tenant, "withheld": list(withheld)}, as_json=as_json)
+    sentence = f"Blocked for {tenant}: {' '.join(withheld) or 'none'}. {len(changed)} apps lost scopes."
+    print_one(sentence, {"tenant_id": tenant, "withheld": list(withheld)}, as_json=as_json)

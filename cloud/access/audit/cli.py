@@ -1,4 +1,4 @@
-"""`argus-cloud audit`: who did what in a tenant, newest first."""
+"""`argus-cloud audit`: search the audit trail of a tenant."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from cloud.foundation.moments import MomentMalformed, read_moment, write_moment
 
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 
-LimitOption = Annotated[int, typer.Option("--limit", min=1, max=ENTRIES_MAX, help="The newest so many.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=ENTRIES_MAX, help="Maximum rows.")]
 
 
 def _shown(entry: AuditEntry) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def _shown(entry: AuditEntry) -> dict[str, Any]:
 
 
 def _row(entry: AuditEntry) -> dict[str, Any]:
-    """For people: what they look for in a list."""
+    """The columns of the table."""
     names = ("at", "actor", "action", "object", "outcome", "trace_id")
     shown = _shown(entry)
     return {name: shown[name] for name in names}
@@ -47,18 +47,18 @@ def _print(context: typer.Context, tenant: str, sought: Sought, limit: int, *, a
 def list_entries(
     context: typer.Context,
     tenant: TenantOption,
-    actor: Annotated[str | None, typer.Option("--actor", help="Who: usr_…, app_…, or operator.")] = None,
-    action: Annotated[str | None, typer.Option("--action", help="What, for instance app.rotate_secret.")] = None,
-    object: Annotated[str | None, typer.Option("--object", help="To what: an id.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="From this moment on, 2026-03-24T10:00:00Z.")] = None,
+    actor: Annotated[str | None, typer.Option("--actor", help="Actor: usr_…, app_…, or operator.")] = None,
+    action: Annotated[str | None, typer.Option("--action", help="Action, for instance app.rotate_secret.")] = None,
+    object: Annotated[str | None, typer.Option("--object", help="Id of the changed object.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Start, such as 2026-03-24T10:00:00Z.")] = None,
     limit: LimitOption = 50,
     as_json: AsJson = False,
 ) -> None:
-    """What was done in a tenant."""
+    """List the audit trail of a tenant, newest first."""
     try:
         since_us = None if since is None else read_moment(since)
     except MomentMalformed as error:
-        raise typer.BadParameter(error.sentence) from None
+        raise typer.BadParameter(f"{since!r} is not a time. {error.sentence}") from None
     sought = Sought(actor=actor, action=action, object=object, since_us=since_us)
     _print(context, tenant, sought, limit, as_json=as_json)
 
@@ -66,10 +66,10 @@ def list_entries(
 @audit.command("search")
 def search(
     context: typer.Context,
-    trace: Annotated[str, typer.Argument(help="The trace id of an answer or an error, 32 hexadecimal digits.")],
+    trace: Annotated[str, typer.Argument(help="The trace id of a response or an error, 32 hexadecimal digits.")],
     tenant: TenantOption,
     limit: LimitOption = ENTRIES_MAX,
     as_json: AsJson = False,
 ) -> None:
-    """Everything that one request did, however long ago."""
+    """List the changes of one request, also older ones."""
     _print(context, tenant, Sought(trace_id=trace.strip().lower()), limit, as_json=as_json)

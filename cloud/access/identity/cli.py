@@ -1,4 +1,4 @@
-"""`argus-cloud users`: the people of a tenant. Passwords are read from a file or made, never typed as an argument."""
+"""`argus-cloud users`: manage the users of a tenant. Passwords come from a file or are generated."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,10 +16,10 @@ from cloud.foundation.db import Transaction
 from cloud.foundation.moments import write_moment
 from cloud.settings import read_password
 
-users = typer.Typer(help="People of a tenant.", no_args_is_help=True)
+users = typer.Typer(help="Users of a tenant.", no_args_is_help=True)
 
 Result = TypeVar("Result")
-Username = Annotated[str, typer.Argument(help="As they sign in.")]
+Username = Annotated[str, typer.Argument(help="User name for the sign-in.")]
 
 
 def _run(context: typer.Context, work: Callable[[Workplace, Users], Awaitable[Result]]) -> Result:
@@ -48,7 +48,7 @@ def _shown(user: User) -> dict[str, Any]:
 
 
 def _row(user: User) -> dict[str, Any]:
-    """For people: what they look for in a list."""
+    """The columns of the table."""
     return {**_shown(user), "roles": " ".join(user.roles)}
 
 
@@ -65,19 +65,24 @@ def _witness(place: Workplace, tenant: str, action: str) -> Witness:
 @users.command("add")
 def add_user(
     context: typer.Context,
-    username: Annotated[str, typer.Option("--username", help="As they will sign in, for instance an address.")],
+    username: Annotated[
+        str, typer.Option("--username", help="User name for the sign-in, for instance an e-mail address.")
+    ],
     tenant: TenantOption,
-    role: Annotated[list[str], typer.Option("--role", help=", ".join(Role) + "; repeat it for both.")],
+    role: Annotated[list[str], typer.Option("--role", help=", ".join(Role) + ". Repeatable.")],
     organization: Annotated[
-        str | None, typer.Option("--organization", help="Their organisation, org_…. Without: the whole tenant.")
+        str | None, typer.Option("--organization", help="Organisation of the user, org_…. Default: the whole tenant.")
     ] = None,
-    level: Annotated[str, typer.Option("--secrecy-level", help="The most that they may see.")] = "standard",
+    level: Annotated[str, typer.Option("--secrecy-level", help="Clearance of the user.")] = "standard",
     password_file: Annotated[
-        Path | None, typer.Option("--password-file", help="File whose first line it is; without it one is made.")
+        Path | None,
+        typer.Option(
+            "--password-file", help="File with the password in its first line. Default: a generated password."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a user; prints the password if it was made here."""
+    """Add a user. Prints a generated password."""
 
     async def work(place: Workplace, service: Users) -> tuple[User, str | None]:
         made = new_password() if password_file is None else None
@@ -93,30 +98,30 @@ def add_user(
         return user, made
 
     user, made = _run(context, work)
-    said = f"User {user.username} added as {user.id}."
+    sentence = f"User {user.username} added as {user.id}."
     if made is not None:
-        said += f" The password, which is shown only now: {made}"
+        sentence += f" The password, which is shown only once: {made}"
     document = {**_shown(user), **({} if made is None else {"password": made})}
-    print_one(said, document, as_json=as_json)
+    print_one(sentence, document, as_json=as_json)
 
 
 @users.command("list")
 def list_users(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """The users of a tenant."""
+    """List the users of a tenant."""
     found = _run(context, lambda place, service: service.list(place.operator(tenant)))
     print_rows("Users", map(_shown if as_json else _row, found), as_json=as_json)
 
 
 @users.command("disable")
 def disable(context: typer.Context, username: Username, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """No sign-in any more; tokens that act for them stop within a minute."""
+    """Disable a user. Tokens that act for the user are revoked within a minute."""
     changed = _set_disabled(context, username, tenant, disabled=True)
     print_one(f"User {changed.username} disabled.", _shown(changed), as_json=as_json)
 
 
 @users.command("enable")
 def enable(context: typer.Context, username: Username, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """Let a disabled user act again."""
+    """Enable a disabled user."""
     changed = _set_disabled(context, username, tenant, disabled=False)
     print_one(f"User {changed.username} enabled.", _shown(changed), as_json=as_json)
 
@@ -136,10 +141,10 @@ def set_roles(
     context: typer.Context,
     username: Username,
     tenant: TenantOption,
-    role: Annotated[list[str], typer.Option("--role", help=", ".join(Role) + "; repeat it for both.")],
+    role: Annotated[list[str], typer.Option("--role", help=", ".join(Role) + ". Repeatable.")],
     as_json: AsJson = False,
 ) -> None:
-    """Set what somebody is, all of it; tokens that act for them lose the rest within a minute."""
+    """Set the roles of a user. Tokens that act for the user lose the other rights within a minute."""
     changed = _run(
         context,
         lambda place, service: service.set_roles(
@@ -155,11 +160,14 @@ def set_password(
     username: Username,
     tenant: TenantOption,
     password_file: Annotated[
-        Path | None, typer.Option("--password-file", help="File whose first line it is; without it one is made.")
+        Path | None,
+        typer.Option(
+            "--password-file", help="File with the password in its first line. Default: a generated password."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replace a lost password and end their sessions; prints the password if it was made here."""
+    """Replace the password of a user and end the sessions. Prints a generated password."""
     made = new_password() if password_file is None else None
 
     async def work(place: Workplace, service: Users) -> User:
@@ -168,22 +176,22 @@ def set_password(
         return await service.set_password(place.operator(tenant), username, password, witness=witness)
 
     changed = _run(context, work)
-    said = f"User {changed.username} has another password."
+    sentence = f"Password of {changed.username} replaced."
     if made is not None:
-        said += f" It is shown only now: {made}"
-    print_one(said, {**_shown(changed), **({} if made is None else {"password": made})}, as_json=as_json)
+        sentence += f" It is shown only once: {made}"
+    print_one(sentence, {**_shown(changed), **({} if made is None else {"password": made})}, as_json=as_json)
 
 
 @users.command("reset-second-factor")
 def reset_second_factor(
     context: typer.Context, username: Username, tenant: TenantOption, as_json: AsJson = False
 ) -> None:
-    """For somebody who has lost their telephone; make sure who asks. Their sessions end."""
+    """Remove the second factor of a user with a lost phone, and end the sessions. Verify the person first."""
     changed = _run(
         context,
         lambda place, service: service.reset_second_factor(
             place.operator(tenant), username, witness=_witness(place, tenant, "user.reset_second_factor")
         ),
     )
-    said = f"User {changed.username} sets a second factor up anew where they must have one."
-    print_one(said, _shown(changed), as_json=as_json)
+    sentence = f"Second factor of {changed.username} removed. A required one is set up at the next sign-in."
+    print_one(sentence, _shown(changed), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`argus-cloud tenants|organizations|vehicles`: set up who there is."""
+"""`argus-cloud tenants|organizations|vehicles`: set up customers, ambulance services and ambulances."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -14,8 +14,8 @@ tenants = typer.Typer(help="Customers of this cloud.", no_args_is_help=True)
 organizations = typer.Typer(help="Ambulance services of a tenant.", no_args_is_help=True)
 vehicles = typer.Typer(help="Ambulances of an organisation.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Option("--name", help="What people call it.")]
-IdOption = Annotated[str | None, typer.Option("--id", help="Its id; without this one is made.")]
+Name = Annotated[str, typer.Option("--name", help="Display name.")]
+IdOption = Annotated[str | None, typer.Option("--id", help="Id. Default: a generated one.")]
 OrganizationOption = Annotated[str, typer.Option("--organization", help="The organisation's id, org_….")]
 
 
@@ -38,7 +38,7 @@ def add_tenant(context: typer.Context, name: Name, id: IdOption = None, as_json:
 
 @tenants.command("list")
 def list_tenants(context: typer.Context, as_json: AsJson = False) -> None:
-    """All tenants."""
+    """List all tenants."""
     found = run(context, lambda place: _service(place).list_tenants())
     print_rows("Tenants", map(_shown, found), as_json=as_json)
 
@@ -54,7 +54,7 @@ def add_organization(
 
 @organizations.command("list")
 def list_organizations(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """The organisations of a tenant."""
+    """List the organisations of a tenant."""
     found = run(context, lambda place: _service(place).list_organizations(place.operator(tenant)))
     print_rows("Organisations", map(_shown, found), as_json=as_json)
 
@@ -75,6 +75,6 @@ def add_vehicle(
 
 @vehicles.command("list")
 def list_vehicles(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """The vehicles of a tenant."""
+    """List the vehicles of a tenant."""
     found = run(context, lambda place: _service(place).list_vehicles(place.operator(tenant)))
     print_rows("Vehicles", map(_shown, found), as_json=as_json)

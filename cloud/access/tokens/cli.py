@@ -1,4 +1,4 @@
-"""`argus-cloud init-secrets|keys|tokens`: the master key, the signing keys, and the first token of an installation."""
+"""`argus-cloud init-secrets|keys|tokens`: manage the master key, the signing keys and service tokens."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from cloud.access.tokens.revocation import Revocation
 from cloud.access.tokens.signing_key import SECOND_US, SigningKey
 from cloud.access.tokens.standing import Standing
 from cloud.access.tokens.store import KeyStore
-from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run, settings_of, told
+from cloud.command import AsJson, TenantOption, Workplace, or_exit, print_one, print_rows, run, settings_of
 from cloud.foundation.db import Transaction
 from cloud.foundation.ids import checked_id
 from cloud.foundation.master_key import MasterKey
@@ -29,15 +29,15 @@ tokens = typer.Typer(help="Access tokens for automation.", no_args_is_help=True)
 
 
 def init_secrets(context: typer.Context, *, as_json: bool) -> None:
-    """Make the master key file and say where it is."""
+    """Create the master key file and print its path."""
     settings = settings_of(context)
-    path = told(lambda: master_key_path(settings))
-    told(lambda: MasterKey.create(path))
+    path = or_exit(lambda: master_key_path(settings))
+    or_exit(lambda: MasterKey.create(path))
     print_one(f"{path} created. Keep a copy elsewhere.", {"master_key_file": str(path)}, as_json=as_json)
 
 
 async def make_first_master_key(place: Workplace) -> str | None:
-    """What `migrate` does beside the tables: the path of the file that was made, None when none was due or is set."""
+    """Create the master key file if `migrate` needs one. Return its path, None if none was created."""
     try:
         return await first_master_key(place.settings, place.database)
     except SettingsUnusable:
@@ -71,7 +71,7 @@ def _witness(place: Workplace, action: str) -> Witness:
 
 @keys.command("list")
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
-    """Every signing key there ever was."""
+    """List all signing keys, including former ones."""
 
     async def work(place: Workplace) -> list[dict[str, Any]]:
         async with place.database.read() as tx:
@@ -84,11 +84,11 @@ def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
 def rotate(
     context: typer.Context,
     at_once: Annotated[
-        bool, typer.Option("--at-once", help="Also when verifiers may not have seen the next key yet.")
+        bool, typer.Option("--at-once", help="Even if verifiers may not have fetched the next key.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The next key begins to sign; the current one stays published until its last token has expired."""
+    """Sign with the next key. The current one stays published until its last token has expired."""
 
     async def work(place: Workplace) -> SigningKey:
         return await _signing_keys(place).rotate(at_once=at_once, witness=_witness(place, "key.rotate"))
@@ -99,28 +99,30 @@ def rotate(
 
 @keys.command("withdraw")
 def withdraw(
-    context: typer.Context, kid: Annotated[str, typer.Argument(help="The key.")], as_json: AsJson = False
+    context: typer.Context, kid: Annotated[str, typer.Argument(help="The key id.")], as_json: AsJson = False
 ) -> None:
-    """A key that somebody else may have: every token that it signed ends within a minute."""
+    """Withdraw a leaked key. Every token that it signed is revoked within a minute."""
 
     async def work(place: Workplace) -> None:
         await _signing_keys(place).withdraw(kid, witness=_witness(place, "key.withdraw"))
 
     run(context, work)
-    print_one(f"{kid} and all tokens that it signed are refused from now on.", {"kid": kid}, as_json=as_json)
+    print_one(f"{kid} is withdrawn and all its tokens are revoked.", {"kid": kid}, as_json=as_json)
 
 
 @tokens.command("mint")
 def mint(
     context: typer.Context,
     tenant: TenantOption,
-    app: Annotated[str, typer.Option("--app", help="The app's client id; it must allow service tokens.")],
-    scope: Annotated[list[str] | None, typer.Option("--scope", help="Without this, all that it has.")] = None,
-    user: Annotated[str | None, typer.Option("--user", help="Act for this person, by user name.")] = None,
-    ttl_s: Annotated[int, typer.Option("--ttl-seconds", help="How long it lives, at most 90 days.")] = SERVICE_TTL_S,
+    app: Annotated[str, typer.Option("--app", help="Client id of an app that allows service tokens.")],
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help="A scope. Repeatable. Default: all approved scopes.")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="User name of the person to act for.")] = None,
+    ttl_s: Annotated[int, typer.Option("--ttl-seconds", help="Lifetime, at most 90 days.")] = SERVICE_TTL_S,
     as_json: AsJson = False,
 ) -> None:
-    """Mint a service token for an app; prints it."""
+    """Mint a service token for an app and print it."""
 
     async def work(place: Workplace) -> Minted:
         viewer = place.operator(tenant)
@@ -166,7 +168,7 @@ def revoke(
     tenant: TenantOption,
     as_json: AsJson = False,
 ) -> None:
-    """End a token; every process refuses it within a minute. The tenant's audit trail notes it."""
+    """Revoke a token. Every process rejects it within a minute. The audit trail records it."""
 
     async def work(place: Workplace) -> bool:
         async def witness(tx: Transaction) -> None:
@@ -175,5 +177,5 @@ def revoke(
         return await Revocation(place.database, place.clock).revoke(checked_id(jti), "", witness=witness)
 
     revoked = run(context, work)
-    said = f"{jti} is revoked." if revoked else f"{jti} was revoked before."
-    print_one(said, {"jti": jti, "revoked": revoked}, as_json=as_json)
+    sentence = f"{jti} is revoked." if revoked else f"{jti} was already revoked."
+    print_one(sentence, {"jti": jti, "revoked": revoked}, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`argus-cloud assignments`: say from the console whose values a device's are."""
+"""`argus-cloud assignments`: assign devices to encounters."""
 
 from typing import Annotated, Any
 
@@ -6,10 +6,10 @@ import typer
 
 from cloud.clinical.assignments.model import Assignment
 from cloud.clinical.assignments.service import AssignmentDesk
-from cloud.command import OPERATOR, AsJson, TenantOption, Workplace, print_one, print_rows, run, told
+from cloud.command import OPERATOR, AsJson, TenantOption, Workplace, or_exit, print_one, print_rows, run
 from cloud.foundation.moments import read_moment, write_moment
 
-assignments = typer.Typer(help="Whose values a device's are, and when.", no_args_is_help=True)
+assignments = typer.Typer(help="Assignments of devices to encounters.", no_args_is_help=True)
 
 AssignmentId = Annotated[str, typer.Argument(help="The assignment's id, asg_….")]
 
@@ -19,7 +19,7 @@ def _service(place: Workplace) -> AssignmentDesk:
 
 
 def _moment(text: str | None) -> int | None:
-    return None if text is None else told(lambda: read_moment(text))
+    return None if text is None else or_exit(lambda: read_moment(text))
 
 
 def _shown(assignment: Assignment) -> dict[str, Any]:
@@ -41,11 +41,13 @@ def add_assignment(
     tenant: TenantOption,
     device: Annotated[str, typer.Option("--device", help="The device's id, dev_….")],
     encounter: Annotated[str, typer.Option("--encounter", help="The encounter's id, enc_….")],
-    begin: Annotated[str | None, typer.Option("--from", help="Its first moment; without this: now.")] = None,
-    end: Annotated[str | None, typer.Option("--until", help="The moment after its last; without this: open.")] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", help="Start, such as 2026-03-24T10:00:00Z. Default: now.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--until", help="End. Default: open.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """From a moment on, a device's values belong to an encounter."""
+    """Assign a device to an encounter from a time on."""
     from_us, until_us = _moment(begin), _moment(end)
     made = run(
         context,
@@ -66,7 +68,7 @@ def close_assignment(
     context: typer.Context,
     assignment: AssignmentId,
     tenant: TenantOption,
-    at: Annotated[str | None, typer.Option("--at", help="The moment after its last; without this: now.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="End. Default: now.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """End an open assignment."""
@@ -82,26 +84,26 @@ def move_assignment(
     context: typer.Context,
     assignment: AssignmentId,
     tenant: TenantOption,
-    encounter: Annotated[str, typer.Option("--encounter", help="The encounter that it really belongs to.")],
+    encounter: Annotated[str, typer.Option("--encounter", help="The correct encounter, enc_….")],
     as_json: AsJson = False,
 ) -> None:
-    """The same interval belongs to another encounter; what was believed before stays readable."""
+    """Correct the encounter of an assignment. The previous assignment stays in the list."""
     moved = run(
         context,
         lambda place: _service(place).move(place.operator(tenant), assignment, encounter_id=encounter, by=OPERATOR),
     )
-    print_one(f"Assignment {moved.id} stands in for {moved.replaces}.", _shown(moved), as_json=as_json)
+    print_one(f"Assignment {moved.id} replaces {moved.replaces}.", _shown(moved), as_json=as_json)
 
 
 @assignments.command("list")
 def list_assignments(
     context: typer.Context,
     tenant: TenantOption,
-    device: Annotated[str | None, typer.Option("--device", help="Only this device's.")] = None,
-    encounter: Annotated[str | None, typer.Option("--encounter", help="Only this encounter's.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Limit to this device.")] = None,
+    encounter: Annotated[str | None, typer.Option("--encounter", help="Limit to this encounter.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Assignments of a tenant, also those that were moved."""
+    """List the assignments of a tenant, including replaced ones."""
     found = run(
         context,
         lambda place: _service(place).list(place.operator(tenant), device_id=device, encounter_id=encounter),

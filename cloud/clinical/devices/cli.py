@@ -1,4 +1,4 @@
-"""`argus-cloud devices`: enrol devices, and see those that were only seen."""
+"""`argus-cloud devices`: enrol, retire and list devices, also those that vehicles reported without an enrolment."""
 
 from typing import Annotated, Any
 
@@ -43,14 +43,14 @@ def enrol(
     organization: Organization,
     serial_number: Annotated[str, typer.Option("--serial-number", help="As printed on the device.")],
     device_class: Annotated[str, typer.Option("--class", help=", ".join(DeviceClass) + ".")],
-    manufacturer: Annotated[str, typer.Option("--manufacturer", help="Who made it.")],
+    manufacturer: Annotated[str, typer.Option("--manufacturer", help="Manufacturer.")],
     system_id: Annotated[
-        str | None, typer.Option("--system-id", help="As the device says it, in hex; `devices list` shows it.")
+        str | None, typer.Option("--system-id", help="IEEE 11073 system id in hex, as in `devices list`.")
     ] = None,
     vehicle: Vehicle = None,
     as_json: AsJson = False,
 ) -> None:
-    """Enrol a device, or enrol it again. With its system id, what was already measured is attached."""
+    """Enrol a device, or enrol it again. With its system id, its earlier observations are attached."""
     outcome = run(
         context,
         lambda place: _service(place).enrol(
@@ -63,9 +63,9 @@ def enrol(
             vehicle_id=vehicle,
         ),
     )
-    said = "enrolled" if outcome.created else "enrolled; it was known before"
+    outcome_text = "enrolled" if outcome.created else "enrolled again"
     document = {**_shown(outcome.device), "created": outcome.created, "absorbed": outcome.absorbed}
-    print_one(f"Device {outcome.device.id} {said}.", document, as_json=as_json)
+    print_one(f"Device {outcome.device.id} {outcome_text}.", document, as_json=as_json)
 
 
 @devices.command("retire")
@@ -75,7 +75,7 @@ def retire(
     device: Annotated[str, typer.Option("--device", help="The device's id, dev_….")],
     as_json: AsJson = False,
 ) -> None:
-    """Take a device out of use; what it measured stays. Enrolling it again takes this back."""
+    """Retire a device. Its observations are kept. Enrolling it again makes it active."""
     retired = run(context, lambda place: _service(place).retire(place.operator(tenant), device))
     print_one(f"Device {retired.id} retired.", _shown(retired), as_json=as_json)
 
@@ -84,6 +84,6 @@ def retire(
 def list_devices(
     context: typer.Context, tenant: TenantOption, vehicle: Vehicle = None, as_json: AsJson = False
 ) -> None:
-    """All devices of a tenant, also those that nobody enrolled."""
+    """List the devices of a tenant, including those that are not enrolled."""
     found = run(context, lambda place: _service(place).list(place.operator(tenant), vehicle_id=vehicle, hidden=True))
     print_rows("Devices", map(_shown, found), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`argus-cloud encounters`: begin and end encounters from the console, for set-ups without a dispatch system."""
+"""`argus-cloud encounters`: create, change and finish encounters, for installations without a dispatch system."""
 
 from typing import Annotated, Any
 
@@ -49,11 +49,13 @@ def add_encounter(
     tenant: TenantOption,
     organization: Annotated[str, typer.Option("--organization", help="The organisation's id, org_….")],
     vehicle: VehicleOption = None,
-    care_model: Annotated[CareModel, typer.Option("--care-model")] = CareModel.PREHOSPITAL_EMERGENCY,
-    id: Annotated[str | None, typer.Option("--id", help="Its id; without this one is made.")] = None,
+    care_model: Annotated[
+        CareModel, typer.Option("--care-model", help="Care model of the mission.")
+    ] = CareModel.PREHOSPITAL_EMERGENCY,
+    id: Annotated[str | None, typer.Option("--id", help="Id. Default: a generated one.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Begin an encounter."""
+    """Create an encounter."""
     made = run(
         context,
         lambda place: _service(place).begin(
@@ -65,12 +67,12 @@ def add_encounter(
             witness=_witness(place, tenant, "encounter.begin"),
         ),
     )
-    print_one(f"Encounter {made.id} begun.", _shown(made), as_json=as_json)
+    print_one(f"Encounter {made.id} created.", _shown(made), as_json=as_json)
 
 
 @encounters.command("list")
 def list_encounters(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """The encounters of a tenant."""
+    """List the encounters of a tenant."""
     found = run(context, lambda place: _service(place).list(place.operator(tenant)))
     print_rows("Encounters", map(_shown, found), as_json=as_json)
 
@@ -81,10 +83,10 @@ def change_encounter(
     encounter: EncounterArgument,
     tenant: TenantOption,
     vehicle: VehicleOption = None,
-    care_model: Annotated[CareModel | None, typer.Option("--care-model", help="Kind of mission.")] = None,
+    care_model: Annotated[CareModel | None, typer.Option("--care-model", help="Care model of the mission.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Another vehicle went, or it is another kind of mission."""
+    """Change the vehicle or the care model of an encounter."""
     changed = run(
         context,
         lambda place: _service(place).change(
@@ -95,7 +97,7 @@ def change_encounter(
             witness=_witness(place, tenant, "encounter.change"),
         ),
     )
-    print_one(f"Encounter {encounter} is as you say.", _shown(changed), as_json=as_json)
+    print_one(f"Encounter {encounter} changed.", _shown(changed), as_json=as_json)
 
 
 @encounters.command("finish")
@@ -106,9 +108,9 @@ def finish_encounter(
     how: Annotated[str, typer.Option("--as", help=", ".join(ENDS) + ".")] = EncounterStatus.COMPLETED.value,
     as_json: AsJson = False,
 ) -> None:
-    """End an encounter; the last one of an incident closes that."""
+    """Finish an encounter. The last one of an incident closes the incident."""
     if how not in ENDS:
-        raise typer.BadParameter(f"an encounter ends as one of {', '.join(ENDS)}")
+        raise typer.BadParameter(f"{how!r} is not one of {', '.join(ENDS)}")
     ended = run(
         context,
         lambda place: _service(place).finish(

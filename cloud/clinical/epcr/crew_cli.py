@@ -1,4 +1,4 @@
-"""`argus-cloud crew`: who may be named by a dispatch system."""
+"""`argus-cloud crew`: the crew register, whose ids a dispatch system sends in `crew_ids`."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from cloud.clinical.epcr.model import CrewMember, CrewRole
 from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.moments import write_moment
 
-crew = typer.Typer(help="Who may be on a crew.", no_args_is_help=True)
+crew = typer.Typer(help="Crew registers: the ids that a dispatch system sends in crew_ids.", no_args_is_help=True)
 
 
 def _service(place: Workplace) -> CrewRegister:
@@ -30,11 +30,13 @@ def add_member(
     context: typer.Context,
     tenant: TenantOption,
     organization: Annotated[str, typer.Option("--organization", help="The organisation's id, org_….")],
-    role: Annotated[CrewRole, typer.Option("--role", help="What they do on board.")] = CrewRole.OTHER,
-    id: Annotated[str | None, typer.Option("--id", help="As dispatch sends it; without this one is made.")] = None,
+    role: Annotated[CrewRole, typer.Option("--role", help="Role on the crew.")] = CrewRole.OTHER,
+    id: Annotated[
+        str | None, typer.Option("--id", help="Id as the dispatch system sends it. Default: a generated one.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add somebody to an organisation's crew register."""
+    """Add a member to the crew register of an organisation."""
     made = run(
         context,
         lambda place: _service(place).add(place.operator(tenant), organization_id=organization, role=role, id=id),
@@ -44,6 +46,6 @@ def add_member(
 
 @crew.command("list")
 def list_members(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """The crew registers of a tenant."""
+    """List the crew registers of a tenant."""
     found = run(context, lambda place: _service(place).list(place.operator(tenant)))
     print_rows("Crew", map(_shown, found), as_json=as_json)

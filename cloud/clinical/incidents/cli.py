@@ -1,4 +1,4 @@
-"""`argus-cloud incidents`: the emergencies of a tenant, as their encounters have made them."""
+"""`argus-cloud incidents`: list the incidents of a tenant."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from cloud.clinical.incidents.service import Incidents
 from cloud.command import AsJson, TenantOption, Workplace, print_rows, run
 from cloud.foundation.moments import write_moment
 
-incidents = typer.Typer(help="Incidents: what the dispatch system's encounters belong to.", no_args_is_help=True)
+incidents = typer.Typer(help="Incidents of the dispatch system and their encounters.", no_args_is_help=True)
 
 INCIDENTS_MAX = 1000
 
@@ -31,10 +31,10 @@ def _shown(incident: Incident) -> dict[str, Any]:
 def list_incidents(
     context: typer.Context,
     tenant: TenantOption,
-    limit: Annotated[int, typer.Option(min=1, max=INCIDENTS_MAX, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=INCIDENTS_MAX, help="Maximum rows.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """The newest incidents of a tenant, the newest first."""
+    """List the incidents of a tenant, newest first."""
 
     async def found(place: Workplace) -> list[Incident]:
         service = Incidents(place.clock, place.ids)

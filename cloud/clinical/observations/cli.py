@@ -1,4 +1,4 @@
-"""`argus-cloud observations`: what was measured, for a person at the console or for a script."""
+"""`argus-cloud observations`: export observations."""
 
 import sys
 from typing import Annotated
@@ -9,26 +9,31 @@ import typer
 from cloud.access.tenancy import Tenancy
 from cloud.clinical.devices import Devices
 from cloud.clinical.observations.export import export_observations
-from cloud.command import AsJson, Workplace, run, told
+from cloud.command import AsJson, Workplace, or_exit, run
 from cloud.foundation.moments import read_moment
 from protocols.observation_record import Json
 
-observations = typer.Typer(help="What the devices measured.", no_args_is_help=True)
+observations = typer.Typer(help="Observations of the devices.", no_args_is_help=True)
 
 
 @observations.command("export")
 def export_command(
     context: typer.Context,
-    device: Annotated[str | None, typer.Option("--device", help="One device: dev_… or its system id.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="From this moment on, 2026-03-24T10:00:00Z.")] = None,
-    tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Limit to this device: dev_… or its system id.")
+    ] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Start, such as 2026-03-24T10:00:00Z.")] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Limit to this tenant. Default: all tenants.")] = None,
     with_commit_time: Annotated[
-        bool, typer.Option("--with-commit-time", help="Add committed_at, when the cloud stored it.")
+        bool,
+        typer.Option(
+            "--with-commit-time", help="Add committed_at: the time at which the cloud stored the observation."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print observations, one a line: JSON lines with --json, else time, device, type and value."""
-    since_us = None if since is None else told(lambda: read_moment(since))
+    """Print observations, one a line: JSON Lines with --json, else time, device, type and value."""
+    since_us = None if since is None else or_exit(lambda: read_moment(since))
 
     async def work(place: Workplace) -> None:
         if tenant is not None:

@@ -1,4 +1,4 @@
-"""`argus-cloud events`: what the product told of itself, for an operator who asks what happened."""
+"""`argus-cloud events`: list the domain events of a tenant."""
 
 from typing import Annotated, Any
 
@@ -29,10 +29,10 @@ def _shown(event: DomainEvent) -> dict[str, Any]:
 def list_events(
     context: typer.Context,
     tenant: TenantOption,
-    limit: Annotated[int, typer.Option(min=1, max=EVENTS_MAX, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=EVENTS_MAX, help="Maximum rows.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """The newest events of a tenant, oldest first. Those that were handed on are kept for thirty days."""
+    """List the newest events of a tenant, oldest first. Processed events are kept for thirty days."""
 
     async def found(place: Workplace) -> list[DomainEvent]:
         async with place.database.read() as tx:

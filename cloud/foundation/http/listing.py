@@ -1,5 +1,6 @@
-"""A row as `argus-cloud routes` shows it: what somebody asks who reviews, documents or walks the surface."""
+"""Rows as `argus-cloud routes` prints them, for reviews and for tools that walk the routes."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloud.foundation.http.host import Host
@@ -25,3 +26,22 @@ def listed(route: Route, host: Host) -> dict[str, Any]:
         "sunset_on": None if route.sunset_on is None else route.sunset_on.isoformat(),
         "in_contract": route.in_contract,
     }
+
+
+_HEADINGS = ("HOST", "METHOD", "PATH", "SCOPES", "LIMIT", "NEEDS", "CONTRACT")
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line for each row of `listed`, in columns, whatever the width of the terminal."""
+    lines = [_HEADINGS, *(_columns(row) for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(_HEADINGS))]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """`SCOPES`: any one of them suffices; `NEEDS`: an organisation in the token, an optional Idempotency-Key."""
+    access = row["access"] if row["access"] != Access.TOKEN.value else "any token"
+    needs = [word for word, needed in (("organization", "needs_organization"), ("key", "idempotent")) if row[needed]]
+    scopes = "|".join((row["scopes"] or "").split()) or access
+    contract = "yes" if row["in_contract"] else "no"
+    return (row["host"], row["method"], row["path"], scopes, row["rate_class"], " ".join(needs) or "-", contract)

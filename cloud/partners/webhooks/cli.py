@@ -1,6 +1,6 @@
-"""`argus-cloud webhooks`: where events go, what became of each, and what an operator does about it.
+"""`argus-cloud webhooks`: inspect subscriptions and deliveries, replay, disable and delete.
 
-Subscriptions are made by the apps themselves, over HTTP; here they are looked at, stopped and helped along.
+Apps create subscriptions themselves, over HTTP.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ from cloud.partners.webhooks.running import make_judge
 from cloud.partners.webhooks.service import Change, Webhooks, Witness
 from cloud.partners.webhooks.showing import shown, shown_delivery, shown_replay
 
-webhooks = typer.Typer(help="Webhooks: where events go.", no_args_is_help=True)
+webhooks = typer.Typer(help="Webhooks and their deliveries.", no_args_is_help=True)
 webhooks.add_typer(webhook_keys, name="keys")
 
 WebhookArgument = Annotated[str, typer.Argument(help="The webhook's id, wh_….")]
@@ -51,7 +51,7 @@ def _witness(place: Workplace, tenant: str, action: str) -> Witness:
 
 @webhooks.command("list")
 def list_webhooks(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """The webhooks of a tenant, the oldest first."""
+    """List the webhooks of a tenant, oldest first."""
 
     async def found(place: Workplace) -> list[dict[str, Any]]:
         service, rows, after = _service(place), [], None
@@ -73,7 +73,7 @@ def list_webhooks(context: typer.Context, tenant: TenantOption, as_json: AsJson 
 def show_webhook(
     context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False
 ) -> None:
-    """One webhook: where it goes and how it fares."""
+    """Show a webhook: URL, events and delivery status."""
 
     async def found(place: Workplace) -> dict[str, Any]:
         return shown(await _service(place).find(place.operator(tenant), webhook), place.clock.now_us())
@@ -88,11 +88,11 @@ def list_deliveries(
     context: typer.Context,
     webhook: WebhookArgument,
     tenant: TenantOption,
-    status: Annotated[DeliveryStatus | None, typer.Option("--status", help="Only those that stand so.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=ROWS_MAX, help="The newest so many.")] = 50,
+    status: Annotated[DeliveryStatus | None, typer.Option("--status", help="Filter by status.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=ROWS_MAX, help="Maximum rows.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """What was sent to a webhook, the newest first."""
+    """List the deliveries of a webhook, newest first."""
 
     async def found(place: Workplace) -> list[Logged]:
         wanted = Filter(status=status)
@@ -107,7 +107,7 @@ def list_deliveries(
 
 @webhooks.command("test")
 def send_test(context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """Send a test, also to a disabled webhook; the deliveries tell what becomes of it."""
+    """Send a test, also to a disabled webhook. Its status is in the deliveries."""
     id = run(
         context,
         lambda place: _log(place).test(place.operator(tenant), webhook, _witness(place, tenant, "webhook.test")),
@@ -120,16 +120,22 @@ def replay(
     context: typer.Context,
     webhook: WebhookArgument,
     tenant: TenantOption,
-    delivery: Annotated[str | None, typer.Option("--delivery", help="This one, dlv_….")] = None,
-    failed_since: Annotated[str | None, typer.Option("--failed-since", help="All that were given up since.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="All that were told from this moment on.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="With --since: and before this one.")] = None,
+    delivery: Annotated[str | None, typer.Option("--delivery", help="Replay this delivery, dlv_….")] = None,
+    failed_since: Annotated[
+        str | None, typer.Option("--failed-since", help="Replay all that failed since this time.")
+    ] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Replay all from this time.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="With --since: until before this time. Default: now.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send deliveries again, with the ids that they had."""
+    """Replay deliveries with their original ids."""
     work = _wish(webhook, tenant, delivery, failed_since, since, until)
     done = run(context, work)
-    sentence = f"Replay {done.id}: {done.queued} queued" + ("." if done.done_at_us is not None else ", more to come.")
+    sentence = f"Replay {done.id}: {done.queued} queued" + (
+        "." if done.done_at_us is not None else ", more are being queued."
+    )
     print_one(sentence, shown_replay(done), as_json=as_json)
 
 
@@ -155,13 +161,13 @@ def _wish(
 
 @webhooks.command("disable")
 def disable(context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """Send nothing any more; what waits is discarded, and noted so that it can be replayed."""
+    """Disable a webhook. Pending deliveries are discarded and can be replayed."""
     _switch(context, webhook, tenant, enabled=False, as_json=as_json)
 
 
 @webhooks.command("enable")
 def enable(context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """Send again, from the next event on."""
+    """Enable a webhook, from the next event on."""
     _switch(context, webhook, tenant, enabled=True, as_json=as_json)
 
 
@@ -180,7 +186,7 @@ def _switch(context: typer.Context, webhook: str, tenant: str, *, enabled: bool,
 
 @webhooks.command("remove")
 def remove(context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """End a subscription; what waits is discarded."""
+    """Delete a webhook. Pending deliveries are discarded."""
     run(
         context,
         lambda place: _service(place).remove(

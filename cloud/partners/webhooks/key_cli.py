@@ -1,4 +1,4 @@
-"""`argus-cloud webhooks keys`: the Ed25519 keys of `v1a` signatures, and the change from one to the next."""
+"""`argus-cloud webhooks keys`: list and rotate the Ed25519 keys of `v1a` signatures."""
 
 from typing import Annotated, Any
 
@@ -41,7 +41,7 @@ def _witness(place: Workplace) -> Witness:
 
 @webhook_keys.command("list")
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
-    """What is published now, the newest first; none before the first delivery."""
+    """List the published keys, newest first. There is none before the first delivery."""
 
     async def work(place: Workplace) -> list[dict[str, Any]]:
         return [_shown(key) for key in await _keys(place).published()]
@@ -53,11 +53,11 @@ def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
 def rotate(
     context: typer.Context,
     at_once: Annotated[
-        bool, typer.Option("--at-once", help="Also when receivers may not have seen the next key yet.")
+        bool, typer.Option("--at-once", help="Even if receivers may not have fetched the next key.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The next key begins to sign; the one before stays published for a day."""
+    """Sign with the next key. The previous one stays published for a day."""
 
     async def work(place: Workplace) -> WebhookKey:
         return await _keys(place).rotate(at_once=at_once, witness=_witness(place))

@@ -1,4 +1,4 @@
-"""`argus-cloud custody`: is the chain from the vehicles whole, what was set aside, and can it be read by now."""
+"""`argus-cloud custody`: verify the chain of custody, list quarantined batches and decode them again."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,28 +20,29 @@ custody = typer.Typer(help="The chain of custody from the vehicles.", no_args_is
 @custody.command("check")
 def check_command(
     context: typer.Context,
-    gateway: Annotated[str | None, typer.Option("--gateway", help="Only this gateway's lanes, gw_….")] = None,
-    tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")] = None,
+    # Not `gateway`, whose value must be registered: a forged batch may be kept of a gateway that is not.
+    only: Annotated[str | None, typer.Option("--gateway", help="Check this gateway only, gw_….")] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Limit to this tenant. Default: all tenants.")] = None,
     rows: Annotated[
-        bool, typer.Option("--rows", help="Compare every stored observation with its envelope too.")
+        bool, typer.Option("--rows", help="Also compare every stored observation with its envelope.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Verify every signature and link again from the kept envelopes; exits with 1 when a chain is not whole."""
+    """Verify every signature and link of the stored envelopes. Exit code 1 if a chain is broken."""
 
     async def work(place: Workplace) -> tuple[list[LaneReport], list[QuarantineCount]]:
         reports: list[LaneReport] = []
         aside: list[QuarantineCount] = []
-        fleet, known = Fleet(place.database, place.clock, place.ids), gateway is None
+        fleet, known = Fleet(place.database, place.clock, place.ids), only is None
         for tenant_id in await _tenants(place, tenant):
             check = CustodyCheck(place.database, place.operator(tenant_id), with_rows=rows)
-            reports.extend([report async for report in check.reports(gateway)])
-            aside.extend(await check.quarantine(gateway))
-            if gateway is not None:
-                known |= any(one.id == gateway for one in await fleet.list(place.operator(tenant_id)))
-        # A mistyped name must not look like a chain that is whole.
+            reports.extend([report async for report in check.reports(only)])
+            aside.extend(await check.quarantine(only))
+            if only is not None:
+                known |= any(one.id == only for one in await fleet.list(place.operator(tenant_id)))
+        # A mistyped id must not look like an intact chain.
         if not known and not reports and not aside:
-            raise GatewayUnknown(f"({gateway})")
+            raise GatewayUnknown(f"({only})")
         return reports, aside
 
     reports, aside = run(context, work)
@@ -51,7 +52,7 @@ def check_command(
     else:
         _print_for_people(reports, aside)
         if not rows:
-            typer.echo("Only the signed envelopes were verified; --rows also compares the rows that people read.")
+            typer.echo("Only the signed envelopes were verified. --rows also compares the stored observations.")
     if not all(report.intact for report in reports):
         raise typer.Exit(1)
 
@@ -59,10 +60,10 @@ def check_command(
 @custody.command("reprocess")
 def reprocess_command(
     context: typer.Context,
-    tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Limit to this tenant. Default: all tenants.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """After an upgrade: unpack the batches that were kept because they could not be read. Safe to repeat."""
+    """Decode the batches that an earlier version could not read. Safe to repeat."""
 
     async def work(place: Workplace) -> Reprocessed:
         total = Reprocessed()
@@ -74,7 +75,7 @@ def reprocess_command(
         return total
 
     total = run(context, work)
-    sentence = f"{total.unpacked} batches unpacked, {total.observations} observations added, "
+    sentence = f"{total.unpacked} batches decoded, {total.observations} observations added, "
     print_one(f"{sentence}{total.still_unreadable} batches still cannot be read.", asdict(total), as_json=as_json)
 
 
@@ -98,7 +99,7 @@ def _print_for_people(reports: Sequence[LaneReport], aside: Sequence[QuarantineC
             "through": report.through,
             "stood in for": report.stood_in,
             **({} if report.observations is None else {"observations compared": report.observations}),
-            "verdict": "whole" if report.intact else f"{len(report.findings) + report.findings_untold} findings",
+            "verdict": "intact" if report.intact else f"{len(report.findings) + report.findings_untold} findings",
         }
         for report in reports
     ]

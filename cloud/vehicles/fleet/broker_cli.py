@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from cloud.access.tokens.place import load_master_key
-from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run, settings_of, told
-from cloud.foundation.errors import DomainError
+from cloud.command import AsJson, TenantOption, Workplace, or_exit, print_one, print_rows, run, settings_of
+from cloud.foundation.errors import PrivateError
 from cloud.foundation.moments import write_moment
 from cloud.settings import SettingsUnusable
 from cloud.vehicles.fleet.access import GatewayAccessDesk
@@ -44,7 +44,7 @@ FILE_BYTES_MAX = 64 * 1024
 CA_FILE = Path("/etc/argus/ca.pem")
 
 
-class FileUnusable(DomainError):
+class FileUnusable(PrivateError):
     """A file could not be read or written."""
 
     code = "file_unusable"
@@ -75,10 +75,12 @@ def configure(
         list[str] | None,
         typer.Option("--name", help="Host name or address of the broker; issues its certificate. Repeatable."),
     ] = None,
-    vehicles_port: Annotated[int, typer.Option("--vehicles-port", min=1, max=65535)] = 8883,
-    cloud_port: Annotated[int, typer.Option("--cloud-port", min=1, max=65535)] = 8884,
+    vehicles_port: Annotated[
+        int, typer.Option("--vehicles-port", min=1, max=65535, help="Port for the vehicles.")
+    ] = 8883,
+    cloud_port: Annotated[int, typer.Option("--cloud-port", min=1, max=65535, help="Port for the cloud.")] = 8884,
     cloud_address: Annotated[
-        str | None, typer.Option("--cloud-address", help="Address of the cloud's listener; all without it.")
+        str | None, typer.Option("--cloud-address", help="Address of the cloud's listener. Default: all addresses.")
     ] = None,
     plugin: Annotated[
         Path | None,
@@ -93,7 +95,7 @@ def configure(
     """Write the configuration of mosquitto, of its unit, and of what reloads it."""
     settings = settings_of(context)
     if settings.broker is None:
-        told(_require_section)
+        or_exit(_require_section)
         return
     library = plugin or told(_installed_plugin)
     if loopback:
@@ -111,7 +113,7 @@ def configure(
         for path, content in {CA_FILE: issued[0], layout.certificate: issued[1], layout.key: issued[2]}.items():
             if content is not None:
                 files[folder / path.relative_to("/")] = content
-    told(lambda: _write_all(files, private=loopback))
+    or_exit(lambda: _write_all(files, private=loopback))
     written = sorted(str(path) for path in files)
     print_one("\n".join(written), {"files": written}, as_json=as_json)
 
@@ -189,12 +191,12 @@ def issue_certificate(
     tenant: TenantOption,
     gateway: Annotated[str, typer.Option("--gateway", help="The gateway's id, gw_….")],
     request: Annotated[Path, typer.Option("--request", help="`client.csr`, as `argus-gateway provision` writes it.")],
-    out: Annotated[Path, typer.Option("--out", help="Where to write the certificate.")],
-    days: Annotated[int, typer.Option("--days", min=1, max=3650)] = CERTIFICATE_DAYS,
+    out: Annotated[Path, typer.Option("--out", help="File for the certificate.")],
+    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="Validity in days.")] = CERTIFICATE_DAYS,
     as_json: AsJson = False,
 ) -> None:
     """Issue the certificate with which a gateway signs in at the broker. Its key stays in the vehicle."""
-    key = told(lambda: read_request(read_file(request)))
+    key = or_exit(lambda: read_request(read_file(request)))
 
     async def work(place: Workplace) -> x509.Certificate:
         desk = GatewayAccessDesk(place.database, place.clock, place.ids)
@@ -203,7 +205,7 @@ def issue_certificate(
         )
 
     made = run(context, work)
-    told(lambda: _write_all({out: made.public_bytes(Encoding.PEM)}))
+    or_exit(lambda: _write_all({out: made.public_bytes(Encoding.PEM)}))
     expires_at = write_moment(int(made.not_valid_after_utc.timestamp()) * 1_000_000)
     print_one(
         f"{out} is the certificate of {gateway} until {expires_at}.",
@@ -217,7 +219,7 @@ def create(
     context: typer.Context,
     name: Annotated[str, typer.Option("--name", help="Name of the authority in its certificates.")] = "Argus fleet",
     another: Annotated[
-        bool, typer.Option("--another", help="Create one although there is one already, to replace it.")
+        bool, typer.Option("--another", help="Create one although there is one, to replace it.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -239,10 +241,10 @@ def import_authority(
         Path,
         typer.Option("--key", help="Its private key, PEM without a passphrase; the file can be removed afterwards."),
     ],
-    another: Annotated[bool, typer.Option("--another", help="Import it although there is one already.")] = False,
+    another: Annotated[bool, typer.Option("--another", help="Import it although there is one.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take over an authority that has issued certificates already, so that they go on counting and can be revoked."""
+    """Import an existing authority, so that its certificates remain valid and can be revoked."""
 
     async def work(place: Workplace) -> Authority:
         made = _read_authority(place.ids.new("aut"), read_file(certificate), read_file(key))
@@ -293,7 +295,7 @@ def _read_authority(id: str, certificate: bytes, key: bytes) -> Authority:
 def _print_added(made: Authority, *, as_json: bool) -> None:
     subject = made.certificate.subject.rfc4514_string()
     print_one(
-        f"{subject} was added as {made.id}. Next: argus-cloud broker config, or restart the broker that runs already.",
+        f"{subject} was added as {made.id}. Next: argus-cloud broker config, or restart the running broker.",
         {"id": made.id, "name": subject, "certificate": made.certificate_pem.decode()},
         as_json=as_json,
     )

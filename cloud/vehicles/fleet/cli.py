@@ -1,4 +1,4 @@
-"""`argus-cloud gateways`: let the box in a vehicle send, and see what it last said."""
+"""`argus-cloud gateways`: register, list, suspend and revoke the gateways of vehicles."""
 
 import base64
 from collections.abc import Awaitable, Callable
@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from cryptography import x509
 
-from cloud.command import AsJson, TenantOption, Workplace, print_json, print_rows, run, told
-from cloud.foundation.errors import DomainError
+from cloud.command import AsJson, TenantOption, Workplace, or_exit, print_json, print_rows, run
+from cloud.foundation.errors import PrivateError
 from cloud.foundation.moments import write_moment
 from cloud.vehicles.fleet.access import GatewayAccessDesk
 from cloud.vehicles.fleet.model import RegisteredGateway
@@ -22,8 +22,8 @@ GatewayOption = Annotated[str, typer.Argument(metavar="GATEWAY", help="The gatew
 ReasonOption = Annotated[str, typer.Option("--reason", help="The reason, for the audit trail and the event.")]
 
 
-class DoorOpen(DomainError):
-    """The cloud refuses the gateway already, but the broker could not be updated. Run the command again."""
+class DoorOpen(PrivateError):
+    """The cloud refuses the gateway, but the broker could not be updated. Run the command again."""
 
     code = "door_open"
     status = 503
@@ -60,28 +60,28 @@ def add_gateway(
     organization: Annotated[str, typer.Option("--organization", help="The organisation's id, org_….")],
     vehicle: Annotated[str, typer.Option("--vehicle", help="The vehicle's id, veh_….")],
     public_key: Annotated[str, typer.Option("--public-key", help="Base64, as `argus-gateway provision` prints it.")],
-    id: Annotated[str | None, typer.Option("--id", help="Its id; without this one is made.")] = None,
+    id: Annotated[str | None, typer.Option("--id", help="Id. Default: a generated one.")] = None,
     as_json: AsJson = True,
 ) -> None:
-    """Register a gateway. Prints JSON, since its other half is usually a script."""
+    """Register a gateway. Prints JSON, for scripts."""
     made = run(
         context,
         lambda place: _service(place).register(
             place.operator(tenant), organization_id=organization, vehicle_id=vehicle, public_key=public_key, id=id
         ),
     )
-    told(lambda: _refresh(context))
+    or_exit(lambda: _refresh(context))
     print_json(_shown(made))
 
 
 @gateways.command("list")
 def list_gateways(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """The gateways of a tenant."""
+    """List the gateways of a tenant."""
     found = run(context, lambda place: _service(place).list(place.operator(tenant)))
     rows = [_shown(gateway) for gateway in found]
     if not as_json:
         for row in rows:
-            del row["public_key"]  # nobody reads it, and it takes the width of a terminal
+            del row["public_key"]  # it takes the width of a terminal
     print_rows("Gateways", rows, as_json=as_json)
 
 
@@ -121,7 +121,7 @@ def suspend_gateway(
     reason: ReasonOption,
     as_json: AsJson = True,
 ) -> None:
-    """Shut a gateway out until it is resumed. What it measures stays in the vehicle and arrives afterwards."""
+    """Suspend a gateway until it is resumed. Its measurements stay in the vehicle and arrive afterwards."""
     _shut_out(context, gateway, lambda place, desk: desk.suspend(place.operator(tenant), gateway, reason))
 
 
@@ -139,8 +139,8 @@ def revoke_gateway(
     ] = None,
     as_json: AsJson = True,
 ) -> None:
-    """Shut a gateway out for good, with its certificates: it was stolen, sold or taken out of service."""
-    certificates = told(lambda: [_read_certificate(path) for path in certificate or ()])
+    """Revoke a gateway and its certificates: it was stolen, sold or taken out of service."""
+    certificates = or_exit(lambda: [_read_certificate(path) for path in certificate or ()])
     _shut_out(context, gateway, lambda place, desk: desk.revoke(place.operator(tenant), gateway, reason, certificates))
 
 
@@ -150,7 +150,7 @@ def resume_gateway(
 ) -> None:
     """Accept a suspended gateway again."""
     changed = _change(context, lambda place, desk: desk.resume(place.operator(tenant), gateway))
-    told(lambda: _refresh(context))
+    or_exit(lambda: _refresh(context))
     print_json(_shown(changed))
 
 
@@ -163,14 +163,14 @@ def replace_key(
     reason: ReasonOption,
     as_json: AsJson = True,
 ) -> None:
-    """Verify what comes from now on with another signing key; what was signed before stays verifiable.
+    """Replace the signing key of a gateway. Earlier batches remain verifiable with the previous key.
 
-    It also admits a revoked gateway again, which then needs a new certificate.
+    Also admits a revoked gateway again, which then needs a new certificate.
     """
     changed = _change(
         context, lambda place, desk: desk.replace_key(place.operator(tenant), gateway, public_key, reason)
     )
-    told(lambda: _refresh(context))
+    or_exit(lambda: _refresh(context))
     print_json(_shown(changed))
 
 

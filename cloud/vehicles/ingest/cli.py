@@ -1,4 +1,4 @@
-"""`argus-cloud ingest`: how far the vehicles' lanes are, which gateway is over its quota, and raise one."""
+"""`argus-cloud ingest`: list lanes and quotas, and change the quotas of a gateway."""
 
 from typing import Annotated, Any
 
@@ -12,15 +12,15 @@ from cloud.vehicles.ingest.quotas import QuotaSettings
 
 ingest = typer.Typer(help="Data of the vehicles: lanes and quotas.", no_args_is_help=True)
 
-_Gateway = Annotated[str | None, typer.Option("--gateway", help="Only this gateway, gw_….")]
-_Tenant = Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")]
+_Gateway = Annotated[str | None, typer.Option("--gateway", help="Limit to this gateway, gw_….")]
+_Tenant = Annotated[str | None, typer.Option("--tenant", help="Limit to this tenant. Default: all tenants.")]
 
 
 @ingest.command("quotas")
 def quotas_command(
     context: typer.Context, tenant: _Tenant = None, gateway: _Gateway = None, as_json: AsJson = False
 ) -> None:
-    """Show how much of its quotas each gateway has used, and what is parked for it."""
+    """List the quotas that each gateway has used, and its parked batches."""
 
     async def work(place: Workplace) -> list[dict[str, Any]]:
         settings, now_us = QuotaSettings(**place.settings.ingest.model_dump()), place.clock.now_us()
@@ -41,14 +41,14 @@ def raise_command(
     tenant: TenantOption,
     gateway: Annotated[str, typer.Option("--gateway", help="The gateway, gw_….")],
     factor: Annotated[
-        float, typer.Option("--factor", help="Multiplies all its quotas, from 0.01 to 1000; 1: as in the settings.")
+        float, typer.Option("--factor", help="Factor on all its quotas, from 0.01 to 1000. 1: as in the settings.")
     ] = 1.0,
     refill: Annotated[
         bool, typer.Option("--refill", help="Refill its quotas now, so that parked batches are stored at once.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Raise or lower the quotas of one gateway. It counts within seconds; nothing needs a restart."""
+    """Raise or lower the quotas of a gateway. Takes effect within seconds, without a restart."""
 
     async def work(place: Workplace) -> None:
         async with place.database.transaction() as tx:
@@ -65,7 +65,7 @@ def raise_command(
 def lanes_command(
     context: typer.Context, tenant: _Tenant = None, gateway: _Gateway = None, as_json: AsJson = False
 ) -> None:
-    """Show how far each lane is, how many measurements of devices' memories were repeats, and what never arrived."""
+    """List the lanes with their positions, repeated stored measurements and missing batches."""
 
     async def work(place: Workplace) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -1,0 +1,77 @@
+"""Check the ids that a console command names, so that a typing error is an error and not an empty list.
+
+One place for all commands: an option or argument with the name of a kind of object holds the id of one. The operator at
+the console can read every row anyway, so a similar id is suggested here, unlike over HTTP.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, column, or_, select, table
+
+from cloud.foundation.db import Transaction
+from cloud.foundation.errors import Mistake, PrivateError
+from cloud.foundation.suggestions import KNOWN_MAX, closest, quoted
+
+
+class IdUnknown(PrivateError):
+    """An id does not exist."""
+
+    code = "id_unknown"
+    status = 404
+
+    @property
+    def sentence(self) -> str:
+        return self.detail
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of object. `table` has `tenant_id` beside the columns that name a row, except the tenants' own."""
+
+    word: str
+    table: str
+    columns: tuple[str, ...] = ("id",)
+
+
+KINDS = {
+    "tenant": _Kind("tenant", "tenants"),
+    "organization": _Kind("organisation", "organizations"),
+    "vehicle": _Kind("vehicle", "vehicles"),
+    "gateway": _Kind("gateway", "gateways"),
+    "device": _Kind("device", "devices", ("id", "system_id")),
+    "encounter": _Kind("encounter", "encounters"),
+    "assignment": _Kind("assignment", "assignments"),
+    "app": _Kind("app", "apps", ("client_id",)),
+    "webhook": _Kind("webhook", "webhook_subscriptions"),
+}
+"""Kinds of objects by the name of the option or argument that holds an id, the tenant first."""
+
+
+async def check_ids(tx: Transaction, given: Mapping[str, Any]) -> None:
+    """Look up the ids among a command's options. Raises `IdUnknown` for the first that does not exist."""
+    tenant = given.get("tenant")
+    for name, kind in KINDS.items():
+        id = given.get(name)
+        if isinstance(id, str) and not (await tx.execute(_named(kind, tenant, id))).rows:
+            rows = (await tx.execute(_all(kind, tenant))).rows
+            near = closest(id, [word for row in rows for word in row if word is not None])
+            where = "" if name == "tenant" or tenant is None else f" in tenant {tenant}"
+            text = f"There is no {kind.word} {quoted(id)}{where}."
+            raise IdUnknown(text, mistakes=[Mistake(text, parameter=name, did_you_mean=near)])
+
+
+def _named(kind: _Kind, tenant: str | None, id: str) -> Select[Any]:
+    named = or_(*(column(name) == id for name in kind.columns))
+    return _of_tenant(kind, tenant).where(named).limit(1)
+
+
+def _all(kind: _Kind, tenant: str | None) -> Select[Any]:
+    return _of_tenant(kind, tenant).limit(KNOWN_MAX)
+
+
+def _of_tenant(kind: _Kind, tenant: str | None) -> Select[Any]:
+    # Only the columns' names, since a command does not load the tables of other slices.
+    rows = select(*(column(name) for name in kind.columns)).select_from(table(kind.table))
+    return rows if tenant is None or kind.table == "tenants" else rows.where(column("tenant_id") == tenant)
