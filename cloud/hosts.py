@@ -14,7 +14,7 @@ from typing import cast
 import structlog
 from aiohttp import web
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import PrivateError
 from cloud.foundation.http.pipeline import Pipeline
 from cloud.foundation.http.server import ACCEPTED_S, SHUTDOWN_S, EdgeServer, connections_allowed
 from cloud.foundation.http.site import Gate, Site
@@ -26,8 +26,8 @@ log = structlog.get_logger()
 BACKLOG = 1024
 
 
-class AddressTaken(DomainError):
-    """An address to listen on cannot be used; another program has it, or it is not one of this machine."""
+class AddressTaken(PrivateError):
+    """The address to listen on is in use by another program, or is not an address of this machine."""
 
     code = "address_taken"
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from cloud.foundation.db.address import SqliteAddress, read_address
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, PrivateError
 
 # A settings file is two kilobytes; something larger is the wrong file.
 FILE_OCTETS_MAX = 262_144
@@ -26,7 +26,7 @@ HOST_NAMES = ("auth", "api", "sandbox", "docs")
 """The four hosts of the contract, by the words that settings and code use for them."""
 
 
-class SettingsUnusable(DomainError):
+class SettingsUnusable(PrivateError):
     """The settings cannot be used."""
 
     code = "settings_unusable"

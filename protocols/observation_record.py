@@ -23,6 +23,7 @@ from protocols.clock_anchor import NO_ANCHORS, Anchors, ClockAnchor
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.nomenclature import Code, name_of
 from protocols.observation import SampleArray, Scalar, Special, Value, status_names
+from protocols.plausibility import IMPLAUSIBLE_VALUE, is_implausible
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 from protocols.uplink.wire import WireWriter
@@ -173,7 +174,7 @@ def to_json(record: ObservationRecord) -> dict[str, Json]:
         "offset": None if scale is None else scale.offset,
         "sample_period_s": None if scale is None else scale.period_s,
         "status": list(status_names(record.status)),
-        "flags": [UNVERIFIED_LINK] if record.device.unverified_link else [],
+        "flags": _flags(record),
         "device_time": None if record.device_time is None else record.device_time.text(),
         "observed_at": utc_text(record.observed_at_us),
         "uncertainty_ms": uncertainty_ms(record.uncertainty_us),
@@ -181,6 +182,13 @@ def to_json(record: ObservationRecord) -> dict[str, Json]:
         "received_at": utc_text(record.received_at_us),
         "encounter_id": record.encounter_id,
     }
+
+
+def _flags(record: ObservationRecord) -> list[Json]:
+    flags: list[Json] = [UNVERIFIED_LINK] if record.device.unverified_link else []
+    if is_implausible(record.type, record.unit, record.value, record.components):
+        flags.append(IMPLAUSIBLE_VALUE)
+    return flags
 
 
 def value_json(value: Value | None, components: Sequence[Code]) -> Json:

@@ -1,26 +1,72 @@
-"""What the cloud answers when a request cannot be done: the base of every slice's errors.
+"""Base of every slice's errors.
 
-The docstring of a class is the sentence people read; `code` is public and stable; `status` is the HTTP status that goes
-with it. Rendering (problem documents, one line on a terminal) is done elsewhere; an error never carries patient data,
-keys or tokens.
+The docstring of a class is the sentence that people read; `code` is public and stable; `status` is the HTTP status that
+goes with it. Rendering (problem documents, one line on a terminal) is done elsewhere; an error never carries patient
+data, keys or tokens.
 """
 
 import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One invalid value of a request.
+
+    `pointer` is its place in the body as a JSON Pointer (RFC 6901), `parameter` its name in the query. `did_you_mean`
+    is a known word that is close to the given one: never an id of a stored object, since it is shown to any caller.
+    """
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+    did_you_mean: str | None = None
+
+    def document(self) -> dict[str, str]:
+        """Return the members that apply."""
+        members = {
+            "detail": self.detail,
+            "pointer": self.pointer,
+            "parameter": self.parameter,
+            "did_you_mean": self.did_you_mean,
+        }
+        return {name: value for name, value in members.items() if value is not None}
 
 
 class DomainError(Exception):
-    """The request cannot be done."""
+    """The request cannot be processed."""
 
     code = "refused"
     status = 400
 
-    def __init__(self, detail: str = "") -> None:
-        """`detail` says what this occurrence adds to the class's sentence, for instance which name is taken."""
+    def __init__(self, detail: str = "", *, mistakes: Sequence[Mistake] = ()) -> None:
+        """`detail` says what this occurrence adds to the class's sentence; `mistakes` name the invalid values."""
         self.detail = detail
+        self.mistakes = tuple(mistakes)
         super().__init__(self.sentence)
 
     @property
     def sentence(self) -> str:
         """The class's sentence, followed by the detail of this occurrence where there is one."""
-        said = inspect.getdoc(type(self)) or ""
-        return f"{said} {self.detail}".rstrip() if self.detail else said
+        meaning = meaning_of(type(self))
+        return f"{meaning} {self.detail}".rstrip() if self.detail else meaning
+
+    @property
+    def suggestion(self) -> str:
+        """`Did you mean …?` for the first mistake that has a known word close to it, else an empty text."""
+        close = next((one.did_you_mean for one in self.mistakes if one.did_you_mean is not None), None)
+        return "" if close is None else f"Did you mean {close}?"
+
+
+class PrivateError(DomainError):
+    """The request cannot be processed.
+
+    Base of the errors that only the console, the log and the pages for people show. They are not in the public list of
+    problems, and an API client that causes one receives `internal_error` or `unavailable` instead.
+    """
+
+
+def meaning_of(kind: type[DomainError]) -> str:
+    """The sentence of an error class: the first paragraph of its docstring, on one line."""
+    return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())

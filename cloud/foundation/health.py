@@ -54,7 +54,11 @@ class BrokerCheck:
         self._connected = connected
 
     async def why_not(self) -> str | None:
-        return None if self._connected() else "The broker is not connected; batches wait there and in the vehicles."
+        return (
+            None
+            if self._connected()
+            else "The broker is not connected. Batches are queued in the broker and in the vehicles."
+        )
 
 
 class StoppingCheck:
@@ -80,7 +84,7 @@ async def _ask(check: Check, patience_s: float) -> str | None:
         async with asyncio.timeout(patience_s):
             return await check.why_not()
     except TimeoutError:
-        return "No answer in time."
+        return "The check timed out."
     except Exception as error:
         return f"The check itself failed ({type(error).__name__})."
 
@@ -109,8 +113,13 @@ class HealthHandlers:
 def routes(handlers: HealthHandlers) -> tuple[Route, ...]:
     """On every host, for supervisors and load balancers; no part of the public contract."""
     rows = (
-        ("/health/live", handlers.live, "The process turns", {200: "It does."}),
-        ("/health/ready", handlers.ready, "Every part works", {200: "They do.", 503: "One does not; it is named."}),
+        ("/health/live", handlers.live, "Check that the process runs", {200: "It runs."}),
+        (
+            "/health/ready",
+            handlers.ready,
+            "Check that every part works",
+            {200: "Ready.", 503: "Unready: a part fails."},
+        ),
     )
     return tuple(
         Route(

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import PrivateError
 
 KEY_OCTETS = 32
 NONCE_OCTETS = 12  # NIST SP 800-38D; random, and a purpose seals far less than 2^32 times
@@ -25,29 +25,29 @@ VERSION = b"\x01"
 FILE_OCTETS_MAX = 256
 
 
-class MasterKeyAbsent(DomainError):
-    """The master key file is not there; create one with `argus-cloud init-secrets`, or restore it from your backup."""
+class MasterKeyAbsent(PrivateError):
+    """The master key file is missing. Create one with `argus-cloud init-secrets`, or restore it from your backup."""
 
     code = "master_key_absent"
     status = 503
 
 
-class MasterKeyUnfit(DomainError):
+class MasterKeyUnfit(PrivateError):
     """The master key file cannot be used."""
 
     code = "master_key_unfit"
     status = 503
 
 
-class MasterKeyTaken(DomainError):
-    """There is a master key file already; it was left as it is, since what it sealed cannot be opened without it."""
+class MasterKeyTaken(PrivateError):
+    """A master key file exists and was not changed: data sealed with it cannot be opened without it."""
 
     code = "master_key_taken"
     status = 409
 
 
-class SealBroken(DomainError):
-    """What is stored was sealed under another master key, or was altered; restore the key file that belongs to it."""
+class SealBroken(PrivateError):
+    """Stored data was sealed with another master key, or was altered. Restore the key file that belongs to it."""
 
     code = "seal_broken"
     status = 503

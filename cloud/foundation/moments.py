@@ -10,7 +10,7 @@ _LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds
 
 
 class MomentMalformed(DomainError):
-    """A time reads like 2026-03-24T10:00:00Z, with an offset or Z."""
+    """A time reads like 2026-03-24T10:00:00Z, with Z or an offset."""
 
     code = "moment_malformed"
 

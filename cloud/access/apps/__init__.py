@@ -1,4 +1,4 @@
-"""Integration apps: OAuth clients, their secrets, what they may ask for."""
+"""Integration apps: OAuth clients, their secrets, scopes and governance."""
 
 from cloud.access.apps.errors import AppPublic, AppUnknown
 from cloud.access.apps.model import App, Governance, GrantType
@@ -7,6 +7,7 @@ from cloud.access.apps.scopes import (
     NAMES,
     PLATFORM_ADMIN,
     ScopeUnknown,
+    check_allowed,
     effective,
     on_auth_host,
     read_scopes,
@@ -29,6 +30,7 @@ __all__ = [
     "Rotated",
     "ScopeUnknown",
     "Wanted",
+    "check_allowed",
     "effective",
     "on_auth_host",
     "read_scopes",

@@ -1,10 +1,10 @@
-"""What can be refused about integration apps."""
+"""Errors about integration apps."""
 
 from cloud.foundation.errors import DomainError
 
 
 class AppUnknown(DomainError):
-    """There is no such app."""
+    """App not found."""
 
     code = "app_unknown"
     status = 404
@@ -18,35 +18,35 @@ class AppPublic(DomainError):
 
 
 class GrantTypeUnknown(DomainError):
-    """A grant type is authorization_code or client_credentials, and an app has at least one."""
+    """grant_types needs at least one of authorization_code and client_credentials."""
 
     code = "invalid_grant_types"
     status = 400
 
 
 class GraceTooLong(DomainError):
-    """A previous secret may go on working for 0 to 168 hours."""
+    """The grace period of a previous secret is 0 to 168 hours."""
 
     code = "grace_too_long"
     status = 400
 
 
 class RedirectUriRefused(DomainError):
-    """A redirect URI is https without fragment, wildcard or credentials; a public client may use http on 127.0.0.1."""
+    """A redirect URI is https, without fragment, wildcard or credentials. A public client may use http on 127.0.0.1."""
 
     code = "invalid_redirect_uri"
     status = 400
 
 
 class ClearanceExceeded(DomainError):
-    """An app may not see more than whoever registers it."""
+    """The app would have a higher clearance than the caller."""
 
     code = "clearance_exceeded"
     status = 403
 
 
 class GovernanceMalformed(DomainError):
-    """A governance flag has a value that it cannot have."""
+    """A governance flag has an invalid value."""
 
     code = "invalid_governance"
     status = 400

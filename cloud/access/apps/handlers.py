@@ -69,12 +69,11 @@ class AppHandlers:
         )
         made = await self._apps.register(request.viewer, wanted, witness=self._witness(request, "app.create"))
         app, live = await self._apps.inspect(request.viewer, made.app.client_id)
-        document = {
-            **shown(app, live),
-            "client_secret": made.secret,
-            "callback_signing_secret": callback_secret(master, app),
-        }
-        return Created(document, location=f"/v1/platform/apps/{app.client_id}", headers=NEVER_KEPT)
+        document = {**shown(app, live), "callback_signing_secret": callback_secret(master, app)}
+        if made.secret is not None:
+            document["client_secret"] = made.secret
+        location = f"{self._parts.bases[request.host]}{request.route.path}/{app.client_id}"
+        return Created(document, location=location, headers=NEVER_KEPT)
 
     async def inspect(self, request: Request) -> Answer:
         """`GET /v1/platform/apps/{client_id}`."""
@@ -169,7 +168,7 @@ def merged(before: Governance, patch: GovernancePatch) -> Governance:
         value = getattr(patch, name)
         document[name] = getattr(Governance(), name) if value is None else value
     if document["allowed_scopes"] is not None:
-        document["allowed_scopes"] = in_order(document["allowed_scopes"])
+        document["allowed_scopes"] = in_order(document["allowed_scopes"], field="allowed_scopes")
     for name in ("allowed_redirect_hosts", "allowed_webhook_hosts"):
         if document[name] is not None and len(set(document[name])) != len(document[name]):
             raise GovernanceMalformed(f"({name} names a host twice.)")

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from cloud.access.apps.errors import RedirectUriRefused
 from cloud.access.apps.model import GrantType
+from cloud.foundation.errors import Mistake
 
 URIS_MAX = 20
 LENGTH_MAX = 1024
@@ -30,22 +31,24 @@ def checked_redirects(uris: Sequence[str], grants: Sequence[GrantType], *, confi
     for place, uri in enumerate(uris):
         why = _mistake(uri, confidential=confidential)
         if why:
-            raise RedirectUriRefused(f"(redirect_uris.{place}: {why})")
+            raise RedirectUriRefused(
+                f"(redirect_uris.{place}: {why})", mistakes=[Mistake(why, f"/redirect_uris/{place}")]
+            )
     return tuple(dict.fromkeys(uris))
 
 
 def _mistake(uri: str, *, confidential: bool) -> str:
     if len(uri) > LENGTH_MAX or _CHARACTERS.fullmatch(uri) is None:
-        return "it is too long, or has a character that has no place in one, such as # or *."
+        return "it is too long or has a character that is not allowed, such as # or *."
     try:
         parts = urlsplit(uri)
         port = parts.port
     except ValueError:
-        return "it cannot be read."
+        return "it is not a URI."
     if "@" in parts.netloc or port == 0:
         return "it has a user, a password or port 0."
     if ANSWERED & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
-        return "its query has a parameter that the answer has."
+        return "its query has a parameter of the authorization response."
     if {".", ".."} & set(parts.path.lower().replace("%2e", ".").split("/")):
         return "its path has dot segments."
     if parts.scheme == "http":

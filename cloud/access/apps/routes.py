@@ -1,4 +1,4 @@
-"""The addresses of scopes and apps on the auth host (C-019…C-052)."""
+"""Routes of scopes and apps on the auth host (C-019…C-052)."""
 
 from cloud.access.apps.handlers import AppHandlers, ServiceTokens
 from cloud.access.apps.schemas import (
@@ -22,7 +22,7 @@ READ = Scopes.any_of("argus:platform:read", "argus:platform:admin")
 ADMIN = Scopes.any_of("argus:platform:admin")
 _TAG = "Apps"
 _GOVERNANCE = {
-    "allow_service_tokens": True,
+    "allow_service_tokens": False,
     "enforce_pkce": True,
     "allowed_redirect_hosts": None,
     "allowed_webhook_hosts": None,
@@ -59,7 +59,7 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
             host=Host.AUTH,
             scopes=READ,
             answer=ScopeCatalogue,
-            answers={200: "Every scope that apps of this tenant can be given.", 304: "It has not changed."},
+            answers={200: "Every scope that can be granted to apps of this tenant.", 304: "Not modified."},
             operation_id="listScopes",
             summary="List available scopes",
             description="The scope catalogue that external apps can request at registration and at token issuance.",
@@ -79,11 +79,11 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
             scopes=READ,
             query=AppQuery,
             answer=AppPage,
-            answers={200: "A page of the tenant's apps, in the order of their ids."},
+            answers={200: "A page of the tenant's apps, ordered by id."},
             answer_example={"apps": [_APP], "next_cursor": None},
             operation_id="listApps",
             summary="List platform apps",
-            description="The integration apps that are registered for the caller's tenant.",
+            description="The integration apps of the caller's tenant.",
             tag=_TAG,
             added_in="v2026.2",
         ),
@@ -97,14 +97,14 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
             body=AppWanted,
             answer=AppCreated,
             answers={
-                201: "The app, with its secrets, which are shown only now.",
-                400: "The body cannot be used, or asks for a grant, scope or redirect URI that there is not.",
-                403: "The app would see more than whoever registers it.",
-                404: "There is no such organisation.",
+                201: "The app with its secrets, which are shown only once.",
+                400: "The body is invalid, or a grant, scope or redirect URI is unknown or not allowed.",
+                403: "The app would have a higher clearance than the caller.",
+                404: "Organisation not found.",
             },
             operation_id="createApp",
             summary="Create a platform app",
-            description="Registers an integration app. It must exist before a token can be issued to it.",
+            description="Registers an integration app. Tokens are issued to registered apps only.",
             tag=_TAG,
             added_in="v2026.2",
             request_example={
@@ -126,10 +126,10 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
             host=Host.AUTH,
             scopes=READ,
             answer=AppShown,
-            answers={200: "The app and its governance.", 304: "It has not changed.", 404: "There is no such app."},
+            answers={200: "The app and its governance.", 304: "Not modified.", 404: "App not found."},
             operation_id="inspectApp",
             summary="Inspect an integration app",
-            description="Redirect URIs, grants, scopes, governance, and since when its secrets work.",
+            description="Redirect URIs, grants, scopes, governance and the creation times of its secrets.",
             tag=_TAG,
             added_in="v2026.2",
             answer_example=_APP,
@@ -149,20 +149,20 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             body=GovernancePatch,
             answer=GovernanceAnswer,
             answers={
-                200: "All flags as they are now.",
-                400: "There is no such flag, or it cannot have that value.",
-                404: "There is no such app.",
-                412: "The app has changed since it was read.",
+                200: "All flags after the change.",
+                400: "A flag is unknown or has an invalid value.",
+                404: "App not found.",
+                412: "The app has changed since the version in If-Match.",
             },
             operation_id="updateAppGovernance",
             summary="Update app governance",
-            description="Changes flags of one app (JSON merge: what is left out stays, null is the default). "
-            "Turning service tokens off also ends those that were minted.",
+            description="Changes flags of one app (JSON Merge Patch: omitted flags keep their value, null restores the "
+            "default). Turning service tokens off also revokes the minted ones.",
             tag=_TAG,
             audience=Audience.ADMINISTRATORS,
             added_in="v2026.2",
             request_example={"allow_service_tokens": True, "enforce_pkce": True},
-            answer_example={"client_id": "app_123", "governance": _GOVERNANCE},
+            answer_example={"client_id": "app_123", "governance": {**_GOVERNANCE, "allow_service_tokens": True}},
         ),
         Route(
             method="POST",
@@ -175,14 +175,14 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             body_optional=True,
             answer=ServiceToken,
             answers={
-                201: "The token, which is shown only now.",
-                400: "A scope was not approved for the app, or the life is longer than governance allows.",
+                201: "The token, which is shown only once.",
+                400: "A scope is not approved for the app, or the lifetime exceeds the app's governance.",
                 403: "The app's governance does not allow service tokens.",
-                404: "There is no such app.",
+                404: "App not found.",
             },
             operation_id="mintServiceToken",
             summary="Mint a service token",
-            description="A token for automation that does not depend on an end-user session.",
+            description="A token for automation, independent of a user session.",
             tag=_TAG,
             audience=Audience.ADMINISTRATORS,
             added_in="v2026.2",
@@ -200,14 +200,14 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             body_optional=True,
             answer=Rotated,
             answers={
-                200: "The new secrets, which are shown only now.",
-                404: "There is no such app.",
+                200: "The new secrets, which are shown only once.",
+                404: "App not found.",
                 409: "A public client has no secret.",
             },
             operation_id="rotateAppSecret",
             summary="Rotate an app secret",
-            description="A new secret; the previous one works for a day more, or ends now with `revoke_previous`. "
-            "At most two secrets work at a time.",
+            description="Creates a secret. The previous one is valid for another 24 hours, or ends now with "
+            "`revoke_previous`. At most two secrets are valid at a time.",
             tag=_TAG,
             audience=Audience.ADMINISTRATORS,
             added_in="v2026.2",

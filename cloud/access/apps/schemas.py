@@ -1,4 +1,4 @@
-"""What the platform's routes read and answer (C-019…C-052, A-042…A-046)."""
+"""Bodies of the platform routes (C-019…C-052, A-042…A-046)."""
 
 from typing import Annotated, Literal
 
@@ -21,12 +21,12 @@ class _Answer(BaseModel):
 
 
 def _whole(value: object) -> object:
-    """JSON has one kind of number: 7.0 is a whole one (JSON Schema 2020-12 §4.2.3)."""
+    """Read 7.0 as 7: JSON has one kind of number (JSON Schema 2020-12 §4.2.3)."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
-# What the two texts may be is for the document; a wrong one is refused by the service, with a code of its own.
+# The enum is for the document only: the service rejects an unknown name with a code of its own.
 ScopeName = Annotated[str, Field(json_schema_extra={"enum": sorted(NAMES)})]
 GrantName = Annotated[str, Field(json_schema_extra={"enum": sorted(GrantType)})]
 ScopeNames = Annotated[list[ScopeName], Field(max_length=64)]
@@ -41,50 +41,54 @@ HostNames = Annotated[list[HostName], Field(max_length=HOSTS_MAX, json_schema_ex
 class ScopeShown(_Answer):
     """One scope."""
 
-    name: str = Field(description="As it stands in a token.")
+    name: str = Field(description="As in a token.")
     description: str = Field(description="For consent and approval screens.")
 
 
 class ScopeCatalogue(_Answer):
-    """Every scope that this tenant's apps can be given."""
+    """Every scope that can be granted to this tenant's apps."""
 
     scopes: list[ScopeShown]
 
 
 class AppWanted(_Body):
-    """An app to be registered."""
+    """An app to register."""
 
-    name: str = Field(min_length=1, max_length=200, description="What people call it.")
+    name: str = Field(min_length=1, max_length=200, description="Display name.")
     grant_types: list[GrantName] = Field(
         max_length=8,
         json_schema_extra={"minItems": 1},
-        description="`client_credentials` to act for itself, `authorization_code` to act for people.",
+        description="`client_credentials` to act for itself, `authorization_code` to act for a person.",
     )
     redirect_uris: list[Annotated[str, Field(max_length=1024)]] = Field(
-        default=[], max_length=20, description="Where codes may be sent, letter by letter; https."
+        default=[], max_length=20, description="Where authorization codes may be sent: https, compared exactly."
     )
     requested_scopes: ScopeNames = Field(min_length=1, description="From the scope catalogue.")
     token_endpoint_auth_method: Literal["client_secret_basic", "client_secret_post", "none"] = Field(
-        default="client_secret_basic", description="`none`: a public client, which has no secret."
+        default="client_secret_basic", description="`none`: a public client, without a secret."
     )
     organization_id: str | None = Field(
-        default=None, max_length=64, description="The organisation that it acts in; left out, the caller's own."
+        default=None, max_length=64, description="The organisation of the app. Default: the caller's organisation."
     )
 
 
 class Governance(_Answer):
-    """Every flag."""
+    """All governance flags."""
 
-    allow_service_tokens: bool = Field(description="Whether service tokens may be minted; off also ends them.")
-    enforce_pkce: bool = Field(description="Whether authorization requests need a code challenge.")
-    allowed_redirect_hosts: list[str] | None = Field(description="Hosts for codes; null: all that are registered.")
-    allowed_webhook_hosts: list[str] | None = Field(description="Hosts for webhooks; null: any public one.")
-    allowed_scopes: list[str] | None = Field(description="What may be used of the approval; null: all of it.")
-    max_token_ttl_seconds: int | None = Field(description="The longest life of a token; null: as its kind has it.")
+    allow_service_tokens: bool = Field(
+        description="Whether service tokens may be minted. Turning it off revokes the minted ones."
+    )
+    enforce_pkce: bool = Field(description="Whether authorization requests need PKCE.")
+    allowed_redirect_hosts: list[str] | None = Field(
+        description="Allowed hosts of redirect URIs; null: all registered ones."
+    )
+    allowed_webhook_hosts: list[str] | None = Field(description="Allowed hosts of webhooks; null: any public host.")
+    allowed_scopes: list[str] | None = Field(description="Approved scopes that may be used; null: all of them.")
+    max_token_ttl_seconds: int | None = Field(description="Maximum lifetime of a token; null: the default of its kind.")
 
 
 class GovernancePatch(_Body):
-    """Flags to change (RFC 7396): what is left out stays, null is the default."""
+    """Flags to change (RFC 7396): omitted flags keep their value, null restores the default."""
 
     allow_service_tokens: bool | None = None
     enforce_pkce: bool | None = None
@@ -95,14 +99,14 @@ class GovernancePatch(_Body):
 
 
 class SecretShown(_Answer):
-    """A secret that works; never the secret."""
+    """Validity of a secret, without the secret."""
 
     created_at: str
-    expires_at: str | None = Field(description="null: until it is rotated away.")
+    expires_at: str | None = Field(description="null: valid until the next rotation.")
 
 
 class AppShown(_Answer):
-    """An app, as whoever administers it sees it."""
+    """An app as administrators see it."""
 
     client_id: str
     name: str
@@ -112,17 +116,17 @@ class AppShown(_Answer):
     approved_scopes: list[str]
     token_endpoint_auth_method: str
     tenant_id: str
-    organization_id: str | None = Field(description="null: it acts for the tenant as a whole.")
+    organization_id: str | None = Field(description="null: the app acts for the whole tenant.")
     governance: Governance
-    secrets: list[SecretShown] = Field(description="The secrets that work now, newest first; at most two.")
+    secrets: list[SecretShown] = Field(description="The valid secrets, newest first; at most two.")
     created_at: str
 
 
 class AppCreated(AppShown):
-    """A new app with its secrets, which are shown only now."""
+    """A new app with its secrets, which are shown only once."""
 
-    client_secret: str | None = Field(repr=False, description="null for a public client.")
-    callback_signing_secret: str = Field(repr=False, description="Signs what is sent to the app's call-backs.")
+    client_secret: str | None = Field(default=None, repr=False, description="Absent for a public client.")
+    callback_signing_secret: str = Field(repr=False, description="Signs the requests to the app's callbacks.")
 
 
 class AppPage(_Answer):
@@ -133,7 +137,7 @@ class AppPage(_Answer):
 
 
 class AppQuery(Paged):
-    """Which page of the apps."""
+    """Page of the listing of apps."""
 
 
 class GovernanceAnswer(_Answer):
@@ -144,34 +148,36 @@ class GovernanceAnswer(_Answer):
 
 
 class ServiceTokenWanted(_Body):
-    """A service token to be minted."""
+    """A service token to mint."""
 
-    scopes: ScopeNames | None = Field(default=None, min_length=1, description="Of the app's approval; left out, all.")
+    scopes: ScopeNames | None = Field(
+        default=None, min_length=1, description="Approved scopes of the app. Default: all of them."
+    )
     ttl_seconds: Whole | None = Field(
         default=None,
-        description="60 to 7776000, and no more than governance allows; left out, a day.",
+        description="60 to 7776000, and at most the limit of the app's governance. Default: one day.",
         json_schema_extra={"minimum": 60, "maximum": TTL_S_MAX},
     )
 
 
 class ServiceToken(_Answer):
-    """A service token, which is shown only now."""
+    """A service token, which is shown only once."""
 
     token: str = Field(repr=False)
     expires_at: str
 
 
 class RotationWanted(_Body):
-    """How the previous secret ends."""
+    """The end of the previous secret."""
 
-    revoke_previous: bool = Field(default=False, description="End it now, for a secret that has leaked.")
-    grace_hours: Whole = Field(default=24, ge=0, le=168, description="How long it goes on working.")
+    revoke_previous: bool = Field(default=False, description="Revoke it now, for a leaked secret.")
+    grace_hours: Whole = Field(default=24, ge=0, le=168, description="Hours for which it remains valid.")
 
 
 class Rotated(_Answer):
-    """The new secrets, which are shown only now."""
+    """The new secrets, which are shown only once."""
 
     client_id: str
     client_secret: str = Field(repr=False)
-    previous_secret_expires_at: str | None = Field(description="null: the previous one has stopped working.")
+    previous_secret_expires_at: str | None = Field(description="null: the previous secret is revoked.")
     callback_signing_secret: str = Field(repr=False)

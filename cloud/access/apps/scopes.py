@@ -4,11 +4,12 @@ Names are literal and compared whole (A-017). Writing implies reading in the sam
 only the contract's own scopes keep working. What an app may have is its approval; this is what there is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, Mistake
+from cloud.foundation.suggestions import closest, quoted
 
 PLATFORM_ADMIN = "argus:platform:admin"
 
@@ -50,34 +51,49 @@ _READS = {scope.name: scope.reads for scope in CATALOGUE if scope.reads is not N
 
 
 class ScopeUnknown(DomainError):
-    """There is no such scope, or it cannot be granted here; the catalogue lists what there is."""
+    """A scope is unknown or cannot be granted. GET /v1/platform/scopes lists the scopes."""
 
     code = "invalid_scope"
     status = 400
 
 
+def check_known(names: Sequence[str], *, field: str | None = None) -> None:
+    """Raise `ScopeUnknown` for the first name that is not in the catalogue. `field`: the body's field of the list."""
+    check_allowed(names, NAMES, "is unknown", field=field)
+
+
+def check_allowed(names: Sequence[str], allowed: Collection[str], why_not: str, *, field: str | None = None) -> None:
+    """Raise `ScopeUnknown` for the first name that is not `allowed`: `why_not` says what is wrong with it."""
+    for place, name in enumerate(names):
+        if name not in allowed:
+            text = f"The scope {quoted(name)} {why_not}."
+            pointer = None if field is None else f"/{field}/{place}"
+            near = None if name in NAMES else closest(name, sorted(NAMES))
+            raise ScopeUnknown(text, mistakes=[Mistake(text, pointer, did_you_mean=near)])
+
+
 def effective(granted: Iterable[str]) -> frozenset[str]:
-    """What may be done with these scopes: themselves, and the reading that their writing implies."""
+    """These scopes, and the reading that their writing implies."""
     return _effective(tuple(granted))
 
 
 @lru_cache(maxsize=1024)
 def _effective(granted: tuple[str, ...]) -> frozenset[str]:
-    """Remembered, since every token check asks and apps have few combinations."""
+    """Cached: every token check needs it, and apps have few combinations."""
     return frozenset(granted) | {_READS[name] for name in granted if name in _READS}
 
 
 def withheld_with(scopes: Iterable[str]) -> frozenset[str]:
-    """What a tenant does not have when it does not have these: also what would imply one of them."""
+    """These scopes, and those that would imply one of them."""
     without = frozenset(scopes)
     return without | {name for name, reads in _READS.items() if reads in without}
 
 
-def in_order(scopes: Iterable[str]) -> tuple[str, ...]:
-    """Without repetition, in the order of the catalogue; raises `ScopeUnknown`."""
-    wanted = set(scopes)
-    if not wanted <= NAMES:
-        raise ScopeUnknown
+def in_order(scopes: Iterable[str], *, field: str | None = None) -> tuple[str, ...]:
+    """Each scope once, in the order of the catalogue; raises `ScopeUnknown`. `field`: the body's field of the list."""
+    names = list(scopes)
+    check_known(names, field=field)
+    wanted = set(names)
     return tuple(scope.name for scope in CATALOGUE if scope.name in wanted)
 
 
@@ -86,9 +102,11 @@ def read_scopes(text: str) -> tuple[str, ...]:
 
     Repetitions are dropped, the order is kept. Raises `ScopeUnknown` for anything else.
     """
-    names = tuple(dict.fromkeys(text.split(" "))) if len(text) <= SCOPES_TEXT_MAX else ("",)
+    if len(text) > SCOPES_TEXT_MAX:
+        raise ScopeUnknown(f"The parameter is longer than {SCOPES_TEXT_MAX} characters.")
+    names = tuple(dict.fromkeys(text.split(" ")))
     if not NAMES.issuperset(names):
-        raise ScopeUnknown
+        check_known(names)
     return names
 
 

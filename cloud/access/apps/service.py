@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from cloud.access.apps.errors import AppPublic, AppUnknown, ClearanceExceeded, GraceTooLong, GrantTypeUnknown
 from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
 from cloud.access.apps.redirects import checked_redirects
-from cloud.access.apps.scopes import PLATFORM_ADMIN, ScopeUnknown, in_order, withheld_with
+from cloud.access.apps.scopes import NAMES, PLATFORM_ADMIN, ScopeUnknown, check_allowed, in_order, withheld_with
 from cloud.access.apps.secrets import digest_of, matches, new_secret
 from cloud.access.apps.store import AppStore
 from cloud.access.standing import ChangeKind, ChangeLog
@@ -24,7 +24,9 @@ from cloud.access.tenancy import (
 )
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
+from cloud.foundation.errors import Mistake
 from cloud.foundation.ids import Ids, checked_id
+from cloud.foundation.suggestions import closest, quoted
 
 HOUR_US = 3_600_000_000
 GRACE_HOURS = 24
@@ -110,9 +112,11 @@ class Apps:
         Raises `ScopeUnknown`, `ClearanceExceeded`, `GrantTypeUnknown`, `RedirectUriRefused`, `TenantUnknown`,
         `OrganizationUnknown`, `IdentifierTaken` and the malformed kinds.
         """
-        scopes = in_order(wanted.scopes)
-        if not scopes or (PLATFORM_ADMIN in scopes and not by_operator):
-            raise ScopeUnknown
+        scopes = in_order(wanted.scopes, field="requested_scopes")
+        if not scopes:
+            raise ScopeUnknown("An app needs at least one scope.")
+        if PLATFORM_ADMIN in scopes and not by_operator:
+            raise ScopeUnknown(f"Only an operator grants {PLATFORM_ADMIN}.")
         if wanted.clearance > viewer.clearance:
             raise ClearanceExceeded
         now_us = self._clock.now_us()
@@ -266,7 +270,7 @@ class Apps:
         def changed(app: App, live: Sequence[LiveSecret]) -> App:
             expected(app, live)
             if PLATFORM_ADMIN in approved and PLATFORM_ADMIN not in app.approved_scopes and not by_operator:
-                raise ScopeUnknown
+                raise ScopeUnknown(f"Only an operator grants {PLATFORM_ADMIN}.")
             return replace(app, approved_scopes=approved)
 
         return await self._change(viewer, client_id, changed, witness)
@@ -315,8 +319,8 @@ class Apps:
         return app
 
     async def _refuse_withheld(self, tx: Transaction, viewer: Viewer, scopes: Sequence[str]) -> None:
-        if not (await self._store.withheld(tx, viewer.tenant_id)).isdisjoint(scopes):
-            raise ScopeUnknown
+        withheld = await self._store.withheld(tx, viewer.tenant_id)
+        check_allowed(scopes, NAMES - withheld, "is not available to this tenant")
 
     async def _locked(self, tx: Transaction, viewer: Viewer, client_id: str) -> App:
         app = await self._store.find_for(tx, viewer, client_id, lock=True)
@@ -329,6 +333,11 @@ class Apps:
 
 
 def _grant_types(names: Sequence[str]) -> tuple[GrantType, ...]:
-    if not names or not set(names) <= set(GrantType):
+    if not names:
         raise GrantTypeUnknown
+    for place, name in enumerate(names):
+        if name not in set(GrantType):
+            text = f"The grant type {quoted(name)} is unknown."
+            near = closest(name, list(GrantType))
+            raise GrantTypeUnknown(text, mistakes=[Mistake(text, f"/grant_types/{place}", did_you_mean=near)])
     return tuple(grant for grant in GrantType if grant in names)

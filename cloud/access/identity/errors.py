@@ -1,73 +1,73 @@
-"""What can be refused about users."""
+"""Errors about users."""
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import PrivateError
 
 
-class UserUnknown(DomainError):
-    """There is no such user."""
+class UserUnknown(PrivateError):
+    """User not found."""
 
     code = "user_unknown"
     status = 404
 
 
-class UsernameMalformed(DomainError):
+class UsernameMalformed(PrivateError):
     """A user name has 1 to 254 Latin letters, digits and signs without spaces, for instance an e-mail address."""
 
     code = "username_malformed"
     status = 422
 
 
-class PasswordUnfit(DomainError):
+class PasswordUnfit(PrivateError):
     """A password has 12 to 256 characters."""
 
     code = "password_unfit"
     status = 422
 
 
-class RoleUnknown(DomainError):
-    """A role is administrator or member, and a user has at least one."""
+class RoleUnknown(PrivateError):
+    """A user needs at least one of the roles administrator and member."""
 
     code = "role_unknown"
     status = 422
 
 
-class LevelExceeded(DomainError):
-    """Nobody may add somebody who would see more than they do."""
+class LevelExceeded(PrivateError):
+    """A user cannot be given a higher secrecy level than that of the administrator who adds the user."""
 
     code = "secrecy_level_exceeded"
     status = 403
 
 
-class NotOneself(DomainError):
-    """This cannot be done to oneself; ask another administrator."""
+class NotOneself(PrivateError):
+    """Administrators cannot do this to their own account. Ask another administrator."""
 
     code = "not_oneself"
     status = 409
 
 
-class SignInBusy(DomainError):
-    """Too many people sign in at this moment; try again in a few seconds."""
+class SignInBusy(PrivateError):
+    """Too many people are signing in. Try again in a few seconds."""
 
     code = "sign_in_busy"
     status = 503
 
 
-class SignInRefused(DomainError):
+class SignInRefused(PrivateError):
     """The user name or the password is wrong."""
 
     code = "sign_in_refused"
     status = 422
 
 
-class CodeRefused(DomainError):
-    """That code is not the present one, or it was used before. Wait for the next one."""
+class CodeRefused(PrivateError):
+    """The code is wrong, expired or already used. Enter the next code."""
 
     code = "code_refused"
     status = 422
 
 
-class SignInThrottled(DomainError):
-    """Too many attempts failed. Wait a little before the next one."""
+class SignInThrottled(PrivateError):
+    """Too many failed attempts. Wait before the next one."""
 
     code = "sign_in_throttled"
     status = 429

@@ -1,8 +1,8 @@
-"""The authorization request (RFC 6749 §4.1.1, RFC 7636, RFC 9700): from pairs as sent to what was asked, or a refusal.
+"""Check the parameters of an authorization request (RFC 6749 §4.1.1, RFC 7636, RFC 9700).
 
-Two kinds of refusal. As long as it is not certain where the answer may go, there is a page and no redirect
-(`NoRedirect`); afterwards the error goes to the app (`Redirected`), with `state` and `iss`. Addresses are compared
-letter by letter; only a public client on the loopback may choose its port (RFC 8252 §7.3).
+Two kinds of errors. Until the redirect URI is verified, there is a page and no redirect (`NoRedirect`); afterwards the
+error goes to the app (`Redirected`), with `state` and `iss`. Redirect URIs must match exactly; only a public client on
+the loopback may choose its port (RFC 8252 §7.3).
 """
 
 import re
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from cloud.access.apps import App, GrantType, ScopeUnknown, effective, read_scopes
-from cloud.foundation.errors import DomainError
+from cloud.access.apps import App, GrantType, ScopeUnknown, check_allowed, effective, read_scopes
+from cloud.foundation.errors import PrivateError
 
 STATE_OCTETS_MAX = 1024
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -23,8 +23,8 @@ _ONCE = ("response_type", "client_id", "redirect_uri", "scope", "state", "code_c
 Pairs = Sequence[tuple[str, str]]
 
 
-class NoRedirect(DomainError):
-    """This request does not come from a registered application, or asks to send the answer to an unknown address."""
+class NoRedirect(PrivateError):
+    """The request names no registered app, or a redirect URI that the app has not registered."""
 
     code = "authorization_request_unusable"
     status = 400
@@ -104,17 +104,17 @@ def asked_of(pairs: Pairs, target: Target) -> Asked:
     # RFC 6749 §3.1: a parameter without a value counts as left out, and unknown ones are ignored.
     given = {name: value for name, value in pairs if value}
     if "state" in given and target.state is None:
-        raise Redirected("invalid_request", f"state is longer than {STATE_OCTETS_MAX} octets.")
+        raise Redirected("invalid_request", f"state is longer than {STATE_OCTETS_MAX} bytes.")
     if "response_type" not in given:
         raise Redirected("invalid_request", "response_type is missing.")
     if given["response_type"] != "code":
         raise Redirected("unsupported_response_type", "Use response_type=code.")
     if given.get("response_mode", "query") != "query":
-        raise Redirected("invalid_request", "Only response_mode=query is known here.")
+        raise Redirected("invalid_request", "Use response_mode=query.")
     if "request" in given or "request_uri" in given:
         raise Redirected("request_not_supported", "Send the parameters in the query.")
     if GrantType.AUTHORIZATION_CODE not in app.grant_types:
-        raise Redirected("unauthorized_client", "This app was not registered for authorization_code.")
+        raise Redirected("unauthorized_client", "This app is not registered for authorization_code.")
     return Asked(_scopes(app, given.get("scope")), _challenge(app, given))
 
 
@@ -123,10 +123,9 @@ def _scopes(app: App, text: str | None) -> tuple[str, ...]:
         return ()
     try:
         scopes = read_scopes(text)
-    except ScopeUnknown:
-        raise Redirected("invalid_scope", "A scope is unknown.") from None
-    if not effective(app.usable_scopes).issuperset(scopes):
-        raise Redirected("invalid_scope", "A scope was not approved for this app.")
+        check_allowed(scopes, effective(app.usable_scopes), "is not approved for this app")
+    except ScopeUnknown as error:
+        raise Redirected("invalid_scope", f"{error.detail} {error.suggestion}".rstrip()) from None
     return scopes
 
 
@@ -136,12 +135,12 @@ def _challenge(app: App, given: dict[str, str]) -> str | None:
         if method is not None:
             raise Redirected("invalid_request", "code_challenge is missing.")
         if not app.confidential or app.governance.enforce_pkce:
-            raise Redirected("invalid_request", "This app has to use PKCE: send code_challenge.")
+            raise Redirected("invalid_request", "This app must use PKCE: send code_challenge.")
         return None
     if method != "S256":
         raise Redirected("invalid_request", "Use code_challenge_method=S256.")
     if CHALLENGE.fullmatch(challenge) is None:
-        raise Redirected("invalid_request", "code_challenge is not the BASE64URL of a SHA-256.")
+        raise Redirected("invalid_request", "code_challenge is not the BASE64URL of a SHA-256 digest.")
     return challenge
 
 

@@ -137,8 +137,8 @@ class Authorization:
     def _grantable(self, session: Session, app: App, asked: Asked) -> tuple[str, ...]:
         user = session.user
         if user.tenant_id != app.tenant_id:
-            raise Redirected("access_denied", "Whoever is signed in does not belong to this app's tenant.")
+            raise Redirected("access_denied", "The signed-in person does not belong to the tenant of this app.")
         try:
             return self._mint.grantable(app, user, asked.scopes)
         except ScopeUnknown:
-            raise Redirected("access_denied", "Whoever is signed in may not grant all of this scope.") from None
+            raise Redirected("access_denied", "The signed-in person may not grant all of these scopes.") from None

@@ -16,7 +16,7 @@ from cloud.foundation.http.route import CLIENT_AUTHENTICATED, PUBLIC, BodyKind, 
 _FORM_OCTETS_MAX = 32_768
 
 _REFUSALS = {
-    400: "The request is malformed, or asks for a grant or scope that this client does not have.",
+    400: "The request is malformed, or the client may not use this grant or scope.",
     401: "The client is unknown or its secret is wrong.",
     415: "The body is not a form.",
     429: "Too many requests, or too many wrong secrets, from this address.",
@@ -36,16 +36,16 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             query_as_sent=True,
             answer_media_type="text/html",
             answers={
-                302: "Back to the app's redirect URI, with a code or an OAuth error.",
-                303: "To the sign-in page first.",
+                302: "Redirect to the app's redirect URI with a code or an OAuth error.",
+                303: "Redirect to the sign-in page.",
                 200: "The consent page.",
-                400: "A page: the app or its redirect URI is not known, so nothing is sent anywhere.",
+                400: "A page: the app or its redirect URI is unknown. There is no redirect.",
             },
             operation_id="authorize",
             summary="Start OAuth authorization code flow",
-            description="Initiates the authorization flow for integrations that act on behalf of a signed-in user. "
-            "Redirect URI and scopes must have been approved for the app. PKCE with S256 is required of public "
-            "clients, and of every app whose governance enforces it. The redirect carries `code`, `state` and `iss`.",
+            description="Starts the authorization flow for integrations that act on behalf of a signed-in user. "
+            "The redirect URI must be registered and the scopes approved for the app. PKCE with S256 is required for "
+            "public clients and for apps whose governance enforces it. The redirect carries `code`, `state` and `iss`.",
             tag="Authentication",
             added_in="v2026.2",
             refusal_page=refusal,
@@ -60,8 +60,12 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             body=ConsentForm,
             body_kind=BodyKind.FORM,
             body_octets_max=_FORM_OCTETS_MAX,
-            answers={302: "Back to the app.", 303: "Back to the app.", 403: "The form did not come from our page."},
-            summary="Allow or refuse an app",
+            answers={
+                302: "Redirect to the app.",
+                303: "Redirect to the app.",
+                403: "The form was not sent from this page.",
+            },
+            summary="Allow or deny an app",
             tag="Pages",
             in_contract=False,
             refusal_page=refusal,
@@ -80,8 +84,9 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             answers={200: "An access token.", **_REFUSALS},
             operation_id="issueToken",
             summary="Exchange or mint access tokens",
-            description="Issues an access token to an app that proves itself by HTTP Basic or by the form's fields. "
-            "Only scopes that were approved for the app may be requested; nothing is narrowed silently.",
+            description="Issues an access token to an app that authenticates with HTTP Basic or in the form. Only "
+            "approved scopes may be requested, and scopes are never narrowed silently. The scopes determine `aud`: the "
+            "API, and also the auth host with a webhook or platform scope.",
             tag="Authentication",
             added_in="v2026.2",
             oauth_errors=True,
@@ -108,11 +113,10 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             body=RevocationForm,
             body_kind=BodyKind.FORM,
             body_octets_max=_FORM_OCTETS_MAX,
-            answers={200: "The token is not, or no longer, valid.", **_REFUSALS},
+            answers={200: "The token is not valid (any more).", **_REFUSALS},
             operation_id="revokeToken",
             summary="Revoke an access token",
-            description="Ends a token of the calling app before it expires (RFC 7009). All hosts refuse it within "
-            "a minute.",
+            description="Revokes a token of the calling app (RFC 7009). All hosts reject it within a minute.",
             tag="Authentication",
             in_contract=False,
             oauth_errors=True,
@@ -127,10 +131,10 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             body=IntrospectionForm,
             body_kind=BodyKind.FORM,
             body_octets_max=_FORM_OCTETS_MAX,
-            answers={200: "Whether the token is active, and what it says then.", **_REFUSALS},
+            answers={200: "Whether the token is active, and its claims if it is.", **_REFUSALS},
             operation_id="introspectToken",
             summary="Introspect an access token",
-            description="Says whether a token of the asking client's tenant would be accepted now (RFC 7662).",
+            description="Returns whether a token of the client's tenant is valid now (RFC 7662).",
             tag="Authentication",
             in_contract=False,
             oauth_errors=True,
@@ -142,10 +146,10 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             host=Host.AUTH,
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC,
-            answers={200: "The metadata.", 304: "It has not changed."},
+            answers={200: "The metadata.", 304: "Not modified."},
             operation_id="authorizationServerMetadata",
             summary="Read the authorization server's metadata",
-            description="RFC 8414: where the endpoints are and what they can do.",
+            description="Endpoints and capabilities (RFC 8414).",
             tag="Authentication",
             in_contract=False,
             open_to_browsers=True,

@@ -44,11 +44,11 @@ class TokenEndpoint:
         """An access token in which an app acts for itself. Raises `OAuthError`."""
         app = await authenticated(self._apps, credentials)
         if GrantType.CLIENT_CREDENTIALS not in app.grant_types:
-            raise _refused(app, "unauthorized_client", "This app was not registered for client_credentials.")
+            raise _refused(app, "unauthorized_client", "This app is not registered for client_credentials.")
         try:
             minted = await self._mint.access_token(app, () if scope is None else read_scopes(scope))
-        except ScopeUnknown:
-            raise _refused(app, "invalid_scope", "A scope is unknown or was not approved for this app.") from None
+        except ScopeUnknown as error:
+            raise _refused(app, "invalid_scope", f"{error.detail} {error.suggestion}".rstrip()) from None
         log.info("token.issued", client=app.client_id, tenant=app.tenant_id, jti=minted.claims.jti)
         return minted
 
@@ -63,7 +63,7 @@ class TokenEndpoint:
         """An access token in which an app acts for whoever gave it the code. Raises `OAuthError`."""
         app = await authenticated(self._apps, credentials, public_too=True)
         if GrantType.AUTHORIZATION_CODE not in app.grant_types:
-            raise _refused(app, "unauthorized_client", "This app was not registered for authorization_code.")
+            raise _refused(app, "unauthorized_client", "This app is not registered for authorization_code.")
         if code is None:
             raise OAuthError("invalid_request", "code is missing.")
         return await self._redemption.redeem(app, code, redirect_uri, verifier, trace)

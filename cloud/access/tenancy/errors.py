@@ -1,38 +1,38 @@
-"""What can be refused about tenants, organisations and vehicles."""
+"""Errors about tenants, organisations and vehicles."""
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, PrivateError
 
 
-class TenantUnknown(DomainError):
-    """There is no such tenant."""
+class TenantUnknown(PrivateError):
+    """Tenant not found."""
 
     code = "tenant_unknown"
     status = 404
 
 
 class OrganizationUnknown(DomainError):
-    """There is no such organisation."""
+    """Organisation not found."""
 
     code = "organization_unknown"
     status = 404
 
 
-class VehicleUnknown(DomainError):
-    """There is no such vehicle."""
+class VehicleUnknown(PrivateError):
+    """Vehicle not found."""
 
     code = "vehicle_unknown"
     status = 404
 
 
-class IdentifierTaken(DomainError):
-    """This identifier is already in use; nothing was changed."""
+class IdentifierTaken(PrivateError):
+    """This identifier is already in use. Nothing was changed."""
 
     code = "identifier_taken"
     status = 409
 
 
 class NameMalformed(DomainError):
-    """A name has 1 to 200 characters, and not only spaces."""
+    """A name has 1 to 200 characters and is not blank."""
 
     code = "name_malformed"
     status = 422

@@ -1,52 +1,53 @@
-"""What can be refused about signing keys and minting."""
+"""Errors about signing keys and minting."""
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, PrivateError
 
 
-class KeysAbsent(DomainError):
-    """There is no signing key yet; start the api role once, or run `argus-cloud keys rotate`."""
+class KeysAbsent(PrivateError):
+    """There is no signing key. Start the api role once, or run `argus-cloud keys rotate`."""
 
     code = "signing_keys_absent"
     status = 503
 
 
-class KeyTooFresh(DomainError):
-    """The next key was published too recently: clients that cached the key set would refuse its tokens."""
+class KeyTooFresh(PrivateError):
+    """The next key was published too recently. Clients with a cached key set would reject its tokens."""
 
     code = "signing_key_too_fresh"
     status = 409
 
 
-class TooManyKeys(DomainError):
-    """The key set is full; wait until an old key has left it, or withdraw one, which ends the tokens that it signed."""
+class TooManyKeys(PrivateError):
+    """The key set is full. Wait until a retired key has left it, or withdraw a key, which ends the tokens that it
+    signed."""
 
     code = "too_many_signing_keys"
     status = 409
 
 
-class KeyUnknown(DomainError):
-    """There is no such signing key."""
+class KeyUnknown(PrivateError):
+    """Signing key not found."""
 
     code = "signing_key_unknown"
     status = 404
 
 
 class ServiceTokensDisabled(DomainError):
-    """The governance of this app does not allow service tokens."""
+    """The app's governance does not allow service tokens."""
 
     code = "service_tokens_disabled"
     status = 403
 
 
 class LifetimeRefused(DomainError):
-    """A service token lives from one minute to 90 days."""
+    """ttl_seconds is 60 to 7776000 and at most the limit of the app's governance."""
 
     code = "invalid_ttl"
     status = 400
 
 
 class StandingUnknown(DomainError):
-    """Whether tokens were revoked could not be looked up for a minute, so none is accepted; try again shortly."""
+    """Revocations could not be read for a minute, so no token is accepted. Try again shortly."""
 
     code = "revocation_unavailable"
     status = 503

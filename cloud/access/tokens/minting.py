@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from cloud.access.apps import App, ScopeUnknown, effective, on_auth_host
+from cloud.access.apps import App, ScopeUnknown, check_allowed, effective, on_auth_host
 from cloud.access.identity import User
 from cloud.access.tenancy import SecrecyLevel
 from cloud.access.tokens.claims import (
@@ -119,8 +119,9 @@ class Mint:
         if user is not None:
             approved &= user.scopes
         granted = tuple(scopes) or tuple(name for name in app.usable_scopes if name in approved)
-        if not granted or not approved.issuperset(granted):
-            raise ScopeUnknown
+        if not granted:
+            raise ScopeUnknown("No scope is approved for this app.")
+        check_allowed(granted, approved, "is not approved for this app", field="scopes")
         ttl_s = min(ttl_s, app.governance.max_token_ttl_seconds or ttl_s)
         now_s = self._clock.now_us() // SECOND_US
         audience = {self._names.api}

@@ -1,4 +1,4 @@
-"""The two addresses of the key set."""
+"""Routes of the key set."""
 
 from cloud.access.tokens.handlers import KeySetHandlers
 from cloud.access.tokens.schemas import PublicKeySet
@@ -11,7 +11,7 @@ _SAMPLE = {"keys": [{"kty": "RSA", "kid": "2026-03-signing-key", "use": "sig", "
 def routes(h: KeySetHandlers) -> tuple[Route, ...]:
     return (
         _key_set("/.well-known/jwks.json", h, "readJwks", "Published by the auth host for every verifier."),
-        _key_set("/v1/auth/jwks.json", h, "readVersionedJwks", "The same octets under the versioned namespace."),
+        _key_set("/v1/auth/jwks.json", h, "readVersionedJwks", "The same document in the versioned namespace."),
     )
 
 
@@ -27,7 +27,7 @@ def _key_set(path: str, h: KeySetHandlers, operation_id: str, description: str) 
         answers={200: "The public signing keys."},
         operation_id=operation_id,
         summary="Fetch public signing keys",
-        description=f"{description} Ask again when a token names a key that you do not know.",
+        description=f"{description} Fetch the set again when the `kid` of a token is not in it.",
         tag="Authentication",
         added_in="v2026.2",
         open_to_browsers=True,

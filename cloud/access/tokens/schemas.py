@@ -10,16 +10,16 @@ class PublicKey(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kty: Literal["RSA"] = Field(description="Kind of key.")
-    kid: str = Field(description="Name of the key; the header of every token says which key signed it.")
-    use: Literal["sig"] = Field(description="The key is for signatures.")
-    alg: Literal["RS256"] = Field(description="The only algorithm that this key is used with.")
+    kty: Literal["RSA"] = Field(description="Key type.")
+    kid: str = Field(description="Key id, as in the header of the tokens that it signed.")
+    use: Literal["sig"] = Field(description="Use: signatures.")
+    alg: Literal["RS256"] = Field(description="The only algorithm of this key.")
     n: str = Field(description="Modulus, base64url.")
     e: str = Field(description="Exponent, base64url.")
 
 
 class PublicKeySet(BaseModel):
-    """The keys that verify access tokens: the current one, the next one, and retired ones whose tokens still live."""
+    """The keys that verify access tokens: the current one, the next one, and retired ones with unexpired tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,31 +1,31 @@
-"""What can be refused about assignments."""
+"""Errors about assignments."""
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import PrivateError
 
 
-class AssignmentUnknown(DomainError):
-    """There is no such assignment."""
+class AssignmentUnknown(PrivateError):
+    """Assignment not found."""
 
     code = "assignment_unknown"
     status = 404
 
 
-class AssignmentOverlaps(DomainError):
-    """The device already belongs to an encounter in this time; close or move that assignment first."""
+class AssignmentOverlaps(PrivateError):
+    """The device is already assigned to an encounter in this interval. Close or move that assignment first."""
 
     code = "assignment_overlaps"
     status = 409
 
 
-class AssignmentEnded(DomainError):
-    """This assignment is closed or was moved; it cannot be changed any more."""
+class AssignmentEnded(PrivateError):
+    """The assignment was closed or moved and cannot be changed."""
 
     code = "assignment_ended"
     status = 409
 
 
-class IntervalEmpty(DomainError):
-    """An assignment must end after it begins."""
+class IntervalEmpty(PrivateError):
+    """An assignment ends after it begins."""
 
     code = "interval_empty"
     status = 422

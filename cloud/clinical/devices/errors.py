@@ -1,41 +1,41 @@
-"""What can be refused about devices."""
+"""Errors about devices."""
 
-from cloud.access.tenancy import VehicleUnknown
 from cloud.foundation.errors import DomainError
 
 
 class DeviceUnknown(DomainError):
-    """There is no such device."""
+    """Device not found."""
 
     code = "device_unknown"
     status = 404
 
 
 class DeviceClassUnknown(DomainError):
-    """A device is one of: defib, ecg, oximeter, bp, glucose, etco2, thermometer, multiparameter."""
+    """device_class is one of defib, ecg, oximeter, bp, glucose, etco2, thermometer, multiparameter."""
 
     code = "device_class_unknown"
     status = 400
 
 
 class SystemIdTaken(DomainError):
-    """Another enrolled device of this organisation has this system id; retire it first."""
+    """Another enrolled device of the organisation has this system id. Retire it first."""
 
     code = "system_id_taken"
     status = 409
 
 
 class DeviceNotActive(DomainError):
-    """This device was retired; enrol it again before it measures."""
+    """The device is retired. Enrol it again before you post observations."""
 
     code = "device_not_active"
     status = 409
 
 
-class DeviceVehicleUnknown(VehicleUnknown):
-    """vehicle_id names no vehicle of this organisation."""
+class DeviceVehicleUnknown(DomainError):
+    """The vehicle is not in this organisation."""
 
-    status = 422  # it stands in the body: the address itself exists
+    code = "vehicle_unknown"
+    status = 422
 
 
 class DeviceTextMalformed(DomainError):

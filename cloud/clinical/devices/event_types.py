@@ -1,4 +1,4 @@
-"""The events that tell of devices. Keyed by device."""
+"""Events of devices. Keyed by device."""
 
 from cloud.clinical.devices.model import DeviceClass
 from cloud.foundation.events import EventType
@@ -11,7 +11,7 @@ DEVICE_OFFLINE = "device.offline"
 SCOPE = "argus:devices:read"
 
 _DEVICE = text("The device, dev_….")
-_VEHICLE = text("The vehicle that it belongs to, as far as that is known.", absent=True)
+_VEHICLE = text("The vehicle of the device, if known.", absent=True)
 
 EVENTS = (
     EventType(
@@ -19,9 +19,9 @@ EVENTS = (
         description="A device was enrolled, or enrolled again.",
         fields={
             "device_id": _DEVICE,
-            "device_class": word("What it measures.", list(DeviceClass)),
+            "device_class": word("Class of the device.", list(DeviceClass)),
             "vehicle_id": _VEHICLE,
-            "created": truth("Whether nobody knew it before; false when it was enrolled again, or seen on a vehicle."),
+            "created": truth("True for a new device; false if it was enrolled or seen on a vehicle before."),
         },
         sample={
             "device_id": "dev_1",
@@ -34,19 +34,19 @@ EVENTS = (
     ),
     EventType(
         name=DEVICE_RETIRED,
-        description="A device measures no more; what it measured stays.",
+        description="Device retired; its data is kept.",
         fields={"device_id": _DEVICE},
         sample={"device_id": "dev_1"},
         scope=SCOPE,
     ),
     EventType(
         name=DEVICE_OFFLINE,
-        description="Nothing was heard of an enrolled device for a while. Told once until it is heard of again. A "
-        "device that was switched off is silent too, and so is one whose vehicle is out of reach.",
+        description="An enrolled device has sent no data for 15 minutes. Sent once until it sends data again. A device "
+        "that is switched off, or whose vehicle has no network, is reported too.",
         fields={
             "device_id": _DEVICE,
             "vehicle_id": _VEHICLE,
-            "last_seen_at": moment("When it measured last, as far as the cloud knows."),
+            "last_seen_at": moment("Time of its last observation in the cloud."),
         },
         sample={"device_id": "dev_1", "vehicle_id": "AMB-42", "last_seen_at": "2026-03-23T11:45:00.000000Z"},
         scope=SCOPE,

@@ -1,4 +1,4 @@
-"""The addresses of devices. Their observations are next door, in `cloud/clinical/observations/routes.py`."""
+"""Routes of devices. Those of observations are in `cloud/clinical/observations/routes.py`."""
 
 from cloud.clinical.devices.handlers import DeviceHandlers
 from cloud.clinical.devices.schemas import DeviceEnrolment, DeviceQuery, EnrolledDevice
@@ -22,11 +22,10 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             needs_organization=True,
             query=DeviceQuery,
             answer=list[EnrolledDevice],
-            answers={200: "A page of devices, in the order of their ids; the Link header leads to the next page."},
+            answers={200: "A page of devices, ordered by id. The Link header leads to the next page."},
             operation_id="listDevices",
             summary="List medical devices",
-            description="The IEEE 11073 PHD devices that the caller's organisation has enrolled, "
-            "all of them or those of one vehicle.",
+            description="The enrolled IEEE 11073 PHD devices of the caller's organisation, optionally of one vehicle.",
             tag="Devices",
             answer_example=[_SAMPLE],
         ),
@@ -42,16 +41,15 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             answer=EnrolledDevice,
             answers={
                 201: "The device is enrolled.",
-                200: "The device had been enrolled before and is active again; it keeps its id.",
-                400: "The body cannot be used, or names no device class of the contract.",
+                200: "The device was already enrolled. It is active and keeps its id.",
+                400: "The body is invalid, or the device class is unknown.",
                 409: "Another enrolled device of this organisation has this system id.",
-                422: "The vehicle is none of this organisation, or a text is malformed.",
+                422: "The vehicle is not in this organisation, or a text is malformed.",
             },
             operation_id="enrolDevice",
             summary="Enrol a medical device",
-            description="Enrol a device, or enrol it again, so that its observations count. The serial number is "
-            "the device's name within the organisation. What a vehicle measured with a device of this system id "
-            "before anybody enrolled it is attached.",
+            description="Enrols a device, or enrols it again. The serial number identifies it within the "
+            "organisation. Observations that vehicles sent earlier from this system id are attached to the device.",
             tag="Devices",
             request_example={"serial_number": "SN-0001", "device_class": "defib", "manufacturer": "ACME"},
             answer_example=_SAMPLE,

@@ -1,4 +1,4 @@
-"""The bodies of the device routes. What the contract's samples show is required, what we add is optional."""
+"""Bodies of the device routes. Fields of the contract's samples are required, added fields are optional."""
 
 from typing import Annotated, Literal
 
@@ -13,24 +13,24 @@ IdText = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_
 
 
 class DeviceQuery(Paged):
-    """Filters of the listing."""
+    """Filters of the device listing."""
 
     vehicle_id: Annotated[str | None, Field(max_length=64, description="Only devices of this vehicle.")] = None
 
 
 class DeviceEnrolment(BaseModel):
-    """A device to be enrolled, or enrolled again."""
+    """A device to enrol, or to enrol again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    serial_number: Annotated[Label, Field(description="As printed on the device; unique within the organisation.")]
+    serial_number: Annotated[Label, Field(description="As printed on the device. Unique within the organisation.")]
     device_class: Annotated[DeviceClass, Field(description="What the device measures.")]
-    manufacturer: Annotated[Label, Field(description="Who made it.")]
+    manufacturer: Annotated[Label, Field(description="Manufacturer.")]
     system_id: Annotated[
         Label | None,
-        Field(description="How the device names itself (its IEEE 11073 system id in hex); attaches what it measured."),
+        Field(description="IEEE 11073 system id in hex. Attaches observations that vehicles sent from this device."),
     ] = None
-    vehicle_id: Annotated[IdText | None, Field(description="The vehicle that carries it.")] = None
+    vehicle_id: Annotated[IdText | None, Field(description="The vehicle of the device.")] = None
 
 
 class EnrolledDevice(BaseModel):
@@ -43,12 +43,14 @@ class EnrolledDevice(BaseModel):
     device_class: Annotated[DeviceClass, Field(description="What the device measures.")]
     status: Annotated[
         Literal[DeviceStatus.ACTIVE, DeviceStatus.RETIRED],
-        Field(description="`active`, or `retired` when it measures no more."),
+        Field(description="`active`, or `retired`: the device accepts no observations."),
     ]
-    manufacturer: Annotated[str | None, Field(description="Who made it.")] = None
-    system_id: Annotated[str | None, Field(description="How the device names itself; null until it is known.")] = None
-    vehicle_id: Annotated[str | None, Field(description="The vehicle that carries it.")] = None
-    last_seen_at: Annotated[str | None, Field(description="When it last measured; null until then.")] = None
+    manufacturer: Annotated[str | None, Field(description="Manufacturer.")] = None
+    system_id: Annotated[str | None, Field(description="IEEE 11073 system id in hex; null until it is known.")] = None
+    vehicle_id: Annotated[str | None, Field(description="The vehicle of the device.")] = None
+    last_seen_at: Annotated[str | None, Field(description="Time of the last observation; null before the first.")] = (
+        None
+    )
     battery_percent: Annotated[
-        int | None, Field(ge=0, le=100, description="What it last said of its battery; null until it did.")
+        int | None, Field(ge=0, le=100, description="Last reported battery level; null before the first report.")
     ] = None

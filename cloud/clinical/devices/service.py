@@ -27,10 +27,12 @@ from cloud.clinical.devices.model import Device, DeviceClass, DeviceStatus, Enro
 from cloud.clinical.devices.store import Devices
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import ConstraintViolated, Database, Transaction
+from cloud.foundation.errors import Mistake
 from cloud.foundation.events import Outbox
 from cloud.foundation.events.event_type import SECRECY
 from cloud.foundation.ids import Ids
 from cloud.foundation.readable import hidden_character
+from cloud.foundation.suggestions import closest, quoted
 
 TEXT_LENGTH_MAX = 128
 # A vehicle may report the device in the very moment in which it is enrolled; whoever comes second looks again.
@@ -115,7 +117,8 @@ class Enrolment:
         if wanted.vehicle_id is not None:
             vehicle = await self._tenancy.find_vehicle(tx, viewer, wanted.vehicle_id)
             if vehicle is None or vehicle.organization_id != wanted.organization_id:
-                raise DeviceVehicleUnknown
+                text = f"The vehicle {quoted(wanted.vehicle_id)} is not in this organisation."
+                raise DeviceVehicleUnknown(mistakes=[Mistake(text, "/vehicle_id")])
         outcome = await self._settled(tx, viewer, wanted)
         device = outcome.device
         told = {
@@ -241,7 +244,10 @@ def _device_class(text: str) -> DeviceClass:
     try:
         return DeviceClass(text)
     except ValueError:
-        raise DeviceClassUnknown from None
+        near = Mistake(
+            f"The device class {quoted(text)} is unknown.", "/device_class", None, closest(text, DeviceClass)
+        )
+        raise DeviceClassUnknown(mistakes=[near]) from None
 
 
 def _system_id(text: str) -> str:

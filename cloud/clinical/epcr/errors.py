@@ -1,24 +1,25 @@
-"""What can be refused about encounters."""
+"""Errors about encounters."""
 
-from cloud.access.tenancy import VehicleUnknown
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, PrivateError
 
 
 class EncounterUnknown(DomainError):
-    """There is no such encounter."""
+    """Encounter not found."""
 
     code = "encounter_unknown"
     status = 404
 
 
-class EncounterVehicleUnknown(VehicleUnknown):
-    """vehicle_id names no vehicle of this organisation."""
+class EncounterVehicleUnknown(DomainError):
+    """The vehicle is not in this organisation."""
 
-    status = 422  # it stands in the body: the address itself exists
+    code = "vehicle_unknown"
+    status = 422
 
 
 class CrewMemberUnknown(DomainError):
-    """crew_ids names somebody who is not in this organisation's crew register."""
+    """A crew id is not in the organisation's crew register. The operator adds crew members with `argus-cloud crew
+    add`."""
 
     code = "crew_member_unknown"
     status = 422
@@ -32,14 +33,14 @@ class CadIncidentMalformed(DomainError):
 
 
 class EncounterTaken(DomainError):
-    """An encounter with this id exists already; nothing was changed."""
+    """An encounter with this id exists. Nothing was changed."""
 
     code = "encounter_taken"
     status = 409
 
 
-class EncounterFinished(DomainError):
-    """This encounter is finished; neither its mission nor its end can change any more."""
+class EncounterFinished(PrivateError):
+    """The encounter is finished and cannot be changed."""
 
     code = "encounter_finished"
     status = 409

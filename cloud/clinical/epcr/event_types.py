@@ -1,4 +1,4 @@
-"""The events that tell of encounters. Keyed by encounter, so that its life is heard in order (A-059)."""
+"""Events of encounters. Keyed by encounter, so that they are delivered in order (A-059)."""
 
 from cloud.clinical.epcr.model import CareModel, EncounterStatus
 from cloud.foundation.events import EventType
@@ -12,10 +12,10 @@ SCOPE = "argus:epcr:read"
 
 _FIELDS = {
     "encounter_id": text("The encounter, enc_…."),
-    "incident_id": text("The incident that it belongs to, inc_…; null where no dispatch system began it.", absent=True),
-    "status": word("Where it stands.", list(EncounterStatus)),
-    "care_model": word("Kind of mission.", list(CareModel)),
-    "vehicle_id": text("The vehicle that went.", absent=True),
+    "incident_id": text("The incident, inc_…; null if no dispatch system created the encounter.", absent=True),
+    "status": word("Status of the encounter.", list(EncounterStatus)),
+    "care_model": word("Care model of the mission.", list(CareModel)),
+    "vehicle_id": text("The assigned vehicle.", absent=True),
 }
 _SAMPLE = {
     "encounter_id": "enc_123",
@@ -28,26 +28,26 @@ _SAMPLE = {
 EVENTS = (
     EventType(
         name=ENCOUNTER_CREATED,
-        description="An encounter was begun.",
+        description="Encounter created.",
         fields={
             **_FIELDS,
-            "from_cad": truth("Whether a dispatch system began it."),
-            "created_at": moment("When that was."),
+            "from_cad": truth("Whether a dispatch system created it."),
+            "created_at": moment("Creation time."),
         },
         sample={**_SAMPLE, "from_cad": True, "created_at": "2026-03-23T11:20:00.000000Z"},
         scope=SCOPE,
     ),
     EventType(
         name=ENCOUNTER_UPDATED,
-        description="Another vehicle went, or it is another kind of mission.",
-        fields={**_FIELDS, "changed": words("The fields that have another value now.", ["vehicle_id", "care_model"])},
+        description="Vehicle or care model changed.",
+        fields={**_FIELDS, "changed": words("The changed fields.", ["vehicle_id", "care_model"])},
         sample={**_SAMPLE, "changed": ["vehicle_id"]},
         scope=SCOPE,
     ),
     EventType(
         name=ENCOUNTER_FINISHED,
-        description="An encounter is over: completed, cancelled, or handed over to another service.",
-        fields={**_FIELDS, "finished_at": moment("When that was.")},
+        description="Encounter completed, cancelled or handed over to another service.",
+        fields={**_FIELDS, "finished_at": moment("End of the encounter.")},
         sample={
             **_SAMPLE,
             "status": EncounterStatus.COMPLETED.value,

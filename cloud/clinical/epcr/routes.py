@@ -1,4 +1,4 @@
-"""The addresses of encounters."""
+"""Routes of encounters."""
 
 from cloud.clinical.epcr.handlers import EpcrHandlers
 from cloud.clinical.epcr.schemas import EncounterBegun, EncounterPartnerSummary, EncounterToBegin
@@ -26,15 +26,15 @@ def routes(parts: Parts, count_observations: CountObservations) -> tuple[Route, 
             body=EncounterToBegin,
             answer=EncounterBegun,
             answers={
-                201: "The encounter is begun; Location says where it is.",
-                200: "The same incident and vehicle had been sent before: that encounter.",
-                400: "The body cannot be used. The organisation is never in it: it is that of the token.",
-                422: "The vehicle or somebody of the crew is none of this organisation.",
+                201: "The new encounter. Location has its address.",
+                200: "The existing encounter of the same incident and vehicle.",
+                400: "The body is invalid. The organisation is that of the token and not part of the body.",
+                422: "The vehicle or a crew member is not in this organisation.",
             },
             operation_id="beginEncounter",
             summary="Create an ePCR encounter",
-            description="A dispatch system begins an encounter in the caller's organisation. Sending the same incident "
-            "and vehicle again is safe: the answer is the encounter that is there.",
+            description="Creates an encounter in the caller's organisation, for dispatch systems. Repeating the "
+            "request with the same incident and vehicle returns the existing encounter.",
             tag="ePCR",
             request_example={
                 "care_model": "prehospital_emergency",
@@ -52,10 +52,10 @@ def routes(parts: Parts, count_observations: CountObservations) -> tuple[Route, 
             scopes=EPCR_READ,
             needs_organization=True,
             answer=EncounterPartnerSummary,
-            answers={200: "The summary.", 404: "There is no such encounter."},
+            answers={200: "The summary.", 404: "Encounter not found."},
             operation_id="readEncounter",
             summary="Fetch an ePCR encounter",
-            description="The summary that partners may read. It tells of the mission, not of the patient.",
+            description="The encounter summary for partners: mission data only, no patient data.",
             tag="ePCR",
             answer_example={
                 "id": "enc_123",

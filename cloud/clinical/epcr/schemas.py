@@ -1,4 +1,4 @@
-"""The bodies of the encounter routes. The summary is an allow-list: no other field leaves (A-098)."""
+"""Bodies of the encounter routes. The summary is an allow-list of public fields (A-098)."""
 
 from typing import Annotated
 
@@ -11,46 +11,45 @@ IdText = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_
 
 
 class EncounterToBegin(BaseModel):
-    """An encounter as a dispatch system begins it. The organisation is that of the token."""
+    """An encounter to create. The organisation is that of the token."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    care_model: Annotated[CareModel, Field(description="Kind of mission.")]
-    vehicle_id: Annotated[IdText | None, Field(description="The vehicle that goes.")] = None
+    care_model: Annotated[CareModel, Field(description="Care model of the mission.")]
+    vehicle_id: Annotated[IdText | None, Field(description="The assigned vehicle.")] = None
     crew_ids: Annotated[
-        tuple[IdText, ...], Field(max_length=CREW_MAX, description="Who goes; each is in the organisation's register.")
+        tuple[IdText, ...],
+        Field(max_length=CREW_MAX, description="The crew; each id is in the organisation's crew register."),
     ] = ()
     cad_incident_id: Annotated[
         str | None,
         Field(
             min_length=1,
             max_length=CAD_INCIDENT_LENGTH_MAX,
-            description="The dispatch system's id of the incident. The same incident and vehicle is one encounter.",
+            description="The dispatch system's id of the incident. One incident and vehicle have one encounter.",
         ),
     ] = None
 
 
 class EncounterBegun(BaseModel):
-    """The encounter that was begun, or that was there."""
+    """The new or the existing encounter."""
 
     model_config = ConfigDict(frozen=True)
 
     id: Annotated[str, Field(description="The encounter, enc_….")]
-    status: Annotated[EncounterStatus, Field(description="Where it stands.")]
+    status: Annotated[EncounterStatus, Field(description="Status of the encounter.")]
 
 
 class EncounterPartnerSummary(BaseModel):
-    """What partners may know of an encounter: facts about the mission, nothing about the patient."""
+    """The encounter summary for partners: mission data only, no patient data."""
 
     model_config = ConfigDict(frozen=True)
 
     id: Annotated[str, Field(description="The encounter, enc_….")]
-    organization_id: Annotated[str, Field(description="Whose encounter it is.")]
-    care_model: Annotated[CareModel, Field(description="Kind of mission.")]
-    status: Annotated[EncounterStatus, Field(description="Where it stands.")]
-    vehicle_id: Annotated[str | None, Field(description="The vehicle that went.")] = None
-    crew_count: Annotated[int, Field(ge=0, description="How many went.")] = 0
-    observation_count: Annotated[
-        int, Field(ge=0, description="How many observations it has; 10000 means that many or more.")
-    ] = 0
-    created_at: Annotated[str | None, Field(description="When it was begun, UTC.")] = None
+    organization_id: Annotated[str, Field(description="The organisation of the encounter.")]
+    care_model: Annotated[CareModel, Field(description="Care model of the mission.")]
+    status: Annotated[EncounterStatus, Field(description="Status of the encounter.")]
+    vehicle_id: Annotated[str | None, Field(description="The assigned vehicle.")] = None
+    crew_count: Annotated[int, Field(ge=0, description="Number of crew members.")] = 0
+    observation_count: Annotated[int, Field(ge=0, description="Number of observations, counted up to 10000.")] = 0
+    created_at: Annotated[str | None, Field(description="Creation time, UTC.")] = None

@@ -25,8 +25,10 @@ from cloud.clinical.epcr.store import Crew, Encounters
 from cloud.clinical.epcr.telling import Telling
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import ConstraintViolated, Database, Transaction
+from cloud.foundation.errors import Mistake
 from cloud.foundation.ids import Ids, checked_id
 from cloud.foundation.readable import hidden_character
+from cloud.foundation.suggestions import quoted
 
 CAD_INCIDENT_LENGTH_MAX = 128
 CREW_MAX = 32
@@ -126,7 +128,8 @@ class Epcr:
             known = await self._crew.known(tx, viewer, encounter.organization_id, crew_ids) if crew_ids else set()
             for place, member in enumerate(crew_ids):
                 if member not in known:
-                    raise CrewMemberUnknown(f"(crew_ids[{place}])")
+                    text = f"The crew id {quoted(member)} is not registered."
+                    raise CrewMemberUnknown(text, mistakes=[Mistake(text, f"/crew_ids/{place}")])
             await self._encounters.send(tx, encounter, crew_ids)
             await self._telling.begun(tx, encounter, traceparent=traceparent)
             return Begun(encounter, created=True)
@@ -242,7 +245,8 @@ class Epcr:
         if vehicle_id is not None:
             vehicle = await self._tenancy.find_vehicle(tx, viewer, vehicle_id)
             if vehicle is None or vehicle.organization_id != organization_id:
-                raise EncounterVehicleUnknown
+                text = f"The vehicle {quoted(vehicle_id)} is not in this organisation."
+                raise EncounterVehicleUnknown(mistakes=[Mistake(text, "/vehicle_id")])
 
 
 def _checked_incident(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The events that tell of incidents. Keyed by incident, so that its life is heard in order (A-059)."""
+"""Events of incidents. Keyed by incident, so that they are delivered in order (A-059)."""
 
 from cloud.clinical.incidents.model import Change, IncidentStatus
 from cloud.foundation.events import EventType
@@ -8,21 +8,21 @@ INCIDENT_CREATED = "incident.created"
 INCIDENT_UPDATED = "incident.updated"
 INCIDENT_CLOSED = "incident.closed"
 
-# The integration that keeps a dispatch system's cases in step has no other scope than that of webhooks, and an incident
-# says no more than that somebody went. Which encounter it was can be read only by whoever may read encounters.
+# An integration that mirrors a dispatch system's cases has no other scope than that of webhooks, and an incident has no
+# patient data. Reading the encounter itself needs its own scope.
 SCOPE = "webhooks:read"
 
 _FIELDS = {
     "incident_id": text("The incident, inc_…."),
-    "cad_incident_id": text("The dispatch system's own id of it."),
+    "cad_incident_id": text("The dispatch system's id of the incident."),
     "status": word("Closed when its last encounter is finished.", list(IncidentStatus)),
-    "change": word("What happened to it.", list(Change)),
-    "encounter_id": text("The encounter through which it happened, enc_…."),
-    "encounters": count("How many it has had."),
-    "open_encounters": count("How many of them are not finished."),
-    "opened_at": moment("When its first encounter began."),
-    "updated_at": moment("When this happened."),
-    "closed_at": moment("null while it is open.", absent=True),
+    "change": word("Kind of the change.", list(Change)),
+    "encounter_id": text("The encounter that caused the change, enc_…."),
+    "encounters": count("Number of encounters."),
+    "open_encounters": count("Number of unfinished encounters."),
+    "opened_at": moment("Creation time of its first encounter."),
+    "updated_at": moment("Time of the change."),
+    "closed_at": moment("Closing time; null while it is open.", absent=True),
 }
 _OPENED, _LATER, _ENDED = "2026-03-23T11:20:00.000000Z", "2026-03-23T11:34:10.000000Z", "2026-03-23T12:05:42.000000Z"
 
@@ -45,15 +45,15 @@ def _sample(status: IncidentStatus, change: Change, at: str, *, encounters: int,
 EVENTS = (
     EventType(
         name=INCIDENT_CREATED,
-        description="A dispatch system began the first encounter of an incident.",
+        description="A dispatch system created the first encounter of an incident.",
         fields=_FIELDS,
         sample=_sample(IncidentStatus.OPEN, Change.OPENED, _OPENED, encounters=1, still=1),
         scope=SCOPE,
     ),
     EventType(
         name=INCIDENT_UPDATED,
-        description="Another vehicle went, an encounter changed or was finished while others go on, or a closed "
-        "incident is open again.",
+        description="An encounter of the incident was added, changed or finished while others are open, or a closed "
+        "incident was reopened.",
         fields=_FIELDS,
         sample=_sample(IncidentStatus.OPEN, Change.ENCOUNTER_ADDED, _LATER, encounters=2, still=2),
         scope=SCOPE,

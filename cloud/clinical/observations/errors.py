@@ -1,4 +1,4 @@
-"""What can be refused about an observation that an application posts."""
+"""Errors about an observation that an application posts."""
 
 from cloud.foundation.errors import DomainError
 
@@ -11,42 +11,43 @@ class MdcCodeMalformed(DomainError):
 
 
 class MdcCodeNotMeasured(DomainError):
-    """This mdc_code does not name something that is measured."""
+    """mdc_code does not name a measurement."""
 
     code = "mdc_code_not_measured"
     status = 422
 
 
 class UnitCodeMalformed(DomainError):
-    """unit_code is a unit as UCUM writes it (case-sensitive), such as %, /min, mm[Hg] or Cel."""
+    """unit_code is a UCUM unit (case-sensitive), such as %, /min, mm[Hg] or Cel."""
 
     code = "unit_code_malformed"
     status = 422
 
 
 class UnitCodeMismatch(DomainError):
-    """Values of this mdc_code are not measured in this unit."""
+    """unit_code does not measure the quantity of this mdc_code."""
 
     code = "unit_code_mismatch"
     status = 422
 
 
 class DeviceClassMismatch(DomainError):
-    """A device of this class does not measure that; check the device's id, or enrol it with its right class."""
+    """A device of this class does not measure this mdc_code. Check the device id, or enrol the device with its correct
+    class."""
 
     code = "device_class_mismatch"
     status = 422
 
 
 class ObservedAtOutOfRange(DomainError):
-    """observed_at lies at most 30 days in the past and 5 minutes in the future."""
+    """observed_at is at most 30 days ago and at most 5 minutes ahead."""
 
     code = "observed_at_out_of_range"
     status = 422
 
 
 class EncounterNotLinkable(DomainError):
-    """encounter_id names no encounter of this organisation."""
+    """The encounter is not in this organisation."""
 
     code = "encounter_not_linkable"
     status = 422

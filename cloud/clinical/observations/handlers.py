@@ -1,4 +1,4 @@
-"""The request that posts an observation. On the hot path: the answer is written as it stands, without a model."""
+"""The request that posts an observation. On the hot path: the response is written without a model."""
 
 from cloud.clinical.observations.posted import PostedObservation
 from cloud.clinical.observations.posting import ObservationDesk
@@ -48,7 +48,7 @@ class ObservationHandlers:
 
 
 def accepted(posted: PostedObservation) -> Answer:
-    """The answer to an observation that is stored."""
+    """The response to a stored observation."""
     document = {
         "id": posted.id,
         "device_id": posted.device_id,
@@ -57,6 +57,8 @@ def accepted(posted: PostedObservation) -> Answer:
         "unit_code": posted.measured.unit_code,
         "observed_at": write_moment(posted.observed_at_us),
         "encounter_id": posted.encounter_id,
-        "flags": posted.measured.flags,
+        "flags": posted.measured.flags_of(posted.value),
     }
+    if posted.measured.did_you_mean is not None:
+        document["did_you_mean"] = posted.measured.did_you_mean
     return Json(document, status=201)

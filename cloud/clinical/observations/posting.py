@@ -29,7 +29,10 @@ from cloud.clinical.observations.posted_store import (
 from cloud.clinical.observations.vocabulary import BATTERY, Measured, understood
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import ConstraintViolated, Database, Transaction
+from cloud.foundation.errors import Mistake
 from cloud.foundation.ids import Ids
+from cloud.foundation.moments import write_moment
+from cloud.foundation.suggestions import quoted
 
 PAST_US_MAX = 30 * 86_400 * 1_000_000
 FUTURE_US_MAX = 5 * 60 * 1_000_000
@@ -65,12 +68,13 @@ class ObservationDesk:
         Raises `ValueNotFinite`, `ObservedAtOutOfRange` and the errors of `understood`.
         """
         if value - value != 0:
-            raise ValueNotFinite
+            raise ValueNotFinite(mistakes=[Mistake("not a finite number", "/value")])
         measured = understood(mdc_code, unit_code)
         now_us = self._clock.now_us()
         at_us = now_us if observed_at_us is None else observed_at_us
         if not now_us - PAST_US_MAX <= at_us <= now_us + FUTURE_US_MAX:
-            raise ObservedAtOutOfRange
+            text = f"{write_moment(at_us)} is out of range at {write_moment(now_us)}."
+            raise ObservedAtOutOfRange(text, mistakes=[Mistake(text, "/observed_at")])
         return PostedObservation(
             sequence=new_sequence(self._ids),
             device_id=device_id,
@@ -121,7 +125,8 @@ class ObservationDesk:
         if posted.encounter_id is not None:
             encounter = await self._encounters.find(tx, viewer, posted.encounter_id)
             if encounter is None or encounter.organization_id != device.organization_id:
-                raise EncounterNotLinkable
+                text = f"There is no encounter {quoted(posted.encounter_id)}."
+                raise EncounterNotLinkable(mistakes=[Mistake(text, "/encounter_id")])
         carried = Carried.of(device)
         owner = Viewer(viewer.tenant_id, device.organization_id, viewer.clearance)
         await self._posted.prepare(tx, carried, posted.measured)
@@ -140,7 +145,8 @@ class ObservationDesk:
             raise DeviceNotActive
         assert device.device_class is not None, "an enrolled device has a class"
         if not measured.fits(device.device_class):
-            raise DeviceClassMismatch(f"({measured.mdc_code} from a device of class {device.device_class})")
+            text = f"{measured.mdc_code} from a device of class {device.device_class}."
+            raise DeviceClassMismatch(text, mistakes=[Mistake(text, "/mdc_code")])
         return device
 
     async def _note(self, tx: Transaction, viewer: Viewer, posted: PostedObservation) -> None:

@@ -1,4 +1,4 @@
-"""The address under which an application posts what a device measured."""
+"""Route for observations that an application posts."""
 
 from cloud.clinical.observations.handlers import ObservationHandlers
 from cloud.clinical.observations.schemas import AcceptedObservation, ObservationToPost
@@ -24,17 +24,17 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             answer=AcceptedObservation,
             answers={
                 201: "The observation is stored.",
-                200: "The answer to an earlier request with the same Idempotency-Key.",
-                400: "The body cannot be used; a value is a finite number.",
-                404: "There is no such device.",
-                409: "The device was retired.",
-                422: "The code, the unit, the time or the encounter cannot be right.",
+                200: "The response to an earlier request with the same Idempotency-Key.",
+                400: "The body is invalid. A value is a finite number.",
+                404: "Device not found.",
+                409: "The device is retired.",
+                422: "The code, unit, time or encounter is invalid.",
             },
             operation_id="postObservation",
             summary="Submit a PHD observation",
-            description="One observation of an enrolled device: what was measured by its code in ISO/IEEE 11073-10101, "
-            "the unit as UCUM writes it, and optionally when, and to which encounter it belongs. A well-formed code "
-            "that we do not know is stored and flagged.",
+            description="Stores one observation of an enrolled device: the ISO/IEEE 11073-10101 code, the value, the "
+            "UCUM unit, and optionally the time and the encounter. A well-formed code that the nomenclature lacks and "
+            "a value beyond physiological bounds are stored and flagged.",
             tag="Devices",
             request_example=_SAMPLE,
             answer_example={"id": "obs_1", "device_id": "dev_1", **_SAMPLE},

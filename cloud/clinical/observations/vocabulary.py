@@ -1,4 +1,4 @@
-"""What a posted code and unit mean: known or not, a measurement or not, fitting the class of the device or not.
+"""Look up a posted code and unit: known or not, a measurement or not, fitting the class of the device or not.
 
 A code is known when the nomenclature has its name; a well-formed one that it lacks is taken and flagged, since a
 reading is worth more than our table (A-105). What is refused is what cannot be right: a name that is no name, a code
@@ -10,6 +10,7 @@ monitors too, so their class has nearly everything.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -21,8 +22,11 @@ from cloud.clinical.observations.errors import (
     UnitCodeMalformed,
     UnitCodeMismatch,
 )
+from cloud.foundation.errors import Mistake
+from cloud.foundation.suggestions import closest, quoted
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import Code, Term, UnknownName, all_terms, code_of, term_of
+from protocols.plausibility import IMPLAUSIBLE_VALUE, Bounds, bounds_of
 from protocols.ucum import dimension_of, without_annotations
 
 MDC_CODE_LENGTH_MAX = 128
@@ -34,10 +38,11 @@ _PARTITION_UNITS = 4
 
 
 class Flag(StrEnum):
-    """What a reader should know about an accepted observation."""
+    """Doubts about an accepted observation, for its reader."""
 
     CODE_UNKNOWN = "mdc_code_unknown"  # well-formed, but not in our nomenclature
     CLASS_UNCHECKED = "device_class_unchecked"  # a known code that the class table says nothing about
+    VALUE_IMPLAUSIBLE = IMPLAUSIBLE_VALUE  # beyond physiological bounds
 
 
 class Family(StrEnum):
@@ -95,7 +100,8 @@ _CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A code and a unit that were understood. `type` and `unit` are None where the nomenclature has no number."""
+    """A code and a unit that were looked up. `type` and `unit` are None where the nomenclature has no number, `bounds`
+    where none are known; `did_you_mean` is a known code close to an unknown one."""
 
     mdc_code: str
     unit_code: str
@@ -103,6 +109,14 @@ class Measured:
     unit: Code | None
     family: Family | None
     flags: tuple[Flag, ...]
+    bounds: Bounds | None = None
+    did_you_mean: str | None = None
+
+    def flags_of(self, value: float) -> tuple[Flag, ...]:
+        """The flags of an observation with this value."""
+        if self.bounds is None or self.bounds.low <= value <= self.bounds.high:
+            return self.flags
+        return (*self.flags, Flag.VALUE_IMPLAUSIBLE)
 
     def fits(self, device_class: DeviceClass) -> bool:
         """Whether a device of this class can measure that, as far as we know."""
@@ -113,32 +127,54 @@ class Measured:
 def understood(mdc_code: str, unit_code: str) -> Measured:
     """Look both up. Raises `MdcCodeMalformed`, `MdcCodeNotMeasured`, `UnitCodeMalformed`, `UnitCodeMismatch`."""
     term = _term(mdc_code)
+    usual = [] if term is None or not term.units else term.units.split("|")
     try:
         dimension = dimension_of(unit_code)
-    except RemoteProtocolError as error:
-        raise UnitCodeMalformed(f"({error.reason})") from None
+    except RemoteProtocolError:
+        text = f"Unknown unit {quoted(unit_code)}." + _in_units(mdc_code, usual)
+        near = closest(unit_code, usual) or (usual[0] if usual else closest(unit_code, _units()))
+        raise UnitCodeMalformed(text, mistakes=[Mistake(text, "/unit_code", did_you_mean=near)]) from None
     unit = _units().get(unit_code) or _units().get(without_annotations(unit_code))
     if term is None:
-        return Measured(mdc_code, unit_code, None, unit, None, (Flag.CODE_UNKNOWN,))
+        near = closest(mdc_code, _measurements())
+        return Measured(mdc_code, unit_code, None, unit, None, (Flag.CODE_UNKNOWN,), did_you_mean=near)
     if term.kind != "metric" and term.code != BATTERY:
-        raise MdcCodeNotMeasured(f"({mdc_code} is of kind {term.kind})")
-    if term.units and not any(dimension_of(usual) == dimension for usual in term.units.split("|")):
-        raise UnitCodeMismatch(f"({mdc_code} is measured in {' or '.join(term.units.split('|'))})")
+        text = f"{mdc_code} is of kind {term.kind}."
+        raise MdcCodeNotMeasured(text, mistakes=[Mistake(text, "/mdc_code")])
+    if usual and not any(dimension_of(one) == dimension for one in usual):
+        text = f"The unit {quoted(unit_code)} does not fit." + _in_units(mdc_code, usual)
+        raise UnitCodeMismatch(text, mistakes=[Mistake(text, "/unit_code", did_you_mean=usual[0])])
     family = _family(mdc_code)
     flags = () if family is not None or term.code == BATTERY else (Flag.CLASS_UNCHECKED,)
-    return Measured(mdc_code, unit_code, term.code, unit, family, flags)
+    return Measured(mdc_code, unit_code, term.code, unit, family, flags, bounds_of(mdc_code, unit_code))
+
+
+def _in_units(mdc_code: str, usual: Sequence[str]) -> str:
+    return f" {mdc_code} is measured in {' or '.join(usual)}." if usual else ""
+
+
+@cache
+def _measurements() -> tuple[str, ...]:
+    """The names of all measurements."""
+    return tuple(term.ref_id for term in all_terms() if term.kind == "metric")
+
+
+def _malformed(mdc_code: str) -> MdcCodeMalformed:
+    text = f"The code {quoted(mdc_code)} is not one."
+    near = closest(mdc_code, _measurements())
+    return MdcCodeMalformed(text, mistakes=[Mistake(text, "/mdc_code", did_you_mean=near)])
 
 
 def _term(mdc_code: str) -> Term | None:
     """The term of that name; None for a well-formed name that the nomenclature lacks."""
     well_formed = len(mdc_code) <= MDC_CODE_LENGTH_MAX and _WELL_FORMED.fullmatch(mdc_code) is not None
     if not well_formed and ":" in mdc_code:
-        raise MdcCodeMalformed  # `code_of` would read "2:19384", which is our own way of naming what has no name
+        raise _malformed(mdc_code)  # `code_of` would read "2:19384", our own notation for a code without a name
     try:
         term = term_of(code_of(mdc_code))
     except UnknownName:
         if not well_formed:
-            raise MdcCodeMalformed from None
+            raise _malformed(mdc_code) from None
         return None
     assert isinstance(term, Term), "what has a name has a row"
     return term

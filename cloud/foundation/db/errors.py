@@ -1,13 +1,13 @@
-"""What can go wrong between us and a database, told without the values that were being written.
+"""Errors of the database, without the values of the statement.
 
 A driver's own message may quote a row, so none is passed on: only the name of the constraint or the driver's error
 class.
 """
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, PrivateError
 
 
-class DatabaseUnusable(DomainError):
+class DatabaseUnusable(PrivateError):
     """The database cannot be used."""
 
     code = "database_unusable"
@@ -21,79 +21,81 @@ class DatabaseAddressUnknown(DatabaseUnusable):
 
 
 class DatabaseAbsent(DatabaseUnusable):
-    """There is no database here; check address and disk, restore a backup, or create one with `argus-cloud init`."""
+    """There is no database at this address. Check address and disk, restore a backup, or create one with `argus-cloud
+    init`."""
 
     code = "database_absent"
 
 
 class DatabaseRefused(DatabaseUnusable):
-    """The database server does not let this account do that; check the user, its password and its rights."""
+    """The database server denied access to this account. Check the user, the password and the privileges."""
 
     code = "database_refused"
 
 
 class DatabaseUnmigrated(DatabaseUnusable):
-    """The database is older than this program; run `argus-cloud migrate` first."""
+    """The database is older than this program. Run `argus-cloud migrate` first."""
 
     code = "database_unmigrated"
 
 
 class DatabaseNewer(DatabaseUnusable):
-    """The database was migrated by a newer Argus; run that version, or restore the copy made before the upgrade."""
+    """The database was migrated by a newer Argus. Run that version, or restore the copy from before the upgrade."""
 
     code = "database_newer"
 
 
 class DatabaseForeign(DatabaseUnusable):
-    """This database belongs to something else and was left untouched; give Argus one of its own."""
+    """The database belongs to another program and was not changed. Give Argus a database of its own."""
 
     code = "database_foreign"
 
 
 class DatabaseUnavailable(DomainError):
-    """The database does not answer at the moment; try again shortly."""
+    """The database does not respond. Try again shortly."""
 
     code = "database_unavailable"
     status = 503
 
 
 class DatabaseDamaged(DatabaseUnavailable):
-    """The database is damaged, so this was not done; `argus-cloud doctor` names the damaged parts."""
+    """The database is damaged, so the change was not made. The operator finds the damaged parts with `argus-cloud
+    doctor`."""
 
     code = "database_damaged"
 
 
 class CommitLost(DatabaseUnavailable):
-    """The database could not make this change durable, so it did not happen; try again shortly."""
+    """The database could not make the change durable, so it was not made. Try again shortly."""
 
     code = "commit_lost"
 
 
 class CommitUnknown(DatabaseUnavailable):
-    """The database did not confirm this change, so it may have happened; repeat it with the same Idempotency-Key."""
+    """The database did not confirm the change, so it may have been made. Repeat it with the same Idempotency-Key."""
 
     code = "commit_unknown"
 
 
 class TransactionTooSlow(DatabaseUnavailable):
-    """A change took too long and was undone, so that it does not hold up the others."""
+    """The change took too long and was not made. Try again shortly."""
 
     code = "transaction_too_slow"
 
 
 class WriterBusy(DatabaseUnavailable):
-    """Too many changes are queued at the moment; try again shortly."""
+    """Too many changes are queued. Try again shortly."""
 
 
 class ValueRefused(DomainError):
-    """A value cannot be stored in this database."""
+    """The database cannot store a value."""
 
     code = "value_refused"
     status = 422
 
 
 class ConstraintViolated(DomainError):
-    """The change contradicts what is stored."""
+    """The change conflicts with stored data."""
 
     code = "constraint_violated"
     status = 409

@@ -1,17 +1,17 @@
-"""What can be refused about an address that somebody wants us to call."""
+"""Errors about the address of a delivery."""
 
 from cloud.foundation.errors import DomainError
 
 
 class UrlMalformed(DomainError):
-    """An address to call reads like https://receiver.example/path, in at most 2048 characters."""
+    """A URL reads like https://receiver.example/path and has at most 2048 characters."""
 
     code = "url_malformed"
     status = 400
 
 
 class UrlBlocked(DomainError):
-    """This address may not be called."""
+    """Deliveries to this address are not allowed."""
 
     code = "blocked_url"
     status = 422

@@ -1,10 +1,10 @@
-"""What can be refused about events."""
+"""Errors about events."""
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import PrivateError
 
 
-class LeaseLost(DomainError):
-    """Another worker has taken this work over, because its lease had run out; its result was discarded."""
+class LeaseLost(PrivateError):
+    """Another worker holds the lease on this work. The result was discarded."""
 
     code = "lease_lost"
     status = 409

@@ -1,4 +1,4 @@
-"""From the octets of a body to the row's model: media type, then syntax, then meaning."""
+"""Read a body as the row's model: media type, then syntax, then values."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from multidict import CIMultiDictProxy
 from pydantic import BaseModel, ValidationError
 
 from cloud.foundation.http.errors import BodyMalformed, MediaTypeUnsupported, QueryMalformed
-from cloud.foundation.http.query import mistakes, read_pairs
+from cloud.foundation.http.query import mistakes_of, read_pairs, summary
 from cloud.foundation.http.route import BodyKind, Route
 from cloud.foundation.http.strict_json import read_json
 
@@ -22,7 +22,7 @@ def read_body(octets: bytes, headers: CIMultiDictProxy[str], route: Route) -> tu
         return None, None  # whatever its type: some clients name one for a body that they do not send
     _check_media_type(headers.get("Content-Type"), headers.get("Content-Encoding"), route.body_kind)
     document = read_json(octets) if route.body_kind is BodyKind.JSON else _form(octets)
-    return document, _validated(model, document)
+    return document, _validated(model, document, route.body_kind)
 
 
 def _check_media_type(given: str | None, encoding: str | None, wanted: BodyKind) -> None:
@@ -47,8 +47,9 @@ def _form(octets: bytes) -> dict[str, Any]:
         raise BodyMalformed(error.detail) from None
 
 
-def _validated(model: type[BaseModel], document: dict[str, Any]) -> BaseModel:
+def _validated(model: type[BaseModel], document: dict[str, Any], kind: BodyKind) -> BaseModel:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise BodyMalformed(mistakes(error)) from None
+        found = mistakes_of(error, model, pointers=kind is BodyKind.JSON)
+        raise BodyMalformed(summary(error, found), mistakes=found) from None

@@ -1,165 +1,171 @@
-"""What the mechanism itself refuses, before or beside a slice's own errors. The docstring is what the client reads."""
+"""Errors of the HTTP mechanism itself, before or beside a slice's own. The client reads the docstring."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, Mistake
 
 
 class Refused(DomainError):
-    """The request cannot be done."""
+    """The request cannot be processed."""
 
     def __init__(
-        self, detail: str = "", *, headers: Mapping[str, str] | None = None, members: Mapping[str, Any] | None = None
+        self,
+        detail: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+        mistakes: Sequence[Mistake] = (),
     ) -> None:
-        """`headers` go with the answer; `members` stand at the top level of the problem document (A-001)."""
-        super().__init__(detail)
+        """`headers` go with the response; `members` stand at the top level of the problem document (A-001)."""
+        super().__init__(detail, mistakes=mistakes)
         self.headers = headers or {}
         self.members = members or {}
 
 
 class NotFound(Refused):
-    """There is nothing at this address."""
+    """There is no resource at this address."""
 
     code = "not_found"
     status = 404
 
 
 class MethodNotAllowed(Refused):
-    """This address does not know that method; the Allow header names those that it knows."""
+    """Method not allowed. The Allow header lists the methods of this address."""
 
     code = "method_not_allowed"
     status = 405
 
 
 class Misdirected(Refused):
-    """This server has no host of that name."""
+    """This server does not serve the requested host."""
 
     code = "misdirected_request"
     status = 421
 
 
 class TokenMissing(Refused):
-    """This address needs an access token: send it as Authorization: Bearer, see /v1/oauth/token on the auth host."""
+    """An access token is required: send Authorization: Bearer. Get one at /v1/oauth/token on the auth host."""
 
     code = "token_missing"
     status = 401
 
 
 class InvalidToken(Refused):
-    """The access token is not valid: it is malformed, expired, revoked or meant for somebody else. Get a new one."""
+    """The access token is malformed, expired or revoked, or its audience is another host. Request a new one with the
+    scopes that this address needs: the scopes determine the audience."""
 
     code = "invalid_token"
     status = 401
 
 
 class WrongEnvironment(Refused):
-    """A sandbox token works on the sandbox host only, and a live token on the live hosts only."""
+    """A sandbox token is valid on the sandbox host only, and a live token on the live hosts only."""
 
     code = "wrong_environment"
     status = 403
 
 
 class InsufficientScope(Refused):
-    """The access token lacks a scope that this address needs; the WWW-Authenticate header names it."""
+    """The access token lacks a scope that this address needs. The WWW-Authenticate header names it."""
 
     code = "insufficient_scope"
     status = 403
 
 
 class OrganizationRequired(Refused):
-    """This address belongs to an organisation, and the access token names none."""
+    """This address needs an access token with an organisation."""
 
     code = "organization_required"
     status = 403
 
 
 class TenantMismatch(Refused):
-    """X-Tenant-ID names another tenant than the access token; leave it out, or send the token's own."""
+    """X-Tenant-ID differs from the tenant of the access token. Omit it, or send the token's tenant."""
 
     code = "tenant_mismatch"
     status = 403
 
 
 class TooManyRequests(Refused):
-    """More requests than this limit allows; wait as long as Retry-After says."""
+    """Rate limit exceeded. Wait as long as Retry-After says."""
 
     code = "rate_limited"
     status = 429
 
 
 class HeaderMalformed(Refused):
-    """A header of the request cannot be used."""
+    """A request header is invalid."""
 
     code = "invalid_header"
     status = 400
 
 
 class QueryMalformed(Refused):
-    """The query cannot be used."""
+    """The query is invalid."""
 
     code = "invalid_query"
     status = 400
 
 
 class InvalidCursor(Refused):
-    """The cursor is not one of this listing; begin without it."""
+    """The cursor does not belong to this listing. Start without a cursor."""
 
     code = "invalid_cursor"
     status = 400
 
 
 class BodyMalformed(Refused):
-    """The body cannot be used."""
+    """The body is invalid."""
 
     code = "invalid_body"
     status = 400
 
 
 class BodyBroken(Refused):
-    """The transfer coding of the body is broken, or the connection ended before the body was whole. Send it again."""
+    """The transfer coding of the body is invalid, or the connection ended before the end of the body. Send it again."""
 
     code = "body_incomplete"
     status = 400
 
 
 class BodyTooLarge(Refused):
-    """The body is larger than this address takes."""
+    """The body is larger than the limit of this address."""
 
     code = "body_too_large"
     status = 413
 
 
 class TargetTooLong(Refused):
-    """The address is longer than this server takes."""
+    """The request target is longer than the limit of this server."""
 
     code = "uri_too_long"
     status = 414
 
 
 class MediaTypeUnsupported(Refused):
-    """The body's Content-Type is not one that this address reads."""
+    """This address does not accept the Content-Type of the body."""
 
     code = "unsupported_media_type"
     status = 415
 
 
 class ExpectationFailed(Refused):
-    """Only Expect: 100-continue is known here."""
+    """Expect supports 100-continue only."""
 
     code = "expectation_failed"
     status = 417
 
 
 class HeadersTooLarge(Refused):
-    """The request has more or longer headers than this server takes."""
+    """The request headers are larger or more than the limits of this server."""
 
     code = "headers_too_large"
     status = 431
 
 
 class Unreadable(Refused):
-    """This is not an HTTP request that can be read without guessing."""
+    """The request is not valid HTTP."""
 
     code = "bad_request"
     status = 400
@@ -173,14 +179,14 @@ class RequestTooSlow(Refused):
 
 
 class PreconditionFailed(Refused):
-    """The resource has changed since the version that If-Match names; read it again."""
+    """The resource has changed since the version in If-Match. Read it again."""
 
     code = "precondition_failed"
     status = 412
 
 
 class Sunset(Refused):
-    """This address was retired; its documentation names what replaces it."""
+    """This address was retired. Its documentation names the successor."""
 
     code = "gone"
     status = 410
@@ -194,47 +200,73 @@ class IdempotencyKeyMalformed(Refused):
 
 
 class IdempotencyKeyReused(Refused):
-    """This Idempotency-Key was used for another request in the last 24 hours; take a new one."""
+    """This Idempotency-Key was used for another request in the last 24 hours. Use a new key."""
 
     code = "idempotency_key_reused"
     status = 422
 
 
 class IdempotencyKeyInFlight(Refused):
-    """The first request with this Idempotency-Key is still being worked on; ask again shortly."""
+    """The first request with this Idempotency-Key is in progress. Retry shortly."""
 
     code = "idempotency_key_in_flight"
     status = 409
 
 
 class TookTooLong(Refused):
-    """The request took too long and was given up; try again, with a smaller request where there is one."""
+    """The request took too long and was cancelled. Try again, if possible with a smaller request."""
 
     code = "took_too_long"
     status = 503
 
 
 class Overloaded(Refused):
-    """The server has as many connections as it takes; try again shortly."""
+    """The server is at its limit of connections. Try again shortly."""
 
     code = "overloaded"
     status = 503
 
 
 class InternalError(Refused):
-    """Something went wrong on our side; it has been recorded. Tell support the trace id."""
+    """An internal error occurred and was recorded. Quote the trace id to support."""
 
     code = "internal_error"
     status = 500
 
 
+class Unavailable(Refused):
+    """The service cannot do this at the moment. Its log says why. Try again later."""
+
+    code = "unavailable"
+    status = 503
+
+
+OAUTH_ERRORS: Mapping[str, tuple[int, str]] = {
+    "access_denied": (403, "The person or the service denied the request."),
+    "invalid_client": (401, "The client is unknown or its secret is wrong."),
+    "invalid_grant": (400, "The code is unknown, used, expired or was issued for another request."),
+    "invalid_request": (400, "The request is malformed, lacks a parameter or repeats one."),
+    "invalid_scope": (400, "A scope is unknown or not approved for this client."),
+    "request_not_supported": (400, "Send the parameters in the query: request objects are not supported."),
+    "server_error": (500, "An internal error occurred and was recorded. Try again later."),
+    "temporarily_unavailable": (503, "The server cannot process the request at the moment. Retry after Retry-After."),
+    "unauthorized_client": (400, "This client may not use this grant."),
+    "unsupported_grant_type": (400, "Use authorization_code or client_credentials."),
+    "unsupported_response_type": (400, "Use response_type=code."),
+}
+"""Errors of RFC 6749 §5.2 and §4.1.2.1 and OpenID Connect Core §3.1.2.6, each with its status and meaning: what
+`error_uri` leads to. `OAuthError` accepts no other."""
+
+
 class OAuthError(DomainError):
-    """The token request cannot be done."""
+    """The token request cannot be processed."""
 
     def __init__(
         self, error: str, description: str = "", *, status: int = 400, headers: Mapping[str, str] | None = None
     ) -> None:
-        """`error` is a code of RFC 6749 §5.2 or §4.1.2.1; `description` has only characters that it allows."""
+        """`error` is one of `OAUTH_ERRORS`; `description` has only characters that RFC 6749 allows."""
+        if error not in OAUTH_ERRORS:
+            raise ValueError(f"{error} has no row in OAUTH_ERRORS")
         super().__init__(description)
         self.code = error
         self.description = description

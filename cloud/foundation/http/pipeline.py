@@ -38,7 +38,7 @@ from cloud.foundation.http.errors import (
 )
 from cloud.foundation.http.heads import HEAD_OCTETS_MAX
 from cloud.foundation.http.idempotency import Once, Sender, fingerprint, read_key
-from cloud.foundation.http.problem import oauth_error, problem, told
+from cloud.foundation.http.problem import as_domain_error, oauth_error, problem
 from cloud.foundation.http.query import read_all_pairs, read_query
 from cloud.foundation.http.request import Caller, Request
 from cloud.foundation.http.route import RateClass
@@ -225,12 +225,15 @@ class Pipeline:
         )
 
     def _refusal(self, arrival: Arrival, progress: _Progress, error: Exception, path: str) -> Answer:
-        shown = progress.error = told(error)
+        shown = progress.error = as_domain_error(error)
         endpoint, site = progress.endpoint, progress.site
         if isinstance(shown, TooManyRequests):
             rate_class = RateClass.PUBLIC if endpoint is None else endpoint.route.rate_class
             self.observer.rate_limited("-" if site is None else site.host.value, rate_class.value)
-        if shown.status >= 500:
+        if endpoint is not None and endpoint.authenticates_client and shown.status == 401:
+            self._admission.count_wrong_secret(arrival)
+        answer = self._rendered(arrival, progress, shown, path)
+        if answer.status >= 500:
             log.warning(
                 "request.failed",
                 route=None if endpoint is None else endpoint.route.name,
@@ -240,15 +243,18 @@ class Pipeline:
                 # Of an error that is no refusal of ours: where it was raised, never what it says.
                 at=None if shown is error else _place_of(error),
             )
+        return answer
+
+    def _rendered(self, arrival: Arrival, progress: _Progress, error: DomainError, path: str) -> Answer:
+        """The error in the form of its row: OAuth, a page, or a problem document."""
+        endpoint, site = progress.endpoint, progress.site
         types_at = self.types_at if site is None else site.types_at
         if endpoint is not None:
-            if endpoint.authenticates_client and shown.status == 401:
-                self._admission.count_wrong_secret(arrival)
             if endpoint.route.oauth_errors:
-                return oauth_error(shown, types_at=types_at)
+                return oauth_error(error, types_at=types_at)
             if endpoint.route.refusal_page is not None:
-                return endpoint.route.refusal_page(shown, arrival.headers)
-        return problem(shown, types_at=types_at, instance=path[:256], trace_id=progress.trace.trace_id)
+                return endpoint.route.refusal_page(error, arrival.headers)
+        return problem(error, types_at=types_at, instance=path[:256], trace_id=progress.trace.trace_id)
 
     @property
     def types_at(self) -> str:

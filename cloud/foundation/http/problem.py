@@ -1,23 +1,22 @@
 """Errors as documents: RFC 9457 everywhere, RFC 6749 on the OAuth routes. The only place that renders one (D13, A-001).
 
-`type` is a page under the api host, `title` names the kind, `detail` is the sentence of the error's class with what
-this occurrence adds. A 503 and a 429 always say when to come back.
+`type` is a page under the api host, `title` names the kind, `detail` is the sentence of the error's class with the
+detail of this occurrence, and `errors` names each invalid value. A 503 and a 429 always say when to retry.
 """
 
-import inspect
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, PrivateError, meaning_of
 from cloud.foundation.http.answer import Answer
-from cloud.foundation.http.errors import IdempotencyKeyInFlight, InternalError, OAuthError
+from cloud.foundation.http.errors import OAUTH_ERRORS, IdempotencyKeyInFlight, InternalError, OAuthError, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 
-# Something that passes by itself (a database that restarts) is worth another attempt after this.
+# A fault that passes by itself (a database that restarts) is worth another attempt after this.
 RETRY_AFTER_S = 5
 
 # RFC 6749 §5.2 allows these characters in error_description.
@@ -29,9 +28,23 @@ def slug(code: str) -> str:
     return code.replace("_", "-")
 
 
+_TITLES = {
+    "cad_incident_malformed": "Invalid CAD incident id",
+    "invalid_ttl": "Invalid lifetime",
+    "mdc_code_malformed": "Invalid MDC code",
+    "mdc_code_not_measured": "MDC code is not a measurement",
+    "observed_at_out_of_range": "observed_at is out of range",
+    "unit_code_malformed": "Invalid unit",
+    "unit_code_mismatch": "Unit does not fit the MDC code",
+    "uri_too_long": "URI too long",
+    "url_malformed": "Invalid URL",
+}
+"""Titles of codes that do not read as a sentence by themselves."""
+
+
 def title(code: str) -> str:
     """The kind in words: `encounter_sealed` is "Encounter sealed"."""
-    return code.replace("_", " ").capitalize()
+    return _TITLES.get(code) or code.replace("_", " ").capitalize()
 
 
 def headers_of(error: DomainError) -> dict[str, str]:
@@ -46,50 +59,74 @@ def headers_of(error: DomainError) -> dict[str, str]:
 
 def problem(error: DomainError, *, types_at: str, instance: str | None, trace_id: str) -> Answer:
     """The problem document of an error. `types_at`: public address of the api host; `instance`: path of the request."""
+    error = _public(error)
     members: Mapping[str, Any] = getattr(error, "members", {})
     document = {
         **members,
         "type": f"{types_at}/problems/{slug(error.code)}",
         "title": title(error.code),
         "status": error.status,
-        "detail": error.sentence,
+        "detail": f"{error.sentence} {error.suggestion}".rstrip(),
         "code": error.code,
         "trace_id": trace_id,
     }
+    if error.mistakes:
+        document["errors"] = [mistake.document() for mistake in error.mistakes]
     if instance is not None:
         document["instance"] = instance
     return Answer(error.status, orjson.dumps(document), MEDIA_TYPE, headers=headers_of(error))
 
 
 def oauth_error(error: DomainError, *, types_at: str) -> Answer:
-    """The same refusal as a client of RFC 6749 reads it."""
+    """The same error as a client of RFC 6749 reads it."""
+    error = _public(error)
     if isinstance(error, OAuthError):
-        code, said = error.code, error.description
+        code, description = error.code, error.description
     else:
         code = "invalid_request" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
         if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
             code = "temporarily_unavailable"
-        said = error.sentence
+        description = f"{error.sentence} {error.suggestion}".rstrip()
     document = {"error": code}
-    if said:
-        document["error_description"] = "".join(letter if letter in _DESCRIPTION else "'" for letter in said)
+    if description:
+        document["error_description"] = "".join(letter if letter in _DESCRIPTION else "'" for letter in description)
     document["error_uri"] = f"{types_at}/problems/{slug(code)}"
     headers = {"Cache-Control": "no-store", "Pragma": "no-cache", **headers_of(error)}
     return Answer(error.status, orjson.dumps(document), "application/json", headers=headers)
 
 
-def told(error: Exception) -> DomainError:
-    """The error that the client is told of: our own as they are, anything else without a word of its text."""
+def as_domain_error(error: Exception) -> DomainError:
+    """Our own errors as they are; any other becomes an internal error without a word of its text."""
     return error if isinstance(error, DomainError) else InternalError()
 
 
-def catalogue() -> Iterator[tuple[str, int, str]]:
-    """Code, status and sentence of every error class of the program, for the pages behind `type`."""
+def _public(error: DomainError) -> DomainError:
+    """A private error never names itself to an API client: the log has it."""
+    if not isinstance(error, PrivateError):
+        return error
+    return Unavailable() if error.status == HTTPStatus.SERVICE_UNAVAILABLE else InternalError()
+
+
+class Kind(NamedTuple):
+    """A public kind of problem."""
+
+    code: str
+    status: int
+    meaning: str
+
+
+def catalogue() -> Iterator[Kind]:
+    """Every public kind of problem of the program, for the pages behind `type` and `error_uri`."""
     seen: set[str] = set()
-    waiting = list(DomainError.__subclasses__())
-    while waiting:
-        kind = waiting.pop()
-        waiting += kind.__subclasses__()
+    queue = list(DomainError.__subclasses__())
+    while queue:
+        kind = queue.pop(0)
+        if issubclass(kind, PrivateError):
+            continue
+        queue += kind.__subclasses__()
         if kind.code not in seen and kind.code != DomainError.code:
             seen.add(kind.code)
-            yield kind.code, kind.status, inspect.getdoc(kind) or ""
+            yield Kind(kind.code, kind.status, meaning_of(kind))
+    for code, (status, meaning) in OAUTH_ERRORS.items():
+        if code not in seen:
+            yield Kind(code, status, meaning)

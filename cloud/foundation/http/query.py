@@ -1,20 +1,24 @@
-"""Reading a query strictly: a parameter that is unknown, given twice or not decodable is told, never guessed at.
+"""Read a query strictly: a parameter that is unknown, repeated or not decodable is an error, never a guess.
 
 A row's `query` model derives from `Query`; `Limit` and `Cursor` are the two parameters of every listing (A-082, A-083).
 """
 
 import re
-from typing import Annotated, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from cloud.foundation.errors import Mistake
 from cloud.foundation.http.errors import QueryMalformed
+from cloud.foundation.suggestions import closest
 
 PARAMETERS_MAX = 32
 MISTAKES_MAX = 100
-"""Mistakes of one document that are looked at, of which five are named. Looking at one takes 10 µs, and a body of a
+"""Mistakes of one document that are examined, of which five are named. Examining one takes 10 µs, and a body of a
 mebibyte can have half a million: five seconds in which no other request of the process is served."""
+NAMED_MAX = 5
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
 
@@ -99,26 +103,61 @@ def read_query(text: str, model: type[Model] | None) -> Model | None:
     pairs = read_pairs(text)
     if model is None:
         if pairs:
-            raise QueryMalformed(f"(There is no parameter {shown(next(iter(pairs)))} here.)")
+            name = shown(next(iter(pairs)))
+            unknown = Mistake("this address has no such parameter", parameter=name)
+            raise QueryMalformed(f"(There is no parameter {name} here.)", mistakes=[unknown])
         return None
     try:
         return model.model_validate(pairs)
     except ValidationError as error:
-        raise QueryMalformed(mistakes(error)) from None
+        found = mistakes_of(error, model)
+        raise QueryMalformed(summary(error, found), mistakes=found) from None
 
 
-def mistakes(error: ValidationError) -> str:
-    """Where a document is wrong and what is wanted there, without any of its values."""
-    count = error.error_count()
-    if count > MISTAKES_MAX:
-        return f"({count} values are wrong. Compare the document with the OpenAPI description of this address.)"
-    told = []
-    for mistake in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
-        at = ".".join(shown(str(part)) for part in mistake["loc"]) or "the whole"
-        said = mistake["msg"].removeprefix("Value error, ")
+def mistakes_of(error: ValidationError, model: type[BaseModel], *, pointers: bool = False) -> list[Mistake]:
+    """The first mistakes of a query or a form, or, with `pointers`, of a JSON body. Empty when there are too many.
+
+    They hold names of fields and none of the document's values.
+    """
+    if error.error_count() > MISTAKES_MAX:
+        return []
+    found = []
+    for mistake in error.errors(include_url=False)[:NAMED_MAX]:
+        place, text = mistake["loc"], mistake["msg"].removeprefix("Value error, ")
+        known: Sequence[str] = ()
+        given = mistake["input"]
         if mistake["type"] == "extra_forbidden":
-            said = "there is no such field"
+            text, given = "there is no such field", place[-1]
+            known = list(model.model_fields) if len(place) == 1 else ()
         elif mistake["type"] == "missing":
-            said = "is required"
-        told.append(f"{at}: {said}")
-    return f"({'; '.join(told)}.)"
+            text = "is required"
+        elif mistake["type"] in ("literal_error", "enum"):
+            known = re.findall(r"'([^']*)'", str(_context(mistake).get("expected", "")))
+        near = closest(given, known) if isinstance(given, str) else None
+        names = [_escaped(shown(str(part))) for part in place]
+        if pointers:
+            found.append(Mistake(text, "".join(f"/{name}" for name in names), did_you_mean=near))
+        else:
+            found.append(Mistake(text, parameter="/".join(names), did_you_mean=near))
+    return found
+
+
+def summary(error: ValidationError, mistakes: Sequence[Mistake]) -> str:
+    """The mistakes in one line."""
+    if not mistakes:
+        return (
+            f"({error.error_count()} values are wrong. Compare the document with the OpenAPI description of this "
+            "address.)"
+        )
+    places = [(one.parameter or (one.pointer or "")[1:].replace("/", ".") or "the whole", one) for one in mistakes]
+    return f"({'; '.join(f'{place}: {one.detail}' for place, one in places)}.)"
+
+
+def _context(mistake: Any) -> dict[str, Any]:
+    context: dict[str, Any] = mistake.get("ctx", {})
+    return context
+
+
+def _escaped(part: str) -> str:
+    """A part of a JSON Pointer (RFC 6901 §3)."""
+    return part.replace("~", "~0").replace("/", "~1")

@@ -27,7 +27,7 @@ RefusalPage = Callable[[DomainError, "CIMultiDictProxy[str]"], Answer]
 """A refusal as a page for people, from the error and the request's headers."""
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-_PATH = re.compile(r"(/([A-Za-z0-9._~-]+|[A-Za-z0-9._~-]*\{[A-Za-z_]+\*?\}[A-Za-z0-9._~-]*))+")
+_PATH = re.compile(r"/|(/([A-Za-z0-9._~-]+|[A-Za-z0-9._~-]*\{[A-Za-z_]+\*?\}[A-Za-z0-9._~-]*))+")
 
 
 class Access(StrEnum):

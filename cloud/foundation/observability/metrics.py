@@ -17,7 +17,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, PrivateError
 from cloud.settings import Address
 
 log = structlog.get_logger()
@@ -176,8 +176,8 @@ def _gauge(row: Figure, registry: CollectorRegistry) -> Gauge:
     return Gauge(row.name, row.meaning, row.labels, registry=registry)
 
 
-class MetricsListenerFailed(DomainError):
-    """The figures' address cannot be listened on; another program has it, or it is not one of this machine."""
+class MetricsListenerFailed(PrivateError):
+    """The metrics address is in use by another program, or is not an address of this machine."""
 
     code = "metrics_address_taken"
 

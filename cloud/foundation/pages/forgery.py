@@ -11,11 +11,11 @@ import hmac
 
 from multidict import CIMultiDictProxy
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import PrivateError
 
 
-class FormForged(DomainError):
-    """This form did not come from our page, or the page has grown old. Go back, load it anew, and send it again."""
+class FormForged(PrivateError):
+    """The form expired or was not sent from this page. Go back, reload the page and send it again."""
 
     code = "form_forged"
     status = 403

@@ -23,7 +23,7 @@ from cloud.foundation.db import Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http import Answer
 from cloud.foundation.http.errors import PreconditionFailed
-from cloud.foundation.http.query import mistakes
+from cloud.foundation.http.query import mistakes_of, summary
 from cloud.foundation.ids import IdentifierMalformed
 from cloud.partners.administration.desk import Area, Desk, Visit, done
 from cloud.partners.administration.schemas import CHOSEN, AppForm, GovernanceForm, RotationForm, ServiceTokenForm, lines
@@ -270,4 +270,4 @@ def _patch(form: GovernanceForm) -> GovernancePatch:
             max_token_ttl_seconds=int(life) if life else None,
         )
     except ValidationError as error:
-        raise GovernanceMalformed(mistakes(error)) from None
+        raise GovernanceMalformed(summary(error, mistakes_of(error, GovernancePatch))) from None

@@ -44,7 +44,7 @@ def disagreements(rows: Sequence[Route]) -> list[str]:
 
 
 def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> dict[str, Any]:
-    """The document as plain values. `scopes`: the catalogue's names with their descriptions."""
+    """The OpenAPI document as plain values. `scopes`: the catalogue's names with their descriptions."""
     shown = public_rows(rows)
     schemas = Schemas(shown)
     paths: dict[str, dict[str, Any]] = {}
@@ -62,7 +62,7 @@ def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, 
         "info": {
             "title": shared_parts.TITLE,
             "version": shared_parts.CONTRACT_VERSION,
-            "summary": "Devices, encounters, events and evidence of an ambulance service.",
+            "summary": "Devices, encounters, events and evidence of an ambulance service",
             "description": shared_parts.DESCRIPTION,
             "license": shared_parts.LICENSE,
             "x-contract": shared_parts.CONTRACT_LABEL,
@@ -132,7 +132,7 @@ def _part(kind: str, name: str) -> dict[str, str]:
 
 
 def operation_id(row: Route) -> str:
-    """The row's own, else its method and path as one word: `getV1JobsById`."""
+    """The row's own id, else its method and path as one word: `getV1JobsById`."""
     if row.operation_id:
         return row.operation_id
     words = re.findall(r"\{?[A-Za-z0-9]+", row.path.replace("_", " "))
@@ -183,22 +183,29 @@ def _security_schemes(bases: Bases, scopes: Mapping[str, str], rows: Sequence[Ro
     asked = {name for row in rows for name in row.scopes.names}
     unknown = sorted(asked - set(scopes))
     if unknown:
-        raise RowsDisagree(f"rows ask for scopes that the catalogue does not have: {', '.join(unknown)}")
+        raise RowsDisagree(f"rows need scopes that the catalogue does not have: {', '.join(unknown)}")
+    named = {name: scopes[name] for name in sorted(asked)}
     return {
         "oauth2": {
             "type": "oauth2",
-            "description": "A JWT (RFC 9068), sent as `Authorization: Bearer`. Any one of the alternatives will do.",
+            "description": "A JWT (RFC 9068), sent as `Authorization: Bearer`. One of the alternative scopes suffices. "
+            "Use the authorization code flow with PKCE to act for a person.",
             "flows": {
                 "clientCredentials": {
                     "tokenUrl": f"{bases[Host.AUTH]}/v1/oauth/token",
-                    "scopes": {name: scopes[name] for name in sorted(asked)},
-                }
+                    "scopes": named,
+                },
+                "authorizationCode": {
+                    "authorizationUrl": f"{bases[Host.AUTH]}/v1/oauth/authorize",
+                    "tokenUrl": f"{bases[Host.AUTH]}/v1/oauth/token",
+                    "scopes": named,
+                },
             },
         },
         "clientBasic": {
             "type": "http",
             "scheme": "basic",
-            "description": "Client id and secret (RFC 6749, section 2.3.1); they may be in the form instead.",
+            "description": "Client id and secret (RFC 6749, section 2.3.1). The form may carry them instead.",
         },
     }
 
@@ -217,6 +224,8 @@ def _parameters(row: Route, schemas: Schemas) -> list[dict[str, Any]]:
         parameters.append(_part("parameters", "Idempotency-Key"))
     if 304 in row.answers:
         parameters.append(_part("parameters", "If-None-Match"))
+    if 412 in row.answers:
+        parameters.append(_part("parameters", "If-Match"))
     return parameters
 
 
@@ -235,23 +244,23 @@ def _content(schema: Mapping[str, Any], example: Any) -> dict[str, Any]:
 
 def _responses(row: Route, schemas: Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {}
-    successes = {status: text for status, text in row.answers.items() if status < 400} or {200: "Done."}
+    successes = {status: text for status, text in row.answers.items() if status < 400} or {200: "Success."}
     for status, text in sorted(successes.items()):
         responses[str(status)] = _success(row, status, text, schemas)
-    told = {status: text for status, text in row.answers.items() if status >= 400}
-    for status in sorted({*told, *_possible_refusals(row)}):
+    described = {status: text for status, text in row.answers.items() if status >= 400}
+    for status in sorted({*described, *_possible_refusals(row)}):
         own = row.oauth_errors or row.refusal_page is not None
-        if own or status in told or status not in shared_parts.REFUSALS:
-            text = told.get(status) or shared_parts.REFUSALS[status]
+        if own or status in described or status not in shared_parts.REFUSALS:
+            text = described.get(status) or shared_parts.REFUSALS[status]
             responses[str(status)] = _refusal(status, text, row)
         else:
             responses[str(status)] = _part("responses", f"Refused{status}")
-    responses["default"] = _refusal(0, "Any other refusal.", row)
+    responses["default"] = _refusal(0, "Any other error.", row)
     return responses
 
 
 def _possible_refusals(row: Route) -> set[int]:
-    """What every route of this kind may answer, beside what the row itself says."""
+    """The error statuses that every route of this kind may return, beside those of the row itself."""
     statuses = {400, 429, 503}
     if row.scopes.access is Access.TOKEN:
         statuses |= {401, 403}
@@ -273,7 +282,7 @@ def _success(row: Route, status: int, text: str, schemas: Schemas) -> dict[str, 
     if row.idempotent:
         for name in ("Idempotency-Key", "Idempotency-Replayed"):
             headers[name] = _part("headers", name)
-    if 304 in row.answers:
+    if 304 in row.answers or 412 in row.answers:
         headers["ETag"] = _part("headers", "ETag")
     response: dict[str, Any] = {"description": text, "headers": headers}
     if row.answer is None or status in _BODILESS:
@@ -293,7 +302,7 @@ def _trace_headers() -> dict[str, Any]:
 
 
 def _refusal(status: int, text: str, row: Route | None = None) -> dict[str, Any]:
-    """How a row refuses; None: as all do."""
+    """An error response of a row; None: of every row."""
     headers = _trace_headers()
     for name in shared_parts.REFUSAL_HEADERS.get(status, ()):
         headers[name] = _part("headers", name)

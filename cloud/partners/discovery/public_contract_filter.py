@@ -24,6 +24,7 @@ DENYLIST: tuple[str, ...] = (
     "api:/v1/.well-known/*",
     "api:/v1/profiles*",
     # Pages for people.
+    "*:/",
     "auth:/sign-in*",
     "auth:/sign-out",
     "auth:/consent",

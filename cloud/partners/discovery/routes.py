@@ -5,7 +5,7 @@ from typing import Any
 from cloud.foundation.http import PUBLIC, Host, RateClass, Route
 from cloud.partners.discovery.handlers import DiscoveryHandlers
 
-_ANSWERS = {200: "The document.", 304: "What If-None-Match names is still the newest."}
+_ANSWERS = {200: "The document.", 304: "Not modified."}
 _EXAMPLE = {
     "openapi": "3.1.0",
     "info": {"title": "Argus External API", "version": "2026.4.0"},
@@ -29,7 +29,7 @@ def routes(handlers: DiscoveryHandlers) -> tuple[Route, ...]:
             answers=_ANSWERS,
             operation_id="getOpenApiJson",
             summary="Fetch the OpenAPI well-known descriptor (JSON)",
-            description="This document. The YAML form has the same content. What is internal is never in it.",
+            description="This document. The YAML form has the same content.",
             tag="Discovery",
             answer_example=_EXAMPLE,
         ),

@@ -1,4 +1,4 @@
-"""Parts of the OpenAPI document that many operations share: headers, parameters, refusals, chapters."""
+"""Parts of the OpenAPI document that many operations share: headers, parameters, errors, tags."""
 
 from typing import Any
 
@@ -10,39 +10,57 @@ DESCRIPTION = """\
 The stable contract for external integrations. Platform internals, administrative routes, the GraphQL schema and \
 capabilities that need an approval are not part of it.
 
-Every answer carries `X-Argus-Trace-ID` and `X-Argus-Span-ID`: name the first when you ask for support. Refusals are \
-problem documents (RFC 9457) with a stable `code`; those of the token endpoint follow RFC 6749. What belongs to \
-another tenant or organisation is answered exactly as what does not exist."""
+Every response carries `X-Argus-Trace-ID` and `X-Argus-Span-ID`: quote the first to support. Errors are problem \
+documents (RFC 9457) with a stable `code`; those of the token endpoint follow RFC 6749. Objects of other tenants and \
+organisations return 404, like objects that do not exist."""
 
 LICENSE = {"name": "By integration agreement", "identifier": "LicenseRef-Argus-Integration"}
 
 TAGS: dict[str, str] = {
-    "Authentication": "Access tokens for machines and on behalf of people, and the public keys that verify them.",
-    "Apps": "Register an integration, look at the scopes that it may ask for, and govern it.",
-    "Webhooks": "Subscriptions to events, and what became of each delivery.",
+    "Authentication": "Access tokens for apps and on behalf of people, and the public keys that verify them.",
+    "Apps": "Register integration apps, list the available scopes and govern apps.",
+    "Webhooks": "Subscriptions to events and the status of each delivery.",
     "GraphQL": "The shared GraphQL transport; operations are agreed with each partner.",
     "ePCR": "Electronic patient care records: encounters as partners see them.",
     "Devices": "IEEE 11073 medical devices and what they measure.",
     "Observability": "Traces of your own requests.",
-    "Jobs": "Work that takes longer than a request.",
-    "Sandbox": "The same surface over made-up data.",
-    "Provenance": "Signed transcripts of what happened to a piece of evidence.",
-    "Discovery": "Documents about this interface, for machines.",
+    "Jobs": "Long-running work.",
+    "Sandbox": "The same API with synthetic data.",
+    "Provenance": "Signed transcripts of the history of evidence.",
+    "Discovery": "Machine-readable documents about this API.",
 }
-"""Chapters of the document. A row's `tag` is one of these."""
+"""Tags of the document. A row's `tag` is one of these."""
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "description": "Why a request could not be done (RFC 9457).",
+    "description": "Why a request failed (RFC 9457).",
     "required": ["type", "title", "status", "code", "trace_id"],
     "properties": {
         "type": {"type": "string", "format": "uri", "description": "Address of a page about this kind of problem."},
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string", "description": "What to do, in a sentence."},
+        "detail": {"type": "string", "description": "What is wrong and what to do."},
         "instance": {"type": "string"},
-        "code": {"type": "string", "description": "Stable; programs should look at this and at nothing else."},
+        "code": {"type": "string", "description": "Stable. Programs decide by this member only."},
         "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+        "errors": {
+            "type": "array",
+            "description": "The invalid values of the request, one by one.",
+            "items": {
+                "type": "object",
+                "required": ["detail"],
+                "properties": {
+                    "detail": {"type": "string", "description": "What is wrong with the value."},
+                    "pointer": {
+                        "type": "string",
+                        "format": "json-pointer",
+                        "description": "Its place in the body (RFC 6901).",
+                    },
+                    "parameter": {"type": "string", "description": "Its name in the query or the form."},
+                    "did_you_mean": {"type": "string", "description": "A known word close to the given one."},
+                },
+            },
+        },
     },
 }
 
@@ -59,22 +77,22 @@ OAUTH_ERROR_SCHEMA: dict[str, Any] = {
 
 HEADERS: dict[str, Any] = {
     "X-Argus-Trace-ID": {
-        "description": "The trace that this request belongs to.",
+        "description": "The trace of this request.",
         "required": True,
         "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
         "example": "0af7651916cd43dd8448eb211c80319c",
     },
     "X-Argus-Span-ID": {
-        "description": "Our own span in it.",
+        "description": "The server's span in the trace.",
         "required": True,
         "schema": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
         "example": "b7ad6b7169203331",
     },
     "ETag": {
-        "description": "The version of this representation; send it back as If-None-Match.",
+        "description": "The version of this representation, for If-None-Match and If-Match.",
         "schema": {"type": "string"},
     },
-    "Location": {"description": "Where the new thing can be read.", "schema": {"type": "string"}},
+    "Location": {"description": "Address of the new resource.", "schema": {"type": "string"}},
     "Idempotency-Key": {
         "description": "The key of the request, without quotes; only when one was sent.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
@@ -85,46 +103,56 @@ HEADERS: dict[str, Any] = {
     },
     "Link": {"description": 'The next page, with `rel="next"` (RFC 8288).', "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
-    "WWW-Authenticate": {"description": "What is wrong with the credentials.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {
+        "description": "The authentication scheme and the reason of the error.",
+        "schema": {"type": "string"},
+    },
 }
 
 PARAMETERS: dict[str, Any] = {
     "traceparent": {
         "name": "traceparent",
         "in": "header",
-        "description": "W3C Trace Context: your own trace goes on in ours. What is malformed is ignored.",
+        "description": "W3C Trace Context: the server continues your trace. A malformed value is ignored.",
         "schema": {"type": "string"},
         "example": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     },
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A key of your own (a UUID, say): within 24 hours a retry gets the first response again. "
-        "The response carries the key. Another person, app, path or body with the same key gets 422.",
+        "description": "A key of your own, for instance a UUID: a retry within 24 hours returns the first response. "
+        "The response carries the key. The same key with another person, app, path or body returns 422.",
         "schema": {"type": "string", "pattern": r'^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$'},
         "example": "8b9d8a2e-4a8c-4a7e-8a2e-4a8c4a7e8a2e",
     },
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The ETag of what you have; 304 when it is still the newest.",
+        "description": "The ETag of your copy. Returns 304 if it is current.",
+        "schema": {"type": "string"},
+    },
+    "If-Match": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The ETag of the version that you read. Returns 412 and changes nothing if it has "
+        "changed since.",
         "schema": {"type": "string"},
     },
 }
 
 REFUSALS: dict[int, str] = {
-    400: "The request cannot be read or breaks a rule that the detail names.",
-    401: "The access token is missing or not valid.",
+    400: "The request is malformed. `errors` names the invalid values.",
+    401: "The access token is missing or invalid.",
     403: "The access token does not allow this.",
-    404: "There is nothing here that you may see.",
-    409: "The state of things is against it.",
+    404: "Not found.",
+    409: "Conflicts with the current state.",
     413: "The body is too large.",
-    415: "The body has another media type than this address reads.",
-    422: "The request is well-formed, and what it says cannot be.",
-    429: "Too many requests; wait as long as Retry-After says.",
-    503: "Not possible at the moment; try again as Retry-After says.",
+    415: "The media type of the body is not supported.",
+    422: "The request is well-formed, but a value is not valid here.",
+    429: "Too many requests. Wait as long as Retry-After says.",
+    503: "Temporarily unavailable. Retry after Retry-After.",
 }
-"""Refusals by status, as components. What only a row can say stands in its `answers`."""
+"""Errors by status, as components. A row's `answers` describe its own."""
 
 REFUSAL_HEADERS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),

@@ -1,9 +1,11 @@
 """The docs index and the pages behind the `type` of problem documents, as HTML for people and JSON for programs.
 
-Which of the two is asked for stands in Accept; without a wish it is JSON (A-009). The pages tell of kinds of problems,
-never of an occurrence, so they are public and cacheable.
+Accept decides between the two; the default is JSON (A-009). The pages explain kinds of problems, never an occurrence,
+so they are public and cacheable.
 """
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -27,10 +29,15 @@ _PAGES = Environment(
 )
 _PAGES.filters["pretty"] = lambda document: orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
 CACHE_CONTROL = "public, max-age=300"
+_STYLE = (Path(__file__).parent / "templates" / "docs.css").read_text()
+_POLICY = (
+    "default-src 'none'; frame-ancestors 'none'; style-src 'sha256-"
+    f"{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
+)
 
 
 def wants_html(accept: str | None) -> bool:
-    """Whether a page for people is asked for by name; `*/*` is no wish."""
+    """Whether Accept names HTML; `*/*` does not."""
     ranges = [one.partition(";")[0].strip().lower() for one in (accept or "").split(",")]
     return any(one in {"text/html", "application/xhtml+xml"} for one in ranges)
 
@@ -41,8 +48,12 @@ class DocsHandlers:
     def __init__(self, bases: Bases) -> None:
         self._bases = bases
 
+    async def root(self, _request: Request) -> Answer:
+        """Redirect the root of a host to the docs index."""
+        return Answer(302, headers={"Location": f"{self._bases[Host.DOCS]}/api/docs", "Cache-Control": CACHE_CONTROL})
+
     async def index(self, request: Request) -> Answer:
-        """What machine-readable documents there are, and where."""
+        """The machine-readable documents and their addresses."""
         api = self._bases[Host.API]
         document = {
             "title": "Argus External API",
@@ -60,7 +71,7 @@ class DocsHandlers:
         return _answer(request, "index.html", document)
 
     async def events(self, request: Request) -> Answer:
-        """The event catalogue: what webhooks can hear of, with the schema and a sample of each."""
+        """The event catalogue, with the schema and a sample of each event."""
         return _answer(request, "events.html", {"events": [_shown_event(one) for one in EVENTS]})
 
     async def problems(self, request: Request) -> Answer:
@@ -77,22 +88,22 @@ class DocsHandlers:
 
     @cached_property
     def _kinds(self) -> Mapping[str, Mapping[str, Any]]:
-        """By the last part of their address. At the first question, when every slice has been imported."""
+        """Problems by the last part of their address. Built at the first request, when every slice is imported."""
         api = self._bases[Host.API]
         return {
-            slug(code): {
-                "type": f"{api}/problems/{slug(code)}",
-                "code": code,
-                "title": title(code),
-                "status": status,
-                "detail": sentence,
+            slug(kind.code): {
+                "type": f"{api}/problems/{slug(kind.code)}",
+                "code": kind.code,
+                "title": title(kind.code),
+                "status": kind.status,
+                "detail": kind.meaning,
             }
-            for code, status, sentence in catalogue()
+            for kind in catalogue()
         }
 
 
 def _shown_event(one: EventType) -> dict[str, Any]:
-    """An event, and a whole message as a receiver gets it."""
+    """An event with a sample message as a receiver gets it."""
     return {
         "name": one.name,
         "version": one.version,
@@ -110,5 +121,6 @@ def _answer(request: Request, page: str, document: Mapping[str, Any]) -> Answer:
         answer = Json(document, headers=headers)
         answer.etag = strong_etag(answer.body)
         return answer
-    html = _PAGES.get_template(page).render(document).encode()
+    html = _PAGES.get_template(page).render(document, style=_STYLE).encode()
+    headers["Content-Security-Policy"] = _POLICY
     return Octets(html, "text/html; charset=utf-8", headers=headers, etag=strong_etag(html))

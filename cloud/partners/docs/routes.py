@@ -1,13 +1,23 @@
-"""Where the docs are. None of it is in the public contract: it is about the contract."""
+"""The addresses of the docs. None of them is in the public contract: they are about the contract."""
 
-from cloud.foundation.http import PUBLIC, Handler, Host, RateClass, Route
+from collections.abc import Mapping
+
+from cloud.foundation.http import EVERY_HOST, PUBLIC, Handler, Host, RateClass, Route
 from cloud.partners.docs.handlers import DocsHandlers
+
+_PAGE = {200: "The page, as HTML or JSON.", 304: "Not modified."}
 
 
 def routes(handlers: DocsHandlers) -> tuple[Route, ...]:
-    """The index on the docs host, problem pages on the api host, since problem types are addresses there (A-001)."""
+    """The index on the docs host, problem pages on the api host, where problem types point, and every host's root."""
 
-    def page(path: str, host: Host, handler: Handler, summary: str) -> Route:
+    def page(
+        path: str,
+        host: Host | tuple[Host, ...],
+        handler: Handler,
+        summary: str,
+        answers: Mapping[int, str] = _PAGE,
+    ) -> Route:
         return Route(
             method="GET",
             path=path,
@@ -15,15 +25,16 @@ def routes(handlers: DocsHandlers) -> tuple[Route, ...]:
             host=host,
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC,
-            answers={200: "The page, as HTML or JSON.", 304: "It has not changed."},
+            answers=answers,
             summary=summary,
             tag="Discovery",
             in_contract=False,
         )
 
     return (
-        page("/api/docs", Host.DOCS, handlers.index, "Find the machine-readable documents"),
-        page("/api/docs/events", Host.DOCS, handlers.events, "List the events that webhooks can hear of"),
+        page("/", EVERY_HOST, handlers.root, "Lead to the documentation", {302: "The docs index."}),
+        page("/api/docs", Host.DOCS, handlers.index, "Read the index of machine-readable documents"),
+        page("/api/docs/events", Host.DOCS, handlers.events, "List the events for webhooks"),
         page("/problems", Host.API, handlers.problems, "List the kinds of problems"),
-        page("/problems/{slug}", Host.API, handlers.problem, "Say what a kind of problem means"),
+        page("/problems/{slug}", Host.API, handlers.problem, "Explain a kind of problem"),
     )

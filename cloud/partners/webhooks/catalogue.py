@@ -1,4 +1,4 @@
-"""The event catalogue: what subscriptions may name, what they need for it, and what they are told.
+"""The event catalogue: the events that subscriptions may name, their scopes and their messages.
 
 Made of the slices' own rows (`event_types.py`), so nothing is described twice. An event that is not in it (those of
 assignments and of ingest's custody) never leaves the product.
@@ -11,8 +11,10 @@ from cloud.access.tenancy import SecrecyLevel
 from cloud.clinical.devices.event_types import EVENTS as OF_DEVICES
 from cloud.clinical.epcr.event_types import EVENTS as OF_ENCOUNTERS
 from cloud.clinical.incidents.event_types import EVENTS as OF_INCIDENTS
+from cloud.foundation.errors import Mistake
 from cloud.foundation.events import DomainEvent, EventType
 from cloud.foundation.events.event_type import SECRECY
+from cloud.foundation.suggestions import closest, quoted
 from cloud.partners.webhooks.errors import EventNotApproved, EventsMalformed
 from cloud.partners.webhooks.event_types import EVENTS as OF_WEBHOOKS
 from cloud.partners.webhooks.messages import PublicEvent, message_body
@@ -48,10 +50,14 @@ def checked_events(names: Sequence[str], approved: Iterable[str]) -> tuple[str, 
     """
     wanted = set(names)
     if not 0 < len(names) <= EVENTS_MAX:
-        raise EventsMalformed(f"(One to {EVENTS_MAX} of them.)")
+        raise EventsMalformed(f"(Give 1 to {EVENTS_MAX}.)")
+    for place, name in enumerate(names):
+        if name not in _BY_NAME:
+            text = f"The event {quoted(name)} is unknown."
+            raise EventsMalformed(
+                text, mistakes=[Mistake(text, f"/events/{place}", did_you_mean=closest(name, _BY_NAME))]
+            )
     chosen = [one for one in EVENTS if one.name in wanted]
-    if len(chosen) < len(wanted):
-        raise EventsMalformed("(There is no such event; patterns are none.)")
     holding = effective(approved)
     refused = [one.name for one in chosen if one.scope not in holding]
     if refused:

@@ -1,4 +1,4 @@
-"""The events that tell of webhooks themselves."""
+"""Events of webhooks themselves."""
 
 from cloud.foundation.events import EventType
 from cloud.foundation.events.event_type import moment, text, word
@@ -12,8 +12,8 @@ _WEBHOOK = text("The webhook, wh_….")
 EVENTS = (
     EventType(
         name=TEST_EVENT,
-        description="Somebody asked for a test of this webhook. It goes to the webhook in question alone, whatever it "
-        "subscribed to, also while that is disabled.",
+        description="Test of a webhook. It is sent to that webhook only, without a subscription, also while it "
+        "is disabled.",
         fields={"webhook_id": _WEBHOOK, "delivery_id": text("The delivery, dlv_test_….")},
         sample={"webhook_id": "wh_123", "delivery_id": "dlv_test_123"},
         scope=SCOPE,
@@ -21,13 +21,13 @@ EVENTS = (
     ),
     EventType(
         name=DISABLED_EVENT,
-        description="Nothing is sent to a webhook any more, because its receiver said 410 or has failed for five days, "
-        "or because the tenant does not allow its host any more. It goes to the other webhooks of the tenant, whatever "
-        "they subscribed to.",
+        description="A webhook was disabled because its receiver returned 410 or failed for five days, or because its "
+        "app's governance no longer allows its host. It is sent to the other webhooks of the tenant, without a "
+        "subscription.",
         fields={
             "webhook_id": _WEBHOOK,
-            "reason": word("Why.", [DisabledReason.GONE, DisabledReason.FAILING, DisabledReason.NOT_ALLOWED]),
-            "disabled_at": moment("Since when."),
+            "reason": word("Reason.", [DisabledReason.GONE, DisabledReason.FAILING, DisabledReason.NOT_ALLOWED]),
+            "disabled_at": moment("Time of the disabling."),
         },
         sample={
             "webhook_id": "wh_123",

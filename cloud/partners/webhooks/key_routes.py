@@ -1,4 +1,4 @@
-"""The address of the keys that verify `v1a` signatures; apart from the token keys, which these must never verify."""
+"""Route of the keys that verify `v1a` signatures, apart from the keys of access tokens."""
 
 import orjson
 
@@ -54,8 +54,8 @@ def key_routes(parts: Parts) -> tuple[Route, ...]:
             answers={200: "The public webhook keys."},
             operation_id="readWebhookKeys",
             summary="Fetch the keys that verify webhooks",
-            description="Every delivery carries a `v1a` signature that one of these keys verifies, so a receiver needs "
-            "no shared secret. Ask again when none of the keys that you know verifies it.",
+            description="Every delivery carries a `v1a` signature of one of these keys, so a receiver needs no shared "
+            "secret. Fetch the set again when no known key verifies a delivery.",
             tag="Webhooks",
             added_in="v2026.4",
             open_to_browsers=True,

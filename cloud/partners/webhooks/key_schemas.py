@@ -10,18 +10,18 @@ class WebhookPublicKey(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kty: Literal["OKP"] = Field(description="Kind of key.")
+    kty: Literal["OKP"] = Field(description="Key type.")
     crv: Literal["Ed25519"] = Field(description="The curve.")
-    kid: str = Field(description="Name of the key.")
-    use: Literal["sig"] = Field(description="The key is for signatures.")
-    alg: Literal["EdDSA"] = Field(description="The only algorithm that this key is used with.")
+    kid: str = Field(description="Key id.")
+    use: Literal["sig"] = Field(description="Use: signatures.")
+    alg: Literal["EdDSA"] = Field(description="The only algorithm of this key.")
     x: str = Field(description="The public key, base64url.")
-    standard_webhooks_key: str = Field(description="The same key as Standard Webhooks writes it, `whpk_…`.")
+    standard_webhooks_key: str = Field(description="The same key in the form of Standard Webhooks, `whpk_…`.")
 
 
 class WebhookPublicKeySet(BaseModel):
-    """The keys of `v1a` signatures: the current one, the next one, and for a day a retired one."""
+    """The keys of `v1a` signatures: the current one, the next one, and, for a day, a retired one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keys: list[WebhookPublicKey] = Field(description="Newest first; a signature is good when one of them verifies it.")
+    keys: list[WebhookPublicKey] = Field(description="Newest first. A signature is valid if one of them verifies it.")

@@ -1,4 +1,4 @@
-"""The addresses of webhooks on the auth host (C-074…C-094), and of replays, which the contract does not have."""
+"""Routes of webhooks on the auth host (C-074…C-094), and of replays, which the contract does not have."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ READ = Scopes.any_of("webhooks:read", "webhooks:write")
 WRITE = Scopes.any_of("webhooks:write")
 
 WEBHOOKS, WEBHOOK = "/v1/webhooks", "/v1/webhooks/{webhook_id}"
-_ABSENT = "There is no such webhook."
+_ABSENT = "Webhook not found."
 _REFUSED = {
-    400: "The body cannot be used, or names an event that there is not, or the secret is too short.",
-    403: "The app was not approved for one of the events (`event_not_approved` names them in `events`), or may not "
-    "send to that host.",
-    422: "The address may not be called.",
+    400: "The body is invalid, an event is unknown, or the secret is too short.",
+    403: "The app is not approved for an event (`event_not_approved` lists them in `events`), or its governance does "
+    "not allow this host.",
+    422: "Deliveries to this address are not allowed.",
 }
 _SAMPLE = {
     "id": "wh_123",
@@ -93,14 +93,14 @@ def _subscriptions(h: WebhookHandlers) -> tuple[Route, ...]:
             body=WebhookWanted,
             answer=WebhookCreated,
             answers={
-                201: "The webhook; with its secret when none was sent, which is shown only now.",
+                201: "The webhook, with its secret if none was sent. The secret is shown only once.",
                 **_REFUSED,
-                409: "The app has as many webhooks as it may have.",
+                409: "The app has the maximum number of webhooks.",
             },
             operation_id="createWebhook",
             summary="Create a webhook",
-            description="Subscribes an address to events that the app was approved for. Deliveries are signed as "
-            "Standard Webhooks says, and come at least once: `webhook-id` tells repetitions.",
+            description="Subscribes a URL to events that the app is approved for. Deliveries are signed as Standard "
+            "Webhooks specifies and delivered at least once: use `webhook-id` to detect duplicates.",
             request_example={
                 "url": "https://integrator.example/webhooks/argus",
                 "events": ["incident.updated"],
@@ -115,10 +115,10 @@ def _subscriptions(h: WebhookHandlers) -> tuple[Route, ...]:
             scopes=READ,
             query=WebhookQuery,
             answer=WebhookPage,
-            answers={200: "A page of webhooks, the oldest first."},
+            answers={200: "A page of webhooks, oldest first."},
             operation_id="listWebhooks",
             summary="List webhooks",
-            description="The webhooks of the caller's tenant, or of its organisation where the app has one.",
+            description="The webhooks of the caller's tenant, or of its organisation if the app has one.",
         ),
     )
 
@@ -131,10 +131,10 @@ def _one(h: WebhookHandlers) -> tuple[Route, ...]:
             handler=h.inspect,
             scopes=READ,
             answer=WebhookShown,
-            answers={200: "The webhook. Its secret is never shown.", 304: "It has not changed.", 404: _ABSENT},
+            answers={200: "The webhook, without its secret.", 304: "Not modified.", 404: _ABSENT},
             operation_id="inspectWebhook",
             summary="Inspect a webhook",
-            description="Where it goes, what it hears of, and how it fares.",
+            description="URL, events and delivery status.",
             answer_example=_SAMPLE,
         ),
         _row(
@@ -145,15 +145,15 @@ def _one(h: WebhookHandlers) -> tuple[Route, ...]:
             body=WebhookChange,
             answer=WebhookShown,
             answers={
-                200: "The whole webhook as it is now.",
+                200: "The webhook after the change.",
                 **_REFUSED,
                 404: _ABSENT,
-                412: "It has changed since it was read.",
+                412: "The webhook has changed since the version in If-Match.",
             },
             operation_id="updateWebhook",
             summary="Update a webhook",
-            description="Changes what is sent and keeps the rest, its id and its history. A new `secret` signs at "
-            "once, and the one before beside it for 24 hours; sending the same again changes nothing.",
+            description="Changes the fields that are sent and keeps the others, the id and the history. A new `secret` "
+            "signs at once, together with the previous one for 24 hours. Repeating the request changes nothing.",
             request_example={"events": ["incident.updated", "incident.closed"]},
             answer_example=_SAMPLE | {"events": ["incident.updated", "incident.closed"]},
         ),
@@ -162,10 +162,10 @@ def _one(h: WebhookHandlers) -> tuple[Route, ...]:
             path=WEBHOOK,
             handler=h.remove,
             rate_class=RateClass.WRITE,
-            answers={204: "It is gone; deliveries that waited are discarded.", 404: _ABSENT},
+            answers={204: "The webhook is deleted and its pending deliveries are discarded.", 404: _ABSENT},
             operation_id="deleteWebhook",
             summary="Delete a webhook",
-            description="Ends the subscription. A second time there is nothing to delete.",
+            description="Ends the subscription. Repeating returns 404.",
         ),
     )
 
@@ -179,10 +179,11 @@ def _sent(h: WebhookHandlers) -> tuple[Route, ...]:
             scopes=READ,
             query=DeliveryQuery,
             answer=DeliveryPage,
-            answers={200: "A page of deliveries with their attempts, the newest first.", 404: _ABSENT},
+            answers={200: "A page of deliveries with their attempts, newest first.", 404: _ABSENT},
             operation_id="listWebhookDeliveries",
             summary="Review delivery attempts",
-            description="What was sent to this webhook in the last 30 days, why it failed, and when it is tried again.",
+            description="Deliveries of the last 30 days with their attempts, error codes and the time of the "
+            "next retry.",
             answer_example=_DELIVERIES,
         ),
         _row(
@@ -192,14 +193,14 @@ def _sent(h: WebhookHandlers) -> tuple[Route, ...]:
             rate_class=RateClass.TEST,
             answer=QueuedTest,
             answers={
-                202: "The test is queued; the deliveries tell what becomes of it.",
+                202: "The test is queued. Its status is in the deliveries.",
                 404: _ABSENT,
-                429: "Tests of this webhook still wait, or there were too many.",
+                429: "Tests of this webhook are pending, or the rate limit is reached.",
             },
             operation_id="testWebhook",
             summary="Send a test webhook",
-            description="Sends `webhook.test`, signed as every delivery is, also while the webhook is disabled. It is "
-            "tried once and does not count towards disabling.",
+            description="Sends `webhook.test`, signed like every delivery, also to a disabled webhook. There is one "
+            "attempt, and it does not count as a failure.",
             answer_example={"delivery_id": "dlv_test_123", "status": "queued"},
         ),
     )
@@ -225,14 +226,15 @@ def _replays(h: WebhookHandlers) -> tuple[Route, ...]:
             body=ReplayWanted,
             answer=ReplayShown,
             answers={
-                202: "They are queued, or being queued; Location says how far.",
-                400: "Not one of the three wishes.",
-                404: "There is no such webhook or delivery.",
-                409: "The webhook is disabled, the delivery still on its way, or another replay is.",
+                202: "The deliveries are being queued. Location has the progress.",
+                400: "The body has none or several of the three forms.",
+                404: "Webhook or delivery not found.",
+                409: "The webhook is disabled, the delivery is pending, or another replay is running.",
             },
             operation_id="replayWebhook",
-            summary="Send deliveries again",
-            description="One delivery, all that failed since a moment, or all of a range, with the ids that they had.",
+            summary="Replay deliveries",
+            description="Replays one delivery, all failed ones since a time, or all of a range, with their "
+            "original ids.",
             request_example={"failed_since": "2026-03-23T12:00:00Z"},
             answer_example=shown,
             in_contract=False,
@@ -243,7 +245,7 @@ def _replays(h: WebhookHandlers) -> tuple[Route, ...]:
             handler=h.inspect_replay,
             scopes=READ,
             answer=ReplayShown,
-            answers={200: "How far it has come.", 404: "There is no such webhook or replay."},
+            answers={200: "The progress.", 404: "Webhook or replay not found."},
             operation_id="inspectWebhookReplay",
             summary="Follow a replay",
             answer_example=shown,

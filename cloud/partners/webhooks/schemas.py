@@ -1,4 +1,4 @@
-"""What the webhook routes read and answer (C-074…C-094)."""
+"""Bodies of the webhook routes (C-074…C-094)."""
 
 from typing import Annotated, Any, Literal
 
@@ -14,12 +14,12 @@ DESCRIPTION_LENGTH_MAX = 200
 WebhookStatus = Literal["active", "disabled"]
 
 _EVENT_NAMES = {"items": {"type": "string", "enum": [one.name for one in EVENTS]}}
-_URL = "Where deliveries are posted: https, a public host, port 443, 8443 or from 1024 on."
+_URL = "Target of the deliveries: https, a public host, port 443, 8443 or any from 1024."
 _SIGNS = (
-    "Signs deliveries: `whsec_` and the base64 of at least 24 octets, or any other text of at least 24 octets, whose "
-    "octets are the key as they stand."
+    "Signs deliveries: `whsec_` and the base64 of at least 24 bytes, or any other text of at least 24 bytes, which is "
+    "the key itself."
 )
-_EVENTS = "Names of the event catalogue; the app must be approved for each."
+_EVENTS = "Names from the event catalogue. The app must be approved for each."
 
 
 class _Body(BaseModel):
@@ -38,7 +38,7 @@ Moment = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-
 
 
 class WebhookWanted(_Body):
-    """A webhook to be created."""
+    """A webhook to create."""
 
     url: str = Field(min_length=1, max_length=URL_LENGTH_MAX, description=_URL, json_schema_extra={"format": "uri"})
     events: EventNames
@@ -46,14 +46,14 @@ class WebhookWanted(_Body):
         default=None,
         repr=False,
         max_length=SECRET_LENGTH_MAX,
-        description=f"{_SIGNS} Left out, one is made and told in the answer, once.",
+        description=f"{_SIGNS} Default: a generated secret, which is in the response once.",
     )
-    description: str | None = Field(default=None, max_length=DESCRIPTION_LENGTH_MAX, description="What people call it.")
-    status: WebhookStatus = Field(default="active", description="`disabled`: to be tested before anything is sent.")
+    description: str | None = Field(default=None, max_length=DESCRIPTION_LENGTH_MAX, description="Display name.")
+    status: WebhookStatus = Field(default="active", description="`disabled`: only tests are sent.")
 
 
 def _kept(**facts: Any) -> Any:
-    """A field that may be left out, and is then kept as it is; its schema has no null and no default."""
+    """A field that is kept if it is omitted; its schema has no null and no default."""
 
     def shown(schema: dict[str, Any]) -> None:
         schema.pop("default", None)
@@ -64,25 +64,25 @@ def _kept(**facts: Any) -> Any:
 
 
 class WebhookChange(_Body):
-    """What shall be different; what is left out stays (A-057)."""
+    """Fields to change. Omitted fields are kept."""
 
     url: str | None = _kept(min_length=1, max_length=URL_LENGTH_MAX, description=_URL)
     events: EventNames | None = _kept()
     secret: str | None = _kept(
         repr=False,
         max_length=SECRET_LENGTH_MAX,
-        description=f"{_SIGNS} The one before signs beside it for 24 hours.",
+        description=f"{_SIGNS} The previous secret also signs for 24 hours.",
     )
     description: str | None = Field(
-        default=None, max_length=DESCRIPTION_LENGTH_MAX, description="What people call it; null takes it away."
+        default=None, max_length=DESCRIPTION_LENGTH_MAX, description="Display name; null removes it."
     )
-    status: WebhookStatus | None = _kept(description="`disabled`: nothing is sent until it is `active` again.")
+    status: WebhookStatus | None = _kept(description="`disabled`: no events are sent until it is `active`.")
 
     @field_validator("url", "events", "secret", "status", mode="before")
     @classmethod
     def _not_null(cls, value: object) -> object:
         if value is None:
-            raise ValueError("leave it out to keep it")
+            raise ValueError("omit it to keep it")
         return value
 
 
@@ -95,16 +95,16 @@ class WebhookShown(_Answer):
     description: str | None
     status: WebhookStatus
     disabled_reason: str | None = Field(
-        description="`gone`: the receiver answered 410; `failing`: five days of failures only; `not_allowed`: the "
-        "tenant does not let the app send to this host any more; `by_owner`."
+        description="`gone`: the receiver returned 410; `failing`: five days without a success; `not_allowed`: the "
+        "app's governance no longer allows this host; `by_owner`: disabled by its owner."
     )
     disabled_at: str | None
-    failing_since: str | None = Field(description="The first failure after the last success; null: none.")
+    failing_since: str | None = Field(description="Time of the first failure since the last success; null: no failure.")
     previous_secret_expires_at: str | None = Field(
-        description="Until when the previous secret signs beside the present one; null: it does not."
+        description="End of the overlap in which the previous secret also signs; null: no overlap."
     )
-    client_id: str = Field(description="The app that it belongs to.")
-    organization_id: str | None = Field(description="The organisation that it hears of; null: all of the tenant.")
+    client_id: str = Field(description="The app of the webhook.")
+    organization_id: str | None = Field(description="The organisation of its events; null: the whole tenant.")
     created_at: str
     updated_at: str
 
@@ -113,7 +113,7 @@ class WebhookCreated(WebhookShown):
     """A new webhook."""
 
     secret: str | None = Field(
-        default=None, repr=False, description="Only when none was sent, and only now: what signs its deliveries."
+        default=None, repr=False, description="The generated signing secret, if none was sent. It is shown only once."
     )
 
 
@@ -125,72 +125,74 @@ class WebhookPage(_Answer):
 
 
 class WebhookQuery(Paged):
-    """Which page of the webhooks."""
+    """Page of the listing of webhooks."""
 
 
 class DeliveryQuery(Paged):
-    """Which deliveries."""
+    """Filters of the listing of deliveries."""
 
-    status: Annotated[DeliveryStatus | None, Field(description="Only those that stand so.")] = None
-    kind: Annotated[DeliveryKind | None, Field(description="Only those that are sent for this reason.")] = None
-    event: Annotated[str | None, Field(max_length=64, description="Only those of this event.")] = None
-    event_id: Annotated[str | None, Field(max_length=64, description="Only those that carry this `webhook-id`.")] = None
+    status: Annotated[DeliveryStatus | None, Field(description="Filter by status.")] = None
+    kind: Annotated[DeliveryKind | None, Field(description="Filter by kind.")] = None
+    event: Annotated[str | None, Field(max_length=64, description="Filter by event.")] = None
+    event_id: Annotated[str | None, Field(max_length=64, description="Filter by `webhook-id`.")] = None
 
 
 class AttemptShown(_Answer):
-    """One attempt."""
+    """One delivery attempt."""
 
     number: int
     attempted_at: str
     duration_ms: int
-    response_status: int | None = Field(description="null: there was no answer.")
-    error_code: str | None = Field(description="null: it succeeded.")
-    response_head: str | None = Field(description="The first KiB of the answer, without what looks like a secret.")
+    response_status: int | None = Field(description="null: no response.")
+    error_code: str | None = Field(description="null: success.")
+    response_head: str | None = Field(description="The first KiB of the response, with likely secrets removed.")
 
 
 class DeliveryShown(_Answer):
-    """An event on its way to this webhook. The fields of an attempt are those of the last one."""
+    """The delivery of one event to this webhook. The fields of an attempt are those of the last one."""
 
     id: str
     status: DeliveryStatus
     kind: DeliveryKind
     event: str
-    event_id: str = Field(description="The `webhook-id` that the receiver sees: the same in every attempt and replay.")
+    event_id: str = Field(description="The `webhook-id` of every attempt and replay.")
     replay_id: str | None
     created_at: str
-    attempt: int = Field(description="How many there were.")
-    attempted_at: str | None = Field(description="null: there was none yet.")
+    attempt: int = Field(description="Number of attempts.")
+    attempted_at: str | None = Field(description="Time of the last attempt; null: none yet.")
     duration_ms: int | None
     response_status: int | None
-    error_code: str | None = Field(description="Why it failed, or why it is not sent.")
-    next_attempt_at: str | None = Field(description="null: there will be none, or it waits for the one before it.")
-    trace_id: str | None = Field(description="The trace of the change that it tells of.")
+    error_code: str | None = Field(description="Reason of the failure or of the discard.")
+    next_attempt_at: str | None = Field(
+        description="Time of the next attempt; null: none is due, or an earlier delivery is pending."
+    )
+    trace_id: str | None = Field(description="Trace of the change that caused the event.")
     attempts: list[AttemptShown]
 
 
 class DeliveryPage(_Answer):
-    """A page of deliveries, the newest first."""
+    """A page of deliveries, newest first."""
 
     deliveries: list[DeliveryShown]
     next_cursor: str | None = Field(description="For the next page; null on the last.")
 
 
 class QueuedTest(_Answer):
-    """A test that will be sent."""
+    """A queued test."""
 
     delivery_id: str
     status: str
 
 
 class ReplayWanted(_Body):
-    """What to send again: one delivery, all that failed since a moment, or all of a range."""
+    """Deliveries to replay: one, all failed ones since a time, or all of a range."""
 
-    delivery_id: str | None = Field(default=None, max_length=64, description="This one.")
+    delivery_id: str | None = Field(default=None, max_length=64, description="Replay this delivery.")
     failed_since: Moment | None = Field(
-        default=None, description="All that were given up since and have not got through otherwise."
+        default=None, description="Replay all that failed since this time and have not succeeded since."
     )
-    since: Moment | None = Field(default=None, description="All that were told from this moment on,")
-    until: Moment | None = Field(default=None, description="and before this one; left out: until now.")
+    since: Moment | None = Field(default=None, description="Replay all from this time,")
+    until: Moment | None = Field(default=None, description="until before this time. Default: now.")
 
 
 class ReplayShown(_Answer):
@@ -199,7 +201,7 @@ class ReplayShown(_Answer):
     replay_id: str
     mode: str = Field(description="`one`, `failed` or `range`.")
     status: str = Field(description="`running` until all are queued, then `done`.")
-    queued: int = Field(description="Deliveries that were queued so far; each is in the log with this replay's id.")
+    queued: int = Field(description="Number of deliveries queued so far. Each has this replay's id.")
     since: str | None
     until: str | None
     created_at: str

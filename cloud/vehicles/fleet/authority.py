@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtendedKeyUsageOID, NameOID
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import PrivateError
 
 AUTHORITY_DAYS = 3650
 """Replacing an authority means a restart of the broker and a new file in every vehicle, so not more often than this."""
@@ -47,14 +47,14 @@ PublicKey = EllipticCurvePublicKey | RSAPublicKey
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
 
 
-class CertificateRequestUnusable(DomainError):
-    """The certificate request cannot be used; send the file `client.csr` that `argus-gateway provision` writes."""
+class CertificateRequestUnusable(PrivateError):
+    """The certificate request cannot be used. Send the file `client.csr` that `argus-gateway provision` writes."""
 
     code = "certificate_request_unusable"
     status = 422
 
 
-class AuthorityUnusable(DomainError):
+class AuthorityUnusable(PrivateError):
     """The certificate authority cannot be imported."""
 
     code = "authority_unusable"

@@ -22,7 +22,7 @@ import structlog
 
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, PrivateError
 from cloud.foundation.master_key import MasterKey
 from cloud.vehicles.fleet.authority import REVOCATION_DAYS, ListFacts, read_list, revocation_list
 from cloud.vehicles.fleet.authority_store import AuthorityStore, Change
@@ -49,7 +49,7 @@ FILE_BYTES_MAX = 64 << 20
 log = structlog.get_logger()
 
 
-class BrokerDirectoryUnusable(DomainError):
+class BrokerDirectoryUnusable(PrivateError):
     """The lists for mosquitto could not be written. Correct the folder, then run `argus-cloud broker refresh`."""
 
     code = "broker_directory_unusable"

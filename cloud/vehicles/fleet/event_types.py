@@ -1,4 +1,4 @@
-"""The events that tell of gateways. Keyed by gateway."""
+"""Events of gateways. Keyed by gateway."""
 
 from cloud.foundation.events import EventType
 from cloud.foundation.events.event_type import moment, text
@@ -13,29 +13,28 @@ GATEWAY_KEY_REPLACED = "gateway.key_replaced"
 
 SCOPE = "argus:devices:read"
 
-_FIELDS = {"gateway_id": text("The gateway, gw_…."), "vehicle_id": text("The vehicle that it stands for.")}
-_REASON = text("Why, as the operator wrote it.")
+_FIELDS = {"gateway_id": text("The gateway, gw_…."), "vehicle_id": text("The vehicle of the gateway.")}
+_REASON = text("Reason given by the operator.")
 _SAMPLE = {"gateway_id": "gw_1", "vehicle_id": "AMB-42"}
 
 EVENTS = (
     EventType(
         name=GATEWAY_CONNECTED,
-        description="A vehicle's gateway is there for the first time, or again after it was told to be offline.",
-        fields={**_FIELDS, "connected_at": moment("When the cloud heard of it.")},
+        description="A vehicle's gateway connected for the first time, or again after `gateway.offline`.",
+        fields={**_FIELDS, "connected_at": moment("Time of the connection.")},
         sample={**_SAMPLE, "connected_at": "2026-03-23T11:20:00.000000Z"},
         scope=SCOPE,
     ),
     EventType(
         name=GATEWAY_OFFLINE,
-        description="Nothing was heard of a vehicle's gateway for a while; a tunnel is too short for that. It stores "
-        "what it measures and sends it later.",
-        fields={**_FIELDS, "last_heard_at": moment("When it said last how it is, or that it goes.")},
+        description="No contact with a vehicle's gateway for five minutes. It stores its data and sends it later.",
+        fields={**_FIELDS, "last_heard_at": moment("Time of its last status message.")},
         sample={**_SAMPLE, "last_heard_at": "2026-03-23T11:45:00.000000Z"},
         scope=SCOPE,
     ),
     EventType(
         name=GATEWAY_SUSPENDED,
-        description="A gateway was shut out until it is resumed; its measurements of that time arrive afterwards.",
+        description="A gateway was suspended until it is resumed. Its measurements of that time arrive afterwards.",
         fields={**_FIELDS, "reason": _REASON},
         sample={**_SAMPLE, "reason": "in the workshop"},
     ),
@@ -47,13 +46,13 @@ EVENTS = (
     ),
     EventType(
         name=GATEWAY_REVOKED,
-        description="A gateway was shut out for good, with every certificate that it has.",
+        description="A gateway and all its certificates were revoked.",
         fields={**_FIELDS, "reason": _REASON},
         sample={**_SAMPLE, "reason": "stolen"},
     ),
     EventType(
         name=GATEWAY_KEY_REPLACED,
-        description="A gateway signs with another key from now on. Batches signed before stay verifiable with the old.",
+        description="A gateway has a new signing key. Batches signed with the previous key remain verifiable.",
         fields={**_FIELDS, "reason": _REASON},
         sample={**_SAMPLE, "reason": "new box"},
     ),

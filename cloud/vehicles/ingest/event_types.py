@@ -1,8 +1,6 @@
-"""The domain events that ingest emits, each in the transaction of what it tells of. Keys order them: one gateway, one
-line.
+"""Domain events of ingest, each emitted in the transaction of its change. Keyed by gateway, so that they are in order.
 
-No payload holds patient data: they say where in the chain to look. They stay inside: what they warn of is the
-operator's to mend.
+No payload holds patient data: it names the place in the chain. They are not public, since they are for operators.
 """
 
 from cloud.foundation.events import EventType
@@ -22,7 +20,7 @@ HELD_BACK = "parked"
 """Value of `quota` when the parked bytes have reached their limit, so that the gateway keeps further batches."""
 
 _GATEWAY = {"gateway_id": text("The gateway, gw_….")}
-_EPOCH = {"epoch": text("The life of its store that is meant.")}
+_EPOCH = {"epoch": text("The epoch of its store.")}
 _BATCH = {
     **_GATEWAY,
     **_EPOCH,
@@ -34,7 +32,7 @@ _OF_BATCH = {"gateway_id": "gw_1", "epoch": "epoch-b", "lane": "numeric", "seque
 EVENTS = (
     EventType(
         name=EPOCH_STARTED,
-        description="A gateway's store was created anew.",
+        description="A gateway's store was recreated.",
         fields={**_GATEWAY, **_EPOCH, "replaces": text("The epoch before; null: its first.", absent=True)},
         sample={"gateway_id": "gw_1", "epoch": "epoch-b", "replaces": "epoch-a"},
     ),
@@ -46,7 +44,7 @@ EVENTS = (
         fields={
             **_BATCH,
             "instead_of": text("The epoch that had begun since."),
-            "seen_by": text('"gateway" when it found another history than its own in our answer.'),
+            "seen_by": text('"gateway" if the gateway found another history than its own in an acknowledgement.'),
         },
         sample=_OF_BATCH,
         not_always=frozenset({"lane", "sequence", "instead_of", "seen_by"}),
@@ -59,13 +57,13 @@ EVENTS = (
     ),
     EventType(
         name=BATCH_FORGED,
-        description="A batch under a registered name was signed by another key; once for the same octets.",
-        fields={**_GATEWAY, "lane": text("The lane that it came by.")},
+        description="A batch under a registered name was signed by another key; once for the same bytes.",
+        fields={**_GATEWAY, "lane": text("The lane of the batch.")},
         sample={"gateway_id": "gw_1", "lane": "numeric"},
     ),
     EventType(
         name=BATCH_UNREADABLE,
-        description="An authentic batch is kept, but could not be unpacked.",
+        description="An authentic batch is stored, but could not be decoded.",
         fields={**_BATCH, "reason": text("The rule that it breaks.")},
         sample={**_OF_BATCH, "reason": "the block has no section"},
     ),
@@ -74,17 +72,17 @@ EVENTS = (
         description="An authentic batch is stored without rows, because it exceeds a limit or took too long to write.",
         fields={
             **_BATCH,
-            "why": word("Which of the two.", ("over_limit", "too_slow")),
+            "why": word("Kind of the reason.", ("over_limit", "too_slow")),
             "reason": text("The rule that it breaks."),
         },
         sample={**_OF_BATCH, "why": "over_limit", "reason": "more than 256 devices in one block"},
     ),
     EventType(
         name=QUOTA_REACHED,
-        description="A gateway is over a quota. Its batches are stored and acknowledged, and become readable when the "
-        "quota allows it again. `parked`: there is no room for more of them, so the gateway keeps its batches itself. "
-        "`epochs`: it begins new epochs over and over; it keeps the batches of a further one itself, all others pass.",
-        fields={**_GATEWAY, "quota": word("What was reached.", ("rows", "bytes", "devices", "epochs", HELD_BACK))},
+        description="A gateway exceeds a quota. Its batches are stored and acknowledged, and become readable when the "
+        "quota allows it. `parked`: the limit of parked bytes is reached, so the gateway keeps further batches. "
+        "`epochs`: it begins new epochs too often, so it keeps the batches of a further epoch.",
+        fields={**_GATEWAY, "quota": word("The quota.", ("rows", "bytes", "devices", "epochs", HELD_BACK))},
         sample={"gateway_id": "gw_1", "quota": "rows"},
     ),
     EventType(
@@ -96,14 +94,14 @@ EVENTS = (
     EventType(
         name=MISSING,
         description="A gateway published batches, the broker confirmed them, and they never arrived. Emitted once a "
-        "lane until all of them are there. Another client may be taking them from the broker.",
+        "lane until all of them have arrived. Another client may consume them from the broker.",
         fields={
             **_GATEWAY,
             **_EPOCH,
             "lane": text("The lane of the batches."),
-            "first_sequence": count("The first that is missing."),
-            "last_sequence": count("The last that is missing."),
-            "batches": count("How many are missing."),
+            "first_sequence": count("First missing sequence."),
+            "last_sequence": count("Last missing sequence."),
+            "batches": count("Number of missing batches."),
         },
         sample={
             "gateway_id": "gw_1",

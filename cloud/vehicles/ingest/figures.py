@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, select, update
 
 from cloud.access.tenancy import Viewer, visible
 from cloud.foundation.db import Transaction
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import PrivateError
 from cloud.foundation.moments import write_moment
 from cloud.vehicles.custody.tables import lanes
 from cloud.vehicles.fleet.tables import gateways
@@ -20,8 +20,8 @@ FACTOR_LEAST, FACTOR_MOST = 0.01, 1_000.0
 """An operator's factor on all quotas of one gateway: from nearly nothing to more than any vehicle sends."""
 
 
-class QuotaFactorMalformed(DomainError):
-    """The factor of a quota is a number from 0.01 to 1000; 1 is the quota of the settings."""
+class QuotaFactorMalformed(PrivateError):
+    """The factor of a quota is a number from 0.01 to 1000. 1 is the quota of the settings."""
 
     code = "quota_factor_malformed"
     status = 422
