@@ -1,11 +1,12 @@
 """`argus-sim`: simulated devices on wires and on air, played captures, and the demo of the whole product.
 
-What went wrong is one sentence on standard error and exit code 1 (2: the command line itself was wrong). Commands
-load only what they use, so that `--help` answers at once.
+An error is one sentence on standard error with exit code 1 (2: a wrong command line). Commands load only what they use,
+so that `--help` is quick.
 """
 
 import asyncio
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -14,22 +15,37 @@ import typer
 from simulators.ble.cli import ble
 from simulators.command_line import Refusal, address_of, refusing
 from simulators.demo.cli import demo
+from simulators.demo.environment import env
 from simulators.device_cli import Tcp, agent, kinds
 
 app = typer.Typer(
     name="argus-sim",
-    help="Simulated devices for Argus: one at a time, from a capture, or a whole ambulance.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"argus-sim {version('argus')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Simulated devices for Argus: single ones, from a capture, or a whole ambulance."""
+
+
 def play(
-    path: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A wire capture as JSON lines.")],
+    path: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A wire capture as JSON Lines.")],
     tcp: Tcp = None,
 ) -> None:
-    """Play a wire capture at a manager: the recorded agent's octets, reacting to what the manager asks.
+    """Play a wire capture to a manager: the recorded agent's bytes, with responses to the manager's requests.
 
     Exit code 1 when a connection did not end as recorded.
     """
@@ -40,13 +56,13 @@ def play(
         from simulators.replay.capture_player import play as play_capture
 
         if tcp is None:
-            raise Refusal("say where to play it: --tcp HOST:PORT")
+            raise Refusal("the address of the manager is missing: give --tcp HOST:PORT")
         capture, connect = read_capture(path), over_tcp(*address_of(tcp))
         played = asyncio.run(play_capture(capture, connect, SystemClock(), typer.echo))
     raise typer.Exit(1 if any(connection.trouble for connection in played) else 0)
 
 
-for command in (agent, kinds, play, demo):
+for command in (agent, kinds, play, demo, env):
     app.command()(command)
 app.add_typer(ble, name="ble")
 
@@ -56,6 +72,6 @@ def main() -> None:
     try:
         app()
     except BrokenPipeError:
-        # Whoever read our output has seen enough (`| head`). Nothing may be flushed into the broken pipe at exit.
+        # The reader of our output has closed it (`| head`). Nothing may be flushed into the broken pipe at exit.
         sys.stderr.close()
         sys.exit(0)

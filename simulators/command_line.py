@@ -1,4 +1,4 @@
-"""What the commands of `argus-sim` share: one sentence for what cannot be done, addresses, and where log lines go."""
+"""Parts that the commands of `argus-sim` share: errors as one sentence, addresses, and the target of log lines."""
 
 import sys
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ import typer
 
 
 class Refusal(Exception):
-    """A command cannot go on; the text says why and what to do."""
+    """A command failed. The text has the reason and the remedy."""
 
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turns the simulators' own errors inside the block into a sentence and exit code 1."""
+    """Turn the simulators' own errors inside the block into a sentence and exit code 1."""
     from gateway.transports.capture import CaptureError
     from simulators.agents import NoSuchHeader, NothingToReplay, OwnScanner, UnknownKind
     from simulators.replay.wfdb_header import RecordUnusable
@@ -60,13 +60,13 @@ def address_of(text: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT`. Raises Refusal."""
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise Refusal(f"{text!r} is no HOST:PORT")
+        raise Refusal(f"{text!r} is not HOST:PORT")
     return host.strip("[]"), int(port)
 
 
 def log_to_stderr() -> None:
-    """Log lines go beside what a command prints."""
+    """Write log lines to standard error."""
     import structlog
 
-    # Asked for at each line, because who runs a command in-process may put another stream there.
+    # Looked up at each line: a test may put another stream there.
     structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.stderr))

@@ -1,8 +1,8 @@
-"""`argus-gateway replay`: a wire capture through the manager, and what it measured.
+"""`argus-gateway replay`: run a wire capture through the manager and print its observations.
 
-The agent's recorded octets are the input; this manager's answers steer it (`recorded_agent`), so the same capture works
-with and without known configurations. Each connection of the capture is an association of its own. Nothing is stored:
-every report counts as durable at once, so that the manager goes on. A Bluetooth connection goes through the
+The agent's recorded bytes are the input; this manager's responses steer it (`recorded_agent`), so the same capture
+works with and without known configurations. Each connection of the capture is an association of its own. Nothing is
+stored: every report counts as durable at once, so that the manager continues. A Bluetooth connection goes through the
 interpreters of its services instead (`replay_gatt`).
 
 The observations are printed in the form of DESIGN §5. There is no gateway here, so `gateway` and `epoch` are empty;
@@ -25,7 +25,14 @@ from gateway.transports.capture import Capture, Record, read_capture
 from gateway.transports.recorded_agent import RecordedAgent
 from protocols.ble.interpretation import Measured
 from protocols.deviation import Deviation
-from protocols.ieee11073.association.events import Associated, Event
+from protocols.ieee11073.association.events import (
+    Aborted,
+    Associated,
+    ConfigurationAgreed,
+    Event,
+    Rejected,
+    RejectReason,
+)
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.manager_events import MdsRead, ReportReceived
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
@@ -37,8 +44,11 @@ from protocols.uplink.lanes import Lane, lane_of
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 
-def print_replay(path: Path, *, as_json: bool, known_configurations: bool) -> None:
-    """The command. Raises `CaptureError`, `NoConfiguration` and OSError."""
+def print_replay(path: Path, *, as_json: bool, known_configurations: bool) -> bool:
+    """Print the observations and a diagnosis; False when no device associated.
+
+    Raises `CaptureError`, `NoConfiguration` and OSError.
+    """
     replay = Replay(read_capture(path), known_configurations)
     if as_json:
         print_json_lines(replay.observations())
@@ -47,12 +57,9 @@ def print_replay(path: Path, *, as_json: bool, known_configurations: bool) -> No
         print_table(path.name, ("time", "device", "type", "value", "unit"), rows)
     for sentence in replay.deviations:
         typer.echo(f"the device deviates: {sentence}", err=True)
-    if not replay.associated:
-        typer.echo(
-            "no device associates in this capture, so nothing could be read: it began when the devices were connected "
-            "already; capture again and switch a device off and on meanwhile",
-            err=True,
-        )
+    for sentence in replay.diagnosis():
+        typer.echo(sentence, err=True)
+    return replay.associated
 
 
 def _row(observation: dict[str, Json]) -> tuple[str, ...]:
@@ -70,9 +77,9 @@ def _row(observation: dict[str, Json]) -> tuple[str, ...]:
 
 
 OUR_SYSTEM_ID = bytes(8)
-"""A replay is nobody's gateway."""
+"""The manager of a replay has no system id of its own."""
 _ROUNDS_MAX = 64
-"""Exchanges that one recorded APDU may set off; two sides that answer each other for ever are a bug of ours."""
+"""Exchanges that one recorded APDU may cause; an endless exchange would be a bug of ours."""
 
 
 @dataclass(slots=True)
@@ -81,18 +88,55 @@ class _Connection:
     agent: RecordedAgent
     device: DeviceRef = field(default_factory=lambda: DeviceRef("", ""))
     ended: bool = False
+    rejected: RejectReason | None = None
+    aborted: str = ""
+    """The reason of an ABRT, empty without one."""
+    has_objects: bool = True
+    observations: int = 0
+
+    def failure(self) -> str:
+        """Why this connection has no observations, empty where it has some or simply ended."""
+        if self.rejected is not None:
+            return f"the manager rejected the association request ({_REJECTED[self.rejected]})"
+        if self.aborted:
+            return f"the association was aborted: {self.aborted}"
+        if not self.has_objects:
+            return "the configuration of the device has no objects, so its reports have no values"
+        return ""
+
+
+_REJECTED = {
+    RejectReason.PERMANENT: "rejected-permanent: the request is malformed",
+    RejectReason.TRANSIENT: "rejected-transient: the manager was not ready",
+    RejectReason.NO_COMMON_PROTOCOL: "rejected-no-common-protocol: the device does not offer protocol 20601",
+    RejectReason.NO_COMMON_PARAMETER: "rejected-no-common-parameter: nomenclature or encoding rules are not supported",
+    RejectReason.UNKNOWN: "rejected-unknown",
+    RejectReason.UNAUTHORIZED: "rejected-unauthorized",
+    RejectReason.UNSUPPORTED_ASSOCIATION_VERSION: "rejected-unsupported-assoc-version: association version 1 is missing",
+}
+"""The results of an AARE in the words of the standard, each with its usual reason."""
 
 
 @dataclass(slots=True)
 class Replay:
-    """One pass over a capture. `deviations` are what the manager noted about the agent, as sentences; `associated` is
-    whether any device came as far as to be asked for values."""
+    """One pass over a capture. `deviations` are the deviations of the agent, as sentences; `associated` is whether any
+    device associated."""
 
     capture: Capture
     known_configurations: bool = True
     deviations: list[str] = field(default_factory=list)
     associated: bool = False
     _sequences: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
+    _failures: list[str] = field(default_factory=list)
+
+    def diagnosis(self) -> Sequence[str]:
+        """Sentences that explain missing observations, after `observations` is exhausted."""
+        if self._failures or self.associated:
+            return self._failures
+        return (
+            "no device associates in this capture, so it has no observations: it began after the devices were "
+            "connected; capture again, and switch a device off and on during the capture",
+        )
 
     def observations(self) -> Iterator[dict[str, Json]]:
         """The observations as JSON objects, in the order of the capture. Raises `NoConfiguration`."""
@@ -110,8 +154,10 @@ class Replay:
         for replay in bluetooth.values():
             for measured in replay.end():
                 yield from self._report(replay.device, measured)
-        for connection in connections.values():
+        for number, connection in connections.items():
             yield from self._feed(connection, b"", self.capture.records[-1].t_s)
+            if not connection.observations and (failure := connection.failure()):
+                self._failures.append(f"connection {number}: {failure}")
 
     def _connections(self) -> dict[int, _Connection]:
         settings = ManagerSettings(accept_standard_configurations=self.known_configurations)
@@ -137,7 +183,7 @@ class Replay:
             due = association.deadline_s is not None and association.deadline_s <= now_s
             if connection.ended or not (waiting or due):
                 return
-            if due:  # what the association does next by itself, such as asking for the next segment of a memory
+            if due:  # a timer of the association, such as the request for the next segment of a PM-store
                 yield from self._handle(connection, association.expire(now_s), now_s)
                 waiting.extend(connection.agent.reactions(association.to_send()))
                 continue
@@ -151,10 +197,17 @@ class Replay:
             match event:
                 case Associated():
                     self.associated = True
+                case Rejected():
+                    connection.rejected = event.reason
+                case Aborted():
+                    connection.aborted = event.why or f"reason {event.reason}"
+                case ConfigurationAgreed():
+                    connection.has_objects = bool(event.channels)
                 case ReportReceived() | SegmentDataReceived():
                     device = connection.association.device
                     if device is not None:
                         connection.device = DeviceRef(device.system_id.hex(), device.model)
+                    connection.observations += len(event.observations)
                     yield from self._report(connection.device, event)
                 case Deviation():
                     self.deviations.append(f"{event.sentence} ({event.clause})" if event.clause else event.sentence)
@@ -179,7 +232,7 @@ class Replay:
 
 
 def _section(device: DeviceRef, observation: Observation) -> DeviceObservations:
-    """A device's date is taken at its word; a counter since power-on says nothing without a clock of ours."""
+    """Use a device's date as it is; a counter since power-on has no meaning without a wall clock."""
     time = observation.device_time
     return DeviceObservations(
         device=device,

@@ -114,7 +114,7 @@ class Demo:
         await eventually("the cloud", lambda: answers_http(plan.url("api") + "/health/ready"), READY_S)
         self._start("radio", self._radio_argv(), tasks)
         await eventually("the radio", self._radio_listens, READY_S)
-        self._start("gateway", (program("argus-gateway"), "run", "--config", str(gateway_config)), tasks)
+        self._start("gateway", (program("argus-gateway"), "--config", str(gateway_config), "run"), tasks)
         await eventually("the gateway", self._gateway_answers, READY_S)
         if self.wishes.with_devices:
             self._devices = self._start("devices", self._devices_argv(), tasks)

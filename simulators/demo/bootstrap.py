@@ -44,7 +44,7 @@ async def set_up(
         return keep(_with_tokens(plan, answers[-2:]))
     plan.file(SET_UP_BEGUN).touch()
     provisioned = json.loads(
-        await ask(program("argus-gateway"), "provision", "--config", str(gateway_config), "--json")
+        await ask(program("argus-gateway"), "--config", str(gateway_config), "provision", "--json")
     )
     commands = [INIT, *_fleet_commands(plan, provisioned["public_key"], devices)]
     answers = await _batch(cloud, plan.file("fleet.batch"), [*commands, *_credential_commands(plan)])

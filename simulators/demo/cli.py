@@ -1,4 +1,4 @@
-"""`argus-sim demo`: the whole product on one machine, for a person to watch or for a script to use."""
+"""`argus-sim demo`: run the whole product on one machine, for people and for scripts."""
 
 import asyncio
 import re
@@ -13,6 +13,7 @@ from rich.console import Console
 from simulators.demo.broker import BrokerChoice
 from simulators.demo.commands import CommandFailed
 from simulators.demo.configuration import Choices
+from simulators.demo.demo_file import DEMO_FILE
 from simulators.demo.occupancy import occupied
 from simulators.demo.plan import PlanUnusable, load_or_mint
 from simulators.demo.readiness import DemoNotReady
@@ -27,7 +28,7 @@ _PAIR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/@\s]+):(?P<port>[0-9]{1,5})")
 
 
 def _pairs(values: list[str] | None) -> list[str] | None:
-    """Refuse what is no pair here, where it was typed: the cloud would say it in a log."""
+    """Check the pairs here: the cloud would report an error in its log only."""
     for value in values or ():
         found = _PAIR.fullmatch(value)
         if found is None or not 0 < int(found["port"]) <= 65535:
@@ -37,30 +38,34 @@ def _pairs(values: list[str] | None) -> list[str] | None:
 
 def demo(
     state: Annotated[
-        Path, typer.Option(help="Folder for everything the demo keeps; used again at the next start.")
+        Path, typer.Option(help="Folder for the state of the demo, which the next start uses again.")
     ] = Path("demo-state"),
-    headless: Annotated[bool, typer.Option("--headless", help="No view; write demo.json and stay.")] = False,
-    for_s: Annotated[float | None, typer.Option("--for", min=1, help="End after so many seconds, in order.")] = None,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Run without a view: write demo.json and print its path.")
+    ] = False,
+    for_s: Annotated[float | None, typer.Option("--for", min=1, help="Stop cleanly after N seconds.")] = None,
     replay: Annotated[Path | None, typer.Option(help="Play this WFDB record (its name without .hea).")] = None,
     scenario: Annotated[str, typer.Option(help="stable, deteriorating or cardiac-arrest.")] = "stable",
-    seed: Annotated[int, typer.Option(help="The same seed makes the same patient.")] = 42,
-    no_devices: Annotated[bool, typer.Option("--no-devices", help="Only the listener for your own devices.")] = False,
-    known_configs: Annotated[str, typer.Option(help="all, or none: the gateway asks every device.")] = "all",
+    seed: Annotated[int, typer.Option(help="Seed of the simulated patient.")] = 42,
+    no_devices: Annotated[
+        bool, typer.Option("--no-devices", help="Run without simulated devices, for your own ones.")
+    ] = False,
+    known_configs: Annotated[str, typer.Option(help="all, or none: every device sends its configuration.")] = "all",
     allow_callback: Annotated[
         list[str] | None,
         typer.Option(
-            help="HOST:PORT, as it stands in a URL, that webhooks may call though it is http or loopback; repeatable.",
+            help="HOST:PORT of a webhook receiver that may be http or loopback. Repeatable.",
             callback=_pairs,
         ),
     ] = None,
-    database_url: Annotated[str | None, typer.Option(help="postgresql://… instead of the cloud's SQLite.")] = None,
+    database_url: Annotated[str | None, typer.Option(help="postgresql://… in place of the cloud's SQLite.")] = None,
     broker: Annotated[
-        BrokerChoice, typer.Option(help="auto: mosquitto where it is installed, else iotcore.")
+        BrokerChoice, typer.Option(help="auto: mosquitto if it is installed, else iotcore.")
     ] = BrokerChoice.AUTO,
-    crew_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
-    agent_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    crew_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the crew page.")] = None,
+    agent_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the listener for devices.")] = None,
 ) -> None:
-    """Start one simulated ambulance with its cloud, and keep it running until Ctrl-C."""
+    """Run one simulated ambulance with its cloud until Ctrl-C."""
     # Only here: an installation without the extra `demo` has no virtual radio, and its other commands need none.
     from simulators.demo.app import Demo, Wishes
 
@@ -79,7 +84,7 @@ def demo(
     )
     console = Console(stderr=headless)
     try:
-        # Asked here, before anything is set up: the devices' process would say it in a log.
+        # Checked here, before the set-up: the process of the devices would report it in its log only.
         scenario_of(scenario)
         if replay is not None:
             Record(replay).close()
@@ -102,7 +107,9 @@ async def _run(demo: "Demo", console: Console, headless: bool) -> None:
     views: list[asyncio.Task[None]] = []
 
     def watched(ready: "Demo") -> None:
-        if not headless:
+        if headless:
+            typer.echo(f"demo: ready; the addresses and credentials are in {demo.plan.file(DEMO_FILE)}", err=True)
+        else:
             views.append(asyncio.ensure_future(View(ready, console).run()))
 
     try:

@@ -205,7 +205,7 @@ class Stage:
 
     async def ble(self, command: str, *arguments: str) -> Finished:
         """`argus-gateway ble COMMAND …`."""
-        return await argus_gateway("ble", command, "--config", self.vehicle.config, *arguments)
+        return await argus_gateway("--config", self.vehicle.config, "ble", command, *arguments)
 
     async def pair(self, device: Device, *options: str) -> None:
         """Pair it as a script does; it must work."""
@@ -230,7 +230,7 @@ class Stage:
     async def rows(self, device: Device) -> list[dict[str, Any]]:
         """Every observation of it that is durable in the gateway."""
         done = await argus_gateway(
-            "observations", "--config", self.vehicle.config, "--json", "--device", device.system_id
+            "--config", self.vehicle.config, "observations", "--json", "--device", device.system_id
         )
         assert done.code == 0, done.err
         return [json.loads(line) for line in done.out.splitlines()]

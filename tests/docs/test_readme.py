@@ -1,8 +1,9 @@
-"""README promises commands; here each of its `sh` blocks runs beside one running demo, as a reader would type it."""
+"""Each `sh` block of README runs beside one running demo, as a reader types it."""
 
 import asyncio
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.harness.demo import RunningDemo, start_demo
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCK_S = 60.0
+VARIABLES = 'eval "$(argus-sim env demo-state)"'
 
 pytestmark = [pytest.mark.broker, pytest.mark.demo]
 
@@ -25,22 +27,12 @@ def commands(block: str) -> list[str]:
 
 
 async def typed(command: str, demo: RunningDemo, cwd: Path) -> tuple[int, str, str]:
-    """Exit code, output and errors of one line in a shell."""
-    facts = demo.facts
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "STATE": str(demo.state_dir),
-        "TENANT": facts["tenant_id"],
-        "AGENT_TCP": facts["agent_tcp"],
-        "AUTH_URL": facts["auth_url"],
-        "API_URL": facts["api_url"],
-        "CLIENT_ID": facts["client_id"],
-        "CLIENT_SECRET": facts["client_secret"],
-        "VEHICLE": facts["vehicle_id"],
-    }
+    """Exit code, output and errors of one line in a shell that has the variables of README's own command."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    assert VARIABLES in README.read_text()
+    variables = VARIABLES.replace("demo-state", shlex.quote(str(demo.state_dir)))
     process = await asyncio.create_subprocess_exec(
-        "bash", "-c", command,
+        "bash", "-c", f"{variables}; {command}",
         cwd=cwd, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

@@ -99,6 +99,8 @@ async def test_store_that_fails_while_running_is_exchanged_and_nothing_confirmed
             (aside,) = set_aside_paths(gateway.state_dir / "buffer.sqlite")
         out = tmp_path / "recovered.jsonl"
         recovered = await argus_gateway(
+            "--config",
+            gateway.config,
             "store",
             "recover",
             aside,
@@ -106,8 +108,6 @@ async def test_store_that_fails_while_running_is_exchanged_and_nothing_confirmed
             out,
             "--output",
             tmp_path / "recovered",
-            "--config",
-            gateway.config,
         )
         assert recovered.code == 0, recovered.err
         found += len(out.read_text().splitlines())

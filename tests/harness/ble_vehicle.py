@@ -108,13 +108,13 @@ class AtTheConsole:
 
 
 async def at_the_console(made: Vehicle, *arguments: str) -> AtTheConsole:
-    """`argus-gateway ble ARGUMENTS` with somebody at the keyboard."""
+    """Run `argus-gateway ble ARGUMENTS` with a person at the keyboard."""
     process = await asyncio.create_subprocess_exec(
         PROGRAM,
-        "ble",
-        *arguments,
         "--config",
         str(made.config),
+        "ble",
+        *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -38,5 +38,5 @@ def patch_talk() -> None:
 if __name__ == "__main__":
     patch()
     patch_talk()
-    sys.argv = ["argus-gateway", "run", *sys.argv[1:]]
+    sys.argv = ["argus-gateway", *sys.argv[1:]]
     main()

@@ -74,5 +74,5 @@ def patch() -> None:
 
 if __name__ == "__main__":
     patch()
-    sys.argv = ["argus-gateway", "run", *sys.argv[1:]]
+    sys.argv = ["argus-gateway", *sys.argv[1:]]
     main()

@@ -112,9 +112,9 @@ witness_file = "witness"
         return self._process.pid
 
     async def command(self, *arguments: str | Path) -> Finished:
-        """`argus-gateway COMMAND --config … ARGUMENTS`."""
+        """Run `argus-gateway --config … COMMAND ARGUMENTS`."""
         command, *rest = arguments
-        return await argus_gateway(command, "--config", self.config, *rest)
+        return await argus_gateway("--config", self.config, command, *rest)
 
     async def provision(self) -> dict[str, Any]:
         finished = await self.command("provision", "--json")
@@ -122,7 +122,7 @@ witness_file = "witness"
         provisioned: dict[str, Any] = finished.json()
         return provisioned
 
-    async def start(self, environment: dict[str, str] | None = None, program: Sequence[str] = (PROGRAM, "run")) -> None:
+    async def start(self, environment: dict[str, str] | None = None, program: Sequence[str] = (PROGRAM,)) -> None:
         """Start, or start again, and return when it answers."""
         assert self._process is None
         with self.log.open("ab") as log:
@@ -130,6 +130,7 @@ witness_file = "witness"
                 *program,
                 "--config",
                 str(self.config),
+                "run",
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **(environment or {})},

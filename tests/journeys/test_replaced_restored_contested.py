@@ -50,9 +50,9 @@ async def test_a_gateway_with_a_new_store_begins_a_new_epoch_and_the_old_one_sta
     for left in demo.state_dir.glob("gateway/buffer.sqlite*"):
         left.unlink()
     config = str(demo.state_dir / "gateway.toml")
-    refused = await run(program("argus-gateway"), "provision", "--config", config, expect=1)
+    refused = await run(program("argus-gateway"), "--config", config, "provision", expect=1)
     assert refused == ""
-    await run(program("argus-gateway"), "provision", "--config", config, "--new-store")
+    await run(program("argus-gateway"), "--config", config, "provision", "--new-store")
     demo = await drive(tmp_path / "demo")
     after = await demo.exported()
     assert identities(before) < identities(after)
@@ -103,13 +103,13 @@ async def test_two_gateways_that_claim_one_identity_are_told_and_keep_what_they_
         own = "\n".join(lines).replace(demo.facts["agent_tcp"], f"127.0.0.1:{port}")
         config.write_text(own.split("[crew]")[0] + own[own.index("[devices]") :])
         rival = await asyncio.create_subprocess_exec(
-            program("argus-gateway"), "run", "--config", str(config), stderr=(clone / "log").open("wb")
+            program("argus-gateway"), "--config", str(config), "run", stderr=(clone / "log").open("wb")
         )
         try:
 
             async def contested() -> bool:
                 try:
-                    text = await run(program("argus-gateway"), "status", "--config", str(config), "--json")
+                    text = await run(program("argus-gateway"), "--config", str(config), "status", "--json")
                 except AssertionError:
                     return False
                 status = json.loads(text)
@@ -118,13 +118,13 @@ async def test_two_gateways_that_claim_one_identity_are_told_and_keep_what_they_
             agent = ("agent", "oximeter", "--unit", "9", "--tcp", f"127.0.0.1:{port}", "--for", "4")
             await run(program("argus-sim"), *agent)
             await eventually(contested, within_s=40)
-            doctor = await run(program("argus-gateway"), "doctor", "--config", str(config), expect=1)
+            doctor = await run(program("argus-gateway"), "--config", str(config), "doctor", expect=1)
             assert "identity" in doctor
         finally:
             rival.terminate()
             await rival.wait()
         assert "gateway.identity_contested" in await domain_events(demo)
-        kept = await run(program("argus-gateway"), "observations", "--config", str(config), "--json")
+        kept = await run(program("argus-gateway"), "--config", str(config), "observations", "--json")
         assert any(json.loads(line)["handle"] == 1 for line in kept.splitlines())
     finally:
         await demo.stop()

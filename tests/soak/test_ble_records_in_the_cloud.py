@@ -43,7 +43,7 @@ async def test_what_a_meter_stored_is_in_the_cloud_once_although_the_gateway_is_
     demo = await start_demo(tmp_path / "demo")
     try:
         async with on_air(Path(demo.facts["ble_radio"]), "glucose", unit=7) as meter:
-            paired = ("ble", "pair", meter.address, "--config", demo.facts["gateway_config"], "--yes")
+            paired = ("--config", demo.facts["gateway_config"], "ble", "pair", meter.address, "--yes")
             await run(program("argus-gateway"), *paired)
             for _ in range(ROUNDS):
                 for _ in range(RECORDS):

@@ -75,7 +75,7 @@ async def test_a_store_that_vanished_is_not_begun_again_in_silence(tmp_path):
 @pytest.mark.parametrize("command", ["run", "capture"])
 async def test_a_missing_settings_file_is_one_sentence_and_exit_code_one(tmp_path, command):
     arguments = ["out.jsonl"] if command == "capture" else []
-    finished = await argus_gateway(command, *arguments, "--config", tmp_path / "nowhere.toml")
+    finished = await argus_gateway("--config", tmp_path / "nowhere.toml", command, *arguments)
     assert finished.code == 1
     assert finished.out == ""
     assert finished.err.count("\n") == 1
@@ -166,7 +166,7 @@ async def test_doctor_says_what_is_wrong_and_exits_with_one(tmp_path):
 async def test_a_capture_of_a_running_device_replays_to_the_same_values(tmp_path):
     async with vehicle(tmp_path) as gateway:
         file = tmp_path / "capture.jsonl"
-        capturing = await begun("capture", file, "--config", gateway.config)
+        capturing = await begun("--config", gateway.config, "capture", file)
 
         async def listening() -> bool:
             return bool((await gateway.status())["captures"])
@@ -190,7 +190,7 @@ async def test_a_capture_of_a_running_device_replays_to_the_same_values(tmp_path
 async def test_capture_of_a_link_that_is_not_there_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as gateway:
         path = tmp_path / "capture.jsonl"
-        capturing = await begun("capture", path, "--link", "nosuch", "--config", gateway.config)
+        capturing = await begun("--config", gateway.config, "capture", path, "--link", "nosuch")
         interruption = asyncio.get_running_loop().call_later(15.0, capturing.interrupt)
         finished = await capturing.end()
         interruption.cancel()

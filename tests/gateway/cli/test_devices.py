@@ -78,7 +78,7 @@ async def _left(gateway):
 async def test_a_report_is_read_on_a_terminal(tmp_path):
     async with vehicle(tmp_path) as gateway, odd_device(gateway.address) as oximeter:
         await oximeter.report()
-        shown = await argus_gateway("devices", "show", "0a0b", "--config", gateway.config)
+        shown = await argus_gateway("--config", gateway.config, "devices", "show", "0a0b")
         assert shown.code == 0, shown.err
         for words in (
             "Invented Devices Synthetic OX-2  0a0b0c0d0e0f0102",

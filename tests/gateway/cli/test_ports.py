@@ -85,7 +85,7 @@ async def test_without_a_running_gateway_the_ports_are_listed_all_the_same(tmp_p
 
 
 async def test_without_settings_the_ports_are_listed_and_the_exit_code_says_that_something_is_missing(tmp_path: Path):
-    finished = await argus_gateway("ports", "--json", "--config", tmp_path / "none.toml")
+    finished = await argus_gateway("--config", tmp_path / "none.toml", "ports", "--json")
     assert finished.code == 1
     assert "does not exist" in finished.err
     assert "which of these ports the gateway uses" in finished.err

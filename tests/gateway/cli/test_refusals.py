@@ -64,7 +64,7 @@ async def test_who_may_not_read_the_state_is_told_so(tmp_path: Path, command: st
     made = Vehicle(tmp_path)
     provisioned(load(made.config))
     with mode(made.state_dir, 0):
-        finished = await with_rights_that_count(command, "--config", made.config)
+        finished = await with_rights_that_count("--config", made.config, command)
     if command == "doctor":
         assert finished.code == 1
         assert "Traceback" not in finished.err
@@ -77,14 +77,14 @@ async def test_who_may_not_read_the_settings_is_told_so(tmp_path: Path):
     made = Vehicle(tmp_path)
     with mode(made.config, 0):
         for command in ("provision", "doctor"):
-            finished = await with_rights_that_count(command, "--config", made.config)
+            finished = await with_rights_that_count("--config", made.config, command)
             assert_one_sentence(finished, "cannot be read", "gateway's user")
 
 
 async def test_provisioning_where_nothing_may_be_made_says_so(tmp_path: Path):
     made = Vehicle(tmp_path)
     with mode(tmp_path, 0o555):
-        assert_one_sentence(await with_rights_that_count("provision", "--config", made.config), "Permission denied")
+        assert_one_sentence(await with_rights_that_count("--config", made.config, "provision"), "Permission denied")
     assert not made.state_dir.exists()
 
 
@@ -157,7 +157,7 @@ async def test_gateway_on_a_read_only_disk_serves_without_keeping_and_leaves_the
             await thermometer.measure(36.6)
         await gateway.stop()
         with read_only(gateway.state_dir):
-            serving = await begun("run", "--config", gateway.config)
+            serving = await begun("--config", gateway.config, "run")
             try:
                 async with device(await eventually(lambda: listening(gateway.address))) as thermometer:
                     assert await thermometer.measure(36.7, second=1) == "refused", "nothing can be kept"

@@ -1,4 +1,4 @@
-"""A capture that began too late is told as such: without an association no octet of it can be understood."""
+"""A capture that began too late is diagnosed: without an association no byte of it can be decoded."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def test_a_capture_without_an_association_says_what_to_do(tmp_path: Path):
     # The head of the file and, of the conversation, what came after the association and the questions about the device.
     late.write_text("".join([lines[0], *lines[5:]]))
     outcome = CliRunner().invoke(app, ["replay", str(late), "--json"])
-    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
     assert "switch a device off and on" in outcome.stderr
 
 

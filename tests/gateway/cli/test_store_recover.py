@@ -22,7 +22,7 @@ async def measured(gateway: Vehicle, values: int) -> None:
 
 
 async def recover(gateway: Vehicle, *arguments: str | Path) -> Finished:
-    return await argus_gateway("store", "recover", *arguments, "--config", gateway.config)
+    return await argus_gateway("--config", gateway.config, "store", "recover", *arguments)
 
 
 @pytest.mark.finding("reliability-A3")
