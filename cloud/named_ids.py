@@ -73,5 +73,5 @@ def _all(kind: _Kind, tenant: str | None) -> Select[Any]:
 
 def _of_tenant(kind: _Kind, tenant: str | None) -> Select[Any]:
     # Only the columns' names, since a command does not load the tables of other slices.
-    rows = select(*(column(name) for name in kind.columns)).select_from(table(kind.table))
+    rows: Select[Any] = select(*(column(name) for name in kind.columns)).select_from(table(kind.table))
     return rows if tenant is None or kind.table == "tenants" else rows.where(column("tenant_id") == tenant)

@@ -112,7 +112,7 @@ _REJECTED = {
     RejectReason.NO_COMMON_PARAMETER: "rejected-no-common-parameter: nomenclature or encoding rules are not supported",
     RejectReason.UNKNOWN: "rejected-unknown",
     RejectReason.UNAUTHORIZED: "rejected-unauthorized",
-    RejectReason.UNSUPPORTED_ASSOCIATION_VERSION: "rejected-unsupported-assoc-version: association version 1 is missing",
+    RejectReason.UNSUPPORTED_ASSOCIATION_VERSION: "rejected-unsupported-assoc-version: no association version 1",
 }
 """The results of an AARE in the words of the standard, each with its usual reason."""
 

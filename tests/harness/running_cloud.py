@@ -43,7 +43,7 @@ class App:
 
     name: str
     tenant_id: str
-    organization_id: str
+    organization_id: str | None
     client_id: str
     client_secret: str
 

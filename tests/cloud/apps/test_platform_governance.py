@@ -166,7 +166,7 @@ async def _nowhere(it: Platform, app: dict[str, str], scope: str) -> None:
         it.world.apps.approve(it.world.home.operator, app["client_id"], [scope]),
         it.world.apps.register(it.world.home.operator, Wanted(name="x", scopes=[scope]), by_operator=True),
     ):
-        with pytest.raises(Exception, match="no such scope"):
+        with pytest.raises(Exception, match="not available to this tenant"):
             await attempt
 
 

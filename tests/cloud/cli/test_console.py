@@ -82,15 +82,17 @@ def test_people_get_sentences_and_tables(console: Console) -> None:
     add_vehicle(console)
     assert console.run("vehicles", "list", "--tenant", "tnt_1")[1].count("veh_1") == 1
     assert console.run("devices", "list", "--tenant", "tnt_1")[1] == "Devices: none\n"
-    assert "stands at" in console.run("migrate")[1]
+    assert "already at" in console.run("migrate")[1]
 
 
 def test_what_cannot_be_done_is_told_in_one_sentence(console: Console) -> None:
     add_vehicle(console)
     where = ("--tenant", "tnt_1", "--organization", "org_1")
     assert "already in use" in console.refused("tenants", "add", "--name", "x", "--id", "tnt_1")
-    assert "no such tenant" in console.refused("vehicles", "list", "--tenant", "tnt_9")
-    assert "no such organisation" in console.refused("encounters", "add", "--tenant", "tnt_1", "--organization", "o")
+    assert (
+        console.refused("vehicles", "list", "--tenant", "tnt_9") == "There is no tenant 'tnt_9'. Did you mean tnt_1?\n"
+    )
+    assert "no organisation 'o'" in console.refused("encounters", "add", "--tenant", "tnt_1", "--organization", "o")
     wrong_key = ("gateways", "add", *where, "--vehicle", "veh_1", "--public-key", "AAAA")
     assert "argus-gateway provision" in console.refused(*wrong_key)
     what = ("devices", "enrol", *where, "--serial-number", "1", "--class", "toaster", "--manufacturer", "x")
@@ -102,7 +104,7 @@ def test_what_cannot_be_done_is_told_in_one_sentence(console: Console) -> None:
 def test_help_lists_every_command_with_what_it_is_for(console: Console) -> None:
     code, out, _ = console.run("--help")
     assert code == 0
-    for line in ("webhooks Webhooks: where events go.", "incidents Incidents: what", "init-secrets Create the master"):
+    for line in ("webhooks Webhooks and their deliveries.", "incidents Incidents of", "init-secrets Create the master"):
         assert line in re.sub(r"[\s│]+", " ", out)
     for name in SLICES:
         code, out, _ = console.run(name, "--help")
@@ -201,4 +203,4 @@ def test_an_operator_reads_what_happened(console: Console) -> None:
     device = console.json("devices", "enrol", *where, *what)
     (event,) = console.json("events", "list", "--tenant", "tnt_1")
     assert (event["type"], event["key"]) == ("device.enrolled", device["id"])
-    assert console.json("events", "list", "--tenant", "tnt_2") == []
+    assert "no tenant 'tnt_2'" in console.refused("events", "list", "--tenant", "tnt_2")

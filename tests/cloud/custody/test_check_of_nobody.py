@@ -13,4 +13,4 @@ def test_a_mistyped_gateway_is_refused(tmp_path: Path):
     assert CliRunner().invoke(app, ["--config", config, "init"]).exit_code == 0
     outcome = CliRunner().invoke(app, ["--config", config, "custody", "check", "--gateway", "gw_absent"])
     assert (outcome.exit_code, outcome.stdout) == (1, "")
-    assert outcome.stderr == "There is no such gateway. (gw_absent)\n"
+    assert outcome.stderr == "Gateway not found. (gw_absent)\n"

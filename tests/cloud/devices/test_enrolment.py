@@ -4,8 +4,15 @@ import asyncio
 
 import pytest
 
-from cloud.access.tenancy import OrganizationUnknown, VehicleUnknown, Viewer
-from cloud.clinical.devices import DeviceClassUnknown, Devices, DeviceStatus, Enrolment, SystemIdTaken
+from cloud.access.tenancy import OrganizationUnknown, Viewer
+from cloud.clinical.devices import (
+    DeviceClassUnknown,
+    Devices,
+    DeviceStatus,
+    DeviceVehicleUnknown,
+    Enrolment,
+    SystemIdTaken,
+)
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
 from protocols.uplink.observations import DeviceRef
@@ -114,7 +121,7 @@ async def test_what_belongs_to_somebody_else_is_not_there(database: Database) ->
     desk = enrolment(database)
     with pytest.raises(OrganizationUnknown):
         await desk.enrol(north.viewer, organization_id=south.organization.id, **SERIAL)
-    with pytest.raises(VehicleUnknown):
+    with pytest.raises(DeviceVehicleUnknown):
         await desk.enrol(north.viewer, organization_id=north.organization.id, **SERIAL, vehicle_id=south.vehicle.id)
     enrolled = await desk.enrol(south.viewer, organization_id=south.organization.id, **SERIAL)
     async with database.read() as tx:

@@ -46,7 +46,7 @@ def test_a_crew_member_has_an_id_and_a_role_and_no_name(console: Console) -> Non
 def test_an_id_is_given_once_and_to_an_organisation_that_there_is(console: Console) -> None:
     console.run("crew", "add", *ORGANIZATION, "--id", "usr_1")
     assert "already in use" in console.run("crew", "add", *ORGANIZATION, "--id", "usr_1")
-    assert "no such organisation" in console.run("crew", "add", "--tenant", "tnt_1", "--organization", "org_9")
+    assert "no organisation 'org_9'" in console.run("crew", "add", "--tenant", "tnt_1", "--organization", "org_9")
 
 
 def test_a_device_is_retired_and_enrolled_again_at_the_console(console: Console) -> None:
@@ -55,4 +55,4 @@ def test_a_device_is_retired_and_enrolled_again_at_the_console(console: Console)
     retire = ("devices", "retire", "--tenant", "tnt_1", "--device")
     assert [console.run(*retire, device["id"])["status"] for _ in range(2)] == ["retired", "retired"]
     assert console.run("devices", "enrol", *ORGANIZATION, *what)["status"] == "active"
-    assert "no such device" in console.run(*retire, "dev_absent")
+    assert "no device 'dev_absent'" in console.run(*retire, "dev_absent")

@@ -90,7 +90,7 @@ def test_an_installation_is_set_up_until_an_administrator_has_a_token(console: C
 
 def test_people_see_what_they_need_and_a_secret_once(console: Console) -> None:
     said = console.run("apps", "add", *WHERE, "--name", "Dispatch", "--id", "app_1", "--scope", "argus:jobs:read")[1]
-    assert "shown only now" in said
+    assert "shown only once" in said
     assert "app_1" in console.run("apps", "list", *TENANT)[1]
     assert console.run("keys", "list")[1] == "Signing keys: none\n"
     assert console.run("users", "list", *TENANT)[1] == "Users: none\n"
@@ -103,13 +103,13 @@ def test_what_cannot_be_done_is_told_in_a_sentence(console: Console, tmp_path: P
     console.json("apps", "add", *WHERE, "--name", "Dispatch", "--id", "app_1", "--scope", "all")
     for words, sentence in (
         ((*user, "--password-file", str(password)), "12 to 256 characters"),
-        (("apps", "add", *WHERE, "--name", "x", "--scope", "argus:all"), "no such scope"),
-        (("apps", "rotate-secret", "app_none", *TENANT), "no such app"),
-        (("apps", "remove", "app_1", "--tenant", "tnt_2"), "no such app"),
+        (("apps", "add", *WHERE, "--name", "x", "--scope", "argus:job:read"), "Did you mean argus:jobs:read?"),
+        (("apps", "rotate-secret", "app_none", *TENANT), "no app 'app_none'"),
+        (("apps", "remove", "app_1", "--tenant", "tnt_2"), "no app 'app_1' in tenant tnt_2"),
         (("tokens", "mint", *TENANT, "--app", "app_1"), "does not allow service tokens"),
-        (("tokens", "mint", *TENANT, "--app", "app_none"), "no such app"),
-        (("keys", "withdraw", "kid"), "no such signing key"),
-        (("init-secrets",), "master key file already"),
+        (("tokens", "mint", *TENANT, "--app", "app_none"), "no app 'app_none'"),
+        (("keys", "withdraw", "kid"), "Signing key not found"),
+        (("init-secrets",), "A master key file exists"),
     ):
         code, out, err = console.run(*words)
         assert (code, out, err.count("\n")) == (1, "", 1), words

@@ -97,12 +97,12 @@ def test_an_operator_sees_why_nothing_arrives_and_sends_it_again(told: tuple[Ter
     assert {one["error_code"] for one in deliveries} <= {"gone", "endpoint_disabled"}
     assert terminal.json("deliveries", webhook_id, "--status", "succeeded") == []
     since = ("--failed-since", "2026-03-24T00:00:00Z")
-    assert "enable it first" in terminal.refused("replay", webhook_id, *since)
+    assert "Enable it first" in terminal.refused("replay", webhook_id, *since)
     assert terminal.json("enable", webhook_id)["status"] == "active"
     assert terminal.json("replay", webhook_id, *since)["queued"] == 3
     one = terminal.json("replay", webhook_id, "--delivery", deliveries[0]["id"])
     assert (one["mode"], one["queued"]) == ("one", 1)
-    assert "names one delivery" in terminal.refused("replay", webhook_id)
+    assert "takes one of delivery_id" in terminal.refused("replay", webhook_id)
     assert terminal.json("test", webhook_id)["delivery_id"].startswith("dlv_test_")
     did = [action for actor, action, object in terminal.audited() if (actor, object) == ("operator", webhook_id)]
     assert did == ["webhook.enable", "webhook.replay", "webhook.replay", "webhook.test"]
@@ -115,7 +115,7 @@ def test_an_operator_stops_a_webhook_and_removes_it(told: tuple[Terminal, str]):
     stopped = terminal.json("disable", webhook_id)
     assert (stopped["status"], stopped["disabled_reason"]) == ("disabled", "by_owner")
     assert "removed" in terminal.run("remove", webhook_id)[1]
-    assert "no such webhook" in terminal.refused("remove", webhook_id)
+    assert "Webhook not found" in terminal.refused("remove", webhook_id)
     assert terminal.json("list") == []
     assert ("operator", "webhook.remove", webhook_id) in terminal.audited()
 

@@ -1,0 +1,82 @@
+"""The public list of problems: every kind that an API client can receive, and none of the console's."""
+
+import orjson
+import pytest
+
+import cloud.app
+import cloud.surface  # noqa: F401
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http.answer import Answer
+from cloud.foundation.http.errors import OAUTH_ERRORS, OAuthError
+from cloud.foundation.http.problem import catalogue, oauth_error, problem
+from cloud.foundation.master_key import MasterKeyAbsent
+from cloud.vehicles.fleet import GatewayTaken
+
+API = "https://api.example.org"
+# fmt: off
+PUBLIC = frozenset((
+    "access_denied", "app_public", "app_unknown", "bad_request", "blocked_url", "body_incomplete", "body_too_large",
+    "cad_incident_malformed", "clearance_exceeded", "commit_lost", "commit_unknown", "constraint_violated",
+    "crew_member_unknown", "database_damaged", "database_unavailable", "delivery_unfinished", "delivery_unknown",
+    "description_malformed", "device_class_mismatch", "device_class_unknown", "device_not_active",
+    "device_text_malformed", "device_unknown", "encounter_not_linkable", "encounter_taken", "encounter_unknown",
+    "event_not_approved", "expectation_failed", "gone", "grace_too_long", "headers_too_large",
+    "idempotency_key_in_flight", "idempotency_key_reused", "identifier_malformed", "insufficient_scope",
+    "internal_error", "invalid_body", "invalid_client", "invalid_cursor", "invalid_events", "invalid_governance",
+    "invalid_grant", "invalid_grant_types", "invalid_header", "invalid_idempotency_key", "invalid_query",
+    "invalid_redirect_uri", "invalid_replay", "invalid_request", "invalid_scope", "invalid_token", "invalid_ttl",
+    "mdc_code_malformed", "mdc_code_not_measured", "method_not_allowed", "misdirected_request", "moment_malformed",
+    "name_malformed", "not_found", "observed_at_out_of_range", "organization_required", "organization_unknown",
+    "overloaded", "precondition_failed", "rate_limited", "replay_under_way", "replay_unknown",
+    "request_not_supported", "request_timeout", "revocation_unavailable", "server_error", "service_tokens_disabled",
+    "system_id_taken", "temporarily_unavailable", "tenant_mismatch", "token_missing", "too_many_tests",
+    "too_many_webhooks", "took_too_long", "transaction_too_slow", "unauthorized_client", "unavailable",
+    "unit_code_malformed", "unit_code_mismatch", "unsupported_grant_type", "unsupported_media_type",
+    "unsupported_response_type", "uri_too_long", "url_malformed", "value_not_finite", "value_refused",
+    "vehicle_unknown", "webhook_disabled", "webhook_host_not_allowed", "webhook_secret_malformed",
+    "webhook_unknown", "wrong_environment",
+))
+# fmt: on
+"""A new error of the API is added here; one that only the console, the log or a page shows is a `PrivateError`."""
+
+
+def document_of(answer: Answer) -> dict[str, object]:
+    document: dict[str, object] = orjson.loads(answer.body)
+    return document
+
+
+def test_public_problems_are_exactly_the_kinds_of_the_api() -> None:
+    # Other tests declare errors of their own.
+    ours = {kind.code for kind in catalogue()} - {"thing_unknown"}
+    assert ours == PUBLIC
+
+
+def test_every_public_problem_has_a_status_and_a_meaning_on_one_line() -> None:
+    for kind in catalogue():
+        assert 400 <= kind.status <= 599, kind
+        assert kind.meaning.endswith((".", "`")), kind
+        assert "\n" not in kind.meaning
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [(MasterKeyAbsent(), 503, "unavailable"), (GatewayTaken("gw_1"), 500, "internal_error")],
+)
+def test_private_error_does_not_name_itself_to_a_client(error: DomainError, status: int, code: str) -> None:
+    answer = problem(error, types_at=API, instance=None, trace_id="0" * 32)
+    document = document_of(answer)
+    assert (answer.status, document["status"], document["code"]) == (status, status, code)
+    assert error.code not in answer.body.decode()
+    assert "gw_1" not in answer.body.decode()
+
+
+def test_private_error_on_an_oauth_route_is_temporarily_unavailable() -> None:
+    document = document_of(oauth_error(MasterKeyAbsent(), types_at=API))
+    assert document["error"] == "temporarily_unavailable"
+    assert document["error_uri"] == f"{API}/problems/temporarily-unavailable"
+
+
+def test_every_oauth_error_has_a_page() -> None:
+    assert OAUTH_ERRORS.keys() <= {kind.code for kind in catalogue()}
+    with pytest.raises(ValueError, match="no row"):
+        OAuthError("made_up")

@@ -1,0 +1,32 @@
+"""Suggestions name a known word close to a mistyped one, and nothing for a word that is close to none."""
+
+import pytest
+
+from cloud.foundation.suggestions import LENGTH_MAX, closest, quoted
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "found"),
+    [
+        ("mmHg", ["kPa", "mm[Hg]"], "mm[Hg]"),
+        ("webhook:write", ["webhooks:read", "webhooks:write"], "webhooks:write"),
+        ("incident.update", ["incident.updated", "incident.created"], "incident.updated"),
+        ("mg/dl", ["mg/dL"], "mg/dL"),
+        ("furlong", ["mm[Hg]", "%"], None),
+        ("", ["a"], None),
+        ("x" * (LENGTH_MAX + 1), ["x" * LENGTH_MAX], None),
+        ("same", ["same"], None),
+    ],
+)
+def test_closest_finds_a_similar_word_or_none(word: str, known: list[str], found: str | None) -> None:
+    assert closest(word, known) == found
+
+
+def test_closest_compares_with_a_bounded_number_of_words() -> None:
+    looked_at = iter(f"word{number}" for number in range(10**9))
+    assert closest("nothing like it", looked_at) is None
+
+
+def test_quoted_word_is_short_and_visible() -> None:
+    assert quoted("a\u202eb'\n") == "'a?b??'"
+    assert len(quoted("x" * 1000)) == LENGTH_MAX + 2

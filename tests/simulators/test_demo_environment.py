@@ -1,0 +1,30 @@
+"""`argus-sim env` prints a demo's values for a shell, quoted, or a remedy."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from simulators.cli import app
+from simulators.demo.environment import VARIABLES
+
+
+def test_env_prints_quoted_variables_that_a_shell_reads(tmp_path: Path) -> None:
+    facts = {field: f"value of {field}; $(false) 'x'" for field in VARIABLES.values()}
+    (tmp_path / "demo.json").write_text(json.dumps(facts))
+    printed = CliRunner().invoke(app, ["env", str(tmp_path)])
+    assert printed.exit_code == 0
+    read = subprocess.run(
+        ["bash", "-euc", f'{printed.stdout}\nprintf "%s|%s" "$STATE" "$TENANT"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert read.stdout == f"{tmp_path}|{facts['tenant_id']}"
+
+
+def test_env_without_a_demo_names_the_remedy(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(app, ["env", str(tmp_path)])
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert f"argus-sim demo --state {tmp_path}" in refused.stderr
