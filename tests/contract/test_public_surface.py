@@ -138,7 +138,7 @@ def test_example_of_a_new_app_is_what_the_server_returns(cloud: RunningCloud, do
         "argus:platform:admin",
         "--json",
     )
-    admin = json.loads(cloud.console(*administered))
+    admin = json.loads(cloud.console(*add))
     cloud.secrets.add(admin["client_secret"])
     cloud.apps["surface"] = App("surface", "tnt_one", None, admin["client_id"], admin["client_secret"])
     with cloud.client("surface", host="auth") as client:
