@@ -127,7 +127,7 @@ def test_example_of_a_new_app_is_what_the_server_returns(cloud: RunningCloud, do
     operation = document["paths"]["/v1/platform/apps"]["post"]
     request = operation["requestBody"]["content"]["application/json"]["example"]
     example = operation["responses"]["201"]["content"]["application/json"]["example"]
-    administered = (
+    add = (
         "apps",
         "add",
         "--tenant",

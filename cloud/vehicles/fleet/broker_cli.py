@@ -50,7 +50,7 @@ class FileUnusable(PrivateError):
     code = "file_unusable"
 
 
-class PluginAbsent(DomainError):
+class PluginAbsent(PrivateError):
     """The dynamic-security plugin of mosquitto is missing; install Debian's package, or name the file with --plugin."""
 
     code = "plugin_absent"
@@ -97,7 +97,7 @@ def configure(
     if settings.broker is None:
         or_exit(_require_section)
         return
-    library = plugin or told(_installed_plugin)
+    library = plugin or or_exit(_installed_plugin)
     if loopback:
         files = _loopback_files(folder.absolute(), settings.broker.directory, library, vehicles_port, cloud_port)
     else:
