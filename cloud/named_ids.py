@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, column, or_, select, table
+from sqlalchemy import ColumnElement, Select, column, or_, select, table
 
 from cloud.foundation.db import Transaction
 from cloud.foundation.errors import Mistake, PrivateError
@@ -73,5 +73,6 @@ def _all(kind: _Kind, tenant: str | None) -> Select[Any]:
 
 def _of_tenant(kind: _Kind, tenant: str | None) -> Select[Any]:
     # Only the columns' names, since a command does not load the tables of other slices.
-    rows: Select[Any] = select(*(column(name) for name in kind.columns)).select_from(table(kind.table))
+    columns: list[ColumnElement[Any]] = [column(name) for name in kind.columns]
+    rows: Select[Any] = select(*columns).select_from(table(kind.table))
     return rows if tenant is None or kind.table == "tenants" else rows.where(column("tenant_id") == tenant)
