@@ -376,6 +376,7 @@ class Gateway:
         return CrewStatus(
             online=self._uplink is not None and self._uplink.state.connected,
             backlog=sum(mark.backlog_observations for mark in marks),
+            acknowledged=sum(mark.acked for mark in marks),
             store_ok=self.buffer.store_state == "ok" and not self._store_health.hangs,
             recording=self.buffer.store_state != "full",
             gaps=self._gaps,

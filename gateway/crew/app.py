@@ -1,8 +1,8 @@
-"""The crew page's little web server: sign in with the PIN, look at what is live.
+"""The crew page's web server: sign in with the PIN, watch live values.
 
 It runs inside the gateway's process and only reads: it can neither slow a device down nor change a record. A failure to
-start (a port that is taken) is raised to the gateway, which goes on without the page. Not an alarm system: the page
-says that the monitor's own screen is primary (DESIGN D18).
+start (a port in use) is raised to the gateway, which continues without the page. Not an alarm system: the page says
+that the monitor's own screen is primary (DESIGN D18).
 
 Leaves the limits on connections to `connections`, the checks of a request's bytes to `request_checks`, and the limits
 on guesses to `gateway/security/crew_pin`.
@@ -31,9 +31,11 @@ _HERE = Path(__file__).parent
 BODY_BYTES_MAX = 1024
 """The only body is a PIN."""
 PAGES_MAX = 16
-"""Live pages at one time: every seat of two crews; more is a page that forgot to close."""
+"""Live pages at one time: every seat of two crews. More than that are pages left open."""
 WRITE_S = 10.0
-"""A tablet that takes nothing for so long is out of range; its place is given back."""
+"""Seconds for one write; a tablet that takes longer is out of range, and its place is freed."""
+STRIPS_MAX = 2
+"""Waveforms of one page: it has two strips."""
 LINGER_S = 1.0
 """Seconds that the rest of a refused body is read before the connection ends, so that the browser sees the refusal."""
 SECURITY_HEADERS = {
@@ -51,12 +53,14 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrewStatus:
-    """State of store and network for a crew. `backlog` counts observations that the cloud has not confirmed.
-    `store_ok` false: new values are not kept (a full disk); `recording` false: nothing at all is. `gaps` counts
-    stretches that were lost, `set_aside` damaged stores that lie aside."""
+    """State of store and network for a crew. `backlog` counts observations that the cloud has not acknowledged,
+    `acknowledged` the batches that it has: while that number stands still, nothing is arriving there. `store_ok` false:
+    new values are not kept (a full disk); `recording` false: nothing is kept at all. `gaps` counts lost periods,
+    `set_aside` damaged stores."""
 
     online: bool
     backlog: int
+    acknowledged: int
     store_ok: bool
     recording: bool
     gaps: int
@@ -67,8 +71,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class CrewApp:
-    """The page of one vehicle. `key` signs its cookies (`session.session_key`). `boots` are those over which a session
-    goes on; None: it ends with this boot."""
+    """The page of one vehicle. `key` signs its cookies (`session.session_key`). A session survives the restarts that
+    `boots` remembers; None: it ends with this boot."""
 
     def __init__(
         self,
@@ -104,12 +108,12 @@ class CrewApp:
 
     @property
     def port(self) -> int:
-        """The port that it listens on, also when any free one was asked for."""
+        """The port that it listens on, also when the settings name port 0."""
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
-        """Raises OSError when the address cannot be had."""
+        """Listen. Raises OSError when the address cannot be bound."""
         app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._guard])
         app.on_response_prepare.append(_secure)
         app.add_routes(
@@ -132,15 +136,16 @@ class CrewApp:
             access_log=None,
             keepalive_timeout=IDLE_S_MAX,
             lingering_time=LINGER_S,
-            auto_decompress=False,  # the form is refused then (`form_field`), and a stranger's bytes are not unpacked
+            auto_decompress=False,  # `form_field` refuses a compressed form, so that nothing is unpacked before the PIN
         )
         self._server = await loop.create_server(factory, self._host, self._port, reuse_address=True)
 
     async def close_overdue_connections(self) -> None:
-        """End connections that send no request or take no response, until cancelled."""
+        """Close connections that send no request or read no response, until cancelled."""
         await self._connections.sweep()
 
     async def stop(self) -> None:
+        """Close the page's connections and stop listening."""
         if self._server is not None:
             self._server.close()
         if self._runner is not None:
@@ -148,7 +153,7 @@ class CrewApp:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Everything but the sign-in and its style needs the PIN; forms come from our own pages only."""
+        """Require the PIN for everything but the sign-in page and its static files, and our own origin for forms."""
         signed_in = self._signed_in(request)
         with self._connections.serving(request, signed_in=signed_in):
             require_own_host(request, self._host_names)
@@ -174,30 +179,30 @@ class CrewApp:
     async def _sign_in_page(self, request: web.Request) -> web.StreamResponse:
         if self._signed_in(request):
             raise web.HTTPSeeOther("/")
-        return self._render("sign_in.html", said="")
+        return self._render("sign_in.html", message="")
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
         guess = await form_field(request, "pin", self._clock)
         tablet = tablet_of(self._tablet_key, cookie(request, TABLET_COOKIE))
         verdict = self._pin.check(guess, request.remote or "", self._clock.monotonic_s(), tablet=tablet)
         if isinstance(verdict, Wait):
-            said = f"Too many wrong PINs. Wait {max(1, round(verdict.seconds))} s, then try again."
+            message = f"Too many wrong PINs. Wait {max(1, round(verdict.seconds))} s, then try again."
             if verdict.by_others:
-                said += " Tablets that signed in before are not affected."
-            return self._render("sign_in.html", 429, said=said)
+                message += " Tablets that signed in before are not affected."
+            return self._render("sign_in.html", 429, message=message)
         if verdict == "wrong":
-            return self._render("sign_in.html", 403, said="That is not this vehicle's PIN. Try again.")
-        answer = web.HTTPSeeOther("/")
+            return self._render("sign_in.html", 403, message="That is not this vehicle's PIN. Try again.")
+        response = web.HTTPSeeOther("/")
         session = issue(self._key, self._boots)
-        answer.set_cookie(COOKIE, session, max_age=SESSION_S, httponly=True, samesite="Strict", path="/")
+        response.set_cookie(COOKIE, session, max_age=SESSION_S, httponly=True, samesite="Strict", path="/")
         mark = issue_mark(self._tablet_key) if tablet is None else cookie(request, TABLET_COOKIE)
-        answer.set_cookie(TABLET_COOKIE, mark, max_age=TABLET_S, httponly=True, samesite="Strict", path="/sign-in")
-        raise answer
+        response.set_cookie(TABLET_COOKIE, mark, max_age=TABLET_S, httponly=True, samesite="Strict", path="/sign-in")
+        raise response
 
     async def _sign_out(self, request: web.Request) -> web.StreamResponse:
-        answer = web.HTTPSeeOther("/sign-in")
-        answer.del_cookie(COOKIE, path="/")
-        raise answer
+        response = web.HTTPSeeOther("/sign-in")
+        response.del_cookie(COOKIE, path="/")
+        raise response
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if self._open_pages >= PAGES_MAX:
@@ -206,12 +211,12 @@ class CrewApp:
         self._open_pages += 1
         try:
             await response.prepare(request)
-            wave = request.query.get("wave", "")
-            async for octets in live_events(self._live, lambda: asdict(self._status()), self._clock, wave):
+            wanted = request.query.getall("wave", [])[:STRIPS_MAX]
+            async for message in live_events(self._live, lambda: asdict(self._status()), self._clock, wanted):
                 async with asyncio.timeout(WRITE_S):
-                    await response.write(octets)
+                    await response.write(message)
         except (ConnectionResetError, TimeoutError):
-            # The page went away or out of range; the browser asks again when it returns.
+            # The page was closed or is out of range; the browser reconnects when it returns.
             pass
         finally:
             self._open_pages -= 1

@@ -1,9 +1,9 @@
 """Limits on the connections to the crew page, so that a client that only holds connections cannot use up the gateway.
 
-Why here and not in aiohttp: it has no limit on connections, and its idle time-out starts again with each byte of a
-request's head. Here a connection has a deadline for its next complete head and for taking a response. Where all places
-are taken, a tablet that signed in gets the place of a connection that never did: a person in the vehicle's network must
-not be able to keep the crew out.
+Why here and not in aiohttp: aiohttp has no limit on connections, and its idle time-out restarts with each byte of a
+request's head. Here a connection has a deadline for its next complete head and for reading a response. When the limit
+is reached, a signed-in tablet replaces a connection that never signed in: another client in the vehicle's network must
+not be able to lock the crew out.
 
 Does not decide who is signed in (`app`) and does not limit guesses of the PIN (`gateway/security/crew_pin`).
 """
@@ -20,21 +20,21 @@ from aiohttp import web
 from gateway.transports.clock import Clock
 
 CONNECTIONS_MAX = 64
-"""Connections at one time: ten browsers with six each. The process has descriptors for all of them to spare."""
+"""Connections at one time: ten browsers with six each, far fewer than the process has descriptors."""
 ADDRESS_CONNECTIONS_MAX = 16
 """Connections of one network address: two browsers on one tablet, each with six and a live stream."""
 IDLE_S_MAX = 10.0
-"""Seconds until the next request's head is complete, or a response taken; a tablet in range needs less than one."""
+"""Seconds until the next request's head is complete, or a response is read; a tablet in range needs less than one."""
 SWEEP_EVERY_S = 1.0
 """Interval at which overdue connections are closed."""
 REPORT_EVERY_S = 60.0
-"""Interval of the log line that reports refused connections: one line a minute, whatever an attacker does."""
+"""Interval of the log line that reports refused connections: at most one line a minute during an attack."""
 
 log = structlog.get_logger()
 
 
 class CrewConnection(web.RequestHandler):
-    """One connection to the page: aiohttp's, admitted and counted by `CrewConnections`."""
+    """One connection to the page: aiohttp's handler, admitted and counted by `CrewConnections`."""
 
     __slots__ = ("_connections", "address", "deadline_s", "signed_in")
 
@@ -43,7 +43,7 @@ class CrewConnection(web.RequestHandler):
         self._connections = connections
         self.address = ""
         self.deadline_s: float | None = None
-        """When it is closed, in monotonic seconds; None while a request is served."""
+        """Time at which it is closed, in monotonic seconds; None while a request is served."""
         self.signed_in = False
         """Whether it has carried a request of a signed-in tablet."""
 
@@ -64,20 +64,20 @@ class CrewConnection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer bytes that are no HTTP request, without quoting them and without naming the software."""
+        """Reject bytes that are not an HTTP request, without quoting them and without naming the software."""
         response = web.Response(status=status, text="This is not a request that the crew page understands.\n")
         response.headers["Server"] = "Argus"
         response.force_close()
         return response
 
     def abort(self) -> None:
-        """End the connection without another byte."""
+        """Close the connection without sending another byte."""
         if self.transport is not None:
             self.transport.abort()
 
 
 class CrewConnections:
-    """All connections of one page, in the order in which they came."""
+    """All connections to the page, oldest first."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -94,7 +94,7 @@ class CrewConnections:
         return lambda: CrewConnection(self, server, **options)
 
     def admit(self, connection: CrewConnection) -> None:
-        """Give a new connection a place, another's if need be, or end it."""
+        """Count a new connection; over a limit, close it or the connection that it replaces."""
         connection.deadline_s = self._clock.monotonic_s() + IDLE_S_MAX
         self._open[connection] = None
         self._addresses[connection.address] += 1
@@ -104,7 +104,7 @@ class CrewConnections:
             self._find_replaceable(connection, within_address=crowded).abort()
 
     def forget(self, connection: CrewConnection) -> None:
-        """Give back the place of a connection that ended."""
+        """Stop counting a connection that ended."""
         if connection in self._open:
             del self._open[connection]
             self._addresses[connection.address] -= 1
@@ -113,7 +113,7 @@ class CrewConnections:
 
     @contextmanager
     def serving(self, request: web.Request, *, signed_in: bool) -> Iterator[None]:
-        """Suspend the deadline while a request is served; the response must then be taken in time."""
+        """Suspend the deadline while a request is served; the client must then read the response in time."""
         connection = request.protocol
         if not isinstance(connection, CrewConnection):
             yield
@@ -126,13 +126,13 @@ class CrewConnections:
             connection.deadline_s = self._clock.monotonic_s() + IDLE_S_MAX
 
     def close_overdue(self) -> None:
-        """End every connection whose deadline has passed."""
+        """Close every connection whose deadline has passed."""
         now_s = self._clock.monotonic_s()
         for connection in [each for each in self._open if each.deadline_s is not None and each.deadline_s <= now_s]:
             connection.abort()
 
     async def sweep(self) -> None:
-        """Close overdue connections until cancelled, and report those that got no place."""
+        """Close overdue connections until cancelled, and log how many were refused."""
         while True:
             await self._clock.sleep_until(self._clock.monotonic_s() + SWEEP_EVERY_S)
             self.close_overdue()
@@ -141,8 +141,8 @@ class CrewConnections:
                 self._refused, self._reported_at_s = 0, self._clock.monotonic_s()
 
     def _find_replaceable(self, newcomer: CrewConnection, *, within_address: bool) -> CrewConnection:
-        """The connection that gives up its place: the oldest that never signed in, of the address with the most; the
-        newcomer where every other one belongs to a signed-in tablet."""
+        """Choose the connection to close: the oldest that never signed in, of the address with the most; the new one
+        where all others belong to signed-in tablets."""
         rivals = [each for each in self._open if each is not newcomer and not each.signed_in]
         if within_address:
             rivals = [each for each in rivals if each.address == newcomer.address]

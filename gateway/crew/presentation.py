@@ -1,26 +1,30 @@
-"""What the page is sent: small JSON objects made from the live feed, in the words and units that a crew reads.
+"""The messages to the page: small JSON objects made from the live feed, in the words and units of a monitor.
 
-Ages are sent, not times: a tablet's clock may be hours wrong, its seconds are right. Special values keep their
-meaning as words. Does not decide what is fresh (`vitals`, and the page as time goes by).
+Ages are sent and not times: a tablet's clock may be hours wrong, but it counts seconds correctly. Special values keep
+their meaning as words. Which source of a tile is shown, and when it is stale, changes as time passes, so the page
+decides that itself (static/sources.js) by the limits that each value carries.
 """
 
-import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from gateway.crew.vitals import state_as_read, unit_as_read, vital_of
-from gateway.live import LiveDevice, LiveSnapshot
+from gateway.crew.vitals import VITALS, limits_s, place, state_words, unit_words
+from gateway.crew.waveforms import STRIPS, has_scale, look_of, newest_s, preference, samples
+from gateway.live import LiveDevice, LiveSnapshot, LiveWaveform
 from protocols.ieee11073.nomenclature import Code, name_of, term_of
 from protocols.observation import Channel, Observation, Scalar, Special, status_names
 
 _VALIDATED = 0x0080
-"""Measurement-Status validated-data: the device vouches for the value. A tile that says nothing says the same; a word
-in the colour of a doubt would say the opposite."""
+"""Measurement-Status validated-data: the device vouches for the value. A tile without a word says the same; a word in
+the colour of a doubt would say the opposite."""
 
 _UNVERIFIED = "unverified-link"
-"""Nothing but the device's own word says which device this is; the crew must not take it for the vehicle's monitor."""
+"""Only the device's own claim says which device this is; the crew must not take it for the vehicle's monitor."""
 
-_SPECIAL_AS_READ = {
+_LINK_WORDS = {"serial": "cable", "ble": "Bluetooth", "tcp": "network"}
+"""By the scheme of a link's name. The rest of the name is a port or an address, which means nothing to a crew."""
+
+_SPECIAL_WORDS = {
     Special.NAN: "—",
     Special.NRES: "off scale",
     Special.PLUS_INFINITY: "above range",
@@ -29,103 +33,132 @@ _SPECIAL_AS_READ = {
 
 
 def channel_id(device: LiveDevice, channel: Channel) -> str:
+    """Identify a channel on this page."""
     return f"{device.ref.system_id}:{channel.handle}"
 
 
 def device_form(device: LiveDevice, now_s: float) -> dict[str, Any]:
-    """One device and its link; `age_ms` None: it has not measured yet."""
+    """Describe a device and its link. `age_ms` since its last report, None before the first; `since_ms` since it
+    connected or disconnected."""
+    scheme = device.link.partition(":")[0]
     return {
         "id": device.ref.system_id,
-        "name": device.ref.model or device.manufacturer or device.ref.system_id,
-        "link": device.link,
+        "name": device.ref.model or device.manufacturer or f"Unnamed device {device.ref.system_id[-4:]}",
+        "link": _LINK_WORDS.get(scheme, scheme),
         "connected": device.connected,
         "unverified": device.ref.unverified_link,
-        "age_ms": None if device.last_s is None else max(0, round((now_s - device.last_s) * 1000)),
+        "age_ms": None if device.last_s is None else _age_ms(device.last_s, now_s),
+        "since_ms": _age_ms(device.since_s, now_s),
     }
 
 
 def value_form(device: LiveDevice, observation: Observation, now_s: float) -> dict[str, Any]:
-    """One value: `text` as a crew reads it, `age_ms` since we received it, `fresh_ms` how long it counts as fresh."""
+    """Describe a value: its tile, `text` as a monitor prints it (`more` is the smaller part), `age_ms` since it was
+    received, and the ages at which it is ageing and stale. `listed` false: the page's tables do not know the type."""
     channel = observation.channel
-    rank, vital = vital_of(channel.type)
+    tile, order, rank, vital = place(channel.type)
+    ageing_s, stale_s = limits_s(channel, vital)
+    text, more = _text(channel, observation, vital.decimals)
     return {
         "id": channel_id(device, channel),
+        "tile": tile.name,
+        "place": tile.place,
+        "order": order,
         "rank": rank,
+        "listed": rank < len(VITALS),
         "label": vital.label,
+        "colour": vital.colour,
         "name": term_of(channel.type).display,
-        "text": _text(channel, observation, vital.decimals),
-        "unit": unit_as_read(channel.unit),
+        "text": text,
+        "more": more,
+        "unit": unit_words(channel.unit),
         "device": device.ref.system_id,
+        "unverified": device.ref.unverified_link,
         "status": status_names(observation.status & ~_VALIDATED)
         + ([_UNVERIFIED] if device.ref.unverified_link else []),
-        "age_ms": max(0, round((now_s - observation.received_s) * 1000)),
-        "fresh_ms": round(vital.fresh_s * 1000),
+        "age_ms": _age_ms(observation.received_s, now_s),
+        "ageing_ms": round(ageing_s * 1000),
+        "stale_ms": round(stale_s * 1000),
     }
 
 
 def wave_form(device: LiveDevice, channel: Channel) -> dict[str, Any]:
-    """A waveform that the page may ask for."""
+    """Describe a waveform that the page may request."""
     array = channel.array
     assert array is not None
+    look = look_of(channel.type)
     return {
         "id": channel_id(device, channel),
         "name": term_of(channel.type).display,
-        "unit": unit_as_read(channel.unit),
+        "unit": unit_words(channel.unit),
         "device": device.ref.system_id,
+        "strip": look.strip,
+        "colour": look.colour,
+        "scale": look.scale,
         "period_s": array.period_s,
         "slope": array.slope,
         "offset": array.offset,
     }
 
 
-def samples(observations: Iterable[Observation]) -> list[int]:
-    """The raw samples of one channel's arrays, in order."""
-    raw: list[int] = []
-    for observation in observations:
-        array, octets = observation.channel.array, observation.samples
-        if array is not None and octets is not None:
-            raw.extend(struct.unpack(f">{len(octets) // array.format.octets}{array.format.value}", octets))
-    return raw
+def trace_form(wave_id: str, arrays: Sequence[Observation], now_s: float) -> dict[str, Any]:
+    """Samples of a chosen waveform; `age_ms` since the last of them was received."""
+    return {"id": wave_id, "samples": samples(arrays), "age_ms": _age_ms(newest_s(arrays), now_s)}
 
 
-def snapshot_form(devices: Sequence[LiveSnapshot], wave: str, now_s: float) -> dict[str, Any]:
-    """Everything that a page needs when it opens; `wave` names the waveform it wants, any when it is not there."""
-    waves = [(shown.device, each) for shown in devices for each in shown.waveforms if each.channel.array]
-    chosen = next((pair for pair in waves if channel_id(pair[0], pair[1].channel) == wave), waves[0] if waves else None)
+def snapshot_form(devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s: float) -> dict[str, Any]:
+    """Everything that a page needs when it opens. `wanted` names the waveforms that it shows; a strip whose waveform is
+    not there gets the one that it prefers."""
+    waves = [(shown.device, each) for shown in devices for each in shown.waveforms if has_scale(each.channel)]
     return {
         "devices": [device_form(shown.device, now_s) for shown in devices],
         "values": [value_form(shown.device, each.observation, now_s) for shown in devices for each in shown.values],
         "waves": [wave_form(device, each.channel) for device, each in waves],
-        "wave": None
-        if chosen is None
-        else {"id": channel_id(chosen[0], chosen[1].channel), "samples": samples(chosen[1].arrays)},
+        "traces": [
+            trace_form(channel_id(device, each.channel), each.arrays, now_s)
+            for strip in STRIPS
+            for device, each in _choose(strip, waves, wanted)
+        ],
     }
 
 
-def _text(channel: Channel, observation: Observation, decimals: int | None) -> str:
+def _choose(
+    strip: str, waves: Sequence[tuple[LiveDevice, LiveWaveform]], wanted: Sequence[str]
+) -> list[tuple[LiveDevice, LiveWaveform]]:
+    """The strip's waveform, none where no device sends one for it: the wanted one, else one of a connected device."""
+    own = [(device, each) for device, each in waves if look_of(each.channel.type).strip == strip]
+    own.sort(key=lambda pair: (not pair[0].connected, preference(pair[1].channel.type)))
+    own.sort(key=lambda pair: channel_id(pair[0], pair[1].channel) not in wanted)
+    return own[:1]
+
+
+def _age_ms(at_s: float, now_s: float) -> int:
+    return max(0, round((now_s - at_s) * 1000))
+
+
+def _text(channel: Channel, observation: Observation, decimals: int | None) -> tuple[str, str]:
     value = observation.value
     if isinstance(value, Code):
-        return term_of(value).display
+        return term_of(value).display, ""
     if isinstance(value, tuple):
         return _compound(channel, value, decimals)
     if isinstance(value, float | Special):
-        return _scalar(value, decimals)
+        return _scalar(value, decimals), ""
     if isinstance(value, int):
-        return state_as_read(channel.type, value)
-    return "" if value is None else str(value)
+        return state_words(channel.type, value), ""
+    return "" if value is None else str(value), ""
 
 
-def _compound(channel: Channel, value: tuple[Scalar, ...], decimals: int | None) -> str:
-    """Blood pressure as everyone writes it, 120/80 (93); any other compound by its components' names."""
+def _compound(channel: Channel, value: tuple[Scalar, ...], decimals: int | None) -> tuple[str, str]:
+    """Blood pressure as monitors print it, 120/80 (93); any other compound by its components' names."""
     parts = {name_of(kind): _scalar(part, decimals) for kind, part in zip(channel.components, value, strict=False)}
     by_ending = {name.rsplit("_", 1)[-1]: text for name, text in parts.items()}
     if {"SYS", "DIA"} <= by_ending.keys():
-        mean = f" ({by_ending['MEAN']})" if "MEAN" in by_ending else ""
-        return f"{by_ending['SYS']}/{by_ending['DIA']}{mean}"
-    return " · ".join(f"{name} {text}" for name, text in parts.items())
+        return f"{by_ending['SYS']}/{by_ending['DIA']}", f"({by_ending['MEAN']})" if "MEAN" in by_ending else ""
+    return " · ".join(f"{name} {text}" for name, text in parts.items()), ""
 
 
 def _scalar(value: Scalar, decimals: int | None) -> str:
     if isinstance(value, Special):
-        return _SPECIAL_AS_READ[value]
+        return _SPECIAL_WORDS[value]
     return f"{value:g}" if decimals is None else f"{value:.{decimals}f}"

@@ -1,8 +1,8 @@
 """Checks of a request to the crew page before anything acts on it: its host, its origin, its cookies, its form.
 
-Each answers unreadable bytes with a sentence and a status, never with a server error. A name as Host is refused unless
-it is the gateway's own, since a web site can make its own name point at the gateway (DNS rebinding) and would then read
-the page as if it were its own; an address cannot be pointed elsewhere.
+Each rejects unreadable bytes with a sentence and a status, never with a server error. A host name is refused unless it
+is the gateway's own, because a web site can point its own name at the gateway (DNS rebinding) and would then read the
+page as its own; an address cannot be redirected.
 
 Does not know who is signed in.
 """
@@ -17,21 +17,21 @@ from gateway.transports.clock import Clock
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 FORM_FIELDS_MAX = 4
-"""The only form has one field."""
+"""Fields of a form. The only form has one."""
 BODY_S_MAX = 5.0
-"""Seconds for the whole body of a form, which is one packet."""
+"""Seconds in which the body of a form, one packet, must be complete."""
 COOKIE_CHARACTERS_MAX = 256
-"""Longer than any cookie that this page gives out."""
+"""Longest cookie that is read; those that this page sets are shorter."""
 
 
 def own_names() -> frozenset[str]:
-    """The names under which a browser in the vehicle finds this machine: its host name, alone and in mDNS."""
+    """Names under which a browser in the vehicle finds this machine: its host name, alone and in mDNS."""
     name = socket.gethostname().partition(".")[0].lower()
     return frozenset({"localhost", name, f"{name}.local"})
 
 
 def require_own_host(request: web.Request, names: frozenset[str]) -> None:
-    """Raise 421 for a Host that is neither an address nor one of `names`."""
+    """Raise 421 for a Host header that is neither an address nor one of `names`."""
     host = _host_of(f"//{request.headers.get('Host', '')}")
     if host in names or _is_address(host):
         return
@@ -53,13 +53,14 @@ def require_own_origin(request: web.Request) -> None:
 
 
 def cookie(request: web.Request, name: str) -> str:
-    """The cookie's value, or "" where it is absent or cannot be one of ours."""
+    """Return the cookie's value, "" where it is absent or cannot be one of ours."""
     value = request.cookies.get(name, "")
     return value if value.isascii() and len(value) <= COOKIE_CHARACTERS_MAX else ""
 
 
 async def form_field(request: web.Request, name: str, clock: Clock) -> str:
-    """One field of the form in the body, "" where it is absent. Raises 400, 408, 413 and 415 as their texts say."""
+    """Return one field of the form in the body, "" where it is absent. Raises 400, 408, 413 or 415; the text names the
+    reason."""
     if request.content_type != FORM_TYPE:
         raise web.HTTPUnsupportedMediaType(text=f"Send the form as {FORM_TYPE}.\n")
     if "Content-Encoding" in request.headers:

@@ -1,14 +1,14 @@
-"""Who has entered the PIN: a cookie that a page keeps and the gateway can check after its own restart.
+"""The session of a tablet that entered the PIN: a signed cookie, which the gateway can verify after its own restart.
 
-Why signed and not remembered: the gateway is restarted in the middle of a drive, and a crew must not type a PIN again
-for it. The key is made from the store's key and the PIN, so a changed PIN ends all sessions. The cookie holds the
-moment of the sign-in and nothing about anybody. It is not `Secure`: in the vehicle's own network the page has no name
-that a certificate could hold (docs/operator.md says what that means).
+Why signed and not stored: the gateway may restart during a drive, and the crew must not have to enter the PIN again.
+The key is derived from the store's key and the PIN, so that a changed PIN ends all sessions. The cookie holds the time
+of the sign-in and no personal data. It is not `Secure`: in the vehicle's own network the page has no name that a
+certificate could hold (docs/operator.md explains the consequences).
 
-The moment is one of the machine's monotonic clock and names its boot. The wall clock of a vehicle may jump by years
-when it is learnt, which must neither end a session nor make one last. An engine that starts may reboot the machine, so
-a session goes on after a reboot with the rest of its life, as far as the gateway remembers the boots since
-(`sessions.boots`): where both boots know the time its age is exact, else it counts the time for which the machine ran.
+The time is the machine's monotonic clock, with the id of its boot. The wall clock of a vehicle may jump by years when
+it is first set, which must neither end nor prolong a session. Starting the engine may reboot the machine, so a session
+continues after a reboot for the rest of its life, as far back as the gateway remembers its boots (`clocks.boots`): its
+age is exact where both boots know the time, otherwise it is the time for which the machine ran.
 """
 
 import hashlib
@@ -19,24 +19,24 @@ from gateway.sessions.clocks.boots import Boots
 
 COOKIE = "argus_crew"
 SESSION_S = 12 * 3600
-"""A long shift."""
+"""Seconds that a session lasts: a long shift."""
 _FORM = re.compile(r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,10})\.([0-9a-f]{64})")
 
 
 def session_key(store_key: bytes, pin: str) -> bytes:
-    """32 octets that only this gateway with this PIN has."""
+    """Derive the key of this gateway with this PIN, 32 bytes."""
     return hmac.digest(store_key, b"argus crew session v2\0" + pin.encode(), hashlib.sha256)
 
 
 def issue(key: bytes, boots: Boots) -> str:
-    """A cookie that is good for `SESSION_S`."""
+    """Issue a cookie that is valid for `SESSION_S`."""
     boot = boots.present()
     moment = f"{boot.boot_id}.{int(boot.seen_s)}"
     return f"{moment}.{_seal(key, moment)}"
 
 
 def valid(key: bytes, cookie: str, boots: Boots) -> bool:
-    """Whether this gateway issued the cookie less than `SESSION_S` ago."""
+    """Check that this gateway issued the cookie less than `SESSION_S` ago."""
     form = _FORM.fullmatch(cookie)
     if form is None:
         return False

@@ -15,18 +15,18 @@ _ID_BYTES = 12
 
 
 def tablet_key(store_key: bytes) -> bytes:
-    """32 bytes that only this gateway has."""
+    """Derive the key of this gateway, 32 bytes."""
     return hmac.digest(store_key, b"argus crew tablet v1", hashlib.sha256)
 
 
 def issue_mark(key: bytes) -> str:
-    """A new tablet's mark."""
+    """Issue the mark for a new tablet."""
     tablet = secrets.token_hex(_ID_BYTES)
     return f"{tablet}.{_seal(key, tablet)}"
 
 
 def tablet_of(key: bytes, mark: str) -> str | None:
-    """The tablet's id; None for a mark that this gateway did not issue. `mark` is ASCII."""
+    """Return the tablet's id, or None for a mark that this gateway did not issue. `mark` is ASCII."""
     tablet, _, seal = mark.partition(".")
     return tablet if hmac.compare_digest(seal, _seal(key, tablet)) else None
 

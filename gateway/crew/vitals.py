@@ -1,79 +1,164 @@
-"""How the page shows a measurement: a short label that a crew knows, its place, its decimals, and how long it is fresh.
+"""Tables of the measurements that the page knows: tile, label, colour, decimals, and how fast they become stale.
 
-A table, because these are decisions that a clinician reviews in one look. What is not in it is still shown, under the
-nomenclature's own name, after what is. `fresh_s` is not an alarm limit: it says after how many seconds without a new
-reading the old one must look old. A cuff measures every few minutes, an oximeter every second.
+Tables, because a clinician reviews these decisions in one look. One parameter has one tile: all types of a tile, and
+all devices that measure them, are sources of the same tile, and the page shows which of them it is. A type without a
+row is still shown, in a tile of its own under the nomenclature's name, after the others.
+
+The limits are not alarm limits. A continuous value arrives every few seconds, so it is ageing after 10 s without a
+successor and stale after 30 s. A spot value (cuff, thermometer, glucose meter) is the present for 15 minutes.
 """
 
 from typing import NamedTuple
 
 from protocols.ieee11073.nomenclature import Code, code_of, name_of, term_of
+from protocols.observation import Channel
 
-FRESH_S = 15.0
-"""For what the table does not know: three times the slowest continuous report that we have seen."""
-_CUFF_S = 900.0
-"""A cuff that runs every fifteen minutes is the slowest programme of a transport monitor."""
+AGEING_S = 10.0
+"""Age at which a continuous value is dimmed: several reports late, whatever the device's rhythm."""
+STALE_S = 30.0
+"""Age at which a continuous value no longer counts as the present: the patient may have changed since."""
+SPOT_STALE_S = 900.0
+"""Age at which a spot value no longer counts: a cuff that runs every fifteen minutes is the slowest programme of a
+transport monitor."""
+
+
+class Tile(NamedTuple):
+    """One parameter's place on the page. `place` is the section: treatment, primary or secondary."""
+
+    name: str
+    place: str
+
+
+TILES = (
+    Tile("compression-rate",  "treatment"),
+    Tile("compression-depth", "treatment"),
+    Tile("shock-energy",      "treatment"),
+    Tile("shock-count",       "treatment"),
+    Tile("pacer-rate",        "treatment"),
+    Tile("pacer-current",     "treatment"),
+    Tile("pacer-mode",        "treatment"),
+    Tile("heart-rate",        "primary"),
+    Tile("spo2",              "primary"),
+    Tile("nibp",              "primary"),
+    Tile("etco2",             "primary"),
+    Tile("respiration",       "primary"),
+    Tile("temperature",       "primary"),
+    Tile("glucose",           "secondary"),
+    Tile("pads",              "secondary"),
+    Tile("impedance",         "secondary"),
+    Tile("perfusion",         "secondary"),
+    Tile("inspired-co2",      "secondary"),
+)  # fmt: skip
+"""In the order of the page: during a cardiac arrest the treatment comes first, then the order of most monitors."""
 
 
 class Vital(NamedTuple):
-    """One row. `decimals` None: as many as the device sent."""
+    """One type. `colour` is the class of its number and trace; `decimals` None: as many as the device sent."""
 
     type: str
+    tile: str
     label: str
+    colour: str
     decimals: int | None
-    fresh_s: float
+    spot: bool = False
 
 
 VITALS = (
-    Vital("MDC_ECG_HEART_RATE",          "HR",           0, 10.0),
-    Vital("MDC_PULS_OXIM_SAT_O2",        "SpO₂",         0, 10.0),
-    Vital("MDC_PULS_OXIM_PULS_RATE",     "Pulse",        0, 10.0),
-    Vital("MDC_PRESS_BLD_NONINV",        "NIBP",         0, _CUFF_S),
-    Vital("MDC_AWAY_CO2_ET",             "EtCO₂",        0, 15.0),
-    Vital("MDC_CO2_RESP_RATE",           "Resp",         0, 15.0),
-    Vital("MDC_RESP_RATE",               "Resp",         0, 15.0),
-    Vital("MDC_TTHOR_RESP_RATE",         "Resp",         0, 15.0),
-    Vital("MDC_TEMP_BODY",               "Temp",         1, _CUFF_S),
-    Vital("MDC_TEMP_TYMP",               "Temp ear",     1, _CUFF_S),
-    Vital("MDC_PULS_RATE_NON_INV",       "Pulse cuff",   0, _CUFF_S),
-    Vital("X_PRIVATE_06",                "Shock",        0, _CUFF_S),
-    Vital("X_PRIVATE_05",                "Shocks",       0, _CUFF_S),
-    Vital("X_PRIVATE_08",                "Pads",         0, 15.0),
-    Vital("X_PRIVATE_09",                "Impedance",    0, 15.0),
-    Vital("X_PRIVATE_01",                "CPR rate",     0, 10.0),
-    Vital("X_PRIVATE_02",                "CPR depth",    0, 10.0),
-    Vital("X_PRIVATE_10",                "Pacer",        0, 15.0),
-    Vital("X_PRIVATE_11",                "Pacer mA",     0, 15.0),
-    Vital("X_PRIVATE_12",                "Pacer mode",   0, 15.0),
-    Vital("MDC_PULS_OXIM_PERF_REL",      "Perfusion",    1, 10.0),
+    Vital("X_PRIVATE_01",                    "compression-rate",  "CPR rate",      "plain", 0),
+    Vital("X_PRIVATE_02",                    "compression-depth", "CPR depth",     "plain", 0),
+    Vital("X_PRIVATE_06",                    "shock-energy",      "Shock",         "plain", 0, spot=True),
+    Vital("X_PRIVATE_05",                    "shock-count",       "Shocks",        "plain", 0, spot=True),
+    Vital("X_PRIVATE_10",                    "pacer-rate",        "Pacer",         "plain", 0),
+    Vital("X_PRIVATE_11",                    "pacer-current",     "Pacer mA",      "plain", 0),
+    Vital("X_PRIVATE_12",                    "pacer-mode",        "Pacer mode",    "plain", 0),
+    Vital("MDC_ECG_HEART_RATE",              "heart-rate",        "HR",            "ecg",   0),
+    Vital("MDC_PULS_OXIM_PULS_RATE",         "heart-rate",        "Pulse",         "spo2",  0),
+    Vital("MDC_PLETH_PULS_RATE",             "heart-rate",        "Pulse",         "spo2",  0),
+    Vital("MDC_PULS_RATE",                   "heart-rate",        "Pulse",         "plain", 0),
+    Vital("MDC_PULS_RATE_NON_INV",           "heart-rate",        "Pulse cuff",    "plain", 0, spot=True),
+    Vital("MDC_PULS_OXIM_SAT_O2",            "spo2",              "SpO₂",          "spo2",  0),
+    Vital("MDC_PRESS_BLD_NONINV",            "nibp",              "NIBP",          "plain", 0, spot=True),
+    Vital("MDC_AWAY_CO2_ET",                 "etco2",             "EtCO₂",         "co2",   0),
+    Vital("MDC_CONC_AWAY_CO2_ET",            "etco2",             "EtCO₂",         "co2",   1),
+    Vital("MDC_CO2_RESP_RATE",               "respiration",       "Resp",          "resp",  0),
+    Vital("MDC_RESP_RATE",                   "respiration",       "Resp",          "resp",  0),
+    Vital("MDC_TTHOR_RESP_RATE",             "respiration",       "Resp",          "resp",  0),
+    Vital("MDC_TEMP_CORE",                   "temperature",       "Temp core",     "plain", 1, spot=True),
+    Vital("MDC_TEMP_BODY",                   "temperature",       "Temp",          "plain", 1, spot=True),
+    Vital("MDC_TEMP_TYMP",                   "temperature",       "Temp ear",      "plain", 1, spot=True),
+    Vital("MDC_TEMP_EAR",                    "temperature",       "Temp ear",      "plain", 1, spot=True),
+    Vital("MDC_TEMP_ORAL",                   "temperature",       "Temp oral",     "plain", 1, spot=True),
+    Vital("MDC_TEMP_RECT",                   "temperature",       "Temp rectal",   "plain", 1, spot=True),
+    Vital("MDC_TEMP_AXILLA",                 "temperature",       "Temp axilla",   "plain", 1, spot=True),
+    Vital("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", "glucose",         "Glucose",       "plain", None, spot=True),
+    Vital("MDC_CONC_GLU_CAPILLARY_PLASMA",   "glucose",           "Glucose",       "plain", None, spot=True),
+    Vital("MDC_CONC_GLU_UNDETERMINED_WHOLEBLOOD", "glucose",      "Glucose",       "plain", None, spot=True),
+    Vital("MDC_CONC_GLU_UNDETERMINED_PLASMA", "glucose",          "Glucose",       "plain", None, spot=True),
+    Vital("X_PRIVATE_08",                    "pads",              "Pads",          "plain", 0),
+    Vital("X_PRIVATE_09",                    "impedance",         "Impedance",     "plain", 0),
+    Vital("MDC_PULS_OXIM_PERF_REL",          "perfusion",         "Perfusion",     "spo2",  1),
+    Vital("MDC_AWAY_CO2_INSP_MIN",           "inspired-co2",      "FiCO₂",         "co2",   0),
+    Vital("MDC_AWAY_CO2_INSP",               "inspired-co2",      "FiCO₂",         "co2",   0),
 )  # fmt: skip
-"""In the order in which the page shows them."""
+"""Within a tile, the preferred type first: an electrical heart rate before a pulse rate."""
 
+_TILE_RANKS = {tile.name: rank for rank, tile in enumerate(TILES)}
 _BY_CODE: dict[Code, tuple[int, Vital]] = {code_of(vital.type): (rank, vital) for rank, vital in enumerate(VITALS)}
 
-# Our private codes' bits; bit 0 of a BITS-16 is its most significant one. What is not here is shown as a number.
-_STATE_AS_READ = {
+_SPOT_PREFIXES = (
+    *("MDC_CONC_GLU", "MDC_TEMP_", "MDC_MASS_", "MDC_LEN_BODY", "MDC_BODY_"),
+    *("MDC_ATTR_VAL_BATT", "MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS", "MDC_GLU_METER"),
+)
+"""Types without a row that devices measure once and then leave or stay silent: meters, cuffs, thermometers, scales."""
+_SPOT_MODALITY = code_of("MDC_MODALITY_SPOT")
+"""The supplemental type of an oximeter that measures one finger at a time (10404)."""
+
+# Our private codes' bits; bit 0 of a BITS-16 is its most significant one. Other states are shown as numbers.
+_STATE_WORDS = {
     "X_PRIVATE_08": {0x8000: "attached", 0: "not attached"},
     "X_PRIVATE_12": {0x8000: "fixed rate", 0x4000: "demand"},
 }
 
-# What a crew reads on every monitor; UCUM's own spelling is for machines.
-_UNIT_AS_READ = {"mm[Hg]": "mmHg", "Cel": "°C", "{beat}/min": "/min", "Ohm": "Ω", "[degF]": "°F", "1": ""}
+# Units as monitors print them; UCUM's own spelling is for machines.
+_UNIT_WORDS = {"mm[Hg]": "mmHg", "Cel": "°C", "{beat}/min": "/min", "Ohm": "Ω", "[degF]": "°F", "1": ""}
 
 
-def vital_of(code: Code) -> tuple[int, Vital]:
-    """The row for a type and its place; for one that the table lacks, a row made from the nomenclature, placed last."""
+class Placed(NamedTuple):
+    """A type with its tile: `order` is the tile's place on the page, `rank` the type's place within the tile."""
+
+    tile: Tile
+    order: int
+    rank: int
+    vital: Vital
+
+
+def place(code: Code) -> Placed:
+    """Look up a type's tile; one without a row gets a tile of its own, after the others."""
     known = _BY_CODE.get(code)
-    return known or (len(VITALS), Vital(name_of(code), term_of(code).display, None, FRESH_S))
+    if known is None:
+        name = name_of(code)
+        vital = Vital(name, name, term_of(code).display, "plain", None, spot=name.startswith(_SPOT_PREFIXES))
+        return Placed(Tile(name, "secondary"), len(TILES), len(VITALS), vital)
+    rank, vital = known
+    order = _TILE_RANKS[vital.tile]
+    return Placed(TILES[order], order, rank, vital)
 
 
-def state_as_read(code: Code, bits: int) -> str:
-    """The word for a state that comes as bits; the bits in hexadecimal where there is none."""
-    return _STATE_AS_READ.get(name_of(code), {}).get(bits, f"0x{bits:X}")
+def limits_s(channel: Channel, vital: Vital) -> tuple[float, float]:
+    """Ages at which a value of the channel is ageing and stale. A spot value goes straight to stale."""
+    if vital.spot or _SPOT_MODALITY in channel.supplemental_types:
+        return SPOT_STALE_S, SPOT_STALE_S
+    return AGEING_S, STALE_S
 
 
-def unit_as_read(unit: Code | None) -> str:
+def state_words(code: Code, bits: int) -> str:
+    """The words for a state that arrives as bits; hexadecimal where there are none."""
+    return _STATE_WORDS.get(name_of(code), {}).get(bits, f"0x{bits:X}")
+
+
+def unit_words(unit: Code | None) -> str:
+    """The unit as a monitor prints it, "" where there is none."""
     if unit is None:
         return ""
     ucum = term_of(unit).ucum
-    return _UNIT_AS_READ.get(ucum, ucum or name_of(unit))
+    return _UNIT_WORDS.get(ucum, ucum or name_of(unit))

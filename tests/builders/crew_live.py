@@ -2,6 +2,7 @@
 
 import math
 import struct
+from collections.abc import Sequence
 
 from gateway.live import LiveDevice, LiveFeed
 from protocols.ieee11073.nomenclature import code_of
@@ -14,7 +15,7 @@ CUFF = DeviceRef("11223344556677aa", "SIM CUFF-3")
 
 
 def live_device(ref: DeviceRef = OXIMETER, *, connected: bool = True, last_s: float | None = None) -> LiveDevice:
-    link = "tcp 127.0.0.1" if ref is OXIMETER else "serial monitor"
+    link = "tcp:127.0.0.1:6024" if ref is OXIMETER else "serial:/dev/argus/monitor"
     return LiveDevice(ref=ref, link=link, connected=connected, since_s=0.0, last_s=last_s)
 
 
@@ -46,7 +47,7 @@ _ECG = Channel(
 
 
 def ecg(second: int, *, received_s: float) -> Observation:
-    """One second of a made-up trace: a narrow peak and a rounded one, 250 samples."""
+    """One second of a synthetic trace: a narrow peak and a rounded one, 250 samples."""
     samples = [
         round(200 * math.exp(-(((at - 60) / 4) ** 2)) - 40 * math.exp(-(((at - 68) / 4) ** 2)))
         + round(45 * math.exp(-(((at - 125) / 16) ** 2)))
@@ -55,8 +56,27 @@ def ecg(second: int, *, received_s: float) -> Observation:
     return Observation(_ECG, None, struct.pack(">250h", *samples), 0, None, received_s + second)
 
 
+def ecg_samples(millivolts: Sequence[float], *, received_s: float) -> Observation:
+    """Lead II with the given samples, 4 ms apart."""
+    raw = [round(value / 0.005) for value in millivolts]
+    return Observation(_ECG, None, struct.pack(f">{len(raw)}h", *raw), 0, None, received_s)
+
+
+_PLETH = Channel(
+    handle=21,
+    type=code_of("MDC_PULS_OXIM_PLETH"),
+    array=SampleArray(format=SampleFormat.I16, period_s=0.008, slope=0.0001, offset=0.0),
+)
+
+
+def pleth(*, received_s: float) -> Observation:
+    """One second of a synthetic plethysmogram, 125 samples."""
+    samples = [round(4000 + 3000 * math.sin(at / 125 * 2 * math.pi)) for at in range(125)]
+    return Observation(_PLETH, None, struct.pack(">125h", *samples), 0, None, received_s)
+
+
 def filled_feed(*, now_s: float) -> LiveFeed:
-    """An ambulance with three devices that have just spoken."""
+    """A feed with three devices that have just reported."""
     feed = LiveFeed()
     feed.observed(
         live_device(OXIMETER, last_s=now_s),

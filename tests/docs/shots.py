@@ -1,8 +1,8 @@
 """`make docs-shots`: the pictures in `docs/shots`, taken from a running demo.
 
-Not a test: it overwrites files that are looked at by people. The demo runs inside this process, so that the terminal
-view can be drawn into a picture instead of onto a terminal, and in a folder of its own, so that no picture names a
-path of the machine that took it. What the view and the page show is real: simulated devices, real gateway and cloud.
+Not a test: it overwrites pictures that people review. The demo runs inside this process, so that the terminal view can
+be drawn into a picture instead of onto a terminal, and in a folder of its own, so that no picture shows a path of the
+machine that took it. The view and the page are real: simulated devices, real gateway and cloud.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ SHOTS = Path(__file__).parents[2] / "docs" / "shots"
 SHOT_BYTES_MAX = 150_000
 VIEW_COLUMNS = 110
 WATCH_S = 26.0
-"""Long enough for a sparkline, a cuff's first value and a full sweep of the waveform."""
+"""Seconds for a sparkline, a cuff's first value and a full sweep of the waveform."""
 NOTICED_S = 60.0
-"""A silent broker is noticed after one and a half keep-alives."""
-STALE_S = 20.0
+"""Seconds in which a silent broker is noticed: one and a half keep-alives."""
+STALE_S = 34.0
 SCENARIO = "deteriorating"
 
 
 @asynccontextmanager
 async def running_demo(state: Path) -> AsyncIterator[Demo]:
-    """The demo in this process, once all of it is ready."""
+    """Run the demo in this process; yields it once all of it is ready."""
     state.mkdir(mode=0o700)
     plan = load_or_mint(state, seed=42, ports_given={})
     demo = Demo(
@@ -61,7 +61,7 @@ async def running_demo(state: Path) -> AsyncIterator[Demo]:
 
 
 async def take_view(demo: Demo, to: Path) -> None:
-    """Watches for a while as the terminal view does, then draws it as SVG, whose text stays text."""
+    """Watch for a while as the terminal view does, then draw it as SVG, whose text stays text."""
     paper = Console(record=True, width=VIEW_COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     view = View(demo, paper)
     status = None
@@ -70,7 +70,7 @@ async def take_view(demo: Demo, to: Path) -> None:
         view.note(status)
         await asyncio.sleep(DRAW_EVERY_S)
     paper.print(view.draw(status))
-    # Rich names a font on a stranger's server; a picture in our documents asks nobody.
+    # Rich links a font on a third party's server; a picture in our documents must not send requests.
     to.write_text(re.sub(r"@font-face \{.*?\}", "", paper.export_svg(title="make demo"), flags=re.DOTALL))
 
 
@@ -84,7 +84,7 @@ async def signed_in(browser: Browser, demo: Demo, viewport: dict[str, int]) -> P
 
 
 async def take_pages(demo: Demo) -> None:
-    """The sign-in on a phone, then the live page on a tablet and on a phone, with a full sweep of the waveform."""
+    """Take the sign-in on a phone, then the live page on a tablet and on a phone, after a full sweep of the trace."""
     async with chromium() as browser:
         entry = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # as above
         await entry.goto(demo.plan.url("crew"))
@@ -100,8 +100,8 @@ async def take_pages(demo: Demo) -> None:
 
 
 async def take_silence(demo: Demo, page: Page) -> None:
-    """The same page with no network and silent devices: both processes are frozen, as a dead radio and a pulled cable
-    would be."""
+    """Take the page with no network and silent devices: both processes are frozen, which looks like a dead radio and a
+    pulled cable."""
     pids = {child.recipe.name: child.pid for child in demo.children}
     os.kill(pids["broker"], signal.SIGSTOP)
     try:
@@ -115,7 +115,7 @@ async def take_silence(demo: Demo, page: Page) -> None:
 
 
 async def take_all() -> None:
-    """Every picture; `AssertionError` for one that is too heavy for a README."""
+    """Take every picture; `AssertionError` for one that is too large for a README."""
     SHOTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="argus-shots-") as folder:
         os.chdir(folder)
@@ -125,8 +125,8 @@ async def take_all() -> None:
         os.chdir(SHOTS)
     for shot in sorted(SHOTS.iterdir()):
         size = shot.stat().st_size
-        print(f"{shot.name:<20} {size:>8} octets")
-        assert size <= SHOT_BYTES_MAX, f"{shot.name} is heavier than {SHOT_BYTES_MAX} octets"
+        print(f"{shot.name:<20} {size:>8} bytes")
+        assert size <= SHOT_BYTES_MAX, f"{shot.name} is heavier than {SHOT_BYTES_MAX} bytes"
 
 
 if __name__ == "__main__":

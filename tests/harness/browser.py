@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright: the real thing that a tablet runs, without a download of its own."""
+"""Debian's Chromium, driven by Playwright: the engine that a tablet runs, without a download of its own."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ from playwright.async_api import Browser, async_playwright
 
 TABLET = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-# Root may not use the sandbox; the rest keeps the browser from looking for its maker in a closed network.
+# Root may not use the sandbox; the other flags stop requests to the browser's maker, which a closed network lacks.
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -1,8 +1,10 @@
 """The crew page's server on a free port, without the rest of the gateway."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+
+from playwright.async_api import Page
 
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.session import session_key
@@ -14,21 +16,30 @@ from tests.harness.moved_clock import MovedClock
 
 PIN = "204060"
 STORE_KEY = b"k" * 32
-ALL_SENT = CrewStatus(online=True, backlog=0, store_ok=True, recording=True, gaps=0, set_aside=0)
+ALL_SENT = CrewStatus(online=True, backlog=0, acknowledged=7, store_ok=True, recording=True, gaps=0, set_aside=0)
+
+
+async def enter_pin(page: Page, url: str) -> None:
+    """Sign in with the keypad."""
+    await page.goto(url)
+    for digit in PIN:
+        await page.get_by_role("button", name=digit, exact=True).click()
+    await page.get_by_role("button", name="Enter").click()
+    await page.wait_for_url(f"{url}/")
 
 
 @asynccontextmanager
 async def crew_app(
     feed: LiveFeed | None = None,
     *,
-    status: CrewStatus = ALL_SENT,
+    status: CrewStatus | Callable[[], CrewStatus] = ALL_SENT,
     clock: SystemClock | MovedClock | None = None,
     host_names: frozenset[str] = frozenset(),
 ) -> AsyncIterator[str]:
     """Serve the page; yields its address."""
     app = CrewApp(
         live=feed or LiveFeed(),
-        status=lambda: status,
+        status=status if callable(status) else lambda: status,
         pin=CrewPin(PIN),
         key=session_key(STORE_KEY, PIN),
         tablet_key=tablet_key(STORE_KEY),

@@ -1,4 +1,4 @@
-// Digits as big as a glove. Without this script the field and the keyboard do the same.
+// Keys large enough for gloves. Without this script the field works with the tablet's own keyboard.
 "use strict";
 const field = document.getElementById("pin");
 const pad = document.getElementById("keypad");

@@ -1,28 +1,33 @@
-"""A crew reads words: states that come as bits, also those that no table knows."""
+"""Values and states on the crew page as words, including states that no table knows."""
 
-from gateway.crew.presentation import value_form
-from gateway.crew.vitals import state_as_read, vital_of
+import pytest
+
+from gateway.crew.presentation import device_form, value_form
+from gateway.crew.vitals import limits_s, place, state_words
 from gateway.live import LiveDevice
 from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation
 from protocols.uplink.observations import DeviceRef
+from tests.builders.crew_live import CUFF, blood_pressure
 
 PADS = code_of("X_PRIVATE_08")
 
 
-def test_the_pads_are_attached_or_not():
-    assert vital_of(PADS)[1].label == "Pads"
-    assert state_as_read(PADS, 0x8000) == "attached"
-    assert state_as_read(PADS, 0) == "not attached"
+def test_pads_are_attached_or_not_attached():
+    assert place(PADS).vital.label == "Pads"
+    assert state_words(PADS, 0x8000) == "attached"
+    assert state_words(PADS, 0) == "not attached"
 
 
-def test_a_state_without_a_word_is_shown_as_its_bits():
-    assert state_as_read(PADS, 0x4100) == "0x4100"
-    assert state_as_read(code_of("MDC_ECG_HEART_RATE"), 3) == "0x3"
+def test_state_without_a_word_is_shown_as_its_bits():
+    assert state_words(PADS, 0x4100) == "0x4100"
+    assert state_words(code_of("MDC_ECG_HEART_RATE"), 3) == "0x3"
 
 
-def test_a_value_that_its_device_vouches_for_looks_like_any_other_and_a_doubtful_one_does_not():
-    oximeter = LiveDevice(ref=DeviceRef("024152fffe210001", "SIM"), link="ble", connected=True, since_s=0.0)
+def test_validated_value_has_no_flag_and_a_questionable_one_has():
+    oximeter = LiveDevice(
+        ref=DeviceRef("024152fffe210001", "SIM"), link="ble:02:41:52:21:00:01", connected=True, since_s=0.0
+    )
     channel = Channel(handle=1, type=code_of("MDC_PULS_OXIM_SAT_O2"))
 
     def words(status: int) -> list[str]:
@@ -31,3 +36,40 @@ def test_a_value_that_its_device_vouches_for_looks_like_any_other_and_a_doubtful
 
     assert words(0x0080) == words(0) == []
     assert words(0x4080) == ["questionable"]
+
+
+def test_type_without_a_row_has_a_tile_of_its_own_after_the_others():
+    unknown = code_of("MDC_PRESS_BLD_ART_ABP")
+    assert place(unknown).order > place(PADS).order
+    assert place(unknown).tile.name == "MDC_PRESS_BLD_ART_ABP"
+    assert place(unknown).vital.label == "ABP invasive (compound/waveform)"
+
+
+@pytest.mark.parametrize(
+    ("type_name", "modality", "limits"),
+    [
+        ("MDC_PULS_OXIM_SAT_O2", None, (10.0, 30.0)),
+        ("MDC_PULS_OXIM_SAT_O2", "MDC_MODALITY_SPOT", (900.0, 900.0)),
+        ("MDC_PRESS_BLD_ART_ABP", None, (10.0, 30.0)),
+        ("MDC_PRESS_BLD_NONINV", None, (900.0, 900.0)),
+        ("MDC_CONC_GLU_ISF", None, (900.0, 900.0)),
+        ("MDC_TEMP_AXILLA", None, (900.0, 900.0)),
+    ],
+)
+def test_value_becomes_stale_by_how_often_its_type_is_measured(
+    type_name: str, modality: str | None, limits: tuple[float, float]
+):
+    channel = Channel(handle=1, type=code_of(type_name), supplemental_types=(code_of(modality),) if modality else ())
+    assert limits_s(channel, place(channel.type).vital) == limits
+
+
+def test_device_is_named_for_people():
+    unnamed = LiveDevice(ref=DeviceRef("00091ffffe801002", ""), link="serial:/dev/ttyUSB0", connected=True, since_s=0.0)
+    form = device_form(unnamed, 1.0)
+    assert (form["name"], form["link"]) == ("Unnamed device 1002", "cable")
+
+
+def test_blood_pressure_is_split_into_what_is_read_first_and_the_mean():
+    cuff = LiveDevice(ref=CUFF, link="ble:x", connected=True, since_s=0.0)
+    form = value_form(cuff, blood_pressure(121.0, 79.0, 93.0, received_s=1.0), 1.0)
+    assert (form["text"], form["more"]) == ("121/79", "(93)")

@@ -1,0 +1,125 @@
+// One tile per parameter: the shown source's value, its device and age, and the other sources folded in below.
+import { age, deviceName, status } from "./words.js";
+
+const AGE_SHOWN_FROM_MS = 3000;
+const FOLDED_MAX = 3; // values of other sources in the closed line; all of them are in the list that it opens
+
+function element(tag, className) {
+  const made = document.createElement(tag);
+  made.className = className;
+  return made;
+}
+
+function setText(node, text) { if (node.textContent !== text) node.textContent = text; }
+
+function ageWords(ms, stale) {
+  if (stale) return `old: ${age(ms)} ago`;
+  return ms < AGE_SHOWN_FROM_MS ? "now" : `${age(ms)} ago`;
+}
+
+function isNumber(text) { return /^[-+0-9—]/.test(text); }
+
+// "HR 81" among pulses, "81" among heart rates; with its unit where that differs.
+function shortText(value, shown) {
+  const label = value.label === shown.label ? "" : `${value.label} `;
+  const unit = value.unit === shown.unit ? "" : ` ${value.unit}`;
+  return `${label}${value.text}${unit}`;
+}
+
+class Tile {
+  constructor(name) {
+    this.node = element("article", "value");
+    this.node.dataset.tile = name;
+    const label = element("div", "label");
+    this.name = element("span", "name");
+    this.unit = element("span", "unit");
+    label.append(this.name, this.unit);
+    this.text = element("div", "text");
+    this.main = element("span", "main");
+    this.more = element("span", "more");
+    this.text.append(this.main, " ", this.more);
+    this.flags = element("div", "flags");
+    this.from = element("div", "from");
+    this.age = element("div", "age");
+    this.others = element("details", "others");
+    this.summary = element("summary", "");
+    this.list = element("ul", "");
+    this.others.append(this.summary, this.list);
+    this.others.addEventListener("toggle", () => { this.list.replaceChildren(); this.redraw?.(); });
+    this.node.append(label, this.text, this.flags, this.from, this.age, this.others);
+  }
+
+  draw(tile, sources, silent) {
+    this.redraw = () => this.draw(tile, sources, silent);
+    const { shown } = tile;
+    const stale = silent || tile.state === "stale";
+    const empty = shown.text.startsWith("—");
+    const words = !isNumber(shown.text);
+    const state = stale ? "stale" : tile.state;
+    const className = ["value", shown.place, shown.colour, state, words && "words", shown.more && "wide",
+      (shown.status.length || empty) && "flagged"].filter(Boolean).join(" ");
+    if (this.node.className !== className) this.node.className = className;
+    this.node.title = shown.name;
+    setText(this.name, shown.label);
+    setText(this.unit, shown.unit);
+    setText(this.main, shown.text);
+    setText(this.more, shown.more);
+    setText(this.flags, [empty && "no reading", status(shown.status)].filter(Boolean).join(", "));
+    setText(this.from, deviceName(shown.device, sources.devices) + (tile.why ? ` (${tile.why})` : ""));
+    setText(this.age, ageWords(sources.now - shown.at, stale));
+    this.drawOthers(tile, sources, silent);
+  }
+
+  drawOthers({ shown, others }, sources, silent) {
+    this.others.hidden = others.length === 0;
+    const live = others.filter((each) => !silent && sources.freshness(each) !== "stale");
+    const beyond = live.length > FOLDED_MAX ? ` · +${live.length - FOLDED_MAX}` : "";
+    const values = live.slice(0, FOLDED_MAX).map((each) => shortText(each, shown)).join(" · ");
+    const name = live.length === 1 ? ` (${deviceName(live[0].device, sources.devices)})` : beyond;
+    setText(this.summary, values ? `Also ${values}${name}` : `Also ${others.length} old`);
+    if (!this.others.open) return;
+    const lines = others.map((each) => {
+      const stale = silent || sources.freshness(each) === "stale";
+      const line = element("li", stale ? "stale" : "");
+      const value = element("span", "value-text");
+      value.textContent = `${shortText(each, { label: "", unit: "" })}${each.more ? ` ${each.more}` : ""}`;
+      const details = [deviceName(each.device, sources.devices), ageWords(sources.now - each.at, stale), status(each.status)];
+      line.append(value, ` · ${details.filter(Boolean).join(" · ")}`);
+      return line;
+    });
+    this.list.replaceChildren(...lines);
+  }
+}
+
+function sectionOf({ left, shown }) {
+  if (left) return "left";
+  return shown.place === "treatment" ? "treatment" : "values";
+}
+
+// Tiles stay where they are while their values change: a hand that reaches out must find the same thing.
+export class Tiles {
+  constructor(sections) {
+    this.sections = sections; // treatment, values, left
+    this.tiles = new Map();
+  }
+
+  draw(all, sources, silent) {
+    const gone = new Set(this.tiles.keys());
+    for (const tile of all) {
+      gone.delete(tile.name);
+      if (!this.tiles.has(tile.name)) this.tiles.set(tile.name, new Tile(tile.name));
+      this.tiles.get(tile.name).draw(tile, sources, silent);
+    }
+    for (const name of gone) {
+      this.tiles.get(name).node.remove();
+      this.tiles.delete(name);
+    }
+    for (const [place, section] of Object.entries(this.sections)) this.arrange(place, section, all);
+  }
+
+  arrange(place, section, all) {
+    const due = all.filter((tile) => sectionOf(tile) === place).map((tile) => this.tiles.get(tile.name).node);
+    due.forEach((node, at) => { if (section.children[at] !== node) section.insertBefore(node, section.children[at] ?? null); });
+    section.parentElement.hidden = due.length === 0;
+  }
+}

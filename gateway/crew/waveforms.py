@@ -1,0 +1,68 @@
+"""Tables of the waveforms that the page draws: their strip, colour and fixed scale.
+
+The first strip is always the ECG's; the second shows one other waveform. An ECG is drawn at the gain of ECG paper,
+10 mm/mV, so that noise of 0.1 mV stays 1 mm high and is not taken for fibrillation. A waveform without a unit (pleth)
+has no true height; the page fits it to the strip and says so.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from protocols.ieee11073.nomenclature import Code, name_of
+from protocols.observation import Channel, Observation
+
+STRIPS = ("ecg", "other")
+_LEAD_II = "MDC_ECG_ELEC_POTL_II"
+
+
+class Look(NamedTuple):
+    """`strip` is one of `STRIPS`, `scale` one of the page's scales (sweep.js): ecg, co2 or fit."""
+
+    prefix: str
+    strip: str
+    colour: str
+    scale: str
+
+
+LOOKS = (
+    Look("MDC_ECG_",              "ecg",   "ecg",   "ecg"),
+    Look("MDC_PULS_OXIM_PLETH",   "other", "spo2",  "fit"),
+    Look("MDC_AWAY_CO2",          "other", "co2",   "co2"),
+    Look("MDC_CONC_AWAY_CO2",     "other", "co2",   "fit"),
+    Look("MDC_IMPED_TTHOR",       "other", "resp",  "fit"),
+    Look("MDC_RESP",              "other", "resp",  "fit"),
+    Look("",                      "other", "plain", "fit"),
+)  # fmt: skip
+"""By the beginning of the type's name, the first that matches; in the order in which a strip prefers them."""
+
+
+def look_of(code: Code) -> Look:
+    """The strip, colour and scale for a waveform's type."""
+    name = name_of(code)
+    return next(look for look in LOOKS if name.startswith(look.prefix))
+
+
+def preference(code: Code) -> tuple[int, bool]:
+    """Sort key: the waveform that a strip shows by default comes first. Lead II before other leads, as on monitors."""
+    return LOOKS.index(look_of(code)), name_of(code) != _LEAD_II
+
+
+def samples(arrays: Iterable[Observation]) -> list[int]:
+    """Unpack the raw samples of one channel's arrays, in order."""
+    raw: list[int] = []
+    for observation in arrays:
+        array, packed = observation.channel.array, observation.samples
+        if array is not None and packed is not None:
+            raw.extend(struct.unpack(f">{len(packed) // array.format.octets}{array.format.value}", packed))
+    return raw
+
+
+def has_scale(channel: Channel) -> bool:
+    """Whether the channel's samples can be drawn: the device sent their format and period."""
+    return channel.array is not None and channel.array.period_s > 0
+
+
+def newest_s(arrays: Sequence[Observation]) -> float:
+    """When the last of the arrays was received, in monotonic seconds."""
+    return max(each.received_s for each in arrays)

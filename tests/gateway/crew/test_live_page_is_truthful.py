@@ -1,0 +1,289 @@
+"""Nothing on the live page looks newer than it is: chips, tiles, traces and devices, whatever becomes silent."""
+
+from dataclasses import replace
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from gateway.crew import CrewStatus
+from gateway.live import LiveFeed
+from protocols.observation import Special
+from protocols.uplink.observations import DeviceRef
+from tests.builders.crew_live import CUFF, MONITOR, OXIMETER, live_device, spo2
+from tests.builders.crew_vitals import (
+    compressions,
+    defibrillator,
+    fill_ambulance,
+    heart_rate,
+    monitor_values,
+    send_monitor,
+    send_oximeter,
+    send_temperature,
+    temperature,
+)
+from tests.harness.crew_app import ALL_SENT
+from tests.harness.crew_browser import open_page
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def assert_nothing_is_green(page: Page) -> None:
+    assert await page.locator(".chip.good, .state.good").count() == 0
+
+
+async def test_chips_are_green_while_devices_send_and_the_cloud_has_everything(browser: Browser) -> None:
+    async with open_page(browser, send_monitor) as opened:
+        await expect(opened.link).to_have_text("Live")
+        await expect(opened.link).to_have_class("chip good")
+        await expect(opened.network).to_have_text("Network: all sent")
+        await expect(opened.page.locator("#devices .state")).to_have_text("sending · cable")
+
+
+async def test_silent_device_is_named_after_ten_seconds_and_in_red_after_thirty(browser: Browser) -> None:
+    async with open_page(browser, fill_ambulance) as opened:
+        await opened.pass_time(12, each_second=lambda now_s: send_oximeter(opened.feed, now_s))
+        await expect(opened.link).to_contain_text("No data from SIM MON-12, SIM DEFIB for 12 s")
+        await expect(opened.link).to_have_class("chip warn")
+        await opened.pass_time(20, each_second=lambda now_s: send_oximeter(opened.feed, now_s))
+        await expect(opened.link).to_contain_text("No data from SIM MON-12, SIM DEFIB for 32 s")
+        await expect(opened.link).to_have_class("chip bad")
+        device = opened.page.locator("#devices li", has_text=MONITOR.model)
+        await expect(device.locator(".state.bad")).to_contain_text("connected, but no data for 32 s")
+
+
+async def test_devices_that_have_all_left_turn_the_chip_red(browser: Browser) -> None:
+    async with open_page(browser, send_monitor) as opened:
+        opened.feed.device(live_device(MONITOR, connected=False, last_s=opened.now_s))
+        await opened.pass_time(1)
+        await expect(opened.link).to_have_text("No device connected: all values are old")
+        await expect(opened.link).to_have_class("chip bad")
+
+
+async def test_page_without_a_gateway_knows_nothing(browser: Browser) -> None:
+    """The stream stays open and carries nothing, as when the vehicle's Wi-Fi is cut without a word."""
+    async with open_page(browser, fill_ambulance) as opened:
+        await opened.page.clock.run_for(8_000)
+        await expect(opened.link).to_contain_text("No contact with the gateway for ")
+        await expect(opened.link).to_have_class("chip bad")
+        await expect(opened.network).to_have_text("Network: unknown")
+        assert await opened.page.locator("article:not(.stale)").count() == 0
+        assert await opened.page.locator(".strip:not(.stale):visible").count() == 0
+        await expect(opened.page.locator("#devices .state").first).to_contain_text("unknown")
+        await assert_nothing_is_green(opened.page)
+
+
+async def test_tablet_that_slept_shows_nothing_as_new_until_it_hears_from_the_gateway(browser: Browser) -> None:
+    async with open_page(browser, fill_ambulance) as opened:
+        await opened.page.route("**/live*", lambda route: route.abort())
+        await opened.sleep_tablet(600)
+        # On the connection from before the sleep: nothing says how old a message was when it arrived.
+        send_oximeter(opened.feed, opened.now_s, 61.0)
+        await opened.pass_time(0.5)
+        await expect(opened.link).to_contain_text("No contact with the gateway for 10 min")
+        await expect(opened.tile("spo2")).not_to_contain_text("61")
+        assert await opened.page.locator("article:not(.stale)").count() == 0
+        await assert_nothing_is_green(opened.page)
+        await opened.page.unroute("**/live*")
+        send_monitor(opened.feed, opened.now_s)
+        await opened.page.clock.run_for(12_000)
+        await expect(opened.tile("heart-rate")).to_have_class("value primary ecg fresh")
+        await expect(opened.tile("temperature")).to_contain_text("11 min ago")
+
+
+async def test_tablet_whose_clock_was_set_forward_shows_the_right_ages_again(browser: Browser) -> None:
+    async with open_page(browser, fill_ambulance) as opened:
+        await opened.set_tablet_forward(86_400)
+        await opened.page.clock.run_for(500)
+        await expect(opened.tile("nibp")).to_contain_text("4 min ago")
+        await expect(opened.link).to_have_text("Live")
+
+
+async def test_continuous_value_ages_at_ten_seconds_and_is_struck_through_at_thirty(browser: Browser) -> None:
+    async with open_page(browser, lambda feed, now_s: send_oximeter(feed, now_s)) as opened:
+        saturation = opened.tile("spo2")
+        await opened.pass_time(9)
+        await expect(saturation).to_contain_text("9 s ago")
+        assert "ageing" not in (await saturation.get_attribute("class") or "")
+        await opened.pass_time(2)
+        await expect(saturation).to_have_class("value primary spo2 ageing")
+        await opened.pass_time(20)
+        await expect(saturation).to_have_class("value primary spo2 stale")
+        await expect(saturation).to_contain_text("old: 31 s ago")
+        struck = "e => getComputedStyle(e.querySelector('.text')).textDecorationLine"
+        assert await saturation.evaluate(struck) == "line-through"
+
+
+async def test_value_of_a_spot_device_that_left_counts_for_fifteen_minutes(browser: Browser) -> None:
+    def fill(feed: LiveFeed, now_s: float) -> None:
+        send_monitor(feed, now_s)
+        send_temperature(feed, now_s - 14 * 60, connected=False)
+
+    async with open_page(browser, fill) as opened:
+        await expect(opened.page.locator("#values [data-tile=temperature]")).to_contain_text("14 min ago")
+        await expect(opened.tile("temperature")).to_have_class("value primary plain fresh")
+        await opened.sleep_tablet(90)
+        send_monitor(opened.feed, opened.now_s)
+        await opened.pass_time(0.5)
+        await expect(opened.page.locator("#left [data-tile=temperature]")).to_contain_text("old: 16 min ago")
+
+
+async def test_tile_of_a_departed_device_goes_to_the_bottom_and_the_chip_names_it(browser: Browser) -> None:
+    def fill(feed: LiveFeed, now_s: float) -> None:
+        send_monitor(feed, now_s)
+        send_oximeter(feed, now_s)
+
+    async with open_page(browser, fill) as opened:
+        opened.feed.device(live_device(MONITOR, connected=False, last_s=opened.now_s))
+        await opened.pass_time(32, each_second=lambda now_s: send_oximeter(opened.feed, now_s))
+        await expect(opened.page.locator("#left article")).to_have_count(2)
+        assert await opened.tiles("#left") == ["etco2", "respiration"]
+        assert await opened.tiles("#values") == ["heart-rate", "spo2"]
+        assert await opened.top_of("#left") > await opened.bottom_of("#values")
+        await expect(opened.link).to_contain_text("Old: EtCO₂, Resp")
+        devices = opened.page.locator("#devices li")
+        await expect(devices.last).to_contain_text(MONITOR.model)
+        await expect(devices.last.locator(".state.warn")).to_contain_text("disconnected 17 min ago")
+
+
+async def test_treatment_comes_first_while_it_lasts(browser: Browser) -> None:
+    def compress(feed: LiveFeed, now_s: float) -> None:
+        values = [heart_rate(74.0, received_s=now_s), compressions(110.0, received_s=now_s)]
+        feed.observed(defibrillator(last_s=now_s), values, 0)
+
+    def stop_compressing(feed: LiveFeed, now_s: float) -> None:
+        feed.observed(defibrillator(last_s=now_s), [heart_rate(74.0, received_s=now_s)], 0)
+
+    async with open_page(browser, compress) as opened:
+        assert await opened.tiles("#treatment") == ["compression-rate"]
+        assert await opened.bottom_of("#treatment") < await opened.top_of("#values")
+        await opened.pass_time(31, each_second=lambda now_s: stop_compressing(opened.feed, now_s))
+        assert await opened.tiles("#treatment") == []
+        await expect(opened.page.locator("#left article")).to_contain_text("old: 31 s ago")
+        await expect(opened.link).to_have_text("Live")
+
+
+async def test_old_parameter_keeps_the_chip_from_being_green(browser: Browser) -> None:
+    async with open_page(browser, send_monitor) as opened:
+
+        def send_all_but_co2(now_s: float) -> None:
+            values = [each for each in monitor_values(now_s) if each.channel.handle != 4]
+            opened.feed.observed(live_device(MONITOR, last_s=now_s), values, 0)
+
+        await opened.pass_time(12, each_second=send_all_but_co2)
+        await expect(opened.link).to_contain_text("Old: EtCO₂")
+        await expect(opened.link).to_have_class("chip warn")
+
+
+async def test_trace_that_stands_still_says_so(browser: Browser) -> None:
+    async with open_page(browser, send_monitor) as opened:
+
+        def send_numbers(now_s: float) -> None:
+            opened.feed.observed(live_device(MONITOR, last_s=now_s), monitor_values(now_s), 0)
+
+        await opened.pass_time(4, each_second=send_numbers)
+        strip = opened.page.locator("#ecg-strip")
+        await expect(strip).to_have_class("strip ecg stale")
+        await expect(strip).to_contain_text("old: no new samples for 4 s")
+        await expect(opened.link).to_contain_text("ECG")
+        await expect(opened.link).to_have_class("chip warn")
+
+
+async def test_trace_of_a_page_opened_late_is_as_old_as_its_samples(browser: Browser) -> None:
+    def fill(feed: LiveFeed, now_s: float) -> None:
+        send_monitor(feed, now_s - 300)
+
+    async with open_page(browser, fill) as opened:
+        await expect(opened.page.locator("#ecg-strip")).to_contain_text("old: no new samples for 5 min")
+
+
+async def test_network_chip_is_not_green_while_the_cloud_acknowledges_nothing(browser: Browser) -> None:
+    states = {"now": replace(ALL_SENT, backlog=40, acknowledged=7)}
+
+    def status() -> CrewStatus:
+        return states["now"]
+
+    async with open_page(browser, send_monitor, status=status) as opened:
+        await expect(opened.network).to_have_text("Network: connected")
+        states["now"] = replace(ALL_SENT, backlog=35, acknowledged=8)
+        await opened.pass_time(2)
+        await expect(opened.network).to_have_text("Network: all sent")
+        await opened.pass_time(14)
+        await expect(opened.network).to_contain_text("The cloud has not confirmed anything for ")
+        await expect(opened.network).to_have_class("chip warn")
+
+
+async def test_parameter_has_one_tile_that_names_its_source_and_folds_in_the_others(browser: Browser) -> None:
+    async with open_page(browser, fill_ambulance) as opened:
+        assert await opened.tiles("body") == [
+            *("heart-rate", "spo2", "nibp", "etco2", "respiration", "temperature"),
+            *("pads", "impedance"),
+        ]
+        rate = opened.tile("heart-rate")
+        await expect(rate.locator(".main")).to_have_text("72")
+        await expect(rate.locator(".from")).to_have_text("SIM MON-12 (sends the most values)")
+        await expect(rate.locator("summary")).to_have_text("Also 74 · Pulse 71")
+        await rate.locator("summary").click()
+        await expect(rate.locator("li").nth(0)).to_contain_text("HR 74 /min · SIM DEFIB · now")
+        await expect(rate.locator("li").nth(1)).to_contain_text("Pulse 71 /min · SIM OX-1 · now")
+
+
+async def test_other_source_takes_over_under_its_own_name_when_the_first_falls_silent(browser: Browser) -> None:
+    async with open_page(browser, fill_ambulance) as opened:
+        await opened.pass_time(32, each_second=lambda now_s: send_oximeter(opened.feed, now_s))
+        rate = opened.tile("heart-rate")
+        await expect(rate.locator(".name")).to_have_text("Pulse")
+        await expect(rate.locator(".from")).to_have_text("SIM OX-1 (only live source)")
+        await expect(rate).to_have_class("value primary spo2 fresh")
+        await expect(rate.locator("summary")).to_have_text("Also 2 old")
+
+
+async def test_unverified_device_is_marked_and_does_not_displace_a_verified_one(browser: Browser) -> None:
+    invented = DeviceRef("aabbccddeeff0011", "SIM OX-1", unverified_link=True)
+
+    def fill(feed: LiveFeed, now_s: float) -> None:
+        send_oximeter(feed, now_s - 5, 91.0)
+        feed.observed(live_device(invented, last_s=now_s), [spo2(99.0, received_s=now_s)], 0)
+
+    async with open_page(browser, fill) as opened:
+        saturation = opened.tile("spo2")
+        await expect(saturation.locator(".main")).to_have_text("91")
+        await expect(saturation.locator(".from")).to_have_text("SIM OX-1 …7788 (verified link)")
+        await saturation.locator("summary").click()
+        await expect(saturation.locator("li")).to_contain_text("99 % · SIM OX-1 …0011 · now · unverified link")
+        opened.feed.device(live_device(OXIMETER, connected=False, last_s=opened.now_s))
+        opened.feed.observed(live_device(invented, last_s=opened.now_s), [spo2(98.0, received_s=opened.now_s)], 0)
+        await opened.pass_time(0.25)
+        await expect(saturation.locator(".main")).to_have_text("98")
+        await expect(saturation.locator(".flags")).to_have_text("unverified link")
+        await expect(saturation).to_have_class("value primary spo2 fresh flagged")
+
+
+async def test_newest_spot_value_is_shown_whichever_device_measured_it(browser: Browser) -> None:
+    def fill(feed: LiveFeed, now_s: float) -> None:
+        fill_ambulance(feed, now_s)
+        other = live_device(DeviceRef("11223344556677dd", "EAR-2"), last_s=now_s)
+        feed.observed(other, [temperature(38.1, received_s=now_s - 30)], 0)
+
+    async with open_page(browser, fill) as opened:
+        await expect(opened.tile("temperature").locator(".main")).to_have_text("38.1")
+        await expect(opened.tile("temperature").locator(".from")).to_have_text("EAR-2 (newest)")
+
+
+async def test_value_that_the_device_could_not_measure_is_marked(browser: Browser) -> None:
+    def fill(feed: LiveFeed, now_s: float) -> None:
+        feed.observed(live_device(MONITOR, last_s=now_s), [heart_rate(Special.NAN, received_s=now_s)], 0)
+
+    async with open_page(browser, fill) as opened:
+        await expect(opened.tile("heart-rate").locator(".main")).to_have_text("—")
+        await expect(opened.tile("heart-rate").locator(".flags")).to_have_text("no reading")
+        await expect(opened.tile("heart-rate")).to_have_class("value primary ecg fresh flagged")
+
+
+async def test_device_that_left_and_only_spot_values_leave_no_green_chip(browser: Browser) -> None:
+    def fill(feed: LiveFeed, now_s: float) -> None:
+        send_temperature(feed, now_s - 200)
+        feed.device(live_device(CUFF, last_s=None))
+
+    async with open_page(browser, fill) as opened:
+        await expect(opened.link).to_have_text("Last value 3 min ago")
+        await expect(opened.link).to_have_class("chip")

@@ -1,0 +1,182 @@
+"""The live page at the sizes that crews have: order, sizes of numbers, colours, the ECG's scale, accessibility."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from gateway.live import LiveFeed
+from tests.builders.crew_live import MONITOR, ecg_samples, live_device
+from tests.builders.crew_vitals import fill_ambulance, send_monitor
+from tests.harness.axe import violations
+from tests.harness.browser import PHONE, TABLET
+from tests.harness.crew_browser import OpenPage, open_page
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+SMALL_TABLET = {"width": 1024, "height": 768}
+PHONE_SIDEWAYS = {"width": 844, "height": 390}
+SIZES = {"tablet": TABLET, "small tablet": SMALL_TABLET, "phone": PHONE, "phone sideways": PHONE_SIDEWAYS}
+every_size = pytest.mark.parametrize("viewport", SIZES.values(), ids=SIZES.keys())
+
+PRIMARY = ["heart-rate", "spo2", "nibp", "etco2", "respiration", "temperature"]
+CSS_PX_PER_MM = 96 / 25.4
+
+# Rows and columns of the canvas by how many of their pixels have the colour of the ECG's trace.
+TRACE_PIXELS = """(canvas) => {
+  const { width, height } = canvas;
+  const dots = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  const rows = new Array(height).fill(0), columns = new Array(width).fill(0);
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
+    const at = 4 * (y * width + x);
+    const [red, green, blue] = [dots[at], dots[at + 1], dots[at + 2]];
+    if (green > 150 && green - red > 60 && green - blue > 40) { rows[y]++; columns[x]++; }
+  }
+  return { rows, columns };
+}"""
+
+
+async def draw_ecg(opened: OpenPage, millivolts: Sequence[float]) -> dict[str, list[int]]:
+    """Send the samples a quarter of a second at a time, let them be played out, and look at the trace."""
+    pieces = [millivolts[at : at + 63] for at in range(0, len(millivolts), 63)]
+    for piece in pieces:
+        now_s = opened.now_s
+        opened.feed.observed(live_device(MONITOR, last_s=now_s), [ecg_samples(piece, received_s=now_s)], 0)
+        await opened.pass_time(0.25)
+    found: dict[str, list[int]] = await opened.page.locator("#ecg-strip canvas").evaluate(TRACE_PIXELS)
+    return found
+
+
+def peaks(counts: Sequence[int], least: int) -> list[int]:
+    """Middle of each run of rows or columns with at least so many pixels."""
+    runs: list[list[int]] = []
+    for at, count in enumerate(counts):
+        if count < least:
+            continue
+        if runs and at - runs[-1][-1] <= 2:
+            runs[-1].append(at)
+        else:
+            runs.append([at])
+    return [sum(run) // len(run) for run in runs]
+
+
+@every_size
+async def test_ecg_strip_comes_first_and_stays_in_sight(browser: Browser, viewport: dict[str, int]) -> None:
+    async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
+        strip = opened.page.locator("#ecg-strip canvas")
+        assert await opened.bottom_of("#ecg-strip") <= await opened.top_of("#values")
+        assert await opened.bottom_of("#ecg-strip canvas") <= viewport["height"]
+        await opened.page.mouse.wheel(0, 5000)
+        await expect(opened.page.locator("#devices li").last).to_be_in_viewport()
+        await expect(strip).to_be_in_viewport(ratio=1)
+
+
+@every_size
+async def test_primary_values_come_in_the_order_of_a_monitor_and_are_large(
+    browser: Browser, viewport: dict[str, int]
+) -> None:
+    async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
+        assert (await opened.tiles("#values"))[: len(PRIMARY)] == PRIMARY
+        sizes = await opened.page.locator(".primary .main").evaluate_all(
+            "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
+        )
+        assert len(sizes) == len(PRIMARY)
+        assert min(sizes) >= (40 if viewport is PHONE else 64)
+
+
+@every_size
+async def test_nothing_is_cut_off(browser: Browser, viewport: dict[str, int]) -> None:
+    too_wide = """() => [...document.querySelectorAll("html, article, article .text, .strip, header")]
+      .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className)"""
+    async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
+        assert await opened.page.evaluate(too_wide) == []
+
+
+@pytest.mark.parametrize(
+    ("viewport", "visible"), [(TABLET, PRIMARY), (SMALL_TABLET, PRIMARY), (PHONE, PRIMARY[:3])], ids=list(SIZES)[:3]
+)
+async def test_most_important_tiles_are_whole_on_the_first_screen(
+    browser: Browser, viewport: dict[str, int], visible: list[str]
+) -> None:
+    async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
+        footer = await opened.top_of("footer")
+        for name in visible:
+            assert await opened.bottom_of(f'[data-tile="{name}"]') <= footer, name
+
+
+@pytest.mark.parametrize("color_scheme", ["dark", "light"])
+@every_size
+async def test_page_has_no_violation_of_wcag_in_either_look(
+    browser: Browser, viewport: dict[str, int], color_scheme: str
+) -> None:
+    def fill(feed: LiveFeed, now_s: float) -> None:
+        fill_ambulance(feed, now_s)
+        send_monitor(feed, now_s - 12)
+
+    async with open_page(browser, fill, viewport=viewport, color_scheme=color_scheme) as opened:
+        await opened.page.clock.resume()  # axe-core waits on timers
+        await opened.page.locator("summary:visible").first.click()
+        assert await violations(opened.page) == []
+        await opened.page.clock.run_for(8_000)
+        await expect(opened.page.locator("article.stale").first).to_be_visible()
+        assert await violations(opened.page) == []
+
+
+async def test_number_has_the_colour_of_its_parameter(browser: Browser) -> None:
+    async with open_page(browser, fill_ambulance) as opened:
+
+        async def colour(selector: str) -> str:
+            return str(await opened.page.locator(selector).evaluate("e => getComputedStyle(e).color"))
+
+        numbers = {name: await colour(f'[data-tile="{name}"] .main') for name in PRIMARY}
+        assert numbers["heart-rate"] == await colour("#ecg-strip canvas") == "rgb(109, 242, 143)"
+        assert numbers["spo2"] == await colour("#other-strip canvas") == "rgb(95, 220, 255)"
+        assert numbers["etco2"] == numbers["respiration"] == "rgb(255, 224, 102)"
+        assert numbers["nibp"] == numbers["temperature"] == await colour("body")
+
+
+async def test_ecg_is_drawn_at_ten_millimetres_a_millivolt_and_twenty_five_a_second(browser: Browser) -> None:
+    async with open_page(browser, send_monitor) as opened:
+        await expect(opened.page.locator("#ecg-strip .scale")).to_have_text("25 mm/s · 10 mm/mV")
+        square = [float(at // 125 % 2) for at in range(8 * 250)]
+        found = await draw_ecg(opened, square)
+        high, low = peaks(found["rows"], least=100)
+        assert low - high == pytest.approx(10 * CSS_PX_PER_MM, abs=1.5)
+        edges = peaks(found["columns"], least=30)
+        steps = [right - left for left, right in itertools.pairwise(edges)]
+        assert sorted(steps)[len(steps) // 2] == pytest.approx(12.5 * CSS_PX_PER_MM, abs=1.5)
+
+
+async def test_noise_of_a_tenth_of_a_millivolt_stays_small(browser: Browser) -> None:
+    async with open_page(browser, lambda feed, now_s: None) as opened:
+        noise = [0.05 * math.sin(at * 0.7) + 1.2 for at in range(6 * 250)]
+        found = await draw_ecg(opened, noise)
+        drawn = [at for at, count in enumerate(found["rows"]) if count]
+        assert drawn[-1] - drawn[0] <= 2 * CSS_PX_PER_MM
+
+
+async def test_mark_of_one_millivolt_is_ten_millimetres_high_and_five_wide(browser: Browser) -> None:
+    mark = """(canvas) => {
+      const right = 12 * 96 / 25.4, dots = canvas.getContext("2d").getImageData(0, 0, right, canvas.height).data;
+      const width = Math.floor(right), rows = new Array(canvas.height).fill(0), columns = new Array(width).fill(0);
+      for (let y = 0; y < canvas.height; y++) for (let x = 0; x < width; x++) {
+        if (dots[4 * (y * width + x)] > 120) { rows[y]++; columns[x]++; }
+      }
+      return { rows, columns };
+    }"""
+    async with open_page(browser, send_monitor) as opened:
+        await opened.pass_time(0.5)
+        found = await opened.page.locator("#ecg-strip canvas").evaluate(mark)
+        sides = peaks(found["columns"], least=30)
+        assert len(sides) == 2
+        assert sides[1] - sides[0] == pytest.approx(5 * CSS_PX_PER_MM, abs=1.5)
+        top = next(at for at, count in enumerate(found["rows"]) if count > 10)
+        foot = max(at for at, count in enumerate(found["rows"][: top + 42]) if count > 4)
+        assert foot - top == pytest.approx(10 * CSS_PX_PER_MM, abs=2)
+
+
+async def test_waveform_without_a_unit_says_that_its_height_means_nothing(browser: Browser) -> None:
+    async with open_page(browser, send_monitor) as opened:
+        await expect(opened.page.locator("#other-strip .scale")).to_have_text("25 mm/s · height not to scale")
