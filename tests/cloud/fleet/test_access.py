@@ -1,6 +1,8 @@
 """A gateway that is suspended or revoked is refused at once; a replaced key continues the chain of custody visibly."""
 
+import asyncio
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from cloud.vehicles.fleet.authority import (
     read_request,
 )
 from cloud.vehicles.fleet.authority_store import AuthorityStore
+from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
 from cloud.vehicles.fleet.broker_directory import (
     ALARM_BEFORE_US,
     DAY_US,
@@ -319,6 +322,38 @@ async def test_upkeep_follows_changes_that_were_made_elsewhere_and_survives_a_fo
     fleet.clock.advance(us=DAY_US)
     await upkeep.look()
     assert rights.exists()
+
+
+class SentRights:
+    """The lists that the upkeep hands on for a running mosquitto."""
+
+    def __init__(self) -> None:
+        self.lists: list[Sequence[AdmittedGateway]] = []
+        self.closed = False
+
+    async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
+        self.lists.append(admitted)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_upkeep_hands_on_a_new_list_after_a_change_only_and_needs_no_reload(fleet: FleetOnDisk) -> None:
+    viewer = await fleet.begin()
+    sent = SentRights()
+    upkeep = BrokerUpkeep(fleet.directory, fleet.clock, sent)
+    for _ in range(2):
+        await upkeep.look()
+    assert sent.lists[0] is sent.lists[1]
+    (fleet.folder / "reload-due").unlink()
+    await fleet.desk.suspend(viewer, "gw_north", "lost")
+    await upkeep.look()
+    assert ([one.gateway_id for one in sent.lists[0]], sent.lists[2]) == (["gw_north"], [])
+    assert not (fleet.folder / "reload-due").exists()
+    stopping = asyncio.Event()
+    stopping.set()
+    await upkeep.run(stopping)
+    assert sent.closed
 
 
 async def test_a_list_of_another_program_is_replaced(fleet: FleetOnDisk) -> None:
