@@ -7,7 +7,6 @@ of its commands is typed, since loading them all takes longer than most commands
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,36 +15,27 @@ import typer
 from typer.core import TyperGroup
 
 from cloud.batch import run_batch
-from cloud.command import AsJson, or_exit, print_json, print_one, run, settings_of
 from cloud.foundation.clock import SystemClock
+from cloud.foundation.command import (
+    AsJson,
+    CommandLine,
+    command_line_of,
+    or_exit,
+    print_json,
+    print_one,
+    run,
+    settings_of,
+)
 from cloud.foundation.db import migrate
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.observability.logs import configure_logs
-from cloud.roles import Role
+from cloud.foundation.observability import LogSection, configure_logs
+from cloud.foundation.process import Role
+from cloud.foundation.settings import Settings
+from cloud.foundation.supplies import Supplies
+from cloud.slices import SLICES
 
-SLICES = {
-    "tenants": "cloud.access.tenancy.cli",
-    "organizations": "cloud.access.tenancy.cli",
-    "vehicles": "cloud.access.tenancy.cli",
-    "gateways": "cloud.vehicles.fleet.cli",
-    "broker": "cloud.vehicles.fleet.broker_cli",
-    "devices": "cloud.clinical.devices.cli",
-    "crew": "cloud.clinical.epcr.crew_cli",
-    "encounters": "cloud.clinical.epcr.cli",
-    "incidents": "cloud.clinical.incidents.cli",
-    "assignments": "cloud.clinical.assignments.cli",
-    "observations": "cloud.clinical.observations.cli",
-    "custody": "cloud.vehicles.custody.cli",
-    "ingest": "cloud.vehicles.ingest.cli",
-    "events": "cloud.foundation.events.cli",
-    "apps": "cloud.access.apps.cli",
-    "users": "cloud.access.identity.cli",
-    "webhooks": "cloud.partners.webhooks.cli",
-    "audit": "cloud.access.audit.cli",
-    "keys": "cloud.access.tokens.cli",
-    "tokens": "cloud.access.tokens.cli",
-}
-"""The module of each group of commands; it has a `Typer` of that name."""
+COMMANDS = {name: (one, part) for one in SLICES for name, part in one.commands.items()}
+"""The slice and the part of it behind each name."""
 
 
 class SlicesOnDemand(TyperGroup):
@@ -55,15 +45,28 @@ class SlicesOnDemand(TyperGroup):
         super().__init__(**given)
         self._loaded: set[str] = set()
         # The names are needed for the list of commands and for suggestions after a typing error.
-        self.commands.update({name: TyperGroup(name=name) for name in SLICES})
+        self.commands.update({name: TyperGroup(name=name) for name in COMMANDS})
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name in SLICES and cmd_name not in self._loaded:
+        if cmd_name in COMMANDS and cmd_name not in self._loaded:
+            one, part = COMMANDS[cmd_name]
             of_slice = typer.Typer()
-            of_slice.add_typer(getattr(import_module(SLICES[cmd_name]), cmd_name), name=cmd_name)
+            of_slice.add_typer(one.load(part), name=cmd_name)
             self.commands.update(typer.main.get_group(of_slice).commands)
             self._loaded.add(cmd_name)
         return super().get_command(ctx, cmd_name)
+
+
+def _read_settings(path: Path) -> Settings:
+    from cloud.settings import read_settings  # as in `serve`
+
+    return read_settings(path)
+
+
+def _make_supplies() -> Supplies:
+    from cloud.supplies import make_supplies  # as in `serve`
+
+    return make_supplies()
 
 
 app = typer.Typer(
@@ -92,7 +95,7 @@ def _settings(
     ] = False,
 ) -> None:
     """The cloud service of Argus."""
-    context.obj = config
+    context.obj = CommandLine(config, _read_settings, _make_supplies)
     configure_logs("warning")  # standard output is the command's own
 
 
@@ -105,7 +108,7 @@ def serve_command(
     from cloud.app import serve  # here, since short commands should not load what they do not use
 
     settings = settings_of(context)
-    configure_logs(settings.log.level)
+    configure_logs(settings.section(LogSection).level)
     or_exit(lambda: asyncio.run(serve(settings, set(Role) if only is None else {only})))
 
 
@@ -122,7 +125,7 @@ def migrate_command(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _migrate(context: typer.Context, *, create: bool, as_json: bool) -> None:
-    from cloud.access.tokens.cli import make_first_master_key  # as in `serve`
+    from cloud.access.tokens import make_first_master_key  # as in `serve`
 
     settings = settings_of(context)
     done = or_exit(lambda: asyncio.run(migrate(settings.database_url, create=create)))
@@ -139,7 +142,7 @@ def _migrate(context: typer.Context, *, create: bool, as_json: bool) -> None:
 @app.command("init-secrets")
 def init_secrets_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Create the master key file. Fails if there is one. Keep a copy apart from the backups of the database."""
-    from cloud.access.tokens.cli import init_secrets  # as in `serve`
+    from cloud.access.tokens import init_secrets  # as in `serve`
 
     init_secrets(context, as_json=as_json)
 
@@ -164,7 +167,7 @@ def doctor_command(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command("routes")
 def routes_command(context: typer.Context, as_json: AsJson = False) -> None:
     """List the routes of the four hosts: host, method, path, scopes, limit."""
-    from cloud.foundation.http.listing import listed, table_of  # as in `serve`
+    from cloud.foundation.http import listed, table_of  # as in `serve`
     from cloud.surface import rows_of
 
     settings = settings_of(context)
@@ -187,7 +190,7 @@ def batch_command(
 
     def run(words: Sequence[str]) -> int:
         try:
-            command.main(["--config", str(context.find_root().obj), *words])
+            command.main(["--config", str(command_line_of(context).config), *words])
         except SystemExit as ended:
             # The same end as when it is typed: the error is already printed.
             return ended.code if isinstance(ended.code, int) else int(ended.code is not None)

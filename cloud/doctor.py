@@ -7,26 +7,36 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cloud.access.tokens.place import load_master_key
-from cloud.access.tokens.signing_key import KeyState
-from cloud.access.tokens.store import KeyStore
-from cloud.app import broker_address
+from cloud.access.tokens import KeyState, KeyStore
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database, open_database
-from cloud.foundation.db.address import SqliteAddress, read_address
+from cloud.foundation.db import Database, SqliteAddress, open_database, read_address
 from cloud.foundation.errors import DomainError
 from cloud.foundation.events import Outbox
 from cloud.foundation.findings import Finding, Level
-from cloud.foundation.http.site import is_loopback
+from cloud.foundation.http import HostSection, HostsSection, HttpSection, is_loopback
 from cloud.foundation.ids import Ids
+from cloud.foundation.master_key import load_master_key
+from cloud.foundation.observability import MetricsSection
+from cloud.foundation.settings import Settings
 from cloud.integrity_findings import integrity_findings
-from cloud.settings import HostSection, MqttSection, Settings
-from cloud.vehicles.fleet.authority_store import AuthorityStore
-from cloud.vehicles.fleet.broker_configuration import DESCRIPTORS, RELOAD_FILE, RIGHTS_FILE
-from cloud.vehicles.fleet.broker_directory import expiry_sentence
-from cloud.vehicles.ingest import BrokerConnection, BrokerUnavailable, IngestSettings
-from cloud.vehicles.ingest.broker_control import broker_rights
-from cloud.vehicles.ingest.figures import IngestFigures, read_figures
+from cloud.vehicles.fleet import (
+    DESCRIPTORS,
+    RELOAD_FILE,
+    RIGHTS_FILE,
+    AuthorityStore,
+    BrokerSection,
+    MqttSection,
+    expiry_sentence,
+)
+from cloud.vehicles.ingest import (
+    BrokerConnection,
+    BrokerUnavailable,
+    IngestFigures,
+    IngestSettings,
+    broker_address,
+    broker_rights,
+    read_figures,
+)
 
 # Below this the database's log and a backup of it no longer fit beside a day of batches.
 DISK_FREE_OCTETS_LEAST = 1 << 30
@@ -40,7 +50,7 @@ async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
     findings = [finding async for finding in _database(settings, ids)]
     findings.extend(await integrity_findings(settings))
     findings.extend(_files(settings))
-    findings.append(await _broker(settings.mqtt))
+    findings.append(await _broker(settings.find(MqttSection)))
     findings.extend(await _broker_rights(settings))
     findings.append(_broker_directory(settings, clock))
     findings.extend(_mosquitto_limits())
@@ -72,7 +82,7 @@ async def _database(settings: Settings, ids: Ids) -> AsyncIterator[Finding]:
                 "register all but one under another id."
             )
             yield Finding("gateways", Level.FAULT, sentence)
-        if settings.hosts is not None:
+        if settings.find(HostsSection) is not None:
             yield await _signing_keys(settings, database)
     except DomainError as error:
         yield Finding("database", Level.FAULT, error.sentence)
@@ -113,8 +123,9 @@ def _files(settings: Settings) -> list[Finding]:
     if isinstance(address, SqliteAddress):
         findings.append(_private(address.path, "database file", "patients' values"))
         findings.append(_room(address.path.parent))
-    if settings.mqtt is not None and settings.mqtt.password_file is not None:
-        findings.append(_private(settings.mqtt.password_file, "broker password", "a password"))
+    mqtt = settings.find(MqttSection)
+    if mqtt is not None and mqtt.password_file is not None:
+        findings.append(_private(mqtt.password_file, "broker password", "a password"))
     if settings.objects_dir is not None and not settings.objects_dir.is_dir():
         findings.append(
             Finding("objects", Level.WARNING, f"{settings.objects_dir} does not exist yet; create it for our account.")
@@ -164,16 +175,17 @@ async def _broker(mqtt: MqttSection | None) -> Finding:
 
 async def _broker_rights(settings: Settings) -> list[Finding]:
     """Check that the running mosquitto has the plugin that judges subscriptions, and takes changes of rights."""
-    if settings.mqtt is None or settings.broker is None:
+    mqtt = settings.find(MqttSection)
+    if mqtt is None or settings.find(BrokerSection) is None:
         return []
     try:
-        async with broker_rights(broker_address(settings.mqtt)) as rights:
+        async with broker_rights(broker_address(mqtt)) as rights:
             known = await rights.clients()
     except DomainError as error:
         return [Finding("broker rights", Level.FAULT, error.sentence)]
     except BrokerUnavailable as error:
         sentence = (
-            f"{settings.mqtt.url}: {error}. Run argus-cloud broker config and broker refresh again and restart "
+            f"{mqtt.url}: {error}. Run argus-cloud broker config and broker refresh again and restart "
             "mosquitto; without its dynamic-security plugin it would not judge the subscriptions of vehicles."
         )
         return [Finding("broker rights", Level.FAULT, sentence)]
@@ -186,13 +198,14 @@ async def _ambiguous_gateways(database: Database) -> Sequence[str]:
 
 
 def _broker_directory(settings: Settings, clock: Clock) -> Finding:
-    if settings.broker is None:
+    broker = settings.find(BrokerSection)
+    if broker is None:
         return Finding(
             "broker lists",
             Level.WARNING,
             "No [broker] is set: the cloud refuses a gateway that is shut out, but the broker still admits it.",
         )
-    folder = settings.broker.directory
+    folder = broker.directory
     if not (folder / RIGHTS_FILE).exists():
         sentence = (
             f"{folder} has no {RIGHTS_FILE}, so mosquitto admits neither the cloud nor a vehicle after its next start; "
@@ -240,7 +253,7 @@ def _nothing(*_: object) -> None:
 
 
 def _hosts(settings: Settings) -> list[Finding]:
-    hosts = settings.hosts
+    hosts = settings.find(HostsSection)
     if hosts is None:
         return [Finding("hosts", Level.WARNING, "No [hosts] are set, so `serve` can only ingest or work.")]
     plain = [
@@ -253,11 +266,12 @@ def _hosts(settings: Settings) -> list[Finding]:
 
 def _proxy(settings: Settings) -> list[Finding]:
     """Whether a reverse proxy stands before the hosts that the settings do not name."""
-    hosts = settings.hosts
+    hosts = settings.find(HostsSection)
     if hosts is None:
         return []
-    if settings.http.trusted_proxies:
-        named = ", ".join(settings.http.trusted_proxies)
+    proxies = settings.section(HttpSection).trusted_proxies
+    if proxies:
+        named = ", ".join(proxies)
         return [Finding("proxy", Level.OK, f"{named} may name the client's address in X-Forwarded-For.")]
     if not any(_is_behind_proxy(host) for host in (hosts.auth, hosts.api, hosts.sandbox, hosts.docs)):
         return [Finding("proxy", Level.OK, "Clients connect directly, so the connection names their address.")]
@@ -280,9 +294,10 @@ def _is_plain(public_url: str) -> bool:
 
 
 def _metrics(settings: Settings) -> Finding:
-    if settings.metrics is None:
+    metrics = settings.find(MetricsSection)
+    if metrics is None:
         return Finding("metrics", Level.OK, "No [metrics] are set, so no figures are offered.")
-    listen = settings.metrics.listen
+    listen = metrics.listen
     if not is_loopback(str(listen)):
         sentence = f"{listen} tells the figures of all tenants to whoever reaches it; keep it on a network of your own."
         return Finding("metrics", Level.WARNING, sentence)

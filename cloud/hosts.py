@@ -15,10 +15,8 @@ import structlog
 from aiohttp import web
 
 from cloud.foundation.errors import PrivateError
-from cloud.foundation.http.pipeline import Pipeline
-from cloud.foundation.http.server import ACCEPTED_S, SHUTDOWN_S, EdgeServer, connections_allowed
-from cloud.foundation.http.site import Gate, Site
-from cloud.settings import Address
+from cloud.foundation.http import ACCEPTED_S, SHUTDOWN_S, EdgeServer, Gate, Pipeline, Site, connections_allowed
+from cloud.foundation.settings import Address
 
 log = structlog.get_logger()
 

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import asyncpg
 
-from cloud.foundation.db.address import PostgresqlAddress, read_address
-from cloud.foundation.db.sqlite_integrity import Examined, examine_all
-from cloud.foundation.db.sqlite_log import kept_copies
+from cloud.foundation.db import Examined, PostgresqlAddress, examine_all, kept_copies, read_address
 from cloud.foundation.findings import Finding, Level
-from cloud.settings import Settings
+from cloud.foundation.settings import Settings
 
 EXAMINED_S_MAX = 60.0
 """Limit for the whole file, since a person waits for the result."""

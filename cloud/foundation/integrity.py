@@ -12,19 +12,19 @@ from collections.abc import Iterable, Mapping, Sequence
 import structlog
 
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database
-from cloud.foundation.db.sqlite import SqliteDatabase
-from cloud.foundation.db.sqlite_integrity import (
+from cloud.foundation.db import (
     SCHEMA,
     TABLE_S_MAX,
     Damage,
+    Database,
     Examined,
+    SqliteDatabase,
     examine_all,
     examine_file,
     examine_table,
     tables_of,
 )
-from cloud.foundation.observability.metrics import DATABASE_DAMAGED, Metrics, Sampler
+from cloud.foundation.observability import DATABASE_DAMAGED, Metrics, Sampler
 from cloud.foundation.stopping import pause
 
 CHECK_EVERY_S = 600.0

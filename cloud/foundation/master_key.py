@@ -17,12 +17,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from cloud.foundation.db import SqliteAddress, read_address
 from cloud.foundation.errors import PrivateError
+from cloud.foundation.settings import Settings, SettingsUnusable
 
 KEY_OCTETS = 32
 NONCE_OCTETS = 12  # NIST SP 800-38D; random, and a purpose seals far less than 2^32 times
 VERSION = b"\x01"
 FILE_OCTETS_MAX = 256
+KEY_FILE = "master.key"
 
 
 class MasterKeyAbsent(PrivateError):
@@ -117,3 +120,18 @@ class MasterKey:
             return AESGCM(self.derive(purpose)).decrypt(nonce, body, name.encode())
         except InvalidTag:
             raise SealBroken from None
+
+
+def master_key_path(settings: Settings) -> Path:
+    """Return where the master key is: as set, else beside a SQLite database. Raises `SettingsUnusable`."""
+    if settings.secrets.master_key_file is not None:
+        return settings.secrets.master_key_file
+    address = read_address(settings.database_url)
+    if isinstance(address, SqliteAddress):
+        return address.path.parent / KEY_FILE
+    raise SettingsUnusable("([secrets] master_key_file is required with PostgreSQL.)")
+
+
+def load_master_key(settings: Settings) -> MasterKey:
+    """Read the master key of the settings. Raises `SettingsUnusable`, `MasterKeyAbsent`, `MasterKeyUnfit`."""
+    return MasterKey.load(master_key_path(settings))

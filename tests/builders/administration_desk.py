@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from cloud.access.audit import Audit, AuditEntry
 from cloud.access.identity import Role
+from cloud.access.oauth import tokens_of
 from cloud.foundation.egress import AllowList, Target
 from cloud.foundation.egress.target import read_target
-from cloud.foundation.http import Cursors
-from cloud.foundation.http.parts import Parts
-from cloud.partners import administration
+from cloud.foundation.http import Parts
+from cloud.partners.administration.routes import routes
+from cloud.partners.webhooks import judge_of
 from tests.builders.auth_world import BASES, MASTER, AuthWorld
+from tests.builders.parts import make_parts
 from tests.harness.auth_server import AuthServer, auth_server
 from tests.harness.page_reader import Page, PageReader
 
@@ -58,22 +60,15 @@ async def judged(url: str) -> Target:
 
 def parts_of(world: AuthWorld) -> Parts:
     """What the pages are built from."""
-    return Parts(
-        database=world.database,
-        clock=world.clock,
-        ids=world.ids,
-        audit=Audit(world.clock),
-        cursors=Cursors(bytes(32)),
-        bases=BASES,
-        master=lambda: MASTER,
-    )
+    made = {tokens_of: world.surface, judge_of: judged}
+    return make_parts(world.database, world.clock, bases=BASES, master=MASTER, made=made)
 
 
 @asynccontextmanager
 async def office(world: AuthWorld) -> AsyncIterator[Office]:
     """Served until the block ends; Ada is signed in."""
     await world.person(ADA, Role.ADMINISTRATOR)
-    async with auth_server(world, more_rows=administration.routes(parts_of(world), world.surface, judged)) as server:
+    async with auth_server(world, more_rows=routes(parts_of(world))) as server:
         it = Office(world, server, PageReader(server))
         await it.ada.sign_in(ADA)
         yield it

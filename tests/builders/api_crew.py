@@ -1,10 +1,10 @@
 """Crew members of a household's organisation, obviously synthetic: an id and a role."""
 
-from cloud.access.tenancy import Viewer
 from cloud.clinical.epcr import CrewMember, CrewRegister, CrewRole
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.viewer import Viewer
 
 
 async def crew_member(

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from cloud.access.tenancy import Viewer
 from cloud.clinical.devices import Device, Devices, Enrolment
 from cloud.clinical.observations.export import export_observations
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.viewer import Viewer
 from tests.builders.cloud_people import Household
+from tests.builders.received_batches import RECEIVED
 
 
 async def enrolled(
@@ -37,4 +38,4 @@ async def enrolled(
 async def exported(database: Database, clock: Clock, viewer: Viewer) -> list[dict[str, Any]]:
     """All observations that the viewer sees, as `argus-cloud observations export --json` prints them."""
     devices = Devices(UlidIds(clock))
-    return [document async for document in export_observations(database, viewer, devices)]
+    return [document async for document in export_observations(database, viewer, devices, RECEIVED)]

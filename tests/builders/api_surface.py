@@ -11,18 +11,13 @@ from typing import Any
 
 import httpx
 
-from cloud.access.audit import Audit
 from cloud.clinical.devices import routes as devices_routes
 from cloud.clinical.epcr import routes as epcr_routes
 from cloud.clinical.observations import routes as observations_routes
-from cloud.clinical.observations.counting import count_observations
 from cloud.foundation.db import Database
-from cloud.foundation.http import Cursors
-from cloud.foundation.http.parts import Parts
-from cloud.foundation.ids import UlidIds
-from cloud.foundation.master_key import MasterKey
 from tests.builders.cloud_people import HandClock, Household, household
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
+from tests.builders.parts import make_parts
 
 READ = ("argus:devices:read", "argus:epcr:read")
 WRITE = ("argus:devices:write", "argus:epcr:write")
@@ -78,19 +73,11 @@ async def api(database: Database) -> AsyncIterator[Api]:
     clock = HandClock()
     home = await household(database, clock)
     await household(database, clock, name="south")
-    parts = Parts(
-        database=database,
-        clock=clock,
-        ids=UlidIds(clock),
-        audit=Audit(clock),
-        cursors=Cursors(b"synthetic secret of the tests, 32"),
-        bases=BASES,
-        master=lambda: MasterKey(bytes(range(32))),
-    )
+    parts = make_parts(database, clock, bases=BASES)
     rows = (
         *devices_routes.routes(parts),
         *observations_routes.routes(parts),
-        *epcr_routes.routes(parts, count_observations),
+        *epcr_routes.routes(parts),
     )
     async with (
         surface(*rows, tokens=KnownTokens(CALLERS)) as served,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Table
 
 from cloud.foundation.db import metadata
+from cloud.slices import load_tables
 
 ROWS = 200
 DELETED = 60
@@ -23,6 +24,7 @@ def fill(path: Path, seed: int = 1) -> None:
     try:
         connection.execute("PRAGMA foreign_keys=OFF")
         connection.execute("BEGIN")
+        load_tables()
         for table in metadata.sorted_tables:
             _fill(connection, table, chance)
         connection.execute("COMMIT")

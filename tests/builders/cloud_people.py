@@ -3,12 +3,13 @@
 import base64
 from dataclasses import dataclass
 
-from cloud.access.tenancy import Organization, Tenancy, Tenant, Vehicle, Viewer
+from cloud.access.tenancy import Organization, Tenancy, Tenant, Vehicle
 from cloud.clinical.devices import Devices, Sighting
 from cloud.clinical.epcr import Encounter, Epcr
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.viewer import Viewer
 from cloud.vehicles.fleet import Fleet, RegisteredGateway
 from protocols.uplink.observations import DeviceRef
 

@@ -18,7 +18,8 @@ from cloud.foundation.http import (
     Route,
     Scopes,
 )
-from cloud.partners.discovery import DiscoveryHandlers, routes
+from cloud.partners.discovery.routes import routes
+from tests.builders.parts import make_parts
 
 PRODUCTION = {
     Host.AUTH: "https://auth.knogin.com",
@@ -101,4 +102,4 @@ HIDDEN = (
 
 def rows() -> tuple[Route, ...]:
     """All of them, with the well-knowns of discovery."""
-    return (LISTING, MAKING, READING, TOKEN, *HIDDEN, *routes(DiscoveryHandlers()))
+    return (LISTING, MAKING, READING, TOKEN, *HIDDEN, *routes(make_parts()))

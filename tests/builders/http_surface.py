@@ -5,15 +5,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloud.access.tenancy import SecrecyLevel, Viewer
 from cloud.foundation.clock import Clock, SystemClock
 from cloud.foundation.http import PUBLIC, Answer, Caller, Host, InvalidToken, Json, Request, Route, WrongEnvironment
 from cloud.foundation.http.pipeline import Observer
 from cloud.foundation.http.rates import RateLimiter
+from cloud.foundation.http.settings import HttpSection
 from cloud.foundation.http.site import Site
 from cloud.foundation.http.spans import Spans
+from cloud.foundation.settings import Address
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 from cloud.hosts import HostServer
-from cloud.settings import Address, HttpSection
 from cloud.surface import pipelines
 
 BASES = {host: f"https://{host.value}.example.org" for host in Host}

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Table, select
 
-from cloud.access.tenancy import Tenancy, Viewer
+from cloud.access.tenancy import Tenancy
 from cloud.clinical.devices import Devices
 from cloud.clinical.devices.tables import devices
 from cloud.clinical.observations.numbering import Numbers
@@ -15,11 +15,12 @@ from cloud.foundation.db import Database
 from cloud.foundation.events import Outbox
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.viewer import Viewer
 from cloud.vehicles.fleet import Fleet
 from cloud.vehicles.ingest.group import GroupWriter
+from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.quotas import QuotaBook, QuotaSettings
 from cloud.vehicles.ingest.service import Ingest
-from cloud.vehicles.ingest.settings import IngestSettings
 from cloud.vehicles.ingest.source import BatchDelivery, Delivery, StatusDelivery
 from cloud.vehicles.ingest.take_up import TakeUp
 from protocols.uplink.acks import Ack

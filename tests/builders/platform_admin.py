@@ -14,12 +14,12 @@ from cloud.access.apps import NAMES, App, Apps, Wanted
 from cloud.access.apps import routes as apps_routes
 from cloud.access.audit import Audit, AuditEntry
 from cloud.access.identity import Role, User, UserStore
-from cloud.access.tenancy import SecrecyLevel
+from cloud.access.oauth import tokens_of
 from cloud.foundation.db import Database
-from cloud.foundation.http import Cursors
-from cloud.foundation.http.parts import Parts
+from cloud.foundation.viewer import SecrecyLevel
 from tests.builders.auth_world import BASES, MASTER, NOON_S, AuthWorld
 from tests.builders.cloud_people import Household, household
+from tests.builders.parts import make_parts
 from tests.harness.auth_server import Answered, AuthServer, auth_server
 
 ADMIN, READ = "argus:platform:admin", "argus:platform:read"
@@ -91,16 +91,8 @@ async def platform(world: AuthWorld, **more: Any) -> AsyncIterator[Platform]:
         "cleared": await _token(world, world.home, "cleared", clearance=SecrecyLevel.SECRET),
         "south": await _token(world, south, "south"),
     }
-    parts = Parts(
-        database=world.database,
-        clock=world.clock,
-        ids=world.ids,
-        audit=Audit(world.clock),
-        cursors=Cursors(b"synthetic secret of the tests, 32"),
-        bases=BASES,
-        master=lambda: MASTER,
-    )
-    rows = apps_routes.routes(parts, world.surface.service_token)
+    parts = make_parts(world.database, world.clock, bases=BASES, master=MASTER, made={tokens_of: world.surface})
+    rows = apps_routes.routes(parts)
     async with auth_server(world, more_rows=rows, **more) as server:
         yield Platform(world, server, south, tokens)
 

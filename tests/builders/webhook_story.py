@@ -11,11 +11,11 @@ from sqlalchemy import select
 
 from cloud.access.apps import Apps, Wanted
 from cloud.access.audit import Audit
-from cloud.access.tenancy import SecrecyLevel
 from cloud.foundation.db import Database, Transaction, insert
 from cloud.foundation.egress import AllowList, Egress
 from cloud.foundation.events import Outbox, Relay
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.viewer import SecrecyLevel
 from cloud.partners.webhooks import DeliveryWorker, FanOut, Settling, new_secret, secret_key
 from cloud.partners.webhooks.sealing import seal_key
 from cloud.partners.webhooks.slots import Limits, Slots

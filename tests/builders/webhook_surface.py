@@ -14,20 +14,21 @@ import httpx
 
 from cloud.access.apps import Apps, Wanted
 from cloud.access.audit import Audit
-from cloud.access.tenancy import SecrecyLevel, Tenancy
+from cloud.access.tenancy import Tenancy
 from cloud.clinical.epcr import CareModel, Epcr
 from cloud.foundation.db import Database
 from cloud.foundation.egress import AllowList, Egress
 from cloud.foundation.events import Relay
-from cloud.foundation.http import Cursors, Host
-from cloud.foundation.http.parts import Parts
-from cloud.partners.webhooks import FanOut
+from cloud.foundation.http import Host
+from cloud.foundation.viewer import SecrecyLevel
+from cloud.partners.webhooks import FanOut, judge_of
 from cloud.partners.webhooks.catalogue import public_event
 from cloud.partners.webhooks.routes import routes
 from tests.builders.auth_world import MASTER
 from tests.builders.cloud_people import household
 from tests.builders.egress_names import PUBLIC, Names
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
+from tests.builders.parts import make_parts
 from tests.builders.webhook_story import WebhookStory, webhook_story
 from tests.harness.receiver import Receiver
 
@@ -121,16 +122,7 @@ async def webhook_surface(database: Database, *allowed: Receiver) -> AsyncIterat
     await story.fan_out()  # what the households did is nobody's news
     names = Names(integrator_example=[[PUBLIC]], inside_example=[["10.0.0.7"]])
     egress = Egress(AllowList([receiver.pair for receiver in allowed]), names)
-    parts = Parts(
-        database=database,
-        clock=story.clock,
-        ids=story.ids,
-        audit=Audit(story.clock),
-        cursors=Cursors(b"synthetic secret of the tests, 32"),
-        bases=BASES,
-        master=lambda: MASTER,
-    )
-    rows = routes(parts, egress.judge)
+    rows = routes(make_parts(database, story.clock, bases=BASES, master=MASTER, made={judge_of: egress.judge}))
     try:
         async with (
             surface(*rows, tokens=KnownTokens(CALLERS)) as served,

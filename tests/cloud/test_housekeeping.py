@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 
 from cloud.access.audit.tables import audit_entries
 from cloud.access.identity.tables import sign_in_failures
-from cloud.app import chores
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.events.tables import outbox_events
@@ -19,6 +18,7 @@ from cloud.foundation.housekeeping import EVERY_S, Chore, Housekeeping
 from cloud.foundation.http.tables import idempotency_keys, rate_buckets, spans
 from tests.builders.ingest_cloud import StoppedClock
 from tests.builders.ingest_gateway import NOW_US
+from tests.builders.parts import chores
 
 EXPIRED = 11_000
 """Rows of a table: more than any chunk that has ever been removed in one run."""
@@ -115,7 +115,7 @@ async def test_one_run_deletes_every_expired_row_in_chunks(
 ):
     clock, chunks = StoppedClock(), list[int]()
     await fill(database, table, row)
-    await Housekeeping(database, clock, recorded(chores(clock), chunks)).tidy()
+    await Housekeeping(database, clock, recorded(chores(database, clock), chunks)).tidy()
     assert await count(database, table) == FRESH
     assert max(chunks) == CHUNK_ROWS, "no transaction is long"
 
@@ -128,7 +128,7 @@ async def test_spans_beyond_their_number_are_deleted_from_the_oldest(
         rows = [span_row(number, NOW_US) for number in range(5_000)]
         names = [column.name for column in spans.columns if column.name in rows[0]]
         await tx.driver.append(spans, names, [tuple(row[name] for name in names) for row in rows])
-    await Housekeeping(database, StoppedClock(), chores(StoppedClock())).tidy()
+    await Housekeeping(database, StoppedClock(), chores(database, StoppedClock())).tidy()
     async with database.read() as tx:
         left = [row.trace_id for row in await tx.execute(select(spans.c.trace_id).order_by(spans.c.id))]
     assert left == [f"{number:032x}" for number in range(2_500, 5_000)]

@@ -1,8 +1,8 @@
 """What belongs to somebody else is answered exactly as what does not exist, on every row that there is (C, A-006).
 
 The walker goes through the rows themselves, so a row that is added later is walked at once: one with a path parameter
-that nobody here can make an object for fails until `MAKERS` has a line for it. Two tenants, two organisations of one
-tenant, and two clearances look at what one of them owns.
+that has no maker fails until its slice has one in `tests/cloud/SLICE/isolation.py`. Two tenants, two organisations of
+one tenant, and two clearances look at what one of them owns.
 """
 
 import json
@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib import import_module
 from typing import Any
 
 import httpx
@@ -22,9 +23,11 @@ from cloud.foundation.clock import SystemClock
 from cloud.foundation.http import Access, Host, Route
 from cloud.foundation.ids import UlidIds
 from cloud.settings import read_settings
+from cloud.slices import SLICES
 from cloud.surface import rows_of
 from tests.harness.eventually import until
 from tests.harness.running_cloud import RunningCloud
+from tests.tidy.sources import ROOT
 
 ABSENT = "01HFXYAAAAAAAAAAAAAAAAAAAA"
 """Shaped like an identifier, and nobody's."""
@@ -35,73 +38,18 @@ VARYING = {"x-argus-trace-id", "x-argus-span-id", "date", "ratelimit", "content-
 """Headers that differ between any two answers. The length follows the address that the document repeats."""
 
 
-def enrolled(cloud: RunningCloud, app: str) -> str:
-    serial_number = f"SN-WALK-{app}"
-    with cloud.client(app) as client:
-        answer = client.post(
-            "/api/v1/devices/enrol",
-            json={"serial_number": serial_number, "device_class": "oximeter", "manufacturer": "Synthetic"},
-        )
-    assert answer.is_success, answer.text
-    return str(answer.json()["id"])
+def _makers(table: str) -> dict[str, Callable[..., str]]:
+    """Collect a table of the `isolation` modules beside the slices' tests."""
+    names = [one.package.rpartition(".")[2] for one in SLICES]
+    having = [name for name in names if (ROOT / "tests" / "cloud" / name / "isolation.py").exists()]
+    loaded = [import_module(f"tests.cloud.{name}.isolation") for name in having]
+    return {parameter: make for module in loaded for parameter, make in getattr(module, table, {}).items()}
 
 
-def begun(cloud: RunningCloud, app: str) -> str:
-    with cloud.client(app) as client:
-        answer = client.post("/api/v1/epcr/encounters", json={"care_model": "prehospital_emergency"})
-    assert answer.is_success, answer.text
-    return str(answer.json()["id"])
-
-
-def traced(cloud: RunningCloud, app: str) -> str:
-    with cloud.client(app) as client:
-        return str(client.get("/api/v1/devices").headers["X-Argus-Trace-ID"])
-
-
-def registered(cloud: RunningCloud, app: str) -> str:
-    with cloud.client(app, "auth") as client:
-        answer = client.post(
-            "/v1/platform/apps",
-            json={
-                "name": "Walked",
-                "grant_types": ["client_credentials"],
-                "redirect_uris": [],
-                "requested_scopes": ["webhooks:write"],
-            },
-        )
-    assert answer.is_success, answer.text
-    return str(answer.json()["client_id"])
-
-
-def hooked(cloud: RunningCloud, app: str) -> str:
-    with cloud.client(app, "auth") as client:
-        answer = client.post(
-            "/v1/webhooks", json={"url": "https://walked.example/hook", "events": ["incident.updated"]}
-        )
-    assert answer.is_success, answer.text
-    cloud.secrets.add(answer.json()["secret"])
-    return str(answer.json()["id"])
-
-
-def replayed(cloud: RunningCloud, app: str, objects: dict[str, str]) -> str:
-    with cloud.client(app, "auth") as client:
-        answer = client.post(
-            f"/v1/webhooks/{objects['webhook_id']}/replays", json={"failed_since": "2026-03-23T12:00:00Z"}
-        )
-    assert answer.is_success, answer.text
-    return str(answer.json()["replay_id"])
-
-
-MAKERS: dict[str, Callable[[RunningCloud, str], str]] = {
-    "client_id": registered,
-    "deviceId": enrolled,
-    "encounterId": begun,
-    "trace_id": traced,
-    "webhook_id": hooked,
-}
+MAKERS = _makers("MAKERS")
 """Path parameter → makes an object of an app's and returns its identifier."""
 
-PART_MAKERS: dict[str, Callable[[RunningCloud, str, dict[str, str]], str]] = {"replay_id": replayed}
+PART_MAKERS = _makers("PART_MAKERS")
 """The same for what is a part of another object; it gets what was made so far."""
 
 
@@ -116,7 +64,7 @@ def owned(cloud: RunningCloud, rows: tuple[Route, ...]) -> dict[str, str]:
     """One object of `north` for each path parameter of the rows that need a token."""
     names = {name for row in rows if row.scopes.access is Access.TOKEN for name in parameters(row)}
     missing = sorted(names - MAKERS.keys() - PART_MAKERS.keys())
-    assert not missing, f"MAKERS has nothing for {missing}"
+    assert not missing, f"no tests/cloud/SLICE/isolation.py makes {missing}"
     made = {name: MAKERS[name](cloud, "north") for name in sorted(names & MAKERS.keys())}
     return made | {name: PART_MAKERS[name](cloud, "north", made) for name in sorted(names & PART_MAKERS.keys())}
 
@@ -286,7 +234,7 @@ def test_a_foreign_encounter_named_in_a_body_is_as_absent_as_an_absent_one(
     cloud: RunningCloud, owned: dict[str, str]
 ) -> None:
     for app in ("other", "south"):
-        device_id = enrolled(cloud, app)
+        device_id = MAKERS["deviceId"](cloud, app)
         with cloud.client(app) as client:
 
             def refused(encounter_id: str, device_id: str = device_id, client: httpx.Client = client) -> Any:

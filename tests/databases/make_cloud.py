@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from cloud.foundation.db import metadata, migrate, open_database
 from cloud.foundation.db.revisions import known_revisions
+from cloud.slices import load_tables
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Status
@@ -49,6 +50,7 @@ def _plain(value: Any) -> Any:
 async def dump(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Every row of a database in which that life was lived; no key for a column without a value."""
     url = f"sqlite:///{folder / 'cloud.db'}"
+    load_tables()
     await migrate(url, create=True)
     database = await open_database(url)
     await live(CloudUnderTest(database))

@@ -12,9 +12,10 @@ from cloud.access.oauth import TokenSurface
 from cloud.foundation.clock import Clock
 from cloud.foundation.http import Answer, Host, Json, Request, Route
 from cloud.foundation.http.route import Scopes
+from cloud.foundation.http.settings import HttpSection
 from cloud.foundation.http.site import Site
+from cloud.foundation.settings import Address
 from cloud.hosts import HostServer
-from cloud.settings import Address, HttpSection
 from cloud.surface import pipelines
 from tests.builders.auth_world import BASES, DEVICES, AuthWorld
 

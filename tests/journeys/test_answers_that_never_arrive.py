@@ -22,6 +22,7 @@ from cloud.foundation.db import open_database
 from cloud.vehicles.ingest import BrokerAddress, make_ingest
 from tests.builders.gateway_device import device
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.builders.received_batches import RECEIVED
 from tests.harness.broker import CLOUD_USER, GATEWAY, broker_running, password_of
 from tests.harness.buffer_small_disk import ballast, small_disk
 from tests.harness.databases import migrated_sqlite
@@ -43,7 +44,7 @@ class Journey:
     async def in_the_cloud(self) -> list[tuple[float, str]]:
         """Value and device time of all that has arrived, once everything is acknowledged."""
         await eventually(self._acknowledged, within_s=20)
-        found = export_observations(self.cloud.database, OPERATOR, Devices(self.cloud.ids), hidden=True)
+        found = export_observations(self.cloud.database, OPERATOR, Devices(self.cloud.ids), RECEIVED, hidden=True)
         return [(row["value"], row["device_time"]) async for row in found]
 
     async def _acknowledged(self) -> bool:

@@ -14,8 +14,8 @@ import pytest
 
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import open_database
-from cloud.vehicles.custody.check import CustodyCheck
 from cloud.vehicles.custody.tables import batches
+from cloud.vehicles.verification.check import CustodyCheck
 from tests.builders.cloud_serving import ingesting_settings
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle

@@ -29,6 +29,7 @@ from gateway.settings import load
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.memory_devices import HeldMemory, meter_segment, minute
 from tests.builders.memory_meter import meter
+from tests.builders.received_batches import RECEIVED
 from tests.harness.broker import CLOUD_USER, broker_running, password_of
 from tests.harness.cut_link import Cut, Way
 from tests.harness.eventually import eventually
@@ -73,7 +74,7 @@ class Stack:
         return found
 
     async def _exported(self) -> collections.Counter[tuple[str, str]]:
-        rows = export_observations(self.cloud.database, OPERATOR, Devices(self.cloud.ids), hidden=True)
+        rows = export_observations(self.cloud.database, OPERATOR, Devices(self.cloud.ids), RECEIVED, hidden=True)
         return collections.Counter([(row["device"]["system_id"], row["device_time"]) async for row in rows])
 
 

@@ -30,7 +30,7 @@ RESULTS = "ARGUS_FINDINGS_RESULTS"
 """The environment variable with the path of the file of results: one JSON object a line."""
 
 SET_UP = {
-    "cloud.foundation.db.migrate": ("migrate",),
+    "cloud.foundation.db.migration": ("migrate",),
     "cloud.vehicles.ingest.group": ("GroupWriter",),
     "gateway.crew.app": ("CrewApp", "CrewStatus"),
     "gateway.sessions.devices.claims": ("Claims",),

@@ -27,7 +27,7 @@ OWN_TEXT = {
 """Expressions that never meet a text from outside of the program."""
 
 OPERATORS_TEXT = {
-    "cloud/settings.py:re.fullmatch": "the settings file",
+    "cloud/foundation/settings.py:re.fullmatch": "the settings file",
     "gateway/security/identity.py:_KEY_NAME": "our own identity.json",
     "gateway/settings.py:re.fullmatch": "the settings file",
     "gateway/settings.py:re.match": "the settings file",

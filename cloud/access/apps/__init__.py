@@ -1,37 +1,107 @@
 """Integration apps: OAuth clients, their secrets, scopes and governance."""
 
-from cloud.access.apps.errors import AppPublic, AppUnknown
-from cloud.access.apps.model import App, Governance, GrantType
-from cloud.access.apps.scopes import (
-    CATALOGUE,
-    NAMES,
-    PLATFORM_ADMIN,
-    ScopeUnknown,
-    check_allowed,
-    effective,
-    on_auth_host,
-    read_scopes,
-)
-from cloud.access.apps.service import Apps, Registered, Rotated, Wanted
-from cloud.access.apps.store import AppStore
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.access.apps.callbacks import callback_secret
+    from cloud.access.apps.cli import clearance_of
+    from cloud.access.apps.errors import AppPublic, AppUnknown, GovernanceMalformed
+    from cloud.access.apps.handlers import SERVICE_TOKENS, etag_of, merged
+    from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
+    from cloud.access.apps.schemas import GovernancePatch
+    from cloud.access.apps.scopes import (
+        CATALOGUE,
+        NAMES,
+        PLATFORM_ADMIN,
+        ScopeUnknown,
+        check_allowed,
+        effective,
+        on_auth_host,
+        read_scopes,
+    )
+    from cloud.access.apps.service import Apps, Wanted, Witness
+    from cloud.access.apps.store import AppStore
+    from cloud.access.apps.tables import apps
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
     "CATALOGUE",
     "NAMES",
     "PLATFORM_ADMIN",
+    "SERVICE_TOKENS",
     "App",
     "AppPublic",
     "AppStore",
     "AppUnknown",
     "Apps",
     "Governance",
+    "GovernanceMalformed",
+    "GovernancePatch",
     "GrantType",
-    "Registered",
-    "Rotated",
+    "LiveSecret",
     "ScopeUnknown",
     "Wanted",
+    "Witness",
+    "apps",
+    "callback_secret",
     "check_allowed",
+    "clearance_of",
     "effective",
+    "etag_of",
+    "merged",
     "on_auth_host",
     "read_scopes",
 ]
+
+SLICE = Slice(
+    package=__name__,
+    ids={"app": IdKind("app", "apps", ("client_id",))},
+    scopes=(
+        Scope("argus:acqi:read", "Read quality indicators of ambulance care", "Odczyt wskaźników jakości ratownictwa"),
+        Scope("argus:telephony:read", "Read emergency calls and their state", "Odczyt zgłoszeń alarmowych i ich stanu"),
+        Scope(
+            "argus:telephony:write",
+            "Register emergency calls and change their state",
+            "Rejestrowanie zgłoszeń alarmowych i zmiana ich stanu",
+            "argus:telephony:read",
+        ),
+        Scope(
+            "argus:observability:read",
+            "Look up traces and the health of the integration",
+            "Wyszukiwanie śladów i stanu integracji",
+        ),
+        Scope("argus:jobs:read", "Follow jobs and fetch their results", "Śledzenie zadań i pobieranie ich wyników"),
+        Scope("argus:jobs:write", "Start and cancel jobs", "Uruchamianie i anulowanie zadań", "argus:jobs:read"),
+        Scope(
+            "argus:platform:read",
+            "Read integration apps and the scope catalogue",
+            "Odczyt aplikacji integracyjnych i katalogu zakresów",
+        ),
+        Scope(
+            "argus:platform:admin",
+            "Administer integration apps, their secrets and tokens",
+            "Administrowanie aplikacjami, ich sekretami i tokenami",
+            "argus:platform:read",
+        ),
+        Scope("argus:profiles:read", "Read integration profiles", "Odczyt profili integracji"),
+        Scope(
+            "argus:profiles:write",
+            "Create and change integration profiles",
+            "Tworzenie i zmiana profili integracji",
+            "argus:profiles:read",
+        ),
+        Scope("argus:provenance:read", "Read provenance records and evidence", "Odczyt zapisów pochodzenia i dowodów"),
+        Scope(
+            "argus:discovery:read",
+            "Read the data schemas of what the token can reach",
+            "Odczyt schematów danych dostępnych dla tokenu",
+        ),
+    ),
+    tags={"Apps": "Register integration apps, list the available scopes and govern apps."},
+    tables="tables",
+    routes=("routes:routes",),
+    commands={"apps": "cli:apps"},
+)

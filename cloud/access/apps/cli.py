@@ -10,10 +10,10 @@ from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
 from cloud.access.apps.scopes import CATALOGUE, PLATFORM_ADMIN
 from cloud.access.apps.service import GRACE_HOURS, Apps, Wanted, Witness
 from cloud.access.audit import Audit
-from cloud.access.tenancy import SecrecyLevel
-from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.db import Transaction
 from cloud.foundation.moments import write_moment
+from cloud.foundation.viewer import SecrecyLevel
 
 apps = typer.Typer(help="Integration apps: OAuth clients, their scopes and secrets.", no_args_is_help=True)
 

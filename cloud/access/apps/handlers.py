@@ -9,15 +9,17 @@ from cloud.access.apps.model import App, Governance, LiveSecret
 from cloud.access.apps.schemas import AppQuery, AppWanted, GovernancePatch, RotationWanted, ServiceTokenWanted
 from cloud.access.apps.scopes import CATALOGUE, in_order
 from cloud.access.apps.service import Apps, Wanted, Witness
+from cloud.access.audit import Audit
 from cloud.foundation.db import Transaction
-from cloud.foundation.http import Answer, Created, InvalidCursor, Json, Request, strong_etag
-from cloud.foundation.http.parts import Parts
+from cloud.foundation.http import Answer, Created, InvalidCursor, Json, Parts, Request, strong_etag
 from cloud.foundation.moments import write_moment
+from cloud.foundation.supplies import Need
 
 TokenWitness = Callable[[Transaction, str], Awaitable[None]]
 """Told of the jti, in the transaction that is durable before the token is told."""
 ServiceTokens = Callable[[App, Sequence[str] | None, int | None, TokenWitness], Awaitable[tuple[str, str, int]]]
 """Mints: from the app, the scopes and the seconds that were asked for, to the token, its jti and when it expires."""
+SERVICE_TOKENS: Need[Callable[[Parts], ServiceTokens]] = Need("mint service tokens of apps, which tokens know")
 
 PUBLIC_CLIENT = "none"
 NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -26,10 +28,11 @@ NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 class AppHandlers:
     """The platform's routes on the auth host."""
 
-    def __init__(self, parts: Parts, service_tokens: ServiceTokens) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._audit = Audit(parts.clock)
         self._apps = Apps(parts.database, parts.clock, parts.ids)
-        self._service_tokens = service_tokens
+        self._service_tokens = parts.supplies[SERVICE_TOKENS](parts)
 
     async def scopes(self, request: Request) -> Answer:
         """`GET /v1/platform/scopes`."""
@@ -128,7 +131,7 @@ class AppHandlers:
 
     def _witness(self, request: Request, action: str, **metadata: Any) -> Witness:
         async def witness(tx: Transaction, app: App) -> None:
-            await self._parts.audit.record(
+            await self._audit.record(
                 tx, request.verified, action, app.client_id, trace=request.trace, metadata=metadata
             )
 

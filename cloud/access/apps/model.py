@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from cloud.access.tenancy import SecrecyLevel
+from cloud.foundation.viewer import SecrecyLevel
 
 
 class GrantType(StrEnum):

@@ -1,6 +1,6 @@
 """Routes of scopes and apps on the auth host (C-019…C-052)."""
 
-from cloud.access.apps.handlers import AppHandlers, ServiceTokens
+from cloud.access.apps.handlers import AppHandlers
 from cloud.access.apps.schemas import (
     AppCreated,
     AppPage,
@@ -15,8 +15,7 @@ from cloud.access.apps.schemas import (
     ServiceToken,
     ServiceTokenWanted,
 )
-from cloud.foundation.http import Audience, Host, RateClass, Route, Scopes
-from cloud.foundation.http.parts import Parts
+from cloud.foundation.http import Audience, Host, Parts, RateClass, Route, Scopes
 
 READ = Scopes.any_of("argus:platform:read", "argus:platform:admin")
 ADMIN = Scopes.any_of("argus:platform:admin")
@@ -45,8 +44,8 @@ _APP = {
 }
 
 
-def routes(parts: Parts, service_tokens: ServiceTokens) -> tuple[Route, ...]:
-    h = AppHandlers(parts, service_tokens)
+def routes(parts: Parts) -> tuple[Route, ...]:
+    h = AppHandlers(parts)
     return (*_catalogue_and_apps(h), *_administration(h))
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cloud.access.apps.model import GrantType
 from cloud.access.apps.scopes import NAMES
-from cloud.foundation.http.query import Paged
+from cloud.foundation.http import Paged
 
 HOSTS_MAX = 50
 TTL_S_MAX = 90 * 86_400

@@ -6,9 +6,9 @@ only the contract's own scopes keep working. What an app may have is its approva
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from cloud.foundation.errors import DomainError, Mistake
+from cloud.foundation.slice import Scope, declared
 from cloud.foundation.suggestions import closest, quoted
 
 PLATFORM_ADMIN = "argus:platform:admin"
@@ -17,34 +17,8 @@ SCOPES_TEXT_MAX = 2048
 """Longest scope parameter: the whole catalogue takes a fourth of it."""
 
 
-class Scope(NamedTuple):
-    """One row of the catalogue. `reads`: the scope that this one includes."""
-
-    name: str
-    description: str
-    reads: str | None = None
-
-
-CATALOGUE = (
-    Scope("webhooks:read", "List outbound webhook subscriptions and their deliveries"),
-    Scope("webhooks:write", "Create and update outbound webhook subscriptions", "webhooks:read"),
-    Scope("argus:epcr:read", "Read encounters and their FHIR bundles"),
-    Scope("argus:epcr:write", "Create encounters and amend patient care records", "argus:epcr:read"),
-    Scope("argus:devices:read", "List medical devices"),
-    Scope("argus:devices:write", "Enrol medical devices and post their observations", "argus:devices:read"),
-    Scope("argus:acqi:read", "Read quality indicators of ambulance care"),
-    Scope("argus:telephony:read", "Read emergency calls and their state"),
-    Scope("argus:telephony:write", "Register emergency calls and change their state", "argus:telephony:read"),
-    Scope("argus:observability:read", "Look up traces and the health of the integration"),
-    Scope("argus:jobs:read", "Follow jobs and fetch their results"),
-    Scope("argus:jobs:write", "Start and cancel jobs", "argus:jobs:read"),
-    Scope("argus:platform:read", "Read integration apps and the scope catalogue"),
-    Scope(PLATFORM_ADMIN, "Administer integration apps, their secrets and tokens", "argus:platform:read"),
-    Scope("argus:profiles:read", "Read integration profiles"),
-    Scope("argus:profiles:write", "Create and change integration profiles", "argus:profiles:read"),
-    Scope("argus:provenance:read", "Read provenance records and evidence"),
-    Scope("argus:discovery:read", "Read the data schemas of what the token can reach"),
-)
+CATALOGUE: tuple[Scope, ...] = tuple(scope for one in declared() for scope in one.scopes)
+"""Every scope, as the slices declare them."""
 
 NAMES = frozenset(scope.name for scope in CATALOGUE)
 _READS = {scope.name: scope.reads for scope in CATALOGUE if scope.reads is not None}

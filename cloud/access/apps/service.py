@@ -13,20 +13,13 @@ from cloud.access.apps.scopes import NAMES, PLATFORM_ADMIN, ScopeUnknown, check_
 from cloud.access.apps.secrets import digest_of, matches, new_secret
 from cloud.access.apps.store import AppStore
 from cloud.access.standing import ChangeKind, ChangeLog
-from cloud.access.tenancy import (
-    IdentifierTaken,
-    OrganizationUnknown,
-    SecrecyLevel,
-    TenancyStore,
-    TenantUnknown,
-    Viewer,
-    checked_name,
-)
+from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenancyStore, TenantUnknown, checked_name
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import Mistake
 from cloud.foundation.ids import Ids, checked_id
 from cloud.foundation.suggestions import closest, quoted
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 
 HOUR_US = 3_600_000_000
 GRACE_HOURS = 24

@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, delete, or_, select, update
 
 from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
 from cloud.access.apps.tables import app_secrets, apps, withheld_scopes
-from cloud.access.tenancy import SecrecyLevel, Viewer, visible
 from cloud.foundation.db import Prepared, Transaction, insert
+from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 
 _COLUMNS = (
     apps.c.client_id,

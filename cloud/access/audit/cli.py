@@ -6,7 +6,7 @@ import typer
 
 from cloud.access.audit.model import AuditEntry, Sought
 from cloud.access.audit.store import ENTRIES_MAX, Audit
-from cloud.command import AsJson, TenantOption, Workplace, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_rows, run
 from cloud.foundation.moments import MomentMalformed, read_moment, write_moment
 
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)

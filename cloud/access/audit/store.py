@@ -8,12 +8,10 @@ from sqlalchemy import and_, bindparam, delete, insert, or_, select, text
 
 from cloud.access.audit.model import AuditEntry, Outcome, Sought
 from cloud.access.audit.tables import FREQUENT_ACTION, audit_entries
-from cloud.access.tenancy import Viewer, visible
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Prepared, Transaction
-from cloud.foundation.db.chunks import CHUNK_ROWS
-from cloud.foundation.http.request import Caller
-from cloud.foundation.http.trace import TraceContext
+from cloud.foundation.db import CHUNK_ROWS, Prepared, Transaction
+from cloud.foundation.http import Caller, TraceContext
+from cloud.foundation.viewer import Viewer, visible
 
 _FIELDS = (
     "tenant_id",

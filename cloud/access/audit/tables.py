@@ -2,8 +2,7 @@
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table, Text, text
 
-from cloud.foundation.db import metadata
-from cloud.foundation.db.metadata import row_number
+from cloud.foundation.db import metadata, row_number
 
 FREQUENT_ACTION = "observation.post"
 """Nearly all entries of a busy tenant. The index of actions leaves it out, so that a post pays nothing for it; a search

@@ -1,9 +1,51 @@
 """Users of a tenant: their roles, their passwords, whether they may still act."""
 
-from cloud.access.identity.errors import SignInBusy, UserUnknown
-from cloud.access.identity.model import Role, User
-from cloud.access.identity.passwords import Passwords
-from cloud.access.identity.service import Users
-from cloud.access.identity.store import UserStore
+from typing import TYPE_CHECKING
 
-__all__ = ["Passwords", "Role", "SignInBusy", "User", "UserStore", "UserUnknown", "Users"]
+from cloud.foundation.slice import Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.access.identity.errors import SignInBusy, UsernameMalformed, UserUnknown
+    from cloud.access.identity.handlers import SignInHandlers
+    from cloud.access.identity.model import Role, User
+    from cloud.access.identity.password_page import PasswordHandlers
+    from cloud.access.identity.passwords import Passwords, new_password
+    from cloud.access.identity.routes import sign_in_rows
+    from cloud.access.identity.service import Users, Witness
+    from cloud.access.identity.sessions import Session
+    from cloud.access.identity.settings import SignInSection
+    from cloud.access.identity.sign_in import SecondFactorPolicy, SignIn, acting
+    from cloud.access.identity.store import UserStore
+    from cloud.access.identity.usernames import folded
+else:
+    __getattr__ = lazy_exports(__name__)
+
+__all__ = [
+    "PasswordHandlers",
+    "Passwords",
+    "Role",
+    "SecondFactorPolicy",
+    "Session",
+    "SignIn",
+    "SignInBusy",
+    "SignInHandlers",
+    "SignInSection",
+    "User",
+    "UserStore",
+    "UserUnknown",
+    "UsernameMalformed",
+    "Users",
+    "Witness",
+    "acting",
+    "folded",
+    "new_password",
+    "sign_in_rows",
+]
+
+SLICE = Slice(
+    package=__name__,
+    jobs="jobs:jobs",
+    tables="tables",
+    settings={"sign_in": "settings:SignInSection"},
+    commands={"users": "cli:users"},
+)

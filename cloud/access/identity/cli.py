@@ -6,15 +6,15 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from cloud.access.apps.cli import clearance_of
+from cloud.access.apps import clearance_of
 from cloud.access.audit import Audit
 from cloud.access.identity.model import Role, User
 from cloud.access.identity.passwords import Passwords, new_password
 from cloud.access.identity.service import Users, Witness
-from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.db import Transaction
 from cloud.foundation.moments import write_moment
-from cloud.settings import read_password
+from cloud.foundation.settings import read_password
 
 users = typer.Typer(help="Users of a tenant.", no_args_is_help=True)
 

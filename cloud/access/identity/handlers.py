@@ -17,9 +17,7 @@ from cloud.access.identity.schemas import CodeForm, SetUpForm, SignInForm, SignI
 from cloud.access.identity.sessions import BROWSER_S, Session, new_secret
 from cloud.access.identity.sign_in import SignIn, Stage
 from cloud.access.identity.words import WORDS
-from cloud.foundation.http.answer import Answer
-from cloud.foundation.http.rates import address_class
-from cloud.foundation.http.request import Request
+from cloud.foundation.http import Answer, Request, address_class
 from cloud.foundation.pages import Cookie, Language, Pages, check_form, language_of, see_other, token_of
 
 PAGES = Pages(Path(__file__).parent / "templates", WORDS)

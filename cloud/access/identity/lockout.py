@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 
 from cloud.access.identity.tables import sign_in_failures
-from cloud.foundation.db import Transaction, insert
-from cloud.foundation.db.chunks import delete_chunk
+from cloud.foundation.db import Transaction, delete_chunk, insert
 
 SECOND_US = 1_000_000
 FREE = 5

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cloud.access.apps import NAMES
-from cloud.access.tenancy import SecrecyLevel
+from cloud.foundation.viewer import SecrecyLevel
 
 
 class Role(StrEnum):

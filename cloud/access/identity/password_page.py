@@ -5,8 +5,7 @@ from cloud.access.identity.handlers import PAGES, SignInHandlers
 from cloud.access.identity.schemas import PasswordForm, SignInQuery
 from cloud.access.identity.sessions import Session
 from cloud.access.identity.sign_in import SignIn
-from cloud.foundation.http.answer import Answer
-from cloud.foundation.http.request import Request
+from cloud.foundation.http import Answer, Request
 from cloud.foundation.pages import language_of
 
 PATH = "/sign-in/password"

@@ -11,7 +11,7 @@ from cloud.foundation.http import PUBLIC, BodyKind, Handler, Host, RateClass, Ro
 _FORM_OCTETS_MAX = 16_384
 
 
-def routes(h: SignInHandlers, passwords: PasswordHandlers) -> tuple[Route, ...]:
+def sign_in_rows(h: SignInHandlers, passwords: PasswordHandlers) -> tuple[Route, ...]:
     return (
         _page("GET", "/sign-in", h.page, "Show the sign-in page", query=SignInQuery),
         _page("POST", "/sign-in", h.sign_in, "Sign in", body=SignInForm),

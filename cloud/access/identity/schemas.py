@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from cloud.foundation.http.query import Query
+from cloud.foundation.http import Query
 
 NEXT_LENGTH_MAX = 6000
 _NEXT = re.compile(r"/(v1/oauth/authorize|admin|sign-in/password)([/?][!-\[\]-~]*)?")

@@ -15,10 +15,11 @@ from cloud.access.identity.sessions import SessionStore
 from cloud.access.identity.store import UserStore
 from cloud.access.identity.usernames import folded, new_username
 from cloud.access.standing import ChangeKind, ChangeLog
-from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, SecrecyLevel, TenancyStore, TenantUnknown, Viewer
+from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenancyStore, TenantUnknown
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.ids import Ids
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 
 Witness = Callable[[Transaction, User], Awaitable[None]]
 """Writes the audit entry of a change, in the change's transaction."""

@@ -14,8 +14,7 @@ from sqlalchemy import delete, select, update
 from cloud.access.identity.model import User
 from cloud.access.identity.store import USER_COLUMNS, user_of
 from cloud.access.identity.tables import known_browsers, sign_in_sessions, users
-from cloud.foundation.db import Transaction, insert
-from cloud.foundation.db.chunks import delete_chunk
+from cloud.foundation.db import Transaction, delete_chunk, insert
 
 SECOND_US = 1_000_000
 SESSION_US = 12 * 3600 * SECOND_US

@@ -27,12 +27,11 @@ from cloud.access.identity.service import Users
 from cloud.access.identity.sessions import SEEN_EVERY_US, Session, SessionStore, digest_of, new_secret
 from cloud.access.identity.store import UserStore
 from cloud.access.identity.usernames import folded
-from cloud.access.tenancy import Viewer
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
-from cloud.foundation.http.request import Caller
-from cloud.foundation.http.trace import TraceContext
+from cloud.foundation.http import Caller, TraceContext
 from cloud.foundation.master_key import MasterKey
+from cloud.foundation.viewer import Viewer
 
 CHANGED = "user.change_password"
 

@@ -7,8 +7,8 @@ from sqlalchemy import bindparam, select, update
 
 from cloud.access.identity.model import Role, User
 from cloud.access.identity.tables import users
-from cloud.access.tenancy import SecrecyLevel, Viewer, visible
 from cloud.foundation.db import Prepared, Transaction, insert
+from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 
 USER_COLUMNS = (
     users.c.id,

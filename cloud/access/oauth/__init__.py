@@ -1,5 +1,23 @@
 """The OAuth endpoints: client credentials to access token, and revocation."""
 
-from cloud.access.oauth.surface import TokenSurface, token_surface
+from typing import TYPE_CHECKING
 
-__all__ = ["TokenSurface", "token_surface"]
+from cloud.foundation.slice import Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.access.oauth.surface import TokenSurface, token_surface, tokens_of
+    from cloud.access.oauth.words import WORDS
+else:
+    __getattr__ = lazy_exports(__name__)
+
+__all__ = ["WORDS", "TokenSurface", "token_surface", "tokens_of"]
+
+SLICE = Slice(
+    package=__name__,
+    tags={
+        "Authentication": "Access tokens for machines and on behalf of people, and the public keys that verify them."
+    },
+    jobs="jobs:jobs",
+    tables="tables",
+    routes=("surface:routes",),
+)

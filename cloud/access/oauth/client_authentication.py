@@ -12,8 +12,7 @@ from urllib.parse import unquote_plus
 from multidict import CIMultiDictProxy
 
 from cloud.access.apps import App, Apps
-from cloud.foundation.http.errors import OAuthError
-from cloud.foundation.http.request import NEVER_AN_ID
+from cloud.foundation.http import NEVER_AN_ID, OAuthError
 from cloud.foundation.ids import SHAPE
 
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="argus", charset="UTF-8"'}

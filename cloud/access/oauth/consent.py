@@ -11,8 +11,7 @@ import structlog
 
 from cloud.access.apps import App, Apps, ScopeUnknown
 from cloud.access.audit import Audit, Outcome
-from cloud.access.identity.sessions import Session
-from cloud.access.identity.sign_in import acting
+from cloud.access.identity import Session, acting
 from cloud.access.oauth.authorization import (
     Asked,
     NoRedirect,
@@ -24,15 +23,13 @@ from cloud.access.oauth.authorization import (
     target_of,
 )
 from cloud.access.oauth.store import Code, CodeStore, ConsentStore
-from cloud.access.tenancy import TenancyStore, Viewer
+from cloud.access.tenancy import TenancyStore
 from cloud.access.tokens import Mint
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
-from cloud.foundation.http.errors import QueryMalformed
-from cloud.foundation.http.query import read_all_pairs
-from cloud.foundation.http.request import NEVER_AN_ID
-from cloud.foundation.http.trace import TraceContext
+from cloud.foundation.http import NEVER_AN_ID, QueryMalformed, TraceContext, read_all_pairs
 from cloud.foundation.ids import SHAPE
+from cloud.foundation.viewer import Viewer
 
 AUTHORIZE = "/v1/oauth/authorize"
 CODE_US = 60 * 1_000_000

@@ -8,9 +8,7 @@ from cloud.access.oauth.client_authentication import read_credentials
 from cloud.access.oauth.schemas import IntrospectionForm, RevocationForm, TokenForm
 from cloud.access.oauth.service import TokenEndpoint
 from cloud.access.tokens import Names
-from cloud.foundation.http.answer import Answer, Json, strong_etag
-from cloud.foundation.http.errors import OAuthError
-from cloud.foundation.http.request import Request
+from cloud.foundation.http import Answer, Json, OAuthError, Request, strong_etag
 from cloud.foundation.pages import Language
 
 NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5.1

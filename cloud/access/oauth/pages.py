@@ -9,17 +9,13 @@ from urllib.parse import urlencode, urlsplit
 
 from multidict import CIMultiDictProxy
 
-from cloud.access.identity.handlers import SignInHandlers
-from cloud.access.identity.sessions import Session
+from cloud.access.identity import Session, SignInHandlers
 from cloud.access.oauth.authorization import NoRedirect, Pairs, Redirected, Target
 from cloud.access.oauth.consent import AUTHORIZE, Authorization, Question
 from cloud.access.oauth.schemas import ConsentForm
 from cloud.access.oauth.words import WORDS
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http.answer import Answer
-from cloud.foundation.http.errors import QueryMalformed
-from cloud.foundation.http.query import read_all_pairs
-from cloud.foundation.http.request import Request
+from cloud.foundation.http import Answer, QueryMalformed, Request, read_all_pairs
 from cloud.foundation.pages import Pages, language_of
 
 PAGES = Pages(Path(__file__).parent / "templates", WORDS)

@@ -14,15 +14,12 @@ import structlog
 
 from cloud.access.apps import App, ScopeUnknown
 from cloud.access.audit import Audit, Outcome
-from cloud.access.identity import User, UserStore
-from cloud.access.identity.sign_in import acting
+from cloud.access.identity import User, UserStore, acting
 from cloud.access.oauth.store import Code, CodeStore
-from cloud.access.tokens import Mint, Minted, Revocation
-from cloud.access.tokens.signing_key import SECOND_US
+from cloud.access.tokens import SECOND_US, Mint, Minted, Revocation
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
-from cloud.foundation.http.errors import OAuthError
-from cloud.foundation.http.trace import TraceContext
+from cloud.foundation.http import OAuthError, TraceContext
 
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 KEPT_US = 24 * 3600 * SECOND_US

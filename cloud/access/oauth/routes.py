@@ -10,8 +10,7 @@ from cloud.access.oauth.schemas import (
     TokenAnswer,
     TokenForm,
 )
-from cloud.foundation.http.host import Host
-from cloud.foundation.http.route import CLIENT_AUTHENTICATED, PUBLIC, BodyKind, RateClass, Route
+from cloud.foundation.http import CLIENT_AUTHENTICATED, PUBLIC, BodyKind, Host, RateClass, Route
 
 _FORM_OCTETS_MAX = 32_768
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from cloud.foundation.http.query import Query
+from cloud.foundation.http import Query
 
 
 def _given(value: object) -> object:

@@ -10,13 +10,10 @@ from cloud.access.apps import App, Apps, GrantType, ScopeUnknown, read_scopes
 from cloud.access.audit import Audit
 from cloud.access.oauth.client_authentication import Credentials, authenticated
 from cloud.access.oauth.redemption import Redemption
-from cloud.access.tenancy import Viewer
-from cloud.access.tokens import Claims, Mint, Minted, Revocation, Verifier
-from cloud.access.tokens.signing_key import SECOND_US
+from cloud.access.tokens import SECOND_US, Claims, Mint, Minted, Revocation, Verifier
 from cloud.foundation.db import Transaction
-from cloud.foundation.http.errors import OAuthError
-from cloud.foundation.http.request import Caller
-from cloud.foundation.http.trace import TraceContext
+from cloud.foundation.http import Caller, OAuthError, TraceContext
+from cloud.foundation.viewer import Viewer
 
 log = structlog.get_logger()
 

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from cloud.access.oauth.tables import authorization_codes, consents
-from cloud.foundation.db import Prepared, Transaction, insert
-from cloud.foundation.db.chunks import delete_chunk
+from cloud.foundation.db import Prepared, Transaction, delete_chunk, insert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

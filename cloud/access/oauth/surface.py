@@ -7,29 +7,41 @@ import structlog
 
 from cloud.access.apps import App, Apps
 from cloud.access.audit import Audit
-from cloud.access.identity import Passwords, Users
-from cloud.access.identity.handlers import SignInHandlers
-from cloud.access.identity.password_page import PasswordHandlers
-from cloud.access.identity.routes import routes as sign_in_routes
-from cloud.access.identity.sign_in import SecondFactorPolicy, SignIn
+from cloud.access.identity import (
+    PasswordHandlers,
+    Passwords,
+    SecondFactorPolicy,
+    SignIn,
+    SignInHandlers,
+    SignInSection,
+    Users,
+    sign_in_rows,
+)
 from cloud.access.oauth.consent import Authorization
 from cloud.access.oauth.handlers import OAuthHandlers
 from cloud.access.oauth.pages import AuthorizationHandlers
 from cloud.access.oauth.redemption import Redemption
 from cloud.access.oauth.routes import routes as oauth_routes
 from cloud.access.oauth.service import TokenEndpoint
-from cloud.access.tokens import KeySetHandlers, Mint, Names, Revocation, SigningKeys, Standing, Verifier
-from cloud.access.tokens import routes as key_set_routes
-from cloud.access.tokens.minting import Witness
-from cloud.access.tokens.signing_key import SECOND_US
+from cloud.access.tokens import (
+    SECOND_US,
+    KeySetHandlers,
+    Mint,
+    Names,
+    Revocation,
+    SigningKeys,
+    Standing,
+    Verifier,
+    Witness,
+    key_set_rows,
+)
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
-from cloud.foundation.http.host import Bases, Host
-from cloud.foundation.http.route import Route
+from cloud.foundation.http import Bases, Host, Parts, Route
 from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import MasterKey, MasterKeyAbsent, MasterKeyUnfit
-from cloud.foundation.pages import routes as page_routes
-from cloud.settings import SettingsUnusable
+from cloud.foundation.pages import asset_rows
+from cloud.foundation.settings import SettingsUnusable
 
 log = structlog.get_logger()
 
@@ -91,8 +103,18 @@ def token_surface(
             OAuthHandlers(endpoint, names, bases[Host.DOCS]),
             AuthorizationHandlers(authorization, people, names.issuer),
         ),
-        *key_set_routes(KeySetHandlers(standing, clock)),
-        *sign_in_routes(people, PasswordHandlers(sign_in, people)),
-        *page_routes(),
+        *key_set_rows(KeySetHandlers(standing, clock)),
+        *sign_in_rows(people, PasswordHandlers(sign_in, people)),
+        *asset_rows(),
     )
     return TokenSurface(standing, verifier, mint, SigningKeys(database, clock, master), people, users, rows)
+
+
+def tokens_of(parts: Parts) -> TokenSurface:
+    """Wire it from the process's parts; use `parts.shared(tokens_of)`, since a process has one."""
+    second_factor = SecondFactorPolicy(parts.settings.section(SignInSection).second_factor)
+    return token_surface(parts.database, parts.clock, parts.ids, parts.bases, parts.master, second_factor)
+
+
+def routes(parts: Parts) -> tuple[Route, ...]:
+    return parts.shared(tokens_of).routes

@@ -4,27 +4,6 @@ from typing import Final
 
 from cloud.access.apps import CATALOGUE
 
-_POLISH: Final = {
-    "webhooks:read": "Przeglądanie subskrypcji webhooków i ich dostarczeń",
-    "webhooks:write": "Tworzenie i zmiana subskrypcji webhooków",
-    "argus:epcr:read": "Odczyt zdarzeń medycznych i ich pakietów FHIR",
-    "argus:epcr:write": "Tworzenie zdarzeń i uzupełnianie dokumentacji pacjenta",
-    "argus:devices:read": "Przeglądanie urządzeń medycznych",
-    "argus:devices:write": "Rejestrowanie urządzeń medycznych i przesyłanie ich pomiarów",
-    "argus:acqi:read": "Odczyt wskaźników jakości ratownictwa",
-    "argus:telephony:read": "Odczyt zgłoszeń alarmowych i ich stanu",
-    "argus:telephony:write": "Rejestrowanie zgłoszeń alarmowych i zmiana ich stanu",
-    "argus:observability:read": "Wyszukiwanie śladów i stanu integracji",
-    "argus:jobs:read": "Śledzenie zadań i pobieranie ich wyników",
-    "argus:jobs:write": "Uruchamianie i anulowanie zadań",
-    "argus:platform:read": "Odczyt aplikacji integracyjnych i katalogu zakresów",
-    "argus:platform:admin": "Administrowanie aplikacjami, ich sekretami i tokenami",
-    "argus:profiles:read": "Odczyt profili integracji",
-    "argus:profiles:write": "Tworzenie i zmiana profili integracji",
-    "argus:provenance:read": "Odczyt zapisów pochodzenia i dowodów",
-    "argus:discovery:read": "Odczyt schematów danych dostępnych dla tokenu",
-}
-
 WORDS: Final = {
     "consent.title": ("Allow access?", "Zezwolić na dostęp?"),
     "consent.asks": (
@@ -46,5 +25,5 @@ WORDS: Final = {
         "Aplikacja, która Cię tu skierowała, albo jej adres powrotny nie są zarejestrowane w Argus. Nic jej nie "
         "przekazano. Powiadom osobę odpowiedzialną za tę aplikację.",
     ),
-    **{f"scope.{scope.name}": (scope.description, _POLISH[scope.name]) for scope in CATALOGUE},
+    **{f"scope.{scope.name}": (scope.description, scope.polish) for scope in CATALOGUE},
 }

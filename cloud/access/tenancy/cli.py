@@ -7,7 +7,7 @@ import typer
 
 from cloud.access.tenancy.model import Organization, Tenant, Vehicle
 from cloud.access.tenancy.service import Tenancy
-from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.moments import write_moment
 
 tenants = typer.Typer(help="Customers of this cloud.", no_args_is_help=True)

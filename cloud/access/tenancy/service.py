@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from cloud.access.tenancy.errors import IdentifierTaken, NameMalformed, OrganizationUnknown, TenantUnknown
 from cloud.access.tenancy.model import Organization, Tenant, Vehicle
 from cloud.access.tenancy.store import TenancyStore
-from cloud.access.tenancy.viewer import Viewer
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.ids import Ids, checked_id
 from cloud.foundation.readable import hidden_character
+from cloud.foundation.viewer import Viewer
 
 NAME_LENGTH_MAX = 200
 

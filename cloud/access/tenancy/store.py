@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from cloud.access.tenancy.model import Organization, Tenant, Vehicle
 from cloud.access.tenancy.tables import organizations, tenants, vehicles
-from cloud.access.tenancy.viewer import Viewer, visible
 from cloud.foundation.db import Transaction, insert
+from cloud.foundation.viewer import Viewer, visible
 
 
 class TenancyStore:

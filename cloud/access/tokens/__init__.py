@@ -1,24 +1,41 @@
 """Access tokens: signing keys, the published key set, minting, verifying, revoking."""
 
-from cloud.access.tokens.claims import Claims, Names, TokenUse
-from cloud.access.tokens.handlers import KeySetHandlers
-from cloud.access.tokens.keys import SigningKeys
-from cloud.access.tokens.minting import Mint, Minted
-from cloud.access.tokens.revocation import Revocation
-from cloud.access.tokens.routes import routes
-from cloud.access.tokens.standing import Standing
-from cloud.access.tokens.verifier import Verifier
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.access.tokens.claims import Claims, Names
+    from cloud.access.tokens.cli import init_secrets, make_first_master_key
+    from cloud.access.tokens.handlers import KeySetHandlers
+    from cloud.access.tokens.keys import SigningKeys
+    from cloud.access.tokens.minting import Mint, Minted, Witness
+    from cloud.access.tokens.revocation import Revocation
+    from cloud.access.tokens.routes import key_set_rows
+    from cloud.access.tokens.signing_key import SECOND_US, KeyState
+    from cloud.access.tokens.standing import Standing
+    from cloud.access.tokens.store import KeyStore
+    from cloud.access.tokens.verifier import Verifier
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
+    "SECOND_US",
     "Claims",
     "KeySetHandlers",
+    "KeyState",
+    "KeyStore",
     "Mint",
     "Minted",
     "Names",
     "Revocation",
     "SigningKeys",
     "Standing",
-    "TokenUse",
     "Verifier",
-    "routes",
+    "Witness",
+    "init_secrets",
+    "key_set_rows",
+    "make_first_master_key",
 ]
+
+SLICE = Slice(package=__name__, tables="tables", commands={"keys": "cli:keys", "tokens": "cli:tokens"})

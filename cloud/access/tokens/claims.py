@@ -11,10 +11,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from cloud.access.apps import read_scopes
-from cloud.access.apps.scopes import ScopeUnknown
-from cloud.access.tenancy import SecrecyLevel
+from cloud.access.apps import ScopeUnknown, read_scopes
 from cloud.foundation.ids import SHAPE
+from cloud.foundation.viewer import SecrecyLevel
 from protocols.stream_value import stream_value
 
 SANDBOX = "sandbox"

@@ -6,23 +6,31 @@ import typer
 
 from cloud.access.apps import AppStore, AppUnknown
 from cloud.access.audit import Audit
-from cloud.access.identity import UserStore, UserUnknown
-from cloud.access.identity.usernames import folded
+from cloud.access.identity import UserStore, UserUnknown, folded
 from cloud.access.tenancy import TenancyStore
 from cloud.access.tokens.claims import SERVICE_TTL_S
 from cloud.access.tokens.keys import SigningKeys, Witness
 from cloud.access.tokens.minting import Mint, Minted
-from cloud.access.tokens.place import first_master_key, load_master_key, master_key_path, names_of
+from cloud.access.tokens.place import first_master_key, names_of
 from cloud.access.tokens.revocation import Revocation
 from cloud.access.tokens.signing_key import SECOND_US, SigningKey
 from cloud.access.tokens.standing import Standing
 from cloud.access.tokens.store import KeyStore
-from cloud.command import AsJson, TenantOption, Workplace, or_exit, print_one, print_rows, run, settings_of
+from cloud.foundation.command import (
+    AsJson,
+    TenantOption,
+    Workplace,
+    or_exit,
+    print_one,
+    print_rows,
+    run,
+    settings_of,
+)
 from cloud.foundation.db import Transaction
 from cloud.foundation.ids import checked_id
-from cloud.foundation.master_key import MasterKey
+from cloud.foundation.master_key import MasterKey, load_master_key, master_key_path
 from cloud.foundation.moments import write_moment
-from cloud.settings import SettingsUnusable
+from cloud.foundation.settings import SettingsUnusable
 
 keys = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=True)
 tokens = typer.Typer(help="Access tokens for automation.", no_args_is_help=True)

@@ -4,8 +4,7 @@ from cloud.access.tokens.errors import KeysAbsent
 from cloud.access.tokens.key_set import KeySet
 from cloud.access.tokens.standing import Standing
 from cloud.foundation.clock import Clock
-from cloud.foundation.http.answer import Answer
-from cloud.foundation.http.request import Request
+from cloud.foundation.http import Answer, Request
 
 
 class KeySetHandlers:

@@ -3,7 +3,7 @@
 import orjson
 
 from cloud.access.tokens.signing_key import MAX_AGE_S, STALE_S, SigningKey, jwk
-from cloud.foundation.http.answer import Octets, strong_etag
+from cloud.foundation.http import Octets, strong_etag
 
 HEADERS = {"Cache-Control": f"public, max-age={MAX_AGE_S}, stale-while-revalidate={STALE_S}"}
 MEDIA_TYPE = "application/json"  # as the contract's sample; RFC 7517's own type is for those who ask for it

@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from cloud.access.apps import App, ScopeUnknown, check_allowed, effective, on_auth_host
 from cloud.access.identity import User
-from cloud.access.tenancy import SecrecyLevel
 from cloud.access.tokens.claims import (
     ACCESS_TTL_S,
     SERVICE_TTL_S,
@@ -34,6 +33,7 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import MasterKey
+from cloud.foundation.viewer import SecrecyLevel
 
 Witness = Callable[[Transaction, str], Awaitable[None]]
 """Notes, in a transaction, that the token with this jti is about to be told."""

@@ -2,13 +2,12 @@
 
 from cloud.access.tokens.handlers import KeySetHandlers
 from cloud.access.tokens.schemas import PublicKeySet
-from cloud.foundation.http.host import Host
-from cloud.foundation.http.route import PUBLIC, RateClass, Route
+from cloud.foundation.http import PUBLIC, Host, RateClass, Route
 
 _SAMPLE = {"keys": [{"kty": "RSA", "kid": "2026-03-signing-key", "use": "sig", "alg": "RS256", "n": "…", "e": "AQAB"}]}
 
 
-def routes(h: KeySetHandlers) -> tuple[Route, ...]:
+def key_set_rows(h: KeySetHandlers) -> tuple[Route, ...]:
     return (
         _key_set("/.well-known/jwks.json", h, "readJwks", "Published by the auth host for every verifier."),
         _key_set("/v1/auth/jwks.json", h, "readVersionedJwks", "The same document in the versioned namespace."),

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from cloud.access.apps import effective
-from cloud.access.tenancy import Viewer
 from cloud.access.tokens.claims import Claims, ClaimsRefused, Holder, Names, TokenUse, read
 from cloud.access.tokens.compact import TOKEN_LENGTH_MAX, SignatureRefused, may_be_signed, verified
 from cloud.access.tokens.signing_key import SECOND_US, SKEW_US
 from cloud.access.tokens.standing import AppStanding, Standing
 from cloud.foundation.clock import Clock
-from cloud.foundation.http.errors import InvalidToken, WrongEnvironment
-from cloud.foundation.http.host import Bases, Host
-from cloud.foundation.http.request import Caller
+from cloud.foundation.http import Bases, Caller, Host, InvalidToken, WrongEnvironment
+from cloud.foundation.viewer import Viewer
 
 VERDICTS_MAX = 10_000
 """Tokens in use at the same time for which no arithmetic is needed; some 1 kB each."""

@@ -1,12 +1,19 @@
 """Which encounter a device's values belong to, and when (D16)."""
 
-from cloud.clinical.assignments.errors import AssignmentEnded, AssignmentOverlaps, AssignmentUnknown, IntervalEmpty
-from cloud.clinical.assignments.model import Assignment, Timeline
-from cloud.clinical.assignments.service import AssignmentDesk
-from cloud.clinical.assignments.store import Assignments
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import IdKind, Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.clinical.assignments.errors import AssignmentEnded, AssignmentOverlaps, AssignmentUnknown, IntervalEmpty
+    from cloud.clinical.assignments.model import Timeline
+    from cloud.clinical.assignments.service import AssignmentDesk
+    from cloud.clinical.assignments.store import Assignments
+    from cloud.clinical.assignments.tables import assignments
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
-    "Assignment",
     "AssignmentDesk",
     "AssignmentEnded",
     "AssignmentOverlaps",
@@ -14,4 +21,13 @@ __all__ = [
     "Assignments",
     "IntervalEmpty",
     "Timeline",
+    "assignments",
 ]
+
+SLICE = Slice(
+    package=__name__,
+    ids={"assignment": IdKind("assignment", "assignments")},
+    events="event_types:EVENTS",
+    tables="tables",
+    commands={"assignments": "cli:assignments"},
+)

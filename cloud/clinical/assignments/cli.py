@@ -6,7 +6,16 @@ import typer
 
 from cloud.clinical.assignments.model import Assignment
 from cloud.clinical.assignments.service import AssignmentDesk
-from cloud.command import OPERATOR, AsJson, TenantOption, Workplace, or_exit, print_one, print_rows, run
+from cloud.foundation.command import (
+    OPERATOR,
+    AsJson,
+    TenantOption,
+    Workplace,
+    or_exit,
+    print_one,
+    print_rows,
+    run,
+)
 from cloud.foundation.moments import read_moment, write_moment
 
 assignments = typer.Typer(help="Assignments of devices to encounters.", no_args_is_help=True)

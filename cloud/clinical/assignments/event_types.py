@@ -1,7 +1,6 @@
 """Events of assignments. Keyed by device, so that its moves are delivered in order. They are not public."""
 
-from cloud.foundation.events import EventType
-from cloud.foundation.events.event_type import count, text
+from cloud.foundation.events import EventType, count, text
 
 ASSIGNMENT_ADDED = "assignment.added"
 ASSIGNMENT_CLOSED = "assignment.closed"

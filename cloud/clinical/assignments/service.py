@@ -8,7 +8,6 @@ guard.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cloud.access.tenancy import Viewer
 from cloud.clinical.assignments.errors import AssignmentEnded, AssignmentOverlaps, AssignmentUnknown, IntervalEmpty
 from cloud.clinical.assignments.event_types import ASSIGNMENT_ADDED, ASSIGNMENT_CLOSED, ASSIGNMENT_MOVED
 from cloud.clinical.assignments.model import Assignment
@@ -19,6 +18,7 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.events import Outbox
 from cloud.foundation.ids import Ids
+from cloud.foundation.viewer import Viewer
 
 
 class AssignmentDesk:

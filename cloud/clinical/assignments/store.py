@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import or_, select, update
 
-from cloud.access.tenancy import Viewer, visible
 from cloud.clinical.assignments.model import Assignment, Timeline
 from cloud.clinical.assignments.tables import assignments
 from cloud.clinical.devices import Devices
 from cloud.foundation.db import Transaction, insert
+from cloud.foundation.viewer import Viewer, visible
 
 
 class Assignments:

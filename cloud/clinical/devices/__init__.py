@@ -1,19 +1,30 @@
 """Medical devices of an organisation: enrolled, or merely seen on a vehicle."""
 
-from cloud.clinical.devices.attachment import DeviceKey, KnownDevice, Sighting, device_key
-from cloud.clinical.devices.errors import (
-    DeviceClassUnknown,
-    DeviceNotActive,
-    DeviceUnknown,
-    DeviceVehicleUnknown,
-    SystemIdTaken,
-)
-from cloud.clinical.devices.model import Device, DeviceClass, DeviceStatus, Enrolled
-from cloud.clinical.devices.service import Enrolment
-from cloud.clinical.devices.silence import DeviceSilence
-from cloud.clinical.devices.store import Devices
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.clinical.devices.attachment import LAST_SEEN_GRAIN_US, DeviceKey, KnownDevice, Sighting, device_key
+    from cloud.clinical.devices.errors import (
+        DeviceClassUnknown,
+        DeviceNotActive,
+        DeviceUnknown,
+        DeviceVehicleUnknown,
+        SystemIdTaken,
+    )
+    from cloud.clinical.devices.model import Device, DeviceClass, DeviceStatus
+    from cloud.clinical.devices.service import Enrolment
+    from cloud.clinical.devices.settings import SilenceSection
+    from cloud.clinical.devices.silence import DeviceSilence
+    from cloud.clinical.devices.store import SHOWN, Devices
+    from cloud.clinical.devices.tables import devices
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
+    "LAST_SEEN_GRAIN_US",
+    "SHOWN",
     "Device",
     "DeviceClass",
     "DeviceClassUnknown",
@@ -24,10 +35,32 @@ __all__ = [
     "DeviceUnknown",
     "DeviceVehicleUnknown",
     "Devices",
-    "Enrolled",
     "Enrolment",
     "KnownDevice",
     "Sighting",
+    "SilenceSection",
     "SystemIdTaken",
     "device_key",
+    "devices",
 ]
+
+SLICE = Slice(
+    package=__name__,
+    ids={"device": IdKind("device", "devices", ("id", "system_id"))},
+    events="event_types:EVENTS",
+    scopes=(
+        Scope("argus:devices:read", "List medical devices", "Przeglądanie urządzeń medycznych"),
+        Scope(
+            "argus:devices:write",
+            "Enrol medical devices and post their observations",
+            "Rejestrowanie urządzeń medycznych i przesyłanie ich pomiarów",
+            "argus:devices:read",
+        ),
+    ),
+    tags={"Devices": "IEEE 11073 medical devices and what they measure."},
+    jobs="jobs:jobs",
+    tables="tables",
+    routes=("routes:routes",),
+    settings={"silence": "settings:SilenceSection"},
+    commands={"devices": "cli:devices"},
+)

@@ -7,15 +7,15 @@ times. A block may name a new device; it is stored as `unenrolled`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import BigInteger, Text, bindparam, case, literal, or_, select, update
 
-from cloud.access.tenancy import SecrecyLevel
 from cloud.clinical.devices.model import DeviceStatus
 from cloud.clinical.devices.tables import devices
 from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
 from cloud.foundation.ids import Ids
-from cloud.vehicles.fleet import RegisteredGateway
+from cloud.foundation.viewer import SecrecyLevel
 from protocols.uplink.observations import DeviceRef
 
 # last_seen_us lags by at most this much, so that a stream of batches is not a stream of updates of the same rows.
@@ -25,7 +25,20 @@ DeviceKey = tuple[str, str, str]
 """Tenant, organisation, and how the device names itself."""
 
 
-def device_key(gateway: RegisteredGateway, ref: DeviceRef) -> DeviceKey:
+class ReportingGateway(Protocol):
+    """What is needed of the gateway that reports a device: whose it is and where."""
+
+    @property
+    def tenant_id(self) -> str: ...
+    @property
+    def organization_id(self) -> str: ...
+    @property
+    def vehicle_id(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+
+
+def device_key(gateway: ReportingGateway, ref: DeviceRef) -> DeviceKey:
     """The device of the gateway's organisation that `ref` means."""
     return gateway.tenant_id, gateway.organization_id, ref.system_id
 
@@ -34,7 +47,7 @@ def device_key(gateway: RegisteredGateway, ref: DeviceRef) -> DeviceKey:
 class Sighting:
     """A gateway reported a device; `seen_us` is when it last did, by the gateway's clock and never in our future."""
 
-    gateway: RegisteredGateway
+    gateway: ReportingGateway
     ref: DeviceRef
     seen_us: int
 

@@ -6,7 +6,7 @@ import typer
 
 from cloud.clinical.devices.model import Device, DeviceClass
 from cloud.clinical.devices.service import Enrolment
-from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.moments import write_moment
 
 devices = typer.Typer(help="Medical devices.", no_args_is_help=True)

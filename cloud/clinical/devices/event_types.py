@@ -1,8 +1,7 @@
 """Events of devices. Keyed by device."""
 
 from cloud.clinical.devices.model import DeviceClass
-from cloud.foundation.events import EventType
-from cloud.foundation.events.event_type import moment, text, truth, word
+from cloud.foundation.events import EventType, moment, text, truth, word
 
 DEVICE_ENROLLED = "device.enrolled"
 DEVICE_RETIRED = "device.retired"

@@ -3,11 +3,11 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from cloud.access.audit import Audit
 from cloud.clinical.devices.model import Device
 from cloud.clinical.devices.schemas import DeviceEnrolment, DeviceQuery
 from cloud.clinical.devices.service import Enrolment
-from cloud.foundation.http import Answer, InvalidCursor, Json, Request, strong_etag
-from cloud.foundation.http.parts import Parts
+from cloud.foundation.http import Answer, InvalidCursor, Json, Parts, Request, strong_etag
 from cloud.foundation.moments import write_moment
 
 
@@ -16,6 +16,7 @@ class DeviceHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._audit = Audit(parts.clock)
         self._enrolment = Enrolment(parts.database, parts.clock, parts.ids)
 
     async def list(self, request: Request) -> Answer:
@@ -50,7 +51,7 @@ class DeviceHandlers:
                 traceparent=request.trace.traceparent,
             )
             told = {"again": outcome.again, "absorbed": outcome.absorbed}
-            await self._parts.audit.record(
+            await self._audit.record(
                 tx, request.verified, "device.enrol", outcome.device.id, trace=request.trace, metadata=told
             )
         return Json(shown(outcome.device), status=200 if outcome.again else 201)

@@ -2,8 +2,7 @@
 
 from cloud.clinical.devices.handlers import DeviceHandlers
 from cloud.clinical.devices.schemas import DeviceEnrolment, DeviceQuery, EnrolledDevice
-from cloud.foundation.http import Host, RateClass, Route, Scopes
-from cloud.foundation.http.parts import Parts
+from cloud.foundation.http import Host, Parts, RateClass, Route, Scopes
 
 DEVICES_READ = Scopes.any_of("argus:devices:read", "argus:devices:write")
 DEVICES_WRITE = Scopes.any_of("argus:devices:write")

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from cloud.access.tenancy import OrganizationUnknown, SecrecyLevel, TenancyStore, Viewer
+from cloud.access.tenancy import OrganizationUnknown, TenancyStore
 from cloud.clinical.devices.errors import (
     DeviceClassUnknown,
     DeviceTextMalformed,
@@ -28,11 +28,11 @@ from cloud.clinical.devices.store import Devices
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import ConstraintViolated, Database, Transaction
 from cloud.foundation.errors import Mistake
-from cloud.foundation.events import Outbox
-from cloud.foundation.events.event_type import SECRECY
+from cloud.foundation.events import SECRECY, Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.readable import hidden_character
 from cloud.foundation.suggestions import closest, quoted
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 
 TEXT_LENGTH_MAX = 128
 # A vehicle may report the device in the very moment in which it is enrolled; whoever comes second looks again.

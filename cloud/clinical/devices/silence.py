@@ -9,15 +9,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from cloud.access.tenancy import SecrecyLevel
 from cloud.clinical.devices.event_types import DEVICE_OFFLINE
 from cloud.clinical.devices.model import DeviceStatus
 from cloud.clinical.devices.tables import devices, silent_devices
 from cloud.foundation.db import Transaction, insert
-from cloud.foundation.events import Outbox
-from cloud.foundation.events.event_type import SECRECY
+from cloud.foundation.events import SECRECY, Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
+from cloud.foundation.viewer import SecrecyLevel
 
 TOLD_MAX = 500
 """Devices of one transaction; the rest is told at the next look."""

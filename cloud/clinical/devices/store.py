@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Integer, Select, bindparam, or_, select, update
 
-from cloud.access.tenancy import SecrecyLevel, Viewer, visible
 from cloud.clinical.devices.attachment import DeviceAttachment
 from cloud.clinical.devices.model import Device, DeviceClass, DeviceStatus
 from cloud.clinical.devices.tables import devices
 from cloud.foundation.db import Database, Prepared, Transaction, insert
+from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 
 SHOWN = (DeviceStatus.ACTIVE, DeviceStatus.RETIRED)
 """What a partner may see."""

@@ -1,32 +1,51 @@
 """Encounters."""
 
-from cloud.clinical.epcr.crew import CrewRegister
-from cloud.clinical.epcr.errors import CrewMemberUnknown, EncounterTaken, EncounterUnknown, EncounterVehicleUnknown
-from cloud.clinical.epcr.model import (
-    Begun,
-    CareModel,
-    CrewMember,
-    CrewRole,
-    Encounter,
-    EncounterStatus,
-    EncounterSummary,
-)
-from cloud.clinical.epcr.service import Epcr
-from cloud.clinical.epcr.store import Encounters
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.clinical.epcr.crew import CrewRegister
+    from cloud.clinical.epcr.errors import EncounterTaken, EncounterUnknown
+    from cloud.clinical.epcr.model import CareModel, CrewMember, CrewRole, Encounter, EncounterStatus
+    from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
+    from cloud.clinical.epcr.store import Encounters
+    from cloud.clinical.epcr.tables import encounters
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
-    "Begun",
+    "COUNT_OBSERVATIONS",
     "CareModel",
     "CrewMember",
-    "CrewMemberUnknown",
     "CrewRegister",
     "CrewRole",
     "Encounter",
     "EncounterStatus",
-    "EncounterSummary",
     "EncounterTaken",
     "EncounterUnknown",
-    "EncounterVehicleUnknown",
     "Encounters",
     "Epcr",
+    "encounters",
 ]
+
+SLICE = Slice(
+    package=__name__,
+    ids={"encounter": IdKind("encounter", "encounters")},
+    events="event_types:EVENTS",
+    scopes=(
+        Scope(
+            "argus:epcr:read", "Read encounters and their FHIR bundles", "Odczyt zdarzeń medycznych i ich pakietów FHIR"
+        ),
+        Scope(
+            "argus:epcr:write",
+            "Create encounters and amend patient care records",
+            "Tworzenie zdarzeń i uzupełnianie dokumentacji pacjenta",
+            "argus:epcr:read",
+        ),
+    ),
+    tags={"ePCR": "Electronic patient care records: encounters as partners see them."},
+    tables="tables",
+    routes=("routes:routes",),
+    commands={"crew": "crew_cli:crew", "encounters": "cli:encounters"},
+)

@@ -7,7 +7,7 @@ import typer
 from cloud.access.audit import Audit
 from cloud.clinical.epcr.model import CareModel, Encounter, EncounterStatus
 from cloud.clinical.epcr.service import Epcr, Witness
-from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.db import Transaction
 from cloud.foundation.moments import write_moment
 

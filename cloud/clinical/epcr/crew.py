@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenancyStore, Viewer
+from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenancyStore
 from cloud.clinical.epcr.model import CrewMember, CrewRole
 from cloud.clinical.epcr.store import Crew
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.ids import Ids, checked_id
+from cloud.foundation.viewer import Viewer
 
 
 class CrewRegister:

@@ -6,7 +6,7 @@ import typer
 
 from cloud.clinical.epcr.crew import CrewRegister
 from cloud.clinical.epcr.model import CrewMember, CrewRole
-from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.moments import write_moment
 
 crew = typer.Typer(help="Crew registers: the ids that a dispatch system sends in crew_ids.", no_args_is_help=True)

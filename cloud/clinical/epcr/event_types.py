@@ -1,8 +1,7 @@
 """Events of encounters. Keyed by encounter, so that they are delivered in order (A-059)."""
 
 from cloud.clinical.epcr.model import CareModel, EncounterStatus
-from cloud.foundation.events import EventType
-from cloud.foundation.events.event_type import moment, text, truth, word, words
+from cloud.foundation.events import EventType, moment, text, truth, word, words
 
 ENCOUNTER_CREATED = "epcr.encounter.created"
 ENCOUNTER_UPDATED = "epcr.encounter.updated"

@@ -1,20 +1,20 @@
 """Requests about encounters."""
 
+from cloud.access.audit import Audit
 from cloud.clinical.epcr.schemas import EncounterToBegin
-from cloud.clinical.epcr.service import CountObservations, Epcr
-from cloud.foundation.http import Answer, Created, Json, Request, strong_etag
-from cloud.foundation.http.parts import Parts
+from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
+from cloud.foundation.http import Answer, Created, Json, Parts, Request, strong_etag
 from cloud.foundation.moments import write_moment
 
 
 class EpcrHandlers:
     """`POST /api/v1/epcr/encounters` and `GET /api/v1/epcr/encounters/{encounterId}`."""
 
-    def __init__(self, parts: Parts, count_observations: CountObservations) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._database = parts.database
-        self._audit = parts.audit
+        self._audit = Audit(parts.clock)
         self._bases = parts.bases
-        self._epcr = Epcr(parts.database, parts.clock, parts.ids, count_observations)
+        self._epcr = Epcr(parts.database, parts.clock, parts.ids, parts.supplies[COUNT_OBSERVATIONS])
 
     async def begin(self, request: Request) -> Answer:
         """201 and where it is; 200 when the same incident and vehicle had been sent before (A-102)."""

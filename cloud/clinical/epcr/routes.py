@@ -2,17 +2,14 @@
 
 from cloud.clinical.epcr.handlers import EpcrHandlers
 from cloud.clinical.epcr.schemas import EncounterBegun, EncounterPartnerSummary, EncounterToBegin
-from cloud.clinical.epcr.service import CountObservations
-from cloud.foundation.http import Host, RateClass, Route, Scopes
-from cloud.foundation.http.parts import Parts
+from cloud.foundation.http import Host, Parts, RateClass, Route, Scopes
 
 EPCR_READ = Scopes.any_of("argus:epcr:read", "argus:epcr:write")
 EPCR_WRITE = Scopes.any_of("argus:epcr:write")
 
 
-def routes(parts: Parts, count_observations: CountObservations) -> tuple[Route, ...]:
-    """`count_observations` comes from `clinical.observations`, which knows encounters and is not known here."""
-    h = EpcrHandlers(parts, count_observations)
+def routes(parts: Parts) -> tuple[Route, ...]:
+    h = EpcrHandlers(parts)
     return (
         Route(
             method="POST",

@@ -11,7 +11,7 @@ answer that it keeps for a retry into the same one.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from cloud.access.tenancy import OrganizationUnknown, SecrecyLevel, TenancyStore, Viewer
+from cloud.access.tenancy import OrganizationUnknown, TenancyStore
 from cloud.clinical.epcr.errors import (
     CadIncidentMalformed,
     CrewMemberUnknown,
@@ -29,14 +29,16 @@ from cloud.foundation.errors import Mistake
 from cloud.foundation.ids import Ids, checked_id
 from cloud.foundation.readable import hidden_character
 from cloud.foundation.suggestions import quoted
+from cloud.foundation.supplies import Need
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 
 CAD_INCIDENT_LENGTH_MAX = 128
 CREW_MAX = 32
 """More people than the largest vehicle carries."""
 
 CountObservations = Callable[[Transaction, Viewer, str], Awaitable[int]]
-"""How many observations an encounter has: `clinical.observations` knows; None in places that never ask."""
-
+"""Counts the observations of an encounter. None where no summary is read."""
+COUNT_OBSERVATIONS: Need[CountObservations] = Need("count the observations of an encounter")
 
 Witness = Callable[[Transaction, Encounter], Awaitable[None]]
 """Writes the audit entry of a change, in the change's transaction."""

@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from cloud.access.tenancy import SecrecyLevel, Viewer, visible
 from cloud.clinical.epcr.model import CareModel, CrewMember, CrewRole, Encounter, EncounterStatus
 from cloud.clinical.epcr.tables import crew_members, encounter_crew, encounters
 from cloud.foundation.db import Transaction, insert
+from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 
 
 class Encounters:

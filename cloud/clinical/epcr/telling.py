@@ -8,8 +8,7 @@ from cloud.clinical.epcr.model import Encounter
 from cloud.clinical.incidents import Incident, Incidents, Part
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
-from cloud.foundation.events import Outbox
-from cloud.foundation.events.event_type import SECRECY
+from cloud.foundation.events import SECRECY, Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
 

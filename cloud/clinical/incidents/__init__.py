@@ -1,6 +1,15 @@
 """Incidents: opened by dispatched encounters, updated and closed by the state of those."""
 
-from cloud.clinical.incidents.model import Change, Incident, IncidentStatus, Part
-from cloud.clinical.incidents.service import Incidents
+from typing import TYPE_CHECKING
 
-__all__ = ["Change", "Incident", "IncidentStatus", "Incidents", "Part"]
+from cloud.foundation.slice import Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.clinical.incidents.model import Incident, Part
+    from cloud.clinical.incidents.service import Incidents
+else:
+    __getattr__ = lazy_exports(__name__)
+
+__all__ = ["Incident", "Incidents", "Part"]
+
+SLICE = Slice(package=__name__, events="event_types:EVENTS", tables="tables", commands={"incidents": "cli:incidents"})

@@ -6,7 +6,7 @@ import typer
 
 from cloud.clinical.incidents.model import Incident
 from cloud.clinical.incidents.service import Incidents
-from cloud.command import AsJson, TenantOption, Workplace, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_rows, run
 from cloud.foundation.moments import write_moment
 
 incidents = typer.Typer(help="Incidents of the dispatch system and their encounters.", no_args_is_help=True)

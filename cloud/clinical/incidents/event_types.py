@@ -1,8 +1,7 @@
 """Events of incidents. Keyed by incident, so that they are delivered in order (A-059)."""
 
 from cloud.clinical.incidents.model import Change, IncidentStatus
-from cloud.foundation.events import EventType
-from cloud.foundation.events.event_type import count, moment, text, word
+from cloud.foundation.events import EventType, count, moment, text, word
 
 INCIDENT_CREATED = "incident.created"
 INCIDENT_UPDATED = "incident.updated"

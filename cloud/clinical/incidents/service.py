@@ -8,16 +8,15 @@ it is judged, hence of two encounters that end at once one closes it.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cloud.access.tenancy import Viewer
 from cloud.clinical.incidents.event_types import INCIDENT_CLOSED, INCIDENT_CREATED, INCIDENT_UPDATED
 from cloud.clinical.incidents.model import Change, Incident, IncidentStatus, Part
 from cloud.clinical.incidents.store import IncidentStore
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
-from cloud.foundation.events import Outbox
-from cloud.foundation.events.event_type import SECRECY
+from cloud.foundation.events import SECRECY, Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
+from cloud.foundation.viewer import Viewer
 
 
 class Incidents:

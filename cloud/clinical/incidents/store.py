@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from cloud.access.tenancy import SecrecyLevel, Viewer, visible
 from cloud.clinical.incidents.model import Incident, IncidentStatus, Part
 from cloud.clinical.incidents.tables import incidents
 from cloud.foundation.db import Transaction, insert
+from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 
 
 class IncidentStore:

@@ -1,3 +1,56 @@
 """What devices measured, as rows that are written once and read in time."""
 
+from typing import TYPE_CHECKING
+
 from cloud.clinical.observations import tables as tables
+from cloud.foundation.slice import Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.clinical.observations.clocks import learn_clocks
+    from cloud.clinical.observations.counting import count_observations
+    from cloud.clinical.observations.numbering import Numbers
+    from cloud.clinical.observations.reading import RECEIVED_BATCHES, ReceivedBatches
+    from cloud.clinical.observations.rows import ObservationColumns, Unstorable, columns_of
+    from cloud.clinical.observations.store import (
+        Added,
+        CarriedBatch,
+        Carrier,
+        ObservationWriter,
+        channel_columns,
+        keys_held,
+    )
+    from cloud.clinical.observations.tables import (
+        SYNCHRONISED_CLOCK_ID,
+        observation_channels,
+        observation_clocks,
+        observation_sources,
+        observations,
+    )
+else:
+    __getattr__ = lazy_exports(__name__)
+
+__all__ = [
+    "RECEIVED_BATCHES",
+    "SYNCHRONISED_CLOCK_ID",
+    "Added",
+    "CarriedBatch",
+    "Carrier",
+    "Numbers",
+    "ObservationColumns",
+    "ObservationWriter",
+    "ReceivedBatches",
+    "Unstorable",
+    "channel_columns",
+    "columns_of",
+    "count_observations",
+    "keys_held",
+    "learn_clocks",
+    "observation_channels",
+    "observation_clocks",
+    "observation_sources",
+    "observations",
+]
+
+SLICE = Slice(
+    package=__name__, tables="tables", routes=("routes:routes",), commands={"observations": "cli:observations"}
+)

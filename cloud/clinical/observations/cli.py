@@ -9,7 +9,8 @@ import typer
 from cloud.access.tenancy import Tenancy
 from cloud.clinical.devices import Devices
 from cloud.clinical.observations.export import export_observations
-from cloud.command import AsJson, Workplace, or_exit, run
+from cloud.clinical.observations.reading import RECEIVED_BATCHES
+from cloud.foundation.command import AsJson, Workplace, or_exit, run
 from cloud.foundation.moments import read_moment
 from protocols.observation_record import Json
 
@@ -46,6 +47,7 @@ def export_command(
                 place.database,
                 place.operator(tenant_id),
                 Devices(place.ids),
+                place.supplies[RECEIVED_BATCHES],
                 device=device,
                 since_us=since_us,
                 hidden=True,

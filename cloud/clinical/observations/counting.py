@@ -8,9 +8,8 @@ from typing import Any
 
 from sqlalchemy import Select, and_, exists, func, literal_column, or_, select
 
-from cloud.access.tenancy import Viewer, visible
-from cloud.clinical.assignments.tables import assignments
-from cloud.clinical.devices.tables import devices
+from cloud.clinical.assignments import assignments
+from cloud.clinical.devices import devices
 from cloud.clinical.observations.clocks import OF_CLOCK
 from cloud.clinical.observations.tables import (
     SYNCHRONISED_CLOCK_ID,
@@ -20,6 +19,7 @@ from cloud.clinical.observations.tables import (
     observations,
 )
 from cloud.foundation.db import Transaction
+from cloud.foundation.viewer import Viewer, visible
 
 COUNT_MAX = 10_000
 """What `observation_count` says when there are that many or more."""

@@ -7,10 +7,10 @@ its `id`, `device_id` and `unit_code`; `type` is the code as it was posted where
 
 from collections.abc import AsyncIterator
 
-from cloud.access.tenancy import Viewer
 from cloud.clinical.devices import Devices
-from cloud.clinical.observations.reading import ObservationReader, ReadObservation
+from cloud.clinical.observations.reading import ObservationReader, ReadObservation, ReceivedBatches
 from cloud.foundation.db import Database
+from cloud.foundation.viewer import Viewer
 from protocols.observation_record import Json, to_json, utc_text
 
 
@@ -18,6 +18,7 @@ async def export_observations(
     database: Database,
     viewer: Viewer,
     devices: Devices,
+    received: ReceivedBatches,
     *,
     device: str | None = None,
     since_us: int | None = None,
@@ -29,7 +30,7 @@ async def export_observations(
     `device` is the cloud's id or the device's own system id; `since_us` leaves out what was observed before. `hidden`
     adds devices that nobody enrolled. `commit_time` adds `committed_at`: when the cloud stored it, by its own clock.
     """
-    reader = ObservationReader(database, viewer, devices, hidden=hidden)
+    reader = ObservationReader(database, viewer, devices, received, hidden=hidden)
     async for found in reader.read(device=device, since_us=since_us):
         document = to_json(found.record)
         if found.posted is not None:

@@ -1,11 +1,11 @@
 """The request that posts an observation. On the hot path: the response is written without a model."""
 
+from cloud.access.audit import Audit
 from cloud.clinical.observations.posted import PostedObservation
 from cloud.clinical.observations.posting import ObservationDesk
 from cloud.clinical.observations.posting_group import AUDIT_ACTION, PostingGroup
 from cloud.clinical.observations.schemas import ObservationToPost
-from cloud.foundation.http import Answer, Json, Request
-from cloud.foundation.http.parts import Parts
+from cloud.foundation.http import Answer, Json, Parts, Request
 from cloud.foundation.moments import read_moment, write_moment
 
 
@@ -14,9 +14,9 @@ class ObservationHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._database = parts.database
-        self._audit = parts.audit
+        self._audit = Audit(parts.clock)
         self._desk = ObservationDesk(parts.database, parts.clock, parts.ids)
-        self._group = PostingGroup(parts.database, self._desk, parts.audit)
+        self._group = PostingGroup(parts.database, self._desk, self._audit)
 
     async def post(self, request: Request) -> Answer:
         """201 when it is durable. A repetition with the same Idempotency-Key gets the first answer."""

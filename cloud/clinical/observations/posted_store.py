@@ -33,14 +33,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from cloud.access.tenancy import Viewer
-from cloud.clinical.devices import Device, DeviceClass, DeviceStatus
-from cloud.clinical.devices.tables import devices
-from cloud.clinical.epcr.tables import encounters
+from cloud.clinical.devices import Device, DeviceClass, DeviceStatus, devices
+from cloud.clinical.epcr import encounters
 from cloud.clinical.observations.posted import PostedObservation
 from cloud.clinical.observations.tables import API_LANE_ID, observation_channels, observation_sources, observations
 from cloud.clinical.observations.vocabulary import Measured
 from cloud.foundation.db import Prepared, Transaction, insert
+from cloud.foundation.viewer import Viewer
 
 ORIGIN = "api"
 REMEMBERED_MAX = 16_384

@@ -8,9 +8,7 @@ hundred a second, and the contract's catalogue of events has no such type.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cloud.access.tenancy import Viewer
-from cloud.clinical.devices import Device, DeviceNotActive, Devices, DeviceStatus, DeviceUnknown
-from cloud.clinical.devices.attachment import LAST_SEEN_GRAIN_US
+from cloud.clinical.devices import LAST_SEEN_GRAIN_US, Device, DeviceNotActive, Devices, DeviceStatus, DeviceUnknown
 from cloud.clinical.epcr import Encounters
 from cloud.clinical.observations.errors import (
     DeviceClassMismatch,
@@ -33,6 +31,7 @@ from cloud.foundation.errors import Mistake
 from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
 from cloud.foundation.suggestions import quoted
+from cloud.foundation.viewer import Viewer
 
 PAST_US_MAX = 30 * 86_400 * 1_000_000
 FUTURE_US_MAX = 5 * 60 * 1_000_000

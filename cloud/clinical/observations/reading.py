@@ -16,13 +16,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Select, and_, func, or_, select, true, tuple_
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, func, or_, select, true, tuple_
 
-from cloud.access.tenancy import Viewer, visible
 from cloud.clinical.assignments import Assignments, Timeline
-from cloud.clinical.devices import Devices
-from cloud.clinical.devices.store import SHOWN
-from cloud.clinical.devices.tables import devices
+from cloud.clinical.devices import SHOWN, Devices, devices
 from cloud.clinical.observations.clocks import KnownClock, clocks_of
 from cloud.clinical.observations.posted import public_id
 from cloud.clinical.observations.rows import time_of
@@ -35,7 +32,8 @@ from cloud.clinical.observations.tables import (
 )
 from cloud.clinical.observations.values import value_of
 from cloud.foundation.db import Database, Transaction
-from cloud.vehicles.custody import tables as custody
+from cloud.foundation.supplies import Need
+from cloud.foundation.viewer import Viewer, visible
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat
 from protocols.observation_record import ObservationRecord, anchored
@@ -52,6 +50,19 @@ _OF_APPLICATIONS = SimpleNamespace(gateway_id="", epoch="", lane=Lane.NUMERIC)
 """What stands for a lane where no gateway took part."""
 
 _BEFORE_ALL: Place = (-(1 << 63), 0, -1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedBatches:
+    """The tables of what gateways sent, as far as reading joins them. Custody owns them, in a room above this one."""
+
+    lanes: Table
+    """`lane_id`, `gateway_id`, `epoch`, `lane`."""
+    batches: Table
+    """`lane_id`, `sequence`, `stored_at_us`."""
+
+
+RECEIVED_BATCHES: Need[ReceivedBatches] = Need("the tables of the batches that observations arrived in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +96,11 @@ class Source:
 class ObservationReader:
     """Reads for one viewer. `hidden`: with devices that partners do not see (unenrolled ones)."""
 
-    def __init__(self, database: Database, viewer: Viewer, devices: Devices, *, hidden: bool = False) -> None:
+    def __init__(
+        self, database: Database, viewer: Viewer, devices: Devices, received: ReceivedBatches, *, hidden: bool = False
+    ) -> None:
         self._database = database
+        self._received = received
         self._viewer = viewer
         self._assignments = Assignments(devices)
         self._hidden = hidden
@@ -149,8 +163,8 @@ class ObservationReader:
         async with self._database.read() as tx:
             clocks = {clock.clock_id: clock for clock in await clocks_of(tx, source.source_id)}
         anchored = [clock for clock in clocks.values() if clock.anchor is not None]
-        others = _Walk(source, timeline, since_us, clocks, None)
-        return [self._walk(others), *(self._walk(_Walk(source, timeline, since_us, clocks, each)) for each in anchored)]
+        others = _Walk(source, timeline, since_us, clocks, None, self._received.batches)
+        return [self._walk(others), *(self._walk(replace(others, clock=each)) for each in anchored)]
 
     async def _walk(self, walk: "_Walk") -> AsyncIterator[tuple[Place, ReadObservation]]:
         after = walk.begin
@@ -175,7 +189,8 @@ class ObservationReader:
             self._words.update({row.channel_id: (row.mdc_code, row.unit_ucum) for row in found if row.mdc_code})
         unknown = {row.lane_id for row in page} - self._lanes.keys()
         if unknown:
-            named = select(custody.lanes).where(custody.lanes.c.lane_id.in_(sorted(unknown)))
+            lanes = self._received.lanes
+            named = select(lanes).where(lanes.c.lane_id.in_(sorted(unknown)))
             self._lanes.update({row.lane_id: row for row in await tx.execute(named)})
 
     def _posting(self, row: Any, source: Source) -> Posting | None:
@@ -225,6 +240,7 @@ class _Walk:
     since_us: int | None
     clocks: Mapping[int, KnownClock]
     clock: KnownClock | None
+    batches: Table
 
     @property
     def begin(self) -> Place:
@@ -240,10 +256,21 @@ class _Walk:
     def page(self, after: Place) -> Select[Any]:
         columns = observations.c
         if self.clock is not None:
-            return _page(columns.monotonic_us, after, self.source, columns.clock_id == self.clock.clock_id)
+            return self._page(columns.monotonic_us, after, columns.clock_id == self.clock.clock_id)
         dated = [clock.clock_id for clock in self.clocks.values() if clock.anchor is not None]
         others = or_(columns.clock_id.is_(None), columns.clock_id.not_in(dated)) if dated else true()
-        return _page(columns.observed_at_us, after, self.source, others)
+        return self._page(columns.observed_at_us, after, others)
+
+    def _page(self, time: Column[int], after: Place, *conditions: ColumnElement[bool]) -> Select[Any]:
+        columns, batches = observations.c, self.batches
+        place = (time, columns.sequence, columns.position, columns.lane_id)
+        return (
+            select(observations, func.coalesce(batches.c.stored_at_us, columns.received_at_us).label("stored_at_us"))
+            .outerjoin(batches, and_(batches.c.lane_id == columns.lane_id, batches.c.sequence == columns.sequence))
+            .where(columns.source_id == self.source.source_id, *conditions, tuple_(*place) > after)
+            .order_by(*place)
+            .limit(PAGE_ROWS)
+        )
 
     def dated(self, record: ObservationRecord, row: Any) -> ObservationRecord:
         """With its time by the anchor where there is one, and the encounter of that time. A time that is certainly
@@ -269,23 +296,6 @@ async def _push_next(
 
 def _device_ref(row: Any) -> DeviceRef:
     return DeviceRef(row.system_id, row.model, unverified_link=bool(row.unverified_link))
-
-
-def _page(time: Column[int], after: Place, source: Source, *conditions: ColumnElement[bool]) -> Select[Any]:
-    columns = observations.c
-    place = (time, columns.sequence, columns.position, columns.lane_id)
-    return (
-        select(
-            observations, func.coalesce(custody.batches.c.stored_at_us, columns.received_at_us).label("stored_at_us")
-        )
-        .outerjoin(
-            custody.batches,
-            and_(custody.batches.c.lane_id == columns.lane_id, custody.batches.c.sequence == columns.sequence),
-        )
-        .where(columns.source_id == source.source_id, *conditions, tuple_(*place) > after)
-        .order_by(*place)
-        .limit(PAGE_ROWS)
-    )
 
 
 def _channel(row: Any) -> Channel:

@@ -2,8 +2,7 @@
 
 from cloud.clinical.observations.handlers import ObservationHandlers
 from cloud.clinical.observations.schemas import AcceptedObservation, ObservationToPost
-from cloud.foundation.http import Host, RateClass, Route, Scopes
-from cloud.foundation.http.parts import Parts
+from cloud.foundation.http import Host, Parts, RateClass, Route, Scopes
 
 _SAMPLE = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
 

@@ -33,8 +33,7 @@ from sqlalchemy import (
     text,
 )
 
-from cloud.foundation.db import metadata
-from cloud.foundation.db.metadata import row_number
+from cloud.foundation.db import metadata, row_number
 
 API_LANE_ID = 0
 """Stands in `lane_id` for "posted by an application". The database counts real lanes from 1."""

@@ -5,43 +5,81 @@ A slice declares tables on `metadata`, writes statements in its `store.py` with 
 understand.
 """
 
-from sqlalchemy.dialects.postgresql import insert
+from typing import TYPE_CHECKING
 
-from cloud.foundation.db.database import Database
-from cloud.foundation.db.errors import (
-    CommitLost,
-    CommitUnknown,
-    ConstraintViolated,
-    DatabaseUnavailable,
-    DatabaseUnusable,
-    TransactionTooSlow,
-    ValueRefused,
-)
-from cloud.foundation.db.given import GivenRows, given
-from cloud.foundation.db.metadata import metadata
-from cloud.foundation.db.migrate import migrate
-from cloud.foundation.db.opening import open_database
-from cloud.foundation.db.prepared import Prepared, compiled
-from cloud.foundation.db.transaction import Driver, Rows, Transaction
+from cloud.foundation.slice import lazy_exports
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import insert
+
+    from cloud.foundation.db.address import PostgresqlAddress, SqliteAddress, read_address
+    from cloud.foundation.db.chunks import CHUNK_ROWS, delete_chunk
+    from cloud.foundation.db.database import Database
+    from cloud.foundation.db.errors import (
+        CommitLost,
+        ConstraintViolated,
+        DatabaseUnavailable,
+        DatabaseUnusable,
+        TransactionTooSlow,
+        ValueRefused,
+    )
+    from cloud.foundation.db.given_rows import GivenRows, given
+    from cloud.foundation.db.migration import migrate
+    from cloud.foundation.db.opening import open_database
+    from cloud.foundation.db.prepared import Prepared, compiled
+    from cloud.foundation.db.revisions import check_current
+    from cloud.foundation.db.schema import metadata, row_number
+    from cloud.foundation.db.sqlite import SqliteDatabase
+    from cloud.foundation.db.sqlite_integrity import (
+        SCHEMA,
+        TABLE_S_MAX,
+        Damage,
+        Examined,
+        examine_all,
+        examine_file,
+        examine_table,
+        tables_of,
+    )
+    from cloud.foundation.db.sqlite_log import kept_copies
+    from cloud.foundation.db.statistics import refresh_statistics
+    from cloud.foundation.db.transaction import Rows, Transaction
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
+    "CHUNK_ROWS",
+    "SCHEMA",
+    "TABLE_S_MAX",
     "CommitLost",
-    "CommitUnknown",
     "ConstraintViolated",
+    "Damage",
     "Database",
     "DatabaseUnavailable",
     "DatabaseUnusable",
-    "Driver",
+    "Examined",
     "GivenRows",
+    "PostgresqlAddress",
     "Prepared",
     "Rows",
+    "SqliteAddress",
+    "SqliteDatabase",
     "Transaction",
     "TransactionTooSlow",
     "ValueRefused",
+    "check_current",
     "compiled",
+    "delete_chunk",
+    "examine_all",
+    "examine_file",
+    "examine_table",
     "given",
     "insert",
+    "kept_copies",
     "metadata",
     "migrate",
     "open_database",
+    "read_address",
+    "refresh_statistics",
+    "row_number",
+    "tables_of",
 ]

@@ -1,21 +1,32 @@
 """The one guarded HTTP client for everything that leaves the cloud (D17)."""
 
-from cloud.foundation.egress.client import Answer, Egress, Failure, FailureReason
-from cloud.foundation.egress.errors import UrlBlocked, UrlMalformed
-from cloud.foundation.egress.resolver import NameUnresolved, Resolver, SystemResolver
-from cloud.foundation.egress.target import AllowList, Target, read_target
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.foundation.egress.client import Answer, Egress, Failure, FailureReason
+    from cloud.foundation.egress.errors import UrlBlocked, UrlMalformed
+    from cloud.foundation.egress.resolver import NameUnresolved, Resolver
+    from cloud.foundation.egress.settings import EgressSection
+    from cloud.foundation.egress.target import URL_LENGTH_MAX, AllowList, Target, read_target
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
+    "URL_LENGTH_MAX",
     "AllowList",
     "Answer",
     "Egress",
+    "EgressSection",
     "Failure",
     "FailureReason",
     "NameUnresolved",
     "Resolver",
-    "SystemResolver",
     "Target",
     "UrlBlocked",
     "UrlMalformed",
     "read_target",
 ]
+
+SLICE = Slice(package=__name__, settings={"egress": "settings:EgressSection"})

@@ -1,9 +1,35 @@
 """Domain events: a transactional outbox with leases and fencing (D10)."""
 
-from cloud.foundation.events.errors import LeaseLost
-from cloud.foundation.events.event_type import EventType
-from cloud.foundation.events.model import ClaimedEvent, DomainEvent
-from cloud.foundation.events.relay import Relay, Subscriber
-from cloud.foundation.events.store import Outbox
+from typing import TYPE_CHECKING
 
-__all__ = ["ClaimedEvent", "DomainEvent", "EventType", "LeaseLost", "Outbox", "Relay", "Subscriber"]
+from cloud.foundation.slice import Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.foundation.events.errors import LeaseLost
+    from cloud.foundation.events.event_type import SECRECY, EventType, count, moment, text, truth, word, words
+    from cloud.foundation.events.jobs import SUBSCRIBERS, Subscribers
+    from cloud.foundation.events.model import ClaimedEvent, DomainEvent
+    from cloud.foundation.events.relay import Relay
+    from cloud.foundation.events.store import Outbox
+else:
+    __getattr__ = lazy_exports(__name__)
+
+__all__ = [
+    "SECRECY",
+    "SUBSCRIBERS",
+    "ClaimedEvent",
+    "DomainEvent",
+    "EventType",
+    "LeaseLost",
+    "Outbox",
+    "Relay",
+    "Subscribers",
+    "count",
+    "moment",
+    "text",
+    "truth",
+    "word",
+    "words",
+]
+
+SLICE = Slice(package=__name__, jobs="jobs:jobs", tables="tables", commands={"events": "cli:events"})

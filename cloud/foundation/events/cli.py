@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cloud.command import AsJson, TenantOption, Workplace, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_rows, run
 from cloud.foundation.events.model import DomainEvent
 from cloud.foundation.events.store import Outbox
 from cloud.foundation.moments import write_moment

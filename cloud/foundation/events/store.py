@@ -11,13 +11,12 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 
-from cloud.access.tenancy import Viewer, visible
-from cloud.foundation.db import Prepared, Transaction, insert
-from cloud.foundation.db.chunks import delete_chunk
+from cloud.foundation.db import Prepared, Transaction, delete_chunk, insert
 from cloud.foundation.events.errors import LeaseLost
 from cloud.foundation.events.model import ClaimedEvent, DomainEvent
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import Ids
+from cloud.foundation.viewer import Viewer, visible
 
 # A domain event names things; a body that grows beyond this carries something that belongs elsewhere.
 PAYLOAD_OCTETS_MAX = 65536

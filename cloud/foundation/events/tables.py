@@ -6,8 +6,7 @@ another has taken over.
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, text
 
-from cloud.foundation.db import metadata
-from cloud.foundation.db.metadata import row_number
+from cloud.foundation.db import metadata, row_number
 
 _PENDING = text("done_at_us IS NULL AND parked_at_us IS NULL")
 _DONE = text("done_at_us IS NOT NULL")

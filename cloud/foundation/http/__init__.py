@@ -4,66 +4,129 @@ A slice imports from here: `Route`, `Scopes`, `Request`, the answers, `Query` mo
 offers `routes(parts: Parts) -> tuple[Route, ...]`, which `cloud/surface.py` collects.
 """
 
-from cloud.foundation.http.answer import Answer, Created, Json, NoContent, Octets, Text, strong_etag
-from cloud.foundation.http.cursors import Cursors
-from cloud.foundation.http.errors import InvalidCursor, InvalidToken, NotFound, OAuthError, Refused, WrongEnvironment
-from cloud.foundation.http.host import EVERY_HOST, Bases, Host
-from cloud.foundation.http.idempotency import Once
-from cloud.foundation.http.query import Limit, Paged, Query
-from cloud.foundation.http.request import Caller, Request
-from cloud.foundation.http.route import (
-    ANY_TOKEN,
-    CLIENT_AUTHENTICATED,
-    PUBLIC,
-    Access,
-    Audience,
-    BodyKind,
-    Handler,
-    RateClass,
-    Route,
-    Scopes,
-    Stability,
-)
-from cloud.foundation.http.trace import TraceContext, begin_trace
-from cloud.foundation.http.verifier import NullVerifier, TokenVerifier
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.foundation.http.admission import Admission, Quotas
+    from cloud.foundation.http.answer import Answer, Created, Json, NoContent, Octets, Text, strong_etag
+    from cloud.foundation.http.cursors import Cursors
+    from cloud.foundation.http.errors import (
+        InvalidCursor,
+        InvalidToken,
+        NotFound,
+        OAuthError,
+        PreconditionFailed,
+        QueryMalformed,
+        Refused,
+        WrongEnvironment,
+    )
+    from cloud.foundation.http.host import EVERY_HOST, Bases, Host
+    from cloud.foundation.http.listing import listed, table_of
+    from cloud.foundation.http.parts import Parts
+    from cloud.foundation.http.pipeline import Observer, Pipeline
+    from cloud.foundation.http.problem import catalogue, headers_of, slug, title
+    from cloud.foundation.http.query import Cursor, Limit, Paged, Query, mistakes_of, read_all_pairs, summary
+    from cloud.foundation.http.rates import BucketLimiter, RateLimiter, address_class
+    from cloud.foundation.http.request import NEVER_AN_ID, Caller, Request
+    from cloud.foundation.http.route import (
+        ANY_TOKEN,
+        CLIENT_AUTHENTICATED,
+        PUBLIC,
+        Access,
+        Audience,
+        BodyKind,
+        Handler,
+        RateClass,
+        Route,
+        Scopes,
+    )
+    from cloud.foundation.http.server import ACCEPTED_S, SHUTDOWN_S, EdgeServer, connections_allowed
+    from cloud.foundation.http.settings import HostSection, HostsSection, HttpSection, bases_of
+    from cloud.foundation.http.shared_rates import SharedLimiter
+    from cloud.foundation.http.site import Gate, Site, is_loopback
+    from cloud.foundation.http.spans import Spans
+    from cloud.foundation.http.trace import TraceContext, begin_trace
+    from cloud.foundation.http.verifier import TokenVerifier
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
+    "ACCEPTED_S",
     "ANY_TOKEN",
     "CLIENT_AUTHENTICATED",
     "EVERY_HOST",
+    "NEVER_AN_ID",
     "PUBLIC",
+    "SHUTDOWN_S",
     "Access",
+    "Admission",
     "Answer",
     "Audience",
     "Bases",
     "BodyKind",
+    "BucketLimiter",
     "Caller",
     "Created",
+    "Cursor",
     "Cursors",
+    "EdgeServer",
+    "Gate",
     "Handler",
     "Host",
+    "HostSection",
+    "HostsSection",
+    "HttpSection",
     "InvalidCursor",
     "InvalidToken",
     "Json",
     "Limit",
     "NoContent",
     "NotFound",
-    "NullVerifier",
     "OAuthError",
+    "Observer",
     "Octets",
-    "Once",
     "Paged",
+    "Parts",
+    "Pipeline",
+    "PreconditionFailed",
     "Query",
+    "QueryMalformed",
+    "Quotas",
     "RateClass",
+    "RateLimiter",
     "Refused",
     "Request",
     "Route",
     "Scopes",
-    "Stability",
+    "SharedLimiter",
+    "Site",
+    "Spans",
     "Text",
     "TokenVerifier",
     "TraceContext",
     "WrongEnvironment",
+    "address_class",
+    "bases_of",
     "begin_trace",
+    "catalogue",
+    "connections_allowed",
+    "headers_of",
+    "is_loopback",
+    "listed",
+    "mistakes_of",
+    "read_all_pairs",
+    "slug",
     "strong_etag",
+    "summary",
+    "table_of",
+    "title",
 ]
+
+SLICE = Slice(
+    package=__name__,
+    jobs="jobs:jobs",
+    tables="tables",
+    settings={"hosts": "settings:HostsSection", "http": "settings:HttpSection"},
+)

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from cloud.access.tenancy import Viewer
 from cloud.foundation.http.errors import InvalidCursor
+from cloud.foundation.viewer import Viewer
 
 # Raised when what a position means changes: old cursors then do not open.
 VERSION = 1

@@ -16,8 +16,7 @@ import orjson
 from sqlalchemy import bindparam, select, update
 
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Prepared, Transaction, insert
-from cloud.foundation.db.chunks import delete_chunk
+from cloud.foundation.db import Prepared, Transaction, delete_chunk, insert
 from cloud.foundation.http.answer import Answer
 from cloud.foundation.http.errors import IdempotencyKeyInFlight, IdempotencyKeyMalformed, IdempotencyKeyReused
 from cloud.foundation.http.tables import idempotency_keys as keys

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, case, select
 
-from cloud.foundation.db import Prepared, Transaction, insert
-from cloud.foundation.db.chunks import delete_chunk
+from cloud.foundation.db import Prepared, Transaction, delete_chunk, insert
 from cloud.foundation.http.tables import rate_buckets as buckets
 
 KEPT_US = 3600 * 1_000_000

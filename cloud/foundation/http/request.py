@@ -10,12 +10,12 @@ from typing import Any
 
 from multidict import CIMultiDictProxy
 
-from cloud.access.tenancy import Viewer
 from cloud.foundation.http.errors import PreconditionFailed
 from cloud.foundation.http.host import Host
 from cloud.foundation.http.idempotency import Once
 from cloud.foundation.http.route import Route
 from cloud.foundation.http.trace import TraceContext
+from cloud.foundation.viewer import Viewer
 from protocols.stream_value import stream_value
 
 NEVER_AN_ID = "~"

@@ -17,11 +17,10 @@ import orjson
 import structlog
 from sqlalchemy import func, select
 
-from cloud.access.tenancy import Viewer
-from cloud.foundation.db import Database, Transaction
-from cloud.foundation.db.chunks import delete_chunk
+from cloud.foundation.db import Database, Transaction, delete_chunk
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http.tables import spans as table
+from cloud.foundation.viewer import Viewer
 
 log = structlog.get_logger()
 

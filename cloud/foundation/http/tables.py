@@ -2,8 +2,7 @@
 
 from sqlalchemy import DDL, BigInteger, Column, Float, Index, Integer, LargeBinary, Table, Text, event
 
-from cloud.foundation.db import metadata
-from cloud.foundation.db.metadata import row_number
+from cloud.foundation.db import metadata, row_number
 
 idempotency_keys = Table(
     "idempotency_keys",

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Plat
 from prometheus_client.exposition import choose_encoder
 
 from cloud.foundation.errors import DomainError, PrivateError
-from cloud.settings import Address
+from cloud.foundation.settings import Address
 
 log = structlog.get_logger()
 

@@ -1,21 +1,27 @@
 """Pages for people on the auth host: one look, two languages, no script, nothing from elsewhere."""
 
-from cloud.foundation.pages.cookies import Cookie, read_cookie
-from cloud.foundation.pages.forgery import FormForged, check_form, token_of
-from cloud.foundation.pages.language import Language, Words, language_of
-from cloud.foundation.pages.rendering import Pages, see_other
-from cloud.foundation.pages.routes import routes
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.foundation.pages.cookies import Cookie, read_cookie
+    from cloud.foundation.pages.forgery import check_form, token_of
+    from cloud.foundation.pages.language import Language, language_of, say
+    from cloud.foundation.pages.rendering import Pages, see_other
+    from cloud.foundation.pages.routes import asset_rows
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
     "Cookie",
-    "FormForged",
     "Language",
     "Pages",
-    "Words",
+    "asset_rows",
     "check_form",
     "language_of",
     "read_cookie",
-    "routes",
+    "say",
     "see_other",
     "token_of",
 ]

@@ -13,8 +13,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined,
 from multidict import CIMultiDictProxy
 
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http.answer import Answer, Octets
-from cloud.foundation.http.problem import headers_of, title
+from cloud.foundation.http import Answer, Octets, headers_of, title
 from cloud.foundation.pages.assets import MARK, STYLESHEET
 from cloud.foundation.pages.cookies import with_cookies
 from cloud.foundation.pages.language import Language, Words, language_of, say

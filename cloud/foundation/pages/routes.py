@@ -16,7 +16,7 @@ class AssetHandler:
         return Octets(self._asset.octets, self._asset.media_type, headers=FOR_EVER)
 
 
-def routes() -> tuple[Route, ...]:
+def asset_rows() -> tuple[Route, ...]:
     return tuple(
         Route(
             method="GET",

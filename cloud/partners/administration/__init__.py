@@ -3,6 +3,6 @@
 Everything that they do is done by the services that the contract's routes and the console use; here are the pages only.
 """
 
-from cloud.partners.administration.routes import routes
+from cloud.foundation.slice import Slice
 
-__all__ = ["routes"]
+SLICE = Slice(package=__name__, routes=("routes:routes",))

@@ -10,20 +10,27 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cloud.access.apps import CATALOGUE, PLATFORM_ADMIN, App, Apps, Governance, GrantType, Wanted
-from cloud.access.apps.callbacks import callback_secret
-from cloud.access.apps.errors import GovernanceMalformed
-from cloud.access.apps.handlers import etag_of, merged
-from cloud.access.apps.model import LiveSecret
-from cloud.access.apps.schemas import GovernancePatch
-from cloud.access.apps.service import Witness
+from cloud.access.apps import (
+    CATALOGUE,
+    PLATFORM_ADMIN,
+    App,
+    Apps,
+    Governance,
+    GovernanceMalformed,
+    GovernancePatch,
+    GrantType,
+    LiveSecret,
+    Wanted,
+    Witness,
+    callback_secret,
+    etag_of,
+    merged,
+)
 from cloud.access.oauth import TokenSurface
 from cloud.access.tenancy import Tenancy
 from cloud.foundation.db import Transaction
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer
-from cloud.foundation.http.errors import PreconditionFailed
-from cloud.foundation.http.query import mistakes_of, summary
+from cloud.foundation.http import Answer, PreconditionFailed, mistakes_of, summary
 from cloud.foundation.ids import IdentifierMalformed
 from cloud.partners.administration.desk import Area, Desk, Visit, done
 from cloud.partners.administration.schemas import CHOSEN, AppForm, GovernanceForm, RotationForm, ServiceTokenForm, lines

@@ -1,9 +1,7 @@
 """The audit trail, newest first: by whom, what, to what, and in which trace."""
 
 from cloud.access.audit import AuditEntry, Sought
-from cloud.access.identity import UserStore
-from cloud.access.identity.errors import UsernameMalformed
-from cloud.access.identity.usernames import folded
+from cloud.access.identity import UsernameMalformed, UserStore, folded
 from cloud.foundation.db import Transaction
 from cloud.foundation.http import Answer
 from cloud.partners.administration.desk import ROWS, Desk, Visit
@@ -20,6 +18,7 @@ class AuditPages:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._parts = desk.parts
+        self._audit = desk.audit
         self._people = UserStore()
 
     async def search(self, visit: Visit) -> Answer:
@@ -40,7 +39,7 @@ class AuditPages:
                     since_us=self._parts.clock.now_us() - query.days * DAY_US,
                 )
                 before = None if position is None else (position[0], position[1])
-                found = await self._parts.audit.search(tx, visit.viewer, sought, before=before, count=ROWS + 1)
+                found = await self._audit.search(tx, visit.viewer, sought, before=before, count=ROWS + 1)
                 entries = list(found)
                 people = {one for entry in entries for one in (entry.actor, entry.object) if one.startswith("usr_")}
                 names = await self._people.names(tx, visit.viewer, sorted(people))

@@ -14,16 +14,13 @@ from urllib.parse import urlencode
 
 from multidict import CIMultiDictProxy
 
-from cloud.access.identity import Role, User
-from cloud.access.identity.handlers import SignInHandlers
-from cloud.access.identity.sign_in import acting
-from cloud.access.tenancy import Viewer
+from cloud.access.audit import Audit
+from cloud.access.identity import Role, SignInHandlers, User, acting
 from cloud.foundation.db import Transaction
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer, Caller, Handler, InvalidCursor, Request
-from cloud.foundation.http.parts import Parts
-from cloud.foundation.http.problem import headers_of
+from cloud.foundation.http import Answer, Caller, Handler, InvalidCursor, Parts, Request, headers_of
 from cloud.foundation.pages import Cookie, Language, Pages, language_of, see_other
+from cloud.foundation.viewer import Viewer
 from cloud.partners.administration.moments import element, span
 from cloud.partners.administration.schemas import AdminForm, LanguageForm
 from cloud.partners.administration.words import WORDS
@@ -79,6 +76,7 @@ class Desk:
 
     def __init__(self, parts: Parts, people: SignInHandlers, base: str) -> None:
         self.parts = parts
+        self.audit = Audit(parts.clock)
         self._people = people
         self._pages = Pages(Path(__file__).parent / "templates", WORDS)
         self._language = Cookie("argus_language", base, max_age_s=LANGUAGE_S)
@@ -197,7 +195,7 @@ class Desk:
         """Writes the audit entry of a change that this visitor makes, in the change's transaction."""
 
         async def witness(tx: Transaction, thing: Thing) -> None:
-            await self.parts.audit.record(
+            await self.audit.record(
                 tx, visit.caller, action, id_of(thing), trace=visit.request.trace, metadata=metadata
             )
 

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 
-from cloud.access.apps import App, Apps
-from cloud.access.apps.model import LiveSecret
+from cloud.access.apps import App, Apps, LiveSecret
 from cloud.access.audit import Sought
 from cloud.access.identity import UserStore
-from cloud.access.tokens import SigningKeys
-from cloud.access.tokens.signing_key import KeyState
+from cloud.access.tokens import KeyState, SigningKeys
 from cloud.foundation.http import Answer
 from cloud.partners.administration.desk import Desk, Visit
 from cloud.partners.administration.moments import SECOND_US
-from cloud.partners.webhooks.service import Judge, Webhooks
+from cloud.partners.webhooks import Judge, Webhooks
 
 DAY_US = 86_400 * SECOND_US
 SECRET_OLD_US = 365 * DAY_US
@@ -30,6 +28,7 @@ class HomePage:
         parts = desk.parts
         self._desk = desk
         self._parts = parts
+        self._audit = desk.audit
         self._keys = keys
         self._apps = Apps(parts.database, parts.clock, parts.ids)
         self._webhooks = Webhooks(parts.database, parts.clock, parts.ids, parts.master, judge)
@@ -43,7 +42,7 @@ class HomePage:
         signs_since_us = None if current is None else current.signs_from_us
         async with self._parts.database.read() as tx:
             sought = Sought(since_us=now_us - 30 * DAY_US)
-            latest = await self._parts.audit.search(tx, viewer, sought, count=LATEST)
+            latest = await self._audit.search(tx, viewer, sought, count=LATEST)
             people = {one for entry in latest for one in (entry.actor, entry.object) if one.startswith("usr_")}
             names = await self._people.names(tx, viewer, sorted(people))
         return self._desk.page(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from cloud.foundation.moments import write_moment
-from cloud.foundation.pages.language import Language, say
+from cloud.foundation.pages import Language, say
 from cloud.partners.administration.words import WORDS
 
 SECOND_US = 1_000_000

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from cloud.access.oauth import TokenSurface
-from cloud.foundation.http import PUBLIC, BodyKind, Host, RateClass, Route
-from cloud.foundation.http.parts import Parts
+from cloud.access.oauth import tokens_of
+from cloud.foundation.http import PUBLIC, BodyKind, Host, Parts, RateClass, Route
 from cloud.partners.administration.app_pages import AppPages
 from cloud.partners.administration.audit_pages import AuditPages
 from cloud.partners.administration.desk import Area, Desk, Work
@@ -29,14 +28,14 @@ from cloud.partners.administration.schemas import (
 )
 from cloud.partners.administration.user_pages import UserPages
 from cloud.partners.administration.webhook_pages import WebhookPages
-from cloud.partners.webhooks.service import Judge
+from cloud.partners.webhooks import judge_of
 
 _FORM_OCTETS_MAX = 65_536
 _Row = Callable[..., Route]
 
 
-def routes(parts: Parts, tokens: TokenSurface, judge: Judge) -> tuple[Route, ...]:
-    """`judge` says whether an address may be called, as for the webhooks' own routes."""
+def routes(parts: Parts) -> tuple[Route, ...]:
+    tokens, judge = parts.shared(tokens_of), parts.shared(judge_of)
     desk = Desk(parts, tokens.people, parts.bases[Host.AUTH])
     apps, users = AppPages(desk, tokens), UserPages(desk, tokens)
     webhooks, home = WebhookPages(desk, judge), HomePage(desk, tokens.keys, judge)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from cloud.foundation.http.query import Cursor, Query
+from cloud.foundation.http import Cursor, Query
 from cloud.partners.webhooks import DeliveryStatus
 
 CHOSEN = "on"

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from cloud.access.identity import Role, User
-from cloud.access.identity.passwords import new_password
-from cloud.access.identity.service import Witness
+from cloud.access.identity import Role, User, Witness, new_password
 from cloud.access.oauth import TokenSurface
-from cloud.access.tenancy import SecrecyLevel, Tenancy
+from cloud.access.tenancy import Tenancy
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http import Answer
+from cloud.foundation.viewer import SecrecyLevel
 from cloud.partners.administration.desk import Area, Desk, Visit, done
 from cloud.partners.administration.schemas import UserForm, UsersQuery
 

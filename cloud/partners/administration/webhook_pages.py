@@ -6,16 +6,22 @@ Subscriptions are made by the apps themselves, over the contract's routes; here 
 from typing import Any
 
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer
-from cloud.foundation.http.errors import PreconditionFailed
+from cloud.foundation.http import Answer, PreconditionFailed
 from cloud.partners.administration.desk import Area, Desk, Visit, done
 from cloud.partners.administration.moments import SECOND_US
 from cloud.partners.administration.schemas import AppsOfQuery, ReplayForm, WebhookQuery
-from cloud.partners.webhooks import DeliveryStatus, Subscription, new_secret
-from cloud.partners.webhooks.log import DeliveryLog
-from cloud.partners.webhooks.log_store import Filter
-from cloud.partners.webhooks.replay_store import ReplayMode
-from cloud.partners.webhooks.service import Change, Judge, Webhooks, Witness
+from cloud.partners.webhooks import (
+    Change,
+    DeliveryLog,
+    DeliveryStatus,
+    Filter,
+    Judge,
+    ReplayMode,
+    Subscription,
+    Webhooks,
+    Witness,
+    new_secret,
+)
 
 DELIVERIES = 20
 """On one page; each has its attempts with it."""

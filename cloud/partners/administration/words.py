@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cloud.access.oauth.words import WORDS as CONSENT_WORDS
+from cloud.access.oauth import WORDS as CONSENT_WORDS
 from cloud.partners.administration.app_words import APP_WORDS
 from cloud.partners.administration.people_words import PEOPLE_WORDS
 from cloud.partners.administration.webhook_words import WEBHOOK_WORDS

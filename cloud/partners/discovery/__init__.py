@@ -1,14 +1,19 @@
 """Documents about the interface for machines: the OpenAPI contract, made from the rows of all slices."""
 
-from cloud.partners.discovery.contract import Contract, make_contract, write_contract
-from cloud.partners.discovery.handlers import DiscoveryHandlers
-from cloud.partners.discovery.openapi import RowsDisagree, contract_document, disagreements, public_rows
-from cloud.partners.discovery.public_contract_filter import DENYLIST, is_denied, is_public
-from cloud.partners.discovery.routes import routes
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.partners.discovery.contract import make_contract, write_contract
+    from cloud.partners.discovery.handlers import DiscoveryHandlers
+    from cloud.partners.discovery.openapi import RowsDisagree, contract_document, disagreements
+    from cloud.partners.discovery.public_contract_filter import DENYLIST, is_denied, is_public
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
     "DENYLIST",
-    "Contract",
     "DiscoveryHandlers",
     "RowsDisagree",
     "contract_document",
@@ -16,7 +21,9 @@ __all__ = [
     "is_denied",
     "is_public",
     "make_contract",
-    "public_rows",
-    "routes",
     "write_contract",
 ]
+
+SLICE = Slice(
+    package=__name__, tags={"Discovery": "Machine-readable documents about this API."}, routes=("routes:routes",)
+)

@@ -12,9 +12,7 @@ from typing import Any
 import orjson
 import yaml
 
-from cloud.foundation.http.answer import strong_etag
-from cloud.foundation.http.host import Bases
-from cloud.foundation.http.route import Route
+from cloud.foundation.http import Bases, Route, strong_etag
 from cloud.partners.discovery.openapi import contract_document
 
 # YAML 1.2 has numbers that 1.1 reads as text: 1e3, 0o17.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from cloud.foundation.http import Answer, Bases, Octets, Request, Route
+from cloud.foundation.http import Answer, Bases, Octets, Parts, Request, Route
 from cloud.partners.discovery.contract import Contract, make_contract
 
 CACHE_CONTROL = "public, max-age=300"
@@ -24,6 +24,11 @@ class DiscoveryHandlers:
         """What is published."""
         assert self._contract is not None, "the composition root publishes the contract before it serves"
         return self._contract
+
+    @classmethod
+    def of(cls, _parts: Parts) -> "DiscoveryHandlers":
+        """Make those of a process; use `parts.shared(DiscoveryHandlers.of)`."""
+        return cls()
 
     async def as_json(self, _request: Request) -> Answer:
         contract = self.contract

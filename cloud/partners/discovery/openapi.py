@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cloud.foundation.http.host import Bases, Host
-from cloud.foundation.http.route import Access, Route
+from cloud.foundation.http import Access, Bases, Host, Route
+from cloud.foundation.slice import declared
 from cloud.partners.discovery import shared_parts
 from cloud.partners.discovery.public_contract_filter import is_public
 from cloud.partners.discovery.schemas import Schemas
@@ -69,7 +69,7 @@ def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, 
         },
         "externalDocs": {"url": f"{bases[Host.DOCS]}/api/docs"},
         "servers": [{"url": bases[Host.API]}],
-        "tags": [{"name": name, "description": text} for name, text in shared_parts.TAGS.items() if name in used],
+        "tags": [{"name": name, "description": text} for name, text in _tags().items() if name in used],
         "paths": paths,
         "components": {
             "schemas": {
@@ -84,6 +84,10 @@ def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, 
         },
     }
     return _without_unused(document)
+
+
+def _tags() -> Mapping[str, str]:
+    return {name: text for one in declared() for name, text in one.tags.items()}
 
 
 def _without_unused(document: dict[str, Any]) -> dict[str, Any]:

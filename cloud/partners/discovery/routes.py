@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cloud.foundation.http import PUBLIC, Host, RateClass, Route
+from cloud.foundation.http import PUBLIC, Host, Parts, RateClass, Route
 from cloud.partners.discovery.handlers import DiscoveryHandlers
 
 _ANSWERS = {200: "The document.", 304: "Not modified."}
@@ -13,8 +13,9 @@ _EXAMPLE = {
 }
 
 
-def routes(handlers: DiscoveryHandlers) -> tuple[Route, ...]:
-    """Also on the sandbox host, whose well-knowns are as public."""
+def routes(parts: Parts) -> tuple[Route, ...]:
+    """Serve them on the sandbox host too, whose well-known documents are as public."""
+    handlers = parts.shared(DiscoveryHandlers.of)
     hosts = (Host.API, Host.SANDBOX)
     return (
         Route(

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic.json_schema import JsonSchemaMode as Mode
 
-from cloud.foundation.http.route import Route
+from cloud.foundation.http import Route
 
 REFERENCE = "#/components/schemas/{model}"
 

@@ -16,21 +16,6 @@ organisations return 404, like objects that do not exist."""
 
 LICENSE = {"name": "By integration agreement", "identifier": "LicenseRef-Argus-Integration"}
 
-TAGS: dict[str, str] = {
-    "Authentication": "Access tokens for apps and on behalf of people, and the public keys that verify them.",
-    "Apps": "Register integration apps, list the available scopes and govern apps.",
-    "Webhooks": "Subscriptions to events and the status of each delivery.",
-    "GraphQL": "The shared GraphQL transport; operations are agreed with each partner.",
-    "ePCR": "Electronic patient care records: encounters as partners see them.",
-    "Devices": "IEEE 11073 medical devices and what they measure.",
-    "Observability": "Traces of your own requests.",
-    "Jobs": "Long-running work.",
-    "Sandbox": "The same API with synthetic data.",
-    "Provenance": "Signed transcripts of the history of evidence.",
-    "Discovery": "Machine-readable documents about this API.",
-}
-"""Tags of the document. A row's `tag` is one of these."""
-
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
     "description": "Why a request failed (RFC 9457).",

@@ -1,6 +1,5 @@
 """Pages about the interface for people: the index on the docs host, and what each kind of problem means."""
 
-from cloud.partners.docs.handlers import DocsHandlers
-from cloud.partners.docs.routes import routes
+from cloud.foundation.slice import Slice
 
-__all__ = ["DocsHandlers", "routes"]
+SLICE = Slice(package=__name__, routes=("routes:routes",))

@@ -15,10 +15,21 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from cloud.foundation.events import EventType
-from cloud.foundation.http import Answer, Bases, Host, Json, NotFound, Octets, Request, strong_etag
-from cloud.foundation.http.problem import catalogue, slug, title
+from cloud.foundation.http import (
+    Answer,
+    Bases,
+    Host,
+    Json,
+    NotFound,
+    Octets,
+    Request,
+    catalogue,
+    slug,
+    strong_etag,
+    title,
+)
 from cloud.partners.discovery import DENYLIST
-from cloud.partners.webhooks.catalogue import EVENTS, message_sample
+from cloud.partners.webhooks import EVENTS, message_sample
 
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
-from cloud.foundation.http import EVERY_HOST, PUBLIC, Handler, Host, RateClass, Route
+from cloud.foundation.http import EVERY_HOST, PUBLIC, Handler, Host, Parts, RateClass, Route
 from cloud.partners.docs.handlers import DocsHandlers
 
 _PAGE = {200: "The page, as HTML or JSON.", 304: "Not modified."}
 
 
-def routes(handlers: DocsHandlers) -> tuple[Route, ...]:
+def routes(parts: Parts) -> tuple[Route, ...]:
     """The index on the docs host, problem pages on the api host, where problem types point, and every host's root."""
+    handlers = DocsHandlers(parts.bases)
 
     def page(
         path: str,

@@ -1,57 +1,77 @@
 """Webhooks: an event of the product reaches every endpoint that subscribed to it, signed, in order, at least once."""
 
-from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
-from cloud.partners.webhooks.endpoint_store import Endpoint, EndpointStore
-from cloud.partners.webhooks.errors import SecretMalformed, WebhookKeyTooFresh
-from cloud.partners.webhooks.fan_out import FanOut
-from cloud.partners.webhooks.keys import WebhookKey, WebhookKeys
-from cloud.partners.webhooks.messages import DISABLED_EVENT, TEST_EVENT, PublicEvent, Translate, message_body
-from cloud.partners.webhooks.model import (
-    Attempt,
-    Delivery,
-    DeliveryKind,
-    DeliveryStatus,
-    DisabledReason,
-    ErrorCode,
-    Subscription,
-)
-from cloud.partners.webhooks.running import allow_list, chores, make_judge, make_worker, subscribers, watches
-from cloud.partners.webhooks.settling import Settling
-from cloud.partners.webhooks.signing import new_secret, secret_key
-from cloud.partners.webhooks.waiting import webhooks_sampler
-from cloud.partners.webhooks.worker import DeliveryWorker
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.partners.webhooks.catalogue import EVENTS, message_sample
+    from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
+    from cloud.partners.webhooks.errors import SecretMalformed, WebhookKeyTooFresh
+    from cloud.partners.webhooks.fan_out import FanOut
+    from cloud.partners.webhooks.keys import WebhookKeys
+    from cloud.partners.webhooks.log import DeliveryLog
+    from cloud.partners.webhooks.log_store import Filter
+    from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus, ErrorCode, Subscription
+    from cloud.partners.webhooks.replay_store import ReplayMode
+    from cloud.partners.webhooks.running import judge_of, subscribers_of
+    from cloud.partners.webhooks.service import Change, Judge, Webhooks, Witness
+    from cloud.partners.webhooks.settling import Settling
+    from cloud.partners.webhooks.signing import new_secret, secret_key
+    from cloud.partners.webhooks.waiting import webhooks_sampler
+    from cloud.partners.webhooks.worker import DeliveryWorker
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
-    "DISABLED_EVENT",
-    "TEST_EVENT",
-    "Attempt",
-    "Delivery",
+    "EVENTS",
+    "Change",
     "DeliveryKind",
+    "DeliveryLog",
     "DeliveryStatus",
     "DeliveryStore",
     "DeliveryWorker",
-    "DisabledReason",
-    "Endpoint",
-    "EndpointStore",
     "ErrorCode",
     "FanOut",
+    "Filter",
+    "Judge",
     "NewDelivery",
-    "PublicEvent",
+    "ReplayMode",
     "SecretMalformed",
     "Settling",
     "Subscription",
-    "Translate",
-    "WebhookKey",
     "WebhookKeyTooFresh",
     "WebhookKeys",
-    "allow_list",
-    "chores",
-    "make_judge",
-    "make_worker",
-    "message_body",
+    "Webhooks",
+    "Witness",
+    "judge_of",
+    "message_sample",
     "new_secret",
     "secret_key",
-    "subscribers",
-    "watches",
+    "subscribers_of",
     "webhooks_sampler",
 ]
+
+SLICE = Slice(
+    package=__name__,
+    ids={"webhook": IdKind("webhook", "webhook_subscriptions")},
+    events="event_types:EVENTS",
+    scopes=(
+        Scope(
+            "webhooks:read",
+            "List outbound webhook subscriptions and their deliveries",
+            "Przeglądanie subskrypcji webhooków i ich dostarczeń",
+        ),
+        Scope(
+            "webhooks:write",
+            "Create and update outbound webhook subscriptions",
+            "Tworzenie i zmiana subskrypcji webhooków",
+            "webhooks:read",
+        ),
+    ),
+    tags={"Webhooks": "Subscriptions to events and the status of each delivery."},
+    jobs="running:jobs",
+    tables="tables",
+    routes=("routes:routes", "key_routes:key_routes"),
+    commands={"webhooks": "cli:webhooks"},
+)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cloud.foundation.clock import Clock
 from cloud.foundation.egress import Answer, Egress, Failure
-from cloud.foundation.http.trace import begin_trace
+from cloud.foundation.http import begin_trace
 from cloud.partners.webhooks.endpoint_store import Endpoint
 from cloud.partners.webhooks.lease_store import Claimed
 from cloud.partners.webhooks.model import Attempt, ErrorCode

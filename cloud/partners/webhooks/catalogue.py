@@ -6,22 +6,17 @@ assignments and of ingest's custody) never leaves the product.
 
 from collections.abc import Iterable, Sequence
 
-from cloud.access.apps.scopes import effective
-from cloud.access.tenancy import SecrecyLevel
-from cloud.clinical.devices.event_types import EVENTS as OF_DEVICES
-from cloud.clinical.epcr.event_types import EVENTS as OF_ENCOUNTERS
-from cloud.clinical.incidents.event_types import EVENTS as OF_INCIDENTS
+from cloud.access.apps import effective
 from cloud.foundation.errors import Mistake
-from cloud.foundation.events import DomainEvent, EventType
-from cloud.foundation.events.event_type import SECRECY
+from cloud.foundation.events import SECRECY, DomainEvent, EventType
+from cloud.foundation.slice import declared
 from cloud.foundation.suggestions import closest, quoted
+from cloud.foundation.viewer import SecrecyLevel
 from cloud.partners.webhooks.errors import EventNotApproved, EventsMalformed
-from cloud.partners.webhooks.event_types import EVENTS as OF_WEBHOOKS
 from cloud.partners.webhooks.messages import PublicEvent, message_body
-from cloud.vehicles.fleet.event_types import EVENTS as OF_GATEWAYS
 
 EVENTS: tuple[EventType, ...] = tuple(
-    one for one in (*OF_INCIDENTS, *OF_ENCOUNTERS, *OF_DEVICES, *OF_GATEWAYS, *OF_WEBHOOKS) if one.scope is not None
+    event for one in declared() if one.events is not None for event in one.load(one.events) if event.scope is not None
 )
 """In the order in which integrators see it."""
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from cloud.access.audit import Audit
-from cloud.access.tokens.place import load_master_key
-from cloud.command import OPERATOR, AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.command import OPERATOR, AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.db import Transaction
+from cloud.foundation.master_key import load_master_key
 from cloud.foundation.moments import read_moment
 from cloud.partners.webhooks.errors import ReplayMalformed
 from cloud.partners.webhooks.key_cli import webhook_keys

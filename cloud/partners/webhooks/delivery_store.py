@@ -14,8 +14,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 
-from cloud.foundation.db import Prepared, Transaction, insert
-from cloud.foundation.db.chunks import CHUNK_ROWS, delete_chunk
+from cloud.foundation.db import CHUNK_ROWS, Prepared, Transaction, delete_chunk, insert
 from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus, ErrorCode
 from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays
 

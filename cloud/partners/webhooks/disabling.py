@@ -6,11 +6,11 @@ Why it does is decided elsewhere: by how deliveries fare (settling.py), or by wh
 import structlog
 
 from cloud.access.audit import Audit
-from cloud.access.tenancy import SecrecyLevel, Viewer
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import Outbox
-from cloud.foundation.http.request import Caller
+from cloud.foundation.http import Caller
 from cloud.foundation.moments import write_moment
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 from cloud.partners.webhooks.delivery_store import DeliveryStore
 from cloud.partners.webhooks.endpoint_store import Endpoint, EndpointStore
 from cloud.partners.webhooks.messages import DISABLED_EVENT

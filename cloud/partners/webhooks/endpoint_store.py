@@ -11,10 +11,9 @@ from typing import Any
 import orjson
 from sqlalchemy import Text, bindparam, case, func, or_, select, update
 
-from cloud.access.apps import Governance, effective
-from cloud.access.apps.tables import apps
-from cloud.access.tenancy import SecrecyLevel
+from cloud.access.apps import Governance, apps, effective
 from cloud.foundation.db import Database, Prepared, Transaction
+from cloud.foundation.viewer import SecrecyLevel
 from cloud.partners.webhooks.model import DisabledReason
 from cloud.partners.webhooks.schedule import QUIET_US_MAX
 from cloud.partners.webhooks.tables import webhook_deliveries, webhook_events, webhook_subscriptions

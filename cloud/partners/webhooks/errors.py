@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cloud.foundation.errors import DomainError, PrivateError
-from cloud.foundation.http.errors import Refused
+from cloud.foundation.http import Refused
 
 
 class SecretMalformed(DomainError):

@@ -1,7 +1,6 @@
 """Events of webhooks themselves."""
 
-from cloud.foundation.events import EventType
-from cloud.foundation.events.event_type import moment, text, word
+from cloud.foundation.events import EventType, moment, text, word
 from cloud.partners.webhooks.messages import DISABLED_EVENT, TEST_EVENT
 from cloud.partners.webhooks.model import DisabledReason
 

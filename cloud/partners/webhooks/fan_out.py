@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import DomainEvent
-from cloud.foundation.http.trace import begin_trace
+from cloud.foundation.http import begin_trace
 from cloud.foundation.ids import Ids
 from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
 from cloud.partners.webhooks.endpoint_store import EndpointStore, Listener

@@ -11,8 +11,7 @@ import orjson
 from sqlalchemy import select
 from yarl import URL
 
-from cloud.access.apps import Governance
-from cloud.access.apps.tables import apps
+from cloud.access.apps import Governance, apps
 from cloud.access.audit import Audit
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import Outbox

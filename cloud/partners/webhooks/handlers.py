@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from cloud.access.audit import Audit
 from cloud.foundation.db import Transaction
-from cloud.foundation.http import Answer, Created, InvalidCursor, Json, NoContent, Request, strong_etag
-from cloud.foundation.http.parts import Parts
+from cloud.foundation.http import Answer, Created, InvalidCursor, Json, NoContent, Parts, Request, strong_etag
 from cloud.foundation.moments import MomentMalformed, read_moment
 from cloud.partners.webhooks.errors import ReplayMalformed
 from cloud.partners.webhooks.log import DeliveryLog
@@ -23,6 +23,7 @@ class WebhookHandlers:
 
     def __init__(self, parts: Parts, judge: Judge) -> None:
         self._parts = parts
+        self._audit = Audit(parts.clock)
         self._webhooks = Webhooks(parts.database, parts.clock, parts.ids, parts.master, judge)
         self._log = DeliveryLog(parts.database, parts.clock, parts.ids)
 
@@ -161,7 +162,7 @@ class WebhookHandlers:
 
     def _witness(self, request: Request, action: str, **metadata: Any) -> Witness:
         async def witness(tx: Transaction, subscription: Subscription) -> None:
-            await self._parts.audit.record(
+            await self._audit.record(
                 tx, request.verified, action, subscription.id, trace=request.trace, metadata=metadata
             )
 

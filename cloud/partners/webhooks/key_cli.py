@@ -6,9 +6,9 @@ import typer
 
 from cloud.access.audit import Audit
 from cloud.access.tenancy import TenancyStore
-from cloud.access.tokens.place import load_master_key
-from cloud.command import AsJson, Workplace, print_one, print_rows, run
+from cloud.foundation.command import AsJson, Workplace, print_one, print_rows, run
 from cloud.foundation.db import Transaction
+from cloud.foundation.master_key import load_master_key
 from cloud.foundation.moments import write_moment
 from cloud.partners.webhooks.keys import WebhookKey, WebhookKeys, Witness
 

@@ -2,11 +2,7 @@
 
 import orjson
 
-from cloud.foundation.http.answer import Answer, Octets, strong_etag
-from cloud.foundation.http.host import Host
-from cloud.foundation.http.parts import Parts
-from cloud.foundation.http.request import Request
-from cloud.foundation.http.route import PUBLIC, RateClass, Route
+from cloud.foundation.http import PUBLIC, Answer, Host, Octets, Parts, RateClass, Request, Route, strong_etag
 from cloud.foundation.master_key import MasterKey, MasterKeyAbsent
 from cloud.partners.webhooks.key_schemas import WebhookPublicKeySet
 from cloud.partners.webhooks.keys import MAX_AGE_S, WebhookKeys

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cloud.access.tenancy import Viewer
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
-from cloud.foundation.http.trace import begin_trace
+from cloud.foundation.http import begin_trace
 from cloud.foundation.ids import Ids
+from cloud.foundation.viewer import Viewer
 from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
 from cloud.partners.webhooks.endpoint_store import EndpointStore
 from cloud.partners.webhooks.errors import (

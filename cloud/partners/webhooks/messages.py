@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 import orjson
 
-from cloud.access.tenancy import SecrecyLevel
 from cloud.foundation.events import DomainEvent
 from cloud.foundation.moments import write_moment
+from cloud.foundation.viewer import SecrecyLevel
 
 DISABLED_EVENT = "webhook.disabled"
 """Told to the tenant's other endpoints, whether they subscribed to it or not: somebody should look."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cloud.access.tenancy import SecrecyLevel
+from cloud.foundation.viewer import SecrecyLevel
 
 
 class DeliveryStatus(StrEnum):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from cloud.foundation.http import Host, RateClass, Route, Scopes
-from cloud.foundation.http.parts import Parts
+from cloud.foundation.http import Host, Parts, RateClass, Route, Scopes
 from cloud.partners.webhooks.handlers import WebhookHandlers
+from cloud.partners.webhooks.running import judge_of
 from cloud.partners.webhooks.schemas import (
     DeliveryPage,
     DeliveryQuery,
@@ -18,7 +18,6 @@ from cloud.partners.webhooks.schemas import (
     WebhookShown,
     WebhookWanted,
 )
-from cloud.partners.webhooks.service import Judge
 
 READ = Scopes.any_of("webhooks:read", "webhooks:write")
 WRITE = Scopes.any_of("webhooks:write")
@@ -73,9 +72,8 @@ _DELIVERIES = {
 }
 
 
-def routes(parts: Parts, judge: Judge) -> tuple[Route, ...]:
-    """`judge` says whether an address may be called."""
-    h = WebhookHandlers(parts, judge)
+def routes(parts: Parts) -> tuple[Route, ...]:
+    h = WebhookHandlers(parts, parts.shared(judge_of))
     return (*_subscriptions(h), *_one(h), *_sent(h), *_replays(h))
 
 

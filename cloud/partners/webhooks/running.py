@@ -1,16 +1,19 @@
-"""The sending of webhooks put together from the settings, for a process that plays the worker's role."""
+"""Put the delivery of webhooks together, for a process that plays the worker's role."""
 
 import random
-from collections.abc import Sequence
 
 from cloud.access.audit import Audit
-from cloud.access.tokens.place import load_master_key
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
-from cloud.foundation.egress import AllowList, Egress, Target
-from cloud.foundation.events import Outbox, Subscriber
+from cloud.foundation.egress import AllowList, Egress, EgressSection, Target
+from cloud.foundation.events import Outbox, Subscribers
 from cloud.foundation.housekeeping import Chore
+from cloud.foundation.http import Parts
 from cloud.foundation.ids import Ids
+from cloud.foundation.jobs import Jobs, Loop
+from cloud.foundation.master_key import load_master_key
+from cloud.foundation.process import Process, Role
+from cloud.foundation.settings import Settings
 from cloud.partners.webhooks.catalogue import public_event
 from cloud.partners.webhooks.delivery_store import DeliveryStore
 from cloud.partners.webhooks.fan_out import FanOut
@@ -18,13 +21,13 @@ from cloud.partners.webhooks.governing import HostGovernance, OrphanedWebhooks
 from cloud.partners.webhooks.log import ReplayQueue
 from cloud.partners.webhooks.service import Judge
 from cloud.partners.webhooks.settling import Settling
+from cloud.partners.webhooks.waiting import webhooks_sampler
 from cloud.partners.webhooks.worker import DeliveryWorker
-from cloud.settings import Settings
 
 
 def allow_list(settings: Settings) -> AllowList:
     """The operator's exact pairs."""
-    return AllowList([(pair.host, pair.port) for pair in settings.egress.allow])
+    return AllowList([(pair.host, pair.port) for pair in settings.section(EgressSection).allow])
 
 
 def make_worker(settings: Settings, database: Database, clock: Clock, ids: Ids) -> DeliveryWorker:
@@ -40,7 +43,7 @@ def make_worker(settings: Settings, database: Database, clock: Clock, ids: Ids) 
 
 
 def make_judge(settings: Settings) -> Judge:
-    """Whether an address may be called, for a process that registers addresses. Its client is made when first asked."""
+    """Make what decides whether an address may be called. Its client is made when it is first used."""
     made: list[Egress] = []
 
     async def judge(text: str) -> Target:
@@ -51,22 +54,35 @@ def make_judge(settings: Settings) -> Judge:
     return judge
 
 
-def subscribers(clock: Clock, ids: Ids) -> Sequence[Subscriber]:
-    """Who turns events into deliveries."""
-    return (FanOut(clock, ids, public_event),)
+def judge_of(parts: Parts) -> Judge:
+    """Make it from the process's parts; use `parts.shared(judge_of)`, since a process needs one client."""
+    return make_judge(parts.settings)
 
 
-def chores() -> Sequence[Chore]:
-    """List the expiring rows. Deliveries first: a replay stays until its last delivery is deleted."""
-    store = DeliveryStore()
-    return (Chore("webhook_deliveries", store.sweep), Chore("finished_replays", store.sweep_replays))
+def worker_of(process: Process) -> DeliveryWorker:
+    """Make it from the process; use `process.shared(worker_of)`, since the relay wakes the one that runs."""
+    return make_worker(process.settings, process.database, process.clock, process.ids)
 
 
-def watches(clock: Clock, ids: Ids) -> Sequence[Chore]:
-    """What somebody waits for."""
-    return (
-        # A chunk a run: what one tenant replays is spread over time, beside what the others are sent.
-        Chore("webhook_replays", ReplayQueue(ids).step, repeats=False),
-        Chore("webhook_hosts", HostGovernance(Outbox(ids), Audit(clock)).apply),
-        Chore("webhook_apps", OrphanedWebhooks(Audit(clock)).apply),
+def subscribers_of(process: Process) -> Subscribers:
+    """Return what turns events into deliveries, and wakes the worker."""
+    return Subscribers((FanOut(process.clock, process.ids, public_event),), process.shared(worker_of).wake)
+
+
+def jobs(process: Process) -> Jobs:
+    ids, audit, store = process.ids, Audit(process.clock), DeliveryStore()
+    loops = []
+    if Role.WORKER in process.roles:
+        loops.append(Loop("deliveries", process.shared(worker_of).run))
+    return Jobs(
+        loops=loops,
+        # Deliveries first: a replay stays until its last delivery is deleted.
+        chores=[Chore("webhook_deliveries", store.sweep), Chore("finished_replays", store.sweep_replays)],
+        watches=[
+            # A chunk a run: what one tenant replays is spread over time, beside what the others are sent.
+            Chore("webhook_replays", ReplayQueue(ids).step, repeats=False),
+            Chore("webhook_hosts", HostGovernance(Outbox(ids), audit).apply),
+            Chore("webhook_apps", OrphanedWebhooks(audit).apply),
+        ],
+        samplers=[("webhooks", webhooks_sampler(process.database, process.clock))],
     )

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from cloud.foundation.egress.target import URL_LENGTH_MAX
-from cloud.foundation.http.query import Paged
+from cloud.foundation.egress import URL_LENGTH_MAX
+from cloud.foundation.http import Paged
 from cloud.partners.webhooks.catalogue import EVENTS, EVENTS_MAX
 from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus
 from cloud.partners.webhooks.signing import SECRET_LENGTH_MAX

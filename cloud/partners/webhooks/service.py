@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from cloud.access.apps import App, AppStore
-from cloud.access.tenancy import Viewer
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.egress import Target
 from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.readable import hidden_character
+from cloud.foundation.viewer import Viewer
 from cloud.partners.webhooks.catalogue import checked_events
 from cloud.partners.webhooks.delivery_store import DeliveryStore
 from cloud.partners.webhooks.errors import DescriptionMalformed, TooManyWebhooks, WebhookHostNotAllowed, WebhookUnknown

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import delete, func, or_, select, update
 
-from cloud.access.tenancy import SecrecyLevel, Viewer, visible
 from cloud.foundation.db import Transaction, insert
+from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 from cloud.partners.webhooks.catalogue import in_order
 from cloud.partners.webhooks.model import DisabledReason, Subscription
 from cloud.partners.webhooks.tables import webhook_events, webhook_subscriptions

@@ -19,8 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from cloud.foundation.db import metadata
-from cloud.foundation.db.metadata import row_number
+from cloud.foundation.db import metadata, row_number
 
 _LIVE = text("deleted_at_us IS NULL")
 _DUE = text("due_at_us IS NOT NULL")

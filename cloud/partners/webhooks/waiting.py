@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
-from cloud.foundation.observability.metrics import WEBHOOK_LATE_SECONDS, WEBHOOKS_WAITING, Metrics, Sampler
+from cloud.foundation.observability import WEBHOOK_LATE_SECONDS, WEBHOOKS_WAITING, Metrics, Sampler
 from cloud.partners.webhooks.tables import webhook_deliveries
 
 _rows = webhook_deliveries.c

@@ -1,3 +1,45 @@
 """The chain of custody from the vehicle: batches and gaps as they arrived, and what was set aside."""
 
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import Slice, lazy_exports
 from cloud.vehicles.custody import tables as tables
+
+if TYPE_CHECKING:
+    from cloud.vehicles.custody.lane_store import LaneKey, LaneRow, LaneStore
+    from cloud.vehicles.custody.links import ChainedBatch, LinkState, link_between
+    from cloud.vehicles.custody.marks import FIRST_SEQUENCE, LaneMarks, Range
+    from cloud.vehicles.custody.quarantine import Kept, Reason, SetAside, release, set_aside
+    from cloud.vehicles.custody.store import Content, CustodyStore, HeldBatch, ReceivedBatch, held_batch
+    from cloud.vehicles.custody.tables import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
+else:
+    __getattr__ = lazy_exports(__name__)
+
+__all__ = [
+    "FIRST_SEQUENCE",
+    "ChainedBatch",
+    "Content",
+    "CustodyStore",
+    "HeldBatch",
+    "Kept",
+    "LaneKey",
+    "LaneMarks",
+    "LaneRow",
+    "LaneStore",
+    "LinkState",
+    "Range",
+    "Reason",
+    "ReceivedBatch",
+    "SetAside",
+    "batches",
+    "gap_ranges",
+    "held_batch",
+    "lanes",
+    "link_between",
+    "quarantine_overflows",
+    "quarantined_batches",
+    "release",
+    "set_aside",
+]
+
+SLICE = Slice(package=__name__, tables="tables")

@@ -13,7 +13,7 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from cloud.foundation.db.transaction import Transaction
+from cloud.foundation.db import Transaction
 from cloud.vehicles.custody.tables import quarantine_overflows, quarantined_batches
 
 ROWS_MAX = 200

@@ -22,8 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from cloud.foundation.db import metadata
-from cloud.foundation.db.metadata import row_number
+from cloud.foundation.db import metadata, row_number
 
 lanes = Table(
     "lanes",

@@ -1,13 +1,45 @@
 """Gateways: registering them, finding them, what they last said."""
 
-from cloud.vehicles.fleet.broker_configuration import ingest_group
-from cloud.vehicles.fleet.errors import GatewayTaken, GatewayUnknown, PublicKeyMalformed
-from cloud.vehicles.fleet.model import FormerKey, GatewayAccess, GatewayStatus, RegisteredGateway
-from cloud.vehicles.fleet.service import Fleet
-from cloud.vehicles.fleet.silence import GatewaySilence, heard
-from cloud.vehicles.fleet.store import GatewayDirectory
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import IdKind, Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.vehicles.fleet.access import END_CONNECTION
+    from cloud.vehicles.fleet.authority_store import AuthorityStore
+    from cloud.vehicles.fleet.broker_configuration import (
+        DESCRIPTORS,
+        RELOAD_FILE,
+        RIGHTS_FILE,
+        AdmittedGateway,
+        ingest_group,
+    )
+    from cloud.vehicles.fleet.broker_directory import RevocationListCheck, expiry_sentence
+    from cloud.vehicles.fleet.broker_login import cloud_login
+    from cloud.vehicles.fleet.broker_rights import CONTROL_TOPIC, RESPONSE_TOPIC, gateway_client, gateway_role
+    from cloud.vehicles.fleet.errors import DoorOpen, GatewayTaken, GatewayUnknown, PublicKeyMalformed
+    from cloud.vehicles.fleet.jobs import RIGHTS_SENDER
+    from cloud.vehicles.fleet.model import FormerKey, GatewayAccess, GatewayStatus, RegisteredGateway
+    from cloud.vehicles.fleet.service import Fleet
+    from cloud.vehicles.fleet.settings import BrokerSection, MqttSection
+    from cloud.vehicles.fleet.silence import GatewaySilence, heard
+    from cloud.vehicles.fleet.store import GatewayDirectory
+    from cloud.vehicles.fleet.tables import gateways
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
+    "CONTROL_TOPIC",
+    "DESCRIPTORS",
+    "END_CONNECTION",
+    "RELOAD_FILE",
+    "RESPONSE_TOPIC",
+    "RIGHTS_FILE",
+    "RIGHTS_SENDER",
+    "AdmittedGateway",
+    "AuthorityStore",
+    "BrokerSection",
+    "DoorOpen",
     "Fleet",
     "FormerKey",
     "GatewayAccess",
@@ -16,8 +48,25 @@ __all__ = [
     "GatewayStatus",
     "GatewayTaken",
     "GatewayUnknown",
+    "MqttSection",
     "PublicKeyMalformed",
     "RegisteredGateway",
+    "RevocationListCheck",
+    "cloud_login",
+    "expiry_sentence",
+    "gateway_client",
+    "gateway_role",
+    "gateways",
     "heard",
     "ingest_group",
 ]
+
+SLICE = Slice(
+    package=__name__,
+    ids={"gateway": IdKind("gateway", "gateways")},
+    events="event_types:EVENTS",
+    jobs="jobs:jobs",
+    tables="tables",
+    settings={"mqtt": "settings:MqttSection", "broker": "settings:BrokerSection"},
+    commands={"gateways": "cli:gateways", "broker": "broker_cli:broker"},
+)

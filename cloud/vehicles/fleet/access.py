@@ -9,18 +9,20 @@ Every act is audited and emits an event in the transaction of the change. Repeat
 what the doors need, and keeps the first reason and time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from cryptography import x509
 from sqlalchemy import ColumnElement, select, update
 
 from cloud.access.audit import Audit
-from cloud.access.tenancy import Viewer
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction, insert
 from cloud.foundation.events import Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import MasterKey
+from cloud.foundation.settings import Settings
+from cloud.foundation.supplies import Need
+from cloud.foundation.viewer import Viewer
 from cloud.vehicles.fleet.authority import PublicKey, has_issued, issue_client
 from cloud.vehicles.fleet.authority_store import AuthorityStore
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
@@ -39,6 +41,10 @@ from cloud.vehicles.fleet.model import GatewayAccess, RegisteredGateway
 from cloud.vehicles.fleet.service import read_public_key
 from cloud.vehicles.fleet.store import GatewayDirectory
 from cloud.vehicles.fleet.tables import gateway_former_keys, gateways
+
+END_CONNECTION: Need[Callable[[Settings, str], Awaitable[bool | None]]] = Need(
+    "end the open connection of a gateway at the broker, which ingest connects to"
+)
 
 
 class GatewayAccessDesk:

@@ -15,11 +15,20 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from cloud.access.tokens.place import load_master_key
-from cloud.command import AsJson, TenantOption, Workplace, or_exit, print_one, print_rows, run, settings_of
+from cloud.foundation.command import (
+    AsJson,
+    TenantOption,
+    Workplace,
+    or_exit,
+    print_one,
+    print_rows,
+    run,
+    settings_of,
+)
 from cloud.foundation.errors import PrivateError
+from cloud.foundation.master_key import load_master_key
 from cloud.foundation.moments import write_moment
-from cloud.settings import SettingsUnusable
+from cloud.foundation.settings import SettingsUnusable
 from cloud.vehicles.fleet.access import GatewayAccessDesk
 from cloud.vehicles.fleet.authority import (
     CERTIFICATE_DAYS,
@@ -34,6 +43,7 @@ from cloud.vehicles.fleet.broker_configuration import PLUGIN, BrokerLayout, find
 from cloud.vehicles.fleet.broker_directory import BrokerDirectory
 from cloud.vehicles.fleet.broker_login import cloud_login
 from cloud.vehicles.fleet.errors import AuthorityAbsent, AuthorityTaken
+from cloud.vehicles.fleet.settings import BrokerSection, MqttSection
 
 broker = typer.Typer(help="The MQTT broker beside the cloud.", no_args_is_help=True)
 authority = typer.Typer(help="The certificate authority of the fleet.", no_args_is_help=True)
@@ -58,7 +68,7 @@ class PluginAbsent(PrivateError):
 
 def directory_of(place: Workplace) -> BrokerDirectory | None:
     """The directory that holds the broker's lists; None without `[broker]`."""
-    section, mqtt = place.settings.broker, place.settings.mqtt
+    section, mqtt = place.settings.find(BrokerSection), place.settings.find(MqttSection)
     if section is None:
         return None
     login = None if mqtt is None else cloud_login(mqtt)
@@ -94,15 +104,16 @@ def configure(
 ) -> None:
     """Write the configuration of mosquitto, of its unit, and of what reloads it."""
     settings = settings_of(context)
-    if settings.broker is None:
+    section = settings.find(BrokerSection)
+    if section is None:
         or_exit(_require_section)
         return
     library = plugin or or_exit(_installed_plugin)
     if loopback:
-        files = _loopback_files(folder.absolute(), settings.broker.directory, library, vehicles_port, cloud_port)
+        files = _loopback_files(folder.absolute(), section.directory, library, vehicles_port, cloud_port)
     else:
         layout = BrokerLayout(
-            live=settings.broker.directory,
+            live=section.directory,
             plugin=library,
             vehicles_port=vehicles_port,
             cloud_port=cloud_port,

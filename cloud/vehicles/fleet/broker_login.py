@@ -1,7 +1,8 @@
 """The cloud's own login at the broker, from its settings."""
 
-from cloud.settings import MqttSection, read_password
+from cloud.foundation.settings import read_password
 from cloud.vehicles.fleet.broker_rights import CloudLogin, cloud_username
+from cloud.vehicles.fleet.settings import MqttSection
 
 
 def cloud_login(mqtt: MqttSection) -> CloudLogin | None:

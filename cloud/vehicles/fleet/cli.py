@@ -8,10 +8,9 @@ from typing import Annotated, Any
 import typer
 from cryptography import x509
 
-from cloud.command import AsJson, TenantOption, Workplace, or_exit, print_json, print_rows, run
-from cloud.foundation.errors import PrivateError
+from cloud.foundation.command import AsJson, TenantOption, Workplace, or_exit, print_json, print_rows, run
 from cloud.foundation.moments import write_moment
-from cloud.vehicles.fleet.access import GatewayAccessDesk
+from cloud.vehicles.fleet.access import END_CONNECTION, GatewayAccessDesk
 from cloud.vehicles.fleet.model import RegisteredGateway
 from cloud.vehicles.fleet.service import Fleet
 
@@ -20,13 +19,6 @@ gateways = typer.Typer(help="Gateways in the vehicles.", no_args_is_help=True)
 
 GatewayOption = Annotated[str, typer.Argument(metavar="GATEWAY", help="The gateway's id, gw_….")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="The reason, for the audit trail and the event.")]
-
-
-class DoorOpen(PrivateError):
-    """The cloud refuses the gateway, but the broker could not be updated. Run the command again."""
-
-    code = "door_open"
-    status = 503
 
 
 def _service(place: Workplace) -> Fleet:
@@ -186,7 +178,7 @@ def _shut_out(context: typer.Context, gateway: str, act: Act) -> None:
     stands in any case, so the cloud takes nothing more."""
     changed = _change(context, act)
     _refresh(context)
-    ended = run(context, lambda place: _end_connection(place, gateway))
+    ended = run(context, lambda place: place.supplies[END_CONNECTION](place.settings, gateway))
     print_json({**_shown(changed), "connection_ended": ended})
 
 
@@ -199,31 +191,6 @@ def _refresh(context: typer.Context) -> None:
             await directory.refresh()
 
     run(context, work)
-
-
-async def _end_connection(place: Workplace, gateway: str) -> bool | None:
-    """Take the gateway's rights and end its connection; True when it ended, None when no broker is configured. Raises
-    `DoorOpen`."""
-    from cloud.app import broker_address  # as above
-    from cloud.vehicles.ingest import BrokerUnavailable
-    from cloud.vehicles.ingest.broker_control import broker_rights
-    from cloud.vehicles.ingest.take_over import take_over
-
-    if place.settings.mqtt is None:
-        return None
-    address = broker_address(place.settings.mqtt)
-    try:
-        if place.settings.broker is not None:
-            async with broker_rights(address) as rights:
-                await rights.withdraw(gateway)
-        kept_out = await take_over(address, gateway)
-    except BrokerUnavailable as error:
-        raise DoorOpen(f"({error})") from None
-    if not kept_out:
-        raise DoorOpen(
-            "(The gateway reconnected each time: mosquitto has not reloaded its lists. Check argus-broker-reload.path.)"
-        )
-    return True
 
 
 def _read_certificate(path: Path) -> x509.Certificate:

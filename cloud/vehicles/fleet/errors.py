@@ -85,3 +85,10 @@ class CertificateForeign(PrivateError):
 
     code = "certificate_foreign"
     status = 422
+
+
+class DoorOpen(PrivateError):
+    """The cloud refuses the gateway, but the broker could not be updated. Run the command again."""
+
+    code = "door_open"
+    status = 503

@@ -1,7 +1,6 @@
 """Events of gateways. Keyed by gateway."""
 
-from cloud.foundation.events import EventType
-from cloud.foundation.events.event_type import moment, text
+from cloud.foundation.events import EventType, moment, text
 
 GATEWAY_CONNECTED = "gateway.connected"
 GATEWAY_OFFLINE = "gateway.offline"

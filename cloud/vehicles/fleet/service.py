@@ -5,10 +5,11 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cloud.access.tenancy import OrganizationUnknown, TenancyStore, VehicleUnknown, Viewer
+from cloud.access.tenancy import OrganizationUnknown, TenancyStore, VehicleUnknown
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.ids import Ids, checked_id
+from cloud.foundation.viewer import Viewer
 from cloud.vehicles.fleet.authority_store import AuthorityStore, KnownCertificate
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
 from cloud.vehicles.fleet.broker_rights import CLOUD_NAME

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from cloud.access.tenancy import Viewer, visible
 from cloud.foundation.db import Prepared, Transaction, insert
+from cloud.foundation.viewer import Viewer, visible
 from cloud.vehicles.fleet.model import FormerKey, GatewayAccess, GatewayStatus, RegisteredGateway
 from cloud.vehicles.fleet.tables import gateway_former_keys, gateways
 

@@ -1,27 +1,55 @@
 """Batches from the vehicles: verified, judged, stored in one transaction, acknowledged when that is durable."""
 
-from cloud.vehicles.ingest.broker import BrokerAddress
-from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
-from cloud.vehicles.ingest.mqtt_source import MqttSource
-from cloud.vehicles.ingest.quotas import QuotaSettings
-from cloud.vehicles.ingest.running import RunningIngest, make_ingest, run_ingest
-from cloud.vehicles.ingest.service import Ingest
-from cloud.vehicles.ingest.settings import IngestSettings
-from cloud.vehicles.ingest.source import Answers, BatchDelivery, BatchSource, StatusDelivery
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import Slice, lazy_exports
+
+if TYPE_CHECKING:
+    from cloud.vehicles.ingest.broker import BrokerAddress, broker_address
+    from cloud.vehicles.ingest.broker_control import RightsLink, broker_rights
+    from cloud.vehicles.ingest.figures import IngestFigures, read_figures
+    from cloud.vehicles.ingest.kept_rows import KeptRows
+    from cloud.vehicles.ingest.limits import IngestSettings
+    from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
+    from cloud.vehicles.ingest.mqtt_source import MqttSource
+    from cloud.vehicles.ingest.opening import unpack
+    from cloud.vehicles.ingest.quotas import QuotaSettings
+    from cloud.vehicles.ingest.running import RunningIngest, make_ingest
+    from cloud.vehicles.ingest.service import Ingest
+    from cloud.vehicles.ingest.store import EVENT_COLUMNS, told_of
+    from cloud.vehicles.ingest.tables import gateway_events
+    from cloud.vehicles.ingest.take_over import end_connection
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
-    "Answers",
-    "BatchDelivery",
-    "BatchSource",
+    "EVENT_COLUMNS",
     "BrokerAddress",
     "BrokerConnection",
     "BrokerUnavailable",
     "Ingest",
+    "IngestFigures",
     "IngestSettings",
+    "KeptRows",
     "MqttSource",
     "QuotaSettings",
+    "RightsLink",
     "RunningIngest",
-    "StatusDelivery",
+    "broker_address",
+    "broker_rights",
+    "end_connection",
+    "gateway_events",
     "make_ingest",
-    "run_ingest",
+    "read_figures",
+    "told_of",
+    "unpack",
 ]
+
+SLICE = Slice(
+    package=__name__,
+    events="event_types:EVENTS",
+    jobs="running:jobs",
+    tables="tables",
+    settings={"ingest": "settings:IngestSection"},
+    commands={"ingest": "cli:ingest"},
+)

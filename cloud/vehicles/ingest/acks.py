@@ -4,7 +4,7 @@ Made from the marks as committed, never from a batch: a second copy, a batch out
 all get the same answer, and the latest one is always the whole truth.
 """
 
-from cloud.vehicles.custody.marks import FIRST_SEQUENCE, LaneMarks
+from cloud.vehicles.custody import FIRST_SEQUENCE, LaneMarks
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
 

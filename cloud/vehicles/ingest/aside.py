@@ -10,7 +10,7 @@ from typing import assert_never
 
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import Outbox
-from cloud.vehicles.custody.quarantine import Kept, Reason, SetAside, set_aside
+from cloud.vehicles.custody import Kept, Reason, SetAside, set_aside
 from cloud.vehicles.fleet import GatewayDirectory
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.opening import Opened, Refused

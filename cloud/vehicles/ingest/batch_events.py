@@ -5,7 +5,7 @@ from typing import Any
 
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import Outbox
-from cloud.vehicles.custody.quarantine import Reason
+from cloud.vehicles.custody import Reason
 from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.opening import Opened

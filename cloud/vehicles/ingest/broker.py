@@ -5,6 +5,8 @@ import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from cloud.vehicles.fleet import MqttSection, cloud_login
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
@@ -32,3 +34,14 @@ class BrokerAddress:
     def tls(self) -> ssl.SSLContext | None:
         """How TLS is spoken, None for an address without it. Raises OSError when the authority cannot be read."""
         return ssl.create_default_context(cafile=self.ca_file) if self.parts()[2] else None
+
+
+def broker_address(mqtt: MqttSection) -> BrokerAddress:
+    """Return where ingest connects, with the password read from its file. Raises `SettingsUnusable`."""
+    login = cloud_login(mqtt)
+    return BrokerAddress(
+        url=mqtt.url,
+        username=mqtt.username if login is None else login.username,
+        password=None if login is None else login.password,
+        ca_file=None if mqtt.ca_file is None else str(mqtt.ca_file),
+    )

@@ -16,11 +16,10 @@ import orjson
 import structlog
 from paho.mqtt.client import MQTTMessage
 
-from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
-from cloud.vehicles.fleet.broker_rights import CONTROL_TOPIC, RESPONSE_TOPIC, gateway_client, gateway_role
+from cloud.vehicles.fleet import CONTROL_TOPIC, RESPONSE_TOPIC, AdmittedGateway, gateway_client, gateway_role
 from cloud.vehicles.ingest.broker import BrokerAddress
+from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
-from cloud.vehicles.ingest.settings import IngestSettings
 
 log = structlog.get_logger()
 

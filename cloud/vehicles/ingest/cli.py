@@ -5,10 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from cloud.access.tenancy import Tenancy
-from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.vehicles.fleet import GatewayDirectory, GatewayUnknown
 from cloud.vehicles.ingest.figures import change_quota, list_lanes, list_quotas
 from cloud.vehicles.ingest.quotas import QuotaSettings
+from cloud.vehicles.ingest.settings import IngestSection
 
 ingest = typer.Typer(help="Data of the vehicles: lanes and quotas.", no_args_is_help=True)
 
@@ -23,7 +24,7 @@ def quotas_command(
     """List the quotas that each gateway has used, and its parked batches."""
 
     async def work(place: Workplace) -> list[dict[str, Any]]:
-        settings, now_us = QuotaSettings(**place.settings.ingest.model_dump()), place.clock.now_us()
+        settings, now_us = QuotaSettings(**place.settings.section(IngestSection).model_dump()), place.clock.now_us()
         found: list[dict[str, Any]] = []
         for tenant_id in await _tenants(place, tenant):
             async with place.database.read() as tx:

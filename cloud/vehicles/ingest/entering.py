@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from cloud.clinical.devices import DeviceKey, Devices, KnownDevice, Sighting, device_key
-from cloud.clinical.observations.clocks import learn_clocks
-from cloud.clinical.observations.numbering import Numbers
-from cloud.clinical.observations.rows import ObservationColumns
-from cloud.clinical.observations.store import Added, CarriedBatch, Carrier, ObservationWriter
+from cloud.clinical.observations import (
+    Added,
+    CarriedBatch,
+    Carrier,
+    Numbers,
+    ObservationColumns,
+    ObservationWriter,
+    learn_clocks,
+)
 from cloud.foundation.db import Transaction
-from cloud.vehicles.custody.lanes import LaneKey
-from cloud.vehicles.custody.links import ChainedBatch, LinkState
-from cloud.vehicles.custody.store import Content, CustodyStore, ReceivedBatch
+from cloud.vehicles.custody import ChainedBatch, Content, CustodyStore, LaneKey, LinkState, ReceivedBatch
 from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.aside import Aside

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from cloud.foundation.db import Transaction
-from cloud.vehicles.custody.lanes import LaneKey
+from cloud.vehicles.custody import LaneKey
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.batch_events import BatchEvents
 from cloud.vehicles.ingest.epochs import judge_epoch

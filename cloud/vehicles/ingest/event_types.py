@@ -3,8 +3,7 @@
 No payload holds patient data: it names the place in the chain. They are not public, since they are for operators.
 """
 
-from cloud.foundation.events import EventType
-from cloud.foundation.events.event_type import count, text, word
+from cloud.foundation.events import EventType, count, text, word
 
 EPOCH_STARTED = "gateway.epoch_started"
 IDENTITY_CONTESTED = "gateway.identity_contested"

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import and_, func, select, update
 
-from cloud.access.tenancy import Viewer, visible
 from cloud.foundation.db import Transaction
 from cloud.foundation.errors import PrivateError
 from cloud.foundation.moments import write_moment
-from cloud.vehicles.custody.tables import lanes
-from cloud.vehicles.fleet.tables import gateways
+from cloud.foundation.viewer import Viewer, visible
+from cloud.vehicles.custody import lanes
+from cloud.vehicles.fleet import gateways
 from cloud.vehicles.ingest.quota_store import QuotaRow, QuotaStore
 from cloud.vehicles.ingest.quotas import Bucket, Quota, QuotaSettings
 from cloud.vehicles.ingest.tables import gateway_quotas, missing_batches

@@ -11,14 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 from cloud.clinical.devices import DeviceKey, Devices, KnownDevice
-from cloud.clinical.observations.numbering import Numbers
+from cloud.clinical.observations import Numbers
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import Outbox
-from cloud.vehicles.custody.lanes import LaneKey, LaneRow, LaneStore
-from cloud.vehicles.custody.links import ChainedBatch
-from cloud.vehicles.custody.quarantine import Reason
-from cloud.vehicles.custody.store import CustodyStore
+from cloud.vehicles.custody import ChainedBatch, CustodyStore, LaneKey, LaneRow, LaneStore, Reason
 from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.acks import ack_of

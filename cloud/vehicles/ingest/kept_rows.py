@@ -7,13 +7,16 @@ gateway had then. Both `reprocess` (after an upgrade) and `take_up` (when a quot
 from dataclasses import replace
 
 from cloud.clinical.devices import Devices, Sighting
-from cloud.clinical.observations.clocks import learn_clocks
-from cloud.clinical.observations.numbering import Numbers
-from cloud.clinical.observations.rows import ObservationColumns
-from cloud.clinical.observations.store import Added, CarriedBatch, ObservationWriter
+from cloud.clinical.observations import (
+    Added,
+    CarriedBatch,
+    Numbers,
+    ObservationColumns,
+    ObservationWriter,
+    learn_clocks,
+)
 from cloud.foundation.db import Transaction
-from cloud.vehicles.custody.lanes import LaneKey, LaneStore
-from cloud.vehicles.custody.store import HeldBatch
+from cloud.vehicles.custody import HeldBatch, LaneKey, LaneStore
 from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest.entering import carriers_of, sightings_of_content
 from cloud.vehicles.ingest.store import append_events, event_row

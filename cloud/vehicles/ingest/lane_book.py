@@ -12,8 +12,7 @@ inside it.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from cloud.vehicles.custody.links import ChainedBatch, LinkState, link_between
-from cloud.vehicles.custody.marks import FIRST_SEQUENCE, LaneMarks
+from cloud.vehicles.custody import FIRST_SEQUENCE, ChainedBatch, LaneMarks, LinkState, link_between
 from cloud.vehicles.ingest.verdicts import Ahead, Conflict, Duplicate, Entry, LaneVerdict, Scattered, Stored
 
 HOLES_MAX = 256

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import delete, select
 
 from cloud.foundation.db import Transaction, insert
-from cloud.vehicles.custody.lanes import LaneRow
-from cloud.vehicles.custody.marks import LaneMarks, Range
+from cloud.vehicles.custody import LaneMarks, LaneRow, Range
 from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.batch_events import BatchEvents

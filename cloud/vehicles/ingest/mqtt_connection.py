@@ -24,7 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.vehicles.ingest.broker import BrokerAddress
-from cloud.vehicles.ingest.settings import IngestSettings
+from cloud.vehicles.ingest.limits import IngestSettings
 from protocols.uplink.limits import PACKET_BYTES_MAX
 
 Heard = Callable[["BrokerConnection", paho.MQTTMessage], None]

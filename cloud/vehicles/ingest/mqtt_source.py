@@ -25,8 +25,8 @@ from paho.mqtt.client import MQTTMessage
 from cloud.foundation.clock import Clock
 from cloud.vehicles.ingest.broker import BrokerAddress
 from cloud.vehicles.ingest.fair_queue import FairQueue
+from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
-from cloud.vehicles.ingest.settings import IngestSettings
 from cloud.vehicles.ingest.source import Accept, BatchDelivery, Delivery, StatusDelivery
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics

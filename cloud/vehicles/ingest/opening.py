@@ -9,9 +9,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from cloud.clinical.observations.rows import ObservationColumns, Unstorable, columns_of
-from cloud.vehicles.custody.lanes import LaneKey
-from cloud.vehicles.custody.quarantine import Reason
+from cloud.clinical.observations import ObservationColumns, Unstorable, columns_of
+from cloud.vehicles.custody import LaneKey, Reason
 from cloud.vehicles.fleet import GatewayAccess, RegisteredGateway
 from cloud.vehicles.ingest.quota_store import GatewayName
 from cloud.vehicles.ingest.quotas import Need, Quota

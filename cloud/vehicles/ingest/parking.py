@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, select
 
 from cloud.foundation.db import Prepared, Transaction
-from cloud.vehicles.custody.store import HeldBatch, held_batch
-from cloud.vehicles.custody.tables import batches, lanes
+from cloud.vehicles.custody import HeldBatch, batches, held_batch, lanes
 from cloud.vehicles.ingest.opening import Opened, ParkedPayload
 from cloud.vehicles.ingest.quota_store import GatewayName
 from cloud.vehicles.ingest.quotas import ROW_BYTES

@@ -1,22 +1,35 @@
-"""Put ingest together and run it: what `cloud/app.py` starts beside the hosts, and what readiness asks."""
+"""Put ingest together and run it, and report its state to readiness and metrics."""
 
 import asyncio
-from dataclasses import dataclass
+import gc
+from dataclasses import dataclass, replace
+
+import structlog
 
 from cloud.clinical.devices import Devices
-from cloud.clinical.observations.numbering import Numbers
+from cloud.clinical.observations import Numbers
+from cloud.foundation.checks import BrokerCheck, Check
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
+from cloud.foundation.errors import DomainError
 from cloud.foundation.events import Outbox
 from cloud.foundation.ids import Ids
-from cloud.vehicles.ingest.broker import BrokerAddress
+from cloud.foundation.jobs import Jobs, Loop
+from cloud.foundation.process import Process, Role
+from cloud.foundation.settings import SettingsUnusable
+from cloud.vehicles.fleet import BrokerSection, MqttSection, RevocationListCheck, ingest_group
+from cloud.vehicles.ingest.broker import BrokerAddress, broker_address
 from cloud.vehicles.ingest.group import GroupWriter
+from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_source import MqttSource
-from cloud.vehicles.ingest.quotas import QuotaBook
+from cloud.vehicles.ingest.quotas import QuotaBook, QuotaSettings
+from cloud.vehicles.ingest.samplers import broker_sampler, ingest_sampler, left_out_sampler
 from cloud.vehicles.ingest.service import Ingest
-from cloud.vehicles.ingest.settings import IngestSettings
+from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.take_over import TakeOvers
 from cloud.vehicles.ingest.take_up import TakeUp
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,18 @@ class RunningIngest:
         """Why batches cannot arrive at the moment, None when they can."""
         return None if self.source.connected else f"the broker is not connected ({self.source.last_error})"
 
+    async def run_until(self, stopping: asyncio.Event) -> None:
+        """Run until a stop is requested; then finish the group that is being written, and acknowledge it."""
+        # What the start left in memory stays to the end. Each group of decoded observations looks like growth to
+        # the collector, which would walk all of that again: full collections cost decoding half of its speed
+        # (tests/bench/decode.py). So it is cleaned once and then left out.
+        gc.collect()
+        gc.freeze()
+        async with asyncio.TaskGroup() as tasks:
+            ingesting = tasks.create_task(self.run(), name="ingest")
+            await stopping.wait()
+            ingesting.cancel()
+
 
 def make_ingest(
     database: Database, broker: BrokerAddress, clock: Clock, ids: Ids, settings: IngestSettings | None = None
@@ -61,8 +86,39 @@ def make_ingest(
     )
 
 
-async def run_ingest(
-    database: Database, broker: BrokerAddress, clock: Clock, ids: Ids, settings: IngestSettings | None = None
-) -> None:
-    """Ingest until cancelled."""
-    await make_ingest(database, broker, clock, ids, settings).run()
+def jobs(process: Process) -> Jobs:
+    """Ingest where the role is played and a broker is set. Raises `SettingsUnusable`."""
+    samplers = [("ingest", ingest_sampler(process.database))]
+    mqtt, broker = process.settings.find(MqttSection), process.settings.find(BrokerSection)
+    if Role.INGEST not in process.roles:
+        return Jobs(samplers=samplers)
+    if mqtt is None:
+        if len(process.roles) == 1:
+            raise SettingsUnusable("([mqtt] is required to ingest.)")
+        return Jobs(samplers=samplers)
+    limits = IngestSettings(quotas=QuotaSettings(**process.settings.section(IngestSection).model_dump()))
+    running = make_ingest(process.database, _address(process, mqtt), process.clock, process.ids, limits)
+    source = running.source
+    checks: list[Check] = [BrokerCheck(lambda: source.connected)]
+    if broker is not None:
+        checks.append(RevocationListCheck(broker.directory, process.clock))
+    return Jobs(
+        loops=[Loop("ingest", running.run_until)],
+        checks=checks,
+        samplers=[
+            *samplers,
+            ("broker", broker_sampler(lambda: source.connected)),
+            ("broker queue", left_out_sampler(lambda: source.left_out)),
+        ],
+    )
+
+
+def _address(process: Process, mqtt: MqttSection) -> BrokerAddress:
+    """Return the broker address of ingest, with the installation's group. A lost master key stops no batch: the worker
+    is then in a group of its own, where it receives every batch instead of its share. Raises `SettingsUnusable`."""
+    address = broker_address(mqtt)
+    try:
+        return replace(address, group=ingest_group(process.master()))
+    except DomainError as error:
+        log.error("ingest.group_unknown", code=error.code)
+        return address

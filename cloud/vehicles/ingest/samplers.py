@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from cloud.foundation.db import Database
-from cloud.foundation.observability.metrics import (
+from cloud.foundation.observability import (
+    BROKER_CONNECTED,
     INGEST_HELD_BACK,
     INGEST_LEFT_OUT,
     INGEST_MISSING,
@@ -27,6 +28,15 @@ def ingest_sampler(database: Database) -> Sampler:
         metrics.set(INGEST_HELD_BACK, figures.gateways_held_back)
         metrics.set(INGEST_MISSING, figures.lanes_missing)
         metrics.set(INGEST_REPEATED, figures.repeated_measurements)
+
+    return sample
+
+
+def broker_sampler(connected: Callable[[], bool]) -> Sampler:
+    """Set whether ingest has its connection."""
+
+    async def sample(metrics: Metrics) -> None:
+        metrics.set(BROKER_CONNECTED, connected())
 
     return sample
 

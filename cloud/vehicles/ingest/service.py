@@ -22,17 +22,23 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from cloud.clinical.observations.rows import ObservationColumns
+from cloud.clinical.observations import ObservationColumns
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import ConstraintViolated, Database, DatabaseUnavailable, TransactionTooSlow, ValueRefused
-from cloud.foundation.db.errors import DatabaseUnusable
+from cloud.foundation.db import (
+    ConstraintViolated,
+    Database,
+    DatabaseUnavailable,
+    DatabaseUnusable,
+    TransactionTooSlow,
+    ValueRefused,
+)
 from cloud.foundation.errors import DomainError
-from cloud.vehicles.custody.quarantine import Reason
+from cloud.vehicles.custody import Reason
 from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, RegisteredGateway
 from cloud.vehicles.ingest.group import Answer, GroupWriter, Written
+from cloud.vehicles.ingest.limits import SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
 from cloud.vehicles.ingest.quotas import Quota
-from cloud.vehicles.ingest.settings import SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.source import Answers, BatchDelivery, BatchSource, Delivery, StatusDelivery
 from cloud.vehicles.ingest.status import StatusKeeper, open_status
 from cloud.vehicles.ingest.verdicts import Malformed

@@ -1,58 +1,31 @@
-"""How much ingest takes at once and how patient it is. The numbers bound memory and latency; each argues for itself."""
+"""Settings of ingest: what one gateway may add."""
 
-from dataclasses import dataclass, field
+from pydantic import Field
 
-from cloud.vehicles.ingest.quotas import QuotaSettings
-
-SLOW_ATTEMPTS_MAX = 3
-"""Attempts at one batch alone that may take longer than a transaction may. One may be a busy disk; after three it is
-the batch, and the others go on without its rows."""
+from cloud.foundation.settings import Section
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestSettings:
-    """Limits of one process that ingests."""
+class IngestSection(Section):
+    """`[ingest]`: what one gateway may add, at once (`burst`) and for ever (`per_hour`).
 
-    group_batches_max: int = 64
-    """Batches that share one commit. A commit costs some milliseconds whatever is in it, so this is far past the
-    knee."""
+    A normal vehicle brings 270,000 observations and 100 MB an hour (sent and unpacked). What is over a quota is parked
+    and readable later."""
 
-    group_octets_max: int = 4 << 20
-    """Octets that are opened for one group, as they came: four of the largest envelopes."""
-
-    group_observations_max: int = 20_000
-    """Rows of one transaction; above it the rest goes into the next. It bounds memory (a block of zeros may hold 65 536
-    observations in some hundred octets) and how long the other writers of SQLite wait."""
-
-    retry_least_s: float = 0.1
-    retry_most_s: float = 5.0
-    """Waiting between attempts while the database does not answer. The group stays in hand, the broker is not answered,
-    and its receive maximum stops it from sending more."""
-
-    quotas: QuotaSettings = field(default_factory=QuotaSettings)
-
-    stop_s: float = 5.0
-    """How long a stop waits for the group that is being written."""
-
-    receive_max: int = 128
-    """MQTT's Receive Maximum: deliveries that the broker sends before it has a PUBACK of the first. With the packet
-    limit it bounds what may come beside a full queue."""
-
-    sender_bytes_max: int = 4 << 20
-    """Deliveries in hand of one gateway. A gateway has at most 2 MiB under way (`gateway.sync.pacing`) and repeats some
-    of it when acknowledgements are late; what is more than that is left out, and its gateway sends it again."""
-
-    queue_bytes_max: int = 64 << 20
-    """Deliveries in hand of all gateways; beyond it the broker has to wait. Sixteen gateways that use their whole
-    share, or some hundred that drain a backlog."""
-
-    connect_s: float = 10.0
-    """How long connecting may take."""
-
-    answer_s: float = 10.0
-    """How long the broker may take to confirm an acknowledgement; after it the gateway has to ask again. A connection
-    that ends is not waited for."""
-
-    keepalive_s: int = 20
-    """MQTT keep-alive: the broker is asked for a sign of life after so much silence and given up after twice as
-    much."""
+    rows_burst: int = Field(default=28_000_000, ge=100_000)
+    """Observations and events of 72 h offline, and half as many more."""
+    rows_per_hour: int = Field(default=1_080_000, ge=1_000)
+    """Four normal vehicles."""
+    bytes_burst: int = Field(default=12 << 30, ge=64 << 20)
+    """A gateway's whole store, unpacked."""
+    bytes_per_hour: int = Field(default=471_859_200, ge=1 << 20)
+    """Four normal vehicles and some."""
+    devices_burst: int = Field(default=256, ge=1)
+    """Quota of new devices."""
+    devices_per_hour: int = Field(default=32, ge=1)
+    """A vehicle meets some a day."""
+    epochs_burst: int = Field(default=16, ge=1)
+    """Epochs (stores) that a gateway may begin at once."""
+    epochs_per_hour: int = Field(default=1, ge=1)
+    """A store is created a few times in the life of a box."""
+    parked_bytes_max: int = Field(default=256 << 20, ge=0)
+    """Batches that are parked for one gateway; beyond it the gateway keeps them itself."""

@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import Outbox
-from cloud.vehicles.custody.lanes import LaneKey, LaneRow, LaneStore
-from cloud.vehicles.custody.marks import LaneMarks
-from cloud.vehicles.custody.store import CustodyStore
+from cloud.vehicles.custody import CustodyStore, LaneKey, LaneMarks, LaneRow, LaneStore
 from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayStatus, RegisteredGateway, heard
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.acks import ack_of

@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy import bindparam, select, update
 
 from cloud.foundation.db import Prepared, Transaction, insert
-from cloud.vehicles.custody.lanes import LaneKey
+from cloud.vehicles.custody import LaneKey
 from cloud.vehicles.ingest.tables import gateway_epochs, gateway_events
 from protocols.uplink.events import GatewayEvent
 

@@ -14,8 +14,7 @@ from sqlalchemy import (
     text,
 )
 
-from cloud.foundation.db import metadata
-from cloud.foundation.db.metadata import row_number
+from cloud.foundation.db import metadata, row_number
 
 gateway_epochs = Table(
     "gateway_epochs",

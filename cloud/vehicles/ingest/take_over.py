@@ -10,9 +10,12 @@ from typing import NoReturn
 
 import structlog
 
-from cloud.vehicles.ingest.broker import BrokerAddress
+from cloud.foundation.settings import Settings
+from cloud.vehicles.fleet import BrokerSection, DoorOpen, MqttSection
+from cloud.vehicles.ingest.broker import BrokerAddress, broker_address
+from cloud.vehicles.ingest.broker_control import broker_rights
+from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
-from cloud.vehicles.ingest.settings import IngestSettings
 
 log = structlog.get_logger()
 
@@ -43,6 +46,29 @@ async def take_over(address: BrokerAddress, gateway_id: str, *, held_s: float = 
         finally:
             await connection.close()
     return False
+
+
+async def end_connection(settings: Settings, gateway_id: str) -> bool | None:
+    """Take the gateway's rights and end its connection; True when it ended, None when no broker is configured.
+
+    Raises `DoorOpen`.
+    """
+    mqtt = settings.find(MqttSection)
+    if mqtt is None:
+        return None
+    address = broker_address(mqtt)
+    try:
+        if settings.find(BrokerSection) is not None:
+            async with broker_rights(address) as rights:
+                await rights.withdraw(gateway_id)
+        kept_out = await take_over(address, gateway_id)
+    except BrokerUnavailable as error:
+        raise DoorOpen(f"({error})") from None
+    if not kept_out:
+        raise DoorOpen(
+            "(The gateway reconnected each time: mosquitto has not reloaded its lists. Check argus-broker-reload.path.)"
+        )
+    return True
 
 
 class TakeOvers:

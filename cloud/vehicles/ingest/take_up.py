@@ -11,30 +11,28 @@ from collections import Counter
 import structlog
 
 from cloud.clinical.devices import Devices
-from cloud.clinical.observations.numbering import Numbers
-from cloud.clinical.observations.rows import ObservationColumns
+from cloud.clinical.observations import Numbers, ObservationColumns
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import (
     ConstraintViolated,
     Database,
     DatabaseUnavailable,
+    DatabaseUnusable,
     Transaction,
     TransactionTooSlow,
     ValueRefused,
 )
-from cloud.foundation.db.errors import DatabaseUnusable
 from cloud.foundation.events import Outbox
-from cloud.vehicles.custody.quarantine import Kept, Reason, SetAside, set_aside
-from cloud.vehicles.custody.store import Content, CustodyStore
+from cloud.vehicles.custody import Content, CustodyStore, Kept, Reason, SetAside, set_aside
 from cloud.vehicles.fleet import GatewayDirectory, RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.batch_events import BatchEvents, set_aside_event
 from cloud.vehicles.ingest.kept_rows import KeptRows, sightings_of_kept
+from cloud.vehicles.ingest.limits import SLOW_ATTEMPTS_MAX
 from cloud.vehicles.ingest.opening import KeptPayload, UnreadablePayload, need_of, unpack
 from cloud.vehicles.ingest.parking import ParkedBatch, ParkingStore
 from cloud.vehicles.ingest.quota_store import GatewayName
 from cloud.vehicles.ingest.quotas import QuotaBook
-from cloud.vehicles.ingest.settings import SLOW_ATTEMPTS_MAX
 from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.events import GatewayEvent
 

@@ -7,8 +7,7 @@ until it is answered. Only `Stored` and `Ahead` add rows. What each means for th
 
 from dataclasses import dataclass
 
-from cloud.vehicles.custody.links import ChainedBatch, LinkState
-from cloud.vehicles.custody.marks import Range
+from cloud.vehicles.custody import ChainedBatch, LinkState, Range
 from cloud.vehicles.fleet import GatewayAccess
 
 

@@ -9,7 +9,7 @@ import pytest
 from cloud.access.identity import Role
 from cloud.access.identity.errors import PasswordUnfit
 from cloud.access.identity.second_factor import STEP_S, SecondFactorStore
-from cloud.access.tenancy import SecrecyLevel
+from cloud.foundation.viewer import SecrecyLevel
 from tests.builders.administration_desk import ADA, BO, EVA, office
 from tests.builders.auth_world import MASTER, AuthWorld
 from tests.harness.page_reader import PASSWORD, Page, PageReader

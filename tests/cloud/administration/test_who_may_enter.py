@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from cloud.access.identity import Role
-from cloud.partners import administration
-from tests.builders.administration_desk import ADA, BO, judged, office, parts_of
+from cloud.partners.administration.routes import routes
+from tests.builders.administration_desk import ADA, BO, office, parts_of
 from tests.builders.auth_world import AuthWorld
 from tests.harness.page_reader import Form, PageReader
 
@@ -14,7 +14,7 @@ from tests.harness.page_reader import Form, PageReader
 def addresses(world: AuthWorld) -> list[tuple[str, str]]:
     """Method and path of every row, with somebody's ids in it."""
     ids = {"client_id": "app_north", "user_id": "usr_x", "webhook_id": "wh_x", "delivery_id": "dlv_x"}
-    rows = administration.routes(parts_of(world), world.surface, judged)
+    rows = routes(parts_of(world))
     return [(row.method, row.path.format(**ids)) for row in rows]
 
 

@@ -10,8 +10,9 @@ from cloud.access.apps import CATALOGUE, NAMES, PLATFORM_ADMIN, AppPublic, AppUn
 from cloud.access.apps import effective as effective_scopes
 from cloud.access.apps.errors import GraceTooLong, GrantTypeUnknown
 from cloud.access.apps.secrets import SECRET_LENGTH_MAX, digest_of, matches, new_secret
-from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenantUnknown, Viewer
+from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenantUnknown
 from cloud.foundation.db import Database, open_database
+from cloud.foundation.viewer import Viewer
 from tests.builders.auth_world import DEVICES, AuthWorld, auth_world
 from tests.builders.cloud_people import household
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from cloud.access.apps import CATALOGUE
-from cloud.access.tenancy import SecrecyLevel
 from cloud.foundation.ids import SHAPE
+from cloud.foundation.viewer import SecrecyLevel
 from tests.builders.auth_world import AuthWorld
 from tests.builders.platform_admin import APPS, CASE_SYNC, Platform, platform
 

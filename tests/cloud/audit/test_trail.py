@@ -4,9 +4,9 @@ import pytest
 
 from cloud.access.audit import Audit, Outcome
 from cloud.access.audit.store import RETENTION_US
-from cloud.access.tenancy import Viewer
 from cloud.foundation.db import Database
 from cloud.foundation.http import begin_trace
+from cloud.foundation.viewer import Viewer
 from tests.builders.cloud_people import HandClock
 from tests.builders.http_surface import caller
 

@@ -55,13 +55,8 @@ async def test_it_serves_on_either_database(database_url: str, tmp_path: Path) -
 async def test_a_role_can_be_played_alone(config: Path) -> None:
     async with serving(config, "--only", "worker") as served:
         assert "host.listening" not in served.events()
-        assert next(line["parts"] for line in served.lines if line["event"] == "cloud.started") == [
-            "integrity",
-            "relay",
-            "deliveries",
-            "housekeeping",
-            "watches",
-        ]
+        started = next(line["parts"] for line in served.lines if line["event"] == "cloud.started")
+        assert set(started) == {"integrity", "relay", "deliveries", "housekeeping", "watches"}
         served.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(10):
             assert await served.process.wait() == 0

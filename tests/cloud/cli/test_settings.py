@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cloud.settings import Address, SettingsUnusable, read_password, read_settings
+from cloud.foundation.settings import Address, SettingsUnusable, read_password
+from cloud.settings import read_settings
 from tests.builders.cloud_settings import settings_file
 
 EXAMPLE = Path(__file__).parents[3] / "systemd" / "cloud.toml"

@@ -15,13 +15,13 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from cloud.app import SLICES
 from cloud.cli import app
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, migrate, open_database
 from cloud.foundation.errors import DomainError
-from cloud.foundation.health import HealthHandlers
+from cloud.foundation.health.routes import HealthHandlers
 from cloud.foundation.integrity import IntegrityWatch
+from cloud.slices import load_tables
 from tests.builders.cloud_filled import PAGE_BYTES, fill, parts_of
 from tests.builders.cloud_settings import settings_file
 
@@ -32,7 +32,7 @@ SEED = 20260324
 @pytest.fixture(scope="module")
 def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A filled database, to be copied."""
-    assert SLICES
+    load_tables()
     path = tmp_path_factory.mktemp("filled") / "cloud.db"
     shutil.copy(migrated_sqlite, path)
     fill(path)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from cloud.access.tenancy import Viewer
 from cloud.clinical.assignments import Assignments
 from cloud.clinical.devices import Devices, Enrolment
 from cloud.clinical.observations.export import export_observations
@@ -16,9 +15,11 @@ from cloud.foundation.db.revisions import known_revisions
 from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.events import Outbox
 from cloud.foundation.ids import UlidIds
-from cloud.vehicles.custody.check import CustodyCheck
+from cloud.foundation.viewer import Viewer
 from cloud.vehicles.fleet import Fleet
+from cloud.vehicles.verification.check import CustodyCheck
 from tests.builders.cloud_people import NOON_US, HandClock
+from tests.builders.received_batches import RECEIVED
 from tests.cloud.db.test_migrations import run_sql
 
 DATABASES = Path(__file__).parents[2] / "databases"
@@ -90,7 +91,7 @@ async def test_observations_and_custody_of_the_second_revision_live_through_ever
     aside = {count.reason: count.kept for count in await CustodyCheck(database, operator).quarantine()}
     assert aside == {"conflict": 1, "forged": 1, "unreadable": 1}
     written = json.loads((DATABASES / "cloud_0002.json").read_text())["observations"]
-    records = [record async for record in export_observations(database, operator, Devices(IDS), hidden=True)]
+    records = [record async for record in export_observations(database, operator, Devices(IDS), RECEIVED, hidden=True)]
     assert len(records) == len(written) == sum(report.observations or 0 for report in reports)
     await database.close()
 

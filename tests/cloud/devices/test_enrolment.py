@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cloud.access.tenancy import OrganizationUnknown, Viewer
+from cloud.access.tenancy import OrganizationUnknown
 from cloud.clinical.devices import (
     DeviceClassUnknown,
     Devices,
@@ -15,6 +15,7 @@ from cloud.clinical.devices import (
 )
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.viewer import Viewer
 from protocols.uplink.observations import DeviceRef
 from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, attach_device, household
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from cloud.access.audit import Audit, Sought
-from cloud.access.tenancy import Viewer
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.master_key import MasterKey
-from cloud.vehicles.custody.check import CustodyCheck
+from cloud.foundation.viewer import Viewer
 from cloud.vehicles.custody.tables import batches, quarantined_batches
 from cloud.vehicles.fleet import Fleet, GatewayAccess, GatewayTaken
 from cloud.vehicles.fleet.access import GatewayAccessDesk
@@ -36,6 +35,7 @@ from cloud.vehicles.fleet.broker_directory import (
     expiry_sentence,
 )
 from cloud.vehicles.fleet.errors import GatewayNotSuspended, GatewayRevoked, GatewayShutOut, KeyUnchanged, KeyUsedBefore
+from cloud.vehicles.verification.check import CustodyCheck
 from protocols.uplink.envelope import encode_envelope
 from protocols.uplink.status import Status
 from tests.builders.cloud_people import HandClock, household, public_key_text

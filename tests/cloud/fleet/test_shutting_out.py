@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cloud.access.tenancy import Viewer
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.master_key import MasterKey
+from cloud.foundation.viewer import Viewer
 from cloud.vehicles.fleet.access import GatewayAccessDesk
 from cloud.vehicles.fleet.authority_store import AuthorityStore
 from cloud.vehicles.fleet.broker_configuration import RELOAD_FILE

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from cloud.app import watches
+from cloud.app import jobs_of
 from cloud.clinical.devices import Devices, DeviceSilence, Enrolment
 from cloud.clinical.devices.tables import devices
 from cloud.foundation.db import Database
 from cloud.foundation.housekeeping import Housekeeping
 from cloud.settings import read_settings
+from cloud.supplies import make_process
 from cloud.vehicles.fleet import GatewaySilence
 from tests.builders.cloud_settings import settings_file
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE, CloudUnderTest
@@ -118,7 +119,9 @@ async def test_a_cloud_that_was_away_itself_does_not_take_its_own_silence_for_th
     cloud = watched.cloud
     cloud.clock.at_us += 86_400 * SECOND_US
     settings = read_settings(settings_file(tmp_path))
-    watching = Housekeeping(cloud.database, cloud.clock, watches(settings, cloud.clock, cloud.ids))
+    process = make_process(settings, cloud.database, cloud.clock, cloud.ids, roles=())
+    watches = [watch for one in jobs_of(process) for watch in one.watches]
+    watching = Housekeeping(cloud.database, cloud.clock, watches)
     for moved_s, told in ((299, []), (1, ["gateway.offline"])):
         cloud.clock.at_us += moved_s * SECOND_US
         await watching.tidy()

@@ -4,8 +4,9 @@ import asyncio
 
 from sqlalchemy import text
 
+from cloud.foundation.checks import BrokerCheck, Check, DatabaseCheck, StoppingCheck
 from cloud.foundation.db import Database
-from cloud.foundation.health import BrokerCheck, Check, DatabaseCheck, HealthHandlers, StoppingCheck
+from cloud.foundation.health.routes import HealthHandlers
 
 
 async def readiness(*checks: Check) -> tuple[int, dict[str, object]]:

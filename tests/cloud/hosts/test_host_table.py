@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from cloud.foundation import health
-from cloud.foundation.health import HealthHandlers
+from cloud.foundation.health.routes import HealthHandlers, health_rows
 from cloud.foundation.http import Answer, Host, Request, Route, Text
 from cloud.foundation.http.site import is_loopback
 from cloud.hosts import AddressTaken
@@ -30,7 +29,7 @@ async def crashing(_request: Request) -> Answer:
 ROUTES: tuple[Route, ...] = (
     *(route(f"/{host.value}", says(host.value), host=host) for host in Host),
     route("/crash", crashing),
-    *health.routes(HealthHandlers(())),
+    *health_rows(HealthHandlers(())),
 )
 
 

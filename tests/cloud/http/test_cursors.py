@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.access.tenancy import SecrecyLevel, Viewer
 from cloud.foundation.http import Cursors, InvalidCursor
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 
 CURSORS = Cursors(bytes(range(32)))
 NORTH = Viewer("tnt_north", "org_north")

@@ -11,7 +11,7 @@ from cloud.foundation.http import admission as admissions
 from cloud.foundation.http import arrival as arrivals
 from cloud.foundation.http import pipeline as pipelines
 from cloud.foundation.http.rates import BucketLimiter, Policy, address_class
-from cloud.settings import HttpSection
+from cloud.foundation.http.settings import HttpSection
 from tests.builders.cloud_people import HandClock
 from tests.builders.http_client import Client, asking
 from tests.builders.http_surface import KnownTokens, caller, route, surface

@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager, closing
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from cloud.foundation.health import HealthHandlers
-from cloud.foundation.health import routes as health_routes
+from cloud.foundation.health.routes import HealthHandlers, health_rows
 from cloud.foundation.http import Answer, Host, Json, Request
 from cloud.foundation.http.body_room import BodyRoom
 from cloud.foundation.http.connection import Connection
@@ -31,7 +30,7 @@ async def read_size(request: Request) -> Answer:
     return Json({"octets": len(request.body_octets)})
 
 
-ROUTES = (*health_routes(HealthHandlers(())), route("/read", read_size, method="POST", body=Anything))
+ROUTES = (*health_rows(HealthHandlers(())), route("/read", read_size, method="POST", body=Anything))
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from cloud.foundation.clock import SystemClock
 from cloud.foundation.http import Answer, Host, Json, Request
 from cloud.foundation.http import connection as connections
 from cloud.foundation.http import server as servers
+from cloud.foundation.http.settings import HttpSection
 from cloud.foundation.http.site import Site
+from cloud.foundation.settings import Address
 from cloud.hosts import HostServer
-from cloud.settings import Address, HttpSection
 from cloud.surface import pipelines
 from tests.builders.http_surface import BASES, KnownTokens, route, surface
 from tests.harness.eventually import eventually

@@ -1,12 +1,12 @@
 """Encounters that were dispatched before there were incidents have one after the upgrade, and nobody is told."""
 
-from cloud.access.tenancy import Viewer
 from cloud.clinical.devices.tables import silent_devices
 from cloud.clinical.epcr import EncounterStatus, Epcr
 from cloud.clinical.incidents import Incidents
 from cloud.foundation.db import migrate, open_database
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.viewer import Viewer
 from cloud.vehicles.fleet.tables import silent_gateways
 from tests.builders.cloud_people import NOON_US, HandClock
 from tests.cloud.db.test_migrations import run_sql

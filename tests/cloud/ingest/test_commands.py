@@ -11,12 +11,12 @@ from cloud.foundation.observability.metrics import (
     INGEST_REPEATED,
     Metrics,
 )
-from cloud.settings import IngestSection
 from cloud.vehicles.custody.tables import lanes
 from cloud.vehicles.ingest import QuotaSettings
 from cloud.vehicles.ingest.figures import QuotaFactorMalformed, change_quota, list_lanes, list_quotas, read_figures
 from cloud.vehicles.ingest.missing import MISSING_AFTER_US
 from cloud.vehicles.ingest.samplers import ingest_sampler, left_out_sampler
+from cloud.vehicles.ingest.settings import IngestSection
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Mark, Status
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest

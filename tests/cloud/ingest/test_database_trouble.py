@@ -14,9 +14,9 @@ from cloud.foundation.db import Database, Transaction, TransactionTooSlow, open_
 from cloud.vehicles.custody.tables import batches, quarantined_batches
 from cloud.vehicles.ingest import Ingest, IngestSettings
 from cloud.vehicles.ingest.group import GroupWriter, Written
+from cloud.vehicles.ingest.limits import SLOW_ATTEMPTS_MAX
 from cloud.vehicles.ingest.opening import Opened, Refused
-from cloud.vehicles.ingest.reprocess import Reprocessing
-from cloud.vehicles.ingest.settings import SLOW_ATTEMPTS_MAX
+from cloud.vehicles.verification.reprocess import Reprocessing
 from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.harness.buffer_small_disk import ballast, small_disk

@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 from cloud.clinical.devices.tables import devices
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database
-from cloud.vehicles.custody.check import CustodyCheck
 from cloud.vehicles.custody.tables import batches, lanes, quarantined_batches
+from cloud.vehicles.verification.check import CustodyCheck
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import BatchKind, decode_envelope, encode_envelope
 from protocols.uplink.events import GatewayEvent, encode_event

@@ -12,8 +12,8 @@ from cloud.foundation.db import Database
 from cloud.vehicles.custody.tables import batches, quarantined_batches
 from cloud.vehicles.fleet.tables import gateways
 from cloud.vehicles.ingest.opening import UnreadablePayload
-from cloud.vehicles.ingest.reprocess import PAGE_BATCHES, Reprocessed, Reprocessing
 from cloud.vehicles.ingest.tables import gateway_events
+from cloud.vehicles.verification.reprocess import PAGE_BATCHES, Reprocessed, Reprocessing
 from protocols.uplink.envelope import BatchKind, Envelope
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle

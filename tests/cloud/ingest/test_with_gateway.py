@@ -14,15 +14,16 @@ from cloud.clinical.devices import Devices
 from cloud.clinical.observations.export import export_observations
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, open_database
-from cloud.vehicles.custody.check import CustodyCheck
 from cloud.vehicles.custody.tables import batches, quarantined_batches
 from cloud.vehicles.fleet.tables import gateways
 from cloud.vehicles.ingest import BrokerAddress, event_types, make_ingest
+from cloud.vehicles.verification.check import CustodyCheck
 from gateway.sessions.clocks.timekeeping import Timekeeping
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from protocols.observation_record import to_json
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.builders.received_batches import RECEIVED
 from tests.builders.uplink_blocks import numeric_section
 from tests.builders.uplink_gateway import TestGateway, gateway_store, sending
 from tests.harness.broker import CLOUD_USER, GATEWAY, Broker, broker_running, password_of
@@ -69,7 +70,7 @@ async def ingesting(cloud: CloudUnderTest, broker: Broker) -> AsyncIterator[None
 
 
 async def exported(cloud: CloudUnderTest) -> list[dict[str, Any]]:
-    found = export_observations(cloud.database, OPERATOR, Devices(cloud.ids), hidden=True)
+    found = export_observations(cloud.database, OPERATOR, Devices(cloud.ids), RECEIVED, hidden=True)
     return sorted([document async for document in found], key=_place)
 
 

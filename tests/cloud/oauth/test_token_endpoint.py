@@ -14,7 +14,7 @@ from cloud.access.apps.secrets import LIVE_MAX
 from cloud.access.apps.store import AppStore
 from cloud.access.audit import Audit
 from cloud.foundation.http import Host
-from cloud.settings import HttpSection
+from cloud.foundation.http.settings import HttpSection
 from tests.builders.auth_world import API, DEVICES, ISSUER, WEBHOOKS, AuthWorld
 from tests.harness.auth_server import PROBE, TOKEN, auth_server
 

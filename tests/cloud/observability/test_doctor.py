@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from cloud.access.tokens import SigningKeys
-from cloud.access.tokens.place import load_master_key, master_key_path
 from cloud.doctor import _broker_directory, _mosquitto_limits, examine
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import migrate, open_database
 from cloud.foundation.findings import Finding, Level
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.master_key import MasterKey
-from cloud.settings import Settings, read_settings
+from cloud.foundation.master_key import MasterKey, load_master_key, master_key_path
+from cloud.foundation.settings import Settings
+from cloud.settings import read_settings
 from tests.builders.cloud_settings import HOSTS, settings_file
 
 

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http import RateClass
+from cloud.foundation.http.settings import HttpSection
 from cloud.foundation.observability.metrics import (
     EVENTS_WAITING,
     FIGURES,
@@ -26,7 +27,7 @@ from cloud.foundation.observability.metrics import (
     MetricsListenerFailed,
     MetricsServer,
 )
-from cloud.settings import Address, HttpSection
+from cloud.foundation.settings import Address
 from tests.builders.http_surface import route, surface
 
 

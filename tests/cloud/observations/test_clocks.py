@@ -13,7 +13,7 @@ from cloud.clinical.observations.counting import count_observations
 from cloud.clinical.observations.export import export_observations
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database
-from cloud.vehicles.custody.check import CustodyCheck
+from cloud.vehicles.verification.check import CustodyCheck
 from protocols.clock_anchor import ClockAnchor
 from protocols.device_time import absolute_time_at
 from protocols.observation_record import utc_text
@@ -24,6 +24,7 @@ from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, SPO2, GatewayInVehicle, readings, section
 from tests.builders.ingest_kinds import one
+from tests.builders.received_batches import RECEIVED
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -69,7 +70,7 @@ def learnt(
 
 
 async def exported(cloud: CloudUnderTest, **options: Any) -> list[dict[str, Any]]:
-    found = export_observations(cloud.database, OPERATOR, Devices(cloud.ids), hidden=True, **options)
+    found = export_observations(cloud.database, OPERATOR, Devices(cloud.ids), RECEIVED, hidden=True, **options)
     return [document async for document in found]
 
 

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from cloud.access.tenancy import Tenancy, Viewer
+from cloud.access.tenancy import Tenancy
 from cloud.clinical.assignments import AssignmentDesk
 from cloud.clinical.devices import Devices, Enrolment
 from cloud.clinical.epcr import Epcr
 from cloud.clinical.observations.export import export_observations
 from cloud.clinical.observations.reading import PAGE_ROWS
 from cloud.foundation.db import Database
+from cloud.foundation.viewer import Viewer
 from cloud.vehicles.fleet.tables import gateways
 from protocols.observation_record import records_of, to_json
 from protocols.uplink.envelope import Envelope
@@ -20,6 +21,7 @@ from protocols.uplink.observations import decode_block
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, SPO2, GatewayInVehicle, readings, section
 from tests.builders.ingest_kinds import BEDSIDE_TIME, CUFF, PRESSURE, every_kind, one
+from tests.builders.received_batches import RECEIVED
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 async def exported(cloud: CloudUnderTest, viewer: Viewer = OPERATOR, **options: Any) -> list[dict[str, Any]]:
     options.setdefault("hidden", True)
-    found = export_observations(cloud.database, viewer, Devices(cloud.ids), **options)
+    found = export_observations(cloud.database, viewer, Devices(cloud.ids), RECEIVED, **options)
     return [document async for document in found]
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from cloud.access.tenancy import Viewer
 from cloud.clinical.assignments import AssignmentDesk
 from cloud.clinical.devices import DeviceNotActive, Devices, DeviceUnknown, Enrolment
 from cloud.clinical.observations.counting import count_observations
@@ -25,6 +24,7 @@ from cloud.clinical.observations.posting import FUTURE_US_MAX, PAST_US_MAX, Obse
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.viewer import Viewer
 from protocols.uplink.observations import DeviceRef
 from tests.builders.api_devices import enrolled, exported
 from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, Household, attach_device, household

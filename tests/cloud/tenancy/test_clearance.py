@@ -2,10 +2,10 @@
 
 from sqlalchemy import update
 
-from cloud.access.tenancy import SecrecyLevel, Viewer
 from cloud.clinical.epcr import Encounters
 from cloud.clinical.epcr.tables import encounters
 from cloud.foundation.db import Database
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 from tests.builders.cloud_people import HandClock, household
 
 

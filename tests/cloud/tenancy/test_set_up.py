@@ -3,12 +3,13 @@
 import pytest
 from sqlalchemy import insert as plain_insert
 
-from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, SecrecyLevel, Tenancy, TenantUnknown, Viewer
+from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, Tenancy, TenantUnknown
 from cloud.access.tenancy.errors import NameMalformed
 from cloud.access.tenancy.tables import vehicles
 from cloud.foundation.db import ConstraintViolated, Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import IdentifierMalformed, UlidIds
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 from tests.builders.cloud_people import HandClock, household
 
 CLOCK = HandClock()

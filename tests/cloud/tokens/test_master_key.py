@@ -5,11 +5,19 @@ from pathlib import Path
 import pytest
 
 from cloud.access.tokens import SigningKeys
-from cloud.access.tokens.place import first_master_key, master_key_path
+from cloud.access.tokens.place import first_master_key
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import migrate, open_database
-from cloud.foundation.master_key import MasterKey, MasterKeyAbsent, MasterKeyTaken, MasterKeyUnfit, SealBroken
-from cloud.settings import SettingsUnusable, read_settings
+from cloud.foundation.master_key import (
+    MasterKey,
+    MasterKeyAbsent,
+    MasterKeyTaken,
+    MasterKeyUnfit,
+    SealBroken,
+    master_key_path,
+)
+from cloud.foundation.settings import SettingsUnusable
+from cloud.settings import read_settings
 from tests.builders.auth_world import MASTER, kept_key
 from tests.builders.cloud_settings import HOSTS, settings_file
 

@@ -1,7 +1,6 @@
 """Every event that the product tells is in a table with its schema, and every event of the tables is told."""
 
 import ast
-import importlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +21,9 @@ from cloud.foundation.events import EventType
 from cloud.foundation.events.event_type import SECRECY
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.http import Host
-from cloud.partners.docs import DocsHandlers, routes
+from cloud.partners.docs.routes import routes
 from cloud.partners.webhooks.catalogue import EVENTS, message_sample
+from cloud.slices import SLICES
 from cloud.vehicles.fleet import GatewaySilence
 from cloud.vehicles.fleet.access import GatewayAccessDesk
 from cloud.vehicles.ingest.missing import MISSING_AFTER_US
@@ -36,6 +36,7 @@ from tests.builders.cloud_people import public_key_text
 from tests.builders.http_surface import BASES, surface
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.parts import make_parts
 from tests.builders.webhook_surface import WebhookSurface, webhook_surface
 from tests.cloud.ingest.test_identities import status
 from tests.harness.receiver import receiving
@@ -43,19 +44,14 @@ from tests.harness.receiver import receiving
 CLOUD = Path(cli.__file__).parent
 
 
-def slices_events() -> tuple[EventType, ...]:
-    """The rows of every slice, found where they must be."""
-    modules = [importlib.import_module(f"cloud.{path.parent.name}.event_types") for path in EVENT_FILES]
-    return tuple(one for module in modules for one in module.EVENTS)
-
-
-EVENT_FILES = sorted(CLOUD.glob("*/event_types.py"))
-ALL = slices_events()
+ALL: tuple[EventType, ...] = tuple(event for one in SLICES if one.events for event in one.load(one.events))
 BY_NAME: Mapping[str, EventType] = {one.name: one for one in ALL}
 
 
 def test_an_event_has_one_row_and_the_public_ones_are_the_catalogue():
     assert len(BY_NAME) == len(ALL)
+    declared = {one.package for one in SLICES if one.events}
+    assert declared == {".".join(path.parent.relative_to(CLOUD.parent).parts) for path in CLOUD.rglob("event_types.py")}
     assert {one.name for one in ALL if one.scope is not None} == {one.name for one in EVENTS}
     assert {one.scope for one in EVENTS} <= NAMES
 
@@ -184,7 +180,7 @@ async def quotas_happen(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> Non
 @pytest.mark.contract("C-079", "C-089")
 async def test_the_catalogue_is_a_page_for_people_and_a_document_for_programs():
     async with (
-        surface(*routes(DocsHandlers(BASES))) as served,
+        surface(*routes(make_parts(bases=BASES))) as served,
         httpx.AsyncClient(base_url=served.url("", Host.DOCS)) as client,
     ):
         index = (await client.get("/api/docs")).json()

@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cloud.access.audit import Audit
-from cloud.access.tenancy import Viewer
 from cloud.cli import app
 from cloud.foundation.db import Database, open_database
+from cloud.foundation.viewer import Viewer
 from tests.builders.cloud_people import HandClock
 from tests.builders.cloud_settings import settings_file
 from tests.builders.webhook_surface import webhook_surface

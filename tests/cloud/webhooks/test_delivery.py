@@ -3,7 +3,7 @@
 import pytest
 
 from cloud.access.audit import Audit
-from cloud.access.tenancy import SecrecyLevel, Viewer
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 from cloud.partners.webhooks import DeliveryKind, DeliveryStore, NewDelivery
 from tests.builders.cloud_people import household
 from tests.builders.webhook_story import CLOSED, DAY_US, HOUR_US, SECOND_US, UPDATED, add_app

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from cloud.foundation.db.metadata import metadata
+from cloud.foundation.db.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

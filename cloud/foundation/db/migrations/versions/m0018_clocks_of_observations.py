@@ -4,7 +4,7 @@ monotonic clock; the anchors of boots date them afterwards."""
 import sqlalchemy as sa
 from alembic import op
 
-from cloud.foundation.db.metadata import row_number
+from cloud.foundation.db.schema import row_number
 
 revision = "0018"
 down_revision = "0017"

@@ -1,7 +1,8 @@
 """Run a command of `argus-cloud`: settings, database, output, one sentence for an error.
 
 The commands themselves are in each slice's `cli.py`; they get a `Workplace` and call the same services as the HTTP
-handlers. Results are for people (tables) or, with `--json`, for scripts: one JSON document on standard output.
+handlers. The composition root puts a `CommandLine` into the context. Results are for people (tables) or, with `--json`,
+for scripts: one JSON document on standard output.
 """
 
 import asyncio
@@ -16,13 +17,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cloud.access.tenancy import Viewer
 from cloud.foundation.clock import Clock, SystemClock
 from cloud.foundation.db import Database, open_database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import Ids, UlidIds
-from cloud.named_ids import KINDS, check_ids
-from cloud.settings import Settings, read_settings
+from cloud.foundation.named_ids import check_ids, id_kinds
+from cloud.foundation.settings import Settings
+from cloud.foundation.supplies import Supplies
+from cloud.foundation.viewer import Viewer
 
 Result = TypeVar("Result")
 
@@ -37,6 +39,15 @@ OPERATOR = "operator"
 
 
 @dataclass(frozen=True)
+class CommandLine:
+    """What the composition root gives to every command: the file of `--config`, its reader, and the supplies."""
+
+    config: Path
+    read_settings: Callable[[Path], Settings]
+    make_supplies: Callable[[], Supplies]
+
+
+@dataclass(frozen=True)
 class Workplace:
     """The parts that a command uses. `settings` are those of `--config`."""
 
@@ -44,17 +55,28 @@ class Workplace:
     database: Database
     clock: Clock
     ids: Ids
+    make_supplies: Callable[[], Supplies]
+
+    @property
+    def supplies(self) -> Supplies:
+        """What slices of higher rooms offer; loaded on use, since few commands need it."""
+        return self.make_supplies()
 
     def operator(self, tenant_id: str) -> Viewer:
-        """The operator as a viewer, who could read the database anyway."""
+        """Return the viewer for a person at the console, who could read the database anyway."""
         return Viewer.operator(tenant_id)
 
 
+def command_line_of(context: typer.Context) -> CommandLine:
+    given = context.find_root().obj
+    assert isinstance(given, CommandLine)
+    return given
+
+
 def settings_of(context: typer.Context) -> Settings:
-    """The settings of `--config`. Ends the command with a sentence when they are invalid."""
-    path = context.find_root().obj
-    assert isinstance(path, Path)
-    return or_exit(lambda: read_settings(path))
+    """Read the settings of `--config`. Ends the command with a sentence when they are invalid."""
+    given = command_line_of(context)
+    return or_exit(lambda: given.read_settings(given.config))
 
 
 def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]]) -> Result:
@@ -62,16 +84,16 @@ def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]]) 
 
     Ends the command with a sentence and exit code 1 on an error.
     """
-    settings = settings_of(context)
+    settings, make_supplies = settings_of(context), command_line_of(context).make_supplies
 
     async def at_work() -> Result:
         clock = SystemClock()
         database = await open_database(settings.database_url)
         try:
-            if KINDS.keys() & context.params.keys():
+            if id_kinds().keys() & context.params.keys():
                 async with database.read() as tx:
                     await check_ids(tx, context.params)
-            return await work(Workplace(settings, database, clock, UlidIds(clock)))
+            return await work(Workplace(settings, database, clock, UlidIds(clock), make_supplies))
         finally:
             await database.close()
 

@@ -14,22 +14,20 @@ from typing import Any
 
 from sqlalchemy import exists, select
 
-from cloud.clinical.observations.rows import ObservationColumns
-from cloud.clinical.observations.store import channel_columns, keys_held
-from cloud.clinical.observations.tables import (
+from cloud.clinical.observations import (
     SYNCHRONISED_CLOCK_ID,
+    ObservationColumns,
+    channel_columns,
+    keys_held,
     observation_channels,
     observation_clocks,
     observation_sources,
     observations,
 )
 from cloud.foundation.db import Database, Transaction
-from cloud.vehicles.custody.audit import FINDINGS_MAX, HeldEnvelope, LaneReport
-from cloud.vehicles.custody.store import Content
-from cloud.vehicles.custody.tables import batches
-from cloud.vehicles.ingest.opening import unpack
-from cloud.vehicles.ingest.store import EVENT_COLUMNS, told_of
-from cloud.vehicles.ingest.tables import gateway_events
+from cloud.vehicles.custody import Content, batches
+from cloud.vehicles.ingest import EVENT_COLUMNS, gateway_events, told_of, unpack
+from cloud.vehicles.verification.lane_audit import FINDINGS_MAX, HeldEnvelope, LaneReport
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.events import GatewayEvent

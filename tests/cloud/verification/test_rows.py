@@ -7,9 +7,9 @@ from sqlalchemy import delete, insert, update
 
 from cloud.clinical.observations.tables import observation_channels, observations
 from cloud.foundation.db import Database
-from cloud.vehicles.custody.audit import LaneReport
-from cloud.vehicles.custody.check import CustodyCheck
 from cloud.vehicles.ingest.tables import gateway_events
+from cloud.vehicles.verification.check import CustodyCheck
+from cloud.vehicles.verification.lane_audit import LaneReport
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest

@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from cloud.access.tenancy import Viewer
 from cloud.foundation.db import Database
-from cloud.vehicles.custody.audit import HeldEnvelope, LaneAudit, LaneReport
-from cloud.vehicles.custody.row_audit import RowAudit
-from cloud.vehicles.custody.tables import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
+from cloud.foundation.viewer import Viewer
+from cloud.vehicles.custody import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
 from cloud.vehicles.fleet import GatewayDirectory
+from cloud.vehicles.verification.lane_audit import HeldEnvelope, LaneAudit, LaneReport
+from cloud.vehicles.verification.row_audit import RowAudit
 from protocols.provenance.hash_chain import genesis
 
 PAGE_ROWS = 100

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import delete, update
 
-from cloud.access.tenancy import Viewer
 from cloud.foundation.db import Database
-from cloud.vehicles.custody.audit import FINDINGS_MAX, Finding, HeldEnvelope, LaneAudit, LaneReport
-from cloud.vehicles.custody.check import PAGE_ROWS, CustodyCheck, QuarantineCount
+from cloud.foundation.viewer import Viewer
 from cloud.vehicles.custody.tables import batches
+from cloud.vehicles.verification.check import PAGE_ROWS, CustodyCheck, QuarantineCount
+from cloud.vehicles.verification.lane_audit import FINDINGS_MAX, Finding, HeldEnvelope, LaneAudit, LaneReport
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink.envelope import Envelope, encode_envelope
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest

@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cloud.clinical.devices import Devices
-from cloud.clinical.observations.numbering import Numbers
-from cloud.clinical.observations.rows import ObservationColumns
+from cloud.clinical.observations import Numbers, ObservationColumns
 from cloud.foundation.db import Database
-from cloud.vehicles.custody.quarantine import release
-from cloud.vehicles.custody.store import Content, CustodyStore, HeldBatch
+from cloud.vehicles.custody import Content, CustodyStore, HeldBatch, release
 from cloud.vehicles.fleet import GatewayDirectory
-from cloud.vehicles.ingest.kept_rows import KeptRows
-from cloud.vehicles.ingest.opening import unpack
+from cloud.vehicles.ingest import KeptRows, unpack
 from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.events import GatewayEvent
 

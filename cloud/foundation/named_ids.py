@@ -5,13 +5,13 @@ the console can read every row anyway, so a similar id is suggested here, unlike
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, column, or_, select, table
 
 from cloud.foundation.db import Transaction
 from cloud.foundation.errors import Mistake, PrivateError
+from cloud.foundation.slice import IdKind, declared
 from cloud.foundation.suggestions import KNOWN_MAX, closest, quoted
 
 
@@ -26,33 +26,15 @@ class IdUnknown(PrivateError):
         return self.detail
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """A kind of object. `table` has `tenant_id` beside the columns that name a row, except the tenants' own."""
-
-    word: str
-    table: str
-    columns: tuple[str, ...] = ("id",)
-
-
-KINDS = {
-    "tenant": _Kind("tenant", "tenants"),
-    "organization": _Kind("organisation", "organizations"),
-    "vehicle": _Kind("vehicle", "vehicles"),
-    "gateway": _Kind("gateway", "gateways"),
-    "device": _Kind("device", "devices", ("id", "system_id")),
-    "encounter": _Kind("encounter", "encounters"),
-    "assignment": _Kind("assignment", "assignments"),
-    "app": _Kind("app", "apps", ("client_id",)),
-    "webhook": _Kind("webhook", "webhook_subscriptions"),
-}
-"""Kinds of objects by the name of the option or argument that holds an id, the tenant first."""
+def id_kinds() -> Mapping[str, IdKind]:
+    """Return the kinds of objects by the name of the option or argument that holds an id."""
+    return {name: kind for one in declared() for name, kind in one.ids.items()}
 
 
 async def check_ids(tx: Transaction, given: Mapping[str, Any]) -> None:
     """Look up the ids among a command's options. Raises `IdUnknown` for the first that does not exist."""
     tenant = given.get("tenant")
-    for name, kind in KINDS.items():
+    for name, kind in id_kinds().items():
         id = given.get(name)
         if isinstance(id, str) and not (await tx.execute(_named(kind, tenant, id))).rows:
             rows = (await tx.execute(_all(kind, tenant))).rows
@@ -62,16 +44,16 @@ async def check_ids(tx: Transaction, given: Mapping[str, Any]) -> None:
             raise IdUnknown(text, mistakes=[Mistake(text, parameter=name, did_you_mean=near)])
 
 
-def _named(kind: _Kind, tenant: str | None, id: str) -> Select[Any]:
+def _named(kind: IdKind, tenant: str | None, id: str) -> Select[Any]:
     named = or_(*(column(name) == id for name in kind.columns))
     return _of_tenant(kind, tenant).where(named).limit(1)
 
 
-def _all(kind: _Kind, tenant: str | None) -> Select[Any]:
+def _all(kind: IdKind, tenant: str | None) -> Select[Any]:
     return _of_tenant(kind, tenant).limit(KNOWN_MAX)
 
 
-def _of_tenant(kind: _Kind, tenant: str | None) -> Select[Any]:
+def _of_tenant(kind: IdKind, tenant: str | None) -> Select[Any]:
     # Only the columns' names, since a command does not load the tables of other slices.
     columns: list[ColumnElement[Any]] = [column(name) for name in kind.columns]
     rows: Select[Any] = select(*columns).select_from(table(kind.table))

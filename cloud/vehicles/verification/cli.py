@@ -8,11 +8,11 @@ import typer
 
 from cloud.access.tenancy import Tenancy
 from cloud.clinical.devices import Devices
-from cloud.command import AsJson, Workplace, print_json, print_one, print_table, run
-from cloud.vehicles.custody.audit import LaneReport
-from cloud.vehicles.custody.check import CustodyCheck, QuarantineCount
+from cloud.foundation.command import AsJson, Workplace, print_json, print_one, print_table, run
 from cloud.vehicles.fleet import Fleet, GatewayUnknown
-from cloud.vehicles.ingest.reprocess import Reprocessed, Reprocessing
+from cloud.vehicles.verification.check import CustodyCheck, QuarantineCount
+from cloud.vehicles.verification.lane_audit import LaneReport
+from cloud.vehicles.verification.reprocess import Reprocessed, Reprocessing
 
 custody = typer.Typer(help="The chain of custody from the vehicles.", no_args_is_help=True)
 

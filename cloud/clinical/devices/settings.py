@@ -1,0 +1,22 @@
+"""Settings of the reports that something is offline. Gateways have theirs in the same section."""
+
+from pydantic import Field
+
+from cloud.foundation.settings import Section
+
+
+class SilenceSection(Section):
+    """`[silence]`: after how long without a word the product tells that something is offline."""
+
+    gateway_s: int = Field(default=300, ge=120, le=86_400)
+    """Seconds, for a vehicle's gateway. It says every minute how it is."""
+    device_s: int = Field(default=900, ge=60, le=86_400)
+    """Seconds, for a device that was enrolled."""
+
+    @property
+    def gateway_us(self) -> int:
+        return self.gateway_s * 1_000_000
+
+    @property
+    def device_us(self) -> int:
+        return self.device_s * 1_000_000

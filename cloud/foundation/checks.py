@@ -1,0 +1,89 @@
+"""What readiness examines: each part that must work, and why it does not.
+
+Reasons name parts and codes, never addresses, users or secrets.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from cloud.foundation.db import Database, check_current
+from cloud.foundation.errors import DomainError
+from cloud.foundation.supplies import Need
+
+# A part that does not answer within this time is not ready; balancers themselves wait only a few seconds.
+CHECK_S_MAX = 2.0
+
+
+class Check(Protocol):
+    """One part that must work."""
+
+    @property
+    def part(self) -> str: ...
+
+    async def why_not(self) -> str | None:
+        """Why the part does not work, None when it does."""
+        ...
+
+
+CHECKS: Need[Sequence[Check]] = Need("the parts of this process that readiness examines")
+
+
+class DatabaseCheck:
+    """Reachable, and at the revision that this program needs."""
+
+    part = "database"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def why_not(self) -> str | None:
+        try:
+            check_current(await self._database.revision())
+        except DomainError as error:
+            return error.sentence
+        return None
+
+
+class BrokerCheck:
+    """Ingest has its connection to the broker."""
+
+    part = "broker"
+
+    def __init__(self, connected: Callable[[], bool]) -> None:
+        self._connected = connected
+
+    async def why_not(self) -> str | None:
+        return (
+            None
+            if self._connected()
+            else "The broker is not connected. Batches are queued in the broker and in the vehicles."
+        )
+
+
+class StoppingCheck:
+    """Once a stop was asked for, nothing new should come."""
+
+    part = "process"
+
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self._stopping = stopping
+
+    async def why_not(self) -> str | None:
+        return "The process is stopping." if self._stopping.is_set() else None
+
+
+async def reasons_against(checks: Sequence[Check], patience_s: float) -> Mapping[str, str]:
+    """Each part that does not work, and why."""
+    answers = await asyncio.gather(*(_ask(check, patience_s) for check in checks))
+    return {check.part: why for check, why in zip(checks, answers, strict=True) if why is not None}
+
+
+async def _ask(check: Check, patience_s: float) -> str | None:
+    try:
+        async with asyncio.timeout(patience_s):
+            return await check.why_not()
+    except TimeoutError:
+        return "The check timed out."
+    except Exception as error:
+        return f"The check itself failed ({type(error).__name__})."

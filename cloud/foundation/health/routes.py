@@ -1,0 +1,64 @@
+"""Health and readiness: does the process run, and can it do its work (and if not, why not).
+
+`/health/live` answers as long as the event loop turns: a supervisor restarts what does not. `/health/ready` asks each
+part; a load balancer sends no requests to what is not ready.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from cloud.foundation.checks import CHECK_S_MAX, CHECKS, Check, reasons_against
+from cloud.foundation.http import EVERY_HOST, PUBLIC, Answer, Audience, Json, Parts, RateClass, Request, Route
+
+
+class HealthHandlers:
+    """The two answers, the same on every host."""
+
+    def __init__(self, checks: Sequence[Check], *, patience_s: float = CHECK_S_MAX) -> None:
+        self._checks = checks
+        self._patience_s = patience_s
+
+    async def live(self, _request: Request) -> Answer:
+        return Json({"status": "alive"})
+
+    async def ready(self, _request: Request) -> Answer:
+        status, document = await self.readiness()
+        return Json(document, status=status, headers={"Retry-After": "5"} if status == 503 else {})
+
+    async def readiness(self) -> tuple[int, Mapping[str, object]]:
+        """Status and document of `/health/ready`."""
+        reasons = await reasons_against(self._checks, self._patience_s)
+        parts = {check.part: reasons.get(check.part, "ok") for check in self._checks}
+        return 503 if reasons else 200, {"status": "unready" if reasons else "ready", "parts": parts}
+
+
+def routes(parts: Parts) -> tuple[Route, ...]:
+    return health_rows(HealthHandlers(parts.supplies[CHECKS]))
+
+
+def health_rows(handlers: HealthHandlers) -> tuple[Route, ...]:
+    """On every host, for supervisors and load balancers; no part of the public contract."""
+    rows = (
+        ("/health/live", handlers.live, "Check that the process runs", {200: "It runs."}),
+        (
+            "/health/ready",
+            handlers.ready,
+            "Check that every part works",
+            {200: "Ready.", 503: "Unready: a part fails."},
+        ),
+    )
+    return tuple(
+        Route(
+            method="GET",
+            path=path,
+            handler=handler,
+            host=EVERY_HOST,
+            scopes=PUBLIC,
+            rate_class=RateClass.HEALTH,
+            answers=answers,
+            summary=summary,
+            tag="health",
+            audience=Audience.OPERATORS,
+            in_contract=False,
+        )
+        for path, handler, summary, answers in rows
+    )

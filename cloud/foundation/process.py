@@ -1,0 +1,45 @@
+"""Give slices what a process of the cloud is made from: settings, database, clock, ids and the supplies."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self, TypeVar, cast
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.ids import Ids
+from cloud.foundation.master_key import MasterKey
+from cloud.foundation.settings import Settings
+from cloud.foundation.supplies import Supplies
+
+T = TypeVar("T")
+
+
+class Role(StrEnum):
+    """A part of the work. Processes meet in the database alone, so one may play all roles, or each its own."""
+
+    API = "api"  # the four hosts
+    INGEST = "ingest"  # batches from the gateways
+    WORKER = "worker"  # what follows from events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """What the composition root hands to each slice."""
+
+    settings: Settings
+    roles: Collection[Role] = frozenset(Role)
+    database: Database
+    clock: Clock
+    ids: Ids
+    master: Callable[[], MasterKey]
+    """The key that seals what must be shown again, such as a webhook's secret. Raises `MasterKeyAbsent`."""
+    supplies: Supplies
+    made: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
+    """What `shared` made, by its maker."""
+
+    def shared(self, make: Callable[[Self], T]) -> T:
+        """Return what `make` makes of this process. It is made once, since several slices use it."""
+        if make not in self.made:
+            self.made[make] = make(self)
+        return cast(T, self.made[make])

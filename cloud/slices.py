@@ -1,0 +1,49 @@
+"""List the slices of the cloud: every capability is a folder that declares itself in its `__init__`.
+
+Hosts, console, tables, settings, scopes, events and documents are made from this list. A new capability adds its
+folder, a migration and one line here.
+"""
+
+from importlib import import_module
+
+from cloud.foundation.slice import Slice, declare
+
+PACKAGES = (
+    "cloud.access.tenancy",
+    "cloud.access.standing",
+    "cloud.access.audit",
+    "cloud.access.apps",
+    "cloud.access.identity",
+    "cloud.access.tokens",
+    "cloud.access.oauth",
+    "cloud.clinical.incidents",
+    "cloud.clinical.epcr",
+    "cloud.clinical.devices",
+    "cloud.clinical.assignments",
+    "cloud.clinical.observations",
+    "cloud.vehicles.fleet",
+    "cloud.vehicles.custody",
+    "cloud.vehicles.ingest",
+    "cloud.vehicles.verification",
+    "cloud.partners.webhooks",
+    "cloud.partners.administration",
+    "cloud.partners.discovery",
+    "cloud.partners.docs",
+    "cloud.foundation.events",
+    "cloud.foundation.http",
+    "cloud.foundation.health",
+    "cloud.foundation.egress",
+    "cloud.foundation.observability",
+)
+"""In the order in which `argus-cloud --help` lists their commands and the documents list their addresses."""
+
+SLICES: tuple[Slice, ...] = tuple(import_module(package).SLICE for package in PACKAGES)
+
+declare(SLICES)
+
+
+def load_tables() -> None:
+    """Declare the tables of all slices on `foundation.db.metadata`."""
+    for one in SLICES:
+        if one.tables is not None:
+            one.load(one.tables)

@@ -1,0 +1,54 @@
+"""Supply what slices need from rooms above their own."""
+
+from collections.abc import Collection, Sequence
+
+from cloud.access.apps import SERVICE_TOKENS
+from cloud.access.oauth import tokens_of
+from cloud.clinical.epcr import COUNT_OBSERVATIONS
+from cloud.clinical.observations import RECEIVED_BATCHES, ReceivedBatches, count_observations
+from cloud.foundation.checks import CHECKS, Check
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.events import SUBSCRIBERS
+from cloud.foundation.ids import Ids
+from cloud.foundation.master_key import load_master_key
+from cloud.foundation.process import Process, Role
+from cloud.foundation.settings import Settings
+from cloud.foundation.supplies import Supplies
+from cloud.partners.webhooks import subscribers_of
+from cloud.vehicles.custody import batches, lanes
+from cloud.vehicles.fleet import END_CONNECTION, RIGHTS_SENDER
+from cloud.vehicles.ingest import RightsLink, broker_address, end_connection
+
+
+def make_process(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    ids: Ids,
+    roles: Collection[Role] = frozenset(Role),
+    checks: Sequence[Check] = (),
+) -> Process:
+    """Make what every slice is given."""
+    return Process(
+        settings=settings,
+        roles=roles,
+        database=database,
+        clock=clock,
+        ids=ids,
+        master=lambda: load_master_key(settings),
+        supplies=make_supplies(checks),
+    )
+
+
+def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
+    """Fill every `Need`. `checks`: what readiness examines in this process."""
+    supplies = Supplies()
+    supplies.supply(SERVICE_TOKENS, lambda parts: parts.shared(tokens_of).service_token)
+    supplies.supply(COUNT_OBSERVATIONS, count_observations)
+    supplies.supply(RECEIVED_BATCHES, ReceivedBatches(lanes, batches))
+    supplies.supply(END_CONNECTION, end_connection)
+    supplies.supply(RIGHTS_SENDER, lambda mqtt: RightsLink(broker_address(mqtt)))
+    supplies.supply(CHECKS, checks)
+    supplies.supply(SUBSCRIBERS, subscribers_of)
+    return supplies

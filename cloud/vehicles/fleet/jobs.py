@@ -1,0 +1,38 @@
+"""Report gateways that have fallen silent, and keep the broker's lists up to date."""
+
+from collections.abc import Callable
+
+from cloud.clinical.devices import SilenceSection
+from cloud.foundation.housekeeping import Chore
+from cloud.foundation.jobs import Jobs, Loop
+from cloud.foundation.observability import REVOCATION_LIST_SECONDS_LEFT, Metrics
+from cloud.foundation.process import Process, Role
+from cloud.foundation.supplies import Need
+from cloud.vehicles.fleet.broker_directory import BrokerDirectory, BrokerUpkeep, RightsSender, expiry_of
+from cloud.vehicles.fleet.broker_login import cloud_login
+from cloud.vehicles.fleet.settings import BrokerSection, MqttSection
+from cloud.vehicles.fleet.silence import GatewaySilence
+
+RIGHTS_SENDER: Need[Callable[[MqttSection], RightsSender]] = Need(
+    "send the rights of gateways to the running broker, which ingest connects to"
+)
+
+
+def jobs(process: Process) -> Jobs:
+    silence_us, clock = process.settings.section(SilenceSection).gateway_us, process.clock
+    watch = GatewaySilence(process.ids, silence_us)
+    watches = [Chore("silent_gateways", watch.tell, clock.now_us() + silence_us)]
+    section = process.settings.find(BrokerSection)
+    if section is None or Role.WORKER not in process.roles:
+        return Jobs(watches=watches)
+    folder = section.directory
+    mqtt = process.settings.find(MqttSection)
+    login, rights = (None, None) if mqtt is None else (cloud_login(mqtt), process.supplies[RIGHTS_SENDER](mqtt))
+    upkeep = BrokerUpkeep(BrokerDirectory(process.database, clock, process.master, folder, login), clock, rights)
+
+    async def sample(metrics: Metrics) -> None:
+        until_us = expiry_of(folder)
+        if until_us is not None:
+            metrics.set(REVOCATION_LIST_SECONDS_LEFT, (until_us - clock.now_us()) // 1_000_000)
+
+    return Jobs(loops=[Loop("broker-upkeep", upkeep.run)], watches=watches, samplers=[("broker directory", sample)])

@@ -1,0 +1,51 @@
+"""Settings of the broker: how the cloud connects to it, and what it writes for it."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from cloud.foundation.settings import FilePath, Section, Settings
+
+
+def _broker_url(value: object) -> str:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    wrong = parts is None or parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname
+    if wrong or parts is None or parts.username or parts.path:
+        raise ValueError('write "mqtt://HOST:PORT" or, with TLS, "mqtts://HOST:PORT"; the user has a key of its own')
+    return parts.geturl()
+
+
+class MqttSection(Section):
+    """`[mqtt]`: the broker that the gateways send to. Without this section nothing is ingested."""
+
+    url: Annotated[str, BeforeValidator(_broker_url)]
+    """`mqtt://HOST:PORT` (1883 when no port is given) or `mqtts://HOST:PORT` (8883)."""
+    username: str | None = Field(default=None, min_length=1, max_length=256)
+    """Broker user of the cloud, for a broker that `argus-cloud broker config` did not set up; there the name is derived
+    from the password."""
+    password_file: FilePath | None = None
+    """File whose first line is the broker password."""
+    ca_file: FilePath | None = None
+    """PEM of the authority that signed the broker's certificate. None: the system's authorities. Only with `mqtts`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "MqttSection":
+        if not self.url.startswith("mqtts:") and self.ca_file:
+            raise ValueError('ca_file needs TLS: write url = "mqtts://HOST:PORT"')
+        return self
+
+    def check_with(self, settings: Settings) -> None:
+        if settings.find(BrokerSection) is not None:
+            if self.username is not None:
+                raise ValueError("with [broker], leave [mqtt] username out: the name is derived from the password")
+            if self.password_file is None:
+                raise ValueError("with [broker], [mqtt] password_file is required")
+
+
+class BrokerSection(Section):
+    """`[broker]`: what this cloud writes for mosquitto, as `argus-cloud broker config` sets it up. Without this section
+    a gateway that is shut out is refused by the cloud, but the broker still admits it."""
+
+    directory: FilePath
+    """Folder of the rights, the authorities and the revocation list that mosquitto reads."""

@@ -1,0 +1,46 @@
+"""What the slices' routes are made from, for surfaces of the tests' own."""
+
+from typing import Any, cast
+
+from cloud.app import jobs_of
+from cloud.foundation.clock import Clock, SystemClock
+from cloud.foundation.db import Database
+from cloud.foundation.housekeeping import Chore
+from cloud.foundation.http import Bases, Cursors, Host, Parts
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.master_key import MasterKey
+from cloud.settings import MODEL
+from cloud.supplies import make_process, make_supplies
+
+SETTINGS = {"database_url": "sqlite:///synthetic.db"}
+BASES = {host: f"https://{host.value}.example.org" for host in Host}
+
+
+def chores(database: Database, clock: Clock) -> list[Chore]:
+    """What the worker removes, from all slices."""
+    process = make_process(MODEL.model_validate(SETTINGS), database, clock, UlidIds(clock), roles=())
+    return [chore for one in jobs_of(process) for chore in one.chores]
+
+
+def make_parts(
+    database: Database | None = None,
+    clock: Clock | None = None,
+    *,
+    bases: Bases = BASES,
+    master: MasterKey | None = None,
+    made: dict[Any, Any] | None = None,
+) -> Parts:
+    """`made`: what `shared` returns instead of making it, by its maker. Rows alone need no database."""
+    clock = clock or SystemClock()
+    key = master or MasterKey(bytes(range(32)))
+    return Parts(
+        settings=MODEL.model_validate(SETTINGS),
+        database=cast(Database, database),
+        clock=clock,
+        ids=UlidIds(clock),
+        cursors=Cursors(b"synthetic secret of the tests, 32"),
+        bases=bases,
+        master=lambda: key,
+        supplies=make_supplies(),
+        made=made or {},
+    )

@@ -1,0 +1,17 @@
+"""Make what the isolation walker names on the rows of devices: by path parameter, an object of an app."""
+
+from tests.harness.running_cloud import RunningCloud
+
+
+def enrol(cloud: RunningCloud, app: str) -> str:
+    serial_number = f"SN-WALK-{app}"
+    with cloud.client(app) as client:
+        answer = client.post(
+            "/api/v1/devices/enrol",
+            json={"serial_number": serial_number, "device_class": "oximeter", "manufacturer": "Synthetic"},
+        )
+    assert answer.is_success, answer.text
+    return str(answer.json()["id"])
+
+
+MAKERS = {"deviceId": enrol}

@@ -1,0 +1,11 @@
+"""Make what the isolation walker names on the rows of traces: by path parameter, an object of an app."""
+
+from tests.harness.running_cloud import RunningCloud
+
+
+def trace(cloud: RunningCloud, app: str) -> str:
+    with cloud.client(app) as client:
+        return str(client.get("/api/v1/devices").headers["X-Argus-Trace-ID"])
+
+
+MAKERS = {"trace_id": trace}

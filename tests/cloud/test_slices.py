@@ -1,0 +1,291 @@
+"""A capability is a folder, a migration and one line: the smallest one is added to a copy and removed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import Database
+from cloud.foundation.db.revisions import known_revisions
+from cloud.foundation.events import EventType
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.jobs import Jobs
+from cloud.foundation.settings import Section
+from cloud.settings import MODEL
+from cloud.slices import PACKAGES, SLICES
+from cloud.supplies import make_process
+from tests.builders.cloud_settings import HOSTS, settings_file
+from tests.builders.parts import SETTINGS
+from tests.tidy.sources import ROOT
+
+FILES = {
+    "__init__.py": '''
+"""Greetings, the smallest slice."""
+
+from cloud.foundation.slice import Scope, Slice
+
+SLICE = Slice(
+    package=__name__,
+    events="event_types:EVENTS",
+    scopes=(Scope("argus:greetings:read", "Read greetings", "Odczyt pozdrowień"),),
+    tags={"Greetings": "Greetings."},
+    tables="tables",
+    routes=("routes:routes",),
+    jobs="jobs:jobs",
+    settings={"greetings": "settings:GreetingsSection"},
+    commands={"greetings": "cli:greetings"},
+)
+''',
+    "tables.py": '''
+"""Greetings that were sent."""
+
+from sqlalchemy import Column, Table, Text
+
+from cloud.foundation.db import metadata
+
+greetings = Table(
+    "greetings",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant_id", Text, nullable=False),
+)
+''',
+    "settings.py": '''
+"""Settings of greetings."""
+
+from cloud.foundation.settings import Section
+
+
+class GreetingsSection(Section):
+    """`[greetings]`."""
+
+    word: str = "Hello"
+    """What a greeting says."""
+''',
+    "routes.py": '''
+"""The address of greetings."""
+
+from cloud.foundation.http import PUBLIC, Answer, Host, Json, Parts, RateClass, Request, Route
+from cloud.partners.greetings.settings import GreetingsSection
+
+
+def routes(parts: Parts) -> tuple[Route, ...]:
+    word = parts.settings.section(GreetingsSection).word
+
+    async def greet(_request: Request) -> Answer:
+        return Json({"greeting": word})
+
+    return (
+        Route(
+            method="GET",
+            path="/api/v1/greetings",
+            handler=greet,
+            host=Host.API,
+            scopes=PUBLIC,
+            rate_class=RateClass.PUBLIC,
+            answers={200: "The greeting."},
+            summary="Greet",
+            tag="Greetings",
+            in_contract=False,
+        ),
+    )
+''',
+    "event_types.py": '''
+"""The events of greetings."""
+
+from cloud.foundation.events import EventType, text
+
+EVENTS = (
+    EventType(
+        name="greeting.sent",
+        description="A greeting was sent.",
+        fields={"greeting_id": text("The greeting.")},
+        sample={"greeting_id": "grt_1"},
+        scope="argus:greetings:read",
+    ),
+)
+''',
+    "jobs.py": '''
+"""Remove old greetings."""
+
+from sqlalchemy import delete
+
+from cloud.foundation.db import Transaction
+from cloud.foundation.housekeeping import Chore
+from cloud.foundation.events import EventType
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.jobs import Jobs
+from cloud.foundation.process import Process
+from cloud.partners.greetings.tables import greetings
+
+
+async def sweep(tx: Transaction, _now_us: int) -> int:
+    return (await tx.execute(delete(greetings))).rowcount
+
+
+def jobs(_process: Process) -> Jobs:
+    return Jobs(chores=[Chore("greetings", sweep)])
+''',
+    "cli.py": '''
+"""`argus-cloud greetings`."""
+
+import typer
+from sqlalchemy import func, select
+
+from cloud.foundation.command import Workplace, print_json, run
+from cloud.partners.greetings.settings import GreetingsSection
+from cloud.partners.greetings.tables import greetings as table
+
+greetings = typer.Typer(help="Greetings.", no_args_is_help=True)
+
+
+@greetings.callback()
+def _group() -> None:
+    """Greetings."""
+
+
+@greetings.command("count")
+def count(context: typer.Context) -> None:
+    """Count the greetings that were sent."""
+
+    async def work(place: Workplace) -> int:
+        async with place.database.read() as tx:
+            return int((await tx.execute(select(func.count()).select_from(table))).scalar())
+
+    print_json([run(context, work), settings(context)])
+
+
+def settings(context: typer.Context) -> str:
+    from cloud.foundation.command import settings_of
+
+    return settings_of(context).section(GreetingsSection).word
+''',
+}
+MIGRATION = '''
+"""Greetings."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9000"
+down_revision = "{newest}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "greetings",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_greetings"),
+    )
+'''
+LINE = '    "cloud.partners.greetings",\n'
+
+
+class Copy:
+    """A copy of the cloud, and its console."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.slice = folder / "cloud" / "partners" / "greetings"
+        self.list = folder / "cloud" / "slices.py"
+        self.migration = folder / "cloud" / "foundation" / "db" / "migrations" / "versions" / "m9000_greetings.py"
+        shutil.copytree(ROOT / "cloud", folder / "cloud", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("protocols", "gateway", "simulators", "tests"):
+            (folder / name).symlink_to(ROOT / name)
+        shutil.copy(ROOT / "pyproject.toml", folder)
+
+    def add(self) -> None:
+        """Add the folder, the migration and the line."""
+        self.slice.mkdir()
+        for name, text in FILES.items():
+            (self.slice / name).write_text(text.lstrip())
+        self.migration.write_text(MIGRATION.lstrip().format(newest=known_revisions()[-1]))
+        self.list.write_text(self.list.read_text().replace("PACKAGES = (\n", f"PACKAGES = (\n{LINE}"))
+
+    def remove(self) -> None:
+        shutil.rmtree(self.slice)
+        self.migration.unlink()
+        self.list.write_text(self.list.read_text().replace(LINE, ""))
+
+    def run(self, config: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.python("from cloud.cli import main; main()", "--config", str(config), *words)
+
+    def python(self, text: str, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", text, *words]
+        return subprocess.run(
+            command, cwd=self.folder, env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True, check=False
+        )
+
+    def json(self, config: Path, *words: str) -> Any:
+        done = self.run(config, *words)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+def test_the_smallest_slice_is_a_folder_a_migration_and_one_line(tmp_path: Path) -> None:
+    copy = Copy(tmp_path / "copy")
+    copy.add()
+    (with_slice := tmp_path / "with").mkdir()
+    config = settings_file(with_slice, more=f'{HOSTS}\n[greetings]\nword = "Good day"\n')
+    assert copy.json(config, "init", "--json")["after"] == "9000"
+    assert copy.json(config, "greetings", "count") == [0, "Good day"]
+    assert "/api/v1/greetings" in [row["path"] for row in copy.json(config, "routes", "--json")]
+    assert "Greetings." in copy.run(config, "--help").stdout
+    chores = "from cloud.slices import SLICES; print(SLICES[0].load(SLICES[0].jobs)(None).chores)"
+    assert "Chore(name='greetings'" in copy.python(chores).stdout
+    catalogues = "from cloud.access.apps import NAMES; from cloud.partners.webhooks.catalogue import EVENTS; "
+    catalogues = f"import cloud.slices; {catalogues}print(*NAMES, *(one.name for one in EVENTS))"
+    assert {"argus:greetings:read", "greeting.sent"} <= set(copy.python(catalogues).stdout.split())
+    contracts = copy.python("from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache")
+    assert contracts.returncode == 0, contracts.stdout
+
+    copy.remove()
+    (without := tmp_path / "without").mkdir()
+    config = settings_file(without)
+    assert copy.json(config, "init", "--json")["after"] == known_revisions()[-1]
+    assert "/api/v1/greetings" not in [row["path"] for row in copy.json(config, "routes", "--json")]
+    assert "greetings" not in copy.run(config, "--help").stdout.lower()
+    assert "greeting" not in copy.python(catalogues).stdout
+    config.write_text(f"{config.read_text()}\n[greetings]\n")
+    assert "greetings: there is no such setting" in copy.run(config, "tenants", "list").stderr
+
+
+def test_every_folder_of_a_room_that_declares_a_slice_is_listed() -> None:
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in (ROOT / "cloud").glob("*/*/__init__.py")
+        if "SLICE = Slice(" in path.read_text()
+    }
+    assert found == set(PACKAGES)
+
+
+@pytest.mark.parametrize("one", SLICES, ids=lambda one: one.package)
+def test_every_part_that_a_slice_declares_exists(one: Any) -> None:
+    assert all(issubclass(one.load(part), Section) for part in one.settings.values())
+    assert all(one.load(part).info.help for part in one.commands.values())
+    assert all(callable(one.load(part)) for part in one.routes)
+    assert all(isinstance(event, EventType) for event in ([] if one.events is None else one.load(one.events)))
+    if one.tables is not None:
+        assert one.load(one.tables).__name__ == f"{one.package}.{one.tables}"
+    if one.jobs is not None:
+        clock = SystemClock()
+        process = make_process(MODEL.model_validate(SETTINGS), cast(Database, None), clock, UlidIds(clock), roles=())
+        assert isinstance(one.load(one.jobs)(process), Jobs)
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "cloud.foundation.db", "cloud.foundation.pages"])
+def test_no_exported_name_is_hidden_by_a_module_of_the_same_name(package: str) -> None:
+    # Python sets a loaded submodule as an attribute of its package, so the export would be the module by then.
+    exported = getattr(import_module(package), "__all__", [])
+    modules = {path.stem for path in (ROOT / package.replace(".", "/")).glob("*.py")}
+    assert modules.isdisjoint(exported)

@@ -1,0 +1,28 @@
+"""An import-linter contract: of a slice only its `__init__` is imported from outside.
+
+It is `protected` for every slice of the rooms, so that a new slice is protected without a contract of its own.
+"""
+
+import grimp
+from importlinter import Contract, ContractCheck, fields, output
+
+
+class SlicesContract(Contract):
+    """`rooms`: the packages whose children are slices."""
+
+    rooms = fields.ListField(subfield=fields.StringField())
+
+    def check(self, graph: grimp.ImportGraph, verbose: bool) -> ContractCheck:
+        deep = sorted(
+            (importer, imported)
+            for room in self.rooms
+            for one in graph.find_children(room)
+            for imported in graph.find_descendants(one)
+            for importer in graph.find_modules_that_directly_import(imported)
+            if importer != one and not importer.startswith(f"{one}.")
+        )
+        return ContractCheck(kept=not deep, metadata={"deep": deep})
+
+    def render_broken_contract(self, check: ContractCheck) -> None:
+        for importer, imported in check.metadata["deep"]:
+            output.print_error(f"{importer} imports {imported}; import it from the slice, which must export it.")
