@@ -35,7 +35,7 @@ async def test_not_ready_without_the_broker_or_while_stopping() -> None:
     status, said = await readiness(BrokerCheck(lambda: False), StoppingCheck(stopping))
     assert (status, said["status"]) == (503, "unready")
     assert said["parts"] == {
-        "broker": "The broker is not connected; batches wait there and in the vehicles.",
+        "broker": "The broker is not connected. Batches are queued in the broker and in the vehicles.",
         "process": "The process is stopping.",
     }
 
