@@ -11,12 +11,14 @@ from typing import Final
 
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
     CharacteristicUse,
     GattEvent,
     Measured,
+    ServiceInterpreter,
     ServiceProfile,
     Uninterpreted,
-    Use,
     channel_handle,
 )
 from protocols.ble.layout import U8, U16, Field, SingleField, ValueLayout, one_column
@@ -70,7 +72,7 @@ _CHANNELS = {
 }
 
 
-class Battery:
+class Battery(ServiceInterpreter):
     """Interpreter of the Battery service."""
 
     def __init__(self) -> None:
@@ -92,9 +94,6 @@ class Battery:
         if characteristic == BATTERY_LEVEL_STATUS:
             events.append(Uninterpreted(characteristic, data, "the power state of a battery has no code"))
         return events
-
-    def flush(self) -> Sequence[GattEvent]:
-        return ()
 
     @property
     def attributes(self) -> tuple[tuple[int, bytes], ...]:
@@ -122,22 +121,15 @@ PROFILE: Final = ServiceProfile(
     name="Battery",
     characteristics=(
         CharacteristicUse(
-            uuid=BATTERY_LEVEL,
-            name="Battery Level",
-            uses=frozenset({Use.READ, Use.SUBSCRIBE}),
-            fields="level in percent",
+            BATTERY_LEVEL, Codec(decode_level, encode_level), "Battery Level", READ | SUBSCRIBE, "level in percent"
         ),
         CharacteristicUse(
-            uuid=BATTERY_LEVEL_STATUS,
-            name="Battery Level Status",
-            uses=frozenset({Use.READ, Use.SUBSCRIBE}),
-            fields="level in percent; power state raw",
+            BATTERY_LEVEL_STATUS,
+            Codec(decode_level_status, encode_level_status),
+            "Battery Level Status",
+            READ | SUBSCRIBE,
+            "level in percent; power state raw",
         ),
     ),
     interpreter=Battery,
-)
-
-CODECS: Final = (
-    Codec(BATTERY_LEVEL, "Battery Level", decode_level, encode_level),
-    Codec(BATTERY_LEVEL_STATUS, "Battery Level Status", decode_level_status, encode_level_status),
 )

@@ -37,12 +37,14 @@ from protocols.ble.blood_pressure_values import (
 )
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
     CharacteristicUse,
     GattEvent,
     Measured,
+    ServiceInterpreter,
     ServiceProfile,
     Uninterpreted,
-    Use,
     channel_handle,
 )
 from protocols.ble.transcoding import (
@@ -56,7 +58,6 @@ from protocols.ble.transcoding import (
 )
 from protocols.ble.uuids import BLOOD_PRESSURE
 from protocols.device_time import DeviceTime
-from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation, Special
 
@@ -112,18 +113,14 @@ def mder_status(status: int) -> int:
     return int(f"{status:016b}"[::-1], 2)
 
 
-class BloodPressureMonitor:
+class BloodPressureMonitor(ServiceInterpreter):
     """Interpreter of the Blood Pressure service."""
+
+    checked = ((BLOOD_PRESSURE_FEATURE, decode_feature),)
 
     def __init__(self) -> None:
         self._channels: ChannelSets[tuple[int, bool, int | None], _Channels] = ChannelSets(_compile)
         self._deviations = DeviationFilter(CLAUSE)
-
-    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Check the form of the feature. Nothing depends on it, since each value says which fields it has."""
-        if characteristic == BLOOD_PRESSURE_FEATURE:
-            decode_feature(data)
-        return ()
 
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == BLOOD_PRESSURE_MEASUREMENT:
@@ -143,10 +140,7 @@ class BloodPressureMonitor:
             return [Uninterpreted(characteristic, data, "what blood pressure records are for is not confirmed")]
         if characteristic == BLOOD_PRESSURE_FEATURE:
             return self.learn(characteristic, data)
-        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-
-    def flush(self) -> Sequence[GattEvent]:
-        return ()
+        return super().receive(characteristic, data, received_s)
 
     def _measured(
         self,
@@ -210,63 +204,50 @@ def _beside(
 
 
 _BESIDE = "time stamp, pulse rate, user id, measurement status"
-_SUBSCRIBE = frozenset({Use.SUBSCRIBE})
 
 PROFILE: Final = ServiceProfile(
     service=BLOOD_PRESSURE,
     name="Blood Pressure",
     characteristics=(
         CharacteristicUse(
-            uuid=BLOOD_PRESSURE_MEASUREMENT,
-            name="Blood Pressure Measurement",
-            uses=_SUBSCRIBE,
-            fields=f"systolic, diastolic and mean pressure, {_BESIDE}",
+            BLOOD_PRESSURE_MEASUREMENT,
+            Codec(decode_blood_pressure, encode_blood_pressure),
+            "Blood Pressure Measurement",
+            SUBSCRIBE,
+            f"systolic, diastolic and mean pressure, {_BESIDE}",
         ),
         CharacteristicUse(
-            uuid=INTERMEDIATE_CUFF_PRESSURE,
-            name="Intermediate Cuff Pressure",
-            uses=_SUBSCRIBE,
-            fields=f"cuff pressure under a private code, {_BESIDE}",
+            INTERMEDIATE_CUFF_PRESSURE,
+            Codec(decode_cuff_pressure, encode_cuff_pressure),
+            "Intermediate Cuff Pressure",
+            SUBSCRIBE,
+            f"cuff pressure under a private code, {_BESIDE}",
         ),
         CharacteristicUse(
-            uuid=BLOOD_PRESSURE_FEATURE,
-            name="Blood Pressure Feature",
-            uses=frozenset({Use.READ}),
-            fields="checked only",
+            BLOOD_PRESSURE_FEATURE,
+            Codec(decode_feature, encode_feature),
+            "Blood Pressure Feature",
+            READ,
+            "checked only",
         ),
         CharacteristicUse(
-            uuid=ENHANCED_BLOOD_PRESSURE,
-            name="Enhanced Blood Pressure Measurement",
-            uses=_SUBSCRIBE,
-            fields=f"systolic, diastolic and mean pressure, {_BESIDE}; a second (user facing) time raw",
+            ENHANCED_BLOOD_PRESSURE,
+            Codec(decode_enhanced_blood_pressure, encode_enhanced_blood_pressure),
+            "Enhanced Blood Pressure Measurement",
+            SUBSCRIBE,
+            f"systolic, diastolic and mean pressure, {_BESIDE}; a second (user facing) time raw",
         ),
         CharacteristicUse(
-            uuid=ENHANCED_CUFF_PRESSURE,
-            name="Enhanced Intermediate Cuff Pressure",
-            uses=_SUBSCRIBE,
-            fields=f"cuff pressure under a private code, {_BESIDE}",
+            ENHANCED_CUFF_PRESSURE,
+            Codec(decode_enhanced_cuff_pressure, encode_enhanced_cuff_pressure),
+            "Enhanced Intermediate Cuff Pressure",
+            SUBSCRIBE,
+            f"cuff pressure under a private code, {_BESIDE}",
         ),
-        CharacteristicUse(uuid=BLOOD_PRESSURE_RECORD, name="Blood Pressure Record", uses=_SUBSCRIBE, fields="raw"),
+        CharacteristicUse(
+            BLOOD_PRESSURE_RECORD, Codec(decode_record, encode_record), "Blood Pressure Record", SUBSCRIBE, "raw"
+        ),
     ),
     interpreter=BloodPressureMonitor,
     required_any=(BLOOD_PRESSURE_MEASUREMENT, ENHANCED_BLOOD_PRESSURE),
-)
-
-CODECS: Final = (
-    Codec(BLOOD_PRESSURE_MEASUREMENT, "Blood Pressure Measurement", decode_blood_pressure, encode_blood_pressure),
-    Codec(INTERMEDIATE_CUFF_PRESSURE, "Intermediate Cuff Pressure", decode_cuff_pressure, encode_cuff_pressure),
-    Codec(BLOOD_PRESSURE_FEATURE, "Blood Pressure Feature", decode_feature, encode_feature),
-    Codec(
-        ENHANCED_BLOOD_PRESSURE,
-        "Enhanced Blood Pressure Measurement",
-        decode_enhanced_blood_pressure,
-        encode_enhanced_blood_pressure,
-    ),
-    Codec(
-        ENHANCED_CUFF_PRESSURE,
-        "Enhanced Intermediate Cuff Pressure",
-        decode_enhanced_cuff_pressure,
-        encode_enhanced_cuff_pressure,
-    ),
-    Codec(BLOOD_PRESSURE_RECORD, "Blood Pressure Record", decode_record, encode_record),
 )

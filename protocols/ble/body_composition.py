@@ -13,12 +13,14 @@ from typing import Final, NamedTuple
 
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
     CharacteristicUse,
     GattEvent,
     Measured,
+    ServiceInterpreter,
     ServiceProfile,
     Uninterpreted,
-    Use,
     channel_handle,
 )
 from protocols.ble.layout import DATE_TIME, U8, U32, Either, Field, FieldType, Flag, SingleField, ValueLayout
@@ -154,17 +156,13 @@ def _compile(key: tuple[bool, int | None]) -> dict[str, Channel]:
     }
 
 
-class BodyScale:
+class BodyScale(ServiceInterpreter):
     """Interpreter of the Body Composition service."""
+
+    checked = ((BODY_COMPOSITION_FEATURE, decode_feature),)
 
     def __init__(self) -> None:
         self._channels: ChannelSets[tuple[bool, int | None], dict[str, Channel]] = ChannelSets(_compile)
-
-    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Check the form of the feature. Nothing depends on it, since each value says which fields it has."""
-        if characteristic == BODY_COMPOSITION_FEATURE:
-            decode_feature(data)
-        return ()
 
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic != BODY_COMPOSITION_MEASUREMENT:
@@ -182,40 +180,29 @@ class BodyScale:
             events.append(Uninterpreted(characteristic, data, UNSUCCESSFUL_WHY))
         return events
 
-    def flush(self) -> Sequence[GattEvent]:
-        return ()
-
 
 PROFILE: Final = ServiceProfile(
     service=BODY_COMPOSITION,
     name="Body Composition",
     characteristics=(
         CharacteristicUse(
-            uuid=BODY_COMPOSITION_MEASUREMENT,
-            name="Body Composition Measurement",
-            uses=frozenset({Use.SUBSCRIBE}),
-            required=True,
-            fields=(
+            BODY_COMPOSITION_MEASUREMENT,
+            Codec(decode_body_composition, encode_body_composition),
+            "Body Composition Measurement",
+            SUBSCRIBE,
+            (
                 "body fat, basal metabolism, muscle percentage and mass, fat free, soft lean and water mass, "
                 "impedance, weight, height, time stamp, user id; that a value continues raw"
             ),
+            required=True,
         ),
         CharacteristicUse(
-            uuid=BODY_COMPOSITION_FEATURE,
-            name="Body Composition Feature",
-            uses=frozenset({Use.READ}),
-            fields="checked only",
+            BODY_COMPOSITION_FEATURE,
+            Codec(decode_feature, encode_feature),
+            "Body Composition Feature",
+            READ,
+            "checked only",
         ),
     ),
     interpreter=BodyScale,
-)
-
-CODECS: Final = (
-    Codec(
-        BODY_COMPOSITION_MEASUREMENT,
-        "Body Composition Measurement",
-        decode_body_composition,
-        encode_body_composition,
-    ),
-    Codec(BODY_COMPOSITION_FEATURE, "Body Composition Feature", decode_feature, encode_feature),
 )

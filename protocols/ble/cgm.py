@@ -18,7 +18,6 @@ from protocols.ble.cgm_values import (
     CGM_SESSION_RUN_TIME,
     CGM_SESSION_START,
     CGM_STATUS,
-    CODECS,
     E2E_CRC_SUPPORTED,
     CgmRecord,
     decode_control,
@@ -27,18 +26,30 @@ from protocols.ble.cgm_values import (
     decode_session_run_time,
     decode_session_start,
     decode_status,
+    encode_control,
+    encode_feature,
+    encode_measurement,
+    encode_session_run_time,
+    encode_session_start,
+    encode_status,
 )
+from protocols.ble.codec import Codec
 from protocols.ble.glucose import SAMPLE_TYPES
 from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
+    UNUSED,
+    WRITE,
     CharacteristicUse,
     GattEvent,
     Measured,
     RecordNumbering,
+    ServiceInterpreter,
     ServiceProfile,
     Uninterpreted,
-    Use,
     channel_handle,
 )
+from protocols.ble.record_access import RECORD_ACCESS_CODEC
 from protocols.ble.transcoding import PERCENT, DeviationFilter, is_dated, unconfirmed_code
 from protocols.ble.uuids import CGM, RECORD_ACCESS_CONTROL_POINT
 from protocols.ble.wire import date_time_of
@@ -47,7 +58,7 @@ from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation, Value
 
-__all__ = ["CODECS", "PROFILE", "ContinuousGlucose"]
+__all__ = ["PROFILE", "ContinuousGlucose"]
 
 CLAUSE: Final = "CGMS"
 INTERSTITIAL_FLUID: Final = 9
@@ -66,7 +77,7 @@ _QUALITY = Channel(handle=channel_handle(CGM_MEASUREMENT, 2), type=unconfirmed_c
 _STATUS = Channel(handle=channel_handle(CGM_MEASUREMENT, 3), type=unconfirmed_code(CGM_STATUS))
 
 
-class ContinuousGlucose:
+class ContinuousGlucose(ServiceInterpreter):
     """Interpreter of the Continuous Glucose Monitoring service."""
 
     def __init__(self) -> None:
@@ -105,9 +116,6 @@ class ContinuousGlucose:
             events += self._deviations.deviation("E2E-CRC is announced and records come without it", data)
         return events
 
-    def flush(self) -> Sequence[GattEvent]:
-        return ()
-
     def _measured(self, record: CgmRecord, received_s: float) -> Measured:
         time = self._time_of(record.offset_min)
         facts: list[tuple[Channel, Value]] = []
@@ -138,36 +146,44 @@ PROFILE: Final = ServiceProfile(
     name="Continuous Glucose Monitoring",
     characteristics=(
         CharacteristicUse(
-            uuid=CGM_FEATURE, name="CGM Feature", uses=frozenset({Use.READ}), fields="sample type, E2E-CRC"
+            CGM_FEATURE, Codec(decode_feature, encode_feature), "CGM Feature", READ, "sample type, E2E-CRC"
         ),
         CharacteristicUse(
-            uuid=CGM_SESSION_START,
-            name="CGM Session Start Time",
-            uses=frozenset({Use.READ}),
-            fields="date and time; zone and DST checked only",
+            CGM_SESSION_START,
+            Codec(decode_session_start, encode_session_start),
+            "CGM Session Start Time",
+            READ,
+            "date and time; zone and DST checked only",
         ),
         CharacteristicUse(
-            uuid=CGM_SESSION_RUN_TIME,
-            name="CGM Session Run Time",
-            uses=frozenset({Use.READ}),
-            fields="checked only",
+            CGM_SESSION_RUN_TIME,
+            Codec(decode_session_run_time, encode_session_run_time),
+            "CGM Session Run Time",
+            READ,
+            "checked only",
         ),
-        CharacteristicUse(uuid=CGM_STATUS, name="CGM Status", uses=frozenset({Use.READ}), fields="raw"),
+        CharacteristicUse(CGM_STATUS, Codec(decode_status, encode_status), "CGM Status", READ, "raw"),
         CharacteristicUse(
-            uuid=CGM_MEASUREMENT,
-            name="CGM Measurement",
-            uses=frozenset({Use.SUBSCRIBE}),
+            CGM_MEASUREMENT,
+            Codec(decode_measurement, encode_measurement),
+            "CGM Measurement",
+            SUBSCRIBE,
+            "concentration, time offset, trend, E2E-CRC; status and quality under private codes",
             required=True,
-            fields="concentration, time offset, trend, E2E-CRC; status and quality under private codes",
         ),
         CharacteristicUse(
-            uuid=RECORD_ACCESS_CONTROL_POINT,
-            name="Record Access Control Point",
-            uses=frozenset({Use.SUBSCRIBE, Use.WRITE}),
-            fields="records from a time offset on",
+            RECORD_ACCESS_CONTROL_POINT,
+            RECORD_ACCESS_CODEC,
+            "Record Access Control Point",
+            SUBSCRIBE | WRITE,
+            "records from a time offset on",
         ),
         CharacteristicUse(
-            uuid=CGM_CONTROL_POINT, name="CGM Specific Ops Control Point", uses=frozenset(), fields="not used"
+            CGM_CONTROL_POINT,
+            Codec(decode_control, encode_control),
+            "CGM Specific Ops Control Point",
+            UNUSED,
+            "not used",
         ),
     ),
     interpreter=ContinuousGlucose,

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from protocols.ble.codec import Codec
 from protocols.ble.e2e_crc import CRC_BYTES, checked, e2e_crc
 from protocols.ble.layout import DATE_TIME, E2E_CRC, I8, SFLOAT, U8, U16, U24, Field, ValueLayout, e2e_crc_tail
 from protocols.ble.wire import GattReader, GattWriter
@@ -283,13 +282,3 @@ def calibration(opcode: int, value: Calibration) -> CgmControl:
     writer = GattWriter().sfloat(value.concentration_mg_dl).unsigned(value.offset_min, 2)
     writer.unsigned(value.location << 4 | value.sample_type, 1).unsigned(value.next_offset_min, 2)
     return CgmControl(opcode, writer.unsigned(value.record, 2).unsigned(value.status, 1).value())
-
-
-CODECS: Final = (
-    Codec(CGM_MEASUREMENT, "CGM Measurement", decode_measurement, encode_measurement),
-    Codec(CGM_FEATURE, "CGM Feature", decode_feature, encode_feature),
-    Codec(CGM_STATUS, "CGM Status", decode_status, encode_status),
-    Codec(CGM_SESSION_START, "CGM Session Start Time", decode_session_start, encode_session_start),
-    Codec(CGM_SESSION_RUN_TIME, "CGM Session Run Time", decode_session_run_time, encode_session_run_time),
-    Codec(CGM_CONTROL_POINT, "CGM Specific Ops Control Point", decode_control, encode_control),
-)

@@ -1,7 +1,7 @@
 """One characteristic as a pair of functions: bytes to a value object and back.
 
-The table of them (`services.CODECS`) is what the fuzzers, the worked examples and the documents go through, so that a
-characteristic that is added is tested and documented by being there.
+Each row of a service's profile has its codec. The fuzzers, the worked examples and the documents go through these rows
+(`services.CODECS`), so a new characteristic is tested and documented by its row.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """A characteristic with its decoder and encoder. `decode` raises RemoteProtocolError and nothing else, on any
-    bytes; `encode(decode(x)) == x` for every value that a device should send."""
+    """Decoder and encoder of a characteristic. `decode` raises RemoteProtocolError and nothing else, on any bytes;
+    `encode(decode(x)) == x` for every value that a device should send."""
 
-    characteristic: int
-    name: str
     decode: Callable[[bytes], Any]
     encode: Callable[[Any], bytes]

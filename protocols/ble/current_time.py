@@ -11,13 +11,22 @@ from datetime import datetime
 from typing import Final
 
 from protocols.ble.codec import Codec
-from protocols.ble.interpretation import CharacteristicUse, ClockShown, GattEvent, ServiceProfile, Use
+from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
+    WRITE,
+    CharacteristicUse,
+    ClockShown,
+    GattEvent,
+    ServiceInterpreter,
+    ServiceProfile,
+)
 from protocols.ble.layout import DATE_TIME, I8, U8, Field, ValueLayout
 from protocols.ble.transcoding import DeviationFilter
 from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
 from protocols.ble.wire import date_time_bytes, date_time_of
 from protocols.device_time import DeviceTime, absolute_time_at
-from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.errors import LocalProtocolError
 
 CURRENT_TIME: Final = 0x2A2B
 LOCAL_TIME_INFORMATION: Final = 0x2A0F
@@ -120,28 +129,24 @@ decode_local_time_information, encode_local_time_information = _LOCAL.decode, _L
 decode_reference_time_information, encode_reference_time_information = _REFERENCE.decode, _REFERENCE.encode
 
 
-class CurrentTimeReader:
+class CurrentTimeReader(ServiceInterpreter):
     """Interpreter of the Current Time service."""
+
+    checked = (
+        (LOCAL_TIME_INFORMATION, decode_local_time_information),
+        (REFERENCE_TIME_INFORMATION, decode_reference_time_information),
+    )
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        if characteristic == LOCAL_TIME_INFORMATION:
-            decode_local_time_information(data)
-        elif characteristic == REFERENCE_TIME_INFORMATION:
-            decode_reference_time_information(data)
-        elif characteristic == CURRENT_TIME:
-            return self._shown(data)
-        return ()
+        return self._shown(data) if characteristic == CURRENT_TIME else super().learn(characteristic, data)
 
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == CURRENT_TIME:
             return self._shown(data)
-        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-
-    def flush(self) -> Sequence[GattEvent]:
-        return ()
+        return super().receive(characteristic, data, received_s)
 
     def _shown(self, data: bytes) -> Sequence[GattEvent]:
         time = shown_time(decode_current_time(data))
@@ -155,40 +160,27 @@ PROFILE: Final = ServiceProfile(
     name="Current Time",
     characteristics=(
         CharacteristicUse(
-            uuid=CURRENT_TIME,
-            name="Current Time",
-            uses=frozenset({Use.READ, Use.SUBSCRIBE, Use.WRITE}),
+            CURRENT_TIME,
+            Codec(decode_current_time, encode_current_time),
+            "Current Time",
+            READ | SUBSCRIBE | WRITE,
+            "date and time to the hundredth, set by policy",
             required=True,
-            fields="date and time to the hundredth, set by policy",
         ),
         CharacteristicUse(
-            uuid=LOCAL_TIME_INFORMATION,
-            name="Local Time Information",
-            uses=frozenset({Use.READ}),
-            fields="checked only",
+            LOCAL_TIME_INFORMATION,
+            Codec(decode_local_time_information, encode_local_time_information),
+            "Local Time Information",
+            READ,
+            "checked only",
         ),
         CharacteristicUse(
-            uuid=REFERENCE_TIME_INFORMATION,
-            name="Reference Time Information",
-            uses=frozenset({Use.READ}),
-            fields="checked only",
+            REFERENCE_TIME_INFORMATION,
+            Codec(decode_reference_time_information, encode_reference_time_information),
+            "Reference Time Information",
+            READ,
+            "checked only",
         ),
     ),
     interpreter=CurrentTimeReader,
-)
-
-CODECS: Final = (
-    Codec(CURRENT_TIME, "Current Time", decode_current_time, encode_current_time),
-    Codec(
-        LOCAL_TIME_INFORMATION,
-        "Local Time Information",
-        decode_local_time_information,
-        encode_local_time_information,
-    ),
-    Codec(
-        REFERENCE_TIME_INFORMATION,
-        "Reference Time Information",
-        decode_reference_time_information,
-        encode_reference_time_information,
-    ),
 )

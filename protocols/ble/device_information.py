@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocols.ble.codec import Codec
-from protocols.ble.interpretation import CharacteristicUse, GattEvent, ServiceProfile, Use
+from protocols.ble.interpretation import READ, CharacteristicUse, GattEvent, ServiceInterpreter, ServiceProfile
 from protocols.ble.layout import U8, U16, Field, SingleField, ValueLayout, one_column
 from protocols.ble.uuids import DEVICE_INFORMATION
 from protocols.errors import RemoteProtocolError
@@ -107,7 +107,7 @@ def system_id_of(data: bytes | None, address: str) -> bytes:
     return turned
 
 
-class DeviceInformation:
+class DeviceInformation(ServiceInterpreter):
     """Interpreter of the Device Information service. Emits no events; its properties hold what was read."""
 
     def __init__(self) -> None:
@@ -128,12 +128,6 @@ class DeviceInformation:
             self.pnp_id = decode_pnp_id(data)
         else:
             self._texts[characteristic] = decode_text(data)
-        return ()
-
-    def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
-        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-
-    def flush(self) -> Sequence[GattEvent]:
         return ()
 
     @property
@@ -164,40 +158,28 @@ def _even(text: bytes) -> bytes:
     return text + b"\x00" if len(text) % 2 else text
 
 
-_READ = frozenset({Use.READ})
+_TEXT = Codec(decode_text, encode_text)
+_CERTIFICATION = Codec(decode_regulatory_certification, encode_regulatory_certification)
 _USES = (
-    (MANUFACTURER_NAME, "Manufacturer Name String", "System-Model"),
-    (MODEL_NUMBER, "Model Number String", "System-Model"),
-    (SERIAL_NUMBER, "Serial Number String", "Production-Specification"),
-    (HARDWARE_REVISION, "Hardware Revision String", "Production-Specification"),
-    (FIRMWARE_REVISION, "Firmware Revision String", "Production-Specification"),
-    (SOFTWARE_REVISION, "Software Revision String", "Production-Specification"),
-    (SYSTEM_ID, "System ID", "System-Id"),
-    (REGULATORY_CERTIFICATION, "IEEE 11073-20601 Regulatory Certification Data List", "Reg-Cert-Data-List"),
-    (PNP_ID, "PnP ID", "vendor, product and version, kept beside the attributes"),
+    (MANUFACTURER_NAME, _TEXT, "Manufacturer Name String", "System-Model"),
+    (MODEL_NUMBER, _TEXT, "Model Number String", "System-Model"),
+    (SERIAL_NUMBER, _TEXT, "Serial Number String", "Production-Specification"),
+    (HARDWARE_REVISION, _TEXT, "Hardware Revision String", "Production-Specification"),
+    (FIRMWARE_REVISION, _TEXT, "Firmware Revision String", "Production-Specification"),
+    (SOFTWARE_REVISION, _TEXT, "Software Revision String", "Production-Specification"),
+    (SYSTEM_ID, Codec(decode_system_id, encode_system_id), "System ID", "System-Id"),
+    (
+        REGULATORY_CERTIFICATION,
+        _CERTIFICATION,
+        "IEEE 11073-20601 Regulatory Certification Data List",
+        "Reg-Cert-Data-List",
+    ),
+    (PNP_ID, Codec(decode_pnp_id, encode_pnp_id), "PnP ID", "vendor, product and version, kept beside the attributes"),
 )
 
 PROFILE: Final = ServiceProfile(
     service=DEVICE_INFORMATION,
     name="Device Information",
-    characteristics=tuple(
-        CharacteristicUse(uuid=uuid, name=name, uses=_READ, fields=fields) for uuid, name, fields in _USES
-    ),
+    characteristics=tuple(CharacteristicUse(uuid, codec, name, READ, fields) for uuid, codec, name, fields in _USES),
     interpreter=DeviceInformation,
-)
-
-CODECS: Final = (
-    *(
-        Codec(uuid, name, decode_text, encode_text)
-        for uuid, name, _ in _USES
-        if uuid not in (SYSTEM_ID, REGULATORY_CERTIFICATION, PNP_ID)
-    ),
-    Codec(SYSTEM_ID, "System ID", decode_system_id, encode_system_id),
-    Codec(
-        REGULATORY_CERTIFICATION,
-        "IEEE 11073-20601 Regulatory Certification Data List",
-        decode_regulatory_certification,
-        encode_regulatory_certification,
-    ),
-    Codec(PNP_ID, "PnP ID", decode_pnp_id, encode_pnp_id),
 )

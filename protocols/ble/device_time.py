@@ -17,19 +17,22 @@ from protocols.ble.current_time import zone_min
 from protocols.ble.e2e_crc import CRC_BYTES, checked
 from protocols.ble.elapsed_time import EPOCH_2000_US
 from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
+    UNUSED,
     CharacteristicUse,
     ClockShown,
     GattEvent,
+    ServiceInterpreter,
     ServiceProfile,
     Uninterpreted,
-    Use,
 )
 from protocols.ble.layout import I8, REST, U8, U16, U32, Field, ValueLayout
 from protocols.ble.transcoding import DeviationFilter
 from protocols.ble.uuids import DEVICE_TIME as DEVICE_TIME_SERVICE
 from protocols.ble.wire import GattReader
 from protocols.device_time import DeviceTime, base_offset_time_at
-from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.errors import LocalProtocolError
 
 DEVICE_TIME_FEATURE: Final = 0x2B8E
 DEVICE_TIME_PARAMETERS: Final = 0x2B8F
@@ -109,7 +112,7 @@ def shown_time(value: DeviceClock) -> DeviceTime | None:
         return None
 
 
-class DeviceTimeReader:
+class DeviceTimeReader(ServiceInterpreter):
     """Interpreter of the Device Time service."""
 
     def __init__(self) -> None:
@@ -131,10 +134,7 @@ class DeviceTimeReader:
         if characteristic == DEVICE_TIME_CONTROL_POINT:
             decode_control(data)
             return (Uninterpreted(characteristic, data, "operands of the device time control point"),)
-        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-
-    def flush(self) -> Sequence[GattEvent]:
-        return ()
+        return super().receive(characteristic, data, received_s)
 
     def _shown(self, data: bytes) -> Sequence[GattEvent]:
         value = decode_device_time(self._behind_crc(data))
@@ -162,25 +162,21 @@ PROFILE: Final = ServiceProfile(
     service=DEVICE_TIME_SERVICE,
     name="Device Time",
     characteristics=(
-        CharacteristicUse(uuid=DEVICE_TIME_FEATURE, name="DT Feature", uses=frozenset({Use.READ}), fields="E2E-CRC"),
+        CharacteristicUse(DEVICE_TIME_FEATURE, Codec(decode_feature, encode_feature), "DT Feature", READ, "E2E-CRC"),
         CharacteristicUse(
-            uuid=DEVICE_TIME_PARAMETERS, name="DT Parameters", uses=frozenset({Use.READ}), fields="checked only"
+            DEVICE_TIME_PARAMETERS, Codec(decode_parameters, encode_parameters), "DT Parameters", READ, "checked only"
         ),
         CharacteristicUse(
-            uuid=DEVICE_TIME,
-            name="Device Time",
-            uses=frozenset({Use.READ, Use.SUBSCRIBE}),
+            DEVICE_TIME,
+            Codec(decode_device_time, encode_device_time),
+            "Device Time",
+            READ | SUBSCRIBE,
+            "base time, zone, DST, status; optional fields raw",
             required=True,
-            fields="base time, zone, DST, status; optional fields raw",
         ),
-        CharacteristicUse(uuid=DEVICE_TIME_CONTROL_POINT, name="DT Control Point", uses=frozenset(), fields="not used"),
+        CharacteristicUse(
+            DEVICE_TIME_CONTROL_POINT, Codec(decode_control, encode_control), "DT Control Point", UNUSED, "not used"
+        ),
     ),
     interpreter=DeviceTimeReader,
-)
-
-CODECS: Final = (
-    Codec(DEVICE_TIME_FEATURE, "DT Feature", decode_feature, encode_feature),
-    Codec(DEVICE_TIME_PARAMETERS, "DT Parameters", decode_parameters, encode_parameters),
-    Codec(DEVICE_TIME, "Device Time", decode_device_time, encode_device_time),
-    Codec(DEVICE_TIME_CONTROL_POINT, "DT Control Point", decode_control, encode_control),
 )

@@ -14,13 +14,22 @@ from typing import Final, NamedTuple
 
 from protocols.ble.codec import Codec
 from protocols.ble.current_time import SYNCHRONISED_SOURCES
-from protocols.ble.interpretation import CharacteristicUse, ClockShown, GattEvent, ServiceProfile, Use
+from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
+    WRITE,
+    CharacteristicUse,
+    ClockShown,
+    GattEvent,
+    ServiceInterpreter,
+    ServiceProfile,
+)
 from protocols.ble.layout import I8, U8, U48, Field, Flag, ValueLayout
 from protocols.ble.transcoding import DeviationFilter
 from protocols.ble.uuids import ELAPSED_TIME
 from protocols.ble.wire import GattReader, GattWriter
 from protocols.device_time import DeviceTime, TimeKind, absolute_time_at, base_offset_time_at
-from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.errors import LocalProtocolError
 
 CURRENT_ELAPSED_TIME: Final = 0x2BF2
 ELAPSED_TIME_BYTES: Final = 9
@@ -136,7 +145,7 @@ def encode_current_elapsed_time(value: CurrentElapsedTime) -> bytes:
     return writer.value()
 
 
-class ElapsedTimeReader:
+class ElapsedTimeReader(ServiceInterpreter):
     """Interpreter of the Elapsed Time service. A tick counter that was read dates the ticks of this connection."""
 
     def __init__(self) -> None:
@@ -148,10 +157,7 @@ class ElapsedTimeReader:
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == CURRENT_ELAPSED_TIME:
             return self._shown(data)
-        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-
-    def flush(self) -> Sequence[GattEvent]:
-        return ()
+        return super().receive(characteristic, data, received_s)
 
     def _shown(self, data: bytes) -> Sequence[GattEvent]:
         found = dated(decode_current_elapsed_time(data).time)
@@ -165,16 +171,13 @@ PROFILE: Final = ServiceProfile(
     name="Elapsed Time",
     characteristics=(
         CharacteristicUse(
-            uuid=CURRENT_ELAPSED_TIME,
-            name="Current Elapsed Time",
-            uses=frozenset({Use.READ, Use.SUBSCRIBE, Use.WRITE}),
+            CURRENT_ELAPSED_TIME,
+            Codec(decode_current_elapsed_time, encode_current_elapsed_time),
+            "Current Elapsed Time",
+            READ | SUBSCRIBE | WRITE,
+            "UTC with offset, local time or tick counter",
             required=True,
-            fields="UTC with offset, local time or tick counter",
         ),
     ),
     interpreter=ElapsedTimeReader,
-)
-
-CODECS: Final = (
-    Codec(CURRENT_ELAPSED_TIME, "Current Elapsed Time", decode_current_elapsed_time, encode_current_elapsed_time),
 )

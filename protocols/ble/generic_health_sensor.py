@@ -25,15 +25,19 @@ from protocols.ble.ghs_segments import (
 )
 from protocols.ble.ghs_transcoding import GhsTranscoding
 from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
+    WRITE,
     CharacteristicUse,
     GattEvent,
     Measured,
     RecordNumbering,
+    ServiceInterpreter,
     ServiceProfile,
     Uninterpreted,
-    Use,
 )
 from protocols.ble.layout import FLOAT32, REST, U8, U16, U32, Field, ValueLayout, raw_bytes
+from protocols.ble.record_access import RECORD_ACCESS_CODEC
 from protocols.ble.transcoding import DeviationFilter, is_dated
 from protocols.ble.uuids import GENERIC_HEALTH_SENSOR, RECORD_ACCESS_CONTROL_POINT
 from protocols.ble.wire import GattReader, GattWriter
@@ -143,20 +147,16 @@ decode_schedule, encode_schedule = _SCHEDULE.decode, _SCHEDULE.encode
 decode_valid_range, encode_valid_range = _RANGE.decode, _RANGE.encode
 
 
-class GenericHealthSensor:
+class GenericHealthSensor(ServiceInterpreter):
     """Interpreter of the Generic Health Sensor service."""
+
+    checked = ((HEALTH_SENSOR_FEATURES, decode_features),)
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
         self._transcoding = GhsTranscoding()
         self._live = Reassembly(LIVE_OBSERVATION, self._deviations)
         self._stored = Reassembly(STORED_OBSERVATION, self._deviations)
-
-    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Check the form of the features; each observation names its type."""
-        if characteristic == HEALTH_SENSOR_FEATURES:
-            decode_features(data)
-        return ()
 
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == LIVE_OBSERVATION:
@@ -170,7 +170,7 @@ class GenericHealthSensor:
             return ()
         if characteristic == OBSERVATION_SCHEDULE_CHANGED:
             return (Uninterpreted(characteristic, data, "the layout of a schedule is not confirmed"),)
-        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+        return super().receive(characteristic, data, received_s)
 
     def flush(self) -> Sequence[GattEvent]:
         """Emit what is incomplete. The end of a transfer of records does not end a live observation: its segments are
@@ -230,40 +230,46 @@ PROFILE: Final = ServiceProfile(
     name="Generic Health Sensor",
     characteristics=(
         CharacteristicUse(
-            uuid=HEALTH_SENSOR_FEATURES,
-            name="Health Sensor Features",
-            uses=frozenset({Use.READ, Use.SUBSCRIBE}),
-            fields="checked only",
+            HEALTH_SENSOR_FEATURES,
+            Codec(decode_features, encode_features),
+            "Health Sensor Features",
+            READ | SUBSCRIBE,
+            "checked only",
         ),
         CharacteristicUse(
-            uuid=LIVE_OBSERVATION,
-            name="Live Health Observations",
-            uses=frozenset({Use.SUBSCRIBE}),
-            fields=_OBSERVED_FIELDS,
+            LIVE_OBSERVATION,
+            Codec(decode_live, encode_segment),
+            "Live Health Observations",
+            SUBSCRIBE,
+            _OBSERVED_FIELDS,
         ),
         CharacteristicUse(
-            uuid=STORED_OBSERVATION,
-            name="Stored Health Observations",
-            uses=frozenset({Use.SUBSCRIBE}),
-            fields=f"record number; {_OBSERVED_FIELDS}",
+            STORED_OBSERVATION,
+            Codec(decode_stored, encode_segment),
+            "Stored Health Observations",
+            SUBSCRIBE,
+            f"record number; {_OBSERVED_FIELDS}",
         ),
         CharacteristicUse(
-            uuid=RECORD_ACCESS_CONTROL_POINT,
-            name="Record Access Control Point",
-            uses=frozenset({Use.SUBSCRIBE, Use.WRITE}),
-            fields="records from a record number on",
+            RECORD_ACCESS_CONTROL_POINT,
+            RECORD_ACCESS_CODEC,
+            "Record Access Control Point",
+            SUBSCRIBE | WRITE,
+            "records from a record number on",
         ),
         CharacteristicUse(
-            uuid=GHS_CONTROL_POINT,
-            name="GHS Control Point",
-            uses=frozenset({Use.SUBSCRIBE, Use.WRITE}),
-            fields="start of live observations",
+            GHS_CONTROL_POINT,
+            Codec(decode_control, encode_control),
+            "GHS Control Point",
+            SUBSCRIBE | WRITE,
+            "start of live observations",
         ),
         CharacteristicUse(
-            uuid=OBSERVATION_SCHEDULE_CHANGED,
-            name="Observation Schedule Changed",
-            uses=frozenset({Use.SUBSCRIBE}),
-            fields="raw",
+            OBSERVATION_SCHEDULE_CHANGED,
+            Codec(decode_schedule, encode_schedule),
+            "Observation Schedule Changed",
+            SUBSCRIBE,
+            "raw",
         ),
     ),
     interpreter=GenericHealthSensor,
@@ -272,12 +278,8 @@ PROFILE: Final = ServiceProfile(
     start=((GHS_CONTROL_POINT, encode_control(GhsControl(START_LIVE))),),
 )
 
-CODECS: Final = (
-    Codec(LIVE_OBSERVATION, "Live Health Observations", decode_live, encode_segment),
-    Codec(STORED_OBSERVATION, "Stored Health Observations", decode_stored, encode_segment),
-    Codec(HEALTH_SENSOR_FEATURES, "Health Sensor Features", decode_features, encode_features),
-    Codec(GHS_CONTROL_POINT, "GHS Control Point", decode_control, encode_control),
-    Codec(OBSERVATION_SCHEDULE_CHANGED, "Observation Schedule Changed", decode_schedule, encode_schedule),
-    Codec(OBSERVATION_SCHEDULE, "Observation Schedule", decode_schedule, encode_schedule),
-    Codec(VALID_RANGE_AND_ACCURACY, "Valid Range and Accuracy", decode_valid_range, encode_valid_range),
-)
+DESCRIPTORS: Final = {
+    OBSERVATION_SCHEDULE: Codec(decode_schedule, encode_schedule),
+    VALID_RANGE_AND_ACCURACY: Codec(decode_valid_range, encode_valid_range),
+}
+"""By the descriptor's UUID."""

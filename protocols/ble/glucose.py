@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from protocols.ble.codec import Codec
 from protocols.ble.glucose_values import (
-    CODECS,
     DURATION_OVERRUN_S,
     GLUCOSE_CONTEXT,
     GLUCOSE_FEATURE,
@@ -27,26 +27,33 @@ from protocols.ble.glucose_values import (
     decode_context,
     decode_feature,
     decode_measurement,
+    encode_context,
+    encode_feature,
+    encode_measurement,
 )
 from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
+    WRITE,
     CharacteristicUse,
     GattEvent,
     Measured,
     RecordNumbering,
+    ServiceInterpreter,
     ServiceProfile,
     Uninterpreted,
-    Use,
     channel_handle,
 )
+from protocols.ble.record_access import RECORD_ACCESS_CODEC
 from protocols.ble.transcoding import PERCENT, DeviationFilter, is_dated
 from protocols.ble.uuids import GLUCOSE, RECORD_ACCESS_CONTROL_POINT
 from protocols.ble.wire import date_time_of
 from protocols.device_time import DeviceTime, absolute_time_at
-from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.errors import LocalProtocolError
 from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import Channel, Observation, Special, Value
 
-__all__ = ["CODECS", "PROFILE", "Glucose", "measured_at"]
+__all__ = ["PROFILE", "Glucose", "measured_at"]
 
 CLAUSE: Final = "GLS"
 WAITING_MAX: Final = 8
@@ -149,8 +156,10 @@ class _Waiting:
         return _measured(GLUCOSE_MEASUREMENT, self.facts, self.time, self.sequence_number, self.received_s)
 
 
-class Glucose:
+class Glucose(ServiceInterpreter):
     """Interpreter of the Glucose service."""
+
+    checked = ((GLUCOSE_FEATURE, decode_feature),)
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
@@ -158,18 +167,12 @@ class Glucose:
         self._times: OrderedDict[int, DeviceTime | None] = OrderedDict()
         self._early: OrderedDict[int, tuple[bytes, float]] = OrderedDict()
 
-    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Check the form of the feature; each record says which fields it has."""
-        if characteristic == GLUCOSE_FEATURE:
-            decode_feature(data)
-        return ()
-
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == GLUCOSE_MEASUREMENT:
             return self._measurement(data, received_s)
         if characteristic == GLUCOSE_CONTEXT:
             return self._context(data, received_s)
-        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+        return super().receive(characteristic, data, received_s)
 
     def flush(self) -> Sequence[GattEvent]:
         events = [event for waiting in self._waiting for event in self._events_of(waiting)]
@@ -341,27 +344,30 @@ PROFILE: Final = ServiceProfile(
     name="Glucose",
     characteristics=(
         CharacteristicUse(
-            uuid=GLUCOSE_MEASUREMENT,
-            name="Glucose Measurement",
-            uses=frozenset({Use.SUBSCRIBE}),
+            GLUCOSE_MEASUREMENT,
+            Codec(decode_measurement, encode_measurement),
+            "Glucose Measurement",
+            SUBSCRIBE,
+            "sequence number, base time and offset, concentration, type, location, sensor status",
             required=True,
-            fields="sequence number, base time and offset, concentration, type, location, sensor status",
         ),
         CharacteristicUse(
-            uuid=GLUCOSE_CONTEXT,
-            name="Glucose Measurement Context",
-            uses=frozenset({Use.SUBSCRIBE}),
-            fields="carbohydrate, meal, tester, health, exercise, medication, HbA1c; extended flags raw",
+            GLUCOSE_CONTEXT,
+            Codec(decode_context, encode_context),
+            "Glucose Measurement Context",
+            SUBSCRIBE,
+            "carbohydrate, meal, tester, health, exercise, medication, HbA1c; extended flags raw",
         ),
         CharacteristicUse(
-            uuid=GLUCOSE_FEATURE, name="Glucose Feature", uses=frozenset({Use.READ}), fields="checked only"
+            GLUCOSE_FEATURE, Codec(decode_feature, encode_feature), "Glucose Feature", READ, "checked only"
         ),
         CharacteristicUse(
-            uuid=RECORD_ACCESS_CONTROL_POINT,
-            name="Record Access Control Point",
-            uses=frozenset({Use.SUBSCRIBE, Use.WRITE}),
+            RECORD_ACCESS_CONTROL_POINT,
+            RECORD_ACCESS_CODEC,
+            "Record Access Control Point",
+            SUBSCRIBE | WRITE,
+            "records from a sequence number on",
             required=True,
-            fields="records from a sequence number on",
         ),
     ),
     interpreter=Glucose,

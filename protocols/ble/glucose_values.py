@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from protocols.ble.codec import Codec
 from protocols.ble.layout import (
     DATE_TIME,
     I16,
@@ -183,9 +182,3 @@ _FEATURE = ValueLayout(GlucoseFeature, "GLS 0x2A51", Field("supported", U16))
 decode_measurement, encode_measurement = _MEASUREMENT.decode, _MEASUREMENT.encode
 decode_context, encode_context = _CONTEXT.decode, _CONTEXT.encode
 decode_feature, encode_feature = _FEATURE.decode, _FEATURE.encode
-
-CODECS: Final = (
-    Codec(GLUCOSE_MEASUREMENT, "Glucose Measurement", decode_measurement, encode_measurement),
-    Codec(GLUCOSE_CONTEXT, "Glucose Measurement Context", decode_context, encode_context),
-    Codec(GLUCOSE_FEATURE, "Glucose Feature", decode_feature, encode_feature),
-)

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocols.ble.codec import Codec
-from protocols.ble.interpretation import CharacteristicUse, GattEvent, Measured, ServiceProfile, Use, channel_handle
+from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
+    CharacteristicUse,
+    GattEvent,
+    Measured,
+    ServiceInterpreter,
+    ServiceProfile,
+    channel_handle,
+)
 from protocols.ble.layout import DATE_TIME, FLOAT32, U8, U16, Field, Flag, SingleField, ValueLayout
 from protocols.ble.transcoding import EARLY_INDICATION, ChannelSets, DeviationFilter, date_of, is_dated
 from protocols.ble.uuids import HEALTH_THERMOMETER
@@ -79,7 +88,7 @@ def _compile(key: tuple[int, bool, Code]) -> Channel:
     return Channel(handle=channel_handle(characteristic), type=code, unit=unit)
 
 
-class Thermometer:
+class Thermometer(ServiceInterpreter):
     """Interpreter of the Health Thermometer service."""
 
     def __init__(self) -> None:
@@ -111,9 +120,6 @@ class Thermometer:
             events += self._deviations.deviation("the temperature type has a reserved number", data)
         return events
 
-    def flush(self) -> Sequence[GattEvent]:
-        return ()
-
 
 _FIELDS = "temperature in °C or °F, time stamp, place"
 
@@ -122,34 +128,34 @@ PROFILE: Final = ServiceProfile(
     name="Health Thermometer",
     characteristics=(
         CharacteristicUse(
-            uuid=TEMPERATURE_MEASUREMENT,
-            name="Temperature Measurement",
-            uses=frozenset({Use.SUBSCRIBE}),
+            TEMPERATURE_MEASUREMENT,
+            Codec(decode_temperature, encode_temperature),
+            "Temperature Measurement",
+            SUBSCRIBE,
+            _FIELDS,
             required=True,
-            fields=_FIELDS,
         ),
         CharacteristicUse(
-            uuid=TEMPERATURE_TYPE, name="Temperature Type", uses=frozenset({Use.READ}), fields="place, if static"
+            TEMPERATURE_TYPE,
+            Codec(decode_temperature_type, encode_temperature_type),
+            "Temperature Type",
+            READ,
+            "place, if static",
         ),
         CharacteristicUse(
-            uuid=INTERMEDIATE_TEMPERATURE,
-            name="Intermediate Temperature",
-            uses=frozenset({Use.SUBSCRIBE}),
-            fields=f"{_FIELDS}; marked as early indication",
+            INTERMEDIATE_TEMPERATURE,
+            Codec(decode_temperature, encode_temperature),
+            "Intermediate Temperature",
+            SUBSCRIBE,
+            f"{_FIELDS}; marked as early indication",
         ),
         CharacteristicUse(
-            uuid=MEASUREMENT_INTERVAL,
-            name="Measurement Interval",
-            uses=frozenset({Use.READ}),
-            fields="checked only",
+            MEASUREMENT_INTERVAL,
+            Codec(decode_measurement_interval, encode_measurement_interval),
+            "Measurement Interval",
+            READ,
+            "checked only",
         ),
     ),
     interpreter=Thermometer,
-)
-
-CODECS: Final = (
-    Codec(TEMPERATURE_MEASUREMENT, "Temperature Measurement", decode_temperature, encode_temperature),
-    Codec(TEMPERATURE_TYPE, "Temperature Type", decode_temperature_type, encode_temperature_type),
-    Codec(INTERMEDIATE_TEMPERATURE, "Intermediate Temperature", decode_temperature, encode_temperature),
-    Codec(MEASUREMENT_INTERVAL, "Measurement Interval", decode_measurement_interval, encode_measurement_interval),
 )

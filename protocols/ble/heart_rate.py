@@ -12,7 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from protocols.ble.codec import Codec
-from protocols.ble.interpretation import CharacteristicUse, GattEvent, Measured, ServiceProfile, Use, channel_handle
+from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
+    WRITE,
+    CharacteristicUse,
+    GattEvent,
+    Measured,
+    ServiceInterpreter,
+    ServiceProfile,
+    channel_handle,
+)
 from protocols.ble.layout import U8, U16, Either, Field, Flag, SingleField, ValueLayout, many
 from protocols.ble.transcoding import JOULE, MILLISECOND, PER_MINUTE, QUESTIONABLE, DeviationFilter
 from protocols.ble.uuids import HEART_RATE
@@ -105,7 +115,7 @@ def _channels_at(location: int | None) -> _Channels:
     )
 
 
-class HeartRateSensor:
+class HeartRateSensor(ServiceInterpreter):
     """Interpreter of the Heart Rate service."""
 
     def __init__(self) -> None:
@@ -136,39 +146,29 @@ class HeartRateSensor:
             found.append(Observation(channels.energy, value.energy_kj * 1000.0, None, 0, None, received_s))
         return [Measured(HEART_RATE_MEASUREMENT, tuple(found))]
 
-    def flush(self) -> Sequence[GattEvent]:
-        return ()
-
 
 PROFILE: Final = ServiceProfile(
     service=HEART_RATE,
     name="Heart Rate",
     characteristics=(
         CharacteristicUse(
-            uuid=HEART_RATE_MEASUREMENT,
-            name="Heart Rate Measurement",
-            uses=frozenset({Use.SUBSCRIBE}),
+            HEART_RATE_MEASUREMENT,
+            Codec(decode_heart_rate, encode_heart_rate),
+            "Heart Rate Measurement",
+            SUBSCRIBE,
+            "heart rate, or pulse rate by the sensor's location; contact; energy expended; RR intervals",
             required=True,
-            fields="heart rate, or pulse rate by the sensor's location; contact; energy expended; RR intervals",
         ),
         CharacteristicUse(
-            uuid=BODY_SENSOR_LOCATION,
-            name="Body Sensor Location",
-            uses=frozenset({Use.READ}),
-            fields="site",
+            BODY_SENSOR_LOCATION, Codec(decode_one_byte, encode_one_byte), "Body Sensor Location", READ, "site"
         ),
         CharacteristicUse(
-            uuid=HEART_RATE_CONTROL_POINT,
-            name="Heart Rate Control Point",
-            uses=frozenset({Use.WRITE}),
-            fields="not written",
+            HEART_RATE_CONTROL_POINT,
+            Codec(decode_one_byte, encode_one_byte),
+            "Heart Rate Control Point",
+            WRITE,
+            "not written",
         ),
     ),
     interpreter=HeartRateSensor,
-)
-
-CODECS: Final = (
-    Codec(HEART_RATE_MEASUREMENT, "Heart Rate Measurement", decode_heart_rate, encode_heart_rate),
-    Codec(BODY_SENSOR_LOCATION, "Body Sensor Location", decode_one_byte, encode_one_byte),
-    Codec(HEART_RATE_CONTROL_POINT, "Heart Rate Control Point", decode_one_byte, encode_one_byte),
 )

@@ -14,10 +14,12 @@ Does not decide when to connect, subscribe or request (gateway/sessions/gatt/ses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
+from protocols.ble.codec import Codec
 from protocols.deviation import Deviation
 from protocols.device_time import DeviceTime
+from protocols.errors import RemoteProtocolError
 from protocols.observation import Observation
 
 CHANNELS_OF_ONE_MAX = 16
@@ -63,19 +65,29 @@ class Uninterpreted:
 GattEvent: TypeAlias = Measured | ClockShown | Deviation | Uninterpreted
 
 
-class ServiceInterpreter(Protocol):
-    """Interpreter of one service in one connection."""
+class ServiceInterpreter:
+    """Interpreter of one service in one connection. Override what the service has."""
+
+    checked: ClassVar[tuple[tuple[int, Callable[[bytes], object]], ...]] = ()
+    """Decoders of characteristics that are read once and only checked for their form: each value says itself which
+    fields it has."""
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Take a value that was read once after connecting (features, a sensor type, a session's start)."""
+        decode = dict(self.checked).get(characteristic)
+        if decode is not None:
+            decode(data)
+        return ()
 
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         """Take a notification or indication; `received_s` is monotonic. Raises RemoteProtocolError where it is
-        malformed."""
+        malformed, or the characteristic sends no values."""
+        raise RemoteProtocolError("this characteristic sends no values", at=0, clause=f"0x{characteristic:04X}")
 
     def flush(self) -> Sequence[GattEvent]:
         """Emit what is incomplete (a segment, a measurement without its context): a transfer of records or the
         connection ended."""
+        return ()
 
 
 class Use(Enum):
@@ -89,15 +101,22 @@ class Use(Enum):
     """A control point or a clock."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+READ: Final = frozenset({Use.READ})
+SUBSCRIBE: Final = frozenset({Use.SUBSCRIBE})
+WRITE: Final = frozenset({Use.WRITE})
+UNUSED: Final[frozenset[Use]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class CharacteristicUse:
     """A characteristic of a service. `fields` names what is interpreted, for the documents."""
 
     uuid: int
+    codec: Codec
     name: str
     uses: frozenset[Use]
-    required: bool = False
     fields: str = ""
+    required: bool = field(default=False, kw_only=True)
 
 
 class RecordNumbering(Enum):

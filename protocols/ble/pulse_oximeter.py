@@ -15,21 +15,24 @@ from typing import Final
 
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
+    WRITE,
     CharacteristicUse,
     GattEvent,
     Measured,
     RecordNumbering,
+    ServiceInterpreter,
     ServiceProfile,
     Uninterpreted,
-    Use,
     channel_handle,
 )
 from protocols.ble.layout import DATE_TIME, SFLOAT, U16, U24, Field, Flag, ValueLayout, record
+from protocols.ble.record_access import RECORD_ACCESS_CODEC
 from protocols.ble.transcoding import PER_MINUTE, PERCENT, DeviationFilter, date_of, is_dated, unconfirmed_code
 from protocols.ble.uuids import PULSE_OXIMETER, RECORD_ACCESS_CONTROL_POINT
 from protocols.ble.wire import GattReader, GattWriter
 from protocols.device_time import DeviceTime
-from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import Channel, Observation, Scalar
 
@@ -172,27 +175,20 @@ _CONTINUOUS_DEVICE_STATUS = Channel(handle=channel_handle(PLX_CONTINUOUS, 6), ty
 _CONTINUOUS_AMPLITUDE_INDEX = Channel(handle=channel_handle(PLX_CONTINUOUS, 7), type=_AMPLITUDE_INDEX, unit=PERCENT)
 
 
-class PulseOximeter:
+class PulseOximeter(ServiceInterpreter):
     """Interpreter of the Pulse Oximeter service."""
+
+    checked = ((PLX_FEATURES, decode_features),)
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
-
-    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Check the form of the features. Nothing depends on them, since each value says which fields it has."""
-        if characteristic == PLX_FEATURES:
-            decode_features(data)
-        return ()
 
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == PLX_CONTINUOUS:
             return self._continuous(data, received_s)
         if characteristic == PLX_SPOT_CHECK:
             return self._spot_check(data, received_s)
-        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-
-    def flush(self) -> Sequence[GattEvent]:
-        return ()
+        return super().receive(characteristic, data, received_s)
 
     def _continuous(self, data: bytes, received_s: float) -> Sequence[GattEvent]:
         value = decode_continuous(data)
@@ -260,32 +256,29 @@ PROFILE: Final = ServiceProfile(
     name="Pulse Oximeter",
     characteristics=(
         CharacteristicUse(
-            uuid=PLX_SPOT_CHECK,
-            name="PLX Spot-Check Measurement",
-            uses=frozenset({Use.SUBSCRIBE}),
-            fields=f"{_MEASURED_FIELDS}; time stamp, clock not set",
+            PLX_SPOT_CHECK,
+            Codec(decode_spot_check, encode_spot_check),
+            "PLX Spot-Check Measurement",
+            SUBSCRIBE,
+            f"{_MEASURED_FIELDS}; time stamp, clock not set",
         ),
         CharacteristicUse(
-            uuid=PLX_CONTINUOUS,
-            name="PLX Continuous Measurement",
-            uses=frozenset({Use.SUBSCRIBE}),
-            fields=f"{_MEASURED_FIELDS}; fast and slow averages",
+            PLX_CONTINUOUS,
+            Codec(decode_continuous, encode_continuous),
+            "PLX Continuous Measurement",
+            SUBSCRIBE,
+            f"{_MEASURED_FIELDS}; fast and slow averages",
         ),
-        CharacteristicUse(uuid=PLX_FEATURES, name="PLX Features", uses=frozenset({Use.READ}), fields="checked only"),
+        CharacteristicUse(PLX_FEATURES, Codec(decode_features, encode_features), "PLX Features", READ, "checked only"),
         CharacteristicUse(
-            uuid=RECORD_ACCESS_CONTROL_POINT,
-            name="Record Access Control Point",
-            uses=frozenset({Use.SUBSCRIBE, Use.WRITE}),
-            fields="all records",
+            RECORD_ACCESS_CONTROL_POINT,
+            RECORD_ACCESS_CODEC,
+            "Record Access Control Point",
+            SUBSCRIBE | WRITE,
+            "all records",
         ),
     ),
     interpreter=PulseOximeter,
     required_any=(PLX_SPOT_CHECK, PLX_CONTINUOUS),
     record_store=RecordNumbering.NONE,
-)
-
-CODECS: Final = (
-    Codec(PLX_SPOT_CHECK, "PLX Spot-Check Measurement", decode_spot_check, encode_spot_check),
-    Codec(PLX_CONTINUOUS, "PLX Continuous Measurement", decode_continuous, encode_continuous),
-    Codec(PLX_FEATURES, "PLX Features", decode_features, encode_features),
 )

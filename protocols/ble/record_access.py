@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import RecordNumbering
-from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 from protocols.ble.wire import DATE_TIME_BYTES, GattReader, GattWriter, date_time_bytes
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 
@@ -207,6 +206,4 @@ def number_max(numbering: RecordNumbering) -> int:
     return (1 << 8 * _NUMBER_BYTES[numbering]) - 1
 
 
-CODECS: Final = (
-    Codec(RECORD_ACCESS_CONTROL_POINT, "Record Access Control Point", decode_record_access, encode_record_access),
-)
+RECORD_ACCESS_CODEC: Final = Codec(decode_record_access, encode_record_access)

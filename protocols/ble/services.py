@@ -17,7 +17,6 @@ from protocols.ble import (
     health_thermometer,
     heart_rate,
     pulse_oximeter,
-    record_access,
     weight_scale,
 )
 from protocols.ble.codec import Codec
@@ -39,26 +38,11 @@ _PROFILES: tuple[ServiceProfile, ...] = (
     generic_health_sensor.PROFILE,
     cgm.PROFILE,
 )
-_CODECS: tuple[Codec, ...] = (
-    *record_access.CODECS,
-    *pulse_oximeter.CODECS,
-    *blood_pressure.CODECS,
-    *health_thermometer.CODECS,
-    *glucose.CODECS,
-    *device_information.CODECS,
-    *battery.CODECS,
-    *heart_rate.CODECS,
-    *current_time.CODECS,
-    *elapsed_time.CODECS,
-    *device_time.CODECS,
-    *weight_scale.CODECS,
-    *body_composition.CODECS,
-    *generic_health_sensor.CODECS,
-    *cgm.CODECS,
-)
-
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}
 """By the service's UUID."""
 
-CODECS: Final[Mapping[int, Codec]] = {codec.characteristic: codec for codec in _CODECS}
-"""By the characteristic's UUID."""
+CODECS: Final[Mapping[int, Codec]] = {
+    **{use.uuid: use.codec for profile in _PROFILES for use in profile.characteristics},
+    **generic_health_sensor.DESCRIPTORS,
+}
+"""By the characteristic's or descriptor's UUID."""

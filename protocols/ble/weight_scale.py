@@ -13,12 +13,14 @@ from typing import Final
 
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import (
+    READ,
+    SUBSCRIBE,
     CharacteristicUse,
     GattEvent,
     Measured,
+    ServiceInterpreter,
     ServiceProfile,
     Uninterpreted,
-    Use,
     channel_handle,
 )
 from protocols.ble.layout import (
@@ -150,17 +152,13 @@ def _compile(key: tuple[bool, int | None]) -> _Channels:
     )
 
 
-class Scale:
+class Scale(ServiceInterpreter):
     """Interpreter of the Weight Scale service."""
+
+    checked = ((WEIGHT_SCALE_FEATURE, decode_feature),)
 
     def __init__(self) -> None:
         self._channels: ChannelSets[tuple[bool, int | None], _Channels] = ChannelSets(_compile)
-
-    def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Check the form of the feature. Nothing depends on it, since each value says which fields it has."""
-        if characteristic == WEIGHT_SCALE_FEATURE:
-            decode_feature(data)
-        return ()
 
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic != WEIGHT_MEASUREMENT:
@@ -177,32 +175,22 @@ class Scale:
             events.append(Uninterpreted(characteristic, data, UNSUCCESSFUL_WHY))
         return events
 
-    def flush(self) -> Sequence[GattEvent]:
-        return ()
-
 
 PROFILE: Final = ServiceProfile(
     service=WEIGHT_SCALE,
     name="Weight Scale",
     characteristics=(
         CharacteristicUse(
-            uuid=WEIGHT_MEASUREMENT,
-            name="Weight Measurement",
-            uses=frozenset({Use.SUBSCRIBE}),
+            WEIGHT_MEASUREMENT,
+            Codec(decode_weight, encode_weight),
+            "Weight Measurement",
+            SUBSCRIBE,
+            "weight in kg or lb, body mass index, height in cm or inches, time stamp, user id",
             required=True,
-            fields="weight in kg or lb, body mass index, height in cm or inches, time stamp, user id",
         ),
         CharacteristicUse(
-            uuid=WEIGHT_SCALE_FEATURE,
-            name="Weight Scale Feature",
-            uses=frozenset({Use.READ}),
-            fields="checked only",
+            WEIGHT_SCALE_FEATURE, Codec(decode_feature, encode_feature), "Weight Scale Feature", READ, "checked only"
         ),
     ),
     interpreter=Scale,
-)
-
-CODECS: Final = (
-    Codec(WEIGHT_MEASUREMENT, "Weight Measurement", decode_weight, encode_weight),
-    Codec(WEIGHT_SCALE_FEATURE, "Weight Scale Feature", decode_feature, encode_feature),
 )
