@@ -30,7 +30,7 @@ class Notifier:
         mine = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         microseconds = environment.get("WATCHDOG_USEC", "")
         self.watchdog_s: float | None = int(microseconds) / 2_000_000 if mine and microseconds.isdigit() else None
-        """How often `watchdog` is due: half of what systemd allows. None: it does not watch."""
+        """Interval of `watchdog`: half of what systemd allows. None: it does not watch."""
 
     def ready(self) -> None:
         self._say("READY=1\nSTATUS=serving devices")

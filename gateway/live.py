@@ -1,5 +1,4 @@
-"""What is true right now, for people: the latest value of each channel, ten seconds of each waveform, each device's
-link.
+"""The present state for the crew: the latest value of each channel, ten seconds of each waveform, each device's link.
 
 Fed after the buffer's commit, so that what is shown is kept; where the buffer refuses (a full disk, no store) all the
 same, because a crew needs the values, and the page says beside them that they are not recorded. Bounded in every

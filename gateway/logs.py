@@ -1,6 +1,6 @@
 """Log lines: JSON with a dotted past-tense event and fields, on standard error, for journald to keep.
 
-No patient data: call sites log names, counts and reasons, never values or octets. A failure that nobody foresaw is
+No patient data: call sites log names, counts and reasons, never values or octets. An unforeseen failure is
 logged by its kind and its frames, without their variables and without its message: what could not be converted, found
 or stored is what the message quotes. What libraries say through `logging` joins the same stream, by its first line, for
 asyncio's further lines are the task with its exception.
@@ -14,8 +14,8 @@ import orjson
 import structlog
 
 _LIBRARY_LEVEL = logging.WARNING
-_TOLD = ("exc_type", "is_cause", "frames")
-"""What is told of an exception."""
+_LOGGED = ("exc_type", "is_cause", "frames")
+"""The parts of an exception that are logged."""
 
 
 def configure(level: str) -> None:
@@ -25,8 +25,8 @@ def configure(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(_frames_of),
-            structlog.processors.JSONRenderer(serializer=_serialized),
+            structlog.processors.ExceptionRenderer(_describe_frames),
+            structlog.processors.JSONRenderer(serializer=_serialize),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
@@ -35,15 +35,15 @@ def configure(level: str) -> None:
     logging.basicConfig(handlers=[_Forwarder()], level=_LIBRARY_LEVEL, force=True)
 
 
-_transformed = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+_transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
-def _frames_of(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
+def _describe_frames(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
     """The chain of exceptions, each by its kind and where it passed."""
-    return [{name: told for name, told in each.items() if name in _TOLD} for each in _transformed(exc_info)]
+    return [{name: value for name, value in each.items() if name in _LOGGED} for each in _transform(exc_info)]
 
 
-def _serialized(event: dict[str, Any], **_: object) -> bytes:
+def _serialize(event: dict[str, Any], **_: object) -> bytes:
     return orjson.dumps(event, default=str)
 
 

@@ -30,7 +30,7 @@ class SettingsError(Exception):
 
 
 class Address(NamedTuple):
-    """Where to listen: a host name or address, and a port (0: any free one)."""
+    """An address to listen on: a host name or address, and a port (0: any free one)."""
 
     host: str
     port: int
@@ -160,7 +160,7 @@ class BleSection(_Section):
     require_bond: bool = True
     """Whether a device that does not bond is paired only with `--without-bond`. False: it is taken without one."""
     fetch_records: bool = True
-    """Whether what a device stored while nobody listened is fetched from it."""
+    """Whether the records that a device stored while it was not connected are fetched."""
     delete_records: bool = False
     """Whether a device deletes its records once all of them are durable here. False: it keeps its copy."""
 
@@ -194,7 +194,7 @@ class DevicesSection(_Section):
     known_configurations: bool = True
     """Whether a standard configuration is taken as known. False: each new device has to explain itself once."""
     fetch_memory: bool = True
-    """Whether what a device measured while nobody listened is fetched from its memory when it associates."""
+    """Whether the measurements in a device's memory are fetched when it associates."""
     clear_memory: bool = False
     """Whether a device clears a segment of its memory once all of it is durable here. False: it keeps its copy."""
 
@@ -207,11 +207,11 @@ class ClocksSection(_Section):
     offset_s_max: float = Field(default=5.0, ge=1.0, le=3_600.0)
     """Seconds by which a device's clock may be wrong and is left alone."""
     pause_min: int = Field(default=60, ge=1, le=10_080)
-    """Minutes between two attempts to set one device's clock; longer after attempts in vain."""
+    """Minutes between two attempts to set one device's clock; longer after failed attempts."""
     read_every_s: int = Field(default=600, ge=10, le=86_400)
     """Seconds between two questions to a device what its clocks show."""
     zone: Zone = "UTC"
-    """Whose local time devices show, as the time zone database names it, for instance "Europe/Zurich"."""
+    """The zone whose local time devices show, as the time zone database names it, for instance "Europe/Zurich"."""
 
 
 class LogSection(_Section):

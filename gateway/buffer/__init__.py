@@ -1,4 +1,4 @@
-"""The gateway's memory: what a device said is durable here before the device is told so.
+"""The gateway's memory: what a device reported is durable here before the report is acknowledged.
 
 `create_store` is an explicit act; `Buffer.open` refuses what is not beyond doubt its store. `append` returns when the
 rows are on the disk, `next_batches` and `acknowledge` are the uplink's side.
@@ -6,11 +6,11 @@ rows are on the disk, `next_batches` and `acknowledge` are the uplink's side.
 
 from gateway.buffer.buffer import Buffer
 from gateway.buffer.database import create_store
-from gateway.buffer.devices import KnownConfiguration, KnownDevice
+from gateway.buffer.devices import KnownConfiguration, StoredDevice
 from gateway.buffer.errors import BufferClosed, BufferError, BufferUnusable, Diagnosis, StoreExists, StoreFull
 from gateway.buffer.lanes import LaneMarks
-from gateway.buffer.outbox import LaneGap
 from gateway.buffer.settings import BufferSettings
+from gateway.buffer.store_reader import LaneGap
 
 __all__ = [
     "Buffer",
@@ -20,10 +20,10 @@ __all__ = [
     "BufferUnusable",
     "Diagnosis",
     "KnownConfiguration",
-    "KnownDevice",
     "LaneGap",
     "LaneMarks",
     "StoreExists",
     "StoreFull",
+    "StoredDevice",
     "create_store",
 ]

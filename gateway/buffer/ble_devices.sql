@@ -27,10 +27,10 @@ ON CONFLICT (system_id, service) DO UPDATE SET identity = excluded.identity, thr
     kept_us = excluded.kept_us;
 
 -- forget_records --
--- Its numbers began anew, or some of its records did not arrive.
+-- Its numbers began again, or some of its records did not arrive.
 DELETE FROM fetched_records WHERE system_id = ? AND service = ?;
 
 -- trim_records --
--- At most so many; what is forgotten is fetched once more and known again by its content.
+-- At most so many; a forgotten mark costs another fetch, whose records are known by their content.
 DELETE FROM fetched_records WHERE (system_id, service) IN
     (SELECT system_id, service FROM fetched_records ORDER BY kept_us DESC LIMIT -1 OFFSET ?);

@@ -1,5 +1,4 @@
-"""What waits to be committed, cut into the batches that it becomes: one block a lane, several where one would be too
-large.
+"""Cuts queued observations into the blocks that become batches: one block a lane, several where one would be too large.
 
 A block is at most some thousand observations, must fit the broker's packet, because what cannot be sent would stand at
 the head of its lane for ever, and keeps the limits of `protocols.uplink.limits`, because what the cloud finds too large

@@ -19,7 +19,7 @@ def blocks_since_opening(store: OpenStore) -> list[Block]:
     carried_bytes = 0
     for lane, after in store.last_at_opening.items():
         while carried_bytes < CARRIED_BYTES_MAX:
-            batches, _ = store.outbox.next_batches(
+            batches, _ = store.reader.next_batches(
                 lane, after=after, last=store.writer.marks[lane].last, limit_batches=64, limit_bytes=1 << 20
             )
             if not batches:

@@ -1,9 +1,9 @@
 """Blocks that cannot be read back: set aside, reported, and stood in for, so that they never stop their lane.
 
 A block is damaged when its seal does not open (a bit changed in the payload or in any field beside it), when a field
-holds what it cannot, or when its row is missing. The octets go to `quarantine` as found; a gap record takes the
-place; an event tells the cloud. The chain goes on: what the damaged batch's hash was is sealed into the batch after
-it, and for the last batch of a lane it is known from memory or stands in the row.
+holds what it cannot, or when its row is missing. The octets go to `quarantine` as found; a gap record takes the place;
+an event notifies the cloud. The chain continues: what the damaged batch's hash was is sealed into the batch after it,
+and for the last batch of a lane it is known from memory or stands in the row.
 
 The file's own structure is `database.py`'s matter: a damaged page is an error of SQLite and stops the work.
 """
@@ -28,7 +28,7 @@ from protocols.uplink.lanes import Lane
 log = structlog.get_logger()
 
 QUARANTINE_ROWS_MAX = 64
-"""What is set aside at most, some megabytes: a dying disk must not fill the store with its rubble."""
+"""Rows kept in quarantine, some megabytes: a dying disk must not fill the store with damaged rows."""
 
 
 def heal(store: Store, lane: Lane, sequence: int) -> None:
@@ -45,9 +45,9 @@ def heal(store: Store, lane: Lane, sequence: int) -> None:
     head = store.heads[lane]
     through = after[0] - base - 1 if after else max(sequence, head.last)
     chain_before = before.row_hash if before else genesis(store.about.gateway, store.about.epoch, lane.value)
-    told = _told_hash(found)
+    stated = _stated_hash(found)
     # At the end of a lane memory knows the hash; before `resume`, memory has it from the row, as good as it can be had.
-    chain_after = after[1] if after else head.tip if head.last == through else told
+    chain_after = after[1] if after else head.tip if head.last == through else stated
     if not isinstance(chain_after, bytes) or len(chain_after) != HASH_BYTES:
         chain_after = chain_before
     gap = Gap(
@@ -55,7 +55,7 @@ def heal(store: Store, lane: Lane, sequence: int) -> None:
         through_sequence=through,
         why=GapReason.DAMAGED,
         batches=through - sequence + 1,
-        observations=_told_count(found),
+        observations=_stated_count(found),
         first_us=None,
         last_us=None,
         chain_before=chain_before,
@@ -77,7 +77,7 @@ def heal(store: Store, lane: Lane, sequence: int) -> None:
     )
     with store.transaction():
         if found is not None:
-            reason = "the seal does not open" if told is not None else "a field holds what it cannot"
+            reason = "the seal does not open" if stated is not None else "a field holds what it cannot"
             aside = (found[0], store.clock.wall_us(), reason, _blob(found[11]), _blob(found[12]))
             store.connection.execute(RETENTION["put_quarantine"], aside)
             store.connection.execute(RETENTION["trim_quarantine"], (QUARANTINE_ROWS_MAX,))
@@ -109,7 +109,7 @@ def heal_ends(store: Store) -> None:
 
 
 def computed_hash(store: Store, columns: Sequence[Any]) -> bytes:
-    """The hash that a readable row's batch has by its content; of a gap record the one that it tells."""
+    """The hash that a readable row's batch has by its content; of a gap record the one that it states."""
     row = Row.of(columns)
     if row.kind is BatchKind.GAP:
         return row.row_hash
@@ -142,14 +142,14 @@ def _covers(columns: Sequence[Any], sequence: int) -> bool:
     return row.sequence <= sequence <= row.through
 
 
-def _told_hash(columns: Sequence[Any] | None) -> bytes | None:
-    told = columns[10] if columns is not None else None
-    return told if isinstance(told, bytes) and len(told) == HASH_BYTES else None
+def _stated_hash(columns: Sequence[Any] | None) -> bytes | None:
+    stated = columns[10] if columns is not None else None
+    return stated if isinstance(stated, bytes) and len(stated) == HASH_BYTES else None
 
 
-def _told_count(columns: Sequence[Any] | None) -> int:
-    told = columns[3] if columns is not None else 0
-    return told if isinstance(told, int) and 0 <= told < 1 << 32 else 0
+def _stated_count(columns: Sequence[Any] | None) -> int:
+    stated = columns[3] if columns is not None else 0
+    return stated if isinstance(stated, int) and 0 <= stated < 1 << 32 else 0
 
 
 def _blob(found: object) -> bytes | None:

@@ -38,7 +38,7 @@ _CONNECTION_PRAGMAS = (
     # many.
     "PRAGMA wal_autocheckpoint = 1000",
     # A log that a long read let grow gives its space back; it is above the usual size, so that the log is overwritten
-    # and not allocated anew, which costs a flush of the file system's own journal.
+    # and not allocated again, which costs a flush of the file system's own journal.
     "PRAGMA journal_size_limit = 16777216",
     # Payloads are sealed, so overwriting freed pages with zeros hides nothing and doubles what a drop writes.
     "PRAGMA secure_delete = OFF",
@@ -57,7 +57,7 @@ _CONNECTION_PRAGMAS = (
 
 @dataclass(frozen=True, slots=True)
 class StoreRow:
-    """What a store says about itself."""
+    """The identity of a store, as its file states it."""
 
     gateway: str
     epoch: str
@@ -190,7 +190,7 @@ _CHECK_STATE_DIR = "Check the `state_dir` of the configuration and the mount."
 
 
 def _check_presence(path: Path) -> None:
-    """That there is something to open, by its directory entry alone: opening the file ourselves and closing it would
+    """Check that there is a file to open, by its directory entry alone: opening the file ourselves and closing it would
     drop the locks of every SQLite connection that this process has on it (POSIX), and the next reader to leave would
     delete the log under the writer."""
     try:

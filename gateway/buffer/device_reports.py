@@ -1,6 +1,6 @@
 """The device reports at rest: sealed like payloads, since the octets that a deviation shows may be a patient's values.
 
-One row a device, replaced as a whole. The contents are encoded by `gateway/sessions/devices/report`; here they are
+One row a device, replaced as a whole. The contents are encoded by `gateway/sessions/devices/history`; here they are
 bytes with a limit. A row that does not open is left out and logged: a report helps engineers and is no part of the
 record.
 """

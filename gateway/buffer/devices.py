@@ -1,7 +1,7 @@
-"""What the store remembers beside the outbox: devices, their configurations, and small facts.
+"""Devices, their configurations, and small facts, stored beside the outbox.
 
 The outbox names devices in sealed blocks; these tables are for the roster and the association engine, which ask at
-start. Each has a limit: a stranger that invents a new name with every association must not fill the store.
+start. Each has a limit: an unknown device that invents a new name with every association must not fill the store.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ STATE_VALUE_LENGTH_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownDevice:
+class StoredDevice:
     """A device that associated at least once; times are the gateway's wall clock. `link_class` is the strongest class
     of link over which it was known (`gateway.sessions.devices.link_class`); `accepted_us`: when an operator accepted
     one that proves nothing, None before that."""
@@ -39,10 +39,10 @@ class KnownConfiguration(NamedTuple):
     octets: bytes
 
 
-def devices(connection: sqlite3.Connection) -> list[KnownDevice]:
+def devices(connection: sqlite3.Connection) -> list[StoredDevice]:
     rows = connection.execute(DEVICES["devices"]).fetchall()
     return [
-        KnownDevice(
+        StoredDevice(
             system_id=row[0],
             model=row[1],
             first_seen_us=row[2],

@@ -3,7 +3,7 @@
 SELECT system_id, model, first_seen_us, last_seen_us, link_class, accepted_us FROM devices ORDER BY system_id;
 
 -- remember_device --
--- First sight stays, the rest is brought up to date. A model that the device did not tell this time is kept.
+-- First sight stays, the rest is brought up to date. A model that the device did not report this time is kept.
 INSERT INTO devices (system_id, model, first_seen_us, last_seen_us, link_class, accepted_us)
 VALUES (?1, ?2, ?3, ?3, ?4, ?5)
 ON CONFLICT (system_id) DO UPDATE SET last_seen_us = excluded.last_seen_us,
@@ -69,7 +69,7 @@ ON CONFLICT (system_id, store, segment) DO UPDATE SET identity = excluded.identi
     state = excluded.state, kept_us = excluded.kept_us;
 
 -- trim_segments --
--- At most so many; what is forgotten is fetched once more and known again by its content.
+-- At most so many; a forgotten mark costs another fetch, whose records are known by their content.
 DELETE FROM fetched_segments WHERE (system_id, store, segment) IN
     (SELECT system_id, store, segment FROM fetched_segments ORDER BY kept_us DESC LIMIT -1 OFFSET ?);
 

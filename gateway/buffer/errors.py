@@ -1,4 +1,4 @@
-"""What goes wrong with the store, said so that an operator knows what to do.
+"""Errors of the store, each with what an operator has to do.
 
 A refusal is a `Diagnosis` of three sentences: what happened, what it means for the record, what to do. No text here
 ever holds a payload, a key or a device's value.

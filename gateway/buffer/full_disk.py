@@ -1,4 +1,4 @@
-"""What the store does when the disk is full, and how it finds its way back.
+"""Keeps a store on a full disk working on its reserve, and returns it to normal once there is room.
 
 Full: the reserve's eight megabytes are given to the store, and only events, ePCR and gap records are taken from then
 on. Meanwhile what the cloud has answered for goes, and the pages are given back to the disk in steps. What the cloud
@@ -23,7 +23,7 @@ from protocols.uplink.status import StoreState
 log = structlog.get_logger()
 
 LOG_PAGES, RESERVE_LOG_PAGES = 1000, 64
-"""How large the log grows before it is written back, usually (`database.py`) and on the reserve: there every page
+"""Pages in the log before it is written back, usually (`database.py`) and on the reserve: there every page
 that the log does not take is an event that still fits."""
 
 RESUME_BYTES = 1 << 20
@@ -88,7 +88,7 @@ def _set_log(store: Store, pages: int) -> None:
 
 
 def _attempt(store: Store, pragma: str) -> None:
-    """What may find no room itself; then the next step tries again."""
+    """Run a step that may find no room itself; then the next one retries."""
     try:
         store.connection.execute(pragma).fetchall()
     except sqlite3.OperationalError as error:

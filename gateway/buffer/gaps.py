@@ -89,7 +89,7 @@ def merged(earlier: Gap, later: Gap) -> Gap:
 
 
 def may_merge(earlier: Gap, later: Gap, span_us_max: int) -> bool:
-    """Whether one record may tell both without hiding when."""
+    """Whether one record may stand for both without hiding when."""
     if earlier.why is not later.why or not touching(earlier, later):
         return False
     whole = merged(earlier, later)
@@ -111,7 +111,7 @@ def gap_rows(store: Store, lane: Lane) -> list[GapRow]:
 def keep_few(store: Store, lane: Lane) -> bool:
     """Join the oldest neighbours of one kind once there are more than `gaps_max`; True when some were joined.
 
-    Losses and delivered batches are never told as one: the reason of the earlier loss stands for both."""
+    Losses and delivered batches never share a record: the reason of the earlier loss stands for both."""
     if store.connection.execute(OUTBOX["gap_count"], span_of(lane, 0)).fetchone()[0] <= store.settings.gaps_max:
         return False
     rows = gap_rows(store, lane)

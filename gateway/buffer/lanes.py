@@ -1,4 +1,4 @@
-"""Where each lane stands: the end of its chain for whoever appends, the marks for whoever sends, shows or judges.
+"""The state of each lane: the end of its chain, for appending, and its marks, for sending and showing.
 
 `LaneHead` belongs to the writer's thread. `LaneMarks` is a value that the writer replaces after each commit, so the
 loop reads it without a lock.

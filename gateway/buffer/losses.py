@@ -1,4 +1,4 @@
-"""What a full store refused and no device keeps: counted, durable, and sent like any other gap.
+"""Records observations that a full store refused and no device keeps: counted, durable, and sent like any other gap.
 
 A live value that cannot be stored is gone. The record of it takes the next sequence of its lane, covers nothing but
 itself, and passes the chain's hash on unchanged; it counts observations that never had a sequence. While the store
@@ -20,7 +20,7 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations
 
 OPEN_S_MAX = 60.0
-"""How long one record may grow before it is closed and sent."""
+"""Time for which one record may grow before it is closed and sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Loss:
 
 
 def losses_of(sections: Iterable[DeviceObservations]) -> list[Loss]:
-    """What is lost when `sections` are, lane by lane."""
+    """The losses of refused `sections`, lane by lane."""
     found: dict[Lane, Loss] = {}
     for section in sections:
         for lane, part in by_lane_of(section):

@@ -67,7 +67,7 @@ def _ble_devices_and_fetched_records(database: "Database") -> None:
 
 
 def _link_classes(database: "Database") -> None:
-    # The class is learned from the device reports at the next start (gateway.app), or at the next association.
+    # The class is learned from the device reports at the next start, or at the next association.
     database.execute("ALTER TABLE devices RENAME TO devices_before")
     database.execute(
         """CREATE TABLE devices (

@@ -17,11 +17,11 @@ from gateway.buffer import damage, full_disk
 from gateway.buffer.database import StoreLock, open_writer
 from gateway.buffer.errors import BufferClosed, BufferUnusable, Diagnosis, Trouble
 from gateway.buffer.high_water import HighWater, MarksFile, marks_path
-from gateway.buffer.outbox import Outbox
 from gateway.buffer.refusals import check_marks, unusable
 from gateway.buffer.reserve import make_room
 from gateway.buffer.settings import BufferSettings
 from gateway.buffer.store import Store
+from gateway.buffer.store_reader import StoreReader
 from gateway.buffer.witness import Witness
 from gateway.buffer.writer import Item, Outcome, Task, Writer
 from gateway.transports.clock import Clock
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class StorePlace:
     """Path, owner and settings of a store."""
 
     path: Path
@@ -46,7 +46,7 @@ class OpenedFiles:
     """The parts that opening makes; none of them runs yet."""
 
     store: Store
-    outbox: Outbox
+    reader: StoreReader
     lock: StoreLock
     witness: Witness | None
     marks_file: MarksFile
@@ -59,10 +59,10 @@ class OpenedFiles:
             if self.witness is not None:
                 parts.callback(self.witness.close)
             parts.callback(self.store.connection.close)  # the last connection writes the log back and removes it
-            parts.callback(self.outbox.close)
+            parts.callback(self.reader.close)
 
 
-def open_files(place: Place) -> OpenedFiles:
+def open_files(place: StorePlace) -> OpenedFiles:
     """Open the store that is there. BufferUnusable says why it cannot be worked with; it is left as it was."""
     path = place.path
     try:
@@ -89,7 +89,7 @@ def open_files(place: Place) -> OpenedFiles:
             store.resume()
             check_marks(path, marks, about.epoch, {lane: head.last for lane, head in store.heads.items()})
             full_disk.begin(store)
-            outbox = Outbox(path, gateway=place.gateway, key=place.key)
+            reader = StoreReader(path, gateway=place.gateway, key=place.key)
         except BaseException:
             marks_file.close()
             connection.close()
@@ -103,7 +103,7 @@ def open_files(place: Place) -> OpenedFiles:
     except BaseException:
         lock.release()
         raise
-    return OpenedFiles(store=store, outbox=outbox, lock=lock, witness=witness, marks_file=marks_file)
+    return OpenedFiles(store=store, reader=reader, lock=lock, witness=witness, marks_file=marks_file)
 
 
 class OpenStore:
@@ -111,7 +111,7 @@ class OpenStore:
 
     def __init__(
         self,
-        place: Place,
+        place: StorePlace,
         files: OpenedFiles,
         *,
         wake: Callable[[], None],
@@ -124,13 +124,18 @@ class OpenStore:
         self._outstanding: set[asyncio.Future[Any]] = set()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="argus-buffer-reader")
         self.about = files.store.about
-        self.outbox = files.outbox
+        self.reader = files.reader
         self.failure: BufferUnusable | None = None
         self.last_at_opening = {lane: mark.last for lane, mark in files.store.marks().items()}
         self.writer = Writer(
             files.store, loop=asyncio.get_running_loop(), settle=self._settle, fail=self._writer_failed
         )
         self.writer.start()
+
+    @property
+    def gap_revision(self) -> int:
+        """Grows with each commit that changes gap records."""
+        return self._files.store.gap_revision
 
     def promise(self) -> "asyncio.Future[Any]":
         """The future of a waiting caller, completed by a commit or by the failure of the store."""

@@ -23,7 +23,7 @@ SELECT position, through, kind, count, created_at_us, kept_us, observations_tota
 FROM batches WHERE position BETWEEN ? AND ? ORDER BY position DESC LIMIT 1;
 
 -- totals_at --
--- The totals of the row that covers a position, to tell how much is behind the cloud's mark.
+-- The totals of the row that covers a position, for the backlog behind the cloud's mark.
 SELECT observations_total, bytes_total FROM batches WHERE position BETWEEN ? AND ? ORDER BY position DESC LIMIT 1;
 
 -- previous_hash_after --
@@ -53,7 +53,7 @@ SELECT lane, acked FROM lanes;
 INSERT INTO lanes (lane, acked) VALUES (?, ?) ON CONFLICT (lane) DO UPDATE SET acked = excluded.acked;
 
 -- repair_hash --
--- The chain hash of the last batch of a lane, computed anew from its sealed content.
+-- The chain hash of the last batch of a lane, computed again from its sealed content.
 UPDATE batches SET row_hash = ? WHERE position = ?;
 
 -- gap_count --

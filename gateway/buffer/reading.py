@@ -4,7 +4,7 @@ days need no memory."""
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from gateway.buffer.outbox import Outbox
+from gateway.buffer.store_reader import StoreReader
 from protocols.clock_anchor import NO_ANCHORS, Anchors
 from protocols.observation_record import ObservationRecord, records_of
 from protocols.uplink.envelope import BatchKind
@@ -19,7 +19,7 @@ Read = Callable[..., Awaitable[Any]]
 
 
 async def records(
-    outbox: Outbox,
+    reader: StoreReader,
     read: Read,
     *,
     lane: Lane | None,
@@ -35,7 +35,7 @@ async def records(
         after = 0
         while left > 0:
             page: list[list[ObservationRecord]]
-            after, page = await read(_page, outbox, each, after, device, since_us, anchors)
+            after, page = await read(_page, reader, each, after, device, since_us, anchors)
             for block in page:
                 for record in block[:left]:
                     yield record
@@ -45,13 +45,13 @@ async def records(
 
 
 async def events(
-    outbox: Outbox, read: Read, *, device: str | None, since_us: int | None, limit: int
+    reader: StoreReader, read: Read, *, device: str | None, since_us: int | None, limit: int
 ) -> AsyncIterator[tuple[int, GatewayEvent]]:
     """Up to `limit` events with their sequence, in its order."""
     left, after = limit, 0
     while left > 0:
         page: list[tuple[int, GatewayEvent]]
-        page = await read(_events_after, outbox, after, since_us)
+        page = await read(_events_after, reader, after, since_us)
         for sequence, event in page:
             after = sequence
             if left > 0 and (device is None or event.device == device):
@@ -61,22 +61,22 @@ async def events(
             return
 
 
-def _events_after(outbox: Outbox, after: int, since_us: int | None) -> list[tuple[int, GatewayEvent]]:
-    blocks = outbox.blocks(Lane.EVENT, after=after, since_us=since_us, limit=PAGE_BLOCKS, kind=BatchKind.EVENT)
+def _events_after(reader: StoreReader, after: int, since_us: int | None) -> list[tuple[int, GatewayEvent]]:
+    blocks = reader.blocks(Lane.EVENT, after=after, since_us=since_us, limit=PAGE_BLOCKS, kind=BatchKind.EVENT)
     return [(row.sequence, decode_event(payload)) for row, payload in blocks]
 
 
 def _page(
-    outbox: Outbox, lane: Lane, after: int, device: str | None, since_us: int | None, anchors: Anchors
+    reader: StoreReader, lane: Lane, after: int, device: str | None, since_us: int | None, anchors: Anchors
 ) -> tuple[int, list[list[ObservationRecord]]]:
-    blocks = outbox.blocks(lane, after=after, since_us=since_us, limit=PAGE_BLOCKS)
+    blocks = reader.blocks(lane, after=after, since_us=since_us, limit=PAGE_BLOCKS)
     page = []
     for row, payload in blocks:
         after = row.through
         found = records_of(
             decode_block(payload),
-            gateway=outbox.about.gateway,
-            epoch=outbox.about.epoch,
+            gateway=reader.about.gateway,
+            epoch=reader.about.epoch,
             lane=lane,
             sequence=row.sequence,
             anchors=anchors,

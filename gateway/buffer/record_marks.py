@@ -1,4 +1,4 @@
-"""How far the record stores of Bluetooth devices are fetched: written with the records in one commit, read at start.
+"""Marks of the record stores of Bluetooth devices: written with the records in one commit, read at start.
 
 Records and the mark behind them are durable together or not at all, so a gateway that is killed anywhere asks a device
 for exactly what it does not hold. A mark may also go back: when it shows that records below it never arrived, they are

@@ -14,9 +14,9 @@ import structlog
 
 from gateway.buffer.errors import BufferUnusable
 from gateway.buffer.lanes import LaneMarks
-from gateway.buffer.outbox import Outbox
 from gateway.buffer.rows import LANE_NUMBERS
 from gateway.buffer.statements import OUTBOX
+from gateway.buffer.store_reader import StoreReader
 from protocols.uplink.acks import Ack
 from protocols.uplink.envelope import Batch
 from protocols.uplink.lanes import Lane
@@ -45,16 +45,16 @@ class RecoveredStore:
     def __init__(self, path: Path, *, gateway: str, key: bytes) -> None:
         """Raises BufferUnusable."""
         self.path = path
-        self._outbox = Outbox(path, gateway=gateway, key=key)
+        self._reader = StoreReader(path, gateway=gateway, key=key)
         self._lock = asyncio.Lock()
         self._never = asyncio.Event()
         self.settled = False
-        last, acked = self._outbox.last(), self._outbox.acked()
+        last, acked = self._reader.last(), self._reader.acked()
         self._marks = {lane: LaneMarks(last=last[lane], acked=min(acked.get(lane, 0), last[lane])) for lane in Lane}
 
     @property
     def epoch(self) -> str:
-        return self._outbox.about.epoch
+        return self._reader.about.epoch
 
     @property
     def store_state(self) -> StoreState:
@@ -84,7 +84,7 @@ class RecoveredStore:
 
     def _read(self, lane: Lane, after: int, limit_batches: int, limit_bytes: int) -> tuple[list[Batch], object]:
         last = self._marks[lane].last
-        return self._outbox.next_batches(
+        return self._reader.next_batches(
             lane, after=after, last=last, limit_batches=limit_batches, limit_bytes=limit_bytes
         )
 
@@ -120,7 +120,7 @@ class RecoveredStore:
         if not self.settled:
             self.settled = True
             async with self._lock:
-                await asyncio.to_thread(self._outbox.close)
+                await asyncio.to_thread(self._reader.close)
 
     def _delete(self) -> None:
         for name in (self.path.name, self.path.name + "-wal", self.path.name + "-shm"):

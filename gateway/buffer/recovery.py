@@ -18,7 +18,7 @@ from pathlib import Path
 
 from gateway.buffer.database import create_store
 from gateway.buffer.errors import BufferUnusable, Diagnosis, Trouble
-from gateway.buffer.open_store import Place
+from gateway.buffer.open_store import StorePlace
 from gateway.buffer.recovered_store import ENDING
 from gateway.buffer.rows import KIND_NUMBERS, LANE_NUMBERS, Row, position_of, span_of
 from gateway.buffer.salvage import Salvage
@@ -74,7 +74,7 @@ class Recovered:
         return sum(lane.lost_batches for lane in self.lanes.values())
 
 
-def save_unsent(place: Place, record: SetAsideRecord) -> Recovered:
+def save_unsent(place: StorePlace, record: SetAsideRecord) -> Recovered:
     """Save the unsent batches of a set-aside store to `<file>.unsent`, and the outcome to its record. A running gateway
     does this once for each set-aside store, at a pace that leaves the devices their time."""
     path = record.path

@@ -47,7 +47,7 @@ class Reserve:
         return True
 
     def release(self) -> None:
-        """Give the space to whoever writes next."""
+        """Give the space to the next write."""
         self.held = False
         try:
             self._path.unlink(missing_ok=True)

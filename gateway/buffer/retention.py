@@ -1,4 +1,4 @@
-"""What goes when time or the disk budget is up, in small steps that no commit waits long for.
+"""Drops batches when their time or the disk budget is used up, in small steps that delay no commit for long.
 
 By time only what the cloud has answered for goes. By budget: what it has answered for, of any lane; then waveforms,
 oldest first; then old numerics; never an event or an ePCR that has not arrived. What has not arrived leaves a gap
@@ -49,7 +49,7 @@ class Usage:
 
 
 def usage(store: Store) -> Usage:
-    """How much of the disk the store takes now, its log aside."""
+    """The disk space that the store takes now, without its log."""
     pages, free, page_bytes = (
         int(store.connection.execute(f"PRAGMA {name}").fetchone()[0])
         for name in ("page_count", "freelist_count", "page_size")

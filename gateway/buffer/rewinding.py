@@ -1,6 +1,6 @@
 """The cloud's mark going back: a cloud restored from yesterday's copy has only what it had yesterday.
 
-Everything above its mark is unacknowledged again and is sent once more. What retention dropped in the meantime stood
+Everything above its mark is unacknowledged again and is resent. What retention dropped in the meantime stood
 behind the mark as gap records that cost nothing; now they are losses of the cloud, so each says so from here on.
 """
 

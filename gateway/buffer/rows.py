@@ -28,7 +28,7 @@ class Misread(Exception):
 
 
 def position_of(lane: Lane, sequence: int) -> int:
-    """Where a batch lies in the one table."""
+    """The position of a batch in the one table."""
     return LANE_NUMBERS[lane] << SEQUENCE_BITS | sequence
 
 
@@ -124,7 +124,7 @@ class Row:
 
 
 def batch_of(row: Row, payload: bytes, about: StoreRow) -> Batch:
-    """The batch that a row is, with its payload opened. A gap record holds no observations, however many it tells
+    """The batch that a row is, with its payload opened. A gap record holds no observations, however many it counts
     of."""
     return Batch(
         gateway=about.gateway,

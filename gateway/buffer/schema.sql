@@ -38,7 +38,7 @@ CREATE TABLE lanes (
     acked INTEGER NOT NULL
 ) STRICT;
 
--- Blocks that could not be opened, as they were found, for whoever investigates.
+-- Blocks that could not be opened, as they were found, for an investigation.
 CREATE TABLE quarantine (
     id       INTEGER PRIMARY KEY,
     position INTEGER NOT NULL,

@@ -35,7 +35,7 @@ class Unsealable(Exception):
     """The octets were not sealed by this key for this place, or were changed since."""
 
 
-class Place(Protocol):
+class SealedRow(Protocol):
     """The readable fields of a row that the seal covers."""
 
     @property
@@ -74,13 +74,13 @@ class Sealer:
         self._own = self._cipher(self._run)
         self._others: dict[bytes, AESGCM] = {}
 
-    def seal(self, payload: bytes, place: Place) -> tuple[bytes, bytes]:
+    def seal(self, payload: bytes, place: SealedRow) -> tuple[bytes, bytes]:
         """(nonce of 24 octets, sealed payload: 16 octets longer than `payload`). One thread only."""
         counter = _COUNTER.pack(self._counter)
         self._counter += 1
         return self._run + counter, self._own.encrypt(b"\0\0\0\0" + counter, payload, self._associated(place))
 
-    def open(self, nonce: bytes, sealed: bytes, place: Place) -> bytes:
+    def open(self, nonce: bytes, sealed: bytes, place: SealedRow) -> bytes:
         """The payload; Unsealable when a single bit of it or of its place has changed."""
         if len(nonce) != NONCE_BYTES or len(sealed) < SEAL_OVERHEAD_BYTES:
             raise Unsealable
@@ -90,7 +90,7 @@ class Sealer:
         except (InvalidTag, struct.error, UnicodeEncodeError):  # numbers out of range are damage as well
             raise Unsealable from None
 
-    def _associated(self, place: Place) -> bytes:
+    def _associated(self, place: SealedRow) -> bytes:
         header = _HEADER.pack(
             place.lane_number,
             place.sequence,
@@ -124,6 +124,6 @@ def _text(text: str) -> bytes:
 
 
 def key_check(key: bytes, *, gateway: str, epoch: str) -> bytes:
-    """16 octets that tell a wrong store key from a damaged store, and nothing about the key."""
+    """16 bytes that distinguish a wrong store key from a damaged store, and reveal nothing about the key."""
     info = b"argus/v1/buffer/key-check" + _text(gateway) + _text(epoch)
     return HKDF(SHA256(), 16, salt=None, info=info).derive(key)

@@ -1,9 +1,8 @@
-"""How far the memories of devices are fetched: written with the entries, in one commit, and read once at start.
+"""Marks of the memories of devices: written with the entries, in one commit, and read once at start.
 
 A segment's entries and the mark behind them are durable together or not at all. So a gateway that is killed anywhere
-asks a device again for exactly what it does not hold, and entries without a date, which nobody could tell from new
-ones by their content, are known by their place.
-"""
+asks a device again for exactly what it does not hold, and entries without a date, which could not be distinguished from
+new ones by their content, are known by their place."""
 
 import sqlite3
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What an operator may choose about the store, with units and the reason for each default.
+"""Settings of the store, with units and the reason for each default.
 
 Does not read files or the environment: `gateway/settings.py` does and passes the values.
 """
@@ -10,16 +10,17 @@ HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BufferSettings:
-    """How much is kept for how long, and how commits are grouped."""
+    """Retention, budget, and the grouping of commits."""
 
     retention_s: float = 72 * HOUR_S
-    """How long a batch stays after the cloud has answered for it, so that a cloud restored from an older copy can be
+    """Time that a batch stays after its acknowledgement, so that a cloud restored from an older copy can be
     replayed to (D3). Counted in the time the store knows has passed (`clock.py`), never by a jump of the wall clock.
     What the cloud has not answered for does not age: an ambulance that stood in a garage for four days is what the
     store is for."""
 
     disk_budget_bytes: int = 4 << 30
-    """What the store may use. 12-lead ECG, pleth and capnogram take about 2 GiB in 72 h. Beyond it, D2's drop order."""
+    """The disk space that the store may use. 12-lead ECG, pleth and capnogram take about 2 GiB in 72 h. Beyond it, D2's
+    drop order."""
 
     reserve_bytes: int = 8 << 20
     """Disk space held back for events, ePCR and gap records when the disk is full. More than the log may take (4
@@ -30,7 +31,7 @@ class BufferSettings:
     reserve lies above the ceiling. For a disk that is shared with something that must not starve."""
 
     commit_interval_s: float = 0.02
-    """How close commits may follow each other while little is waiting. The first append after a pause commits at
+    """The shortest interval between commits while little is queued. The first append after a pause commits at
     once; a steady trickle then shares commits, and batches, fifty times a second at most: each costs a flush of the
     disk, an envelope and two MQTT messages. Half of it is the mean delay it adds, against 500 ms that are allowed."""
 
@@ -48,7 +49,7 @@ class BufferSettings:
     compress."""
 
     queue_observations_max: int = 65_536
-    """What may wait for the writer before `append` itself waits: backpressure reaches the devices' links."""
+    """Observations queued for the writer before an append itself waits: backpressure reaches the devices' links."""
 
     gap_span_s: float = HOUR_S
     """Neighbouring drops become one gap record while it spans no more than this, so that a reader still sees when."""
@@ -57,7 +58,8 @@ class BufferSettings:
     """Gap records kept in a lane; beyond it the oldest neighbours become one whatever they span."""
 
     tidy_interval_s: float = 5.0
-    """How often retention and a full disk are looked after while nothing is appended."""
+    """Interval of retention and of recovery from a full disk while nothing is appended."""
 
     check_s: float = 2.0
-    """How long opening may look for structural damage. A store too large for that is read as far as time allows."""
+    """Time that opening may take to look for structural damage. A store too large for that is read as far as time
+    allows."""

@@ -18,7 +18,7 @@ import structlog
 from gateway.buffer import device_reports
 from gateway.buffer.database import create_store
 from gateway.buffer.errors import BufferUnusable, StoreExists, StoreFull, Trouble
-from gateway.buffer.open_store import OpenedFiles, Place, open_files
+from gateway.buffer.open_store import OpenedFiles, StorePlace, open_files
 from gateway.buffer.refusals import unusable
 from gateway.buffer.sealing import Sealer
 from gateway.buffer.set_aside import (
@@ -70,7 +70,7 @@ _TABLES = (
 log = structlog.get_logger()
 
 
-def open_or_replace(place: Place, failed: BufferUnusable | None) -> tuple[OpenedFiles, SetAside | None]:
+def open_or_replace(place: StorePlace, failed: BufferUnusable | None) -> tuple[OpenedFiles, SetAside | None]:
     """Open the store, or set it aside and open a spare one. `failed`: why the store that was open cannot be used.
 
     Raises BufferUnusable where there is no store to work with: it is missing, in use, or the disk takes nothing.
@@ -103,7 +103,7 @@ def open_or_replace(place: Place, failed: BufferUnusable | None) -> tuple[Opened
     return files, aside
 
 
-def _find_unrecorded(place: Place) -> list[SetAside]:
+def _find_unrecorded(place: StorePlace) -> list[SetAside]:
     """Stores that lie set aside and whose one record was not written yet."""
     return [
         survey(path, why="The gateway was stopped while it set the store aside.", trouble=Trouble.DAMAGED)
@@ -112,7 +112,7 @@ def _find_unrecorded(place: Place) -> list[SetAside]:
     ]
 
 
-def _record_all(files: OpenedFiles, place: Place, newest: SetAside | None = None) -> None:
+def _record_all(files: OpenedFiles, place: StorePlace, newest: SetAside | None = None) -> None:
     """The one durable record of each set-aside store: an event in the lane that is never dropped, and a file beside the
     store that says so. The event comes first: a power cut between the two repeats it rather than losing it."""
     for found in _find_unrecorded(place):
@@ -124,7 +124,7 @@ def _record_all(files: OpenedFiles, place: Place, newest: SetAside | None = None
             log.warning("buffer.event_unstored", name="store.set_aside")  # the next opening finds it again
 
 
-def carry_over(aside: SetAside, store: Store, place: Place) -> None:
+def carry_over(aside: SetAside, store: Store, place: StorePlace) -> None:
     """Copy the readable facts of devices from the old file into `store`."""
     try:
         with reading(aside.path) as old:
@@ -154,7 +154,7 @@ def _copy(old: sqlite3.Connection, store: Store, table: _Table) -> None:
                     store.connection.execute(SPARE[f"put_{table.name}"], row)
 
 
-def _open(place: Place) -> OpenedFiles:
+def _open(place: StorePlace) -> OpenedFiles:
     hold_log(place.path)
     try:
         files = open_files(place)

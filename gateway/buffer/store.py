@@ -1,13 +1,13 @@
 """The store itself, for one thread: the chain of each lane, and the transaction that a group of appends shares.
 
 What is durable when: the rows of all lanes go into one transaction; SQLite writes them to its log and flushes it
-(`synchronous=FULL`) before COMMIT returns; then the witness line is flushed; only then is anybody told. A crash
+(`synchronous=FULL`) before COMMIT returns; then the witness line is flushed; only then is a caller notified. A crash
 before the flush leaves nothing of the group, one after it leaves all of it; sequences and hashes are taken from the
 head only once the commit stood, so a group that failed leaves no hole. A COMMIT that fails with an I/O error ends the
 work: after a failed flush the kernel may believe that its pages are clean, so trying again could report success for
 what is not there.
 
-Grouping and threads are `writer.py`'s work, retention `retention.py`'s, reading `outbox.py`'s.
+Grouping and threads are `writer.py`'s work, retention `retention.py`'s, reading `store_reader.py`'s.
 """
 
 import sqlite3
@@ -60,6 +60,9 @@ class Store:
         self.time = StoreTime(clock, last_kept_us=0, last_wall_us=clock.wall_us())
         self.state = StoreState.OK
         self.acks_unwritten: set[Lane] = set()
+        self.gap_revision = 0
+        """Grows with each commit that adds, widens or joins gap records."""
+        self._gap_writes = 0
         self._witness = witness
         self._marks_file = marks_file
         self.heads = {lane: self._read_head(lane) for lane in Lane}
@@ -139,6 +142,7 @@ class Store:
             for lane in self.acks_unwritten:
                 connection.execute(OUTBOX["put_acked"], (LANE_NUMBERS[lane], self.heads[lane].acked))
             connection.execute("COMMIT")
+            self.gap_revision = self._gap_writes
             if self.acks_unwritten:
                 self.acks_unwritten.clear()
                 self._write_marks_file()
@@ -164,7 +168,7 @@ class Store:
         self.advance(ends)
 
     def advance(self, ends: dict[Lane, Row]) -> None:
-        """After a commit: the new ends of the lanes, told to the witness before anybody else."""
+        """After a commit: the new ends of the lanes, written to the witness before any caller is notified."""
         for lane, row in ends.items():
             head = self.heads[lane]
             if not head.first and row.kind is not BatchKind.GAP:
@@ -188,6 +192,7 @@ class Store:
 
     def write(self, row: Row, payload: bytes, statement: str = "insert_batch") -> None:
         """Seal and write one row, inside a transaction."""
+        self._gap_writes += row.kind is BatchKind.GAP
         self.connection.execute(OUTBOX[statement], row.columns(*self.sealer.seal(payload, row)))
 
     def _place(self, block: Block, ends: dict[Lane, Row]) -> tuple[Row, bytes]:

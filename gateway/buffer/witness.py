@@ -1,4 +1,4 @@
-"""A file of lines "epoch lane sequence", one for each batch that was committed, flushed before anyone is told.
+"""A file of lines "epoch lane sequence", one for each batch that was committed, flushed before a caller is notified.
 
 A test instrument: after any number of kills, what stands here must be in the cloud exactly once. It never endangers
 what it witnesses: when it cannot be written it says so once and the store goes on.

@@ -6,7 +6,7 @@ during its flush shares the next commit. Only a steady trickle of small appends 
 
 One thread, because SQLite has one writer anyway, and because the head of each chain then needs no lock. Between
 commits it does retention and recovery in bounded steps. It ends at the first error after which going on could corrupt
-the record, and tells everyone who waits.
+the record, and notifies every waiting caller.
 """
 
 import asyncio
@@ -35,16 +35,16 @@ from protocols.uplink.status import StoreState
 log = structlog.get_logger()
 
 ACK_DELAY_S = 0.5
-"""How long an acknowledgement may wait for a commit to ride on before it gets one of its own. Losing it costs a
+"""Time that an acknowledgement may wait for another commit before it gets one of its own. Losing it costs a
 repetition."""
 
 RESERVED_LANES = (Lane.EVENT, Lane.EPCR)
-"""What the reserve is for."""
+"""The lanes that may use the reserve."""
 
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """Observations that someone waits to be durable. `held_by_device`: refused, they are not lost."""
+    """Observations whose caller waits until they are durable. `held_by_device`: refused, they are not lost."""
 
     sections: Sequence[DeviceObservations]
     observations: int
@@ -129,7 +129,7 @@ class Writer:
                 self._count_losses([])
                 losses.close(self._store, all_of_them=True)
                 self._write_acks()
-        except Exception as error:  # the thread's end: whoever waits must hear of it, whatever it was
+        except Exception as error:  # the thread's end: every waiting caller must be notified, whatever it was
             # No traceback: its frames hold values and keys. It goes on as the cause of what the waiting ones get.
             log.error("buffer.writer_failed", why=getattr(error, "sqlite_errorname", type(error).__name__))
             self._call(self._fail, error)
@@ -209,8 +209,8 @@ class Writer:
         self._commit_on_reserve(group, appends, events)
 
     def _encode(self, group: list[Append | AppendBlock]) -> tuple[list[Append | AppendBlock], list[Block]]:
-        """The group's observations as blocks. What cannot be encoded is its caller's mistake: that one is told, and the
-        others are committed without it."""
+        """The group's observations as blocks. What cannot be encoded is its caller's mistake: that one gets the error,
+        and the others are committed without it."""
         appends = [item for item in group if isinstance(item, Append)]
         settings = self._store.settings
         try:
@@ -228,7 +228,7 @@ class Writer:
             return sound, blocks_of([section for item in appends for section in item.sections], settings)
 
     def _commit_on_reserve(self, group: list[Append | AppendBlock], appends: list[Append], events: list[Block]) -> None:
-        """Events, ePCR and alarms go in, other observations do not; those that nobody holds are counted."""
+        """Events, ePCR and alarms go in, other observations do not; those that no device holds are counted."""
         store = self._store
         live = [section for item in appends if not item.held_by_device for section in item.sections]
         alarms = [block for block in blocks_of(live, store.settings) if block.lane in RESERVED_LANES]
@@ -313,7 +313,7 @@ class Writer:
         self._call(self._settle, outcomes)
 
     def _call(self, function: Callable[[Any], None], argument: object) -> None:
-        # The loop may be closed: nobody waits any more then, and what was committed is committed.
+        # The loop may be closed: no caller waits then, and what was committed is committed.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function, argument)
 

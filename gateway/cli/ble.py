@@ -26,7 +26,7 @@ _NONE = "the settings want no Bluetooth: add a [ble] section (systemd/gateway.to
 
 
 def scan(config: Path, *, seconds: float, as_json: bool) -> None:
-    """Who advertises, live on a terminal, once at the end elsewhere. Raises what `refusing` knows."""
+    """Print the devices that advertise, live on a terminal, once at the end elsewhere. Raises what `refusing` knows."""
     found = asyncio.run(_scan(load(config), seconds, live=sys.stdout.isatty() and not as_json))
     if as_json:
         print_json_lines(found["heard"])
@@ -68,7 +68,7 @@ def pair(
 ) -> None:
     """Pair one device. Raises what `refusing` knows."""
     if not yes and as_json:
-        raise Refusal("--json asks nobody anything: give --yes too, when you are sure of the address")
+        raise Refusal("--json asks no questions: give --yes too, when you are sure of the address")
     request = {
         "ask": "ble pair",
         "address": address,

@@ -53,7 +53,7 @@ async def _check(settings: Settings, link: str) -> None:
 
 
 async def _record(path: Path, link: str | None, seconds: float | None, writer: CaptureWriter) -> tuple[int, str | None]:
-    """How many reads were written, and why it ended early if it did."""
+    """Write the capture; returns the number of reads, and why it ended early if it did."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

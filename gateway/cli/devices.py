@@ -19,15 +19,15 @@ from gateway.console.device_view import report_json
 from gateway.console.status import devices_json
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sessions.devices.acceptance import Acceptance
+from gateway.sessions.devices.history import DeviceHistory, decode_history
 from gateway.sessions.devices.known_devices import known_devices
-from gateway.sessions.devices.report import DeviceReport, decode_report
 from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal
 from gateway.settings import Settings, load
 from gateway.transports.clock import SystemClock
 
 _NAMED_MAX = 5
-"""How many devices a refusal lists."""
+"""Devices that a refusal lists."""
 
 
 def show_devices(config: Path, *, as_json: bool) -> None:
@@ -159,8 +159,8 @@ async def _known(buffer: Buffer) -> list[dict[str, Any]]:
     return devices_json(known_devices(await buffer.devices(), reports.get, await buffer.ble_devices()), [])
 
 
-async def _reports(buffer: Buffer) -> list[DeviceReport]:
-    return [report for octets in await buffer.device_reports() if (report := decode_report(octets)) is not None]
+async def _reports(buffer: Buffer) -> list[DeviceHistory]:
+    return [report for octets in await buffer.device_reports() if (report := decode_history(octets)) is not None]
 
 
 async def _kept(buffer: Buffer, system_id: str) -> dict[str, Any] | None:

@@ -181,7 +181,7 @@ def _links(settings: Settings) -> Iterator[Finding]:
 
 
 def _listener(listen: Address) -> Iterator[Finding]:
-    """Whoever reaches the listener can be a device; so who reaches it matters."""
+    """Every machine that reaches the listener can be a device, so its address matters."""
     try:
         found = {str(each[4][0]) for each in socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)}
     except OSError as error:
@@ -197,12 +197,12 @@ def _listener(listen: Address) -> Iterator[Finding]:
             "unwise",
             "tcp",
             f"{listen} is reached from every network that this machine is in, and devices are not authenticated: "
-            "anybody there can send values as a patient's; listen on the address of the vehicle's own network.",
+            "every machine there can send values as a patient's; listen on the address of the vehicle's own network.",
         )
 
 
 def _only_the_vehicle(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    # "Any address" counts as private to Python, since nobody can be reached at it.
+    # "Any address" counts as private to Python, since no machine can be reached at it.
     return (address.is_loopback or address.is_private or address.is_link_local) and not address.is_unspecified
 
 

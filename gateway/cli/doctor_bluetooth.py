@@ -1,4 +1,4 @@
-"""What `doctor` looks at for Bluetooth: the stack, the adapter, and how far the paired devices can be trusted.
+"""Findings of `doctor` about Bluetooth: the stack, the adapter, and how far the paired devices can be trusted.
 
 A running gateway has the adapter open and says how it is. Without one, only what can be seen without touching anything
 is looked at: a scan or an open adapter would get in the way of a gateway that is about to start.
@@ -27,45 +27,47 @@ def bluetooth_findings(settings: Settings, status: dict[str, Any] | None) -> Ite
     except BleBackendUnusable as error:
         yield Finding("wrong", SUBJECT, error.diagnosis)
         return
-    told = None if status is None else status.get("bluetooth")
-    if told is not None:
-        yield from _running(told)
+    bluetooth = None if status is None else status.get("bluetooth")
+    if bluetooth is not None:
+        yield from _running(bluetooth)
     elif stack == BLUEZ:
         yield from machine_findings(section.adapter, DBUS_SOCKET, ADAPTERS, SWITCHES)
     if not section.require_bond:
         yield Finding(
             "unwise",
             SUBJECT,
-            "[ble] require_bond is false: a device that does not bond is taken without a word, and whoever sends with "
-            "its address is taken for it; leave it true and pair such a device with --without-bond.",
+            "[ble] require_bond is false: a device that does not bond is accepted without a warning, and any sender "
+            "of its address is taken for it; leave it true and pair such a device with --without-bond.",
         )
 
 
-def _running(told: dict[str, Any]) -> Iterator[Finding]:
-    if told["trouble"]:
+def _running(state: dict[str, Any]) -> Iterator[Finding]:
+    if state["trouble"]:
         yield Finding(
             "wrong",
             SUBJECT,
-            f"The gateway cannot use Bluetooth ({told['trouble']}): its devices cannot connect; plug the adapter in, "
+            f"The gateway cannot use Bluetooth ({state['trouble']}): its devices cannot connect; plug the adapter in, "
             "or see systemctl status bluetooth; the gateway goes on trying.",
         )
     else:
         yield Finding(
-            "well", SUBJECT, f"The adapter is up; {told['connected']} of {told['paired']} paired devices are connected."
+            "well",
+            SUBJECT,
+            f"The adapter is up; {state['connected']} of {state['paired']} paired devices are connected.",
         )
-    for each in told["troubles"]:
+    for each in state["troubles"]:
         yield Finding("unwise", SUBJECT, f"{each['name'] or each['address']}: {each['trouble'].rstrip('.')}.")
-    if told["without_bond"]:
+    if state["without_bond"]:
         yield Finding(
             "unwise",
             SUBJECT,
-            f"{told['without_bond']} devices are paired without a bond: whoever sends with the address of one is taken "
+            f"{state['without_bond']} devices are paired without a bond: any sender with the address of one is taken "
             "for it; replace them by models that bond where you can (argus-gateway ble list names them).",
         )
 
 
 def machine_findings(adapter: str | None, dbus_socket: Path, adapters: Path, switches: Path) -> Iterator[Finding]:
-    """Of BlueZ and the machine, from files."""
+    """Findings about BlueZ and the machine, from files."""
     found = sorted(each.name for each in adapters.glob("hci*") if ":" not in each.name) if adapters.is_dir() else []
     if not found or (adapter is not None and adapter not in found):
         there = f"there are {', '.join(found)}" if found else "there is none"

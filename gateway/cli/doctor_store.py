@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.buffer import BufferUnusable
-from gateway.buffer.outbox import Outbox
 from gateway.buffer.set_aside import set_aside_records
+from gateway.buffer.store_reader import StoreReader
 from gateway.cli.finding import Finding
 from gateway.console.status import set_aside_json
 from gateway.security.identity import Identity
@@ -18,7 +18,7 @@ from protocols.uplink.gaps import GapReason
 from protocols.uplink.lanes import Lane
 
 CHECK_S = 20.0
-"""How long a person may wait for the structure of a large store to be read; four gigabytes take about this long."""
+"""Time for reading the structure of a large store; four gigabytes take about this long."""
 
 
 def store_findings(settings: Settings, identity: Identity, status: Mapping[str, Any] | None) -> Iterator[Finding]:
@@ -53,13 +53,13 @@ def _running(store: Mapping[str, Any]) -> Iterator[Finding]:
 def _stopped(settings: Settings, identity: Identity) -> Iterator[Finding]:
     path = settings.store_path
     try:
-        outbox = Outbox(path, gateway=settings.gateway.id, key=identity.store_key)
+        reader = StoreReader(path, gateway=settings.gateway.id, key=identity.store_key)
     except BufferUnusable as error:
         yield Finding("wrong", "store", str(error))
         return
     try:
-        outbox.check(CHECK_S)
-        gaps, quarantined = outbox.gaps(), outbox.quarantined()
+        reader.check(CHECK_S)
+        gaps, quarantined = reader.gaps(), reader.quarantined()
     except BufferUnusable as error:
         yield Finding("wrong", "store", str(error))
     else:
@@ -68,7 +68,7 @@ def _stopped(settings: Settings, identity: Identity) -> Iterator[Finding]:
         )
         yield from _lost(sum(each.gap.why is not GapReason.RETENTION for each in gaps), quarantined)
     finally:
-        outbox.close()
+        reader.close()
 
 
 def _lost(gaps: int, quarantined: int) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What `doctor` finds: one sentence in three parts, and how bad it is."""
+"""One finding of `doctor`: a sentence in three parts, and its severity."""
 
 from dataclasses import dataclass
 from typing import Literal

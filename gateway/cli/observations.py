@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.buffer.outbox import Outbox
 from gateway.buffer.reading import events, records
+from gateway.buffer.store_reader import StoreReader
 from gateway.cli.output import print_json, print_table
 from gateway.cli.refusal import Refusal
 from gateway.security.identity import Identity
@@ -23,7 +23,7 @@ from protocols.uplink.events import GatewayEvent
 from protocols.uplink.lanes import Lane
 
 TABLE_ROWS = 500
-"""What a person scrolls through; more is for a program."""
+"""Rows that a person scrolls through; more are for a program."""
 _UNITS_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
@@ -35,21 +35,21 @@ def observations(
     since_us = None if since is None else since_us_of(since, SystemClock().wall_us())
     only = _lane(lane)
     identity = Identity.load(settings.identity_dir)
-    outbox = Outbox(settings.store_path, gateway=settings.gateway.id, key=identity.store_key)
+    reader = StoreReader(settings.store_path, gateway=settings.gateway.id, key=identity.store_key)
     rows_max = limit or TABLE_ROWS
-    # One more than a table shows tells whether there is more; as JSON they stream, however many.
+    # One more than a table shows proves that there are more; as JSON they stream, however many.
     most = (limit or sys.maxsize) if as_json else rows_max + 1
     boots = Boots(SystemClock())
-    boots.load(outbox.state(BOOTS_STATE))
+    boots.load(reader.state(BOOTS_STATE))
     if only is Lane.EVENT:
-        printed = events(outbox, asyncio.to_thread, device=device and device.lower(), since_us=since_us, limit=most)
+        printed = events(reader, asyncio.to_thread, device=device and device.lower(), since_us=since_us, limit=most)
         try:
             asyncio.run(_print_events(printed, as_json=as_json, rows_max=rows_max))
         finally:
-            outbox.close()
+            reader.close()
         return
     found = records(
-        outbox,
+        reader,
         asyncio.to_thread,
         lane=only,
         device=device and device.lower(),
@@ -60,7 +60,7 @@ def observations(
     try:
         asyncio.run(_print(found, as_json=as_json, rows_max=rows_max))
     finally:
-        outbox.close()
+        reader.close()
 
 
 def since_us_of(text: str, now_us: int) -> int:

@@ -1,4 +1,4 @@
-"""How the commands print: JSON lines for scripts, narrow tables for people."""
+"""Output of the commands: JSON lines for scripts, narrow tables for people."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence

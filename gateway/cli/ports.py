@@ -2,7 +2,7 @@
 
 Three sources: the machine (nodes, names, adapters), the settings (path, baud, framing) and, where it runs, the gateway
 (open or why not, which device, when the last octet came). Each may be missing and the others are shown all the same:
-somebody who brings a vehicle up has no settings yet, and a gateway that does not run cannot say why a port fails. No
+an operator who installs a vehicle has no settings yet, and a gateway that does not run cannot say why a port fails. No
 port is opened here.
 """
 
@@ -25,7 +25,7 @@ from gateway.transports.port_trouble import holders_of, program_name
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known besides the ports themselves; the sentences say what is missing and why."""
+    """Facts beside the ports themselves; the sentences say what is missing and why."""
 
     settings: Settings | None
     running: dict[str, dict[str, Any]] | None
@@ -95,7 +95,7 @@ def _use(section: SerialSection, known: Known) -> dict[str, Any]:
 
 
 def _says(section: SerialSection, state: dict[str, Any] | None, known: Known) -> str:
-    """How a port that the settings use is, in one sentence."""
+    """The state of a port that the settings use, in one sentence."""
     if state is None:
         if not section.path.exists():
             where = f"leads to {os.path.realpath(section.path)}, which" if section.path.is_symlink() else "it"
@@ -139,7 +139,7 @@ def _rows(fact: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def adapter_text(adapter: Adapter) -> str:
-    """Who an adapter says it is, and where it is plugged in."""
+    """The names that an adapter gives, and where it is plugged in."""
     named = " ".join(filter(None, (adapter.vendor, adapter.product))) or "USB"
     serial = f"serial number {adapter.serial_number}" if adapter.serial_number else "without a serial number"
     where = f", plugged in at {adapter.location}" if adapter.location else ""

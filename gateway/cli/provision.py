@@ -12,9 +12,9 @@ from pathlib import Path
 import typer
 
 from gateway.buffer import BufferSettings, create_store
-from gateway.buffer.open_store import Place
-from gateway.buffer.outbox import Outbox
+from gateway.buffer.open_store import StorePlace
 from gateway.buffer.spare_store import open_or_replace
+from gateway.buffer.store_reader import StoreReader
 from gateway.cli.output import print_json
 from gateway.cli.refusal import Refusal
 from gateway.durable import make_folder
@@ -135,12 +135,12 @@ def _store(settings: Settings, identity: Identity, created: list[str], *, new_st
         created.append("store")
         return create_store(path, gateway=settings.gateway.id, key=identity.store_key, now_us=clock.wall_us())
     if not new_store:
-        reader = Outbox(path, gateway=settings.gateway.id, key=identity.store_key)
+        reader = StoreReader(path, gateway=settings.gateway.id, key=identity.store_key)
         try:
             return reader.about.epoch
         finally:
             reader.close()
-    place = Place(
+    place = StorePlace(
         path=path, gateway=settings.gateway.id, key=identity.store_key, settings=BufferSettings(), clock=clock
     )
     files, aside = open_or_replace(place, None)

@@ -1,4 +1,4 @@
-"""What a person gets instead of a traceback: one sentence on standard error and an exit code.
+"""Turns expected errors into one sentence on standard error and an exit code.
 
 1: the command could not do what was asked. 2: the command line itself was wrong (Typer's own code for it). A traceback
 that reaches a person is a bug of ours, so nothing broader than the product's own errors is caught.
@@ -37,7 +37,8 @@ def refusing() -> Iterator[None]:
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """The errors that are told as a sentence. Loaded only when something went wrong: most commands need few of them."""
+    """The errors that are printed as a sentence. Loaded only when something went wrong: most commands need few of
+    them."""
     from gateway.buffer.errors import BufferError as StoreError
     from gateway.console.control import ControlUnavailable, GatewayRuns
     from gateway.security.crew_pin import CrewPinUnusable

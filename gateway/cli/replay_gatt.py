@@ -19,7 +19,7 @@ from protocols.ieee11073.dim.identity import identity_of
 from protocols.uplink.observations import DeviceRef
 
 NO_ADDRESS = "00:00:00:00:00:00"
-"""A capture does not tell it. It matters only for devices that send their system id the wrong way round."""
+"""A capture does not hold it. It matters only for devices that send their system id the wrong way round."""
 
 
 class GattReplay:
@@ -41,7 +41,7 @@ class GattReplay:
         return DeviceRef(system_id.hex(), identity.model)
 
     def feed(self, record: Record) -> list[Measured]:
-        """What one line measured; what we sent measures nothing."""
+        """The measurements of one captured line; sent lines have none."""
         if record.gatt is None or record.dir != "agent->manager":
             return []
         service, characteristic = record.gatt
@@ -63,7 +63,7 @@ class GattReplay:
             return []
 
     def end(self) -> list[Measured]:
-        """What waited for more when the capture ended."""
+        """The measurements that waited for more when the capture ended."""
         return [each for interpreter in self._interpreters.values() for each in self._measured(interpreter.flush())]
 
     def _measured(self, events: Sequence[GattEvent]) -> list[Measured]:

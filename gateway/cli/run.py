@@ -45,9 +45,9 @@ async def _serve(settings: Settings) -> None:
 
 
 def _settle() -> None:
-    """What the start left in memory (modules, tables, settings: some hundred thousand objects) stays until the end. The
-    collector would walk all of it again and again, because each burst of observations looks like growth: full
-    collections cost decoding half of its speed (tests/bench/decode.py). So it is cleaned once and then left out."""
+    """Freeze the objects of the start (modules, tables, settings: some hundred thousand), which live until the end.
+    Otherwise the collector traverses them after each burst of observations, which looks like growth: full collections
+    cost decoding half of its speed (tests/bench/decode.py)."""
     gc.collect()
     gc.freeze()
 

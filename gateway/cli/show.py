@@ -1,6 +1,6 @@
 """`argus-gateway status`: asked of the running gateway, else read from its files.
 
-The two forms have the same fields, so that a script does not care; `running` tells them apart.
+The two forms have the same fields, so that a script does not care; `running` distinguishes them.
 """
 
 import asyncio

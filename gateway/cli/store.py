@@ -14,11 +14,11 @@ import orjson
 import typer
 
 from gateway.buffer.errors import Trouble
-from gateway.buffer.outbox import Outbox
 from gateway.buffer.reading import records
 from gateway.buffer.recovered_store import ENDING
 from gateway.buffer.recovery import Recovered, recover
 from gateway.buffer.set_aside import survey
+from gateway.buffer.store_reader import StoreReader
 from gateway.cli.output import print_json, print_table
 from gateway.cli.refusal import Refusal
 from gateway.security.identity import Identity
@@ -63,12 +63,12 @@ def _target(settings: Settings, source: Path, output: Path | None, *, send: bool
 
 
 def _write_observations(settings: Settings, identity: Identity, target: Path, observations: Path) -> int:
-    outbox = Outbox(target, gateway=settings.gateway.id, key=identity.store_key)
+    reader = StoreReader(target, gateway=settings.gateway.id, key=identity.store_key)
 
     async def write_all(file: BinaryIO) -> int:
         written = 0
         async for record in records(
-            outbox, asyncio.to_thread, lane=None, device=None, since_us=None, limit=sys.maxsize
+            reader, asyncio.to_thread, lane=None, device=None, since_us=None, limit=sys.maxsize
         ):
             file.write(orjson.dumps(to_json(record)) + b"\n")
             written += 1
@@ -79,7 +79,7 @@ def _write_observations(settings: Settings, identity: Identity, target: Path, ob
         with observations.open("wb") as file:
             return asyncio.run(write_all(file))
     finally:
-        outbox.close()
+        reader.close()
 
 
 def _print(

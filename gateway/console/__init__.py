@@ -1,1 +1,1 @@
-"""What people, scripts and the command line see of the running gateway, over its control socket."""
+"""The console: the running gateway as operators and programs see it, over its control socket."""

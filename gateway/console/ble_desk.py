@@ -1,5 +1,5 @@
-"""What people and programs ask the running gateway about Bluetooth, over its control socket; the gateway owns the
-adapter, so scanning, pairing and forgetting are its work. `argus-gateway ble` is one asker, the demo another.
+"""Serves Bluetooth requests over the control socket. The gateway owns the adapter, so it scans, pairs and forgets;
+`argus-gateway ble` is one client, the demo another.
 
 {"ask": "ble"} is answered at once with one line: {"bluetooth": false, "why": null} where the settings want none ("why"
 in words where its stack cannot be loaded), else {"bluetooth": true, "adapter": …, "trouble": …, "pairing": address
@@ -7,7 +7,7 @@ or null, "paired": […], "heard": […]} (`ble_view`). Asking it again and agai
 advertised in the last minute.
 
 {"ask": "ble pair", "address": "C0:FF:EE:00:00:01"} begins a conversation (`dialogue`). Options, each with its default:
-"yes": false (true: whatever could be confirmed is, and nobody is asked), "passkey": null (six digits that the device
+"yes": false (true: every confirmation is given, and no question is asked), "passkey": null (six digits that the device
 will show), "without_bond": false, "again": false (true: also where it is paired and well). Then lines come:
 
 - {"step": "listening" | "pairing" | "looking" | "paired", "says": …}: what happens now;
@@ -17,7 +17,7 @@ will show), "without_bond": false, "again": false (true: also where it is paired
   `pairing_failures.Trouble`. With "yes" no question is asked; a device that shows digits then fails with "no_digits"
   unless "passkey" has them.
 
-One pairing at a time; an asker that hangs up ends it, and what was half made is undone.
+One pairing at a time; a client that hangs up ends it, and an incomplete pairing is undone.
 
 {"ask": "ble forget", "address": …} is answered by {"done": address, "says": …} or {"failed": "not_paired", …}.
 """
@@ -41,7 +41,7 @@ CONFIRM_S = 90.0
 log = structlog.get_logger()
 
 
-class _Asker:
+class _DialoguePerson:
     """The `Person` behind a conversation."""
 
     def __init__(self, dialogue: Dialogue, *, yes: bool, passkey: int | None) -> None:
@@ -49,8 +49,8 @@ class _Asker:
         self._yes = yes
         self._passkey = passkey
 
-    async def told(self, step: str, says: str) -> None:
-        await self._dialogue.tell({"step": step, "says": says})
+    async def show_step(self, step: str, says: str) -> None:
+        await self._dialogue.send({"step": step, "says": says})
 
     async def passkey(self, says: str) -> int | None:
         given, self._passkey = self._passkey, None
@@ -95,11 +95,11 @@ class BleDesk:
             passkey = passkey_of(request.get("passkey"))
             if passkey is None and request.get("passkey") is not None:
                 raise failed(Trouble.BAD_PASSKEY)
-            asker = _Asker(dialogue, yes=request.get("yes") is True, passkey=passkey)
+            person = _DialoguePerson(dialogue, yes=request.get("yes") is True, passkey=passkey)
             device = await self._pairings.pair(
                 self._radio,
                 str(request.get("address")),
-                asker,
+                person,
                 without_bond=request.get("without_bond") is True,
                 well=None if request.get("again") is True else self._well,
             )
@@ -127,15 +127,15 @@ async def _last_word(dialogue: Dialogue, work: Callable[[], Awaitable[Json]]) ->
     except StoreFull:
         line = _failed(failed(Trouble.STORE_FULL))
     except OSError:
-        raise  # the asker has hung up
+        raise  # the client has hung up
     except Exception:
-        log.exception("ble.asked_in_vain")
+        log.exception("ble.request_failed")
         line = {
             "failed": "internal",
             "happened": "That failed in a way that was not foreseen.",
             "to_do": "See the log.",
         }
-    await dialogue.tell(line)
+    await dialogue.send(line)
 
 
 def _failed(failure: PairingFailed) -> Json:

@@ -1,15 +1,15 @@
 """Bluetooth as people and scripts see it: who is paired and how they fare, who is heard; one JSON form for the control
 socket, `ble list --json`, `ble scan --json` and `status --json`.
 
-Names are what devices advertise (made printable where they are heard): a label, never a proof. Whoever bears the name
-of a paired device and is another one is marked.
+Names are what devices advertise (made printable where they are heard): a label, never a proof. An advertiser with the
+name of a paired device that is another one is marked.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.buffer.ble_devices import PairedDevice
-from gateway.sessions.gatt.services import measuring, service_words
+from gateway.sessions.gatt.services import find_measuring, service_words
 from protocols.observation_record import utc_text
 
 Json = dict[str, Any]
@@ -40,7 +40,7 @@ def paired_json(
         "system_id": device.system_id or None,
         "bonded": device.bonded,
         "services": [f"{each:04x}" for each in device.services],
-        "offers": service_words(measuring(device.services) or device.services),
+        "offers": service_words(find_measuring(device.services) or device.services),
         "paired_at": utc_text(device.paired_us),
         "connected": connected,
         "last_seen": None if last_seen_us is None else utc_text(last_seen_us),
@@ -64,7 +64,7 @@ def _heard(each: HeardDevice, by_address: Mapping[str, PairedDevice], by_name: M
         "name": each.name,
         "services": [f"{number:04x}" for number in each.services],
         "offers": service_words(each.services),
-        "measures": bool(measuring(each.services)),
+        "measures": bool(find_measuring(each.services)),
         "rssi": each.rssi,
         "heard_s": round(max(0.0, now_s - each.at_s), 1),
         "paired": is_paired,
@@ -73,7 +73,7 @@ def _heard(each: HeardDevice, by_address: Mapping[str, PairedDevice], by_name: M
 
 
 def bluetooth_json(adapter: str | None, trouble: str | None, paired: Sequence[Json]) -> Json:
-    """What `status` says of it. `paired` as by `paired_json`."""
+    """Bluetooth in `status`. `paired` as by `paired_json`."""
     return {
         "adapter": adapter,
         "trouble": trouble or None,

@@ -1,7 +1,7 @@
 """The running gateway's control socket: questions from the command line on the same machine, answered from memory.
 
 A Unix socket in the state folder, mode 0600: who may ask is decided by the file system, like who may read the store.
-One JSON line asks, one JSON line answers; `capture` answers with a line a read until the asker hangs up, and some
+One JSON line asks, one JSON line answers; `capture` responds with a line a read until the client hangs up, and some
 questions begin a conversation (`dialogue`). A socket file that a killed gateway left is replaced; one that answers
 means that a gateway runs on this state, and a second must not.
 """
@@ -23,9 +23,9 @@ from gateway.sessions.tracing import Taps
 LINE_BYTES_MAX = 1 << 20
 """An answer: the status of a gateway with all its devices is some ten kilobytes; one read of a link is 128 kB in
 hex."""
-ASKERS_MAX = 8
+CLIENTS_MAX = 8
 ASK_S = 5.0
-"""How long an asker may take to say what it wants, and the gateway to answer."""
+"""Time for a client to send its request, and for the gateway to respond."""
 _PATH_BYTES_MAX = 100
 """sockaddr_un holds 107 octets; beyond it the socket is named through its folder's descriptor."""
 
@@ -79,7 +79,7 @@ class ControlServer:
         self._conversations = conversations or {}
         self._conversing: set[asyncio.Task[None]] = set()
         self._taps = taps
-        self._askers = 0
+        self._clients = 0
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -88,7 +88,7 @@ class ControlServer:
         try:
             with _address(self._path) as address:
                 self._clear_stale(address)
-                server = await asyncio.start_unix_server(self._asked, address, limit=4096, backlog=ASKERS_MAX)
+                server = await asyncio.start_unix_server(self._serve_client, address, limit=4096, backlog=CLIENTS_MAX)
                 self._path.chmod(0o600)
         except OSError as error:
             raise ControlUnusable(f"{self._path} cannot be made ({error.strerror})") from error
@@ -116,11 +116,11 @@ class ControlServer:
             "or give this one a state_dir of its own"
         )
 
-    async def _asked(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._askers >= ASKERS_MAX:
+    async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._clients >= CLIENTS_MAX:
             writer.close()
             return
-        self._askers += 1
+        self._clients += 1
         try:
             async with asyncio.timeout(ASK_S):
                 request = orjson.loads(await reader.readline())
@@ -132,9 +132,9 @@ class ControlServer:
                 async with asyncio.timeout(ASK_S):
                     await self._answer(request, writer)
         except (OSError, ValueError, AttributeError) as error:  # hung up, timed out, or did not speak JSON
-            log.info("control.asker_lost", why=type(error).__name__)
+            log.info("control.client_lost", why=type(error).__name__)
         finally:
-            self._askers -= 1
+            self._clients -= 1
             writer.close()
 
     async def _answer(self, request: Mapping[str, Any], writer: asyncio.StreamWriter) -> None:
@@ -232,7 +232,7 @@ async def listen(path: Path, link: str | None) -> AsyncIterator[dict[str, Any]]:
 
 
 class Conversation:
-    """The asker's side of a dialogue. Leaving the block hangs up, which ends what the conversation was about."""
+    """The client's side of a dialogue. Leaving the block hangs up, which ends the request."""
 
     def __init__(self, path: Path, request: Mapping[str, Any]) -> None:
         self._path = path
@@ -247,8 +247,8 @@ class Conversation:
         self._writer.close()
 
     async def lines(self) -> AsyncIterator[dict[str, Any]]:
-        """What the gateway says, until it has said its last word. Raises `ControlUnavailable` when it says nothing for
-        longer than a conversation lasts."""
+        """The lines of the gateway, to the last one. Raises `ControlUnavailable` when it is silent for longer than a
+        conversation lasts."""
         try:
             while True:
                 async with asyncio.timeout(DIALOGUE_S + ASK_S):

@@ -1,6 +1,6 @@
-"""The device report as people and scripts see it: what `gateway/sessions/devices/report` kept, made into words.
+"""The device report as people and scripts see it: what `gateway/sessions/devices/history` kept, made into words.
 
-One JSON form for the control socket, `devices show --json` and the printed report. It is made when somebody asks, so
+One JSON form for the control socket, `devices show --json` and the printed report. It is made on request, so
 a report that an older release kept is read with what this one knows. Bounded, because a device decides how many
 objects and attributes it has; what is left out is counted.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.sessions.devices.report import ClockSetting, DeviceReport, SeenClock, SeenDeviation
+from gateway.sessions.devices.history import ClockSetting, DeviceHistory, SeenClock, SeenDeviation
 from gateway.sessions.session import Session
 from protocols.device_time import TimeKind
 from protocols.errors import RemoteProtocolError
@@ -39,7 +39,7 @@ Json = dict[str, Any]
 
 OBJECTS_MAX = 256
 ATTRIBUTES_MAX = 2048
-"""Of all objects together: with names and values a quarter of a megabyte."""
+"""Attributes of all objects together: with names and values a quarter of a megabyte."""
 VALUE_BYTES_MAX = 32
 WORDS_LENGTH_MAX = 400
 SCANS_MAX = 512
@@ -48,7 +48,7 @@ _UNKNOWN_ACCURACY = 0xFFFFFFFF
 _RELATIVE_US = 125
 
 
-def report_json(report: DeviceReport, learned: bytes | None, sessions: Sequence[Session] = ()) -> Json:
+def report_json(report: DeviceHistory, learned: bytes | None, sessions: Sequence[Session] = ()) -> Json:
     """The whole report. `learned`: the ConfigObjectList that the device sent under its configuration id, if it is
     kept; a standard configuration is known without."""
     here = [each.link.name for each in sessions if each.device and each.device.ref.system_id == report.system_id]
@@ -103,12 +103,12 @@ def report_json(report: DeviceReport, learned: bytes | None, sessions: Sequence[
     }
 
 
-def _identity_of(report: DeviceReport) -> DeviceIdentity:
+def _identity_of(report: DeviceHistory) -> DeviceIdentity:
     attributes = tuple(AvaType(number, value) for number, value in report.attributes)
     return identity_of(bytes.fromhex(report.system_id), attributes)
 
 
-def _identity(report: DeviceReport, identity: DeviceIdentity) -> Json:
+def _identity(report: DeviceHistory, identity: DeviceIdentity) -> Json:
     return {
         "read": None if report.identified_us is None else utc_text(report.identified_us),
         "manufacturer": identity.manufacturer,
@@ -163,7 +163,7 @@ def _certification(each: Certification) -> Json:
     }
 
 
-def _configuration(report: DeviceReport, learned: bytes | None) -> Json | None:
+def _configuration(report: DeviceHistory, learned: bytes | None) -> Json | None:
     if report.config_id is None:
         return None
     configuration = _found(report.config_id, learned)
@@ -181,11 +181,11 @@ def _configuration(report: DeviceReport, learned: bytes | None) -> Json | None:
     }
 
 
-def _as_it_stands(item: ConfigObject, report: DeviceReport) -> ConfigObject:
-    """An object with the attributes that reports told of it since."""
-    told = {number: value for (handle, number), value in report.object_attributes.items() if handle == item.obj_handle}
-    kept = tuple(ava for ava in item.attributes if ava.attribute_id not in told)
-    return replace(item, attributes=kept + tuple(AvaType(number, value) for number, value in told.items()))
+def _as_it_stands(item: ConfigObject, report: DeviceHistory) -> ConfigObject:
+    """An object with the attributes that reports have brought since."""
+    sent = {number: value for (handle, number), value in report.object_attributes.items() if handle == item.obj_handle}
+    kept = tuple(ava for ava in item.attributes if ava.attribute_id not in sent)
+    return replace(item, attributes=kept + tuple(AvaType(number, value) for number, value in sent.items()))
 
 
 def _found(config_id: int, learned: bytes | None) -> Configuration | None:
@@ -198,7 +198,7 @@ def _found(config_id: int, learned: bytes | None) -> Configuration | None:
 
 
 class _Budget:
-    """How many attributes may still be listed, and how many were not."""
+    """The number of attributes that may still be listed, and that were not."""
 
     def __init__(self) -> None:
         self.attributes = ATTRIBUTES_MAX
@@ -241,7 +241,7 @@ def _attribute(ava: AvaType) -> Json:
     }
 
 
-def _clock(report: DeviceReport, identity: DeviceIdentity) -> Json:
+def _clock(report: DeviceHistory, identity: DeviceIdentity) -> Json:
     shown = identity.date_and_time
     return {
         "info": None if identity.time_info is None else _time_info(identity.time_info),
@@ -301,7 +301,7 @@ def _power(identity: DeviceIdentity) -> Json:
 
 
 def _quantity(value: Scalar, unit: Code) -> str:
-    """How long the battery lasts: 90.0 MDC_DIM_MIN."""
+    """The remaining time of the battery, for instance 90.0 MDC_DIM_MIN."""
     return f"{value.name if isinstance(value, Special) else value} {name_of(unit)}"
 
 

@@ -1,4 +1,4 @@
-"""What the gateway says about itself: one form for the control socket, `status --json`, and people's tables.
+"""The status of the gateway as JSON: one form for the control socket, `status --json` and tables.
 
 Plain JSON values, from memory, cheap enough to be asked every second. No patient data: counts, names, times and
 reasons. Where no gateway runs, the same form is made from the files, with `running` false and nothing about links.
@@ -19,7 +19,6 @@ from gateway.sync.uplink import UplinkState
 from gateway.transports.clock import SystemClock
 from gateway.transports.serial_port import SerialPort
 from protocols.observation_record import uncertainty_ms, utc_text
-from protocols.uplink.gaps import GapReason
 
 Json = dict[str, Any]
 
@@ -117,7 +116,7 @@ def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> l
 
 
 def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Mapping[Any, Any]) -> Json:
-    """What holds with and without a running gateway."""
+    """The facts that need no running gateway."""
     return {
         "gateway": settings.gateway.id,
         "tenant": settings.gateway.tenant,
@@ -159,7 +158,7 @@ def set_aside_json(aside: SetAsideRecord) -> Json:
 async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
     """The status of a gateway that does not run, from its store."""
     clock = TrustedClock(SystemClock())
-    gaps = sum(each.gap.why is not GapReason.RETENTION for each in await buffer.gaps())
+    gaps = len(await buffer.gaps())
     return {
         **base_json(settings, epoch=buffer.epoch, clock=clock, marks=buffer.marks()),
         "running": False,
@@ -168,7 +167,7 @@ async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
             buffer,
             gaps=gaps,
             quarantined=await buffer.quarantined(),
-            set_aside=[set_aside_json(each) for each in buffer.set_aside()],
+            set_aside=[set_aside_json(each) for each in buffer.archive.records()],
         ),
         "event_loop": None,
         "uplink": None,

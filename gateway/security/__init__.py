@@ -1,1 +1,1 @@
-"""Who the gateway is, and who may look at it: its keys and certificate, and the crew's PIN."""
+"""The identity of the gateway, and access to it: its keys and certificate, and the crew's PIN."""

@@ -13,12 +13,13 @@ import hmac
 import os
 import re
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from gateway.durable import flush
+from protocols.bounded_map import BoundedMap
+from protocols.waits import doubled_s
 
 DIGITS = 6
 FREE_GUESSES = 5
@@ -57,7 +58,7 @@ class CrewPin:
 
     def __init__(self, pin: str) -> None:
         self._pin = pin
-        self._clients: OrderedDict[str, _Guesses] = OrderedDict()
+        self._clients: BoundedMap[str, _Guesses] = BoundedMap(_CLIENTS_MAX)
         self._unknown_full_at_s = 0.0
         """When unknown clients have all their guesses again, in monotonic seconds."""
 
@@ -106,10 +107,7 @@ class CrewPin:
         `tablet` is the id of a tablet that has entered the PIN before; None for an unknown client at `address`.
         """
         client = f"address {address}" if tablet is None else f"tablet {tablet}"
-        guesses = self._clients.setdefault(client, _Guesses())
-        self._clients.move_to_end(client)
-        if len(self._clients) > _CLIENTS_MAX:
-            self._clients.popitem(last=False)
+        guesses = self._clients.use(client, _Guesses)
         if now_s < guesses.free_at_s:
             return Wait(guesses.free_at_s - now_s)
         if tablet is None and (over_s := self._unknown_full_at_s - now_s - self._unknown_debt_s_max) > 0:
@@ -119,7 +117,7 @@ class CrewPin:
             return "right"
         guesses.wrong += 1
         if guesses.wrong >= FREE_GUESSES:
-            guesses.free_at_s = now_s + min(WAIT_S_MAX, 2.0 ** (guesses.wrong - FREE_GUESSES))
+            guesses.free_at_s = now_s + doubled_s(1.0, guesses.wrong - FREE_GUESSES, WAIT_S_MAX)
         if tablet is None:
             self._unknown_full_at_s = max(now_s, self._unknown_full_at_s) + UNKNOWN_REFILL_S
         return "wrong"

@@ -1,4 +1,4 @@
-"""Who this gateway is: its signing key, the key that seals its store, and the certificate it shows to a broker.
+"""The identity of this gateway: its signing key, the key that seals its store, and its certificate for the broker.
 
 The identity is a folder that is made whole or not at all: all files are written and flushed in a folder beside it,
 which then takes its name in one step. Nothing here ever overwrites or repairs: a second key under an old name would
@@ -95,7 +95,7 @@ class Identity:
         """Make the identity of `gateway` in the new folder `directory`, durably. IdentityUnusable where something is
         there already, or where it cannot be written.
 
-        `credentials` is systemd's folder of credentials; None: the one that systemd told this process, if any.
+        `credentials` is systemd's folder of credentials; None: the one that systemd gave this process, if any.
         """
         if not is_identifier(gateway):
             raise IdentityUnusable(
@@ -228,7 +228,7 @@ def _write_folder(directory: Path, files: dict[str, bytes]) -> None:
                 file.flush()
                 os.fsync(descriptor)
         flush(making)
-        # Fails where a folder with something in it has the name by now: whoever was first stays.
+        # Fails where a folder with something in it has the name by now: the first one stays.
         making.rename(directory)
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
@@ -237,9 +237,10 @@ def _write_folder(directory: Path, files: dict[str, bytes]) -> None:
 
 
 def _credential(credentials: Path | None) -> bytes | None:
-    """The store key that systemd hands over. CREDENTIALS_DIRECTORY is systemd's way to tell, not a setting of ours."""
-    told = os.environ.get("CREDENTIALS_DIRECTORY")
-    folder = credentials if credentials is not None else Path(told) if told else None
+    """The store key that systemd hands over. CREDENTIALS_DIRECTORY is systemd's variable, not a setting of the
+    gateway."""
+    named = os.environ.get("CREDENTIALS_DIRECTORY")
+    folder = credentials if credentials is not None else Path(named) if named else None
     if folder is None or not (folder / STORE_KEY_CREDENTIAL).exists():
         return None
     octets = (folder / STORE_KEY_CREDENTIAL).read_bytes()[: _FILE_BYTES_MAX + 1]
@@ -305,7 +306,7 @@ def _pem(key: Ed25519PrivateKey) -> bytes:
 
 
 def _private(path: Path) -> bytes:
-    """The octets of a file that nobody else may read."""
+    """The bytes of a file that no other user may read."""
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -317,7 +318,7 @@ def _private(path: Path) -> bytes:
     if mode & 0o077:
         raise IdentityUnusable(
             f"{path} may be read by other users of this machine (mode {mode:04o}). Who has it can sign as this gateway "
-            f"or open its store. If nobody did: chmod 600 {path}. Else provision this gateway anew."
+            f"or open its store. If none did: chmod 600 {path}. Else provision this gateway again."
         )
     if len(octets) > _FILE_BYTES_MAX:
         _damaged(path, "is far too large")

@@ -10,11 +10,11 @@ Fields hold no measured value and no octets: events are read by operators.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import orjson
 import structlog
 
+from gateway.buffer import Buffer
 from gateway.sessions.suppression import SOURCES_MAX, Suppression
 from gateway.transports.clock import Clock
 from protocols.uplink.events import EventField, GatewayEvent
@@ -31,31 +31,18 @@ _SOURCE_MAX = 96
 log = structlog.get_logger()
 
 
-class EventStore(Protocol):
-    """The part of the buffer that this needs."""
-
-    async def append_event(self, event: GatewayEvent) -> None: ...
-
-
-class CountStore(Protocol):
-    """The part of the buffer that keeps counts over a restart."""
-
-    async def state_get(self, name: str) -> str | None: ...
-    async def state_put(self, name: str, value: str) -> None: ...
-
-
 class Journal:
-    """Writer of events for one event loop. `write` returns when the event is durable or counted as suppressed. `counts`
-    keeps the count of suppressed events over a restart; without it, it is in memory until its window ends."""
+    """Writer of events for one event loop. `record` returns when the event is durable or counted as suppressed.
+    `counts` keeps the count of suppressed events over a restart; without it, it is in memory until its window ends."""
 
-    def __init__(self, store: EventStore, clock: Clock, counts: CountStore | None = None) -> None:
+    def __init__(self, store: Buffer, clock: Clock, counts: Buffer | None = None) -> None:
         self._store = store
         self._clock = clock
         self._counts = counts
         self._suppression = Suppression()
         self._persisted: Mapping[str, int] = {}
 
-    async def write(self, name: str, device: str | None = None, /, **fields: str | int | float | bool | None) -> None:
+    async def record(self, name: str, device: str | None = None, /, **fields: str | int | float | bool | None) -> None:
         """`name` is a dotted past-tense noun; `device` a system id. The source is the `link` among the fields. A store
         that cannot take it even on its reserve is logged: no caller waits for an event, and the store reports its own
         state."""

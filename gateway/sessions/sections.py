@@ -168,7 +168,7 @@ def _kind(observation: Observation) -> TimeKind | None:
 
 
 def _sent_local_us(observations: Sequence[Observation]) -> int | None:
-    """What the device's clock showed about when it sent this: the last time stamp, for an array that of its last
+    """The time that the device's clock showed when it sent this: the last time stamp, for an array that of its last
     sample."""
     last = observations[-1]
     local_us = None if last.device_time is None else last.device_time.local_us()

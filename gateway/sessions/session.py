@@ -1,4 +1,4 @@
-"""What the rest of the gateway may know of a conversation with a device, whatever it speaks: 11073-20601 or GATT.
+"""The view that the rest of the gateway has of a session, whether it speaks 11073-20601 or GATT.
 
 Status, reports, the crew's page and stopping need no more than this, so none of them asks what kind of link it is.
 """
@@ -12,8 +12,8 @@ from gateway.sessions.devices.link_class import LinkClass
 
 @dataclass(slots=True)
 class Counts:
-    """Since the link was opened. A report is what a device tells at once: an APDU's, a GATT value or record. `refused`
-    and `lost` count reports."""
+    """Since the link was opened. A report is one message of a device: an APDU's scan report, a GATT value or a record.
+    `refused` and `lost` count reports."""
 
     observations: int = 0
     reports: int = 0
@@ -47,7 +47,7 @@ class Session(Protocol):
 
     @property
     def state(self) -> str:
-        """Where the conversation stands, in words."""
+        """The state of the session, in words."""
 
     @property
     def last_octet_s(self) -> float:
@@ -57,7 +57,7 @@ class Session(Protocol):
     def link_class(self) -> LinkClass:
         """The class of the link, which says how well it identifies the device."""
 
-    def judge_again(self) -> None:
+    def update_verification(self) -> None:
         """An operator has accepted the device that is here, or taken that back."""
 
     async def release(self) -> None:

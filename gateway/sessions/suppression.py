@@ -9,9 +9,11 @@ The bounds of TCP are below the last one, so that a storm from the network leave
 What was left out is kept by source until its window is over. Knows no time of its own and stores nothing (`journal`).
 """
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from protocols.bounded_map import BoundedMap
 
 WINDOW_S = 60.0
 EVENTS_MAX = 12
@@ -54,9 +56,9 @@ class Suppression:
     """Limits of events for one event loop. Times are monotonic."""
 
     def __init__(self) -> None:
-        self._rates: OrderedDict[tuple[str, ...], deque[float]] = OrderedDict()
-        self._left_out: OrderedDict[str, LeftOut] = OrderedDict()
-        self._links: OrderedDict[str, str] = OrderedDict()
+        self._rates: BoundedMap[tuple[str, ...], deque[float]] = BoundedMap(_RATES_MAX)
+        self._left_out: dict[str, LeftOut] = {}
+        self._links: BoundedMap[str, str] = BoundedMap(_DEVICES_MAX)
 
     def source(self, device: str | None, link: object) -> str:
         """The source of an event: the link that it names, or the last one of its device."""
@@ -68,12 +70,8 @@ class Suppression:
 
     def connected(self, device: str, link: object) -> None:
         """The device is served at this link now: its events count there."""
-        if not isinstance(link, str) or not link:
-            return
-        self._links[device] = source_of_link(link)
-        self._links.move_to_end(device)
-        while len(self._links) > _DEVICES_MAX:
-            self._links.popitem(last=False)
+        if isinstance(link, str) and link:
+            self._links[device] = source_of_link(link)
 
     def admit(self, name: str, source: str, now_s: float) -> bool:
         """Whether this event may be written. One that may not is counted."""
@@ -101,12 +99,9 @@ class Suppression:
         return {source: each.count for source, each in self._left_out.items()}
 
     def _rate(self, key: tuple[str, ...], now_s: float) -> deque[float]:
-        rate = self._rates.setdefault(key, deque())
-        self._rates.move_to_end(key)
+        rate: deque[float] = self._rates.use(key, deque)
         while rate and rate[0] <= now_s - WINDOW_S:
             rate.popleft()
-        while len(self._rates) > _RATES_MAX:
-            self._rates.popitem(last=False)
         return rate
 
     def _leave_out(self, name: str, source: str, now_s: float) -> None:

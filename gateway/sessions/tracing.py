@@ -1,6 +1,6 @@
-"""Lets `argus-gateway capture` look over the sessions' shoulders: every octet of every link, while somebody listens.
+"""Traces every byte of every link for `argus-gateway capture`, while a client listens.
 
-Costs one empty loop a read while nobody does. A listener that does not keep up is cut off and told, because a capture
+Costs one empty loop a read while none does. A listener that does not keep up is cut off and notified, because a capture
 with a hole would be replayed as if the device had sent it. Octets are patient data: they go only to the control socket
 (0600).
 """
@@ -67,7 +67,7 @@ class Taps:
 
     @property
     def listeners(self) -> int:
-        """How many listen now."""
+        """The number of listeners now."""
         return len(self._taps)
 
     @contextmanager

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from gateway.sync.batch_source import BatchSource
 from gateway.sync.lane_window import Answer, LaneWindow, Sent, Verdict
-from gateway.sync.outbox import Outbox
 from gateway.sync.pacing import Pacing
 from gateway.sync.settings import UplinkSettings
 from gateway.sync.sharing import Flow, Sharing
@@ -21,7 +21,7 @@ from protocols.uplink.gaps import decode_gap
 from protocols.uplink.lanes import Lane
 
 ENVELOPE_EXTRA_BYTES = 512
-"""What an envelope adds to a payload, rounded up: names, hashes, signature, trace context, topic."""
+"""Bytes that an envelope adds to a payload, rounded up: names, hashes, signature, trace context, topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Due:
 
 
 class History(Enum):
-    """Whose batch the cloud holds at its mark: ours, that of a copy of this store, or it did not say."""
+    """The owner of the batch at the cloud's mark: this store, a copy of it, or unknown."""
 
     OURS = "ours"
     ANOTHER = "another"
@@ -43,13 +43,13 @@ class History(Enum):
 
 
 class Flows:
-    """The flows of one epoch, the one that the outbox has when they are made. `windows` is public for the display of
+    """The flows of one epoch, the one that the source has when they are made. `windows` is public for the display of
     the state."""
 
-    def __init__(self, outbox: Outbox, settings: UplinkSettings) -> None:
-        self._outbox = outbox
+    def __init__(self, source: BatchSource, settings: UplinkSettings) -> None:
+        self._source = source
         self._settings = settings
-        self.epoch = outbox.epoch
+        self.epoch = source.epoch
         self._ahead: dict[Flow, deque[tuple[Batch, int]]] = {
             Flow(lane, live): deque() for lane in Lane for live in (True, False)
         }
@@ -59,7 +59,7 @@ class Flows:
 
     def begin(self) -> None:
         """A new connection begins with the buffer's marks and an empty link."""
-        marks = self._outbox.marks()
+        marks = self._source.marks()
         for lane, window in self.windows.items():
             window.begin(acked=marks[lane].acked, last=marks[lane].last)
         self.pacing = Pacing(self._settings.pacing)
@@ -68,9 +68,9 @@ class Flows:
 
     def refresh(self) -> None:
         """Learn what was committed meanwhile. Marks of another store are not ours."""
-        if self._outbox.epoch != self.epoch:
+        if self._source.epoch != self.epoch:
             return
-        marks = self._outbox.marks()
+        marks = self._source.marks()
         for lane, window in self.windows.items():
             window.committed(marks[lane].last)
 
@@ -80,7 +80,7 @@ class Flows:
         under_way_bytes = self.under_way_bytes
         answer = self.windows[ack.lane].answered(ack)
         for sent in answer.confirmed:
-            # A delay is known only of what went once: of two sendings nobody knows which was answered.
+            # A delay is known only of a batch that was sent once: of two sendings it is unknown which was acknowledged.
             if sent.sendings == 1:
                 self.pacing.acknowledged(
                     sent.octets, sent_at_s=sent.sent_at_s, now_s=now_s, under_way_bytes=under_way_bytes
@@ -102,7 +102,7 @@ class Flows:
             return History.OURS
         if ack.through_hash is None:
             return History.UNTOLD
-        found = await self._outbox.next_batches(ack.lane, after=through - 1, limit_batches=1, limit_bytes=1)
+        found = await self._source.next_batches(ack.lane, after=through - 1, limit_batches=1, limit_bytes=1)
         ours = _hash_behind(found[0], through) if found else None
         return History.OURS if ours in (None, ack.through_hash) else History.ANOTHER
 
@@ -162,7 +162,7 @@ class Flows:
         if ahead and ahead[0][0].sequence <= after + 1:
             return
         ahead.clear()
-        batches = await self._outbox.next_batches(
+        batches = await self._source.next_batches(
             flow.lane,
             after=after,
             limit_batches=self._settings.read_batches_max,

@@ -21,6 +21,7 @@ from enum import Enum
 from gateway.sync.published import PublishedBatches
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
+from protocols.waits import doubled_s
 
 SENT_RANGES_MAX = 64
 """A lane is sent at two places at once, live and backlog; what is forgotten of more is only asked about again."""
@@ -34,7 +35,7 @@ class WindowSettings:
     """From sending to the cloud's acknowledgement: its commit takes milliseconds, a bad radio link seconds."""
     ack_timeout_s_max: float = 120.0
     missing_after_s: float = 1.0
-    """How much later another batch that did arrive was sent, before a missing one counts as lost: the cloud's
+    """The lead of a later batch that arrived, after which a missing one counts as lost: the cloud's
     workers commit side by side."""
     live_lag_batches_max: int = 64
     """Live batches that may wait before they count as backlog: seconds of one lane."""
@@ -54,7 +55,7 @@ class Sent:
 
 
 class Verdict(Enum):
-    """What an acknowledgement means for the lane."""
+    """The meaning of an acknowledgement for the lane."""
 
     FOREIGN = "of another epoch or lane"
     ADVANCED = "the mark moved or stayed"
@@ -97,7 +98,7 @@ class LaneWindow:
     # ---- a connection begins
 
     def begin(self, *, acked: int, last: int) -> None:
-        """A new connection: nothing is under way, and nothing is sent before the cloud told its mark."""
+        """A new connection: nothing is under way, and nothing is sent before the cloud has stated its mark."""
         self._in_flight.clear()
         self._repeated.clear()
         self._sent_here = []
@@ -133,8 +134,8 @@ class LaneWindow:
         verdict = Verdict.RESTORED if ack.through_sequence < self.through else Verdict.ADVANCED
         first_answer = not self.agreed
         self.agreed, self.contested, self._doubted, self._silent = True, False, False, 0
-        # Two workers of the cloud may overtake each other: what one told of higher batches, an older answer does
-        # not take back. If they are gone indeed, they will be told as missing.
+        # Two workers of the cloud may overtake each other: an older acknowledgement does not
+        # take back what a newer one stated of higher batches. If they are lost, they will be reported as missing.
         outdated = not first_answer and ack.through_sequence == self.through and ack.highest_sequence < self._highest
         self.through = ack.through_sequence
         if not outdated:
@@ -152,7 +153,7 @@ class LaneWindow:
         done = [sent for sent in self._in_flight.values() if self._is_held(sent)]
         for sent in done:
             del self._in_flight[sent.sequence]
-            # Of two sendings nobody knows which one arrived.
+            # Of two sendings it is unknown which one arrived.
             if sent.sendings == 1:
                 self._newest_arrived_s = max(self._newest_arrived_s, sent.sent_at_s)
         self._repeated = {sequence: times for sequence, times in self._repeated.items() if sequence > self.through}
@@ -193,7 +194,7 @@ class LaneWindow:
     @property
     def _timeout_s(self) -> float:
         settings = self._settings
-        return min(settings.ack_timeout_s_max, settings.ack_timeout_s * 2.0 ** min(self._silent, 16))
+        return doubled_s(settings.ack_timeout_s, self._silent, settings.ack_timeout_s_max)
 
     @property
     def deadline_s(self) -> float | None:
@@ -233,7 +234,7 @@ class LaneWindow:
         return None
 
     def _end_of_taken(self, sequence: int) -> int | None:
-        """Where what is under way or held at `sequence` ends; None: it is neither."""
+        """The end of the batch in flight or held at `sequence`; None: there is none."""
         sent = self._in_flight.get(sequence)
         if sent is not None:
             return sent.through
@@ -280,7 +281,7 @@ class LaneWindow:
 
 
 def _held_above(ack: Ack) -> Iterator[tuple[int, int]]:
-    """What the cloud has between its mark and its highest sequence, as ranges."""
+    """The ranges that the cloud holds between its mark and its highest sequence."""
     begin = ack.through_sequence + 1
     for first, last in ack.missing:
         if begin < first:

@@ -29,20 +29,23 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway.sync.broker import BrokerAddress
 from gateway.sync.tls import DatedSocket
 from gateway.sync.unconfirmed import Lost, PubackSettings, UnconfirmedPackets
-from protocols.uplink.limits import MESSAGE_BYTES_MAX, PACKET_BYTES_MAX
+from protocols.uplink.broker import (
+    CLOSE_S_MAX,
+    CONNECT_S_MAX,
+    KEEPALIVE_S,
+    MISC_EVERY_S,
+    PUBLISH_WINDOW_MAX,
+    SESSION_TAKEN_OVER,
+    find_refusal,
+    find_size_conflict,
+    publish_window,
+)
+from protocols.uplink.limits import MESSAGE_BYTES_MAX
 
 T = TypeVar("T")
 
-CONNECT_TIMEOUT_S = 10.0
-KEEPALIVE_S = 20
-"""The broker declares us gone after 1.5 times this, and publishes the will."""
-CLOSE_TIMEOUT_S = 0.5
-MISC_INTERVAL_S = 1.0
 INBOUND_MAX = 256
 """Acknowledgements that wait to be read. They are cumulative, so the oldest goes when there are more."""
-PUBACK_WINDOW_MAX = 20
-"""Publishes without PUBACK, also when the broker would take more: what waits in paho can no longer be overtaken."""
-SESSION_TAKEN_OVER = 0x8E
 
 
 class MqttUnavailable(Exception):
@@ -67,7 +70,7 @@ class MqttRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker publishes, retained, when this side vanishes without a word."""
+    """The message that the broker publishes, retained, when this side ends without a DISCONNECT."""
 
     topic: str
     payload: bytes
@@ -92,12 +95,12 @@ class MqttSession:
         self._misc: asyncio.TimerHandle | None = None
         self._connected: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
-        # An end that nobody waits for any more is no error of the loop.
+        # An end without a waiting caller is no error of the loop.
         self.ended.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._unconfirmed = UnconfirmedPackets(pubacks)
         self._inbound: asyncio.Queue[Received] = asyncio.Queue(INBOUND_MAX)
-        self._free_slots = PUBACK_WINDOW_MAX
+        self._free_slots = PUBLISH_WINDOW_MAX
         self._slot_freed = asyncio.Event()
         self._client = self._paho(client_id, will)
 
@@ -108,14 +111,14 @@ class MqttSession:
             protocol=paho.MQTTv5,
             reconnect_on_failure=False,
         )
-        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.connect_timeout = CONNECT_S_MAX
         if self._address.username is not None:
             client.username_pw_set(self._address.username, self._address.password)
         if self._address.tls is not None:
             client.tls_set_context(self._address.tls)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
-        client.max_inflight_messages_set(PUBACK_WINDOW_MAX)
+        client.max_inflight_messages_set(PUBLISH_WINDOW_MAX)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -134,10 +137,10 @@ class MqttSession:
         will: Will | None = None,
         pubacks: PubackSettings = PubackSettings(),  # noqa: B008  frozen
     ) -> Self:
-        """Connect within `CONNECT_TIMEOUT_S`; MqttUnavailable when there is no broker, or it does not want us."""
+        """Connect within `CONNECT_S_MAX`; MqttUnavailable when there is no broker, or it does not want us."""
         session = cls(address, client_id=client_id, will=will, pubacks=pubacks)
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            async with asyncio.timeout(CONNECT_S_MAX):
                 await session._on_thread(session._connect)
                 session._watch()
                 await asyncio.wait((session._connected, session.ended), return_when=asyncio.FIRST_COMPLETED)
@@ -207,13 +210,13 @@ class MqttSession:
         self._client.on_socket_unregister_write = self._on_wrote
         if self._client.want_write():
             self._loop.add_writer(self._socket, self._write)
-        self._misc = self._loop.call_later(MISC_INTERVAL_S, self._keep_alive)
+        self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     async def close(self) -> None:
-        """Say goodbye, so that the broker does not publish the will; never raises, takes `CLOSE_TIMEOUT_S` at most."""
+        """Say goodbye, so that the broker does not publish the will; never raises, takes `CLOSE_S_MAX` at most."""
         if not self.ended.done():
             self._client.disconnect()
-            await asyncio.wait((self.ended,), timeout=CLOSE_TIMEOUT_S)
+            await asyncio.wait((self.ended,), timeout=CLOSE_S_MAX)
         self._drop("closed")
 
     def _drop(self, reason: str) -> None:
@@ -232,7 +235,7 @@ class MqttSession:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(error)
-                # Publishes that nobody awaits any more end silently: the batch is not confirmed, and goes again.
+                # Publishes without a waiting caller end silently: the batch is not acknowledged, and is resent.
                 waiting.exception()
         self._waiting.clear()
 
@@ -258,7 +261,7 @@ class MqttSession:
         self._check()
 
     async def _unless_ended(self, waited: Coroutine[Any, Any, T]) -> T:
-        """What `waited` gives; MqttUnavailable when the connection ends first."""
+        """The result of `waited`. Raises MqttUnavailable when the connection ends first."""
         task = asyncio.ensure_future(waited)
         try:
             await asyncio.wait((task, self.ended), return_when=asyncio.FIRST_COMPLETED)
@@ -316,9 +319,9 @@ class MqttSession:
         answer = self._waiting.pop(mid, None)
         if answer is None or answer.done():
             return
-        refusals = [str(reason) for reason in reasons if reason.is_failure]
-        if refusals:
-            answer.set_exception(MqttRefused(f"the broker refused: {refusals[0]}"))
+        refusal = find_refusal(reasons)
+        if refusal is not None:
+            answer.set_exception(MqttRefused(f"the broker refused: {refusal}"))
             answer.exception()
         else:
             answer.set_result(None)
@@ -331,16 +334,11 @@ class MqttSession:
         if reason.is_failure:
             self._connected.set_exception(MqttUnavailable(f"the broker does not take this gateway: {reason}"))
             return
-        packet_bytes_max = getattr(given, "MaximumPacketSize", None)
-        if packet_bytes_max is not None and packet_bytes_max < PACKET_BYTES_MAX:
-            self._connected.set_exception(
-                MqttUnavailable(
-                    f"the broker takes packets of {packet_bytes_max} octets and a batch may need {PACKET_BYTES_MAX}: "
-                    "raise its max_packet_size"
-                )
-            )
+        conflict = find_size_conflict(getattr(given, "MaximumPacketSize", None))
+        if conflict is not None:
+            self._connected.set_exception(MqttUnavailable(conflict))
             return
-        self._free_slots = min(PUBACK_WINDOW_MAX, getattr(given, "ReceiveMaximum", PUBACK_WINDOW_MAX))
+        self._free_slots = publish_window(getattr(given, "ReceiveMaximum", None))
         self._connected.set_result(None)
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _given: Any) -> None:
@@ -388,7 +386,7 @@ class MqttSession:
             self._end(MqttPubackLost(lost))
             self._drop("a PUBACK was lost")
         if not self.ended.done():
-            self._misc = self._loop.call_later(MISC_INTERVAL_S, self._keep_alive)
+            self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     def _on_want_write(self, _client: Any, _data: Any, sock: Any) -> None:
         self._loop.add_writer(sock, self._write)

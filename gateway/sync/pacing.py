@@ -1,4 +1,4 @@
-"""How many octets may be under way: as many as the path carries within the aimed delay, and no more.
+"""Limits the bytes in flight to what the path carries within the target delay.
 
 What is sent too early waits in a kernel's or a modem's buffer, where nothing can overtake it: an alarm would queue
 behind a minute of backlog. So the window follows the delay from sending to the cloud's acknowledgement: it grows by
@@ -31,13 +31,13 @@ class Pacing:
 
     def acknowledged(self, octets: int, *, sent_at_s: float, now_s: float, under_way_bytes: int) -> None:
         """A batch of `octets` that was sent once, at `sent_at_s`, has its acknowledgement; `under_way_bytes` were
-        under way with it. A window that nobody fills says nothing about the path, and does not grow."""
+        under way with it. A window that is not filled says nothing about the path, and does not grow."""
         settings = self._settings
         if now_s - sent_at_s <= settings.aimed_delay_s:
             if 2 * under_way_bytes >= self.window_bytes:
                 self.window_bytes = min(settings.most_bytes, self.window_bytes + octets)
         elif sent_at_s >= self._shrunk_at_s:
-            # What was sent before the last shrinking tells about the window of then.
+            # What was sent before the last shrinking reflects the window of that time.
             self._shrink(now_s)
 
     def lost(self, now_s: float) -> None:

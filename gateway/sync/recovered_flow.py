@@ -8,9 +8,9 @@ and the set-aside store keeps it.
 
 import structlog
 
+from gateway.sync.batch_source import RecoveredSource
 from gateway.sync.flows import Due, Flows
 from gateway.sync.lane_window import Verdict
-from gateway.sync.outbox import RecoveredOutbox
 from gateway.sync.settings import UplinkSettings
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
@@ -21,14 +21,14 @@ log = structlog.get_logger()
 class RecoveredFlow:
     """Flow of recovered batches on one connection."""
 
-    def __init__(self, outbox: RecoveredOutbox, settings: UplinkSettings) -> None:
-        self.outbox = outbox
-        self.flows = Flows(outbox, settings)
+    def __init__(self, source: RecoveredSource, settings: UplinkSettings) -> None:
+        self.source = source
+        self.flows = Flows(source, settings)
         self.flows.begin()
         for lane in Lane:
-            mark = outbox.marks()[lane]
-            self.flows.windows[lane].answered(Ack(epoch=outbox.epoch, lane=lane, through_sequence=mark.acked))
-        log.info("uplink.recovered_began", epoch=outbox.epoch)
+            mark = source.marks()[lane]
+            self.flows.windows[lane].answered(Ack(epoch=source.epoch, lane=lane, through_sequence=mark.acked))
+        log.info("uplink.recovered_began", epoch=source.epoch)
 
     async def next(self, now_s: float) -> Due | None:
         """The batch to send now; None: nothing, or what there is waits for acknowledgements."""
@@ -39,9 +39,9 @@ class RecoveredFlow:
         """The cloud's acknowledgement of this epoch."""
         match self.flows.answered(ack, now_s).verdict:
             case Verdict.ADVANCED:
-                await self.outbox.acknowledge(ack)
+                await self.source.acknowledge(ack)
             case Verdict.CONTESTED:
                 log.error("uplink.recovered_refused", epoch=ack.epoch, lane=ack.lane.value)
-                self.outbox.give_up(ack.lane)
+                self.source.give_up(ack.lane)
             case Verdict.RESTORED | Verdict.DOUBTED | Verdict.FOREIGN:
                 pass

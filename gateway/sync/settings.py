@@ -1,4 +1,4 @@
-"""What the uplink is told: where the broker is, how this gateway proves itself, and how patient it is."""
+"""Settings of the uplink: the broker's address, the gateway's credentials, intervals and limits."""
 
 import ssl
 from collections.abc import Callable
@@ -8,13 +8,14 @@ from pathlib import Path
 from gateway.security.identity import TlsFiles
 from gateway.security.secret_store import SecretDamaged
 from gateway.security.tls_key import load_client_certificate
-from gateway.sync.backoff import BackoffSettings
-from gateway.sync.broker import BrokerAddress, broker_host
+from gateway.sync.broker import BrokerAddress
 from gateway.sync.lane_window import WindowSettings
 from gateway.sync.mqtt import MqttUnavailable
 from gateway.sync.pacing import PacingSettings
 from gateway.sync.tls import CertificateClock, date_peers
 from gateway.sync.unconfirmed import PubackSettings
+from protocols.uplink.broker import parse_broker_url
+from protocols.uplink.reconnection import ReconnectSettings
 
 PASSWORD_NAME = "mqtt-password"  # noqa: S105  the name of its sealed file
 KEY_NAME = "mqtt-client.key"
@@ -38,29 +39,29 @@ class UplinkSettings:
     key_file: Path | None = None
     read_secret: Callable[[Path, str], bytes] = lambda path, _name: path.read_bytes()
     status_every_s: float = 60.0
-    """The retained status with the marks; the cloud's answer repairs what either side may have missed."""
+    """The retained status with the marks; the cloud's response repairs what either side may have missed."""
     ask_again_s: float = 5.0
-    """No answer to a status at the beginning of a connection: it is said again, each time after twice as long."""
+    """A status without a response at the beginning of a connection is repeated, each time after twice as long."""
     fork_patience_s: float = 180.0
-    """How long we stay connected and wait for a rival when the cloud holds another history of this epoch: three times
-    the longest wait between two attempts of a gateway that was taken over (`backoff`)."""
+    """Time to stay connected and wait for a rival when the cloud holds another history of this epoch: three times the
+    longest wait between two attempts of a gateway that was taken over (`reconnect`)."""
     read_batches_max: int = 16
-    """How many batches of a flow are read from the buffer at once, and kept until their turn."""
+    """Batches of a flow that are read from the buffer at once, and kept until their turn."""
     read_bytes_max: int = 128 * 1024
     pubacks: PubackSettings = field(default_factory=PubackSettings)
-    backoff: BackoffSettings = field(default_factory=BackoffSettings)
+    reconnect: ReconnectSettings = field(default_factory=ReconnectSettings)
     window: WindowSettings = field(default_factory=WindowSettings)
     pacing: PacingSettings = field(default_factory=PacingSettings)
 
     def __post_init__(self) -> None:
-        """ValueError for an address that is none."""
-        broker_host(self.mqtt_url)
+        """Raises ValueError for an address that is none."""
+        parse_broker_url(self.mqtt_url)
 
 
 def broker_address(settings: UplinkSettings, tls: TlsFiles | None, clock: CertificateClock) -> BrokerAddress:
-    """The address with the secrets read again. `clock` judges the dates of the broker's certificate. MqttUnavailable
-    when a file cannot be read; the message names it."""
-    host, port, secure = broker_host(settings.mqtt_url)
+    """Read the secrets and return the address with them. `clock` judges the dates of the broker's certificate. Raises
+    MqttUnavailable when a file cannot be read; the message names it."""
+    host, port, secure = parse_broker_url(settings.mqtt_url)
     try:
         password = None
         if settings.password_file is not None:

@@ -1,4 +1,4 @@
-"""Whose turn it is: live before backlog, urgent lanes before others, and for everyone at least a minimum share.
+"""Chooses the flow that sends next: live before backlog, urgent lanes before others, and a minimum share for each.
 
 Eight flows share the link: each lane's live batches and each lane's backlog. In the order of urgency the first that
 has something to send would always win, so each flow also has a share that it is owed: of all octets sent while it
@@ -31,7 +31,7 @@ MINIMUM_SHARES: Mapping[Flow, float] = {
     Flow(Lane.NUMERIC, False): 0.10,
     Flow(Lane.WAVEFORM, False): 0.05,
 }
-"""In the order of urgency, which is also the order in which what nobody is owed is given away. Together below 1."""
+"""In the order of urgency, which is also the order in which the unowed rest is given away. Together below 1."""
 
 BACKLOG_PART = 0.5
 WAVEFORM_PART = 0.75
@@ -71,10 +71,6 @@ class Sharing:
             owed = self._owed[flow] + octets * self._shares[flow]
             self._owed[flow] = min(owed, max(OWED_BYTES_MAX, offered))
         self._owed[chosen] = max(0.0, self._owed[chosen] - octets)
-
-    def owed_bytes(self) -> Mapping[Flow, float]:
-        """What each flow is owed now, for whoever looks."""
-        return dict(self._owed)
 
 
 def _fits(flow: Flow, octets: int, under_way: Mapping[Flow, int], window_bytes: int) -> bool:

@@ -1,4 +1,4 @@
-"""How the uplink is doing, as status, doctor and crew page show it."""
+"""The state of the uplink, as status, doctor and crew page show it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

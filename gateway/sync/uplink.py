@@ -1,11 +1,11 @@
 """The loop that brings batches to the cloud, and believes that they arrived only when the cloud says so.
 
-A connection begins with the exchange of marks (D3): our retained status tells where each lane stands, the cloud
+A connection begins with the exchange of marks (D3): our retained status states where each lane is, the cloud
 answers for each lane how far it has come, and only then is that lane sent. So a restored cloud gets what it lost, a
 replaced gateway begins at 1 in its own epoch, and a lane of which the cloud holds another history stops here while the
 buffer goes on, until it is known whether another gateway claims it too or this store was put back (`fork.py`).
 
-On a connection three tasks run: one hears the cloud's answers, one sends whose turn it is, one tells our status.
+On a connection three tasks run: one receives acknowledgements, one sends batches, one publishes the status.
 Whatever ends the connection ends all three; what was under way is simply not confirmed and goes again. A store that
 fails is exchanged by the buffer for a spare one, with another epoch: then the connection ends too, and the next one
 begins with the marks of the new epoch.
@@ -20,12 +20,11 @@ import structlog
 
 from gateway.security.identity import Identity
 from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sync.backoff import Backoff
+from gateway.sync.batch_source import Archive, BatchSource, CommitSignal
 from gateway.sync.flows import Due, Flows, History
 from gateway.sync.fork import ForkWatch
 from gateway.sync.lane_window import Verdict
 from gateway.sync.mqtt import MqttPubackLost, MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable, Will
-from gateway.sync.outbox import Archive, CommitSignal, Outbox
 from gateway.sync.recovered_flow import RecoveredFlow
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.sync.state import LaneProgress, UplinkState, lanes_progress
@@ -34,7 +33,9 @@ from protocols.uplink import topics
 from protocols.uplink.acks import Ack, decode_ack
 from protocols.uplink.envelope import Envelope, encode_envelope, sign_hash, traceparent_of
 from protocols.uplink.lanes import Lane
+from protocols.uplink.reconnection import ReconnectWait
 from protocols.uplink.status import Mark, Status, StoreState, encode_status
+from protocols.waits import GrowingWait
 
 __all__ = ["LaneProgress", "Uplink", "UplinkSettings", "UplinkState"]
 
@@ -56,7 +57,7 @@ class Uplink:
 
     def __init__(
         self,
-        outbox: Outbox,
+        source: BatchSource,
         identity: Identity,
         settings: UplinkSettings,
         clock: TrustedClock,
@@ -67,7 +68,7 @@ class Uplink:
         archive: Archive | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._outbox = outbox
+        self._source = source
         self._identity = identity
         self._settings = settings
         self._clock = clock
@@ -79,8 +80,8 @@ class Uplink:
         self._fork = ForkWatch(clock, settings.fork_patience_s)
         self._archive_due_s = float("-inf")
         self._conflict = False
-        self._backoff = Backoff(settings.backoff, chance)
-        self._flows = Flows(outbox, settings)
+        self._reconnect = ReconnectWait(settings.reconnect, chance)
+        self._flows = Flows(source, settings)
         self._up = {lane: topics.up(tenant, gateway, lane) for lane in Lane}
         self._status_topic = topics.status(tenant, gateway)
         self._asked: set[Lane] = set()
@@ -100,7 +101,7 @@ class Uplink:
             contested=self._is_contested,
             since_us=self._since_us,
             last_error=self._last_error,
-            attempts=self._backoff.failures,
+            attempts=self._reconnect.failures,
             sent_batches=self._sent_batches,
             under_way_bytes=self._flows.under_way_bytes,
             window_bytes=self._flows.pacing.window_bytes,
@@ -128,22 +129,22 @@ class Uplink:
             except (MqttUnavailable, MqttRefused) as error:
                 self._lost(error)
             except _EpochChanged:
-                log.warning("uplink.epoch_changed", epoch=self._outbox.epoch)
+                log.warning("uplink.epoch_changed", epoch=self._source.epoch)
                 continue
             finally:
                 self._set_connected(False)
             held_s = self._clock.monotonic_s() - began_s
-            self._backoff.connection_ended(held_s=held_s, delivered=self._delivered)
-            await self._clock.sleep_until(self._clock.monotonic_s() + self._backoff.next_s())
+            self._reconnect.end_connection(held_s=held_s, delivered=self._delivered)
+            await self._clock.sleep_until(self._clock.monotonic_s() + self._reconnect.next_s())
 
     async def _store_in_use(self) -> None:
         """Return when there is an epoch to send, with its flows ready."""
-        commits = self._outbox.wait_for_commit()
-        while not self._outbox.epoch:
+        commits = self._source.wait_for_commit()
+        while not self._source.epoch:
             await commits.wait()
             commits.clear()
-        if self._flows.epoch != self._outbox.epoch:
-            self._flows = Flows(self._outbox, self._settings)
+        if self._flows.epoch != self._source.epoch:
+            self._flows = Flows(self._source, self._settings)
             self._conflict = False
             self._archive_due_s = float("-inf")  # its recovered batches are looked for at once
 
@@ -158,7 +159,7 @@ class Uplink:
         elif self._connected:
             log.warning("uplink.disconnected", reason=str(error))
         else:
-            log.info("uplink.unavailable", reason=str(error), attempts=self._backoff.failures + 1)
+            log.info("uplink.unavailable", reason=str(error), attempts=self._reconnect.failures + 1)
 
     def _set_connected(self, connected: bool) -> None:
         if connected is not self._connected:
@@ -189,7 +190,7 @@ class Uplink:
             await self._farewell(session)
 
     async def _converse(self, session: MqttSession) -> None:
-        commits = self._outbox.wait_for_commit()
+        commits = self._source.wait_for_commit()
         # Not a TaskGroup: the first end is the reason for all, and should not come wrapped in a group of them.
         tasks = [
             asyncio.ensure_future(each)
@@ -221,7 +222,7 @@ class Uplink:
                 await self._archive.begin_epoch()
 
     async def _farewell(self, session: MqttSession) -> None:
-        """Replace the will's work by our own word, if there is still someone to hear it."""
+        """Publish the offline status that the will would publish, if the connection still stands."""
         if not session.ended.done():
             try:
                 async with asyncio.timeout(FAREWELL_S):
@@ -244,7 +245,7 @@ class Uplink:
             self._wake.set()
 
     async def _take(self, ack: Ack) -> None:
-        if self._outbox.epoch != self._flows.epoch:
+        if self._source.epoch != self._flows.epoch:
             return  # the store was exchanged: the connection is about to end
         if self._recovered is not None and ack.epoch == self._recovered.flows.epoch:
             await self._recovered.take(ack, self._clock.monotonic_s())
@@ -256,7 +257,7 @@ class Uplink:
             case History.ANOTHER:
                 ack = replace(ack, conflict=True)
             case History.UNTOLD if agreed and lane not in self._asked:
-                # Only the answer to a status tells the hash; a cloud that does not even then is believed.
+                # Only the response to a status has the hash; a cloud that sends none even then is believed.
                 self._asked.add(lane)
                 self._status_due.set()
                 return
@@ -267,13 +268,13 @@ class Uplink:
                 log.info("uplink.answer_foreign", lane=lane.value, epoch=ack.epoch)
             case Verdict.ADVANCED:
                 self._delivered = True
-                await self._outbox.acknowledge(ack)
+                await self._source.acknowledge(ack)
                 log.debug("uplink.batch_acked", lane=lane.value, through=ack.through_sequence)
                 if answer.missed:
                     log.warning("uplink.batches_missed", lane=lane.value, batches=len(answer.missed))
             case Verdict.RESTORED:
                 log.warning("uplink.cloud_restored", lane=lane.value, through=ack.through_sequence)
-                await self._outbox.rewind(lane, ack.through_sequence)
+                await self._source.rewind(lane, ack.through_sequence)
             case Verdict.DOUBTED:
                 self._status_due.set()
             case Verdict.CONTESTED:
@@ -296,7 +297,7 @@ class Uplink:
     async def _send(self, session: MqttSession) -> None:
         while True:
             self._wake.clear()
-            if self._outbox.epoch != self._flows.epoch:
+            if self._source.epoch != self._flows.epoch:
                 raise _EpochChanged
             self._flows.refresh()
             now_s = self._clock.monotonic_s()
@@ -332,12 +333,12 @@ class Uplink:
             if now_s < self._archive_due_s:
                 return False
             self._archive_due_s = now_s + ARCHIVE_EVERY_S
-            outbox = await self._archive.recovered()
-            if outbox is None:
+            source = await self._archive.recovered()
+            if source is None:
                 return False
-            self._recovered = RecoveredFlow(outbox, self._settings)
-        if self._recovered.outbox.all_acknowledged:
-            settled, self._recovered = self._recovered.outbox, None
+            self._recovered = RecoveredFlow(source, self._settings)
+        if self._recovered.source.all_acknowledged:
+            settled, self._recovered = self._recovered.source, None
             await settled.settle()
             return True
         due = await self._recovered.next(self._clock.monotonic_s())
@@ -370,26 +371,25 @@ class Uplink:
         if isinstance(error, MqttRefused):
             session.end(str(error))
 
-    # ---- telling
+    # ---- publishing the status
 
     async def _tell(self, session: MqttSession) -> None:
         """The status: at once, when something changed, at times, and sooner while a lane has no answer."""
-        ask_again_s = self._settings.ask_again_s
+        wait = GrowingWait(self._settings.ask_again_s, self._settings.status_every_s)
         while True:
             self._status_due.clear()
             if (fault := session.certificate_fault()) is not None:
                 session.end(fault)
             told_s = self._clock.monotonic_s()
             await session.publish(self._status_topic, encode_status(self._status(online=True)), retain=True)
-            if not await self._status_due_by(told_s + ask_again_s):
+            if not await self._status_due_by(told_s + wait.next_s()):
                 if not all(window.agreed for window in self._flows.windows.values()):
-                    ask_again_s = min(2 * ask_again_s, self._settings.status_every_s)
                     continue
                 await self._status_due_by(told_s + self._settings.status_every_s)
-            ask_again_s = self._settings.ask_again_s
+            wait.reset()
 
     async def _status_due_by(self, deadline_s: float) -> bool:
-        """Whether there is something new to tell before `deadline_s`."""
+        """Whether a new status is due before `deadline_s`."""
         try:
             async with self._clock.timeout_at(deadline_s):
                 await self._status_due.wait()
@@ -412,9 +412,9 @@ class Uplink:
                     acked=state.acked,
                     published=self._flows.windows[lane].published.ranges,
                 )
-                for lane, state in self._outbox.marks().items()
+                for lane, state in self._source.marks().items()
             },
-            store=StoreState.CONTESTED if self._is_contested else self._outbox.store_state,
+            store=StoreState.CONTESTED if self._is_contested else self._source.store_state,
             historical=self._connected and self._flows.has_backlog,
             clock_synchronised=self._clock.synchronised,
         )

@@ -85,7 +85,7 @@ class CaptureWriter:
         `started_s` is the monotonic time that `t` counts from. `meta` must be JSON and hold no patient's name.
         """
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        # Unbuffered: what a line was told to hold is with the kernel when the call returns, or the line is taken back.
+        # Unbuffered: a written line is with the kernel when the call returns, or the line is taken back.
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._written_bytes = 0
         self._room_bytes = limit_bytes - _NOTE_BYTES

@@ -1,4 +1,4 @@
-"""The time that the shell knows and the core is told: monotonic seconds, wall microseconds, and their boot.
+"""The time that is read here and passed to the pure core: monotonic seconds, wall microseconds, and their boot.
 
 One object instead of calls to `time`, so that a test moves time by hand and never sleeps. Waiting belongs here for the
 same reason: a deadline of the core is a number on this clock, and only this clock knows when it has come.
@@ -91,7 +91,8 @@ class SystemClock:
 
 
 def _boot_id() -> str:
-    """The kernel's boot id; where there is none, an id of this process, whose clock nobody else can compare with."""
+    """The kernel's boot id; where there is none, an id of this process, whose clock no other process can compare
+    with."""
     try:
         return _BOOT_ID_FILE.read_text(encoding="ascii").strip()
     except OSError:

@@ -1,8 +1,8 @@
 """A link over an open terminal descriptor: a serial port, or either end of a pseudo-terminal.
 
 `loop.add_reader` on the descriptor is the fastest and smallest way measured (reference ble_testing §4), and hang-up is
-ours to tell: a terminal says it as end of file, as EIO, or (an unplugged adapter) as any other error, and all of them
-end the link. Writes go straight to the kernel and wait for `add_writer` when it takes no more.
+for this class to see: a terminal reports it as end of file, as EIO, or (an unplugged adapter) as any other error, and
+all of them end the link. Writes go straight to the kernel and wait for `add_writer` when it takes no more.
 
 Opening and configuring the port is `serial_port`'s work, framing is `hdlc_link`'s.
 """
@@ -72,7 +72,7 @@ class DescriptorLink:
             return
         self._stop()
         self._closed.set()
-        with suppress(OSError):  # an adapter that is gone may say so once more; the descriptor is free all the same
+        with suppress(OSError):  # a removed adapter may raise again; the descriptor is free all the same
             self._release()
 
     def hang_up(self) -> None:

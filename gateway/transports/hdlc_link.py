@@ -58,7 +58,7 @@ class HdlcLink:
                     self._payloads.append(payload)
                 else:
                     self._no_apdu += 1
-            # Each doubling is told: a bad cable shows in a few lines and does not fill the log.
+            # Each doubling is logged: a bad cable shows in a few lines and does not fill the log.
             if self.frames_dropped.bit_length() > dropped_before.bit_length():
                 log.warning("hdlc.frames_dropped", link=self.name, dropped=self.frames_dropped)
         taken = [self._payloads.popleft()]

@@ -1,4 +1,4 @@
-"""Octets that a link has received and nobody has taken yet: bounded, in order, and none lost to a cancelled receive.
+"""Bytes that a link has received and that are not taken yet: bounded, in order, and none lost to a cancelled receive.
 
 The event loop puts octets in when the kernel has them; `take` hands them out and is where a receiver waits. Octets are
 removed only in the step that returns them, so cancelling a waiting receiver loses nothing. A full inbox asks its link

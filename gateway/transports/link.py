@@ -27,9 +27,9 @@ class Link(Protocol):
 
     @property
     def is_line(self) -> bool:
-        """True: a cable that is there whoever speaks on it. Closing it tells the other end nothing, and opening it
+        """True: a cable that stays whichever device is on it. Closing it is not seen by the other end, and opening it
         again loses what was on its way, so it carries one association after the other. False: a connection that the
-        other end makes anew."""
+        other end opens again."""
 
     async def receive(self) -> bytes:
         """The next octets, at most RECEIVE_BYTES_MAX; b"" for ever when the link has ended, for whatever reason.
@@ -48,7 +48,7 @@ class Link(Protocol):
 
 
 class LinkSource(Protocol):
-    """Where links come from: a listener that accepts, or a port that is opened again and again."""
+    """A source of links: a listener that accepts, or a port that is reopened."""
 
     @property
     def name(self) -> str: ...
@@ -63,7 +63,7 @@ class LinkSource(Protocol):
         """Stop offering links. Links already handed out stay open."""
 
 
-class Association(Protocol):
+class AssociationEngine(Protocol):
     """A conversation without I/O, manager or agent (protocols.ieee11073.association), as the pump drives it."""
 
     @property

@@ -23,7 +23,7 @@ _GONE = frozenset({errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ENOTDIR})
 
 
 class TroubleKind(StrEnum):
-    """What stands between us and the port."""
+    """The fault that keeps a port closed."""
 
     ABSENT = "absent"
     """Nothing has that name."""
@@ -163,7 +163,7 @@ def _target(link: str) -> str | None:
 
 
 def program_name(pid: int) -> str:
-    """What a process calls itself."""
+    """The name of a process."""
     try:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
@@ -171,7 +171,7 @@ def program_name(pid: int) -> str:
 
 
 def _is_character_device(path: str) -> bool:
-    """What cannot be looked at may be one."""
+    """Whether a path is a character device; one that cannot be read may be."""
     try:
         return stat.S_ISCHR(Path(path).stat().st_mode)
     except OSError:

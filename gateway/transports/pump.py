@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import structlog
 
 from gateway.transports.clock import Clock, instant_of
-from gateway.transports.link import Association, Deliver, Direction, Link, Trace
+from gateway.transports.link import AssociationEngine, Deliver, Direction, Link, Trace
 from protocols.ieee11073.association.events import Event
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ them."""
 
 
 class Nudge:
-    """Wakes a pump that waits for its device, after somebody else made the association want to send or to time out.
+    """Wakes a pump that waits for its device, after another task made the association want to send or to time out.
 
     `association.release(now_s); nudge()` is how a session, or a simulated agent with a new report, speaks up.
     """
@@ -58,7 +58,7 @@ class Nudge:
 
 async def pump(
     link: Link,
-    association: Association,
+    association: AssociationEngine,
     deliver: Deliver,
     clock: Clock,
     trace: Trace | None = None,
@@ -78,7 +78,7 @@ class _Pump:
     def __init__(
         self,
         link: Link,
-        association: Association,
+        association: AssociationEngine,
         deliver: Deliver,
         clock: Clock,
         trace: Trace | None,
@@ -110,7 +110,7 @@ class _Pump:
         return self._sendable
 
     async def _wait(self) -> bytes | None:
-        """What the link brought; None when the association's deadline came, or a nudge."""
+        """The bytes that the link received; None at the association's deadline or a nudge."""
         if self._nudge.take():
             return None
         try:
@@ -122,7 +122,7 @@ class _Pump:
             return None
 
     async def _drain(self) -> None:
-        """The link takes nothing any more: deliver what it brought before it broke, then tell the association."""
+        """The link takes nothing any more: deliver what it received before it broke, then end the association."""
         data = b"more"
         while data and not self._association.closed:
             data = await self._received_already()

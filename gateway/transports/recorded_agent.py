@@ -84,7 +84,7 @@ class RecordedAgent:
         )
 
     def reactions(self, sent: bytes) -> list[bytes]:
-        """What the agent says to these octets of the manager, APDU by APDU. Raises `NoConfiguration`."""
+        """The agent's responses to these bytes of the manager, APDU by APDU. Raises `NoConfiguration`."""
         return [answer for octets in self._stream.feed(sent) for answer in self._reaction(decode_apdu(octets))]
 
     def _kept_back(self, octets: bytes) -> bool:
@@ -98,7 +98,7 @@ class RecordedAgent:
             data = decode_data(apdu.data) if isinstance(apdu, Prst) else None
             configuration = data is not None and _is_configuration(data)
         except RemoteProtocolError:
-            # What cannot be read was no answer to anybody: it comes by itself, and this manager may judge it.
+            # What cannot be read was no response: it is played back by itself, and this manager may judge it.
             return False
         if data is None:
             return False

@@ -33,6 +33,7 @@ from gateway.transports.descriptor_link import DescriptorLink
 from gateway.transports.hdlc_link import HdlcLink
 from gateway.transports.link import Link
 from gateway.transports.port_trouble import PortTrouble, TroubleKind, trouble_of
+from protocols.waits import GrowingWait
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +77,7 @@ class SerialPort:
         self.trouble: PortTrouble | None = None
         """Why the port could not be opened at the last try; None when it could."""
         self.openings = 0
-        """How often it was opened."""
+        """The number of openings."""
         self.opened_at_s = 0.0
         """When it was opened last; monotonic."""
         self._clock = clock if clock is not None else SystemClock()
@@ -84,7 +85,7 @@ class SerialPort:
         self._link: DescriptorLink | None = None
         self._framed: HdlcLink | None = None
         self._node: str | None = None
-        self._pause_s = FIRST_PAUSE_S
+        self._retry = GrowingWait(FIRST_PAUSE_S, LAST_PAUSE_S)
         self._closing = asyncio.Event()
 
     @property
@@ -174,13 +175,12 @@ class SerialPort:
         """As long as the end of this link asks for: not at all when a steady one was closed in order."""
         steady = self._clock.monotonic_s() - self.opened_at_s >= STEADY_S
         if steady:
-            self._pause_s = FIRST_PAUSE_S
+            self._retry.reset()
         if link.hung_up or not steady:
             await self._pause(RETURN_PAUSE_S_MAX if link.received_bytes else LAST_PAUSE_S)
 
     async def _pause(self, limit_s: float) -> None:
-        pause_s = min(self._pause_s, limit_s)
-        self._pause_s = min(2 * pause_s, LAST_PAUSE_S)
+        pause_s = self._retry.next_s(limit_s)
         await self._unless_closing(self._clock.sleep_until(self._clock.monotonic_s() + pause_s))
 
     async def _unless_closing(self, waiting: Coroutine[None, None, None]) -> None:

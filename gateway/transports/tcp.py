@@ -20,7 +20,7 @@ from gateway.transports.link import Link
 log = structlog.get_logger(__name__)
 
 WAITING_MAX = 16
-"""Connections that nobody has accepted yet. More are closed at once: a vehicle has a handful of devices."""
+"""Connections that are not accepted yet. More are closed at once: a vehicle has a handful of devices."""
 
 KEEPALIVE_IDLE_S = 10
 KEEPALIVE_INTERVAL_S = 5
@@ -29,7 +29,7 @@ UNANSWERED_MS_MAX = 25_000
 """Equal to idle + interval × probes, so that both ways of noticing a dead peer agree."""
 
 CLOSE_FLUSH_S = 1.0
-"""How long `close` waits for the last octets (an abort, a release) to leave; then the connection is cut."""
+"""Time that `close` waits for the last bytes (an abort, a release) to be sent; then the connection is cut."""
 
 
 class TcpLink(asyncio.Protocol):
@@ -138,11 +138,11 @@ class TcpListener:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens; the port is known once `start` has returned."""
+        """The address that it listens on; the port is known once `start` has returned."""
         return self._host, self._port
 
     async def start(self) -> None:
-        """Bind and listen; OSError where the address is taken or not ours. `accept` does it when nobody did."""
+        """Bind and listen; OSError where the address is taken or not ours. `accept` does it when it was not done."""
         if self._server is None:
             loop = asyncio.get_running_loop()
             self._server = await loop.create_server(
@@ -157,7 +157,7 @@ class TcpListener:
         await self.start()
         link = await self._waiting.get()
         if link is None:
-            self._waiting.put_nowait(None)  # whoever else waits must wake as well
+            self._waiting.put_nowait(None)  # every other waiting task must wake as well
             raise ConnectionAbortedError(f"{self.name} is closed")
         return link
 
@@ -177,7 +177,7 @@ class TcpListener:
         """Queue a new connection; False when too many wait already."""
         if self._closed or self._waiting.qsize() >= self._waiting_max:
             self.refused += 1
-            if self.refused.bit_count() == 1:  # each doubling: a stranger who knocks all day must not fill the log
+            if self.refused.bit_count() == 1:  # each doubling: a machine that connects all day must not fill the log
                 log.warning("tcp.connection_refused", address=self.name, refused=self.refused)
             return False
         self._waiting.put_nowait(link)

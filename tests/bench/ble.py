@@ -96,7 +96,7 @@ class _Served:
 
     async def latencies_ms(self, values: list[bytes]) -> list[float]:
         found: list[float] = []
-        with self.gateway.around.live.subscribe() as updates:
+        with self.gateway.context.live.subscribe() as updates:
             sending = asyncio.create_task(self._send_slowly(values))
             async for update in updates:
                 found += [1000 * (time.monotonic() - each.received_s) for each in update.observations]

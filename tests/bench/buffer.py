@@ -60,7 +60,7 @@ def measure_commit() -> tuple[Run, Run]:
 
     async def append_all() -> int:
         for part in sections:
-            await store.buffer.append(part)
+            await store.buffer.append_sections(part)
         return BATCH * BATCHES
 
     def reference() -> int:
@@ -79,7 +79,7 @@ def measure_drain() -> tuple[Run, Run]:
     connection = _raw(filled)
     for number in range(BATCHES):
         part = _section(number)
-        store.run(store.buffer.append([part]))
+        store.run(store.buffer.append_sections([part]))
         _insert(connection, [_row(o) for o in part.observations])
     connection.close()
     key = Ed25519PrivateKey.generate()

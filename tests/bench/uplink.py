@@ -18,7 +18,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.sync.broker import BrokerAddress
-from gateway.sync.mqtt import PUBACK_WINDOW_MAX, MqttSession
+from gateway.sync.mqtt import PUBLISH_WINDOW_MAX, MqttSession
 from protocols.observation import Observation
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink import topics
@@ -98,7 +98,7 @@ def _batches() -> list[Batch]:
 def _bare_client(broker: Broker) -> paho.Client:
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id="bench-bare", protocol=paho.MQTTv5)
     client.username_pw_set(GATEWAY, password_of(GATEWAY))
-    client.max_inflight_messages_set(PUBACK_WINDOW_MAX)
+    client.max_inflight_messages_set(PUBLISH_WINDOW_MAX)
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
     return client

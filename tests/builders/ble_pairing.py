@@ -9,6 +9,7 @@ from bumble.keys import KeyStore
 
 from gateway.buffer import Buffer
 from gateway.sessions.gatt.pairing import Pairings
+from gateway.sessions.gatt.trusted_devices import TrustedDevices
 from gateway.sessions.journal import Journal
 from gateway.transports.ble.central import BleCentral
 from gateway.transports.ble.options import CentralOptions
@@ -35,7 +36,7 @@ class Person:
         self.steps: list[str] = []
         self.asked: list[str] = []
 
-    async def told(self, step: str, says: str) -> None:
+    async def show_step(self, step: str, says: str) -> None:
         self.steps.append(step)
 
     async def passkey(self, says: str) -> int | None:
@@ -55,11 +56,19 @@ class World:
     """What stands around one pairing."""
 
     def __init__(
-        self, ether: Ether, radio: RadioHere, central: BleCentral, pairings: Pairings, buffer: Buffer, clock: Clock
+        self,
+        ether: Ether,
+        radio: RadioHere,
+        central: BleCentral,
+        trust: TrustedDevices,
+        pairings: Pairings,
+        buffer: Buffer,
+        clock: Clock,
     ) -> None:
         self.ether = ether
         self.radio = radio
         self.central = central
+        self.trust = trust
         self.pairings = pairings
         self.buffer = buffer
         self._clock = clock
@@ -108,14 +117,15 @@ async def world(folder: Path, *, clock: Clock | None = None, require_bond: bool 
     clock = clock or SystemClock()
     ether = Ether()
     async with opened(path) as buffer:
-        pairings = Pairings(buffer, Journal(buffer, clock), clock, require_bond=require_bond)
-        pairings.load(await buffer.ble_devices())
+        trust = TrustedDevices(buffer)
+        trust.load(await buffer.ble_devices())
+        pairings = Pairings(trust, Journal(buffer, clock), clock, require_bond=require_bond)
         radio = RadioHere(ether, folder / "bonds")
         central = BleCentral(radio, clock, CentralOptions(), pairings)
         running = asyncio.create_task(central.run())
         try:
             await eventually(lambda: not central.trouble)
-            yield World(ether, radio, central, pairings, buffer, clock)
+            yield World(ether, radio, central, trust, pairings, buffer, clock)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

@@ -70,7 +70,7 @@ class ClockDevice:
         self.passes(self.delay_us)
         time = self.shows()
         self.passes(self.delay_us)
-        self.clock.asked(_local(time), self.now_us, sent_us=sent_us)
+        self.clock.observe_reading(_local(time), self.now_us, sent_us=sent_us)
 
     def reports(self) -> tuple[int, ClockRelation]:
         """Measures and sends at once: how wrong we put it (0 where we place it by its reception), and the relation."""
@@ -99,7 +99,7 @@ class ClockDevice:
         meanwhile if told to, and is asked again afterwards."""
         self.says_its_time()
         target_us, came = ORIGIN_US + self.now_us, []
-        self.clock.commanded(_local(absolute_time_at(target_us - target_us % 10_000)), self.now_us)
+        self.clock.expect_setting(_local(absolute_time_at(target_us - target_us % 10_000)), self.now_us)
         if reports:
             came.append(self.reports())
         self.passes(self.delay_us)
@@ -108,7 +108,7 @@ class ClockDevice:
         if reports:
             came.append(self.reports())
         self.passes(self.delay_us)
-        self.clock.obeyed(self.now_us)
+        self.clock.confirm_setting(self.now_us)
         if reports:
             came.append(self.reports())
         self.says_its_time()

@@ -8,7 +8,7 @@ from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.clocks.keeping import ClockKeeping
 from gateway.sessions.clocks.policy import ClockRules
 from gateway.sessions.clocks.trusted_clock import BUILD_US, TrustedClock
-from gateway.sessions.devices.report import DeviceReports
+from gateway.sessions.devices.history import DeviceHistories
 from gateway.sessions.journal import Journal
 from gateway.sessions.sections import sections_of
 from gateway.transports.clock import instant_of
@@ -41,7 +41,7 @@ class ClockStories:
     synchronised: bool = True
     written: list[GatewayEvent] = field(default_factory=list)
     clocks: DeviceClocks = field(default_factory=DeviceClocks)
-    reports: DeviceReports = field(default_factory=DeviceReports)
+    histories: DeviceHistories = field(default_factory=DeviceHistories)
     clock_rules: ClockRules = field(default_factory=ClockRules)
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class ClockStories:
 class ClockStory:
     """A device whose clock is `ahead_us` wrong, associated since a moment ago."""
 
-    around: ClockStories
+    context: ClockStories
     device: Device
     keeping: ClockKeeping
     ahead_us: int
@@ -71,12 +71,12 @@ class ClockStory:
 
     async def heard(self, events: list[Event]) -> None:
         for event in events:
-            await self.keeping.noted(event, NAME, instant_of(self.around.clock))
+            await self.keeping.follow(event, NAME, instant_of(self.context.clock))
             self.device.manager.delivered(event)
 
     async def passes(self, seconds: float) -> None:
         """Time goes on; what the manager asks meanwhile is answered after 10 ms."""
-        until_s = self.around.clock.monotonic_s() + seconds
+        until_s = self.context.clock.monotonic_s() + seconds
         while (due_s := self.device.manager.deadline_s) is not None and due_s <= until_s:
             await self.moved_to(due_s)
             await self.heard(self.device.manager.expire(due_s))
@@ -84,21 +84,21 @@ class ClockStory:
         await self.moved_to(until_s)
 
     async def moved_to(self, at_s: float) -> None:
-        await self.around.wall.advance(max(0.0, at_s - self.around.clock.monotonic_s()))
-        self.device.now_s = self.around.clock.monotonic_s()
+        await self.context.wall.advance(max(0.0, at_s - self.context.clock.monotonic_s()))
+        self.device.now_s = self.context.clock.monotonic_s()
 
     async def settles(self) -> None:
         """The device answers everything that it is asked."""
         while requests := self.device.asked():
             for asked in requests:
-                await self.moved_to(self.around.clock.monotonic_s() + 0.010)
+                await self.moved_to(self.context.clock.monotonic_s() + 0.010)
                 answer = self.answer(asked)
                 if answer is not None:
                     await self.heard(self.device.manager.receive(answer, self.device.now_s))
 
     def shows(self) -> DeviceTime:
         """What the device's clock shows now."""
-        shown_us = self.around.clock.wall_us() + self.ahead_us
+        shown_us = self.context.clock.wall_us() + self.ahead_us
         return absolute_time_at(shown_us - shown_us % 10_000)
 
     def answer(self, asked: Asked) -> bytes | None:
@@ -113,7 +113,7 @@ class ClockStory:
         if self.obeys:
             local_us = time.local_us()
             assert local_us is not None
-            self.ahead_us = local_us - self.around.clock.wall_us()
+            self.ahead_us = local_us - self.context.clock.wall_us()
         return acted(asked) if self.answers else None
 
     def reports(self, time: DeviceTime, *, confirmed: bool = False) -> list[DeviceObservations]:
@@ -123,13 +123,13 @@ class ClockStory:
         self.number += 1
         (event,) = self.device.manager.receive(octets, self.device.now_s)
         assert isinstance(event, ReportReceived)
-        instant = instant_of(self.around.clock)
+        instant = instant_of(self.context.clock)
         return list(
             sections_of(
                 event.observations,
                 event.received_s,
                 DeviceRef(NAME, "SIM"),
-                self.around.clocks,
+                self.context.clocks,
                 instant,
                 live=not confirmed,
                 wall_synchronised=True,
@@ -140,7 +140,7 @@ class ClockStory:
 async def associated(
     ahead_us: int,
     *,
-    around: ClockStories | None = None,
+    context: ClockStories | None = None,
     capabilities: int = CAN_BE_SET,
     configuration: Configuration = OXIMETER,
     more: tuple[AvaType, ...] = (),
@@ -150,17 +150,17 @@ async def associated(
     refuses: bool = False,
 ) -> ClockStory:
     """A device that has associated and was asked what it is; what the gateway did about its clock is done."""
-    around = around or ClockStories()
+    context = context or ClockStories()
     if zone is not None:
-        around.clock_rules = ClockRules(replace(around.clock_rules.policy, zone=zone))
-    shown_us = around.clock.wall_us() + ahead_us
+        context.clock_rules = ClockRules(replace(context.clock_rules.policy, zone=zone))
+    shown_us = context.clock.wall_us() + ahead_us
     now = AvaType(Attribute.DATE_AND_TIME, absolute_time_at(shown_us - shown_us % 10_000).octets)
-    began_s = around.clock.monotonic_s()
+    began_s = context.clock.monotonic_s()
     played = device(
         configuration, (time_info(capabilities), now, *more), settings=QUICK, begins_s=began_s, deliver=False
     )
-    keeping = ClockKeeping(around, played.manager.clock_setting)
-    story = ClockStory(around, played, keeping, ahead_us, obeys, answers, refuses)
+    keeping = ClockKeeping(context, played.manager.clock_setting)
+    story = ClockStory(context, played, keeping, ahead_us, obeys, answers, refuses)
     await story.heard(list(played.told))
     await story.settles()
     return story

@@ -19,7 +19,7 @@ async def filled_store(folder: Path, *, batches: int = 40) -> Path:
     path = new_store(folder)
     async with opened(path) as buffer:
         for n in range(batches):
-            await buffer.append([section(numerics(40, first=10.0 * n) + waveform(1, samples=1000))])
+            await buffer.append_sections([section(numerics(40, first=10.0 * n) + waveform(1, samples=1000))])
             await buffer.append_event(connected())
     return path
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from gateway.buffer import Buffer, BufferSettings
 from gateway.live import LiveFeed
-from gateway.sessions.association.segment_intake import SegmentIntake, SegmentStore
-from gateway.sessions.association.session import AssociationSession, ObservationStore, Surroundings
+from gateway.sessions.association.segment_intake import SegmentIntake
+from gateway.sessions.association.session import AssociationSession
 from gateway.sessions.association.supervisor import Served, Supervisor
 from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.clocks.trusted_clock import Discipline, TrustedClock, kernel_error_us
+from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.claims import Claims
+from gateway.sessions.devices.history import DeviceHistories
 from gateway.sessions.devices.known_devices import known_devices
-from gateway.sessions.devices.report import DeviceReports
 from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal
 from gateway.sessions.tracing import Taps
@@ -31,10 +32,10 @@ from tests.builders.buffer_store import QUICK, new_store, opened, whole_lane
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """A running supervisor and what stands around it."""
+    """A running supervisor and its context."""
 
     supervisor: Supervisor
-    around: Surroundings
+    context: SessionContext
     buffer: Buffer
     address: tuple[str, int]
 
@@ -54,8 +55,8 @@ async def sessions(
     *,
     store_settings: BufferSettings = QUICK,
     sessions_max: int = 8,
-    store: ObservationStore | None = None,
-    memory_store: SegmentStore | None = None,
+    store: Buffer | None = None,
+    memory_store: Buffer | None = None,
     serial: str | Sequence[str] = (),
     framing: Framing = "raw",
     ports_clock: Clock | None = None,
@@ -80,7 +81,7 @@ async def sessions(
         clocks = DeviceClocks()
         memory = SegmentIntake(memory_store or buffer, clocks, journal)
         memory.load(await buffer.fetched_segments())
-        around = Surroundings(
+        context = SessionContext(
             system_id=bytes(8),
             store=store or buffer,
             roster=roster,
@@ -92,7 +93,7 @@ async def sessions(
             taps=Taps(),
             manager=manager or ManagerSettings(),
             memory=memory,
-            reports=DeviceReports(roster.is_verified),
+            histories=DeviceHistories(roster.is_verified),
         )
         listener = TcpListener("127.0.0.1", 0)
         await listener.start()
@@ -101,13 +102,13 @@ async def sessions(
         sources += [Served(SerialPort(path, 115_200, framing, clock=ports_clock)) for path in paths]
         supervisor = Supervisor(
             sources,
-            lambda link, number: AssociationSession(link, number, around),
+            lambda link, number: AssociationSession(link, number, context),
             clock,
             journal,
         )
         running = asyncio.create_task(supervisor.run())
         try:
-            yield Sessions(supervisor, around, buffer, listener.address)
+            yield Sessions(supervisor, context, buffer, listener.address)
         finally:
             await supervisor.release_all()
             await running

@@ -43,7 +43,7 @@ class OnAir:
 async def central_on(gateway: GattGateway, ether: Ether, folder: Path, **options: float) -> AsyncIterator[BleCentral]:
     """The gateway's adapter on this ether; `options` are CentralOptions'."""
     backend = RadioHere(ether, folder / "bonds")
-    central = BleCentral(backend, gateway.around.clock, CentralOptions(**options), Person())  # type: ignore[arg-type]  # passed through
+    central = BleCentral(backend, gateway.context.clock, CentralOptions(**options), Person())  # type: ignore[arg-type]  # passed through
     runs = asyncio.create_task(central.run())
     try:
         await eventually(lambda: not central.trouble, what="the adapter is up")

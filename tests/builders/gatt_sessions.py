@@ -12,14 +12,16 @@ from gateway.buffer.errors import StoreFull
 from gateway.buffer.record_marks import FetchedRecords
 from gateway.live import LiveFeed
 from gateway.sessions.association.segment_intake import SegmentIntake
-from gateway.sessions.association.session import Surroundings
 from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.clocks.policy import ClockPolicy, ClockRules
 from gateway.sessions.clocks.trusted_clock import TrustedClock
+from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.claims import Claims
 from gateway.sessions.devices.roster import Roster
-from gateway.sessions.gatt.record_fetching import FetchRules, MarkStore, RecordMarks
-from gateway.sessions.gatt.session import GattSession, GattSurroundings
+from gateway.sessions.gatt.context import GattContext
+from gateway.sessions.gatt.record_fetching import FetchRules
+from gateway.sessions.gatt.record_marks import RecordMarks
+from gateway.sessions.gatt.session import GattSession
 from gateway.sessions.gatt.supervisor import BleSupervisor
 from gateway.sessions.journal import Journal
 from gateway.sessions.tracing import Taps
@@ -101,8 +103,8 @@ class GattGateway:
 
     buffer: Buffer
     clock: MovedClock
-    around: Surroundings
-    gatt: GattSurroundings
+    context: SessionContext
+    gatt: GattContext
     trust: Trust
     numbers: int = 0
     running: list[asyncio.Task[None]] = field(default_factory=list)
@@ -111,7 +113,7 @@ class GattGateway:
         """A session on a new link to the device, running."""
         self.numbers += 1
         device = paired(peer, **as_paired)  # type: ignore[arg-type]  # passed through
-        session = GattSession(peer.connect(), self.numbers, device, self.around, self.gatt)
+        session = GattSession(peer.connect(), self.numbers, device, self.context, self.gatt)
         self.running.append(asyncio.create_task(session.run()))
         return session
 
@@ -147,10 +149,10 @@ class GattGateway:
         supervisor = BleSupervisor(
             air,  # type: ignore[arg-type]  # links may be in memory
             self.trust,
-            lambda link, at, device, patience: GattSession(link, at, device, self.around, self.gatt, patience),
+            lambda link, at, device, patience: GattSession(link, at, device, self.context, self.gatt, patience),
             number,
-            self.around.clock,
-            self.around.journal,
+            self.context.clock,
+            self.context.journal,
             chance=lambda: 0.5,
         )
         self.running.append(asyncio.create_task(supervisor.run()))
@@ -185,7 +187,7 @@ async def gatt_gateway(
     *,
     store_settings: BufferSettings = QUICK,
     rules: FetchRules | None = None,
-    store: Callable[[Buffer], MarkStore] = lambda buffer: buffer,
+    store: Callable[[Buffer], Buffer] = lambda buffer: buffer,
     policy: ClockPolicy | None = None,
     disciplined: bool = True,
     real_time: bool = False,
@@ -203,7 +205,7 @@ async def gatt_gateway(
         marks, trust = RecordMarks(), Trust()
         marks.load(await buffer.fetched_records())
         roster = Roster()
-        around = Surroundings(
+        context = SessionContext(
             system_id=bytes(8),
             store=buffer,
             roster=roster,
@@ -217,8 +219,8 @@ async def gatt_gateway(
             memory=SegmentIntake(buffer, clocks, journal),
             clock_rules=ClockRules(policy),
         )
-        gatt = GattSurroundings(store=store(buffer), marks=marks, rules=rules or FetchRules(), met=trust.note)
-        gateway = GattGateway(buffer, moved, around, gatt, trust)
+        gatt = GattContext(store=store(buffer), marks=marks, rules=rules or FetchRules(), identify=trust.note)
+        gateway = GattGateway(buffer, moved, context, gatt, trust)
         try:
             yield gateway
         finally:
@@ -231,18 +233,18 @@ async def fill(buffer: Buffer) -> None:
     """Put octets of others into the store until its disk is full."""
     with suppress(StoreFull):
         for _ in range(1000):
-            await buffer.append([section(waveform(4, samples=20_000))], held_by_device=True)
+            await buffer.append_sections([section(waveform(4, samples=20_000))], held_by_device=True)
     assert buffer.store_state is not StoreState.OK
 
 
 class Fickle:
     """The real store, which says that it is full while it is told to: for what becomes of that later."""
 
-    def __init__(self, store: MarkStore) -> None:
+    def __init__(self, store: Buffer) -> None:
         self.full = False
         self._store = store
 
-    async def append(
+    async def append_sections(
         self,
         sections: Sequence[DeviceObservations],
         *,
@@ -251,4 +253,4 @@ class Fickle:
     ) -> None:
         if self.full and sections:
             raise StoreFull("no room")
-        await self._store.append(sections, held_by_device=held_by_device, records=records)
+        await self._store.append_sections(sections, held_by_device=held_by_device, records=records)

@@ -12,7 +12,7 @@ from protocols.ieee11073.association.manager_events import ReportReceived
 
 
 class OctetAssociation:
-    """Satisfies `gateway.transports.link.Association`."""
+    """Satisfies `gateway.transports.link.AssociationEngine`."""
 
     def __init__(self, *, opening: bytes = b"", deadline_s: float | None = None) -> None:
         self.closed = False

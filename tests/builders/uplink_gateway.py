@@ -9,16 +9,16 @@ from pathlib import Path
 from gateway.buffer import Buffer, BufferSettings, create_store
 from gateway.security.identity import Identity
 from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sync.backoff import BackoffSettings
 from gateway.sync.lane_window import WindowSettings
 from gateway.sync.uplink import Uplink, UplinkSettings
 from gateway.transports.clock import SystemClock
 from protocols.uplink.lanes import Lane
+from protocols.uplink.reconnection import ReconnectSettings
 from tests.builders.uplink_blocks import numeric_section
 from tests.harness.broker import GATEWAY, TENANT, Broker
 
 IMPATIENT = WindowSettings(ack_timeout_s=0.4, missing_after_s=0.05)
-SOON = BackoffSettings(first_s=0.05, cap_s=0.2, least_s=0.01, settled_after_s=0.5)
+SOON = ReconnectSettings(first_s=0.05, cap_s=0.2, least_s=0.01, settled_after_s=0.5)
 SMALL_STORE = BufferSettings(reserve_bytes=65_536, commit_interval_s=0.001)
 
 
@@ -47,7 +47,7 @@ class TestGateway:
             password_file=password_file or broker.password_file(GATEWAY),
             status_every_s=30.0,
             ask_again_s=0.3,
-            backoff=SOON,
+            reconnect=SOON,
             window=window,
         )
         clock = TrustedClock(SystemClock(), disciplined=lambda: 1)
@@ -56,7 +56,7 @@ class TestGateway:
     async def measure(self, batches: int, *, first: int = 0) -> None:
         """`batches` commits of three numerics each; each returns when it is durable."""
         for number in range(first, first + batches):
-            await self.buffer.append([numeric_section(3, first=3 * number)])
+            await self.buffer.append_sections([numeric_section(3, first=3 * number)])
 
     def acked(self, lane: Lane = Lane.NUMERIC) -> int:
         return self.buffer.marks()[lane].acked

@@ -33,7 +33,7 @@ async def write(path: Path) -> None:
     create_store(path, gateway=GATEWAY, key=KEY, now_us=1_700_000_000_000_000)
     async with opened(path) as buffer:
         for n in range(10):
-            await buffer.append([section(numerics(2, first=10.0 * n) + waveform(1, samples=20))])
+            await buffer.append_sections([section(numerics(2, first=10.0 * n) + waveform(1, samples=20))])
         await buffer.append_event(connected())
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 2))
         await buffer.remember_device("00000000000000aa", "Invented Oximeter")
@@ -41,9 +41,9 @@ async def write(path: Path) -> None:
         await buffer.remember_device_reports([("00000000000000aa", b"{}")])
         key = SegmentKey(bytes.fromhex("00000000000000aa"), 9, 1)
         fetched = FetchedSegment(key, SegmentProgress(b"identity", 2, b"state"))
-        await buffer.append([], fetched=fetched)
+        await buffer.append_sections([], fetched=fetched)
         await buffer.remember_ble_device(OXIMETER)
-        await buffer.append([], records=FetchedRecords("00000000000000aa", 0x1822, b"", 7))
+        await buffer.append_sections([], records=FetchedRecords("00000000000000aa", 0x1822, b"", 7))
         await buffer.state_put("wall_us", "1700000000000000")
         await buffer.flush()
 

@@ -109,15 +109,15 @@ async def test_watchdog_is_fed_while_the_disk_stalls_in_a_change_of_the_clock(tm
     with listening_systemd(tmp_path / "notify") as feedings:
         async with running(vehicle, clock, Notifier(environment)) as gateway:
             await eventually(feedings)
-            stalled = asyncio.create_task(gateway.buffer._task(lambda _: resumed.wait(300)))
+            stalled = asyncio.create_task(gateway.buffer._store.task(lambda _: resumed.wait(300)))
             gateway._clock._disciplined = lambda: 1
             before = feedings()
             try:
                 for _ in range(8):
                     await clock.advance(30.0)
                 assert feedings() >= before + 8
-                assert (await gateway._status())["store"]["silent_s"] > STORE_SILENT_S
-                assert not gateway._crew_status().store_ok
+                assert (await gateway.console.status())["store"]["silent_s"] > STORE_SILENT_S
+                assert not gateway.console.crew_status().store_ok
             finally:
                 resumed.set()
                 await stalled
@@ -125,7 +125,7 @@ async def test_watchdog_is_fed_while_the_disk_stalls_in_a_change_of_the_clock(tm
 
 async def test_status_reports_the_longest_stall_of_the_event_loop(tmp_path):
     async with running(provisioned_vehicle(tmp_path), MovedClock()) as gateway:
-        status = await gateway._status()
+        status = await gateway.console.status()
         assert status["event_loop"] == {"longest_stall_s": 0.0}
         assert status["store"]["silent_s"] == 0.0
 

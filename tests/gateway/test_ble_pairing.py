@@ -8,6 +8,7 @@ from bleak.exc import BleakError
 
 from gateway.sessions.gatt.pairing import Pairings
 from gateway.sessions.gatt.pairing_failures import PairingFailed, Trouble
+from gateway.sessions.gatt.trusted_devices import TrustedDevices
 from gateway.sessions.journal import Journal
 from protocols.ble import uuids
 from simulators.ble.behaviour import BleBehaviour, Pairing
@@ -31,7 +32,7 @@ async def trouble_of(there: World, address: str, person: Person) -> Trouble:
 
 async def test_a_paired_device_is_trusted_with_its_bond_also_after_a_restart(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
-        assert there.pairings.trusted(oximeter.address) is None
+        assert there.trust.trusted(oximeter.address) is None
         person = Person()
         device = await there.pairings.pair(there.central, oximeter.address.lower(), person)
         assert (device.address, device.bonded) == (oximeter.address, True)
@@ -44,14 +45,15 @@ async def test_a_paired_device_is_trusted_with_its_bond_also_after_a_restart(tmp
             "operator at the console",
         )
     async with world(tmp_path) as again:
-        assert again.pairings.trusted(device.address) == device
+        assert again.trust.trusted(device.address) == device
         assert await again.radio.bonded(device.address)
 
 
 async def test_a_device_that_is_still_writing_its_keys_down_is_given_time(tmp_path: Path) -> None:
     new_store(tmp_path)
     async with opened(tmp_path / "buffer.db") as buffer, running_central() as it:
-        pairings = Pairings(buffer, Journal(buffer, it.clock), it.clock)
+        trust = TrustedDevices(buffer)
+        pairings = Pairings(trust, Journal(buffer, it.clock), it.clock)
         keyless = BleakError("PIN or Key Missing")
         it.radio.device(on_air=False).connects = [None, keyless, keyless, keyless]
         asked = asyncio.ensure_future(pairings.pair(it.central, OXIMETER, Person()))
@@ -60,7 +62,7 @@ async def test_a_device_that_is_still_writing_its_keys_down_is_given_time(tmp_pa
             it.radio.advertise(OXIMETER)
         device = await it.outcome(asked)
         assert device.bonded
-        assert pairings.trusted(OXIMETER) == device
+        assert trust.trusted(OXIMETER) == device
 
 
 async def test_a_device_that_hides_its_address_is_trusted_by_the_one_that_it_tells_when_it_is_bonded(
@@ -68,7 +70,8 @@ async def test_a_device_that_hides_its_address_is_trusted_by_the_one_that_it_tel
 ) -> None:
     new_store(tmp_path)
     async with opened(tmp_path / "buffer.db") as buffer, running_central() as it:
-        pairings = Pairings(buffer, Journal(buffer, it.clock), it.clock)
+        trust = TrustedDevices(buffer)
+        pairings = Pairings(trust, Journal(buffer, it.clock), it.clock)
         it.radio.device("51:00:00:00:00:01", on_air=False).identity = OXIMETER
         it.radio.device(OXIMETER, on_air=False)
         asked = asyncio.ensure_future(pairings.pair(it.central, "51:00:00:00:00:01", Person()))
@@ -78,8 +81,8 @@ async def test_a_device_that_hides_its_address_is_trusted_by_the_one_that_it_tel
         it.radio.advertise(OXIMETER)
         device = await it.outcome(asked)
         assert (device.address, device.bonded) == (OXIMETER, True)
-        assert pairings.trusted(OXIMETER) == device
-        assert pairings.trusted("51:00:00:00:00:01") is None
+        assert trust.trusted(OXIMETER) == device
+        assert trust.trusted("51:00:00:00:00:01") is None
         assert await buffer.ble_devices() == [device]
 
 
@@ -87,7 +90,7 @@ async def test_the_digits_that_a_device_shows_pair_it_and_wrong_ones_do_not(tmp_
     async with world(tmp_path) as there, there.device(behaviour=PASSKEY) as cuff:
         assert await trouble_of(there, cuff.address, Person(digits=None)) is Trouble.NO_DIGITS
         assert await trouble_of(there, cuff.address, Person(digits=111_111)) is Trouble.WRONG_DIGITS
-        assert there.pairings.paired == []
+        assert there.trust.paired == []
         assert not await there.radio.bonded(cuff.address)
         device = await there.pairings.pair(there.central, cuff.address, Person(digits=cuff))
         assert device.bonded
@@ -107,7 +110,7 @@ async def test_nobody_pairs_whom_a_person_did_not_ask_for(tmp_path: Path) -> Non
         asked: list[bool] = []
 
         class Waiting(Person):
-            async def told(self, step: str, says: str) -> None:
+            async def show_step(self, step: str, says: str) -> None:
                 if step == "pairing":
                     asked.append(await there.pairings.confirm("C0:00:00:00:00:99", None))
 
@@ -126,7 +129,7 @@ async def test_a_device_that_does_not_bond_is_taken_only_when_a_person_says_so(t
         device = await there.pairings.pair(there.central, oximeter.address, person, without_bond=True)
         assert not device.bonded
         assert "nothing proves" in person.asked[0]
-        assert there.pairings.trusted(oximeter.address) == device
+        assert there.trust.trusted(oximeter.address) == device
 
 
 async def test_where_the_settings_require_no_bond_a_device_without_one_is_taken(tmp_path: Path) -> None:
@@ -171,7 +174,7 @@ async def test_one_device_is_paired_at_a_time(tmp_path: Path) -> None:
         again: list[Trouble] = []
 
         class Impatient(Person):
-            async def told(self, step: str, says: str) -> None:
+            async def show_step(self, step: str, says: str) -> None:
                 if step == "listening":
                     again.append(await trouble_of(there, "C0:00:00:00:00:01", Person()))
 
@@ -184,7 +187,7 @@ async def test_a_pairing_whose_asker_goes_leaves_no_keys_and_no_device(tmp_path:
         at_the_end = asyncio.Event()
 
         class Gone(Person):
-            async def told(self, step: str, says: str) -> None:
+            async def show_step(self, step: str, says: str) -> None:
                 if step == "looking":
                     at_the_end.set()
                     await asyncio.Event().wait()
@@ -197,7 +200,7 @@ async def test_a_pairing_whose_asker_goes_leaves_no_keys_and_no_device(tmp_path:
             await pairing
         assert not await there.radio.bonded(oximeter.address)
         assert there.pairings.under_way is None
-        assert there.pairings.paired == []
+        assert there.trust.paired == []
 
 
 async def test_a_paired_device_that_is_well_is_left_alone_and_otherwise_paired_anew(tmp_path: Path) -> None:
@@ -211,16 +214,16 @@ async def test_a_paired_device_that_is_well_is_left_alone_and_otherwise_paired_a
         assert await there.pairings.pair(there.central, oximeter.address, person, well=well) == device
         assert person.steps == ["paired"]
         await there.radio.forget(oximeter.address)
-        changed, served = there.pairings.wait_for_change(), []
+        changed, served = there.trust.wait_for_change(), []
 
         class Looking(Person):
-            async def told(self, step: str, says: str) -> None:
-                served.append(there.pairings.trusted(oximeter.address))
+            async def show_step(self, step: str, says: str) -> None:
+                served.append(there.trust.trusted(oximeter.address))
 
         await there.pairings.pair(there.central, oximeter.address, Looking(), well=well)
         assert set(served) == {None}, "nothing is taken from it while it is paired anew"
         assert changed.is_set()
-        assert there.pairings.trusted(oximeter.address) is not None
+        assert there.trust.trusted(oximeter.address) is not None
         assert await there.radio.bonded(oximeter.address)
 
 
@@ -228,7 +231,7 @@ async def test_a_forgotten_device_is_not_trusted_and_has_no_keys(tmp_path: Path)
     async with world(tmp_path) as there, there.device() as oximeter:
         await there.pairings.pair(there.central, oximeter.address, Person())
         assert await there.pairings.forget(there.central, oximeter.address.lower()) == ""
-        assert there.pairings.trusted(oximeter.address) is None
+        assert there.trust.trusted(oximeter.address) is None
         assert await there.buffer.ble_devices() == []
         assert not await there.radio.bonded(oximeter.address)
         assert [name for name, _ in await there.told()] == ["ble.device_paired", "ble.device_forgotten"]
@@ -239,5 +242,5 @@ async def test_a_forgotten_device_is_not_trusted_and_has_no_keys(tmp_path: Path)
 async def test_who_uses_the_name_of_a_paired_device_is_pointed_out(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as ours:
         device = await there.pairings.pair(there.central, ours.address, Person())
-        assert there.pairings.namesakes("C0:00:00:00:00:01", device.name.lower()) == [device]
-        assert there.pairings.namesakes(device.address, device.name) == []
+        assert there.trust.namesakes("C0:00:00:00:00:01", device.name.lower()) == [device]
+        assert there.trust.namesakes(device.address, device.name) == []

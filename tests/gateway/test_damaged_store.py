@@ -126,7 +126,7 @@ async def test_gateway_on_a_read_only_disk_serves_devices_and_crew(tmp_path: Pat
                 (shown,) = gateway.live.snapshot()
                 assert shown.values[0].observation.value == pytest.approx(36.6)
                 assert await page_is_there(port)
-                assert not gateway._crew_status().recording
+                assert not gateway.console.crew_status().recording
             remount(disk, read_only=False)
 
 
@@ -148,8 +148,8 @@ async def test_full_disk_does_not_freeze_what_the_crew_sees(tmp_path: Path) -> N
                 assert await thermometer.measure(celsius, second=second) == "refused"
                 (shown,) = gateway.live.snapshot()
                 assert shown.values[0].observation.value == pytest.approx(celsius)
-            assert not gateway._crew_status().store_ok
-            assert gateway._crew_status().recording
+            assert not gateway.console.crew_status().store_ok
+            assert gateway.console.crew_status().recording
 
 
 @pytest.mark.finding("reliability-A3")

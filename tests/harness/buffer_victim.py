@@ -22,7 +22,7 @@ VALUES_PER_RUN = 1_000_000
 async def append_for_ever(buffer: Buffer, values: "asyncio.Queue[int]") -> None:
     while True:
         value = values.get_nowait()
-        await buffer.append([section(numerics(1, first=float(value)) + waveform(1, samples=200))])
+        await buffer.append_sections([section(numerics(1, first=float(value)) + waveform(1, samples=200))])
         sys.stdout.write(f"{value}\n")
         sys.stdout.flush()
         if value % 10 == 0:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.buffer import Buffer
-from gateway.buffer.buffer import RECOVER_EVERY_S
-from gateway.buffer.outbox import Outbox
+from gateway.buffer.archive import RECOVER_EVERY_S
 from gateway.buffer.recovered_store import unsent_paths
 from gateway.buffer.set_aside import set_aside_paths
+from gateway.buffer.store_reader import StoreReader
 from gateway.cli.doctor_store import store_findings
 from gateway.cli.provision import provisioned
 from gateway.security.identity import Identity
@@ -75,11 +75,11 @@ async def pristine(folder: Path) -> Pristine:
     for attempt in range(2):
         buffer = await Buffer.open(store, gateway="gw_test", key=identity.store_key, settings=QUICK, clock=MovedClock())
         if attempt == 0:
-            await buffer.append([section(noisy_numerics(4000))])
+            await buffer.append_sections([section(noisy_numerics(4000))])
             await buffer.acknowledge(Ack(epoch=buffer.epoch, lane=Lane.NUMERIC, through_sequence=1))
             await buffer.flush()
         for number in range(30):
-            await buffer.append([section(numerics(40, first=10.0 * number) + waveform(1, samples=3000))])
+            await buffer.append_sections([section(numerics(40, first=10.0 * number) + waveform(1, samples=3000))])
             await buffer.append_event(connected())
         if attempt == 1:
             hashes = {lane: {b.sequence: b.hash for b in await whole_lane(buffer, lane)} for lane in Lane}
@@ -152,14 +152,14 @@ async def account_of(pristine: Pristine, folder: Path, what: str) -> Account:
     settings, clock = settings_in(folder), MovedClock()
     identity, store = Identity.load(settings.identity_dir), settings_in(folder).store_path
     buffer = await Buffer.serve(store, gateway="gw_test", key=identity.store_key, settings=QUICK, clock=clock)
-    parts = [asyncio.create_task(buffer.keep()), asyncio.create_task(buffer.recover_set_aside())]
+    parts = [asyncio.create_task(buffer.keep()), asyncio.create_task(buffer.archive.run())]
     try:
         found = {lane: await whole_lane(buffer, lane) for lane in Lane}
         await eventually(lambda: buffer.epoch)
-        await buffer.append([section(numerics(1, first=777.0))])
+        await buffer.append_sections([section(numerics(1, first=777.0))])
         if buffer.epoch != pristine.epoch:
             await clock.advance(RECOVER_EVERY_S)
-            await eventually(lambda: all("recovered" in each.fields for each in buffer.set_aside()))
+            await eventually(lambda: all("recovered" in each.fields for each in buffer.archive.records()))
             found = _recovered(store, identity)
         events = [b for b in await whole_lane(buffer, Lane.EVENT) if b.kind is BatchKind.EVENT]
         records = [decode_event(batch.payload).name for batch in events].count("store.set_aside")
@@ -184,7 +184,7 @@ async def account_of(pristine: Pristine, folder: Path, what: str) -> Account:
 def _recovered(store: Path, identity: Identity) -> dict[Lane, list[Batch]]:
     found: dict[Lane, list[Batch]] = {lane: [] for lane in Lane}
     for path in unsent_paths(store):
-        outbox = Outbox(path, gateway="gw_test", key=identity.store_key)
+        outbox = StoreReader(path, gateway="gw_test", key=identity.store_key)
         acked = outbox.acked()
         for lane, last in outbox.last().items():
             after = acked.get(lane, 0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.cli import main
-from gateway.sessions.gatt.requests import GattTalk
+from gateway.sessions.gatt.requests import GattRequests
 from gateway.transports.ble.connection import Arrival
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 from tests.harness.dying_gateway import STEPS, patch
@@ -16,21 +16,21 @@ from tests.harness.dying_gateway import STEPS, patch
 
 def patch_talk() -> None:
     """Put the steps around what is said on GATT links."""
-    write, arrivals = GattTalk.write, GattTalk.arrivals
+    write, arrivals = GattRequests.write, GattRequests.arrivals
 
-    async def written(self: GattTalk, service: int, characteristic: int, octets: bytes) -> float:
+    async def written(self: GattRequests, service: int, characteristic: int, octets: bytes) -> float:
         STEPS.begun = STEPS.begun or characteristic == RECORD_ACCESS_CONTROL_POINT
         STEPS.step("sending")
         answered_s = await write(self, service, characteristic, octets)
         STEPS.step("sent")
         return answered_s
 
-    async def received(self: GattTalk) -> Sequence[Arrival]:
+    async def received(self: GattRequests) -> Sequence[Arrival]:
         arrived = await arrivals(self)
         STEPS.step("received")
         return arrived
 
-    patches: Any = ((GattTalk, "write", written), (GattTalk, "arrivals", received))
+    patches: Any = ((GattRequests, "write", written), (GattRequests, "arrivals", received))
     for owner, name, patched in patches:
         setattr(owner, name, patched)
 

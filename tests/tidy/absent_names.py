@@ -34,7 +34,7 @@ SET_UP = {
     "cloud.vehicles.ingest.group": ("GroupWriter",),
     "gateway.crew.app": ("CrewApp", "CrewStatus"),
     "gateway.sessions.devices.claims": ("Claims",),
-    "gateway.sessions.devices.report": ("DeviceReports",),
+    "gateway.sessions.devices.history": ("DeviceHistories",),
     "gateway.sessions.journal": ("Journal",),
     "gateway.sync.settings": ("UplinkSettings",),
 }

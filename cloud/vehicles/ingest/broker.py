@@ -3,9 +3,9 @@
 import secrets
 import ssl
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from cloud.vehicles.fleet import MqttSection, cloud_login
+from protocols.uplink.broker import BrokerUrl, parse_broker_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +23,9 @@ class BrokerAddress:
     ca_file: str | None = None
     group: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
-    def parts(self) -> tuple[str, int, bool]:
-        """Host, port, and whether TLS is spoken; ValueError for another kind of address."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-            raise ValueError("a broker's address is mqtt://HOST:PORT or mqtts://HOST:PORT")
-        secure = parts.scheme == "mqtts"
-        return parts.hostname, parts.port or (8883 if secure else 1883), secure
+    def parts(self) -> BrokerUrl:
+        """Host, port, and whether TLS is spoken. Raises ValueError for another kind of address."""
+        return parse_broker_url(self.url)
 
     def tls(self) -> ssl.SSLContext | None:
         """How TLS is spoken, None for an address without it. Raises OSError when the authority cannot be read."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from cloud.vehicles.ingest.quotas import QuotaSettings
+from protocols.uplink.broker import CONNECT_S_MAX, KEEPALIVE_S
+from protocols.uplink.reconnection import ReconnectSettings
 
 SLOW_ATTEMPTS_MAX = 3
 """Attempts at one batch alone that may take longer than a transaction may. One may be a busy disk; after three it is
@@ -46,13 +48,16 @@ class IngestSettings:
     """Deliveries in hand of all gateways; beyond it the broker has to wait. Sixteen gateways that use their whole
     share, or some hundred that drain a backlog."""
 
-    connect_s: float = 10.0
+    connect_s: float = CONNECT_S_MAX
     """How long connecting may take."""
+
+    reconnect: ReconnectSettings = field(default_factory=lambda: ReconnectSettings(first_s=0.4, cap_s=10.0))
+    """Waits between connections to the broker: shorter than a gateway's, since all vehicles wait for this one."""
 
     answer_s: float = 10.0
     """How long the broker may take to confirm an acknowledgement; after it the gateway has to ask again. A connection
     that ends is not waited for."""
 
-    keepalive_s: int = 20
+    keepalive_s: int = KEEPALIVE_S
     """MQTT keep-alive: the broker is asked for a sign of life after so much silence and given up after twice as
     much."""

@@ -25,14 +25,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.vehicles.ingest.broker import BrokerAddress
 from cloud.vehicles.ingest.limits import IngestSettings
+from protocols.uplink.broker import CLOSE_S_MAX, MISC_EVERY_S, find_refusal
 from protocols.uplink.limits import PACKET_BYTES_MAX
 
 Heard = Callable[["BrokerConnection", paho.MQTTMessage], None]
-
-CLOSE_S_MAX = 0.5
-"""How long a farewell may take; a broker that does not read it learns of our end from TCP."""
-MISC_EVERY_S = 1.0
-"""How often paho looks at its keep-alive."""
 
 
 class BrokerUnavailable(Exception):
@@ -202,7 +198,7 @@ class BrokerConnection:
             await self._first_of(answer)
         finally:
             self._waiting.pop(mid, None)
-        return not any(reason.is_failure for reason in answer.result())
+        return find_refusal(answer.result()) is None
 
     async def _first_of(self, awaited: "asyncio.Future[Any]") -> None:
         """Return when it is done; raises what it or the end of the connection raises."""

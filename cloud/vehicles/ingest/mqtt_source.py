@@ -31,11 +31,9 @@ from cloud.vehicles.ingest.source import Accept, BatchDelivery, Delivery, Status
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack, encode_ack
+from protocols.uplink.reconnection import ReconnectWait
 
 log = structlog.get_logger()
-
-RECONNECT_LEAST_S = 0.2
-RECONNECT_MOST_S = 10.0
 
 
 class SubscriptionRefused(Exception):
@@ -89,19 +87,18 @@ class MqttSource:
 
     async def run(self) -> NoReturn:
         """Connect, subscribe, receive; again after every loss, until cancelled."""
-        attempt = 0
+        wait = ReconnectWait(self._settings.reconnect, random.random)  # spreads reconnects, protects nothing
         while True:
             try:
                 await self._receive()
             except (BrokerUnavailable, SubscriptionRefused) as error:
-                attempt = 0 if self.connected else attempt + 1
+                wait.end_connection(held_s=0.0, delivered=self.connected)
                 self.last_error = str(error)
-                log.warning("ingest.broker_lost", attempt=attempt, why=self.last_error)
+                log.warning("ingest.broker_lost", attempt=wait.failures, why=self.last_error)
             finally:
                 self.connected = False
                 self._connection = None
-            most_s = min(RECONNECT_MOST_S, RECONNECT_LEAST_S * 2 ** min(attempt, 16))
-            await asyncio.sleep(random.uniform(most_s / 2, most_s))  # noqa: S311  spreads reconnects, protects nothing
+            await asyncio.sleep(wait.next_s())
 
     async def _receive(self) -> NoReturn:
         """One connection, from its beginning to its end."""

@@ -43,6 +43,7 @@ from cloud.vehicles.ingest.source import Answers, BatchDelivery, BatchSource, De
 from cloud.vehicles.ingest.status import StatusKeeper, open_status
 from cloud.vehicles.ingest.verdicts import Malformed
 from protocols.uplink.status import Status
+from protocols.waits import doubled_s
 
 log = structlog.get_logger()
 
@@ -263,7 +264,7 @@ class Ingest:
     async def _wait(self, attempt: int, error: DomainError) -> int:
         """Wait before the next attempt; its number. Full jitter: workers that failed together do not come back
         together."""
-        most_s = min(self._settings.retry_most_s, self._settings.retry_least_s * 2 ** min(attempt, 16))
+        most_s = doubled_s(self._settings.retry_least_s, attempt, self._settings.retry_most_s)
         log.warning("ingest.database_unavailable", code=error.code, attempt=attempt)
         await asyncio.sleep(random.uniform(0, most_s))  # noqa: S311  spreads attempts, protects nothing
         return attempt + 1

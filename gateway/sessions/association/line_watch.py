@@ -1,14 +1,14 @@
-"""Looks after the serial lines: tells what no message from a device would ever tell.
+"""Watches the serial lines and records the faults that no message from a device reports.
 
     does not open   the port's trouble, when it begins, when it becomes another, and when it is over
     noise           octets arrive and none of them is ever understood: another baud, another framing, a bad cable
     moved name      the configured name leads to another port than the one that is open
 
-Each fact is an event in words, once and not every time that somebody looks, and how often one may be written is bounded
+Each fact is an event in words, once and not at every check, and the rate of events is bounded
 by the journal. Noise costs nothing else: the line is read, what is in it is dropped, and a request between the noise is
 still found (protocols.framing.apdu_stream).
 
-A name that moved (udev named its ports anew, two cables were swapped) wins only over a line that is silent: a device
+A name that moved (udev renamed its ports, two cables were swapped) wins only over a line that is silent: a device
 that talks is never cut off for the sake of a name, and whose values they are is said by its system id in any case. A
 name that leads to nothing while its port is open changes nothing.
 
@@ -25,7 +25,8 @@ from gateway.transports.descriptor_link import DescriptorLink
 from gateway.transports.serial_port import SerialPort
 
 LOOK_EVERY_S = 2.0
-"""Late enough for a device that finds its way, soon enough for somebody who stands beside it with the plug in hand."""
+"""Late enough for a device that finds its way, soon enough for an operator who stands beside it with the plug in
+hand."""
 NOISE_BYTES = 8
 NOISE_LOOKS = 2
 """So many octets, in so many looks at least: a plug that is put in makes some of its own, and a device that is switched
@@ -37,16 +38,16 @@ SILENT_S = 5.0
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of one port at the last look, and what was told about it."""
+    """The state of one port at the last check, and what was recorded about it."""
 
     trouble: str | None = None
     opening: int = 0
     understood: int = 0
     """The session's count at the last look."""
     bytes_then: int = 0
-    """What had come when something was last understood; 0 since the link was opened."""
+    """Bytes that had arrived when a message was last decoded; 0 since the link was opened."""
     bytes_last: int = 0
-    """What had come at the last look."""
+    """Bytes that had arrived at the last check."""
     noisy_looks: int = 0
     noise_told: bool = False
     moved_told: str | None = None
@@ -76,7 +77,8 @@ class LineWatch:
             await self.look()
 
     def noise_on(self, port: SerialPort) -> str | None:
-        """What was told about noise on this port and still holds; None when it is well or not open."""
+        """The recorded sentence about noise on this port that still holds; None when there is none or it is not
+        open."""
         seen = next((seen for each, seen in self._seen if each is port), None)
         if seen is None or not seen.noise_told or port.link is None:
             return None
@@ -97,9 +99,9 @@ class LineWatch:
             return
         seen.trouble = trouble
         if trouble is not None:
-            await self._journal.write("serial.not_open", None, link=port.name, why=trouble)
+            await self._journal.record("serial.not_open", None, link=port.name, why=trouble)
         else:
-            await self._journal.write("serial.opens_again", None, link=port.name)
+            await self._journal.record("serial.opens_again", None, link=port.name)
 
     async def _look_at_noise(
         self, port: SerialPort, link: DescriptorLink, session: AssociationSession, seen: _Seen
@@ -121,7 +123,7 @@ class LineWatch:
         if noise_bytes >= NOISE_BYTES and seen.noisy_looks >= NOISE_LOOKS and not seen.noise_told:
             seen.noise_told = True
             why = noise_sentence(port, has_served=seen.has_served)
-            await self._journal.write(
+            await self._journal.record(
                 "serial.not_understood", None, link=port.name, why=why, octets=noise_bytes, baud=port.baud
             )
 
@@ -136,7 +138,7 @@ class LineWatch:
             seen.moved_told = leads_to
             then = "the new port is opened" if silent else "the new port is opened when the device there is silent"
             why = f"{port.path} leads to {leads_to} now, and {port.node} is open: {then}"
-            await self._journal.write("serial.name_moved", None, link=port.name, why=why)
+            await self._journal.record("serial.name_moved", None, link=port.name, why=why)
         if silent:
             link.hang_up()
 

@@ -8,7 +8,7 @@ from typing import assert_never
 
 import structlog
 
-from gateway.sessions.devices.presence import Attendance
+from gateway.sessions.devices.presence import DevicePresence
 from gateway.sessions.journal import Journal
 from gateway.sessions.session import Counts
 from protocols.deviation import Deviation
@@ -45,29 +45,29 @@ log = structlog.get_logger()
 class AssociationNotes:
     """Notes of one session."""
 
-    def __init__(self, journal: Journal, here: Attendance, counts: Counts, link: str) -> None:
+    def __init__(self, journal: Journal, presence: DevicePresence, counts: Counts, link: str) -> None:
         self._journal = journal
-        self._here = here
+        self._presence = presence
         self._counts = counts
         self._link = link
 
     async def note(self, event: Remark) -> None:
         """Write down what happened."""
-        journal, system_id, link = self._journal, self._here.system_id, self._link
+        journal, system_id, link = self._journal, self._presence.system_id, self._link
         if isinstance(event, AgentEvent):
             log.error("session.event_of_an_agent", link=link, what=type(event).__name__)
             return
         match event:
             case manager_events.ReportsLost():
                 self._counts.lost += event.count
-                await journal.write(
+                await journal.record(
                     "reports.lost", system_id, count=event.count, after=event.after_report_no, link=link
                 )
             case manager_events.ReportNotTaken():
                 self._counts.refused += 1
             case Deviation():
                 self._counts.deviations += 1
-                await journal.write(
+                await journal.record(
                     "device.deviation",
                     system_id,
                     key=event.key or None,
@@ -76,35 +76,35 @@ class AssociationNotes:
                     link=link,
                 )
             case events.Rejected():
-                await journal.write("device.rejected", None, reason=event.reason.name.lower(), link=link)
+                await journal.record("device.rejected", None, reason=event.reason.name.lower(), link=link)
             case manager_events.ScannerSilent():
-                await journal.write(
+                await journal.record(
                     "scanner.fell_silent", system_id, scanner=event.handle, silent_s=round(event.silent_s, 1)
                 )
             case manager_events.ScannerResumed():
-                await journal.write("scanner.resumed", system_id, scanner=event.handle)
+                await journal.record("scanner.resumed", system_id, scanner=event.handle)
             case manager_events.ScannerState():
-                await journal.write("scanner.switched", system_id, scanner=event.handle, enabled=event.enabled)
+                await journal.record("scanner.switched", system_id, scanner=event.handle, enabled=event.enabled)
             case manager_events.ScannerNotSwitched():
-                await journal.write(
+                await journal.record(
                     "scanner.not_switched", system_id, scanner=event.handle, enable=event.enable, why=event.why
                 )
             case manager_events.DataFlowStarted():
-                await journal.write("data.flow_started", system_id, request=event.data_req_id)
+                await journal.record("data.flow_started", system_id, request=event.data_req_id)
             case manager_events.DataFlowEnded():
-                await journal.write("data.flow_ended", system_id, request=event.data_req_id, reports=event.reports)
+                await journal.record("data.flow_ended", system_id, request=event.data_req_id, reports=event.reports)
             case manager_events.DataRequestRefused():
-                await journal.write("data.request_refused", system_id, request=event.data_req_id, why=event.why)
+                await journal.record("data.request_refused", system_id, request=event.data_req_id, why=event.why)
             case manager_events.AttributesWithheld():
-                await journal.write("device.attributes_withheld", system_id, handle=event.handle, why=event.why)
+                await journal.record("device.attributes_withheld", system_id, handle=event.handle, why=event.why)
             case manager_events.MdsChanged() | manager_events.AttributesReported() | manager_events.AttributesRead():
-                pass  # into the device's report (report_keeping)
+                pass  # into the device's report (`HistoryRecorder`)
             case (
                 manager_events.ClockRead()
                 | manager_events.ClockCommanded()
                 | manager_events.ClockSet()
                 | manager_events.ClockNotSet()
             ):
-                pass  # into the device's clock, the report and the event lane (clock_keeping)
+                pass  # into the device's clock, the report and the event lane (`ClockKeeping`)
             case _:
                 assert_never(event)

@@ -34,7 +34,7 @@ first round trip, so a place is given back in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Admission:
     """Whether a newcomer may stay, and whose place it takes. `why` names the limit that it met where it may not, or
     may stay as a candidate only."""
 
@@ -49,18 +49,18 @@ def address_of(link: str) -> str:
     return link.rpartition(":")[0]
 
 
-def room_for(newcomer: str, sessions: Iterable[AssociationSession], sessions_max: int, now_s: float) -> Room:
+def admit(newcomer: str, sessions: Iterable[AssociationSession], sessions_max: int, now_s: float) -> Admission:
     """Decide about the connection that is named `newcomer`. `sessions` are those of its source, oldest first."""
     held, address = list(sessions), address_of(newcomer)
     of_address = [each for each in held if address_of(each.link.name) == address]
     silent = [each for each in of_address if not each.heard]
     if len(silent) >= SILENT_OF_ADDRESS_MAX:
-        return Room(True, silent[0])
+        return Admission(True, silent[0])
     if len(of_address) >= limit_of_address(sessions_max) and len(held) > 1:
         unassociated = [each for each in of_address if each.device is None]
         return _room_instead_of(_least_shown(unassociated), of_address, "its address holds too many connections")
     if len(held) < sessions_max:
-        return Room(True)
+        return Admission(True)
     patient = [each for each in held if each.device is None and (not each.heard or now_s - each.opened_s >= PATIENCE_S)]
     counts = Counter(address_of(each.link.name) for each in patient)
     crowd = max(counts.values(), default=0)
@@ -68,12 +68,12 @@ def room_for(newcomer: str, sessions: Iterable[AssociationSession], sessions_max
     return _room_instead_of(displaced, held, "all places are taken")
 
 
-def _room_instead_of(displaced: AssociationSession | None, sessions: list[AssociationSession], why: str) -> Room:
+def _room_instead_of(displaced: AssociationSession | None, sessions: list[AssociationSession], why: str) -> Admission:
     """The room of `displaced`, else that of a candidate if one of `sessions` is no accepted device."""
     if displaced is not None:
-        return Room(True, displaced)
+        return Admission(True, displaced)
     as_candidate = any(not each.is_accepted for each in sessions)
-    return Room(as_candidate, None, why, as_candidate)
+    return Admission(as_candidate, None, why, as_candidate)
 
 
 def replaced_candidate(newcomer: str, candidates: Iterable[AssociationSession]) -> AssociationSession | None:
@@ -83,24 +83,24 @@ def replaced_candidate(newcomer: str, candidates: Iterable[AssociationSession]) 
     return next(iter(of_address if of_address or len(held) < CANDIDATES_MAX else held), None)
 
 
-def displaced_by(candidate: AssociationSession, sessions: Iterable[AssociationSession], sessions_max: int) -> Room:
+def displaced_by(candidate: AssociationSession, sessions: Iterable[AssociationSession], sessions_max: int) -> Admission:
     """Decide about a candidate that has had its time. `sessions` hold the places, oldest first.
 
     An accepted device takes the place of the newest unaccepted one, of its own address where that is at its limit, else
     of the address that holds most.
     """
     if not candidate.is_accepted:
-        return Room(False, None, "all places are taken, and it is no accepted device")
+        return Admission(False, None, "all places are taken, and it is no accepted device")
     held, address = list(sessions), address_of(candidate.link.name)
     of_address = [each for each in held if address_of(each.link.name) == address]
     at_limit = len(of_address) >= limit_of_address(sessions_max)
     if len(held) < sessions_max and not at_limit:
-        return Room(True)
+        return Admission(True)
     unaccepted = [each for each in (of_address if at_limit else held) if not each.is_accepted]
     counts = Counter(address_of(each.link.name) for each in unaccepted)
     crowd = max(counts.values(), default=0)
     crowded = [each for each in unaccepted if counts[address_of(each.link.name)] == crowd]
-    return Room(bool(crowded), crowded[-1] if crowded else None, "all places are held by accepted devices")
+    return Admission(bool(crowded), crowded[-1] if crowded else None, "all places are held by accepted devices")
 
 
 def limit_of_address(sessions_max: int) -> int:

@@ -11,12 +11,12 @@ what is measured now.
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Protocol
 
 import structlog
 
+from gateway.buffer import Buffer
 from gateway.buffer.errors import StoreFull
-from gateway.buffer.losses import Loss, losses_of
+from gateway.buffer.losses import losses_of
 from gateway.buffer.segments import FetchedSegment
 from gateway.sessions.clocks.credible_dates import DATES, find_keyed_in_memory
 from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation, DeviceClocks
@@ -34,34 +34,18 @@ from protocols.uplink.observations import DeviceObservations, DeviceRef
 log = structlog.get_logger()
 
 
-class SegmentStore(Protocol):
-    """The part of the buffer that this needs."""
-
-    async def append(
-        self,
-        sections: Sequence[DeviceObservations],
-        *,
-        held_by_device: bool = False,
-        fetched: FetchedSegment | None = None,
-    ) -> None: ...
-
-    async def record_loss(self, lost: Sequence[Loss]) -> None: ...
-
-    async def forget_segments(self, keys: Sequence[SegmentKey]) -> None: ...
-
-
 class SegmentIntake:
     """For all sessions of one gateway. `fetched` is what the associations ask; it follows the store, never runs
     ahead."""
 
-    def __init__(self, store: SegmentStore, clocks: DeviceClocks, journal: Journal) -> None:
+    def __init__(self, store: Buffer, clocks: DeviceClocks, journal: Journal) -> None:
         self.fetched = RememberedSegments()
         self._store = store
         self._clocks = clocks
         self._journal = journal
 
     def load(self, rows: list[FetchedSegment]) -> None:
-        """What was durable when the gateway started."""
+        """Load the marks that were durable when the gateway started."""
         for key, progress in rows:
             self.fetched.note(key, progress)
 
@@ -75,9 +59,9 @@ class SegmentIntake:
         fetched = None if progress is None or progress == known else FetchedSegment(key, progress)
         sections = list(self._sections(event, device, instant, wall_synchronised=wall_synchronised))
         try:
-            await self._store.append(sections, held_by_device=event.confirmed, fetched=fetched)
+            await self._store.append_sections(sections, held_by_device=event.confirmed, fetched=fetched)
         except StoreFull:
-            await self._journal.write("store.refused_entries", device.system_id, entries=event.entries)
+            await self._journal.record("store.refused_entries", device.system_id, entries=event.entries)
             return False
         except ProtocolError:
             if not await self._store_what_has_form(sections, event, device, fetched):
@@ -85,7 +69,7 @@ class SegmentIntake:
         if progress is not None:
             self.fetched.note(key, progress)
         if event.last:
-            await self._journal.write(
+            await self._journal.record(
                 "memory.segment_fetched",
                 device.system_id,
                 store=event.store,
@@ -107,20 +91,20 @@ class SegmentIntake:
         parted = part_by_form(sections)
         try:
             await self._store.record_loss(losses_of(parted.formless))
-            await self._store.append(parted.formed, held_by_device=event.confirmed, fetched=fetched)
+            await self._store.append_sections(parted.formed, held_by_device=event.confirmed, fetched=fetched)
         except StoreFull:
-            await self._journal.write("store.refused_entries", device.system_id, entries=event.entries)
+            await self._journal.record("store.refused_entries", device.system_id, entries=event.entries)
             return False
         log.error("store.no_form", device=device.system_id, why=parted.why)
-        await self._journal.write(
+        await self._journal.record(
             "store.no_form", device.system_id, observations=parted.formless_count, kept=False, why=parted.why
         )
         return True
 
     async def note(self, event: SegmentNotFetched | SegmentsCleared, system_id: str) -> None:
-        """What became of a segment that brought no entries."""
+        """Record what became of a segment that brought no entries."""
         if isinstance(event, SegmentNotFetched):
-            await self._journal.write(
+            await self._journal.record(
                 "memory.not_fetched", system_id, store=event.store, segment=event.segment, why=event.why.value
             )
             return
@@ -132,10 +116,10 @@ class SegmentIntake:
         except StoreFull:
             # The mark stays: at worst a segment that has the number, start and length of this one is taken for it.
             log.warning("memory.mark_kept", device=system_id, segments=len(keys))
-        await self._journal.write("memory.cleared", system_id, store=event.store, segments=len(keys))
+        await self._journal.record("memory.cleared", system_id, store=event.store, segments=len(keys))
 
     def _progress(self, key: SegmentKey, event: SegmentDataReceived) -> SegmentProgress | None:
-        """How far the segment is fetched with this event; None where entries before it are not durable."""
+        """The mark of the segment with this event; None where entries before it are not durable."""
         known = self.fetched.progress(key)
         had = known.through if known is not None and known.identity == event.identity else 0
         if event.first_entry > had:
@@ -173,7 +157,7 @@ class SegmentIntake:
     ) -> Iterator[tuple[ClockRelation, Sequence[Observation]]]:
         """The observations with how their clock relates to ours, cut where that differs."""
         if kind is None or kind not in DATES:
-            # Counters begin anew with each power-on, and a memory does not say which one its entries are from.
+            # Counters begin again with each power-on, and a memory does not say which one its entries are from.
             yield UNKNOWN, observations
             return
         clock = self._clocks.clock(device.system_id, kind)

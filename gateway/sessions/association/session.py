@@ -15,31 +15,22 @@ Does not decide when a link is opened again (the supervisor) or who may hold a s
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from enum import Enum
 from itertools import groupby
-from typing import Protocol
 
 import structlog
 
 from gateway.buffer.errors import StoreFull
-from gateway.live import LiveDevice, LiveFeed
-from gateway.sessions.association.intake import AssociationIntake, IntakeStore
+from gateway.live import LiveDevice
+from gateway.sessions.association.intake import AssociationIntake
 from gateway.sessions.association.notes import AssociationNotes, Remark
-from gateway.sessions.association.segment_intake import SegmentIntake
-from gateway.sessions.clocks.credible_dates import CredibleDates
-from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.clocks.keeping import ClockKeeping
-from gateway.sessions.clocks.policy import ClockRules
-from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sessions.devices.claims import Claims, Verdict
+from gateway.sessions.context import SessionContext
+from gateway.sessions.devices.claims import Verdict
 from gateway.sessions.devices.link_class import LinkClass
-from gateway.sessions.devices.presence import Attendance
-from gateway.sessions.devices.report import DeviceReports
-from gateway.sessions.devices.roster import Roster
-from gateway.sessions.journal import Journal
+from gateway.sessions.devices.presence import DevicePresence
 from gateway.sessions.session import Counts
-from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Instant
 from gateway.transports.link import Direction, Link
 from gateway.transports.pump import Nudge, pump
@@ -49,19 +40,19 @@ from protocols.ieee11073.association import events, manager_events
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentNotFetched, SegmentsCleared
-from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.waits import doubled_s
 
 FAREWELL_S = 0.2
 """Time for which an ABRT may take to be sent on a link that another one has displaced: the new link waits for it, and a
 silent link may take nothing any more."""
 FIRST_BYTE_S = 2.0
 """A device sends its AARQ with its first packet; over a bad radio that packet is sent again within a second. A
-connection that is silent for longer is closed. A cable is silent until someone switches a device on."""
+connection that is silent for longer is closed. A cable is silent until a device is switched on."""
 RELEASE_S = 3.0
-"""How long a device may take to answer our release before its link is closed; the standard's TO_release."""
+"""Time for a device to respond to a release before its link is closed; the standard's TO_release."""
 
 QUICK_S = 1.0
-"""An association that follows the one before it so soon did not serve anybody."""
+"""An association that is followed by another one so soon delivered nothing."""
 _QUICK_FREE = 3
 """So many in a row are a device that finds its way; from then on each waits longer than the one before."""
 _PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 1.0
@@ -84,38 +75,9 @@ _NotedEvent = (
 """Events that are no measurement."""
 
 
-class ObservationStore(IntakeStore, Protocol):
-    """The part of the buffer that a session needs."""
-
-    async def remember_configuration(self, system_id: bytes, config_id: int, octets: bytes) -> None: ...
-
-    async def remember_device(
-        self, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
-    ) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What every session of this gateway shares. `system_id` is our own, eight octets, sent in AARE."""
-
-    system_id: bytes
-    store: ObservationStore
-    roster: Roster
-    live: LiveFeed
-    clocks: DeviceClocks
-    clock: TrustedClock
-    claims: Claims
-    journal: Journal
-    taps: Taps
-    manager: ManagerSettings
-    memory: SegmentIntake
-    reports: DeviceReports = field(default_factory=DeviceReports)
-    clock_rules: ClockRules = field(default_factory=ClockRules)
-    dates: CredibleDates = field(default_factory=CredibleDates)
-
-
 class _Kind(Enum):
-    """What may share an append: what the device keeps until we answer, and what is gone when it is refused."""
+    """Kinds of event that may share an append: a device keeps a confirmed report until the response; others are lost
+    when they are refused."""
 
     HELD_BY_DEVICE = 1
     GONE_IF_REFUSED = 2
@@ -131,19 +93,19 @@ def _kind(event: Event) -> _Kind:
 class AssociationSession:
     """Run once with `run`; the rest may be called from other tasks of the same loop."""
 
-    def __init__(self, link: Link, number: int, around: Surroundings) -> None:
+    def __init__(self, link: Link, number: int, context: SessionContext) -> None:
         self.link = link
         self.number = number
         self.counts = Counts()
         self.understood = 0
         """Events that only a device can cause which we understand; of a line that brings noise it stays where it is."""
-        self.opened_s = around.clock.monotonic_s()
-        self._around = around
+        self.opened_s = context.clock.monotonic_s()
+        self._context = context
         self._association = ManagerAssociation(
-            system_id=around.system_id,
-            configurations=around.roster,
-            settings=replace(around.manager, resynchronise=link.is_line),
-            fetched=around.memory.fetched,
+            system_id=context.system_id,
+            configurations=context.roster,
+            settings=replace(context.manager, resynchronise=link.is_line),
+            fetched=context.memory.fetched,
         )
         self._associated_s = -QUICK_S
         self._quick = 0
@@ -152,17 +114,17 @@ class AssociationSession:
         """Set once a device was associated here."""
         self.heard = False
         """Whether anything has come over this link."""
-        self._here = Attendance(around, link.name, self)
-        self._keeping = self._here.keeping
-        self._intake = AssociationIntake(around, self._here, self.counts)
-        self._notes = AssociationNotes(around.journal, self._here, self.counts, link.name)
-        self._clock_keeping = ClockKeeping(around, self._association.clock_setting)
+        self._presence = DevicePresence(context, link.name, self)
+        self._recorder = self._presence.recorder
+        self._intake = AssociationIntake(context, self._presence, self.counts)
+        self._notes = AssociationNotes(context.journal, self._presence, self.counts, link.name)
+        self._clock_keeping = ClockKeeping(context, self._association.clock_setting)
         self._nudge = Nudge()
 
     @property
     def device(self) -> LiveDevice | None:
         """The device that is associated on this link, None while there is none."""
-        return self._here.device
+        return self._presence.device
 
     @property
     def is_accepted(self) -> bool:
@@ -172,7 +134,7 @@ class AssociationSession:
     @property
     def left(self) -> asyncio.Event:
         """Set while no device is associated here."""
-        return self._here.left
+        return self._presence.left
 
     @property
     def state(self) -> str:
@@ -188,23 +150,23 @@ class AssociationSession:
         """A line ends at one plug; anything can be at the other end of a connection."""
         return LinkClass.SERIAL if self.link.is_line else LinkClass.TCP
 
-    def judge_again(self) -> None:
+    def update_verification(self) -> None:
         """An operator has accepted the device, or taken that back."""
-        self._here.judge_again()
+        self._presence.update_verification()
 
     def octets(self, direction: Direction, data: bytes, at_s: float) -> None:
         """The pump's trace: remember that the device is alive, and let who listens see."""
         if direction == "received" and data:
             self._last_octet_s = at_s
             self.heard = True
-        self._around.taps.octets(self.link.name, self.number, direction, data, at_s)
+        self._context.taps.octets(self.link.name, self.number, direction, data, at_s)
 
     async def run(self) -> None:
         """Until the link has ended, or what it carries can no longer be cut into APDUs and it is no cable. Raises what
         the store raises beyond StoreFull; the link is closed in any case."""
         waiting = None if self.link.is_line else asyncio.create_task(self._require_first_byte())
         try:
-            await pump(self.link, self._association, self._deliver, self._around.clock, self, self._nudge)
+            await pump(self.link, self._association, self._deliver, self._context.clock, self, self._nudge)
         finally:
             if waiting is not None:
                 waiting.cancel()
@@ -214,18 +176,18 @@ class AssociationSession:
 
     async def _require_first_byte(self) -> None:
         """End a connection that says nothing: it holds a place that a device may need."""
-        await self._around.clock.sleep_until(self.opened_s + FIRST_BYTE_S)
+        await self._context.clock.sleep_until(self.opened_s + FIRST_BYTE_S)
         if not self.heard:
-            await self._around.journal.write("link.silent", None, link=self.link.name)
+            await self._context.journal.record("link.silent", None, link=self.link.name)
             await self.link.close()
 
     async def release(self) -> None:
         """Ask the device to end in order (RLRQ), wait at most RELEASE_S for it, and close the link."""
-        if self._here.device is not None:
-            self._association.release(self._around.clock.monotonic_s())
+        if self._presence.device is not None:
+            self._association.release(self._context.clock.monotonic_s())
             self._nudge()
             try:
-                async with self._around.clock.timeout_at(self._around.clock.monotonic_s() + RELEASE_S):
+                async with self._context.clock.timeout_at(self._context.clock.monotonic_s() + RELEASE_S):
                     await self.left.wait()
             except TimeoutError:
                 log.info("session.release_unanswered", link=self.link.name)
@@ -233,19 +195,19 @@ class AssociationSession:
 
     async def yield_id(self) -> None:
         """Another link holds this device's id now: end here, with an ABRT for a device that is still listening."""
-        device = self._here.give_up()
+        device = self._presence.release_id()
         self._association.abort()
         with suppress(ConnectionError, TimeoutError):
-            async with self._around.clock.timeout_at(self._around.clock.monotonic_s() + FAREWELL_S):
+            async with self._context.clock.timeout_at(self._context.clock.monotonic_s() + FAREWELL_S):
                 await self.link.send(self._association.to_send())
         await self.link.close()
         if device is not None:
-            await self._here.given_up(device)
+            await self._presence.record_takeover(device)
 
     async def _deliver(self, happened: Sequence[Event], instant: Instant) -> Sequence[bool]:
         """All events of one receive. Neighbouring reports go down in one append, so that they share a commit."""
         verdicts: list[bool] = []
-        self._keeping.begin_read()
+        self._recorder.begin_read()
         for kind, group in groupby(happened, _kind):
             if kind is not _Kind.OTHER:
                 reports = [event for event in group if isinstance(event, manager_events.ReportReceived)]
@@ -266,17 +228,17 @@ class AssociationSession:
 
     async def _note(self, event: _NotedEvent, instant: Instant) -> None:
         """Everything that is no measurement."""
-        self._keeping.noted(event, instant.wall_us)
+        self._recorder.record(event, instant.wall_us)
         match event:
             case events.Associated():
                 await self._associated(event, instant)
             case events.ConfigurationAgreed():
                 await self._agreed(event)
             case manager_events.MdsRead():
-                await self._here.identified(event.identity, instant)
+                await self._presence.identify(event.identity, instant)
             case SegmentNotFetched() | SegmentsCleared():
-                if self._here.system_id is not None:
-                    await self._around.memory.note(event, self._here.system_id)
+                if self._presence.system_id is not None:
+                    await self._context.memory.note(event, self._presence.system_id)
             case events.Released():
                 await self._leave("released")
             case events.Aborted():
@@ -287,20 +249,21 @@ class AssociationSession:
                 await self._notes.note(event)
                 if isinstance(event, manager_events.ScannerSilent):
                     self._ask_if_silent(event.silent_s, instant)
-        if self._here.system_id is not None:
-            await self._clock_keeping.noted(event, self._here.system_id, instant)
+        if self._presence.system_id is not None:
+            await self._clock_keeping.follow(event, self._presence.system_id, instant)
 
     async def _agreed(self, event: events.ConfigurationAgreed) -> None:
         """Keep a configuration that the device has just explained."""
-        system_id = self._here.system_id
+        system_id = self._presence.system_id
         if not event.learned or system_id is None:
             return
         with suppress(StoreFull):
-            await self._around.store.remember_configuration(bytes.fromhex(system_id), event.config_id, event.octets)
-        await self._around.journal.write("device.configuration_learned", system_id, config_id=event.config_id)
+            await self._context.store.remember_configuration(bytes.fromhex(system_id), event.config_id, event.octets)
+        await self._context.journal.record("device.configuration_learned", system_id, config_id=event.config_id)
 
     def _ask_if_silent(self, silent_s: float, instant: Instant) -> None:
-        """What was promised does not come, nor anything else: the line may be dead, and only an answer tells."""
+        """Send a request when nothing arrives although data is due: the line may be dead, and only a response proves
+        otherwise."""
         if instant.monotonic_s - self._last_octet_s >= silent_s:
             with suppress(LocalProtocolError):  # it ended in the same breath, or is being asked enough already
                 self._association.presence.check(now_s=instant.monotonic_s)
@@ -308,34 +271,34 @@ class AssociationSession:
     async def _associated(self, event: events.Associated, instant: Instant) -> None:
         system_id = event.system_id.hex()
         await self._pace()
-        verdict = await self._here.claim(system_id)
+        verdict = await self._presence.claim(system_id)
         if verdict is not Verdict.HELD:
             # Deliberately after the AARE: only the association names the device. The ABRT, which leaves with the end of
-            # this delivery, tells it that nothing was kept.
+            # this delivery, informs it that nothing was kept.
             self._association.abort()
             if not self.link.is_line:
                 await self.link.send(self._association.to_send())
                 await self.link.close()
-            await self._here.refused(system_id, verdict, instant.wall_us)
+            await self._presence.record_refusal(system_id, verdict, instant.wall_us)
             return
-        await self._here.arrived(
+        await self._presence.arrive(
             system_id, instant, config_id=event.config_id, configuration_known=event.configuration_known
         )
         self.associated.set()
 
     async def _pace(self) -> None:
-        """Read no further for a moment when associations follow each other as nobody could use them."""
-        clock = self._around.clock
+        """Read no further for a moment when associations follow each other too fast to be of use."""
+        clock = self._context.clock
         now_s, before_s = clock.monotonic_s(), self._associated_s
         self._associated_s = now_s
         self._quick = self._quick + 1 if now_s - before_s < QUICK_S + _PAUSE_S_MAX else 0
         if self._quick > _QUICK_FREE:
-            pause_s = min(_PAUSE_S_MAX, _PAUSE_S_MIN * 2.0 ** min(self._quick - _QUICK_FREE - 1, 8))
+            pause_s = doubled_s(_PAUSE_S_MIN, self._quick - _QUICK_FREE - 1, _PAUSE_S_MAX)
             await clock.sleep_until(now_s + pause_s)
 
     async def _leave(self, why: str) -> None:
         """The association ended; once an association, whatever ended it."""
         counts = self.counts
-        await self._here.leave(
+        await self._presence.leave(
             why, {"reports": counts.reports, "observations": counts.observations, "refused": counts.refused}
         )

@@ -20,12 +20,13 @@ from functools import partial
 import structlog
 
 from gateway.sessions.association.line_watch import LineWatch
-from gateway.sessions.association.places import PATIENCE_S, displaced_by, replaced_candidate, room_for
+from gateway.sessions.association.places import PATIENCE_S, admit, displaced_by, replaced_candidate
 from gateway.sessions.association.session import AssociationSession
 from gateway.sessions.journal import Journal
 from gateway.transports.clock import Clock
 from gateway.transports.link import Link, LinkSource
 from gateway.transports.serial_port import SerialPort
+from protocols.waits import GrowingWait
 
 BACKOFF_S_MIN = 0.1
 BACKOFF_S_MAX = 5.0
@@ -57,19 +58,17 @@ class _OpenLinks:
     candidates: dict[int, AssociationSession] = field(default_factory=dict)
 
 
-class Backoff:
-    """Seconds until the next try."""
+class RestartWait:
+    """Seconds until the next try; a try that lasted makes the next failure a first one."""
 
     def __init__(self, wait_s_max: float = BACKOFF_S_MAX) -> None:
-        self._next_s = BACKOFF_S_MIN
-        self._wait_s_max = wait_s_max
+        self._wait = GrowingWait(BACKOFF_S_MIN, wait_s_max)
 
-    def failed(self, ran_s: float) -> float:
-        """After a try that ran `ran_s`."""
+    def next_s(self, ran_s: float) -> float:
+        """The wait after a try that ran `ran_s`."""
         if ran_s >= LASTED_S:
-            self._next_s = BACKOFF_S_MIN
-        wait_s, self._next_s = self._next_s, min(self._wait_s_max, self._next_s * 2)
-        return wait_s
+            self._wait.reset()
+        return self._wait.next_s()
 
 
 async def keep_running(
@@ -80,20 +79,20 @@ async def keep_running(
     wait_s_max: float = BACKOFF_S_MAX,
 ) -> None:
     """Run `part` until it returns by itself; when it raises, record that and run it again after a bounded wait."""
-    backoff = Backoff(wait_s_max)
+    wait = RestartWait(wait_s_max)
     while True:
         began_s = clock.monotonic_s()
         try:
             await part()
         except Exception as error:
             now_s = clock.monotonic_s()
-            wait_s = backoff.failed(now_s - began_s)
-            # What the system refuses (an address that is taken) is told by its reason; anything else is a bug, told by
-            # its trace.
+            wait_s = wait.next_s(now_s - began_s)
+            # What the system refuses (an address that is taken) is logged by its reason; anything else is a bug, and is
+            # logged by its trace.
             refused = isinstance(error, OSError)
             why = str(error) if refused else type(error).__name__
             log.error("part.failed", part=name, wait_s=wait_s, why=why, exc_info=not refused)
-            await journal.write("part.failed", None, part=name, error=type(error).__name__)
+            await journal.record("part.failed", None, part=name, error=type(error).__name__)
             await clock.sleep_until(now_s + wait_s)
         else:
             return
@@ -125,11 +124,11 @@ class Supervisor:
 
     @property
     def sessions(self) -> list[AssociationSession]:
-        """Those that run now, oldest first."""
+        """Running sessions, oldest first."""
         return list(self._sessions.values())
 
     def next_number(self) -> int:
-        """For a link that somebody else opened: links are counted once over the whole gateway."""
+        """The number for a link that another supervisor opened: links are counted once over the whole gateway."""
         self._opened += 1
         return self._opened
 
@@ -151,7 +150,7 @@ class Supervisor:
         await asyncio.gather(*(session.release() for session in self.sessions), return_exceptions=True)
 
     async def _serve(self, served: Served) -> None:
-        backoff = Backoff()
+        wait = RestartWait()
         async with asyncio.TaskGroup() as tasks:
             links = _OpenLinks(served.sessions_max, tasks)
             while not self._stopping:
@@ -162,14 +161,14 @@ class Supervisor:
                     # Inside the group: links that stand must not fall because no further one can be had.
                     if not self._stopping:
                         now_s = self._clock.monotonic_s()
-                        await self._journal.write("source.failed", None, source=served.source.name, why=error.strerror)
-                        await self._clock.sleep_until(now_s + backoff.failed(now_s - asked_s))
+                        await self._journal.record("source.failed", None, source=served.source.name, why=error.strerror)
+                        await self._clock.sleep_until(now_s + wait.next_s(now_s - asked_s))
                     continue
                 self._admit(link, links)
 
     def _admit(self, link: Link, links: _OpenLinks) -> None:
         """Start the session of a new link, or close the link, or another one for it."""
-        room = room_for(link.name, links.places.values(), links.sessions_max, self._clock.monotonic_s())
+        room = admit(link.name, links.places.values(), links.sessions_max, self._clock.monotonic_s())
         holders = links.candidates if room.as_candidate else links.places
         displaced = replaced_candidate(link.name, links.candidates.values()) if room.as_candidate else room.displaced
         if displaced is not None:
@@ -211,7 +210,7 @@ class Supervisor:
         except Exception as error:
             wait_s = BACKOFF_S_MIN
             log.exception("session.failed", link=session.link.name)
-            await self._journal.write("session.failed", None, link=session.link.name, error=type(error).__name__)
+            await self._journal.record("session.failed", None, link=session.link.name, error=type(error).__name__)
         finally:
             links.places.pop(session.number, None)
             links.candidates.pop(session.number, None)
@@ -222,8 +221,8 @@ class Supervisor:
 
     async def _displace(self, session: AssociationSession) -> None:
         await session.link.close()
-        await self._journal.write("link.displaced", None, link=session.link.name)
+        await self._journal.record("link.displaced", None, link=session.link.name)
 
     async def _refuse(self, link: Link, why: str, sessions: int) -> None:
         await link.close()
-        await self._journal.write("link.refused", None, link=link.name, why=why, sessions=sessions)
+        await self._journal.record("link.refused", None, link=link.name, why=why, sessions=sessions)

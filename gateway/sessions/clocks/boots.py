@@ -7,12 +7,12 @@ where no anchor does. One small text in the store holds both.
 Does not read clocks by itself and does not write: `gateway.sessions.clocks.timekeeping` does.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import orjson
 
 from gateway.transports.clock import Clock
+from protocols.bounded_map import BoundedMap
 from protocols.clock_anchor import Anchors, ClockAnchor
 
 BOOTS_STATE = "boots"
@@ -41,7 +41,7 @@ class Boots:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._boots: OrderedDict[str, Boot] = OrderedDict()
+        self._boots: BoundedMap[str, Boot] = BoundedMap(BOOTS_MAX)
 
     def load(self, text: str | None) -> None:
         """Load the boots from `text`. An invalid text is ignored: then earlier times are unknown, and nothing else."""
@@ -50,7 +50,7 @@ class Boots:
             kept = [_boot(*row) for row in rows]
         except (orjson.JSONDecodeError, TypeError, ValueError):
             kept = []
-        self._boots = OrderedDict((boot.boot_id, boot) for boot in kept[-BOOTS_MAX:])
+        self._boots = BoundedMap(BOOTS_MAX, ((boot.boot_id, boot) for boot in kept))
 
     def text(self) -> str:
         """The boots as a text for `load`."""
@@ -59,10 +59,7 @@ class Boots:
     def present(self) -> Boot:
         """The boot that runs, seen now."""
         boot_id = self._clock.boot_id
-        boot = self._boots.setdefault(boot_id, Boot(boot_id=boot_id))
-        self._boots.move_to_end(boot_id)
-        while len(self._boots) > BOOTS_MAX:
-            self._boots.popitem(last=False)
+        boot = self._boots.use(boot_id, lambda: Boot(boot_id=boot_id))
         boot.seen_s = self._clock.monotonic_s()
         return boot
 

@@ -19,14 +19,14 @@ Our own clock may be wrong too. While it is not synchronised it is never ahead o
 only what lies too far in the past is refused by it.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from gateway.sessions.clocks.device_clock import DeviceClocks
-from gateway.sessions.devices.report import DeviceReport
+from gateway.sessions.devices.history import DeviceHistory
 from gateway.transports.clock import Instant
+from protocols.bounded_map import BoundedMap
 from protocols.device_time import TimeKind
 from protocols.observation import Observation
 
@@ -65,7 +65,7 @@ def now_at(
     device: str,
     observations: Sequence[Observation],
     clocks: DeviceClocks,
-    report: DeviceReport | None,
+    report: DeviceHistory | None,
     *,
     synchronised: bool,
     association: object,
@@ -96,8 +96,8 @@ class _Last:
 
 @dataclass(slots=True)
 class _Device:
-    channels: OrderedDict[tuple[int, int | None], _Last] = field(default_factory=OrderedDict)
-    standing: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+    channels: BoundedMap[tuple[int, int | None], _Last] = field(default_factory=lambda: BoundedMap(CHANNELS_MAX))
+    standing: BoundedMap[bytes, None] = field(default_factory=lambda: BoundedMap(STANDING_MAX))
     unset: set[TimeKind] = field(default_factory=set)
     """Clocks that were further off than any zone when that was last known."""
 
@@ -106,7 +106,7 @@ class CredibleDates:
     """Credible dates of all devices of one gateway. Forgetting is harmless: at worst a repeat is dropped as before."""
 
     def __init__(self) -> None:
-        self._devices: OrderedDict[str, _Device] = OrderedDict()
+        self._devices: BoundedMap[str, _Device] = BoundedMap(DEVICES_MAX)
 
     def of_live(self, system_id: str, observations: Sequence[Observation], now: Now) -> list[bool]:
         """Which of these may have a content key: values of a confirmed report or an indication, in order."""
@@ -127,11 +127,7 @@ class CredibleDates:
             device.channels.pop(_key(observation), None)
 
     def _device(self, system_id: str) -> _Device:
-        device = self._devices.setdefault(system_id, _Device())
-        self._devices.move_to_end(system_id)
-        while len(self._devices) > DEVICES_MAX:
-            self._devices.popitem(last=False)
-        return device
+        return self._devices.use(system_id, _Device)
 
     def _judge_clocks(self, device: _Device, now: Now) -> None:
         if not now.synchronised:
@@ -152,14 +148,9 @@ class CredibleDates:
         last = device.channels.get(key)
         here = _Last(time.octets, (observation.value, observation.status), association)
         device.channels[key] = here
-        device.channels.move_to_end(key)
-        while len(device.channels) > CHANNELS_MAX:
-            device.channels.popitem(last=False)
         is_repeated = last is not None and last.time == time.octets
         if last is not None and is_repeated and (last.association == association or last.reading != here.reading):
             device.standing[time.octets] = None
-            while len(device.standing) > STANDING_MAX:
-                device.standing.popitem(last=False)
         return time.octets not in device.standing
 
 

@@ -1,4 +1,4 @@
-"""How a device's clock relates to ours, and where its times belong (DESIGN D5).
+"""Estimates how a device's clock relates to the gateway's, and places the device's times (DESIGN D5).
 
 **One relation.** Each report gives one pair (device time, when we received it). Their difference is the true offset
 plus a delay that is never negative, so the smallest of the recent differences is the estimate, as network time
@@ -24,11 +24,13 @@ than now, at which the counter showed it. After a power-on it begins at zero, wh
 Raw times are never rewritten; correction is arithmetic for readers (`observation_record`).
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
+from protocols.bounded_map import BoundedMap
 from protocols.device_time import TimeKind
 
 RELATIVE_SPAN_US = (1 << 32) * 125
@@ -54,8 +56,9 @@ _FLOOR_US = 20_000
 """We never claim better: a quick link takes some milliseconds and AbsoluteTime counts hundredths."""
 _FEW = 8
 _COARSE_US = 1_000_000
-"""With fewer differences than `_FEW` a clock of whole seconds cannot be told from a fine one, nor a quick report from a
-slow one: add a second. A device that answers when it is asked, in parts of a second, leaves no such doubt."""
+"""With fewer differences than `_FEW` a clock of whole seconds cannot be distinguished from a fine one, nor a quick
+report from a slow one: add a second. A device that answers when it is asked, in parts of a second, leaves no such
+doubt."""
 _UNKNOWN_US_MAX = 100 * 365 * 86_400 * 1_000_000
 _IN_FLIGHT_US = 10_000_000
 """A live report that still shows the time before a jump was on its way: no link queues for longer."""
@@ -84,14 +87,6 @@ UNKNOWN = ClockRelation(None, _UNKNOWN_US_MAX)
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
-    """How much faster than ours a clock runs (negative: slower), in parts per million, and how sure that is."""
-
-    ppm: float
-    uncertainty_ppm: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Era:
     """A relation that held from `began_us` (None: since before we knew the device) to `ended_us`, monotonic."""
 
@@ -101,7 +96,7 @@ class _Era:
     ended_us: int
     fitted_us: int
     """When it was last seen to hold."""
-    told: bool
+    announced: bool
     """Whether the device or we said that it ended, and when: then reports of it may still be on their way."""
 
 
@@ -132,16 +127,16 @@ class _Possible(NamedTuple):
 
     @property
     def reach_us(self) -> int:
-        """How far off that may be, with what a crystal may have gained in between."""
-        return self.uncertainty_us + _drifted_us(abs(self.fitted_us - self.at_us))
+        """The uncertainty, with what a crystal may have gained in between."""
+        return self.uncertainty_us + _drift_us(abs(self.fitted_us - self.at_us))
 
     def within(self, began_us: int | None, ended_us: int) -> bool:
         """Whether the relation held then, as far as that can be said."""
-        near_us = _AGREE_US + _drifted_us(abs(self.fitted_us - self.at_us))
+        near_us = _AGREE_US + _drift_us(abs(self.fitted_us - self.at_us))
         return self.at_us <= ended_us + near_us and (began_us is None or self.at_us >= began_us - near_us)
 
     def relation(self, local_us: int, others: "Iterable[_Possible]" = ()) -> ClockRelation:
-        """Of a time that belongs here, although it might be any of the others."""
+        """The relation of a time that belongs here, although it might be any of the others."""
         reach_us = max((abs(other.at_us - self.at_us) + other.reach_us for other in others), default=0)
         return ClockRelation(self.at_us - local_us, max(self.reach_us, reach_us))
 
@@ -154,7 +149,7 @@ class DeviceClock:
         self._span_us = RELATIVE_SPAN_US if kind is TimeKind.RELATIVE else None
         self._samples: deque[_Sample] = deque(maxlen=_WINDOW)
         self._relation: ClockRelation | None = None
-        """What the samples come to; None where that has to be worked out again."""
+        """The estimate from the samples; None where it has to be computed again."""
         self._candidates: deque[_Candidate] = deque(maxlen=_WINDOW)
         self._eras: deque[_Era] = deque(maxlen=_ERAS_MAX)
         self._expected: ClockRelation | None = None
@@ -167,16 +162,16 @@ class DeviceClock:
         """When the relation was last seen to hold."""
         self._anchors: list[tuple[int, ClockRelation]] = []
         self.adjustment_us = 0
-        """Date-and-Time-Adjustment as the device told it last: its clock was moved by so much."""
+        """Date-and-Time-Adjustment as the device reported it last: its clock was moved by so much."""
 
     # What is learned.
 
-    def asked(self, local_us: int, received_us: int, *, sent_us: int | None = None) -> None:
+    def observe_reading(self, local_us: int, received_us: int, *, sent_us: int | None = None) -> None:
         """The device said what its clock showed between `sent_us` and `received_us`: believed at once. Without
         `sent_us` the round trip is not known."""
         error_us = 0 if sent_us is None else (received_us - sent_us + 1) // 2
         sample = _Sample(
-            received_us - error_us - self._unwrapped(local_us, received_us), error_us, _fine(local_us), received_us
+            received_us - error_us - self._unwrap(local_us, received_us), error_us, _has_fraction(local_us), received_us
         )
         self._expected, self._answers = None, True
         known = self.relation()
@@ -189,7 +184,7 @@ class DeviceClock:
             self._candidates.clear()
             self._add(sample)
         else:
-            self._begin([sample], received_us, told=True)
+            self._begin([sample], received_us, announced=True)
         self._anchor(received_us)
 
     def observe(self, local_us: int, received_us: int, *, live: bool) -> bool:
@@ -198,16 +193,16 @@ class DeviceClock:
         False: by what is believed now this measurement would not have been taken yet, or long ago although it is live;
         so its own relation is not known.
         """
-        difference = received_us - self._unwrapped(local_us, received_us)
+        difference = received_us - self._unwrap(local_us, received_us)
         known = self.relation()
         stale = received_us - self._fitted_us > _WINDOW_US
         agree_us = self._agree_us(received_us) if live else 0 if stale else _AGREE_US
         if known.offset_us is not None and abs(difference - known.offset_us) < agree_us:
             self._candidates.clear()
-            self._add(_Sample(difference, 0, _fine(local_us), received_us))
+            self._add(_Sample(difference, 0, _has_fraction(local_us), received_us))
             self._anchor(received_us)
         elif live and known.offset_us is None:
-            self._begin([_Sample(difference, 0, _fine(local_us), received_us)], received_us, told=False)
+            self._begin([_Sample(difference, 0, _has_fraction(local_us), received_us)], received_us, announced=False)
         elif not live and self._answers and known.offset_us is not None and difference > known.offset_us:
             pass  # from a memory
         elif not self._in_flight(local_us, received_us):
@@ -216,21 +211,22 @@ class DeviceClock:
             return not live
         return self.place(local_us, received_us, live=live).offset_us is not None
 
-    def commanded(self, local_us: int, sent_us: int) -> None:
-        """The device was told at `sent_us` to set this clock to `local_us`, and may do so at any moment from now on."""
+    def expect_setting(self, local_us: int, sent_us: int) -> None:
+        """The device was requested at `sent_us` to set this clock to `local_us`, and may do so at any moment from now
+        on."""
         self._expected = ClockRelation(sent_us - local_us, _FLOOR_US)
         self._commanded_us = sent_us
 
-    def obeyed(self, answered_us: int) -> None:
+    def confirm_setting(self, answered_us: int) -> None:
         """The device says that it has set this clock as commanded, by `answered_us`."""
         expected, self._expected = self._expected, None
         if expected is None or expected.offset_us is None:
             return
         half_us = (answered_us - self._commanded_us + 1) // 2
         sample = _Sample(expected.offset_us + half_us, half_us, fine=False, at_us=answered_us)
-        self._begin([sample], answered_us, told=True, began_us=self._commanded_us)
+        self._begin([sample], answered_us, announced=True, began_us=self._commanded_us)
 
-    def refused(self) -> None:
+    def cancel_setting(self) -> None:
         """The device says that it has not set this clock."""
         self._expected = None
 
@@ -250,21 +246,19 @@ class DeviceClock:
         spread_us = ordered[len(ordered) // 2] - ordered[0]
         coarse = len(ordered) < _FEW and not (best.fine and best.error_us)
         uncertainty_us = max(_FLOOR_US, spread_us, best.error_us) + (_COARSE_US if coarse else 0)
-        uncertainty_us += _drifted_us(self._samples[-1].at_us - best.at_us)
+        uncertainty_us += _drift_us(self._samples[-1].at_us - best.at_us)
         return ClockRelation(best.difference_us, uncertainty_us)
 
-    def drift(self) -> Drift | None:
-        """Over the present relation; None while that is too young to tell."""
+    def drift_ppm(self) -> float | None:
+        """The rate of the clock against the gateway's in parts per million (negative: slower); None while its relation
+        is too young."""
         if not self._anchors:
             return None
         (first_us, first), (last_us, last) = self._anchors[0], self._anchors[-1]
         span_us = last_us - first_us
         if span_us < _DRIFT_SPAN_US or first.offset_us is None or last.offset_us is None:
             return None
-        return Drift(
-            -(last.offset_us - first.offset_us) / span_us * 1e6,
-            (first.uncertainty_us + last.uncertainty_us) / span_us * 1e6,
-        )
+        return -(last.offset_us - first.offset_us) / span_us * 1e6
 
     def place(self, local_us: int, received_us: int, *, live: bool) -> ClockRelation:
         """The relation for a measurement that was taken at `local_us` and received at `received_us`; its offset is
@@ -272,7 +266,7 @@ class DeviceClock:
         now = self.relation()
         if now.offset_us is None:
             return UNKNOWN
-        offset_us = self._laid(local_us, received_us, now.offset_us)
+        offset_us = self._aligned_us(local_us, received_us, now.offset_us)
         current = _Possible(local_us + offset_us, now.uncertainty_us, self._fitted_us)
         agree_us = self._agree_us(received_us)
         flying = self._in_flight(local_us, received_us)
@@ -283,10 +277,10 @@ class DeviceClock:
         fits = current.within(self._began_us, received_us)
         if flying:
             return flying[0].relation(local_us, [*flying, current] if fits else flying)
-        before = self._before(local_us, received_us)
+        before = self._find_eras(local_us, received_us)
         if not fits and not before:
             return UNKNOWN
-        explained = [each for each in before if self._explained(each.at_us - current.at_us)]
+        explained = [each for each in before if self._is_explained(each.at_us - current.at_us)]
         if explained:
             return explained[0].relation(local_us)
         best = current if fits else before[0]
@@ -298,13 +292,13 @@ class DeviceClock:
         """Whether one relation holds for whatever this clock ever showed: it never jumped and never begins again."""
         return not self._eras and self._expected is None and self._span_us is None
 
-    def _explained(self, moved_us: int) -> bool:
+    def _is_explained(self, moved_us: int) -> bool:
         """Whether the device itself says that its clock was moved by about so much, and so left its stored dates."""
         return bool(self.adjustment_us) and abs(moved_us - self.adjustment_us) < _AGREE_US
 
     def _agree_us(self, received_us: int) -> int:
-        """How far a time may be from the relation that was last seen to hold some time ago and still belong to it."""
-        return _AGREE_US + _drifted_us(max(0, received_us - self._fitted_us))
+        """The distance from the last confirmed relation within which a time still belongs to it."""
+        return _AGREE_US + _drift_us(max(0, received_us - self._fitted_us))
 
     def _in_flight(self, local_us: int, received_us: int) -> list[_Possible]:
         """When this was measured just now by a relation that a command is about to bring, or that has just ended."""
@@ -317,22 +311,22 @@ class DeviceClock:
         for era in reversed(self._eras):
             if received_us - era.ended_us > _IN_FLIGHT_US:
                 break
-            at_us = local_us + self._laid(local_us, received_us, era.offset_us)
-            if era.told and abs(received_us - at_us) < _AGREE_US + _drifted_us(received_us - era.fitted_us):
+            at_us = local_us + self._aligned_us(local_us, received_us, era.offset_us)
+            if era.announced and abs(received_us - at_us) < _AGREE_US + _drift_us(received_us - era.fitted_us):
                 found.append(_Possible(at_us, era.uncertainty_us, era.fitted_us))
         return found
 
-    def _before(self, local_us: int, received_us: int) -> list[_Possible]:
+    def _find_eras(self, local_us: int, received_us: int) -> list[_Possible]:
         """When this was measured by each relation of the past that then held; the latest relation first."""
         found = []
         for era in reversed(self._eras):
-            at_us = local_us + self._laid(local_us, min(received_us, era.ended_us), era.offset_us)
+            at_us = local_us + self._aligned_us(local_us, min(received_us, era.ended_us), era.offset_us)
             possible = _Possible(at_us, era.uncertainty_us, era.fitted_us)
             if possible.within(era.began_us, era.ended_us):
                 found.append(possible)
         return found
 
-    def _laid(self, local_us: int, by_us: int, offset_us: int) -> int:
+    def _aligned_us(self, local_us: int, by_us: int, offset_us: int) -> int:
         """The offset for this stamp: of a counter that begins again the one that makes it the latest not after
         `by_us`."""
         if self._span_us is None:
@@ -340,16 +334,16 @@ class DeviceClock:
         latest_us = by_us + self._agree_us(by_us)
         return offset_us + (latest_us - offset_us - local_us) // self._span_us * self._span_us
 
-    def _unwrapped(self, local_us: int, received_us: int) -> int:
+    def _unwrap(self, local_us: int, received_us: int) -> int:
         """The counter as if it never began again, so that its differences from ours stay the same."""
         known = self.relation().offset_us
         if self._span_us is None or known is None:
             return local_us
-        return local_us + self._laid(local_us, received_us, known) - known
+        return local_us + self._aligned_us(local_us, received_us, known) - known
 
     def _consider(self, local_us: int, difference: int, received_us: int, *, live: bool) -> None:
         """A difference that fits nothing known: believed when others like it follow."""
-        sample = _Sample(difference, 0, _fine(local_us), received_us)
+        sample = _Sample(difference, 0, _has_fraction(local_us), received_us)
         if self._candidates and abs(self._candidates[0].sample.difference_us - difference) >= _AGREE_US:
             self._candidates.clear()
         self._candidates.append(_Candidate(local_us, sample, live))
@@ -359,13 +353,15 @@ class DeviceClock:
             return
         live = all(candidate.live for candidate in self._candidates)
         if live or (local_span_us >= _MEMORY_SPAN_US and abs(local_span_us - span_us) < _MEMORY_AGREE_US):
-            self._begin([candidate.sample for candidate in self._candidates], received_us, told=False)
+            self._begin([candidate.sample for candidate in self._candidates], received_us, announced=False)
 
-    def _begin(self, samples: list[_Sample], at_us: int, *, told: bool, began_us: int | None = None) -> None:
+    def _begin(self, samples: list[_Sample], at_us: int, *, announced: bool, began_us: int | None = None) -> None:
         """A new relation, known from `at_us` on. It may hold since the old one was last seen, or since `began_us`."""
         old, self._candidates = self.relation(), deque(maxlen=_WINDOW)
         if old.offset_us is not None and abs(min(samples).difference_us - old.offset_us) >= _FLOOR_US:
-            self._eras.append(_Era(old.offset_us, old.uncertainty_us, self._began_us, at_us, self._fitted_us, told))
+            self._eras.append(
+                _Era(old.offset_us, old.uncertainty_us, self._began_us, at_us, self._fitted_us, announced)
+            )
             self._began_us = self._fitted_us if began_us is None else began_us
         self._samples.clear()
         self._samples.extend(samples)
@@ -389,11 +385,11 @@ class DeviceClock:
         self._anchors.append((at_us, self.relation()))
 
 
-def _drifted_us(span_us: int) -> int:
+def _drift_us(span_us: int) -> int:
     return span_us * ASSUMED_DRIFT_PPM // 1_000_000
 
 
-def _fine(local_us: int) -> bool:
+def _has_fraction(local_us: int) -> bool:
     return bool(local_us % 1_000_000)
 
 
@@ -402,17 +398,11 @@ class DeviceClocks:
     first."""
 
     def __init__(self) -> None:
-        self._clocks: OrderedDict[tuple[str, TimeKind], DeviceClock] = OrderedDict()
+        self._clocks: BoundedMap[tuple[str, TimeKind], DeviceClock] = BoundedMap(_DEVICES_MAX * len(TimeKind))
 
     def clock(self, device: str, kind: TimeKind) -> DeviceClock:
-        key = device, kind
-        clock = self._clocks.get(key)
-        if clock is None:
-            clock = self._clocks[key] = DeviceClock(kind)
-        self._clocks.move_to_end(key)
-        while len(self._clocks) > _DEVICES_MAX * len(TimeKind):
-            self._clocks.popitem(last=False)
-        return clock
+        """One clock of one device."""
+        return self._clocks.use((device, kind), partial(DeviceClock, kind))
 
     def known(self, device: str) -> dict[TimeKind, DeviceClock]:
         """The clocks of this device that anything is known of."""

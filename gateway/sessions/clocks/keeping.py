@@ -10,11 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.sessions.clocks.device_clock import DeviceClocks
-from gateway.sessions.clocks.policy import ClockRules, ClockState, Verdict, judged, keeps_measurements
-from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sessions.devices.report import ClockSetting, DeviceReports, SettingOutcome
-from gateway.sessions.journal import Journal
+from gateway.sessions.clocks.policy import ClockState, Verdict, judge, keeps_measurements
+from gateway.sessions.context import SessionContext
+from gateway.sessions.devices.history import ClockSetting, SettingOutcome
 from gateway.transports.clock import Instant
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError, RemoteProtocolError
@@ -29,26 +27,11 @@ _HUNDREDTH_US = 10_000
 _MINUTE_US = 60_000_000
 _DATES = (TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET)
 _ADJUSTMENT_OCTETS = 6
-_IN_VAIN = "it says that it set its clock and shows another time"
-
-
-class Around(Protocol):
-    """What this needs of a session's surroundings."""
-
-    @property
-    def clocks(self) -> DeviceClocks: ...
-    @property
-    def clock(self) -> TrustedClock: ...
-    @property
-    def journal(self) -> Journal: ...
-    @property
-    def reports(self) -> DeviceReports: ...
-    @property
-    def clock_rules(self) -> ClockRules: ...
+_INEFFECTIVE = "it says that it set its clock and shows another time"
 
 
 class ClockCommands(Protocol):
-    """How the device's clock is set: at once, or when there is a turn for it. What comes of it follows as events."""
+    """Sets the device's clock, at once or as soon as a request may be sent. The result follows as events."""
 
     @property
     def settable(self) -> TimeKind | None:
@@ -68,10 +51,10 @@ class _Setting:
 
 
 class ClockKeeping:
-    """For one session; `noted` is called for each event that is no measurement, in order."""
+    """For one session; `follow` is called for each event that is no measurement, in order."""
 
-    def __init__(self, around: Around, commands: ClockCommands) -> None:
-        self._around = around
+    def __init__(self, context: SessionContext, commands: ClockCommands) -> None:
+        self._context = context
         self._commands = commands
         self._forget()
 
@@ -80,42 +63,42 @@ class ClockKeeping:
         self._notes_adjustments = False
         self._capabilities = 0
         self._setting: _Setting | None = None
-        self._told: set[Verdict] = set()
+        self._recorded: set[Verdict] = set()
 
     def begin(self, system_id: str, *, keeps_measurements: bool) -> None:
         """The device is here. `keeps_measurements`: it may hold some that it has not sent."""
         self._forget()
         self._keeps_measurements = keeps_measurements
         for kind in _DATES:  # what was commanded before shows when the device is asked now
-            self._around.clocks.clock(system_id, kind).refused()
+            self._context.clocks.clock(system_id, kind).cancel_setting()
 
-    async def noted(self, event: Event, system_id: str, instant: Instant) -> None:
+    async def follow(self, event: Event, system_id: str, instant: Instant) -> None:
         """`system_id` of the device that is associated."""
         match event:
             case events.Associated():
                 self.begin(system_id, keeps_measurements=False)
             case events.ConfigurationAgreed():
-                self._agreed(event)
+                self._learn_configuration(event)
             case manager_events.MdsRead():
                 info = event.identity.time_info
                 self._capabilities = 0 if info is None else info.mds_time_cap_state
-                self._adjusted(system_id, event.identity.attributes)
+                self._learn_adjustment(system_id, event.identity.attributes)
             case manager_events.MdsChanged():
-                self._adjusted(system_id, event.attributes)
-                self._showed(system_id, event.date_and_time, event.received_s)
+                self._learn_adjustment(system_id, event.attributes)
+                self._learn_time(system_id, event.date_and_time, event.received_s)
             case manager_events.ClockRead():
-                await self._read(event, system_id, instant)
+                await self._learn_reading(event, system_id, instant)
             case manager_events.ClockCommanded():
                 if (local_us := event.time.local_us()) is not None:
-                    self._around.clocks.clock(system_id, event.time.kind).commanded(local_us, _us(event.sent_s))
+                    self._context.clocks.clock(system_id, event.time.kind).expect_setting(local_us, _us(event.sent_s))
             case manager_events.ClockSet():
-                await self._set(event, system_id, instant)
+                await self._record_set(event, system_id, instant)
             case manager_events.ClockNotSet():
-                await self._not_set(event, system_id, instant)
+                await self._record_not_set(event, system_id, instant)
             case _:
                 pass
 
-    def _agreed(self, event: events.ConfigurationAgreed) -> None:
+    def _learn_configuration(self, event: events.ConfigurationAgreed) -> None:
         try:
             configuration = Configuration.decode(event.config_id, event.octets)
         except RemoteProtocolError:  # the association read it, so this cannot be; the careful answer is the right one
@@ -123,7 +106,7 @@ class ClockKeeping:
         else:
             self._keeps_measurements = keeps_measurements(configuration)
 
-    def _adjusted(self, system_id: str, attributes: tuple[tuple[int, bytes], ...]) -> None:
+    def _learn_adjustment(self, system_id: str, attributes: tuple[tuple[int, bytes], ...]) -> None:
         """Date-and-Time-Adjustment: signed hundredths by which the device's clock was moved."""
         octets = dict(attributes).get(Attribute.DATE_AND_TIME_ADJUSTMENT)
         if octets is None or len(octets) != _ADJUSTMENT_OCTETS:
@@ -131,55 +114,56 @@ class ClockKeeping:
         self._notes_adjustments = True
         moved_us = int.from_bytes(octets, "big", signed=True) * _HUNDREDTH_US
         for kind in _DATES:
-            self._around.clocks.clock(system_id, kind).adjustment_us = moved_us
+            self._context.clocks.clock(system_id, kind).adjustment_us = moved_us
 
-    def _showed(self, system_id: str, time: DeviceTime | None, received_s: float) -> None:
+    def _learn_time(self, system_id: str, time: DeviceTime | None, received_s: float) -> None:
         if time is not None and (local_us := time.local_us()) is not None:
-            self._around.clocks.clock(system_id, time.kind).observe(local_us, _us(received_s), live=True)
+            self._context.clocks.clock(system_id, time.kind).observe(local_us, _us(received_s), live=True)
 
-    async def _read(self, event: manager_events.ClockRead, system_id: str, instant: Instant) -> None:
-        around, wall_offset_us = self._around, _wall_offset_us(instant)
+    async def _learn_reading(self, event: manager_events.ClockRead, system_id: str, instant: Instant) -> None:
+        context, wall_offset_us = self._context, _wall_offset_us(instant)
         for time in event.times:
             if (local_us := time.local_us()) is None:
                 continue
-            clock = around.clocks.clock(system_id, time.kind)
-            clock.asked(local_us, _us(event.answered_s), sent_us=_us(event.asked_s))
+            clock = context.clocks.clock(system_id, time.kind)
+            clock.observe_reading(local_us, _us(event.answered_s), sent_us=_us(event.asked_s))
             relation = clock.relation()
             if relation.offset_us is not None:
                 offset_us = wall_offset_us + relation.offset_us
-                drift = clock.drift()
-                around.reports.of(system_id, instant.wall_us).placed(
-                    time.kind, offset_us, relation.uncertainty_us, instant.wall_us, None if drift is None else drift.ppm
+                context.histories.of(system_id, instant.wall_us).set_clock(
+                    time.kind, offset_us, relation.uncertainty_us, instant.wall_us, clock.drift_ppm()
                 )
         await self._judge(system_id, instant)
 
     async def _judge(self, system_id: str, instant: Instant) -> None:
-        around, before = self._around, self._setting
+        context, before = self._context, self._setting
         state = self._state(system_id, instant)
         if (before is not None and not before.agreed) or state.error_us is None:
             return
         self._setting = None
-        history = around.clock_rules.history(system_id)
-        verdict = judged(around.clock_rules.policy, state, history)
+        history = context.clock_rules.history(system_id)
+        verdict = judge(context.clock_rules.policy, state, history)
         if before is not None and verdict is Verdict.RIGHT:
-            history.in_vain = 0
+            history.failed_attempts = 0
         elif before is not None:
-            history.in_vain += 1
-            await around.journal.write("device.clock_not_set", system_id, why=_IN_VAIN)
+            history.failed_attempts += 1
+            await context.journal.record("device.clock_not_set", system_id, why=_INEFFECTIVE)
         if verdict is Verdict.SET:
             self._command(state.error_us, state.uncertainty_us, instant)
             history.attempted_s = instant.monotonic_s
-        elif verdict.left and verdict not in self._told:
-            self._told.add(verdict)
+        elif verdict.left and verdict not in self._recorded:
+            self._recorded.add(verdict)
             self._record(system_id, SettingOutcome.LEFT, verdict.value, state.error_us, state.uncertainty_us, instant)
-            await around.journal.write("device.clock_left", system_id, why=verdict.value, off_ms=state.error_us // 1000)
+            await context.journal.record(
+                "device.clock_left", system_id, why=verdict.value, off_ms=state.error_us // 1000
+            )
 
     def _state(self, system_id: str, instant: Instant) -> ClockState:
-        """What is known now of the clock that could be set."""
-        around, kind = self._around, self._commands.settable
+        """The present state of the clock that could be set."""
+        context, kind = self._context, self._commands.settable
         error_us, uncertainty_us = None, 0
         if kind is not None:
-            relation = around.clocks.clock(system_id, kind).relation()
+            relation = context.clocks.clock(system_id, kind).relation()
             uncertainty_us = relation.uncertainty_us + instant.wall_error_us
             if relation.offset_us is not None:
                 zone_us = self._zone_min(kind, instant) * _MINUTE_US
@@ -191,47 +175,47 @@ class ClockKeeping:
             uncertainty_us=uncertainty_us,
             keeps_measurements=self._keeps_measurements,
             notes_adjustments=self._notes_adjustments,
-            wall_synchronised=around.clock.synchronised,
+            wall_synchronised=context.clock.synchronised,
             now_s=instant.monotonic_s,
         )
 
     def _zone_min(self, kind: TimeKind, instant: Instant) -> int:
-        """By how much a clock of that kind should differ from UTC: a BaseOffsetTime tells its zone apart."""
-        return self._around.clock_rules.policy.zone_min(instant.wall_us) if kind is TimeKind.ABSOLUTE else 0
+        """By how much a clock of that kind should differ from UTC: a BaseOffsetTime carries its own UTC offset."""
+        return self._context.clock_rules.policy.zone_min(instant.wall_us) if kind is TimeKind.ABSOLUTE else 0
 
     def _command(self, error_us: int, uncertainty_us: int, instant: Instant) -> None:
-        zone_min = self._around.clock_rules.policy.zone_min(instant.wall_us)
+        zone_min = self._context.clock_rules.policy.zone_min(instant.wall_us)
         # Where the association has just ended, or its queue is full, the next look decides.
         with suppress(LocalProtocolError):
             self._commands.set_time(WallClock(_wall_offset_us(instant), zone_min), instant.monotonic_s)
             self._setting = _Setting(error_us, uncertainty_us)
 
-    async def _set(self, event: manager_events.ClockSet, system_id: str, instant: Instant) -> None:
-        self._around.clocks.clock(system_id, event.time.kind).obeyed(_us(event.answered_s))
+    async def _record_set(self, event: manager_events.ClockSet, system_id: str, instant: Instant) -> None:
+        self._context.clocks.clock(system_id, event.time.kind).confirm_setting(_us(event.answered_s))
         if self._setting is None:
             return
         self._setting.agreed = True
         error_us, uncertainty_us = self._setting.error_us, self._setting.uncertainty_us
         self._record(system_id, SettingOutcome.SET, "", error_us, uncertainty_us, instant)
-        await self._around.journal.write(
+        await self._context.journal.record(
             "device.clock_set", system_id, was_off_ms=error_us // 1000, uncertainty_ms=uncertainty_us // 1000
         )
 
-    async def _not_set(self, event: manager_events.ClockNotSet, system_id: str, instant: Instant) -> None:
-        """Refused, or silent; a silent device may have set it, which the next look at its clock tells."""
-        self._around.clocks.clock(system_id, event.time.kind).refused()
+    async def _record_not_set(self, event: manager_events.ClockNotSet, system_id: str, instant: Instant) -> None:
+        """Refused, or silent; a silent device may have set it, which the next reading of its clock shows."""
+        self._context.clocks.clock(system_id, event.time.kind).cancel_setting()
         setting, self._setting = self._setting, None
         if setting is None:
             return
-        self._around.clock_rules.history(system_id).in_vain += 1
+        self._context.clock_rules.history(system_id).failed_attempts += 1
         outcome = SettingOutcome.UNANSWERED if event.why == UNANSWERED else SettingOutcome.REFUSED
         self._record(system_id, outcome, event.why, setting.error_us, setting.uncertainty_us, instant)
-        await self._around.journal.write("device.clock_not_set", system_id, why=event.why)
+        await self._context.journal.record("device.clock_not_set", system_id, why=event.why)
 
     def _record(
         self, system_id: str, outcome: SettingOutcome, why: str, error_us: int, uncertainty_us: int, instant: Instant
     ) -> None:
-        self._around.reports.of(system_id, instant.wall_us).clock_was_set(
+        self._context.histories.of(system_id, instant.wall_us).add_clock_setting(
             ClockSetting(
                 at_us=instant.wall_us, outcome=outcome, why=why, offset_us=-error_us, uncertainty_us=uncertainty_us
             )

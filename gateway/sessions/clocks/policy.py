@@ -3,63 +3,64 @@
 Setting a clock is the one thing that a gateway changes in a device, and a wrong one is worse than none: a measured
 offset corrects every time without touching anything. So all of this must hold: the device says that a manager may set
 its clock; it does not keep it right by itself; its offset exceeds the limit by more than we may be mistaken; our own
-clock is kept right by somebody; and the last attempt is long enough ago, longer after each one in vain.
+clock is synchronised; and the last attempt is long enough ago, longer after each failed one.
 
 A clock is not set back in a device that keeps measurements, unless the device notes by how much its clock was moved
-(Date-and-Time-Adjustment). What it measured before would else carry times that come again, and nobody could tell
-a measurement from before the setting from one after it. Set forward, the times of both lie apart.
+(Date-and-Time-Adjustment). Its earlier measurements would otherwise carry times that come again, and nothing would
+distinguish a measurement from before the setting from one after it. Set forward, the times of both lie apart.
 
-Does not measure (`device_clock`) and does not command (`clock_keeping`).
+Does not measure (`device_clock`) and does not command (`ClockKeeping`).
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 
+from protocols.bounded_map import BoundedMap
 from protocols.device_time import TimeKind
 from protocols.ieee11073.association.clock_setting import MANAGER_SETS_TIME, SYNCHRONISED
 from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
 from protocols.ieee11073.dim.configuration import Configuration, attributes_of
+from protocols.waits import doubled_s
 
 AVAILABLE_STORED_DATA = 0x4000
 """Metric-Spec-Small: values of this object may come from a memory."""
 _DEVICES_MAX = 256
 _DOUBLED_MAX = 5
-"""Attempts in vain after which the pause grows no more: 32 times the shortest."""
+"""Failed attempts after which the pause grows no more: 32 times the shortest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockPolicy:
-    """What the operator chose."""
+    """The operator's choices."""
 
     set_clocks: bool = True
     offset_s_max: float = 5.0
     """A clock that is off by no more is left alone."""
     pause_s_min: float = 3600.0
-    """Between two attempts on one device; doubled with each one in vain."""
+    """Between two attempts on one device; doubled with each failed one."""
     zone: tzinfo = UTC
-    """Whose local time an AbsoluteTime shows."""
+    """The zone whose local time an AbsoluteTime shows."""
 
     def zone_min(self, wall_us: int) -> int:
-        """What local time is ahead of UTC at `wall_us`, in minutes."""
+        """The offset of local time from UTC at `wall_us`, in minutes."""
         offset = datetime.fromtimestamp(wall_us / 1_000_000, self.zone).utcoffset() or timedelta()
         return offset // timedelta(minutes=1)
 
 
 @dataclass(slots=True)
 class SettingHistory:
-    """What became of our attempts on one device, over one boot of ours. Times are monotonic."""
+    """The attempts on one device in this boot. Times are monotonic."""
 
     attempted_s: float | None = None
-    in_vain: int = 0
+    failed_attempts: int = 0
     """Attempts in a row after which the clock was still wrong."""
 
     def attempt_due_s(self, policy: ClockPolicy) -> float | None:
         """When the next attempt may be made; None: at once."""
         if self.attempted_s is None:
             return None
-        return self.attempted_s + policy.pause_s_min * 2.0 ** min(self.in_vain, _DOUBLED_MAX)
+        return self.attempted_s + doubled_s(policy.pause_s_min, min(self.failed_attempts, _DOUBLED_MAX))
 
 
 class ClockRules:
@@ -67,14 +68,11 @@ class ClockRules:
 
     def __init__(self, policy: ClockPolicy | None = None) -> None:
         self.policy = policy or ClockPolicy()
-        self._histories: OrderedDict[str, SettingHistory] = OrderedDict()
+        self._histories: BoundedMap[str, SettingHistory] = BoundedMap(_DEVICES_MAX)
 
     def history(self, system_id: str) -> SettingHistory:
-        history = self._histories.setdefault(system_id, SettingHistory())
-        self._histories.move_to_end(system_id)
-        while len(self._histories) > _DEVICES_MAX:
-            self._histories.popitem(last=False)
-        return history
+        """The attempts on one device."""
+        return self._histories.use(system_id, SettingHistory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +91,14 @@ class ClockState:
 
 
 class Verdict(Enum):
-    """What to do; the value says why in words."""
+    """The decision; the value is its reason in words."""
 
     SET = "its clock is wrong"
     NOT_OURS = "the device does not say that a manager may set its clock"
     RIGHT = "its clock is right"
     UNWANTED = "setting clocks is switched off"
     SYNCHRONISED = "the device says that it keeps its clock right by itself"
-    UNSURE_OF_OURSELVES = "our own clock is not synchronised"
+    GATEWAY_UNSYNCHRONISED = "our own clock is not synchronised"
     WOULD_REPEAT_TIMES = "its clock would go back over times that stored measurements may have"
     TRIED = "it was set, or tried to be, not long ago"
 
@@ -110,7 +108,7 @@ class Verdict(Enum):
         return self not in {Verdict.SET, Verdict.NOT_OURS, Verdict.RIGHT}
 
 
-def judged(policy: ClockPolicy, state: ClockState, history: SettingHistory) -> Verdict:
+def judge(policy: ClockPolicy, state: ClockState, history: SettingHistory) -> Verdict:
     """The first reason against setting, or SET."""
     if state.settable is None or state.error_us is None:
         return Verdict.NOT_OURS
@@ -121,7 +119,7 @@ def judged(policy: ClockPolicy, state: ClockState, history: SettingHistory) -> V
     if state.capabilities & SYNCHRONISED and not state.capabilities & MANAGER_SETS_TIME:
         return Verdict.SYNCHRONISED
     if not state.wall_synchronised:
-        return Verdict.UNSURE_OF_OURSELVES
+        return Verdict.GATEWAY_UNSYNCHRONISED
     if state.error_us > 0 and state.keeps_measurements and not state.notes_adjustments:
         return Verdict.WOULD_REPEAT_TIMES
     due_s = history.attempt_due_s(policy)

@@ -10,11 +10,10 @@ The wall time and the boots are persisted each minute. What TLS, devices and the
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 import structlog
 
-from gateway.buffer import StoreFull
+from gateway.buffer import Buffer, StoreFull
 from gateway.sessions.clocks.boots import BOOTS_STATE, Boot, Boots
 from gateway.sessions.clocks.trusted_clock import PERSIST_EVERY_S, WALL_STATE, TrustedClock
 from protocols.clock_anchor import ClockAnchor
@@ -31,16 +30,6 @@ _GOOD_US = 100_000
 log = structlog.get_logger()
 
 
-class TimeStore(Protocol):
-    """The part of the buffer that this needs."""
-
-    async def state_get(self, name: str) -> str | None: ...
-
-    async def state_put(self, name: str, value: str) -> None: ...
-
-    async def append_event(self, event: GatewayEvent) -> None: ...
-
-
 class Timekeeping:
     """Timekeeping of one run of the gateway. `follow` and `persist` run beside each other until they are cancelled."""
 
@@ -48,7 +37,7 @@ class Timekeeping:
         self.boots = Boots(clock)
         self._clock = clock
 
-    async def load(self, store: TimeStore) -> None:
+    async def load(self, store: Buffer) -> None:
         """Take up what earlier runs learnt."""
         persisted = await store.state_get(WALL_STATE)
         if persisted is not None:
@@ -58,7 +47,7 @@ class Timekeeping:
         if boot.anchor is not None:  # this process began in a boot in which an earlier one knew the time
             self._clock.raise_floor(round(boot.seen_s * 1_000_000) + boot.anchor.offset_us)
 
-    async def follow(self, store: TimeStore, changed: Callable[[], None]) -> None:
+    async def follow(self, store: Buffer, changed: Callable[[], None]) -> None:
         """Query the kernel each second and report what came of it; `changed` is called at once where the clock became
         synchronised, or is no longer."""
         while True:
@@ -71,7 +60,7 @@ class Timekeeping:
                 log.warning("clock.not_reported")
             await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
 
-    async def _report(self, store: TimeStore, boot: Boot, *, turned: bool) -> None:
+    async def _report(self, store: Buffer, boot: Boot, *, turned: bool) -> None:
         clock, anchor = self._clock, self._clock.anchor
         if anchor is not None and clock.synchronised and (turned or _is_better(anchor, boot.anchor)):
             await self._learn(store, boot, CLOCK_LEARNT, anchor)
@@ -82,19 +71,19 @@ class Timekeeping:
             boot.estimated = True
             await store.state_put(BOOTS_STATE, self.boots.text())
 
-    async def _learn(self, store: TimeStore, boot: Boot, name: str, anchor: ClockAnchor) -> None:
+    async def _learn(self, store: Buffer, boot: Boot, name: str, anchor: ClockAnchor) -> None:
         await self._write(store, name, anchor_fields(anchor))
         boot.anchor = anchor if boot.anchor is None else boot.anchor.merged(anchor)
         await store.state_put(BOOTS_STATE, self.boots.text())
 
-    async def _write(self, store: TimeStore, name: str, fields: dict[str, EventField]) -> None:
+    async def _write(self, store: Buffer, name: str, fields: dict[str, EventField]) -> None:
         log.info(name, **fields)
         clock = self._clock
         await store.append_event(
             GatewayEvent(name=name, at_us=clock.wall_us(), boot_id=clock.boot_id, device=None, fields=fields)
         )
 
-    async def persist(self, store: TimeStore, answered: Callable[[], None]) -> None:
+    async def persist(self, store: Buffer, answered: Callable[[], None]) -> None:
         """Make the time durable each minute; `answered` is called when the store's writer has answered."""
         while True:
             try:
@@ -105,7 +94,7 @@ class Timekeeping:
             answered()
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
 
-    async def write(self, store: TimeStore) -> None:
+    async def write(self, store: Buffer) -> None:
         """Make the time durable now. Raises `StoreFull`."""
         self.boots.present()
         await store.state_put(WALL_STATE, str(self._clock.wall_us()))

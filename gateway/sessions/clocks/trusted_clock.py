@@ -1,4 +1,4 @@
-"""How far our own wall clock can be trusted (DESIGN D5). How a device's clock relates to it: `device_clock`.
+"""The gateway's wall clock, and how far it can be trusted (DESIGN D5). Devices' clocks are `device_clock`'s.
 
 An ambulance's computer may have no battery behind its clock and wake in 1970; then TLS would refuse the
 broker as "not yet valid" and time would never arrive. So until the kernel says that something disciplines the clock,
@@ -22,8 +22,8 @@ from protocols.clock_anchor import ClockAnchor
 BUILD_US = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z: this software did not exist before. Moved forward with each release, never past its day."""
 PERSIST_EVERY_S = 60.0
-"""How often the wall time is made durable: after a power cut the clock has lost at most this, and the time without
-power."""
+"""Interval at which the wall time is made durable: after a power cut the clock has lost at most this, and the time
+without power."""
 WALL_STATE = "wall_us"
 """The buffer's name for the persisted wall time."""
 

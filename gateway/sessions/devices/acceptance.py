@@ -10,7 +10,7 @@ did not know of that one.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gateway.sessions.devices.presence import DeviceStore
+from gateway.buffer import Buffer
 from gateway.sessions.devices.roster import KnownDevice, Roster
 from gateway.sessions.journal import Journal
 from gateway.sessions.session import Session
@@ -23,7 +23,7 @@ class Acceptance:
     def __init__(
         self,
         roster: Roster,
-        store: DeviceStore,
+        store: Buffer,
         journal: Journal,
         clock: Clock,
         sessions: Callable[[], Sequence[Session]] = lambda: (),
@@ -60,8 +60,8 @@ class Acceptance:
         )
         self._roster.met(known)
         for session in self._sessions_of(known.system_id):
-            session.judge_again()
-        await self._journal.write(event, known.system_id, link_class=known.link_class.value)
+            session.update_verification()
+        await self._journal.record(event, known.system_id, link_class=known.link_class.value)
 
     def _sessions_of(self, system_id: str) -> list[Session]:
         sessions = self._sessions()

@@ -8,19 +8,19 @@ that read the files of one that does not run.
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from gateway.buffer import devices as kept
+from gateway.buffer import StoredDevice
 from gateway.buffer.ble_devices import PairedDevice
+from gateway.sessions.devices.history import DeviceHistory
 from gateway.sessions.devices.link_class import LinkClass, class_named, stronger
 from gateway.sessions.devices.presence import NAME_LENGTH_MAX
-from gateway.sessions.devices.report import DeviceReport
 from gateway.sessions.devices.roster import KnownDevice
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.dim.identity import identity_of
 
 
 def known_devices(
-    rows: Iterable[kept.KnownDevice],
-    report_of: Callable[[str], DeviceReport | None],
+    rows: Iterable[StoredDevice],
+    report_of: Callable[[str], DeviceHistory | None],
     paired: Iterable[PairedDevice],
 ) -> list[KnownDevice]:
     """The devices in the order of `rows`."""
@@ -42,7 +42,7 @@ def known_devices(
     ]
 
 
-def met_device(device: KnownDevice, report: DeviceReport | None) -> KnownDevice:
+def met_device(device: KnownDevice, report: DeviceHistory | None) -> KnownDevice:
     """A device with the names, the last sight and the cable that its report has."""
     if report is None:
         return device

@@ -1,4 +1,4 @@
-"""A device being here on one link: from the moment that it is known by its id until it has left, with everybody told.
+"""Tracks the device on one link: from its identification until it has left, with every part of the gateway notified.
 
 Who holds an id is decided once (`claims`), a device that is here is on the crew's page, in the roster, in its report
 and in the event lane, and once it has left it is in all of these as gone. That is the same whatever the device speaks,
@@ -11,17 +11,14 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol
 
 from gateway.buffer.errors import StoreFull
-from gateway.live import LiveDevice, LiveFeed
-from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sessions.devices.claims import Claimant, Claims, Verdict
+from gateway.live import LiveDevice
+from gateway.sessions.context import SessionContext
+from gateway.sessions.devices.claims import Claimant, Verdict
+from gateway.sessions.devices.history_recorder import HistoryRecorder
 from gateway.sessions.devices.link_class import stronger
-from gateway.sessions.devices.report import DeviceReports
-from gateway.sessions.devices.report_recorder import ReportKeeping
-from gateway.sessions.devices.roster import KnownDevice, Roster
-from gateway.sessions.journal import Journal
+from gateway.sessions.devices.roster import KnownDevice
 from gateway.transports.clock import Instant
 from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.uplink.events import EventField
@@ -31,42 +28,15 @@ NAME_LENGTH_MAX = 100
 """A device may call itself what it likes; the record has 512 octets for a model."""
 
 
-class DeviceStore(Protocol):
-    """The part of the buffer that this needs."""
+class DevicePresence:
+    """Presence on one link; one device after the other. `recorder` adds to their histories."""
 
-    async def remember_device(
-        self, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
-    ) -> None: ...
-
-
-class Around(Protocol):
-    """What this needs of a session's surroundings."""
-
-    @property
-    def store(self) -> DeviceStore: ...
-    @property
-    def roster(self) -> Roster: ...
-    @property
-    def live(self) -> LiveFeed: ...
-    @property
-    def clock(self) -> TrustedClock: ...
-    @property
-    def claims(self) -> Claims: ...
-    @property
-    def journal(self) -> Journal: ...
-    @property
-    def reports(self) -> DeviceReports: ...
-
-
-class Attendance:
-    """Of one link; one device after the other. `keeping` is the link's part of the device reports."""
-
-    def __init__(self, around: Around, link: str, claimant: Claimant) -> None:
-        self.keeping = ReportKeeping(around.reports, link)
+    def __init__(self, context: SessionContext, link: str, claimant: Claimant) -> None:
+        self.recorder = HistoryRecorder(context.histories, link)
         self.left = asyncio.Event()
         """Set while no device is here."""
         self.left.set()
-        self._around = around
+        self._context = context
         self._link = link
         self._claimant = claimant
         self._device: LiveDevice | None = None
@@ -81,27 +51,27 @@ class Attendance:
 
     async def claim(self, system_id: str) -> Verdict:
         """Whether this link may serve the id, and why not."""
-        return await self._around.claims.claim(system_id, self._claimant)
+        return await self._context.claims.claim(system_id, self._claimant)
 
-    async def refused(self, system_id: str, verdict: Verdict, at_us: int) -> None:
+    async def record_refusal(self, system_id: str, verdict: Verdict, at_us: int) -> None:
         """Record that the claim was refused and the device turned away. Nothing that it sent is kept."""
-        known = self._around.roster.device(system_id)
-        report = self._around.reports.of(system_id, at_us)
+        known = self._context.roster.device(system_id)
+        history = self._context.histories.of(system_id, at_us)
         if verdict is Verdict.WEAKER_LINK:
-            report.refused_claim("unverified link", self._link, at_us)
-            await self._around.journal.write(
+            history.add_refused_claim("unverified link", self._link, at_us)
+            await self._context.journal.record(
                 "device.refused_unverified_link", system_id, link=self._link, belongs_to=known.link_class.value
             )
         else:
-            report.refused_claim("connected elsewhere", self._link, at_us)
-            await self._around.journal.write("device.refused_duplicate_id", system_id, link=self._link)
+            history.add_refused_claim("connected elsewhere", self._link, at_us)
+            await self._context.journal.record("device.refused_duplicate_id", system_id, link=self._link)
 
-    async def arrived(self, system_id: str, instant: Instant, **fields: EventField) -> None:
-        """The device is here, its id is claimed; `fields` are what the event shall tell beside the link."""
-        around = self._around
-        before = around.roster.device(system_id)
+    async def arrive(self, system_id: str, instant: Instant, **fields: EventField) -> None:
+        """The device is present and its id is claimed; `fields` are added to the event beside the link."""
+        context = self._context
+        before = context.roster.device(system_id)
         known = self._with_class(before)
-        self.keeping.associated(system_id, instant.wall_us)
+        self.recorder.begin_association(system_id, instant.wall_us)
         self.left.clear()
         self._device = LiveDevice(
             ref=self._ref(known),
@@ -110,37 +80,37 @@ class Attendance:
             connected=True,
             since_s=instant.monotonic_s,
         )
-        around.live.device(self._device)
+        context.live.device(self._device)
         await self._remember(replace(known, last_seen_us=instant.wall_us))
         if before.accepted_us is not None and known.accepted_us is None:
-            await around.journal.write("device.acceptance_ended", system_id, link=self._link)
+            await context.journal.record("device.acceptance_ended", system_id, link=self._link)
         unverified = self._device.ref.unverified_link if self._device is not None else False
-        await around.journal.write("device.connected", system_id, link=self._link, unverified=unverified, **fields)
+        await context.journal.record("device.connected", system_id, link=self._link, unverified=unverified, **fields)
 
-    async def identified(self, identity: DeviceIdentity, instant: Instant) -> None:
+    async def identify(self, identity: DeviceIdentity, instant: Instant) -> None:
         """It has said what it is."""
         if self._device is None:
             return
-        around, system_id = self._around, self._device.ref.system_id
+        context, system_id = self._context, self._device.ref.system_id
         known = replace(
-            around.roster.device(system_id),
+            context.roster.device(system_id),
             model=identity.model[:NAME_LENGTH_MAX],
             manufacturer=identity.manufacturer[:NAME_LENGTH_MAX],
             serial_number=identity.serial_number[:NAME_LENGTH_MAX],
             last_seen_us=instant.wall_us,
         )
         self._device = replace(self._device, ref=self._ref(known), manufacturer=known.manufacturer)
-        around.live.device(self._device)
+        context.live.device(self._device)
         await self._remember(known)
-        await around.journal.write("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
+        await context.journal.record("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
 
-    def judge_again(self) -> None:
+    def update_verification(self) -> None:
         """An operator has accepted the device, or taken that back: what it sends from now on says so."""
         if self._device is None:
             return
-        known = self._around.roster.device(self._device.ref.system_id)
+        known = self._context.roster.device(self._device.ref.system_id)
         self._device = replace(self._device, ref=self._ref(known))
-        self._around.live.device(self._device)
+        self._context.live.device(self._device)
 
     def _with_class(self, known: KnownDevice) -> KnownDevice:
         """The device with the class of this link, where that is stronger. An acceptance was given to a link that proves
@@ -154,42 +124,42 @@ class Attendance:
         unverified = self._claimant.link_class.needs_acceptance and known.accepted_us is None
         return DeviceRef(known.system_id, known.model, unverified_link=unverified)
 
-    def delivered(self, at_s: float) -> LiveDevice | None:
+    def mark_active(self, at_s: float) -> LiveDevice | None:
         """It has just measured something; None where it left meanwhile."""
         if self._device is not None:
             self._device = replace(self._device, last_s=at_s)
         return self._device
 
     async def leave(self, why: str, counts: Mapping[str, int]) -> None:
-        """The device has gone, whatever the reason; told once."""
+        """The device has left, whatever the reason; recorded once."""
         device = self._end()
         if device is None:
             return
-        around, system_id = self._around, device.ref.system_id
-        if around.claims.leave(system_id, self._claimant):
-            around.live.device(replace(device, connected=False, since_s=around.clock.monotonic_s()))
-        await self._remember(replace(around.roster.device(system_id), last_seen_us=around.clock.wall_us()))
-        await around.journal.write("device.disconnected", system_id, why=why, link=self._link, **counts)
+        context, system_id = self._context, device.ref.system_id
+        if context.claims.leave(system_id, self._claimant):
+            context.live.device(replace(device, connected=False, since_s=context.clock.monotonic_s()))
+        await self._remember(replace(context.roster.device(system_id), last_seen_us=context.clock.wall_us()))
+        await context.journal.record("device.disconnected", system_id, why=why, link=self._link, **counts)
 
-    def give_up(self) -> LiveDevice | None:
-        """Another link holds the id now. The device that was here, for `given_up` once the link is closed."""
+    def release_id(self) -> LiveDevice | None:
+        """Another link holds the id now. The device that was here, for `record_takeover` once the link is closed."""
         return self._end()
 
-    async def given_up(self, device: LiveDevice) -> None:
+    async def record_takeover(self, device: LiveDevice) -> None:
         why = "another link took its id over"
-        await self._around.journal.write("device.disconnected", device.ref.system_id, why=why, link=self._link)
+        await self._context.journal.record("device.disconnected", device.ref.system_id, why=why, link=self._link)
 
     def _end(self) -> LiveDevice | None:
         device, self._device = self._device, None
-        self.keeping.left()
+        self.recorder.end_association()
         self.left.set()
         return device
 
     async def _remember(self, device: KnownDevice) -> None:
         """In memory at once; on a full disk only there, since a device must be served all the same."""
-        if self._around.roster.met(device):
+        if self._context.roster.met(device):
             with suppress(StoreFull):
-                await self._around.store.remember_device(
+                await self._context.store.remember_device(
                     device.system_id,
                     device.model,
                     link_class=device.link_class.value,

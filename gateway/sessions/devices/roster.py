@@ -18,7 +18,7 @@ DEVICES_MAX = 256
 forgotten first, so that invented ids push out each other and no device of the vehicle."""
 
 STORE_EVERY_US = 60_000_000
-"""How far behind the durable "last seen" of a device may be."""
+"""The longest lag of the durable "last seen" of a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class KnownDevice:
 
 class Roster(RememberedConfigurations):
     """In memory, for one event loop. Is the core's `ConfigurationStore`; what it doubts stays in the file until the
-    device has explained itself anew, so a restart meanwhile only asks once more."""
+    device has explained itself again, so a restart meanwhile only costs another query."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Roster(RememberedConfigurations):
         self._stored: dict[str, tuple[object, int]] = {}
 
     def load(self, configurations: Iterable[tuple[bytes, int, bytes]], devices: Iterable[KnownDevice]) -> None:
-        """What was durable when the gateway started."""
+        """Load what was durable when the gateway started."""
         for device in devices:
             self.met(device)
         for system_id, config_id, configuration in configurations:

@@ -1,7 +1,7 @@
 """The clocks of a GATT device: what they show teaches ours, and Current Time is set where policy wants it.
 
-The same keeping as for 11073-20601 (`clock_keeping`): the policy, what is remembered of attempts, the events, and what
-the device's report tells. Only the way to the device differs. A value that is read is a coincident time stamp, as good
+The same keeping as for 11073-20601 (`ClockKeeping`): the policy, what is remembered of attempts, the events, and what
+the device's history. Only the requests to the device differ. A value that is read is a coincident time stamp, as good
 as its round trip; a notified one is like any report that cannot come from a memory.
 
 A device says by the properties of Current Time that it may be written (`may_be_set`), and may refuse all the same. It
@@ -13,8 +13,9 @@ Does not set Device Time or Elapsed Time: what their writes mean is not confirme
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from gateway.sessions.clocks.keeping import Around, ClockKeeping
-from gateway.sessions.gatt.requests import GattTalk
+from gateway.sessions.clocks.keeping import ClockKeeping
+from gateway.sessions.context import SessionContext
+from gateway.sessions.gatt.requests import GattRequests
 from gateway.transports.ble.faults import BleGattError
 from gateway.transports.clock import instant_of
 from protocols.ble.current_time import CURRENT_TIME, current_time_at, encode_current_time
@@ -28,12 +29,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class GattClock:
-    """Of one session. `look` reads a clock's characteristic again; what it shows comes back by `read`."""
+    """The clocks of one session. `look` reads a clock's characteristic; the result returns by `learn_reading`."""
 
     def __init__(
         self,
-        around: Around,
-        talk: GattTalk,
+        context: SessionContext,
+        requests: GattRequests,
         system_id: str,
         *,
         clocks: tuple[tuple[int, int], ...],
@@ -43,58 +44,58 @@ class GattClock:
         every_s: float,
     ) -> None:
         self.settable = TimeKind.ABSOLUTE if may_be_set else None
-        self._around = around
-        self._talk = talk
+        self._context = context
+        self._requests = requests
         self._system_id = system_id
         self._clocks = clocks
         self._look = look
         self._every_s = every_s
         self._wanted: WallClock | None = None
-        self._keeping = ClockKeeping(around, self)
+        self._keeping = ClockKeeping(context, self)
         self._keeping.begin(system_id, keeps_measurements=keeps_measurements)
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
-        """What the policy decided; `obey` does it. `ClockCommands`."""
+        """Note the policy's decision; `apply_setting` carries it out. `ClockCommands`."""
         if self.settable is None:
             raise LocalProtocolError("the device has refused to have its clock set")
         self._wanted = wall
 
-    async def read(self, time: DeviceTime, asked_s: float, answered_s: float) -> None:
+    async def learn_reading(self, time: DeviceTime, asked_s: float, answered_s: float) -> None:
         """A clock showed this when it was asked."""
-        await self._noted(manager_events.ClockRead((time,), asked_s, answered_s))
+        await self._follow(manager_events.ClockRead((time,), asked_s, answered_s))
 
-    def notified(self, time: DeviceTime, received_s: float) -> None:
+    def learn_notification(self, time: DeviceTime, received_s: float) -> None:
         """A clock was shown without being asked."""
         if (local_us := time.local_us()) is not None:
-            clock = self._around.clocks.clock(self._system_id, time.kind)
+            clock = self._context.clocks.clock(self._system_id, time.kind)
             clock.observe(local_us, round(received_s * 1_000_000), live=True)
 
     async def run(self) -> None:
         """Look again every so often, until cancelled. Returns where there is no clock."""
         while self._clocks:
-            await self._around.clock.sleep_until(self._around.clock.monotonic_s() + self._every_s)
+            await self._context.clock.sleep_until(self._context.clock.monotonic_s() + self._every_s)
             for service, characteristic in self._clocks:
                 await self._look(service, characteristic)
-            await self.obey()
+            await self.apply_setting()
 
-    async def obey(self) -> None:
+    async def apply_setting(self) -> None:
         """Set the clock if the policy has just decided so, and read it back. Raises BleLost."""
         wall, self._wanted = self._wanted, None
         if wall is None:
             return
-        sent_s = self._around.clock.monotonic_s()
+        sent_s = self._context.clock.monotonic_s()
         time = wall.time(TimeKind.ABSOLUTE, sent_s)
         local_us = round(sent_s * 1_000_000) + wall.utc_offset_us + wall.zone_min * 60_000_000
         octets = encode_current_time(current_time_at(_EPOCH + timedelta(microseconds=local_us)))
-        await self._noted(manager_events.ClockCommanded(time, sent_s))
+        await self._follow(manager_events.ClockCommanded(time, sent_s))
         try:
-            answered_s = await self._talk.write(CURRENT_TIME_SERVICE, CURRENT_TIME, octets)
+            answered_s = await self._requests.write(CURRENT_TIME_SERVICE, CURRENT_TIME, octets)
         except BleGattError as error:
             self.settable = None
-            await self._noted(manager_events.ClockNotSet(time, str(error)))
+            await self._follow(manager_events.ClockNotSet(time, str(error)))
         else:
-            await self._noted(manager_events.ClockSet(time, sent_s, answered_s))
+            await self._follow(manager_events.ClockSet(time, sent_s, answered_s))
         await self._look(CURRENT_TIME_SERVICE, CURRENT_TIME)
 
-    async def _noted(self, event: events.Event) -> None:
-        await self._keeping.noted(event, self._system_id, instant_of(self._around.clock))
+    async def _follow(self, event: events.Event) -> None:
+        await self._keeping.follow(event, self._system_id, instant_of(self._context.clock))

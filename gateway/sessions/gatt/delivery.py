@@ -1,14 +1,13 @@
-"""The values of one GATT link, each to its interpreter, and what the interpreters make of them to its place.
+"""Routes the values of one GATT link to their interpreters, and the results to the buffer, the clock or the notes.
 
-All that waited at one wake-up is interpreted first and made durable together: what came by itself in one append, the
-records of a store in one with its mark. Only what is durable is told on: the screen learns of it, and a control point's
-answer ends its transfer. Values come before remarks, so that nothing a device does oddly delays its next value.
+All values of one wake-up are interpreted first and made durable together: values that came by themselves in one append,
+the records of a transfer in one with their mark. Only then does anything follow from them: the screen shows them, and a
+response of a control point ends its transfer. Values come before remarks, so that no deviation delays the next value.
 
-Before an answer of a control point the interpreter is asked for what still waited for its other half, since nothing
-follows any more; so the mark never passes a record that only half arrived.
+Before a response of a control point the interpreter returns the values that still waited for their other half, since no
+more follow; so the mark never passes a record that only half arrived.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from gateway.sessions.gatt.intake import GattIntake
 from gateway.sessions.gatt.notes import GattNotes
 from gateway.sessions.gatt.profiles import name_of
 from gateway.sessions.gatt.record_fetching import RecordFetching
+from gateway.sessions.gatt.record_transfer import RecordBatch
 from gateway.transports.ble.connection import Arrival
 from gateway.transports.clock import Clock, Instant, instant_of
 from protocols.ble.interpretation import (
@@ -42,20 +42,26 @@ class _Malformed:
 
 
 @dataclass(slots=True)
-class _Sorted:
-    """What one wake-up brought."""
+class _WakeUp:
+    """The interpreted values of one wake-up. `batch`: those of the transfer under way; None while there is none."""
 
-    own: list[Measured] = field(default_factory=list)
-    """What came by itself."""
-    records: dict[int, list[Measured]] = field(default_factory=lambda: defaultdict(list))
-    """By service, what was fetched."""
-    answered: set[int] = field(default_factory=set)
-    """Services whose control point said something."""
+    batch: RecordBatch | None
+    live: list[Measured] = field(default_factory=list)
+    """Values that came by themselves."""
     remarks: list[tuple[ServiceProfile, Deviation | Uninterpreted | _Malformed]] = field(default_factory=list)
+
+    def batch_of(self, service: int) -> RecordBatch | None:
+        """The batch, if the transfer is one of this service."""
+        return self.batch if self.batch is not None and self.batch.belongs(service) else None
+
+    def mark_unreadable(self, service: int) -> None:
+        """A value of the service could not be read."""
+        if (batch := self.batch_of(service)) is not None:
+            batch.mark_unreadable()
 
 
 class GattDelivery:
-    """Of one session."""
+    """Delivery of one session's values."""
 
     def __init__(
         self,
@@ -74,9 +80,9 @@ class GattDelivery:
         self._fetching = fetching
         self._clock = clock
 
-    async def take(self, arrivals: Sequence[Arrival]) -> None:
-        """Interpret, store, tell on. Raises what the store raises beyond StoreFull."""
-        found = _Sorted()
+    async def deliver(self, arrivals: Sequence[Arrival]) -> None:
+        """Interpret and store the values of one wake-up. Raises what the store raises beyond StoreFull."""
+        found = _WakeUp(self._fetching.begin_batch())
         for service, characteristic, octets, received_s in arrivals:
             known = self._interpreters.get(service)
             if known is None:
@@ -85,20 +91,21 @@ class GattDelivery:
             try:
                 if characteristic == RECORD_ACCESS_CONTROL_POINT:
                     self._sort(profile, interpreter.flush(), found, received_s)
-                    found.answered.add(service)
-                    found.remarks += [(profile, each) for each in self._fetching.answered(service, octets, received_s)]
+                    if (batch := found.batch_of(service)) is not None:
+                        found.remarks += [(profile, each) for each in batch.receive(octets, received_s)]
                 else:
                     self._sort(profile, interpreter.receive(characteristic, octets, received_s), found, received_s)
             except RemoteProtocolError as error:
-                self._fetching.unreadable(service)
+                found.mark_unreadable(service)
                 found.remarks.append((profile, _Malformed(name_of(profile, characteristic), error, octets)))
         await self._store(found, instant_of(self._clock))
 
-    async def described(
+    async def interpret_read(
         self, profile: ServiceProfile, interpreter: ServiceInterpreter, characteristic: int, octets: bytes
     ) -> Sequence[ClockShown]:
-        """A value that was read. What it shows of a clock comes back, for whoever knows when it was asked."""
-        found, shown = _Sorted(), []
+        """Interpret and store a value that was read. Returns the clocks that it shows, for the caller, who knows when
+        it was requested."""
+        found, shown = _WakeUp(self._fetching.begin_batch()), []
         try:
             events = interpreter.learn(characteristic, octets)
         except RemoteProtocolError as error:
@@ -110,44 +117,45 @@ class GattDelivery:
         await self._store(found, instant_of(self._clock))
         return shown
 
-    async def settle(self) -> None:
-        """The link has ended: what waited for its other half goes as far as it can be told. Not of a store that was
-        being fetched, which will give it again, whole."""
-        found = _Sorted()
+    async def flush(self) -> None:
+        """Store what waited for its other half when the link ended, as far as it can be interpreted; except of a store
+        whose transfer was interrupted, which sends it again, whole."""
+        found = _WakeUp(self._fetching.begin_batch())
         for service, (profile, interpreter) in self._interpreters.items():
-            if not self._fetching.was_cut_short(service):
+            if not self._fetching.was_interrupted(service):
                 self._sort(profile, interpreter.flush(), found, self._clock.monotonic_s())
         await self._store(found, instant_of(self._clock))
 
-    def _sort(self, profile: ServiceProfile, events: Sequence[GattEvent], found: _Sorted, at_s: float) -> None:
-        fetching, service = self._fetching, profile.service
+    def _sort(self, profile: ServiceProfile, events: Sequence[GattEvent], found: _WakeUp, at_s: float) -> None:
+        service = profile.service
+        batch = found.batch_of(service)
         for event in events:
             if isinstance(event, Measured):
-                if not fetching.comes_from_memory(service, event):
-                    found.own.append(event)
-                elif fetching.took(service, event, at_s):
-                    found.records[service].append(event)
+                if batch is not None and batch.transfer.is_record(event):
+                    batch.accept(event, at_s)
+                else:
+                    found.live.append(event)
             elif isinstance(event, ClockShown):
-                self._gatt_clock.notified(event.time, at_s)
+                self._gatt_clock.learn_notification(event.time, at_s)
             else:
-                fetching.unreadable(service)
+                found.mark_unreadable(service)
                 found.remarks.append((profile, event))
 
-    async def _store(self, found: _Sorted, instant: Instant) -> None:
-        if found.own:
-            await self._intake.took(found.own, instant)
-        for service in found.answered | found.records.keys():
-            mark = self._fetching.mark(service)
-            if await self._intake.took_records(found.records.get(service, ()), mark, instant):
-                self._fetching.committed(mark)
+    async def _store(self, found: _WakeUp, instant: Instant) -> None:
+        if found.live:
+            await self._intake.store_live(found.live, instant)
+        sealed = None if found.batch is None else found.batch.seal()
+        if sealed is not None:
+            if await self._intake.store_records(sealed.measured, sealed.mark, instant):
+                sealed.commit()
             else:
-                await self._fetching.store_full()
+                sealed.refuse(self._clock.monotonic_s())
         for profile, remark in found.remarks:
             match remark:
                 case _Malformed():
-                    await self._notes.malformed(remark.what, remark.error, remark.octets, instant.wall_us)
+                    await self._notes.record_malformed(remark.what, remark.error, remark.octets, instant.wall_us)
                 case Deviation():
-                    await self._notes.deviated(remark, instant.wall_us)
+                    await self._notes.record_deviation(remark, instant.wall_us)
                 case Uninterpreted():
                     what = name_of(profile, remark.characteristic)
-                    await self._notes.not_understood(what, remark, instant.wall_us)
+                    await self._notes.record_uninterpreted(what, remark, instant.wall_us)

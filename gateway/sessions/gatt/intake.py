@@ -1,4 +1,4 @@
-"""What a GATT device measured, on its way into the record: durable first, then on the screen.
+"""Stores the measurements of a GATT device: durable first, then on the screen.
 
 A value that the device keeps and may send again counts as stored where it carries a date, one that streams does not
 (`sections`). Neighbours without a date share a section, since a stream would otherwise pay for one a value.
@@ -10,24 +10,22 @@ loss, moves the mark of its store in the same commit, and is no news for the cre
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import structlog
 
+from gateway.buffer import Buffer
 from gateway.buffer.errors import StoreFull
 from gateway.buffer.losses import Loss, losses_of
 from gateway.buffer.record_marks import FetchedRecords
-from gateway.live import LiveFeed
-from gateway.sessions.clocks.credible_dates import CredibleDates, find_keyed_in_memory, now_at
-from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation, DeviceClocks
-from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sessions.devices.presence import Attendance
-from gateway.sessions.devices.report import NO_FORM, STORE_FULL
+from gateway.sessions.clocks.credible_dates import find_keyed_in_memory, now_at
+from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation
+from gateway.sessions.context import SessionContext
+from gateway.sessions.devices.history import NO_FORM, STORE_FULL
+from gateway.sessions.devices.presence import DevicePresence
 from gateway.sessions.formless import part_by_form
 from gateway.sessions.gatt.confirm_window import ConfirmWindow
 from gateway.sessions.gatt.known_measurements import Candidate, KnownMeasurements, candidates
-from gateway.sessions.gatt.record_fetching import MarkStore
-from gateway.sessions.journal import Journal
 from gateway.sessions.sections import cut_by_key, placed_by, runs_of, section_of, sections_of
 from gateway.sessions.session import Counts
 from gateway.transports.clock import Instant
@@ -41,37 +39,22 @@ from protocols.uplink.observations import DeviceObservations, DeviceRef
 log = structlog.get_logger()
 
 
-class Around(Protocol):
-    """What this needs of a session's surroundings."""
-
-    @property
-    def live(self) -> LiveFeed: ...
-    @property
-    def clocks(self) -> DeviceClocks: ...
-    @property
-    def clock(self) -> TrustedClock: ...
-    @property
-    def dates(self) -> CredibleDates: ...
-    @property
-    def journal(self) -> Journal: ...
-
-
 class GattIntake:
-    """Of one session. `here` says whose values they are."""
+    """Intake of one session. `presence` names the device of the values."""
 
     def __init__(
-        self, around: Around, store: MarkStore, known: KnownMeasurements, here: Attendance, counts: Counts
+        self, context: SessionContext, store: Buffer, known: KnownMeasurements, presence: DevicePresence, counts: Counts
     ) -> None:
         self.window = ConfirmWindow()
-        self._around = around
+        self._context = context
         self._store = store
         self._known = known
-        self._here = here
+        self._presence = presence
         self._counts = counts
 
-    async def took(self, measured: Sequence[Measured], instant: Instant) -> bool:
+    async def store_live(self, measured: Sequence[Measured], instant: Instant) -> bool:
         """Values that came by themselves. Whether they are durable now; refused ones are counted as lost."""
-        device = self._here.device
+        device = self._presence.device
         if not measured:
             return True
         if device is None:  # another link has its id now; the stack has confirmed these all the same
@@ -81,10 +64,10 @@ class GattIntake:
             return False
         system_id = device.ref.system_id
         if any(each.stored for each in measured):
-            news = self._known.news(system_id, self._dated(system_id, measured, instant))
+            news = self._known.select_new(system_id, self._dated(system_id, measured, instant))
         else:  # a stream repeats nothing
             news = [Candidate(each) for each in measured]
-        around = self._around
+        context = self._context
         sections = [
             section
             for batch in _batches_of(news)
@@ -92,46 +75,46 @@ class GattIntake:
                 batch.observations,
                 batch.observations[-1].received_s,
                 device.ref,
-                around.clocks,
+                context.clocks,
                 instant,
                 live=not batch.stored,
-                wall_synchronised=around.clock.synchronised,
+                wall_synchronised=context.clock.synchronised,
                 keyed=batch.keyed,
             )
         ]
         durable = await self._append(sections, len(news), instant, held_by_device=False, mark=None)
         if durable:
-            self._confirmed_before(news, instant)
-            self._known.durable(system_id, news)
+            self._measure_window(news, instant)
+            self._known.remember(system_id, news)
         else:
             for each in measured:
-                around.dates.forget(system_id, each.observations)
+                context.dates.forget(system_id, each.observations)
         # Shown also when it could not be stored: the page says beside it that nothing is being recorded.
-        now_here = self._here.delivered(instant.monotonic_s)
+        live_device = self._presence.mark_active(instant.monotonic_s)
         for section in sections:
-            around.live.observed(now_here or device, section.observations, section.wall_offset_us)
+            context.live.observed(live_device or device, section.observations, section.wall_offset_us)
         return durable
 
-    async def took_records(self, measured: Sequence[Measured], mark: FetchedRecords | None, instant: Instant) -> bool:
+    async def store_records(self, measured: Sequence[Measured], mark: FetchedRecords | None, instant: Instant) -> bool:
         """Records of one store, in order, and how far it is fetched with them. Whether all of that is durable now."""
-        device = self._here.device
+        device = self._presence.device
         if device is None:
             return False
         system_id = device.ref.system_id
         observations = [observation for each in measured for observation in each.observations]
-        synchronised = self._around.clock.synchronised
+        synchronised = self._context.clock.synchronised
         keyed = find_keyed_in_memory(observations, instant.wall_us, synchronised=synchronised)
-        news = self._known.news(system_id, candidates(measured, keyed), from_memory=True)
+        news = self._known.select_new(system_id, candidates(measured, keyed), from_memory=True)
         sections = list(self._record_sections(news, device.ref, instant))
         if not await self._append(sections, len(news), instant, held_by_device=True, mark=mark):
             return False
-        self._known.durable(system_id, news, from_memory=True)
-        self._here.delivered(instant.monotonic_s)
+        self._known.remember(system_id, news, from_memory=True)
+        self._presence.mark_active(instant.monotonic_s)
         return True
 
     def _dated(self, system_id: str, measured: Sequence[Measured], instant: Instant) -> list[Candidate]:
         """Values that came by themselves, with which of them are known again by their content."""
-        around, found = self._around, []
+        context, found = self._context, []
         for each in measured:
             keyed: Sequence[bool] = ()
             if each.stored:
@@ -139,26 +122,26 @@ class GattIntake:
                     instant,
                     system_id,
                     each.observations,
-                    around.clocks,
-                    self._here.keeping.report,
-                    synchronised=around.clock.synchronised,
+                    context.clocks,
+                    self._presence.recorder.history,
+                    synchronised=context.clock.synchronised,
                     association=id(self),
                 )
-                keyed = around.dates.of_live(system_id, each.observations, now)
+                keyed = context.dates.of_live(system_id, each.observations, now)
             found.append(Candidate(each, tuple(keyed)))
         return found
 
-    def _confirmed_before(self, news: Sequence[Candidate], instant: Instant) -> None:
+    def _measure_window(self, news: Sequence[Candidate], instant: Instant) -> None:
         """These are durable now; the stack had confirmed them when they came."""
         indicated = [each.measured.observations[-1].received_s for each in news if each.measured.stored]
         if not indicated:
             return
-        committed_s = self._around.clock.monotonic_s()
+        committed_s = self._context.clock.monotonic_s()
         for received_s in indicated:
-            self.window.closed(received_s, committed_s)
-        report = self._here.keeping.report
-        if report is not None:
-            report.indicated(len(indicated), self.window.us_max, self.window.us_p99, instant.wall_us)
+            self.window.add(received_s, committed_s)
+        history = self._presence.recorder.history
+        if history is not None:
+            history.add_indications(len(indicated), self.window.us_max, self.window.us_p99, instant.wall_us)
 
     async def _append(
         self,
@@ -169,15 +152,15 @@ class GattIntake:
         held_by_device: bool,
         mark: FetchedRecords | None,
     ) -> bool:
-        system_id, keeping, counts = self._here.system_id, self._here.keeping, self._counts
+        system_id, recorder, counts = self._presence.system_id, self._presence.recorder, self._counts
         try:
             if sections or mark is not None:
-                await self._store.append(sections, held_by_device=held_by_device, records=mark)
+                await self._store.append_sections(sections, held_by_device=held_by_device, records=mark)
         except StoreFull:
             counts.refused += values
             counts.lost += 0 if held_by_device else values
-            keeping.refused(values, STORE_FULL, instant.wall_us)
-            await self._around.journal.write("store.refused_values", system_id, values=values, kept=held_by_device)
+            recorder.record_refused(values, STORE_FULL, instant.wall_us)
+            await self._context.journal.record("store.refused_values", system_id, values=values, kept=held_by_device)
             return False
         except ProtocolError:
             formed = await self._append_what_has_form(
@@ -189,7 +172,7 @@ class GattIntake:
         counts.reports += values
         counts.observations += sum([len(section.observations) for section in sections])
         if sections:
-            keeping.took(values, sections, instant.wall_us)
+            recorder.record_stored(values, sections, instant.wall_us)
         return True
 
     async def _append_what_has_form(
@@ -203,21 +186,21 @@ class GattIntake:
     ) -> Sequence[DeviceObservations] | None:
         """Some observations have no form in the record: those are counted in a gap record, the others are kept and
         returned. None: the store is full."""
-        system_id, keeping, counts = self._here.system_id, self._here.keeping, self._counts
+        system_id, recorder, counts = self._presence.system_id, self._presence.recorder, self._counts
         parted = part_by_form(sections)
         lost = losses_of(parted.formless)
         try:
             await self._store.record_loss(lost)
             if parted.formed or mark is not None:
-                await self._store.append(parted.formed, held_by_device=held_by_device, records=mark)
+                await self._store.append_sections(parted.formed, held_by_device=held_by_device, records=mark)
         except StoreFull:
             counts.refused += values
-            keeping.refused(values, STORE_FULL, instant.wall_us)
-            await self._around.journal.write("store.refused_values", system_id, values=values, kept=held_by_device)
+            recorder.record_refused(values, STORE_FULL, instant.wall_us)
+            await self._context.journal.record("store.refused_values", system_id, values=values, kept=held_by_device)
             return None
-        keeping.refused(parted.formless_count, NO_FORM, instant.wall_us)
+        recorder.record_refused(parted.formless_count, NO_FORM, instant.wall_us)
         log.error("store.no_form", device=system_id, why=parted.why)
-        await self._around.journal.write(
+        await self._context.journal.record(
             "store.no_form", system_id, observations=parted.formless_count, kept=False, why=parted.why
         )
         return parted.formed
@@ -227,7 +210,7 @@ class GattIntake:
     ) -> Iterator[DeviceObservations]:
         """A memory says nothing about what a clock shows now, so it never teaches it; it is only placed by what is
         known. A counter in it counts on from the present one, as its interpreter has made sure."""
-        clock = self._around.clock
+        clock = self._context.clock
         for each in news:
             keyed: Sequence[bool] = each.keyed
             received_us = round(each.measured.observations[-1].received_s * 1_000_000)
@@ -251,7 +234,7 @@ class GattIntake:
         if kind is None:
             yield UNKNOWN, observations
             return
-        clock = self._around.clocks.clock(device.system_id, kind)
+        clock = self._context.clocks.clock(device.system_id, kind)
         yield from placed_by(clock, observations, received_us, live=False)
 
 

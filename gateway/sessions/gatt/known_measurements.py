@@ -7,17 +7,17 @@ kept over a restart. Live values are never looked at: 97, 97, 97 are three readi
 clock could give (`credible_dates`); in a memory their record numbers distinguish them.
 """
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
 from protocols.ble.interpretation import Measured
+from protocols.bounded_map import BoundedMap
 from protocols.observation import Observation
 
 DEVICES_MAX = 64
 MEASUREMENTS_MAX = 4096
-"""Of one device: four times what a good meter keeps."""
+"""Measurements of one device: four times what a good meter keeps."""
 _DIGEST_OCTETS = 8
 
 
@@ -43,8 +43,8 @@ def candidates(measured: Sequence[Measured], keyed: Sequence[bool]) -> list[Cand
 
 
 def digest_of(observations: Sequence[Observation]) -> bytes:
-    """What a measurement says, without when it came. The same in each run; as particular as the cloud's key at
-    least."""
+    """A digest of a measurement without its receipt time: the same in each run, and at least as specific as the cloud's
+    key."""
     digest = blake2b(digest_size=_DIGEST_OCTETS)
     for observation in observations:
         channel, time = observation.channel, observation.device_time
@@ -77,12 +77,13 @@ class KnownMeasurements:
     """For all sessions of one gateway."""
 
     def __init__(self) -> None:
-        self._devices: OrderedDict[str, OrderedDict[bytes, None]] = OrderedDict()
+        self._devices: BoundedMap[str, BoundedMap[bytes, None]] = BoundedMap(DEVICES_MAX)
 
-    def news(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> list[Candidate]:
-        """Those that are not known to be durable, in order; a repetition among them goes too. `from_memory`: also what
-        has no date may be known, because a memory that can only be asked for all of it gives it each time."""
-        known = self._devices.get(system_id) or OrderedDict[bytes, None]()
+    def select_new(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> list[Candidate]:
+        """Select the measurements that are not known to be durable, in order; repetitions among them are dropped too.
+        `from_memory`: also what has no date may be known, because a memory that can only be asked for all of it gives
+        it each time."""
+        known: Container[bytes] = self._devices.get(system_id) or {}
         news: dict[bytes, Candidate] = {}
         for number, each in enumerate(found):
             digest = _digest(each, from_memory=from_memory) or number.to_bytes(4, "big")
@@ -90,16 +91,11 @@ class KnownMeasurements:
                 news.setdefault(digest, each)
         return list(news.values())
 
-    def durable(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> None:
+    def remember(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> None:
         """These are in the store now."""
         worth = [digest for each in found if (digest := _digest(each, from_memory=from_memory)) is not None]
         if not worth:
             return
-        known = self._devices.setdefault(system_id, OrderedDict())
-        self._devices.move_to_end(system_id)
+        known = self._devices.use(system_id, lambda: BoundedMap(MEASUREMENTS_MAX))
         for digest in worth:
             known[digest] = None
-        while len(known) > MEASUREMENTS_MAX:
-            known.popitem(last=False)
-        while len(self._devices) > DEVICES_MAX:
-            self._devices.popitem(last=False)

@@ -52,7 +52,9 @@ _WORDS = {
         "Switch it on, hold it near, and put it into its pairing mode; a device that is connected to a telephone "
         "or another gateway is not heard: end that first.",
     ),
-    Trouble.NOT_CONFIRMED: _Words("Nobody confirmed it.", "Nothing was changed; try again when you are sure."),
+    Trouble.NOT_CONFIRMED: _Words(
+        "The pairing was not confirmed.", "Nothing was changed. Pair again when you are sure."
+    ),
     Trouble.UNREACHABLE: _Words(
         "No link to it came about: {}.", "Hold it nearer, wake it up, and try again while it shows that it is on."
     ),
@@ -62,16 +64,16 @@ _WORDS = {
         "cannot pair at all is taken with --without-bond.",
     ),
     Trouble.WRONG_DIGITS: _Words(
-        "The device did not accept the six digits.", "Try again: it shows new digits each time; read them anew."
+        "The device did not accept the six digits.", "Try again: it shows new digits each time."
     ),
     Trouble.NO_DIGITS: _Words(
-        "The device shows six digits and nobody gave them.",
+        "The device shows six digits, and they were not entered.",
         "Try again without --yes and type them when you are asked, or give them with --passkey.",
     ),
     Trouble.NO_BOND: _Words(
         "The device does not bond: nothing can prove that it is the same one next time.",
-        "If you accept that, use --without-bond: whoever sends with its address would then be taken for it, "
-        "and what it sends can be heard by anybody near.",
+        "If you accept that, use --without-bond: any sender with its address is then taken for it, "
+        "and its values can be received by any radio nearby.",
     ),
     Trouble.NOT_OURS: _Words(
         "It measures nothing that Argus understands. It offers: {}.",
@@ -93,6 +95,6 @@ class PairingFailed(Exception):
 
 
 def failed(trouble: Trouble, more: str = "") -> PairingFailed:
-    """What to raise. `more` without a full stop."""
+    """The exception to raise. `more` without a full stop."""
     words = _WORDS[trouble]
     return PairingFailed(trouble, words.happened.format(more.rstrip(".")), words.to_do)

@@ -1,9 +1,8 @@
-"""What of a device's table of services we can use: the profiles that are whole, in which order, and what is missing.
+"""Selects the usable profiles of a device's table of services, their order, and what is missing.
 
 Pure reading of the table that a link shows against `protocols/ble/services`. A service without what it must have is
-left out and told; the others serve. A stack may keep a table from before a change of firmware, so a link on which
-nothing that measures is whole is refused as such (`lacks`), and the stack's copy is then dropped once.
-"""
+left out and recorded; the others are served. A stack may keep a table from before a change of firmware, so a link on
+which nothing that measures is whole is refused as such (`lacks`), and the stack's copy is then dropped once."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
@@ -27,7 +26,7 @@ _ALLOWS: Mapping[Use, frozenset[str]] = {
     Use.SUBSCRIBE: frozenset({"notify", "indicate"}),
     Use.WRITE: frozenset({"write", "write-without-response"}),
 }
-"""What a characteristic must say of itself so that it is asked for: most of what may be is optional."""
+"""Properties that a characteristic needs for each use: most characteristics are optional."""
 _LIVE_ONLY = frozenset({uuids.HEART_RATE})
 """Measuring services whose devices keep nothing."""
 
@@ -53,7 +52,7 @@ class Step(NamedTuple):
 
 
 class Usable:
-    """What one link offers that we understand. `missing`: sentences about services that are not whole."""
+    """The supported part of one link. `missing`: sentences about services that are not whole."""
 
     def __init__(self, table: Table, profiles: Mapping[int, ServiceProfile] = PROFILES) -> None:
         self._table = table
@@ -79,7 +78,7 @@ class Usable:
 
     @property
     def stores(self) -> list[ServiceProfile]:
-        """Those whose record store is really there."""
+        """Profiles whose record store is present."""
         return [
             profile
             for profile in self.profiles
@@ -101,13 +100,13 @@ class Usable:
         yield from self._steps(first, Use.READ)
 
     def subscriptions(self) -> Iterator[Step]:
-        """What sends values first, control points last: their answers must not be the first thing that is missed, and
-        a server refuses a request before its values are subscribed."""
+        """Steps to subscribe: values first, control points last, because a response must not be lost first, and a
+        server refuses a request before its values are subscribed."""
         steps = list(self._steps(self.profiles, Use.SUBSCRIBE))
         yield from sorted(steps, key=_is_control_point)
 
     def starts(self) -> Iterator[tuple[Step, bytes]]:
-        """What to write so that live data begin."""
+        """Values to write to start live data."""
         for profile in self.profiles:
             for characteristic, octets in profile.start:
                 if self._table.has(profile.service, characteristic):
@@ -121,7 +120,7 @@ class Usable:
 
 
 def lacks(table: Table) -> str:
-    """What a device must show and does not, in words; "" when there is something to serve."""
+    """The sentence about what a device lacks; "" when there is something to serve."""
     usable = Usable(table)
     if usable.measures:
         return ""

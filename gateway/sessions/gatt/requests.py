@@ -1,4 +1,4 @@
-"""What is said on one GATT link: one request at a time, timed, and every octet shown to who listens.
+"""Sends requests over one GATT link: one at a time, timed, and every byte traced for captures.
 
 One at a time, because ATT has one outstanding request and stacks answer a second one with "in progress". Timed, since a
 clock that was read is worth what the round trip lets it be.
@@ -19,8 +19,8 @@ from gateway.transports.link import Direction
 
 
 class GattLink(Protocol):
-    """What a session needs of a connection (`transports.ble_connection`). Requests raise BleGattError where the device
-    refuses, BleLost where the link has ended or does not answer."""
+    """The part of a connection that a session needs (`transports/ble/connection`). Requests raise BleGattError where
+    the device refuses, BleLost where the link has ended or does not answer."""
 
     name: str
     address: str
@@ -44,15 +44,15 @@ class GattLink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReadValue:
-    """A value and the monotonic times between which the device told it."""
+    """A value and the monotonic times between which the device sent it."""
 
     octets: bytes
     asked_s: float
     answered_s: float
 
 
-class GattTalk:
-    """Of one link; `number` as in `tracing`."""
+class GattRequests:
+    """The requests of one link; `number` as in `tracing`."""
 
     def __init__(self, link: GattLink, number: int, clock: Clock, taps: Taps) -> None:
         self.last_octet_s = clock.monotonic_s()
@@ -83,7 +83,7 @@ class GattTalk:
             await self._link.subscribe(service, characteristic)
 
     async def arrivals(self) -> Sequence[Arrival]:
-        """What the device sent by itself, as `GattLink.arrivals`."""
+        """Values that the device sent by itself, as `GattLink.arrivals`."""
         return self._shown(await self._link.arrivals())
 
     def waiting(self) -> Sequence[Arrival]:

@@ -15,13 +15,13 @@ _NAMED_MAX = 16
 _OTHERS: Final = {0x1800: "Generic Access", 0x1801: "Generic Attribute", 0x1812: "Human Interface Device"}
 
 
-def measuring(services: Iterable[int]) -> tuple[int, ...]:
-    """Those that measure something that we understand."""
+def find_measuring(services: Iterable[int]) -> tuple[int, ...]:
+    """Supported services that measure."""
     return tuple(each for each in services if each in PROFILES and each not in SUPPORTING)
 
 
-def understood(services: Iterable[int]) -> tuple[int, ...]:
-    """Those that we understand, supporting ones too."""
+def find_supported(services: Iterable[int]) -> tuple[int, ...]:
+    """Supported services, auxiliary included."""
     return tuple(each for each in services if each in PROFILES or each in SUPPORTING)
 
 

@@ -1,4 +1,4 @@
-"""Keeps every paired Bluetooth device served: connect it, run its session, and again; nobody else's device, ever.
+"""Keeps every paired Bluetooth device served: connects it, runs its session, and repeats; no other device, ever.
 
 One task a paired device. It waits in `central.connect` until the device is heard and has a place, so a device that is
 switched off costs nothing. When a link is lost the next one is made at once; a session that ends as soon as it began is
@@ -6,7 +6,7 @@ waited for, ever longer and by a random half, so that devices which failed toget
 
 Where only a person can help (a bond that one side has lost, a second device with the same system id) the device is
 tried seldom, gives no data, and the words that say what to do stand in the event lane, in `ble list` and in the status
-until it is well again. A device that is paired anew, or forgotten, changes its task at once.
+until it is well again. A device that is paired again, or forgotten, changes its task at once.
 
 A session that raises is a bug or a failing disk: it is recorded, and the device starts again; it never takes another
 device or the gateway down.
@@ -22,14 +22,16 @@ from typing import Protocol
 import structlog
 
 from gateway.buffer.ble_devices import PairedDevice
-from gateway.sessions.gatt.data_watch import Patience
+from gateway.sessions.gatt.data_watch import new_patience
 from gateway.sessions.gatt.profiles import lacks
 from gateway.sessions.gatt.requests import GattLink
 from gateway.sessions.gatt.session import GattSession
+from gateway.sessions.gatt.trusted_devices import TrustedDevices
 from gateway.sessions.journal import Journal
 from gateway.transports.ble.connection import BleConnection
 from gateway.transports.ble.faults import BleUnreachable
 from gateway.transports.clock import Clock
+from protocols.waits import GrowingWait
 
 WAIT_S_MIN, WAIT_S_MAX = 0.25, 30.0
 SERVED_WAIT_S_MAX = 2.0
@@ -37,7 +39,7 @@ SERVED_WAIT_S_MAX = 2.0
 LASTED_S = 10.0
 """A session that ran this long was healthy: the next failure is a first one."""
 PERSON_S = 60.0
-"""How often a device is tried that a person has to do something about; what the person does is noticed at once."""
+"""Interval at which a device is tried that needs an operator; the operator's action is noticed at once."""
 
 log = structlog.get_logger()
 
@@ -48,24 +50,17 @@ class Connects(Protocol):
     async def connect(self, address: str, lacks: Callable[[BleConnection], str] = ...) -> BleConnection: ...
 
 
-class Trusted(Protocol):
-    """The part of the pairings that this needs."""
-
-    def devices(self) -> list[PairedDevice]: ...
-    def wait_for_change(self) -> asyncio.Event: ...
-
-
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How a try to serve a device ended: whether it was served, and what is wrong in words. `for_a_person`: trying
-    again cannot help before somebody has done something."""
+    """The end of one try to serve a device: whether it was served, and its fault in words. `for_a_person`: a retry
+    cannot help before an operator has acted."""
 
     trouble: str = ""
     for_a_person: bool = False
     served: bool = False
 
 
-NewSession = Callable[[GattLink, int, PairedDevice, Patience], GattSession]
+NewSession = Callable[[GattLink, int, PairedDevice, GrowingWait], GattSession]
 
 
 class BleSupervisor:
@@ -75,7 +70,7 @@ class BleSupervisor:
     def __init__(
         self,
         central: Connects,
-        pairings: Trusted,
+        trust: TrustedDevices,
         new_session: NewSession,
         number: Callable[[], int],
         clock: Clock,
@@ -84,13 +79,13 @@ class BleSupervisor:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._central = central
-        self._pairings = pairings
+        self._trust = trust
         self._new_session = new_session
         self._number = number
         self._clock = clock
         self._journal = journal
         self._chance = chance
-        self._changed = pairings.wait_for_change()
+        self._changed = trust.wait_for_change()
         self._sessions: dict[int, GattSession] = {}
         self._tasks: dict[PairedDevice, asyncio.Task[None]] = {}
         self._troubles: dict[str, str] = {}
@@ -100,7 +95,7 @@ class BleSupervisor:
 
     @property
     def sessions(self) -> Sequence[GattSession]:
-        """Those that run now, oldest first."""
+        """Running sessions, oldest first."""
         return list(self._sessions.values())
 
     @property
@@ -109,7 +104,7 @@ class BleSupervisor:
         return len(self._tasks)
 
     def trouble_of(self, address: str) -> str:
-        """What a person has to do something about; "" where nothing, or the device was not met yet."""
+        """The fault that an operator has to clear; "" where there is none, or the device was not met yet."""
         return self._troubles.get(address.upper(), "")
 
     async def run(self) -> None:
@@ -123,7 +118,7 @@ class BleSupervisor:
             self._tasks.clear()
 
     async def release_all(self) -> None:
-        """Connect nobody any more and end every session in order. `run` returns when they have written down how they
+        """Connect no device any more and end every session in order. `run` returns when they have recorded how they
         ended."""
         self._stop.set()
         self._changed.set()
@@ -135,7 +130,7 @@ class BleSupervisor:
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         """One task for each device that is trusted now, as it was paired last."""
-        wanted = {} if self._stop.is_set() else {_as_paired(device): device for device in self._pairings.devices()}
+        wanted = {} if self._stop.is_set() else {_as_paired(device): device for device in self._trust.devices()}
         ending = [] if self._stop.is_set() else [each for each in self._tasks if each not in wanted]
         for device in ending:
             self._tasks[device].cancel()
@@ -150,18 +145,18 @@ class BleSupervisor:
                 self._tasks[key] = group.create_task(self._serve(device.address))
 
     def _paired(self, address: str) -> PairedDevice | None:
-        return next((each for each in self._pairings.devices() if each.address == address), None)
+        return next((each for each in self._trust.devices() if each.address == address), None)
 
     async def _serve(self, address: str) -> None:
         """One device, for as long as it is paired."""
-        patience, wait_s = Patience(), WAIT_S_MIN
+        patience, wait = new_patience(), GrowingWait(WAIT_S_MIN, WAIT_S_MAX)
         while not self._stop.is_set() and (paired := self._paired(address)) is not None:
             began_s = self._clock.monotonic_s()
             try:
                 end = await self._once(paired, patience)
             except Exception as error:
                 log.exception("session.failed", link=f"ble:{address}")
-                await self._journal.write("session.failed", None, link=f"ble:{address}", error=type(error).__name__)
+                await self._journal.record("session.failed", None, link=f"ble:{address}", error=type(error).__name__)
                 end = _End()
             if end.trouble:
                 await self._tell(paired, end.trouble)
@@ -169,14 +164,12 @@ class BleSupervisor:
                 return
             now_s = self._clock.monotonic_s()
             if now_s - began_s >= LASTED_S:
-                wait_s = WAIT_S_MIN
-            if end.served:
-                wait_s = min(wait_s, SERVED_WAIT_S_MAX)
+                wait.reset()
+            wait_s = wait.next_s(SERVED_WAIT_S_MAX if end.served else WAIT_S_MAX)
             pause_s = PERSON_S if end.for_a_person else wait_s
-            wait_s = min(WAIT_S_MAX, wait_s * 2)
             await self._clock.sleep_until(now_s + pause_s * (0.5 + 0.5 * self._chance()))
 
-    async def _once(self, paired: PairedDevice, patience: Patience) -> _End:
+    async def _once(self, paired: PairedDevice, patience: GrowingWait) -> _End:
         """One link and its session, to the end."""
         try:
             link = await self._central.connect(paired.address, lacks)
@@ -204,7 +197,7 @@ class BleSupervisor:
         await self._tell(paired, "")
 
     async def _tell(self, paired: PairedDevice, trouble: str) -> None:
-        """A trouble is told when it begins, when it becomes another, and when it is over."""
+        """Record a fault when it begins, when it changes, and when it is cleared."""
         mended = paired.address in self._mended
         self._mended.discard(paired.address)
         if trouble == self._troubles.get(paired.address, "") and not (mended and not trouble):
@@ -214,7 +207,7 @@ class BleSupervisor:
         else:
             self._troubles.pop(paired.address, None)
         name = "ble.device_in_trouble" if trouble else "ble.device_well_again"
-        await self._journal.write(name, paired.system_id or None, link=f"ble:{paired.address}", why=trouble or None)
+        await self._journal.record(name, paired.system_id or None, link=f"ble:{paired.address}", why=trouble or None)
 
 
 def _as_paired(device: PairedDevice) -> PairedDevice:

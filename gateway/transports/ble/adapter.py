@@ -1,4 +1,4 @@
-"""One Bluetooth adapter, kept open: opened, watched, and made anew from zero when it or its stack goes (misbehaviour
+"""One Bluetooth adapter, kept open: opened, watched, and rebuilt from zero when it or its stack goes (misbehaviour
 15: unplugged, switched off, bluetoothd or D-Bus restarted). What a stack said before holds no longer afterwards, so
 scanner, links and clients of one opening never outlive it.
 
@@ -19,6 +19,7 @@ from gateway.transports.ble.options import CentralOptions
 from gateway.transports.ble.scanner import BleScanner
 from gateway.transports.ble.stack import BleBackend, BleUnavailable, PairingAgent
 from gateway.transports.clock import Clock
+from protocols.waits import doubled_s
 
 log = structlog.get_logger(__name__)
 
@@ -53,19 +54,19 @@ class BleAdapter:
 
     async def run(self) -> None:
         """Keep adapter and scanner up until cancelled."""
-        failures, told = 0, ("", 0)
+        failures, logged = 0, ("", 0)
         try:
             while True:
                 began_s = self._clock.monotonic_s()
                 why = await self._opening()
                 now_s = self._clock.monotonic_s()
                 failures = 1 if now_s - began_s >= self._options.settled_s else failures + 1
-                pause_s = min(self._options.reopen_s_max, self._options.reopen_s * 2.0 ** min(failures - 1, 16))
+                pause_s = doubled_s(self._options.reopen_s, failures - 1, self._options.reopen_s_max)
                 pause_s *= 0.5 + 0.5 * self._chance()
-                # A vehicle without an adapter is told so once, not with every look.
-                if (why, self._openings) != told:
+                # A missing adapter is logged once, not at every check.
+                if (why, self._openings) != logged:
                     log.warning("ble.adapter_lost", why=why)
-                told = why, self._openings
+                logged = why, self._openings
                 await self._clock.sleep_until(now_s + pause_s)
         finally:
             self._down("the gateway is stopping")
@@ -89,7 +90,7 @@ class BleAdapter:
 
     async def end_stale(self, address: str) -> None:
         """A device that is connected, and not through us, was left so by a process that has died, or by the stack; it
-        does not advertise, so nobody would ever hear it (7)."""
+        does not advertise, so it would never be found (7)."""
         try:
             # Asked for afterwards: an attempt of ours may have begun meanwhile.
             if address in await self._limited(self._backend.connected()) and self._links.of(address) is None:
@@ -99,7 +100,7 @@ class BleAdapter:
             log.info("ble.stale_link_not_ended", address=address, why=fault_of(error).words)
 
     async def call_off(self, address: str) -> None:
-        """End whatever the stack has under way with a device that nobody of ours is connected to (3)."""
+        """End every connection or attempt of the stack to a device that this gateway has no link to (3)."""
         try:
             await self._limited(self._backend.disconnect(address))
         except Exception as error:

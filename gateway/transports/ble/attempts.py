@@ -39,7 +39,7 @@ class Attempts:
     ) -> AsyncIterator[BleConnection | None]:
         """A connected link, closed again when the block raises. None where the device was not heard since `since_s`,
         or nothing is allowed any more, when the turn has come: waiting for it may have taken long. The turn is over
-        when the block begins: a person who types a passkey keeps nobody from connecting."""
+        when the block begins: an operator who types a passkey delays no other device."""
         async with self._turn:
             device = self._scanner.device(address, since_s())
             free = allowed() and self._links.of(address) is None
@@ -68,7 +68,7 @@ class Attempts:
         return connection
 
     async def _close(self, connection: BleConnection) -> None:
-        """First of all, whatever went wrong (1): a client that is not told stays subscribed in the stack."""
+        """First of all, whatever went wrong (1): a client that is not disconnected stays subscribed in the stack."""
         try:
             await connection.close()
         finally:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Calls:
-    """Of one link, which `name` names in the log."""
+    """The calls over one link, which `name` names in the log."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
@@ -31,7 +31,7 @@ class Calls:
 
     async def within(self, limit_s: float, call: Awaitable[T]) -> T:
         """TimeoutError when the time is up or the calls are cut. Some stacks cancel what waits for a lost link,
-        although nobody cancelled the task: that becomes BleLost, so that it does not end the task."""
+        although the task was not cancelled: that becomes BleLost, so that it does not end the task."""
         task = asyncio.current_task()
         asked_before = 0 if task is None else task.cancelling()
         try:
@@ -57,7 +57,7 @@ class Calls:
             raise
 
     def cut(self) -> None:
-        """What waits now ends now."""
+        """End every pending call."""
         now = asyncio.get_running_loop().time()
         for each in tuple(self._waiting):
             if not each.expired():
@@ -76,6 +76,6 @@ class Calls:
 
 
 def _looked_at(task: asyncio.Future[None]) -> None:
-    """Its error is of no use to anybody any more."""
+    """Retrieve the error of a call whose caller has gone."""
     if not task.cancelled():
         task.exception()

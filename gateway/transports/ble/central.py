@@ -1,10 +1,10 @@
 """The only way to a link over one adapter: wait until the device is heard and has a place, then connect, one at a time
 (ble_attempts).
 
-- A link that nobody of ours holds is ended first (misbehaviour 7).
-- A failed try is told, and waited out as `ble_faults` says; what else helps, the ladder of `ble_standing` says. A
-  device that fails waits without a place and without the turn: it holds up nobody.
-- The tries of one call are bounded; whoever calls again comes behind those who wait.
+- A link that this gateway does not hold is ended first (misbehaviour 7).
+- A failed try is logged, and waited out as `ble_faults` says; what else helps, the ladder of `ble_standing` says. A
+  device that fails waits without a place and without the turn: it delays no other.
+- The tries of one call are bounded; a caller that retries queues behind the waiting ones.
 
 Does not decide which devices may be connected (sessions/pairing) and knows no service: what a device must show is
 asked of the caller (`lacks`).
@@ -41,13 +41,13 @@ from gateway.transports.ble.standing import Rung, Standing
 from gateway.transports.clock import Clock
 
 Lacks = Callable[[BleConnection], str]
-"""What a device must show and does not, in words; "" when nothing is missing."""
+"""The sentence about what a device lacks; "" when nothing is missing."""
 
 log = structlog.get_logger(__name__)
 
 
 class BleCentral:
-    """`chance()` in [0, 1) spreads the waits. A standing is kept of each device that somebody connects: paired ones."""
+    """`chance()` in [0, 1) spreads the waits. A standing is kept of each device that is connected: paired ones."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class BleCentral:
         return "" if standing is None else standing.words
 
     def heard(self) -> list[Heard]:
-        """Who advertised within the last minute, the strongest first; bounded. None of it is trusted."""
+        """Devices that advertised within the last minute, the strongest first; bounded. None of it is trusted."""
         return self._scanner.heard()
 
     async def run(self) -> None:
@@ -144,7 +144,7 @@ class BleCentral:
 
     def identity_of(self, address: str) -> str:
         """By which address a device that was paired in this run is known from then on. A device that hides behind
-        changing addresses tells its own when it is bonded; of any other it is the same."""
+        changing addresses reveals its own when it is bonded; of any other it is the same."""
         return self._identities.get(address.upper(), address.upper())
 
     async def forget(self, address: str) -> None:
@@ -152,7 +152,7 @@ class BleCentral:
         address = address.upper()
         link = self._links.of(address)
         if link is not None:
-            link.end("its pairing was ended or is being made anew")
+            link.end("its pairing was ended or is being renewed")
             await link.close()
         # What was heard before has gone with the stack's object.
         self._standings[address] = Standing(not_before_s=self._clock.monotonic_s())
@@ -205,7 +205,7 @@ class BleCentral:
             return connection
 
     def _link_to(self, address: str, *, pairing: bool) -> AbstractAsyncContextManager[BleConnection | None]:
-        """A device that is being paired is nobody else's meanwhile."""
+        """A device that is being paired has no other user meanwhile."""
         return self._attempts.link_to(
             address,
             lambda: self._since_s(address),
@@ -246,11 +246,11 @@ class BleCentral:
         await self._clock.sleep_until(self._clock.monotonic_s() + pause_s)
 
     async def _climb(self, address: str) -> None:
-        """What the ladder wants before the next try."""
+        """Run the due recovery step before the next try."""
         standing = self._standing(address)
         rung, standing.due = standing.due, Rung.AGAIN
         try:
-            # Asked once more: it may have been paired since.
+            # Checked a second time: it may have been paired since.
             if rung is Rung.FORGET and not await self._adapter.may_lose_bond(address):
                 log.warning("ble.cache_forgotten", address=address, why=standing.words)
                 await self._adapter.forget(address)

@@ -2,15 +2,15 @@
 
 The callback of a subscription only puts what came into a bounded queue, with the time of its arrival: a stack calls it
 in the middle of its own work, and whatever it does there delays the next notification (misbehaviour 11: at a high rate
-a stack drops what is not taken). What finds the queue full is counted, so that the loss can be told.
+a stack drops what is not taken). What finds the queue full is counted, so that the loss can be recorded.
 
 **A link that does not answer is over.** After an ATT time-out no further request may be sent on that link (Core, Vol 3
 Part F, 3.3.3), a hanging `start_notify` never comes back (19), and a stack may believe in a link for ever that a dead
-daemon held (7, 15). So a request that runs out of time ends the link, and so does whoever knows that the adapter has
-gone (`end`); requests that wait then end with `BleLost` at once.
+daemon held (7, 15). So a request that runs out of time ends the link, and so does the adapter's watch when the adapter
+has gone (`end`); requests that wait then end with `BleLost` at once.
 
-**Every link has a client of its own, and every client is told to disconnect** (1): BlueZ subscribes a client's old
-D-Bus connection again when the device comes back, so its notifications would arrive twice, and before anybody has
+**Every link has a client of its own, and every client is disconnected** (1): BlueZ subscribes a client's old
+D-Bus connection again when the device comes back, so its notifications would arrive twice, and before this gateway has
 subscribed. What arrives between the end and the disconnection was confirmed to the device by the stack, so it is queued
 like everything before it (`waiting`); what arrives after the disconnection, or for a characteristic that was not
 subscribed here, goes nowhere.
@@ -57,7 +57,7 @@ class Arrival(NamedTuple):
 
 
 class BleConnection:
-    """Made by `BleCentral.connect`. Whoever has it calls `close` in the end, whatever happened; `async with` does."""
+    """Made by `BleCentral.connect`. Its owner calls `close` in the end, whatever happened; `async with` does."""
 
     def __init__(
         self, address: str, clock: Clock, *, request_s: float = REQUEST_S, arrivals_max: int = ARRIVALS_MAX
@@ -130,7 +130,8 @@ class BleConnection:
         return (service, characteristic) in self._characteristics
 
     def properties(self, service: int, characteristic: int) -> frozenset[str]:
-        """What the device says can be done with it, in bleak's words: "read", "write", "notify", "indicate" …"""
+        """Properties of a characteristic as the device states them, in bleak's words: "read", "write", "notify",
+        "indicate" …"""
         which = self._characteristics.get((service, characteristic))
         return frozenset() if which is None else frozenset(which.properties)
 
@@ -141,7 +142,7 @@ class BleConnection:
     async def read(self, service: int, characteristic: int) -> bytes:
         """Raises BleGattError where the device refuses, BleLost where the link is over.
 
-        BlueZ also hands a value that is read to whoever has subscribed to it: read first, subscribe then.
+        BlueZ also notifies subscribers of a value that is read: read first, subscribe then.
         """
         which = self._which(service, characteristic)
         return bytes(await self._request(f"reading 0x{characteristic:04X}", lambda it: it.read_gatt_char(which)))
@@ -175,7 +176,7 @@ class BleConnection:
 
     async def pair(self, limit_s: float) -> str:
         """Make a bond, with a person's help where it takes one. Returns the address by which the stack knows the device
-        from now on: one that hides behind changing addresses has told its own. Raises what the stack raises."""
+        from now on: one that hides behind changing addresses has revealed its own. Raises what the stack raises."""
         client = self._client
         if self.ended.is_set() or client is None:
             raise BleLost(self.why or "there is no link")
@@ -199,7 +200,7 @@ class BleConnection:
         return taken
 
     def end(self, why: str) -> None:
-        """The link is over: what waits for it is told now. The first reason counts. `close` is still due."""
+        """The link is over: pending calls end now. The first reason counts. `close` is still due."""
         if self.ended.is_set():
             return
         self.why = why
@@ -224,9 +225,9 @@ class BleConnection:
                 while self._closed:
                     await self._closed.pop()(self)
 
-    def when_closed(self, told: Callable[["BleConnection"], Awaitable[None]]) -> None:
-        """`told` is called once, after the client has been disconnected."""
-        self._closed.append(told)
+    def when_closed(self, callback: Callable[["BleConnection"], Awaitable[None]]) -> None:
+        """`callback` is called once, after the client has been disconnected."""
+        self._closed.append(callback)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,5 +1,4 @@
-"""What goes wrong with Bluetooth devices, as the gateway sees it: the errors of this seam, and what each error of a
-stack means for the next try.
+"""Faults of Bluetooth devices: the errors of this transport, and what each error of a stack means for the next try.
 
 A stack names the same trouble in many ways (an exception's class, a D-Bus name, a text in the middle of another), so
 what decides is a table: fragment → kind. Kinds differ in what helps: try again soon, wait, scan again, forget the
@@ -13,6 +12,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakGATTProtocolError
+
+from protocols.waits import doubled_s
 
 _NEEDS_KEYS = frozenset({0x05, 0x08, 0x0C, 0x0F})
 """ATT: insufficient authentication, authorization, key size, encryption."""
@@ -44,7 +45,7 @@ class BleUnreachable(Exception):
 
 
 class FaultKind(StrEnum):
-    """What a failed try calls for."""
+    """Kinds of fault by what they need before the next try."""
 
     PASSING = "passing"
     """Interference, or a race inside the stack: again, soon."""
@@ -90,7 +91,7 @@ _FRAGMENTS: tuple[tuple[str, FaultKind, str], ...] = (
     ("authenticationfailed", FaultKind.KEYS, "the two could not agree on keys"),
     ("authenticationrejected", FaultKind.KEYS, "it rejected the pairing"),
     ("authenticationcanceled", FaultKind.KEYS, "the pairing was called off"),
-    ("authenticationtimeout", FaultKind.KEYS, "nobody answered the pairing in time"),
+    ("authenticationtimeout", FaultKind.KEYS, "the pairing was not confirmed in time"),
     # 4: interference; bleak repeats it inside, within the time-out that stands around it here.
     ("le-connection-abort-by", FaultKind.PASSING, "the link broke while it was made"),
     # 5: BR/EDR chosen for a device that has both; `ControllerMode = le` in BlueZ's main.conf avoids it.
@@ -116,7 +117,7 @@ _FRAGMENTS: tuple[tuple[str, FaultKind, str], ...] = (
     ("inprogress", FaultKind.BUSY, "the stack is still busy with something else"),
     ("in progress", FaultKind.BUSY, "the stack is still busy with something else"),
     ("connection-busy", FaultKind.BUSY, "the stack is still busy with something else"),
-    # 9: we use StartNotify throughout; this one is left over by somebody else and ends with the link.
+    # 9: we use StartNotify throughout; this one is left over by another client and ends with the link.
     ("notify acquired", FaultKind.BUSY, "its notifications are held by a link that has ended"),
     ("already connected", FaultKind.BUSY, "the stack believes that it is connected"),
     ("already-connected", FaultKind.BUSY, "the stack believes that it is connected"),
@@ -130,8 +131,8 @@ _FRAGMENTS: tuple[tuple[str, FaultKind, str], ...] = (
 
 
 def fault_of(error: BaseException) -> Fault:
-    """What an error of a stack means. Of an unknown one only the class and a short piece of the text are told: texts of
-    stacks name objects and codes, never values."""
+    """The fault behind an error of a stack. Of an unknown one only the class and a short part of the text are kept:
+    texts of stacks name objects and codes, never values."""
     if isinstance(error, TableFault):
         return Fault(FaultKind.STALE if error.stale else FaultKind.TABLE, str(error))
     if isinstance(error, BleakDeviceNotFoundError):
@@ -148,7 +149,7 @@ def fault_of(error: BaseException) -> Fault:
             return Fault(kind, words)
     if isinstance(error, TimeoutError):
         return Fault(FaultKind.SILENT, "it did not answer in time")
-    # dbus-fast tells a bus that has ended by EOFError, and by whatever the socket said.
+    # dbus-fast reports a bus that has ended by EOFError, and by the socket's errors.
     if isinstance(error, (EOFError, OSError)):
         return Fault(FaultKind.OFF, "the D-Bus connection broke")
     return Fault(FaultKind.OTHER, f"{type(error).__name__}: {str(error)[:120]}")
@@ -171,14 +172,14 @@ WAIT_S_MAX = 30.0
 
 
 def wait_s(kind: FaultKind, failures: int, chance: float) -> float:
-    """How long to wait before the next try, after this many failures in a row (≥ 1): doubled each time, capped, and a
+    """The wait before the next try after this many failures in a row (≥ 1): doubled each time, capped, and a
     random half of it, so that devices which failed together do not come back together. `chance` in [0, 1)."""
-    ceiling_s = min(WAIT_S_MAX, _FIRST_WAIT_S[kind] * 2.0 ** min(failures - 1, 16))
+    ceiling_s = doubled_s(_FIRST_WAIT_S[kind], failures - 1, WAIT_S_MAX)
     return ceiling_s * (0.5 + 0.5 * chance)
 
 
 def refused_words(address: str, fault: Fault, bonded: bool) -> str:
-    """Where the two do not have the same keys. `bonded`: the stack holds some."""
+    """The sentence for a bond whose keys differ. `bonded`: the stack holds some."""
     if bonded:
         return (
             f"{address} is there and refuses our keys ({fault.words}): it has forgotten its bond, was reset, or is "
@@ -189,7 +190,7 @@ def refused_words(address: str, fault: Fault, bonded: bool) -> str:
 
 
 def failed_words(address: str, fault: Fault, bonded: bool) -> str:
-    """Where the tries are used up."""
+    """The sentence for a device that no try could reach."""
     if fault.kind is FaultKind.STALE and bonded:
         # The stack drops the keys with its cache, so only a person can try that.
         return (

@@ -14,7 +14,7 @@ from gateway.transports.clock import Clock
 
 
 class Links:
-    """By address; one a device. `scanner` is told how many there are."""
+    """By address; one a device. `scanner` gets their number."""
 
     def __init__(self, clock: Clock, options: CentralOptions, scanner: BleScanner) -> None:
         self._clock = clock
@@ -46,7 +46,7 @@ class Links:
             link.end(why)
 
     async def close(self) -> None:
-        """All of them, whoever owns them."""
+        """All of them, whichever task owns them."""
         async with asyncio.TaskGroup() as tasks:
             for link in tuple(self._links.values()):
                 tasks.create_task(link.close())

@@ -5,29 +5,29 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOptions:
-    """Of the scanner."""
+    """Options of the scanner."""
 
     heard_max: int = 200
     """Advertisers that are kept at once: a hospital's entrance has about a hundred."""
     heard_s: float = 60.0
-    """How long one is listed after its last advertisement."""
+    """Time that a device is listed after its last advertisement."""
     silence_s: float = 60.0
     """Nothing heard for this long: the scan is started again."""
     wanted_silence_s: float = 10.0
-    """The same for a device that somebody waits for; doubled three times, and anew when another is waited for."""
+    """The same for a wanted device; doubled three times, and reset when another one is wanted."""
     restarts_max: int = 3
-    """Restarts in vain before the adapter is switched off and on."""
+    """Restarts without effect before the adapter is power-cycled."""
     step_s: float = 10.0
     """Limit for starting and for stopping a scan."""
     starts_max: int = 3
-    """Failed starts in a row before the adapter is given up and built anew."""
+    """Failed starts in a row before the adapter is given up and rebuilt."""
     strangers_max: int = 2000
     """Different advertisers in one scan, after which it is started again: a stack's own list of them has no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CentralOptions:
-    """Of the adapter and of making links."""
+    """Options of the adapter and of connecting."""
 
     connections_max: int = 5
     """Links at once. The smallest adapters hold five."""
@@ -38,11 +38,11 @@ class CentralOptions:
     arrivals_max: int = 4096
     """Notifications of one device that wait to be taken."""
     tries_max: int = 4
-    """Of one call of `connect`."""
+    """Tries of one call of `connect`."""
     fresh_s: float = 15.0
     """A device that was heard this long ago may be taken to be in range. Scanning pauses while others connect."""
     look_again_s: float = 30.0
-    """How often it is looked whether a device that is not heard is connected already."""
+    """Interval at which a device that does not advertise is looked up among the stack's connections."""
     idle_s: float = 30.0
     """A link that brought nothing for this long gives its place to a device that waits."""
     idle_urgent_s: float = 5.0
@@ -62,5 +62,5 @@ class CentralOptions:
     pair_s: float = 60.0
     """For pairing, with a person reading and typing a passkey. The stack's own limit is 30 s for each question."""
     paired_s: float = 0.5
-    """How long a link stays when a bond was made: a device that still writes its keys down loses them with the link."""
+    """Time that a link stays after bonding: a device that still writes its keys down loses them with the link."""
     scan: ScanOptions = field(default_factory=ScanOptions)

@@ -1,4 +1,4 @@
-"""The one scanner of an adapter: who advertises, and that somebody still listens.
+"""The one scanner of an adapter: lists advertisers, and proves that scanning works.
 
 **One scanner object in the process** (misbehaviour 3: BlueZ refuses a second with InProgress), **active** (17: a
 passive scan is silently without results on many stacks), unfiltered (a device need not advertise its services, and a
@@ -6,15 +6,15 @@ person who looks for one wants to see all), and **paused while a link is made** 
 freezes some adapters). Pausing also makes the stack report devices afresh that have not changed.
 
 **Silence.** A scanner can die without a word (15, 18). When nothing was heard for `silence_s`, the scan is started
-again; after `restarts_max` of these in vain the adapter is switched off and on, if nobody has a link over it, and each
+again; after `restarts_max` of these without effect the adapter is power-cycled, if no link runs over it, and each
 such step makes the next one wait twice as long: in the country at night silence is simply true. A device for which
-somebody waits has the scan started again as well, soon and then less and less often, since a stack may tell a device
-that it knows only once (BlueZ tells changes). Callbacks are therefore no sign of life of a *device*.
+a task waits has the scan restarted as well, soon and then less and less often, since a stack may report a device
+that it knows only once (BlueZ reports changes). Callbacks are therefore no sign of life of a *device*.
 
 **Bounds.** Anybody can send advertisements. The list is limited and the oldest entry goes first; a device for which
-somebody waits is kept apart, so a flood of invented addresses hides none of ours. Names are cut and made printable.
+a task waits is kept apart, so a flood of invented addresses hides no paired device. Names are cut and made printable.
 
-Does not connect (ble_central) and trusts nobody.
+Does not connect (`central`) and trusts no advertiser.
 """
 
 import asyncio
@@ -32,6 +32,8 @@ from gateway.transports.ble.options import ScanOptions
 from gateway.transports.ble.stack import BleBackend, BleUnavailable
 from gateway.transports.clock import Clock
 from protocols.ble.uuids import short_uuid
+from protocols.bounded_map import BoundedMap
+from protocols.waits import doubled_s
 
 NAME_CHARACTERS_MAX = 40
 SERVICES_MAX = 16
@@ -40,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 class Heard(NamedTuple):
-    """An advertiser. Nothing of it is trusted: anybody can send anybody's address and name. `rssi` in dBm, `at_s`
+    """An advertiser. Nothing of it is trusted: any radio can send any address and name. `rssi` in dBm, `at_s`
     monotonic, `services` the SIG's 16-bit numbers as advertised."""
 
     address: str
@@ -57,7 +59,7 @@ class BleScanner:
         self._backend = backend
         self._clock = clock
         self._options = options
-        self._heard: dict[str, tuple[Heard, BLEDevice]] = {}
+        self._heard: BoundedMap[str, tuple[Heard, BLEDevice]] = BoundedMap(options.heard_max)
         self._wanted: dict[str, list[asyncio.Future[BLEDevice]]] = {}
         self._turn = asyncio.Lock()
         self._scanner: BleakScanner | None = None
@@ -66,11 +68,11 @@ class BleScanner:
         self._searches = 0
         self._last_s = self._started_s = clock.monotonic_s()
         self.links = 0
-        """How many hold or make a link over this adapter: it is not switched off beneath them."""
+        """The number of links that exist or are being made: the adapter is not switched off meanwhile."""
         self.restarts = 0
         """Scans that were started again because nothing was heard; since the last advertisement."""
         self.power_cycles = 0
-        """How often the adapter was switched off and on; since the last advertisement."""
+        """Power cycles of the adapter since the last advertisement."""
 
     @property
     def silent_s(self) -> float:
@@ -115,7 +117,7 @@ class BleScanner:
                 self._wake.set()
 
     async def run(self) -> None:
-        """Scan until cancelled. Raises BleUnavailable when the adapter has to be built anew."""
+        """Scan until cancelled. Raises BleUnavailable when the adapter has to be rebuilt."""
         self._last_s = self._started_s = self._clock.monotonic_s()
         self.restarts = self.power_cycles = 0
         try:
@@ -138,7 +140,7 @@ class BleScanner:
         now_s = self._clock.monotonic_s()
         address = device.address.upper()
         name = _printable(advertisement.local_name or device.name or "")
-        known = self._heard.pop(address, None)
+        known = self._heard.get(address)
         if known is None:
             self._strangers += 1
         services = (short_uuid(each) for each in advertisement.service_uuids[: 4 * SERVICES_MAX])
@@ -149,10 +151,7 @@ class BleScanner:
             services=tuple(each for each in services if each is not None)[:SERVICES_MAX],
             at_s=now_s,
         )
-        # Put in anew, so that the first entry is the one that was heard longest ago.
         self._heard[address] = heard, device
-        if len(self._heard) > self._options.heard_max:
-            del self._heard[next(iter(self._heard))]
         self._last_s = now_s
         self.restarts = self.power_cycles = 0
         for future in self._wanted.get(address, ()):
@@ -165,11 +164,11 @@ class BleScanner:
         """When the scan should be started again if nothing changes."""
         if self._strangers > self._options.strangers_max:
             return self._started_s
-        # After each power cycle in vain the patience is doubled, up to an hour's worth of ordinary silence.
-        silence_s = self._options.silence_s * 2.0 ** min(self.power_cycles, 6)
+        # After each power cycle without effect the patience is doubled, up to an hour's worth of ordinary silence.
+        silence_s = doubled_s(self._options.silence_s, min(self.power_cycles, 6))
         look_s = max(self._last_s, self._started_s) + silence_s
         if self._wanted:
-            wanted_s = self._options.wanted_silence_s * 2.0 ** min(self._searches, 3)
+            wanted_s = doubled_s(self._options.wanted_silence_s, min(self._searches, 3))
             look_s = min(look_s, self._started_s + wanted_s)
         return look_s
 
@@ -213,7 +212,7 @@ class BleScanner:
                 self._strangers = 0
                 self._started_s = self._clock.monotonic_s()
                 return
-        raise BleUnavailable(f"the adapter does not scan: {why}; it is opened anew")
+        raise BleUnavailable(f"the adapter does not scan: {why}; it is reopened")
 
     async def _stop(self) -> None:
         scanner, self._scanner = self._scanner, None

@@ -3,10 +3,10 @@
 
 First come, first served, by who has waited longest; a person who stands before a device and pairs it goes first. Only a
 device that is in range asks for a place (ble_central), so an absent one holds none. Where more devices are in range
-than there are places, nobody is starved: a device that has sent nothing for a while gives its place to one that waits,
+than there are places, none is starved: a device that has sent nothing for a while gives its place to one that waits,
 and queues again behind the others; before a person it does so sooner. A device that measures is never interrupted.
 
-Does not know links; whoever takes a place gives it back.
+Does not know links; the taker of a place gives it back.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class Place:
 
 
 class Slots:
-    """`limit` ≥ 1 links at once. `crowded()` is called when somebody has to wait."""
+    """`limit` ≥ 1 links at once. `crowded()` is called when a device has to wait."""
 
     def __init__(self, limit: int, crowded: Callable[[], None] = lambda: None) -> None:
         assert limit >= 1

@@ -23,10 +23,11 @@ class BleUnavailable(Exception):
 
 
 class PairingAgent(Protocol):
-    """Who answers when two devices pair. Both may take as long as a person needs; the stack's own limit is 30 s."""
+    """Responds to the stack while two devices pair. Both calls may take as long as an operator needs; the stack's own
+    limit is 30 s."""
 
     async def passkey(self, address: str) -> int | None:
-        """The six digits that the device shows; None: nobody is there to read them, so pairing fails."""
+        """The six digits that the device shows; None: there are none, so pairing fails."""
 
     async def confirm(self, address: str, passkey: int | None) -> bool:
         """Whether this device may pair now: only one that a person has just asked for. `passkey` is what both show,

@@ -1,11 +1,11 @@
-"""How one device has fared, and what to try when it fails again: the ladder.
+"""The failures of one device, and the recovery step that is due: the ladder.
 
 Each rung costs more than the last, so it is stepped on only when those before did not help (misbehaviours 12, 18, 19):
 
 1. again, with a new client, after a wait that grows with the failures;
 2. forget what the stack has cached of the device and scan again: **once** until it works again, and **never where the
    stack holds a bond**, since BlueZ drops the keys with the cache, and only a person can make new ones;
-3. switch the adapter off and on. Whether that may be done at all (nobody has a link, not too often) is for ble_central.
+3. switch the adapter off and on. Whether that may be done at all (no link, not too often) is decided by `central`.
 
 A device that answers and refuses our keys, repeatedly, has forgotten its bond; nothing but a person helps.
 
@@ -26,7 +26,7 @@ _ADAPTER_MAY_HANG = frozenset({FaultKind.SILENT, FaultKind.BUSY, FaultKind.TABLE
 
 
 class Rung(Enum):
-    """What to do before the next try."""
+    """Recovery steps before the next try."""
 
     AGAIN = "again"
     FORGET = "forget"
@@ -47,9 +47,9 @@ class Standing:
     words: str = ""
     """Why the last try failed; "" after one that worked."""
     due: Rung = Rung.AGAIN
-    """What to do before the next try."""
+    """The recovery step before the next try."""
     not_before_s: float = 0.0
-    """What was heard before this moment, monotonic, says nothing about whether it is in range."""
+    """Advertisements before this moment, monotonic, do not prove that it is in range."""
 
     def worked(self) -> None:
         """A link stood, and the device answered over it."""

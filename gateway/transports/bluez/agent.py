@@ -1,4 +1,4 @@
-"""The pairing agent that BlueZ asks (org.bluez.Agent1). bleak has none, and without one even a pairing that asks nobody
+"""The pairing agent that BlueZ asks (org.bluez.Agent1). bleak has none, and without one even a pairing that asks
 anything fails (misbehaviour 8).
 
 It offers a keyboard and a display, so a device that shows a passkey can have it typed by a person, one that shows a
@@ -38,16 +38,16 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     async def RequestPasskey(self, device: DBusObjectPath) -> DBusUInt32:  # noqa: N802 - BlueZ's names
-        """The device shows six digits; whoever stands before it types them."""
+        """The device shows six digits; the operator types them."""
         address = await self._address_of(device)
         passkey = await self._ask(self._asked.passkey(address))
         if passkey is None or not 0 <= passkey <= 999_999:
-            self._reject(address, "nobody gave the passkey that it shows")
+            self._reject(address, "the passkey that it shows was not entered")
         return passkey
 
     @dbus_method()
     async def RequestConfirmation(self, device: DBusObjectPath, passkey: DBusUInt32) -> None:  # noqa: N802 - see above
-        """Both show the same six digits, if nobody is in between."""
+        """Both show the same six digits, unless a third device is in between."""
         await self._confirm(device, passkey)
 
     @dbus_method()
@@ -94,7 +94,7 @@ class BluezAgent(ServiceInterface):
     async def _confirm(self, device: str, passkey: int | None) -> None:
         address = await self._address_of(device)
         if not await self._ask(self._asked.confirm(address, passkey)):
-            self._reject(address, "nobody has asked to pair it")
+            self._reject(address, "no operator requested it")
 
     async def _ask(self, question: Awaitable[T]) -> T:
         try:

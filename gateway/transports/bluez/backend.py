@@ -2,7 +2,7 @@
 
 What the gateway asks of a machine: D-Bus, bluetoothd and an adapter. Each may be missing when the gateway starts and go
 at any time; `open` says in words which it is, and `gone` when it happens (misbehaviour 15). While bluetoothd is dead
-nobody tells bleak: its clients believe that they are connected. So after every opening bleak's own connection is
+bleak is not notified: its clients believe that they are connected. So after every opening bleak's own connection is
 dropped as well, and everything that it has remembered with it.
 
 Bonds are bluetoothd's (`/var/lib/bluetooth`); `bonds_dir` is not used. Set `ControllerMode = le` in its main.conf where

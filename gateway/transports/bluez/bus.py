@@ -1,7 +1,7 @@
 """org.bluez over D-Bus: the calls, and the signals that say that something has gone.
 
 A connection of our own beside bleak's: bleak keeps its to itself, and what is asked here (adapters, bonds, power) must
-be answered also when bleak's is broken. Nothing is mirrored; each question is asked anew, so no answer is stale.
+be answered also when bleak's is broken. Nothing is mirrored; each query is sent again, so no response is stale.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class BluezBus:
     async def close(self) -> None:
         """Never raises."""
         self.bus.disconnect()
-        with suppress(Exception):  # it tells once more why it broke
+        with suppress(Exception):  # it raises the reason a second time
             await self._ended()
 
     async def call(
@@ -136,7 +136,7 @@ class BluezBus:
 
     @asynccontextmanager
     async def watching(self, path: str) -> AsyncIterator[None]:
-        """Changes of this device are told in this block."""
+        """Report changes of this device inside the block."""
         rule = _DEVICE_RULE.format(path)
         await self.call(_DBUS_PATH, _DBUS, "AddMatch", "s", rule, destination=_DBUS)
         try:

@@ -44,7 +44,7 @@ class Rounds:
 
 
 class BluezClient(BleakClient):
-    """`bonded` says whether BlueZ holds keys of the device; `watched` tells what happens to it in a block."""
+    """`bonded` says whether BlueZ holds keys of the device; `watched` reports its changes inside a block."""
 
     def __init__(
         self,

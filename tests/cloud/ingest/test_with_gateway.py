@@ -208,7 +208,7 @@ async def test_what_a_gateway_stored_in_1970_is_dated_in_the_cloud_once_the_gate
     system, known = MovedClock(monotonic_s=100.0, wall_us=0), [False]
     clock = TrustedClock(system, disciplined=lambda: 1000 if known[0] else None)
     section = replace(numeric_section(3), wall_offset_us=clock.wall_us() - 100_000_000, wall_synchronised=False)
-    await gateway.buffer.append([replace(section, boot_id=clock.boot_id)])
+    await gateway.buffer.append_sections([replace(section, boot_id=clock.boot_id)])
     timekeeping = Timekeeping(clock)
     following = asyncio.ensure_future(timekeeping.follow(gateway.buffer, lambda: None))
     async with ingesting(cloud, broker), sending(gateway.uplink(broker)):

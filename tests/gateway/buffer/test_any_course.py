@@ -78,7 +78,7 @@ class Course:
         curve_count = sum(o.samples is not None for o in said)
         counts = {Lane.NUMERIC: len(said) - curve_count, Lane.WAVEFORM: curve_count}
         try:
-            await buffer.append([section(said)])
+            await buffer.append_sections([section(said)])
             self.appended = {lane: count + counts[lane] for lane, count in self.appended.items()}
         except StoreFull:
             self.refused = {lane: count + counts[lane] for lane, count in self.refused.items()}

@@ -18,7 +18,7 @@ from tests.builders.buffer_store import QUICK, new_store, opened, whole_lane
 async def test_appended_observations_are_there_after_reopening(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
-        await buffer.append([section(numerics(5))])
+        await buffer.append_sections([section(numerics(5))])
     async with opened(path) as buffer:
         values = [record.value async for record in buffer.records(limit=100)]
     assert values == [0.0, 1.0, 2.0, 3.0, 4.0]
@@ -26,14 +26,14 @@ async def test_appended_observations_are_there_after_reopening(tmp_path: Path) -
 
 async def test_each_kind_of_observation_takes_its_own_lane(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
-        await buffer.append([section(alarm() + numerics(2) + waveform(3))])
+        await buffer.append_sections([section(alarm() + numerics(2) + waveform(3))])
         counts = {lane: [batch.count for batch in await whole_lane(buffer, lane)] for lane in Lane}
     assert counts == {Lane.EVENT: [1], Lane.EPCR: [], Lane.NUMERIC: [2], Lane.WAVEFORM: [3]}
 
 
 async def test_appends_that_wait_together_share_a_commit_and_keep_their_order(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
-        await asyncio.gather(*(buffer.append([section(numerics(2, first=10.0 * n))]) for n in range(50)))
+        await asyncio.gather(*(buffer.append_sections([section(numerics(2, first=10.0 * n))]) for n in range(50)))
         batches = await whole_lane(buffer, Lane.NUMERIC)
         values = [record.value async for record in buffer.records(limit=1000)]
     assert len(batches) < 10
@@ -43,7 +43,9 @@ async def test_appends_that_wait_together_share_a_commit_and_keep_their_order(tm
 async def test_a_large_append_becomes_several_batches_of_one_commit(tmp_path: Path) -> None:
     settings = replace(QUICK, block_observations_max=100, block_samples_bytes_max=1000)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
-        await buffer.append([section(numerics(250)), section(numerics(30)), section(waveform(12, samples=100))])
+        await buffer.append_sections(
+            [section(numerics(250)), section(numerics(30)), section(waveform(12, samples=100))]
+        )
         numeric = await whole_lane(buffer, Lane.NUMERIC)
         curves = await whole_lane(buffer, Lane.WAVEFORM)
     assert [batch.count for batch in numeric] == [100, 100, 50, 30]
@@ -55,7 +57,7 @@ async def test_a_text_heavy_append_is_cut_until_each_batch_fits_the_link(tmp_pat
     texts = [bytes((n * 31 + k * k * 7) % 94 + 33 for k in range(32_000)).decode() for n in range(120)]
     said = [Observation(SATURATION, text, None, 0, None, 1000.0) for text in texts]
     async with opened(new_store(tmp_path)) as buffer:
-        await buffer.append([section(said)])
+        await buffer.append_sections([section(said)])
         batches = await whole_lane(buffer, Lane.NUMERIC)
     decoded = [o.value for batch in batches for part in decode_block(batch.payload) for o in part.observations]
     assert decoded == texts
@@ -66,8 +68,8 @@ async def test_a_value_that_no_block_can_hold_is_refused_alone(tmp_path: Path) -
     impossible = [Observation(SATURATION, float("inf"), None, 0, None, 1000.0)]
     async with opened(new_store(tmp_path)) as buffer:
         refused, *others = await asyncio.gather(
-            buffer.append([section(impossible)]),
-            *(buffer.append([section(numerics(1))]) for _ in range(3)),
+            buffer.append_sections([section(impossible)]),
+            *(buffer.append_sections([section(numerics(1))]) for _ in range(3)),
             return_exceptions=True,
         )
         kept = [record.value async for record in buffer.records(limit=10)]
@@ -79,8 +81,10 @@ async def test_a_value_that_no_block_can_hold_is_refused_alone(tmp_path: Path) -
 async def test_appends_wait_while_too_much_is_waiting_and_all_arrive(tmp_path: Path) -> None:
     settings = replace(QUICK, queue_observations_max=10)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
-        waiting = [asyncio.create_task(buffer.append([section(numerics(4, first=10.0 * n))])) for n in range(30)]
-        giant = asyncio.create_task(buffer.append([section(numerics(40, first=1000.0))]))
+        waiting = [
+            asyncio.create_task(buffer.append_sections([section(numerics(4, first=10.0 * n))])) for n in range(30)
+        ]
+        giant = asyncio.create_task(buffer.append_sections([section(numerics(40, first=1000.0))]))
         await asyncio.gather(*waiting, giant)
         values = [record.value async for record in buffer.records(limit=1000)]
     assert values == [10.0 * n + k for n in range(30) for k in range(4)] + [1000.0 + k for k in range(40)]
@@ -89,12 +93,12 @@ async def test_appends_wait_while_too_much_is_waiting_and_all_arrive(tmp_path: P
 async def test_a_cancelled_append_lets_the_next_ones_through(tmp_path: Path) -> None:
     settings = replace(QUICK, queue_observations_max=4)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
-        waiting = [asyncio.create_task(buffer.append([section(numerics(4))])) for _ in range(8)]
+        waiting = [asyncio.create_task(buffer.append_sections([section(numerics(4))])) for _ in range(8)]
         await asyncio.sleep(0)
         for task in waiting[1:7]:
             task.cancel()
         answers = await asyncio.gather(*waiting, return_exceptions=True)
-        await buffer.append([section(numerics(1, first=77.0))])
+        await buffer.append_sections([section(numerics(1, first=77.0))])
         values = [record.value async for record in buffer.records(limit=1000)]
     assert answers[0] is None
     assert answers[7] is None
@@ -103,20 +107,22 @@ async def test_a_cancelled_append_lets_the_next_ones_through(tmp_path: Path) -> 
 
 async def test_nothing_to_append_is_nothing_committed(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
-        await buffer.append([])
-        await buffer.append([section([])])
+        await buffer.append_sections([])
+        await buffer.append_sections([section([])])
         assert {marks.last for marks in buffer.marks().values()} == {0}
 
 
 async def test_what_waits_when_the_buffer_closes_is_committed_and_later_appends_are_refused(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
-        waiting = [asyncio.create_task(buffer.append([section(numerics(1, first=float(n)))])) for n in range(20)]
+        waiting = [
+            asyncio.create_task(buffer.append_sections([section(numerics(1, first=float(n)))])) for n in range(20)
+        ]
         await asyncio.sleep(0)
         await buffer.close()
         assert await asyncio.gather(*waiting) == [None] * 20
         with pytest.raises(BufferClosed):
-            await buffer.append([section(numerics(1))])
+            await buffer.append_sections([section(numerics(1))])
     async with opened(path) as buffer:
         values = [record.value async for record in buffer.records(limit=100)]
     assert values == [float(n) for n in range(20)]
@@ -135,9 +141,11 @@ async def test_a_commit_wakes_everyone_who_waits_for_one(tmp_path: Path) -> None
 async def test_a_trickle_of_small_appends_shares_commits(tmp_path: Path) -> None:
     settings = replace(QUICK, commit_interval_s=0.05)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
-        await buffer.append([section(numerics(1))])
+        await buffer.append_sections([section(numerics(1))])
         for burst in range(2):
             # Each waits for the one before, as a device with a window of one does, but ten devices do so side by side.
-            await asyncio.gather(*(buffer.append([section(numerics(1, first=burst * 10.0 + n))]) for n in range(10)))
+            await asyncio.gather(
+                *(buffer.append_sections([section(numerics(1, first=burst * 10.0 + n))]) for n in range(10))
+            )
         batches = await whole_lane(buffer, Lane.NUMERIC)
     assert [batch.count for batch in batches] == [1, 10, 10]

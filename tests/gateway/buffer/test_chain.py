@@ -38,7 +38,7 @@ async def test_each_lane_is_an_intact_chain_across_restarts(tmp_path: Path) -> N
     for run in range(3):
         async with opened(path) as buffer:
             for n in range(5):
-                await buffer.append([section(numerics(2, first=run * 100.0 + n) + waveform(1))])
+                await buffer.append_sections([section(numerics(2, first=run * 100.0 + n) + waveform(1))])
                 await buffer.append_event(connected())
     async with opened(path) as buffer:
         for lane in (Lane.EVENT, Lane.NUMERIC, Lane.WAVEFORM):
@@ -52,7 +52,7 @@ async def test_each_lane_is_an_intact_chain_across_restarts(tmp_path: Path) -> N
 async def test_the_disk_shows_neither_devices_nor_values(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
-        await buffer.append([section(numerics(200))])
+        await buffer.append_sections([section(numerics(200))])
         await buffer.append_event(connected())
         log = path.with_name(path.name + "-wal").read_bytes()
     on_disk = path.read_bytes() + log
@@ -66,6 +66,6 @@ async def test_equal_observations_are_sealed_differently_each_time(tmp_path: Pat
     for _ in range(3):
         async with opened(path) as buffer:
             for _ in range(3):
-                await buffer.append([section(numerics(2))])
+                await buffer.append_sections([section(numerics(2))])
     rows = sqlite3.connect(path).execute("SELECT nonce, sealed FROM batches").fetchall()
     assert len({nonce for nonce, _ in rows}) == len({sealed for _, sealed in rows}) == 9

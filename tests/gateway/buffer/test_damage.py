@@ -25,7 +25,7 @@ async def filled(folder: Path) -> Path:
     path = new_store(folder)
     async with opened(path) as buffer:
         for n in range(BATCHES):
-            await buffer.append([section(numerics(3, first=10.0 * n))])
+            await buffer.append_sections([section(numerics(3, first=10.0 * n))])
     return path
 
 
@@ -77,7 +77,7 @@ async def test_a_damaged_block_inside_a_lane_does_not_block_it(tmp_path: Path, h
     async with opened(path) as buffer:
         await check_healed(buffer, sequence)
         assert await buffer.quarantined() == (0 if harm == HARMS["gone"] else 1)
-        await buffer.append([section(numerics(1, first=777.0))])
+        await buffer.append_sections([section(numerics(1, first=777.0))])
         assert [record.value async for record in buffer.records(lane=Lane.NUMERIC, limit=99)][-1] == 777.0
     async with opened(path) as buffer:
         assert (await whole_lane(buffer, Lane.NUMERIC, after=BATCHES))[0].count == 1
@@ -89,7 +89,7 @@ async def test_a_damaged_last_block_is_stood_in_for_at_opening_and_the_chain_goe
     change(path, BATCHES, harm)
     async with opened(path) as buffer:
         await check_healed(buffer, BATCHES)
-        await buffer.append([section(numerics(1))])
+        await buffer.append_sections([section(numerics(1))])
         batches = await whole_lane(buffer, Lane.NUMERIC)
         found = verdict(batches, buffer.epoch, Lane.NUMERIC)
         assert isinstance(found, Intact)
@@ -101,7 +101,7 @@ async def test_a_damaged_hash_column_costs_nothing_because_the_content_tells_it(
     path = await filled(tmp_path)
     change(path, sequence, "UPDATE batches SET row_hash = zeroblob(32) WHERE position = :at")
     async with opened(path) as buffer:
-        await buffer.append([section(numerics(1))])
+        await buffer.append_sections([section(numerics(1))])
         batches = await whole_lane(buffer, Lane.NUMERIC)
         assert {batch.kind for batch in batches} == {BatchKind.OBSERVATIONS}
         assert isinstance(verdict(batches, buffer.epoch, Lane.NUMERIC), Intact)
@@ -154,7 +154,7 @@ async def _try(path: Path, octets: bytes, truth: list[object], outcomes: dict[st
             assert isinstance(verdict(batches, buffer.epoch, Lane.NUMERIC), Intact)
             read = [record.value async for record in buffer.records(lane=Lane.NUMERIC, limit=99)]
             assert set(read) <= set(truth), "a value is never another value"
-            await buffer.append([section(numerics(1))])
+            await buffer.append_sections([section(numerics(1))])
             outcomes["read"] += 1
     except BufferUnusable:
         outcomes["refused"] += 1

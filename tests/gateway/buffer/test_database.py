@@ -16,8 +16,8 @@ import pytest
 from gateway.buffer import BufferUnusable, Diagnosis, StoreExists, create_store
 from gateway.buffer.database import APPLICATION_ID
 from gateway.buffer.migrations import VERSION, migrate
-from gateway.buffer.outbox import Outbox
 from gateway.buffer.statements import SCHEMA
+from gateway.buffer.store_reader import StoreReader
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import numerics, section
 from tests.builders.buffer_store import GATEWAY, KEY, OTHER_KEY, new_store, opened, whole_lane
@@ -129,7 +129,7 @@ async def test_a_file_that_is_not_beyond_doubt_ours_is_refused(
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         for n in range(40):
-            await buffer.append([section(numerics(200, first=float(n)))])
+            await buffer.append_sections([section(numerics(200, first=float(n)))])
     happen(path)
     assert says in (await refusal(path)).happened
 
@@ -183,7 +183,7 @@ async def test_a_second_gateway_on_the_same_store_is_refused(tmp_path: Path) -> 
         second = await asyncio.create_subprocess_exec(sys.executable, "-c", child, str(path), stderr=subprocess.PIPE)
         _, said = await second.communicate()
         assert b"Another process has the store" in said
-        await buffer.append([section(numerics(1))])
+        await buffer.append_sections([section(numerics(1))])
     async with opened(path) as buffer:
         assert buffer.marks()[Lane.NUMERIC].last == 1
 
@@ -191,13 +191,13 @@ async def test_a_second_gateway_on_the_same_store_is_refused(tmp_path: Path) -> 
 async def test_the_command_line_reads_beside_a_running_gateway(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
-        await buffer.append([section(numerics(3))])
-        beside = Outbox(path, gateway=GATEWAY, key=KEY)
+        await buffer.append_sections([section(numerics(3))])
+        beside = StoreReader(path, gateway=GATEWAY, key=KEY)
         try:
             batches, damaged = beside.next_batches(Lane.NUMERIC, after=0, last=1, limit_batches=9, limit_bytes=9999)
         finally:
             beside.close()
-        await buffer.append([section(numerics(3))])
+        await buffer.append_sections([section(numerics(3))])
     assert damaged is None
     assert [batch.count for batch in batches] == [3]
 
@@ -206,14 +206,14 @@ async def test_a_reader_that_leaves_takes_nothing_away_from_the_running_gateway(
     path = new_store(tmp_path)
     log = path.with_name(path.name + "-wal")
     reads = (
-        "import sys; from pathlib import Path; from gateway.buffer.outbox import Outbox\n"
+        "import sys; from pathlib import Path; from gateway.buffer.store_reader import StoreReader\n"
         "from tests.builders.buffer_store import GATEWAY, KEY; from protocols.uplink.lanes import Lane\n"
-        "outbox = Outbox(Path(sys.argv[1]), gateway=GATEWAY, key=KEY)\n"
+        "outbox = StoreReader(Path(sys.argv[1]), gateway=GATEWAY, key=KEY)\n"
         "print(len(outbox.blocks(Lane.NUMERIC, after=0, since_us=None, limit=99))); outbox.close()\n"
     )
     async with opened(path) as buffer:
         for n in range(1, 4):
-            await buffer.append([section(numerics(1))])
+            await buffer.append_sections([section(numerics(1))])
             inode = log.stat().st_ino
             beside = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", reads, str(path), stdout=subprocess.PIPE

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.buffer import device_reports, devices
-from gateway.buffer.devices import KnownDevice
+from gateway.buffer.devices import StoredDevice
 from tests.builders.buffer_store import new_store, opened
 from tests.harness.moved_clock import MovedClock
 
@@ -20,7 +20,7 @@ async def test_a_device_keeps_its_first_sight_and_its_model(tmp_path: Path) -> N
         await buffer.remember_device("00000000000000aa", "")
     async with opened(path) as buffer:
         assert await buffer.devices() == [
-            KnownDevice(
+            StoredDevice(
                 system_id="00000000000000aa", model="Invented Oximeter", first_seen_us=1_000_000, last_seen_us=6_000_000
             )
         ]

@@ -45,7 +45,7 @@ async def append_until_full(buffer: Buffer, *, commits_max: int = 4000) -> int:
     """Numerics until the store takes no more; how many commits it took."""
     for n in range(commits_max):
         try:
-            await buffer.append([section(NOISE)])
+            await buffer.append_sections([section(NOISE)])
         except StoreFull:
             return n
     raise AssertionError("the disk never became full")
@@ -82,7 +82,7 @@ async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by
     with small_disk(tmp_path / "disk", megabytes=36, kind=kind) as disk:
         path = new_store(disk)
         async with opened(path, settings=ON_DISK) as buffer:
-            await buffer.append([section(numerics(5))])
+            await buffer.append_sections([section(numerics(5))])
             filler = ballast(disk, leave_bytes=1 << 20)
             await append_until_full(buffer)
             assert buffer.store_state is StoreState.RESERVE
@@ -92,9 +92,9 @@ async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by
             for _ in range(200):
                 await buffer.append_event(connected())
             with pytest.raises(StoreFull):
-                await buffer.append([section(numerics(3))])
+                await buffer.append_sections([section(numerics(3))])
             with pytest.raises(StoreFull):
-                await buffer.append([section(numerics(7))], held_by_device=True)
+                await buffer.append_sections([section(numerics(7))], held_by_device=True)
             assert [gap.observations for gap in await losses(buffer)] == [4003], "what a device keeps is no loss"
             await buffer.tidy()
             assert buffer.store_state is StoreState.RESERVE, "the disk is still full"
@@ -103,7 +103,7 @@ async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by
             os.sync()
             await buffer.tidy()
             assert buffer.store_state is StoreState.OK
-            await buffer.append([section(numerics(1, first=777.0))])
+            await buffer.append_sections([section(numerics(1, first=777.0))])
             found = await names(buffer)
             assert found.count("device.connected") == 200
             assert (found[0], found[-1]) == ("store.reserve_entered", "store.reserve_restored")
@@ -118,13 +118,13 @@ async def test_a_gateway_that_restarts_on_a_full_disk_still_keeps_events(tmp_pat
     with small_disk(tmp_path / "disk", megabytes=36, kind=kind) as disk:
         path = new_store(disk)
         async with opened(path, settings=ON_DISK) as buffer:
-            await buffer.append([section(numerics(5))])
+            await buffer.append_sections([section(numerics(5))])
         filler = ballast(disk)
         async with opened(path, settings=ON_DISK) as buffer:
             assert buffer.store_state is StoreState.RESERVE
             await buffer.append_event(connected())
             with pytest.raises(StoreFull):
-                await buffer.append([section(numerics(5))])
+                await buffer.append_sections([section(numerics(5))])
         async with opened(path, settings=ON_DISK) as buffer:
             filler.unlink()
             os.sync()
@@ -146,7 +146,7 @@ async def test_a_disk_filled_by_ourselves_gets_room_from_what_is_delivered_and_s
             await buffer.tidy()
             assert buffer.store_state is StoreState.OK
             assert path.stat().st_size < size
-            await buffer.append([section(numerics(5))])
+            await buffer.append_sections([section(numerics(5))])
             await check_whole(buffer, Lane.NUMERIC)
 
 
@@ -162,7 +162,7 @@ async def test_a_file_at_its_ceiling_is_a_full_disk(tmp_path: Path) -> None:
         await buffer.flush()
         await buffer.tidy()
         assert buffer.store_state is StoreState.OK
-        await buffer.append([section(numerics(5))])
+        await buffer.append_sections([section(numerics(5))])
         assert [name for name in await names(buffer) if name.startswith("store.")] == [
             "store.reserve_entered",
             "store.reserve_restored",
@@ -174,10 +174,10 @@ async def test_old_waveforms_make_room_for_new_vital_signs(tmp_path: Path) -> No
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         while buffer.store_state is StoreState.OK:
             with suppress(StoreFull):
-                await buffer.append([section(waveform(1, samples=8000))])
+                await buffer.append_sections([section(waveform(1, samples=8000))])
         await buffer.tidy()
         assert buffer.store_state is StoreState.OK
-        await buffer.append([section(numerics(5))])
+        await buffer.append_sections([section(numerics(5))])
         assert {found.gap.why for found in await buffer.gaps()} == {GapReason.DISK_BUDGET, GapReason.STORE_FULL}
         await check_whole(buffer, Lane.WAVEFORM)
 
@@ -187,9 +187,9 @@ async def test_an_alarm_is_stored_on_the_reserve_and_the_values_beside_it_are_co
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         await append_until_full(buffer)
         before = sum(gap.observations for gap in await losses(buffer))
-        await buffer.append([section(alarm())])
+        await buffer.append_sections([section(alarm())])
         with pytest.raises(StoreFull):
-            await buffer.append([section(alarm() + numerics(4) + waveform(2))])
+            await buffer.append_sections([section(alarm() + numerics(4) + waveform(2))])
         assert len([record async for record in buffer.records(lane=Lane.EVENT, limit=99)]) == 2
         assert sum(gap.observations for gap in await losses(buffer)) == before + 6
 
@@ -208,7 +208,7 @@ async def test_a_record_of_loss_is_closed_and_sent_after_a_minute_and_the_next_l
         await buffer.tidy()
         (sent,) = await buffer.next_batches(Lane.NUMERIC, after=last, limit_batches=9, limit_bytes=9999)
         with pytest.raises(StoreFull):
-            await buffer.append([section(numerics(4))])
+            await buffer.append_sections([section(numerics(4))])
         assert await buffer.next_batches(Lane.NUMERIC, after=last, limit_batches=9, limit_bytes=9999) == [sent]
         assert [gap.observations for gap in await losses(buffer)] == [decode_gap(sent.payload).observations, 4]
 
@@ -217,10 +217,10 @@ async def test_a_damaged_block_found_on_a_full_disk_does_not_stop_its_lane(tmp_p
     settings = replace(SLOW_TIDY, file_bytes_max=1 << 20)
     path = new_store(tmp_path)
     async with opened(path, settings=settings) as buffer:
-        await buffer.append([section(numerics(5))])
+        await buffer.append_sections([section(numerics(5))])
         while buffer.store_state is StoreState.OK:
             with suppress(StoreFull):
-                await buffer.append([section(NOISE)])
+                await buffer.append_sections([section(NOISE)])
     harm(path, Lane.NUMERIC, 1)
     async with opened(path, settings=replace(settings, file_bytes_max=path.stat().st_size)) as buffer:
         batches = await whole_lane(buffer, Lane.NUMERIC)
@@ -248,7 +248,7 @@ async def test_disk_filled_by_something_else_costs_nothing_that_was_stored(tmp_p
         path = new_store(disk)
         async with opened(path, settings=ON_DISK) as buffer:
             for _ in range(40):
-                await buffer.append([section(waveform(1, samples=8000))])
+                await buffer.append_sections([section(waveform(1, samples=8000))])
             filler = ballast(disk, leave_bytes=1 << 20)
             await append_until_full(buffer)
             await buffer.tidy()
@@ -258,7 +258,7 @@ async def test_disk_filled_by_something_else_costs_nothing_that_was_stored(tmp_p
             filler.unlink()
             ballast(disk, leave_bytes=10 << 20)
             await buffer.tidy()
-            await buffer.append([section(numerics(5))])
+            await buffer.append_sections([section(numerics(5))])
             assert buffer.store_state is StoreState.OK, "ten megabytes are room"
 
 
@@ -279,12 +279,12 @@ async def test_event_that_was_stored_is_not_reported_lost_when_its_neighbours_lo
 
         monkeypatch.setattr(loss_records, "record", refuse_once)
         event, numeric = await asyncio.gather(  # they share a commit, which waits for its interval
-            buffer.append_event(connected()), buffer.append([section(numerics(7))]), return_exceptions=True
+            buffer.append_event(connected()), buffer.append_sections([section(numerics(7))]), return_exceptions=True
         )
         assert event is None, "it is in the store"
         assert isinstance(numeric, StoreFull)
         assert (await names(buffer)).count("device.connected") == 1
         await buffer.append_event(connected())
         with pytest.raises(StoreFull):
-            await buffer.append([section(numerics(1))])
+            await buffer.append_sections([section(numerics(1))])
         assert sum(gap.observations for gap in await losses(buffer)) == counted + 8, "counted with the next chance"

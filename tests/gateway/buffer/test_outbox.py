@@ -14,7 +14,7 @@ from tests.builders.buffer_store import QUICK, answered, new_store, opened, whol
 async def test_batches_come_in_order_behind_a_sequence_and_within_limits(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         for n in range(10):
-            await buffer.append([section(waveform(1, samples=500 + n))])
+            await buffer.append_sections([section(waveform(1, samples=500 + n))])
         found = await buffer.next_batches(Lane.WAVEFORM, after=3, limit_batches=4, limit_bytes=1 << 20)
         assert [batch.sequence for batch in found] == [4, 5, 6, 7]
         size = len(found[0].payload)
@@ -38,7 +38,7 @@ async def test_acknowledged_batches_leave_the_backlog_and_stay_acknowledged(tmp_
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         for n in range(6):
-            await buffer.append([section(numerics(2 + n))])
+            await buffer.append_sections([section(numerics(2 + n))])
         marks = buffer.marks()[Lane.NUMERIC]
         assert (marks.first, marks.last, marks.acked) == (1, 6, 0)
         assert (marks.backlog_batches, marks.backlog_observations) == (6, 27)
@@ -60,7 +60,7 @@ async def test_acknowledged_batches_leave_the_backlog_and_stay_acknowledged(tmp_
 async def test_a_mark_that_was_not_flushed_is_written_when_the_buffer_closes(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
-        await buffer.append([section(numerics(1))])
+        await buffer.append_sections([section(numerics(1))])
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 1))
     async with opened(path) as buffer:
         assert buffer.marks()[Lane.NUMERIC].acked == 1
@@ -71,7 +71,7 @@ async def test_acknowledgements_of_another_epoch_a_contested_lane_or_an_older_ma
 ) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         for _ in range(3):
-            await buffer.append([section(numerics(1))])
+            await buffer.append_sections([section(numerics(1))])
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 2))
         for ack in (
             Ack(epoch="another", lane=Lane.NUMERIC, through_sequence=3),
@@ -85,9 +85,9 @@ async def test_acknowledgements_of_another_epoch_a_contested_lane_or_an_older_ma
 
 async def test_a_cloud_that_claims_more_than_there_is_is_believed_up_to_the_end(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
-        await buffer.append([section(numerics(1))])
+        await buffer.append_sections([section(numerics(1))])
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 99))
-        await buffer.append([section(numerics(1))])
+        await buffer.append_sections([section(numerics(1))])
         assert buffer.marks()[Lane.NUMERIC].acked == 1
 
 
@@ -95,7 +95,7 @@ async def test_a_restored_cloud_gets_everything_behind_its_mark_again(tmp_path: 
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         for n in range(8):
-            await buffer.append([section(numerics(1, first=float(n)))])
+            await buffer.append_sections([section(numerics(1, first=float(n)))])
         sent = await whole_lane(buffer, Lane.NUMERIC)
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 8))
         await buffer.rewind(Lane.NUMERIC, 3)
@@ -108,7 +108,7 @@ async def test_a_restored_cloud_gets_everything_behind_its_mark_again(tmp_path: 
 async def test_the_witness_has_every_committed_sequence_and_nothing_else(tmp_path: Path) -> None:
     path, witness = new_store(tmp_path), tmp_path / "witness"
     async with opened(path, settings=replace(QUICK, block_observations_max=2), witness=witness) as buffer:
-        await buffer.append([section(numerics(5) + waveform(1))])
+        await buffer.append_sections([section(numerics(5) + waveform(1))])
         await buffer.append_event(connected())
         epoch = buffer.epoch
     lines = witness.read_text().splitlines()

@@ -78,7 +78,7 @@ async def test_a_log_that_was_torn_anywhere_leaves_whole_commits_in_an_intact_ch
     rng = random.Random(SEED)
     async with opened(path) as buffer:
         for n in range(12):
-            await buffer.append([section(numerics(3, first=10.0 * n) + waveform(1, samples=3000))])
+            await buffer.append_sections([section(numerics(3, first=10.0 * n) + waveform(1, samples=3000))])
             await buffer.append_event(connected())
         database, log = path.read_bytes(), path.with_name(path.name + "-wal").read_bytes()
     seen = set()
@@ -95,7 +95,7 @@ async def test_a_log_that_was_torn_anywhere_leaves_whole_commits_in_an_intact_ch
             marks = buffer.marks()
             assert marks[Lane.NUMERIC].last == marks[Lane.WAVEFORM].last, "a commit is all lanes or none"
             seen.add(marks[Lane.NUMERIC].last)
-            await buffer.append([section(numerics(1))])
+            await buffer.append_sections([section(numerics(1))])
             await check_sound(buffer)
         shutil.rmtree(cut.parent)
     assert len(seen) > 5

@@ -17,9 +17,9 @@ GLUCOSE, CGM = 0x1808, 0x181F
 async def test_a_mark_is_there_with_the_records_that_it_speaks_of_and_survives_a_restart(tmp_path: Path):
     path = new_store(tmp_path)
     async with opened(path) as buffer:
-        await buffer.append([section(numerics(2))], records=FetchedRecords(METER, GLUCOSE, b"", 7))
-        await buffer.append([section(numerics(1))], records=FetchedRecords(METER, GLUCOSE, b"", 8))
-        await buffer.append([], records=FetchedRecords(METER, CGM, b"start", 30))
+        await buffer.append_sections([section(numerics(2))], records=FetchedRecords(METER, GLUCOSE, b"", 7))
+        await buffer.append_sections([section(numerics(1))], records=FetchedRecords(METER, GLUCOSE, b"", 8))
+        await buffer.append_sections([], records=FetchedRecords(METER, CGM, b"start", 30))
     async with opened(path) as buffer:
         assert await buffer.fetched_records() == [
             FetchedRecords(METER, GLUCOSE, b"", 8),
@@ -29,20 +29,20 @@ async def test_a_mark_is_there_with_the_records_that_it_speaks_of_and_survives_a
 
 async def test_a_mark_of_nothing_forgets_the_one_that_stood(tmp_path: Path):
     async with opened(new_store(tmp_path)) as buffer:
-        await buffer.append([], records=FetchedRecords(METER, GLUCOSE, b"", 7))
-        await buffer.append([section(numerics(1))], records=FetchedRecords(METER, GLUCOSE, b"", None))
+        await buffer.append_sections([], records=FetchedRecords(METER, GLUCOSE, b"", 7))
+        await buffer.append_sections([section(numerics(1))], records=FetchedRecords(METER, GLUCOSE, b"", None))
         assert await buffer.fetched_records() == []
 
 
 async def test_records_that_a_full_store_refuses_leave_the_mark_where_it_was(tmp_path: Path):
     async with opened(new_store(tmp_path), settings=small_store(1 << 20)) as buffer:
-        await buffer.append([], records=FetchedRecords(METER, GLUCOSE, b"", 7))
+        await buffer.append_sections([], records=FetchedRecords(METER, GLUCOSE, b"", 7))
         taken = [7]
 
         async def fill() -> None:
             for number in range(8, 1000):
                 mark = FetchedRecords(METER, GLUCOSE, b"", number)
-                await buffer.append([section(waveform(4, samples=20_000))], held_by_device=True, records=mark)
+                await buffer.append_sections([section(waveform(4, samples=20_000))], held_by_device=True, records=mark)
                 taken.append(number)
 
         with pytest.raises(StoreFull):
@@ -53,6 +53,6 @@ async def test_records_that_a_full_store_refuses_leave_the_mark_where_it_was(tmp
 async def test_so_many_marks_are_kept_and_no_more(tmp_path: Path):
     async with opened(new_store(tmp_path), settings=QUICK) as buffer:
         for number in range(STORES_MAX + 3):
-            await buffer.append([], records=FetchedRecords(f"{number:016x}", GLUCOSE, b"", number))
+            await buffer.append_sections([], records=FetchedRecords(f"{number:016x}", GLUCOSE, b"", number))
         kept = await buffer.fetched_records()
     assert len(kept) == STORES_MAX

@@ -13,9 +13,9 @@ CUFF = DeviceRef("00000000000000bb", "Invented Cuff")
 
 async def test_records_can_be_chosen_by_lane_device_time_and_number(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
-        await buffer.append([section(numerics(2, first=0.0, at_s=10.0) + waveform(1, at_s=10.0))])
-        await buffer.append([section(numerics(2, first=10.0, at_s=20.0), device=CUFF)])
-        await buffer.append([section(numerics(2, first=20.0, at_s=30.0))])
+        await buffer.append_sections([section(numerics(2, first=0.0, at_s=10.0) + waveform(1, at_s=10.0))])
+        await buffer.append_sections([section(numerics(2, first=10.0, at_s=20.0), device=CUFF)])
+        await buffer.append_sections([section(numerics(2, first=20.0, at_s=30.0))])
 
         async def values(**choice: object) -> list[object]:
             return [record.value async for record in buffer.records(**{"limit": 99, **choice})]  # type: ignore[arg-type]  # a test's shorthand
@@ -32,7 +32,7 @@ async def test_records_can_be_chosen_by_lane_device_time_and_number(tmp_path: Pa
 
 async def test_a_record_names_its_place_in_the_outbox(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path), settings=replace(QUICK, block_observations_max=3)) as buffer:
-        await buffer.append([section(numerics(5))])
+        await buffer.append_sections([section(numerics(5))])
         places = [
             (record.epoch, record.lane, record.sequence, record.index) async for record in buffer.records(limit=9)
         ]
@@ -42,5 +42,5 @@ async def test_a_record_names_its_place_in_the_outbox(tmp_path: Path) -> None:
 
 async def test_many_pages_are_read_one_after_the_other(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path), settings=replace(QUICK, block_observations_max=1)) as buffer:
-        await buffer.append([section(numerics(100))])
+        await buffer.append_sections([section(numerics(100))])
         assert [record.value async for record in buffer.records(limit=1000)] == [float(n) for n in range(100)]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from gateway.buffer.errors import Trouble
-from gateway.buffer.outbox import Outbox
 from gateway.buffer.recovery import Recovered, recover
 from gateway.buffer.set_aside import survey
+from gateway.buffer.store_reader import StoreReader
 from protocols.provenance.hash_chain import Intact
 from protocols.uplink.envelope import Batch, BatchKind
 from protocols.uplink.gaps import GapReason, decode_gap
@@ -28,7 +28,7 @@ def saved(path: Path, *, unsent_only: bool = False, key: bytes = KEY) -> tuple[R
 
 
 def batches_in(path: Path, lane: Lane, *, after: int = 0) -> list[Batch]:
-    outbox = Outbox(path, gateway=GATEWAY, key=KEY)
+    outbox = StoreReader(path, gateway=GATEWAY, key=KEY)
     found, damaged = outbox.next_batches(
         lane, after=after, last=outbox.last()[lane], limit_batches=9999, limit_bytes=1 << 30
     )

@@ -32,16 +32,16 @@ def lanes_of(gaps: list[LaneGap], why: GapReason) -> Mapping[Lane, tuple[int, in
 async def fill(buffer: Buffer, commits: int, *, samples: int = 8000) -> None:
     """Commits of 16 kB of waveform, some numerics and an event each."""
     for n in range(commits):
-        await buffer.append([section(numerics(50, first=n * 100.0) + waveform(1, samples=samples))])
+        await buffer.append_sections([section(numerics(50, first=n * 100.0) + waveform(1, samples=samples))])
         await buffer.append_event(connected())
 
 
 async def test_acknowledged_batches_go_after_72_hours_and_not_before(tmp_path: Path) -> None:
     clock = MovedClock()
     async with opened(new_store(tmp_path), clock=clock) as buffer:
-        await buffer.append([section(numerics(3))])
+        await buffer.append_sections([section(numerics(3))])
         await clock.advance(HOUR_S)
-        await buffer.append([section(numerics(3))])
+        await buffer.append_sections([section(numerics(3))])
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 2))
         await clock.advance(71 * HOUR_S)
         await buffer.tidy()
@@ -58,7 +58,7 @@ async def test_acknowledged_batches_go_after_72_hours_and_not_before(tmp_path: P
 async def test_what_the_cloud_has_not_answered_for_does_not_age(tmp_path: Path) -> None:
     clock = MovedClock()
     async with opened(new_store(tmp_path), clock=clock) as buffer:
-        await buffer.append([section(numerics(3) + waveform(1))])
+        await buffer.append_sections([section(numerics(3) + waveform(1))])
         await clock.advance(1000 * HOUR_S)
         await buffer.tidy()
         assert await buffer.gaps() == []
@@ -69,10 +69,10 @@ async def test_a_wall_clock_that_learns_the_time_drops_nothing(tmp_path: Path) -
     clock = MovedClock(wall_us=0)  # no battery behind the clock: 1970
     path = new_store(tmp_path)
     async with opened(path, clock=clock) as buffer:
-        await buffer.append([section(numerics(1))])
+        await buffer.append_sections([section(numerics(1))])
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 1))
         clock.set_wall_us(1_700_000_000_000_000)
-        await buffer.append([section(numerics(1))])
+        await buffer.append_sections([section(numerics(1))])
         await buffer.tidy()
         assert buffer.marks()[Lane.NUMERIC].first == 1
     # And over a restart, where only the wall clock can tell how long it was off: at most a day is believed.
@@ -86,10 +86,10 @@ async def test_a_wall_clock_that_goes_back_stops_no_retention(tmp_path: Path) ->
     clock = MovedClock()
     path = new_store(tmp_path)
     async with opened(path, clock=clock) as buffer:
-        await buffer.append([section(numerics(1))])
+        await buffer.append_sections([section(numerics(1))])
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 1))
         clock.set_wall_us(0)
-        await buffer.append([section(numerics(1))])
+        await buffer.append_sections([section(numerics(1))])
     clock = MovedClock(wall_us=0, boot_id="boot-2")
     async with opened(path, clock=clock) as buffer:
         await clock.advance(73 * HOUR_S)
@@ -178,10 +178,10 @@ async def test_a_cloud_restored_beyond_retention_is_told_what_is_gone(tmp_path: 
     clock = MovedClock()
     async with opened(new_store(tmp_path), clock=clock) as buffer:
         for n in range(5):
-            await buffer.append([section(numerics(2, first=float(n)))])
+            await buffer.append_sections([section(numerics(2, first=float(n)))])
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 5))
         await clock.advance(73 * HOUR_S)
-        await buffer.append([section(numerics(2, first=50.0))])
+        await buffer.append_sections([section(numerics(2, first=50.0))])
         await buffer.tidy()
         assert [batch.sequence for batch in await whole_lane(buffer, Lane.NUMERIC, after=5)] == [6]
         await buffer.rewind(Lane.NUMERIC, 2)

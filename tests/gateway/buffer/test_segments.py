@@ -26,9 +26,9 @@ def fetched(segment: int = 1, through: int = 2, state: bytes = b"") -> FetchedSe
 async def test_progress_is_there_with_the_entries_after_a_restart(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
-        await buffer.append([section(numerics(2))], held_by_device=True, fetched=fetched(through=2))
-        await buffer.append([section(numerics(3))], held_by_device=True, fetched=fetched(through=5))
-        await buffer.append([], fetched=fetched(segment=2, through=0, state=b"all of it"))
+        await buffer.append_sections([section(numerics(2))], held_by_device=True, fetched=fetched(through=2))
+        await buffer.append_sections([section(numerics(3))], held_by_device=True, fetched=fetched(through=5))
+        await buffer.append_sections([], fetched=fetched(segment=2, through=0, state=b"all of it"))
     async with opened(path) as buffer:
         assert await buffer.fetched_segments() == [fetched(through=5), fetched(2, 0, b"all of it")]
         assert buffer.marks()[Lane.NUMERIC].last == 2
@@ -40,7 +40,7 @@ async def test_entries_that_cannot_be_stored_leave_no_progress(tmp_path: Path) -
     async with opened(new_store(tmp_path)) as buffer:
         nan = numerics(1, first=float("nan"))  # no Special: the record has no form for it
         with pytest.raises(ProtocolError):
-            await buffer.append([section(nan)], held_by_device=True, fetched=fetched())
+            await buffer.append_sections([section(nan)], held_by_device=True, fetched=fetched())
         assert await buffer.fetched_segments() == []
 
 
@@ -53,7 +53,7 @@ async def test_on_a_full_disk_progress_stops_where_the_entries_stop(tmp_path: Pa
         with suppress(StoreFull):
             while stored < 1000:
                 row = fetched(through=(stored + 1) * 4000)
-                await buffer.append([section(noise)], held_by_device=True, fetched=row)
+                await buffer.append_sections([section(noise)], held_by_device=True, fetched=row)
                 stored += 1
         assert stored < 1000, "the disk never became full"
         assert await buffer.fetched_segments() == [fetched(through=stored * 4000)]
@@ -66,7 +66,7 @@ async def test_only_so_many_segments_are_remembered(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(segments, "SEGMENTS_MAX", 3)
     async with opened(new_store(tmp_path)) as buffer:
         for number in range(1, 6):
-            await buffer.append([], fetched=fetched(number))
+            await buffer.append_sections([], fetched=fetched(number))
         assert len(await buffer.fetched_segments()) == 3
 
 
@@ -75,5 +75,5 @@ async def test_a_store_of_before_memories_knows_of_none_and_takes_the_first(tmp_
         path = Path(shutil.copy(DATABASES / f"buffer_v{form}.db", tmp_path))
         async with opened(path) as buffer:
             assert await buffer.fetched_segments() == []
-            await buffer.append([section(numerics(2))], held_by_device=True, fetched=fetched())
+            await buffer.append_sections([section(numerics(2))], held_by_device=True, fetched=fetched())
             assert await buffer.fetched_segments() == [fetched()]

@@ -10,9 +10,9 @@ import pytest
 
 from gateway.buffer import Buffer, BufferUnusable, StoreFull, create_store
 from gateway.buffer.ble_devices import PairedDevice
-from gateway.buffer.buffer import RETRY_S
 from gateway.buffer.errors import Trouble
 from gateway.buffer.set_aside import set_aside_paths
+from gateway.buffer.store_in_use import RETRY_S
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.gaps import GapReason
@@ -75,7 +75,7 @@ async def test_store_that_cannot_be_opened_is_set_aside_whole_and_a_spare_one_be
     harm(path)
     damaged = path.read_bytes()
     async with serving(path) as buffer:
-        await buffer.append([section(numerics(3))])
+        await buffer.append_sections([section(numerics(3))])
         assert buffer.epoch not in ("", epoch)
         assert buffer.store_state is StoreState.OK
         (aside,) = set_aside_paths(path)
@@ -83,7 +83,7 @@ async def test_store_that_cannot_be_opened_is_set_aside_whole_and_a_spare_one_be
         (record,) = await events(buffer, "store.set_aside")
         assert record.fields["file"] == aside.name
         assert (record.fields["epoch"], record.fields["numeric_last"]) == (epoch, last), "from the marks beside it"
-        (shown,) = buffer.set_aside()
+        (shown,) = buffer.archive.records()
         assert shown.fields == dict(record.fields)
     async with serving(path) as buffer:
         assert len(set_aside_paths(path)) == 1, "the spare store is an ordinary one"
@@ -133,7 +133,7 @@ async def test_page_damaged_while_running_moves_to_a_spare_store_without_a_resta
                 Lane.WAVEFORM, after=found[-1].sequence, limit_batches=999, limit_bytes=1 << 30
             )
         await eventually(lambda: buffer.epoch not in ("", epoch))
-        await buffer.append([section(numerics(3))])
+        await buffer.append_sections([section(numerics(3))])
         assert len(await events(buffer, "store.set_aside")) == 1
         assert buffer.failure is None
 
@@ -147,9 +147,9 @@ async def test_missing_store_is_not_replaced_and_is_used_as_soon_as_it_is_there(
         assert buffer.failure is not None
         assert buffer.failure.trouble is Trouble.MISSING
         with pytest.raises(StoreFull):
-            await buffer.append([section(numerics(3))], held_by_device=True)
+            await buffer.append_sections([section(numerics(3))], held_by_device=True)
         with pytest.raises(StoreFull):
-            await buffer.append([section(numerics(4))])
+            await buffer.append_sections([section(numerics(4))])
         with pytest.raises(StoreFull):
             await buffer.state_put("name", "value")
         assert await buffer.next_batches(Lane.NUMERIC, after=0, limit_batches=1, limit_bytes=1) == []
@@ -178,14 +178,14 @@ async def test_read_only_disk_records_nothing_and_the_store_goes_on_when_it_is_w
     with small_disk(tmp_path / "disk", megabytes=24) as disk:
         path = new_store(disk)
         async with opened(path) as buffer:
-            await buffer.append([section(numerics(3))])
+            await buffer.append_sections([section(numerics(3))])
             epoch = buffer.epoch
         remount(disk, read_only=True)
         clock = MovedClock()
         async with serving(path, clock=clock) as buffer:
             assert buffer.store_state is StoreState.FULL
             with pytest.raises(StoreFull):
-                await buffer.append([section(numerics(3))], held_by_device=True)
+                await buffer.append_sections([section(numerics(3))], held_by_device=True)
             remount(disk, read_only=False)
             await clock.advance(RETRY_S)
             await eventually(lambda: buffer.epoch != "")
@@ -199,14 +199,14 @@ async def test_disk_that_stops_writing_while_running_refuses_and_goes_on_in_a_sp
     with small_disk(tmp_path / "disk", megabytes=24, kind="ext4") as disk:
         path, clock = new_store(disk), MovedClock()
         async with serving(path, clock=clock) as buffer:
-            await buffer.append([section(numerics(3))])
+            await buffer.append_sections([section(numerics(3))])
             epoch = buffer.epoch
             shut_down(disk)
             with pytest.raises(StoreFull):
-                await buffer.append([section(numerics(5))])
+                await buffer.append_sections([section(numerics(5))])
             await eventually(lambda: buffer.store_state is StoreState.FULL)
             with pytest.raises(StoreFull):
-                await buffer.append([section(numerics(2))], held_by_device=True)
+                await buffer.append_sections([section(numerics(2))], held_by_device=True)
             await eventually(lambda: mount_again(disk))
             await clock.advance(RETRY_S)
             await eventually(lambda: buffer.store_state is StoreState.OK)
@@ -234,7 +234,7 @@ async def test_store_whose_log_was_cut_begins_a_new_epoch_by_itself(tmp_path: Pa
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         for n in range(30):
-            await buffer.append([section(numerics(3, first=float(n)))])
+            await buffer.append_sections([section(numerics(3, first=float(n)))])
         epoch = buffer.epoch
         log = path.with_name(path.name + "-wal").read_bytes()
         file, marks = path.read_bytes(), path.with_name(path.name + ".marks").read_bytes()

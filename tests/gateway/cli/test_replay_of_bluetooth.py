@@ -20,7 +20,7 @@ async def test_a_captured_belt_and_meter_measure_again_what_they_measured(tmp_pa
         peer, meter = belt(gateway.clock, 1), Meter(gateway.clock, 2)
         meter.measure(1, 2, 3)
         writer = CaptureWriter(path, 1 << 20, meta={}, started_s=gateway.clock.monotonic_s())
-        with gateway.around.taps.open() as tap:
+        with gateway.context.taps.open() as tap:
             sessions = [gateway.session(peer), gateway.session(meter.peer)]
             for session in sessions:
                 await gateway.serving(session)

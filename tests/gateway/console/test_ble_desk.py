@@ -96,7 +96,7 @@ async def test_an_asker_that_hangs_up_ends_its_pairing_and_the_next_can_begin(tm
                     break
             assert there.pairings.under_way == oximeter.address
         await eventually(lambda: there.pairings.under_way is None)
-        assert there.pairings.paired == []
+        assert there.trust.paired == []
         assert "done" in (await said(path, "ble pair", oximeter.address, yes=True))[-1]
 
 
@@ -145,7 +145,7 @@ async def test_forgetting_is_told_and_what_is_not_paired_cannot_be_forgotten(tmp
         await said(path, "ble pair", oximeter.address, yes=True)
         (line,) = await said(path, "ble forget", oximeter.address)
         assert line["done"] == oximeter.address
-        assert there.pairings.paired == []
+        assert there.trust.paired == []
         (line,) = await said(path, "ble forget", oximeter.address)
         assert line["failed"] == "not_paired"
 

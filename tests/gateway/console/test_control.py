@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.console.control import ASKERS_MAX, ControlServer, ControlUnavailable, GatewayRuns, ask, listen
+from gateway.console.control import CLIENTS_MAX, ControlServer, ControlUnavailable, GatewayRuns, ask, listen
 from gateway.sessions.tracing import Taps
 
 
@@ -66,7 +66,7 @@ async def test_who_asks_badly_disturbs_nobody(tmp_path, request_line):
 
 async def test_too_many_askers_are_turned_away_until_one_leaves(tmp_path):
     async with control(tmp_path / "control.sock") as path:
-        idle = [await asyncio.open_unix_connection(path) for _ in range(ASKERS_MAX)]
+        idle = [await asyncio.open_unix_connection(path) for _ in range(CLIENTS_MAX)]
         await asyncio.sleep(0)
         with pytest.raises(ControlUnavailable):
             await ask(path, "status")

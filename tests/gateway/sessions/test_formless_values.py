@@ -59,6 +59,6 @@ async def test_confirmed_report_of_nothing_with_a_form_stays_with_its_device_and
         assert await thermometer.measure(FORMLESS) == "refused"
         assert await thermometer.measure(36.6) == "answered"
         assert [each.gap for each in await gateway.buffer.gaps()] == [], "the device keeps it"
-        report = gateway.around.reports.find(thermometer.system_id)
+        report = gateway.context.histories.find(thermometer.system_id)
         assert report is not None
         assert report.refusals == {"no form in the record": 1}

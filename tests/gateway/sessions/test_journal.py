@@ -51,9 +51,9 @@ EVENTS_OF_SIXTY = 60
 
 
 async def _associate(journal: Journal, device: str, link: str) -> None:
-    await journal.write("device.connected", device, link=link)
-    await journal.write("device.identified", device, model="invented")
-    await journal.write("device.disconnected", device, why="link lost", link=link)
+    await journal.record("device.connected", device, link=link)
+    await journal.record("device.identified", device, model="invented")
+    await journal.record("device.disconnected", device, why="link lost", link=link)
 
 
 @pytest.mark.finding("security-9")
@@ -64,7 +64,7 @@ async def test_invented_ids_from_one_address_write_few_events_and_one_count():
         await _associate(journal, f"{number:016x}", f"tcp:10.0.0.7:{40_000 + number}")
     assert len(store.events) == 3 * EVENTS_MAX
     await clock.advance(WINDOW_S)
-    await journal.write("gateway.stopped")
+    await journal.record("gateway.stopped")
     (summary,) = store.named("events.suppressed")
     assert summary.fields == {
         "source": "tcp:10.0.0.7",
@@ -99,10 +99,10 @@ async def test_one_source_is_bounded_over_all_names_and_everything_in_total():
     clock, store = MovedClock(), Kept()
     journal = Journal(store, clock)
     for number in range(1000):
-        await journal.write(f"device.did_{number % 100}", "aa", link="serial:/dev/one")
+        await journal.record(f"device.did_{number % 100}", "aa", link="serial:/dev/one")
     assert len(store.events) == SOURCE_EVENTS_MAX
     for number in range(5000):
-        await journal.write("device.connected", f"{number}", link=f"ble:{number}")
+        await journal.record("device.connected", f"{number}", link=f"ble:{number}")
     assert len(store.events) == ALL_EVENTS_MAX
 
 
@@ -110,11 +110,11 @@ async def test_a_device_that_storms_is_counted_and_another_is_not_affected():
     clock, store = MovedClock(), Kept()
     journal = Journal(store, clock)
     for _ in range(100):
-        await journal.write("device.connected", "storm", link="serial:/dev/one")
-    await journal.write("device.connected", "another", link="serial:/dev/two")
+        await journal.record("device.connected", "storm", link="serial:/dev/one")
+    await journal.record("device.connected", "another", link="serial:/dev/two")
     assert len(store.events) == EVENTS_MAX + 1
     await clock.advance(WINDOW_S + 1)
-    await journal.write("device.connected", "storm", link="serial:/dev/one")
+    await journal.record("device.connected", "storm", link="serial:/dev/one")
     assert [each.fields.get("count") for each in store.named("events.suppressed")] == [100 - EVENTS_MAX]
 
 
@@ -124,7 +124,7 @@ async def test_storm_that_nothing_follows_is_reported_when_its_window_ends(tmp_p
     journal = Journal(store, clock, store)
     async with clock_driven(journal):
         for _ in range(20):
-            await journal.write("device.connected", "storm", link="serial:/dev/one")
+            await journal.record("device.connected", "storm", link="serial:/dev/one")
         for _ in range(round(WINDOW_S / PERSIST_EVERY_S) + 1):
             await clock.advance(PERSIST_EVERY_S)
     assert [each.fields["count"] for each in store.named("events.suppressed")] == [20 - EVENTS_MAX]
@@ -137,7 +137,7 @@ async def test_count_of_a_storm_survives_a_kill():
     journal = Journal(store, clock, store)
     async with clock_driven(journal):
         for _ in range(50):
-            await journal.write("device.connected", "storm", link="tcp:10.0.0.7:1")
+            await journal.record("device.connected", "storm", link="tcp:10.0.0.7:1")
         await clock.advance(PERSIST_EVERY_S)
     restarted = Journal(store, clock, store)
     async with clock_driven(restarted):
@@ -169,7 +169,7 @@ async def test_sixty_associations_with_invented_ids_leave_few_durable_events(tmp
             link = await connect_tcp(*gateway.address)
             for number in range(first, first + 3):
                 await link.send(aarq(THERMOMETER, system_id=number.to_bytes(8, "big")) + abrt())
-            await eventually(lambda n=first: len(gateway.around.roster.devices()) == n + 3)
+            await eventually(lambda n=first: len(gateway.context.roster.devices()) == n + 3)
             await link.close()
         await eventually(lambda: not gateway.supervisor.sessions)
         assert len(await gateway.events()) <= EVENTS_OF_SIXTY

@@ -135,5 +135,5 @@ def test_no_time_that_a_device_can_send_is_too_large_for_the_record():
 
 def known_clocks(kind: TimeKind) -> DeviceClocks:
     clocks = DeviceClocks()
-    clocks.clock(DEVICE.system_id, kind).asked(0, 0)
+    clocks.clock(DEVICE.system_id, kind).observe_reading(0, 0)
     return clocks

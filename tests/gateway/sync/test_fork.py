@@ -34,13 +34,13 @@ async def in_service(
         mqtt_url=broker.url,
         username=GATEWAY,
         password_file=broker.password_file(GATEWAY),
-        backoff=SOON,
+        reconnect=SOON,
         window=IMPATIENT,
         fork_patience_s=patience_s,
     )
     buffer = await Buffer.serve(path, gateway=GATEWAY, key=identity.store_key, settings=SMALL_STORE, clock=CLOCK)
     keeping = asyncio.create_task(buffer.keep())
-    uplink = Uplink(buffer, identity, settings, CLOCK, tenant=TENANT, gateway=GATEWAY, archive=buffer)
+    uplink = Uplink(buffer, identity, settings, CLOCK, tenant=TENANT, gateway=GATEWAY, archive=buffer.archive)
     try:
         async with sending(uplink):
             yield buffer, uplink
@@ -52,7 +52,7 @@ async def in_service(
 
 async def delivered(buffer: Buffer, batches: int, *, first: int = 0) -> None:
     for number in range(first, first + batches):
-        await buffer.append([numeric_section(3, first=3 * number)])
+        await buffer.append_sections([numeric_section(3, first=3 * number)])
     await eventually(lambda: buffer.marks()[Lane.NUMERIC].acked == buffer.marks()[Lane.NUMERIC].last > 0)
 
 
@@ -78,7 +78,7 @@ async def test_store_put_back_from_an_image_begins_a_new_epoch_and_keeps_what_it
         shutil.rmtree(box)
         image.rename(box)
         async with in_service(path, identity, broker, patience_s=0.5) as (buffer, uplink):
-            await buffer.append([numeric_section(3, first=900)])  # before the cloud says what it holds
+            await buffer.append_sections([numeric_section(3, first=900)])  # before the cloud says what it holds
             await eventually(lambda: buffer.epoch not in ("", first))
             await delivered(buffer, 1, first=400)
             assert not uplink.state.contested

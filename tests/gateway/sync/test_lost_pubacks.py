@@ -12,10 +12,11 @@ from structlog.testing import capture_logs
 
 from gateway.sync.broker import BrokerAddress
 from gateway.sync.lane_window import WindowSettings
-from gateway.sync.mqtt import PUBACK_WINDOW_MAX, MqttSession
+from gateway.sync.mqtt import MqttSession
 from gateway.sync.published import PublishedBatches
 from gateway.sync.unconfirmed import Lost, PubackSettings, UnconfirmedPackets
 from gateway.sync.uplink import Uplink
+from protocols.uplink.broker import PUBLISH_WINDOW_MAX
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import PUBLISHED_RANGES_MAX
 from tests.builders.uplink_gateway import TestGateway, gateway_store, sending
@@ -57,7 +58,7 @@ async def test_twenty_lost_pubacks_end_the_connection_and_everything_arrives_on_
     broker: ScriptedBroker, gateway: TestGateway
 ) -> None:
     broker.loses_pubacks = True
-    await gateway.measure(PUBACK_WINDOW_MAX + 5)
+    await gateway.measure(PUBLISH_WINDOW_MAX + 5)
     with capture_logs() as logs:
         async with sending(uplink_to(gateway, broker)):
             await eventually(lambda: broker.connections >= 2, what="the uplink tries another connection")
@@ -66,7 +67,7 @@ async def test_twenty_lost_pubacks_end_the_connection_and_everything_arrives_on_
     lost = [line for line in logs if line["event"] == "uplink.puback_lost"]
     assert lost
     assert lost[0]["log_level"] == "warning"
-    assert 1 <= lost[0]["packets"] <= PUBACK_WINDOW_MAX
+    assert 1 <= lost[0]["packets"] <= PUBLISH_WINDOW_MAX
     assert broker.held[Lane.NUMERIC] == set(range(1, gateway.last() + 1))
 
 
@@ -109,7 +110,7 @@ async def test_connections_that_live_for_a_moment_and_deliver_are_no_failures(
 
     monkeypatch.setattr(MqttSession, "open", remembered)
     uplink = gateway.uplink(broker)  # type: ignore[arg-type]
-    uplink._backoff._settings = replace(uplink._backoff._settings, settled_after_s=1e9)
+    uplink._reconnect._settings = replace(uplink._reconnect._settings, settled_after_s=1e9)
     async with sending(uplink):
         for number in range(6):
             await gateway.measure(1, first=number)

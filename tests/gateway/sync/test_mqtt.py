@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sync.broker import BrokerAddress, broker_host
+from gateway.sync.broker import BrokerAddress
 from gateway.sync.mqtt import (
-    PUBACK_WINDOW_MAX,
     MqttRefused,
     MqttSession,
     MqttTakenOver,
@@ -21,6 +20,7 @@ from gateway.sync.mqtt import (
 )
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.transports.clock import SystemClock
+from protocols.uplink.broker import PUBLISH_WINDOW_MAX, parse_broker_url
 from protocols.uplink.limits import ENVELOPE_BYTES_MAX
 from simulators.demo.free_ports import free_port
 from tests.harness.broker import CLOUD_USER, GATEWAY, TENANT, Broker, broker_running, password_of, running
@@ -86,12 +86,12 @@ async def test_publishes_wait_for_a_slot_and_keep_their_order(broker):
     cloud = await cloud_session(broker, f"{OWN}/up/+")
     session = await MqttSession.open(address(broker), client_id="gw")
     answers = []
-    for number in range(5 * PUBACK_WINDOW_MAX):
+    for number in range(5 * PUBLISH_WINDOW_MAX):
         await session.slot()
         answers.append(session.publish(f"{OWN}/up/numeric", str(number).encode()))
-        assert sum(not answer.done() for answer in answers) <= PUBACK_WINDOW_MAX
+        assert sum(not answer.done() for answer in answers) <= PUBLISH_WINDOW_MAX
     await asyncio.gather(*answers)
-    assert [int((await cloud.receive()).payload) for _ in answers] == list(range(5 * PUBACK_WINDOW_MAX))
+    assert [int((await cloud.receive()).payload) for _ in answers] == list(range(5 * PUBLISH_WINDOW_MAX))
     await session.close()
     await cloud.close()
 
@@ -179,7 +179,7 @@ async def test_a_name_that_does_not_resolve_is_said():
 
 
 async def test_something_else_that_listens_there_is_no_broker(monkeypatch):
-    monkeypatch.setattr("gateway.sync.mqtt.CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("gateway.sync.mqtt.CONNECT_S_MAX", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         silent = BrokerAddress(host="127.0.0.1", port=listener.getsockname()[1], username=None, password=None, tls=None)
         with pytest.raises(MqttUnavailable, match="did not answer in time"):
@@ -255,9 +255,9 @@ async def test_a_broker_of_another_authority_is_not_trusted(tmp_path):
 
 
 def test_addresses_are_read():
-    assert broker_host("mqtt://broker.example") == ("broker.example", 1883, False)
-    assert broker_host("mqtts://broker.example") == ("broker.example", 8883, True)
-    assert broker_host("mqtt://[::1]:1884") == ("::1", 1884, False)
+    assert parse_broker_url("mqtt://broker.example") == ("broker.example", 1883, False)
+    assert parse_broker_url("mqtts://broker.example") == ("broker.example", 8883, True)
+    assert parse_broker_url("mqtt://[::1]:1884") == ("::1", 1884, False)
 
 
 @pytest.mark.parametrize("url", ["", "broker", "http://broker", "mqtt://", "mqtt:broker"])

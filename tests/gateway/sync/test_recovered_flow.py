@@ -36,18 +36,20 @@ async def test_damage_of_one_lane_keeps_no_other_lane_from_the_cloud(tmp_path: P
             mqtt_url=broker.url,
             username=GATEWAY,
             password_file=broker.password_file(GATEWAY),
-            backoff=SOON,
+            reconnect=SOON,
             window=IMPATIENT,
         )
         buffer = await Buffer.serve(path, gateway=GATEWAY, key=identity.store_key, settings=SMALL_STORE, clock=clock)
-        keeping = [asyncio.create_task(buffer.keep()), asyncio.create_task(buffer.recover_set_aside())]
+        keeping = [asyncio.create_task(buffer.keep()), asyncio.create_task(buffer.archive.run())]
         try:
             for number in range(60):
-                await buffer.append([numeric_section(3, first=3 * number), section(waveform(bytes(900)))])
+                await buffer.append_sections([numeric_section(3, first=3 * number), section(waveform(bytes(900)))])
             first, marks = buffer.epoch, buffer.marks()
             overwrite(path, (leaf_page_of(path, Lane.WAVEFORM) - 1) * PAGE_BYTES, bytes(PAGE_BYTES))
             async with AckingCloud(broker, identity.public_key).serving() as cloud:
-                uplink = Uplink(buffer, identity, settings, clock, tenant=TENANT, gateway=GATEWAY, archive=buffer)
+                uplink = Uplink(
+                    buffer, identity, settings, clock, tenant=TENANT, gateway=GATEWAY, archive=buffer.archive
+                )
                 async with sending(uplink):
 
                     def complete() -> bool:
@@ -57,7 +59,7 @@ async def test_damage_of_one_lane_keeps_no_other_lane_from_the_cloud(tmp_path: P
                         )
 
                     await eventually(complete, within_s=40)
-                    await buffer.append([numeric_section(3, first=900)])
+                    await buffer.append_sections([numeric_section(3, first=900)])
                     await eventually(lambda: cloud.held(Lane.NUMERIC, epoch=buffer.epoch))
                     await eventually(lambda: not unsent_paths(path))
                     assert buffer.epoch != first

@@ -102,4 +102,4 @@ def test_a_debt_that_the_window_kept_waiting_does_not_grow_without_end():
     both = {LIVE_NUMERIC: 1000, OLD_WAVEFORM: 1000}
     for _ in range(10_000):
         sharing.spent(LIVE_NUMERIC, 1000, both)
-    assert sharing.owed_bytes()[OLD_WAVEFORM] == OWED_BYTES_MAX
+    assert sharing._owed[OLD_WAVEFORM] == OWED_BYTES_MAX

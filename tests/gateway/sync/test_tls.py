@@ -96,7 +96,7 @@ async def uplink_of_a_late_clock(folder: Path, begins: timedelta, ends: timedelt
         uplink.clock_changed()
 
     async with gateway_store(folder / "store") as gateway, broker_valid(folder, begins, ends) as (broker, ca, beside):
-        identity, settings = replace(gateway.identity, tls=beside), replace(settings_of(broker, ca), backoff=SOON)
+        identity, settings = replace(gateway.identity, tls=beside), replace(settings_of(broker, ca), reconnect=SOON)
         uplink = Uplink(gateway.buffer, identity, settings, clock, tenant=TENANT, gateway=GATEWAY)
         async with sending(uplink):
             await eventually(lambda: uplink.state.connected, what="a connection of the late clock")

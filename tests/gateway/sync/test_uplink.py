@@ -64,7 +64,7 @@ async def test_what_is_committed_reaches_the_cloud_signed_and_is_acknowledged(br
 async def test_every_lane_arrives_on_its_own(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(2)
-        await gateway.buffer.append([section(waveform(bytes(200)))])
+        await gateway.buffer.append_sections([section(waveform(bytes(200)))])
         event = GatewayEvent(name="device.connected", at_us=0, boot_id="b", device=None, fields={})
         await gateway.buffer.append_event(event)
         for lane in (Lane.NUMERIC, Lane.WAVEFORM, Lane.EVENT):

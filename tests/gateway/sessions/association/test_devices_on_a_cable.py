@@ -93,9 +93,9 @@ async def test_two_devices_one_after_the_other_on_one_cable_keep_their_own_names
             await second.leave()
             assert gateway.supervisor.sessions == [session]
         assert [(row.device.system_id, row.value) for row in await gateway.stored()] == [(device_id(2).hex(), 37.5)]
-        shown = {each.device.ref.system_id: each.device.connected for each in gateway.around.live.snapshot()}
+        shown = {each.device.ref.system_id: each.device.connected for each in gateway.context.live.snapshot()}
         assert shown == {device_id(1).hex(): False, device_id(2).hex(): False}
-        known = [each.system_id for each in gateway.around.roster.devices()]
+        known = [each.system_id for each in gateway.context.roster.devices()]
         assert set(known) == {device_id(1).hex(), device_id(2).hex()}
 
 
@@ -119,7 +119,7 @@ async def test_a_device_with_an_id_that_talks_on_another_cable_is_turned_away_an
 
 async def test_a_device_that_associates_and_aborts_in_a_loop_is_slowed_down_and_the_others_are_served(tmp_path):
     async with cable(tmp_path) as (gateway, line), device(gateway.address, 2) as thermometer:
-        clock = gateway.around.clock
+        clock = gateway.context.clock
         began_s = clock.monotonic_s()
         rounds = 4 + len(PAUSES_S)
         for _ in range(rounds):

@@ -33,11 +33,11 @@ class SlowStore:
         self.let_go = asyncio.Event()
         self.behind: Buffer | None = None
 
-    async def append(self, sections: Sequence[DeviceObservations], *, held_by_device: bool = False) -> None:
+    async def append_sections(self, sections: Sequence[DeviceObservations], *, held_by_device: bool = False):
         self.asked.set()
         await self.let_go.wait()
         assert self.behind is not None
-        await self.behind.append(sections, held_by_device=held_by_device)
+        await self.behind.append_sections(sections, held_by_device=held_by_device)
 
     async def remember_configuration(self, system_id: bytes, config_id: int, octets: bytes) -> None:
         assert self.behind is not None
@@ -59,11 +59,11 @@ async def test_a_report_is_answered_only_after_its_commit(tmp_path):
             await store.asked.wait()
             await asyncio.wait([measuring], timeout=0.1)
             assert not measuring.done()
-            assert gateway.around.live.snapshot()[0].values == ()
+            assert gateway.context.live.snapshot()[0].values == ()
             store.let_go.set()
             assert await measuring == "answered"
             assert len(await gateway.stored()) == 1
-            assert len(gateway.around.live.snapshot()[0].values) == 1
+            assert len(gateway.context.live.snapshot()[0].values) == 1
 
 
 async def test_a_full_store_refuses_what_the_device_keeps_and_takes_it_once_there_is_room(tmp_path):
@@ -82,7 +82,7 @@ async def _fill(buffer: Buffer) -> None:
     """With waveforms, which are the first to be dropped."""
     while True:
         try:
-            await buffer.append([section(waveform(20, samples=1000))], held_by_device=True)
+            await buffer.append_sections([section(waveform(20, samples=1000))], held_by_device=True)
         except StoreFull:
             return
 
@@ -161,11 +161,11 @@ async def test_a_device_that_comes_back_replaces_its_own_silent_link(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as before:
         await before.measure(36.6)
         (old,) = gateway.supervisor.sessions
-        old.octets("received", b"\x00", gateway.around.clock.monotonic_s() - SILENT_S - 1)
+        old.octets("received", b"\x00", gateway.context.clock.monotonic_s() - SILENT_S - 1)
         async with device(gateway.address, 1) as again:
             assert await again.measure(36.7) == "answered"
             await eventually(lambda: [each.device is not None for each in gateway.supervisor.sessions] == [True])
-            assert gateway.around.live.snapshot()[0].device.connected
+            assert gateway.context.live.snapshot()[0].device.connected
 
 
 async def test_a_newcomer_beyond_the_limit_is_closed_while_devices_hold_all_places(tmp_path):
@@ -180,12 +180,14 @@ async def test_a_session_that_raises_is_recorded_and_the_next_one_works(tmp_path
     class FailingOnce(SlowStore):
         failed = False
 
-        async def append(self, sections: Sequence[DeviceObservations], *, held_by_device: bool = False) -> None:
+        async def append_sections(
+            self, sections: Sequence[DeviceObservations], *, held_by_device: bool = False
+        ) -> None:
             if not self.failed:
                 self.failed = True
                 raise RuntimeError("a bug of ours")
             assert self.behind is not None
-            await self.behind.append(sections, held_by_device=held_by_device)
+            await self.behind.append_sections(sections, held_by_device=held_by_device)
 
     store = FailingOnce()
     async with sessions(tmp_path, store=store) as gateway:

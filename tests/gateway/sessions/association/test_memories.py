@@ -124,7 +124,7 @@ class FullAtFirst:
         self.refusals = refusals
         self.buffer: Buffer | None = None
 
-    async def append(
+    async def append_sections(
         self,
         sections: Sequence[DeviceObservations],
         *,
@@ -135,7 +135,7 @@ class FullAtFirst:
             self.refusals -= 1
             raise StoreFull("no room")
         assert self.buffer is not None
-        await self.buffer.append(sections, held_by_device=held_by_device, fetched=fetched)
+        await self.buffer.append_sections(sections, held_by_device=held_by_device, fetched=fetched)
 
     async def forget_segments(self, keys: Sequence[SegmentKey]) -> None:
         assert self.buffer is not None
@@ -160,10 +160,10 @@ async def test_a_clock_that_was_moved_since_is_told_beside_the_times_and_never_i
     held = HeldMemory([meter_segment(1, [0], more={Attribute.DATE_AND_TIME_ADJUSTMENT: an_hour_back})])
     held.held.append(meter_segment(2, [0]))
     async with sessions(tmp_path) as gateway:
-        around, now_s = gateway.around, gateway.around.clock.monotonic_s()
+        context, now_s = gateway.context, gateway.context.clock.monotonic_s()
         local_us = minute(30).local_us()
         assert local_us is not None
-        around.clocks.clock(METER_ID.hex(), TimeKind.ABSOLUTE).asked(local_us, round(now_s * 1_000_000))
+        context.clocks.clock(METER_ID.hex(), TimeKind.ABSOLUTE).observe_reading(local_us, round(now_s * 1_000_000))
         async with meter(gateway.address, held, METER_ID):
             moved, plain = await fetched(gateway, 2)
     assert moved.device_time == plain.device_time
@@ -179,7 +179,7 @@ async def test_progress_is_durable_with_the_entries_and_survives_a_restart(tmp_p
         assert await gateway.buffer.fetched_segments() == rows
         assert [(key.store, key.segment, progress.through) for key, progress in rows] == [(9, 1, 5), (9, 2, 2)]
         for key, progress in rows:
-            assert gateway.around.memory.fetched.progress(key) == progress
+            assert gateway.context.memory.fetched.progress(key) == progress
 
 
 async def test_an_operator_may_leave_memories_with_their_devices(tmp_path: Path) -> None:

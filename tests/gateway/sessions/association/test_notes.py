@@ -38,7 +38,7 @@ async def test_event_without_a_consumer_before_reaches_the_operator(tmp_path: Pa
     async with sessions(tmp_path) as gateway, device(gateway.address):
         (session,) = gateway.supervisor.sessions
         await eventually(lambda: session.device is not None)
-        notes = AssociationNotes(gateway.around.journal, session._here, Counts(), session.link.name)
+        notes = AssociationNotes(gateway.context.journal, session._presence, Counts(), session.link.name)
         await notes.note(NOTED[name])
         assert name in await gateway.event_names()
 
@@ -47,8 +47,8 @@ async def test_attributes_that_were_read_stand_in_the_report_of_the_device(tmp_p
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         (session,) = gateway.supervisor.sessions
         await eventually(lambda: session.device is not None)
-        keeping = session._here.keeping
-        keeping.noted(manager_events.AttributesRead(1, ((0x0A4B, b"\x01\x02"),)), 1)
-        report = gateway.around.reports.find(thermometer.system_id)
+        recorder = session._presence.recorder
+        recorder.record(manager_events.AttributesRead(1, ((0x0A4B, b"\x01\x02"),)), 1)
+        report = gateway.context.histories.find(thermometer.system_id)
         assert report is not None
         assert report.object_attributes[1, 0x0A4B] == b"\x01\x02"

@@ -10,10 +10,10 @@ from gateway.sessions.association.places import (
     CANDIDATES_MAX,
     PATIENCE_S,
     SILENT_OF_ADDRESS_MAX,
+    admit,
     displaced_by,
     limit_of_address,
     replaced_candidate,
-    room_for,
 )
 from gateway.sessions.association.session import FIRST_BYTE_S, AssociationSession
 from gateway.sessions.devices.link_class import LinkClass
@@ -32,7 +32,7 @@ class Named:
 
 @dataclass
 class Held:
-    """A session as `room_for` sees it."""
+    """A session as `admit` sees it."""
 
     link: Named
     heard: bool = False
@@ -74,32 +74,32 @@ async def test_silent_connections_do_not_delay_a_device(tmp_path, silent):
 def test_places_of_silent_connections_go_to_a_newcomer_at_once_and_those_of_devices_never():
     devices = [held("10.0.0.1", heard=True, accepted=True) for _ in range(8)]
     silent = [held(f"10.0.1.{n}", opened_s=10.0 - n) for n in range(8)]
-    room = room_for("tcp:10.0.0.9:5", devices + silent, 16, 10.0)
+    room = admit("tcp:10.0.0.9:5", devices + silent, 16, 10.0)
     assert (room.admitted, room.displaced) == (True, silent[-1])
-    room = room_for("tcp:10.0.0.9:5", devices + devices, 16, 10.0)
+    room = admit("tcp:10.0.0.9:5", devices + devices, 16, 10.0)
     assert (room.admitted, room.displaced) == (False, None)
 
 
 def test_connection_that_has_begun_to_speak_keeps_its_place_for_a_while():
     speaking = [held(f"10.0.0.{n}", heard=True, opened_s=10.0) for n in range(16)]
-    room = room_for("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S / 2)
+    room = admit("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S / 2)
     assert (room.displaced, room.as_candidate) == (None, True)
-    assert room_for("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S).displaced is speaking[0]
+    assert admit("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S).displaced is speaking[0]
 
 
 def test_one_address_holds_neither_all_places_nor_many_silent_connections():
     associated = [held("10.0.0.1", heard=True, accepted=True) for _ in range(limit_of_address(16))]
-    assert not room_for("tcp:10.0.0.1:5", associated, 16, 10.0).admitted
-    assert room_for("tcp:10.0.0.2:5", associated, 16, 10.0).admitted
+    assert not admit("tcp:10.0.0.1:5", associated, 16, 10.0).admitted
+    assert admit("tcp:10.0.0.2:5", associated, 16, 10.0).admitted
     silent = [held("10.0.0.1", opened_s=float(n)) for n in range(SILENT_OF_ADDRESS_MAX)]
-    assert room_for("tcp:10.0.0.1:5", silent, 16, 10.0).displaced is silent[0]
-    assert room_for("tcp:10.0.0.2:5", silent, 16, 10.0).displaced is None
+    assert admit("tcp:10.0.0.1:5", silent, 16, 10.0).displaced is silent[0]
+    assert admit("tcp:10.0.0.2:5", silent, 16, 10.0).displaced is None
 
 
 def test_crowded_address_gives_up_its_places_first():
     crowd = [held("10.0.0.1", opened_s=5.0 + n) for n in range(3)]
     others = [held(f"10.0.0.{n}", opened_s=float(n)) for n in range(2, 7)]
-    assert room_for("tcp:10.0.0.9:5", others + crowd, 8, 10.0).displaced is crowd[0]
+    assert admit("tcp:10.0.0.9:5", others + crowd, 8, 10.0).displaced is crowd[0]
 
 
 @pytest.mark.finding("security-8")
@@ -117,7 +117,7 @@ async def test_connection_that_sends_no_byte_is_closed_after_two_seconds_and_rec
 async def test_accepted_device_takes_the_place_of_an_invented_one(tmp_path):
     async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address, number=7) as invented:
         assert await invented.measure(36.6) == "answered"
-        gateway.around.roster.met(KnownDevice(device_id(1).hex(), link_class=LinkClass.TCP, accepted_us=1))
+        gateway.context.roster.met(KnownDevice(device_id(1).hex(), link_class=LinkClass.TCP, accepted_us=1))
         async with device(gateway.address, number=1) as thermometer:
             assert await thermometer.measure(37.1) == "answered"
             await eventually(lambda: ids_of(gateway) == [thermometer.system_id], what="the invented device was closed")
@@ -137,8 +137,8 @@ async def test_unaccepted_device_does_not_take_the_place_of_another(tmp_path):
 def test_candidate_is_offered_only_where_an_unaccepted_device_holds_a_place():
     accepted = [held(f"10.0.0.{n}", heard=True, accepted=True) for n in range(15)]
     invented = held("10.0.1.1", heard=True, associated=True)
-    assert not room_for("tcp:10.0.9.9:5", [*accepted, accepted[0]], 16, 10.0).admitted
-    room = room_for("tcp:10.0.9.9:5", [*accepted, invented], 16, 10.0)
+    assert not admit("tcp:10.0.9.9:5", [*accepted, accepted[0]], 16, 10.0).admitted
+    room = admit("tcp:10.0.9.9:5", [*accepted, invented], 16, 10.0)
     assert (room.admitted, room.as_candidate, room.displaced) == (True, True, None)
 
 

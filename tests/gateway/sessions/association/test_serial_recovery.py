@@ -160,7 +160,7 @@ async def test_a_stream_that_was_promised_and_stops_is_followed_by_a_question_an
         async with streaming_device(SharedLine(line)) as monitor:
             await eventually(lambda: session.counts.reports > 3, what="the stream has begun")
             monitor.streams = False
-            last_report_s = gateway.around.clock.monotonic_s() + INTERVAL_S
+            last_report_s = gateway.context.clock.monotonic_s() + INTERVAL_S
 
             async def times_told(name: str) -> int:
                 return (await gateway.event_names()).count(name)

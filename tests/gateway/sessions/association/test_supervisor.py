@@ -2,7 +2,14 @@
 
 import asyncio
 
-from gateway.sessions.association.supervisor import BACKOFF_S_MAX, LASTED_S, Backoff, Served, Supervisor, keep_running
+from gateway.sessions.association.supervisor import (
+    BACKOFF_S_MAX,
+    LASTED_S,
+    RestartWait,
+    Served,
+    Supervisor,
+    keep_running,
+)
 from gateway.sessions.journal import Journal
 from protocols.uplink.events import GatewayEvent
 from tests.harness.moved_clock import MovedClock
@@ -35,11 +42,11 @@ class NoPort:
 
 
 def test_restarts_wait_longer_each_time_up_to_a_bound_and_a_healthy_run_forgives():
-    backoff = Backoff()
-    waits = [backoff.failed(0.0) for _ in range(10)]
+    backoff = RestartWait()
+    waits = [backoff.next_s(0.0) for _ in range(10)]
     assert waits == sorted(waits)
     assert waits[-1] == BACKOFF_S_MAX
-    assert backoff.failed(LASTED_S) == waits[0]
+    assert backoff.next_s(LASTED_S) == waits[0]
 
 
 async def test_a_source_that_cannot_open_is_tried_again_with_growing_pauses_and_recorded():
@@ -79,12 +86,12 @@ async def test_an_event_that_cannot_be_stored_stops_nobody():
         async def append_event(self, event: GatewayEvent) -> None:
             raise OSError("no room")
 
-    await Journal(Full(), MovedClock()).write("device.connected", "one")
+    await Journal(Full(), MovedClock()).record("device.connected", "one")
 
 
 async def test_a_name_of_any_length_fits_an_event():
     store = Remembered()
-    await Journal(store, MovedClock()).write("device.identified", "one", model="m" * 10_000)
+    await Journal(store, MovedClock()).record("device.identified", "one", model="m" * 10_000)
     assert len(str(store.events[0].fields["model"])) == 256
 
 

@@ -88,7 +88,7 @@ async def test_without_a_clock_of_our_own_that_is_right_nothing_is_set_and_the_o
     tmp_path: Path,
 ) -> None:
     async with sessions(tmp_path, disciplined=lambda: None) as gateway, slow_oximeter(gateway.address) as oximeter:
-        await eventually(lambda: gateway.around.reports.find(AGENT_ID.hex()), what="the device's report")
+        await eventually(lambda: gateway.context.histories.find(AGENT_ID.hex()), what="the device's report")
         oximeter.reports()
         for record in await stored(gateway, 2):
             assert abs(record.observed_at_us - record.received_at_us) < 2_000_000

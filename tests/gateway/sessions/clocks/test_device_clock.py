@@ -61,7 +61,7 @@ def test_a_device_whose_clock_is_set_is_believed_after_a_few_reports():
 
 def test_a_clock_that_jumps_for_hours_back_and_forth_is_followed_and_never_taken_for_exact_in_between():
     clock = DeviceClock()
-    clock.asked(0, 0)
+    clock.observe_reading(0, 0)
     now_s = 0
     for offset_us in (3 * HOUR, -2 * HOUR, 3 * HOUR, 0):
         fitted = []
@@ -78,7 +78,7 @@ def test_a_clock_that_jumps_for_hours_back_and_forth_is_followed_and_never_taken
 
 def test_a_time_that_is_still_to_come_is_no_memory_and_one_long_ago_may_be():
     clock = DeviceClock()
-    clock.asked(0, 0)
+    clock.observe_reading(0, 0)
     assert not clock.observe(3 * HOUR, 60 * SECOND, live=False)
     assert clock.observe(-3 * HOUR, 61 * SECOND, live=False)
     assert not clock.observe(-3 * HOUR, 62 * SECOND, live=True)
@@ -96,7 +96,7 @@ def test_one_impossible_date_in_the_future_changes_nothing():
 def test_a_device_that_says_what_its_clock_shows_is_believed_at_once():
     clock = DeviceClock()
     clock.observe(0, 10 * SECOND, live=True)
-    clock.asked(100 * SECOND, 11 * SECOND)
+    clock.observe_reading(100 * SECOND, 11 * SECOND)
     assert clock.relation().offset_us == -89 * SECOND
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.sessions.clocks.policy import ClockPolicy, ClockRules, Verdict
-from gateway.sessions.devices.report import SettingOutcome
+from gateway.sessions.devices.history import SettingOutcome
 from gateway.sessions.sections import placed_by
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.ieee11073.apdu.attributes import AvaType
@@ -39,9 +39,9 @@ async def test_a_clock_that_is_wrong_is_set_right_and_the_event_says_by_how_much
     story = await associated(-HOUR)
     assert len(story.set_to) == 1
     assert abs(story.ahead_us) < MINUTE
-    (event,) = [event for event in story.around.written if event.name == "device.clock_set"]
+    (event,) = [event for event in story.context.written if event.name == "device.clock_set"]
     assert event.fields["was_off_ms"] in range(-3_600_100, -3_599_900)
-    (setting,) = story.around.reports.of(NAME, 0).settings
+    (setting,) = story.context.histories.of(NAME, 0).settings
     assert (setting.outcome, round((setting.offset_us or 0) / SECOND)) == (SettingOutcome.SET, 3600)
 
 
@@ -56,31 +56,31 @@ async def test_the_time_is_that_of_the_place_as_the_operator_names_it() -> None:
 async def test_a_clock_that_is_right_enough_is_left_alone(ahead_us: int) -> None:
     story = await associated(ahead_us)
     await story.passes(3600.0)
-    assert (story.set_to, story.around.written) == ([], [])
+    assert (story.set_to, story.context.written) == ([], [])
 
 
 async def test_a_device_that_does_not_say_that_it_can_be_set_never_is() -> None:
     for capabilities in (0, 0x8000, 0x8010):
         story = await associated(-HOUR, capabilities=capabilities)
-        assert (story.set_to, story.around.written) == ([], [])
+        assert (story.set_to, story.context.written) == ([], [])
 
 
 @pytest.mark.parametrize(
     ("verdict", "change"),
     [
-        (Verdict.UNSURE_OF_OURSELVES, {"synchronised": False}),
+        (Verdict.GATEWAY_UNSYNCHRONISED, {"synchronised": False}),
         (Verdict.UNWANTED, {"clock_rules": ClockRules(ClockPolicy(set_clocks=False))}),
     ],
 )
 async def test_a_wrong_clock_that_is_left_so_is_told_once_with_the_reason(
     verdict: Verdict, change: dict[str, Any]
 ) -> None:
-    story = await associated(-HOUR, around=ClockStories(**change))
+    story = await associated(-HOUR, context=ClockStories(**change))
     await story.passes(7200.0)
     assert story.set_to == []
-    (event,) = story.around.written
+    (event,) = story.context.written
     assert (event.name, event.fields["why"]) == ("device.clock_left", verdict.value)
-    (setting,) = story.around.reports.of(NAME, 0).settings
+    (setting,) = story.context.histories.of(NAME, 0).settings
     assert (setting.outcome, setting.why) == (SettingOutcome.LEFT, verdict.value)
 
 
@@ -97,23 +97,23 @@ async def test_a_clock_is_not_set_back_over_the_times_of_kept_measurements() -> 
     for configuration in (WITH_MEMORY, OXIMETER):
         fast = await associated(HOUR, configuration=configuration)
         assert fast.set_to == []
-        assert fast.around.written[0].fields["why"] == Verdict.WOULD_REPEAT_TIMES.value
+        assert fast.context.written[0].fields["why"] == Verdict.WOULD_REPEAT_TIMES.value
         assert (await associated(HOUR, configuration=configuration, more=ADJUSTED)).set_to != []
         assert (await associated(-HOUR, configuration=configuration)).set_to != []
     assert (await associated(HOUR, configuration=LIVE_ONLY)).set_to != []
 
 
 async def test_our_own_clock_coming_right_later_sets_the_device_at_its_next_look() -> None:
-    story = await associated(-HOUR, around=ClockStories(synchronised=False))
-    story.around.synchronised = True
-    story.around.clock.refresh()
+    story = await associated(-HOUR, context=ClockStories(synchronised=False))
+    story.context.synchronised = True
+    story.context.clock.refresh()
     await story.passes(601.0)
     assert len(story.set_to) == 1
 
 
 async def test_a_device_that_only_says_that_it_obeys_is_tried_ever_more_seldom() -> None:
     story = await associated(-HOUR, obeys=False)
-    assert story.around.names() == ["device.clock_set", "device.clock_not_set", "device.clock_left"]
+    assert story.context.names() == ["device.clock_set", "device.clock_not_set", "device.clock_left"]
     await story.passes(24 * 3600.0)
     assert len(story.set_to) == 4  # after 2, 4 and 8 hours
     assert abs(story.ahead_us + HOUR) < SECOND
@@ -121,29 +121,29 @@ async def test_a_device_that_only_says_that_it_obeys_is_tried_ever_more_seldom()
 
 async def test_a_refusal_counts_as_in_vain_and_is_not_repeated_at_once_in_the_next_association() -> None:
     story = await associated(-HOUR, refuses=True)
-    assert story.around.names() == ["device.clock_not_set"]
-    (setting,) = story.around.reports.of(NAME, 0).settings
+    assert story.context.names() == ["device.clock_not_set"]
+    (setting,) = story.context.histories.of(NAME, 0).settings
     assert (setting.outcome, setting.why) == (SettingOutcome.REFUSED, "ROER not-allowed-by-object (24)")
-    again = await associated(-HOUR, around=story.around)
+    again = await associated(-HOUR, context=story.context)
     assert again.set_to == []
 
 
 async def test_a_device_that_is_silent_and_sets_its_clock_all_the_same_is_noticed() -> None:
     story = await associated(-HOUR, answers=False)
     await story.passes(10.0)
-    assert story.around.names() == ["device.clock_not_set"]
+    assert story.context.names() == ["device.clock_not_set"]
     (section,) = story.reports(story.shows())
-    assert abs(placed_us(section) - story.around.clock.wall_us()) < SECOND
+    assert abs(placed_us(section) - story.context.clock.wall_us()) < SECOND
 
 
 async def test_a_device_that_left_amid_the_setting_is_judged_by_what_it_shows_when_it_is_back() -> None:
     story = await settable_later(-HOUR)
     story.ahead_us = 0  # it obeyed, and its answer never came
-    await story.around.wall.advance(1800.0)
-    again = await associated(0, around=story.around)
+    await story.context.wall.advance(1800.0)
+    again = await associated(0, context=story.context)
     assert again.set_to == []
     (section,) = again.reports(again.shows())
-    assert abs(placed_us(section) - story.around.clock.wall_us()) <= section.uncertainty_us < 2 * SECOND
+    assert abs(placed_us(section) - story.context.clock.wall_us()) <= section.uncertainty_us < 2 * SECOND
 
 
 # Nothing is misdated meanwhile.
@@ -151,10 +151,10 @@ async def test_a_device_that_left_amid_the_setting_is_judged_by_what_it_shows_wh
 
 async def settable_later(ahead_us: int) -> ClockStory:
     """A device with a wrong clock that is about to be set: the command has left, and the device has not read it."""
-    story = await associated(ahead_us, around=ClockStories(synchronised=False))
+    story = await associated(ahead_us, context=ClockStories(synchronised=False))
     await story.passes(5.0)
-    story.around.synchronised = True
-    story.around.clock.refresh()
+    story.context.synchronised = True
+    story.context.clock.refresh()
     story.device.manager.clock_setting.read_clocks(story.device.now_s)
     (asked,) = story.device.asked()
     await story.heard(story.device.manager.receive(story.answer(asked) or b"", story.device.now_s))
@@ -167,23 +167,23 @@ async def test_reports_under_way_are_dated_by_the_clock_that_made_their_time() -
     old = story.shows()
     await story.moved_to(story.device.now_s + 0.05)
     (before,) = story.reports(old)
-    assert abs(placed_us(before) - story.around.clock.wall_us()) <= before.uncertainty_us < 2 * SECOND
+    assert abs(placed_us(before) - story.context.clock.wall_us()) <= before.uncertainty_us < 2 * SECOND
     story.ahead_us = 0  # the device obeys, and reports before it answers
     (between,) = story.reports(story.shows())
-    assert abs(placed_us(between) - story.around.clock.wall_us()) <= between.uncertainty_us < 2 * SECOND
+    assert abs(placed_us(between) - story.context.clock.wall_us()) <= between.uncertainty_us < 2 * SECOND
     await story.settles()
     (late,) = story.reports(old)
-    assert abs(placed_us(late) - story.around.clock.wall_us()) <= late.uncertainty_us < 2 * SECOND
+    assert abs(placed_us(late) - story.context.clock.wall_us()) <= late.uncertainty_us < 2 * SECOND
     (after,) = story.reports(story.shows())
-    assert abs(placed_us(after) - story.around.clock.wall_us()) <= after.uncertainty_us < 2 * SECOND
+    assert abs(placed_us(after) - story.context.clock.wall_us()) <= after.uncertainty_us < 2 * SECOND
 
 
 async def test_a_measurement_kept_from_before_the_setting_is_dated_by_the_old_clock_and_says_the_doubt() -> None:
-    story = await associated(-HOUR, around=ClockStories(synchronised=False))
-    taken_us, kept = story.around.clock.wall_us(), story.shows()
+    story = await associated(-HOUR, context=ClockStories(synchronised=False))
+    taken_us, kept = story.context.clock.wall_us(), story.shows()
     await story.passes(1200.0)
-    story.around.synchronised = True
-    story.around.clock.refresh()
+    story.context.synchronised = True
+    story.context.clock.refresh()
     await story.passes(1200.0)
     assert len(story.set_to) == 1
     (section,) = story.reports(kept, confirmed=True)
@@ -192,13 +192,13 @@ async def test_a_measurement_kept_from_before_the_setting_is_dated_by_the_old_cl
 
 
 async def test_a_device_that_notes_by_how_much_it_was_moved_leaves_no_doubt() -> None:
-    story = await associated(-HOUR, around=ClockStories(synchronised=False), more=ADJUSTED)
-    taken_us, kept = story.around.clock.wall_us(), story.shows()
+    story = await associated(-HOUR, context=ClockStories(synchronised=False), more=ADJUSTED)
+    taken_us, kept = story.context.clock.wall_us(), story.shows()
     await story.passes(1200.0)
-    story.around.synchronised = True
-    story.around.clock.refresh()
+    story.context.synchronised = True
+    story.context.clock.refresh()
     await story.passes(1200.0)
-    story.around.clocks.clock(NAME, TimeKind.ABSOLUTE).adjustment_us = HOUR
+    story.context.clocks.clock(NAME, TimeKind.ABSOLUTE).adjustment_us = HOUR
     (section,) = story.reports(kept, confirmed=True)
     assert abs(placed_us(section) - taken_us) <= section.uncertainty_us < 2 * SECOND
 
@@ -206,9 +206,9 @@ async def test_a_device_that_notes_by_how_much_it_was_moved_leaves_no_doubt() ->
 async def test_a_counter_is_dated_through_the_time_stamp_that_coincides_with_ours() -> None:
     counter = AvaType(Attribute.RELATIVE_TIME, (8000 * 7).to_bytes(4, "big"))
     story = await associated(0, more=(counter,))
-    taken_us = story.around.clock.monotonic_s() * SECOND
+    taken_us = story.context.clock.monotonic_s() * SECOND
     await story.passes(3600.0)
-    relation = story.around.clocks.clock(NAME, TimeKind.RELATIVE).place(7 * SECOND, round(taken_us) + HOUR, live=False)
+    relation = story.context.clocks.clock(NAME, TimeKind.RELATIVE).place(7 * SECOND, round(taken_us) + HOUR, live=False)
     assert relation.offset_us is not None
     assert abs(7 * SECOND + relation.offset_us - taken_us) <= relation.uncertainty_us < 2 * SECOND
 
@@ -218,19 +218,19 @@ async def test_how_fast_a_clock_runs_stands_in_the_devices_report() -> None:
     for _ in range(20):
         story.ahead_us += 600 * 50  # µs, at 50 parts per million
         await story.passes(600.0)
-    drift_ppm = story.around.reports.of(NAME, 0).clocks[TimeKind.ABSOLUTE].drift_ppm
+    drift_ppm = story.context.histories.of(NAME, 0).clocks[TimeKind.ABSOLUTE].drift_ppm
     assert drift_ppm is not None
     assert 45 < drift_ppm < 55
 
 
 async def test_one_report_over_the_roll_over_of_a_counter_is_cut_there() -> None:
-    around = ClockStories()
-    clock = around.clocks.clock(NAME, TimeKind.RELATIVE)
-    now_us = round(around.clock.monotonic_s() * SECOND)
-    clock.asked((1 << 32) * 125 - SECOND, now_us, sent_us=now_us)
-    await around.wall.advance(2.0)
+    context = ClockStories()
+    clock = context.clocks.clock(NAME, TimeKind.RELATIVE)
+    now_us = round(context.clock.monotonic_s() * SECOND)
+    clock.observe_reading((1 << 32) * 125 - SECOND, now_us, sent_us=now_us)
+    await context.wall.advance(2.0)
     stamps = [DeviceTime(TimeKind.RELATIVE, count.to_bytes(4, "big")) for count in ((1 << 32) - 4000, 4000)]
-    received_us = round(around.clock.monotonic_s() * SECOND)
+    received_us = round(context.clock.monotonic_s() * SECOND)
     pieces = list(
         placed_by(clock, [Observation(CHANNEL, 97.0, None, 0, stamp, 0.0) for stamp in stamps], received_us, live=True)
     )

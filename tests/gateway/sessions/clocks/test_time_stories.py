@@ -168,7 +168,7 @@ async def test_gateway_of_an_existing_store_goes_on_from_the_last_time_and_says_
     async with running(vehicle, machine) as gateway:
         await comes(machine, lambda: gateway._time.boots.present().estimated, what="a report to the cloud")
         assert "clock.estimated" in await events_of(gateway)
-        clock = (await gateway._status())["clock"]
+        clock = (await gateway.console.status())["clock"]
         assert (clock["synchronised"], clock["estimated"], clock["uncertainty_ms"]) == (False, True, None)
         assert us_of(clock["wall"]) >= TRUE_US
         taken_us = machine.true_us
@@ -229,7 +229,7 @@ async def test_jump_of_a_clock_that_lost_its_time_service_does_not_move_what_is_
         machine.known = False
         machine.set_wall_us(machine.wall_us() + jump_us)
         await comes(machine, lambda: not gateway._clock.synchronised, what="the loss")
-        wall_us = us_of((await gateway._status())["clock"]["wall"])
+        wall_us = us_of((await gateway.console.status())["clock"]["wall"])
         assert abs(wall_us - machine.true_us - max(jump_us, 0)) < 2 * SECOND
         taken_us = machine.true_us
         await measured(gateway, vehicle)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.finding("edge-check-3")
 
 
 def shown(gateway: Sessions, system_id: str) -> dict[str, Any]:
-    report = gateway.around.reports.find(system_id)
+    report = gateway.context.histories.find(system_id)
     assert report is not None
     return report_json(report, None)
 

@@ -52,7 +52,7 @@ async def test_tcp_agent_does_not_take_the_id_of_a_cabled_device_that_is_silent(
     async with cabled(tmp_path) as (gateway, line), device_on(line, 1) as monitor:
         assert await monitor.measure(36.6) == "answered"
         on_cable = next(each for each in gateway.supervisor.sessions if each.link.is_line)
-        on_cable.octets("received", b"\x00", gateway.around.clock.monotonic_s() - SILENT_S - 1)
+        on_cable.octets("received", b"\x00", gateway.context.clock.monotonic_s() - SILENT_S - 1)
         await _is_refused_over_tcp(gateway)
         assert await monitor.measure(36.7) == "answered"
         assert [row.value for row in await gateway.stored()] == [36.6, 36.7]
@@ -81,7 +81,7 @@ async def test_tcp_agent_is_refused_a_cabled_id_while_the_device_is_switched_off
         async with device(restarted.address, 1) as impostor:
             await eventually(lambda: impostor.was_turned_away, what="the impostor is turned away")
         assert [row.value for row in await restarted.stored()] == [36.6]
-        report = restarted.around.reports.find(MONITOR)
+        report = restarted.context.histories.find(MONITOR)
         assert report is not None
         assert report.refused_claims == {"unverified link": 1}
         assert report.refused_claim_link == "tcp:127.0.0.1"
@@ -105,17 +105,17 @@ async def test_values_over_tcp_are_flagged_until_an_operator_accepts_the_device(
 
 
 def acceptance_of(gateway: Sessions) -> Acceptance:
-    around = gateway.around
+    context = gateway.context
     return Acceptance(
-        around.roster, gateway.buffer, around.journal, around.clock, lambda: list(gateway.supervisor.sessions)
+        context.roster, gateway.buffer, context.journal, context.clock, lambda: list(gateway.supervisor.sessions)
     )
 
 
 def _shown(gateway: Sessions) -> tuple[bool, bool]:
     """The only device as `status` and `devices` show it."""
     (session,) = gateway.supervisor.sessions
-    (listed,) = devices_json(gateway.around.roster.devices(), [session])
-    return session_json(session, gateway.around.clock.monotonic_s())["unverified_link"], listed["unverified"]
+    (listed,) = devices_json(gateway.context.roster.devices(), [session])
+    return session_json(session, gateway.context.clock.monotonic_s())["unverified_link"], listed["unverified"]
 
 
 async def test_acceptance_and_class_are_durable(tmp_path):
@@ -159,7 +159,7 @@ async def test_store_of_an_earlier_release_knows_its_cabled_devices_by_their_rep
             await monitor.leave()
         (row,) = await gateway.buffer.devices()
         old = type(row)(system_id=MONITOR, model="", first_seen_us=1, last_seen_us=1)
-        (known,) = known_devices([old], gateway.around.reports.find, [])
+        (known,) = known_devices([old], gateway.context.histories.find, [])
         assert known.link_class is LinkClass.SERIAL
 
 
@@ -168,7 +168,7 @@ async def test_device_that_loses_its_id_after_a_silence_is_sent_an_abort(tmp_pat
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as before:
         await before.measure(36.6)
         (old,) = gateway.supervisor.sessions
-        old.octets("received", b"\x00", gateway.around.clock.monotonic_s() - SILENT_S - 1)
+        old.octets("received", b"\x00", gateway.context.clock.monotonic_s() - SILENT_S - 1)
         async with device(gateway.address, 1) as again:
             assert await again.measure(36.7) == "answered"
             await eventually(lambda: before.was_turned_away, what="the ABRT")
@@ -176,7 +176,7 @@ async def test_device_that_loses_its_id_after_a_silence_is_sent_an_abort(tmp_pat
 
 @pytest.mark.finding("edge-check-7")
 async def test_invented_ids_push_out_each_other_and_no_device_of_the_vehicle(tmp_path, monkeypatch):
-    for module in ("gateway.sessions.devices.roster.DEVICES_MAX", "gateway.sessions.devices.report.REPORTS_MAX"):
+    for module in ("gateway.sessions.devices.roster.DEVICES_MAX", "gateway.sessions.devices.history.REPORTS_MAX"):
         monkeypatch.setattr(module, 4)
     async with cabled(tmp_path) as (gateway, line):
         async with device_on(line, 1) as monitor:
@@ -186,7 +186,7 @@ async def test_invented_ids_push_out_each_other_and_no_device_of_the_vehicle(tmp
         for number in range(3, 9):
             async with device(gateway.address, number) as invented:
                 await invented.leave()
-        listed = {each.system_id for each in gateway.around.roster.devices()}
+        listed = {each.system_id for each in gateway.context.roster.devices()}
         assert {MONITOR, device_id(2).hex()} <= listed
         assert len(listed) == 4
-        assert gateway.around.reports.find(MONITOR) is not None
+        assert gateway.context.histories.find(MONITOR) is not None

@@ -32,12 +32,12 @@ async def test_a_clock_that_is_behind_is_set_and_read_back(tmp_path: Path):
         await gateway.serving(gateway.session(peer))
         assert (own.times_set, round(own.off_s)) == (1, 0)
         assert (await gateway.event("device.clock_set")).fields["was_off_ms"] == pytest.approx(-600_000, abs=100)
-        clock = gateway.around.clocks.clock(system_id(1).hex(), TimeKind.ABSOLUTE)
+        clock = gateway.context.clocks.clock(system_id(1).hex(), TimeKind.ABSOLUTE)
         offset_us = clock.relation().offset_us
         assert offset_us is not None
         wall_offset_us = gateway.clock.wall_us() - round(gateway.clock.monotonic_s() * 1_000_000)
         assert abs(wall_offset_us + offset_us) < 50_000
-        report = gateway.around.reports.find(system_id(1).hex())
+        report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
         assert [each.outcome.value for each in report.settings] == ["set"]
 
@@ -103,7 +103,7 @@ async def test_what_was_measured_with_a_wrong_clock_is_placed_right(tmp_path: Pa
         OwnClock(peer, gateway.clock, -10 * MINUTE_S)
         session = gateway.session(peer)
         await gateway.serving(session)
-        clock = gateway.around.clocks.clock(system_id(1).hex(), TimeKind.ABSOLUTE)
+        clock = gateway.context.clocks.clock(system_id(1).hex(), TimeKind.ABSOLUTE)
         temperature(peer, 37.0, 0)
         await eventually(lambda: session.counts.reports == 1)
         (record,) = await gateway.stored()
@@ -140,7 +140,7 @@ async def test_what_a_device_does_not_offer_to_have_written_or_to_send_is_not_as
         assert own.times_set == 0
         assert peer.link is not None
         assert list(peer.link.subscribed) == [(HEALTH_THERMOMETER, TEMPERATURE_MEASUREMENT)]
-        report = gateway.around.reports.find(system_id(1).hex())
+        report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
         assert (report.deviations, report.settings) == ([], [])
         assert TimeKind.ABSOLUTE in report.clocks

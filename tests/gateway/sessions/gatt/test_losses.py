@@ -83,12 +83,12 @@ class Failing:
         self.asked, self.go = asyncio.Event(), asyncio.Event()
         self.go.set()
 
-    async def append(self, sections: Sequence[DeviceObservations], **options: object) -> None:
+    async def append_sections(self, sections: Sequence[DeviceObservations], **options: object) -> None:
         self.asked.set()
         await self.go.wait()
         if self.fails:
             raise RuntimeError("a bug of ours")
-        await self.behind.append(sections, **options)  # type: ignore[arg-type]  # passed through
+        await self.behind.append_sections(sections, **options)  # type: ignore[arg-type]  # passed through
 
     async def record_loss(self, losses: Sequence[Loss]) -> None:
         await self.behind.record_loss(losses)

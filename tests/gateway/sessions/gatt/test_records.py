@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from gateway.sessions.gatt.record_fetching import TIMED_OUT_S, FetchRules
+from gateway.sessions.gatt.record_fetching import FetchRules
+from gateway.sessions.gatt.record_marks import TIMED_OUT_S
 from protocols.ble.record_procedure import ANSWER_S
 from protocols.ble.uuids import GLUCOSE
 from protocols.uplink.lanes import Lane
@@ -44,7 +45,7 @@ async def test_what_a_meter_stored_arrives_once_over_all_its_connections(tmp_pat
         assert [each.value for each in stored] == [101.0, 102.0, 103.0, 104.0, 105.0]
         assert all(each.stored for each in stored)
         assert await mark(gateway) == 5
-        assert gateway.around.live.snapshot()[0].values == ()
+        assert gateway.context.live.snapshot()[0].values == ()
 
 
 async def test_a_gateway_that_starts_again_asks_for_what_it_does_not_hold(tmp_path: Path):

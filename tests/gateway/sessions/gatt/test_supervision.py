@@ -113,7 +113,7 @@ async def test_without_a_bond_another_device_at_the_address_is_not_believed(tmp_
         gateway.trust.pair(paired(peer, bonded=False, system_id=system_id(9).hex()))
         supervisor = await gateway.supervise(Air([peer]))
         await eventually(lambda: supervisor.trouble_of(peer.address))
-        assert supervisor.trouble_of(peer.address).startswith("it says that it is another device")
+        assert supervisor.trouble_of(peer.address).startswith("it names itself as another device")
         assert peer.link is not None
         assert list(peer.link.subscribed) == []
 
@@ -130,7 +130,7 @@ async def test_a_belt_that_falls_silent_is_connected_again_and_ever_more_patient
         for links in (2, 3, 4):
             await gateway.until(lambda links=links: peer.links == links)
             began_s.append(gateway.clock.monotonic_s())
-        assert "had promised values" in str((await gateway.event("device.disconnected")).fields["why"])
+        assert "stream of values stopped" in str((await gateway.event("device.disconnected")).fields["why"])
         once_s, again_s, later_s = (after - before for before, after in itertools.pairwise(began_s))
         assert SILENT_S <= min(once_s, again_s) <= max(once_s, again_s) < 2 * SILENT_S
         # The link before brought nothing at all, so this one may be silent for twice as long.
@@ -181,7 +181,7 @@ async def test_stopping_ends_every_session_in_order(tmp_path: Path):
         await asyncio.wait_for(gateway.running[0], 5)
         assert supervisor.sessions == []
         assert await gateway.values() == [70.0]
-        report = gateway.around.reports.find(system_id(1).hex())
+        report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
         assert report.ends == {"released": 1}
 
@@ -196,7 +196,7 @@ async def test_a_session_that_raises_takes_nobody_with_it(tmp_path: Path, monkey
             if at == sick.address and sick.links == 1:
                 raise RuntimeError("a bug of ours")
 
-        object.__setattr__(gateway.gatt, "met", fails)
+        object.__setattr__(gateway.gatt, "identify", fails)
         for peer in (sound, sick):
             gateway.trust.pair(paired(peer))
         supervisor = await gateway.supervise(Air([sound, sick]))

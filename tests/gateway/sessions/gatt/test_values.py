@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 
 from gateway.console.device_view import report_json
-from gateway.sessions.devices.report import DeviceReport, decode_report, encode_report
+from gateway.sessions.devices.history import DeviceHistory, decode_history, encode_history
 from gateway.sessions.session import Session
 from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION, HEALTH_THERMOMETER, HEART_RATE
 from protocols.uplink.gaps import GapReason
@@ -42,7 +42,7 @@ async def test_a_belt_is_known_by_its_system_id_and_each_of_three_equal_beats_is
         for count in (1, 2, 3):
             assert beat(peer, 97)
             await eventually(lambda count=count: session.counts.reports == count)
-        assert [value.observation.value for value in gateway.around.live.snapshot()[0].values] == [97.0]
+        assert [value.observation.value for value in gateway.context.live.snapshot()[0].values] == [97.0]
         peer.lose()
         await gateway.ended()
         stored = await gateway.stored()
@@ -50,7 +50,7 @@ async def test_a_belt_is_known_by_its_system_id_and_each_of_three_equal_beats_is
             (97.0, False, system_id(1).hex())
         ] * 3
         assert gateway.trust.met == [(address(1), system_id(1).hex())]
-        report = gateway.around.reports.find(system_id(1).hex())
+        report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
         assert (report.observations, report.links.keys(), report.ends) == (3, {f"ble:{address(1)}"}, {"link lost": 1})
 
@@ -78,7 +78,7 @@ async def test_an_indication_that_a_device_sends_again_adds_nothing_and_its_wind
         stored = await gateway.stored()
         assert [(each.value, each.stored) for each in stored] == [(37.0, True)] * 3
         assert len({each.device_time for each in stored}) == 3
-        report = gateway.around.reports.find(system_id(1).hex())
+        report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
         assert report.indications == 3
         assert (await gateway.event("device.disconnected")).fields["reports"] == 0
@@ -106,7 +106,7 @@ async def test_values_that_found_no_room_are_counted_as_lost(tmp_path: Path):
             beat(peer, rate)
         await eventually(lambda: session.counts.lost == 6)
         assert (await gateway.event("reports.lost")).fields["count"] == 6
-        report = gateway.around.reports.find(system_id(1).hex())
+        report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
         assert report.lost == 6
 
@@ -121,7 +121,7 @@ async def test_a_value_that_breaks_its_form_is_told_with_its_octets_and_the_sess
         beat(peer, 61)
         await eventually(lambda: session.counts.reports == 1)
         await eventually(lambda: session.counts.deviations == 3)
-        report = gateway.around.reports.find(system_id(1).hex())
+        report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
         (seen,) = report.deviations
         assert seen.sentence.startswith("Heart Rate Measurement: ")
@@ -139,7 +139,7 @@ async def test_what_is_refused_to_be_read_is_told_and_the_rest_is_served(tmp_pat
         await gateway.serving(session)
         assert beat(peer, 70)
         await eventually(lambda: session.counts.reports == 1)
-        report = gateway.around.reports.find(system_id(1).hex())
+        report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
         model, battery = (each.sentence for each in report.deviations)
         assert model.startswith("Model Number String: ")
@@ -152,7 +152,7 @@ async def test_a_service_that_lacks_what_it_must_have_is_told_and_the_others_ser
         peer.values[HEALTH_THERMOMETER, 0x2A1D] = b"\x02"
         session = gateway.session(peer)
         await gateway.serving(session)
-        report = gateway.around.reports.find(system_id(1).hex())
+        report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
         assert [each.sentence for each in report.deviations] == [
             "its Health Thermometer service lacks Temperature Measurement"
@@ -166,7 +166,7 @@ async def test_a_device_that_measures_nothing_we_know_is_told_in_words(tmp_path:
         assert session.trouble == (
             "it shows no service that measures something we understand: Device Information, Battery"
         )
-        assert gateway.around.reports.find(system_id(1).hex()) is None
+        assert gateway.context.histories.find(system_id(1).hex()) is None
 
 
 async def test_two_services_of_one_device_are_one_device(tmp_path: Path):
@@ -195,7 +195,7 @@ async def test_what_a_full_store_refuses_is_counted_in_a_gap_record(tmp_path: Pa
         gaps = [each.gap for each in await gateway.buffer.gaps() if each.lane is Lane.NUMERIC]
         assert [(gap.why, gap.observations) for gap in gaps] == [(GapReason.STORE_FULL, 1)]
         assert (await gateway.event("store.refused_values")).fields == {"values": 1, "kept": False}
-        shown = [value.observation.value for each in gateway.around.live.snapshot() for value in each.values]
+        shown = [value.observation.value for each in gateway.context.live.snapshot() for value in each.values]
         assert shown == [70.0], "the crew sees it, and beside it that nothing is recorded"
 
 
@@ -229,9 +229,9 @@ async def test_the_window_in_which_an_indication_was_not_durable_yet_is_in_the_r
         await gateway.serving(session)
         temperature(peer, 37.0, 0)
         await eventually(lambda: session.counts.reports == 1)
-        report = gateway.around.reports.find(system_id(1).hex())
+        report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
-        again = decode_report(encode_report(report))
+        again = decode_history(encode_history(report))
         assert again is not None
         assert again.indications == 1
         told = report_json(again, None)["confirmed_before_durable"]
@@ -243,11 +243,11 @@ async def test_the_window_in_which_an_indication_was_not_durable_yet_is_in_the_r
 
 
 def test_a_report_of_an_older_release_is_read_without_indications():
-    report = DeviceReport(system_id=system_id(1).hex(), first_us=1, last_us=2)
-    body = orjson.loads(encode_report(report))
+    report = DeviceHistory(system_id=system_id(1).hex(), first_us=1, last_us=2)
+    body = orjson.loads(encode_history(report))
     for name in ("indications", "window_us_max", "window_us_p99"):
         del body[name]
-    older = decode_report(orjson.dumps(body))
+    older = decode_history(orjson.dumps(body))
     assert older is not None
     assert older.indications == 0
 
@@ -271,7 +271,7 @@ async def test_what_is_not_understood_is_told_once_with_its_octets_in_the_report
             "link": f"ble:{address(1)}",
         }
         assert (await gateway.event_names()).count("device.value_not_understood") == 1
-        report = gateway.around.reports.find(system_id(1).hex())
+        report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
         (seen,) = report.deviations
         assert seen.octets == bytes((0x02, 0x61, 0x00, 50))

@@ -164,5 +164,5 @@ async def test_forgetting_ends_the_link_and_drops_the_keys():
         it.radio.bonds.add(OXIMETER)
         link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
         await it.central.forget(OXIMETER)
-        assert link.why == "its pairing was ended or is being made anew"
+        assert link.why == "its pairing was ended or is being renewed"
         assert it.radio.bonds == set()

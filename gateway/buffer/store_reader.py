@@ -2,7 +2,7 @@
 
 A connection of its own, on a thread of its own, that cannot write: a backlog of days is read without a commit having
 to wait, and the command line reads beside a running gateway in the same way. Whatever is read is opened and checked;
-a row that does not open is told as `Damaged`, and the writer decides.
+a row that does not open is reported as `Damaged`, and the writer decides.
 """
 
 import sqlite3
@@ -38,7 +38,7 @@ class LaneGap:
     gap: Gap
 
 
-class Outbox:
+class StoreReader:
     """Everything that only reads. One thread at a time."""
 
     def __init__(self, path: Path, *, gateway: str, key: bytes) -> None:

@@ -3,13 +3,11 @@
 A report that is lost with the power costs an engineer a minute of counts, so nothing waits for these writes.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
-
 import structlog
 
+from gateway.buffer import Buffer
 from gateway.buffer.errors import StoreFull
-from gateway.sessions.devices.report import DeviceReports, encode_report
+from gateway.sessions.devices.history import DeviceHistories, encode_history
 from gateway.transports.clock import Clock
 
 TURN_S = 5.0
@@ -17,17 +15,11 @@ TURN_S = 5.0
 log = structlog.get_logger()
 
 
-class ReportStore(Protocol):
-    """The part of the buffer that this needs."""
+class HistoryWriter:
+    """The writer over one store."""
 
-    async def remember_device_reports(self, reports: Sequence[tuple[str, bytes]]) -> None: ...
-
-
-class ReportWriter:
-    """Over one store."""
-
-    def __init__(self, reports: DeviceReports, store: ReportStore, clock: Clock) -> None:
-        self._reports = reports
+    def __init__(self, histories: DeviceHistories, store: Buffer, clock: Clock) -> None:
+        self._histories = histories
         self._store = store
         self._clock = clock
 
@@ -37,11 +29,11 @@ class ReportWriter:
             await self._clock.sleep_until(self._clock.monotonic_s() + TURN_S)
 
     async def write(self, *, all_of_them: bool = False) -> None:
-        """What is due, or everything that changed (at a stop). On a full disk reports wait in memory."""
+        """Write what is due, or everything that changed (at a stop). On a full disk histories wait in memory."""
         now_s = self._clock.monotonic_s()
         due = [
-            (report.system_id, report.changes, encode_report(report))
-            for report in self._reports.due(now_s, all_of_them=all_of_them)
+            (report.system_id, report.changes, encode_history(report))
+            for report in self._histories.due(now_s, all_of_them=all_of_them)
         ]
         if not due:
             return
@@ -50,4 +42,4 @@ class ReportWriter:
         except StoreFull:
             log.warning("device_reports.not_written", reports=len(due))
             return
-        self._reports.written([(system_id, changes) for system_id, changes, _ in due], now_s)
+        self._histories.mark_written([(system_id, changes) for system_id, changes, _ in due], now_s)

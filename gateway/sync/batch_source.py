@@ -1,7 +1,7 @@
-"""What the uplink needs of the buffer, and nothing else of it.
+"""The part of the buffer that the uplink needs.
 
 The buffer is the queue (D4): the uplink keeps no batch longer than it takes to send it, and asks again for what the
-cloud did not confirm. Whoever offers this offers durable, chained batches in lanes.
+cloud did not confirm. An implementation offers durable, chained batches in lanes.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from protocols.uplink.status import StoreState
 
 
 class LaneState(Protocol):
-    """Where a lane stands: oldest kept and newest committed sequence, the cloud's mark, and what waits above it."""
+    """The state of a lane: oldest kept and newest committed sequence, the cloud's mark, and the backlog above it."""
 
     @property
     def first(self) -> int: ...
@@ -35,7 +35,7 @@ class CommitSignal(Protocol):
     async def wait(self) -> object: ...
 
 
-class Outbox(Protocol):
+class BatchSource(Protocol):
     """`gateway.buffer.Buffer`, as the uplink sees it."""
 
     @property
@@ -46,7 +46,7 @@ class Outbox(Protocol):
     def store_state(self) -> StoreState: ...
 
     def marks(self) -> Mapping[Lane, LaneState]:
-        """Where each lane stands; in memory and cheap."""
+        """The state of each lane, from memory."""
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
         """The batches behind sequence `after`, in order, gap records in the place of what is gone; at least one if
@@ -62,8 +62,8 @@ class Outbox(Protocol):
         """The signal of new batches, for the one uplink there is."""
 
 
-class RecoveredOutbox(Outbox, Protocol):
-    """The outbox of an epoch that has ended, with the batches recovered from a set-aside store."""
+class RecoveredSource(BatchSource, Protocol):
+    """The source of an epoch that has ended, with the batches recovered from a set-aside store."""
 
     @property
     def all_acknowledged(self) -> bool: ...
@@ -72,7 +72,7 @@ class RecoveredOutbox(Outbox, Protocol):
         """Nothing more of `lane` will be sent."""
 
     async def settle(self) -> None:
-        """Everything that can be sent is with the cloud: this outbox is not needed any more."""
+        """Everything that can be sent is with the cloud: this source is not needed any more."""
 
 
 class Archive(Protocol):
@@ -81,5 +81,5 @@ class Archive(Protocol):
     async def begin_epoch(self) -> None:
         """The store in use was put back from an older copy: set it aside and begin a new epoch."""
 
-    async def recovered(self) -> RecoveredOutbox | None:
+    async def recovered(self) -> RecoveredSource | None:
         """The oldest one that is not settled yet."""

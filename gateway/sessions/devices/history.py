@@ -1,4 +1,4 @@
-"""What this gateway has seen of each device, for the engineer who made it: raw facts, counts, and every deviation.
+"""The history of each device at this gateway, for the engineer who made it: raw facts, counts, and every deviation.
 
 Kept raw: the attributes of the MDS as the device sent them and the octets of a deviation, not their meaning, so that
 a later release reads an old report better than this one does. `gateway/console/device_view` makes words of it.
@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from protocols.bounded_map import BoundedMap
 from protocols.deviation import Deviation
 from protocols.device_time import TimeKind
 from protocols.ieee11073.dim.identity import DeviceIdentity
@@ -29,15 +30,15 @@ OCTETS_MAX = 256
 """Octets kept of a deviation: a whole report of most devices, and the head of the others."""
 SENTENCE_LENGTH_MAX = 300
 ATTRIBUTES_BYTES_MAX = 8 * 1024
-"""Of the MDS. A device has some three hundred octets of it."""
+"""Bytes of MDS attributes. A device has some three hundred."""
 OBJECT_ATTRIBUTES_MAX = 64
-"""Attributes of objects that came in reports; the one longest not told makes room."""
+"""Attributes of objects that came in reports; the one reported longest ago makes room."""
 LINKS_MAX = 8
 SETTINGS_MAX = 8
 WRITTEN_EVERY_S = 60.0
-"""How far the durable report may be behind the one in memory."""
+"""The longest lag of the durable history behind the one in memory."""
 WRITTEN_AT_ONCE_MAX = 16
-"""Reports of one turn, which is one commit: strangers that invent system ids wait for later turns."""
+"""Reports of one turn, which is one commit: devices that invent system ids wait for later turns."""
 
 
 STORE_FULL = "store full"
@@ -46,7 +47,7 @@ NO_FORM = "no form in the record"
 
 
 class SettingOutcome(StrEnum):
-    """What came of one look at a device's clock."""
+    """The result of one check of a device's clock."""
 
     SET = "set"
     REFUSED = "refused"
@@ -67,8 +68,8 @@ class ClockSetting:
 
 @dataclass(slots=True, kw_only=True)
 class SeenDeviation:
-    """A kind of deviation. It is told once an association, so `associations` counts those that showed it. `octets` are
-    the latest ones that there were."""
+    """A kind of deviation. It is recorded once an association, so `associations` counts those that showed it. `octets`
+    are the latest ones that there were."""
 
     key: str
     sentence: str
@@ -90,28 +91,30 @@ class SeenLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenClock:
-    """How one clock of the device related to ours at `at_us`: `offset_us` added to what it shows gives UTC µs. None
-    while unknown; of a counter it is the moment of its zero."""
+    """The relation of one clock of the device to the gateway's at `at_us`: `offset_us` added to what it shows gives UTC
+    µs. None while unknown; of a counter it is the moment of its zero."""
 
     offset_us: int | None
     uncertainty_us: int
     at_us: int
     drift_ppm: float | None = None
-    """How much faster than ours it runs, in parts per million; negative: slower. None while that is not known."""
+    """Its rate against the gateway's clock in parts per million; negative: slower. None while unknown."""
 
 
 @dataclass(slots=True, kw_only=True)
-class DeviceReport:
+class DeviceHistory:
     """One device. Times are our wall clock in µs; counts are over all of its associations with this gateway."""
 
     system_id: str
     first_us: int
     last_us: int
     attributes: tuple[tuple[int, bytes], ...] = ()
-    """Of the MDS, as sent last."""
+    """Attributes of the MDS, as sent last."""
     attributes_dropped: int = 0
-    object_attributes: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    """(handle, attribute id) → the first octets, as a report told them last beside its values."""
+    object_attributes: BoundedMap[tuple[int, int], bytes] = field(
+        default_factory=lambda: BoundedMap(OBJECT_ATTRIBUTES_MAX)
+    )
+    """(handle, attribute id) → the first octets, as a report brought them last beside its values."""
     identified_us: int | None = None
     config_id: int | None = None
     learned: bool = False
@@ -136,8 +139,8 @@ class DeviceReport:
     memory_refused: int = 0
     """… and entries that the store could not take."""
     ends: dict[str, int] = field(default_factory=dict)
-    """How its associations ended."""
-    links: dict[str, SeenLink] = field(default_factory=dict)
+    """The ends of its associations, by kind."""
+    links: BoundedMap[str, SeenLink] = field(default_factory=lambda: BoundedMap(LINKS_MAX))
     clocks: dict[TimeKind, SeenClock] = field(default_factory=dict)
     settings: list[ClockSetting] = field(default_factory=list)
     deviations: list[SeenDeviation] = field(default_factory=list)
@@ -152,38 +155,33 @@ class DeviceReport:
     changes: int = 0
     """Grows with every change; not kept."""
 
-    def associated(self, link: str, at_us: int) -> None:
+    def add_association(self, link: str, at_us: int) -> None:
         self._seen(at_us)
         self.associations += 1
         name = _without_port(link)
-        known = self.links.pop(name, None) or SeenLink(associations=0, first_us=at_us, last_us=at_us)
+        known = self.links.get(name) or SeenLink(associations=0, first_us=at_us, last_us=at_us)
         known.associations += 1
         known.last_us = at_us
         self.links[name] = known
-        while len(self.links) > LINKS_MAX:
-            del self.links[next(iter(self.links))]
 
-    def agreed(self, config_id: int, *, learned: bool, at_us: int) -> None:
+    def set_configuration(self, config_id: int, *, learned: bool, at_us: int) -> None:
         self._seen(at_us)
         self.learned = learned or (self.learned and self.config_id == config_id)
         self.config_id, self.agreed_us = config_id, at_us
 
-    def identified(self, identity: DeviceIdentity, at_us: int) -> None:
+    def set_identity(self, identity: DeviceIdentity, at_us: int) -> None:
         self.identified_us = at_us
         self._describe(identity.attributes, at_us)
 
-    def changed(self, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
-        """The device told new values of these attributes of its MDS."""
+    def update_attributes(self, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
+        """The device reported new values of these attributes of its MDS."""
         self._describe(tuple({**dict(self.attributes), **dict(attributes)}.items()), at_us)
 
-    def told_attributes(self, handle: int, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
-        """Reports told these attributes of an object beside its values."""
+    def add_object_attributes(self, handle: int, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
+        """Reports brought these attributes of an object beside its values."""
         self._seen(at_us)
         for attribute_id, value in attributes:
-            self.object_attributes.pop((handle, attribute_id), None)
             self.object_attributes[handle, attribute_id] = value[:OCTETS_MAX]
-        while len(self.object_attributes) > OBJECT_ATTRIBUTES_MAX:
-            del self.object_attributes[next(iter(self.object_attributes))]
 
     def _describe(self, attributes: tuple[tuple[int, bytes], ...], at_us: int) -> None:
         self._seen(at_us)
@@ -196,50 +194,50 @@ class DeviceReport:
         self.attributes = tuple(kept)
         self.attributes_dropped = len(attributes) - len(kept)
 
-    def took(self, reports: int, observations: int, at_us: int) -> None:
+    def add_reports(self, reports: int, observations: int, at_us: int) -> None:
         self._seen(at_us)
         self.reports += reports
         self.observations += observations
 
-    def refused_reports(self, reports: int, why: str, at_us: int) -> None:
+    def add_refused_reports(self, reports: int, why: str, at_us: int) -> None:
         """`why` is one of a few words of ours."""
         self._seen(at_us)
         self.refusals[why] = self.refusals.get(why, 0) + reports
 
-    def refused_claim(self, why: str, link: str, at_us: int) -> None:
+    def add_refused_claim(self, why: str, link: str, at_us: int) -> None:
         """An agent with this id was turned away; `why` is one of a few words of ours."""
         self._seen(at_us)
         self.refused_claims[why] = self.refused_claims.get(why, 0) + 1
         self.refused_claim_link = _without_port(link)
 
-    def fetched(self, entries: int, observations: int, at_us: int, *, is_last: bool) -> None:
+    def add_entries(self, entries: int, observations: int, at_us: int, *, is_last: bool) -> None:
         """Entries of a memory are durable."""
         self._seen(at_us)
         self.memory_entries += entries
         self.memory_observations += observations
         self.memory_segments += is_last
 
-    def refused_entries(self, entries: int, at_us: int) -> None:
+    def add_refused_entries(self, entries: int, at_us: int) -> None:
         self._seen(at_us)
         self.memory_refused += entries
 
-    def lost_reports(self, reports: int, at_us: int) -> None:
+    def add_lost_reports(self, reports: int, at_us: int) -> None:
         self._seen(at_us)
         self.lost += reports
 
-    def indicated(self, count: int, us_max: int, us_p99: int, at_us: int) -> None:
+    def add_indications(self, count: int, us_max: int, us_p99: int, at_us: int) -> None:
         """So many were confirmed before they were durable, at most so long before."""
         self._seen(at_us)
         self.indications += count
         self.window_us_max = max(self.window_us_max, us_max)
         self.window_us_p99 = us_p99
 
-    def ended(self, how: str, at_us: int) -> None:
+    def add_end(self, how: str, at_us: int) -> None:
         """`how` is one of a few words of ours."""
         self._seen(at_us)
         self.ends[how] = self.ends.get(how, 0) + 1
 
-    def placed(
+    def set_clock(
         self, kind: TimeKind, offset_us: int | None, uncertainty_us: int, at_us: int, drift_ppm: float | None = None
     ) -> None:
         """Without a drift the one that was known stays: reports place a clock, only its own answers show its drift."""
@@ -251,11 +249,11 @@ class DeviceReport:
         )
         self.changes += 1
 
-    def clock_was_set(self, setting: ClockSetting) -> None:
+    def add_clock_setting(self, setting: ClockSetting) -> None:
         self._seen(setting.at_us)
         self.settings = [*self.settings, setting][-SETTINGS_MAX:]
 
-    def deviated(self, event: Deviation, at_us: int) -> None:
+    def add_deviation(self, event: Deviation, at_us: int) -> None:
         """Counts it; its octets replace the ones before, so that an engineer sees what the device does now."""
         self._seen(at_us)
         sentence = event.sentence[:SENTENCE_LENGTH_MAX]
@@ -292,56 +290,56 @@ def _without_port(link: str) -> str:
     return link.rpartition(":")[0] if link.startswith("tcp:") else link
 
 
-class DeviceReports:
+class DeviceHistories:
     """The reports of all devices, in memory, for one event loop. `is_verified` says of a system id whether anything but
     the device's own word stands behind it."""
 
     def __init__(self, is_verified: Callable[[str], bool] = lambda _: True) -> None:
         self._is_verified = is_verified
-        self._reports: OrderedDict[str, DeviceReport] = OrderedDict()
+        self._histories: OrderedDict[str, DeviceHistory] = OrderedDict()
         self._written: dict[str, tuple[int, float]] = {}
 
     def load(self, octets: Iterable[bytes]) -> None:
-        """What was durable, the one longest not heard of first. What does not read is begun anew."""
+        """Load the durable histories, the one longest without a change first. An unreadable one begins again."""
         for each in octets:
-            report = decode_report(each)
+            report = decode_history(each)
             if report is not None:
-                self._reports[report.system_id] = report
+                self._histories[report.system_id] = report
                 self._written[report.system_id] = (report.changes, 0.0)
 
-    def of(self, system_id: str, at_us: int) -> DeviceReport:
+    def of(self, system_id: str, at_us: int) -> DeviceHistory:
         """The device's report, a new one where there is none."""
-        report = self._reports.get(system_id)
+        report = self._histories.get(system_id)
         if report is None:
-            report = self._reports[system_id] = DeviceReport(system_id=system_id, first_us=at_us, last_us=at_us)
-        self._reports.move_to_end(system_id)
-        while len(self._reports) > REPORTS_MAX:
-            unverified = (each for each in self._reports if not self._is_verified(each))
-            gone = next(unverified, None) or next(iter(self._reports))
-            del self._reports[gone]
+            report = self._histories[system_id] = DeviceHistory(system_id=system_id, first_us=at_us, last_us=at_us)
+        self._histories.move_to_end(system_id)
+        while len(self._histories) > REPORTS_MAX:
+            unverified = (each for each in self._histories if not self._is_verified(each))
+            gone = next(unverified, None) or next(iter(self._histories))
+            del self._histories[gone]
             self._written.pop(gone, None)
         return report
 
-    def find(self, system_id: str) -> DeviceReport | None:
-        return self._reports.get(system_id)
+    def find(self, system_id: str) -> DeviceHistory | None:
+        return self._histories.get(system_id)
 
-    def due(self, now_s: float, *, all_of_them: bool = False) -> list[DeviceReport]:
-        """What should be written now, monotonic `now_s`; call `written` once it is durable."""
+    def due(self, now_s: float, *, all_of_them: bool = False) -> list[DeviceHistory]:
+        """The histories to write at monotonic `now_s`; call `mark_written` once they are durable."""
         due = []
-        for system_id, report in self._reports.items():
+        for system_id, report in self._histories.items():
             changes, at_s = self._written.get(system_id, (-1, 0.0))
             fresh = system_id not in self._written
             if report.changes != changes and (fresh or all_of_them or now_s - at_s >= WRITTEN_EVERY_S):
                 due.append(report)
         return due if all_of_them else due[:WRITTEN_AT_ONCE_MAX]
 
-    def written(self, reports: Iterable[tuple[str, int]], now_s: float) -> None:
+    def mark_written(self, reports: Iterable[tuple[str, int]], now_s: float) -> None:
         """(system id, its `changes` when it was encoded) of each report that is durable now."""
         for system_id, changes in reports:
             self._written[system_id] = (changes, now_s)
 
 
-def encode_report(report: DeviceReport) -> bytes:
+def encode_history(report: DeviceHistory) -> bytes:
     """For the store. Below 256 KiB by the limits above."""
     return orjson.dumps(
         {
@@ -382,22 +380,25 @@ _ADDED = (
 """Numbers that reports of older releases lack."""
 
 
-def decode_report(octets: bytes) -> DeviceReport | None:
+def decode_history(octets: bytes) -> DeviceHistory | None:
     """None where the octets are no report of a form that we know."""
     try:
         body = orjson.loads(octets)
-        return DeviceReport(
+        return DeviceHistory(
             **{name: body[name] for name in _PLAIN},
             **{name: body.get(name, 0) for name in _ADDED},
             refusals=_refusals(body),
             refused_claims=body.get("refused_claims", {}),
             refused_claim_link=body.get("refused_claim_link", ""),
             attributes=tuple((attribute_id, bytes.fromhex(value)) for attribute_id, value in body["attributes"]),
-            object_attributes={
-                (handle, attribute_id): bytes.fromhex(value)
-                for handle, attribute_id, value in body.get("object_attributes", ())
-            },
-            links={name: SeenLink(**link) for name, link in body["links"].items()},
+            object_attributes=BoundedMap(
+                OBJECT_ATTRIBUTES_MAX,
+                (
+                    ((handle, attribute_id), bytes.fromhex(value))
+                    for handle, attribute_id, value in body.get("object_attributes", ())
+                ),
+            ),
+            links=BoundedMap(LINKS_MAX, ((name, SeenLink(**link)) for name, link in body["links"].items())),
             clocks={TimeKind(kind): SeenClock(**clock) for kind, clock in body["clocks"].items()},
             settings=[_setting(each) for each in body["settings"]],
             deviations=[

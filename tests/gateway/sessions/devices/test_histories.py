@@ -6,18 +6,18 @@ import structlog
 
 from gateway.buffer import StoreFull
 from gateway.console.device_view import report_json
-from gateway.sessions.devices import report as device_report
-from gateway.sessions.devices.known_devices import met_device
-from gateway.sessions.devices.report import (
+from gateway.sessions.devices import history as device_history
+from gateway.sessions.devices.history import (
     ClockSetting,
-    DeviceReport,
-    DeviceReports,
+    DeviceHistories,
+    DeviceHistory,
     SettingOutcome,
-    decode_report,
-    encode_report,
+    decode_history,
+    encode_history,
 )
-from gateway.sessions.devices.report_recorder import ReportKeeping
-from gateway.sessions.devices.report_writer import TURN_S, ReportWriter
+from gateway.sessions.devices.history_recorder import HistoryRecorder
+from gateway.sessions.devices.history_writer import TURN_S, HistoryWriter
+from gateway.sessions.devices.known_devices import met_device
 from gateway.sessions.devices.roster import KnownDevice
 from gateway.transports.tcp import connect_tcp
 from protocols.deviation import Deviation
@@ -39,8 +39,8 @@ DEVICE = ODD_ID.hex()
 US = 1_000_000
 
 
-def report_of(gateway: Sessions) -> DeviceReport:
-    report = gateway.around.reports.find(DEVICE)
+def report_of(gateway: Sessions) -> DeviceHistory:
+    report = gateway.context.histories.find(DEVICE)
     assert report is not None
     return report
 
@@ -72,99 +72,99 @@ async def test_a_deviation_of_the_association_request_belongs_to_the_device_that
         link = await connect_tcp(*gateway.address)
         await OddDevice(link).associate(config_id=0)
         await link.close()
-        await eventually(lambda: gateway.around.reports.find(DEVICE) is not None, what="the device's report")
+        await eventually(lambda: gateway.context.histories.find(DEVICE) is not None, what="the device's report")
         assert [each.key for each in report_of(gateway).deviations] == [Oddity.CONFIG_ID_RANGE.key]
 
 
 def test_what_comes_in_another_read_than_an_association_is_nobodys():
-    reports = DeviceReports()
-    keeping = ReportKeeping(reports, "serial:ttyS0")
-    keeping.noted(deviation(1), 1)
-    keeping.begin_read()
-    keeping.noted(deviation(2), 2)
-    keeping.associated(DEVICE, 3)
-    assert [each.sentence for each in reports.of(DEVICE, 4).deviations] == ["a synthetic deviation 2"]
+    histories = DeviceHistories()
+    recorder = HistoryRecorder(histories, "serial:ttyS0")
+    recorder.record(deviation(1), 1)
+    recorder.begin_read()
+    recorder.record(deviation(2), 2)
+    recorder.begin_association(DEVICE, 3)
+    assert [each.sentence for each in histories.of(DEVICE, 4).deviations] == ["a synthetic deviation 2"]
 
 
 def test_how_a_clock_was_set_or_left_stands_in_the_report_and_the_last_times_only():
-    report = DeviceReport(system_id=DEVICE, first_us=1, last_us=1)
+    report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=1)
     outcomes = [*SettingOutcome, *SettingOutcome, *SettingOutcome]
     for at_us, outcome in enumerate(outcomes):
-        report.clock_was_set(ClockSetting(at_us=at_us, outcome=outcome, why="why", offset_us=-90 * US))
-    assert [each.outcome for each in report.settings] == outcomes[-device_report.SETTINGS_MAX :]
+        report.add_clock_setting(ClockSetting(at_us=at_us, outcome=outcome, why="why", offset_us=-90 * US))
+    assert [each.outcome for each in report.settings] == outcomes[-device_history.SETTINGS_MAX :]
     first = report_json(report, None)["clock"]["settings"][0]
     assert (first["outcome"], first["why"], first["offset_s"]) == ("left as it was", "why", -90.0)
 
 
 def test_a_hostile_device_fills_nothing():
-    report = DeviceReport(system_id=DEVICE, first_us=0, last_us=0)
+    report = DeviceHistory(system_id=DEVICE, first_us=0, last_us=0)
     attributes = tuple(AvaType(number, bytes(500)) for number in range(100))
-    report.identified(identity_of(ODD_ID, attributes), 1)
+    report.set_identity(identity_of(ODD_ID, attributes), 1)
     for number in range(1000):
-        report.deviated(deviation(number, bytes(60_000)), number)
-        report.associated(f"serial:ttyS{number}", number)
-    assert len(report.deviations) == device_report.DEVIATIONS_MAX
+        report.add_deviation(deviation(number, bytes(60_000)), number)
+        report.add_association(f"serial:ttyS{number}", number)
+    assert len(report.deviations) == device_history.DEVIATIONS_MAX
     assert report.deviations[-1].sentence == "a synthetic deviation 999"
-    assert report.deviations_dropped == 1000 - device_report.DEVIATIONS_MAX
-    assert len(report.links) == device_report.LINKS_MAX
+    assert report.deviations_dropped == 1000 - device_history.DEVIATIONS_MAX
+    assert len(report.links) == device_history.LINKS_MAX
     assert report.attributes_dropped > 0
-    assert len(encode_report(report)) < 100_000
+    assert len(encode_history(report)) < 100_000
 
 
 def test_the_reports_of_strangers_push_out_the_one_longest_not_heard_of():
-    reports = DeviceReports()
-    for number in range(device_report.REPORTS_MAX + 1):
-        reports.of(f"{number:016x}", number)
-    assert reports.find(f"{0:016x}") is None
-    assert reports.find(f"{1:016x}") is not None
+    histories = DeviceHistories()
+    for number in range(device_history.REPORTS_MAX + 1):
+        histories.of(f"{number:016x}", number)
+    assert histories.find(f"{0:016x}") is None
+    assert histories.find(f"{1:016x}") is not None
 
 
 def test_a_report_reads_as_it_was_written_and_what_is_none_is_begun_anew():
-    report = DeviceReport(system_id=DEVICE, first_us=1, last_us=2, config_id=0x4001, learned=True)
-    report.associated("tcp:127.0.0.1:5", 3)
-    report.deviated(deviation(1, b"\x01\x02"), 4)
-    report.placed(TimeKind.RELATIVE, None, 5, 6)
-    octets = encode_report(report)
-    assert decode_report(octets) == replace(report, changes=0)
-    assert decode_report(b"{}") is None
-    assert decode_report(octets[:-1]) is None
-    reports = DeviceReports()
-    reports.load([b"\x00", octets])
-    assert reports.due(1e9) == []
+    report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=2, config_id=0x4001, learned=True)
+    report.add_association("tcp:127.0.0.1:5", 3)
+    report.add_deviation(deviation(1, b"\x01\x02"), 4)
+    report.set_clock(TimeKind.RELATIVE, None, 5, 6)
+    octets = encode_history(report)
+    assert decode_history(octets) == replace(report, changes=0)
+    assert decode_history(b"{}") is None
+    assert decode_history(octets[:-1]) is None
+    histories = DeviceHistories()
+    histories.load([b"\x00", octets])
+    assert histories.due(1e9) == []
 
 
 async def test_a_device_that_changes_all_the_time_costs_one_write_a_minute(tmp_path):
     clock = MovedClock()
     async with opened(new_store(tmp_path), clock=clock) as buffer:
-        reports, written = DeviceReports(), []
+        histories, written = DeviceHistories(), []
 
         class Store:
             async def remember_device_reports(self, reports):
                 written.extend(system_id for system_id, _ in reports)
                 await buffer.remember_device_reports(reports)
 
-        writer = ReportWriter(reports, Store(), clock)
+        writer = HistoryWriter(histories, Store(), clock)
         for _ in range(36):
-            reports.of(DEVICE, clock.wall_us()).took(1, 1, clock.wall_us())
+            histories.of(DEVICE, clock.wall_us()).add_reports(1, 1, clock.wall_us())
             await writer.write()
             await clock.advance(TURN_S)
         assert written == [DEVICE] * 3
         await writer.write(all_of_them=True)
-        (kept,) = [decode_report(octets) for octets in await buffer.device_reports()]
+        (kept,) = [decode_history(octets) for octets in await buffer.device_reports()]
         assert kept is not None
         assert kept.reports == 36
 
 
 async def test_on_a_full_disk_a_report_waits_in_memory():
-    clock, reports = MovedClock(), DeviceReports()
+    clock, histories = MovedClock(), DeviceHistories()
 
     class FullStore:
         async def remember_device_reports(self, reports):
             raise StoreFull("full")
 
-    reports.of(DEVICE, 1).took(1, 1, 1)
-    await ReportWriter(reports, FullStore(), clock).write()
-    assert [report.system_id for report in reports.due(clock.monotonic_s())] == [DEVICE]
+    histories.of(DEVICE, 1).add_reports(1, 1, 1)
+    await HistoryWriter(histories, FullStore(), clock).write()
+    assert [report.system_id for report in histories.due(clock.monotonic_s())] == [DEVICE]
 
 
 async def test_octets_of_a_deviation_reach_no_log_and_no_event(tmp_path):
@@ -179,12 +179,12 @@ async def test_octets_of_a_deviation_reach_no_log_and_no_event(tmp_path):
 
 
 def test_a_report_says_in_words_what_a_device_is_and_did():
-    report = DeviceReport(system_id=DEVICE, first_us=1, last_us=9 * US, config_id=0x0190, agreed_us=1)
+    report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=9 * US, config_id=0x0190, agreed_us=1)
 
-    report.identified(identity_of(ODD_ID, described()), 2 * US)
-    report.placed(TimeKind.ABSOLUTE, 90 * US, US, 2 * US)
-    report.placed(TimeKind.RELATIVE, round(NOON.timestamp()) * US, US, 2 * US)
-    report.deviated(deviation(1, b"\xab\xcd"), 3 * US)
+    report.set_identity(identity_of(ODD_ID, described()), 2 * US)
+    report.set_clock(TimeKind.ABSOLUTE, 90 * US, US, 2 * US)
+    report.set_clock(TimeKind.RELATIVE, round(NOON.timestamp()) * US, US, 2 * US)
+    report.add_deviation(deviation(1, b"\xab\xcd"), 3 * US)
     said = report_json(report, None)
     assert (said["identity"]["model"], said["identity"]["serial_number"]) == ("Synthetic OX-2", "SN-0042")
     assert said["identity"]["specializations"][0]["name"] == "MDC_DEV_SPEC_PROFILE_PULS_OXIM"
@@ -207,23 +207,23 @@ def test_a_report_says_in_words_what_a_device_is_and_did():
 def test_a_configuration_of_thousands_of_attributes_is_shown_in_part_and_the_rest_is_counted():
     avas = tuple(AvaType(number, b"") for number in range(60_000, 63_000))
     octets = Configuration(0x4001, (ConfigObject(6, 1, avas),)).octets
-    report = DeviceReport(system_id=DEVICE, first_us=1, last_us=1, config_id=0x4001, agreed_us=1)
+    report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=1, config_id=0x4001, agreed_us=1)
     shown = report_json(report, octets)["configuration"]
     assert len(shown["objects"][0]["attributes"]) + shown["attributes_left_out"] == 3000
 
 
 def test_what_a_device_tells_of_itself_later_replaces_what_it_said_before():
-    report = DeviceReport(system_id=DEVICE, first_us=1, last_us=1)
-    report.identified(identity_of(ODD_ID, described()), 2)
-    report.changed(((Attribute.BATTERY_LEVEL, b"\x00\x11"),), 3)
+    report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=1)
+    report.set_identity(identity_of(ODD_ID, described()), 2)
+    report.update_attributes(((Attribute.BATTERY_LEVEL, b"\x00\x11"),), 3)
     said = report_json(report, None)
     assert (said["power"]["battery_percent"], said["identity"]["model"]) == (17, "Synthetic OX-2")
 
 
 def test_a_device_that_told_its_name_once_keeps_it_over_a_restart():
 
-    report = DeviceReport(system_id=DEVICE, first_us=1, last_us=9)
-    report.identified(identity_of(ODD_ID, described("Synthetic\x1b[2J OX")), 2)
+    report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=9)
+    report.set_identity(identity_of(ODD_ID, described("Synthetic\x1b[2J OX")), 2)
     device = met_device(KnownDevice(DEVICE, "", last_seen_us=3), report)
     assert (device.manufacturer, device.last_seen_us) == ("Invented Devices", 9)
     assert device.model.isprintable()
@@ -231,11 +231,11 @@ def test_a_device_that_told_its_name_once_keeps_it_over_a_restart():
 
 
 def test_attributes_that_came_beside_values_are_kept_and_shown_with_their_object():
-    report = DeviceReport(system_id=DEVICE, first_us=0, last_us=0, config_id=0x0190, agreed_us=0)
-    keeping = ReportKeeping(DeviceReports(), "tcp:127.0.0.1")
-    keeping.report = report
-    keeping.noted(AttributesReported(1, None, None, ((2378, b"\x00\x00\x00\x02"), (0xF123, b"\x07")), 0.0), 3)
-    kept = decode_report(encode_report(report))
+    report = DeviceHistory(system_id=DEVICE, first_us=0, last_us=0, config_id=0x0190, agreed_us=0)
+    recorder = HistoryRecorder(DeviceHistories(), "tcp:127.0.0.1")
+    recorder.history = report
+    recorder.record(AttributesReported(1, None, None, ((2378, b"\x00\x00\x00\x02"), (0xF123, b"\x07")), 0.0), 3)
+    kept = decode_history(encode_history(report))
     assert kept is not None
     assert kept.object_attributes == {(1, 2378): b"\x00\x00\x00\x02", (1, 0xF123): b"\x07"}
     shown = report_json(kept, None)["configuration"]["objects"]
@@ -244,8 +244,8 @@ def test_attributes_that_came_beside_values_are_kept_and_shown_with_their_object
 
 
 def test_attributes_of_objects_are_bounded_whatever_a_device_invents():
-    report = DeviceReport(system_id=DEVICE, first_us=0, last_us=0)
+    report = DeviceHistory(system_id=DEVICE, first_us=0, last_us=0)
     for number in range(200):
-        report.told_attributes(number, ((0xF000, bytes(1000)),), 1)
-    assert len(report.object_attributes) == device_report.OBJECT_ATTRIBUTES_MAX
-    assert {len(value) for value in report.object_attributes.values()} == {device_report.OCTETS_MAX}
+        report.add_object_attributes(number, ((0xF000, bytes(1000)),), 1)
+    assert len(report.object_attributes) == device_history.OBJECT_ATTRIBUTES_MAX
+    assert {len(value) for value in report.object_attributes.values()} == {device_history.OCTETS_MAX}

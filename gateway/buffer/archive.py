@@ -1,0 +1,106 @@
+"""The stores that were set aside beside the one in use: listed, their unsent batches recovered, and sent by the uplink.
+
+A store is also set aside on purpose: one that was put back from an older copy, because the cloud holds a later history
+of its epoch. What was measured since it was opened is carried into the next store, since the cloud cannot have that.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from gateway.buffer.blocks import Block
+from gateway.buffer.carried_blocks import blocks_since_opening
+from gateway.buffer.errors import BufferError, BufferUnusable, StoreFull, Trouble
+from gateway.buffer.recovered_store import RecoveredStore, unsent_paths
+from gateway.buffer.recovery import save_unsent
+from gateway.buffer.refusals import KEEP, refused
+from gateway.buffer.set_aside import SetAsideRecord, set_aside_records
+from gateway.buffer.store_in_use import StoreInUse
+from protocols.uplink.events import GatewayEvent
+
+CARRY_READINGS_MAX = 8
+"""Devices go on measuring while the blocks to carry are read, so they are read again until nothing came in between."""
+
+RECOVER_EVERY_S = 10.0
+"""Interval at which the state folder is checked for a set-aside store that was not read yet; the check is cheap."""
+
+log = structlog.get_logger()
+
+
+class Archive:
+    """Set-aside stores of one buffer. `append_event` is the buffer's."""
+
+    def __init__(self, store: StoreInUse, append_event: Callable[[GatewayEvent], Awaitable[None]]) -> None:
+        self._store = store
+        self._append_event = append_event
+        self._recovered: RecoveredStore | None = None
+        self._carried: list[Block] = []
+
+    def records(self) -> list[SetAsideRecord]:
+        """The stores that lie set aside, oldest first."""
+        return set_aside_records(self._store.place.path)
+
+    def take_carried(self) -> list[Block]:
+        """The blocks to carry into the next store, once."""
+        carried, self._carried = self._carried, []
+        return carried
+
+    async def run(self) -> None:
+        """Save the unsent batches of each store that was set aside, so that the uplink sends them. Never returns."""
+        clock = self._store.place.clock
+        while True:
+            for aside in await asyncio.to_thread(self.records):
+                if aside.waits_for_recovery and self._store.present is not None:
+                    await self._recover(aside)
+            await clock.sleep_until(clock.monotonic_s() + RECOVER_EVERY_S)
+
+    async def _recover(self, aside: SetAsideRecord) -> None:
+        clock = self._store.place.clock
+        try:
+            outcome = await asyncio.to_thread(save_unsent, self._store.place, aside)
+        except (BufferError, OSError, sqlite3.Error) as error:
+            log.warning("buffer.not_recovered", file=aside.path.name, why=str(error))
+            return
+        event = GatewayEvent(
+            name="store.recovered",
+            at_us=clock.wall_us(),
+            boot_id=clock.boot_id,
+            device=None,
+            fields={"file": aside.path.name, **outcome.fields()},
+        )
+        with suppress(StoreFull):
+            await self._append_event(event)
+
+    async def begin_epoch(self) -> None:
+        """Set the store in use aside, because it is an older copy that was put back, and begin a new epoch
+        (`StoreInUse.keep`)."""
+        store = self._store.require_or_refuse()
+        for _ in range(CARRY_READINGS_MAX):
+            marks = store.writer.marks
+            with suppress(StoreFull):
+                self._carried = await self._store.read(blocks_since_opening, store)
+            if store.writer.marks == marks:
+                break
+        why = f"is an older copy: the cloud holds a later history of its epoch {store.about.epoch}"
+        store.fail(refused(self._store.place.path, why, KEEP, Trouble.FORKED))
+
+    async def recovered(self) -> RecoveredStore | None:
+        """The oldest recovered store that the cloud does not have yet, for the uplink."""
+        if self._recovered is not None and not self._recovered.settled:
+            return self._recovered
+        place = self._store.place
+        for path in await asyncio.to_thread(unsent_paths, place.path):
+            try:
+                self._recovered = RecoveredStore(path, gateway=place.gateway, key=place.key)
+                return self._recovered
+            except BufferUnusable as error:
+                log.error("buffer.recovered_unusable", file=path.name, why=str(error))
+        return None
+
+    async def close(self) -> None:
+        """Close a recovered store."""
+        if self._recovered is not None:
+            await self._recovered.close()

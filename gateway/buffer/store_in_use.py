@@ -1,0 +1,178 @@
+"""The store that a buffer works on, over its exchanges: opened, failed, set aside, and replaced by a spare one.
+
+A buffer that serves a gateway outlives its store: one that cannot be used is set aside and a spare one begun
+(`spare_store`); where there is none at all, every call is refused as on a full disk until `keep` finds one. A buffer
+that does not serve works on one store or on none.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from weakref import WeakSet
+
+import structlog
+
+from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull, Trouble
+from gateway.buffer.open_store import OpenStore, StorePlace, open_files
+from gateway.buffer.spare_store import open_or_replace
+from gateway.buffer.store import Store
+from protocols.uplink.status import StoreState
+
+T = TypeVar("T")
+
+RETRY_S = 5.0
+"""Interval at which a gateway without a store looks for one: a disk that is mounted late is in use within seconds, and
+a look costs two system calls."""
+
+REPLACE_EVERY_S = 60.0
+"""A store that fails within a minute after it took another's place indicates a failing disk; then the next one waits,
+so that a dying disk is not filled with set-aside files."""
+
+log = structlog.get_logger()
+
+
+class StoreInUse:
+    """At most one open store. `filled` is awaited for each store that is taken up, `failed` is called for each that
+    fails while there is no replacement."""
+
+    def __init__(
+        self,
+        place: StorePlace,
+        *,
+        serving: bool,
+        filled: Callable[[], Awaitable[None]],
+        failed: Callable[[BufferUnusable], None],
+    ) -> None:
+        self.place = place
+        self.serving = serving
+        self.closed = False
+        self.failure: BufferUnusable | None = None
+        """Why nothing is recorded now; None while the store works."""
+        self._filled = filled
+        self._report_failure = failed
+        self._current: OpenStore | None = None
+        self._wakes: WeakSet[asyncio.Event] = WeakSet()
+        self._failed = asyncio.Event()
+        self._unreliable: BufferUnusable | None = None
+        """Why the store that was open must not be opened again, until it is set aside."""
+        self._replaced_s = -REPLACE_EVERY_S
+
+    async def open(self) -> None:
+        """Open the store that is there. Raises BufferUnusable; the store is left as it was."""
+        files = await asyncio.to_thread(open_files, self.place)
+        self._current = OpenStore(self.place, files, wake=self.wake, failed=self._fail)
+
+    async def take_up(self) -> None:
+        """Use the store that is there, or its replacement; where there is none, keep the reason in `failure`."""
+        try:
+            files, aside = await asyncio.to_thread(open_or_replace, self.place, self._unreliable)
+        except BufferUnusable as error:
+            # A store that another gateway uses is reported by the caller that is refused for it.
+            is_new = self.failure is None or error.trouble is not self.failure.trouble
+            if is_new and error.trouble is not Trouble.IN_USE:
+                log.error("buffer.no_store", why=str(error))
+            self.failure = error
+            self._failed.set()
+            return
+        if aside is not None:
+            log.error("buffer.store_set_aside", file=aside.path.name, why=aside.why, epoch=files.store.about.epoch)
+            self._replaced_s = self.place.clock.monotonic_s()
+        self.failure = self._unreliable = None
+        self._failed.clear()
+        self._current = OpenStore(self.place, files, wake=self.wake, failed=self._fail)
+        await self._filled()
+        self.wake()
+
+    async def keep(self) -> None:
+        """Exchange a store that failed, and look for one while there is none. Never returns."""
+        clock = self.place.clock
+        while True:
+            await self._failed.wait()
+            if self._current is not None:
+                failed, self._current = self._current, None
+                await failed.close()
+            now_s = clock.monotonic_s()
+            await clock.sleep_until(now_s + (RETRY_S if self._replaced_s + REPLACE_EVERY_S > now_s else 0.0))
+            await self.take_up()
+            if self._current is None:
+                await clock.sleep_until(clock.monotonic_s() + RETRY_S)
+
+    async def close(self) -> None:
+        """Commit what is queued, then close the store. Calls after this raise BufferClosed."""
+        self.closed = True
+        if self._current is not None:
+            await self._current.close()
+
+    def _fail(self, error: BufferUnusable) -> None:
+        self.failure = error
+        if error.trouble.sets_aside:
+            self._unreliable = error
+        self._report_failure(error)
+        self._failed.set()
+
+    @property
+    def present(self) -> OpenStore | None:
+        """The open store, also one that has failed; None while there is none."""
+        return self._current
+
+    @property
+    def state(self) -> StoreState:
+        """OK; RESERVE while the disk is full; FULL while nothing can be recorded at all."""
+        if self._current is None or self._current.failure is not None:
+            return StoreState.FULL
+        return self._current.writer.state
+
+    def wait_for_commit(self) -> asyncio.Event:
+        """An event for one caller that every commit from now on sets: clear it, read, and wait when there was nothing
+        to read."""
+        wake = asyncio.Event()
+        self._wakes.add(wake)
+        return wake
+
+    def wake(self) -> None:
+        """Set the events of `wait_for_commit`."""
+        for wake in list(self._wakes):
+            wake.set()
+
+    # ---- calls into the store
+
+    def require(self) -> OpenStore:
+        """The open store. Raises BufferClosed, BufferUnusable."""
+        if self.closed:
+            raise BufferClosed("the buffer is closed")
+        if self._current is None:
+            raise self.failure or BufferClosed("no store was opened")
+        return self._current
+
+    def require_or_refuse(self) -> OpenStore:
+        """The same with the error of `refusal`."""
+        try:
+            return self.require()
+        except BufferUnusable as error:
+            raise self.refusal(error) from error
+
+    def check_admission(self) -> None:
+        """Raise the refusal of a buffer that admits nothing any more."""
+        if self.closed or (self._failed.is_set() and not self.serving):
+            raise self.refusal(self.failure)
+
+    def refusal(self, error: Exception | None) -> Exception:
+        """The error for a caller that could not be served. A gateway that continues raises the error of a full disk,
+        since every caller handles that one: refuse, count, retry."""
+        if not self.serving or self.closed:
+            return error or BufferClosed("the buffer is closed")
+        return StoreFull(f"nothing can be recorded now: {error}")
+
+    async def task(self, work: Callable[[Store], T]) -> T:
+        """Run `work` on the writer's thread. Raises the refusal where there is no store."""
+        try:
+            return await self.require().task(work)
+        except (BufferUnusable, BufferClosed) as error:
+            raise self.refusal(error) from error
+
+    async def read(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run `work` on the reader's thread. Raises the refusal where there is no store."""
+        try:
+            return await self.require().read(work, *arguments)
+        except BufferUnusable as error:
+            raise self.refusal(error) from error

@@ -1,0 +1,162 @@
+"""Composes one gateway: reads the settings into parts and connects them.
+
+The only place that knows every part. Starting, stopping and supervising them is `app`'s; what they report over the
+control socket is `console`'s.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gateway.buffer import Buffer
+from gateway.live import LiveFeed
+from gateway.part_settings import clock_policy, manager_settings, own_system_id, uplink_settings
+from gateway.security.identity import Identity
+from gateway.sessions.association.segment_intake import SegmentIntake
+from gateway.sessions.association.session import AssociationSession
+from gateway.sessions.association.supervisor import Served, Supervisor
+from gateway.sessions.clocks.device_clock import DeviceClocks
+from gateway.sessions.clocks.policy import ClockRules
+from gateway.sessions.clocks.timekeeping import Timekeeping
+from gateway.sessions.clocks.trusted_clock import TrustedClock
+from gateway.sessions.context import SessionContext
+from gateway.sessions.devices.acceptance import Acceptance
+from gateway.sessions.devices.claims import Claims
+from gateway.sessions.devices.history import DeviceHistories
+from gateway.sessions.devices.history_writer import HistoryWriter
+from gateway.sessions.devices.roster import Roster
+from gateway.sessions.journal import Journal
+from gateway.sessions.session import Session
+from gateway.sessions.tracing import Taps
+from gateway.settings import Settings
+from gateway.store_follower import StoreFollower
+from gateway.sync.uplink import Uplink
+from gateway.transports.ble.backend import BleBackendUnusable
+from gateway.transports.link import Link
+from gateway.transports.serial_port import SerialPort
+from gateway.transports.tcp import TcpListener
+
+if TYPE_CHECKING:
+    from gateway.bluetooth import Bluetooth
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """The parts of one running gateway. `uplink` and `bluetooth` are None where the settings name none;
+    `bluetooth_unusable` says why a Bluetooth stack that they name cannot be loaded."""
+
+    buffer: Buffer
+    clock: TrustedClock
+    live: LiveFeed
+    follower: StoreFollower
+    journal: Journal
+    history_writer: HistoryWriter
+    supervisor: Supervisor
+    acceptance: Acceptance
+    context: SessionContext
+    tcp: TcpListener | None
+    uplink: Uplink | None
+    bluetooth: "Bluetooth | None" = None
+    bluetooth_unusable: str = ""
+
+    @property
+    def sessions(self) -> list[Session]:
+        """Running sessions of every kind of link, oldest first within each kind."""
+        return [*self.supervisor.sessions, *(self.bluetooth.sessions if self.bluetooth is not None else ())]
+
+
+def compose(
+    settings: Settings,
+    identity: Identity,
+    buffer: Buffer,
+    clock: TrustedClock,
+    *,
+    timekeeping: Timekeeping,
+    live: LiveFeed,
+) -> Parts:
+    """Compose every part but Bluetooth; nothing runs yet. `compose_bluetooth` follows once the store is loaded."""
+    journal = Journal(buffer, clock, buffer)
+    roster = Roster()
+    histories = DeviceHistories(roster.is_verified)
+    clocks = DeviceClocks()
+    memory = SegmentIntake(buffer, clocks, journal)
+    context = SessionContext(
+        system_id=own_system_id(settings.gateway.id),
+        store=buffer,
+        roster=roster,
+        live=live,
+        clocks=clocks,
+        clock=clock,
+        claims=Claims(clock, roster),
+        journal=journal,
+        taps=Taps(),
+        manager=manager_settings(settings.devices, settings.clocks),
+        clock_rules=ClockRules(clock_policy(settings.clocks)),
+        memory=memory,
+        histories=histories,
+    )
+
+    def new_session(link: Link, number: int) -> AssociationSession:
+        return AssociationSession(link, number, context)
+
+    tcp = None if settings.tcp is None else TcpListener(settings.tcp.listen.host, settings.tcp.listen.port)
+    supervisor = Supervisor(_sources(settings, clock, tcp), new_session, clock, journal)
+    sessions: Callable[[], list[Session]] = lambda: parts.sessions  # noqa: E731  it closes over what follows
+    parts = Parts(
+        buffer=buffer,
+        clock=clock,
+        live=live,
+        follower=StoreFollower(
+            buffer, clock, timekeeping=timekeeping, histories=histories, roster=roster, memory=memory
+        ),
+        journal=journal,
+        history_writer=HistoryWriter(histories, buffer, clock),
+        supervisor=supervisor,
+        acceptance=Acceptance(roster, buffer, journal, clock, sessions),
+        context=context,
+        tcp=tcp,
+        uplink=_uplink(settings, identity, buffer, clock),
+    )
+    return parts
+
+
+async def compose_bluetooth(settings: Settings, parts: Parts) -> None:
+    """Add Bluetooth where the settings name it. A stack that cannot be loaded is reported, and the other links are
+    served."""
+    if settings.bluetooth is None:
+        return
+    # Imported here: a vehicle without Bluetooth need not hold its stack and its services in memory.
+    from gateway.bluetooth import compose_bluetooth as compose_stack
+
+    try:
+        parts.bluetooth = await compose_stack(settings, parts.context, parts.supervisor.next_number)
+    except BleBackendUnusable as error:
+        parts.bluetooth_unusable = error.diagnosis
+        log.error("ble.unusable", why=error.diagnosis)
+
+
+def _sources(settings: Settings, clock: TrustedClock, tcp: TcpListener | None) -> list[Served]:
+    sources = [Served(SerialPort(str(port.path), port.baud, port.framing, clock=clock)) for port in settings.serial]
+    if tcp is not None and settings.tcp is not None:
+        sources.append(Served(tcp, settings.tcp.sessions_max))
+    return sources
+
+
+def _uplink(settings: Settings, identity: Identity, buffer: Buffer, clock: TrustedClock) -> Uplink | None:
+    if settings.mqtt is None:
+        return None
+    return Uplink(
+        buffer,
+        identity,
+        uplink_settings(settings.mqtt, identity),
+        clock,
+        tenant=settings.gateway.tenant,
+        gateway=settings.gateway.id,
+        software=f"argus-gateway {version('argus')}",
+        archive=buffer.archive,
+    )

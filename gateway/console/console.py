@@ -1,0 +1,157 @@
+"""The console of one running gateway: the JSON responses of the control socket, and the state for the crew's page.
+
+Every response is made from memory. Rendering single values is `status`'s, Bluetooth's requests are `ble_desk`'s, and
+the socket itself is `control`'s.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gateway.composition import Parts
+from gateway.console.ble_view import bluetooth_json, heard_json, paired_json
+from gateway.console.control import ControlServer, Converse
+from gateway.console.device_view import report_json
+from gateway.console.status import (
+    Json,
+    base_json,
+    devices_json,
+    port_json,
+    session_json,
+    set_aside_json,
+    store_json,
+    uplink_json,
+)
+from gateway.crew import CrewStatus
+from gateway.health import Heartbeat, StoreHealth
+from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.bluetooth import Bluetooth
+
+
+class Console:
+    """Responses of one gateway. `began_s` is when it started, monotonic."""
+
+    def __init__(
+        self, settings: Settings, parts: Parts, heartbeat: Heartbeat, store_health: StoreHealth, began_s: float
+    ) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._heartbeat = heartbeat
+        self._store_health = store_health
+        self._began_s = began_s
+
+    def server(self) -> ControlServer:
+        """The server of the control socket, with every request that this gateway supports."""
+        conversations: Mapping[str, Converse] = {}
+        if (bluetooth := self._parts.bluetooth) is not None:
+            # Imported here, like the stack: a vehicle without Bluetooth need not hold it in memory.
+            from gateway.console.ble_desk import BleDesk
+
+            conversations = BleDesk(bluetooth.pairings, bluetooth.central, bluetooth.is_healthy).conversations
+        return ControlServer(
+            self._settings.control_path,
+            {"status": self.status, "devices": self.devices, "ports": self.ports, "ble": self.ble},
+            self._parts.context.taps,
+            about={"device": self.device, "accept": self.accept, "revoke": self.revoke},
+            conversations=conversations,
+        )
+
+    def crew_status(self) -> CrewStatus:
+        """State of store and network for the crew's page."""
+        parts = self._parts
+        marks = parts.buffer.marks().values()
+        return CrewStatus(
+            online=parts.uplink is not None and parts.uplink.state.connected,
+            backlog=sum(mark.backlog_observations for mark in marks),
+            acknowledged=sum(mark.acked for mark in marks),
+            store_ok=parts.buffer.store_state == "ok" and not self._store_health.hangs,
+            recording=parts.buffer.store_state != "full",
+            gaps=parts.follower.gaps,
+            set_aside=len(parts.follower.set_aside),
+        )
+
+    async def status(self) -> Json:
+        """{"ask": "status"}"""
+        parts, now_s = self._parts, self._parts.clock.monotonic_s()
+        buffer, follower = parts.buffer, parts.follower
+        return {
+            **base_json(self._settings, epoch=buffer.epoch, clock=parts.clock, marks=buffer.marks()),
+            "running": True,
+            "uptime_s": round(now_s - self._began_s, 1),
+            "store": store_json(
+                buffer,
+                gaps=follower.gaps,
+                quarantined=follower.quarantined,
+                set_aside=[set_aside_json(each) for each in follower.set_aside],
+                silent_s=self._store_health.silent_s,
+            ),
+            "event_loop": {"longest_stall_s": round(self._heartbeat.longest_stall_s, 3)},
+            "uplink": None if parts.uplink is None else uplink_json(parts.uplink.state),
+            "captures": parts.context.taps.listeners,
+            "bluetooth": self._bluetooth_status(),
+            "sessions": [session_json(session, now_s) for session in parts.sessions],
+        }
+
+    def _bluetooth_status(self) -> Json | None:
+        if (bluetooth := self._parts.bluetooth) is not None:
+            return bluetooth_json(bluetooth.adapter, bluetooth.central.trouble, self._paired(bluetooth))
+        wanted = self._settings.bluetooth
+        return None if wanted is None else bluetooth_json(wanted[1].adapter, self._parts.bluetooth_unusable, [])
+
+    async def ble(self) -> Json:
+        """{"ask": "ble"}"""
+        bluetooth = self._parts.bluetooth
+        if bluetooth is None:
+            return {"bluetooth": False, "why": self._parts.bluetooth_unusable or None}
+        trust, central = bluetooth.trust, bluetooth.central
+        return {
+            "bluetooth": True,
+            "adapter": bluetooth.adapter,
+            "state": central.state,
+            "trouble": central.trouble or None,
+            "pairing": bluetooth.pairings.under_way,
+            "paired": self._paired(bluetooth),
+            "heard": heard_json(central.heard(), trust.paired, self._parts.clock.monotonic_s()),
+        }
+
+    def _paired(self, bluetooth: "Bluetooth") -> list[Json]:
+        served = {session.link.name for session in bluetooth.sessions if session.device is not None}
+        roster, listed = self._parts.context.roster, []
+        for device in bluetooth.trust.paired:
+            connected = f"ble:{device.address}" in served
+            seen_us = roster.device(device.system_id).last_seen_us if device.system_id else None
+            trouble = None if connected else bluetooth.trouble_of(device.address)
+            listed.append(paired_json(device, connected=connected, last_seen_us=seen_us, trouble=trouble))
+        return listed
+
+    async def devices(self) -> Json:
+        """{"ask": "devices"}"""
+        return {"devices": devices_json(self._parts.context.roster.devices(), self._parts.sessions)}
+
+    async def ports(self) -> Json:
+        """{"ask": "ports"}"""
+        supervisor, now_s = self._parts.supervisor, self._parts.clock.monotonic_s()
+        return {
+            "ports": [
+                port_json(port, supervisor.watch.noise_on(port), supervisor.sessions, now_s)
+                for port in supervisor.ports
+            ]
+        }
+
+    async def device(self, system_id: str) -> Json:
+        """{"ask": "device", "about": system id}"""
+        context = self._parts.context
+        report = context.histories.find(system_id)
+        if report is None:
+            return {"report": None}
+        octets = None if report.config_id is None else context.roster.find(bytes.fromhex(system_id), report.config_id)
+        return {"report": report_json(report, octets, self._parts.sessions)}
+
+    async def accept(self, system_id: str) -> Json:
+        """{"ask": "accept", "about": system id}"""
+        return {"changed": await self._parts.acceptance.accept(system_id)}
+
+    async def revoke(self, system_id: str) -> Json:
+        """{"ask": "revoke", "about": system id}"""
+        return {"changed": await self._parts.acceptance.revoke(system_id)}

@@ -1,0 +1,41 @@
+"""The parts that every session of one gateway shares, passed to each session as one value.
+
+Made by the composition root. A part of a session takes what it needs from here, so that adding a part touches no
+constructor between the root and its user.
+"""
+
+from dataclasses import dataclass, field
+
+from gateway.buffer import Buffer
+from gateway.live import LiveFeed
+from gateway.sessions.association.segment_intake import SegmentIntake
+from gateway.sessions.clocks.credible_dates import CredibleDates
+from gateway.sessions.clocks.device_clock import DeviceClocks
+from gateway.sessions.clocks.policy import ClockRules
+from gateway.sessions.clocks.trusted_clock import TrustedClock
+from gateway.sessions.devices.claims import Claims
+from gateway.sessions.devices.history import DeviceHistories
+from gateway.sessions.devices.roster import Roster
+from gateway.sessions.journal import Journal
+from gateway.sessions.tracing import Taps
+from protocols.ieee11073.association.settings import ManagerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionContext:
+    """Shared parts of all sessions. `system_id` is the gateway's own EUI-64, sent in AARE."""
+
+    system_id: bytes
+    store: Buffer
+    roster: Roster
+    live: LiveFeed
+    clocks: DeviceClocks
+    clock: TrustedClock
+    claims: Claims
+    journal: Journal
+    taps: Taps
+    manager: ManagerSettings
+    memory: SegmentIntake
+    histories: DeviceHistories = field(default_factory=DeviceHistories)
+    clock_rules: ClockRules = field(default_factory=ClockRules)
+    dates: CredibleDates = field(default_factory=CredibleDates)

@@ -1,0 +1,94 @@
+"""Adds the events of one link to the histories of its devices, in their order.
+
+A deviation in the association request itself arrives before the association that names the device; it is kept until
+then, at most for the octets of one read, so that noise on a line is attributed to no device.
+"""
+
+from collections.abc import Sequence
+
+from gateway.sessions.devices.history import DeviceHistories, DeviceHistory
+from protocols.deviation import Deviation
+from protocols.ieee11073.association import events, manager_events
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.segment_events import SegmentDataReceived
+from protocols.uplink.observations import DeviceObservations
+
+_UNATTRIBUTED_MAX = 16
+
+
+class HistoryRecorder:
+    """The recorder of one link. Times are the gateway's wall clock in µs."""
+
+    def __init__(self, histories: DeviceHistories, link: str) -> None:
+        self._histories = histories
+        self._link = link
+        self._unattributed: list[Deviation] = []
+        self.history: DeviceHistory | None = None
+        """The history of the device that is associated on this link."""
+
+    def begin_read(self) -> None:
+        """The events of another read follow."""
+        self._unattributed.clear()
+
+    def begin_association(self, system_id: str, at_us: int) -> None:
+        self.history = self._histories.of(system_id, at_us)
+        self.history.add_association(self._link, at_us)
+        for deviation in self._unattributed:
+            self.history.add_deviation(deviation, at_us)
+        self._unattributed.clear()
+
+    def end_association(self) -> None:
+        """The association ended, or another link has the device now."""
+        self.history = None
+
+    def record(self, event: Event, at_us: int) -> None:
+        """Anything that is no history. `associated` and `left` come from who decides about the id, what came of a clock
+        from `ClockKeeping`."""
+        history = self.history
+        if history is None:
+            if isinstance(event, Deviation) and len(self._unattributed) < _UNATTRIBUTED_MAX:
+                self._unattributed.append(event)
+            return
+        match event:
+            case Deviation():
+                history.add_deviation(event, at_us)
+            case events.ConfigurationAgreed():
+                history.set_configuration(event.config_id, learned=event.learned, at_us=at_us)
+            case manager_events.MdsRead():
+                history.set_identity(event.identity, at_us)
+            case manager_events.MdsChanged():
+                history.update_attributes(event.attributes, at_us)
+            case manager_events.AttributesReported():
+                history.add_object_attributes(event.handle, event.attributes, at_us)
+            case manager_events.ReportsLost():
+                history.add_lost_reports(event.count, at_us)
+            case manager_events.ReportNotTaken():
+                history.add_refused_reports(1, event.why.value, at_us)
+            case manager_events.AttributesRead():
+                history.add_object_attributes(event.handle, event.attributes, at_us)
+            case events.Released():
+                history.add_end("released", at_us)
+            case events.Aborted():
+                history.add_end("aborted by us" if event.by_us else "aborted by the device", at_us)
+            case events.LinkLost():
+                history.add_end("link lost", at_us)
+
+    def record_segment(self, event: SegmentDataReceived, at_us: int, *, durable: bool) -> None:
+        """Entries of a memory, durable or refused."""
+        if self.history is not None and durable:
+            self.history.add_entries(event.entries, len(event.observations), at_us, is_last=event.last)
+        elif self.history is not None:
+            self.history.add_refused_entries(event.entries, at_us)
+
+    def record_stored(self, reports: int, sections: Sequence[DeviceObservations], at_us: int) -> None:
+        """Reports that are durable, with the sections that they became."""
+        if self.history is None:
+            return
+        self.history.add_reports(reports, sum(len(section.observations) for section in sections), at_us)
+        time = sections[-1].observations[-1].device_time if sections else None
+        if time is not None:
+            self.history.set_clock(time.kind, sections[-1].device_offset_us, sections[-1].uncertainty_us, at_us)
+
+    def record_refused(self, reports: int, why: str, at_us: int) -> None:
+        if self.history is not None:
+            self.history.add_refused_reports(reports, why, at_us)

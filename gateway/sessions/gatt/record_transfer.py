@@ -1,0 +1,162 @@
+"""One transfer of records, and the evidence that its records give about the mark of their store.
+
+The order that durability needs is a matter of types. A `RecordBatch` collects what one wake-up brought. Sealing it
+returns the records with the mark that they reach; only a sealed batch can be committed or refused, and only then does
+the procedure learn what the control point responded.
+
+Does no I/O: `record_fetching` runs the procedures, `intake` stores the records.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.buffer.record_marks import FetchedRecords
+from gateway.sessions.gatt.data_watch import CONTINUOUS
+from gateway.sessions.gatt.known_measurements import digest_of
+from gateway.sessions.gatt.record_marks import RecordMarks, is_advance
+from protocols.ble.interpretation import Measured, RecordNumbering, ServiceProfile
+from protocols.ble.record_access import Opcode, Operator
+from protocols.ble.record_fetch import RecordFetch
+from protocols.ble.record_procedure import FetchAborted, FetchEvent, RecordProcedure
+from protocols.bounded_map import BoundedMap
+from protocols.deviation import Deviation
+
+_ALL = bytes((Opcode.REPORT, Operator.ALL))
+_DIGESTS_MAX = 4096
+"""Records of one transfer whose digests are kept, the latest: the mark stands on one of them."""
+
+
+@dataclass(slots=True, eq=False)
+class Transfer:
+    """One procedure under way. `base`: the mark before it."""
+
+    profile: ServiceProfile
+    procedure: RecordProcedure
+    system_id: str
+    base: FetchedRecords | None
+    events: deque[FetchEvent] = field(default_factory=deque)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    digests: BoundedMap[int, bytes] = field(default_factory=lambda: BoundedMap(_DIGESTS_MAX))
+    """Digests by number of the records that the mark may stand on."""
+    whole: bool = True
+    readable: bool = True
+    proven: bool = False
+    """Whether the record of the mark came with the same content."""
+    from_the_oldest: bool = False
+    """Whether all records were requested, so that nothing depends on the mark."""
+    restarted: bool = False
+    """Whether the store numbers its records from the beginning again, so that the mark is void."""
+    store_full: bool = False
+
+    def put(self, events: Sequence[FetchEvent]) -> None:
+        """Pass events to the task that runs the procedure."""
+        self.events.extend(events)
+        self.wake.set()
+
+    def note_request(self, octets: bytes) -> None:
+        """A request is about to be written."""
+        self.from_the_oldest = self.from_the_oldest or octets.startswith(_ALL)
+
+    def is_record(self, measured: Measured) -> bool:
+        """Whether a value is a record. Where records have no numbers, every value that does not stream is one."""
+        if self.profile.record_store is RecordNumbering.NONE:
+            return measured.characteristic not in CONTINUOUS
+        return measured.record is not None
+
+    def accept(self, measured: Measured, now_s: float) -> bool:
+        """Follow one record. False for the record that the mark stands on, which is durable already."""
+        if not isinstance(self.procedure, RecordFetch):
+            return True
+        number = measured.record
+        self.procedure.record(number, now_s)
+        if number is None:
+            return True
+        digest = digest_of(measured.observations)
+        if number not in self.digests:
+            self.digests[number] = digest
+        if self.base is None or number != self.base.through:
+            return True
+        self.proven = self.proven or digest == self.base.identity
+        self.restarted = not self.proven and not self.from_the_oldest
+        return digest != self.base.identity
+
+    def reached(self) -> FetchedRecords:
+        """The mark once everything up to now is durable."""
+        nowhere = FetchedRecords(self.system_id, self.profile.service, b"", None)
+        if self.restarted or not isinstance(self.procedure, RecordFetch):
+            return nowhere
+        through = self.procedure.through
+        trusted = self.base is None or self.proven or self.from_the_oldest
+        if not trusted or not self.whole or through is None or through not in self.digests:
+            return self.base or nowhere
+        return FetchedRecords(self.system_id, self.profile.service, self.digests[through], through)
+
+
+@dataclass(slots=True, eq=False)
+class RecordBatch:
+    """Records and responses of one wake-up, not durable yet."""
+
+    transfer: Transfer
+    marks: RecordMarks
+    measured: list[Measured] = field(default_factory=list)
+    responses: list[FetchEvent] | None = None
+
+    def belongs(self, service: int) -> bool:
+        """Whether the transfer is one of this service."""
+        return self.transfer.profile.service == service
+
+    def accept(self, measured: Measured, now_s: float) -> None:
+        """Add one record, unless it is durable already."""
+        if self.transfer.accept(measured, now_s):
+            self.measured.append(measured)
+
+    def receive(self, octets: bytes, now_s: float) -> list[Deviation]:
+        """Add a value of the control point; returns its deviations. Raises RemoteProtocolError."""
+        self.responses = [] if self.responses is None else self.responses
+        events = self.transfer.procedure.receive(octets, now_s)
+        self.responses += [each for each in events if not isinstance(each, Deviation)]
+        return [each for each in events if isinstance(each, Deviation)]
+
+    def mark_unreadable(self) -> None:
+        """A value of the service could not be read."""
+        self.transfer.readable = False
+
+    def seal(self) -> "SealedBatch | None":
+        """Close the batch; None when it holds nothing."""
+        if not self.measured and self.responses is None:
+            return None
+        transfer, mark = self.transfer, None
+        if isinstance(transfer.procedure, RecordFetch):
+            reached = transfer.reached()
+            known = self.marks.find(transfer.system_id, transfer.profile.service)
+            mark = reached if is_advance(reached, known) else None
+        return SealedBatch(transfer, self.marks, self.measured, self.responses or [], mark)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SealedBatch:
+    """Records to store together with the mark that they reach; None: the mark stays. One of the two calls follows."""
+
+    transfer: Transfer
+    marks: RecordMarks
+    measured: Sequence[Measured]
+    responses: Sequence[FetchEvent]
+    mark: FetchedRecords | None
+
+    def commit(self) -> None:
+        """Records and mark are durable: the procedure may go on."""
+        if self.mark is not None:
+            self.marks.note(self.mark)
+        self.transfer.put(self.responses)
+
+    def refuse(self, now_s: float) -> None:
+        """The buffer is full: request no more records. The device keeps them."""
+        transfer = self.transfer
+        transfer.store_full, transfer.whole = True, False
+        if transfer.procedure.ended:
+            transfer.put([FetchAborted(transfer.procedure.count)])
+        else:
+            transfer.put(transfer.procedure.abort(now_s))

@@ -1,0 +1,84 @@
+"""Follows the store in use: loads what earlier runs stored in it, and counts the data that was lost.
+
+The store changes while the gateway runs: a disk that is mounted late brings one, and a spare store takes the place of
+one that failed. Each time the facts of the new store are merged into memory. Losses are counted again only after a gap
+record was written, because counting them opens each of them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from gateway.buffer import Buffer, StoreFull
+from gateway.buffer.set_aside import SetAsideRecord
+from gateway.sessions.association.segment_intake import SegmentIntake
+from gateway.sessions.clocks.timekeeping import Timekeeping
+from gateway.sessions.devices.history import DeviceHistories
+from gateway.sessions.devices.known_devices import known_devices
+from gateway.sessions.devices.roster import Roster
+from gateway.transports.clock import Clock
+
+EXCHANGE_EVERY_S = 1.0
+"""Interval at which the epoch of the store is compared; it costs one string comparison."""
+COUNT_EVERY_S = 10.0
+"""Interval at which losses are counted where some were added, and set-aside stores are listed."""
+
+
+class StoreFollower:
+    """Facts of the store in use. `gaps` counts losses, `quarantined` damaged blocks; `set_aside` lists exchanged
+    stores."""
+
+    def __init__(
+        self,
+        buffer: Buffer,
+        clock: Clock,
+        *,
+        timekeeping: Timekeeping,
+        histories: DeviceHistories,
+        roster: Roster,
+        memory: SegmentIntake,
+    ) -> None:
+        self.gaps = self.quarantined = 0
+        self.set_aside: list[SetAsideRecord] = []
+        self._buffer = buffer
+        self._clock = clock
+        self._timekeeping = timekeeping
+        self._histories = histories
+        self._roster = roster
+        self._memory = memory
+        self._epoch = ""
+        self._counted: object = None
+
+    async def load(self) -> None:
+        """Load the time, the devices, their configurations and their fetched memories. Raises StoreFull."""
+        buffer = self._buffer
+        self._epoch = buffer.epoch
+        await self._timekeeping.load(buffer)
+        self._histories.load(await buffer.device_reports())
+        self._memory.load(await buffer.fetched_segments())
+        rows = sorted(await buffer.devices(), key=lambda each: each.last_seen_us)
+        self._roster.load(
+            [(each.system_id, each.config_id, each.octets) for each in await buffer.configurations()],
+            known_devices(rows, self._histories.find, await buffer.ble_devices()),
+        )
+
+    async def follow(self, exchanged: Callable[[], Awaitable[None]]) -> None:
+        """Load each store that takes the place of another one, then call `exchanged`. Never returns."""
+        while True:
+            if self._buffer.epoch not in ("", self._epoch):
+                with suppress(StoreFull):
+                    await self.load()
+                    await exchanged()
+            await self._clock.sleep_until(self._clock.monotonic_s() + EXCHANGE_EVERY_S)
+
+    async def count(self) -> None:
+        """Keep the counts up to date. Never returns. Retention removes only batches that the cloud has: no loss."""
+        while True:
+            with suppress(StoreFull):  # without a store the last counts hold
+                revision = self._buffer.gap_revision
+                if revision != self._counted:
+                    self.gaps = len(await self._buffer.gaps())
+                    self.quarantined = await self._buffer.quarantined()
+                    self._counted = revision
+            self.set_aside = await asyncio.to_thread(self._buffer.archive.records)
+            await self._clock.sleep_until(self._clock.monotonic_s() + COUNT_EVERY_S)

@@ -1,0 +1,43 @@
+"""How long to wait before the next connection to the broker: exponential with full jitter and a bound.
+
+Full jitter, because a thousand vehicles lose the same broker at the same moment and must not return at the same moment.
+The first attempt after a useful connection is soon: one on which something was acknowledged, or one that held for a
+while. On a bad road a link may live for seconds only, and each of them delivers. A connection that another client took
+over counts as a failure whatever it delivered, so that two gateways with one identity do not alternate on the broker.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from protocols.waits import doubled_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconnectSettings:
+    """The n-th failure in a row waits for a random part of `first_s` × 2ⁿ, at most of `cap_s`, at least `least_s`."""
+
+    first_s: float = 1.0
+    cap_s: float = 60.0
+    least_s: float = 0.1
+    settled_after_s: float = 30.0
+    """A connection that held this long ends the row of failures."""
+
+
+class ReconnectWait:
+    """The wait of one client. `chance()` returns a number in [0, 1); nothing here knows a clock."""
+
+    def __init__(self, settings: ReconnectSettings, chance: Callable[[], float]) -> None:
+        self._settings = settings
+        self._chance = chance
+        self.failures = 0
+
+    def end_connection(self, *, held_s: float, delivered: bool) -> None:
+        """A connection or an attempt ended after `held_s`; `delivered`: the peer acknowledged something on it."""
+        if delivered or held_s >= self._settings.settled_after_s:
+            self.failures = 0
+
+    def next_s(self) -> float:
+        """The wait before the next attempt, after one more failure."""
+        ceiling_s = doubled_s(self._settings.first_s, self.failures, self._settings.cap_s)
+        self.failures += 1
+        return max(self._settings.least_s, self._chance() * ceiling_s)
