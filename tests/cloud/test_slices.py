@@ -1,11 +1,11 @@
 """A capability is a folder, a migration and one line: the smallest one is added to a copy and removed."""
 
+import ast
 import json
 import os
 import shutil
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -283,9 +283,37 @@ def test_every_part_that_a_slice_declares_exists(one: Any) -> None:
         assert isinstance(one.load(one.jobs)(process), Jobs)
 
 
-@pytest.mark.parametrize("package", [*PACKAGES, "cloud.foundation.db", "cloud.foundation.pages"])
-def test_no_exported_name_is_hidden_by_a_module_of_the_same_name(package: str) -> None:
+def exports(package: Path) -> set[str]:
+    """The names in the `if TYPE_CHECKING:` block of a package."""
+    body = ast.parse((package / "__init__.py").read_text()).body
+    blocks = [one for one in body if isinstance(one, ast.If)]
+    imports = [one for block in blocks for one in block.body if isinstance(one, ast.ImportFrom)]
+    return {name.name for one in imports for name in one.names}
+
+
+@pytest.mark.parametrize("package", sorted(ROOT.glob("cloud/*/*/__init__.py")), ids=lambda path: path.parent.name)
+def test_no_exported_name_is_hidden_by_a_module_of_the_same_name(package: Path) -> None:
     # Python sets a loaded submodule as an attribute of its package, so the export would be the module by then.
-    exported = getattr(import_module(package), "__all__", [])
-    modules = {path.stem for path in (ROOT / package.replace(".", "/")).glob("*.py")}
-    assert modules.isdisjoint(exported)
+    modules = {path.stem for path in package.parent.glob("*.py")}
+    assert modules.isdisjoint(exports(package.parent))
+
+
+def test_every_exported_name_is_imported_from_another_slice() -> None:
+    used: dict[str, set[str]] = {}
+    for path in [*(ROOT / "cloud").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        tree = ast.parse(path.read_text())
+        packages = {
+            name.asname or name.name: f"{one.module}.{name.name}"
+            for one in ast.walk(tree)
+            if isinstance(one, ast.ImportFrom) and (one.module or "").startswith("cloud.")
+            for name in one.names
+        }
+        for one in ast.walk(tree):
+            if isinstance(one, ast.ImportFrom):
+                used.setdefault(str(one.module), set()).update(name.name for name in one.names)
+            elif isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id in packages:
+                used.setdefault(packages[one.value.id], set()).add(one.attr)
+    folders = [path.parent for path in ROOT.glob("cloud/*/*/__init__.py")]
+    slices = {".".join(folder.relative_to(ROOT).parts): exports(folder) for folder in folders}
+    unused = {name: exported - used.get(name, set()) for name, exported in slices.items()}
+    assert {name: names for name, names in unused.items() if names} == {}

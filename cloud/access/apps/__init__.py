@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.access.apps.callbacks import callback_secret
     from cloud.access.apps.cli import clearance_of
@@ -26,35 +27,6 @@ if TYPE_CHECKING:
     from cloud.access.apps.tables import apps
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "CATALOGUE",
-    "NAMES",
-    "PLATFORM_ADMIN",
-    "SERVICE_TOKENS",
-    "App",
-    "AppPublic",
-    "AppStore",
-    "AppUnknown",
-    "Apps",
-    "Governance",
-    "GovernanceMalformed",
-    "GovernancePatch",
-    "GrantType",
-    "LiveSecret",
-    "ScopeUnknown",
-    "Wanted",
-    "Witness",
-    "apps",
-    "callback_secret",
-    "check_allowed",
-    "clearance_of",
-    "effective",
-    "etag_of",
-    "merged",
-    "on_auth_host",
-    "read_scopes",
-]
 
 SLICE = Slice(
     package=__name__,

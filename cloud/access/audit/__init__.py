@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.access.audit.model import AuditEntry, Outcome, Sought
     from cloud.access.audit.store import Audit
     from cloud.access.audit.tables import FREQUENT_ACTION
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = ["FREQUENT_ACTION", "Audit", "AuditEntry", "Outcome", "Sought"]
 
 SLICE = Slice(package=__name__, jobs="jobs:jobs", tables="tables", commands={"audit": "cli:audit"})

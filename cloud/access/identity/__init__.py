@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.access.identity.errors import SignInBusy, UsernameMalformed, UserUnknown
     from cloud.access.identity.handlers import SignInHandlers
@@ -19,28 +20,6 @@ if TYPE_CHECKING:
     from cloud.access.identity.usernames import folded
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "PasswordHandlers",
-    "Passwords",
-    "Role",
-    "SecondFactorPolicy",
-    "Session",
-    "SignIn",
-    "SignInBusy",
-    "SignInHandlers",
-    "SignInSection",
-    "User",
-    "UserStore",
-    "UserUnknown",
-    "UsernameMalformed",
-    "Users",
-    "Witness",
-    "acting",
-    "folded",
-    "new_password",
-    "sign_in_rows",
-]
 
 SLICE = Slice(
     package=__name__,

@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.access.oauth.surface import TokenSurface, token_surface, tokens_of
     from cloud.access.oauth.words import WORDS
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = ["WORDS", "TokenSurface", "token_surface", "tokens_of"]
 
 SLICE = Slice(
     package=__name__,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import IdKind, Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.access.tenancy.errors import IdentifierTaken, OrganizationUnknown, TenantUnknown, VehicleUnknown
     from cloud.access.tenancy.model import Organization, Tenant, Vehicle
@@ -11,19 +12,6 @@ if TYPE_CHECKING:
     from cloud.access.tenancy.store import TenancyStore
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "IdentifierTaken",
-    "Organization",
-    "OrganizationUnknown",
-    "Tenancy",
-    "TenancyStore",
-    "Tenant",
-    "TenantUnknown",
-    "Vehicle",
-    "VehicleUnknown",
-    "checked_name",
-]
 
 SLICE = Slice(
     package=__name__,

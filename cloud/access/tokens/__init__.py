@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.access.tokens.claims import Claims, Names
     from cloud.access.tokens.cli import init_secrets, make_first_master_key
@@ -18,24 +19,5 @@ if TYPE_CHECKING:
     from cloud.access.tokens.verifier import Verifier
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "SECOND_US",
-    "Claims",
-    "KeySetHandlers",
-    "KeyState",
-    "KeyStore",
-    "Mint",
-    "Minted",
-    "Names",
-    "Revocation",
-    "SigningKeys",
-    "Standing",
-    "Verifier",
-    "Witness",
-    "init_secrets",
-    "key_set_rows",
-    "make_first_master_key",
-]
 
 SLICE = Slice(package=__name__, tables="tables", commands={"keys": "cli:keys", "tokens": "cli:tokens"})

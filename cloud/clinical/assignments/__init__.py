@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import IdKind, Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.assignments.errors import AssignmentEnded, AssignmentOverlaps, AssignmentUnknown, IntervalEmpty
     from cloud.clinical.assignments.model import Timeline
@@ -12,17 +13,6 @@ if TYPE_CHECKING:
     from cloud.clinical.assignments.tables import assignments
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "AssignmentDesk",
-    "AssignmentEnded",
-    "AssignmentOverlaps",
-    "AssignmentUnknown",
-    "Assignments",
-    "IntervalEmpty",
-    "Timeline",
-    "assignments",
-]
 
 SLICE = Slice(
     package=__name__,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.devices.attachment import LAST_SEEN_GRAIN_US, DeviceKey, KnownDevice, Sighting, device_key
     from cloud.clinical.devices.errors import (
@@ -21,28 +22,6 @@ if TYPE_CHECKING:
     from cloud.clinical.devices.tables import devices
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "LAST_SEEN_GRAIN_US",
-    "SHOWN",
-    "Device",
-    "DeviceClass",
-    "DeviceClassUnknown",
-    "DeviceKey",
-    "DeviceNotActive",
-    "DeviceSilence",
-    "DeviceStatus",
-    "DeviceUnknown",
-    "DeviceVehicleUnknown",
-    "Devices",
-    "Enrolment",
-    "KnownDevice",
-    "Sighting",
-    "SilenceSection",
-    "SystemIdTaken",
-    "device_key",
-    "devices",
-]
 
 SLICE = Slice(
     package=__name__,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.epcr.crew import CrewRegister
     from cloud.clinical.epcr.errors import EncounterTaken, EncounterUnknown
@@ -13,21 +14,6 @@ if TYPE_CHECKING:
     from cloud.clinical.epcr.tables import encounters
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "COUNT_OBSERVATIONS",
-    "CareModel",
-    "CrewMember",
-    "CrewRegister",
-    "CrewRole",
-    "Encounter",
-    "EncounterStatus",
-    "EncounterTaken",
-    "EncounterUnknown",
-    "Encounters",
-    "Epcr",
-    "encounters",
-]
 
 SLICE = Slice(
     package=__name__,

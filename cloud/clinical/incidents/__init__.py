@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.incidents.model import Incident, Part
     from cloud.clinical.incidents.service import Incidents
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = ["Incident", "Incidents", "Part"]
 
 SLICE = Slice(package=__name__, events="event_types:EVENTS", tables="tables", commands={"incidents": "cli:incidents"})

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from cloud.clinical.observations import tables as tables
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.observations.clocks import learn_clocks
     from cloud.clinical.observations.counting import count_observations
@@ -28,28 +29,6 @@ if TYPE_CHECKING:
     )
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "RECEIVED_BATCHES",
-    "SYNCHRONISED_CLOCK_ID",
-    "Added",
-    "CarriedBatch",
-    "Carrier",
-    "Numbers",
-    "ObservationColumns",
-    "ObservationWriter",
-    "ReceivedBatches",
-    "Unstorable",
-    "channel_columns",
-    "columns_of",
-    "count_observations",
-    "keys_held",
-    "learn_clocks",
-    "observation_channels",
-    "observation_clocks",
-    "observation_sources",
-    "observations",
-]
 
 SLICE = Slice(
     package=__name__, tables="tables", routes=("routes:routes",), commands={"observations": "cli:observations"}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from sqlalchemy.dialects.postgresql import insert
 
@@ -45,41 +46,3 @@ if TYPE_CHECKING:
     from cloud.foundation.db.transaction import Rows, Transaction
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "CHUNK_ROWS",
-    "SCHEMA",
-    "TABLE_S_MAX",
-    "CommitLost",
-    "ConstraintViolated",
-    "Damage",
-    "Database",
-    "DatabaseUnavailable",
-    "DatabaseUnusable",
-    "Examined",
-    "GivenRows",
-    "PostgresqlAddress",
-    "Prepared",
-    "Rows",
-    "SqliteAddress",
-    "SqliteDatabase",
-    "Transaction",
-    "TransactionTooSlow",
-    "ValueRefused",
-    "check_current",
-    "compiled",
-    "delete_chunk",
-    "examine_all",
-    "examine_file",
-    "examine_table",
-    "given",
-    "insert",
-    "kept_copies",
-    "metadata",
-    "migrate",
-    "open_database",
-    "read_address",
-    "refresh_statistics",
-    "row_number",
-    "tables_of",
-]

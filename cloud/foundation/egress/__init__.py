@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.foundation.egress.client import Answer, Egress, Failure, FailureReason
     from cloud.foundation.egress.errors import UrlBlocked, UrlMalformed
@@ -12,21 +13,5 @@ if TYPE_CHECKING:
     from cloud.foundation.egress.target import URL_LENGTH_MAX, AllowList, Target, read_target
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "URL_LENGTH_MAX",
-    "AllowList",
-    "Answer",
-    "Egress",
-    "EgressSection",
-    "Failure",
-    "FailureReason",
-    "NameUnresolved",
-    "Resolver",
-    "Target",
-    "UrlBlocked",
-    "UrlMalformed",
-    "read_target",
-]
 
 SLICE = Slice(package=__name__, settings={"egress": "settings:EgressSection"})

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.foundation.events.errors import LeaseLost
     from cloud.foundation.events.event_type import SECRECY, EventType, count, moment, text, truth, word, words
@@ -13,23 +14,5 @@ if TYPE_CHECKING:
     from cloud.foundation.events.store import Outbox
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "SECRECY",
-    "SUBSCRIBERS",
-    "ClaimedEvent",
-    "DomainEvent",
-    "EventType",
-    "LeaseLost",
-    "Outbox",
-    "Relay",
-    "Subscribers",
-    "count",
-    "moment",
-    "text",
-    "truth",
-    "word",
-    "words",
-]
 
 SLICE = Slice(package=__name__, jobs="jobs:jobs", tables="tables", commands={"events": "cli:events"})

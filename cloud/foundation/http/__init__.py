@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.foundation.http.admission import Admission, Quotas
     from cloud.foundation.http.answer import Answer, Created, Json, NoContent, Octets, Text, strong_etag
@@ -51,78 +52,6 @@ if TYPE_CHECKING:
     from cloud.foundation.http.verifier import TokenVerifier
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "ACCEPTED_S",
-    "ANY_TOKEN",
-    "CLIENT_AUTHENTICATED",
-    "EVERY_HOST",
-    "NEVER_AN_ID",
-    "PUBLIC",
-    "SHUTDOWN_S",
-    "Access",
-    "Admission",
-    "Answer",
-    "Audience",
-    "Bases",
-    "BodyKind",
-    "BucketLimiter",
-    "Caller",
-    "Created",
-    "Cursor",
-    "Cursors",
-    "EdgeServer",
-    "Gate",
-    "Handler",
-    "Host",
-    "HostSection",
-    "HostsSection",
-    "HttpSection",
-    "InvalidCursor",
-    "InvalidToken",
-    "Json",
-    "Limit",
-    "NoContent",
-    "NotFound",
-    "OAuthError",
-    "Observer",
-    "Octets",
-    "Paged",
-    "Parts",
-    "Pipeline",
-    "PreconditionFailed",
-    "Query",
-    "QueryMalformed",
-    "Quotas",
-    "RateClass",
-    "RateLimiter",
-    "Refused",
-    "Request",
-    "Route",
-    "Scopes",
-    "SharedLimiter",
-    "Site",
-    "Spans",
-    "Text",
-    "TokenVerifier",
-    "TraceContext",
-    "WrongEnvironment",
-    "address_class",
-    "bases_of",
-    "begin_trace",
-    "catalogue",
-    "connections_allowed",
-    "headers_of",
-    "is_loopback",
-    "listed",
-    "mistakes_of",
-    "read_all_pairs",
-    "slug",
-    "strong_etag",
-    "summary",
-    "table_of",
-    "title",
-]
 
 SLICE = Slice(
     package=__name__,

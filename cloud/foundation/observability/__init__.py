@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.foundation.observability.heartbeat import Heartbeat, make_heartbeat
     from cloud.foundation.observability.logs import configure_logs
@@ -29,30 +30,5 @@ if TYPE_CHECKING:
     from cloud.foundation.observability.settings import LogSection, MetricsSection
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "BROKER_CONNECTED",
-    "DATABASE_DAMAGED",
-    "EVENTS_PARKED",
-    "EVENTS_WAITING",
-    "INGEST_HELD_BACK",
-    "INGEST_LEFT_OUT",
-    "INGEST_MISSING",
-    "INGEST_OVER_QUOTA",
-    "INGEST_PARKED",
-    "INGEST_REPEATED",
-    "REVOCATION_LIST_SECONDS_LEFT",
-    "WEBHOOKS_WAITING",
-    "WEBHOOK_LATE_SECONDS",
-    "Heartbeat",
-    "LogSection",
-    "Metrics",
-    "MetricsSection",
-    "MetricsServer",
-    "Sampler",
-    "configure_logs",
-    "make_heartbeat",
-    "notify",
-]
 
 SLICE = Slice(package=__name__, settings={"log": "settings:LogSection", "metrics": "settings:MetricsSection"})

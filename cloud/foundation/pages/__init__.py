@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.foundation.pages.cookies import Cookie, read_cookie
     from cloud.foundation.pages.forgery import check_form, token_of
@@ -12,16 +13,3 @@ if TYPE_CHECKING:
     from cloud.foundation.pages.routes import asset_rows
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "Cookie",
-    "Language",
-    "Pages",
-    "asset_rows",
-    "check_form",
-    "language_of",
-    "read_cookie",
-    "say",
-    "see_other",
-    "token_of",
-]

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.partners.discovery.contract import make_contract, write_contract
     from cloud.partners.discovery.handlers import DiscoveryHandlers
@@ -11,18 +12,6 @@ if TYPE_CHECKING:
     from cloud.partners.discovery.public_contract_filter import DENYLIST, is_denied, is_public
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "DENYLIST",
-    "DiscoveryHandlers",
-    "RowsDisagree",
-    "contract_document",
-    "disagreements",
-    "is_denied",
-    "is_public",
-    "make_contract",
-    "write_contract",
-]
 
 SLICE = Slice(
     package=__name__, tags={"Discovery": "Machine-readable documents about this API."}, routes=("routes:routes",)

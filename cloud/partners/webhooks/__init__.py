@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.partners.webhooks.catalogue import EVENTS, message_sample
     from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
@@ -22,35 +23,6 @@ if TYPE_CHECKING:
     from cloud.partners.webhooks.worker import DeliveryWorker
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "EVENTS",
-    "Change",
-    "DeliveryKind",
-    "DeliveryLog",
-    "DeliveryStatus",
-    "DeliveryStore",
-    "DeliveryWorker",
-    "ErrorCode",
-    "FanOut",
-    "Filter",
-    "Judge",
-    "NewDelivery",
-    "ReplayMode",
-    "SecretMalformed",
-    "Settling",
-    "Subscription",
-    "WebhookKeyTooFresh",
-    "WebhookKeys",
-    "Webhooks",
-    "Witness",
-    "judge_of",
-    "message_sample",
-    "new_secret",
-    "secret_key",
-    "subscribers_of",
-    "webhooks_sampler",
-]
 
 SLICE = Slice(
     package=__name__,

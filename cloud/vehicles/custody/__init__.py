@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from cloud.foundation.slice import Slice, lazy_exports
 from cloud.vehicles.custody import tables as tables
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.vehicles.custody.lane_store import LaneKey, LaneRow, LaneStore
     from cloud.vehicles.custody.links import ChainedBatch, LinkState, link_between
@@ -14,32 +15,5 @@ if TYPE_CHECKING:
     from cloud.vehicles.custody.tables import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "FIRST_SEQUENCE",
-    "ChainedBatch",
-    "Content",
-    "CustodyStore",
-    "HeldBatch",
-    "Kept",
-    "LaneKey",
-    "LaneMarks",
-    "LaneRow",
-    "LaneStore",
-    "LinkState",
-    "Range",
-    "Reason",
-    "ReceivedBatch",
-    "SetAside",
-    "batches",
-    "gap_ranges",
-    "held_batch",
-    "lanes",
-    "link_between",
-    "quarantine_overflows",
-    "quarantined_batches",
-    "release",
-    "set_aside",
-]
 
 SLICE = Slice(package=__name__, tables="tables")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import IdKind, Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.vehicles.fleet.access import END_CONNECTION
     from cloud.vehicles.fleet.authority_store import AuthorityStore
@@ -27,39 +28,6 @@ if TYPE_CHECKING:
     from cloud.vehicles.fleet.tables import gateways
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "CONTROL_TOPIC",
-    "DESCRIPTORS",
-    "END_CONNECTION",
-    "RELOAD_FILE",
-    "RESPONSE_TOPIC",
-    "RIGHTS_FILE",
-    "RIGHTS_SENDER",
-    "AdmittedGateway",
-    "AuthorityStore",
-    "BrokerSection",
-    "DoorOpen",
-    "Fleet",
-    "FormerKey",
-    "GatewayAccess",
-    "GatewayDirectory",
-    "GatewaySilence",
-    "GatewayStatus",
-    "GatewayTaken",
-    "GatewayUnknown",
-    "MqttSection",
-    "PublicKeyMalformed",
-    "RegisteredGateway",
-    "RevocationListCheck",
-    "cloud_login",
-    "expiry_sentence",
-    "gateway_client",
-    "gateway_role",
-    "gateways",
-    "heard",
-    "ingest_group",
-]
 
 SLICE = Slice(
     package=__name__,

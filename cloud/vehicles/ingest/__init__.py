@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cloud.foundation.slice import Slice, lazy_exports
 
+# mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.vehicles.ingest.broker import BrokerAddress, broker_address
     from cloud.vehicles.ingest.broker_control import RightsLink, broker_rights
@@ -21,29 +22,6 @@ if TYPE_CHECKING:
     from cloud.vehicles.ingest.take_over import end_connection
 else:
     __getattr__ = lazy_exports(__name__)
-
-__all__ = [
-    "EVENT_COLUMNS",
-    "BrokerAddress",
-    "BrokerConnection",
-    "BrokerUnavailable",
-    "Ingest",
-    "IngestFigures",
-    "IngestSettings",
-    "KeptRows",
-    "MqttSource",
-    "QuotaSettings",
-    "RightsLink",
-    "RunningIngest",
-    "broker_address",
-    "broker_rights",
-    "end_connection",
-    "gateway_events",
-    "make_ingest",
-    "read_figures",
-    "told_of",
-    "unpack",
-]
 
 SLICE = Slice(
     package=__name__,
