@@ -11,7 +11,6 @@ observation of its own beside the value, as for 20601 devices. Raw beside the re
 apart, samples whose scaling or sign is in doubt, relations to other observations, and status bits without a place.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -29,6 +28,7 @@ from protocols.ble.ghs_observation import (
     Samples,
     Text,
 )
+from protocols.bounded_map import BoundedMap
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.dim.identity import printable
 from protocols.ieee11073.nomenclature import Code, code_of
@@ -94,7 +94,7 @@ class GhsTranscoding:
     """Converter with the channels of one connection."""
 
     def __init__(self) -> None:
-        self._channels: OrderedDict[Channel, Channel] = OrderedDict()
+        self._channels: BoundedMap[Channel, Channel] = BoundedMap(CHANNELS_MAX)
 
     def transcoded(self, observation: GhsObservation, received_s: float) -> Transcoded:
         found = Transcoded()
@@ -193,14 +193,7 @@ class GhsTranscoding:
             supplemental_types=context.supplementals,
             array=array,
         )
-        known = self._channels.get(channel)
-        if known is not None:
-            self._channels.move_to_end(known)
-            return known
-        if len(self._channels) >= CHANNELS_MAX:
-            self._channels.popitem(last=False)
-        self._channels[channel] = channel
-        return channel
+        return self._channels.use(channel, lambda: channel)
 
 
 def _observation(channel: Channel, value: Value, context: _Context) -> Observation:

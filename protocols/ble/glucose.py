@@ -48,6 +48,7 @@ from protocols.ble.record_access import RECORD_ACCESS_CODEC
 from protocols.ble.transcoding import PERCENT, DeviationFilter, is_dated
 from protocols.ble.uuids import GLUCOSE, RECORD_ACCESS_CONTROL_POINT
 from protocols.ble.wire import date_time_of
+from protocols.bounded_map import BoundedMap
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError
 from protocols.ieee11073.nomenclature import Code, code_of
@@ -164,7 +165,7 @@ class Glucose(ServiceInterpreter):
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
         self._waiting: deque[_Waiting] = deque()
-        self._times: OrderedDict[int, DeviceTime | None] = OrderedDict()
+        self._times: BoundedMap[int, DeviceTime | None] = BoundedMap(REMEMBERED_MAX)
         self._early: OrderedDict[int, tuple[bytes, float]] = OrderedDict()
 
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
@@ -191,9 +192,6 @@ class Glucose(ServiceInterpreter):
             self._join(waiting, early[0])
         self._waiting.append(waiting)
         self._times[number] = waiting.time
-        self._times.move_to_end(number)
-        if len(self._times) > REMEMBERED_MAX:
-            self._times.popitem(last=False)
         return self._released()
 
     def _context(self, data: bytes, received_s: float) -> Sequence[GattEvent]:

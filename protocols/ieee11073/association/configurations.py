@@ -7,6 +7,8 @@ start and stores each `ConfigurationAgreed`.
 from collections import OrderedDict
 from typing import Protocol
 
+from protocols.bounded_map import BoundedMap
+
 DEVICES_MAX = 256
 """Devices whose configurations are kept, the least recently met are forgotten first; a vehicle meets some dozens."""
 CONFIGURATIONS_MAX = 8
@@ -29,20 +31,16 @@ class RememberedConfigurations:
     """A `ConfigurationStore` in memory."""
 
     def __init__(self) -> None:
-        self._devices: OrderedDict[bytes, OrderedDict[int, bytes]] = OrderedDict()
-        self._doubted: OrderedDict[tuple[bytes, int], bytes] = OrderedDict()
+        self._devices: OrderedDict[bytes, BoundedMap[int, bytes]] = OrderedDict()
+        self._doubted: BoundedMap[tuple[bytes, int], bytes] = BoundedMap(DEVICES_MAX)
 
     def find(self, system_id: bytes, config_id: int) -> bytes | None:
         known = self._devices.get(system_id)
         return None if known is None else known.get(config_id)
 
     def remember(self, system_id: bytes, config_id: int, data: bytes) -> None:
-        known = self._devices.setdefault(system_id, OrderedDict())
-        known[config_id] = data
-        known.move_to_end(config_id)
+        self._devices.setdefault(system_id, BoundedMap(CONFIGURATIONS_MAX))[config_id] = data
         self._devices.move_to_end(system_id)
-        while len(known) > CONFIGURATIONS_MAX:
-            known.popitem(last=False)
         while len(self._devices) > DEVICES_MAX:
             del self._devices[self._least_wanted()]
 
@@ -55,7 +53,5 @@ class RememberedConfigurations:
         if data is None or self._doubted.get((system_id, config_id)) == data:
             return False
         self._doubted[system_id, config_id] = data
-        while len(self._doubted) > DEVICES_MAX:
-            self._doubted.popitem(last=False)
         del self._devices[system_id][config_id]
         return True

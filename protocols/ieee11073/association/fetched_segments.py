@@ -5,8 +5,9 @@ transfer, never a measurement: what comes twice is known by its content (DESIGN 
 its place in the segment, which is what `through` is for.
 """
 
-from collections import OrderedDict
 from typing import NamedTuple, Protocol
+
+from protocols.bounded_map import BoundedMap
 
 SEGMENTS_MAX = 4096
 """Segments remembered; the least recently fetched is forgotten first."""
@@ -39,7 +40,7 @@ class RememberedSegments:
     """Bounded `FetchedSegments` in memory."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[SegmentKey, SegmentProgress] = OrderedDict()
+        self._known: BoundedMap[SegmentKey, SegmentProgress] = BoundedMap(SEGMENTS_MAX)
 
     def progress(self, key: SegmentKey) -> SegmentProgress | None:
         """Return how much of a segment is durable; None: nothing is known of it."""
@@ -48,9 +49,6 @@ class RememberedSegments:
     def note(self, key: SegmentKey, progress: SegmentProgress) -> None:
         """Note how much is durable now."""
         self._known[key] = progress
-        self._known.move_to_end(key)
-        while len(self._known) > SEGMENTS_MAX:
-            self._known.popitem(last=False)
 
     def forget(self, key: SegmentKey) -> None:
         """Forget a segment that the device cleared: its number may mean another segment from now on."""
