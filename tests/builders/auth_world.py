@@ -14,7 +14,7 @@ from cloud.access.identity import Passwords, Role, User, Users
 from cloud.access.identity.sign_in import SecondFactorPolicy
 from cloud.access.oauth import TokenSurface, token_surface
 from cloud.access.tokens import Names, SigningKeys
-from cloud.access.tokens.compact import signed_by
+from cloud.access.tokens.jws import sign
 from cloud.access.tokens.signing_key import SECOND_US, SigningKey, generate
 from cloud.foundation.db import Database
 from cloud.foundation.http.host import Host
@@ -132,7 +132,7 @@ class AuthWorld:
     def signed(self, payload: Any, *, number: int = 1) -> str:
         """A token with this payload and a true signature of one of our keys."""
         octets = payload if isinstance(payload, bytes) else orjson.dumps(payload)
-        return signed_by(private_of(number), key_pair(number).kid, octets)
+        return sign(private_of(number), key_pair(number).kid, octets)
 
     def pass_time(self, *, minutes: float = 0, seconds: float = 0) -> None:
         """Move both clocks."""

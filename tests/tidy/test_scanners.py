@@ -20,7 +20,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from cloud.access.apps.redirects import checked_redirects
 from cloud.access.oauth.client_authentication import _basic
-from cloud.access.tokens.compact import SignatureRefused, verified
+from cloud.access.tokens.jws import SignatureRefused, verify
 from cloud.foundation.egress.target import AllowList, read_target
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http import Answer
@@ -176,7 +176,7 @@ SCANNERS: dict[str, tuple[int, Scan]] = {
     "forwarded addresses": (1_000, on_header(address_of, "X-Forwarded-For", "192.0.2.1", ",10.0.0.1")),
     "entity tags": (500, on_text(lambda text: conditional(Answer(200, etag='"x"'), "GET", text), '"a"', ',W/"a"')),
     "client credentials": (500, on_text(_basic, "Basic ", "QUFB")),
-    "access token": (1_500, on_bytes(lambda token: verified(token, {}), b"", b"a.")),
+    "access token": (1_500, on_bytes(lambda token: verify(token, {}), b"", b"a.")),
     # What the cloud calls.
     "webhook address, path": (400, on_text(lambda text: read_target(text, AllowList()), "https://a.org/", "a/")),
     "webhook address, host": (50, on_text(lambda text: read_target(text, AllowList()), "https://", "a.", "org/")),

@@ -24,8 +24,8 @@ from cloud.access.tokens.claims import (
     Names,
     TokenUse,
 )
-from cloud.access.tokens.compact import signed_by
 from cloud.access.tokens.errors import KeysAbsent, LifetimeRefused, ServiceTokensDisabled
+from cloud.access.tokens.jws import sign
 from cloud.access.tokens.signing_key import SECOND_US, SigningKey
 from cloud.access.tokens.standing import Standing
 from cloud.access.tokens.store import KeyStore
@@ -141,12 +141,12 @@ class Mint:
 
     async def _minted(self, claims: Claims) -> Minted:
         kid, private = await self._signer(claims.expires_at_s * SECOND_US)
-        return Minted(signed_by(private, kid, self._payload(claims)), claims)
+        return Minted(sign(private, kid, self._payload(claims)), claims)
 
     async def _witnessed(self, claims: Claims, witness: Witness) -> Minted:
         kid, private = await self._signer(claims.expires_at_s * SECOND_US)
         loop = asyncio.get_running_loop()
-        signing = loop.run_in_executor(None, signed_by, private, kid, self._payload(claims))
+        signing = loop.run_in_executor(None, sign, private, kid, self._payload(claims))
         try:
             async with self._database.transaction() as tx:
                 await witness(tx, claims.jti)

@@ -4,7 +4,6 @@ A key is published for longer than anybody may cache the key set before it signs
 until the last token that it signed has expired. So a verifier with a cached key set never meets an unknown key.
 """
 
-import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,6 +11,7 @@ from enum import StrEnum
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
+from jwt.algorithms import RSAAlgorithm
 
 from cloud.foundation.master_key import MasterKey
 
@@ -119,17 +119,12 @@ def generate(number: int, master: MasterKey, now_us: int) -> SigningKey:
 
 def jwk(key: SigningKey) -> dict[str, str]:
     """The published form (RFC 7517, RFC 7518 §6.3.1). These members and no others: nothing private can slip in."""
-    numbers = key.public().public_numbers()
+    public = RSAAlgorithm.to_jwk(key.public(), as_dict=True)
     return {
         "kty": "RSA",
         "kid": key.kid,
         "use": "sig",
         "alg": ALGORITHM,
-        "n": _unsigned(numbers.n),
-        "e": _unsigned(numbers.e),
+        "n": public["n"],
+        "e": public["e"],
     }
-
-
-def _unsigned(number: int) -> str:
-    octets = number.to_bytes((number.bit_length() + 7) // 8, "big")
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

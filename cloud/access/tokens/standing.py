@@ -16,8 +16,8 @@ import structlog
 from cloud.access.apps import AppStore, effective
 from cloud.access.identity import UserStore
 from cloud.access.standing import Change, ChangeKind, ChangeLog
-from cloud.access.tokens.compact import Verifying, header_of
 from cloud.access.tokens.errors import StandingUnknown
+from cloud.access.tokens.jws import VerificationKey, header_segment
 from cloud.access.tokens.signing_key import KeyState, SigningKey
 from cloud.access.tokens.store import KeyStore, RevokedTokenStore
 from cloud.foundation.clock import Clock
@@ -66,9 +66,9 @@ class Standing:
         self._users = UserStore()
         self.generation = 0
         self.keys: tuple[SigningKey, ...] = ()
-        self.verifying: dict[bytes, Verifying] = {}
+        self.verifying: dict[bytes, VerificationKey] = {}
         """Header segment → key."""
-        self.by_kid: dict[str, Verifying] = {}
+        self.by_kid: dict[str, VerificationKey] = {}
         self.due_s = float("-inf")
         """When the next look is due, by the monotonic clock."""
         self._looked_s = float("-inf")
@@ -149,9 +149,7 @@ class Standing:
         now_us = self._clock.now_us()
         self.keys = tuple(key for key in await self._keys.list(tx) if key.is_published(now_us))
         self.verifying = {
-            header_of(key.kid): Verifying(
-                key.kid, public := key.public(), public.key_size // 8, key.retired_at_us, key.published_until_us
-            )
+            header_segment(key.kid): VerificationKey(key.kid, key.public(), key.retired_at_us, key.published_until_us)
             for key in self.keys
         }
         self.by_kid = {key.kid: key for key in self.verifying.values()}

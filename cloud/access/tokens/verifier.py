@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from cloud.access.apps import effective
 from cloud.access.tokens.claims import Claims, ClaimsRefused, Holder, Names, TokenUse, read
-from cloud.access.tokens.compact import TOKEN_LENGTH_MAX, SignatureRefused, may_be_signed, verified
+from cloud.access.tokens.jws import TOKEN_LENGTH_MAX, SignatureRefused, may_be_signed, verify
 from cloud.access.tokens.signing_key import SECOND_US, SKEW_US
 from cloud.access.tokens.standing import AppStanding, Standing
 from cloud.foundation.clock import Clock
@@ -119,7 +119,7 @@ class Verifier:
     def _first_sight(self, token: bytes, now_us: int) -> _Verdict:
         """Everything that depends on the token alone. Raises `InvalidToken`."""
         try:
-            payload, key = verified(token, self._standing.verifying)
+            payload, key = verify(token, self._standing.verifying)
             claims = read(payload, self._names)
         except (SignatureRefused, ClaimsRefused):
             raise InvalidToken from None

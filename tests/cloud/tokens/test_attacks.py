@@ -296,7 +296,7 @@ async def test_an_overlong_token_costs_no_arithmetic(world: AuthWorld, monkeypat
     def forbidden(*_: Any) -> None:
         raise AssertionError("an overlong token was looked at")
 
-    monkeypatch.setattr("cloud.access.tokens.verifier.verified", forbidden)
+    monkeypatch.setattr("cloud.access.tokens.verifier.verify", forbidden)
     for token in (long, "A" * 65_536, good + "." * 65_536):
         await refused(world, token)
 
