@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cloud.access.tokens import KeyState, KeyStore
+from cloud.access.tokens import SigningKeyStore
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, SqliteAddress, open_database, read_address
 from cloud.foundation.errors import DomainError
@@ -107,8 +107,8 @@ async def _signing_keys(settings: Settings, database: Database) -> Finding:
     try:
         master = load_master_key(settings)
         async with database.read() as tx:
-            keys = await KeyStore().list(tx)
-        current = next((key for key in keys if key.state is KeyState.CURRENT), None)
+            keys = await SigningKeyStore().list(tx)
+        current = next((key for key in keys if key.is_current), None)
         if current is None:
             return Finding("signing keys", Level.OK, "None yet; the first start of the api role makes them.")
         current.private(master)

@@ -162,7 +162,7 @@ def measure_verify(*, postgresql: bool = False) -> tuple[Run, Run]:
     loop, world = _world(postgresql=postgresql)
     tokens = _tokens(postgresql=postgresql)
     # It remembers one verdict, so that each of the tokens is new to it.
-    verifier = Verifier(world.surface.standing, world.clock, BASES, verdicts_max=1)
+    verifier = Verifier(world.surface.auth_state, world.clock, BASES, verdicts_max=1)
     return lambda: loop.run_until_complete(_seen(verifier.verify, tokens)), _bare_verify(tokens)
 
 

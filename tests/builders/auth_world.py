@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -45,18 +45,7 @@ def private_of(number: int) -> RSAPrivateKey:
 
 def kept_key(number: int, master: MasterKey, now_us: int) -> SigningKey:
     """What `SigningKeys` makes keys with here; never the same one twice within a test."""
-    key = key_pair(number)
-    return SigningKey(
-        number=number,
-        kid=key.kid,
-        public_key=key.public_key,
-        private_key_sealed=key.private_key_sealed,
-        published_at_us=now_us,
-        signs_from_us=None,
-        retired_at_us=None,
-        covers_until_us=0,
-        withdrawn_at_us=None,
-    )
+    return replace(key_pair(number), published_at_us=now_us)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Two cloud processes on one PostgreSQL are one auth host: what one of them is told, the other knows (H, D).
 
 They are two real `argus-cloud serve`, as behind a balancer: one name, one database, one master key. What is seen by
-the other "soon" is polled for; within what time it must be seen is `cloud/access/tokens/standing`'s and proved there.
+the other "soon" is polled for; within what time it must be seen is `cloud/access/tokens/auth_state`'s and proved there.
 """
 
 import asyncio

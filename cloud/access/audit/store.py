@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, delete, insert, or_, select, text
 
 from cloud.access.audit.model import AuditEntry, Outcome, Sought
 from cloud.access.audit.tables import FREQUENT_ACTION, audit_entries
+from cloud.access.tenancy import TenancyStore
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import CHUNK_ROWS, Prepared, Transaction
 from cloud.foundation.http import Caller, TraceContext
@@ -56,6 +57,11 @@ class Audit:
         """
         row = self._row(caller, action, object, outcome, trace, metadata)
         await tx.driver.run_later(_RECORD, dict(zip(_FIELDS, row, strict=True)))
+
+    async def record_for_every_tenant(self, tx: Transaction, action: str, object: str) -> None:
+        """Write the operator's entry about something of the whole installation into the trail of every tenant."""
+        for tenant in await TenancyStore().list_tenants(tx):
+            await self.record(tx, Viewer.operator(tenant.id), action, object)
 
     async def record_many(self, tx: Transaction, entries: Sequence[tuple[Caller, str, str, TraceContext]]) -> None:
         """As `record`, for what was done for several callers in one transaction: caller, action, object, trace each."""

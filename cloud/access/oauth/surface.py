@@ -25,12 +25,12 @@ from cloud.access.oauth.routes import routes as oauth_routes
 from cloud.access.oauth.service import TokenEndpoint
 from cloud.access.tokens import (
     SECOND_US,
+    AuthStateCache,
     KeySetHandlers,
     Mint,
     Names,
     Revocation,
     SigningKeys,
-    Standing,
     Verifier,
     Witness,
     key_set_rows,
@@ -51,7 +51,7 @@ class TokenSurface:
     """`verifier` goes to the pipeline, `routes` to the auth host; `mint` to whoever issues tokens of its own; `people`
     and `users` to whoever has pages for those who are signed in."""
 
-    standing: Standing
+    auth_state: AuthStateCache
     verifier: Verifier
     mint: Mint
     keys: SigningKeys
@@ -67,7 +67,7 @@ class TokenSurface:
         return minted.token, minted.claims.jti, minted.claims.expires_at_s * SECOND_US
 
     async def start(self) -> None:
-        """Make the first signing keys when there are none, and learn the standing of everything.
+        """Make the first signing keys when there are none, and read the state of keys, apps and revocations.
 
         Without a master key the process serves all the same: it verifies, and answers 503 where it would have to sign.
         """
@@ -75,7 +75,7 @@ class TokenSurface:
             await self.keys.ensure()
         except (MasterKeyAbsent, MasterKeyUnfit, SettingsUnusable) as error:
             log.error("tokens.not_signable", why=error.sentence)
-        await self.standing.refresh()
+        await self.auth_state.refresh()
 
 
 def token_surface(
@@ -87,10 +87,10 @@ def token_surface(
     second_factor: SecondFactorPolicy = SecondFactorPolicy.ADMINISTRATORS,
 ) -> TokenSurface:
     """Wire it; nothing is read yet, neither from the database nor of the master key."""
-    standing = Standing(database, clock)
-    verifier = Verifier(standing, clock, bases)
+    auth_state = AuthStateCache(database, clock)
+    verifier = Verifier(auth_state, clock, bases)
     names = Names(issuer=bases[Host.AUTH], api=bases[Host.API])
-    mint = Mint(database, clock, ids, standing, master, names)
+    mint = Mint(database, clock, ids, auth_state, master, names)
     apps, audit, revocation = Apps(database, clock, ids), Audit(clock), Revocation(database, clock)
     redemption = Redemption(database, clock, mint, revocation, audit)
     endpoint = TokenEndpoint(apps, mint, verifier, revocation, redemption, audit)
@@ -103,11 +103,11 @@ def token_surface(
             OAuthHandlers(endpoint, names, bases[Host.DOCS]),
             AuthorizationHandlers(authorization, people, names.issuer),
         ),
-        *key_set_rows(KeySetHandlers(standing, clock)),
+        *key_set_rows(KeySetHandlers(auth_state, clock)),
         *sign_in_rows(people, PasswordHandlers(sign_in, people)),
         *asset_rows(),
     )
-    return TokenSurface(standing, verifier, mint, SigningKeys(database, clock, master), people, users, rows)
+    return TokenSurface(auth_state, verifier, mint, SigningKeys(database, clock, master), people, users, rows)
 
 
 def tokens_of(parts: Parts) -> TokenSurface:

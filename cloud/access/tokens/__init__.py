@@ -6,6 +6,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
+    from cloud.access.tokens.auth_state import AuthStateCache
     from cloud.access.tokens.claims import Claims, Names
     from cloud.access.tokens.cli import init_secrets, make_first_master_key
     from cloud.access.tokens.handlers import KeySetHandlers
@@ -13,9 +14,8 @@ if TYPE_CHECKING:
     from cloud.access.tokens.minting import Mint, Minted, Witness
     from cloud.access.tokens.revocation import Revocation
     from cloud.access.tokens.routes import key_set_rows
-    from cloud.access.tokens.signing_key import SECOND_US, KeyState
-    from cloud.access.tokens.standing import Standing
-    from cloud.access.tokens.store import KeyStore
+    from cloud.access.tokens.signing_key import SECOND_US
+    from cloud.access.tokens.store import SigningKeyStore
     from cloud.access.tokens.verifier import Verifier
 else:
     __getattr__ = lazy_exports(__name__)

@@ -1,4 +1,4 @@
-"""The claims of our access tokens (RFC 9068 §2.2, matrix A-026): what they are and how they are checked.
+"""The claims of our access tokens (RFC 9068 §2.2, matrix A-026) and their check.
 
 `read` takes the decoded payload of a token whose signature has been verified. It is stricter than a JWT library: every
 claim must be there with its own type, times are whole seconds, and the lifetime has an upper limit, so that not even a
@@ -27,7 +27,7 @@ _LEVELS = {level.word: level for level in SecrecyLevel}
 
 
 class TokenUse(StrEnum):
-    """What a token was minted for."""
+    """The purpose of a token."""
 
     ACCESS = "access"
     SERVICE = "service"
@@ -38,25 +38,25 @@ TTL_S_MAX = {TokenUse.ACCESS: ACCESS_TTL_S, TokenUse.SERVICE: SERVICE_TTL_S_MAX,
 
 
 class ClaimsRefused(Exception):
-    """These claims are not those of a token of ours. Why is for tests alone: the answer is always the same."""
+    """These claims are not those of a token of ours. The reason is for tests alone: the response is always the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """Who issues and for whom: public addresses of the auth and the api host."""
+    """Issuer and audience of live tokens: public addresses of the auth and the api host."""
 
     issuer: str
     api: str
 
     @property
     def audiences(self) -> frozenset[str]:
-        """Everything that may stand in a live token's `aud`."""
+        """All values that `aud` of a live token may have."""
         return frozenset((self.issuer, self.api))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a token and what for: what all tokens of one kind have in common. `organization_id` None: none."""
+    """Holder and rights of a token, the same for all tokens of one grant. `organization_id` None: none."""
 
     subject: str
     audience: frozenset[str]
@@ -69,13 +69,13 @@ class Holder:
 
     @property
     def user_id(self) -> str | None:
-        """None: no person is behind it."""
+        """The user for whom the app acts; None when it acts for itself."""
         return None if self.subject == self.client_id else self.subject
 
 
 @stream_value
 class Claims:
-    """What a token says. Times are seconds since the epoch; `auth_time_s` None: nobody signed in for it."""
+    """The claims of one token. Times are seconds since the epoch; `auth_time_s` None: no user signed in for it."""
 
     holder: Holder
     jti: str
@@ -92,7 +92,7 @@ class Claims:
         return self.holder.scopes
 
     def document(self, names: Names) -> dict[str, Any]:
-        """The payload. The api stands first in `aud`; a claim that does not apply is left out."""
+        """Return the payload. The api stands first in `aud`; a claim that does not apply is left out."""
         who = self.holder
         return {
             "iss": names.issuer,
@@ -113,13 +113,13 @@ class Claims:
 
 
 def read(payload: Mapping[str, Any], names: Names) -> Claims:
-    """Check everything that does not depend on the time of asking. Raises `ClaimsRefused`."""
+    """Check everything that does not depend on the present time. Raises `ClaimsRefused`."""
     try:
         audience = payload["aud"]
         holder = _holder(
             payload["iss"],
             payload["sub"],
-            tuple(audience) if type(audience) is list else _alone(audience),
+            tuple(audience) if type(audience) is list else _single_audience(audience),
             payload["client_id"],
             payload["scope"],
             payload["tenant_id"],
@@ -144,8 +144,8 @@ NONE = "~"
 """Stands for an absent claim; no id has this character."""
 
 
-def _alone(audience: object) -> str:
-    """An audience that is no list: the sandbox's, or none of ours."""
+def _single_audience(audience: object) -> str:
+    """Read an audience that is no list: the sandbox's, or none of ours."""
     if audience != SANDBOX:
         raise ValueError
     return SANDBOX
@@ -164,16 +164,16 @@ def _holder(
     token_use: str,
     names: Names,
 ) -> Holder:
-    """Remembered, since the tokens of an app say the same again and again. Only signed payloads come this far."""
+    """Make the holder, once for all equal tokens of an app. Only signed payloads come this far."""
     use = TokenUse(token_use)
-    everybody = frozenset((SANDBOX,)) if audience == SANDBOX else frozenset(audience)
+    audiences = frozenset((SANDBOX,)) if audience == SANDBOX else frozenset(audience)
     if issuer != names.issuer or (use is TokenUse.SANDBOX) != (audience == SANDBOX):
         raise ValueError
-    if use is not TokenUse.SANDBOX and not everybody <= names.audiences:
+    if use is not TokenUse.SANDBOX and not audiences <= names.audiences:
         raise ValueError
     return Holder(
         subject=_id(subject),
-        audience=everybody,
+        audience=audiences,
         client_id=_id(client_id),
         scopes=read_scopes(scope),
         tenant_id=_id(tenant_id),

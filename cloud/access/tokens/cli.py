@@ -7,15 +7,13 @@ import typer
 from cloud.access.apps import AppStore, AppUnknown
 from cloud.access.audit import Audit
 from cloud.access.identity import UserStore, UserUnknown, folded
-from cloud.access.tenancy import TenancyStore
+from cloud.access.tokens.auth_state import AuthStateCache
 from cloud.access.tokens.claims import SERVICE_TTL_S
-from cloud.access.tokens.keys import SigningKeys, Witness
+from cloud.access.tokens.keys import SigningKeys
 from cloud.access.tokens.minting import Mint, Minted
 from cloud.access.tokens.place import first_master_key, names_of
 from cloud.access.tokens.revocation import Revocation
 from cloud.access.tokens.signing_key import SECOND_US, SigningKey
-from cloud.access.tokens.standing import Standing
-from cloud.access.tokens.store import KeyStore
 from cloud.foundation.command import (
     AsJson,
     TenantOption,
@@ -56,34 +54,12 @@ def _signing_keys(place: Workplace) -> SigningKeys:
     return SigningKeys(place.database, place.clock, lambda: load_master_key(place.settings))
 
 
-def _shown(key: SigningKey) -> dict[str, Any]:
-    return {
-        "kid": key.kid,
-        "state": key.state,
-        "published_at": write_moment(key.published_at_us),
-        "signs_from": write_moment(key.signs_from_us),
-        "retired_at": write_moment(key.retired_at_us),
-        "published_until": write_moment(key.published_until_us),
-    }
-
-
-def _witness(place: Workplace, action: str) -> Witness:
-    """The operator's entry, in the trail of every tenant: each of them holds tokens that these keys sign."""
-
-    async def witness(tx: Transaction, key: SigningKey) -> None:
-        for tenant in await TenancyStore().list_tenants(tx):
-            await Audit(place.clock).record(tx, place.operator(tenant.id), action, key.kid)
-
-    return witness
-
-
 @keys.command("list")
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     """List all signing keys, including former ones."""
 
     async def work(place: Workplace) -> list[dict[str, Any]]:
-        async with place.database.read() as tx:
-            return [_shown(key) for key in await KeyStore().list(tx)]
+        return [key.describe() for key in await _signing_keys(place).list()]
 
     print_rows("Signing keys", run(context, work), as_json=as_json)
 
@@ -99,10 +75,10 @@ def rotate(
     """Sign with the next key. The current one stays published until its last token has expired."""
 
     async def work(place: Workplace) -> SigningKey:
-        return await _signing_keys(place).rotate(at_once=at_once, witness=_witness(place, "key.rotate"))
+        return await _signing_keys(place).rotate(at_once=at_once)
 
     current = run(context, work)
-    print_one(f"{current.kid} signs from now on.", _shown(current), as_json=as_json)
+    print_one(f"{current.kid} signs from now on.", current.describe(), as_json=as_json)
 
 
 @keys.command("withdraw")
@@ -112,7 +88,7 @@ def withdraw(
     """Withdraw a leaked key. Every token that it signed is revoked within a minute."""
 
     async def work(place: Workplace) -> None:
-        await _signing_keys(place).withdraw(kid, witness=_witness(place, "key.withdraw"))
+        await _signing_keys(place).withdraw(kid)
 
     run(context, work)
     print_one(f"{kid} is withdrawn and all its tokens are revoked.", {"kid": kid}, as_json=as_json)
@@ -161,12 +137,12 @@ def mint(
 
 async def _mint(place: Workplace) -> Mint:
     await _signing_keys(place).ensure()
-    standing = Standing(place.database, place.clock)
+    state = AuthStateCache(place.database, place.clock)
 
     def master() -> MasterKey:
         return load_master_key(place.settings)
 
-    return Mint(place.database, place.clock, place.ids, standing, master, names_of(place.settings))
+    return Mint(place.database, place.clock, place.ids, state, master, names_of(place.settings))
 
 
 @tokens.command("revoke")

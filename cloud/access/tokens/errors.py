@@ -46,7 +46,7 @@ class LifetimeRefused(DomainError):
     status = 400
 
 
-class StandingUnknown(DomainError):
+class RevocationUnknown(DomainError):
     """Revocations could not be read for a minute, so no token is accepted. Try again shortly."""
 
     code = "revocation_unavailable"

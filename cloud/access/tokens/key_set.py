@@ -1,25 +1,25 @@
-"""The published key set (RFC 7517): one sequence of octets with one tag, whichever of its two addresses is asked."""
+"""The published key set (RFC 7517): the same bytes and the same entity tag at both of its addresses."""
 
 import orjson
 
 from cloud.access.tokens.signing_key import MAX_AGE_S, STALE_S, SigningKey, jwk
-from cloud.foundation.http import Octets, strong_etag
+from cloud.foundation.http import Answer, strong_etag
 
 HEADERS = {"Cache-Control": f"public, max-age={MAX_AGE_S}, stale-while-revalidate={STALE_S}"}
-MEDIA_TYPE = "application/json"  # as the contract's sample; RFC 7517's own type is for those who ask for it
+MEDIA_TYPE = "application/json"  # as in the contract's sample, instead of RFC 7517's own type
 
 
 class KeySet:
-    """Renders the set once for as long as it stays the same."""
+    """Render the set once for as long as it stays the same."""
 
     def __init__(self) -> None:
-        self._of: tuple[str, ...] = ()
-        self._octets = b'{"keys":[]}'
+        self._kids: tuple[str, ...] = ()
+        self._body = b'{"keys":[]}'
 
-    def answer(self, keys: tuple[SigningKey, ...]) -> Octets:
-        """The answer for these keys."""
+    def answer(self, keys: tuple[SigningKey, ...]) -> Answer:
+        """Return the response with these keys."""
         kids = tuple(key.kid for key in keys)
-        if kids != self._of:
-            self._octets = orjson.dumps({"keys": [jwk(key) for key in keys]})
-            self._of = kids
-        return Octets(self._octets, MEDIA_TYPE, headers=HEADERS, etag=strong_etag(self._octets))
+        if kids != self._kids:
+            self._body = orjson.dumps({"keys": [jwk(key) for key in keys]})
+            self._kids = kids
+        return Answer(200, self._body, MEDIA_TYPE, headers=HEADERS, etag=strong_etag(self._body))

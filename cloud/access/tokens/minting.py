@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from cloud.access.apps import App, ScopeUnknown, check_allowed, effective, on_auth_host
 from cloud.access.identity import User
+from cloud.access.tokens.auth_state import AuthStateCache
 from cloud.access.tokens.claims import (
     ACCESS_TTL_S,
     SERVICE_TTL_S,
@@ -27,8 +28,7 @@ from cloud.access.tokens.claims import (
 from cloud.access.tokens.errors import KeysAbsent, LifetimeRefused, ServiceTokensDisabled
 from cloud.access.tokens.jws import sign
 from cloud.access.tokens.signing_key import SECOND_US, SigningKey
-from cloud.access.tokens.standing import Standing
-from cloud.access.tokens.store import KeyStore
+from cloud.access.tokens.store import SigningKeyStore
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.ids import Ids
@@ -58,17 +58,17 @@ class Mint:
         database: Database,
         clock: Clock,
         ids: Ids,
-        standing: Standing,
+        state: AuthStateCache,
         master: Callable[[], MasterKey],
         names: Names,
     ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
-        self._standing = standing
+        self._state = state
         self._master = master
         self._names = names
-        self._store = KeyStore()
+        self._store = SigningKeyStore()
         self._opened: tuple[str, RSAPrivateKey] | None = None
         self._covers: tuple[str, int] = ("", 0)
 
@@ -160,17 +160,17 @@ class Mint:
 
     async def _signer(self, expires_us: int) -> tuple[str, RSAPrivateKey]:
         """The current key, published for long enough."""
-        if self._clock.monotonic_s() >= self._standing.due_s:
-            await self._standing.refresh()
+        if self._clock.monotonic_s() >= self._state.due_s:
+            await self._state.refresh()
         for _ in range(2):
-            key = self._standing.current_key
+            key = self._state.current_key
             if key is None:
                 raise KeysAbsent
             if self._covers[0] != key.kid:
                 self._covers = (key.kid, key.covers_until_us)
             if expires_us <= self._covers[1] or await self._cover(key, expires_us + COVER_GRAIN_US):
                 return key.kid, self._private(key)
-            await self._standing.refresh()  # it was rotated away in this moment
+            await self._state.refresh()  # it was rotated away in this moment
         raise KeysAbsent
 
     async def _cover(self, key: SigningKey, until_us: int) -> bool:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from cloud.access.tokens.claims import Names
-from cloud.access.tokens.store import KeyStore
+from cloud.access.tokens.store import SigningKeyStore
 from cloud.foundation.db import Database
 from cloud.foundation.http import Host, bases_of
 from cloud.foundation.master_key import MasterKey, MasterKeyTaken, master_key_path
@@ -11,7 +11,7 @@ from cloud.foundation.settings import Settings
 
 
 async def first_master_key(settings: Settings, database: Database) -> str | None:
-    """Make the master key of a new installation; its path, None when there is one or none may be made.
+    """Make the master key of a new installation. Return its path, None when there is one or none may be made.
 
     None may be made where sealed keys exist already: their file is missing, and a new one would only hide that.
     Raises `SettingsUnusable`, `MasterKeyUnfit`.
@@ -20,7 +20,7 @@ async def first_master_key(settings: Settings, database: Database) -> str | None
     if path.exists():
         return None
     async with database.read() as tx:
-        if await KeyStore().any(tx):
+        if await SigningKeyStore().any(tx):
             return None
     with suppress(MasterKeyTaken):  # another process was quicker
         MasterKey.create(path)

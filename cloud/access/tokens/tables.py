@@ -1,4 +1,4 @@
-"""Signing keys and the tokens that were revoked before their time."""
+"""Signing keys, and tokens that were revoked before they expired."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
@@ -7,7 +7,7 @@ from cloud.foundation.db import metadata
 signing_keys = Table(
     "signing_keys",
     metadata,
-    # Counted by us: two processes that both make the first key collide here, and the later one takes the other's.
+    # Counted by us: two processes that both make the first key collide here, and the later one uses the other's.
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("kid", Text, nullable=False),
     Column("public_key", LargeBinary, nullable=False),  # DER, SubjectPublicKeyInfo
@@ -25,7 +25,7 @@ revoked_tokens = Table(
     metadata,
     Column("jti", Text, primary_key=True),
     Column("client_id", Text, nullable=False),
-    Column("expires_at_us", BigInteger, nullable=False),  # afterwards the row has nothing to say
+    Column("expires_at_us", BigInteger, nullable=False),  # the row is of no use afterwards
     Column("revoked_at_us", BigInteger, nullable=False),
     Index(None, "expires_at_us"),
 )

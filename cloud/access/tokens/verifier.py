@@ -1,9 +1,9 @@
-"""Whose a bearer token is, and whether it is good here and now: `TokenVerifier` of the HTTP pipeline.
+"""Verify a bearer token and return its caller: the `TokenVerifier` of the HTTP pipeline.
 
-A token is looked at in this order: length, signature, claims, time, key's life, environment, audience, then what can
-end it early (its own revocation, its app, its user). Every refusal is the same `InvalidToken`: why is nobody's business
-but the holder's, who can read the token. A verdict is kept under the token's SHA-256, never under the token, and holds
-until the token expires or something changed; then only the cheap part is judged again.
+A token is checked in this order: length, signature, claims, time, life of its key, what can end it early (its
+revocation, its app, its user), environment, audience. Every refusal is the same `InvalidToken`, so that a refusal gives
+nothing away; the holder can read the token. A verdict is cached under the token's SHA-256, never under the token, and
+holds until the token expires or something has changed; then only the inexpensive part is judged again.
 """
 
 import hashlib
@@ -11,21 +11,21 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from cloud.access.apps import effective
+from cloud.access.tokens.auth_state import AppState, AuthStateCache
 from cloud.access.tokens.claims import Claims, ClaimsRefused, Holder, Names, TokenUse, read
 from cloud.access.tokens.jws import TOKEN_LENGTH_MAX, SignatureRefused, may_be_signed, verify
 from cloud.access.tokens.signing_key import SECOND_US, SKEW_US
-from cloud.access.tokens.standing import AppStanding, Standing
 from cloud.foundation.clock import Clock
 from cloud.foundation.http import Bases, Caller, Host, InvalidToken, WrongEnvironment
 from cloud.foundation.viewer import Viewer
 
 VERDICTS_MAX = 10_000
-"""Tokens in use at the same time for which no arithmetic is needed; some 1 kB each."""
+"""Tokens whose signature is checked once, as long as they are in use at the same time; some 1 kB each."""
 
 
 @dataclass(slots=True)
 class _Verdict:
-    """What was found about one token. `caller` None: refused when `generation` was judged."""
+    """The verdict on one token. `caller` None: it was refused at `generation`."""
 
     claims: Claims
     kid: str
@@ -35,10 +35,10 @@ class _Verdict:
 
 
 class Verifier:
-    """One for each process."""
+    """Verifies the tokens of one process."""
 
-    def __init__(self, standing: Standing, clock: Clock, bases: Bases, *, verdicts_max: int = VERDICTS_MAX) -> None:
-        self._standing = standing
+    def __init__(self, state: AuthStateCache, clock: Clock, bases: Bases, *, verdicts_max: int = VERDICTS_MAX) -> None:
+        self._state = state
         self._clock = clock
         self._bases = dict(bases)
         self._names = Names(issuer=bases[Host.AUTH], api=bases[Host.API])
@@ -46,12 +46,12 @@ class Verifier:
         self._verdicts: dict[bytes, _Verdict] = {}
 
     async def verify(self, bearer: str, host: Host) -> Caller:
-        """The caller. Raises `InvalidToken`, `WrongEnvironment`, `StandingUnknown`, `DatabaseUnavailable`."""
+        """Return the caller. Raises `InvalidToken`, `WrongEnvironment`, `RevocationUnknown`, `DatabaseUnavailable`."""
         if len(bearer) > TOKEN_LENGTH_MAX:
             raise InvalidToken
-        standing = self._standing
-        if self._clock.monotonic_s() >= standing.due_s:
-            await standing.refresh()
+        state = self._state
+        if self._clock.monotonic_s() >= state.due_s:
+            await state.refresh()
         try:
             token = bearer.encode("ascii")
         except UnicodeEncodeError:
@@ -60,11 +60,11 @@ class Verifier:
         now_us = self._clock.now_us()
         verdict = self._verdicts.get(digest)
         if verdict is None:
-            verdict = self._first_sight(token, now_us)
+            verdict = self._check_token(token, now_us)
             self._keep(digest, verdict)
-        generation = standing.generation  # before anything is awaited: a change meanwhile is judged next time
+        generation = state.generation  # before anything is awaited: a change meanwhile is judged next time
         if verdict.generation != generation:
-            verdict.caller = self._known(verdict, now_us) or await self._looked_up(verdict, now_us)
+            verdict.caller = self._caller_in_memory(verdict, now_us) or await self._look_up(verdict, now_us)
             verdict.generation = generation
         caller = verdict.caller
         if caller is None or now_us >= verdict.ends_us:
@@ -76,7 +76,7 @@ class Verifier:
         return caller
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Whether this token has no verdict yet and looks like one of ours: `verify` has a signature to check."""
+        """Return whether `verify` would check a signature: the token has no verdict yet and looks like one of ours."""
         try:
             token = bearer.encode("ascii")
         except UnicodeEncodeError:
@@ -84,25 +84,25 @@ class Verifier:
         return (
             len(token) <= TOKEN_LENGTH_MAX
             and hashlib.sha256(token).digest() not in self._verdicts
-            and may_be_signed(token, self._standing.verifying)
+            and may_be_signed(token, self._state.verifying)
         )
 
     async def claims(self, bearer: str) -> Claims | None:
-        """What a token of ours says, whatever host it is for; None when it is not, or no longer, a valid one."""
+        """Return the claims of a token of ours, for any host; None when it is not valid, or no longer."""
         try:
             token = bearer.encode("ascii")
             if len(token) > TOKEN_LENGTH_MAX:
                 return None
-            if self._clock.monotonic_s() >= self._standing.due_s:
-                await self._standing.refresh()
+            if self._clock.monotonic_s() >= self._state.due_s:
+                await self._state.refresh()
             now_us = self._clock.now_us()
-            verdict = self._first_sight(token, now_us)
+            verdict = self._check_token(token, now_us)
         except (InvalidToken, UnicodeEncodeError):
             return None
         return verdict.claims if now_us < verdict.ends_us else None
 
     async def active(self, bearer: str) -> Claims | None:
-        """What a token of ours says when it would be let in on the host that it is for; None otherwise."""
+        """Return the claims of a token that its own host would accept; None otherwise."""
         try:
             claims = await self.claims(bearer)
             if claims is None:
@@ -114,12 +114,12 @@ class Verifier:
             caller = await self.verify(bearer, host)
         except (InvalidToken, WrongEnvironment):
             return None
-        return replace(claims, holder=replace(claims.holder, scopes=_still(claims, caller)))
+        return replace(claims, holder=replace(claims.holder, scopes=_remaining_scopes(claims, caller)))
 
-    def _first_sight(self, token: bytes, now_us: int) -> _Verdict:
-        """Everything that depends on the token alone. Raises `InvalidToken`."""
+    def _check_token(self, token: bytes, now_us: int) -> _Verdict:
+        """Check everything that depends on the token alone. Raises `InvalidToken`."""
         try:
-            payload, key = verify(token, self._standing.verifying)
+            payload, key = verify(token, self._state.verifying)
             claims = read(payload, self._names)
         except (SignatureRefused, ClaimsRefused):
             raise InvalidToken from None
@@ -129,39 +129,40 @@ class Verifier:
 
     # Everything that may have changed since the token was minted.
 
-    def _known(self, verdict: _Verdict, now_us: int) -> Caller | None:
-        """The caller where memory alone can say so, as for nearly every token; None: `_looked_up` has to look."""
-        claims, standing = verdict.claims, self._standing
+    def _caller_in_memory(self, verdict: _Verdict, now_us: int) -> Caller | None:
+        """Return the caller when memory suffices, as for nearly every token; on None, call `_look_up`."""
+        claims, state = verdict.claims, self._state
         holder = claims.holder
-        app = standing.known_app(holder.client_id)
-        if app is None or holder.user_id is not None or standing.may_be_revoked(claims.jti):
+        app = state.known_app(holder.client_id)
+        if app is None or holder.user_id is not None or state.may_be_revoked(claims.jti):
             return None
-        if not self._signed_in_time(verdict, now_us) or not _may_hold(app, holder):
+        if not self._is_signed_in_time(verdict, now_us) or not _may_hold(app, holder):
             return None
-        return _caller_of(claims, effective(holder.scopes) & app.scopes)
+        return _make_caller(claims, effective(holder.scopes) & app.scopes)
 
-    async def _looked_up(self, verdict: _Verdict, now_us: int) -> Caller | None:
-        claims, standing = verdict.claims, self._standing
-        if not self._signed_in_time(verdict, now_us):
+    async def _look_up(self, verdict: _Verdict, now_us: int) -> Caller | None:
+        """Return the caller, with the help of the database; None when the token is no longer valid."""
+        claims, state = verdict.claims, self._state
+        if not self._is_signed_in_time(verdict, now_us):
             return None
-        if standing.may_be_revoked(claims.jti) and await standing.is_revoked(claims.jti):
+        if state.may_be_revoked(claims.jti) and await state.is_revoked(claims.jti):
             return None
         holder = claims.holder
-        app = standing.known_app(holder.client_id) or await standing.app(holder.client_id)
+        app = state.known_app(holder.client_id) or await state.app(holder.client_id)
         if app is None or not _may_hold(app, holder):
             return None
         scopes = effective(holder.scopes) & app.scopes
         user_id = holder.user_id
         if user_id is not None:
-            user = await standing.user(user_id)
+            user = await state.user(user_id)
             if user is None or user.tenant_id != holder.tenant_id or not user.enabled:
                 return None
             scopes &= user.scopes
-        return _caller_of(claims, scopes)
+        return _make_caller(claims, scopes)
 
-    def _signed_in_time(self, verdict: _Verdict, now_us: int) -> bool:
-        """Whether the key was still signing when the token says it was signed, and may still be trusted."""
-        key = self._standing.by_kid.get(verdict.kid)
+    def _is_signed_in_time(self, verdict: _Verdict, now_us: int) -> bool:
+        """Return whether the key was current when the token was issued, and is still published."""
+        key = self._state.by_kid.get(verdict.kid)
         if key is None or (key.published_until_us is not None and now_us >= key.published_until_us):
             return False
         return key.retired_at_us is None or verdict.claims.issued_at_s * SECOND_US <= key.retired_at_us + SKEW_US
@@ -172,20 +173,20 @@ class Verifier:
         self._verdicts[digest] = verdict
 
 
-def _still(claims: Claims, caller: Caller) -> tuple[str, ...]:
-    """Of the token's scopes those that were not taken from its app or user since."""
+def _remaining_scopes(claims: Claims, caller: Caller) -> tuple[str, ...]:
+    """Return the token's scopes without those that its app or user has lost since."""
     return tuple(name for name in claims.scopes if name in caller.scopes)
 
 
-def _may_hold(app: AppStanding, holder: Holder) -> bool:
+def _may_hold(app: AppState, holder: Holder) -> bool:
     return app.tenant_id == holder.tenant_id and (holder.use is not TokenUse.SERVICE or app.service_tokens)
 
 
 _viewer = lru_cache(maxsize=4096)(Viewer)
-"""The viewers of tokens are few."""
+"""Cached: few tenants, organisations and clearances are behind many tokens."""
 
 
-def _caller_of(claims: Claims, scopes: frozenset[str]) -> Caller:
+def _make_caller(claims: Claims, scopes: frozenset[str]) -> Caller:
     holder = claims.holder
     return Caller(
         subject=holder.subject,

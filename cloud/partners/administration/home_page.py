@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from cloud.access.apps import App, Apps, LiveSecret
 from cloud.access.audit import Sought
 from cloud.access.identity import UserStore
-from cloud.access.tokens import KeyState, SigningKeys
+from cloud.access.tokens import SigningKeys
 from cloud.foundation.http import Answer
 from cloud.partners.administration.desk import Desk, Visit
 from cloud.partners.administration.moments import SECOND_US
@@ -38,7 +38,7 @@ class HomePage:
         """`GET /admin`."""
         viewer, now_us = visit.viewer, self._parts.clock.now_us()
         apps = await self._apps.page(viewer, after=None, count=LOOKED_AT)
-        current = next((key for key in await self._keys.list() if key.state is KeyState.CURRENT), None)
+        current = next((key for key in await self._keys.list() if key.is_current), None)
         signs_since_us = None if current is None else current.signs_from_us
         async with self._parts.database.read() as tx:
             sought = Sought(since_us=now_us - 30 * DAY_US)

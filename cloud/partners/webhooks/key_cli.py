@@ -4,13 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cloud.access.audit import Audit
-from cloud.access.tenancy import TenancyStore
 from cloud.foundation.command import AsJson, Workplace, print_one, print_rows, run
-from cloud.foundation.db import Transaction
 from cloud.foundation.master_key import load_master_key
-from cloud.foundation.moments import write_moment
-from cloud.partners.webhooks.keys import WebhookKey, WebhookKeys, Witness
+from cloud.partners.webhooks.keys import WebhookKey, WebhookKeys
 
 webhook_keys = typer.Typer(help="The keys that sign every delivery (v1a).", no_args_is_help=True)
 
@@ -19,32 +15,12 @@ def _keys(place: Workplace) -> WebhookKeys:
     return WebhookKeys(place.database, place.clock, lambda: load_master_key(place.settings))
 
 
-def _shown(key: WebhookKey) -> dict[str, Any]:
-    return {
-        "kid": key.kid,
-        "state": key.state,
-        "published_at": write_moment(key.published_at_us),
-        "signs_from": write_moment(key.signs_from_us),
-        "retired_at": write_moment(key.retired_at_us),
-    }
-
-
-def _witness(place: Workplace) -> Witness:
-    """The operator's entry, in the trail of every tenant: each of them has receivers that verify with these keys."""
-
-    async def witness(tx: Transaction, key: WebhookKey) -> None:
-        for tenant in await TenancyStore().list_tenants(tx):
-            await Audit(place.clock).record(tx, place.operator(tenant.id), "webhook_key.rotate", key.kid)
-
-    return witness
-
-
 @webhook_keys.command("list")
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     """List the published keys, newest first. There is none before the first delivery."""
 
     async def work(place: Workplace) -> list[dict[str, Any]]:
-        return [_shown(key) for key in await _keys(place).published()]
+        return [key.describe() for key in await _keys(place).published()]
 
     print_rows("Webhook keys", run(context, work), as_json=as_json)
 
@@ -60,7 +36,7 @@ def rotate(
     """Sign with the next key. The previous one stays published for a day."""
 
     async def work(place: Workplace) -> WebhookKey:
-        return await _keys(place).rotate(at_once=at_once, witness=_witness(place))
+        return await _keys(place).rotate(at_once=at_once)
 
     current = run(context, work)
-    print_one(f"{current.kid} signs webhooks from now on.", _shown(current), as_json=as_json)
+    print_one(f"{current.kid} signs webhooks from now on.", current.describe(), as_json=as_json)

@@ -2,7 +2,7 @@
 
 import orjson
 
-from cloud.foundation.http import PUBLIC, Answer, Host, Octets, Parts, RateClass, Request, Route, strong_etag
+from cloud.foundation.http import PUBLIC, Answer, Host, Parts, RateClass, Request, Route, strong_etag
 from cloud.foundation.master_key import MasterKey, MasterKeyAbsent
 from cloud.partners.webhooks.key_schemas import WebhookPublicKeySet
 from cloud.partners.webhooks.keys import MAX_AGE_S, WebhookKeys
@@ -24,19 +24,19 @@ _SAMPLE = {
 
 
 class WebhookKeyHandlers:
-    """`GET` of the set."""
+    """`GET` of the published set."""
 
     def __init__(self, keys: WebhookKeys) -> None:
         self._keys = keys
 
     async def key_set(self, request: Request) -> Answer:
-        """The public keys of this moment."""
+        """Return the public keys of this moment."""
         body = orjson.dumps({"keys": [key.jwk() for key in await self._keys.published()]})
-        return Octets(body, "application/json", headers=_HEADERS, etag=strong_etag(body))
+        return Answer(200, body, "application/json", headers=_HEADERS, etag=strong_etag(body))
 
 
 def key_routes(parts: Parts) -> tuple[Route, ...]:
-    """One row of the auth host."""
+    """Return the row of the auth host."""
     handlers = WebhookKeyHandlers(WebhookKeys(parts.database, parts.clock, _no_master))
     return (
         Route(
@@ -62,5 +62,5 @@ def key_routes(parts: Parts) -> tuple[Route, ...]:
 
 
 def _no_master() -> MasterKey:
-    """Whoever publishes needs the public halves only."""
+    """Refuse the master key: publishing needs the public halves only."""
     raise MasterKeyAbsent

@@ -1,8 +1,8 @@
-"""Sign a message as Standard Webhooks says: `v1` with each shared secret, `v1a` with our Ed25519 key.
+"""Sign a message in the form of Standard Webhooks: `v1` with each shared secret, `v1a` with our Ed25519 key.
 
 Both on every message, so a receiver may verify with a secret that only it and we have, or with nothing but a public
-key. The signed content is `id.timestamp.body`; libraries take the first signature that fits and skip versions that they
-do not know.
+key. The signed content is `id.timestamp.body`; libraries accept the first signature that matches and skip unknown
+versions.
 """
 
 import base64
@@ -17,22 +17,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cloud.partners.webhooks.errors import SecretMalformed
 
 PREFIX = "whsec_"
-SECRET_OCTETS = 32
-SECRET_OCTETS_MIN = 24
+SECRET_BYTES = 32
+SECRET_BYTES_MIN = 24
 SECRET_LENGTH_MAX = 512
 
-SIGNATURES_KEPT = 1024
+SIGNATURES_CACHED_MAX = 1024
+"""The events of some seconds at the rate of a large fleet, 100 kB."""
 
 
 def new_secret() -> str:
-    """A fresh secret as its owner keeps it."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_OCTETS)).decode()
+    """Make a secret in the form that its owner keeps."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def secret_key(secret: str) -> bytes:
-    """The key that a secret stands for (A-055). Raises `SecretMalformed`.
+    """Return the key of a secret (A-055). Raises `SecretMalformed`.
 
-    After `whsec_` strictly base64, anything else as its own UTF-8 octets: libraries that decode any text leniently drop
+    After `whsec_` strictly base64, anything else as its own UTF-8 bytes: libraries that decode any text leniently drop
     what is no base64 from it, and the two sides would sign with different keys.
     """
     try:
@@ -40,42 +41,42 @@ def secret_key(secret: str) -> bytes:
         key = base64.b64decode(text.encode(), validate=True) if prefixed else secret.encode()
     except (binascii.Error, UnicodeEncodeError):
         raise SecretMalformed from None
-    if len(key) < SECRET_OCTETS_MIN or len(secret) > SECRET_LENGTH_MAX:
+    if len(key) < SECRET_BYTES_MIN or len(secret) > SECRET_LENGTH_MAX:
         raise SecretMalformed
     return key
 
 
 class Signer:
-    """Our half of the asymmetric signature.
+    """Signs with our Ed25519 key, and makes the headers of a delivery.
 
-    Ed25519 gives the same signature for the same content, so the ones just made are kept: an event goes to several
-    endpoints within a second, and signing would be the dearest step of each.
+    Ed25519 gives the same signature for the same content, so recent ones are cached: an event goes to several endpoints
+    within a second, and signing would be the most expensive step of each.
     """
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
         self._private = private
-        self._made: dict[bytes, str] = {}
+        self._signatures: dict[bytes, str] = {}
 
     def headers(self, message_id: str, timestamp_s: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-        """The three headers. `keys`: the secret's and, while both hold, the previous one's."""
+        """Return the three headers. `keys`: that of the secret and, while both are valid, of the previous secret."""
         content = b"%s.%d.%s" % (message_id.encode(), timestamp_s, body)
         signatures = [f"v1,{_base64(hmac.digest(key, content, 'sha256'))}" for key in keys]
-        signatures.append(f"v1a,{self._signed(content)}")
+        signatures.append(f"v1a,{self._sign(content)}")
         return {
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp_s),
             "webhook-signature": " ".join(signatures),
         }
 
-    def _signed(self, content: bytes) -> str:
+    def _sign(self, content: bytes) -> str:
         digest = hashlib.sha256(content).digest()
-        made = self._made.get(digest)
-        if made is None:
-            if len(self._made) >= SIGNATURES_KEPT:
-                self._made.clear()
-            made = self._made[digest] = _base64(self._private.sign(content))
-        return made
+        signature = self._signatures.get(digest)
+        if signature is None:
+            if len(self._signatures) >= SIGNATURES_CACHED_MAX:
+                self._signatures.clear()
+            signature = self._signatures[digest] = _base64(self._private.sign(content))
+        return signature
 
 
-def _base64(octets: bytes) -> str:
-    return base64.b64encode(octets).decode()
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

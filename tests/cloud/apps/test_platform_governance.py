@@ -9,7 +9,7 @@ from tests.harness.page_reader import PageReader
 
 CALLBACK = "https://integrator.example/callback"
 SEEN_S = 3.0
-"""By then every process has looked at what changed (`cloud/access/tokens/standing`)."""
+"""By then every process has looked at what changed (`cloud/access/tokens/auth_state`)."""
 
 
 def path(app: dict[str, object], rest: str = "/governance") -> str:

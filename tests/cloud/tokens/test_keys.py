@@ -6,22 +6,24 @@ import json
 
 import pytest
 from joserfc.jwk import KeySet
+from jwt import decode, get_unverified_header
 
 from cloud.access.tokens import SigningKeys
 from cloud.access.tokens.errors import KeyTooFresh, KeyUnknown
+from cloud.access.tokens.jws import header_segment
 from cloud.access.tokens.signing_key import (
     MAX_AGE_S,
     MODULUS_BITS,
     PUBLISHED_LEAST_US,
     SECOND_US,
-    KeyState,
     generate,
     jwk,
 )
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http import Host
 from cloud.foundation.master_key import MasterKey, SealBroken
-from tests.builders.auth_world import MASTER, AuthWorld, kept_key, key_pair
+from cloud.foundation.signing_keys import KeyState
+from tests.builders.auth_world import API, ISSUER, MASTER, AuthWorld, kept_key, key_pair
 from tests.builders.cloud_people import NOON_US
 from tests.harness.auth_server import auth_server
 
@@ -33,7 +35,7 @@ async def states(world: AuthWorld) -> list[KeyState]:
 
 
 @pytest.mark.contract("C-066", "C-067", "C-068", "C-069", "C-070", "C-072", "C-073", "S-054", "A-040", "A-041", "A-004")
-async def test_both_addresses_publish_the_same_octets_to_everybody(world: AuthWorld) -> None:
+async def test_both_addresses_publish_the_same_bytes(world: AuthWorld) -> None:
     async with auth_server(world) as server:
         answers = [await server.ask("GET", path) for path in (WELL_KNOWN, VERSIONED)]
         first, second = answers
@@ -65,7 +67,7 @@ async def test_a_verifier_that_cached_the_key_set_never_meets_an_unknown_key(wor
         process = world.another_process()
         await process.start()
         if now_us >= cached_until_us:
-            cached = {key.kid for key in process.standing.published_keys()}
+            cached = {key.kid for key in process.auth_state.published_keys()}
             cached_until_us = now_us + MAX_AGE_S * SECOND_US
         token = (await process.mint.access_token(world.app)).token
         header = token.partition(".")[0]
@@ -79,22 +81,22 @@ async def test_a_retired_key_leaves_the_set_when_its_last_token_has_expired(worl
     world.pass_time(minutes=16)
     old, current = (await world.keys.list())[0], await world.keys.rotate()
     assert await states(world) == [KeyState.RETIRED, KeyState.CURRENT, KeyState.NEXT]
-    await world.surface.standing.refresh()
+    await world.surface.auth_state.refresh()
     world.pass_time(minutes=47 * 60)
     later = world.another_process()
     await later.start()
-    assert old.kid in {key.kid for key in later.standing.published_keys()}
+    assert old.kid in {key.kid for key in later.auth_state.published_keys()}
     assert (await later.verifier.verify(service.token, Host.API)).token_use == "service"
     world.pass_time(minutes=3 * 60)
     later = world.another_process()
     await later.start()
-    assert [key.kid for key in later.standing.published_keys()][-1] == current.kid
-    # The process that has known it all the time forgets it too, without having been told.
-    assert old.kid not in {key.kid for key in world.surface.standing.published_keys()}
+    assert [key.kid for key in later.auth_state.published_keys()][-1] == current.kid
+    # A process that has had it in memory all the time drops it too, without a change of the database.
+    assert old.kid not in {key.kid for key in world.surface.auth_state.published_keys()}
 
 
 @pytest.mark.contract("A-040")
-async def test_a_key_that_caches_cannot_know_yet_does_not_sign_unless_it_must(world_on_either: AuthWorld) -> None:
+async def test_key_that_caches_cannot_have_yet_signs_only_with_at_once(world_on_either: AuthWorld) -> None:
     world = world_on_either
     with pytest.raises(KeyTooFresh, match=r"2026-03-24T12:15:00"):
         await world.keys.rotate()
@@ -117,7 +119,7 @@ async def test_withdrawing_keeps_a_current_and_a_next_key(world: AuthWorld) -> N
         await world.keys.withdraw("2026-03-signing-key")
     process = world.another_process()
     await process.start()
-    assert {key.kid for key in process.standing.published_keys()} == {key_pair(3).kid, key_pair(4).kid}
+    assert {key.kid for key in process.auth_state.published_keys()} == {key_pair(3).kid, key_pair(4).kid}
 
 
 async def test_processes_that_begin_together_agree_on_the_first_keys(world_on_either: AuthWorld) -> None:
@@ -153,7 +155,7 @@ async def test_rotation_does_not_let_the_key_set_grow_without_a_limit(world: Aut
             made.append(await world.keys.rotate())
         except DomainError as error:
             refused.append(error)
-        await world.surface.standing.refresh()
+        await world.surface.auth_state.refresh()
     published = [key for key in await world.keys.list() if key.is_published(world.clock.now_us())]
     assert len(published) == 16
     assert {error.code for error in refused} == {"too_many_signing_keys"}
@@ -165,3 +167,11 @@ async def test_rotation_does_not_let_the_key_set_grow_without_a_limit(world: Aut
     assert stolen.kid not in {key.kid for key in published}
     world.pass_time(minutes=91 * 24 * 60)
     assert (await world.keys.rotate()).state is KeyState.CURRENT
+
+
+async def test_minted_token_has_the_exact_header_that_is_accepted(world: AuthWorld) -> None:
+    token = await world.token()
+    assert token.partition(".")[0].encode() == header_segment(key_pair(1).kid)
+    assert get_unverified_header(token) == {"alg": "RS256", "kid": key_pair(1).kid, "typ": "at+jwt"}
+    claims = decode(token, key_pair(1).public(), ["RS256"], audience=API, issuer=ISSUER, options={"verify_exp": False})
+    assert claims["client_id"] == world.app.client_id

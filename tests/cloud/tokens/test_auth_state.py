@@ -1,4 +1,4 @@
-"""A token ends before its time when it is revoked or its app, user, scope or key goes; every process sees it soon."""
+"""A token ends before it expires when it is revoked or its app, user, scope or key ends; every process follows soon."""
 
 from dataclasses import replace
 
@@ -9,9 +9,9 @@ from cloud.access.identity import Passwords, Role, Users
 from cloud.access.oauth import TokenSurface
 from cloud.access.standing import ChangeKind, ChangeLog
 from cloud.access.tokens import Revocation, Verifier
-from cloud.access.tokens import standing as standing_module
-from cloud.access.tokens.errors import StandingUnknown
-from cloud.access.tokens.standing import POLL_S, STALE_S_MAX
+from cloud.access.tokens import auth_state as auth_state_module
+from cloud.access.tokens.auth_state import POLL_S, STALE_S_MAX
+from cloud.access.tokens.errors import RevocationUnknown
 from cloud.foundation.db import DatabaseUnavailable, Transaction
 from cloud.foundation.http.errors import InvalidToken
 from cloud.foundation.http.host import Host
@@ -44,7 +44,7 @@ async def refused_everywhere(world: AuthWorld, processes: tuple[TokenSurface, ..
 
 
 @pytest.mark.contract("S-051")
-async def test_a_revoked_token_is_refused_by_every_process_also_when_it_was_good(
+async def test_revoked_token_is_refused_by_every_process_that_had_accepted_it(
     world_on_either: AuthWorld,
 ) -> None:
     world = world_on_either
@@ -102,7 +102,7 @@ async def test_a_token_for_a_person_holds_no_more_than_their_role(world: AuthWor
     assert set(minted.claims.scopes) == {DEVICES, EPCR}  # not webhooks:write, which the app has
 
 
-async def test_a_service_token_whose_entry_in_the_trail_cannot_be_written_is_not_told(world: AuthWorld) -> None:
+async def test_service_token_without_a_durable_audit_entry_is_not_returned(world: AuthWorld) -> None:
     noted: list[str] = []
 
     async def witness(tx: Transaction, jti: str) -> None:
@@ -125,7 +125,7 @@ async def test_service_tokens_end_when_governance_forbids_them(world: AuthWorld)
 
 
 @pytest.mark.contract("S-050")
-async def test_a_retired_key_is_good_for_what_it_signed_and_for_nothing_later(world_on_either: AuthWorld) -> None:
+async def test_retired_key_verifies_what_it_signed_and_nothing_later(world_on_either: AuthWorld) -> None:
     world = world_on_either
     token = await world.token()
     world.pass_time(minutes=16)
@@ -149,7 +149,7 @@ async def test_a_withdrawn_key_takes_its_tokens_with_it(world: AuthWorld) -> Non
     assert (await verified(processes[1], await world.token())).client_id == world.app.client_id
 
 
-async def test_between_two_looks_the_database_is_not_asked(world: AuthWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_query_runs_between_two_polls(world: AuthWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     token = await world.token()
     await verified(world.surface, token)
 
@@ -161,7 +161,7 @@ async def test_between_two_looks_the_database_is_not_asked(world: AuthWorld, mon
     assert (await verified(world.surface, token)).jti != (await verified(world.surface, fresh)).jti
 
 
-async def test_without_a_database_tokens_are_good_for_a_minute_and_then_for_nobody(
+async def test_without_a_database_tokens_are_accepted_for_a_minute(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = await world.token()
@@ -174,11 +174,11 @@ async def test_without_a_database_tokens_are_good_for_a_minute_and_then_for_nobo
     world.pass_time(seconds=STALE_S_MAX)
     assert (await verified(world.surface, token)).client_id == world.app.client_id
     world.pass_time(seconds=POLL_S)
-    with pytest.raises(StandingUnknown):
+    with pytest.raises(RevocationUnknown):
         await verified(world.surface, token)
 
 
-async def test_a_process_that_fell_far_behind_begins_anew(
+async def test_process_that_is_far_behind_reads_everything_again(
     world_on_either: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = world_on_either
@@ -198,7 +198,7 @@ async def test_a_process_that_fell_far_behind_begins_anew(
 async def test_more_revocations_than_memory_holds_are_looked_up(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standing_module, "REVOKED_MAX", 3)
+    monkeypatch.setattr(auth_state_module, "REVOKED_MAX", 3)
     revocation = Revocation(world.database, world.clock)
     tokens = [await world.token() for _ in range(6)]
     for token in tokens[:5]:
@@ -208,7 +208,7 @@ async def test_more_revocations_than_memory_holds_are_looked_up(
         assert (await verified(process, tokens[5])).client_id == world.app.client_id
 
 
-async def test_expired_revocations_are_forgotten(world: AuthWorld) -> None:
+async def test_expired_revocations_are_deleted(world: AuthWorld) -> None:
     revocation = Revocation(world.database, world.clock)
     soon_us = world.clock.now_us() + 60_000_000
     assert await revocation.revoke("tok_1", "app_north", soon_us)
@@ -217,8 +217,8 @@ async def test_expired_revocations_are_forgotten(world: AuthWorld) -> None:
     assert await revocation.revoke("tok_1", "app_north", soon_us)  # the row was swept
 
 
-async def test_a_token_whose_verdict_was_forgotten_is_looked_at_again(world: AuthWorld) -> None:
-    verifier = Verifier(world.surface.standing, world.clock, BASES, verdicts_max=2)
+async def test_token_without_a_cached_verdict_is_verified_again(world: AuthWorld) -> None:
+    verifier = Verifier(world.surface.auth_state, world.clock, BASES, verdicts_max=2)
     tokens = [world.signed(world.claims(jti=f"tok_{number}")) for number in range(4)]
     for token in (*tokens, *tokens):
         assert (await verifier.verify(token, Host.API)).client_id == world.app.client_id

@@ -1,9 +1,9 @@
-"""What this process knows about keys, revocations, apps and users, so that a token is checked without the database.
+"""Keys, revocations, apps and users in this process's memory, so that a token is checked without the database.
 
-Whoever asks first after `POLL_S` looks for what changed since (one indexed read) and forgets only what it concerns:
-a revocation is seen here 2 s later, and 60 s later at the very latest, because after a minute without an answer from
-the database no token is accepted any more. `generation` grows with every change that was seen, so that a verdict
-which was reached before can be told from one that still holds.
+The first request after `POLL_S` reads what has changed since (one indexed read) and drops only what that concerns:
+a revocation takes effect here 2 s later, and 60 s later at the latest, because after a minute without a response from
+the database no token is accepted any more. `generation` grows with every change that was read, so that a verdict from
+before a change is judged again.
 """
 
 from collections.abc import Sequence
@@ -16,28 +16,28 @@ import structlog
 from cloud.access.apps import AppStore, effective
 from cloud.access.identity import UserStore
 from cloud.access.standing import Change, ChangeKind, ChangeLog
-from cloud.access.tokens.errors import StandingUnknown
+from cloud.access.tokens.errors import RevocationUnknown
 from cloud.access.tokens.jws import VerificationKey, header_segment
-from cloud.access.tokens.signing_key import KeyState, SigningKey
-from cloud.access.tokens.store import KeyStore, RevokedTokenStore
+from cloud.access.tokens.signing_key import SigningKey
+from cloud.access.tokens.store import RevokedTokenStore, SigningKeyStore
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, DatabaseUnavailable, Transaction
 
 log = structlog.get_logger()
 
-Held = TypeVar("Held")
+State = TypeVar("State")
 
 POLL_S = 2.0
 STALE_S_MAX = 60.0
 REVOKED_MAX = 100_000
-"""Revoked tokens that are held in memory, some 10 MB; beyond it each new token is looked up in the database."""
-HELD_MAX = 10_000
-"""Apps and users that are held, each."""
+"""Revoked tokens in memory, some 10 MB; beyond it each new token is looked up in the database."""
+CACHED_MAX = 10_000
+"""Apps in memory, and users likewise."""
 
 
 @dataclass(frozen=True, slots=True)
-class AppStanding:
-    """What an app may do now. `scopes` include what writing implies."""
+class AppState:
+    """The present rights of an app. `scopes` include what writing implies."""
 
     tenant_id: str
     scopes: frozenset[str]
@@ -45,22 +45,22 @@ class AppStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class UserStanding:
-    """What a user may do now."""
+class UserState:
+    """The present rights of a user."""
 
     tenant_id: str
     enabled: bool
     scopes: frozenset[str]
 
 
-class Standing:
+class AuthStateCache:
     """One for each process."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._changes = ChangeLog()
-        self._keys = KeyStore()
+        self._keys = SigningKeyStore()
         self._tokens = RevokedTokenStore()
         self._apps = AppStore()
         self._users = UserStore()
@@ -70,50 +70,51 @@ class Standing:
         """Header segment → key."""
         self.by_kid: dict[str, VerificationKey] = {}
         self.due_s = float("-inf")
-        """When the next look is due, by the monotonic clock."""
-        self._looked_s = float("-inf")
-        self._looking = False
+        """When the next read of changes is due, by the monotonic clock."""
+        self._read_s = float("-inf")
+        self._reading = False
         self._version = -1
         self._revoked: set[str] | None = set()
-        self._known_apps: dict[str, AppStanding | None] = {}
-        self._known_users: dict[str, UserStanding | None] = {}
+        self._known_apps: dict[str, AppState | None] = {}
+        self._known_users: dict[str, UserState | None] = {}
 
     async def refresh(self) -> None:
-        """Look for changes, unless somebody does already. Raises `StandingUnknown` after a minute in the dark."""
+        """Read what has changed, unless another request does already. Raises `RevocationUnknown` after a minute without
+        the database."""
         now_s = self._clock.monotonic_s()
         first = self._version < 0
-        if self._looking and not first:
+        if self._reading and not first:
             self._check_age(now_s)
             return
-        self._looking = True
+        self._reading = True
         try:
             async with self._database.read() as tx:
-                await self._look(tx)
-            self._looked_s = now_s
+                await self._read_changes(tx)
+            self._read_s = now_s
         except DatabaseUnavailable:
             self._check_age(now_s)
-            log.warning("standing.not_refreshed", age_s=round(now_s - self._looked_s, 1))
+            log.warning("standing.not_refreshed", age_s=round(now_s - self._read_s, 1))
         finally:
-            self._looking = False
+            self._reading = False
             self.due_s = now_s + POLL_S
 
-    async def refresh_or_stay(self) -> None:
-        """Look for changes; in the dark, what is known of the keys is still true enough to be published."""
-        with suppress(StandingUnknown):
+    async def refresh_if_possible(self) -> None:
+        """Read what has changed; without the database the keys that are known are still right to publish."""
+        with suppress(RevocationUnknown):
             await self.refresh()
 
     def _check_age(self, now_s: float) -> None:
-        if now_s - self._looked_s > STALE_S_MAX:
-            raise StandingUnknown
+        if now_s - self._read_s > STALE_S_MAX:
+            raise RevocationUnknown
 
-    async def _look(self, tx: Transaction) -> None:
+    async def _read_changes(self, tx: Transaction) -> None:
         changes = None if self._version < 0 else await self._changes.since(tx, self._version)
         if changes is None:
-            await self._begin_anew(tx)
+            await self._read_all(tx)
         elif changes:
-            await self._take(tx, changes)
+            await self._apply(tx, changes)
 
-    async def _begin_anew(self, tx: Transaction) -> None:
+    async def _read_all(self, tx: Transaction) -> None:
         version = await self._changes.latest(tx)
         revoked = await self._tokens.alive(tx, self._clock.now_us(), REVOKED_MAX + 1)
         await self._read_keys(tx)
@@ -123,7 +124,7 @@ class Standing:
         self._version = version
         self.generation += 1
 
-    async def _take(self, tx: Transaction, changes: Sequence[Change]) -> None:
+    async def _apply(self, tx: Transaction, changes: Sequence[Change]) -> None:
         kinds = {change.kind for change in changes}
         if ChangeKind.KEYS in kinds:
             await self._read_keys(tx)
@@ -156,31 +157,31 @@ class Standing:
 
     @property
     def current_key(self) -> SigningKey | None:
-        """The key that signs now."""
-        return next((key for key in self.keys if key.state is KeyState.CURRENT), None)
+        """Return the key that signs now."""
+        return next((key for key in self.keys if key.is_current), None)
 
     def published_keys(self) -> tuple[SigningKey, ...]:
-        """The key set of this moment, newest first."""
+        """Return the key set of this moment, newest first."""
         now_us = self._clock.now_us()
         return tuple(key for key in reversed(self.keys) if key.is_published(now_us))
 
     def may_be_revoked(self, jti: str) -> bool:
-        """False when memory knows that it was not, which nearly every time it does; no need to wait then."""
+        """Return False when memory shows that it was not revoked, as for nearly every token."""
         return self._revoked is None or jti in self._revoked
 
-    def known_app(self, client_id: str) -> AppStanding | None:
-        """The app when memory has it; None says only that `app` must be asked."""
+    def known_app(self, client_id: str) -> AppState | None:
+        """Return the app when it is in memory; on None, call `app`."""
         return self._known_apps.get(client_id)
 
     async def is_revoked(self, jti: str) -> bool:
-        """Whether this token was revoked."""
+        """Return whether this token was revoked."""
         if self._revoked is not None:
             return jti in self._revoked
         async with self._database.read() as tx:
             return await self._tokens.has(tx, jti)
 
-    async def app(self, client_id: str) -> AppStanding | None:
-        """The app of a token; None when it was deleted."""
+    async def app(self, client_id: str) -> AppState | None:
+        """Return the app of a token; None when it was deleted."""
         try:
             return self._known_apps[client_id]
         except KeyError:
@@ -190,12 +191,12 @@ class Standing:
             app = await self._apps.find(tx, client_id)
         found = None
         if app is not None:
-            found = AppStanding(app.tenant_id, effective(app.usable_scopes), app.governance.allow_service_tokens)
-        self._hold(self._known_apps, client_id, found, generation)
+            found = AppState(app.tenant_id, effective(app.usable_scopes), app.governance.allow_service_tokens)
+        self._cache(self._known_apps, client_id, found, generation)
         return found
 
-    async def user(self, user_id: str) -> UserStanding | None:
-        """The user of a token; None when there is none."""
+    async def user(self, user_id: str) -> UserState | None:
+        """Return the user of a token; None when there is none."""
         try:
             return self._known_users[user_id]
         except KeyError:
@@ -203,14 +204,14 @@ class Standing:
         generation = self.generation
         async with self._database.read() as tx:
             user = await self._users.standing(tx, user_id)
-        found = None if user is None else UserStanding(user.tenant_id, user.disabled_at_us is None, user.scopes)
-        self._hold(self._known_users, user_id, found, generation)
+        found = None if user is None else UserState(user.tenant_id, user.disabled_at_us is None, user.scopes)
+        self._cache(self._known_users, user_id, found, generation)
         return found
 
-    def _hold(self, known: dict[str, Held | None], name: str, found: Held | None, generation: int) -> None:
-        """Remember it, unless a change was seen while it was being read: then it may be the state before that."""
+    def _cache(self, known: dict[str, State | None], name: str, found: State | None, generation: int) -> None:
+        """Keep it, unless a change was read meanwhile: then it may be the state before that change."""
         if generation != self.generation:
             return
-        if len(known) >= HELD_MAX:
+        if len(known) >= CACHED_MAX:
             del known[next(iter(known))]
         known[name] = found

@@ -1,0 +1,40 @@
+"""The rows of one kind of signing keys. They belong to the installation, so no `Viewer` limits them."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Generic
+
+from sqlalchemy import Table, select, update
+
+from cloud.foundation.db import Transaction, insert
+from cloud.foundation.signing_keys.life_cycle import Key
+
+_MOVED = ("signs_from_us", "retired_at_us", "withdrawn_at_us")
+"""Columns that change in a key's life."""
+
+
+class KeyStore(Generic[Key]):
+    """Every statement that all kinds have in common. Columns and fields have the same names."""
+
+    def __init__(self, table: Table, kind: type[Key]) -> None:
+        self._table = table
+        self._kind = kind
+        self._columns = [one.name for one in fields(kind) if one.name in table.c]
+
+    async def list(self, tx: Transaction, *, lock: bool = False) -> Sequence[Key]:
+        """Return all keys, oldest first. `lock`: no other transaction changes them until `tx` ends."""
+        statement = select(self._table).order_by(self._table.c.number)
+        rows = await tx.execute(statement.with_for_update() if lock else statement)
+        return [self._kind(**row._mapping) for row in rows]
+
+    async def any(self, tx: Transaction) -> bool:
+        return (await tx.execute(select(self._table.c.number).limit(1))).first() is not None
+
+    async def add(self, tx: Transaction, key: Key) -> None:
+        """Raises `ConstraintViolated` when another process made the key of that number."""
+        await tx.execute(insert(self._table).values({name: getattr(key, name) for name in self._columns}))
+
+    async def move(self, tx: Transaction, key: Key) -> None:
+        """Write where the key now is in its life."""
+        moved = {name: getattr(key, name) for name in self._columns if name in _MOVED}
+        await tx.execute(update(self._table).where(self._table.c.number == key.number).values(moved))
