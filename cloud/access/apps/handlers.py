@@ -11,7 +11,7 @@ from cloud.access.apps.scopes import CATALOGUE, in_order
 from cloud.access.apps.service import Apps, Wanted, Witness
 from cloud.access.audit import Audit
 from cloud.foundation.db import Transaction
-from cloud.foundation.http import Answer, Created, InvalidCursor, Json, Parts, Request, strong_etag
+from cloud.foundation.http import Answer, Created, Json, Listing, Parts, Request, strong_etag
 from cloud.foundation.moments import write_moment
 from cloud.foundation.supplies import Need
 
@@ -46,16 +46,13 @@ class AppHandlers:
         """`GET /v1/platform/apps`."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, AppQuery)
-        after = None
-        if query.cursor is not None:
-            position = self._parts.cursors.open(query.cursor, viewer, request.route.name, {})
-            if len(position) != 1 or not isinstance(position[0], str):
-                raise InvalidCursor
-            after = position[0]
-        found = await self._apps.page(viewer, after=after, count=query.limit + 1)
-        page, more = found[: query.limit], len(found) > query.limit
-        cursor = self._parts.cursors.seal([page[-1][0].client_id], viewer, request.route.name, {}) if more else None
-        return Json({"apps": [shown(app, live) for app, live in page], "next_cursor": cursor})
+        page = await Listing(cursors=self._parts.cursors, viewer=viewer, route=request.route.name).read_page(
+            query.cursor,
+            query.limit,
+            lambda after, count: self._apps.page(viewer, after=after, count=count),
+            lambda row: row[0].client_id,
+        )
+        return Json({"apps": [shown(app, live) for app, live in page.rows], "next_cursor": page.next_cursor})
 
     async def create(self, request: Request) -> Answer:
         """`POST /v1/platform/apps`."""

@@ -7,7 +7,7 @@ from cloud.access.audit import Audit
 from cloud.clinical.devices.model import Device
 from cloud.clinical.devices.schemas import DeviceEnrolment, DeviceQuery
 from cloud.clinical.devices.service import Enrolment
-from cloud.foundation.http import Answer, InvalidCursor, Json, Parts, Request, strong_etag
+from cloud.foundation.http import Answer, Json, Listing, Parts, Request, strong_etag
 from cloud.foundation.moments import write_moment
 
 
@@ -23,13 +23,15 @@ class DeviceHandlers:
         """A page as a bare array; where more follows, `Link` says how to ask for it (A-103)."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, DeviceQuery)
-        after = self._after(request, query)
-        found = await self._enrolment.list(viewer, vehicle_id=query.vehicle_id, after=after, count=query.limit + 1)
-        page = found[: query.limit]
-        answer = Json(
-            [shown(device) for device in page],
-            headers=self._next(request, query, page[-1].id) if len(found) > len(page) else {},
+        filters = {"vehicle_id": query.vehicle_id}
+        listing = Listing(cursors=self._parts.cursors, viewer=viewer, route=request.route.name, filters=filters)
+        page = await listing.read_page(
+            query.cursor,
+            query.limit,
+            lambda after, count: self._enrolment.list(viewer, vehicle_id=query.vehicle_id, after=after, count=count),
+            lambda device: device.id,
         )
+        answer = Json([shown(device) for device in page.rows], headers=self._link(request, page.next_cursor))
         answer.etag = strong_etag(answer.body)
         return answer
 
@@ -56,24 +58,14 @@ class DeviceHandlers:
             )
         return Json(shown(outcome.device), status=200 if outcome.again else 201)
 
-    def _after(self, request: Request, query: DeviceQuery) -> str | None:
-        if query.cursor is None:
-            return None
-        position = self._parts.cursors.open(query.cursor, request.viewer, request.route.name, _filters(query))
-        if len(position) != 1 or not isinstance(position[0], str):
-            raise InvalidCursor
-        return position[0]
-
-    def _next(self, request: Request, query: DeviceQuery, last: str) -> dict[str, str]:
-        filters = _filters(query)
-        cursor = self._parts.cursors.seal([last], request.viewer, request.route.name, filters)
-        given = {name: value for name, value in filters.items() if value is not None}
-        asked = urlencode({**given, "limit": query.limit, "cursor": cursor})
-        return {"Link": f'<{self._parts.bases[request.host]}{request.route.path}?{asked}>; rel="next"'}
-
-
-def _filters(query: DeviceQuery) -> dict[str, str | None]:
-    return {"vehicle_id": query.vehicle_id}
+    def _link(self, request: Request, next_cursor: str | None) -> dict[str, str]:
+        """Return the header that leads to the next page; none on the last one."""
+        if next_cursor is None:
+            return {}
+        filters = request.query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
+        parameters = {**filters, "limit": request.query.limit, "cursor": next_cursor}
+        address = f"{self._parts.bases[request.host]}{request.route.path}?{urlencode(parameters)}"
+        return {"Link": f'<{address}>; rel="next"'}
 
 
 def shown(device: Device) -> dict[str, Any]:

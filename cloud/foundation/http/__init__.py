@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from cloud.foundation.http.host import EVERY_HOST, Bases, Host
     from cloud.foundation.http.listing import listed, table_of
+    from cloud.foundation.http.paging import Listing, Page, ReadRows
     from cloud.foundation.http.parts import Parts
     from cloud.foundation.http.pipeline import Observer, Pipeline
     from cloud.foundation.http.problem import catalogue, headers_of, slug, title

@@ -1,10 +1,12 @@
 """The audit trail, newest first: by whom, what, to what, and in which trace."""
 
+from collections.abc import Sequence
+
 from cloud.access.audit import AuditEntry, Sought
 from cloud.access.identity import UsernameMalformed, UserStore, folded
 from cloud.foundation.db import Transaction
 from cloud.foundation.http import Answer
-from cloud.partners.administration.desk import ROWS, Desk, Visit
+from cloud.partners.administration.desk import Desk, Visit
 from cloud.partners.administration.moments import SECOND_US
 from cloud.partners.administration.schemas import AuditQuery
 
@@ -25,11 +27,12 @@ class AuditPages:
         """`GET /admin/audit`."""
         query: AuditQuery = visit.request.query
         filters = query.model_dump(exclude_none=True, exclude={"cursor"})
-        position = self._desk.opened(visit, [int, int], filters)
-        entries: list[AuditEntry] = []
-        names: dict[str, str] = {}
         unread = query.trace_id is not None and query.trace is None
-        if not unread:
+        names: dict[str, str] = {}
+
+        async def read(before: tuple[int, int] | None, count: int) -> Sequence[AuditEntry]:
+            if unread:
+                return ()
             async with self._parts.database.read() as tx:
                 sought = Sought(
                     actor=await self._id_of(tx, visit, query.actor),
@@ -38,17 +41,18 @@ class AuditPages:
                     trace_id=query.trace,
                     since_us=self._parts.clock.now_us() - query.days * DAY_US,
                 )
-                before = None if position is None else (position[0], position[1])
-                found = await self._audit.search(tx, visit.viewer, sought, before=before, count=ROWS + 1)
-                entries = list(found)
-                people = {one for entry in entries for one in (entry.actor, entry.object) if one.startswith("usr_")}
-                names = await self._people.names(tx, visit.viewer, sorted(people))
-        last = entries[ROWS - 1] if len(entries) > ROWS else None
-        onward = self._desk.next_page(visit, None if last is None else [last.at_us, last.id], filters)
+                found = await self._audit.search(tx, visit.viewer, sought, before=before, count=count)
+                people = {one for entry in found for one in (entry.actor, entry.object) if one.startswith("usr_")}
+                names.update(await self._people.names(tx, visit.viewer, sorted(people)))
+                return found
+
+        entries, onward = await self._desk.rows(
+            visit, read, lambda entry: (entry.at_us, entry.id), filters, position=(int, int)
+        )
         return self._desk.page(
             visit,
             "audit.html",
-            entries=entries[:ROWS],
+            entries=entries,
             names=names,
             onward=onward,
             query=query,

@@ -18,7 +18,7 @@ from cloud.access.audit import Audit
 from cloud.access.identity import Role, SignInHandlers, User, acting
 from cloud.foundation.db import Transaction
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer, Caller, Handler, InvalidCursor, Parts, Request, headers_of
+from cloud.foundation.http import Answer, Caller, Handler, Listing, Parts, ReadRows, Request, headers_of
 from cloud.foundation.pages import Cookie, Language, Pages, language_of, see_other
 from cloud.foundation.viewer import Viewer
 from cloud.partners.administration.moments import element, span
@@ -163,31 +163,29 @@ class Desk:
         cookies = [self._language.set(form.lang)] if form.lang in set(Language) else []
         return see_other(form.back or Area.HOME.path, cookies)
 
-    def opened(self, visit: Visit, kinds: Sequence[type], filters: Mapping[str, Any] | None = None) -> list[Any] | None:
-        """The position behind the query's cursor; None on the first page. Raises `InvalidCursor`."""
-        cursor = visit.request.query.cursor
-        if cursor is None:
-            return None
-        position = self.parts.cursors.open(cursor, visit.viewer, visit.request.route.name, filters or {})
-        if [type(part) for part in position] != list(kinds):
-            raise InvalidCursor
-        return position
-
     async def rows(
         self,
         visit: Visit,
-        read: Callable[[str | None, int], Awaitable[Sequence[Thing]]],
-        id_of: Callable[[Thing], str],
+        read: ReadRows[Thing],
+        position_of: Callable[[Thing], Any],
         filters: Mapping[str, Any] | None = None,
+        *,
+        position: tuple[type, ...] = (str,),
+        limit: int = ROWS,
     ) -> tuple[Sequence[Thing], str | None]:
-        """A page of a list that is in the order of its ids, and the address of the next. `read`: after which, how many.
-
-        Raises `InvalidCursor`.
-        """
-        position = self.opened(visit, [str], filters)
-        found = await read(None if position is None else position[0], ROWS + 1)
-        rows, more = found[:ROWS], len(found) > ROWS
-        return rows, self.next_page(visit, [id_of(rows[-1])] if more else None, filters)
+        """Return a page of a list and the address of the next page, None on the last one. Raises `InvalidCursor`."""
+        listing = Listing(
+            cursors=self.parts.cursors,
+            viewer=visit.viewer,
+            route=visit.request.route.name,
+            filters=filters or {},
+            position=position,
+        )
+        page = await listing.read_page(visit.request.query.cursor, limit, read, position_of)
+        if page.next_cursor is None:
+            return page.rows, None
+        kept = visit.request.query.model_dump(exclude_none=True, exclude={"cursor", "done"}, exclude_defaults=True)
+        return page.rows, f"?{urlencode({**kept, 'cursor': page.next_cursor})}"
 
     def witness(
         self, visit: Visit, action: str, id_of: Callable[[Thing], str], **metadata: Any
@@ -200,16 +198,6 @@ class Desk:
             )
 
         return witness
-
-    def next_page(
-        self, visit: Visit, position: Sequence[Any] | None, filters: Mapping[str, Any] | None = None
-    ) -> str | None:
-        """The address of the page behind this one; None when this is the last."""
-        if position is None:
-            return None
-        cursor = self.parts.cursors.seal(position, visit.viewer, visit.request.route.name, filters or {})
-        kept = visit.request.query.model_dump(exclude_none=True, exclude={"cursor", "done"}, exclude_defaults=True)
-        return f"?{urlencode({**kept, 'cursor': cursor})}"
 
 
 def done(path: str, what: str) -> Answer:

@@ -3,6 +3,7 @@
 Subscriptions are made by the apps themselves, over the contract's routes; here they are looked at, helped and stopped.
 """
 
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from cloud.foundation.errors import DomainError
@@ -16,6 +17,7 @@ from cloud.partners.webhooks import (
     DeliveryStatus,
     Filter,
     Judge,
+    Logged,
     ReplayMode,
     Subscription,
     Webhooks,
@@ -140,17 +142,17 @@ class WebhookPages:
         webhook = await self._webhooks.find(visit.viewer, _id(visit))
         shows = isinstance(visit.request.query, WebhookQuery)  # else a form was refused, and the newest are beside it
         query = visit.request.query if shows else WebhookQuery()
-        filters = {"status": query.status, "webhook_id": webhook.id}
-        position = self._desk.opened(visit, [int], filters) if shows else None
-        found = await self._log.page(
-            visit.viewer,
-            webhook.id,
-            Filter(status=query.status),
-            before=None if position is None else position[0],
-            count=DELIVERIES + 1,
-        )
-        rows, more = found[:DELIVERIES], len(found) > DELIVERIES
-        onward = self._desk.next_page(visit, [rows[-1].position], filters) if more and shows else None
+
+        def read(before: int | None, count: int) -> Awaitable[Sequence[Logged]]:
+            return self._log.page(visit.viewer, webhook.id, Filter(status=query.status), before=before, count=count)
+
+        if shows:
+            filters = {"status": query.status, "webhook_id": webhook.id}
+            rows, onward = await self._desk.rows(
+                visit, read, lambda delivery: delivery.position, filters, position=(int,), limit=DELIVERIES
+            )
+        else:
+            rows, onward = await read(None, DELIVERIES), None
         return self._desk.page(
             visit,
             "webhook.html",

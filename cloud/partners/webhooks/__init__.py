@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cloud.partners.webhooks.fan_out import FanOut
     from cloud.partners.webhooks.keys import WebhookKeys
     from cloud.partners.webhooks.log import DeliveryLog
-    from cloud.partners.webhooks.log_store import Filter
+    from cloud.partners.webhooks.log_store import Filter, Logged
     from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus, ErrorCode, Subscription
     from cloud.partners.webhooks.replay_store import ReplayMode
     from cloud.partners.webhooks.running import judge_of, subscribers_of

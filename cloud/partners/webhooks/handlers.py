@@ -4,7 +4,7 @@ from typing import Any
 
 from cloud.access.audit import Audit
 from cloud.foundation.db import Transaction
-from cloud.foundation.http import Answer, Created, InvalidCursor, Json, NoContent, Parts, Request, strong_etag
+from cloud.foundation.http import Answer, Created, Json, Listing, NoContent, Parts, Request, strong_etag
 from cloud.foundation.moments import MomentMalformed, read_moment
 from cloud.partners.webhooks.errors import ReplayMalformed
 from cloud.partners.webhooks.log import DeliveryLog
@@ -50,11 +50,14 @@ class WebhookHandlers:
         """`GET /v1/webhooks`."""
         query = request.query
         assert isinstance(query, WebhookQuery)
-        after = self._position(request, query.cursor, {}, str)
-        found = await self._webhooks.page(request.viewer, after=after, count=query.limit + 1)
-        page = found[: query.limit]
-        cursor = self._cursor(request, page[-1].id, {}) if len(found) > len(page) else None
-        return Json({"webhooks": [self._shown(one) for one in page], "next_cursor": cursor})
+        listing = Listing(cursors=self._parts.cursors, viewer=request.viewer, route=request.route.name)
+        page = await listing.read_page(
+            query.cursor,
+            query.limit,
+            lambda after, count: self._webhooks.page(request.viewer, after=after, count=count),
+            lambda webhook: webhook.id,
+        )
+        return Json({"webhooks": [self._shown(one) for one in page.rows], "next_cursor": page.next_cursor})
 
     async def inspect(self, request: Request) -> Answer:
         """`GET /v1/webhooks/{webhook_id}`."""
@@ -94,12 +97,20 @@ class WebhookHandlers:
         query, webhook_id = request.query, request.path["webhook_id"]
         assert isinstance(query, DeliveryQuery)
         wanted = Filter(status=query.status, kind=query.kind, event=query.event, event_id=query.event_id)
-        bound = {**wanted.document(), "webhook_id": webhook_id}
-        before = self._position(request, query.cursor, bound, int)
-        found = await self._log.page(request.viewer, webhook_id, wanted, before=before, count=query.limit + 1)
-        page = found[: query.limit]
-        cursor = self._cursor(request, page[-1].position, bound) if len(found) > len(page) else None
-        return Json({"deliveries": [shown_delivery(one) for one in page], "next_cursor": cursor})
+        listing = Listing(
+            cursors=self._parts.cursors,
+            viewer=request.viewer,
+            route=request.route.name,
+            filters={**wanted.document(), "webhook_id": webhook_id},
+            position=(int,),
+        )
+        page = await listing.read_page(
+            query.cursor,
+            query.limit,
+            lambda before, count: self._log.page(request.viewer, webhook_id, wanted, before=before, count=count),
+            lambda delivery: delivery.position,
+        )
+        return Json({"deliveries": [shown_delivery(one) for one in page.rows], "next_cursor": page.next_cursor})
 
     async def test(self, request: Request) -> Answer:
         """`POST /v1/webhooks/{webhook_id}/test`."""
@@ -140,18 +151,6 @@ class WebhookHandlers:
             case _:
                 raise ReplayMalformed
         return await self._log.replay_many(request.viewer, webhook_id, mode, by, witness, from_us=from_us, to_us=to_us)
-
-    def _position(self, request: Request, cursor: str | None, bound: dict[str, Any], kind: type) -> Any:
-        """What stands in the cursor, None without one. Raises `InvalidCursor`."""
-        if cursor is None:
-            return None
-        position = self._parts.cursors.open(cursor, request.viewer, request.route.name, bound)
-        if len(position) != 1 or type(position[0]) is not kind:
-            raise InvalidCursor
-        return position[0]
-
-    def _cursor(self, request: Request, position: str | int, bound: dict[str, Any]) -> str:
-        return self._parts.cursors.seal([position], request.viewer, request.route.name, bound)
 
     def _shown(self, subscription: Subscription) -> dict[str, Any]:
         return shown(subscription, self._parts.clock.now_us())

@@ -1,12 +1,14 @@
 """A cursor opens where it was given and nowhere else (S-063, S-139, A-083)."""
 
 import base64
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.foundation.http import Cursors, InvalidCursor
+from cloud.foundation.http import Cursors, InvalidCursor, Listing
 from cloud.foundation.viewer import SecrecyLevel, Viewer
 
 CURSORS = Cursors(bytes(range(32)))
@@ -15,7 +17,7 @@ ROUTE, FILTERS, POSITION = "GET /things", {"kind": "a", "vehicle": None}, [1_774
 
 
 @pytest.mark.contract("A-083")
-def test_a_cursor_gives_the_position_back_and_tells_nothing_of_it() -> None:
+def test_cursor_returns_its_position_and_reveals_nothing_of_it() -> None:
     cursor = CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS)
     assert CURSORS.open(cursor, NORTH, ROUTE, {"kind": "a"}) == POSITION
     assert b"dev_1" not in base64.urlsafe_b64decode(cursor + "==")
@@ -34,16 +36,14 @@ def test_a_cursor_gives_the_position_back_and_tells_nothing_of_it() -> None:
         (NORTH, ROUTE, {}),
     ],
 )
-def test_a_cursor_of_somebody_else_or_of_another_listing_does_not_open(
-    viewer: Viewer, route: str, filters: dict[str, str]
-) -> None:
+def test_cursor_of_another_viewer_or_listing_does_not_open(viewer: Viewer, route: str, filters: dict[str, str]) -> None:
     with pytest.raises(InvalidCursor):
         CURSORS.open(CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS), viewer, route, filters)
 
 
 @pytest.mark.contract("S-139")
 @given(st.one_of(st.text(max_size=64), st.binary(max_size=64).map(lambda b: base64.urlsafe_b64encode(b).decode())))
-def test_nothing_made_up_opens(cursor: str) -> None:
+def test_invented_cursor_does_not_open(cursor: str) -> None:
     with pytest.raises(InvalidCursor):
         CURSORS.open(cursor, NORTH, ROUTE, FILTERS)
 
@@ -51,12 +51,56 @@ def test_nothing_made_up_opens(cursor: str) -> None:
 @pytest.mark.contract("S-139")
 def test_no_flipped_bit_no_cut_and_no_other_key_opens() -> None:
     cursor = CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS)
-    octets = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    for bit in range(0, len(octets) * 8, 5):
-        changed = bytearray(octets)
+    data = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    for bit in range(0, len(data) * 8, 5):
+        changed = bytearray(data)
         changed[bit // 8] ^= 1 << bit % 8
         with pytest.raises(InvalidCursor):
             CURSORS.open(base64.urlsafe_b64encode(changed).decode().rstrip("="), NORTH, ROUTE, FILTERS)
     for other, text in ((CURSORS, cursor[:-4]), (CURSORS, "x" * 2000), (Cursors(bytes(32)), cursor)):
         with pytest.raises(InvalidCursor):
             other.open(text, NORTH, ROUTE, FILTERS)
+
+
+def listing(**changed: Any) -> Listing:
+    return Listing(**{"cursors": CURSORS, "viewer": NORTH, "route": ROUTE, **changed})
+
+
+async def read_pages(of: Listing, rows: Sequence[Any], limit: int, after: Callable[[Any, Any], bool]) -> list[Any]:
+    """Every page of these rows, from the first to the last."""
+
+    async def read(position: Any, count: int) -> Sequence[Any]:
+        requested.append(count)
+        return [row for row in rows if position is None or after(row, position)][:count]
+
+    pages, requested, cursor = [], list[int](), None
+    while not pages or cursor is not None:
+        page = await of.read_page(cursor, limit, read, lambda row: row)
+        pages.append(list(page.rows))
+        cursor = page.next_cursor
+    assert set(requested) == {limit + 1}, "one row more shows that there is a next page"
+    return pages
+
+
+@pytest.mark.contract("A-083")
+async def test_listing_returns_each_row_once_and_ends_without_a_cursor() -> None:
+    assert await read_pages(listing(), ["a", "b", "c", "d"], 2, str.__gt__) == [["a", "b"], ["c", "d"]]
+    assert await read_pages(listing(), ["a", "b", "c"], 2, str.__gt__) == [["a", "b"], ["c"]]
+    assert await read_pages(listing(), [], 2, str.__gt__) == [[]]
+
+
+async def test_listing_by_time_and_id_passes_both_as_the_position() -> None:
+    by_time = listing(position=(int, int))
+    rows = [(7, 1), (7, 2), (8, 1)]
+    assert await read_pages(by_time, rows, 1, tuple.__gt__) == [[(7, 1)], [(7, 2)], [(8, 1)]]
+
+
+@pytest.mark.contract("S-139")
+async def test_listing_refuses_a_cursor_whose_position_has_other_types() -> None:
+    async def unread(position: Any, count: int) -> Sequence[Any]:
+        raise AssertionError("a position of another listing was read")
+
+    cursor = CURSORS.seal(["dev_1"], NORTH, ROUTE, {})
+    for types in ((int,), (str, str), (int, int)):
+        with pytest.raises(InvalidCursor):
+            await listing(position=types).read_page(cursor, 2, unread, lambda row: row)

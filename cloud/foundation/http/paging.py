@@ -1,0 +1,57 @@
+"""Read one page of a listing and seal the cursor of the next one (A-082, A-083).
+
+A store returns the rows behind a position, at most as many as requested; one row more than a page has shows that there
+is a next page. The position of a row is what the listing is sorted by: its id, its number, or a time and an id.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from cloud.foundation.http.cursors import Cursors
+from cloud.foundation.http.errors import InvalidCursor
+from cloud.foundation.viewer import Viewer
+
+Row = TypeVar("Row")
+
+ReadRows = Callable[[Any, int], Awaitable[Sequence[Row]]]
+"""Returns the rows behind a position (None: from the start), at most so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """The rows of one page. `next_cursor` None: it is the last page."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A listing in the view of one caller. Its cursors open for this viewer, this row and these filters only."""
+
+    cursors: Cursors
+    viewer: Viewer
+    route: str
+    """The row's `name`."""
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    position: tuple[type, ...] = (str,)
+    """The types of a position. One of a single part is passed as that part, a longer one as a tuple."""
+
+    async def read_page(
+        self, cursor: str | None, limit: int, read: ReadRows[Row], position_of: Callable[[Row], Any]
+    ) -> Page[Row]:
+        """Return the page behind a cursor. Raises `InvalidCursor`."""
+        found = await read(None if cursor is None else self._open(cursor), limit + 1)
+        rows = found[:limit]
+        return Page(rows, self._seal(position_of(rows[-1])) if len(found) > limit else None)
+
+    def _open(self, cursor: str) -> Any:
+        parts = self.cursors.open(cursor, self.viewer, self.route, self.filters)
+        if tuple(type(part) for part in parts) != self.position:
+            raise InvalidCursor
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+    def _seal(self, position: Any) -> str:
+        parts = position if isinstance(position, tuple) else (position,)
+        return self.cursors.seal(parts, self.viewer, self.route, self.filters)
