@@ -1,26 +1,33 @@
 """The listeners of the four hosts (D8): each on an address of its own (development) or sharing one (production).
 
-Which host a request is for, and 421 for a name that is nobody's, is decided by the gate of its address (`http/site`).
-Stopping cuts no request: first every answer says that it is the last one, then the doors close, then what is in hand
-is finished.
+The `HostRouter` of an address chooses the host of a request, or refuses an unknown name with 421. Stopping cuts no
+request: first every response ends its connection, then the listeners close, then requests in flight are finished.
 """
 
 import asyncio
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import cast
 
 import structlog
 from aiohttp import web
 
 from cloud.foundation.errors import PrivateError
-from cloud.foundation.http import ACCEPTED_S, SHUTDOWN_S, EdgeServer, Gate, Pipeline, Site, connections_allowed
+from cloud.foundation.http import (
+    ACCEPTED_S,
+    SHUTDOWN_S,
+    EdgeServer,
+    HostRouter,
+    Pipeline,
+    Site,
+    connections_allowed,
+    listening_server,
+)
 from cloud.foundation.settings import Address
 
 log = structlog.get_logger()
 
-# Connections that the system completes before we have looked at them; a burst of clients must not be refused.
+# Connections that the system completes before we accept them; a burst of clients must not be refused.
 BACKLOG = 1024
 
 
@@ -33,16 +40,16 @@ class AddressTaken(PrivateError):
 class HostServer:
     """Listens for all hosts. `make_pipeline` is called once for each listening address."""
 
-    def __init__(self, hosts: Sequence[tuple[Site, Address]], make_pipeline: Callable[[Gate], Pipeline]) -> None:
+    def __init__(self, hosts: Sequence[tuple[Site, Address]], make_pipeline: Callable[[HostRouter], Pipeline]) -> None:
         self._hosts = hosts
         self._make_pipeline = make_pipeline
         self._runners: list[web.ServerRunner] = []
         self._servers: list[EdgeServer] = []
-        self._doors: list[tuple[EdgeServer, web.TCPSite]] = []
+        self._listeners: list[tuple[EdgeServer, web.TCPSite]] = []
         self.addresses: dict[str, Address] = {}
 
     async def start(self) -> Mapping[str, Address]:
-        """Listen; where each host now is (a port of 0 has become a real one). Raises `AddressTaken`."""
+        """Listen, and return the address of each host (a port of 0 has become a real one). Raises `AddressTaken`."""
         by_address: dict[Address, list[tuple[Site, Address]]] = {}
         for site, listen in self._hosts:
             # A port of 0 is a different one for each host.
@@ -54,18 +61,18 @@ class HostServer:
         return self.addresses
 
     async def _listen(self, sites: Sequence[Site], listen: Address, connections_max: int) -> None:
-        server = EdgeServer(self._make_pipeline(Gate(sites)), connections_max=connections_max)
+        server = EdgeServer(self._make_pipeline(HostRouter(sites)), connections_max=connections_max)
         runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         self._runners.append(runner)
         self._servers.append(server)
-        door = web.TCPSite(runner, listen.host, listen.port, backlog=BACKLOG)
+        listener = web.TCPSite(runner, listen.host, listen.port, backlog=BACKLOG)
         try:
-            await door.start()
+            await listener.start()
         except OSError as error:
             await self._close()
             raise AddressTaken(f"({listen}: {error.strerror})") from None
-        self._doors.append((server, door))
+        self._listeners.append((server, listener))
         server.look_after()
         port = int(runner.addresses[0][1])
         for site in sites:
@@ -73,28 +80,28 @@ class HostServer:
             log.info("host.listening", host=site.host.value, address=str(self.addresses[site.host.value]))
 
     async def stop(self) -> None:
-        """Let in what is on its way, then accept nothing new, then let requests in flight end."""
+        """Accept what is still arriving, then close the listeners, then let requests in flight end."""
         await asyncio.gather(*(server.drain() for server in self._servers))
-        await self._shut_doors()
+        await self._close_listeners()
         await self._close()
 
-    async def _shut_doors(self) -> None:
-        """Accept nothing new, and lose nobody: the kernel has connections in a queue that asyncio did not ask for yet.
+    async def _close_listeners(self) -> None:
+        """Accept nothing new, and lose no connection: the kernel has a queue that asyncio has not accepted from yet.
 
-        A copy keeps the queue alive while asyncio closes its own; then it is emptied and closed in one go.
+        A copy of the socket keeps the queue while asyncio closes its own; then it is emptied and closed in one go.
         """
-        doors, self._doors = self._doors, []
+        listeners, self._listeners = self._listeners, []
         loop = asyncio.get_running_loop()
-        for _, door in doors:
-            for listener in _listening(door).sockets:
-                loop.remove_reader(listener.fileno())
-        # What asyncio has asked for already becomes a connection now; after `close` it would be dropped.
+        for _, listener in listeners:
+            for listening in listening_server(listener).sockets:
+                loop.remove_reader(listening.fileno())
+        # What asyncio has accepted already becomes a connection now; after `close` it would be dropped.
         await asyncio.sleep(ACCEPTED_S)
         taken: list[tuple[EdgeServer, socket.socket]] = []
-        for server, door in doors:
-            listening = _listening(door)
-            copies = [listener.dup() for listener in listening.sockets]
-            listening.close()
+        for server, listener in listeners:
+            accepting = listening_server(listener)
+            copies = [listening.dup() for listening in accepting.sockets]
+            accepting.close()
             for copy in copies:
                 copy.setblocking(False)
                 with copy, suppress(OSError):  # BlockingIOError: the queue is empty
@@ -111,8 +118,3 @@ class HostServer:
         await asyncio.gather(*(runner.cleanup() for runner in runners))
         for server in servers:
             server.close()
-
-
-def _listening(door: web.TCPSite) -> asyncio.Server:
-    """asyncio's own server behind a site of aiohttp."""
-    return cast(asyncio.Server, door._server)

@@ -20,8 +20,8 @@ from cloud.foundation.http import (
     Bases,
     BucketLimiter,
     Cursors,
-    Gate,
     Host,
+    HostRouter,
     HostsSection,
     HttpSection,
     Observer,
@@ -92,13 +92,13 @@ def make_surface(process: Process, observer: Observer | None = None) -> Surface:
     # A SQLite file has one process that serves; a PostgreSQL database may have several, whose limits are the same.
     limits = SharedLimiter(clock, database) if database.dialect == "postgresql" else None
     section = settings.section(HttpSection)
-    make_pipeline = pipelines(section, parts.bases, clock, tokens.verifier, spans, observer, limits)
+    make_pipeline = PipelineFactory(section, parts.bases, clock, tokens.verifier, spans, observer, limits)
     sites = [(Site(host, rows, parts.bases), listen_of(settings, host)) for host in Host]
     return Surface(rows, HostServer(sites, make_pipeline), spans, tokens, limits)
 
 
-class pipelines:  # noqa: N801  read as a word: it makes one for each listening address
-    """Pipelines that share one verifier and one count of requests."""
+class PipelineFactory:
+    """Makes the pipeline of each listening address; all of them share one verifier and one count of requests."""
 
     def __init__(
         self,
@@ -126,8 +126,8 @@ class pipelines:  # noqa: N801  read as a word: it makes one for each listening 
         )
         self._clock, self._spans, self._observer = clock, spans, observer
 
-    def __call__(self, gate: Gate) -> Pipeline:
-        return Pipeline(gate, self._admission, self._clock, self._spans, self._observer)
+    def __call__(self, router: HostRouter) -> Pipeline:
+        return Pipeline(router, self._admission, self._clock, self._spans, self._observer)
 
 
 def listen_of(settings: Settings, host: Host) -> Address:
@@ -142,6 +142,6 @@ def _cursor_secret(process: Process) -> bytes:
     try:
         return process.master().derive("cursors")
     except (MasterKeyAbsent, SettingsUnusable):
-        # Good for one process and until it ends; clients then begin their listing anew.
+        # Valid for one process and until it ends; clients then begin their listing from the start.
         log.warning("cursors.secret_not_kept")
         return secrets.token_bytes(32)

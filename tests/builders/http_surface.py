@@ -7,7 +7,7 @@ from typing import Any
 
 from cloud.foundation.clock import Clock, SystemClock
 from cloud.foundation.http import PUBLIC, Answer, Caller, Host, InvalidToken, Json, Request, Route, WrongEnvironment
-from cloud.foundation.http.pipeline import Observer
+from cloud.foundation.http.observer import Observer
 from cloud.foundation.http.rates import RateLimiter
 from cloud.foundation.http.settings import HttpSection
 from cloud.foundation.http.site import Site
@@ -15,7 +15,7 @@ from cloud.foundation.http.spans import Spans
 from cloud.foundation.settings import Address
 from cloud.foundation.viewer import SecrecyLevel, Viewer
 from cloud.hosts import HostServer
-from cloud.surface import pipelines
+from cloud.surface import PipelineFactory
 
 BASES = {host: f"https://{host.value}.example.org" for host in Host}
 
@@ -114,7 +114,7 @@ async def surface(
 ) -> AsyncIterator[Surface]:
     """Serve rows on real sockets; with a `port` all hosts share it."""
     bases = {**BASES, **(bases or {})}
-    make = pipelines(
+    make = PipelineFactory(
         limits or HttpSection(), bases, clock or SystemClock(), tokens or KnownTokens(), spans, observer, limiter
     )
     server = HostServer(

@@ -16,7 +16,7 @@ from cloud.foundation.http.settings import HttpSection
 from cloud.foundation.http.site import Site
 from cloud.foundation.settings import Address
 from cloud.hosts import HostServer
-from cloud.surface import pipelines
+from cloud.surface import PipelineFactory
 from tests.builders.auth_world import BASES, DEVICES, AuthWorld
 
 TOKEN = "/v1/oauth/token"
@@ -88,7 +88,7 @@ async def auth_server(
 
     probe = Route(method="GET", path=PROBE, handler=who, host=(Host.API, Host.SANDBOX), scopes=Scopes.any_of(DEVICES))
     rows = (*process.routes, *more_rows, probe)
-    make = pipelines(limits or HttpSection(), BASES, clock or world.clock, process.verifier, None)
+    make = PipelineFactory(limits or HttpSection(), BASES, clock or world.clock, process.verifier, None)
     server = HostServer([(Site(host, rows, BASES), Address("127.0.0.1", 0)) for host in Host], make)
     await server.start()
     try:

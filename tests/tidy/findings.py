@@ -55,6 +55,7 @@ FINDINGS = {
     "reliability-J": "lost PUBACKs stall the uplink",
     "cloud-1": "a valid token is refused for other callers' failures",
     "cloud-2": "sweeps remove one portion per turn",
+    "cloud-3": "private names of aiohttp in many files, behind a wide range of versions",
     "cloud-4": "posting groups lock devices in order of arrival",
     "cloud-5": "a burst of parallel sign-ins passes the throttle",
     "cloud-6": "a DELETE without a bound in one transaction",
@@ -85,7 +86,6 @@ FINDINGS = {
 
 ELSEWHERE = {
     "reliability-F": "retention of the cloud's observations is part of the storage issue",
-    "cloud-3": "aiohttp's private names move into one file with the six rooms of the cloud",
     "edge-check-4": "writes to disk are measured and reduced with the larger batches",
     "edge-check-5": "one APDU per read is a bar of the decoder's own issue",
 }

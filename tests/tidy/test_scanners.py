@@ -25,14 +25,13 @@ from cloud.foundation.egress.target import AllowList, read_target
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http import Answer
 from cloud.foundation.http.admission import Admission
-from cloud.foundation.http.arrival import Arrival
 from cloud.foundation.http.conditional import conditional
 from cloud.foundation.http.heads import RefusedHead
+from cloud.foundation.http.incoming_request import IncomingRequest
 from cloud.foundation.http.query import read_all_pairs
 from cloud.foundation.http.rates import BucketLimiter
 from cloud.foundation.http.strict_json import read_json
 from cloud.foundation.http.table import RouteTable
-from cloud.foundation.http.verifier import NullVerifier
 from cloud.foundation.pages import read_cookie
 from cloud.foundation.pages.language import language_of
 from cloud.partners.webhooks.redaction import redacted_head
@@ -49,7 +48,7 @@ from protocols.uplink.status import decode_status
 from protocols.uplink.topics import parse_status, parse_up
 from simulators.replay.wfdb_header import RecordUnusable, parse_header
 from tests.builders.cloud_people import HandClock
-from tests.builders.http_surface import route
+from tests.builders.http_surface import KnownTokens, route
 from tests.builders.ieee11073_apdus import aarq
 from tests.builders.uplink_blocks import numeric_section
 from tests.harness.work import CountedBytes, CountedText, assert_linear, work_of
@@ -104,7 +103,7 @@ def read_refused_head(received: bytes) -> None:
 
 
 ADMISSION = Admission(
-    NullVerifier(),
+    KnownTokens(),
     BucketLimiter(HandClock()),
     BucketLimiter(HandClock()),
     types_at="",
@@ -114,14 +113,14 @@ ROWS = RouteTable(route(path) for path in ("/a/{one}/b/{two}", "/a/{one}/{two}/c
 
 
 def address_of(headers: CIMultiDictProxy[str]) -> str:
-    class Protocol:
-        peername = ("10.0.0.1", 1)
+    class Connection:
+        peer_address = "10.0.0.1"
 
     class Request:
-        protocol = Protocol()
+        connection = Connection()
 
     Request.headers = headers  # type: ignore[attr-defined]
-    return ADMISSION.address_of(cast(Arrival, Request()))
+    return ADMISSION.address_of(cast(IncomingRequest, Request()))
 
 
 def read_many_keys(size: int) -> Callable[[], object]:

@@ -8,7 +8,7 @@ from cloud.access.identity.password_page import PasswordHandlers
 from cloud.access.identity.schemas import CodeForm, PasswordForm, SetUpForm, SignInForm, SignInQuery, SignOutForm
 from cloud.foundation.http import PUBLIC, BodyKind, Handler, Host, RateClass, Route
 
-_FORM_OCTETS_MAX = 16_384
+_FORM_BYTES_MAX = 16_384
 
 
 def sign_in_rows(h: SignInHandlers, passwords: PasswordHandlers) -> tuple[Route, ...]:
@@ -34,7 +34,7 @@ def _page(method: str, path: str, handler: Handler, summary: str, **more: Any) -
         scopes=PUBLIC,
         rate_class=RateClass.PUBLIC if method == "GET" else RateClass.TOKEN,
         body_kind=BodyKind.FORM,
-        body_octets_max=_FORM_OCTETS_MAX,
+        body_bytes_max=_FORM_BYTES_MAX,
         answers={200: "The page.", 303: "Onward.", 403: "The form did not come from our page."},
         summary=summary,
         tag="Pages",

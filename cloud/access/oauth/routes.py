@@ -12,7 +12,7 @@ from cloud.access.oauth.schemas import (
 )
 from cloud.foundation.http import CLIENT_AUTHENTICATED, PUBLIC, BodyKind, Host, RateClass, Route
 
-_FORM_OCTETS_MAX = 32_768
+_FORM_BYTES_MAX = 32_768
 
 _REFUSALS = {
     400: "The request is malformed, or the client may not use this grant or scope.",
@@ -58,7 +58,7 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             rate_class=RateClass.TOKEN,
             body=ConsentForm,
             body_kind=BodyKind.FORM,
-            body_octets_max=_FORM_OCTETS_MAX,
+            body_bytes_max=_FORM_BYTES_MAX,
             answers={
                 302: "Redirect to the app.",
                 303: "Redirect to the app.",
@@ -78,7 +78,7 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             rate_class=RateClass.TOKEN,
             body=TokenForm,
             body_kind=BodyKind.FORM,
-            body_octets_max=_FORM_OCTETS_MAX,
+            body_bytes_max=_FORM_BYTES_MAX,
             answer=TokenAnswer,
             answers={200: "An access token.", **_REFUSALS},
             operation_id="issueToken",
@@ -111,7 +111,7 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             rate_class=RateClass.TOKEN,
             body=RevocationForm,
             body_kind=BodyKind.FORM,
-            body_octets_max=_FORM_OCTETS_MAX,
+            body_bytes_max=_FORM_BYTES_MAX,
             answers={200: "The token is not valid (any more).", **_REFUSALS},
             operation_id="revokeToken",
             summary="Revoke an access token",
@@ -129,7 +129,7 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             rate_class=RateClass.TOKEN,
             body=IntrospectionForm,
             body_kind=BodyKind.FORM,
-            body_octets_max=_FORM_OCTETS_MAX,
+            body_bytes_max=_FORM_BYTES_MAX,
             answers={200: "Whether the token is active, and its claims if it is.", **_REFUSALS},
             operation_id="introspectToken",
             summary="Introspect an access token",

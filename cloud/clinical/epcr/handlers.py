@@ -22,7 +22,7 @@ class EpcrHandlers:
         assert isinstance(wanted, EncounterToBegin)
         assert viewer.organization_id is not None, "the row needs an organisation"
         async with self._database.transaction() as tx:
-            replay = await request.once.recall(tx)
+            replay = await request.idempotent_reply.replay(tx)
             if replay is not None:
                 return replay
             begun = await self._epcr.dispatch_in(
@@ -43,7 +43,7 @@ class EpcrHandlers:
             document = {"id": encounter.id, "status": encounter.status}
             location = f"{self._bases[request.host]}{request.route.path}/{encounter.id}"
             answer = Created(document, location=location) if begun.created else Json(document)
-            return await request.once.keep(tx, answer)
+            return await request.idempotent_reply.store(tx, answer)
 
     async def summary(self, request: Request) -> Answer:
         """The de-identified summary: named fields only, whatever an encounter will hold (A-098)."""

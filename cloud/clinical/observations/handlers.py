@@ -30,7 +30,7 @@ class ObservationHandlers:
             observed_at_us=None if body.observed_at is None else read_moment(body.observed_at),
             encounter_id=body.encounter_id,
         )
-        if request.once.key is None:
+        if request.idempotent_reply.key is None:
             place = self._desk.as_remembered(request.viewer, draft)
             if place is not None and await self._group.post(place, request.verified, request.trace):
                 return accepted(draft)
@@ -39,12 +39,12 @@ class ObservationHandlers:
     async def _alone(self, request: Request, draft: PostedObservation) -> Answer:
         """In a transaction of its own: with a key, of a device that is new to this process, or with a mistake."""
         async with self._database.transaction() as tx:
-            replay = await request.once.recall(tx)
+            replay = await request.idempotent_reply.replay(tx)
             if replay is not None:
                 return replay
             posted = await self._desk.post_in(tx, request.viewer, draft)
             await self._audit.record(tx, request.verified, AUDIT_ACTION, posted.id, trace=request.trace)
-            return await request.once.keep(tx, accepted(posted))
+            return await request.idempotent_reply.store(tx, accepted(posted))
 
 
 def accepted(posted: PostedObservation) -> Answer:

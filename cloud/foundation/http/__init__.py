@@ -11,7 +11,8 @@ from cloud.foundation.slice import Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.foundation.http.admission import Admission, Quotas
-    from cloud.foundation.http.answer import Answer, Created, Json, NoContent, Octets, Text, strong_etag
+    from cloud.foundation.http.aiohttp_internals import listening_server
+    from cloud.foundation.http.answer import Answer, Created, Json, NoContent, strong_etag
     from cloud.foundation.http.cursors import Cursors
     from cloud.foundation.http.errors import (
         InvalidCursor,
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     )
     from cloud.foundation.http.host import EVERY_HOST, Bases, Host
     from cloud.foundation.http.listing import listed, table_of
-    from cloud.foundation.http.paging import Listing, Page, ReadRows
+    from cloud.foundation.http.observer import Observer
+    from cloud.foundation.http.paging import Listing, ReadRows
     from cloud.foundation.http.parts import Parts
-    from cloud.foundation.http.pipeline import Observer, Pipeline
+    from cloud.foundation.http.pipeline import Pipeline
     from cloud.foundation.http.problem import catalogue, headers_of, slug, title
     from cloud.foundation.http.query import Cursor, Limit, Paged, Query, mistakes_of, read_all_pairs, summary
     from cloud.foundation.http.rates import BucketLimiter, RateLimiter, address_class
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from cloud.foundation.http.server import ACCEPTED_S, SHUTDOWN_S, EdgeServer, connections_allowed
     from cloud.foundation.http.settings import HostSection, HostsSection, HttpSection, bases_of
     from cloud.foundation.http.shared_rates import SharedLimiter
-    from cloud.foundation.http.site import Gate, Site, is_loopback
+    from cloud.foundation.http.site import HostRouter, Site, is_loopback
     from cloud.foundation.http.spans import Spans
     from cloud.foundation.http.trace import TraceContext, begin_trace
     from cloud.foundation.http.verifier import TokenVerifier

@@ -1,4 +1,4 @@
-"""Who comes in: the limits of an address, the token, its tenant and environment, the limits of a client, its scopes.
+"""Admit a request: limits of its address, token, tenant and environment, limits of its client, scopes, organisation.
 
 The order and its reasons are in `pipeline.py`; this file has the checks.
 """
@@ -7,26 +7,26 @@ import ipaddress
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Protocol
 
-from cloud.foundation.http.arrival import Arrival
 from cloud.foundation.http.errors import (
     HeaderMalformed,
     InsufficientScope,
     InvalidToken,
     OrganizationRequired,
+    Refused,
     TenantMismatch,
     TokenMissing,
     TooManyRequests,
 )
+from cloud.foundation.http.incoming_request import IncomingRequest
 from cloud.foundation.http.rates import BucketLimiter, Draw, Policy, RateLimiter, address_class
 from cloud.foundation.http.request import Caller
 from cloud.foundation.http.route import RateClass
 from cloud.foundation.http.site import Endpoint
 from cloud.foundation.http.verifier import TokenVerifier
 
-# A token of ours is about one kilobyte; anything much longer is refused before it is looked at (S-053).
-TOKEN_OCTETS_MAX = 4096
+TOKEN_LENGTH_MAX = 4096
+"""A token of ours has about one kilobyte; anything much longer is refused unread (S-053)."""
 
 SIGNATURE_CHECKS = Policy("signature-checks", 6_000)
 """Signatures that are checked a minute for one address class beyond its failures, unless they turn out to be good.
@@ -35,8 +35,8 @@ A check of 3072 bits takes some 50 µs, so this is 0.5 % of a core for each addr
 client may send requests, so clients that share an address with a flood are let in as long as the flood is slower."""
 
 FLOODING_MAX = 10_000
-"""Addresses that are remembered for it, a megabyte of them. When more flood, all are forgotten, which costs each of
-them one signature check more."""
+"""Flooding addresses in memory, a megabyte of them. When more flood, all are dropped, which costs each of them one
+signature check more."""
 
 Network = IPv4Network | IPv6Network
 
@@ -50,7 +50,7 @@ class Quotas:
     public: int = 1_200
     token: int = 300
     test: int = 60
-    """Requests that make us call somebody else's server, which must not become a way to flood it."""
+    """Requests that make us call another server, which must not become a way to flood it."""
     health: int = 6_000
     failures: int = 30
     """Missing and wrong tokens from one address class, and likewise wrong client secrets, before it has to wait."""
@@ -66,16 +66,22 @@ class Quotas:
         }
 
 
-class Progress(Protocol):
-    """What admission writes down about a request."""
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The result of admission, for the handler, the response and the span of a request.
+
+    `caller` None: the route needs no token. `limits`: the RateLimit fields of the response. `refusal`: why the request
+    is refused although its caller is known; one whose caller is not known raises instead.
+    """
 
     caller: Caller | None
-    limits: Mapping[str, str] | None
+    limits: Mapping[str, str]
+    refusal: Refused | None
 
 
 class Admission:
     """The checks before a handler. `signature_checks` counts for this process alone, whose processor time it protects;
-    `proxies`: networks whose X-Forwarded-For is believed, none by default."""
+    `proxies`: networks whose X-Forwarded-For is used, none by default."""
 
     def __init__(
         self,
@@ -93,104 +99,103 @@ class Admission:
         self._limiter = limiter
         self._signature_checks = signature_checks
         self._flooding: set[str] = set()
-        """Addresses that have used their failures up. Nearly always empty, so that a valid token is not held up."""
+        """Addresses that have used their failures up. Nearly always empty, so that a valid token is not delayed."""
         self._proxies = proxies
         self._policies = quotas.policies()
         self._token_failures = Policy("failures", quotas.failures)
         self._secret_failures = Policy("client-failures", quotas.failures)
 
-    async def admit(self, arrival: Arrival, endpoint: Endpoint, progress: Progress) -> None:
-        """Fills in the caller and what the limits have left, or raises why it may not come in."""
-        if not endpoint.needs_token:
+    async def admit(self, request: IncomingRequest, endpoint: Endpoint) -> Admitted:
+        """Check a request up to its scopes. Raises the refusals of a token and of an address that failed too often."""
+        caller: Caller | None = None
+        key: Hashable
+        if endpoint.needs_token:
+            caller = await self._verify_caller(request, endpoint)
+            key = caller.viewer.tenant_id, caller.client_id
+        else:
             if endpoint.authenticates_client:
-                self._check_failures(self._secret_failures, arrival)
-            self._draw(progress, self._policies[endpoint.route.rate_class], address_class(self.address_of(arrival)))
-            return
-        caller = progress.caller = await self._caller(arrival, endpoint)
-        viewer = caller.viewer
-        self._draw(progress, self._policies[endpoint.route.rate_class], (viewer.tenant_id, caller.client_id))
-        route = endpoint.route
-        if route.scopes.names and caller.scopes.isdisjoint(route.scopes.names):
-            challenge = f'Bearer realm="argus", error="insufficient_scope", scope="{endpoint.scope}"'
-            raise InsufficientScope(headers={"WWW-Authenticate": challenge})
-        if route.needs_organization and viewer.organization_id is None:
-            raise OrganizationRequired
+                self._check_failures(self._secret_failures, request)
+            key = self._address_class(request)
+        draw = self._limiter.draw(self._policies[endpoint.route.rate_class], key)
+        fields = draw.fields()
+        refusal = _find_refusal(endpoint, caller) if draw.allowed else TooManyRequests(headers=fields)
+        return Admitted(caller, fields, refusal)
 
-    def stranger(self, arrival: Arrival, progress: Progress) -> None:
-        """A request that no row answers: it costs its address."""
-        self._draw(progress, self._policies[RateClass.PUBLIC], address_class(self.address_of(arrival)))
-        progress.limits = None  # only a refusal says so: on a 404 the fields would suggest that there was something
+    def charge_unrouted(self, request: IncomingRequest) -> None:
+        """Charge a request that no row answers to its address. Raises `TooManyRequests`.
 
-    def count_wrong_secret(self, arrival: Arrival) -> None:
-        """A wrong client secret came from this address."""
-        self._limiter.draw(self._secret_failures, address_class(self.address_of(arrival)))
+        Only that refusal has the RateLimit fields: on a 404 they would suggest that there was something.
+        """
+        draw = self._limiter.draw(self._policies[RateClass.PUBLIC], self._address_class(request))
+        if not draw.allowed:
+            raise TooManyRequests(headers=draw.fields())
 
-    def address_of(self, arrival: Arrival) -> str:
-        """The client's address: the peer's, or what a trusted proxy reports. What is no address is not believed."""
-        peer = arrival.protocol.peername
-        address = str(peer[0]) if isinstance(peer, tuple) and peer else "-"
+    def count_wrong_secret(self, request: IncomingRequest) -> None:
+        """Charge a wrong client secret to the address that it came from."""
+        self._limiter.draw(self._secret_failures, self._address_class(request))
+
+    def address_of(self, request: IncomingRequest) -> str:
+        """Return the client's address: the peer's, or what a trusted proxy reports if that is an address."""
+        address = request.connection.peer_address
         if not self._proxies:
             return address
-        hops = ", ".join(arrival.headers.getall("X-Forwarded-For", ())).split(",")
-        while hops and self._trusted(address):
+        hops = ", ".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+        while hops and self._is_trusted(address):
             hop = hops.pop().strip()
             if _parse_address(hop) is None:
                 break
             address = hop
         return address
 
-    def _trusted(self, address: str) -> bool:
+    def _address_class(self, request: IncomingRequest) -> str:
+        return address_class(self.address_of(request))
+
+    def _is_trusted(self, address: str) -> bool:
         parsed = _parse_address(address)
         return parsed is not None and any(parsed in network for network in self._proxies)
 
-    def _check_failures(self, policy: Policy, arrival: Arrival) -> None:
-        draw = self._limiter.look(policy, address_class(self.address_of(arrival)))
+    def _check_failures(self, policy: Policy, request: IncomingRequest) -> None:
+        draw = self._limiter.look(policy, self._address_class(request))
         if not draw.allowed:
             raise _too_many_failures(draw)
 
-    def _draw(self, progress: Progress, policy: Policy, key: Hashable) -> None:
-        draw: Draw = self._limiter.draw(policy, key)
-        progress.limits = draw.fields()
-        if not draw.allowed:
-            raise TooManyRequests(headers=draw.fields())
-
-    async def _caller(self, arrival: Arrival, endpoint: Endpoint) -> Caller:
-        headers = arrival.headers
+    async def _verify_caller(self, request: IncomingRequest, endpoint: Endpoint) -> Caller:
+        headers = request.headers
         given = headers.getall("Authorization", ())
         if len(given) > 1:
             raise HeaderMalformed("(Authorization is given twice.)")
         scheme, _, token = given[0].partition(" ") if given else ("", "", "")
         if scheme.lower() != "bearer":
-            self._count_failure(arrival)
+            self._count_failure(request)
             raise TokenMissing(headers={"WWW-Authenticate": 'Bearer realm="argus"'})
-        if len(token) > TOKEN_OCTETS_MAX:
-            self._count_failure(arrival)
+        if len(token) > TOKEN_LENGTH_MAX:
+            self._count_failure(request)
             raise _invalid_token("")
-        caller = await self._verify(arrival, endpoint, token)
+        caller = await self._verify(request, endpoint, token)
         tenant = headers.get("X-Tenant-ID")
         if tenant is not None and tenant != caller.viewer.tenant_id:
             raise TenantMismatch
         return caller
 
-    async def _verify(self, arrival: Arrival, endpoint: Endpoint, token: str) -> Caller:
-        """The caller of a token. A good one is let in whatever others at its address did wrong (A-012).
+    async def _verify(self, request: IncomingRequest, endpoint: Endpoint, token: str) -> Caller:
+        """Return the caller of a token. A valid token is accepted whatever others at its address did (A-012).
 
-        Once the address has used its failures up, only checks of signatures that turn out to be good are free.
+        Once the address has used its failures up, only checks of signatures that turn out to be valid are free.
         """
-        checked_for = self._draw_signature_check(arrival, token) if self._flooding else None
+        checked_for = self._draw_signature_check(request, token) if self._flooding else None
         try:
             return await self._verifier.verify(token, endpoint.site.host)
         except InvalidToken as error:
             checked_for = None
-            self._count_failure(arrival)
+            self._count_failure(request)
             raise _invalid_token(error.detail) from None
         finally:
             if checked_for is not None:
                 self._signature_checks.refund(SIGNATURE_CHECKS, checked_for)
 
-    def _draw_signature_check(self, arrival: Arrival, token: str) -> str | None:
-        """The address whose signature checks this token was charged to, None when it costs none."""
-        address = address_class(self.address_of(arrival))
+    def _draw_signature_check(self, request: IncomingRequest, token: str) -> str | None:
+        """Charge a signature check to the address. Return its class, None when the token costs no check."""
+        address = self._address_class(request)
         if address not in self._flooding:
             return None
         if self._limiter.look(self._token_failures, address).allowed:
@@ -203,9 +208,9 @@ class Admission:
             raise _too_many_failures(check)
         return address
 
-    def _count_failure(self, arrival: Arrival) -> None:
-        """A missing or wrong token came from this address. Raises `TooManyRequests` when it was one too many."""
-        address = address_class(self.address_of(arrival))
+    def _count_failure(self, request: IncomingRequest) -> None:
+        """Charge a missing or wrong token to its address. Raises `TooManyRequests` when it was one too many."""
+        address = self._address_class(request)
         draw = self._limiter.draw(self._token_failures, address)
         if not draw.allowed:
             if len(self._flooding) >= FLOODING_MAX:
@@ -219,6 +224,17 @@ def _parse_address(address: str) -> IPv4Address | IPv6Address | None:
         return ipaddress.ip_address(address)
     except ValueError:
         return None
+
+
+def _find_refusal(endpoint: Endpoint, caller: Caller | None) -> Refused | None:
+    """Return why a caller may not use an endpoint, None when it may."""
+    if caller is None:
+        return None
+    route = endpoint.route
+    if route.scopes.names and caller.scopes.isdisjoint(route.scopes.names):
+        challenge = f'Bearer realm="argus", error="insufficient_scope", scope="{endpoint.scope}"'
+        return InsufficientScope(headers={"WWW-Authenticate": challenge})
+    return OrganizationRequired() if route.needs_organization and caller.viewer.organization_id is None else None
 
 
 def _too_many_failures(draw: Draw) -> TooManyRequests:

@@ -1,7 +1,6 @@
-"""What a handler answers: status, octets, media type, headers. Knows nothing of connections and trace ids.
+"""A handler's response: status, body, media type and headers. Knows nothing of connections and trace ids.
 
-Everything that all answers share (trace, limits, security headers, `Content-Length`, HEAD, 304) is added by the
-pipeline; a handler says only what is its own.
+The pipeline adds everything that all responses share: trace, limits, security headers, `Content-Length`, HEAD, 304.
 """
 
 import hashlib
@@ -14,9 +13,9 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 class Answer:
-    """A finished answer. `etag` is the quoted tag (`strong_etag`) or None; a GET is then answered conditionally.
+    """A response. `etag` is the quoted tag (`strong_etag`) or None; with a tag, a GET is answered conditionally.
 
-    Unless `headers` has a `Cache-Control`, the answer is `no-store`.
+    Unless `headers` has a `Cache-Control`, the response is `no-store`.
     """
 
     __slots__ = ("body", "etag", "headers", "media_type", "status")
@@ -65,34 +64,8 @@ class Created(Json):
         super().__init__(document, status=201, headers={**headers, "Location": location}, etag=etag)
 
 
-class Octets(Answer):
-    """Ready bytes of any media type."""
-
-    __slots__ = ()
-
-    def __init__(
-        self,
-        body: bytes,
-        media_type: str,
-        *,
-        status: int = 200,
-        headers: Mapping[str, str] = _NO_HEADERS,
-        etag: str | None = None,
-    ) -> None:
-        super().__init__(status, body, media_type, headers=headers, etag=etag)
-
-
-class Text(Octets):
-    """Plain text in UTF-8."""
-
-    __slots__ = ()
-
-    def __init__(self, text: str, *, status: int = 200, headers: Mapping[str, str] = _NO_HEADERS) -> None:
-        super().__init__(text.encode(), "text/plain; charset=utf-8", status=status, headers=headers)
-
-
 class NoContent(Answer):
-    """204: done, nothing to say."""
+    """204 without a body."""
 
     __slots__ = ()
 
@@ -100,6 +73,6 @@ class NoContent(Answer):
         super().__init__(204, headers=headers)
 
 
-def strong_etag(octets: bytes) -> str:
-    """The entity tag of these very octets (RFC 9110 §8.8.3, A-135)."""
-    return f'"{hashlib.sha256(octets).hexdigest()[:32]}"'
+def strong_etag(body: bytes) -> str:
+    """Return the entity tag of a body (RFC 9110 §8.8.3, A-135)."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'

@@ -1,4 +1,4 @@
-"""Memory for the bodies that are still arriving, shared by all clients of a process.
+"""Memory for bodies that are still arriving, shared by all clients of a process.
 
 One body is bounded, and so are the connections, but their product is more than the process may use. When the room is
 used up, the address that holds most of it gives some back: its largest unfinished body is refused with 503. A body that
@@ -22,29 +22,29 @@ class BodyRoom(Generic[Item]):
         self._give_way = give_way
         self._bytes_max = bytes_max
         self._held: dict[str, dict[Item, int]] = {}
-        self._of_address: dict[str, int] = {}
+        self._by_address: dict[str, int] = {}
         self.held_bytes = 0
 
     def take(self, item: Item, address: str, count: int) -> None:
         """Count bytes of the connection's body that have arrived."""
         held = self._held.setdefault(address, {})
         held[item] = held.get(item, 0) + count
-        self._of_address[address] = self._of_address.get(address, 0) + count
+        self._by_address[address] = self._by_address.get(address, 0) + count
         self.held_bytes += count
         while self.held_bytes > self._bytes_max:
-            greediest = max(self._of_address, key=self._of_address.__getitem__)
+            greediest = max(self._by_address, key=self._by_address.__getitem__)
             bodies = self._held[greediest]
             largest = max(bodies, key=bodies.__getitem__)
             self.release(largest, greediest)
             self._give_way(largest)
 
     def release(self, item: Item, address: str) -> None:
-        """Forget the body of a connection, which is whole or refused; without effect when it has none."""
+        """Release the body of a connection, which is complete or refused; without effect when it has none."""
         held = self._held.get(address, {})
         count = held.pop(item, 0)
         self.held_bytes -= count
-        if address in self._of_address:
-            self._of_address[address] -= count
+        if address in self._by_address:
+            self._by_address[address] -= count
         if not held:
             self._held.pop(address, None)
-            self._of_address.pop(address, None)
+            self._by_address.pop(address, None)

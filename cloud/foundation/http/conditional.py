@@ -1,10 +1,10 @@
-"""If-None-Match: whether a client has these very octets already (RFC 9110 §13.1.2)."""
+"""If-None-Match: leave out a body that the client has already (RFC 9110 §13.1.2)."""
 
 from cloud.foundation.http.answer import Answer
 
 
 def conditional(answer: Answer, method: str, if_none_match: str | None) -> Answer:
-    """The answer, or 304 in its place when the client named its tag. Only for a successful GET or HEAD with a tag."""
+    """Return the response, or 304 when the client named its tag. Only for a successful GET or HEAD with a tag."""
     if if_none_match is None or answer.etag is None or answer.status != 200 or method not in ("GET", "HEAD"):
         return answer
     if if_none_match.strip() != "*" and not any(_same(tag, answer.etag) for tag in if_none_match.split(",")):
@@ -13,5 +13,5 @@ def conditional(answer: Answer, method: str, if_none_match: str | None) -> Answe
 
 
 def _same(given: str, ours: str) -> bool:
-    """Weak comparison, which If-None-Match asks for: W/ does not count on either side."""
+    """Compare weakly, as If-None-Match requires: W/ does not count on either side."""
     return given.strip().removeprefix("W/") == ours.removeprefix("W/")

@@ -1,4 +1,4 @@
-"""Cursors that say nothing and can only be used where they were given (A-083, S-063, S-139).
+"""Cursors that reveal nothing and work only for the viewer and listing that they were made for (A-083, S-063, S-139).
 
 A cursor is AES-256-GCM over the position; tenant, organisation, route and filters are bound as associated data, so one
 of another tenant, another listing or another filter does not open. A position is a short list of JSON scalars, for
@@ -24,31 +24,29 @@ from cloud.foundation.viewer import Viewer
 # Raised when what a position means changes: old cursors then do not open.
 VERSION = 1
 CURSOR_LENGTH_MAX = 1024
-_NONCE_OCTETS = 12
+_NONCE_BYTES = 12
 
 
 class Cursors:
-    """Seals and opens. `secret`: 32 or more octets that all processes of this installation share."""
+    """Seals and opens cursors. `secret`: 32 or more bytes that all processes of this installation share."""
 
     def __init__(self, secret: bytes) -> None:
         key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"argus.cursor.v1").derive(secret)
         self._aead = AESGCM(key)
 
     def seal(self, position: Sequence[Any], viewer: Viewer, route: str, filters: Mapping[str, Any]) -> str:
-        """Opaque text for `next_cursor` or a `Link`. `route`: the row's `name`; `filters`: without limit and cursor."""
-        nonce = os.urandom(_NONCE_OCTETS)
+        """Return the cursor of a position. `route`: the row's `name`; `filters`: without limit and cursor."""
+        nonce = os.urandom(_NONCE_BYTES)
         sealed = self._aead.encrypt(nonce, orjson.dumps(list(position)), _bound_to(viewer, route, filters))
         return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
 
     def open(self, cursor: str, viewer: Viewer, route: str, filters: Mapping[str, Any]) -> list[Any]:
-        """The position. Raises `InvalidCursor`, the same for every reason."""
+        """Return the position. Raises `InvalidCursor`, the same for every reason."""
         if len(cursor) > CURSOR_LENGTH_MAX or not cursor.isascii():
             raise InvalidCursor
         try:
-            octets = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-            position = self._aead.decrypt(
-                octets[:_NONCE_OCTETS], octets[_NONCE_OCTETS:], _bound_to(viewer, route, filters)
-            )
+            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            position = self._aead.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound_to(viewer, route, filters))
         except (binascii.Error, InvalidTag, ValueError):
             raise InvalidCursor from None
         opened = orjson.loads(position)

@@ -1,7 +1,7 @@
 """Limits of a request's head, and the reading of a head that the HTTP parser refused.
 
-A refusal is answered before any rate limit counts it, so reading it must be cheap whatever was sent: the bytes are
-split into lines once, and nothing is looked at twice. No regular expression runs here.
+A refusal is answered before any rate limit counts it, so reading it must be cheap for any bytes: they are split into
+lines once, and nothing is read twice. No regular expression runs here.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from aiohttp.http_parser import RawRequestMessage
 
-LINE_OCTETS_MAX = 8190
+LINE_BYTES_MAX = 8190
 """The request line, and each header: what Apache and nginx take, so no proxy of ours passes on a longer one."""
 HEADERS_MAX = 100
 """Browsers send some 20 and proxies add some 10."""
-HEAD_OCTETS_MAX = 64 * 1024
+HEAD_BYTES_MAX = 64 * 1024
 """All of a request's line and headers together: eight of the longest headers, and 256 MiB for 4096 connections."""
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 METHOD_LENGTH_MAX = 64
-"""The longest registered method has 17 letters; a longer word is not a method that anyone means."""
+"""The longest registered method has 17 letters; a longer word is no method."""
 
 
 def measure_head(message: "RawRequestMessage") -> int:
-    """Bytes of a parsed head: the line and the headers without blanks around values, which the parser dropped."""
+    """Return the bytes of a parsed head: line and headers without blanks around values, which the parser dropped."""
     size = len(message.method) + len(message.path) + len(" HTTP/1.1\r\n ")
     for name, value in message.raw_headers:
         size += len(name) + len(value) + len(": \r\n")
@@ -41,18 +41,18 @@ class RefusedHead:
     __slots__ = ("_lines", "_whole_line")
 
     def __init__(self, received: bytes = b"") -> None:
-        received = received[: LINE_OCTETS_MAX + HEAD_OCTETS_MAX]
+        received = received[: LINE_BYTES_MAX + HEAD_BYTES_MAX]
         # One line more than a head may have: what follows them is never a header of a request that is answered.
         self._lines = received.split(b"\n", HEADERS_MAX + 1)
-        self._whole_line = len(self._lines) > 1 and len(self._lines[0]) < LINE_OCTETS_MAX
+        self._whole_line = len(self._lines) > 1 and len(self._lines[0]) < LINE_BYTES_MAX
 
     @property
     def line_is_too_long(self) -> bool:
-        """Whether the request line alone is beyond its limit."""
+        """Whether the request line alone exceeds its limit."""
         return not self._whole_line and self._lines != [b""]
 
     def request_line(self) -> RequestLine | None:
-        """The request line; None when it is not one of HTTP/1."""
+        """Return the request line; None when it is not one of HTTP/1."""
         if not self._whole_line:
             return None
         words = self._lines[0].removesuffix(b"\r").split(b" ")
@@ -67,7 +67,7 @@ class RefusedHead:
         return RequestLine(method.decode("ascii"), target.decode("latin-1"))
 
     def host(self) -> str:
-        """The value of the first Host header; empty when there is none."""
+        """Return the value of the first Host header; empty when there is none."""
         for line in self._lines[1:]:
             line = line.removesuffix(b"\r")
             if not line:

@@ -1,10 +1,10 @@
-"""Idempotency keys: a repeated request gets the first one's answer, and nothing happens twice (C-158, C-159).
+"""Idempotency keys: a repeated request gets the first one's response, and nothing happens twice (C-158, C-159).
 
 The key is written in the same transaction as the change it belongs to, so there is never one without the other: a
 crash, a cut connection or a refused request leaves no key, and a twin that runs at the same time waits for the first
-and then replays it. A key is unique in its tenant; the fingerprint holds the organisation, the client, the subject, the
-address and the body. Another person, app, route or body under the same key is refused, and never gets an answer that
-was meant for another (A-068 … A-072).
+and then replays its response. A key is unique in its tenant; the fingerprint holds the organisation, the client, the
+subject, the address and the body. Another person, app, route or body under the same key is refused, and never gets the
+response to another (A-068 … A-072).
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from cloud.foundation.http.tables import idempotency_keys as keys
 
 WINDOW_US = 24 * 3600 * 1_000_000
 WAIT_S_MAX = 5.0
-"""A twin waits this long for the first request before it is told to come back."""
+"""A twin waits this long for the first request before it is refused with 409."""
 
 _KEY = re.compile(r'"([\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x5b\x5d-\x7e]{1,255})')
 
@@ -50,12 +50,12 @@ _TAKE = Prepared(
     )
     .returning(keys.c.expires_at_us)
 )
-_RECALL = Prepared(
+_FIND = Prepared(
     select(keys.c.fingerprint, keys.c.status, keys.c.headers, keys.c.media_type, keys.c.body).where(
         keys.c.tenant_id == bindparam("tenant"), keys.c.key == bindparam("name")
     )
 )
-_KEEP = Prepared(
+_STORE = Prepared(
     update(keys)
     .where(keys.c.tenant_id == bindparam("tenant"), keys.c.key == bindparam("name"))
     .values(
@@ -70,7 +70,7 @@ _KEEP = Prepared(
 
 
 def read_key(header: str) -> str:
-    """The key in an Idempotency-Key header, bare or quoted. Raises `IdempotencyKeyMalformed`."""
+    """Return the key in an Idempotency-Key header, bare or quoted. Raises `IdempotencyKeyMalformed`."""
     found = _KEY.fullmatch(header)
     if found is None:
         raise IdempotencyKeyMalformed
@@ -87,23 +87,23 @@ class Sender:
 
 
 def fingerprint(sender: Sender, method: str, target: str, document: object) -> bytes:
-    """Digest that is equal for equal requests: sender, address, and the body whatever the order of its keys."""
+    """Return a digest that is equal for equal requests: sender, address, and the body in any order of its keys."""
     whole = [sender.organization_id, sender.client_id, sender.subject, method, target, document]
     return hashlib.sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
-    """The key of one request, ready to be used inside the change's transaction. `key` None: none was sent.
+class IdempotentReply:
+    """The idempotency key of one request, for use inside the change's transaction. `key` None: none was sent.
 
     In a service:
 
         async with database.transaction() as tx:
-            replay = await once.recall(tx)
+            replay = await reply.replay(tx)
             if replay is not None:
                 return replay
             …the change…
-            return await once.keep(tx, Created(…))
+            return await reply.store(tx, Created(…))
     """
 
     tenant_id: str
@@ -111,8 +111,8 @@ class Once:
     fingerprint: bytes
     clock: Clock
 
-    async def recall(self, tx: Transaction) -> Answer | None:
-        """The stored answer to be sent again; None when this is the first time, which takes the key.
+    async def replay(self, tx: Transaction) -> Answer | None:
+        """Return the stored response; None for the first request with this key, which takes it.
 
         Raises `IdempotencyKeyReused`, `IdempotencyKeyInFlight`.
         """
@@ -130,7 +130,7 @@ class Once:
             raise IdempotencyKeyInFlight from None
         if taken:
             return None
-        known = await tx.driver.rows(_RECALL, named)
+        known = await tx.driver.rows(_FIND, named)
         if not known or known[0][1] is None:
             raise IdempotencyKeyInFlight
         seen, status, headers, media_type, body = known[0]
@@ -140,11 +140,11 @@ class Once:
         # A replay is 200: nothing was created by it (C-159).
         return Answer(200 if status == 201 else status, bytes(body), media_type, headers=replayed)
 
-    async def keep(self, tx: Transaction, answer: Answer) -> Answer:
-        """Store the answer of the change, in its transaction; the same answer."""
+    async def store(self, tx: Transaction, answer: Answer) -> Answer:
+        """Store the response of the change in its transaction, and return it."""
         if self.key is not None:
             await tx.driver.run(
-                _KEEP,
+                _STORE,
                 {
                     "tenant": self.tenant_id,
                     "name": self.key,
@@ -158,5 +158,5 @@ class Once:
 
 
 async def sweep_keys(tx: Transaction, now_us: int) -> int:
-    """Delete a chunk of the keys whose window is over; the number of keys."""
+    """Delete a chunk of the keys whose window is over. Return their number."""
     return await delete_chunk(tx, keys, keys.c.expires_at_us <= now_us, oldest=keys.c.expires_at_us)

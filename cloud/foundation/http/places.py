@@ -1,6 +1,6 @@
 """Connections that wait for their client, by address, and which of them gives way when every place is taken.
 
-A connection waits for its client while a head or a body has yet to arrive and while an answer has yet to be read. A
+A connection waits for its client while a head or a body has yet to arrive and while a response has yet to be read. A
 client decides how long that lasts, so these are the places that one client could hold against all others. The one that
 gives way belongs to the address that holds most such places, and of that address's it has waited longest; those without
 a request in progress go first, since nothing is lost with them. An address that holds one place is never the one that
@@ -20,14 +20,14 @@ Item = TypeVar("Item", bound=Hashable)
 class _Waiting(Generic[Item]):
     """The waiting connections of one address, each group in the order of arrival."""
 
-    __slots__ = ("in_progress", "unasked")
+    __slots__ = ("idle", "in_progress")
 
     def __init__(self) -> None:
-        self.unasked: dict[Item, None] = {}
+        self.idle: dict[Item, None] = {}
         self.in_progress: dict[Item, None] = {}
 
     def __len__(self) -> int:
-        return len(self.unasked) + len(self.in_progress)
+        return len(self.idle) + len(self.in_progress)
 
 
 class Places(Generic[Item]):
@@ -48,10 +48,10 @@ class Places(Generic[Item]):
         waiting = self._waiting.get(address)
         if waiting is None:
             waiting = self._waiting[address] = _Waiting()
-        group = waiting.in_progress if in_progress else waiting.unasked
+        group = waiting.in_progress if in_progress else waiting.idle
         if item in self._address_of:
             self._served.discard(item)
-            waiting.unasked.pop(item, None)
+            waiting.idle.pop(item, None)
             waiting.in_progress.pop(item, None)
             group[item] = None
             return
@@ -60,7 +60,7 @@ class Places(Generic[Item]):
         self._rank(address, len(waiting) - 1, len(waiting))
 
     def serve(self, item: Item) -> None:
-        """The connection's request is being answered: it does not wait for its client."""
+        """Mark the connection as served: its request is being answered, so it does not wait for its client."""
         if item in self._address_of:
             self._served.add(item)
 
@@ -71,17 +71,17 @@ class Places(Generic[Item]):
         if address is None:
             return
         waiting = self._waiting[address]
-        waiting.unasked.pop(item, None)
+        waiting.idle.pop(item, None)
         waiting.in_progress.pop(item, None)
         self._rank(address, len(waiting) + 1, len(waiting))
         if not waiting:
             del self._waiting[address]
 
     def first_to_give_way(self) -> Item | None:
-        """The connection whose place is the first to be taken back; None when none waits."""
+        """Return the connection whose place is the first to be taken back; None when none waits."""
         while addresses := self._ranks.get(self._most):
             waiting = self._waiting[next(iter(addresses))]
-            found = next(iter(waiting.unasked or waiting.in_progress))
+            found = next(iter(waiting.idle or waiting.in_progress))
             if found not in self._served:
                 return found
             self.leave(found)  # it enters again when it waits again

@@ -10,11 +10,11 @@ from cloud.foundation.db import Prepared, Transaction, delete_chunk, insert
 from cloud.foundation.http.tables import rate_buckets as buckets
 
 KEPT_US = 3600 * 1_000_000
-"""Longer than any window: a bucket that nobody drew from for so long is full."""
+"""Longer than any window: a bucket without a draw for so long is full."""
 
 
-class Portion(NamedTuple):
-    """What one process has let through of one limit since it last told. `digest`: see `digest_of`."""
+class Usage(NamedTuple):
+    """Requests that one process has let through under one limit since its last report. `digest`: see `digest_of`."""
 
     digest: bytes
     quota: float
@@ -23,7 +23,7 @@ class Portion(NamedTuple):
 
 
 def digest_of(policy: str, key: object) -> bytes:
-    """Names a limit and whom it is for. Of addresses nothing but this leaves the process."""
+    """Return the digest of a limit and its client. Of addresses nothing but this leaves the process."""
     words = key if isinstance(key, tuple) else (key,)
     return hashlib.sha256("\0".join(("argus rate", policy, *map(str, words))).encode()).digest()
 
@@ -40,7 +40,7 @@ _SETTLE = Prepared(
         set_={
             "quota": _NEW.excluded.quota,
             "window_us": _NEW.excluded.window_us,
-            # No deeper than one quota, so that nobody waits for longer than two windows for what others let through.
+            # No deeper than one quota, so that no client waits for longer than two windows for what others let through.
             "level": case((-_NEW.excluded.quota > _LEFT, -_NEW.excluded.quota), else_=_LEFT),
             "at_us": case((_SINCE_US > 0, _NEW.excluded.at_us), else_=buckets.c.at_us),
         },
@@ -52,20 +52,20 @@ _SETTLE = Prepared(
 class RateStore:
     """Every statement about the table."""
 
-    async def settle(self, tx: Transaction, portions: Sequence[Portion], now_us: int) -> Mapping[bytes, float]:
-        """Take these from what is left for everybody; what is left now, by digest."""
+    async def settle(self, tx: Transaction, usages: Sequence[Usage], now_us: int) -> Mapping[bytes, float]:
+        """Take these from the level that all processes share. Return the new levels by digest."""
         # In the order of the digests, so that two processes cannot wait for each other.
-        rows = [(one.digest, one.quota, one.window_us, one.quota - one.drawn, now_us) for one in sorted(portions)]
+        rows = [(one.digest, one.quota, one.window_us, one.quota - one.drawn, now_us) for one in sorted(usages)]
         await tx.driver.run_many(_SETTLE, rows)
-        theirs = buckets.c.digest.in_([one.digest for one in portions])
+        theirs = buckets.c.digest.in_([one.digest for one in usages])
         found = await tx.execute(select(buckets.c.digest, buckets.c.level).where(theirs))
         return {bytes(digest): float(level) for digest, level in found}
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the buckets that are full again; the number of buckets."""
+        """Delete a chunk of the buckets that are full again. Return their number."""
         return await delete_chunk(tx, buckets, buckets.c.at_us <= now_us - KEPT_US, oldest=buckets.c.at_us)
 
 
 async def sweep_rates(tx: Transaction, now_us: int) -> int:
-    """As a chore of the housekeeping."""
+    """Delete a chunk of the full buckets, as a chore of the housekeeping."""
     return await RateStore().sweep(tx, now_us)

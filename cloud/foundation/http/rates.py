@@ -1,4 +1,4 @@
-"""How often somebody may ask: token buckets, per (tenant, client, class) with a token, per address class without.
+"""Rate limits: token buckets, per (tenant, client, class) with a token, per address class without.
 
 A bucket holds `quota` requests and refills evenly over `window_s`, so a burst is served and a flood is not (A-012). An
 address class is an IPv4 address or an IPv6 /64: what one subscriber has. The draws of a caller that shows no valid
@@ -17,13 +17,13 @@ from typing import Protocol
 
 from cloud.foundation.clock import Clock
 
-# Half a kilobyte each. Beyond it the longest unused one is forgotten, which for its owner is a full bucket.
+# Half a kilobyte each. Beyond it the longest unused one is dropped, which for its client is a full bucket.
 BUCKETS_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """So many requests in so many seconds; `name` is what the RateLimit fields call it."""
+    """A quota of requests in a window; `name` as in the RateLimit fields."""
 
     name: str
     quota: int
@@ -32,7 +32,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What a draw found. `remaining` whole requests; full again after `reset_s`; one more after `retry_after_s`."""
+    """The result of a draw. `remaining` whole requests; full again after `reset_s`; one more after `retry_after_s`."""
 
     policy: Policy
     allowed: bool
@@ -43,17 +43,17 @@ class Draw:
     def fields(self) -> Mapping[str, str]:
         """The RateLimit fields (draft-ietf-httpapi-ratelimit-headers), and Retry-After when it was one too many."""
         policy = self.policy
-        shown = {
+        fields = {
             "RateLimit-Policy": f'"{policy.name}";q={policy.quota};w={policy.window_s}',
             "RateLimit": f'"{policy.name}";r={self.remaining};t={self.reset_s}',
         }
         if not self.allowed:
-            shown["Retry-After"] = str(self.retry_after_s)
-        return shown
+            fields["Retry-After"] = str(self.retry_after_s)
+        return fields
 
 
-Place = tuple[str, Hashable]
-"""A bucket: the policy's name, and whom it is for."""
+BucketKey = tuple[str, Hashable]
+"""The policy's name, and the client or address that the bucket is for."""
 
 
 class RateLimiter(Protocol):
@@ -74,13 +74,13 @@ class BucketLimiter:
     def __init__(self, clock: Clock, *, buckets_max: int = BUCKETS_MAX) -> None:
         self._clock = clock
         self._buckets_max = buckets_max
-        self._buckets: OrderedDict[Place, tuple[float, float]] = OrderedDict()  # level, at which monotonic second
+        self._buckets: OrderedDict[BucketKey, tuple[float, float]] = OrderedDict()  # level, at which monotonic second
 
     def draw(self, policy: Policy, key: Hashable) -> Draw:
-        return self._drawn(policy, key, 1.0)
+        return self._draw(policy, key, 1.0)
 
     def look(self, policy: Policy, key: Hashable) -> Draw:
-        return self._drawn(policy, key, 0.0)
+        return self._draw(policy, key, 0.0)
 
     def refund(self, policy: Policy, key: Hashable) -> None:
         """Put one request back: what it was drawn for turned out not to count."""
@@ -89,18 +89,18 @@ class BucketLimiter:
             level, at_s = found
             self._buckets[policy.name, key] = (min(float(policy.quota), level + 1.0), at_s)
 
-    def _drawn(self, policy: Policy, key: Hashable, taken: float) -> Draw:
+    def _draw(self, policy: Policy, key: Hashable, taken: float) -> Draw:
         now_s = self._clock.monotonic_s()
         quota, per_s = policy.quota, policy.quota / policy.window_s
-        place = policy.name, key
-        level, at_s = self._buckets.get(place, (float(quota), now_s))
+        bucket = policy.name, key
+        level, at_s = self._buckets.get(bucket, (float(quota), now_s))
         level = min(quota, level + (now_s - at_s) * per_s)
         allowed = level >= 1.0
         if taken:
             if allowed:
                 level -= taken
-            self._buckets[place] = (level, now_s)
-            self._buckets.move_to_end(place)
+            self._buckets[bucket] = (level, now_s)
+            self._buckets.move_to_end(bucket)
             if len(self._buckets) > self._buckets_max:
                 self._buckets.popitem(last=False)
         return Draw(
@@ -113,7 +113,7 @@ class BucketLimiter:
 
 
 def address_class(address: str) -> str:
-    """An IPv4 address, or the /64 of an IPv6 one; an IPv4 address in IPv6 clothes is IPv4."""
+    """Return an IPv4 address as it is, an IPv4-mapped one as IPv4, and the /64 of an IPv6 address."""
     if ":" not in address:
         return address
     try:

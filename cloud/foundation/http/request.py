@@ -1,31 +1,47 @@
-"""What a handler is given: the checked parts of a request, and who is calling.
+"""The request as a handler gets it: its checked parts and its caller.
 
-Nothing here was taken on trust: path parameters have the shape of ids, the query and the body were validated by the
-row's models, the caller by its token. The connection stays inside `cloud/foundation/http`.
+Everything here is checked: path parameters have the shape of ids, the query and the body were validated by the row's
+models, the caller by its token. The connection stays inside `cloud/foundation/http`.
 """
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from multidict import CIMultiDictProxy
 
 from cloud.foundation.http.errors import PreconditionFailed
 from cloud.foundation.http.host import Host
-from cloud.foundation.http.idempotency import Once
-from cloud.foundation.http.route import Route
+from cloud.foundation.http.idempotency import IdempotentReply
 from cloud.foundation.http.trace import TraceContext
 from cloud.foundation.viewer import Viewer
 from protocols.stream_value import stream_value
 
 NEVER_AN_ID = "~"
-"""Stands for a path parameter that cannot be an id: no id has this character, so every store answers "absent" (A-015).
+"""Stands for a path parameter that cannot be an id: no id has this character, so every store returns "absent" (A-015).
 """
+
+
+class RouteName(Protocol):
+    """The facts about its row that a handler may need."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str:
+        """The path with its parameters in braces."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Method and path template."""
+        ...
 
 
 @stream_value
 class Caller:
-    """The verified claims of a token. One is made for each token at first sight, hence no frozen dataclass."""
+    """The verified claims of a token. One is made for each token that is verified, hence no frozen dataclass."""
 
     _: KW_ONLY
     subject: str
@@ -42,17 +58,17 @@ class Caller:
 class Request:
     """One request. `body` and `query` are instances of the row's models, None where the row has none."""
 
-    route: Route
+    route: RouteName
     host: Host
     path: Mapping[str, str]
     query: Any
     headers: CIMultiDictProxy[str]
     body: Any
-    body_octets: bytes
-    """The body as it came, for what signs or hashes it."""
+    raw_body: bytes
+    """The body as it came, for signatures and hashes."""
     caller: Caller | None
     trace: TraceContext
-    once: Once
+    idempotent_reply: IdempotentReply
     """The request's Idempotency-Key, to be used inside the change's transaction; without a key it does nothing."""
     if_match: str | None
     if_none_match: str | None
@@ -61,7 +77,7 @@ class Request:
 
     @property
     def viewer(self) -> Viewer:
-        """Who looks, for every store. Only on routes that need a token."""
+        """The viewer, for every store. Only on routes that need a token."""
         assert self.caller is not None, "a route that reads a tenant's data needs a token"
         return self.caller.viewer
 

@@ -16,13 +16,12 @@ from pydantic import BaseModel
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http.answer import Answer
 from cloud.foundation.http.host import Host
+from cloud.foundation.http.request import Request
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
-    from cloud.foundation.http.request import Request
-
-Handler = Callable[["Request"], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[Answer]]
 RefusalPage = Callable[[DomainError, "CIMultiDictProxy[str]"], Answer]
 """A refusal as a page for people, from the error and the request's headers."""
 
@@ -31,7 +30,7 @@ _PATH = re.compile(r"/|(/([A-Za-z0-9._~-]+|[A-Za-z0-9._~-]*\{[A-Za-z_]+\*?\}[A-Z
 
 
 class Access(StrEnum):
-    """How a caller shows who it is."""
+    """How a caller authenticates."""
 
     PUBLIC = "public"
     CLIENT = "client"  # the handler authenticates the client itself, as RFC 6749 wants it
@@ -40,14 +39,14 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """Who may call. `names`: one of them must be in the token; empty with `TOKEN`: any valid token will do."""
+    """Who may call. `names`: the token must have one of them; empty with `TOKEN`: any valid token is accepted."""
 
     access: Access
     names: frozenset[str] = frozenset()
 
     @classmethod
     def any_of(cls, *names: str) -> "Scopes":
-        """A token with at least one of these scopes."""
+        """Require a token with at least one of these scopes."""
         if not names:
             raise ValueError("name at least one scope; ANY_TOKEN is for a route that needs none")
         return cls(Access.TOKEN, frozenset(names))
@@ -59,18 +58,18 @@ ANY_TOKEN = Scopes(Access.TOKEN)
 
 
 class RateClass(StrEnum):
-    """Which bucket a request draws from. What each holds is in `rates.py`."""
+    """The bucket that a request draws from; the quotas are in `admission.py`."""
 
     PUBLIC = "public"
     STANDARD = "standard"
     WRITE = "write"
     TOKEN = "token"  # noqa: S105  a word, not a secret
-    TEST = "test"  # what makes us call somebody else's server
-    HEALTH = "health"  # a balancer's probes must not run into the limit of its address
+    TEST = "test"  # calls another server
+    HEALTH = "health"  # a load balancer's probes must not reach the limit of its address
 
 
 class Audience(StrEnum):
-    """Whom the contract addresses with an endpoint (C-009)."""
+    """The readers whom the contract addresses with an endpoint (C-009)."""
 
     INTEGRATORS = "external-integrators"
     ADMINISTRATORS = "customer-administrators"
@@ -79,7 +78,7 @@ class Audience(StrEnum):
 
 
 class Stability(StrEnum):
-    """The contract's word on whether an endpoint may change (C-010, A-011)."""
+    """Whether an endpoint may change, in the contract's words (C-010, A-011)."""
 
     STABLE = "stable"
     ON_REQUEST = "approved-on-request"
@@ -104,19 +103,19 @@ class Route:
     needs_organization: bool = False
     """A token without an organisation gets 403 `organization_required` (A-013)."""
     idempotent: bool = False
-    """Takes `Idempotency-Key`; the handler uses `request.once`."""
+    """Takes `Idempotency-Key`; the handler uses `request.idempotent_reply`."""
     rate_class: RateClass = RateClass.STANDARD
     body: type[BaseModel] | None = None
     """Model of the body. None: a body is not read (and ignored when it is empty)."""
     body_kind: BodyKind = BodyKind.JSON
     body_optional: bool = False
     """Whether the request may come without one; `request.body` is then None."""
-    body_octets_max: int | None = None
+    body_bytes_max: int | None = None
     """Less or more than the usual mebibyte."""
     query: type[BaseModel] | None = None
     """Model of the query's parameters; a parameter that it does not have is refused."""
     query_as_sent: bool = False
-    """The handler gets the pairs as they came (`read_all_pairs`), since even their mistakes have an answer of its own;
+    """The handler gets the pairs as they came (`read_all_pairs`), since it has its own refusals for their mistakes;
     `query` then only documents them."""
     answer: Any = None
     """Type of the body of a success, for OpenAPI: a model, `list[Model]`, or None."""
@@ -163,10 +162,10 @@ class Route:
 
     @property
     def hosts(self) -> tuple[Host, ...]:
-        """Where the route exists."""
+        """The hosts on which the route exists."""
         return (self.host,) if isinstance(self.host, Host) else self.host
 
     @property
     def name(self) -> str:
-        """Method and path template: what logs, spans and metrics call the route. Never has an id in it."""
+        """Method and path template: the name of the route in logs, spans and metrics. Never has an id in it."""
         return f"{self.method} {self.path}"

@@ -1,7 +1,7 @@
-"""One host as the pipeline serves it: its rows in a table, and everything about its answers that is known beforehand.
+"""One host as the pipeline serves it: its rows in a table, and what is known of its responses beforehand.
 
-Also the choice of a host: one that has an address for itself (development) answers to any loopback name and to its
-own; hosts that share an address (production) are chosen by the request's Host (D8, A-010).
+Also the choice of a host: one that has an address for itself (development) accepts any loopback name and its own;
+hosts that share an address (production) are chosen by the request's Host (D8, A-010).
 """
 
 import ipaddress
@@ -24,7 +24,7 @@ _BROWSERS = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A row on one host. `constant`: the header lines of all its answers; `scope`: as WWW-Authenticate names them."""
+    """A row on one host. `constant`: the header lines of all its responses; `scope`: as WWW-Authenticate names them."""
 
     route: Route
     site: "Site"
@@ -43,8 +43,13 @@ class Endpoint:
         return self.route.path
 
 
+def allowed_methods(methods: Mapping[str, Endpoint]) -> str:
+    """Return the `Allow` header of an address: its methods, and HEAD where it has GET."""
+    return ", ".join(sorted({*methods, *(("HEAD",) if "GET" in methods else ())}))
+
+
 class Site:
-    """A host with its rows. `constant`: the header lines of answers that belong to no row."""
+    """A host with its rows. `constant`: the header lines of responses that belong to no row."""
 
     def __init__(self, host: Host, routes: Iterable[Route], bases: Bases) -> None:
         self.host = host
@@ -55,7 +60,7 @@ class Site:
         self.authorities = authorities_of(self.base)
         rows = [route for route in routes if host in route.hosts]
         self.table: RouteTable[Endpoint] = RouteTable(
-            self._endpoint(route, constant_headers(secure=secure, sandbox=sandbox, more=_lines_of(route, self.base)))
+            self._endpoint(route, constant_headers(secure=secure, sandbox=sandbox, more=_row_headers(route, self.base)))
             for route in rows
         )
 
@@ -76,8 +81,8 @@ def _unix(day: object) -> int:
     return int(datetime.fromisoformat(f"{day}T00:00:00").replace(tzinfo=UTC).timestamp())
 
 
-def _lines_of(route: Route, base: str) -> str:
-    """The header lines that a row itself asks for: browsers, and the end of its life (RFC 9745, RFC 8594; A-143)."""
+def _row_headers(route: Route, base: str) -> str:
+    """Return the header lines of a row: for browsers, and for the end of its life (RFC 9745, RFC 8594; A-143)."""
     lines = _BROWSERS if route.open_to_browsers else ""
     if route.deprecated_on is not None:
         lines += f"Deprecation: @{_unix(route.deprecated_on)}\r\n"
@@ -89,7 +94,7 @@ def _lines_of(route: Route, base: str) -> str:
 
 
 def authorities_of(public_url: str) -> tuple[str, ...]:
-    """The Host headers that mean an address: as it is written, and with the port spelt out."""
+    """Return the Host headers that name a public address: as it is written, and with its port."""
     parts = urlsplit(public_url)
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     default = _DEFAULT_PORTS[parts.scheme]
@@ -98,7 +103,7 @@ def authorities_of(public_url: str) -> tuple[str, ...]:
 
 
 def is_loopback(authority: str) -> bool:
-    """Whether a Host header names this very machine: localhost, 127.0.0.0/8 or ::1, with any port or none."""
+    """Return whether a Host header names this machine: localhost, 127.0.0.0/8 or ::1, with any port or none."""
     try:
         name = urlsplit(f"//{authority}").hostname if authority.isascii() else None
     except ValueError:  # a bracket without its other
@@ -113,33 +118,29 @@ def is_loopback(authority: str) -> bool:
         return False
 
 
-class Gate:
+class HostRouter:
     """The hosts behind one listening address."""
 
     def __init__(self, sites: Sequence[Site]) -> None:
         self._sites: Mapping[str, Site] = {name: site for site in sites for name in site.authorities}
-        self._alone = sites[0] if len(sites) == 1 else None
+        self.only_site = sites[0] if len(sites) == 1 else None
+        """The only host of this address, None when there are several."""
         self._loopback: dict[str, bool] = {}
 
-    @property
-    def alone(self) -> Site | None:
-        """The only host here, None when there are several."""
-        return self._alone
-
-    def site_of(self, authority: str) -> Site | None:
-        """The host that a Host header means, None when it means nobody here."""
+    def find_site(self, authority: str) -> Site | None:
+        """Return the host that a Host header names, None when it is not one of this address."""
         site = self._sites.get(authority)
         if site is not None:
             return site
         site = self._sites.get(authority.lower())
-        if site is None and self._alone is not None and self._names_us(authority):
-            return self._alone
+        if site is None and self.only_site is not None and self._is_loopback(authority):
+            return self.only_site
         return site
 
-    def _names_us(self, authority: str) -> bool:
+    def _is_loopback(self, authority: str) -> bool:
         known = self._loopback.get(authority)
         if known is None:
             known = is_loopback(authority)
-            if len(self._loopback) < 64:  # a client says the same name each time; an attacker must not fill memory
+            if len(self._loopback) < 64:  # a client sends the same name each time; an attacker must not fill memory
                 self._loopback[authority] = known
         return known

@@ -1,9 +1,9 @@
-"""The spans of what this service did, kept for look-up by (tenant, trace id) (C-144 … C-151, A-008, A-107, A-108).
+"""The spans of this service, for look-up by tenant and trace id (C-144 … C-151, A-008, A-107, A-108).
 
-Recording is a tuple into a bounded memory: it cannot fail, block or wait for a database. A loop writes what has
-gathered in batches; `find` reads both, so a trace is there as soon as its request was answered. When the database is
-away for long, the oldest spans are given up and counted. Attributes are an allow-list of names: no bodies, tokens,
-addresses with queries or values can come in through them.
+Recording is a tuple into a bounded memory: it cannot fail, block or wait for a database. A loop writes the
+queued spans in batches; `find` reads both, so a trace is found as soon as its request was answered. When the database
+is unavailable for long, the oldest spans are dropped and counted. Attributes are an allow-list of names: no bodies,
+tokens, addresses with queries or values can come in through them.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ ATTRIBUTES = frozenset(
         "db.operation",
     }
 )
-"""What a span may say. Ids of ours, closed words and counts only."""
+"""The attributes that a span may have: ids of ours, closed words and counts only."""
 
 WAITING_MAX = 20_000
 BATCH_MAX = 1_000
@@ -63,7 +63,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One thing that was done. `kind`: server, internal, client, producer or consumer; `status`: ok or error."""
+    """One span. `kind`: server, internal, client, producer or consumer; `status`: ok or error."""
 
     tenant_id: str
     trace_id: str
@@ -84,17 +84,17 @@ class Spans:
         self._database = database
         self._waiting: deque[Span] = deque(maxlen=waiting_max)
         self._writing: Sequence[Span] = ()
-        self.given_up = 0
-        """Spans that had to make room before they were written."""
+        self.dropped = 0
+        """Spans that were dropped before they were written, for want of room."""
 
     def record(self, span: Span) -> None:
         """Keep a finished span."""
         if len(self._waiting) == self._waiting.maxlen:
-            self.given_up += 1
+            self.dropped += 1
         self._waiting.append(span)
 
     async def find(self, tx: Transaction, viewer: Viewer, trace_id: str) -> Sequence[Span]:
-        """The spans of a trace that belong to the viewer's tenant, by start; those of others are not there."""
+        """Return the spans of a trace that belong to the viewer's tenant, by start."""
         statement = (
             select(table)
             .where(table.c.tenant_id == viewer.tenant_id, table.c.trace_id == trace_id)
@@ -113,7 +113,7 @@ class Spans:
         return sorted(found.values(), key=lambda span: (span.started_at_us, span.span_id))[:TRACE_SPANS_MAX]
 
     async def flush(self) -> None:
-        """Write what has gathered. Raises `DomainError` when the database cannot take it; nothing is lost then."""
+        """Write the queued spans. Raises `DomainError` when the database cannot store them; nothing is lost then."""
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
             self._writing = batch
@@ -122,7 +122,7 @@ class Spans:
                     await tx.driver.append(table, _COLUMNS, [_row(span) for span in batch])
             except BaseException:
                 room = (self._waiting.maxlen or 0) - len(self._waiting)
-                self.given_up += max(0, len(batch) - room)
+                self.dropped += max(0, len(batch) - room)
                 self._waiting.extendleft(reversed(batch[-room:] if room else []))
                 raise
             finally:
@@ -139,11 +139,11 @@ class Spans:
             try:
                 await self.flush()
             except DomainError as error:
-                log.warning("spans.not_written", code=error.code, waiting=len(self._waiting), given_up=self.given_up)
+                log.warning("spans.not_written", code=error.code, waiting=len(self._waiting), given_up=self.dropped)
 
 
 async def sweep_spans(tx: Transaction, now_us: int) -> int:
-    """Delete a chunk of the spans that are past their time, and of the oldest when there are too many; the number."""
+    """Delete a chunk of the expired spans, and of the oldest when there are too many. Return their number."""
     expired = await delete_chunk(tx, table, table.c.ended_at_us < now_us - RETENTION_US, oldest=table.c.ended_at_us)
     newest = (await tx.execute(select(func.max(table.c.id)))).scalar()
     if expired or newest is None:

@@ -52,14 +52,14 @@ _decoder = json.JSONDecoder(
 )
 
 
-def read_json(octets: bytes) -> dict[str, Any]:
+def read_json(raw: bytes) -> dict[str, Any]:
     """Parse a body as one JSON object. Raises `BodyMalformed`, which quotes none of it."""
     try:
-        text = octets.decode()
+        text = raw.decode()
     except UnicodeDecodeError:
         raise BodyMalformed("(It is not UTF-8.)") from None
     # Strings may hold commas and brackets, so they are left out of a count that would be too high with them.
-    if _values(octets) > VALUES_MAX and _values(_outside_strings(octets)) > VALUES_MAX:
+    if _values(raw) > VALUES_MAX and _values(_outside_strings(raw)) > VALUES_MAX:
         raise BodyMalformed(f"(It has more than {VALUES_MAX} values.)")
     try:
         document = _decoder.decode(text)
@@ -68,9 +68,9 @@ def read_json(octets: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise BodyMalformed("(It must be a JSON object.)")
     # A document that has no more brackets than levels needs no look at its depth: nearly every body.
-    if octets.count(b"[") + octets.count(b"{") > DEPTH_MAX:
+    if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX:
         _check_depth(document)
-    if _SUSPECT.search(octets) is not None:
+    if _SUSPECT.search(raw) is not None:
         _check_strings(document)
     return document
 

@@ -1,8 +1,8 @@
-"""From a path to a row: a tree of segments for each host. What no row answers is absent, on this host.
+"""Find the row of a path: a tree of segments for each host. A path without a row is absent on this host.
 
 Percent-encoding is undone segment by segment, so an encoded slash never separates; a segment that is not UTF-8, an
 empty one and dot segments match nothing. A parameter that is not shaped like an id becomes `NEVER_AN_ID`: the handler
-then says of it what it says of any absent id (A-015).
+then refuses it like any absent id (A-015).
 """
 
 import re
@@ -19,7 +19,7 @@ _DOTTED = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 class Routed(Protocol):
-    """What a table holds: anything that has a method and a path template."""
+    """An item of a table: it has a method and a path template."""
 
     @property
     def method(self) -> str: ...
@@ -46,7 +46,7 @@ class RouteTable(Generic[Item]):
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._root: _Node[Item] = _Node()
-        self._whole: dict[str, dict[str, Item]] = {}  # paths without parameters, found in one look
+        self._whole: dict[str, dict[str, Item]] = {}  # paths without parameters, found in one look-up
         for item in items:
             methods = self._methods_of(item.path)
             if item.method in methods:
@@ -79,7 +79,7 @@ class RouteTable(Generic[Item]):
         return fresh
 
     def find(self, path: str) -> tuple[Mapping[str, Item], Mapping[str, str]] | None:
-        """The methods at a path (as sent, without the query) and its parameters; None when no row answers there."""
+        """Return the methods at a path (as sent, without the query) and its parameters; None when it has no row."""
         methods = self._whole.get(path)
         if methods is not None:
             return methods, {}

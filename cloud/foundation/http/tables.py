@@ -1,4 +1,4 @@
-"""What the HTTP mechanism remembers: idempotency keys for a day, the spans of what it answered, rate limits in use."""
+"""Rows of the HTTP layer: idempotency keys for a day, spans of requests, rate limits in use."""
 
 from sqlalchemy import DDL, BigInteger, Column, Float, Index, Integer, LargeBinary, Table, Text, event
 
@@ -39,13 +39,13 @@ spans = Table(
 rate_buckets = Table(
     "rate_buckets",
     metadata,
-    Column("digest", LargeBinary, primary_key=True),  # of the limit's name and of whom it is for: no address lies here
+    Column("digest", LargeBinary, primary_key=True),  # of the limit's name and its client: no address is stored
     Column("quota", Float, nullable=False),
     Column("window_us", BigInteger, nullable=False),
     Column("level", Float, nullable=False),  # below 0 when processes together let more through than there was
     Column("at_us", BigInteger, nullable=False),
     Index(None, "at_us"),
 )
-# What a crash may take: then every bucket is full again, as after the restart of a single process.
+# May be lost in a crash: then every bucket is full again, as after the restart of a single process.
 _UNLOGGED = DDL("ALTER TABLE rate_buckets SET UNLOGGED")  # type: ignore[no-untyped-call]  # SQLAlchemy types it not yet
 event.listen(rate_buckets, "after_create", _UNLOGGED.execute_if(dialect="postgresql"))

@@ -1,4 +1,4 @@
-"""Which trace a request belongs to (W3C Trace Context level 1; matrix C-012, C-147, A-007, A-008).
+"""The trace of a request (W3C Trace Context level 1; matrix C-012, C-147, A-007, A-008).
 
 A valid `traceparent` is continued, also with the sampled flag off; anything else begins a new trace and is never an
 error. `tracestate` is not read. Ids are random, not secret.
@@ -14,8 +14,8 @@ _TRACEPARENT = re.compile(
     r"(?!ff)(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-[0-9a-f]{2}(?P<more>-.*)?"
 )
 _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
-_SPAN_OCTETS = 8
-_DRAWN_OCTETS = 6144
+_SPAN_BYTES = 8
+_STOCK_BYTES = 6144
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,35 +28,35 @@ class TraceContext:
 
     @property
     def traceparent(self) -> str:
-        """What we hand on, with our span as the parent; always sampled, since we always record."""
+        """The header for requests of ours, with our span as the parent; always sampled, since we always record."""
         return f"00-{self.trace_id}-{self.span_id}-01"
 
 
-class _Drawn:
-    """Random octets in stock: asking the system for each id gives the interpreter lock away, which under load costs a
-    tenth of a millisecond."""
+class _RandomStock:
+    """Random bytes in stock: a system call for each id releases the interpreter lock, which under load costs a tenth of
+    a millisecond."""
 
     def __init__(self) -> None:
         self._stock = ""
         self._at = 0
 
-    def hex(self, octets: int) -> str:
-        begin, end = self._at, self._at + 2 * octets
+    def hex(self, size: int) -> str:
+        begin, end = self._at, self._at + 2 * size
         if end > len(self._stock):
-            self._stock = os.urandom(_DRAWN_OCTETS).hex()
-            begin, end = 0, 2 * octets
+            self._stock = os.urandom(_STOCK_BYTES).hex()
+            begin, end = 0, 2 * size
         self._at = end
         return self._stock[begin:end]
 
 
-_drawn = _Drawn()
+_random = _RandomStock()
 
 CURRENT: ContextVar[TraceContext | None] = ContextVar("argus_trace", default=None)
 """The trace of the request that is being handled, for log lines."""
 
 
 def begin_trace(traceparent: str | None = None) -> TraceContext:
-    """A span of our own: in the caller's trace when it names one correctly, else in a new one."""
+    """Begin a span of our own: in the caller's trace when it names one correctly, else in a new one."""
     if traceparent is not None:
         found = _TRACEPARENT.fullmatch(traceparent)
         if (
@@ -65,6 +65,6 @@ def begin_trace(traceparent: str | None = None) -> TraceContext:
             and found["parent"] != _NO_SPAN
             and not (found["version"] == "00" and found["more"])
         ):
-            return TraceContext(found["trace"], _drawn.hex(_SPAN_OCTETS), found["parent"])
-    drawn = _drawn.hex(3 * _SPAN_OCTETS)
-    return TraceContext(drawn[:32], drawn[32:])
+            return TraceContext(found["trace"], _random.hex(_SPAN_BYTES), found["parent"])
+    ids = _random.hex(3 * _SPAN_BYTES)
+    return TraceContext(ids[:32], ids[32:])

@@ -1,4 +1,4 @@
-"""An answer as octets: status line, the headers that all answers share, and what the connection does afterwards.
+"""Render a response as bytes: status line, the headers that all responses share, framing and body.
 
 Written by hand rather than by aiohttp's Response, because every header of ours is known beforehand: a route's constant
 ones are one piece of text, and what remains is a handful of values. That is a third of the cost, and nothing adds a
@@ -14,18 +14,17 @@ from aiohttp import web
 from aiohttp.client_exceptions import ClientConnectionResetError
 
 from cloud.foundation.http.answer import Answer
+from cloud.foundation.http.client_connection import ClientConnection
 from cloud.foundation.http.trace import TraceContext
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.web_request import BaseRequest
 
-    from cloud.foundation.http.connection import Connection
-
 CONTRACT = "2026.4"
 
 _ALWAYS = f"X-Argus-Contract: {CONTRACT}\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
-# Answers are data; a page that a slice renders brings its own policies.
+# Responses are data; a page that a slice renders brings its own policies.
 _POLICY = "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
 _REFERRER = "Referrer-Policy: no-referrer\r\n"
 # Two years, as browsers' preload lists want it.
@@ -36,8 +35,12 @@ _BODILESS = frozenset({204, 304})
 
 
 def constant_headers(*, secure: bool, sandbox: bool, more: str = "") -> str:
-    """The headers that every answer of a host has; `more` is added as it is, lines with CRLF."""
+    """Return the headers that every response of a host has; `more` is added as it is, lines with CRLF."""
     return _ALWAYS + (_HSTS if secure else "") + ("X-Argus-Sandbox: true\r\n" if sandbox else "") + more
+
+
+NO_HOST_HEADERS = constant_headers(secure=False, sandbox=False)
+"""The headers of a response that belongs to no host."""
 
 
 class _Date:
@@ -57,10 +60,10 @@ class _Date:
 _date = _Date()
 
 
-def octets_of(
+def render(
     answer: Answer, trace: TraceContext, constant: str, more: str, *, head_only: bool = False, close: bool = False
 ) -> bytes:
-    """The whole answer. `constant` and `more` are header lines; `more` are those of this very request.
+    """Return the whole response. `constant` and `more` are header lines; `more` are those of this one request.
 
     A header value with a line break is a mistake of ours and raises `ValueError`: nothing is written.
     """
@@ -98,28 +101,33 @@ def octets_of(
 
 
 class Reply(web.StreamResponse):
-    """What aiohttp's connection is given to send: ready octets. `close`: the connection ends with it.
+    """A rendered response, for aiohttp's connection to send. `close`: the connection ends with it.
 
-    Deliberately does not run StreamResponse's own constructor: none of its state is used, and the connection asks a
-    response for three things only: `prepare`, `write_eof` and `keep_alive`.
+    StreamResponse's own constructor is not called: none of its state is used, since the connection needs only
+    `prepare`, `write_eof` and `keep_alive` of a response.
     """
 
-    __slots__ = ("_octets", "_protocol")
+    __slots__ = ("_bytes", "_closes", "_connection")
 
-    def __init__(self, octets: bytes, protocol: "Connection", *, close: bool) -> None:
-        self._octets = octets
-        self._protocol = protocol
-        self._keep_alive = not close
+    def __init__(self, rendered: bytes, connection: ClientConnection, *, close: bool) -> None:
+        self._bytes = rendered
+        self._connection = connection
+        self._closes = close
+
+    @property
+    def keep_alive(self) -> bool:
+        return not self._closes
 
     async def prepare(self, request: "BaseRequest") -> "AbstractStreamWriter | None":
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
-        transport = self._protocol.transport
+        connection = self._connection
+        transport = connection.transport
         if transport is None or transport.is_closing():
             raise ClientConnectionResetError("the client has gone")
-        transport.write(self._octets)
-        if self._protocol.writing_paused:
-            self._protocol.await_client(in_progress=True)
-            await self._protocol._drain_helper()
-        self._protocol.await_client(in_progress=not self._keep_alive)
+        transport.write(self._bytes)
+        if connection.writing_paused:
+            connection.await_client(in_progress=True)
+            await connection.drain()
+        connection.await_client(in_progress=self._closes)

@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined,
 from multidict import CIMultiDictProxy
 
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer, Octets, headers_of, title
+from cloud.foundation.http import Answer, headers_of, title
 from cloud.foundation.pages.assets import MARK, STYLESHEET
 from cloud.foundation.pages.cookies import with_cookies
 from cloud.foundation.pages.language import Language, Words, language_of, say
@@ -60,7 +60,7 @@ class Pages:
         own["Referrer-Policy"] = "same-origin"
         own["Content-Language"] = language.value
         own["Vary"] = "Accept-Language, Cookie"
-        return Octets(html.encode(), "text/html; charset=utf-8", status=status, headers=own)
+        return Answer(status, html.encode(), "text/html; charset=utf-8", headers=own)
 
     def said(self, key: str, language: Language, **facts: object) -> str:
         """One text of these pages."""

@@ -1,6 +1,6 @@
 """Where the pages' files are: a row for each, since the address of each is known beforehand."""
 
-from cloud.foundation.http import PUBLIC, Answer, Host, Octets, RateClass, Request, Route
+from cloud.foundation.http import PUBLIC, Answer, Host, RateClass, Request, Route
 from cloud.foundation.pages.assets import ASSETS, Asset
 
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -13,7 +13,7 @@ class AssetHandler:
         self._asset = asset
 
     async def __call__(self, request: Request) -> Answer:
-        return Octets(self._asset.octets, self._asset.media_type, headers=FOR_EVER)
+        return Answer(200, self._asset.octets, self._asset.media_type, headers=FOR_EVER)
 
 
 def asset_rows() -> tuple[Route, ...]:

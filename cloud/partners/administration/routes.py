@@ -30,7 +30,7 @@ from cloud.partners.administration.user_pages import UserPages
 from cloud.partners.administration.webhook_pages import WebhookPages
 from cloud.partners.webhooks import judge_of
 
-_FORM_OCTETS_MAX = 65_536
+_FORM_BYTES_MAX = 65_536
 _Row = Callable[..., Route]
 
 
@@ -108,7 +108,7 @@ def _rows_of(desk: Desk) -> _Row:
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC if method == "GET" else RateClass.TOKEN,
             body_kind=BodyKind.FORM,
-            body_octets_max=_FORM_OCTETS_MAX,
+            body_bytes_max=_FORM_BYTES_MAX,
             answers={200: "The page.", 303: "Onward.", 403: "Not an administrator, or not our form."},
             summary=summary,
             tag="Administration",

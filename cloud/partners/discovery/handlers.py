@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from cloud.foundation.http import Answer, Bases, Octets, Parts, Request, Route
+from cloud.foundation.http import Answer, Bases, Parts, Request, Route
 from cloud.partners.discovery.contract import Contract, make_contract
 
 CACHE_CONTROL = "public, max-age=300"
@@ -33,9 +33,9 @@ class DiscoveryHandlers:
     async def as_json(self, _request: Request) -> Answer:
         contract = self.contract
         headers = {"Cache-Control": CACHE_CONTROL}
-        return Octets(contract.json, "application/json", headers=headers, etag=contract.json_etag)
+        return Answer(200, contract.json, "application/json", headers=headers, etag=contract.json_etag)
 
     async def as_yaml(self, _request: Request) -> Answer:
         contract = self.contract
         headers = {"Cache-Control": CACHE_CONTROL}
-        return Octets(contract.yaml, "application/yaml", headers=headers, etag=contract.yaml_etag)
+        return Answer(200, contract.yaml, "application/yaml", headers=headers, etag=contract.yaml_etag)

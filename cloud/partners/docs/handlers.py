@@ -21,7 +21,6 @@ from cloud.foundation.http import (
     Host,
     Json,
     NotFound,
-    Octets,
     Request,
     catalogue,
     slug,
@@ -134,4 +133,4 @@ def _answer(request: Request, page: str, document: Mapping[str, Any]) -> Answer:
         return answer
     html = _PAGES.get_template(page).render(document, style=_STYLE).encode()
     headers["Content-Security-Policy"] = _POLICY
-    return Octets(html, "text/html; charset=utf-8", headers=headers, etag=strong_etag(html))
+    return Answer(200, html, "text/html; charset=utf-8", headers=headers, etag=strong_etag(html))

@@ -7,9 +7,9 @@ it.
 
 import re
 
-HEAD_OCTETS_MAX = 1024
+HEAD_BYTES_MAX = 1024
 # Looked at before the cut, so that a secret across the edge is still seen as one.
-_LOOKED_AT = 2 * HEAD_OCTETS_MAX
+_LOOKED_AT = 2 * HEAD_BYTES_MAX
 MARK = "[redacted]"
 
 _SECRETS = re.compile(
@@ -41,4 +41,4 @@ def redacted_head(body: bytes) -> str | None:
     text = body[:_LOOKED_AT].decode("utf-8", "replace")
     text = _NAMED.sub(lambda found: found["name"] + MARK, _SECRETS.sub(MARK, text))
     text = _UNPRINTABLE.sub("\N{MIDDLE DOT}", text)
-    return text.encode()[:HEAD_OCTETS_MAX].decode("utf-8", "ignore")
+    return text.encode()[:HEAD_BYTES_MAX].decode("utf-8", "ignore")

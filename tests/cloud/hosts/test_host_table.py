@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from cloud.foundation.health.routes import HealthHandlers, health_rows
-from cloud.foundation.http import Answer, Host, Request, Route, Text
+from cloud.foundation.http import Answer, Host, Request, Route
 from cloud.foundation.http.site import is_loopback
 from cloud.hosts import AddressTaken
 from tests.builders.http_surface import route, surface
@@ -17,7 +17,7 @@ Ask = Callable[..., Awaitable[tuple[int, str, str]]]
 
 def says(text: str) -> Callable[[Request], Awaitable[Answer]]:
     async def handler(_request: Request) -> Answer:
-        return Text(text)
+        return Answer(200, text.encode(), "text/plain; charset=utf-8")
 
     return handler
 
@@ -74,7 +74,7 @@ async def test_in_production_hosts_share_a_port_and_are_chosen_by_name(unused_tc
             assert (await ask("auth", name, "/api"))[0] == 421, name
 
 
-async def test_refusals_are_problem_documents_and_never_tell_what_crashed() -> None:
+async def test_refusals_are_problem_documents_without_the_text_of_a_crash() -> None:
     async with asking() as ask:
         for path, method, status, code in (
             ("/nothing", "GET", 404, "not_found"),
@@ -93,7 +93,7 @@ async def test_health_answers_on_every_host() -> None:
             assert (await ask(name, "localhost", "/health/live"))[:2] == (200, '{"status":"alive"}')
 
 
-async def test_an_address_that_is_taken_is_told_in_a_sentence(unused_tcp_port: int) -> None:
+async def test_taken_address_is_reported_in_a_sentence(unused_tcp_port: int) -> None:
     async with surface(port=unused_tcp_port, hosts=(Host.API,)):
         with pytest.raises(AddressTaken, match=str(unused_tcp_port)):
             async with surface(port=unused_tcp_port, hosts=(Host.DOCS,)):

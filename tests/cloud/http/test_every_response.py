@@ -9,7 +9,7 @@ import pytest
 
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, DatabaseUnavailable
-from cloud.foundation.http import Answer, Json, NoContent, Octets, Request, Scopes, begin_trace, strong_etag
+from cloud.foundation.http import Answer, Json, NoContent, Request, Scopes, begin_trace, strong_etag
 from cloud.foundation.http.spans import Spans, sweep_spans
 from tests.builders.cloud_people import HandClock
 from tests.builders.http_client import GOOD, Client, asking
@@ -20,7 +20,9 @@ BODY = b'{"document":1}'
 
 
 async def document(_request: Request) -> Answer:
-    return Octets(BODY, "application/json", headers={"Cache-Control": "public, max-age=300"}, etag=strong_etag(BODY))
+    return Answer(
+        200, BODY, "application/json", headers={"Cache-Control": "public, max-age=300"}, etag=strong_etag(BODY)
+    )
 
 
 async def down(_request: Request) -> Answer:
@@ -204,7 +206,7 @@ async def test_spans_are_bounded_and_swept(database: Database) -> None:
     spans = Spans(database, waiting_max=10)
     async with surface(*ROUTES, spans=spans) as served, asking(served) as client:
         traces = [(await client.ask("/token", headers=GOOD)).headers["X-Argus-Trace-ID"] for _ in range(12)]
-    assert spans.given_up == 2
+    assert spans.dropped == 2
     await spans.flush()
     async with database.read() as tx:
         assert await spans.find(tx, caller().viewer, traces[0]) == []
@@ -215,7 +217,7 @@ async def test_spans_are_bounded_and_swept(database: Database) -> None:
         assert await spans.find(tx, caller().viewer, traces[-1]) == []
 
 
-async def test_what_is_left_of_the_spans_is_written_at_the_end(database: Database) -> None:
+async def test_queued_spans_are_written_at_the_end(database: Database) -> None:
     spans, stopping = Spans(database), asyncio.Event()
     stopping.set()
     async with surface(*ROUTES, spans=spans) as served, asking(served) as client:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.foundation.http.heads import LINE_OCTETS_MAX, RefusedHead, RequestLine
+from cloud.foundation.http.heads import LINE_BYTES_MAX, RefusedHead, RequestLine
 from tests.harness.work import CountedBytes, assert_linear, work_of
 
 SIZE = 4_000
@@ -48,7 +48,7 @@ def test_refused_head_is_read_in_one_pass(before: bytes, pumped: bytes, after: b
         (b"FR(B /x HTTP/1.1\r\n", None),
         (b"A" * 65 + b" /x HTTP/1.1\r\n", None),
         (b" /x HTTP/1.1\r\n", None),
-        (b"FROB /" + b"x" * LINE_OCTETS_MAX + b" HTTP/1.1\r\n", None),
+        (b"FROB /" + b"x" * LINE_BYTES_MAX + b" HTTP/1.1\r\n", None),
         (b"", None),
     ],
 )

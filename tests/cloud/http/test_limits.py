@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from cloud.foundation.http import ANY_TOKEN, CLIENT_AUTHENTICATED, Answer, Json, RateClass, Request
+from cloud.foundation.http import ANY_TOKEN, CLIENT_AUTHENTICATED, Answer, Json, RateClass, Request, incoming_request
 from cloud.foundation.http import admission as admissions
-from cloud.foundation.http import arrival as arrivals
 from cloud.foundation.http import pipeline as pipelines
 from cloud.foundation.http.rates import BucketLimiter, Policy, address_class
 from cloud.foundation.http.settings import HttpSection
@@ -30,7 +29,7 @@ async def forever(_request: Request) -> Answer:
 
 
 async def size(request: Request) -> Answer:
-    return Json({"octets": len(request.body_octets)})
+    return Json({"octets": len(request.raw_body)})
 
 
 ROUTES = (
@@ -176,7 +175,7 @@ async def test_behind_a_trusted_proxy_each_client_has_its_own_limit() -> None:
         assert statuses == [200, 429], "a header that nobody vouches for buys nothing"
 
 
-def test_what_one_subscriber_has_is_one_address() -> None:
+def test_addresses_of_one_subscriber_share_a_class() -> None:
     assert address_class("192.0.2.7") == "192.0.2.7"
     assert address_class("::ffff:192.0.2.7") == "192.0.2.7"
     assert address_class("2001:db8::1") == address_class("2001:db8::ffff:1%eth0") == "2001:db8::/64"
@@ -209,7 +208,7 @@ async def test_a_body_over_a_mebibyte_is_refused_however_it_comes(client: Client
 
 @pytest.mark.contract("S-193")
 async def test_a_body_that_does_not_come_is_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrivals, "BODY_S_MAX", 0.05)
+    monkeypatch.setattr(incoming_request, "BODY_S_MAX", 0.05)
     reader, writer = await asyncio.open_connection(*client.surface.at())
     writer.write(
         b"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
@@ -226,7 +225,7 @@ async def test_a_handler_that_hangs_is_cancelled(client: Client, monkeypatch: py
     assert (refused.status, refused.code, refused.headers["Retry-After"]) == (503, "took_too_long", "5")
 
 
-async def test_a_client_that_asks_first_is_told_to_send_its_body_only_when_it_is_wanted(client: Client) -> None:
+async def test_expect_continue_is_answered_only_when_the_body_is_read(client: Client) -> None:
     head = (
         "POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
         "Expect: {}\r\nConnection: close\r\n\r\n"
@@ -244,7 +243,7 @@ async def test_a_client_that_asks_first_is_told_to_send_its_body_only_when_it_is
         writer.close()
 
 
-async def test_what_nobody_reads_is_not_taken_for_the_next_request(client: Client) -> None:
+async def test_unread_body_is_not_taken_for_the_next_request(client: Client) -> None:
     reader, writer = await asyncio.open_connection(*client.surface.at())
     inner = b"GET /public HTTP/1.1\r\nHost: localhost\r\n\r\n"
     head = b"POST /unread HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(inner)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from cloud.foundation.db import Database, DatabaseUnavailable
 from cloud.foundation.http.rate_store import KEPT_US, sweep_rates
 from cloud.foundation.http.rates import Policy
-from cloud.foundation.http.shared_rates import PORTIONS_MAX, SharedLimiter
+from cloud.foundation.http.shared_rates import BUCKETS_SETTLED_MAX, SharedLimiter
 from tests.builders.cloud_people import HandClock
 
 HUNDRED = Policy("standard", 100)
@@ -23,7 +23,7 @@ def drawn(limiter: SharedLimiter, times: int, policy: Policy = HUNDRED, key: obj
 
 
 @pytest.mark.contract("S-190", "S-191", "A-012")
-async def test_what_one_process_lets_through_is_missing_in_the_other(database: Database) -> None:
+async def test_draw_of_one_process_lowers_the_level_of_the_other(database: Database) -> None:
     clock = HandClock()
     one, other = SharedLimiter(clock, database), SharedLimiter(clock, database)
     assert drawn(one, 60) == 60
@@ -36,7 +36,7 @@ async def test_what_one_process_lets_through_is_missing_in_the_other(database: D
 
 
 @pytest.mark.contract("S-190", "S-191")
-async def test_what_was_let_through_too_much_is_paid_back_by_everybody(database: Database) -> None:
+async def test_excess_is_paid_back_by_all_processes(database: Database) -> None:
     clock = HandClock()
     one, other = SharedLimiter(clock, database), SharedLimiter(clock, database)
     assert drawn(one, 200) + drawn(other, 200) == 200, "nothing is known of each other yet"
@@ -68,7 +68,7 @@ async def test_a_limit_that_is_hardly_used_never_reaches_the_database(database: 
         assert (await tx.execute(text("SELECT count(*) FROM rate_buckets"))).scalar() == 0
 
 
-async def test_of_an_address_only_a_digest_is_kept_and_not_for_long(database: Database) -> None:
+async def test_address_is_stored_only_as_a_digest_and_not_for_long(database: Database) -> None:
     clock = HandClock()
     limiter = SharedLimiter(clock, database)
     drawn(limiter, 50, key="192.0.2.7")
@@ -98,7 +98,7 @@ class Away:
             yield tx
 
 
-async def test_without_its_database_a_process_counts_for_itself_and_tells_later(database: Database) -> None:
+async def test_process_without_a_database_counts_for_itself_and_settles_later(database: Database) -> None:
     clock = HandClock()
     link = Away(database)
     cut_off, other = SharedLimiter(clock, cast(Database, link)), SharedLimiter(clock, database)
@@ -129,9 +129,9 @@ async def test_a_settlement_takes_a_portion_and_the_next_one_the_rest(database: 
     clock = HandClock()
     limiter, other = SharedLimiter(clock, database), SharedLimiter(clock, database)
     few = Policy("few", 2)
-    for number in range(PORTIONS_MAX + 5):
+    for number in range(BUCKETS_SETTLED_MAX + 5):
         drawn(limiter, 2, few, f"key {number}")
-    for expected in (PORTIONS_MAX, PORTIONS_MAX + 5, PORTIONS_MAX + 5):
+    for expected in (BUCKETS_SETTLED_MAX, BUCKETS_SETTLED_MAX + 5, BUCKETS_SETTLED_MAX + 5):
         await limiter.settle()
         async with database.read() as tx:
             assert (await tx.execute(text("SELECT count(*) FROM rate_buckets"))).scalar() == expected

@@ -27,7 +27,7 @@ class Anything(BaseModel):
 
 
 async def read_size(request: Request) -> Answer:
-    return Json({"octets": len(request.body_octets)})
+    return Json({"octets": len(request.raw_body)})
 
 
 ROUTES = (*health_rows(HealthHandlers(())), route("/read", read_size, method="POST", body=Anything))

@@ -15,7 +15,7 @@ from cloud.foundation.http.settings import HttpSection
 from cloud.foundation.http.site import Site
 from cloud.foundation.settings import Address
 from cloud.hosts import HostServer
-from cloud.surface import pipelines
+from cloud.surface import PipelineFactory
 from tests.builders.http_surface import BASES, KnownTokens, route, surface
 from tests.harness.eventually import eventually
 
@@ -29,7 +29,7 @@ async def slow(_request: Request) -> Answer:
 
 def server(*rows: object) -> HostServer:
     limits = HttpSection(requests_per_minute=10**9, public_per_minute=10**9)
-    make = pipelines(limits, BASES, SystemClock(), KnownTokens(), None)
+    make = PipelineFactory(limits, BASES, SystemClock(), KnownTokens(), None)
     return HostServer([(Site(Host.API, rows, BASES), Address("127.0.0.1", 0))], make)  # type: ignore[arg-type]
 
 
@@ -112,7 +112,7 @@ async def test_a_head_that_does_not_end_is_answered_and_silence_is_not(monkeypat
 
 @pytest.mark.contract("S-193", "S-174")
 async def test_a_head_that_trickles_in_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_OCTETS_MAX", 4096)
+    monkeypatch.setattr(connections, "HEAD_BYTES_MAX", 4096)
     async with surface(route(), hosts=(Host.API,)) as served:
         reader, writer = await asyncio.open_connection(*served.at())
         writer.write(GET)
@@ -135,7 +135,7 @@ async def test_when_all_connections_are_taken_the_longest_idle_one_makes_room(mo
 
 
 @pytest.mark.contract("S-193")
-async def test_when_none_is_idle_the_newcomer_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_newcomer_gets_503_when_no_connection_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def waiting(_request: Request) -> Answer:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.partners.webhooks.redaction import HEAD_OCTETS_MAX, redacted_head
+from cloud.partners.webhooks.redaction import HEAD_BYTES_MAX, redacted_head
 from tests.builders.webhook_story import UPDATED
 from tests.cloud.webhooks.conftest import Begin
 from tests.harness.receiver import answering, receiving
@@ -37,12 +37,12 @@ def test_what_looks_like_a_secret_is_taken_out(answer: str, hidden: str):
 def test_a_plain_reason_stays_readable_and_short():
     assert redacted_head(b"unknown incident inc_7\n") == "unknown incident inc_7\n"
     assert redacted_head(b"") is None
-    assert len((redacted_head(("word ą " * 10_000).encode()) or "").encode()) <= HEAD_OCTETS_MAX
+    assert len((redacted_head(("word ą " * 10_000).encode()) or "").encode()) <= HEAD_BYTES_MAX
     assert redacted_head(b"\x1b[31m\x00\xff") == "·[31m··"
 
 
 def test_a_secret_across_the_edge_of_what_is_kept_is_hidden_too():
-    filler = "word " * (HEAD_OCTETS_MAX // 5 - 2)
+    filler = "word " * (HEAD_BYTES_MAX // 5 - 2)
     head = redacted_head(f"{filler} token=abcdefghijklmnopqrst".encode()) or ""
     assert "abc" not in head
 
@@ -58,7 +58,7 @@ async def test_the_log_keeps_the_redacted_head_and_nothing_of_our_request(begin:
         (attempt,) = await story.attempts()
     assert attempt["response_head"].startswith("no such hook; Authorization: [redacted]")
     assert "internal-token" not in attempt["response_head"]
-    assert len(attempt["response_head"]) <= HEAD_OCTETS_MAX
+    assert len(attempt["response_head"]) <= HEAD_BYTES_MAX
     kept = repr(await story.deliveries()) + repr(attempt)
     assert webhook.secret not in kept
     assert receiver.received[0].headers["webhook-signature"] not in kept

@@ -1,83 +1,70 @@
 """A request as the connection hands it over, and the reading of its body within limits of size and time.
 
-Our own small class instead of aiohttp's request: it is made for every request, it needs none of the parsing that the
+Our own small class instead of aiohttp's request: one is made for every request, it needs none of the parsing that the
 other does, and it cannot fail on a target that is no URL.
 """
 
 import asyncio
-from typing import TYPE_CHECKING
 
+from aiohttp import StreamReader
 from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.streams import StreamReader
 from multidict import CIMultiDictProxy
 
+from cloud.foundation.http.aiohttp_internals import AiohttpRequest
+from cloud.foundation.http.client_connection import ClientConnection
 from cloud.foundation.http.errors import BodyBroken, BodyTooLarge, ExpectationFailed, RequestTooSlow
 from cloud.foundation.http.heads import measure_head
 
-if TYPE_CHECKING:
-    from aiohttp.abc import AbstractStreamWriter
-
-    from cloud.foundation.http.connection import Connection
-
-BODY_OCTETS_MAX = 1024 * 1024
+BODY_BYTES_MAX = 1024 * 1024
 """The contract's mebibyte; the largest body that it describes (ten thousand profile ids) has a third of that."""
 BODY_S_MAX = 30.0
-"""A body that is not whole after this time is refused with 408, however fast its head was: a mebibyte at 280 kbit/s."""
+"""A body that is not complete after this time is refused with 408, however fast its head was: a mebibyte at 280 kbit/s.
+"""
 
 
-class Arrival:
-    """One request: its line, its headers, and a body that may still be on its way."""
+class IncomingRequest(AiohttpRequest):
+    """One request: its line, its headers, and a body that may still be arriving."""
 
     __slots__ = (
-        "_task",
         "close",
+        "connection",
         "head_bytes",
         "headers",
         "method",
         "payload",
-        "protocol",
         "target",
         "version_1_1",
         "versionless",
-        "writer",
     )
 
     def __init__(
         self,
         message: RawRequestMessage,
         payload: StreamReader,
-        protocol: "Connection",
-        writer: "AbstractStreamWriter",
-        task: "asyncio.Task[None] | None",
+        connection: ClientConnection,
     ) -> None:
         self.method: str = message.method
         self.target: str = message.path
         self.headers: CIMultiDictProxy[str] = message.headers
-        self.head_bytes = measure_head(message) if protocol.large_reads else 0
+        self.head_bytes = measure_head(message) if connection.large_reads else 0
         self.version_1_1 = message.version >= (1, 1)
-        # The parser takes a line without a version for HTTP/0.9, which has no headers and gets none of our answers.
+        # The parser takes a line without a version for HTTP/0.9, which has no headers and gets none of our responses.
         self.versionless = message.version < (1, 0)
-        # HTTP/1.0 connections end with their answer: what still speaks it asks seldom.
+        # HTTP/1.0 connections end with their response: clients that still use it send few requests.
         self.close: bool = message.should_close or not self.version_1_1
         self.payload = payload
-        self.protocol = protocol
-        self.writer = writer
-        self._task = task
+        self.connection = connection
 
-    def _cancel(self, exc: BaseException) -> None:
-        """Called by the connection when it is lost: whoever waits for the body learns of it."""
+    def fail_body(self, exc: BaseException) -> None:
         self.payload.set_exception(exc)
 
-    def _finish(self) -> None:
-        """Called by the connection when the answer is ready; we keep nothing."""
-
-    async def body(self, octets_max: int = BODY_OCTETS_MAX) -> bytes:
-        """The whole body. Raises `BodyTooLarge`, `BodyBroken`, `RequestTooSlow`, `ExpectationFailed`."""
+    async def body(self, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+        """Read the whole body. Raises `BodyTooLarge`, `BodyBroken`, `RequestTooSlow`, `ExpectationFailed`."""
         length = self.headers.get("Content-Length")
-        if length is not None and int(length) > octets_max:
-            raise BodyTooLarge(f"(At most {octets_max} bytes.)")
+        if length is not None and int(length) > bytes_max:
+            raise BodyTooLarge(f"(At most {bytes_max} bytes.)")
         payload = self.payload
         if payload.is_eof():  # the usual case: head and body came together
             body = payload.read_nowait(-1)
@@ -85,25 +72,25 @@ class Arrival:
             self._continue()
             try:
                 async with asyncio.timeout(BODY_S_MAX):
-                    body = await self._gathered(octets_max)
+                    body = await self._gather(bytes_max)
             except TimeoutError:
                 raise RequestTooSlow from None
             except (ConnectionError, HttpProcessingError, ClientPayloadError):
                 raise BodyBroken from None
-        if len(body) > octets_max:
-            raise BodyTooLarge(f"(At most {octets_max} bytes.)")
+        if len(body) > bytes_max:
+            raise BodyTooLarge(f"(At most {bytes_max} bytes.)")
         return body
 
-    async def _gathered(self, octets_max: int) -> bytes:
+    async def _gather(self, bytes_max: int) -> bytes:
         gathered = bytearray()
-        connection = self.protocol
+        connection = self.connection
         connection.await_client(in_progress=True)
         try:
             while not self.payload.at_eof():
                 part = await self.payload.readany()
                 gathered += part
-                if len(gathered) > octets_max:
-                    raise BodyTooLarge(f"(At most {octets_max} bytes.)")
+                if len(gathered) > bytes_max:
+                    raise BodyTooLarge(f"(At most {bytes_max} bytes.)")
                 connection.hold_body(len(part))
         finally:
             connection.release_body()
@@ -111,12 +98,12 @@ class Arrival:
         return bytes(gathered)
 
     def _continue(self) -> None:
-        """Tell a client that waits for it that its body is wanted (RFC 9110 §10.1.1)."""
+        """Request the body from a client that waits for 100 (RFC 9110 §10.1.1)."""
         expected = self.headers.get("Expect")
         if expected is None or not self.version_1_1:
             return
         if expected.lower() != "100-continue":
             raise ExpectationFailed
-        transport = self.protocol.transport
+        transport = self.connection.transport
         if transport is not None:
             transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -1,0 +1,27 @@
+"""The counters of requests, as the HTTP layer calls them; the metrics implement them."""
+
+from typing import Protocol
+
+
+class Observer(Protocol):
+    """Counts requests. Called synchronously, so it must not block."""
+
+    def request_began(self, host: str) -> None: ...
+
+    def request_ended(self, host: str, method: str, route: str | None, status: int, seconds: float) -> None: ...
+
+    def parser_refused(self, status: int) -> None: ...
+
+    def rate_limited(self, host: str, rate_class: str) -> None: ...
+
+
+class NullObserver:
+    """Counts nothing."""
+
+    def request_began(self, host: str) -> None: ...
+
+    def request_ended(self, host: str, method: str, route: str | None, status: int, seconds: float) -> None: ...
+
+    def parser_refused(self, status: int) -> None: ...
+
+    def rate_limited(self, host: str, rate_class: str) -> None: ...

@@ -1,0 +1,60 @@
+"""Responses to requests that never become one: what the parser refuses, and what a connection is refused for.
+
+aiohttp answers such requests with a bare 400. Here they get a problem document with trace headers like all others
+(A-007). The parser's own words are not passed on, since they quote what came.
+"""
+
+from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
+
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http.errors import (
+    HeadersTooLarge,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    TargetTooLong,
+    Unreadable,
+)
+from cloud.foundation.http.heads import RefusedHead
+from cloud.foundation.http.observer import Observer
+from cloud.foundation.http.problem import problem
+from cloud.foundation.http.site import HostRouter, allowed_methods
+from cloud.foundation.http.trace import begin_trace
+from cloud.foundation.http.wire import NO_HOST_HEADERS, render
+
+
+class Refusals:
+    """Renders the refusals of one listening address."""
+
+    def __init__(self, router: HostRouter, types_at: str, observer: Observer) -> None:
+        self._router = router
+        self._types_at = types_at
+        self._observer = observer
+
+    def render(self, error: DomainError, head: RefusedHead) -> bytes:
+        """Return the response for an error; the connection ends with it."""
+        trace = begin_trace()
+        site = self._router.only_site or self._router.find_site(head.host())
+        answer = problem(error, types_at=self._types_at, instance=None, trace_id=trace.trace_id)
+        return render(answer, trace, NO_HOST_HEADERS if site is None else site.constant, "", close=True)
+
+    def render_parser_error(self, exc: BaseException | None, head: RefusedHead, *, ours: bool) -> bytes:
+        """Return the response for what the parser raised, and count it. `ours`: the fault is not the client's."""
+        error = InternalError() if ours or exc is None else self._public_error(exc, head)
+        self._observer.parser_refused(error.status)
+        return self.render(error, head)
+
+    def _public_error(self, exc: BaseException, head: RefusedHead) -> DomainError:
+        if isinstance(exc, LineTooLong):
+            return TargetTooLong() if head.line_is_too_long else HeadersTooLarge()
+        if isinstance(exc, BadHttpMethod):
+            return self._unknown_method(head)
+        return HeadersTooLarge() if "Too many headers" in str(exc) else Unreadable()
+
+    def _unknown_method(self, head: RefusedHead) -> DomainError:
+        """Refuse an unknown method in a readable line as a known one: with 404 or 405 (S-176)."""
+        line, site = head.request_line(), self._router.find_site(head.host())
+        if line is None or site is None:
+            return Unreadable()
+        found = site.table.find(line.target.partition("?")[0])
+        return NotFound() if found is None else MethodNotAllowed(headers={"Allow": allowed_methods(found[0])})
