@@ -75,7 +75,7 @@ async def take_view(demo: Demo, to: Path) -> None:
 
 
 async def signed_in(browser: Browser, demo: Demo, viewport: dict[str, int]) -> Page:
-    page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]  # ViewportSize is a TypedDict of ours' shape
+    page = await browser.new_page(viewport=viewport, color_scheme="dark")  # type: ignore[arg-type]  # a ViewportSize is such a dict
     await page.goto(demo.plan.url("crew"))
     await page.fill("#pin", demo.plan.file("gateway", "crew.pin").read_text().strip())
     await page.press("#pin", "Enter")
@@ -86,7 +86,7 @@ async def signed_in(browser: Browser, demo: Demo, viewport: dict[str, int]) -> P
 async def take_pages(demo: Demo) -> None:
     """Take the sign-in on a phone, then the live page on a tablet and on a phone, after a full sweep of the trace."""
     async with chromium() as browser:
-        entry = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # as above
+        entry = await browser.new_page(viewport=PHONE, color_scheme="dark")  # type: ignore[arg-type]  # as above
         await entry.goto(demo.plan.url("crew"))
         await entry.screenshot(path=SHOTS / "crew-sign-in.png")
         pages = {

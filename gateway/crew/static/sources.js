@@ -24,8 +24,11 @@ export class Sources {
     this.order = new Map([...devices.keys()].map((id, at) => [id, at]));
     this.counts = new Map();
     this.tiles = new Map();
+    const counted = new Set();
     for (const value of values.values()) {
-      this.counts.set(value.device, (this.counts.get(value.device) ?? 0) + 1);
+      const sign = `${value.device} ${value.tile}`;
+      if (value.place === "primary" && !counted.has(sign)) this.counts.set(value.device, (this.counts.get(value.device) ?? 0) + 1);
+      counted.add(sign);
       if (!this.tiles.has(value.tile)) this.tiles.set(value.tile, []);
       this.tiles.get(value.tile).push(value);
     }
@@ -35,8 +38,8 @@ export class Sources {
   isLive(value) { return !isSpot(value) && this.freshness(value) !== "stale"; }
 
   // One of the sources. A source that is measuring now comes first; then a device whose identity is proved, as long as
-  // its value counts; then the newest; then the preferred type; then the device that sends the most values, which is
-  // the monitor that the crew compares this page with.
+  // its value counts; then the newest; then the preferred type; then the device that sends the most vital signs, which
+  // is the monitor that the crew compares this page with.
   choose(sources) {
     const live = sources.filter((each) => this.isLive(each));
     let pool = live.length ? live : sources;
@@ -59,7 +62,7 @@ export class Sources {
     if (shown.at > next.at + SAME_MOMENT_MS) return "newest";
     if (shown.label !== next.label) return `${shown.label} before ${next.label}`;
     if (shown.device === next.device) return "first of this device";
-    return (this.counts.get(shown.device) ?? 0) > (this.counts.get(next.device) ?? 0) ? "sends the most values" : "connected first";
+    return (this.counts.get(shown.device) ?? 0) > (this.counts.get(next.device) ?? 0) ? "most vital signs" : "connected first";
   }
 
   // The tiles, each with its shown source, the others in the order in which they would follow, and its state.

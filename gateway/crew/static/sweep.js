@@ -147,7 +147,7 @@ export class Sweep {
     for (const [dx, y] of [[0, baseline], [0, top], [width, top], [width, baseline], [width + foot, baseline]]) paper.lineTo(x + dx, y);
     paper.stroke();
     paper.font = "12px system-ui, sans-serif";
-    paper.fillText(label, 2, Math.min(baseline + 15, paper.canvas.clientHeight - 2));
+    paper.fillText(label, 5, Math.min(baseline + 15, paper.canvas.clientHeight - 2));
   }
 
   drawTrace(paper, { first, end, capacity, left, width, height, scale }) {

@@ -220,7 +220,7 @@ async def test_parameter_has_one_tile_that_names_its_source_and_folds_in_the_oth
         ]
         rate = opened.tile("heart-rate")
         await expect(rate.locator(".main")).to_have_text("72")
-        await expect(rate.locator(".from")).to_have_text("SIM MON-12 (sends the most values)")
+        await expect(rate.locator(".from")).to_have_text("SIM MON-12 (most vital signs)")
         await expect(rate.locator("summary")).to_have_text("Also 74 · Pulse 71")
         await rate.locator("summary").click()
         await expect(rate.locator("li").nth(0)).to_contain_text("HR 74 /min · SIM DEFIB · now")

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from gateway.live import LiveFeed
-from tests.builders.crew_live import MONITOR, ecg_samples, live_device
+from tests.builders.crew_live import CUFF, MONITOR, blood_pressure, ecg_samples, live_device, reading
 from tests.builders.crew_vitals import fill_ambulance, send_monitor
 from tests.harness.axe import violations
 from tests.harness.browser import PHONE, TABLET
@@ -88,9 +88,16 @@ async def test_primary_values_come_in_the_order_of_a_monitor_and_are_large(
 
 @every_size
 async def test_nothing_is_cut_off(browser: Browser, viewport: dict[str, int]) -> None:
-    too_wide = """() => [...document.querySelectorAll("html, article, article .text, .strip, header")]
+    too_wide = """() => [...document.querySelectorAll("html, article, article > div, .strip, header")]
       .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className)"""
-    async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
+
+    def fill(feed: LiveFeed, now_s: float) -> None:
+        fill_ambulance(feed, now_s)
+        invasive = reading("MDC_PRESS_BLD_ART_ABP", 104.0, "MDC_DIM_MMHG", received_s=now_s, handle=50)
+        hypertensive = blood_pressure(286.0, 179.0, 215.0, received_s=now_s)
+        feed.observed(live_device(CUFF, last_s=now_s), [invasive, hypertensive], 0)
+
+    async with open_page(browser, fill, viewport=viewport) as opened:
         assert await opened.page.evaluate(too_wide) == []
 
 
