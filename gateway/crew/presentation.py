@@ -5,7 +5,7 @@ their meaning as words. Which source of a tile is shown, and when it is stale, c
 decides that itself (static/sources.js) by the limits that each value carries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.crew.vitals import VITALS, limits_s, place, state_words, unit_words
@@ -109,6 +109,7 @@ def trace_form(wave_id: str, arrays: Sequence[Observation], now_s: float) -> dic
 def snapshot_form(devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s: float) -> dict[str, Any]:
     """Everything that a page needs when it opens. `wanted` names the waveforms that it shows; a strip whose waveform is
     not there gets the one that it prefers."""
+    vital_signs = {shown.device.ref.system_id: _vital_signs(shown) for shown in devices}
     waves = [(shown.device, each) for shown in devices for each in shown.waveforms if has_scale(each.channel)]
     return {
         "devices": [device_form(shown.device, now_s) for shown in devices],
@@ -117,19 +118,38 @@ def snapshot_form(devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s:
         "traces": [
             trace_form(channel_id(device, each.channel), each.arrays, now_s)
             for strip in STRIPS
-            for device, each in _choose(strip, waves, wanted)
+            for device, each in _choose(strip, waves, wanted, vital_signs)
         ],
     }
 
 
+def _vital_signs(shown: LiveSnapshot) -> int:
+    """Number of primary tiles that the device has a value for."""
+    tiles = {place(each.channel.type).tile for each in shown.values}
+    return sum(tile.place == "primary" for tile in tiles)
+
+
 def _choose(
-    strip: str, waves: Sequence[tuple[LiveDevice, LiveWaveform]], wanted: Sequence[str]
+    strip: str,
+    waves: Sequence[tuple[LiveDevice, LiveWaveform]],
+    wanted: Sequence[str],
+    vital_signs: Mapping[str, int],
 ) -> list[tuple[LiveDevice, LiveWaveform]]:
-    """The strip's waveform, none where no device sends one for it: the wanted one, else one of a connected device."""
+    """The strip's waveform, none where no device sends one for it: the wanted one, else one of a connected device, of
+    the one with the most vital signs, as the tiles prefer it."""
     own = [(device, each) for device, each in waves if look_of(each.channel.type).strip == strip]
-    own.sort(key=lambda pair: (not pair[0].connected, preference(pair[1].channel.type)))
-    own.sort(key=lambda pair: channel_id(pair[0], pair[1].channel) not in wanted)
-    return own[:1]
+
+    def order(pair: tuple[LiveDevice, LiveWaveform]) -> tuple[bool, bool, tuple[int, bool], int]:
+        device, each = pair
+        signs = vital_signs[device.ref.system_id]
+        return (
+            channel_id(device, each.channel) not in wanted,
+            not device.connected,
+            preference(each.channel.type),
+            -signs,
+        )
+
+    return sorted(own, key=order)[:1]
 
 
 def _age_ms(at_s: float, now_s: float) -> int:

@@ -1,14 +1,15 @@
-"""Values and states on the crew page as words, including states that no table knows."""
+"""Messages to the crew page: values and states as words, limits of ageing, the choice of waveforms."""
 
 import pytest
 
-from gateway.crew.presentation import device_form, value_form
+from gateway.crew.presentation import device_form, snapshot_form, value_form
 from gateway.crew.vitals import limits_s, place, state_words
-from gateway.live import LiveDevice
+from gateway.live import LiveDevice, LiveFeed
 from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation
 from protocols.uplink.observations import DeviceRef
-from tests.builders.crew_live import CUFF, blood_pressure
+from tests.builders.crew_live import CUFF, MONITOR, OXIMETER, blood_pressure, ecg, live_device, pleth
+from tests.builders.crew_vitals import DEFIBRILLATOR, defibrillator, fill_ambulance
 
 PADS = code_of("X_PRIVATE_08")
 
@@ -73,3 +74,19 @@ def test_blood_pressure_is_split_into_what_is_read_first_and_the_mean():
     cuff = LiveDevice(ref=CUFF, link="ble:x", connected=True, since_s=0.0)
     form = value_form(cuff, blood_pressure(121.0, 79.0, 93.0, received_s=1.0), 1.0)
     assert (form["text"], form["more"]) == ("121/79", "(93)")
+
+
+def test_strip_prefers_lead_two_of_the_connected_device_with_the_most_vital_signs():
+    feed = LiveFeed()
+    feed.observed(defibrillator(last_s=0.0), [ecg(0, received_s=0.0)], 0)
+    fill_ambulance(feed, 0.0)
+    feed.observed(live_device(OXIMETER, last_s=0.0), [pleth(received_s=0.0)], 0)
+
+    def traces(*wanted: str) -> list[str]:
+        return [each["id"] for each in snapshot_form(feed.snapshot(), wanted, 1.0)["traces"]]
+
+    assert traces() == [f"{MONITOR.system_id}:20", f"{MONITOR.system_id}:21"]
+    chosen = f"{DEFIBRILLATOR.system_id}:20"
+    assert traces(chosen, "nothing:0") == [chosen, f"{MONITOR.system_id}:21"]
+    feed.device(live_device(MONITOR, connected=False))
+    assert traces() == [chosen, f"{OXIMETER.system_id}:21"]
