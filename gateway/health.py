@@ -44,7 +44,7 @@ class Notifier:
     def _say(self, message: str) -> None:
         if not self._address:
             return
-        # An address that begins with @ is in the abstract namespace, whose first octet is zero.
+        # An address that begins with @ is in the abstract namespace, whose first byte is zero.
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:

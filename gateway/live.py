@@ -61,7 +61,7 @@ class LiveUpdate:
 
 @dataclass(frozen=True, slots=True)
 class LiveWaveform:
-    """The last seconds of a channel: arrays in order, the octets as sent (`channel.array` says how to read them)."""
+    """The last seconds of a channel: arrays in order, the bytes as sent (`channel.array` says how to read them)."""
 
     channel: Channel
     arrays: tuple[Observation, ...]

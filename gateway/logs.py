@@ -1,6 +1,6 @@
 """Log lines: JSON with a dotted past-tense event and fields, on standard error, for journald to keep.
 
-No patient data: call sites log names, counts and reasons, never values or octets. An unforeseen failure is
+No patient data: call sites log names, counts and reasons, never values or bytes. An unforeseen failure is
 logged by its kind and its frames, without their variables and without its message: what could not be converted, found
 or stored is what the message quotes. What libraries say through `logging` joins the same stream, by its first line, for
 asyncio's further lines are the task with its exception.

@@ -132,7 +132,7 @@ class SerialSection(_Section):
     """The port, best by a name that does not change: `/dev/serial/by-id/…`. It may be absent; the gateway waits for
     it."""
     framing: Literal["raw", "hdlc"] = "raw"
-    """`raw`: APDUs follow each other. `hdlc`: flag, escape and CRC-16 around each, for RS-232 that loses octets."""
+    """`raw`: APDUs follow each other. `hdlc`: flag, escape and CRC-16 around each, for RS-232 that loses bytes."""
     baud: int = Field(default=115_200, ge=1_200, le=4_000_000)
     """Bits a second; 8 data bits, no parity, one stop bit. Ignored by pseudo-terminals."""
 

@@ -310,7 +310,7 @@ class Buffer:
         return await self._store.task(lambda store: device_reports.device_reports(store.connection, store.sealer))
 
     async def remember_device_reports(self, reports: Sequence[tuple[str, bytes]]) -> None:
-        """(system id, octets of at most 256 KiB) of each, in one commit. Raises StoreFull."""
+        """(system id, bytes of at most 256 KiB) of each, in one commit. Raises StoreFull."""
         await self._store.task(lambda store: device_reports.remember_device_reports(store, reports))
 
     async def fetched_segments(self) -> list[FetchedSegment]:

@@ -1,7 +1,7 @@
 """Blocks that cannot be read back: set aside, reported, and stood in for, so that they never stop their lane.
 
 A block is damaged when its seal does not open (a bit changed in the payload or in any field beside it), when a field
-holds what it cannot, or when its row is missing. The octets go to `quarantine` as found; a gap record takes the place;
+holds what it cannot, or when its row is missing. The bytes go to `quarantine` as found; a gap record takes the place;
 an event notifies the cloud. The chain continues: what the damaged batch's hash was is sealed into the batch after it,
 and for the last batch of a lane it is known from memory or stands in the row.
 

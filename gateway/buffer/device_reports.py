@@ -1,4 +1,4 @@
-"""The device reports at rest: sealed like payloads, since the octets that a deviation shows may be a patient's values.
+"""The device reports at rest: sealed like payloads, since the bytes that a deviation shows may be a patient's values.
 
 One row a device, replaced as a whole. The contents are encoded by `gateway/sessions/devices/history`; here they are
 bytes with a limit. A row that does not open is left out and logged: a report helps engineers and is no part of the
@@ -55,7 +55,7 @@ def device_reports(connection: sqlite3.Connection, sealer: Sealer) -> list[bytes
 
 
 def remember_device_reports(store: Store, reports: Sequence[tuple[str, bytes]]) -> None:
-    """(system id, octets) of each, in one commit. Raises StoreFull, and then nothing changed."""
+    """(system id, bytes) of each, in one commit. Raises StoreFull, and then nothing changed."""
     now_us = store.clock.wall_us()
     with store.transaction():
         for system_id, octets in reports:

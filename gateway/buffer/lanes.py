@@ -13,7 +13,7 @@ from protocols.uplink.lanes import Lane
 class LaneMarks:
     """`first`: oldest batch that is kept in full (0: none). `last`: newest that is committed and may be sent.
     `acked`: the cloud has answered for everything up to it. The backlog is what lies above `acked`: sequences, and
-    observations in them, those included that a gap record stands in for. `bytes`: sealed octets that the lane
+    observations in them, those included that a gap record stands in for. `bytes`: sealed bytes that the lane
     holds."""
 
     first: int = 0

@@ -5,7 +5,7 @@ oldest first; then old numerics; never an event or an ePCR that has not arrived.
 record that is sent in its place; what has arrived leaves one too, behind the cloud's mark, so that it costs nothing
 on the link and is at hand when a restored cloud asks.
 
-Thinning waveforms before dropping them (D2's «decimated waveform») is not done here. A batch's octets are signed into
+Thinning waveforms before dropping them (D2's «decimated waveform») is not done here. A batch's bytes are signed into
 the chain, so a thinner one would have to be a new batch at the end of its lane, beside a gap (DECIMATED) in the old
 place: older than what is before it, which breaks the order of device time within a lane, and with a channel that has
 to say in every reader that it was thinned. Until both are settled, the oldest waveform goes whole and says so.

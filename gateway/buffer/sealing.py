@@ -2,10 +2,10 @@
 
 Why not the store key directly with random nonces: 96 random bits are safe for 2³² seals (NIST SP 800-38D §8.3), which
 a vehicle that commits a hundred blocks a second uses up in 16 months. Why not lane and sequence as nonce: a commit
-that failed may have left its octets on the disk, and the next commit seals other octets under the same sequence; a
-gap record that grows does so by design. So each run of the process draws 16 random octets, derives a key from them
+that failed may have left its bytes on the disk, and the next commit seals other bytes under the same sequence; a
+gap record that grows does so by design. So each run of the process draws 16 random bytes, derives a key from them
 (HKDF-SHA256, the way XAES-256-GCM does), and counts: a counter in memory never repeats, whatever is rolled back. Both
-lie beside the sealed payload as its 24-octet nonce, so a row explains itself and no key table can be lost.
+lie beside the sealed payload as its 24-byte nonce, so a row explains itself and no key table can be lost.
 
 The row's readable fields are the associated data: a row that is moved, renamed or edited does not open.
 Where the store key comes from is `gateway/security`'s work.
@@ -32,7 +32,7 @@ _HEADER = struct.Struct(">BQQBQqqqq")
 
 
 class Unsealable(Exception):
-    """The octets were not sealed by this key for this place, or were changed since."""
+    """The bytes were not sealed by this key for this place, or were changed since."""
 
 
 class SealedRow(Protocol):
@@ -75,7 +75,7 @@ class Sealer:
         self._others: dict[bytes, AESGCM] = {}
 
     def seal(self, payload: bytes, place: SealedRow) -> tuple[bytes, bytes]:
-        """(nonce of 24 octets, sealed payload: 16 octets longer than `payload`). One thread only."""
+        """(nonce of 24 bytes, sealed payload: 16 bytes longer than `payload`). One thread only."""
         counter = _COUNTER.pack(self._counter)
         self._counter += 1
         return self._run + counter, self._own.encrypt(b"\0\0\0\0" + counter, payload, self._associated(place))

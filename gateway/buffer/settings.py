@@ -45,7 +45,7 @@ class BufferSettings:
     """The most observations in one batch of the uplink."""
 
     block_samples_bytes_max: int = 256 * 1024
-    """The most sample octets in one batch; a batch must fit the broker's packet (1 MiB) also when it does not
+    """The most sample bytes in one batch; a batch must fit the broker's packet (1 MiB) also when it does not
     compress."""
 
     queue_observations_max: int = 65_536

@@ -1,7 +1,7 @@
 """`argus-gateway capture`: what crosses the running gateway's links, into a file that `replay` and tests can read.
 
 The file is written here and not by the gateway, so that it belongs to who asked and a full disk there ends the capture
-only. Mode 0600 from its first octet: it holds patient data.
+only. Mode 0600 from its first byte: it holds patient data.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""A device report on a terminal: one heading a part, readable at 80 columns, nothing cut off but long octets.
+"""A device report on a terminal: one heading a part, readable at 80 columns, nothing cut off but long bytes.
 
-Octets of a deviation are shown as far as a person reads them; `--json` has all that are kept.
+Bytes of a deviation are shown as far as a person reads them; `--json` has all that are kept.
 """
 
 from collections.abc import Iterable, Iterator
@@ -239,7 +239,7 @@ def _deviations(console: Console, report: Json) -> None:
 
 
 def _octets(digits: str) -> str:
-    """In pairs of octets, as captures and the corpus write them."""
+    """In pairs of bytes, as captures and the corpus write them."""
     shown = digits[: 2 * OCTETS_SHOWN].upper()
     groups = " ".join(shown[at : at + 4] for at in range(0, len(shown), 4))
     return f"{groups} … ({len(digits) // 2} octets)" if len(digits) > len(shown) else groups

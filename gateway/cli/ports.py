@@ -1,7 +1,7 @@
 """`argus-gateway ports`: what serial ports there are, which the settings use, and how those are, in words.
 
 Three sources: the machine (nodes, names, adapters), the settings (path, baud, framing) and, where it runs, the gateway
-(open or why not, which device, when the last octet came). Each may be missing and the others are shown all the same:
+(open or why not, which device, when the last byte came). Each may be missing and the others are shown all the same:
 an operator who installs a vehicle has no settings yet, and a gateway that does not run cannot say why a port fails. No
 port is opened here.
 """

@@ -27,7 +27,7 @@ CLIENTS_MAX = 8
 ASK_S = 5.0
 """Time for a client to send its request, and for the gateway to respond."""
 _PATH_BYTES_MAX = 100
-"""sockaddr_un holds 107 octets; beyond it the socket is named through its folder's descriptor."""
+"""sockaddr_un holds 107 bytes; beyond it the socket is named through its folder's descriptor."""
 
 Answer = Mapping[str, Any]
 Converse = Callable[[Dialogue, Mapping[str, Any]], Awaitable[None]]
@@ -219,7 +219,7 @@ async def ask(path: Path, name: str, *, about: str | None = None) -> dict[str, A
 
 
 async def listen(path: Path, link: str | None) -> AsyncIterator[dict[str, Any]]:
-    """The octets that cross the running gateway's links from now on, until it stops; {"end": …} when it cut us off."""
+    """The bytes that cross the running gateway's links from now on, until it stops; {"end": …} when it cut us off."""
     reader, writer = await _connect(path)
     try:
         writer.write(orjson.dumps({"ask": "capture", "link": link}) + b"\n")

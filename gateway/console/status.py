@@ -58,7 +58,7 @@ def session_json(session: Session, now_s: float) -> Json:
 
 
 def port_json(port: SerialPort, noise: str | None, sessions: Sequence[Session], now_s: float) -> Json:
-    """One serial port that the settings name. `silent_s`: since the last octet came, null when none has; `why`: what
+    """One serial port that the settings name. `silent_s`: since the last byte came, null when none has; `why`: what
     stands between us and its device, in words."""
     link = port.link
     session = next((each for each in sessions if each.link.name == port.name), None)

@@ -71,7 +71,7 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """`public_key` is 32 octets, what the cloud registers. Keys do not show in a repr."""
+    """`public_key` is 32 bytes, what the cloud registers. Keys do not show in a repr."""
 
     gateway: str
     signing_key: Ed25519PrivateKey = field(repr=False)

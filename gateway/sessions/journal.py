@@ -6,7 +6,7 @@ An event is durable like an observation and reaches the cloud; it is the operato
 then its count lies in the store every few seconds, so that a gateway that is killed in a storm reports it at its next
 start.
 
-Fields hold no measured value and no octets: events are read by operators.
+Fields hold no measured value and no bytes: events are read by operators.
 """
 
 from collections.abc import Mapping

@@ -30,7 +30,7 @@ class Named(Protocol):
 
 
 class Session(Protocol):
-    """One link's conversation, from its first octet to its last."""
+    """One link's conversation, from its first byte to its last."""
 
     number: int
     """Numbers the links of this run of the gateway, from 1."""

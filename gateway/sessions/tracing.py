@@ -1,7 +1,7 @@
 """Traces every byte of every link for `argus-gateway capture`, while a client listens.
 
 Costs one empty loop a read while none does. A listener that does not keep up is cut off and notified, because a capture
-with a hole would be replayed as if the device had sent it. Octets are patient data: they go only to the control socket
+with a hole would be replayed as if the device had sent it. Bytes are patient data: they go only to the control socket
 (0600).
 """
 
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from gateway.transports.link import Direction
 
 _WAITING_BYTES_MAX = 8 << 20
-"""Octets that wait for one listener: some seconds of the fullest links."""
+"""Bytes that wait for one listener: some seconds of the fullest links."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traced:
     """`connection` numbers the links of this run of the gateway, from 1; `at_s` is monotonic. `attribute`: service and
-    characteristic of a GATT value, None where the octets are a stretch of a stream."""
+    characteristic of a GATT value, None where the bytes are a stretch of a stream."""
 
     link: str
     connection: int

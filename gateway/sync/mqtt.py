@@ -197,7 +197,7 @@ class MqttSession:
         await done
 
     def _watch(self) -> None:
-        """From here on the loop moves the octets."""
+        """From here on the loop moves the bytes."""
         self._socket = self._client.socket()
         if self._socket is None:
             raise MqttUnavailable("the broker closed the connection at once")
@@ -358,7 +358,7 @@ class MqttSession:
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _given: Any) -> None:
         self._answered(mid, reasons)
 
-    # ---- moving octets
+    # ---- moving bytes
 
     def _guarded(self, step: Callable[[], MQTTErrorCode]) -> None:
         """paho raises on some sockets' ends and returns codes on others; either ends the connection."""
@@ -372,7 +372,7 @@ class MqttSession:
 
     def _read(self) -> None:
         self._guarded(self._client.loop_read)
-        # TLS may hold decrypted octets that the descriptor no longer announces.
+        # TLS may hold decrypted bytes that the descriptor no longer announces.
         while not self.ended.done() and isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             self._guarded(self._client.loop_read)
 

@@ -13,7 +13,7 @@ _SHRINK = 2 / 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacingSettings:
-    """Octets and seconds. `least_bytes` must let one ordinary batch travel."""
+    """Bytes and seconds. `least_bytes` must let one ordinary batch travel."""
 
     first_bytes: int = 128 * 1024
     least_bytes: int = 32 * 1024

@@ -1,10 +1,10 @@
 """Chooses the flow that sends next: live before backlog, urgent lanes before others, and a minimum share for each.
 
 Eight flows share the link: each lane's live batches and each lane's backlog. In the order of urgency the first that
-has something to send would always win, so each flow also has a share that it is owed: of all octets sent while it
+has something to send would always win, so each flow also has a share that it is owed: of all bytes sent while it
 waits, that part. A flow that is owed a whole batch goes before the order. What is not used is not saved up.
 
-Octets under way are bounded by the window of `pacing`. Backlog may fill half of it and waveforms three quarters, so
+Bytes under way are bounded by the window of `pacing`. Backlog may fill half of it and waveforms three quarters, so
 that an alarm finds room; events and ePCR have a small allowance beyond the window, so that they never wait for it.
 """
 
@@ -41,7 +41,7 @@ _URGENT = (Lane.EVENT, Lane.EPCR)
 
 
 class Sharing:
-    """Keeps account of what each waiting flow is owed, in octets."""
+    """Keeps account of what each waiting flow is owed, in bytes."""
 
     def __init__(self, shares: Mapping[Flow, float] = MINIMUM_SHARES) -> None:
         assert sum(shares.values()) <= 1.0
@@ -51,7 +51,7 @@ class Sharing:
     def choose(self, offers: Mapping[Flow, int], under_way: Mapping[Flow, int], *, window_bytes: int) -> Flow | None:
         """The flow whose next batch goes now; None: all wait for acknowledgements.
 
-        `offers`: the size of the next batch of each flow that has one. `under_way`: octets sent and not confirmed.
+        `offers`: the size of the next batch of each flow that has one. `under_way`: bytes sent and not confirmed.
         """
         for flow in self._owed:
             if flow not in offers:

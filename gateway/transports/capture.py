@@ -5,9 +5,9 @@
 
     {"dir": "agent->manager", "hex": "00610046…", "t": 0.1, "conn": 2, "gatt": "1822/2a5f"}    one value of Bluetooth
 
-An APDU is one line however the link sliced it; octets that are no APDU are written as they came, since a capture is
+An APDU is one line however the link sliced it; bytes that are no APDU are written as they came, since a capture is
 most wanted when a device sends nonsense. A GATT value is one line with its service and characteristic, without which
-its octets mean nothing. The file holds patient data: only its owner may read it, it never replaces
+its bytes mean nothing. The file holds patient data: only its owner may read it, it never replaces
 another file, and it stops at its size limit with a last line that says so.
 
 Playing a capture is the simulators' work and the `replay` command's.
@@ -31,7 +31,7 @@ Role = Literal["manager", "agent"]
 
 _HEADER_BYTES = 4
 _CHOICES: Final = frozenset(range(0xE2, 0xE8))
-"""First octet of an APDU's choice, AARQ to PRST; the second is 0 (20601 §3)."""
+"""First byte of an APDU's choice, AARQ to PRST; the second is 0 (20601 §3)."""
 
 _ATTRIBUTE: Final = re.compile("[0-9a-f]{4}/[0-9a-f]{4}")
 
@@ -57,8 +57,8 @@ class CaptureError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One line: octets that went `dir` on connection `conn`, `t_s` seconds after the capture began. `gatt`: service and
-    characteristic of a value, None where the octets are an APDU or a piece of a stream."""
+    """One line: bytes that went `dir` on connection `conn`, `t_s` seconds after the capture began. `gatt`: service and
+    characteristic of a value, None where the bytes are an APDU or a piece of a stream."""
 
     dir: Dir
     octets: bytes

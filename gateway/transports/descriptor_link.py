@@ -31,7 +31,7 @@ class DescriptorLink:
     ) -> None:
         self.name = name
         self.received_bytes = 0
-        """Octets that came over the line, whatever they were."""
+        """Bytes that came over the line, whatever they were."""
         self.last_octet_s: float | None = None
         """When the last of them came, on the clock of `now_s`; None: none yet."""
         self._now_s = now_s

@@ -1,10 +1,10 @@
-"""A link whose octets travel in HDLC-like frames, for a serial line that loses and invents octets.
+"""A link whose bytes travel in HDLC-like frames, for a serial line that loses and invents bytes.
 
 Each APDU is a frame of its own, so that a damaged frame costs one APDU and the stream behind it stays readable. To the
 association it is a link like any other: framing, check sequence and counting stay below.
 
 A frame whose APDU headers do not add up is dropped too. Sixteen bits let some noise through, and one pattern always:
-four octets 0xFF, which an idle line or a break may show, are a good frame by their check sequence. Handed on, they
+four bytes 0xFF, which an idle line or a break may show, are a good frame by their check sequence. Handed on, they
 would abort the association.
 """
 
@@ -76,7 +76,7 @@ class HdlcLink:
 
 
 def apdus(data: bytes) -> list[bytes]:
-    """`data` cut at the borders that its APDU headers name (choice, length: two octets each; 20601 §3).
+    """`data` cut at the borders that its APDU headers name (choice, length: two bytes each; 20601 §3).
 
     What does not add up stays one piece at the end: a simulated agent that sends nonsense sends it framed.
     """

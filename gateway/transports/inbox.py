@@ -1,6 +1,6 @@
 """Bytes that a link has received and that are not taken yet: bounded, in order, and none lost to a cancelled receive.
 
-The event loop puts octets in when the kernel has them; `take` hands them out and is where a receiver waits. Octets are
+The event loop puts bytes in when the kernel has them; `take` hands them out and is where a receiver waits. Bytes are
 removed only in the step that returns them, so cancelling a waiting receiver loses nothing. A full inbox asks its link
 to stop reading, so that a device that sends faster than we store is slowed by its own line and not by our memory.
 
@@ -51,7 +51,7 @@ class Inbox:
         self._wake()
 
     async def take(self) -> bytes:
-        """The next octets, at most RECEIVE_BYTES_MAX; b"" when the link has ended and everything was taken."""
+        """The next bytes, at most RECEIVE_BYTES_MAX; b"" when the link has ended and everything was taken."""
         while not self._octets and not self._ended:
             if self._waiter is not None:
                 raise RuntimeError("two receivers wait on one link")

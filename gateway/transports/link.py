@@ -1,8 +1,8 @@
-"""The seams of a link: an ordered stream of octets to one device, where links come from, and what runs over them.
+"""The seams of a link: an ordered stream of bytes to one device, where links come from, and what runs over them.
 
-Everything that carries octets (TCP, a serial port, a pseudo-terminal, later BLE) is a `Link`, for the manager and for
-simulated agents alike, so that `pump` is written once. An association is typed here as the pump sees it: octets and
-time in, events and octets out.
+Everything that carries bytes (TCP, a serial port, a pseudo-terminal, later BLE) is a `Link`, for the manager and for
+simulated agents alike, so that `pump` is written once. An association is typed here as the pump sees it: bytes and
+time in, events and bytes out.
 
 Does not decide when to connect again (the supervisor) nor what an event means (the session).
 """
@@ -14,7 +14,7 @@ from gateway.transports.clock import Instant
 from protocols.ieee11073.association.events import Event
 
 RECEIVE_BYTES_MAX = 65_536
-"""The most that one `receive` returns. The longest APDU is 64512 octets (20601 §3), so this holds one of them whole."""
+"""The most that one `receive` returns. The longest APDU is 64512 bytes (20601 §3), so this holds one of them whole."""
 
 Direction = Literal["received", "sent"]
 
@@ -32,19 +32,19 @@ class Link(Protocol):
         other end opens again."""
 
     async def receive(self) -> bytes:
-        """The next octets, at most RECEIVE_BYTES_MAX; b"" for ever when the link has ended, for whatever reason.
+        """The next bytes, at most RECEIVE_BYTES_MAX; b"" for ever when the link has ended, for whatever reason.
 
-        Safe to cancel: octets not returned are returned by the next call. One caller at a time.
+        Safe to cancel: bytes not returned are returned by the next call. One caller at a time.
         """
 
     async def send(self, data: bytes) -> None:
-        """Return when the octets are on their way, waiting while the peer does not take them.
+        """Return when the bytes are on their way, waiting while the peer does not take them.
 
         Raises ConnectionError when the link has ended. A cancelled send may have sent a part: close the link then.
         """
 
     async def close(self) -> None:
-        """End the link; octets already taken by `send` still leave if the peer takes them soon. May be called again."""
+        """End the link; bytes already taken by `send` still leave if the peer takes them soon. May be called again."""
 
 
 class LinkSource(Protocol):
@@ -77,7 +77,7 @@ class AssociationEngine(Protocol):
     def expire(self, now_s: float) -> Sequence[Event]: ...
 
     def to_send(self) -> bytes:
-        """The octets to write now; b"" when there are none. Each octet is handed out once."""
+        """The bytes to write now; b"" when there are none. Each byte is handed out once."""
 
     def delivered(self, event: Event) -> None:
         """The event is durable: a confirmed report may be answered now. Nothing happens for other events."""
@@ -94,7 +94,7 @@ True: durable. False: refused, the store cannot take it. An event that needs no 
 
 
 class Trace(Protocol):
-    """Sees every octet that crosses a link, both ways, in order."""
+    """Sees every byte that crosses a link, both ways, in order."""
 
     def octets(self, direction: Direction, data: bytes, at_s: float) -> None:
         """`at_s` is monotonic. Must be quick and must not raise: it stands between a device and its answer."""

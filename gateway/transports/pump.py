@@ -1,7 +1,7 @@
-"""Run one association over one link: octets in, events out, octets back. Managers and simulated agents use the same.
+"""Run one association over one link: bytes in, events out, bytes back. Managers and simulated agents use the same.
 
 The order is the promise of the product: what a receive brought is delivered, and only when `deliver` has said that it
-is durable may the association answer a confirmed report. Octets that wait for nothing (an AARE, a Get, an abort) leave
+is durable may the association answer a confirmed report. Bytes that wait for nothing (an AARE, a Get, an abort) leave
 before, so that a slow disk does not make a device time out. All events of one receive go to `deliver` together and
 share its commit.
 
@@ -66,7 +66,7 @@ async def pump(
 ) -> bool:
     """Return when the association or the link has ended and everything received before that was delivered.
 
-    True: only the association has ended, and the link still takes octets; an association that can go on with the next
+    True: only the association has ended, and the link still takes bytes; an association that can go on with the next
     one on the same link (the manager's) does so by itself and never ends so. False: the link has ended.
 
     What `deliver` raises is raised here, after the events were refused and the refusals sent.

@@ -2,7 +2,7 @@
 us.
 
 A capture holds both halves of a conversation with another manager. Played blindly it would answer requests that we
-never made and explain a configuration that we know. So its octets are sorted: associations, measurements and farewells
+never made and explain a configuration that we know. So its bytes are sorted: associations, measurements and farewells
 come by themselves, in order and with their recorded times; answers and configurations come when this manager asks, with
 our invoke-id. A manager that asks for a configuration which the other one knew is given the standard's own, if it is a
 standard one. A Get that the recorded agent never heard is answered with no attributes, as 20601 §6 allows: silence

@@ -1,6 +1,6 @@
 """Links over a serial port: opened, configured, and opened again after the cable or the device went away.
 
-pyserial opens the port and sets speed and modem lines; octets then go over the descriptor (`descriptor_link`), since
+pyserial opens the port and sets speed and modem lines; bytes then go over the descriptor (`descriptor_link`), since
 that costs least. The port is held exclusively: two readers would each get half of every APDU.
 
 **Coming back.** Nothing here needs a restart. A port that is absent is looked for every RETURN_PAUSE_S_MAX at least,
@@ -155,7 +155,7 @@ class SerialPort:
             settings = termios.tcgetattr(descriptor)
             # A break, which a wrong baud looks like, must not throw away what is waiting.
             settings[_INPUT_FLAGS] &= ~termios.BRKINT
-            # pyserial's VMIN 0 makes "nothing yet" look like a hang-up (both read as no octets); with 1 they differ.
+            # pyserial's VMIN 0 makes "nothing yet" look like a hang-up (both read as no bytes); with 1 they differ.
             settings[_CONTROL_CHARACTERS][termios.VMIN] = 1
             settings[_CONTROL_CHARACTERS][termios.VTIME] = 0
             termios.tcsetattr(descriptor, termios.TCSANOW, settings)

@@ -1,7 +1,7 @@
 """Links over TCP: a listener that devices connect to, and a client for simulated agents and for gateways of devices.
 
 A vehicle's network loses peers without a word, so every connection has keepalive probes and a limit on unanswered
-octets: a dead peer is noticed in about half a minute and not in the kernel's two hours. Nagle is off because an answer
+bytes: a dead peer is noticed in about half a minute and not in the kernel's two hours. Nagle is off because an answer
 to a confirmed report must not wait for company.
 
 There is no authentication here: the listener belongs on the vehicle's own network or on loopback (settings say where).

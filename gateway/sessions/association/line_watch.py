@@ -1,7 +1,7 @@
 """Watches the serial lines and records the faults that no message from a device reports.
 
     does not open   the port's trouble, when it begins, when it becomes another, and when it is over
-    noise           octets arrive and none of them is ever understood: another baud, another framing, a bad cable
+    noise           bytes arrive and none of them is ever understood: another baud, another framing, a bad cable
     moved name      the configured name leads to another port than the one that is open
 
 Each fact is an event in words, once and not at every check, and the rate of events is bounded
@@ -29,8 +29,8 @@ LOOK_EVERY_S = 2.0
 hand."""
 NOISE_BYTES = 8
 NOISE_LOOKS = 2
-"""So many octets, in so many looks at least: a plug that is put in makes some of its own, and a device that is switched
-off leaves half a message. A fast device heard slowly leaves four octets of its request, and repeats it in ten
+"""So many bytes, in so many looks at least: a plug that is put in makes some of its own, and a device that is switched
+off leaves half a message. A fast device heard slowly leaves four bytes of its request, and repeats it in ten
 seconds."""
 SILENT_S = 5.0
 """As long as a device must be silent before its line is given up for a name that moved; as in `claims`."""

@@ -1,4 +1,4 @@
-"""One link's conversation with one 11073-20601 device, from its first octet to its last.
+"""One link's conversation with one 11073-20601 device, from its first byte to its last.
 
 Runs the manager's association over the link and gives its events their places: observations to the buffer, and only
 when they are durable to the screen and back to the association, which then answers the device; everything that an

@@ -1,11 +1,11 @@
 """The history of each device at this gateway, for the engineer who made it: raw facts, counts, and every deviation.
 
-Kept raw: the attributes of the MDS as the device sent them and the octets of a deviation, not their meaning, so that
+Kept raw: the attributes of the MDS as the device sent them and the bytes of a deviation, not their meaning, so that
 a later release reads an old report better than this one does. `gateway/console/device_view` makes words of it.
 
-Bounded everywhere, because a hostile device decides what it sends: so many devices, deviations of each, octets of each
+Bounded everywhere, because a hostile device decides what it sends: so many devices, deviations of each, bytes of each
 deviation. Durable by `due`: a device that changes all the time costs one write a minute, one that is new is written at
-the next turn. The octets of a deviation may hold a patient's values; they go nowhere but into the report, which is
+the next turn. The bytes of a deviation may hold a patient's values; they go nowhere but into the report, which is
 sealed at rest (`gateway/buffer/device_reports`).
 """
 
@@ -27,7 +27,7 @@ REPORTS_MAX = 256
 DEVIATIONS_MAX = 64
 """Kinds of deviation of one device; the one longest not seen makes room."""
 OCTETS_MAX = 256
-"""Octets kept of a deviation: a whole report of most devices, and the head of the others."""
+"""Bytes kept of a deviation: a whole report of most devices, and the head of the others."""
 SENTENCE_LENGTH_MAX = 300
 ATTRIBUTES_BYTES_MAX = 8 * 1024
 """Bytes of MDS attributes. A device has some three hundred."""
@@ -114,7 +114,7 @@ class DeviceHistory:
     object_attributes: BoundedMap[tuple[int, int], bytes] = field(
         default_factory=lambda: BoundedMap(OBJECT_ATTRIBUTES_MAX)
     )
-    """(handle, attribute id) → the first octets, as a report brought them last beside its values."""
+    """(handle, attribute id) → the first bytes, as a report brought them last beside its values."""
     identified_us: int | None = None
     config_id: int | None = None
     learned: bool = False
@@ -254,7 +254,7 @@ class DeviceHistory:
         self.settings = [*self.settings, setting][-SETTINGS_MAX:]
 
     def add_deviation(self, event: Deviation, at_us: int) -> None:
-        """Counts it; its octets replace the ones before, so that an engineer sees what the device does now."""
+        """Counts it; its bytes replace the ones before, so that an engineer sees what the device does now."""
         self._seen(at_us)
         sentence = event.sentence[:SENTENCE_LENGTH_MAX]
         known = next(
@@ -381,7 +381,7 @@ _ADDED = (
 
 
 def decode_history(octets: bytes) -> DeviceHistory | None:
-    """None where the octets are no report of a form that we know."""
+    """None where the bytes are no report of a form that we know."""
     try:
         body = orjson.loads(octets)
         return DeviceHistory(

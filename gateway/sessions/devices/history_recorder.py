@@ -1,7 +1,7 @@
 """Adds the events of one link to the histories of its devices, in their order.
 
 A deviation in the association request itself arrives before the association that names the device; it is kept until
-then, at most for the octets of one read, so that noise on a line is attributed to no device.
+then, at most for the bytes of one read, so that noise on a line is attributed to no device.
 """
 
 from collections.abc import Sequence

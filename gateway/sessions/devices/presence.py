@@ -25,7 +25,7 @@ from protocols.uplink.events import EventField
 from protocols.uplink.observations import DeviceRef
 
 NAME_LENGTH_MAX = 100
-"""A device may call itself what it likes; the record has 512 octets for a model."""
+"""A device may call itself what it likes; the record has 512 bytes for a model."""
 
 
 class DevicePresence:

@@ -2,7 +2,7 @@
 lane without them.
 
 Values arrive by the thousand, and a device that breaks a rule breaks it in each of them, so a kind is recorded once.
-What is counted is every one. Octets may hold a patient's values and go into the sealed report alone."""
+What is counted is every one. Bytes may hold a patient's values and go into the sealed report alone."""
 
 from gateway.sessions.devices.presence import DevicePresence
 from gateway.sessions.journal import Journal

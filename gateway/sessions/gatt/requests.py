@@ -3,7 +3,7 @@
 One at a time, because ATT has one outstanding request and stacks answer a second one with "in progress". Timed, since a
 clock that was read is worth what the round trip lets it be.
 
-A value is traced as it crossed the air, with the service and the characteristic it belongs to: without them its octets
+A value is traced as it crossed the air, with the service and the characteristic it belongs to: without them its bytes
 mean nothing, and a capture could not be played back.
 """
 
@@ -72,7 +72,7 @@ class GattRequests:
         return ReadValue(octets, asked_s, answered_s)
 
     async def write(self, service: int, characteristic: int, octets: bytes) -> float:
-        """Returns when it was answered; the octets count as sent when the request's turn came."""
+        """Returns when it was answered; the bytes count as sent when the request's turn came."""
         async with self._turn:
             self._show("sent", service, characteristic, octets, self._clock.monotonic_s())
             await self._link.write(service, characteristic, octets)

@@ -36,7 +36,7 @@ from gateway.transports.clock import Clock
 from protocols.ble.uuids import short_uuid
 
 ARRIVALS_MAX = 4096
-"""At most 512 octets each (Core, Vol 3 Part F, 3.2.9), so 2 MB a device; two seconds of the most that we promise."""
+"""At most 512 bytes each (Core, Vol 3 Part F, 3.2.9), so 2 MB a device; two seconds of the most that we promise."""
 REQUEST_S = 10.0
 """ATT allows 30 s. A device that needs more than this in a vehicle is out of range."""
 DISCONNECT_S = 12.0
