@@ -12,7 +12,7 @@ power-on is not: it says the same after each power-on, and two true readings wou
 never repeated, and 97, 97, 97 are three readings.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation, DeviceClock, DeviceClocks
@@ -21,6 +21,9 @@ from protocols.device_time import TimeKind
 from protocols.observation import Observation
 from protocols.observation_record import RECEPTION_US
 from protocols.uplink.observations import DeviceObservations, DeviceRef
+
+Placed = Iterator[tuple[ClockRelation | None, Sequence[Observation]]]
+"""Observations of one clock with their relations, cut where those differ."""
 
 
 def sections_of(
@@ -38,8 +41,29 @@ def sections_of(
     `live`: the device does not keep them until an answer. `keyed` says of each observation whether it is known again by
     its content; without it none is."""
     received_us = round(received_s * 1_000_000)
+
+    def place(kind: TimeKind | None, run: Sequence[Observation]) -> Placed:
+        return _placed(kind, run, device, clocks, received_us, live=live)
+
+    yield from cut_sections(
+        observations, keyed, place, device, instant, received_us, wall_synchronised=wall_synchronised
+    )
+
+
+def cut_sections(
+    observations: Sequence[Observation],
+    keyed: Sequence[bool],
+    place: Callable[[TimeKind | None, Sequence[Observation]], Placed],
+    device: DeviceRef,
+    instant: Instant,
+    received_us: int,
+    *,
+    wall_synchronised: bool,
+) -> Iterator[DeviceObservations]:
+    """Cut observations where their clock, their relation or their kind of key changes. `place` returns the pieces of
+    one clock with their relations."""
     for kind, run in runs_of(observations):
-        for relation, placed in _placed(kind, run, device, clocks, received_us, live=live):
+        for relation, placed in place(kind, run):
             for stored, piece in cut_by_key(placed, keyed):
                 yield section_of(
                     piece, relation, device, instant, received_us, wall_synchronised=wall_synchronised, stored=stored
@@ -102,8 +126,7 @@ def _placed(
     received_us: int,
     *,
     live: bool,
-) -> Iterator[tuple[ClockRelation | None, Sequence[Observation]]]:
-    """The observations of one clock with their relations, cut where those differ."""
+) -> Placed:
     sent_local_us = None if kind is None else _sent_local_us(observations)
     if kind is None or sent_local_us is None:
         yield None, observations
@@ -113,9 +136,7 @@ def _placed(
     yield from placed_by(clock, observations, received_us, live=live)
 
 
-def placed_by(
-    clock: DeviceClock, observations: Sequence[Observation], received_us: int, *, live: bool
-) -> Iterator[tuple[ClockRelation, Sequence[Observation]]]:
+def placed_by(clock: DeviceClock, observations: Sequence[Observation], received_us: int, *, live: bool) -> Placed:
     """Observations with times of this clock, cut where they belong to different relations of it. The uncertainty of a
     piece is that of its worst time. Teaches the clock nothing."""
     last = _relation(clock, observations[-1], received_us, live=live)

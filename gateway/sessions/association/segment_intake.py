@@ -10,7 +10,6 @@ what is measured now.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 import structlog
 
@@ -22,7 +21,7 @@ from gateway.sessions.clocks.credible_dates import DATES, find_keyed_in_memory
 from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation, DeviceClocks
 from gateway.sessions.formless import part_by_form
 from gateway.sessions.journal import Journal
-from gateway.sessions.sections import cut_by_key, placed_by, section_of
+from gateway.sessions.sections import Placed, cut_sections, placed_by
 from gateway.transports.clock import Instant
 from protocols.device_time import TimeKind
 from protocols.errors import ProtocolError
@@ -133,19 +132,13 @@ class SegmentIntake:
         keyed: Sequence[bool] = find_keyed_in_memory(
             event.observations, instant.wall_us, synchronised=wall_synchronised
         )
-        for kind, group in groupby(event.observations, _kind):
-            for relation, placed in self._placed(event, device, kind, list(group), received_us):
-                for stored, piece in cut_by_key(placed, keyed):
-                    yield section_of(
-                        piece,
-                        relation,
-                        device,
-                        instant,
-                        received_us,
-                        wall_synchronised=wall_synchronised,
-                        stored=stored,
-                    )
-                keyed = keyed[len(placed) :]
+
+        def place(kind: TimeKind | None, run: Sequence[Observation]) -> Placed:
+            return self._placed(event, device, kind, run, received_us)
+
+        return cut_sections(
+            event.observations, keyed, place, device, instant, received_us, wall_synchronised=wall_synchronised
+        )
 
     def _placed(
         self,
@@ -154,7 +147,7 @@ class SegmentIntake:
         kind: TimeKind | None,
         observations: Sequence[Observation],
         received_us: int,
-    ) -> Iterator[tuple[ClockRelation, Sequence[Observation]]]:
+    ) -> Placed:
         """The observations with how their clock relates to ours, cut where that differs."""
         if kind is None or kind not in DATES:
             # Counters begin again with each power-on, and a memory does not say which one its entries are from.
@@ -168,7 +161,3 @@ class SegmentIntake:
         now = clock.relation()
         offset_us = None if now.offset_us is None else now.offset_us + event.adjustment_us
         yield ClockRelation(offset_us, now.uncertainty_us), observations
-
-
-def _kind(observation: Observation) -> TimeKind | None:
-    return None if observation.device_time is None else observation.device_time.kind

@@ -19,14 +19,14 @@ from gateway.buffer.errors import StoreFull
 from gateway.buffer.losses import Loss, losses_of
 from gateway.buffer.record_marks import FetchedRecords
 from gateway.sessions.clocks.credible_dates import find_keyed_in_memory, now_at
-from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation
+from gateway.sessions.clocks.device_clock import UNKNOWN
 from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.history import NO_FORM, STORE_FULL
 from gateway.sessions.devices.presence import DevicePresence
 from gateway.sessions.formless import part_by_form
 from gateway.sessions.gatt.confirm_window import ConfirmWindow
 from gateway.sessions.gatt.known_measurements import Candidate, KnownMeasurements, candidates
-from gateway.sessions.sections import cut_by_key, placed_by, runs_of, section_of, sections_of
+from gateway.sessions.sections import Placed, cut_sections, placed_by, sections_of
 from gateway.sessions.session import Counts
 from gateway.transports.clock import Instant
 from protocols.ble.interpretation import Measured
@@ -210,32 +210,24 @@ class GattIntake:
     ) -> Iterator[DeviceObservations]:
         """A memory says nothing about what a clock shows now, so it never teaches it; it is only placed by what is
         known. A counter in it counts on from the present one, as its interpreter has made sure."""
-        clock = self._context.clock
+        clocks, synchronised = self._context.clocks, self._context.clock.synchronised
         for each in news:
-            keyed: Sequence[bool] = each.keyed
             received_us = round(each.measured.observations[-1].received_s * 1_000_000)
-            for kind, observations in runs_of(each.measured.observations):
-                for relation, placed in self._placed(device, kind, observations, received_us):
-                    for stored, piece in cut_by_key(placed, keyed):
-                        yield section_of(
-                            piece,
-                            relation,
-                            device,
-                            instant,
-                            received_us,
-                            wall_synchronised=clock.synchronised,
-                            stored=stored,
-                        )
-                    keyed = keyed[len(placed) :]
 
-    def _placed(
-        self, device: DeviceRef, kind: TimeKind | None, observations: Sequence[Observation], received_us: int
-    ) -> Iterator[tuple[ClockRelation, Sequence[Observation]]]:
-        if kind is None:
-            yield UNKNOWN, observations
-            return
-        clock = self._context.clocks.clock(device.system_id, kind)
-        yield from placed_by(clock, observations, received_us, live=False)
+            def place(kind: TimeKind | None, run: Sequence[Observation], received_us: int = received_us) -> Placed:
+                if kind is None:
+                    return iter([(UNKNOWN, run)])
+                return placed_by(clocks.clock(device.system_id, kind), run, received_us, live=False)
+
+            yield from cut_sections(
+                each.measured.observations,
+                each.keyed,
+                place,
+                device,
+                instant,
+                received_us,
+                wall_synchronised=synchronised,
+            )
 
 
 class _Batch(NamedTuple):
