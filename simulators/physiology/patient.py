@@ -16,8 +16,8 @@ from simulators.physiology.ecg import LEADS, project
 from simulators.physiology.heart import ECG_HZ, Heart
 from simulators.physiology.lungs import Lungs
 from simulators.physiology.temperature import Temperature
+from simulators.physiology.timeline import Become, Compress, Pace, Row, Scenario, Shock, Turn
 from simulators.physiology.track import Track
-from simulators.scenarios.timeline import Become, Compress, Pace, Row, Scenario, Shock, Turn
 
 _STEP_S = 1 / STEP_HZ
 _ECG_PER_STEP = ECG_HZ // STEP_HZ

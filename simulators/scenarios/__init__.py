@@ -1,9 +1,9 @@
 """What happens to the simulated patient, as data; each scenario is one file with one value."""
 
+from simulators.physiology.timeline import Scenario
 from simulators.scenarios.cardiac_arrest import CARDIAC_ARREST
 from simulators.scenarios.deteriorating import DETERIORATING
 from simulators.scenarios.stable import STABLE
-from simulators.scenarios.timeline import Scenario
 
 SCENARIOS = {scenario.name: scenario for scenario in (STABLE, DETERIORATING, CARDIAC_ARREST)}
 

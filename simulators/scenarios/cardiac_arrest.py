@@ -5,7 +5,7 @@ each shock, ventilation by bag from half a minute on.
 """
 
 from simulators.physiology.condition import Rhythm
-from simulators.scenarios.timeline import Become, Compress, Pace, Scenario, Shock, Turn
+from simulators.physiology.timeline import Become, Compress, Pace, Scenario, Shock, Turn
 
 CARDIAC_ARREST = Scenario(
     "cardiac-arrest",

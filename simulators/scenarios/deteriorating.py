@@ -1,6 +1,6 @@
 """Infero-lateral infarction with failing pump: pain, ST elevation, then shock, with oxygen given on the way."""
 
-from simulators.scenarios.timeline import Scenario, Turn
+from simulators.physiology.timeline import Scenario, Turn
 
 DETERIORATING = Scenario(
     "deteriorating",

@@ -1,5 +1,5 @@
 """A patient who stays well: what a transfer looks like, and the ground that the other scenarios start from."""
 
-from simulators.scenarios.timeline import Scenario
+from simulators.physiology.timeline import Scenario
 
 STABLE = Scenario("stable", "An adult at rest; nothing happens.")
