@@ -131,7 +131,7 @@ class Gateway:
 
         def change_clock() -> None:
             if uplink is not None:
-                uplink.clock_changed()
+                uplink.announce_clock()
 
         loops: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("heartbeat", self._heartbeat.run),

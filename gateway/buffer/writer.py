@@ -202,7 +202,7 @@ class Writer:
         if store.state is StoreState.OK:
             try:
                 store.commit(events + blocks, [item.along for item in appends if item.along is not None])
-                self._tell([(item.done, None, None) for item in group])
+                self._report([(item.done, None, None) for item in group])
                 return
             except StoreFull:
                 full_disk.enter(store)
@@ -223,7 +223,7 @@ class Writer:
                         blocks_of(item.sections, settings)
                     sound.append(item)
                 except ProtocolError as error:
-                    self._tell([(item.done, None, error)])
+                    self._report([(item.done, None, error)])
             appends = [item for item in sound if isinstance(item, Append)]
             return sound, blocks_of([section for item in appends for section in item.sections], settings)
 
@@ -248,7 +248,7 @@ class Writer:
             whole = isinstance(item, AppendBlock) or (not item.held_by_device and _is_reserved(item))
             outcomes.append((item.done, None, stored if whole else refused))
         self._tidy_due = True
-        self._tell(outcomes)
+        self._report(outcomes)
 
     def _count_losses(self, lost: list[Loss]) -> None:
         """Record `lost` and what found no room before. It stays in memory while not even the reserve has room, a sum
@@ -273,11 +273,11 @@ class Writer:
                 full_disk.enter(self._store)
                 outcome = (task.done, task.work(self._store), None)
         except (sqlite3.DatabaseError, OSError):
-            self._tell([(task.done, None, BufferClosed("the store failed"))])
+            self._report([(task.done, None, BufferClosed("the store failed"))])
             raise
         except Exception as error:  # the caller's own: it is raised where the task was asked for
             outcome = (task.done, None, error)
-        self._tell([outcome])
+        self._report([outcome])
 
     def _acknowledge(self, ack: Ack) -> None:
         head = self._store.heads[ack.lane]
@@ -305,9 +305,9 @@ class Writer:
         self._tidy_due = tidy_step(store)
         if (self.marks, self.state) != (marks := store.marks(), store.state):
             self.marks, self.state = marks, store.state
-            self._tell([])
+            self._report([])
 
-    def _tell(self, outcomes: list[Outcome]) -> None:
+    def _report(self, outcomes: list[Outcome]) -> None:
         self.marks = self._store.marks()
         self.state = self._store.state
         self._call(self._settle, outcomes)

@@ -93,6 +93,6 @@ def _write(line: dict[str, Any], connections: dict[int, ConnectionCapture], writ
     connection, octets, at_s = connections[number], bytes.fromhex(line["hex"]), float(line["at_s"])
     attribute = line.get("gatt")
     if attribute is None:
-        connection.octets(line["direction"], octets, at_s)
+        connection.trace(line["direction"], octets, at_s)
     else:
         connection.value(line["direction"], (attribute[0], attribute[1]), octets, at_s)

@@ -80,7 +80,7 @@ class Taps:
         finally:
             self._taps.discard(tap)
 
-    def octets(
+    def trace(
         self,
         link: str,
         connection: int,

@@ -72,21 +72,21 @@ class Flows:
             return
         marks = self._source.marks()
         for lane, window in self.windows.items():
-            window.committed(marks[lane].last)
+            window.note_commit(marks[lane].last)
 
-    def answered(self, ack: Ack, now_s: float) -> Answer:
+    def apply(self, ack: Ack, now_s: float) -> Answer:
         """Take the cloud's answer and let the window follow its delay."""
         self.refresh()
         under_way_bytes = self.under_way_bytes
-        answer = self.windows[ack.lane].answered(ack)
+        answer = self.windows[ack.lane].apply(ack)
         for sent in answer.confirmed:
             # A delay is known only of a batch that was sent once: of two sendings it is unknown which was acknowledged.
             if sent.sendings == 1:
-                self.pacing.acknowledged(
+                self.pacing.acknowledge(
                     sent.octets, sent_at_s=sent.sent_at_s, now_s=now_s, under_way_bytes=under_way_bytes
                 )
         if answer.missed:
-            self.pacing.lost(now_s)
+            self.pacing.shrink(now_s)
         if answer.verdict in (Verdict.RESTORED, Verdict.CONTESTED):
             for live in (True, False):
                 self._ahead[Flow(ack.lane, live)].clear()
@@ -117,7 +117,7 @@ class Flows:
         overdue = {lane: window.expire(now_s=now_s) for lane, window in self.windows.items()}
         late = {lane: sents for lane, sents in overdue.items() if sents}
         if late:
-            self.pacing.lost(now_s)
+            self.pacing.shrink(now_s)
         return late
 
     async def next(self) -> Due | None:
@@ -135,16 +135,16 @@ class Flows:
         if chosen is None:
             return None
         batch, through = self._ahead[chosen].popleft()
-        self.sharing.spent(chosen, offers[chosen], offers)
+        self.sharing.charge(chosen, offers[chosen], offers)
         return Due(chosen, batch, through, offers[chosen])
 
-    def sent(self, due: Due, now_s: float) -> None:
+    def note_sending(self, due: Due, now_s: float) -> None:
         """`due` went out."""
-        self.windows[due.flow.lane].sent(
+        self.windows[due.flow.lane].note_sending(
             sequence=due.batch.sequence, through=due.through, octets=due.octets, live=due.flow.live, now_s=now_s
         )
 
-    def published(self, due: Due) -> None:
+    def note_publication(self, due: Due) -> None:
         """The broker confirmed `due`."""
         window = self.windows[due.flow.lane]
         if due.through > window.through:  # else the cloud was quicker than the broker

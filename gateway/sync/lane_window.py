@@ -108,7 +108,7 @@ class LaneWindow:
         self.agreed = False
         self.through, self.last = acked, last
 
-    def committed(self, last: int) -> None:
+    def note_commit(self, last: int) -> None:
         """The buffer's newest batch is `last`."""
         self.last = last
         if self.agreed:
@@ -116,7 +116,7 @@ class LaneWindow:
 
     # ---- answers
 
-    def answered(self, ack: Ack) -> Answer:
+    def apply(self, ack: Ack) -> Answer:
         """Take the cloud's answer: what it means, and what is no longer under way because of it."""
         if ack.epoch != self._epoch or ack.lane is not self._lane:
             return Answer(Verdict.FOREIGN)
@@ -140,16 +140,16 @@ class LaneWindow:
         self.through = ack.through_sequence
         if not outdated:
             self._held, self._highest = tuple(_held_above(ack)), ack.highest_sequence
-        self.published.acknowledged(self.through, self._held)
+        self.published.acknowledge(self.through, self._held)
         if first_answer or verdict is Verdict.RESTORED:
             self.live_from = self.through + 1
             self._bound_live_lag()
         if verdict is Verdict.RESTORED:
             self._in_flight.clear()
             return Answer(verdict)
-        return Answer(verdict, self._confirmed(), self._missed(ack))
+        return Answer(verdict, self._find_acknowledged(), self._find_missed(ack))
 
-    def _confirmed(self) -> list[Sent]:
+    def _find_acknowledged(self) -> list[Sent]:
         done = [sent for sent in self._in_flight.values() if self._is_held(sent)]
         for sent in done:
             del self._in_flight[sent.sequence]
@@ -173,7 +173,7 @@ class LaneWindow:
             self._repeated[sent.sequence] = sent.sendings
         return sents
 
-    def _missed(self, ack: Ack) -> list[Sent]:
+    def _find_missed(self, ack: Ack) -> list[Sent]:
         """Batches that the cloud misses although it has one that was sent well after them: free to be sent again."""
         lost_before_s = self._newest_arrived_s - self._settings.missing_after_s
         return self._take_back(
@@ -255,7 +255,7 @@ class LaneWindow:
         if waiting > self._settings.live_lag_batches_max:
             self.live_from = self.last + 1
 
-    def sent(self, *, sequence: int, through: int, octets: int, live: bool, now_s: float) -> None:
+    def note_sending(self, *, sequence: int, through: int, octets: int, live: bool, now_s: float) -> None:
         """A batch went out."""
         sendings = self._repeated.pop(sequence, 0) + 1
         self._in_flight[sequence] = Sent(sequence, through, octets, live, now_s, sendings)

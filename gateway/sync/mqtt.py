@@ -249,18 +249,18 @@ class MqttSession:
         """QoS 1. MqttRefused when the broker's ACL has something against it."""
         self._check()
         result, mid = self._client.subscribe(topic, qos=1)
-        self._sent(result)
+        self._check_sending(result)
         assert mid is not None
-        await self._answer_to(mid, len(topic))
+        await self._await_ack(mid, len(topic))
 
     async def slot(self) -> None:
         """Return when one more publish may be without its PUBACK."""
         while self._free_slots <= 0:
             self._slot_freed.clear()
-            await self._unless_ended(self._slot_freed.wait())
+            await self._wait_unless_ended(self._slot_freed.wait())
         self._check()
 
-    async def _unless_ended(self, waited: Coroutine[Any, Any, T]) -> T:
+    async def _wait_unless_ended(self, waited: Coroutine[Any, Any, T]) -> T:
         """The result of `waited`. Raises MqttUnavailable when the connection ends first."""
         task = asyncio.ensure_future(waited)
         try:
@@ -287,9 +287,9 @@ class MqttSession:
         delivery."""
         self._check()
         info = self._client.publish(topic, payload, qos=1, retain=retain)
-        self._sent(info.rc)
+        self._check_sending(info.rc)
         self._free_slots -= 1
-        answer = self._answer_to(info.mid, len(topic) + len(payload))
+        answer = self._await_ack(info.mid, len(topic) + len(payload))
         answer.add_done_callback(self._free_slot)
         return answer
 
@@ -300,22 +300,22 @@ class MqttSession:
     async def receive(self) -> Received:
         """The next message; MqttUnavailable when the connection ended."""
         if self._inbound.empty():
-            return await self._unless_ended(self._inbound.get())
+            return await self._wait_unless_ended(self._inbound.get())
         return self._inbound.get_nowait()
 
-    def _sent(self, result: MQTTErrorCode) -> None:
+    def _check_sending(self, result: MQTTErrorCode) -> None:
         if result not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE):
             self._end(MqttUnavailable(f"the connection to the broker broke: {paho.error_string(result)}"))
             self._check()
 
-    def _answer_to(self, mid: int, size_bytes: int) -> asyncio.Future[None]:
-        self._unconfirmed.sent(mid, size_bytes, self._loop.time())
+    def _await_ack(self, mid: int, size_bytes: int) -> asyncio.Future[None]:
+        self._unconfirmed.add(mid, size_bytes, self._loop.time())
         answer: asyncio.Future[None] = self._loop.create_future()
         self._waiting[mid] = answer
         return answer
 
-    def _answered(self, mid: int, reasons: list[ReasonCode]) -> None:
-        self._unconfirmed.confirmed(mid)
+    def _resolve(self, mid: int, reasons: list[ReasonCode]) -> None:
+        self._unconfirmed.confirm(mid)
         answer = self._waiting.pop(mid, None)
         if answer is None or answer.done():
             return
@@ -353,14 +353,14 @@ class MqttSession:
         self._inbound.put_nowait(Received(message.topic, bytes(message.payload)))
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _given: Any) -> None:
-        self._answered(mid, [reason])
+        self._resolve(mid, [reason])
 
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _given: Any) -> None:
-        self._answered(mid, reasons)
+        self._resolve(mid, reasons)
 
     # ---- moving bytes
 
-    def _guarded(self, step: Callable[[], MQTTErrorCode]) -> None:
+    def _run_step(self, step: Callable[[], MQTTErrorCode]) -> None:
         """paho raises on some sockets' ends and returns codes on others; either ends the connection."""
         try:
             result = step()
@@ -371,17 +371,17 @@ class MqttSession:
             self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
 
     def _read(self) -> None:
-        self._guarded(self._client.loop_read)
+        self._run_step(self._client.loop_read)
         # TLS may hold decrypted bytes that the descriptor no longer announces.
         while not self.ended.done() and isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            self._guarded(self._client.loop_read)
+            self._run_step(self._client.loop_read)
 
     def _write(self) -> None:
-        self._guarded(self._client.loop_write)
+        self._run_step(self._client.loop_write)
 
     def _keep_alive(self) -> None:
-        self._guarded(self._client.loop_misc)
-        lost = self._unconfirmed.lost(self._loop.time())
+        self._run_step(self._client.loop_misc)
+        lost = self._unconfirmed.find_lost(self._loop.time())
         if lost is not None:
             self._end(MqttPubackLost(lost))
             self._drop("a PUBACK was lost")

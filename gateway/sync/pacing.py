@@ -29,7 +29,7 @@ class Pacing:
         self._shrunk_at_s = float("-inf")
         self.window_bytes = settings.first_bytes
 
-    def acknowledged(self, octets: int, *, sent_at_s: float, now_s: float, under_way_bytes: int) -> None:
+    def acknowledge(self, octets: int, *, sent_at_s: float, now_s: float, under_way_bytes: int) -> None:
         """A batch of `octets` that was sent once, at `sent_at_s`, has its acknowledgement; `under_way_bytes` were
         under way with it. A window that is not filled says nothing about the path, and does not grow."""
         settings = self._settings
@@ -38,12 +38,12 @@ class Pacing:
                 self.window_bytes = min(settings.most_bytes, self.window_bytes + octets)
         elif sent_at_s >= self._shrunk_at_s:
             # What was sent before the last shrinking reflects the window of that time.
-            self._shrink(now_s)
+            self._shrink_window(now_s)
 
-    def lost(self, now_s: float) -> None:
+    def shrink(self, now_s: float) -> None:
         """Something that was sent got no acknowledgement in time."""
-        self._shrink(now_s)
+        self._shrink_window(now_s)
 
-    def _shrink(self, now_s: float) -> None:
+    def _shrink_window(self, now_s: float) -> None:
         self._shrunk_at_s = now_s
         self.window_bytes = max(self._settings.least_bytes, int(self.window_bytes * _SHRINK))

@@ -29,7 +29,7 @@ class PublishedBatches:
                 merged.append((begin, end))
         self.ranges = tuple(merged[:PUBLISHED_RANGES_MAX])
 
-    def acknowledged(self, through: int, held: Iterable[Range]) -> None:
+    def acknowledge(self, through: int, held: Iterable[Range]) -> None:
         """The cloud has everything up to `through`, and the ranges `held` above it."""
         left = list(self.ranges)
         for first, last in ((1, through), *held):

@@ -27,7 +27,7 @@ class RecoveredFlow:
         self.flows.begin()
         for lane in Lane:
             mark = source.marks()[lane]
-            self.flows.windows[lane].answered(Ack(epoch=source.epoch, lane=lane, through_sequence=mark.acked))
+            self.flows.windows[lane].apply(Ack(epoch=source.epoch, lane=lane, through_sequence=mark.acked))
         log.info("uplink.recovered_began", epoch=source.epoch)
 
     async def next(self, now_s: float) -> Due | None:
@@ -37,7 +37,7 @@ class RecoveredFlow:
 
     async def take(self, ack: Ack, now_s: float) -> None:
         """The cloud's acknowledgement of this epoch."""
-        match self.flows.answered(ack, now_s).verdict:
+        match self.flows.apply(ack, now_s).verdict:
             case Verdict.ADVANCED:
                 await self.source.acknowledge(ack)
             case Verdict.CONTESTED:

@@ -64,7 +64,7 @@ class Sharing:
             return max(owed_a_batch, key=lambda flow: self._owed[flow] / self._shares[flow])
         return admitted[0] if admitted else None
 
-    def spent(self, chosen: Flow, octets: int, offers: Mapping[Flow, int]) -> None:
+    def charge(self, chosen: Flow, octets: int, offers: Mapping[Flow, int]) -> None:
         """A batch of `octets` of `chosen` went out while `offers` waited."""
         for flow, offered in offers.items():
             # A flow that the window keeps from its turn is owed a moment of the link at most, not an hour.

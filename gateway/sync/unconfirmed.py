@@ -46,18 +46,18 @@ class UnconfirmedPackets:
         self._packets: dict[int, _Packet] = {}
         self._unconfirmed_bytes = 0
 
-    def sent(self, packet_id: int, size_bytes: int, now_s: float) -> None:
+    def add(self, packet_id: int, size_bytes: int, now_s: float) -> None:
         self._unconfirmed_bytes += size_bytes
         due_at_s = now_s + self._settings.puback_s + self._unconfirmed_bytes / self._settings.bytes_per_s_least
         self._packets[packet_id] = _Packet(size_bytes, now_s, due_at_s)
 
-    def confirmed(self, packet_id: int) -> None:
+    def confirm(self, packet_id: int) -> None:
         """Its PUBACK or SUBACK came, whatever it says; an unknown one changes nothing."""
         packet = self._packets.pop(packet_id, None)
         if packet is not None:
             self._unconfirmed_bytes -= packet.size_bytes
 
-    def lost(self, now_s: float) -> Lost | None:
+    def find_lost(self, now_s: float) -> Lost | None:
         """The overdue packets, or None."""
         overdue = [packet for packet in self._packets.values() if packet.due_at_s <= now_s]
         if not overdue:

@@ -115,7 +115,7 @@ class Uplink:
         stopped = any(window.contested for window in self._flows.windows.values())
         return stopped and (self._archive is None or self._conflict or self._fork.has_rival)
 
-    def clock_changed(self) -> None:
+    def announce_clock(self) -> None:
         """The clock was synchronised, or is no longer: publish it, and judge the broker's certificate again."""
         self._status_due.set()
 
@@ -127,7 +127,7 @@ class Uplink:
             try:
                 await self._connection()
             except (MqttUnavailable, MqttRefused) as error:
-                self._lost(error)
+                self._record_end(error)
             except _EpochChanged:
                 log.warning("uplink.epoch_changed", epoch=self._source.epoch)
                 continue
@@ -148,7 +148,7 @@ class Uplink:
             self._conflict = False
             self._archive_due_s = float("-inf")  # its recovered batches are looked for at once
 
-    def _lost(self, error: Exception) -> None:
+    def _record_end(self, error: Exception) -> None:
         self._last_error = str(error)
         if isinstance(error, MqttTakenOver):
             self._fork.take_over()
@@ -197,7 +197,7 @@ class Uplink:
             for each in (
                 self._listen(session),
                 self._send(session),
-                self._tell(session),
+                self._publish_status(session),
                 self._watch(commits),
                 self._follow_fork(),
             )
@@ -262,7 +262,7 @@ class Uplink:
                 self._status_due.set()
                 return
         self._asked.discard(lane)
-        answer = self._flows.answered(ack, self._clock.monotonic_s())
+        answer = self._flows.apply(ack, self._clock.monotonic_s())
         match answer.verdict:
             case Verdict.FOREIGN:
                 log.info("uplink.answer_foreign", lane=lane.value, epoch=ack.epoch)
@@ -357,7 +357,7 @@ class Uplink:
         )
         published = session.publish(self._up[due.flow.lane], encode_envelope(envelope))
         published.add_done_callback(lambda done: self._check_published(session, due, flows, done))
-        flows.sent(due, self._clock.monotonic_s())
+        flows.note_sending(due, self._clock.monotonic_s())
         self._sent_batches += 1
 
     def _check_published(self, session: MqttSession, due: Due, flows: Flows, published: "asyncio.Future[None]") -> None:
@@ -367,13 +367,13 @@ class Uplink:
             return
         error = published.exception()
         if error is None:
-            flows.published(due)
+            flows.note_publication(due)
         if isinstance(error, MqttRefused):
             session.end(str(error))
 
     # ---- publishing the status
 
-    async def _tell(self, session: MqttSession) -> None:
+    async def _publish_status(self, session: MqttSession) -> None:
         """The status: at once, when something changed, at times, and sooner while a lane has no answer."""
         wait = GrowingWait(self._settings.ask_again_s, self._settings.status_every_s)
         while True:

@@ -157,7 +157,7 @@ class ConnectionCapture:
         self._held: dict[Direction, bytearray] = {"sent": bytearray(), "received": bytearray()}
         self._last_s = 0.0
 
-    def octets(self, direction: Direction, data: bytes, at_s: float) -> None:
+    def trace(self, direction: Direction, data: bytes, at_s: float) -> None:
         self._last_s = at_s
         held = self._held[direction]
         held += data

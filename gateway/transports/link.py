@@ -96,5 +96,5 @@ True: durable. False: refused, the store cannot take it. An event that needs no 
 class Trace(Protocol):
     """Sees every byte that crosses a link, both ways, in order."""
 
-    def octets(self, direction: Direction, data: bytes, at_s: float) -> None:
+    def trace(self, direction: Direction, data: bytes, at_s: float) -> None:
         """`at_s` is monotonic. Must be quick and must not raise: it stands between a device and its answer."""

@@ -170,4 +170,4 @@ class _Pump:
 
     def _note(self, direction: Direction, data: bytes, at_s: float) -> None:
         if self._trace is not None and data:
-            self._trace.octets(direction, data, at_s)
+            self._trace.trace(direction, data, at_s)

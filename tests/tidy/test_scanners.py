@@ -137,7 +137,7 @@ def write_capture(path: Path) -> Callable[[int], Callable[[bytes], object]]:
     def begin(size: int) -> Callable[[bytes], object]:
         path.unlink(missing_ok=True)
         connection = CaptureWriter(path, 1 << 24, meta={}, started_s=0.0).connection()
-        return lambda piece: connection.octets("received", piece, 0.0)
+        return lambda piece: connection.trace("received", piece, 0.0)
 
     return begin
 

@@ -154,12 +154,12 @@ class AssociationSession:
         """An operator has accepted the device, or taken that back."""
         self._presence.update_verification()
 
-    def octets(self, direction: Direction, data: bytes, at_s: float) -> None:
+    def trace(self, direction: Direction, data: bytes, at_s: float) -> None:
         """The pump's trace: remember that the device is alive, and let who listens see."""
         if direction == "received" and data:
             self._last_octet_s = at_s
             self.heard = True
-        self._context.taps.octets(self.link.name, self.number, direction, data, at_s)
+        self._context.taps.trace(self.link.name, self.number, direction, data, at_s)
 
     async def run(self) -> None:
         """Until the link has ended, or what it carries can no longer be cut into APDUs and it is no cable. Raises what

@@ -95,7 +95,7 @@ class GattRequests:
             self.last_octet_s = max(self.last_octet_s, arrivals[-1].received_s)
             if self._taps.listeners:
                 for service, characteristic, octets, received_s in arrivals:
-                    self._taps.octets(
+                    self._taps.trace(
                         self._link.name, self._number, "received", octets, received_s, (service, characteristic)
                     )
         return arrivals
@@ -103,4 +103,4 @@ class GattRequests:
     def _show(self, direction: Direction, service: int, characteristic: int, octets: bytes, at_s: float) -> None:
         if direction == "received":
             self.last_octet_s = max(self.last_octet_s, at_s)
-        self._taps.octets(self._link.name, self._number, direction, octets, at_s, (service, characteristic))
+        self._taps.trace(self._link.name, self._number, direction, octets, at_s, (service, characteristic))

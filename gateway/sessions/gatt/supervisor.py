@@ -159,7 +159,7 @@ class BleSupervisor:
                 await self._journal.record("session.failed", None, link=f"ble:{address}", error=type(error).__name__)
                 end = _End()
             if end.trouble:
-                await self._tell(paired, end.trouble)
+                await self._record_trouble(paired, end.trouble)
             if self._stop.is_set():
                 return
             now_s = self._clock.monotonic_s()
@@ -181,7 +181,7 @@ class BleSupervisor:
         try:
             session = self._new_session(link, number, paired, patience)
             served = asyncio.Event()
-            session.when_served = partial(self._well, paired, served)
+            session.when_served = partial(self._clear_trouble, paired, served)
             self._sessions[number] = session
             if self._stop.is_set():
                 await link.close()
@@ -192,11 +192,11 @@ class BleSupervisor:
             await asyncio.shield(link.close())
             log.info("link.closed", link=link.name, connection=number)
 
-    async def _well(self, paired: PairedDevice, served: asyncio.Event) -> None:
+    async def _clear_trouble(self, paired: PairedDevice, served: asyncio.Event) -> None:
         served.set()
-        await self._tell(paired, "")
+        await self._record_trouble(paired, "")
 
-    async def _tell(self, paired: PairedDevice, trouble: str) -> None:
+    async def _record_trouble(self, paired: PairedDevice, trouble: str) -> None:
         """Record a fault when it begins, when it changes, and when it is cleared."""
         mended = paired.address in self._mended
         self._mended.discard(paired.address)

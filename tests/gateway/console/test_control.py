@@ -82,8 +82,8 @@ async def test_a_listener_hears_one_link_and_not_the_others(tmp_path):
     async with control(tmp_path / "control.sock", taps) as path:
         lines = listen(path, "tcp:a")
         assert await anext(lines) == {"listening": True}
-        taps.octets("tcp:b", 2, "received", b"\x01", 1.0)
-        taps.octets("tcp:a", 1, "received", b"\xe2\x00", 2.0)
+        taps.trace("tcp:b", 2, "received", b"\x01", 1.0)
+        taps.trace("tcp:a", 1, "received", b"\xe2\x00", 2.0)
         line = await asyncio.wait_for(anext(lines), 2)
         assert (line["link"], line["conn"], line["hex"]) == ("tcp:a", 1, "e200")
         await lines.aclose()
@@ -93,7 +93,7 @@ async def test_a_listener_that_does_not_keep_up_is_cut_off_and_told():
     taps = Taps()
     with taps.open() as tap:
         for _ in range(200):
-            taps.octets("tcp:a", 1, "received", bytes(65_536), 1.0)
+            taps.trace("tcp:a", 1, "received", bytes(65_536), 1.0)
         assert tap.overrun
         assert [each async for each in tap] == []
 

@@ -29,7 +29,7 @@ def window(*, acked: int = 0, last: int = 0, answer: int | None = None) -> LaneW
     lane = LaneWindow(Lane.NUMERIC, "e", SETTINGS)
     lane.begin(acked=acked, last=last)
     if answer is not None:
-        lane.answered(ack(answer))
+        lane.apply(ack(answer))
     return lane
 
 
@@ -37,7 +37,7 @@ def send_all(lane: LaneWindow, *, live: bool, now_s: float = 0.0) -> list[int]:
     """Send single batches of a flow until it has nothing more."""
     sequences = []
     while (after := lane.next_after(live=live)) is not None:
-        lane.sent(sequence=after + 1, through=after + 1, octets=100, live=live, now_s=now_s)
+        lane.note_sending(sequence=after + 1, through=after + 1, octets=100, live=live, now_s=now_s)
         sequences.append(after + 1)
     return sequences
 
@@ -55,32 +55,32 @@ def test_a_short_pause_is_caught_up_with_as_live():
 def test_a_long_absence_is_backlog_and_live_begins_behind_it():
     lane = window(acked=3, last=20, answer=3)
     assert send_all(lane, live=True) == []
-    lane.committed(22)
+    lane.note_commit(22)
     assert send_all(lane, live=True) == [21, 22]
     assert send_all(lane, live=False) == list(range(4, 21))
 
 
 def test_a_live_flow_that_falls_behind_becomes_backlog():
     lane = window(last=0, answer=0)
-    lane.committed(5)
+    lane.note_commit(5)
     assert send_all(lane, live=True) == [1, 2, 3, 4, 5]
-    lane.committed(14)
+    lane.note_commit(14)
     assert lane.next_after(live=True) is None
     assert lane.next_after(live=False) == 5
-    lane.committed(15)
+    lane.note_commit(15)
     assert send_all(lane, live=True) == [15]
 
 
 def test_the_clouds_higher_mark_is_taken():
     lane = window(acked=3, last=9)
-    assert lane.answered(ack(7)).verdict is Verdict.ADVANCED
+    assert lane.apply(ack(7)).verdict is Verdict.ADVANCED
     assert send_all(lane, live=True) == [8, 9]
 
 
 def test_what_is_confirmed_is_no_longer_under_way():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
-    answer = lane.answered(ack(3))
+    answer = lane.apply(ack(3))
     assert [sent.sequence for sent in answer.confirmed] == [1, 2, 3]
     assert (lane.through, lane.under_way_batches, lane.under_way_bytes(live=True)) == (3, 2, 200)
 
@@ -88,16 +88,16 @@ def test_what_is_confirmed_is_no_longer_under_way():
 def test_an_answer_that_comes_twice_changes_nothing():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
-    lane.answered(ack(3))
-    again = lane.answered(ack(3))
+    lane.apply(ack(3))
+    again = lane.apply(ack(3))
     assert (again.verdict, again.confirmed, again.missed) == (Verdict.ADVANCED, [], [])
 
 
 def test_live_batches_are_confirmed_while_the_backlog_before_them_is_still_missing():
     lane = window(acked=0, last=100, answer=0)
-    lane.committed(102)
+    lane.note_commit(102)
     assert send_all(lane, live=True) == [101, 102]
-    answer = lane.answered(ack(0, (1, 100), highest=102))
+    answer = lane.apply(ack(0, (1, 100), highest=102))
     assert [sent.sequence for sent in answer.confirmed] == [101, 102]
     assert lane.under_way_batches == 0
     assert lane.next_after(live=True) is None
@@ -106,45 +106,45 @@ def test_live_batches_are_confirmed_while_the_backlog_before_them_is_still_missi
 
 def test_the_backlog_jumps_over_what_the_cloud_holds():
     lane = window(acked=0, last=100)
-    lane.answered(ack(10, (11, 20), (31, 35), highest=50))
+    lane.apply(ack(10, (11, 20), (31, 35), highest=50))
     assert send_all(lane, live=False)[:15] == [*range(11, 21), *range(31, 36)]
 
 
 def test_what_is_missing_goes_again_when_something_sent_well_after_it_arrived():
     lane = window(last=6, answer=0)
     send_all(lane, live=True, now_s=0.0)
-    lane.committed(8)
+    lane.note_commit(8)
     send_all(lane, live=True, now_s=0.9)
-    assert lane.answered(ack(1, (2, 3), highest=8)).missed == []
-    lane.committed(9)
+    assert lane.apply(ack(1, (2, 3), highest=8)).missed == []
+    lane.note_commit(9)
     send_all(lane, live=True, now_s=1.0)
-    assert [sent.sequence for sent in lane.answered(ack(1, (2, 3), highest=9)).missed] == [2, 3]
+    assert [sent.sequence for sent in lane.apply(ack(1, (2, 3), highest=9)).missed] == [2, 3]
     assert send_all(lane, live=True) == [2, 3]
 
 
 def test_backlog_that_waits_behind_live_data_is_not_lost():
     lane = window(acked=0, last=100, answer=0)
-    lane.committed(101)
+    lane.note_commit(101)
     send_all(lane, live=True, now_s=0.0)
     send_all(lane, live=False, now_s=0.1)
-    assert lane.answered(ack(0, (1, 100), highest=101)).missed == []
+    assert lane.apply(ack(0, (1, 100), highest=101)).missed == []
 
 
 def test_a_repetition_that_arrives_tells_nothing_about_what_was_sent_before_it():
     lane = window(last=2, answer=0)
     send_all(lane, live=True, now_s=0.0)
     lane.expire(now_s=10.0)
-    lane.sent(sequence=2, through=2, octets=1, live=True, now_s=15.0)
-    lane.sent(sequence=1, through=1, octets=1, live=True, now_s=10.0)
-    assert lane.answered(ack(0, (1, 1), highest=2)).missed == []
+    lane.note_sending(sequence=2, through=2, octets=1, live=True, now_s=15.0)
+    lane.note_sending(sequence=1, through=1, octets=1, live=True, now_s=10.0)
+    assert lane.apply(ack(0, (1, 1), highest=2)).missed == []
 
 
 def test_an_older_answer_does_not_take_back_what_a_newer_one_told():
     lane = window(acked=0, last=100, answer=0)
-    lane.committed(102)
+    lane.note_commit(102)
     send_all(lane, live=True)
-    lane.answered(ack(0, (1, 100), highest=102))
-    lane.answered(ack(0, (1, 100), highest=101))
+    lane.apply(ack(0, (1, 100), highest=102))
+    lane.apply(ack(0, (1, 100), highest=101))
     assert lane.next_after(live=True) is None
 
 
@@ -181,7 +181,7 @@ def test_an_answer_after_silence_brings_the_ordinary_patience_back():
     send_all(lane, live=True, now_s=0.0)
     lane.expire(now_s=10.0)
     send_all(lane, live=True, now_s=10.0)
-    lane.answered(ack(1))
+    lane.apply(ack(1))
     assert lane.deadline_s == 20.0
 
 
@@ -190,50 +190,50 @@ def test_a_second_sending_is_known_as_one():
     send_all(lane, live=True, now_s=0.0)
     lane.expire(now_s=10.0)
     send_all(lane, live=True, now_s=10.0)
-    assert [sent.sendings for sent in lane.answered(ack(1)).confirmed] == [2]
+    assert [sent.sendings for sent in lane.apply(ack(1)).confirmed] == [2]
 
 
 def test_a_restored_cloud_is_believed_in_the_exchange():
     lane = window(acked=50, last=52)
-    assert lane.answered(ack(20)).verdict is Verdict.RESTORED
+    assert lane.apply(ack(20)).verdict is Verdict.RESTORED
     assert send_all(lane, live=False)[0] == 21
 
 
 def test_a_mark_that_goes_back_outside_of_the_exchange_is_asked_about():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
-    lane.answered(ack(5))
-    assert lane.answered(ack(3)).verdict is Verdict.DOUBTED
+    lane.apply(ack(5))
+    assert lane.apply(ack(3)).verdict is Verdict.DOUBTED
     assert (lane.through, lane.next_after(live=True)) == (5, None)
 
 
 def test_a_straggling_answer_is_forgotten_when_the_next_one_is_right():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
-    lane.answered(ack(5))
-    lane.answered(ack(3))
-    assert lane.answered(ack(5)).verdict is Verdict.ADVANCED
-    assert lane.answered(ack(3)).verdict is Verdict.DOUBTED
+    lane.apply(ack(5))
+    lane.apply(ack(3))
+    assert lane.apply(ack(5)).verdict is Verdict.ADVANCED
+    assert lane.apply(ack(3)).verdict is Verdict.DOUBTED
 
 
 def test_a_cloud_that_lost_its_data_while_connected_is_believed_when_it_says_so_again():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
-    lane.answered(ack(5))
-    lane.answered(ack(2))
-    assert lane.answered(ack(2)).verdict is Verdict.RESTORED
+    lane.apply(ack(5))
+    lane.apply(ack(2))
+    assert lane.apply(ack(2)).verdict is Verdict.RESTORED
     assert send_all(lane, live=True) == [3, 4, 5]
 
 
 def test_an_epoch_that_the_cloud_does_not_know_begins_at_one():
     lane = window(acked=40, last=42)
-    assert lane.answered(ack(0)).verdict is Verdict.RESTORED
+    assert lane.apply(ack(0)).verdict is Verdict.RESTORED
     assert lane.next_after(live=False) == 0
 
 
 def test_answers_of_another_epoch_mean_nothing():
     lane = window(acked=3, last=9)
-    assert lane.answered(ack(7, epoch="another")).verdict is Verdict.FOREIGN
+    assert lane.apply(ack(7, epoch="another")).verdict is Verdict.FOREIGN
     assert not lane.agreed
 
 
@@ -241,35 +241,35 @@ def test_answers_of_another_epoch_mean_nothing():
 def test_a_contested_lane_stops(answer: Ack):
     lane = window(last=9, answer=3)
     send_all(lane, live=True)
-    assert lane.answered(answer).verdict is Verdict.CONTESTED
-    lane.committed(12)
+    assert lane.apply(answer).verdict is Verdict.CONTESTED
+    lane.note_commit(12)
     assert (lane.contested, lane.under_way_batches) == (True, 0)
     assert (lane.next_after(live=True), lane.next_after(live=False)) == (None, None)
 
 
 def test_a_contested_lane_stays_so_until_a_new_connections_exchange():
     lane = window(last=9, answer=3)
-    lane.answered(ack(3, conflict=True))
-    assert lane.answered(ack(4)).verdict is Verdict.CONTESTED
+    lane.apply(ack(3, conflict=True))
+    assert lane.apply(ack(4)).verdict is Verdict.CONTESTED
     lane.begin(acked=3, last=9)
     assert lane.contested
-    assert lane.answered(ack(4)).verdict is Verdict.ADVANCED
+    assert lane.apply(ack(4)).verdict is Verdict.ADVANCED
     assert not lane.contested
 
 
 def test_a_gap_record_covers_its_range():
     lane = window(acked=0, last=20, answer=0)
-    lane.sent(sequence=1, through=12, octets=100, live=False, now_s=0.0)
+    lane.note_sending(sequence=1, through=12, octets=100, live=False, now_s=0.0)
     assert lane.next_after(live=False) == 12
-    lane.answered(ack(5))
+    lane.apply(ack(5))
     assert (lane.under_way_batches, lane.next_after(live=False)) == (1, 12)
-    assert [sent.through for sent in lane.answered(ack(12)).confirmed] == [12]
+    assert [sent.through for sent in lane.apply(ack(12)).confirmed] == [12]
 
 
 def test_no_more_batches_are_under_way_than_allowed():
     lane = window(last=100, answer=0)
     assert len(send_all(lane, live=False)) == 32
-    lane.answered(ack(1))
+    lane.apply(ack(1))
     assert send_all(lane, live=False) == [33]
 
 
@@ -283,7 +283,7 @@ def test_whatever_is_lost_everything_arrives_and_the_marks_agree(seed: int):
         now_s += chance.random()
         if step < 2000:
             last += chance.random() < 0.5
-            lane.committed(last)
+            lane.note_commit(last)
         if step in (700, 1500):
             held = {sequence for sequence in held if sequence <= chance.randint(0, last)}
         if step % 500 == 499:
@@ -293,7 +293,7 @@ def test_whatever_is_lost_everything_arrives_and_the_marks_agree(seed: int):
             after = lane.next_after(live=live)
             if after is not None:
                 assert after < last
-                lane.sent(sequence=after + 1, through=after + 1, octets=1, live=live, now_s=now_s)
+                lane.note_sending(sequence=after + 1, through=after + 1, octets=1, live=live, now_s=now_s)
                 if chance.random() < 0.7:
                     held.add(after + 1)
         if chance.random() < 0.6:
@@ -302,7 +302,7 @@ def test_whatever_is_lost_everything_arrives_and_the_marks_agree(seed: int):
                 ranges = [*ranges[:-1], (ranges[-1][0], sequence)] if ranges and ranges[-1][1] == sequence - 1 else [
                     *ranges, (sequence, sequence)
                 ]  # fmt: skip
-            lane.answered(Ack.of_ranges("e", Lane.NUMERIC, ranges))
+            lane.apply(Ack.of_ranges("e", Lane.NUMERIC, ranges))
             acked = lane.through
     assert held == set(range(1, last + 1))
     assert lane.through == last

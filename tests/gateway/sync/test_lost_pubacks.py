@@ -128,22 +128,22 @@ PATIENT = PubackSettings(puback_s=30.0, bytes_per_s_least=1000)
 
 def test_a_confirmation_is_overdue_after_its_time_and_the_time_of_all_bytes_in_flight() -> None:
     waiting = UnconfirmedPackets(PATIENT)
-    waiting.sent(1, 60_000, now_s=0.0)
-    waiting.sent(2, 10_000, now_s=10.0)
-    assert waiting.lost(89.9) is None
-    assert waiting.lost(90.0) == Lost(1, 90.0)
-    assert waiting.lost(110.0) == Lost(2, 110.0)
+    waiting.add(1, 60_000, now_s=0.0)
+    waiting.add(2, 10_000, now_s=10.0)
+    assert waiting.find_lost(89.9) is None
+    assert waiting.find_lost(90.0) == Lost(1, 90.0)
+    assert waiting.find_lost(110.0) == Lost(2, 110.0)
 
 
 def test_what_was_confirmed_is_not_waited_for() -> None:
     waiting = UnconfirmedPackets(PATIENT)
     for packet_id in range(20):
-        waiting.sent(packet_id, 100, now_s=0.0)
+        waiting.add(packet_id, 100, now_s=0.0)
     for packet_id in (*range(20), 99):
-        waiting.confirmed(packet_id)
-    assert waiting.lost(1e9) is None
-    waiting.sent(1, 1000, now_s=0.0)
-    assert waiting.lost(31.0) == Lost(1, 31.0)  # the confirmed ones take no time any more
+        waiting.confirm(packet_id)
+    assert waiting.find_lost(1e9) is None
+    waiting.add(1, 1000, now_s=0.0)
+    assert waiting.find_lost(31.0) == Lost(1, 31.0)  # the confirmed ones take no time any more
 
 
 def test_published_batches_are_ranges_and_go_when_the_cloud_has_them() -> None:
@@ -152,9 +152,9 @@ def test_published_batches_are_ranges_and_go_when_the_cloud_has_them() -> None:
         published.add(sequence, sequence)
     published.add(4, 6)  # a gap record, or a second sending
     assert published.ranges == ((1, 1), (3, 6), (9, 10))
-    published.acknowledged(3, held=[(5, 5), (10, 12)])
+    published.acknowledge(3, held=[(5, 5), (10, 12)])
     assert published.ranges == ((4, 4), (6, 6), (9, 9))
-    published.acknowledged(20, held=[])
+    published.acknowledge(20, held=[])
     assert published.ranges == ()
 
 

@@ -6,7 +6,7 @@ SETTINGS = PacingSettings(first_bytes=90_000, least_bytes=30_000, most_bytes=200
 
 
 def acknowledge(pacing: Pacing, octets: int, *, sent_at_s: float, now_s: float, full: bool = True) -> None:
-    pacing.acknowledged(octets, sent_at_s=sent_at_s, now_s=now_s, under_way_bytes=pacing.window_bytes if full else 100)
+    pacing.acknowledge(octets, sent_at_s=sent_at_s, now_s=now_s, under_way_bytes=pacing.window_bytes if full else 100)
 
 
 def test_it_grows_by_what_arrives_in_time_up_to_its_limit():
@@ -37,5 +37,5 @@ def test_a_late_answer_shrinks_it_once_for_all_that_was_sent_before():
 def test_a_loss_shrinks_it_but_never_below_one_ordinary_batch():
     pacing = Pacing(SETTINGS)
     for now_s in range(10):
-        pacing.lost(float(now_s))
+        pacing.shrink(float(now_s))
     assert pacing.window_bytes == 30_000

@@ -19,7 +19,7 @@ def octets_sent(offers: dict[Flow, int], turns: int = 4000) -> Counter[Flow]:
     for _ in range(turns):
         flow = sharing.choose(offers, {}, window_bytes=WINDOW)
         assert flow is not None
-        sharing.spent(flow, offers[flow], offers)
+        sharing.charge(flow, offers[flow], offers)
         sent[flow] += offers[flow]
     return sent
 
@@ -59,13 +59,13 @@ def test_a_share_that_is_not_used_is_not_saved_up():
     sharing = Sharing()
     for _ in range(1000):
         sharing.choose({LIVE_NUMERIC: 1000}, {}, window_bytes=WINDOW)
-        sharing.spent(LIVE_NUMERIC, 1000, {LIVE_NUMERIC: 1000})
+        sharing.charge(LIVE_NUMERIC, 1000, {LIVE_NUMERIC: 1000})
     both = {LIVE_NUMERIC: 1000, OLD_WAVEFORM: 1000}
     turns = []
     for _ in range(10):
         flow = sharing.choose(both, {}, window_bytes=WINDOW)
         assert flow is not None
-        sharing.spent(flow, 1000, both)
+        sharing.charge(flow, 1000, both)
         turns.append(flow)
     assert turns == [LIVE_NUMERIC] * 10
 
@@ -92,7 +92,7 @@ def test_octets_under_way_stay_bounded_whatever_waits():
     sharing, under_way = Sharing(), Counter[Flow]()
     offers = dict.fromkeys(MINIMUM_SHARES, 5000)
     while (flow := sharing.choose(offers, under_way, window_bytes=WINDOW)) is not None:
-        sharing.spent(flow, 5000, offers)
+        sharing.charge(flow, 5000, offers)
         under_way[flow] += 5000
     assert under_way.total() <= WINDOW + URGENT_ALLOWANCE_BYTES
 
@@ -101,5 +101,5 @@ def test_a_debt_that_the_window_kept_waiting_does_not_grow_without_end():
     sharing = Sharing()
     both = {LIVE_NUMERIC: 1000, OLD_WAVEFORM: 1000}
     for _ in range(10_000):
-        sharing.spent(LIVE_NUMERIC, 1000, both)
+        sharing.charge(LIVE_NUMERIC, 1000, both)
     assert sharing._owed[OLD_WAVEFORM] == OWED_BYTES_MAX

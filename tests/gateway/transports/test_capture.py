@@ -31,9 +31,9 @@ def test_each_apdu_is_one_line_however_the_link_sliced_it(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 10_000, meta=META, started_s=100.0)
     trace = writer.connection("manager")
     for octet in AARQ:
-        trace.octets("received", bytes([octet]), 100.25)
-    trace.octets("sent", AARE + AARE, 100.5)
-    writer.connection("manager").octets("received", AARQ, 101)
+        trace.trace("received", bytes([octet]), 100.25)
+    trace.trace("sent", AARE + AARE, 100.5)
+    writer.connection("manager").trace("received", AARQ, 101)
     writer.close()
     assert (tmp_path / "c.jsonl").read_text().splitlines() == [
         '{"meta": {"client": "agent", "server": "manager", "note": "a test"}}',
@@ -50,7 +50,7 @@ def test_each_apdu_is_one_line_however_the_link_sliced_it(tmp_path):
 
 def test_an_agent_that_captures_itself_writes_the_same_directions(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 10_000, meta=META, started_s=0.0)
-    writer.connection("agent").octets("sent", AARQ, 0)
+    writer.connection("agent").trace("sent", AARQ, 0)
     writer.close()
     assert read_capture(tmp_path / "c.jsonl").records[0].dir == "agent->manager"
 
@@ -58,9 +58,9 @@ def test_an_agent_that_captures_itself_writes_the_same_directions(tmp_path):
 def test_octets_that_are_no_apdu_are_kept_as_they_came(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 10_000, meta=META, started_s=0.0)
     trace = writer.connection()
-    trace.octets("received", b"GET / HTTP/1.1", 0)
-    trace.octets("received", AARQ + AARQ[:5], 1)
-    trace.octets("sent", b"\xe3", 2)
+    trace.trace("received", b"GET / HTTP/1.1", 0)
+    trace.trace("received", AARQ + AARQ[:5], 1)
+    trace.trace("sent", b"\xe3", 2)
     trace.end()
     writer.close()
     octets = [record.octets for record in read_capture(tmp_path / "c.jsonl").records]
@@ -73,7 +73,7 @@ def test_no_octet_is_lost_or_invented(tmp_path_factory, pieces):
     writer = CaptureWriter(path, 1_000_000, meta=META, started_s=0.0)
     trace = writer.connection()
     for direction, data in pieces:
-        trace.octets(direction, data, 0)
+        trace.trace(direction, data, 0)
     writer.close()
     for direction, written in (("received", "agent->manager"), ("sent", "manager->agent")):
         octets = b"".join(record.octets for record in read_capture(path).records if record.dir == written)
@@ -95,7 +95,7 @@ def test_a_capture_stops_at_its_limit_and_its_last_line_says_so(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 1000, meta=META, started_s=0.0)
     trace = writer.connection()
     for _ in range(100):
-        trace.octets("received", AARQ, 0)
+        trace.trace("received", AARQ, 0)
     writer.close()
     assert writer.ended == "size limit"
     assert (tmp_path / "c.jsonl").stat().st_size <= 1000
@@ -114,10 +114,10 @@ def test_a_disk_that_takes_no_more_ends_the_capture_between_two_lines_and_not_th
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
     try:
         for _ in range(20):
-            trace.octets("received", AARQ, 0)
+            trace.trace("received", AARQ, 0)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    trace.octets("received", AARQ, 0)
+    trace.trace("received", AARQ, 0)
     writer.close()
     assert writer.ended is not None
     assert writer.ended.startswith("disk: ")

@@ -181,7 +181,7 @@ async def test_the_trace_sees_the_octets_of_both_directions_in_order():
     seen: list[tuple[Direction, bytes, float]] = []
 
     class Seen:
-        def octets(self, direction: Direction, data: bytes, at_s: float) -> None:
+        def trace(self, direction: Direction, data: bytes, at_s: float) -> None:
             seen.append((direction, data, at_s))
 
     async with link_pair() as (manager, device):

@@ -161,7 +161,7 @@ async def test_a_device_that_comes_back_replaces_its_own_silent_link(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as before:
         await before.measure(36.6)
         (old,) = gateway.supervisor.sessions
-        old.octets("received", b"\x00", gateway.context.clock.monotonic_s() - SILENT_S - 1)
+        old.trace("received", b"\x00", gateway.context.clock.monotonic_s() - SILENT_S - 1)
         async with device(gateway.address, 1) as again:
             assert await again.measure(36.7) == "answered"
             await eventually(lambda: [each.device is not None for each in gateway.supervisor.sessions] == [True])

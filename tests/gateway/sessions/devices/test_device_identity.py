@@ -52,7 +52,7 @@ async def test_tcp_agent_does_not_take_the_id_of_a_cabled_device_that_is_silent(
     async with cabled(tmp_path) as (gateway, line), device_on(line, 1) as monitor:
         assert await monitor.measure(36.6) == "answered"
         on_cable = next(each for each in gateway.supervisor.sessions if each.link.is_line)
-        on_cable.octets("received", b"\x00", gateway.context.clock.monotonic_s() - SILENT_S - 1)
+        on_cable.trace("received", b"\x00", gateway.context.clock.monotonic_s() - SILENT_S - 1)
         await _is_refused_over_tcp(gateway)
         assert await monitor.measure(36.7) == "answered"
         assert [row.value for row in await gateway.stored()] == [36.6, 36.7]
@@ -168,7 +168,7 @@ async def test_device_that_loses_its_id_after_a_silence_is_sent_an_abort(tmp_pat
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as before:
         await before.measure(36.6)
         (old,) = gateway.supervisor.sessions
-        old.octets("received", b"\x00", gateway.context.clock.monotonic_s() - SILENT_S - 1)
+        old.trace("received", b"\x00", gateway.context.clock.monotonic_s() - SILENT_S - 1)
         async with device(gateway.address, 1) as again:
             assert await again.measure(36.7) == "answered"
             await eventually(lambda: before.was_turned_away, what="the ABRT")
