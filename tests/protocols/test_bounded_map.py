@@ -1,0 +1,30 @@
+"""A bounded map forgets the entry that was used least recently, and nothing else."""
+
+from protocols.bounded_map import BoundedMap
+
+
+def test_full_map_forgets_the_entry_used_least_recently() -> None:
+    known = BoundedMap[int, str](2)
+    known[1], known[2] = "one", "two"
+    assert known.use(1, str) == "one"
+    known[3] = "three"
+    assert list(known) == [1, 3]
+
+
+def test_lookup_is_no_use() -> None:
+    known = BoundedMap(2, [(1, "one"), (2, "two")])
+    assert known[1] == known.get(1) == "one"
+    known[3] = "three"
+    assert list(known) == [2, 3]
+
+
+def test_use_makes_a_missing_entry_once() -> None:
+    known = BoundedMap[int, list[int]](2)
+    known.use(1, list).append(5)
+    assert known.use(1, list) == [5]
+
+
+def test_items_beyond_the_bound_are_forgotten_from_the_front() -> None:
+    known = BoundedMap(2, ((number, number) for number in range(5)))
+    known.update({7: 7})
+    assert list(known) == [4, 7]
