@@ -15,7 +15,8 @@ never repeated, and 97, 97, 97 are three readings.
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation, DeviceClock, DeviceClocks
+from gateway.sessions.clocks.clock_relation import UNKNOWN, ClockRelation
+from gateway.sessions.clocks.device_clock import DeviceClock, DeviceClocks
 from gateway.transports.clock import Instant
 from protocols.device_time import TimeKind
 from protocols.observation import Observation

@@ -8,12 +8,15 @@ and the set-aside store keeps it.
 
 import structlog
 
-from gateway.sync.batch_source import RecoveredSource
+from gateway.sync.batch_source import Archive, RecoveredSource
 from gateway.sync.flows import Due, Flows
 from gateway.sync.lane_window import Verdict
 from gateway.sync.settings import UplinkSettings
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
+
+ARCHIVE_EVERY_S = 10.0
+"""Interval at which a recovered store is looked for: a look reads the state folder, and there is one a year."""
 
 log = structlog.get_logger()
 
@@ -45,3 +48,53 @@ class RecoveredFlow:
                 self.source.give_up(ack.lane)
             case Verdict.RESTORED | Verdict.DOUBTED | Verdict.FOREIGN:
                 pass
+
+
+class RecoveredBatches:
+    """The recovered batches of one uplink, store after store. Without an archive there are none."""
+
+    def __init__(self, archive: Archive | None, settings: UplinkSettings) -> None:
+        self._archive = archive
+        self._settings = settings
+        self._flow: RecoveredFlow | None = None
+        self._due_s = float("-inf")
+
+    def begin_connection(self) -> None:
+        """A connection begins: its flow begins again at the acknowledged marks."""
+        self._flow = None
+
+    def begin_epoch(self) -> None:
+        """Another store is in use: its recovered batches are looked for at once."""
+        self._due_s = float("-inf")
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When something is due without an acknowledgement; None: nothing is."""
+        if self._archive is None:
+            return None
+        return self._due_s if self._flow is None else self._flow.flows.deadline_s
+
+    async def take(self, ack: Ack, now_s: float) -> bool:
+        """Whether this acknowledgement is one of the recovered epoch, and was taken."""
+        if self._flow is None or ack.epoch != self._flow.flows.epoch:
+            return False
+        await self._flow.take(ack, now_s)
+        return True
+
+    async def next(self, now_s: float) -> tuple[Due, Flows] | None:
+        """The batch to send now, with its flows; None: there is none now."""
+        while self._archive is not None:
+            if self._flow is None:
+                if now_s < self._due_s:
+                    return None
+                self._due_s = now_s + ARCHIVE_EVERY_S
+                source = await self._archive.recovered()
+                if source is None:
+                    return None
+                self._flow = RecoveredFlow(source, self._settings)
+            if not self._flow.source.all_acknowledged:
+                due = await self._flow.next(now_s)
+                return None if due is None else (due, self._flow.flows)
+            settled, self._flow = self._flow.source, None
+            await settled.settle()
+        return None

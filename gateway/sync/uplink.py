@@ -25,7 +25,7 @@ from gateway.sync.flows import Due, Flows, History
 from gateway.sync.fork import ForkWatch
 from gateway.sync.lane_window import Verdict
 from gateway.sync.mqtt import MqttPubackLost, MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable, Will
-from gateway.sync.recovered_flow import RecoveredFlow
+from gateway.sync.recovered_flow import RecoveredBatches
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.sync.state import LaneProgress, UplinkState, lanes_progress
 from protocols.errors import RemoteProtocolError
@@ -40,8 +40,6 @@ from protocols.waits import GrowingWait
 __all__ = ["LaneProgress", "Uplink", "UplinkSettings", "UplinkState"]
 
 FAREWELL_S = 1.0
-ARCHIVE_EVERY_S = 10.0
-"""Interval at which the uplink looks for a recovered store: a look reads the state folder, and there is one a year."""
 
 
 class _EpochChanged(Exception):
@@ -76,9 +74,8 @@ class Uplink:
         self._gateway = gateway
         self._software = software
         self._archive = archive
-        self._recovered: RecoveredFlow | None = None
+        self._recovered = RecoveredBatches(archive, settings)
         self._fork = ForkWatch(clock, settings.fork_patience_s)
-        self._archive_due_s = float("-inf")
         self._conflict = False
         self._reconnect = ReconnectWait(settings.reconnect, chance)
         self._flows = Flows(source, settings)
@@ -146,7 +143,7 @@ class Uplink:
         if self._flows.epoch != self._source.epoch:
             self._flows = Flows(self._source, self._settings)
             self._conflict = False
-            self._archive_due_s = float("-inf")  # its recovered batches are looked for at once
+            self._recovered.begin_epoch()
 
     def _record_end(self, error: Exception) -> None:
         self._last_error = str(error)
@@ -178,7 +175,7 @@ class Uplink:
         try:
             await session.subscribe(topics.ack(self._tenant, self._gateway))
             self._flows.begin()
-            self._recovered = None
+            self._recovered.begin_connection()
             self._fork.begin()
             self._asked.clear()
             self._wake.clear()
@@ -247,8 +244,7 @@ class Uplink:
     async def _take(self, ack: Ack) -> None:
         if self._source.epoch != self._flows.epoch:
             return  # the store was exchanged: the connection is about to end
-        if self._recovered is not None and ack.epoch == self._recovered.flows.epoch:
-            await self._recovered.take(ack, self._clock.monotonic_s())
+        if await self._recovered.take(ack, self._clock.monotonic_s()):
             return
         lane, window = ack.lane, self._flows.windows[ack.lane]
         agreed, contested = window.agreed, window.contested
@@ -308,7 +304,9 @@ class Uplink:
             if due is not None:
                 self._publish(session, due, self._flows)
                 continue
-            if not self._flows.under_way_bytes and await self._send_recovered(session):
+            recovered = None if self._flows.under_way_bytes else await self._recovered.next(self._clock.monotonic_s())
+            if recovered is not None:
+                self._publish(session, *recovered)
                 continue
             try:
                 async with self._clock.timeout_at(self._deadline_s):
@@ -322,30 +320,7 @@ class Uplink:
         recovered is sent, so nothing of that is due."""
         if self._flows.under_way_bytes or self._archive is None:
             return self._flows.deadline_s
-        return self._archive_due_s if self._recovered is None else self._recovered.flows.deadline_s
-
-    async def _send_recovered(self, session: MqttSession) -> bool:
-        """Send one batch of a store that was set aside; False when there is none to send now."""
-        if self._archive is None:
-            return False
-        if self._recovered is None:
-            now_s = self._clock.monotonic_s()
-            if now_s < self._archive_due_s:
-                return False
-            self._archive_due_s = now_s + ARCHIVE_EVERY_S
-            source = await self._archive.recovered()
-            if source is None:
-                return False
-            self._recovered = RecoveredFlow(source, self._settings)
-        if self._recovered.source.all_acknowledged:
-            settled, self._recovered = self._recovered.source, None
-            await settled.settle()
-            return True
-        due = await self._recovered.next(self._clock.monotonic_s())
-        if due is None:
-            return False
-        self._publish(session, due, self._recovered.flows)
-        return True
+        return self._recovered.deadline_s
 
     def _publish(self, session: MqttSession, due: Due, flows: Flows) -> None:
         chain_hash = due.batch.hash

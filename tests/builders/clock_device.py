@@ -6,7 +6,8 @@ Times are in microseconds; `now_us` is the gateway's monotonic clock, which is t
 
 from dataclasses import dataclass, field
 
-from gateway.sessions.clocks.device_clock import ClockRelation, DeviceClock, DeviceClocks
+from gateway.sessions.clocks.clock_relation import ClockRelation
+from gateway.sessions.clocks.device_clock import DeviceClock, DeviceClocks
 from protocols.device_time import DeviceTime, TimeKind, absolute_time_at, base_offset_time_at
 
 SECOND = 1_000_000

@@ -17,8 +17,9 @@ from gateway.buffer import Buffer
 from gateway.buffer.errors import StoreFull
 from gateway.buffer.losses import losses_of
 from gateway.buffer.segments import FetchedSegment
+from gateway.sessions.clocks.clock_relation import UNKNOWN, ClockRelation
 from gateway.sessions.clocks.credible_dates import DATES, find_keyed_in_memory
-from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation, DeviceClocks
+from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.formless import part_by_form
 from gateway.sessions.journal import Journal
 from gateway.sessions.sections import Placed, cut_sections, placed_by

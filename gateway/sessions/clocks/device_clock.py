@@ -25,11 +25,19 @@ Raw times are never rewritten; correction is arithmetic for readers (`observatio
 """
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
+from gateway.sessions.clocks.clock_relation import (
+    AGREE_US,
+    UNKNOWN,
+    Candidate,
+    ClockRelation,
+    Era,
+    PossibleMoment,
+    Sample,
+    drift_us,
+    has_fraction,
+)
 from protocols.bounded_map import BoundedMap
 from protocols.device_time import TimeKind
 
@@ -41,9 +49,6 @@ _WINDOW = 64
 drift."""
 _WINDOW_US = 900_000_000
 """Older differences are of no use beside newer ones, whatever the crystal does."""
-_AGREE_US = 2_000_000
-"""Differences closer than this belong to one relation. Above the jitter of links and of clocks that tick in whole
-seconds."""
 _STEP_REPORTS = 3
 _STEP_SPAN_US = 1_000_000
 """A new relation needs this many reports over this much time on both clocks, so that neither one report in three parts
@@ -59,86 +64,15 @@ _COARSE_US = 1_000_000
 """With fewer differences than `_FEW` a clock of whole seconds cannot be distinguished from a fine one, nor a quick
 report from a slow one: add a second. A device that answers when it is asked, in parts of a second, leaves no such
 doubt."""
-_UNKNOWN_US_MAX = 100 * 365 * 86_400 * 1_000_000
 _IN_FLIGHT_US = 10_000_000
 """A live report that still shows the time before a jump was on its way: no link queues for longer."""
 _ERAS_MAX = 8
 _DEVICES_MAX = 64
 
-ASSUMED_DRIFT_PPM = 100
-"""A watch crystal over the temperatures of an ambulance: what a time may be off more for each second that it is away
-from the moment for which the relation is known."""
 _ANCHOR_EVERY_US = 60_000_000
 _ANCHORS_MAX = 128
 _DRIFT_SPAN_US = 600_000_000
 """Below ten minutes the jitter of a link says more about a slope than the crystal does."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClockRelation:
-    """`offset_us` added to the device's `local_us` gives monotonic µs of ours; None while unknown. With its
-    uncertainty."""
-
-    offset_us: int | None
-    uncertainty_us: int
-
-
-UNKNOWN = ClockRelation(None, _UNKNOWN_US_MAX)
-
-
-@dataclass(frozen=True, slots=True)
-class _Era:
-    """A relation that held from `began_us` (None: since before we knew the device) to `ended_us`, monotonic."""
-
-    offset_us: int
-    uncertainty_us: int
-    began_us: int | None
-    ended_us: int
-    fitted_us: int
-    """When it was last seen to hold."""
-    announced: bool
-    """Whether the device or we said that it ended, and when: then reports of it may still be on their way."""
-
-
-class _Sample(NamedTuple):
-    """`difference_us`: our time minus the device's; off by `error_us` either way, or late by any delay where 0."""
-
-    difference_us: int
-    error_us: int
-    fine: bool
-    """Whether the device's time had parts of a second."""
-    at_us: int
-
-
-class _Candidate(NamedTuple):
-    """A sample that may begin a new relation."""
-
-    local_us: int
-    sample: _Sample
-    live: bool
-
-
-class _Possible(NamedTuple):
-    """A moment at which something may have been measured, by a relation that was last seen to hold at `fitted_us`."""
-
-    at_us: int
-    uncertainty_us: int
-    fitted_us: int
-
-    @property
-    def reach_us(self) -> int:
-        """The uncertainty, with what a crystal may have gained in between."""
-        return self.uncertainty_us + _drift_us(abs(self.fitted_us - self.at_us))
-
-    def within(self, began_us: int | None, ended_us: int) -> bool:
-        """Whether the relation held then, as far as that can be said."""
-        near_us = _AGREE_US + _drift_us(abs(self.fitted_us - self.at_us))
-        return self.at_us <= ended_us + near_us and (began_us is None or self.at_us >= began_us - near_us)
-
-    def relation(self, local_us: int, others: "Iterable[_Possible]" = ()) -> ClockRelation:
-        """The relation of a time that belongs here, although it might be any of the others."""
-        reach_us = max((abs(other.at_us - self.at_us) + other.reach_us for other in others), default=0)
-        return ClockRelation(self.at_us - local_us, max(self.reach_us, reach_us))
 
 
 class DeviceClock:
@@ -147,11 +81,11 @@ class DeviceClock:
     def __init__(self, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
         self._dated = kind in {TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET}
         self._span_us = RELATIVE_SPAN_US if kind is TimeKind.RELATIVE else None
-        self._samples: deque[_Sample] = deque(maxlen=_WINDOW)
+        self._samples: deque[Sample] = deque(maxlen=_WINDOW)
         self._relation: ClockRelation | None = None
         """The estimate from the samples; None where it has to be computed again."""
-        self._candidates: deque[_Candidate] = deque(maxlen=_WINDOW)
-        self._eras: deque[_Era] = deque(maxlen=_ERAS_MAX)
+        self._candidates: deque[Candidate] = deque(maxlen=_WINDOW)
+        self._eras: deque[Era] = deque(maxlen=_ERAS_MAX)
         self._expected: ClockRelation | None = None
         """While a command to set the clock is under way: the relation when it was obeyed."""
         self._commanded_us = 0
@@ -170,8 +104,8 @@ class DeviceClock:
         """The device said what its clock showed between `sent_us` and `received_us`: believed at once. Without
         `sent_us` the round trip is not known."""
         error_us = 0 if sent_us is None else (received_us - sent_us + 1) // 2
-        sample = _Sample(
-            received_us - error_us - self._unwrap(local_us, received_us), error_us, _has_fraction(local_us), received_us
+        sample = Sample(
+            received_us - error_us - self._unwrap(local_us, received_us), error_us, has_fraction(local_us), received_us
         )
         self._expected, self._answers = None, True
         known = self.relation()
@@ -196,13 +130,13 @@ class DeviceClock:
         difference = received_us - self._unwrap(local_us, received_us)
         known = self.relation()
         stale = received_us - self._fitted_us > _WINDOW_US
-        agree_us = self._agree_us(received_us) if live else 0 if stale else _AGREE_US
+        agree_us = self._agree_us(received_us) if live else 0 if stale else AGREE_US
         if known.offset_us is not None and abs(difference - known.offset_us) < agree_us:
             self._candidates.clear()
-            self._add(_Sample(difference, 0, _has_fraction(local_us), received_us))
+            self._add(Sample(difference, 0, has_fraction(local_us), received_us))
             self._anchor(received_us)
         elif live and known.offset_us is None:
-            self._begin([_Sample(difference, 0, _has_fraction(local_us), received_us)], received_us, announced=False)
+            self._begin([Sample(difference, 0, has_fraction(local_us), received_us)], received_us, announced=False)
         elif not live and self._answers and known.offset_us is not None and difference > known.offset_us:
             pass  # from a memory
         elif not self._in_flight(local_us, received_us):
@@ -223,7 +157,7 @@ class DeviceClock:
         if expected is None or expected.offset_us is None:
             return
         half_us = (answered_us - self._commanded_us + 1) // 2
-        sample = _Sample(expected.offset_us + half_us, half_us, fine=False, at_us=answered_us)
+        sample = Sample(expected.offset_us + half_us, half_us, fine=False, at_us=answered_us)
         self._begin([sample], answered_us, announced=True, began_us=self._commanded_us)
 
     def cancel_setting(self) -> None:
@@ -246,7 +180,7 @@ class DeviceClock:
         spread_us = ordered[len(ordered) // 2] - ordered[0]
         coarse = len(ordered) < _FEW and not (best.fine and best.error_us)
         uncertainty_us = max(_FLOOR_US, spread_us, best.error_us) + (_COARSE_US if coarse else 0)
-        uncertainty_us += _drift_us(self._samples[-1].at_us - best.at_us)
+        uncertainty_us += drift_us(self._samples[-1].at_us - best.at_us)
         return ClockRelation(best.difference_us, uncertainty_us)
 
     def drift_ppm(self) -> float | None:
@@ -267,10 +201,10 @@ class DeviceClock:
         if now.offset_us is None:
             return UNKNOWN
         offset_us = self._aligned_us(local_us, received_us, now.offset_us)
-        current = _Possible(local_us + offset_us, now.uncertainty_us, self._fitted_us)
+        current = PossibleMoment(local_us + offset_us, now.uncertainty_us, self._fitted_us)
         agree_us = self._agree_us(received_us)
         flying = self._in_flight(local_us, received_us)
-        if abs(received_us - current.at_us) < (agree_us if live else _AGREE_US):
+        if abs(received_us - current.at_us) < (agree_us if live else AGREE_US):
             return current.relation(local_us, flying)
         if live:
             return flying[0].relation(local_us, flying) if flying else UNKNOWN
@@ -294,34 +228,34 @@ class DeviceClock:
 
     def _is_explained(self, moved_us: int) -> bool:
         """Whether the device itself says that its clock was moved by about so much, and so left its stored dates."""
-        return bool(self.adjustment_us) and abs(moved_us - self.adjustment_us) < _AGREE_US
+        return bool(self.adjustment_us) and abs(moved_us - self.adjustment_us) < AGREE_US
 
     def _agree_us(self, received_us: int) -> int:
         """The distance from the last confirmed relation within which a time still belongs to it."""
-        return _AGREE_US + _drift_us(max(0, received_us - self._fitted_us))
+        return AGREE_US + drift_us(max(0, received_us - self._fitted_us))
 
-    def _in_flight(self, local_us: int, received_us: int) -> list[_Possible]:
+    def _in_flight(self, local_us: int, received_us: int) -> list[PossibleMoment]:
         """When this was measured just now by a relation that a command is about to bring, or that has just ended."""
         found = []
         if self._expected is not None and self._expected.offset_us is not None:
             moving_us = received_us - self._commanded_us
             at_us = local_us + self._expected.offset_us + moving_us // 2
-            if abs(received_us - at_us) < _AGREE_US + moving_us:
-                found.append(_Possible(at_us, moving_us // 2 + _FLOOR_US + _COARSE_US, at_us))
+            if abs(received_us - at_us) < AGREE_US + moving_us:
+                found.append(PossibleMoment(at_us, moving_us // 2 + _FLOOR_US + _COARSE_US, at_us))
         for era in reversed(self._eras):
             if received_us - era.ended_us > _IN_FLIGHT_US:
                 break
             at_us = local_us + self._aligned_us(local_us, received_us, era.offset_us)
-            if era.announced and abs(received_us - at_us) < _AGREE_US + _drift_us(received_us - era.fitted_us):
-                found.append(_Possible(at_us, era.uncertainty_us, era.fitted_us))
+            if era.announced and abs(received_us - at_us) < AGREE_US + drift_us(received_us - era.fitted_us):
+                found.append(PossibleMoment(at_us, era.uncertainty_us, era.fitted_us))
         return found
 
-    def _find_eras(self, local_us: int, received_us: int) -> list[_Possible]:
+    def _find_eras(self, local_us: int, received_us: int) -> list[PossibleMoment]:
         """When this was measured by each relation of the past that then held; the latest relation first."""
         found = []
         for era in reversed(self._eras):
             at_us = local_us + self._aligned_us(local_us, min(received_us, era.ended_us), era.offset_us)
-            possible = _Possible(at_us, era.uncertainty_us, era.fitted_us)
+            possible = PossibleMoment(at_us, era.uncertainty_us, era.fitted_us)
             if possible.within(era.began_us, era.ended_us):
                 found.append(possible)
         return found
@@ -343,10 +277,10 @@ class DeviceClock:
 
     def _consider(self, local_us: int, difference: int, received_us: int, *, live: bool) -> None:
         """A difference that fits nothing known: believed when others like it follow."""
-        sample = _Sample(difference, 0, _has_fraction(local_us), received_us)
-        if self._candidates and abs(self._candidates[0].sample.difference_us - difference) >= _AGREE_US:
+        sample = Sample(difference, 0, has_fraction(local_us), received_us)
+        if self._candidates and abs(self._candidates[0].sample.difference_us - difference) >= AGREE_US:
             self._candidates.clear()
-        self._candidates.append(_Candidate(local_us, sample, live))
+        self._candidates.append(Candidate(local_us, sample, live))
         first = self._candidates[0]
         local_span_us, span_us = local_us - first.local_us, received_us - first.sample.at_us
         if len(self._candidates) < _STEP_REPORTS or min(local_span_us, span_us) < _STEP_SPAN_US:
@@ -355,13 +289,11 @@ class DeviceClock:
         if live or (local_span_us >= _MEMORY_SPAN_US and abs(local_span_us - span_us) < _MEMORY_AGREE_US):
             self._begin([candidate.sample for candidate in self._candidates], received_us, announced=False)
 
-    def _begin(self, samples: list[_Sample], at_us: int, *, announced: bool, began_us: int | None = None) -> None:
+    def _begin(self, samples: list[Sample], at_us: int, *, announced: bool, began_us: int | None = None) -> None:
         """A new relation, known from `at_us` on. It may hold since the old one was last seen, or since `began_us`."""
         old, self._candidates = self.relation(), deque(maxlen=_WINDOW)
         if old.offset_us is not None and abs(min(samples).difference_us - old.offset_us) >= _FLOOR_US:
-            self._eras.append(
-                _Era(old.offset_us, old.uncertainty_us, self._began_us, at_us, self._fitted_us, announced)
-            )
+            self._eras.append(Era(old.offset_us, old.uncertainty_us, self._began_us, at_us, self._fitted_us, announced))
             self._began_us = self._fitted_us if began_us is None else began_us
         self._samples.clear()
         self._samples.extend(samples)
@@ -369,7 +301,7 @@ class DeviceClock:
         self._anchors.clear()
         self._fitted_us = at_us
 
-    def _add(self, sample: _Sample) -> None:
+    def _add(self, sample: Sample) -> None:
         while self._samples and sample.at_us - self._samples[0].at_us > _WINDOW_US:
             self._samples.popleft()
         self._samples.append(sample)
@@ -383,14 +315,6 @@ class DeviceClock:
         if len(self._anchors) >= _ANCHORS_MAX:
             del self._anchors[1::2]
         self._anchors.append((at_us, self.relation()))
-
-
-def _drift_us(span_us: int) -> int:
-    return span_us * ASSUMED_DRIFT_PPM // 1_000_000
-
-
-def _has_fraction(local_us: int) -> bool:
-    return bool(local_us % 1_000_000)
 
 
 class DeviceClocks:

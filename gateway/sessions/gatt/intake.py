@@ -18,8 +18,8 @@ from gateway.buffer import Buffer
 from gateway.buffer.errors import StoreFull
 from gateway.buffer.losses import Loss, losses_of
 from gateway.buffer.record_marks import FetchedRecords
+from gateway.sessions.clocks.clock_relation import UNKNOWN
 from gateway.sessions.clocks.credible_dates import find_keyed_in_memory, now_at
-from gateway.sessions.clocks.device_clock import UNKNOWN
 from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.history import NO_FORM, STORE_FULL
 from gateway.sessions.devices.presence import DevicePresence

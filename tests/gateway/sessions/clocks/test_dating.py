@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.sessions.clocks.device_clock import RELATIVE_SPAN_US, ClockRelation
+from gateway.sessions.clocks.clock_relation import ClockRelation
+from gateway.sessions.clocks.device_clock import RELATIVE_SPAN_US
 from protocols.device_time import TimeKind
 from tests.builders.clock_device import DAY, HOUR, SECOND, ClockDevice
 from tests.builders.fuzz_counts import count
