@@ -72,7 +72,7 @@ def test_a_stream_that_lost_its_headers_goes_on_at_the_next_request_in_any_slici
     assert not stream.in_apdu
 
 
-def test_nothing_is_kept_while_a_request_is_sought_and_none_begins() -> None:
+def test_stream_keeps_no_bytes_while_it_seeks_a_request() -> None:
     stream = ApduStream()
     stream.seek_request()
     for _ in range(100):

@@ -84,7 +84,7 @@ def test_an_offset_of_zero_is_a_known_offset():
     [None, DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2026112512000a00"))],
     ids=["absent", "unreadable"],
 )
-def test_without_a_readable_device_time_reception_is_the_time(device_time: DeviceTime | None):
+def test_observation_without_readable_device_time_has_the_time_of_reception(device_time: DeviceTime | None):
     one = record(section(observation(device_time=device_time), device_offset_us=-HOUR_US))
     assert one.device_local_us is None
     assert one.observed_at_us == one.received_at_us

@@ -51,7 +51,7 @@ def test_a_nested_value_cannot_read_past_its_parent() -> None:
         nested.u8()
 
 
-def test_what_is_left_over_is_an_error() -> None:
+def test_bytes_left_over_are_an_error() -> None:
     reader = Reader(OCTETS)
     reader.take(14)
     with pytest.raises(RemoteProtocolError, match="1 bytes are left over at byte 14"):

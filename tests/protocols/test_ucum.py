@@ -79,7 +79,7 @@ def test_units_of_different_quantities_are_not(unit: str, other: str) -> None:
     ],
 )
 @pytest.mark.contract("A-105", "S-156")
-def test_what_is_no_unit_is_refused(text: str) -> None:
+def test_text_that_is_no_unit_is_refused(text: str) -> None:
     with pytest.raises(RemoteProtocolError):
         dimension_of(text)
 

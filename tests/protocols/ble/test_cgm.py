@@ -75,7 +75,7 @@ def test_a_record_is_dated_by_the_session_and_known_again() -> None:
     assert raw(events) == []
 
 
-def test_without_a_session_start_a_record_has_no_date() -> None:
+def test_record_without_a_session_start_has_no_date() -> None:
     event = measured(sensor().receive(CGM_MEASUREMENT, records(PLAIN), 1.0))
     assert (event.record, event.stored, event.observations[0].device_time) == (15, False, None)
     unknown = sensor((CGM_SESSION_START, bytes(9)))

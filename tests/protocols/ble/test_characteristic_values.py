@@ -66,7 +66,7 @@ def test_an_interpreter_refuses_what_its_service_does_not_send(profile: ServiceP
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
-def test_what_a_service_needs_is_among_its_characteristics(profile: ServiceProfile) -> None:
+def test_required_characteristics_are_among_those_of_the_service(profile: ServiceProfile) -> None:
     known = {each.uuid for each in profile.characteristics}
     assert known <= set(CODECS)
     assert set(profile.required_any) <= known

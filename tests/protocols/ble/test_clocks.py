@@ -68,14 +68,14 @@ def test_a_clock_without_a_date_shows_nothing_and_is_reported_once(octets: bytes
     assert list(clock.learn(CURRENT_TIME, octets)) == []
 
 
-def test_what_local_time_is_ahead_of_utc_is_known_or_not() -> None:
+def test_offset_of_local_time_is_known_or_not() -> None:
     assert decode_local_time_information(bytes((4, 0))).ahead_min == 60
     assert decode_local_time_information(bytes((0xEC, 4))).ahead_min == -240
     assert decode_local_time_information(bytes((0x80, 0))).ahead_min is None
     assert decode_local_time_information(bytes((4, 255))).ahead_min is None
 
 
-def test_what_stands_beside_a_clock_is_checked() -> None:
+def test_fields_beside_a_clock_are_checked() -> None:
     clock = CurrentTimeReader()
     for uuid, octets in ((LOCAL_TIME_INFORMATION, b"\x04"), (REFERENCE_TIME_INFORMATION, bytes(5))):
         with pytest.raises(RemoteProtocolError):

@@ -138,6 +138,6 @@ def test_a_text_longer_than_an_attribute_is_refused() -> None:
         decode_text(bytes(513))
 
 
-def test_nothing_of_it_is_ever_notified() -> None:
+def test_device_information_is_never_notified() -> None:
     with pytest.raises(RemoteProtocolError):
         DeviceInformation().receive(MODEL_NUMBER, b"OXI-1", 1.0)

@@ -118,7 +118,7 @@ def test_a_compound_of_different_things_is_reported_component_by_component() -> 
     ]
 
 
-def test_what_a_bundle_says_holds_for_its_members() -> None:
+def test_facts_of_a_bundle_hold_for_its_members() -> None:
     bundle = Bundle(
         (
             GhsObservation(type=SPO2, value=Numeric(PERCENT, 98.0)),
@@ -184,7 +184,7 @@ def test_samples_in_doubt_come_raw(doubt: dict[str, object]) -> None:
     assert (told(events), len(raw(events))) == ([], 1)
 
 
-def test_what_is_not_taken_apart_comes_raw_beside_what_could_be_read() -> None:
+def test_undecoded_parts_come_raw_beside_decoded_ones() -> None:
     for value in (Raw(6, bytes(8)), Raw(8, bytes(3)), Raw(77, b"")):
         assert len(raw(said(value))) == 1
     assert len(raw(said(Raw(1, bytes(9)), has_tlvs=True))) == 1

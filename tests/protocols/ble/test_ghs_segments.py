@@ -114,7 +114,7 @@ def test_a_lost_segment_costs_its_observation_and_no_other(texts: list[bytes], d
         max_size=20,
     )
 )
-def test_nothing_that_was_sent_disappears(segments: list[ObservationSegment]) -> None:
+def test_segments_do_not_disappear(segments: list[ObservationSegment]) -> None:
     """Whatever the headers say, each byte of content is in an observation or comes out raw."""
     whole, events = taken([encode_segment(segment) for segment in segments], STORED_OBSERVATION)
     came_out = sum(map(len, whole))
@@ -159,7 +159,7 @@ def test_live_and_stored_segments_do_not_disturb_each_other() -> None:
 
 
 @pytest.mark.parametrize(("characteristic", "record"), [(LIVE_OBSERVATION, None), (STORED_OBSERVATION, 7)])
-def test_what_is_unfinished_is_reported_when_nothing_follows(characteristic: int, record: int | None) -> None:
+def test_unfinished_observation_is_emitted_raw_when_nothing_follows(characteristic: int, record: int | None) -> None:
     sensor = GenericHealthSensor()
     first, *_ = segments_of(PULSE, value_bytes_max=12, record=record)
     assert sensor.receive(characteristic, first, 1.0) == []

@@ -51,7 +51,7 @@ def test_a_value_is_a_rate_its_intervals_and_the_energy() -> None:
         (FOOT, "MDC_PULS_RATE_NON_INV", ["MDC_LOEXT_FOOT"]),
     ],
 )
-def test_where_a_sensor_sits_says_what_it_sees(location: int, rate: str, sites: list[str]) -> None:
+def test_sensor_location_decides_between_heart_rate_and_pulse_rate(location: int, rate: str, sites: list[str]) -> None:
     sensor = HeartRateSensor()
     assert sensor.learn(BODY_SENSOR_LOCATION, encode_one_byte(location)) == ()
     first = observations(sensor.receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 1.0))[0]

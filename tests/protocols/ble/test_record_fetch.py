@@ -38,7 +38,7 @@ def test_the_dialogue_of_the_reference_three_records_from_number_forty_on() -> N
     assert fetch_of(link).through == 42
 
 
-def test_without_a_mark_everything_is_fetched() -> None:
+def test_fetch_without_a_mark_requests_all_records() -> None:
     link = fetching(1, 2).run()
     assert (link.written, link.numbers, link.events) == ([ALL], [1, 2], [FetchDone(2)])
 
@@ -63,7 +63,7 @@ def test_a_counter_that_is_about_to_wrap_hides_nothing() -> None:
     assert fetch_of(link).through == 1
 
 
-def test_what_is_measured_between_two_questions_is_fetched_too() -> None:
+def test_record_measured_between_two_requests_is_fetched_too() -> None:
     records = stored(42)
     link = RecordLink(RecordServer(records, SEQUENCE), RecordFetch(SEQUENCE, 42)).start()
     assert link.step()  # nothing newer
@@ -248,7 +248,7 @@ ACTIONS = st.sampled_from(["step", "step", "step", "abort", "wait", "twice", "st
     instead=st.lists(st.sampled_from(Result), max_size=6),
     numbering=st.sampled_from([SEQUENCE, RecordNumbering.NONE, RecordNumbering.RECORD_NUMBER]),
 )
-def test_nothing_that_can_happen_wedges_a_fetch_or_ends_it_twice(
+def test_fetch_ends_exactly_once_whatever_happens(
     actions: list[str],
     numbers: list[int],
     after: int | None,
@@ -298,9 +298,7 @@ def test_nothing_that_can_happen_wedges_a_fetch_or_ends_it_twice(
     marks=st.lists(st.integers(0, 12), max_size=4),
     cut=st.integers(0, 14),
 )
-def test_what_was_fetched_up_to_the_mark_is_all_that_was_stored_up_to_it(
-    numbers: list[int], marks: list[int], cut: int
-) -> None:
+def test_fetched_records_are_all_stored_records_up_to_the_mark(numbers: list[int], marks: list[int], cut: int) -> None:
     """Links that end anywhere, a mark that is what `through` said: every record comes, and none is skipped."""
     mark: int | None = None
     seen: set[int] = set()

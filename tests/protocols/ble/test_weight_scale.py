@@ -54,7 +54,7 @@ def test_a_weighing_that_did_not_succeed_is_no_number_and_comes_out_raw_too() ->
 
 
 @pytest.mark.parametrize("weight", [327.675, 400.0, -1.0, Special.NRES, Special.PLUS_INFINITY])
-def test_what_a_scale_cannot_say_is_our_own_mistake(weight: float | Special) -> None:
+def test_weight_that_a_scale_cannot_encode_is_our_error(weight: float | Special) -> None:
     with pytest.raises(LocalProtocolError):
         encode_weight(Weight(weight=weight))
 

@@ -184,7 +184,7 @@ def test_an_unconfirmed_action_is_done_without_an_answer() -> None:
         (enable(9), ErrorValue.NO_SUCH_OBJECT_INSTANCE),
     ],
 )
-def test_what_an_agent_does_not_have_is_refused_by_what_it_is(octets: bytes, error: ErrorValue) -> None:
+def test_requests_for_absent_objects_are_refused_by_kind(octets: bytes, error: ErrorValue) -> None:
     assert asked(operating_agent(OXIMETER), octets) == roer(1, error)
 
 
@@ -314,7 +314,7 @@ def test_more_requests_than_the_device_serves_are_refused_and_so_is_one_that_run
     )
 
 
-def test_what_an_agent_serves_stands_in_its_association_request() -> None:
+def test_association_request_names_the_supported_data_requests() -> None:
     serving, _ = requests(flows_max=2)
     agent = operating_agent(OXIMETER, serving)
     agent.receive(bytes.fromhex("E60000020000"), 0.0)

@@ -71,7 +71,7 @@ def test_another_agents_request_is_rejected(asked: bool) -> None:
 
 
 @pytest.mark.parametrize("octets", [rlrq(), rlre(), apdu("e8")], ids=["release", "released", "get"])
-def test_what_comes_before_the_answer_aborts(octets: bytes) -> None:
+def test_message_before_the_association_response_aborts(octets: bytes) -> None:
     asking = agent()
     assert isinstance(asking.receive(octets, 1.0)[-1], Aborted)
     assert asking.to_send() == abrt()
@@ -97,7 +97,7 @@ def test_the_mds_is_read_while_the_configuration_is_judged_and_attribute_by_attr
     [("0001", ErrorValue.INVALID_OBJECT_INSTANCE), ("0002", ErrorValue.NO_SUCH_OBJECT_INSTANCE)],
     ids=["a metric object", "no object"],
 )
-def test_what_cannot_be_read_is_refused_by_what_it_is(handle: str, error: ErrorValue) -> None:
+def test_unreadable_requests_are_refused_by_kind(handle: str, error: ErrorValue) -> None:
     operating = agent(KNOWN)
     operating.receive(bytes.fromhex(f"E700000E 000C 0002 0103 0006 {handle} 0000 0000"), 1.0)
     assert operating.to_send() == roer(2, error)

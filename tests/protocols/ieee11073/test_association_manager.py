@@ -101,7 +101,7 @@ def test_any_other_configuration_is_requested(config_id: int) -> None:
     assert association.state is State.WAITING_FOR_CONFIG
 
 
-def test_without_known_configurations_even_a_standard_one_is_requested() -> None:
+def test_standard_configuration_is_requested_where_none_is_known() -> None:
     association = manager(settings=ManagerSettings(accept_standard_configurations=False))
     (associated,) = association.receive(aarq(0x0190), 0.0)
     assert isinstance(associated, Associated)
@@ -133,7 +133,7 @@ def test_an_unacceptable_request_is_rejected_with_its_reason(
 
 
 @pytest.mark.parametrize("octets", [report(), rlrq(), apdu("e2")], ids=["message", "release", "response"])
-def test_what_needs_an_association_gets_abrt_without_one(octets: bytes) -> None:
+def test_message_outside_an_association_gets_abrt(octets: bytes) -> None:
     association = manager()
     association.receive(octets, 0.0)
     assert association.to_send() == abrt()

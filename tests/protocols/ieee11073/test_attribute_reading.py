@@ -26,7 +26,7 @@ def test_a_get_names_the_object_and_the_attributes_that_are_wanted() -> None:
     assert played.says(attributes(asked.invoke_id, (UNIT,), 1)) == [AttributesRead(1, ((0x0996, b"\x02\x20"),))]
 
 
-def test_without_a_list_all_attributes_are_wanted() -> None:
+def test_get_without_a_list_requests_all_attributes() -> None:
     played = device(OXIMETER)
     played.manager.attribute_reading.read(0, now_s=1.0)
     (asked,) = played.asked()

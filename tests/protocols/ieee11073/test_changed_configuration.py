@@ -59,7 +59,7 @@ def test_a_report_of_an_object_that_is_new_is_doubt_too() -> None:
     assert was_asked(updated, 1)
 
 
-def test_what_was_explained_in_this_association_is_not_doubted() -> None:
+def test_configuration_explained_in_this_association_is_not_doubted() -> None:
     strange = manager()
     assert was_asked(strange, 0)
     explain(strange, BEFORE, 0)

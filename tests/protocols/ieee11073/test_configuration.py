@@ -107,7 +107,7 @@ def test_samples_of_an_odd_width_stay_bytes_without_a_scale() -> None:
     assert told == ["the waveform with handle 1 has samples of 12 bits"]
 
 
-def test_what_an_object_leaves_out_is_left_open() -> None:
+def test_absent_attributes_of_an_object_stay_unknown() -> None:
     found, told = channel(object_class=ObjectClass.NUMERIC)
     assert (found.type, found.unit, found.components) == (Code(0, 0), None, ())
     assert told == ["the object with handle 1 has no Type"]

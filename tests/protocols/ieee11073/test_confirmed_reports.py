@@ -112,7 +112,7 @@ def test_answers_of_two_associations_in_one_read_keep_their_order_and_their_repo
 
 
 @pytest.mark.parametrize("end", [abrt(), b""], ids=["abort", "link-lost"])
-def test_nothing_is_answered_across_the_end_of_an_association(end: bytes) -> None:
+def test_requests_get_no_answer_across_the_end_of_an_association(end: bytes) -> None:
     association = operating_manager(OXIMETER)
     (received,) = reports_of(association.receive(report(), 1.0))
     ended = association.receive(end, 1.1)

@@ -44,7 +44,7 @@ def test_an_operator_may_leave_memories_alone() -> None:
     assert pair.minutes == [0, 1, 2, 3, 4]
 
 
-def test_what_was_fetched_is_not_fetched_again_until_it_has_changed() -> None:
+def test_fetched_segment_is_not_fetched_again_until_it_has_changed() -> None:
     memory = HeldMemory([meter_segment(1, range(5))])
     pair = MemoryPair(memory).run()
     again = MemoryPair(memory, fetched=pair.fetched).run()
@@ -100,7 +100,7 @@ def test_a_store_that_clears_only_as_a_whole_is_cleared_when_all_of_it_is_durabl
     assert [event.segments for event in pair.of(SegmentsCleared)] == [(1, 3)]
 
 
-def test_nothing_is_cleared_as_a_whole_while_one_segment_is_missing() -> None:
+def test_store_is_not_cleared_as_a_whole_while_one_segment_is_missing() -> None:
     memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, [9])])
     pair = MemoryPair(memory, settings=CLEAR, capability=CAPABILITY_VARIABLE_SEGMENTS)
     pair.refuse = 3
@@ -108,7 +108,7 @@ def test_nothing_is_cleared_as_a_whole_while_one_segment_is_missing() -> None:
     assert (pair.not_fetched, pair.minutes, memory.cleared) == ([(1, "STORE_FULL")], [9], [])
 
 
-def test_what_was_fetched_earlier_is_cleared_when_the_operator_changes_his_mind() -> None:
+def test_segments_fetched_earlier_are_cleared_once_the_operator_enables_clearing() -> None:
     memory = HeldMemory([meter_segment(1, range(5))])
     pair = MemoryPair(memory).run()
     later = MemoryPair(memory, fetched=pair.fetched, settings=CLEAR).run()

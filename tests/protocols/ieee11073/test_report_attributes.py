@@ -141,7 +141,7 @@ def test_an_identity_is_bounded_whatever_a_device_invents() -> None:
         (UNKNOWN, "0102030405"),
     ],
 )
-def test_what_describes_a_value_and_has_no_place_in_it_flows_on_by_number(attribute: int, octets: str) -> None:
+def test_attributes_that_describe_a_value_are_reported_by_number(attribute: int, octets: str) -> None:
     read = Read(OXIMETER)
     stamp = (Attribute.TIME_STAMP_ABSOLUTE, CLOCK)
     report = variable_of(1, (attribute, octets), (Attribute.NU_BASIC, "0062"), stamp)

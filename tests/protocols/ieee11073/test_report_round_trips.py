@@ -160,7 +160,7 @@ def report_of(form: ScanForm, groups: list[list[Reading]]) -> ScanReport:
 @pytest.mark.parametrize(
     "form", EVENT_TYPES, ids=lambda form: f"{form.reporter.value}-{form.form.value}-{form.persons}"
 )
-def test_what_is_reported_is_observed(form: ScanForm) -> None:
+def test_reported_values_are_observed(form: ScanForm) -> None:
     whose = persons if form.persons else st.none()
     group = groups_of if form.form is ReportForm.GROUPED else readings_of
 

@@ -72,7 +72,7 @@ def one(configuration: Configuration, *attributes: tuple[int, str]) -> Observati
     ],
     ids=["type", "metric-id", "unknown-unit", "no-unit"],
 )
-def test_what_shapes_a_value_comes_from_the_configuration_or_with_the_value(
+def test_unit_and_scale_come_from_the_configuration_or_with_the_value(
     attribute: int, octets: str, type_: Code, unit: Code | None
 ) -> None:
     at_first = one(changed(OXIMETER.objects[0], (attribute, octets)), (Attribute.NU_BASIC, "0062"))
@@ -232,7 +232,7 @@ def test_samples_whose_every_bit_counts_are_not_touched(specification: str) -> N
     assert found.samples == samples
 
 
-def test_of_several_scales_the_one_as_wide_as_the_samples_counts() -> None:
+def test_scale_as_wide_as_the_samples_counts_among_several() -> None:
     lead = ecg_configuration(4).objects[0]
     both = changed(lead, (Attribute.SCALE_AND_RANGE_I8, "FFFFFFFF 00000001 80 7F"))
     found = one(both, (Attribute.SA_SIMPLE, "0008 F830 0000 07D0 0001"))
@@ -339,7 +339,7 @@ def test_a_value_that_is_none_flows_on_by_number_and_costs_no_other(attribute: i
     assert [event.attributes for event in read.carried] == [((attribute, bytes.fromhex(octets)),)]
 
 
-def test_whatever_a_value_claims_it_has_a_form_on_the_way_to_the_cloud() -> None:
+def test_every_decoded_value_has_a_form_on_the_way_to_the_cloud() -> None:
     """The longest text, the longest compound and lists of codes that are too long: each channel and value goes on."""
     codes = "0100 0400" + "0002 0001" * 256
     named = changed(BLOOD_PRESSURE.objects[0], (Attribute.SUPPLEMENTAL_TYPES, codes))

@@ -189,7 +189,7 @@ def test_silence_without_tolerance_ends_the_association() -> None:
     assert manager.to_send() == abrt(AbortReason.RESPONSE_TIMEOUT)
 
 
-def test_what_waits_is_forgotten_with_the_association() -> None:
+def test_pending_requests_are_forgotten_with_the_association() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.service.ask(12)

@@ -84,7 +84,7 @@ def test_a_message_comes_back_as_it_went(message: int) -> None:
 
 
 @pytest.mark.parametrize("wire_type", WIRE_TYPES, ids=lambda one: one.__name__)
-def test_what_is_read_is_written_back(wire_type: type[Any]) -> None:
+def test_decoded_values_are_encoded_back(wire_type: type[Any]) -> None:
     """There is one way to say a thing: whatever bytes can be read are those that the value is written as."""
 
     @FEW

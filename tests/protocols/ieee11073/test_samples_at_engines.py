@@ -46,7 +46,7 @@ def test_a_sample_is_taken_with_its_last_byte(end: str, sample: Sample) -> None:
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_what_follows_a_sample_waits_for_its_own_end(end: str, sample: Sample) -> None:
+def test_apdu_behind_a_sample_waits_for_its_own_end(end: str, sample: Sample) -> None:
     whole = after(ENDS[end](), [sample.octets])
     association = ENDS[end]()
     assert after(association, [sample.octets + b"\xe7\x00\x00"]) == whole

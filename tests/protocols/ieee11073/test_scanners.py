@@ -81,13 +81,13 @@ def test_scanners_are_enabled_one_after_the_other_by_the_bytes_of_the_reference(
     assert played.asked() == []
 
 
-def test_what_a_scanner_promises_is_known_from_its_configuration() -> None:
+def test_scanner_attributes_are_known_from_its_configuration() -> None:
     fast, rare = (device(MONITOR).manager.scanners.known[handle] for handle in (FAST, RARE))
     assert (fast.periodic, fast.interval_s, fast.confirmed) == (True, 1.0, False)
     assert (rare.periodic, rare.interval_s, rare.confirmed, rare.confirm_timeout_s) == (False, 0.5, True, 7.0)
 
 
-def test_what_the_configuration_does_not_say_is_requested() -> None:
+def test_scanner_attributes_absent_from_the_configuration_are_requested() -> None:
     *rest, fast, rare = MONITOR.objects
     bare = type(fast)(fast.obj_class, FAST, tuple(ava for ava in fast.attributes if ava.attribute_id != 2421))
     played = device(Configuration(MONITOR.config_id, (*rest, bare, rare)))
@@ -185,7 +185,7 @@ def test_an_episodic_scanner_may_be_silent_for_ever() -> None:
     assert [event.handle for event in told] == [FAST]
 
 
-def test_nothing_is_watched_in_the_next_association() -> None:
+def test_scanners_are_not_watched_in_the_next_association() -> None:
     played = enabled()
     played.says(abrt())
     assert (played.manager.scanners.known, played.manager.deadline_s) == ({}, None)

@@ -292,7 +292,7 @@ def test_another_type_than_the_objects_is_the_stored_values_type_and_reported() 
     assert Oddity.SEGMENT_TYPE_OTHER in oddities(notes)
 
 
-def test_what_has_no_place_in_an_observation_is_reported_so_that_the_segment_is_not_cleared() -> None:
+def test_entry_with_untranslatable_attributes_keeps_its_segment_from_being_cleared() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(1, (Attribute.NU_BASIC, 2), (2378, 4)), element(10)))
     found = EntryReader(segment(layout), DeviceModel(DEVICE, notes)).read(bytes.fromhex("0061 FF000001"), 0, 0.0)

@@ -107,7 +107,7 @@ def test_a_list_that_claims_more_items_than_it_has_bytes_is_refused_at_once() ->
         decode(ScanReportInfoFixed, bytes.fromhex("F000 0000 FFFF 0000"))
 
 
-def test_what_does_not_fit_its_field_is_our_error() -> None:
+def test_value_that_does_not_fit_its_field_is_our_error() -> None:
     with pytest.raises(LocalProtocolError):
         encode(ConfigReportRsp(0x1_0000, ConfigResult.ACCEPTED_CONFIG))
     with pytest.raises(LocalProtocolError):

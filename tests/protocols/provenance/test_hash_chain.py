@@ -83,7 +83,7 @@ def test_a_gap_record_may_be_the_last_thing_there_is():
     assert check(*chain[:3], stand_in(chain, 4, 9)) == Intact(9, chain[-1].after, 6)
 
 
-def test_what_arrived_before_it_was_dropped_counts_and_the_gap_fills_the_rest():
+def test_batches_that_arrived_before_the_drop_count_and_the_gap_fills_the_rest():
     chain = links(9)
     assert check(*chain[:6], stand_in(chain, 4, 8), chain[8]) == Intact(9, chain[-1].after, 2)
 

@@ -91,7 +91,7 @@ def test_a_thousand_vitals_take_less_than_three_bytes_each():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), (1.0, float("-inf")), True, 2**63, [1.0], (1,)])
-def test_what_the_form_cannot_hold_is_our_own_bug(value: object):
+def test_observation_that_the_block_cannot_hold_is_our_error(value: object):
     with pytest.raises(LocalProtocolError):
         encode_block([section(observation(value))])
 

@@ -75,7 +75,7 @@ def test_the_table_of_tables_leaves_no_overlap():
         assert partition < next_partition or (partition == next_partition and last + 1 == first)
 
 
-def test_what_a_defibrillator_measures_has_private_terms_and_public_units():
+def test_defibrillator_metrics_have_private_terms_and_public_units():
     energy = code_of("X_PRIVATE_06")
     assert (energy.partition, energy.code >= 0xF000, term_of(energy).ucum) == (1024, True, "J")
     units = {term.ucum for term in all_terms() if term.partition == 1024}
