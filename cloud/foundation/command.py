@@ -24,7 +24,7 @@ from cloud.foundation.ids import Ids, UlidIds
 from cloud.foundation.named_ids import check_ids, id_kinds
 from cloud.foundation.settings import Settings
 from cloud.foundation.supplies import Supplies
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 
 Result = TypeVar("Result")
 
@@ -33,9 +33,6 @@ TenantOption = Annotated[str, typer.Option("--tenant", help="The tenant's id, tn
 
 # What Rich draws beside the text of a cell: a space on either side and a line.
 CELL_MARGIN = 3
-
-OPERATOR = "operator"
-"""The actor of a change that was made at the console."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +59,9 @@ class Workplace:
         """What slices of higher rooms offer; loaded on use, since few commands need it."""
         return self.make_supplies()
 
-    def operator(self, tenant_id: str) -> Viewer:
-        """Return the viewer for a person at the console, who could read the database anyway."""
-        return Viewer.operator(tenant_id)
+    def operator(self, tenant_id: str) -> Actor:
+        """Return the actor of a command in this tenant."""
+        return Actor.operator(tenant_id)
 
 
 def command_line_of(context: typer.Context) -> CommandLine:

@@ -23,9 +23,8 @@ import asyncpg
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from cloud.access.audit import Audit
 from cloud.access.tokens import Verifier
-from cloud.foundation.db import Transaction, migrate, open_database
+from cloud.foundation.db import migrate, open_database
 from cloud.foundation.http.host import Host
 from tests.builders.auth_world import BASES, AuthWorld, auth_world, key_pair, private_of
 from tests.harness.postgresql import postgresql_running
@@ -114,14 +113,10 @@ def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
     """Ours against RSA signatures of the same octets, each with an insert that is durable before the next begins."""
     loop, world = _world(postgresql=postgresql)
     sign, insert = _bare_signature(postgresql=postgresql), _place(postgresql=postgresql).insert
-    audit, who = Audit(world.clock), world.home.operator
-
-    async def witness(tx: Transaction, jti: str) -> None:
-        await audit.record(tx, who, "app.service_token", world.app.client_id, metadata={"jti": jti})
 
     async def mint() -> int:
         for _ in range(MINTED):
-            await world.surface.service_token(world.app, None, None, witness)
+            await world.surface.service_token(world.home.operator, world.app, None, None)
         return MINTED
 
     def reference() -> int:

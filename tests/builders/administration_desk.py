@@ -48,9 +48,10 @@ class Office:
         return (await self.world.surface.users.find(self.world.home.operator, username)).id
 
     async def trail(self, action: str) -> list[AuditEntry]:
-        """The audit entries of an action, newest first."""
+        """Return the audit entries of an action, newest first, without those of the operator's set-up."""
         async with self.world.database.read() as tx:
-            return list(await Audit(self.world.clock).list(tx, self.world.home.operator, action=action))
+            found = await Audit(self.world.clock).list(tx, self.world.home.operator, action=action)
+        return [entry for entry in found if entry.actor != "operator"]
 
 
 async def judged(url: str) -> Target:

@@ -4,7 +4,7 @@ from cloud.clinical.epcr import CrewMember, CrewRegister, CrewRole
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 
 
 async def crew_member(
@@ -12,4 +12,4 @@ async def crew_member(
 ) -> CrewMember:
     """Somebody who may be named in `crew_ids`."""
     register = CrewRegister(database, clock, UlidIds(clock))
-    return await register.add(Viewer.operator(tenant), organization_id=organization, role=CrewRole.PARAMEDIC, id=id)
+    return await register.add(Actor.operator(tenant), organization_id=organization, role=CrewRole.PARAMEDIC, id=id)

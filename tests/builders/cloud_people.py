@@ -9,7 +9,7 @@ from cloud.clinical.epcr import Encounter, Epcr
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet import Fleet, RegisteredGateway
 from protocols.uplink.observations import DeviceRef
 
@@ -46,12 +46,16 @@ class Household:
     encounter: Encounter
 
     @property
-    def viewer(self) -> Viewer:
-        return Viewer(self.tenant.id, self.organization.id)
+    def viewer(self) -> Actor:
+        return self.user("usr_1")
 
     @property
-    def operator(self) -> Viewer:
-        return Viewer.operator(self.tenant.id)
+    def operator(self) -> Actor:
+        return Actor.operator(self.tenant.id)
+
+    def user(self, subject: str) -> Actor:
+        """Return a user of its organisation."""
+        return Actor(self.tenant.id, self.organization.id, subject=subject)
 
 
 def public_key_text(octet: int = 7) -> str:
@@ -66,7 +70,7 @@ async def household(
     ids = UlidIds(clock)
     tenancy, fleet, epcr = Tenancy(database, clock, ids), Fleet(database, clock, ids), Epcr(database, clock, ids)
     tenant = await tenancy.add_tenant(f"Rescue {name}", id=f"tnt_{name}")
-    operator = Viewer.operator(tenant.id)
+    operator = Actor.operator(tenant.id)
     organization = await tenancy.add_organization(operator, f"Station {name}", id=f"org_{name}")
     vehicle = await tenancy.add_vehicle(operator, organization.id, f"Ambulance {name}", id=f"veh_{name}")
     gateway = await fleet.register(

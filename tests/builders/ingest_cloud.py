@@ -15,7 +15,7 @@ from cloud.foundation.db import Database
 from cloud.foundation.events import Outbox
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet import Fleet
 from cloud.vehicles.ingest.group import GroupWriter
 from cloud.vehicles.ingest.limits import IngestSettings
@@ -32,7 +32,7 @@ from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
 TENANT = "ten_test"
 ORGANIZATION = "org_test"
 VEHICLE = "veh_test"
-OPERATOR = Viewer.operator(TENANT)
+OPERATOR = Actor.operator(TENANT)
 
 
 class StoppedClock:

@@ -73,9 +73,10 @@ class Platform:
         return await self.server.token(basic=(app["client_id"], secret or app["client_secret"]), **form)
 
     async def entries(self, action: str) -> list[AuditEntry]:
-        """What the audit trail has about an action in `tnt_north`."""
+        """Return the audit entries of an action in `tnt_north`, without those of the operator's set-up."""
         async with self.world.database.read() as tx:
-            return list(await Audit(self.world.clock).list(tx, self.world.home.operator, action=action))
+            found = await Audit(self.world.clock).list(tx, self.world.home.operator, action=action)
+        return [entry for entry in found if entry.actor != "operator"]
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ import httpx
 from cloud.access.apps import Apps, Wanted
 from cloud.access.audit import Audit
 from cloud.access.tenancy import Tenancy
-from cloud.clinical.epcr import CareModel, Epcr
+from cloud.clinical.epcr import CareModel, Dispatch, Epcr
 from cloud.foundation.db import Database
 from cloud.foundation.egress import AllowList, Egress
 from cloud.foundation.events import Relay
@@ -79,20 +79,20 @@ class WebhookSurface:
 
     async def dispatch(self, cad_incident_id: str = "cad_999", *, vehicle_id: str | None = None) -> str:
         """An encounter of north's; its id."""
-        begun = await self.epcr.dispatch(
-            self.story.home.viewer,
+        dispatch = Dispatch(
             organization_id="org_north",
             care_model=CareModel.PREHOSPITAL_EMERGENCY,
             vehicle_id=vehicle_id,
             cad_incident_id=cad_incident_id,
         )
+        begun = await self.epcr.dispatch(self.story.home.viewer, dispatch)
         return begun.encounter.id
 
     async def audited(self) -> list[tuple[str, str]]:
-        """Action and object of every entry of north's tenant, the oldest first."""
+        """Return action and object of the entries of north's tenant, oldest first, without the operator's set-up."""
         async with self.story.database.read() as tx:
             entries = await Audit(self.story.clock).list(tx, self.story.home.operator)
-        return [(entry.action, entry.object) for entry in reversed(entries)]
+        return [(entry.action, entry.object) for entry in reversed(entries) if entry.actor != "operator"]
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ OWN_TEXT = {
     "cloud/foundation/http/query.py:re.findall": "the values of an enumeration, as pydantic lists them",
     "cloud/foundation/http/route.py:_PATH": "our route templates",
     "cloud/foundation/http/table.py:_PARAMETER": "our route templates",
-    "cloud/partners/administration/desk.py:_PARAMETER": "our route templates",
+    "cloud/partners/administration/admin_pages.py:_PARAMETER": "our route templates",
     "gateway/buffer/statements.py:_NAME": "the package's own SQL file",
     "gateway/buffer/statements.py:re.sub": "the package's own SQL file",
 }
@@ -55,7 +55,7 @@ UNTRUSTED = {
     "cloud/foundation/http/strict_json.py:_SUSPECT": "JSON bodies",
     "cloud/foundation/http/table.py:_DOTTED": "request targets",
     "cloud/foundation/http/table.py:_IDENTIFIER": "request targets",
-    "cloud/foundation/http/trace.py:_TRACEPARENT": "HTTP heads",
+    "cloud/foundation/trace.py:_TRACEPARENT": "HTTP heads",
     "cloud/access/identity/schemas.py:_NEXT": "form fields",
     "cloud/access/identity/second_factor.py:_SECRET": "form fields",
     "cloud/foundation/ids.py:SHAPE": "ids in requests, tokens and forms",

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cloud.access.apps.callbacks import callback_secret
     from cloud.access.apps.cli import clearance_of
     from cloud.access.apps.errors import AppPublic, AppUnknown, GovernanceMalformed
-    from cloud.access.apps.handlers import SERVICE_TOKENS, etag_of, merged
+    from cloud.access.apps.handlers import SERVICE_TOKENS, etag_of, flags_of
     from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
     from cloud.access.apps.schemas import GovernancePatch
     from cloud.access.apps.scopes import (
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         on_auth_host,
         read_scopes,
     )
-    from cloud.access.apps.service import Apps, Wanted, Witness
+    from cloud.access.apps.service import Apps, Wanted
     from cloud.access.apps.store import AppStore
     from cloud.access.apps.tables import apps
 else:

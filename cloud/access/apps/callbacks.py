@@ -1,7 +1,7 @@
-"""The secret that signs what is sent to an app's call-backs (A-065): derived from the master key, so never stored.
+"""Derive the secret that signs call-backs to an app (A-065) from the master key, so that it is never stored.
 
-It is told once, when the app is made and at each rotation, which takes the next generation. In the form of Standard
-Webhooks, so that the receiver's library takes it as it is.
+It is returned once, at registration and at each rotation, which takes the next generation. It has the form of Standard
+Webhooks, so that the receiver's library accepts it unchanged.
 """
 
 import base64
@@ -12,17 +12,17 @@ from cloud.foundation.master_key import MasterKey
 
 
 def callback_secret(master: MasterKey, app: App) -> str:
-    """The secret of the app's present generation: `whsec_` and 32 octets in base64."""
+    """Return the secret of the app's current generation: `whsec_` and 32 bytes in base64."""
     return _secret(master, app.client_id, app.callback_generation)
 
 
 def signing_secrets(master: MasterKey, app: App, now_us: int) -> Sequence[str]:
-    """What a call-back is signed with now: the present secret, and the one before while it is still good."""
-    present = callback_secret(master, app)
+    """Return the secrets that sign a call-back now: the current one, and the previous one until it expires."""
+    current = callback_secret(master, app)
     until_us = app.callback_previous_until_us
     if until_us is None or now_us >= until_us:
-        return (present,)
-    return (present, _secret(master, app.client_id, app.callback_generation - 1))
+        return (current,)
+    return (current, _secret(master, app.client_id, app.callback_generation - 1))
 
 
 def _secret(master: MasterKey, client_id: str, generation: int) -> str:

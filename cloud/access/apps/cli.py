@@ -1,17 +1,13 @@
 """`argus-cloud apps`: register and govern integration apps. A secret is printed only once."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
-from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
+from cloud.access.apps.model import App, Governance, GrantType
 from cloud.access.apps.scopes import CATALOGUE, PLATFORM_ADMIN
-from cloud.access.apps.service import GRACE_HOURS, Apps, Wanted, Witness
-from cloud.access.audit import Audit
+from cloud.access.apps.service import GRACE_HOURS, Apps, Wanted
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
-from cloud.foundation.db import Transaction
 from cloud.foundation.moments import write_moment
 from cloud.foundation.viewer import SecrecyLevel
 
@@ -75,15 +71,6 @@ def clearance_of(word: str) -> SecrecyLevel:
     raise typer.BadParameter(f"{word!r} is not one of {', '.join(level.word for level in SecrecyLevel)}")
 
 
-def _witness(place: Workplace, tenant: str, action: str) -> Witness:
-    """The operator's entry in the audit trail."""
-
-    async def witness(tx: Transaction, app: App) -> None:
-        await Audit(place.clock).record(tx, place.operator(tenant), action, app.client_id)
-
-    return witness
-
-
 @apps.command("add")
 def add_app(
     context: typer.Context,
@@ -120,9 +107,7 @@ def add_app(
     )
     made = run(
         context,
-        lambda place: _service(place).register(
-            place.operator(tenant), wanted, by_operator=True, witness=_witness(place, tenant, "app.create")
-        ),
+        lambda place: _service(place).register(place.operator(tenant), wanted, by_operator=True),
     )
     document = {**_shown(made.app), "client_secret": made.secret}
     sentence = f"App {made.app.client_id} added."
@@ -151,12 +136,7 @@ def rotate_secret(
     """Create a new secret for an app and print it."""
     rotated = run(
         context,
-        lambda place: _service(place).rotate_secret(
-            place.operator(tenant),
-            app,
-            grace_hours=grace_hours,
-            witness=_witness(place, tenant, "app.rotate_secret"),
-        ),
+        lambda place: _service(place).rotate_secret(place.operator(tenant), app, grace_hours=grace_hours),
     )
     ends = write_moment(rotated.previous_expires_at_us)
     previous = "The previous one is revoked." if ends is None else f"The previous one is valid until {ends}."
@@ -172,13 +152,7 @@ def approve(
     """Set the approved scopes of an app. Its tokens lose the other scopes within a minute."""
     changed = run(
         context,
-        lambda place: _service(place).approve(
-            place.operator(tenant),
-            app,
-            _scopes(scope),
-            by_operator=True,
-            witness=_witness(place, tenant, "app.approve"),
-        ),
+        lambda place: _service(place).approve(place.operator(tenant), app, _scopes(scope), by_operator=True),
     )
     print_one(f"Approved for {app}: {' '.join(changed.approved_scopes)}.", _shown(changed), as_json=as_json)
 
@@ -194,27 +168,15 @@ def govern(
     as_json: AsJson = False,
 ) -> None:
     """Allow service tokens for an app, or revoke them."""
-
-    async def work(place: Workplace) -> App:
-        def governed(before: App, live: Sequence[LiveSecret]) -> Governance:
-            return replace(before.governance, allow_service_tokens=service_tokens)
-
-        witness = _witness(place, tenant, "app.govern")
-        return (await _service(place).govern(place.operator(tenant), app, governed, witness=witness))[0]
-
-    changed = run(context, work)
+    patch = {"allow_service_tokens": service_tokens}
+    changed, _ = run(context, lambda place: _service(place).govern(place.operator(tenant), app, patch))
     print_one(f"Governance of {app} changed.", _shown(changed), as_json=as_json)
 
 
 @apps.command("remove")
 def remove(context: typer.Context, app: AppArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
     """Delete an app. Its tokens are revoked within a minute."""
-    run(
-        context,
-        lambda place: _service(place).remove(
-            place.operator(tenant), app, witness=_witness(place, tenant, "app.remove")
-        ),
-    )
+    run(context, lambda place: _service(place).remove(place.operator(tenant), app))
     print_one(f"App {app} removed.", {"client_id": app, "removed": True}, as_json=as_json)
 
 
@@ -229,15 +191,6 @@ def withhold(
     as_json: AsJson = False,
 ) -> None:
     """Block scopes for a tenant. Its apps lose them within a minute."""
-
-    async def work(place: Workplace) -> tuple[Sequence[str], Sequence[App]]:
-        async def witness(tx: Transaction) -> None:
-            await Audit(place.clock).record(
-                tx, place.operator(tenant), "tenant.withhold", tenant, metadata={"scopes": list(scope or ())}
-            )
-
-        return await _service(place).withhold(place.operator(tenant), scope or (), witness=witness)
-
-    withheld, changed = run(context, work)
+    withheld, changed = run(context, lambda place: _service(place).withhold(place.operator(tenant), scope or ()))
     sentence = f"Blocked for {tenant}: {' '.join(withheld) or 'none'}. {len(changed)} apps lost scopes."
     print_one(sentence, {"tenant_id": tenant, "withheld": list(withheld)}, as_json=as_json)

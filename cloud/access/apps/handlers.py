@@ -1,24 +1,21 @@
-"""Requests about scopes and apps. Secrets and tokens are in the answer that makes them and in no other (S-026)."""
+"""Handlers of scopes and apps. A secret or token is only in the response of the request that makes it (S-026)."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from cloud.access.apps.callbacks import callback_secret
-from cloud.access.apps.errors import GovernanceMalformed
-from cloud.access.apps.model import App, Governance, LiveSecret
+from cloud.access.apps.model import App, LiveSecret
 from cloud.access.apps.schemas import AppQuery, AppWanted, GovernancePatch, RotationWanted, ServiceTokenWanted
-from cloud.access.apps.scopes import CATALOGUE, in_order
-from cloud.access.apps.service import Apps, Wanted, Witness
+from cloud.access.apps.scopes import CATALOGUE
+from cloud.access.apps.service import Apps, Wanted
 from cloud.access.audit import Audit
-from cloud.foundation.db import Transaction
 from cloud.foundation.http import Answer, Created, Json, Listing, Parts, Request, strong_etag
 from cloud.foundation.moments import write_moment
 from cloud.foundation.supplies import Need
+from cloud.foundation.viewer import Actor
 
-TokenWitness = Callable[[Transaction, str], Awaitable[None]]
-"""Told of the jti, in the transaction that is durable before the token is told."""
-ServiceTokens = Callable[[App, Sequence[str] | None, int | None, TokenWitness], Awaitable[tuple[str, str, int]]]
-"""Mints: from the app, the scopes and the seconds that were asked for, to the token, its jti and when it expires."""
+ServiceTokens = Callable[[Actor, App, Sequence[str] | None, int | None], Awaitable[tuple[str, str, int]]]
+"""Mints a service token of an app with the requested scopes and seconds; returns token, jti and expiry."""
 SERVICE_TOKENS: Need[Callable[[Parts], ServiceTokens]] = Need("mint service tokens of apps, which tokens know")
 
 PUBLIC_CLIENT = "none"
@@ -58,7 +55,7 @@ class AppHandlers:
         """`POST /v1/platform/apps`."""
         body = request.body
         assert isinstance(body, AppWanted)
-        master = self._parts.master()  # before anything is made: what cannot be told must not exist
+        master = self._parts.master()  # first: an app whose secrets cannot be returned must not be registered
         wanted = Wanted(
             name=body.name,
             scopes=body.requested_scopes,
@@ -67,7 +64,7 @@ class AppHandlers:
             organization_id=body.organization_id,
             confidential=body.token_endpoint_auth_method != PUBLIC_CLIENT,
         )
-        made = await self._apps.register(request.viewer, wanted, witness=self._witness(request, "app.create"))
+        made = await self._apps.register(request.actor, wanted)
         app, live = await self._apps.inspect(request.viewer, made.app.client_id)
         document = {**shown(app, live), "callback_signing_secret": callback_secret(master, app)}
         if made.secret is not None:
@@ -84,13 +81,12 @@ class AppHandlers:
         """`PATCH /v1/platform/apps/{client_id}/governance`."""
         patch = request.body
         assert isinstance(patch, GovernancePatch)
-
-        def governed(app: App, live: Sequence[LiveSecret]) -> Governance:
-            request.require_match(etag_of(app, live))
-            return merged(app.governance, patch)
-
-        witness = self._witness(request, "app.govern", changed=sorted(patch.model_fields_set))
-        app, live = await self._apps.govern(request.viewer, request.path["client_id"], governed, witness=witness)
+        app, live = await self._apps.govern(
+            request.actor,
+            request.path["client_id"],
+            flags_of(patch),
+            precondition=lambda app, live: request.require_match(etag_of(app, live)),
+        )
         document = {"client_id": app.client_id, "governance": app.governance.document()}
         return Json(document, etag=etag_of(app, live))
 
@@ -99,11 +95,7 @@ class AppHandlers:
         wanted = request.body or ServiceTokenWanted()
         assert isinstance(wanted, ServiceTokenWanted)
         app, _ = await self._apps.inspect(request.viewer, request.path["client_id"])
-
-        async def witness(tx: Transaction, jti: str) -> None:
-            await self._witness(request, "app.service_token", jti=jti)(tx, app)
-
-        token, _, expires_at_us = await self._service_tokens(app, wanted.scopes, wanted.ttl_seconds, witness)
+        token, _, expires_at_us = await self._service_tokens(request.actor, app, wanted.scopes, wanted.ttl_seconds)
         return Json({"token": token, "expires_at": write_moment(expires_at_us)}, status=201, headers=NEVER_KEPT)
 
     async def rotate_secret(self, request: Request) -> Answer:
@@ -112,12 +104,8 @@ class AppHandlers:
         assert isinstance(wanted, RotationWanted)
         master = self._parts.master()
         grace_hours = 0 if wanted.revoke_previous else wanted.grace_hours
-        rotated = await self._apps.rotate_secret(
-            request.viewer,
-            request.path["client_id"],
-            grace_hours=grace_hours,
-            witness=self._witness(request, "app.rotate_secret", grace_hours=grace_hours),
-        )
+        client_id = request.path["client_id"]
+        rotated = await self._apps.rotate_secret(request.actor, client_id, grace_hours=grace_hours)
         document = {
             "client_id": rotated.app.client_id,
             "client_secret": rotated.secret,
@@ -126,17 +114,9 @@ class AppHandlers:
         }
         return Json(document, headers=NEVER_KEPT)
 
-    def _witness(self, request: Request, action: str, **metadata: Any) -> Witness:
-        async def witness(tx: Transaction, app: App) -> None:
-            await self._audit.record(
-                tx, request.verified, action, app.client_id, trace=request.trace, metadata=metadata
-            )
-
-        return witness
-
 
 def shown(app: App, live: Sequence[LiveSecret]) -> dict[str, Any]:
-    """An app as whoever administers it sees it."""
+    """Return an app as its administrators see it."""
     return {
         "client_id": app.client_id,
         "name": app.name,
@@ -157,19 +137,10 @@ def shown(app: App, live: Sequence[LiveSecret]) -> dict[str, Any]:
 
 
 def etag_of(app: App, live: Sequence[LiveSecret]) -> str:
-    """The tag of what `inspect` answers."""
+    """Return the entity tag of an app's representation."""
     return strong_etag(Json(shown(app, live)).body)
 
 
-def merged(before: Governance, patch: GovernancePatch) -> Governance:
-    """JSON merge (RFC 7396). Raises `ScopeUnknown`, `GovernanceMalformed`."""
-    document = before.document()
-    for name in patch.model_fields_set:
-        value = getattr(patch, name)
-        document[name] = getattr(Governance(), name) if value is None else value
-    if document["allowed_scopes"] is not None:
-        document["allowed_scopes"] = in_order(document["allowed_scopes"], field="allowed_scopes")
-    for name in ("allowed_redirect_hosts", "allowed_webhook_hosts"):
-        if document[name] is not None and len(set(document[name])) != len(document[name]):
-            raise GovernanceMalformed(f"({name} names a host twice.)")
-    return Governance.of(document)
+def flags_of(patch: GovernancePatch) -> dict[str, Any]:
+    """Return the flags that a patch sets or, with null, resets."""
+    return {name: getattr(patch, name) for name in patch.model_fields_set}

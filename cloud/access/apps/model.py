@@ -1,4 +1,4 @@
-"""What an integration app is: who it acts for, what it may ask for, and what its tenant allows it."""
+"""The values of integration apps: identity, scopes and the governance of their tenant."""
 
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
@@ -17,36 +17,36 @@ class GrantType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Governance:
-    """What the tenant's administrator allows this app (C-037)."""
+    """The limits that a tenant's administrator sets for an app (C-037)."""
 
     allow_service_tokens: bool = False
     """Turning it off also stops service tokens that exist (A-029)."""
     enforce_pkce: bool = True
     allowed_redirect_hosts: tuple[str, ...] | None = None
-    """Names of hosts that answers of the authorization endpoint may go to. None: wherever the app has registered."""
+    """Names of hosts that authorization responses may be sent to. None: every registered redirect URI."""
     allowed_webhook_hosts: tuple[str, ...] | None = None
-    """Names of hosts that the app's webhooks may be sent to. None: any public one."""
+    """Names of hosts that the app's webhooks may be sent to. None: every public host."""
     allowed_scopes: tuple[str, ...] | None = None
-    """What the app may use of its approved scopes. None: all of them."""
+    """The approved scopes that the app may use. None: all of them."""
     max_token_ttl_seconds: int | None = None
-    """The longest that a token of this app may live. None: as long as its kind may."""
+    """The longest lifetime of a token of this app. None: that of its kind."""
 
     def allows_redirect(self, redirect_uri: str) -> bool:
-        """Whether the tenant lets answers go to this registered address."""
+        """Return whether authorization responses may be sent to this registered address."""
         hosts = self.allowed_redirect_hosts
         return hosts is None or (urlsplit(redirect_uri).hostname or "") in hosts
 
     def allows_webhook(self, host: str) -> bool:
-        """Whether the tenant lets the app's webhooks go to a host of this name."""
+        """Return whether webhooks of the app may be sent to a host of this name."""
         return self.allowed_webhook_hosts is None or host in self.allowed_webhook_hosts
 
     def document(self) -> dict[str, Any]:
-        """Every flag by its contract name."""
+        """Return every flag by its contract name."""
         return asdict(self)
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> "Governance":
-        """From a stored document; a flag that it lacks has its default."""
+        """Read a stored document; a missing flag has its default."""
         known: dict[str, Any] = {one.name: document[one.name] for one in fields(cls) if one.name in document}
         lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
         return cls(**{**known, **lists})
@@ -54,7 +54,7 @@ class Governance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """One app. `organization_id` None: it acts for the tenant as a whole. `clearance`: the most it may see."""
+    """One app. `organization_id` None: it acts for the whole tenant. `clearance`: the highest level it may see."""
 
     client_id: str
     tenant_id: str
@@ -67,22 +67,22 @@ class App:
     governance: Governance = field(default_factory=Governance)
     clearance: SecrecyLevel = SecrecyLevel.STANDARD
     callback_generation: int = 1
-    """Which secret signs what is sent to the app's call-backs; each rotation takes the next."""
+    """The generation of the secret that signs call-backs; each rotation takes the next."""
     callback_previous_until_us: int | None = None
-    """Until when the secret before it signs too."""
+    """The moment until which the previous secret signs too."""
     confidential: bool = True
     created_at_us: int
 
     @property
     def usable_scopes(self) -> tuple[str, ...]:
-        """What was approved and is not held back by governance, in the order of the approval."""
+        """Return the approved scopes that governance allows, in the order of the approval."""
         allowed = self.governance.allowed_scopes
         return tuple(name for name in self.approved_scopes if allowed is None or name in allowed)
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSecret:
-    """One secret that works. `expires_at_us` None: until it is rotated away."""
+    """One working secret. `expires_at_us` None: it works until it is rotated."""
 
     id: str
     digest: bytes = field(repr=False)

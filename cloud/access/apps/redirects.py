@@ -1,8 +1,9 @@
-"""Which redirect URIs an app may register (A-042, RFC 9700 §2.1 and §4.1, RFC 8252 §7.3).
+"""Check the redirect URIs that an app registers (A-042, RFC 9700 §2.1 and §4.1, RFC 8252 §7.3).
 
 https without fragment, wildcard, credentials or a dot segment that a browser would resolve; a public client may also
-listen on the loopback by address, where no certificate can be had. What is registered is compared letter by letter at
-each request (`cloud/access/oauth/authorization`), so nothing is normalised here: it is taken as it is, or refused.
+listen on the loopback by address, where it cannot have a certificate. A registered URI is compared character by
+character at each request (`cloud/access/oauth/authorization`), so it is not normalised here: it is accepted unchanged
+or refused.
 """
 
 import re
@@ -17,22 +18,22 @@ URIS_MAX = 20
 LENGTH_MAX = 1024
 _CHARACTERS = re.compile(r"[!$&'()+,\-./0-9:;=?@A-Z\[\]_a-z~%]+")
 _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-ANSWERED = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
-"""What the authorization endpoint adds to the query; the app could not tell which of two is ours."""
+RESPONSE_PARAMETERS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
+"""The parameters that the authorization endpoint adds to the query; the app could not distinguish two of them."""
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 def checked_redirects(uris: Sequence[str], grants: Sequence[GrantType], *, confidential: bool) -> tuple[str, ...]:
-    """The same URIs. Raises `RedirectUriRefused`, which names the first that will not do by its place."""
+    """Return the same URIs. Raises `RedirectUriRefused` with the index of the first unusable one."""
     if len(uris) > URIS_MAX:
         raise RedirectUriRefused(f"(More than {URIS_MAX}.)")
     if GrantType.AUTHORIZATION_CODE in grants and not uris:
         raise RedirectUriRefused("(authorization_code needs at least one.)")
-    for place, uri in enumerate(uris):
+    for index, uri in enumerate(uris):
         why = _mistake(uri, confidential=confidential)
         if why:
             raise RedirectUriRefused(
-                f"(redirect_uris.{place}: {why})", mistakes=[Mistake(why, f"/redirect_uris/{place}")]
+                f"(redirect_uris.{index}: {why})", mistakes=[Mistake(why, f"/redirect_uris/{index}")]
             )
     return tuple(dict.fromkeys(uris))
 
@@ -47,7 +48,7 @@ def _mistake(uri: str, *, confidential: bool) -> str:
         return "it is not a URI."
     if "@" in parts.netloc or port == 0:
         return "it has a user, a password or port 0."
-    if ANSWERED & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
+    if RESPONSE_PARAMETERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
         return "its query has a parameter of the authorization response."
     if {".", ".."} & set(parts.path.lower().replace("%2e", ".").split("/")):
         return "its path has dot segments."

@@ -1,7 +1,7 @@
 """The scope catalogue: every scope that a token can carry (matrix A-018), with the sentence for consent screens.
 
-Names are literal and compared whole (A-017). Writing implies reading in the same area, so that clients which hold
-only the contract's own scopes keep working. What an app may have is its approval; this is what there is.
+Names are literal and compared whole (A-017). Writing implies reading in the same area, so that clients with only the
+contract's own scopes keep working. The approval of an app lists the scopes that it may have.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -64,7 +64,8 @@ def withheld_with(scopes: Iterable[str]) -> frozenset[str]:
 
 
 def in_order(scopes: Iterable[str], *, field: str | None = None) -> tuple[str, ...]:
-    """Each scope once, in the order of the catalogue; raises `ScopeUnknown`. `field`: the body's field of the list."""
+    """Return each scope once, in the order of the catalogue; raises `ScopeUnknown`. `field`: the body's field of the
+    list."""
     names = list(scopes)
     check_known(names, field=field)
     wanted = set(names)
@@ -72,7 +73,7 @@ def in_order(scopes: Iterable[str], *, field: str | None = None) -> tuple[str, .
 
 
 def read_scopes(text: str) -> tuple[str, ...]:
-    """The names in a scope parameter: one space between them (RFC 6749 §3.3), each in the catalogue.
+    """Read the names in a scope parameter: one space between them (RFC 6749 §3.3), each in the catalogue.
 
     Repetitions are dropped, the order is kept. Raises `ScopeUnknown` for anything else.
     """
@@ -85,5 +86,5 @@ def read_scopes(text: str) -> tuple[str, ...]:
 
 
 def on_auth_host(scopes: Iterable[str]) -> bool:
-    """Whether one of these is used on the auth host, where webhooks and the platform live (A-026)."""
+    """Return whether one of these scopes is used on the auth host, which serves webhooks and the platform (A-026)."""
     return any(name.startswith(("webhooks:", "argus:platform:")) for name in scopes)

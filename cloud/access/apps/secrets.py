@@ -1,9 +1,9 @@
-"""Client secrets: how they are made, what is kept of them, and how one is compared.
+"""Generate, digest and compare client secrets.
 
-A secret is 256 random bits that we mint ourselves, so it cannot be guessed and needs no slow hash: SHA-256 of it tells
-whoever reads the database nothing, and a token request costs microseconds. (People's passwords are another matter:
-cloud/access/identity.) The comparison always makes the same number of steps, also for a client that does not exist, so
-that time says nothing about which clients there are.
+A secret is 256 random bits of our own, so it cannot be guessed and needs no slow hash: its SHA-256 discloses nothing to
+a reader of the database, and a token request costs microseconds. (Passwords are different: cloud/access/identity.) A
+comparison always takes the same number of steps, also for a client that does not exist, so its duration does not
+disclose which clients exist.
 """
 
 import hashlib
@@ -13,29 +13,29 @@ from collections.abc import Sequence
 
 SECRET_OCTETS = 32
 SECRET_LENGTH_MAX = 256
-"""Longest secret that is looked at; ours have 43 characters."""
+"""Longest secret that is compared; ours have 43 characters."""
 
 LIVE_MAX = 2
 """Secrets of one app that work at the same time: the new one, and for a while the previous one (A-031)."""
 
-_NOBODYS = bytes(32)  # no SHA-256 is known to give this
+_ABSENT_DIGEST = bytes(32)  # no SHA-256 is known to give this
 
 
 def new_secret() -> str:
-    """A fresh secret, URL-safe text."""
+    """Generate a secret as URL-safe text."""
     return secrets.token_urlsafe(SECRET_OCTETS)
 
 
 def digest_of(client_id: str, secret: str) -> bytes:
-    """What is kept. Bound to the client, so that a row copied to another app opens nothing."""
+    """Return the stored digest. It includes the client id, so that a row copied to another app is useless."""
     return hashlib.sha256(b"argus client secret\0" + client_id.encode() + b"\0" + secret.encode()).digest()
 
 
 def matches(client_id: str, secret: str, digests: Sequence[bytes]) -> bool:
-    """Whether the secret is one of these. An empty list takes as long as a full one."""
+    """Return whether the secret has one of these digests. An empty list takes as long as a full one."""
     assert len(digests) <= LIVE_MAX
     presented = digest_of(client_id, secret[:SECRET_LENGTH_MAX])
     found = False
-    for digest in (*digests, *[_NOBODYS] * (LIVE_MAX - len(digests))):
+    for digest in (*digests, *[_ABSENT_DIGEST] * (LIVE_MAX - len(digests))):
         found |= hmac.compare_digest(presented, digest)
     return found and len(secret) <= SECRET_LENGTH_MAX

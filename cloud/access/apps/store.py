@@ -1,7 +1,7 @@
 """The rows of apps and their secrets.
 
-`credentials` and `find` are asked before anybody is known, so they take no `Viewer`: the client id is what is being
-proved. Everything that shows apps to people takes one.
+`find` and `live_secrets` run before the client is authenticated, so they take no `Viewer`. Everything that shows apps
+to people takes one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -36,7 +36,7 @@ _LIVE = (
     app_secrets.c.client_id == bindparam("client"),
     or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > bindparam("now")),
 )
-# The present one has no end, whatever the clocks of the processes say that rotated at the same time.
+# The current one has no end, also if processes with different clocks rotated at the same time.
 _NEWEST_FIRST = (
     app_secrets.c.expires_at_us.is_not(None),
     app_secrets.c.created_at_us.desc(),
@@ -51,15 +51,15 @@ _DIGESTS = Prepared(
 
 
 class AppStore:
-    """Every statement about the two tables."""
+    """The statements about apps and their secrets."""
 
     async def find(self, tx: Transaction, client_id: str) -> App | None:
-        """The app that calls itself so; None also when it was deleted."""
+        """Return the app of a client id; None also when it was deleted."""
         rows = await tx.driver.rows(_FIND, {"client": client_id})
         return _app(rows[0]) if rows else None
 
     async def live_secrets(self, tx: Transaction, client_id: str, now_us: int) -> Sequence[LiveSecret]:
-        """The secrets that work now, newest first; at most two."""
+        """Return the working secrets, newest first; at most two."""
         rows = await tx.driver.rows(_DIGESTS, {"client": client_id, "now": now_us})
         return [LiveSecret(str(id), bytes(digest), made_us, expires_us) for id, digest, made_us, expires_us in rows]
 
@@ -85,18 +85,18 @@ class AppStore:
         return found
 
     async def withheld(self, tx: Transaction, tenant_id: str) -> frozenset[str]:
-        """The scopes that nobody of this tenant can have."""
+        """Return the scopes that no app of this tenant can have."""
         statement = select(withheld_scopes.c.scope).where(withheld_scopes.c.tenant_id == tenant_id)
         return frozenset(str(row[0]) for row in await tx.execute(statement))
 
     async def withhold(self, tx: Transaction, tenant_id: str, scopes: Collection[str]) -> None:
-        """Set them, all of them."""
+        """Replace the withheld scopes of a tenant."""
         await tx.execute(delete(withheld_scopes).where(withheld_scopes.c.tenant_id == tenant_id))
         for scope in sorted(scopes):
             await tx.execute(insert(withheld_scopes).values(tenant_id=tenant_id, scope=scope))
 
     async def find_for(self, tx: Transaction, viewer: Viewer, client_id: str, *, lock: bool = False) -> App | None:
-        """One app of the viewer's tenant and organisation. `lock`: nobody else changes it until `tx` ends."""
+        """Return an app that the viewer may see. `lock`: no other transaction changes it until `tx` ends."""
         statement = _shown(viewer).where(apps.c.client_id == client_id)
         row = (await tx.execute(statement.with_for_update() if lock else statement)).first()
         return None if row is None else _app(row)
@@ -110,24 +110,24 @@ class AppStore:
         count: int | None = None,
         lock: bool = False,
     ) -> Sequence[App]:
-        """In the order of their ids; all of them, or `count` of those behind `after`. `lock` as in `find_for`."""
+        """Return apps in the order of their ids: all, or `count` after `after`. `lock` as in `find_for`."""
         statement = _shown(viewer).order_by(apps.c.client_id).limit(count)
         if lock:
             statement = statement.with_for_update()
         return [_app(row) for row in await tx.execute(statement.where(apps.c.client_id > (after or "")))]
 
     async def add(self, tx: Transaction, app: App) -> bool:
-        """False when the client id is taken, by whichever tenant."""
+        """Add an app; False when the client id is taken, in any tenant."""
         statement = insert(apps).values(client_id=app.client_id, tenant_id=app.tenant_id, **_values(app))
         return (await tx.execute(statement.on_conflict_do_nothing().returning(apps.c.client_id))).first() is not None
 
     async def replace(self, tx: Transaction, viewer: Viewer, app: App) -> None:
-        """Write what an app now is."""
+        """Write an app."""
         statement = update(apps).where(*visible(apps, viewer), apps.c.client_id == app.client_id)
         await tx.execute(statement.values(**_values(app)))
 
     async def remove(self, tx: Transaction, viewer: Viewer, client_id: str, now_us: int) -> None:
-        """Gone for everybody from now on; the row stays, since audit entries name it. Its secrets go."""
+        """Delete an app and its secrets. The row stays, since audit entries name it."""
         statement = update(apps).where(*visible(apps, viewer), apps.c.client_id == client_id)
         await tx.execute(statement.values(deleted_at_us=now_us))
         await tx.execute(delete(app_secrets).where(app_secrets.c.client_id == client_id))
@@ -144,7 +144,7 @@ class AppStore:
         )
 
     async def keep_secrets(self, tx: Transaction, client_id: str, kept: Sequence[str], expires_at_us: int) -> None:
-        """End all secrets but these; these end at `expires_at_us` unless they do sooner."""
+        """End all secrets but these; these end at `expires_at_us`, or sooner if they already do."""
         ours = app_secrets.c.client_id == client_id
         await tx.execute(delete(app_secrets).where(ours, app_secrets.c.id.not_in(kept)))
         sooner = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > expires_at_us)

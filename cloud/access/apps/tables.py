@@ -1,7 +1,7 @@
 """Integration apps (OAuth clients) and their secrets.
 
-A client id is unique over all tenants, because a client names nothing else when it asks for a token. Of a secret only
-its SHA-256 is kept: see `secrets.py` for why that is enough.
+A client id is unique over all tenants, because a token request names nothing else. Only the SHA-256 of a secret is
+stored; `secrets.py` explains why that is enough.
 """
 
 from sqlalchemy import (

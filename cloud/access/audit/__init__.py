@@ -1,4 +1,4 @@
-"""Who did what, written in the same transaction as what was done (C-017)."""
+"""The audit trail: who changed what, written in the transaction of the change (C-017)."""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +6,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.access.audit.model import AuditEntry, Outcome, Sought
+    from cloud.access.audit.model import AuditEntry, AuditFilter, Outcome
     from cloud.access.audit.store import Audit
     from cloud.access.audit.tables import FREQUENT_ACTION
 else:

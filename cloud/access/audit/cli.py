@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cloud.access.audit.model import AuditEntry, Sought
+from cloud.access.audit.model import AuditEntry, AuditFilter
 from cloud.access.audit.store import ENTRIES_MAX, Audit
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_rows, run
 from cloud.foundation.moments import MomentMalformed, read_moment, write_moment
@@ -35,10 +35,10 @@ def _row(entry: AuditEntry) -> dict[str, Any]:
     return {name: shown[name] for name in names}
 
 
-def _print(context: typer.Context, tenant: str, sought: Sought, limit: int, *, as_json: bool) -> None:
+def _print(context: typer.Context, tenant: str, wanted: AuditFilter, limit: int, *, as_json: bool) -> None:
     async def work(place: Workplace) -> list[AuditEntry]:
         async with place.database.read() as tx:
-            return list(await Audit(place.clock).search(tx, place.operator(tenant), sought, count=limit))
+            return list(await Audit(place.clock).search(tx, place.operator(tenant), wanted, count=limit))
 
     print_rows("Audit", map(_shown if as_json else _row, run(context, work)), as_json=as_json)
 
@@ -59,8 +59,8 @@ def list_entries(
         since_us = None if since is None else read_moment(since)
     except MomentMalformed as error:
         raise typer.BadParameter(f"{since!r} is not a time. {error.sentence}") from None
-    sought = Sought(actor=actor, action=action, object=object, since_us=since_us)
-    _print(context, tenant, sought, limit, as_json=as_json)
+    wanted = AuditFilter(actor=actor, action=action, object=object, since_us=since_us)
+    _print(context, tenant, wanted, limit, as_json=as_json)
 
 
 @audit.command("search")
@@ -72,4 +72,4 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """List the changes of one request, also older ones."""
-    _print(context, tenant, Sought(trace_id=trace.strip().lower()), limit, as_json=as_json)
+    _print(context, tenant, AuditFilter(trace_id=trace.strip().lower()), limit, as_json=as_json)

@@ -1,4 +1,4 @@
-"""What an audit entry says. It names ids and outcomes; values of patients, keys and tokens have no field here."""
+"""The values of the audit trail. Entries name ids and outcomes; they have no field for patient data, keys or tokens."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """How it ended. A refused change is audited where the refusal matters (a key, a seal, a clearance)."""
+    """The result of an action. A refusal is audited where it matters (a password, a key, a seal, a clearance)."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -15,7 +15,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One line. `actor` is a user or client id, or `operator` for the console; `client_id` None there.
+    """One entry. `actor` is a user or client id, or `operator` for the console, where `client_id` is None.
 
     `metadata` is what the contract lists for an action, for instance `record_count` of a verification.
     """
@@ -34,9 +34,9 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sought:
-    """Which entries somebody looks for; a field that is None or empty takes all. `since_us` does not count for a trace,
-    which is found by itself however old it is."""
+class AuditFilter:
+    """The conditions of a search; a field that is None or empty matches every entry. `since_us` does not apply to a
+    search by trace id, which finds entries of any age."""
 
     actor: str | None = None
     action: str | None = None

@@ -6,13 +6,12 @@ from typing import Any
 import orjson
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, text
 
-from cloud.access.audit.model import AuditEntry, Outcome, Sought
+from cloud.access.audit.model import AuditEntry, AuditFilter, Outcome
 from cloud.access.audit.tables import FREQUENT_ACTION, audit_entries
 from cloud.access.tenancy import TenancyStore
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import CHUNK_ROWS, Prepared, Transaction
-from cloud.foundation.http import Caller, TraceContext
-from cloud.foundation.viewer import Viewer, visible
+from cloud.foundation.viewer import Actor, Viewer, visible
 
 _FIELDS = (
     "tenant_id",
@@ -29,12 +28,12 @@ _FIELDS = (
 _RECORD = Prepared(insert(audit_entries).values({name: bindparam(name) for name in _FIELDS}))
 
 RETENTION_US = 10 * 366 * 86_400 * 1_000_000
-"""Ten years. Who read or changed what must outlast the time in which a patient may ask."""
+"""Ten years: an entry must outlast the time in which a patient may ask for it."""
 ENTRIES_MAX = 1000
 
 
 class Audit:
-    """Adds and reads entries. Never called with a value of a patient: objects are ids."""
+    """Add and read entries. Objects are ids, never values of a patient."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -42,81 +41,75 @@ class Audit:
     async def record(
         self,
         tx: Transaction,
-        caller: Caller | Viewer,
+        actor: Actor,
         action: str,
         object: str,
         outcome: Outcome = Outcome.DONE,
-        trace: TraceContext | None = None,
         *,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        """One entry, in the transaction of the change, so that there is never one without the other.
+        """Add one entry in the transaction of the change, so that neither exists without the other.
 
-        `action` is a dotted verb such as `device.enrol`; `object` the id that it was done to. A `Viewer` for `caller`
-        is the operator at the console.
+        `action` is a dotted verb such as `device.enrol`; `object` is the id of the changed object.
         """
-        row = self._row(caller, action, object, outcome, trace, metadata)
+        row = self._row(actor, action, object, outcome, metadata)
         await tx.driver.run_later(_RECORD, dict(zip(_FIELDS, row, strict=True)))
 
     async def record_for_every_tenant(self, tx: Transaction, action: str, object: str) -> None:
-        """Write the operator's entry about something of the whole installation into the trail of every tenant."""
+        """Add the operator's entry about a change of the whole installation to the trail of every tenant."""
         for tenant in await TenancyStore().list_tenants(tx):
-            await self.record(tx, Viewer.operator(tenant.id), action, object)
+            await self.record(tx, Actor.operator(tenant.id), action, object)
 
-    async def record_many(self, tx: Transaction, entries: Sequence[tuple[Caller, str, str, TraceContext]]) -> None:
-        """As `record`, for what was done for several callers in one transaction: caller, action, object, trace each."""
+    async def record_many(self, tx: Transaction, entries: Sequence[tuple[Actor, str, str]]) -> None:
+        """Add an entry for each (actor, action, object) of one transaction that serves several callers."""
         if entries:
-            rows = [self._row(caller, action, object, Outcome.DONE, trace) for caller, action, object, trace in entries]
+            rows = [self._row(actor, action, object, Outcome.DONE) for actor, action, object in entries]
             await tx.driver.append(audit_entries, _FIELDS, rows)
 
     def _row(
         self,
-        caller: Caller | Viewer,
+        actor: Actor,
         action: str,
         object: str,
         outcome: Outcome,
-        trace: TraceContext | None,
         metadata: Mapping[str, Any] | None = None,
     ) -> tuple[Any, ...]:
-        """In the order of `_FIELDS`."""
-        if isinstance(caller, Caller):
-            viewer, actor, client_id = caller.viewer, caller.subject, caller.client_id
-        else:
-            viewer, actor, client_id = caller, "operator", None
+        """Return the values of an entry in the order of `_FIELDS`."""
         return (
-            viewer.tenant_id,
-            viewer.organization_id,
+            actor.tenant_id,
+            actor.organization_id,
             self._clock.now_us(),
-            actor,
-            client_id,
+            actor.subject,
+            actor.client_id,
             action,
             object,
             outcome.value,
-            None if trace is None else trace.trace_id,
+            None if actor.trace is None else actor.trace.trace_id,
             "{}" if not metadata else orjson.dumps(metadata).decode(),
         )
 
     async def list(
         self, tx: Transaction, viewer: Viewer, *, action: str | None = None, limit: int = ENTRIES_MAX
     ) -> Sequence[AuditEntry]:
-        """The newest entries that the viewer may see, newest first."""
-        return await self.search(tx, viewer, Sought(action=action), count=limit)
+        """Return the newest entries that the viewer may see, newest first."""
+        return await self.search(tx, viewer, AuditFilter(action=action), count=limit)
 
     async def search(
-        self, tx: Transaction, viewer: Viewer, sought: Sought, *, before: tuple[int, int] | None = None, count: int
+        self, tx: Transaction, viewer: Viewer, wanted: AuditFilter, *, before: tuple[int, int] | None = None, count: int
     ) -> Sequence[AuditEntry]:
-        """Entries that the viewer may see, newest first. `before`: moment and id of the last one that was read."""
+        """Return a page of entries that the viewer may see, newest first. `before`: time and id of the last one
+        read."""
         rows = audit_entries.c
         statement = select(audit_entries).where(*visible(audit_entries, viewer))
-        if sought.trace_id:
-            statement = statement.where(rows.trace_id == sought.trace_id)
-        elif sought.since_us is not None:
-            statement = statement.where(rows.at_us >= sought.since_us)
-        for column, value in ((rows.actor, sought.actor), (rows.action, sought.action), (rows.object, sought.object)):
+        if wanted.trace_id:
+            statement = statement.where(rows.trace_id == wanted.trace_id)
+        elif wanted.since_us is not None:
+            statement = statement.where(rows.at_us >= wanted.since_us)
+        for column, value in ((rows.actor, wanted.actor), (rows.action, wanted.action), (rows.object, wanted.object)):
             if value:
                 statement = statement.where(column == value)
-        if sought.action and sought.action != FREQUENT_ACTION:
-            # SQLite uses an index with a condition only where the query has the same words.
+        if wanted.action and wanted.action != FREQUENT_ACTION:
+            # SQLite uses a partial index only where the query repeats its condition literally.
             statement = statement.where(text(f"action <> '{FREQUENT_ACTION}'"))
         if before is not None:
             at_us, id = before
@@ -128,9 +121,9 @@ class Audit:
         ]
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the entries that are past their retention; the number of entries."""
-        # Entries are numbered as they are written, so the expired ones have the lowest numbers: the primary key finds
-        # them, and no writer pays for an index on time alone. After a clock that was wrong they are kept longer.
+        """Delete a chunk of the entries that are past their retention; return the number of entries."""
+        # Entries are numbered in the order of writing, so expired ones have the lowest numbers: the primary key finds
+        # them, and no writer maintains an index on time alone. Entries written under a wrong clock are kept longer.
         first = select(audit_entries.c.id, audit_entries.c.at_us).order_by(audit_entries.c.id).limit(CHUNK_ROWS)
         oldest = first.subquery()
         expired = select(oldest.c.id).where(oldest.c.at_us < now_us - RETENTION_US)

@@ -5,8 +5,8 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table, Text, 
 from cloud.foundation.db import metadata, row_number
 
 FREQUENT_ACTION = "observation.post"
-"""Nearly all entries of a busy tenant. The index of actions leaves it out, so that a post pays nothing for it; a search
-for this action alone finds enough of them in the order of time."""
+"""The action of nearly all entries of a busy tenant. The index of actions excludes it, so that a post does not maintain
+that index; a search for this action finds enough entries in the order of time."""
 
 _RARE = text(f"action <> '{FREQUENT_ACTION}'")
 
@@ -29,5 +29,5 @@ audit_entries = Table(
     Index(None, "tenant_id", "actor", "at_us"),
     Index(None, "tenant_id", "object", "at_us"),
     Index("ix_audit_entries_rare_action", "tenant_id", "action", "at_us", sqlite_where=_RARE, postgresql_where=_RARE),
-    Index(None, "trace_id"),  # what support asks for first: everything that one request did
+    Index(None, "trace_id"),  # the first search of support: all changes of one request
 )

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from cloud.access.identity.password_page import PasswordHandlers
     from cloud.access.identity.passwords import Passwords, new_password
     from cloud.access.identity.routes import sign_in_rows
-    from cloud.access.identity.service import Users, Witness
+    from cloud.access.identity.service import Users
     from cloud.access.identity.sessions import Session
     from cloud.access.identity.settings import SignInSection
-    from cloud.access.identity.sign_in import SecondFactorPolicy, SignIn, acting
+    from cloud.access.identity.sign_in import SecondFactorPolicy, SignIn, actor_of
     from cloud.access.identity.store import UserStore
     from cloud.access.identity.usernames import folded
 else:

@@ -7,12 +7,10 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from cloud.access.apps import clearance_of
-from cloud.access.audit import Audit
 from cloud.access.identity.model import Role, User
 from cloud.access.identity.passwords import Passwords, new_password
-from cloud.access.identity.service import Users, Witness
+from cloud.access.identity.service import Users
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
-from cloud.foundation.db import Transaction
 from cloud.foundation.moments import write_moment
 from cloud.foundation.settings import read_password
 
@@ -52,16 +50,6 @@ def _row(user: User) -> dict[str, Any]:
     return {**_shown(user), "roles": " ".join(user.roles)}
 
 
-def _witness(place: Workplace, tenant: str, action: str) -> Witness:
-    """The operator's entry in the audit trail."""
-
-    async def witness(tx: Transaction, user: User) -> None:
-        changed = {"roles": list(user.roles)} if action in ("user.add", "user.set_roles") else None
-        await Audit(place.clock).record(tx, place.operator(tenant), action, user.id, metadata=changed)
-
-    return witness
-
-
 @users.command("add")
 def add_user(
     context: typer.Context,
@@ -93,7 +81,6 @@ def add_user(
             roles=role,
             organization_id=organization,
             clearance=clearance_of(level),
-            witness=_witness(place, tenant, "user.add"),
         )
         return user, made
 
@@ -127,13 +114,7 @@ def enable(context: typer.Context, username: Username, tenant: TenantOption, as_
 
 
 def _set_disabled(context: typer.Context, username: str, tenant: str, *, disabled: bool) -> User:
-    action = "user.disable" if disabled else "user.enable"
-    return _run(
-        context,
-        lambda place, service: service.set_disabled(
-            place.operator(tenant), username, disabled, witness=_witness(place, tenant, action)
-        ),
-    )
+    return _run(context, lambda place, service: service.set_disabled(place.operator(tenant), username, disabled))
 
 
 @users.command("set-roles")
@@ -145,12 +126,7 @@ def set_roles(
     as_json: AsJson = False,
 ) -> None:
     """Set the roles of a user. Tokens that act for the user lose the other rights within a minute."""
-    changed = _run(
-        context,
-        lambda place, service: service.set_roles(
-            place.operator(tenant), username, role, witness=_witness(place, tenant, "user.set_roles")
-        ),
-    )
+    changed = _run(context, lambda place, service: service.set_roles(place.operator(tenant), username, role))
     print_one(f"User {changed.username} is {' and '.join(changed.roles)}.", _shown(changed), as_json=as_json)
 
 
@@ -172,8 +148,7 @@ def set_password(
 
     async def work(place: Workplace, service: Users) -> User:
         password = made or read_password(password_file or Path())
-        witness = _witness(place, tenant, "user.set_password")
-        return await service.set_password(place.operator(tenant), username, password, witness=witness)
+        return await service.set_password(place.operator(tenant), username, password)
 
     changed = _run(context, work)
     sentence = f"Password of {changed.username} replaced."
@@ -187,11 +162,6 @@ def reset_second_factor(
     context: typer.Context, username: Username, tenant: TenantOption, as_json: AsJson = False
 ) -> None:
     """Remove the second factor of a user with a lost phone, and end the sessions. Verify the person first."""
-    changed = _run(
-        context,
-        lambda place, service: service.reset_second_factor(
-            place.operator(tenant), username, witness=_witness(place, tenant, "user.reset_second_factor")
-        ),
-    )
+    changed = _run(context, lambda place, service: service.reset_second_factor(place.operator(tenant), username))
     sentence = f"Second factor of {changed.username} removed. A required one is set up at the next sign-in."
     print_one(sentence, _shown(changed), as_json=as_json)

@@ -1,12 +1,14 @@
-"""Add users, check their passwords, disable them, and give back what they have lost: a password, a telephone.
+"""Add, authenticate, change and disable users, and replace a lost password or second factor.
 
-Each change takes a `witness`, which writes its audit entry in the same transaction. What changes how somebody is proved
-also ends their sessions.
+Each change writes its audit entry in its own transaction. A change of a password or second factor ends the sessions of
+that user.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from cloud.access.audit import Audit
 from cloud.access.identity.errors import LevelExceeded, NotOneself, RoleUnknown, UsernameMalformed, UserUnknown
 from cloud.access.identity.model import Role, User
 from cloud.access.identity.passwords import Passwords
@@ -19,18 +21,11 @@ from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenancySt
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.ids import Ids
-from cloud.foundation.viewer import SecrecyLevel, Viewer
-
-Witness = Callable[[Transaction, User], Awaitable[None]]
-"""Writes the audit entry of a change, in the change's transaction."""
-
-
-async def nobody(tx: Transaction, user: User) -> None:
-    """A witness for tests and for changes that need none."""
+from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 
 
 class Users:
-    """The use cases. `by`: who changes somebody, when that is a user too; nobody may lock themselves out."""
+    """The use cases of users. A user who changes users cannot change their own entry, so none locks themselves out."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids, passwords: Passwords) -> None:
         self._database = database
@@ -42,29 +37,29 @@ class Users:
         self._factors = SecondFactorStore()
         self._changes = ChangeLog()
         self._tenancy = TenancyStore()
+        self._audit = Audit(clock)
 
     async def add(
         self,
-        viewer: Viewer,
+        actor: Actor,
         username: str,
         password: str,
         *,
         roles: Sequence[str],
         organization_id: str | None = None,
         clearance: SecrecyLevel = SecrecyLevel.STANDARD,
-        witness: Witness = nobody,
     ) -> User:
-        """Somebody new, of the viewer's organisation where the viewer has one, who sees no more than the viewer.
+        """Somebody new, of the viewer's organisation where the viewer has one, who sees no more than the actor.
 
         Raises `IdentifierTaken`, `PasswordUnfit`, `RoleUnknown`, `UsernameMalformed`, `LevelExceeded` and the unknown
         kinds.
         """
-        organization_id = organization_id or viewer.organization_id
-        if clearance > viewer.clearance:
+        organization_id = organization_id or actor.organization_id
+        if clearance > actor.clearance:
             raise LevelExceeded
         user = User(
             id=self._ids.new("usr"),
-            tenant_id=viewer.tenant_id,
+            tenant_id=actor.tenant_id,
             organization_id=organization_id,
             username=new_username(username),
             roles=checked_roles(roles),
@@ -73,20 +68,21 @@ class Users:
         )
         hashed = await self._passwords.hash(password)  # before the transaction, which holds the one writer
         async with self._database.transaction() as tx:
-            if not await self._tenancy.has_tenant(tx, viewer.tenant_id):
+            if not await self._tenancy.has_tenant(tx, actor.tenant_id):
                 raise TenantUnknown
-            known = organization_id is None or await self._tenancy.find_organization(tx, viewer, organization_id)
+            known = organization_id is None or await self._tenancy.find_organization(tx, actor, organization_id)
             if not known:
                 raise OrganizationUnknown
             if not await self._store.add(tx, user, hashed):
                 raise IdentifierTaken("(user name)")
-            await witness(tx, user)
+            metadata = {"roles": list(user.roles)}
+            await self._audit.record(tx, actor, "user.add", user.id, metadata=metadata)
         return user
 
     async def list(
         self, viewer: Viewer, *, after: str | None = None, count: int | None = None, named: str | None = None
     ) -> Sequence[User]:
-        """In the order of their ids; all of them, or `count` of those behind `after`. `named`: a part of the name."""
+        """Return users in the order of their ids: all, or `count` after `after`. `named`: a part of the user name."""
         async with self._database.read() as tx:
             return await self._store.list(tx, viewer, after=after, count=count, named=named)
 
@@ -99,7 +95,7 @@ class Users:
         return user
 
     async def authenticate(self, username: str, password: str) -> User | None:
-        """The user when the password is theirs and they are not disabled; as slow for a name that nobody has."""
+        """Return the user when the password is right and they are not disabled; an unknown name takes as long."""
         try:
             name = folded(username)
         except UsernameMalformed:
@@ -117,40 +113,41 @@ class Users:
             raise UserUnknown
         return user
 
-    async def set_disabled(
-        self, viewer: Viewer, username: str, disabled: bool, *, by: str | None = None, witness: Witness = nobody
-    ) -> User:
-        """Disable: no sign-in, and their tokens end everywhere; or enable again. Raises `UserUnknown`, `NotOneself`."""
+    async def hash_password(self, password: str) -> str:
+        """Return what is stored of a new password. Raises `PasswordUnfit`."""
+        return await self._passwords.hash(password)
+
+    async def set_disabled(self, actor: Actor, username: str, disabled: bool) -> User:
+        """Disable a user, which ends their sessions and tokens; or enable them again.
+
+        Raises `UserUnknown`, `NotOneself`.
+        """
         now_us = self._clock.now_us()
 
         async def change(tx: Transaction, user: User) -> User:
             at_us = now_us if disabled else None
-            await self._store.set_disabled(tx, viewer, user.id, at_us)
+            await self._store.set_disabled(tx, actor, user.id, at_us)
             if disabled:
                 await self._sessions.end_all(tx, user.id)
             return replace(user, disabled_at_us=at_us)
 
-        return await self._change(viewer, username, change, by, witness)
+        return await self._change(actor, username, "user.disable" if disabled else "user.enable", change)
 
-    async def set_roles(
-        self, viewer: Viewer, username: str, roles: Sequence[str], *, by: str | None = None, witness: Witness = nobody
-    ) -> User:
-        """What they are from now on; tokens that act for them lose what goes with it.
+    async def set_roles(self, actor: Actor, username: str, roles: Sequence[str]) -> User:
+        """Set all roles of a user; tokens that act for them lose the scopes of the roles that they lose.
 
         Raises `RoleUnknown`, `UserUnknown`, `NotOneself`.
         """
         wanted = checked_roles(roles)
 
         async def change(tx: Transaction, user: User) -> User:
-            await self._store.set_roles(tx, viewer, user.id, wanted)
+            await self._store.set_roles(tx, actor, user.id, wanted)
             return replace(user, roles=wanted)
 
-        return await self._change(viewer, username, change, by, witness)
+        return await self._change(actor, username, "user.set_roles", change, metadata={"roles": list(wanted)})
 
-    async def set_password(
-        self, viewer: Viewer, username: str, password: str, *, by: str | None = None, witness: Witness = nobody
-    ) -> User:
-        """For somebody who has forgotten theirs; every session of theirs ends.
+    async def set_password(self, actor: Actor, username: str, password: str) -> User:
+        """Replace a forgotten password; all sessions of the user end.
 
         Raises `PasswordUnfit`, `UserUnknown`, `NotOneself`.
         """
@@ -161,12 +158,10 @@ class Users:
             await self._sessions.end_all(tx, user.id)
             return user
 
-        return await self._change(viewer, username, change, by, witness)
+        return await self._change(actor, username, "user.set_password", change)
 
-    async def reset_second_factor(
-        self, viewer: Viewer, username: str, *, by: str | None = None, witness: Witness = nobody
-    ) -> User:
-        """For somebody who has lost their telephone: at their next sign-in they set one up where they must have one.
+    async def reset_second_factor(self, actor: Actor, username: str) -> User:
+        """Remove a lost second factor; at the next sign-in the user sets up another where the policy demands one.
 
         Raises `UserUnknown`, `NotOneself`.
         """
@@ -176,50 +171,40 @@ class Users:
             await self._sessions.end_all(tx, user.id)
             return replace(user, has_second_factor=False)
 
-        return await self._change(viewer, username, change, by, witness)
-
-    async def change_own_password(self, user: User, password: str, kept: bytes, *, witness: Witness = nobody) -> None:
-        """For somebody who has just proved the present one. `kept`: the digest of the session that goes on.
-
-        Raises `PasswordUnfit`.
-        """
-        hashed = await self._passwords.hash(password)
-        async with self._database.transaction() as tx:
-            await self._store.set_password(tx, user.id, hashed)
-            await self._sessions.end_all_but(tx, user.id, kept)
-            await witness(tx, user)
+        return await self._change(actor, username, "user.reset_second_factor", change)
 
     async def _change(
         self,
-        viewer: Viewer,
+        actor: Actor,
         username: str,
+        action: str,
         change: Callable[[Transaction, User], Awaitable[User]],
-        by: str | None,
-        witness: Witness,
+        *,
+        metadata: Mapping[str, Any] | None = None,
     ) -> User:
         now_us, name = self._clock.now_us(), folded(username)
         async with self._database.transaction() as tx:
-            user = await self._store.find(tx, viewer, name)
+            user = await self._store.find(tx, actor, name)
             if user is None:
                 raise UserUnknown
-            if user.id == by:
+            if user.id == actor.subject:
                 raise NotOneself
-            if by is not None:
-                await self._check_still_administers(tx, by, user.id)
+            await self._check_still_administers(tx, actor.subject, user.id)
             changed = await change(tx, user)
             await self._changes.record(tx, ChangeKind.USER, user.id, now_us)
-            await witness(tx, changed)
+            await self._audit.record(tx, actor, action, user.id, metadata=metadata)
         return changed
 
-    async def _check_still_administers(self, tx: Transaction, by: str, user_id: str) -> None:
-        """Two administrators who take the role from each other at once would leave nobody: the second is too late."""
-        for one in await self._store.locked(tx, [by, user_id]):
-            if one.id == by and (one.disabled_at_us is not None or Role.ADMINISTRATOR not in one.roles):
+    async def _check_still_administers(self, tx: Transaction, subject: str, user_id: str) -> None:
+        """Refuse a user who is no administrator any more. Two administrators who take the role from each other at the
+        same time would leave none: the second is refused. The operator at the console is no user."""
+        for one in await self._store.locked(tx, [subject, user_id]):
+            if one.id == subject and (one.disabled_at_us is not None or Role.ADMINISTRATOR not in one.roles):
                 raise UserUnknown
 
 
 def checked_roles(roles: Sequence[str]) -> tuple[Role, ...]:
-    """At least one, each known, in their order. Raises `RoleUnknown`."""
+    """Return the roles in their order: at least one, each known. Raises `RoleUnknown`."""
     if not roles or not set(roles) <= set(Role):
         raise RoleUnknown
     return tuple(role for role in Role if role in roles)

@@ -29,11 +29,11 @@ from cloud.access.identity.store import UserStore
 from cloud.access.identity.usernames import folded
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
-from cloud.foundation.http import Caller, TraceContext
 from cloud.foundation.master_key import MasterKey
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.trace import TraceContext
+from cloud.foundation.viewer import Actor
 
-CHANGED = "user.change_password"
+OWN_CHANGE = "user.change_password"
 
 
 class Stage(StrEnum):
@@ -111,7 +111,7 @@ class SignIn:
             await self._failures.succeeded(tx, counted, now_us)
             await self._sessions.begin(tx, secret, user.id, now_us)
             await self._sessions.know(tx, fresh_browser, user.id, now_us)
-            await self._audit.record(tx, acting(user), "user.sign_in", user.id, trace=trace)
+            await self._audit.record(tx, actor_of(user, trace), "user.sign_in", user.id)
         return SignedIn(Session(user, digest_of(secret), now_us, None), secret, fresh_browser)
 
     async def session(self, secret: str | None) -> Session | None:
@@ -158,7 +158,7 @@ class SignIn:
             if good:
                 await self._failures.succeeded(tx, counted, now_us)
             outcome = Outcome.DONE if good else Outcome.REFUSED
-            await self._audit.record(tx, acting(user), "user.second_factor", user.id, outcome, trace)
+            await self._audit.record(tx, actor_of(user, trace), "user.second_factor", user.id, outcome)
         if not good:
             raise CodeRefused
         return fresh
@@ -180,7 +180,7 @@ class SignIn:
             await self._sessions.end_all_but(tx, user.id, session.digest)
             if not await self._sessions.proved(tx, session.digest, digest_of(fresh), now_us):
                 raise CodeRefused
-            await self._audit.record(tx, acting(user), "user.second_factor_set_up", user.id, trace=trace)
+            await self._audit.record(tx, actor_of(user, trace), "user.second_factor_set_up", user.id)
         return fresh
 
     async def change_password(self, session: Session, present: str, wanted: str, trace: TraceContext) -> None:
@@ -195,14 +195,15 @@ class SignIn:
         counted = await self._count(subjects)
         if await self._authenticate(user.username, present, counted) is None:
             async with self._database.transaction() as tx:
-                await self._audit.record(tx, acting(user), CHANGED, user.id, Outcome.REFUSED, trace)
+                await self._audit.record(tx, actor_of(user, trace), OWN_CHANGE, user.id, Outcome.REFUSED)
             raise SignInRefused
 
-        async def witness(tx: Transaction, changed: User) -> None:
+        hashed = await self._users.hash_password(wanted)
+        async with self._database.transaction() as tx:
+            await self._people.set_password(tx, user.id, hashed)
+            await self._sessions.end_all_but(tx, user.id, session.digest)
             await self._failures.succeeded(tx, counted, self._clock.now_us())
-            await self._audit.record(tx, acting(user), CHANGED, user.id, trace=trace)
-
-        await self._users.change_own_password(user, wanted, session.digest, witness=witness)
+            await self._audit.record(tx, actor_of(user, trace), OWN_CHANGE, user.id)
 
     async def end(self, secret: str) -> None:
         """Sign out. Nothing happens when nobody is signed in."""
@@ -238,19 +239,10 @@ class SignIn:
         async with self._database.transaction() as tx:
             found = await self._people.by_username(tx, name)
             if found is not None:
-                await self._audit.record(
-                    tx, acting(found[0]), "user.sign_in", found[0].id, outcome=Outcome.REFUSED, trace=trace
-                )
+                user = found[0]
+                await self._audit.record(tx, actor_of(user, trace), "user.sign_in", user.id, Outcome.REFUSED)
 
 
-def acting(user: User) -> Caller:
-    """Somebody at one of our pages, for the audit trail: no app and no token is between."""
-    return Caller(
-        subject=user.id,
-        client_id="",
-        token_use="none",  # noqa: S106  # a word, not a secret
-        scopes=user.scopes,
-        viewer=Viewer(user.tenant_id, user.organization_id, user.clearance),
-        jti="",
-        expires_at_us=0,
-    )
+def actor_of(user: User, trace: TraceContext) -> Actor:
+    """Return the actor of a user at one of our own pages, without an app and a token in between."""
+    return Actor(user.tenant_id, user.organization_id, user.clearance, subject=user.id, client_id="", trace=trace)

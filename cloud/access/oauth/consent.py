@@ -11,7 +11,7 @@ import structlog
 
 from cloud.access.apps import App, Apps, ScopeUnknown
 from cloud.access.audit import Audit, Outcome
-from cloud.access.identity import Session, acting
+from cloud.access.identity import Session, actor_of
 from cloud.access.oauth.authorization import (
     Asked,
     NoRedirect,
@@ -27,8 +27,9 @@ from cloud.access.tenancy import TenancyStore
 from cloud.access.tokens import Mint
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
-from cloud.foundation.http import NEVER_AN_ID, QueryMalformed, TraceContext, read_all_pairs
+from cloud.foundation.http import NEVER_AN_ID, QueryMalformed, read_all_pairs
 from cloud.foundation.ids import SHAPE
+from cloud.foundation.trace import TraceContext
 from cloud.foundation.viewer import Viewer
 
 AUTHORIZE = "/v1/oauth/authorize"
@@ -119,7 +120,7 @@ class Authorization:
             if asked:
                 await self._consents.give(tx, user.id, app.client_id, frozenset(scopes), now_us)
                 granted = {"scope": " ".join(scopes)}
-                await self._audit.record(tx, acting(user), "app.consent", app.client_id, trace=trace, metadata=granted)
+                await self._audit.record(tx, actor_of(user, trace), "app.consent", app.client_id, metadata=granted)
             await self._codes.add(tx, code, stands_for)
         log.info("code.issued", client=app.client_id, tenant=app.tenant_id, user=user.id)
         return code
@@ -127,9 +128,8 @@ class Authorization:
     async def deny(self, session: Session, target: Target, trace: TraceContext) -> None:
         """Somebody has refused; told to the app by the caller of this."""
         async with self._database.transaction() as tx:
-            await self._audit.record(
-                tx, acting(session.user), "app.consent", target.app.client_id, Outcome.REFUSED, trace
-            )
+            actor = actor_of(session.user, trace)
+            await self._audit.record(tx, actor, "app.consent", target.app.client_id, Outcome.REFUSED)
 
     def _grantable(self, session: Session, app: App, asked: Asked) -> tuple[str, ...]:
         user = session.user

@@ -13,13 +13,14 @@ import re
 import structlog
 
 from cloud.access.apps import App, ScopeUnknown
-from cloud.access.audit import Audit, Outcome
-from cloud.access.identity import User, UserStore, acting
+from cloud.access.audit import Audit
+from cloud.access.identity import User, UserStore, actor_of
 from cloud.access.oauth.store import Code, CodeStore
 from cloud.access.tokens import SECOND_US, Mint, Minted, Revocation
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
-from cloud.foundation.http import OAuthError, TraceContext
+from cloud.foundation.http import OAuthError
+from cloud.foundation.trace import TraceContext
 
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 KEPT_US = 24 * 3600 * SECOND_US
@@ -64,7 +65,7 @@ class Redemption:
         async with self._database.transaction() as tx:
             ours = await self._codes.redeem(tx, code, minted.claims.jti)
             if ours:
-                await self._audit.record(tx, acting(user), "token.issue", minted.claims.jti, trace=trace)
+                await self._audit.record(tx, actor_of(user, trace), "token.issue", minted.claims.jti)
         if not ours:
             async with self._database.read() as tx:
                 winner = await self._codes.find(tx, code)
@@ -86,10 +87,7 @@ class Redemption:
         return hmac.compare_digest(challenge, found.challenge)
 
     async def _came_twice(self, app: App, user: User, jti: str, trace: TraceContext) -> None:
-        async def witness(tx: Transaction) -> None:
-            await self._audit.record(tx, acting(user), "code.replayed", jti, Outcome.REFUSED, trace)
-
-        if await self._revocation.revoke(jti, app.client_id, witness=witness):
+        if await self._revocation.revoke_replayed(actor_of(user, trace), jti, app.client_id):
             log.warning("code.replayed", client=app.client_id, tenant=app.tenant_id, jti=jti)
 
 

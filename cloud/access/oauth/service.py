@@ -7,13 +7,12 @@ knows. Introspection is for the resource servers of a tenant: a token of another
 import structlog
 
 from cloud.access.apps import App, Apps, GrantType, ScopeUnknown, read_scopes
-from cloud.access.audit import Audit
 from cloud.access.oauth.client_authentication import Credentials, authenticated
 from cloud.access.oauth.redemption import Redemption
 from cloud.access.tokens import SECOND_US, Claims, Mint, Minted, Revocation, Verifier
-from cloud.foundation.db import Transaction
-from cloud.foundation.http import Caller, OAuthError, TraceContext
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.http import OAuthError
+from cloud.foundation.trace import TraceContext
+from cloud.foundation.viewer import Actor
 
 log = structlog.get_logger()
 
@@ -28,14 +27,12 @@ class TokenEndpoint:
         verifier: Verifier,
         revocation: Revocation,
         redemption: Redemption,
-        audit: Audit,
     ) -> None:
         self._apps = apps
         self._redemption = redemption
         self._mint = mint
         self._verifier = verifier
         self._revocation = revocation
-        self._audit = audit
 
     async def client_credentials(self, credentials: Credentials, scope: str | None) -> Minted:
         """An access token in which an app acts for itself. Raises `OAuthError`."""
@@ -83,24 +80,19 @@ class TokenEndpoint:
         if claims.client_id != app.client_id:
             raise _refused(app, "invalid_request", "This token was issued to another client.")
         expires_us = claims.expires_at_s * SECOND_US
-
-        async def witness(tx: Transaction) -> None:
-            await self._audit.record(tx, _acting(app), "token.revoke", claims.jti, trace=trace)
-
-        if await self._revocation.revoke(claims.jti, app.client_id, expires_us, witness=witness):
+        if await self._revocation.revoke(_actor_of(app, trace), claims.jti, app.client_id, expires_us):
             log.info("token.revoked", client=app.client_id, tenant=app.tenant_id, jti=claims.jti)
 
 
-def _acting(app: App) -> Caller:
-    """A client that has proved itself without a token, for the audit trail."""
-    return Caller(
+def _actor_of(app: App, trace: TraceContext) -> Actor:
+    """Return the actor of a client that authenticated without a token."""
+    return Actor(
+        app.tenant_id,
+        app.organization_id,
+        app.clearance,
         subject=app.client_id,
         client_id=app.client_id,
-        token_use="none",  # noqa: S106  # a word, not a secret
-        scopes=frozenset(),
-        viewer=Viewer(app.tenant_id, app.organization_id, app.clearance),
-        jti="",
-        expires_at_us=0,
+        trace=trace,
     )
 
 

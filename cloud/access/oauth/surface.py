@@ -32,7 +32,6 @@ from cloud.access.tokens import (
     Revocation,
     SigningKeys,
     Verifier,
-    Witness,
     key_set_rows,
 )
 from cloud.foundation.clock import Clock
@@ -42,6 +41,7 @@ from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import MasterKey, MasterKeyAbsent, MasterKeyUnfit
 from cloud.foundation.pages import asset_rows
 from cloud.foundation.settings import SettingsUnusable
+from cloud.foundation.viewer import Actor
 
 log = structlog.get_logger()
 
@@ -60,10 +60,10 @@ class TokenSurface:
     routes: tuple[Route, ...]
 
     async def service_token(
-        self, app: App, scopes: Sequence[str] | None, ttl_s: int | None, witness: Witness
+        self, actor: Actor, app: App, scopes: Sequence[str] | None, ttl_s: int | None
     ) -> tuple[str, str, int]:
-        """A service token of an app: the token, its jti, when it expires. Raises as `Mint.service_token`."""
-        minted = await self.mint.service_token(app, scopes or (), ttl_s=ttl_s, witness=witness)
+        """Mint a service token of an app; return the token, its jti and its expiry. Raises as `Mint.service_token`."""
+        minted = await self.mint.service_token(actor, app, scopes or (), ttl_s=ttl_s)
         return minted.token, minted.claims.jti, minted.claims.expires_at_s * SECOND_US
 
     async def start(self) -> None:
@@ -93,7 +93,7 @@ def token_surface(
     mint = Mint(database, clock, ids, auth_state, master, names)
     apps, audit, revocation = Apps(database, clock, ids), Audit(clock), Revocation(database, clock)
     redemption = Redemption(database, clock, mint, revocation, audit)
-    endpoint = TokenEndpoint(apps, mint, verifier, revocation, redemption, audit)
+    endpoint = TokenEndpoint(apps, mint, verifier, revocation, redemption)
     authorization = Authorization(database, clock, apps, mint, audit)
     users = Users(database, clock, ids, Passwords())
     sign_in = SignIn(database, clock, users, audit, master, second_factor)

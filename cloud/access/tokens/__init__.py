@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cloud.access.tokens.cli import init_secrets, make_first_master_key
     from cloud.access.tokens.handlers import KeySetHandlers
     from cloud.access.tokens.keys import SigningKeys
-    from cloud.access.tokens.minting import Mint, Minted, Witness
+    from cloud.access.tokens.minting import Mint, Minted
     from cloud.access.tokens.revocation import Revocation
     from cloud.access.tokens.routes import key_set_rows
     from cloud.access.tokens.signing_key import SECOND_US

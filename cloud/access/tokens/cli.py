@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 
 from cloud.access.apps import AppStore, AppUnknown
-from cloud.access.audit import Audit
 from cloud.access.identity import UserStore, UserUnknown, folded
 from cloud.access.tokens.auth_state import AuthStateCache
 from cloud.access.tokens.claims import SERVICE_TTL_S
@@ -24,7 +23,6 @@ from cloud.foundation.command import (
     run,
     settings_of,
 )
-from cloud.foundation.db import Transaction
 from cloud.foundation.ids import checked_id
 from cloud.foundation.master_key import MasterKey, load_master_key, master_key_path
 from cloud.foundation.moments import write_moment
@@ -117,12 +115,8 @@ def mint(
             raise AppUnknown
         if user is not None and (person is None or person.disabled_at_us is not None):
             raise UserUnknown
-
-        async def witness(tx: Transaction, jti: str) -> None:
-            await Audit(place.clock).record(tx, viewer, "app.service_token", app, metadata={"jti": jti})
-
         made = await _mint(place)
-        return await made.service_token(known, tuple(scope or ()), user=person, ttl_s=ttl_s, witness=witness)
+        return await made.service_token(viewer, known, tuple(scope or ()), user=person, ttl_s=ttl_s)
 
     minted = run(context, work)
     expires = write_moment(minted.claims.expires_at_s * SECOND_US)
@@ -155,10 +149,7 @@ def revoke(
     """Revoke a token. Every process rejects it within a minute. The audit trail records it."""
 
     async def work(place: Workplace) -> bool:
-        async def witness(tx: Transaction) -> None:
-            await Audit(place.clock).record(tx, place.operator(tenant), "token.revoke", jti)
-
-        return await Revocation(place.database, place.clock).revoke(checked_id(jti), "", witness=witness)
+        return await Revocation(place.database, place.clock).revoke(place.operator(tenant), checked_id(jti), "")
 
     revoked = run(context, work)
     sentence = f"{jti} is revoked." if revoked else f"{jti} was already revoked."

@@ -2,18 +2,19 @@
 
 Before a token outlives what its key is known to cover, the key's term is extended in the database, by an hour more
 than needed: so one write an hour keeps the promise that a key stays published until its last token has expired, and
-minting costs the RSA operation alone. A service token is noted in the audit trail, durably before it is told; it is
-signed meanwhile, in a thread, which OpenSSL lets run beside the event loop.
+minting costs the RSA operation alone. The audit entry of a service token is durable before the token is returned. It is
+signed in a thread meanwhile, since OpenSSL releases the interpreter lock.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from cloud.access.apps import App, ScopeUnknown, check_allowed, effective, on_auth_host
+from cloud.access.audit import Audit
 from cloud.access.identity import User
 from cloud.access.tokens.auth_state import AuthStateCache
 from cloud.access.tokens.claims import (
@@ -30,13 +31,10 @@ from cloud.access.tokens.jws import sign
 from cloud.access.tokens.signing_key import SECOND_US, SigningKey
 from cloud.access.tokens.store import SigningKeyStore
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database, Transaction
+from cloud.foundation.db import Database
 from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import MasterKey
-from cloud.foundation.viewer import SecrecyLevel
-
-Witness = Callable[[Transaction, str], Awaitable[None]]
-"""Notes, in a transaction, that the token with this jti is about to be told."""
+from cloud.foundation.viewer import Actor, SecrecyLevel
 
 COVER_GRAIN_US = 3600 * SECOND_US
 SERVICE_TTL_S_LEAST = 60
@@ -69,6 +67,7 @@ class Mint:
         self._master = master
         self._names = names
         self._store = SigningKeyStore()
+        self._audit = Audit(clock)
         self._opened: tuple[str, RSAPrivateKey] | None = None
         self._covers: tuple[str, int] = ("", 0)
 
@@ -93,15 +92,14 @@ class Mint:
 
     async def service_token(
         self,
+        actor: Actor,
         app: App,
         scopes: Sequence[str] = (),
         *,
         user: User | None = None,
         ttl_s: int | None = None,
-        witness: Witness | None = None,
     ) -> Minted:
-        """A token for automation; with a `user`, it acts for that person within what both may do. When `witness` fails,
-        there is no token.
+        """Mint a token for automation. With a `user` it acts for that person, with the rights that both have.
 
         Raises `ServiceTokensDisabled`, `LifetimeRefused`, `ScopeUnknown`, `KeysAbsent`.
         """
@@ -112,7 +110,7 @@ class Mint:
         if not SERVICE_TTL_S_LEAST <= ttl_s <= longest_s:
             raise LifetimeRefused(f"(At most {longest_s} s for this app.)")
         claims = self._claims(app, user, scopes, TokenUse.SERVICE, ttl_s)
-        return await (self._minted(claims) if witness is None else self._witnessed(claims, witness))
+        return await self._audited(actor, claims)
 
     def _claims(self, app: App, user: User | None, scopes: Sequence[str], use: TokenUse, ttl_s: int) -> Claims:
         approved = effective(app.usable_scopes)
@@ -143,13 +141,14 @@ class Mint:
         kid, private = await self._signer(claims.expires_at_s * SECOND_US)
         return Minted(sign(private, kid, self._payload(claims)), claims)
 
-    async def _witnessed(self, claims: Claims, witness: Witness) -> Minted:
+    async def _audited(self, actor: Actor, claims: Claims) -> Minted:
         kid, private = await self._signer(claims.expires_at_s * SECOND_US)
         loop = asyncio.get_running_loop()
         signing = loop.run_in_executor(None, sign, private, kid, self._payload(claims))
         try:
             async with self._database.transaction() as tx:
-                await witness(tx, claims.jti)
+                metadata = {"jti": claims.jti}
+                await self._audit.record(tx, actor, "app.service_token", claims.holder.client_id, metadata=metadata)
         except BaseException:
             signing.cancel()
             raise

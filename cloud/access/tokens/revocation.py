@@ -1,15 +1,13 @@
-"""Revoke a token before its time; every process refuses it within seconds (S-051)."""
+"""Revoke a token before it expires; every process refuses it within seconds (S-051)."""
 
-from collections.abc import Awaitable, Callable
-
+from cloud.access.audit import Audit, Outcome
 from cloud.access.standing import ChangeKind, ChangeLog
 from cloud.access.tokens.claims import SERVICE_TTL_S_MAX
 from cloud.access.tokens.signing_key import SECOND_US
 from cloud.access.tokens.store import RevokedTokenStore
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database, Transaction
-
-Witness = Callable[[Transaction], Awaitable[None]]
+from cloud.foundation.db import Database
+from cloud.foundation.viewer import Actor
 
 
 class Revocation:
@@ -20,20 +18,27 @@ class Revocation:
         self._clock = clock
         self._store = RevokedTokenStore()
         self._changes = ChangeLog()
+        self._audit = Audit(clock)
 
-    async def revoke(
-        self, jti: str, client_id: str, expires_at_us: int | None = None, *, witness: Witness | None = None
-    ) -> bool:
-        """False when it was revoked before. `expires_at_us` None: unknown, so for as long as any token lives.
+    async def revoke(self, actor: Actor, jti: str, client_id: str, expires_at_us: int | None = None) -> bool:
+        """Revoke a token of a client; False when it was revoked before.
 
-        `witness` writes the audit entry, in the transaction of the revocation.
+        `expires_at_us` None: unknown, so the revocation lasts as long as any token may.
         """
+        return await self._revoke(actor, jti, client_id, expires_at_us, "token.revoke", Outcome.DONE)
+
+    async def revoke_replayed(self, actor: Actor, jti: str, client_id: str) -> bool:
+        """Revoke the token of a code that was sent twice, as `revoke`; the refused code is audited."""
+        return await self._revoke(actor, jti, client_id, None, "code.replayed", Outcome.REFUSED)
+
+    async def _revoke(
+        self, actor: Actor, jti: str, client_id: str, expires_at_us: int | None, action: str, outcome: Outcome
+    ) -> bool:
         now_us = self._clock.now_us()
         until_us = now_us + SERVICE_TTL_S_MAX * SECOND_US if expires_at_us is None else expires_at_us
         async with self._database.transaction() as tx:
             if not await self._store.add(tx, jti, client_id, until_us, now_us):
                 return False
             await self._changes.record(tx, ChangeKind.TOKEN, jti, now_us)
-            if witness is not None:
-                await witness(tx)
+            await self._audit.record(tx, actor, action, jti, outcome)
         return True

@@ -1,4 +1,4 @@
-"""Which encounter a device's values belong to, and when (D16)."""
+"""The assignment of a device's observations to encounters (D16)."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from cloud.foundation.slice import IdKind, Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.clinical.assignments.errors import AssignmentEnded, AssignmentOverlaps, AssignmentUnknown, IntervalEmpty
     from cloud.clinical.assignments.model import Timeline
-    from cloud.clinical.assignments.service import AssignmentDesk
+    from cloud.clinical.assignments.service import AssignmentService
     from cloud.clinical.assignments.store import Assignments
     from cloud.clinical.assignments.tables import assignments
 else:

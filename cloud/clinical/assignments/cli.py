@@ -5,9 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from cloud.clinical.assignments.model import Assignment
-from cloud.clinical.assignments.service import AssignmentDesk
+from cloud.clinical.assignments.service import AssignmentService
 from cloud.foundation.command import (
-    OPERATOR,
     AsJson,
     TenantOption,
     Workplace,
@@ -23,8 +22,8 @@ assignments = typer.Typer(help="Assignments of devices to encounters.", no_args_
 AssignmentId = Annotated[str, typer.Argument(help="The assignment's id, asg_….")]
 
 
-def _service(place: Workplace) -> AssignmentDesk:
-    return AssignmentDesk(place.database, place.clock, place.ids)
+def _service(place: Workplace) -> AssignmentService:
+    return AssignmentService(place.database, place.clock, place.ids)
 
 
 def _moment(text: str | None) -> int | None:
@@ -64,7 +63,6 @@ def add_assignment(
             place.operator(tenant),
             device_id=device,
             encounter_id=encounter,
-            by=OPERATOR,
             from_us=from_us,
             until_us=until_us,
         ),
@@ -82,9 +80,7 @@ def close_assignment(
 ) -> None:
     """End an open assignment."""
     at_us = _moment(at)
-    closed = run(
-        context, lambda place: _service(place).close(place.operator(tenant), assignment, by=OPERATOR, at_us=at_us)
-    )
+    closed = run(context, lambda place: _service(place).close(place.operator(tenant), assignment, at_us=at_us))
     print_one(f"Assignment {closed.id} closed.", _shown(closed), as_json=as_json)
 
 
@@ -99,7 +95,7 @@ def move_assignment(
     """Correct the encounter of an assignment. The previous assignment stays in the list."""
     moved = run(
         context,
-        lambda place: _service(place).move(place.operator(tenant), assignment, encounter_id=encounter, by=OPERATOR),
+        lambda place: _service(place).move(place.operator(tenant), assignment, encounter_id=encounter),
     )
     print_one(f"Assignment {moved.id} replaces {moved.replaces}.", _shown(moved), as_json=as_json)
 

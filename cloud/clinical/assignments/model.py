@@ -1,4 +1,4 @@
-"""An interval of a device's life that belongs to an encounter, and the line of such intervals."""
+"""Assignments of a device to encounters, and the timeline of them."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """The device's values from `from_us` on and before `until_us` (None: until further notice) belong to the encounter.
+    """The assignment of a device's observations from `from_us` and before `until_us` (None: open) to an encounter.
 
-    A voided assignment was moved or taken back, and counts no more; `replaces` is the one that this stands in for.
+    A voided assignment was moved and has no effect any more; `replaces` is the voided one that this replaces.
     """
 
     tenant_id: str
@@ -28,18 +28,18 @@ class Assignment:
 
 
 class Timeline:
-    """One device's assignments in order, to ask for many moments at once. They never overlap."""
+    """The assignments of one device in order, for looking up many moments. They never overlap."""
 
     def __init__(self, assignments: Iterable[Assignment]) -> None:
         self.assignments = sorted((one for one in assignments if one.voided_at_us is None), key=_begin)
         self._begins = [one.from_us for one in self.assignments]
 
     def encounter_at(self, at_us: int) -> str | None:
-        """The encounter that a value of this moment belongs to; None: visibly unassigned, never guessed."""
-        place = bisect_right(self._begins, at_us) - 1
-        if place < 0:
+        """Return the encounter of an observation at this moment; None: it is unassigned, never guessed."""
+        index = bisect_right(self._begins, at_us) - 1
+        if index < 0:
             return None
-        found = self.assignments[place]
+        found = self.assignments[index]
         return found.encounter_id if found.until_us is None or at_us < found.until_us else None
 
 

@@ -1,13 +1,13 @@
-"""Say whose values a device's are: assign, close, move (D16).
+"""Assign the observations of a device to an encounter for an interval; close and move assignments (D16).
 
-Two assignments of one device never share a moment. The device's row is locked while that is looked at, so two people
-who assign at once are answered one after the other on both databases; a unique index on open intervals is the last
-guard.
+Two assignments of one device never overlap. The device's row is locked for that check, so concurrent assignments of one
+device are serialised on both databases; a unique index on open intervals is the last guard.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from cloud.access.audit import Audit
 from cloud.clinical.assignments.errors import AssignmentEnded, AssignmentOverlaps, AssignmentUnknown, IntervalEmpty
 from cloud.clinical.assignments.event_types import ASSIGNMENT_ADDED, ASSIGNMENT_CLOSED, ASSIGNMENT_MOVED
 from cloud.clinical.assignments.model import Assignment
@@ -18,11 +18,11 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.events import Outbox
 from cloud.foundation.ids import Ids
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor, Viewer
 
 
-class AssignmentDesk:
-    """The use cases about assignments. `by` names who says so: a user, an app, or `operator` at the console."""
+class AssignmentService:
+    """The use cases of assignments."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -32,18 +32,18 @@ class AssignmentDesk:
         self._encounters = Encounters()
         self._assignments = Assignments(self._devices)
         self._outbox = Outbox(ids)
+        self._audit = Audit(clock)
 
     async def assign(
         self,
-        viewer: Viewer,
+        actor: Actor,
         *,
         device_id: str,
         encounter_id: str,
-        by: str,
         from_us: int | None = None,
         until_us: int | None = None,
     ) -> Assignment:
-        """The device's values from `from_us` (None: now) on belong to the encounter.
+        """Assign the device's observations from `from_us` (None: now) on to an encounter.
 
         Raises `DeviceUnknown`, `EncounterUnknown` (also for another organisation's), `IntervalEmpty`,
         `AssignmentOverlaps`.
@@ -53,69 +53,71 @@ class AssignmentDesk:
         if until_us is not None and until_us <= begins_us:
             raise IntervalEmpty
         async with self._database.transaction() as tx:
-            device = await self._lock(tx, viewer, device_id)
-            await self._check_encounter(tx, viewer, encounter_id, device.organization_id)
+            device = await self._lock(tx, actor, device_id)
+            await self._check_encounter(tx, actor, encounter_id, device.organization_id)
             assignment = Assignment(
-                tenant_id=viewer.tenant_id,
+                tenant_id=actor.tenant_id,
                 id=self._ids.new("asg"),
                 organization_id=device.organization_id,
                 device_id=device.id,
                 encounter_id=encounter_id,
                 from_us=begins_us,
                 until_us=until_us,
-                assigned_by=by,
+                assigned_by=actor.subject,
                 assigned_at_us=now_us,
-                closed_by=None if until_us is None else by,
+                closed_by=None if until_us is None else actor.subject,
                 voided_at_us=None,
                 voided_by=None,
                 replaces=None,
             )
-            identities = await self._devices.identities(tx, viewer, device.id)
-            other = await self._assignments.overlapping(tx, viewer, identities, begins_us, until_us)
+            identities = await self._devices.identities(tx, actor, device.id)
+            other = await self._assignments.overlapping(tx, actor, identities, begins_us, until_us)
             if other is not None:
                 raise AssignmentOverlaps(f"(assignment {other.id})")
             await self._assignments.add(tx, assignment)
-            await self._tell(tx, ASSIGNMENT_ADDED, assignment, {"encounter_id": encounter_id, "by": by})
+            details = {"encounter_id": encounter_id}
+            await self._record(tx, actor, "assignment.add", ASSIGNMENT_ADDED, assignment, details)
         return assignment
 
-    async def close(self, viewer: Viewer, assignment_id: str, *, by: str, at_us: int | None = None) -> Assignment:
-        """The assignment ends at `at_us` (None: now).
+    async def close(self, actor: Actor, assignment_id: str, *, at_us: int | None = None) -> Assignment:
+        """End an assignment at `at_us` (None: now).
 
         Raises `AssignmentUnknown`, `AssignmentEnded`, `IntervalEmpty`.
         """
         until_us = self._clock.now_us() if at_us is None else at_us
         async with self._database.transaction() as tx:
-            assignment = await self._current(tx, viewer, assignment_id)
+            assignment = await self._current(tx, actor, assignment_id)
             if assignment.until_us is not None:
                 raise AssignmentEnded
             if until_us <= assignment.from_us:
                 raise IntervalEmpty
-            await self._assignments.close(tx, viewer, assignment.id, until_us=until_us, by=by)
-            await self._tell(tx, ASSIGNMENT_CLOSED, assignment, {"until_us": until_us, "by": by})
-        return replace(assignment, until_us=until_us, closed_by=by)
+            await self._assignments.close(tx, actor, assignment.id, until_us=until_us, by=actor.subject)
+            details = {"until_us": until_us}
+            await self._record(tx, actor, "assignment.close", ASSIGNMENT_CLOSED, assignment, details)
+        return replace(assignment, until_us=until_us, closed_by=actor.subject)
 
-    async def move(self, viewer: Viewer, assignment_id: str, *, encounter_id: str, by: str) -> Assignment:
-        """The same interval belongs to another encounter after all: the assignment that says so now.
+    async def move(self, actor: Actor, assignment_id: str, *, encounter_id: str) -> Assignment:
+        """Move the interval of an assignment to another encounter; return the new assignment.
 
-        The old one stays, voided, so that what was believed before can be read. Values are not touched.
+        The old one stays as voided, so that the earlier state can be read. Observations are not rewritten.
         Raises `AssignmentUnknown`, `AssignmentEnded`, `EncounterUnknown`.
         """
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
-            old = await self._current(tx, viewer, assignment_id)
-            await self._check_encounter(tx, viewer, encounter_id, old.organization_id)
+            old = await self._current(tx, actor, assignment_id)
+            await self._check_encounter(tx, actor, encounter_id, old.organization_id)
             new = replace(
                 old,
                 id=self._ids.new("asg"),
                 encounter_id=encounter_id,
-                assigned_by=by,
+                assigned_by=actor.subject,
                 assigned_at_us=now_us,
                 replaces=old.id,
             )
-            await self._assignments.void(tx, viewer, old.id, at_us=now_us, by=by)
+            await self._assignments.void(tx, actor, old.id, at_us=now_us, by=actor.subject)
             await self._assignments.add(tx, new)
-            said = {"from_encounter_id": old.encounter_id, "to_encounter_id": encounter_id, "replaces": old.id}
-            await self._tell(tx, ASSIGNMENT_MOVED, new, {**said, "by": by})
+            details = {"from_encounter_id": old.encounter_id, "to_encounter_id": encounter_id, "replaces": old.id}
+            await self._record(tx, actor, "assignment.move", ASSIGNMENT_MOVED, new, details)
         return new
 
     async def list(
@@ -125,7 +127,7 @@ class AssignmentDesk:
             return await self._assignments.list(tx, viewer, device_id=device_id, encounter_id=encounter_id)
 
     async def _lock(self, tx: Transaction, viewer: Viewer, device_id: str) -> Device:
-        """The device, or the one it was merged into, kept still until the transaction ends."""
+        """Lock and return the device, or the one that it was merged into."""
         device = await self._devices.find(tx, viewer, device_id, hidden=True, lock=True)
         if device is not None and device.merged_into is not None:
             device = await self._devices.find(tx, viewer, device.merged_into, hidden=True, lock=True)
@@ -134,12 +136,12 @@ class AssignmentDesk:
         return device
 
     async def _current(self, tx: Transaction, viewer: Viewer, assignment_id: str) -> Assignment:
-        """An assignment that counts, with its device kept still."""
+        """Lock the device of an assignment and return the assignment. Raises for a voided one."""
         found = await self._assignments.find(tx, viewer, assignment_id)
         if found is None:
             raise AssignmentUnknown
         await self._lock(tx, viewer, found.device_id)
-        found = await self._assignments.find(tx, viewer, assignment_id)  # as it is now that nobody else can change it
+        found = await self._assignments.find(tx, viewer, assignment_id)  # read again under the lock
         assert found is not None
         if found.voided_at_us is not None:
             raise AssignmentEnded
@@ -150,13 +152,29 @@ class AssignmentDesk:
         if encounter is None or encounter.organization_id != organization_id:
             raise EncounterUnknown
 
-    async def _tell(self, tx: Transaction, event_type: str, about: Assignment, said: dict[str, object]) -> None:
+    async def _record(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        action: str,
+        event_type: str,
+        assignment: Assignment,
+        details: Mapping[str, object],
+    ) -> None:
+        """Emit the event and write the audit entry of a change."""
         await self._outbox.emit(
             tx,
             event_type,
-            tenant=about.tenant_id,
-            organization=about.organization_id,
-            key=about.device_id,
-            payload={"assignment_id": about.id, "device_id": about.device_id, "from_us": about.from_us, **said},
+            tenant=assignment.tenant_id,
+            organization=assignment.organization_id,
+            key=assignment.device_id,
+            payload={
+                "assignment_id": assignment.id,
+                "device_id": assignment.device_id,
+                "from_us": assignment.from_us,
+                **details,
+                "by": actor.subject,
+            },
             at_us=self._clock.now_us(),
         )
+        await self._audit.record(tx, actor, action, assignment.id, metadata=details)

@@ -1,4 +1,4 @@
-"""The rows of assignments, and the question that every reader of observations asks: whose is this value?"""
+"""The rows of assignments, and the encounter of an observation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,16 +13,13 @@ from cloud.foundation.viewer import Viewer, visible
 
 
 class Assignments:
-    """Every statement about the table.
-
-    A device's assignments are those of all its identities (`Devices.identities`).
-    """
+    """The statements about assignments. A device has those of all its identities (`Devices.identities`)."""
 
     def __init__(self, devices: Devices) -> None:
         self._devices = devices
 
     async def timeline(self, tx: Transaction, viewer: Viewer, device_id: str) -> Timeline:
-        """All intervals of a device; empty for one that the viewer cannot see."""
+        """Return all assignments of a device; empty for one that the viewer cannot see."""
         identities = await self._devices.identities(tx, viewer, device_id)
         statement = select(assignments).where(
             *visible(assignments, viewer),
@@ -32,13 +29,13 @@ class Assignments:
         return Timeline([Assignment(**row._mapping) for row in await tx.execute(statement)])
 
     async def encounter_of(self, tx: Transaction, viewer: Viewer, device_id: str, at_us: int) -> str | None:
-        """The encounter of one moment; None where there is no assignment. For many moments take `timeline`."""
+        """Return the encounter of one moment; None without an assignment. For many moments use `timeline`."""
         return (await self.timeline(tx, viewer, device_id)).encounter_at(at_us)
 
     async def overlapping(
         self, tx: Transaction, viewer: Viewer, identities: Sequence[str], from_us: int, until_us: int | None
     ) -> Assignment | None:
-        """One that shares a moment with [from_us, until_us). The device's row must be locked, or the answer may age."""
+        """Return one that overlaps [from_us, until_us). The device's row must be locked, or the result may be stale."""
         statement = select(assignments).where(
             *visible(assignments, viewer),
             assignments.c.device_id.in_(identities),
@@ -58,7 +55,7 @@ class Assignments:
     async def list(
         self, tx: Transaction, viewer: Viewer, *, device_id: str | None = None, encounter_id: str | None = None
     ) -> Sequence[Assignment]:
-        """Also the voided ones: what was believed can be read."""
+        """Return assignments, also voided ones."""
         statement = select(assignments).where(*visible(assignments, viewer))
         if device_id is not None:
             identities = await self._devices.identities(tx, viewer, device_id)
@@ -69,7 +66,7 @@ class Assignments:
         return [Assignment(**row._mapping) for row in await tx.execute(statement)]
 
     async def add(self, tx: Transaction, assignment: Assignment) -> None:
-        """A new row. Raises `ConstraintViolated` for a second open one of the same device."""
+        """Add an assignment. Raises `ConstraintViolated` for a second open one of the same device."""
         await tx.execute(insert(assignments).values(**_values(assignment)))
 
     async def close(self, tx: Transaction, viewer: Viewer, assignment_id: str, *, until_us: int, by: str) -> None:

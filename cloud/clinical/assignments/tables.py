@@ -1,7 +1,7 @@
-"""Assignments: from when until when a device's values belong to an encounter, and who said so.
+"""Assignments: the interval in which a device's observations belong to an encounter, and their author.
 
 A row's interval is [from_us, until_us), open when until_us is null. Moving an interval to another encounter does not
-rewrite the row: it is voided and a new one stands in for it, so that what was believed at any time can still be read.
+rewrite the row: it is voided and a new one replaces it, so the state at any time can still be read.
 """
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Table, Text, text
@@ -23,7 +23,7 @@ assignments = Table(
     Column("closed_by", Text),
     Column("voided_at_us", BigInteger),
     Column("voided_by", Text),
-    Column("replaces", Text),  # the voided assignment that this one stands in for
+    Column("replaces", Text),  # the voided assignment that this one replaces
     ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     ForeignKeyConstraint(["tenant_id", "device_id"], ["devices.tenant_id", "devices.id"]),
     ForeignKeyConstraint(["tenant_id", "encounter_id"], ["encounters.tenant_id", "encounters.id"]),
@@ -32,7 +32,7 @@ assignments = Table(
     Index(None, "tenant_id", "device_id", "from_us"),
     Index(None, "tenant_id", "encounter_id"),
     Index(None, "tenant_id", "replaces"),
-    # The last guard of "one device, one encounter at a time": no two open intervals, whatever the code above does.
+    # The last guard of "one device, one encounter at a time": no two open intervals, also if the code has an error.
     Index(
         "uq_assignments_open",
         "tenant_id",

@@ -1,8 +1,8 @@
-"""Attach what vehicles report to the devices of their organisations, many at once.
+"""Attach reports of vehicles to the devices of their organisations, many at once.
 
-On the path of every batch, so the number of statements does not depend on the number of devices: one look-up for each
-organisation, and, only where something is new, one statement that adds devices and one that moves their last-seen
-times. A block may name a new device; it is stored as `unenrolled`.
+On the path of every batch, so the number of statements does not depend on the number of devices: one query for each
+organisation and, only for new values, one statement that adds devices and one that updates their last-seen times. A
+block may name a new device; it is stored as `unenrolled`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,11 +22,11 @@ from protocols.uplink.observations import DeviceRef
 LAST_SEEN_GRAIN_US = 5_000_000
 
 DeviceKey = tuple[str, str, str]
-"""Tenant, organisation, and how the device names itself."""
+"""Tenant, organisation, and the system id of the device."""
 
 
 class ReportingGateway(Protocol):
-    """What is needed of the gateway that reports a device: whose it is and where."""
+    """The gateway that reports a device: its owner and its vehicle."""
 
     @property
     def tenant_id(self) -> str: ...
@@ -39,13 +39,13 @@ class ReportingGateway(Protocol):
 
 
 def device_key(gateway: ReportingGateway, ref: DeviceRef) -> DeviceKey:
-    """The device of the gateway's organisation that `ref` means."""
+    """Return the key of a device of the gateway's organisation."""
     return gateway.tenant_id, gateway.organization_id, ref.system_id
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A gateway reported a device; `seen_us` is when it last did, by the gateway's clock and never in our future."""
+    """A report of a device by a gateway. `seen_us`: its last moment, by the gateway's clock and never in our future."""
 
     gateway: ReportingGateway
     ref: DeviceRef
@@ -58,7 +58,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class KnownDevice:
-    """A device as its row has it."""
+    """A device as it is stored."""
 
     id: str
     last_seen_us: int | None
@@ -104,7 +104,7 @@ _DISCOVER = Prepared(
             *(_new.c(name) for name in ("system_id", "model", "seen_us", "seen_us")),
             literal(DeviceStatus.UNENROLLED.value, Text()),
             literal(int(SecrecyLevel.STANDARD)),
-            # SQLite reads `ON` behind a SELECT without WHERE as the beginning of a join.
+            # SQLite parses `ON` after a SELECT without WHERE as a join.
         ).where(_new.c("seen_us").is_not(None)),
     )
     .on_conflict_do_nothing()
@@ -118,7 +118,7 @@ _moved = GivenRows(
     gateway_id=Text(),
     model=Text(),
 )
-# Locked in one order first: two workers with the same devices then wait for each other and never in a circle.
+# Locked in one order first, so that two workers with the same devices cannot deadlock.
 _held = (
     select(
         devices.c.tenant_id,
@@ -129,7 +129,7 @@ _held = (
         _moved.among(devices.c.id, _moved.c("id")),
         devices.c.tenant_id == _moved.c("tenant_id"),
         devices.c.id == _moved.c("id"),
-        # Backfilled data is older than what is known: it must not take the device back to where it was.
+        # Backfilled data is older than the row: it must not set the device back to an earlier vehicle.
         or_(devices.c.last_seen_us.is_(None), devices.c.last_seen_us < _moved.c("seen_us")),
     )
     .order_by(devices.c.tenant_id, devices.c.id)
@@ -149,13 +149,13 @@ _MOVE = Prepared(
 
 
 class DeviceAttachment:
-    """Every statement by which ingest finds and adds devices."""
+    """The statements by which ingest finds and adds devices."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
 
     async def recall(self, tx: Transaction, keys: Iterable[DeviceKey]) -> dict[DeviceKey, KnownDevice]:
-        """Look up the known ones of these devices, with one statement for each organisation among them."""
+        """Return the known ones of these devices, by one statement for each organisation."""
         by_organization: dict[tuple[str, str], set[str]] = {}
         for tenant_id, organization_id, system_id in keys:
             by_organization.setdefault((tenant_id, organization_id), set()).add(system_id)
@@ -173,7 +173,7 @@ class DeviceAttachment:
     async def attach(
         self, tx: Transaction, sightings: Sequence[Sighting], known: Mapping[DeviceKey, KnownDevice]
     ) -> dict[DeviceKey, str]:
-        """The ids of the devices that were seen. `known` is what `recall` found of them in this transaction."""
+        """Return the ids of the reported devices. `known` is the result of `recall` in this transaction."""
         latest: dict[DeviceKey, Sighting] = {}
         for sighting in sightings:
             key = sighting.key
@@ -184,7 +184,7 @@ class DeviceAttachment:
         if unknown:
             rows = [_row_of_new(latest[key], self._ids.new("dev")) for key in unknown]
             await tx.driver.run(_DISCOVER, {"discovered": given(rows)})
-            known = {**known, **await self.recall(tx, unknown)}  # ours, or those of a worker that was quicker
+            known = {**known, **await self.recall(tx, unknown)}  # ours, or those of another worker
         moved = [
             (key[0], known[key].id, one.seen_us, one.gateway.vehicle_id, one.gateway.id, one.ref.model)
             for key, one in latest.items()

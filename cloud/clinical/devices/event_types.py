@@ -29,7 +29,7 @@ EVENTS = (
             "created": True,
         },
         scope=SCOPE,
-        untold=frozenset({"absorbed"}),  # an id that partners never saw
+        internal=frozenset({"absorbed"}),  # an id that partners never saw
     ),
     EventType(
         name=DEVICE_RETIRED,

@@ -1,4 +1,4 @@
-"""Requests about devices, and how a device is shown to partners."""
+"""Handlers of devices, and the representation of a device for partners."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -20,7 +20,7 @@ class DeviceHandlers:
         self._enrolment = Enrolment(parts.database, parts.clock, parts.ids)
 
     async def list(self, request: Request) -> Answer:
-        """A page as a bare array; where more follows, `Link` says how to ask for it (A-103)."""
+        """Answer a page as a bare array, with the next page in `Link` (A-103)."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, DeviceQuery)
         filters = {"vehicle_id": query.vehicle_id}
@@ -36,26 +36,19 @@ class DeviceHandlers:
         return answer
 
     async def enrol(self, request: Request) -> Answer:
-        """201 for a device that nobody had enrolled, 200 for one that is enrolled again (A-104)."""
-        wanted, viewer = request.body, request.viewer
+        """Answer 201 for a device that was not enrolled, 200 for one that is enrolled again (A-104)."""
+        wanted, actor = request.body, request.actor
         assert isinstance(wanted, DeviceEnrolment)
-        assert viewer.organization_id is not None, "the row needs an organisation"
-        async with self._parts.database.transaction() as tx:
-            outcome = await self._enrolment.enrol_in(
-                tx,
-                viewer,
-                organization_id=viewer.organization_id,
-                serial_number=wanted.serial_number,
-                device_class=wanted.device_class,
-                manufacturer=wanted.manufacturer,
-                system_id=wanted.system_id,
-                vehicle_id=wanted.vehicle_id,
-                traceparent=request.trace.traceparent,
-            )
-            told = {"again": outcome.again, "absorbed": outcome.absorbed}
-            await self._audit.record(
-                tx, request.verified, "device.enrol", outcome.device.id, trace=request.trace, metadata=told
-            )
+        assert actor.organization_id is not None, "the row needs an organisation"
+        outcome = await self._enrolment.enrol(
+            actor,
+            organization_id=actor.organization_id,
+            serial_number=wanted.serial_number,
+            device_class=wanted.device_class,
+            manufacturer=wanted.manufacturer,
+            system_id=wanted.system_id,
+            vehicle_id=wanted.vehicle_id,
+        )
         return Json(shown(outcome.device), status=200 if outcome.again else 201)
 
     def _link(self, request: Request, next_cursor: str | None) -> dict[str, str]:
@@ -69,7 +62,7 @@ class DeviceHandlers:
 
 
 def shown(device: Device) -> dict[str, Any]:
-    """A device as partners see it."""
+    """Return a device as partners see it."""
     return {
         "id": device.id,
         "serial_number": device.serial_number,

@@ -10,4 +10,4 @@ from cloud.foundation.process import Process
 def jobs(process: Process) -> Jobs:
     silence_us = process.settings.section(SilenceSection).device_us
     watch = DeviceSilence(process.ids, silence_us)
-    return Jobs(watches=[Chore("silent_devices", watch.tell, process.clock.now_us() + silence_us)])
+    return Jobs(watches=[Chore("silent_devices", watch.report, process.clock.now_us() + silence_us)])

@@ -1,4 +1,4 @@
-"""What a device is to the cloud."""
+"""The values of devices."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,12 +7,12 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class DeviceStatus(StrEnum):
-    """Where a device stands. Partners see `active` and `retired`; the rest is hidden from them (D16)."""
+    """The status of a device. Partners see `active` and `retired`; the others are hidden from them (D16)."""
 
-    UNENROLLED = "unenrolled"  # seen on a vehicle, enrolled by nobody
+    UNENROLLED = "unenrolled"  # seen on a vehicle, not enrolled
     ACTIVE = "active"
     RETIRED = "retired"
-    MERGED = "merged"  # was unenrolled, and turned out to be the device in `merged_into`
+    MERGED = "merged"  # was unenrolled, and is the device in `merged_into`
 
 
 class DeviceClass(StrEnum):
@@ -32,9 +32,9 @@ class DeviceClass(StrEnum):
 class Device:
     """One device of one organisation.
 
-    `system_id` is None until a gateway saw it or somebody told it; `serial_number` and what follows it are None until
-    it is enrolled. `vehicle_id` and `gateway_id` follow where it was seen last. `battery_percent` is what it said at
-    `battery_at_us`; None until it did.
+    `system_id` is None until a gateway or an enrolment reports it; `serial_number` and the fields after it are None
+    until it is enrolled. `vehicle_id` and `gateway_id` are those of the last report. `battery_percent` is the charge
+    that it reported at `battery_at_us`; None until then.
     """
 
     tenant_id: str
@@ -59,10 +59,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """The outcome of an enrolment. `created`: no such device was known; False for a re-enrolment or an attachment.
+    """The result of an enrolment. `created`: no such device was known; False for a re-enrolment or an attachment.
 
-    `absorbed` is the device that had been seen unenrolled and is now part of this one. `again` is True when a device
-    of this serial number had been enrolled before: what had only been seen on a vehicle was nobody's yet.
+    `absorbed` is the unenrolled device that was merged into this one. `again` is True when a device of this serial
+    number had been enrolled before; a device that was only seen on a vehicle had not.
     """
 
     device: Device

@@ -1,11 +1,8 @@
-"""Enrol devices, and look at them.
+"""Enrol, retire and list devices.
 
-A device may be known before anybody enrols it, since vehicles report what they see (D16). Enrolling it then attaches
-what was already measured: the row that was seen becomes the enrolled one, or, where the serial number was enrolled
-before its system id was known, is merged into it. No observation is rewritten.
-
-`…_in` is the use case within a transaction that the caller has opened, so that HTTP can put its audit entry and the
-answer that it keeps for a retry into the same one.
+A device may be known before it is enrolled, since vehicles report the devices that they see (D16). Enrolling it
+attaches its earlier observations: the row of the seen device becomes the enrolled one or, where the serial number was
+enrolled before its system id was known, is merged into it. No observation is rewritten.
 """
 
 import re
@@ -14,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from cloud.access.audit import Audit
 from cloud.access.tenancy import OrganizationUnknown, TenancyStore
 from cloud.clinical.devices.errors import (
     DeviceClassUnknown,
@@ -32,17 +30,17 @@ from cloud.foundation.events import SECRECY, Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.readable import hidden_character
 from cloud.foundation.suggestions import closest, quoted
-from cloud.foundation.viewer import SecrecyLevel, Viewer
+from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 
 TEXT_LENGTH_MAX = 128
-# A vehicle may report the device in the very moment in which it is enrolled; whoever comes second looks again.
+# A vehicle may report the device while it is enrolled; the second transaction then reads the rows again.
 TRIES = 3
 
 _HEX = re.compile(r"([0-9A-Fa-f]{2})+")
 
 
 class Enrolment:
-    """The use cases about devices."""
+    """The use cases of devices."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -51,10 +49,11 @@ class Enrolment:
         self._devices = Devices(ids)
         self._outbox = Outbox(ids)
         self._tenancy = TenancyStore()
+        self._audit = Audit(clock)
 
     async def enrol(
         self,
-        viewer: Viewer,
+        actor: Actor,
         *,
         organization_id: str,
         serial_number: str,
@@ -62,40 +61,15 @@ class Enrolment:
         manufacturer: str,
         system_id: str | None = None,
         vehicle_id: str | None = None,
-    ) -> Enrolled:
-        """Enrol or re-enrol, as `enrol_in`."""
-        async with self._database.transaction() as tx:
-            return await self.enrol_in(
-                tx,
-                viewer,
-                organization_id=organization_id,
-                serial_number=serial_number,
-                device_class=device_class,
-                manufacturer=manufacturer,
-                system_id=system_id,
-                vehicle_id=vehicle_id,
-            )
-
-    async def enrol_in(
-        self,
-        tx: Transaction,
-        viewer: Viewer,
-        *,
-        organization_id: str,
-        serial_number: str,
-        device_class: str,
-        manufacturer: str,
-        system_id: str | None = None,
-        vehicle_id: str | None = None,
-        traceparent: str | None = None,
     ) -> Enrolled:
         """Enrol or re-enrol; the same serial number in the same organisation is the same device (A-104).
 
         Raises `OrganizationUnknown`, `DeviceVehicleUnknown`, `DeviceClassUnknown`, `SystemIdTaken`,
         `DeviceTextMalformed`.
         """
+        now_us = self._clock.now_us()
         wanted = Device(
-            tenant_id=viewer.tenant_id,
+            tenant_id=actor.tenant_id,
             id=self._ids.new("dev"),
             organization_id=organization_id,
             vehicle_id=vehicle_id,
@@ -108,29 +82,32 @@ class Enrolment:
             status=DeviceStatus.ACTIVE,
             merged_into=None,
             secrecy_level=SecrecyLevel.STANDARD,
-            created_at_us=self._clock.now_us(),
-            enrolled_at_us=self._clock.now_us(),
+            created_at_us=now_us,
+            enrolled_at_us=now_us,
             last_seen_us=None,
         )
-        if await self._tenancy.find_organization(tx, viewer, wanted.organization_id) is None:
-            raise OrganizationUnknown
-        if wanted.vehicle_id is not None:
-            vehicle = await self._tenancy.find_vehicle(tx, viewer, wanted.vehicle_id)
-            if vehicle is None or vehicle.organization_id != wanted.organization_id:
-                text = f"The vehicle {quoted(wanted.vehicle_id)} is not in this organisation."
-                raise DeviceVehicleUnknown(mistakes=[Mistake(text, "/vehicle_id")])
-        outcome = await self._settled(tx, viewer, wanted)
-        device = outcome.device
-        told = {
-            "device_class": None if device.device_class is None else device.device_class.value,
-            "vehicle_id": device.vehicle_id,
-            "created": outcome.created,
-            "absorbed": outcome.absorbed,
-        }
-        await self._tell(tx, DEVICE_ENROLLED, device, told, traceparent=traceparent)
+        async with self._database.transaction() as tx:
+            if await self._tenancy.find_organization(tx, actor, wanted.organization_id) is None:
+                raise OrganizationUnknown
+            if wanted.vehicle_id is not None:
+                vehicle = await self._tenancy.find_vehicle(tx, actor, wanted.vehicle_id)
+                if vehicle is None or vehicle.organization_id != wanted.organization_id:
+                    text = f"The vehicle {quoted(wanted.vehicle_id)} is not in this organisation."
+                    raise DeviceVehicleUnknown(mistakes=[Mistake(text, "/vehicle_id")])
+            outcome = await self._write(tx, actor, wanted)
+            device = outcome.device
+            details = {
+                "device_class": None if device.device_class is None else device.device_class.value,
+                "vehicle_id": device.vehicle_id,
+                "created": outcome.created,
+                "absorbed": outcome.absorbed,
+            }
+            await self._emit(tx, DEVICE_ENROLLED, device, details, actor.traceparent)
+            metadata = {"again": outcome.again, "absorbed": outcome.absorbed}
+            await self._audit.record(tx, actor, "device.enrol", device.id, metadata=metadata)
         return outcome
 
-    async def _settled(self, tx: Transaction, viewer: Viewer, wanted: Device) -> Enrolled:
+    async def _write(self, tx: Transaction, viewer: Viewer, wanted: Device) -> Enrolled:
         for _ in range(TRIES - 1):
             with suppress(ConstraintViolated):
                 async with tx.savepoint():
@@ -146,7 +123,7 @@ class Enrolment:
         if seen is not None and seen.status is not DeviceStatus.UNENROLLED and seen != enrolled:
             if seen.status is not DeviceStatus.RETIRED:
                 raise SystemIdTaken
-            # The board went into another housing: what it measures from now on is the new device's.
+            # The board was moved to another housing: its observations from now on belong to the new device.
             await self._devices.replace(tx, viewer, replace(seen, system_id=None))
             seen = None
         if enrolled is None and seen is None:
@@ -161,7 +138,7 @@ class Enrolment:
         return await self._merge(tx, viewer, seen, _enrolled(enrolled, wanted))
 
     async def _merge(self, tx: Transaction, viewer: Viewer, seen: Device, enrolled: Device) -> Enrolled:
-        """The device that was seen unenrolled is the one that had been enrolled by its serial number alone."""
+        """Merge the device that was seen unenrolled into the one that was enrolled by its serial number alone."""
         merged = replace(seen, status=DeviceStatus.MERGED, merged_into=enrolled.id, system_id=None)
         await self._devices.replace(tx, viewer, merged)
         device = replace(
@@ -174,30 +151,30 @@ class Enrolment:
         await self._devices.replace(tx, viewer, device)
         return Enrolled(device, created=False, absorbed=seen.id, again=True)
 
-    async def retire(self, viewer: Viewer, device_id: str) -> Device:
-        """The device measures no more; what it measured stays. Enrolling it again takes this back.
+    async def retire(self, actor: Actor, device_id: str) -> Device:
+        """Take a device out of use; its observations stay. Enrolling it again reverses this.
 
-        Raises `DeviceUnknown`. Retiring twice changes nothing.
+        Raises `DeviceUnknown`. Retiring twice has no effect.
         """
         async with self._database.transaction() as tx:
-            device = await self._devices.find(tx, viewer, device_id, lock=True)
+            device = await self._devices.find(tx, actor, device_id, lock=True)
             if device is None:
                 raise DeviceUnknown
             if device.status is DeviceStatus.RETIRED:
                 return device
             retired = replace(device, status=DeviceStatus.RETIRED)
-            await self._devices.replace(tx, viewer, retired)
-            await self._tell(tx, DEVICE_RETIRED, retired, {})
+            await self._devices.replace(tx, actor, retired)
+            await self._emit(tx, DEVICE_RETIRED, retired, {}, actor.traceparent)
+            await self._audit.record(tx, actor, "device.retire", device.id)
         return retired
 
-    async def _tell(
+    async def _emit(
         self,
         tx: Transaction,
         event_type: str,
         device: Device,
-        told: Mapping[str, Any],
-        *,
-        traceparent: str | None = None,
+        details: Mapping[str, Any],
+        traceparent: str | None,
     ) -> None:
         await self._outbox.emit(
             tx,
@@ -205,7 +182,7 @@ class Enrolment:
             tenant=device.tenant_id,
             organization=device.organization_id,
             key=device.id,
-            payload={"device_id": device.id, **told, SECRECY: device.secrecy_level.word},
+            payload={"device_id": device.id, **details, SECRECY: device.secrecy_level.word},
             at_us=self._clock.now_us(),
             traceparent=traceparent,
         )
@@ -219,7 +196,7 @@ class Enrolment:
         after: str | None = None,
         count: int | None = None,
     ) -> Sequence[Device]:
-        """Devices of the viewer in the order of their ids; `hidden`: with those that partners do not see."""
+        """Return devices in the order of their ids; `hidden`: also those that partners do not see."""
         if count is not None and not hidden:
             return await self._devices.page(self._database, viewer, vehicle_id=vehicle_id, after=after, count=count)
         async with self._database.read() as tx:
@@ -227,7 +204,7 @@ class Enrolment:
 
 
 def _enrolled(known: Device, wanted: Device) -> Device:
-    """A device that was known, as the enrolment wants it: what the enrolment does not say stays."""
+    """Return a known device with the values of an enrolment; values that the enrolment lacks stay."""
     return replace(
         known,
         status=DeviceStatus.ACTIVE,
@@ -251,13 +228,13 @@ def _device_class(text: str) -> DeviceClass:
 
 
 def _system_id(text: str) -> str:
-    """As gateways write it: hex in lower case; anything else as it stands."""
+    """Return a system id as gateways write it: hex in lower case; other text unchanged."""
     checked = checked_text(text)
     return checked.lower() if _HEX.fullmatch(checked) else checked
 
 
 def checked_text(text: str) -> str:
-    """A label without spaces around it; raises `DeviceTextMalformed`."""
+    """Return a label without spaces around it; raises `DeviceTextMalformed`."""
     trimmed = text.strip()
     if not trimmed or len(trimmed) > TEXT_LENGTH_MAX:
         raise DeviceTextMalformed

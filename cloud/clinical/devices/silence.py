@@ -1,7 +1,7 @@
-"""Notice that nothing is heard of a device any more, and tell so once: `device.offline`.
+"""Emit `device.offline` once for a device that has not reported for a while.
 
-A sighting is told silent at most once, by whichever worker comes first, since the row that remembers it is written only
-where it moves on. So nothing has to be written when a device is heard of again: the stream of batches costs no more.
+A device is reported silent at most once after each last-seen time, by the first worker that updates its row in
+`silent_devices`. So nothing is written when the device reports again, and the stream of batches costs no more.
 """
 
 from collections.abc import Sequence
@@ -18,25 +18,25 @@ from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
 from cloud.foundation.viewer import SecrecyLevel
 
-TOLD_MAX = 500
-"""Devices of one transaction; the rest is told at the next look."""
+DEVICES_MAX = 500
+"""Devices of one transaction; the next run takes the others."""
 
 
 class DeviceSilence:
-    """A chore, to be done once somebody has listened for `silence_us`: before, the silence may be our own."""
+    """A chore that runs once the process has listened for `silence_us`; before, the silence may be its own."""
 
     def __init__(self, ids: Ids, silence_us: int) -> None:
         self._outbox = Outbox(ids)
         self._silence_us = silence_us
 
-    async def tell(self, tx: Transaction, now_us: int) -> int:
-        """Tell of the devices that have been silent for long enough; how many."""
-        told = 0
+    async def report(self, tx: Transaction, now_us: int) -> int:
+        """Emit an event for each device that is silent for long enough; return their number."""
+        reported = 0
         for row in await self._silent(tx, now_us - self._silence_us):
-            if await self._note(tx, row):
-                await self._tell(tx, row, now_us)
-                told += 1
-        return told
+            if await self._remember(tx, row):
+                await self._emit(tx, row, now_us)
+                reported += 1
+        return reported
 
     async def _silent(self, tx: Transaction, before_us: int) -> Sequence[Any]:
         joined = devices.outerjoin(
@@ -59,22 +59,22 @@ class DeviceSilence:
                 silent_devices.c.last_seen_us.is_(None) | (silent_devices.c.last_seen_us < devices.c.last_seen_us),
             )
             .order_by(devices.c.tenant_id, devices.c.id)
-            .limit(TOLD_MAX)
+            .limit(DEVICES_MAX)
             .with_for_update(of=devices, skip_locked=True, key_share=True)
         )
         return (await tx.execute(statement)).rows
 
-    async def _note(self, tx: Transaction, row: Any) -> bool:
-        """False when another worker was quicker."""
-        noted = insert(silent_devices).values(tenant_id=row.tenant_id, device_id=row.id, last_seen_us=row.last_seen_us)
-        statement = noted.on_conflict_do_update(
+    async def _remember(self, tx: Transaction, row: Any) -> bool:
+        """Record that this silence is reported; False when another worker did so before."""
+        added = insert(silent_devices).values(tenant_id=row.tenant_id, device_id=row.id, last_seen_us=row.last_seen_us)
+        statement = added.on_conflict_do_update(
             index_elements=["tenant_id", "device_id"],
-            set_={"last_seen_us": noted.excluded.last_seen_us},
-            where=silent_devices.c.last_seen_us < noted.excluded.last_seen_us,
+            set_={"last_seen_us": added.excluded.last_seen_us},
+            where=silent_devices.c.last_seen_us < added.excluded.last_seen_us,
         )
         return (await tx.execute(statement.returning(silent_devices.c.device_id))).first() is not None
 
-    async def _tell(self, tx: Transaction, row: Any, now_us: int) -> None:
+    async def _emit(self, tx: Transaction, row: Any, now_us: int) -> None:
         await self._outbox.emit(
             tx,
             DEVICE_OFFLINE,

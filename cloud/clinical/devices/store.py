@@ -1,4 +1,4 @@
-"""The rows of devices. How ingest attaches what vehicles report is in `attachment`."""
+"""The rows of devices. The statements of ingest are in attachment.py."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -13,9 +13,9 @@ from cloud.foundation.db import Database, Prepared, Transaction, insert
 from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 
 SHOWN = (DeviceStatus.ACTIVE, DeviceStatus.RETIRED)
-"""What a partner may see."""
+"""The statuses that partners see."""
 
-# For what an application reports: it does not know where the device is, so only the time moves.
+# For posts of applications: they do not name a vehicle, so only the time changes.
 _HEARD = Prepared(
     update(devices)
     .where(
@@ -30,28 +30,30 @@ _BATTERY = Prepared(
     .where(
         devices.c.tenant_id == bindparam("tenant"),
         devices.c.id == bindparam("device"),
-        or_(devices.c.battery_at_us.is_(None), devices.c.battery_at_us <= bindparam("said")),
+        or_(devices.c.battery_at_us.is_(None), devices.c.battery_at_us <= bindparam("measured_at")),
     )
-    .values(battery_percent=bindparam("percent"), battery_at_us=bindparam("said"))
+    .values(battery_percent=bindparam("percent"), battery_at_us=bindparam("measured_at"))
 )
 
 
 class Devices(DeviceAttachment):
-    """Every statement about the table."""
+    """The statements about devices."""
 
     async def heard(self, tx: Transaction, tenant_id: str, device_id: str, seen_us: int) -> None:
-        """The device measured at `seen_us`; never moves back. The caller has looked the device up."""
+        """Set the last-seen time to `seen_us` unless it is later already. The caller has checked the device."""
         await tx.driver.run(_HEARD, {"tenant": tenant_id, "device": device_id, "seen": seen_us})
 
-    async def battery(self, tx: Transaction, tenant_id: str, device_id: str, *, percent: int, said_us: int) -> None:
-        """The device said how full its battery was at `said_us`; what is newer stays."""
-        values = {"tenant": tenant_id, "device": device_id, "percent": percent, "said": said_us}
+    async def battery(
+        self, tx: Transaction, tenant_id: str, device_id: str, *, percent: int, measured_at_us: int
+    ) -> None:
+        """Write the battery charge of a device, unless a newer one is stored."""
+        values = {"tenant": tenant_id, "device": device_id, "percent": percent, "measured_at": measured_at_us}
         await tx.driver.run(_BATTERY, values)
 
     async def find(
         self, tx: Transaction, viewer: Viewer, device_id: str, *, hidden: bool = False, lock: bool = False
     ) -> Device | None:
-        """One device. `hidden`: also one that partners do not see. `lock`: nobody else changes it until `tx` ends."""
+        """Return a device. `hidden`: also one that partners do not see. `lock`: no other transaction changes it."""
         statement = _shown(viewer, hidden).where(devices.c.id == device_id)
         if lock:
             statement = statement.with_for_update(key_share=True)
@@ -68,7 +70,7 @@ class Devices(DeviceAttachment):
         after: str | None = None,
         count: int | None = None,
     ) -> Sequence[Device]:
-        """In the order of their ids. `after`: those that follow this id; `count`: at most so many."""
+        """Return devices in the order of their ids, at most `count` after `after`."""
         statement = _shown(viewer, hidden).order_by(devices.c.id).limit(count)
         if vehicle_id is not None:
             statement = statement.where(devices.c.vehicle_id == vehicle_id)
@@ -79,7 +81,7 @@ class Devices(DeviceAttachment):
     async def page(
         self, database: Database, viewer: Viewer, *, vehicle_id: str | None, after: str | None, count: int
     ) -> Sequence[Device]:
-        """What partners see, as `list`, by one compiled query: the listing of the API is asked for often."""
+        """As `list` for partners, by one compiled query, since the API lists devices often."""
         statement = _page(viewer.organization_id is not None, vehicle_id is not None, after is not None)
         values = {
             "tenant": viewer.tenant_id,
@@ -93,9 +95,10 @@ class Devices(DeviceAttachment):
         return [_device(dict(zip(names, row, strict=True))) for row in await database.peek(statement, values)]
 
     async def identities(self, tx: Transaction, viewer: Viewer, device_id: str) -> Sequence[str]:
-        """All ids under which this device's observations and assignments are stored: its own, and those merged into it.
+        """Return the ids under which a device's observations and assignments are stored: its own and those merged into
+        it.
 
-        Given a merged one, the answer is that of the device it was merged into. Empty when there is no such device.
+        For a merged device these are the ids of the device that it was merged into. Empty when there is no such device.
         """
         found = await self.find(tx, viewer, device_id, hidden=True)
         if found is None:
@@ -122,11 +125,11 @@ class Devices(DeviceAttachment):
         return None if row is None else _device(row._mapping)
 
     async def add(self, tx: Transaction, device: Device) -> None:
-        """A new device. Raises `ConstraintViolated` when somebody else was quicker."""
+        """Add a device. Raises `ConstraintViolated` when another transaction added it before."""
         await tx.execute(insert(devices).values(**_values(device)))
 
     async def replace(self, tx: Transaction, viewer: Viewer, device: Device) -> None:
-        """Write what a device now is."""
+        """Write a device."""
         statement = update(devices).where(*visible(devices, viewer), devices.c.id == device.id)
         await tx.execute(statement.values(**_values(device)))
 

@@ -1,8 +1,8 @@
-"""Devices: those that an organisation enrolled, and those that a vehicle has seen before anybody did.
+"""Devices: those that an organisation enrolled, and those that a vehicle has seen before.
 
-`system_id` is what the device says on the wire, `serial_number` what is printed on it; each is unique within an
-organisation. A row in state `merged` was seen on a vehicle before its enrolled twin learned its system id: its
-observations stay where they are and are read as the twin's (`merged_into`).
+`system_id` is the one that the device sends, `serial_number` the one that is printed on it; each is unique within an
+organisation. A row in state `merged` was seen on a vehicle before the system id of the enrolled device was known: its
+observations stay in place and are read as those of the enrolled device (`merged_into`).
 """
 
 from sqlalchemy import (
@@ -38,7 +38,7 @@ devices = Table(
     Column("created_at_us", BigInteger, nullable=False),
     Column("enrolled_at_us", BigInteger),
     Column("last_seen_us", BigInteger),
-    Column("battery_percent", SmallInteger),  # with the next: None until the device said
+    Column("battery_percent", SmallInteger),  # null, like the next, until the device reported it
     Column("battery_at_us", BigInteger),
     ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     ForeignKeyConstraint(["tenant_id", "vehicle_id"], ["vehicles.tenant_id", "vehicles.id"]),
@@ -58,6 +58,6 @@ silent_devices = Table(
     metadata,
     Column("tenant_id", Text, primary_key=True),
     Column("device_id", Text, primary_key=True),
-    Column("last_seen_us", BigInteger, nullable=False),  # the sighting after which it was told to be silent
+    Column("last_seen_us", BigInteger, nullable=False),  # the last report before the silence that was emitted
     ForeignKeyConstraint(["tenant_id", "device_id"], ["devices.tenant_id", "devices.id"]),
 )

@@ -1,4 +1,4 @@
-"""Encounters."""
+"""Encounters, their dispatch and their crews."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.clinical.epcr.crew import CrewRegister
     from cloud.clinical.epcr.errors import EncounterTaken, EncounterUnknown
-    from cloud.clinical.epcr.model import CareModel, CrewMember, CrewRole, Encounter, EncounterStatus
+    from cloud.clinical.epcr.model import CareModel, CrewMember, CrewRole, Dispatch, Encounter, EncounterStatus
     from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
     from cloud.clinical.epcr.store import Encounters
     from cloud.clinical.epcr.tables import encounters

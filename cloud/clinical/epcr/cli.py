@@ -4,11 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cloud.access.audit import Audit
 from cloud.clinical.epcr.model import CareModel, Encounter, EncounterStatus
-from cloud.clinical.epcr.service import Epcr, Witness
+from cloud.clinical.epcr.service import Epcr
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
-from cloud.foundation.db import Transaction
 from cloud.foundation.moments import write_moment
 
 EncounterArgument = Annotated[str, typer.Argument(help="The encounter's id, enc_….")]
@@ -20,16 +18,6 @@ encounters = typer.Typer(help="Encounters: one patient contact each.", no_args_i
 
 def _service(place: Workplace) -> Epcr:
     return Epcr(place.database, place.clock, place.ids)
-
-
-def _witness(place: Workplace, tenant: str, action: str) -> Witness:
-    """The operator's entry in the audit trail, as HTTP writes the caller's."""
-
-    async def witness(tx: Transaction, encounter: Encounter) -> None:
-        told = {"status": encounter.status, "vehicle_id": encounter.vehicle_id, "care_model": encounter.care_model}
-        await Audit(place.clock).record(tx, place.operator(tenant), action, encounter.id, metadata=told)
-
-    return witness
 
 
 def _shown(encounter: Encounter) -> dict[str, Any]:
@@ -64,7 +52,6 @@ def add_encounter(
             vehicle_id=vehicle,
             care_model=care_model,
             id=id,
-            witness=_witness(place, tenant, "encounter.begin"),
         ),
     )
     print_one(f"Encounter {made.id} created.", _shown(made), as_json=as_json)
@@ -94,7 +81,6 @@ def change_encounter(
             encounter,
             vehicle_id=vehicle,
             care_model=care_model,
-            witness=_witness(place, tenant, "encounter.change"),
         ),
     )
     print_one(f"Encounter {encounter} changed.", _shown(changed), as_json=as_json)
@@ -113,11 +99,6 @@ def finish_encounter(
         raise typer.BadParameter(f"{how!r} is not one of {', '.join(ENDS)}")
     ended = run(
         context,
-        lambda place: _service(place).finish(
-            place.operator(tenant),
-            encounter,
-            EncounterStatus(how),
-            witness=_witness(place, tenant, "encounter.finish"),
-        ),
+        lambda place: _service(place).finish(place.operator(tenant), encounter, EncounterStatus(how)),
     )
     print_one(f"Encounter {encounter} is {ended.status}.", _shown(ended), as_json=as_json)

@@ -1,18 +1,19 @@
-"""The crew register: who may be named in `crew_ids`. Kept at the console; an id and a role, no names."""
+"""The crew register: the ids that `crew_ids` may name, kept at the console. An entry has an id and a role, no name."""
 
 from collections.abc import Sequence
 
+from cloud.access.audit import Audit
 from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenancyStore
 from cloud.clinical.epcr.model import CrewMember, CrewRole
 from cloud.clinical.epcr.store import Crew
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.ids import Ids, checked_id
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor, Viewer
 
 
 class CrewRegister:
-    """The use cases about the register."""
+    """The use cases of the crew register."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -20,23 +21,25 @@ class CrewRegister:
         self._ids = ids
         self._crew = Crew()
         self._tenancy = TenancyStore()
+        self._audit = Audit(clock)
 
     async def add(
-        self, viewer: Viewer, *, organization_id: str, role: CrewRole = CrewRole.OTHER, id: str | None = None
+        self, actor: Actor, *, organization_id: str, role: CrewRole = CrewRole.OTHER, id: str | None = None
     ) -> CrewMember:
-        """Raises `OrganizationUnknown`, `IdentifierTaken`, `IdentifierMalformed`."""
+        """Add a member. Raises `OrganizationUnknown`, `IdentifierTaken`, `IdentifierMalformed`."""
         member = CrewMember(
-            tenant_id=viewer.tenant_id,
+            tenant_id=actor.tenant_id,
             id=self._ids.new("usr") if id is None else checked_id(id),
             organization_id=organization_id,
             role=role,
             created_at_us=self._clock.now_us(),
         )
         async with self._database.transaction() as tx:
-            if await self._tenancy.find_organization(tx, viewer, organization_id) is None:
+            if await self._tenancy.find_organization(tx, actor, organization_id) is None:
                 raise OrganizationUnknown
             if not await self._crew.add(tx, member):
                 raise IdentifierTaken(f"(crew member {member.id})")
+            await self._audit.record(tx, actor, "crew.add", member.id, metadata={"role": member.role})
         return member
 
     async def list(self, viewer: Viewer) -> Sequence[CrewMember]:

@@ -1,6 +1,6 @@
-"""Requests about encounters."""
+"""Handlers of encounters."""
 
-from cloud.access.audit import Audit
+from cloud.clinical.epcr.model import Begun, Dispatch
 from cloud.clinical.epcr.schemas import EncounterToBegin
 from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
 from cloud.foundation.http import Answer, Created, Json, Parts, Request, strong_etag
@@ -11,42 +11,31 @@ class EpcrHandlers:
     """`POST /api/v1/epcr/encounters` and `GET /api/v1/epcr/encounters/{encounterId}`."""
 
     def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
-        self._audit = Audit(parts.clock)
         self._bases = parts.bases
         self._epcr = Epcr(parts.database, parts.clock, parts.ids, parts.supplies[COUNT_OBSERVATIONS])
 
     async def begin(self, request: Request) -> Answer:
-        """201 and where it is; 200 when the same incident and vehicle had been sent before (A-102)."""
-        wanted, viewer = request.body, request.viewer
+        """Answer 201 with its location, or 200 when the same incident and vehicle had been sent before (A-102)."""
+        wanted, actor = request.body, request.actor
         assert isinstance(wanted, EncounterToBegin)
-        assert viewer.organization_id is not None, "the row needs an organisation"
-        async with self._database.transaction() as tx:
-            replay = await request.idempotent_reply.replay(tx)
-            if replay is not None:
-                return replay
-            begun = await self._epcr.dispatch_in(
-                tx,
-                viewer,
-                organization_id=viewer.organization_id,
-                care_model=wanted.care_model,
-                vehicle_id=wanted.vehicle_id,
-                crew_ids=wanted.crew_ids,
-                cad_incident_id=wanted.cad_incident_id,
-                traceparent=request.trace.traceparent,
-            )
-            encounter = begun.encounter
-            told = {"created": begun.created}
-            await self._audit.record(
-                tx, request.verified, "encounter.begin", encounter.id, trace=request.trace, metadata=told
-            )
-            document = {"id": encounter.id, "status": encounter.status}
-            location = f"{self._bases[request.host]}{request.route.path}/{encounter.id}"
-            answer = Created(document, location=location) if begun.created else Json(document)
-            return await request.idempotent_reply.store(tx, answer)
+        assert actor.organization_id is not None, "the row needs an organisation"
+        dispatch = Dispatch(
+            organization_id=actor.organization_id,
+            care_model=wanted.care_model,
+            vehicle_id=wanted.vehicle_id,
+            crew_ids=wanted.crew_ids,
+            cad_incident_id=wanted.cad_incident_id,
+        )
+
+        def respond(begun: Begun) -> Answer:
+            document = {"id": begun.encounter.id, "status": begun.encounter.status}
+            location = f"{self._bases[request.host]}{request.route.path}/{begun.encounter.id}"
+            return Created(document, location=location) if begun.created else Json(document)
+
+        return await self._epcr.dispatch_once(actor, dispatch, request.idempotent_reply, respond)
 
     async def summary(self, request: Request) -> Answer:
-        """The de-identified summary: named fields only, whatever an encounter will hold (A-098)."""
+        """Answer the de-identified summary, an allow-list of fields (A-098)."""
         found = await self._epcr.summary(request.viewer, request.path["encounterId"])
         encounter = found.encounter
         answer = Json(

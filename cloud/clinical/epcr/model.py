@@ -1,5 +1,6 @@
-"""What an encounter is, as dispatch systems and assignments need it, and who may be on its crew."""
+"""The values of encounters, their dispatch and their crew."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,7 +29,7 @@ class EncounterStatus(StrEnum):
 class Encounter:
     """One patient contact of one organisation. `vehicle_id` is None where no ambulance took part.
 
-    `cad_incident_id` is the dispatch system's own word for the incident, None where none began it.
+    `cad_incident_id` is the dispatch system's id of the incident, None without a dispatch.
     """
 
     tenant_id: str
@@ -43,8 +44,19 @@ class Encounter:
 
 
 @dataclass(frozen=True, slots=True)
+class Dispatch:
+    """An encounter as a dispatch system requests it."""
+
+    organization_id: str
+    care_model: CareModel
+    vehicle_id: str | None = None
+    crew_ids: Sequence[str] = ()
+    cad_incident_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
-    """The outcome of a dispatch. `created` is False when the same incident and vehicle had been sent before."""
+    """The result of a dispatch. `created` is False when the same incident and vehicle had been sent before."""
 
     encounter: Encounter
     created: bool
@@ -52,7 +64,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class EncounterSummary:
-    """What partners may see of an encounter: facts about the mission, nothing about the patient (A-098).
+    """An encounter as partners see it: facts of the mission, none of the patient (A-098).
 
     `observation_count` counts up to a limit: see `cloud.clinical.observations.counting`.
     """
@@ -63,7 +75,7 @@ class EncounterSummary:
 
 
 class CrewRole(StrEnum):
-    """What somebody does on board."""
+    """The role of a crew member on board."""
 
     PHYSICIAN = "physician"
     PARAMEDIC = "paramedic"
@@ -75,7 +87,7 @@ class CrewRole(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrewMember:
-    """Somebody who may be on a crew of an organisation. The register knows an id and a role, and nobody's name."""
+    """An entry of an organisation's crew register: an id and a role, no name."""
 
     tenant_id: str
     id: str

@@ -12,10 +12,10 @@ from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 
 
 class Encounters:
-    """Every statement about encounters and who went."""
+    """The statements about encounters and their crews."""
 
     async def add(self, tx: Transaction, encounter: Encounter) -> bool:
-        """False when the id is taken in this tenant, or the dispatch's incident has its encounter already."""
+        """Add an encounter; False when its id, or its incident with its vehicle, exists already in this tenant."""
         statement = insert(encounters).values(
             tenant_id=encounter.tenant_id,
             id=encounter.id,
@@ -30,13 +30,13 @@ class Encounters:
         return (await tx.execute(statement.on_conflict_do_nothing().returning(encounters.c.id))).first() is not None
 
     async def find(self, tx: Transaction, viewer: Viewer, encounter_id: str, *, lock: bool = False) -> Encounter | None:
-        """`lock`: nobody else changes it until `tx` ends."""
+        """Return one encounter. `lock`: no other transaction changes it until `tx` ends."""
         statement = select(encounters).where(*visible(encounters, viewer), encounters.c.id == encounter_id)
         row = (await tx.execute(statement.with_for_update(key_share=True) if lock else statement)).first()
         return None if row is None else _encounter(row._mapping)
 
     async def replace(self, tx: Transaction, encounter: Encounter) -> None:
-        """Write what a locked encounter now is. `ConstraintViolated`: this vehicle has one of its incident."""
+        """Write a locked encounter. Raises `ConstraintViolated`: the vehicle has an encounter of this incident."""
         ours = (encounters.c.tenant_id == encounter.tenant_id, encounters.c.id == encounter.id)
         await tx.execute(
             update(encounters)
@@ -51,7 +51,7 @@ class Encounters:
     async def of_incident(
         self, tx: Transaction, viewer: Viewer, organization_id: str, cad_incident_id: str, vehicle_id: str | None
     ) -> Encounter | None:
-        """The encounter of a dispatch: the same organisation, incident and vehicle (A-102)."""
+        """Return the encounter of a dispatch: same organisation, incident and vehicle (A-102)."""
         statement = select(encounters).where(
             *visible(encounters, viewer),
             encounters.c.organization_id == organization_id,
@@ -65,8 +65,8 @@ class Encounters:
         statement = select(encounters).where(*visible(encounters, viewer)).order_by(encounters.c.id)
         return [_encounter(row._mapping) for row in await tx.execute(statement)]
 
-    async def send(self, tx: Transaction, encounter: Encounter, crew_ids: Sequence[str]) -> None:
-        """These members go. The caller has looked them up."""
+    async def add_crew(self, tx: Transaction, encounter: Encounter, crew_ids: Sequence[str]) -> None:
+        """Add members to the crew of an encounter. The caller has checked their ids."""
         if crew_ids:
             rows = [
                 {"tenant_id": encounter.tenant_id, "encounter_id": encounter.id, "crew_member_id": member}
@@ -75,7 +75,7 @@ class Encounters:
             await tx.execute(insert(encounter_crew), rows)
 
     async def crew_count(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> int:
-        """How many went. The caller has looked the encounter up."""
+        """Return the size of a crew. The caller has checked that the viewer may see the encounter."""
         statement = select(func.count()).where(
             encounter_crew.c.tenant_id == viewer.tenant_id, encounter_crew.c.encounter_id == encounter_id
         )
@@ -83,10 +83,10 @@ class Encounters:
 
 
 class Crew:
-    """Every statement about the register."""
+    """The statements about the crew register."""
 
     async def add(self, tx: Transaction, member: CrewMember) -> bool:
-        """False when the id is taken in this tenant."""
+        """Add a member; False when the id is taken in this tenant."""
         statement = insert(crew_members).values(
             tenant_id=member.tenant_id,
             id=member.id,
@@ -97,7 +97,7 @@ class Crew:
         return (await tx.execute(statement.on_conflict_do_nothing().returning(crew_members.c.id))).first() is not None
 
     async def known(self, tx: Transaction, viewer: Viewer, organization_id: str, ids: Sequence[str]) -> set[str]:
-        """Which of these are in the organisation's register."""
+        """Return those of these ids that are in the organisation's register."""
         statement = select(crew_members.c.id).where(
             *visible(crew_members, viewer),
             crew_members.c.organization_id == organization_id,

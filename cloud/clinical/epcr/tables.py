@@ -1,8 +1,8 @@
-"""Encounters as an ambulance or a dispatch system began them, and the crew that went.
+"""Encounters that an ambulance or a dispatch system began, and their crews.
 
-A dispatch system names its incident; the same incident with the same vehicle is one encounter, however often it is
-sent, and the unique index says so even to two processes. The crew register holds identifiers and roles: enough to
-refuse a mistyped id and to count, and nobody's name (A-098).
+A dispatch system names its incident; the same incident with the same vehicle is one encounter however often it is sent,
+and the unique index guarantees that for two processes too. The crew register holds ids and roles: enough to refuse a
+mistyped id and to count, without names (A-098).
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, SmallInteger, Table, Text, text
@@ -20,7 +20,7 @@ encounters = Table(
     Column("status", Text, nullable=False),
     Column("secrecy_level", SmallInteger, nullable=False),
     Column("created_at_us", BigInteger, nullable=False),
-    Column("cad_incident_id", Text),  # as the dispatch system calls it; None for what began in a vehicle
+    Column("cad_incident_id", Text),  # the id of the dispatch system; null for an encounter that began in a vehicle
     ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     ForeignKeyConstraint(["tenant_id", "vehicle_id"], ["vehicles.tenant_id", "vehicles.id"]),
     Index(None, "tenant_id", "organization_id"),

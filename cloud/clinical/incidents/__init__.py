@@ -1,4 +1,4 @@
-"""Incidents: opened by dispatched encounters, updated and closed by the state of those."""
+"""Incidents: opened, updated and closed by their encounters."""
 
 from typing import TYPE_CHECKING
 

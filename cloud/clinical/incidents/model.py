@@ -1,4 +1,4 @@
-"""What an incident is: one emergency as the dispatch system knows it, with the encounters that came of it."""
+"""The values of incidents. An incident is one emergency of a dispatch system, with its encounters."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,14 +7,14 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class IncidentStatus(StrEnum):
-    """Open as long as one of its encounters is."""
+    """The status of an incident: open as long as one of its encounters is."""
 
     OPEN = "open"
     CLOSED = "closed"
 
 
 class Change(StrEnum):
-    """What happened to an incident."""
+    """A change of an incident."""
 
     OPENED = "opened"
     ENCOUNTER_ADDED = "encounter_added"
@@ -25,7 +25,8 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """One incident of one organisation. `encounters` counts all that it had, `open_encounters` those that go on."""
+    """One incident of one organisation. `encounters` counts all of its encounters, `open_encounters` the unfinished
+    ones."""
 
     tenant_id: str
     id: str
@@ -42,7 +43,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """An encounter of an incident, as far as the incident is concerned."""
+    """The fields of an encounter that its incident depends on."""
 
     tenant_id: str
     organization_id: str

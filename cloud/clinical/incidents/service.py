@@ -1,8 +1,8 @@
-"""Open, update and close incidents with what happens to their encounters, in the transaction in which it happens.
+"""Open, update and close incidents with changes of their encounters, in the transaction of the change.
 
-Nobody writes an incident by itself: a dispatched encounter opens it or joins it, and the state of its encounters is its
-own. So there is nothing here that HTTP could call; `cloud/clinical/epcr` calls it. The incident's row is locked before
-it is judged, hence of two encounters that end at once one closes it.
+An incident is never written by itself: a dispatched encounter opens or joins it, and its status follows from its
+encounters. So this has no routes; `cloud/clinical/epcr` calls it. The incident's row is locked before it is read, so of
+two encounters that end at the same time one closes it.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from cloud.foundation.viewer import Viewer
 
 
 class Incidents:
-    """The use cases."""
+    """The changes of incidents by encounters, and their list."""
 
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self._clock = clock
@@ -28,8 +28,8 @@ class Incidents:
         self._outbox = Outbox(ids)
         self._store = IncidentStore()
 
-    async def encounter_begun(self, tx: Transaction, part: Part, *, traceparent: str | None = None) -> Incident:
-        """An encounter that is new: it opens its incident, joins it, or opens it again."""
+    async def add_encounter(self, tx: Transaction, part: Part, *, traceparent: str | None = None) -> Incident:
+        """Add a new encounter: it opens its incident, joins it, or reopens it."""
         now_us = self._clock.now_us()
         opened = Incident(
             tenant_id=part.tenant_id,
@@ -46,10 +46,10 @@ class Incidents:
         )
         known = await self._store.of_part(tx, part)
         if known is None and await self._store.add(tx, opened):
-            await self._tell(tx, INCIDENT_CREATED, opened, Change.OPENED, part, traceparent)
+            await self._emit(tx, INCIDENT_CREATED, opened, Change.OPENED, part, traceparent)
             return opened
         known = known or await self._store.of_part(tx, part)
-        assert known is not None, "whoever opened it first has committed by now"
+        assert known is not None, "the transaction that opened it has committed by now"
         was_open = known.status is IncidentStatus.OPEN
         joined = replace(
             known,
@@ -59,37 +59,33 @@ class Incidents:
             closed_at_us=None,
         )
         change = Change.ENCOUNTER_ADDED if was_open else Change.REOPENED
-        return await self._changed(tx, INCIDENT_UPDATED, joined, change, part, traceparent)
+        return await self._write(tx, INCIDENT_UPDATED, joined, change, part, traceparent)
 
-    async def encounter_updated(
-        self, tx: Transaction, part: Part, *, traceparent: str | None = None
-    ) -> Incident | None:
-        """Something about an encounter changed that is not its end."""
+    async def update_encounter(self, tx: Transaction, part: Part, *, traceparent: str | None = None) -> Incident | None:
+        """Record a change of an encounter other than its end."""
         known = await self._store.of_part(tx, part)
         if known is None:
             return None
-        return await self._changed(tx, INCIDENT_UPDATED, known, Change.ENCOUNTER_UPDATED, part, traceparent)
+        return await self._write(tx, INCIDENT_UPDATED, known, Change.ENCOUNTER_UPDATED, part, traceparent)
 
-    async def encounter_finished(
-        self, tx: Transaction, part: Part, *, traceparent: str | None = None
-    ) -> Incident | None:
-        """An encounter is over, in whichever way; the last one closes the incident. The caller tells each end once."""
+    async def finish_encounter(self, tx: Transaction, part: Part, *, traceparent: str | None = None) -> Incident | None:
+        """Finish an encounter; the last one closes the incident. The caller calls this once for each encounter."""
         known = await self._store.of_part(tx, part)
         if known is None:
             return None
-        still = known.open_encounters - 1
-        finished = replace(known, open_encounters=still)
-        if still:
-            return await self._changed(tx, INCIDENT_UPDATED, finished, Change.ENCOUNTER_FINISHED, part, traceparent)
+        open_encounters = known.open_encounters - 1
+        finished = replace(known, open_encounters=open_encounters)
+        if open_encounters:
+            return await self._write(tx, INCIDENT_UPDATED, finished, Change.ENCOUNTER_FINISHED, part, traceparent)
         closed = replace(finished, status=IncidentStatus.CLOSED)
-        return await self._changed(tx, INCIDENT_CLOSED, closed, Change.ENCOUNTER_FINISHED, part, traceparent)
+        return await self._write(tx, INCIDENT_CLOSED, closed, Change.ENCOUNTER_FINISHED, part, traceparent)
 
     async def list(self, database: Database, viewer: Viewer, *, count: int) -> Sequence[Incident]:
-        """The newest so many, the newest first."""
+        """Return the newest `count` incidents, newest first."""
         async with database.read() as tx:
             return await self._store.list(tx, viewer, count=count)
 
-    async def _changed(
+    async def _write(
         self, tx: Transaction, event_type: str, incident: Incident, change: Change, part: Part, traceparent: str | None
     ) -> Incident:
         now_us = self._clock.now_us()
@@ -100,10 +96,10 @@ class Incidents:
             secrecy_level=max(incident.secrecy_level, part.secrecy_level),
         )
         await self._store.replace(tx, incident)
-        await self._tell(tx, event_type, incident, change, part, traceparent)
+        await self._emit(tx, event_type, incident, change, part, traceparent)
         return incident
 
-    async def _tell(
+    async def _emit(
         self, tx: Transaction, event_type: str, incident: Incident, change: Change, part: Part, traceparent: str | None
     ) -> None:
         await self._outbox.emit(

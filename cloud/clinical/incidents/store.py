@@ -12,12 +12,12 @@ from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 
 
 class IncidentStore:
-    """Every statement about the table."""
+    """The statements about incidents."""
 
     async def of_part(self, tx: Transaction, part: Part) -> Incident | None:
-        """The incident of an encounter, kept still until `tx` ends.
+        """Lock and return the incident of an encounter.
 
-        No viewer: whoever changes an encounter changes its incident, also one that they may not look at.
+        Without a viewer: a change of an encounter changes its incident, also one above the actor's clearance.
         """
         statement = select(incidents).where(
             incidents.c.tenant_id == part.tenant_id,
@@ -28,17 +28,17 @@ class IncidentStore:
         return None if row is None else _incident(row._mapping)
 
     async def add(self, tx: Transaction, incident: Incident) -> bool:
-        """False when somebody else opened it first."""
+        """Add an incident; False when another transaction opened it before."""
         statement = insert(incidents).values(**_values(incident)).on_conflict_do_nothing().returning(incidents.c.id)
         return (await tx.execute(statement)).first() is not None
 
     async def replace(self, tx: Transaction, incident: Incident) -> None:
-        """Write what it now is; the caller keeps it still."""
+        """Write an incident that the caller has locked."""
         ours = (incidents.c.tenant_id == incident.tenant_id, incidents.c.id == incident.id)
         await tx.execute(update(incidents).where(*ours).values(**_values(incident)))
 
     async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[Incident]:
-        """The newest so many, the newest first."""
+        """Return the newest `count` incidents, newest first."""
         statement = select(incidents).where(*visible(incidents, viewer))
         newest = statement.order_by(incidents.c.opened_at_us.desc(), incidents.c.id.desc()).limit(count)
         return [_incident(row._mapping) for row in await tx.execute(newest)]

@@ -1,4 +1,4 @@
-"""Incidents. The dispatch system's id is unique within an organisation, which decides who opens one of two."""
+"""Incidents. The dispatch system's id is unique within an organisation, so of two transactions one opens it."""
 
 from sqlalchemy import (
     BigInteger,

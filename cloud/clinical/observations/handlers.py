@@ -1,10 +1,8 @@
 """The request that posts an observation. On the hot path: the response is written without a model."""
 
-from cloud.access.audit import Audit
 from cloud.clinical.observations.posted import PostedObservation
-from cloud.clinical.observations.posting import ObservationDesk
-from cloud.clinical.observations.posting_group import AUDIT_ACTION, PostingGroup
 from cloud.clinical.observations.schemas import ObservationToPost
+from cloud.clinical.observations.service import ObservationService
 from cloud.foundation.http import Answer, Json, Parts, Request
 from cloud.foundation.moments import read_moment, write_moment
 
@@ -13,16 +11,13 @@ class ObservationHandlers:
     """`POST /api/v1/devices/{deviceId}/observations`."""
 
     def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
-        self._audit = Audit(parts.clock)
-        self._desk = ObservationDesk(parts.database, parts.clock, parts.ids)
-        self._group = PostingGroup(parts.database, self._desk, self._audit)
+        self._service = ObservationService(parts.database, parts.clock, parts.ids)
 
     async def post(self, request: Request) -> Answer:
-        """201 when it is durable. A repetition with the same Idempotency-Key gets the first answer."""
+        """Answer 201 when it is durable. A repetition with the same Idempotency-Key gets the first response."""
         body = request.body
         assert isinstance(body, ObservationToPost)
-        draft = self._desk.draft(
+        draft = self._service.draft(
             request.path["deviceId"],
             mdc_code=body.mdc_code,
             value=body.value,
@@ -31,20 +26,8 @@ class ObservationHandlers:
             encounter_id=body.encounter_id,
         )
         if request.idempotent_reply.key is None:
-            place = self._desk.as_remembered(request.viewer, draft)
-            if place is not None and await self._group.post(place, request.verified, request.trace):
-                return accepted(draft)
-        return await self._alone(request, draft)
-
-    async def _alone(self, request: Request, draft: PostedObservation) -> Answer:
-        """In a transaction of its own: with a key, of a device that is new to this process, or with a mistake."""
-        async with self._database.transaction() as tx:
-            replay = await request.idempotent_reply.replay(tx)
-            if replay is not None:
-                return replay
-            posted = await self._desk.post_in(tx, request.viewer, draft)
-            await self._audit.record(tx, request.verified, AUDIT_ACTION, posted.id, trace=request.trace)
-            return await request.idempotent_reply.store(tx, accepted(posted))
+            return accepted(await self._service.post(request.actor, draft))
+        return await self._service.post_once(request.actor, draft, request.idempotent_reply, accepted)
 
 
 def accepted(posted: PostedObservation) -> Answer:

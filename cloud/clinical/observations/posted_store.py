@@ -1,9 +1,9 @@
 """The rows of posted observations.
 
-Posting is the hot path of the API, so the usual case is one statement, for one row or for many: it looks the device up,
-checks that it is the viewer's, active and still what this process remembers of it, finds source and channel by their
-fingerprint, and writes the row. When it wrote none, something is new or wrong, and the slow path finds out what.
-What is remembered is only a guess that the statement verifies; so nothing here is stale, also with several processes.
+Posting is the hot path of the API, so the usual case is one statement for one row or many: it finds the device, checks
+that the actor may use it, that it is active and still equal to this process's snapshot, finds source and channel by
+their fingerprint, and writes the row. When it wrote no row, something is new or wrong, and the slow path determines
+what. The statement verifies each snapshot, so a stale one is never used, also with several processes.
 """
 
 import hashlib
@@ -39,11 +39,11 @@ from cloud.clinical.observations.posted import PostedObservation
 from cloud.clinical.observations.tables import API_LANE_ID, observation_channels, observation_sources, observations
 from cloud.clinical.observations.vocabulary import Measured
 from cloud.foundation.db import Prepared, Transaction, insert
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 
 ORIGIN = "api"
-REMEMBERED_MAX = 16_384
-"""Devices remembered in a process; some hundred octets each."""
+SNAPSHOTS_MAX = 16_384
+"""Device snapshots in a process; some hundred bytes each."""
 
 _channels, _sources = observation_channels.c, observation_sources.c
 _GIVEN: tuple[tuple[str, TypeEngine[Any]], ...] = (
@@ -62,11 +62,11 @@ _GIVEN: tuple[tuple[str, TypeEngine[Any]], ...] = (
     ("device_class", Text()),
     ("fingerprint", LargeBinary()),
 )
-"""What the statement is given for each row, and verifies before it writes the row."""
+"""The parameters of each row; the statement verifies them before it writes the row."""
 
 
 def _write(rows: int) -> Prepared:
-    """So many rows at once; the sequences of those that were written come back."""
+    """Return the statement that writes so many rows; it returns the sequences of those that it wrote."""
     given = (
         values(*(column(name, kind) for name, kind in _GIVEN), name="given")
         .data([tuple(bindparam(f"{name}_{row}", type_=kind) for name, kind in _GIVEN) for row in range(rows)])
@@ -115,10 +115,10 @@ def _write(rows: int) -> Prepared:
     return Prepared(statement.on_conflict_do_nothing().returning(observations.c.sequence))
 
 
-HELPINGS = (32, 8, 4, 2, 1)
-"""Rows of a statement: few texts that serve every number of rows."""
+BATCH_SIZES = (32, 8, 4, 2, 1)
+"""Rows of a statement: a few statement texts serve every number of rows."""
 
-_WRITE = {rows: _write(rows) for rows in HELPINGS}
+_WRITE = {rows: _write(rows) for rows in BATCH_SIZES}
 
 _FIND_SOURCE = Prepared(select(_sources.source_id).where(_sources.fingerprint == bindparam("of_fingerprint")))
 _ADD_SOURCE = Prepared(
@@ -145,8 +145,8 @@ _ADD_CHANNEL = Prepared(
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """A device as far as a source depends on it, and its class. What a process remembers of it."""
+class DeviceSnapshot:
+    """The fields of a device that its source depends on, and its class, as this process last read them."""
 
     tenant_id: str
     organization_id: str
@@ -157,9 +157,9 @@ class Carried:
     device_class: DeviceClass
 
     @classmethod
-    def of(cls, device: Device) -> "Carried":
-        """An enrolled device; those have a class."""
-        assert device.device_class is not None
+    def of(cls, device: Device) -> "DeviceSnapshot":
+        """Return the snapshot of an enrolled device."""
+        assert device.device_class is not None, "an enrolled device has a class"
         return cls(
             device.tenant_id,
             device.organization_id,
@@ -171,7 +171,7 @@ class Carried:
         )
 
     def source(self) -> Mapping[str, Any]:
-        """The columns of its source. A device without a system id of its own has "" there."""
+        """Return the columns of its source; "" for a device without a system id."""
         return {
             "tenant_id": self.tenant_id,
             "organization_id": self.organization_id,
@@ -183,66 +183,66 @@ class Carried:
         }
 
 
-class RememberedDevices:
-    """What this process saw of devices lately, oldest forgotten first. Guesses: the statement verifies them."""
+class DeviceSnapshots:
+    """The latest snapshots of this process, the oldest dropped first. The write statement verifies them."""
 
-    def __init__(self, limit: int = REMEMBERED_MAX) -> None:
+    def __init__(self, limit: int = SNAPSHOTS_MAX) -> None:
         self._limit = limit
-        self._known: OrderedDict[tuple[str, str], Carried] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], DeviceSnapshot] = OrderedDict()
 
-    def get(self, tenant_id: str, device_id: str) -> Carried | None:
+    def get(self, tenant_id: str, device_id: str) -> DeviceSnapshot | None:
         return self._known.get((tenant_id, device_id))
 
-    def learn(self, carried: Carried) -> None:
-        self._known[carried.tenant_id, carried.device_id] = carried
+    def add(self, device: DeviceSnapshot) -> None:
+        self._known[device.tenant_id, device.device_id] = device
         if len(self._known) > self._limit:
             self._known.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One row to be written: who posts, what is remembered of the device, and the observation."""
+class PendingRow:
+    """One row to be written: its actor, the snapshot of its device, and the observation."""
 
-    viewer: Viewer
-    carried: Carried
+    actor: Actor
+    device: DeviceSnapshot
     posted: PostedObservation
 
 
 class PostedObservations:
-    """Every statement about what applications post."""
+    """The statements about observations that applications post."""
 
-    async def write(self, tx: Transaction, places: Sequence[Place]) -> set[int]:
-        """Append each row whose device is the viewer's, active and as remembered, whose channel is known, and whose
-        encounter (where one is named) is the viewer's. The sequences of those that were written; a missing one may also
-        have been minted by another process.
+    async def write(self, tx: Transaction, rows: Sequence[PendingRow]) -> set[int]:
+        """Append each row whose device is visible to the actor, active and equal to its snapshot, whose channel exists
+        and whose encounter, where one is named, is visible too. Return the sequences that were written. A missing one
+        may also have been taken by another process.
         """
         written: set[int] = set()
         at = 0
-        for rows in HELPINGS:
-            while len(places) - at >= rows:
-                some = {
-                    f"{name}_{row}": value
-                    for row, place in enumerate(places[at : at + rows])
-                    for name, value in _given(place).items()
+        for size in BATCH_SIZES:
+            while len(rows) - at >= size:
+                values = {
+                    f"{name}_{number}": value
+                    for number, row in enumerate(rows[at : at + size])
+                    for name, value in _given(row).items()
                 }
-                written.update(int(row[0]) for row in await tx.driver.rows(_WRITE[rows], some))
-                at += rows
+                written.update(int(found[0]) for found in await tx.driver.rows(_WRITE[size], values))
+                at += size
         return written
 
-    async def prepare(self, tx: Transaction, carried: Carried, measured: Measured) -> None:
-        """See that the device's source and the channel exist."""
-        source = carried.source()
-        fingerprint = _source_fingerprint(carried)
+    async def prepare(self, tx: Transaction, device: DeviceSnapshot, measured: Measured) -> None:
+        """Add the device's source and channel where they do not exist."""
+        source = device.source()
+        fingerprint = _source_fingerprint(device)
         rows = await tx.driver.rows(_FIND_SOURCE, {"of_fingerprint": fingerprint})
         if not rows:
-            # No part of the fingerprint: an application's token says who posted.
+            # Not part of the fingerprint: the token identifies the sender.
             await tx.driver.run(_ADD_SOURCE, {"fingerprint": fingerprint, **source, "unverified_link": False})
             rows = await tx.driver.rows(_FIND_SOURCE, {"of_fingerprint": fingerprint})
         kind, unit = measured.type, measured.unit
         await tx.driver.run(
             _ADD_CHANNEL,
             {
-                "fingerprint": _channel_fingerprint(carried, measured),
+                "fingerprint": _channel_fingerprint(device, measured),
                 "source_id": rows[0][0],
                 "handle": 0,
                 "type_partition": 0 if kind is None else kind.partition,
@@ -257,33 +257,33 @@ class PostedObservations:
         )
 
 
-def _given(place: Place) -> Mapping[str, Any]:
-    viewer, carried, posted = place.viewer, place.carried, place.posted
+def _given(row: PendingRow) -> Mapping[str, Any]:
+    actor, device, posted = row.actor, row.device, row.posted
     return {
         "sequence": posted.sequence,
         "observed_at": posted.observed_at_us,
         "received_at": posted.received_at_us,
         "value": posted.value,
         "encounter": posted.encounter_id,
-        "tenant": viewer.tenant_id,
-        "device": carried.device_id,
-        "organization": viewer.organization_id,
-        "clearance": int(viewer.clearance),
-        "vehicle": carried.vehicle_id,
-        "system_id": carried.system_id,
-        "model": carried.model,
-        "device_class": carried.device_class.value,
-        "fingerprint": _channel_fingerprint(carried, posted.measured),
+        "tenant": actor.tenant_id,
+        "device": device.device_id,
+        "organization": actor.organization_id,
+        "clearance": int(actor.clearance),
+        "vehicle": device.vehicle_id,
+        "system_id": device.system_id,
+        "model": device.model,
+        "device_class": device.device_class.value,
+        "fingerprint": _channel_fingerprint(device, posted.measured),
     }
 
 
-@lru_cache(REMEMBERED_MAX)
-def _source_fingerprint(carried: Carried) -> bytes:
-    return hashlib.sha256(orjson.dumps(list(carried.source().values()))).digest()
+@lru_cache(SNAPSHOTS_MAX)
+def _source_fingerprint(device: DeviceSnapshot) -> bytes:
+    return hashlib.sha256(orjson.dumps(list(device.source().values()))).digest()
 
 
-@lru_cache(REMEMBERED_MAX)
-def _channel_fingerprint(carried: Carried, measured: Measured) -> bytes:
-    """Of another form than a vehicle's channel, which begins with a number, so the two never meet."""
-    whole = [ORIGIN, _source_fingerprint(carried).hex(), measured.mdc_code, measured.unit_code]
+@lru_cache(SNAPSHOTS_MAX)
+def _channel_fingerprint(device: DeviceSnapshot, measured: Measured) -> bytes:
+    """Return a digest that never equals that of a vehicle's channel, whose text begins with a number."""
+    whole = [ORIGIN, _source_fingerprint(device).hex(), measured.mdc_code, measured.unit_code]
     return hashlib.sha256(orjson.dumps(whole)).digest()

@@ -1,59 +1,59 @@
-"""Many posted observations, one transaction.
+"""Write many posted observations in one transaction.
 
-A commit to disk, and on PostgreSQL four ways to the server and back, cost more than everything else about a post,
-and they cost no more for fifty. So while one transaction is on its way, the posts that arrive meanwhile gather, and
-the next transaction takes them all, with their audit entries: the busier, the larger; an idle service adds no delay.
-A post is answered when the transaction that holds it is durable, and a failure is told to each of its members.
+A commit to disk, and on PostgreSQL four round trips to the server, cost more than everything else of a post, and they
+cost no more for fifty posts. So the posts that arrive while one transaction runs are gathered, and the next transaction
+writes them all with their audit entries: larger groups under load, no delay when idle. A post is acknowledged when the
+transaction that holds it is durable; when the transaction fails, each of its posts fails.
 
-Only for posts that this process expects to succeed (`ObservationDesk.as_remembered`). Whatever is not written here is
-nobody's fault yet: the caller then takes the slow path, which says what is wrong.
+Only for posts that this process expects to succeed (`ObservationService.expected_row`). A row that the statement does
+not write is not an error yet: the caller then takes the slow path, which finds the reason.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from cloud.access.audit import FREQUENT_ACTION, Audit
-from cloud.clinical.observations.posted_store import Place
-from cloud.clinical.observations.posting import ObservationDesk
-from cloud.foundation.db import Database, TransactionTooSlow
-from cloud.foundation.http import Caller, TraceContext
+from cloud.clinical.observations.posted_store import PendingRow
+from cloud.foundation.db import Database, Transaction, TransactionTooSlow
 
 AUDIT_ACTION = FREQUENT_ACTION
 MEMBERS_MAX = 128
-"""Of one transaction: some milliseconds of work, so that a slow member does not hold up many."""
+"""Posts of one transaction: some milliseconds of work, so that one slow post does not delay many."""
 
 WAITING_MAX = 5_000
-"""Beyond it the answer is "later" at once, instead of memory and a time-out."""
+"""Pending posts; beyond it a post fails at once, instead of using memory until it times out."""
+
+Write = Callable[[Transaction, Sequence[PendingRow]], Awaitable[set[int]]]
+"""Writes the rows that are as expected and returns their sequences."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    place: Place
-    caller: Caller
-    trace: TraceContext
+    row: PendingRow
     written: "asyncio.Future[bool]"
 
 
 class PostingGroup:
-    """Gathers posts and writes them."""
+    """Gather posts and write them together."""
 
-    def __init__(self, database: Database, desk: ObservationDesk, audit: Audit) -> None:
+    def __init__(self, database: Database, write: Write, audit: Audit) -> None:
         self._database = database
-        self._desk = desk
+        self._write = write
         self._audit = audit
         self._waiting: list[_Member] = []
-        # One at a time, and not a child of any request: a client that leaves must not take the others' answers with
-        # it. It ends when nobody waits; a service that stops lets its requests end first.
+        # One task, and not a child of any request: a client that disconnects must not cancel the others' posts. It
+        # ends when no post is pending; a service that stops lets its requests end first.
         self._writing: asyncio.Task[None] | None = None
 
-    async def post(self, place: Place, caller: Caller, trace: TraceContext) -> bool:
-        """Durable when this returns True; False: it was not written, take the slow path.
+    async def post(self, row: PendingRow) -> bool:
+        """Write a row with others; True when it is durable, False when it was not written: take the slow path.
 
         Raises `DatabaseUnavailable` and its kinds.
         """
         if len(self._waiting) >= WAITING_MAX:
             raise TransactionTooSlow("(too many observations are waiting)")
-        member = _Member(place, caller, trace, asyncio.get_running_loop().create_future())
+        member = _Member(row, asyncio.get_running_loop().create_future())
         self._waiting.append(member)
         if self._writing is None:
             self._writing = asyncio.ensure_future(self._write_all())
@@ -63,25 +63,23 @@ class PostingGroup:
         try:
             while self._waiting:
                 group, self._waiting = self._waiting[:MEMBERS_MAX], self._waiting[MEMBERS_MAX:]
-                still_there = [member for member in group if not member.written.done()]
-                if still_there:
-                    await self._write(still_there)
+                connected = [member for member in group if not member.written.done()]
+                if connected:
+                    await self._write_group(connected)
         finally:
             self._writing = None
 
-    async def _write(self, group: list[_Member]) -> None:
+    async def _write_group(self, group: list[_Member]) -> None:
         try:
             async with self._database.transaction() as tx:
-                written = await self._desk.write(tx, [member.place for member in group])
-                kept = [member for member in group if member.place.posted.sequence in written]
-                entries = [(member.caller, AUDIT_ACTION, member.place.posted.id, member.trace) for member in kept]
-                await self._audit.record_many(tx, entries)
+                written = await self._write(tx, [member.row for member in group])
+                rows = [member.row for member in group if member.row.posted.sequence in written]
+                await self._audit.record_many(tx, [(row.actor, AUDIT_ACTION, row.posted.id) for row in rows])
         except Exception as error:
-            # Whatever it is, each member's request tells of it.
-            for member in group:
+            for member in group:  # each request reports the error to its client
                 if not member.written.done():
                     member.written.set_exception(error)
             return
         for member in group:
             if not member.written.done():
-                member.written.set_result(member.place.posted.sequence in written)
+                member.written.set_result(member.row.posted.sequence in written)

@@ -1,7 +1,8 @@
-"""What an event is called, what it says, and who may be told: one row for each, in its slice's `event_types.py`.
+"""Event types: name, fields and required scope, one row for each in the `event_types.py` of its slice.
 
-The public catalogue, its page, the approval of subscriptions and what a receiver is sent are all derived from these
-rows (`cloud/partners/webhooks/catalogue.py`). Payloads hold identifiers and plain facts, never values of a patient.
+The public catalogue, its page, the approval of subscriptions and the message that a receiver gets are derived from
+these rows (`cloud/partners/webhooks/catalogue.py`). Payloads hold identifiers and plain facts, never values of a
+patient.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,16 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 SECRECY = "secrecy_level"
-"""The field of a domain event that says how secret its object is. It decides who is told and is not told itself."""
+"""The field with the secrecy level of the event's object. It selects the receivers and is not sent itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventType:
-    """One kind of event. `fields`: JSON Schema of each field that subscribers are told; `not_always`: those that may be
-    missing.
+    """One kind of event. `fields`: JSON Schema of each field that subscribers receive; `not_always`: optional fields.
 
-    `scope`: what an integration must be approved for; None: the event never leaves the product. `untold`: fields of the
-    domain event that stay inside. `always`: told to working endpoints of the tenant whether they asked for it or not.
+    `scope`: the scope that an integration needs; None: the event never leaves the product. `internal`: fields of the
+    domain event that are not sent. `always`: sent to all enabled endpoints of the tenant, subscribed or not.
     """
 
     name: str
@@ -27,14 +27,14 @@ class EventType:
     sample: Mapping[str, Any]
     scope: str | None = None
     not_always: frozenset[str] = frozenset()
-    untold: frozenset[str] = frozenset()
+    internal: frozenset[str] = frozenset()
     always: bool = False
     version: int = 1
     """Rises when a field goes or changes its meaning; fields that are added do not raise it."""
 
-    def told(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """What subscribers are told of a domain event's payload."""
-        return {name: value for name, value in payload.items() if name not in self.untold and name != SECRECY}
+    def public_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a domain event's payload that subscribers receive."""
+        return {name: value for name, value in payload.items() if name not in self.internal and name != SECRECY}
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the `data` of a message. Open, because fields may be added."""

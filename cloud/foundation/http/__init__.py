@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         WrongEnvironment,
     )
     from cloud.foundation.http.host import EVERY_HOST, Bases, Host
+    from cloud.foundation.http.idempotency import IdempotentReply
     from cloud.foundation.http.listing import listed, table_of
     from cloud.foundation.http.observer import Observer
     from cloud.foundation.http.paging import Listing, ReadRows
@@ -51,8 +52,8 @@ if TYPE_CHECKING:
     from cloud.foundation.http.shared_rates import SharedLimiter
     from cloud.foundation.http.site import HostRouter, Site, is_loopback
     from cloud.foundation.http.spans import Spans
-    from cloud.foundation.http.trace import TraceContext, begin_trace
     from cloud.foundation.http.verifier import TokenVerifier
+    from cloud.foundation.trace import TraceContext, begin_trace
 else:
     __getattr__ = lazy_exports(__name__)
 

@@ -43,8 +43,8 @@ from cloud.foundation.http.request import Caller, Request
 from cloud.foundation.http.route import RateClass
 from cloud.foundation.http.site import Endpoint, HostRouter, Site, allowed_methods
 from cloud.foundation.http.spans import Span, Spans
-from cloud.foundation.http.trace import CURRENT, TraceContext, begin_trace
 from cloud.foundation.http.wire import NO_HOST_HEADERS, Reply, render
+from cloud.foundation.trace import CURRENT, TraceContext, begin_trace
 
 log = structlog.get_logger()
 

@@ -19,8 +19,8 @@ from cloud.foundation.http.heads import RefusedHead
 from cloud.foundation.http.observer import Observer
 from cloud.foundation.http.problem import problem
 from cloud.foundation.http.site import HostRouter, allowed_methods
-from cloud.foundation.http.trace import begin_trace
 from cloud.foundation.http.wire import NO_HOST_HEADERS, render
+from cloud.foundation.trace import begin_trace
 
 
 class Refusals:

@@ -13,8 +13,8 @@ from multidict import CIMultiDictProxy
 from cloud.foundation.http.errors import PreconditionFailed
 from cloud.foundation.http.host import Host
 from cloud.foundation.http.idempotency import IdempotentReply
-from cloud.foundation.http.trace import TraceContext
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.trace import TraceContext
+from cloud.foundation.viewer import Actor, Viewer
 from protocols.stream_value import stream_value
 
 NEVER_AN_ID = "~"
@@ -80,6 +80,20 @@ class Request:
         """The viewer, for every store. Only on routes that need a token."""
         assert self.caller is not None, "a route that reads a tenant's data needs a token"
         return self.caller.viewer
+
+    @property
+    def actor(self) -> Actor:
+        """The caller as the author of a change, with this request's trace. Only on routes that need a token."""
+        caller = self.verified
+        viewer = caller.viewer
+        return Actor(
+            viewer.tenant_id,
+            viewer.organization_id,
+            viewer.clearance,
+            subject=caller.subject,
+            client_id=caller.client_id,
+            trace=self.trace,
+        )
 
     @property
     def verified(self) -> Caller:

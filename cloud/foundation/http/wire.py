@@ -15,7 +15,7 @@ from aiohttp.client_exceptions import ClientConnectionResetError
 
 from cloud.foundation.http.answer import Answer
 from cloud.foundation.http.client_connection import ClientConnection
-from cloud.foundation.http.trace import TraceContext
+from cloud.foundation.trace import TraceContext
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter

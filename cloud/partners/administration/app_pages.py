@@ -1,11 +1,11 @@
-"""The pages about integration apps. Secrets and tokens are on the page that answers the form that makes them, once.
+"""The pages of integration apps. A new secret or token is only on the page that answers the form that makes it.
 
-Each form carries the tag of the app as it was shown; a change of something that has changed meanwhile is refused within
-its transaction, also a change that the same form has made already.
+Each form has the entity tag of the app that it shows. A change of an app that has changed since is refused in its
+transaction, also the second submission of the same form.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,24 +15,21 @@ from cloud.access.apps import (
     PLATFORM_ADMIN,
     App,
     Apps,
-    Governance,
     GovernanceMalformed,
     GovernancePatch,
     GrantType,
     LiveSecret,
     Wanted,
-    Witness,
     callback_secret,
     etag_of,
-    merged,
+    flags_of,
 )
 from cloud.access.oauth import TokenSurface
 from cloud.access.tenancy import Tenancy
-from cloud.foundation.db import Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http import Answer, PreconditionFailed, mistakes_of, summary
 from cloud.foundation.ids import IdentifierMalformed
-from cloud.partners.administration.desk import Area, Desk, Visit, done
+from cloud.partners.administration.admin_pages import AdminPages, Area, Visit, done
 from cloud.partners.administration.schemas import CHOSEN, AppForm, GovernanceForm, RotationForm, ServiceTokenForm, lines
 
 GRACES_H = (1, 24, 72, 168)
@@ -41,11 +38,11 @@ _CLIENT_ID = re.compile(r"app_[0-9A-Z]{26}")
 
 
 class AppPages:
-    """Lists, shows and changes apps of the administrator's tenant and organisation."""
+    """List, show and change apps of the administrator's tenant and organisation."""
 
-    def __init__(self, desk: Desk, tokens: TokenSurface) -> None:
-        parts = desk.parts
-        self._desk = desk
+    def __init__(self, pages: AdminPages, tokens: TokenSurface) -> None:
+        parts = pages.parts
+        self._pages = pages
         self._parts = parts
         self._tokens = tokens
         self._apps = Apps(parts.database, parts.clock, parts.ids)
@@ -53,12 +50,12 @@ class AppPages:
 
     async def list(self, visit: Visit) -> Answer:
         """`GET /admin/apps`."""
-        rows, onward = await self._desk.rows(
+        rows, next_page = await self._pages.rows(
             visit,
-            lambda after, count: self._apps.page(visit.viewer, after=after, count=count),
+            lambda after, count: self._apps.page(visit.actor, after=after, count=count),
             lambda row: row[0].client_id,
         )
-        return self._desk.page(visit, "apps.html", apps=rows, onward=onward)
+        return self._pages.page(visit, "apps.html", apps=rows, onward=next_page)
 
     async def new(self, visit: Visit) -> Answer:
         """`GET /admin/apps/new`."""
@@ -70,7 +67,7 @@ class AppPages:
         try:
             if _CLIENT_ID.fullmatch(form.client_id) is None:
                 raise IdentifierMalformed
-            master = self._parts.master()  # before anything is made: what cannot be told must not exist
+            master = self._parts.master()  # first: an app whose secrets cannot be shown must not be registered
             wanted = Wanted(
                 name=form.name,
                 scopes=form.chosen("scope"),
@@ -80,13 +77,13 @@ class AppPages:
                 client_id=form.client_id,
                 confidential=not form.public,
             )
-            made = await self._apps.register(visit.viewer, wanted, witness=self._witness(visit, "app.create"))
+            made = await self._apps.register(visit.actor, wanted)
         except DomainError as error:
             return await self._form(visit, form, error)
-        told = [("app.client_id", made.app.client_id), ("app.callback_secret", callback_secret(master, made.app))]
+        shown = [("app.client_id", made.app.client_id), ("app.callback_secret", callback_secret(master, made.app))]
         if made.secret is not None:
-            told.insert(1, ("app.secret", made.secret))
-        return self._told(visit, made.app, "told.created", told)
+            shown.insert(1, ("app.secret", made.secret))
+        return self._show_secrets(visit, made.app, "told.created", shown)
 
     async def show(self, visit: Visit) -> Answer:
         """`GET /admin/apps/{client_id}`."""
@@ -95,13 +92,8 @@ class AppPages:
     async def approve(self, visit: Visit) -> Answer:
         """`POST /admin/apps/{client_id}/scopes`."""
         try:
-            await self._apps.approve(
-                visit.viewer,
-                _client_id(visit),
-                visit.request.body.chosen("scope"),
-                expected=_as_shown(visit),
-                witness=self._witness(visit, "app.approve"),
-            )
+            scopes = visit.request.body.chosen("scope")
+            await self._apps.approve(visit.actor, _client_id(visit), scopes, precondition=_as_shown(visit))
         except DomainError as error:
             return await self._one(visit, error)
         return done(_path(visit), "approved")
@@ -109,15 +101,11 @@ class AppPages:
     async def govern(self, visit: Visit) -> Answer:
         """`POST /admin/apps/{client_id}/governance`."""
         form: GovernanceForm = visit.request.body
-        expected = _as_shown(visit)
-
-        def governed(app: App, live: Sequence[LiveSecret]) -> Governance:
-            expected(app, live)
-            return merged(app.governance, _patch(form))
-
         try:
-            witness = self._witness(visit, "app.govern")
-            await self._apps.govern(visit.viewer, _client_id(visit), governed, witness=witness)
+            app, _ = await self._apps.inspect(visit.actor, _client_id(visit))
+            before = app.governance.document()
+            patch = {name: value for name, value in _patch(form).items() if value != before[name]}
+            await self._apps.govern(visit.actor, app.client_id, patch, precondition=_as_shown(visit))
         except GovernanceMalformed as error:
             return await self._one(visit, error, form)
         except DomainError as error:
@@ -130,57 +118,51 @@ class AppPages:
         try:
             master = self._parts.master()
             rotated = await self._apps.rotate_secret(
-                visit.viewer,
+                visit.actor,
                 _client_id(visit),
                 grace_hours=form.grace_hours,
-                expected=_as_shown(visit),
-                witness=self._witness(visit, "app.rotate_secret", grace_hours=form.grace_hours),
+                precondition=_as_shown(visit),
             )
         except DomainError as error:
             return await self._one(visit, error)
-        told = [("app.secret", rotated.secret), ("app.callback_secret", callback_secret(master, rotated.app))]
-        return self._told(visit, rotated.app, "told.rotated", told, until_us=rotated.previous_expires_at_us)
+        shown = [("app.secret", rotated.secret), ("app.callback_secret", callback_secret(master, rotated.app))]
+        return self._show_secrets(visit, rotated.app, "told.rotated", shown, until_us=rotated.previous_expires_at_us)
 
     async def mint(self, visit: Visit) -> Answer:
         """`POST /admin/apps/{client_id}/service-token`."""
         form: ServiceTokenForm = visit.request.body
         try:
-            app, live = await self._apps.inspect(visit.viewer, _client_id(visit))
+            app, live = await self._apps.inspect(visit.actor, _client_id(visit))
             _as_shown(visit)(app, live)
-
-            async def witness(tx: Transaction, jti: str) -> None:
-                await self._witness(visit, "app.service_token", jti=jti)(tx, app)
-
             token, jti, expires_us = await self._tokens.service_token(
-                app, form.chosen("scope"), form.ttl_seconds, witness
+                visit.actor, app, form.chosen("scope"), form.ttl_seconds
             )
         except DomainError as error:
             return await self._one(visit, error)
-        return self._told(
+        return self._show_secrets(
             visit, app, "told.token", [("app.token.itself", token), ("app.jti", jti)], until_us=expires_us
         )
 
     async def confirm(self, visit: Visit) -> Answer:
         """`GET /admin/apps/{client_id}/delete`."""
-        app, live = await self._apps.inspect(visit.viewer, _client_id(visit))
-        return self._desk.page(visit, "app_delete.html", app=app, version=etag_of(app, live))
+        app, live = await self._apps.inspect(visit.actor, _client_id(visit))
+        return self._pages.page(visit, "app_delete.html", app=app, version=etag_of(app, live))
 
     async def delete(self, visit: Visit) -> Answer:
         """`POST /admin/apps/{client_id}/delete`."""
-        witness = self._witness(visit, "app.remove")
-        await self._apps.remove(visit.viewer, _client_id(visit), expected=_as_shown(visit), witness=witness)
+        await self._apps.remove(visit.actor, _client_id(visit), precondition=_as_shown(visit))
         return done(Area.APPS.path, "app_deleted")
 
     async def _one(self, visit: Visit, error: DomainError | None = None, typed: GovernanceForm | None = None) -> Answer:
-        """`typed`: rules that have a mistake, to be mended where they stand."""
-        app, live = await self._apps.inspect(visit.viewer, _client_id(visit))
-        withheld = await self._apps.withheld(visit.viewer)
+        """Show an app. `typed`: refused rules, shown again for correction."""
+        app, live = await self._apps.inspect(visit.actor, _client_id(visit))
+        withheld = await self._apps.withheld(visit.actor)
         choosable = [
             one
             for one in CATALOGUE
             if one.name in app.approved_scopes or (one.name not in withheld and one.name != PLATFORM_ADMIN)
         ]
-        return self._desk.page(
+        return self._pages.page(
             visit,
             "app.html",
             error=error,
@@ -196,12 +178,12 @@ class AppPages:
         )
 
     async def _organization(self, visit: Visit, app: App) -> str | None:
-        names = {one.id: one.name for one in await self._tenancy.list_organizations(visit.viewer)}
+        names = {one.id: one.name for one in await self._tenancy.list_organizations(visit.actor)}
         return None if app.organization_id is None else names.get(app.organization_id, app.organization_id)
 
     async def _form(self, visit: Visit, form: AppForm, error: DomainError | None = None) -> Answer:
-        withheld = await self._apps.withheld(visit.viewer)
-        return self._desk.page(
+        withheld = await self._apps.withheld(visit.actor)
+        return self._pages.page(
             visit,
             "app_new.html",
             error=error,
@@ -210,20 +192,17 @@ class AppPages:
             grants=form.chosen("grant") if error else [GrantType.CLIENT_CREDENTIALS],
             choosable=[one for one in CATALOGUE if one.name not in withheld and one.name != PLATFORM_ADMIN],
             grant_types=list(GrantType),
-            organizations=await self._tenancy.list_organizations(visit.viewer),
-            whole_tenant=visit.viewer.organization_id is None,
+            organizations=await self._tenancy.list_organizations(visit.actor),
+            whole_tenant=visit.actor.organization_id is None,
         )
 
-    def _told(
-        self, visit: Visit, app: App, key: str, told: Sequence[tuple[str, str]], *, until_us: int | None = None
+    def _show_secrets(
+        self, visit: Visit, app: App, key: str, shown: Sequence[tuple[str, str]], *, until_us: int | None = None
     ) -> Answer:
-        """What is shown this once."""
-        return self._desk.page(
-            visit, "told.html", key=key, told=told, name=app.name, back=_path_of(app.client_id), until_us=until_us
+        """Render the page that shows secrets once."""
+        return self._pages.page(
+            visit, "told.html", key=key, told=shown, name=app.name, back=_path_of(app.client_id), until_us=until_us
         )
-
-    def _witness(self, visit: Visit, action: str, **metadata: Any) -> Witness:
-        return self._desk.witness(visit, action, lambda app: app.client_id, **metadata)
 
 
 def _client_id(visit: Visit) -> str:
@@ -238,19 +217,19 @@ def _path(visit: Visit) -> str:
     return _path_of(_client_id(visit))
 
 
-class _as_shown:  # noqa: N801  read as words: expected=_as_shown(visit)
-    """Refuses an app that is not the one that the form's page showed. Raises `PreconditionFailed`."""
+def _as_shown(visit: Visit) -> Callable[[App, Sequence[LiveSecret]], None]:
+    """Return a precondition that refuses an app other than the version on the form's page."""
+    version = visit.request.body.version
 
-    def __init__(self, visit: Visit) -> None:
-        self._version = visit.request.body.version
-
-    def __call__(self, app: App, live: Sequence[LiveSecret]) -> None:
-        if etag_of(app, live) != self._version:
+    def check(app: App, live: Sequence[LiveSecret]) -> None:
+        if etag_of(app, live) != version:
             raise PreconditionFailed
+
+    return check
 
 
 def _rules_of(app: App) -> GovernanceForm:
-    """The rules as the form would send them."""
+    """Return the rules of an app as the form sends them."""
     rules = app.governance
     return GovernanceForm(
         allow_service_tokens=CHOSEN if rules.allow_service_tokens else "",
@@ -262,13 +241,13 @@ def _rules_of(app: App) -> GovernanceForm:
     )
 
 
-def _patch(form: GovernanceForm) -> GovernancePatch:
-    """Every flag, as the form has it. Raises `GovernanceMalformed`."""
+def _patch(form: GovernanceForm) -> dict[str, Any]:
+    """Return every flag as the form has it. Raises `GovernanceMalformed`."""
     life = form.max_token_ttl_seconds.strip()
     if life and not life.isdecimal():
         raise GovernanceMalformed("(max_token_ttl_seconds is a whole number of seconds.)")
     try:
-        return GovernancePatch(
+        patch = GovernancePatch(
             allow_service_tokens=bool(form.allow_service_tokens),
             enforce_pkce=bool(form.enforce_pkce),
             allowed_redirect_hosts=lines(form.allowed_redirect_hosts) or None,
@@ -278,3 +257,5 @@ def _patch(form: GovernanceForm) -> GovernancePatch:
         )
     except ValidationError as error:
         raise GovernanceMalformed(summary(error, mistakes_of(error, GovernancePatch))) from None
+    flags = flags_of(patch)
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in flags.items()}

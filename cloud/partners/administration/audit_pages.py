@@ -1,12 +1,12 @@
-"""The audit trail, newest first: by whom, what, to what, and in which trace."""
+"""The page of the audit trail: search by actor, action, object, trace and time, newest first."""
 
 from collections.abc import Sequence
 
-from cloud.access.audit import AuditEntry, Sought
+from cloud.access.audit import AuditEntry, AuditFilter
 from cloud.access.identity import UsernameMalformed, UserStore, folded
 from cloud.foundation.db import Transaction
 from cloud.foundation.http import Answer
-from cloud.partners.administration.desk import Desk, Visit
+from cloud.partners.administration.admin_pages import AdminPages, Visit
 from cloud.partners.administration.moments import SECOND_US
 from cloud.partners.administration.schemas import AuditQuery
 
@@ -15,12 +15,12 @@ DAYS = (1, 7, 30, 365, 3660)
 
 
 class AuditPages:
-    """One page that is a form and its answer."""
+    """Render the search form with its results."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._parts = desk.parts
-        self._audit = desk.audit
+    def __init__(self, pages: AdminPages) -> None:
+        self._pages = pages
+        self._parts = pages.parts
+        self._audit = pages.audit
         self._people = UserStore()
 
     async def search(self, visit: Visit) -> Answer:
@@ -34,22 +34,22 @@ class AuditPages:
             if unread:
                 return ()
             async with self._parts.database.read() as tx:
-                sought = Sought(
+                wanted = AuditFilter(
                     actor=await self._id_of(tx, visit, query.actor),
                     action=query.action,
                     object=await self._id_of(tx, visit, query.object),
                     trace_id=query.trace,
                     since_us=self._parts.clock.now_us() - query.days * DAY_US,
                 )
-                found = await self._audit.search(tx, visit.viewer, sought, before=before, count=count)
+                found = await self._audit.search(tx, visit.actor, wanted, before=before, count=count)
                 people = {one for entry in found for one in (entry.actor, entry.object) if one.startswith("usr_")}
-                names.update(await self._people.names(tx, visit.viewer, sorted(people)))
+                names.update(await self._people.names(tx, visit.actor, sorted(people)))
                 return found
 
-        entries, onward = await self._desk.rows(
+        entries, onward = await self._pages.rows(
             visit, read, lambda entry: (entry.at_us, entry.id), filters, position=(int, int)
         )
-        return self._desk.page(
+        return self._pages.page(
             visit,
             "audit.html",
             entries=entries,
@@ -61,11 +61,11 @@ class AuditPages:
         )
 
     async def _id_of(self, tx: Transaction, visit: Visit, text: str | None) -> str | None:
-        """People type names where the trail has ids."""
+        """Return the user id of a name; other text unchanged. The trail has ids where administrators type names."""
         if text is None:
             return None
         try:
-            user = await self._people.find(tx, visit.viewer, folded(text))
+            user = await self._people.find(tx, visit.actor, folded(text))
         except UsernameMalformed:
             return text
         return text if user is None else user.id

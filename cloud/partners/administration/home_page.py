@@ -1,34 +1,36 @@
-"""Where an administrator begins: what needs a look, and what was done last. Nothing that needs a look is good news."""
+"""The first page of the administration: what needs attention, and the latest changes."""
 
 from collections.abc import Sequence
 
 from cloud.access.apps import App, Apps, LiveSecret
-from cloud.access.audit import Sought
+from cloud.access.audit import AuditFilter
 from cloud.access.identity import UserStore
 from cloud.access.tokens import SigningKeys
 from cloud.foundation.http import Answer
-from cloud.partners.administration.desk import Desk, Visit
+from cloud.partners.administration.admin_pages import AdminPages, Visit
 from cloud.partners.administration.moments import SECOND_US
 from cloud.partners.webhooks import Judge, Webhooks
 
 DAY_US = 86_400 * SECOND_US
 SECRET_OLD_US = 365 * DAY_US
 KEY_OLD_US = 90 * DAY_US
-"""Rotation by age is an operator's timer; where that was forgotten, this is where somebody sees it."""
-LOOKED_AT = 200
-"""Apps whose secrets are looked at; the oldest, since ids sort by age."""
-TOLD = 10
+"""Operators rotate keys by a timer; without one, this page shows an old key."""
+CHECKED_APPS = 200
+"""Apps whose secrets are checked for their age: the oldest, since ids sort by age."""
+NOTICES = 10
+"""Entries of each kind that needs attention."""
 LATEST = 8
+"""Audit entries that are shown."""
 
 
 class HomePage:
-    """One page."""
+    """Render the first page."""
 
-    def __init__(self, desk: Desk, keys: SigningKeys, judge: Judge) -> None:
-        parts = desk.parts
-        self._desk = desk
+    def __init__(self, pages: AdminPages, keys: SigningKeys, judge: Judge) -> None:
+        parts = pages.parts
+        self._pages = pages
         self._parts = parts
-        self._audit = desk.audit
+        self._audit = pages.audit
         self._keys = keys
         self._apps = Apps(parts.database, parts.clock, parts.ids)
         self._webhooks = Webhooks(parts.database, parts.clock, parts.ids, parts.master, judge)
@@ -36,20 +38,20 @@ class HomePage:
 
     async def show(self, visit: Visit) -> Answer:
         """`GET /admin`."""
-        viewer, now_us = visit.viewer, self._parts.clock.now_us()
-        apps = await self._apps.page(viewer, after=None, count=LOOKED_AT)
+        viewer, now_us = visit.actor, self._parts.clock.now_us()
+        apps = await self._apps.page(viewer, after=None, count=CHECKED_APPS)
         current = next((key for key in await self._keys.list() if key.is_current), None)
         signs_since_us = None if current is None else current.signs_from_us
         async with self._parts.database.read() as tx:
-            sought = Sought(since_us=now_us - 30 * DAY_US)
-            latest = await self._audit.search(tx, viewer, sought, count=LATEST)
+            recent = AuditFilter(since_us=now_us - 30 * DAY_US)
+            latest = await self._audit.search(tx, viewer, recent, count=LATEST)
             people = {one for entry in latest for one in (entry.actor, entry.object) if one.startswith("usr_")}
             names = await self._people.names(tx, viewer, sorted(people))
-        return self._desk.page(
+        return self._pages.page(
             visit,
             "home.html",
-            ailing=await self._webhooks.ailing(viewer, count=TOLD),
-            old_secrets=[(app, live[0]) for app, live in apps if _is_old(app, live, now_us)][:TOLD],
+            failing=await self._webhooks.list_failing(viewer, count=NOTICES),
+            old_secrets=[(app, live[0]) for app, live in apps if _is_old(app, live, now_us)][:NOTICES],
             key_since_us=signs_since_us if signs_since_us and now_us - signs_since_us > KEY_OLD_US else None,
             latest=latest,
             names=names,

@@ -1,30 +1,30 @@
-"""The keys that sign tokens and webhooks, and where each is in its life. They belong to the installation, whoever
-looks, so this page only shows them.
+"""The page of the keys that sign tokens and webhooks, and their states. It shows them without changing them.
 
-A tenant's administrator must not change what every tenant's tokens and receivers depend on: each rotation adds a key to
-the published set for up to 90 days. Rotating and withdrawing are the operator's, at the console.
+The keys belong to the installation. A tenant's administrator must not change what the tokens and receivers of every
+tenant depend on: each rotation adds a key to the published set for up to 90 days. The operator rotates and withdraws
+keys at the console.
 """
 
 from cloud.access.tokens import SigningKeys
 from cloud.foundation.http import Answer
-from cloud.partners.administration.desk import Desk, Visit
+from cloud.partners.administration.admin_pages import AdminPages, Visit
 from cloud.partners.webhooks import WebhookKeys
 
 
 class KeyPages:
-    """One page."""
+    """Render the page of the keys."""
 
-    def __init__(self, desk: Desk, keys: SigningKeys) -> None:
-        self._desk = desk
-        self._parts = desk.parts
+    def __init__(self, pages: AdminPages, keys: SigningKeys) -> None:
+        self._pages = pages
+        self._parts = pages.parts
         self._keys = keys
-        self._webhook_keys = WebhookKeys(desk.parts.database, desk.parts.clock, desk.parts.master)
+        self._webhook_keys = WebhookKeys(pages.parts.database, pages.parts.clock, pages.parts.master)
 
     async def page(self, visit: Visit) -> Answer:
         """`GET /admin/keys`."""
         keys = list(reversed(await self._keys.list()))
         now_us = self._parts.clock.now_us()
-        return self._desk.page(
+        return self._pages.page(
             visit,
             "keys.html",
             keys=[(key, key.is_published(now_us)) for key in keys],

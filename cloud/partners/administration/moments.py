@@ -1,4 +1,4 @@
-"""Moments for people: the date and time in UTC, and how far that is from now, which is what somebody tired reads."""
+"""Moments for people: date and time in UTC, and the distance from now."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"))
 
 
 def span(us: int) -> str:
-    """`40 s`, `3 min`, `5 h`, `12 d`: the same letters in both languages."""
+    """Return a duration such as `40 s`, `3 min`, `5 h` or `12 d`, with the same units in both languages."""
     seconds = abs(us) // SECOND_US
     for below, unit, name in _STEPS:
         if seconds < below:
@@ -22,12 +22,12 @@ def span(us: int) -> str:
 
 
 def relative(at_us: int, now_us: int, language: Language) -> str:
-    """How long ago, or in how long."""
+    """Return a moment relative to now, such as `3 min ago`."""
     return say(WORDS, language, "moment.ago" if at_us <= now_us else "moment.in", span=span(now_us - at_us))
 
 
 def element(at_us: int | None, now_us: int, language: Language) -> Markup:
-    """A `time` element; a dash where there is no moment."""
+    """Return a `time` element; a dash without a moment."""
     if at_us is None:
         return Markup("–")
     shown = f"{datetime.fromtimestamp(at_us / SECOND_US, UTC):%Y-%m-%d %H:%M:%S} UTC"

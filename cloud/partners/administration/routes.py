@@ -1,13 +1,13 @@
-"""The addresses of the administrator's pages. None of it is in the public contract (C-060)."""
+"""The routes of the administration pages. None is in the public contract (C-060)."""
 
 from collections.abc import Callable
 from typing import Any
 
 from cloud.access.oauth import tokens_of
 from cloud.foundation.http import PUBLIC, BodyKind, Host, Parts, RateClass, Route
+from cloud.partners.administration.admin_pages import AdminPages, Area, Work
 from cloud.partners.administration.app_pages import AppPages
 from cloud.partners.administration.audit_pages import AuditPages
-from cloud.partners.administration.desk import Area, Desk, Work
 from cloud.partners.administration.home_page import HomePage
 from cloud.partners.administration.key_pages import KeyPages
 from cloud.partners.administration.schemas import (
@@ -36,14 +36,14 @@ _Row = Callable[..., Route]
 
 def routes(parts: Parts) -> tuple[Route, ...]:
     tokens, judge = parts.shared(tokens_of), parts.shared(judge_of)
-    desk = Desk(parts, tokens.people, parts.bases[Host.AUTH])
-    apps, users = AppPages(desk, tokens), UserPages(desk, tokens)
-    webhooks, home = WebhookPages(desk, judge), HomePage(desk, tokens.keys, judge)
-    audit, keys = AuditPages(desk), KeyPages(desk, tokens.keys)
-    row = _rows_of(desk)
+    pages = AdminPages(parts, tokens.people, parts.bases[Host.AUTH])
+    apps, users = AppPages(pages, tokens), UserPages(pages, tokens)
+    webhooks, home = WebhookPages(pages, judge), HomePage(pages, tokens.keys, judge)
+    audit, keys = AuditPages(pages), KeyPages(pages, tokens.keys)
+    row = _rows_of(pages)
     return (
         row("GET", "/admin", Area.HOME, home.show, "Show what needs a look"),
-        row("POST", "/admin/language", Area.HOME, desk.choose_language, "Choose a language", body=LanguageForm),
+        row("POST", "/admin/language", Area.HOME, pages.choose_language, "Choose a language", body=LanguageForm),
         *_apps(row, apps),
         *_webhooks(row, webhooks),
         *_users(row, users),
@@ -98,12 +98,12 @@ def _users(row: _Row, h: UserPages) -> tuple[Route, ...]:
     )
 
 
-def _rows_of(desk: Desk) -> _Row:
+def _rows_of(pages: AdminPages) -> _Row:
     def row(method: str, path: str, area: Area, work: Work, summary: str, **more: Any) -> Route:
         return Route(
             method=method,
             path=path,
-            handler=desk.at(area, work),
+            handler=pages.at(area, work),
             host=Host.AUTH,
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC if method == "GET" else RateClass.TOKEN,
@@ -113,7 +113,7 @@ def _rows_of(desk: Desk) -> _Row:
             summary=summary,
             tag="Administration",
             in_contract=False,
-            refusal_page=desk.refusal,
+            refusal_page=pages.refusal,
             **more,
         )
 

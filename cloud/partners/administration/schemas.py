@@ -1,7 +1,7 @@
 """The forms and addresses of the administrator's pages.
 
-A form is lenient about what it does not know and strict about sizes; what it means is judged by the services. A choice
-of several is one field for each: `scope:webhooks:read=on`.
+A form ignores unknown fields and limits sizes; the services check its values. A choice of several is one field for each
+of them: `scope:webhooks:read=on`.
 """
 
 import re
@@ -18,62 +18,62 @@ _BACK = re.compile(r"/admin([/?][!-\[\]-~]*)?")
 
 
 def _none(value: object) -> object:
-    """A field of a search form that was left empty."""
+    """Return None for a field of a search form that was left empty."""
     return value.strip() or None if isinstance(value, str) else value
 
 
-Sought = Annotated[str | None, BeforeValidator(_none)]
+OptionalText = Annotated[str | None, BeforeValidator(_none)]
 
 
 class PageQuery(Query):
-    """A page that says what was just done."""
+    """A page that confirms what was just done."""
 
     done: str | None = Field(default=None, max_length=40)
 
 
 class ListQuery(PageQuery):
-    """A list, and where it begins."""
+    """A list, and the position where it begins."""
 
     cursor: Cursor = None
 
 
 class UsersQuery(ListQuery):
-    """Users, all or those whose name has this in it."""
+    """Users: all, or those whose name contains a text."""
 
-    named: Sought = Field(default=None, max_length=254)
+    named: OptionalText = Field(default=None, max_length=254)
 
 
 class AppsOfQuery(ListQuery):
-    """Webhooks, of one app or of all."""
+    """Webhooks of one app or of all."""
 
     app: str | None = Field(default=None, max_length=64)
 
 
 class WebhookQuery(ListQuery):
-    """One webhook, and which of its deliveries."""
+    """One webhook, with deliveries of one status or all."""
 
     status: DeliveryStatus | None = None
 
 
 class AuditQuery(Query):
-    """What is looked for in the audit trail."""
+    """A search of the audit trail."""
 
-    trace_id: Sought = Field(default=None, max_length=200)
-    actor: Sought = Field(default=None, max_length=254)
-    action: Sought = Field(default=None, max_length=100)
-    object: Sought = Field(default=None, max_length=254)
+    trace_id: OptionalText = Field(default=None, max_length=200)
+    actor: OptionalText = Field(default=None, max_length=254)
+    action: OptionalText = Field(default=None, max_length=100)
+    object: OptionalText = Field(default=None, max_length=254)
     days: int = Field(default=30, ge=1, le=3660)
     cursor: Cursor = None
 
     @property
     def trace(self) -> str | None:
-        """The trace id in what was pasted, be it a whole traceparent; None when there is none in it."""
+        """The trace id in the text, which may be a whole traceparent; None without one."""
         found = _TRACE.search((self.trace_id or "").lower())
         return None if found is None else found[0]
 
 
 class AdminForm(BaseModel):
-    """Every form. `version`: the app as it was shown, so that nobody writes over what somebody else changed."""
+    """The fields of every form. `version`: the object as it was shown, so that no concurrent change is overwritten."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -81,7 +81,7 @@ class AdminForm(BaseModel):
     version: str = Field(default="", max_length=80)
 
     def chosen(self, kind: str) -> list[str]:
-        """The names that were ticked of one kind."""
+        """Return the ticked names of one kind."""
         extra = self.model_extra or {}
         return [name.partition(":")[2] for name, value in extra.items() if name.startswith(f"{kind}:") and value]
 
@@ -96,7 +96,7 @@ class LanguageForm(AdminForm):
 
 
 class AppForm(AdminForm):
-    """A new app. `client_id` was made with the page, so that the same form sent twice makes one app."""
+    """A new app. `client_id` was generated with the page, so that a form that is sent twice registers one app."""
 
     client_id: str = Field(default="", max_length=64)
     name: str = Field(default="", max_length=400)
@@ -106,7 +106,7 @@ class AppForm(AdminForm):
 
 
 class GovernanceForm(AdminForm):
-    """Every flag. Lists have a name on a line; an empty list of hosts means any, an empty life the usual one."""
+    """All governance flags. Lists have a name on a line; an empty list of hosts means any host."""
 
     allow_service_tokens: str = Field(default="", max_length=8)
     enforce_pkce: str = Field(default="", max_length=8)
@@ -117,19 +117,19 @@ class GovernanceForm(AdminForm):
 
 
 class RotationForm(AdminForm):
-    """How many hours the previous secret goes on working; 0 ends it now."""
+    """The hours for which the previous secret still works; 0 ends it now."""
 
     grace_hours: int = Field(default=24, ge=0, le=168)
 
 
 class ServiceTokenForm(AdminForm):
-    """How long the token lives."""
+    """The lifetime of a service token."""
 
     ttl_seconds: int = Field(default=86_400)
 
 
 class UserForm(AdminForm):
-    """Somebody new."""
+    """A new user."""
 
     username: str = Field(default="", max_length=254)
     organization_id: str = Field(default="", max_length=64)
@@ -137,11 +137,11 @@ class UserForm(AdminForm):
 
 
 class ReplayForm(AdminForm):
-    """Since when what failed is sent again, in hours."""
+    """The hours back from now whose failed deliveries are replayed."""
 
     hours: int = Field(default=24, ge=1, le=30 * 24)
 
 
 def lines(text: str) -> list[str]:
-    """What stands on the lines of a text field, without the empty ones."""
+    """Return the lines of a text field without empty ones."""
     return [line.strip() for line in text.splitlines() if line.strip()]

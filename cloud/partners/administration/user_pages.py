@@ -1,23 +1,21 @@
-"""The pages about people. A password that was made here is shown once; whoever gets it changes it."""
+"""The pages of users. A generated password is shown once; its user changes it after signing in."""
 
-from typing import Any
-
-from cloud.access.identity import Role, User, Witness, new_password
+from cloud.access.identity import Role, User, new_password
 from cloud.access.oauth import TokenSurface
 from cloud.access.tenancy import Tenancy
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http import Answer
 from cloud.foundation.viewer import SecrecyLevel
-from cloud.partners.administration.desk import Area, Desk, Visit, done
+from cloud.partners.administration.admin_pages import AdminPages, Area, Visit, done
 from cloud.partners.administration.schemas import UserForm, UsersQuery
 
 
 class UserPages:
-    """Lists, adds and changes people of the administrator's tenant and organisation."""
+    """List, add and change users of the administrator's tenant and organisation."""
 
-    def __init__(self, desk: Desk, tokens: TokenSurface) -> None:
-        parts = desk.parts
-        self._desk = desk
+    def __init__(self, pages: AdminPages, tokens: TokenSurface) -> None:
+        parts = pages.parts
+        self._pages = pages
         self._parts = parts
         self._users = tokens.users
         self._tenancy = Tenancy(parts.database, parts.clock, parts.ids)
@@ -25,13 +23,15 @@ class UserPages:
     async def list(self, visit: Visit) -> Answer:
         """`GET /admin/users`."""
         query: UsersQuery = visit.request.query
-        rows, onward = await self._desk.rows(
+        rows, onward = await self._pages.rows(
             visit,
-            lambda after, count: self._users.list(visit.viewer, after=after, count=count, named=query.named),
+            lambda after, count: self._users.list(visit.actor, after=after, count=count, named=query.named),
             lambda user: user.id,
             {"named": query.named},
         )
-        return self._desk.page(visit, "users.html", users=rows, onward=onward, self_id=visit.user.id, named=query.named)
+        return self._pages.page(
+            visit, "users.html", users=rows, onward=onward, self_id=visit.user.id, named=query.named
+        )
 
     async def new(self, visit: Visit) -> Answer:
         """`GET /admin/users/new`."""
@@ -44,17 +44,16 @@ class UserPages:
         password = new_password()
         try:
             user = await self._users.add(
-                visit.viewer,
+                visit.actor,
                 form.username.strip(),
                 password,
                 roles=form.chosen("role"),
                 organization_id=form.organization_id or None,
                 clearance=levels.get(form.secrecy_level, SecrecyLevel.STANDARD),
-                witness=self._witness(visit, "user.add", roles=sorted(form.chosen("role"))),
             )
         except DomainError as error:
             return await self._form(visit, form, error)
-        return self._told(visit, user, "told.user", password)
+        return self._show_password(visit, user, "told.user", password)
 
     async def show(self, visit: Visit) -> Answer:
         """`GET /admin/users/{user_id}`."""
@@ -65,13 +64,7 @@ class UserPages:
         roles = visit.request.body.chosen("role")
         try:
             user = await self._of(visit)
-            await self._users.set_roles(
-                visit.viewer,
-                user.username,
-                roles,
-                by=visit.user.id,
-                witness=self._witness(visit, "user.set_roles", roles=sorted(roles)),
-            )
+            await self._users.set_roles(visit.actor, user.username, roles)
         except DomainError as error:
             return await self._one(visit, error)
         return done(_path(visit), "roles_set")
@@ -85,12 +78,10 @@ class UserPages:
         return await self._set_disabled(visit, disabled=False)
 
     async def _set_disabled(self, visit: Visit, *, disabled: bool) -> Answer:
-        action, what = ("user.disable", "user_disabled") if disabled else ("user.enable", "user_enabled")
+        what = "user_disabled" if disabled else "user_enabled"
         try:
             user = await self._of(visit)
-            await self._users.set_disabled(
-                visit.viewer, user.username, disabled, by=visit.user.id, witness=self._witness(visit, action)
-            )
+            await self._users.set_disabled(visit.actor, user.username, disabled)
         except DomainError as error:
             return await self._one(visit, error)
         return done(_path(visit), what)
@@ -100,38 +91,27 @@ class UserPages:
         password = new_password()
         try:
             user = await self._of(visit)
-            await self._users.set_password(
-                visit.viewer,
-                user.username,
-                password,
-                by=visit.user.id,
-                witness=self._witness(visit, "user.set_password"),
-            )
+            await self._users.set_password(visit.actor, user.username, password)
         except DomainError as error:
             return await self._one(visit, error)
-        return self._told(visit, user, "told.password", password)
+        return self._show_password(visit, user, "told.password", password)
 
     async def reset_factor(self, visit: Visit) -> Answer:
         """`POST /admin/users/{user_id}/second-factor`."""
         try:
             user = await self._of(visit)
-            await self._users.reset_second_factor(
-                visit.viewer,
-                user.username,
-                by=visit.user.id,
-                witness=self._witness(visit, "user.reset_second_factor"),
-            )
+            await self._users.reset_second_factor(visit.actor, user.username)
         except DomainError as error:
             return await self._one(visit, error)
         return done(_path(visit), "factor_reset")
 
     async def _of(self, visit: Visit) -> User:
-        return await self._users.find_by_id(visit.viewer, visit.request.path["user_id"])
+        return await self._users.find_by_id(visit.actor, visit.request.path["user_id"])
 
     async def _one(self, visit: Visit, error: DomainError | None = None) -> Answer:
         user = await self._of(visit)
-        names = {one.id: one.name for one in await self._tenancy.list_organizations(visit.viewer)}
-        return self._desk.page(
+        names = {one.id: one.name for one in await self._tenancy.list_organizations(visit.actor)}
+        return self._pages.page(
             visit,
             "user.html",
             error=error,
@@ -142,25 +122,22 @@ class UserPages:
         )
 
     async def _form(self, visit: Visit, form: UserForm, error: DomainError | None = None) -> Answer:
-        return self._desk.page(
+        return self._pages.page(
             visit,
             "user_new.html",
             error=error,
             form=form,
             roles=form.chosen("role") if error else [Role.MEMBER],
             all_roles=list(Role),
-            levels=[level.word for level in SecrecyLevel if level <= visit.viewer.clearance],
-            organizations=await self._tenancy.list_organizations(visit.viewer),
-            whole_tenant=visit.viewer.organization_id is None,
+            levels=[level.word for level in SecrecyLevel if level <= visit.actor.clearance],
+            organizations=await self._tenancy.list_organizations(visit.actor),
+            whole_tenant=visit.actor.organization_id is None,
         )
 
-    def _told(self, visit: Visit, user: User, key: str, password: str) -> Answer:
-        told = [("user.username", user.username), ("user.password", password)]
+    def _show_password(self, visit: Visit, user: User, key: str, password: str) -> Answer:
+        shown = [("user.username", user.username), ("user.password", password)]
         back = f"{Area.USERS.path}/{user.id}"
-        return self._desk.page(visit, "told.html", key=key, told=told, name=user.username, back=back, until_us=None)
-
-    def _witness(self, visit: Visit, action: str, **metadata: Any) -> Witness:
-        return self._desk.witness(visit, action, lambda user: user.id, **metadata)
+        return self._pages.page(visit, "told.html", key=key, told=shown, name=user.username, back=back, until_us=None)
 
 
 def _path(visit: Visit) -> str:

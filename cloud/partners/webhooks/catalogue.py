@@ -1,7 +1,7 @@
 """The event catalogue: the events that subscriptions may name, their scopes and their messages.
 
-Made of the slices' own rows (`event_types.py`), so nothing is described twice. An event that is not in it (those of
-assignments and of ingest's custody) never leaves the product.
+Built from the slices' own rows (`event_types.py`), so each event is described once. An event that is not in the
+catalogue (those of assignments and of ingest's custody) never leaves the product.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ EVENTS: tuple[EventType, ...] = tuple(
 """In the order in which integrators see it."""
 
 EVENTS_MAX = 100
-"""Names in one subscription; more than there will ever be, so that a longer list is a mistake."""
+"""Names in one subscription: more than the catalogue will ever have, so a longer list is a mistake."""
 
 _BY_NAME = {one.name: one for one in EVENTS}
 _LEVELS = {level.word: level for level in SecrecyLevel}
@@ -29,16 +29,16 @@ _SAMPLE_AT_US = 1_774_267_200_000_000  # 2026-03-23T12:00:00Z, as the contract's
 
 
 def public_event(event: DomainEvent) -> PublicEvent | None:
-    """What is said of a domain event outside; None for one that stays inside. A `Translate`."""
+    """Return the public form of a domain event; None for one that never leaves the product. A `Translate`."""
     found = _BY_NAME.get(event.type)
     if found is None or found.scope is None:
         return None
     secrecy = _LEVELS[event.payload.get(SECRECY, SecrecyLevel.STANDARD.word)]
-    return PublicEvent(found.name, found.told(event.payload), secrecy, found.scope)
+    return PublicEvent(found.name, found.public_payload(event.payload), secrecy, found.scope)
 
 
 def checked_events(names: Sequence[str], approved: Iterable[str]) -> tuple[str, ...]:
-    """The events of a subscription, each once, in the order of the catalogue.
+    """Return the events of a subscription, each once, in the order of the catalogue.
 
     Raises `EventsMalformed` for none, too many and unknown ones, `EventNotApproved` with the names that `approved`
     scopes do not cover.
@@ -61,11 +61,11 @@ def checked_events(names: Sequence[str], approved: Iterable[str]) -> tuple[str, 
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """In the order of the catalogue; what is not in it any more comes last."""
+    """Return the names in the order of the catalogue; those no longer in it come last."""
     places = list(_BY_NAME)
     return tuple(sorted(names, key=lambda name: (places.index(name) if name in _BY_NAME else len(places), name)))
 
 
 def message_sample(one: EventType) -> str:
-    """A whole message as a receiver gets it."""
+    """Return a whole message as a receiver gets it."""
     return message_body(one.name, _SAMPLE_AT_US, one.sample)

@@ -8,19 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from cloud.access.audit import Audit
-from cloud.foundation.command import OPERATOR, AsJson, TenantOption, Workplace, print_one, print_rows, run
-from cloud.foundation.db import Transaction
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.master_key import load_master_key
 from cloud.foundation.moments import read_moment
 from cloud.partners.webhooks.errors import ReplayMalformed
 from cloud.partners.webhooks.key_cli import webhook_keys
 from cloud.partners.webhooks.log import DeliveryLog
 from cloud.partners.webhooks.log_store import Filter, Logged
-from cloud.partners.webhooks.model import DeliveryStatus, Subscription
+from cloud.partners.webhooks.model import DeliveryStatus
 from cloud.partners.webhooks.replay_store import Replay, ReplayMode
 from cloud.partners.webhooks.running import make_judge
-from cloud.partners.webhooks.service import Change, Webhooks, Witness
+from cloud.partners.webhooks.service import Webhooks
 from cloud.partners.webhooks.showing import shown, shown_delivery, shown_replay
 
 webhooks = typer.Typer(help="Webhooks and their deliveries.", no_args_is_help=True)
@@ -38,15 +36,6 @@ def _service(place: Workplace) -> Webhooks:
 
 def _log(place: Workplace) -> DeliveryLog:
     return DeliveryLog(place.database, place.clock, place.ids)
-
-
-def _witness(place: Workplace, tenant: str, action: str) -> Witness:
-    """The operator's entry in the audit trail."""
-
-    async def witness(tx: Transaction, subscription: Subscription) -> None:
-        await Audit(place.clock).record(tx, place.operator(tenant), action, subscription.id)
-
-    return witness
 
 
 @webhooks.command("list")
@@ -108,10 +97,7 @@ def list_deliveries(
 @webhooks.command("test")
 def send_test(context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
     """Send a test, also to a disabled webhook. Its status is in the deliveries."""
-    id = run(
-        context,
-        lambda place: _log(place).test(place.operator(tenant), webhook, _witness(place, tenant, "webhook.test")),
-    )
+    id = run(context, lambda place: _log(place).test(place.operator(tenant), webhook))
     print_one(f"Test {id} is queued.", {"delivery_id": id, "status": DeliveryStatus.QUEUED.value}, as_json=as_json)
 
 
@@ -131,30 +117,28 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Replay deliveries with their original ids."""
-    work = _wish(webhook, tenant, delivery, failed_since, since, until)
-    done = run(context, work)
+    done = run(context, _replay(webhook, tenant, delivery, failed_since, since, until))
     sentence = f"Replay {done.id}: {done.queued} queued" + (
         "." if done.done_at_us is not None else ", more are being queued."
     )
     print_one(sentence, shown_replay(done), as_json=as_json)
 
 
-def _wish(
+def _replay(
     webhook: str, tenant: str, delivery: str | None, failed_since: str | None, since: str | None, until: str | None
 ) -> Callable[[Workplace], Awaitable[Replay]]:
     async def work(place: Workplace) -> Replay:
-        log, viewer, witness = _log(place), place.operator(tenant), _witness(place, tenant, "webhook.replay")
+        log, actor = _log(place), place.operator(tenant)
         match (delivery, failed_since, since, until):
             case (str(id), None, None, None):
-                return await log.replay_one(viewer, webhook, id, OPERATOR, witness)
+                return await log.replay_one(actor, webhook, id)
             case (None, str(moment), None, None):
                 mode, to_us = ReplayMode.FAILED, None
             case (None, None, str(moment), _):
                 mode, to_us = ReplayMode.RANGE, None if until is None else read_moment(until)
             case _:
                 raise ReplayMalformed
-        from_us = read_moment(moment)
-        return await log.replay_many(viewer, webhook, mode, OPERATOR, witness, from_us=from_us, to_us=to_us)
+        return await log.replay_many(actor, webhook, mode, from_us=read_moment(moment), to_us=to_us)
 
     return work
 
@@ -172,12 +156,8 @@ def enable(context: typer.Context, webhook: WebhookArgument, tenant: TenantOptio
 
 
 def _switch(context: typer.Context, webhook: str, tenant: str, *, enabled: bool, as_json: bool) -> None:
-    action = "webhook.enable" if enabled else "webhook.disable"
-
     async def work(place: Workplace) -> dict[str, Any]:
-        changed = await _service(place).change(
-            place.operator(tenant), webhook, Change(enabled=enabled), witness=_witness(place, tenant, action)
-        )
+        changed = await _service(place).set_enabled(place.operator(tenant), webhook, enabled)
         return shown(changed, place.clock.now_us())
 
     document = run(context, work)
@@ -187,12 +167,7 @@ def _switch(context: typer.Context, webhook: str, tenant: str, *, enabled: bool,
 @webhooks.command("remove")
 def remove(context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
     """Delete a webhook. Pending deliveries are discarded."""
-    run(
-        context,
-        lambda place: _service(place).remove(
-            place.operator(tenant), webhook, witness=_witness(place, tenant, "webhook.remove")
-        ),
-    )
+    run(context, lambda place: _service(place).remove(place.operator(tenant), webhook))
     print_one(f"Webhook {webhook} removed.", {"id": webhook, "removed": True}, as_json=as_json)
 
 

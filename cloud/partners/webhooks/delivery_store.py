@@ -1,11 +1,10 @@
-"""The rows of deliveries: queued with the event, discarded with their webhook, removed when old. In between a worker
-has them (lease_store.py).
+"""The rows of deliveries that no worker holds: queued with the event, discarded with their webhook, removed when old.
 
-A lane is one subscription and key. Its oldest unfinished delivery, the head, alone has a `due_at_us`. Who queues behind
-it locks the head, and who settles the head wakes the next one by a statement of its own afterwards, so on PostgreSQL
-either sees what the other did and none is forgotten. Heads are locked in the order of subscriptions, everywhere, and
-what stands behind a head only under its lock: so a batch of many subscriptions is settled in one go, and nobody waits
-in a circle.
+A lane is one subscription and key. Only its oldest unfinished delivery, the head, has a `due_at_us`. A transaction that
+queues behind the head locks it, and one that settles the head makes the next due by a separate statement afterwards; so
+on PostgreSQL each sees what the other did, and no delivery is forgotten. Heads are locked in the order of subscriptions
+everywhere, and deliveries behind a head only under its lock: so a batch of many subscriptions is settled at once
+without deadlocks. Leased rows are in lease_store.py.
 """
 
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries,
 
 DAY_US = 86_400_000_000
 RETENTION_US = 30 * DAY_US
-"""How long a finished delivery can be looked at and repeated (A-060)."""
+"""How long a finished delivery can be read and replayed (A-060)."""
 
 _rows = webhook_deliveries.c
 _UNFINISHED = _rows.finished_at_us.is_(None)
@@ -46,7 +45,7 @@ _QUEUE = Prepared(
     insert(webhook_deliveries).values(**{name: bindparam(name) for name in _NEW}, lease_token=0, attempts=0).inline(),
     order=_NEW,
 )
-# PostgreSQL passes over one that was finished while we waited for it, to the one that became the head.
+# If the head is finished while PostgreSQL waits for its lock, it goes on to the one that became the head.
 _HEAD_OF_LANE = Prepared(
     select(_rows.position)
     .where(_rows.webhook_id == bindparam("webhook_id"), _rows.lane == bindparam("lane"), _UNFINISHED)
@@ -58,7 +57,7 @@ _HEAD_OF_LANE = Prepared(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """What is to be sent. `event_id` becomes the `webhook-id`, `body` is sent to the octet."""
+    """A delivery to queue. `event_id` becomes the `webhook-id`; `body` is sent byte for byte."""
 
     id: str
     webhook_id: str
@@ -73,35 +72,35 @@ class NewDelivery:
 
 
 class DeliveryStore:
-    """Every statement of a delivery that no worker holds."""
+    """The statements about deliveries that no worker holds."""
 
     async def queue(self, tx: Transaction, new: NewDelivery, now_us: int) -> None:
-        """Send this when its turn comes. For one (webhook, lane) one transaction at a time, in the wanted order."""
+        """Queue a delivery. For one (webhook, lane), one transaction at a time, in the order of delivery."""
         behind = await self._is_behind(tx, new)
-        await tx.driver.run_many(_QUEUE, [_queued(new, now_us, behind=behind)])
+        await tx.driver.run_many(_QUEUE, [_queued_row(new, now_us, behind=behind)])
 
     async def queue_all(
-        self, tx: Transaction, new: Sequence[tuple[NewDelivery, bool]], noted: Sequence[NewDelivery], now_us: int
+        self, tx: Transaction, new: Sequence[tuple[NewDelivery, bool]], missed: Sequence[NewDelivery], now_us: int
     ) -> None:
-        """As `queue` for several, each of another subscription, in the order of those: with whether anything of its
-        lane was unfinished a moment ago. And `noted`: what disabled endpoints miss, not sent but there to be repeated
-        once they work again.
+        """Queue deliveries of different subscriptions, in the order of those; each with whether its lane had an
+        unfinished delivery a moment ago. `missed`: deliveries of disabled endpoints, recorded as discarded so that they
+        can be replayed later.
         """
         rows = []
         for one, occupied in new:
-            rows.append(_queued(one, now_us, behind=occupied and await self._is_behind(tx, one)))
-        await tx.driver.run_many(_QUEUE, rows + [_noted(one, now_us) for one in noted])
+            rows.append(_queued_row(one, now_us, behind=occupied and await self._is_behind(tx, one)))
+        await tx.driver.run_many(_QUEUE, rows + [_missed_row(one, now_us) for one in missed])
 
     async def _is_behind(self, tx: Transaction, new: NewDelivery) -> bool:
-        """Whether its lane has a head; whoever finishes that one waits for us and then finds ours."""
+        """Lock the head of its lane and return whether there is one; its settling then finds the new delivery."""
         return bool(await tx.driver.rows(_HEAD_OF_LANE, {"webhook_id": new.webhook_id, "lane": new.lane}))
 
-    async def discard_waiting(
-        self, tx: Transaction, webhook_id: str, why: ErrorCode, now_us: int, *, tests: bool
+    async def discard_pending(
+        self, tx: Transaction, webhook_id: str, reason: ErrorCode, now_us: int, *, tests: bool
     ) -> int:
-        """End everything of a subscription that is not under way; how many. `tests`: its tests too.
+        """Discard all deliveries of a subscription that no worker holds; return their number. `tests`: tests too.
 
-        What is under way is settled by its worker, which finds the subscription as it is by then.
+        A leased delivery is settled by its worker, which reads the subscription again.
         """
         conditions = [
             _rows.webhook_id == webhook_id,
@@ -111,20 +110,22 @@ class DeliveryStore:
         if not tests:
             conditions.append(_rows.kind != DeliveryKind.TEST.value)
         # In the order in which settling takes the rows of one webhook.
-        waiting = select(_rows.position).where(*conditions).order_by(_rows.position).with_for_update()
+        pending = select(_rows.position).where(*conditions).order_by(_rows.position).with_for_update()
         statement = (
             update(webhook_deliveries)
-            .where(_rows.position.in_(waiting))
-            .values(status=DeliveryStatus.DISCARDED.value, due_at_us=None, finished_at_us=now_us, error_code=why.value)
+            .where(_rows.position.in_(pending))
+            .values(
+                status=DeliveryStatus.DISCARDED.value, due_at_us=None, finished_at_us=now_us, error_code=reason.value
+            )
         )
         discarded = 0
-        # Until there are none: while we waited for a head, somebody may have queued behind it.
+        # Until there are none: while this waited for a head, another transaction may have queued behind it.
         while found := (await tx.execute(statement)).rowcount:
             discarded += found
         return discarded
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the deliveries that ended before the retention, with their attempts; the number of them."""
+        """Delete a chunk of the deliveries that are past their retention, with their attempts; return their number."""
         before_us = now_us - RETENTION_US
         oldest = select(_rows.position).where(_rows.finished_at_us < before_us).order_by(_rows.finished_at_us)
         found = [row[0] for row in await tx.execute(oldest.limit(CHUNK_ROWS))]
@@ -134,22 +135,30 @@ class DeliveryStore:
         return (await tx.execute(delete(webhook_deliveries).where(_rows.position.in_(found)))).rowcount
 
     async def sweep_replays(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the replays that ended longer ago than the retention and have no delivery left."""
+        """Delete a chunk of the replays that are past their retention and have no delivery left; return their
+        number."""
         done_us = webhook_replays.c.done_at_us
         unused = ~select(_rows.position).where(_rows.replay_id == webhook_replays.c.id).exists()
         return await delete_chunk(tx, webhook_replays, done_us < now_us - RETENTION_US, unused, oldest=done_us)
 
 
-def _queued(new: NewDelivery, now_us: int, *, behind: bool) -> tuple[Any, ...]:
-    """In the order of `_NEW`."""
-    return (*_told(new), DeliveryStatus.QUEUED.value, now_us, None if behind else now_us, None, None)
+def _queued_row(new: NewDelivery, now_us: int, *, behind: bool) -> tuple[Any, ...]:
+    """Return the values of a queued delivery in the order of `_NEW`."""
+    return (*_common_columns(new), DeliveryStatus.QUEUED.value, now_us, None if behind else now_us, None, None)
 
 
-def _noted(new: NewDelivery, now_us: int) -> tuple[Any, ...]:
-    return (*_told(new), DeliveryStatus.DISCARDED.value, now_us, None, now_us, ErrorCode.ENDPOINT_DISABLED.value)
+def _missed_row(new: NewDelivery, now_us: int) -> tuple[Any, ...]:
+    return (
+        *_common_columns(new),
+        DeliveryStatus.DISCARDED.value,
+        now_us,
+        None,
+        now_us,
+        ErrorCode.ENDPOINT_DISABLED.value,
+    )
 
 
-def _told(new: NewDelivery) -> tuple[Any, ...]:
+def _common_columns(new: NewDelivery) -> tuple[Any, ...]:
     return (
         new.id,
         new.webhook_id,

@@ -1,6 +1,6 @@
-"""The product itself disables a webhook, and says so: in the audit trail, and by an event to the tenant's others.
+"""Disable a webhook automatically: audit entry, and an event to the other webhooks of the tenant.
 
-Why it does is decided elsewhere: by how deliveries fare (settling.py), or by what the tenant allows (governing.py).
+The decision is made elsewhere: by the outcome of deliveries (settling.py), or by the tenant's rules (governing.py).
 """
 
 import structlog
@@ -8,9 +8,8 @@ import structlog
 from cloud.access.audit import Audit
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import Outbox
-from cloud.foundation.http import Caller
 from cloud.foundation.moments import write_moment
-from cloud.foundation.viewer import SecrecyLevel, Viewer
+from cloud.foundation.viewer import Actor
 from cloud.partners.webhooks.delivery_store import DeliveryStore
 from cloud.partners.webhooks.endpoint_store import Endpoint, EndpointStore
 from cloud.partners.webhooks.messages import DISABLED_EVENT
@@ -18,12 +17,12 @@ from cloud.partners.webhooks.model import DisabledReason, ErrorCode
 
 log = structlog.get_logger()
 
-ACTOR = "webhooks"
-"""Who disables an endpoint, in the audit trail: the product itself."""
+SUBJECT = "webhooks"
+"""The product itself as an actor in the audit trail."""
 
 
 class Disabling:
-    """Stops the sending to an endpoint, within a transaction of the caller's."""
+    """Disable endpoints in the transaction of the caller."""
 
     def __init__(self, outbox: Outbox, audit: Audit) -> None:
         self._outbox = outbox
@@ -32,10 +31,10 @@ class Disabling:
         self._endpoints = EndpointStore()
 
     async def disable(self, tx: Transaction, endpoint: Endpoint, reason: DisabledReason, now_us: int) -> bool:
-        """False when it was disabled or deleted before."""
+        """Disable an endpoint and discard its pending deliveries; False when it was disabled or deleted before."""
         if not await self._endpoints.disable(tx, endpoint.id, reason, now_us):
             return False
-        waiting = await self._deliveries.discard_waiting(
+        discarded = await self._deliveries.discard_pending(
             tx, endpoint.id, ErrorCode.ENDPOINT_DISABLED, now_us, tests=False
         )
         await self._outbox.emit(
@@ -48,20 +47,12 @@ class Disabling:
             at_us=now_us,
         )
         await self._audit.record(
-            tx, by_product(endpoint), "webhook.disable", endpoint.id, metadata={"reason": reason.value}
+            tx, product_actor(endpoint), "webhook.disable", endpoint.id, metadata={"reason": reason.value}
         )
-        log.warning("webhook.disabled", webhook_id=endpoint.id, reason=reason.value, discarded=waiting)
+        log.warning("webhook.disabled", webhook_id=endpoint.id, reason=reason.value, discarded=discarded)
         return True
 
 
-def by_product(endpoint: Endpoint) -> Caller:
-    """The product itself as the one who did it."""
-    return Caller(
-        subject=ACTOR,
-        client_id=ACTOR,
-        token_use="service",  # noqa: S106  a word, not a secret
-        scopes=frozenset(),
-        viewer=Viewer(endpoint.tenant_id, endpoint.organization_id, SecrecyLevel.STANDARD),
-        jti="",
-        expires_at_us=0,
-    )
+def product_actor(endpoint: Endpoint) -> Actor:
+    """Return the product itself as the author of a change of this endpoint."""
+    return Actor(endpoint.tenant_id, endpoint.organization_id, subject=SUBJECT, client_id=SUBJECT)

@@ -1,7 +1,7 @@
-"""From a domain event to a delivery for each endpoint that hears of it, in the transaction that settles the event.
+"""Queue a delivery of a domain event for each endpoint that receives it, in the transaction that settles the event.
 
-So each delivery exists exactly once, whatever is killed when: either the event is settled and they are all there, or it
-is not and none is.
+So each delivery exists exactly once even if a process is killed: either the event is settled and all its deliveries
+exist, or neither.
 """
 
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import DomainEvent
-from cloud.foundation.http import begin_trace
 from cloud.foundation.ids import Ids
+from cloud.foundation.trace import begin_trace
 from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
 from cloud.partners.webhooks.endpoint_store import EndpointStore, Listener
-from cloud.partners.webhooks.messages import DISABLED_EVENT, PublicEvent, Translate, as_it_is, message_body
+from cloud.partners.webhooks.messages import DISABLED_EVENT, PublicEvent, Translate, message_body, untranslated
 from cloud.partners.webhooks.model import DeliveryKind
 
 
 class FanOut:
     """A `Subscriber` of the relay."""
 
-    def __init__(self, clock: Clock, ids: Ids, translate: Translate = as_it_is) -> None:
+    def __init__(self, clock: Clock, ids: Ids, translate: Translate = untranslated) -> None:
         self._clock = clock
         self._ids = ids
         self._translate = translate
@@ -28,11 +28,11 @@ class FanOut:
         self._endpoints = EndpointStore()
 
     async def take(self, tx: Transaction, event: DomainEvent) -> None:
-        """Queue a delivery for each listener; a disabled one has it noted."""
+        """Queue a delivery for each listener; for a disabled one it is recorded as discarded."""
         if event.type == DISABLED_EVENT:
-            about = str(event.payload["webhook_id"])
+            disabled_id = str(event.payload["webhook_id"])
             listeners = await self._endpoints.neighbours(
-                tx, about, lane=event.key, tenant=event.tenant_id, organization=event.organization_id
+                tx, disabled_id, lane=event.key, tenant=event.tenant_id, organization=event.organization_id
             )
             await self._queue(tx, event, PublicEvent(event.type, event.payload), DeliveryKind.NOTICE, listeners)
             return
@@ -63,7 +63,7 @@ class FanOut:
         body = message_body(public.type, event.at_us, public.data)
         traceparent = begin_trace(event.traceparent).traceparent
         queued: list[tuple[NewDelivery, bool]] = []
-        noted: list[NewDelivery] = []
+        missed: list[NewDelivery] = []
         for listener in listeners:
             new = NewDelivery(
                 id=self._ids.new("dlv"),
@@ -77,7 +77,7 @@ class FanOut:
                 traceparent=traceparent,
             )
             if listener.disabled:
-                noted.append(new)
+                missed.append(new)
             else:
                 queued.append((new, listener.occupied))
-        await self._deliveries.queue_all(tx, queued, noted, self._clock.now_us())
+        await self._deliveries.queue_all(tx, queued, missed, self._clock.now_us())

@@ -1,9 +1,8 @@
-"""Requests about webhooks. A secret that was made here is in the answer that makes it and in no other (A-055)."""
+"""Handlers of webhooks. A generated secret is only in the response of the request that makes it (A-055)."""
 
 from typing import Any
 
 from cloud.access.audit import Audit
-from cloud.foundation.db import Transaction
 from cloud.foundation.http import Answer, Created, Json, Listing, NoContent, Parts, Request, strong_etag
 from cloud.foundation.moments import MomentMalformed, read_moment
 from cloud.partners.webhooks.errors import ReplayMalformed
@@ -12,7 +11,7 @@ from cloud.partners.webhooks.log_store import Filter
 from cloud.partners.webhooks.model import DeliveryStatus, Subscription
 from cloud.partners.webhooks.replay_store import Replay, ReplayMode
 from cloud.partners.webhooks.schemas import DeliveryQuery, ReplayWanted, WebhookChange, WebhookQuery, WebhookWanted
-from cloud.partners.webhooks.service import Change, Judge, Wanted, Webhooks, Witness
+from cloud.partners.webhooks.service import Change, Judge, Wanted, Webhooks
 from cloud.partners.webhooks.showing import shown, shown_delivery, shown_replay
 
 NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -38,8 +37,7 @@ class WebhookHandlers:
             description=body.description,
             enabled=body.status == "active",
         )
-        witness = self._witness(request, "webhook.create", events=sorted(set(body.events)))
-        made, secret = await self._webhooks.create(request.viewer, request.verified.client_id, wanted, witness=witness)
+        made, secret = await self._webhooks.create(request.actor, request.verified.client_id, wanted)
         document = self._shown(made)
         if secret is not None:
             document["secret"] = secret
@@ -77,19 +75,17 @@ class WebhookHandlers:
             enabled=None if body.status is None else body.status == "active",
         )
         changed = await self._webhooks.change(
-            request.viewer,
+            request.actor,
             request.path["webhook_id"],
             wanted,
             client_id=request.verified.client_id,
-            require=lambda before: request.require_match(self._etag(before)),
-            witness=self._witness(request, "webhook.change", changed=sorted(body.model_fields_set)),
+            precondition=lambda before: request.require_match(self._etag(before)),
         )
         return Json(self._shown(changed), etag=self._etag(changed))
 
     async def remove(self, request: Request) -> Answer:
         """`DELETE /v1/webhooks/{webhook_id}`."""
-        witness = self._witness(request, "webhook.remove")
-        await self._webhooks.remove(request.viewer, request.path["webhook_id"], witness=witness)
+        await self._webhooks.remove(request.actor, request.path["webhook_id"])
         return NoContent()
 
     async def deliveries(self, request: Request) -> Answer:
@@ -114,19 +110,14 @@ class WebhookHandlers:
 
     async def test(self, request: Request) -> Answer:
         """`POST /v1/webhooks/{webhook_id}/test`."""
-        delivery_id = await self._log.test(
-            request.viewer,
-            request.path["webhook_id"],
-            self._witness(request, "webhook.test"),
-            traceparent=request.trace.traceparent,
-        )
+        delivery_id = await self._log.test(request.actor, request.path["webhook_id"])
         return Json({"delivery_id": delivery_id, "status": DeliveryStatus.QUEUED.value}, status=202)
 
     async def replay(self, request: Request) -> Answer:
         """`POST /v1/webhooks/{webhook_id}/replays`."""
         body = request.body
         assert isinstance(body, ReplayWanted)
-        replay = await self._replayed(request, body)
+        replay = await self._begin_replay(request, body)
         location = f"{self._parts.bases[request.host]}/v1/webhooks/{replay.webhook_id}/replays/{replay.id}"
         return Json(shown_replay(replay), status=202, headers={"Location": location})
 
@@ -135,14 +126,12 @@ class WebhookHandlers:
         found = await self._log.replay(request.viewer, request.path["webhook_id"], request.path["replay_id"])
         return Json(shown_replay(found))
 
-    async def _replayed(self, request: Request, body: ReplayWanted) -> Replay:
-        webhook_id, by = request.path["webhook_id"], request.verified.subject
-        told = {name: value for name, value in body.model_dump().items() if value is not None}
-        witness = self._witness(request, "webhook.replay", **told)
-        match sorted(told):
+    async def _begin_replay(self, request: Request, body: ReplayWanted) -> Replay:
+        actor, webhook_id = request.actor, request.path["webhook_id"]
+        match sorted(body.model_dump(exclude_none=True)):
             case ["delivery_id"]:
                 assert body.delivery_id is not None
-                return await self._log.replay_one(request.viewer, webhook_id, body.delivery_id, by, witness)
+                return await self._log.replay_one(actor, webhook_id, body.delivery_id)
             case ["failed_since"]:
                 mode, from_us, to_us = ReplayMode.FAILED, _moment(body.failed_since), None
             case ["since"] | ["since", "until"]:
@@ -150,26 +139,18 @@ class WebhookHandlers:
                 to_us = None if body.until is None else _moment(body.until)
             case _:
                 raise ReplayMalformed
-        return await self._log.replay_many(request.viewer, webhook_id, mode, by, witness, from_us=from_us, to_us=to_us)
+        return await self._log.replay_many(actor, webhook_id, mode, from_us=from_us, to_us=to_us)
 
     def _shown(self, subscription: Subscription) -> dict[str, Any]:
         return shown(subscription, self._parts.clock.now_us())
 
     def _etag(self, subscription: Subscription) -> str:
-        """The tag of what `inspect` answers."""
+        """Return the entity tag of the webhook's representation."""
         return strong_etag(Json(self._shown(subscription)).body)
-
-    def _witness(self, request: Request, action: str, **metadata: Any) -> Witness:
-        async def witness(tx: Transaction, subscription: Subscription) -> None:
-            await self._audit.record(
-                tx, request.verified, action, subscription.id, trace=request.trace, metadata=metadata
-            )
-
-        return witness
 
 
 def _moment(text: str | None) -> int:
-    """Raises `ReplayMalformed`."""
+    """Read a moment. Raises `ReplayMalformed`."""
     try:
         return read_moment(text or "")
     except MomentMalformed:

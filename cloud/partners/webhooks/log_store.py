@@ -1,4 +1,4 @@
-"""Deliveries and their attempts as their owner looks at them; the rows are those that `delivery_store.py` writes."""
+"""Deliveries and their attempts as their owner reads them; `delivery_store.py` and `lease_store.py` write the rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _SHOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which deliveries; None: any."""
+    """The conditions of a log query; None matches any delivery."""
 
     status: DeliveryStatus | None = None
     kind: DeliveryKind | None = None
@@ -41,7 +41,7 @@ class Filter:
     event_id: str | None = None
 
     def document(self) -> dict[str, str | None]:
-        """What a cursor is bound to."""
+        """Return the conditions as a cursor is bound to them."""
         return {
             "status": None if self.status is None else self.status.value,
             "kind": None if self.kind is None else self.kind.value,
@@ -52,7 +52,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """A delivery with its attempts, the first one first. `position` is its place in the log."""
+    """A delivery with its attempts, the oldest first. `position` orders the log."""
 
     position: int
     delivery: Delivery
@@ -60,12 +60,12 @@ class Logged:
 
 
 class LogStore:
-    """Every statement about them. The caller has looked the webhook up, so its id says whose they are."""
+    """The statements about the log. The caller has checked that the viewer may see the webhook."""
 
     async def page(
         self, tx: Transaction, webhook_id: str, wanted: Filter, *, before: int | None, count: int
     ) -> Sequence[Logged]:
-        """The newest first; those before a position."""
+        """Return deliveries before a position, newest first."""
         statement = select(*_SHOWN).where(_rows.webhook_id == webhook_id)
         for name, value in wanted.document().items():
             if value is not None:
@@ -76,8 +76,8 @@ class LogStore:
         attempts = await self._attempts(tx, [row.position for row in rows])
         return [Logged(row.position, _delivery(row), attempts.get(row.position, [])) for row in rows]
 
-    async def tests_waiting(self, tx: Transaction, webhook_id: str) -> int:
-        """How many tests are not finished."""
+    async def pending_tests(self, tx: Transaction, webhook_id: str) -> int:
+        """Return the number of unfinished tests."""
         statement = select(func.count()).where(
             _rows.webhook_id == webhook_id,
             _rows.kind == DeliveryKind.TEST.value,
@@ -97,7 +97,7 @@ class LogStore:
 
 def _delivery(row: Any) -> Delivery:
     status = DeliveryStatus(row.status)
-    # While it is delivered, the moment is the end of the worker's lease, which is nobody's business.
+    # While it is delivered, the moment is the end of the worker's lease, which is not public.
     planned = status in (DeliveryStatus.QUEUED, DeliveryStatus.FAILED)
     return Delivery(
         id=row.id,

@@ -1,4 +1,4 @@
-"""What a receiver is sent for an event: its public name, the envelope, and which events become public at all."""
+"""The message of an event: its public name and fields, and the envelope."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ from cloud.foundation.moments import write_moment
 from cloud.foundation.viewer import SecrecyLevel
 
 DISABLED_EVENT = "webhook.disabled"
-"""Told to the tenant's other endpoints, whether they subscribed to it or not: somebody should look."""
+"""Sent to the tenant's other endpoints, subscribed or not, since it needs attention."""
 TEST_EVENT = "webhook.test"
 
 
 @dataclass(frozen=True, slots=True)
 class PublicEvent:
-    """An event as subscribers know it. Endpoints below `secrecy` do not hear of it, nor do apps that are not approved
-    for `scope` any more."""
+    """An event as subscribers receive it. It is not sent to endpoints with a lower clearance than `secrecy`, nor to
+    apps
+    without an approval for `scope`."""
 
     type: str
     data: Mapping[str, Any]
@@ -27,16 +28,16 @@ class PublicEvent:
 
 
 class Translate(Protocol):
-    """Which domain events are public, and what is said of them."""
+    """Returns the public form of a domain event, None for one that is not public."""
 
     def __call__(self, event: DomainEvent) -> PublicEvent | None: ...
 
 
-def as_it_is(event: DomainEvent) -> PublicEvent:
-    """Under its own name, with its own payload."""
+def untranslated(event: DomainEvent) -> PublicEvent:
+    """Return an event with its own name and payload."""
     return PublicEvent(event.type, event.payload)
 
 
 def message_body(type: str, at_us: int, data: Mapping[str, Any]) -> str:
-    """The envelope of Standard Webhooks: `type`, `timestamp`, `data`."""
+    """Return the envelope of Standard Webhooks: `type`, `timestamp`, `data`."""
     return orjson.dumps({"type": type, "timestamp": write_moment(at_us), "data": data}).decode()

@@ -1,4 +1,4 @@
-"""What a webhook subscription and its deliveries are, as plain values."""
+"""The values of webhook subscriptions and deliveries."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,18 +7,19 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class DeliveryStatus(StrEnum):
-    """Where a delivery is (A-060)."""
+    """The stored status of a delivery (A-060)."""
 
-    QUEUED = "queued"  # its first attempt is still to come
+    QUEUED = "queued"  # no attempt yet
     DELIVERING = "delivering"
     SUCCEEDED = "succeeded"
-    FAILED = "failed"  # the last attempt failed, and there will be another
+    FAILED = "failed"  # the last attempt failed; another one is planned
     EXHAUSTED = "exhausted"  # every attempt of the schedule failed
-    DISCARDED = "discarded"  # its subscription was deleted or disabled before it got through
+    DISCARDED = "discarded"  # its subscription was deleted or disabled before it succeeded
 
 
 class DeliveryKind(StrEnum):
-    """Why it is sent. A test moves no failure clock and reaches a disabled endpoint too (A-061)."""
+    """The origin of a delivery. Tests do not count for the health of an endpoint and reach disabled ones too
+    (A-061)."""
 
     EVENT = "event"
     TEST = "test"
@@ -27,18 +28,18 @@ class DeliveryKind(StrEnum):
 
 
 class DisabledReason(StrEnum):
-    """Why a subscription gets nothing any more."""
+    """The reason for which a subscription is disabled."""
 
     GONE = "gone"  # the receiver answered 410
     FAILING = "failing"  # five days of failures only
-    NOT_ALLOWED = "not_allowed"  # the tenant lets the app send to this host no more
+    NOT_ALLOWED = "not_allowed"  # the tenant does not allow this host for the app any more
     BY_OWNER = "by_owner"
 
 
 class ErrorCode(StrEnum):
-    """Why an attempt failed, for the receiver's developer. None of them tells what lies behind a blocked address."""
+    """The error of an attempt, for the receiver's developer. No code discloses what is behind a blocked address."""
 
-    HTTP_STATUS = "http_status"  # an answer other than 2xx, 3xx and 410
+    HTTP_STATUS = "http_status"  # a response other than 2xx, 3xx and 410
     REDIRECT = "redirect"
     GONE = "gone"
     BLOCKED_ADDRESS = "blocked_address"
@@ -48,14 +49,14 @@ class ErrorCode(StrEnum):
     TIMEOUT = "timeout"
     CONNECTION_LOST = "connection_lost"
     ANSWER_MALFORMED = "answer_malformed"
-    INTERNAL_ERROR = "internal_error"  # ours
+    INTERNAL_ERROR = "internal_error"  # an error of our own
     ENDPOINT_DISABLED = "endpoint_disabled"
     ENDPOINT_DELETED = "endpoint_deleted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """One endpoint of an integration. `organization_id` None: it hears of the whole tenant."""
+    """One endpoint of an integration. `organization_id` None: it receives events of the whole tenant."""
 
     id: str
     tenant_id: str
@@ -76,7 +77,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What one try came to. `number` counts from 1; `response_status` None: there was no answer."""
+    """One attempt of a delivery. `number` counts from 1; `response_status` None: there was no response."""
 
     number: int
     attempted_at_us: int
@@ -88,7 +89,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event on its way to one endpoint. The fields from `attempted_at_us` on are those of the last attempt."""
+    """One event for one endpoint. The fields from `attempted_at_us` on are those of the last attempt."""
 
     id: str
     webhook_id: str

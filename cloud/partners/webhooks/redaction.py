@@ -1,15 +1,14 @@
-"""What is kept of a receiver's answer: its first KiB, without what looks like a secret or would not print.
+"""Redact the stored head of a response: its first KiB, without possible secrets and unprintable characters.
 
-The log is read by the receiver's developer, and an answer may quote our request, a session or somebody's database
-error. More than this is never kept: a log of whole answers would let whoever registers an address read what lies behind
-it.
+The receiver's developer reads the log, and a response may quote our request, a session or a database error. More than
+this is never stored: a log of whole responses would let the owner of a webhook read what is behind its address.
 """
 
 import re
 
 HEAD_BYTES_MAX = 1024
-# Looked at before the cut, so that a secret across the edge is still seen as one.
-_LOOKED_AT = 2 * HEAD_BYTES_MAX
+# Examined before the cut, so that a secret across the end is still recognised.
+_EXAMINED_BYTES = 2 * HEAD_BYTES_MAX
 MARK = "[redacted]"
 
 _SECRETS = re.compile(
@@ -35,10 +34,10 @@ _UNPRINTABLE = re.compile(r"[^\t\n\x20-\x7e\u00a1-\ud7ff\ue000-\ufffc]")
 
 
 def redacted_head(body: bytes) -> str | None:
-    """At most 1 KiB of it in UTF-8; None for an empty body."""
+    """Return at most 1 KiB of a body in UTF-8; None for an empty body."""
     if not body:
         return None
-    text = body[:_LOOKED_AT].decode("utf-8", "replace")
+    text = body[:_EXAMINED_BYTES].decode("utf-8", "replace")
     text = _NAMED.sub(lambda found: found["name"] + MARK, _SECRETS.sub(MARK, text))
     text = _UNPRINTABLE.sub("\N{MIDDLE DOT}", text)
     return text.encode()[:HEAD_BYTES_MAX].decode("utf-8", "ignore")

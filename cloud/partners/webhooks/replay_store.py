@@ -1,4 +1,4 @@
-"""The rows of replays, and which deliveries they repeat."""
+"""The rows of replays, and the deliveries that they repeat."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ _TO_REPEAT = (_rows.position, _rows.event, _rows.event_id, _rows.lane, _rows.bod
 
 
 class ReplayMode(StrEnum):
-    """What is repeated."""
+    """The selection of deliveries that a replay repeats."""
 
-    ONE = "one"  # a delivery
-    FAILED = "failed"  # what was given up since a moment, and has not got through otherwise
-    RANGE = "range"  # everything that was told between two moments
+    ONE = "one"  # one delivery
+    FAILED = "failed"  # deliveries that were given up since a moment and whose event was not delivered otherwise
+    RANGE = "range"  # every event between two moments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """A wish to repeat. `from_us` and `to_us` None: no bound. It goes through the log from position to position."""
+    """A replay and its progress through the delivery log. `from_us` and `to_us` None: no bound."""
 
     id: str
     webhook_id: str
@@ -45,7 +45,7 @@ class Replay:
 
 
 class ReplayStore:
-    """Every statement about them. The caller has looked the webhook up."""
+    """The statements about replays. The caller has checked that the viewer may see the webhook."""
 
     async def add(self, tx: Transaction, replay: Replay) -> None:
         await tx.execute(insert(webhook_replays).values(**_values(replay)))
@@ -59,8 +59,8 @@ class ReplayStore:
         statement = select(_replays.id).where(_replays.webhook_id == webhook_id, _replays.done_at_us.is_(None))
         return (await tx.execute(statement.limit(1))).first() is not None
 
-    async def any_open(self, tx: Transaction) -> Replay | None:
-        """One to go on with that no other worker has in hand; kept still until `tx` ends."""
+    async def unfinished(self, tx: Transaction) -> Replay | None:
+        """Return an unfinished replay that no other worker has locked, and lock it until `tx` ends."""
         statement = select(webhook_replays).where(_replays.done_at_us.is_(None)).order_by(_replays.after_position)
         row = (await tx.execute(statement.limit(1).with_for_update(skip_locked=True))).first()
         return None if row is None else _replay(row)
@@ -68,7 +68,7 @@ class ReplayStore:
     async def advance(
         self, tx: Transaction, id: str, *, after_position: int, queued: int, done_at_us: int | None
     ) -> None:
-        """How far it has come."""
+        """Write the progress of a replay."""
         statement = update(webhook_replays).where(_replays.id == id)
         await tx.execute(statement.values(after_position=after_position, queued=queued, done_at_us=done_at_us))
 
@@ -77,12 +77,12 @@ class ReplayStore:
         return int((await tx.execute(statement)).scalar() or 0)
 
     async def delivery(self, tx: Transaction, webhook_id: str, id: str) -> Any | None:
-        """One delivery with its `kind` and `finished_at_us`."""
+        """Return one delivery with its `kind` and `finished_at_us`."""
         statement = select(*_TO_REPEAT, _rows.kind, _rows.finished_at_us)
         return (await tx.execute(statement.where(_rows.webhook_id == webhook_id, _rows.id == id))).first()
 
-    async def portion(self, tx: Transaction, replay: Replay, count: int) -> Sequence[Any]:
-        """The next deliveries that may have to be repeated, in the order in which they were told."""
+    async def batch(self, tx: Transaction, replay: Replay, count: int) -> Sequence[Any]:
+        """Return the next deliveries of the selection, in the order of the log."""
         moment = _rows.finished_at_us if replay.mode is ReplayMode.FAILED else _rows.created_at_us
         statement = select(*_TO_REPEAT).where(
             _rows.webhook_id == replay.webhook_id,
@@ -99,8 +99,8 @@ class ReplayStore:
             statement = statement.where(moment < replay.to_us)
         return (await tx.execute(statement.order_by(_rows.position).limit(count))).rows
 
-    async def got_through(self, tx: Transaction, webhook_id: str, event_ids: Sequence[str]) -> set[str]:
-        """Which of these events another delivery has brought, or is about to."""
+    async def delivered(self, tx: Transaction, webhook_id: str, event_ids: Sequence[str]) -> set[str]:
+        """Return those of these events that another delivery has delivered or has still queued."""
         statement = select(_rows.event_id).where(
             _rows.webhook_id == webhook_id,
             _rows.event_id.in_(event_ids),

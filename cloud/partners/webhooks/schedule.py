@@ -1,6 +1,6 @@
-"""When a delivery is tried again, and when an endpoint is given up (A-062).
+"""The schedule of attempts, and the time after which a failing endpoint is disabled (A-062).
 
-Pure: times and chance come in as values.
+Pure: times and random numbers are parameters.
 """
 
 import re
@@ -22,25 +22,26 @@ DELAYS_S = (
     20 * _HOUR_S,
     24 * _HOUR_S,
 )
-"""Before each attempt: ten attempts in a little over three days."""
+"""The delay before each attempt: ten attempts in a little over three days."""
 ATTEMPTS_MAX = len(DELAYS_S)
 JITTER = 0.2
-"""Each delay is up to so much shorter or longer, so that what failed together does not come back together."""
+"""Each delay varies by up to this fraction, so that deliveries that failed together are not retried together."""
 RETRY_AFTER_S_MAX = 24 * _HOUR_S
 _DATE_LENGTH_MAX = 64
-"""An HTTP date has 29 letters; the standard library reads the many forms of e-mail, and looks at a text many times."""
+"""An HTTP date has 29 characters; the standard library accepts all date forms of e-mail and scans a text several
+times."""
 RETRY_AFTER_STATUSES = frozenset({429, 503})
 
 FAILING_US_MAX = 5 * 86_400 * SECOND_US
-"""An endpoint from which nothing but failures came for so long is disabled."""
+"""An endpoint that has only failed for so long is disabled."""
 QUIET_US_MAX = FAILING_US_MAX
-"""A failure so long after the one before begins a new count: in between nobody asked the endpoint anything."""
+"""A failure so long after the previous one begins a new period: the endpoint was not called in between."""
 
 
 def next_attempt_us(attempts: int, now_us: int, retry_after_us: int | None, chance: float) -> int | None:
-    """When to try again after `attempts` that failed; None when there is no further attempt.
+    """Return the moment of the next attempt after `attempts` failed ones; None when there is none.
 
-    `chance` is uniform in [0, 1). `retry_after_us`, the moment that the receiver asked for, can only make it later.
+    `chance` is uniform in [0, 1). `retry_after_us`, the moment that the receiver requested, can only delay it.
     """
     if attempts >= ATTEMPTS_MAX:
         return None
@@ -52,7 +53,7 @@ def next_attempt_us(attempts: int, now_us: int, retry_after_us: int | None, chan
 
 
 def read_retry_after(status: int, value: str | None, now_us: int) -> int | None:
-    """The moment of a `Retry-After` (RFC 9110 §10.2.3) of an answer that may carry one; None for anything else."""
+    """Return the moment in a `Retry-After` header (RFC 9110 §10.2.3) of a status that may have one, otherwise None."""
     if value is None or status not in RETRY_AFTER_STATUSES:
         return None
     text = value.strip()

@@ -1,21 +1,22 @@
-"""Subscribe, change, rotate the secret, unsubscribe: what the owner of a webhook does with it.
+"""Create, change, rotate and remove webhooks; each change writes its audit entry in its own transaction.
 
-An address is judged before a transaction is open, since that asks the name server; whether the tenant lets the app send
-there and hear of those events is looked at within it. Sending is `worker.py`'s matter, looking at what was sent
-`log.py`'s.
+An address is checked before the transaction, since that queries the name server. Whether the tenant allows the host and
+the events for this app is checked within it. Deliveries are sent by `worker.py` and read by `log.py`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from cloud.access.apps import App, AppStore
+from cloud.access.audit import Audit
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.egress import Target
 from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.readable import hidden_character
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor, Viewer
 from cloud.partners.webhooks.catalogue import checked_events
 from cloud.partners.webhooks.delivery_store import DeliveryStore
 from cloud.partners.webhooks.errors import DescriptionMalformed, TooManyWebhooks, WebhookHostNotAllowed, WebhookUnknown
@@ -26,19 +27,19 @@ from cloud.partners.webhooks.signing import new_secret, secret_key
 from cloud.partners.webhooks.subscription_store import SubscriptionStore
 
 WEBHOOKS_MAX = 100
-"""Of one app. Each may have every event, so nobody needs that many."""
+"""Webhooks of one app. Each may subscribe to every event, so an app needs a few: one per receiver."""
 OVERLAP_US = 24 * 3_600_000_000
 """How long the previous secret signs beside the new one (A-058)."""
 
 Judge = Callable[[str], Awaitable[Target]]
-"""Whether an address may be called. Raises `UrlMalformed`, `UrlBlocked`."""
-Witness = Callable[[Transaction, Subscription], Awaitable[None]]
-"""Writes the audit entry of a change, in the change's transaction."""
+"""Checks whether an address may be called. Raises `UrlMalformed`, `UrlBlocked`."""
+Precondition = Callable[[Subscription], None]
+"""Examines the locked webhook before a change; raises when the client saw another version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A webhook as its owner wants it. `secret` None: one is made. Not `enabled`: it can be tested first (C-094)."""
+    """A webhook as it was requested. `secret` None: one is generated. Not `enabled`: it can be tested first (C-094)."""
 
     url: str
     events: Sequence[str]
@@ -49,7 +50,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What shall be different; None stays as it is. `description` "" takes it away."""
+    """The fields to change; None leaves a field as it is. `description` "" removes the description."""
 
     url: str | None = None
     events: Sequence[str] | None = None
@@ -57,13 +58,20 @@ class Change:
     description: str | None = None
     enabled: bool | None = None
 
-
-async def nobody(tx: Transaction, subscription: Subscription) -> None:
-    """A witness for tests and for changes that need none."""
+    def names(self) -> list[str]:
+        """Return the public names of the fields to change."""
+        given = {
+            "description": self.description,
+            "events": self.events,
+            "secret": self.secret,
+            "status": self.enabled,
+            "url": self.url,
+        }
+        return [name for name, value in given.items() if value is not None]
 
 
 class Webhooks:
-    """The use cases. `master` is asked when a secret is to be kept."""
+    """The use cases of webhooks. `master` returns the key that seals their secrets."""
 
     def __init__(
         self, database: Database, clock: Clock, ids: Ids, master: Callable[[], MasterKey], judge: Judge
@@ -76,13 +84,12 @@ class Webhooks:
         self._store = SubscriptionStore()
         self._deliveries = DeliveryStore()
         self._apps = AppStore()
+        self._audit = Audit(clock)
 
-    async def create(
-        self, viewer: Viewer, client_id: str, wanted: Wanted, *, witness: Witness = nobody
-    ) -> tuple[Subscription, str | None]:
-        """The new webhook of an app, and its secret when that was made here, once only.
+    async def create(self, actor: Actor, client_id: str, wanted: Wanted) -> tuple[Subscription, str | None]:
+        """Create a webhook of an app; return it and, once only, its secret when that was generated here.
 
-        It hears of what whoever creates it may see. Raises `UrlMalformed`, `UrlBlocked`, `SecretMalformed`,
+        It receives the events that the actor may see. Raises `UrlMalformed`, `UrlBlocked`, `SecretMalformed`,
         `EventsMalformed`, `EventNotApproved`, `WebhookHostNotAllowed`, `TooManyWebhooks`.
         """
         made = new_secret() if wanted.secret is None else None
@@ -91,15 +98,15 @@ class Webhooks:
         id, now_us = self._ids.new("wh"), self._clock.now_us()
         sealed = seal_key(self._master(), id, key)
         async with self._database.transaction() as tx:
-            # As an operator: the app's own row may lie above the clearance of its token. Locked, so that its webhooks
-            # are counted by one at a time.
-            app = await self._apps.find_for(tx, Viewer.operator(viewer.tenant_id), client_id, lock=True)
+            # As the operator: the app's own row may be above the clearance of its token. Locked, so that concurrent
+            # requests count its webhooks one after the other.
+            app = await self._apps.find_for(tx, Actor.operator(actor.tenant_id), client_id, lock=True)
             subscription = Subscription(
                 id=id,
-                tenant_id=viewer.tenant_id,
-                organization_id=viewer.organization_id,
+                tenant_id=actor.tenant_id,
+                organization_id=actor.organization_id,
                 client_id=client_id,
-                clearance=viewer.clearance,
+                clearance=actor.clearance,
                 url=wanted.url,
                 description=_checked_description(wanted.description),
                 events=checked_events(wanted.events, _approved(app)),
@@ -115,7 +122,8 @@ class Webhooks:
             if await self._store.count_of_app(tx, client_id) >= WEBHOOKS_MAX:
                 raise TooManyWebhooks
             await self._store.add(tx, subscription, sealed)
-            await witness(tx, subscription)
+            metadata = {"events": sorted(set(wanted.events))}
+            await self._audit.record(tx, actor, "webhook.create", id, metadata=metadata)
         return subscription, made
 
     async def find(self, viewer: Viewer, id: str) -> Subscription:
@@ -129,45 +137,69 @@ class Webhooks:
     async def page(
         self, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
     ) -> Sequence[Subscription]:
-        """In the order of their age: at most `count` of those behind `after`. `client_id`: only this app's."""
+        """Return webhooks in the order of their age, at most `count` after `after`. `client_id`: only of this app."""
         async with self._database.read() as tx:
             return await self._store.page(tx, viewer, after=after, count=count, client_id=client_id)
 
-    async def ailing(self, viewer: Viewer, *, count: int) -> Sequence[Subscription]:
-        """What somebody has to look at: those whose receiver fails, or that were disabled because it did."""
+    async def list_failing(self, viewer: Viewer, *, count: int) -> Sequence[Subscription]:
+        """Return the webhooks that need attention: their receiver fails, or they were disabled because it did."""
         async with self._database.read() as tx:
-            return await self._store.ailing(tx, viewer, count=count)
+            return await self._store.list_failing(tx, viewer, count=count)
 
     async def change(
         self,
-        viewer: Viewer,
+        actor: Actor,
         id: str,
         wanted: Change,
         *,
         client_id: str | None = None,
-        require: Callable[[Subscription], None] | None = None,
-        witness: Witness = nobody,
+        precondition: Precondition | None = None,
     ) -> Subscription:
-        """Merge a change into a webhook; its id and its history stay (C-085). The same change again changes nothing.
+        """Merge a change into a webhook; its id and history stay (C-085). Repeating a change has no effect.
 
-        `client_id`: the app that asks; None: the operator. Who says where events go, which, and by which secret they
-        are known must be approved for them as much as the app that owns the webhook, or one app could use another's
-        approval. `require` is given the webhook as it is, locked, and may refuse.
-        Raises what `create` raises, `WebhookUnknown`.
+        `client_id`: the app that requests the change; None: an administrator or the operator. An app that sets the
+        address, the events or the secret must itself be approved for the events, like the app that owns the webhook;
+        otherwise one app could use another's approval. Raises what `create` raises, `WebhookUnknown`.
         """
+        metadata = {"changed": wanted.names()}
+        return await self._change(actor, id, wanted, "webhook.change", metadata, client_id, precondition)
+
+    async def rotate_secret(
+        self, actor: Actor, id: str, secret: str, *, precondition: Precondition | None = None
+    ) -> Subscription:
+        """Sign with this secret from now on, and for a day with the previous one too. Raises as `change`."""
+        return await self._change(actor, id, Change(secret=secret), "webhook.rotate_secret", precondition=precondition)
+
+    async def set_enabled(
+        self, actor: Actor, id: str, enabled: bool, *, precondition: Precondition | None = None
+    ) -> Subscription:
+        """Enable a webhook, or disable it and discard its pending deliveries. Raises as `change`."""
+        action = "webhook.enable" if enabled else "webhook.disable"
+        return await self._change(actor, id, Change(enabled=enabled), action, precondition=precondition)
+
+    async def _change(
+        self,
+        actor: Actor,
+        id: str,
+        wanted: Change,
+        action: str,
+        metadata: Mapping[str, Any] | None = None,
+        client_id: str | None = None,
+        precondition: Precondition | None = None,
+    ) -> Subscription:
         key = None if wanted.secret is None else secret_key(wanted.secret)
         if wanted.url is not None:
             await self._judge(wanted.url)
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
-            before = await self._locked(tx, viewer, id)
-            if require is not None:
-                require(before)
+            before = await self._locked(tx, actor, id)
+            if precondition is not None:
+                precondition(before)
             events = before.events
             if wanted.enabled or not (wanted.url is None and wanted.events is None and key is None):
                 events = await self._checked(tx, before, wanted, client_id)
             after = _merged(before, wanted, events, now_us)
-            rotated = key is not None and await self._rotated(tx, id, key, now_us)
+            rotated = key is not None and await self._rotate(tx, id, key, now_us)
             if after == before and not rotated:
                 return before
             until_us = now_us + OVERLAP_US if rotated else before.previous_secret_expires_at_us
@@ -176,18 +208,18 @@ class Webhooks:
             )
             await self._store.replace(tx, after)
             if after.disabled_at_us is not None and before.disabled_at_us is None:
-                await self._deliveries.discard_waiting(tx, id, ErrorCode.ENDPOINT_DISABLED, now_us, tests=False)
-            await witness(tx, after)
+                await self._deliveries.discard_pending(tx, id, ErrorCode.ENDPOINT_DISABLED, now_us, tests=False)
+            await self._audit.record(tx, actor, action, id, metadata=metadata)
         return after
 
-    async def remove(self, viewer: Viewer, id: str, *, witness: Witness = nobody) -> None:
-        """Unsubscribe; what waits is discarded (A-064). Raises `WebhookUnknown`."""
+    async def remove(self, actor: Actor, id: str) -> None:
+        """Unsubscribe and discard pending deliveries (A-064). Raises `WebhookUnknown`."""
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
-            subscription = await self._locked(tx, viewer, id)
+            await self._locked(tx, actor, id)
             await self._store.remove(tx, id, now_us)
-            await self._deliveries.discard_waiting(tx, id, ErrorCode.ENDPOINT_DELETED, now_us, tests=True)
-            await witness(tx, subscription)
+            await self._deliveries.discard_pending(tx, id, ErrorCode.ENDPOINT_DELETED, now_us, tests=True)
+            await self._audit.record(tx, actor, "webhook.remove", id)
 
     async def _locked(self, tx: Transaction, viewer: Viewer, id: str) -> Subscription:
         found = await self._store.find(tx, viewer, id, lock=True)
@@ -198,7 +230,7 @@ class Webhooks:
     async def _checked(
         self, tx: Transaction, before: Subscription, wanted: Change, client_id: str | None
     ) -> tuple[str, ...]:
-        """The events that it shall have, approved for whoever is concerned, as is the host that it shall go to."""
+        """Return the events after the change; they and the host are approved for the owner and the requesting app."""
         host = host_of(before.url if wanted.url is None else wanted.url)
         owner = await self._apps.find(tx, before.client_id)
         _check_host(owner, host)
@@ -209,8 +241,8 @@ class Webhooks:
             _check_host(asking, host)
         return events
 
-    async def _rotated(self, tx: Transaction, id: str, key: bytes, now_us: int) -> bool:
-        """False when it is the present secret already: a client that repeats itself rotates once."""
+    async def _rotate(self, tx: Transaction, id: str, key: bytes, now_us: int) -> bool:
+        """Store a new secret; False when it is the current one already, so that a repeated request rotates once."""
         master = self._master()
         if open_key(master, id, await self._store.sealed_secret(tx, id)) == key:
             return False
@@ -219,7 +251,7 @@ class Webhooks:
 
 
 def _checked_description(text: str | None) -> str | None:
-    """None for a text without anything in it; raises `DescriptionMalformed`."""
+    """Return the description without spaces around it, None when it is empty. Raises `DescriptionMalformed`."""
     trimmed = (text or "").strip()
     if (found := hidden_character(trimmed)) is not None:
         raise DescriptionMalformed(f"(It contains {found}.)")
@@ -237,7 +269,7 @@ def _merged(before: Subscription, wanted: Change, events: tuple[str, ...], now_u
     if enabling:
         after = replace(after, disabled_at_us=None, disabled_reason=None)
     if enabling or after.url != before.url:
-        after = replace(after, failing_since_us=None)  # what failed was another receiver, or is mended
+        after = replace(after, failing_since_us=None)  # another receiver failed, or this one is repaired
     if wanted.enabled is False and before.disabled_at_us is None:
         after = replace(after, disabled_at_us=now_us, disabled_reason=DisabledReason.BY_OWNER)
     return after

@@ -1,4 +1,4 @@
-"""How webhooks, deliveries and replays are shown: over HTTP, on the console and on pages alike. Never a secret."""
+"""The representation of webhooks, deliveries and replays over HTTP, on the console and on pages. Never a secret."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from cloud.partners.webhooks.replay_store import Replay
 
 
 def shown(subscription: Subscription, now_us: int) -> dict[str, Any]:
-    """A webhook as its owner sees it."""
+    """Return a webhook as its owner sees it."""
     until_us, reason = subscription.previous_secret_expires_at_us, subscription.disabled_reason
     return {
         "id": subscription.id,
@@ -29,7 +29,7 @@ def shown(subscription: Subscription, now_us: int) -> dict[str, Any]:
 
 
 def shown_delivery(logged: Logged) -> dict[str, Any]:
-    """A delivery with its attempts."""
+    """Return a delivery with its attempts."""
     one = logged.delivery
     return {
         "id": one.id,
@@ -62,7 +62,7 @@ def _shown_attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def shown_replay(replay: Replay) -> dict[str, Any]:
-    """How far a replay has come."""
+    """Return the progress of a replay."""
     return {
         "replay_id": replay.id,
         "mode": replay.mode.value,

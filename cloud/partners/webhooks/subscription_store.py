@@ -1,4 +1,4 @@
-"""The rows of subscriptions, as their owners see them. What sending asks of them is `endpoint_store.py`'s."""
+"""The rows of subscriptions as their owners see them. Delivery uses `endpoint_store.py`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,13 +31,13 @@ _SHOWN = (
 
 
 class SubscriptionStore:
-    """Every statement about them."""
+    """The statements about subscriptions."""
 
     async def find(self, tx: Transaction, viewer: Viewer, id: str, *, lock: bool = False) -> Subscription | None:
-        """One that the viewer may see. `lock`: nobody else changes it until `tx` ends.
+        """Return a subscription that the viewer may see. `lock`: no other transaction changes it until `tx` ends.
 
-        Others may go on referring to it: who queues a delivery has locked the head of its lane by then, and who locks
-        the webhook may want that head next.
+        The lock allows references to it: a transaction that queues a delivery has locked the head of its lane by then,
+        and one that locks the webhook may need that head next.
         """
         statement = _seen(viewer).where(_subs.id == id)
         if lock:
@@ -48,15 +48,15 @@ class SubscriptionStore:
     async def page(
         self, tx: Transaction, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
     ) -> Sequence[Subscription]:
-        """At most `count` of those behind `after`, in the order of their ids, which is that of their age.
+        """Return at most `count` subscriptions after `after`, in the order of their ids, which is that of their age.
 
         `client_id`: only those of this app.
         """
         statement = _seen(viewer).where(_subs.id > (after or "")).order_by(_subs.id).limit(count)
         return await self._read(tx, statement if client_id is None else statement.where(_subs.client_id == client_id))
 
-    async def ailing(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[Subscription]:
-        """At most `count` of those whose receiver fails, or that were disabled because it did."""
+    async def list_failing(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[Subscription]:
+        """Return at most `count` subscriptions whose receiver fails, or that were disabled because it did."""
         failing = or_(
             _subs.failing_since_us.is_not(None),
             _subs.disabled_reason.in_([DisabledReason.GONE.value, DisabledReason.FAILING.value]),
@@ -73,7 +73,7 @@ class SubscriptionStore:
         return int((await tx.execute(statement)).scalar())
 
     async def add(self, tx: Transaction, subscription: Subscription, secret_sealed: bytes) -> None:
-        """A new one with its events."""
+        """Add a subscription with its events."""
         at_us = subscription.created_at_us
         await tx.execute(
             insert(webhook_subscriptions).values(
@@ -91,20 +91,20 @@ class SubscriptionStore:
         await self._add_events(tx, subscription)
 
     async def replace(self, tx: Transaction, subscription: Subscription) -> None:
-        """Write what a locked one now is, its events too."""
+        """Write a locked subscription with its events."""
         ours = _subs.id == subscription.id
         await tx.execute(update(webhook_subscriptions).where(ours).values(**_changeable(subscription)))
         await tx.execute(delete(webhook_events).where(webhook_events.c.webhook_id == subscription.id))
         await self._add_events(tx, subscription)
 
     async def sealed_secret(self, tx: Transaction, id: str) -> bytes:
-        """The present secret of one that is not deleted."""
+        """Return the current secret of a subscription that is not deleted."""
         sealed = (await tx.execute(select(_subs.secret_sealed).where(_subs.id == id))).scalar()
         assert sealed is not None, "only a deleted webhook has no secret"
         return bytes(sealed)
 
     async def rotate(self, tx: Transaction, id: str, sealed: bytes, now_us: int, previous_until_us: int) -> None:
-        """A new secret; the one before signs beside it for a while, an older one no more."""
+        """Store a new secret. The previous one signs too until `previous_until_us`; an older one stops."""
         await tx.execute(
             update(webhook_subscriptions)
             .where(_subs.id == id)
@@ -117,7 +117,7 @@ class SubscriptionStore:
         )
 
     async def remove(self, tx: Transaction, id: str, now_us: int) -> None:
-        """Gone for everybody; what was sent to it stays until it is too old. Its secrets go at once."""
+        """Delete a subscription and its secrets. Its deliveries stay until their retention ends."""
         await tx.execute(
             update(webhook_subscriptions)
             .where(_subs.id == id)
@@ -155,7 +155,7 @@ def _changeable(subscription: Subscription) -> dict[str, Any]:
         "disabled_at_us": subscription.disabled_at_us,
         "disabled_reason": None if reason is None else reason.value,
         "failing_since_us": subscription.failing_since_us,
-        # Which of the failures was the last matters only while there is a first.
+        # The last failure matters only while there is a first.
         **({"failed_at_us": None} if subscription.failing_since_us is None else {}),
         "version": subscription.version,
         "updated_at_us": subscription.updated_at_us,

@@ -1,9 +1,9 @@
-"""Webhook subscriptions, what was sent to them, and the keys that sign it.
+"""Webhook subscriptions, their deliveries, and the keys that sign these.
 
-A delivery waits in a lane of its own subscription and key (an incident, a device): `due_at_us` is set for the oldest
-unfinished one of a lane only, and for the next when that one ends. So the due ones are found without looking at those
-behind them, however long a receiver has been away, and one that is stuck holds its own lane alone. While an attempt
-runs, `due_at_us` is the end of the lease: a worker that was killed leaves nothing that needs to be found otherwise.
+A delivery is queued in a lane of its subscription and key (an incident, a device): `due_at_us` is set only for the
+oldest unfinished one of a lane, and for the next when that one ends. So due deliveries are found without reading those
+behind them, however long a receiver was not available, and a stuck one holds up its own lane alone. While an attempt
+runs, `due_at_us` is the end of the lease, so deliveries of a killed worker are found in the same way.
 """
 
 from sqlalchemy import (
@@ -33,9 +33,9 @@ webhook_subscriptions = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
-    Column("organization_id", Text),  # null: it hears of every organisation of the tenant
+    Column("organization_id", Text),  # null: it receives events of every organisation of the tenant
     Column("client_id", Text, ForeignKey("apps.client_id"), nullable=False),
-    Column("secrecy_level", Integer, nullable=False),  # it hears of nothing above
+    Column("secrecy_level", Integer, nullable=False),  # it receives nothing above
     Column("url", Text, nullable=False),
     Column("description", Text),
     Column("secret_sealed", LargeBinary),  # null once deleted
@@ -71,8 +71,8 @@ webhook_replays = Table(
     Column("mode", Text, nullable=False),  # one, failed, range
     Column("from_us", BigInteger),
     Column("to_us", BigInteger),
-    Column("after_position", BigInteger, nullable=False),  # how far the deliveries to repeat were gone through
-    Column("until_position", BigInteger, nullable=False),  # later ones are not repeated
+    Column("after_position", BigInteger, nullable=False),  # deliveries up to here are done
+    Column("until_position", BigInteger, nullable=False),  # later deliveries are not repeated
     Column("queued", Integer, nullable=False),
     Column("created_at_us", BigInteger, nullable=False),
     Column("done_at_us", BigInteger),
@@ -97,7 +97,7 @@ webhook_deliveries = Table(
     Column("event", Text, nullable=False),
     Column("event_id", Text, nullable=False),  # the `webhook-id`: the same in every attempt and every replay
     Column("lane", Text, nullable=False),  # those of one (webhook_id, lane) are sent one after the other
-    Column("body", Text, nullable=False),  # exactly the octets that are signed and sent
+    Column("body", Text, nullable=False),  # byte for byte what is signed and sent
     Column("traceparent", Text),
     Column("replay_id", Text, ForeignKey("webhook_replays.id")),
     Column("status", Text, nullable=False),
@@ -121,9 +121,9 @@ webhook_deliveries = Table(
         postgresql_where=_UNFINISHED,
     ),
     Index(None, "webhook_id", "position"),
-    # Not of the others: PostgreSQL would take a way through all that wait for a way to the few that do.
+    # Not for unfinished ones: PostgreSQL would choose a scan of all pending rows to find the few due ones.
     Index(None, "finished_at_us", sqlite_where=_FINISHED, postgresql_where=_FINISHED),
-    # For the foreign key too: without it the database looks through all deliveries for each replay that is deleted.
+    # For the foreign key too: without it the database scans all deliveries for each deleted replay.
     Index(None, "replay_id", sqlite_where=_REPLAYED, postgresql_where=_REPLAYED),
 )
 
@@ -142,7 +142,7 @@ webhook_attempts = Table(
     Column("duration_ms", Integer, nullable=False),
     Column("response_status", Integer),
     Column("error_code", Text),
-    Column("response_head", Text),  # the first KiB of the answer, with what looks like a secret taken out
+    Column("response_head", Text),  # the first KiB of the response, with possible secrets redacted
 )
 
 webhook_keys = Table(

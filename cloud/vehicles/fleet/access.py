@@ -22,7 +22,7 @@ from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.settings import Settings
 from cloud.foundation.supplies import Need
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet.authority import PublicKey, has_issued, issue_client
 from cloud.vehicles.fleet.authority_store import AuthorityStore
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
@@ -58,39 +58,39 @@ class GatewayAccessDesk:
         self._directory = GatewayDirectory()
         self._store = AuthorityStore()
 
-    async def suspend(self, viewer: Viewer, gateway_id: str, reason: str) -> RegisteredGateway:
+    async def suspend(self, actor: Actor, gateway_id: str, reason: str) -> RegisteredGateway:
         """Shut it out until it is resumed. Raises `GatewayUnknown`, `GatewayRevoked`."""
         async with self._database.transaction() as tx:
-            gateway = await self._found(tx, viewer, gateway_id)
+            gateway = await self._found(tx, actor, gateway_id)
             if gateway.access is GatewayAccess.REVOKED:
                 raise GatewayRevoked
             if gateway.access is GatewayAccess.ACTIVE:
                 await self._set(tx, gateway, GatewayAccess.SUSPENDED, reason)
-                await self._announce(tx, viewer, gateway, "gateway.suspend", GATEWAY_SUSPENDED, reason)
-            return await self._found(tx, viewer, gateway_id)
+                await self._announce(tx, actor, gateway, "gateway.suspend", GATEWAY_SUSPENDED, reason)
+            return await self._found(tx, actor, gateway_id)
 
     async def revoke(
-        self, viewer: Viewer, gateway_id: str, reason: str, certificates: Sequence[x509.Certificate] = ()
+        self, actor: Actor, gateway_id: str, reason: str, certificates: Sequence[x509.Certificate] = ()
     ) -> RegisteredGateway:
         """Shut it out for good, with every certificate that the cloud knows of and those given.
 
         Raises `GatewayUnknown`, `CertificateForeign`.
         """
         async with self._database.transaction() as tx:
-            gateway = await self._found(tx, viewer, gateway_id)
+            gateway = await self._found(tx, actor, gateway_id)
             await self._record(tx, gateway, certificates)
             revoked = await self._store.revoke_all(tx, _owner(gateway), self._clock.now_us())
             if gateway.access is not GatewayAccess.REVOKED or revoked:
                 kept = gateway.access_reason if gateway.access is GatewayAccess.REVOKED else reason
                 await self._set(tx, gateway, GatewayAccess.REVOKED, kept or reason)
             if gateway.access is not GatewayAccess.REVOKED:
-                await self._announce(tx, viewer, gateway, "gateway.revoke", GATEWAY_REVOKED, reason)
-            return await self._found(tx, viewer, gateway_id)
+                await self._announce(tx, actor, gateway, "gateway.revoke", GATEWAY_REVOKED, reason)
+            return await self._found(tx, actor, gateway_id)
 
-    async def resume(self, viewer: Viewer, gateway_id: str) -> RegisteredGateway:
+    async def resume(self, actor: Actor, gateway_id: str) -> RegisteredGateway:
         """Let a suspended gateway in again. Raises `GatewayUnknown`, `GatewayRevoked`, `GatewayNotSuspended`."""
         async with self._database.transaction() as tx:
-            gateway = await self._found(tx, viewer, gateway_id)
+            gateway = await self._found(tx, actor, gateway_id)
             match gateway.access:
                 case GatewayAccess.REVOKED:
                     raise GatewayRevoked
@@ -98,10 +98,10 @@ class GatewayAccessDesk:
                     raise GatewayNotSuspended
                 case GatewayAccess.SUSPENDED:
                     await self._set(tx, gateway, GatewayAccess.ACTIVE, None)
-                    await self._announce(tx, viewer, gateway, "gateway.resume", GATEWAY_RESUMED, None)
-            return await self._found(tx, viewer, gateway_id)
+                    await self._announce(tx, actor, gateway, "gateway.resume", GATEWAY_RESUMED, None)
+            return await self._found(tx, actor, gateway_id)
 
-    async def replace_key(self, viewer: Viewer, gateway_id: str, public_key: str, reason: str) -> RegisteredGateway:
+    async def replace_key(self, actor: Actor, gateway_id: str, public_key: str, reason: str) -> RegisteredGateway:
         """Accept only batches signed with this key (base64) from now on; batches signed before stay verifiable.
 
         A revoked gateway is admitted again: its certificates stay revoked, so it needs another one. Raises
@@ -109,7 +109,7 @@ class GatewayAccessDesk:
         """
         key = read_public_key(public_key)
         async with self._database.transaction() as tx:
-            gateway = await self._found(tx, viewer, gateway_id)
+            gateway = await self._found(tx, actor, gateway_id)
             if key == gateway.public_key:
                 raise KeyUnchanged
             if any(former.public_key == key for former in await self._directory.former_keys(tx, gateway)):
@@ -127,16 +127,16 @@ class GatewayAccessDesk:
             await tx.execute(update(gateways).where(*_row(gateway)).values(public_key=key))
             if gateway.access is GatewayAccess.REVOKED:
                 await self._set(tx, gateway, GatewayAccess.ACTIVE, None)
-            await self._announce(tx, viewer, gateway, "gateway.replace_key", GATEWAY_KEY_REPLACED, reason)
-            return await self._found(tx, viewer, gateway_id)
+            await self._announce(tx, actor, gateway, "gateway.replace_key", GATEWAY_KEY_REPLACED, reason)
+            return await self._found(tx, actor, gateway_id)
 
     async def issue_certificate(
-        self, viewer: Viewer, gateway_id: str, key: PublicKey, master: Callable[[], MasterKey], *, days: int
+        self, actor: Actor, gateway_id: str, key: PublicKey, master: Callable[[], MasterKey], *, days: int
     ) -> x509.Certificate:
         """A certificate for the broker, by the newest authority. Raises `GatewayUnknown`, `GatewayShutOut`,
         `AuthorityAbsent`."""
         async with self._database.transaction() as tx:
-            gateway = await self._found(tx, viewer, gateway_id)
+            gateway = await self._found(tx, actor, gateway_id)
             if gateway.access is not GatewayAccess.ACTIVE:
                 raise GatewayShutOut(f"(It is {gateway.access}.)")
             if not await self._store.certificates(tx):
@@ -146,7 +146,7 @@ class GatewayAccessDesk:
             made = issue_client(authority, key, gateway.id, days=days, now_us=now_us)
             await self._store.record(tx, authority.id, made, _owner(gateway), now_us)
             metadata = {"serial": f"{made.serial_number:x}"}
-            await self._audit.record(tx, viewer, "gateway.issue_certificate", gateway.id, metadata=metadata)
+            await self._audit.record(tx, actor, "gateway.issue_certificate", gateway.id, metadata=metadata)
             return made
 
     async def _record(
@@ -166,14 +166,14 @@ class GatewayAccessDesk:
                 raise CertificateForeign(f"(Its common name is not {gateway.id}.)")
             await self._store.record(tx, issuer, certificate, _owner(gateway), self._clock.now_us())
 
-    async def _found(self, tx: Transaction, viewer: Viewer, gateway_id: str) -> RegisteredGateway:
+    async def _found(self, tx: Transaction, actor: Actor, gateway_id: str) -> RegisteredGateway:
         """Find a gateway to change it; its row stays locked until the end of the transaction."""
         await tx.execute(
             select(gateways.c.id)
-            .where(gateways.c.tenant_id == viewer.tenant_id, gateways.c.id == gateway_id)
+            .where(gateways.c.tenant_id == actor.tenant_id, gateways.c.id == gateway_id)
             .with_for_update()
         )
-        gateway = await self._directory.find(tx, viewer.tenant_id, gateway_id)
+        gateway = await self._directory.find(tx, actor.tenant_id, gateway_id)
         if gateway is None:
             raise GatewayUnknown(f"(gateway {gateway_id})")
         return gateway
@@ -187,14 +187,14 @@ class GatewayAccessDesk:
     async def _announce(
         self,
         tx: Transaction,
-        viewer: Viewer,
+        actor: Actor,
         gateway: RegisteredGateway,
         action: str,
         event_type: str,
         reason: str | None,
     ) -> None:
         details = {} if reason is None else {"reason": reason}
-        await self._audit.record(tx, viewer, action, gateway.id, metadata=details)
+        await self._audit.record(tx, actor, action, gateway.id, metadata=details)
         await self._outbox.emit(
             tx,
             event_type,

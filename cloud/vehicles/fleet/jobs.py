@@ -21,7 +21,7 @@ RIGHTS_SENDER: Need[Callable[[MqttSection], RightsSender]] = Need(
 def jobs(process: Process) -> Jobs:
     silence_us, clock = process.settings.section(SilenceSection).gateway_us, process.clock
     watch = GatewaySilence(process.ids, silence_us)
-    watches = [Chore("silent_gateways", watch.tell, clock.now_us() + silence_us)]
+    watches = [Chore("silent_gateways", watch.report, clock.now_us() + silence_us)]
     section = process.settings.find(BrokerSection)
     if section is None or Role.WORKER not in process.roles:
         return Jobs(watches=watches)

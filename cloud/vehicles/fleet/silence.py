@@ -54,7 +54,7 @@ class GatewaySilence:
         self._outbox = Outbox(ids)
         self._silence_us = silence_us
 
-    async def tell(self, tx: Transaction, now_us: int) -> int:
+    async def report(self, tx: Transaction, now_us: int) -> int:
         """Tell of the gateways that have been silent for long enough; how many."""
         told = 0
         for row in await self._silent(tx, now_us - self._silence_us):

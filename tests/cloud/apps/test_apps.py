@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from cloud.access.apps.errors import GraceTooLong, GrantTypeUnknown
 from cloud.access.apps.secrets import SECRET_LENGTH_MAX, digest_of, matches, new_secret
 from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenantUnknown
 from cloud.foundation.db import Database, open_database
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 from tests.builders.auth_world import DEVICES, AuthWorld, auth_world
 from tests.builders.cloud_people import household
 
@@ -58,11 +59,11 @@ async def test_a_rotation_never_prolongs_what_was_about_to_end(world: AuthWorld)
 
 async def test_another_tenant_finds_no_app_to_change(world: AuthWorld) -> None:
     south = await household(world.database, world.clock, name="south")
-    for stranger in (south.operator, Viewer(world.home.tenant.id, "org_other")):
+    for stranger in (south.operator, replace(world.home.operator, organization_id="org_other")):
         for attempt in (
             world.apps.rotate_secret(stranger, world.app.client_id),
             world.apps.approve(stranger, world.app.client_id, [DEVICES]),
-            world.apps.govern(stranger, world.app.client_id, lambda app, live: app.governance),
+            world.apps.govern(stranger, world.app.client_id, {"enforce_pkce": True}),
             world.apps.remove(stranger, world.app.client_id),
         ):
             with pytest.raises(AppUnknown):
@@ -85,7 +86,7 @@ async def test_what_cannot_be_registered_is_refused(world: AuthWorld) -> None:
         with pytest.raises(error):
             await world.apps.register(operator, wanted)
     with pytest.raises(TenantUnknown):
-        await world.apps.register(Viewer.operator("tnt_none"), Wanted(name="x", scopes=[DEVICES]))
+        await world.apps.register(Actor.operator("tnt_none"), Wanted(name="x", scopes=[DEVICES]))
     public, secret = await world.register("page", confidential=False)
     assert secret is None
     with pytest.raises(AppPublic):

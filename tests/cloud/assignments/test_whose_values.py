@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pytest
 
 from cloud.clinical.assignments import (
-    AssignmentDesk,
     AssignmentEnded,
     AssignmentOverlaps,
     Assignments,
+    AssignmentService,
     AssignmentUnknown,
     IntervalEmpty,
 )
@@ -33,7 +33,7 @@ class Ward:
 
     database: Database
     home: Household
-    desk: AssignmentDesk
+    desk: AssignmentService
     device_id: str
 
     async def whose(self, minute: int, *, home: Household | None = None) -> str | None:
@@ -46,7 +46,7 @@ async def ward(database: Database) -> Ward:
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
         device_id = await attach_device(tx, DEVICES, home.gateway, DeviceRef(system_id="aa", model=""), NOON_US)
-    return Ward(database, home, AssignmentDesk(database, CLOCK, IDS), device_id)
+    return Ward(database, home, AssignmentService(database, CLOCK, IDS), device_id)
 
 
 def at(minute: int) -> int:
@@ -56,10 +56,9 @@ def at(minute: int) -> int:
 async def test_values_belong_to_the_encounter_from_its_first_moment_until_before_its_last(database: Database) -> None:
     here = await ward(database)
     await here.desk.assign(
-        here.home.viewer,
+        here.home.user("operator"),
         device_id=here.device_id,
         encounter_id="enc_north",
-        by="operator",
         from_us=at(0),
         until_us=at(5),
     )
@@ -69,32 +68,29 @@ async def test_values_belong_to_the_encounter_from_its_first_moment_until_before
 async def test_an_open_assignment_goes_on_until_it_is_closed(database: Database) -> None:
     here = await ward(database)
     opened = await here.desk.assign(
-        here.home.viewer, device_id=here.device_id, encounter_id="enc_north", by="operator", from_us=at(0)
+        here.home.user("operator"), device_id=here.device_id, encounter_id="enc_north", from_us=at(0)
     )
     assert await here.whose(1000) == "enc_north"
-    await here.desk.close(here.home.viewer, opened.id, by="usr_1", at_us=at(10))
+    await here.desk.close(here.home.user("usr_1"), opened.id, at_us=at(10))
     assert [await here.whose(9), await here.whose(10)] == ["enc_north", None]
     with pytest.raises(AssignmentEnded):
-        await here.desk.close(here.home.viewer, opened.id, by="usr_1", at_us=at(20))
+        await here.desk.close(here.home.user("usr_1"), opened.id, at_us=at(20))
 
 
 @pytest.mark.parametrize(("begin", "end"), [(0, 10), (-5, 1), (9, 20), (2, 3), (-5, 20), (9, None), (-5, None)])
 async def test_a_device_belongs_to_one_encounter_at_a_time(database: Database, begin: int, end: int | None) -> None:
     here = await ward(database)
     viewer, device_id = here.home.viewer, here.device_id
-    await here.desk.assign(
-        viewer, device_id=device_id, encounter_id="enc_north", by="a", from_us=at(0), until_us=at(10)
-    )
+    await here.desk.assign(viewer, device_id=device_id, encounter_id="enc_north", from_us=at(0), until_us=at(10))
     with pytest.raises(AssignmentOverlaps):
         await here.desk.assign(
             viewer,
             device_id=device_id,
             encounter_id="enc_north",
-            by="b",
             from_us=at(begin),
             until_us=None if end is None else at(end),
         )
-    await here.desk.assign(viewer, device_id=device_id, encounter_id="enc_north", by="c", from_us=at(10))
+    await here.desk.assign(viewer, device_id=device_id, encounter_id="enc_north", from_us=at(10))
 
 
 async def test_of_ten_people_who_assign_at_once_one_succeeds(database: Database) -> None:
@@ -103,10 +99,9 @@ async def test_of_ten_people_who_assign_at_once_one_succeeds(database: Database)
     async def assign(number: int) -> str:
         # Intervals of different lengths: the index on open intervals alone would not refuse them.
         made = await here.desk.assign(
-            here.home.viewer,
+            here.home.user(f"usr_{number}"),
             device_id=here.device_id,
             encounter_id="enc_north",
-            by=f"usr_{number}",
             from_us=at(0),
             until_us=at(10 + number),
         )
@@ -121,20 +116,19 @@ async def test_moving_an_interval_keeps_what_was_believed_and_tells_of_it(databa
     here = await ward(database)
     second = await Epcr(database, CLOCK, IDS).begin(here.home.viewer, organization_id=here.home.organization.id)
     made = await here.desk.assign(
-        here.home.viewer,
+        here.home.user("usr_1"),
         device_id=here.device_id,
         encounter_id="enc_north",
-        by="usr_1",
         from_us=at(0),
         until_us=at(5),
     )
-    moved = await here.desk.move(here.home.viewer, made.id, encounter_id=second.id, by="usr_2")
+    moved = await here.desk.move(here.home.user("usr_2"), made.id, encounter_id=second.id)
     assert (moved.from_us, moved.until_us, moved.replaces) == (at(0), at(5), made.id)
     assert await here.whose(1) == second.id
     history = {one.id: one for one in await here.desk.list(here.home.viewer, device_id=here.device_id)}
     assert (history[made.id].encounter_id, history[made.id].voided_by) == ("enc_north", "usr_2")
     with pytest.raises(AssignmentEnded):
-        await here.desk.move(here.home.viewer, made.id, encounter_id="enc_north", by="usr_3")
+        await here.desk.move(here.home.user("usr_3"), made.id, encounter_id="enc_north")
     told = []
     outbox = Outbox(IDS)
     for _ in range(3):
@@ -151,7 +145,7 @@ async def test_moving_an_interval_keeps_what_was_believed_and_tells_of_it(databa
 async def test_assignments_of_a_device_that_was_absorbed_count_for_the_enrolled_one(database: Database) -> None:
     here = await ward(database)
     home = here.home
-    await here.desk.assign(home.viewer, device_id=here.device_id, encounter_id="enc_north", by="a", from_us=at(0))
+    await here.desk.assign(home.user("a"), device_id=here.device_id, encounter_id="enc_north", from_us=at(0))
     desk = Enrolment(database, CLOCK, IDS)
     serial = {"serial_number": "SN-1", "device_class": "oximeter", "manufacturer": "Synthetic Medical"}
     enrolled = await desk.enrol(home.viewer, organization_id=home.organization.id, **serial)
@@ -159,30 +153,27 @@ async def test_assignments_of_a_device_that_was_absorbed_count_for_the_enrolled_
     async with database.read() as tx:
         assert await ASSIGNMENTS.encounter_of(tx, home.viewer, enrolled.device.id, at(1)) == "enc_north"
     with pytest.raises(AssignmentOverlaps):
-        await here.desk.assign(
-            home.viewer, device_id=enrolled.device.id, encounter_id="enc_north", by="a", from_us=at(3)
-        )
+        await here.desk.assign(home.user("a"), device_id=enrolled.device.id, encounter_id="enc_north", from_us=at(3))
 
 
 async def test_what_belongs_to_somebody_else_is_not_there(database: Database) -> None:
     here = await ward(database)
     south = await household(database, CLOCK, name="south")
     made = await here.desk.assign(
-        here.home.viewer, device_id=here.device_id, encounter_id="enc_north", by="a", from_us=at(0)
+        here.home.user("a"), device_id=here.device_id, encounter_id="enc_north", from_us=at(0)
     )
     with pytest.raises(DeviceUnknown):
-        await here.desk.assign(south.viewer, device_id=here.device_id, encounter_id="enc_south", by="b")
+        await here.desk.assign(south.user("b"), device_id=here.device_id, encounter_id="enc_south")
     with pytest.raises(EncounterUnknown):
         await here.desk.assign(
-            here.home.viewer,
+            here.home.user("b"),
             device_id=here.device_id,
             encounter_id="enc_south",
-            by="b",
             from_us=at(-9),
             until_us=at(-8),
         )
     with pytest.raises(AssignmentUnknown):
-        await here.desk.close(south.viewer, made.id, by="b")
+        await here.desk.close(south.user("b"), made.id)
     assert await here.whose(1, home=south) is None
     assert await here.desk.list(south.viewer) == []
 
@@ -191,10 +182,9 @@ async def test_an_assignment_ends_after_it_begins(database: Database) -> None:
     here = await ward(database)
     with pytest.raises(IntervalEmpty):
         await here.desk.assign(
-            here.home.viewer,
+            here.home.user("a"),
             device_id=here.device_id,
             encounter_id="enc_north",
-            by="a",
             from_us=at(5),
             until_us=at(5),
         )

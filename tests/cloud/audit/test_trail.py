@@ -5,20 +5,27 @@ import pytest
 from cloud.access.audit import Audit, Outcome
 from cloud.access.audit.store import RETENTION_US
 from cloud.foundation.db import Database
-from cloud.foundation.http import begin_trace
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.trace import TraceContext, begin_trace
+from cloud.foundation.viewer import Actor
 from tests.builders.cloud_people import HandClock
-from tests.builders.http_surface import caller
+
+
+def actor(tenant: str = "tnt_north", organization: str = "org_north", trace: TraceContext | None = None) -> Actor:
+    """Return an app of an organisation."""
+    return Actor(tenant, organization, subject="app_north", client_id="app_north", trace=trace)
+
+
+NORTH = actor()
 
 
 @pytest.mark.contract("C-017")
 async def test_an_entry_names_who_what_and_in_which_trace(database: Database) -> None:
     audit, trace = Audit(HandClock()), begin_trace()
     async with database.transaction() as tx:
-        await audit.record(tx, caller(), "evidence.verify", "ev_1", trace=trace, metadata={"record_count": 3})
-        await audit.record(tx, caller().viewer, "device.retire", "dev_1", Outcome.REFUSED)
+        await audit.record(tx, actor(trace=trace), "evidence.verify", "ev_1", metadata={"record_count": 3})
+        await audit.record(tx, Actor.operator("tnt_north"), "device.retire", "dev_1", Outcome.REFUSED)
     async with database.read() as tx:
-        refused, done = await audit.list(tx, caller().viewer)
+        refused, done = await audit.list(tx, Actor.operator("tnt_north"))
     assert (done.actor, done.client_id, done.action, done.object) == (
         "app_north",
         "app_north",
@@ -34,24 +41,24 @@ async def test_a_change_that_does_not_happen_leaves_no_entry(database: Database)
 
     async def fail() -> None:
         async with database.transaction() as tx:
-            await audit.record(tx, caller(), "device.enrol", "dev_1")
+            await audit.record(tx, NORTH, "device.enrol", "dev_1")
             raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
         await fail()
     async with database.read() as tx:
-        assert await audit.list(tx, Viewer.operator("tnt_north")) == []
+        assert await audit.list(tx, Actor.operator("tnt_north")) == []
 
 
 @pytest.mark.contract("C-013", "S-062")
 async def test_the_trail_of_others_is_not_there(database: Database) -> None:
     audit = Audit(HandClock())
     async with database.transaction() as tx:
-        await audit.record(tx, caller(tenant="tnt_south"), "device.enrol", "dev_1")
-        await audit.record(tx, caller(organization="org_other"), "device.enrol", "dev_2")
+        await audit.record(tx, actor(tenant="tnt_south"), "device.enrol", "dev_1")
+        await audit.record(tx, actor(organization="org_other"), "device.enrol", "dev_2")
     async with database.read() as tx:
-        assert await audit.list(tx, caller().viewer) == []
-        assert [entry.object for entry in await audit.list(tx, Viewer.operator("tnt_north"))] == ["dev_2"]
+        assert await audit.list(tx, NORTH) == []
+        assert [entry.object for entry in await audit.list(tx, Actor.operator("tnt_north"))] == ["dev_2"]
 
 
 async def test_entries_past_their_retention_are_swept(database: Database) -> None:
@@ -59,9 +66,9 @@ async def test_entries_past_their_retention_are_swept(database: Database) -> Non
     audit = Audit(clock)
     for _ in range(2):
         async with database.transaction() as tx:
-            await audit.record(tx, caller(), "device.enrol", "dev_1")
+            await audit.record(tx, NORTH, "device.enrol", "dev_1")
         clock.advance(us=10)
     async with database.transaction() as tx:
         assert await audit.sweep(tx, clock.now_us() + RETENTION_US - 10) == 1
     async with database.read() as tx:
-        assert len(await audit.list(tx, caller().viewer, action="device.enrol")) == 1
+        assert len(await audit.list(tx, NORTH, action="device.enrol")) == 1

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Table
 
 from cloud.access.apps.tables import apps
-from cloud.access.audit import Audit, Sought
+from cloud.access.audit import Audit, AuditFilter
 from cloud.access.audit.store import RETENTION_US
 from cloud.access.audit.tables import audit_entries
 from cloud.access.tenancy.tables import tenants
@@ -19,7 +19,7 @@ from cloud.foundation.db import Database, Transaction, migrate, open_database
 from cloud.foundation.events import Outbox
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays, webhook_subscriptions
 from tests.builders.ingest_cloud import StoppedClock
 from tests.builders.ingest_gateway import NOW_US
@@ -54,19 +54,19 @@ def audit_row(number: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("sought", "index"),
     [
-        pytest.param(Sought(actor="usr_100"), "ix_audit_entries_tenant_id_actor_at_us", id="actor"),
-        pytest.param(Sought(actor="usr_none"), "ix_audit_entries_tenant_id_actor_at_us", id="absent actor"),
-        pytest.param(Sought(object="obs_101"), "ix_audit_entries_tenant_id_object_at_us", id="object"),
-        pytest.param(Sought(action="user.disable"), "ix_audit_entries_rare_action", id="rare action"),
+        pytest.param(AuditFilter(actor="usr_100"), "ix_audit_entries_tenant_id_actor_at_us", id="actor"),
+        pytest.param(AuditFilter(actor="usr_none"), "ix_audit_entries_tenant_id_actor_at_us", id="absent actor"),
+        pytest.param(AuditFilter(object="obs_101"), "ix_audit_entries_tenant_id_object_at_us", id="object"),
+        pytest.param(AuditFilter(action="user.disable"), "ix_audit_entries_rare_action", id="rare action"),
     ],
 )
-async def test_audit_search_reads_an_index(database: Database, sought: Sought, index: str):
+async def test_audit_search_reads_an_index(database: Database, sought: AuditFilter, index: str):
     async with database.transaction() as tx:
         await append(tx, audit_entries, [audit_row(number) for number in range(MANY)])
     await analyze(database)
     async with database.read() as tx:
         recorder = PlanRecorder(tx)
-        await Audit(StoppedClock()).search(recorder, Viewer.operator("ten_1"), sought, count=50)
+        await Audit(StoppedClock()).search(recorder, Actor.operator("ten_1"), sought, count=50)
     (plan,) = recorder.plans
     assert "tenant_id" in plan.condition(index)
     assert plan.read_whole() == set()

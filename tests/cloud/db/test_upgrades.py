@@ -15,7 +15,7 @@ from cloud.foundation.db.revisions import known_revisions
 from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.events import Outbox
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet import Fleet
 from cloud.vehicles.verification.check import CustodyCheck
 from tests.builders.cloud_people import NOON_US, HandClock
@@ -64,7 +64,7 @@ async def upgraded(url: str, revision: str) -> Database:
 
 async def test_rows_of_the_first_revision_live_through_every_migration(empty_database_url: str) -> None:
     database = await upgraded(empty_database_url, "0001")
-    operator = Viewer.operator("tnt_old")
+    operator = Actor.operator("tnt_old")
     (gateway,) = await Fleet(database, CLOCK, IDS).list(operator)
     assert (gateway.public_key, gateway.status and gateway.status.epoch) == (b"\x07" * 32, "epoch-old")
     assert [device.id for device in await Enrolment(database, CLOCK, IDS).list(operator)] == ["dev_old"]
@@ -80,7 +80,7 @@ async def test_observations_and_custody_of_the_second_revision_live_through_ever
     empty_database_url: str,
 ) -> None:
     database = await upgraded(empty_database_url, "0002")
-    operator = Viewer.operator("ten_test")
+    operator = Actor.operator("ten_test")
     reports = [report async for report in CustodyCheck(database, operator, with_rows=True).reports()]
     assert {(report.epoch, report.lane): (report.through, report.findings) for report in reports} == {
         ("epoch-a", "numeric"): (8, []),

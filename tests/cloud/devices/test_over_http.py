@@ -158,7 +158,7 @@ async def test_what_a_vehicle_saw_is_shown_when_it_is_enrolled_with_when_it_was_
     devices = Devices(UlidIds(here.clock))
     async with here.database.transaction() as tx:
         seen = await attach_device(tx, devices, here.home.gateway, DeviceRef("1122334455667788", "Pulse 1"), NOON_US)
-        await devices.battery(tx, here.home.tenant.id, seen, percent=64, said_us=NOON_US)
+        await devices.battery(tx, here.home.tenant.id, seen, percent=64, measured_at_us=NOON_US)
     assert (await here.get(LIST)).json() == []
     body = {
         "serial_number": "SN-1",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.access.audit import Audit, Sought
+from cloud.access.audit import Audit, AuditFilter
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
@@ -125,7 +125,7 @@ async def test_each_act_is_audited_and_announced_once(cloud: CloudUnderTest, gat
         "gateway.revoked",
     ]
     async with cloud.database.read() as tx:
-        entries = list(await Audit(cloud.clock).search(tx, OPERATOR, Sought(), count=10))
+        entries = list(await Audit(cloud.clock).search(tx, OPERATOR, AuditFilter(), count=10))
     assert [(one.action, one.metadata) for one in entries] == [
         ("gateway.revoke", {"reason": "stolen"}),
         ("gateway.suspend", {"reason": "lost"}),

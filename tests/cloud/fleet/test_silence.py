@@ -39,7 +39,7 @@ class Watched:
         self.cloud.clock.at_us += seconds * SECOND_US
         for watch in (self.watch, self.device_watch):
             async with self.cloud.database.transaction() as tx:
-                await watch.tell(tx, self.cloud.clock.now_us())
+                await watch.report(tx, self.cloud.clock.now_us())
         return await self.told()
 
     async def told(self) -> list[str]:
@@ -108,7 +108,7 @@ async def test_two_workers_that_look_at_once_tell_it_once(watched: Watched):
     told = []
     for watch in (watched.watch, GatewaySilence(watched.cloud.ids, SILENCE_US)):
         async with watched.cloud.database.transaction() as tx:
-            told.append(await watch.tell(tx, watched.cloud.clock.now_us()))
+            told.append(await watch.report(tx, watched.cloud.clock.now_us()))
     assert told == [1, 0]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from cloud.clinical.epcr import EncounterStatus, EncounterTaken
+from cloud.clinical.epcr import Dispatch, EncounterStatus, EncounterTaken
 from cloud.clinical.epcr.errors import EncounterFinished
 from cloud.clinical.epcr.model import CareModel
 from cloud.clinical.epcr.tables import encounters
@@ -75,9 +75,7 @@ async def test_incidents_of_the_same_name_in_two_organisations_are_two(database:
         await here.dispatch("cad_1")
         await here.epcr.dispatch(
             here.story.home.operator,
-            organization_id="org_elsewhere",
-            care_model=CareModel.PREHOSPITAL_EMERGENCY,
-            cad_incident_id="cad_1",
+            Dispatch("org_elsewhere", CareModel.PREHOSPITAL_EMERGENCY, cad_incident_id="cad_1"),
         )
         assert [kind for kind, _ in await events(here)] == ["incident.created"] * 2
         assert len(await incidents(here)) == 1, "north sees its own"

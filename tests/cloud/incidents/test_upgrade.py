@@ -6,13 +6,13 @@ from cloud.clinical.incidents import Incidents
 from cloud.foundation.db import migrate, open_database
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet.tables import silent_gateways
 from tests.builders.cloud_people import NOON_US, HandClock
 from tests.cloud.db.test_migrations import run_sql
 
 BEFORE = "0008"
-OPERATOR = Viewer.operator("tnt_1")
+OPERATOR = Actor.operator("tnt_1")
 
 
 def row(table: str, **values: str | int) -> str:

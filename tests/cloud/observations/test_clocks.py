@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from cloud.clinical.assignments import AssignmentDesk
+from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Devices
 from cloud.clinical.epcr import Epcr
 from cloud.clinical.observations.counting import count_observations
@@ -78,9 +78,9 @@ async def assigned(cloud: CloudUnderTest, from_us: int, until_us: int | None = N
     """An encounter to which the oximeter was assigned from then on."""
     device_id = (await cloud.device_ids())[OXIMETER.system_id]
     encounter = await Epcr(cloud.database, cloud.clock, cloud.ids).begin(OPERATOR, organization_id=ORGANIZATION)
-    desk = AssignmentDesk(cloud.database, cloud.clock, cloud.ids)
+    desk = AssignmentService(cloud.database, cloud.clock, cloud.ids)
     span = {"from_us": from_us, "until_us": until_us}
-    await desk.assign(OPERATOR, device_id=device_id, encounter_id=encounter.id, by="operator", **span)
+    await desk.assign(OPERATOR, device_id=device_id, encounter_id=encounter.id, **span)
     return encounter.id
 
 

@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import update
 
 from cloud.access.tenancy import Tenancy
-from cloud.clinical.assignments import AssignmentDesk
+from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Devices, Enrolment
 from cloud.clinical.epcr import Epcr
 from cloud.clinical.observations.export import export_observations
 from cloud.clinical.observations.reading import PAGE_ROWS
 from cloud.foundation.db import Database
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor, Viewer
 from cloud.vehicles.fleet.tables import gateways
 from protocols.observation_record import records_of, to_json
 from protocols.uplink.envelope import Envelope
@@ -125,12 +125,11 @@ async def test_the_encounter_follows_from_the_assignment_at_the_observations_tim
     await cloud.take(gateway.send(1.0, 2.0, 3.0, 4.0))
     device_id = (await cloud.device_ids())[OXIMETER.system_id]
     encounter = await Epcr(cloud.database, cloud.clock, cloud.ids).begin(OPERATOR, organization_id=ORGANIZATION)
-    desk = AssignmentDesk(cloud.database, cloud.clock, cloud.ids)
+    desk = AssignmentService(cloud.database, cloud.clock, cloud.ids)
     await desk.assign(
         OPERATOR,
         device_id=device_id,
         encounter_id=encounter.id,
-        by="operator",
         from_us=NOW_US + 2_000_000,
         until_us=NOW_US + 4_000_000,
     )
@@ -190,7 +189,7 @@ async def test_nobody_sees_another_organisations_or_tenants_observations(
 ):
     await cloud.take(gateway.send(97.0))
     assert await exported(cloud, replace(OPERATOR, organization_id="org_other")) == []
-    assert await exported(cloud, Viewer.operator("ten_other")) == []
+    assert await exported(cloud, Actor.operator("ten_other")) == []
 
 
 async def test_the_commit_time_is_the_clouds_own(cloud: CloudUnderTest, gateway: GatewayInVehicle):

@@ -2,11 +2,12 @@
 vehicle's."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from cloud.clinical.assignments import AssignmentDesk
+from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import DeviceNotActive, Devices, DeviceUnknown, Enrolment
 from cloud.clinical.observations.counting import count_observations
 from cloud.clinical.observations.errors import (
@@ -20,11 +21,11 @@ from cloud.clinical.observations.errors import (
     ValueNotFinite,
 )
 from cloud.clinical.observations.posted import PostedObservation, new_sequence, public_id
-from cloud.clinical.observations.posting import FUTURE_US_MAX, PAST_US_MAX, ObservationDesk
+from cloud.clinical.observations.service import FUTURE_US_MAX, PAST_US_MAX, ObservationService
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor, Viewer
 from protocols.uplink.observations import DeviceRef
 from tests.builders.api_devices import enrolled, exported
 from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, Household, attach_device, household
@@ -34,17 +35,15 @@ SPO2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
 
 
 class Station:
-    """A household with an oximeter, and the desk that takes its observations."""
+    """A household with an oximeter, and the service that stores its observations."""
 
     def __init__(self, database: Database, clock: HandClock, home: Household, device_id: str) -> None:
         self.database, self.clock, self.home, self.device_id = database, clock, home, device_id
-        self.desk = ObservationDesk(database, clock, IDS)
+        self.service = ObservationService(database, clock, IDS)
 
-    async def post(
-        self, *, viewer: Viewer | None = None, device_id: str | None = None, **body: Any
-    ) -> PostedObservation:
-        draft = self.desk.draft(device_id or self.device_id, **{**SPO2, **body})
-        return await self.desk.post(viewer or self.home.viewer, draft)
+    async def post(self, *, actor: Actor | None = None, device_id: str | None = None, **body: Any) -> PostedObservation:
+        draft = self.service.draft(device_id or self.device_id, **{**SPO2, **body})
+        return await self.service.post(actor or self.home.viewer, draft)
 
 
 async def station(database: Database, device_class: str = "oximeter") -> Station:
@@ -118,7 +117,7 @@ async def test_what_cannot_be_right_is_refused_and_leaves_nothing(database: Data
     for body, refusal in REFUSED:
         with pytest.raises(refusal):
             await here.post(**body)
-        here.desk = ObservationDesk(database, here.clock, IDS)  # a process that does not know the device yet
+        here.service = ObservationService(database, here.clock, IDS)  # a process that does not know the device yet
         with pytest.raises(refusal):
             await here.post(**body)
     assert len(await exported(database, here.clock, here.home.viewer)) == 1
@@ -157,10 +156,14 @@ async def test_a_device_of_somebody_else_is_as_absent_as_one_that_never_was(data
     here = await station(database)
     south = await household(database, here.clock, name="south")
     await here.post()
-    strangers = [south.viewer, Viewer(here.home.tenant.id, "org_other"), Viewer(here.home.tenant.id, "org_north", -1)]
+    strangers = [
+        south.viewer,
+        replace(here.home.viewer, organization_id="org_other"),
+        replace(here.home.viewer, clearance=-1),
+    ]
     for stranger in strangers:  # the last one has a clearance below everything
         with pytest.raises(DeviceUnknown):
-            await here.post(viewer=stranger)
+            await here.post(actor=stranger)
     with pytest.raises(DeviceUnknown):
         await here.post(device_id="dev_absent")
     assert len(await exported(database, here.clock, here.home.viewer)) == 1
@@ -197,9 +200,9 @@ async def test_what_is_posted_while_the_device_is_assigned_belongs_to_that_encou
     database: Database,
 ) -> None:
     here = await station(database)
-    desk = AssignmentDesk(database, here.clock, IDS)
+    desk = AssignmentService(database, here.clock, IDS)
     until = {"from_us": NOON_US - MINUTE_US, "until_us": NOON_US + MINUTE_US}
-    await desk.assign(here.home.viewer, device_id=here.device_id, encounter_id="enc_north", by="usr_1", **until)
+    await desk.assign(here.home.user("usr_1"), device_id=here.device_id, encounter_id="enc_north", **until)
     await here.post()
     await here.post(encounter_id="enc_north", observed_at_us=NOON_US + 2 * MINUTE_US)
     await here.post(observed_at_us=NOON_US + 3 * MINUTE_US)

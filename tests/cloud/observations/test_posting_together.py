@@ -10,21 +10,18 @@ from sqlalchemy import text
 from cloud.access.audit import Audit
 from cloud.clinical.devices import Devices
 from cloud.clinical.observations import posting_group
-from cloud.clinical.observations.posted_store import Place
-from cloud.clinical.observations.posting import ObservationDesk
+from cloud.clinical.observations.posted_store import PendingRow
 from cloud.clinical.observations.posting_group import PostingGroup
+from cloud.clinical.observations.service import ObservationService
 from cloud.foundation.db import Database, Transaction, TransactionTooSlow, open_database
-from cloud.foundation.http import begin_trace
 from cloud.foundation.ids import UlidIds
 from tests.builders.api_devices import enrolled, exported
 from tests.builders.api_surface import Api, api
 from tests.builders.cloud_people import HandClock, Household, household
-from tests.builders.http_surface import caller
 from tests.harness.eventually import eventually
 from tests.harness.postgresql import PostgresqlCluster
 
 SPO2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
-NORTH = caller()
 
 
 @pytest.fixture
@@ -58,23 +55,23 @@ class Group:
 
     def __init__(self, database: Database, clock: HandClock, home: Household, device_id: str) -> None:
         self.home, self.device_id = home, device_id
-        self.desk = ObservationDesk(database, clock, UlidIds(clock))
-        self.posts = PostingGroup(database, self.desk, Audit(clock))
+        self.service = ObservationService(database, clock, UlidIds(clock))
+        self.posts = PostingGroup(database, self.service.write, Audit(clock))
 
-    def place(self) -> Place:
-        place = self.desk.as_remembered(self.home.viewer, self.desk.draft(self.device_id, **SPO2))
-        assert place is not None
-        return place
+    def row(self) -> PendingRow:
+        row = self.service.expected_row(self.home.viewer, self.service.draft(self.device_id, **SPO2))
+        assert row is not None
+        return row
 
     async def post(self) -> bool:
-        return await self.posts.post(self.place(), NORTH, begin_trace(None))
+        return await self.posts.post(self.row())
 
 
 async def group(database: Database) -> Group:
     clock = HandClock()
     home = await household(database, clock)
     made = Group(database, clock, home, (await enrolled(database, clock, home)).id)
-    await made.desk.post(home.viewer, made.desk.draft(made.device_id, **SPO2))
+    await made.service.post(home.viewer, made.service.draft(made.device_id, **SPO2))
     return made
 
 
@@ -126,11 +123,11 @@ async def test_groups_of_two_processes_with_the_same_devices_do_not_deadlock(
         clock = HandClock()
         home = await household(processes[0], clock)
         devices = [(await enrolled(processes[0], clock, home, serial_number=f"SN-{number}")).id for number in range(3)]
-        desks = [ObservationDesk(process, clock, UlidIds(clock)) for process in processes]
+        services = [ObservationService(process, clock, UlidIds(clock)) for process in processes]
         for device_id in devices:
-            draft = desks[0].draft(device_id, **SPO2)
-            await desks[0].post(home.viewer, draft)
-            await desks[1].post(home.viewer, desks[1].draft(device_id, **SPO2))
+            draft = services[0].draft(device_id, **SPO2)
+            await services[0].post(home.viewer, draft)
+            await services[1].post(home.viewer, services[1].draft(device_id, **SPO2))
         clock.advance(us=3_600_000_000)  # so that each post updates the device's row
         begun: set[Transaction] = set()
         update = Devices.heard
@@ -150,10 +147,10 @@ async def test_groups_of_two_processes_with_the_same_devices_do_not_deadlock(
         monkeypatch.setattr(Devices, "heard", update_then_wait)
 
         async def write(number: int, order: list[str]) -> int:
-            desk = desks[number]
-            places = [desk.as_remembered(home.viewer, desk.draft(device_id, **SPO2)) for device_id in order]
+            service = services[number]
+            rows = [service.expected_row(home.viewer, service.draft(device_id, **SPO2)) for device_id in order]
             async with processes[number].transaction() as tx:
-                return len(await desk.write(tx, [place for place in places if place is not None]))
+                return len(await service.write(tx, [row for row in rows if row is not None]))
 
         written = await asyncio.gather(write(0, devices), write(1, devices[::-1]))
         assert written == [3, 3]

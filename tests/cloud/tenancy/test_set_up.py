@@ -9,7 +9,7 @@ from cloud.access.tenancy.tables import vehicles
 from cloud.foundation.db import ConstraintViolated, Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import IdentifierMalformed, UlidIds
-from cloud.foundation.viewer import SecrecyLevel, Viewer
+from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 from tests.builders.cloud_people import HandClock, household
 
 CLOCK = HandClock()
@@ -24,8 +24,8 @@ async def test_ids_are_made_with_the_prefixes_of_the_contract_and_sort_by_age(da
     made = [await desk.add_tenant(f"Tenant {number}") for number in range(3)]
     assert all(tenant.id.startswith("tnt_") and len(tenant.id) == 30 for tenant in made)
     assert await desk.list_tenants() == made
-    organization = await desk.add_organization(Viewer.operator(made[0].id), "Station")
-    vehicle = await desk.add_vehicle(Viewer.operator(made[0].id), organization.id, "RTW 1")
+    organization = await desk.add_organization(Actor.operator(made[0].id), "Station")
+    vehicle = await desk.add_vehicle(Actor.operator(made[0].id), organization.id, "RTW 1")
     assert (organization.id[:4], vehicle.id[:4]) == ("org_", "veh_")
 
 
@@ -41,8 +41,8 @@ async def test_two_tenants_may_use_the_same_ids_for_their_own_things(database: D
     desk = tenancy(database)
     for tenant in ("tnt_1", "tnt_2"):
         await desk.add_tenant("x", id=tenant)
-        await desk.add_organization(Viewer.operator(tenant), f"of {tenant}", id="org_1")
-    (organization,) = await desk.list_organizations(Viewer.operator("tnt_2"))
+        await desk.add_organization(Actor.operator(tenant), f"of {tenant}", id="org_1")
+    (organization,) = await desk.list_organizations(Actor.operator("tnt_2"))
     assert organization.name == "of tnt_2"
 
 
@@ -52,7 +52,7 @@ async def test_what_belongs_to_somebody_else_is_not_there(database: Database) ->
     with pytest.raises(OrganizationUnknown):
         await desk.add_vehicle(north.operator, south.organization.id, "RTW 1")
     with pytest.raises(TenantUnknown):
-        await desk.list_vehicles(Viewer.operator("tnt_none"))
+        await desk.list_vehicles(Actor.operator("tnt_none"))
     other = await desk.add_organization(north.operator, "Second station", id="org_second")
     within = Viewer(north.tenant.id, other.id)
     assert await desk.list_vehicles(within) == []

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.access.apps import Governance
+from cloud.access.audit import Audit
 from cloud.access.identity import Passwords, Role, Users
 from cloud.access.oauth import TokenSurface
 from cloud.access.standing import ChangeKind, ChangeLog
@@ -16,6 +16,7 @@ from cloud.foundation.db import DatabaseUnavailable, Transaction
 from cloud.foundation.http.errors import InvalidToken
 from cloud.foundation.http.host import Host
 from cloud.foundation.http.request import Caller
+from cloud.foundation.viewer import Actor
 from tests.builders.auth_world import BASES, DEVICES, NOON_S, AuthWorld, names
 
 SEEN_WITHIN_S = 60
@@ -51,12 +52,12 @@ async def test_revoked_token_is_refused_by_every_process_that_had_accepted_it(
     token, other = await world.token(), await world.token()
     processes = await both(world, token)
     jti = (await verified(world.surface, token)).jti
-    assert await Revocation(world.database, world.clock).revoke(jti, world.app.client_id)
+    assert await Revocation(world.database, world.clock).revoke(world.home.operator, jti, world.app.client_id)
     await refused_everywhere(world, processes, token)
     with pytest.raises(InvalidToken):
         await verified(world.another_process(), token)  # also by one that starts later
     assert (await verified(world.surface, other)).client_id == world.app.client_id
-    assert not await Revocation(world.database, world.clock).revoke(jti, world.app.client_id)
+    assert not await Revocation(world.database, world.clock).revoke(world.home.operator, jti, world.app.client_id)
 
 
 @pytest.mark.contract("S-051")
@@ -85,7 +86,7 @@ async def test_a_scope_that_is_taken_away_is_gone_from_tokens_that_hold_it(world
 @pytest.mark.contract("S-051")
 async def test_a_disabled_user_acts_no_more_and_an_enabled_one_again(world: AuthWorld) -> None:
     person = await world.person()
-    token = (await world.surface.mint.service_token(world.app, [DEVICES], user=person)).token
+    token = (await world.surface.mint.service_token(world.home.operator, world.app, [DEVICES], user=person)).token
     processes = await both(world, token)
     users = Users(world.database, world.clock, world.ids, passwords := Passwords())
     await users.set_disabled(world.home.operator, person.username, True)
@@ -98,28 +99,31 @@ async def test_a_disabled_user_acts_no_more_and_an_enabled_one_again(world: Auth
 
 async def test_a_token_for_a_person_holds_no_more_than_their_role(world: AuthWorld) -> None:
     person = await world.person("eve@example.org", Role.MEMBER)
-    minted = await world.surface.mint.service_token(world.app, user=person)
+    minted = await world.surface.mint.service_token(world.home.operator, world.app, user=person)
     assert set(minted.claims.scopes) == {DEVICES, EPCR}  # not webhooks:write, which the app has
 
 
-async def test_service_token_without_a_durable_audit_entry_is_not_returned(world: AuthWorld) -> None:
-    noted: list[str] = []
+async def test_service_token_without_a_durable_audit_entry_is_not_returned(
+    world: AuthWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions: list[str] = []
 
-    async def witness(tx: Transaction, jti: str) -> None:
-        noted.append(jti)
+    async def fail(self: Audit, tx: Transaction, actor: Actor, action: str, *rest: object, **more: object) -> None:
+        actions.append(action)
         raise DatabaseUnavailable
 
+    monkeypatch.setattr(Audit, "record", fail)
     with pytest.raises(DatabaseUnavailable):
-        await world.surface.mint.service_token(world.app, witness=witness)
-    assert len(noted) == 1
+        await world.surface.mint.service_token(world.home.operator, world.app)
+    assert actions == ["app.service_token"]
 
 
 @pytest.mark.contract("S-051")
 async def test_service_tokens_end_when_governance_forbids_them(world: AuthWorld) -> None:
-    service = (await world.surface.mint.service_token(world.app)).token
+    service = (await world.surface.mint.service_token(world.home.operator, world.app)).token
     access = await world.token()
     processes = await both(world, service)
-    await world.apps.govern(world.home.operator, world.app.client_id, lambda app, live: Governance())
+    await world.apps.govern(world.home.operator, world.app.client_id, {"allow_service_tokens": None})
     await refused_everywhere(world, processes, service)
     assert (await verified(world.surface, access)).token_use == "access"
 
@@ -186,7 +190,7 @@ async def test_process_that_is_far_behind_reads_everything_again(
     await verified(world.surface, token)
     monkeypatch.setattr("cloud.access.standing.changes.KEPT", 3)
     jti = (await verified(world.surface, token)).jti
-    await Revocation(world.database, world.clock).revoke(jti, world.app.client_id)
+    await Revocation(world.database, world.clock).revoke(world.home.operator, jti, world.app.client_id)
     async with world.database.transaction() as tx:
         for number in range(5):
             await ChangeLog().record(tx, ChangeKind.TOKEN, f"tok_{number}", 1)
@@ -202,7 +206,7 @@ async def test_more_revocations_than_memory_holds_are_looked_up(
     revocation = Revocation(world.database, world.clock)
     tokens = [await world.token() for _ in range(6)]
     for token in tokens[:5]:
-        await revocation.revoke((await verified(world.surface, token)).jti, world.app.client_id)
+        await revocation.revoke(world.home.operator, (await verified(world.surface, token)).jti, world.app.client_id)
     await refused_everywhere(world, (world.surface, world.another_process()), tokens[4])
     for process in (world.surface, world.another_process()):
         assert (await verified(process, tokens[5])).client_id == world.app.client_id
@@ -211,10 +215,10 @@ async def test_more_revocations_than_memory_holds_are_looked_up(
 async def test_expired_revocations_are_deleted(world: AuthWorld) -> None:
     revocation = Revocation(world.database, world.clock)
     soon_us = world.clock.now_us() + 60_000_000
-    assert await revocation.revoke("tok_1", "app_north", soon_us)
+    assert await revocation.revoke(world.home.operator, "tok_1", "app_north", soon_us)
     world.pass_time(minutes=3)
-    assert await revocation.revoke("tok_2", "app_north", soon_us)
-    assert await revocation.revoke("tok_1", "app_north", soon_us)  # the row was swept
+    assert await revocation.revoke(world.home.operator, "tok_2", "app_north", soon_us)
+    assert await revocation.revoke(world.home.operator, "tok_1", "app_north", soon_us)  # the row was swept
 
 
 async def test_token_without_a_cached_verdict_is_verified_again(world: AuthWorld) -> None:

@@ -77,7 +77,7 @@ async def test_a_verifier_that_cached_the_key_set_never_meets_an_unknown_key(wor
 
 @pytest.mark.contract("S-050", "C-072", "A-040")
 async def test_a_retired_key_leaves_the_set_when_its_last_token_has_expired(world: AuthWorld) -> None:
-    service = await world.surface.mint.service_token(world.app, ttl_s=2 * 86400)
+    service = await world.surface.mint.service_token(world.home.operator, world.app, ttl_s=2 * 86400)
     world.pass_time(minutes=16)
     old, current = (await world.keys.list())[0], await world.keys.rotate()
     assert await states(world) == [KeyState.RETIRED, KeyState.CURRENT, KeyState.NEXT]
@@ -149,7 +149,9 @@ def test_private_keys_lie_sealed_and_open_for_their_own_row_and_master_key_only(
 async def test_rotation_does_not_let_the_key_set_grow_without_a_limit(world: AuthWorld) -> None:
     made, refused = [], list[DomainError]()
     for _ in range(40):
-        await world.surface.mint.service_token(world.app, ttl_s=90 * 86400)  # keeps its key published for 90 days
+        await world.surface.mint.service_token(
+            world.home.operator, world.app, ttl_s=90 * 86400
+        )  # keeps its key published for 90 days
         world.pass_time(minutes=16)
         try:
             made.append(await world.keys.rotate())

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from cloud.foundation.db import Database
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor, Viewer
 from cloud.vehicles.custody.tables import batches
 from cloud.vehicles.verification.check import PAGE_ROWS, CustodyCheck, QuarantineCount
 from cloud.vehicles.verification.lane_audit import FINDINGS_MAX, Finding, HeldEnvelope, LaneAudit, LaneReport
@@ -97,7 +97,7 @@ async def test_nobody_checks_the_custody_of_another_tenant_or_organisation(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
-    assert await checked(cloud, Viewer.operator("ten_other")) == []
+    assert await checked(cloud, Actor.operator("ten_other")) == []
     assert await checked(cloud, replace(OPERATOR, organization_id="org_other")) == []
 
 

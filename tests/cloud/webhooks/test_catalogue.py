@@ -13,7 +13,7 @@ import pytest
 
 from cloud import cli
 from cloud.access.apps import NAMES
-from cloud.clinical.assignments import AssignmentDesk
+from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Devices, DeviceSilence, Enrolment
 from cloud.clinical.epcr import CareModel, EncounterStatus
 from cloud.foundation.db import Database
@@ -99,7 +99,7 @@ async def test_every_event_is_told_and_says_what_its_row_says(database: Database
         one = BY_NAME[name]
         for payload in payloads:
             assert payload.get(SECRECY, "standard") == "standard"
-            fits(one, one.told(payload))
+            fits(one, one.public_payload(payload))
     tests = [orjson.loads(request.body) for request in receiver.received if b"webhook.test" in request.body]
     for message in tests:
         fits(BY_NAME["webhook.test"], message["data"])
@@ -121,15 +121,15 @@ async def devices_happen(here: WebhookSurface) -> None:
     what = {"device_class": "oximeter", "manufacturer": "Synthetic"}
     enrolled = await enrolment.enrol(story.home.operator, organization_id="org_north", serial_number="SN-1", **what)
     id = enrolled.device.id
-    desk = AssignmentDesk(story.database, story.clock, story.ids)
+    desk = AssignmentService(story.database, story.clock, story.ids)
     other = await here.dispatch("cad_2")
-    begun = await desk.assign(story.home.operator, device_id=id, encounter_id="enc_north", by="usr_1")
-    moved = await desk.move(story.home.operator, begun.id, encounter_id=other, by="usr_1")
+    begun = await desk.assign(story.home.operator, device_id=id, encounter_id="enc_north")
+    moved = await desk.move(story.home.operator, begun.id, encounter_id=other)
     story.clock.advance(us=1)
-    await desk.close(story.home.operator, moved.id, by="usr_1")
+    await desk.close(story.home.operator, moved.id)
     async with story.database.transaction() as tx:
         await devices.heard(tx, "tnt_north", id, story.clock.now_us())
-        assert await DeviceSilence(story.ids, 0).tell(tx, story.clock.now_us()) == 1
+        assert await DeviceSilence(story.ids, 0).report(tx, story.clock.now_us()) == 1
     await enrolment.retire(story.home.operator, id)
 
 
@@ -154,7 +154,7 @@ async def gateways_happen(here: WebhookSurface) -> None:
     await quotas_happen(cloud, gateway)
     async with here.story.database.transaction() as tx:
         cloud.clock.at_us += 1
-        assert await GatewaySilence(cloud.ids, 0).tell(tx, cloud.clock.now_us()) == 1
+        assert await GatewaySilence(cloud.ids, 0).report(tx, cloud.clock.now_us()) == 1
     desk = GatewayAccessDesk(here.story.database, here.story.clock, here.story.ids)
     await desk.suspend(OPERATOR, gateway.gateway, "in the workshop")
     await desk.resume(OPERATOR, gateway.gateway)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from cloud.access.audit import Audit
 from cloud.cli import app
 from cloud.foundation.db import Database, open_database
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 from tests.builders.cloud_people import HandClock
 from tests.builders.cloud_settings import settings_file
 from tests.builders.webhook_surface import webhook_surface
@@ -52,7 +52,7 @@ class Terminal:
 
         async def read(database: Database) -> list[tuple[str, str, str]]:
             async with database.read() as tx:
-                entries = await Audit(HandClock()).list(tx, Viewer.operator("tnt_north"))
+                entries = await Audit(HandClock()).list(tx, Actor.operator("tnt_north"))
             return [(entry.actor, entry.action, entry.object) for entry in reversed(entries)]
 
         return asyncio.run(with_database(self._url, read))

@@ -3,7 +3,7 @@
 import pytest
 
 from cloud.access.audit import Audit
-from cloud.foundation.viewer import SecrecyLevel, Viewer
+from cloud.foundation.viewer import Actor, SecrecyLevel
 from cloud.partners.webhooks import DeliveryKind, DeliveryStore, NewDelivery
 from tests.builders.cloud_people import household
 from tests.builders.webhook_story import CLOSED, DAY_US, HOUR_US, SECOND_US, UPDATED, add_app
@@ -169,7 +169,7 @@ async def test_a_receiver_that_is_gone_is_disabled_and_the_tenants_other_endpoin
         assert webhook.id.encode() in notice.body
         assert gone.url().encode() not in notice.body
         async with story.database.read() as tx:
-            (entry,) = await Audit(story.clock).list(tx, Viewer.operator("tnt_north"), action="webhook.disable")
+            (entry,) = await Audit(story.clock).list(tx, Actor.operator("tnt_north"), action="webhook.disable")
         assert (entry.object, entry.actor, entry.metadata) == (webhook.id, "webhooks", {"reason": "gone"})
         await story.happen("inc_9")
         await story.turn()

@@ -8,7 +8,7 @@ import pytest
 from cloud.foundation.db import Database
 from cloud.partners.webhooks import DeliveryStatus
 from cloud.partners.webhooks import log as delivery_log
-from cloud.partners.webhooks.log import TESTS_WAITING_MAX, ReplayQueue
+from cloud.partners.webhooks.log import PENDING_TESTS_MAX, ReplayQueue
 from tests.builders.webhook_surface import WebhookSurface, webhook_surface
 from tests.cloud.webhooks.test_signing import accept
 from tests.harness.receiver import Receiver, receiving
@@ -128,7 +128,7 @@ async def test_a_test_is_sent_also_to_a_disabled_webhook_and_moves_no_failure_cl
 async def test_a_thousand_tests_are_too_many(database: Database):
     async with webhook_surface(database) as here:
         made = await here.create()
-        answers = [await here.ask("POST", f"/{made['id']}/test") for _ in range(TESTS_WAITING_MAX + 1)]
+        answers = [await here.ask("POST", f"/{made['id']}/test") for _ in range(PENDING_TESTS_MAX + 1)]
         assert refused(answers[-1]) == (429, "too_many_tests")
         assert int(answers[-1].headers["Retry-After"]) > 0
         assert {answer.status_code for answer in answers[:-1]} == {202}
@@ -137,7 +137,7 @@ async def test_a_thousand_tests_are_too_many(database: Database):
             answers.append(answer)
         assert refused(answer) == (429, "rate_limited")
         assert len(answers) <= 60 + 5, "the bucket fills slowly"
-        assert len(await here.story.deliveries()) == TESTS_WAITING_MAX
+        assert len(await here.story.deliveries()) == PENDING_TESTS_MAX
 
 
 @pytest.mark.contract("C-080", "C-085", "C-093", "A-058", "S-097")
@@ -215,7 +215,7 @@ async def test_one_delivery_is_sent_again_with_its_own_id_and_octets(database: D
 async def test_all_that_failed_is_sent_again_in_portions_and_in_its_order(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(delivery_log, "PORTION", 2)
+    monkeypatch.setattr(delivery_log, "REPLAY_BATCH", 2)
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         webhook_id = await failed_thrice(here, receiver)
         failed = [one["event_id"] for one in reversed(await here.deliveries(webhook_id))]

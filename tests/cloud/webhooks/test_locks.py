@@ -41,7 +41,7 @@ async def test_a_webhook_that_somebody_is_about_to_disable_still_hears_of_events
             assert await SubscriptionStore().find(tx, story.home.operator, webhook.id, lock=True) is not None
             async with asyncio.timeout(30):
                 await story.fan_out()
-            found = await DeliveryStore().discard_waiting(
+            found = await DeliveryStore().discard_pending(
                 tx, webhook.id, ErrorCode.ENDPOINT_DISABLED, story.clock.now_us(), tests=False
             )
         assert found == 2
@@ -66,7 +66,7 @@ async def test_everybody_at_once_gets_through(database):
             for _ in range(ROUNDS):
                 async with database.transaction() as tx:
                     await store.find(tx, story.home.operator, id, lock=True)
-                    await deliveries.discard_waiting(tx, id, ErrorCode.ENDPOINT_DISABLED, 1, tests=False)
+                    await deliveries.discard_pending(tx, id, ErrorCode.ENDPOINT_DISABLED, 1, tests=False)
 
         async def finished() -> bool:
             async with database.read() as tx:

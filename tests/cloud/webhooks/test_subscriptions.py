@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -318,7 +317,7 @@ async def test_webhooks_go_to_the_hosts_that_governance_allows_and_to_no_other(h
     await here.apps.govern(
         here.story.home.operator,
         "app_north",
-        lambda app, _: replace(app.governance, allowed_webhook_hosts=("integrator.example",)),
+        {"allowed_webhook_hosts": ["integrator.example"]},
     )
     await here.create()
     other = {"url": "https://other.example/hook", "events": ["incident.updated"]}
@@ -333,7 +332,7 @@ async def test_a_webhook_whose_host_is_not_allowed_any_more_is_disabled_and_its_
     await here.apps.govern(
         here.story.home.operator,
         "app_north",
-        lambda app, _: replace(app.governance, allowed_webhook_hosts=("other.example",)),
+        {"allowed_webhook_hosts": ["other.example"]},
     )
     chore = HostGovernance(here.story.outbox, Audit(here.story.clock))
     done = []

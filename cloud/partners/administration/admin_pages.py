@@ -1,7 +1,7 @@
-"""Where every page of the administration begins and ends: who is here, in which language, whether the form is ours.
+"""The frame of every administration page: session, role, language, form token and rendering.
 
-A page's work is handed to `at`, which lets nobody near it but a signed-in administrator and, for a form, one that came
-from our page. So no page can forget to ask.
+`at` wraps the work of a page: it runs only for a signed-in administrator and, where it is a form, only with the token
+of our own page. So no page can omit these checks.
 """
 
 import re
@@ -15,12 +15,11 @@ from urllib.parse import urlencode
 from multidict import CIMultiDictProxy
 
 from cloud.access.audit import Audit
-from cloud.access.identity import Role, SignInHandlers, User, acting
-from cloud.foundation.db import Transaction
+from cloud.access.identity import Role, SignInHandlers, User, actor_of
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer, Caller, Handler, Listing, Parts, ReadRows, Request, headers_of
+from cloud.foundation.http import Answer, Handler, Listing, Parts, ReadRows, Request, headers_of
 from cloud.foundation.pages import Cookie, Language, Pages, language_of, see_other
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor
 from cloud.partners.administration.moments import element, span
 from cloud.partners.administration.schemas import AdminForm, LanguageForm
 from cloud.partners.administration.words import WORDS
@@ -48,7 +47,7 @@ class Area(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A signed-in administrator at one page. `here`: the address that shows it, for coming back."""
+    """A signed-in administrator at one page. `here`: the address of that page, for links back to it."""
 
     request: Request
     user: User
@@ -58,31 +57,27 @@ class Visit:
     form_token: str = field(repr=False)
 
     @property
-    def caller(self) -> Caller:
-        """For the audit trail."""
-        return acting(self.user)
-
-    @property
-    def viewer(self) -> Viewer:
-        return self.caller.viewer
+    def actor(self) -> Actor:
+        """The administrator as the author of changes, with the trace of this request."""
+        return actor_of(self.user, self.request.trace)
 
 
 Thing = TypeVar("Thing")
 Work = Callable[[Visit], Awaitable[Answer]]
 
 
-class Desk:
-    """One for the auth host."""
+class AdminPages:
+    """Admit, render and page for all administration pages of the auth host."""
 
     def __init__(self, parts: Parts, people: SignInHandlers, base: str) -> None:
         self.parts = parts
         self.audit = Audit(parts.clock)
         self._people = people
-        self._pages = Pages(Path(__file__).parent / "templates", WORDS)
+        self._renderer = Pages(Path(__file__).parent / "templates", WORDS)
         self._language = Cookie("argus_language", base, max_age_s=LANGUAGE_S)
 
     def at(self, area: Area, work: Work) -> Handler:
-        """A handler that does `work` for administrators and tells everybody else why not."""
+        """Return a handler that runs `work` for administrators and answers others with the reason."""
 
         async def handle(request: Request) -> Answer:
             session = await self._people.session(request)
@@ -112,16 +107,16 @@ class Desk:
         status: int = 200,
         **facts: Any,
     ) -> Answer:
-        """A page. `error`: why the form on it was not taken."""
+        """Render a page. `error`: why the form on it was refused."""
         language, now_us = visit.language, self.parts.clock.now_us()
         done = getattr(visit.request.query, "done", None)
-        return self._pages.answer(
+        return self._renderer.answer(
             template,
             language,
             status=status if error is None else error.status,
             headers={} if error is None else headers_of(error),
             said=None if error is None else self.words_of(error, language),
-            done=self._pages.said(f"done.{done}", language) if f"done.{done}" in WORDS else None,
+            done=self._renderer.said(f"done.{done}", language) if f"done.{done}" in WORDS else None,
             area=visit.area.value,
             areas=[(one.value, one.path) for one in Area],
             username=visit.user.username,
@@ -130,21 +125,21 @@ class Desk:
             when=lambda at_us: element(at_us, now_us, language),
             span=span,
             now_us=now_us,
-            word=lambda key: self._pages.said(key, language) if key in WORDS else key.partition(".")[2],
+            word=lambda key: self._renderer.said(key, language) if key in WORDS else key.partition(".")[2],
             **facts,
         )
 
     def words_of(self, error: DomainError, language: Language) -> str:
-        """A refusal in words for people; what it adds about this occurrence stays as it is."""
+        """Return an error in the reader's language; its detail about this occurrence is not translated."""
         key = f"refusal.{error.code}"
         if key not in WORDS:
             return error.sentence
-        return f"{self._pages.said(key, language)} {error.detail}".rstrip()
+        return f"{self._renderer.said(key, language)} {error.detail}".rstrip()
 
     def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Answer:
-        """What cannot be shown on the page that the form was on."""
+        """Render an error that cannot be shown on the page of the form."""
         language = self.language(headers)
-        return self._pages.answer(
+        return self._renderer.answer(
             "refused.html",
             language,
             status=error.status,
@@ -154,7 +149,7 @@ class Desk:
         )
 
     def language(self, headers: CIMultiDictProxy[str]) -> Language:
-        """What somebody chose here, else what their browser says."""
+        """Return the language that was chosen here, otherwise the one that the browser asks for."""
         return language_of(headers, self._language.read(headers))
 
     async def choose_language(self, visit: Visit) -> Answer:
@@ -176,7 +171,7 @@ class Desk:
         """Return a page of a list and the address of the next page, None on the last one. Raises `InvalidCursor`."""
         listing = Listing(
             cursors=self.parts.cursors,
-            viewer=visit.viewer,
+            viewer=visit.actor,
             route=visit.request.route.name,
             filters=filters or {},
             position=position,
@@ -187,21 +182,9 @@ class Desk:
         kept = visit.request.query.model_dump(exclude_none=True, exclude={"cursor", "done"}, exclude_defaults=True)
         return page.rows, f"?{urlencode({**kept, 'cursor': page.next_cursor})}"
 
-    def witness(
-        self, visit: Visit, action: str, id_of: Callable[[Thing], str], **metadata: Any
-    ) -> Callable[[Transaction, Thing], Awaitable[None]]:
-        """Writes the audit entry of a change that this visitor makes, in the change's transaction."""
-
-        async def witness(tx: Transaction, thing: Thing) -> None:
-            await self.audit.record(
-                tx, visit.caller, action, id_of(thing), trace=visit.request.trace, metadata=metadata
-            )
-
-        return witness
-
 
 def done(path: str, what: str) -> Answer:
-    """To a page, which then says what was done."""
+    """Redirect to a page that confirms what was done."""
     return see_other(f"{path}?{urlencode({'done': what})}")
 
 

@@ -1,4 +1,4 @@
-"""Tell of an encounter, and through it of its incident, in the transaction of the change."""
+"""Emit the events of an encounter, and through it those of its incident, in the transaction of the change."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,33 +13,33 @@ from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
 
 
-class Telling:
-    """Incident first, encounter second: the encounter's event names the incident."""
+class EncounterEvents:
+    """Emit incident events before encounter events: an encounter event names its incident."""
 
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self._clock = clock
         self._outbox = Outbox(ids)
         self._incidents = Incidents(clock, ids)
 
-    async def begun(self, tx: Transaction, encounter: Encounter, *, traceparent: str | None = None) -> None:
-        """A new one. Without a dispatch there is no incident."""
+    async def emit_created(self, tx: Transaction, encounter: Encounter, *, traceparent: str | None) -> None:
+        """Emit a new encounter. Without a dispatch it has no incident."""
         part = _part(encounter)
-        incident = None if part is None else await self._incidents.encounter_begun(tx, part, traceparent=traceparent)
-        told = {"from_cad": part is not None, "created_at": write_moment(encounter.created_at_us)}
-        await self._emit(tx, ENCOUNTER_CREATED, encounter, incident, told, traceparent)
+        incident = None if part is None else await self._incidents.add_encounter(tx, part, traceparent=traceparent)
+        details = {"from_cad": part is not None, "created_at": write_moment(encounter.created_at_us)}
+        await self._emit(tx, ENCOUNTER_CREATED, encounter, incident, details, traceparent)
 
-    async def updated(self, tx: Transaction, encounter: Encounter, changed: Sequence[str]) -> None:
-        """`changed` names the fields."""
+    async def emit_updated(self, tx: Transaction, encounter: Encounter, changed: Sequence[str]) -> None:
+        """Emit a changed encounter; `changed` names the fields."""
         part = _part(encounter)
-        incident = None if part is None else await self._incidents.encounter_updated(tx, part)
+        incident = None if part is None else await self._incidents.update_encounter(tx, part)
         await self._emit(tx, ENCOUNTER_UPDATED, encounter, incident, {"changed": list(changed)})
 
-    async def finished(self, tx: Transaction, encounter: Encounter) -> None:
-        """It is over; the caller sees to it that this is said once."""
+    async def emit_finished(self, tx: Transaction, encounter: Encounter) -> None:
+        """Emit the end of an encounter. The caller calls this once for an encounter."""
         part = _part(encounter)
-        incident = None if part is None else await self._incidents.encounter_finished(tx, part)
-        told = {"finished_at": write_moment(self._clock.now_us())}
-        await self._emit(tx, ENCOUNTER_FINISHED, encounter, incident, told)
+        incident = None if part is None else await self._incidents.finish_encounter(tx, part)
+        details = {"finished_at": write_moment(self._clock.now_us())}
+        await self._emit(tx, ENCOUNTER_FINISHED, encounter, incident, details)
 
     async def _emit(
         self,
@@ -47,7 +47,7 @@ class Telling:
         event_type: str,
         encounter: Encounter,
         incident: Incident | None,
-        told: Mapping[str, Any],
+        details: Mapping[str, Any],
         traceparent: str | None = None,
     ) -> None:
         await self._outbox.emit(
@@ -62,7 +62,7 @@ class Telling:
                 "status": encounter.status.value,
                 "care_model": encounter.care_model.value,
                 "vehicle_id": encounter.vehicle_id,
-                **told,
+                **details,
                 SECRECY: encounter.secrecy_level.word,
             },
             at_us=self._clock.now_us(),
