@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -26,12 +25,11 @@ from pathlib import Path
 import aiohttp
 from sqlalchemy import select
 
-from cloud.foundation.db import Prepared, Transaction, migrate, open_database
+from cloud.foundation.db import Prepared, migrate, open_database
 from cloud.foundation.egress.client import USER_AGENT
 from cloud.foundation.events.tables import outbox_events
+from cloud.partners.webhooks.in_flight import Limits
 from cloud.partners.webhooks.messages import message_body
-from cloud.partners.webhooks.settling import Result, Settling
-from cloud.partners.webhooks.slots import Limits
 from cloud.partners.webhooks.tables import webhook_deliveries
 from simulators.demo.free_ports import free_port
 from tests.bench.frame import Done, Run
@@ -102,18 +100,6 @@ def measure(*, postgresql: bool = False, from_event: bool = False) -> tuple[Run,
     return lambda: loop.run_until_complete(ours()), lambda: loop.run_until_complete(_bare(receiver))
 
 
-class _Counted:
-    """Settles, and says how many results it was given."""
-
-    def __init__(self, settling: Settling) -> None:
-        self._settling = settling
-        self.results = 0
-
-    async def settle(self, tx: Transaction, results: Sequence[Result]) -> None:
-        await self._settling.settle(tx, results)
-        self.results += len(results)
-
-
 async def _ours(story: WebhookStory, *, from_event: bool) -> Done:
     async with story.database.transaction() as tx:
         for number in range(EVENTS):
@@ -122,14 +108,13 @@ async def _ours(story: WebhookStory, *, from_event: bool) -> Done:
         await story.fan_out()
     stopping = asyncio.Event()
     worker = story.another_worker()
-    worker._settling = counted = _Counted(worker._settling)  # type: ignore[assignment]  # the same, and a number
     relay = story.another_relay(worker.wake)
     begun_s = time.perf_counter()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(relay.run(stopping))
         tasks.create_task(worker.run(stopping))
-        # The rows say it; but to ask them all the time is dear where they have just changed.
-        while counted.results < DELIVERIES or await _unfinished(story):  # noqa: ASYNC110  nobody tells
+        # The rows decide, but querying them all the time is expensive while they change.
+        while worker.settled < DELIVERIES or await _unfinished(story):  # noqa: ASYNC110  nobody tells
             await asyncio.sleep(0.005)
         elapsed_s = time.perf_counter() - begun_s
         stopping.set()

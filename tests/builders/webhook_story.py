@@ -17,8 +17,8 @@ from cloud.foundation.events import Outbox, Relay
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.viewer import SecrecyLevel
 from cloud.partners.webhooks import DeliveryWorker, FanOut, Settling, new_secret, secret_key
+from cloud.partners.webhooks.in_flight import InFlight, Limits
 from cloud.partners.webhooks.sealing import seal_key
-from cloud.partners.webhooks.slots import Limits, Slots
 from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_events, webhook_subscriptions
 from tests.builders.auth_world import MASTER
 from tests.builders.cloud_people import HandClock, Household, household
@@ -53,12 +53,13 @@ class WebhookStory:
         self.outbox = Outbox(self.ids)
         self._egresses: list[Egress] = []
         self.relay = self.another_relay()
-        self.worker = self.another_worker()
+        self.in_flight = InFlight(self.limits)
+        self.worker = self.another_worker(in_flight=self.in_flight)
 
     def another_relay(self, after: Callable[[], None] | None = None) -> Relay:
         return Relay(self.database, self.outbox, [FanOut(self.clock, self.ids)], self.clock, after)
 
-    def another_worker(self, database: Database | None = None) -> DeliveryWorker:
+    def another_worker(self, database: Database | None = None, in_flight: InFlight | None = None) -> DeliveryWorker:
         """A second process's; on the same rows."""
         allowed = AllowList([receiver.pair for receiver in self.allowed])
         if self.hopeless is None:
@@ -72,7 +73,7 @@ class WebhookStory:
             egress,
             lambda: MASTER,
             Settling(self.clock, self.outbox, Audit(self.clock), self.chance),
-            Slots(self.limits),
+            in_flight or InFlight(self.limits),
         )
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Webhooks: an event of the product reaches every endpoint that subscribed to it, signed, in order, at least once."""
+"""Webhooks: every event is delivered to each subscribed endpoint, signed, in order, at least once."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,7 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
+    from cloud.partners.webhooks.backlog import webhooks_sampler
     from cloud.partners.webhooks.catalogue import EVENTS, message_sample
     from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
     from cloud.partners.webhooks.errors import SecretMalformed, WebhookKeyTooFresh
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
     from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus, ErrorCode, Subscription
     from cloud.partners.webhooks.replay_store import ReplayMode
     from cloud.partners.webhooks.running import judge_of, subscribers_of
-    from cloud.partners.webhooks.service import Change, Judge, Webhooks, Witness
+    from cloud.partners.webhooks.service import Change, Judge, Webhooks
     from cloud.partners.webhooks.settling import Settling
     from cloud.partners.webhooks.signing import new_secret, secret_key
-    from cloud.partners.webhooks.waiting import webhooks_sampler
     from cloud.partners.webhooks.worker import DeliveryWorker
 else:
     __getattr__ = lazy_exports(__name__)

@@ -1,6 +1,6 @@
-"""What the sending of deliveries reads and writes of subscriptions: who hears of an event, where it goes, how it fares.
+"""The columns of subscriptions that delivery reads and writes: the receivers of an event, their address and health.
 
-Subscriptions as their owners see them are another store's.
+Subscriptions as their owners see them are in subscription_store.py.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,9 +20,9 @@ from cloud.partners.webhooks.tables import webhook_deliveries, webhook_events, w
 
 _subs = webhook_subscriptions.c
 
-# Of an event without an organisation only those hear who hear of the whole tenant, or an organisation's app would learn
-# what it may not read.
-_MAY_HEAR = (
+# An event without an organisation goes only to subscriptions of the whole tenant; otherwise an organisation's app would
+# get what it may not read.
+_MAY_RECEIVE = (
     _subs.tenant_id == bindparam("tenant_id"),
     _subs.deleted_at_us.is_(None),
     or_(_subs.organization_id.is_(None), _subs.organization_id == bindparam("organization_id")),
@@ -31,8 +31,8 @@ _MAY_HEAR = (
     apps.c.deleted_at_us.is_(None),
     apps.c.secrecy_level >= bindparam("secrecy_level"),
 )
-# Whether each listener's lane has an unfinished delivery: what is queued now stands behind it.
-_OCCUPIED = (
+# Whether each listener's lane has an unfinished delivery: a new one is queued behind it.
+_HEAD = (
     select(func.min(webhook_deliveries.c.position))
     .where(
         webhook_deliveries.c.webhook_id == _subs.id,
@@ -42,17 +42,17 @@ _OCCUPIED = (
     .scalar_subquery()
 )
 _LISTENERS = Prepared(
-    select(_subs.id, _subs.disabled_at_us, _OCCUPIED, apps.c.approved_scopes, apps.c.governance)
-    .where(*_MAY_HEAR, webhook_events.c.webhook_id == _subs.id, webhook_events.c.event == bindparam("event"))
+    select(_subs.id, _subs.disabled_at_us, _HEAD, apps.c.approved_scopes, apps.c.governance)
+    .where(*_MAY_RECEIVE, webhook_events.c.webhook_id == _subs.id, webhook_events.c.event == bindparam("event"))
     .order_by(_subs.id)
 )
 _NEIGHBOURS = Prepared(
-    select(_subs.id, _subs.disabled_at_us, _OCCUPIED)
-    .where(*_MAY_HEAR, _subs.disabled_at_us.is_(None), _subs.id != bindparam("id"))
+    select(_subs.id, _subs.disabled_at_us, _HEAD)
+    .where(*_MAY_RECEIVE, _subs.disabled_at_us.is_(None), _subs.id != bindparam("id"))
     .order_by(_subs.id)
 )
-TOGETHER = 16
-"""Endpoints that one look brings."""
+ENDPOINTS_BATCH = 16
+"""Endpoints that one query reads."""
 _ENDPOINTS = Prepared(
     select(
         _subs.id,
@@ -65,14 +65,14 @@ _ENDPOINTS = Prepared(
         _subs.disabled_at_us,
         _subs.deleted_at_us,
         _subs.failing_since_us,
-    ).where(_subs.id.in_([bindparam(f"id_{number}", type_=Text) for number in range(TOGETHER)]))
+    ).where(_subs.id.in_([bindparam(f"id_{number}", type_=Text) for number in range(ENDPOINTS_BATCH)]))
 )
-_SUCCEEDED = Prepared(
+_RECORD_SUCCESS = Prepared(
     update(webhook_subscriptions)
     .where(_subs.id == bindparam("which"), _subs.failing_since_us.is_not(None))
     .values(failing_since_us=None, failed_at_us=None)
 )
-_FAILED = Prepared(
+_RECORD_FAILURE = Prepared(
     update(webhook_subscriptions)
     .where(_subs.id == bindparam("which"), _subs.disabled_at_us.is_(None), _subs.deleted_at_us.is_(None))
     .values(
@@ -89,7 +89,7 @@ _FAILED = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A subscription that hears of an event; one that is disabled has it noted only.
+    """A subscription to an event. For a disabled one the delivery is only recorded.
 
     `occupied`: an unfinished delivery was in the event's lane a moment ago.
     """
@@ -101,7 +101,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where a subscription's deliveries go, and what signs them."""
+    """The address of a subscription, its sealed secrets and its health."""
 
     id: str
     tenant_id: str
@@ -116,7 +116,7 @@ class Endpoint:
 
 
 class EndpointStore:
-    """Every statement about them."""
+    """The statements about endpoints."""
 
     async def listeners(
         self,
@@ -129,9 +129,9 @@ class EndpointStore:
         secrecy: SecrecyLevel,
         scope: str | None = None,
     ) -> Sequence[Listener]:
-        """Who subscribed to this event and may hear of what it is about, by id.
+        """Return the subscriptions to this event that may receive it, by id.
 
-        `scope`: what their apps must still be approved for; what an app loses ends its hearing at once.
+        `scope`: the scope for which their apps must still be approved. Losing an approval stops delivery immediately.
         """
         values = {
             "event": event,
@@ -149,29 +149,29 @@ class EndpointStore:
     async def neighbours(
         self, tx: Transaction, id: str, *, lane: str, tenant: str, organization: str | None
     ) -> Sequence[Listener]:
-        """The tenant's other subscriptions that work and may hear of this one."""
+        """Return the tenant's other enabled subscriptions that may receive notices about this one."""
         values = {"id": id, "lane": lane, "tenant_id": tenant, "organization_id": organization, "secrecy_level": 0}
         return [_listener(row) for row in await tx.driver.rows(_NEIGHBOURS, values)]
 
     async def endpoints(self, tx: Transaction, ids: Sequence[str]) -> dict[str, Endpoint]:
-        """Those of these subscriptions that exist, by id."""
-        return {row[0]: _endpoint(row) for some in _portions(ids) for row in await tx.driver.rows(_ENDPOINTS, some)}
+        """Return the endpoints of these subscriptions, by id."""
+        return {row[0]: _endpoint(row) for some in _batches(ids) for row in await tx.driver.rows(_ENDPOINTS, some)}
 
     async def endpoints_now(self, database: Database, ids: Sequence[str]) -> dict[str, Endpoint]:
-        """As `endpoints`, outside a transaction: as they are now."""
-        return {row[0]: _endpoint(row) for some in _portions(ids) for row in await database.peek(_ENDPOINTS, some)}
+        """As `endpoints`, outside a transaction."""
+        return {row[0]: _endpoint(row) for some in _batches(ids) for row in await database.peek(_ENDPOINTS, some)}
 
-    async def succeeded(self, tx: Transaction, id: str) -> None:
-        """Something got through: the count of failures begins anew with the next."""
-        await tx.driver.run_later(_SUCCEEDED, {"which": id})
+    async def record_success(self, tx: Transaction, id: str) -> None:
+        """End the period of failures of an endpoint."""
+        await tx.driver.run_later(_RECORD_SUCCESS, {"which": id})
 
-    async def failed(self, tx: Transaction, id: str, at_us: int) -> int | None:
-        """Note a failure; since when there are only failures. None: it is disabled or deleted already."""
-        rows = await tx.driver.rows(_FAILED, {"which": id, "at": at_us, "quiet_since": at_us - QUIET_US_MAX})
+    async def record_failure(self, tx: Transaction, id: str, at_us: int) -> int | None:
+        """Record a failure; return the begin of the period of failures. None: it is disabled or deleted already."""
+        rows = await tx.driver.rows(_RECORD_FAILURE, {"which": id, "at": at_us, "quiet_since": at_us - QUIET_US_MAX})
         return int(rows[0][0]) if rows else None
 
     async def disable(self, tx: Transaction, id: str, reason: DisabledReason, at_us: int) -> bool:
-        """False when somebody else did so before."""
+        """Disable an endpoint; False when it was disabled or deleted before."""
         statement = (
             update(webhook_subscriptions)
             .where(_subs.id == id, _subs.disabled_at_us.is_(None), _subs.deleted_at_us.is_(None))
@@ -182,15 +182,15 @@ class EndpointStore:
 
 @lru_cache(maxsize=1024)
 def _usable(approved: str, governance: str) -> frozenset[str]:
-    """What an app may do, from its row. Remembered, since every event asks and apps are few."""
+    """Return the scopes that an app may use, from its row. Cached, since every event needs them and apps are few."""
     allowed = Governance.of(orjson.loads(governance)).allowed_scopes
     return effective(name for name in approved.split() if allowed is None or name in allowed)
 
 
-def _portions(ids: Sequence[str]) -> Iterator[dict[str, str]]:
-    for begin in range(0, len(ids), TOGETHER):
-        some = [*ids[begin : begin + TOGETHER]]
-        some += [""] * (TOGETHER - len(some))
+def _batches(ids: Sequence[str]) -> Iterator[dict[str, str]]:
+    for begin in range(0, len(ids), ENDPOINTS_BATCH):
+        some = [*ids[begin : begin + ENDPOINTS_BATCH]]
+        some += [""] * (ENDPOINTS_BATCH - len(some))
         yield {f"id_{number}": id for number, id in enumerate(some)}
 
 

@@ -1,36 +1,37 @@
-"""The rows that a worker holds: claimed under a lease, settled under a fence, or let go again.
+"""The rows that a worker holds: claimed under a lease, settled under a fence, or released.
 
-The lease is `due_at_us`: while an attempt runs it is the end of it, so whatever a killed worker held is due then. The
-fence is `lease_token`, which rises with every claim: who lost a row writes nothing to it. Heads of lanes are locked in
-the order of subscriptions, as everywhere (delivery_store.py).
+While an attempt runs, `due_at_us` is the end of its lease, so the rows of a killed worker are due then. The fence is
+`lease_token`, which rises with every claim: a worker that lost the lease of a row writes nothing to it. Heads of lanes
+are locked in the order of subscriptions, as everywhere (delivery_store.py).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, case, func, select, update
 
 from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
-from cloud.partners.webhooks.model import Attempt, DeliveryKind, DeliveryStatus, ErrorCode
+from cloud.partners.webhooks.delivery import LeasedDelivery
+from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus
 from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries
 
 _rows = webhook_deliveries.c
 
 
-def _waiting() -> Prepared:
-    """Each subscription that has something due or under way, with the earliest moment: from one to the next through
-    the index, so that a long queue costs no more than a short one."""
+def _due_webhooks() -> Prepared:
+    """Select each subscription with a delivery that is due, planned or leased, and the earliest moment of these. It
+    steps from one subscription to the next through the index, so a long queue costs no more than a short one."""
     due = _rows.due_at_us.is_not(None)
-    first = select(func.min(_rows.webhook_id).label("id")).where(due).cte("waiting", recursive=True)
+    first = select(func.min(_rows.webhook_id).label("id")).where(due).cte("due_webhooks", recursive=True)
     after = select(func.min(_rows.webhook_id)).where(due, _rows.webhook_id > first.c.id).scalar_subquery()
     ids = first.union_all(select(after).where(first.c.id.is_not(None)))
     earliest = select(func.min(_rows.due_at_us)).where(due, _rows.webhook_id == ids.c.id).scalar_subquery()
-    whose = select(_rows.tenant_id).where(due, _rows.webhook_id == ids.c.id).limit(1).scalar_subquery()
-    return Prepared(select(ids.c.id, whose, earliest).where(ids.c.id.is_not(None)).limit(bindparam("most")))
+    tenant = select(_rows.tenant_id).where(due, _rows.webhook_id == ids.c.id).limit(1).scalar_subquery()
+    return Prepared(select(ids.c.id, tenant, earliest).where(ids.c.id.is_not(None)).limit(bindparam("most")))
 
 
-WAITING = _waiting()
+DUE_WEBHOOKS = _due_webhooks()
 
 _claimable = (
     select(_rows.position)
@@ -40,7 +41,8 @@ _claimable = (
         _rows.due_at_us <= bindparam("now"),
     )
     .order_by(_rows.due_at_us)
-    # Asked for, not given: of a number PostgreSQL, which takes those that are due for few, looks at all and sorts them.
+    # A subquery instead of a parameter: given a number, PostgreSQL estimates few due rows, reads them all and sorts
+    # them.
     .limit(select(bindparam("count", type_=Integer)).scalar_subquery())
     .with_for_update(skip_locked=True)
     .cte("claimable")
@@ -83,11 +85,11 @@ _settled = GivenRows(
     tried=Integer(),
 )
 _ours = (_rows.position == _settled.c("position"), _rows.lease_token == _settled.c("lease_token"))
-_COURSE = ("attempted_at_us", "duration_ms", "response_status", "error_code")
-_NEWS = ("status", "due_at_us", "finished_at_us", "attempts", *_COURSE)
-# Locked in this order first: an UPDATE alone takes its rows in whatever order its plan has.
+_ATTEMPT = ("attempted_at_us", "duration_ms", "response_status", "error_code")
+_RESULT = ("status", "due_at_us", "finished_at_us", "attempts", *_ATTEMPT)
+# Locked in this order first: an UPDATE alone locks its rows in the order of its plan.
 _held = (
-    select(_rows.position, *(_settled.c(name).label(f"new_{name}") for name in (*_NEWS, "response_head", "tried")))
+    select(_rows.position, *(_settled.c(name).label(f"new_{name}") for name in (*_RESULT, "response_head", "tried")))
     .where(
         _settled.among(_rows.position, _settled.c("position")),
         *_ours,
@@ -100,13 +102,13 @@ _held = (
 _settle = (
     update(webhook_deliveries)
     .where(_rows.position == _held.c.position)
-    .values({name: _held.c[f"new_{name}"] for name in _NEWS})
+    .values({name: _held.c[f"new_{name}"] for name in _RESULT})
 )
 _SETTLE = Prepared(_settle.returning(_rows.position))
-_recorded = ("delivery_position", "number", *_COURSE, "response_head")
-_attempted = (*(_settled.c(name) for name in _COURSE), _settled.c("response_head"))
+_recorded = ("delivery_position", "number", *_ATTEMPT, "response_head")
+_attempted = (*(_settled.c(name) for name in _ATTEMPT), _settled.c("response_head"))
 _written = GivenRows("written", position=BigInteger())
-# Of those that were settled just before, and of no others: they may be somebody else's by now.
+# Only of the deliveries that the statement before settled: the others may belong to another worker by now.
 _RECORD = Prepared(
     insert(webhook_attempts).from_select(
         _recorded,
@@ -115,9 +117,9 @@ _RECORD = Prepared(
         ),
     )
 )
-# The same in one way, for PostgreSQL, which can, and to which it is a way.
+# Both in one statement for PostgreSQL, which supports that and where each statement is a round trip.
 _changed = _settle.returning(
-    _rows.position, _rows.attempts, *(_rows[name] for name in _COURSE), _held.c.new_response_head, _held.c.new_tried
+    _rows.position, _rows.attempts, *(_rows[name] for name in _ATTEMPT), _held.c.new_response_head, _held.c.new_tried
 ).cte("changed")
 _SETTLE_AND_RECORD = Prepared(
     insert(webhook_attempts).from_select(
@@ -164,40 +166,9 @@ _WAKE_NEXT = Prepared(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """A delivery that this worker alone may attempt until its lease ends."""
-
-    position: int
-    id: str
-    webhook_id: str
-    tenant_id: str
-    kind: DeliveryKind
-    event: str
-    event_id: str
-    lane: str
-    body: str = field(repr=False)
-    traceparent: str | None
-    lease_token: int
-    attempts: int
-    attempted_at_us: int | None
-    """When the last recorded attempt was."""
-
-
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """What becomes of a delivery. `next_at_us` None: it is finished. No attempt: it was discarded unsent, and why."""
-
-    claimed: Claimed
-    status: DeliveryStatus
-    next_at_us: int | None = None
-    attempt: Attempt | None = None
-    discarded: ErrorCode | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A subscription with deliveries that are due, under way or planned."""
+class DueWebhook:
+    """A subscription with deliveries that are due, planned or leased; `due_at_us` is the earliest moment of these."""
 
     webhook_id: str
     tenant_id: str
@@ -205,45 +176,45 @@ class Waiting:
 
 
 class LeaseStore:
-    """Every statement of a worker about its deliveries."""
+    """The statements of a worker about its deliveries."""
 
     async def claim(
         self, tx: Transaction, counts: Mapping[str, int], *, now_us: int, lease_us: int
-    ) -> Sequence[Claimed]:
-        """Take due deliveries, of each subscription up to its count and at most one of each lane."""
+    ) -> Sequence[LeasedDelivery]:
+        """Lease due deliveries, of each subscription up to its count and at most one of each lane."""
         values = [
             {"webhook_id": webhook_id, "now": now_us, "lease_until": now_us + lease_us, "count": count}
             for webhook_id, count in counts.items()
         ]
-        return [_claimed(row) for row in await tx.driver.rows_many(_CLAIM, values)]
+        return [_leased(row) for row in await tx.driver.rows_many(_CLAIM, values)]
 
-    async def release(self, tx: Transaction, claims: Sequence[Claimed], now_us: int) -> None:
-        """Of these, what is still this worker's is due again, as if it had not been claimed."""
-        untried = given([(claimed.position, claimed.lease_token) for claimed in claims])
+    async def release(self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int) -> None:
+        """Make those that are still leased by this worker due again, as before their claim."""
+        untried = given([(delivery.position, delivery.lease_token) for delivery in deliveries])
         await tx.driver.run(_RELEASE, {"untried": untried, "at": now_us})
 
-    async def settle(self, tx: Transaction, settled: Sequence[Settled], now_us: int) -> None:
-        """Write what becomes of deliveries and add their attempts; what is finished wakes the next of its lane.
+    async def settle(self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int) -> None:
+        """Write the results of deliveries and add their attempts; a finished one makes the next of its lane due.
 
-        A delivery whose lease was lost stays as it is, and so does its lane, whose head has a time to be due at.
+        A delivery whose lease was lost stays as it is, and so does its lane, whose head has a due moment.
         """
-        if not settled:
+        if not deliveries:
             return
-        values = {"settled": given([_settled_row(one, now_us) for one in settled])}
+        values = {"settled": given([_result_of(delivery, now_us) for delivery in deliveries])}
         if tx.dialect == "postgresql":
             await tx.driver.run(_SETTLE_AND_RECORD, values)
         elif written := await tx.driver.rows(_SETTLE, values):
             await tx.driver.run(_RECORD, values | {"written": given([tuple(row) for row in written])})
-        finished = [(one.claimed.webhook_id, one.claimed.lane) for one in settled if one.next_at_us is None]
+        finished = [(one.webhook_id, one.lane) for one in deliveries if one.next_at_us is None]
         if finished:
-            # A statement of its own: on PostgreSQL it must see what was queued while ours waited for the row.
+            # A separate statement: on PostgreSQL it must see what was queued while the one before waited for the row.
             await tx.driver.run(_WAKE_NEXT, {"finished": given(finished), "at": now_us})
 
 
-def _claimed(row: Sequence[Any]) -> Claimed:
+def _leased(row: Sequence[Any]) -> LeasedDelivery:
     position, id, webhook_id, tenant_id, kind, event, event_id, lane, body, traceparent, *rest = row
     lease_token, attempts, attempted_at_us = rest
-    return Claimed(
+    return LeasedDelivery(
         position=position,
         id=id,
         webhook_id=webhook_id,
@@ -260,16 +231,15 @@ def _claimed(row: Sequence[Any]) -> Claimed:
     )
 
 
-def _settled_row(settled: Settled, now_us: int) -> tuple[Any, ...]:
-    """In the order of the given columns."""
-    claimed, attempt = settled.claimed, settled.attempt
-    finished_us = None if settled.next_at_us is not None else now_us
-    news = (claimed.position, claimed.lease_token, settled.status.value, settled.next_at_us, finished_us)
+def _result_of(delivery: LeasedDelivery, now_us: int) -> tuple[Any, ...]:
+    """Return the values of a delivery in the order of the given columns."""
+    attempt, finished_us = delivery.attempt, None if delivery.next_at_us is not None else now_us
+    result = (delivery.position, delivery.lease_token, delivery.status.value, delivery.next_at_us, finished_us)
     if attempt is None:
-        why = None if settled.discarded is None else settled.discarded.value
-        return (*news, claimed.attempts, claimed.attempted_at_us, None, None, why, None, 0)
+        reason = None if delivery.discard_reason is None else delivery.discard_reason.value
+        return (*result, delivery.attempts, delivery.attempted_at_us, None, None, reason, None, 0)
     return (
-        *news,
+        *result,
         attempt.number,
         attempt.attempted_at_us,
         attempt.duration_ms,

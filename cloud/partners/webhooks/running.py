@@ -1,4 +1,4 @@
-"""Put the delivery of webhooks together, for a process that plays the worker's role."""
+"""Build the webhook worker, its chores and the address check from the settings."""
 
 import random
 
@@ -14,6 +14,7 @@ from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.master_key import load_master_key
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import Settings
+from cloud.partners.webhooks.backlog import webhooks_sampler
 from cloud.partners.webhooks.catalogue import public_event
 from cloud.partners.webhooks.delivery_store import DeliveryStore
 from cloud.partners.webhooks.fan_out import FanOut
@@ -21,23 +22,22 @@ from cloud.partners.webhooks.governing import HostGovernance, OrphanedWebhooks
 from cloud.partners.webhooks.log import ReplayQueue
 from cloud.partners.webhooks.service import Judge
 from cloud.partners.webhooks.settling import Settling
-from cloud.partners.webhooks.waiting import webhooks_sampler
 from cloud.partners.webhooks.worker import DeliveryWorker
 
 
 def allow_list(settings: Settings) -> AllowList:
-    """The operator's exact pairs."""
+    """Return the exact host and port pairs that the operator allows."""
     return AllowList([(pair.host, pair.port) for pair in settings.section(EgressSection).allow])
 
 
 def make_worker(settings: Settings, database: Database, clock: Clock, ids: Ids) -> DeliveryWorker:
-    """Wire it; nothing is sent yet."""
+    """Build a worker; nothing is sent yet."""
     return DeliveryWorker(
         database,
         clock,
         Egress(allow_list(settings)),
         lambda: load_master_key(settings),
-        # Chance spreads retries; nobody gains by guessing it.
+        # Spreads retries; not a secret.
         Settling(clock, Outbox(ids), Audit(clock), random.Random().random),  # noqa: S311
     )
 
@@ -79,7 +79,7 @@ def jobs(process: Process) -> Jobs:
         # Deliveries first: a replay stays until its last delivery is deleted.
         chores=[Chore("webhook_deliveries", store.sweep), Chore("finished_replays", store.sweep_replays)],
         watches=[
-            # A chunk a run: what one tenant replays is spread over time, beside what the others are sent.
+            # One batch a run: a long replay of one tenant is spread over time, beside the deliveries of others.
             Chore("webhook_replays", ReplayQueue(ids).step, repeats=False),
             Chore("webhook_hosts", HostGovernance(Outbox(ids), audit).apply),
             Chore("webhook_apps", OrphanedWebhooks(audit).apply),

@@ -5,15 +5,20 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from cloud.foundation.db import Database, DatabaseUnavailable, Transaction
+from cloud.foundation.db.errors import CommitUnknown
 from cloud.foundation.events import Relay
 from cloud.partners.webhooks import DeliveryWorker
 from cloud.partners.webhooks.claiming import LEASE_US
-from cloud.partners.webhooks.slots import AHEAD, Limits, Slots
+from cloud.partners.webhooks.delivery import DeliveryState, LeasedDelivery
+from cloud.partners.webhooks.in_flight import CLAIMS_PER_SLOT, SLOW_MS, InFlight, Limits
+from cloud.partners.webhooks.lease_store import DueWebhook
+from cloud.partners.webhooks.model import Attempt, DeliveryKind, ErrorCode
 from tests.builders.cloud_people import household
 from tests.builders.webhook_story import WebhookStory, add_app
 from tests.cloud.webhooks.conftest import Begin
@@ -82,63 +87,79 @@ async def test_events_that_come_while_their_lane_is_being_settled_are_not_forgot
 
 
 @pytest.mark.contract("S-102")
-async def test_what_a_dead_worker_had_claimed_is_sent_by_another_once_its_lease_ends(begin: Begin):
-    async with receiving() as receiver:
-        story = await begin(receiver)
+async def test_delivery_of_killed_worker_is_sent_by_another_when_its_lease_ends(begin: Begin):
+    release = asyncio.Event()
+    async with receiving(always=answering_after(release)) as receiver:
+        story = await begin(receiver, request_s_max=60)
         webhook = await story.subscribe(receiver.url())
         event_id = await story.happen()
         await story.fan_out()
-        assert len(await story.another_worker()._claim()) == 1  # and then it is gone
+        killed = asyncio.create_task(story.another_worker().run(asyncio.Event()))
+        await eventually(lambda: receiver.received, within_s=10)
+        killed.cancel()
+        await asyncio.gather(killed, return_exceptions=True)
+        release.set()
         assert await story.later(us=LEASE_US - 1) == 0
         assert await story.later(us=1) == 1
         (delivery,) = await story.deliveries(webhook)
-        assert (delivery["status"], delivery["attempts"], receiver.ids()) == ("succeeded", 1, [event_id])
+        assert (delivery["status"], delivery["attempts"]) == ("succeeded", 1)
+        assert receiver.ids() == [event_id, event_id]
 
 
 @pytest.mark.contract("S-102")
-async def test_a_worker_that_was_too_slow_writes_nothing_over_what_another_wrote(begin: Begin):
-    async with receiving() as receiver:
-        receiver.answers = [500, 200]
+async def test_worker_whose_lease_ended_writes_nothing(begin: Begin):
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        first = len(receiver.received) == 1
+        losing.losses = int(first)
+        return web.Response(status=500 if first else 200)
+
+    async with receiving(always=answer) as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
         event_id = await story.happen()
         await story.fan_out()
-        late = story.another_worker()
-        (post,) = await late._claim()
-        await late._attempt(post)
+        losing = LosingDatabase(story.database)
+        late = story.another_worker(losing)
+        with pytest.raises(DatabaseUnavailable):
+            await late.step()
         assert await story.later(us=LEASE_US) == 1
-        await late._settle()
+        assert (await late.step(), late.settled) == (0, 1)
         (delivery,) = await story.deliveries(webhook)
         assert (delivery["status"], delivery["attempts"], len(await story.attempts())) == ("succeeded", 1, 1)
         assert receiver.ids() == [event_id, event_id]
 
 
-async def test_a_batch_that_comes_again_because_nobody_knew_of_its_commit_changes_nothing(begin: Begin):
-    async with receiving() as receiver:
+async def test_batch_that_is_settled_again_after_an_unknown_commit_changes_nothing(begin: Begin):
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        losing.unknown_commits = 1
+        return web.Response()
+
+    async with receiving(always=answer) as receiver:
         story = await begin(receiver)
         await story.subscribe(receiver.url())
         await story.happen("inc_1")
         await story.happen("inc_2")
         await story.fan_out()
-        for post in await story.worker._claim():
-            await story.worker._attempt(post)
-        batch = list(story.worker._results)
-        await story.worker._settle()
+        losing = LosingDatabase(story.database)
+        worker = story.another_worker(losing)
+        with pytest.raises(CommitUnknown):
+            await worker.step()
         written = await story.deliveries(), await story.attempts()
-        story.worker._results = batch
-        await story.worker._settle()
+        assert (await worker.step(), worker.settled) == (0, 2)
         assert (await story.deliveries(), await story.attempts()) == written
         assert [row["status"] for row in written[0]] == ["succeeded", "succeeded"]
 
 
-async def test_slots_that_one_endpoint_has_no_use_for_go_to_the_others_at_once(begin: Begin):
+async def test_slots_that_one_webhook_does_not_use_are_offered_to_the_others(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver, limits=Limits(of_process=6, of_tenant=6, of_endpoint=4))
-        webhooks = [await story.subscribe(receiver.url(f"/{number}")) for number in range(4)]
+        for number in range(4):
+            await story.subscribe(receiver.url(f"/{number}"))
         await story.happen()
         await story.fan_out()
-        assert {post.endpoint.id for post in await story.worker._claim()} == {webhook.id for webhook in webhooks}
-        assert story.worker._claims.taken == 4
+        assert await story.worker.step() == 4
+        assert sorted(one.path for one in receiver.received) == ["/0", "/1", "/2", "/3"]
+        assert story.in_flight.claimed == 0
 
 
 @pytest.mark.contract("S-094")
@@ -189,7 +210,7 @@ async def test_what_waits_too_long_for_a_slot_goes_back_unsent_and_is_sent_later
             await eventually(partial(statuses_are, story, delivering=8, queued=2), within_s=10)
             story.clock.advance(us=2_000_000)
             await eventually(partial(statuses_are, story, delivering=2, queued=8), within_s=10)
-            assert story.worker._claims.free(story.home.tenant.id, webhook.id) == 0
+            assert story.in_flight.claim_room(story.home.tenant.id, webhook.id) == 0
             release.set()
             await eventually(lambda: finished(story), within_s=20)
     assert sorted(receiver.ids()) == sorted(ids)
@@ -245,11 +266,12 @@ async def test_a_stop_hands_over_what_lies_ready(begin: Begin):
 
 
 class LosingDatabase:
-    """A real one, that is away for a while from the moment when it is told so."""
+    """A real database. Its next `losses` transactions fail; then the next `unknown_commits` are not acknowledged."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.losses = 0
+        self.unknown_commits = 0
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._database, name)
@@ -261,6 +283,9 @@ class LosingDatabase:
             raise DatabaseUnavailable
         async with self._database.transaction() as tx:
             yield tx
+        if self.unknown_commits:
+            self.unknown_commits -= 1
+            raise CommitUnknown
 
 
 async def test_what_came_of_an_attempt_outlives_a_database_that_is_away(begin: Begin):
@@ -299,27 +324,104 @@ async def test_what_lies_ready_begins_when_a_slot_is_free_whatever_the_database_
     assert sorted(receiver.ids()) == sorted(ids)
 
 
-def test_an_endpoint_that_fails_or_is_slow_has_one_slot_until_something_goes_well():
-    slots = Slots(Limits(of_process=10, of_tenant=6, of_endpoint=4))
-    slots.note("wh_1", well=False)
-    assert slots.free("tnt", "wh_1") == 1
-    slots.note("wh_1", well=True)
-    assert slots.free("tnt", "wh_1") == 4
-    slots.take("tnt", "wh_1", 4)
-    assert (slots.free("tnt", "wh_1"), slots.free("tnt", "wh_2"), slots.free("other", "wh_3")) == (0, 2, 4)
-    slots.take("tnt", "wh_2", 2)
-    slots.take("other", "wh_3", 4)
-    assert (slots.full, slots.free("third", "wh_4")) == (True, 0)
-    for _ in range(4):
-        slots.give_back("other", "wh_3")
-    assert (slots.taken, slots.free("third", "wh_4"), slots.free("tnt", "wh_2")) == (6, 4, 0)
+NORTH, SOUTH = "tnt_north", "tnt_south"
 
 
-def test_more_may_be_claimed_than_attempted_except_of_one_that_is_slow():
-    slots = Slots(Limits(of_process=10, of_tenant=6, of_endpoint=4))
-    claims = slots.ahead()
-    assert claims.free("tnt", "wh_1") == 4 * AHEAD
-    claims.take("tnt", "wh_1", 4 * AHEAD)
-    assert (claims.free("tnt", "wh_2"), claims.free("other", "wh_3")) == (2 * AHEAD, 4 * AHEAD)
-    slots.note("wh_3", well=False)
-    assert claims.free("other", "wh_3") == 1
+def leased(webhook_id: str, tenant_id: str = NORTH, number: int = 1) -> LeasedDelivery:
+    """Return a claimed delivery."""
+    return LeasedDelivery(
+        position=number,
+        id=f"dlv_{number}",
+        webhook_id=webhook_id,
+        tenant_id=tenant_id,
+        kind=DeliveryKind.EVENT,
+        event="incident.updated",
+        event_id=f"evt_{number}",
+        lane=f"inc_{number}",
+        body="{}",
+        traceparent=None,
+        lease_token=1,
+        attempts=0,
+        attempted_at_us=None,
+    )
+
+
+def claim(in_flight: InFlight, webhook_id: str, tenant_id: str = NORTH, *, most: int = 1000) -> list[LeasedDelivery]:
+    """Claim deliveries of one webhook, as many as there is room for, and make them ready."""
+    reservation = in_flight.reservation()
+    offered = reservation.offer([DueWebhook(webhook_id, tenant_id, 0)], most)
+    deliveries = [leased(webhook_id, tenant_id, number) for number in range(offered.get(webhook_id, 0))]
+    reservation.keep(offered, deliveries)
+    for delivery in deliveries:
+        delivery.state = DeliveryState.READY
+    in_flight.add(deliveries, 0.0)
+    return deliveries
+
+
+def begin_all(in_flight: InFlight) -> list[LeasedDelivery]:
+    """Begin as many attempts as there are slots."""
+    return list(iter(in_flight.begin, None))
+
+
+def end(in_flight: InFlight, delivery: LeasedDelivery, *, error: ErrorCode | None = None, duration_ms: int = 1) -> int:
+    """End an attempt; return the number of ready deliveries that were taken out."""
+    delivery.end(
+        Attempt(
+            number=1,
+            attempted_at_us=0,
+            duration_ms=duration_ms,
+            response_status=None,
+            error_code=error,
+            response_head=None,
+        )
+    )
+    return len(in_flight.end(delivery))
+
+
+@pytest.mark.parametrize("bad", [{"error": ErrorCode.TIMEOUT}, {"duration_ms": SLOW_MS}], ids=["failing", "slow"])
+def test_endpoint_after_a_bad_attempt_has_one_slot_until_one_succeeds_quickly(bad: dict[str, Any]):
+    in_flight = InFlight(Limits(of_process=10, of_tenant=6, of_endpoint=4))
+    claim(in_flight, "wh_1", most=1)
+    (delivery,) = begin_all(in_flight)
+    end(in_flight, delivery, **bad)
+    assert (in_flight.claim_room(NORTH, "wh_1"), in_flight.sending_room(NORTH, "wh_1")) == (1, 1)
+    claim(in_flight, "wh_1")
+    (delivery,) = begin_all(in_flight)
+    end(in_flight, delivery)
+    assert (in_flight.claim_room(NORTH, "wh_1"), in_flight.sending_room(NORTH, "wh_1")) == (4 * CLAIMS_PER_SLOT, 4)
+
+
+def test_attempts_are_limited_for_each_endpoint_tenant_and_the_process():
+    in_flight = InFlight(Limits(of_process=10, of_tenant=6, of_endpoint=4))
+    for webhook_id, tenant_id in (("wh_1", NORTH), ("wh_2", NORTH), ("wh_3", SOUTH), ("wh_4", SOUTH)):
+        claim(in_flight, webhook_id, tenant_id, most=6)
+    sending = begin_all(in_flight)
+    assert Counter(one.tenant_id for one in sending) == {NORTH: 6, SOUTH: 4}
+    assert max(Counter(one.webhook_id for one in sending).values()) <= 4
+    assert (in_flight.sending, in_flight.sending_room("tnt_third", "wh_5")) == (10, 0)
+    for delivery in sending:
+        end(in_flight, delivery)
+    assert in_flight.sending_room("tnt_third", "wh_5") == 4
+
+
+def test_more_is_claimed_than_sent_except_for_a_slow_endpoint():
+    in_flight = InFlight(Limits(of_process=10, of_tenant=6, of_endpoint=4))
+    assert len(claim(in_flight, "wh_1")) == 4 * CLAIMS_PER_SLOT
+    assert in_flight.claim_room(NORTH, "wh_2") == 2 * CLAIMS_PER_SLOT
+    assert in_flight.claim_room(SOUTH, "wh_3") == 4 * CLAIMS_PER_SLOT
+    failed, *_ = begin_all(in_flight)
+    assert end(in_flight, failed, error=ErrorCode.TIMEOUT) == 4 * CLAIMS_PER_SLOT - 4, "the ready ones are taken out"
+    assert in_flight.claim_room(NORTH, "wh_1") == 0, "they hold their slots until they are released"
+
+
+def test_cancelled_reservation_returns_all_its_slots():
+    in_flight = InFlight(Limits(of_process=10, of_tenant=6, of_endpoint=4))
+    due = [DueWebhook("wh_1", NORTH, 0), DueWebhook("wh_2", NORTH, 0)]
+    reservation = in_flight.reservation()
+    offered = reservation.offer(due, 8)
+    assert offered == {"wh_1": 4, "wh_2": 4}
+    reservation.keep(offered, [leased("wh_1")])
+    assert in_flight.claimed == 1
+    reservation.offer(due[1:], 8)
+    reservation.cancel()
+    assert in_flight.claimed == 0

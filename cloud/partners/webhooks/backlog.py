@@ -1,4 +1,4 @@
-"""How much waits to be delivered, for whoever watches an installation: a number, and how late the latest thing is."""
+"""The backlog of deliveries for monitoring: their number, and how late the one due longest is."""
 
 from dataclasses import dataclass
 
@@ -14,28 +14,28 @@ SECOND_US = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """`deliveries` that are not finished, also those whose next attempt lies in the future. `late_us`: for how long the
-    one due longest has been due, 0 where none is."""
+class Backlog:
+    """`deliveries`: unfinished ones, also those whose next attempt is in the future. `late_us`: how long the one due
+    longest has been due, 0 where none is."""
 
     deliveries: int
     late_us: int
 
 
-async def waiting(database: Database, now_us: int) -> Waiting:
-    """As of now; two looks along partial indexes."""
+async def read_backlog(database: Database, now_us: int) -> Backlog:
+    """Return the present backlog, by two queries on partial indexes."""
     async with database.read() as tx:
         unfinished = select(func.count()).select_from(webhook_deliveries).where(_rows.finished_at_us.is_(None))
         first = select(func.min(_rows.due_at_us)).where(_rows.due_at_us.is_not(None))
         count, due_us = (await tx.execute(unfinished)).scalar(), (await tx.execute(first)).scalar()
-    return Waiting(int(count or 0), 0 if due_us is None else max(0, now_us - int(due_us)))
+    return Backlog(int(count or 0), 0 if due_us is None else max(0, now_us - int(due_us)))
 
 
 def webhooks_sampler(database: Database, clock: Clock) -> Sampler:
-    """Sets both figures at a scrape."""
+    """Return a sampler that sets both metrics at a scrape."""
 
     async def sample(metrics: Metrics) -> None:
-        found = await waiting(database, clock.now_us())
+        found = await read_backlog(database, clock.now_us())
         metrics.set(WEBHOOKS_WAITING, found.deliveries)
         metrics.set(WEBHOOK_LATE_SECONDS, found.late_us / SECOND_US)
 

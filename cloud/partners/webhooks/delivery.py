@@ -1,0 +1,134 @@
+"""One delivery in a worker, from its claim to its durable result.
+
+One mutable record instead of a value for each step: it is made for every delivery of the hot path, and its state says
+which fields are set. The transitions are methods, and each asserts the state that it starts from. The rows are another
+module's (lease_store.py), and so are the slots (in_flight.py).
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from cloud.partners.webhooks.endpoint_store import Endpoint
+from cloud.partners.webhooks.model import Attempt, DeliveryKind, DeliveryStatus, ErrorCode
+from cloud.partners.webhooks.signing import Signer
+
+
+class DeliveryState(Enum):
+    """The steps of a delivery in a worker. The stored status is another one: `DeliveryStatus`."""
+
+    LEASED = "leased"  # claimed; its endpoint is not read yet
+    READY = "ready"  # sent as soon as its endpoint has a slot
+    SENDING = "sending"  # an attempt runs
+    ENDED = "ended"  # attempted, or discarded unsent; the result is not durable yet
+    SETTLED = "settled"  # the result is durable
+    RELEASED = "released"  # returned unsent, for any worker to claim
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class LeasedDelivery:
+    """A delivery that this worker alone may attempt until its lease ends.
+
+    `lease_token` is the fence: a worker that lost the lease writes nothing. `attempts` counts the recorded attempts and
+    `attempted_at_us` is the time of the last of them.
+    """
+
+    position: int
+    id: str
+    webhook_id: str
+    tenant_id: str
+    kind: DeliveryKind
+    event: str
+    event_id: str
+    lane: str
+    body: str = field(repr=False)
+    traceparent: str | None
+    lease_token: int
+    attempts: int
+    attempted_at_us: int | None
+
+    state: DeliveryState = DeliveryState.LEASED
+    endpoint: Endpoint = field(init=False, repr=False)
+    """Set when it is ready or discarded."""
+    keys: tuple[bytes, ...] = field(init=False, repr=False)
+    """Set when it is ready: the secret's key and, for a day after a rotation, the previous one's."""
+    signer: Signer = field(init=False, repr=False)
+    """Set when it is ready."""
+    ready_at_s: float = field(init=False)
+    attempt: Attempt | None = None
+    """The attempt of this lease; None when it was discarded unsent."""
+    retry_after_us: int | None = None
+    """The moment before which the receiver wants no further attempt."""
+    discard_reason: ErrorCode | None = None
+    """The reason for which it was discarded unsent."""
+    status: DeliveryStatus = DeliveryStatus.DELIVERING
+    """The stored status; decided when it is settled."""
+    next_at_us: int | None = None
+    """The moment of the next attempt; None: it is finished."""
+
+    @property
+    def succeeded(self) -> bool:
+        return self.attempt is not None and self.attempt.error_code is None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the receiver answered that it will never accept anything again."""
+        return self.attempt is not None and self.attempt.error_code is ErrorCode.GONE
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts for the health of its endpoint. Tests do not (A-061), nor do errors of our own."""
+        if self.attempt is None or self.kind is DeliveryKind.TEST:
+            return False
+        return self.attempt.error_code is not ErrorCode.INTERNAL_ERROR
+
+    def prepare(self, endpoint: Endpoint, keys: tuple[bytes, ...], signer: Signer) -> None:
+        """Add what sending needs."""
+        assert self.state is DeliveryState.LEASED
+        self.endpoint, self.keys, self.signer = endpoint, keys, signer
+        self.state = DeliveryState.READY
+
+    def begin(self) -> None:
+        """Begin its attempt."""
+        assert self.state is DeliveryState.READY
+        self.state = DeliveryState.SENDING
+
+    def end(self, attempt: Attempt, retry_after_us: int | None = None) -> None:
+        """End its attempt."""
+        assert self.state is DeliveryState.SENDING
+        self.attempt, self.retry_after_us = attempt, retry_after_us
+        self.state = DeliveryState.ENDED
+
+    def fail_internally(self, now_us: int, endpoint: Endpoint) -> None:
+        """End it with an attempt that failed by an error of our own, before or while it was sent."""
+        assert self.state in (DeliveryState.LEASED, DeliveryState.SENDING)
+        self.endpoint = endpoint
+        self.attempt = Attempt(
+            number=self.attempts + 1,
+            attempted_at_us=now_us,
+            duration_ms=0,
+            response_status=None,
+            error_code=ErrorCode.INTERNAL_ERROR,
+            response_head=None,
+        )
+        self.state = DeliveryState.ENDED
+
+    def discard(self, reason: ErrorCode, endpoint: Endpoint) -> None:
+        """End it unsent."""
+        assert self.state is DeliveryState.LEASED
+        self.endpoint, self.discard_reason = endpoint, reason
+        self.state = DeliveryState.ENDED
+
+    def decide(self, status: DeliveryStatus, next_at_us: int | None = None) -> None:
+        """Set what is written of it. Decided again when the transaction failed."""
+        assert self.state is DeliveryState.ENDED
+        self.status, self.next_at_us = status, next_at_us
+
+    def settle(self) -> None:
+        """Mark its result as durable."""
+        assert self.state is DeliveryState.ENDED
+        self.state = DeliveryState.SETTLED
+
+    def release(self) -> None:
+        """Mark it as returned unsent."""
+        assert self.state in (DeliveryState.LEASED, DeliveryState.READY)
+        self.state = DeliveryState.RELEASED
