@@ -59,10 +59,10 @@ def samples(arrays: Iterable[Observation]) -> list[int]:
 
 
 def has_scale(channel: Channel) -> bool:
-    """Whether the channel's samples can be drawn: the device sent their format and period."""
+    """Check that the channel's samples can be drawn: the device sent their format and period."""
     return channel.array is not None and channel.array.period_s > 0
 
 
 def newest_s(arrays: Sequence[Observation]) -> float:
-    """When the last of the arrays was received, in monotonic seconds."""
+    """Return the time at which the last of the arrays was received, in monotonic seconds."""
     return max(each.received_s for each in arrays)
