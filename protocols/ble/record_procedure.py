@@ -75,7 +75,7 @@ class _State(Enum):
     PUT_OFF = "put off"
     """The server was busy; the deadline is when to ask again."""
     CLEARING = "clearing"
-    """Somebody's earlier procedure is being aborted, then ours is asked again."""
+    """An earlier client's procedure is being aborted; then ours is sent again."""
     ABORTING = "aborting"
     ENDED = "ended"
 

@@ -88,7 +88,7 @@ VALUE_ABSENT: Words = (
 TIME_UNREADABLE: Words = (
     "20601 §1.2 AbsoluteTime", "observations of handle {handle} carry a time that is none",
     "Its bytes are kept beside the value, which is dated by its reception.",
-    "The value was measured, whatever its clock says. Told for the first report of each layout.",
+    "The value was measured, whatever its clock says. Reported for the first report of each layout.",
     "dim/report_plan.py",
 )
 TIME_STAMP_SECOND: Words = (

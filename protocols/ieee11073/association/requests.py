@@ -66,7 +66,7 @@ class Requests:
     ) -> None:
         self.notes = notes
         self.emit = emit
-        """Tells the shell an event."""
+        """Emits an event."""
         self.answer = answer
         """Send the answer to a confirmed message of the agent: invoke-id, message and body."""
         self.set_now = set_now

@@ -58,7 +58,7 @@ class ManagerSettings:
     accept_standard_configurations: bool = True
     """False: take no configuration for granted, ask the agent for it unless this very device once sent it."""
     configurations_max: int = 8
-    """Configuration reports that one association may offer in vain. One known agent repeats them without end."""
+    """Refused configuration reports that one association may offer. One known agent repeats them without end."""
     malformed_max: int = 32
     """APDUs that could not be read before the manager gives the association up."""
 

@@ -2,7 +2,7 @@
 
 It starts as the agreed configuration. A report in variable form may change an attribute that gives later values their
 meaning (a unit, a scale): a `Reshaping` takes that as far as the report was read, and takes it back when the report
-turns out to be unreadable. Whoever compiled something from the old picture asks it whether the picture has changed.
+turns out to be unreadable. Code that compiled something from the old picture checks whether the picture has changed.
 """
 
 from collections.abc import Mapping

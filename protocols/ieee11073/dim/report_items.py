@@ -31,7 +31,7 @@ class Item:
     fields: ItemFields
 
 
-class Tell(Protocol):
+class AddOddity(Protocol):
     """Notes an oddity of an object."""
 
     def __call__(self, oddity: Oddity, /, *, handle: int, **said: object) -> None: ...
@@ -79,7 +79,9 @@ def carried_plan(item: Item, columns: dict[Field, int]) -> CarriedPlan:
 class Binder:
     """Binds the items of one report, in its order."""
 
-    def __init__(self, model: DeviceModel, layout: Layout, reshaping: Reshaping, *, misfit: Tell, habit: Tell) -> None:
+    def __init__(
+        self, model: DeviceModel, layout: Layout, reshaping: Reshaping, *, misfit: AddOddity, habit: AddOddity
+    ) -> None:
         """`misfit` is called for what only another configuration would explain, and raises where the report has to fit;
         `habit` for other deviations."""
         self._model = model
