@@ -44,7 +44,7 @@ SEGMENT_INDEX_START: Words = (
 )
 SEGMENT_INDEX_GAP: Words = (
     "20601 §7 segm-evt-entry-index", "entries of a segment are left out between two events",
-    "SegmentDataResult without manager-confirm, so that the device repeats; after some failed tries with manager-abort.",
+    "SegmentDataResult without manager-confirm, so that the device repeats; after some tries with manager-abort.",
     "A confirmed gap would look like a segment that was read whole.",
     "association/pm_stores.py",
 )
