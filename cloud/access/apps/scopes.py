@@ -17,8 +17,8 @@ SCOPES_TEXT_MAX = 2048
 """Longest scope parameter: the whole catalogue takes a fourth of it."""
 
 
-CATALOGUE: tuple[Scope, ...] = tuple(scope for one in declared() for scope in one.scopes)
-"""Every scope, as the slices declare them."""
+CATALOGUE: tuple[Scope, ...] = tuple(scope for one in reversed(declared()) for scope in one.scopes)
+"""Every scope, from the higher rooms down, so that webhooks and the patient record come first."""
 
 NAMES = frozenset(scope.name for scope in CATALOGUE)
 _READS = {scope.name: scope.reads for scope in CATALOGUE if scope.reads is not None}

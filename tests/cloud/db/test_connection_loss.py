@@ -182,7 +182,7 @@ async def test_a_time_limit_that_strikes_in_the_commit_leaves_the_outcome_open(p
         with pytest.raises(DatabaseUnavailable) as raised:
             await change()
         assert raised.value.code == "commit_unknown"
-        assert "may have happened" in raised.value.sentence
+        assert "may have been made" in raised.value.sentence
         async with database.transaction() as tx:
             assert (await tx.execute(select(func.count()).select_from(tenants))).scalar() == 0
             await tx.execute(text("DROP FUNCTION wait_long CASCADE"))  # this database is used again

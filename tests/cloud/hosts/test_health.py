@@ -59,4 +59,4 @@ async def test_a_check_that_fails_or_hangs_counts_as_not_ready() -> None:
     handlers = HealthHandlers((Broken(), Silent()), patience_s=0.05)
     status, said = await handlers.readiness()
     assert status == 503
-    assert said["parts"] == {"broken": "The check itself failed (RuntimeError).", "silent": "No answer in time."}
+    assert said["parts"] == {"broken": "The check itself failed (RuntimeError).", "silent": "The check timed out."}

@@ -131,5 +131,5 @@ def test_the_operators_guide_lists_every_figure_and_no_other() -> None:
 async def test_an_address_that_is_taken_is_said_in_a_sentence(offered: tuple[Metrics, str]) -> None:
     _, url = offered
     port = int(url.rpartition(":")[2])
-    with pytest.raises(MetricsListenerFailed, match="cannot be listened on"):
+    with pytest.raises(MetricsListenerFailed, match="metrics address is in use"):
         await MetricsServer(Metrics(), Address("127.0.0.1", port)).start()
