@@ -79,9 +79,9 @@ def agent(
     framing: Annotated[Framing, typer.Option(help="On a serial line: APDUs as they are, or in frames.")] = Framing.HDLC,
     baud: Annotated[int, typer.Option(min=300, help="Speed of a real serial port.")] = 115_200,
     scenario: Annotated[str, typer.Option(help="stable, deteriorating or cardiac-arrest.")] = "stable",
-    seed: Annotated[int, typer.Option(help="The same seed makes the same patient.")] = 42,
-    unit: Annotated[int, typer.Option(min=1, max=65535, help="Tells devices of one kind apart.")] = 1,
-    witness: Annotated[Path | None, typer.Option(help="Append a line here for each report that was answered.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated patient.")] = 42,
+    unit: Annotated[int, typer.Option(min=1, max=65535, help="Number of the device among those of one kind.")] = 1,
+    witness: Annotated[Path | None, typer.Option(help="File for a line about each confirmed report.")] = None,
     replay: Annotated[
         Path | None, typer.Option(help="Play this WFDB record (its name without .hea); monitor only.")
     ] = None,
@@ -92,7 +92,8 @@ def agent(
     clock_off_s: Annotated[float, typer.Option("--clock-off", help="Seconds that its clock is ahead.")] = 0.0,
     clock_drift_ppm: Annotated[float, typer.Option("--clock-drift", help="Parts per million that it gains.")] = 0.0,
     set_time: Annotated[
-        SetTime, typer.Option(help="Whether a manager may set its clock; refuses and silent: it says so and does not.")
+        SetTime,
+        typer.Option(help="Whether a manager may set its clock; refuses, silent: it declares so but does not obey."),
     ] = SetTime.NO,
     scanner: Annotated[Through, typer.Option(help="Report through a scanner that has to be enabled.")] = Through.NO,
     requests: Annotated[Requests, typer.Option(help="Serve data requests; only: report nothing else.")] = Requests.NO,
@@ -103,13 +104,15 @@ def agent(
         float | None, typer.Option("--reconfigure-at", help="Change the configuration at this second.")
     ] = None,
     memory: Annotated[
-        Path | None, typer.Option(help="Keep what it measures in this file, to be fetched; report nothing by itself.")
+        Path | None, typer.Option(help="Store measurements in this file for requests, without reports of its own.")
     ] = None,
-    memory_witness: Annotated[Path | None, typer.Option(help="Told here: what was kept, and what was cleared.")] = None,
+    memory_witness: Annotated[
+        Path | None, typer.Option(help="File for a line about each stored and each cleared entry.")
+    ] = None,
     memory_live: Annotated[bool, typer.Option("--memory-live", help="Report everything as well as keep it.")] = False,
-    for_s: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop after so many seconds, in order.")] = None,
+    for_s: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop cleanly after N seconds.")] = None,
 ) -> None:
-    """One simulated device. It keeps what it measured until the manager has it, and reconnects by itself.
+    """Run one simulated device. It keeps its measurements until the manager has them, and reconnects by itself.
 
     Exit code 1 when no manager ever associated with it.
     """
@@ -183,7 +186,7 @@ def _connect(tcp: str | None, serial: Path | None, framing: Framing, baud: int, 
     from simulators.agents.links import over_serial, over_tcp
 
     if (tcp is None) == (serial is None):
-        raise Refusal("say either --tcp HOST:PORT or --serial PATH")
+        raise Refusal("give either --tcp HOST:PORT or --serial PATH")
     if tcp is not None:
         return over_tcp(*address_of(tcp))
     return over_serial(str(serial), framing.value, clock, baud=baud)

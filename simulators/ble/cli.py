@@ -82,11 +82,13 @@ class SetTime(StrEnum):
 
 @ble.command()
 def radio(
-    socket: Annotated[Path, typer.Option(help="Where hosts connect: devices, and a gateway as its [ble] adapter.")],
-    control: Annotated[Path | None, typer.Option(help="Where it is told of mishaps, one JSON line a question.")] = None,
+    socket: Annotated[Path, typer.Option(help="Socket for hosts: devices, and a gateway as its [ble] adapter.")],
+    control: Annotated[
+        Path | None, typer.Option(help="Socket that accepts simulated faults, one JSON line a request.")
+    ] = None,
     vhci: Annotated[bool, typer.Option("--vhci", help="Give this machine's kernel an adapter, for BlueZ.")] = False,
 ) -> None:
-    """The virtual radio, until Ctrl-C. Whoever leaves it is out of range for the others."""
+    """Run the virtual radio until Ctrl-C. A host that leaves it is out of range for the others."""
     with refusing():
         log_to_stderr()
         from simulators.ble.radio import RadioUnusable, run_radio
@@ -99,7 +101,7 @@ def radio(
 
 @ble.command()
 def kinds() -> None:
-    """The kinds of simulated Bluetooth devices, and the services that each offers."""
+    """List the kinds of simulated Bluetooth devices with their services."""
     from simulators.ble.kinds import BLE_KINDS
 
     for name, kind in BLE_KINDS.items():
@@ -112,45 +114,43 @@ def device(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="One of those that `argus-sim ble kinds` lists.")],
     radio: Annotated[Path | None, typer.Option(metavar="SOCKET", help="The socket of `argus-sim ble radio`.")] = None,
     scenario: Annotated[str, typer.Option(help="stable, deteriorating or cardiac-arrest.")] = "stable",
-    seed: Annotated[int, typer.Option(help="The same seed makes the same patient.")] = 42,
-    unit: Annotated[int, typer.Option(min=1, max=65535, help="Tells devices of one kind apart.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated patient.")] = 42,
+    unit: Annotated[int, typer.Option(min=1, max=65535, help="Number of the device among those of one kind.")] = 1,
     witness: Annotated[
         Path | None, typer.Option(help="Append a line here for each value and what became of it.")
     ] = None,
-    memory: Annotated[Path | None, typer.Option(help="Keep what waits to be handed over in this file.")] = None,
+    memory: Annotated[Path | None, typer.Option(help="Keep unread records in this file.")] = None,
     bonds: Annotated[Path | None, typer.Option(help="Keep bonds in this file.")] = None,
-    pairing: Annotated[Pairing, typer.Option(help="What it asks of who wants to pair.")] = Pairing.JUST_WORKS,
+    pairing: Annotated[Pairing, typer.Option(help="Pairing method.")] = Pairing.JUST_WORKS,
     passkey: Annotated[
         int | None, typer.Option(min=0, max=999_999, help="The digits that it always shows; implies --pairing passkey.")
     ] = None,
-    open_link: Annotated[
-        bool, typer.Option("--open", help="Tell health data on a link that is not encrypted.")
-    ] = False,
+    open_link: Annotated[bool, typer.Option("--open", help="Send health data on an unencrypted link.")] = False,
     forgets_bond: Annotated[bool, typer.Option("--forgets-bond", help="Forget the bond when the link ends.")] = False,
     static_random: Annotated[bool, typer.Option("--static-random", help="A random static address.")] = False,
-    system_id: Annotated[SystemId, typer.Option(help="How it tells its system id.")] = SystemId.RIGHT,
+    system_id: Annotated[SystemId, typer.Option(help="Form of its system id.")] = SystemId.RIGHT,
     leaves: Annotated[
-        str | None, typer.Option(metavar="EVERY:FOR", help="Away for so many seconds once in so many, such as 60:15.")
+        str | None, typer.Option(metavar="EVERY:FOR", help="Leave every N seconds for M seconds, such as 60:15.")
     ] = None,
-    leaves_by: Annotated[Leaves, typer.Option(help="How it goes away.")] = Leaves.OUT_OF_RANGE,
+    leaves_by: Annotated[Leaves, typer.Option(help="How it leaves.")] = Leaves.OUT_OF_RANGE,
     resends: Annotated[
         bool, typer.Option("--resends", help="Send the whole memory again after each connection.")
     ] = False,
-    lies_every: Annotated[int | None, typer.Option(min=1, help="Spoil one in so many values.")] = None,
-    lie: Annotated[Lie, typer.Option(help="What is wrong with a spoilt value.")] = Lie.MISSING_FIELD,
-    drops_after: Annotated[
-        int | None, typer.Option(min=1, help="Drop the link when so many values of a transfer are out.")
-    ] = None,
+    lies_every: Annotated[int | None, typer.Option(min=1, help="Spoil one in N values.")] = None,
+    lie: Annotated[Lie, typer.Option(help="Fault of a spoilt value.")] = Lie.MISSING_FIELD,
+    drops_after: Annotated[int | None, typer.Option(min=1, help="Drop the link after N values of a transfer.")] = None,
     drops_times: Annotated[int, typer.Option(min=1, help="How often it does so.")] = 1,
-    busy_times: Annotated[int, typer.Option(min=0, help="How often its record access says that it is busy.")] = 0,
-    slow_s: Annotated[float, typer.Option("--slow", min=0.0, help="Seconds to answer a read or a write.")] = 0.0,
+    busy_times: Annotated[int, typer.Option(min=0, help="How often its record access is busy.")] = 0,
+    slow_s: Annotated[
+        float, typer.Option("--slow", min=0.0, help="Response time of a read or a write in seconds.")
+    ] = 0.0,
     no_clock: Annotated[bool, typer.Option("--no-clock", help="It has no clock; values carry no time.")] = False,
     clock_off_s: Annotated[float, typer.Option("--clock-off", help="Seconds that its clock is ahead.")] = 0.0,
     clock_drift_ppm: Annotated[float, typer.Option("--clock-drift", help="Parts per million that it gains.")] = 0.0,
-    set_time: Annotated[SetTime, typer.Option(help="What becomes of an attempt to set its clock.")] = SetTime.OBEYS,
-    for_s: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop after so many seconds, in order.")] = None,
+    set_time: Annotated[SetTime, typer.Option(help="Result of an attempt to set its clock.")] = SetTime.OBEYS,
+    for_s: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop cleanly after N seconds.")] = None,
 ) -> None:
-    """One simulated Bluetooth device. It keeps what it measured until a client has it, and comes back by itself."""
+    """Run one simulated Bluetooth device. It keeps its measurements until a client has them, and reconnects."""
     with refusing():
         log_to_stderr()
         from gateway.transports.clock import SystemClock
@@ -163,7 +163,7 @@ def device(
         from simulators.scenarios import scenario_of
 
         if radio is None:
-            raise Refusal("say which radio it is on: --radio SOCKET; `argus-sim ble radio` starts one")
+            raise Refusal("the radio is missing: give --radio SOCKET; `argus-sim ble radio` starts one")
         clock = SystemClock()
         behaviour = told.BleBehaviour(
             clock=ClockBehaviour(

@@ -206,7 +206,10 @@ class SignInHandlers:
     async def _key(self, request: Request, said: _Said, session: Session, key: str) -> Answer:
         picture = second_factor.picture_of(key, session.user.username)
         token = self.form_token(request.headers)
-        return await self._shown("set_up.html", request, said, key=key, picture=picture, form_token=token)
+        address = second_factor.address_of(key, session.user.username)
+        return await self._shown(
+            "set_up.html", request, said, key=key, picture=picture, address=address, form_token=token
+        )
 
     async def _shown(
         self, template: str, request: Request, said: _Said, cookies: Sequence[str] = (), **facts: object

@@ -15,7 +15,7 @@ def sign_in_rows(h: SignInHandlers, passwords: PasswordHandlers) -> tuple[Route,
     return (
         _page("GET", "/sign-in", h.page, "Show the sign-in page", query=SignInQuery),
         _page("POST", "/sign-in", h.sign_in, "Sign in", body=SignInForm),
-        _page("GET", "/sign-in/second-factor", h.second_factor_page, "Ask for a code", query=SignInQuery),
+        _page("GET", "/sign-in/second-factor", h.second_factor_page, "Request a code", query=SignInQuery),
         _page("POST", "/sign-in/second-factor", h.second_factor, "Give a code", body=CodeForm),
         _page("GET", "/sign-in/second-factor/set-up", h.set_up_page, "Offer a second factor", query=SignInQuery),
         _page("POST", "/sign-in/second-factor/set-up", h.set_up, "Set a second factor up", body=SetUpForm),

@@ -36,7 +36,7 @@ def is_secret(text: str) -> bool:
 
 
 def address_of(secret: str, username: str) -> str:
-    """What the QR code says to an authenticator app."""
+    """The `otpauth:` address of the QR code and of the link for an authenticator app on the same device."""
     return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=ISSUER)
 
 

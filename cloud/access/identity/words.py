@@ -1,4 +1,4 @@
-"""What the sign-in pages say, in English and Polish."""
+"""Texts of the sign-in pages, in English and Polish."""
 
 from typing import Final
 
@@ -13,29 +13,29 @@ WORDS: Final = {
         "Zbyt wiele nieudanych prób. Spróbuj ponownie za {wait_s} s.",
     ),
     "sign_in.busy": (
-        "Too many people sign in at this moment. Try again in a few seconds.",
+        "Too many people are signing in. Try again in a few seconds.",
         "W tej chwili loguje się zbyt wiele osób. Spróbuj ponownie za kilka sekund.",
     ),
     "sign_in.lost": (
-        "If you have lost your password, ask your administrator.",
+        "If you have lost your password, contact your administrator.",
         "Jeśli nie pamiętasz hasła, zwróć się do administratora.",
     ),
-    "signed_in.title": ("You are signed in", "Jesteś zalogowany"),
+    "signed_in.title": ("Signed in", "Zalogowano"),
     "signed_in.as": ("Signed in as {username}.", "Zalogowano jako {username}."),
     "signed_in.out": ("Sign out", "Wyloguj się"),
     "signed_in.administer": ("Administer Argus", "Administracja Argus"),
     "signed_in.password": ("Change your password", "Zmień hasło"),
     "password.title": ("Change your password", "Zmień hasło"),
-    "password.present": ("Present password", "Obecne hasło"),
+    "password.present": ("Current password", "Obecne hasło"),
     "password.wanted": ("New password", "Nowe hasło"),
     "password.hint": (
-        "12 to 256 characters. A sentence is easy to keep in mind.",
+        "12 to 256 characters. A sentence is easy to remember.",
         "Od 12 do 256 znaków. Całe zdanie łatwo zapamiętać.",
     ),
-    "password.again": ("New password once more", "Nowe hasło jeszcze raz"),
+    "password.again": ("Repeat the new password", "Powtórz nowe hasło"),
     "password.button": ("Change", "Zmień"),
     "password.back": ("Back", "Wróć"),
-    "password.refused": ("The present password is wrong.", "Obecne hasło jest nieprawidłowe."),
+    "password.refused": ("The current password is wrong.", "Obecne hasło jest nieprawidłowe."),
     "password.unfit": ("A password has 12 to 256 characters.", "Hasło ma od 12 do 256 znaków."),
     "password.unlike": ("The two new passwords are not the same.", "Nowe hasła nie są jednakowe."),
     "password.done": (
@@ -48,22 +48,26 @@ WORDS: Final = {
     "code.label": ("Six digits from your authenticator app", "Sześć cyfr z aplikacji uwierzytelniającej"),
     "code.button": ("Continue", "Dalej"),
     "code.refused": (
-        "That code is not the present one, or it was used before. Wait for the next one.",
+        "The code is wrong, expired or already used. Enter the next code.",
         "Ten kod nie jest aktualny albo został już użyty. Poczekaj na następny.",
     ),
     "code.lost": (
-        "If you have lost your telephone, ask whoever operates Argus for you.",
-        "Jeśli nie masz już telefonu, zwróć się do operatora systemu Argus.",
+        "If you have lost your phone, contact your administrator.",
+        "Jeśli nie masz już telefonu, zwróć się do administratora.",
     ),
     "set_up.title": ("Set up your second step", "Skonfiguruj drugi krok"),
     "set_up.why": (
-        "Your account needs a second step. Scan this picture with an authenticator app, then type the code that it "
+        "Your account needs a second step. Scan this QR code with an authenticator app, then enter the code that it "
         "shows.",
         "To konto wymaga drugiego kroku. Zeskanuj obraz aplikacją uwierzytelniającą, a potem wpisz kod, który pokaże.",
     ),
     "set_up.picture": ("QR code for an authenticator app", "Kod QR dla aplikacji uwierzytelniającej"),
+    "set_up.open": (
+        "Open in an authenticator app on this device",
+        "Otwórz w aplikacji uwierzytelniającej na tym urządzeniu",
+    ),
     "set_up.by_hand": (
-        "Or type this key into the app by hand:",
+        "Or enter this key in the app:",
         "Możesz też wpisać ten klucz w aplikacji ręcznie:",
     ),
 }

@@ -1,4 +1,4 @@
-"""What the consent page says, in English and Polish. Scopes are told in both; their names stay as they are (C-006)."""
+"""Texts of the consent page, in English and Polish. Scopes keep their names and are described in both (C-006)."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from cloud.access.apps import CATALOGUE
 WORDS: Final = {
     "consent.title": ("Allow access?", "Zezwolić na dostęp?"),
     "consent.asks": (
-        "{app} asks to act for you in {organization}. It would be able to:",
+        "{app} requests access on your behalf in {organization}. It will be able to:",
         "{app} prosi o działanie w Twoim imieniu w {organization}. Aplikacja będzie mogła:",
     ),
     "consent.as": ("Signed in as {username}.", "Zalogowano jako {username}."),
@@ -16,14 +16,14 @@ WORDS: Final = {
         "Nastąpi przejście do {host}.",
     ),
     "consent.allow": ("Allow", "Zezwól"),
-    "consent.deny": ("Refuse", "Odmów"),
-    "consent.other": ("Sign in as somebody else", "Zaloguj się jako ktoś inny"),
+    "consent.deny": ("Deny", "Odmów"),
+    "consent.other": ("Sign in as another user", "Zaloguj się jako inny użytkownik"),
     "unusable.title": ("This link cannot be used", "Tego odnośnika nie można użyć"),
     "unusable.why": (
-        "The application that sent you here is not registered with Argus, or the address that it wants you sent back "
-        "to is not. Nothing was given to it. Tell whoever runs the application.",
-        "Aplikacja, która Cię tu skierowała, albo jej adres powrotny nie są zarejestrowane w Argus. Nic jej nie "
-        "przekazano. Powiadom osobę odpowiedzialną za tę aplikację.",
+        "The application that sent you here, or its return address, is not registered with Argus. No data was given to "
+        "it. Contact the provider of the application.",
+        "Aplikacja, która Cię tu skierowała, albo jej adres powrotny nie są zarejestrowane w systemie Argus. Nie "
+        "przekazano jej żadnych danych. Skontaktuj się z dostawcą aplikacji.",
     ),
     **{f"scope.{scope.name}": (scope.description, scope.polish) for scope in CATALOGUE},
 }

@@ -7,7 +7,7 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class DeviceStatus(StrEnum):
-    """The status of a device. Partners see `active` and `retired`; the others are hidden from them (D16)."""
+    """Status of a device. Partners see `active` and `retired`; devices with another status are hidden from them."""
 
     UNENROLLED = "unenrolled"  # seen on a vehicle, not enrolled
     ACTIVE = "active"
@@ -16,7 +16,7 @@ class DeviceStatus(StrEnum):
 
 
 class DeviceClass(StrEnum):
-    """The eight classes of the contract (C-118)."""
+    """Class of a device."""
 
     DEFIB = "defib"
     ECG = "ecg"

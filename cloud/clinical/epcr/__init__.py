@@ -21,12 +21,14 @@ SLICE = Slice(
     events="event_types:EVENTS",
     scopes=(
         Scope(
-            "argus:epcr:read", "Read encounters and their FHIR bundles", "Odczyt zdarzeń medycznych i ich pakietów FHIR"
+            "argus:epcr:read",
+            "Read encounters and their FHIR bundles",
+            "Odczyt interwencji medycznych i ich pakietów FHIR",
         ),
         Scope(
             "argus:epcr:write",
             "Create encounters and amend patient care records",
-            "Tworzenie zdarzeń i uzupełnianie dokumentacji pacjenta",
+            "Tworzenie interwencji i uzupełnianie dokumentacji pacjenta",
             "argus:epcr:read",
         ),
     ),

@@ -8,7 +8,7 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class CareModel(StrEnum):
-    """The contract's care models (A-101)."""
+    """Care model of an encounter."""
 
     PREHOSPITAL_EMERGENCY = "prehospital_emergency"
     INTERFACILITY_TRANSFER = "interfacility_transfer"
@@ -17,7 +17,7 @@ class CareModel(StrEnum):
 
 
 class EncounterStatus(StrEnum):
-    """The contract's states (A-101)."""
+    """Status of an encounter."""
 
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"

@@ -88,7 +88,7 @@ class TenantMismatch(Refused):
 
 
 class TooManyRequests(Refused):
-    """Rate limit exceeded. Wait as long as Retry-After says."""
+    """Rate limit exceeded. Wait for the seconds in Retry-After."""
 
     code = "rate_limited"
     status = 429
@@ -235,7 +235,7 @@ class InternalError(Refused):
 
 
 class Unavailable(Refused):
-    """The service cannot do this at the moment. Its log says why. Try again later."""
+    """The service cannot do this at the moment, and its log has the reason. Try again later."""
 
     code = "unavailable"
     status = 503

@@ -1,4 +1,4 @@
-"""The files that pages refer to. Their address has a digest of their content, so they may be kept for ever."""
+"""Static files of the pages. Their address has a digest of their content, so they may be cached without end."""
 
 import hashlib
 from dataclasses import dataclass
@@ -29,4 +29,6 @@ def _asset(file: str, media_type: str) -> Asset:
 STYLESHEET = _asset("argus.css", "text/css; charset=utf-8")
 MARK = _asset("mark.svg", "image/svg+xml")
 
-ASSETS = (STYLESHEET, MARK)
+COPY_SCRIPT = _asset("copy.js", "text/javascript; charset=utf-8")
+
+ASSETS = (STYLESHEET, MARK, COPY_SCRIPT)

@@ -1,4 +1,5 @@
-"""Templates to answers. The policy allows our own stylesheet and forms to ourselves, and nothing else.
+"""Render templates as responses. The policy allows our own stylesheet and forms to ourselves; a page with values to
+copy may also use our own script.
 
 A slice brings templates and words; the base template, the stylesheet and the refusal page are here. `form_to` names the
 other addresses that a form of this page may lead to: a browser holds a redirect after a form to the same policy, so a
@@ -14,7 +15,7 @@ from multidict import CIMultiDictProxy
 
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http import Answer, headers_of, title
-from cloud.foundation.pages.assets import MARK, STYLESHEET
+from cloud.foundation.pages.assets import COPY_SCRIPT, MARK, STYLESHEET
 from cloud.foundation.pages.cookies import with_cookies
 from cloud.foundation.pages.language import Language, Words, language_of, say
 from cloud.foundation.pages.words import WORDS
@@ -44,18 +45,25 @@ class Pages:
         form_to: Sequence[str] = (),
         cookies: Sequence[str] = (),
         headers: Mapping[str, str] | None = None,
+        scripted: bool = False,
         **facts: object,
     ) -> Answer:
-        """A page. `facts` are what the template shows; `form_to` are addresses of other origins."""
+        """A page. `facts` are values for the template; `form_to` are addresses of other origins; `scripted`: it has our
+        script."""
 
         def said(key: str, **given: object) -> str:
             return say(self._words, language, key, **given)
 
         html = self._environment.get_template(template).render(
-            facts, say=said, language=language.value, stylesheet=STYLESHEET.path, mark=MARK.path
+            facts,
+            say=said,
+            language=language.value,
+            stylesheet=STYLESHEET.path,
+            mark=MARK.path,
+            script=COPY_SCRIPT.path,
         )
         own = with_cookies(cookies, headers)
-        own["Content-Security-Policy"] = _policy(form_to)
+        own["Content-Security-Policy"] = _policy(form_to) + ("; script-src 'self'" if scripted else "")
         # Under no-referrer a browser calls the origin of our own forms null (Fetch §3.2), like a stranger's.
         own["Referrer-Policy"] = "same-origin"
         own["Content-Language"] = language.value

@@ -1,4 +1,4 @@
-"""What all pages say, in English and Polish."""
+"""Texts of all pages, in English and Polish."""
 
 from typing import Final
 
@@ -7,10 +7,10 @@ WORDS: Final = {
     "page.language.en": ("English", "English"),
     "page.language.pl": ("Polski", "Polski"),
     "page.languages": ("Language", "Język"),
-    "page.name": ("Argus sign-in", "Logowanie Argus"),
-    "refusal.title": ("That did not work", "Nie udało się"),
+    "page.name": ("Argus sign-in", "Logowanie do systemu Argus"),
+    "refusal.title": ("The request failed", "Nie udało się"),
     "refusal.code": (
-        "If you ask for help, quote this code: {code}.",
-        "Prosząc o pomoc, podaj ten kod: {code}.",
+        "Quote this code to support: {code}.",
+        "Kod dla pomocy technicznej: {code}.",
     ),
 }

@@ -105,15 +105,17 @@ class AdminPages:
         *,
         error: DomainError | None = None,
         status: int = 200,
+        scripted: bool = False,
         **facts: Any,
     ) -> Answer:
-        """Render a page. `error`: why the form on it was refused."""
+        """Render a page. `error`: why its form was rejected; `scripted`: it has values with a Copy button."""
         language, now_us = visit.language, self.parts.clock.now_us()
         done = getattr(visit.request.query, "done", None)
         return self._renderer.answer(
             template,
             language,
             status=status if error is None else error.status,
+            scripted=scripted,
             headers={} if error is None else headers_of(error),
             said=None if error is None else self.words_of(error, language),
             done=self._renderer.said(f"done.{done}", language) if f"done.{done}" in WORDS else None,

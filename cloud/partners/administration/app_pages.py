@@ -201,7 +201,14 @@ class AppPages:
     ) -> Answer:
         """Render the page that shows secrets once."""
         return self._pages.page(
-            visit, "told.html", key=key, told=shown, name=app.name, back=_path_of(app.client_id), until_us=until_us
+            visit,
+            "told.html",
+            scripted=True,
+            key=key,
+            told=shown,
+            name=app.name,
+            back=_path_of(app.client_id),
+            until_us=until_us,
         )
 
 

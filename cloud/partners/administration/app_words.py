@@ -1,12 +1,13 @@
-"""What the pages about apps say, in English and Polish."""
+"""Texts of the pages about apps, in English and Polish."""
 
 from typing import Final
 
 APP_WORDS: Final = {
     "apps.new": ("New app", "Nowa aplikacja"),
     "apps.none": (
-        "No app is registered yet. An app is a system that asks Argus for data or sends it.",
-        "Nie zarejestrowano jeszcze żadnej aplikacji. Aplikacja to system, który pobiera dane z Argus albo je wysyła.",
+        "No app is registered yet. An app is a system that reads data from Argus or sends data to it.",
+        "Nie zarejestrowano jeszcze żadnej aplikacji. Aplikacja to system, który pobiera dane z systemu Argus albo je "
+        "wysyła.",
     ),
     "apps.create": ("Register the app", "Zarejestruj aplikację"),
     "app.name": ("Name", "Nazwa"),
@@ -19,7 +20,7 @@ APP_WORDS: Final = {
         "Klient publiczny: działa tam, gdzie nie da się zachować sekretu (telefon, strona w przeglądarce)",
     ),
     "app.public.why": (
-        "A public client has no secret; it proves itself with a code challenge (PKCE).",
+        "A public client has no secret and uses PKCE.",
         "Klient publiczny nie ma sekretu; potwierdza się przez PKCE.",
     ),
     "app.grants": ("Acts", "Działa"),
@@ -36,8 +37,8 @@ APP_WORDS: Final = {
     ),
     "app.redirects": ("Redirect URIs", "Adresy powrotne"),
     "app.redirects.hint": (
-        "One on a line, https, compared letter by letter. Only needed to act for people.",
-        "Po jednym w wierszu, https, porównywane litera po literze. Potrzebne tylko do działania w imieniu osób.",
+        "One per line, https, compared exactly. Only needed to act for people.",
+        "Po jednym w wierszu, https, porównywane dokładnie. Potrzebne tylko do działania w imieniu osób.",
     ),
     "app.scopes": ("Scopes", "Zakresy"),
     "app.scopes.count": ("{count} approved", "zatwierdzone: {count}"),
@@ -45,16 +46,16 @@ APP_WORDS: Final = {
     "app.scopes.approve": ("What the app may do", "Co aplikacja może robić"),
     "app.scopes.requested": ("requested", "wnioskowany"),
     "app.scopes.hint": (
-        "A scope that you take away stops working within a minute, also in tokens that exist.",
+        "A removed scope ends within a minute, also in existing tokens.",
         "Odebrany zakres przestaje działać w ciągu minuty, także w istniejących tokenach.",
     ),
     "app.scopes.save": ("Approve these scopes", "Zatwierdź te zakresy"),
     "app.secrets": ("Secrets", "Sekrety"),
     "app.secret": ("Client secret", "Sekret klienta"),
     "app.callback_secret": ("Secret that signs call-backs", "Sekret podpisujący wywołania zwrotne"),
-    "app.secret.age": ("{span} old", "od {span}"),
+    "app.secret.age": ("created {span} ago", "utworzony {span} temu"),
     "app.secret.two": ("two work", "działają dwa"),
-    "app.secret.none": ("none works", "żaden nie działa"),
+    "app.secret.none": ("none is valid", "żaden nie jest ważny"),
     "app.secret.present": ("present", "obecny"),
     "app.secret.previous": ("previous", "poprzedni"),
     "app.secret.ends": ("stops working", "przestanie działać"),
@@ -64,7 +65,7 @@ APP_WORDS: Final = {
     "app.rotate.grace": ("works for {span} more", "działa jeszcze {span}"),
     "app.rotate.at_once": ("stops now (it has leaked)", "przestaje działać teraz (wyciekł)"),
     "app.rotate.hint": (
-        "While both work, the integration can change over without a second of downtime.",
+        "While both are valid, the integration can change over without downtime.",
         "Dopóki działają oba, integracja może przejść na nowy bez sekundy przerwy.",
     ),
     "app.governance": ("Governance", "Zasady"),
@@ -74,16 +75,16 @@ APP_WORDS: Final = {
         "Zezwalaj na tokeny usługowe. Wyłączenie kończy też istniejące.",
     ),
     "rule.enforce_pkce": ("Require a code challenge (PKCE)", "Wymagaj PKCE"),
-    "rule.redirect_hosts": ("Hosts for sign-in answers", "Hosty dla odpowiedzi logowania"),
+    "rule.redirect_hosts": ("Hosts of redirect URIs", "Hosty adresów powrotnych"),
     "rule.webhook_hosts": ("Hosts for webhooks", "Hosty dla webhooków"),
     "rule.hosts.hint": (
-        "One name on a line. Empty: whatever the app has registered, or any public host.",
-        "Po jednej nazwie w wierszu. Puste: to, co aplikacja zarejestrowała, albo dowolny publiczny host.",
+        "One name per line. Blank: all hosts that the app has registered, or any public host.",
+        "Po jednej nazwie w wierszu. Puste: hosty zarejestrowane przez aplikację albo dowolny publiczny host.",
     ),
-    "rule.life": ("Longest life of a token, in seconds", "Najdłuższe życie tokenu, w sekundach"),
+    "rule.life": ("Maximum lifetime of a token, in seconds", "Maksymalny czas ważności tokenu, w sekundach"),
     "rule.life.hint": (
-        "60 to 7776000; 3600 is an hour, 86400 a day. Empty: the usual.",
-        "Od 60 do 7776000; 3600 to godzina, 86400 doba. Puste: jak zwykle.",
+        "60 to 7776000; 3600 is an hour, 86400 a day. Blank: default.",
+        "Od 60 do 7776000; 3600 to godzina, 86400 doba. Puste: wartość domyślna.",
     ),
     "rule.scopes": ("Scopes that may be used now", "Zakresy, których wolno teraz używać"),
     "rule.scopes.all": ("All that are approved", "Wszystkie zatwierdzone"),
@@ -97,10 +98,10 @@ APP_WORDS: Final = {
     "app.token.itself": ("Token", "Token"),
     "app.mint": ("Mint a service token", "Wydaj token usługowy"),
     "app.mint.scopes": ("What the token may do", "Co token może robić"),
-    "app.mint.life": ("It lives for", "Żyje przez"),
+    "app.mint.life": ("Lifetime", "Czas ważności"),
     "app.jti": ("Token id (for revoking it)", "Identyfikator tokenu (do unieważnienia)"),
     "app.webhooks": ("Its webhooks", "Jej webhooki"),
-    "app.trail": ("What was done to it", "Co z nią robiono"),
+    "app.trail": ("History", "Historia"),
     "app.delete": ("Delete the app", "Usuń aplikację"),
     "app.delete.ask": ("Delete {name}?", "Usunąć {name}?"),
     "app.delete.means": (
@@ -116,7 +117,7 @@ APP_WORDS: Final = {
     "done.approved": ("The scopes are approved.", "Zakresy zostały zatwierdzone."),
     "done.governed": ("The rules are saved.", "Zasady zostały zapisane."),
     "done.app_deleted": ("The app is deleted.", "Aplikacja została usunięta."),
-    "refusal.app_unknown": ("There is no such app.", "Nie ma takiej aplikacji."),
+    "refusal.app_unknown": ("App not found.", "Nie ma takiej aplikacji."),
     "refusal.app_public": ("A public client has no secret.", "Klient publiczny nie ma sekretu."),
     "refusal.invalid_scope": (
         "Choose at least one scope of those that can be granted here.",
@@ -132,7 +133,7 @@ APP_WORDS: Final = {
         "http na 127.0.0.1.",
     ),
     "refusal.invalid_governance": (
-        "A rule has a value that it cannot have.",
+        "A rule has an invalid value.",
         "Jedna z zasad ma niedozwoloną wartość.",
     ),
     "refusal.service_tokens_disabled": (
@@ -140,11 +141,11 @@ APP_WORDS: Final = {
         "Zasady tej aplikacji nie zezwalają na tokeny usługowe.",
     ),
     "refusal.invalid_ttl": (
-        "A service token lives from one minute to 90 days.",
-        "Token usługowy żyje od minuty do 90 dni.",
+        "The lifetime of a service token is one minute to 90 days.",
+        "Token usługowy jest ważny od minuty do 90 dni.",
     ),
     "refusal.identifier_malformed": (
-        "This form is not one of ours; load the page anew.",
-        "To nie jest nasz formularz; wczytaj stronę ponownie.",
+        "The form is not valid. Reload the page.",
+        "Formularz jest nieprawidłowy. Wczytaj stronę ponownie.",
     ),
 }

@@ -1,11 +1,11 @@
-"""What the pages about users say, in English and Polish."""
+"""Texts of the pages about users, in English and Polish."""
 
 from typing import Final
 
 PEOPLE_WORDS: Final = {
     "users.new": ("New user", "Nowy użytkownik"),
     "users.find": ("Find by name", "Znajdź po nazwie"),
-    "users.none": ("Nobody has such a name.", "Nikt nie ma takiej nazwy."),
+    "users.none": ("No user has this name.", "Nie ma użytkownika o tej nazwie."),
     "users.add": ("Add the user", "Dodaj użytkownika"),
     "user.username": ("User name", "Nazwa użytkownika"),
     "user.username.hint": (
@@ -15,7 +15,7 @@ PEOPLE_WORDS: Final = {
     "user.id": ("User id", "Identyfikator"),
     "user.you": ("you", "to Ty"),
     "user.roles": ("Roles", "Role"),
-    "user.roles.ask": ("What {username} is", "Kim jest {username}"),
+    "user.roles.ask": ("Roles of {username}", "Role użytkownika {username}"),
     "user.roles.save": ("Set these roles", "Ustaw te role"),
     "role.administrator": ("administrator", "administrator"),
     "role.member": ("member", "pracownik"),
@@ -45,26 +45,26 @@ PEOPLE_WORDS: Final = {
         "They may sign in again, with the same password.",
         "Będzie można znów się zalogować, tym samym hasłem.",
     ),
-    "user.lost": ("Something was lost", "Coś przepadło"),
+    "user.lost": ("Lost password or phone", "Utracone hasło lub telefon"),
     "user.lost.why": (
-        "Make sure who is asking: call them back. Either of these signs them out everywhere.",
-        "Upewnij się, kto prosi: oddzwoń. Każda z tych czynności wylogowuje tę osobę wszędzie.",
+        "Verify the person first: call back. Either action ends all sessions of the user.",
+        "Najpierw potwierdź tożsamość: oddzwoń. Każda z tych czynności kończy wszystkie sesje użytkownika.",
     ),
     "user.password": ("Password", "Hasło"),
     "user.password.new": ("Make a new password", "Utwórz nowe hasło"),
     "user.password.made": (
-        "A password is made and shown once. They change it after signing in.",
+        "A password is created and shown once. The user changes it after signing in.",
         "Hasło zostanie utworzone i pokazane jeden raz. Po zalogowaniu należy je zmienić.",
     ),
     "user.oneself": ("This is you", "To Ty"),
     "user.oneself.why": (
-        "Nobody can disable themselves, give up their own role or reset their own second step, so that somebody always "
-        "administers. Ask another administrator.",
-        "Nikt nie może wyłączyć samego siebie, odebrać sobie roli ani usunąć własnego drugiego kroku, żeby zawsze był "
-        "jakiś administrator. Zwróć się do innego administratora.",
+        "Administrators cannot disable themselves, give up their own role or reset their own second step, so that each "
+        "tenant keeps an administrator. Contact another administrator.",
+        "Administrator nie może wyłączyć własnego konta, odebrać sobie roli ani usunąć własnego drugiego kroku, żeby "
+        "zawsze pozostał co najmniej jeden administrator. Zwróć się do innego administratora.",
     ),
-    "user.did": ("What they did", "Co zrobił użytkownik"),
-    "user.happened": ("What was done to them", "Co zrobiono z kontem"),
+    "user.did": ("Actions of the user", "Działania użytkownika"),
+    "user.happened": ("History of the account", "Historia konta"),
     "told.user": ("{name} is added", "Dodano: {name}"),
     "told.password": ("A new password for {name}", "Nowe hasło: {name}"),
     "done.roles_set": ("The roles are set.", "Role zostały ustawione."),
@@ -74,19 +74,19 @@ PEOPLE_WORDS: Final = {
         "The second step is reset. They set up a new one when they sign in.",
         "Drugi krok został usunięty. Nowy zostanie skonfigurowany przy logowaniu.",
     ),
-    "refusal.user_unknown": ("There is no such user.", "Nie ma takiego użytkownika."),
+    "refusal.user_unknown": ("User not found.", "Nie ma takiego użytkownika."),
     "refusal.username_malformed": (
         "A user name has 1 to 254 Latin letters, digits and signs without spaces, for instance an e-mail address.",
         "Nazwa użytkownika ma od 1 do 254 liter łacińskich, cyfr i znaków bez spacji, na przykład adres e-mail.",
     ),
     "refusal.role_unknown": ("Choose at least one role.", "Wybierz co najmniej jedną rolę."),
     "refusal.secrecy_level_exceeded": (
-        "Nobody may add somebody who would see more than they do.",
-        "Nie można dodać osoby, która widziałaby więcej niż Ty.",
+        "You cannot add a user with a higher secrecy level than your own.",
+        "Nie można dodać użytkownika o wyższym poziomie poufności niż Twój.",
     ),
     "refusal.not_oneself": (
-        "This cannot be done to oneself; ask another administrator.",
-        "Nie można tego zrobić samemu sobie; zwróć się do innego administratora.",
+        "You cannot do this to your own account. Contact another administrator.",
+        "Nie można tego zrobić z własnym kontem. Zwróć się do innego administratora.",
     ),
     "refusal.sign_in_busy": (
         "Too many passwords are being checked at this moment; try again in a few seconds.",

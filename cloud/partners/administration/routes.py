@@ -63,7 +63,7 @@ def _apps(row: _Row, h: AppPages) -> tuple[Route, ...]:
         row("POST", f"{one}/governance", Area.APPS, h.govern, "Govern an app", body=GovernanceForm),
         row("POST", f"{one}/secret", Area.APPS, h.rotate, "Rotate an app's secret", body=RotationForm),
         row("POST", f"{one}/service-token", Area.APPS, h.mint, "Mint a service token", body=ServiceTokenForm),
-        row("GET", f"{one}/delete", Area.APPS, h.confirm, "Ask whether to delete an app"),
+        row("GET", f"{one}/delete", Area.APPS, h.confirm, "Confirm the deletion of an app"),
         row("POST", f"{one}/delete", Area.APPS, h.delete, "Delete an app", body=AdminForm),
     )
 

@@ -137,7 +137,9 @@ class UserPages:
     def _show_password(self, visit: Visit, user: User, key: str, password: str) -> Answer:
         shown = [("user.username", user.username), ("user.password", password)]
         back = f"{Area.USERS.path}/{user.id}"
-        return self._pages.page(visit, "told.html", key=key, told=shown, name=user.username, back=back, until_us=None)
+        return self._pages.page(
+            visit, "told.html", scripted=True, key=key, told=shown, name=user.username, back=back, until_us=None
+        )
 
 
 def _path(visit: Visit) -> str:

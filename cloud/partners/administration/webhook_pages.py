@@ -65,6 +65,7 @@ class WebhookPages:
         return self._pages.page(
             visit,
             "told.html",
+            scripted=True,
             key="told.webhook_secret",
             name=changed.url,
             told=[("webhook.secret", secret)],

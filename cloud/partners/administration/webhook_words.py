@@ -1,11 +1,11 @@
-"""What the pages about webhooks say, in English and Polish. A reason of failure says what to look at."""
+"""Texts of the pages about webhooks, in English and Polish. A reason of a failure names the remedy."""
 
 from typing import Final
 
 WEBHOOK_WORDS: Final = {
     "webhooks.none": (
-        "Nobody subscribes to events yet. Apps do so themselves, over the API.",
-        "Nikt jeszcze nie subskrybuje zdarzeń. Aplikacje robią to same, przez API.",
+        "There are no webhooks yet. Apps subscribe themselves, over the API.",
+        "Nie ma jeszcze webhooków. Aplikacje subskrybują zdarzenia same, przez API.",
     ),
     "webhooks.of_app": ("Only those of {app}.", "Tylko należące do {app}."),
     "webhooks.all": ("Show all", "Pokaż wszystkie"),
@@ -16,26 +16,26 @@ WEBHOOK_WORDS: Final = {
     "webhook.description": ("Description", "Opis"),
     "webhook.id": ("Webhook id", "Identyfikator"),
     "webhook.active": ("active", "aktywny"),
-    "webhook.failing": ("failing", "zawodzi"),
+    "webhook.failing": ("failing", "błędy dostarczania"),
     "webhook.failing.since": ("only failures since", "same niepowodzenia od"),
     "webhook.disabled": ("disabled", "wyłączony"),
     "webhook.disabled.gone": (
-        "The receiver answered that it will never take anything again (410).",
-        "Odbiorca odpowiedział, że nigdy więcej niczego nie przyjmie (410).",
+        "The receiver returned 410: it accepts no further deliveries.",
+        "Odbiorca zwrócił 410: nie przyjmuje dalszych dostarczeń.",
     ),
     "webhook.disabled.failing": (
         "It failed for five days without a success.",
         "Przez pięć dni nic nie zostało dostarczone.",
     ),
     "webhook.disabled.by_owner": ("It was switched off by hand.", "Wyłączono go ręcznie."),
-    "webhook.trail": ("What was done to it", "Co z nim robiono"),
-    "webhook.act": ("Try it, mend it", "Sprawdź i napraw"),
+    "webhook.trail": ("History", "Historia"),
+    "webhook.act": ("Test and recover", "Test i naprawa"),
     "webhook.test": ("Send a test", "Wyślij test"),
     "webhook.replay": ("Send again what failed", "Wyślij ponownie to, co się nie powiodło"),
     "webhook.replay.since": ("Failed within the last", "Niepowodzenia z ostatnich"),
     "webhook.replay.hint": (
-        "Messages keep their webhook-id, so a receiver that got one after all can tell.",
-        "Komunikaty zachowują swój webhook-id, więc odbiorca rozpozna te, które jednak dotarły.",
+        "Messages keep their webhook-id, so a receiver can detect duplicates.",
+        "Komunikaty zachowują swój webhook-id, więc odbiorca rozpozna powtórzenia.",
     ),
     "webhook.secret": ("Signing secret", "Sekret podpisujący"),
     "webhook.secret.why": (
@@ -46,12 +46,12 @@ WEBHOOK_WORDS: Final = {
     "webhook.secret.rotate": ("Make a new secret", "Utwórz nowy sekret"),
     "webhook.disable": ("Switch it off", "Wyłącz"),
     "webhook.disable.means": (
-        "Nothing is sent any more; what waits is discarded, and can be sent again later.",
+        "Nothing is sent. Pending deliveries are discarded and can be replayed later.",
         "Nic nie będzie już wysyłane; to, co czeka, przepadnie, ale można to później wysłać ponownie.",
     ),
     "webhook.enable": ("Switch it on", "Włącz"),
     "webhook.enable.means": (
-        "It gets events from now on. What it missed can be sent again.",
+        "Events are sent from now on. Missed ones can be replayed.",
         "Będzie otrzymywać nowe zdarzenia. To, co przepadło, można wysłać ponownie.",
     ),
     "deliveries": ("Deliveries", "Dostarczenia"),
@@ -62,23 +62,23 @@ WEBHOOK_WORDS: Final = {
     "delivery.kind.test": ("test", "test"),
     "delivery.kind.replay": ("sent again", "ponownie"),
     "delivery.kind.notice": ("notice", "powiadomienie"),
-    "delivery.status.queued": ("waiting", "czeka"),
-    "delivery.status.delivering": ("on its way", "w drodze"),
+    "delivery.status.queued": ("pending", "oczekuje"),
+    "delivery.status.delivering": ("being sent", "w trakcie wysyłania"),
     "delivery.status.succeeded": ("delivered", "dostarczono"),
-    "delivery.status.failed": ("failed, will be tried again", "niepowodzenie, będzie ponowione"),
+    "delivery.status.failed": ("failed, will be retried", "niepowodzenie, będzie ponowione"),
     "delivery.status.exhausted": ("given up", "zaniechano"),
     "delivery.status.discarded": ("discarded", "odrzucono"),
     "delivery.next": ("Next attempt", "Następna próba"),
     "delivery.attempts": ("Attempts: {count}", "Próby: {count}"),
     "delivery.attempt": ("Attempt {number}", "Próba {number}"),
     "delivery.attempts.none": ("Not tried yet.", "Jeszcze nie próbowano."),
-    "delivery.answered": ("answered {status}", "odpowiedź {status}"),
+    "delivery.answered": ("response {status}", "odpowiedź {status}"),
     "delivery.took": ("took {ms} ms", "trwało {ms} ms"),
-    "delivery.head": ("Beginning of the answer", "Początek odpowiedzi"),
+    "delivery.head": ("Beginning of the response", "Początek odpowiedzi"),
     "delivery.again": ("Send again", "Wyślij ponownie"),
     "delivery.trace": ("Trace", "Ślad"),
     "reason.http_status": (
-        "The receiver answered with an error; look into its log.",
+        "The receiver returned an error. Check its log.",
         "Odbiorca odpowiedział błędem; zajrzyj do jego dziennika.",
     ),
     "reason.redirect": (
@@ -86,8 +86,8 @@ WEBHOOK_WORDS: Final = {
         "Odbiorca przekierowuje, a przekierowań nie stosujemy. Zasubskrybuj z docelowym adresem.",
     ),
     "reason.gone": (
-        "The receiver answered 410: it wants nothing any more.",
-        "Odbiorca odpowiedział 410: niczego już nie chce.",
+        "The receiver returned 410: it accepts no further deliveries.",
+        "Odbiorca zwrócił 410: nie przyjmuje dalszych dostarczeń.",
     ),
     "reason.blocked_address": (
         "The name leads to an address that Argus does not call.",
@@ -106,19 +106,19 @@ WEBHOOK_WORDS: Final = {
         "Brak bezpiecznego połączenia: certyfikat wygasł albo jest dla innej nazwy.",
     ),
     "reason.timeout": (
-        "The receiver took too long. It should answer first and work afterwards.",
+        "The receiver took too long. It should respond first and process the event afterwards.",
         "Odbiorca odpowiadał zbyt długo. Powinien najpierw odpowiedzieć, a potem pracować.",
     ),
     "reason.connection_lost": (
-        "The connection broke before the answer came.",
+        "The connection ended before the response.",
         "Połączenie zerwało się, zanim nadeszła odpowiedź.",
     ),
     "reason.answer_malformed": (
-        "What came back is not HTTP.",
-        "To, co wróciło, nie jest odpowiedzią HTTP.",
+        "The response is not HTTP.",
+        "Odpowiedź nie jest odpowiedzią HTTP.",
     ),
     "reason.internal_error": (
-        "Something went wrong at Argus; it will be tried again.",
+        "An error occurred in Argus. The delivery will be retried.",
         "Coś się nie udało po stronie Argus; nastąpi kolejna próba.",
     ),
     "reason.endpoint_disabled": (
@@ -129,14 +129,14 @@ WEBHOOK_WORDS: Final = {
     "told.webhook_secret": ("The new secret for {name}", "Nowy sekret dla {name}"),
     "told.webhook_secret.until": ("The previous secret signs too until", "Poprzedni sekret podpisuje także do"),
     "done.test_queued": (
-        "The test is on its way; look again in a moment.",
-        "Test jest w drodze; odśwież za chwilę.",
+        "The test is queued. Reload in a moment.",
+        "Test jest w kolejce. Odśwież za chwilę.",
     ),
-    "done.replay_queued": ("It is being sent again; look again in a moment.", "Wysyłamy ponownie; odśwież za chwilę."),
+    "done.replay_queued": ("The replay is queued. Reload in a moment.", "Trwa ponowne wysyłanie. Odśwież za chwilę."),
     "done.replay_empty": ("Nothing has failed in that time.", "W tym czasie wszystko się powiodło."),
     "done.webhook_enabled": ("The webhook gets events again.", "Webhook znów otrzymuje zdarzenia."),
     "done.webhook_disabled": ("The webhook is switched off.", "Webhook został wyłączony."),
-    "refusal.webhook_unknown": ("There is no such webhook.", "Nie ma takiego webhooka."),
+    "refusal.webhook_unknown": ("Webhook not found.", "Nie ma takiego webhooka."),
     "refusal.webhook_disabled": (
         "This webhook is disabled; enable it first.",
         "Webhook jest wyłączony; najpierw go włącz.",
@@ -145,27 +145,27 @@ WEBHOOK_WORDS: Final = {
         "This webhook has no such delivery, or it is older than 30 days.",
         "Ten webhook nie ma takiego dostarczenia albo jest ono starsze niż 30 dni.",
     ),
-    "refusal.delivery_unfinished": ("This delivery is still on its way.", "To dostarczenie jest jeszcze w drodze."),
+    "refusal.delivery_unfinished": ("The delivery is still pending.", "To dostarczenie jeszcze trwa."),
     "refusal.replay_under_way": (
-        "A replay of this webhook is under way; wait until it is done.",
+        "A replay of this webhook is running. Wait until it is done.",
         "Trwa już ponowne wysyłanie; poczekaj, aż się skończy.",
     ),
     "refusal.too_many_tests": (
-        "Tests of this webhook still wait for its receiver; look at their deliveries first.",
+        "Tests of this webhook are still pending. Check their deliveries first.",
         "Testy tego webhooka czekają jeszcze na odbiorcę; najpierw sprawdź ich dostarczenia.",
     ),
     "refusal.webhook_host_not_allowed": (
-        "The app's governance does not let its webhooks go to that host.",
+        "The app's governance does not allow webhooks on this host.",
         "Zasady aplikacji nie pozwalają na webhooki do tego hosta.",
     ),
     "refusal.event_not_approved": (
         "The app is no longer approved for some of these events; approve their scopes first.",
         "Aplikacja nie ma już zgody na niektóre z tych zdarzeń; najpierw zatwierdź ich zakresy.",
     ),
-    "home.title": ("What needs a look", "Co wymaga uwagi"),
+    "home.title": ("Needs attention", "Wymaga uwagi"),
     "home.nothing": (
-        "Nothing needs a look: receivers take their events, secrets and keys are fresh.",
-        "Nic nie wymaga uwagi: odbiorcy przyjmują zdarzenia, a sekrety i klucze są świeże.",
+        "No problems: receivers accept their events, and secrets and keys are current.",
+        "Brak problemów: odbiorcy przyjmują zdarzenia, a sekrety i klucze są aktualne.",
     ),
     "home.begins": (
         "Nothing is connected yet. Register the first app to begin.",
@@ -178,6 +178,6 @@ WEBHOOK_WORDS: Final = {
         "The signing key is older than 90 days, in use since",
         "Klucz podpisujący ma ponad 90 dni, w użyciu od",
     ),
-    "home.latest": ("What was done last", "Co ostatnio zrobiono"),
+    "home.latest": ("Latest changes", "Ostatnie zmiany"),
     "home.more": ("The whole trail", "Cały dziennik"),
 }

@@ -1,4 +1,4 @@
-"""What the administrator's pages say, in English and Polish. Names of scopes and actions stay as they are (C-006)."""
+"""Texts of the administrator's pages, in English and Polish. Names of scopes and actions stay as they are (C-006)."""
 
 from typing import Final
 
@@ -26,7 +26,7 @@ WORDS: Final = {
     "moment.in": ("in {span}", "za {span}"),
     "list.onward": ("Next page", "Następna strona"),
     "organization.label": ("Organisation", "Organizacja"),
-    "organization.all": ("The whole tenant", "Cały dzierżawca"),
+    "organization.all": ("The whole tenant", "Wszystkie organizacje"),
     "organization.hint.app": (
         "The app sees what belongs to this organisation.",
         "Aplikacja widzi to, co należy do tej organizacji.",
@@ -43,27 +43,25 @@ WORDS: Final = {
     "level.top_secret": ("Top secret", "Ściśle tajny"),
     "not_for_you.title": ("This is for administrators", "Strona dla administratorów"),
     "not_for_you.why": (
-        "{username} is not an administrator, so these pages stay closed. If you need them, ask an administrator of "
-        "your tenant for the role.",
+        "{username} is not an administrator. If you need these pages, request the role from an administrator of your "
+        "tenant.",
         "{username} nie jest administratorem, więc te strony są niedostępne. Jeśli ich potrzebujesz, poproś "
         "administratora o tę rolę.",
     ),
-    "not_for_you.other": ("Sign in as somebody else", "Zaloguj się jako ktoś inny"),
+    "not_for_you.other": ("Sign in as another user", "Zaloguj się jako inny użytkownik"),
     "not_for_you.back": ("Back", "Wróć"),
-    "told.once": ("Copy this now: it is shown only this once.", "Skopiuj to teraz: widać to tylko ten jeden raz."),
+    "told.once": ("Copy this now: it is shown only once.", "Skopiuj to teraz: dane są widoczne tylko jeden raz."),
     "told.reload": (
-        "Nobody, not even we, can show it again. Do not load this page anew.",
-        "Nikt, nawet my, nie pokaże tego ponownie. Nie odświeżaj tej strony.",
+        "It cannot be shown again. Do not reload this page.",
+        "Nie można ich wyświetlić ponownie. Nie odświeżaj tej strony.",
     ),
-    "told.copy": (
-        "Tab into a field selects all of it; then copy with Ctrl+C.",
-        "Klawisz Tab zaznacza całe pole; skopiuj je przez Ctrl+C.",
-    ),
-    "told.kept": ("I have kept it", "Mam zapisane"),
+    "told.copy": ("Copy", "Kopiuj"),
+    "told.copied": ("Copied", "Skopiowano"),
+    "told.kept": ("I have saved it", "Mam zapisane"),
     "audit.trace": ("Trace id", "Identyfikator śladu"),
     "audit.trace.hint": (
-        "From an answer's X-Argus-Trace-ID, an error, or a traceparent. Found however old it is.",
-        "Z nagłówka X-Argus-Trace-ID, z błędu lub z traceparent. Znajdzie się bez względu na wiek.",
+        "From a response's X-Argus-Trace-ID, an error, or a traceparent. Includes older entries.",
+        "Z nagłówka X-Argus-Trace-ID, z błędu lub z traceparent. Obejmuje też starsze wpisy.",
     ),
     "audit.actor": ("Who", "Kto"),
     "audit.actor.hint": ("User name, app id, or operator", "Nazwa użytkownika, id aplikacji albo operator"),
@@ -81,7 +79,7 @@ WORDS: Final = {
     "audit.clear": ("Show all", "Pokaż wszystko"),
     "audit.none": ("No entry matches.", "Brak pasujących wpisów."),
     "audit.unread": (
-        "That is no trace id: one has 32 hexadecimal digits.",
+        "A trace id has 32 hexadecimal digits.",
         "To nie jest identyfikator śladu: ma on 32 cyfry szesnastkowe.",
     ),
     "audit.at": ("When", "Kiedy"),
@@ -91,7 +89,7 @@ WORDS: Final = {
     "audit.operator": ("operator (console)", "operator (konsola)"),
     "keys.signing": ("Keys that sign access tokens", "Klucze podpisujące tokeny dostępu"),
     "keys.signing.why": (
-        "The next key is published long before it signs, so that everybody knows it by then. A retired key stays "
+        "The next key is published long before it signs, so that verifiers know it. A retired key stays "
         "published until the last token that it signed has expired.",
         "Następny klucz jest publikowany na długo, zanim zacznie podpisywać, żeby wszyscy zdążyli go poznać. Wycofany "
         "klucz pozostaje opublikowany, aż wygaśnie ostatni podpisany nim token.",
@@ -99,7 +97,7 @@ WORDS: Final = {
     "keys.none": ("There is no key yet.", "Nie ma jeszcze żadnego klucza."),
     "keys.operator": (
         "These keys sign for every tenant, so only the operator rotates them, at the console:",
-        "Te klucze podpisują dla wszystkich tenantów, dlatego zmienia je tylko operator, w konsoli:",
+        "Te klucze podpisują dla wszystkich klientów, dlatego zmienia je tylko operator, w konsoli:",
     ),
     "keys.webhooks": ("Keys that sign webhooks", "Klucze podpisujące webhooki"),
     "keys.webhooks.why": (
@@ -107,7 +105,7 @@ WORDS: Final = {
         "Odbiorcy sprawdzają nimi podpisy v1a. Każda subskrypcja ma ponadto własny sekret.",
     ),
     "keys.webhooks.none": (
-        "The first ones are made with the first delivery.",
+        "The first keys are created with the first delivery.",
         "Pierwsze powstaną z pierwszym dostarczeniem.",
     ),
     "key.kid": ("Key", "Klucz"),
@@ -119,39 +117,38 @@ WORDS: Final = {
     "key.published": ("Published", "Opublikowano"),
     "key.signs": ("Signs since", "Podpisuje od"),
     "key.until": ("Published until", "Opublikowany do"),
-    "key.gone": ("gone since", "usunięty od"),
+    "key.gone": ("removed since", "usunięty od"),
     "refusal.back": ("Back to the administration", "Wróć do administracji"),
     "refusal.precondition_failed": (
-        "Somebody has changed this since you looked, or this form was sent already. Here is how it is now.",
+        "This was changed since you opened the page, or the form was sent already. This is the current state.",
         "Ktoś zmienił to w międzyczasie albo formularz został już wysłany. Oto obecny stan.",
     ),
     "refusal.form_forged": (
-        "This form did not come from our page, or the page has grown old. Go back, load it anew, and send it again.",
-        "Formularz nie pochodzi z naszej strony albo strona jest nieaktualna. Wróć, wczytaj ją ponownie i wyślij "
-        "jeszcze raz.",
+        "The form expired or was not sent from this page. Go back, reload the page and send it again.",
+        "Formularz wygasł albo nie pochodzi z tej strony. Wróć, wczytaj ją ponownie i wyślij jeszcze raz.",
     ),
-    "refusal.not_found": ("There is nothing at this address.", "Pod tym adresem nic nie ma."),
+    "refusal.not_found": ("There is no page at this address.", "Pod tym adresem nie ma strony."),
     "refusal.name_malformed": ("A name has 1 to 200 characters.", "Nazwa ma od 1 do 200 znaków."),
     "refusal.identifier_taken": (
-        "This name is in use already, or this form was sent already; nothing was changed.",
+        "This name is already in use, or the form was sent already. Nothing was changed.",
         "Ta nazwa jest już zajęta albo formularz został już wysłany; nic nie zmieniono.",
     ),
-    "refusal.organization_unknown": ("There is no such organisation.", "Nie ma takiej organizacji."),
+    "refusal.organization_unknown": ("Organisation not found.", "Nie ma takiej organizacji."),
     "refusal.webhook_keys_absent": (
-        "The webhook keys are being made at this moment; try again shortly.",
+        "The webhook keys are not available. Try again shortly.",
         "Klucze webhooków są właśnie tworzone; spróbuj ponownie za chwilę.",
     ),
     "refusal.signing_keys_absent": ("There is no signing key yet.", "Nie ma jeszcze klucza podpisującego."),
     "refusal.master_key_absent": (
-        "The master key is missing on the server, so no secret can be made. Tell whoever operates Argus.",
+        "The master key is missing on the server, so no secret can be created. Contact the operator of Argus.",
         "Na serwerze brakuje klucza głównego, więc nie można utworzyć sekretu. Powiadom operatora systemu Argus.",
     ),
     "refusal.invalid_cursor": (
-        "This page of the list can no longer be found; begin at its first page.",
+        "This page of the list was not found. Start at the first page.",
         "Nie można już znaleźć tej strony listy; zacznij od pierwszej.",
     ),
     "refusal.rate_limited": (
-        "Too many requests came from your address. Wait a little.",
+        "Too many requests came from your address. Wait before the next one.",
         "Z tego adresu przyszło zbyt wiele żądań. Poczekaj chwilę.",
     ),
     **APP_WORDS,

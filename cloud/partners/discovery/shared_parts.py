@@ -134,7 +134,7 @@ REFUSALS: dict[int, str] = {
     413: "The body is too large.",
     415: "The media type of the body is not supported.",
     422: "The request is well-formed, but a value is not valid here.",
-    429: "Too many requests. Wait as long as Retry-After says.",
+    429: "Too many requests. Wait for the seconds in Retry-After.",
     503: "Temporarily unavailable. Retry after Retry-After.",
 }
 """Errors by status, as components. A row's `answers` describe its own."""

@@ -63,7 +63,7 @@ class EventsMalformed(DomainError):
 
 
 class EventNotApproved(Refused):
-    """The app is not approved for these events. Ask the tenant's administrator for their scopes."""
+    """The app is not approved for these events. The tenant's administrator approves their scopes."""
 
     code = "event_not_approved"
     status = 403

@@ -7,7 +7,7 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class DeliveryStatus(StrEnum):
-    """The stored status of a delivery (A-060)."""
+    """Status of a delivery."""
 
     QUEUED = "queued"  # no attempt yet
     DELIVERING = "delivering"
@@ -18,8 +18,7 @@ class DeliveryStatus(StrEnum):
 
 
 class DeliveryKind(StrEnum):
-    """The origin of a delivery. Tests do not count for the health of an endpoint and reach disabled ones too
-    (A-061)."""
+    """Kind of a delivery. Tests do not count as failures and are also sent to a disabled webhook."""
 
     EVENT = "event"
     TEST = "test"

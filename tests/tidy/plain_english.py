@@ -1,0 +1,111 @@
+"""The word list of plain technical English, and the texts that it is applied to.
+
+Readers are engineers, integrators and crews, so a text uses the field's own words: report, request, response, byte,
+the caller. `WORDS` has what they replace. The list is at zero in public text; names, docstrings and comments of the
+tree are counted, and the counts may only fall (`RATCHETS` in the test).
+
+Public text is what people outside of the project read: the OpenAPI document, the kinds of problems, the help of the
+three programs, README, the guides in `docs/`, the Unreleased part of the changelog, the pages' templates and their
+word files (English). Not in this scope: `docs/deviations.md`, a record for maintainers that names the contract's
+numbers; the tables of `docs/device-maker.md` between `<!-- table` and `<!-- end`, generated from docstrings that are
+counted as such; code blocks, `code` and *labels* of pages; the crew page, whose texts its own issue rewrites.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from tests.tidy.sources import ROOT, python_files
+
+WORDS = re.compile(
+    r"""\b(
+      told | tells? | telling | untold
+    | says? | said | saying
+    | hears?\ of | heard\ of
+    | asks? | asked | asking
+    | answers? | answered | answering
+    | octets?
+    | somebody | nobody | whoever | everybody | strangers?
+    | anew | once\ more | take\ anew
+    | helpings? | portions?
+    | waiting | on\ its\ way | gone | brought\ away
+    | old | no\ longer\ good | not\ yours
+    | way\ to\ the\ database
+    )\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+ALLOWED = re.compile(
+    r"""
+      `[^`]*`                            # code: names of fields, codes and commands are contracts
+    | octet-?string | application/octet-stream
+    | waiting\ for\ config               # a state of 20601
+    | \bGone\b(?=\ \(410\))              # the reason phrase of 410
+    """,
+    re.VERBOSE,
+)
+"""Code, and the standards' own names for things, which keep their words."""
+
+CONTRACT_NUMBER = re.compile(r"\b[ACS]-\d{3}\b")
+"""Numbers of the contract's matrix: they mean nothing to a reader outside."""
+
+FRAGMENT = re.compile(r"(Of|What|Who|Whose|Whom|How|Where|When|Whether|Why|As|Also|Only|That|Which)\b")
+"""Beginnings of a docstring that is no sentence, noun phrase or instruction."""
+
+_SNAKE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
+_CODE = re.compile(
+    r"^```.*?^```|`[^`]*`|(?<!\*)\*[^*\n]+\*(?!\*)|\]\([^)]*\)|<!-- table.*?<!-- end -->", re.DOTALL | re.MULTILINE
+)
+
+
+def faults(text: str) -> list[str]:
+    """The words of a text that the list replaces."""
+    return [found[0] for found in WORDS.finditer(ALLOWED.sub(" ", text))]
+
+
+def faults_of_markdown(path: Path) -> list[str]:
+    """The same for the prose of a document, each with its line."""
+    text = _CODE.sub(lambda code: "\n" * code[0].count("\n"), path.read_text())
+    lines = enumerate(text.splitlines(), 1)
+    return [f"{path.relative_to(ROOT)}:{number}: {word}" for number, line in lines for word in faults(line)]
+
+
+@cache
+def docstrings() -> tuple[str, ...]:
+    """Every docstring of the tree, and every string that follows an assignment as its documentation."""
+    found = []
+    for path in python_files():
+        for node in ast.walk(ast.parse(path.read_text())):
+            body = getattr(node, "body", None)
+            if not isinstance(body, list):
+                continue
+            found += [
+                statement.value.value
+                for statement in body
+                if isinstance(statement, ast.Expr)
+                and isinstance(statement.value, ast.Constant)
+                and isinstance(statement.value.value, str)
+            ]
+    return tuple(found)
+
+
+def comments() -> Iterator[str]:
+    """Every comment of the tree."""
+    for path in python_files():
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+            if token.type == tokenize.COMMENT:
+                yield token.string
+
+
+def names() -> Iterator[str]:
+    """The names that the product's modules, classes and functions define, as words with a space between."""
+    for path in python_files():
+        if path.relative_to(ROOT).parts[0] == "tests":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                yield " ".join(_SNAKE.findall(node.name)).lower()

@@ -1,0 +1,146 @@
+"""Public text is plain technical English, and the rest of the tree comes closer to it with every change."""
+
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.main import get_command
+
+import cloud.app  # noqa: F401  so that every error class and event exists
+from cloud.access.apps import CATALOGUE
+from cloud.cli import SLICES
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.http import Host
+from cloud.foundation.http.problem import catalogue
+from cloud.foundation.ids import UlidIds
+from cloud.partners.discovery import contract_document
+from cloud.partners.webhooks.catalogue import EVENTS
+from cloud.settings import read_settings
+from cloud.surface import rows_of
+from tests.builders.cloud_settings import settings_file
+from tests.tidy.plain_english import (
+    CONTRACT_NUMBER,
+    FRAGMENT,
+    comments,
+    docstrings,
+    faults,
+    faults_of_markdown,
+    names,
+)
+from tests.tidy.sources import ROOT
+
+GUIDES = sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "deviations.md")
+WORD_FILES = (
+    "cloud.foundation.pages.words",
+    "cloud.access.identity.words",
+    "cloud.access.oauth.words",
+    "cloud.partners.administration.words",
+)
+TEMPLATES = sorted((ROOT / "cloud").rglob("templates/*.html"))
+
+RATCHETS = {
+    "words in docstrings": 2898,
+    "words in comments": 385,
+    "words in names": 208,
+    "docstrings that begin with a fragment": 1203,
+}
+"""Counts of the tree when the test came. They may only fall: lower a number here with the change that lowers it."""
+
+
+def texts_of(document: Any, key: str = "") -> Iterator[str]:
+    """The summaries, descriptions and titles of a JSON document, at any depth."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield from texts_of(value, name)
+    elif isinstance(document, list):
+        for value in document:
+            yield from texts_of(value, key)
+    elif isinstance(document, str) and key in {"summary", "description", "title"}:
+        yield document
+
+
+def openapi(folder: Path) -> Iterator[str]:
+    clock = SystemClock()
+    rows = rows_of(read_settings(settings_file(folder)), clock, UlidIds(clock))
+    bases = {host: f"https://{host.value}.example.org" for host in Host}
+    yield from texts_of(contract_document(rows, bases, {scope.name: scope.description for scope in CATALOGUE}))
+    # Also of the addresses that the document does not show: the console prints them, and extensions are described.
+    for row in rows:
+        yield from (row.summary, row.description, *row.answers.values())
+
+
+def help_of(command: Any) -> Iterator[str]:
+    """The help of a command, its options and its subcommands."""
+    yield command.help or ""
+    for parameter in command.params:
+        yield getattr(parameter, "help", None) or ""
+    for name in getattr(command, "commands", {}):
+        yield from help_of(command.commands[name])
+
+
+def command_help(program: str) -> Iterator[str]:
+    yield from help_of(get_command(importlib.import_module(program).app))
+    if program == "cloud.cli":
+        for name, module in SLICES.items():
+            group: typer.Typer = getattr(importlib.import_module(module), name)
+            yield from help_of(get_command(group))
+
+
+def assert_plain(texts: Iterator[str]) -> None:
+    found = {text: words for text in texts if (words := [*faults(text), *CONTRACT_NUMBER.findall(text)])}
+    assert found == {}
+
+
+def test_openapi_document_is_plain(tmp_path: Path) -> None:
+    assert_plain(openapi(tmp_path))
+
+
+def test_kinds_of_problems_are_plain() -> None:
+    assert_plain(kind.meaning for kind in catalogue())
+
+
+def test_event_catalogue_is_plain() -> None:
+    assert_plain(text for one in EVENTS for text in (one.description, *texts_of(one.schema())))
+
+
+@pytest.mark.parametrize("program", ["gateway.cli", "cloud.cli", "simulators.cli"])
+def test_command_help_is_plain(program: str) -> None:
+    assert_plain(command_help(program))
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", *GUIDES], ids=lambda path: str(path.name))
+def test_guides_are_plain_and_name_no_contract_number(document: Path) -> None:
+    assert faults_of_markdown(document) == []
+    assert CONTRACT_NUMBER.findall(document.read_text()) == []
+
+
+def test_unreleased_changes_are_plain(tmp_path: Path) -> None:
+    unreleased = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1]
+    assert unreleased.startswith("Unreleased")
+    assert_plain(iter(re.sub(r"`[^`]*`", "", unreleased).splitlines()))
+
+
+@pytest.mark.parametrize("module", WORD_FILES)
+def test_pages_are_plain_in_english(module: str) -> None:
+    assert_plain(english for english, _ in importlib.import_module(module).WORDS.values())
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.name))
+def test_templates_are_plain(template: Path) -> None:
+    text = re.sub(r"\{[{%#].*?[#%}]\}|<[^>]*>", " ", template.read_text(), flags=re.DOTALL)
+    assert_plain(iter(text.splitlines()))
+
+
+def test_counts_in_the_tree_only_fall() -> None:
+    counts = {
+        "words in docstrings": sum(len(faults(text)) for text in docstrings()),
+        "words in comments": sum(len(faults(text)) for text in comments()),
+        "words in names": sum(len(faults(name)) for name in names()),
+        "docstrings that begin with a fragment": sum(FRAGMENT.match(text) is not None for text in docstrings()),
+    }
+    risen = {name: (count, RATCHETS[name]) for name, count in counts.items() if count > RATCHETS[name]}
+    assert risen == {}, "now, and at most"
