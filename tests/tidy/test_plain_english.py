@@ -43,10 +43,10 @@ WORD_FILES = (
 TEMPLATES = sorted((ROOT / "cloud").rglob("templates/*.html"))
 
 RATCHETS = {
-    "words in docstrings": 2898,
-    "words in comments": 385,
+    "words in docstrings": 2827,
+    "words in comments": 382,
     "words in names": 208,
-    "docstrings that begin with a fragment": 1203,
+    "docstrings that begin with a fragment": 1197,
 }
 """Counts of the tree when the test came. They may only fall: lower a number here with the change that lowers it."""
 

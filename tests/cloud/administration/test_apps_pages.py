@@ -17,6 +17,8 @@ async def test_an_app_is_registered_and_its_secrets_are_shown_once(world_on_eith
         page = await it.send("/admin/apps/new", "/admin/apps", name="Case sync connector", **SCOPE)
         assert page.status == 200, page.text
         assert page.answered.headers["Cache-Control"] == "no-store"
+        assert "script-src 'self'" in page.answered.headers["Content-Security-Policy"]
+        assert page.answered.octets.count(b"data-copy=") == 3
         client_id, secret = page.told["Client id"], page.told["Client secret"]
         assert page.told["Secret that signs call-backs"].startswith("whsec_")
         answer = await it.server.token(basic=(client_id, secret), scope=WEBHOOKS)
@@ -35,7 +37,7 @@ async def test_the_same_form_sent_twice_makes_one_app(world: AuthWorld) -> None:
         await it.ada.submit(form, name="Once", **SCOPE)
         page = await it.ada.submit(form, name="Once", **SCOPE)
         assert page.status == 409
-        assert "this form was sent already" in page.text
+        assert "the form was sent already" in page.text
         assert len(await it.trail("app.create")) == 1
 
 
@@ -109,7 +111,7 @@ async def test_nobody_writes_over_what_somebody_else_has_changed(world: AuthWorl
         for action in ("governance", "scopes", "secret", "service-token"):
             page = await it.ada.submit(seen_by_ada.form(f"{NORTH}/{action}"))
             assert page.status == 412, action
-            assert "Somebody has changed this since you looked" in page.text
+            assert "This was changed since you opened the page" in page.text
         form = seen_by_ada.form(f"{NORTH}/governance")
         gone = replace(form, action=f"{NORTH}/delete")
         assert (await it.ada.submit(gone)).status == 412

@@ -40,7 +40,7 @@ async def test_everything_that_one_request_did_is_found_by_its_trace(world_on_ei
             assert (entries(page), "dev_1" in page.text, "dev_2" in page.text) == (2, True, False), typed
         assert entries(await it.ada.get(f"/admin/audit?trace_id={other}")) == 1
         page = await it.ada.get("/admin/audit?trace_id=yesterday")
-        assert "That is no trace id" in page.text
+        assert "A trace id has 32 hexadecimal digits" in page.text
         page = await it.ada.get(f"/admin/audit?trace_id={'0' * 32}")
         assert "No entry matches" in page.text
 

@@ -49,7 +49,7 @@ async def test_somebody_is_found_by_a_part_of_their_name(world: AuthWorld) -> No
         for typed, found in (("BO_", True), ("100%25", True), ("bo%25org", False), ("b%25100", False), ("", True)):
             page = await it.ada.get(f"/admin/users?named={typed}")
             assert ("bo_100%@example.org" in page.text) == found, typed
-        assert "Nobody has such a name." in (await it.ada.get("/admin/users?named=nobody")).text
+        assert "No user has this name." in (await it.ada.get("/admin/users?named=nobody")).text
 
 
 async def test_a_user_is_disabled_and_enabled_again(world: AuthWorld) -> None:

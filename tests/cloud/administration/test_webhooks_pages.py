@@ -44,8 +44,8 @@ async def test_a_failed_delivery_tells_its_reason_its_answer_and_the_next_attemp
         await it.story.happen()
         await it.story.turn()
         text = await it.text()
-        assert "failed, will be tried again" in text
-        assert "The receiver answered with an error; look into its log. 503" in text
+        assert "failed, will be retried" in text
+        assert "The receiver returned an error. Check its log. 503" in text
         assert "Next attempt: 2026-03-24 12:30:00 UTC (in 30 min)" in text
         assert '"error":"down"' in text
         assert "sk_live_0123" not in text
@@ -56,7 +56,7 @@ async def test_a_failed_delivery_tells_its_reason_its_answer_and_the_next_attemp
 async def test_a_test_is_sent_and_its_outcome_shown(world: AuthWorld) -> None:
     async with desk(world) as it:
         page = await it.office.ada.follow(await it.office.send(it.path, f"{it.path}/test"))
-        assert "The test is on its way" in page.text
+        assert "The test is queued" in page.text
         await it.story.turn()
         assert "webhook.test delivered test" in await it.text()
         (entry,) = await it.office.trail("webhook.test")
@@ -73,7 +73,7 @@ async def test_one_delivery_or_all_that_failed_are_sent_again(world: AuthWorld) 
         page = await it.office.ada.get(it.path)
         (again,) = [form for form in page.forms if form.action.startswith(f"{it.path}/deliveries/")]
         page = await it.office.ada.follow(await it.office.ada.submit(again))
-        assert "It is being sent again" in page.text
+        assert "The replay is queued" in page.text
         await it.story.turn()
         assert len(it.receiver.received) == 2
         assert it.receiver.ids()[0] == it.receiver.ids()[1]

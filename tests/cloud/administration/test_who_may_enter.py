@@ -73,7 +73,7 @@ async def test_a_form_that_is_not_from_our_page_changes_nothing(world: AuthWorld
             without = replace(form, fields={k: v for k, v in form.fields.items() if k != "form_token"})
             answered = await it.ada.submit(without)
             assert answered.status == 403
-            assert "did not come from our page" in answered.text
+            assert "was not sent from this page" in answered.text
         assert await world.apps.find("app_north") == world.app
         assert await it.trail("app.rotate_secret") == []
 

@@ -19,7 +19,7 @@ async def test_somebody_lets_an_app_act_for_them(world_on_either: AuthWorld) -> 
         form = (await it.ada.get(page.location)).form("/sign-in")
         page = await it.ada.submit(form, username="Ada@example.org", password="correct horse battery")
         page = await it.ada.follow(page)
-        assert "flow asks to act for you" in page.text
+        assert "flow requests access on your behalf" in page.text
         assert "Enrol medical devices" in page.text
         page = await it.ada.submit(page.form("/consent"), decision="allow")
         assert page.answered.headers["Cache-Control"] == "no-store"
