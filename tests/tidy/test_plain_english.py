@@ -12,7 +12,7 @@ from typer.main import get_command
 
 import cloud.app  # noqa: F401  so that every error class and event exists
 from cloud.access.apps import CATALOGUE
-from cloud.cli import SLICES
+from cloud.cli import COMMANDS
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.http import Host
 from cloud.foundation.http.problem import catalogue
@@ -43,10 +43,10 @@ WORD_FILES = (
 TEMPLATES = sorted((ROOT / "cloud").rglob("templates/*.html"))
 
 RATCHETS = {
-    "words in docstrings": 2827,
-    "words in comments": 382,
-    "words in names": 208,
-    "docstrings that begin with a fragment": 1197,
+    "words in docstrings": 2517,
+    "words in comments": 338,
+    "words in names": 190,
+    "docstrings that begin with a fragment": 972,
 }
 """Counts of the tree when the test came. They may only fall: lower a number here with the change that lowers it."""
 
@@ -85,8 +85,8 @@ def help_of(command: Any) -> Iterator[str]:
 def command_help(program: str) -> Iterator[str]:
     yield from help_of(get_command(importlib.import_module(program).app))
     if program == "cloud.cli":
-        for name, module in SLICES.items():
-            group: typer.Typer = getattr(importlib.import_module(module), name)
+        for one, part in COMMANDS.values():
+            group: typer.Typer = one.load(part)
             yield from help_of(get_command(group))
 
 
