@@ -5,7 +5,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from multidict import CIMultiDictProxy
@@ -212,7 +212,7 @@ class SignInHandlers:
         )
 
     async def _shown(
-        self, template: str, request: Request, said: _Said, cookies: Sequence[str] = (), **facts: object
+        self, template: str, request: Request, said: _Said, cookies: Sequence[str] = (), **facts: Any
     ) -> Answer:
         language = language_of(request.headers, said.lang)
         return PAGES.answer(
