@@ -166,7 +166,7 @@ class Claimer:
         now_s = self._clock.monotonic_s()
         if self._signer is None or now_s - self._signer[0] >= SIGNER_S_MAX:
             key = await self._keys.current()
-            self._signer = now_s, Signer(key.private(self._master()))
+            self._signer = now_s, Signer(key.kid, key.private(self._master()))
         return self._signer[1]
 
 

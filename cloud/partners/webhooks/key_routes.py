@@ -16,6 +16,7 @@ _SAMPLE = {
             "kid": "webhook-1-0123456789",
             "use": "sig",
             "alg": "EdDSA",
+            "status": "current",
             "x": "…",
             "standard_webhooks_key": "whpk_…",
         }

@@ -15,6 +15,9 @@ class WebhookPublicKey(BaseModel):
     kid: str = Field(description="Key id.")
     use: Literal["sig"] = Field(description="Use: signatures.")
     alg: Literal["EdDSA"] = Field(description="The only algorithm of this key.")
+    status: Literal["next", "current", "retired"] = Field(
+        description="`current` signs all deliveries, `next` follows it, and `retired` verifies earlier deliveries."
+    )
     x: str = Field(description="The public key, base64url.")
     standard_webhooks_key: str = Field(description="The same key in the form of Standard Webhooks, `whpk_…`.")
 

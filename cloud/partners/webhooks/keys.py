@@ -61,6 +61,7 @@ class WebhookKey(StoredKey):
             "kid": self.kid,
             "use": "sig",
             "alg": "EdDSA",
+            "status": self.state.value,
             "x": base64.urlsafe_b64encode(self.public_key).rstrip(b"=").decode(),
             "standard_webhooks_key": "whpk_" + base64.b64encode(self.public_key).decode(),
         }

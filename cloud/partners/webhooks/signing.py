@@ -53,12 +53,16 @@ class Signer:
     within a second, and signing would be the most expensive step of each.
     """
 
-    def __init__(self, private: Ed25519PrivateKey) -> None:
+    def __init__(self, kid: str, private: Ed25519PrivateKey) -> None:
+        self._kid = kid
         self._private = private
         self._signatures: dict[bytes, str] = {}
 
     def headers(self, message_id: str, timestamp_s: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-        """Return the three headers. `keys`: that of the secret and, while both are valid, of the previous secret."""
+        """Return the headers of Standard Webhooks and the id of our key.
+
+        `keys`: that of the secret and, while both are valid, of the previous secret.
+        """
         content = b"%s.%d.%s" % (message_id.encode(), timestamp_s, body)
         signatures = [f"v1,{_base64(hmac.digest(key, content, 'sha256'))}" for key in keys]
         signatures.append(f"v1a,{self._sign(content)}")
@@ -66,6 +70,7 @@ class Signer:
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp_s),
             "webhook-signature": " ".join(signatures),
+            "webhook-key-id": self._kid,
         }
 
     def _sign(self, content: bytes) -> str:

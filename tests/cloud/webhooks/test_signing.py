@@ -129,7 +129,9 @@ async def test_a_receiver_without_a_secret_verifies_with_the_published_key(begin
     content = ".".join((request.headers["webhook-id"], request.headers["webhook-timestamp"])).encode()
     signatures = [one for one in request.headers["webhook-signature"].split() if one.startswith("v1a,")]
     (signature,) = [base64.b64decode(one.removeprefix("v1a,")) for one in signatures]
-    (current,) = [key for key in published if key.is_current]
+    (current,) = [key for key in published if key.kid == request.headers["webhook-key-id"]]
+    assert current.is_current
+    assert [key.jwk()["status"] for key in published] == ["next", "current"]
     current.public().verify(signature, content + b"." + request.body)
     with pytest.raises(InvalidSignature):
         current.public().verify(signature, content + b"." + request.body + b" ")
