@@ -2,20 +2,17 @@
 
 The ids are those of the reviews: an attacker's reading (`security-`), a reliability run (`reliability-`), critical
 readings of the cloud (`cloud-`) and of the edge (`edge-C`, and `edge-check-` for the independent checks), and what was
-found on a booted Debian (`fleet-`). Each is guarded by a test that failed on commit 012a22d.
+found on a booted Debian (`fleet-`).
 
-`python -m tests.tidy.findings` prints each finding with its tests. `--old TREE` runs those tests, as they are here,
-against the product in a checkout of 012a22d (`tests/tidy/old_product.py`), and prints how each finding's tests end
-there: failed for the weakness, ended for want of an interface that came with the fix, or passed.
+Each is guarded by a test that failed on 012a22d, the commit that the reviewers read. Commit 9de1a70 is the last whose
+tests run against that product: there, `python -m tests.tidy.findings --old TREE` runs them on it and prints how they
+end. Since then the modules have other names. `python -m tests.tidy.findings` prints each finding with its tests.
 """
 
-import argparse
 import ast
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
-from tests.tidy.old_product import run_on, verdict_on
 from tests.tidy.sources import ROOT
 
 FINDINGS = {
@@ -91,12 +88,6 @@ ELSEWHERE = {
 }
 """Findings that this wave mends in an issue of their own, each with the place."""
 
-NEW_INTERFACE: dict[str, str] = {}
-"""Findings whose weakness cannot show on 012a22d through an interface that existed there, each with the reason."""
-
-FIRST_WAVE = "012a22d"
-"""The commit that the reviewers read."""
-
 
 def marked_tests() -> dict[str, list[str]]:
     """The tests that name each finding, as `path` or `path::name`."""
@@ -130,46 +121,13 @@ def _findings_in(node: ast.AST) -> Iterator[str]:
             yield from (a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str))
 
 
-def _compare(old_tree: Path, only: Sequence[str]) -> int:
-    """Print how the tests end on the old product; 1 where a finding has none that fails there for the weakness."""
-    marked = marked_tests()
-    files = sorted({place.partition("::")[0] for places in marked.values() for place in places})
-    results = run_on(old_tree, [file for file in files if not only or file in only])
-    verdicts = {
-        finding: verdict_on(places, results)
-        for finding, places in marked.items()
-        if not only or any(place.partition("::")[0] in only for place in places)
-    }
-    for heading, wanted in (
-        ("A test fails for the weakness:", "failed"),
-        ("No test fails for the weakness, since each uses an interface that came with the fix:", "interface"),
-        ("Every test passes or is skipped:", "passed"),
-        ("No test was run here:", "not run"),
-    ):
-        sys.stdout.write(f"\n{heading}\n")
-        for finding, verdict in verdicts.items():
-            if verdict.end == wanted:
-                reason = f"  ({NEW_INTERFACE[finding]})" if wanted != "failed" and finding in NEW_INTERFACE else ""
-                sys.stdout.write(f"  {finding}: {verdict.evidence}{reason}\n")
-    return 1 if any(one.end != "failed" and name not in NEW_INTERFACE for name, one in verdicts.items()) else 0
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.tidy.findings", description="List the findings and their tests."
-    )
-    parser.add_argument("--old", type=Path, help=f"A checkout of {FIRST_WAVE}: list findings whose tests pass there.")
-    parser.add_argument("files", nargs="*", help="With --old: run these test files only.")
-    options = parser.parse_args()
-    if options.old is not None:
-        return _compare(options.old, options.files)
+def main() -> None:
     tests = marked_tests()
     for finding, weakness in FINDINGS.items():
         sys.stdout.write(f"{finding}: {weakness}\n")
         for place in tests.get(finding, ["no test"]):
             sys.stdout.write(f"  {place}\n")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
