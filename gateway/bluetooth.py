@@ -16,7 +16,6 @@ from gateway.sessions.gatt.context import GattContext
 from gateway.sessions.gatt.pairing import Pairings
 from gateway.sessions.gatt.record_fetching import FetchRules
 from gateway.sessions.gatt.record_marks import RecordMarks
-from gateway.sessions.gatt.requests import GattLink
 from gateway.sessions.gatt.session import GattSession
 from gateway.sessions.gatt.supervisor import BleSupervisor
 from gateway.sessions.gatt.trusted_devices import TrustedDevices
@@ -24,6 +23,7 @@ from gateway.sessions.session import Session
 from gateway.settings import Settings
 from gateway.transports.ble.backend import load_ble_backend
 from gateway.transports.ble.central import BleCentral
+from gateway.transports.ble.connection import BleConnection
 from gateway.transports.ble.options import CentralOptions
 from gateway.transports.ble.stack import BleBackend
 from protocols.waits import GrowingWait
@@ -140,6 +140,11 @@ async def compose_bluetooth(settings: Settings, context: SessionContext, number:
 
 
 def _session(
-    context: SessionContext, gatt: GattContext, link: GattLink, number: int, paired: PairedDevice, patience: GrowingWait
+    context: SessionContext,
+    gatt: GattContext,
+    link: BleConnection,
+    number: int,
+    paired: PairedDevice,
+    patience: GrowingWait,
 ) -> GattSession:
     return GattSession(link, number, paired, context, gatt, patience)

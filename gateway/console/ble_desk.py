@@ -30,8 +30,9 @@ import structlog
 from gateway.buffer import StoreFull
 from gateway.console.ble_view import Json, paired_json, passkey_of
 from gateway.console.dialogue import Dialogue
-from gateway.sessions.gatt.pairing import PairingRadio, Pairings
+from gateway.sessions.gatt.pairing import Pairings
 from gateway.sessions.gatt.pairing_failures import PairingFailed, Trouble, failed
+from gateway.transports.ble.central import BleCentral
 
 PERSON_S = 25.0
 """To read six digits and type them: the stack itself waits 30 s."""
@@ -78,7 +79,7 @@ class _DialoguePerson:
 class BleDesk:
     """The two conversations. `well(address)`: whether a paired device works as it is."""
 
-    def __init__(self, pairings: Pairings, radio: PairingRadio, well: Callable[[str], Awaitable[bool]]) -> None:
+    def __init__(self, pairings: Pairings, radio: BleCentral, well: Callable[[str], Awaitable[bool]]) -> None:
         self._pairings = pairings
         self._radio = radio
         self._well = well

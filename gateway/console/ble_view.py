@@ -6,28 +6,16 @@ name of a paired device that is another one is marked.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.sessions.gatt.services import find_measuring, service_words
 from protocols.observation_record import utc_text
 
+if TYPE_CHECKING:  # the console must not load the Bluetooth stack
+    from gateway.transports.ble.scanner import Heard
+
 Json = dict[str, Any]
-
-
-class HeardDevice(Protocol):
-    """An advertiser (`BleCentral.heard`). `rssi` in dBm, `at_s` monotonic."""
-
-    @property
-    def address(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def rssi(self) -> int: ...
-    @property
-    def services(self) -> Sequence[int]: ...
-    @property
-    def at_s(self) -> float: ...
 
 
 def paired_json(
@@ -48,7 +36,7 @@ def paired_json(
     }
 
 
-def heard_json(heard: Sequence[HeardDevice], paired: Sequence[PairedDevice], now_s: float) -> list[Json]:
+def heard_json(heard: "Sequence[Heard]", paired: Sequence[PairedDevice], now_s: float) -> list[Json]:
     """The advertisers: paired ones first, then those that measure something that we understand, then the others; each
     kind by signal."""
     by_address = {each.address: each for each in paired}
@@ -57,7 +45,7 @@ def heard_json(heard: Sequence[HeardDevice], paired: Sequence[PairedDevice], now
     return sorted(listed, key=lambda each: (not each["paired"], not each["measures"], -each["rssi"]))
 
 
-def _heard(each: HeardDevice, by_address: Mapping[str, PairedDevice], by_name: Mapping[str, str], now_s: float) -> Json:
+def _heard(each: "Heard", by_address: Mapping[str, PairedDevice], by_name: Mapping[str, str], now_s: float) -> Json:
     is_paired = each.address in by_address
     return {
         "address": each.address,

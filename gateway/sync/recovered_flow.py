@@ -8,7 +8,8 @@ and the set-aside store keeps it.
 
 import structlog
 
-from gateway.sync.batch_source import Archive, RecoveredSource
+from gateway.buffer.archive import Archive
+from gateway.sync.batch_source import RecoveredSource
 from gateway.sync.flows import Due, Flows
 from gateway.sync.lane_window import Verdict
 from gateway.sync.settings import UplinkSettings

@@ -18,9 +18,10 @@ from dataclasses import replace
 
 import structlog
 
+from gateway.buffer.archive import Archive
 from gateway.security.identity import Identity
 from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sync.batch_source import Archive, BatchSource, CommitSignal
+from gateway.sync.batch_source import BatchSource
 from gateway.sync.flows import Due, Flows, History
 from gateway.sync.fork import ForkWatch
 from gateway.sync.lane_window import Verdict
@@ -283,7 +284,7 @@ class Uplink:
 
     # ---- sending
 
-    async def _watch(self, commits: CommitSignal) -> None:
+    async def _watch(self, commits: asyncio.Event) -> None:
         """Each commit wakes the sender at once: this is most of the latency from device to cloud."""
         while True:
             await commits.wait()

@@ -80,7 +80,7 @@ class GattPeer:
 
 
 class PeerLink:
-    """One link to it (`gateway.sessions.gatt.requests.GattLink`)."""
+    """One link to it (`gateway.transports.ble.connection.BleConnection`)."""
 
     def __init__(self, peer: GattPeer) -> None:
         self.name = f"ble:{peer.address}"

@@ -11,7 +11,8 @@ from gateway.sessions.devices.presence import DevicePresence
 from gateway.sessions.gatt.context import GattContext
 from gateway.sessions.gatt.notes import GattNotes
 from gateway.sessions.gatt.profiles import Step, Usable, name_of
-from gateway.sessions.gatt.requests import GattLink, GattRequests, ReadValue
+from gateway.sessions.gatt.requests import GattRequests, ReadValue
+from gateway.transports.ble.connection import BleConnection
 from gateway.transports.ble.faults import BleGattError
 from gateway.transports.clock import Clock, instant_of
 from protocols.ble.device_information import DeviceInformation, system_id_of
@@ -62,7 +63,7 @@ class Identification:
         self,
         context: SessionContext,
         gatt: GattContext,
-        link: GattLink,
+        link: BleConnection,
         paired: PairedDevice,
         presence: DevicePresence,
         notes: GattNotes,

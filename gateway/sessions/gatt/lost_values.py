@@ -11,8 +11,8 @@ from gateway.buffer.errors import StoreFull
 from gateway.buffer.losses import Loss
 from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.presence import DevicePresence
-from gateway.sessions.gatt.requests import GattLink
 from gateway.sessions.session import Counts
+from gateway.transports.ble.connection import BleConnection
 from protocols.ieee11073.association import manager_events
 from protocols.uplink.lanes import Lane
 
@@ -21,7 +21,7 @@ class LostValues:
     """The lost values of one link. `in_hand`: values that were taken from the link and are not durable yet."""
 
     def __init__(
-        self, context: SessionContext, store: Buffer, link: GattLink, presence: DevicePresence, counts: Counts
+        self, context: SessionContext, store: Buffer, link: BleConnection, presence: DevicePresence, counts: Counts
     ) -> None:
         self.in_hand = 0
         self._context = context

@@ -16,7 +16,7 @@ of paired devices is `trusted_devices`.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,7 +28,10 @@ from gateway.sessions.gatt.pairing_failures import PairingFailed, Trouble, faile
 from gateway.sessions.gatt.services import find_measuring, find_supported, service_words
 from gateway.sessions.gatt.trusted_devices import TrustedDevices
 from gateway.sessions.journal import Journal
+from gateway.transports.ble.central import BleCentral
+from gateway.transports.ble.connection import BleConnection
 from gateway.transports.ble.faults import BleUnreachable, FaultKind, fault_of
+from gateway.transports.ble.scanner import Heard
 from gateway.transports.clock import Clock
 
 WHO = "operator at the console"
@@ -50,48 +53,6 @@ UNDO_S = 15.0
 _ADDRESS = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}")
 
 log = structlog.get_logger()
-
-
-class Advertiser(Protocol):
-    """A device that advertised lately (`BleCentral.heard`)."""
-
-    @property
-    def address(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def services(self) -> Sequence[int]: ...
-
-
-class Peer(Protocol):
-    """The part of a connection that pairing reads (`BleConnection`)."""
-
-    bonded: bool
-
-    def services(self) -> Sequence[int]: ...
-    async def close(self) -> None: ...
-
-
-class PairingRadio(Protocol):
-    """The part of `BleCentral` that this needs."""
-
-    @property
-    def trouble(self) -> str:
-        """Why nothing can be done now; empty while the adapter is up."""
-
-    def heard(self) -> Sequence[Advertiser]: ...
-
-    async def connect(self, address: str) -> Peer:
-        """Wait, without a limit, until it advertises, then connect. Raises BleUnreachable."""
-
-    async def pair(self, address: str) -> bool:
-        """Pair, after dropping older keys; whether there is a bond now. Raises BleUnreachable."""
-
-    def identity_of(self, address: str) -> str:
-        """The address by which a paired device is known from then on."""
-
-    async def forget(self, address: str) -> None:
-        """Drop the stack's keys. Raises BleUnreachable."""
 
 
 class Person(Protocol):
@@ -172,7 +133,7 @@ class Pairings:
 
     async def pair(
         self,
-        radio: PairingRadio,
+        radio: BleCentral,
         address: str,
         person: Person,
         *,
@@ -215,7 +176,7 @@ class Pairings:
         )
         return device
 
-    async def forget(self, radio: PairingRadio, address: str) -> str:
+    async def forget(self, radio: BleCentral, address: str) -> str:
         """Stop serving a device, whatever the stack does. Returns a sentence about keys that are left, else "". Raises
         `PairingFailed` where it is not paired, StoreFull."""
         address = address.strip().upper()
@@ -235,7 +196,7 @@ class Pairings:
         return ""
 
     async def _pair(
-        self, radio: PairingRadio, pairing: _UnderWay, known: PairedDevice | None, without_bond: bool
+        self, radio: BleCentral, pairing: _UnderWay, known: PairedDevice | None, without_bond: bool
     ) -> PairedDevice:
         await pairing.person.show_step("listening", f"Listening for {pairing.address} …")
         advertiser = await self._hear(radio, pairing.address)
@@ -270,7 +231,7 @@ class Pairings:
         except TooManyPaired as error:
             raise failed(Trouble.TOO_MANY, str(PAIRED_MAX)) from error
 
-    async def _hear(self, radio: PairingRadio, address: str) -> Advertiser:
+    async def _hear(self, radio: BleCentral, address: str) -> Heard:
         usable_s = self._clock.monotonic_s()
         until_s = usable_s + HEAR_S
         while True:
@@ -286,7 +247,7 @@ class Pairings:
                 raise failed(Trouble.NOT_HEARD, f"{HEAR_S:.0f}")
             await self._clock.sleep_until(min(until_s, now_s + HEAR_EVERY_S))
 
-    def _question(self, advertiser: Advertiser, name: str, without_bond: bool) -> str:
+    def _question(self, advertiser: Heard, name: str, without_bond: bool) -> str:
         address = advertiser.address.upper()
         offers = f", which offers {service_words(advertiser.services)}" if advertiser.services else ""
         says = []
@@ -300,7 +261,7 @@ class Pairings:
             )
         return " ".join([*says, f"Pair {name or 'a device without a name'} ({address}){offers}?"])
 
-    async def _join(self, radio: PairingRadio, pairing: _UnderWay, without_bond: bool) -> tuple[tuple[int, ...], bool]:
+    async def _join(self, radio: BleCentral, pairing: _UnderWay, without_bond: bool) -> tuple[tuple[int, ...], bool]:
         """Bond and connect; its supported services, and whether there is a bond."""
         if without_bond:
             await radio.forget(pairing.address)  # old keys would be tried first, and fail
@@ -320,7 +281,7 @@ class Pairings:
             raise failed(Trouble.NOT_OURS, service_words(services) or "nothing")
         return find_supported(services), bonded
 
-    async def _meet_again(self, radio: PairingRadio, address: str) -> Peer:
+    async def _meet_again(self, radio: BleCentral, address: str) -> BleConnection:
         """Connect with the new keys. Raises BleUnreachable."""
         for _ in range(KEYS_KEPT_TRIES - 1):
             try:
@@ -332,7 +293,7 @@ class Pairings:
             await self._clock.sleep_until(self._clock.monotonic_s() + KEYS_KEPT_S)
         return await radio.connect(address)
 
-    async def _bond(self, radio: PairingRadio, pairing: _UnderWay) -> None:
+    async def _bond(self, radio: BleCentral, pairing: _UnderWay) -> None:
         """Return when there is a bond, or where none is required."""
         await pairing.person.show_step("pairing", "Pairing …")
         pairing.open = True
@@ -350,7 +311,7 @@ class Pairings:
         if not bonded and self._require_bond:
             raise failed(Trouble.NO_BOND)
 
-    async def _undo(self, radio: PairingRadio, address: str) -> None:
+    async def _undo(self, radio: BleCentral, address: str) -> None:
         """Drop keys that have no row in the store; also when the operator has just hung up."""
         try:
             async with asyncio.timeout(UNDO_S):

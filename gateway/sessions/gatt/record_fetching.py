@@ -23,8 +23,9 @@ from gateway.buffer import Buffer
 from gateway.buffer.errors import StoreFull
 from gateway.sessions.gatt.record_marks import RecordMarks, is_advance, last_known_record
 from gateway.sessions.gatt.record_transfer import RecordBatch, Transfer
-from gateway.sessions.gatt.requests import GattLink, GattRequests
+from gateway.sessions.gatt.requests import GattRequests
 from gateway.sessions.journal import Journal
+from gateway.transports.ble.connection import BleConnection
 from gateway.transports.ble.faults import BleGattError
 from gateway.transports.clock import Clock
 from protocols.ble.interpretation import RecordNumbering, ServiceProfile
@@ -55,7 +56,7 @@ class RecordFetching:
 
     def __init__(
         self,
-        link: GattLink,
+        link: BleConnection,
         requests: GattRequests,
         stores: Sequence[ServiceProfile],
         system_id: str,

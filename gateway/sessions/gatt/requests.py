@@ -10,36 +10,11 @@ mean nothing, and a capture could not be played back.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from gateway.sessions.tracing import Taps
-from gateway.transports.ble.connection import Arrival
+from gateway.transports.ble.connection import Arrival, BleConnection
 from gateway.transports.clock import Clock
 from gateway.transports.link import Direction
-
-
-class GattLink(Protocol):
-    """The part of a connection that a session needs (`transports/ble/connection`). Requests raise BleGattError where
-    the device refuses, BleLost where the link has ended or does not answer."""
-
-    name: str
-    address: str
-    bonded: bool
-    why: str
-    dropped: int
-    last_arrival_s: float
-    ended: asyncio.Event
-
-    def has(self, service: int, characteristic: int | None = None) -> bool: ...
-    def properties(self, service: int, characteristic: int) -> frozenset[str]: ...
-    def services(self) -> tuple[int, ...]: ...
-    async def read(self, service: int, characteristic: int) -> bytes: ...
-    async def write(self, service: int, characteristic: int, octets: bytes) -> None: ...
-    async def subscribe(self, service: int, characteristic: int) -> None: ...
-    async def arrivals(self) -> Sequence[Arrival]: ...
-    def waiting(self) -> Sequence[Arrival]: ...
-    def end(self, why: str) -> None: ...
-    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +29,7 @@ class ReadValue:
 class GattRequests:
     """The requests of one link; `number` as in `tracing`."""
 
-    def __init__(self, link: GattLink, number: int, clock: Clock, taps: Taps) -> None:
+    def __init__(self, link: BleConnection, number: int, clock: Clock, taps: Taps) -> None:
         self.last_octet_s = clock.monotonic_s()
         """When the device last sent anything."""
         self._link = link
@@ -83,11 +58,11 @@ class GattRequests:
             await self._link.subscribe(service, characteristic)
 
     async def arrivals(self) -> Sequence[Arrival]:
-        """Values that the device sent by itself, as `GattLink.arrivals`."""
+        """Values that the device sent by itself, as `BleConnection.arrivals`."""
         return self._shown(await self._link.arrivals())
 
     def waiting(self) -> Sequence[Arrival]:
-        """Arrivals that were not taken yet, as `GattLink.waiting`."""
+        """Arrivals that were not taken yet, as `BleConnection.waiting`."""
         return self._shown(self._link.waiting())
 
     def _shown(self, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:

@@ -32,9 +32,9 @@ from gateway.sessions.gatt.lost_values import LostValues
 from gateway.sessions.gatt.notes import GattNotes
 from gateway.sessions.gatt.profiles import Step, Usable, lacks
 from gateway.sessions.gatt.record_fetching import RecordFetching
-from gateway.sessions.gatt.requests import GattLink, GattRequests
+from gateway.sessions.gatt.requests import GattRequests
 from gateway.sessions.session import Counts
-from gateway.transports.ble.connection import Arrival
+from gateway.transports.ble.connection import Arrival, BleConnection
 from gateway.transports.ble.faults import BleGattError, BleLost
 from gateway.transports.clock import Clock
 from protocols.ble.battery import Battery
@@ -61,7 +61,7 @@ class GattSession:
 
     def __init__(
         self,
-        link: GattLink,
+        link: BleConnection,
         number: int,
         paired: PairedDevice,
         context: SessionContext,

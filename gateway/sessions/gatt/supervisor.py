@@ -17,17 +17,16 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import structlog
 
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.sessions.gatt.data_watch import new_patience
 from gateway.sessions.gatt.profiles import lacks
-from gateway.sessions.gatt.requests import GattLink
 from gateway.sessions.gatt.session import GattSession
 from gateway.sessions.gatt.trusted_devices import TrustedDevices
 from gateway.sessions.journal import Journal
+from gateway.transports.ble.central import BleCentral
 from gateway.transports.ble.connection import BleConnection
 from gateway.transports.ble.faults import BleUnreachable
 from gateway.transports.clock import Clock
@@ -44,12 +43,6 @@ PERSON_S = 60.0
 log = structlog.get_logger()
 
 
-class Connects(Protocol):
-    """The part of the adapter that this needs (`transports.ble_central`)."""
-
-    async def connect(self, address: str, lacks: Callable[[BleConnection], str] = ...) -> BleConnection: ...
-
-
 @dataclass(frozen=True, slots=True)
 class _End:
     """The end of one try to serve a device: whether it was served, and its fault in words. `for_a_person`: a retry
@@ -60,7 +53,7 @@ class _End:
     served: bool = False
 
 
-NewSession = Callable[[GattLink, int, PairedDevice, GrowingWait], GattSession]
+NewSession = Callable[[BleConnection, int, PairedDevice, GrowingWait], GattSession]
 
 
 class BleSupervisor:
@@ -69,7 +62,7 @@ class BleSupervisor:
 
     def __init__(
         self,
-        central: Connects,
+        central: BleCentral,
         trust: TrustedDevices,
         new_session: NewSession,
         number: Callable[[], int],
