@@ -93,7 +93,7 @@ async def uplink_of_a_late_clock(folder: Path, begins: timedelta, ends: timedelt
     def learn(late: timedelta) -> None:
         system.late, known[0] = late, 1
         clock.refresh()
-        uplink.clock_changed()
+        uplink.announce_clock()
 
     async with gateway_store(folder / "store") as gateway, broker_valid(folder, begins, ends) as (broker, ca, beside):
         identity, settings = replace(gateway.identity, tls=beside), replace(settings_of(broker, ca), reconnect=SOON)
