@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from gateway.transports.clock import SystemClock
 from tests.builders.crew_live import CUFF, OXIMETER, ecg, filled_feed, live_device, spo2
-from tests.harness.browser import PHONE, TABLET, chromium
+from tests.harness.browser import PHONE, TABLET
 from tests.harness.crew_app import ALL_SENT, PIN, crew_app, enter_pin
 from tests.harness.moved_clock import MovedClock
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TRACE_IS_DRAWN = """() => {
   const canvas = document.querySelector("#ecg-strip canvas");
@@ -83,9 +85,9 @@ async def test_oversized_body_is_refused_before_it_is_read():
 
 @pytest.mark.browser
 @pytest.mark.parametrize("viewport", [TABLET, PHONE], ids=["tablet", "phone"])
-async def test_page_shows_values_with_source_and_age_and_a_waveform(viewport: dict[str, int]):
+async def test_page_shows_values_with_source_and_age_and_a_waveform(browser: Browser, viewport: dict[str, int]):
     clock = SystemClock()
-    async with chromium() as browser, crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
+    async with crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
         page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]  # a ViewportSize is such a dict
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -110,10 +112,10 @@ async def test_page_shows_values_with_source_and_age_and_a_waveform(viewport: di
 
 
 @pytest.mark.browser
-async def test_new_reading_replaces_the_previous_one_and_an_old_one_is_marked():
+async def test_new_reading_replaces_the_previous_one_and_an_old_one_is_marked(browser: Browser):
     clock = SystemClock()
     feed = filled_feed(now_s=clock.monotonic_s())
-    async with chromium() as browser, crew_app(feed, clock=clock) as url:
+    async with crew_app(feed, clock=clock) as url:
         page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]  # a ViewportSize is such a dict
         await enter_pin(page, url)
         saturation = page.locator("article", has_text="SpO₂")
@@ -131,23 +133,22 @@ async def test_new_reading_replaces_the_previous_one_and_an_old_one_is_marked():
 
 
 @pytest.mark.browser
-async def test_page_that_lost_the_gateway_shows_everything_as_old():
+async def test_page_that_lost_the_gateway_shows_everything_as_old(browser: Browser):
     clock = SystemClock()
-    async with chromium() as browser:
-        page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]  # a ViewportSize is such a dict
-        async with crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
-            await page.clock.install()
-            await enter_pin(page, url)
-            await expect(page.locator("#link")).to_have_text("Live")
-        await page.clock.fast_forward(20_000)
-        await expect(page.locator("#link")).to_contain_text("No contact with the gateway")
-        assert await page.locator("article:not(.stale)").count() == 0
+    page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]  # a ViewportSize is such a dict
+    async with crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
+        await page.clock.install()
+        await enter_pin(page, url)
+        await expect(page.locator("#link")).to_have_text("Live")
+    await page.clock.fast_forward(20_000)
+    await expect(page.locator("#link")).to_contain_text("No contact with the gateway")
+    assert await page.locator("article:not(.stale)").count() == 0
 
 
 @pytest.mark.browser
-async def test_page_without_a_network_says_that_nothing_is_lost():
+async def test_page_without_a_network_says_that_nothing_is_lost(browser: Browser):
     status = replace(ALL_SENT, online=False, backlog=12_345, store_ok=False, gaps=2)
-    async with chromium() as browser, crew_app(status=status) as url:
+    async with crew_app(status=status) as url:
         page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # a ViewportSize is such a dict
         await enter_pin(page, url)
         await expect(page.locator("#cloud")).to_have_text("No network: 12,345 readings are safe here")
@@ -165,8 +166,8 @@ async def test_page_without_a_network_says_that_nothing_is_lost():
     ],
     ids=["no store", "spare store"],
 )
-async def test_page_says_in_plain_words_what_happened_to_the_store(status, words):
-    async with chromium() as browser, crew_app(status=status) as url:
+async def test_page_says_in_plain_words_what_happened_to_the_store(browser: Browser, status, words):
+    async with crew_app(status=status) as url:
         page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # a ViewportSize is such a dict
         await enter_pin(page, url)
         await expect(page.locator("#store")).to_contain_text(words)
