@@ -6,10 +6,10 @@ from cloud.foundation.settings import Section
 
 
 class SilenceSection(Section):
-    """`[silence]`: after how long without a word the product tells that something is offline."""
+    """`[silence]`: the silence after which gateways and devices are reported offline."""
 
     gateway_s: int = Field(default=300, ge=120, le=86_400)
-    """Seconds, for a vehicle's gateway. It says every minute how it is."""
+    """Seconds, for a vehicle's gateway. It reports its status every minute."""
     device_s: int = Field(default=900, ge=60, le=86_400)
     """Seconds, for a device that was enrolled."""
 

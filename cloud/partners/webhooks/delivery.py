@@ -1,6 +1,6 @@
 """One delivery in a worker, from its claim to its durable result.
 
-One mutable record instead of a value for each step: it is made for every delivery of the hot path, and its state says
+One mutable record instead of a value for each step: the hot path makes one for every delivery, and its state implies
 which fields are set. The transitions are methods, and each asserts the state that it starts from. The rows are another
 module's (lease_store.py), and so are the slots (in_flight.py).
 """
