@@ -1,7 +1,7 @@
 """`token.*`: minting and verifying tokens, against the bare RSA operation with the same key.
 
 `mint` is a service token as an administrator gets it: governance, claims, key, signature, and the entry in the audit
-trail, durable before the token is told; its reference is the bare signature and one durable insert of a row as wide.
+trail, durable before the token is returned; its reference is the bare signature and a durable insert of as wide a row.
 `mint_access` is what the token endpoint does once the client is proved, which writes nothing for each token: claims,
 key, signature, and the promise that the key stays published for long enough. `verify` is the first sight of each
 token: length, header, signature, claims, time, audience, and whether token, app or user ended early. `verify_cached`
@@ -110,7 +110,7 @@ def _tokens(*, postgresql: bool = False) -> tuple[str, ...]:
 
 
 def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """Ours against RSA signatures of the same octets, each with an insert that is durable before the next begins."""
+    """Ours against RSA signatures of the same bytes, each with an insert that is durable before the next begins."""
     loop, world = _world(postgresql=postgresql)
     sign, insert = _bare_signature(postgresql=postgresql), _place(postgresql=postgresql).insert
 
@@ -129,7 +129,7 @@ def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
 
 
 def measure_mint_access(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """Ours against RSA signatures of the same octets."""
+    """Ours against RSA signatures of the same bytes."""
     loop, world = _world(postgresql=postgresql)
     sign = _bare_signature(postgresql=postgresql)
 
@@ -177,7 +177,7 @@ async def _seen(verify: Callable[[str, Host], Awaitable[object]], tokens: tuple[
 
 
 def _bare_verify(tokens: tuple[str, ...]) -> Run:
-    """The RSA operation over octets that were split and decoded beforehand."""
+    """The RSA operation over bytes that were split and decoded beforehand."""
     public = key_pair(1).public()
     parts = [token.rpartition(".") for token in tokens]
     ready = [(base64.urlsafe_b64decode(signature + "=="), signed.encode()) for signed, _, signature in parts]

@@ -120,8 +120,8 @@ class AuthWorld:
 
     def signed(self, payload: Any, *, number: int = 1) -> str:
         """A token with this payload and a true signature of one of our keys."""
-        octets = payload if isinstance(payload, bytes) else orjson.dumps(payload)
-        return sign(private_of(number), key_pair(number).kid, octets)
+        data = payload if isinstance(payload, bytes) else orjson.dumps(payload)
+        return sign(private_of(number), key_pair(number).kid, data)
 
     def pass_time(self, *, minutes: float = 0, seconds: float = 0) -> None:
         """Move both clocks."""
@@ -157,5 +157,5 @@ def names() -> Names:
 
 def segment(document: Any) -> str:
     """A JSON document as a segment of a JWS."""
-    octets = document if isinstance(document, bytes) else orjson.dumps(document)
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+    data = document if isinstance(document, bytes) else orjson.dumps(document)
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -79,9 +79,9 @@ class Mint:
         return await self._minted(self._claims(app, None, scopes, TokenUse.ACCESS, ACCESS_TTL_S))
 
     async def delegated_token(self, app: App, user: User, scopes: Sequence[str], *, auth_time_s: int) -> Minted:
-        """A token of one hour in which the app acts for somebody who signed in at `auth_time_s`.
+        """Mint a token of one hour in which the app acts for the user who signed in at `auth_time_s`.
 
-        Raises `ScopeUnknown` for what the app or the person may not do any more, `KeysAbsent`.
+        Raises `ScopeUnknown` for what the app or the user may no longer do, `KeysAbsent`.
         """
         claims = self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S)
         return await self._minted(replace(claims, auth_time_s=auth_time_s))
@@ -186,9 +186,9 @@ class Mint:
 
 
 def _narrower(organization_id: str | None, user: User) -> str | None:
-    """The organisation in which an app acts for somebody: the one that either of them is bound to.
+    """Return the organisation in which an app acts for a user: the one that either of them is bound to.
 
-    Raises `ScopeUnknown` when they are bound to different ones: nothing of the one is the other's to grant.
+    Raises `ScopeUnknown` when they are bound to different ones: neither may grant anything of the other.
     """
     if organization_id is not None and user.organization_id not in (None, organization_id):
         raise ScopeUnknown

@@ -11,17 +11,17 @@ from cloud.foundation.http.route import BodyKind, Route
 from cloud.foundation.http.strict_json import read_json
 
 
-def read_body(octets: bytes, headers: CIMultiDictProxy[str], route: Route) -> tuple[dict[str, Any] | None, Any]:
+def read_body(raw: bytes, headers: CIMultiDictProxy[str], route: Route) -> tuple[dict[str, Any] | None, Any]:
     """The document as sent and the model made of it; both None for an absent body that the row allows to be absent.
 
     Raises `MediaTypeUnsupported`, `BodyMalformed`.
     """
     model = route.body
     assert model is not None
-    if not octets and route.body_optional:
+    if not raw and route.body_optional:
         return None, None  # whatever its type: some clients name one for a body that they do not send
     _check_media_type(headers.get("Content-Type"), headers.get("Content-Encoding"), route.body_kind)
-    document = read_json(octets) if route.body_kind is BodyKind.JSON else _form(octets)
+    document = read_json(raw) if route.body_kind is BodyKind.JSON else _form(raw)
     return document, _validated(model, document, route.body_kind)
 
 
@@ -38,9 +38,9 @@ def _check_media_type(given: str | None, encoding: str | None, wanted: BodyKind)
         raise MediaTypeUnsupported("(Compressed bodies are not read.)")
 
 
-def _form(octets: bytes) -> dict[str, Any]:
+def _form(raw: bytes) -> dict[str, Any]:
     try:
-        return dict(read_pairs(octets.decode("ascii")))
+        return dict(read_pairs(raw.decode("ascii")))
     except UnicodeDecodeError:
         raise BodyMalformed("(A form is percent-encoded ASCII.)") from None
     except QueryMalformed as error:

@@ -106,7 +106,7 @@ async def test_an_altered_token_is_refused_however_small_the_change(world: AuthW
     header, payload, signature = token.split(".")
     other = segment({**world.claims(), "tenant_id": "tnt_south"})
     altered = [f"{header}.{other}.{signature}", token[:-1], token[:-4], f"{header}.{payload}", f"{header}..{signature}"]
-    # Another spelling of the very same octets.
+    # Another spelling of the same bytes.
     altered += [
         f"{token}=",
         f"{token}==",

@@ -135,7 +135,7 @@ async def test_retired_key_verifies_what_it_signed_and_nothing_later(world_on_ei
     world.pass_time(minutes=16)
     await world.keys.rotate()
     world.pass_time(minutes=10)
-    late = world.signed(world.claims())  # with the retired key, by somebody who got hold of it
+    late = world.signed(world.claims())  # with the retired key, which was stolen
     backdated = world.signed(world.claims(iat=NOON_S, nbf=NOON_S, exp=NOON_S + 3600))
     for process in (world.surface, world.another_process()):
         assert (await verified(process, token)).client_id == world.app.client_id
