@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from cloud.foundation.http.site import HostRouter, Site, is_loopback
     from cloud.foundation.http.spans import Spans
     from cloud.foundation.http.verifier import TokenVerifier
-    from cloud.foundation.trace import TraceContext, begin_trace
+    from cloud.foundation.trace import begin_trace
 else:
     __getattr__ = lazy_exports(__name__)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus, ErrorCode, Subscription
     from cloud.partners.webhooks.replay_store import ReplayMode
     from cloud.partners.webhooks.running import judge_of, subscribers_of
-    from cloud.partners.webhooks.service import Change, Judge, Webhooks
+    from cloud.partners.webhooks.service import Judge, Webhooks
     from cloud.partners.webhooks.settling import Settling
     from cloud.partners.webhooks.signing import new_secret, secret_key
     from cloud.partners.webhooks.worker import DeliveryWorker
