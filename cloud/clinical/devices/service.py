@@ -92,8 +92,7 @@ class Enrolment:
             if wanted.vehicle_id is not None:
                 vehicle = await self._tenancy.find_vehicle(tx, actor, wanted.vehicle_id)
                 if vehicle is None or vehicle.organization_id != wanted.organization_id:
-                    text = f"The vehicle {quoted(wanted.vehicle_id)} is not in this organisation."
-                    raise DeviceVehicleUnknown(mistakes=[Mistake(text, "/vehicle_id")])
+                    raise DeviceVehicleUnknown(mistakes=[Mistake("not in this organisation", "/vehicle_id")])
             outcome = await self._write(tx, actor, wanted)
             device = outcome.device
             details = {

@@ -216,8 +216,7 @@ class Epcr:
         if vehicle_id is not None:
             vehicle = await self._tenancy.find_vehicle(tx, viewer, vehicle_id)
             if vehicle is None or vehicle.organization_id != organization_id:
-                text = f"The vehicle {quoted(vehicle_id)} is not in this organisation."
-                raise EncounterVehicleUnknown(mistakes=[Mistake(text, "/vehicle_id")])
+                raise EncounterVehicleUnknown(mistakes=[Mistake("not in this organisation", "/vehicle_id")])
 
 
 def _state_of(encounter: Encounter) -> dict[str, Any]:

@@ -33,7 +33,6 @@ from cloud.foundation.errors import Mistake
 from cloud.foundation.http import Answer, IdempotentReply
 from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
-from cloud.foundation.suggestions import quoted
 from cloud.foundation.viewer import Actor
 
 PAST_US_MAX = 30 * 86_400 * 1_000_000
@@ -145,8 +144,7 @@ class ObservationService:
         if posted.encounter_id is not None:
             encounter = await self._encounters.find(tx, actor, posted.encounter_id)
             if encounter is None or encounter.organization_id != device.organization_id:
-                text = f"There is no encounter {quoted(posted.encounter_id)}."
-                raise EncounterNotLinkable(mistakes=[Mistake(text, "/encounter_id")])
+                raise EncounterNotLinkable(mistakes=[Mistake("not in this organisation", "/encounter_id")])
         snapshot = DeviceSnapshot.of(device)
         owner = replace(actor, organization_id=device.organization_id)
         await self._posted.prepare(tx, snapshot, posted.measured)
