@@ -1,8 +1,8 @@
-"""Compose a process of the cloud from the slices: what runs in it, and in what order it stops.
+"""Compose a process of the cloud from the slices: the parts that run in it, and the order in which they stop.
 
-`serve` runs everything in one process; `--only` splits it by role, since the parts meet in the database alone. Stopping
-is a request (SIGTERM), then a deadline, then cancellation: first nothing new is accepted, then ingest finishes the
-group in hand and answers it, the relay its event, and the database is closed last.
+`serve` runs everything in one process; `--only` splits it by role, since the parts share only the database. A stop is a
+request (SIGTERM), then a deadline, then cancellation. First nothing new is accepted. Then ingest finishes and
+acknowledges its current group, and the relay finishes its event. The database is closed last.
 """
 
 import asyncio
@@ -35,13 +35,13 @@ from cloud.surface import Surface, make_surface
 
 log = structlog.get_logger()
 
-# Longer than a commit of a full group and a slow request together, shorter than systemd's patience (90 s).
+# Longer than a commit of a full group and a slow request together, shorter than systemd's timeout (90 s).
 STOP_S_MAX = 20.0
 
 
 @dataclass(frozen=True)
 class Running:
-    """What this process runs. `surface`, `metrics`: None where the role is not played, or nothing is set."""
+    """The parts of this process. `surface` and `metrics` are None without their role or setting."""
 
     loops: Sequence[Loop]
     surface: Surface | None
@@ -49,7 +49,7 @@ class Running:
 
 
 def build(process: Process, checks: list[Check], stopping: asyncio.Event, heartbeat: Heartbeat) -> Running:
-    """Wire everything; nothing has started. `checks` is what the process supplies to readiness, and is filled here.
+    """Wire everything without starting it. `checks` are the readiness checks of the process, and are filled here.
 
     Raises `SettingsUnusable` when a role lacks its section.
     """
@@ -67,7 +67,7 @@ def build(process: Process, checks: list[Check], stopping: asyncio.Event, heartb
         surface = make_surface(process, metrics)
     if Role.WORKER in roles:
         chores = [chore for one in jobs for chore in one.chores]
-        # Once a run: where our account does not own a table, PostgreSQL leaves it out with no more than a warning.
+        # Once for each process: PostgreSQL only warns about tables that our account does not own, and skips them.
         statistics = Chore("statistics", refresh_statistics, repeats=False)
         watches = [*(chore for one in jobs for chore in one.watches), statistics]
         loops.append(Loop("housekeeping", Housekeeping(process.database, clock, chores).run))
@@ -79,7 +79,7 @@ def build(process: Process, checks: list[Check], stopping: asyncio.Event, heartb
 
 
 def jobs_of(process: Process) -> Sequence[Jobs]:
-    """Return what each slice runs in this process. Raises `SettingsUnusable` when a role lacks its section."""
+    """Return the jobs of each slice in this process. Raises `SettingsUnusable` when a role lacks its section."""
     return [one.load(one.jobs)(process) for one in SLICES if one.jobs is not None]
 
 
@@ -91,7 +91,7 @@ async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     heartbeat = make_heartbeat(clock)
-    # From the first moment to the last: the watchdog also watches the end.
+    # The heartbeat runs from start to end: the watchdog also watches the stop.
     beating = asyncio.create_task(heartbeat.run(), name="heartbeat")
     try:
         await _serve(settings, roles, clock, stopping, heartbeat)
@@ -126,10 +126,12 @@ async def _serve(
 
 
 async def _run(loops: Sequence[Loop], surface: Surface | None, stopping: asyncio.Event) -> None:
-    """Run everything until a stop is requested. A part that fails ends them all, and the supervisor starts again."""
+    """Run everything until a stop is requested. A part that fails ends them all, and the supervisor restarts the
+    process.
+    """
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(loop.run(stopping), name=loop.name) for loop in loops]
-        finishing = asyncio.Event()  # set when the last request was answered
+        finishing = asyncio.Event()  # set after the response to the last request
         if surface is not None:
             running.append(tasks.create_task(surface.spans.run(finishing), name="spans"))
             if surface.limits is not None:

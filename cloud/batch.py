@@ -1,8 +1,8 @@
 """`argus-cloud batch`: run many commands in one process, to set up a fleet.
 
 A fleet of fifty vehicles needs some hundred commands, each of which would start an interpreter. A file with one command
-a line, as typed after `argus-cloud`, runs in one process, in order. It stops at the first error and names its line;
-earlier commands stay done, since every command is a transaction of its own.
+on each line, as typed after `argus-cloud`, runs in one process, in order. It stops at the first error and names its
+line; earlier commands stay done, since every command is a transaction of its own.
 """
 
 import shlex
@@ -16,7 +16,7 @@ FILE_BYTES_MAX = 4_194_304
 
 
 def run_batch(file: Path, run: Callable[[Sequence[str]], int]) -> None:
-    """Run each command with `run`, which returns its exit code. Raises `typer.Exit` after a sentence."""
+    """Run each command with `run`, which returns its exit code. Raises `typer.Exit` after printing the error."""
     for number, line in enumerate(_lines(file), 1):
         try:
             words = shlex.split(line, comments=True)

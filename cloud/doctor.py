@@ -1,4 +1,4 @@
-"""`argus-cloud doctor`: look at everything that must be right, and say in sentences what is not and what to do."""
+"""`argus-cloud doctor`: examine the installation, and print what is wrong and what to do."""
 
 import shutil
 import stat
@@ -38,15 +38,15 @@ from cloud.vehicles.ingest import (
     read_figures,
 )
 
-# Below this the database's log and a backup of it no longer fit beside a day of batches.
+# Below this the database's log and a backup no longer fit beside a day of batches.
 DISK_FREE_OCTETS_LEAST = 1 << 30
 BROKER_S_MAX = 5.0
 RELOAD_S_MAX = 60.0
-"""After this the mark for the path unit has been overlooked: the unit answers within a second."""
+"""Limit of the age of the reload mark: the path unit reacts to it within a second, so an older mark was missed."""
 
 
 async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
-    """Look at every part; a part that is broken does not keep the others from being looked at."""
+    """Examine every part. A part that is broken does not prevent the examination of the others."""
     findings = [finding async for finding in _database(settings, ids)]
     findings.extend(await integrity_findings(settings))
     findings.extend(_files(settings))
@@ -174,7 +174,7 @@ async def _broker(mqtt: MqttSection | None) -> Finding:
 
 
 async def _broker_rights(settings: Settings) -> list[Finding]:
-    """Check that the running mosquitto has the plugin that judges subscriptions, and takes changes of rights."""
+    """Check that the running mosquitto has the plugin for subscriptions, and that it accepts changes of rights."""
     mqtt = settings.find(MqttSection)
     if mqtt is None or settings.find(BrokerSection) is None:
         return []
@@ -245,11 +245,11 @@ def _age_s(path: Path) -> float:
     try:
         return time.time() - path.stat().st_mtime
     except OSError:
-        return 0.0  # it was read in this moment
+        return 0.0  # it was read just now
 
 
 def _nothing(*_: object) -> None:
-    """The doctor subscribes to nothing, so nothing is heard."""
+    """Do nothing: the doctor subscribes to no topic, so no message arrives."""
 
 
 def _hosts(settings: Settings) -> list[Finding]:
@@ -265,7 +265,7 @@ def _hosts(settings: Settings) -> list[Finding]:
 
 
 def _proxy(settings: Settings) -> list[Finding]:
-    """Whether a reverse proxy stands before the hosts that the settings do not name."""
+    """Check whether a reverse proxy that the settings do not name stands before the hosts."""
     hosts = settings.find(HostsSection)
     if hosts is None:
         return []

@@ -27,7 +27,7 @@ from cloud.foundation.settings import Address
 
 log = structlog.get_logger()
 
-# Connections that the system completes before we accept them; a burst of clients must not be refused.
+# Connections that the system completes before the process accepts them; a burst of clients must not be refused.
 BACKLOG = 1024
 
 
@@ -38,7 +38,7 @@ class AddressTaken(PrivateError):
 
 
 class HostServer:
-    """Listens for all hosts. `make_pipeline` is called once for each listening address."""
+    """The server of all hosts. `make_pipeline` is called once for each listening address."""
 
     def __init__(self, hosts: Sequence[tuple[Site, Address]], make_pipeline: Callable[[HostRouter], Pipeline]) -> None:
         self._hosts = hosts
@@ -52,7 +52,7 @@ class HostServer:
         """Listen, and return the address of each host (a port of 0 has become a real one). Raises `AddressTaken`."""
         by_address: dict[Address, list[tuple[Site, Address]]] = {}
         for site, listen in self._hosts:
-            # A port of 0 is a different one for each host.
+            # A port of 0 becomes a different port for each host.
             key = listen if listen.port else Address(f"{listen.host}#{site.host}", 0)
             by_address.setdefault(key, []).append((site, listen))
         share = connections_allowed() // max(1, len(by_address))
@@ -80,7 +80,7 @@ class HostServer:
             log.info("host.listening", host=site.host.value, address=str(self.addresses[site.host.value]))
 
     async def stop(self) -> None:
-        """Accept what is still arriving, then close the listeners, then let requests in flight end."""
+        """Accept connections that are still arriving, then close the listeners, then let requests in flight end."""
         await asyncio.gather(*(server.drain() for server in self._servers))
         await self._close_listeners()
         await self._close()
@@ -88,14 +88,15 @@ class HostServer:
     async def _close_listeners(self) -> None:
         """Accept nothing new, and lose no connection: the kernel has a queue that asyncio has not accepted from yet.
 
-        A copy of the socket keeps the queue while asyncio closes its own; then it is emptied and closed in one go.
+        A copy of the socket keeps the queue while asyncio closes its own; then the queue is emptied and the copy
+        closed.
         """
         listeners, self._listeners = self._listeners, []
         loop = asyncio.get_running_loop()
         for _, listener in listeners:
             for listening in listening_server(listener).sockets:
                 loop.remove_reader(listening.fileno())
-        # What asyncio has accepted already becomes a connection now; after `close` it would be dropped.
+        # Connections that asyncio has accepted already are set up now; after `close` they would be dropped.
         await asyncio.sleep(ACCEPTED_S)
         taken: list[tuple[EdgeServer, socket.socket]] = []
         for server, listener in listeners:
@@ -109,7 +110,7 @@ class HostServer:
                         taken.append((server, copy.accept()[0]))
         for server, connection in taken:
             connection.setblocking(False)
-            with suppress(OSError):  # gone again
+            with suppress(OSError):  # the client has disconnected
                 await loop.connect_accepted_socket(server, connection)
 
     async def _close(self) -> None:

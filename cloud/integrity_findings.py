@@ -16,7 +16,7 @@ PART = "integrity"
 
 
 async def integrity_findings(settings: Settings) -> list[Finding]:
-    """Examine the whole database; nothing where there is none to examine."""
+    """Examine the whole database; return no finding for a file that is missing or empty."""
     address = read_address(settings.database_url)
     if isinstance(address, PostgresqlAddress):
         return await _of_postgresql(address)
@@ -60,7 +60,7 @@ async def _of_postgresql(address: PostgresqlAddress) -> list[Finding]:
         finally:
             await connection.close()
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return []  # the part "database" says why
+        return []  # the finding "database" has the reason
     if has_checksums:
         return [Finding(PART, Level.OK, "The server checks its pages (data checksums are on).")]
     sentence = "The server keeps no data checksums, so a damaged page may go unnoticed; see `pg_checksums --enable`."
@@ -68,5 +68,5 @@ async def _of_postgresql(address: PostgresqlAddress) -> list[Finding]:
 
 
 def _plain(address: PostgresqlAddress) -> str:
-    """The address as asyncpg reads it."""
+    """Return the address in the form that asyncpg reads."""
     return address.url.set(drivername="postgresql").render_as_string(hide_password=False)

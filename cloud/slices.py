@@ -35,7 +35,9 @@ PACKAGES = (
     "cloud.foundation.egress",
     "cloud.foundation.observability",
 )
-"""In the order in which `argus-cloud --help` lists their commands and the documents list their addresses."""
+"""The packages of the slices, in the order in which `argus-cloud --help` lists their commands and the documents list
+their addresses.
+"""
 
 SLICES: tuple[Slice, ...] = tuple(import_module(package).SLICE for package in PACKAGES)
 

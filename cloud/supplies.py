@@ -1,4 +1,4 @@
-"""Supply what slices need from rooms above their own."""
+"""Supply the slices with parts from rooms above their own."""
 
 from collections.abc import Collection, Sequence
 
@@ -29,7 +29,7 @@ def make_process(
     roles: Collection[Role] = frozenset(Role),
     checks: Sequence[Check] = (),
 ) -> Process:
-    """Make what every slice is given."""
+    """Make the process object that every slice receives."""
     return Process(
         settings=settings,
         roles=roles,
@@ -42,7 +42,7 @@ def make_process(
 
 
 def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
-    """Fill every `Need`. `checks`: what readiness examines in this process."""
+    """Fill every `Need`. `checks` are the readiness checks of this process."""
     supplies = Supplies()
     supplies.supply(SERVICE_TOKENS, lambda parts: parts.shared(tokens_of).service_token)
     supplies.supply(COUNT_OBSERVATIONS, count_observations)

@@ -1,4 +1,4 @@
-"""Compose the HTTP surface: the rows of all slices, the hosts that they live on, and what every request passes.
+"""Compose the HTTP surface: the rows of all slices, their hosts, and the pipeline of every request.
 
 Each slice declares its rows in its `routes.py`. The documents about the interface are made from the same rows.
 """
@@ -51,8 +51,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Surface:
-    """What listens and what is written about it. `spans` and `limits` have loops of their own that must run; `tokens`
-    must be started before the server is. `limits` None: this process counts for itself alone."""
+    """The servers and the documents of the HTTP surface.
+
+    `spans` and `limits` have loops that must run; `tokens` must be started before the server is. `limits` is None when
+    this process counts for itself alone.
+    """
 
     rows: tuple[Route, ...]
     server: HostServer
@@ -62,7 +65,7 @@ class Surface:
 
 
 def parts_of(process: Process, secret: bytes) -> Parts:
-    """Make what the slices' routes are made from; `secret` seals cursors. Raises `SettingsUnusable`."""
+    """Make the parts that the slices' routes are made from; `secret` seals cursors. Raises `SettingsUnusable`."""
     own = {one.name: getattr(process, one.name) for one in fields(process)}
     return Parts(**own, cursors=Cursors(secret), bases=bases_of(process.settings))
 
@@ -70,26 +73,26 @@ def parts_of(process: Process, secret: bytes) -> Parts:
 def collect_rows(parts: Parts, slices: Sequence[Slice] = SLICES) -> tuple[Route, ...]:
     """Return every row of every host. Raises `RowsDisagree` when the documents cannot be made from them."""
     rows: tuple[Route, ...] = tuple(row for one in slices for part in one.routes for row in one.load(part)(parts))
-    # The documents describe all rows, their own too, so they are written last.
+    # The documents describe all rows, including their own, so they are written last.
     documents = parts.shared(DiscoveryHandlers.of)
     documents.publish(rows, parts.bases, {scope.name: scope.description for scope in CATALOGUE})
     return rows
 
 
 def rows_of(settings: Settings, clock: Clock, ids: Ids) -> tuple[Route, ...]:
-    """Return the rows alone, for a look at them. Raises `SettingsUnusable`."""
+    """Return the rows alone, for inspection. Raises `SettingsUnusable`."""
     # Making a row touches no database; serving it would.
     process = make_process(settings, cast(Database, None), clock, ids)
     return collect_rows(parts_of(process, bytes(32)))
 
 
 def make_surface(process: Process, observer: Observer | None = None) -> Surface:
-    """Wire it; nothing listens yet. Raises `SettingsUnusable`."""
+    """Wire the HTTP surface without listening. Raises `SettingsUnusable`."""
     settings, database, clock = process.settings, process.database, process.clock
     parts = parts_of(process, _cursor_secret(process))
     rows, tokens = collect_rows(parts), parts.shared(tokens_of)
     spans = Spans(database)
-    # A SQLite file has one process that serves; a PostgreSQL database may have several, whose limits are the same.
+    # A SQLite file has one process that serves it; a PostgreSQL database may have several, which share their limits.
     limits = SharedLimiter(clock, database) if database.dialect == "postgresql" else None
     section = settings.section(HttpSection)
     make_pipeline = PipelineFactory(section, parts.bases, clock, tokens.verifier, spans, observer, limits)
@@ -98,7 +101,7 @@ def make_surface(process: Process, observer: Observer | None = None) -> Surface:
 
 
 class PipelineFactory:
-    """Makes the pipeline of each listening address; all of them share one verifier and one count of requests."""
+    """Make the pipeline of each listening address; all of them share one verifier and one count of requests."""
 
     def __init__(
         self,
@@ -131,7 +134,7 @@ class PipelineFactory:
 
 
 def listen_of(settings: Settings, host: Host) -> Address:
-    """Where a host listens."""
+    """Return the address on which a host listens."""
     section = getattr(settings.find(HostsSection), host.value)
     listen = section.listen
     assert isinstance(listen, Address)
@@ -142,6 +145,6 @@ def _cursor_secret(process: Process) -> bytes:
     try:
         return process.master().derive("cursors")
     except (MasterKeyAbsent, SettingsUnusable):
-        # Valid for one process and until it ends; clients then begin their listing from the start.
+        # The secret is valid until this process ends; clients then begin their listing from the start.
         log.warning("cursors.secret_not_kept")
         return secrets.token_bytes(32)

@@ -99,7 +99,7 @@ class AssignmentService:
     async def move(self, actor: Actor, assignment_id: str, *, encounter_id: str) -> Assignment:
         """Move the interval of an assignment to another encounter; return the new assignment.
 
-        The old one stays as voided, so that the earlier state can be read. Observations are not rewritten.
+        The previous one stays as voided, so that the earlier state can be read. Observations are not rewritten.
         Raises `AssignmentUnknown`, `AssignmentEnded`, `EncounterUnknown`.
         """
         now_us = self._clock.now_us()
@@ -141,7 +141,7 @@ class AssignmentService:
         if found is None:
             raise AssignmentUnknown
         await self._lock(tx, viewer, found.device_id)
-        found = await self._assignments.find(tx, viewer, assignment_id)  # read again under the lock
+        found = await self._assignments.find(tx, viewer, assignment_id)  # read it again under the lock
         assert found is not None
         if found.voided_at_us is not None:
             raise AssignmentEnded

@@ -18,7 +18,7 @@ from cloud.foundation.ids import Ids
 from cloud.foundation.viewer import SecrecyLevel
 from protocols.uplink.observations import DeviceRef
 
-# last_seen_us lags by at most this much, so that a stream of batches is not a stream of updates of the same rows.
+# last_seen_us lags by at most this much, so that a stream of batches does not update the same rows all the time.
 LAST_SEEN_GRAIN_US = 5_000_000
 
 DeviceKey = tuple[str, str, str]
@@ -45,7 +45,9 @@ def device_key(gateway: ReportingGateway, ref: DeviceRef) -> DeviceKey:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A report of a device by a gateway. `seen_us`: its last moment, by the gateway's clock and never in our future."""
+    """A report of a device by a gateway. `seen_us` is the time of the last observation by the gateway's clock, and
+    never in the cloud's future.
+    """
 
     gateway: ReportingGateway
     ref: DeviceRef
@@ -184,7 +186,7 @@ class DeviceAttachment:
         if unknown:
             rows = [_row_of_new(latest[key], self._ids.new("dev")) for key in unknown]
             await tx.driver.run(_DISCOVER, {"discovered": given(rows)})
-            known = {**known, **await self.recall(tx, unknown)}  # ours, or those of another worker
+            known = {**known, **await self.recall(tx, unknown)}  # added by this transaction or by another worker
         moved = [
             (key[0], known[key].id, one.seen_us, one.gateway.vehicle_id, one.gateway.id, one.ref.model)
             for key, one in latest.items()

@@ -20,7 +20,7 @@ class DeviceHandlers:
         self._enrolment = Enrolment(parts.database, parts.clock, parts.ids)
 
     async def list(self, request: Request) -> Answer:
-        """Answer a page as a bare array, with the next page in `Link` (A-103)."""
+        """Return a page of devices as a bare array, with the next page in `Link` (A-103)."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, DeviceQuery)
         filters = {"vehicle_id": query.vehicle_id}
@@ -36,7 +36,7 @@ class DeviceHandlers:
         return answer
 
     async def enrol(self, request: Request) -> Answer:
-        """Answer 201 for a device that was not enrolled, 200 for one that is enrolled again (A-104)."""
+        """Return 201 for a device that was not enrolled, 200 for one that is enrolled again (A-104)."""
         wanted, actor = request.body, request.actor
         assert isinstance(wanted, DeviceEnrolment)
         assert actor.organization_id is not None, "the row needs an organisation"
@@ -62,7 +62,7 @@ class DeviceHandlers:
 
 
 def shown(device: Device) -> dict[str, Any]:
-    """Return a device as partners see it."""
+    """Return the JSON fields of a device that partners see."""
     return {
         "id": device.id,
         "serial_number": device.serial_number,

@@ -233,7 +233,7 @@ def _system_id(text: str) -> str:
 
 
 def checked_text(text: str) -> str:
-    """Return a label without spaces around it; raises `DeviceTextMalformed`."""
+    """Return a label without surrounding spaces; raises `DeviceTextMalformed`."""
     trimmed = text.strip()
     if not trimmed or len(trimmed) > TEXT_LENGTH_MAX:
         raise DeviceTextMalformed

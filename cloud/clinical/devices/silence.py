@@ -23,7 +23,9 @@ DEVICES_MAX = 500
 
 
 class DeviceSilence:
-    """A chore that runs once the process has listened for `silence_us`; before, the silence may be its own."""
+    """A periodic job that reports silent devices. It starts once the process has listened for `silence_us`: until then
+    the process itself may be the cause.
+    """
 
     def __init__(self, ids: Ids, silence_us: int) -> None:
         self._outbox = Outbox(ids)

@@ -81,7 +81,7 @@ class Devices(DeviceAttachment):
     async def page(
         self, database: Database, viewer: Viewer, *, vehicle_id: str | None, after: str | None, count: int
     ) -> Sequence[Device]:
-        """As `list` for partners, by one compiled query, since the API lists devices often."""
+        """Return a page of `list` for partners by one compiled query, since the API lists devices often."""
         statement = _page(viewer.organization_id is not None, vehicle_id is not None, after is not None)
         values = {
             "tenant": viewer.tenant_id,
@@ -141,7 +141,9 @@ def _shown(viewer: Viewer, hidden: bool) -> Select[Any]:
 
 @cache
 def _page(of_organization: bool, of_vehicle: bool, after: bool) -> Prepared:
-    """The query for each set of filters; what is not asked for is not in its text, so that each has its index."""
+    """Return the query for a set of filters. A filter that is not used is not in its text, so that each query has its
+    index.
+    """
     wanted = [
         devices.c.tenant_id == bindparam("tenant"),
         devices.c.secrecy_level <= bindparam("clearance"),

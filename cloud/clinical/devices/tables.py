@@ -38,7 +38,7 @@ devices = Table(
     Column("created_at_us", BigInteger, nullable=False),
     Column("enrolled_at_us", BigInteger),
     Column("last_seen_us", BigInteger),
-    Column("battery_percent", SmallInteger),  # null, like the next, until the device reported it
+    Column("battery_percent", SmallInteger),  # null, like the next column, until the device reported it
     Column("battery_at_us", BigInteger),
     ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     ForeignKeyConstraint(["tenant_id", "vehicle_id"], ["vehicles.tenant_id", "vehicles.id"]),

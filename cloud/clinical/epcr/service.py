@@ -34,10 +34,10 @@ from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 
 CAD_INCIDENT_LENGTH_MAX = 128
 CREW_MAX = 32
-"""More people than the largest vehicle carries."""
+"""Largest crew of an encounter: more people than the largest vehicle carries."""
 
 CountObservations = Callable[[Transaction, Viewer, str], Awaitable[int]]
-"""Counts the observations of an encounter. None where no summary is read."""
+"""Count the observations of an encounter. None where no summary is read."""
 COUNT_OBSERVATIONS: Need[CountObservations] = Need("count the observations of an encounter")
 
 
@@ -117,7 +117,7 @@ class Epcr:
         found = await self._encounters.of_incident(
             tx, actor, organization_id, encounter.cad_incident_id, encounter.vehicle_id
         )
-        if found is None:  # it exists above the caller's clearance
+        if found is None:  # it exists, but above the caller's clearance
             raise EncounterTaken
         return Begun(found, created=False)
 
@@ -156,7 +156,7 @@ class Epcr:
         return encounter
 
     async def finish(self, actor: Actor, encounter_id: str, status: EncounterStatus) -> Encounter:
-        """End an encounter; the last one of an incident closes the incident. Repeating it has no effect.
+        """End an encounter; the last one of an incident closes the incident. A second call has no effect.
 
         Raises `EncounterUnknown`, `EncounterFinished`.
         """
@@ -180,7 +180,9 @@ class Epcr:
         return encounter
 
     async def summary(self, viewer: Viewer, encounter_id: str) -> EncounterSummary:
-        """Return what partners may see. Raises `EncounterUnknown`, also for an encounter of another organisation."""
+        """Return the summary of an encounter for partners. Raises `EncounterUnknown`, also for an encounter of another
+        organisation.
+        """
         async with self._database.read() as tx:
             encounter = await self._encounters.find(tx, viewer, encounter_id)
             if encounter is None:
@@ -220,12 +222,12 @@ class Epcr:
 
 
 def _state_of(encounter: Encounter) -> dict[str, Any]:
-    """Return what an audit entry records of an encounter."""
+    """Return the fields of an encounter that an audit entry records."""
     return {"status": encounter.status, "vehicle_id": encounter.vehicle_id, "care_model": encounter.care_model}
 
 
 def _checked_incident(text: str) -> str:
-    """Return the dispatch system's id without spaces around it; raises `CadIncidentMalformed`."""
+    """Return the dispatch system's id without surrounding spaces; raises `CadIncidentMalformed`."""
     trimmed = text.strip()
     if not trimmed or len(trimmed) > CAD_INCIDENT_LENGTH_MAX:
         raise CadIncidentMalformed

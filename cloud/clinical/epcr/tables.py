@@ -30,7 +30,7 @@ encounters = Table(
         "tenant_id",
         "organization_id",
         "cad_incident_id",
-        text("coalesce(vehicle_id, '')"),  # NULLs are never equal, and an incident without a vehicle is one too
+        text("coalesce(vehicle_id, '')"),  # NULLs are never equal, and an incident without a vehicle is unique too
         unique=True,
         sqlite_where=text("cad_incident_id IS NOT NULL"),
         postgresql_where=text("cad_incident_id IS NOT NULL"),

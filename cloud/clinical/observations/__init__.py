@@ -1,4 +1,4 @@
-"""What devices measured, as rows that are written once and read in time."""
+"""The measurements of devices, as rows that are written once and read in order of time."""
 
 from typing import TYPE_CHECKING
 

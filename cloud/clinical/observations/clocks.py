@@ -1,9 +1,9 @@
-"""The clocks of gateways' boots: what is known of them, and which observations they date.
+"""The clocks of gateways' boots: their known facts, and the observations that they date.
 
-An observation that was received while its gateway did not know the time names the clock of that boot and its own place
-on it. When the gateway learns the time it reports an anchor (`protocols.uplink.clock_events`); from then on readers
-date these observations by it, also those that arrive later. The observations stay as they were stored: one row a boot
-is added, however many they are.
+An observation that was received while its gateway did not know the time names the clock of that boot and its own
+position on it. When the gateway learns the time it reports an anchor (`protocols.uplink.clock_events`). From then on
+readers date these observations by the anchor, including those that arrive later. The stored observations do not change:
+an anchor is one added row for each boot, for any number of observations.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,15 +18,18 @@ from protocols.uplink.clock_events import CLOCK_ESTIMATED, anchor_of
 from protocols.uplink.events import GatewayEvent
 
 BootKey = tuple[str, str, str]
-"""Tenant, gateway, boot."""
+"""Tenant, gateway and boot."""
 _BOOTS_AT_ONCE = 1_000
-"""Boots in one look-up; SQLite allows 32 766 parameters, and a boot has three."""
+"""Boots in one query. SQLite allows 32 766 parameters, and a boot has three."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownClock:
-    """A clock that observations name. `anchor` None: the time was not learnt yet. `estimated`: the wall clock was
-    certainly wrong. `device_known`: so was how the device's clock stands to it."""
+    """A clock that observations name.
+
+    `anchor` is None while the time is not known. `estimated`: the wall clock was certainly wrong. `device_known`: the
+    gateway knew how the device's clock relates to this clock.
+    """
 
     clock_id: int
     device_known: bool
@@ -41,7 +44,7 @@ class _Boot:
 
 
 async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, GatewayEvent]]) -> None:
-    """Take in what gateways report of their clocks; (tenant, gateway, event) of each."""
+    """Store the facts that gateways report about their clocks. `events` holds (tenant, gateway, event)."""
     reported: dict[BootKey, _Boot] = {}
     for tenant_id, gateway_id, event in events:
         anchor, estimated = anchor_of(event), event.name == CLOCK_ESTIMATED
@@ -59,7 +62,7 @@ async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, Gateway
 
 
 async def clocks_of(tx: Transaction, source_id: int) -> Sequence[KnownClock]:
-    """The clocks that the observations of one source name, except for synchronised ones."""
+    """Return the clocks that the observations of one source name, except for synchronised ones."""
     named = (
         select(observations.c.clock_id)
         .where(observations.c.source_id == source_id, observations.c.clock_id > SYNCHRONISED_CLOCK_ID)
@@ -83,7 +86,7 @@ OF_CLOCK = and_(
     clock_anchors.c.gateway_id == observation_clocks.c.gateway_id,
     clock_anchors.c.boot_id == observation_clocks.c.boot_id,
 )
-"""The known facts of the boot of a clock."""
+"""Condition that joins a clock to the known facts of its boot."""
 
 _ANCHOR = (
     clock_anchors.c.offset_us,

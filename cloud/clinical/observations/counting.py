@@ -1,7 +1,7 @@
-"""How many observations an encounter has: those of its devices while they were assigned, and those posted to it.
+"""Count the observations of an encounter: those of its devices while they were assigned, and those posted to it.
 
-Counts up to a limit and stops there. An hour at a patient is some hundred thousand rows, a summary is asked for often,
-and nobody needs the last digit.
+The count stops at a limit. An hour at a patient is some hundred thousand rows, clients request summaries often, and the
+exact number has no use.
 """
 
 from typing import Any
@@ -22,11 +22,11 @@ from cloud.foundation.db import Transaction
 from cloud.foundation.viewer import Viewer, visible
 
 COUNT_MAX = 10_000
-"""What `observation_count` says when there are that many or more."""
+"""The value of `observation_count` for this number of observations and more."""
 
 
 async def count_observations(tx: Transaction, viewer: Viewer, encounter_id: str) -> int:
-    """Observations of an encounter of the viewer's, at most `COUNT_MAX`."""
+    """Count the observations of an encounter that the viewer may see, at most `COUNT_MAX`."""
     counted = 0
     for rows in (_posted(viewer, encounter_id), _by_own_time(viewer, encounter_id), _by_anchor(viewer, encounter_id)):
         if counted < COUNT_MAX:
@@ -77,7 +77,9 @@ def _by_anchor(viewer: Viewer, encounter_id: str) -> Select[Any]:
 
 
 def _assigned(viewer: Viewer, encounter_id: str) -> Select[Any]:
-    """A device and those that were merged into it measure as one, whichever of them the assignment names."""
+    """Select the observations of assigned devices. A device and those merged into it count as one, whichever of them
+    the assignment names.
+    """
     named, measuring = devices.alias("named"), devices.alias("measuring")
     owner = func.coalesce(named.c.merged_into, named.c.id)
     of_owner = or_(measuring.c.id == owner, measuring.c.merged_into == owner)

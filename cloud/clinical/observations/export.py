@@ -1,8 +1,9 @@
 """Export observations in the one JSON form of DESIGN §5, as a stream.
 
-The form itself is `protocols.observation_record`'s, so gateway and cloud print the same; this only reads and hands on.
-What an application posted has the same fields, null where no gateway took part, and says so: `origin` is "api", beside
-its `id`, `device_id` and `unit_code`; `type` is the code as it was posted where the nomenclature has no number for it.
+`protocols.observation_record` defines the form, so gateway and cloud print the same; this module only reads the rows.
+An observation that an application posted has the same fields, null where no gateway took part. Its `origin` is "api",
+and it also has `id`, `device_id` and `unit_code`. Its `type` is the code as posted where the nomenclature has no number
+for it.
 """
 
 from collections.abc import AsyncIterator
@@ -25,10 +26,11 @@ async def export_observations(
     hidden: bool = False,
     commit_time: bool = False,
 ) -> AsyncIterator[dict[str, Json]]:
-    """One object an observation, ordered by device, observed time, sequence and index.
+    """Yield one object for each observation, ordered by device, observed time, sequence and index.
 
-    `device` is the cloud's id or the device's own system id; `since_us` leaves out what was observed before. `hidden`
-    adds devices that nobody enrolled. `commit_time` adds `committed_at`: when the cloud stored it, by its own clock.
+    `device` is the cloud's id or the device's own system id; `since_us` excludes earlier observations. `hidden`
+    includes devices that were not enrolled. `commit_time` adds `committed_at`: the time by the cloud's clock at which
+    the cloud stored it.
     """
     reader = ObservationReader(database, viewer, devices, received, hidden=hidden)
     async for found in reader.read(device=device, since_us=since_us):
@@ -41,7 +43,9 @@ async def export_observations(
 
 
 def _of_application(found: ReadObservation) -> dict[str, Json]:
-    """What differs from a vehicle's. The handle and the outbox's lane are a gateway's words too."""
+    """Return the fields in which a posted observation differs from a vehicle's. Its handle and lane belong to a
+    gateway, so they are null.
+    """
     device, posted = found.record.device, found.posted
     assert posted is not None
     return {

@@ -1,4 +1,4 @@
-"""The request that posts an observation. On the hot path: the response is written without a model."""
+"""The handler that posts an observation. It is on the hot path, so it writes the response without a model."""
 
 from cloud.clinical.observations.posted import PostedObservation
 from cloud.clinical.observations.schemas import ObservationToPost
@@ -14,7 +14,9 @@ class ObservationHandlers:
         self._service = ObservationService(parts.database, parts.clock, parts.ids)
 
     async def post(self, request: Request) -> Answer:
-        """Answer 201 when it is durable. A repetition with the same Idempotency-Key gets the first response."""
+        """Return 201 when the observation is durable. A repetition with the same Idempotency-Key gets the first
+        response.
+        """
         body = request.body
         assert isinstance(body, ObservationToPost)
         draft = self._service.draft(
@@ -31,7 +33,7 @@ class ObservationHandlers:
 
 
 def accepted(posted: PostedObservation) -> Answer:
-    """The response to a stored observation."""
+    """Return the response to a stored observation."""
     document = {
         "id": posted.id,
         "device_id": posted.device_id,

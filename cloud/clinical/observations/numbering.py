@@ -1,9 +1,9 @@
-"""The numbers of sources, channels and clocks: found or given, many at once.
+"""The numbers of sources, channels and clocks: looked up or added, many at once.
 
 A row of an observation holds two numbers instead of twenty columns. The number of a source or a channel never changes,
-so it is remembered in the process, but only after its transaction is durable: an undone one may be given again to
-another channel. What is not remembered is looked up by its fingerprint in one statement, and what is not found is
-added in another, however many there are.
+so the process caches it, but only after its transaction is durable: the number of a transaction that was rolled back
+may be given to another channel. Keys that are not cached are looked up by their fingerprint in one statement; those not
+found are added in another, for any number of them.
 """
 
 import hashlib
@@ -21,18 +21,18 @@ from cloud.foundation.db import Transaction
 Key = TypeVar("Key", bound=Hashable)
 
 NUMBERS_MAX = 65_536
-"""Sources and channels remembered in the process: some thousand vehicles with twenty channels each."""
+"""Sources and channels in the cache of the process: some thousand vehicles with twenty channels each."""
 
 FINGERPRINTS_AT_ONCE = 8_192
-"""Fingerprints in one look-up: all channels of two of the largest blocks. SQLite allows 32 766 parameters."""
+"""Fingerprints in one query: all channels of two of the largest blocks. SQLite allows 32 766 parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberedTable:
-    """A table whose rows are known by a fingerprint of `fields`, in this order, and named by `number`.
+    """A table whose rows are identified by a fingerprint of `fields`, in this order, and have a `number`.
 
-    `added_later`: fields that older rows were fingerprinted without. Such a field is left out while it is false, so
-    that a row keeps the fingerprint that it had before.
+    `added_later` holds the fields that the fingerprints of older rows lack. Such a field is left out while it is false,
+    so that a row keeps the fingerprint that it had before.
     """
 
     table: Table
@@ -41,7 +41,7 @@ class NumberedTable:
     added_later: frozenset[str] = frozenset()
 
     def fingerprint(self, row: Sequence[Any]) -> bytes:
-        """The key of a row, its values in the order of `fields`."""
+        """Return the fingerprint of a row whose values are in the order of `fields`."""
         identity = [
             value for name, value in zip(self.fields, row, strict=True) if value or name not in self.added_later
         ]
@@ -80,7 +80,7 @@ CLOCKS = NumberedTable(
 
 
 class Numbers:
-    """The process's cache of `key → number`, oldest dropped first."""
+    """The process's cache of `key → number`. The oldest entry is dropped first."""
 
     def __init__(self, limit: int = NUMBERS_MAX) -> None:
         self._known: OrderedDict[object, int] = OrderedDict()
@@ -90,14 +90,14 @@ class Numbers:
         return self._known.get(key)
 
     def learn(self, numbers: Mapping[object, int]) -> None:
-        """Only after the transaction that gave them is durable."""
+        """Add numbers. Call this only after the transaction that gave them is durable."""
         self._known.update(numbers)
         while len(self._known) > self._limit:
             self._known.popitem(last=False)
 
 
 class Numbering:
-    """Numbers sources and channels within one transaction."""
+    """The numbers of sources, channels and clocks within one transaction."""
 
     def __init__(self, tx: Transaction, numbers: Numbers) -> None:
         self._tx = tx
@@ -107,13 +107,13 @@ class Numbering:
     async def numbers_of(
         self, where: NumberedTable, keys: Sequence[Key], row_of: Callable[[Key], Sequence[Any]]
     ) -> list[int]:
-        """The numbers of these keys, in their order. `row_of` gives the row of one that this process has not met, in
-        the order of the table's `fields`.
+        """Return the numbers of these keys, in their order.
 
-        A rival that adds the same row at this moment makes the transaction fail with `ConstraintViolated`; when it is
-        tried again, the rival's row is found.
+        `row_of` returns the row of a key that is new to this process, in the order of the table's `fields`. When
+        another worker adds the same row at the same time, the transaction fails with `ConstraintViolated`; the retry
+        finds the other worker's row.
         """
-        remembered = list(map(self._numbers.get, keys))  # one look for each key: hashing a channel is dear
+        remembered = list(map(self._numbers.get, keys))  # one look-up for each key: hashing a channel is expensive
         unknown = [key for key, number in zip(keys, remembered, strict=True) if number is None]
         if unknown:
             await self._learn(where, {key: row_of(key) for key in unknown if key not in self.learned})

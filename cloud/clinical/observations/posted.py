@@ -1,10 +1,12 @@
-"""An observation that an application posts: its identity, and what is kept of it.
+"""An observation that an application posts: its identity and its stored fields.
 
-It lives in the same table as what vehicles send. There a live observation is (gateway, epoch, lane, sequence, index);
-a posted one stands in the lane of applications (`API_LANE_ID`) at a sequence of its own, index 0, and that sequence is
-also its public id. The sequence is 42 bits of milliseconds and the 21 low bits of a ULID: it grows with time, tells
-nobody how many there are, and two processes that hit the same one are told apart by the primary key (the second takes
-a new one). Seeded ids give the same sequence again, as the sandbox needs.
+It is stored in the same table as the observations of vehicles. There a live observation is (gateway, epoch, lane,
+sequence, index). A posted one is in the lane of applications (`API_LANE_ID`) at a sequence of its own, index 0, and
+that sequence is also its public id.
+
+The sequence is 42 bits of milliseconds and the 21 low bits of a ULID. It grows with time and does not reveal the number
+of observations. When two processes draw the same sequence, the primary key rejects the second, which draws a new one.
+Seeded ids give the same sequences again, as the sandbox needs.
 """
 
 from dataclasses import dataclass
@@ -13,12 +15,12 @@ from cloud.clinical.observations.vocabulary import Measured
 from cloud.foundation.ids import ALPHABET, Ids
 
 _RANDOM_BITS = 21
-_ID_LETTERS = 13  # 63 bits, five a letter
+_ID_LETTERS = 13  # 63 bits, five for each letter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedObservation:
-    """What was posted. `value` is in `measured.unit_code`; times are µs since 1970 UTC."""
+    """A posted observation. `value` is in `measured.unit_code`; times are µs since 1970 UTC."""
 
     sequence: int
     device_id: str
@@ -30,17 +32,19 @@ class PostedObservation:
 
     @property
     def seen_us(self) -> int:
-        """When the device was there: a clock that is ahead does not move it into the future."""
+        """Return the time for the device's last-seen time. A device's clock that is ahead does not move it into the
+        future.
+        """
         return min(self.observed_at_us, self.received_at_us)
 
     @property
     def id(self) -> str:
-        """The public id, `obs_…`."""
+        """Return the public id, `obs_…`."""
         return public_id(self.sequence)
 
 
 def new_sequence(ids: Ids) -> int:
-    """A fresh place in the lane of applications."""
+    """Return a new sequence in the lane of applications."""
     ulid = 0
     for letter in ids.new(""):
         ulid = ulid << 5 | ALPHABET.index(letter)
@@ -49,5 +53,5 @@ def new_sequence(ids: Ids) -> int:
 
 
 def public_id(sequence: int) -> str:
-    """The id that stands for a sequence."""
+    """Return the public id of a sequence."""
     return "obs_" + "".join(ALPHABET[sequence >> 5 * place & 31] for place in range(_ID_LETTERS - 1, -1, -1))

@@ -66,7 +66,7 @@ _GIVEN: tuple[tuple[str, TypeEngine[Any]], ...] = (
 
 
 def _write(rows: int) -> Prepared:
-    """Return the statement that writes so many rows; it returns the sequences of those that it wrote."""
+    """Return the statement that writes this number of rows; it returns the sequences of the rows that it wrote."""
     given = (
         values(*(column(name, kind) for name, kind in _GIVEN), name="given")
         .data([tuple(bindparam(f"{name}_{row}", type_=kind) for name, kind in _GIVEN) for row in range(rows)])

@@ -25,7 +25,7 @@ WAITING_MAX = 5_000
 """Pending posts; beyond it a post fails at once, instead of using memory until it times out."""
 
 Write = Callable[[Transaction, Sequence[PendingRow]], Awaitable[set[int]]]
-"""Writes the rows that are as expected and returns their sequences."""
+"""Write the rows that are as expected and return their sequences."""
 
 
 @dataclass(frozen=True, slots=True)

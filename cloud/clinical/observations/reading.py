@@ -1,11 +1,12 @@
-"""Read observations back: one device after the other, in time, a page at a time.
+"""Read observations back: one device after the other, in order of time, a page at a time.
 
-Rights are decided on the sources (a few rows a device), the observations are then walked by their index in pages
-that continue exactly where the last one ended, so a year of a device needs no more memory than a minute. Each page
-is a read of its own: rows never change, and what arrives meanwhile at an earlier time is in the next reading.
+Access is decided on the sources (a few rows for each device). The observations are then read by their index in pages;
+each page continues where the last one ended, so a year of a device needs no more memory than a minute. Each page is a
+read transaction of its own: rows never change, and an observation that arrives meanwhile at an earlier time is in the
+next reading.
 
-A device that was carried by several vehicles, or merged with what had been seen before its enrolment, has several
-sources; they are merged in time. Whose value it was follows from the assignments as they stand (D16), unless an
+A device that several vehicles carried, or into which one that was seen before its enrolment was merged, has several
+sources; they are merged by time. The encounter of a value follows from the current assignments (D16), unless an
 application named the encounter when it posted.
 """
 
@@ -41,25 +42,25 @@ from protocols.uplink.channels import DeviceRef
 from protocols.uplink.lanes import Lane
 
 PAGE_ROWS = 2_000
-"""Some hundred kilobytes, and few enough reads that each one's cost does not show."""
+"""Rows of a page: some hundred kilobytes, and large enough that the cost of each read does not matter."""
 
 Place = tuple[int, int, int, int]
 """Position of a row within its walk: its time, sequence, position, lane_id."""
 
 _OF_APPLICATIONS = SimpleNamespace(gateway_id="", epoch="", lane=Lane.NUMERIC)
-"""What stands for a lane where no gateway took part."""
+"""The lane of posted observations, in which no gateway took part."""
 
 _BEFORE_ALL: Place = (-(1 << 63), 0, -1, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedBatches:
-    """The tables of what gateways sent, as far as reading joins them. Custody owns them, in a room above this one."""
+    """The tables of received batches, as far as reading joins them. Custody owns them, in a room above this one."""
 
     lanes: Table
-    """`lane_id`, `gateway_id`, `epoch`, `lane`."""
+    """Columns `lane_id`, `gateway_id`, `epoch`, `lane`."""
     batches: Table
-    """`lane_id`, `sequence`, `stored_at_us`."""
+    """Columns `lane_id`, `sequence`, `stored_at_us`."""
 
 
 RECEIVED_BATCHES: Need[ReceivedBatches] = Need("the tables of the batches that observations arrived in")
@@ -67,7 +68,9 @@ RECEIVED_BATCHES: Need[ReceivedBatches] = Need("the tables of the batches that o
 
 @dataclass(frozen=True, slots=True)
 class ReadObservation:
-    """A record and when the cloud had stored it (µs, its own clock). `posted`: what only an application's has."""
+    """A record and the time when the cloud stored it (µs, its own clock). `posted` holds the fields that only a posted
+    observation has.
+    """
 
     record: ObservationRecord
     stored_at_us: int
@@ -76,7 +79,9 @@ class ReadObservation:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """What an application posted: the public id, the device as partners know it, code and unit in its own words."""
+    """The fields of a posted observation: the public id, the device's id for partners, and code and unit as the
+    application wrote them.
+    """
 
     id: str
     device_id: str
@@ -86,7 +91,7 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One carrier's part of a device. `owner_id` is the device as partners know it."""
+    """The observations of a device that one vehicle carried. `owner_id` is the device's id for partners."""
 
     source_id: int
     owner_id: str
@@ -94,7 +99,7 @@ class Source:
 
 
 class ObservationReader:
-    """Reads for one viewer. `hidden`: with devices that partners do not see (unenrolled ones)."""
+    """Read observations for one viewer. `hidden` includes devices that partners do not see (unenrolled ones)."""
 
     def __init__(
         self, database: Database, viewer: Viewer, devices: Devices, received: ReceivedBatches, *, hidden: bool = False
@@ -109,8 +114,10 @@ class ObservationReader:
         self._lanes: dict[int, Any] = {API_LANE_ID: _OF_APPLICATIONS}
 
     async def read(self, *, device: str | None = None, since_us: int | None = None) -> AsyncIterator[ReadObservation]:
-        """All observations, or those of a device (the cloud's id, or how the device names itself), observed at
-        `since_us` or later; ordered by device, then observed time, sequence and index."""
+        """Yield all observations, or those of a device, observed at `since_us` or later.
+
+        `device` is the cloud's id or the device's own system id. The order is device, observed time, sequence, index.
+        """
         async with self._database.read() as tx:
             sources = await self._sources(tx, device)
         for owner_id in sorted({source.owner_id for source in sources}):
@@ -159,7 +166,7 @@ class ObservationReader:
     async def _walks(
         self, source: Source, timeline: Timeline, since_us: int | None
     ) -> list[AsyncIterator[tuple[Place, ReadObservation]]]:
-        """One walk for each clock that was anchored since, and one for all other observations, by their own times."""
+        """Return one walk for each anchored clock, and one for all other observations, by their own times."""
         async with self._database.read() as tx:
             clocks = {clock.clock_id: clock for clock in await clocks_of(tx, source.source_id)}
         anchored = [clock for clock in clocks.values() if clock.anchor is not None]
@@ -181,7 +188,7 @@ class ObservationReader:
                 return
 
     async def _learn(self, tx: Transaction, source: Source, page: Sequence[Any]) -> None:
-        """The channels and lanes that this page speaks of."""
+        """Load the channels and lanes that this page names."""
         if any(row.channel_id not in self._channels for row in page):
             of_source = select(observation_channels).where(observation_channels.c.source_id == source.source_id)
             found = await tx.execute(of_source)
@@ -232,8 +239,10 @@ class ObservationReader:
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """One source's observations of one anchored clock in its order, or, with `clock` None, all that no anchor dates, in
-    the order of their own times."""
+    """One source's observations of one anchored clock, in the order of that clock.
+
+    With `clock` None: all observations that no anchor dates, in the order of their own times.
+    """
 
     source: Source
     timeline: Timeline
@@ -273,8 +282,10 @@ class _Walk:
         )
 
     def dated(self, record: ObservationRecord, row: Any) -> ObservationRecord:
-        """With its time by the anchor where there is one, and the encounter of that time. A time that is certainly
-        wrong has none: the assignment at it would be a guess."""
+        """Return the record with its time by the anchor, where there is one, and the encounter of that time.
+
+        A time that is certainly wrong has no encounter: the assignment at that time would be a guess.
+        """
         clock = self.clock or self.clocks.get(row.clock_id)
         if record.wall_synchronised is False:
             known, anchor = clock is not None and clock.device_known, None if clock is None else clock.anchor
@@ -288,7 +299,7 @@ class _Walk:
 async def _push_next(
     heads: list[tuple[Place, int, ReadObservation]], number: int, walk: AsyncIterator[tuple[Place, ReadObservation]]
 ) -> None:
-    """The next of one source into the heap; equal places are of different sources, so the number decides."""
+    """Push the next observation of a walk to the heap. Equal places are of different walks, so the number decides."""
     async for place, found in walk:
         heapq.heappush(heads, (place, number, found))
         return

@@ -1,10 +1,12 @@
 """Turn the sections of one batch into columns for the database, before any transaction is open.
 
-Columns and not one object an observation: a busy cloud turns some hundred thousand a second, and `zip` puts the numbers
-that only the transaction knows (lane, sources, channels) beside them at C speed. What the columns mean is what
-`protocols.observation_record` says; a test holds the two together for every kind of value and clock.
+The form is columns instead of one object for each observation: a busy cloud converts some hundred thousand a second,
+and `zip` adds the numbers that only the transaction knows (lane, sources, channels) at C speed.
+`protocols.observation_record` defines the meaning of the columns; a test compares the two for every kind of value and
+clock.
 
-Raises `Unstorable` for what no column can hold (a time beyond 64 bits); the batch's octets are then all that is kept.
+Raises `Unstorable` for a value that no column can hold (a time beyond 64 bits); the cloud then keeps only the bytes of
+the batch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -61,8 +63,10 @@ class ChannelOfSource:
 
 @dataclass(frozen=True, slots=True)
 class ClockOfBoot:
-    """The clock of a boot in which the gateway did not know the time. `device_known`: it knew how the device's clock
-    stands to it."""
+    """The clock of a boot in which the gateway did not know the time.
+
+    `device_known`: the gateway knew how the device's clock relates to this clock.
+    """
 
     boot_id: str
     device_known: bool
@@ -70,9 +74,11 @@ class ClockOfBoot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationColumns:
-    """One batch's observations; the position of each is its place in the lists. `source_numbers` and `channel_numbers`
-    index `sources` and `channels`; `clock_numbers` index `clocks` from 1 on, 0 means a synchronised wall clock.
-    `content_keys` holds those of stored measurements, by position."""
+    """The observations of one batch as columns; the index in a column is the observation's position.
+
+    `source_numbers` and `channel_numbers` index `sources` and `channels`. `clock_numbers` index `clocks` from 1; 0
+    means a synchronised wall clock. `content_keys` holds those of stored measurements, by position.
+    """
 
     sources: Sequence[DeviceRef]
     channels: Sequence[ChannelOfSource]
@@ -94,7 +100,7 @@ class ObservationColumns:
 
     @property
     def latest_us(self) -> int:
-        """The gateway's wall time of the newest reception: when its devices were last seen."""
+        """Return the gateway's wall time of the newest reception: the last-seen time of its devices."""
         return max(self.received_at_us, default=0)
 
     def placed(
@@ -107,7 +113,7 @@ class ObservationColumns:
         *,
         columns: Sequence[str] = COLUMNS,
     ) -> list[tuple[Any, ...]]:
-        """The rows, each with the fields named by `columns`."""
+        """Return the rows, each with the fields named by `columns`."""
         clock_ids = (SYNCHRONISED_CLOCK_ID, *clock_ids)
         given: dict[str, Iterable[Any]] = {
             "lane_id": repeat(lane_id),
@@ -127,11 +133,11 @@ class ObservationColumns:
             "clock_id": _each(clock_ids, self.clock_numbers),
             "monotonic_us": self.monotonic_us,
         }
-        return list(zip(*[given[name] for name in columns], strict=False))  # a repeat never ends
+        return list(zip(*[given[name] for name in columns], strict=False))  # a `repeat` never ends
 
     @property
     def empty(self) -> frozenset[str]:
-        """Columns that are NULL in every row."""
+        """Return the columns that are NULL in every row."""
         nullable: dict[str, Sequence[Any]] = {
             "number": self.numbers,
             "value": self.texts,
@@ -148,19 +154,21 @@ def _is_empty(values: Sequence[Any]) -> bool:
 
 
 def _each(ids: Sequence[int], numbers: Sequence[int]) -> Iterable[int]:
-    """The id of each number; most batches have one source, one clock, and a waveform one channel."""
+    """Return the id of each number; most batches have one source, one clock, and a waveform one channel."""
     return repeat(ids[0]) if len(ids) == 1 else map(ids.__getitem__, numbers)
 
 
 def filled_columns(batches: Sequence[ObservationColumns]) -> tuple[str, ...]:
-    """`COLUMNS` without those that are NULL in every row of these batches. Vital signs, waveforms and texts each need
-    only some of the columns, and one that is not named costs nothing."""
+    """Return `COLUMNS` without those that are NULL in every row of these batches.
+
+    Vital signs, waveforms and texts each need only some of the columns, and a column that is not named costs nothing.
+    """
     empty = frozenset(COLUMNS).intersection(*[batch.empty for batch in batches])
     return tuple([name for name in COLUMNS if name not in empty])
 
 
 def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
-    """The columns of one batch; raises `Unstorable`."""
+    """Return the columns of one batch; raises `Unstorable`."""
     sources: dict[DeviceRef, int] = {}
     channels: dict[ChannelOfSource, int] = {}
     source_numbers: list[int] = []
@@ -222,17 +230,19 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
 
 
 def time_column(time: DeviceTime) -> bytes:
-    """A device time as one column: an octet for its clock, then the octets as sent."""
+    """Encode a device time as one column: a byte for its clock, then the bytes as sent."""
     return _CLOCKS[time.kind] + time.octets
 
 
 def time_of(column: bytes | None) -> DeviceTime | None:
-    """The inverse of `time_column`; a row of ours cannot have another first octet (KeyError)."""
+    """Decode a column of `time_column`. The cloud writes no other first byte, so another one is a KeyError."""
     return None if column is None else DeviceTime(_KINDS[column[0]], bytes(column[1:]))
 
 
 def _value_columns(values: list[Value | None]) -> tuple[Sequence[float | None], Sequence[str | None]]:
-    """Vital signs are numbers alone, and a waveform has samples instead: then the values are the column."""
+    """Return the columns `number` and `value`. Vital signs are all numbers and waveforms have no values: then the list
+    is the column.
+    """
     if set(map(type, values)) <= {float, NoneType}:
         return cast(list[float | None], values), [None] * len(values)
     pairs = [value_columns(value) for value in values]
@@ -242,7 +252,9 @@ def _value_columns(values: list[Value | None]) -> tuple[Sequence[float | None], 
 def _channel_numbers(
     observations: Sequence[Observation], source_number: int, channels: dict[ChannelOfSource, int]
 ) -> list[int]:
-    """By identity first: equal channels of a block are one object, and hashing a channel each time is dear."""
+    """Return the channel number of each observation. It compares by identity first: equal channels of a block are one
+    object, and hashing a channel each time is expensive.
+    """
     named = [observation.channel for observation in observations]
     identities = list(map(id, named))
     by_identity: dict[int, int] = {}
@@ -257,12 +269,12 @@ def _received_at_us(section: DeviceObservations) -> list[int]:
     offset_us = section.wall_offset_us
     try:
         return [offset_us + round(observation.received_s * 1_000_000) for observation in section.observations]
-    except (ValueError, OverflowError):  # the wire's double may be no number at all
+    except (ValueError, OverflowError):  # the double in the block may be NaN or infinite
         raise Unstorable("received_s is not finite") from None
 
 
 def _observed_at_us(section: DeviceObservations, received_at_us: list[int]) -> list[int]:
-    """The device's time where it can be read and its offset is known, else the reception (D5)."""
+    """Return the device's time where it can be read and its offset is known, else the time of reception (D5)."""
     offset_us = section.device_offset_us
     if offset_us is None:
         return received_at_us
@@ -277,7 +289,7 @@ def _observed_at_us(section: DeviceObservations, received_at_us: list[int]) -> l
 
 
 def _content_keys(sections: Sequence[DeviceObservations]) -> dict[int, bytes]:
-    # The lane and sequence are no part of a content key.
+    # The lane and sequence are not part of a content key.
     records = records_of(sections, gateway="", epoch="", lane=Lane.NUMERIC, sequence=0)
     try:
         keys = {record.index: content_key(record) for record in records if record.stored}

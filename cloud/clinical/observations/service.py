@@ -115,7 +115,7 @@ class ObservationService:
             return await once.store(tx, respond(await self._post_alone(tx, actor, draft)))
 
     async def _post_alone(self, tx: Transaction, actor: Actor, draft: PostedObservation) -> PostedObservation:
-        """Post with a key, for a device without a snapshot, or with a mistake that is still to be found."""
+        """Post with an idempotency key, for a device without a snapshot, or with an error that is still to be found."""
         row, posted = self.expected_row(actor, draft), draft
         if row is None or not await self.write(tx, [row]):
             posted = await self._write_slowly(tx, actor, draft)
@@ -149,7 +149,7 @@ class ObservationService:
         owner = replace(actor, organization_id=device.organization_id)
         await self._posted.prepare(tx, snapshot, posted.measured)
         for _ in range(SEQUENCE_TRIES):
-            posted = replace(posted, sequence=new_sequence(self._ids))  # the first one may have been the obstacle
+            posted = replace(posted, sequence=new_sequence(self._ids))  # the first sequence may have been taken
             if await self._posted.write(tx, [PendingRow(owner, snapshot, posted)]):
                 self._snapshots.add(snapshot)
                 return posted

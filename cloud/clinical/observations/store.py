@@ -1,8 +1,8 @@
-"""Write observations: number their sources and channels, leave out what a device's memory repeats, append the rows.
+"""Write observations: number their sources and channels, leave out repeats from a device's memory, append the rows.
 
-Always inside the transaction that also writes the batch (custody) and moves the lane's mark: a batch is there whole
-or not at all, and its row is what makes a repeat harmless. All batches of a transaction are written together: the
-number of statements depends neither on how many there are nor on how many devices and channels they name.
+This runs in the transaction that also writes the batch (custody) and moves the lane's mark. A batch is stored
+completely or not at all, and its row makes a repeat harmless. All batches of a transaction are written together: the
+number of statements depends neither on the number of batches nor on their number of devices and channels.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ from cloud.foundation.db import Prepared, Transaction
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel
 
-_KEYS_AT_ONCE = 8_192  # content keys in one look-up: one of the largest blocks; SQLite allows 32 766 parameters
+_KEYS_AT_ONCE = 8_192  # content keys in one query: those of the largest block; SQLite allows 32 766 parameters
 
 _stored = stored_measurements.c
 _WANTED = func.unnest(bindparam("keys", type_=ARRAY(LargeBinary))).table_valued("key").render_derived(name="wanted")
@@ -31,15 +31,15 @@ _SAME_KEY = (
     .limit(1)
     .lateral("held")
 )
-# One look-up in the primary key for each of the keys, whatever the statistics say. For `IN (…)` PostgreSQL searches for
-# the tenant alone, with the keys as a filter, until it knows how many rows a tenant has: a new installation read its
-# whole table for each batch.
+# One look-up in the primary key for each key, whatever the statistics are. For `IN (…)` PostgreSQL searches by the
+# tenant alone, with the keys as a filter, until it knows how many rows a tenant has: a new installation read its whole
+# table for each batch.
 _HELD = Prepared(select(_SAME_KEY.c.content_key).select_from(_WANTED.join(_SAME_KEY, true())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
-    """Who brought an observation: one device as carried by one vehicle of one organisation."""
+    """The carrier of an observation: one device as carried by one vehicle of one organisation."""
 
     tenant_id: str
     organization_id: str
@@ -56,7 +56,7 @@ _carrier_row = attrgetter(*SOURCES.fields)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedBatch:
-    """One batch of a gateway and who carried what in it; `carriers` stand in the order of `columns.sources`."""
+    """One batch of a gateway with the carriers of its devices, in the order of `columns.sources`."""
 
     gateway_id: str
     columns: ObservationColumns
@@ -67,14 +67,16 @@ class CarriedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """Outcome of a batch's observations: new rows, and those that were stored with an earlier batch."""
+    """The result of a batch's observations: the number of new rows, and of those stored with an earlier batch."""
 
     new: int
     repeated: int
 
 
 class ObservationWriter:
-    """One a transaction. `numbers` outlives it and is taught `learned` once the transaction is durable."""
+    """Write the observations of one transaction. The caller adds `learned` to `numbers` once the transaction is
+    durable.
+    """
 
     def __init__(self, tx: Transaction, numbers: Numbers) -> None:
         self._tx = tx
@@ -82,7 +84,7 @@ class ObservationWriter:
         self.learned = self._numbering.learned
 
     async def write(self, batches: Sequence[CarriedBatch]) -> list[Added]:
-        """Write these batches; what was added, in their order."""
+        """Write these batches; return the result of each, in their order."""
         numbers = await self._number(batches)
         repeats = await self._repeats(batches)
         filled = filled_columns([batch.columns for batch in batches])
@@ -99,7 +101,7 @@ class ObservationWriter:
         return added
 
     async def _number(self, batches: Sequence[CarriedBatch]) -> list[tuple[list[int], list[int], list[int]]]:
-        """The numbers of each batch's sources, channels and clocks."""
+        """Return the numbers of each batch's sources, channels and clocks."""
         sources = await self._numbers_of(SOURCES, [batch.carriers for batch in batches], _carrier_row)
         channels = await self._numbers_of(
             CHANNELS,
@@ -115,13 +117,15 @@ class ObservationWriter:
     async def _numbers_of(
         self, where: NumberedTable, keys: Sequence[Sequence[Key]], row_of: Callable[[Key], Sequence[Any]]
     ) -> list[list[int]]:
-        """The numbers of each batch's keys; all batches together."""
+        """Return the numbers of each batch's keys; all batches are looked up together."""
         numbers = iter(await self._numbering.numbers_of(where, [key for own in keys for key in own], row_of))
         return [list(islice(numbers, len(own))) for own in keys]
 
     async def _repeats(self, batches: Sequence[CarriedBatch]) -> list[set[int]]:
-        """For each batch the positions whose measurement is stored already, or stands earlier in this transaction. A
-        rival worker that stores the same memory at this moment makes the append fail, and the group is tried again."""
+        """Return for each batch the positions whose measurement is stored already, or is earlier in this transaction.
+
+        When another worker stores the same memory at the same time, the append fails and the group is retried.
+        """
         keys: dict[str, set[bytes]] = {}
         for batch in batches:
             if batch.columns.content_keys:
@@ -141,7 +145,7 @@ class ObservationWriter:
             repeats.append(repeated)
         if rows:
             names = ("tenant_id", "content_key", "lane_id", "sequence", "position")
-            # In one order in all workers, so that two with the same memory wait for each other and not in a circle.
+            # All workers append in one order, so that two with the same memory wait for each other without a deadlock.
             await self._tx.driver.append(stored_measurements, names, sorted(rows))
         return repeats
 
@@ -163,7 +167,7 @@ def _clock_keys(batch: CarriedBatch) -> list[tuple[str, str, str, str, bool]]:
 
 
 async def keys_held(tx: Transaction, tenant_id: str, keys: Iterable[bytes]) -> set[bytes]:
-    """Which of these content keys belong to a measurement that is stored."""
+    """Return those of these content keys that belong to a stored measurement."""
     wanted = sorted(set(keys))
     held: set[bytes] = set()
     for begin in range(0, len(wanted), _KEYS_AT_ONCE):
@@ -179,7 +183,7 @@ async def keys_held(tx: Transaction, tenant_id: str, keys: Iterable[bytes]) -> s
 
 
 def channel_columns(channel: Channel) -> dict[str, Any]:
-    """The columns of `observation_channels` that say what a channel measures."""
+    """Return the columns of `observation_channels` that describe what a channel measures."""
     scale = channel.array
     return {
         "handle": channel.handle,
@@ -198,5 +202,5 @@ def channel_columns(channel: Channel) -> dict[str, Any]:
 
 
 def codes_text(codes: Sequence[Code]) -> str:
-    """Codes as the JSON of a row: [[partition, code], …]."""
+    """Return codes as the JSON of a row: [[partition, code], …]."""
     return orjson.dumps([[code.partition, code.code] for code in codes]).decode()

@@ -1,19 +1,19 @@
-"""Observations as rows: what changes from one to the next, and numbers for what does not.
+"""Observations as rows: a row has the facts of one observation, and numbers for what many have in common.
 
-An ambulance sends some hundred rows a second, so a row holds only its own facts. Who carried which device (tenant,
-organisation, vehicle, device) is one row of `observation_sources`, and what a metric object measures is one of
-`observation_channels`, just as `protocols.observation` has it. A device that moves to another vehicle or organisation
-gets a new source; what it measured before stays with the old one, so a reader's rights are decided on the small table
-and the large one is only walked.
+An ambulance sends some hundred rows a second, so a row holds only its own facts. The carrier of a device (tenant,
+organisation, vehicle, device) is one row of `observation_sources`, and what a metric object measures is one row of
+`observation_channels`, as in `protocols.observation`. A device that moves to another vehicle or organisation gets a new
+source. Its earlier observations stay with the earlier source, so a reader's access is decided on the small table and
+the large one is only scanned by its index.
 
-Not partitioned by time yet. Nothing in the keys stands in the way: idempotence rests on the batch's row and, for
-stored measurements, on `stored_measurements`, not on a unique key that would have to span partitions;
-`observed_at_us` joins the primary key then. A fleet needs it when it drops old months; until somebody decides how
-long records are kept, partitions would only cost.
+The table is not partitioned by time yet. The keys allow it: idempotence depends on the batch's row and, for stored
+measurements, on `stored_measurements`, not on a unique key that would have to span partitions; `observed_at_us` joins
+the primary key then. A fleet needs partitions when it drops expired months; until the retention time is decided, they
+would only cost.
 
-The octets of a waveform lie in the row while blocks are small (some hundred octets); moving them to the object store
-is a column more here. Samples, device times and codes are as the device sent them; encounters follow from assignments
-at reading.
+The bytes of a waveform are in the row while blocks are small (some hundred bytes); moving them to the object store is
+one more column here. Samples, device times and codes are as the device sent them; encounters follow from assignments at
+reading.
 """
 
 from sqlalchemy import (
@@ -36,24 +36,24 @@ from sqlalchemy import (
 from cloud.foundation.db import metadata, row_number
 
 API_LANE_ID = 0
-"""Stands in `lane_id` for "posted by an application". The database counts real lanes from 1."""
+"""The `lane_id` of observations that an application posted. The database counts lanes of gateways from 1."""
 
 SYNCHRONISED_CLOCK_ID = 0
-"""Stands in `clock_id` for "the gateway's wall clock was synchronised". The database counts real clocks from 1."""
+"""The `clock_id` of observations with a synchronised wall clock. The database counts clocks of boots from 1."""
 
 observation_sources = Table(
     "observation_sources",
     metadata,
     Column("source_id", row_number(), primary_key=True),
-    Column("fingerprint", LargeBinary, nullable=False),  # hash of all the fields below: NULLs would not be unique
+    Column("fingerprint", LargeBinary, nullable=False),  # hash of all the fields below, since NULLs are never equal
     Column("tenant_id", Text, nullable=False),
     Column("organization_id", Text, nullable=False),
     Column("vehicle_id", Text),
     Column("device_id", Text, nullable=False),  # the cloud's id, also while the device is unenrolled
-    Column("system_id", Text, nullable=False),  # as the device names itself
+    Column("system_id", Text, nullable=False),  # the device's own system id
     Column("model", Text, nullable=False),
     Column("origin", Text, nullable=False),  # "vehicle": through a gateway; "api": posted by an application
-    # The gateway knew the device by nothing but its own word (`protocols.uplink.channels.DeviceRef`).
+    # The gateway identified the device only by the id that it sent (`protocols.uplink.channels.DeviceRef`).
     Column("unverified_link", Boolean, nullable=False, server_default=false()),
     ForeignKeyConstraint(["tenant_id", "device_id"], ["devices.tenant_id", "devices.id"]),
     UniqueConstraint("fingerprint"),
@@ -74,44 +74,44 @@ observation_channels = Table(
     Column("unit_code", Integer),
     Column("components", Text, nullable=False),  # JSON [[partition, code], …]: the types of a compound value
     Column("supplemental_types", Text, nullable=False),  # the same form
-    Column("sample_format", Text),  # protocols.observation.SampleFormat; NULL with the next three: no array
+    Column("sample_format", Text),  # protocols.observation.SampleFormat; NULL with the next three: not an array
     Column("sample_period_s", Double),
     Column("slope", Double),
     Column("array_offset", Double),
-    # As an application posted them, None for a vehicle's. The type is 0:0 where the nomenclature has no number.
+    # As an application posted them, NULL for a vehicle's. The type is 0:0 where the nomenclature has no number.
     Column("mdc_code", Text),
     Column("unit_ucum", Text),
     UniqueConstraint("fingerprint"),
-    # "The heart rate of this device": type first, then the few channels that have it.
+    # For a query such as "the heart rate of this device": type first, then the few channels that have it.
     Index(None, "source_id", "type_partition", "type_code"),
 )
 
 observation_clocks = Table(
     "observation_clocks",
     metadata,
-    # The clock of a gateway's boot in which it did not know the time (yet).
+    # The clock of a gateway's boot in which it did not know the time, or did not know it yet.
     Column("clock_id", row_number(), primary_key=True),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("tenant_id", Text, nullable=False),
     Column("gateway_id", Text, nullable=False),
     Column("boot_id", Text, nullable=False),
-    Column("device_known", Boolean, nullable=False),  # how the device's clock stood to that clock was known
+    Column("device_known", Boolean, nullable=False),  # the relation of the device's clock to that clock was known
     UniqueConstraint("fingerprint"),
 )
 
 clock_anchors = Table(
     "clock_anchors",
     metadata,
-    # What a gateway reported of its boot's clock: an addition beside the observations, which are never rewritten.
+    # The facts that a gateway reported about its boot's clock, beside the observations, which are never rewritten.
     Column("tenant_id", Text, primary_key=True),
     Column("gateway_id", Text, primary_key=True),
     Column("boot_id", Text, primary_key=True),
-    # protocols.clock_anchor.ClockAnchor; NULL with the next three: the time was not learnt yet.
+    # protocols.clock_anchor.ClockAnchor; NULL with the next three: the time is not known yet.
     Column("offset_us", BigInteger),
     Column("uncertainty_us", BigInteger),
     Column("first_us", BigInteger),
     Column("last_us", BigInteger),
-    # The wall clock was certainly wrong, so what was received has no encounter before the time is learnt.
+    # The wall clock was certainly wrong, so observations have no encounter until the time is known.
     Column("estimated", Boolean, nullable=False),
 )
 
@@ -121,7 +121,7 @@ observations = Table(
     # (gateway, epoch, lane) is the lane; with sequence and position it identifies a live observation (D3).
     Column("lane_id", BigInteger, primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("position", Integer, primary_key=True, autoincrement=False),  # `index` in JSON; that word is SQL's
+    Column("position", Integer, primary_key=True, autoincrement=False),  # `index` in JSON; that is a keyword of SQL
     Column("source_id", BigInteger, nullable=False),
     Column("channel_id", BigInteger, nullable=False),
     Column("observed_at_us", BigInteger, nullable=False),  # corrected, UTC
@@ -129,18 +129,18 @@ observations = Table(
     Column("received_at_us", BigInteger, nullable=False),  # at the gateway, by its wall clock
     Column("number", Double),  # a finite number
     Column("value", Text),  # JSON of any other value, as `cloud.clinical.observations.values` writes it
-    Column("samples", LargeBinary),  # an array's octets as sent, big-endian
+    Column("samples", LargeBinary),  # an array's bytes as sent, big-endian
     Column("status", Integer, nullable=False),  # Measurement-Status bits as sent
-    Column("device_time", LargeBinary),  # one octet for the kind of clock, then the octets as sent
+    Column("device_time", LargeBinary),  # one byte for the kind of clock, then the bytes as sent
     Column("stored", Boolean, nullable=False),  # measured earlier and read from the device's memory
-    # SYNCHRONISED_CLOCK_ID, or the clock of the gateway's boot; NULL: from before this was kept, or an application's.
+    # SYNCHRONISED_CLOCK_ID, or the clock of the gateway's boot. NULL: stored before this column existed, or posted.
     Column("clock_id", BigInteger),
-    Column("monotonic_us", BigInteger),  # observed, on that clock; NULL unless it names one
-    # The encounter that an application named when it posted; it goes before the assignment. None: the assignment says.
+    Column("monotonic_us", BigInteger),  # observed time on that clock; NULL unless clock_id names one
+    # The encounter that an application named when it posted; it overrides the assignment. NULL: the assignment decides.
     Column("encounter_id", Text),
-    # Readers walk one device in time; the rest makes the order total, so a page continues exactly where the last ended.
-    # No foreign keys to sources and channels: both are written in the same transaction, and two look-ups a row would
-    # cost a fifth of the ingest rate.
+    # Readers scan one device by time; the other columns make the order total, so a page continues exactly where the
+    # last one ended. There are no foreign keys to sources and channels: both are written in the same transaction, and
+    # two look-ups for each row would cost a fifth of the ingest rate.
     Index("ix_observations_source_time", "source_id", "observed_at_us", "sequence", "position", "lane_id"),
     Index(
         "ix_observations_clock_time",
@@ -165,7 +165,8 @@ observations = Table(
 stored_measurements = Table(
     "stored_measurements",
     metadata,
-    # What a device keeps in its memory and may send again and again: once per tenant, whichever gateway reads it.
+    # Measurements from a device's memory, which it may send repeatedly: once for each tenant, whichever gateway reads
+    # it.
     Column("tenant_id", Text, primary_key=True),
     Column("content_key", LargeBinary, primary_key=True),
     Column("lane_id", BigInteger, nullable=False),

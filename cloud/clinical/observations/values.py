@@ -1,7 +1,7 @@
 """A value in two columns: a finite number in `number`, anything else as JSON in `value`, and back without loss.
 
-The JSON says what kind of value it is by its own form, so that a query can still read it: an integer holds bits, a
-string is a text, an array is a compound (numbers, or a special's name), an object is a code or a special.
+The JSON's own form gives the kind of value, so that a query can read it: an integer holds bits, a string is a text, an
+array is a compound (numbers, or a special's name), an object is a code or a special.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ _SPECIAL_NAMES = {special.value: special for special in Special}
 
 
 def value_columns(value: Value | None) -> tuple[float | None, str | None]:
-    """`number` and `value`; both None for an array of samples."""
+    """Return `number` and `value`; both are None for an array of samples."""
     if type(value) is float:
         return value, None
     if value is None:
@@ -24,7 +24,7 @@ def value_columns(value: Value | None) -> tuple[float | None, str | None]:
 
 
 def value_of(number: float | None, text: str | None) -> Value | None:
-    """The value that `value_columns` was given. The row is ours: what it cannot be is a ValueError."""
+    """Return the value that `value_columns` encoded. The cloud wrote the row, so a malformed one is a ValueError."""
     if text is None:
         return number
     match orjson.loads(text):

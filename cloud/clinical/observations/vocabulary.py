@@ -1,12 +1,12 @@
-"""Look up a posted code and unit: known or not, a measurement or not, fitting the class of the device or not.
+"""Look up a posted code and unit: is it known, does it measure, does it fit the class of the device.
 
-A code is known when the nomenclature has its name; a well-formed one that it lacks is taken and flagged, since a
-reading is worth more than our table (A-105). What is refused is what cannot be right: a name that is no name, a code
-that names a unit or a site, a unit that does not measure that quantity, a thermometer that reports a blood pressure.
+A code is known when the nomenclature has its name. A well-formed one that it lacks is accepted and flagged, since a
+reading is worth more than our table (A-105). Rejected is only what cannot be right: a malformed name, a code that names
+a unit or a site, a unit that does not measure that quantity, a thermometer that reports a blood pressure.
 
-The class table works by families, which share the beginning of their names; the longest beginning decides. A known
-code of no family (a body weight) is taken from any class and flagged as unchecked. Defibrillators of ambulances are
-monitors too, so their class has nearly everything.
+The class table works by families, whose names share a prefix; the longest prefix decides. A known code of no family (a
+body weight) is accepted from any class and flagged as unchecked. Defibrillators of ambulances are monitors too, so
+their class has nearly every family.
 """
 
 import re
@@ -31,22 +31,22 @@ from protocols.ucum import dimension_of, without_annotations
 
 MDC_CODE_LENGTH_MAX = 128
 BATTERY = code_of("MDC_ATTR_VAL_BATT_CHARGE")
-"""An attribute in the standard, and the one that is posted like a measurement."""
+"""The battery charge: an attribute in the standard, and the only attribute that is posted like a measurement."""
 
 _WELL_FORMED = re.compile(r"(MDC|X_PRIVATE)_[A-Z0-9_]+")  # A-105
 _PARTITION_UNITS = 4
 
 
 class Flag(StrEnum):
-    """Doubts about an accepted observation, for its reader."""
+    """A doubt about an accepted observation, for its reader."""
 
     CODE_UNKNOWN = "mdc_code_unknown"  # well-formed, but not in our nomenclature
-    CLASS_UNCHECKED = "device_class_unchecked"  # a known code that the class table says nothing about
+    CLASS_UNCHECKED = "device_class_unchecked"  # a known code without an entry in the class table
     VALUE_IMPLAUSIBLE = IMPLAUSIBLE_VALUE  # beyond physiological bounds
 
 
 class Family(StrEnum):
-    """Codes that the same kind of sensor gives."""
+    """Codes that the same kind of sensor measures."""
 
     ECG = "ecg"
     OXIMETRY = "oximetry"
@@ -100,8 +100,11 @@ _CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A code and a unit that were looked up. `type` and `unit` are None where the nomenclature has no number, `bounds`
-    where none are known; `did_you_mean` is a known code close to an unknown one."""
+    """A code and a unit that were looked up.
+
+    `type` and `unit` are None where the nomenclature has no number, `bounds` where none are known. `did_you_mean` is a
+    known code close to an unknown one.
+    """
 
     mdc_code: str
     unit_code: str
@@ -113,19 +116,22 @@ class Measured:
     did_you_mean: str | None = None
 
     def flags_of(self, value: float) -> tuple[Flag, ...]:
-        """The flags of an observation with this value."""
+        """Return the flags of an observation with this value."""
         if self.bounds is None or self.bounds.low <= value <= self.bounds.high:
             return self.flags
         return (*self.flags, Flag.VALUE_IMPLAUSIBLE)
 
     def fits(self, device_class: DeviceClass) -> bool:
-        """Whether a device of this class can measure that, as far as we know."""
+        """Return whether a device of this class can measure this code, as far as the table shows."""
         return self.family is None or self.family in _CLASSES[device_class]
 
 
 @lru_cache(4096)
 def understood(mdc_code: str, unit_code: str) -> Measured:
-    """Look both up. Raises `MdcCodeMalformed`, `MdcCodeNotMeasured`, `UnitCodeMalformed`, `UnitCodeMismatch`."""
+    """Look up a code and its unit.
+
+    Raises `MdcCodeMalformed`, `MdcCodeNotMeasured`, `UnitCodeMalformed`, `UnitCodeMismatch`.
+    """
     term = _term(mdc_code)
     usual = [] if term is None or not term.units else term.units.split("|")
     try:
@@ -155,7 +161,7 @@ def _in_units(mdc_code: str, usual: Sequence[str]) -> str:
 
 @cache
 def _measurements() -> tuple[str, ...]:
-    """The names of all measurements."""
+    """Return the names of all measurements."""
     return tuple(term.ref_id for term in all_terms() if term.kind == "metric")
 
 
@@ -166,7 +172,7 @@ def _malformed(mdc_code: str) -> MdcCodeMalformed:
 
 
 def _term(mdc_code: str) -> Term | None:
-    """The term of that name; None for a well-formed name that the nomenclature lacks."""
+    """Return the term of that name; None for a well-formed name that the nomenclature lacks."""
     well_formed = len(mdc_code) <= MDC_CODE_LENGTH_MAX and _WELL_FORMED.fullmatch(mdc_code) is not None
     if not well_formed and ":" in mdc_code:
         raise _malformed(mdc_code)  # `code_of` would read "2:19384", our own notation for a code without a name
@@ -190,7 +196,7 @@ def _family(mdc_code: str) -> Family | None:
 
 @cache
 def _units() -> dict[str, Code]:
-    """UCUM → the unit's own code; where several units say the same, the one that says it first of all."""
+    """Return UCUM → the unit's own code. Where several units have the same spelling, the one that lists it first."""
     units = [term for term in all_terms() if term.partition == _PARTITION_UNITS and term.units]
     found: dict[str, Code] = {}
     for place in range(max(len(term.units.split("|")) for term in units)):
