@@ -1,1 +1,1 @@
-"""Who may do what: tenants, identities, apps, OAuth, tokens, and the audit of what was done."""
+"""Access control: tenants, identities, apps, OAuth, tokens, and the audit of changes."""

@@ -1,9 +1,9 @@
 """Check the redirect URIs that an app registers (A-042, RFC 9700 §2.1 and §4.1, RFC 8252 §7.3).
 
-https without fragment, wildcard, credentials or a dot segment that a browser would resolve; a public client may also
-listen on the loopback by address, where it cannot have a certificate. A registered URI is compared character by
-character at each request (`cloud/access/oauth/authorization`), so it is not normalised here: it is accepted unchanged
-or refused.
+A redirect URI is https and has no fragment, wildcard, credentials or dot segment that a browser would resolve. A public
+client may also use http on the loopback, by address, since it cannot have a certificate there. A registered URI is
+compared character by character at each request (`cloud/access/oauth/authorization`), so it is not normalised here: it
+is accepted unchanged or refused.
 """
 
 import re

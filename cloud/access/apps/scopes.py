@@ -37,7 +37,8 @@ def check_known(names: Sequence[str], *, field: str | None = None) -> None:
 
 
 def check_allowed(names: Sequence[str], allowed: Collection[str], why_not: str, *, field: str | None = None) -> None:
-    """Raise `ScopeUnknown` for the first name that is not `allowed`: `why_not` says what is wrong with it."""
+    """Raise `ScopeUnknown` for the first name that is not `allowed`. `why_not`: the predicate of the error's
+    sentence."""
     for place, name in enumerate(names):
         if name not in allowed:
             text = f"The scope {quoted(name)} {why_not}."
@@ -47,18 +48,18 @@ def check_allowed(names: Sequence[str], allowed: Collection[str], why_not: str, 
 
 
 def effective(granted: Iterable[str]) -> frozenset[str]:
-    """These scopes, and the reading that their writing implies."""
+    """Return these scopes and the read scopes that their write scopes imply."""
     return _effective(tuple(granted))
 
 
 @lru_cache(maxsize=1024)
 def _effective(granted: tuple[str, ...]) -> frozenset[str]:
-    """Cached: every token check needs it, and apps have few combinations."""
+    """Return the same as `effective`, from a cache: every token check needs it, and apps have few combinations."""
     return frozenset(granted) | {_READS[name] for name in granted if name in _READS}
 
 
 def withheld_with(scopes: Iterable[str]) -> frozenset[str]:
-    """These scopes, and those that would imply one of them."""
+    """Return these scopes and the write scopes that imply one of them."""
     without = frozenset(scopes)
     return without | {name for name, reads in _READS.items() if reads in without}
 

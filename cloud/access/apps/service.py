@@ -132,7 +132,7 @@ class Apps:
                 raise IdentifierTaken(f"(app {app.client_id})")
             if secret is not None:
                 await self._store.add_secret(tx, app.client_id, self._kept(app.client_id, secret, now_us))
-            # A verifier may have looked for this app before it was there.
+            # A verifier may have looked for this app before it existed.
             await self._changes.record(tx, ChangeKind.APP, app.client_id, now_us)
             await self._audit.record(tx, actor, "app.create", app.client_id)
         return Registered(app, secret)
@@ -145,7 +145,7 @@ class Apps:
     async def page(
         self, viewer: Viewer, *, after: str | None, count: int
     ) -> Sequence[tuple[App, Sequence[LiveSecret]]]:
-        """As `list`, each with its working secrets."""
+        """Return the apps as `list` does, each with its working secrets."""
         async with self._database.read() as tx:
             apps = await self._store.list(tx, viewer, after=after, count=count)
             ids = [app.client_id for app in apps]
@@ -158,7 +158,7 @@ class Apps:
             return await self._store.withheld(tx, viewer.tenant_id)
 
     async def withhold(self, actor: Actor, scopes: Collection[str]) -> tuple[Sequence[str], Sequence[App]]:
-        """Set the scopes that a tenant does not have. Apps that had one lose it, and their tokens with it.
+        """Set the scopes that a tenant does not have. An app that has one of them loses it, and so do its tokens.
 
         A scope that implies reading of a withheld scope is withheld too, otherwise it would grant that reading. Returns
         the withheld scopes and the changed apps. Raises `ScopeUnknown`, `TenantUnknown`.

@@ -36,7 +36,7 @@ _LIVE = (
     app_secrets.c.client_id == bindparam("client"),
     or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > bindparam("now")),
 )
-# The current one has no end, also if processes with different clocks rotated at the same time.
+# The current secret sorts first: it has no expiry, even if processes with different clocks rotated at the same time.
 _NEWEST_FIRST = (
     app_secrets.c.expires_at_us.is_not(None),
     app_secrets.c.created_at_us.desc(),
@@ -66,7 +66,7 @@ class AppStore:
     async def live_secrets_of(
         self, tx: Transaction, client_ids: Sequence[str], now_us: int
     ) -> Mapping[str, Sequence[LiveSecret]]:
-        """As `live_secrets`, for several apps."""
+        """Return the working secrets of several apps by client id, newest first."""
         live = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > now_us)
         statement = (
             select(
@@ -122,7 +122,7 @@ class AppStore:
         return (await tx.execute(statement.on_conflict_do_nothing().returning(apps.c.client_id))).first() is not None
 
     async def replace(self, tx: Transaction, viewer: Viewer, app: App) -> None:
-        """Write an app."""
+        """Update the row of an app."""
         statement = update(apps).where(*visible(apps, viewer), apps.c.client_id == app.client_id)
         await tx.execute(statement.values(**_values(app)))
 
@@ -144,7 +144,7 @@ class AppStore:
         )
 
     async def keep_secrets(self, tx: Transaction, client_id: str, kept: Sequence[str], expires_at_us: int) -> None:
-        """End all secrets but these; these end at `expires_at_us`, or sooner if they already do."""
+        """Delete all secrets but `kept`; those end at `expires_at_us`, or sooner if they already do."""
         ours = app_secrets.c.client_id == client_id
         await tx.execute(delete(app_secrets).where(ours, app_secrets.c.id.not_in(kept)))
         sooner = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > expires_at_us)

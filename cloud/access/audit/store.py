@@ -28,7 +28,7 @@ _FIELDS = (
 _RECORD = Prepared(insert(audit_entries).values({name: bindparam(name) for name in _FIELDS}))
 
 RETENTION_US = 10 * 366 * 86_400 * 1_000_000
-"""Ten years: an entry must outlast the time in which a patient may ask for it."""
+"""Ten years: an entry must outlast the time in which a patient may request it."""
 ENTRIES_MAX = 1000
 
 
@@ -114,7 +114,7 @@ class Audit:
         if before is not None:
             at_us, id = before
             statement = statement.where(or_(rows.at_us < at_us, and_(rows.at_us == at_us, rows.id < id)))
-            statement = statement.where(rows.at_us <= at_us)  # what the index can use
+            statement = statement.where(rows.at_us <= at_us)  # a condition that the index can use
         statement = statement.order_by(rows.at_us.desc(), rows.id.desc()).limit(min(count, ENTRIES_MAX))
         return [
             _entry({str(name): value for name, value in row._mapping.items()}) for row in await tx.execute(statement)

@@ -1,4 +1,4 @@
-"""Users of a tenant: their roles, their passwords, whether they may still act."""
+"""The users of a tenant: roles, passwords, second factors, sessions, and whether a user is disabled."""
 
 from typing import TYPE_CHECKING
 

@@ -1,6 +1,8 @@
-"""Handlers of the sign-in pages. What is decided stands in `sign_in`; here it becomes pages, cookies and redirects.
+"""Handlers of the sign-in pages. `sign_in` makes the decisions; the handlers turn them into pages, cookies and
+redirects.
 
-`arrived` is for the other slices' pages: who is signed in, or the answer that leads there and back.
+The pages of other slices use `SignInHandlers.session` for the signed-in user, and `lead_here` for the redirect to the
+sign-in page and back.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,7 +28,8 @@ _STAGES = {None: DONE, Stage.CODE: "/sign-in/second-factor", Stage.SET_UP: "/sig
 
 
 class _Said(NamedTuple):
-    """What a page with a form says this time. `key`: the refusal in words, None at first sight."""
+    """The variable content of a page with a form. `key`: the message of a refusal, None when the page is first
+    shown."""
 
     onward: str
     lang: str | None
@@ -36,7 +39,7 @@ class _Said(NamedTuple):
 
 
 class Cookies:
-    """The three cookies of the auth host. `visit` ties forms to a browser before anybody is signed in."""
+    """The three cookies of the auth host. `visit` ties forms to a browser before a user is signed in."""
 
     def __init__(self, base: str) -> None:
         self.session = Cookie("argus_session", base)
@@ -45,11 +48,12 @@ class Cookies:
 
 
 LeadsTo = Callable[[str], Awaitable[tuple[str, ...]]]
-"""To which other addresses a path of ours may send a browser on, so that the policy of a form lets it go there."""
+"""Returns the addresses on other hosts to which a path of the auth host may redirect, so that the policy of a form
+allows them."""
 
 
 class SignInHandlers:
-    """One for the auth host. `base`: its public address."""
+    """The sign-in pages of the auth host. `base`: its public address."""
 
     def __init__(self, sign_in: SignIn, base: str, leads_to: LeadsTo) -> None:
         self._sign_in = sign_in
@@ -60,21 +64,21 @@ class SignInHandlers:
     # For the pages of other slices.
 
     async def session(self, request: Request) -> Session | None:
-        """Who is signed in completely; None otherwise."""
+        """Return the session of a user who is completely signed in, otherwise None."""
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         return session if session is not None and self._sign_in.stage(session) is Stage.COMPLETE else None
 
     def form_token(self, headers: CIMultiDictProxy[str]) -> str:
-        """The token for the forms of whoever is signed in."""
+        """Return the token for the forms of the signed-in user."""
         return token_of(self.cookies.session.read(headers) or "")
 
     def check_form(self, request: Request, given: str | None) -> None:
-        """A form of whoever is signed in. Raises `FormForged`."""
+        """Check that a form comes from the signed-in user's own page. Raises `FormForged`."""
         check_form(request.headers, self._base, self.cookies.session.read(request.headers), given)
 
     @staticmethod
     def lead_here(back_to: str) -> Answer:
-        """To the sign-in page, and back to a path of ours."""
+        """Redirect to the sign-in page, which leads back to `back_to`, a path of the auth host."""
         return see_other(f"{DONE}?next={quote(back_to, safe='')}")
 
     # The pages.
@@ -173,15 +177,15 @@ class SignInHandlers:
             return see_other(_address_of(None, form.next, form.lang), gone)
         return PAGES.answer("signed_out.html", language, cookies=gone)
 
-    # What they share.
+    # Shared by the pages.
 
     async def _at(self, stage: Stage, request: Request) -> Session | None:
-        """The session when it lacks just this."""
+        """Return the session if its stage is `stage`, otherwise None."""
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         return session if session is not None and self._sign_in.stage(session) is stage else None
 
     def _onward(self, session: Session, onward: str, request: Request) -> Answer:
-        """Where somebody who has proved their password goes."""
+        """Redirect a user whose password is verified to the next stage or page, or show that the user is signed in."""
         query: SignInQuery = request.query
         stage = self._sign_in.stage(session)
         if stage is not Stage.COMPLETE or onward:
@@ -230,12 +234,12 @@ class SignInHandlers:
 
 
 def _moved(onward: str) -> Answer:
-    """This page is not the one that the session needs; the first page knows which is."""
+    """Redirect from a page that does not fit the session's stage to the first page, which finds the right one."""
     return see_other(f"{DONE}?{urlencode({'next': onward})}" if onward else DONE)
 
 
 def _address_of(stage: Stage | None, onward: str, lang: str | None) -> str:
-    """Where a session of this stage goes; None: nobody is signed in."""
+    """Return the address for a session of this stage. None: no user is signed in."""
     if stage is Stage.COMPLETE:
         return onward or DONE
     given = {name: value for name, value in (("next", onward), ("lang", lang)) if value}

@@ -1,13 +1,14 @@
-"""Guessing is slowed down without locking anybody out (S-031, and the issue's "lock-out without denial of service").
+"""Slow down guesses of passwords and codes without locking a user out (S-031).
 
-Failures count for a name from one address, and for a name from everywhere. The first only slows down that address; the
-second is what many addresses together run into, and it does not touch a browser in which this person has signed in
-before: a stranger can make strangers wait, never the person. Names that nobody has are counted alike, so a wait tells
-nothing. Rows, not memory: several processes serve the same people.
+Failures count per user name and address class, and per user name over all addresses. The first count slows down one
+address only. The second limits guesses from many addresses; it does not apply to a browser in which the user has signed
+in before, so an attacker can delay other browsers but not the user's own. Failures for a name that does not exist count
+in the same way, so a delay does not disclose which names exist. The counts are rows and not memory, since several
+processes serve the same users.
 
-An attempt is counted before the password or code is examined, in the transaction that checks whether it may be made and
-under the lock of the same rows. Otherwise attempts that arrive together would all pass the check before one is counted.
-A success takes its count back.
+An attempt is counted before the password or code is examined, in the transaction that checks whether it is allowed and
+under the lock of the same rows. Otherwise concurrent attempts would all pass the check before one is counted. A success
+takes its count back.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from cloud.foundation.db import Transaction, delete_chunk, insert
 
 SECOND_US = 1_000_000
 FREE = 5
-"""Mistakes that cost nothing: people mistype."""
+"""Failures without a delay, since users mistype."""
 FREE_EVERYWHERE = 50
 FIRST_WAIT_US = 15 * SECOND_US
 LAST_WAIT_US = 900 * SECOND_US
@@ -29,7 +30,7 @@ FORGOTTEN_AFTER_US = 3600 * SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What failures are counted for."""
+    """A key under which failures are counted. `free`: the number of failures without a delay."""
 
     digest: bytes
     free: int
@@ -37,41 +38,42 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class CountedAttempt:
-    """An attempt that was counted as a failure until it proves otherwise: its subjects, and the count of each."""
+    """An attempt that counts as a failure until it succeeds: its subjects, and the count of each."""
 
     counts: tuple[tuple[Subject, int], ...]
 
 
 def subjects_of(name: str, address: str, browser: str | None) -> tuple[Subject, ...]:
-    """For a folded name, the class of an address, and the browser in which this very person signed in before."""
+    """Return the subjects of a folded user name. `address`: the class of the client's address. `browser`: a browser in
+    which this user has signed in before."""
     if browser is not None:
         return (Subject(_digest("browser", name, browser), FREE),)
     return (Subject(_digest("address", name, address), FREE), Subject(_digest("everywhere", name), FREE_EVERYWHERE))
 
 
 def second_factor_of(user_id: str) -> tuple[Subject, ...]:
-    """For the codes of one person, who has proved the password already."""
+    """Return the subject for the codes of a user whose password is verified."""
     return (Subject(_digest("second factor", user_id), FREE),)
 
 
 def password_again_of(user_id: str) -> tuple[Subject, ...]:
-    """For the present password of one person who is signed in already and wants to change it."""
+    """Return the subject for the present password of a signed-in user who changes it."""
     return (Subject(_digest("password again", user_id), FREE),)
 
 
 class FailureStore:
-    """Every statement about the table."""
+    """The statements about counted failures."""
 
     async def wait_us(self, tx: Transaction, subjects: tuple[Subject, ...], now_us: int) -> int:
-        """How long an attempt has to wait yet; 0: it may be made."""
+        """Return the time until an attempt is allowed; 0 when it is allowed now."""
         digests = [subject.digest for subject in subjects]
         statement = select(sign_in_failures.c.blocked_until_us).where(sign_in_failures.c.subject.in_(digests))
         return max([0, *(int(row[0]) - now_us for row in await tx.execute(statement))])
 
     async def count(self, tx: Transaction, subjects: tuple[Subject, ...], now_us: int) -> CountedAttempt | int:
-        """Count an attempt if it may be made; otherwise how long it has to wait, upon which `tx` must end undone.
+        """Count an attempt if it is allowed; otherwise return the time until it is, and the caller must roll `tx` back.
 
-        The rows are locked in the order of the digests, so that two processes cannot wait for each other.
+        The rows are locked in the order of the digests, so that two processes cannot deadlock.
         """
         counts, wait_us = [], 0
         for subject in sorted(subjects, key=lambda one: one.digest):
@@ -85,8 +87,8 @@ class FailureStore:
         return CountedAttempt(tuple(counts))
 
     async def succeeded(self, tx: Transaction, counted: CountedAttempt, now_us: int) -> None:
-        """Forget the failures of this one way in. What counts from everywhere may be by others: only this attempt is
-        taken back from it."""
+        """Delete the failures of the address, browser or user. The count over all addresses may include attempts of
+        others, so only this attempt is subtracted from it."""
         for subject, count in counted.counts:
             if subject.free == FREE:
                 await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.subject == subject.digest))
@@ -94,12 +96,12 @@ class FailureStore:
                 await self._take_back(tx, subject, count, now_us)
 
     async def take_back(self, tx: Transaction, counted: CountedAttempt, now_us: int) -> None:
-        """The attempt was not examined after all."""
+        """Subtract an attempt that was not examined."""
         for subject, count in counted.counts:
             await self._take_back(tx, subject, count, now_us)
 
     async def _lock(self, tx: Transaction, subject: Subject, now_us: int) -> tuple[int, int]:
-        """The failures and the end of the wait, as they are once every earlier transaction has ended."""
+        """Lock the row of a subject; return its failures and the end of its delay."""
         empty = {"failures": 0, "blocked_until_us": 0, "forgotten_at_us": now_us + FORGOTTEN_AFTER_US}
         rows = sign_in_failures.c
         added = insert(sign_in_failures).values(subject=subject.digest, **empty).on_conflict_do_nothing()
@@ -107,14 +109,14 @@ class FailureStore:
             rows.subject == subject.digest
         )
         row = None
-        while row is None:  # a row that is absent cannot be locked, and a sweep may delete it in between
+        while row is None:  # an absent row cannot be locked, and a sweep may delete it in between
             await tx.execute(added)
             row = (await tx.execute(locked.with_for_update())).first()
         return (0, 0) if int(row[2]) <= now_us else (int(row[0]), int(row[1]))
 
     async def _take_back(self, tx: Transaction, subject: Subject, count: int, now_us: int) -> None:
         failures, blocked_until_us = await self._lock(tx, subject, now_us)
-        # A wait that this very attempt began ends with it. One that a later failure began stays.
+        # A delay that began with this attempt ends with it. A delay that began with a later failure stays.
         until_us = now_us if failures == count else blocked_until_us
         await self._set(tx, subject, max(failures - 1, 0), until_us, now_us)
 
@@ -129,13 +131,13 @@ class FailureStore:
         )
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the counts that no longer matter; the number of rows."""
+        """Delete a chunk of the expired counts; return the number of rows."""
         forgotten_us = sign_in_failures.c.forgotten_at_us
         return await delete_chunk(tx, sign_in_failures, forgotten_us <= now_us, oldest=forgotten_us)
 
 
 def _wait_us(over: int) -> int:
-    """After the free mistakes 15 s, doubling, at most 15 minutes."""
+    """Return the delay after `over` failures beyond the free ones: 15 s, doubled each time, at most 15 minutes."""
     return 0 if over < 0 else int(min(FIRST_WAIT_US * 2 ** min(over, 16), LAST_WAIT_US))
 
 

@@ -1,4 +1,4 @@
-"""Who a user is and what their roles let a token carry."""
+"""A user, and the scopes that the user's roles allow in a token."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class Role(StrEnum):
-    """What somebody is in their tenant."""
+    """The role of a user in the tenant."""
 
     ADMINISTRATOR = "administrator"  # approves apps and mints their tokens
     MEMBER = "member"  # works with records and devices
@@ -18,12 +18,12 @@ SCOPES: dict[Role, frozenset[str]] = {
     Role.ADMINISTRATOR: NAMES,
     Role.MEMBER: frozenset(name for name in NAMES if not name.startswith(("argus:platform:", "webhooks:"))),
 }
-"""The most that a token which acts for somebody in this role may carry."""
+"""The most that a token which acts for a user in this role may carry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """One person. `disabled_at_us` None: they may sign in."""
+    """A user. `disabled_at_us` None: the user may sign in."""
 
     id: str
     tenant_id: str
@@ -37,7 +37,7 @@ class User:
 
     @property
     def scopes(self) -> frozenset[str]:
-        """What their roles allow, none when they are disabled."""
+        """The scopes that the user's roles allow; none for a disabled user."""
         if self.disabled_at_us is not None:
             return frozenset()
         return frozenset().union(*(SCOPES[role] for role in self.roles))

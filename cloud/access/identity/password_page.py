@@ -1,4 +1,4 @@
-"""The page on which somebody who is signed in takes another password. For everybody, not for administrators alone."""
+"""The page on which a signed-in user, administrator or not, changes the password."""
 
 from cloud.access.identity.errors import PasswordUnfit, SignInBusy, SignInRefused, SignInThrottled
 from cloud.access.identity.handlers import PAGES, SignInHandlers
@@ -12,7 +12,7 @@ PATH = "/sign-in/password"
 
 
 class PasswordHandlers:
-    """One for the auth host."""
+    """The password page of the auth host."""
 
     def __init__(self, sign_in: SignIn, people: SignInHandlers) -> None:
         self._sign_in = sign_in

@@ -1,7 +1,8 @@
-"""The second factor: time-based codes of six digits (RFC 6238), as authenticator apps make them.
+"""The second factor: time-based codes of six digits (RFC 6238), as authenticator apps generate them.
 
-The secret is sealed with the master key under the user's id. A code counts in its own half minute and the two beside
-it, and once only: the step of the last one that was used is kept, and only a later one is accepted (RFC 6238 §5.2).
+The secret is sealed with the master key under the user's id. A code is valid in its own step of 30 s and in the two
+adjacent steps, and only once: the step of the last used code is stored, and only a later one is accepted (RFC 6238
+§5.2).
 """
 
 import hmac
@@ -26,27 +27,27 @@ _SECRET = re.compile(r"[A-Z2-7]{32}")
 
 
 def new_secret() -> str:
-    """Base32, 160 bits."""
+    """Generate a secret: 160 bits in Base32."""
     return pyotp.random_base32(32)
 
 
 def is_secret(text: str) -> bool:
-    """Whether this can be one of `new_secret`."""
+    """Return whether a text has the form of a secret from `new_secret`."""
     return _SECRET.fullmatch(text) is not None
 
 
 def address_of(secret: str, username: str) -> str:
-    """The `otpauth:` address of the QR code and of the link for an authenticator app on the same device."""
+    """Return the `otpauth:` address for the QR code and for the link to an authenticator app on the same device."""
     return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=ISSUER)
 
 
 def picture_of(secret: str, username: str) -> str:
-    """The QR code as an address for `img`."""
+    """Return the QR code as a data URI for `img`."""
     return str(segno.make(address_of(secret, username), error="m").svg_data_uri(scale=4, border=2))
 
 
 def step_of(secret: str, code: str, now_us: int) -> int | None:
-    """The time step whose code this is, None when it is none of now."""
+    """Return the time step of a code, None when the code is not valid now."""
     digits = "".join(letter for letter in code if letter.isascii() and letter.isdigit())
     if len(digits) != 6:
         return None
@@ -61,25 +62,25 @@ def step_of(secret: str, code: str, now_us: int) -> int | None:
 
 
 class SecondFactorStore:
-    """Every statement about it."""
+    """The statements about second factors."""
 
     async def secret(self, tx: Transaction, master: MasterKey, user_id: str) -> str | None:
-        """The secret of a person, None when they have none. Raises `SealBroken`."""
+        """Return the secret of a user, None without one. Raises `SealBroken`."""
         sealed = (await tx.execute(select(users.c.totp_secret_sealed).where(users.c.id == user_id))).scalar()
         return None if sealed is None else master.open(SEALED_FOR, user_id, bytes(sealed)).decode()
 
     async def set(self, tx: Transaction, master: MasterKey, user_id: str, secret: str, step: int) -> bool:
-        """Give somebody their first secret, proved by the code of `step`. False: they have one already."""
+        """Store the first secret of a user, verified by the code of `step`. False: the user already has one."""
         statement = update(users).where(users.c.id == user_id, users.c.totp_secret_sealed.is_(None))
         sealed = master.seal(SEALED_FOR, user_id, secret.encode())
         return (await tx.execute(statement.values(totp_secret_sealed=sealed, totp_step=step))).rowcount == 1
 
     async def use(self, tx: Transaction, user_id: str, step: int) -> bool:
-        """Spend the code of a step. False: it, or a later one, was used before."""
+        """Mark the code of a step as used. False: it, or a later one, was used before."""
         unused = or_(users.c.totp_step.is_(None), users.c.totp_step < step)
         statement = update(users).where(users.c.id == user_id, unused)
         return (await tx.execute(statement.values(totp_step=step))).rowcount == 1
 
     async def remove(self, tx: Transaction, user_id: str) -> None:
-        """For somebody who has lost their telephone; an operator has to make sure who asks."""
+        """Remove the second factor of a user who has lost it; an operator must verify who requests this."""
         await tx.execute(update(users).where(users.c.id == user_id).values(totp_secret_sealed=None, totp_step=None))

@@ -49,7 +49,7 @@ class Users:
         organization_id: str | None = None,
         clearance: SecrecyLevel = SecrecyLevel.STANDARD,
     ) -> User:
-        """Somebody new, of the viewer's organisation where the viewer has one, who sees no more than the actor.
+        """Add a user, in the actor's organisation if the actor has one, with at most the actor's clearance.
 
         Raises `IdentifierTaken`, `PasswordUnfit`, `RoleUnknown`, `UsernameMalformed`, `LevelExceeded` and the unknown
         kinds.
@@ -87,7 +87,7 @@ class Users:
             return await self._store.list(tx, viewer, after=after, count=count, named=named)
 
     async def find(self, viewer: Viewer, username: str) -> User:
-        """Raises `UserUnknown`."""
+        """Return the user of a name. Raises `UserUnknown`."""
         async with self._database.read() as tx:
             user = await self._store.find(tx, viewer, folded(username))
         if user is None:
@@ -95,7 +95,7 @@ class Users:
         return user
 
     async def authenticate(self, username: str, password: str) -> User | None:
-        """Return the user when the password is right and they are not disabled; an unknown name takes as long."""
+        """Return the user if the password is correct and the user is not disabled; an unknown name takes as long."""
         try:
             name = folded(username)
         except UsernameMalformed:
@@ -106,7 +106,7 @@ class Users:
         return found[0] if proved and found is not None and found[0].disabled_at_us is None else None
 
     async def find_by_id(self, viewer: Viewer, user_id: str) -> User:
-        """Raises `UserUnknown`."""
+        """Return the user of an id. Raises `UserUnknown`."""
         async with self._database.read() as tx:
             user = await self._store.by_id(tx, viewer, user_id)
         if user is None:
@@ -114,7 +114,7 @@ class Users:
         return user
 
     async def hash_password(self, password: str) -> str:
-        """Return what is stored of a new password. Raises `PasswordUnfit`."""
+        """Return the hash that is stored for a new password. Raises `PasswordUnfit`."""
         return await self._passwords.hash(password)
 
     async def set_disabled(self, actor: Actor, username: str, disabled: bool) -> User:
@@ -196,8 +196,8 @@ class Users:
         return changed
 
     async def _check_still_administers(self, tx: Transaction, subject: str, user_id: str) -> None:
-        """Refuse a user who is no administrator any more. Two administrators who take the role from each other at the
-        same time would leave none: the second is refused. The operator at the console is no user."""
+        """Refuse an actor who is no longer an administrator. Otherwise two administrators who remove each other's role
+        at the same time would leave none. The operator at the console is not a user, so this does not apply there."""
         for one in await self._store.locked(tx, [subject, user_id]):
             if one.id == subject and (one.disabled_at_us is not None or Role.ADMINISTRATOR not in one.roles):
                 raise UserUnknown

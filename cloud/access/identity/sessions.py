@@ -1,7 +1,7 @@
-"""Sessions of people on the auth host: a cookie of 256 random bits, of which the database has the digest.
+"""Sessions of users on the auth host: a cookie of 256 random bits, whose digest the database stores.
 
-A session ends twelve hours after the password, after an hour without use, when the person signs out, is disabled, or
-changes a credential. `seen_at_us` is written once in a while, not with each page.
+A session ends twelve hours after the password, after an hour without use, or when the user signs out, is disabled or
+changes a credential. `seen_at_us` is written at most every five minutes, not with each page.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ SESSION_US = 12 * 3600 * SECOND_US
 IDLE_US = 3600 * SECOND_US
 SEEN_EVERY_US = 300 * SECOND_US
 BROWSER_S = 180 * 86_400
-"""How long a browser is known after the last sign-in in it."""
+"""Time for which a browser stays known after the last sign-in in it."""
 BROWSERS_MAX = 20
-"""Known browsers of one person; the one not used for longest is forgotten."""
+"""Known browsers of one user; the one that was not used for longest is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who has proved their password. `second_factor_at_us` None: that alone."""
+    """The session of a user whose password is verified. `second_factor_at_us` None: the second factor is not."""
 
     user: User
     digest: bytes
@@ -37,7 +37,7 @@ class Session:
 
 
 def new_secret() -> str:
-    """The value of a cookie."""
+    """Generate the value of a cookie."""
     return secrets.token_urlsafe(32)
 
 
@@ -46,10 +46,11 @@ def digest_of(secret: str) -> bytes:
 
 
 class SessionStore:
-    """Every statement about sessions and known browsers."""
+    """The statements about sessions and known browsers."""
 
     async def find(self, tx: Transaction, secret: str, now_us: int) -> tuple[Session, int] | None:
-        """The session behind a cookie and when it was last seen; None when it is over or its user may not act."""
+        """Return the session of a cookie and the time of its last use; None when it has ended or its user is
+        disabled."""
         statement = (
             select(
                 sign_in_sessions.c.authenticated_at_us,
@@ -87,7 +88,8 @@ class SessionStore:
         await tx.execute(update(sign_in_sessions).where(ours).values(seen_at_us=now_us))
 
     async def proved(self, tx: Transaction, digest: bytes, fresh: bytes, now_us: int) -> bool:
-        """The second factor was given: the session goes on under another cookie. False: it has ended meanwhile."""
+        """Record that the second factor is verified, and move the session to another cookie. False: it has ended
+        meanwhile."""
         ours = sign_in_sessions.c.digest == digest
         changed = update(sign_in_sessions).where(ours).values(digest=fresh, second_factor_at_us=now_us)
         return (await tx.execute(changed)).rowcount == 1
@@ -96,16 +98,16 @@ class SessionStore:
         await tx.execute(delete(sign_in_sessions).where(sign_in_sessions.c.digest == digest_of(secret)))
 
     async def end_all(self, tx: Transaction, user_id: str) -> None:
-        """Every session of a person; the browsers stay known."""
+        """End every session of a user; the browsers stay known."""
         await tx.execute(delete(sign_in_sessions).where(sign_in_sessions.c.user_id == user_id))
 
     async def end_all_but(self, tx: Transaction, user_id: str, kept: bytes) -> None:
-        """Every other session of a person who has changed what proves them."""
+        """End every other session of a user who has changed a credential."""
         theirs = sign_in_sessions.c.user_id == user_id
         await tx.execute(delete(sign_in_sessions).where(theirs, sign_in_sessions.c.digest != kept))
 
     async def knows(self, tx: Transaction, browser: str, username: str, now_us: int) -> bool:
-        """Whether the person of that name has signed in in this browser before."""
+        """Return whether the user of this name has signed in in this browser before."""
         statement = (
             select(known_browsers.c.digest)
             .join(users, users.c.id == known_browsers.c.user_id)
@@ -118,7 +120,7 @@ class SessionStore:
         return (await tx.execute(statement)).first() is not None
 
     async def know(self, tx: Transaction, browser: str, user_id: str, now_us: int) -> None:
-        """Remember a browser, under a cookie that was just made."""
+        """Store a browser as known, under a cookie that was just generated."""
         await tx.execute(insert(known_browsers).values(digest=digest_of(browser), user_id=user_id, seen_at_us=now_us))
         newest = (
             select(known_browsers.c.digest)
@@ -131,7 +133,7 @@ class SessionStore:
         await tx.execute(delete(known_browsers).where(theirs, known_browsers.c.digest.not_in(kept)))
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the expired sessions and of the browsers that were not used; the number of rows."""
+        """Delete a chunk of the expired sessions and of the unused browsers; return the number of rows."""
         expires_us, seen_us = sign_in_sessions.c.expires_at_us, known_browsers.c.seen_at_us
         unused = seen_us <= now_us - BROWSER_S * SECOND_US
         expired = await delete_chunk(tx, sign_in_sessions, expires_us <= now_us, oldest=expires_us)

@@ -1,7 +1,7 @@
-"""Signing in: password, then the second factor where one is needed; how far somebody has come is a `Stage`.
+"""Sign-in: the password, then the second factor if one is required. The progress of a session is its `Stage`.
 
-Whoever has a second factor is asked for it. Who must have one says the installation's policy: by default everybody who
-administers. They set it up at their first sign-in, before they can do anything else.
+A user who has a second factor must always use it. The policy of the installation requires one: by default from
+administrators. They set it up at their first sign-in, before they can do anything else.
 """
 
 from collections.abc import Callable
@@ -37,24 +37,24 @@ OWN_CHANGE = "user.change_password"
 
 
 class Stage(StrEnum):
-    """What a session still lacks."""
+    """The step that a session has still to complete."""
 
-    CODE = "code"  # the code of the second factor
-    SET_UP = "set_up"  # a second factor at all
+    CODE = "code"  # the user must enter the code of the second factor
+    SET_UP = "set_up"  # the user must set up a second factor
     COMPLETE = "complete"
 
 
 class SecondFactorPolicy(StrEnum):
-    """Who must have a second factor."""
+    """The users who must have a second factor."""
 
-    OPTIONAL = "optional"  # nobody; whoever has one is asked for it
+    OPTIONAL = "optional"  # no user must have one; a user who has one must use it
     ADMINISTRATORS = "administrators"
     EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A fresh session: the values of its two cookies are told only now."""
+    """A new session with the values of its two cookies, which are returned only here."""
 
     session: Session
     secret: str = field(repr=False)
@@ -62,7 +62,7 @@ class SignedIn:
 
 
 class SignIn:
-    """The use cases. `master` opens second factors; it is asked only where there is one."""
+    """The use cases of sign-in. `master` opens second factors; it is called only for a user who has or sets up one."""
 
     def __init__(
         self,
@@ -87,14 +87,15 @@ class SignIn:
     async def attempt(
         self, username: str, password: str, address: str, browser: str | None, trace: TraceContext
     ) -> SignedIn:
-        """One try with a password. `browser`: the cookie of a known browser, if there is one.
+        """Verify a user name and password and begin a session. `browser`: the cookie of a known browser, if there is
+        one.
 
         Raises `SignInRefused`, `SignInThrottled`, `SignInBusy`.
         """
         try:
             name = folded(username)
         except UsernameMalformed:
-            name = ""  # counted and checked like a name that nobody has
+            name = ""  # counted and checked like a name that does not exist
         async with self._database.read() as tx:
             now_us = self._clock.now_us()
             known = browser is not None and await self._sessions.knows(tx, browser, name, now_us)
@@ -115,7 +116,7 @@ class SignIn:
         return SignedIn(Session(user, digest_of(secret), now_us, None), secret, fresh_browser)
 
     async def session(self, secret: str | None) -> Session | None:
-        """The session behind a cookie, whatever its stage; None when there is none."""
+        """Return the session of a cookie, in any stage; None when there is none."""
         if secret is None:
             return None
         now_us = self._clock.now_us()
@@ -130,7 +131,7 @@ class SignIn:
         return session
 
     def stage(self, session: Session) -> Stage:
-        """What the session still lacks."""
+        """Return the stage of a session."""
         if session.second_factor_at_us is not None:
             return Stage.COMPLETE
         if session.user.has_second_factor:
@@ -143,7 +144,8 @@ class SignIn:
         return self._policy is SecondFactorPolicy.EVERYBODY
 
     async def give_code(self, session: Session, code: str, trace: TraceContext) -> str:
-        """The second factor of a session that lacks it; its new cookie. Raises `CodeRefused`, `SignInThrottled`."""
+        """Verify the second factor of a session; return the session's new cookie. Raises `CodeRefused`,
+        `SignInThrottled`."""
         user, subjects = session.user, second_factor_of(session.user.id)
         async with self._database.read() as tx:
             await self._check_wait(tx, subjects, self._clock.now_us())
@@ -164,7 +166,7 @@ class SignIn:
         return fresh
 
     async def set_up(self, session: Session, secret: str, code: str, trace: TraceContext) -> str:
-        """Give the session's user their first second factor, proved by a code; the session's new cookie.
+        """Store the first second factor of the session's user, verified by a code; return the session's new cookie.
 
         Raises `CodeRefused`.
         """
@@ -184,9 +186,10 @@ class SignIn:
         return fresh
 
     async def change_password(self, session: Session, present: str, wanted: str, trace: TraceContext) -> None:
-        """Whoever is signed in takes another password; their other sessions end.
+        """Change the password of the signed-in user; the user's other sessions end.
 
-        Raises `SignInRefused` when `present` is not the present one, `SignInThrottled`, `SignInBusy`, `PasswordUnfit`.
+        Raises `SignInRefused` when `present` is not the current password, `SignInThrottled`, `SignInBusy`,
+        `PasswordUnfit`.
         """
         user, subjects = session.user, password_again_of(session.user.id)
         async with self._database.read() as tx:
@@ -206,7 +209,7 @@ class SignIn:
             await self._audit.record(tx, actor_of(user, trace), OWN_CHANGE, user.id)
 
     async def end(self, secret: str) -> None:
-        """Sign out. Nothing happens when nobody is signed in."""
+        """End the session of a cookie. Without a session, nothing happens."""
         async with self._database.transaction() as tx:
             await self._sessions.end(tx, secret)
 
@@ -216,7 +219,7 @@ class SignIn:
             raise SignInThrottled(-(-wait_us // SECOND_US))
 
     async def _count(self, subjects: tuple[Subject, ...]) -> CountedAttempt:
-        """Count an attempt, durably. Raises `SignInThrottled`."""
+        """Count an attempt durably. Raises `SignInThrottled`."""
         async with self._database.transaction() as tx:
             return await self._count_in(tx, subjects, self._clock.now_us())
 
@@ -227,7 +230,7 @@ class SignIn:
         return counted
 
     async def _authenticate(self, username: str, password: str, counted: CountedAttempt) -> User | None:
-        """Examine the password of a counted attempt. When there is no room to do so, the attempt does not count."""
+        """Verify the password of a counted attempt. When there is no capacity to do so, the attempt does not count."""
         try:
             return await self._users.authenticate(username, password)
         except SignInBusy:
@@ -244,5 +247,5 @@ class SignIn:
 
 
 def actor_of(user: User, trace: TraceContext) -> Actor:
-    """Return the actor of a user at one of our own pages, without an app and a token in between."""
+    """Return the actor of a user at a page of the auth host, where no app and no token is involved."""
     return Actor(user.tenant_id, user.organization_id, user.clearance, subject=user.id, client_id="", trace=trace)

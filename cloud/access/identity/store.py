@@ -1,4 +1,4 @@
-"""The rows of users. `standing` and `by_username` are asked before anybody is known, so they take no `Viewer`."""
+"""The rows of users. `standing` and `by_username` run before the user is authenticated, so they take no `Viewer`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,21 +21,21 @@ USER_COLUMNS = (
     users.c.disabled_at_us,
     users.c.totp_secret_sealed.is_not(None).label("has_second_factor"),
 )
-"""What `user_of` reads, in its order."""
+"""The columns that `user_of` reads, in its order."""
 
 _FIND = Prepared(select(*USER_COLUMNS).where(users.c.id == bindparam("user")))
 
 
 class UserStore:
-    """Every statement about the table."""
+    """The statements about users."""
 
     async def standing(self, tx: Transaction, user_id: str) -> User | None:
-        """The user behind a token, also a disabled one."""
+        """Return the user of a token, also a disabled one."""
         rows = await tx.driver.rows(_FIND, {"user": user_id})
         return user_of(rows[0]) if rows else None
 
     async def by_username(self, tx: Transaction, username: str) -> tuple[User, str] | None:
-        """The user of that name and their password's hash."""
+        """Return the user of a name and the hash of the password."""
         statement = select(*USER_COLUMNS, users.c.password_hash).where(users.c.username == username)
         row = (await tx.execute(statement)).first()
         return None if row is None else (user_of(row[:-1]), str(row[-1]))
@@ -59,24 +59,24 @@ class UserStore:
         count: int | None = None,
         named: str | None = None,
     ) -> Sequence[User]:
-        """In the order of their ids; all of them, or `count` of those behind `after`. `named`: a part of the name."""
+        """Return users in the order of their ids: all, or `count` after `after`. `named`: a part of the user name."""
         statement = select(*USER_COLUMNS).where(*visible(users, viewer), users.c.id > (after or ""))
         if named is not None:
             statement = statement.where(users.c.username.contains(named.casefold(), autoescape=True))
         return [user_of(row) for row in await tx.execute(statement.order_by(users.c.id).limit(count))]
 
     async def names(self, tx: Transaction, viewer: Viewer, user_ids: Sequence[str]) -> dict[str, str]:
-        """User names by id, of those whom the viewer may see."""
+        """Return the names of those users that the viewer may see, by id."""
         statement = select(users.c.id, users.c.username).where(*visible(users, viewer), users.c.id.in_(user_ids))
         return {str(row[0]): str(row[1]) for row in await tx.execute(statement)}
 
     async def locked(self, tx: Transaction, user_ids: Sequence[str]) -> Sequence[User]:
-        """These users, whom nobody else changes until `tx` ends; in one order, so that nobody waits in a circle."""
+        """Return these users, locked until `tx` ends. The order of the ids prevents deadlocks."""
         statement = select(*USER_COLUMNS).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update()
         return [user_of(row) for row in await tx.execute(statement)]
 
     async def add(self, tx: Transaction, user: User, password_hash: str) -> bool:
-        """False when the name is taken, by whichever tenant."""
+        """Add a user; False when the name is taken, in any tenant."""
         statement = insert(users).values(
             id=user.id,
             tenant_id=user.tenant_id,
@@ -102,7 +102,7 @@ class UserStore:
 
 
 def user_of(row: Sequence[Any]) -> User:
-    """A user from a row of `USER_COLUMNS`."""
+    """Build a user from a row of `USER_COLUMNS`."""
     id, tenant_id, organization_id, username, roles, level, created_at_us, disabled_at_us, second = row
     return User(
         id=id,

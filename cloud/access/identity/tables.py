@@ -1,7 +1,7 @@
-"""The people of a tenant, and what their signing in leaves behind.
+"""The users of a tenant, their sessions, known browsers and counted failures.
 
-A user name is unique over all tenants: at sign-in nothing else says whose it is. Of a session and of a known browser
-only the SHA-256 of the cookie is kept, so a copy of the database opens no door.
+A user name is unique over all tenants, because nothing else at sign-in identifies the tenant. For a session and a known
+browser, only the SHA-256 of the cookie is stored, so a copy of the database gives no access.
 """
 
 from sqlalchemy import (
@@ -24,11 +24,11 @@ users = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
-    Column("organization_id", Text),  # null: of the tenant as a whole
+    Column("organization_id", Text),  # null: the user belongs to the tenant as a whole
     Column("username", Text, nullable=False),  # folded to lower case
     Column("password_hash", Text, nullable=False),  # argon2id with its parameters
     Column("roles", Text, nullable=False),  # names with a space between
-    Column("secrecy_level", Integer, nullable=False),  # the most that they may see
+    Column("secrecy_level", Integer, nullable=False),  # the highest level that the user may see
     Column("created_at_us", BigInteger, nullable=False),
     Column("disabled_at_us", BigInteger),
     Column("totp_secret_sealed", LargeBinary),  # null: no second factor; sealed with the master key
@@ -64,7 +64,7 @@ known_browsers = Table(
 sign_in_failures = Table(
     "sign_in_failures",
     metadata,
-    Column("subject", LargeBinary, primary_key=True),  # a digest: who tried whose name is nobody's business
+    Column("subject", LargeBinary, primary_key=True),  # a digest, so that it does not disclose who tried which name
     Column("failures", Integer, nullable=False),
     Column("blocked_until_us", BigInteger, nullable=False),
     Column("forgotten_at_us", BigInteger, nullable=False),

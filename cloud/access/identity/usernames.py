@@ -1,10 +1,10 @@
-"""User names: in which form they are compared, and which are taken for a new person.
+"""User names: their form for comparison, and the characters that a new name may have.
 
-A user name is what an administrator gives rights to, so two that look alike must be the same. Compared is the NFKC form
-in lower case (RFC 8265 maps case and width alike). A new name consists of ASCII and of the Latin letters of European
-languages (ą, é, ł; ß becomes ss), and of no other script: an administrator who reads `аda` cannot see that its first
-letter is Cyrillic. Of the rules of UTS 39 this is the strictest one that needs no table of look-alikes, since none of
-these letters is shown like another. Names from before this rule still sign in.
+Administrators grant rights to user names, so two names that look alike must be the same. Names are compared in the NFKC
+form in lower case (RFC 8265 maps case and width alike). A new name consists of ASCII and of the Latin letters of
+European languages (ą, é, ł; ß becomes ss), and of no other script: an administrator who reads `аda` cannot see that its
+first letter is Cyrillic. This is the strictest rule of UTS 39 that needs no table of look-alikes, since none of these
+letters looks like another. Names that are older than this rule can still sign in.
 """
 
 import string
@@ -16,12 +16,12 @@ from cloud.foundation.readable import hidden_character
 LENGTH_MAX = 254
 _ASCII = frozenset(string.ascii_letters + string.digits + string.punctuation)
 _LATIN = range(0xC0, 0x180)
-"""Latin-1 and Latin Extended-A, without what is no letter or looks like an ASCII letter: × ÷ ı ĸ ŉ ſ."""
+"""Latin-1 and Latin Extended-A, without those that are no letters or look like an ASCII letter: × ÷ ı ĸ ŉ ſ."""
 _LOOKALIKES = frozenset("×÷ıĸŉſ")
 
 
 def folded(username: str) -> str:
-    """The name as it is stored and compared. Raises `UsernameMalformed`."""
+    """Return the name as it is stored and compared. Raises `UsernameMalformed`."""
     if not 1 <= len(username) <= LENGTH_MAX:
         raise UsernameMalformed
     name = unicodedata.normalize("NFKC", username).casefold()
@@ -32,7 +32,7 @@ def folded(username: str) -> str:
 
 
 def new_username(username: str) -> str:
-    """The form of a name for a new person. Raises `UsernameMalformed`, which names the character that is refused."""
+    """Return the stored form of a new name. Raises `UsernameMalformed`, which names the refused character."""
     found = hidden_character(username)
     if found is not None:
         raise UsernameMalformed(f"(It contains {found}.)")

@@ -1,8 +1,8 @@
 """Check the parameters of an authorization request (RFC 6749 §4.1.1, RFC 7636, RFC 9700).
 
-Two kinds of errors. Until the redirect URI is verified, there is a page and no redirect (`NoRedirect`); afterwards the
-error goes to the app (`Redirected`), with `state` and `iss`. Redirect URIs must match exactly; only a public client on
-the loopback may choose its port (RFC 8252 §7.3).
+There are two kinds of errors. Until the redirect URI is verified, the browser gets a page and no redirect
+(`NoRedirect`); afterwards the error goes to the app (`Redirected`), with `state` and `iss`. Redirect URIs must match
+exactly; only a public client on the loopback may choose its port (RFC 8252 §7.3).
 """
 
 import re
@@ -40,7 +40,8 @@ class Redirected(Exception):
 
 
 class Target(NamedTuple):
-    """Where the answer goes. `sent`: the redirect_uri of the request, None when it was left out."""
+    """The app and redirect URI of an authorization response. `sent`: the `redirect_uri` of the request, None when it
+    was omitted."""
 
     app: App
     redirect_uri: str
@@ -49,11 +50,12 @@ class Target(NamedTuple):
 
     @property
     def could_be_anybody(self) -> bool:
-        """Whether the address proves nothing about the app: any program of the device can listen on its loopback."""
+        """True if the redirect URI does not authenticate the app: any program of the device can listen on its
+        loopback."""
         return not self.app.confidential and _LOOPBACK.fullmatch(self.redirect_uri) is not None
 
     def address(self, issuer: str, **answer: str) -> str:
-        """The redirect with `answer`, `state` and `iss` (RFC 9207)."""
+        """Return the redirect URI with the parameters `answer`, `state` and `iss` (RFC 9207)."""
         parameters = {**answer, **({} if self.state is None else {"state": self.state}), "iss": issuer}
         joint = "&" if urlsplit(self.redirect_uri).query else "?"
         return f"{self.redirect_uri}{joint}{urlencode(parameters)}"
@@ -61,14 +63,14 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that can be granted. `scopes` empty: it named none. `challenge` None: without PKCE."""
+    """A request that can be granted. `scopes` empty: the request had none. `challenge` None: without PKCE."""
 
     scopes: tuple[str, ...]
     challenge: str | None
 
 
 def client_of(pairs: Pairs) -> str:
-    """The client that the request names. Raises `NoRedirect`."""
+    """Return the client id of the request. Raises `NoRedirect`."""
     named = [value for name, value in pairs if name == "client_id"]
     if len(named) != 1:
         raise NoRedirect
@@ -76,7 +78,7 @@ def client_of(pairs: Pairs) -> str:
 
 
 def target_of(pairs: Pairs, app: App | None) -> Target:
-    """Where the answer goes. Raises `NoRedirect`."""
+    """Return the target of the authorization response. Raises `NoRedirect`."""
     sent = [value for name, value in pairs if name == "redirect_uri"]
     if app is None or len(sent) > 1:
         raise NoRedirect
@@ -96,12 +98,12 @@ def target_of(pairs: Pairs, app: App | None) -> Target:
 
 
 def asked_of(pairs: Pairs, target: Target) -> Asked:
-    """What is asked for. Raises `Redirected`."""
+    """Return the requested scopes and PKCE challenge. Raises `Redirected`."""
     app = target.app
     for name in _ONCE:
         if sum(given == name for given, _ in pairs) > 1:
             raise Redirected("invalid_request", f"{name} is given more than once.")
-    # RFC 6749 §3.1: a parameter without a value counts as left out, and unknown ones are ignored.
+    # RFC 6749 §3.1: a parameter without a value counts as omitted, and unknown ones are ignored.
     given = {name: value for name, value in pairs if value}
     if "state" in given and target.state is None:
         raise Redirected("invalid_request", f"state is longer than {STATE_OCTETS_MAX} bytes.")
@@ -145,7 +147,8 @@ def _challenge(app: App, given: dict[str, str]) -> str | None:
 
 
 def _same(app: App, registered: str, sent: str) -> bool:
-    """Letter by letter; a native app on the loopback opens whatever port is free (RFC 8252 §7.3)."""
+    """Compare two redirect URIs character by character; a native app on the loopback may use any free port (RFC 8252
+    §7.3)."""
     if registered == sent:
         return True
     ours, theirs = _LOOPBACK.fullmatch(registered), _LOOPBACK.fullmatch(sent)

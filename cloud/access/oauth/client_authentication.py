@@ -1,7 +1,7 @@
-"""Which client asks, and whether it is who it says: HTTP Basic or the form's fields, never both (A-032, S-018, S-019).
+"""Authenticate the client of a request by HTTP Basic or by the form's fields, never by both (A-032, S-018, S-019).
 
-The answer to an unknown client and to a wrong secret is the same and takes the same way. What came from outside is
-never logged: people paste secrets into the wrong field.
+The response to an unknown client is the same as to a wrong secret, and takes the same steps. Received values are never
+logged, because users paste secrets into the wrong field.
 """
 
 import base64
@@ -21,19 +21,19 @@ BASIC_LENGTH_MAX = 4096
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What was presented. `secret` None: none was."""
+    """The presented credentials. `secret` None: none was presented."""
 
     client_id: str
     secret: str | None = field(repr=False)
 
 
 def invalid_client() -> OAuthError:
-    """401 for whoever is not known or not proved."""
+    """Return the 401 error for an unknown or unauthenticated client."""
     return OAuthError("invalid_client", "The client is unknown or its secret is wrong.", status=401, headers=CHALLENGE)
 
 
 def read_credentials(headers: CIMultiDictProxy[str], client_id: str | None, client_secret: str | None) -> Credentials:
-    """The credentials of a request. Raises `OAuthError`."""
+    """Read the credentials of a request. Raises `OAuthError`."""
     given = headers.getall("Authorization", ())
     if len(given) > 1:
         raise OAuthError("invalid_request", "There is more than one Authorization header.")
@@ -50,7 +50,7 @@ def read_credentials(headers: CIMultiDictProxy[str], client_id: str | None, clie
 
 
 def _basic(header: str) -> Credentials:
-    """HTTP Basic, whose two parts are form-encoded before base64 (RFC 6749 §2.3.1)."""
+    """Read HTTP Basic credentials, whose two parts are form-encoded before base64 (RFC 6749 §2.3.1)."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic" or len(encoded) > BASIC_LENGTH_MAX:
         raise invalid_client()
@@ -65,9 +65,9 @@ def _basic(header: str) -> Credentials:
 
 
 async def authenticated(apps: Apps, credentials: Credentials, *, public_too: bool = False) -> App:
-    """The app that these credentials prove. `public_too`: a public client proves itself otherwise, by PKCE or by what
-    it holds. Raises `OAuthError`."""
-    # A name that no app can have goes the same way to the database, as one that none has.
+    """Return the app that these credentials authenticate. `public_too`: also accept a public client without a secret,
+    which is verified by other means, such as PKCE or possession of the token. Raises `OAuthError`."""
+    # A name that cannot be a client id takes the same path to the database as one that does not exist.
     client_id = credentials.client_id if SHAPE.fullmatch(credentials.client_id) else NEVER_AN_ID
     app = await apps.authenticate(client_id, credentials.secret or "")
     if app is not None:

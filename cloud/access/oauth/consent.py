@@ -1,7 +1,7 @@
-"""The authorization endpoint's use cases: whether somebody has to be asked, and the code that they give an app.
+"""The use cases of the authorization endpoint: decide whether the user must consent, and issue the code for an app.
 
-An app acts for a person of its own tenant only, within what both may do. What somebody has allowed an app before is
-remembered, scope by scope; asking for more asks again.
+An app acts only for a user of its own tenant, within the rights of both. The consent of a user to an app is stored for
+each scope; a request for further scopes needs consent again.
 """
 
 import secrets
@@ -34,21 +34,21 @@ from cloud.foundation.viewer import Viewer
 
 AUTHORIZE = "/v1/oauth/authorize"
 CODE_US = 60 * 1_000_000
-"""How long a code is good for (A-036)."""
+"""Lifetime of a code (A-036)."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody is asked. `organization`: the name under which they know their own house."""
+    """The question on the consent page. `organization`: the name of the user's organisation or tenant."""
 
     scopes: tuple[str, ...]
     organization: str
 
 
 class Authorization:
-    """The use cases."""
+    """The use cases of the authorization endpoint."""
 
     def __init__(self, database: Database, clock: Clock, apps: Apps, mint: Mint, audit: Audit) -> None:
         self._database = database
@@ -61,7 +61,8 @@ class Authorization:
         self._tenancy = TenancyStore()
 
     async def leads_to(self, address: str) -> tuple[str, ...]:
-        """Where a path of ours may end on another host: an authorization request at the app's redirect URI."""
+        """Return the addresses on other hosts to which a path of the auth host may redirect: for an authorization
+        request, the app's redirect URI."""
         path, _, query = address.partition("?")
         if path != AUTHORIZE:
             return ()
@@ -71,20 +72,20 @@ class Authorization:
             return ()
 
     async def target(self, pairs: Pairs) -> Target:
-        """Where the answer to a request goes. Raises `NoRedirect`."""
+        """Return the target of the response to a request. Raises `NoRedirect`."""
         client_id = client_of(pairs)
         app = await self._apps.find(client_id if SHAPE.fullmatch(client_id) else NEVER_AN_ID)
         return target_of(pairs, app)
 
     def check(self, pairs: Pairs, target: Target) -> None:
-        """Whether the request can be granted at all, before anybody is bothered with it. Raises `Redirected`."""
+        """Check that the request can be granted at all, before the user has to sign in. Raises `Redirected`."""
         asked_of(pairs, target)
 
     async def question(self, session: Session, pairs: Pairs, target: Target) -> Question | None:
-        """What has to be asked; None when all of it was allowed before. Raises `Redirected`.
+        """Return the question for the user; None when the user has consented to all of it before. Raises `Redirected`.
 
-        An app that proves nothing about itself is asked about each time (RFC 8252 §8.6): otherwise any program of
-        somebody's device could fetch a code in its name without their seeing it.
+        For an app that cannot be authenticated, the user must consent each time (RFC 8252 §8.6). Otherwise any program
+        on the user's device could get a code in the app's name without the user's knowledge.
         """
         asked = asked_of(pairs, target)
         scopes = self._grantable(session, target.app, asked)
@@ -103,7 +104,7 @@ class Authorization:
         return Question(scopes, name if organization is None else organization.name)
 
     async def allow(self, session: Session, pairs: Pairs, target: Target, trace: TraceContext, *, asked: bool) -> str:
-        """The code, when somebody has allowed it: now (`asked`), or before. Raises `Redirected`."""
+        """Issue the code after the user has consented, now (`asked`) or before. Raises `Redirected`."""
         wanted = asked_of(pairs, target)
         scopes = self._grantable(session, target.app, wanted)
         code, now_us, user, app = secrets.token_urlsafe(32), self._clock.now_us(), session.user, target.app
@@ -126,7 +127,7 @@ class Authorization:
         return code
 
     async def deny(self, session: Session, target: Target, trace: TraceContext) -> None:
-        """Somebody has refused; told to the app by the caller of this."""
+        """Record that the user has refused; the caller notifies the app."""
         async with self._database.transaction() as tx:
             actor = actor_of(session.user, trace)
             await self._audit.record(tx, actor, "app.consent", target.app.client_id, Outcome.REFUSED)

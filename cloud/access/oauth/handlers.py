@@ -1,6 +1,6 @@
 """Handlers of the token, revocation and introspection endpoints, and the server's metadata (RFC 8414).
 
-Form in, RFC 6749 document out, nothing kept by any cache.
+Requests are forms, responses are RFC 6749 documents, and no cache may store them.
 """
 
 from cloud.access.apps import CATALOGUE, GrantType
@@ -15,10 +15,10 @@ NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5
 
 
 class OAuthHandlers:
-    """One for the auth host."""
+    """The OAuth endpoints of the auth host."""
 
     def __init__(self, endpoint: TokenEndpoint, names: Names, docs: str) -> None:
-        """`docs`: public address of the docs host."""
+        """Set up the handlers. `docs`: public address of the docs host."""
         self._endpoint = endpoint
         self._names = names
         self._docs = docs

@@ -1,7 +1,7 @@
 """Handlers of the authorization endpoint and the consent page (C-053…C-058, S-001…S-017).
 
-The consent form carries the request itself, and everything about it is judged again when the form comes back: nothing
-is kept between the two, so nothing can be swapped in between.
+The consent form contains the authorization request, and all of it is checked again when the form is submitted. No state
+is stored between the two, so it cannot be replaced in between.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ PAGES = Pages(Path(__file__).parent / "templates", WORDS)
 
 
 class AuthorizationHandlers:
-    """One for the auth host. `issuer`: its public address."""
+    """The authorization and consent pages of the auth host. `issuer`: its public address."""
 
     def __init__(self, authorization: Authorization, people: SignInHandlers, issuer: str) -> None:
         self._authorization = authorization
@@ -89,7 +89,7 @@ class AuthorizationHandlers:
 
 
 def refusal(error: DomainError, headers: CIMultiDictProxy[str]) -> Answer:
-    """What a browser is shown instead of a redirect."""
+    """Return the page that a browser shows instead of a redirect."""
     if isinstance(error, NoRedirect):
         return PAGES.answer("unusable.html", language_of(headers), status=error.status)
     return PAGES.refusal(error, headers)

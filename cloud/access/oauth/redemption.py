@@ -1,8 +1,8 @@
-"""A code becomes a token, once (RFC 6749 §4.1.3, RFC 7636 §4.6, A-036).
+"""Redeem an authorization code for a token, once (RFC 6749 §4.1.3, RFC 7636 §4.6, A-036).
 
-The token is made first and given out only if its id is the one that the code's row took: of many redemptions at the
-same time one wins, and what the others made was never told to anybody. A code that comes a second time was stolen from
-somebody, so the token of the first time ends (RFC 9700 §4.1.2).
+The token is minted first, and returned only if its id is stored in the row of the code. Of concurrent redemptions one
+succeeds, and the tokens of the others are never returned. A code that is sent a second time may be stolen, so the token
+of the first redemption is revoked (RFC 9700 §4.1.2).
 """
 
 import base64
@@ -24,13 +24,13 @@ from cloud.foundation.trace import TraceContext
 
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 KEPT_US = 24 * 3600 * SECOND_US
-"""How long a spent code is remembered, so that its second coming is noticed: longer than its token lives."""
+"""Time for which a used code is stored, so that a replay is detected: longer than the lifetime of its token."""
 
 log = structlog.get_logger()
 
 
 class Redemption:
-    """The use case."""
+    """The use case of redemption."""
 
     def __init__(self, database: Database, clock: Clock, mint: Mint, revocation: Revocation, audit: Audit) -> None:
         self._database = database
@@ -44,7 +44,7 @@ class Redemption:
     async def redeem(
         self, app: App, code: str, redirect_uri: str | None, verifier: str | None, trace: TraceContext
     ) -> Minted:
-        """The token. Raises `OAuthError`: `invalid_grant` for every reason that lies in the code."""
+        """Return the token for a code. Raises `OAuthError`: `invalid_grant` for every fault of the code."""
         if verifier is not None and VERIFIER.fullmatch(verifier) is None:
             raise OAuthError("invalid_request", "code_verifier has 43 to 128 unreserved characters.")
         async with self._database.read() as tx:
@@ -60,7 +60,7 @@ class Redemption:
         auth_time_s = found.authenticated_at_us // SECOND_US
         try:
             minted = await self._mint.delegated_token(app, user, found.scopes, auth_time_s=auth_time_s)
-        except ScopeUnknown:  # taken from the app or the person since
+        except ScopeUnknown:  # the app or the user has lost a scope since
             raise _refused(app) from None
         async with self._database.transaction() as tx:
             ours = await self._codes.redeem(tx, code, minted.claims.jti)
@@ -77,7 +77,7 @@ class Redemption:
 
     @staticmethod
     def _fits(found: Code, app: App, redirect_uri: str | None, verifier: str | None) -> bool:
-        """Whether this app, with this address and this verifier, is whom the code was for."""
+        """Return whether the code was issued to this app, for this redirect URI and this verifier."""
         if found.client_id != app.client_id or found.redirect_uri != redirect_uri:
             return False
         if found.challenge is None or verifier is None:
@@ -92,7 +92,7 @@ class Redemption:
 
 
 async def sweep_codes(tx: Transaction, now_us: int) -> int:
-    """Delete a chunk of the codes that cannot be replayed any more; the number of codes."""
+    """Delete a chunk of the codes that can no longer be replayed; return the number of codes."""
     return await CodeStore().sweep(tx, now_us - KEPT_US)
 
 

@@ -1,7 +1,7 @@
-"""What the token endpoint and the revocation endpoint do once the form has been read.
+"""The use cases of the token, revocation and introspection endpoints.
 
-Two grants exist for the public (C-059, C-060): `client_credentials`, and `authorization_code`, whose codes `redemption`
-knows. Introspection is for the resource servers of a tenant: a token of another tenant is answered like none.
+There are two public grants (C-059, C-060): `client_credentials`, and `authorization_code`, whose codes `redemption`
+redeems. Introspection is for the resource servers of a tenant: a token of another tenant is reported as inactive.
 """
 
 import structlog
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 class TokenEndpoint:
-    """The use cases."""
+    """The use cases of the OAuth endpoints."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class TokenEndpoint:
         self._revocation = revocation
 
     async def client_credentials(self, credentials: Credentials, scope: str | None) -> Minted:
-        """An access token in which an app acts for itself. Raises `OAuthError`."""
+        """Mint an access token in which an app acts for itself. Raises `OAuthError`."""
         app = await authenticated(self._apps, credentials)
         if GrantType.CLIENT_CREDENTIALS not in app.grant_types:
             raise _refused(app, "unauthorized_client", "This app is not registered for client_credentials.")
@@ -54,7 +54,7 @@ class TokenEndpoint:
         verifier: str | None,
         trace: TraceContext,
     ) -> Minted:
-        """An access token in which an app acts for whoever gave it the code. Raises `OAuthError`."""
+        """Mint an access token in which an app acts for the user who authorized the code. Raises `OAuthError`."""
         app = await authenticated(self._apps, credentials, public_too=True)
         if GrantType.AUTHORIZATION_CODE not in app.grant_types:
             raise _refused(app, "unauthorized_client", "This app is not registered for authorization_code.")
@@ -63,15 +63,17 @@ class TokenEndpoint:
         return await self._redemption.redeem(app, code, redirect_uri, verifier, trace)
 
     async def introspect(self, credentials: Credentials, token: str) -> Claims | None:
-        """What a token says, None when it is not active or not of the asking client's tenant. Raises `OAuthError`."""
+        """Return the claims of a token; None when it is not active or belongs to another tenant than the client. Raises
+        `OAuthError`."""
         app = await authenticated(self._apps, credentials)
         claims = await self._verifier.active(token)
         return claims if claims is not None and claims.holder.tenant_id == app.tenant_id else None
 
     async def revoke(self, credentials: Credentials, token: str, trace: TraceContext) -> None:
-        """End a token of this client. One that is not valid any more needs no ending (RFC 7009 §2.2).
+        """Revoke a token of this client. A token that is no longer valid is ignored (RFC 7009 §2.2).
 
-        Raises `OAuthError`, also for a token of another client: its holder can read whose it is, so this tells nothing.
+        Raises `OAuthError`, also for a token of another client. This discloses nothing: its holder can read the client
+        id in the token.
         """
         app = await authenticated(self._apps, credentials, public_too=True)
         claims = await self._verifier.claims(token)

@@ -12,7 +12,7 @@ from cloud.foundation.db import Prepared, Transaction, delete_chunk, insert
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """What a code stands for. `redirect_uri` None: the request left it out. `redeemed_jti` None: it is unused."""
+    """The grant behind a code. `redirect_uri` None: the request omitted it. `redeemed_jti` None: the code is unused."""
 
     client_id: str
     user_id: str
@@ -25,7 +25,7 @@ class Code:
 
 
 def digest_of(code: str) -> bytes:
-    """What is kept of a code."""
+    """Return the stored digest of a code."""
     return hashlib.sha256(b"argus authorization code\0" + code.encode()).digest()
 
 
@@ -43,7 +43,7 @@ _FIND = Prepared(select(*_CODE).where(authorization_codes.c.digest == bindparam(
 
 
 class CodeStore:
-    """Every statement about codes."""
+    """The statements about codes."""
 
     async def add(self, tx: Transaction, code: str, stands_for: Code) -> None:
         await tx.execute(
@@ -64,27 +64,28 @@ class CodeStore:
         return _code(rows[0]) if rows else None
 
     async def redeem(self, tx: Transaction, code: str, jti: str) -> bool:
-        """Spend it for the token `jti`. False: it was spent before, so this token must not be given out."""
+        """Mark the code as redeemed for the token `jti`. False: it was redeemed before, so this token must not be
+        returned."""
         unused = authorization_codes.c.digest == digest_of(code), authorization_codes.c.redeemed_jti.is_(None)
         return (await tx.execute(update(authorization_codes).where(*unused).values(redeemed_jti=jti))).rowcount == 1
 
     async def sweep(self, tx: Transaction, before_us: int) -> int:
-        """Delete a chunk of the codes that ended before then; the number of codes."""
+        """Delete a chunk of the codes that expired at or before `before_us`; return the number of codes."""
         expires_us = authorization_codes.c.expires_at_us
         return await delete_chunk(tx, authorization_codes, expires_us <= before_us, oldest=expires_us)
 
 
 class ConsentStore:
-    """Every statement about consents."""
+    """The statements about consents."""
 
     async def given(self, tx: Transaction, user_id: str, client_id: str) -> frozenset[str]:
-        """What somebody has allowed an app before."""
+        """Return the scopes that a user has allowed an app before."""
         ours = consents.c.user_id == user_id, consents.c.client_id == client_id
         found = (await tx.execute(select(consents.c.scopes).where(*ours))).scalar()
         return frozenset() if found is None else frozenset(str(found).split())
 
     async def give(self, tx: Transaction, user_id: str, client_id: str, scopes: frozenset[str], now_us: int) -> None:
-        """Remember these beside what was allowed before."""
+        """Add these scopes to those that the user has allowed the app before."""
         together = " ".join(sorted(scopes | await self.given(tx, user_id, client_id)))
         statement = insert(consents).values(user_id=user_id, client_id=client_id, scopes=together, given_at_us=now_us)
         update_to = {"scopes": together, "given_at_us": now_us}

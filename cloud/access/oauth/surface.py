@@ -1,4 +1,4 @@
-"""Everything about tokens that a serving process needs, put together: the verifier, the mint, the rows."""
+"""Wire the parts that handle tokens in a serving process: the verifier, the mint, the routes and the sign-in pages."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,8 +48,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class TokenSurface:
-    """`verifier` goes to the pipeline, `routes` to the auth host; `mint` to whoever issues tokens of its own; `people`
-    and `users` to whoever has pages for those who are signed in."""
+    """The parts that handle tokens. `verifier` is for the pipeline and `routes` for the auth host. `mint` is for slices
+    that issue tokens themselves; `people` and `users` are for slices with pages for signed-in users."""
 
     auth_state: AuthStateCache
     verifier: Verifier
@@ -62,14 +62,16 @@ class TokenSurface:
     async def service_token(
         self, actor: Actor, app: App, scopes: Sequence[str] | None, ttl_s: int | None
     ) -> tuple[str, str, int]:
-        """Mint a service token of an app; return the token, its jti and its expiry. Raises as `Mint.service_token`."""
+        """Mint a service token of an app; return the token, its jti and its expiry. Raises the errors of
+        `Mint.service_token`."""
         minted = await self.mint.service_token(actor, app, scopes or (), ttl_s=ttl_s)
         return minted.token, minted.claims.jti, minted.claims.expires_at_s * SECOND_US
 
     async def start(self) -> None:
         """Make the first signing keys when there are none, and read the state of keys, apps and revocations.
 
-        Without a master key the process serves all the same: it verifies, and answers 503 where it would have to sign.
+        Without a master key the process still serves: it verifies tokens, and responds with 503 where it would have to
+        sign.
         """
         try:
             await self.keys.ensure()
@@ -86,7 +88,7 @@ def token_surface(
     master: Callable[[], MasterKey],
     second_factor: SecondFactorPolicy = SecondFactorPolicy.ADMINISTRATORS,
 ) -> TokenSurface:
-    """Wire it; nothing is read yet, neither from the database nor of the master key."""
+    """Wire the parts. This reads neither the database nor the master key."""
     auth_state = AuthStateCache(database, clock)
     verifier = Verifier(auth_state, clock, bases)
     names = Names(issuer=bases[Host.AUTH], api=bases[Host.API])
@@ -111,7 +113,7 @@ def token_surface(
 
 
 def tokens_of(parts: Parts) -> TokenSurface:
-    """Wire it from the process's parts; use `parts.shared(tokens_of)`, since a process has one."""
+    """Wire the parts from those of the process. Call it as `parts.shared(tokens_of)`, since a process has one."""
     second_factor = SecondFactorPolicy(parts.settings.section(SignInSection).second_factor)
     return token_surface(parts.database, parts.clock, parts.ids, parts.bases, parts.master, second_factor)
 

@@ -1,4 +1,4 @@
-"""Authorization codes and remembered consents. Of a code only its SHA-256 is kept."""
+"""Authorization codes and stored consents. Only the SHA-256 of a code is stored."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, Table, Text
 
@@ -10,12 +10,12 @@ authorization_codes = Table(
     Column("digest", LargeBinary, primary_key=True),
     Column("client_id", Text, ForeignKey("apps.client_id"), nullable=False),
     Column("user_id", Text, ForeignKey("users.id"), nullable=False),
-    Column("redirect_uri", Text),  # null: the request left it out, so the token request may too
+    Column("redirect_uri", Text),  # null: the request omitted it, so the token request may omit it too
     Column("scopes", Text, nullable=False),
     Column("code_challenge", Text),
     Column("authenticated_at_us", BigInteger, nullable=False),
     Column("expires_at_us", BigInteger, nullable=False),
-    Column("redeemed_jti", Text),  # the token that it became; a second redemption revokes it
+    Column("redeemed_jti", Text),  # the token for which it was redeemed; a second redemption revokes it
     Index(None, "expires_at_us"),
 )
 

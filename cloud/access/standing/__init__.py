@@ -1,4 +1,4 @@
-"""What a token's validity hangs on besides its signature: a log of changes that every process follows."""
+"""The log of changes that can end a token early. Every process that verifies tokens follows it."""
 
 from typing import TYPE_CHECKING
 

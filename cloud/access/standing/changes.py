@@ -1,8 +1,8 @@
-"""The log of changes that can end a token before its time: revocations, apps, users, signing keys.
+"""The log of changes that can end a token before it expires: revocations, apps, users, signing keys.
 
-Whoever makes such a change records it here in the same transaction. Processes that verify tokens ask for what is new
-every few seconds and forget only what it concerns, so that checking a token needs no database. Says nothing about
-what the change was: a reader looks that up.
+The code that makes such a change records it here in the same transaction. Processes that verify tokens read the new
+entries every few seconds and drop only the affected cache entries, so that a token check needs no database. An entry
+does not contain the change itself: a reader looks it up.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from cloud.access.standing.tables import auth_changes, auth_versions
 from cloud.foundation.db import Prepared, Transaction, insert
 
 KEPT = 10_000
-"""Changes that are kept. A reader that is further behind begins anew, which costs it a few look-ups."""
+"""Number of stored changes. A reader that is further behind reads everything again, which costs a few queries."""
 
 READ_MAX = 1_000
-"""Changes that one look brings; more than that, and beginning anew is cheaper."""
+"""Changes in one read. Beyond this it costs less to read everything again."""
 
 
 class ChangeKind(StrEnum):
-    """What a change is about."""
+    """The kind of object that a change concerns."""
 
     TOKEN = "token"  # noqa: S105  # a word, not a secret
     APP = "app"
@@ -53,25 +53,26 @@ _LATEST = Prepared(select(auth_versions.c.version))
 
 
 class ChangeLog:
-    """Every statement about the two tables."""
+    """The statements about the two tables."""
 
     async def record(self, tx: Transaction, kind: ChangeKind, subject: str, at_us: int) -> int:
-        """Count this change; its version. Visible to others when the transaction is."""
+        """Record a change; return its version. Other transactions see it after the commit of `tx`."""
         version = int((await tx.execute(_COUNT_ON)).scalar())
         await tx.execute(insert(auth_changes).values(version=version, kind=kind.value, subject=subject, at_us=at_us))
         await tx.execute(delete(auth_changes).where(auth_changes.c.version <= version - KEPT))
         return version
 
     async def latest(self, tx: Transaction) -> int:
-        """The version of now; 0 before the first change."""
+        """Return the current version; 0 before the first change."""
         rows = await tx.driver.rows(_LATEST, {})
         return int(rows[0][0]) if rows else 0
 
     async def since(self, tx: Transaction, version: int) -> Sequence[Change] | None:
-        """What came after `version`, oldest first; None when that is too far back and the reader must begin anew."""
+        """Return the changes after `version`, oldest first; None when they are incomplete and the reader must read
+        everything."""
         rows = await tx.driver.rows(_SINCE, {"version": version})
         if len(rows) > READ_MAX or (rows and int(rows[0][0]) != version + 1):
             return None
         if not rows and await self.latest(tx) != version:
-            return None  # another database was restored under us
+            return None  # the database was replaced by another one, such as a restored backup
         return [Change(int(at), ChangeKind(kind), str(subject)) for at, kind, subject in rows]

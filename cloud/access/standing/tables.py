@@ -1,8 +1,8 @@
-"""A counter and the changes that it counts.
+"""A version counter and the changes that it numbers.
 
-The counter is one row: whoever changes something takes its lock until the commit, so the versions that a reader sees
-have no holes. (A sequence of the database would hand out 6 before 5 is committed, and a reader past 6 would never
-look for 5 again.)
+The counter is one row: a transaction that records a change locks it until the commit, so a reader sees versions without
+gaps. (A sequence of the database could make 6 visible before 5 is committed, and a reader past 6 would never look for
+5.)
 """
 
 from sqlalchemy import BigInteger, Column, Integer, Table, Text

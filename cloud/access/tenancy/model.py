@@ -1,4 +1,4 @@
-"""What a tenant, an organisation and a vehicle are."""
+"""The values of tenants, organisations and vehicles."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Set up who there is: tenants, their organisations, their vehicles."""
+"""Set up tenants, their organisations and their vehicles."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,8 @@ NAME_LENGTH_MAX = 200
 
 
 class Tenancy:
-    """The use cases. An `id` of None is minted; one that is taken is refused, so that a repeated set-up is noticed."""
+    """The use cases of tenancy. An `id` of None is generated. An `id` that is taken is refused, so that a repeated
+    set-up is noticed."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -24,7 +25,7 @@ class Tenancy:
         self._store = TenancyStore()
 
     async def add_tenant(self, name: str, *, id: str | None = None) -> Tenant:
-        """Raises `IdentifierTaken`, `IdentifierMalformed`, `NameMalformed`."""
+        """Add a tenant. Raises `IdentifierTaken`, `IdentifierMalformed`, `NameMalformed`."""
         tenant = Tenant(self._identifier(id, "tnt"), checked_name(name), self._clock.now_us())
         async with self._database.transaction() as tx:
             if not await self._store.add_tenant(tx, tenant):
@@ -36,7 +37,7 @@ class Tenancy:
             return await self._store.list_tenants(tx)
 
     async def add_organization(self, viewer: Viewer, name: str, *, id: str | None = None) -> Organization:
-        """Raises `TenantUnknown`, `IdentifierTaken`, `IdentifierMalformed`, `NameMalformed`."""
+        """Add an organisation. Raises `TenantUnknown`, `IdentifierTaken`, `IdentifierMalformed`, `NameMalformed`."""
         identifier = self._identifier(id, "org")
         organization = Organization(viewer.tenant_id, identifier, checked_name(name), self._clock.now_us())
         async with self._database.transaction() as tx:
@@ -53,7 +54,7 @@ class Tenancy:
             return await self._store.list_organizations(tx, viewer)
 
     async def add_vehicle(self, viewer: Viewer, organization_id: str, name: str, *, id: str | None = None) -> Vehicle:
-        """Raises `OrganizationUnknown`, `IdentifierTaken`, `IdentifierMalformed`, `NameMalformed`."""
+        """Add a vehicle. Raises `OrganizationUnknown`, `IdentifierTaken`, `IdentifierMalformed`, `NameMalformed`."""
         vehicle = Vehicle(
             tenant_id=viewer.tenant_id,
             id=self._identifier(id, "veh"),
@@ -79,7 +80,7 @@ class Tenancy:
 
 
 def checked_name(name: str) -> str:
-    """The name without spaces around it; raises `NameMalformed`."""
+    """Return the name without spaces around it. Raises `NameMalformed`."""
     trimmed = name.strip()
     if not trimmed or len(trimmed) > NAME_LENGTH_MAX:
         raise NameMalformed

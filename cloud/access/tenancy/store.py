@@ -1,6 +1,6 @@
 """The rows of tenants, organisations and vehicles.
 
-Tenants themselves are not looked at through a `Viewer`: only the operator lists them.
+No `Viewer` limits the tenants themselves: only the operator lists them.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from cloud.foundation.viewer import Viewer, visible
 
 
 class TenancyStore:
-    """Every statement about the three tables."""
+    """The statements about the three tables."""
 
     async def add_tenant(self, tx: Transaction, tenant: Tenant) -> bool:
-        """False when the id is taken."""
+        """Add a tenant; False when the id is taken."""
         statement = insert(tenants).values(**asdict(tenant)).on_conflict_do_nothing().returning(tenants.c.id)
         return (await tx.execute(statement)).first() is not None
 
@@ -26,8 +26,8 @@ class TenancyStore:
         return (await tx.execute(select(tenants.c.id).where(tenants.c.id == tenant_id))).first() is not None
 
     async def lock_tenant(self, tx: Transaction, tenant_id: str) -> bool:
-        """Whether there is one; until `tx` ends, nobody else who asks so gets past this. Rows that refer to the tenant
-        can be written meanwhile."""
+        """Lock a tenant until `tx` ends; False when it does not exist. Another transaction that locks it waits, but can
+        write rows that refer to it."""
         statement = select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update(key_share=True)
         return (await tx.execute(statement)).first() is not None
 
@@ -39,7 +39,7 @@ class TenancyStore:
         return [Tenant(*row) for row in await tx.execute(select(tenants).order_by(tenants.c.id))]
 
     async def add_organization(self, tx: Transaction, organization: Organization) -> bool:
-        """False when the id is taken in this tenant."""
+        """Add an organisation; False when the id is taken in this tenant."""
         statement = insert(organizations).values(**asdict(organization)).on_conflict_do_nothing()
         return (await tx.execute(statement.returning(organizations.c.id))).first() is not None
 
@@ -57,7 +57,7 @@ class TenancyStore:
         return [Organization(*row) for row in await tx.execute(statement)]
 
     async def add_vehicle(self, tx: Transaction, vehicle: Vehicle) -> bool:
-        """False when the id is taken in this tenant."""
+        """Add a vehicle; False when the id is taken in this tenant."""
         statement = insert(vehicles).values(**asdict(vehicle)).on_conflict_do_nothing()
         return (await tx.execute(statement.returning(vehicles.c.id))).first() is not None
 

@@ -1,7 +1,7 @@
 """Tenants, their organisations, their vehicles.
 
-Everything that belongs to a tenant has (tenant_id, id) as its key, and refers to others by both: a row that points into
-another tenant cannot be written, whatever a query forgets.
+Every object of a tenant has the key (tenant_id, id), and refers to others by both columns. So the database refuses a
+row that refers to another tenant, even if a query omits the check.
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKey, ForeignKeyConstraint, Index, Table, Text

@@ -1,9 +1,9 @@
 """Keys, revocations, apps and users in this process's memory, so that a token is checked without the database.
 
-The first request after `POLL_S` reads what has changed since (one indexed read) and drops only what that concerns:
-a revocation takes effect here 2 s later, and 60 s later at the latest, because after a minute without a response from
-the database no token is accepted any more. `generation` grows with every change that was read, so that a verdict from
-before a change is judged again.
+The first request after `POLL_S` reads the changes since the last read (one indexed query) and drops only what they
+concern. A revocation takes effect here within 2 s, or within 60 s at the latest: after a minute without a response from
+the database no token is accepted any more. `generation` increases with every change that was read, so that a verdict
+from before a change is checked again.
 """
 
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ State = TypeVar("State")
 POLL_S = 2.0
 STALE_S_MAX = 60.0
 REVOKED_MAX = 100_000
-"""Revoked tokens in memory, some 10 MB; beyond it each new token is looked up in the database."""
+"""Revoked tokens in memory, about 10 MB. Beyond this, each new token is looked up in the database."""
 CACHED_MAX = 10_000
 """Apps in memory, and users likewise."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """The present rights of an app. `scopes` include what writing implies."""
+    """The present rights of an app. `scopes` include the read scopes that its write scopes imply."""
 
     tenant_id: str
     scopes: frozenset[str]
@@ -54,7 +54,7 @@ class UserState:
 
 
 class AuthStateCache:
-    """One for each process."""
+    """The authorization state of one process."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -70,7 +70,7 @@ class AuthStateCache:
         """Header segment → key."""
         self.by_kid: dict[str, VerificationKey] = {}
         self.due_s = float("-inf")
-        """When the next read of changes is due, by the monotonic clock."""
+        """The time when the next read of changes is due, by the monotonic clock."""
         self._read_s = float("-inf")
         self._reading = False
         self._version = -1
@@ -79,8 +79,8 @@ class AuthStateCache:
         self._known_users: dict[str, UserState | None] = {}
 
     async def refresh(self) -> None:
-        """Read what has changed, unless another request does already. Raises `RevocationUnknown` after a minute without
-        the database."""
+        """Read the changes, unless another request already does. Raises `RevocationUnknown` after a minute without the
+        database."""
         now_s = self._clock.monotonic_s()
         first = self._version < 0
         if self._reading and not first:
@@ -99,7 +99,7 @@ class AuthStateCache:
             self.due_s = now_s + POLL_S
 
     async def refresh_if_possible(self) -> None:
-        """Read what has changed; without the database the keys that are known are still right to publish."""
+        """Read the changes if the database is available; without it, the known keys are still correct to publish."""
         with suppress(RevocationUnknown):
             await self.refresh()
 
@@ -129,7 +129,7 @@ class AuthStateCache:
         if ChangeKind.KEYS in kinds:
             await self._read_keys(tx)
         if self._revoked is not None and len(self._revoked) + len(changes) > REVOKED_MAX:
-            # Most of them have expired meanwhile, unless there really are so many.
+            # Most of these tokens have expired meanwhile, unless there really are so many.
             alive = await self._tokens.alive(tx, self._clock.now_us(), REVOKED_MAX + 1)
             self._revoked = None if len(alive) > REVOKED_MAX else set(alive)
         for change in changes:
@@ -209,7 +209,7 @@ class AuthStateCache:
         return found
 
     def _cache(self, known: dict[str, State | None], name: str, found: State | None, generation: int) -> None:
-        """Keep it, unless a change was read meanwhile: then it may be the state before that change."""
+        """Cache the state, unless a change was read meanwhile: then it may be the state before that change."""
         if generation != self.generation:
             return
         if len(known) >= CACHED_MAX:

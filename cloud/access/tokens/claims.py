@@ -1,8 +1,8 @@
-"""The claims of our access tokens (RFC 9068 §2.2, matrix A-026) and their check.
+"""The claims of access tokens (RFC 9068 §2.2, matrix A-026) and their check.
 
 `read` takes the decoded payload of a token whose signature has been verified. It is stricter than a JWT library: every
-claim must be there with its own type, times are whole seconds, and the lifetime has an upper limit, so that not even a
-mistake of ours can make an eternal token.
+claim must be present with its own type, times are whole seconds, and the lifetime has an upper limit, so that not even
+a fault in minting can make a token that never expires.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from protocols.stream_value import stream_value
 
 SANDBOX = "sandbox"
 SKEW_S = 60
-"""How far ahead another of our machines' clocks may be."""
+"""Time by which the clock of another machine of the installation may be ahead."""
 ACCESS_TTL_S = 3600
 SERVICE_TTL_S = 24 * 3600
 SERVICE_TTL_S_MAX = 90 * 24 * 3600
@@ -132,7 +132,7 @@ def read(payload: Mapping[str, Any], names: Names) -> Claims:
         jti = _id(payload["jti"])
     except (KeyError, ValueError, TypeError, AttributeError, ScopeUnknown):
         raise ClaimsRefused("a claim is absent or malformed") from None
-    # bool is an int to isinstance, and 1e308 is a number of seconds to a lenient reader.
+    # To isinstance a bool is an int, and a lenient reader accepts 1e308 as a number of seconds.
     if type(issued_s) is not int or type(expires_s) is not int or type(from_s) is not int:
         raise ClaimsRefused("a time is not a whole number")
     if from_s != issued_s or not issued_s < expires_s <= issued_s + TTL_S_MAX[holder.use]:
@@ -145,7 +145,7 @@ NONE = "~"
 
 
 def _single_audience(audience: object) -> str:
-    """Read an audience that is no list: the sandbox's, or none of ours."""
+    """Read an audience that is not a list: only the sandbox's is valid."""
     if audience != SANDBOX:
         raise ValueError
     return SANDBOX
@@ -164,7 +164,7 @@ def _holder(
     token_use: str,
     names: Names,
 ) -> Holder:
-    """Make the holder, once for all equal tokens of an app. Only signed payloads come this far."""
+    """Make the holder, once for all equal tokens of an app. Only signed payloads are read here."""
     use = TokenUse(token_use)
     audiences = frozenset((SANDBOX,)) if audience == SANDBOX else frozenset(audience)
     if issuer != names.issuer or (use is TokenUse.SANDBOX) != (audience == SANDBOX):

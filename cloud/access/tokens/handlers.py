@@ -1,4 +1,4 @@
-"""Serve the key set. Public, and independent of the database once the keys have been read."""
+"""Handlers of the key set, which is public and does not need the database once the keys have been read."""
 
 from cloud.access.tokens.auth_state import AuthStateCache
 from cloud.access.tokens.errors import KeysAbsent
@@ -8,7 +8,7 @@ from cloud.foundation.http import Answer, Request
 
 
 class KeySetHandlers:
-    """`GET` of both addresses."""
+    """The two addresses of the key set."""
 
     def __init__(self, state: AuthStateCache, clock: Clock) -> None:
         self._state = state
@@ -16,7 +16,7 @@ class KeySetHandlers:
         self._key_set = KeySet()
 
     async def key_set(self, request: Request) -> Answer:
-        """Return the public keys of this moment. Raises `KeysAbsent` before there are any."""
+        """Return the public keys of this moment. Raises `KeysAbsent` before there are any keys."""
         if self._clock.monotonic_s() >= self._state.due_s:
             await self._state.refresh_if_possible()
         keys = self._state.published_keys()

@@ -2,10 +2,10 @@
 
 A header is accepted only if it is, byte for byte, the one that `sign` writes for a published key. No parser reads any
 other header, so `alg`, `jwk`, `jku`, `crit` and a poisoned `kid` have no effect. PyJWT also accepts padded base64url;
-RFC 7515 §2 does not, and a token has one spelling here.
+RFC 7515 §2 does not, and here a token has exactly one spelling.
 
-The claims are left to `claims` and `verifier`: PyJWT would check times by the clock of the machine, where the sandbox
-has its own, and accepts forms that we never mint (a time as text, an unknown audience beside a known one).
+`claims` and `verifier` check the claims. PyJWT would check times by the clock of the machine, while the sandbox has its
+own, and accepts forms that are never minted (a time as text, an unknown audience beside a known one).
 """
 
 import base64
@@ -19,7 +19,7 @@ from jwt import PyJWS, PyJWTError
 from cloud.access.tokens.signing_key import ALGORITHM, TYPE
 
 TOKEN_LENGTH_MAX = 8192
-"""A token with every scope has some 1.5 kB; anything near the limit is not ours and is refused unread."""
+"""A token with every scope has about 1.5 kB. A token near the limit was not minted here and is refused unread."""
 
 _ALGORITHMS = (ALGORITHM,)
 _JWS = PyJWS(_ALGORITHMS, {"verify_signature": True, "enforce_minimum_key_length": True})
@@ -49,12 +49,14 @@ def header_segment(kid: str) -> bytes:
 
 
 def sign(key: RSAPrivateKey, kid: str, payload: bytes) -> str:
-    """Return the token with this payload. The RSA operation takes most of a millisecond, as a hop to a thread does."""
+    """Return the signed token with this payload. The RSA operation takes nearly 1 ms, about as long as a switch to a
+    thread."""
     return _JWS.encode(payload, key, ALGORITHM, {"kid": kid, "typ": TYPE})
 
 
 def may_be_signed(token: bytes, keys: Mapping[bytes, VerificationKey]) -> bool:
-    """Return whether this has the header of one of these keys and a signature of its length, without arithmetic."""
+    """Return whether the token has the header of one of these keys and a signature of its length, without
+    arithmetic."""
     key = keys.get(token.partition(b".")[0])
     return key is not None and len(token.rpartition(b".")[2]) == key.signature_length
 

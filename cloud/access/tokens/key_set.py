@@ -6,11 +6,11 @@ from cloud.access.tokens.signing_key import MAX_AGE_S, STALE_S, SigningKey, jwk
 from cloud.foundation.http import Answer, strong_etag
 
 HEADERS = {"Cache-Control": f"public, max-age={MAX_AGE_S}, stale-while-revalidate={STALE_S}"}
-MEDIA_TYPE = "application/json"  # as in the contract's sample, instead of RFC 7517's own type
+MEDIA_TYPE = "application/json"  # as in the contract's sample, instead of the type of RFC 7517
 
 
 class KeySet:
-    """Render the set once for as long as it stays the same."""
+    """Render the key set, once until it changes."""
 
     def __init__(self) -> None:
         self._kids: tuple[str, ...] = ()

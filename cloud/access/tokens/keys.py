@@ -1,6 +1,6 @@
 """The signing keys of access tokens: make the first ones, rotate, withdraw.
 
-Every change is recorded in the log that verifying processes follow. What an operator requests is also recorded in the
+Every change is recorded in the log that verifying processes follow. A change by an operator is also recorded in the
 audit trail of every tenant, since each of them holds tokens that these keys sign.
 """
 
@@ -18,11 +18,11 @@ from cloud.foundation.master_key import MasterKey
 from cloud.foundation.signing_keys import KeyRing, KeyState
 
 Make = Callable[[int, MasterKey, int], SigningKey]
-"""Makes the key of a number at a moment."""
+"""Makes the key with a number at a moment."""
 
 
 class SigningKeys(KeyRing[SigningKey]):
-    """The use cases. `master` is called only when a key is to be made."""
+    """The use cases of signing keys. `master` is called only when a key is to be made."""
 
     def __init__(
         self, database: Database, clock: Clock, master: Callable[[], MasterKey], make: Make = generate
@@ -32,15 +32,15 @@ class SigningKeys(KeyRing[SigningKey]):
         self._audit = Audit(clock)
 
     async def withdraw(self, kid: str) -> None:
-        """End a key that may be in other hands: every token that it signed ends with it.
+        """Withdraw a key that may be compromised: every token that it signed becomes invalid.
 
         The current key is replaced at once by the next one. Raises `KeyUnknown`.
         """
         found = {key.kid: key for key in await self.list()}.get(kid)
         if found is None or found.state is KeyState.WITHDRAWN:
             raise KeyUnknown
-        # A next key has to be rotated through, or there would be none to rotate to. The set may be full: of the keys
-        # that this adds the withdrawn one leaves at once.
+        # Withdrawing the next key takes two rotations, so that there is still a next one. The set may be full: the
+        # withdrawn key leaves it at once.
         for _ in range({KeyState.NEXT: 2, KeyState.CURRENT: 1}.get(found.state, 0)):
             await self._rotate(at_once=True, requested=False)
         async with self._database.transaction() as tx:

@@ -1,9 +1,9 @@
 """Mint access and service tokens for apps (RFC 9068), signed with the current key.
 
-Before a token outlives what its key is known to cover, the key's term is extended in the database, by an hour more
-than needed: so one write an hour keeps the promise that a key stays published until its last token has expired, and
-minting costs the RSA operation alone. The audit entry of a service token is durable before the token is returned. It is
-signed in a thread meanwhile, since OpenSSL releases the interpreter lock.
+A key stays published until its last token has expired. Before a token outlives the stored term of its key, the term is
+extended in the database by an hour more than needed, so there is one write an hour and minting costs only the RSA
+operation. The audit entry of a service token is durable before the token is returned. Meanwhile a thread signs the
+token, since OpenSSL releases the interpreter lock.
 """
 
 import asyncio
@@ -42,14 +42,14 @@ SERVICE_TTL_S_LEAST = 60
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """A token, and what it says."""
+    """A token and its claims."""
 
     token: str = field(repr=False)
     claims: Claims
 
 
 class Mint:
-    """One for each process. `master` is asked once for each signing key, when it signs its first token here."""
+    """The mint of one process. `master` is called once for each signing key, when it signs its first token here."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class Mint:
         self._covers: tuple[str, int] = ("", 0)
 
     async def access_token(self, app: App, scopes: Sequence[str] = ()) -> Minted:
-        """A token of one hour in which the app acts for itself. No scopes: all that it has.
+        """Mint a token of one hour in which the app acts for itself. Without scopes it gets all that the app has.
 
-        Raises `ScopeUnknown` for a scope that was not approved (never fewer than asked for), `KeysAbsent`.
+        Raises `ScopeUnknown` for a scope that is not approved (it never grants fewer than requested), `KeysAbsent`.
         """
         return await self._minted(self._claims(app, None, scopes, TokenUse.ACCESS, ACCESS_TTL_S))
 
@@ -87,7 +87,7 @@ class Mint:
         return await self._minted(replace(claims, auth_time_s=auth_time_s))
 
     def grantable(self, app: App, user: User, scopes: Sequence[str]) -> tuple[str, ...]:
-        """The scopes that such a token would have; none asked for means all. Raises `ScopeUnknown`."""
+        """Return the scopes that such a token would have; without requested scopes, all. Raises `ScopeUnknown`."""
         return self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S).holder.scopes
 
     async def service_token(
@@ -158,7 +158,7 @@ class Mint:
         return orjson.dumps(claims.document(self._names))
 
     async def _signer(self, expires_us: int) -> tuple[str, RSAPrivateKey]:
-        """The current key, published for long enough."""
+        """Return the current key after ensuring that it stays published for long enough."""
         if self._clock.monotonic_s() >= self._state.due_s:
             await self._state.refresh()
         for _ in range(2):
@@ -169,7 +169,7 @@ class Mint:
                 self._covers = (key.kid, key.covers_until_us)
             if expires_us <= self._covers[1] or await self._cover(key, expires_us + COVER_GRAIN_US):
                 return key.kid, self._private(key)
-            await self._state.refresh()  # it was rotated away in this moment
+            await self._state.refresh()  # the key was rotated in this moment
         raise KeysAbsent
 
     async def _cover(self, key: SigningKey, until_us: int) -> bool:

@@ -11,10 +11,10 @@ from cloud.foundation.settings import Settings
 
 
 async def first_master_key(settings: Settings, database: Database) -> str | None:
-    """Make the master key of a new installation. Return its path, None when there is one or none may be made.
+    """Make the master key of a new installation. Return its path; None when there is one or none may be made.
 
-    None may be made where sealed keys exist already: their file is missing, and a new one would only hide that.
-    Raises `SettingsUnusable`, `MasterKeyUnfit`.
+    None may be made where sealed keys exist already: their master key file is missing, and a new one would only hide
+    that. Raises `SettingsUnusable`, `MasterKeyUnfit`.
     """
     path = master_key_path(settings)
     if path.exists():
@@ -22,12 +22,12 @@ async def first_master_key(settings: Settings, database: Database) -> str | None
     async with database.read() as tx:
         if await SigningKeyStore().any(tx):
             return None
-    with suppress(MasterKeyTaken):  # another process was quicker
+    with suppress(MasterKeyTaken):  # another process made it first
         MasterKey.create(path)
     return str(path)
 
 
 def names_of(settings: Settings) -> Names:
-    """Raises `SettingsUnusable`."""
+    """Return the issuer and audience of live tokens. Raises `SettingsUnusable`."""
     bases = bases_of(settings)
     return Names(issuer=bases[Host.AUTH], api=bases[Host.API])

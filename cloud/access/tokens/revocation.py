@@ -11,7 +11,7 @@ from cloud.foundation.viewer import Actor
 
 
 class Revocation:
-    """The use case."""
+    """The use case of revocation."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -28,7 +28,7 @@ class Revocation:
         return await self._revoke(actor, jti, client_id, expires_at_us, "token.revoke", Outcome.DONE)
 
     async def revoke_replayed(self, actor: Actor, jti: str, client_id: str) -> bool:
-        """Revoke the token of a code that was sent twice, as `revoke`; the refused code is audited."""
+        """Revoke the token of a code that was sent twice, as `revoke` does; the refused code is audited."""
         return await self._revoke(actor, jti, client_id, None, "code.replayed", Outcome.REFUSED)
 
     async def _revoke(

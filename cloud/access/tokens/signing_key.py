@@ -1,4 +1,4 @@
-"""The RSA keys that sign access tokens (A-040): how one is made, sealed and published, and the times of its life."""
+"""The RSA keys that sign access tokens (A-040): generation, sealing, published form and life cycle."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,24 +20,25 @@ EXPONENT = 65537
 
 SECOND_US = 1_000_000
 MAX_AGE_S = 300
-"""How long the key set may be cached."""
+"""Time for which the key set may be cached."""
 STALE_S = 600
-"""How much longer a cache may serve it while it fetches a new one."""
+"""Further time for which a cache may serve the key set while it fetches a new one."""
 PUBLISHED_LEAST_US = (MAX_AGE_S + STALE_S) * SECOND_US
 SKEW_US = 60 * SECOND_US
-"""Difference of clocks between our own machines, and longer than a change takes to reach all of them."""
+"""Allowance for the clocks of the installation's machines. It also exceeds the time that a change takes to reach
+them."""
 
 PUBLISHED_MAX = 16
-"""Keys of the published set. Every verifier fetches the whole set and tries to keep it. Enough for a rotation each week
-while 90-day tokens keep thirteen retired keys published; rotating more often than tokens end would let it grow without
-a limit."""
+"""Keys of the published set. Every verifier fetches and caches the whole set. 16 suffice for a rotation each week while
+90-day tokens keep thirteen retired keys published. If keys were rotated more often than tokens expire, the set would
+grow without a limit."""
 
 _PURPOSE = "signing keys"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey(StoredKey):
-    """A key of access tokens. It covers them: it stays published until the last token that it signed has expired."""
+    """A key of access tokens. It stays published until the last token that it signed has expired."""
 
     LIFE: ClassVar[LifeCycle] = LifeCycle(
         publish_ahead_us=PUBLISHED_LEAST_US,
@@ -61,7 +62,7 @@ class SigningKey(StoredKey):
 
 
 def generate(number: int, master: MasterKey, now_us: int) -> SigningKey:
-    """Make a next key. Takes up to a second: run it in a thread."""
+    """Generate a key. This takes up to a second: run it in a thread."""
     private = generate_private_key(EXPONENT, MODULUS_BITS)
     public = private.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -82,8 +83,8 @@ def generate(number: int, master: MasterKey, now_us: int) -> SigningKey:
 
 
 def jwk(key: SigningKey) -> dict[str, str]:
-    """Return the published form (RFC 7517, RFC 7518 §6.3.1). These members and no others, so that nothing private is
-    published by mistake."""
+    """Return the published form (RFC 7517, RFC 7518 §6.3.1). It has these members and no others, so that no private
+    member is published by mistake."""
     public = RSAAlgorithm.to_jwk(key.public(), as_dict=True)
     return {
         "kty": "RSA",

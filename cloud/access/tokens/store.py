@@ -16,13 +16,13 @@ _IS_REVOKED = Prepared(select(revoked_tokens.c.jti).where(revoked_tokens.c.jti =
 
 
 class SigningKeyStore(KeyStore[SigningKey]):
-    """Every statement about signing keys."""
+    """The statements about signing keys."""
 
     def __init__(self) -> None:
         super().__init__(signing_keys, SigningKey)
 
     async def cover(self, tx: Transaction, kid: str, until_us: int) -> bool:
-        """Keep the key published until then. Return False when it no longer signs."""
+        """Keep the key published until `until_us`. Return False when it no longer signs."""
         statement = (
             update(signing_keys)
             .where(
@@ -33,16 +33,16 @@ class SigningKeyStore(KeyStore[SigningKey]):
             )
             .values(covers_until_us=func.greatest(signing_keys.c.covers_until_us, until_us))
         )
-        if tx.dialect == "sqlite":  # where the scalar form is called max
+        if tx.dialect == "sqlite":  # SQLite's scalar function is called max
             statement = statement.values(covers_until_us=func.max(signing_keys.c.covers_until_us, until_us))
         return (await tx.execute(statement)).rowcount == 1
 
 
 class RevokedTokenStore:
-    """Every statement about revoked tokens."""
+    """The statements about revoked tokens."""
 
     async def add(self, tx: Transaction, jti: str, client_id: str, expires_at_us: int, now_us: int) -> bool:
-        """Return False when it was revoked before. Deletes those that have expired."""
+        """Add a revoked token; False when it was revoked before. Deletes the expired ones."""
         await tx.execute(delete(revoked_tokens).where(revoked_tokens.c.expires_at_us < now_us - SKEW_US))
         statement = insert(revoked_tokens).values(
             jti=jti, client_id=client_id, expires_at_us=expires_at_us, revoked_at_us=now_us

@@ -7,16 +7,17 @@ from cloud.foundation.db import metadata
 signing_keys = Table(
     "signing_keys",
     metadata,
-    # Counted by us: two processes that both make the first key collide here, and the later one uses the other's.
+    # Numbered by the cloud: when two processes both make the first key they collide here, and the later one uses the
+    # other's.
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("kid", Text, nullable=False),
     Column("public_key", LargeBinary, nullable=False),  # DER, SubjectPublicKeyInfo
     Column("private_key_sealed", LargeBinary, nullable=False),  # PKCS#8 under the master key
     Column("published_at_us", BigInteger, nullable=False),
-    Column("signs_from_us", BigInteger),  # null: the next key, published and not used
+    Column("signs_from_us", BigInteger),  # null: the next key, which is published but does not sign yet
     Column("retired_at_us", BigInteger),
-    Column("covers_until_us", BigInteger, nullable=False),  # no token that it signed expires later
-    Column("withdrawn_at_us", BigInteger),  # compromised: unknown from then on
+    Column("covers_until_us", BigInteger, nullable=False),  # the latest expiry of a token that it signed
+    Column("withdrawn_at_us", BigInteger),  # time of the withdrawal of a compromised key, which is unknown from then on
     UniqueConstraint("kid"),
 )
 
@@ -25,7 +26,7 @@ revoked_tokens = Table(
     metadata,
     Column("jti", Text, primary_key=True),
     Column("client_id", Text, nullable=False),
-    Column("expires_at_us", BigInteger, nullable=False),  # the row is of no use afterwards
+    Column("expires_at_us", BigInteger, nullable=False),  # the row may be deleted afterwards
     Column("revoked_at_us", BigInteger, nullable=False),
     Index(None, "expires_at_us"),
 )

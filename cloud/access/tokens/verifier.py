@@ -1,9 +1,9 @@
 """Verify a bearer token and return its caller: the `TokenVerifier` of the HTTP pipeline.
 
 A token is checked in this order: length, signature, claims, time, life of its key, what can end it early (its
-revocation, its app, its user), environment, audience. Every refusal is the same `InvalidToken`, so that a refusal gives
-nothing away; the holder can read the token. A verdict is cached under the token's SHA-256, never under the token, and
-holds until the token expires or something has changed; then only the inexpensive part is judged again.
+revocation, its app, its user), environment, audience. Every refusal is the same `InvalidToken`, so that it discloses no
+reason. A verdict is cached under the token's SHA-256, never under the token, and is valid until the token expires or
+something has changed; then only the inexpensive checks are repeated.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from cloud.foundation.http import Bases, Caller, Host, InvalidToken, WrongEnviro
 from cloud.foundation.viewer import Viewer
 
 VERDICTS_MAX = 10_000
-"""Tokens whose signature is checked once, as long as they are in use at the same time; some 1 kB each."""
+"""Cached verdicts, about 1 kB each: the signatures of so many tokens in use are checked only once."""
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class Verifier:
         if verdict is None:
             verdict = self._check_token(token, now_us)
             self._keep(digest, verdict)
-        generation = state.generation  # before anything is awaited: a change meanwhile is judged next time
+        generation = state.generation  # read before the first await: a change meanwhile is applied at the next request
         if verdict.generation != generation:
             verdict.caller = self._caller_in_memory(verdict, now_us) or await self._look_up(verdict, now_us)
             verdict.generation = generation
@@ -76,7 +76,8 @@ class Verifier:
         return caller
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Return whether `verify` would check a signature: the token has no verdict yet and looks like one of ours."""
+        """Return whether `verify` would check a signature: the token has no verdict yet, and its form is that of our
+        tokens."""
         try:
             token = bearer.encode("ascii")
         except UnicodeEncodeError:
@@ -88,7 +89,7 @@ class Verifier:
         )
 
     async def claims(self, bearer: str) -> Claims | None:
-        """Return the claims of a token of ours, for any host; None when it is not valid, or no longer."""
+        """Return the claims of a token for any host; None when it is not valid, or no longer."""
         try:
             token = bearer.encode("ascii")
             if len(token) > TOKEN_LENGTH_MAX:
@@ -127,10 +128,10 @@ class Verifier:
             raise InvalidToken
         return _Verdict(claims, key.kid, claims.expires_at_s * SECOND_US, -1, None)
 
-    # Everything that may have changed since the token was minted.
+    # Checks of everything that may have changed since the token was minted.
 
     def _caller_in_memory(self, verdict: _Verdict, now_us: int) -> Caller | None:
-        """Return the caller when memory suffices, as for nearly every token; on None, call `_look_up`."""
+        """Return the caller if memory suffices, as for nearly every token; on None, call `_look_up`."""
         claims, state = verdict.claims, self._state
         holder = claims.holder
         app = state.known_app(holder.client_id)
@@ -141,7 +142,7 @@ class Verifier:
         return _make_caller(claims, effective(holder.scopes) & app.scopes)
 
     async def _look_up(self, verdict: _Verdict, now_us: int) -> Caller | None:
-        """Return the caller, with the help of the database; None when the token is no longer valid."""
+        """Return the caller, from the database if needed; None when the token is no longer valid."""
         claims, state = verdict.claims, self._state
         if not self._is_signed_in_time(verdict, now_us):
             return None
@@ -183,7 +184,7 @@ def _may_hold(app: AppState, holder: Holder) -> bool:
 
 
 _viewer = lru_cache(maxsize=4096)(Viewer)
-"""Cached: few tenants, organisations and clearances are behind many tokens."""
+"""Cached, since many tokens share few tenants, organisations and clearances."""
 
 
 def _make_caller(claims: Claims, scopes: frozenset[str]) -> Caller:
