@@ -1,4 +1,4 @@
-"""What every test of the cloud can ask for: real databases."""
+"""Fixtures of every cloud test: real databases."""
 
 from tests.harness.databases import database, database_url, empty_database_url, migrated_sqlite, postgresql
 

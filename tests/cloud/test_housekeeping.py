@@ -1,4 +1,4 @@
-"""Housekeeping deletes expired rows as fast as they are written, in chunks, and a chore that fails stops no other."""
+"""Housekeeping deletes expired rows as fast as they are written, in chunks, and a failed chore stops no other."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +21,7 @@ from tests.builders.ingest_gateway import NOW_US
 from tests.builders.parts import chores
 
 EXPIRED = 11_000
-"""Rows of a table: more than any chunk that has ever been removed in one run."""
+"""Number of rows of a table: more than one run deletes in any chunk size."""
 FRESH = 3
 CHUNK_ROWS = 1_000
 LONG_AGO_US = NOW_US - 11 * 366 * 86_400_000_000
@@ -86,7 +86,7 @@ async def count(database: Database, table: Table) -> int:
 
 
 def recorded(given: Sequence[Chore], chunks: list[int]) -> list[Chore]:
-    """The same chores, with the rows of each transaction written down."""
+    """Wrap the chores so that each transaction's number of rows is recorded."""
 
     def recording(work: Callable[[Transaction, int], Awaitable[int]]) -> Callable[[Transaction, int], Awaitable[int]]:
         async def working(tx: Transaction, now_us: int) -> int:

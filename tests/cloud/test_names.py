@@ -1,4 +1,4 @@
-"""Names and descriptions are refused by the character in them that is hidden, or that looks like another."""
+"""Names and descriptions with a hidden or confusable character are refused, and the error names the character."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A text that people read has no character that is hidden or changes how others are shown."""
+"""A text for people has no character that is hidden or changes how others are shown."""
 
 import pytest
 

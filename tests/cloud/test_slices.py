@@ -1,4 +1,4 @@
-"""A capability is a folder, a migration and one line: the smallest one is added to a copy and removed."""
+"""A capability is a folder, a migration and one line: the test adds the smallest one to a copy and removes it."""
 
 import ast
 import json
@@ -192,7 +192,7 @@ LINE = '    "cloud.partners.greetings",\n'
 
 
 class Copy:
-    """A copy of the cloud, and its console."""
+    """A copy of the cloud, with its console."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -284,7 +284,7 @@ def test_every_part_that_a_slice_declares_exists(one: Any) -> None:
 
 
 def exports(package: Path) -> set[str]:
-    """The names in the `if TYPE_CHECKING:` block of a package."""
+    """Return the names in the `if TYPE_CHECKING:` block of a package."""
     body = ast.parse((package / "__init__.py").read_text()).body
     blocks = [one for one in body if isinstance(one, ast.If)]
     imports = [one for block in blocks for one in block.body if isinstance(one, ast.ImportFrom)]
@@ -293,7 +293,7 @@ def exports(package: Path) -> set[str]:
 
 @pytest.mark.parametrize("package", sorted(ROOT.glob("cloud/*/*/__init__.py")), ids=lambda path: path.parent.name)
 def test_no_exported_name_is_hidden_by_a_module_of_the_same_name(package: Path) -> None:
-    # Python sets a loaded submodule as an attribute of its package, so the export would be the module by then.
+    # Python sets a loaded submodule as an attribute of its package, so the export would then be the module.
     modules = {path.stem for path in package.parent.glob("*.py")}
     assert modules.isdisjoint(exports(package.parent))
 

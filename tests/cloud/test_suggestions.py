@@ -1,4 +1,4 @@
-"""Suggestions name a known word close to a mistyped one, and nothing for a word that is close to none."""
+"""A suggestion names a known word close to a mistyped one; a word close to none gets no suggestion."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An administrator registers an app, governs it, rotates its secret, and sees what nobody may write over."""
+"""An administrator registers an app, governs it, rotates its secret, and cannot overwrite another's change unseen."""
 
 import asyncio
 from dataclasses import replace
@@ -84,7 +84,7 @@ async def test_governance_is_written_as_the_form_shows_it(world: AuthWorld) -> N
             allowed_scopes=("argus:epcr:write", DEVICES),
             max_token_ttl_seconds=600,
         )
-        # Sent again as it stands, the form changes nothing.
+        # Submitted unchanged, the form changes nothing.
         await it.send(NORTH, f"{NORTH}/governance")
         assert await world.apps.find("app_north") == app
 

@@ -19,7 +19,7 @@ def entries(page: Page) -> int:
 
 
 async def note(it: Office, action: str, object: str, count: int = 1) -> str:
-    """Entries of the operator in one trace; its id."""
+    """Record entries of the operator in one trace, and return the trace's id."""
     trace = begin_trace()
     audit = Audit(it.world.clock)
     async with it.world.database.transaction() as tx:
@@ -109,7 +109,7 @@ async def test_an_administrator_of_a_tenant_rotates_no_key_of_the_installation(w
         page = await it.ada.get("/admin/keys")
         assert [form.action for form in page.forms if "rotate" in form.action] == []
         world.pass_time(minutes=15)
-        it.world.surface.keys._make = it.world.keys._make  # a key that is generated takes a second
+        it.world.surface.keys._make = it.world.keys._make  # generating a key takes a second
         answered = await it.ada.submit(replace(page.form("/admin/language"), action=action))
         assert answered.status == 404
         assert ((await webhook_keys.current()).kid, [key.kid for key in await world.keys.list()]) == before

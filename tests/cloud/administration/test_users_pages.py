@@ -1,4 +1,4 @@
-"""An administrator adds people, gives back what they have lost, and cannot lock themselves out."""
+"""An administrator adds people, restores their lost access, and cannot lock themselves out."""
 
 import asyncio
 from dataclasses import replace
@@ -104,7 +104,7 @@ async def test_a_lost_telephone_is_replaced_and_its_sessions_end(world: AuthWorl
 
 
 async def give_second_factor(world: AuthWorld, username: str) -> None:
-    """Nobody must have one here, so they are given theirs as the page would."""
+    """Give a user a second factor as the page would; here no user must have one."""
     user = await world.surface.users.find(world.home.operator, username)
     async with world.database.transaction() as tx:
         step = world.clock.now_us() // 1_000_000 // STEP_S

@@ -1,4 +1,4 @@
-"""An administrator sees where events go, why one did not get through and when it is tried again, and sends again."""
+"""An administrator sees where events go, why a delivery failed and when it is retried, and replays it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,7 +61,7 @@ async def test_a_test_is_sent_and_its_outcome_shown(world: AuthWorld) -> None:
         assert "webhook.test delivered test" in await it.text()
         (entry,) = await it.office.trail("webhook.test")
         assert entry.object == it.webhook.id
-        # Delivery and audit entry are in one trace.
+        # Delivery and audit entry share a trace.
         assert entry.trace_id in it.receiver.received[0].headers["traceparent"]
 
 

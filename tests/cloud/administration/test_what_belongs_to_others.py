@@ -1,6 +1,7 @@
-"""To another tenant, organisation or a lower clearance an administrator's page answers as for what is not there.
+"""An administrator's page responds to another tenant or organisation, or a lower clearance, as if its object did not
+exist.
 
-Goes through the rows themselves, so a page that is added later is walked at once.
+The test walks the rows themselves, so it covers a page as soon as it is added.
 """
 
 from cloud.access.identity import Role
@@ -17,7 +18,7 @@ SECRET = SecrecyLevel.SECRET
 
 
 async def owned(world: AuthWorld) -> dict[str, str]:
-    """Of `org_north`, and secret: an app, somebody, a webhook."""
+    """Create an app, a user and a webhook that are secret and belong to `org_north`."""
     station = {"organization_id": world.home.organization.id, "clearance": SECRET}
     app, _ = await world.register("tnt_north", DEVICES, **station)
     somebody = await world.surface.users.add(
@@ -31,7 +32,7 @@ async def owned(world: AuthWorld) -> dict[str, str]:
 
 
 async def administrator(it: Office, name: str, clearance: SecrecyLevel, organization_id: str | None) -> PageReader:
-    """One more of `tnt_north`, signed in."""
+    """Add another administrator of `tnt_north` and sign in."""
     users, username = it.world.surface.users, f"{name}@example.org"
     await users.add(
         it.world.home.operator,
@@ -73,7 +74,7 @@ async def test_no_page_tells_what_belongs_to_others_from_what_is_not_there(world
 
 
 async def asked(reader: PageReader, method: str, path: str) -> Page:
-    """A page, or its form sent with everything that any of them asks for."""
+    """Get a page, or submit its form with every field that any of the forms requires."""
     if method == "GET":
         return await reader.get(path)
     token = (await reader.get("/admin/users/new")).form("/admin/users").fields["form_token"]

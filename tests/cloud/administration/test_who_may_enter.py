@@ -1,4 +1,4 @@
-"""The administration lets in signed-in administrators only, takes forms of its own pages only, and tells others why."""
+"""The administration admits signed-in administrators only, accepts only its own pages' forms, and explains refusals."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from tests.harness.page_reader import Form, PageReader
 
 
 def addresses(world: AuthWorld) -> list[tuple[str, str]]:
-    """Method and path of every row, with somebody's ids in it."""
+    """Return the method and path of every row, with the ids of a user, an app and a webhook in it."""
     ids = {"client_id": "app_north", "user_id": "usr_x", "webhook_id": "wh_x", "delivery_id": "dlv_x"}
     rows = routes(parts_of(world))
     return [(row.method, row.path.format(**ids)) for row in rows]
@@ -45,7 +45,7 @@ async def test_a_member_is_told_why_the_pages_stay_closed(world: AuthWorld) -> N
             page = await (bo.get(path) if method == "GET" else bo.submit(Form(method, path)))
             assert page.status == 403, path
             assert "bo@example.org is not an administrator" in page.text
-        # They may change over to somebody else, and come back here.
+        # They may sign in as another user, and return to this page.
         page = await bo.submit((await bo.get("/admin/keys")).form("/sign-out"))
         assert page.location == "/sign-in?next=%2Fadmin%2Fkeys"
 

@@ -1,4 +1,4 @@
-"""Make what the isolation walker names on the rows of apps: by path parameter, an object of an app."""
+"""Make the objects that the isolation walker names in the app routes: by path parameter, one object of an app."""
 
 from tests.harness.running_cloud import RunningCloud
 

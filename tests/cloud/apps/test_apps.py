@@ -1,4 +1,4 @@
-"""Apps are registered once, prove themselves by at most two secrets, and belong to one tenant."""
+"""Apps are registered once, authenticate with at most two secrets, and belong to one tenant."""
 
 import shutil
 from collections.abc import AsyncIterator

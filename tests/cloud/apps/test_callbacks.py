@@ -1,4 +1,4 @@
-"""The secret of an app's call-backs: derived, another one with each rotation, the one before good for as long."""
+"""Secrets of an app's call-backs are derived and change with each rotation; the previous one signs during its grace."""
 
 import pytest
 

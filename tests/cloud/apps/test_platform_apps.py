@@ -1,4 +1,4 @@
-"""An administrator registers apps over the contract's routes and sees what was registered, but never a secret again."""
+"""An administrator registers apps through the contract's routes and reads them back; a secret is shown only once."""
 
 from typing import Any
 
@@ -87,7 +87,7 @@ async def test_what_is_registered_is_shown_to_its_tenant_without_any_secret(worl
 
 
 def _keys(document: object) -> set[str]:
-    """The names of all members, however deep."""
+    """Return the names of all members, at any depth."""
     if isinstance(document, list):
         return set().union(*map(_keys, document))
     if isinstance(document, dict):
@@ -230,7 +230,7 @@ async def test_only_an_administrator_changes_anything(world: AuthWorld) -> None:
             for who in ("reader", "itself"):
                 answered = await it.ask(method, target, body, who=who)
                 assert (answered.status, answered.document["code"]) == (403, "insufficient_scope"), target
-            # A token with work on the api host alone is not for this host at all.
+            # A token that is only good for the api host is invalid on this host.
             assert (await it.ask(method, target, body, who="member")).status == 401
         assert (await it.ask("GET", path)).document["secrets"] == app["secrets"]
 

@@ -1,4 +1,4 @@
-"""What an administrator lets one app do: flags by JSON merge, seen by every process, nobody else's app touched."""
+"""Governance of one app, set by an administrator: flags merge as JSON, and every process sees them."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.harness.page_reader import PageReader
 
 CALLBACK = "https://integrator.example/callback"
 SEEN_S = 3.0
-"""By then every process has looked at what changed (`cloud/access/tokens/auth_state`)."""
+"""Time after which every process has polled the changes (`cloud/access/tokens/auth_state`)."""
 
 
 def path(app: dict[str, object], rest: str = "/governance") -> str:

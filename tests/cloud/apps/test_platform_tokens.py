@@ -1,4 +1,4 @@
-"""Service tokens and secrets: who gets one, what it can do, when it ends, and that nothing keeps it."""
+"""Service tokens and secrets: which apps get one, what it permits, when it ends, and that no row stores it."""
 
 import asyncio
 import sqlite3
@@ -76,7 +76,7 @@ async def test_turning_service_tokens_off_ends_those_in_use_on_every_host_and_pr
 ) -> None:
     other = world_on_either.another_process()
     async with platform(world_on_either) as it, auth_server(it.world, surface=other) as second:
-        # Its reading the catalogue is what this token does on the auth host.
+        # Reading the catalogue is this token's use on the auth host.
         app = (await it.world.register("console", DEVICES, "argus:platform:read"))[0]
         named = {"client_id": app.client_id}
         await it.govern(named, allow_service_tokens=True)
@@ -139,7 +139,7 @@ async def test_a_secret_is_rotated_without_a_pause_and_ended_at_once_when_it_lea
 
 
 async def _fresh(world: AuthWorld) -> str:
-    """A token of today for the console itself, which an operator has approved for administration."""
+    """Mint a current token for the console app, which an operator has approved for administration."""
     console = await world.apps.find("app_console_north")
     assert console is not None
     return (await world.surface.mint.access_token(console)).token

@@ -1,4 +1,4 @@
-"""A device belongs to an encounter for an interval; intervals never overlap, and moving one rewrites nothing (D16)."""
+"""A device belongs to an encounter for an interval; intervals never overlap, and a new one rewrites no value (D16)."""
 
 import asyncio
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ ASSIGNMENTS = Assignments(DEVICES)
 
 @dataclass
 class Ward:
-    """A household with one device, and the desk that assigns it."""
+    """A household with one device, and the service that assigns it."""
 
     database: Database
     home: Household
@@ -97,7 +97,7 @@ async def test_of_ten_people_who_assign_at_once_one_succeeds(database: Database)
     here = await ward(database)
 
     async def assign(number: int) -> str:
-        # Intervals of different lengths: the index on open intervals alone would not refuse them.
+        # The intervals differ in length, so the index on open intervals alone would not refuse them.
         made = await here.desk.assign(
             here.home.user(f"usr_{number}"),
             device_id=here.device_id,

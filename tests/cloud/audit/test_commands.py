@@ -1,4 +1,4 @@
-"""What an operator changes at the console is in the trail, and the console finds it again."""
+"""Changes that an operator makes at the console are in the audit trail, and the console finds them."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ WHO = ("ada@example.org", *TENANT)
 
 
 def actions(console: Console, *words: str) -> list[str]:
-    """Newest first."""
+    """List the recorded actions, newest first."""
     return [entry["action"] for entry in console.json("audit", "list", *TENANT, *words)]
 
 

@@ -1,4 +1,4 @@
-"""Who did what is written with what was done, or neither is (C-017)."""
+"""A change and its audit entry are written in one transaction: both or neither (C-017)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Commands that run inside the test process set up logging as their own process would; afterwards it is as before."""
+"""Restore the logging set-up after each test, since commands in the test process change it as in their own."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The console sets up a cloud from nothing, prints JSON for scripts, and says in a sentence what cannot be done."""
+"""The console sets up a cloud from nothing, prints JSON for scripts, and explains in one sentence what it cannot do."""
 
 import json
 import re
@@ -16,13 +16,13 @@ from tests.builders.cloud_settings import settings_file
 
 
 class Console:
-    """`argus-cloud --config FILE …`."""
+    """The program `argus-cloud --config FILE …`, run in this process."""
 
     def __init__(self, config: Path) -> None:
         self._config = config
 
     def run(self, *words: str) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
+        """Run a command; return its exit code, standard output and standard error."""
         outcome = CliRunner().invoke(app, ["--config", str(self._config), *words])
         return outcome.exit_code, outcome.stdout, outcome.stderr
 
@@ -32,7 +32,7 @@ class Console:
         return json.loads(out)
 
     def refused(self, *words: str) -> str:
-        """The sentence with which a command ends that cannot be done."""
+        """Run a command that must fail; return the one sentence that it prints."""
         code, out, err = self.run(*words)
         assert (code, out) == (1, "")
         assert err.count("\n") == 1
@@ -118,7 +118,7 @@ def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(console: Con
 
 
 def test_a_command_loads_what_it_needs_and_not_the_rest_of_the_cloud(console: Console, tmp_path: Path) -> None:
-    # What is loaded is most of the time that a command takes.
+    # Imports are most of the time that a command takes.
     words = ["argus-cloud", "--config", str(tmp_path / "cloud.toml"), "tenants", "list", "--json"]
     told = f"import sys; from cloud.cli import app; sys.argv = {words}; app(standalone_mode=False); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)

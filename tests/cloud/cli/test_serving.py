@@ -1,4 +1,4 @@
-"""`argus-cloud serve` as a process: it says where it listens, is ready, and stops in order when it is asked to."""
+"""`argus-cloud serve` as a process: it prints its addresses, becomes ready, and stops in order on request."""
 
 import asyncio
 import signal

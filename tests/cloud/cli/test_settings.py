@@ -1,4 +1,4 @@
-"""A mistake in the settings is told with its place and what to write, and never with a secret."""
+"""A mistake in the settings is reported with its place and its remedy, and never with a secret."""
 
 from pathlib import Path
 

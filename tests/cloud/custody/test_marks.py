@@ -1,4 +1,4 @@
-"""A lane's marks say what is held, what is missing and what a gap would fill."""
+"""A lane's marks show which sequences are held, which are missing, and what a gap would fill."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL that goes away is told as unavailable, nothing half done stays, and it is used again when it is back."""
+"""A lost PostgreSQL is reported as unavailable, leaves nothing half done, and is used again when it is back."""
 
 import asyncio
 import os
@@ -63,7 +63,7 @@ _ONE = Prepared(select(literal(1)))
 
 
 async def begun_at_once(database: PostgresqlDatabase, count: int) -> AsyncExitStack:
-    """So many transactions, each with a connection of its own until the stack is closed."""
+    """Begin so many transactions, each with its own connection until the stack is closed."""
     stack = AsyncExitStack()
     for _ in range(count):
         tx = await stack.enter_async_context(database.transaction())
@@ -185,7 +185,7 @@ async def test_a_time_limit_that_strikes_in_the_commit_leaves_the_outcome_open(p
         assert "may have been made" in raised.value.sentence
         async with database.transaction() as tx:
             assert (await tx.execute(select(func.count()).select_from(tenants))).scalar() == 0
-            await tx.execute(text("DROP FUNCTION wait_long CASCADE"))  # this database is used again
+            await tx.execute(text("DROP FUNCTION wait_long CASCADE"))  # this database is reused
         await database.close()
 
 

@@ -31,7 +31,7 @@ SEED = 20260324
 
 @pytest.fixture(scope="module")
 def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A filled database, to be copied."""
+    """A filled database, from which tests make copies."""
     load_tables()
     path = tmp_path_factory.mktemp("filled") / "cloud.db"
     shutil.copy(migrated_sqlite, path)
@@ -41,12 +41,12 @@ def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def damaged(filled: Path, tmp_path: Path) -> Path:
-    """A copy, to be damaged."""
+    """A copy of the filled database for a test to damage."""
     return shutil.copy(filled, tmp_path / "cloud.db")
 
 
 def places(path: Path) -> Iterator[tuple[str, int]]:
-    """Seeded places: a part and one of its pages; what every start reads is always among them."""
+    """Yield seeded places, each a part and one of its pages; the parts that every start reads are always among them."""
     chance = random.Random(SEED)
     parts = parts_of(path)
     first = ["schema", "free pages", "alembic_version"]
@@ -57,7 +57,7 @@ def places(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def entry_of(path: Path, index: str, query: str) -> tuple[int, int]:
-    """The page of an index, and the place on it, where a text stands that a query finds."""
+    """Return the page of an index, and the offset in it, of a text that a query finds."""
     connection = sqlite3.connect(path)
     (wanted,) = connection.execute(query).fetchone()
     connection.close()
@@ -70,9 +70,9 @@ def entry_of(path: Path, index: str, query: str) -> tuple[int, int]:
 
 
 def flip(path: Path, page: int, at: int = 0, count: int = 12) -> None:
-    """Turn over bytes of the head of a page."""
+    """Invert bytes at an offset of a page."""
     with path.open("r+b") as file:
-        begin = (page - 1) * PAGE_BYTES + at + (100 if page == 1 else 0)  # behind the file's own header
+        begin = (page - 1) * PAGE_BYTES + at + (100 if page == 1 else 0)  # after the file's own header
         file.seek(begin)
         content = file.read(count)
         file.seek(begin)
@@ -80,7 +80,7 @@ def flip(path: Path, page: int, at: int = 0, count: int = 12) -> None:
 
 
 async def reports(path: Path) -> tuple[str, list[Any]]:
-    """The text of readiness, or of the refusal to open, and the log."""
+    """Return the text of readiness, or of the refusal to open, and the log."""
     with capture_logs() as logs:
         try:
             database = await open_database(f"sqlite:///{path}")
@@ -182,7 +182,7 @@ def test_doctor_and_other_commands_name_the_damage(damaged: Path, tmp_path: Path
 
 
 def crash_with_log(filled: Path, folder: Path, transactions: int) -> Path:
-    """A copy as a crash leaves it: its last transactions are in the log alone."""
+    """Copy the database as a crash leaves it: its last transactions are only in the write-ahead log."""
     live, crashed = folder / "live.db", folder / "cloud.db"
     shutil.copy(filled, live)
     connection = sqlite3.connect(live, isolation_level=None)

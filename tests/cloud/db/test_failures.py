@@ -1,4 +1,4 @@
-"""Whose fault an error is: of what is written, of the state of the database, or ours. Callers act on it."""
+"""The cause of a database error: the value written, the state of the database, or our own code. Callers act on it."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""The one writer of SQLite: concurrent changes share an fsync, and one that fails or leaves harms no other."""
+"""The one writer of SQLite: concurrent changes share an fsync, and one that fails or is cancelled harms no other."""
 
 import asyncio
 import signal
@@ -109,7 +109,7 @@ async def test_a_change_that_takes_too_long_is_undone_and_the_next_goes_on(sqlit
 
     with pytest.raises(TransactionTooSlow):
         await dawdle()
-    sqlite.writer.member_s_max = patience_s  # what goes on has as long as a loaded machine needs
+    sqlite.writer.member_s_max = patience_s  # later members get as long as a loaded machine needs
     await add(sqlite, "tnt_next")
     assert await count(sqlite) == 1
 
@@ -132,7 +132,7 @@ async def test_a_full_disk_is_told_to_everybody_in_the_group_and_passes(sqlite: 
 
 
 async def test_a_commit_that_fails_is_told_to_all_of_its_members(sqlite: SqliteDatabase) -> None:
-    # A deferred foreign key is checked at COMMIT, which is the one way to make SQLite refuse there on demand.
+    # SQLite checks a deferred foreign key at COMMIT; no other way makes it refuse there on demand.
     async with sqlite.transaction() as tx:
         await tx.on_connection(
             lambda raw: raw.execute(

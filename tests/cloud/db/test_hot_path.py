@@ -1,4 +1,4 @@
-"""Looks without a transaction, and changes that nobody waits for: as true as the long way, on both databases."""
+"""`peek`, `run_later` and many rows in one statement give the results of ordinary transactions, on both databases."""
 
 import asyncio
 

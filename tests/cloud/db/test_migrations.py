@@ -1,4 +1,4 @@
-"""A database is created by an explicit act, moves forward in step on SQLite and PostgreSQL, and is never guessed at."""
+"""A database is created only on command, migrates alike on SQLite and PostgreSQL, and its revision is never guessed."""
 
 import asyncio
 import sqlite3
@@ -29,7 +29,7 @@ from tests.builders.cloud_schema import schema_of
 
 
 async def run_sql(url: str, *statements: str) -> None:
-    """Run statements behind Argus's back."""
+    """Run statements that Argus does not know of."""
     address = read_address(url)
     if isinstance(address, SqliteAddress):
         with sqlite3.connect(address.path) as connection:
@@ -45,7 +45,7 @@ async def run_sql(url: str, *statements: str) -> None:
 
 
 async def begin_anew(url: str) -> SqliteDatabase | PostgresqlDatabase:
-    """The same database without anything in it."""
+    """The same database, empty."""
     address = read_address(url)
     if isinstance(address, SqliteAddress):
         for leftover in address.path.parent.glob(f"{address.path.name}*"):

@@ -1,5 +1,4 @@
-"""Statements that must not read a whole table find their rows by an index, on both databases, with statistics of tables
-as they are after some busy days."""
+"""Statements that must not read a whole table use an index, on both databases and with statistics of some busy days."""
 
 import hashlib
 from collections.abc import Sequence
@@ -37,7 +36,7 @@ async def append(tx: Transaction, table: Table, rows: Sequence[dict[str, Any]]) 
 
 
 def audit_row(number: int) -> dict[str, Any]:
-    """Nearly everything is posted by one app; each hundredth entry is of a person."""
+    """Make an audit entry; nearly all are of one app, and each hundredth is of a person."""
     rare = number % 100 == 0
     return {
         "tenant_id": f"ten_{number % 3}",
@@ -127,7 +126,7 @@ async def test_sweeps_of_webhooks_look_up_what_they_delete(database: Database):
 
 @pytest.mark.finding("cloud-7")
 async def test_a_deleted_replay_is_checked_against_the_deliveries_by_an_index(database: Database):
-    """The database's own check of the foreign key, which no plan shows: its work is counted."""
+    """No plan shows the database's own check of the foreign key, so its work is counted."""
     async with database.transaction() as tx:
         await fill_webhooks(tx, NOW_US)
     await analyze(database)
@@ -140,7 +139,7 @@ def content_key(number: int) -> bytes:
 
 @pytest.mark.finding("reliability-H")
 async def test_content_keys_are_looked_up_one_by_one_in_a_fresh_database(empty_database_url: str):
-    """No statistics: the plan has the same form in the first minute of an installation as later."""
+    """Without statistics the plan has the same form in the first minute of an installation as later."""
     await migrate(empty_database_url, create=True)
     database = await open_database(empty_database_url)
     row = {"tenant_id": "ten_1", "lane_id": 1, "sequence": 1, "position": 1}
@@ -161,7 +160,7 @@ async def test_content_keys_are_looked_up_one_by_one_in_a_fresh_database(empty_d
 
 
 async def work_of_deleting(database: Database, statement: str) -> int:
-    """SQLite: steps of its machine by the hundred. PostgreSQL: rows and index entries that were read."""
+    """Count the work: on SQLite hundreds of its machine's steps, on PostgreSQL rows and index entries read."""
     async with database.transaction() as tx:
         driver: Any = tx
         if database.dialect == "sqlite":
@@ -182,7 +181,7 @@ async def work_of_deleting(database: Database, statement: str) -> int:
 
 
 async def fill_webhooks(tx: Transaction, finished_us: int) -> None:
-    """Many finished deliveries of one webhook, some of them replayed, and one replay whose deliveries are gone."""
+    """Write many finished deliveries of one webhook, some of them replayed, and one replay without deliveries."""
     await append(tx, tenants, [{"id": "ten_1", "name": "One", "created_at_us": 1}])
     app = {"client_id": "app_1", "tenant_id": "ten_1", "name": "App", "created_at_us": 1, "updated_at_us": 1}
     await append(tx, apps, [{**required(apps), **app}])
@@ -207,7 +206,7 @@ async def fill_webhooks(tx: Transaction, finished_us: int) -> None:
 
 
 def required(table: Table) -> dict[str, Any]:
-    """A value of its type for each column that must have one."""
+    """Return a value of the right type for each column that requires one."""
     kinds = {"INTEGER": 0, "BIGINT": 0, "TEXT": "{}", "BLOB": b"", "BOOLEAN": False}
     columns = [column for column in table.columns if not column.nullable and column.autoincrement is not True]
     return {column.name: kinds[str(column.type).split("(")[0]] for column in columns}

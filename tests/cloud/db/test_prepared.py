@@ -1,4 +1,4 @@
-"""One Core statement has one text on each database, and its values go to their places in any order."""
+"""One Core statement has one text on each database, and binds its values by name, in any order."""
 
 import pytest
 from sqlalchemy import bindparam, select, update

@@ -1,4 +1,4 @@
-"""PostgreSQL has statistics of a table soon after its first rows, although autovacuum has not looked yet."""
+"""PostgreSQL has statistics of a table soon after its first rows, before autovacuum analyses it."""
 
 import pytest
 from sqlalchemy import text
@@ -30,7 +30,7 @@ async def refresh(database: Database) -> int:
 async def test_a_table_is_analyzed_after_its_first_rows_and_when_it_has_grown(postgresql: PostgresqlCluster) -> None:
     with postgresql.database() as url:
         database = await open_database(url)
-        await refresh(database)  # what the test before has left
+        await refresh(database)  # rows of the previous test
         known = []
         for first, count in ((0, 10), (10, CHANGED_ROWS_LEAST), (510, 100), (610, 2_000)):
             async with database.transaction() as tx:

@@ -1,4 +1,4 @@
-"""A database of any earlier revision, with rows in it, comes to the newest one and still answers every question."""
+"""A database of any earlier revision, with rows in it, upgrades to the newest one and still serves every query."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def literal(value: Any, *, sqlite: bool) -> str:
 
 
 def inserts(path: Path, *, sqlite: bool) -> list[str]:
-    """The rows of an old database as statements."""
+    """Return the rows of an earlier revision as statements."""
     statements = []
     for table, rows in json.loads(path.read_text()).items():
         for row in rows:
@@ -49,10 +49,10 @@ def inserts(path: Path, *, sqlite: bool) -> list[str]:
 
 
 async def upgraded(url: str, revision: str) -> Database:
-    """A database in which the rows of `revision` have lived through every migration since, one after the other."""
+    """Write the rows of `revision`, run every later migration one after the other, and open the database."""
     await migrate(url, revision=revision, create=True)
     old = DATABASES / f"cloud_{revision}.json"
-    # text() reads a colon as a parameter; the rows have some in their JSON.
+    # text() reads a colon as a parameter, and the rows' JSON contains colons.
     rows = [row.replace(":", "\\:") for row in inserts(old, sqlite=False)]
     if url.startswith("sqlite"):
         rows = inserts(old, sqlite=True)

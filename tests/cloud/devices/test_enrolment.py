@@ -1,4 +1,4 @@
-"""Devices are known from what vehicles report and from what people enrol, and the two come together."""
+"""Devices are known from reports of vehicles and from enrolment by people, and both lead to one device."""
 
 import asyncio
 

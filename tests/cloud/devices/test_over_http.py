@@ -1,4 +1,4 @@
-"""What an integrator can do with devices over HTTP."""
+"""Integrators read and enrol devices over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator

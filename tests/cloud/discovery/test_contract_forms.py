@@ -1,4 +1,4 @@
-"""JSON and YAML say the same, to every reader of YAML; each has an entity tag of its own octets."""
+"""JSON and YAML have the same content for every YAML reader; each has an entity tag of its own bytes."""
 
 import re
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from cloud.partners.discovery import make_contract, write_contract
 from tests.builders.contract_rows import PRODUCTION, SCOPES, rows
 
-# What one reader or another takes for something else than text.
+# Texts that some reader takes for another type.
 _TEMPTING = [
     "no",
     "on",

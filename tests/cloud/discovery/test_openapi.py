@@ -1,4 +1,4 @@
-"""The OpenAPI document says of each row what the row says, and nothing of what is internal."""
+"""The OpenAPI document describes each row as the row does, and shows nothing internal."""
 
 from typing import Any
 

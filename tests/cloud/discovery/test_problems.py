@@ -39,7 +39,7 @@ PUBLIC = frozenset((
     "webhook_unknown", "wrong_environment",
 ))
 # fmt: on
-"""A new error of the API is added here; one that only the console, the log or a page shows is a `PrivateError`."""
+"""Add a new error of the API here; one that only the console, the log or a page shows is a `PrivateError`."""
 
 
 def document_of(answer: Answer) -> dict[str, object]:
@@ -48,7 +48,7 @@ def document_of(answer: Answer) -> dict[str, object]:
 
 
 def test_public_problems_are_exactly_the_kinds_of_the_api() -> None:
-    # In a process of its own, since tests declare errors too. What serves the hosts has loaded every kind.
+    # In its own process, since tests declare errors too. Importing the hosts' code declares every kind.
     text = (
         "from cloud.foundation.http.problem import catalogue; from tests.builders.parts import make_parts; "
         "from cloud.surface import collect_rows; collect_rows(make_parts()); print(*(one.code for one in catalogue()))"

@@ -1,4 +1,4 @@
-"""The denylist is qualified by host: what one host shows may be hidden on another (A-137)."""
+"""The denylist names the host: a path that is public on one host may be hidden on another (A-137)."""
 
 import pytest
 

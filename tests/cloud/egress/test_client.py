@@ -1,4 +1,4 @@
-"""The one way out of the cloud: connects to what was checked, follows nothing, and waits for and keeps only so much."""
+"""The one client for outbound requests: it connects to the checked address, follows no redirect, and is bounded."""
 
 import asyncio
 import ssl
@@ -20,7 +20,7 @@ BODY = b'{"type":"incident.updated"}'
 
 
 def egress_to(*receivers: Receiver, names: Names | None = None, request_s_max: float = 15.0) -> Egress:
-    """A client whose operator allowed exactly these receivers."""
+    """Make a client whose operator allowed exactly these receivers."""
     return Egress(AllowList([one.pair for one in receivers]), names or Names(), request_s_max=request_s_max)
 
 
@@ -78,7 +78,7 @@ async def test_the_socket_itself_refuses_an_address_that_got_past_the_resolver()
 
     def judge(address: IPv4Address | IPv6Address) -> bool:
         opened.append(str(address))
-        return len(opened) == 1  # right when it was resolved, wrong when it is connected to
+        return len(opened) == 1  # allowed when resolved, refused when connected
 
     async with receiving() as inside:
         egress = Egress(AllowList(), Names(rebind_example=[["127.0.0.1"]]), judge=judge)

@@ -1,4 +1,4 @@
-"""A name server that does not answer holds up the names of its own zone, and no other."""
+"""A silent name server delays the names of its own zone, and of no other."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ from tests.harness.eventually import eventually
 
 @pytest.fixture
 def silent_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Names below silent.example are looked up until the event is set; every other name is there at once."""
+    """Names below silent.example resolve only once the event is set; every other name resolves at once."""
     answers = threading.Event()
 
     def look_up(host: str, port: int) -> list[str]:
@@ -36,7 +36,7 @@ async def test_silent_name_server_delays_no_other_zone(silent_zone: threading.Ev
         async with asyncio.timeout(5):
             assert await resolver.resolve("hooks.example.org", 443) == ["192.0.2.1"]
         for one in silent[:100]:
-            one.cancel()  # callers that have waited long enough
+            one.cancel()  # callers whose time limit has passed
         await asyncio.sleep(0)
         async with asyncio.timeout(5):
             assert await resolver.resolve("hooks.example.org", 443) == ["192.0.2.1"]

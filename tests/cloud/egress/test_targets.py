@@ -1,4 +1,4 @@
-"""What may be called, as far as the text of an address and the answer of a name server say."""
+"""Targets that may be called, judged by the text of a URL and by the addresses that its name resolves to."""
 
 from ipaddress import ip_address
 

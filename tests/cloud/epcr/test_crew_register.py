@@ -1,4 +1,4 @@
-"""The operator keeps the crew register at the console: ids and roles, one organisation's apart from another's."""
+"""The operator keeps the crew register at the console: ids and roles, separate for each organisation."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ ORGANIZATION = ("--tenant", "tnt_1", "--organization", "org_1")
 
 
 class Console:
-    """`argus-cloud --config FILE … --json`."""
+    """The program `argus-cloud --config FILE … --json`, run in this process."""
 
     def __init__(self, config: Path) -> None:
         self._config = config

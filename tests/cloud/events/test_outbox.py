@@ -1,4 +1,4 @@
-"""Domain events: told if and only if the change is, in order for each key, by one worker at a time."""
+"""Domain events are emitted if and only if the change commits, in order for each key, by one worker at a time."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ SECOND_US = 1_000_000
 
 
 class Story:
-    """An outbox, a clock moved by hand, and what workers see of them."""
+    """An outbox, a clock moved by hand, and the events that its workers delivered."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -110,7 +110,7 @@ async def test_a_worker_that_lost_its_lease_cannot_settle_what_another_took_over
 
 
 class Notebook:
-    """A subscriber that writes a row for each event, and stumbles when told to."""
+    """A subscriber that writes a row for each event, and fails the given number of times."""
 
     def __init__(self, story: Story, *, stumbles: int = 0) -> None:
         self._story = story

@@ -1,4 +1,4 @@
-"""A gateway that is suspended or revoked is refused at once; a replaced key continues the chain of custody visibly."""
+"""A suspended or revoked gateway is refused at once; a replaced key continues the chain of custody visibly."""
 
 import asyncio
 import base64
@@ -168,7 +168,7 @@ async def test_a_replaced_key_continues_the_chain_and_the_old_one_counts_for_the
     assert replaced.public_key == renewed.public_key
     (ack,) = await cloud.take(renewed.signed(after.batch))
     assert ack.through_sequence == 2
-    assert await cloud.take(stolen) == []  # signed with the old key
+    assert await cloud.take(stolen) == []  # signed with the replaced key
     assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["forged"]
     (report,) = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
     assert (report.intact, report.through, report.findings) == (True, 2, [])
@@ -215,7 +215,7 @@ async def test_one_gateway_id_belongs_to_one_tenant(database: Database) -> None:
 
 
 class FleetOnDisk:
-    """A cloud with an authority, and the directory that mosquitto would read."""
+    """A cloud with a certificate authority, and the directory that mosquitto would read."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.clock = HandClock()
@@ -318,14 +318,14 @@ async def test_upkeep_follows_changes_that_were_made_elsewhere_and_survives_a_fo
     assert '"gw_north"' not in rights.read_text()
     rights.unlink()
     await upkeep.look()
-    assert not rights.exists()  # nothing changed: two small queries and no more
+    assert not rights.exists()  # nothing changed: two small queries only
     fleet.clock.advance(us=DAY_US)
     await upkeep.look()
     assert rights.exists()
 
 
 class SentRights:
-    """The lists that the upkeep hands on for a running mosquitto."""
+    """The lists that the upkeep sends to a running mosquitto."""
 
     def __init__(self) -> None:
         self.lists: list[Sequence[AdmittedGateway]] = []

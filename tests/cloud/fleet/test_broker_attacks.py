@@ -1,4 +1,4 @@
-"""The generated configuration of the broker, on a real mosquitto with TLS, against what one vehicle's login may try."""
+"""The broker's generated configuration, on a real mosquitto with TLS, against abuse of one vehicle's login."""
 
 import asyncio
 import socket
@@ -44,7 +44,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[FleetBroker]:
 
 @pytest.fixture
 def stolen(broker: FleetBroker) -> Credentials:
-    """The certificate of a gateway, in the hands of an attacker."""
+    """Issue a certificate of a gateway, as an attacker may hold it."""
     return broker.credentials(NEIGHBOUR)
 
 
@@ -70,7 +70,7 @@ async def test_an_honest_gateway_sends_on_every_lane_and_gets_its_acknowledgemen
 async def test_a_gateway_that_joins_groups_of_subscribers_takes_no_message_of_the_ingest(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
-    """Every filter that an attacker can think of, and every name of a group, the ingest's own included."""
+    """Return every filter and every group name that an attacker may try, the ingest's own group included."""
     guesses = [GROUP, "ingest", "argus", "argus-ingest", "argus-cloud", "cloud", "workers", "0" * 32, NEIGHBOUR]
     filters = [topics.UP_FILTER, "argus/v1/#", "#", "argus/v1/+/+/up/#", "+/+/+/+/+/+"]
     async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER)) as cloud:
@@ -91,7 +91,7 @@ async def test_a_gateway_that_joins_groups_of_subscribers_takes_no_message_of_th
 async def attempt_subscription(
     broker: FleetBroker, stolen: Credentials, attacker: MqttSession, topic_filter: str
 ) -> MqttSession:
-    """Return the attacker's connection afterwards. The broker refuses, or ends it over what is no filter."""
+    """Return the attacker's session afterwards. The broker refuses, or ends the connection over an invalid filter."""
     with pytest.raises((MqttRefused, MqttUnavailable, ValueError)):
         await attacker.subscribe(topic_filter)
     return await broker.vehicle(stolen) if attacker.ended.done() else attacker
@@ -100,7 +100,7 @@ async def attempt_subscription(
 FILTERS = 6000
 DEEP = "/a" * 189
 GROWTH_BYTES_MAX = 16 << 20
-"""The 6000 filters of one such list cost an unprotected mosquitto 820 MB."""
+"""Memory growth allowed; a list of 6000 such filters cost an unprotected mosquitto 820 MB."""
 OWN = f"argus/v1/{TENANT}/{NEIGHBOUR}/down"
 
 

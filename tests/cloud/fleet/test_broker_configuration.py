@@ -1,4 +1,4 @@
-"""`argus-cloud broker config` writes the only configuration of the broker that exists."""
+"""`argus-cloud broker config` writes the broker's only configuration."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ DROP_IN = Path("/etc/systemd/system/mosquitto.service.d/argus.conf")
 @pytest.mark.finding("security-7")
 @pytest.mark.finding("fleet-2")
 def test_the_guide_names_the_command_and_holds_no_second_configuration() -> None:
-    """The copy in the guide had the holes: a group that could be guessed, `+` for the tenant, any client id."""
+    """The copy in the guide was insecure: a guessable group, `+` for the tenant, any client id."""
     guide = (ROOT / "docs" / "operator.md").read_text()
     assert re.findall(r"^\s*(?:listener|acl_file|pattern|topic (?:read|write)\w*) .*$", guide, re.MULTILINE) == []
     assert "argus-cloud broker config" in guide
@@ -52,7 +52,7 @@ def test_the_configuration_is_written_as_a_tree_that_is_copied_to_the_root_folde
 
 @pytest.mark.finding("security-3")
 def test_broker_is_started_again_however_often_a_client_brings_it_to_an_end() -> None:
-    """systemd's default gives a unit up after five ends in ten seconds."""
+    """By default systemd stops restarting a unit after five ends in ten seconds."""
     unit, _, service = system_files(BrokerLayout(live=Path("/var/lib/argus-broker"), plugin=Path("/p.so")))[
         DROP_IN
     ].partition("[Service]")

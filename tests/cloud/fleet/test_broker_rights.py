@@ -48,7 +48,7 @@ async def known(broker: FleetBroker) -> Mapping[str, frozenset[str]]:
 
 
 async def may_send(broker: FleetBroker, gateway: AdmittedGateway) -> bool:
-    """Whether a certificate of this name can publish in the gateway's tenant."""
+    """Return whether a client with a certificate of this name can publish in the gateway's tenant."""
     session = await broker.vehicle(broker.credentials(gateway.gateway_id))
     try:
         await session.publish(topics.up(gateway.tenant_id, gateway.gateway_id, Lane.NUMERIC), b"x")
@@ -89,7 +89,7 @@ async def test_gateway_of_another_tenant_gets_other_rights(broker: FleetBroker) 
         await link.apply([moved])
     assert (await may_send(broker, moved), await may_send(broker, FIRST)) == (True, False)
     async with link_to(broker) as link:
-        await link.apply([FIRST])  # the role of the first time is still there
+        await link.apply([FIRST])  # the role of the first connection still exists
     assert (await may_send(broker, moved), await may_send(broker, FIRST)) == (False, True)
 
 
@@ -98,7 +98,7 @@ async def test_large_difference_is_sent_in_chunks(broker: FleetBroker, monkeypat
     fleet = [AdmittedGateway(f"gw_{number:04}", TENANT) for number in range(CHANGES_MAX + 5)]
     async with link_to(broker) as link:
         await link.apply(fleet)
-        assert len(await known(broker)) == CHANGES_MAX - 1  # the removal of the first gateway counts too
+        assert len(await known(broker)) == CHANGES_MAX - 1  # removing the first gateway counts as a change too
         await link.apply(fleet)
         assert set(await known(broker)) == {gateway.gateway_id for gateway in fleet}
 
@@ -128,7 +128,7 @@ async def test_restarted_mosquitto_with_an_old_file_is_brought_up_to_date(broker
     async with link_to(broker) as link:
         await link.apply(admitted)
         await broker.kill()
-        await link.apply(admitted)  # mosquitto is away: logged, and tried again
+        await link.apply(admitted)  # mosquitto is down: logged and retried
         await broker.start()
         assert set(await known(broker)) == {FIRST.gateway_id}
         await link.apply(admitted)
@@ -136,7 +136,7 @@ async def test_restarted_mosquitto_with_an_old_file_is_brought_up_to_date(broker
 
 
 async def test_mosquitto_serves_its_clients_after_many_changes(broker: FleetBroker) -> None:
-    """Its own memory limit would refuse every client: each change lowers the count by the size of the file."""
+    """Each change lowers mosquitto's memory count by the file's size, so its own limit would refuse every client."""
     async with broker_rights(broker.cloud_address) as rights:
         for _ in range(CHANGES_MAX):
             for admitted in ([SECOND], [FIRST, SECOND]):
@@ -164,7 +164,7 @@ async def test_doctor_reports_a_mosquitto_without_the_plugin(broker: FleetBroker
 
 
 async def run_without_plugin(broker: FleetBroker) -> None:
-    """Restart mosquitto with a list of its own that allows everything but commands."""
+    """Restart mosquitto without the plugin, with an ACL file that allows everything but commands."""
     await broker.kill()
     acl, settings = broker.folder / "acl", broker.folder / "mosquitto.conf"
     acl.write_text("topic readwrite #\n")
@@ -174,7 +174,7 @@ async def run_without_plugin(broker: FleetBroker) -> None:
 
 
 async def test_mosquitto_leaves_the_file_of_the_cloud_alone(broker: FleetBroker) -> None:
-    """Also where it may write to the folder: its own copy would lag behind the cloud's."""
+    """Mosquitto may have write access to the folder, but a copy that it wrote would lag behind the cloud's."""
     before = (broker.layout.live / RIGHTS_FILE).read_bytes()
     async with link_to(broker) as link:
         await link.apply([SECOND])
@@ -202,6 +202,6 @@ def test_user_name_of_the_cloud_cannot_be_guessed_without_its_password() -> None
 
 
 def test_role_names_its_rights() -> None:
-    """A role that was left behind in a running mosquitto is never taken for another one."""
+    """A role that remains in a running mosquitto is never mistaken for another one."""
     names = {gateway_role(AdmittedGateway("gw_1", tenant))["rolename"] for tenant in ("tnt_a", "tnt_b")}
     assert len(names) == 2

@@ -1,4 +1,4 @@
-"""Gateways are registered with their key and their vehicle, found by their topic, and known by their last status."""
+"""Gateways are registered with a key and a vehicle, found by their topic, and shown with their last status."""
 
 import base64
 

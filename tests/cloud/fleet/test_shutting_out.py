@@ -1,4 +1,4 @@
-"""A revoked gateway on a real mosquitto with TLS: its connection ends, it does not come back, and the others go on."""
+"""A revoked gateway on a real mosquitto with TLS: its connection ends, it cannot reconnect, and the others continue."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ SHUT_OUT_S_MAX = 10.0
 
 
 class Fleet:
-    """Cloud and broker of two gateways, with what an operator does to them."""
+    """Cloud and broker of two gateways, with the operator's actions on them."""
 
     def __init__(self, database: Database, broker: FleetBroker) -> None:
         self.broker = broker
@@ -125,7 +125,7 @@ async def test_revoked_gateway_is_shut_out_within_ten_seconds_and_others_stay_co
         await fleet.broker.vehicle(stolen)
     await bystander.publish(topics.up(TENANT, OTHER, Lane.NUMERIC), b"still here")
     assert not bystander.ended.done()
-    with pytest.raises(MqttUnavailable):  # not even under another name
+    with pytest.raises(MqttUnavailable):  # nor under another name
         await fleet.broker.vehicle(stolen, client_id="anything")
 
 
@@ -162,7 +162,7 @@ async def test_a_certificate_that_the_cloud_never_saw_has_no_rights_after_the_re
 
 
 async def test_ingest_ends_the_connection_of_a_gateway_that_was_shut_out_behind_its_back(fleet: Fleet) -> None:
-    """The console could not reach the broker: what the gateway sends next ends its connection."""
+    """The console could not reach the broker: the gateway's next message ends its connection."""
     live = await fleet.connected(await fleet.certificate(STOLEN))
     running = make_ingest(fleet.cloud.database, fleet.broker.cloud_address, fleet.cloud.clock, fleet.cloud.ids)
     task = asyncio.ensure_future(running.run())
@@ -180,7 +180,7 @@ async def test_ingest_ends_the_connection_of_a_gateway_that_was_shut_out_behind_
 
 
 async def test_a_list_past_its_date_refuses_every_vehicle(fleet: Fleet) -> None:
-    """Why the list is renewed daily and watched from 14 days before."""
+    """An expired list locks out the whole fleet: it is renewed daily, with a warning from 14 days before."""
     fleet.broker.revoke_with_expired_list()
     fleet.broker.reload()
     credentials = await fleet.certificate(OTHER)

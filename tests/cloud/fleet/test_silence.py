@@ -1,4 +1,4 @@
-"""A gateway that falls silent is told to be offline once, a tunnel is not, and one that comes back is told so."""
+"""A silent gateway is reported offline once, a tunnel is not reported, and a gateway that is back is reported again."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ SILENCE_US = 300 * SECOND_US
 
 
 class Watched:
-    """A cloud with one gateway in a vehicle, and what its watches tell."""
+    """A cloud with one gateway in a vehicle, and the events of its watches."""
 
     def __init__(self, cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
         self.cloud = cloud
@@ -35,7 +35,7 @@ class Watched:
         await self.cloud.take(self.cloud.handover.status_delivery(said))
 
     async def later(self, seconds: int) -> list[str]:
-        """Let time pass and look; all that was told so far."""
+        """Advance the clock and run the watches; return all events so far."""
         self.cloud.clock.at_us += seconds * SECOND_US
         for watch in (self.watch, self.device_watch):
             async with self.cloud.database.transaction() as tx:
@@ -47,7 +47,7 @@ class Watched:
         return [name for name in names if name in {"gateway.connected", "gateway.offline", "device.offline"}]
 
     async def enrol(self) -> str:
-        """The vehicle's oximeter; its id."""
+        """Enrol the vehicle's oximeter, and return its id."""
         enrolment = Enrolment(self.cloud.database, self.cloud.clock, self.cloud.ids)
         enrolled = await enrolment.enrol(
             OPERATOR,

@@ -1,4 +1,4 @@
-"""Readiness says which part is not ready and why, and no secret with it."""
+"""Readiness names the part that is not ready and the reason, and no secret."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Each route answers on its own host only, and a name that is not ours is turned away (D8, A-010)."""
+"""Each route responds on its own host only, and a request for an unknown host name is refused (D8, A-010)."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -35,7 +35,7 @@ ROUTES: tuple[Route, ...] = (
 
 @asynccontextmanager
 async def asking(*, port: int = 0) -> AsyncIterator[Ask]:
-    """Asks: (host whose address to use, Host header, path) → (status, body, media type)."""
+    """Yield a client: (host whose address to use, Host header, path) → (status, body, media type)."""
     async with surface(*ROUTES, port=port) as served, aiohttp.ClientSession() as client:
 
         async def ask(at: str, header: str, path: str, method: str = "GET") -> tuple[int, str, str]:

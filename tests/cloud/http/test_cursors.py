@@ -1,4 +1,4 @@
-"""A cursor opens where it was given and nowhere else (S-063, S-139, A-083)."""
+"""A cursor opens only for the list and caller that it was issued to (S-063, S-139, A-083)."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -67,7 +67,7 @@ def listing(**changed: Any) -> Listing:
 
 
 async def read_pages(of: Listing, rows: Sequence[Any], limit: int, after: Callable[[Any, Any], bool]) -> list[Any]:
-    """Every page of these rows, from the first to the last."""
+    """Return every page of these rows, from the first to the last."""
 
     async def read(position: Any, count: int) -> Sequence[Any]:
         requested.append(count)

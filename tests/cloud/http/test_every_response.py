@@ -1,4 +1,4 @@
-"""What every answer has, whatever it answers: trace, security headers, HEAD, 304 (C-012, A-004, A-007, A-008)."""
+"""Every response has a trace and security headers, and supports HEAD and 304 (C-012, A-004, A-007, A-008)."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""A head has a size, however it is cut."""
+"""A request head has a size limit, however it is split into packets."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ HEADERS_MAX = 100
 
 
 def _head(size: int, *, name: bytes = b"X-Filler") -> bytes:
-    """A request head of exactly so many bytes."""
+    """Make a request head of exactly so many bytes."""
     begin, end = b"GET /thing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", b"\r\n"
     lines = b""
     left = size - len(begin) - len(end)

@@ -1,4 +1,4 @@
-"""A head that the parser refused is read in one pass, whatever it is."""
+"""A head that the parser refused is read in one pass, whatever it contains."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How much may be asked, sent and waited for (A-012, S-031, S-174, S-190 … S-193)."""
+"""Limits on rates, sizes and times of requests (A-012, S-031, S-174, S-190 … S-193)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -117,7 +117,7 @@ async def test_signature_checks_of_an_address_that_floods_are_bounded(monkeypatc
         assert (await client.ask("/mine", headers={"Authorization": "Bearer good-0"})).status == 200
         for number in range(4):
             await client.ask("/mine", headers={"Authorization": f"Bearer forged-{number}"})
-        # The failures are used up. A valid token costs nothing, however many of them are seen for the first time.
+        # The failures are used up. Valid tokens cost nothing, however many of them are new.
         for number in range(1, 15):
             assert (await client.ask("/mine", headers={"Authorization": f"Bearer good-{number}"})).status == 200
         before = known.signatures

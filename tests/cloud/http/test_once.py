@@ -1,4 +1,4 @@
-"""A request that is repeated under its Idempotency-Key changes nothing and gets the first answer (C-158, C-159)."""
+"""A request repeated under its Idempotency-Key changes nothing and gets the first response (C-158, C-159)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ class NameRefused(DomainError):
 
 
 class Things:
-    """Makes a tenant for each thing, since those have a table already."""
+    """A resource whose rows are tenants, since those have a table already."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -182,7 +182,7 @@ async def test_twins_at_the_same_time_make_one_change_and_get_one_response(clien
 @pytest.mark.pg
 async def test_a_twin_does_not_wait_for_ever(client: Client, things: Things, monkeypatch: pytest.MonkeyPatch) -> None:
     if things.database.dialect == "sqlite":
-        return  # one writer: the twin waits for its turn, which has a limit of its own
+        return  # one writer: the repeated request queues for it, under the queue's own limit
     monkeypatch.setattr(idempotencies, "WAIT_S_MAX", 0.2)
     key = {**NORTH, "Idempotency-Key": "k-1"}
     things.pause.clear()

@@ -1,4 +1,4 @@
-"""What is refused first, so that no refusal tells more than its caller may know (A-005)."""
+"""Checks run in an order in which no refusal reveals more than its caller may know (A-005)."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Which connection gives way, and that finding it costs the same however many there are."""
+"""The connection to close first when all places are taken, found at the same cost for any number of connections."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""A row says everything about an endpoint, and one that leaves something out refuses to be (STYLE §7)."""
+"""A row declares everything about an endpoint, and an incomplete one raises (STYLE §7)."""
 
 from datetime import date
 from pathlib import Path
@@ -34,7 +34,7 @@ from tests.builders.http_surface import route
 )
 def test_a_row_that_cannot_be_meant_refuses_to_start(wrong: dict[str, object]) -> None:
     with pytest.raises((TypeError, ValueError)):
-        route(**wrong)  # type: ignore[arg-type]  # that is the point
+        route(**wrong)  # type: ignore[arg-type]  # the wrong type is the test
 
 
 def test_a_path_leads_to_its_row_by_the_most_literal_way() -> None:

@@ -1,4 +1,4 @@
-"""Processes that share a database keep one limit between them, without asking each other while somebody waits."""
+"""Processes that share a database share one limit, and no request waits for another process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ NORTH = ("tnt_north", "app_north")
 
 
 def drawn(limiter: SharedLimiter, times: int, policy: Policy = HUNDRED, key: object = NORTH) -> int:
-    """How many of so many draws were let through."""
+    """Count how many of so many draws were allowed."""
     return sum(limiter.draw(policy, cast(Any, key)).allowed for _ in range(times))
 
 
@@ -46,7 +46,7 @@ async def test_excess_is_paid_back_by_all_processes(database: Database) -> None:
     assert [(draw.allowed, draw.remaining, draw.retry_after_s) for draw in refused] == [(False, 0, 1), (False, 0, 61)]
     clock.advance(us=1_000_000)
     assert drawn(one, 1) == 1
-    # Whoever draws tells, and is told: over a long time no more comes through than refills.
+    # Each process reports its draws and reads the others': over a long time no more is allowed than refills.
     through = 0
     for _ in range(240):
         clock.advance(us=1_000_000)
@@ -84,7 +84,7 @@ async def test_address_is_stored_only_as_a_digest_and_not_for_long(database: Dat
 
 
 class Away:
-    """A database that is away until it comes back."""
+    """A database that is unavailable until the test restores it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""A client that sends slowly, or never reads, holds its own request up and no other (security 12, S-193)."""
+"""A client that sends slowly or never reads delays only its own request (security 12, S-193)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -44,7 +44,7 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Surface]:
 async def open_senders(
     served: Surface, data: bytes, count: int, address: str = "127.0.0.1"
 ) -> AsyncIterator[Sequence[asyncio.StreamReader]]:
-    """Connections that send these bytes and then nothing."""
+    """Open connections that send these bytes and then nothing."""
     opened = []
     for _ in range(count):
         reader, writer = await asyncio.open_connection(*served.at(), local_addr=(address, 0))

@@ -1,4 +1,4 @@
-"""A stop cuts no request, and idle or slow clients end in time (issue 3 F, S-193)."""
+"""Stopping interrupts no request, and idle or slow clients end in time (issue 3 F, S-193)."""
 
 import asyncio
 from collections import Counter
@@ -40,7 +40,7 @@ async def test_no_request_is_cut_when_the_process_stops_under_load() -> None:
     stopped = asyncio.Event()
 
     async def client() -> None:
-        # An answer that never comes fails the test, rather than the patience of whoever runs it.
+        # With a missing response the test fails, and does not hang.
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
             while True:
                 try:
@@ -48,7 +48,7 @@ async def test_no_request_is_cut_when_the_process_stops_under_load() -> None:
                         await answer.read()
                         outcomes[str(answer.status)] += 1
                 except aiohttp.ClientConnectorError:
-                    return  # the door is closed: nothing was asked
+                    return  # the listener is closed: no request was sent
                 except aiohttp.ClientError as error:
                     outcomes[type(error).__name__] += 1
                     return
@@ -91,7 +91,7 @@ async def connect(at: tuple[str, int], octets: bytes, count: int) -> Sequence[as
         reader, writer = await asyncio.open_connection(*at)
         writer.write(octets)
         readers.append(reader)
-        reader.keep = writer  # type: ignore[attr-defined]  # a writer that is forgotten closes its connection
+        reader.keep = writer  # type: ignore[attr-defined]  # a writer without a reference closes its connection
     return readers
 
 

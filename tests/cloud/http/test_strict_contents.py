@@ -1,4 +1,4 @@
-"""Bodies and queries have one meaning or none (A-003), and mistakes are told without their values."""
+"""Bodies and queries have one meaning or are refused (A-003); errors name the place and omit the value."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""Signing in begins in the world of the token tests: one tenant, one app, and whoever a test adds."""
+"""Fixtures of the sign-in tests: those of the token tests, with one tenant and one app."""
 
 from tests.cloud.oauth.conftest import world, world_on_either
 

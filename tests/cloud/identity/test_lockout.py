@@ -1,4 +1,4 @@
-"""Attempts to sign in that are counted, and those that are taken back."""
+"""Sign-in attempts: those that count as failures, and those whose count is withdrawn."""
 
 import pytest
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""A byte that is no text, in a cookie, another header or the target, is an ordinary mistake of the client."""
+"""A byte that is no valid text, in a cookie, another header or the target, is an ordinary client error."""
 
 import asyncio
 from contextlib import closing

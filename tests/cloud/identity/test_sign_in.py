@@ -1,4 +1,4 @@
-"""People sign in on the auth host: with a password, with a second factor where one is needed, and not by guessing."""
+"""People sign in on the auth host with a password, with a second factor where required, and not by guessing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ async def at_the_door(
     role: Role = Role.MEMBER,
     policy: SecondFactorPolicy = SecondFactorPolicy.ADMINISTRATORS,
 ) -> AsyncIterator[AuthServer]:
-    """An auth host, and Ada who may come in."""
+    """Serve an auth host, and add the user Ada."""
     await world.person(ADA, role)
     surface = world.another_process(policy)
     await surface.start()
@@ -45,7 +45,7 @@ def now_code(world: AuthWorld, key: str) -> str:
 
 
 async def set_up(world: AuthWorld, reader: PageReader) -> str:
-    """Sign in and set a second factor up; its key."""
+    """Sign in and set up a second factor; return its key."""
     page = await reader.follow(await reader.sign_in())
     form = page.form("/sign-in/second-factor/set-up")
     done = await reader.submit(form, code=now_code(world, form.fields["key"]))
@@ -110,7 +110,7 @@ async def test_after_signing_in_one_is_where_one_wanted_to_go(world: AuthWorld) 
 
 @pytest.mark.contract("S-015")
 async def test_a_strangers_page_signs_nobody_in(world: AuthWorld) -> None:
-    """Else somebody would work, unaware, in an account of the stranger's."""
+    """A forged sign-in would let a user work unaware in the attacker's account."""
     async with at_the_door(world) as server:
         ada = PageReader(server)
         form = (await ada.get("/sign-in")).form("/sign-in")
@@ -327,7 +327,7 @@ async def test_neither_password_nor_code_nor_cookie_reaches_a_log(
 
 
 async def everything_in(database: Database) -> str:
-    """All rows about people, as text; octets as hexadecimal and as the text that they may be."""
+    """Return all rows about people as text; bytes as hexadecimal and as the text that they may be."""
     async with database.read() as tx:
         found = []
         for table in ("users", "sign_in_sessions", "known_browsers", "sign_in_failures"):

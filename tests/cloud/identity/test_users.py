@@ -1,4 +1,4 @@
-"""People have a password that only they know, a role that limits what acts for them, and one tenant."""
+"""People have a password that only they know, a role that limits the apps that act for them, and one tenant."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -88,7 +88,7 @@ async def test_a_flood_of_sign_ins_is_told_to_come_again_instead_of_taking_all_m
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
     assert [outcome for outcome in outcomes if outcome is True] == [True] * 3
     assert len([outcome for outcome in outcomes if isinstance(outcome, SignInBusy)]) == 3
-    assert await passwords.matches(PASSWORD, stored)  # afterwards there is room again
+    assert await passwords.matches(PASSWORD, stored)  # then there is room again
     passwords.close()
 
 

@@ -1,4 +1,4 @@
-"""An incident is opened by a dispatched encounter, follows the state of its encounters, and is told in its order."""
+"""A dispatched encounter opens an incident, which follows its encounters' state and emits its events in order."""
 
 import asyncio
 from typing import Any
@@ -25,7 +25,7 @@ async def incidents(here: WebhookSurface) -> list[Incident]:
 
 
 async def events(here: WebhookSurface, prefix: str = "incident.") -> list[tuple[str, dict[str, Any]]]:
-    """Type and payload of what was told, the oldest first."""
+    """Return type and payload of the emitted events, the oldest first."""
     async with here.story.database.read() as tx:
         told = await here.story.outbox.list(tx, here.story.home.operator, count=100)
     return [(event.type, dict(event.payload)) for event in told if event.type.startswith(prefix)]
@@ -174,7 +174,7 @@ async def test_what_lies_above_a_webhooks_clearance_is_not_told_to_it(database: 
 
 
 def heard(receiver: Receiver) -> dict[str, list[str]]:
-    """Which events of which incident came, in the order in which they came."""
+    """Return the types of the received events by incident, in the order of arrival."""
     found: dict[str, list[str]] = {}
     for request in receiver.received:
         message = orjson.loads(request.body)

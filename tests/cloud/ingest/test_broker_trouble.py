@@ -1,4 +1,4 @@
-"""A broker that dies, freezes, refuses or is not there: nobody waits longer than needed, and nothing is left open."""
+"""A broker that dies, freezes, refuses or is absent causes no longer delay than needed, and no leaked connection."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.broker
 
 ACK = Ack(epoch="epoch-a", lane=Lane.NUMERIC, through_sequence=1, missing=(), conflict=False)
 SOON_S = 2.0
-"""Far below every time limit of ingest: what ends by one of those ends too late for these tests."""
+"""Far below every time limit of ingest: an end that comes from one of those is too late for these tests."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def address_of(broker: Broker, user: str = CLOUD_USER) -> BrokerAddress:
 
 @asynccontextmanager
 async def receiving(address: BrokerAddress, settings: IngestSettings | None = None) -> AsyncIterator[MqttSource]:
-    """A source that runs; at the end it is cancelled and must end soon, whatever state the broker is in."""
+    """Run a source; cancelled at the end, it must end soon whatever the broker's state."""
     source = MqttSource(address, clock=SystemClock(), settings=settings)
     task = asyncio.ensure_future(source.run())
     try:
@@ -52,7 +52,7 @@ async def receiving(address: BrokerAddress, settings: IngestSettings | None = No
 
 
 def sockets() -> int:
-    """How many sockets this process holds open."""
+    """Count the sockets that this process holds open."""
     links = (os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if _is_open(number))
     return sum(link.startswith("socket:") for link in links)
 
@@ -85,7 +85,7 @@ async def test_a_broker_that_does_not_answer_costs_no_sockets_and_is_found_when_
             await eventually(lambda: "did not answer in time" in source.last_error)
         assert sockets() <= before + 1
         broker.thaw()
-        # A tenth of a second is short for a busy machine, and each time that it is missed, the next try comes later.
+        # A tenth of a second is short for a busy machine, and each miss delays the next attempt.
         await eventually(lambda: source.connected, within_s=60)
     await eventually(lambda: sockets() == before)
 
@@ -115,7 +115,7 @@ async def test_an_answer_that_the_brokers_acl_refuses_counts_as_unsent(tmp_path:
 
 
 async def test_what_a_lost_connection_brought_does_not_pile_up(broker: Broker) -> None:
-    """While the database is away nothing is taken, and each new connection may bring as much again."""
+    """While the database is unavailable nothing is accepted, and each new connection may deliver as much again."""
     settings = IngestSettings(receive_max=4, queue_bytes_max=1)
     async with receiving(address_of(broker), settings) as source:
         for _ in range(3):
@@ -146,7 +146,7 @@ async def test_a_broker_whose_certificate_nobody_vouches_for_is_not_spoken_to(tm
 
 
 async def test_connecting_to_an_address_that_answers_nothing_can_be_cancelled_at_once() -> None:
-    # A full queue of connections that nobody accepts: the kernel leaves further ones without an answer.
+    # A full accept queue: the kernel leaves further connections without a response.
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(0)

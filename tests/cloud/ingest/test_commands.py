@@ -1,4 +1,4 @@
-"""`argus-cloud ingest` and the figures: what an operator sees of quotas, repeats and missing batches, and can do."""
+"""`argus-cloud ingest` and the metrics: an operator's view of quotas, repeats and missing batches, and the remedies."""
 
 import pytest
 from sqlalchemy import update

@@ -1,4 +1,4 @@
-"""A database that is full, away or slow, and mistakes of ours, are never taken for a fault of the batches."""
+"""A full, unavailable or slow database, and our own programming errors, are never blamed on the batches."""
 
 import asyncio
 import shutil
@@ -30,7 +30,7 @@ def gateway() -> GatewayInVehicle:
 
 
 async def assert_stored_once(cloud: CloudUnderTest, count: int) -> None:
-    """Every batch with its rows, none set aside."""
+    """Assert that every batch is stored with its rows, and none is quarantined."""
     assert [(row.sequence, row.content) for row in await cloud.rows(batches)] == [
         (sequence, "rows") for sequence in range(1, count + 1)
     ]
@@ -48,7 +48,7 @@ async def test_a_full_disk_is_waited_for_and_nothing_is_answered_or_set_aside(
         await cloud.take(*gateway.many(2))
         filler = ballast(disk)
         taking = asyncio.ensure_future(cloud.take(*gateway.many(200)))
-        # It may find some room in the log it already has; then it is full, and stays so.
+        # The log file may have some free space; then the disk is full, and remains so.
         await asyncio.wait([taking], timeout=0.3)
         assert not taking.done()
         assert len(cloud.handover.accepted) == 2
@@ -62,7 +62,7 @@ async def test_a_full_disk_is_waited_for_and_nothing_is_answered_or_set_aside(
 
 @pytest.fixture
 def own_server() -> Iterator[PostgresqlCluster]:
-    """A server that this test may end; the session's must not be."""
+    """A server that this test may stop; the session's server must keep running."""
     with postgresql_running() as cluster:
         yield cluster
 
@@ -92,7 +92,7 @@ async def test_a_server_that_crashes_and_comes_back_again_and_again_costs_nothin
 
 
 class Mistaken(GroupWriter):
-    """A writer with a mistake of ours in it, which shows at some sequences."""
+    """A writer with a programming error that occurs at some sequences."""
 
     wrong_at: frozenset[int] = frozenset()
 
@@ -123,7 +123,7 @@ async def test_a_mistake_of_ours_costs_only_the_batches_that_meet_it_and_they_ar
 
 
 class SlowTogether(GroupWriter):
-    """A writer that takes too long over more than one batch."""
+    """A writer that is too slow for more than one batch."""
 
     async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
         if len(opened) > 1:
@@ -150,7 +150,7 @@ async def test_what_is_too_slow_together_is_written_one_by_one(database: Databas
 
 
 class SlowAt(GroupWriter):
-    """A writer that takes too long over some batches, together or alone, as long as they are to get rows."""
+    """A writer that is too slow for some batches, together or alone, as long as they are to get rows."""
 
     slow_at: frozenset[int] = frozenset()
     attempts = 0

@@ -1,4 +1,4 @@
-"""What cannot be trusted or read is set aside with its reason, told to an operator, and never stands in the way."""
+"""Untrusted or unreadable batches are quarantined with a reason, reported to an operator, and never block a lane."""
 
 import random
 from dataclasses import replace
@@ -28,7 +28,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 async def quarantine(cloud: CloudUnderTest) -> list[tuple[str, int | None, bool, int]]:
-    """(reason, sequence, are its octets kept, times) of each row."""
+    """Return (reason, sequence, whether its bytes are kept, times) of each row."""
     rows = await cloud.rows(quarantined_batches)
     return [(row.reason, row.sequence, row.octets is not None, row.times) for row in rows]
 

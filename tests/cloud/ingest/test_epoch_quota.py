@@ -1,4 +1,4 @@
-"""A key that begins new epochs over and over, as a thief of a box can: it costs the cloud no rows beyond a quota."""
+"""A key that begins new epochs over and over, as with a stolen box, costs the cloud no rows beyond a quota."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 def store(number: int) -> GatewayInVehicle:
-    """The same box and key with another store."""
+    """Make the same box and key with another store."""
     return GatewayInVehicle(epoch=f"epoch-{number:04}")
 
 
@@ -74,7 +74,7 @@ async def test_what_is_held_back_is_not_acknowledged_and_is_taken_when_there_is_
     late = store(99)
     sent: list[Envelope] = [late.send(), late.send(), late.send_event()]
     assert await cloud.take(*sent) == []
-    assert len(cloud.handover.accepted) == EPOCHS + 3  # the broker need not keep it: the gateway sends it again
+    assert len(cloud.handover.accepted) == EPOCHS + 3  # the broker need not keep it: the gateway resends it
     cloud.clock.at_us += HOUR_US
     acks = await cloud.take(*sent)
     assert {(ack.lane, ack.through_sequence) for ack in acks} == {(Lane.NUMERIC, 2), (Lane.EVENT, 1)}

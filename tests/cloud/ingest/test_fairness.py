@@ -1,4 +1,4 @@
-"""One gateway's many batches displace no other: senders take turns, and each has a bounded share of the queue."""
+"""Many batches of one gateway displace no other: senders alternate, and each has a bounded share of the queue."""
 
 import asyncio
 from collections import deque
@@ -59,7 +59,7 @@ def test_a_sender_has_a_bounded_share_until_what_it_sent_is_released():
     assert queue.put(deliveries("gw_a", 1)[0])
     taken = queue.get_now()
     assert taken is not None
-    assert not queue.put(many[3])  # in hand still
+    assert not queue.put(many[3])  # still in progress
     queue.release(taken)
     assert queue.put(many[3])
 
@@ -100,7 +100,7 @@ class QueueSource:
 
 
 def abuse(gateway: GatewayInVehicle, count: int) -> list[Envelope]:
-    """Batches that name thousands of devices, and batches that unpack to thousands of rows."""
+    """Make batches that name thousands of devices, and batches that decompress to thousands of rows."""
     devices = block_of_devices(6_000, wall_offset_us=NOW_US)
     zeros = block_of_zeros(BLOCK_OBSERVATIONS_MAX, wall_offset_us=NOW_US)
     kinds = deque([(devices, 6_000), (zeros, BLOCK_OBSERVATIONS_MAX)])
@@ -146,7 +146,7 @@ async def test_while_one_gateway_floods_another_gateways_batch_is_acknowledged_e
 
 @pytest.mark.broker
 async def test_a_flood_of_one_gateway_does_not_fill_the_brokers_window(tmp_path: Path):
-    """More messages than the window holds wait in our queue, nothing is accepted, and another gateway's still comes."""
+    """More messages than the receive window are queued and none is accepted, and another gateway's still arrives."""
     async with broker_running(tmp_path / "broker") as broker:
         address = BrokerAddress(url=broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER))
         settings = IngestSettings(receive_max=4, sender_bytes_max=20 * DELIVERY_BYTES)

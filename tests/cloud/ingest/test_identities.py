@@ -1,4 +1,4 @@
-"""A replaced gateway, a cloud restored from a copy, two gateways under one name: each ends in its documented state."""
+"""A replaced gateway, a cloud restored from a copy, two gateways with one name: each ends in its documented state."""
 
 from dataclasses import replace
 
@@ -222,11 +222,11 @@ async def test_a_cloud_restored_from_yesterdays_copy_asks_for_today_and_ends_com
 ):
     yesterday, today = gateway.many(3), gateway.many(3)
     await cloud.take(*yesterday)
-    # The restored cloud holds what the copy held; the gateway was told that all of today is there.
+    # The restored cloud holds what the copy held; the gateway had an acknowledgement of all of today.
     acks = await cloud.take(cloud.handover.status_delivery(status()))
     (numeric,) = [ack for ack in acks if ack.lane is Lane.NUMERIC]
     assert numeric.through_sequence == 3
-    # The gateway replays what retention left, and a gap for what it did not.
+    # The gateway resends what retention kept, and a gap for the rest.
     (ack,) = await cloud.take(gateway.gap(today[:1]), *today[1:])
     assert ack.through_sequence == 6
     assert {row.link for row in await cloud.rows(batches)} == {"linked"}

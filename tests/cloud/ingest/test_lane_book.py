@@ -1,5 +1,4 @@
-"""One batch, given what the cloud holds of its lane: stored, ahead, a duplicate, a conflict, or a gap that fills
-holes."""
+"""The verdict on one batch, given what the cloud holds of its lane: stored, ahead, duplicate, conflict or gap."""
 
 import random
 
@@ -13,7 +12,7 @@ from tests.builders.ingest_chain import GENESIS, batch, batches, gap, hash_of
 
 
 def book_with(*held: ChainedBatch) -> LaneBook:
-    """A book in which these batches have been judged already."""
+    """Make a book that has judged these batches already."""
     book = LaneBook(LaneMarks(), GENESIS)
     for one in held:
         book.judge(one)

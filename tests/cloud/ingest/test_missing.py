@@ -1,4 +1,4 @@
-"""Batches that the broker confirmed and that never arrive are noticed, and reported once."""
+"""Batches that the broker confirmed and that never arrive are detected, and reported once."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def status(published: Ranges | None, *, epoch: str = "epoch-a") -> Status:
 
 
 async def report(cloud: CloudUnderTest, published: Ranges | None, *, epoch: str = "epoch-a") -> None:
-    """A status a minute after the last one."""
+    """Send a status one minute after the previous one."""
     cloud.clock.at_us += 2 * MISSING_AFTER_US
     await cloud.take(cloud.handover.status_delivery(status(published, epoch=epoch)))
 
@@ -59,7 +59,7 @@ async def test_batches_that_two_statuses_call_published_and_that_never_came_are_
     sent = gateway.many(20)
     await cloud.take(*sent[:4], sent[9])
     await report(cloud, ((1, 12),))
-    assert await missing(cloud) == []  # another worker may have them in hand
+    assert await missing(cloud) == []  # another worker may be storing them
     await report(cloud, ((1, 12),))
     assert await missing(cloud) == [("numeric", 5, 12, 7)]
     await report(cloud, ((1, 14),))

@@ -1,4 +1,4 @@
-"""Over a real broker: batches come in, acknowledgements go out, and losses of the link cost nothing."""
+"""Over a real broker: batches arrive, acknowledgements are sent, and a lost connection loses nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ def address_of(broker: Broker) -> BrokerAddress:
 
 @asynccontextmanager
 async def ingesting(cloud: CloudUnderTest, broker: Broker) -> AsyncIterator[RunningIngest]:
-    """One worker, connected."""
+    """Run one worker, connected."""
     running = make_ingest(cloud.database, address_of(broker), cloud.clock, cloud.ids)
     task = asyncio.ensure_future(running.run())
     try:
@@ -130,7 +130,7 @@ async def test_the_broker_holds_back_what_exceeds_a_full_queue_until_something_i
         async with vehicle_at(broker) as vehicle:
             await vehicle.publish(*gateway.many(12))
             held = [await source.next() for _ in range(5)]
-            await vehicle.publish_status()  # a round trip through the broker: had it more for us, it would be here
+            await vehicle.publish_status()  # a round trip: a further message would have arrived before
             assert source.next_now() is None
             for delivery in held:
                 await delivery.accept()

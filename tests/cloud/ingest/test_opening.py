@@ -1,4 +1,4 @@
-"""Opening a delivery answers with a value on any octets, and never raises."""
+"""Opening a delivery returns a value for any bytes, and never raises."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Too large batches are kept, acknowledged and reported, and do not delay others (the reviewer's own attacks)."""
+"""Too large batches are kept, acknowledged and reported, and delay no others (the reviewer's attacks)."""
 
 from dataclasses import replace
 
@@ -52,7 +52,7 @@ async def test_a_batch_above_a_limit_is_kept_without_rows_acknowledged_and_repor
     bomb = gateway.send_raw(BatchKind.OBSERVATIONS, block, count=count)
     assert len(encode_envelope(bomb)) < 1 << 20
     (ack,) = await cloud.take(bomb, gateway.send())
-    assert ack.through_sequence == 3  # the lane goes on
+    assert ack.through_sequence == 3  # the lane continues
     assert counted.statements - before < 30
     assert [row.content for row in await cloud.rows(batches)] == ["rows", "unreadable", "rows"]
     assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["over_limit"]
@@ -82,13 +82,13 @@ async def test_measurements_that_a_memory_repeats_are_counted_by_lane(database: 
     assert lane.repeated + stored == 9
     again = gateway.send_sections(memory)
     await cloud.take(again)
-    await cloud.take(again)  # sent again by the gateway: not a repeat of the device
+    await cloud.take(again)  # resent by the gateway: not a repeat of the device
     (lane,) = await cloud.rows(lanes)
     assert lane.repeated + len(await cloud.rows(observations)) == 12
 
 
 async def test_numbers_and_texts_that_no_database_takes_divide_no_group(database: Database, gateway: GatewayInVehicle):
-    """A group that is divided costs each gateway in it a transaction of its own."""
+    """Dividing a group costs each of its gateways a transaction of its own."""
     cloud = await CloudUnderTest(database).register(gateway)
     last = INTEGER_MAX
     gap = gateway.gap([gateway.send(lane=Lane.WAVEFORM)])

@@ -1,4 +1,4 @@
-"""A gateway over its quota harms itself alone: its batches are parked, reported, and get their rows when they may."""
+"""A gateway over its quota harms only itself: its batches are parked, reported, and get rows when the quota allows."""
 
 from dataclasses import replace
 
@@ -64,7 +64,7 @@ async def test_batches_over_the_quota_are_parked_acknowledged_and_reported_once(
 ):
     sent = [of_rows(gateway, 60) for _ in range(3)]
     acks = [(await cloud.take(one))[-1] for one in sent]
-    assert [ack.through_sequence for ack in acks] == [1, 2, 3]  # the lane goes on: the envelopes are durable
+    assert [ack.through_sequence for ack in acks] == [1, 2, 3]  # the lane continues: the envelopes are durable
     assert await contents(cloud) == ["rows", "parked", "parked"]
     assert len(await cloud.rows(observations)) == 60
     assert await quota_events(cloud) == [("ingest.quota_reached", "rows")]
@@ -143,7 +143,7 @@ async def test_what_is_parked_is_bounded_and_beyond_it_the_gateway_keeps_its_bat
     assert [event for event in await quota_events(cloud) if event[1] == "parked"] == [
         ("ingest.quota_reached", "parked")
     ]
-    # The gateway sends again what was not acknowledged, and nothing is lost.
+    # The gateway resends what was not acknowledged, and nothing is lost.
     for _ in range(12):
         cloud.clock.at_us += HOUR_US
         await cloud.take_up()
@@ -195,7 +195,7 @@ async def test_an_exhausted_quota_spares_the_unpacking(cloud: CloudUnderTest, ga
     await cloud.take(of_rows(gateway, 100))
     broken = gateway.send_raw(BatchKind.OBSERVATIONS, b"\x01\x05\x00\x00\x00nothing", count=1)
     await cloud.take(broken)
-    assert await contents(cloud) == ["rows", "parked"]  # found to be unreadable only when it is taken up
+    assert await contents(cloud) == ["rows", "parked"]  # found unreadable only when it is taken up
     cloud.clock.at_us += 2 * HOUR_US
     assert await cloud.take_up() == 1
     assert await contents(cloud) == ["rows", "unreadable"]
@@ -206,7 +206,7 @@ async def test_a_process_that_ends_between_parking_and_taking_up_loses_nothing(
     database: Database, cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(of_rows(gateway, 60), of_rows(gateway, 60))
-    again = CloudUnderTest(database, clock=cloud.clock, quotas=SMALL)  # another process: it remembers nothing
+    again = CloudUnderTest(database, clock=cloud.clock, quotas=SMALL)  # another process, without state in memory
     assert await again.take_up() == 0
     await again.take(of_rows(gateway, 60))
     assert await contents(again) == ["rows", "parked", "parked"]
@@ -227,13 +227,13 @@ async def test_events_of_a_gateway_are_parked_and_become_events(cloud: CloudUnde
 
 
 def test_the_default_quotas_never_hinder_a_normal_vehicle_or_its_backlog():
-    """75 observations and 29 kB a second (sent and unpacked) for 72 h at once, and four times that for ever."""
+    """Allow 75 observations and 29 kB a second (sent and unpacked): 72 h at once, and four times that rate for ever."""
     settings = QuotaSettings()
     assert settings.rows_burst >= 75 * 3_600 * 72
     assert settings.rows_per_hour >= 4 * 75 * 3_600
     assert settings.bytes_burst >= 29_000 * 3_600 * 72
     assert settings.bytes_per_hour >= 4 * 29_000 * 3_600
-    assert settings.bytes_burst >= 2 * (4 << 30)  # a gateway's whole store, and as much again when it is unpacked
+    assert settings.bytes_burst >= 2 * (4 << 30)  # a gateway's whole store, and the same size again unpacked
     assert settings.devices_burst >= 20
 
 

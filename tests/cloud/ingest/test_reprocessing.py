@@ -1,4 +1,4 @@
-"""A batch in a form that the cloud could not read is unpacked after the upgrade, as if it had been read at once."""
+"""A batch in a form that the cloud could not read is decoded after the upgrade, as if read at once."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 async def take_unread(cloud: CloudUnderTest, *envelopes: Envelope) -> None:
-    """Ingest these as a cloud does that is older than their form."""
+    """Ingest these batches as an earlier cloud that cannot read their form."""
     for group in await cloud.ingest.open([cloud.handover.delivery(one) for one in envelopes]):
         group.opened = [replace(one, content=UnreadablePayload("a form of tomorrow")) for one in group.opened]
         await cloud.ingest.write(group, cloud.handover)

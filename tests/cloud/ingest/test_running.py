@@ -1,4 +1,4 @@
-"""Ingest keeps going: several workers at once, a database that is away, a stop in the middle of a group."""
+"""Ingest survives several workers at once, an unavailable database, and a stop in the middle of a group."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ from tests.harness.eventually import eventually
 
 
 class DatabaseAway:
-    """A real database that does not answer for a while."""
+    """A real database that is unavailable for a number of transactions."""
 
     def __init__(self, database: Database, *, times: int) -> None:
         self._database = database
@@ -53,7 +53,7 @@ class DatabaseAway:
 
 
 class ListedSource:
-    """A source with everything there already; it then waits for ever."""
+    """A source whose deliveries are all there from the start; then it blocks for ever."""
 
     def __init__(self, deliveries: list[Delivery]) -> None:
         self._deliveries = deliveries
@@ -68,7 +68,7 @@ class ListedSource:
 
 
 class SlowAnswers:
-    """A broker that takes an acknowledgement only when it is let."""
+    """A broker that accepts an acknowledgement only when the test permits it."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()

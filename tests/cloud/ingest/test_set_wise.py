@@ -1,4 +1,4 @@
-"""The number of statements of a group depends on its lanes, never on how many devices or channels a batch names."""
+"""The number of statements of a group depends on its lanes, never on the devices or channels that a batch names."""
 
 import pytest
 

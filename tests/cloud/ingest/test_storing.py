@@ -39,7 +39,7 @@ def numeric_ack(through: int, *missing: tuple[int, int], highest: int = 0, confl
 
 
 async def answered(cloud: CloudUnderTest, *arrivals: Envelope) -> list[Ack]:
-    """The acknowledgements of one group, without the hashes that they tell."""
+    """Ingest one group; return its acknowledgements without their hashes."""
     return [replace(ack, through_hash=None) for ack in await cloud.take(*arrivals)]
 
 
@@ -122,7 +122,7 @@ async def test_a_gap_fills_only_what_is_lacking_and_the_lane_goes_on(cloud: Clou
     (gap,) = await cloud.rows(gap_ranges)
     assert (gap.sequence, gap.through_sequence, gap.why, gap.link) == (2, 5, "disk_budget", "linked")
     assert [row.sequence for row in await cloud.rows(batches)] == [1, 3, 6]
-    # The batch that followed a replaced one cannot be proved to follow it; the rest is linked.
+    # No hash links the batch after a replaced one to it; the rest is linked.
     assert [row.link for row in await cloud.rows(batches)] == ["linked", "pending", "linked"]
 
 

@@ -1,4 +1,4 @@
-"""Parked batches get their rows exactly once: when the take-up is undone or killed anywhere, and with two workers."""
+"""Parked batches get their rows exactly once: with a rollback or a kill at any point, and with two workers."""
 
 import asyncio
 import signal
@@ -29,7 +29,7 @@ SMALL = QuotaSettings(rows_burst=ROWS + 1, rows_per_hour=ROWS)
 
 @pytest.fixture
 async def cloud(database: Database) -> CloudUnderTest:
-    """A day after its gateway sent more than its quota; nothing was taken up since."""
+    """A cloud one day after its gateway exceeded its quota; nothing was taken up since."""
     gateway = GatewayInVehicle()
     cloud = await CloudUnderTest(database, quotas=SMALL).register(gateway)
     sent = [gateway.send_sections([section(readings(*[97.0] * ROWS))]) for _ in range(PARKED)]
@@ -40,7 +40,7 @@ async def cloud(database: Database) -> CloudUnderTest:
 
 
 async def in_numbers(cloud: CloudUnderTest) -> tuple[Counter[int], list[str], int]:
-    """Rows of each sequence of the numeric lane, what became of each batch, and how many the gateway has parked."""
+    """Return rows by sequence of the numeric lane, the content state of each batch, and the gateway's parked count."""
     (quota,) = await cloud.rows(gateway_quotas)
     return (
         Counter(row.sequence for row in await cloud.rows(observations)),
@@ -73,7 +73,7 @@ async def test_a_take_up_that_is_undone_at_any_statement_leaves_its_batch_parked
     while True:
         ending = EndingDatabase(database, cuts + 1, cut_off)
         try:
-            # The quotas of the settings now: only the cut decides how far it comes.
+            # With the settings' default quotas only the cut decides how far it gets.
             await CloudUnderTest(ending, clock=cloud.clock).take_up()
         except CutOff:
             cuts += 1
@@ -81,14 +81,14 @@ async def test_a_take_up_that_is_undone_at_any_statement_leaves_its_batch_parked
             break
         rows, contents, parked = await in_numbers(cloud)
         assert set(rows.values()) == {ROWS}
-        assert len(rows) == contents.count("rows") - 1  # the event's batch has a row elsewhere
+        assert len(rows) == contents.count("rows") - 1  # the event's batch has its row in another table
         assert parked == contents.count("parked") == len(await cloud.rows(parked_batches))
     assert cuts >= 8, "a take-up is several statements, and each was cut once"
     await assert_taken_up_once(cloud)
 
 
 async def killed(database_url: str, at_us: int, killed_at: int) -> int:
-    """The exit status of a process that takes up and is killed."""
+    """Return the exit status of a process that is killed while it takes up batches."""
     words = ("-m", "tests.harness.take_up_victim", database_url, str(at_us), str(killed_at))
     process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.DEVNULL)
     return await process.wait()
@@ -97,7 +97,7 @@ async def killed(database_url: str, at_us: int, killed_at: int) -> int:
 async def test_a_process_killed_in_its_take_up_costs_no_row_and_adds_none_twice(
     database_url: str, cloud: CloudUnderTest
 ):
-    for killed_at in (3, 7, 14):  # early and late in the first batch, and behind it
+    for killed_at in (3, 7, 14):  # early and late in the first batch, and after it
         assert await killed(database_url, cloud.clock.at_us, killed_at) == -signal.SIGKILL
         rows, contents, parked = await in_numbers(cloud)
         assert set(rows.values()) == {ROWS}

@@ -1,4 +1,4 @@
-"""The product's own gateway store and uplink on one side, the product's own ingest on the other, a broker between."""
+"""The product's own gateway store and uplink at one end, its own ingest at the other, and a broker between."""
 
 import asyncio
 import shutil
@@ -75,7 +75,7 @@ async def exported(cloud: CloudUnderTest) -> list[dict[str, Any]]:
 
 
 async def buffered(gateway: TestGateway) -> list[dict[str, Any]]:
-    """What the gateway's own export says."""
+    """Return the gateway's own export, in order."""
     return sorted([to_json(record) async for record in gateway.buffer.records(limit=10_000)], key=_place)
 
 
@@ -84,7 +84,7 @@ def _place(document: dict[str, Any]) -> tuple[str, str, int, int]:
 
 
 async def whole(cloud: CloudUnderTest) -> bool:
-    """Every signature and every link of every lane, verified again."""
+    """Verify every signature and every link of every lane again."""
     reports = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
     return bool(reports) and all(report.intact for report in reports)
 
@@ -189,7 +189,7 @@ async def test_two_gateways_with_one_identity_are_reported_and_neither_loses_any
         async with sending(two.uplink(broker)) as uplink:
             await eventually(lambda: uplink.state.contested, within_s=15)
         assert await exported(cloud) == await buffered(one)
-        # The copy found out by the hash behind the mark: it sent nothing, keeps what it has, and says so.
+        # The copy detected this by the hash of the mark: it sent nothing, keeps its batches, and reports it.
         assert two.acked() < two.last()
         assert len(await buffered(two)) == 9
 

@@ -1,4 +1,4 @@
-"""The authorization request: whom it may come from, where its answer goes, what somebody is asked, and how often."""
+"""The authorization request: its allowed origins, its redirect, the consent question, and how often it may be used."""
 
 from urllib.parse import urlencode
 

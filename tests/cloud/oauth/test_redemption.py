@@ -1,4 +1,4 @@
-"""A code becomes a token once, within a minute, for the app that asked, with everything that it was made with."""
+"""A code becomes a token once, within a minute, for the app that requested it, with exactly its granted properties."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""An app gets a token by proving who it is; every mistake gets the answer that RFC 6749 gives it."""
+"""An app gets a token by authenticating itself; every mistake gets the error response of RFC 6749."""
 
 import base64
 import hmac
@@ -229,7 +229,7 @@ async def test_guessing_secrets_is_slowed_down_for_the_guesser_alone(world: Auth
 async def test_a_client_that_does_not_exist_is_refused_on_the_same_way_as_a_wrong_secret(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Steps are counted and not microseconds: what takes the same reads and comparisons tells nobody who exists."""
+    """Count steps and not microseconds: equal reads and comparisons do not reveal which apps exist."""
     steps: list[str] = []
 
     def counted(owner: Any, name: str) -> None:

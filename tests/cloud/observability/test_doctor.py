@@ -1,4 +1,4 @@
-"""`doctor` looks at what the surface needs: the master key, the key that signs, and who may see the figures."""
+"""`doctor` checks the surface's needs: the master key, the signing key, and which clients may read the metrics."""
 
 import os
 from pathlib import Path

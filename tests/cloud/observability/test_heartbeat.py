@@ -1,4 +1,4 @@
-"""The event loop feeds the watchdog, whatever the database does, and its longest stall is a figure."""
+"""The event loop feeds the watchdog whatever the database does, and its longest stall is a metric."""
 
 import asyncio
 import signal
@@ -25,7 +25,7 @@ UNIT = Path(__file__).parents[3] / "systemd" / "argus-cloud.service"
 
 
 def make_sleep(clock: HandClock, late_s: list[float]) -> Callable[[float], Awaitable[None]]:
-    """A sleep on the clock of the test, which is late by these times, one after the other; then it never ends."""
+    """Make a sleep on the test's clock that is late by these times in turn, and then ends the task."""
 
     async def sleep(seconds: float) -> None:
         if not late_s:
@@ -36,7 +36,7 @@ def make_sleep(clock: HandClock, late_s: list[float]) -> Callable[[float], Await
 
 
 async def beat(late_s: list[float], limit_s: float | None = 30.0) -> tuple[Heartbeat, list[float]]:
-    """A heart that beats once for each of these; when it fed the watchdog."""
+    """Run a heartbeat for one beat per delay; return it and the times when it fed the watchdog."""
     clock, fed = HandClock(), list[float]()
     began_s = clock.monotonic_s()
     heartbeat = Heartbeat(
@@ -79,7 +79,7 @@ def test_limit_of_the_watchdog_is_read_from_what_systemd_sets() -> None:
 
 @contextmanager
 def listening_systemd(path: Path) -> Iterator[Callable[[], int]]:
-    """A socket that systemd would listen on; yields the function that counts the watchdog's datagrams so far."""
+    """Bind a socket as systemd does; yield a function that counts the watchdog's datagrams so far."""
     fed = 0
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(path))

@@ -1,4 +1,4 @@
-"""Figures are declared in one table, tell nothing about people, and are offered at an address of their own."""
+"""Metrics are declared in one table, reveal nothing about people, and are served at an address of their own."""
 
 import asyncio
 import re

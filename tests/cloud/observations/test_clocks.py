@@ -1,4 +1,4 @@
-"""Observations from before the gateway knew the time get their time and encounter when it has learnt the time."""
+"""Observations from before the gateway knew the time get their time and encounter once it has learnt the time."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ from tests.builders.received_batches import RECEIVED
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 LATE_US = 330 * 24 * HOUR
-"""The gateway woke in the January before."""
+"""The wall clock's error: the gateway started with a date in the previous January."""
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 def early(*values: float, at_s: float = 1.0, boot_id: str = "boot-1", late_us: int = LATE_US) -> Any:
-    """Readings of a gateway that does not know the time; the true time of second 0 of its boot is NOW_US."""
+    """Make readings of a gateway that does not know the time; second 0 of its boot is truly NOW_US."""
     unknown = section(readings(*values, at_s=at_s), wall_offset_us=NOW_US - late_us)
     return replace(unknown, wall_synchronised=False, boot_id=boot_id)
 
@@ -62,7 +62,7 @@ def learnt(
     boot_id: str = "boot-1",
     name: str = CLOCK_LEARNT,
 ) -> Envelope:
-    """The gateway learns that NOW_US was second 0 of its boot."""
+    """Let the gateway learn that NOW_US was second 0 of its boot."""
     monotonic_us = at_s * SECOND
     utc_us = NOW_US + monotonic_us + ahead_us
     anchor = ClockAnchor.at(monotonic_us=monotonic_us, utc_us=utc_us, uncertainty_us=uncertainty_us)
@@ -75,7 +75,7 @@ async def exported(cloud: CloudUnderTest, **options: Any) -> list[dict[str, Any]
 
 
 async def assigned(cloud: CloudUnderTest, from_us: int, until_us: int | None = None) -> str:
-    """An encounter to which the oximeter was assigned from then on."""
+    """Begin an encounter with the oximeter assigned to it for this interval; return its id."""
     device_id = (await cloud.device_ids())[OXIMETER.system_id]
     encounter = await Epcr(cloud.database, cloud.clock, cloud.ids).begin(OPERATOR, organization_id=ORGANIZATION)
     desk = AssignmentService(cloud.database, cloud.clock, cloud.ids)

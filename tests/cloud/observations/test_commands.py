@@ -17,7 +17,7 @@ from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle
 
 
 class Console:
-    """A shell on the machine of a cloud with some observations."""
+    """A console of a cloud with some observations."""
 
     def __init__(self, config: Path) -> None:
         self._config = config
@@ -102,5 +102,5 @@ async def test_a_chain_that_is_not_whole_exits_with_one_and_says_where(console: 
 
 
 async def _in_thread(console: Console, *words: str) -> Result:
-    """A command runs a loop of its own, which a test with a loop cannot hold."""
+    """Run a command in a thread, since it runs a loop of its own."""
     return await asyncio.to_thread(console.run, *words)

@@ -1,4 +1,4 @@
-"""What was exported is what the gateway sent: every value, clock and sample, in order, for those who may see it."""
+"""An export equals what the gateway sent: every value, clock and sample, in order, for permitted viewers only."""
 
 from dataclasses import replace
 from typing import Any
@@ -41,7 +41,7 @@ async def exported(cloud: CloudUnderTest, viewer: Viewer = OPERATOR, **options: 
 
 
 def sent(*envelopes: Envelope) -> list[dict[str, Any]]:
-    """What the gateway's own export says of these batches."""
+    """Return the gateway's own export of these batches."""
     return [
         to_json(record)
         for batch in (envelope.batch for envelope in envelopes)

@@ -1,5 +1,4 @@
-"""An application posts one observation: what is taken, what is flagged, what is refused, and how it reads beside a
-vehicle's."""
+"""An application posts one observation: accepted, flagged or refused, and readable beside those of a vehicle."""
 
 import asyncio
 from dataclasses import replace
@@ -117,7 +116,7 @@ async def test_what_cannot_be_right_is_refused_and_leaves_nothing(database: Data
     for body, refusal in REFUSED:
         with pytest.raises(refusal):
             await here.post(**body)
-        here.service = ObservationService(database, here.clock, IDS)  # a process that does not know the device yet
+        here.service = ObservationService(database, here.clock, IDS)  # a process that has not cached the device yet
         with pytest.raises(refusal):
             await here.post(**body)
     assert len(await exported(database, here.clock, here.home.viewer)) == 1

@@ -1,4 +1,4 @@
-"""What an integrator can do with observations over HTTP."""
+"""Integrators post and read observations over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator

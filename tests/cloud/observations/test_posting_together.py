@@ -1,4 +1,4 @@
-"""Posts that arrive together share a transaction, and each is still answered for itself."""
+"""Concurrent posts share a transaction, and each gets its own response."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ async def test_posts_that_arrive_together_are_each_stored_audited_and_answered_u
 
 
 class Group:
-    """A group with a device that it remembers."""
+    """A posting group with one device, whose row it has cached."""
 
     def __init__(self, database: Database, clock: HandClock, home: Household, device_id: str) -> None:
         self.home, self.device_id = home, device_id
@@ -79,12 +79,12 @@ async def test_a_client_that_leaves_takes_nobodys_answer_with_it(database: Datab
     made = await group(database)
     posts = [asyncio.ensure_future(made.post()) for _ in range(20)]
     await asyncio.sleep(0)
-    posts[0].cancel()  # the one that began the writing
+    posts[0].cancel()  # the post that began the transaction
     posts[7].cancel()
     answers = await asyncio.gather(*posts, return_exceptions=True)
     assert answers.count(True) == 18
     stored = len(await exported(database, HandClock(), made.home.viewer))
-    assert stored - 1 in (18, 19, 20)  # what had been on its way may be there, what was answered is
+    assert stored - 1 in (18, 19, 20)  # cancelled posts may be stored, acknowledged ones are
 
 
 async def test_a_transaction_that_fails_is_told_to_every_one_of_them_and_leaves_nothing(database: Database) -> None:
@@ -94,7 +94,7 @@ async def test_a_transaction_that_fails_is_told_to_every_one_of_them_and_leaves_
     assert all(isinstance(answer, Exception) for answer in answers)
     await rename(database, "set_aside", "audit_entries")
     assert await made.post() is True
-    assert len(await exported(database, HandClock(), made.home.viewer)) == 2  # the group's first, and the last
+    assert len(await exported(database, HandClock(), made.home.viewer)) == 2  # the first of the group, and the last one
 
 
 async def rename(database: Database, table: str, to: str) -> None:

@@ -1,4 +1,4 @@
-"""Every kind of value comes back from its two columns as it was."""
+"""Every kind of value is read back unchanged from its two columns."""
 
 import pytest
 

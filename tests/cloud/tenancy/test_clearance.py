@@ -1,4 +1,4 @@
-"""What lies above a viewer's clearance is not there."""
+"""An object above a viewer's clearance is not found."""
 
 from sqlalchemy import update
 

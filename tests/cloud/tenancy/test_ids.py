@@ -1,4 +1,4 @@
-"""Identifiers sort by age, also when the clock stands still or steps back, and fit the contract's shape."""
+"""Identifiers sort by age, even when the clock stands still or steps back, and have the contract's form."""
 
 from cloud.foundation.ids import SHAPE, UlidIds
 from tests.builders.cloud_people import MINUTE_US, HandClock

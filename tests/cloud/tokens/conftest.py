@@ -1,4 +1,4 @@
-"""Every test about tokens begins in the same small world: on SQLite, and on either database where that may matter."""
+"""Fixtures of the token tests: one small world on SQLite, and one on either database where that may matter."""
 
 import shutil
 from collections.abc import AsyncIterator

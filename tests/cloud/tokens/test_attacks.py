@@ -33,7 +33,7 @@ async def accepted(world: AuthWorld, token: str) -> None:
 
 
 def with_header(world: AuthWorld, header: dict[str, Any] | bytes) -> str:
-    """A token whose unusual header is truly signed by our current key."""
+    """Make a token with an unusual header and a valid signature of our current key."""
     private = private_of(1)
     signed = f"{segment(header)}.{segment(world.claims())}".encode()
     signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(signed, private)
@@ -314,7 +314,7 @@ def test_the_issuer_is_one_of_the_audiences() -> None:
 async def test_only_an_unseen_token_that_may_be_ours_needs_arithmetic(world: AuthWorld) -> None:
     verifier = world.surface.verifier
     token = await world.token()
-    await accepted(world, await world.token())  # the keys are known from here on
+    await accepted(world, await world.token())  # from here on the keys are known
     header, payload, signature = token.split(".")
     for other in ("", "x", f"{header}.{payload}", f"{segment({**HEADER, 'kid': 'x'})}.{payload}.{signature}"):
         assert not verifier.needs_arithmetic(other)

@@ -1,4 +1,4 @@
-"""A token ends before it expires when it is revoked or its app, user, scope or key ends; every process follows soon."""
+"""Revoking a token, or ending its app, user, scope or key, ends it before it expires, soon in every process."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ async def verified(surface: TokenSurface, token: str) -> Caller:
 
 
 async def both(world: AuthWorld, token: str) -> tuple[TokenSurface, TokenSurface]:
-    """Two processes that have the verdict about this token in memory."""
+    """Return two processes that have cached the verdict on this token."""
     processes = (world.surface, world.another_process())
     for process in processes:
         await verified(process, token)
@@ -55,7 +55,7 @@ async def test_revoked_token_is_refused_by_every_process_that_had_accepted_it(
     assert await Revocation(world.database, world.clock).revoke(world.home.operator, jti, world.app.client_id)
     await refused_everywhere(world, processes, token)
     with pytest.raises(InvalidToken):
-        await verified(world.another_process(), token)  # also by one that starts later
+        await verified(world.another_process(), token)  # and in a process that starts later
     assert (await verified(world.surface, other)).client_id == world.app.client_id
     assert not await Revocation(world.database, world.clock).revoke(world.home.operator, jti, world.app.client_id)
 
@@ -135,7 +135,7 @@ async def test_retired_key_verifies_what_it_signed_and_nothing_later(world_on_ei
     world.pass_time(minutes=16)
     await world.keys.rotate()
     world.pass_time(minutes=10)
-    late = world.signed(world.claims())  # with the retired key, which was stolen
+    late = world.signed(world.claims())  # with the retired key, as after a theft
     backdated = world.signed(world.claims(iat=NOON_S, nbf=NOON_S, exp=NOON_S + 3600))
     for process in (world.surface, world.another_process()):
         assert (await verified(process, token)).client_id == world.app.client_id

@@ -1,4 +1,4 @@
-"""An operator sets up who may ask for tokens from the console; secrets are shown once and never taken as arguments."""
+"""An operator controls at the console which apps get tokens; secrets are shown once and are never arguments."""
 
 import json
 from pathlib import Path
@@ -12,17 +12,17 @@ from cloud.cli import app
 from tests.builders.cloud_settings import settings_file
 from tests.cloud.cli.conftest import logging_as_before
 
-__all__ = ["logging_as_before"]  # commands in this process set up logging as their own would
+__all__ = ["logging_as_before"]  # commands in this process set up logging as in their own
 
 
 class Console:
-    """`argus-cloud --config FILE …`."""
+    """The program `argus-cloud --config FILE …`, run in this process."""
 
     def __init__(self, config: Path) -> None:
         self._config = config
 
     def run(self, *words: str) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
+        """Run a command; return its exit code, standard output and standard error."""
         outcome = CliRunner().invoke(app, ["--config", str(self._config), *words])
         return outcome.exit_code, outcome.stdout, outcome.stderr
 

@@ -1,4 +1,4 @@
-"""Signing keys are published before they sign and for as long as a token of theirs lives; nothing private leaves."""
+"""Signing keys are published before they sign, and until their last token expires; private keys are never shown."""
 
 import asyncio
 import base64
@@ -91,7 +91,7 @@ async def test_a_retired_key_leaves_the_set_when_its_last_token_has_expired(worl
     later = world.another_process()
     await later.start()
     assert [key.kid for key in later.auth_state.published_keys()][-1] == current.kid
-    # A process that has had it in memory all the time drops it too, without a change of the database.
+    # A process that has cached the key drops it too, without a change in the database.
     assert old.kid not in {key.kid for key in world.surface.auth_state.published_keys()}
 
 
@@ -163,7 +163,7 @@ async def test_rotation_does_not_let_the_key_set_grow_without_a_limit(world: Aut
     assert {error.code for error in refused} == {"too_many_signing_keys"}
     assert "2026-06-22" in refused[0].sentence, "it says when the next key leaves the set"
     stolen = made[-1]
-    await world.keys.withdraw(stolen.kid)  # works with a full set, too
+    await world.keys.withdraw(stolen.kid)  # works with a full set too
     published = [key for key in await world.keys.list() if key.is_published(world.clock.now_us())]
     assert len(published) == 16
     assert stolen.kid not in {key.kid for key in published}

@@ -1,4 +1,4 @@
-"""The chain can be verified again from what was kept, and says what is wrong with it."""
+"""The chain can be verified again from the stored envelopes, and a report names each fault."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A custody check of a gateway that nobody registered must not look like a chain that is whole."""
+"""A custody check of an unregistered gateway must not look like an intact chain."""
 
 from pathlib import Path
 

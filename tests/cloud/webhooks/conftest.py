@@ -1,4 +1,4 @@
-"""What every test of webhooks can ask for: a story on either database, whose connections are ended with it."""
+"""Fixtures of the webhook tests: a story on either database, whose connections are closed with it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -8,7 +8,7 @@ from cloud.foundation.db import Database
 from tests.builders.webhook_story import WebhookStory, webhook_story
 
 Begin = Callable[..., Awaitable[WebhookStory]]
-"""`await begin(receiver, …)`: as `webhook_story`, on the test's database."""
+"""`await begin(receiver, …)` is `webhook_story` on the test's database."""
 
 
 @pytest.fixture

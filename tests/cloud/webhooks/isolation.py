@@ -1,4 +1,4 @@
-"""Make what the isolation walker names on the rows of webhooks: by path parameter, an object of an app."""
+"""Make the objects that the isolation walker names in the webhook routes: by path parameter, one object of an app."""
 
 from tests.harness.running_cloud import RunningCloud
 
@@ -25,4 +25,4 @@ def replay(cloud: RunningCloud, app: str, objects: dict[str, str]) -> str:
 MAKERS = {"webhook_id": subscribe}
 
 PART_MAKERS = {"replay_id": replay}
-"""For parts of another object; they get what was made so far."""
+"""Makers of objects that are part of another one; they get the objects made so far."""

@@ -1,4 +1,4 @@
-"""Every event that the product tells is in a table with its schema, and every event of the tables is told."""
+"""Every event that the product emits is in a table with its schema, and every event of the tables is emitted."""
 
 import ast
 from collections.abc import Mapping
@@ -72,7 +72,7 @@ def test_every_sample_fits_its_schema_and_every_schema_is_one():
 
 
 def fits(one: EventType, data: Mapping[str, Any]) -> None:
-    """Raises when these data are not what the row says, to the field."""
+    """Assert that these data have exactly the fields and types that the row describes."""
     jsonschema.validate(data, one.schema(), format_checker=jsonschema.FormatChecker())
     assert set(data) <= set(one.fields), f"{one.name} tells {sorted(set(data) - set(one.fields))} undescribed"
 
@@ -142,7 +142,7 @@ async def webhooks_happen(here: WebhookSurface, url: str) -> None:
 
 
 async def gateways_happen(here: WebhookSurface) -> None:
-    """In a tenant of its own."""
+    """Emit every event of gateways, in a tenant of its own."""
     gateway = GatewayInVehicle()
     cloud = await CloudUnderTest(here.story.database).register(gateway)
     first, second, third = gateway.many(3)
@@ -163,7 +163,7 @@ async def gateways_happen(here: WebhookSurface) -> None:
 
 
 async def quotas_happen(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
-    """Over a limit, over a quota and back, and lost on the way."""
+    """Exceed a limit, exceed a quota and return below it, and lose batches in transit."""
     cloud.book.settings = QuotaSettings(rows_burst=1, rows_per_hour=1)
     await cloud.take(gateway.send())
     cloud.book.settings = QuotaSettings()

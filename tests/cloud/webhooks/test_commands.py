@@ -1,4 +1,4 @@
-"""An operator at a terminal looks at webhooks, stops them and helps them along, and the trail says who did."""
+"""An operator lists, stops and repairs webhooks at a terminal, and the audit trail names the operator."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ TENANT = ("--tenant", "tnt_north")
 
 
 class Terminal:
-    """`argus-cloud webhooks …` over the database of a story that has ended."""
+    """The program `argus-cloud webhooks …`, run on the database of a story that has ended."""
 
     def __init__(self, config: Path, url: str) -> None:
         self._config = config
@@ -48,7 +48,7 @@ class Terminal:
         return err
 
     def audited(self) -> list[tuple[str, str, str]]:
-        """Who did what to what, the oldest first."""
+        """Return actor, action and object of each audit entry, the oldest first."""
 
         async def read(database: Database) -> list[tuple[str, str, str]]:
             async with database.read() as tx:
@@ -67,7 +67,7 @@ async def with_database(url: str, work: Callable[[Database], Awaitable[Any]]) ->
 
 
 async def a_story(database: Database) -> str:
-    """A webhook to which three messages were sent in vain; its id."""
+    """Create a webhook whose three deliveries failed, and return its id."""
     async with receiving(always=410) as receiver, webhook_surface(database, receiver) as here:
         made = await here.create("incident.created", url=receiver.url("/terminal"))
         for number in range(3):
@@ -125,7 +125,7 @@ def test_an_operator_rotates_the_key_of_all_deliveries_once_receivers_can_know_t
     terminal, _ = told
     before = {key["state"]: key["kid"] for key in terminal.json("keys", "list")}
     assert set(before) == {"current", "next"}
-    # The story's clock is in the past: by the machine's the next key has been published long enough.
+    # The story's clock is in the past: by the machine's clock the next key was published long enough ago.
     rotated = terminal.json("keys", "rotate")
     assert (rotated["kid"], rotated["state"]) == (before["next"], "current")
     assert "published too recently" in terminal.refused("keys", "rotate")

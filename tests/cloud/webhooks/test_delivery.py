@@ -1,4 +1,4 @@
-"""What happens reaches whoever subscribed to it: once for each, in order for each incident, at the documented times."""
+"""Each subscriber gets every event once, in order for each incident, at the documented times."""
 
 import pytest
 

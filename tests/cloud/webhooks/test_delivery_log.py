@@ -1,4 +1,4 @@
-"""The owner of a webhook sees what was sent and why it failed, sends a test, sends again, and rotates the secret."""
+"""The owner of a webhook sees each delivery and why it failed, sends a test, replays, and rotates the secret."""
 
 import time
 from typing import Any
@@ -17,7 +17,7 @@ OLD, NEW = "the old secret of the receiver", "the new secret of the receiver"
 BEGIN = "2026-03-24T00:00:00Z"
 HOUR_US = 3_600_000_000
 EITHER = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-"""For what never comes to the database's own ways, whichever it is."""
+"""Tests that do not depend on the database run on SQLite only."""
 
 
 def refused(answer: Any) -> tuple[int, str]:
@@ -25,7 +25,7 @@ def refused(answer: Any) -> tuple[int, str]:
 
 
 async def failed_thrice(here: WebhookSurface, receiver: Receiver) -> str:
-    """A webhook three of whose deliveries were given up, and which works again; its id."""
+    """Create a working webhook with three abandoned deliveries, and return its id."""
     made = await here.create("incident.created", url=receiver.url())
     receiver.always = 410
     for number in range(3):
@@ -143,7 +143,7 @@ async def test_a_thousand_tests_are_too_many(database: Database):
 @pytest.mark.contract("C-080", "C-085", "C-093", "A-058", "S-097")
 async def test_a_rotated_secret_signs_at_once_and_the_old_one_beside_it_for_a_day(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
-        here.story.clock.advance(us=time.time_ns() // 1000 - here.story.clock.now_us())  # the libraries look at it
+        here.story.clock.advance(us=time.time_ns() // 1000 - here.story.clock.now_us())  # libraries read this clock
         made = await here.create(url=receiver.url(), secret=OLD)
         rotated = (await here.ask("PUT", f"/{made['id']}", {"secret": NEW})).json()
         again = (await here.ask("PUT", f"/{made['id']}", {"secret": NEW})).json()

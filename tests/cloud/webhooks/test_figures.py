@@ -1,4 +1,4 @@
-"""Whoever watches an installation sees how much waits to be delivered, and how late it is."""
+"""Metrics show an operator how many deliveries are pending, and how late they are."""
 
 from cloud.foundation.observability.metrics import WEBHOOK_LATE_SECONDS, WEBHOOKS_WAITING, Metrics
 from cloud.partners.webhooks import webhooks_sampler

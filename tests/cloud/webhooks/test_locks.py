@@ -1,7 +1,7 @@
-"""Who changes a webhook, who tells it of events and who settles its deliveries never wait for each other in a circle.
+"""Changing a webhook, fanning events out to it and finishing its deliveries never deadlock.
 
-PostgreSQL ends such a circle after a second by failing one of them: nothing is lost, but an owner is told that the
-database is away, and deliveries stand still.
+PostgreSQL ends a deadlock after a second by failing one of the transactions: nothing is lost, but an owner gets a
+response that the database is unavailable, and deliveries stop meanwhile.
 """
 
 import asyncio
@@ -28,8 +28,7 @@ TROUBLE = {"relay.interrupted", "event.postponed", "event.lease_lost", "deliveri
 @pytest.mark.pg
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_webhook_that_somebody_is_about_to_disable_still_hears_of_events(database_url: str):
-    """The one who tells it holds the head of a lane and then wants the webhook's row to be there; the one who disables
-    it holds the row and then wants the heads."""
+    """Fan-out locks the head of a lane and then the webhook's row; disabling locks the row and then the heads."""
     database = await open_database(database_url)
     async with receiving() as receiver:
         story = await webhook_story(database, receiver)

@@ -1,4 +1,4 @@
-"""The delivery log shows why a receiver refused, and no secret, and not what lies behind an address."""
+"""The delivery log shows why a receiver refused, without secrets and without the content behind an address."""
 
 import pytest
 

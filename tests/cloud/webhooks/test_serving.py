@@ -1,4 +1,4 @@
-"""A worker process of the cloud delivers what happens, through the pairs that its settings allow."""
+"""A worker process of the cloud delivers events, to the address and port pairs that its settings allow."""
 
 import base64
 import signal

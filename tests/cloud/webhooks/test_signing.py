@@ -1,4 +1,4 @@
-"""Receivers verify what we send with the libraries that they already have, before, during and after a rotation."""
+"""Receivers verify our deliveries with the libraries that they already have, before, during and after a rotation."""
 
 import base64
 import contextlib
@@ -26,26 +26,26 @@ PLAIN = "my plain text signing secret!"
 
 
 async def sent(story: WebhookStory, receiver: Receiver) -> Received:
-    """What the receiver gets for one more event."""
+    """Emit another event; return the request that the receiver gets."""
     await story.happen(f"inc_{len(receiver.received)}")
     await story.turn()
     return receiver.received[-1]
 
 
 async def now(begin: Begin, receiver: Receiver) -> WebhookStory:
-    """A story of this moment: the libraries look at the machine's clock."""
+    """Begin a story at the present moment, since the libraries read the machine's clock."""
     story = await begin(receiver)
     story.clock.advance(us=time.time_ns() // 1000 - story.clock.now_us())
     return story
 
 
 def library_secret(secret: str) -> str:
-    """What the owner of a secret hands to a library, which takes everything for base64."""
+    """Encode a secret as its owner passes it to a library, which decodes everything as base64."""
     return secret if secret.startswith("whsec_") else "whsec_" + base64.b64encode(secret.encode()).decode()
 
 
 def accept(secret: str, request: Received) -> bool:
-    """Whether both libraries do; they never disagree."""
+    """Return whether both libraries accept the request; they must agree."""
     verdicts = set()
     for verifier in (standardwebhooks.Webhook(library_secret(secret)), svix.Webhook(library_secret(secret))):
         try:

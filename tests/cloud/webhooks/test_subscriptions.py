@@ -1,4 +1,4 @@
-"""An integration subscribes to what it was approved for, changes its mind, rotates its secret and leaves."""
+"""An integration subscribes to its approved events, changes its subscription, rotates its secret and unsubscribes."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.builders.webhook_surface import TARGET, WebhookSurface, webhook_surfa
 
 ONE = "/v1/webhooks/{webhook_id}"
 EITHER = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-"""For what never comes to the database's own ways, whichever it is."""
+"""Tests that do not depend on the database run on SQLite only."""
 SECRET = "a signing secret of the receiver"
 
 
@@ -59,7 +59,7 @@ async def test_a_secret_that_was_sent_is_never_shown(here: WebhookSurface):
 
 @pytest.mark.contract("S-027", "S-098")
 async def test_a_copy_of_the_database_signs_nothing(here: WebhookSurface):
-    """Sent or made, now or before a rotation: no secret is in any row of any table, in any form that a thief tries."""
+    """Given or generated, before or after a rotation: no row holds a secret, in any encoding that a thief would try."""
     made = await here.create()
     await here.create(secret=SECRET)
     newest = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -73,7 +73,7 @@ async def test_a_copy_of_the_database_signs_nothing(here: WebhookSurface):
 
 
 async def every_octet_of(database: Database) -> bytes:
-    """All values of all tables, octets as they are, the rest as text."""
+    """Return all values of all tables, bytes unchanged and the rest as text."""
     found = []
     async with database.read() as tx:
         for table in metadata.sorted_tables:

@@ -1,4 +1,4 @@
-"""Workers side by side: a delivery is one worker's at a time, a killed one is made up for, nobody waits for others."""
+"""Concurrent workers: each delivery has one worker, a killed worker is replaced, and none waits for another."""
 
 import asyncio
 from collections import Counter
@@ -28,7 +28,7 @@ from tests.harness.receiver import answering_after, receiving
 
 @asynccontextmanager
 async def running(*parts: DeliveryWorker | Relay) -> AsyncIterator[None]:
-    """Each in its loop, until the end; then asked to stop and awaited."""
+    """Run each part in its loop until the end; then stop it and wait for it."""
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         for part in parts:
@@ -347,7 +347,7 @@ def leased(webhook_id: str, tenant_id: str = NORTH, number: int = 1) -> LeasedDe
 
 
 def claim(in_flight: InFlight, webhook_id: str, tenant_id: str = NORTH, *, most: int = 1000) -> list[LeasedDelivery]:
-    """Claim deliveries of one webhook, as many as there is room for, and make them ready."""
+    """Claim deliveries of one webhook, up to the free room, and make them ready."""
     reservation = in_flight.reservation()
     offered = reservation.offer([DueWebhook(webhook_id, tenant_id, 0)], most)
     deliveries = [leased(webhook_id, tenant_id, number) for number in range(offered.get(webhook_id, 0))]
@@ -364,7 +364,7 @@ def begin_all(in_flight: InFlight) -> list[LeasedDelivery]:
 
 
 def end(in_flight: InFlight, delivery: LeasedDelivery, *, error: ErrorCode | None = None, duration_ms: int = 1) -> int:
-    """End an attempt; return the number of ready deliveries that were taken out."""
+    """End an attempt; return the number of ready deliveries that were removed."""
     delivery.end(
         Attempt(
             number=1,
