@@ -1,7 +1,7 @@
-"""The gateway's memory: what a device reported is durable here before the report is acknowledged.
+"""Durable storage of the gateway: what a device reported is on the disk here before the report is acknowledged.
 
-`create_store` is an explicit act; `Buffer.open` refuses what is not beyond doubt its store. `append` returns when the
-rows are on the disk, `next_batches` and `acknowledge` are the uplink's side.
+`create_store` is an explicit act; `Buffer.open` refuses any file that is not beyond doubt its store. `append` returns
+when the rows are on the disk; `next_batches` and `acknowledge` serve the uplink.
 """
 
 from gateway.buffer.buffer import Buffer

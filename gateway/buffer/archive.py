@@ -1,7 +1,7 @@
-"""The stores that were set aside beside the one in use: listed, their unsent batches recovered, and sent by the uplink.
+"""Set-aside stores beside the one in use: list them, recover their unsent batches, and offer those to the uplink.
 
-A store is also set aside on purpose: one that was put back from an older copy, because the cloud holds a later history
-of its epoch. What was measured since it was opened is carried into the next store, since the cloud cannot have that.
+A store is also set aside on purpose when it was restored from an older copy, because the cloud holds a later history of
+its epoch. The cloud cannot have what was measured since that copy was opened, so it is carried into the next store.
 """
 
 import asyncio
@@ -22,16 +22,17 @@ from gateway.buffer.store_in_use import StoreInUse
 from protocols.uplink.events import GatewayEvent
 
 CARRY_READINGS_MAX = 8
-"""Devices go on measuring while the blocks to carry are read, so they are read again until nothing came in between."""
+"""Upper bound on repeated reads of the blocks to carry. Devices go on measuring meanwhile, so the blocks are read until
+nothing arrived in between."""
 
 RECOVER_EVERY_S = 10.0
-"""Interval at which the state folder is checked for a set-aside store that was not read yet; the check is cheap."""
+"""Interval at which the state folder is checked for a set-aside store that was not read yet. The check is cheap."""
 
 log = structlog.get_logger()
 
 
 class Archive:
-    """Set-aside stores of one buffer. `append_event` is the buffer's."""
+    """The set-aside stores of one buffer. `append_event` is the buffer's method."""
 
     def __init__(self, store: StoreInUse, append_event: Callable[[GatewayEvent], Awaitable[None]]) -> None:
         self._store = store
@@ -40,11 +41,11 @@ class Archive:
         self._carried: list[Block] = []
 
     def records(self) -> list[SetAsideRecord]:
-        """The stores that lie set aside, oldest first."""
+        """Return the set-aside stores, oldest first."""
         return set_aside_records(self._store.place.path)
 
     def take_carried(self) -> list[Block]:
-        """The blocks to carry into the next store, once."""
+        """Return the blocks to carry into the next store, and forget them."""
         carried, self._carried = self._carried, []
         return carried
 
@@ -75,7 +76,7 @@ class Archive:
             await self._append_event(event)
 
     async def begin_epoch(self) -> None:
-        """Set the store in use aside, because it is an older copy that was put back, and begin a new epoch
+        """Set the store in use aside, because it is a restored older copy, and begin a new epoch
         (`StoreInUse.keep`)."""
         store = self._store.require_or_refuse()
         for _ in range(CARRY_READINGS_MAX):
@@ -88,7 +89,7 @@ class Archive:
         store.fail(refused(self._store.place.path, why, KEEP, Trouble.FORKED))
 
     async def recovered(self) -> RecoveredStore | None:
-        """The oldest recovered store that the cloud does not have yet, for the uplink."""
+        """Return the oldest recovered store that the cloud does not have yet, for the uplink."""
         if self._recovered is not None and not self._recovered.settled:
             return self._recovered
         place = self._store.place

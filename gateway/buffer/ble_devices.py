@@ -1,7 +1,8 @@
-"""Which Bluetooth devices a person has paired: the store's own list, because trust must not depend on a stack's files.
+"""Bluetooth devices that an operator has paired. The store keeps its own list, because trust must not depend on a
+stack's files.
 
-A stack (BlueZ, the virtual radio) keeps the keys; here it says which devices are ours, what they are called and whether
-they were paired with a bond at all. A device that is not in this list is never connected to, whatever the stack knows.
+A stack (BlueZ, the virtual radio) keeps the keys. This list holds which devices are ours, their names, and whether they
+were paired with a bond at all. The gateway never connects to a device outside this list, whatever the stack knows.
 """
 
 import sqlite3
@@ -11,7 +12,7 @@ from gateway.buffer.statements import BLE_DEVICES
 from gateway.buffer.store import Store
 
 PAIRED_MAX = 64
-"""Far more than a vehicle carries; each costs a task that waits for it."""
+"""Maximum of paired devices: far more than a vehicle carries. Each costs a task that waits for it."""
 
 
 class TooManyPaired(Exception):
@@ -20,11 +21,11 @@ class TooManyPaired(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDevice:
-    """One device that a person has paired.
+    """One device that an operator has paired.
 
     `address`: upper case, AA:BB:CC:DD:EE:FF. `name`: as advertised, printable, never trusted. `system_id`: 16 hex
-    digits, empty until it was first met. `bonded`: paired with a bond, so it is used only while that stands.
-    `services`: 16-bit UUIDs of those that we understand. `paired_us`: the gateway's wall clock.
+    digits, empty until the first connection. `bonded`: paired with a bond, so it is used only while the bond exists.
+    `services`: 16-bit UUIDs of its supported services. `paired_us`: the gateway's wall clock.
     """
 
     address: str
@@ -36,7 +37,7 @@ class PairedDevice:
 
 
 def ble_devices(connection: sqlite3.Connection) -> list[PairedDevice]:
-    """All of them, the one paired longest ago first."""
+    """Return all paired devices, the one paired longest ago first."""
     return [
         PairedDevice(
             address=address,
@@ -51,7 +52,7 @@ def ble_devices(connection: sqlite3.Connection) -> list[PairedDevice]:
 
 
 def remember_ble_device(store: Store, device: PairedDevice) -> None:
-    """Durable when this returns. Raises TooManyPaired, StoreFull, and then nothing changed."""
+    """Store `device`; it is durable on return. Raises TooManyPaired or StoreFull, and then nothing has changed."""
     services = " ".join(f"{number:04x}" for number in device.services)
     row = (device.address, device.name, device.system_id, int(device.bonded), services, device.paired_us)
     with store.transaction():
@@ -65,6 +66,6 @@ def remember_ble_device(store: Store, device: PairedDevice) -> None:
 
 
 def forget_ble_device(store: Store, address: str) -> None:
-    """Nothing happens where it is not paired."""
+    """Remove the device at `address`. Do nothing when it is not paired."""
     with store.transaction():
         store.connection.execute(BLE_DEVICES["forget_ble_device"], (address,))

@@ -1,8 +1,9 @@
-"""Cuts queued observations into the blocks that become batches: one block a lane, several where one would be too large.
+"""Cuts queued observations into blocks, each of which becomes one batch: one block per lane, several where one would be
+too large.
 
-A block is at most some thousand observations, must fit the broker's packet, because what cannot be sent would stand at
-the head of its lane for ever, and keeps the limits of `protocols.uplink.limits`, because what the cloud finds too large
-becomes no rows there. Observations keep their order within a lane.
+A block holds at most some thousand observations. It must fit the broker's packet, because a batch that cannot be sent
+would block its lane for ever. It keeps the limits of `protocols.uplink.limits`, because the cloud creates no rows from
+a block that is larger. Observations keep their order within a lane.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ from protocols.uplink.observations import DeviceObservations, encode_block
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The content of one batch before it has a place in its lane. `count` as in the batch."""
+    """The content of one batch before it has a sequence in its lane. `count` is the batch's."""
 
     lane: Lane
     kind: BatchKind
@@ -27,7 +28,7 @@ class Block:
 
 
 def blocks_of(sections: Iterable[DeviceObservations], settings: BufferSettings) -> list[Block]:
-    """The observations of many appends as few blocks, lane by lane."""
+    """Return the observations of many appends as few blocks, lane by lane."""
     by_lane: dict[Lane, list[DeviceObservations]] = {}
     for section in sections:
         for lane, part in by_lane_of(section):
@@ -41,7 +42,7 @@ def blocks_of(sections: Iterable[DeviceObservations], settings: BufferSettings) 
 
 
 def by_lane_of(section: DeviceObservations) -> list[tuple[Lane, DeviceObservations]]:
-    """The parts of a section by lane; the section itself where there is only one, which is the usual case."""
+    """Return the parts of a section by lane; the section itself where it has only one lane, which is the usual case."""
     channels = {id(observation.channel): observation.channel for observation in section.observations}
     lanes = {key: lane_of_channel(channel) for key, channel in channels.items()}
     used = set(lanes.values())
@@ -57,7 +58,7 @@ def by_lane_of(section: DeviceObservations) -> list[tuple[Lane, DeviceObservatio
 def _cut(
     lane: Lane, sections: Sequence[DeviceObservations], settings: BufferSettings
 ) -> Iterable[list[DeviceObservations]]:
-    """Groups of sections, each within the limits of a block; a section that is too large alone is cut."""
+    """Yield groups of sections, each within the limits of a block. A section that is too large alone is cut."""
     count_max, octets_max = settings.block_observations_max, settings.block_samples_bytes_max
     group: list[DeviceObservations] = []
     count = octets = 0
@@ -96,7 +97,7 @@ def _encode(lane: Lane, sections: list[DeviceObservations], blocks: list[Block])
     if payload is not None:
         blocks.append(Block(lane, BatchKind.OBSERVATIONS, count, payload))
         return
-    # Only long texts, noise or hundreds of devices get here. Halving ends: one observation is one APDU at most.
+    # Only long texts, noise or hundreds of devices get here. Halving terminates: one observation is one APDU at most.
     assert count > 1, "one observation is larger than a batch may be"
     if len(sections) > 1:
         halves = (sections[: len(sections) // 2], sections[len(sections) // 2 :])
@@ -112,7 +113,7 @@ def _encode(lane: Lane, sections: list[DeviceObservations], blocks: list[Block])
 
 
 def _encode_within_limits(sections: Sequence[DeviceObservations]) -> bytes | None:
-    """The payload; None when it is more than one batch may hold, of bytes or of what the cloud takes in one block."""
+    """Return the payload; None when it exceeds a batch, in bytes or in what the cloud accepts in one block."""
     try:
         payload = encode_block(sections)
     except BlockTooLarge:

@@ -1,10 +1,10 @@
-"""The gateway's buffer as the rest of the gateway sees it: append and return when it is durable, read, acknowledge.
+"""The buffer's interface for the rest of the gateway: append and return when it is durable, read, acknowledge.
 
-The calls are made on the loop's thread and hand over to two others: the writer (`writer.py`) and a reader
-(`store_reader.py`). One hand-over a commit comes back, whatever the number of appends in it. What waits is bounded: an
-append beyond the bound waits itself (`room.py`).
+Calls are made on the loop's thread and hand over to two other threads: the writer (`writer.py`) and a reader
+(`store_reader.py`). Each commit hands back to the loop once, whatever the number of appends in it. The queue is
+bounded: an append beyond the bound is delayed (`room.py`).
 
-A gateway's buffer outlives its store (`store_in_use.py`): a store that fails is set aside and exchanged for a spare one
+A gateway's buffer outlives its store (`store_in_use.py`): a store that fails is set aside and replaced by a spare one
 while devices are served. Appends in between are refused, and counted where no device keeps them.
 """
 
@@ -45,12 +45,12 @@ from protocols.uplink.observations import DeviceObservations
 from protocols.uplink.status import StoreState
 
 HEALINGS_MAX = 8
-"""Damaged places that one read passes before it returns what it has; the next read goes on."""
+"""Damaged places that one read passes before it returns what it has. The next read continues."""
 
 
 class Buffer:
-    """Made by `open` (that one store or nothing) or by `serve` (a spare one where it must be, none where nothing can be
-    written); `close` commits what is queued. `archive` has the stores that were set aside."""
+    """The gateway's buffer. `open` uses the given store or fails. `serve` begins a spare store where it must, and runs
+    without one where nothing can be written. `close` commits what is queued. `archive` has the set-aside stores."""
 
     def __init__(self, place: StorePlace, *, serving: bool) -> None:
         self._store = StoreInUse(place, serving=serving, filled=self._fill, failed=self._refuse_waiting)
@@ -86,9 +86,9 @@ class Buffer:
         clock: Clock,
         witness: Path | None = None,
     ) -> "Buffer":
-        """The same for a gateway, which continues without a usable store: one that cannot be used is set aside and a
-        spare one begun; where there is none at all, everything is refused as on a full disk, until `keep` finds one.
-        Raises BufferUnusable only when another process writes to the store."""
+        """Open the store for a gateway, which must continue without a usable one. A store that cannot be used is set
+        aside and a spare one begun. Where there is no store at all, every call is refused as on a full disk, until
+        `keep` finds one. Raises BufferUnusable only when another process writes to the store."""
         place = StorePlace(path=Path(path), gateway=gateway, key=key, settings=settings, clock=clock, witness=witness)
         buffer = cls(place, serving=True)
         await buffer._store.take_up()
@@ -98,11 +98,11 @@ class Buffer:
         return buffer
 
     async def keep(self) -> None:
-        """Exchange a store that failed, and look for one while there is none. Never returns."""
+        """Replace a store that failed, and look for one while there is none. Never returns."""
         await self._store.keep()
 
     async def _fill(self) -> None:
-        """Put into a store that was just taken up what no store had room for."""
+        """Write into a newly opened store what no store had room for."""
         if self._uncounted:
             lost, self._uncounted = self._uncounted, []
             with suppress(StoreFull):
@@ -117,8 +117,8 @@ class Buffer:
 
     @property
     def epoch(self) -> str:
-        """Minted when the store was created; half of every batch's identity. It changes when a spare store takes the
-        place of this one; empty while there is none."""
+        """The epoch, minted when the store was created; half of every batch's identity. It changes when a spare store
+        replaces this one, and is empty while there is none."""
         return "" if self._store.present is None else self._store.present.about.epoch
 
     @property
@@ -127,12 +127,12 @@ class Buffer:
 
     @property
     def store_state(self) -> StoreState:
-        """OK; RESERVE while the disk is full; FULL while nothing can be recorded at all."""
+        """OK; RESERVE while the disk is full; FULL while nothing can be recorded."""
         return self._store.state
 
     @property
     def failure(self) -> BufferUnusable | None:
-        """Why nothing is recorded now; None while the store works."""
+        """The reason that nothing is recorded now; None while the store works."""
         return self._store.failure
 
     def marks(self) -> Mapping[Lane, LaneMarks]:
@@ -141,8 +141,8 @@ class Buffer:
         return {lane: LaneMarks() for lane in Lane} if present is None else present.writer.marks
 
     def wait_for_commit(self) -> asyncio.Event:
-        """An event of the caller's own that every commit sets from now on: clear it, read, and wait when there was
-        nothing to read."""
+        """Return an event of the caller's own that every commit sets from now on. Clear it, read, and wait when there
+        was nothing to read."""
         return self._store.wait_for_commit()
 
     # ---- appending
@@ -155,11 +155,11 @@ class Buffer:
         fetched: FetchedSegment | None = None,
         records: FetchedRecords | None = None,
     ) -> None:
-        """Return when `sections` are durable, all of them in one transaction, and with them how far the segment that
-        they come from is `fetched`, or how far the record store (`records`).
+        """Return when `sections` are durable, all of them in one transaction. The same transaction stores the progress
+        of their segment (`fetched`) or of their record store (`records`).
 
         Raises StoreFull when only the reserve is left. `held_by_device`: the device keeps what is refused (a confirmed
-        report); otherwise what is refused is gone, and a durable gap record has counted it before StoreFull is raised.
+        report). Otherwise what is refused is lost, and a durable gap record has counted it before StoreFull is raised.
         """
         count = sum([len(section.observations) for section in sections])
         if not count:
@@ -189,8 +189,8 @@ class Buffer:
             self._room.give(count)
 
     async def record_loss(self, lost: Sequence[Loss]) -> None:
-        """Return when a gap record of reason NOT_STORED counts values that were received and are in no append. Raises
-        StoreFull when not even the reserve has room, and then counts them as soon as there is."""
+        """Count values that were received and are in no append. Return when a gap record of reason NOT_STORED is
+        durable. Raises StoreFull when not even the reserve has room, and then counts them as soon as there is room."""
         try:
             await self._store.task(lambda store: losses.record(store, lost, GapReason.NOT_STORED))
         except StoreFull:
@@ -198,11 +198,11 @@ class Buffer:
             raise
 
     async def append_event(self, event: GatewayEvent) -> None:
-        """Return when `event` is durable, on a full disk by the reserve. StoreFull when that is used up too."""
+        """Return when `event` is durable, on a full disk by the reserve. Raises StoreFull when that is used up too."""
         await self.append_block(event_block(event))
 
     async def append_block(self, block: Block) -> None:
-        """The same for any batch content of the lanes that the reserve is for."""
+        """Return when `block` is durable: any batch content of the lanes that may use the reserve."""
         await self._take_room(1)
         try:
             store = self._store.require()
@@ -219,9 +219,9 @@ class Buffer:
     # ---- the uplink
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """The committed batches of `lane` that cover what is above `after`, in order and without a hole: at least one
-        where there is one, otherwise within the limits. A gap batch may begin at or below `after`. A block that
-        cannot be read is set aside and a gap batch comes in its place."""
+        """Return the committed batches of `lane` above `after`, in order and without a hole: at least one where there
+        is one, otherwise within the limits. A gap batch may begin at or below `after`. A block that cannot be read is
+        set aside and a gap batch replaces it."""
         batches: list[Batch] = []
         for _ in range(HEALINGS_MAX):
             try:
@@ -233,15 +233,16 @@ class Buffer:
                     break
                 await self._store.task(partial(damage.heal, lane=lane, sequence=damaged.sequence))
             except StoreFull:
-                # Not even the reserve has room for a gap record, or there is no store now: the lane waits until there
-                # is. No other lane does.
+                # Not even the reserve has room for a gap record, or there is no store now. Only this lane stops until
+                # there is room.
                 break
         return batches
 
     async def acknowledge(self, ack: Ack) -> None:
-        """The cloud holds everything up to the mark. The mark in memory moves soon, the file's with the next commit:
-        a crash before that makes the uplink send again what the cloud answers at once. Another epoch's is ignored, as
-        are ranges above the mark: what is missing below them is sent first, and then the mark comes."""
+        """Record that the cloud holds everything up to the mark. The mark in memory moves soon, the mark in the file
+        with the next commit: after a crash in between, the uplink resends batches that the cloud acknowledges at once.
+        An ack of another epoch is ignored. So are ranges above the mark: what is missing below them is sent first, and
+        then the mark moves."""
         if self._store.closed:
             raise BufferClosed("the buffer is closed")
         present = self._store.present
@@ -249,12 +250,12 @@ class Buffer:
             present.put(ack)
 
     async def rewind(self, lane: Lane, through: int) -> None:
-        """A restored cloud has only what is up to `through`: everything above is unacknowledged again. What was dropped
-        since comes as gap batches that say so."""
+        """Reset the mark for a restored cloud, which holds only what is up to `through`: everything above is
+        unacknowledged. What was dropped since is sent as gap batches that count it as lost."""
         await self._store.task(lambda store: rewinding.rewind(store, lane, through))
 
     async def flush(self) -> None:
-        """Return when acknowledgements given so far are in the file."""
+        """Return when the acknowledgements received so far are in the file."""
         await self._store.task(rewinding.write_marks)
 
     # ---- people
@@ -262,26 +263,26 @@ class Buffer:
     async def records(
         self, *, lane: Lane | None = None, device: str | None = None, since_us: int | None = None, limit: int
     ) -> AsyncIterator[ObservationRecord]:
-        """Up to `limit` observations, lane by lane in the order of their sequence; `since_us` is by the gateway's wall
-        clock at reception, `device` a system id."""
+        """Yield up to `limit` observations, lane by lane in the order of their sequence. `since_us` compares with the
+        gateway's wall clock at reception; `device` is a system id."""
         reader = self._store.require_or_refuse().reader
         async for record in records(reader, self._store.read, lane=lane, device=device, since_us=since_us, limit=limit):
             yield record
 
     @property
     def gap_revision(self) -> object:
-        """Changes whenever `gaps` or `quarantined` may return something else; cheap to compare."""
+        """A value that changes whenever `gaps` or `quarantined` may return something else. It is cheap to compare."""
         present = self._store.present
         return None if present is None else (self.epoch, present.gap_revision)
 
     async def gaps(self, *, delivered: bool = False) -> list[LaneGap]:
-        """The losses, lane by lane, oldest first. With `delivered` also the records of reason RETENTION, which stand
-        for what the cloud has and the gateway keeps no more."""
+        """Return the losses, lane by lane, oldest first. With `delivered`, include the records of reason RETENTION,
+        which stand for what the cloud has and the gateway has dropped."""
         found = await self._store.read(self._store.require_or_refuse().reader.gaps)
         return [each for each in found if delivered or each.gap.why is not GapReason.RETENTION]
 
     async def quarantined(self) -> int:
-        """The number of damaged blocks in quarantine."""
+        """Return the number of damaged blocks in quarantine."""
         return await self._store.read(self._store.require_or_refuse().reader.quarantined)
 
     # ---- devices and small facts
@@ -305,32 +306,32 @@ class Buffer:
         await self._store.task(lambda store: devices.remember_configuration(store, system_id, config_id, octets))
 
     async def device_reports(self) -> list[bytes]:
-        """The stored history of each device, the one written longest ago first; a sealed row that does not open is left
-        out."""
+        """Return the stored history of each device, the one written longest ago first. A sealed row that does not open
+        is left out."""
         return await self._store.task(lambda store: device_reports.device_reports(store.connection, store.sealer))
 
     async def remember_device_reports(self, reports: Sequence[tuple[str, bytes]]) -> None:
-        """(system id, bytes of at most 256 KiB) of each, in one commit. Raises StoreFull."""
+        """Store (system id, at most 256 KiB of bytes) for each device, in one commit. Raises StoreFull."""
         await self._store.task(lambda store: device_reports.remember_device_reports(store, reports))
 
     async def fetched_segments(self) -> list[FetchedSegment]:
-        """The marks of devices' memories, the one fetched longest ago first."""
+        """Return the marks of PM-store segments, the one fetched longest ago first."""
         return await self._store.task(lambda store: segments.segments(store.connection))
 
     async def fetched_records(self) -> list[FetchedRecords]:
-        """The marks of Bluetooth record stores, the one fetched longest ago first."""
+        """Return the marks of Bluetooth record stores, the one fetched longest ago first."""
         return await self._store.task(lambda store: record_marks.records(store.connection))
 
     async def forget_segments(self, keys: Sequence[SegmentKey]) -> None:
-        """Devices cleared these."""
+        """Remove the marks of segments that devices have cleared."""
         await self._store.task(lambda store: segments.forget(store, keys))
 
     async def ble_devices(self) -> list[PairedDevice]:
-        """The Bluetooth devices that a person has paired, the one paired longest ago first."""
+        """Return the Bluetooth devices that an operator has paired, the one paired longest ago first."""
         return await self._store.task(lambda store: ble_devices.ble_devices(store.connection))
 
     async def remember_ble_device(self, device: PairedDevice) -> None:
-        """In place of what was known of its address. Raises TooManyPaired, StoreFull."""
+        """Store `device` and replace what was known of its address. Raises TooManyPaired, StoreFull."""
         await self._store.task(lambda store: ble_devices.remember_ble_device(store, device))
 
     async def forget_ble_device(self, address: str) -> None:
@@ -342,15 +343,15 @@ class Buffer:
     async def state_put(self, name: str, value: str) -> None:
         await self._store.task(lambda store: devices.put_state(store, name, value))
 
-    # ---- looking after itself
+    # ---- maintenance
 
     async def tidy(self) -> None:
-        """Do now, to the end, what retention and a full disk ask for. Happens by itself every few seconds."""
+        """Run retention and full-disk recovery to the end now. They also run on their own every few seconds."""
         while await self._store.task(tidy_step):
             pass
 
     async def close(self) -> None:
-        """Commit what waits, then close. Appends after this raise BufferClosed."""
+        """Commit what is queued, then close. Later appends raise BufferClosed."""
         if self._store.closed:
             return
         self._store.closed = True
@@ -363,12 +364,12 @@ class Buffer:
         await self._room.take(count)
 
     def _count(self, lost: Sequence[Loss]) -> None:
-        """Count refused observations for each lane; the sum is recorded as soon as there is a store again."""
+        """Count refused observations for each lane. The sum is recorded as soon as there is a store again."""
         if self._store.serving and not self._store.closed:
             self._uncounted = losses.sums([*self._uncounted, *lost])
 
 
 def _next(store: OpenStore, lane: Lane, after: int, limit_batches: int, limit_bytes: int) -> Any:
-    # The mark is read on the reader's thread, before the snapshot is taken: all up to it is then in the snapshot.
+    # The mark is read on the reader's thread, before the snapshot is taken: everything up to it is in the snapshot.
     last = store.writer.marks[lane].last
     return store.reader.next_batches(lane, after=after, last=last, limit_batches=limit_batches, limit_bytes=limit_bytes)

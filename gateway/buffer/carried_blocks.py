@@ -1,6 +1,6 @@
-"""Blocks that an old copy of a store received since it was opened, carried over into the next epoch.
+"""Blocks that a restored older copy of a store received since it was opened, carried over into the next epoch.
 
-The cloud cannot have them: it holds other batches under the numbers that this store gave.
+The cloud cannot have them: it holds other batches under the same numbers.
 """
 
 from gateway.buffer.blocks import Block
@@ -9,12 +9,14 @@ from protocols.uplink.envelope import BatchKind
 from protocols.uplink.gaps import decode_gap
 
 CARRIED_BYTES_MAX = 64 << 20
-"""Bytes that are carried over in memory from an old copy of a store: more than an hour of full monitoring. A gateway
-meets the cloud long before; further blocks stay in the set-aside store, whose record says so."""
+"""Upper bound on the bytes that are carried over in memory from an older copy of a store: more than an hour of full
+monitoring. A gateway reaches the cloud long before that. Further blocks stay in the set-aside store, whose record
+reports it."""
 
 
 def blocks_since_opening(store: OpenStore) -> list[Block]:
-    """Blocks that the writer committed since the store was opened, oldest first within a lane, without gap records."""
+    """Return the blocks that the writer committed since the store was opened, oldest first within a lane, without gap
+    records."""
     blocks: list[Block] = []
     carried_bytes = 0
     for lane, after in store.last_at_opening.items():

@@ -1,11 +1,12 @@
-"""Blocks that cannot be read back: set aside, reported, and stood in for, so that they never stop their lane.
+"""Handling of blocks that cannot be read: set aside, reported, and replaced by a gap record, so that they never stop
+their lane.
 
 A block is damaged when its seal does not open (a bit changed in the payload or in any field beside it), when a field
-holds what it cannot, or when its row is missing. The bytes go to `quarantine` as found; a gap record takes the place;
-an event notifies the cloud. The chain continues: what the damaged batch's hash was is sealed into the batch after it,
-and for the last batch of a lane it is known from memory or stands in the row.
+holds an impossible value, or when its row is missing. The bytes go to `quarantine` as found; a gap record takes the
+place; an event notifies the cloud. The chain continues: the damaged batch's hash is sealed into the batch after it, and
+for the last batch of a lane it is in memory or in the row.
 
-The file's own structure is `database.py`'s matter: a damaged page is an error of SQLite and stops the work.
+`database.py` handles the file's own structure: a damaged page is an error of SQLite and stops the work.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ QUARANTINE_ROWS_MAX = 64
 
 
 def heal(store: Store, lane: Lane, sequence: int) -> None:
-    """Look at `sequence` again, and when it cannot be read put a gap record in its place. Raises StoreFull."""
+    """Read the row at `sequence` again. When it cannot be read, put a gap record in its place. Raises StoreFull."""
     base = position_of(lane, 0)
     covering = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0, sequence)).fetchone()
     found = covering if covering is not None and covering[0] - base == sequence else None
@@ -46,7 +47,7 @@ def heal(store: Store, lane: Lane, sequence: int) -> None:
     through = after[0] - base - 1 if after else max(sequence, head.last)
     chain_before = before.row_hash if before else genesis(store.about.gateway, store.about.epoch, lane.value)
     stated = _stated_hash(found)
-    # At the end of a lane memory knows the hash; before `resume`, memory has it from the row, as good as it can be had.
+    # At the end of a lane the hash is in memory. Before `resume`, memory has it from the row, the best source then.
     chain_after = after[1] if after else head.tip if head.last == through else stated
     if not isinstance(chain_after, bytes) or len(chain_after) != HASH_BYTES:
         chain_after = chain_before
@@ -90,11 +91,11 @@ def heal(store: Store, lane: Lane, sequence: int) -> None:
     try:
         store.commit([store.event("store.block_damaged", lane=lane.value, first=sequence, through=through)])
     except StoreFull:
-        log.warning("buffer.event_unstored", name="store.block_damaged")  # the gap record itself says so too
+        log.warning("buffer.event_unstored", name="store.block_damaged")  # the gap record itself shows the damage too
 
 
 def heal_ends(store: Store) -> None:
-    """Before the first append: the last row of each lane is what the chain goes on from, so it must be sound."""
+    """Check the last row of each lane before the first append, because the chain continues from it."""
     for lane in Lane:
         columns = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0)).fetchone()
         if columns is None:
@@ -102,14 +103,15 @@ def heal_ends(store: Store) -> None:
         if not readable(store, columns):
             heal(store, lane, columns[0] - position_of(lane, 0))
         elif (computed := computed_hash(store, columns)) != columns[10]:
-            # Only this column lies outside the seal, because it follows from what is inside.
+            # Only this column lies outside the seal, because it follows from the sealed content.
             log.error("buffer.hash_repaired", lane=lane.value)
             with store.transaction():
                 store.connection.execute(OUTBOX["repair_hash"], (computed, columns[0]))
 
 
 def computed_hash(store: Store, columns: Sequence[Any]) -> bytes:
-    """The hash that a readable row's batch has by its content; of a gap record the one that it states."""
+    """Return the hash of a readable row's batch, computed from its content; for a gap record, the hash that it
+    states."""
     row = Row.of(columns)
     if row.kind is BatchKind.GAP:
         return row.row_hash
@@ -117,7 +119,7 @@ def computed_hash(store: Store, columns: Sequence[Any]) -> bytes:
 
 
 def readable(store: Store, columns: Sequence[Any]) -> bool:
-    """Whether a row opens and, for a gap record, says what its row says."""
+    """Return whether a row opens and, for a gap record, agrees with its row."""
     try:
         row = Row.of(columns)
         payload = store.sealer.open(row.nonce, row.sealed, row)

@@ -1,11 +1,11 @@
-"""The SQLite file: created by an explicit act, opened only when it is beyond doubt ours, refused with a diagnosis
-otherwise.
+"""The SQLite file: created by an explicit act, opened only when it is beyond doubt ours, otherwise refused with a
+diagnosis.
 
-Why so strict: a wrong mount, a restored image or a newer release must not begin a second history in silence, and
-nothing here ever repairs, deletes or recreates a file. A new store is built under another name and linked into place
-when complete, so a power cut leaves either no store or a whole one.
+Why so strict: a wrong mount, a restored image or a newer release must not begin a second history unnoticed, and nothing
+here ever repairs, deletes or recreates a file. A new store is built under another name and linked into place when
+complete, so a power cut leaves either no store or a whole one.
 
-What is in the tables is others' work; `migrations.py` brings an older file up to date.
+The contents of the tables are the work of other modules; `migrations.py` brings an older file up to date.
 """
 
 import fcntl
@@ -25,30 +25,31 @@ from gateway.durable import flush
 from protocols.uplink.topics import is_identifier
 
 APPLICATION_ID = 0x41524755
-"""«ARGU», in SQLite's header, so that `file` and we know a store from any other database."""
+"""«ARGU» in SQLite's header, so that `file` and the gateway distinguish a store from any other database."""
 
 _PAGE_BYTES = 4096
-"""A block of one lane takes some kilobytes: larger pages would write more than they hold, smaller ones chain more."""
+"""Size of a page. A block of one lane takes some kilobytes: larger pages would write more than they hold, smaller ones
+would chain more."""
 
 _CONNECTION_PRAGMAS = (
-    # A commit returns when its frames are on the disk. NORMAL would lose the last commits with the vehicle's power, and
-    # they were already confirmed to a device. Costs about 5 % when a thousand observations share a commit.
+    # A commit returns when its frames are on the disk. NORMAL would lose the last commits at a power cut, although they
+    # were already confirmed to a device. Costs about 5 % when a thousand observations share a commit.
     "PRAGMA synchronous = FULL",
     # The log is written back every 4 MiB: short enough not to stall a commit, long enough to write a page once for
     # many.
     "PRAGMA wal_autocheckpoint = 1000",
-    # A log that a long read let grow gives its space back; it is above the usual size, so that the log is overwritten
-    # and not allocated again, which costs a flush of the file system's own journal.
+    # A log that a long read let grow returns its space. The limit is above the usual size, so that the log is
+    # overwritten and not allocated again, which costs a flush of the file system's own journal.
     "PRAGMA journal_size_limit = 16777216",
     # Payloads are sealed, so overwriting freed pages with zeros hides nothing and doubles what a drop writes.
     "PRAGMA secure_delete = OFF",
-    # Blocks are written once and read once; a large page cache would only take from the gateway's 110 MB.
+    # Blocks are written once and read once; a large page cache would only use up the gateway's 110 MB.
     "PRAGMA cache_size = -1024",
     # No temporary files: on a full disk they would fail where memory does not.
     "PRAGMA temp_store = MEMORY",
-    # With a memory map a bad sector is a SIGBUS that ends the process; without, an error that has a name.
+    # With a memory map a bad sector is a SIGBUS that ends the process; without one it is a named error.
     "PRAGMA mmap_size = 0",
-    # A damaged page is noticed when it is read, not when it has led somewhere.
+    # A damaged page is detected when it is read, not later where it has led.
     "PRAGMA cell_size_check = ON",
     # A file from elsewhere must not run functions through its schema.
     "PRAGMA trusted_schema = OFF",
@@ -65,8 +66,8 @@ class StoreRow:
 
 
 def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epoch: str | None = None) -> str:
-    """Create the store of `gateway` at `path` and return its epoch: a new one, but for what is recovered of a store
-    that was set aside.
+    """Create the store of `gateway` at `path` and return its epoch: a new one, or `epoch` for what is recovered of a
+    set-aside store.
 
     Raises `StoreExists` when anything is there already, and `BufferUnusable` when the place cannot be written.
     """
@@ -80,12 +81,12 @@ def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epo
     try:
         connection = sqlite3.connect(building, isolation_level=None)
         try:
-            # Nothing here is worth anything before the file is complete; it is flushed once, at the end.
+            # The file has no value before it is complete, so it is flushed once, at the end.
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute("PRAGMA journal_mode = MEMORY").fetchall()
             connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-            # Freed pages are reused in place. INCREMENTAL lets a full disk get them back in bounded steps; its price
-            # is one pointer page in eight hundred. FULL would move pages in every commit that drops something.
+            # Freed pages are reused in place. INCREMENTAL lets a full disk get them back in bounded steps; it costs one
+            # pointer page in eight hundred. FULL would move pages in every commit that drops something.
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -117,8 +118,8 @@ def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epo
 
 
 def open_writer(path: Path, *, gateway: str, key: bytes, check_s: float) -> tuple[sqlite3.Connection, StoreRow]:
-    """The one connection that writes, migrated and checked. BufferUnusable when the file is not beyond doubt this
-    store."""
+    """Open the one connection that writes, migrated and checked. Raises BufferUnusable when the file is not beyond
+    doubt this store."""
     _check_presence(path)
     try:
         connection = _connect(path)
@@ -137,7 +138,7 @@ def open_writer(path: Path, *, gateway: str, key: bytes, check_s: float) -> tupl
 
 
 def open_reader(path: Path, *, gateway: str, key: bytes) -> tuple[sqlite3.Connection, StoreRow]:
-    """A connection that cannot write, also beside the running gateway. It migrates nothing: an older file is
+    """Open a connection that cannot write, also beside the running gateway. It migrates nothing: an older file is
     refused."""
     _check_presence(path)
     try:
@@ -162,9 +163,10 @@ def open_reader(path: Path, *, gateway: str, key: bytes) -> tuple[sqlite3.Connec
 
 
 class StoreLock:
-    """Held by the process that writes. A second gateway on one store would fork the chain.
+    """The lock of the process that writes. A second gateway on one store would fork the chain.
 
-    On a file of its own: closing any descriptor of the database itself would drop SQLite's own locks (POSIX).
+    The lock is on a file of its own: closing any descriptor of the database itself would drop SQLite's own locks
+    (POSIX).
     """
 
     def __init__(self, path: Path) -> None:
@@ -190,9 +192,9 @@ _CHECK_STATE_DIR = "Check the `state_dir` of the configuration and the mount."
 
 
 def _check_presence(path: Path) -> None:
-    """Check that there is a file to open, by its directory entry alone: opening the file ourselves and closing it would
-    drop the locks of every SQLite connection that this process has on it (POSIX), and the next reader to leave would
-    delete the log under the writer."""
+    """Check by its directory entry alone that there is a file to open. Opening and closing the file here would drop the
+    locks of every SQLite connection that this process has on it (POSIX), and the next reader to close would delete the
+    log under the writer."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -227,7 +229,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def check_structure(connection: sqlite3.Connection, path: Path, check_s: float) -> None:
-    """`quick_check` for as long as allowed. What lies beyond is found when it is read (cell_size_check, seals)."""
+    """Run `quick_check` for at most `check_s`. Damage beyond that is found when it is read (cell_size_check, seals)."""
     deadline_s = time.monotonic() + check_s
     # Before 3.43 the check itself could not be interrupted; then only a small file is checked whole.
     if sqlite3.sqlite_version_info < (3, 43) and path.stat().st_size > 64 << 20:

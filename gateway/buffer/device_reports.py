@@ -1,8 +1,7 @@
-"""The device reports at rest: sealed like payloads, since the bytes that a deviation shows may be a patient's values.
+"""Device reports at rest: sealed like payloads, since the bytes that a deviation shows may be a patient's values.
 
-One row a device, replaced as a whole. The contents are encoded by `gateway/sessions/devices/history`; here they are
-bytes with a limit. A row that does not open is left out and logged: a report helps engineers and is no part of the
-record.
+One row per device, replaced as a whole. `gateway/sessions/devices/history` encodes the contents; here they are bytes
+with a limit. A row that does not open is left out and logged: a report helps engineers and is no part of the record.
 """
 
 import sqlite3
@@ -24,7 +23,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A report's row as the seal covers it: no lane has this number, so no block ever opens as a report."""
+    """Position of a report's row as the seal covers it. No lane has this number, so no block ever opens as a report."""
 
     system_id: str
     created_at_us: int
@@ -44,7 +43,7 @@ class _Place:
 
 
 def device_reports(connection: sqlite3.Connection, sealer: Sealer) -> list[bytes]:
-    """All reports, the one written longest ago first."""
+    """Return all reports, the one written longest ago first."""
     opened = []
     for system_id, written_us, nonce, sealed in connection.execute(DEVICES["device_reports"]).fetchall():
         try:
@@ -55,7 +54,7 @@ def device_reports(connection: sqlite3.Connection, sealer: Sealer) -> list[bytes
 
 
 def remember_device_reports(store: Store, reports: Sequence[tuple[str, bytes]]) -> None:
-    """(system id, bytes) of each, in one commit. Raises StoreFull, and then nothing changed."""
+    """Store (system id, bytes) of each, in one commit. Raises StoreFull, and then nothing has changed."""
     now_us = store.clock.wall_us()
     with store.transaction():
         for system_id, octets in reports:
@@ -66,7 +65,8 @@ def remember_device_reports(store: Store, reports: Sequence[tuple[str, bytes]]) 
 
 
 def carry_over(old: sqlite3.Connection, sealer: Sealer, store: Store) -> None:
-    """Bring the reports of an older store, whose `sealer` it is, into `store`. What does not open is left behind."""
+    """Copy the reports of an older store, whose `sealer` it is, into `store`. A report that does not open is left
+    behind."""
     rows = old.execute(DEVICES["device_reports"]).fetchmany(REPORTS_MAX)
     opened = []
     for system_id, written_us, nonce, sealed in rows:

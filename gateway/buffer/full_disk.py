@@ -1,11 +1,11 @@
 """Keeps a store on a full disk working on its reserve, and returns it to normal once there is room.
 
-Full: the reserve's eight megabytes are given to the store, and only events, ePCR and gap records are taken from then
-on. Meanwhile what the cloud has answered for goes, and the pages are given back to the disk in steps. What the cloud
-does not have is dropped only where our own limit made the disk full (old waveforms first, D2: new vital signs are worth
-more than old curves): where something else filled the disk, dropping would give it the room and lose the record too.
-Back: as soon as the disk has room for the reserve and a little more. Both ways are reported in the lane that is never
-dropped.
+Full: the reserve's eight megabytes are given to the store, and only events, ePCR and gap records are accepted from then
+on. Meanwhile acknowledged batches are dropped and their pages are given back to the disk in steps. Unacknowledged
+batches are dropped only where our own limit filled the disk (oldest waveforms first, D2: new vital signs are worth more
+than earlier curves). Where something else filled the disk, dropping would give it the room and lose the record too.
+Recovery: as soon as the disk has room for the reserve and a little more. Both changes are reported in the lane that is
+never dropped.
 """
 
 import sqlite3
@@ -23,26 +23,26 @@ from protocols.uplink.status import StoreState
 log = structlog.get_logger()
 
 LOG_PAGES, RESERVE_LOG_PAGES = 1000, 64
-"""Pages in the log before it is written back, usually (`database.py`) and on the reserve: there every page
-that the log does not take is an event that still fits."""
+"""Pages in the log before it is written back: usually (`database.py`), and on the reserve, where every page that the
+log does not take is an event that still fits."""
 
 RESUME_BYTES = 1 << 20
-"""Free space beside the reserve from which observations are taken again. A busy vehicle writes a megabyte in 90 s, so
-on a disk that stays this tight the state changes at most every minute or so, and what fits is kept."""
+"""Free space beside the reserve from which observations are accepted again. A busy vehicle writes a megabyte in 90 s,
+so on a disk that stays this tight the state changes at most every minute or so, and what fits is kept."""
 
 VACUUM_PAGES = 256
 """Pages given back in one step: a megabyte, some milliseconds."""
 
 
 def begin(store: Store) -> None:
-    """At opening: hold the reserve, or find that the disk is full already."""
+    """Hold the reserve at opening, or find that the disk is full already."""
     _set_ceiling(store, lifted=False)
     if not store.reserve.hold(spare_bytes=OPENING_BYTES):
         enter(store)
 
 
 def enter(store: Store) -> None:
-    """The disk is full: live on the reserve. Raises nothing; a report that does not fit is only logged."""
+    """Switch to the reserve, because the disk is full. Raises nothing; a report that does not fit is only logged."""
     store.state = StoreState.RESERVE
     store.reserve.release()
     _set_ceiling(store, lifted=True)
@@ -52,7 +52,7 @@ def enter(store: Store) -> None:
 
 
 def recover(store: Store) -> bool:
-    """One bounded step on the way back; True when another may help at once."""
+    """Take one bounded step of recovery. Return True when another may help at once."""
     if _room_below_ceiling(store) and store.reserve.hold(
         spare_bytes=min(RESUME_BYTES, store.settings.reserve_bytes // 2)
     ):
@@ -66,7 +66,7 @@ def recover(store: Store) -> bool:
     try:
         freed = free(store, (Lane.WAVEFORM,) if _own_limit_reached(store) else ())
     except StoreFull:
-        return False  # even dropping needs a page of the log; what the disk gets back elsewhere decides
+        return False  # even dropping needs a page of the log; the space that the disk gets back elsewhere decides
     shrunk = _give_back(store)
     return freed or shrunk
 
@@ -88,7 +88,7 @@ def _set_log(store: Store, pages: int) -> None:
 
 
 def _attempt(store: Store, pragma: str) -> None:
-    """Run a step that may find no room itself; then the next one retries."""
+    """Run a step that may itself find no room. The next step retries it."""
     try:
         store.connection.execute(pragma).fetchall()
     except sqlite3.OperationalError as error:
@@ -109,7 +109,7 @@ def _room_below_ceiling(store: Store) -> bool:
 
 
 def _own_limit_reached(store: Store) -> bool:
-    """Whether the store itself uses what it may use."""
+    """Return whether the store itself has used its limit."""
     return not _room_below_ceiling(store) or usage(store).used_bytes > store.settings.disk_budget_bytes
 
 

@@ -1,9 +1,9 @@
-"""Rows that stand in for what is gone: built, merged with their neighbours, and kept few.
+"""Gap records, which stand in for missing rows: built, merged with their neighbours, and kept few.
 
 A gap record keeps the chain whole: it names the hash before the first and of the last batch that it stands in for, so
-the next batch still follows. Drops of the same kind side by side become one record while it spans at most an hour;
-beyond `gaps_max` the oldest become one whatever they span. A record that grew keeps its place (its first sequence),
-and for the cloud a wider one is no conflict.
+the next batch still follows. Adjacent drops of the same kind become one record while it spans at most an hour; beyond
+`gaps_max` the oldest become one whatever they span. A record that grew keeps its place (its first sequence), and for
+the cloud a wider one is no conflict.
 
 A gap whose reason is RETENTION stands for what the cloud already has; all others are losses.
 """
@@ -30,7 +30,7 @@ class GapRow:
 
 
 def gap_row_before(store: Store, lane: Lane, sequence: int) -> GapRow | None:
-    """The gap record that ends right before `sequence`, if that is what is there."""
+    """Return the gap record that ends right before `sequence`, if there is one."""
     if sequence <= 1:
         return None
     columns = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0, sequence - 1)).fetchone()
@@ -42,12 +42,12 @@ def gap_row_before(store: Store, lane: Lane, sequence: int) -> GapRow | None:
             return None
         return GapRow(row, decode_gap(store.sealer.open(row.nonce, row.sealed, row)))
     except (Misread, Unsealable, RemoteProtocolError):
-        return None  # damaged itself: it is healed when it is read, not built upon
+        return None  # damaged itself: it is repaired when it is read, and is not extended
 
 
 def stand_in(store: Store, gap: Gap, like: Row) -> Row:
-    """Inside a transaction: put `gap` in place of every row of its range. `like` is the last row that goes: its
-    totals and times are the record's, so that differences between rows stay true."""
+    """Put `gap` in place of every row of its range, inside a transaction. `like` is the last row that is replaced: its
+    totals and times become the record's, so that differences between rows stay true."""
     lane = like.lane
     row = Row(
         lane=lane,
@@ -69,12 +69,12 @@ def stand_in(store: Store, gap: Gap, like: Row) -> Row:
 
 
 def touching(earlier: Gap, later: Gap) -> bool:
-    """Whether `later` follows on `earlier`, in sequence and in the chain."""
+    """Return whether `later` follows on `earlier`, in sequence and in the chain."""
     return earlier.through_sequence + 1 == later.from_sequence and earlier.chain_after == later.chain_before
 
 
 def merged(earlier: Gap, later: Gap) -> Gap:
-    """One record for two that lie side by side."""
+    """Return one record for two adjacent ones."""
     assert touching(earlier, later)
     times_us = [at for at in (earlier.first_us, earlier.last_us, later.first_us, later.last_us) if at is not None]
     return replace(
@@ -89,7 +89,7 @@ def merged(earlier: Gap, later: Gap) -> Gap:
 
 
 def may_merge(earlier: Gap, later: Gap, span_us_max: int) -> bool:
-    """Whether one record may stand for both without hiding when."""
+    """Return whether one record may stand for both without hiding when."""
     if earlier.why is not later.why or not touching(earlier, later):
         return False
     whole = merged(earlier, later)
@@ -97,7 +97,7 @@ def may_merge(earlier: Gap, later: Gap, span_us_max: int) -> bool:
 
 
 def gap_rows(store: Store, lane: Lane) -> list[GapRow]:
-    """The readable gap records of a lane, oldest first."""
+    """Return the readable gap records of a lane, oldest first."""
     found = []
     for columns in store.connection.execute(OUTBOX["gap_rows"], span_of(lane, 0)).fetchall():
         try:
@@ -109,9 +109,10 @@ def gap_rows(store: Store, lane: Lane) -> list[GapRow]:
 
 
 def keep_few(store: Store, lane: Lane) -> bool:
-    """Join the oldest neighbours of one kind once there are more than `gaps_max`; True when some were joined.
+    """Join the oldest neighbours of one kind once there are more than `gaps_max`. Return True when some were joined.
 
-    Losses and delivered batches never share a record: the reason of the earlier loss stands for both."""
+    Losses and delivered batches never share a record: the reason of the earlier loss stands for both.
+    """
     if store.connection.execute(OUTBOX["gap_count"], span_of(lane, 0)).fetchone()[0] <= store.settings.gaps_max:
         return False
     rows = gap_rows(store, lane)

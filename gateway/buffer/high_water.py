@@ -1,12 +1,12 @@
 """Marks of each lane, committed and acknowledged, in a small file beside the store: `<store>.marks`.
 
-A store whose log was cut, or that was put back from an older copy, is a whole database: nothing in it says that it once
-held more. Continuing it would give new batches the numbers of old ones, and the cloud would take the gateway for a
+A store whose log was cut, or that was restored from an earlier copy, is a whole database: nothing in it shows that it
+once held more. Continuing it would reuse the numbers of existing batches, and the cloud would take the gateway for a
 copy of itself. So the marks lie outside of the store.
 
 They are written after each commit without a flush of their own, because they may lag and must not lead: the commit was
-durable before the write began, so whatever of it reaches the disk is true. One write of 88 bytes in place needs no
-room on a full disk. Marks that cannot be read say nothing; marks of another epoch belong to an earlier store.
+durable before the write began, so whatever of it reaches the disk is true. One write of 88 bytes in place needs no room
+on a full disk. Marks that cannot be read are ignored; marks of another epoch belong to an earlier store.
 """
 
 import os
@@ -22,7 +22,7 @@ from protocols.uplink.lanes import Lane
 
 _MAGIC = b"ARGM"
 _LANES = (Lane.EVENT, Lane.EPCR, Lane.NUMERIC, Lane.WAVEFORM)
-"""The order in the file, which never changes."""
+"""Order of the lanes in the file, which never changes."""
 _FORM = struct.Struct(">4s16s" + "QQ" * len(_LANES))
 _SUM = struct.Struct(">I")
 _BYTES = _FORM.size + _SUM.size
@@ -31,27 +31,27 @@ log = structlog.get_logger()
 
 
 def marks_path(store: Path) -> Path:
-    """The file of the marks of `store`."""
+    """Return the path of the marks of `store`."""
     return store.with_name(store.name + ".marks")
 
 
 @dataclass(frozen=True, slots=True)
 class HighWater:
-    """`last` committed and `acked` sequence of each lane of `epoch`; a lane that is not named is at 0."""
+    """The `last` committed and `acked` sequence of each lane of `epoch`. A lane that is not named is at 0."""
 
     epoch: str
     last: Mapping[Lane, int] = field(default_factory=dict)
     acked: Mapping[Lane, int] = field(default_factory=dict)
 
     def behind(self, epoch: str, last: Mapping[Lane, int]) -> Lane | None:
-        """A lane in which a store of `epoch`, whose lanes end at `last`, holds less than was committed to it."""
+        """Return a lane in which a store of `epoch`, whose lanes end at `last`, holds less than was committed to it."""
         if epoch != self.epoch:
             return None
         return next((lane for lane in Lane if last[lane] < self.last.get(lane, 0)), None)
 
     @classmethod
     def read(cls, path: Path) -> "HighWater | None":
-        """The marks in `path`; None where there are none, or none that are whole."""
+        """Return the marks in `path`; None where there are none, or none that are whole."""
         try:
             found = path.read_bytes()
         except OSError:
@@ -70,7 +70,7 @@ class HighWater:
 
 
 class MarksFile:
-    """The file, open for writing. It never endangers what it witnesses: when it cannot be written it is left out."""
+    """The marks file, open for writing. A file that cannot be written is left out: it must never endanger the store."""
 
     def __init__(self, store: Path) -> None:
         self._failed = False
@@ -81,7 +81,7 @@ class MarksFile:
             self._give_up(error)
 
     def write(self, epoch: str, marks: Mapping[Lane, tuple[int, int]]) -> None:
-        """`marks`: last and acked of each lane."""
+        """Write `marks`: last and acked of each lane."""
         if self._failed:
             return
         numbers = [number for lane in _LANES for number in marks[lane]]

@@ -11,9 +11,9 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneMarks:
-    """`first`: oldest batch that is kept in full (0: none). `last`: newest that is committed and may be sent.
-    `acked`: the cloud has answered for everything up to it. The backlog is what lies above `acked`: sequences, and
-    observations in them, those included that a gap record stands in for. `bytes`: sealed bytes that the lane
+    """Marks of one lane. `first`: oldest batch that is kept in full (0: none). `last`: newest that is committed and may
+    be sent. `acked`: the cloud has acknowledged everything up to it. The backlog is what lies above `acked`: sequences,
+    and their observations, including those that a gap record stands in for. `bytes`: sealed bytes that the lane
     holds."""
 
     first: int = 0
@@ -26,7 +26,7 @@ class LaneMarks:
 
 @dataclass(slots=True, kw_only=True)
 class LaneHead:
-    """The end of one lane. `tip` is the hash that the next row names as the one before it."""
+    """The end of one lane. The next row names the hash `tip` as its predecessor's."""
 
     lane: Lane
     tip: bytes

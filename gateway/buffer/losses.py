@@ -1,9 +1,9 @@
 """Records observations that a full store refused and no device keeps: counted, durable, and sent like any other gap.
 
-A live value that cannot be stored is gone. The record of it takes the next sequence of its lane, covers nothing but
-itself, and passes the chain's hash on unchanged; it counts observations that never had a sequence. While the store
-stays full one record grows in place, a minute at most; it is not sent before it is closed, so that no reader holds an
-older count of it.
+A live value that cannot be stored is lost. Its record takes the next sequence of its lane, covers nothing but itself,
+and passes the chain's hash on unchanged; it counts observations that never had a sequence. While the store stays full
+one record grows in place, a minute at most. It is not sent before it is closed, so that no reader holds an earlier
+count of it.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ OPEN_S_MAX = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """`observations` that a lane did not get, received between two wall times."""
+    """Number of `observations` that a lane did not get, received between two wall times."""
 
     lane: Lane
     observations: int
@@ -34,7 +34,7 @@ class Loss:
 
 
 def losses_of(sections: Iterable[DeviceObservations]) -> list[Loss]:
-    """The losses of refused `sections`, lane by lane."""
+    """Return the losses of refused `sections`, lane by lane."""
     found: dict[Lane, Loss] = {}
     for section in sections:
         for lane, part in by_lane_of(section):
@@ -45,7 +45,7 @@ def losses_of(sections: Iterable[DeviceObservations]) -> list[Loss]:
 
 
 def sums(losses: Iterable[Loss]) -> list[Loss]:
-    """One loss for each lane."""
+    """Return one loss for each lane."""
     by_lane: dict[Lane, Loss] = {}
     for loss in losses:
         by_lane[loss.lane] = _sum(by_lane[loss.lane], loss) if loss.lane in by_lane else loss
@@ -69,7 +69,7 @@ def record(store: Store, losses: Iterable[Loss], why: GapReason = GapReason.STOR
 
 
 def close(store: Store, *, all_of_them: bool) -> bool:
-    """Let records that have grown long enough be sent; True when one was closed."""
+    """Close the records that have grown long enough, so that they are sent. Return True when one was closed."""
     closed = False
     for head in store.heads.values():
         aged = store.clock.monotonic_s() - head.open_loss_since_s >= OPEN_S_MAX

@@ -1,8 +1,8 @@
-"""Brings an older store up to the present form, one step a version, each step in one transaction with its number.
+"""Brings an older store up to the present form, one step per version, each step in one transaction with its number.
 
 `PRAGMA user_version` holds the number, in the file's header, so that it is known before any table is touched. A step
-gets a `sqlite_utils.Database`, whose `transform` does what SQLite's ALTER TABLE cannot. It is imported only when
-there is something to migrate: 13 MB that a running gateway need not carry.
+gets a `sqlite_utils.Database`, whose `transform` does what SQLite's ALTER TABLE cannot. It is imported only when there
+is something to migrate, because a running gateway need not carry its 13 MB.
 
 `schema.sql` is the form that the steps add up to; a test proves it. Steps are never edited after a release, only added.
 """
@@ -86,13 +86,14 @@ def _link_classes(database: "Database") -> None:
 
 
 STEPS: Sequence[Step] = (_device_reports, _fetched_segments, _ble_devices_and_fetched_records, _link_classes)
-"""Step i brings version i + 1 to version i + 2. Version 1 is what the first release created."""
+"""Migration steps. Step i brings version i + 1 to version i + 2. Version 1 is what the first release created."""
 
 VERSION = 1 + len(STEPS)
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> None:
-    """Take every step that the file lacks. Interrupted anywhere, the next start goes on with the step that was due."""
+    """Apply every step that the file lacks. After an interruption, the next start continues with the step that was
+    due."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version >= 1 + len(steps):
         return

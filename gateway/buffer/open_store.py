@@ -1,7 +1,7 @@
 """One open store: its file, the thread that writes and the thread that reads, from opening to closing.
 
-`Buffer` hands work to it and may exchange it for another one. When the writer or the reader finds that the file is
-unusable, every waiting caller gets the reason, `failed` is called once, and nothing more is done with the file.
+`Buffer` hands work to it and may replace it by another one. When the writer or the reader finds that the file is
+unusable, every pending caller gets the reason, `failed` is called once, and nothing more is done with the file.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorePlace:
-    """Path, owner and settings of a store."""
+    """The path, owner and settings of a store."""
 
     path: Path
     gateway: str
@@ -43,7 +43,7 @@ class StorePlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedFiles:
-    """The parts that opening makes; none of them runs yet."""
+    """The parts that opening makes. None of them runs yet."""
 
     store: Store
     reader: StoreReader
@@ -52,7 +52,7 @@ class OpenedFiles:
     marks_file: MarksFile
 
     def close(self) -> None:
-        """Close every part, whatever another one's disk says to it."""
+        """Close every part, whatever errors the other parts' closing raises."""
         with ExitStack() as parts:
             parts.callback(self.lock.release)
             parts.callback(self.marks_file.close)
@@ -63,7 +63,7 @@ class OpenedFiles:
 
 
 def open_files(place: StorePlace) -> OpenedFiles:
-    """Open the store that is there. BufferUnusable says why it cannot be worked with; it is left as it was."""
+    """Open the existing store. Raises BufferUnusable with the diagnosis, and leaves the store as it was."""
     path = place.path
     try:
         lock = StoreLock(path)
@@ -107,7 +107,7 @@ def open_files(place: StorePlace) -> OpenedFiles:
 
 
 class OpenStore:
-    """Runs from its making until `close`. All calls on the loop's thread."""
+    """An open store. It runs from construction until `close`. All calls are made on the loop's thread."""
 
     def __init__(
         self,
@@ -134,11 +134,11 @@ class OpenStore:
 
     @property
     def gap_revision(self) -> int:
-        """Grows with each commit that changes gap records."""
+        """A number that grows with each commit that changes gap records."""
         return self._files.store.gap_revision
 
     def promise(self) -> "asyncio.Future[Any]":
-        """The future of a waiting caller, completed by a commit or by the failure of the store."""
+        """Return the future of a pending caller, completed by a commit or by the failure of the store."""
         if self.failure is not None:
             raise BufferUnusable(self.failure.diagnosis, self.failure.trouble)
         done = asyncio.get_running_loop().create_future()
@@ -168,7 +168,7 @@ class OpenStore:
             raise
 
     def fail(self, error: BufferUnusable) -> None:
-        """Stop all work on the file; every waiting caller gets `error`."""
+        """Stop all work on the file. Every pending caller gets `error`."""
         if self.failure is not None:
             return
         self.failure = error
@@ -178,7 +178,7 @@ class OpenStore:
         self._wake()
 
     async def close(self) -> None:
-        """Commit what waits, then close the file."""
+        """Commit what is queued, then close the file."""
         self.writer.end()
         await asyncio.shield(asyncio.to_thread(self.writer.join))
         await asyncio.sleep(0)  # outcomes of the last commit are already on the loop, in front of this
@@ -208,7 +208,7 @@ class OpenStore:
     def _writer_failed(self, error: Exception) -> None:
         failure = unusable(self._path, error)
         if not isinstance(error, sqlite3.Error | OSError | UnicodeDecodeError):
-            # Not the file's doing as far as we know: it is opened again before anything is set aside.
+            # Not caused by the file as far as is known: it is opened again before anything is set aside.
             failure = BufferUnusable(
                 Diagnosis(
                     f"Writing to the store {self._path} ended with an error of our own ({type(error).__name__}).",

@@ -1,5 +1,5 @@
-"""The store's observations as records, and its events, for the command line and the crew: a page at a time, so that
-days need no memory."""
+"""Pages of the store's observations (as records) and events for the command line and the crew page, so that days need
+no memory."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -15,7 +15,7 @@ from protocols.uplink.observations import decode_block
 PAGE_BLOCKS = 32
 
 Read = Callable[..., Awaitable[Any]]
-"""Runs a function with its arguments on the reader's thread."""
+"""Type of a function that runs another one with its arguments on the reader's thread."""
 
 
 async def records(
@@ -28,8 +28,8 @@ async def records(
     limit: int,
     anchors: Anchors = NO_ANCHORS,
 ) -> AsyncIterator[ObservationRecord]:
-    """Up to `limit` records, lane by lane in the order of their sequence. `anchors` date what was received while the
-    gateway did not know the time."""
+    """Yield up to `limit` records, lane by lane in the order of their sequence. `anchors` date what was received while
+    the gateway did not know the time."""
     left = limit
     for each in (lane,) if lane is not None else tuple(Lane):
         after = 0
@@ -47,7 +47,7 @@ async def records(
 async def events(
     reader: StoreReader, read: Read, *, device: str | None, since_us: int | None, limit: int
 ) -> AsyncIterator[tuple[int, GatewayEvent]]:
-    """Up to `limit` events with their sequence, in its order."""
+    """Yield up to `limit` events with their sequence, in order."""
     left, after = limit, 0
     while left > 0:
         page: list[tuple[int, GatewayEvent]]

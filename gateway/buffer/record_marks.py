@@ -1,8 +1,8 @@
 """Marks of the record stores of Bluetooth devices: written with the records in one commit, read at start.
 
-Records and the mark behind them are durable together or not at all, so a gateway that is killed anywhere asks a device
-for exactly what it does not hold. A mark may also go back: when it shows that records below it never arrived, they are
-asked for again, and those that did arrive are known by their content (DESIGN D3).
+Records and the mark behind them are durable together or not at all, so after a kill at any point the gateway requests
+from a device exactly what it does not hold. A mark may also go back: when it shows that records below it never arrived,
+they are requested again, and those that did arrive are recognised by their content (DESIGN D3).
 """
 
 import sqlite3
@@ -12,12 +12,13 @@ from gateway.buffer.statements import BLE_DEVICES
 from gateway.buffer.store import Store
 
 STORES_MAX = 256
-"""Record stores remembered: those of all paired devices several times over."""
+"""Maximum of record stores remembered: those of all paired devices several times over."""
 
 
 class FetchedRecords(NamedTuple):
-    """One row. `service`: 16-bit UUID. `identity`: what the numbers count from, empty where they just go on.
-    `through`: the highest number up to which everything is durable; None: nothing is known, all is asked for."""
+    """The mark of one record store. `service`: 16-bit UUID. `identity`: what the numbers count from, empty where they
+    just go on. `through`: the highest number up to which everything is durable; None: nothing is known, everything is
+    requested."""
 
     system_id: str
     service: int
@@ -26,12 +27,12 @@ class FetchedRecords(NamedTuple):
 
 
 def records(connection: sqlite3.Connection) -> list[FetchedRecords]:
-    """All that is remembered, the one fetched longest ago first."""
+    """Return all marks, the one fetched longest ago first."""
     return [FetchedRecords(*row) for row in connection.execute(BLE_DEVICES["fetched_records"]).fetchall()]
 
 
 def write(store: Store, mark: FetchedRecords) -> None:
-    """Inside a transaction that is open."""
+    """Write `mark` inside an open transaction."""
     if mark.through is None:
         store.connection.execute(BLE_DEVICES["forget_records"], (mark.system_id, mark.service))
         return
@@ -41,6 +42,6 @@ def write(store: Store, mark: FetchedRecords) -> None:
 
 
 def remember(store: Store, mark: FetchedRecords) -> None:
-    """In a transaction of its own, where no record comes with it."""
+    """Write `mark` in its own transaction, where no record comes with it."""
     with store.transaction():
         write(store, mark)

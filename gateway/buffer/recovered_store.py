@@ -1,7 +1,7 @@
-"""The unsent batches of a store that was set aside, until the cloud has them: `<set-aside file>.unsent`.
+"""Unsent batches of a set-aside store, kept until the cloud has them: `<set-aside file>.unsent`.
 
-An outbox beside the one in use, of the epoch that ended with its store (`recovery.py`). Nothing is appended to it. When
-the cloud has acknowledged all of it the file goes; the set-aside store stays where it is.
+This is an outbox beside the one in use, of the epoch that ended with its store (`recovery.py`). Nothing is appended to
+it. When the cloud has acknowledged all of it the file is deleted; the set-aside store stays where it is.
 """
 
 import asyncio
@@ -40,10 +40,11 @@ def unsent_paths(store: Path) -> list[Path]:
 
 
 class RecoveredStore:
-    """Open from its making until `settled`. One task at a time reads; the calls are the uplink's (`gateway.sync`)."""
+    """A recovered store, open from construction until `settle`. One task at a time reads. The uplink makes the calls
+    (`gateway.sync`)."""
 
     def __init__(self, path: Path, *, gateway: str, key: bytes) -> None:
-        """Raises BufferUnusable."""
+        """Open the store at `path`. Raises BufferUnusable."""
         self.path = path
         self._reader = StoreReader(path, gateway=gateway, key=key)
         self._lock = asyncio.Lock()
@@ -89,7 +90,7 @@ class RecoveredStore:
         )
 
     async def acknowledge(self, ack: Ack) -> None:
-        """Note the mark, and write it down: losing it costs a repetition."""
+        """Set the mark and write it to the file. Losing it costs a repetition."""
         mark = self._marks[ack.lane]
         if ack.epoch == self.epoch and ack.through_sequence > mark.acked:
             self._marks[ack.lane] = LaneMarks(last=mark.last, acked=min(ack.through_sequence, mark.last))
@@ -111,7 +112,7 @@ class RecoveredStore:
             connection.execute(OUTBOX["put_acked"], (LANE_NUMBERS[lane], self._marks[lane].acked))
 
     async def settle(self) -> None:
-        """The cloud has everything that can be sent: the file goes."""
+        """Delete the file, because the cloud has everything that can be sent."""
         log.info("buffer.recovered_sent", file=self.path.name, epoch=self.epoch)
         await self.close()
         await asyncio.to_thread(self._delete)

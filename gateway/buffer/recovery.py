@@ -1,11 +1,12 @@
-"""Saves what can be read of a store that was set aside, as a store of the same epoch.
+"""Saves the readable part of a set-aside store, as a store of the same epoch.
 
 Why the same epoch and no import into the store in use: a batch's identity is gateway, epoch, lane and sequence, and its
-hash and signature speak of that. Sent under it the cloud verifies it as if it had come in time, and recognises what it
-has. As new batches of another epoch the same observations would be in the record twice, under a later hash.
+hash and signature cover that. Sent under it, the cloud verifies the batch as if it had come in time, and recognises
+what it already has. As new batches of another epoch the same observations would be in the record twice, under a later
+hash.
 
-What cannot be read leaves a gap record (DAMAGED) in its place, which names the sequences, the hashes on both sides,
-and, from the totals that every row carries, how many observations are lost. Rows are copied as they are sealed.
+An unreadable range becomes a gap record (DAMAGED), which names the sequences, the hashes on both sides, and, from the
+totals that every row carries, how many observations are lost. Rows are copied as they are sealed.
 """
 
 import os
@@ -34,8 +35,8 @@ from protocols.uplink.lanes import Lane
 
 STEP_PAGES = 256
 STEP_PAUSE_S = 0.05
-"""Pages between two pauses of a recovery in the background, and how long each is: a step takes some ten milliseconds
-of Python, so devices keep most of the processor, and four gigabytes are read in about five minutes."""
+"""Pages between two pauses of a background recovery, and the length of a pause. A step takes some ten milliseconds of
+Python, so devices keep most of the processor, and four gigabytes are read in about five minutes."""
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ class LaneRecovery:
 
 @dataclass(slots=True)
 class Recovered:
-    """The outcome. `epoch` None: not even that could be read, and so nothing."""
+    """Outcome of a recovery. `epoch` None: not even that could be read, and so nothing else."""
 
     epoch: str | None
     lanes: dict[Lane, LaneRecovery] = field(default_factory=dict)
@@ -92,10 +93,11 @@ def save_unsent(place: StorePlace, record: SetAsideRecord) -> Recovered:
 def recover(
     aside: SetAside, target: Path, *, gateway: str, key: bytes, unsent_only: bool, pause_s: float = 0.0
 ) -> Recovered:
-    """Write what can be read of `aside` into a new store at `target`, which does not exist yet. `unsent_only`: what the
-    cloud has not acknowledged. `pause_s`: how long to let others work after every few pages.
+    """Write the readable part of `aside` into a new store at `target`, which must not exist yet. `unsent_only`: only
+    what the cloud has not acknowledged. `pause_s`: length of the pause after every few pages.
 
-    Raises `StoreExists`, and BufferUnusable when there is no room for it or it cannot be written."""
+    Raises `StoreExists`, and BufferUnusable when there is no room for it or it cannot be written.
+    """
     _check_room(aside, target)
     with Salvage(aside.path) as salvage:
         epoch = salvage.epoch(gateway=gateway, key=key) or aside.epoch
@@ -107,7 +109,7 @@ def recover(
         sealer = Sealer(key, gateway=gateway, epoch=epoch)
         try:
             with closing(sqlite3.connect(building, isolation_level=None)) as connection:
-                # Nothing here is worth anything before the file is complete; it is flushed once, at the end.
+                # The file has no value before it is complete, so it is flushed once, at the end.
                 connection.execute("PRAGMA synchronous = OFF")
                 connection.execute("BEGIN")
                 _copy(connection, salvage, sealer, aside.acked if unsent_only else {}, pause_s)
@@ -142,8 +144,8 @@ def _check_room(aside: SetAside, target: Path) -> None:
 def _copy(
     connection: sqlite3.Connection, salvage: Salvage, sealer: Sealer, acked: Mapping[Lane, int], pause_s: float
 ) -> None:
-    """Every row that opens. Of two that claim one place the gap record counts (it replaced the other), of two gap
-    records the longer one."""
+    """Copy every row that opens. Of two rows that claim one place a gap record wins (it replaced the other), and of two
+    gap records the longer one."""
     pages = 0
     for row in salvage.rows(sealer):
         if row is None:
@@ -158,7 +160,7 @@ def _copy(
 def _mend(
     connection: sqlite3.Connection, lane: Lane, aside: SetAside, sealer: Sealer, gateway: str, epoch: str
 ) -> LaneRecovery:
-    """Fill the holes of a lane with gap records, and note how far it was acknowledged."""
+    """Fill the holes of a lane with gap records, and write how far it was acknowledged."""
     outcome = LaneRecovery()
     acked, known_last = aside.acked.get(lane, 0), aside.last.get(lane, 0)
     before = _Before(0, genesis(gateway, epoch, lane.value), 0, 0, 0)
@@ -166,7 +168,7 @@ def _mend(
     for position, through, kind, count, created_at_us, observations_total, bytes_total, size, previous, after in rows:
         sequence = position - position_of(lane, 0)
         if through <= before.through:
-            connection.execute(RECOVERY["drop"], (position,))  # an old copy of what a gap record stands for
+            connection.execute(RECOVERY["drop"], (position,))  # an earlier copy of what a gap record stands for
             continue
         if sequence > before.through + 1 and sequence > acked + 1:
             batch = count if kind != KIND_NUMBERS[BatchKind.GAP] else 0
@@ -193,7 +195,7 @@ def _mend(
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """The end of what is whole so far."""
+    """The end of the whole part so far."""
 
     through: int
     hash: bytes
@@ -219,7 +221,8 @@ def _gap(first: int, through: int, observations: int, before: bytes, after: byte
 def _put(
     connection: sqlite3.Connection, lane: Lane, gap: Gap, sealer: Sealer, totals: tuple[int, int], created_at_us: int
 ) -> None:
-    """A gap record with the time of what was before it: it belongs to the epoch that ended, not to the next one."""
+    """Write a gap record with the time of the row before it: it belongs to the epoch that ended, not to the next
+    one."""
     row = Row(
         lane=lane,
         sequence=gap.from_sequence,

@@ -1,4 +1,4 @@
-"""Why a store cannot be used: what SQLite or the disk reported, as a diagnosis that names the right cause.
+"""Diagnoses of a store that cannot be used: the error of SQLite or of the disk, with the right cause.
 
 The kind of trouble (`errors.Trouble`) decides what the gateway does; the sentences are for the operator.
 """
@@ -24,7 +24,7 @@ _OF_THE_DISK = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PE
 
 
 def refused(path: Path, what: str, to_do: str, trouble: Trouble = Trouble.DAMAGED) -> BufferUnusable:
-    """The file is not the store that is wanted; it is left as it is."""
+    """Return the error for a file that is not the expected store. The file is left as it is."""
     return BufferUnusable(
         Diagnosis(
             f"The store {path} {what}.",
@@ -36,7 +36,7 @@ def refused(path: Path, what: str, to_do: str, trouble: Trouble = Trouble.DAMAGE
 
 
 def unusable(path: Path, error: Exception) -> BufferUnusable:
-    """A diagnosis from an error of SQLite, of the disk or of our own reading of the file."""
+    """Return a diagnosis for an error of SQLite, of the disk or of our own reading of the file."""
     name = name_of(error)
     if isinstance(error, UnicodeDecodeError):
         # A damaged schema: SQLite's message repeats bytes that make no sense, and Python cannot decode it.
@@ -73,7 +73,7 @@ def unusable(path: Path, error: Exception) -> BufferUnusable:
 
 def check_marks(path: Path, marks: HighWater | None, epoch: str, last: Mapping[Lane, int]) -> None:
     """Refuse a store that holds less than was committed to it. A power cut cannot cause that, since the marks are
-    written after the commit is durable: a log was cut, or an older copy was put back."""
+    written after the commit is durable: a log was cut, or an older copy was restored."""
     lane = None if marks is None else marks.behind(epoch, last)
     if marks is not None and lane is not None:
         raise refused(
@@ -86,7 +86,7 @@ def check_marks(path: Path, marks: HighWater | None, epoch: str, last: Mapping[L
 
 
 def name_of(error: Exception) -> str:
-    """SQLite's own name of an error, or the system's sentence."""
+    """Return SQLite's own name of an error, or the system's sentence."""
     name = getattr(error, "sqlite_errorname", None)
     if name:
         return str(name)
@@ -105,7 +105,7 @@ def _disk(path: Path, name: str, trouble: Trouble, to_do: str) -> BufferUnusable
 
 
 def _is_full(path: Path) -> bool:
-    """Whether not even the index of SQLite's log (32 KiB) finds room."""
+    """Return whether not even the index of SQLite's log (32 KiB) finds room."""
     try:
         disk = os.statvfs(path.parent)
     except OSError:
@@ -114,7 +114,7 @@ def _is_full(path: Path) -> bool:
 
 
 def _another_owner(path: Path) -> str | None:
-    """The owner of the file where that is another user and we may not write it."""
+    """Return the owner of the file where that is another user and we may not write it."""
     try:
         owner = path.stat().st_uid
     except OSError:

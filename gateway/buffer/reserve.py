@@ -1,20 +1,21 @@
 """Eight megabytes held back on the disk, given to the store when the disk is full.
 
-A full disk must not silence the gateway: events, ePCR and the records of what was lost still go in. The space is a file
-beside the store, allocated (not merely extended: a sparse file holds nothing back). Taking it away is one unlink.
-It comes back by itself once the disk has room for it and some more (`full_disk.RESUME_BYTES`), so that the state does
-not flutter at the edge.
+A full disk must not stop the gateway: events, ePCR and the records of what was lost still go in. The space is a file
+beside the store, allocated (not merely extended: a sparse file holds nothing back). Releasing it is one unlink. It is
+allocated again once the disk has room for it and some more (`full_disk.RESUME_BYTES`), so that the state does not
+alternate at the limit.
 """
 
 import os
 from pathlib import Path
 
 OPENING_BYTES = 1 << 20
-"""A log index takes 32 KiB and healing a damaged block some pages; this is plenty."""
+"""Free space that opening needs: a log index takes 32 KiB and repairing a damaged block some pages, so this is
+plenty."""
 
 
 class Reserve:
-    """The file `<store>.reserve`. `held` is whether it lies there in full."""
+    """The file `<store>.reserve`. `held` is whether it is allocated in full."""
 
     def __init__(self, store: Path, size_bytes: int) -> None:
         self._path = _beside(store)
@@ -22,7 +23,7 @@ class Reserve:
         self.held = False
 
     def hold(self, *, spare_bytes: int) -> bool:
-        """Have the reserve in place; False when the disk has no room for it and `spare_bytes` more."""
+        """Allocate the reserve. Return False when the disk has no room for it and `spare_bytes` more."""
         if self.held:
             return True
         try:
@@ -47,7 +48,7 @@ class Reserve:
         return True
 
     def release(self) -> None:
-        """Give the space to the next write."""
+        """Release the space for the next write."""
         self.held = False
         try:
             self._path.unlink(missing_ok=True)
@@ -58,8 +59,7 @@ class Reserve:
 
 
 def make_room(store: Path) -> None:
-    """Before opening: SQLite needs some room for its log and index even to read, so on a full disk the reserve goes
-    first."""
+    """Release the reserve before opening on a full disk: SQLite needs some room for its log and index even to read."""
     disk = os.statvfs(store.parent)
     if disk.f_bavail * disk.f_frsize < OPENING_BYTES:
         _beside(store).unlink(missing_ok=True)
@@ -71,12 +71,12 @@ def _beside(store: Path) -> Path:
 
 
 def _settle(folder: Path) -> None:
-    """Have the file system finish what was deleted: ext4 hands the blocks out again only when its journal has committed
-    the deletion, and until then the disk stays full."""
+    """Make the file system complete the deletion: ext4 reuses the blocks only when its journal has committed it, and
+    until then the disk stays full."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError:
-        pass  # then the space comes with the journal's own commit, within seconds
+        pass  # then the space is freed by the journal's own commit, within seconds
     finally:
         os.close(descriptor)

@@ -1,14 +1,15 @@
 """Drops batches when their time or the disk budget is used up, in small steps that delay no commit for long.
 
-By time only what the cloud has answered for goes. By budget: what it has answered for, of any lane; then waveforms,
-oldest first; then old numerics; never an event or an ePCR that has not arrived. What has not arrived leaves a gap
-record that is sent in its place; what has arrived leaves one too, behind the cloud's mark, so that it costs nothing
-on the link and is at hand when a restored cloud asks.
+By time, only acknowledged batches are dropped. By budget: acknowledged batches of any lane; then waveforms, oldest
+first; then the oldest numerics; never an unacknowledged event or ePCR. Unacknowledged batches leave a gap record that
+is sent in their place. Acknowledged ones leave one too, behind the cloud's mark, so that it costs nothing on the link
+and is available when a restored cloud requests it.
 
 Thinning waveforms before dropping them (D2's «decimated waveform») is not done here. A batch's bytes are signed into
-the chain, so a thinner one would have to be a new batch at the end of its lane, beside a gap (DECIMATED) in the old
-place: older than what is before it, which breaks the order of device time within a lane, and with a channel that has
-to say in every reader that it was thinned. Until both are settled, the oldest waveform goes whole and says so.
+the chain, so a thinner one would have to be a new batch at the end of its lane, beside a gap (DECIMATED) in the
+previous place. It would be older than what is before it, which breaks the order of device time within a lane, and every
+reader would have to know that its channel was thinned. Until both are decided, the oldest waveform is dropped whole,
+and its gap record shows it.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 
 STEP_ROWS = 64
 STEP_BYTES = 2 << 20
-"""One step frees at most so much: some milliseconds, after which waiting commits go first."""
+"""Upper bound on what one step frees: it takes some milliseconds, after which pending commits go first."""
 
 ACKED_ORDER = (Lane.WAVEFORM, Lane.NUMERIC, Lane.EPCR, Lane.EVENT)
 LOSS_ORDER = (Lane.WAVEFORM, Lane.NUMERIC)
@@ -37,7 +38,7 @@ LOSS_ORDER = (Lane.WAVEFORM, Lane.NUMERIC)
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Pages of the database file. `used` excludes those that wait for reuse."""
+    """Pages of the database file. `used` excludes free pages."""
 
     pages: int
     used: int
@@ -49,7 +50,7 @@ class Usage:
 
 
 def usage(store: Store) -> Usage:
-    """The disk space that the store takes now, without its log."""
+    """Return the disk space that the store takes now, without its log."""
     pages, free, page_bytes = (
         int(store.connection.execute(f"PRAGMA {name}").fetchone()[0])
         for name in ("page_count", "freelist_count", "page_size")
@@ -58,7 +59,7 @@ def usage(store: Store) -> Usage:
 
 
 def retain(store: Store) -> bool:
-    """One bounded step; True when another is due."""
+    """Take one bounded step of retention. Return True when another is due."""
     over = store.time.now_us() - int(store.settings.retention_s * 1_000_000)
     for lane in ACKED_ORDER:
         if _drop(store, lane, through=store.heads[lane].acked, kept_before_us=over, why=GapReason.RETENTION):
@@ -70,7 +71,8 @@ def retain(store: Store) -> bool:
 
 
 def free(store: Store, losses: tuple[Lane, ...], octets: int = STEP_BYTES) -> bool:
-    """Drop the next thing in D2's order, `octets` of it or a step; False when only what must stay is left."""
+    """Drop the next thing in D2's order, `octets` bytes of it or a step. Return False when only what must stay is
+    left."""
     delivered = ((lane, store.heads[lane].acked, GapReason.RETENTION) for lane in ACKED_ORDER)
     undelivered = ((lane, SEQUENCE_MASK, GapReason.DISK_BUDGET) for lane in losses)
     return any(
@@ -88,7 +90,7 @@ def _drop(
     octets: int = STEP_BYTES,
     kept_before_us: int | None = None,
 ) -> bool:
-    """Drop the oldest batches of a lane up to a sequence; False when there is none to drop."""
+    """Drop the oldest batches of a lane up to a sequence. Return False when there is none to drop."""
     head = store.heads[lane]
     if not head.first or head.first > through:
         return False
@@ -125,8 +127,8 @@ def _drop(
 
 
 def _hash_behind(store: Store, row: Row) -> bytes:
-    """The chain hash of a row that goes. Its own column lies outside the seal, so it must agree with the row behind it;
-    when it does not, the row behind it is asked whether it opens."""
+    """Return the chain hash of a row that is dropped. Its own column lies outside the seal, so it must agree with the
+    row behind it; when it does not, the row behind it must open to count."""
     head = store.heads[row.lane]
     if row.through == head.last:
         return head.tip
@@ -140,7 +142,7 @@ def _hash_behind(store: Store, row: Row) -> bytes:
 def _leading(
     first: int, bytes_until: int, columns: list[tuple[object, ...]], kept_before_us: int | None
 ) -> Iterator[Row]:
-    """The rows that may go together: in sequence, not gaps themselves, old enough, few enough."""
+    """Yield the rows that may be dropped together: consecutive, no gap records, due by time, within the step."""
     for number, found in enumerate(columns):
         try:
             row = Row.of(found)

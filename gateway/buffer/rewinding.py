@@ -1,7 +1,7 @@
-"""The cloud's mark going back: a cloud restored from yesterday's copy has only what it had yesterday.
+"""Sets the cloud's mark back, for a cloud that was restored from an earlier copy.
 
-Everything above its mark is unacknowledged again and is resent. What retention dropped in the meantime stood
-behind the mark as gap records that cost nothing; now they are losses of the cloud, so each says so from here on.
+Everything above its mark is unacknowledged again and is resent. What retention dropped in the meantime stood behind the
+mark as gap records that cost nothing. Now they are losses of the cloud, so each is marked as a loss.
 """
 
 from dataclasses import replace
@@ -13,7 +13,7 @@ from protocols.uplink.lanes import Lane
 
 
 def rewind(store: Store, lane: Lane, through: int) -> None:
-    """Set the mark of `lane` back to `through`, and name what the gateway cannot send again."""
+    """Set the mark of `lane` back to `through`, and mark as lost what the gateway cannot send again."""
     head = store.heads[lane]
     if through >= head.acked:
         return
@@ -30,7 +30,7 @@ def rewind(store: Store, lane: Lane, through: int) -> None:
 
 
 def write_marks(store: Store) -> None:
-    """Bring the acknowledgements in memory to the file."""
+    """Write the acknowledgements in memory to the file."""
     if store.acks_unwritten:
         with store.transaction():
-            pass  # a transaction always takes the marks along
+            pass  # a transaction always writes the marks too

@@ -1,12 +1,12 @@
-"""Bounded room for appends that wait for the writer: an append beyond the bound waits itself, so that a slow disk slows
-the devices' links and does not fill memory."""
+"""Bounded room for queued appends: an append beyond the bound is delayed, so that a slow disk slows the devices' links
+and does not fill memory."""
 
 import asyncio
 from collections import deque
 
 
 class Room:
-    """Room for `observations_max` waiting observations. First come, first served: no device starves, none overtakes."""
+    """Room for `observations_max` queued observations. First come, first served: no device starves, none overtakes."""
 
     def __init__(self, observations_max: int) -> None:
         self._observations_max = observations_max
@@ -14,7 +14,7 @@ class Room:
         self._turns: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def take(self, count: int) -> None:
-        """Return when `count` fit; each is given back with `give`."""
+        """Return when there is room for `count`. Each is released with `give`."""
         if not self._turns and self._fits(count):
             self._waiting += count
             return
@@ -28,7 +28,7 @@ class Room:
             raise
 
     def give(self, count: int) -> None:
-        """`count` are settled."""
+        """Release the room of `count` observations that were committed or refused."""
         self._waiting -= count
         while self._turns and (self._turns[0][1].cancelled() or self._fits(self._turns[0][0])):
             count, turn = self._turns.popleft()
@@ -37,12 +37,12 @@ class Room:
                 turn.set_result(None)
 
     def refuse_all(self, error: Exception) -> None:
-        """Refuse every caller that waits for room."""
+        """Refuse every caller that is blocked on room."""
         while self._turns:
             _, turn = self._turns.popleft()
             if not turn.done():
                 turn.set_exception(error)
 
     def _fits(self, count: int) -> bool:
-        """One append that is larger than the bound goes alone."""
+        """Return whether `count` fit now. One append that is larger than the bound goes alone."""
         return not self._waiting or self._waiting + count <= self._observations_max

@@ -1,6 +1,7 @@
 """One row of the outbox as a value, and the numbers by which the file names lanes and kinds.
 
-A row is a batch, or a gap record that stands in for a run of them. The numbers are the file's form: they never change.
+A row is a batch, or a gap record that stands in for a run of them. The numbers belong to the file format: they never
+change.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ LANES = {number: lane for lane, number in LANE_NUMBERS.items()}
 KINDS = {number: kind for kind, number in KIND_NUMBERS.items()}
 
 SEQUENCE_BITS = 56
-"""A thousand batches a second for two million years."""
+"""Bits of a sequence: a thousand batches a second for two million years."""
 
 SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
 
@@ -28,19 +29,19 @@ class Misread(Exception):
 
 
 def position_of(lane: Lane, sequence: int) -> int:
-    """The position of a batch in the one table."""
+    """Return the position of a batch in the one table."""
     return LANE_NUMBERS[lane] << SEQUENCE_BITS | sequence
 
 
 def span_of(lane: Lane, first: int, last: int = SEQUENCE_MASK) -> tuple[int, int]:
-    """The positions of the sequences `first`…`last` of a lane, for BETWEEN; empty when last < first."""
+    """Return the positions of the sequences `first`…`last` of a lane, for BETWEEN; empty when last < first."""
     return position_of(lane, first), position_of(lane, min(max(last, 0), SEQUENCE_MASK))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """See schema.sql for each field. `nonce` and `sealed` are empty while the row is being built, or was read
-    without."""
+    """One row of the outbox. See schema.sql for each field. `nonce` and `sealed` are empty while the row is being
+    built, or was read without them."""
 
     lane: Lane
     sequence: int
@@ -70,7 +71,7 @@ class Row:
         return position_of(self.lane, self.sequence)
 
     def columns(self, nonce: bytes, sealed: bytes) -> tuple[object, ...]:
-        """In the order of `insert_batch`."""
+        """Return the values in the order of `insert_batch`."""
         return (
             self.position,
             self.through,
@@ -89,7 +90,7 @@ class Row:
 
     @classmethod
     def of(cls, columns: Sequence[Any]) -> "Row":
-        """A row as read, with its payload or without; Misread when a column holds what it cannot."""
+        """Return a row as read, with its payload or without. Raises Misread when a column holds an impossible value."""
         position, through, kind, count, created_at_us, kept_us, observations, octets, boot_id, before, after = columns[
             :11
         ]
@@ -124,8 +125,8 @@ class Row:
 
 
 def batch_of(row: Row, payload: bytes, about: StoreRow) -> Batch:
-    """The batch that a row is, with its payload opened. A gap record holds no observations, however many it counts
-    of."""
+    """Return the row as a batch, with its payload opened. A gap record holds no observations, whatever number it
+    counts."""
     return Batch(
         gateway=about.gateway,
         epoch=about.epoch,

@@ -1,13 +1,13 @@
-"""Rows of a damaged store, read from the pages of its file and of its log without SQLite's help.
+"""Rows of a damaged store, read from the pages of its file and of its log without SQLite.
 
-SQLite gives nothing behind a damaged page. But a batch's row needs nothing around it: its seal covers every field, so
-whatever opens under the store's key, gateway and epoch is what was written, wherever it was found; what only looks like
-a row does not open. So every page is read as a leaf of a table (SQLite's file format, 1.6 and 2), those too whose
-header is lost, and rows that continue on overflow pages are followed there.
+SQLite returns nothing behind a damaged page. But a batch's row needs nothing around it: its seal covers every field, so
+whatever opens under the store's key, gateway and epoch is what was written, wherever it was found; a false match does
+not open. So every page is read as a leaf of a table (SQLite's file format, 1.6 and 2), including pages whose header is
+lost, and rows that continue on overflow pages are followed there.
 
-One pass over the file and one over the log, newest pages first; a page is looked at for as many cells as fit on it, so
-the time is linear in the size of the file whatever it holds. What is found may be old (a free page): `recovery.py`
-decides what counts.
+One pass over the file and one over the log, newest pages first. A page is searched for as many cells as fit on it, so
+the time is linear in the size of the file whatever it holds. A row that is found may be stale (a free page):
+`recovery.py` decides what counts.
 """
 
 import os
@@ -20,11 +20,12 @@ from gateway.buffer.rows import Misread, Row
 from gateway.buffer.sealing import Sealer, Unsealable, key_check
 
 PAGE_BYTES = 4096
-"""Every store is created with it (`database.py`); the header that says so may be what is damaged."""
+"""Page size of every store (`database.py`). It is fixed here, because the header that names it may be damaged."""
 ROW_BYTES_MAX = 4 << 20
-"""Above any row: a batch must fit the broker's packet of 1 MiB. A length that a damaged page made up ends here."""
+"""Upper bound on a row: a batch must fit the broker's packet of 1 MiB. It stops a length that a damaged page made
+up."""
 CELLS_MAX = PAGE_BYTES // 64
-"""Rows on one page at most: hashes, nonce and seal alone are longer than 64 bytes."""
+"""Upper bound on rows on one page: hashes, nonce and seal alone are longer than 64 bytes."""
 
 _LEAF = 0x0D
 _FRAME_HEAD, _LOG_HEAD = 24, 32
@@ -35,7 +36,7 @@ Values = list[int | str | bytes | None]
 
 
 class Salvage:
-    """The pages of one store. Use as a context; `pages` is their number, for a caller that paces the reading."""
+    """The pages of one store. Use it as a context; `pages` is their number, for a caller that paces the reading."""
 
     def __init__(self, path: Path) -> None:
         self._files = ExitStack()
@@ -54,7 +55,7 @@ class Salvage:
         self._files.close()
 
     def epoch(self, *, gateway: str, key: bytes) -> str | None:
-        """The epoch that the store itself names, proved by its check of the key."""
+        """Return the epoch that the store itself names, proved by its check of the key."""
         for _, page in self._images():
             for rowid, values in self._cells(page, columns=5):
                 match values:
@@ -64,7 +65,8 @@ class Salvage:
         return None
 
     def rows(self, sealer: Sealer) -> Iterator[Row | None]:
-        """Every row that opens, newest pages first; None after each page, so that the caller can pace the reading."""
+        """Yield every row that opens, newest pages first, and None after each page, so that the caller can pace the
+        reading."""
         for _, page in self._images():
             for rowid, values in self._cells(page, columns=_COLUMNS):
                 try:
@@ -83,8 +85,8 @@ class Salvage:
         return None
 
     def _read_log(self) -> list[int]:
-        """Find the offsets of the frames of the log's present generation, newest first. Check sums are not checked: one
-        damaged frame would hide all that follow, and each row has its own seal."""
+        """Return the offsets of the frames of the log's present generation, newest first. Check sums are not checked:
+        one damaged frame would hide all that follow, and each row has its own seal."""
         if self._log is None:
             return []
         size = os.fstat(self._log.fileno()).st_size
@@ -109,7 +111,7 @@ class Salvage:
             yield number, _at(self._file, (number - 1) * PAGE_BYTES, PAGE_BYTES)
 
     def _page(self, number: int) -> bytes:
-        """The newest copy of a page."""
+        """Return the newest copy of a page."""
         frame = self._frames.get(number)
         if frame is not None and self._log is not None:
             return _at(self._log, frame, PAGE_BYTES)
@@ -125,7 +127,7 @@ class Salvage:
         is_leaf = page[begin : begin + 1] == bytes([_LEAF])
         for number in range(CELLS_MAX):
             pointer = int.from_bytes(page[begin + 8 + 2 * number : begin + 10 + 2 * number], "big")
-            # Cells lie behind the pointers to them; where that is not so, the pointers have ended.
+            # Cells lie behind the pointers to them; a pointer elsewhere shows that the pointers have ended.
             if not begin + 10 + 2 * number <= pointer < len(page):
                 return
             cell = self._cell(page, pointer, columns)
@@ -166,7 +168,7 @@ class Salvage:
 
 
 def _at(file: BinaryIO, begin: int, count: int) -> bytes:
-    """Bytes of a file; a sector that cannot be read counts as empty."""
+    """Return bytes of a file; a sector that cannot be read counts as empty."""
     try:
         return os.pread(file.fileno(), count, begin)
     except OSError:
@@ -174,7 +176,7 @@ def _at(file: BinaryIO, begin: int, count: int) -> bytes:
 
 
 def varint(page: bytes, at: int) -> tuple[int, int]:
-    """A number of one to nine bytes, and where it ends. IndexError where the page ends first."""
+    """Return a number of one to nine bytes, and where it ends. Raises IndexError where the page ends first."""
     value = 0
     for step in range(8):
         byte = page[at + step]
@@ -185,7 +187,7 @@ def varint(page: bytes, at: int) -> tuple[int, int]:
 
 
 def local_bytes(length: int) -> int:
-    """Number of bytes of a row on its leaf (1.6: U is the page, nothing is reserved)."""
+    """Return the number of bytes of a row on its leaf (1.6: U is the page, nothing is reserved)."""
     if length <= PAGE_BYTES - 35:
         return length
     least = (PAGE_BYTES - 12) * 32 // 255 - 23
@@ -194,7 +196,7 @@ def local_bytes(length: int) -> int:
 
 
 def _serial_types(head: bytes, columns: int) -> tuple[int, list[int]] | None:
-    """Offset and types of the values; None when this is no row of so many columns."""
+    """Return the offset and types of the values; None when this is no row of so many columns."""
     end, at = varint(head, 0)
     if not columns < end <= 9 * columns + 1 or end > len(head):
         return None

@@ -1,8 +1,9 @@
-"""Marks of the memories of devices: written with the entries, in one commit, and read once at start.
+"""Marks of the PM-store segments of devices: written with the entries, in one commit, and read once at start.
 
-A segment's entries and the mark behind them are durable together or not at all. So a gateway that is killed anywhere
-asks a device again for exactly what it does not hold, and entries without a date, which could not be distinguished from
-new ones by their content, are known by their place."""
+A segment's entries and the mark behind them are durable together or not at all. So after a kill at any point the
+gateway requests from a device exactly what it does not hold. Entries without a date, which their content could not
+distinguish from new ones, are recognised by their place.
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -14,14 +15,14 @@ from protocols.ieee11073.association.fetched_segments import SEGMENTS_MAX, Segme
 
 
 class FetchedSegment(NamedTuple):
-    """One row."""
+    """The mark of one segment."""
 
     key: SegmentKey
     progress: SegmentProgress
 
 
 def segments(connection: sqlite3.Connection) -> list[FetchedSegment]:
-    """All that is remembered, the one fetched longest ago first."""
+    """Return all marks, the one fetched longest ago first."""
     return [
         FetchedSegment(SegmentKey(bytes.fromhex(row[0]), row[1], row[2]), SegmentProgress(row[3], row[4], row[5]))
         for row in connection.execute(DEVICES["fetched_segments"]).fetchall()
@@ -29,7 +30,7 @@ def segments(connection: sqlite3.Connection) -> list[FetchedSegment]:
 
 
 def write(store: Store, fetched: FetchedSegment) -> None:
-    """Inside a transaction that is open."""
+    """Write `fetched` inside an open transaction."""
     (system_id, handle, segment), (identity, through, state) = fetched
     row = (system_id.hex(), handle, segment, identity, through, state, store.time.now_us())
     store.connection.execute(DEVICES["remember_segment"], row)
@@ -37,13 +38,13 @@ def write(store: Store, fetched: FetchedSegment) -> None:
 
 
 def remember(store: Store, fetched: FetchedSegment) -> None:
-    """In a transaction of its own, for an event that brought nothing new but said that it was the last one."""
+    """Write `fetched` in its own transaction, for an event that brought nothing new but was marked as the last one."""
     with store.transaction():
         write(store, fetched)
 
 
 def forget(store: Store, keys: Sequence[SegmentKey]) -> None:
-    """The device cleared these."""
+    """Remove the marks of segments that the device cleared."""
     with store.transaction():
         for system_id, handle, segment in keys:
             store.connection.execute(DEVICES["forget_segment"], (system_id.hex(), handle, segment))

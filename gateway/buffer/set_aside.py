@@ -1,11 +1,11 @@
-"""A store that cannot be used is set aside whole: renamed with its log and its marks, never deleted, never repaired.
+"""Sets a store aside that cannot be used: renamed whole with its log and its marks, never deleted, never repaired.
 
 The files lie beside the new store as `<store>.set-aside-N`, `-wal` and `.marks` likewise, for `store recover` and for
-an investigation. They are linked to their new names before the old ones are removed, so that a power cut leaves both
-names or the new one, and so that SQLite cannot remove the log when it closes the file.
+an investigation. They are linked to their new names before the previous ones are removed, so that a power cut leaves
+both names or the new one, and so that SQLite cannot remove the log when it closes the file.
 
-What is known of the lost ranges is read without trust in the file: the marks beside it first, then as much of its
-tables as SQLite still gives.
+The facts of the lost ranges are read without trust in the file: from the marks beside it first, then from as much of
+its tables as SQLite still returns.
 """
 
 import json
@@ -26,7 +26,8 @@ from protocols.uplink.events import EventField
 from protocols.uplink.lanes import Lane
 
 SET_ASIDE_MAX = 64
-"""Stores that may lie set aside. A disk that damages more than this is no disk; then nothing is recorded, loudly."""
+"""Maximum of set-aside stores. A disk that damages more than this is unusable; then nothing is recorded, and the
+gateway reports it."""
 
 _READ_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError, ValueError, TypeError)
 """Errors that reading a damaged file may raise, in SQLite and in Python's reading of what it returns."""
@@ -34,8 +35,8 @@ _READ_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError, Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
-    """A store that was set aside. `epoch` None and lanes that are missing: not even that could be read. Times are the
-    gateway's wall clock at the first and the last batch that could be found."""
+    """A store that was set aside. `epoch` None and missing lanes: not even that could be read. Times are the gateway's
+    wall clock at the first and the last batch that could be found."""
 
     path: Path
     why: str
@@ -48,7 +49,7 @@ class SetAside:
     last_us: int | None = None
 
     def fields(self) -> dict[str, EventField]:
-        """The one durable record of it, as an event's fields."""
+        """Return the fields of the event that records it."""
         marks: dict[str, EventField] = {}
         for lane in Lane:
             marks[f"{lane}_last"] = self.last.get(lane)
@@ -66,12 +67,13 @@ class SetAside:
 
 
 def record_path(aside: Path) -> Path:
-    """The file that says in JSON what is known of a set-aside store. It is there once the store's record is durable."""
+    """Return the path of the JSON file that describes a set-aside store. It exists once the store's record is
+    durable."""
     return aside.with_name(aside.name + ".json")
 
 
 def write_record(aside: Path, fields: Mapping[str, object]) -> None:
-    """Say durably what is known of a set-aside store. OSError as it comes."""
+    """Write durably what is known of a set-aside store. Raises OSError."""
     record = record_path(aside)
     writing = record.with_name(record.name + ".writing")
     writing.write_text(json.dumps(fields, indent=1) + "\n")
@@ -81,8 +83,9 @@ def write_record(aside: Path, fields: Mapping[str, object]) -> None:
 
 
 def hold_log(store: Path) -> None:
-    """Before SQLite opens `store`: give its log a second name. SQLite reads a log up to its first damaged frame and
-    deletes it when it closes; rows behind that frame would go with it, and they prove themselves (`salvage.py`)."""
+    """Give the log of `store` a second name before SQLite opens the store. SQLite reads a log up to its first damaged
+    frame and deletes it when it closes. Rows behind that frame would be lost with it, and they prove themselves
+    (`salvage.py`)."""
     log, held = store.with_name(store.name + "-wal"), _held_log(store)
     with suppress(OSError):
         if log.stat().st_size:
@@ -91,13 +94,13 @@ def hold_log(store: Path) -> None:
 
 
 def release_log(store: Path) -> None:
-    """The store is whole: its log needs no second name."""
+    """Remove the second name of the log, because the store is whole."""
     with suppress(OSError):
         _held_log(store).unlink(missing_ok=True)
 
 
 def set_aside_paths(store: Path) -> list[Path]:
-    """The stores that lie set aside beside `store`, oldest first."""
+    """Return the paths of the set-aside stores beside `store`, oldest first."""
     try:
         found = [each for each in store.parent.iterdir() if _number(store, each) is not None]
     except OSError:
@@ -107,7 +110,7 @@ def set_aside_paths(store: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAsideRecord:
-    """A set-aside store as its record says, for people. `fields`: empty while the record is not written."""
+    """The record of a set-aside store, for people. `fields`: empty while the record is not written."""
 
     path: Path
     size_bytes: int
@@ -115,14 +118,14 @@ class SetAsideRecord:
 
     @property
     def waits_for_recovery(self) -> bool:
-        """Whether its unsent batches are still to be saved. Those of a forked store cannot be sent: the cloud has
+        """True while its unsent batches are still to be saved. Those of a forked store cannot be sent: the cloud has
         others under their numbers."""
         recorded = bool(self.fields) and "recovered" not in self.fields
         return recorded and self.fields.get("trouble") != Trouble.FORKED.value
 
 
 def set_aside_records(store: Path) -> list[SetAsideRecord]:
-    """The stores that lie set aside beside `store`, oldest first, with their records."""
+    """Return the records of the set-aside stores beside `store`, oldest first."""
     found = []
     for path in set_aside_paths(store):
         fields: object = None
@@ -138,7 +141,7 @@ def set_aside_records(store: Path) -> list[SetAsideRecord]:
 
 
 def set_aside(store: Path, error: BufferUnusable) -> SetAside:
-    """Rename `store` and what belongs to it. BufferUnusable when its folder does not let us."""
+    """Rename `store` and its files. Raises BufferUnusable when the folder does not allow it."""
     taken = [_number(store, each) or 0 for each in set_aside_paths(store)]
     if len(taken) >= SET_ASIDE_MAX:
         raise BufferUnusable(
@@ -201,10 +204,10 @@ def survey(path: Path, *, why: str, trouble: Trouble) -> SetAside:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a store that was set aside, which cannot change it."""
+    """Open a read-only connection to a set-aside store."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     with closing(connection):
-        # Texts are read as bytes where they are no UTF-8: a damaged name must not hide its neighbours.
+        # Texts that are no UTF-8 are read as bytes: a damaged name must not hide its neighbours.
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         yield connection
 
@@ -219,7 +222,7 @@ class _Found:
 
 
 def _look(connection: sqlite3.Connection, found: _Found) -> None:
-    """Each question by itself: what one damaged page hides must not hide the rest."""
+    """Run each query separately: what one damaged page hides must not hide the rest."""
     with suppress(*_READ_ERRORS):
         (epoch,) = connection.execute(SPARE["epoch"]).fetchone()
         found.epoch = found.epoch or str(epoch)[:64]
@@ -243,7 +246,8 @@ def _note(found: _Found, lane: Lane, position: int, through: int, created_at_us:
 
 
 def _belongings(store: Path, to: Path) -> list[tuple[Path, Path]]:
-    """The store last: while its name is there, a start finds the damage again and completes the act."""
+    """Return the files of a store and their new paths. The store comes last: while its name exists, a start finds the
+    damage again and completes the renaming."""
     return [
         (_log_of(store), to.with_name(to.name + "-wal")),
         (marks_path(store), marks_path(to)),
@@ -252,7 +256,7 @@ def _belongings(store: Path, to: Path) -> list[tuple[Path, Path]]:
 
 
 def _log_of(store: Path) -> Path:
-    """The log; where SQLite deleted it while it opened the store, the name that was held."""
+    """Return the path of the log; where SQLite deleted it while it opened the store, the second name."""
     log = store.with_name(store.name + "-wal")
     return log if log.exists() else _held_log(store)
 

@@ -1,11 +1,11 @@
-"""A spare store in the place of one that cannot be used: a new epoch, with the facts of the
-vehicle's devices that the old file still holds, and the one record of what was set aside.
+"""A spare store that replaces one that cannot be used: a new epoch, with the facts of the vehicle's devices that the
+previous file still holds, and one record of each store that was set aside.
 
-What is carried over: the devices that were met, their reports, the Bluetooth devices that an operator paired, and
-small facts such as the last known time; row by row, as far as the file can be read and the row makes sense. What is
-not: how far devices' memories were fetched, because what was fetched may be lost with the old store (the cloud drops by
-content key what it has); and the devices' configurations, because nothing but the device can say that they are whole,
-and it sends its own again.
+Carried over, row by row, as far as the file can be read and the row makes sense: known devices, their reports, the
+Bluetooth devices that an operator paired, and small facts such as the last known time. Not carried over: the marks of
+devices' memories, because fetched data may be lost with the previous store (the cloud drops by content key what it
+has); and the devices' configurations, because only the device can confirm that they are whole, and it sends its own
+again.
 """
 
 import re
@@ -36,14 +36,14 @@ from gateway.buffer.statements import SPARE
 from gateway.buffer.store import Store
 
 CARRIED_ROWS_MAX = 8192
-"""More rows than any of the small tables may have; a damaged page that leads in a circle ends here."""
+"""Upper bound on the rows of a small table; it stops a damaged page that leads in a circle."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
     name: str
     sound: tuple[tuple[int, re.Pattern[str]], ...]
-    """Which columns (by number) must match which expression: what a damaged page made up stays behind."""
+    """Columns (by number) and the expressions that they must match. A row that a damaged page made up stays behind."""
 
 
 _TABLES = (
@@ -71,9 +71,10 @@ log = structlog.get_logger()
 
 
 def open_or_replace(place: StorePlace, failed: BufferUnusable | None) -> tuple[OpenedFiles, SetAside | None]:
-    """Open the store, or set it aside and open a spare one. `failed`: why the store that was open cannot be used.
+    """Open the store, or set it aside and open a spare one. `failed`: the reason that the store that was open cannot be
+    used.
 
-    Raises BufferUnusable where there is no store to work with: it is missing, in use, or the disk takes nothing.
+    Raises BufferUnusable where no store can be used: it is missing, in use, or nothing can be written.
     """
     error, aside = failed, None
     if error is None or not error.trouble.sets_aside:
@@ -87,7 +88,7 @@ def open_or_replace(place: StorePlace, failed: BufferUnusable | None) -> tuple[O
     if error.trouble.sets_aside:
         aside = set_aside(place.path, error)
     elif error.trouble is Trouble.MISSING and (unrecorded := _find_unrecorded(place)):
-        # Set aside, but the power went before its spare was made. This is no wrong mount: the set-aside file is here.
+        # Set aside, but the power failed before its spare was made. This is no wrong mount: the set-aside file is here.
         aside = unrecorded[-1]
     else:
         raise error
@@ -104,7 +105,7 @@ def open_or_replace(place: StorePlace, failed: BufferUnusable | None) -> tuple[O
 
 
 def _find_unrecorded(place: StorePlace) -> list[SetAside]:
-    """Stores that lie set aside and whose one record was not written yet."""
+    """Return the set-aside stores whose record is not written yet."""
     return [
         survey(path, why="The gateway was stopped while it set the store aside.", trouble=Trouble.DAMAGED)
         for path in set_aside_paths(place.path)
@@ -113,8 +114,8 @@ def _find_unrecorded(place: StorePlace) -> list[SetAside]:
 
 
 def _record_all(files: OpenedFiles, place: StorePlace, newest: SetAside | None = None) -> None:
-    """The one durable record of each set-aside store: an event in the lane that is never dropped, and a file beside the
-    store that says so. The event comes first: a power cut between the two repeats it rather than losing it."""
+    """Write one durable record of each set-aside store: an event in the lane that is never dropped, then a file beside
+    the store. A power cut between the two repeats the event rather than losing it."""
     for found in _find_unrecorded(place):
         aside = newest if newest is not None and newest.path == found.path else found
         try:
@@ -125,7 +126,7 @@ def _record_all(files: OpenedFiles, place: StorePlace, newest: SetAside | None =
 
 
 def carry_over(aside: SetAside, store: Store, place: StorePlace) -> None:
-    """Copy the readable facts of devices from the old file into `store`."""
+    """Copy the readable facts of devices from the previous file into `store`."""
     try:
         with reading(aside.path) as old:
             for table in _TABLES:
@@ -139,7 +140,7 @@ def carry_over(aside: SetAside, store: Store, place: StorePlace) -> None:
 
 
 def _copy(old: sqlite3.Connection, store: Store, table: _Table) -> None:
-    """The rows of one table up to the first page that cannot be read, from both ends."""
+    """Copy the rows of one table up to the first page that cannot be read, from both ends."""
     for statement in (SPARE[table.name], SPARE[f"{table.name}_from_the_end"]):
         rows: list[tuple[object, ...]] = []
         with suppress(sqlite3.Error, OverflowError, ValueError):
@@ -162,5 +163,5 @@ def _open(place: StorePlace) -> OpenedFiles:
         return files
     except (BufferUnusable, StoreFull):
         raise
-    except Exception as error:  # a damaged value reached our own code; which error it makes there depends on the value
+    except Exception as error:  # a damaged value reached our own code; the error depends on the value
         raise unusable(place.path, error) from error

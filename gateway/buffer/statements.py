@@ -1,7 +1,7 @@
 """Named blocks of SQL from the `.sql` files of this folder.
 
-A block begins with a line `-- name --`, then sentences that say what it is for, then one statement. A search for the
-name lands on the statement. Read once, at import; a name that occurs twice is our own mistake.
+A block begins with a line `-- name --`, then sentences about its purpose, then one statement. A search for the name
+finds the statement. The files are read once, at import; a name that occurs twice is our own mistake.
 """
 
 import re
@@ -15,7 +15,7 @@ def _read(file_name: str) -> dict[str, str]:
     parts = _NAME.split(text)
     names, bodies = parts[1::2], parts[2::2]
     assert len(names) == len(set(names)), f"a name occurs twice in {file_name}"
-    # The comments go: SQLite parses a statement each time its cache has forgotten it.
+    # Comments are removed: SQLite parses a statement each time its cache has dropped it.
     return {name: re.sub(r"\s*--[^\n]*", "", body).strip() for name, body in zip(names, bodies, strict=True)}
 
 

@@ -1,11 +1,11 @@
 """The store itself, for one thread: the chain of each lane, and the transaction that a group of appends shares.
 
-What is durable when: the rows of all lanes go into one transaction; SQLite writes them to its log and flushes it
+Order of durability: the rows of all lanes go into one transaction; SQLite writes them to its log and flushes it
 (`synchronous=FULL`) before COMMIT returns; then the witness line is flushed; only then is a caller notified. A crash
-before the flush leaves nothing of the group, one after it leaves all of it; sequences and hashes are taken from the
-head only once the commit stood, so a group that failed leaves no hole. A COMMIT that fails with an I/O error ends the
-work: after a failed flush the kernel may believe that its pages are clean, so trying again could report success for
-what is not there.
+before the flush leaves nothing of the group, one after it leaves all of it. The head takes sequences and hashes only
+after the commit succeeded, so a group that failed leaves no hole. A COMMIT that fails with an I/O error ends the work:
+after a failed flush the kernel may believe that its pages are clean, so a retry could report success for what is not
+there.
 
 Grouping and threads are `writer.py`'s work, retention `retention.py`'s, reading `store_reader.py`'s.
 """
@@ -37,7 +37,8 @@ from protocols.uplink.status import StoreState
 
 
 class Store:
-    """All that one connection may change. `heads` and `reserve` are read by the modules that work on the store."""
+    """The state that one connection may change. `heads` and `reserve` are read by the modules that work on the
+    store."""
 
     def __init__(
         self,
@@ -61,14 +62,15 @@ class Store:
         self.state = StoreState.OK
         self.acks_unwritten: set[Lane] = set()
         self.gap_revision = 0
-        """Grows with each commit that adds, widens or joins gap records."""
+        """A number that grows with each commit that adds, widens or joins gap records."""
         self._gap_writes = 0
         self._witness = witness
         self._marks_file = marks_file
         self.heads = {lane: self._read_head(lane) for lane in Lane}
 
     def resume(self) -> None:
-        """Once the ends of the lanes are known to be sound (`damage.heal_ends`): go on where the last run stopped."""
+        """Continue where the last run stopped, once the ends of the lanes are known to be sound
+        (`damage.heal_ends`)."""
         newest: Row | None = None
         for lane in Lane:
             self.heads[lane] = self._read_head(lane)
@@ -106,7 +108,7 @@ class Store:
         return head
 
     def refresh_first(self, head: LaneHead) -> None:
-        """After rows went: which batch is now the oldest, and what went before it."""
+        """Find the batch that is now the oldest, and its predecessor's hash and totals, after rows were dropped."""
         first = self.connection.execute(OUTBOX["first_batch"], span_of(head.lane, head.first)).fetchone()
         head.first = first[0] - position_of(head.lane, 0) if first else 0
         end = head.first - 1 if head.first else head.last
@@ -117,7 +119,7 @@ class Store:
         return {lane: head.marks() for lane, head in self.heads.items()}
 
     def set_acked(self, lane: Lane, through: int) -> None:
-        """Move the cloud's mark in memory; the file learns it with the next transaction."""
+        """Move the cloud's mark in memory. The next transaction writes it to the file."""
         head = self.heads[lane]
         head.acked = max(0, min(through, head.last))
         row = (
@@ -132,8 +134,8 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One durable change. Raises StoreFull when the disk (or the file's ceiling) has no room; nothing stays
-        then."""
+        """Make one durable change. Raises StoreFull when the disk (or the file's ceiling) has no room, and then nothing
+        stays."""
         connection = self.connection
         try:
             # IMMEDIATE: the lock is taken at once, so no statement inside can fail for want of it.
@@ -154,8 +156,8 @@ class Store:
             raise
 
     def commit(self, blocks: Sequence[Block], along: Sequence[Callable[["Store"], None]] = ()) -> None:
-        """Put `blocks` at the ends of their lanes, with what `along` writes, and make all of it durable together;
-        StoreFull, and nothing has happened."""
+        """Put `blocks` at the ends of their lanes, with what `along` writes, and make all of it durable together.
+        Raises StoreFull, and then nothing has happened."""
         if not blocks:
             return
         ends: dict[Lane, Row] = {}
@@ -168,7 +170,8 @@ class Store:
         self.advance(ends)
 
     def advance(self, ends: dict[Lane, Row]) -> None:
-        """After a commit: the new ends of the lanes, written to the witness before any caller is notified."""
+        """Take the new ends of the lanes after a commit, and write them to the witness before any caller is
+        notified."""
         for lane, row in ends.items():
             head = self.heads[lane]
             if not head.first and row.kind is not BatchKind.GAP:
@@ -185,7 +188,8 @@ class Store:
         self._write_marks_file()
 
     def _write_marks_file(self) -> None:
-        """Repeat the marks outside of the store, which cannot say itself that it was put back (`high_water.py`)."""
+        """Write the marks outside of the store as well, since a restored store cannot show that it was restored
+        (`high_water.py`)."""
         if self._marks_file is not None:
             marks = {lane: (head.last, head.acked) for lane, head in self.heads.items()}
             self._marks_file.write(self.about.epoch, marks)
@@ -196,7 +200,7 @@ class Store:
         self.connection.execute(OUTBOX[statement], row.columns(*self.sealer.seal(payload, row)))
 
     def _place(self, block: Block, ends: dict[Lane, Row]) -> tuple[Row, bytes]:
-        """The row that `block` becomes behind what this group already put into its lane."""
+        """Return the row of `block`, behind the rows that this group already added to its lane."""
         end: Row | LaneHead = ends.get(block.lane) or self.heads[block.lane]
         previous, last = (end.row_hash, end.through) if isinstance(end, Row) else (end.tip, end.last)
         batch = Batch(
@@ -228,10 +232,10 @@ class Store:
         ends[block.lane] = row
         return row, block.payload
 
-    # ---- what the store itself has to say
+    # ---- events of the store itself
 
     def event(self, name: str, **fields: EventField) -> Block:
-        """An event of the store, for the lane that is never dropped."""
+        """Return a block with an event of the store, for the lane that is never dropped."""
         now = GatewayEvent(
             name=name, at_us=self.clock.wall_us(), boot_id=self.clock.boot_id, device=None, fields=fields
         )
@@ -239,5 +243,5 @@ class Store:
 
 
 def event_block(event: GatewayEvent) -> Block:
-    """A block of one event."""
+    """Return a block of one event."""
     return Block(Lane.EVENT, BatchKind.EVENT, 1, encode_event(event))

@@ -1,7 +1,7 @@
-"""The store that a buffer works on, over its exchanges: opened, failed, set aside, and replaced by a spare one.
+"""The store that a buffer works on, across its replacements: opened, failed, set aside, and replaced by a spare one.
 
 A buffer that serves a gateway outlives its store: one that cannot be used is set aside and a spare one begun
-(`spare_store`); where there is none at all, every call is refused as on a full disk until `keep` finds one. A buffer
+(`spare_store`). Where there is none at all, every call is refused as on a full disk until `keep` finds one. A buffer
 that does not serve works on one store or on none.
 """
 
@@ -25,15 +25,15 @@ RETRY_S = 5.0
 a look costs two system calls."""
 
 REPLACE_EVERY_S = 60.0
-"""A store that fails within a minute after it took another's place indicates a failing disk; then the next one waits,
-so that a dying disk is not filled with set-aside files."""
+"""Minimum interval between replacements. A store that fails within a minute after it replaced another indicates a
+failing disk; then the next replacement is delayed, so that the disk is not filled with set-aside files."""
 
 log = structlog.get_logger()
 
 
 class StoreInUse:
-    """At most one open store. `filled` is awaited for each store that is taken up, `failed` is called for each that
-    fails while there is no replacement."""
+    """At most one open store. `filled` is awaited for each store that is opened. `failed` is called for each that fails
+    while there is no replacement."""
 
     def __init__(
         self,
@@ -47,23 +47,23 @@ class StoreInUse:
         self.serving = serving
         self.closed = False
         self.failure: BufferUnusable | None = None
-        """Why nothing is recorded now; None while the store works."""
+        """The reason that nothing is recorded now; None while the store works."""
         self._filled = filled
         self._report_failure = failed
         self._current: OpenStore | None = None
         self._wakes: WeakSet[asyncio.Event] = WeakSet()
         self._failed = asyncio.Event()
         self._unreliable: BufferUnusable | None = None
-        """Why the store that was open must not be opened again, until it is set aside."""
+        """The reason that the store that was open must be set aside and not opened again."""
         self._replaced_s = -REPLACE_EVERY_S
 
     async def open(self) -> None:
-        """Open the store that is there. Raises BufferUnusable; the store is left as it was."""
+        """Open the existing store. Raises BufferUnusable, and leaves the store as it was."""
         files = await asyncio.to_thread(open_files, self.place)
         self._current = OpenStore(self.place, files, wake=self.wake, failed=self._fail)
 
     async def take_up(self) -> None:
-        """Use the store that is there, or its replacement; where there is none, keep the reason in `failure`."""
+        """Use the existing store, or its replacement. Where there is none, keep the reason in `failure`."""
         try:
             files, aside = await asyncio.to_thread(open_or_replace, self.place, self._unreliable)
         except BufferUnusable as error:
@@ -84,7 +84,7 @@ class StoreInUse:
         self.wake()
 
     async def keep(self) -> None:
-        """Exchange a store that failed, and look for one while there is none. Never returns."""
+        """Replace a store that failed, and look for one while there is none. Never returns."""
         clock = self.place.clock
         while True:
             await self._failed.wait()
@@ -98,7 +98,7 @@ class StoreInUse:
                 await clock.sleep_until(clock.monotonic_s() + RETRY_S)
 
     async def close(self) -> None:
-        """Commit what is queued, then close the store. Calls after this raise BufferClosed."""
+        """Commit what is queued, then close the store. Later calls raise BufferClosed."""
         self.closed = True
         if self._current is not None:
             await self._current.close()
@@ -112,19 +112,19 @@ class StoreInUse:
 
     @property
     def present(self) -> OpenStore | None:
-        """The open store, also one that has failed; None while there is none."""
+        """The open store, even after it failed; None while there is none."""
         return self._current
 
     @property
     def state(self) -> StoreState:
-        """OK; RESERVE while the disk is full; FULL while nothing can be recorded at all."""
+        """OK; RESERVE while the disk is full; FULL while nothing can be recorded."""
         if self._current is None or self._current.failure is not None:
             return StoreState.FULL
         return self._current.writer.state
 
     def wait_for_commit(self) -> asyncio.Event:
-        """An event for one caller that every commit from now on sets: clear it, read, and wait when there was nothing
-        to read."""
+        """Return an event for one caller that every commit from now on sets. Clear it, read, and wait when there was
+        nothing to read."""
         wake = asyncio.Event()
         self._wakes.add(wake)
         return wake
@@ -137,7 +137,7 @@ class StoreInUse:
     # ---- calls into the store
 
     def require(self) -> OpenStore:
-        """The open store. Raises BufferClosed, BufferUnusable."""
+        """Return the open store. Raises BufferClosed, BufferUnusable."""
         if self.closed:
             raise BufferClosed("the buffer is closed")
         if self._current is None:
@@ -145,20 +145,20 @@ class StoreInUse:
         return self._current
 
     def require_or_refuse(self) -> OpenStore:
-        """The same with the error of `refusal`."""
+        """Return the open store. Raises the error of `refusal`."""
         try:
             return self.require()
         except BufferUnusable as error:
             raise self.refusal(error) from error
 
     def check_admission(self) -> None:
-        """Raise the refusal of a buffer that admits nothing any more."""
+        """Raise the refusal of a buffer that accepts no appends now."""
         if self.closed or (self._failed.is_set() and not self.serving):
             raise self.refusal(self.failure)
 
     def refusal(self, error: Exception | None) -> Exception:
-        """The error for a caller that could not be served. A gateway that continues raises the error of a full disk,
-        since every caller handles that one: refuse, count, retry."""
+        """Return the error for a caller that could not be served. A gateway that continues raises the error of a full
+        disk, since every caller handles that one: refuse, count, retry."""
         if not self.serving or self.closed:
             return error or BufferClosed("the buffer is closed")
         return StoreFull(f"nothing can be recorded now: {error}")

@@ -1,8 +1,8 @@
-"""Reading the store beside the writer: batches for the uplink, observations and gaps for people.
+"""Reads the store beside the writer: batches for the uplink, observations and gaps for people.
 
-A connection of its own, on a thread of its own, that cannot write: a backlog of days is read without a commit having
-to wait, and the command line reads beside a running gateway in the same way. Whatever is read is opened and checked;
-a row that does not open is reported as `Damaged`, and the writer decides.
+It has its own connection, which cannot write, on its own thread: a backlog of days is read without delaying a commit,
+and the command line reads beside a running gateway in the same way. Every row that is read is opened and checked. A row
+that does not open is reported as `Damaged`, and the writer decides.
 """
 
 import sqlite3
@@ -25,21 +25,21 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """The lane cannot be read on at `sequence`."""
+    """A lane that cannot be read on at `sequence`."""
 
     sequence: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneGap:
-    """A gap record and the lane that it lies in."""
+    """A gap record and its lane."""
 
     lane: Lane
     gap: Gap
 
 
 class StoreReader:
-    """Everything that only reads. One thread at a time."""
+    """All reading of the store. One thread at a time."""
 
     def __init__(self, path: Path, *, gateway: str, key: bytes) -> None:
         self._path = path
@@ -52,8 +52,8 @@ class StoreReader:
     def next_batches(
         self, lane: Lane, *, after: int, last: int, limit_batches: int, limit_bytes: int
     ) -> tuple[list[Batch], Damaged | None]:
-        """The batches that cover the sequences above `after` and up to `last`, in order, without a hole: at least one
-        where there is one, otherwise within the limits. `Damaged` says where reading stopped short."""
+        """Return the batches that cover the sequences above `after` and up to `last`, in order, without a hole: at
+        least one where there is one, otherwise within the limits. `Damaged` is where reading stopped short."""
         batches: list[Batch] = []
         octets = 0
         due = after + 1
@@ -88,8 +88,8 @@ class StoreReader:
         limit: int,
         kind: BatchKind = BatchKind.OBSERVATIONS,
     ) -> list[tuple[Row, bytes]]:
-        """Up to `limit` blocks of a lane above `after` that hold what `kind` says, committed since `since_us`. What
-        does not open is left out here: the uplink or the retention sets it aside."""
+        """Return up to `limit` blocks of `kind` in a lane above `after`, committed since `since_us`. A block that does
+        not open is left out here: the uplink or the retention sets it aside."""
         found: list[tuple[Row, bytes]] = []
         try:
             cursor = self._connection.execute(OUTBOX["rows_from"], span_of(lane, after + 1))
@@ -107,8 +107,8 @@ class StoreReader:
         return found
 
     def gaps(self) -> list[LaneGap]:
-        """Every gap record, lane by lane, oldest first; those too that stand for what the cloud already has
-        (RETENTION)."""
+        """Return every gap record, lane by lane, oldest first, including those that stand for what the cloud already
+        has (RETENTION)."""
         found = []
         for lane in Lane:
             for columns in self._fetch(OUTBOX["gap_rows"], span_of(lane, 0)):
@@ -118,13 +118,13 @@ class StoreReader:
         return found
 
     def state(self, name: str) -> str | None:
-        """One small fact (`devices.put_state`)."""
+        """Return one small fact (`devices.put_state`)."""
         rows = self._fetch(DEVICES["state_get"], (name,))
         return str(rows[0][0]) if rows else None
 
     def check(self, check_s: float) -> None:
-        """Look for damage in the file's structure for at most `check_s`, and for a store that was put back.
-        BufferUnusable says what was found."""
+        """Look for damage in the file's structure for at most `check_s`, and for a restored older copy. Raises
+        BufferUnusable with the diagnosis."""
         try:
             check_structure(self._connection, self._path, check_s)
         except sqlite3.Error as error:
@@ -132,11 +132,11 @@ class StoreReader:
         check_marks(self._path, HighWater.read(marks_path(self._path)), self.about.epoch, self.last())
 
     def last(self) -> dict[Lane, int]:
-        """The last sequence of each lane."""
+        """Return the last sequence of each lane."""
         return {lane: self._last(lane) for lane in Lane}
 
     def acked(self) -> dict[Lane, int]:
-        """The acknowledged mark of each lane in the file, for the lanes that have one."""
+        """Return the acknowledged mark of each lane in the file, for the lanes that have one."""
         return {LANES[number]: acked for number, acked in self._fetch(OUTBOX["acked_marks"], ()) if number in LANES}
 
     def _last(self, lane: Lane) -> int:
@@ -144,7 +144,7 @@ class StoreReader:
         return max(rows[0][0] - position_of(lane, 0), rows[0][1]) if rows else 0
 
     def quarantined(self) -> int:
-        """Number of damaged blocks in quarantine."""
+        """Return the number of damaged blocks in quarantine."""
         return int(self._fetch(RETENTION["quarantine_count"], ())[0][0])
 
     def _fetch(self, statement: str, parameters: tuple[object, ...]) -> list[Any]:
@@ -154,7 +154,7 @@ class StoreReader:
             raise unusable(self._path, error) from error
 
     def _rows_covering(self, lane: Lane, due: int, last: int) -> Iterator[Sequence[Any]]:
-        """The row that covers `due`, which may begin earlier, and the rows behind it."""
+        """Yield the row that covers `due`, which may begin earlier, and the rows behind it."""
         if due > last:
             return
         cursor = self._connection.cursor()

@@ -1,7 +1,7 @@
 """A file of lines "epoch lane sequence", one for each batch that was committed, flushed before a caller is notified.
 
-A test instrument: after any number of kills, what stands here must be in the cloud exactly once. It never endangers
-what it witnesses: when it cannot be written it says so once and the store goes on.
+A test instrument: after any number of kills, each line must be in the cloud exactly once. It never endangers what it
+witnesses: when it cannot be written it logs that once and the store continues.
 """
 
 import os
@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 class Witness:
-    """Appends to `path`, which is made when it is not there."""
+    """Appends to `path`, which is created when it is missing."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -23,11 +23,11 @@ class Witness:
         self._failed = False
 
     def note(self, epoch: str, lane: Lane, first: int, last: int) -> None:
-        """The sequences `first`…`last` are committed."""
+        """Add the lines of the committed sequences `first`…`last`."""
         self._lines.extend(f"{epoch} {lane.value} {sequence}\n" for sequence in range(first, last + 1))
 
     def flush(self) -> None:
-        """Write what was noted, to the disk."""
+        """Write the added lines to the disk."""
         octets = "".join(self._lines).encode()
         self._lines.clear()
         if not octets:

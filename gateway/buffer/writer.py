@@ -1,12 +1,12 @@
-"""The one thread that writes: it takes what waits, makes one commit of it, and says so once.
+"""The one thread that writes: it collects the queued items, makes one commit of them, and notifies the loop once.
 
-Group commit without a timer in the way: the first append after a pause is committed at once, and whatever arrives
-during its flush shares the next commit. Only a steady trickle of small appends is held to a pace
-(`commit_interval_s`), because each commit is also a batch that is signed, sent and answered.
+Group commit without a delaying timer: the first append after a pause is committed at once, and whatever arrives during
+its flush shares the next commit. Only a steady trickle of small appends is held to a pace (`commit_interval_s`),
+because each commit is also a batch that is signed, sent and acknowledged.
 
-One thread, because SQLite has one writer anyway, and because the head of each chain then needs no lock. Between
-commits it does retention and recovery in bounded steps. It ends at the first error after which going on could corrupt
-the record, and notifies every waiting caller.
+One thread, because SQLite has one writer anyway, and because the head of each chain then needs no lock. Between commits
+it does retention and recovery in bounded steps. It ends at the first error after which continuing could corrupt the
+record, and notifies every pending caller.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from protocols.uplink.status import StoreState
 log = structlog.get_logger()
 
 ACK_DELAY_S = 0.5
-"""Time that an acknowledgement may wait for another commit before it gets one of its own. Losing it costs a
+"""Time that an acknowledgement may be held for another commit before it gets one of its own. Losing it costs a
 repetition."""
 
 RESERVED_LANES = (Lane.EVENT, Lane.EPCR)
@@ -44,14 +44,14 @@ RESERVED_LANES = (Lane.EVENT, Lane.EPCR)
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """Observations whose caller waits until they are durable. `held_by_device`: refused, they are not lost."""
+    """Observations whose caller waits until they are durable. `held_by_device`: when refused, they are not lost."""
 
     sections: Sequence[DeviceObservations]
     observations: int
     held_by_device: bool
     done: "asyncio.Future[None]"
     along: Callable[[Store], None] | None = None
-    """Written in the same transaction."""
+    """A function that writes in the same transaction."""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,7 +64,7 @@ class AppendBlock:
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """Something else to do on the writer's thread, between two commits."""
+    """Other work on the writer's thread, between two commits."""
 
     work: Callable[[Store], Any]
     done: "asyncio.Future[Any]"
@@ -75,8 +75,8 @@ Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 
 class Writer:
-    """`settle` is called on the loop with the outcomes of each commit, and once with an error when the thread ends by
-    one."""
+    """The writer's thread. `settle` is called on the loop with the outcomes of each commit, and once with an error when
+    the thread ends by one."""
 
     def __init__(
         self,
@@ -105,15 +105,15 @@ class Writer:
         self._thread.start()
 
     def put(self, item: Item) -> None:
-        """Never blocks; the caller bounds what is waiting."""
+        """Queue `item`. Never blocks; the caller bounds the queue."""
         self._queue.put(item)
 
     def end(self) -> None:
-        """Ask the thread to commit what waits and end. `join` waits for it."""
+        """Make the thread commit what is queued and end. `join` waits for it."""
         self._queue.put(None)
 
     def abandon(self) -> None:
-        """Commit nothing more: waiting callers were refused already, and the file is about to be set aside."""
+        """Commit nothing more: pending callers were refused already, and the file is about to be set aside."""
         self._abandoned = True
 
     def join(self) -> None:
@@ -129,8 +129,9 @@ class Writer:
                 self._count_losses([])
                 losses.close(self._store, all_of_them=True)
                 self._write_acks()
-        except Exception as error:  # the thread's end: every waiting caller must be notified, whatever it was
-            # No traceback: its frames hold values and keys. It goes on as the cause of what the waiting ones get.
+        except Exception as error:  # the thread's end: every pending caller must be notified, whatever the error was
+            # No traceback: its frames hold values and keys. The error is the cause of the error that pending callers
+            # get.
             log.error("buffer.writer_failed", why=getattr(error, "sqlite_errorname", type(error).__name__))
             self._call(self._fail, error)
 
@@ -145,7 +146,7 @@ class Writer:
         self._tidy()
 
     def _first(self) -> Append | AppendBlock | Task | None:
-        """The next thing to do; None when nothing came in time, or the end has come."""
+        """Return the next item; None when nothing came in time, or the thread is to end."""
         item, self._carried = self._carried, None
         while not self._ending:
             if item is None:
@@ -169,7 +170,7 @@ class Writer:
         return ACK_DELAY_S if self._store.acks_unwritten else self._store.settings.tidy_interval_s
 
     def _group(self, first: Append | AppendBlock) -> list[Append | AppendBlock]:
-        """`first` and what may share its commit."""
+        """Return `first` and the items that may share its commit."""
         settings = self._store.settings
         group = [first]
         observations = _size(first)
@@ -209,8 +210,8 @@ class Writer:
         self._commit_on_reserve(group, appends, events)
 
     def _encode(self, group: list[Append | AppendBlock]) -> tuple[list[Append | AppendBlock], list[Block]]:
-        """The group's observations as blocks. What cannot be encoded is its caller's mistake: that one gets the error,
-        and the others are committed without it."""
+        """Return the group's observations as blocks. An append that cannot be encoded is its caller's mistake: that one
+        gets the error, and the others are committed without it."""
         appends = [item for item in group if isinstance(item, Append)]
         settings = self._store.settings
         try:
@@ -228,7 +229,7 @@ class Writer:
             return sound, blocks_of([section for item in appends for section in item.sections], settings)
 
     def _commit_on_reserve(self, group: list[Append | AppendBlock], appends: list[Append], events: list[Block]) -> None:
-        """Events, ePCR and alarms go in, other observations do not; those that no device holds are counted."""
+        """Commit events, ePCR and alarms. Refuse other observations, and count those that no device holds."""
         store = self._store
         live = [section for item in appends if not item.held_by_device for section in item.sections]
         alarms = [block for block in blocks_of(live, store.settings) if block.lane in RESERVED_LANES]
@@ -240,7 +241,7 @@ class Writer:
             stored = error
             lost += [loss for loss in losses.losses_of(live) if loss.lane in RESERVED_LANES]
             log.error("buffer.reserve_exhausted", events=len(events), observations=_sum(lost))
-        # Apart from the commit: what it stored is stored, whether its neighbours' losses find room now or later.
+        # Counted apart from the commit, which stays durable whether or not the losses find room now.
         self._count_losses(lost)
         refused = StoreFull("only the reserve is left, which is for events, ePCR and gap records")
         outcomes: list[Outcome] = []
@@ -251,8 +252,8 @@ class Writer:
         self._report(outcomes)
 
     def _count_losses(self, lost: list[Loss]) -> None:
-        """Record `lost` and what found no room before. It stays in memory while not even the reserve has room, a sum
-        for each lane, and is recorded with the next chance."""
+        """Record `lost` and earlier losses that found no room. They stay in memory while not even the reserve has room,
+        a sum for each lane, and are recorded as soon as there is room."""
         self._uncounted = losses.sums(self._uncounted + lost)
         if not self._uncounted:
             return
@@ -275,7 +276,7 @@ class Writer:
         except (sqlite3.DatabaseError, OSError):
             self._report([(task.done, None, BufferClosed("the store failed"))])
             raise
-        except Exception as error:  # the caller's own: it is raised where the task was asked for
+        except Exception as error:  # the caller's own error: it is raised where the task was submitted
             outcome = (task.done, None, error)
         self._report([outcome])
 
@@ -289,12 +290,13 @@ class Writer:
         if self._store.acks_unwritten:
             try:
                 with self._store.transaction():
-                    pass  # a transaction always takes the marks along
+                    pass  # a transaction always writes the marks too
             except StoreFull:
-                self._store.acks_unwritten.clear()  # the cloud will say it again; nothing is lost by not writing it
+                self._store.acks_unwritten.clear()  # the cloud will repeat it; nothing is lost by not writing it
 
     def _tidy(self) -> None:
-        """One step of what is due: a step is some milliseconds, and waiting appends go between two steps."""
+        """Take one due step of retention or recovery. It takes some milliseconds, and pending appends are committed
+        between two steps."""
         store = self._store
         now_s = time.monotonic()
         if not self._tidy_due and now_s - self._tidied_s < store.settings.tidy_interval_s:
@@ -319,7 +321,7 @@ class Writer:
 
 
 def tidy_step(store: Store) -> bool:
-    """One bounded step of retention or of recovery from a full disk; True when another is due."""
+    """Take one bounded step of retention or of recovery from a full disk. Return True when another is due."""
     try:
         losses.close(store, all_of_them=False)
         if store.state is StoreState.RESERVE:
