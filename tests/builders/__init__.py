@@ -1,1 +1,1 @@
-"""Small builders: a test names only what matters to it."""
+"""Small builders, which let a test name only what matters to it."""

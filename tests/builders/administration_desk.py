@@ -1,4 +1,4 @@
-"""An auth host with the administrator's pages, and somebody signed in at them."""
+"""An auth host with the administrator's pages and a signed-in administrator."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,19 +22,19 @@ ADA, BO, EVA = "ada@example.org", "bo@example.org", "eva@example.org"
 
 @dataclass
 class Office:
-    """Ada administers the whole of `tnt_north`."""
+    """The auth host and Ada, who administers the whole of `tnt_north`."""
 
     world: AuthWorld
     server: AuthServer
     ada: PageReader
 
     async def south(self) -> PageReader:
-        """The browser of an administrator of another tenant."""
+        """Return the browser of an administrator of another tenant."""
         await self.world.person(EVA, tenant="south")
         return await self.somebody(EVA)
 
     async def somebody(self, username: str, *, language: str = "en") -> PageReader:
-        """A browser in which this person is signed in."""
+        """Return a browser in which this person is signed in."""
         reader = PageReader(self.server, language)
         await reader.sign_in(username)
         return reader
@@ -44,7 +44,7 @@ class Office:
         return await self.ada.fill((await self.ada.get(page)).form(action), **fields)
 
     async def user_id(self, username: str) -> str:
-        """Of somebody of `tnt_north`."""
+        """Return the id of a user of `tnt_north`."""
         return (await self.world.surface.users.find(self.world.home.operator, username)).id
 
     async def trail(self, action: str) -> list[AuditEntry]:
@@ -55,19 +55,19 @@ class Office:
 
 
 async def judged(url: str) -> Target:
-    """Every address may be called here: whether one may is the egress tests' business."""
+    """Allow every address; the tests of egress check the rules for addresses."""
     return read_target(url, AllowList())
 
 
 def parts_of(world: AuthWorld) -> Parts:
-    """What the pages are built from."""
+    """Return the parts that the pages are built from."""
     made = {tokens_of: world.surface, judge_of: judged}
     return make_parts(world.database, world.clock, bases=BASES, master=MASTER, made=made)
 
 
 @asynccontextmanager
 async def office(world: AuthWorld) -> AsyncIterator[Office]:
-    """Served until the block ends; Ada is signed in."""
+    """Serve until the block ends, with Ada signed in."""
     await world.person(ADA, Role.ADMINISTRATOR)
     async with auth_server(world, more_rows=routes(parts_of(world))) as server:
         it = Office(world, server, PageReader(server))

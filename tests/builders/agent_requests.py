@@ -26,7 +26,7 @@ from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 def operating_agent(
     configuration: Configuration, *services: AgentService, settings: AgentSettings | None = None
 ) -> AgentAssociation:
-    """An agent whose configuration the manager knew; its outbox is empty, its time is 0."""
+    """Return an agent whose configuration the manager knew; its outbox is empty and its time is 0."""
     agent = AgentAssociation(system_id=AGENT_ID, configurations=(configuration,), services=services, settings=settings)
     agent.associate(0.0)
     agent.receive(response(MANAGER_ID, AssociateResult.ACCEPTED), 0.0)
@@ -35,7 +35,7 @@ def operating_agent(
 
 
 def asked(agent: AgentAssociation, octets: bytes, now_s: float = 0.0) -> bytes:
-    """What the agent says to this request."""
+    """Return the agent's response to this request."""
     agent.receive(octets, now_s)
     return agent.to_send()
 
@@ -45,7 +45,7 @@ def get(handle: int, *attributes: int) -> bytes:
 
 
 def set_(handle: int, *modifications: tuple[int, int, bytes], confirmed: bool = True) -> bytes:
-    """`modifications` are (operator, attribute, value)."""
+    """Return a Set; each of `modifications` is (operator, attribute, value)."""
     listed = tuple(
         AttributeModEntry(operator, AvaType(attribute, value)) for operator, attribute, value in modifications
     )
@@ -86,6 +86,6 @@ def data_response(octets: bytes) -> DataResponse:
 
 
 def attributes_read(octets: bytes) -> dict[int, bytes]:
-    """The attributes of a Get's answer."""
+    """Return the attributes of a Get response."""
     result = decode(GetResult, message_of(octets).body)
     return {item.attribute_id: item.attribute_value for item in result.attribute_list}

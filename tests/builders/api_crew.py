@@ -10,6 +10,6 @@ from cloud.foundation.viewer import Actor
 async def crew_member(
     database: Database, clock: Clock, id: str = "usr_1", *, tenant: str = "tnt_north", organization: str = "org_north"
 ) -> CrewMember:
-    """Somebody who may be named in `crew_ids`."""
+    """Store a user who may be named in `crew_ids`."""
     register = CrewRegister(database, clock, UlidIds(clock))
     return await register.add(Actor.operator(tenant), organization_id=organization, role=CrewRole.PARAMEDIC, id=id)

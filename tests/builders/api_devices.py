@@ -22,7 +22,7 @@ async def enrolled(
     vehicle_id: str | None = None,
     system_id: str | None = None,
 ) -> Device:
-    """A device of the household's organisation."""
+    """Enrol a device of the household's organisation."""
     outcome = await Enrolment(database, clock, UlidIds(clock)).enrol(
         home.viewer,
         organization_id=home.organization.id,
@@ -36,6 +36,6 @@ async def enrolled(
 
 
 async def exported(database: Database, clock: Clock, viewer: Viewer) -> list[dict[str, Any]]:
-    """All observations that the viewer sees, as `argus-cloud observations export --json` prints them."""
+    """Return all observations that the viewer sees, as `argus-cloud observations export --json` prints them."""
     devices = Devices(UlidIds(clock))
     return [document async for document in export_observations(database, viewer, devices, RECEIVED)]

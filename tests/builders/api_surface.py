@@ -1,4 +1,4 @@
-"""The api host with the rows of devices, observations and encounters over a real database; callers by word.
+"""The api host with the rows of devices, observations and encounters over a real database, and named callers.
 
 `north` holds every scope of these routes in org_north of tnt_north; `reader` may only read; `elsewhere` is another
 organisation of the same tenant, `south` another tenant, `nowhere` has no organisation.
@@ -33,7 +33,7 @@ CALLERS = {
 
 @dataclass
 class Api:
-    """Ask as one of the callers. `home` is the household behind `north`."""
+    """A client that sends requests as one of the callers. `home` is the household behind `north`."""
 
     client: httpx.AsyncClient
     database: Database
@@ -44,7 +44,9 @@ class Api:
     async def ask(
         self, method: str, path: str, body: Any = None, *, who: str = "north", **headers: str
     ) -> httpx.Response:
-        """The answer. `headers` are named with underscores; a body of bytes is sent as it is."""
+        """Send a request and return the response. `headers` are named with underscores; a body of bytes is sent as it
+        is.
+        """
         given = {"Authorization": f"Bearer {who}", **{name.replace("_", "-"): text for name, text in headers.items()}}
         content = {"content": body} if isinstance(body, bytes) else {} if body is None else {"json": body}
         if body is not None:
@@ -58,7 +60,7 @@ class Api:
         return await self.ask("POST", path, body, **more)
 
     async def enrol(self, serial_number: str = "SN-0001", *, who: str = "north", **more: Any) -> dict[str, Any]:
-        """An oximeter, or what `more` says."""
+        """Enrol an oximeter, or the device that `more` describes."""
         body = {"serial_number": serial_number, "device_class": "oximeter", "manufacturer": "Synthetic Medical", **more}
         answer = await self.post("/api/v1/devices/enrol", body, who=who)
         assert answer.status_code in (200, 201), answer.text
@@ -68,8 +70,10 @@ class Api:
 
 @asynccontextmanager
 async def api(database: Database) -> AsyncIterator[Api]:
-    """Serve, with the households `north` and `south` in the database. Each request has a connection of its own, so that
-    the server has nobody to say goodbye to at the end."""
+    """Serve the api host, with the households `north` and `south` in the database.
+
+    Each request has a connection of its own, so that the server has no idle connection to close at the end.
+    """
     clock = HandClock()
     home = await household(database, clock)
     await household(database, clock, name="south")
@@ -87,7 +91,7 @@ async def api(database: Database) -> AsyncIterator[Api]:
 
 
 def alike(one: httpx.Response, other: httpx.Response) -> bool:
-    """Whether two refusals are the same but for the address that was asked and the trace."""
+    """Return whether two refusals are equal except for the requested address and the trace."""
     told = [
         {name: value for name, value in answer.json().items() if name not in ("instance", "trace_id")}
         for answer in (one, other)

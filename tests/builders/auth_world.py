@@ -1,4 +1,4 @@
-"""A cloud that issues tokens: two tenants, an app with its secret, signing keys that are made once a session."""
+"""A cloud that issues tokens: two tenants, an app with its secret, and signing keys that are made once a session."""
 
 import base64
 from collections.abc import Awaitable, Callable
@@ -33,24 +33,26 @@ WEBHOOKS = "webhooks:write"
 
 @cache
 def key_pair(number: int) -> SigningKey:
-    """The same key for a number throughout the session: making one takes a second."""
+    """Return the same key for a number throughout the session, since making one takes a second."""
     return generate(number, MASTER, NOON_US)
 
 
 @cache
 def private_of(number: int) -> RSAPrivateKey:
-    """Its private half; reading one takes a while, since it is checked."""
+    """Return the private half of a key; it is cached, since reading one includes a slow check."""
     return key_pair(number).private(MASTER)
 
 
 def kept_key(number: int, master: MasterKey, now_us: int) -> SigningKey:
-    """What `SigningKeys` makes keys with here; never the same one twice within a test."""
+    """Stand in for the key maker of `SigningKeys`; never return the same key twice within a test."""
     return replace(key_pair(number), published_at_us=now_us)
 
 
 @dataclass(frozen=True)
 class AuthWorld:
-    """`surface` is one process's; `another_process` gives a second one on the same database."""
+    """A cloud that issues tokens. `surface` belongs to one process; `another_process` adds a second on the same
+    database.
+    """
 
     database: Database
     clock: HandClock
@@ -63,15 +65,15 @@ class AuthWorld:
     secret: str
 
     def another_process(self, second_factor: SecondFactorPolicy = SecondFactorPolicy.OPTIONAL) -> TokenSurface:
-        """A second process of the same installation; it may ask more of people than the first."""
+        """Return a second process of the same installation, which may require a stronger second factor."""
         return token_surface(self.database, self.clock, self.ids, BASES, lambda: MASTER, second_factor)
 
     async def token(self, *scopes: str) -> str:
-        """An access token of the app."""
+        """Issue an access token of the app."""
         return (await self.surface.mint.access_token(self.app, scopes)).token
 
     async def register(self, name: str, *scopes: str, **more: Any) -> tuple[App, str | None]:
-        """One more app of the same organisation, and its secret."""
+        """Register another app of the same organisation; return it and its secret."""
         given = {"organization_id": self.home.organization.id, "client_id": f"app_{name}", **more}
         wanted = Wanted(name=name, scopes=scopes or (DEVICES,), **given)
         made = await self.apps.register(self.home.operator, wanted, by_operator=True)
@@ -80,14 +82,14 @@ class AuthWorld:
     async def person(
         self, username: str = "ada@example.org", role: Role = Role.ADMINISTRATOR, *, tenant: str = "north"
     ) -> User:
-        """A synthetic user. `tenant`: "south" is the other one, made when it is first asked for."""
+        """Create a synthetic user. `tenant`: "south" is the other tenant, created at its first use."""
         home = self.home if tenant == "north" else await household(self.database, self.clock, name=tenant)
         return await self._with_users(
             lambda users: users.add(home.operator, username, "correct horse battery", roles=[role])
         )
 
     async def disable(self, username: str) -> User:
-        """They may not act any more."""
+        """Disable a user."""
         return await self._with_users(lambda users: users.set_disabled(self.home.operator, username, True))
 
     async def _with_users(self, work: Callable[[Users], Awaitable[User]]) -> User:
@@ -98,7 +100,7 @@ class AuthWorld:
             passwords.close()
 
     def claims(self, **changed: Any) -> dict[str, Any]:
-        """The payload of a good token of the app; a value of None leaves the claim out."""
+        """Return the payload of a valid token of the app; a value of None leaves the claim out."""
         now_s = self.clock.now_us() // SECOND_US
         payload = {
             "iss": ISSUER,
@@ -119,7 +121,7 @@ class AuthWorld:
         return {name: value for name, value in payload.items() if value is not None}
 
     def signed(self, payload: Any, *, number: int = 1) -> str:
-        """A token with this payload and a true signature of one of our keys."""
+        """Return a token with this payload and a valid signature of one of our keys."""
         data = payload if isinstance(payload, bytes) else orjson.dumps(payload)
         return sign(private_of(number), key_pair(number).kid, data)
 
@@ -129,7 +131,7 @@ class AuthWorld:
 
 
 async def auth_world(database: Database, *scopes: str) -> AuthWorld:
-    """A tenant `tnt_north` with the app `app_north`, which may have `scopes`, and an hour's worth of keys."""
+    """Create the tenant `tnt_north`, its app `app_north`, which may have `scopes`, and keys for an hour."""
     clock = HandClock()
     ids = UlidIds(clock)
     home = await household(database, clock)
@@ -151,11 +153,11 @@ async def auth_world(database: Database, *scopes: str) -> AuthWorld:
 
 
 def names() -> Names:
-    """Who issues and for whom."""
+    """Return the issuer and the audiences of tokens."""
     return Names(issuer=ISSUER, api=API)
 
 
 def segment(document: Any) -> str:
-    """A JSON document as a segment of a JWS."""
+    """Encode a JSON document as a segment of a JWS."""
     data = document if isinstance(document, bytes) else orjson.dumps(document)
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

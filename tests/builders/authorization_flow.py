@@ -36,7 +36,7 @@ class Flow:
     more: dict[str, str] = field(default_factory=dict)
 
     def address(self, **changed: str | None) -> str:
-        """An authorization request; None leaves a parameter out."""
+        """Return the address of an authorization request; None leaves a parameter out."""
         asked: dict[str, str | None] = {
             "response_type": "code",
             "client_id": self.app.client_id,
@@ -54,7 +54,7 @@ class Flow:
         return await self.ada.get(self.address(**changed))
 
     async def allowed(self, **changed: str | None) -> Page:
-        """The redirect to the app, after whatever had to be answered with yes."""
+        """Return the redirect to the app, after confirming every page on the way."""
         page = await self.ask(**changed)
         return page if page.status == 302 else await self.ada.submit(page.form("/consent"), decision="allow")
 
@@ -76,14 +76,14 @@ class Flow:
 
 
 def answer_of(page: Page) -> dict[str, str]:
-    """The parameters of a redirect to the app."""
+    """Return the parameters of a redirect to the app."""
     assert page.status in (302, 303), page.text
     return {name: values[0] for name, values in parse_qs(urlsplit(page.location).query).items()}
 
 
 @asynccontextmanager
 async def flow(world: AuthWorld, *, signed_in: bool = True, **more: Any) -> AsyncIterator[Flow]:
-    """`more` is about the app."""
+    """Serve the flow of one app; `more` describes the app."""
     given = {"grant_types": CODE, "redirect_uris": [REDIRECT], **more}
     pkce = given.pop("pkce", True)
     app, secret = await world.register("flow", *given.pop("scopes", (DEVICES, WEBHOOKS)), **given)

@@ -16,20 +16,22 @@ _DISK_S_MAX = 60.0
 
 @dataclass
 class Running:
-    """What a story needs at hand."""
+    """A running central with its radio and its clock."""
 
     central: BleCentral
     radio: ScriptedRadio
     clock: MovedClock
 
     async def advance(self, seconds: float, step_s: float = 0.5) -> None:
-        """In steps, so that what waits can act in between."""
+        """Move time in steps, so that tasks can act in between."""
         for _ in range(round(seconds / step_s)):
             await self.clock.advance(step_s)
             await self.clock.settle()
 
     async def outcome(self, task: asyncio.Task[Any], within_s: float = 300.0) -> Any:
-        """The task's result or error, after as much time as it takes. A store's disk takes time that nobody moves."""
+        """Return the task's result or raise its error, after moving time as far as it needs. Real disk time passes by
+        itself.
+        """
         moved_s = 0.0
         await self.clock.settle()
         while not task.done() and moved_s < within_s:
@@ -44,7 +46,7 @@ class Running:
 async def running_central(
     radio: ScriptedRadio | None = None, *, chance: float = 0.5, **options: Any
 ) -> AsyncIterator[Running]:
-    """`options` are CentralOptions' fields. When it ends, every client must have been told to disconnect."""
+    """Run a central; `options` are fields of CentralOptions. At the end, every client must have been disconnected."""
     radio = radio or ScriptedRadio()
     clock = MovedClock()
     central = BleCentral(radio, clock, CentralOptions(**options), Nobody(), chance=lambda: chance)

@@ -1,4 +1,4 @@
-"""An adapter on an ether of the test's own, a store, the pairings over both, and a person who answers as told."""
+"""An adapter on an ether of the test's own, a store, the pairings over both, and a scripted person."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ from tests.harness.virtual_radio import RadioHere
 
 
 class Person:
-    """Says yes and reads digits, or not; `heard` is what was said, `asked` what was asked."""
+    """A person who confirms and reads digits, or refuses. `steps` are the steps shown; `asked` are the questions."""
 
     def __init__(self, *, yes: bool = True, digits: Peripheral | int | None = None) -> None:
         self._yes = yes
@@ -53,7 +53,7 @@ class Person:
 
 
 class World:
-    """What stands around one pairing."""
+    """The radio, the store, the bonds and the pairings of one test."""
 
     def __init__(
         self,
@@ -76,11 +76,11 @@ class World:
     def device(
         self, kind: str = "oximeter", *, behaviour: BleBehaviour | None = None
     ) -> AbstractAsyncContextManager[Peripheral]:
-        """On air inside the block."""
+        """Return a device that is on air inside the block."""
         return on_ether(self.ether, kind, behaviour=behaviour)
 
     async def told(self) -> list[tuple[str, dict[str, EventField]]]:
-        """The events so far, names and fields."""
+        """Return the names and fields of all events so far."""
         events = [decode_event(batch.payload) for batch in await whole_lane(self.buffer, Lane.EVENT)]
         return [(event.name, dict(event.fields)) for event in events]
 
@@ -89,7 +89,7 @@ class World:
 async def on_ether(
     ether: Ether, kind: str = "oximeter", *, behaviour: BleBehaviour | None = None, bonds: KeyStore | None = None
 ) -> AsyncIterator[Peripheral]:
-    """A device that is switched on inside the block; `bonds`: those of an earlier life."""
+    """Run a device inside the block; `bonds` are those of an earlier life."""
     made = build_peripheral(
         kind,
         Patient(7, scenario_of("stable")),
@@ -110,7 +110,7 @@ async def on_ether(
 
 @asynccontextmanager
 async def world(folder: Path, *, clock: Clock | None = None, require_bond: bool = True) -> AsyncIterator[World]:
-    """Over the store in `folder`, made when it is not there; bonds beside it."""
+    """Run pairings over the store in `folder`, which is created when it is absent; bonds lie beside it."""
     path = folder / "buffer.db"
     if not path.exists():
         new_store(folder)

@@ -1,4 +1,4 @@
-"""A simulated Bluetooth device on a clock that the test moves, and a phone that uses it: Bumble's own client."""
+"""A simulated Bluetooth device on a clock that the test moves, and a phone that uses it through Bumble's own client."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -29,7 +29,7 @@ MTU = 247
 
 
 class _Person(PairingDelegate):
-    """Types what the device shows."""
+    """A person who types the passkey that the device shows."""
 
     def __init__(self, reads: Callable[[], int | None]) -> None:
         super().__init__(PairingDelegate.KEYBOARD_INPUT_ONLY)
@@ -40,14 +40,14 @@ class _Person(PairingDelegate):
 
 
 class Phone:
-    """`values` are the notifications and indications in the order in which they came."""
+    """A central with Bumble's client. `values` are the notifications and indications in the order of their arrival."""
 
     def __init__(self, station: Station, mtu: int = MTU) -> None:
         self._station = station
         self._mtu = mtu
         self.values: list[tuple[int, bytes]] = []
         self.reason: int | None = None
-        """Why the last connection ended, None: it stands."""
+        """The reason for which the last connection ended; None while it stands."""
         self.link: Connection | None = None
         self._peer: Peer | None = None
 
@@ -77,7 +77,7 @@ class Phone:
         return keys
 
     async def pair(self, reads: Callable[[], int | None] | None = None) -> None:
-        """With the digits that `reads` gives, None: just works."""
+        """Pair with the digits that `reads` returns; with None, pair by Just Works."""
         assert self.link is not None
         delegate = PairingDelegate() if reads is None else _Person(reads)
         random = PairingConfig.AddressType.RANDOM
@@ -87,7 +87,7 @@ class Phone:
         await self.link.pair()
 
     async def encrypt(self) -> None:
-        """With the bond that there is."""
+        """Encrypt with the existing bond."""
         assert self.link is not None
         await self.link.encrypt()
 
@@ -102,7 +102,7 @@ class Phone:
         await self._found(uuid).write_value(octets, with_response=True)
 
     async def refusal(self, uuid: int, octets: bytes) -> int:
-        """The ATT error with which a write is refused, 0: it is not."""
+        """Return the ATT error with which a write is refused, 0 when it is accepted."""
         try:
             await self.write(uuid, octets)
         except ATT_Error as error:
@@ -131,7 +131,7 @@ class Phone:
 
 
 class Room:
-    """One device and one phone that hear each other. `live` moves the device's time."""
+    """One device and one phone in radio range of each other. `live` moves the device's time."""
 
     def __init__(self, clock: MovedClock, device: Peripheral, phone: Phone) -> None:
         self.clock = clock
@@ -153,7 +153,7 @@ class Room:
         await eventually(is_there, what="the device is on air")
 
     async def connected(self, *, paired: bool = True) -> Phone:
-        """The phone connects, pairs the first time, and encrypts later ones."""
+        """Connect the phone; pair at the first connection and encrypt later ones."""
 
         await self.on_air()
         await self.phone.connect(self.device.address, random=self.device.behaviour.static_random)
@@ -166,7 +166,7 @@ class Room:
 
 @asynccontextmanager
 async def phone_on(air: Ether | Path) -> AsyncIterator[Phone]:
-    """A phone on a radio of whoever has one."""
+    """Return a phone on an ether, or on the radio behind a socket."""
     station = await attach(air, "phone", PHONE, keys=MemoryKeyStore())
     try:
         yield Phone(station)
@@ -187,7 +187,7 @@ async def room(
     air: Ether | Path | None = None,
     phone_mtu: int = MTU,
 ) -> AsyncIterator[Room]:
-    """`air` None: an ether of its own, else that one, or the socket of a radio."""
+    """Run a device and a phone. `air` is an ether or the socket of a radio; None makes a new ether."""
     clock = MovedClock()
     air = air or Ether()
     device = build_peripheral(

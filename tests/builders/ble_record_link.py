@@ -1,4 +1,4 @@
-"""A record store and somebody who fetches from it, with the link between them in the test's hand."""
+"""A record store, a procedure that fetches from it, and the link between them, which the test moves."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -14,13 +14,15 @@ GLUCOSE_MEASUREMENT = 0x2A18
 
 
 def stored(*numbers: int) -> dict[int, StoredRecord]:
-    """Records whose value is their number."""
+    """Return records whose value is their number."""
     return {number: StoredRecord(number, ((GLUCOSE_MEASUREMENT, number.to_bytes(4, "little")),)) for number in numbers}
 
 
 class RecordLink:
-    """Carries everything at once (`run`), or one thing at a time (`step`). `instead` are results that the server gives
-    to the next requests instead of doing them, `errors` ATT errors of the next writes."""
+    """A link that carries everything at once (`run`), or one message at a time (`step`).
+
+    `instead` are results with which the server rejects the next requests; `errors` are ATT errors of the next writes.
+    """
 
     def __init__(
         self,
@@ -45,14 +47,14 @@ class RecordLink:
         return self
 
     def run(self) -> "RecordLink":
-        """Until nothing more comes by itself."""
+        """Start, and carry messages until none is left."""
         self.start()
         while self.step():
             pass
         return self
 
     def step(self) -> bool:
-        """Carries the next thing that the server sends; False where it is silent."""
+        """Carry the next message of the server; return False when it has none."""
         outgoing = self._queue.popleft() if self._queue else self.server.next()
         if outgoing is None:
             return False
@@ -70,7 +72,7 @@ class RecordLink:
         self.take(self.procedure.expire(self.now_s))
 
     def take(self, events: Sequence[FetchEvent]) -> None:
-        """What the procedure tells, and what it therefore writes."""
+        """Record the procedure's events, and write the requests among them."""
         for event in events:
             self.events.append(event)
             if isinstance(event, FetchAsk):
@@ -78,7 +80,7 @@ class RecordLink:
 
     @property
     def ends(self) -> list[FetchEvent]:
-        """How the procedure ended, as often as it said so."""
+        """Return the final events of the procedure; a correct one has exactly one."""
         return [event for event in self.events if type(event).__name__ in ENDS]
 
     def _write(self, octets: bytes) -> None:
@@ -101,6 +103,6 @@ def fetching(
     instead: Sequence[Result] = (),
     errors: Sequence[int] = (),
 ) -> RecordLink:
-    """A fetch from a store of these records."""
+    """Return a link that fetches from a store of these records."""
     server = RecordServer(stored(*numbers), numbering)
     return RecordLink(server, RecordFetch(numbering, after), instead=instead, errors=errors)

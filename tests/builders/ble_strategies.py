@@ -1,4 +1,4 @@
-"""Any value of a characteristic that a device can send, for round trips."""
+"""Strategies for hypothesis: every value of a characteristic that a device can send, for round trips."""
 
 from typing import Any, Final
 
@@ -175,4 +175,4 @@ VALUES: Final[dict[int, st.SearchStrategy[Any]]] = {
         additional=_maybe(_U8),
     ),
 }
-"""By characteristic."""
+"""Strategies by characteristic."""

@@ -1,5 +1,6 @@
-"""Where the specification of a characteristic leaves its end open: which prefixes of a value are values too, and
-what may stand behind one. Any other characteristic ends where it ends."""
+"""The characteristics whose specification leaves the end open: which prefixes of a value are values too, and which
+bytes may follow one. Every other characteristic has a fixed end.
+"""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -8,33 +9,33 @@ from protocols.ble.e2e_crc import with_crc
 
 
 class Tail(NamedTuple):
-    """A characteristic whose value may end early, or have more octets, and still be one: by its specification."""
+    """A characteristic whose value may, by its specification, end early or have more bytes."""
 
     why: str
     ends_at: Callable[[bytes, int], bool]
-    """Whether the first `n` octets of the whole value are a value, for `n` below its length."""
+    """Whether the first `n` bytes of the whole value are a value, for `n` below its length."""
     takes: Callable[[bytes, int], bool]
-    """Whether `n` more octets behind the whole value make another value."""
+    """Whether the whole value and `n` more bytes are a value again."""
 
 
 _ANY: Final = Tail("a text of any length", lambda _, __: True, lambda _, __: True)
 
 
 def _intervals(octets: bytes, length: int) -> bool:
-    """One interval at least, and whole ones, behind flags, rate and energy."""
+    """Return whether flags, rate and energy are followed by at least one interval, and only by whole ones."""
     flags = octets[0] if octets else 0
     head = 2 + (flags & 1) + (2 if flags & 8 else 0)
     return bool(flags & 16) and length > head and (length - head) % 2 == 0
 
 
 def _operand(opcode: int, length: int) -> bool:
-    """Whether a Record Access Control Point value of this opcode may have so many octets."""
+    """Return whether a Record Access Control Point value of this opcode may have this length."""
     counts = {5: (4, 6), 8: (4, 6), 6: (4,)}
     return length in counts[opcode] if opcode in counts else 2 <= length <= 20
 
 
 def has_checksum(octets: bytes) -> bool:
-    """Whether the last two octets are the E2E-CRC of those before."""
+    """Return whether the last two bytes are the E2E-CRC of the bytes before them."""
     return len(octets) > 2 and with_crc(octets[:-2]) == octets
 
 

@@ -1,4 +1,4 @@
-"""What an interpreter told, by the names of the nomenclature, so that a test reads like the record."""
+"""The events of an interpreter by the names of the nomenclature, so that a test reads like the record."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from protocols.observation import Observation, Value, status_names
 
 
 class Told(NamedTuple):
-    """One observation, short: names instead of codes."""
+    """One observation in short form, with names instead of codes."""
 
     type: str
     value: Value | None
@@ -18,7 +18,7 @@ class Told(NamedTuple):
 
 
 def measured(events: Sequence[GattEvent]) -> Measured:
-    """The one measurement among the events."""
+    """Return the only measurement among the events."""
     (found,) = [event for event in events if isinstance(event, Measured)]
     return found
 
@@ -39,7 +39,7 @@ def statuses(events: Sequence[GattEvent]) -> list[list[str]]:
 
 
 def raw(events: Sequence[GattEvent]) -> list[bytes]:
-    """What came out uninterpreted."""
+    """Return the values that the interpreter passed on uninterpreted."""
     return [event.octets for event in events if isinstance(event, Uninterpreted)]
 
 

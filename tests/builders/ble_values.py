@@ -1,4 +1,4 @@
-"""Values of characteristics: the samples of the corpus, the reference's worked examples, and what is done to them."""
+"""Values of characteristics: the samples of the corpus, the worked examples of the reference, and mutations of them."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ _EXAMPLE = re.compile(r"\| 0x(?P<uuid>2[0-9A-F]{3}) \| (?P<name>[^|]+) \| `(?P<o
 
 
 class Value(NamedTuple):
-    """What one characteristic may hold, and what that shows."""
+    """One value of a characteristic, and what it represents."""
 
     characteristic: int
     shows: str
@@ -24,12 +24,12 @@ class Value(NamedTuple):
 
 
 def corpus() -> list[Value]:
-    """At least one value of every characteristic."""
+    """Return at least one value of every characteristic."""
     return [Value(int(name[:4], 16), name[5:], octets) for name, octets in samples(_CORPUS)]
 
 
 def worked_examples(reference: Path) -> list[Value]:
-    """The table of worked examples in the reference."""
+    """Return the table of worked examples in the reference."""
     return [
         Value(int(found["uuid"], 16), found["name"].strip(), bytes.fromhex(found["octets"]))
         for found in _EXAMPLE.finditer(reference.read_text(encoding="utf-8"))
@@ -37,15 +37,17 @@ def worked_examples(reference: Path) -> list[Value]:
 
 
 def sample(characteristic: int, shows: str = "") -> bytes:
-    """The first value of the corpus of this characteristic that shows this."""
+    """Return the corpus's first value of this characteristic that represents this."""
     return next(
         value.octets for value in corpus() if value.characteristic == characteristic and value.shows.startswith(shows)
     )
 
 
 def mutated(octets: bytes, random: Random) -> bytes:
-    """The value with one to three damages, cut, grown, or replaced by noise; of the same length half of the time,
-    so that many are still values."""
+    """Return the value with one to three mutations, cut, extended, or replaced by noise.
+
+    Half of the results keep the length, so that many are still values.
+    """
     choice = random.random()
     if choice < 0.05:
         return random.randbytes(random.randrange(0, 41))

@@ -17,11 +17,11 @@ KEY = bytes(range(32))
 OTHER_KEY = bytes(32)
 
 QUICK = BufferSettings(commit_interval_s=0.0, reserve_bytes=1 << 20)
-"""Every append its own commit unless appends wait together; a small reserve, so that small disks do."""
+"""One commit for every append, unless appends are queued together; a small reserve, so that small disks suffice."""
 
 
 def new_store(folder: Path, name: str = "buffer.db") -> Path:
-    """A fresh store's path."""
+    """Return the path of a fresh store."""
     path = folder / name
     create_store(path, gateway=GATEWAY, key=KEY, now_us=1_700_000_000_000_000)
     return path
@@ -31,7 +31,7 @@ def new_store(folder: Path, name: str = "buffer.db") -> Path:
 async def opened(
     path: Path, *, settings: BufferSettings = QUICK, clock: Clock | None = None, witness: Path | None = None
 ) -> AsyncIterator[Buffer]:
-    """The store at `path`, closed afterwards."""
+    """Open the store at `path`, and close it afterwards."""
     buffer = await Buffer.open(
         path, gateway=GATEWAY, key=KEY, settings=settings, clock=clock or MovedClock(), witness=witness
     )
@@ -42,7 +42,7 @@ async def opened(
 
 
 async def whole_lane(buffer: Buffer, lane: Lane, *, after: int = 0) -> list[Batch]:
-    """Every batch above `after`, asked for in small helpings as the uplink does."""
+    """Return every batch above `after`, read in small chunks as the uplink does."""
     found: list[Batch] = []
     while helping := await buffer.next_batches(lane, after=after, limit_batches=7, limit_bytes=1 << 20):
         found += helping
@@ -51,10 +51,10 @@ async def whole_lane(buffer: Buffer, lane: Lane, *, after: int = 0) -> list[Batc
 
 
 def through(batch: Batch) -> int:
-    """The last sequence that a batch, or a gap batch, covers."""
+    """Return the last sequence that a batch, or a gap batch, covers."""
     return decode_gap(batch.payload).through_sequence if batch.kind is BatchKind.GAP else batch.sequence
 
 
 def answered(buffer: Buffer, lane: Lane, sequence: int) -> Ack:
-    """The cloud's acknowledgement up to `sequence`."""
+    """Return the cloud's acknowledgement up to `sequence`."""
     return Ack(epoch=buffer.epoch, lane=lane, through_sequence=sequence)

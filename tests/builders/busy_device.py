@@ -1,7 +1,7 @@
-"""A device that sends as much as its line takes: a number that counts its reports, and a waveform that fills them.
+"""A device that sends as much as its line carries: a number that counts its reports, and a waveform that fills them.
 
-The number says which report it is, so that a reader of the record finds every lost, repeated or misplaced one; the
-first sample of the waveform says it again, because waveforms travel in a lane of their own.
+The number identifies the report, so that a reader of the record finds every lost, repeated or misplaced one. The first
+sample of the waveform repeats the number, because waveforms travel in a lane of their own.
 """
 
 import sys
@@ -16,7 +16,7 @@ from protocols.ieee11073.nomenclature.code import Code
 COUNT, WAVEFORM = 1, 2
 """Handles."""
 FIRST_SAMPLES = 1 << 15
-"""What the first sample counts up to before it begins again."""
+"""Modulus of the count in the first sample."""
 _CONFIG_ID = 0x4321
 _TYPE, _WAVE_TYPE = Code(2, 18466), Code(2, 256)
 _UNIT, _WAVE_UNIT = Code(4, 2720), Code(4, 4274)
@@ -24,7 +24,7 @@ _PERIOD_S = 0.001
 
 
 class BusyDevice:
-    """`samples` a report; 0: the number alone."""
+    """A busy device with `samples` in each report; 0 sends the number alone."""
 
     def __init__(self, number: int, samples: int) -> None:
         self.system_id = bytes.fromhex("b05eb05e") + number.to_bytes(4, "big")
@@ -46,7 +46,7 @@ class BusyDevice:
         self._shape = [round(5_000 * ((at * 37 % 200) / 100 - 1)) for at in range(max(0, samples - 1))]
 
     def report(self, number: int) -> ScanReport:
-        """The report of that number, counted from 1."""
+        """Return the report of that number, counted from 1."""
         readings = [Reading(COUNT, float(number))]
         if self._samples:
             samples = array("h", [number % FIRST_SAMPLES, *self._shape])

@@ -1,5 +1,4 @@
-"""A device whose clocks are wrong in known ways, and a gateway's belief about them: the truth beside what is made
-of it.
+"""A device whose clocks are wrong in known ways, and a gateway's model of them: the truth beside the result.
 
 Times are in microseconds; `now_us` is the gateway's monotonic clock, which is the truth here.
 """
@@ -14,13 +13,13 @@ SECOND = 1_000_000
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 ORIGIN_US = 1_770_000_000 * SECOND
-"""What a right clock shows at `now_us` 0."""
+"""The local time that a right clock shows at `now_us` 0."""
 NAME = "1122334455667788"
 
 
 @dataclass
 class Kept:
-    """A measurement in the device's memory: when it was taken in truth, and the time stamp that it carries."""
+    """A measurement in the device's memory: its true time, and the time stamp that it carries."""
 
     at_us: int
     time: DeviceTime
@@ -28,7 +27,9 @@ class Kept:
 
 @dataclass
 class ClockDevice:
-    """`ahead_us`: how wrong the date is; `ppm`: how much too fast it runs; `tick_us`: what it rounds down to."""
+    """A device with one clock. `ahead_us`: the date's error; `ppm`: how much too fast it runs; `tick_us`: its
+    resolution.
+    """
 
     kind: TimeKind
     ahead_us: int = 0
@@ -36,21 +37,21 @@ class ClockDevice:
     tick_us: int = 10_000
     delay_us: int = 5_000
     redates: bool = False
-    """Corrects the dates of what it keeps when its clock is set."""
+    """True for a device that corrects the dates in its memory when its clock is set."""
     clocks: DeviceClocks = field(default_factory=DeviceClocks)
     now_us: int = DAY
     powered_us: int = 0
-    """When its counters were zero."""
+    """The time at which its counters were zero."""
     memory: list[Kept] = field(default_factory=list)
     set_us: int = DAY
-    """Since when `ahead_us` holds."""
+    """The time since which `ahead_us` holds."""
 
     @property
     def clock(self) -> DeviceClock:
         return self.clocks.clock(NAME, self.kind)
 
     def shows(self, at_us: int | None = None) -> DeviceTime:
-        """What the clock shows at a moment, now unless said otherwise."""
+        """Return what the clock shows at a time, by default now."""
         at_us = self.now_us if at_us is None else at_us
         if self.kind in {TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION}:
             count_us = (at_us - self.powered_us) * (1_000_000 + self.ppm) // 1_000_000
@@ -66,7 +67,7 @@ class ClockDevice:
         self.now_us += microseconds
 
     def says_its_time(self) -> None:
-        """Answers a Get of its clocks, in two delays."""
+        """Respond to a Get of the clocks, which takes two delays."""
         sent_us = self.now_us
         self.passes(self.delay_us)
         time = self.shows()
@@ -74,14 +75,14 @@ class ClockDevice:
         self.clock.observe_reading(_local(time), self.now_us, sent_us=sent_us)
 
     def reports(self) -> tuple[int, ClockRelation]:
-        """Measures and sends at once: how wrong we put it (0 where we place it by its reception), and the relation."""
+        """Measure and send at once; return our error (0 where we place it by its reception) and the relation."""
         return self._sent(Kept(self.now_us, self.shows()), live=True)
 
     def keeps(self) -> None:
         self.memory.append(Kept(self.now_us, self.shows()))
 
     def sends_memory(self) -> list[tuple[int, ClockRelation]]:
-        """Everything that it keeps, in confirmed reports."""
+        """Send the whole memory in confirmed reports."""
         sent = [self._sent(kept, live=False) for kept in self.memory]
         self.memory.clear()
         return sent
@@ -96,8 +97,10 @@ class ClockDevice:
         return local_us + relation.offset_us - kept.at_us, relation
 
     def is_set(self, *, obeys: bool = True, reports: bool = False) -> list[tuple[int, ClockRelation]]:
-        """We ask it for its time and set it right; it does so on the way between our command and its answer, reporting
-        meanwhile if told to, and is asked again afterwards."""
+        """Read the device's time, set it right, and read it again.
+
+        The device obeys between our command and its response, and sends reports meanwhile if `reports`.
+        """
         self.says_its_time()
         target_us, came = ORIGIN_US + self.now_us, []
         self.clock.expect_setting(_local(absolute_time_at(target_us - target_us % 10_000)), self.now_us)
@@ -124,8 +127,9 @@ class ClockDevice:
                 kept.time = absolute_time_at(_local(kept.time) + moved_us)
 
     def restarts(self) -> None:
-        """Loses power for a moment: counters begin at zero, and what was stamped by them is lost. It associates
-        anew."""
+        """Lose power for a moment and associate again. Counters begin at zero, and measurements stamped by them are
+        lost.
+        """
         self.memory.clear()
         self.passes(3 * SECOND)
         self.powered_us = self.now_us

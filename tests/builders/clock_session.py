@@ -1,5 +1,6 @@
-"""One device's clocks in a gateway's hands: association, clock keeping and sections as a session joins them, with time
-moved by hand and no link in between."""
+"""The clocks of one device under a gateway: association, clock keeping, and sections as a session joins them. Time is
+moved by hand, and there is no link in between.
+"""
 
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
@@ -35,7 +36,7 @@ QUICK = ManagerSettings(clock_read_every_s=600.0)
 
 @dataclass
 class ClockStories:
-    """What the gateway keeps between associations."""
+    """The state that the gateway keeps between associations."""
 
     wall: MovedClock = field(default_factory=lambda: MovedClock(monotonic_s=1000.0, wall_us=NOON_US))
     synchronised: bool = True
@@ -57,7 +58,7 @@ class ClockStories:
 
 @dataclass
 class ClockStory:
-    """A device whose clock is `ahead_us` wrong, associated since a moment ago."""
+    """A device whose clock is `ahead_us` wrong and which has just associated."""
 
     context: ClockStories
     device: Device
@@ -75,7 +76,7 @@ class ClockStory:
             self.device.manager.delivered(event)
 
     async def passes(self, seconds: float) -> None:
-        """Time goes on; what the manager asks meanwhile is answered after 10 ms."""
+        """Let time pass; the device responds to each request of the manager after 10 ms."""
         until_s = self.context.clock.monotonic_s() + seconds
         while (due_s := self.device.manager.deadline_s) is not None and due_s <= until_s:
             await self.moved_to(due_s)
@@ -88,7 +89,7 @@ class ClockStory:
         self.device.now_s = self.context.clock.monotonic_s()
 
     async def settles(self) -> None:
-        """The device answers everything that it is asked."""
+        """Let the device respond to every request."""
         while requests := self.device.asked():
             for asked in requests:
                 await self.moved_to(self.context.clock.monotonic_s() + 0.010)
@@ -97,7 +98,7 @@ class ClockStory:
                     await self.heard(self.device.manager.receive(answer, self.device.now_s))
 
     def shows(self) -> DeviceTime:
-        """What the device's clock shows now."""
+        """Return what the device's clock shows now."""
         shown_us = self.context.clock.wall_us() + self.ahead_us
         return absolute_time_at(shown_us - shown_us % 10_000)
 
@@ -117,7 +118,7 @@ class ClockStory:
         return acted(asked) if self.answers else None
 
     def reports(self, time: DeviceTime, *, confirmed: bool = False) -> list[DeviceObservations]:
-        """The sections of a report with this time stamp, received now."""
+        """Return the sections of a report with this time stamp, received now."""
         reading = fixed_report(OXIMETER, [Reading(1, 97.0, time), Reading(10, 70.0, time)])
         octets = scan_report(reading, report_no=self.number, confirmed=confirmed)
         self.number += 1
@@ -149,7 +150,7 @@ async def associated(
     answers: bool = True,
     refuses: bool = False,
 ) -> ClockStory:
-    """A device that has associated and was asked what it is; what the gateway did about its clock is done."""
+    """Return a device that has associated and was identified; the gateway has done what it does about the clock."""
     context = context or ClockStories()
     if zone is not None:
         context.clock_rules = ClockRules(replace(context.clock_rules.policy, zone=zone))

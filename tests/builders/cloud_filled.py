@@ -1,4 +1,4 @@
-"""A SQLite database with rows in every table, some of them deleted again, and where each part lies in its file."""
+"""A SQLite database with rows in every table, some of them deleted again, and the pages of each part of its file."""
 
 import random
 import sqlite3
@@ -18,7 +18,7 @@ _EMPTY = {"devices.merged_into", "assignments.until_us"}
 
 
 def fill(path: Path, seed: int = 1) -> None:
-    """Rows of random values in every table; their meaning does not matter, and no foreign key is looked at."""
+    """Insert rows of random values into every table; their meaning does not matter, nor do foreign keys."""
     chance = random.Random(seed)
     connection = sqlite3.connect(path, isolation_level=None)
     try:
@@ -82,7 +82,7 @@ def _value(kind: str, number: int, chance: random.Random) -> Any:
 
 
 def parts_of(path: Path) -> dict[str, list[int]]:
-    """The pages of each table and index, of the schema, and of the free list (its trunk pages)."""
+    """Return the pages of each table and index, of the schema, and of the free list (its trunk pages)."""
     connection = sqlite3.connect(path)
     try:
         parts: dict[str, list[int]] = {}

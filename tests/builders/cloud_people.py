@@ -15,7 +15,7 @@ from protocols.uplink.observations import DeviceRef
 
 MINUTE_US = 60_000_000
 NOON_US = 1_774_353_600_000_000
-"""2026-03-24T12:00:00Z, when most stories begin."""
+"""2026-03-24T12:00:00Z, the time at which most stories begin."""
 
 
 class HandClock:
@@ -59,14 +59,14 @@ class Household:
 
 
 def public_key_text(octet: int = 7) -> str:
-    """Something of the shape of an Ed25519 public key, in base64."""
+    """Return base64 in the form of an Ed25519 public key."""
     return base64.b64encode(bytes([octet]) * 32).decode()
 
 
 async def household(
     database: Database, clock: Clock, *, name: str = "north", public_key: str | None = None
 ) -> Household:
-    """A tenant called `tnt_{name}`, and so on: `org_{name}`, `veh_{name}`, `gw_{name}`, `enc_{name}`."""
+    """Create a tenant called `tnt_{name}`, with `org_{name}`, `veh_{name}`, `gw_{name}` and `enc_{name}`."""
     ids = UlidIds(clock)
     tenancy, fleet, epcr = Tenancy(database, clock, ids), Fleet(database, clock, ids), Epcr(database, clock, ids)
     tenant = await tenancy.add_tenant(f"Rescue {name}", id=f"tnt_{name}")
@@ -87,7 +87,7 @@ async def household(
 async def attach_device(
     tx: Transaction, devices: Devices, gateway: RegisteredGateway, ref: DeviceRef, seen_us: int
 ) -> str:
-    """The id of one device that a gateway reported, as ingest attaches it."""
+    """Attach a device that a gateway reported, as ingest does; return its id."""
     sighting = Sighting(gateway, ref, seen_us)
     ids = await devices.attach(tx, [sighting], await devices.recall(tx, [sighting.key]))
     return ids[sighting.key]

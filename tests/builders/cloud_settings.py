@@ -6,11 +6,11 @@ HOSTS = "\n".join(
     f'[hosts.{name}]\nlisten = "127.0.0.1:0"\npublic_url = "http://localhost:{port}"\n'
     for port, name in enumerate(("auth", "api", "sandbox", "docs"), start=1)
 )
-"""The four hosts in development: each on any free port."""
+"""The four hosts in development, each on any free port."""
 
 
 def settings_file(folder: Path, *, database_url: str = "sqlite:///cloud.db", more: str = HOSTS) -> Path:
-    """`cloud.toml` in a folder; its path."""
+    """Write `cloud.toml` into a folder; return its path."""
     path = folder / "cloud.toml"
     path.write_text(f'database_url = "{database_url}"\n{more}')
     return path

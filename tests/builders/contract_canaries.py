@@ -21,11 +21,11 @@ CANARIES: dict[str, str] = {
     "narrative": "skarży się na syntetyczny ból w kanarku",
     "password": "haslo-kanarkowe-137",
 }
-"""What it is → the text."""
+"""Map each kind of canary to its text."""
 
 
 def found_in(text: str) -> list[str]:
-    """The canaries that a text holds, also as JSON writes them with escapes and as an address has them."""
+    """Return the canaries in a text, including those that JSON or an address escapes."""
     return [what for what, canary in CANARIES.items() for form in _forms(canary) if form in text]
 
 

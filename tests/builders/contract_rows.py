@@ -1,4 +1,4 @@
-"""Route rows for tests of what is derived from rows: an endpoint of each kind, with handlers that answer nothing."""
+"""Route rows for tests of what is derived from rows: an endpoint of each kind, with handlers that return nothing."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -52,7 +52,7 @@ async def nothing(_request: Request) -> Answer:
 
 
 def row(**facts: Any) -> Route:
-    """A row with `facts`; the rest says as little as a row may."""
+    """Return a row with `facts`; every other field has its smallest value."""
     given: dict[str, Any] = {
         "method": "GET",
         "path": "/api/v1/gadgets",
@@ -101,5 +101,5 @@ HIDDEN = (
 
 
 def rows() -> tuple[Route, ...]:
-    """All of them, with the well-knowns of discovery."""
+    """Return all rows, including the well-knowns of discovery."""
     return (LISTING, MAKING, READING, TOKEN, *HIDDEN, *routes(make_parts()))

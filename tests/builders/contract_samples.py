@@ -1,7 +1,7 @@
-"""The contract's own samples, read from its text: each documented operation with its curl line and its answer.
+"""The contract's own samples, read from its text: each documented operation with its curl line and its response.
 
-The text lies in the shared material, so whoever asks is skipped where that is absent. A sample binds as a shape: the
-keys that it shows must be among ours, with the same JSON types; its values only illustrate.
+The text lies in the shared material, so a test that uses it is skipped where that is absent. A sample binds as a shape:
+the keys that it shows must be among ours, with the same JSON types; its values only illustrate.
 """
 
 import json
@@ -25,7 +25,7 @@ _STABILITIES = {"Stabilne": "stable", "Zatwierdzone na żądanie": "approved-on-
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """What the curl line sends. `body` is the text of `-d`, None when there is none."""
+    """The request of a curl line. `body` is the text of `-d`, None when there is none."""
 
     method: str
     url: str
@@ -34,14 +34,14 @@ class SampleRequest:
 
     @property
     def target(self) -> str:
-        """Path and query, without the host."""
+        """Return path and query, without the host."""
         parts = urlsplit(self.url)
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One documented operation. `answer_text` is the sample answer as printed."""
+    """One documented operation. `answer_text` is the sample response as printed."""
 
     methods: tuple[str, ...]
     path: str
@@ -55,13 +55,13 @@ class Sample:
 
     @property
     def answer(self) -> Any:
-        """The sample answer as a JSON value."""
+        """Return the sample response as a JSON value."""
         return json.loads(self.answer_text.replace("[...]", "[]"))
 
 
 @cache
 def samples() -> tuple[Sample, ...]:
-    """Every operation of the contract that has a method and a path. Skips the test where the text is absent."""
+    """Return every operation of the contract that has a method and a path. Skip the test where the text is absent."""
     lines = shared_path("contract/seed.txt").read_text().splitlines()
     starts = [
         number
@@ -72,7 +72,7 @@ def samples() -> tuple[Sample, ...]:
 
 
 def sample(method: str, path: str) -> Sample:
-    """The one for this method and path, as the contract writes them."""
+    """Return the sample of this method and path, as the contract writes them."""
     return next(one for one in samples() if method in one.methods and one.path == path)
 
 
@@ -112,7 +112,9 @@ def _request(curl: str) -> SampleRequest:
 
 
 def _first_value(text: str) -> str:
-    """The JSON value that the text begins with (prose of the next chapter may follow it), else the whole text."""
+    """Return the JSON value that the text begins with, else the whole text; prose of the next chapter may follow the
+    value.
+    """
     try:
         _, end = json.JSONDecoder().raw_decode(text.replace("[...]", "[]   "))
     except json.JSONDecodeError:
@@ -121,7 +123,7 @@ def _first_value(text: str) -> str:
 
 
 def shape_faults(shown: Any, ours: Any, at: str = "$") -> list[str]:
-    """Where `ours` lacks a key that the sample shows, or has another JSON type there."""
+    """Return the places where `ours` lacks a key of the sample, or has another JSON type."""
     if isinstance(shown, dict):
         if not isinstance(ours, dict):
             return [f"{at}: an object is due"]
@@ -147,5 +149,5 @@ def shape_faults(shown: Any, ours: Any, at: str = "$") -> list[str]:
 
 
 def _against_any(shown: list[Any], value: Any, at: str) -> list[str]:
-    """An element of ours must be shaped as the first element shown."""
+    """Check an element of ours against the first element shown."""
     return shape_faults(shown[0], value, at) if shown else []

@@ -47,7 +47,7 @@ _ECG = Channel(
 
 
 def ecg(second: int, *, received_s: float) -> Observation:
-    """One second of a synthetic trace: a narrow peak and a rounded one, 250 samples."""
+    """Return one second of a synthetic ECG: a narrow peak and a rounded one, 250 samples."""
     samples = [
         round(200 * math.exp(-(((at - 60) / 4) ** 2)) - 40 * math.exp(-(((at - 68) / 4) ** 2)))
         + round(45 * math.exp(-(((at - 125) / 16) ** 2)))
@@ -57,7 +57,7 @@ def ecg(second: int, *, received_s: float) -> Observation:
 
 
 def ecg_samples(millivolts: Sequence[float], *, received_s: float) -> Observation:
-    """Lead II with the given samples, 4 ms apart."""
+    """Return lead II with the given samples, 4 ms apart."""
     raw = [round(value / 0.005) for value in millivolts]
     return Observation(_ECG, None, struct.pack(f">{len(raw)}h", *raw), 0, None, received_s)
 
@@ -70,13 +70,13 @@ _PLETH = Channel(
 
 
 def pleth(*, received_s: float) -> Observation:
-    """One second of a synthetic plethysmogram, 125 samples."""
+    """Return one second of a synthetic plethysmogram, 125 samples."""
     samples = [round(4000 + 3000 * math.sin(at / 125 * 2 * math.pi)) for at in range(125)]
     return Observation(_PLETH, None, struct.pack(">125h", *samples), 0, None, received_s)
 
 
 def filled_feed(*, now_s: float) -> LiveFeed:
-    """A feed with three devices that have just reported."""
+    """Return a feed with three devices that have just reported."""
     feed = LiveFeed()
     feed.observed(
         live_device(OXIMETER, last_s=now_s),

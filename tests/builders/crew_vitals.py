@@ -26,7 +26,7 @@ def compressions(per_min: float, *, received_s: float) -> Observation:
 
 
 def monitor_values(now_s: float) -> list[Observation]:
-    """Every number of the monitor."""
+    """Return every number of the monitor."""
     return [
         heart_rate(72.0, received_s=now_s),
         reading("MDC_AWAY_CO2_ET", 38.0, "MDC_DIM_MMHG", received_s=now_s, handle=4),
@@ -36,25 +36,25 @@ def monitor_values(now_s: float) -> list[Observation]:
 
 
 def send_monitor(feed: LiveFeed, now_s: float) -> None:
-    """One second of the monitor: its numbers, its ECG, its pleth."""
+    """Send one second of the monitor: its numbers, its ECG and its plethysmogram."""
     waves = [ecg(0, received_s=now_s), pleth(received_s=now_s)]
     feed.observed(live_device(MONITOR, last_s=now_s), [*monitor_values(now_s), *waves], 0)
 
 
 def send_oximeter(feed: LiveFeed, now_s: float, percent: float = 97.0) -> None:
-    """One second of the oximeter."""
+    """Send one second of the oximeter."""
     values = [spo2(percent, received_s=now_s), pulse(71.0, received_s=now_s)]
     feed.observed(live_device(OXIMETER, last_s=now_s), values, 0)
 
 
 def send_temperature(feed: LiveFeed, now_s: float, *, connected: bool = True) -> None:
-    """One measurement of the thermometer, which may leave at once."""
+    """Send one measurement of the thermometer, which may disconnect at once."""
     device = live_device(THERMOMETER, connected=connected, last_s=now_s)
     feed.observed(device, [temperature(36.8, received_s=now_s)], 0)
 
 
 def fill_ambulance(feed: LiveFeed, now_s: float) -> None:
-    """Monitor, oximeter, cuff, thermometer and defibrillator, all connected."""
+    """Connect monitor, oximeter, cuff, thermometer and defibrillator, each with values."""
     send_monitor(feed, now_s)
     send_oximeter(feed, now_s)
     feed.observed(live_device(CUFF, last_s=now_s), [blood_pressure(121.0, 79.0, 93.0, received_s=now_s - 240)], 0)
@@ -68,5 +68,5 @@ def fill_ambulance(feed: LiveFeed, now_s: float) -> None:
 
 
 def defibrillator(*, last_s: float) -> LiveDevice:
-    """The connected defibrillator."""
+    """Return the connected defibrillator."""
     return live_device(DEFIBRILLATOR, last_s=last_s)

@@ -1,4 +1,4 @@
-"""Stores that were harmed the way disks and people harm them."""
+"""Stores with the damage that disks and people do."""
 
 import random
 import sqlite3
@@ -15,7 +15,7 @@ PAGE_BYTES = 4096
 
 
 async def filled_store(folder: Path, *, batches: int = 40) -> Path:
-    """Numerics, waveforms and events on several pages each, none of it acknowledged."""
+    """Store numerics, waveforms and events on several pages each, none of it acknowledged."""
     path = new_store(folder)
     async with opened(path) as buffer:
         for n in range(batches):
@@ -32,7 +32,7 @@ def overwrite(path: Path, offset: int, content: bytes) -> None:
 
 
 def flip(path: Path, offset: int, generator: random.Random, *, count: int = 8) -> None:
-    """`count` bytes from `offset` become others."""
+    """Change `count` bytes from `offset`."""
     with path.open("r+b") as file:
         file.seek(offset)
         before = file.read(count)
@@ -41,7 +41,7 @@ def flip(path: Path, offset: int, generator: random.Random, *, count: int = 8) -
 
 
 def leaf_page_of(path: Path, lane: Lane) -> int:
-    """The number of a page that holds rows in the middle of a lane: the deepest page on the way to its middle row."""
+    """Return the number of a page with rows in the middle of a lane: the deepest page above its middle row."""
     with closing(sqlite3.connect(path)) as connection:
         last = connection.execute(
             "SELECT max(position) FROM batches WHERE position BETWEEN ? AND ?",
@@ -60,7 +60,7 @@ def leaf_page_of(path: Path, lane: Lane) -> int:
 
 
 def _child(content: bytes, begin: int, rowid: int) -> int:
-    """Which page below an interior page holds `rowid` (SQLite's file format, 1.6)."""
+    """Return the page below an interior page that holds `rowid` (SQLite's file format, 1.6)."""
     cells = int.from_bytes(content[begin + 3 : begin + 5], "big")
     for number in range(cells):
         at = begin + int.from_bytes(content[begin + 12 + 2 * number : begin + 14 + 2 * number], "big")

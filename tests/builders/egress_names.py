@@ -1,4 +1,4 @@
-"""Name servers of a test's own: fixed answers, or one that changes its mind."""
+"""Name servers of a test's own, with fixed or changing addresses."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,9 @@ PUBLIC = "93.184.215.14"
 
 
 class Names:
-    """Each name leads to its addresses; with several lists, each question gets the next, and then the last one."""
+    """A resolver that maps each name to its addresses. With several lists, each query gets the next, and then the last
+    one.
+    """
 
     def __init__(self, **answers: Sequence[Sequence[str]]) -> None:
         self._answers = {name.replace("_", "."): list(lists) for name, lists in answers.items()}

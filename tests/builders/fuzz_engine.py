@@ -1,6 +1,6 @@
-"""Runs the fuzzer's courses for one role: so many mutated APDUs, no exception, and memory flat.
+"""Runs of the fuzzer's courses for one role: many mutated APDUs, no exception, and flat memory.
 
-A failure names the course's own seed; `ARGUS_FUZZ_SEED` chooses another run.
+A failure names the seed of its course; `ARGUS_FUZZ_SEED` chooses another run.
 """
 
 import gc
@@ -13,10 +13,13 @@ from tests.builders.fuzz_counts import SEED, seeded
 from tests.builders.ieee11073_fuzz_peers import Peers
 
 COURSE_APDUS: Final = 64
-"""Mutated APDUs that one course feeds: enough to leave and begin associations, few enough to be told."""
+"""Mutated APDUs that one course feeds: enough to end and begin associations, few enough to analyse a failure."""
 GROWTH_BYTES_MAX: Final = 24 << 20
-"""What a run may hold more at its end than after a third of it. Measured: below 4 MiB, which the compiled layouts and
-number caches take; keeping one course of ten would be more than this in `make fuzz`."""
+"""Additional memory that a run may hold at its end, compared with a third of it.
+
+Measured: below 4 MiB, which the compiled layouts and number caches take; keeping one course of ten would be more than
+this in `make fuzz`.
+"""
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -26,7 +29,7 @@ def resident_bytes() -> int:
 
 
 def run(peers: Peers, role: str, shard: int, apdus: int) -> Counter[str]:
-    """Runs courses until so many APDUs were fed. What came of them."""
+    """Run courses until that many APDUs were fed; return the counts of their results."""
     print(f"\nfuzz: {apdus} mutated APDUs to the {role}, shard {shard}, seed {SEED}")
     met: Counter[str] = Counter()
     fed = number = settled_bytes = 0

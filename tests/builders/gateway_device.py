@@ -1,7 +1,7 @@
 """A device on the other end of the gateway's TCP listener: our own agent role over a real socket.
 
-`async with device(address) as thermometer: await thermometer.measure(36.6)`. A thermometer, because one value with a
-date is all that most stories need; `own_configuration` makes it a device that the gateway has to get to know first.
+`async with device(address) as thermometer: await thermometer.measure(36.6)`. It is a thermometer, because most stories
+need only one value with a date; `own_configuration` gives it a configuration that the gateway does not know yet.
 """
 
 import asyncio
@@ -75,8 +75,10 @@ class Device:
     async def measure(
         self, celsius: float, *, second: int | None = None, confirmed: bool = True, time: DeviceTime | None = None
     ) -> str:
-        """Report one temperature; "answered", "refused", "aborted" or, unconfirmed, "sent". Each measurement has its
-        own second, or the `time` that is given, readable or not."""
+        """Report one temperature; return `"answered"`, `"refused"`, `"aborted"` or, unconfirmed, `"sent"`.
+
+        Each measurement has its own second, or the given `time`, readable or not.
+        """
         self._taken += 1
         before = len(self.heard)
         self._report(celsius, time or _at(self._taken if second is None else second), confirmed=confirmed)
@@ -98,7 +100,7 @@ class Device:
         return await eventually(verdict, what="the answer to a confirmed report")
 
     async def report_unheard(self, celsius: float, *, second: int) -> None:
-        """Send a confirmed report and hear nothing any more: its answer never arrives here."""
+        """Send a confirmed report whose response never arrives."""
         assert self.running is not None
         self.running.cancel()
         await asyncio.gather(self.running, return_exceptions=True)
@@ -127,8 +129,10 @@ def _at(second: int) -> DeviceTime:
 async def device(
     address: tuple[str, int], number: int = 1, *, own_configuration: bool = False, kind: int = THERMOMETER
 ) -> AsyncIterator[Device]:
-    """An associated device; its link is cut when the block ends. `own_configuration` has the objects of `kind` under an
-    id of its own."""
+    """Associate a device, and cut its link when the block ends.
+
+    `own_configuration` has the objects of `kind` under an id of its own.
+    """
     async with device_on(await connect_tcp(*address), number, own_configuration=own_configuration, kind=kind) as made:
         yield made
 
@@ -137,7 +141,7 @@ async def device(
 async def device_on(
     link: Link, number: int = 1, *, own_configuration: bool = False, kind: int = THERMOMETER
 ) -> AsyncIterator[Device]:
-    """The same on any link, for instance its end of a cable."""
+    """Associate a device on any link, for instance its end of a cable."""
     made = Device(link, number, own_configuration=own_configuration, kind=kind)
     running = made.running = asyncio.create_task(made.run())
     try:

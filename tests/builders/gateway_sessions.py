@@ -1,4 +1,4 @@
-"""Sessions as the gateway runs them, over a real store and a real listener: everything but uplink and crew page."""
+"""Sessions as the gateway runs them, over a real store and a real listener, without the uplink and the crew page."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -63,10 +63,12 @@ async def sessions(
     manager: ManagerSettings | None = None,
     disciplined: Discipline = kernel_error_us,
 ) -> AsyncIterator[Sessions]:
-    """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it,
-    `memory_store` before it for what comes from devices' memories;
-    `serial` is the path of a port that is served beside the listener, or several; `ports_clock` times their pauses, and
-    `disciplined` says whether the machine's clock is right."""
+    """Run a gateway's sessions over the store in `folder`, which is created when it is absent.
+
+    `store` wraps that store for all data, `memory_store` for data from devices' memories. `serial` is the path of one
+    port, or of several, served beside the listener; `ports_clock` times their pauses. `disciplined` is whether the
+    machine's clock is synchronised.
+    """
     path = folder / "buffer.db"
     if not path.exists():
         new_store(folder)
@@ -115,5 +117,5 @@ async def sessions(
 
 
 def small_store(file_bytes_max: int) -> BufferSettings:
-    """A store whose disk is full at `file_bytes_max`."""
+    """Return settings of a store whose disk is full at `file_bytes_max`."""
     return replace(QUICK, file_bytes_max=file_bytes_max)

@@ -1,4 +1,4 @@
-"""Bluetooth devices of each habit that a session has to serve, made of `harness.gatt_peer`."""
+"""Bluetooth devices of each habit that a session has to serve, made from `harness.gatt_peer`."""
 
 from datetime import datetime, timedelta
 
@@ -29,7 +29,7 @@ def address(number: int) -> str:
 
 
 def device(clock: Clock, number: int = 1, model: str = "Invented") -> GattPeer:
-    """One that says who it is and how full its battery is, and measures nothing."""
+    """Return a device with Device Information and a battery level, and without measurements."""
     return GattPeer(
         clock,
         address(number),
@@ -42,7 +42,7 @@ def device(clock: Clock, number: int = 1, model: str = "Invented") -> GattPeer:
 
 
 def belt(clock: Clock, number: int = 1) -> GattPeer:
-    """It streams heart rates."""
+    """Return a belt that streams heart rates."""
     peer = device(clock, number, "Belt")
     peer.sends.add((HEART_RATE, HEART_RATE_MEASUREMENT))
     return peer
@@ -53,7 +53,7 @@ def beat(peer: GattPeer, rate: int) -> bool:
 
 
 def thermometer(clock: Clock, number: int = 1) -> GattPeer:
-    """It indicates what it measured, with a date."""
+    """Return a thermometer that indicates measurements with a date."""
     peer = device(clock, number, "Thermometer")
     peer.sends.add((HEALTH_THERMOMETER, TEMPERATURE_MEASUREMENT))
     return peer
@@ -75,7 +75,7 @@ class Meter:
         self.peer.servers[GLUCOSE] = RecordServer(self.records, RecordNumbering.SEQUENCE_NUMBER, operators=operators)
 
     def measure(self, *numbers: int, life: int = 0) -> None:
-        """Records of these sequence numbers, one a minute; in another `life` they say something else."""
+        """Store records with these sequence numbers, one a minute; another `life` gives them other values."""
         for number in numbers:
             octets = glucose(number, life=life)
             self.records[number] = StoredRecord(number, ((GLUCOSE_MEASUREMENT, octets),))
@@ -105,7 +105,7 @@ class OwnClock:
         self.tick()
 
     def tick(self) -> None:
-        """Show the time of now."""
+        """Show the current time."""
         moment = datetime(1970, 1, 1) + timedelta(  # noqa: DTZ001  a device's own local time
             microseconds=self._clock.wall_us(), seconds=self.off_s
         )

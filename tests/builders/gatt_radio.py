@@ -1,4 +1,4 @@
-"""A gateway's Bluetooth on an ether of the test's own process, and simulated devices that live quickly."""
+"""A gateway's Bluetooth on an ether of the test's own process, and simulated devices whose time runs fast."""
 
 import asyncio
 import collections
@@ -28,20 +28,20 @@ from tests.harness.virtual_radio import Person, RadioHere
 
 @dataclass
 class OnAir:
-    """One device and the task in which it lives."""
+    """One device and the task that runs it."""
 
     device: Peripheral
     life: asyncio.Task[None]
 
     async def off(self) -> None:
-        """It measures no more, hands over what it holds, and leaves."""
+        """Stop measuring, transfer the stored values, and leave."""
         self.device.stop()
         await asyncio.wait_for(self.life, 30)
 
 
 @asynccontextmanager
 async def central_on(gateway: GattGateway, ether: Ether, folder: Path, **options: float) -> AsyncIterator[BleCentral]:
-    """The gateway's adapter on this ether; `options` are CentralOptions'."""
+    """Run the gateway's adapter on this ether; `options` are those of CentralOptions."""
     backend = RadioHere(ether, folder / "bonds")
     central = BleCentral(backend, gateway.context.clock, CentralOptions(**options), Person())  # type: ignore[arg-type]  # passed through
     runs = asyncio.create_task(central.run())
@@ -55,7 +55,7 @@ async def central_on(gateway: GattGateway, ether: Ether, folder: Path, **options
 
 
 class Bedside:
-    """One patient and the clock of all devices at it. Computing what a patient does takes most of a quick life."""
+    """One patient and the clock of all devices on it. Simulating the patient takes most of a fast run."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -67,7 +67,7 @@ class Bedside:
 async def on_air(
     ether: Ether, kind: str, at: Bedside, folder: Path, *, unit: int = 1, behaviour: BleBehaviour | None = None
 ) -> AsyncIterator[OnAir]:
-    """A device that is switched on, and its witness in `folder`."""
+    """Run a device that is switched on, with its witness in `folder`."""
     folder.mkdir(exist_ok=True)
     witness = BleWitness(folder / f"{kind}-{unit}.air", at.clock)
     options = PeripheralOptions(behaviour=behaviour or BleBehaviour())
@@ -92,7 +92,7 @@ async def on_air(
 
 
 async def pair(gateway: GattGateway, central: BleCentral, device: Peripheral) -> None:
-    """As a person does it."""
+    """Pair the device through the desk, as a person does."""
     bonded = await central.pair(device.address)
     gateway.trust.pair(
         PairedDevice(address=device.address, name=device.name, system_id="", bonded=bonded, paired_us=0, services=())
@@ -100,7 +100,7 @@ async def pair(gateway: GattGateway, central: BleCentral, device: Peripheral) ->
 
 
 def readings_of(records: list[ObservationRecord]) -> collections.Counter[Reading]:
-    """What the store holds, as `harness.ble_witnesses` counts what devices wrote down."""
+    """Count the readings in the store, in the form in which `harness.ble_witnesses` counts those of the devices."""
     return collections.Counter(
         (
             each.device.system_id,

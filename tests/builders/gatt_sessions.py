@@ -48,7 +48,7 @@ def paired(peer: GattPeer, *, bonded: bool = True, system_id: str = "", at_us: i
 
 @dataclass
 class Trust:
-    """Which devices a person has paired."""
+    """The devices that a person has paired."""
 
     paired: list[PairedDevice] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,7 +61,7 @@ class Trust:
         return self.changed
 
     def pair(self, device: PairedDevice) -> None:
-        """In place of what was known of its address."""
+        """Add a device in place of an earlier one with its address."""
         self.paired = [each for each in self.paired if each.address != device.address] + [device]
         self.changed.set()
 
@@ -75,7 +75,9 @@ class Trust:
 
 
 class Air:
-    """Devices in reach. `connect` waits until one is there, as the adapter does; `refuses` says why it gets no link."""
+    """Devices in reach. `connect` waits until one is in reach, as the adapter does; `refuses` is the reason for no
+    link.
+    """
 
     def __init__(self, peers: Iterable[GattPeer]) -> None:
         self.peers = {peer.address: peer for peer in peers}
@@ -99,7 +101,7 @@ class Air:
 
 @dataclass
 class GattGateway:
-    """What a story needs at hand."""
+    """A gateway's GATT sessions with the store, the clock and the air of one story."""
 
     buffer: Buffer
     clock: MovedClock
@@ -110,7 +112,7 @@ class GattGateway:
     running: list[asyncio.Task[None]] = field(default_factory=list)
 
     def session(self, peer: GattPeer, **as_paired: object) -> GattSession:
-        """A session on a new link to the device, running."""
+        """Run a session on a new link to the device."""
         self.numbers += 1
         device = paired(peer, **as_paired)  # type: ignore[arg-type]  # passed through
         session = GattSession(peer.connect(), self.numbers, device, self.context, self.gatt)
@@ -123,20 +125,20 @@ class GattGateway:
     async def until(
         self, condition: Callable[[], bool] | Callable[[], Awaitable[bool]], what: str = "", step_s: float = 0.5
     ) -> None:
-        """Time passes until this holds, and stands still while the disk writes what was to be stored."""
+        """Move time until this holds; time stands still while the disk writes."""
 
         async def yet() -> bool:
             answer = condition()
             if answer if isinstance(answer, bool) else await answer:
                 return True
-            await self.buffer.state_get("")  # answered in its turn, after all that came before
+            await self.buffer.state_get("")  # completes in its turn, after all earlier work
             await self.clock.advance(step_s)
             return False
 
         await eventually(yet, what=what or condition.__qualname__, poll_s=0.001)
 
     async def ended(self) -> None:
-        """Every session has ended by itself."""
+        """Wait until every session has ended by itself."""
         for task in self.running:
             await asyncio.wait_for(task, 10)
         self.running.clear()
@@ -168,7 +170,7 @@ class GattGateway:
         return [decode_event(batch.payload) for batch in await whole_lane(self.buffer, Lane.EVENT)]
 
     async def event(self, name: str) -> GatewayEvent:
-        """The latest of that name, once there is one."""
+        """Return the latest event of that name, once there is one."""
 
         async def found() -> GatewayEvent | None:
             return next((each for each in reversed(await self.events()) if each.name == name), None)
@@ -192,8 +194,10 @@ async def gatt_gateway(
     disciplined: bool = True,
     real_time: bool = False,
 ) -> AsyncIterator[GattGateway]:
-    """Sessions over the store in `folder`, which is made when it is not there. `store` stands before it. `real_time`:
-    nothing moves the clock, it goes."""
+    """Run sessions over the store in `folder`, which is created when it is absent.
+
+    `store` wraps that store. With `real_time` the clock runs by itself instead of being moved.
+    """
     path = folder / "buffer.db"
     if not path.exists():
         new_store(folder)
@@ -230,7 +234,7 @@ async def gatt_gateway(
 
 
 async def fill(buffer: Buffer) -> None:
-    """Put octets of others into the store until its disk is full."""
+    """Put other data into the store until its disk is full."""
     with suppress(StoreFull):
         for _ in range(1000):
             await buffer.append_sections([section(waveform(4, samples=20_000))], held_by_device=True)
@@ -238,7 +242,7 @@ async def fill(buffer: Buffer) -> None:
 
 
 class Fickle:
-    """The real store, which says that it is full while it is told to: for what becomes of that later."""
+    """The real store, which rejects sections as if it were full while `full` is set."""
 
     def __init__(self, store: Buffer) -> None:
         self.full = False

@@ -1,4 +1,4 @@
-"""Asking a surface that a test has started."""
+"""A client for a surface that a test has started."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ GOOD = {"Authorization": "Bearer good"}
 
 @dataclass(frozen=True)
 class Told:
-    """An answer, read whole."""
+    """A response, read whole."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -34,7 +34,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Client:
-    """Asks one surface over kept connections."""
+    """A client that sends requests to one surface over kept connections."""
 
     session: aiohttp.ClientSession
     surface: Surface
@@ -59,7 +59,7 @@ class Client:
 
 @asynccontextmanager
 async def asking(surface: Surface) -> AsyncIterator[Client]:
-    """A client of it; no header of the client's own choosing goes along."""
+    """Open a client of the surface that adds no headers of its own."""
     quiet = ("Content-Type", "User-Agent", "Accept-Encoding")
     async with aiohttp.ClientSession(skip_auto_headers=quiet) as session:
         yield Client(session, surface)

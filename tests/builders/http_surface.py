@@ -1,4 +1,4 @@
-"""A running surface for tests: rows of the test's own, real listeners, callers by the words of their tokens."""
+"""A running surface for tests: rows of the test's own, real listeners, and callers by the words of their tokens."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ def caller(
     scopes: Sequence[str] = ("read",),
     use: str = "access",
 ) -> Caller:
-    """Somebody with a token."""
+    """Return a caller with a token."""
     return Caller(
         subject=subject or client,
         client_id=client,
@@ -43,7 +43,7 @@ def caller(
 
 @dataclass
 class KnownTokens:
-    """A verifier that knows the tokens it was given; `asked` counts how often it had to look."""
+    """A verifier that knows the tokens given to it; `asked` counts its verifications."""
 
     callers: dict[str, Caller] = field(default_factory=lambda: {"good": caller()})
     asked: int = 0
@@ -76,7 +76,7 @@ def route(
     host: Host | tuple[Host, ...] = Host.API,
     **more: Any,
 ) -> Route:
-    """A row; without a handler it answers `{"ok": true}`."""
+    """Return a row; without a handler it responds with `{"ok": true}`."""
 
     async def ok(_request: Request) -> Answer:
         return Json({"ok": True})
@@ -87,7 +87,7 @@ def route(
 
 @dataclass(frozen=True)
 class Surface:
-    """Where it listens."""
+    """A running surface and its addresses."""
 
     server: HostServer
 

@@ -1,7 +1,7 @@
-"""Plays the agent's side of a shared wire capture against a manager, as the agent would have behaved with that manager.
+"""A player of the agent's side of a shared wire capture against a manager, as the agent would have behaved with it.
 
-It takes over our invoke-id for its Get answer, keeps its configuration to itself when it is known, and sends it (its
-own, or the standard one where the capture has none) when it is asked.
+It copies our invoke-id into its Get response. It does not send its configuration when that is known; it sends it (its
+own, or the standard one where the capture has none) when the manager requests it.
 """
 
 import json
@@ -22,14 +22,14 @@ _CONFIG_EVENT = b"\x0d\x1c"
 
 
 def records(path: Path) -> list[tuple[str, bytes]]:
-    """Who sends (`agent` or `manager`) and what, in the order of a capture."""
+    """Return the sender (`agent` or `manager`) and the bytes of each APDU, in the order of a capture."""
     lines = [json.loads(line) for line in path.read_text().splitlines()[1:]]
     return [(record["dir"].split("->")[0], bytes.fromhex(record["hex"])) for record in lines]
 
 
 @dataclass
 class Played:
-    """What came of a capture: events in order, and every APDU of the manager."""
+    """The result of a capture: events in order, and every APDU of the manager."""
 
     meta: dict[str, Any]
     events: list[Event] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Played:
 
 
 class CapturePlayer:
-    """One link: the capture's agent against a fresh manager."""
+    """One link between the capture's agent and a fresh manager."""
 
     def __init__(self, path: Path, *, known_configurations: bool) -> None:
         lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -56,7 +56,7 @@ class CapturePlayer:
         self._get: bytes | None = None
 
     def play(self, *, octets_a_read: int | None = None) -> Played:
-        """Plays all; in pieces of so many octets where told."""
+        """Play the whole capture, in pieces of `octets_a_read` bytes if given."""
         now_s = 0.0
         for record in self._records:
             now_s = record["t"]

@@ -1,4 +1,4 @@
-"""Reads the commented hex under `tests/corpus`: named APDUs and whole conversations."""
+"""Reader of the commented hex under `tests/corpus`: named APDUs and whole conversations."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -7,14 +7,14 @@ _CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 
 
 class Sample(NamedTuple):
-    """One APDU. In a conversation the name says who sends it: `agent` or `manager`."""
+    """One APDU. In a conversation the name is that of its sender: `agent` or `manager`."""
 
     name: str
     octets: bytes
 
 
 def samples(path: Path) -> list[Sample]:
-    """The APDUs of one file, in order. A line `name:` begins one, octets follow, `#` starts a comment."""
+    """Return the APDUs of one file, in order. A line `name:` begins one, its bytes follow, `#` starts a comment."""
     found: list[tuple[str, list[str]]] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         text = line.split("#", 1)[0].strip()
@@ -26,20 +26,20 @@ def samples(path: Path) -> list[Sample]:
 
 
 def apdus() -> list[Sample]:
-    """One APDU of every kind."""
+    """Return one APDU of every kind."""
     return samples(_CORPUS / "apdus.hex")
 
 
 def apdu(name: str) -> bytes:
-    """The APDU of that name."""
+    """Return the APDU of that name."""
     return next(sample.octets for sample in apdus() if sample.name == name)
 
 
 def conversations() -> dict[str, list[Sample]]:
-    """Every conversation by its file's name."""
+    """Return every conversation by the name of its file."""
     return {path.stem: samples(path) for path in sorted((_CORPUS / "conversations").glob("*.hex"))}
 
 
 def agent_octets(conversation: list[Sample]) -> list[bytes]:
-    """What the agent of a conversation sends, APDU by APDU."""
+    """Return what the agent of a conversation sends, APDU by APDU."""
     return [sample.octets for sample in conversation if sample.name == "agent"]

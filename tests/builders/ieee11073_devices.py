@@ -1,4 +1,4 @@
-"""Configurations of devices that tests associate, and one manager that already operates."""
+"""Configurations of devices that tests associate, and a manager that already operates."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ STAMP = Attribute.TIME_STAMP_ABSOLUTE
 
 
 def minute(number: int, hundredths: int = 0) -> DeviceTime:
-    """A device's clock, so many minutes after noon."""
+    """Return the device time that many minutes after noon."""
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     return absolute_time(noon + timedelta(minutes=number, milliseconds=10 * hundredths))
 
@@ -33,7 +33,7 @@ BLOOD_PRESSURE = Configuration(
 def ecg_configuration(
     samples: int = 8, sample_format: SampleFormat = SampleFormat.I16, raw: tuple[int, int] = (-2000, 2000)
 ) -> Configuration:
-    """Lead I at 250 Hz, -2 to 2 mV, and a heart rate; scanner 3 reports both."""
+    """Return lead I at 250 Hz, -2 to 2 mV, and a heart rate; scanner 3 reports both."""
     lead = waveform(
         1,
         ECG_I,
@@ -60,7 +60,7 @@ ALARMS = Configuration(
 
 
 def manager(*, known: Configuration | None = None, settings: ManagerSettings | None = None) -> ManagerAssociation:
-    """A manager on a fresh link, which remembers one configuration of the test agent if told to."""
+    """Return a manager on a fresh link, which remembers the configuration `known` of the test agent, if any."""
     remembered = RememberedConfigurations()
     if known is not None:
         remembered.remember(AGENT_ID, known.config_id, known.octets)
@@ -68,7 +68,7 @@ def manager(*, known: Configuration | None = None, settings: ManagerSettings | N
 
 
 def operating_manager(configuration: Configuration, settings: ManagerSettings | None = None) -> ManagerAssociation:
-    """A manager that learned this configuration and read the MDS; its outbox is empty."""
+    """Return a manager that learned this configuration and read the MDS; its outbox is empty."""
     associated = manager(settings=settings)
     told: list[Event] = []
     for octets in (aarq(configuration.config_id), config_report(configuration), get_answer()):

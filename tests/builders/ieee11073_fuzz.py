@@ -1,10 +1,11 @@
-"""Courses for the fuzzer: a real association, brought to where reports and requests are due, fed mutated APDUs.
+"""Courses of the fuzzer: a real association, brought to the states where reports and requests are due, fed mutated
+APDUs.
 
-Three of five mutations keep every length right and change what is inside (`splices`), the others damage octets
-anywhere (`mutations`). An answer gets the invoke-id that is waited for, most of the time, so that it is one. After an
-end the association is begun anew, mostly by whole APDUs. One seed is one course, whatever else runs.
+Three of five mutations keep every length right and change what is inside (`splices`), the others damage bytes anywhere
+(`mutations`). Most responses get the invoke-id of the pending request, so that they match it. After its end the
+association begins again, mostly by unmutated APDUs. One seed is one course, whatever else runs.
 
-What must hold is asserted after each read: no exception, events and answers bounded by what came, calls bounded too.
+Each read is checked: no exception, and events, sent bytes and calls bounded by the received bytes.
 """
 
 import sys
@@ -21,17 +22,18 @@ from tests.builders.ieee11073_splices import Pool, Sample
 
 CALLS_MAX: Final = 5_000
 CALLS_AN_OCTET_MAX: Final = 200
-"""Python and C calls that one APDU may cost; the most that one of some fifty octets was seen to take is 2 100."""
+"""Python and C calls that one byte of an APDU may cost; the highest measured count for some fifty bytes was 2 100."""
 ANSWER_OCTETS_MAX: Final = 200
-"""No answer to one APDU is longer: Get, verdict and what the services ask together. An agent's Get answer is counted
-by what the agent has to say."""
+"""The most bytes that one APDU may cause: a Get, a verdict and the requests of the services together. The Get response
+of an agent is counted by the size of its content.
+"""
 _CALLS_COUNTED_EVERY = 128
 _RESPONSES_FROM = 0x02
 _REPORT_ANSWER = b"\x02\x01"
 _CONFIG_OR_SEGMENT = (b"\x0d\x1c", b"\x0d\x21")
-"""Event types whose answers may not wait for a store: a configuration is judged, a broken segment event refused."""
+"""Event types whose responses need no store: a configuration is judged, a broken segment event is refused."""
 _STEPS_DUE_MAX = 20
-"""Steps that an association may take one after the other without time passing and without an octet."""
+"""Steps that an association may take in a row while no time passes and no byte arrives."""
 
 
 class StepsExceeded(AssertionError):
@@ -39,7 +41,7 @@ class StepsExceeded(AssertionError):
 
 
 class Steps:
-    """Counts calls while something runs, and ends it where there are too many: a hang is found by steps, not time."""
+    """A counter of calls, which ends a block that makes too many: a hang is found by steps and not by time."""
 
     def __init__(self, limit: int) -> None:
         self.left = limit
@@ -60,25 +62,26 @@ class Steps:
 
 
 def is_response(octets: bytes) -> bool:
-    """Whether an APDU answers a request."""
+    """Return whether an APDU is a response to a request."""
     return len(octets) > 8 and octets[:2] == b"\xe7\x00" and octets[8] >= _RESPONSES_FROM
 
 
 def kind_of(request: bytes) -> bytes:
-    """What of a request decides which answers fit it: message, and the event, action or object that it is about."""
+    """Return the part of a request that decides which responses fit: the message, and its event, action or object."""
     message = request[8:10]
     about = {b"\x01\x01": request[18:20], b"\x01\x07": request[14:16]}.get(message, request[12:14])
     return message + about
 
 
 class Samples:
-    """What a course mutates: messages that are due in Operating above all, answers where one is waited for."""
+    """The messages that a course mutates: mostly those due in Operating, and responses while a request is pending."""
 
     def __init__(
         self, due: Sequence[Sample], every: Sequence[Sample], answers: Mapping[bytes, Sequence[Sample]]
     ) -> None:
-        """`due`: of the device or manager that is played; `every`: of the whole corpus, either way; `answers` by the
-        kind of the request."""
+        """Take the samples `due` from the played device or manager, `every` from the whole corpus in both directions,
+        and `answers` by the kind of the request.
+        """
         self._requests = [one for one in due if one.octets[0] == 0xE7 and not is_response(one.octets)]
         self._responses = [one for one in every if is_response(one.octets)]
         self._every = every
@@ -99,7 +102,7 @@ class Samples:
 
 
 class Course(ABC):
-    """One association under fire. `fed` counts mutated APDUs, `met` what came of them."""
+    """One association under fuzzing. `fed` counts mutated APDUs, `met` the resulting events."""
 
     def __init__(self, pool: Pool, samples: "Samples", random: Random) -> None:
         self.pool = pool
@@ -109,28 +112,28 @@ class Course(ABC):
         self.fed = 0
         self.met: Counter[str] = Counter()
         self.asked: bytes | None = None
-        """The request that the association waits to have answered."""
+        """The pending request of the association."""
         self.trace: deque[bytes] = deque(maxlen=3)
-        """What was fed last, so that a failure can be told."""
+        """The last inputs, for the report of a failure."""
         self._waiting = 0
-        """Octets that what just happened can have taken: those that came, and those before them in the stream."""
+        """Bytes that the current events can stem from: those that just arrived, and those before them in the stream."""
 
     association: ManagerAssociation | AgentAssociation
 
     @abstractmethod
     def due(self) -> Sample | None:
-        """What the association waits for before it operates; None: it operates."""
+        """Return the message that the association needs before it operates, None when it operates."""
 
     @abstractmethod
     def renewed(self) -> None:
-        """A new link."""
+        """Begin a new link."""
 
     @abstractmethod
     def operates(self) -> None:
-        """What our own side does now and then in Operating."""
+        """Do what our own side does now and then in Operating."""
 
     def acts(self) -> None:
-        """What our own side does now and then: mostly what is its work, else it leaves or the link ends."""
+        """Let our own side act: mostly its work in Operating, sometimes an abort, a release or the end of the link."""
         match self.random.randrange(10):
             case 0:
                 self.took(self.association.abort())
@@ -144,7 +147,7 @@ class Course(ABC):
                     self.sent(self.association.to_send())
 
     def run(self, apdus: int) -> None:
-        """Feeds so many mutated APDUs."""
+        """Feed that many mutated APDUs."""
         random = self.random
         while self.fed < apdus:
             if self.association.closed:
@@ -172,14 +175,14 @@ class Course(ABC):
         return damaged(self.addressed(sample.octets), self.random)
 
     def addressed(self, octets: bytes) -> bytes:
-        """A response under the invoke-id that is waited for, most of the time."""
+        """Return a response, mostly with the invoke-id of the pending request."""
         if self.asked is None or not is_response(octets) or self.random.random() < 0.05:
             return octets
         asked, self.asked = self.asked, None
         return octets[:6] + asked[6:8] + octets[8:]
 
     def feed(self, octets: bytes) -> None:
-        """One mutated APDU, whole or in pieces; another behind it now and then."""
+        """Feed one mutated APDU, whole or in pieces; count its calls now and then."""
         if self.fed % _CALLS_COUNTED_EVERY == 0:
             with Steps(CALLS_MAX + CALLS_AN_OCTET_MAX * (self.association._stream.pending_bytes + len(octets))):
                 self.receive(octets)
@@ -199,14 +202,14 @@ class Course(ABC):
         self.does_what_is_due()
 
     def passes(self, seconds: float) -> None:
-        """Time goes on, and what is due is done."""
+        """Let time pass, and do what is due."""
         self.now_s += seconds
         self._waiting = self.association._stream.pending_bytes
         self.took(self.association.expire(self.now_s))
         self.does_what_is_due()
 
     def does_what_is_due(self) -> None:
-        """As a shell does: until nothing is due at this moment."""
+        """Expire until nothing is due at this time, as a shell does."""
         for _ in range(_STEPS_DUE_MAX):
             due_s = self.association.deadline_s
             if due_s is None or due_s > self.now_s:
@@ -215,7 +218,7 @@ class Course(ABC):
         raise AssertionError("something is due without end")
 
     def took(self, events: list[Event]) -> None:
-        """Events, and what goes out: bounded by what came, all of which may have waited behind a false length."""
+        """Check that events and sent bytes are bounded by the received bytes, which a false length may have delayed."""
         assert len(events) <= 2 * self._waiting + 80
         self.sent(self.association.to_send(), settled=False)
         for event in events:
@@ -227,11 +230,12 @@ class Course(ABC):
 
     @abstractmethod
     def settle(self, event: Event) -> None:
-        """What the shell says about an event."""
+        """Give the shell's verdict on an event."""
 
     def sent(self, octets: bytes, *, settled: bool = True) -> None:
-        """What went out; the last request in it is the one to answer. Before anything of a read is settled, no report
-        of it may be confirmed."""
+        """Check the sent bytes, and remember the last request in them. No report of a read may be confirmed before the
+        shell has settled the read.
+        """
         assert len(octets) <= ANSWER_OCTETS_MAX * (self._waiting // 6 + 3)
         at = 0
         while at < len(octets):

@@ -1,4 +1,4 @@
-"""Who plays in the fuzzer's courses: the devices of the corpus and of the shared captures, and agents of every kind."""
+"""The peers in the fuzzer's courses: the devices of the corpus and of the shared captures, and agents of every kind."""
 
 from collections.abc import Callable, Mapping
 from random import Random
@@ -48,7 +48,9 @@ ALL_KINDS = (
 
 
 def captured() -> dict[str, list[tuple[str, bytes]]]:
-    """Who sends (`agent` or `manager`) and what, of each shared capture; nothing where they are absent."""
+    """Return the sender (`agent` or `manager`) and the bytes of each APDU of each shared capture; empty without
+    captures.
+    """
     try:
         folder = shared_path("data/captures")
     except pytest.skip.Exception:
@@ -57,13 +59,13 @@ def captured() -> dict[str, list[tuple[str, bytes]]]:
 
 
 def recorded() -> dict[str, list[tuple[str, bytes]]]:
-    """The corpus' conversations and the captures."""
+    """Return the conversations of the corpus and the captures."""
     known = {name: [(sample.name, sample.octets) for sample in samples] for name, samples in conversations().items()}
     return {**known, **captured()}
 
 
 class Peers:
-    """Made once a test: parsing the corpus takes longer than many courses."""
+    """The peers of all courses, made once a test: parsing the corpus takes longer than many courses."""
 
     def __init__(self) -> None:
         self._recorded = {name: [(who, Sample(octets)) for who, octets in said] for name, said in recorded().items()}
@@ -76,7 +78,7 @@ class Peers:
         self._agents = (OXIMETER, BLOOD_PRESSURE, ALARMS, ecg_configuration(), METER)
 
     def manager_course(self, random: Random) -> ManagerCourse:
-        """A manager and one of the recorded devices."""
+        """Return a course of a manager with one of the recorded devices."""
         said = [sample for who, sample in self._recorded[random.choice(self.names)] if who == "agent"]
         request = next(one for one in said if one.octets[:1] == b"\xe2")
         configuration = next((one for one in said if one.octets[18:20] == b"\x0d\x1c"), None)
@@ -105,7 +107,7 @@ class Peers:
         )
 
     def agent_course(self, random: Random) -> AgentCourse:
-        """An agent with every service, and what managers say."""
+        """Return a course of an agent that has every service, with requests of managers."""
         configuration = random.choice(self._agents)
         due = [sample for said in self._recorded.values() for who, sample in said if who == "manager"]
         due += [one for one in self._single if one.octets[8:10] in (b"\x01\x03", b"\x01\x05", b"\x01\x07")]
@@ -130,7 +132,7 @@ class Peers:
 
 
 def answers_of(recorded: Mapping[str, list[tuple[str, Sample]]], who: str) -> dict[bytes, list[Sample]]:
-    """What `who` answered to each kind of request."""
+    """Return the responses of `who` to each kind of request."""
     found: dict[bytes, list[Sample]] = {}
     for said in recorded.values():
         open_requests: dict[bytes, bytes] = {}
@@ -144,7 +146,7 @@ def answers_of(recorded: Mapping[str, list[tuple[str, Sample]]], who: str) -> di
 
 
 def readings(configuration: Configuration) -> tuple[Reading, ...]:
-    """A reading of each object that takes a number."""
+    """Return a reading of each object that takes a number."""
     values: dict[Configuration, tuple[Reading, ...]] = {
         OXIMETER: (Reading(1, 97.0, minute(1)), Reading(10, 60.0, minute(1))),
         BLOOD_PRESSURE: (Reading(1, (120.0, 80.0, 93.0), minute(1)), Reading(2, 64.0)),
@@ -154,14 +156,14 @@ def readings(configuration: Configuration) -> tuple[Reading, ...]:
 
 
 def mds() -> tuple[AvaType, ...]:
-    """The attributes of E9's oximeter: it has a clock that may and shall be set."""
+    """Return the attributes of E9's oximeter: it has a clock that may and shall be set."""
     found = body_of(decode_data(apdu("e9")[6:]))
     assert isinstance(found, GetResult)
     return found.attribute_list
 
 
 def services(configuration: Configuration) -> tuple[Any, ...]:
-    """A clock, data on request, and a memory where the configuration has one."""
+    """Return a clock, data on request, and a memory where the configuration has one."""
     report = fixed_report(configuration, readings(configuration))
 
     def current(scope: DataScope) -> ScanReport | None:
@@ -173,7 +175,7 @@ def services(configuration: Configuration) -> tuple[Any, ...]:
 
 
 def reporting(configuration: Configuration) -> Callable[[AgentAssociation, float, Random], None]:
-    """Sends a report where the agent may send one now."""
+    """Return a function that sends a report where the agent may send one now."""
     scanner = next((one for one in configuration.objects if one.obj_class == ObjectClass.PERIODIC_SCANNER), None)
 
     def report(agent: AgentAssociation, now_s: float, random: Random) -> None:
@@ -190,7 +192,7 @@ def reporting(configuration: Configuration) -> Callable[[AgentAssociation, float
 
 
 def command(manager: ManagerAssociation, now_s: float, random: Random) -> None:
-    """Asks one of the manager's services something. Raises `LocalProtocolError` where it may not be asked now."""
+    """Give a command to one of the manager's services. Raise `LocalProtocolError` where it is not allowed now."""
     handle = random.choice((0, 1, 2, 3, 9, 10))
     reach = random.choice(tuple(Reach))
     match random.randrange(8):

@@ -1,4 +1,4 @@
-"""The two roles under fire: a manager with agents that are out of their mind, and an agent with such managers."""
+"""The two roles under fuzzing: a manager with faulty agents, and an agent with faulty managers."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +14,7 @@ _UNSETTLED_MAX: Final = 50
 
 
 class ManagerCourse(Course):
-    """Our manager, and agents that are out of their mind."""
+    """A course of our manager with faulty agents."""
 
     def __init__(
         self,
@@ -26,7 +26,9 @@ class ManagerCourse(Course):
         make: Callable[[], ManagerAssociation],
         command: Callable[[ManagerAssociation, float, Random], None],
     ) -> None:
-        """`prefix` are AARQ, configuration report and Get answer of one device; `command` asks a service something."""
+        """Take AARQ, configuration report and Get response of one device as `prefix`; `command` gives a service a
+        command.
+        """
         super().__init__(pool, samples, random)
         self._prefix = prefix
         self._make = make
@@ -55,12 +57,12 @@ class ManagerCourse(Course):
         self.manager = self.association = self._make()
 
     def operates(self) -> None:
-        """What a shell may ask of the manager's services; what it may not just now is its own error."""
+        """Give a command to a service of the manager; a command that is not allowed now raises LocalProtocolError."""
         with suppress(LocalProtocolError):
             self._command(self.manager, self.now_s, self.random)
 
     def settle(self, event: Event) -> None:
-        """Durable at once, most of the time; else later, whatever became of the association until then."""
+        """Make an event durable: mostly at once, else later, whatever the state of the association is then."""
         self._unsettled.append(event)
         if len(self._unsettled) > _UNSETTLED_MAX or self.random.random() < 0.9:
             for told in self._unsettled:
@@ -73,7 +75,7 @@ class ManagerCourse(Course):
 
 
 class AgentCourse(Course):
-    """Our agent, and managers that are out of their mind."""
+    """A course of our agent with faulty managers."""
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class AgentCourse(Course):
         make: Callable[[], AgentAssociation],
         report: Callable[[AgentAssociation, float, Random], Any],
     ) -> None:
-        """`answers` are AARE and verdict; `report` sends one report."""
+        """Take AARE and verdict as `answers`; `report` sends one report."""
         super().__init__(pool, samples, random)
         self._answers = answers
         self._make = make

@@ -1,7 +1,7 @@
-"""Damage conversations, seeded: the inputs of the fuzzers.
+"""Seeded damage to conversations: the inputs of the fuzzers.
 
-Half of the mutations know where the lengths of an APDU are and set them right again, so that the damage reaches the
-decoders beneath the framing; the other half leaves anything anywhere.
+Half of the mutations repair the lengths of an APDU, so that the damage reaches the decoders beneath the framing; the
+other half leaves the bytes as they are.
 """
 
 from collections.abc import Callable, Sequence
@@ -58,7 +58,7 @@ MUTATIONS: tuple[Mutation, ...] = (_flip_bit, _set_octet, _set_word, _nudge_word
 
 
 def with_right_lengths(apdu: bytes) -> bytes:
-    """The APDU with the lengths of its outer layers set right: APDU, octet string, message, event-info."""
+    """Return the APDU with correct lengths of its outer layers: APDU, octet-string, message, event-info."""
     fixed = bytearray(apdu[:64_000])
     if len(fixed) >= 4:
         fixed[2:4] = (len(fixed) - 4).to_bytes(2, "big")
@@ -71,7 +71,7 @@ def with_right_lengths(apdu: bytes) -> bytes:
 
 
 def mutated(conversation: Sequence[bytes], random: Random) -> list[bytes]:
-    """The agent's APDUs with one to four of them damaged, repeated, dropped or swapped."""
+    """Return the agent's APDUs with one to four of them damaged, repeated, dropped or swapped."""
     apdus = list(conversation)
     for _ in range(random.randrange(1, 5)):
         if not apdus:
@@ -91,7 +91,7 @@ def mutated(conversation: Sequence[bytes], random: Random) -> list[bytes]:
 
 
 def damaged(apdu: bytes, random: Random) -> bytes:
-    """The APDU with one to three damages; the lengths of its outer layers are right again half of the time."""
+    """Return the APDU with one to three mutations; half of the time the lengths of its outer layers are repaired."""
     octets = bytearray(apdu)
     keeps_lengths = random.random() < 0.5
     for _ in range(random.randrange(1, 4)):
@@ -104,7 +104,7 @@ def damaged(apdu: bytes, random: Random) -> bytes:
 
 
 def sliced(octets: bytes, random: Random) -> list[bytes]:
-    """The octets as a link may deliver them: whole, byte by byte, or in random pieces."""
+    """Return the bytes as a link may deliver them: whole, byte by byte, or in random pieces."""
     choice = random.random()
     if choice < 0.3 or not octets:
         return [octets] if octets else []

@@ -1,5 +1,6 @@
-"""A manager and an agent on one imaginary link, with time moved by hand; both ends are ours, so each tests the
-other."""
+"""A manager and an agent on one imaginary link, with time moved by hand. Both ends are ours, so each tests
+the other.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,9 @@ from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 
 @dataclass
 class Pair:
-    """Both ends, what each told, and the APDUs that each sent. `step` octets travel at a time, None: all at once."""
+    """Both ends, their events, and the APDUs that each sent. `step` bytes travel at a time, or all at once if it is
+    None.
+    """
 
     manager: ManagerAssociation
     agent: AgentAssociation
@@ -34,13 +37,13 @@ class Pair:
     sent_by_agent: list[bytes] = field(default_factory=list)
 
     def associate(self) -> "Pair":
-        """From nothing to wherever the two get without further help."""
+        """Associate, as far as the two get by themselves."""
         self.agent_events += self.agent.associate(self.now_s)
         self.exchange()
         return self
 
     def exchange(self) -> None:
-        """Carries octets both ways until neither has any; the manager's events are delivered unless told otherwise."""
+        """Carry bytes both ways until neither end has any; deliver the manager's events unless `delivers` is off."""
         while True:
             to_manager, to_agent = self.agent.to_send(), self.manager.to_send()
             if not to_manager and not to_agent:
@@ -56,7 +59,7 @@ class Pair:
                 self.agent_events += self.agent.receive(piece, self.now_s)
 
     def run_until(self, now_s: float) -> None:
-        """Moves time; each end expires when its own deadline says so."""
+        """Move time; each end expires at its own deadlines."""
         while True:
             deadlines = [one for one in (self.manager.deadline_s, self.agent.deadline_s) if one is not None]
             due_s = min(deadlines, default=now_s + 1)
@@ -86,7 +89,7 @@ def association_pair(
     remembered: RememberedConfigurations | None = None,
     system_ids: Sequence[bytes] = (MANAGER_ID, AGENT_ID),
 ) -> Pair:
-    """A fresh pair; the agent offers the configurations in order."""
+    """Return a fresh pair; the agent offers the configurations in order."""
     return Pair(
         ManagerAssociation(
             system_id=system_ids[0],

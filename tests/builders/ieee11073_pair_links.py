@@ -1,8 +1,8 @@
-"""A device that keeps what was not answered, a manager that keeps what was delivered, and links of four kinds between
-them: perfect, one octet at a time, slow, and lossy (each link ends after a random number of octets either way; both
-begin anew on the next one).
+"""A device that keeps its unacknowledged reports, a manager that keeps the delivered ones, and four kinds of links.
 
-No socket and no real time: the same story over each link can be compared octet by octet of what it leaves behind.
+The links are perfect, one byte at a time, slow, and lossy: a lossy link ends after a random number of bytes in either
+direction, and both ends begin again on the next one. There is no socket and no real time, so the results of one story
+over each link can be compared byte by byte.
 """
 
 from collections import deque
@@ -27,16 +27,19 @@ from protocols.observation import Observation
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 
 SLOW_OCTET_S: Final = 0.0005
-"""20 kbit/s: the largest report of a simulated device takes two seconds, below the three that its answer may take."""
+"""20 kbit/s: the largest report of a simulated device takes two seconds, below the three of its response's timeout."""
 _HEADS_OCTETS: Final = 100
-"""What stands before a configuration or report, and what is said before it, roughly: a lossy link lives for anything
-from one octet to three times the largest APDU, so that it ends everywhere and the story still goes on."""
+"""Approximate size of everything before a configuration or report on a link.
+
+A lossy link carries between one byte and three times the largest APDU, so that it ends everywhere and the story still
+proceeds.
+"""
 TURNS_MAX: Final = 100_000
-"""Octets or pieces carried before a story must be over."""
+"""The most pieces that a story may carry before it must be over."""
 
 
 class LinkKind(Enum):
-    """How octets get from one end to the other."""
+    """The ways in which bytes get from one end to the other."""
 
     PERFECT = "perfect"
     ONE_OCTET = "one-octet"
@@ -46,7 +49,7 @@ class LinkKind(Enum):
 
 @dataclass(frozen=True)
 class Spoken:
-    """What a device has to say."""
+    """The content that a device sends: its MDS, configuration and reports."""
 
     configuration: Configuration
     reports: Sequence[ScanReport]
@@ -58,26 +61,29 @@ Row = tuple[object, ...]
 
 
 def row_of(one: Observation) -> Row:
-    """Everything of an observation but when it came."""
+    """Return everything of an observation except its reception."""
     time = None if one.device_time is None else one.device_time.text()
     return one.channel, one.value, one.samples, one.status, time
 
 
 @dataclass
 class Story:
-    """What was left behind. `delivered` has each report that the manager made durable, in order, as rows; `told` is
-    what the manager said besides; `links` is how many it took."""
+    """The result of a story.
+
+    `delivered` has each report that the manager made durable, in order, as rows; `told` are the manager's other events;
+    `links` is the number of links used.
+    """
 
     delivered: list[tuple[Row, ...]] = field(default_factory=list)
     numbers: list[list[int]] = field(default_factory=list)
-    """Report numbers as the manager saw them, for each association."""
+    """Report numbers as the manager received them, for each association."""
     told: list[Event] = field(default_factory=list)
     answered: int = 0
     links: int = 0
 
 
 class Telling:
-    """One device's story over one kind of link. `confirmed`: every report is; else none."""
+    """One device's story over one kind of link. `confirmed`: whether all of its reports are confirmed, or none."""
 
     def __init__(self, spoken: Spoken, kind: LinkKind, *, confirmed: bool = True, seed: object = 0) -> None:
         self._spoken = spoken
@@ -94,7 +100,7 @@ class Telling:
         self.story = Story()
 
     def tell(self) -> Story:
-        """Until everything was said, and answered where it is confirmed."""
+        """Run until every report was sent, and acknowledged if it is confirmed."""
         while self._outbox:
             self._link()
         return self.story
@@ -130,7 +136,7 @@ class Telling:
                     self._heard(self._agent.release(self._now_s))
 
     def _offer(self) -> None:
-        """The next report, when the last one is answered and its scanner is enabled."""
+        """Send the next report, if the last one is acknowledged and its scanner is enabled."""
         if not self._outbox or self._agent.state is not State.OPERATING:
             return
         report = self._outbox[0]
@@ -187,12 +193,12 @@ class Telling:
                 self.story.answered += 1
 
     def _cut(self) -> None:
-        """The link ends; what is on its way is gone, in both directions."""
+        """End the link; bytes in flight are lost in both directions."""
         self._took(self._manager.receive(b"", self._now_s))
         self._heard(self._agent.receive(b"", self._now_s))
 
     def _wait(self) -> None:
-        """Nothing moves by itself: time goes to what is due next."""
+        """Move time to the next deadline, since nothing moves by itself."""
         due = [one.deadline_s for one in (self._manager, self._agent) if one.deadline_s is not None]
         assert due, "nothing moves and nothing is due"
         self._now_s = max(self._now_s, min(due))

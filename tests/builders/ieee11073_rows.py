@@ -1,7 +1,7 @@
-"""Rows of the state tables as stories: where an association stands, what comes, where it then stands, what it says.
+"""Rows of the state tables as stories: the state of an association, an input, the next state, events and responses.
 
-A story names its row by number and input, because one number of the standard covers several inputs. `ran` plays it on
-a real association, whose table is watched, so that the row that a test names is the row that ran.
+A story names its row by number and input, because one number of the standard covers several inputs. `ran` plays it on a
+real association, whose table is watched, so that the row that a test names is the row that ran.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,11 +23,11 @@ from protocols.ieee11073.association.states import Input, Row, State
 
 AnyAssociation = ManagerAssociation | AgentAssociation
 Do = bytes | Callable[[Any], list[Event]]
-"""Octets from the peer, or what our own side or the clock does."""
+"""Bytes from the peer, or an action of our own side or of the clock."""
 
 
 class Story(NamedTuple):
-    """`told` are the events as `saying` writes them; `answer` is every octet that goes out."""
+    """One row of a state table. `told` are the events as `saying` writes them; `answer` is every byte that is sent."""
 
     number: str
     given: Input
@@ -44,7 +44,7 @@ class Story(NamedTuple):
 
 
 class Watched(dict[tuple[State, Input], Row]):
-    """A table of rows that remembers which were looked up."""
+    """A table of rows that remembers which rows were looked up."""
 
     def __init__(self, rows: dict[tuple[State, Input], Row]) -> None:
         super().__init__(rows)
@@ -57,7 +57,7 @@ class Watched(dict[tuple[State, Input], Row]):
 
 
 class Ran(NamedTuple):
-    """What a story came to."""
+    """The result of a story."""
 
     before: State
     rows: list[Row]
@@ -67,18 +67,18 @@ class Ran(NamedTuple):
 
 
 NOW_S = 1.0
-"""When things happen to an association that was made at second 0."""
+"""The time of every input; the associations are made at second 0."""
 
 
 def watched(association: AnyAssociation) -> Watched:
-    """Watches the association's own table from now on."""
+    """Replace the association's table by a watched one."""
     table = Watched(association._rows)
     association._rows = table
     return table
 
 
 def ran(story: Story) -> Ran:
-    """Plays a story: from its beginning, what it does, and what came of it."""
+    """Play a story from its beginning; return the states, the rows, the events and the sent bytes."""
     association = story.begin()
     association.to_send()
     before, table = association.state, watched(association)
@@ -90,7 +90,7 @@ def ran(story: Story) -> Ran:
 
 
 def saying(event: Event) -> str:
-    """An event in a few words."""
+    """Return an event in a few words."""
     match event:
         case Aborted(reason=reason, by_us=by_us):
             return f"aborted {int(reason)} by {'us' if by_us else 'the peer'}"
@@ -111,10 +111,10 @@ def saying(event: Event) -> str:
 
 
 def keys(stories: Iterable[Story]) -> set[tuple[str, State, Input]]:
-    """Number, state and input of the rows that stories name."""
+    """Return number, state and input of the rows that stories name."""
     return {(story.number, story.before, story.given) for story in stories}
 
 
 def rows_of(table: Sequence[Row]) -> set[tuple[str, State, Input]]:
-    """Number, state and input of the rows of a table."""
+    """Return number, state and input of the rows of a table."""
     return {(row.number, row.state, row.input) for row in table}

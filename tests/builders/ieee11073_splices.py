@@ -1,7 +1,8 @@
-"""Change APDUs where their structure is known: every length around a change is right, so that it reaches deep.
+"""Changes to APDUs where their structure is known: every length around a change is right, so that it reaches the
+decoders.
 
-Beside `mutations`, which damages octets anywhere. A pool knows all subtrees and numbers of a corpus: handles, ids and
-codes are swapped for others of the corpus, and items for items of another APDU.
+This complements `mutations`, which damages bytes anywhere. A pool knows all subtrees and numbers of a corpus: handles,
+ids and codes are swapped for others of the corpus, and items for items of another APDU.
 """
 
 from collections.abc import Iterable
@@ -27,12 +28,12 @@ _NUMBERS = (0x0000, 0x0001, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF, 0x00FF, 0xF000, 0x07
 
 
 def inner_paths(tree: Node) -> list[Path]:
-    """Every place but the frame: the tag and the first length, which decide where the next APDU begins."""
+    """Return every path except those of the frame: the tag and the first length decide where the next APDU begins."""
     return [path for path in paths_of(tree) if len(path) > 1]
 
 
 class Sample:
-    """An APDU, its tree and the ways into it."""
+    """An APDU, its tree and the paths into it."""
 
     __slots__ = ("octets", "paths", "tree")
 
@@ -44,7 +45,7 @@ class Sample:
 
 
 class Pool:
-    """What the APDUs of a corpus are made of."""
+    """The parts of all APDUs of a corpus."""
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         nodes = [at_path(sample.tree, path) for sample in samples for path in sample.paths]
@@ -56,12 +57,12 @@ class Pool:
             self.named.setdefault(part.name, []).append(part)
 
     def part(self, random: Random, name: str) -> Node:
-        """A part of the corpus, of the same kind most of the time."""
+        """Return a part of the corpus, mostly one of the same kind."""
         parts = self.named.get(name, self.parts) if random.random() < 0.8 else self.parts
         return parts[int(random.random() * len(parts))]
 
     def changed(self, sample: Sample, random: Random) -> bytes:
-        """The sample with one to three places changed, and with a lying length or count now and then."""
+        """Return the sample with one to three changes, and sometimes with a false length or count."""
         tree, paths = sample.tree, sample.paths
         for _ in range(1 + (random.random() < 0.4) + (random.random() < 0.15)):
             path = paths[int(random.random() * len(paths))]
@@ -99,7 +100,7 @@ class Pool:
         return octets + random.randbytes(1 + int(random.random() * 8))
 
     def _items(self, items: list[Node], random: Random) -> list[Node]:
-        """The items of a list with one doubled, dropped, swapped, repeated or taken from elsewhere."""
+        """Return the items of a list with one doubled, dropped, swapped, repeated or taken from elsewhere."""
         if not items:
             return [self.part(random, "")]
         choice, at = random.random(), int(random.random() * len(items))
@@ -118,7 +119,7 @@ class Pool:
 
 
 def _lying(node: Node, random: Random) -> Node:
-    """The node with a length or a count that is not true, in a layer whose own length is."""
+    """Return the node with a false length or count, in a layer whose own length is right."""
     octets = bytearray(node.octets)
     at = 2 if node.kind == LISTED and random.random() < 0.5 else 0
     word = random.choice((0, 1, 0xFFFF, 0x8000)) if random.random() < 0.4 else None

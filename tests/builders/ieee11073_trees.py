@@ -1,8 +1,8 @@
 """APDUs as trees of their layers, so that a fuzzer can change one thing inside and every length around it is right.
 
-A node knows its own octets; changing one makes the nodes above it anew and leaves the rest as it is. What a layer holds
-follows from the wire types of `protocols`, and for the open contents (ANY) from the tags and ids beside them, so a
-structure that is added there is known here.
+A node knows its own bytes; changing one rebuilds the nodes above it and leaves the rest as it is. The content of a
+layer follows from the wire types of `protocols`, and for the open contents (ANY) from the tags and ids beside them, so
+a structure that is added there is known here.
 """
 
 from collections.abc import Callable, Sequence
@@ -57,8 +57,10 @@ LISTED: Final = 3
 
 
 class Node:
-    """`kind` says what stands before the children: nothing, their octets, or their number and octets. `name` is the
-    wire type, or the field, and says what may stand in its place."""
+    """One layer of an APDU. `kind` is what stands before the children: nothing, their size, or their number and size.
+
+    `name` is the wire type or the field, and decides what may replace the node.
+    """
 
     __slots__ = ("children", "kind", "name", "octets")
 
@@ -85,7 +87,7 @@ Path = tuple[int, ...]
 
 
 def paths_of(node: Node, at: Path = ()) -> list[Path]:
-    """The way to every node of a tree."""
+    """Return the path to every node of a tree."""
     return [at, *(path for n, child in enumerate(node.children) for path in paths_of(child, (*at, n)))]
 
 
@@ -96,7 +98,7 @@ def at_path(node: Node, path: Path) -> Node:
 
 
 def replaced(node: Node, path: Path, change: Callable[[Node], Node]) -> Node:
-    """The tree with one node changed; every length around it is right."""
+    """Return the tree with one node changed; every length around it is right."""
     if not path:
         return change(node)
     children = list(node.children)
@@ -149,7 +151,7 @@ _ATTRIBUTES: dict[int, Content] = {
 
 
 def _content(wire_type: type[Any], values: dict[str, int]) -> Content | None:
-    """What an open field of this wire type holds, given the numbers that stand before it."""
+    """Return the type of the content of an open field, given the numbers before it."""
     match wire_type:
         case type() if wire_type is EventReportArgument:
             return EVENT_INFOS.get(values["event_type"])
@@ -173,7 +175,7 @@ _HINTS: dict[type[Any], tuple[tuple[str, Any], ...]] = {}
 
 
 def hints_of(wire_type: type[Any]) -> tuple[tuple[str, Any], ...]:
-    """A wire type's fields in wire order, with their annotations."""
+    """Return a wire type's fields in wire order, with their annotations."""
     if wire_type not in _HINTS:
         hints = get_type_hints(wire_type, include_extras=True)
         _HINTS[wire_type] = tuple((field.name, hints[field.name]) for field in fields(wire_type))
@@ -211,7 +213,7 @@ def _read_type(wire_type: type[Any], reader: Reader) -> Node:
 
 
 def _opened(octets: bytes, content: Content | None) -> Node:
-    """An open content as a tree, or as it is where it does not read."""
+    """Return an open content as a tree, or as bytes where it cannot be decoded."""
     if content is None:
         return leaf(octets)
     reader = Reader(octets, clause="test")
@@ -230,7 +232,7 @@ def _opened(octets: bytes, content: Content | None) -> Node:
 
 
 def tree_of(apdu: bytes) -> Node:
-    """A whole APDU, which must be a readable one."""
+    """Return the tree of a whole APDU, which must be a decodable one."""
     reader = Reader(apdu, clause="test")
     tag = reader.u16()
     content = reader.take(reader.u16())

@@ -1,4 +1,4 @@
-"""Chained batches as the lane book sees them: hashes that are readable, links that follow from what went before."""
+"""Chained batches as the lane book sees them: readable hashes, and links that follow from the batches before."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ GENESIS = hashlib.sha256(b"genesis").digest()
 
 
 def hash_of(sequence: int, history: str = "") -> bytes:
-    """The hash of the batch with this sequence in one history; sequence 0 is the genesis of them all."""
+    """Return the hash of the batch with this sequence in one history; sequence 0 is the genesis of them all."""
     return GENESIS if sequence == 0 else hashlib.sha256(f"{history}{sequence}".encode()).digest()
 
 
 def batch(sequence: int, *, history: str = "", after: bytes | None = None) -> ChainedBatch:
-    """A real batch that follows its predecessor in `history`, or the hash given."""
+    """Return a real batch that follows its predecessor in `history`, or the given hash."""
     own = hash_of(sequence, history)
     before = hash_of(sequence - 1, history) if after is None else after
     return ChainedBatch(
@@ -27,7 +27,7 @@ def batches(sequences: Sequence[int], *, history: str = "") -> list[ChainedBatch
 
 
 def gap(first: int, last: int, *, history: str = "") -> ChainedBatch:
-    """A gap that stands in for first…last of `history`."""
+    """Return a gap that replaces first…last of `history`."""
     return ChainedBatch(
         sequence=first,
         through=last,

@@ -1,4 +1,4 @@
-"""A cloud that ingests: a tenant with one vehicle and its gateways, and batches handed over without a broker."""
+"""A cloud that ingests: a tenant with one vehicle and its gateways, and batches delivered without a broker."""
 
 import base64
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class StoppedClock:
 
 
 class Handover:
-    """A broker that is a list: what was accepted, and which acknowledgements went to which gateway."""
+    """A broker in the form of a list: the accepted messages, and the acknowledgements of each gateway."""
 
     def __init__(self) -> None:
         self.accepted: list[bytes] = []
@@ -64,7 +64,7 @@ class Handover:
     def delivery(
         self, envelope: Envelope | bytes, *, gateway: str = "gw_test", lane: Lane = Lane.NUMERIC, tenant: str = TENANT
     ) -> BatchDelivery:
-        """An envelope on its own topic, or any octets on the topic given."""
+        """Return an envelope on its own topic, or any bytes on the given topic."""
         octets = envelope if isinstance(envelope, bytes) else encode_envelope(envelope)
         if isinstance(envelope, Envelope):
             gateway, lane = envelope.batch.gateway, envelope.batch.lane
@@ -88,7 +88,7 @@ class Handover:
 
 
 class CloudUnderTest:
-    """Ingest over a real database. `take` hands a group over as if it had piled up, and returns the answers."""
+    """Ingest over a real database. `take` ingests a group as if it had been queued, and returns the acks."""
 
     def __init__(
         self, database: Database, *, clock: StoppedClock | None = None, quotas: QuotaSettings | None = None
@@ -122,7 +122,7 @@ class CloudUnderTest:
         ).round()
 
     async def register(self, *gateways: GatewayInVehicle) -> "CloudUnderTest":
-        """The tenant, its vehicle, and these gateways in it."""
+        """Register the tenant, its vehicle, and these gateways in it."""
         tenancy = Tenancy(self.database, self.clock, self.ids)
         await tenancy.add_tenant("Synthetic Tenant", id=TENANT)
         await tenancy.add_organization(OPERATOR, "Synthetic Ambulance Service", id=ORGANIZATION)
@@ -135,13 +135,13 @@ class CloudUnderTest:
         await self.register_key(gateway.gateway, gateway.public_key)
 
     async def register_key(self, gateway_id: str, public_key: bytes) -> None:
-        """A gateway of the vehicle, known by its key."""
+        """Register a gateway of the vehicle with its key."""
         key = base64.b64encode(public_key).decode()
         fleet = Fleet(self.database, self.clock, self.ids)
         await fleet.register(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, public_key=key, id=gateway_id)
 
     async def take(self, *arrivals: Envelope | Delivery) -> list[Ack]:
-        """Ingest these as one group; the acknowledgements that came of it, in order."""
+        """Ingest these as one group; return the resulting acknowledgements in order."""
         before = len(self.handover.acks)
         deliveries = [one if not isinstance(one, Envelope) else self.handover.delivery(one) for one in arrivals]
         for group in await self.ingest.open(deliveries):
@@ -149,15 +149,15 @@ class CloudUnderTest:
         return [ack for _, ack in self.handover.acks[before:]]
 
     async def rows(self, table: Table, *conditions: ColumnElement[bool]) -> Sequence[Any]:
-        """What stands in a table, in the order of its primary key."""
+        """Return the rows of a table, in the order of its primary key."""
         async with self.database.read() as tx:
             found = await tx.execute(select(table).where(*conditions).order_by(*table.primary_key.columns))
         return found.rows
 
     async def events(self) -> list[tuple[str, dict[str, Any]]]:
-        """The domain events so far: type and payload."""
+        """Return the type and payload of all domain events so far."""
         return [(row.type, orjson.loads(row.payload)) for row in await self.rows(outbox_events)]
 
     async def device_ids(self) -> dict[str, str]:
-        """The cloud's id of each device, by the device's own."""
+        """Map each device's own id to the cloud's id."""
         return {row.system_id: row.id for row in await self.rows(devices)}

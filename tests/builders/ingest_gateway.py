@@ -1,6 +1,6 @@
 """A gateway as ingest sees it: a key, an epoch, and lanes whose batches are really chained and signed.
 
-`send…` gives the envelope of the next batch of a lane; what is passed in matters to the test, the rest is ordinary.
+`send…` returns the envelope of the next batch of a lane; a test passes only what matters to it.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ PLETH = Channel(
 
 
 def readings(*values: Value, channel: Channel = SPO2, at_s: float = 1.0) -> list[Observation]:
-    """One live observation a value, a second apart, without a device time."""
+    """Return one live observation for each value, a second apart, without a device time."""
     return [
         Observation(channel=channel, value=value, samples=None, status=0, device_time=None, received_s=at_s + second)
         for second, value in enumerate(values)
@@ -47,7 +47,7 @@ def section(
     device_offset_us: int | None = None,
     wall_offset_us: int = NOW_US,
 ) -> DeviceObservations:
-    """Observations of one device whose gateway's monotonic clock began at `wall_offset_us`."""
+    """Return observations of one device whose gateway's monotonic clock began at `wall_offset_us`."""
     return DeviceObservations(
         device=device,
         boot_id="boot-1",
@@ -61,7 +61,9 @@ def section(
 
 
 class GatewayInVehicle:
-    """Writes batches as `gateway/buffer` does: each lane numbered from 1 and chained from its genesis."""
+    """A gateway that writes batches as `gateway/buffer` does, each lane numbered from 1 and chained from its
+    genesis.
+    """
 
     def __init__(self, *, gateway: str = "gw_test", epoch: str = "epoch-a", key_seed: int = 1) -> None:
         self.gateway = gateway
@@ -72,7 +74,7 @@ class GatewayInVehicle:
         self._hashes: dict[Lane, bytes] = {}
 
     def send(self, *values: Value, lane: Lane = Lane.NUMERIC) -> Envelope:
-        """Live readings of the oximeter; one of 97 % when nothing is said."""
+        """Return a batch of live readings of the oximeter; without values, one reading of 97 %."""
         return self.send_sections([section(readings(*(values or (97.0,))))], lane=lane)
 
     def send_sections(self, sections: Sequence[DeviceObservations], *, lane: Lane = Lane.NUMERIC) -> Envelope:
@@ -84,15 +86,15 @@ class GatewayInVehicle:
         return self._next(Lane.EVENT, BatchKind.EVENT, encode_event(event), 1)
 
     def send_raw(self, kind: BatchKind, payload: bytes, *, lane: Lane = Lane.NUMERIC, count: int = 1) -> Envelope:
-        """A batch whose payload is anything at all."""
+        """Return a batch with any bytes as its payload."""
         return self._next(lane, kind, payload, count)
 
     def many(self, count: int, *, lane: Lane = Lane.NUMERIC) -> list[Envelope]:
-        """As many batches of one reading each."""
+        """Return `count` batches of one reading each."""
         return [self.send(float(90 + number % 10), lane=lane) for number in range(count)]
 
     def gap(self, replaced: Sequence[Envelope], why: GapReason = GapReason.DISK_BUDGET) -> Envelope:
-        """The gap that stands in for consecutive batches of one lane."""
+        """Return the gap that replaces consecutive batches of one lane."""
         first, last = replaced[0].batch, replaced[-1].batch
         gap = Gap(
             from_sequence=first.sequence,
@@ -109,7 +111,7 @@ class GatewayInVehicle:
         return self.signed(batch)
 
     def signed(self, batch: Batch) -> Envelope:
-        """The envelope of any batch, signed with this gateway's key."""
+        """Return the envelope of any batch, signed with this gateway's key."""
         return Envelope(batch=batch, signature=sign_batch(batch, self.key))
 
     def _next(self, lane: Lane, kind: BatchKind, payload: bytes, count: int) -> Envelope:

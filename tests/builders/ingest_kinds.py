@@ -32,7 +32,7 @@ def one(
     device_time: DeviceTime | None = None,
     received_s: float = 5.25,
 ) -> Observation:
-    """One observation of a channel."""
+    """Return one observation of a channel."""
     return Observation(
         channel=channel, value=value, samples=samples, status=status, device_time=device_time, received_s=received_s
     )
@@ -44,7 +44,7 @@ def array_channel(sample_format: SampleFormat, handle: int) -> Channel:
 
 
 def every_kind() -> list[DeviceObservations]:
-    """Two devices, all kinds of values, clocks and sample formats, corrected and uncorrected."""
+    """Return two devices with all kinds of values, clocks and sample formats, corrected and uncorrected."""
     values = [
         one(SPO2, 97.0),
         *(one(SPO2, special) for special in Special),

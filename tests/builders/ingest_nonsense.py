@@ -1,4 +1,4 @@
-"""Octets gone wrong, from a seed: changed on the way, or signed by a gateway that lost its mind."""
+"""Corrupt bytes from a seed: damaged in transit, or signed by a faulty gateway."""
 
 import random
 import zlib
@@ -10,7 +10,7 @@ from tests.builders.ingest_kinds import every_kind
 
 
 def mutated(octets: bytes, chance: random.Random) -> bytes:
-    """Some octets changed, removed or inserted."""
+    """Return the bytes with some of them changed, removed or inserted."""
     body = bytearray(octets)
     for _ in range(chance.randint(1, 4)):
         place = chance.randrange(len(body))
@@ -25,7 +25,7 @@ def mutated(octets: bytes, chance: random.Random) -> bytes:
 
 
 def signed_nonsense(gateway: GatewayInVehicle, chance: random.Random, *, count: int) -> list[Envelope]:
-    """Batches with a good signature, a good compression, and a mutated observation block inside."""
+    """Return batches with a valid signature, a valid compression, and a mutated observation block inside."""
     sections = every_kind()
     block = encode_block(sections)
     body = zlib.decompress(block[5:])

@@ -1,8 +1,8 @@
-"""The smallest association there can be, to run links and the pump without a standard in the way.
+"""The smallest possible association, to run links and the pump without a standard.
 
-Each octet that it receives is a confirmed report whose number is that octet. A report that was delivered is answered
-"+" and its octet, a refused one "-" and its octet. "?" is answered "!" at once, before anything is stored; "." ends
-the association. When its deadline comes it says "T" and ends.
+Each received byte is a confirmed report whose number is that byte. A delivered report is acknowledged with "+" and its
+byte, a refused one with "-" and its byte. "?" gets the reply "!" at once, before anything is stored; "." ends the
+association. At its deadline it sends "T" and ends.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from protocols.ieee11073.association.manager_events import ReportReceived
 
 
 class OctetAssociation:
-    """Satisfies `gateway.transports.link.AssociationEngine`."""
+    """A fake association that satisfies `gateway.transports.link.AssociationEngine`."""
 
     def __init__(self, *, opening: bytes = b"", deadline_s: float | None = None) -> None:
         self.closed = False
@@ -55,10 +55,10 @@ class OctetAssociation:
             self._outgoing += bytes((0x2D, event.report_no))
 
     def say(self, data: bytes) -> None:
-        """Something to send that no peer asked for."""
+        """Send bytes that no peer requested."""
         self._outgoing += data
 
 
 def report_numbers(events: Sequence[Event]) -> bytes:
-    """The octets that these events were."""
+    """Return the bytes that these events stand for."""
     return bytes(event.report_no for event in events if isinstance(event, ReportReceived))

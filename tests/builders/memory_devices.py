@@ -1,4 +1,4 @@
-"""A device with a memory: what it keeps, how it describes it, and a manager on the other end of an imaginary link."""
+"""A device with a memory, its content and its description, and a manager on the other end of an imaginary link."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,12 +33,12 @@ METER = Configuration(
 
 
 def minute(number: int) -> DeviceTime:
-    """So many minutes after noon, on the device's clock."""
+    """Return the device time that many minutes after noon."""
     return absolute_time(NOON + timedelta(minutes=number))
 
 
 def meter_entry(number: int, value: float | None = None) -> bytes:
-    """The entry of minute `number`; its value follows from the minute unless one is given."""
+    """Return the entry of minute `number`; its value follows from the minute unless one is given."""
     reading = Reading(1, 80.0 + number % 100 if value is None else value)
     return entry(entry_map(METER, [1]), minute(number), [reading])
 
@@ -46,7 +46,7 @@ def meter_entry(number: int, value: float | None = None) -> bytes:
 def meter_segment(
     number: int, minutes: Sequence[int], *, start: DeviceTime | None = None, more: dict[int, bytes] | None = None
 ) -> StoredSegment:
-    """A segment with an entry for each of these minutes; it begins with the first of them."""
+    """Return a segment with an entry for each of these minutes; it begins with the first of them."""
     begin = start or (minute(minutes[0]) if minutes else None)
     attributes: dict[int, bytes] = {Attribute.SEGMENT_MAP: encode(entry_map(METER, [1]))}
     if begin is not None:
@@ -56,7 +56,7 @@ def meter_segment(
 
 @dataclass
 class HeldMemory:
-    """A memory as a list; `cleared` are the numbers that a manager had cleared, in order."""
+    """A memory as a list; `cleared` are the numbers of the segments that a manager had cleared, in order."""
 
     held: list[StoredSegment]
     cleared: list[int] = field(default_factory=list)
@@ -70,7 +70,7 @@ class HeldMemory:
 
 
 class MemoryPair:
-    """A manager and a device with a memory; time is moved by hand, octets can be cut off in either direction."""
+    """A manager and a device with a memory; time is moved by hand, and bytes can be cut off in either direction."""
 
     def __init__(
         self,
@@ -99,19 +99,19 @@ class MemoryPair:
         self.told: list[Event] = []
         self.heard: list[Event] = []
         self.refuse = 0
-        """So many events of entries are refused before one is taken."""
+        """Number of segment events that are refused before one is accepted."""
         self.holds = False
-        """The disk is slow: entries are `held` until `commit`."""
+        """True for a slow disk: entries are `held` until `commit`."""
         self.held: list[SegmentDataReceived] = []
         self.said: list[tuple[Dir, bytes]] = []
-        """What went over the link: "agent->manager" or "manager->agent", and an APDU."""
+        """The direction ("agent->manager" or "manager->agent") and the bytes of each APDU on the link."""
         self.to_manager_bytes = self.to_agent_bytes = 0
         self.cut_to_manager: int | None = None
         self.cut_to_agent: int | None = None
-        """The link ends after so many octets in this direction."""
+        """Number of bytes in this direction after which the link ends; None: never."""
 
     def run(self) -> "MemoryPair":
-        """Associate, and let both do what they have to do until nothing more happens without time."""
+        """Associate, and run both ends until nothing more happens without time."""
         if self.agent.state is State.UNASSOCIATED:
             self.heard += self.agent.associate(self.now_s)
         self.exchange()
@@ -142,12 +142,14 @@ class MemoryPair:
                 return
 
     def lose(self) -> None:
-        """The link is gone, for both."""
+        """End the link for both ends."""
         self.handle(self.manager.receive(b"", self.now_s))
         self.heard += self.agent.receive(b"", self.now_s)
 
     def handle(self, events: Sequence[Event]) -> None:
-        """As a gateway does: entries and progress become durable together, and only then is anything answered."""
+        """Act on the manager's events as a gateway does: entries and progress become durable together, then are
+        acknowledged.
+        """
         for event in events:
             self.told.append(event)
             if isinstance(event, SegmentDataReceived):
@@ -167,13 +169,13 @@ class MemoryPair:
             self.manager.delivered(event)
 
     def commit(self) -> None:
-        """What was held is durable now."""
+        """Make the held entries durable."""
         held, self.held, self.holds = self.held, [], False
         self.handle(held)
         self.exchange()
 
     def wait(self, seconds: float) -> None:
-        """Time passes; each end expires when its own deadline says so."""
+        """Let time pass; each end expires at its own deadlines."""
         until_s = self.now_s + seconds
         while True:
             deadlines = [one for one in (self.manager.deadline_s, self.agent.deadline_s) if one is not None]
@@ -186,12 +188,12 @@ class MemoryPair:
         self.now_s = until_s
 
     def of(self, kind: type[Any]) -> list[Any]:
-        """What the manager told of this kind."""
+        """Return the manager's events of this kind."""
         return [event for event in self.told if isinstance(event, kind)]
 
     @property
     def minutes(self) -> list[int]:
-        """The minutes after noon of what is durable, in its order."""
+        """Return the minutes after noon of the durable entries, in their order."""
         found = []
         for observation in self.durable:
             assert observation.device_time is not None

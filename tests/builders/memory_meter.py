@@ -1,4 +1,4 @@
-"""A meter with a memory on a real link: it associates again and again until its memory is taken, or the test ends."""
+"""A meter with a memory on a real link, which associates again and again until its memory is empty or the test ends."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -21,7 +21,7 @@ AGAIN_S = 0.05
 
 
 class Meter:
-    """`heard` are the events of all its associations."""
+    """A meter that reconnects. `heard` are the events of all its associations."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Meter:
         self._configuration = configuration
         self._cut = cut
         self.link: CutLink | None = None
-        """The first link, where it has a cut."""
+        """The first link, if it has a cut."""
         self._clock = SystemClock()
         self._nudge = Nudge()
         self._association: AgentAssociation | None = None
@@ -47,14 +47,14 @@ class Meter:
         self.heard: list[Event] = []
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             with suppress(OSError):
                 await self._converse(await self._connect())
             await asyncio.sleep(AGAIN_S)
 
     async def _connect(self) -> Link:
-        """A new link; only the first one is cut."""
+        """Open a new link; only the first one has a cut."""
         link, cut, self._cut = await connect_tcp(*self._address), self._cut, None
         if cut is None:
             return link
@@ -87,11 +87,11 @@ class Meter:
 
     @property
     def sent_whole(self) -> list[int]:
-        """Segments of which the manager confirmed every entry, in order, as often as it did."""
+        """Return the segments of which the manager confirmed every entry, once for each time and in order."""
         return [event.segment for event in self.heard if isinstance(event, SegmentSent) and event.whole]
 
     async def report(self, at_minute: int, value: float) -> None:
-        """Report one value live, confirmed, and wait for the answer."""
+        """Report one value live and confirmed, and wait for its acknowledgement."""
         await eventually(lambda: self.operating and self._association is not None and self._association.can_confirm)
         assert self._association is not None
         answered = sum(isinstance(event, ReportAnswered) for event in self.heard)
@@ -101,7 +101,7 @@ class Meter:
         await eventually(lambda: sum(isinstance(event, ReportAnswered) for event in self.heard) > answered)
 
     async def unplug(self) -> None:
-        """End the link; it is plugged in again at once."""
+        """End the link; the meter reconnects at once."""
         if self._link is not None:
             await self._link.close()
 
@@ -115,7 +115,7 @@ async def meter(
     configuration: Configuration = METER,
     cut: Cut | None = None,
 ) -> AsyncIterator[Meter]:
-    """A meter that runs for the block; its first link is `cut`."""
+    """Run a meter for the block; `cut` applies to its first link."""
     made = Meter(address, memory, system_id, configuration=configuration, cut=cut)
     running = asyncio.create_task(made.run())
     try:

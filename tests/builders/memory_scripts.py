@@ -1,4 +1,4 @@
-"""A PM-store that answers and sends what a test says, right or wrong, and remembers how it was answered."""
+"""A PM-store that responds and sends by the test's script, right or wrong, and records the responses that it gets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ ONLY = STATUS_FIRST_ENTRY | STATUS_LAST_ENTRY
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One event of entries. `count` None: as many as there are; `index` as the device counts."""
+    """One event of entries. `count` is the declared number, None for the true one; `index` is in the device's count."""
 
     index: int
     minutes: Sequence[int]
@@ -39,8 +39,12 @@ class Sent:
 
 @dataclass
 class ScriptedStore(AgentService):
-    """`infos` are told one after the other, the last one again and again; so are `results`. `events` are sent after a
-    trigger, each when the one before it is answered; `answers` are the status bits that they got, -1 for a refusal."""
+    """A PM-store with scripted responses.
+
+    `infos` are the responses to requests for segment information, one after the other, the last one repeatedly; so are
+    `results` for triggers. `events` are sent after a trigger, each when the one before it is acknowledged; `answers`
+    are the status bits of those acknowledgements, -1 for a refusal.
+    """
 
     infos: list[list[StoredSegment] | bytes | Refusal]
     events: list[Sent] = field(default_factory=list)
@@ -50,7 +54,7 @@ class ScriptedStore(AgentService):
     clearing: Acted | Refusal = field(default_factory=Acted)
     triggering: Refusal | None = None
     sends_at_once: bool = False
-    """Entries come before the answer to the trigger."""
+    """True if entries precede the response to the trigger."""
     answers: list[int] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
@@ -95,7 +99,7 @@ class ScriptedStore(AgentService):
 
 
 def event_info(sent: Sent) -> bytes:
-    """event-info of MDC_NOTI_SEGMENT_DATA."""
+    """Return the event-info of MDC_NOTI_SEGMENT_DATA."""
     entries = b"".join(map(meter_entry, sent.minutes)) + sent.tail
     count = len(sent.minutes) if sent.count is None else sent.count
     return encode(SegmentDataEvent(SegmentDataDescription(sent.segment, sent.index, count, sent.status), entries))

@@ -1,4 +1,4 @@
-"""What the slices' routes are made from, for surfaces of the tests' own."""
+"""The parts that the slices' routes are made from, for surfaces of the tests' own."""
 
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ BASES = {host: f"https://{host.value}.example.org" for host in Host}
 
 
 def chores(database: Database, clock: Clock) -> list[Chore]:
-    """What the worker removes, from all slices."""
+    """Return the clean-up chores of the worker, from all slices."""
     process = make_process(MODEL.model_validate(SETTINGS), database, clock, UlidIds(clock), roles=())
     return [chore for one in jobs_of(process) for chore in one.chores]
 
@@ -30,7 +30,10 @@ def make_parts(
     master: MasterKey | None = None,
     made: dict[Any, Any] | None = None,
 ) -> Parts:
-    """`made`: what `shared` returns instead of making it, by its maker. Rows alone need no database."""
+    """Return parts over a database, or without one, since rows alone need none.
+
+    `made` maps makers to the values that `shared` returns in their place.
+    """
     clock = clock or SystemClock()
     key = master or MasterKey(bytes(range(32)))
     return Parts(

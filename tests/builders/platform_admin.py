@@ -1,6 +1,6 @@
-"""An administrator at the platform's routes: real tokens, the auth host on a real socket, people with less to say.
+"""An administrator at the platform's routes: real tokens, the auth host on a real socket, and people with fewer rights.
 
-`admin` administers the whole tenant `tnt_north`, `station` only its organisation `org_north`, `reader` may look,
+`admin` administers the whole tenant `tnt_north`, `station` only its organisation `org_north`, `reader` may only read,
 `member` has work of another kind, `cleared` may see what is secret, `south` administers another tenant. All come
 through an app `app_console_…` of their tenant, which an operator has approved for administration.
 """
@@ -34,17 +34,17 @@ CASE_SYNC = {
 
 @dataclass
 class Platform:
-    """Ask as one of the people. `home` and `south` are the two tenants' households."""
+    """A client that sends requests as one of the people. `home` and `south` are the two tenants' households."""
 
     world: AuthWorld
     server: AuthServer
     south: Household
     tokens: dict[str, str]
     secrets: set[str] = field(default_factory=set)
-    """Every secret and token that an answer showed."""
+    """Every secret and token that a response contained."""
 
     async def ask(self, method: str, path: str, body: Any = None, *, who: str = "admin", **headers: str) -> Answered:
-        """The answer. `headers` are named with underscores."""
+        """Send a request and return the response. `headers` are named with underscores."""
         given = {"Authorization": f"Bearer {self.tokens[who]}"}
         given |= {name.replace("_", "-"): text for name, text in headers.items()}
         more = {} if body is None else {"json": body}
@@ -55,21 +55,21 @@ class Platform:
         return answered
 
     async def register(self, *, who: str = "admin", **changed: Any) -> dict[str, Any]:
-        """A new app, as the answer shows it."""
+        """Register a new app; return it as the response shows it."""
         answered = await self.ask("POST", APPS, {**CASE_SYNC, **changed}, who=who)
         assert answered.status == 201, answered.document
         document: dict[str, Any] = answered.document
         return document
 
     async def govern(self, app: dict[str, Any], **flags: Any) -> dict[str, Any]:
-        """Change flags; all of them as they are then."""
+        """Change flags of an app; send all of them as they then are."""
         answered = await self.ask("PATCH", f"{APPS}/{app['client_id']}/governance", flags)
         assert answered.status == 200, answered.document
         governance: dict[str, Any] = answered.document["governance"]
         return governance
 
     async def granted(self, app: dict[str, Any], secret: str | None = None, **form: str) -> Answered:
-        """A token request of an app by client credentials."""
+        """Request a token of an app by client credentials."""
         return await self.server.token(basic=(app["client_id"], secret or app["client_secret"]), **form)
 
     async def entries(self, action: str) -> list[AuditEntry]:
@@ -81,7 +81,7 @@ class Platform:
 
 @asynccontextmanager
 async def platform(world: AuthWorld, **more: Any) -> AsyncIterator[Platform]:
-    """Serve until the block ends; `more` goes to the server."""
+    """Serve until the block ends; `more` is passed to the server."""
     south = await household(world.database, world.clock, name="south")
     organization_id = world.home.organization.id
     tokens = {

@@ -1,5 +1,6 @@
-"""A device with habits, spoken octet by octet: a standard oximeter that says what it is and whose reports carry a time
-that its map does not declare, as a widespread agent stack does."""
+"""A device with deviations, simulated byte by byte: a standard oximeter with a full MDS, whose reports carry a time
+that its attribute map does not declare, as a widespread agent stack does.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,14 +17,14 @@ from tests.builders.ieee11073_apdus import aarq, get_answer, rlrq, scan_report
 OXIMETER = 0x0190
 ODD_ID = bytes.fromhex("0A0B0C0D0E0F0102")
 VALUE_WITH_TIME = "0001 000E 0001 000A 0062 2026030112000000"
-"""One observation of handle 1: 98 %, then eight octets of a date."""
+"""One observation of handle 1: 98 %, then eight bytes of a date."""
 UNDECLARED_TIME = "2026030112000000"
 REG_CERT = bytes.fromhex("0002 0012 0201 0008 0105 0001 0002 2004 0202 0002 8000")
 """The worked example: Continua guidelines 1.5, an oximeter over USB, unregulated."""
 
 
 def described(model: str = "Synthetic OX-2") -> tuple[AvaType, ...]:
-    """An MDS with names, revisions, certificates, a clock and a battery."""
+    """Return an MDS with names, revisions, certificates, a clock and a battery."""
     production = (ProductionSpecEntry(1, 0, b"SN-0042 "), ProductionSpecEntry(5, 0, b"1.4.2 "))
     return (
         AvaType(Attribute.SYSTEM_MODEL, encode(SystemModel(b"Invented Devices", model.encode()))),
@@ -39,7 +40,7 @@ def described(model: str = "Synthetic OX-2") -> tuple[AvaType, ...]:
 
 
 class OddDevice:
-    """On an open link. `answers` are the APDUs that came."""
+    """A device with deviations on an open link. `answers` are the received APDUs."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -48,7 +49,7 @@ class OddDevice:
         self._number = 0
 
     async def heard(self, head: str) -> bytes:
-        """The next APDU that begins so, in hex; others before it are passed over."""
+        """Return the next APDU that begins with `head`, in hex; skip others before it."""
         while True:
             while self._waiting:
                 apdu = self._waiting.pop(0)
@@ -66,7 +67,7 @@ class OddDevice:
             await self._link.send(get_answer(int.from_bytes(asked[6:8], "big"), described(model)))
 
     async def report(self, items: str = VALUE_WITH_TIME) -> None:
-        """A confirmed report in fixed form; returns when it is answered."""
+        """Send a confirmed report in fixed form; return when it is acknowledged."""
         report = ScanReport(EventType.SCAN_REPORT_FIXED, bytes.fromhex(items))
         invoke_id = 0x7000 + self._number
         await self._link.send(scan_report(report, report_no=self._number, invoke_id=invoke_id))
@@ -81,7 +82,7 @@ class OddDevice:
 
 @asynccontextmanager
 async def odd_device(address: tuple[str, int], *, model: str = "Synthetic OX-2") -> AsyncIterator[OddDevice]:
-    """An associated one, which leaves in order."""
+    """Associate a device, and release the association at the end."""
     link = await connect_tcp(*address)
     device = OddDevice(link)
     try:

@@ -1,4 +1,4 @@
-"""What a manager with a configuration makes of one scan report after another."""
+"""A manager with a configuration, and its observations from one scan report after another."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,9 @@ from tests.builders.ieee11073_devices import operating_manager
 
 
 class Read:
-    """Reports are numbered and delivered. `sentences` are the deviations, `events` all that was told, in order."""
+    """A manager that reads scan reports, which it numbers and delivers. `sentences` are deviations, `events` all
+    events.
+    """
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
@@ -31,13 +33,13 @@ class Read:
         self._number = 0
 
     def __call__(self, report: ScanReport) -> list[Observation]:
-        """The observations of the next report."""
+        """Return the observations of the next report."""
         octets = scan_report(report, report_no=self._number, invoke_id=self._number)
         self._number += 1
         return self.octets(octets)
 
     def octets(self, octets: bytes) -> list[Observation]:
-        """The observations of APDUs as they are."""
+        """Return the observations of given APDUs."""
         found: list[Observation] = []
         for event in self.manager.receive(octets, 5.0):
             self.events.append(event)
@@ -70,14 +72,14 @@ class Read:
 def variable_of(
     handle: int, *attributes: tuple[int, str], event_type: EventType = EventType.SCAN_REPORT_VAR
 ) -> ScanReport:
-    """A report in variable form of one object, attributes by id and hex."""
+    """Return a report in variable form of one object, attributes by id and hex."""
     return variable_items((handle, attributes), event_type=event_type)
 
 
 def variable_items(
     *items: tuple[int, Sequence[tuple[int, str]]], event_type: EventType = EventType.SCAN_REPORT_VAR
 ) -> ScanReport:
-    """A report in variable form of several objects."""
+    """Return a report in variable form of several objects."""
     octets = b"".join(
         encode(ObservationScan(handle, tuple(AvaType(number, bytes.fromhex(value)) for number, value in attributes)))
         for handle, attributes in items
@@ -88,13 +90,13 @@ def variable_items(
 
 
 def with_attributes(item: ConfigObject, *attributes: tuple[int, str]) -> ConfigObject:
-    """An object with further attributes, or others in the place of those that it has."""
+    """Return an object with further attributes, which replace those of the same id."""
     added = {number: AvaType(number, bytes.fromhex(value)) for number, value in attributes}
     kept = tuple(ava for ava in item.attributes if ava.attribute_id not in added)
     return ConfigObject(item.obj_class, item.obj_handle, (*kept, *added.values()))
 
 
 def scanner(handle: int, scans: Sequence[ConfigObject], *, episodic: bool) -> ConfigObject:
-    """A scanner that maps these objects."""
+    """Return a scanner that maps these objects."""
     made = periodic_scanner(handle, scans, interval_s=1.0)
     return ConfigObject(ObjectClass.EPISODIC_SCANNER, handle, made.attributes) if episodic else made

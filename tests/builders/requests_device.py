@@ -1,4 +1,4 @@
-"""A device that a manager asks for things, played by hand: it says octets and reads what it was asked."""
+"""A device that receives a manager's requests, played by hand: it sends bytes and reads the requests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ CAN_BE_SET = 0xC000
 
 @dataclass(frozen=True)
 class Asked:
-    """One request of the manager, with its octets."""
+    """One request of the manager, with its bytes."""
 
     invoke_id: int
     message: MessageTag
@@ -41,14 +41,14 @@ class Asked:
 
 @dataclass
 class Device:
-    """A manager that operates with a device which a test plays, and everything that it told."""
+    """A manager that operates with a device which a test plays, and all events of the manager."""
 
     manager: ManagerAssociation
     now_s: float = 0.0
     told: list[Event] = field(default_factory=list)
 
     def asked(self) -> list[Asked]:
-        """What the manager sent since the last call."""
+        """Return the requests of the manager since the last call."""
         found = []
         for octets in ApduStream().feed(self.manager.to_send()):
             apdu = decode_apdu(octets)
@@ -58,7 +58,9 @@ class Device:
         return found
 
     def says(self, octets: bytes, *, after_s: float = 0.0, deliver: bool = True) -> list[Event]:
-        """The device's next octets, `after_s` later; what the manager told, each delivered unless told otherwise."""
+        """Send bytes of the device, `after_s` later; return the manager's events, which are delivered unless `deliver`
+        is off.
+        """
         self.now_s += after_s
         events = self.manager.receive(octets, self.now_s)
         for event in events if deliver else ():
@@ -67,7 +69,7 @@ class Device:
         return events
 
     def waits(self, seconds: float) -> list[Event]:
-        """Time passes; the manager expires at each of its deadlines."""
+        """Let time pass; the manager expires at each of its deadlines."""
         until_s, events = self.now_s + seconds, []
         while (due_s := self.manager.deadline_s) is not None and due_s <= until_s:
             self.now_s = due_s
@@ -88,8 +90,11 @@ def device(
     begins_s: float = 0.0,
     deliver: bool = True,
 ) -> Device:
-    """A device whose configuration the manager knew and whose MDS it has read. `modes` are data-req-mode-flags, `flows`
-    how many the manager may begin; without `deliver` the shell has heard nothing of it yet."""
+    """Return a device whose configuration the manager knew and whose MDS it has read.
+
+    `modes` are data-req-mode-flags; `flows` is the number that the manager may begin. Without `deliver` the events are
+    not delivered yet.
+    """
     played = Device(manager(known=configuration, settings=settings), begins_s)
     information = PhdAssociationInformation(
         protocol_version=VERSION_1,
@@ -113,29 +118,29 @@ def device(
 
 
 def attributes(invoke_id: int, values: Sequence[AvaType], handle: int = 0) -> bytes:
-    """The answer to a Get."""
+    """Return a Get response."""
     return encode_data(invoke_id, MessageTag.GET_RESULT, GetResult(handle, tuple(values)))
 
 
 def time_info(capabilities: int) -> AvaType:
-    """Mds-Time-Info with hundredths of a second and counters of 125 µs and 1 µs."""
+    """Return Mds-Time-Info with hundredths of a second and counters of 125 µs and 1 µs."""
     octets = capabilities.to_bytes(2, "big") + bytes.fromhex("1F00 FFFFFFFF 0001 0001 00000001")
     return AvaType(Attribute.MDS_TIME_INFO, octets)
 
 
 def switched(invoke_id: int, handle: int, state: int = 1) -> bytes:
-    """The answer to a Set of the Operational-State."""
+    """Return the response to a Set of the Operational-State."""
     value = AvaType(Attribute.OPERATIONAL_STATE, state.to_bytes(2, "big"))
     return encode_data(invoke_id, MessageTag.SET_RESULT, SetResult(handle, (value,)))
 
 
 def acted(asked: Asked, info: bytes = b"") -> bytes:
-    """The answer to an action."""
+    """Return the response to an action."""
     assert isinstance(asked.body, ActionArgument)
     return encode_data(asked.invoke_id, MessageTag.ACTION_RESULT, ActionResult(0, asked.body.action_type, info))
 
 
 def data_response(asked: Asked, result: int = 0, *, event_type: EventType | int = 0, event_info: bytes = b"") -> bytes:
-    """The answer to a data request."""
+    """Return the response to a data request."""
     response = DataResponse(0xFFFF_FFFF, DataRequestResult(result), EventType(event_type), event_info)
     return acted(asked, encode(response))

@@ -1,4 +1,4 @@
-"""What a test says and hears at the device's end of a cable, octet by octet."""
+"""Requests and reads of a test at the device's end of a cable, byte by byte."""
 
 from gateway.transports.link import Link
 from protocols.ieee11073.association import AgentAssociation
@@ -7,7 +7,7 @@ from tests.builders.gateway_device import THERMOMETER, device_id
 
 
 def request(number: int = 1) -> bytes:
-    """A thermometer's association request."""
+    """Return a thermometer's association request."""
     standard = standard_configuration(THERMOMETER)
     assert standard is not None
     agent = AgentAssociation(system_id=device_id(number), configurations=[standard])
@@ -16,7 +16,7 @@ def request(number: int = 1) -> bytes:
 
 
 async def heard_until(link: Link, ending: bytes) -> bytes:
-    """Everything until `ending` was heard."""
+    """Read until `ending`, and return everything that was read."""
     heard = b""
     while ending not in heard:
         heard += await link.receive()

@@ -1,4 +1,4 @@
-"""The far end of a cable that outlives the device on it: closing it takes the device off and leaves the cable."""
+"""The far end of a cable that outlives the device on it: closing it removes the device and leaves the cable."""
 
 from gateway.transports.link import Link
 
@@ -19,4 +19,4 @@ class SharedLine:
         await self._line.send(data)
 
     async def close(self) -> None:
-        """The cable stays as it is."""
+        """Leave the cable as it is."""

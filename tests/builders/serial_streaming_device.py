@@ -1,4 +1,4 @@
-"""A monitor that promises a number every tenth of a second: a periodic scanner, reporting by itself once enabled."""
+"""A monitor that promises a number every tenth of a second: a periodic scanner that reports by itself once enabled."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -20,7 +20,7 @@ CONFIGURATION = Configuration(0x4012, (_RATE, periodic_scanner(SCANNER, (_RATE,)
 
 
 class StreamingDevice:
-    """Reports while it `streams`; answers what it is asked while its `answering` task runs."""
+    """A device that reports while it `streams`, and responds to requests while its `answering` task runs."""
 
     def __init__(self, link: Link, number: int) -> None:
         self.link = link
@@ -45,7 +45,7 @@ class StreamingDevice:
             await self._clock.sleep_until(self._clock.monotonic_s() + INTERVAL_S)
 
     async def go_dead(self) -> None:
-        """As when the plug is pulled behind the adapter: nothing comes, nothing is answered, nobody hangs up."""
+        """Stop sending and responding without ending the link, like a plug that is pulled behind the adapter."""
         self.streams = False
         self.answering.cancel()
         await asyncio.gather(self.answering, return_exceptions=True)
@@ -56,7 +56,7 @@ class StreamingDevice:
 
 @asynccontextmanager
 async def streaming_device(link: Link, number: int = 1) -> AsyncIterator[StreamingDevice]:
-    """A device that streams inside the block; its link stays open."""
+    """Run a device that streams inside the block; its link stays open."""
     made = StreamingDevice(link, number)
     streaming = asyncio.create_task(made.stream())
     try:

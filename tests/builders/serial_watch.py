@@ -1,4 +1,4 @@
-"""A line watch over the ports of running sessions that looks when a test says so, and what it told."""
+"""A line watch over the ports of running sessions, whose looks the test triggers, and its events."""
 
 import time
 from dataclasses import dataclass, field
@@ -21,7 +21,9 @@ class Told:
 
 
 class Watched:
-    """`look` once, two seconds after the last time; `told` are names of events, `sentences` what they say."""
+    """A line watch that the test runs. `look` moves time to the next look; `told` are the names of its events,
+    `sentences` their reasons.
+    """
 
     def __init__(self, gateway: Sessions) -> None:
         self.clock = MovedClock(time.monotonic())

@@ -1,16 +1,18 @@
-"""What a receiver makes of octets that were sent at another speed: the line's levels, sampled at the wrong times.
+"""The bytes that a receiver reads at the wrong speed: the line's levels, sampled at the wrong times.
 
-Not random octets: a slow sender heard fast gives long runs of 0x00, 0xF8 and 0xFF, a fast one heard slowly a mixture,
-and a break or idle in between nothing at all. One start bit, eight data bits, one stop bit.
+They are not random: a slow sender read at a high speed gives long runs of 0x00, 0xF8 and 0xFF, a fast one read at a low
+speed a mixture, and a break or an idle line nothing at all. One start bit, eight data bits, one stop bit.
 """
 
 _IDLE_BITS = 12
-"""Between two octets of a sender that takes its time."""
+"""Idle bits between two bytes of a slow sender."""
 
 
 def heard_at(heard_baud: int, data: bytes, *, sent_baud: int) -> bytes:
-    """`data`, sent at `sent_baud`, as read by a receiver at `heard_baud`. A stop bit that is low is a framing error:
-    the octet is delivered all the same, as by a terminal that ignores parity."""
+    """Return `data`, sent at `sent_baud`, as read by a receiver at `heard_baud`.
+
+    A low stop bit is a framing error: the byte is delivered all the same, as by a terminal that ignores parity.
+    """
     levels = _levels(data)
     step = sent_baud / heard_baud  # of one received bit, in sent bits
     heard, at = bytearray(), 0.0

@@ -14,11 +14,11 @@ from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
 
 _TURNS = 20
-"""A few turns of the loop usually do; only then the machine's clock is looked at."""
+"""Turns of the event loop before the machine's clock is read; they usually suffice."""
 
 
 class RunningAgent:
-    """`agent` runs; `live` moves its time and waits until the manager has what it measured."""
+    """A running device. `live` moves its time and waits until the manager has its measurements."""
 
     def __init__(self, agent: Agent, clock: MovedClock, running: "asyncio.Task[None]") -> None:
         self.agent = agent
@@ -26,7 +26,7 @@ class RunningAgent:
         self.running = running
 
     async def associated(self) -> None:
-        """Let pauses pass until the association stands."""
+        """Let pauses pass until the device is associated."""
 
         async def stands() -> bool:
             if not self.agent.status.associated:
@@ -36,13 +36,15 @@ class RunningAgent:
         await eventually(stands)
 
     async def live(self, seconds: float, step_s: float = 0.25) -> None:
-        """So many seconds of measuring, each step handed over before time goes on, as the wire outruns the patient."""
+        """Measure for that many seconds; transfer each step before time moves, since the wire is faster than the
+        patient.
+        """
         for _ in range(round(seconds / step_s)):
             await self.clock.advance(step_s)
             await self.handed_over()
 
     async def live_unheard(self, seconds: float, step_s: float = 0.25) -> None:
-        """So many seconds of measuring while nobody answers."""
+        """Measure for that many seconds without any acknowledgement."""
         for _ in range(round(seconds / step_s)):
             await self.clock.advance(step_s)
 

@@ -1,4 +1,4 @@
-"""Wire captures made on the spot: what an agent of ours says to a manager of ours, in memory."""
+"""Wire captures made on the spot, in memory: the APDUs between an agent and a manager of ours."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,10 @@ from protocols.ieee11073.specializations.standard import OXIMETER
 def oximeter_capture(
     *, conns: Sequence[int] = (1,), confirmed: int = 2, known: bool = True, overlapping: bool = False, profile: str = ""
 ) -> Capture:
-    """Each connection: association, that many confirmed reports, release. Overlapping ones share their times."""
+    """Return a capture whose connections have an association, `confirmed` reports and a release each.
+
+    Overlapping connections share their times.
+    """
     records: list[Record] = []
     for place, conn in enumerate(conns):
         records += _conversation(conn, 0.0 if overlapping else place * 10.0, confirmed, known)

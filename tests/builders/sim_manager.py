@@ -1,7 +1,7 @@
-"""A manager on loopback for simulated devices: the real listener, pump and association, and a list for a store.
+"""A manager on loopback for simulated devices: the real listener, pump and association, and a list as the store.
 
-`SimManager` can be cut off as a killed gateway is (`kill`: every link ends without a farewell, nothing more is
-answered) and come back under the same address, can be full, and can be slow to answer.
+`SimManager` can be cut off like a killed gateway (`kill`: every link ends without an abort, and no further response is
+sent), come back under the same address, be full, and respond slowly.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ from protocols.observation import Observation
 
 
 class SimManager:
-    """`events` are all events of all links in order; `stored` is what was accepted as durable."""
+    """A manager that stores in a list. `events` are all events of all links in order; `stored` is what is durable."""
 
     def __init__(self, *, accept_standard_configurations: bool = True, settings: ManagerSettings | None = None) -> None:
         self.events: list[Event] = []
@@ -49,7 +49,7 @@ class SimManager:
         self.unconfirmed = 0
         self.full = False
         self.mute = False
-        """True: a new link is taken and nothing is ever said on it."""
+        """True: a new link is accepted, and nothing is ever sent on it."""
         self.connections = 0
         self.answering = asyncio.Event()
         self.answering.set()
@@ -64,14 +64,14 @@ class SimManager:
         self.address = ("127.0.0.1", 0)
 
     async def start(self) -> None:
-        """Listen, the second time at the same address."""
+        """Listen; a second start uses the same address."""
         self._listener = TcpListener(*self.address)
         await self._listener.start()
         self.address = self._listener.address
         self._serving = asyncio.create_task(self._serve(self._listener))
 
     async def kill(self) -> None:
-        """Gone, as by SIGKILL: what was not answered is never answered."""
+        """End everything, as SIGKILL does: a pending response is never sent."""
         assert self._listener is not None
         assert self._serving is not None
         self._serving.cancel()
@@ -83,7 +83,7 @@ class SimManager:
         self._links.clear()
 
     async def converse(self, link: Link) -> None:
-        """One association over one link, to its end."""
+        """Run one association over one link to its end."""
         association = self._association = ManagerAssociation(
             system_id=b"a-manager"[:8], configurations=self._configurations, settings=self._settings
         )
@@ -97,7 +97,7 @@ class SimManager:
         await link.close()
 
     def command(self, give: Callable[[ManagerAssociation, float], object]) -> None:
-        """Gives the last link's association a command, with the time on its clock."""
+        """Give the association of the last link a command, with the time of its clock."""
         assert self._association is not None
         give(self._association, self._clock.monotonic_s())
         self._nudge()
@@ -135,8 +135,10 @@ class SimManager:
 
 
 async def contrary_manager(link: Link, problems: Sequence[int | None]) -> None:
-    """A scripted manager that takes every association and answers the n-th confirmed report with a RORJ of the n-th
-    problem, or with RORS where that is None and after the last."""
+    """Play a manager that accepts every association and rejects confirmed reports by a script.
+
+    The n-th report gets a RORJ with the n-th problem, or RORS where that is None and after the last.
+    """
     stream, answered = ApduStream(), 0
     while data := await link.receive():
         for octets in stream.feed(data):
@@ -171,5 +173,5 @@ async def sim_manager(
 
 
 def measurements(stored: Sequence[Observation]) -> list[tuple[int, str]]:
-    """(handle, device time) of each, in the order of arrival: what names a measurement of one device."""
+    """Return (handle, device time) of each in the order of arrival, which identifies a measurement of one device."""
     return [(seen.channel.handle, "" if seen.device_time is None else seen.device_time.text()) for seen in stored]

@@ -1,4 +1,4 @@
-"""Tiny WFDB records, written by the test itself: a header's text and the octets of its files."""
+"""Tiny WFDB records, written by the test itself: the text of a header and the bytes of its files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ def octets_16(samples: Sequence[int]) -> bytes:
 
 
 def octets_212(samples: Sequence[int]) -> bytes:
-    """Pairs of twelve-bit samples in three octets; an odd last one takes two."""
+    """Encode pairs of twelve-bit samples in three bytes; an odd last one takes two."""
     octets = bytearray()
     for first, second in zip(samples[::2], [*samples[1::2], 0], strict=False):
         a, b = first & 0xFFF, second & 0xFFF
@@ -18,7 +18,7 @@ def octets_212(samples: Sequence[int]) -> bytes:
 
 
 def write_record(folder: Path, header: str, **files: bytes) -> Path:
-    """`files` by name with an underscore for the dot: `x_dat=b"…"`. Returns the record's path without ".hea"."""
+    """Write `files`, named with an underscore for the dot: `x_dat=b"…"`. Return the record's path without ".hea"."""
     name = header.split()[0].split("/")[0]
     (folder / f"{name}.hea").write_text(header)
     for file, octets in files.items():

@@ -1,4 +1,4 @@
-"""A database that counts the statements which are run on it, on SQLite and PostgreSQL alike.
+"""A database that counts its statements, on SQLite and PostgreSQL alike.
 
 A statement that is repeated for many rows (`run_many`, `rows_many`) counts once for each of them, since that is what
 the database does; one that takes all rows at once counts once.
@@ -16,7 +16,7 @@ from cloud.foundation.db.transaction import Driver, Parameters, Transaction
 
 
 class CountingDatabase:
-    """`Database` around another one. `statements` counts those of `transaction()`."""
+    """A `Database` around another one. `statements` counts those of `transaction()`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class CountingDatabase:
 
 
 class CountingTransaction:
-    """One transaction; its driver counts too."""
+    """One transaction, which counts its statements and those of its driver."""
 
     def __init__(self, tx: Transaction, counter: CountingDatabase) -> None:
         self._tx = tx
@@ -60,7 +60,7 @@ class CountingTransaction:
 
 
 class CountingDriver:
-    """The hot path, counted."""
+    """The driver for the hot path, with its statements counted."""
 
     def __init__(self, driver: Driver, counter: CountingDatabase) -> None:
         self._driver = driver
@@ -92,7 +92,7 @@ class CountingDriver:
 
 
 class EndingDatabase(CountingDatabase):
-    """Calls `end` in place of the statement `at`, counted from 1: it raises, or ends the process."""
+    """A database that calls `end` in place of the statement `at`, counted from 1: it raises, or ends the process."""
 
     def __init__(self, database: Database, at: int, end: Callable[[], object]) -> None:
         self._at = at

@@ -1,4 +1,4 @@
-"""Which page of a store holds what, by SQLite's file format: so that damage can be put where a test wants it."""
+"""The content of a store's pages by SQLite's file format, so that a test can place its damage."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _TABLE_INTERIOR, _TABLE_LEAF = 0x05, 0x0D
 
 @dataclass(slots=True)
 class Pages:
-    """Page numbers by what is on them."""
+    """Page numbers by the content of the page."""
 
     leaves: dict[Lane, list[int]] = field(default_factory=dict)
     overflow: list[int] = field(default_factory=list)

@@ -36,12 +36,12 @@ def observation(
     device_time: DeviceTime | None = None,
     received_s: float = 10.0,
 ) -> Observation:
-    """One value of `channel`, saturation by default."""
+    """Return one value of `channel`, saturation by default."""
     return Observation(channel, value, None, status, device_time, received_s)  # type: ignore[arg-type]  # any Value
 
 
 def waveform(samples: bytes, *, channel: Channel = PLETH, received_s: float = 10.0) -> Observation:
-    """One block of samples, big-endian as sent."""
+    """Return one block of samples, big-endian as sent."""
     return Observation(channel, None, samples, 0, None, received_s)
 
 
@@ -55,7 +55,7 @@ def section(
     uncertainty_us: int = 0,
     stored: bool = False,
 ) -> DeviceObservations:
-    """What one device said, received by a gateway whose monotonic second 0 was 2025-11-25T12:00:00Z."""
+    """Return observations of one device, from a gateway whose monotonic second 0 was 2025-11-25T12:00:00Z."""
     return DeviceObservations(
         device=device,
         boot_id=boot_id,
@@ -69,7 +69,7 @@ def section(
 
 
 def numeric_section(count: int, *, first: int = 0) -> DeviceObservations:
-    """`count` numerics of ten channels, numbered so that each can be told from every other by value and time."""
+    """Return `count` numerics of ten channels, each distinct from every other by value and time."""
     channels = [Channel(handle=handle, type=Code(2, 19384), unit=Code(4, 544)) for handle in range(1, 11)]
     return section(
         *[
@@ -80,7 +80,7 @@ def numeric_section(count: int, *, first: int = 0) -> DeviceObservations:
 
 
 def flattened(sections: Sequence[DeviceObservations]) -> list[tuple[DeviceObservations, Observation]]:
-    """Every observation with its section's facts, whichever way the sections were cut."""
+    """Return every observation with its section's facts, however the sections were divided."""
     return [
         (
             DeviceObservations(

@@ -1,4 +1,4 @@
-"""Observation blocks that no gateway builds: small on the wire, and more than one block may hold once they are read."""
+"""Observation blocks that no gateway builds: small on the wire, and beyond the limits of a block when decoded."""
 
 import zlib
 from array import array
@@ -12,7 +12,7 @@ SPO2 = Channel(handle=1, type=Code(2, 19384), unit=Code(4, 544))
 
 
 def sealed(body: bytes, *, announced_bytes: int | None = None) -> bytes:
-    """A block around any body, as `encode_block` seals one."""
+    """Seal any body as a block, as `encode_block` does."""
     length = len(body) if announced_bytes is None else announced_bytes
     return b"\x01" + length.to_bytes(4, "little") + zlib.compress(body, 9)
 
@@ -38,7 +38,7 @@ def block_of_zeros(count: int, *, wall_offset_us: int = 0) -> bytes:
 
 
 def block_of_channels(count: int, *, components: int = 0) -> bytes:
-    """One observation of each of so many channels, each with so many components."""
+    """Build one observation of each of many channels, each with many components."""
     writer = _of_one_device(count)
     channels = [
         Channel(handle=handle, type=SPO2.type, components=(Code(0, 0),) * components) for handle in range(1, count + 1)
@@ -70,7 +70,7 @@ def _facts(system_id: str, wall_offset_us: int) -> Facts:
 
 
 def _write_rest(writer: WireWriter, channels: list[Channel], count: int) -> None:
-    """Everything behind the runs: channels, numbers, receptions, status, times, values."""
+    """Write everything behind the runs: channels, numbers, receptions, status, times, values."""
     writer.varint(len(channels))
     for channel in channels:
         writer.octets(channel_bytes(channel))

@@ -1,4 +1,4 @@
-"""A gateway's uplink for tests: a real store in a folder, a real identity, patience measured in tenths of seconds."""
+"""A gateway's uplink for tests: a real store in a folder, a real identity, and timeouts in tenths of seconds."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ SMALL_STORE = BufferSettings(reserve_bytes=65_536, commit_interval_s=0.001)
 
 @dataclass(slots=True)
 class TestGateway:
-    """An open store and who sends from it."""
+    """An open store and the identity of its gateway."""
 
     __test__ = False
 
@@ -40,7 +40,7 @@ class TestGateway:
         tenant: str = TENANT,
         password_file: Path | None = None,
     ) -> Uplink:
-        """An uplink over this store, not yet running."""
+        """Return an uplink over this store, not yet running."""
         settings = UplinkSettings(
             mqtt_url=broker.url,
             username=GATEWAY,
@@ -54,7 +54,7 @@ class TestGateway:
         return Uplink(self.buffer, self.identity, settings, clock, tenant=tenant, gateway=GATEWAY)
 
     async def measure(self, batches: int, *, first: int = 0) -> None:
-        """`batches` commits of three numerics each; each returns when it is durable."""
+        """Append `batches` commits of three numerics each; each is durable before the next."""
         for number in range(first, first + batches):
             await self.buffer.append_sections([numeric_section(3, first=3 * number)])
 
@@ -72,7 +72,7 @@ class TestGateway:
 async def gateway_store(
     folder: Path, *, gateway: str = GATEWAY, identity: Identity | None = None, settings: BufferSettings = SMALL_STORE
 ) -> AsyncIterator[TestGateway]:
-    """The store in `folder`, made where there is none, closed at the end."""
+    """Open the store in `folder`, created when it is absent, and close it at the end."""
     clock = SystemClock()
     folder.mkdir(parents=True, exist_ok=True)
     if identity is None:
@@ -90,7 +90,7 @@ async def gateway_store(
 
 @asynccontextmanager
 async def sending(uplink: Uplink) -> AsyncIterator[Uplink]:
-    """`uplink` runs during the block; an error of it is the test's error."""
+    """Run `uplink` during the block; an error of it is the test's error."""
     task = asyncio.create_task(uplink.run())
     try:
         yield uplink

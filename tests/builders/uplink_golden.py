@@ -1,7 +1,7 @@
-"""One message of every kind of the uplink, with the sentence that its golden file begins with.
+"""One message of every kind of the uplink, with the sentence at the beginning of its golden file.
 
-The golden files are the memory of the wire form: they say what a box that was built today will still send in two years.
-A change that fails them needs a new version number, not new files.
+The golden files are the memory of the wire form: they hold what a box that was built today will still send in two
+years. A change that fails them needs a new version number, not new files.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from tests.builders.uplink_blocks import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Golden:
-    """`value` is what the file's octets mean; `encode` and `decode` are the two directions."""
+    """One golden message. `value` is the meaning of the file's bytes; `encode` and `decode` are the two directions."""
 
     sentence: str
     value: object

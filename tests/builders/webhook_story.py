@@ -1,4 +1,4 @@
-"""Webhooks in a small world: an app with subscriptions, events that happen, workers, and a clock moved by hand.
+"""Webhooks in a small world: an app with subscriptions, events, workers, and a clock moved by hand.
 
 Nothing runs by itself: `await story.turn()` lets the relay and a worker do all that is due now.
 """
@@ -34,7 +34,7 @@ UPDATED, CLOSED = "incident.updated", "incident.closed"
 
 @dataclass
 class WebhookStory:
-    """One database, one clock. `allowed` are the receivers that the operator allowed."""
+    """One database and one clock. `allowed` are the receivers that the operator allowed."""
 
     database: Database
     home: Household
@@ -43,7 +43,9 @@ class WebhookStory:
     chance: Callable[[], float] = lambda: 0.5
     """0.5: a retry comes exactly at the time of the schedule."""
     hopeless: Receiver | None = None
-    """One that never answers: nobody waits for it. For all others a test would rather wait than let a clock decide."""
+    """A receiver that never responds, which the story does not wait for. It waits for all others, so that no clock
+    decides.
+    """
     request_s_max: float = 60.0
     names: Names = field(default_factory=Names)
     limits: Limits = field(default_factory=Limits)
@@ -60,7 +62,7 @@ class WebhookStory:
         return Relay(self.database, self.outbox, [FanOut(self.clock, self.ids)], self.clock, after)
 
     def another_worker(self, database: Database | None = None, in_flight: InFlight | None = None) -> DeliveryWorker:
-        """A second process's; on the same rows."""
+        """Return the worker of a second process, on the same rows."""
         allowed = AllowList([receiver.pair for receiver in self.allowed])
         if self.hopeless is None:
             egress = Egress(allowed, self.names, request_s_max=self.request_s_max)
@@ -77,7 +79,7 @@ class WebhookStory:
         )
 
     async def close(self) -> None:
-        """End the workers' connections."""
+        """Close the workers' connections."""
         for egress in self._egresses:
             await egress.close()
 
@@ -90,7 +92,7 @@ class WebhookStory:
         whole_tenant: bool = False,
         clearance: SecrecyLevel = SecrecyLevel.STANDARD,
     ) -> "Webhook":
-        """A subscription of the home's app; to `incident.updated` unless said otherwise."""
+        """Create a subscription of the home's app, by default to `incident.updated`."""
         home = home or self.home
         secret = secret or new_secret()
         id, now_us = self.ids.new("wh"), self.clock.now_us()
@@ -115,7 +117,7 @@ class WebhookStory:
         return Webhook(id, secret)
 
     async def rotate(self, webhook: "Webhook", *, overlap_us: int = DAY_US) -> "Webhook":
-        """A new secret beside the old one, which goes on for a while."""
+        """Create a new secret; the previous one stays valid for `overlap_us`."""
         secret = new_secret()
         await self.change(
             webhook.id,
@@ -134,7 +136,7 @@ class WebhookStory:
     async def happen(
         self, key: str = "inc_1", type: str = UPDATED, *, home: Household | None = None, **data: Any
     ) -> str:
-        """An event of the home's organisation; its id."""
+        """Emit an event of the home's organisation; return its id."""
         async with self.database.transaction() as tx:
             return await self.emit(tx, key, type, home=home, **data)
 
@@ -153,12 +155,12 @@ class WebhookStory:
         )
 
     async def fan_out(self) -> None:
-        """Turn every event that waits into deliveries."""
+        """Turn every pending event into deliveries."""
         while await self.relay.step():
             pass
 
     async def turn(self) -> int:
-        """All that is due now; how many attempts that were."""
+        """Do all that is due now; return the number of attempts."""
         await self.fan_out()
         attempted = 0
         while count := await self.worker.step():
@@ -167,12 +169,12 @@ class WebhookStory:
         return attempted
 
     async def later(self, *, us: int = 0, hours: float = 0, days: float = 0) -> int:
-        """Move the clock, then a turn."""
+        """Move the clock, then take a turn."""
         self.clock.advance(us=us + round(hours * HOUR_US + days * DAY_US))
         return await self.turn()
 
     async def deliveries(self, webhook: "Webhook | None" = None) -> list[dict[str, Any]]:
-        """Rows, the oldest first."""
+        """Return the rows of deliveries, the oldest first."""
         statement = select(webhook_deliveries).order_by(webhook_deliveries.c.position)
         if webhook is not None:
             statement = statement.where(webhook_deliveries.c.webhook_id == webhook.id)
@@ -193,14 +195,14 @@ class WebhookStory:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A subscription's id, and its secret as its owner keeps it."""
+    """The id of a subscription, and its secret as its owner keeps it."""
 
     id: str
     secret: str
 
 
 async def webhook_story(database: Database, *allowed: Receiver, **more: Any) -> WebhookStory:
-    """A tenant `tnt_north` with the app of its organisation."""
+    """Create a tenant `tnt_north` with the app of its organisation."""
     clock = HandClock()
     home = await household(database, clock)
     story = WebhookStory(database, home, clock, list(allowed), **more)
@@ -209,7 +211,7 @@ async def webhook_story(database: Database, *allowed: Receiver, **more: Any) -> 
 
 
 async def add_app(story: WebhookStory, home: Household) -> None:
-    """The app whose subscriptions a home has."""
+    """Register the app that owns a home's subscriptions."""
     wanted = Wanted(
         name="Case sync", scopes=("webhooks:write",), client_id=f"app_{home.tenant.id}", clearance=SecrecyLevel.SECRET
     )

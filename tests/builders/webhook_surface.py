@@ -1,7 +1,7 @@
-"""The auth host with the rows of webhooks over a real database, the sending behind them, and callers by word.
+"""The auth host with the rows of webhooks over a real database, the deliveries behind them, and named callers.
 
-`north` is an app of org_north of tnt_north that is approved for every event; `plain` is another one there, approved for
-nothing but webhooks; `reader` may only read; `elsewhere` belongs to another organisation of the tenant, `whole` to the
+`north` is an app of org_north of tnt_north that is approved for every event; `plain` is another app there, approved
+only for webhooks; `reader` may only read; `elsewhere` belongs to another organisation of the tenant, `whole` to the
 tenant as a whole, `south` to another tenant.
 """
 
@@ -49,7 +49,7 @@ CALLERS = {
 
 @dataclass
 class WebhookSurface:
-    """Ask as one of the callers; `story` lets the relay and the worker work, and has the clock."""
+    """A client that sends requests as one of the callers. `story` has the clock, the relay and the worker."""
 
     client: httpx.AsyncClient
     story: WebhookStory
@@ -57,13 +57,13 @@ class WebhookSurface:
     epcr: Epcr
 
     async def ask(self, method: str, path: str = "", body: Any = None, *, who: str = "north", **more: Any) -> Any:
-        """The answer; `path` is what follows `/v1/webhooks`."""
+        """Send a request and return the response; `path` is what follows `/v1/webhooks`."""
         content = {} if body is None else {"json": body}
         headers = {"Authorization": f"Bearer {who}", **more.pop("headers", {})}
         return await self.client.request(method, WEBHOOKS + path, headers=headers, **content, **more)
 
     async def create(self, *events: str, url: str = TARGET, who: str = "north", **more: Any) -> dict[str, Any]:
-        """A webhook, of `incident.updated` unless said otherwise."""
+        """Create a webhook, by default of `incident.updated`."""
         body = {"url": url, "events": list(events) or ["incident.updated"], **more}
         answer = await self.ask("POST", body=body, who=who)
         assert answer.status_code == 201, answer.text
@@ -71,14 +71,14 @@ class WebhookSurface:
         return document
 
     async def deliveries(self, webhook_id: str, **query: str) -> list[dict[str, Any]]:
-        """The log of a webhook, the newest first."""
+        """Return the log of a webhook, the newest first."""
         answer = await self.ask("GET", f"/{webhook_id}/deliveries", params=query)
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["deliveries"]
         return found
 
     async def dispatch(self, cad_incident_id: str = "cad_999", *, vehicle_id: str | None = None) -> str:
-        """An encounter of north's; its id."""
+        """Create an encounter of north's; return its id."""
         dispatch = Dispatch(
             organization_id="org_north",
             care_model=CareModel.PREHOSPITAL_EMERGENCY,
@@ -97,7 +97,7 @@ class WebhookSurface:
 
 @asynccontextmanager
 async def webhook_surface(database: Database, *allowed: Receiver) -> AsyncIterator[WebhookSurface]:
-    """Serve, with everybody in the database."""
+    """Serve, with all callers in the database."""
     story = await webhook_story(database, *allowed)
     story.relay = Relay(database, story.outbox, [FanOut(story.clock, story.ids, public_event)], story.clock)
     apps = Apps(database, story.clock, story.ids)
@@ -119,7 +119,7 @@ async def webhook_surface(database: Database, *allowed: Receiver) -> AsyncIterat
             clearance=SecrecyLevel.SECRET,
         )
         await apps.register(operator, wanted, by_operator=True)
-    await story.fan_out()  # what the households did is nobody's news
+    await story.fan_out()  # no one needs the events of the households' set-up
     names = Names(integrator_example=[[PUBLIC]], inside_example=[["10.0.0.7"]])
     egress = Egress(AllowList([receiver.pair for receiver in allowed]), names)
     rows = routes(make_parts(database, story.clock, bases=BASES, master=MASTER, made={judge_of: egress.judge}))
