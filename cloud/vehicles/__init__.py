@@ -1,1 +1,1 @@
-"""Gateways and what they send: the fleet and its broker, ingest, and custody of the batches."""
+"""Gateways and their uplink: the fleet and its broker, ingest, and custody of the batches."""

@@ -1,4 +1,4 @@
-"""The chain of custody from the vehicle: batches and gaps as they arrived, and what was set aside."""
+"""The chain of custody from the vehicle: batches and gaps as they arrived, and quarantine."""
 
 from typing import TYPE_CHECKING
 

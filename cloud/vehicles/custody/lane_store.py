@@ -1,7 +1,7 @@
-"""The rows of lanes: what the cloud holds of each, and the lock under which its batches are judged.
+"""The rows of lanes: which sequences the cloud holds of each, and the lock under which its batches are judged.
 
-`open_lane` is where workers meet: it locks the lane's row until the transaction ends (PostgreSQL: FOR UPDATE;
-SQLite has one writer), so whoever judges a batch sees everything that was decided about its lane before.
+`open_lane` synchronises the workers: it locks the lane's row until the transaction ends (PostgreSQL: FOR UPDATE; SQLite
+has one writer), so a worker that judges a batch sees every earlier decision about its lane.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True, order=True)
 class LaneKey:
-    """One lane of one epoch of one gateway. The order is that in which locks are taken: the same in every worker."""
+    """One lane of one epoch of one gateway. The sort order is the order in which every worker takes locks."""
 
     tenant_id: str
     gateway_id: str
@@ -27,7 +27,7 @@ class LaneKey:
 
 @dataclass(frozen=True, slots=True)
 class LaneRow:
-    """What the database holds of a lane. `contested`: two batches have claimed one sequence of it."""
+    """The row of a lane. `contested`: two batches have claimed one sequence of it."""
 
     lane_id: int
     marks: LaneMarks
@@ -79,10 +79,10 @@ _CONTEST_LANE = Prepared(
 
 
 class LaneStore:
-    """Every statement about lanes."""
+    """The statements about lanes."""
 
     async def open_lane(self, tx: Transaction, key: LaneKey) -> LaneRow:
-        """The lane's row, made when there is none, locked until the transaction ends."""
+        """Return the lane's row, locked until the transaction ends. It is created when it does not exist."""
         rows = await tx.driver.rows(_LOCK_LANE, _names(key))
         if not rows:
             empty = LaneMarks()
@@ -91,12 +91,12 @@ class LaneStore:
         return _lane_row(rows[0])
 
     async def read_lane(self, tx: Transaction, key: LaneKey) -> LaneRow | None:
-        """The lane's row as it stands, None when nothing of it ever arrived."""
+        """Return the lane's row without a lock; None when no batch of it has arrived."""
         rows = await tx.driver.rows(_READ_LANE, _names(key))
         return _lane_row(rows[0]) if rows else None
 
     async def save_marks(self, tx: Transaction, marks: Sequence[tuple[int, LaneMarks]]) -> None:
-        """The new marks of opened lanes, by lane id."""
+        """Store the new marks of opened lanes, by lane id."""
         await tx.driver.run_many(_SAVE_MARKS, [(lane_id, new.through, new.text()) for lane_id, new in marks])
 
     async def count_repeated(self, tx: Transaction, lane_id: int, measurements: int) -> None:
@@ -104,7 +104,7 @@ class LaneStore:
         await tx.driver.run(_COUNT_REPEATED, {"of_lane_id": lane_id, "repeated_more": measurements})
 
     async def contest_lane(self, tx: Transaction, lane_id: int, now_us: int) -> bool:
-        """Note that two batches claim one sequence; True when this is news."""
+        """Record that two batches claim one sequence; True for the first time."""
         return await tx.driver.run(_CONTEST_LANE, {"of_lane_id": lane_id, "now_us": now_us}) == 1
 
 

@@ -1,10 +1,10 @@
-"""One link of a lane's chain: does a batch follow the one before it?
+"""One link of a lane's chain: whether a batch follows the one before it.
 
-The chain is only as good as its neighbours: a batch whose predecessor has not arrived is pending, not good, and is
-judged when the predecessor comes. A broken link is a fact to show, so nothing is dropped for it: the signed batch is
-kept, marked, listed in quarantine and reported, and evidence that rests on it says so.
+A batch whose predecessor has not arrived is pending, and is judged when the predecessor arrives. A broken link is
+shown, and nothing is dropped for it: the signed batch is kept, marked, listed in quarantine and reported, and evidence
+that depends on it reports the broken link.
 
-Leaves hashing and signatures to `protocols.provenance.hash_chain` and `protocols.uplink.envelope`.
+Hashes and signatures are in `protocols.provenance.hash_chain` and `protocols.uplink.envelope`.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,11 @@ from enum import StrEnum
 
 
 class LinkState(StrEnum):
-    """LINKED: `previous_hash` is the hash of what came before. PENDING: that is not held yet. BROKEN: it is another
-    one."""
+    """The state of a link.
+
+    LINKED: `previous_hash` is the hash of the predecessor. PENDING: the predecessor is not held yet. BROKEN: it is
+    another hash.
+    """
 
     LINKED = "linked"
     PENDING = "pending"
@@ -22,9 +25,12 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainedBatch:
-    """A batch as its chain sees it. A gap stands in for `sequence`…`through`; its `previous_hash` is the chain before
-    that range and its `tail_hash` the hash of the last batch it replaces. A real batch ends where it begins, in its
-    own hash."""
+    """A batch or a gap as a part of its chain.
+
+    A gap replaces `sequence`…`through`: its `previous_hash` is the chain hash before that range, and its `tail_hash`
+    the hash of the last batch that it replaces. For a real batch, `through` is its sequence and `tail_hash` its own
+    hash.
+    """
 
     sequence: int
     through: int
@@ -36,7 +42,7 @@ class ChainedBatch:
 
 
 def link_between(tail_hash: bytes | None, previous_hash: bytes) -> LinkState:
-    """`tail_hash` of what ends right before, None when that is not held."""
+    """Return the state of a link. `tail_hash` is that of the predecessor, None when it is not held."""
     if tail_hash is None:
         return LinkState.PENDING
     return LinkState.LINKED if tail_hash == previous_hash else LinkState.BROKEN

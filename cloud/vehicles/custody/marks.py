@@ -1,10 +1,10 @@
-"""What the cloud holds of one lane: everything through a mark, and the ranges beyond it.
+"""The sequences that the cloud holds of one lane: all of them through a mark, and the ranges beyond it.
 
-Why ranges and not a single mark: a gateway that comes back after hours sends live batches first and backfills beside
-them, so a lane normally grows at two places at once. The marks stay small (two numbers a range), travel in one row of
-the database, and answer every question of the exchange: is this sequence held, what is missing, what would a gap fill.
+A single mark would not do: a gateway that reconnects after hours sends live batches first and backfills beside them, so
+a lane normally grows at two places at once. The marks stay small (two numbers for each range), fit in one row of the
+database, and are enough for the exchange: is this sequence held, what is missing, what would a gap fill.
 
-Knows no batch, no hash and no database; the chain is `lane_book`'s work.
+This module knows no batch, no hash and no database; the chain is in `lane_book`.
 """
 
 from bisect import bisect_left, bisect_right
@@ -16,39 +16,42 @@ Range = tuple[int, int]
 """First and last sequence, both included."""
 
 MISSING_RANGES_MAX = 64
-"""As many ranges as one acknowledgement names; the gateway learns of the next ones when these are filled."""
+"""Ranges that one acknowledgement names; when they are filled, the next acknowledgement names the others."""
 
 FIRST_SEQUENCE = 1
-"""The sequence of a lane's first batch. 0 as a mark says that nothing is held yet."""
+"""The sequence of a lane's first batch. A mark of 0 means that nothing is held yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneMarks:
-    """`through`: every sequence up to here is held or stood in for. `ahead`: what is held beyond, ascending, never
-    adjacent."""
+    """The held sequences of one lane.
+
+    Every sequence up to `through` is held, or a gap replaces it. `ahead` are the held ranges beyond, ascending, never
+    adjacent.
+    """
 
     through: int = FIRST_SEQUENCE - 1
     ahead: tuple[Range, ...] = ()
 
     @property
     def last(self) -> int:
-        """The highest sequence held; `through` when nothing is ahead."""
+        """Return the highest sequence held; `through` when nothing is ahead."""
         return self.ahead[-1][1] if self.ahead else self.through
 
     def covers(self, sequence: int) -> bool:
         return not self.lacking(sequence, sequence)
 
     def lacking(self, first: int, last: int) -> tuple[Range, ...]:
-        """The parts of first…last that are not held: what a gap over that range fills."""
+        """Return the parts of first…last that are not held: a gap over that range fills these."""
         return tuple(_holes(self._held_from(first), max(first, self.through + 1), last))
 
     def missing(self, limit: int = MISSING_RANGES_MAX) -> tuple[Range, ...]:
-        """The holes between `through` and `last`, lowest first, at most `limit` of them."""
+        """Return the holes between `through` and `last`, lowest first, at most `limit` of them."""
         held = self.ahead[:limit]  # each range ahead has exactly one hole before it
         return tuple(_holes(held, self.through + 1, held[-1][1])) if held else ()
 
     def adding(self, first: int, last: int) -> Self:
-        """The marks once first…last is held too."""
+        """Return the marks with first…last held too."""
         if last <= self.through:
             return self
         first = max(first, self.through + 1)
@@ -61,12 +64,14 @@ class LaneMarks:
         return type(self)(self.through, (*self.ahead[:low], (first, last), *self.ahead[high:]))
 
     def text(self) -> str:
-        """`ahead` as it stands in the database: "7-9 12-12"."""
+        """Return `ahead` in its stored form: "7-9 12-12"."""
         return " ".join(f"{first}-{last}" for first, last in self.ahead)
 
     @classmethod
     def of(cls, through: int, ahead_text: str) -> Self:
-        """The inverse of `text`; the row is ours, so a malformed one is a ValueError and not a peer's fault."""
+        """Parse the form of `text`. The cloud wrote the row, so a malformed one is a ValueError and not an error of a
+        peer.
+        """
         ranges = []
         for part in ahead_text.split():
             first, last = part.split("-")
@@ -78,7 +83,7 @@ class LaneMarks:
 
 
 def _holes(held: Sequence[Range], first: int, last: int) -> Iterator[Range]:
-    """What `held` (ascending) leaves open of first…last."""
+    """Yield the parts of first…last that `held` (ascending) does not cover."""
     at = first
     for low, high in held:
         if low > last:

@@ -1,10 +1,11 @@
-"""Batches set aside, with the reason: what cannot be trusted, what contradicts what is held, what cannot be read.
+"""Batches in quarantine, with the reason: not trusted, in contradiction to a held batch, or not readable.
 
-Nothing that reaches ingest disappears without a row. The row is bounded, because anybody with a broker login can send
-garbage: a gateway keeps so many rows and octets, all strangers together so many, and beyond that only a counter moves.
-The same octets again (a gateway repeats until it is answered) are one row with a count.
+Every batch that reaches ingest and is not stored has a row here. The rows are bounded, because any client with a broker
+login can send garbage: there is one limit of rows and bytes for each gateway, and one for all unknown senders together.
+Beyond it only a counter rises. The same bytes again (a gateway resends until it gets an acknowledgement) are one row
+with a count.
 
-Whether a quarantined batch is also stored, acknowledged or reported is ingest's decision.
+Ingest decides whether a quarantined batch is also stored, acknowledged or reported.
 """
 
 from dataclasses import dataclass
@@ -17,14 +18,16 @@ from cloud.foundation.db import Transaction
 from cloud.vehicles.custody.tables import quarantine_overflows, quarantined_batches
 
 ROWS_MAX = 200
-"""A gateway's rows, and those of all strangers together: enough to see what is wrong, little enough to read."""
+"""Limit of the rows of one gateway, and of all unknown senders together: enough to find the cause, and few enough to
+read.
+"""
 
 OCTETS_MAX = 16 << 20
-"""What these rows may hold in all: sixteen of the largest envelopes, some hundred ordinary ones."""
+"""Limit of the bytes in these rows: sixteen of the largest envelopes, some hundred ordinary ones."""
 
 
 class Reason(StrEnum):
-    """Why a batch was set aside."""
+    """The reason for which a batch is in quarantine."""
 
     MALFORMED = "malformed"
     UNKNOWN_GATEWAY = "unknown_gateway"
@@ -38,16 +41,18 @@ class Reason(StrEnum):
 
 
 WITHOUT_ROWS = frozenset({Reason.UNREADABLE, Reason.OVER_LIMIT, Reason.TOO_SLOW})
-"""Reasons under which the batch stands in the chain and has no rows: `custody reprocess` tries them again."""
+"""Reasons for which a batch is in the chain without rows: `custody reprocess` tries these batches again."""
 
 STRANGERS = frozenset({Reason.MALFORMED, Reason.UNKNOWN_GATEWAY})
-"""Reasons under which the name on the topic is only a claim: they share one limit, whatever names are made up."""
+"""Reasons for which the gateway's name on the topic is only a claim. They share one limit, whatever the claimed names.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
-    """One batch for quarantine. `octets` is None where the batch itself is stored too; `octets_hash` always
-    identifies it."""
+    """One batch for quarantine. `octets` is None where the batch itself is stored too; `octets_hash` always identifies
+    it.
+    """
 
     tenant_id: str
     gateway_id: str
@@ -62,14 +67,14 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A row exists. `first_time` is False when these octets had been set aside before."""
+    """The batch has a row. `first_time` is False when the same bytes were in quarantine before."""
 
     first_time: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The limit is reached: only the overflow counter moved. `times` is its new value."""
+    """The limit is reached: only the overflow counter rose. `times` is its new value."""
 
     times: int
 
@@ -105,7 +110,7 @@ async def set_aside(tx: Transaction, batch: SetAside, *, now_us: int) -> Kept | 
         "last_us": now_us,
         "times": 1,
     }
-    # Another worker may have set the same octets aside since the update above; then one row is enough.
+    # Another worker may have added a row for the same bytes since the update above; then one row is enough.
     await tx.execute(insert(quarantined_batches).values(values).on_conflict_do_nothing())
     return Kept(first_time=True)
 
@@ -124,7 +129,9 @@ async def release(tx: Transaction, tenant_id: str, gateway_id: str, octets_hash:
 
 
 async def _has_room(tx: Transaction, batch: SetAside) -> bool:
-    """Two workers may both see the last free place; the limit is then passed by one, not by many."""
+    """Return whether the limits allow one more row. Two workers may both see the last free place and exceed the limit
+    by one.
+    """
     rows = quarantined_batches.c
     held = select(
         func.count().label("kept"), func.coalesce(func.sum(func.length(rows.octets)), 0).label("octets_bytes")

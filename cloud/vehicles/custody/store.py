@@ -1,4 +1,4 @@
-"""The rows of the chain: batches, gaps, and the verdicts on their links."""
+"""The rows of the chain: batches, gaps, and the states of their links."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ class Content(StrEnum):
     KEPT = "kept"
     """No slice reads this kind yet."""
     UNREADABLE = "unreadable"
-    """It could not be read, was above a limit, or took too long to write; quarantine says which."""
+    """It could not be read, was above a limit, or took too long to write; quarantine has the reason."""
     PARKED = "parked"
-    """Its gateway was over a quota; it gets its rows when the quota allows it again."""
+    """Its gateway was over a quota; it gets its rows when the quota allows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedBatch:
-    """An authentic batch on its way into the chain. `signed_by` is the fingerprint of the key it was verified with."""
+    """An authentic batch to add to the chain. `signed_by` is the fingerprint of the key that verified it."""
 
     lane_id: int
     envelope: Envelope
@@ -47,7 +47,7 @@ class ReceivedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldBatch:
-    """A batch that is held without rows, with whose it was when it arrived."""
+    """A batch that is held without rows, with its organisation and vehicle at arrival."""
 
     lane_id: int
     sequence: int
@@ -149,15 +149,15 @@ _CHANGE_CONTENT = Prepared(
     .values(content=bindparam("after"))
 )
 
-# A run of sequences is read as a range, scattered ones by name: two far apart must not read what lies between.
+# A run of sequences is read as a range, scattered ones by sequence: two that are far apart must not read those between.
 _RANGE_SPARSITY_MAX = 4
 
 
 class CustodyStore:
-    """Every statement about the chain."""
+    """The statements about the chain."""
 
     async def neighbours(self, tx: Transaction, lane_id: int, sequences: Collection[int]) -> list[ChainedBatch]:
-        """The batches at these sequences and the gaps that begin or end there (others may be among them)."""
+        """Return the batches at these sequences and the gaps that begin or end there (others may be among them)."""
         low, high = min(sequences), max(sequences)
         if high - low <= _RANGE_SPARSITY_MAX * len(sequences):
             values = {"of_lane_id": lane_id, "low": low, "high": high}
@@ -182,15 +182,16 @@ class CustodyStore:
         *,
         stored_at_us: int,
     ) -> None:
-        """New batches and new gaps; any that is held already fails the whole. `stored_at_us` is the cloud's clock
-        now."""
+        """Add new batches and new gaps; one that is held already fails the whole call. `stored_at_us` is the present
+        time by the cloud's clock.
+        """
         if received:
             await tx.driver.append(batches, BATCH_COLUMNS, [_batch_row(one, stored_at_us) for one in received])
         if gaps:
             await tx.driver.append(gap_ranges, GAP_COLUMNS, [_gap_row(one, gap) for one, gap in gaps])
 
     async def resolve(self, tx: Transaction, lane_id: int, judged: Sequence[ChainedBatch]) -> None:
-        """The new states of links that were pending."""
+        """Store the new states of links that were pending."""
         real = [(lane_id, one.sequence, one.link.value) for one in judged if not one.is_gap]
         gaps = [(lane_id, one.sequence, one.through, one.link.value) for one in judged if one.is_gap]
         if real:
@@ -201,7 +202,9 @@ class CustodyStore:
     async def unreadable(
         self, tx: Transaction, tenant_id: str, *, after: tuple[int, int], limit: int
     ) -> Sequence[HeldBatch]:
-        """Batches whose payload could not be unpacked, in the order of lane and sequence, behind the place given."""
+        """Return batches whose payload could not be unpacked, in the order of lane and sequence, after the given
+        position.
+        """
         place = (batches.c.lane_id, batches.c.sequence)
         statement = (
             select(batches, lanes.c.gateway_id)
@@ -214,8 +217,7 @@ class CustodyStore:
         return [held_batch(row) for row in await tx.execute(statement)]
 
     async def change_content(self, tx: Transaction, batch: HeldBatch, before: Content, after: Content) -> bool:
-        """Note what became of a batch's payload; False when it is no longer as `before`, so that another worker has
-        done it."""
+        """Change the state of a batch's payload; False when it is not `before`, since another worker changed it."""
         values = {"of_lane_id": batch.lane_id, "of_sequence": batch.sequence}
         return await tx.driver.run(_CHANGE_CONTENT, {**values, "before": before.value, "after": after.value}) == 1
 

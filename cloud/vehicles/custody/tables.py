@@ -1,10 +1,8 @@
-"""The chain of custody as it arrived: every batch with its hash, signature and octets, every gap, and what was set
-aside.
+"""Tables of the chain of custody: every batch with its hash, signature and bytes, every gap, and the quarantine.
 
-The envelopes are kept whole, so that anyone with the gateway's public key can verify the chain again without trusting
-the rows that ingest made of them, and so that a payload this version cannot read is not lost. Times, counts and
-hashes stand beside them for queries. Rows are written once; only `link` changes, from pending to what the predecessor
-showed.
+Envelopes are kept whole. So anyone with the gateway's public key can verify the chain without trusting the rows that
+ingest made of it, and a payload that this version cannot read is not lost. Times, counts and hashes are stored beside
+them for queries. Rows are written once; only `link` changes, from pending to the state that the predecessor proves.
 """
 
 from sqlalchemy import (
@@ -34,9 +32,9 @@ lanes = Table(
     Column("lane", Text, nullable=False),
     Column("through_sequence", BigInteger, nullable=False),
     Column("ahead", Text, nullable=False),  # ranges held beyond it, as `LaneMarks.text` writes them
-    # Measurements of devices' memories that were stored with an earlier batch and are no rows of their own.
+    # Measurements from devices' memories that were stored with an earlier batch and have no rows of their own.
     Column("repeated", BigInteger, nullable=False, server_default=text("0")),
-    Column("contested_us", BigInteger),  # when a second batch claimed a held sequence; the gateway is told ever after
+    Column("contested_us", BigInteger),  # when a second batch claimed a held sequence; later acknowledgements report it
     ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
     UniqueConstraint("tenant_id", "gateway_id", "epoch", "lane"),
 )
@@ -47,36 +45,36 @@ batches = Table(
     Column("lane_id", BigInteger, ForeignKey("lanes.lane_id"), primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),  # protocols.uplink.envelope.BatchKind
-    Column("count", Integer, nullable=False),  # observations or events, as the gateway says
+    Column("count", Integer, nullable=False),  # observations or events, as the gateway states
     Column("created_at_us", BigInteger, nullable=False),  # the gateway's wall clock
     Column("boot_id", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("previous_hash", LargeBinary, nullable=False),
     Column("payload_hash", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
-    Column("signed_by", Text, nullable=False),  # fingerprint of the key it was verified with
+    Column("signed_by", Text, nullable=False),  # fingerprint of the key that verified it
     Column("link", Text, nullable=False),  # cloud.custody.links.LinkState
     Column("content", Text, nullable=False),  # cloud.custody.store.Content
-    Column("organization_id", Text, nullable=False),  # whose gateway it was when the batch arrived
+    Column("organization_id", Text, nullable=False),  # the organisation of the gateway when the batch arrived
     Column("vehicle_id", Text, nullable=False),
     Column("received_at_us", BigInteger, nullable=False),
-    Column("stored_at_us", BigInteger, nullable=False),  # as late in its transaction as a row can know
+    Column("stored_at_us", BigInteger, nullable=False),  # as late in its transaction as possible
     Column("historical", Boolean, nullable=False),  # backfilled beside live data
     Column("traceparent", Text),
-    Column("envelope", LargeBinary, nullable=False),  # the octets as received
+    Column("envelope", LargeBinary, nullable=False),  # the bytes as received
 )
 
 gap_ranges = Table(
     "gap_ranges",
     metadata,
-    # One range of one lane is stood in for once: a second gap over the same range lacks nothing and is a duplicate.
+    # A range of a lane is replaced once: a second gap over the same range fills nothing and is a duplicate.
     Column("lane_id", BigInteger, ForeignKey("lanes.lane_id"), primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("through_sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("why", Text, nullable=False),  # protocols.uplink.gaps.GapReason
     Column("batches", BigInteger, nullable=False),
     Column("observations", BigInteger, nullable=False),
-    Column("first_us", BigInteger),  # the time of what was lost, by the gateway's wall clock
+    Column("first_us", BigInteger),  # the time range of the lost data, by the gateway's wall clock
     Column("last_us", BigInteger),
     Column("hash", LargeBinary, nullable=False),
     Column("chain_before", LargeBinary, nullable=False),
@@ -88,7 +86,7 @@ gap_ranges = Table(
     Column("vehicle_id", Text, nullable=False),
     Column("received_at_us", BigInteger, nullable=False),
     Column("envelope", LargeBinary, nullable=False),
-    # The follower of a gap looks for what ends right before it.
+    # To find the gap that ends right before a batch.
     Index(None, "lane_id", "through_sequence"),
 )
 
@@ -96,7 +94,7 @@ quarantined_batches = Table(
     "quarantined_batches",
     metadata,
     Column("quarantine_id", row_number(), primary_key=True),
-    Column("tenant_id", Text, nullable=False),  # as the topic says; nobody vouches for it when the reason is a refusal
+    Column("tenant_id", Text, nullable=False),  # from the topic; not verified for a refused delivery
     Column("gateway_id", Text, nullable=False),
     Column("reason", Text, nullable=False),  # cloud.custody.quarantine.Reason
     Column("detail", Text, nullable=False),
@@ -107,9 +105,9 @@ quarantined_batches = Table(
     Column("octets", LargeBinary),  # NULL where the batch itself is stored too (broken link, unreadable payload)
     Column("first_us", BigInteger, nullable=False),
     Column("last_us", BigInteger, nullable=False),
-    Column("times", BigInteger, nullable=False),  # a gateway sends again until it is answered
+    Column("times", BigInteger, nullable=False),  # a gateway resends until it gets an acknowledgement
     UniqueConstraint("tenant_id", "gateway_id", "octets_hash", "reason"),
-    # Refusals without a known gateway share one limit, whatever names they made up.
+    # Refusals without a known gateway share one limit, whatever names they claim.
     Index(None, "reason"),
 )
 
@@ -119,7 +117,7 @@ quarantine_overflows = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("gateway_id", Text, primary_key=True),
     Column("reason", Text, primary_key=True),
-    Column("times", BigInteger, nullable=False),  # how many were refused without being kept
+    Column("times", BigInteger, nullable=False),  # number of refused batches that were not kept
     Column("first_us", BigInteger, nullable=False),
     Column("last_us", BigInteger, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""Gateways: registering them, finding them, what they last said."""
+"""Gateways: registration, listing, and the latest status of each."""
 
 from typing import TYPE_CHECKING
 

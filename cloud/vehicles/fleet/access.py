@@ -1,12 +1,12 @@
-"""Shut a gateway out, let it in again, and give it another signing key.
+"""Suspend and revoke gateways, resume them, and replace their signing keys.
 
-Three doors, because each alone has a hole: ingest refuses what a gateway sends from the moment of the commit, whatever
-the broker does; without rights at the broker its connection ends and it can neither send nor receive
-(`cloud/vehicles/ingest/broker_control.py`); and the revocation list refuses its next connection. A take-over on the
-cloud's own listener keeps it out until mosquitto has read that list (`cloud/vehicles/ingest/take_over.py`).
+Three barriers work together, because each alone has a hole. Ingest refuses the gateway's batches from the commit on,
+independent of the broker. Without rights at the broker its connection ends, and it can neither send nor receive
+(`cloud/vehicles/ingest/broker_control.py`). The revocation list refuses its next connection. A take-over on the cloud's
+own listener keeps it out until mosquitto has read that list (`cloud/vehicles/ingest/take_over.py`).
 
-Every act is audited and emits an event in the transaction of the change. Repeating an act is allowed: it does again
-what the doors need, and keeps the first reason and time.
+Every action is audited and emits an event in the transaction of the change. Repeating an action is allowed: it repeats
+the steps for the barriers, and keeps the first reason and time.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -48,7 +48,7 @@ END_CONNECTION: Need[Callable[[Settings, str], Awaitable[bool | None]]] = Need(
 
 
 class GatewayAccessDesk:
-    """The use cases; what the broker must know is written by the caller afterwards (`BrokerDirectory.refresh`)."""
+    """The use cases of access. Afterwards the caller writes the files of the broker (`BrokerDirectory.refresh`)."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -59,7 +59,7 @@ class GatewayAccessDesk:
         self._store = AuthorityStore()
 
     async def suspend(self, actor: Actor, gateway_id: str, reason: str) -> RegisteredGateway:
-        """Shut it out until it is resumed. Raises `GatewayUnknown`, `GatewayRevoked`."""
+        """Refuse a gateway until it is resumed. Raises `GatewayUnknown`, `GatewayRevoked`."""
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
             if gateway.access is GatewayAccess.REVOKED:
@@ -72,7 +72,7 @@ class GatewayAccessDesk:
     async def revoke(
         self, actor: Actor, gateway_id: str, reason: str, certificates: Sequence[x509.Certificate] = ()
     ) -> RegisteredGateway:
-        """Shut it out for good, with every certificate that the cloud knows of and those given.
+        """Refuse a gateway for good, with every certificate that the cloud knows and the given ones.
 
         Raises `GatewayUnknown`, `CertificateForeign`.
         """
@@ -88,7 +88,7 @@ class GatewayAccessDesk:
             return await self._found(tx, actor, gateway_id)
 
     async def resume(self, actor: Actor, gateway_id: str) -> RegisteredGateway:
-        """Let a suspended gateway in again. Raises `GatewayUnknown`, `GatewayRevoked`, `GatewayNotSuspended`."""
+        """Accept a suspended gateway again. Raises `GatewayUnknown`, `GatewayRevoked`, `GatewayNotSuspended`."""
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
             match gateway.access:
@@ -133,8 +133,9 @@ class GatewayAccessDesk:
     async def issue_certificate(
         self, actor: Actor, gateway_id: str, key: PublicKey, master: Callable[[], MasterKey], *, days: int
     ) -> x509.Certificate:
-        """A certificate for the broker, by the newest authority. Raises `GatewayUnknown`, `GatewayShutOut`,
-        `AuthorityAbsent`."""
+        """Issue a certificate for the broker, by the newest authority. Raises `GatewayUnknown`, `GatewayShutOut`,
+        `AuthorityAbsent`.
+        """
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
             if gateway.access is not GatewayAccess.ACTIVE:
@@ -152,8 +153,11 @@ class GatewayAccessDesk:
     async def _record(
         self, tx: Transaction, gateway: RegisteredGateway, certificates: Sequence[x509.Certificate]
     ) -> None:
-        """Record certificates that the operator passes, so that their serial numbers can be revoked. The broker
-        identifies a gateway by the common name, so a certificate with another name is a mistake of the caller."""
+        """Record certificates that the operator passes, so that their serial numbers can be revoked.
+
+        The broker identifies a gateway by the common name, so a certificate with another name is an error of the
+        caller.
+        """
         if not certificates:
             return
         known = await self._store.certificates(tx)

@@ -1,10 +1,11 @@
-"""The certificate authority of the fleet: what it issues, and the list of what it has revoked. Pure but for the keys.
+"""The certificate authority of the fleet: the certificates that it issues, and the list of those that it revoked.
 
-One authority signs the certificates of the gateways and of the broker, and the revocation list that mosquitto reads. It
-must be online, because a revocation list has to be renewed for as long as there are vehicles; so its key is sealed
-under the master key in the database (`authority_store`), and an authority that existed before can be imported.
+It is pure except for making keys. One authority signs the certificates of the gateways and of the broker, and the
+revocation list that mosquitto reads. It must be online, because a revocation list has to be renewed for as long as
+there are vehicles. So its key is sealed under the master key in the database (`authority_store`), and an existing
+authority can be imported.
 
-Which certificates are on the list is decided by `broker_directory`, from the state of the gateways.
+`broker_directory` decides which certificates are on the list, from the state of the gateways.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,14 +35,18 @@ from cryptography.x509.oid import CRLEntryExtensionOID, ExtendedKeyUsageOID, Nam
 from cloud.foundation.errors import PrivateError
 
 AUTHORITY_DAYS = 3650
-"""Replacing an authority means a restart of the broker and a new file in every vehicle, so not more often than this."""
+"""Lifetime of an authority: replacing one needs a restart of the broker and a new file in every vehicle."""
 CERTIFICATE_DAYS = 825
-"""A vehicle gets its certificate by hand until enrolment renews it, so it must outlast the stay in the vehicle between
-two services; a stolen one is revoked and does not have to expire."""
+"""Lifetime of a gateway's certificate. A vehicle gets it by hand until enrolment renews it, so it must last from one
+service of the vehicle to the next. A stolen one is revoked and does not have to expire.
+"""
 BACKDATED = timedelta(hours=1)
-"""A box whose clock is a little behind accepts what was issued a moment ago."""
+"""Certificates are valid from this long before their issue, so that a gateway whose clock is a little behind accepts
+them.
+"""
 REVOCATION_DAYS = 30
-"""Until the nextUpdate of a list. After it mosquitto refuses the whole fleet, so it is renewed daily."""
+"""Lifetime of a list until its nextUpdate. After that mosquitto refuses the whole fleet, so the list is renewed daily.
+"""
 
 PublicKey = EllipticCurvePublicKey | RSAPublicKey
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
@@ -75,12 +80,14 @@ class Authority:
 
     @property
     def key_der(self) -> bytes:
-        """The private key in the form that is sealed."""
+        """Return the private key in the form that is sealed."""
         return self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
     @classmethod
     def of(cls, id: str, certificate: x509.Certificate, key_der: bytes) -> "Authority":
-        """Raises `AuthorityUnusable` when it is no authority, or the key is not its key."""
+        """Load an authority. Raises `AuthorityUnusable` when the certificate is not an authority's, or the key does not
+        belong to it.
+        """
         key = load_der_private_key(key_der, password=None)
         if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
             raise AuthorityUnusable("(Its key is neither RSA nor on an elliptic curve.)")
@@ -98,7 +105,7 @@ class Authority:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Revocation:
-    """An entry of the list. `held`: the gateway is suspended, and the entry goes away when it is resumed."""
+    """An entry of the list. `held`: the gateway is suspended, and the entry is removed when it is resumed."""
 
     serial: int
     at_us: int
@@ -106,12 +113,12 @@ class Revocation:
 
 
 def moment_of(at_us: int) -> datetime:
-    """X.509 counts whole seconds."""
+    """Return a time as X.509 has it, in whole seconds."""
     return datetime.fromtimestamp(at_us // 1_000_000, UTC)
 
 
 def create_authority(id: str, name: str, now_us: int) -> Authority:
-    """A new authority, P-256 because every TPM and every TLS library has it."""
+    """Create an authority. Its key is P-256, because every TPM and every TLS library supports it."""
     key, now = generate_private_key(SECP256R1()), moment_of(now_us)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = _builder(subject, subject, key.public_key(), now, AUTHORITY_DAYS)
@@ -121,7 +128,7 @@ def create_authority(id: str, name: str, now_us: int) -> Authority:
 
 
 def has_issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Whether the authority with this certificate signed the other one."""
+    """Return whether the authority with this certificate signed the other one."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
@@ -130,7 +137,7 @@ def has_issued(authority: x509.Certificate, certificate: x509.Certificate) -> bo
 
 
 def read_request(pem: bytes) -> PublicKey:
-    """The public key of a PEM request, whose owner has proved it. The names in it are not believed.
+    """Return the public key of a PEM request whose signature proves the private key. The names in it are ignored.
 
     Raises `CertificateRequestUnusable`.
     """
@@ -148,13 +155,13 @@ def read_request(pem: bytes) -> PublicKey:
 
 
 def issue_client(authority: Authority, key: PublicKey, common_name: str, *, days: int, now_us: int) -> x509.Certificate:
-    """The certificate of a gateway: `common_name` is its id, and the broker takes it for nothing but a client."""
+    """Issue the certificate of a gateway: `common_name` is its id, and the broker accepts it only as a client."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     return _issue(authority, subject, key, days, now_us, ExtendedKeyUsageOID.CLIENT_AUTH, ())
 
 
 def issue_server(authority: Authority, names: Sequence[str], *, days: int, now_us: int) -> tuple[bytes, bytes]:
-    """Certificate and key of the broker, PEM, for these host names and addresses."""
+    """Issue the certificate of the broker for these host names and addresses; return certificate and key in PEM."""
     key = generate_private_key(SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     made = _issue(authority, subject, key.public_key(), days, now_us, ExtendedKeyUsageOID.SERVER_AUTH, names)
@@ -162,7 +169,9 @@ def issue_server(authority: Authority, names: Sequence[str], *, days: int, now_u
 
 
 def revocation_list(authority: Authority, entries: Iterable[Revocation], *, now_us: int) -> bytes:
-    """The list in PEM. Its number is the time, which grows with each list and needs no counter that could be lost."""
+    """Make the revocation list in PEM. Its number is the time, which grows with each list and needs no counter that
+    could be lost.
+    """
     now = moment_of(now_us)
     builder = (
         x509.CertificateRevocationListBuilder()
@@ -182,7 +191,7 @@ def revocation_list(authority: Authority, entries: Iterable[Revocation], *, now_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFacts:
-    """Content of a revocation list. From `next_update_us` on mosquitto refuses every certificate."""
+    """The facts of a revocation list. From `next_update_us` on mosquitto refuses every certificate."""
 
     made_at_us: int
     next_update_us: int
@@ -190,7 +199,7 @@ class ListFacts:
 
 
 def read_list(pem: bytes) -> dict[bytes, ListFacts]:
-    """The lists in a PEM file by issuer's name (DER). ValueError when one cannot be read."""
+    """Return the lists in a PEM file by issuer's name (DER). ValueError when one cannot be read."""
     end = b"-----END X509 CRL-----"
     found: dict[bytes, ListFacts] = {}
     for part in pem.split(end)[:-1]:

@@ -1,4 +1,4 @@
-"""The rows of authorities, certificates and former keys. Keys of authorities lie sealed under the master key."""
+"""The rows of authorities, certificates and former keys. The keys of authorities are sealed under the master key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _SECOND_US = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCertificate:
-    """A certificate that a gateway shows to the broker."""
+    """A certificate with which a gateway connects to the broker."""
 
     authority_id: str
     serial: int
@@ -30,7 +30,7 @@ class KnownCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Differs after every change of what the broker must know, and costs two small queries."""
+    """A version that differs after every change that the broker needs. Reading it costs two small queries."""
 
     gateways: int
     accesses: int
@@ -39,7 +39,7 @@ class Change:
 
 
 class AuthorityStore:
-    """Every statement about authorities and certificates."""
+    """The statements about authorities and certificates."""
 
     async def add(self, tx: Transaction, authority: Authority, master: MasterKey, now_us: int) -> None:
         await tx.execute(
@@ -52,13 +52,13 @@ class AuthorityStore:
         )
 
     async def certificates(self, tx: Transaction) -> Sequence[tuple[str, x509.Certificate]]:
-        """Id and certificate of each authority, oldest first. Needs no master key."""
+        """Return id and certificate of each authority, oldest first. This needs no master key."""
         wanted = select(authorities.c.id, authorities.c.certificate)
         rows = await tx.execute(wanted.order_by(authorities.c.added_at_us, authorities.c.id))
         return [(row.id, x509.load_der_x509_certificate(bytes(row.certificate))) for row in rows]
 
     async def open(self, tx: Transaction, master: MasterKey) -> Sequence[Authority]:
-        """The authorities with their keys, oldest first. Raises `SealBroken`."""
+        """Return the authorities with their keys, oldest first. Raises `SealBroken`."""
         rows = await tx.execute(select(authorities).order_by(authorities.c.added_at_us, authorities.c.id))
         return [
             Authority.of(
@@ -72,7 +72,7 @@ class AuthorityStore:
     async def record(
         self, tx: Transaction, authority_id: str, certificate: x509.Certificate, owner: AdmittedGateway, now_us: int
     ) -> None:
-        """Remember which certificate a gateway has, so that it can be revoked. A repeat changes nothing."""
+        """Record the certificate of a gateway, so that it can be revoked. A repeat changes nothing."""
         values = {
             "authority_id": authority_id,
             "serial": f"{certificate.serial_number:x}",
@@ -101,7 +101,7 @@ class AuthorityStore:
         ]
 
     async def revoke_all(self, tx: Transaction, owner: AdmittedGateway, now_us: int) -> int:
-        """No certificate that the gateway has so far counts any more; how many those were."""
+        """Revoke all certificates that the gateway has so far; return their number."""
         table = gateway_certificates.c
         statement = (
             update(gateway_certificates)
@@ -115,7 +115,7 @@ class AuthorityStore:
         return int((await tx.execute(statement)).rowcount)
 
     async def revocations(self, tx: Transaction, authority_id: str, now_us: int) -> Sequence[Revocation]:
-        """The entries of an authority's revocation list, without expired certificates, which are refused anyway."""
+        """Return the entries of an authority's revocation list, without expired certificates (refused anyway)."""
         table, shut_out = gateway_certificates.c, gateways.c
         statement = (
             select(table.serial, table.revoked_at_us, shut_out.access_at_us)
@@ -132,7 +132,9 @@ class AuthorityStore:
         ]
 
     async def admitted(self, tx: Transaction) -> Sequence[AdmittedGateway]:
-        """The gateways that may use the broker. One id in two tenants would be one login for both: neither may."""
+        """Return the gateways that may use the broker. An id of two tenants would be one login for both, so neither
+        may.
+        """
         owners = func.count(gateways.c.tenant_id)
         alone = select(gateways.c.id).group_by(gateways.c.id).having(owners == 1)
         statement = select(gateways.c.id, gateways.c.tenant_id).where(
@@ -141,12 +143,12 @@ class AuthorityStore:
         return [AdmittedGateway(row.id, row.tenant_id) for row in await tx.execute(statement)]
 
     async def ambiguous(self, tx: Transaction) -> Sequence[str]:
-        """Ids of gateways that more than one tenant uses."""
+        """Return the ids of gateways that more than one tenant uses."""
         statement = select(gateways.c.id).group_by(gateways.c.id).having(func.count(gateways.c.tenant_id) > 1)
         return sorted(row.id for row in await tx.execute(statement))
 
     async def change(self, tx: Transaction) -> Change:
-        """The version of the rows from which the files of the broker are made."""
+        """Return the version of the rows from which the files of the broker are made."""
         registered = (
             await tx.execute(
                 select(

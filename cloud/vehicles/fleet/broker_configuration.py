@@ -1,20 +1,20 @@
 """Text of the broker's configuration: mosquitto's settings, and the systemd units beside it.
 
-This is the only mosquitto configuration of the product: the guide shows the command that writes it, the demo runs it
-as far as loopback allows, and a test runs it with TLS against the attacks that it must refuse.
+This is the only mosquitto configuration of the product: the guide shows the command that writes it, the demo runs it as
+far as loopback allows, and a test runs it with TLS against the attacks that it must refuse.
 
-Three decisions carry it:
-- The dynamic-security plugin judges what a client publishes, receives and subscribes to (`broker_rights`). An
-  `acl_file` does not judge subscriptions: one client could fill the broker's memory with them, or join a shared
+It depends on three decisions:
+- The dynamic-security plugin checks what a client publishes, receives and subscribes to (`broker_rights`). An
+  `acl_file` does not check subscriptions: one client could fill the broker's memory with them, or join a shared
   subscription and thereby take its messages. The plugin's list is the only one; what it does not name is denied.
 - A certificate's common name is the gateway's id, and the list names each gateway with its tenant and exact topics:
-  a wildcard behind `up/` would let one gateway fill the broker with retained messages.
+  a wildcard after `up/` would let one gateway fill the broker with retained messages.
 - The common name is also the client id, so no client can end the session of another gateway.
 
-The group in which the ingest shares its subscription has a name that no client can guess all the same
-(`ingest_group`), and mosquitto does not log it.
+In addition, no client can guess the name of the group in which the ingest shares its subscription (`ingest_group`), and
+mosquitto does not log it.
 
-Writes no file (`broker_directory`, `broker_cli`) and knows no database.
+This module writes no file (`broker_directory`, `broker_cli`) and knows no database.
 """
 
 import platform
@@ -26,14 +26,15 @@ from cloud.foundation.master_key import MasterKey
 from protocols.uplink.limits import PACKET_BYTES_MAX
 
 RIGHTS_FILE = "rights.json"
-"""Rights of each client. mosquitto reads the file when it starts, and changes reach it as commands meanwhile."""
+"""Rights of each client. mosquitto reads the file when it starts; later changes reach it as commands."""
 PLUGIN = "mosquitto_dynamic_security.so"
 AUTHORITIES_FILE = "authorities.pem"
 REVOKED_FILE = "revoked.pem"
 RELOAD_FILE = "reload-due"
-"""Created after a list of certificates was replaced; the path unit removes it and reloads mosquitto.
-A file that is there, and not a change of one that is there, because systemd forgets a change that happens while the
-unit that it starts still runs."""
+"""Created after a list of certificates was replaced; the path unit removes it and reloads mosquitto. The signal is the
+existence of the file and not a change of it, because systemd misses a change that happens while the unit that it starts
+still runs.
+"""
 
 DESCRIPTORS = 65_536
 """`LimitNOFILE` of mosquitto: Debian's unit leaves systemd's 1024, which ends at about 1000 vehicles. systemd takes the
@@ -43,9 +44,9 @@ VEHICLE_CONNECTIONS_MAX = 60_000
 CLOUD_CONNECTIONS_MAX = 256
 """Connections on the cloud's listener: a few for each process of the cloud, and the take-overs."""
 QUEUED_MESSAGES_MAX = 1000
-"""Messages that wait for one client. What mosquitto drops beyond it is sent again by its gateway."""
+"""Messages queued for one client. A gateway resends those that mosquitto drops beyond it."""
 QUEUED_BYTES_MAX = 64 << 20
-"""Bytes that wait for one client: a thousand of the largest envelopes would be a gigabyte."""
+"""Bytes queued for one client: a thousand of the largest envelopes would be a gigabyte."""
 MEMORY_BYTES_MAX = 2 << 30
 """`MemoryMax` of mosquitto's unit. 10,000 vehicles with their rights, TLS, a retained status and a few queued
 acknowledgements need less than half of it. mosquitto's own `memory_limit` cannot be used: after each change the plugin
@@ -54,8 +55,9 @@ KEEPALIVE_S_MAX = 120
 """Longest keep-alive that a client may choose. A gateway uses 20 s; a client that vanished keeps its descriptor for 1.5
 times as long."""
 SESSION_EXPIRY = "1h"
-"""Lifetime of the session of a disconnected client in mosquitto. Ours keep none (session expiry 0), so this bounds
-only what others leave behind."""
+"""Lifetime of the session of a disconnected client in mosquitto. Our clients keep none (session expiry 0), so this
+limits only the sessions of other clients.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,19 +93,20 @@ class AdmittedGateway:
 
 
 def find_plugin(libraries: Path = Path("/usr/lib")) -> Path:
-    """Return the path of the plugin on this machine; where mosquitto is not installed, the path that Debian gives it on
-    this architecture (amd64: `x86_64-linux-gnu`, arm64: `aarch64-linux-gnu`)."""
+    """Return the path of the plugin on this machine; where mosquitto is not installed, its path in Debian's package for
+    this architecture (amd64: `x86_64-linux-gnu`, arm64: `aarch64-linux-gnu`).
+    """
     installed = sorted((*libraries.glob(f"*-linux-gnu*/{PLUGIN}"), *libraries.glob(PLUGIN)))
     return installed[0] if installed else libraries / f"{platform.machine()}-linux-gnu" / PLUGIN
 
 
 def ingest_group(master: MasterKey) -> str:
-    """Name of the shared subscription of this installation's ingest: 128 bits that no vehicle ever receives."""
+    """Return the name of the shared subscription of ingest: 128 bits that no vehicle ever receives."""
     return master.derive("mqtt ingest group")[:16].hex()
 
 
 def mosquitto_settings(layout: BrokerLayout) -> str:
-    """The file for mosquitto's `conf.d`."""
+    """Return the file for mosquitto's `conf.d`."""
     common = (*_limits(), "", *_security(layout))
     return "\n".join((*common, "", *_vehicles_listener(layout), "", *_cloud_listener(layout), ""))
 
@@ -180,7 +183,7 @@ def _server_tls(layout: BrokerLayout) -> tuple[str, ...]:
 
 
 def system_files(layout: BrokerLayout) -> Mapping[Path, str]:
-    """Each file that a machine with the broker needs beside mosquitto's own, by its path on that machine."""
+    """Return each file that a machine with the broker needs beside mosquitto's own, by its path on that machine."""
     units = Path("/etc/systemd/system")
     return {
         layout.folder / "conf.d" / "argus.conf": mosquitto_settings(layout),

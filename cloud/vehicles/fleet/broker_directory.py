@@ -1,12 +1,13 @@
-"""The directory that the cloud writes and mosquitto reads: the rights of each client, the authorities, the revoked.
+"""The directory that the cloud writes and mosquitto reads: the rights of each client, the authorities, and their
+revocation lists.
 
-Each file is replaced whole: written beside, flushed, renamed, so that mosquitto never reads half of one. After a
-change of the certificates' files a mark is created, which makes the path unit reload mosquitto. mosquitto reads the
-rights only when it starts, and `BrokerUpkeep` sends it later changes. A revocation list whose nextUpdate has passed
-makes mosquitto refuse every vehicle, so it is renewed daily although it is valid for 30 days, and `doctor`, a metric
-and readiness report when that has not happened.
+Each file is replaced whole: written beside, flushed, renamed, so that mosquitto never reads half of one. After a change
+of the certificates' files a mark is created, which makes the path unit reload mosquitto. mosquitto reads the rights
+only when it starts, and `BrokerUpkeep` sends it later changes. A revocation list whose nextUpdate has passed makes
+mosquitto refuse every vehicle, so it is renewed daily although it is valid for 30 days, and `doctor`, a metric and
+readiness report a missed renewal.
 
-`BrokerUpkeep` keeps directory and broker in step with the database, also for changes that were made on another machine.
+`BrokerUpkeep` keeps directory and broker consistent with the database, also after changes on another machine.
 """
 
 import asyncio
@@ -37,14 +38,15 @@ from cloud.vehicles.fleet.broker_rights import CloudLogin, rights_file
 
 DAY_US = 86_400 * 1_000_000
 RENEW_AFTER_US = DAY_US
-"""Age at which a list is made again although nothing was revoked."""
+"""Age at which a list is renewed although nothing was revoked."""
 ALARM_BEFORE_US = 14 * DAY_US
 """Time before the nextUpdate at which `doctor` warns: two weeks to find out why a daily task does not run."""
 LOOK_EVERY_S = 3.0
-"""Interval at which the database is compared with the directory: a gateway that was shut out on another machine is
-disconnected within 10 s, and each comparison costs two small queries."""
+"""Interval at which the database is compared with the directory: a gateway that was suspended on another machine is
+disconnected within 10 s, and each comparison costs two small queries.
+"""
 FILE_BYTES_MAX = 64 << 20
-"""A revocation list of a million certificates; a larger file is not ours."""
+"""Size of a revocation list of a million certificates; the cloud did not write a larger file."""
 
 log = structlog.get_logger()
 
@@ -66,17 +68,18 @@ class Refreshed:
 
 
 class RightsSender(Protocol):
-    """Sends the rights of the admitted gateways to a running mosquitto (`cloud/vehicles/ingest/broker_control.py`)."""
+    """Send the rights of the admitted gateways to a running mosquitto (`cloud/vehicles/ingest/broker_control.py`)."""
 
     async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Called at every look; `admitted` is the same object until it changes."""
+        """Send the rights. It is called at every interval; `admitted` is the same object until it changes."""
 
     async def close(self) -> None: ...
 
 
 class BrokerDirectory:
-    """Writes the directory of one broker. `master` is called only where there is an authority; `login` None is for an
-    installation whose cloud has no connection to the broker."""
+    """Write the directory of one broker. `master` is called only when there is an authority; `login` is None for an
+    installation whose cloud has no connection to the broker.
+    """
 
     def __init__(
         self,
@@ -98,8 +101,9 @@ class BrokerDirectory:
             return await self._store.change(tx)
 
     async def refresh(self) -> Refreshed:
-        """Bring the directory in step with the database. Raises `BrokerDirectoryUnusable` and what the master key and
-        the database raise."""
+        """Update the directory from the database. Raises `BrokerDirectoryUnusable` and the errors of the master key and
+        the database.
+        """
         async with self._database.read() as tx:
             admitted = await self._store.admitted(tx)
             with_key = await self._store.certificates(tx)
@@ -122,9 +126,10 @@ class BrokerDirectory:
         return Refreshed(written, admitted, sum(len(entries) for entries in lists.values()))
 
     def _replace(self, files: Mapping[str, bytes]) -> tuple[str, ...]:
-        """Replace the files that differ; their names."""
+        """Replace the files that differ; return their names."""
         try:
-            # After each change mosquitto would replace the rights by a copy of its own, by way of this name.
+            # This directory blocks the name of mosquitto's temporary file, with which it would replace the rights by
+            # its own copy.
             (self._folder / f"{RIGHTS_FILE}.new").mkdir(exist_ok=True)
             changed = tuple(name for name, content in files.items() if _read(self._folder / name) != content)
             for name in changed:
@@ -137,7 +142,7 @@ class BrokerDirectory:
 
 
 def _is_due(held: Mapping[bytes, ListFacts], wanted: Mapping[bytes, frozenset[tuple[int, bool]]], now_us: int) -> bool:
-    """Whether a list lacks, says something else, is a day old, or comes from a clock that was ahead."""
+    """Return whether a list is missing, differs, is due for renewal, or comes from a clock that was ahead."""
     return held.keys() != wanted.keys() or any(
         facts.entries != wanted[issuer] or not 0 <= now_us - facts.made_at_us < RENEW_AFTER_US
         for issuer, facts in held.items()
@@ -145,7 +150,7 @@ def _is_due(held: Mapping[bytes, ListFacts], wanted: Mapping[bytes, frozenset[tu
 
 
 def _lists_in(path: Path) -> dict[bytes, ListFacts]:
-    """The lists in a file; none where it lacks or cannot be read, which makes it due."""
+    """Return the lists in a file; none when it is missing or cannot be read, so that it is renewed."""
     pem = _read(path)
     try:
         return {} if pem is None else read_list(pem)
@@ -154,7 +159,7 @@ def _lists_in(path: Path) -> dict[bytes, ListFacts]:
 
 
 def expiry_of(folder: Path) -> int | None:
-    """The earliest nextUpdate of the lists in the directory, None where there is no list."""
+    """Return the earliest nextUpdate of the lists in the directory, None when there is no list."""
     return min((facts.next_update_us for facts in _lists_in(folder / REVOKED_FILE).values()), default=None)
 
 
@@ -176,7 +181,7 @@ def expiry_sentence(folder: Path, now_us: int) -> tuple[bool, str] | None:
 
 
 class RevocationListCheck:
-    """Readiness: whether mosquitto lets vehicles in at all."""
+    """Readiness check: whether mosquitto accepts vehicles at all."""
 
     part = "revocation list"
 
@@ -187,7 +192,9 @@ class RevocationListCheck:
         self._until_us: int | None = None
 
     async def why_not(self) -> str | None:
-        """Anybody may ask for readiness, so a list is read only once: it may be long."""
+        """Return the reason for not being ready. Any client may request readiness and a list may be long, so each list
+        is read only once.
+        """
         seen = _stamp(self._folder / REVOKED_FILE)
         if seen != self._seen:
             self._seen, self._until_us = seen, expiry_of(self._folder)
@@ -196,7 +203,7 @@ class RevocationListCheck:
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
-    """Differs when the file was replaced; None where there is none."""
+    """Return a value that differs after the file was replaced; None when there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -234,7 +241,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 class BrokerUpkeep:
-    """Keeps the directory and the running broker in step for as long as the worker runs."""
+    """Keep the directory and the running broker consistent with the database while the worker runs."""
 
     def __init__(
         self,
@@ -263,8 +270,9 @@ class BrokerUpkeep:
                 await self._rights.close()
 
     async def look(self) -> None:
-        """Write what has changed since the last look, and everything that is due once a day, and send mosquitto what
-        differs. A failure is logged once and tried again at the next look."""
+        """Write the changes since the last call and the daily renewals, and send mosquitto the differences. A failure
+        is logged once and retried at the next call.
+        """
         try:
             await self._write_due()
         except DomainError as error:

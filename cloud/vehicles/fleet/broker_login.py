@@ -6,7 +6,7 @@ from cloud.vehicles.fleet.settings import MqttSection
 
 
 def cloud_login(mqtt: MqttSection) -> CloudLogin | None:
-    """User name and password; None for a broker without a password. Raises `SettingsUnusable`."""
+    """Return user name and password; None for a broker without a password. Raises `SettingsUnusable`."""
     if mqtt.password_file is None:
         return None
     password = read_password(mqtt.password_file)

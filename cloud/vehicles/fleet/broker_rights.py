@@ -1,18 +1,18 @@
 """Rights of the clients of mosquitto, as its dynamic-security plugin reads them: all that is not listed is denied.
 
-mosquitto's own access lists do not judge subscriptions, of which one packet can cost the broker hundreds of megabytes;
+mosquitto's own access lists do not check subscriptions, of which one packet can cost the broker hundreds of megabytes;
 the plugin of Debian's package does. It knows clients by their exact user name and has no patterns for names, so each
 gateway has a role with its exact topics.
 
 Two properties are protections of their own:
 - The name of a role contains a digest of its topics. A gateway whose rights change gets another role, and a role that
-  was left behind in a running broker is never taken for another one. So no role is ever deleted while mosquitto runs:
-  mosquitto 2.0 crashes when a client is deleted after its role.
+  was left behind in a running broker is never mistaken for another one. So no role is ever deleted while mosquitto
+  runs: mosquitto 2.0 crashes when a client is deleted after its role.
 - The user name of the cloud is derived from its password. All listeners share one list, and on the vehicles' listener
   the common name of a certificate is the user name: a name that can be guessed would give the cloud's rights to a
-  certificate that an imported authority issued to it.
+  certificate that an imported authority issued for that name.
 
-Writes no file (`broker_directory`) and sends nothing (`cloud/vehicles/ingest/broker_control.py`).
+This module writes no file (`broker_directory`) and sends nothing (`cloud/vehicles/ingest/broker_control.py`).
 """
 
 import base64
@@ -31,7 +31,7 @@ CONTROL_TOPIC = "$CONTROL/dynamic-security/v1"
 """Topic of the plugin's commands. Only the cloud may publish there."""
 RESPONSE_TOPIC = f"{CONTROL_TOPIC}/response"
 CLOUD_NAME = "argus-cloud"
-"""Beginning of the cloud's user name. No gateway may have an id that begins so."""
+"""Prefix of the cloud's user name. No gateway may have an id that begins with it."""
 CLOUD_ROLE = "cloud"
 HASH_ITERATIONS = 101
 """PBKDF2 rounds of the password hash, mosquitto's own number. The password is random, so rounds protect nothing, and
@@ -60,7 +60,7 @@ def cloud_username(password: str) -> str:
 
 
 def gateway_role(gateway: AdmittedGateway) -> Entry:
-    """Return the role of a gateway: it publishes on its lanes and its status, and reads what is sent to it."""
+    """Return the role of a gateway: it publishes on its lanes and its status, and receives the messages for it."""
     tenant, name = gateway.tenant_id, gateway.gateway_id
     down = (topics.ack(tenant, name), topics.command(tenant, name))
     rights = [

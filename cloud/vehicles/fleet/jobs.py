@@ -1,4 +1,4 @@
-"""Report gateways that have fallen silent, and keep the broker's lists up to date."""
+"""Report silent gateways, and keep the broker's lists up to date."""
 
 from collections.abc import Callable
 

@@ -1,22 +1,22 @@
-"""What the cloud knows about a gateway."""
+"""The values of gateways."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class GatewayAccess(StrEnum):
-    """Whether the cloud takes what a gateway sends, and whether the broker lets it in."""
+    """Access of a gateway: whether the cloud accepts its batches and the broker its connection."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
-    """Shut out until it is resumed. What it measures stays in its buffer and arrives afterwards."""
+    """Refused until it is resumed. Its buffer keeps the measurements, which arrive afterwards."""
     REVOKED = "revoked"
-    """Shut out for good: its certificates never count again. A new key admits the gateway again."""
+    """Refused for good: its certificates stay revoked. A new key admits the gateway again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
-    """What a gateway last said about itself. `at_us` is when the cloud heard it, by the cloud's clock."""
+    """The latest status of a gateway. `at_us` is its time of reception by the cloud's clock."""
 
     online: bool
     at_us: int
@@ -36,7 +36,7 @@ class FormerKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredGateway:
-    """A gateway that may send. `public_key` is its Ed25519 key, 32 octets; `status` is None until it was heard."""
+    """A gateway that may send. `public_key` is its Ed25519 key, 32 bytes; `status` is None until one arrived."""
 
     tenant_id: str
     id: str

@@ -1,4 +1,4 @@
-"""Register the gateways of a fleet and look at them."""
+"""Register and show the gateways of a fleet."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ PUBLIC_KEY_OCTETS = 32
 
 @dataclass(frozen=True, slots=True)
 class GatewayFile:
-    """Details of one gateway. Keys newest first."""
+    """Details of one gateway. Keys are sorted newest first."""
 
     gateway: RegisteredGateway
     former_keys: Sequence[FormerKey]
@@ -43,7 +43,7 @@ class Fleet:
     async def register(
         self, viewer: Viewer, *, organization_id: str, vehicle_id: str, public_key: str, id: str | None = None
     ) -> RegisteredGateway:
-        """Let a gateway send. `public_key` is base64.
+        """Register a gateway, so that it may send. `public_key` is base64.
 
         Raises `OrganizationUnknown`, `VehicleUnknown` (also for another organisation's), `GatewayTaken`,
         `GatewayIdReserved`, `PublicKeyMalformed`.
@@ -64,7 +64,7 @@ class Fleet:
                 raise VehicleUnknown
             owner = await self._directory.owner_of(tx, gateway.id)
             if owner not in (None, viewer.tenant_id):
-                # The broker knows a gateway by its id: two tenants with one id would share a login.
+                # The broker identifies a gateway by its id: two tenants with one id would share a login.
                 raise GatewayTaken(f"(gateway {gateway.id}, by another tenant)")
             if not await self._directory.add(tx, gateway):
                 raise GatewayTaken(f"(gateway {gateway.id})")
@@ -72,7 +72,7 @@ class Fleet:
         return gateway
 
     async def show(self, viewer: Viewer, gateway_id: str) -> GatewayFile:
-        """One gateway with its keys and certificates. Raises `GatewayUnknown`."""
+        """Return one gateway with its keys and certificates. Raises `GatewayUnknown`."""
         async with self._database.read() as tx:
             gateway = await self._directory.find(tx, viewer.tenant_id, gateway_id)
             if gateway is None:
@@ -95,7 +95,7 @@ def _checked_gateway_id(text: str) -> str:
 
 
 def read_public_key(text: str) -> bytes:
-    """32 octets from strict base64; raises `PublicKeyMalformed`."""
+    """Decode 32 bytes from strict base64; raises `PublicKeyMalformed`."""
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -1,8 +1,8 @@
-"""Whether a gateway is there, told once each way: `gateway.connected` and `gateway.offline`.
+"""Emit `gateway.connected` and `gateway.offline`, one of them for each change.
 
-A gateway says every minute how it is, and its will says when the link broke. Neither is told at once: a vehicle drives
-through tunnels all day. One that has said nothing for a while, or nothing but that it goes, is told to be offline; when
-it is heard of again, it is told to be connected. A registered gateway begins as silent.
+A gateway sends a status every minute, and its will reports a broken connection. Neither is reported at once: a vehicle
+drives through tunnels all day. A gateway that has sent nothing for a while, or only its will, is reported as offline,
+and its next status as connected. A registered gateway begins as silent.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ from cloud.vehicles.fleet.model import RegisteredGateway
 from cloud.vehicles.fleet.tables import gateways, silent_gateways
 
 TOLD_MAX = 500
-"""Gateways of one transaction; the rest is told at the next look."""
+"""Gateways of one transaction; the next run reports the others."""
 
 
 async def begin_silent(tx: Transaction, gateway: RegisteredGateway) -> None:
-    """A gateway that was registered a moment ago has not been heard of."""
+    """Record a newly registered gateway as silent."""
     statement = insert(silent_gateways).values(
         tenant_id=gateway.tenant_id, gateway_id=gateway.id, since_us=gateway.registered_at_us
     )
@@ -31,7 +31,7 @@ async def begin_silent(tx: Transaction, gateway: RegisteredGateway) -> None:
 
 
 async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now_us: int) -> bool:
-    """It says that it is there; True when that is news. Its row must have been written in `tx` before."""
+    """Record that a gateway is online; True when it was silent. Its row must have been written in `tx` before."""
     ours = (silent_gateways.c.tenant_id == gateway.tenant_id, silent_gateways.c.gateway_id == gateway.id)
     if (await tx.execute(delete(silent_gateways).where(*ours))).rowcount != 1:
         return False
@@ -48,21 +48,23 @@ async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now
 
 
 class GatewaySilence:
-    """A chore, to be done once somebody has listened for `silence_us`: before, the silence may be our own."""
+    """A periodic job that reports silent gateways. It starts once the process has listened for `silence_us`: until then
+    the process itself may be the cause.
+    """
 
     def __init__(self, ids: Ids, silence_us: int) -> None:
         self._outbox = Outbox(ids)
         self._silence_us = silence_us
 
     async def report(self, tx: Transaction, now_us: int) -> int:
-        """Tell of the gateways that have been silent for long enough; how many."""
+        """Report the gateways that have been silent for long enough; return their number."""
         told = 0
         for row in await self._silent(tx, now_us - self._silence_us):
             noted = insert(silent_gateways).values(
                 tenant_id=row.tenant_id, gateway_id=row.id, since_us=row.status_at_us
             )
             statement = noted.on_conflict_do_nothing().returning(silent_gateways.c.gateway_id)
-            if (await tx.execute(statement)).first() is not None:  # else another worker was quicker
+            if (await tx.execute(statement)).first() is not None:  # else another worker was faster
                 await self._tell(tx, row, now_us)
                 told += 1
         return told
@@ -84,7 +86,7 @@ class GatewaySilence:
             .where(gateways.c.status_at_us <= before_us, silent_gateways.c.gateway_id.is_(None))
             .order_by(gateways.c.tenant_id, gateways.c.id)
             .limit(TOLD_MAX)
-            # A gateway that says something at this very moment waits, and then takes the row away again.
+            # A gateway whose status arrives at this moment waits for this lock, and then deletes the row again.
             .with_for_update(of=gateways, skip_locked=True, key_share=True)
         )
         return (await tx.execute(statement)).rows

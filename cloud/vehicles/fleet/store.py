@@ -1,4 +1,4 @@
-"""The rows of gateways. `GatewayDirectory` is what ingest asks for every batch, so its question is compiled once."""
+"""The rows of gateways. Ingest looks up the gateway of every batch, so that query is compiled once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +31,7 @@ _COLUMNS = (
 _FIND = Prepared(
     select(*_COLUMNS).where(gateways.c.tenant_id == bindparam("tenant"), gateways.c.id == bindparam("gateway"))
 )
-# A status that was overtaken on the way (the will of a connection that has already been replaced) changes nothing.
+# A late status (the will of a connection that has already been replaced) changes nothing.
 _RECORD_STATUS = Prepared(
     update(gateways)
     .where(
@@ -51,15 +51,17 @@ _RECORD_STATUS = Prepared(
 
 
 class GatewayDirectory:
-    """Which gateways there are."""
+    """The statements about gateways."""
 
     async def find(self, tx: Transaction, tenant_id: str, gateway_id: str) -> RegisteredGateway | None:
-        """The gateway that a topic names. No viewer: the sender is the gateway itself, and its signature is checked."""
+        """Return the gateway that a topic names. There is no viewer: the sender is the gateway itself, and its
+        signature is checked.
+        """
         rows = await tx.driver.rows(_FIND, {"tenant": tenant_id, "gateway": gateway_id})
         return _gateway(rows[0]) if rows else None
 
     async def add(self, tx: Transaction, gateway: RegisteredGateway) -> bool:
-        """False when the id is taken in this tenant."""
+        """Add a gateway; False when the id is taken in this tenant."""
         statement = insert(gateways).values(
             tenant_id=gateway.tenant_id,
             id=gateway.id,
@@ -71,7 +73,7 @@ class GatewayDirectory:
         return (await tx.execute(statement.on_conflict_do_nothing().returning(gateways.c.id))).first() is not None
 
     async def former_keys(self, tx: Transaction, gateway: RegisteredGateway) -> Sequence[FormerKey]:
-        """The keys that a gateway had before, newest first."""
+        """Return the former keys of a gateway, newest first."""
         table = gateway_former_keys
         rows = await tx.execute(
             select(table.c.public_key, table.c.replaced_at_us)
@@ -81,7 +83,7 @@ class GatewayDirectory:
         return [FormerKey(bytes(row.public_key), row.replaced_at_us) for row in rows]
 
     async def owner_of(self, tx: Transaction, gateway_id: str) -> str | None:
-        """The tenant that has a gateway of this id. The broker knows a gateway by its id alone."""
+        """Return the tenant that has a gateway of this id. The broker identifies a gateway by its id alone."""
         rows = await tx.execute(select(gateways.c.tenant_id).where(gateways.c.id == gateway_id).limit(1))
         found = rows.first()
         return None if found is None else str(found.tenant_id)
@@ -91,7 +93,7 @@ class GatewayDirectory:
         return [_gateway(row) for row in await tx.execute(statement)]
 
     async def record_status(self, tx: Transaction, tenant_id: str, gateway_id: str, status: GatewayStatus) -> None:
-        """Keep what the gateway says about itself, unless something newer is already known."""
+        """Store the status of a gateway, unless a newer one is stored."""
         await tx.driver.run(
             _RECORD_STATUS,
             {

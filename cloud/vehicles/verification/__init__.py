@@ -1,4 +1,4 @@
-"""Verify what custody keeps: the chains, and the rows that were made of the batches."""
+"""Verify the stored custody: the chains, and the rows that were made of the batches."""
 
 from cloud.foundation.slice import Slice
 

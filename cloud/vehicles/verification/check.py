@@ -1,6 +1,6 @@
 """Check the custody of one gateway or of all: read the chain's rows a page at a time and audit each lane.
 
-Changes nothing. The answer names lanes, sequences and counts, never content.
+It changes nothing. The result names lanes, sequences and counts, never content.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -18,12 +18,12 @@ from cloud.vehicles.verification.row_audit import RowAudit
 from protocols.provenance.hash_chain import genesis
 
 PAGE_ROWS = 100
-"""Envelopes read at once: with the largest ones 100 MB, with ordinary ones a few."""
+"""Envelopes in one page: with the largest ones 100 MB, with ordinary ones a few."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineCount:
-    """How many batches of a gateway were set aside under a reason, and how many more were only counted."""
+    """The quarantined batches of a gateway under one reason: `kept` with a row, and `beyond` only counted."""
 
     gateway_id: str
     reason: str
@@ -32,17 +32,17 @@ class QuarantineCount:
 
 
 class CustodyCheck:
-    """Looks for one viewer."""
+    """Check the custody that one viewer may see."""
 
     def __init__(self, database: Database, viewer: Viewer, *, with_rows: bool = False) -> None:
-        """`with_rows`: the rows made from the envelopes are compared with them too."""
+        """`with_rows`: also compare the rows with the envelopes from which they were made."""
         self._with_rows = with_rows
         self._database = database
         self._viewer = viewer
         self._directory = GatewayDirectory()
 
     async def reports(self, gateway_id: str | None = None) -> AsyncIterator[LaneReport]:
-        """One report a lane, by gateway, epoch and lane."""
+        """Yield one report for each lane, by gateway, epoch and lane."""
         async with self._database.read() as tx:
             gateways = {one.id: one for one in await self._directory.list(tx, self._viewer)}
             wanted = select(lanes).where(lanes.c.tenant_id == self._viewer.tenant_id)
@@ -52,7 +52,7 @@ class CustodyCheck:
         for row in rows:
             gateway = gateways.get(row.gateway_id)
             if gateway is None:
-                continue  # of an organisation that this viewer does not see
+                continue  # the viewer may not see its organisation
             report = LaneReport(tenant_id=row.tenant_id, gateway_id=row.gateway_id, epoch=row.epoch, lane=row.lane)
             async with self._database.read() as tx:
                 former = await self._directory.former_keys(tx, gateway)
@@ -70,8 +70,9 @@ class CustodyCheck:
             yield report
 
     async def quarantine(self, gateway_id: str | None = None) -> Sequence[QuarantineCount]:
-        """What was set aside, by gateway and reason. Strangers' batches are listed under the names that they
-        claimed."""
+        """Return the quarantined batches by gateway and reason. Those of unknown senders are listed under the names
+        that they claimed.
+        """
         rows, over = quarantined_batches.c, quarantine_overflows.c
         kept = select(rows.gateway_id, rows.reason, func.count().label("kept")).where(
             rows.tenant_id == self._viewer.tenant_id
@@ -92,8 +93,9 @@ class CustodyCheck:
         )
 
     async def _segments(self, lane_id: int) -> AsyncIterator[list[HeldEnvelope]]:
-        """The lane's rows in order, cut only where no gap reaches across: a gap and what it overlaps are judged
-        together."""
+        """Yield the lane's rows in order, divided where no gap reaches across: a gap and the batches that it overlaps
+        are judged together.
+        """
         async with self._database.read() as tx:
             spans = await tx.execute(
                 select(gap_ranges.c.sequence, gap_ranges.c.through_sequence)
@@ -138,7 +140,7 @@ class CustodyCheck:
 
 
 def _uncut(through: int, gaps: Sequence[tuple[int, int]]) -> int:
-    """`through`, moved behind every gap that begins at or before it."""
+    """Return `through`, moved to the end of each gap that begins at or before it."""
     for first, last in gaps:
         if first <= through < last:
             through = last

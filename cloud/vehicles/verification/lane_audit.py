@@ -1,11 +1,10 @@
-"""Verify the chain of custody again from the envelopes alone, and say everything that is wrong with it.
+"""Verify the chain of custody again from the envelopes alone, and report every error in it.
 
-Nothing that ingest concluded is trusted: each envelope is decoded, its signature verified with the gateway's
-registered key, its hash computed anew and compared with the row's, and the links are walked by
-`hash_chain.check_chain`. A finding does not end the walk: the chain is taken up again behind it, so one lost batch
-does not hide the next.
+No result of ingest is trusted: each envelope is decoded, its signature verified with the gateway's registered key, its
+hash computed again and compared with the row's, and the links are checked by `hash_chain.check_chain`. A finding does
+not end the check: it continues behind the finding, so one lost batch does not hide the next.
 
-Pure but for the order in which it is fed; `check` reads the rows.
+It is pure except for the order of its input; `check` reads the rows.
 """
 
 from collections.abc import Sequence
@@ -19,12 +18,12 @@ from protocols.uplink.envelope import Batch, BatchKind, decode_envelope, verify_
 from protocols.uplink.gaps import decode_gap
 
 FINDINGS_MAX = 100
-"""Findings of one lane that are told one by one; more are only counted, since somebody must look at the lane anyway."""
+"""Findings of one lane that are listed; more are only counted, since the lane needs an examination anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong with a lane: what, and at which sequences (first and last)."""
+    """An error in a lane: a description, and its first and last sequence."""
 
     what: str
     first: int
@@ -33,8 +32,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldEnvelope:
-    """One row of the chain: where it stands, the hash that the row claims, when it arrived, and the bytes that
-    prove it."""
+    """One row of the chain: its sequence, the hash in the row, its time of arrival, and the bytes that prove it."""
 
     sequence: int
     hash: bytes
@@ -44,9 +42,11 @@ class HeldEnvelope:
 
 @dataclass(slots=True, kw_only=True)
 class LaneReport:
-    """What the walk along one lane found. `through`: every sequence up to it is there or stood in for. `stood_in`
-    counts those of which only a gap record is left. `observations` counts the rows that were compared, None when that
-    was not asked for."""
+    """The result of the check of one lane.
+
+    Every sequence up to `through` is present, or a gap replaces it. `stood_in` counts those of which only a gap record
+    is left. `observations` counts the rows that were compared, None when no comparison was requested.
+    """
 
     tenant_id: str
     gateway_id: str
@@ -72,19 +72,21 @@ class LaneReport:
 
 
 class LaneAudit:
-    """Walks one lane. Feed it segments in order; a gap and what it overlaps belong into one segment."""
+    """Check one lane. The caller passes its segments in order; a gap and the batches that it overlaps are in one
+    segment.
+    """
 
     def __init__(
         self, report: LaneReport, public_key: bytes, genesis: bytes, former_keys: Sequence[FormerKey] = ()
     ) -> None:
-        """`public_key` is the registered one; a former key counts for what arrived before it was replaced."""
+        """`public_key` is the registered key; a former key is valid for batches that arrived before it was replaced."""
         self.report = report
         self._public_key = public_key
         self._former_keys = former_keys
         self._head = genesis
 
     def segment(self, held: Sequence[HeldEnvelope]) -> None:
-        """The next part of the lane."""
+        """Check the next segment of the lane."""
         links = sorted((link for one in held if (link := self._link(one)) is not None), key=chain_order)
         while links:
             verdict = check_chain(links, self._head, after=self.report.through)
@@ -103,8 +105,9 @@ class LaneAudit:
                     assert_never(verdict)
 
     def _behind(self, links: list[Link], through: int) -> list[Link]:
-        """Take the chain up again at the link behind `through`, on that link's own word; count what the part
-        before held."""
+        """Return the links behind `through`, and count the gaps before it. The chain continues with the first link's
+        own previous hash.
+        """
         before = [link for link in links if link.first <= through]
         if before:
             passed = check_chain(before, self._head, after=self.report.through)
@@ -117,7 +120,7 @@ class LaneAudit:
         return rest
 
     def _link(self, one: HeldEnvelope) -> Link | None:
-        """The link that the envelope proves; None, with a finding, when it proves nothing."""
+        """Return the link that the envelope proves; None, with a finding, when it proves nothing."""
         try:
             envelope = decode_envelope(one.envelope)
         except RemoteProtocolError:

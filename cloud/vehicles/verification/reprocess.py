@@ -1,7 +1,7 @@
-"""Unpack what could not be unpacked when it arrived.
+"""Unpack batches that could not be unpacked when they arrived.
 
-A gateway may be newer than the cloud, and a batch in a form of tomorrow is kept as octets and acknowledged. After
-the upgrade this goes through the kept ones again, and through those that were above a limit or too slow.
+A gateway may be newer than the cloud: a batch in a future form is kept as bytes and acknowledged. After the upgrade
+this module tries these batches again, and those that were above a limit or too slow.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.events import GatewayEvent
 
 PAGE_BATCHES = 20
-"""Envelopes in hand at once: with the largest ones 20 MB."""
+"""Envelopes in memory at once: with the largest ones 20 MB."""
 
 
 @dataclass(slots=True)
 class Reprocessed:
-    """What came of it. `observations` counts new rows."""
+    """The result of a run. `observations` counts new rows."""
 
     unpacked: int = 0
     observations: int = 0
@@ -30,7 +30,7 @@ class Reprocessed:
 
 
 class Reprocessing:
-    """Goes through one tenant's kept batches; safe to repeat, and beside a running ingest."""
+    """Unpack the kept batches of one tenant; safe to repeat, and beside a running ingest."""
 
     def __init__(self, database: Database, devices: Devices) -> None:
         self._database = database
@@ -40,7 +40,7 @@ class Reprocessing:
         self._numbers = Numbers()
 
     async def run(self, tenant_id: str) -> Reprocessed:
-        """Each batch in a transaction of its own, so a bad one costs the others nothing."""
+        """Try each batch in a transaction of its own, so that a bad one does not affect the others."""
         done = Reprocessed()
         after = (0, 0)
         while page := await self._page(tenant_id, after):

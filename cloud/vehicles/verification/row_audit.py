@@ -1,12 +1,12 @@
 """Compare the rows that people read with the envelopes that the vehicle signed.
 
-A chain that is whole proves the envelopes; what is shown, exported and billed are rows that were made from them. So
-each kept envelope is unpacked again, exactly as at arrival, and every column of every row is compared: value, samples,
-times, status, the metric object it belongs to, and whose device it was. A row too many, too few or changed is found,
-with its batch. A measurement from a device's memory that was stored with an earlier batch needs no second row (D3).
+An intact chain proves the envelopes, but users see, export and bill the rows that were made from them. So each kept
+envelope is unpacked again, exactly as at arrival, and every column of every row is compared: value, samples, times,
+status, the metric object, and the owner of the device. An additional, missing or changed row is a finding with its
+batch. A measurement from a device's memory that was stored with an earlier batch needs no second row (D3).
 
-Changes nothing, and tells sequences and counts, never content. It costs about what storing cost: some ten thousand
-observations a second; so it is asked for by name.
+It changes nothing, and reports sequences and counts, never content. It costs about as much as storing did: some ten
+thousand observations a second. So it runs only on request.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ _SOURCE = ("tenant_id", "organization_id", "vehicle_id", "system_id", "model", "
 
 
 class RowAudit:
-    """Looks at the rows of one lane."""
+    """Compare the rows of one lane."""
 
     def __init__(self, database: Database, lane_id: int, report: LaneReport) -> None:
         self._database = database
@@ -56,12 +56,12 @@ class RowAudit:
         report.observations = 0
 
     async def segment(self, held: Sequence[HeldEnvelope]) -> None:
-        """The rows of these batches."""
+        """Compare the rows of these batches."""
         for one in held:
             await self._batch(one)
 
     async def end(self) -> None:
-        """After the last segment: rows that no batch of the lane accounts for."""
+        """Find rows that belong to no batch of the lane. Call this after the last segment."""
         batch = exists().where(
             batches.c.lane_id == observations.c.lane_id,
             batches.c.sequence == observations.c.sequence,
@@ -83,7 +83,7 @@ class RowAudit:
         try:
             batch = decode_envelope(one.envelope).batch
         except RemoteProtocolError:
-            return  # the walk along the chain has told it
+            return  # the check of the chain has reported it
         here = (batches.c.lane_id == self._lane_id, batches.c.sequence == one.sequence)
         async with self._database.read() as tx:
             wanted = select(batches.c.content, batches.c.organization_id, batches.c.vehicle_id).where(*here)
@@ -141,7 +141,7 @@ class RowAudit:
             self._report.find(f"{lost} rows are missing", sequence, sequence)
 
     async def _channel(self, tx: Transaction, source_id: int, channel_id: int) -> tuple[Any, ...] | None:
-        """What a row's numbers stand for; None where they stand for nothing, or do not belong together."""
+        """Return the channel and source of a row; None when they do not exist or do not belong together."""
         known = self._channels.get(channel_id)
         if known is None:
             channel, source = observation_channels.c, observation_sources.c
@@ -157,7 +157,7 @@ class RowAudit:
         return known[1:] if known[0] == source_id else None
 
     async def _elsewhere(self, tx: Transaction, positions: Sequence[int], columns: ObservationColumns) -> int:
-        """How many of these are a device's memory that was stored before."""
+        """Return how many of these are measurements from a device's memory that were stored before."""
         keys = [key for position in positions if (key := columns.content_keys.get(position)) is not None]
         if not keys:
             return 0
@@ -177,7 +177,7 @@ class RowAudit:
 
 
 def _contents(columns: ObservationColumns) -> Any:
-    """For each observation the number of its channel, and its columns in the order of `_CONTENT`."""
+    """Return for each observation the number of its channel, and its columns in the order of `_CONTENT`."""
     return zip(
         columns.channel_numbers,
         columns.observed_at_us,
@@ -194,7 +194,7 @@ def _contents(columns: ObservationColumns) -> Any:
 
 
 def _is_clock(row: Any, columns: ObservationColumns, position: int) -> bool:
-    """Whether the row names the clock that its envelope does. Rows from before clocks were kept name none."""
+    """Return whether the row names the clock that its envelope does. Rows from before clocks were stored name none."""
     if row.clock_id is None:
         return True
     number = columns.clock_numbers[position]
