@@ -1,1 +1,1 @@
-"""Mechanism that knows no capability: database, HTTP edge, egress, events, pages, observability, time and ids."""
+"""Mechanisms without business logic: database, HTTP edge, egress, events, pages, observability, time and ids."""

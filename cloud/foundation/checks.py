@@ -1,6 +1,6 @@
-"""What readiness examines: each part that must work, and why it does not.
+"""Readiness checks: each part of a process that must work, and the reason when it does not.
 
-Reasons name parts and codes, never addresses, users or secrets.
+Reasons contain parts and codes, never addresses, users or secrets.
 """
 
 import asyncio
@@ -11,18 +11,18 @@ from cloud.foundation.db import Database, check_current
 from cloud.foundation.errors import DomainError
 from cloud.foundation.supplies import Need
 
-# A part that does not answer within this time is not ready; balancers themselves wait only a few seconds.
+# A part whose check exceeds this time is not ready; load balancers themselves wait only a few seconds.
 CHECK_S_MAX = 2.0
 
 
 class Check(Protocol):
-    """One part that must work."""
+    """A part that must work."""
 
     @property
     def part(self) -> str: ...
 
     async def why_not(self) -> str | None:
-        """Why the part does not work, None when it does."""
+        """Return the reason why the part does not work, None when it does."""
         ...
 
 
@@ -30,7 +30,7 @@ CHECKS: Need[Sequence[Check]] = Need("the parts of this process that readiness e
 
 
 class DatabaseCheck:
-    """Reachable, and at the revision that this program needs."""
+    """Checks that the database is reachable and at the revision that this program needs."""
 
     part = "database"
 
@@ -46,7 +46,7 @@ class DatabaseCheck:
 
 
 class BrokerCheck:
-    """Ingest has its connection to the broker."""
+    """Checks that ingest is connected to the broker."""
 
     part = "broker"
 
@@ -62,7 +62,7 @@ class BrokerCheck:
 
 
 class StoppingCheck:
-    """Once a stop was asked for, nothing new should come."""
+    """Reports not ready after a stop was requested, so that the process gets no new requests."""
 
     part = "process"
 
@@ -74,7 +74,7 @@ class StoppingCheck:
 
 
 async def reasons_against(checks: Sequence[Check], patience_s: float) -> Mapping[str, str]:
-    """Each part that does not work, and why."""
+    """Run all checks; return each part that does not work and the reason."""
     answers = await asyncio.gather(*(_ask(check, patience_s) for check in checks))
     return {check.part: why for check, why in zip(checks, answers, strict=True) if why is not None}
 

@@ -1,4 +1,4 @@
-"""The time, as a thing that is handed over: production reads the system's clocks, tests move their own.
+"""The clock as a parameter: production reads the system's clocks, tests move their own.
 
 Wall time is in whole microseconds since 1970-01-01 UTC, as every `*_us` column is. Elapsed time is monotonic seconds.
 """
@@ -8,19 +8,19 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Two readings: the calendar and the stopwatch."""
+    """A clock with wall time and monotonic time."""
 
     def now_us(self) -> int:
-        """Microseconds since the epoch, UTC."""
+        """Return microseconds since the epoch, UTC."""
         ...
 
     def monotonic_s(self) -> float:
-        """Seconds that never go backwards; only differences mean anything."""
+        """Return seconds that never go backwards; only differences are meaningful."""
         ...
 
 
 class SystemClock:
-    """The machine's own clocks."""
+    """The clocks of the machine."""
 
     def now_us(self) -> int:
         return time.time_ns() // 1000

@@ -31,13 +31,13 @@ Result = TypeVar("Result")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
 TenantOption = Annotated[str, typer.Option("--tenant", help="The tenant's id, tnt_….")]
 
-# What Rich draws beside the text of a cell: a space on either side and a line.
+# Characters that Rich draws beside the text of a cell: a space on either side and a line.
 CELL_MARGIN = 3
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """What the composition root gives to every command: the file of `--config`, its reader, and the supplies."""
+    """The context of every command: the file of `--config`, its reader, and the maker of the supplies."""
 
     config: Path
     read_settings: Callable[[Path], Settings]
@@ -56,7 +56,7 @@ class Workplace:
 
     @property
     def supplies(self) -> Supplies:
-        """What slices of higher rooms offer; loaded on use, since few commands need it."""
+        """The supplies of slices in higher rooms; loaded on use, since few commands need them."""
         return self.make_supplies()
 
     def operator(self, tenant_id: str) -> Actor:
@@ -112,7 +112,7 @@ def print_json(document: Any) -> None:
 
 
 def _cell(value: Any) -> str:
-    """A value as people read it."""
+    """Return a value as text for people."""
     match value:
         case None:
             return ""

@@ -1,8 +1,7 @@
 """The cloud's storage: one SQL tree for SQLite and PostgreSQL, transactions, migrations.
 
 A slice declares tables on `metadata`, writes statements in its `store.py` with SQLAlchemy Core, and gets a
-`Transaction` from its service. `insert` here knows ON CONFLICT and RETURNING in the form that both databases
-understand.
+`Transaction` from its service. `insert` supports ON CONFLICT and RETURNING in the form that both databases accept.
 """
 
 from typing import TYPE_CHECKING

@@ -1,6 +1,6 @@
-"""Read `database_url`: which database, where.
+"""Read `database_url`: the kind of database and its address.
 
-SQLAlchemy 2.1 takes a bare `postgresql://` to mean psycopg, which we do not have, so the driver is always named here.
+SQLAlchemy 2.1 selects psycopg for a bare `postgresql://`. It is not installed, so the driver is always named here.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from cloud.foundation.db.errors import DatabaseAddressUnknown
 
 @dataclass(frozen=True, slots=True)
 class SqliteAddress:
-    """A file on this machine."""
+    """The path of a SQLite file on this machine."""
 
     path: Path
 
@@ -24,7 +24,7 @@ class SqliteAddress:
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlAddress:
-    """A PostgreSQL server and the database on it. Its text hides the password."""
+    """The address of a PostgreSQL server and its database. As text it hides the password."""
 
     url: URL
 
@@ -33,11 +33,11 @@ class PostgresqlAddress:
 
 
 def read_address(url: str) -> SqliteAddress | PostgresqlAddress:
-    """`sqlite:///relative`, `sqlite:////absolute` or `postgresql://…`; raises `DatabaseAddressUnknown`."""
+    """Read `sqlite:///relative`, `sqlite:////absolute` or `postgresql://…`. Raises `DatabaseAddressUnknown`."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise DatabaseAddressUnknown from None  # the text may hold a password
+        raise DatabaseAddressUnknown from None  # the text may contain a password
     kind = parsed.get_backend_name()
     if kind == "sqlite" and parsed.database and parsed.database != ":memory:":
         return SqliteAddress(Path(parsed.database))

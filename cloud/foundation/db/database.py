@@ -1,4 +1,4 @@
-"""A database as the services see it: transactions that are durable when they end, reads of one moment."""
+"""The interface of a database to services: durable transactions and consistent reads."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,44 +10,44 @@ from cloud.foundation.db.transaction import Transaction
 
 
 class Database(Protocol):
-    """SQLite or PostgreSQL behind the same two verbs."""
+    """A SQLite or PostgreSQL database."""
 
     @property
     def dialect(self) -> DialectName: ...
 
     @property
     def damage(self) -> DamageNotes:
-        """The damage that its statements have met."""
+        """The damage that statements on this database have met."""
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """All or nothing.
+        """Run a block as one transaction.
 
-        Leaving the block normally returns when the change is durable on disk; an exception undoes it.
-
-        The block may await only its own statements: on SQLite it holds the one writer. Raises `CommitLost` when the
-        change could not be made durable and did not happen, `CommitUnknown` when PostgreSQL did not confirm it, so that
-        the caller must look before it repeats what may be done only once, `TransactionTooSlow` when the block took too
-        long and was undone.
+        When the block ends normally, this returns after the change is durable on disk; an exception rolls the change
+        back. The block may await only its own statements: on SQLite it holds the one writer. Raises `CommitLost` when
+        the change was rolled back because it could not be made durable. Raises `CommitUnknown` when PostgreSQL did not
+        confirm the commit, so that the caller must check before it repeats a change that may be made only once. Raises
+        `TransactionTooSlow` when the block took too long and was rolled back.
         """
         ...
 
     def read(self) -> AbstractAsyncContextManager[Transaction]:
-        """A look at one moment: everything read in the block belongs together. Changes are refused."""
+        """Run a block on one snapshot: all reads see the same state. Changes are refused."""
         ...
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        """The rows of one query that finds few rows by key, without a transaction around it.
+        """Return the rows of one query that finds few rows by key, without a transaction around it.
 
-        On the hot path BEGIN and COMMIT (PostgreSQL) or the way to another thread and back (SQLite) would cost several
-        times the look itself. A query that turns out long is run as in `read()`. Raises what `Driver.rows` does.
+        On the hot path, BEGIN and COMMIT (PostgreSQL) or the switch to another thread and back (SQLite) would cost
+        several times the query itself. A query that takes long is run as in `read()`. Raises the errors of
+        `Driver.rows`.
         """
         ...
 
     async def revision(self) -> str | None:
-        """The migration that the database stands at, None when it has none."""
+        """Return the migration revision of the database, None when it has none."""
         ...
 
     async def close(self) -> None:
-        """End the connections. Transactions in flight are awaited first."""
+        """Close the connections after the transactions in flight have ended."""
         ...

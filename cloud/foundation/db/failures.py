@@ -1,7 +1,7 @@
-"""Turn what a driver raises into our own errors, without the row it happened to quote.
+"""Map the exceptions of a driver to our own errors, without the row that their text may quote.
 
-Three kinds, because callers act on them: something about what is being written (`ConstraintViolated`, `ValueRefused`),
-something about the state of the database (`DatabaseUnavailable`), and mistakes of ours, which stay what they are.
+There are three kinds, because callers react differently: a fault of the written values (`ConstraintViolated`,
+`ValueRefused`), a fault of the database's state (`DatabaseUnavailable`), and programming errors, which are not mapped.
 """
 
 import re
@@ -24,35 +24,36 @@ from cloud.foundation.errors import DomainError
 
 # "UNIQUE constraint failed: devices.id, devices.tenant_id" and "CHECK constraint failed: ck_name": names, never values.
 _SQLITE_CONSTRAINT = re.compile(r"constraint failed: (?P<names>[\w., ]+)")
-# PostgreSQL classes 08 (connection), 28 (the account, at a new connection), 40 (rollback: deadlock, serialisation),
-# 53 (resources: a full disk), 55 (lock), 57 (operator intervention, a time limit), 58 (the system under it), XX
-# (damage); 25P03 and 25P04 are time limits, 25006 is a server that has become a standby.
+# PostgreSQL classes 08 (connection), 28 (the account, at a new connection), 40 (rollback: deadlock, serialisation), 53
+# (resources: a full disk), 55 (lock), 57 (operator intervention, a time limit), 58 (the operating system), XX (damage);
+# 25P03 and 25P04 are time limits, 25006 is a server that has become a standby.
 _POSTGRESQL_STATE = ("08", "28", "40", "53", "55", "57", "58", "XX", "25P03", "25P04")
 _POSTGRESQL_VALUE = ("22",)
-# data_corrupted and index_corrupted; their texts name a block and a relation, and no value.
+# data_corrupted and index_corrupted; their texts contain a block and a relation, and no value.
 _POSTGRESQL_DAMAGE = ("XX001", "XX002")
 _SQLITE_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
-# What sqlite3 says, without a code, to a text whose bytes were changed. Its message quotes the text.
+# The error of sqlite3 for a text with damaged bytes. It has no code, and its message quotes the text.
 _SQLITE_NOT_UTF8 = "Could not decode to UTF-8"
 _SQLITE_VALUE = ("SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE")
-# SQLITE_ERROR is bad SQL, and SQLITE_READONLY without an ending a change inside a read: both ours.
+# SQLITE_ERROR is invalid SQL, and SQLITE_READONLY without a suffix is a change inside a read: both are programming
+# errors.
 _SQLITE_OURS = ("SQLITE_ERROR", "SQLITE_READONLY", "SQLITE_MISUSE")
 
 _ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
-# What sqlite3 says to an integer beyond 64 bits, and any driver to a text that has no UTF-8.
+# The errors of sqlite3 for an integer beyond 64 bits, and of any driver for a text that cannot be encoded as UTF-8.
 _VALUES = (OverflowError, UnicodeEncodeError)
 
-# The connection ended (class 08 too), or its server process did: what it was doing may have been done.
+# The connection or its server process ended (class 08 too): the statement may have taken effect.
 _UNANSWERED = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _ENDED_BY_OPERATOR = ("57P01", "57P02", "57P03")
 
 DRIVER_ERRORS = (DBAPIError, sqlite3.Error, *_ASYNCPG, OSError, *_VALUES)
-"""What an execution may raise besides our own errors and plain bugs."""
+"""The exceptions that an execution may raise, besides our own errors and programming errors."""
 
 
 def _driver_error(error: BaseException) -> BaseException:
-    """The driver's own exception under SQLAlchemy's and its adapter's wrapping."""
+    """Return the driver's own exception from the wrappers of SQLAlchemy and its adapter."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
     under = error.__cause__
@@ -60,7 +61,8 @@ def _driver_error(error: BaseException) -> BaseException:
 
 
 def translated(error: BaseException) -> DomainError | None:
-    """Our error for it; None for what is a bug of ours and should be seen as it is (bad SQL, a wrong type)."""
+    """Return our error for an exception; None for a programming error (invalid SQL, a wrong type), which is not
+    mapped."""
     raw = _driver_error(error)
     if isinstance(raw, asyncpg.IntegrityConstraintViolationError):
         return ConstraintViolated(raw.constraint_name or raw.column_name or "")
@@ -68,7 +70,7 @@ def translated(error: BaseException) -> DomainError | None:
         found = _SQLITE_CONSTRAINT.search(str(raw))
         return ConstraintViolated(found["names"] if found else "")
     name = type(raw).__name__
-    # asyncpg refuses a value itself with an InterfaceError that is a ValueError too.
+    # asyncpg itself refuses a value with an InterfaceError that is also a ValueError.
     if isinstance(raw, _VALUES) or (isinstance(raw, asyncpg.InterfaceError) and isinstance(raw, ValueError)):
         return ValueRefused(f"({name})")
     if isinstance(raw, asyncpg.PostgresError):
@@ -87,8 +89,8 @@ def translated(error: BaseException) -> DomainError | None:
         if code in _SQLITE_VALUE:
             return ValueRefused(f"({code})")
         return DatabaseUnavailable(f"({code})") if code and code not in _SQLITE_OURS else None
-    # asyncpg's InterfaceError is also what it says to a wrong argument; only the lost connection passes.
-    # Its InternalClientError is how it stumbles when the server ends the connection between two statements.
+    # asyncpg also raises InterfaceError for a wrong argument; only the lost connection is mapped. It raises
+    # InternalClientError when the server ends the connection between two statements.
     if isinstance(raw, OSError | asyncpg.InternalClientError) or (
         isinstance(raw, asyncpg.InterfaceError) and "closed" in str(raw)
     ):
@@ -97,7 +99,7 @@ def translated(error: BaseException) -> DomainError | None:
 
 
 def connect_failure(error: BaseException) -> DomainError:
-    """What somebody is told who cannot get at a PostgreSQL database at all."""
+    """Map a failure to connect to a PostgreSQL database to our error."""
     raw = _driver_error(error)
     name = f"({type(raw).__name__})"
     if isinstance(raw, asyncpg.InvalidCatalogNameError):
@@ -110,7 +112,8 @@ def connect_failure(error: BaseException) -> DomainError:
 def commit_failure(error: BaseException) -> CommitLost | CommitUnknown | DatabaseDamaged:
     """Map a failed COMMIT to our error: lost when the database refused it, unknown when its response did not come.
 
-    A PostgreSQL server that is stopped, or whose connection breaks, may have committed before; SQLite always says.
+    A PostgreSQL server that is stopped, or whose connection breaks, may have committed before; SQLite always reports
+    it.
     """
     raw = _driver_error(error)
     if isinstance(raw, _UNANSWERED) or getattr(raw, "sqlstate", None) in _ENDED_BY_OPERATOR:

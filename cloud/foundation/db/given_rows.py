@@ -1,8 +1,8 @@
 """Many rows as one parameter of a statement, so that one execution changes them all.
 
-A change repeated for each row (`Driver.run_many`) costs PostgreSQL a message and a plan each, and on SQLite gives the
-interpreter lock away each time: beside a busy event loop its thread waits up to 5 ms to get it back. Here the rows
-travel as one JSON text that the statement takes apart; both databases do so faster than they run a statement.
+If a change is repeated for each row (`Driver.run_many`), PostgreSQL needs a message and a plan for each. On SQLite each
+row releases the interpreter lock, and beside a busy event loop the thread waits up to 5 ms to get it back. Here the
+rows are one JSON text that the statement unpacks; both databases do so faster than they run a statement.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from sqlalchemy.types import NullType, TypeEngine
 
 
 class GivenRows:
-    """The rows to name in a statement: `GivenRows("rows", id=Text(), count=Integer())`, then `.c("id")`.
+    """The rows to use in a statement: `GivenRows("rows", id=Text(), count=Integer())`, then `.c("id")`.
 
-    The parameter `rows` is what `given` makes of them. Texts must be free of NUL, which JSON in PostgreSQL refuses.
+    `given` makes the value of the parameter `rows`. Texts must not contain NUL, which PostgreSQL refuses in JSON.
     """
 
     def __init__(self, parameter: str, **columns: TypeEngine[Any]) -> None:
@@ -29,20 +29,20 @@ class GivenRows:
         self._columns = {name: _field(value, at, type_) for at, (name, type_) in enumerate(columns.items())}
 
     def c(self, name: str) -> ColumnElement[Any]:
-        """A column, by its name."""
+        """Return a column by its name."""
         return self._columns[name]
 
     def among(self, wanted: ColumnElement[Any], found: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Whether a column of a table is one of what an expression over each of these rows comes to.
+        """Return the condition that a column of a table is among the values of an expression over these rows.
 
-        Written so that PostgreSQL looks each of them up: of a join it would take the whole table for the shorter way,
-        as long as that is not very long, since it reckons with a hundred rows whatever there are.
+        In this form PostgreSQL looks up each value. For a join it would read the whole table unless that is very long,
+        since it always estimates a hundred rows.
         """
         return _among(wanted, select(found).select_from(self.source).scalar_subquery())
 
 
 def given(rows: Sequence[tuple[Any, ...]]) -> str:
-    """The parameter's value: each row's fields in the order of the columns; int, str or None."""
+    """Return the value of the parameter: each row's fields in the order of the columns; int, str or None."""
     return orjson.dumps(rows).decode()
 
 
@@ -51,7 +51,7 @@ class _each_row(FunctionElement[Any]):  # noqa: N801  named as a function of SQL
 
 
 class _field(FunctionElement[Any]):  # noqa: N801  named as a function of SQL
-    inherit_cache = False  # its place in the row is no part of a cache key; these statements are compiled once anyhow
+    inherit_cache = False  # its index is not in a cache key; these statements are compiled only once anyway
 
     def __init__(self, value: ColumnElement[Any], at: int, type_: TypeEngine[Any]) -> None:
         super().__init__(value)

@@ -1,12 +1,12 @@
-"""Bring a database to the newest revision, and create one when that is asked for.
+"""Upgrade a database to the newest revision, and create one on request.
 
-A service that starts migrates and never creates: where a database was lost, or its disk is not mounted, an empty one in
-its place would look like an installation without patients and begin a second history.
+A service migrates at start and never creates a database. If a database was lost or its disk is not mounted, an empty
+one in its place would look like an installation without patients and begin a second history.
 
-The whole upgrade is one transaction on both databases, taken under a lock (`BEGIN IMMEDIATE`, an advisory lock), so
-that of two programs that start together one migrates and the other finds nothing left to do, and a failing migration
-leaves everything as it was. Runs in a thread of its own with a loop of its own, because Alembic is synchronous and
-keeps its context in globals. Alembic is loaded only here and only then: every other command does without.
+The whole upgrade is one transaction on both databases, under a lock (`BEGIN IMMEDIATE`, an advisory lock). So when two
+programs start together, one migrates and the other finds nothing to do, and a failed migration changes nothing. It runs
+in its own thread with its own event loop, because Alembic is synchronous and keeps its context in globals. Alembic is
+imported only here and only when needed: no other command uses it.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ from cloud.foundation.db.sqlite_log import read_log
 if TYPE_CHECKING:
     from alembic.config import Config
 
-# Any number that nobody else on the server uses for an advisory lock: "argus" in ASCII.
+# Key of the advisory lock: "argus" in ASCII, so that other programs on the server are unlikely to use it.
 ADVISORY_LOCK = 0x6172677573
-# Another migration may be long; it is waited for.
+# Another migration may take long; this one waits for it.
 LOCK_WAIT_S = 600
 
 _one_at_a_time = threading.Lock()  # within this process, for Alembic's globals
@@ -42,16 +42,16 @@ _one_at_a_time = threading.Lock()  # within this process, for Alembic's globals
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What `migrate` did: the revision before (None: a new database) and after."""
+    """The revisions before (None: a new database) and after `migrate`."""
 
     before: str | None
     after: str | None
 
 
 async def migrate(url: str, *, revision: str = "head", create: bool = False) -> Migrated:
-    """Upgrade the database as far as `revision`; it never goes back. `create`: where there is none, create it.
+    """Upgrade the database to `revision`; it never downgrades. `create`: create an absent database.
 
-    Raises `DatabaseAbsent` when there is none, or nothing in it; other kinds of `DatabaseUnusable`,
+    Raises `DatabaseAbsent` when the database is absent or empty; other kinds of `DatabaseUnusable`,
     `DatabaseUnavailable`.
     """
     address = read_address(url)
@@ -70,7 +70,7 @@ def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migr
         check_present(address.path)
     content = read_log(address.path)
     try:
-        # Values of patients go in here: created for us alone, whatever the umask says.
+        # The file will contain patient data: readable for this user only, whatever the umask is.
         os.close(os.open(address.path, (os.O_CREAT if create else 0) | os.O_RDWR, 0o600))
         raw = connect(address.path)
     except OSError as error:
@@ -80,10 +80,10 @@ def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migr
     engine = create_engine("sqlite+pysqlite://", creator=lambda: raw, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
         raw.execute(f"PRAGMA busy_timeout={LOCK_WAIT_S * 1000}")
-        raw.execute("PRAGMA journal_mode=WAL")  # readers go on while the writer writes; stays in the file
-        raw.execute("PRAGMA foreign_keys=OFF")  # a table that is rebuilt is dropped for a moment; checked below
+        raw.execute("PRAGMA journal_mode=WAL")  # readers continue while the writer writes; stored in the file
+        raw.execute("PRAGMA foreign_keys=OFF")  # a rebuilt table is dropped for a moment; checked below
         with engine.connect() as connection, connection.begin():
-            raw.execute("BEGIN IMMEDIATE")  # after SQLAlchemy has set the mode of the connection, which would end it
+            raw.execute("BEGIN IMMEDIATE")  # after SQLAlchemy has set the mode, which would end the transaction
             owner = raw.execute("PRAGMA application_id").fetchone()[0]
             if owner != APPLICATION_ID and (owner or raw.execute("SELECT 1 FROM sqlite_schema").fetchone()):
                 raise DatabaseForeign
@@ -95,7 +95,7 @@ def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migr
             raw.execute("COMMIT")
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR":
-            raise  # a migration of ours is wrong
+            raise  # a migration is faulty
         raise opening_failure(error, address.path) from None
     finally:
         raw.close()  # rolls back what was not committed
@@ -110,7 +110,7 @@ async def _migrate_postgresql(address: PostgresqlAddress, revision: str, create:
     except DRIVER_ERRORS as error:
         told = connect_failure(error)
         if type(told) is DatabaseUnavailable and translated(error) is None:
-            raise  # not the server but a migration of ours is wrong
+            raise  # a migration is faulty, not the server
         raise told from None
     finally:
         await engine.dispose()
@@ -133,7 +133,7 @@ async def _upgrade_postgresql(connection: AsyncConnection, revision: str, create
 
 
 def _upgrade(connection: Connection, revision: str, create: bool) -> Migrated:
-    """Run what is missing, inside the transaction that the caller opened on this connection."""
+    """Run the missing migrations inside the transaction that the caller began on this connection."""
     from alembic import command
 
     before = current_revision(connection)
@@ -147,17 +147,18 @@ def _upgrade(connection: Connection, revision: str, create: bool) -> Migrated:
 
 
 def alembic_config() -> "Config":
-    """Alembic's settings; there is no ini file, since only `migrate` runs it."""
+    """Return Alembic's configuration; there is no ini file, since only `migrate` runs Alembic."""
     from alembic.config import Config
 
     config = Config()
-    # Alembic interpolates: a percent sign in the path must be doubled.
+    # Alembic interpolates the value: a percent sign in the path must be doubled.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The revision that the database names; raises `DatabaseForeign` when it names none yet holds a table of ours."""
+    """Return the revision of the database. Raises `DatabaseForeign` when it has none, but has a table named like
+    ours."""
     from alembic.runtime.migration import MigrationContext
 
     revision = MigrationContext.configure(connection).get_current_revision()

@@ -1,4 +1,4 @@
-"""Open the database named by the settings, or say in one sentence why it cannot be used."""
+"""Open the database named by the settings, or raise an error that explains why it cannot be used."""
 
 import sqlite3
 from pathlib import Path
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 async def open_database(url: str) -> Database:
-    """Open a migrated database. It is never created here: a wrong path must not begin a second history.
+    """Open a migrated database. It is never created here, since a wrong path must not begin a second history.
 
     Raises `DatabaseAbsent`, `DatabaseUnmigrated`, `DatabaseNewer`, `DatabaseForeign`, `DatabaseAddressUnknown`,
     `DatabaseUnavailable`.
@@ -53,7 +53,7 @@ async def _opened(path: Path) -> SqliteDatabase:
 
 
 def _look_at_file(path: Path) -> None:
-    """Is it there, is it SQLite, is it ours?"""
+    """Check that the file exists, is a SQLite file and belongs to Argus."""
     check_present(path)
     content = read_log(path)
     try:
@@ -74,7 +74,7 @@ def _look_at_file(path: Path) -> None:
 
 
 async def _revision(database: Database) -> str | None:
-    """The revision; of damage that is met here the part is known."""
+    """Return the revision. When reading it meets damage, log and report the damaged part."""
     try:
         return await database.revision()
     except DatabaseDamaged:
@@ -86,7 +86,7 @@ async def _revision(database: Database) -> str | None:
 
 
 def check_present(path: Path) -> None:
-    """Raises `DatabaseAbsent` when there is no file, or an empty one."""
+    """Raise `DatabaseAbsent` when the file is absent or empty."""
     try:
         size_bytes = path.stat().st_size
     except OSError:
@@ -96,13 +96,13 @@ def check_present(path: Path) -> None:
 
 
 def check_log(path: Path, content: LogContent | None) -> None:
-    """Keep and report a log of which SQLite, which has read from the file by now, did not take over the end."""
+    """Copy and report a log whose last commits SQLite did not apply. SQLite must have read from the file before."""
     if content is None:
         return
     try:
         lost = lost_commits(content, frames_taken_over(path))
         if not lost or read_log(path) != content:
-            return  # another process has begun the log again in between
+            return  # another process has started the log again meanwhile
         copy = keep_copy(path)
     except OSError as error:
         log.error("database.log_unexamined", path=str(path), error=type(error).__name__)
@@ -111,7 +111,7 @@ def check_log(path: Path, content: LogContent | None) -> None:
 
 
 def opening_failure(error: sqlite3.DatabaseError, path: Path) -> DomainError:
-    """Map the error of a file that SQLite cannot open, or whose schema it cannot read, to ours."""
+    """Map the error of a file that SQLite cannot open, or whose schema it cannot read, to our error."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_NOTADB":
         return DatabaseForeign(f"({path} is not a SQLite file, or its first page is damaged.)")

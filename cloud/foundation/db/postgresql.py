@@ -1,8 +1,8 @@
 """The database for fleets: PostgreSQL through asyncpg, with SQLAlchemy as the builder of statements.
 
 Transactions are begun and ended on the driver's connection (SQLAlchemy runs in autocommit), because compiled hot paths
-and Core statements share one transaction, and SQLAlchemy's adapter would not know that the driver had already been
-used. Durability is the server's: `synchronous_commit` stays on, and its own group commit merges concurrent fsyncs.
+and Core statements share one transaction, and SQLAlchemy's adapter would not know that the driver was already in use.
+The server provides durability: `synchronous_commit` stays on, and its group commit merges concurrent fsyncs.
 """
 
 import asyncio
@@ -22,24 +22,25 @@ from cloud.foundation.db.prepared import DialectName, Prepared, Values
 from cloud.foundation.db.transaction import Parameters, Rows
 
 CONNECTIONS = 14
-# Looks at a few rows are short, so a few connections serve hundreds of them at a time. Four are too few where the
-# server and its database share two cores (a third less was measured), and more than eight bring nothing.
+# A `peek` at a few rows is short, so a few connections serve hundreds at a time. Four are too few where the server and
+# its database share two cores (measured: a third less), and more than eight bring no gain.
 PEEKERS = 8
 CONNECTIONS_OVERFLOW = 10
-# Nobody waits longer than this for a connection, a lock or the end of somebody else's transaction.
+# Longest wait for a connection, a lock or the end of another transaction.
 CONNECTION_WAIT_S_MAX = 10.0
 TRANSACTION_S_MAX = 30.0
 CONNECT_S_MAX = 10.0
-# A server that does not answer a ROLLBACK at once is frozen or gone: closing the connection undoes as well.
+# A server that does not respond to ROLLBACK at once hangs or has stopped: closing the connection rolls back as well.
 UNDO_S_MAX = 1.0
-# READ WRITE is the default; written out, so that a server that has become a standby refuses here and not later.
+# READ WRITE is the default. It is explicit so that a server that has become a standby refuses at BEGIN and not later.
 CHANGING = "BEGIN READ WRITE"
-# Repeatable read: like SQLite's readers, everything in the block is of one moment.
+# Repeatable read: as with SQLite's readers, all reads in the block see one snapshot.
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 def make_engine(address: PostgresqlAddress) -> AsyncEngine:
-    """The connection pool. A connection that died in it is noticed by BEGIN, instead of being asked beforehand."""
+    """Create the connection pool. BEGIN detects a broken connection, so the pool does not test connections
+    beforehand."""
     return create_async_engine(
         address.url,
         isolation_level="AUTOCOMMIT",
@@ -52,7 +53,7 @@ def make_engine(address: PostgresqlAddress) -> AsyncEngine:
 
 
 class PostgresqlDriver:
-    """Compiled statements on the asyncpg connection, with its own cache of prepared statements."""
+    """Run compiled statements on the asyncpg connection, which caches prepared statements."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -70,7 +71,7 @@ class PostgresqlDriver:
         return _rows_touched(status)
 
     async def run_later(self, statement: Prepared, values: Values) -> None:
-        await self.run(statement, values)  # the driver has no way to send two statements in one breath
+        await self.run(statement, values)  # the driver cannot send two statements in one message
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         ready = statement.on("postgresql")
@@ -92,13 +93,13 @@ class PostgresqlDriver:
 
 
 def _rows_touched(status: str) -> int:
-    """The number in "UPDATE 3" or "INSERT 0 3"; -1 when there is none."""
+    """Return the number in "UPDATE 3" or "INSERT 0 3"; -1 when there is none."""
     last = status.rpartition(" ")[2]
     return int(last) if last.isdigit() else -1
 
 
 class _our_errors:  # noqa: N801  read as a word in `with _our_errors():`
-    """Translate what the driver raises in the block."""
+    """Map the driver's exceptions in the block to our errors."""
 
     def __enter__(self) -> None:
         return None
@@ -111,7 +112,7 @@ class _our_errors:  # noqa: N801  read as a word in `with _our_errors():`
 
 
 class PostgresqlTransaction:
-    """One transaction on one connection."""
+    """A transaction on one connection."""
 
     dialect: DialectName = "postgresql"
 
@@ -134,7 +135,7 @@ class PostgresqlTransaction:
         try:
             yield
         except asyncio.CancelledError:
-            raise  # the whole transaction is undone, and the connection may be in the middle of an answer
+            raise  # the whole transaction is rolled back, and the connection may be in the middle of a response
         except BaseException:
             await self._raw.execute(f"ROLLBACK TO SAVEPOINT {name}")
             raise
@@ -142,11 +143,11 @@ class PostgresqlTransaction:
 
 
 _Connection = tuple[AsyncConnection, Any]
-"""SQLAlchemy's, and the driver's beneath it."""
+"""A connection of SQLAlchemy and the driver's connection under it."""
 
 
 class PostgresqlDatabase:
-    """`Database` over a PostgreSQL server. Made by `open_database`."""
+    """The `Database` on a PostgreSQL server. `open_database` makes it."""
 
     dialect: DialectName = "postgresql"
 
@@ -154,8 +155,8 @@ class PostgresqlDatabase:
         self.engine = make_engine(address)
         self.damage = DamageNotes("postgresql")
         self.transaction_s_max = TRANSACTION_S_MAX
-        self._idle: list[_Connection] = []  # kept out of the pool, whose to and fro costs as much as a statement
-        self._asking = 0  # who waits for the pool, and so for the next that comes free
+        self._idle: list[_Connection] = []  # outside the pool, whose checkout costs as much as a statement
+        self._asking = 0  # callers that wait for the pool, and so need the next free connection
         self._peeking = asyncio.Semaphore(PEEKERS)
 
     @asynccontextmanager
@@ -180,14 +181,14 @@ class PostgresqlDatabase:
 
     @asynccontextmanager
     async def _connection(self, begin: str) -> AsyncIterator[_Connection]:
-        """A connection on which a transaction has begun."""
+        """Provide a connection on which a transaction has begun."""
         core, raw = await self._taken()
         well = False
         try:
             try:
                 await _begin(raw, begin)
             except DatabaseUnavailable:
-                # The server was restarted while the connection lay idle; then so it was for all the others.
+                # The server was restarted while the connection was idle, so all other idle connections are broken too.
                 await core.close()
                 await self._forget_idle()
                 core, raw = await self._checked_out()
@@ -195,7 +196,7 @@ class PostgresqlDatabase:
             yield core, raw
             well = True
         finally:
-            # What SQLAlchemy was used on has state of its own, which the pool clears.
+            # A connection that SQLAlchemy has used has state, which the pool resets.
             if well and not core.in_transaction():
                 await self._given_back(core, raw)
             else:
@@ -244,7 +245,7 @@ class PostgresqlDatabase:
                 return await self._peeked_again(statement, values)
 
     async def _peeked_again(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        """Read like `_peeked`, and retry on a new connection when the kept one had ended."""
+        """Read like `_peeked`, and retry on a new connection when the kept one has ended."""
         kept = bool(self._idle)
         try:
             return await self._peeked(statement, values)
@@ -263,7 +264,7 @@ class PostgresqlDatabase:
                     ready.text, *ready.arguments(values), timeout=self.transaction_s_max
                 )
         except BaseException:
-            # Whatever state it is in, nobody should meet it again.
+            # The state of the connection is unknown, so it must not be used again.
             await asyncio.shield(_dropped(core, raw))
             raise
         await self._given_back(core, raw)
@@ -277,7 +278,7 @@ class PostgresqlDatabase:
         return None if found is None else str(found)
 
     async def has_tables(self) -> bool:
-        """Whether anything of ours, or of something else, is in the database."""
+        """Return whether the database has any tables, ours or others."""
         found = text("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() LIMIT 1")
         async with self.read() as tx:
             return (await tx.execute(found)).first() is not None
@@ -289,7 +290,7 @@ class PostgresqlDatabase:
 
 
 async def _begin(raw: Any, statement: str) -> None:
-    """Our own fixed text: whatever the server has against it is the server's state."""
+    """Begin a transaction. The statement is a constant, so any failure is due to the state of the server."""
     try:
         await raw.execute(statement)
     except DRIVER_ERRORS as error:
@@ -297,14 +298,14 @@ async def _begin(raw: Any, statement: str) -> None:
 
 
 async def _dropped(core: AsyncConnection, raw: Any) -> None:
-    """End a connection so that the pool makes a new one in its place."""
+    """Close a connection so that the pool replaces it."""
     raw.terminate()
     await core.invalidate()
     await core.close()
 
 
 async def _undo(raw: Any) -> None:
-    """Roll back; a connection that cannot do so at once is closed, which rolls back on the server."""
+    """Roll back. A connection that cannot do so in time is closed, upon which the server rolls back."""
     try:
         async with asyncio.timeout(UNDO_S_MAX):
             await raw.execute("ROLLBACK")
@@ -313,10 +314,10 @@ async def _undo(raw: Any) -> None:
 
 
 async def _commit(raw: Any) -> None:
-    """COMMIT. Raises `CommitLost` when it did not happen, `CommitUnknown` when its response does not come."""
+    """Commit. Raises `CommitLost` when the commit failed, `CommitUnknown` when its response does not come."""
     try:
         status = await raw.execute("COMMIT")
     except DRIVER_ERRORS as error:
         raise commit_failure(error) from None
-    if status == "ROLLBACK":  # PostgreSQL answers a COMMIT of a failed transaction this way
+    if status == "ROLLBACK":  # PostgreSQL's response to COMMIT of a failed transaction
         raise commit_failure(RuntimeError())

@@ -1,8 +1,8 @@
-"""A Core statement compiled once a dialect, for the paths where SQLAlchemy's own execution would dominate.
+"""A Core statement that is compiled once for each dialect, for paths where SQLAlchemy's own execution would dominate.
 
-Measured by the founders: a durable write through SQLAlchemy costs 4 to 8 times the compiled text on the driver's
-connection. The statement is still written once, in Core, as a module constant beside its siblings in `store.py`; only
-its execution is different: values go to the driver as they are (int, float, str, bytes, None), without type processing.
+Measured: a durable write through SQLAlchemy costs 4 to 8 times the compiled text on the driver's connection. The
+statement is still written once, in Core, as a module constant in `store.py`. Only its execution differs: values go to
+the driver unchanged (int, float, str, bytes, None), without type processing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,9 +27,10 @@ _DIALECTS: Mapping[DialectName, Dialect] = {
 
 @dataclass(frozen=True, slots=True)
 class CompiledStatement:
-    """SQL text of one dialect.
+    """The SQL text of a statement for one dialect.
 
-    `names` are its parameters in order of placeholder; `constants` those the statement fixes itself.
+    `names` are its parameters in the order of the placeholders; `constants` are the values that the statement sets
+    itself.
     """
 
     text: str
@@ -37,12 +38,13 @@ class CompiledStatement:
     constants: Values
 
     def arguments(self, values: Values) -> tuple[Any, ...]:
-        """The driver's positional arguments; KeyError when a parameter is neither given nor fixed."""
+        """Return the driver's positional arguments. Raises KeyError when a parameter is neither given nor constant."""
         constants = self.constants
         return tuple(values[name] if name in values else constants[name] for name in self.names)
 
     def reorder(self, order: Sequence[str]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
-        """What turns a row in the caller's `order` into arguments; None when they are the same already."""
+        """Return the function that turns a row in the caller's `order` into arguments; None when the orders are
+        equal."""
         if tuple(order) == self.names:
             return None
         if all(name in order for name in self.names) and len(self.names) > 1:
@@ -51,7 +53,7 @@ class CompiledStatement:
 
 
 def compiled(statement: ClauseElement, dialect: DialectName) -> CompiledStatement:
-    """Compile for one dialect. Statements whose text depends on values (an IN list of any length) are refused."""
+    """Compile for one dialect. Refuses a statement whose text depends on values (an IN list of any length)."""
     done = statement.compile(dialect=_DIALECTS[dialect])
     assert isinstance(done, SQLCompiler), "only a query or a change can be compiled"
     if done.post_compile_params:
@@ -62,7 +64,7 @@ def compiled(statement: ClauseElement, dialect: DialectName) -> CompiledStatemen
 
 
 class Prepared:
-    """A statement that the hot path runs. `order` names the fields of the rows given to `Driver.run_many`."""
+    """A statement for the hot path. `order`: the names of the fields in the rows of `Driver.run_many`."""
 
     def __init__(self, statement: ClauseElement, *, order: Sequence[str] = ()) -> None:
         self.statement = statement
@@ -70,7 +72,7 @@ class Prepared:
         self._compiled: dict[DialectName, CompiledStatement] = {}
 
     def on(self, dialect: DialectName) -> CompiledStatement:
-        """The text for this dialect, compiled at the first call."""
+        """Return the text for this dialect, compiled at the first call."""
         found = self._compiled.get(dialect)
         if found is None:
             found = self._compiled[dialect] = compiled(self.statement, dialect)

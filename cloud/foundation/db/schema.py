@@ -1,7 +1,8 @@
-"""The one MetaData on which every slice declares its tables, and the column types that mean the same on both databases.
+"""The MetaData on which every slice declares its tables, and the column types that mean the same on both databases.
 
 Times are whole microseconds since 1970 UTC in columns named `*_us`: SQLite has no time-zone type, and text would sort
-differently. Constraint names follow a convention, so that a migration on either database can name what it changes.
+differently. Constraint names follow a convention, so that a migration on either database can name the constraint that
+it changes.
 """
 
 from sqlalchemy import BigInteger, Integer, MetaData
@@ -19,5 +20,5 @@ metadata = MetaData(
 
 
 def row_number() -> TypeEngine[int]:
-    """The type of a primary key that the database counts up by itself (SQLite does so only for INTEGER)."""
+    """Return the type of a primary key that the database increments itself (SQLite does so only for INTEGER)."""
     return BigInteger().with_variant(Integer, "sqlite")

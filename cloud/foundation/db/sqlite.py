@@ -1,7 +1,7 @@
 """The embedded database: one writer, a few readers, all durable at FULL.
 
-Readers have connections of their own and see one moment of the file (WAL), however long the writer is busy.
-Grouping of commits is in `sqlite_writer.py`, the connection's settings in `sqlite_connection.py`.
+Readers have their own connections and see one snapshot of the file (WAL), however long the writer is busy.
+`sqlite_writer.py` groups commits; `sqlite_connection.py` has the connection's settings.
 """
 
 import asyncio
@@ -27,24 +27,24 @@ Result = TypeVar("Result")
 Job = Callable[[], Result]
 
 READERS = 3
-# Parameters of one statement: SQLite takes 32 766, and a text of some hundred kilobytes is not worth more.
+# Parameters of one statement: SQLite allows 32 766, and a text of more than some hundred kilobytes brings no gain.
 PARAMETERS_MAX = 16_384
-# A look on the event loop may take so many times so many of SQLite's instructions, some milliseconds; then a reader's
-# thread does it.
+# A query on the event loop may take PEEK_STEPS_MAX steps of PEEK_STEP instructions of SQLite, a few milliseconds.
+# Beyond this a reader's thread runs it.
 PEEK_STEP = 1_000
 PEEK_STEPS_MAX = 100
-# A reader that finds no free connection for this long is told so, rather than left hanging.
+# A read that gets no free connection within this time fails with an error.
 READER_WAIT_S_MAX = 10.0
 
 
 def execute_core(connection: Connection, statement: Executable, parameters: Parameters) -> Rows:
-    """Run a statement through SQLAlchemy and fetch what it returns, in one go."""
+    """Run a statement through SQLAlchemy and fetch its rows, in one call."""
     result = connection.execute(statement, parameters)
     return Rows(result.all(), result.rowcount) if result.returns_rows else Rows((), result.rowcount)
 
 
 class SqliteDriver:
-    """Compiled statements on the sqlite3 connection; each call is one hop to its thread."""
+    """Run compiled statements on the sqlite3 connection; each call is one switch to its thread and back."""
 
     def __init__(self, transaction: "SqliteTransaction") -> None:
         self._transaction = transaction
@@ -84,10 +84,11 @@ class SqliteDriver:
 
 
 def _append(raw: sqlite3.Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Many rows a statement, in halving helpings, so that few texts serve every number of rows.
+    """Insert many rows with each statement, in batches whose sizes are powers of two, so that few statement texts serve
+    every number of rows.
 
-    `executemany` gives the interpreter lock away at each row and, while the event loop computes, waits up to 5 ms to
-    get it back: measured 18 000 rows a second instead of 330 000. A statement of a thousand rows does that once.
+    `executemany` releases the interpreter lock at each row and, while the event loop computes, waits up to 5 ms to get
+    it back: measured 18 000 rows a second instead of 330 000. A statement for a thousand rows releases it once.
     """
     at, helping = 0, 1 << (PARAMETERS_MAX // len(columns)).bit_length() - 1
     while at < len(rows):
@@ -99,7 +100,7 @@ def _append(raw: sqlite3.Connection, table: Table, columns: tuple[str, ...], row
 
 @lru_cache(maxsize=256)
 def _insert_text(table: Table, columns: tuple[str, ...], rows: int) -> str:
-    """INSERT of so many rows; kept, since there are few of them for each call site."""
+    """Return the INSERT for this number of rows; cached, since there are few numbers for each call site."""
     ready = compiled(insert(table).values(dict.fromkeys(columns)), "sqlite")
     assert ready.names == columns, "columns are given in the order of the table"
     head, placeholders = ready.text.split(" VALUES ")
@@ -107,7 +108,7 @@ def _insert_text(table: Table, columns: tuple[str, ...], rows: int) -> str:
 
 
 class SqliteTransaction:
-    """One member of the writer's group, or one reader's moment. `step` runs a job where the transaction lives."""
+    """One member of the writer's group, or one snapshot of a reader. `step` runs a job within the transaction."""
 
     dialect: DialectName = "sqlite"
 
@@ -128,7 +129,7 @@ class SqliteTransaction:
         return await self._run(lambda: job(self._thread.raw))
 
     def later(self, job: Callable[[sqlite3.Connection], Any]) -> None:
-        """Queue a job behind those of this transaction; when it fails, the transaction does."""
+        """Queue a job behind those of this transaction. If it fails, the transaction fails."""
         assert self._later is not None, "a read changes nothing"
         self._later(lambda: job(self._thread.raw))
 
@@ -153,7 +154,8 @@ class SqliteTransaction:
         try:
             yield
         except BaseException:
-            # Queued, not awaited: also a cancelled caller's part is undone before anything that follows.
+            # Queued and not awaited, so that the savepoint of a cancelled caller is also rolled back before the next
+            # statement.
             self._thread.submit(partial(self._step, partial(self._undo, name)))
             raise
         await self.on_connection(lambda raw: raw.execute(f"RELEASE {name}"))
@@ -164,7 +166,7 @@ class SqliteTransaction:
 
 
 class SqliteDatabase:
-    """`Database` over one file. Made by `open_database`, which has looked at the file first."""
+    """The `Database` on one file. `open_database` makes it after checking the file."""
 
     dialect: DialectName = "sqlite"
 
@@ -179,13 +181,13 @@ class SqliteDatabase:
         self._steps = 0
 
     async def open(self) -> None:
-        """Connect. Raises sqlite3.Error."""
+        """Open the connections. Raises sqlite3.Error."""
         await self._writer_thread.open()
         for reader in self._reader_threads:
             await reader.open()
             self._idle.put_nowait(reader)
         self._near = connect(self.path, read_only=True)
-        self._near.execute("PRAGMA busy_timeout=0")  # it would wait on the event loop; `peek` asks a reader instead
+        self._near.execute("PRAGMA busy_timeout=0")  # a wait would block the event loop; `peek` uses a reader instead
         self._near.set_progress_handler(self._one_step, PEEK_STEP)
 
     def _one_step(self) -> int:
@@ -253,7 +255,7 @@ class SqliteDatabase:
 
 
 def _read_step(thread: SqliteThread, job: Job[Result]) -> Result:
-    """Run a job of a reader; the first one fixes the moment that all of them see."""
+    """Run a job of a reader; the first one begins the snapshot that all of them see."""
     if not thread.raw.in_transaction:
         thread.raw.execute("BEGIN")
     return job()

@@ -1,8 +1,8 @@
-"""One SQLite connection on a thread of its own, driven from the event loop.
+"""One SQLite connection with its own thread, driven from the event loop.
 
-SQLite blocks while the disk works, so every connection has one thread, and a job on it is one hop there and back: a
-whole execution with its rows, instead of a hop for the cursor, the statement, the rows and the close as aiosqlite makes
-it.
+SQLite blocks while the disk works, so every connection has one thread. A job on it is one switch to the thread and
+back: a whole execution with its rows. aiosqlite makes one switch each for the cursor, the statement, the rows and the
+close.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ Result = TypeVar("Result")
 Job = Callable[[], Any]
 
 APPLICATION_ID = 0x41524755
-"""Written into the file's header: "ARGU". A SQLite file that has tables and another number is not ours."""
+"""The application id in the file's header: "ARGU". A SQLite file with tables and another id is foreign."""
 
 # Another process (the CLI beside a running service) holds the write lock for one commit at a time.
 BUSY_TIMEOUT_S = 5.0
 
 _PRAGMAS = (
     "PRAGMA foreign_keys=ON",  # off by default, for compatibility with 2009
-    "PRAGMA synchronous=FULL",  # what a gateway or a client was told about survives a power cut
-    "PRAGMA temp_store=MEMORY",  # sorts do not touch the disk we fsync
+    "PRAGMA synchronous=FULL",  # acknowledged changes survive a power cut
+    "PRAGMA temp_store=MEMORY",  # sorts do not write to the disk that fsync waits for
     "PRAGMA cache_size=-16000",  # 16 MB: the working set of a day
-    "PRAGMA journal_size_limit=67108864",  # a WAL that once grew is given back to the disk
+    "PRAGMA journal_size_limit=67108864",  # space of a large WAL is returned to the disk
 )
 _WRITER_PRAGMAS = (
     "PRAGMA wal_autocheckpoint=4000",
@@ -42,7 +42,7 @@ _READER_PRAGMAS = ("PRAGMA query_only=ON",)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open a file with our settings, in manual transaction mode. An absent file is an error."""
+    """Open an existing file with our settings, in manual transaction mode. An absent file is an error."""
     address = f"file:{quote(str(path.absolute()))}?mode=rw"
     connection = sqlite3.connect(
         address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -59,7 +59,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 class SqliteThread:
     """A connection, its thread, and SQLAlchemy's view of the same connection.
 
-    A plain queue and `call_soon_threadsafe` instead of an executor: a quarter of its cost for each hop.
+    It uses a plain queue and `call_soon_threadsafe` instead of an executor, at a quarter of the cost of each switch.
     """
 
     def __init__(self, path: Path, *, read_only: bool, name: str) -> None:
@@ -70,7 +70,7 @@ class SqliteThread:
         self.core: Connection
 
     async def open(self) -> None:
-        """Connect. Raises sqlite3.Error when the file is absent or damaged."""
+        """Open the connection. Raises sqlite3.Error when the file is absent or damaged."""
         self._thread.start()
         await self.run(self._connect)
 
@@ -80,7 +80,7 @@ class SqliteThread:
             "sqlite+pysqlite://",
             creator=lambda: self.raw,
             poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",  # BEGIN and COMMIT are ours
+            isolation_level="AUTOCOMMIT",  # this package issues BEGIN and COMMIT itself
             hide_parameters=True,
         )
         self.core = engine.connect()
@@ -88,12 +88,12 @@ class SqliteThread:
     def submit(self, job: Callable[[], Any], answer: "asyncio.Future[Any] | None" = None) -> None:
         """Queue a job; jobs of one connection run in the order in which they were queued.
 
-        Its outcome goes to `answer`. Without one nobody hears of an exception, so such a job deals with its own.
+        `answer` gets its result or exception. Without `answer` an exception is dropped, so such a job handles its own.
         """
         self._jobs.put((job, answer))
 
     async def run(self, job: Callable[[], Result]) -> Result:
-        """Queue a job and wait. A cancelled caller does not stop a job: what follows it in the queue comes after it."""
+        """Queue a job and wait for it. Cancelling the caller does not stop the job; later jobs still run after it."""
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._jobs.put((job, answer))
         return await answer
@@ -108,12 +108,12 @@ class SqliteThread:
                 failure = error
             if answer is None:
                 continue
-            # A loop that has closed meanwhile has nobody left who waits.
+            # If the loop has closed meanwhile, no caller waits for the result.
             with suppress(RuntimeError):
                 answer.get_loop().call_soon_threadsafe(_answer, answer, result, failure)
 
     async def close(self) -> None:
-        """Close the connection after the jobs already queued."""
+        """Close the connection after the queued jobs."""
         if self._thread.is_alive():
             await self.run(self._disconnect)
             self._jobs.put(None)
@@ -125,7 +125,7 @@ class SqliteThread:
 
 
 def _answer(answer: "asyncio.Future[Any]", result: object, failure: BaseException | None) -> None:
-    """Tell the caller, on its loop, unless it has left."""
+    """Deliver the outcome to the caller, on its loop, unless it was cancelled."""
     if answer.done():
         return
     if failure is None:

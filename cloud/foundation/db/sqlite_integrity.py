@@ -1,9 +1,9 @@
-"""Examine a SQLite file page by page and name what is damaged.
+"""Examine a SQLite file page by page and name the damaged parts.
 
-SQLite reports damage only when it happens to read a damaged page, and then says "malformed" without a name. Here each
-table is examined with its indexes by SQLite's own check, on a connection and in a thread of its own, so that neither
+SQLite reports damage only when it happens to read a damaged page, and then reports "malformed" without a name. Here
+SQLite's own check examines each table with its indexes, on its own connection and in its own thread, so that neither
 the writer nor a request waits. A check has a time budget: a table that is too large for it is reported as not finished,
-and not as sound. A byte that changed within a value of a table is not found, since SQLite keeps no checksums.
+and not as sound. A byte that changed within a value of a table is not found, since SQLite stores no checksums.
 """
 
 import re
@@ -16,11 +16,11 @@ from pathlib import Path
 from cloud.foundation.db.sqlite_connection import connect
 
 TABLE_S_MAX = 60.0
-"""Limit for one table in the background: some 10 GB. During a longer check the log could not be truncated."""
+"""Limit for one table in the background: about 10 GB. During a longer check the log could not be truncated."""
 FINDINGS_MAX = 20
-"""Findings of one table; a file that is damaged all over needs no longer list."""
+"""Findings of one table; for a file that is damaged all over, a longer list is of no use."""
 STEP_INSTRUCTIONS = 100_000
-"""Instructions of SQLite between two looks at the time: some milliseconds."""
+"""Instructions of SQLite between two checks of the time: some milliseconds."""
 
 _TREE = re.compile(r"\b(?:Tree|On tree page) (\d+)")
 _INDEX = re.compile(r"\bindex (\w+)")
@@ -30,8 +30,8 @@ FREE_PAGES = "free pages"
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A damaged part: a table, an index, the schema or the list of free pages; and what SQLite says of it (page and
-    cell, never a value)."""
+    """A damaged part: a table, an index, the schema or the list of free pages; and SQLite's finding (page and cell,
+    never a value)."""
 
     part: str
     finding: str
@@ -39,7 +39,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The outcome for one part."""
+    """The outcome of the check of one part."""
 
     part: str
     damages: Sequence[Damage]
@@ -47,7 +47,7 @@ class Examined:
 
 
 def tables_of(path: Path) -> list[str]:
-    """The tables of a file. Raises sqlite3.DatabaseError when the schema cannot be read."""
+    """Return the tables of a file. Raises sqlite3.DatabaseError when the schema cannot be read."""
     connection = connect(path, read_only=True)
     try:
         found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name")
@@ -57,19 +57,19 @@ def tables_of(path: Path) -> list[str]:
 
 
 def examine_table(path: Path, table: str, within_s: float = TABLE_S_MAX) -> Examined:
-    """One table with its indexes: the structure of each page, the order of the rows, and each row's place in each
-    index."""
+    """Examine one table with its indexes: the structure of each page, the order of the rows, and the entry of each row
+    in each index."""
     quoted = table.replace('"', '""')
     return _examine(path, f"table {table}", f'PRAGMA integrity_check("{quoted}")', within_s)
 
 
 def examine_file(path: Path, within_s: float = TABLE_S_MAX) -> Examined:
-    """The structure of everything, the free pages too, but not what indexes say of rows."""
+    """Examine the structure of the whole file, including the free pages, but not whether indexes match their rows."""
     return _examine(path, FREE_PAGES, "PRAGMA quick_check", within_s)
 
 
 def examine_all(path: Path, within_s: float) -> Iterator[Examined]:
-    """Everything, within one time budget for all."""
+    """Examine all tables and the file within one time budget."""
     end_s = time.monotonic() + within_s
     try:
         tables = tables_of(path)
@@ -102,13 +102,14 @@ def _examine(path: Path, part: str, check: str, within_s: float) -> Examined:
 
 
 def _names_of_trees(connection: sqlite3.Connection) -> dict[int, str]:
-    """The name of what begins at each root page."""
+    """Return the name of the object at each root page."""
     rows = connection.execute("SELECT rootpage, type, name FROM sqlite_schema WHERE rootpage > 0").fetchall()
     return {1: SCHEMA} | {int(root): f"{kind} {name}" for root, kind, name in rows}
 
 
 def _part_of(line: str, part: str, names: dict[int, str]) -> str:
-    """`Tree 12 page 40 cell 3: …`, `row 7 missing from index ix_…`, `Freelist: …`, `Page 9: never used`."""
+    """Return the part of a finding: `Tree 12 page 40 cell 3: …`, `row 7 missing from index ix_…`, `Freelist: …`, `Page
+    9: never used`."""
     if (tree := _TREE.search(line)) is not None:
         return names.get(int(tree[1]), part)
     if (index := _INDEX.search(line)) is not None:
@@ -117,5 +118,5 @@ def _part_of(line: str, part: str, names: dict[int, str]) -> str:
 
 
 def _name_of(error: sqlite3.DatabaseError) -> str:
-    """SQLite's name of the error: its text may quote a value that is no UTF-8."""
+    """Return SQLite's name of the error, since its text may quote a value that is not UTF-8."""
     return getattr(error, "sqlite_errorname", "") or type(error).__name__

@@ -1,9 +1,9 @@
-"""Notice a write-ahead log whose end SQLite cannot read, before SQLite drops it.
+"""Detect a write-ahead log whose end SQLite cannot read, before SQLite drops it.
 
-When the first connection opens a file, SQLite takes over the log up to the first frame whose checksum is wrong and
-ignores the rest silently. After a power cut that rest is an unconfirmed transaction. But when the disk has damaged the
-log, it holds confirmed changes. So the frames that belong to the log are counted before, and compared with those that
-SQLite has taken over; when commits are missing, the log is copied and reported.
+When the first connection opens a file, SQLite applies the log up to the first frame with a wrong checksum and silently
+ignores the rest. After a power cut, the rest is an unconfirmed transaction. But when the disk has damaged the log, the
+rest has confirmed changes. So the frames of the log are counted before, and compared with those that SQLite has
+applied; when commits are missing, the log is copied and reported.
 
 Format: https://sqlite.org/fileformat2.html#the_write_ahead_log. Only headers are read: linear, 24 bytes of each frame.
 """
@@ -19,9 +19,9 @@ _FRAME = struct.Struct(">6I")
 _MAGIC = (0x377F0682, 0x377F0683)
 _TAKEN_OVER = struct.Struct("=I")
 _TAKEN_OVER_AT = 16
-"""The number of valid frames in the index of the log (`-shm`), in the machine's byte order."""
+"""Offset of the number of valid frames in the index of the log (`-shm`), in the machine's byte order."""
 KEPT_MAX = 9
-"""Copies of damaged logs beside one database. Each is reported until the operator removes it."""
+"""Number of copies of damaged logs beside one database. Each is reported until the operator removes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LogContent:
 
 
 def log_of(database: Path) -> Path:
-    """The log beside a database file."""
+    """Return the path of the log beside a database file."""
     return database.with_name(f"{database.name}-wal")
 
 
@@ -64,14 +64,14 @@ def read_log(database: Path) -> LogContent | None:
 
 
 def frames_taken_over(database: Path) -> int:
-    """The frames that SQLite counts as the log, once a connection has read from the file."""
+    """Return the number of frames that SQLite counts as the log, once a connection has read from the file."""
     with database.with_name(f"{database.name}-shm").open("rb") as index:
         index.seek(_TAKEN_OVER_AT)
         return int(_TAKEN_OVER.unpack(index.read(_TAKEN_OVER.size))[0])
 
 
 def lost_commits(content: LogContent, taken_over: int) -> int:
-    """Transactions of the log that SQLite did not take over; 1 for a log whose header cannot be read."""
+    """Return the number of transactions in the log that SQLite did not apply; 1 for a log with an unreadable header."""
     if not content.readable:
         return 1
     return sum(1 for number in content.commits if number > taken_over)
@@ -88,7 +88,7 @@ def keep_copy(database: Path) -> Path | None:
 
 
 def kept_copies(database: Path) -> Iterator[Path]:
-    """The copies that the operator has not removed yet."""
+    """Return the copies that the operator has not removed yet."""
     return database.parent.glob(f"{database.name}-wal.damaged-*")
 
 

@@ -1,12 +1,12 @@
 """The one writer of a SQLite database: many small transactions, one fsync.
 
-Transactions take turns on the one connection. Each runs inside a savepoint of a shared `BEGIN IMMEDIATE`, so that one
-that fails is undone alone. When nobody is waiting for a turn any more (or the group is full or old), the group commits,
-and only then do its members return. While that fsync runs, the next ones already queue up behind it and form the next
-group: the busier, the fewer fsyncs a transaction, and an idle writer adds no delay.
+Transactions take turns on the one connection. Each runs inside a savepoint of a shared `BEGIN IMMEDIATE`, so that a
+failed one is rolled back alone. When the queue is empty, or the group is full or has reached its age limit, the group
+commits, and only then do its members return. During that fsync the next transactions queue up and form the next group.
+So under load there are fewer fsyncs per transaction, and an idle writer adds no delay.
 
-BEGIN IMMEDIATE because the driver's default takes the write lock late: the founders saw 350 of 400 updates lost without
-an error. What a member may do is in `sqlite.py`; this file decides about turns, groups and durability.
+BEGIN IMMEDIATE is used because the driver's default takes the write lock late: in a measurement 350 of 400 updates were
+lost without an error. `sqlite.py` defines what a member may do; this file handles turns, groups and durability.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from cloud.foundation.db.sqlite_connection import SqliteThread
 
 Result = TypeVar("Result")
 
-# A group that never stops growing would keep its first member waiting: it commits at this size or age although others
-# wait.
+# A group that grows without end would delay its first member: it commits at this size or age although others are
+# queued.
 GROUP_MEMBERS_MAX = 500
 GROUP_AGE_S_MAX = 0.05
-# A member holds up everybody, so it has little time: it awaits nothing but its own statements.
+# A member delays all others, so its time is limited: it awaits only its own statements.
 MEMBER_S_MAX = 30.0
-# Callers waiting for a turn. Beyond it the answer is "later" at once, instead of memory and a timeout.
+# Callers in the queue. Beyond this number a call fails at once, instead of using memory and timing out.
 WAITING_MAX = 10_000
 
 
@@ -46,13 +46,13 @@ class _Group:
 
 @dataclass(slots=True)
 class Member:
-    """One transaction's place in its group. `number` names its savepoint; `open` belongs to the writer's thread."""
+    """One transaction in its group. `number` names its savepoint; `open` belongs to the writer's thread."""
 
     group: _Group
     number: int
     open: bool = False
     failure: Exception | None = None
-    """Of a job that nobody waited for; the member is then undone."""
+    """The failure of a job that no caller awaited; the member is then rolled back."""
 
 
 class SqliteWriter:
@@ -70,12 +70,12 @@ class SqliteWriter:
 
     @property
     def commits(self) -> int:
-        """How many groups were sent to the disk so far."""
+        """The number of groups that were sent to the disk so far."""
         return self._commits
 
     @asynccontextmanager
     async def member(self) -> AsyncIterator[Member]:
-        """One transaction: its turn, and at the end its durability."""
+        """Run one transaction: wait for its turn, and at the end until it is durable."""
         await self._take_turn()
         try:
             group = self._group or self._new_group()
@@ -94,14 +94,14 @@ class SqliteWriter:
             self._holder = None
             self._turn.release()
             self._commit_if_due()
-        # Shielded: a caller that gives up must not take the others' answer with it. Its own change is committed all the
-        # same.
+        # Shielded: a caller that is cancelled must not cancel the result of the others. Its own change is committed
+        # too.
         await asyncio.shield(group.committed)
         if member.failure is not None:
             raise translated(member.failure) or member.failure
 
     def later(self, member: Member, job: Callable[[], object]) -> None:
-        """Queue a job of a member whose outcome is heard of at its end only."""
+        """Queue a job of a member; a failure is raised only when the member ends."""
         self.thread.submit(partial(self._run_later, member, job))
 
     async def _take_turn(self) -> None:
@@ -115,7 +115,7 @@ class SqliteWriter:
         finally:
             self._waiting -= 1
             if not self._turn.locked():
-                self._commit_if_due()  # the last one in the queue gave up: nobody else would send the group off
+                self._commit_if_due()  # the last one in the queue was cancelled: no other call would commit the group
         self._holder = asyncio.current_task()
 
     def _new_group(self) -> _Group:
@@ -133,18 +133,18 @@ class SqliteWriter:
         self._group = None
         self._commits += 1
         self._last_commit = group.committed
-        # A group whose members all failed has nobody left to ask how its commit went.
+        # If all members of the group failed, no caller retrieves the result of its commit.
         group.committed.add_done_callback(lambda committed: committed.cancelled() or committed.exception())
         self.thread.submit(partial(self._commit, group), group.committed)
 
     async def drain(self) -> None:
-        """Wait until what was sent to the disk has arrived."""
+        """Wait until all changes that were sent to the disk are durable."""
         async with self._turn:
             last = self._last_commit
         if last is not None:
             await asyncio.wait([last])
 
-    # What follows runs on the writer's thread, in the order of submission.
+    # The following methods run on the writer's thread, in the order of submission.
 
     def step(self, member: Member, job: Callable[[], Result]) -> Result:
         """Run one statement of a member, after opening the group's transaction and the member's savepoint."""
@@ -162,8 +162,8 @@ class SqliteWriter:
         try:
             return job()
         finally:
-            # SQLite itself rolls everything back on a full disk or an I/O error: the group is then gone, and each
-            # member must know.
+            # On a full disk or an I/O error, SQLite itself rolls everything back. Then the group is lost, and each
+            # member must fail.
             if not raw.in_transaction:
                 group.failure = CommitLost("(the database undid the whole group)")
 
@@ -189,7 +189,7 @@ class SqliteWriter:
             for verb in verbs:
                 self.thread.raw.execute(f"{verb} member_{member.number}")
         except sqlite3.Error as error:
-            member.group.failure = commit_failure(error)  # rather lose the group than keep half of a member
+            member.group.failure = commit_failure(error)  # lose the group rather than commit half of a member
 
     def _commit(self, group: _Group) -> None:
         raw = self.thread.raw
@@ -202,5 +202,5 @@ class SqliteWriter:
             raise commit_failure(error) from None
         finally:
             if raw.in_transaction:
-                with suppress(sqlite3.Error):  # the commit's own failure is what the members are told
+                with suppress(sqlite3.Error):  # the members get the failure of the commit itself
                     raw.execute("ROLLBACK")

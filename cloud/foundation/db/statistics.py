@@ -1,7 +1,7 @@
-"""Give PostgreSQL's planner statistics as soon as a table has grown, instead of up to a minute later.
+"""Update the statistics of PostgreSQL's planner as soon as a table has grown, instead of up to a minute later.
 
-A new table has none, and autovacuum looks once a minute: an installation that begins with full vehicles would run its
-first thousands of batches on plans made for empty tables. SQLite needs none for our statements.
+A new table has none, and autovacuum runs once a minute: an installation that begins with full vehicles would process
+its first thousands of batches with plans for empty tables. On SQLite our statements need no statistics.
 """
 
 from sqlalchemy import text
@@ -9,10 +9,9 @@ from sqlalchemy import text
 from cloud.foundation.db.transaction import Transaction
 
 CHANGED_ROWS_LEAST = 500
-"""A plan for fewer rows is not slow, whatever it is."""
+"""A plan for fewer rows is not slow, even a poor one."""
 CHANGED_SHARE = 0.5
-"""Share of a table's rows. Tables that grow by less in ten seconds are autovacuum's business, which looks at a
-tenth."""
+"""Share of a table's rows. Autovacuum handles tables that grow by less in ten seconds; its own threshold is a tenth."""
 
 _CHANGED = text(
     "SELECT quote_ident(schemaname) || '.' || quote_ident(relname) FROM pg_stat_user_tables"

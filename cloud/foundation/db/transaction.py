@@ -1,7 +1,7 @@
-"""What a store is handed: one open transaction on either database, and the fast way through it.
+"""The interface of a transaction to a store, on either database, and its fast path.
 
-`execute` takes any Core statement and returns its rows, already fetched. `driver` runs `Prepared` statements on the
-database driver itself. Stores never open or end transactions; services do, with `Database.transaction()` and
+`execute` takes any Core statement and returns its rows, already fetched. `driver` runs `Prepared` statements directly
+on the database driver. Stores never open or end transactions; services do, with `Database.transaction()` and
 `Database.read()`.
 """
 
@@ -22,7 +22,7 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a statement gave back. `rowcount` is the number of rows it changed, -1 where the driver does not say."""
+    """The result of a statement. `rowcount` is the number of changed rows, -1 where the driver does not report it."""
 
     rows: Sequence[AnyRow]
     rowcount: int
@@ -34,48 +34,48 @@ class Rows:
         return len(self.rows)
 
     def first(self) -> AnyRow | None:
-        """The first row, None when there is none."""
+        """Return the first row, None when there is none."""
         return self.rows[0] if self.rows else None
 
     def scalar(self) -> Any:
-        """The first column of the first row, None when there is none."""
+        """Return the first column of the first row, None when there is none."""
         return self.rows[0][0] if self.rows else None
 
 
 class Driver(Protocol):
-    """The hot path: compiled text, positional values, plain tuples. Errors are those of `foundation.db.errors`."""
+    """The hot path: compiled text, positional values, plain tuples. Its errors are those of `foundation.db.errors`."""
 
     async def rows(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        """The rows of a query, or those that a change RETURNs."""
+        """Return the rows of a query, or those that a change RETURNs."""
         ...
 
     async def run(self, statement: Prepared, values: Values) -> int:
-        """Make one change; the number of rows it touched."""
+        """Make one change; return the number of affected rows."""
         ...
 
     async def run_later(self, statement: Prepared, values: Values) -> None:
-        """Make one change whose outcome nobody here waits for.
+        """Queue one change; its outcome is not returned.
 
-        It happens before the transaction ends, after what was asked for earlier, and when it fails the transaction does
-        not happen: leaving the block raises. On SQLite it spares the way to the writer and back.
+        It is made before the transaction ends and after earlier statements. If it fails, the transaction fails: leaving
+        the block raises. On SQLite this saves a switch to the writer's thread and back.
         """
         ...
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
-        """As `rows` for each of the values, in their order and in one go; all rows together."""
+        """Run `rows` for each of the values, in their order and in one call; return all rows together."""
         ...
 
     async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Make the same change for each row; fields as `statement.order` names them."""
+        """Make the same change for each row; the fields are in the order of `statement.order`."""
         ...
 
     async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert many rows by the fastest way the database has (COPY, executemany). Any conflict fails the whole."""
+        """Insert many rows by the fastest means of the database (COPY, executemany). Any conflict fails all of them."""
         ...
 
 
 class Transaction(Protocol):
-    """One transaction. In one from `read()`, a change is refused by the database."""
+    """One transaction. In one from `read()`, the database refuses changes."""
 
     @property
     def dialect(self) -> DialectName: ...
@@ -88,5 +88,5 @@ class Transaction(Protocol):
         ...
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
-        """A part that may fail alone: leaving it by an exception undoes the part, and the exception goes on."""
+        """Run a block that may fail alone: an exception rolls the block back and is raised to the caller."""
         ...

@@ -1,8 +1,9 @@
-"""Which IP addresses are public: the only ones that the cloud calls unless an operator named the exact pair.
+"""Check whether an IP address is public. The cloud calls no other address unless an operator has allowed the exact
+pair.
 
-A list of our own, because `ipaddress.is_global` says yes to NAT64, IPv4-compatible and multicast addresses, and on some
-3.11 releases to 6to4 and newer reservations too; every one of them can lead inside. What it calls not global is refused
-as well, so a later Python that knows more narrows the list further.
+The lists are our own, because `ipaddress.is_global` accepts NAT64, IPv4-compatible and multicast addresses, and on some
+3.11 releases also 6to4 and newer reservations; each of them can lead into a private network. Addresses that it refuses
+are refused here too, so a later Python version can only narrow the result.
 """
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -30,14 +31,14 @@ _NOT_PUBLIC_4 = tuple(
         "224.0.0.0/3",
     )
 )
-# Global unicast is 2000::/3 alone; mapped, compatible, NAT64 (64:ff9b::), local and multicast addresses lie outside.
+# Global unicast is only 2000::/3; mapped, compatible, NAT64 (64:ff9b::), local and multicast addresses are outside.
 _UNICAST_6 = IPv6Network("2000::/3")
 _NOT_PUBLIC_6 = tuple(
     ip_network(text)
     for text in (
-        "2001::/23",  # protocol assignments, with Teredo: an IPv4 address inside
+        "2001::/23",  # protocol assignments, with Teredo, which embeds an IPv4 address
         "2001:db8::/32",
-        "2002::/16",  # 6to4: an IPv4 address inside
+        "2002::/16",  # 6to4, which embeds an IPv4 address
         "2620:4f:8000::/48",
         "3fff::/20",
     )
@@ -45,7 +46,7 @@ _NOT_PUBLIC_6 = tuple(
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether packets to this address leave for the public Internet, as far as the registries say."""
+    """Return whether packets to this address go to the public Internet, according to the registries."""
     if not address.is_global:
         return False
     if isinstance(address, IPv4Address):
@@ -56,7 +57,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def read_address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address that a text is in its usual form; None for anything else, `127.1` and `0x7f000001` among it."""
+    """Return the address of a text in the usual form; None for any other text, such as `127.1` and `0x7f000001`."""
     try:
         return ip_address(text)
     except ValueError:

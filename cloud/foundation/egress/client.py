@@ -1,12 +1,12 @@
-"""The one way out of the cloud (D17): every request that the cloud makes to somebody else's address goes through here.
+"""The one HTTP client of the cloud (D17): every request to an external address goes through it.
 
-Guarded where it counts, at the socket: the name is resolved by us, each of its addresses must be public, and the
-address that the socket connects to is looked at once more, so neither a literal nor a name that changes its mind gets
-past. No redirects (a receiver could send us inside), no proxy from the environment, no cookies, no decompression (a
-bomb stays packed), bounded time and octets. An exact HOST:PORT pair that the operator allowed has a connector of its
-own without the address check; no other name can reach it.
+The guard is at the socket: the client resolves the name itself, each of its addresses must be public, and the address
+that the socket connects to is checked again. So neither a literal address nor a name that changes its address gets
+past. There are no redirects (a receiver could send us to an internal address), no proxy from the environment, no
+cookies and no decompression (a compressed bomb is not expanded); time and bytes are limited. An exact HOST:PORT pair
+that the operator has allowed has its own connector without the address check; no other name can use it.
 
-Knows nothing of webhooks: whether an answer is a success is the caller's matter.
+The client does not know webhooks: the caller decides whether a response is a success.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ from cloud.foundation.egress.resolver import NameUnresolved, Resolver, SystemRes
 from cloud.foundation.egress.target import AllowList, Target, read_target
 
 REQUEST_S_MAX = 15.0
-"""From the look-up of the name to the last octet of the answer that we want."""
+"""Time from the name look-up to the last byte that is read of the response."""
 ANSWER_OCTETS_MAX = 65_536
 JUDGE_S_MAX = 5.0
-"""How long a client that registers an address waits for its name to resolve."""
-# Below the five seconds after which common servers close a connection, lest we send into one that is closing.
+"""Time that a client which registers an address waits for its name to resolve."""
+# Below the five seconds after which common servers close a connection, to avoid a request on a closing one.
 KEEP_ALIVE_S = 4.0
 HEADERS_MAX = 64
 HEADER_OCTETS_MAX = 4096
@@ -44,7 +44,8 @@ Judge = Callable[[IPv4Address | IPv6Address], bool]
 
 
 class FailureReason(StrEnum):
-    """Why there is no answer. The words are public: they tell the receiver's developer, and nobody what lies inside."""
+    """The reason for a missing response. The values are public: they help the receiver's developer, and disclose
+    nothing about the internal network."""
 
     BLOCKED_ADDRESS = "blocked_address"
     DNS_FAILURE = "dns_failure"
@@ -57,14 +58,15 @@ class FailureReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """There is no answer."""
+    """A request without a response."""
 
     reason: FailureReason
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `body` is what arrived in time of its first 64 KiB, as sent; `complete` when that was all."""
+    """A response. `body` has at most its first 64 KiB, as far as received in time, undecoded; `complete` when that is
+    all."""
 
     status: int
     headers: CIMultiDictProxy[str] = field(repr=False)
@@ -77,7 +79,7 @@ class _AddressRefused(OSError):
 
 
 class Egress:
-    """Both connectors. Made and closed within one event loop."""
+    """The client with its two connectors. It is made and closed within one event loop."""
 
     def __init__(
         self,
@@ -88,20 +90,21 @@ class Egress:
         judge: Judge = is_public,
         request_s_max: float = REQUEST_S_MAX,
     ) -> None:
-        """`tls` None: the system's authorities. `judge` is replaced only by tests that have no public address."""
+        """Set up the client. `tls` None: the system's authorities. Only tests replace `judge`, as they have no public
+        address."""
         self._allowed = allowed
         self._own_resolver = SystemResolver() if resolver is None else None
         self._resolver: Resolver = resolver or self._own_resolver or SystemResolver()
         self._tls = tls or ssl.create_default_context()
         self._judge = judge
         self._request_s_max = request_s_max
-        self._targets: dict[str, Target] = {}  # the text alone decides, so its judgement holds as long as the process
+        self._targets: dict[str, Target] = {}  # cached, since the result depends only on the text
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def judge(self, text: str) -> Target:
-        """Whether an address may be called, as it stands now. Raises `UrlMalformed`, `UrlBlocked`.
+        """Check whether an address may be called now. Raises `UrlMalformed`, `UrlBlocked`.
 
-        A name that does not resolve yet is accepted: every attempt asks again.
+        A name that does not resolve yet is accepted, since every attempt resolves it again.
         """
         target = read_target(text, self._allowed)
         if target.permitted or read_address(target.host) is not None:
@@ -116,7 +119,7 @@ class Egress:
         return target
 
     async def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer | Failure:
-        """One request, one answer. The text of the address is judged again, by the rules of now."""
+        """Send one request and return its response. The text of the address is checked again, by the current rules."""
         target = self._targets.get(url)
         if target is None:
             try:
@@ -129,7 +132,7 @@ class Egress:
         return await self.send(method, target, headers=headers, body=body)
 
     async def send(self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes) -> Answer | Failure:
-        """As `request`, for an address whose text was judged."""
+        """Send a request as `request` does, to an address whose text was checked."""
         session = self._session(target.permitted)
         deadline_s = asyncio.get_running_loop().time() + self._request_s_max
         try:
@@ -143,7 +146,7 @@ class Egress:
         return Answer(response.status, response.headers, read, complete)
 
     async def close(self) -> None:
-        """End every connection."""
+        """Close every connection."""
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()
@@ -162,7 +165,7 @@ class Egress:
             socket_factory=_open_socket if permitted else self._open_public_socket,
             use_dns_cache=False,
             ssl=self._tls,
-            limit=0,  # who calls bounds itself, and fairly; a queue in here would not be
+            limit=0,  # callers limit themselves, and fairly; a queue here would not be fair
             keepalive_timeout=KEEP_ALIVE_S,
         )
         return aiohttp.ClientSession(
@@ -179,7 +182,7 @@ class Egress:
         )
 
     def _all_public(self, addresses: Sequence[str]) -> bool:
-        """One that is not public spoils the name: it is how a rebinding name begins."""
+        """Return whether all addresses are public. One that is not refuses the name: DNS rebinding begins this way."""
         return all(self._is_public(text) for text in addresses)
 
     def _is_public(self, text: str) -> bool:
@@ -187,7 +190,7 @@ class Egress:
         return address is not None and self._judge(address)
 
     def _open_public_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
-        """The last look, at the address that this very socket will connect to."""
+        """Open a socket after a last check of the address that it will connect to."""
         if not self._is_public(str(info[4][0])):
             raise _AddressRefused
         return _open_socket(info)
@@ -199,7 +202,7 @@ def _open_socket(info: aiohttp.AddrInfoType) -> socket.socket:
 
 
 class _Judging(AbstractResolver):
-    """Our resolver in the connector's words. Refuses a name any of whose addresses is not public."""
+    """An adapter of our resolver for the connector. Refuses a name if any of its addresses is not public."""
 
     def __init__(self, resolver: Resolver, are_public: Callable[[Sequence[str]], bool] | None) -> None:
         self._resolver = resolver
@@ -224,11 +227,12 @@ class _Judging(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """The resolver is not the connector's own."""
+        """Do nothing: the connector does not own the resolver."""
 
 
 async def _read(response: aiohttp.ClientResponse, deadline_s: float) -> tuple[bytes, bool]:
-    """The beginning of the body, and whether that is all. A body that breaks off or drips does not unsay the status."""
+    """Read the beginning of the body; return it and whether it is complete. If the body breaks off or is slow, the
+    status is still returned."""
     if response.content.at_eof():
         response.release()
         return b"", True
@@ -244,12 +248,12 @@ async def _read(response: aiohttp.ClientResponse, deadline_s: float) -> tuple[by
     except (aiohttp.ClientError, OSError):  # a TimeoutError is an OSError
         pass
     finally:
-        response.close()  # no effect on one that was released
+        response.close()  # no effect on a released response
     return bytes(read[:ANSWER_OCTETS_MAX]), False
 
 
 def _reason(error: BaseException) -> FailureReason:
-    """The word for what the client raised."""
+    """Return the reason for an exception of the client."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, _AddressRefused):

@@ -1,8 +1,8 @@
-"""Names to addresses, by the system's own resolver, on threads that nothing else needs.
+"""Resolve names with the system's resolver, on separate threads.
 
-The event loop's shared threads would do until a name server stops responding: a few such names would then delay every
-look-up and every file of the process. For the same reason the names of one zone share a part of the threads: a hundred
-webhook addresses below a name whose server does not respond delay the deliveries to that zone alone.
+On the event loop's shared threads, a few names whose server does not respond would delay every look-up and every file
+access of the process. For the same reason the names of one zone share a part of the threads: a hundred webhook
+addresses in a zone whose name server does not respond delay only the deliveries to that zone.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 THREADS = 64
-"""Look-ups at a time. The system gives each up after 10 to 30 s."""
+"""Concurrent look-ups. The system abandons each after 10 to 30 s."""
 ZONE_THREADS = 8
-"""Threads for the names of one zone, an eighth of all. A name server that works answers in milliseconds, so that eight
-threads look up hundreds of names a second."""
+"""Threads for the names of one zone, an eighth of all. A working name server responds in milliseconds, so eight threads
+look up hundreds of names a second."""
 
 
 class NameUnresolved(Exception):
@@ -23,15 +23,15 @@ class NameUnresolved(Exception):
 
 
 class Resolver(Protocol):
-    """Where a name leads, asked anew every time: an answer that was kept could be judged once and used later."""
+    """Resolves a name at every call, since an address that passed the check must not be cached and used later."""
 
     async def resolve(self, host: str, port: int) -> Sequence[str]:
-        """Its addresses in text, the preferred ones first; at least one. Raises `NameUnresolved`."""
+        """Return the addresses as text, at least one, preferred ones first. Raises `NameUnresolved`."""
         ...
 
 
 class _Zone:
-    """Look-ups of the names of one zone: those that run, and those that wait for their turn."""
+    """Look-ups of the names of one zone, running and queued."""
 
     __slots__ = ("turns", "users")
 
@@ -41,7 +41,7 @@ class _Zone:
 
 
 class SystemResolver:
-    """`getaddrinfo`, which knows hosts files, search lists and address preferences."""
+    """Resolves names by `getaddrinfo`, which uses hosts files, search lists and address preferences."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="egress-dns")
@@ -59,7 +59,7 @@ class SystemResolver:
         looking = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port)
         looking.add_done_callback(lambda done: self._end(name, zone, done))
         try:
-            # A caller that has waited long enough does not end the thread, which keeps its turn until it is done.
+            # The end of the caller's wait does not stop the thread, which keeps its turn until it is done.
             found = await asyncio.shield(looking)
         except (OSError, UnicodeError):
             raise NameUnresolved from None
@@ -79,12 +79,12 @@ class SystemResolver:
             del self._zones[name]
 
     def close(self) -> None:
-        """Let go of the threads; one that waits for a name server ends with it."""
+        """Release the threads; one that waits for a name server ends after it."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def zone_of(host: str) -> str:
-    """The last two labels of a name: what one person registers, or less often a suffix that many share."""
+    """Return the last two labels of a name: a registered domain, or less often a suffix that many domains share."""
     return ".".join(host.lower().rstrip(".").split(".")[-2:])
 
 

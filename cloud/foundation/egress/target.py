@@ -1,7 +1,7 @@
-"""Whether an address may be called, as far as its text says (A-063): at creation and again before every attempt.
+"""Check by its text whether an address may be called (A-063): at creation and again before every attempt.
 
-The parser is the one that the client itself uses, and the parsed value is what is called, so that no second reading of
-the text can come to another host. What a name resolves to is judged when it is resolved.
+The parser is the one that the client itself uses, and the parsed value is what is called, so that no second parser can
+read another host in the text. The addresses of a name are checked when it is resolved.
 """
 
 import re
@@ -19,20 +19,20 @@ HOST_LENGTH_MAX = 253
 PORTS_LOW = frozenset({443, 8443})
 PORT_HIGH = 1024
 PORTS_BLOCKED = frozenset({3306, 5432, 6379, 9200, 11211, 27017})
-"""Databases and caches, which take a request line for a command or for an argument to one."""
+"""Databases and caches, which would interpret a request line as a command or an argument."""
 
 # Names that resolve inside a network by convention or by their registration (RFC 6761, RFC 6762, RFC 8375).
 _INSIDE = ("localhost", "local", "localdomain", "internal", "intranet", "corp", "home", "lan", "home.arpa")
 
 _UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-# WHATWG: a host whose last label is a number is an IPv4 address in one of its old forms, whatever else it looks like.
+# WHATWG: a host whose last label is a number is an IPv4 address in a legacy form, whatever the other labels are.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An address that may be called. `permitted`: by the operator's exact pair, so any address behind it is right."""
+    """An address that may be called. `permitted`: by the operator's exact pair, so it may resolve to any address."""
 
     url: URL
     host: str
@@ -41,7 +41,7 @@ class Target:
 
 
 class AllowList:
-    """The operator's exact HOST:PORT pairs, each written as in a URL (`[::1]:9000`). Empty unless settings say so."""
+    """The operator's exact HOST:PORT pairs, each written as in a URL (`[::1]:9000`). Empty by default."""
 
     def __init__(self, pairs: Collection[tuple[str, int]] = ()) -> None:
         self._pairs = frozenset((host.lower(), port) for host, port in pairs)
@@ -51,7 +51,8 @@ class AllowList:
 
 
 def read_target(text: str, allowed: AllowList) -> Target:
-    """Judge the text. Raises `UrlMalformed` for what is no URL, `UrlBlocked` for one that is not to be called."""
+    """Check the text of an address. Raises `UrlMalformed` when it is not a URL, `UrlBlocked` when it may not be
+    called."""
     url = _parsed(text)
     host, port = (url.raw_host or "").lower(), url.port
     if port is None or not host:
@@ -74,14 +75,14 @@ def _parsed(text: str) -> URL:
     if not text or len(text) > URL_LENGTH_MAX or _UNSEEN.search(text):
         raise UrlMalformed
     try:
-        # Maps full-width digits, circled digits and the ideographic dots of a host to what they stand for (UTS 46).
+        # Maps full-width digits, circled digits and the ideographic dots of a host to their ASCII equivalents (UTS 46).
         return URL(text)
     except ValueError:
         raise UrlMalformed from None
 
 
 def _check_host(host: str) -> None:
-    """A public literal, or a name that can be public."""
+    """Check that the host is a public literal address or a name that can be public."""
     address = read_address(host)
     if address is not None:
         if not is_public(address):

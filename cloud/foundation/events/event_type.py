@@ -30,14 +30,14 @@ class EventType:
     internal: frozenset[str] = frozenset()
     always: bool = False
     version: int = 1
-    """Rises when a field goes or changes its meaning; fields that are added do not raise it."""
+    """Increases when a field is removed or changes its meaning; added fields do not increase it."""
 
     def public_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a domain event's payload that subscribers receive."""
         return {name: value for name, value in payload.items() if name not in self.internal and name != SECRECY}
 
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of the `data` of a message. Open, because fields may be added."""
+        """Return the JSON Schema of the `data` of a message. It is open, because fields may be added."""
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": self.name,
@@ -49,17 +49,17 @@ class EventType:
 
 
 def text(description: str, *, absent: bool = False) -> dict[str, Any]:
-    """An identifier or a word. `absent`: it may be null."""
+    """Return the schema of an identifier or a word. `absent`: it may be null."""
     return {"type": _or_null("string", absent), "description": description}
 
 
 def word(description: str, choices: Sequence[str]) -> dict[str, Any]:
-    """One of these words."""
+    """Return the schema of one of these words."""
     return {"type": "string", "enum": [str(choice) for choice in choices], "description": description}
 
 
 def words(description: str, choices: Sequence[str]) -> dict[str, Any]:
-    """Some of these words."""
+    """Return the schema of a list of these words."""
     return {
         "type": "array",
         "items": {"type": "string", "enum": [str(choice) for choice in choices]},
@@ -68,7 +68,7 @@ def words(description: str, choices: Sequence[str]) -> dict[str, Any]:
 
 
 def moment(description: str, *, absent: bool = False) -> dict[str, Any]:
-    """RFC 3339 in UTC."""
+    """Return the schema of a time: RFC 3339 in UTC."""
     return {"type": _or_null("string", absent), "format": "date-time", "description": description}
 
 

@@ -1,4 +1,4 @@
-"""Relay events to their subscribers, and remove those that were delivered long ago."""
+"""Relay events to their subscribers, and remove the events that were delivered long ago."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from cloud.foundation.supplies import Need
 
 @dataclass(frozen=True, slots=True)
 class Subscribers:
-    """Who takes events, and what is called after some were taken."""
+    """The subscribers of events. `after` is called when events were delivered to them."""
 
     each: Sequence[Subscriber]
     after: Callable[[], None]
@@ -39,7 +39,7 @@ def jobs(process: Process) -> Jobs:
 
 
 def events_sampler(database: Database, outbox: Outbox) -> Sampler:
-    """Set how many domain events are pending, and how many were parked."""
+    """Return the sampler of the number of pending domain events and of parked ones."""
 
     async def sample(metrics: Metrics) -> None:
         async with database.read() as tx:

@@ -1,4 +1,4 @@
-"""A domain event, and the hold that a worker has on it."""
+"""A domain event, and the claim of a worker on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainEvent:
-    """Something that happened. `payload` holds identifiers and plain facts, never values of a patient.
+    """A domain event. `payload` holds identifiers and plain facts, never values of a patient.
 
-    Events with the same `tenant_id` and `key` (a device, an encounter) are handed on in the order of `position`.
+    Events with the same `tenant_id` and `key` (a device, an encounter) are delivered in the order of `position`.
     """
 
     position: int
@@ -25,7 +25,7 @@ class DomainEvent:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedEvent:
-    """An event that one worker may settle. `lease_token` is its fence: a later claim has a higher one."""
+    """An event that one worker has claimed. `lease_token` is the fence: a later claim has a higher one."""
 
     event: DomainEvent
     lease_token: int

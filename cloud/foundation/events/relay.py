@@ -1,8 +1,8 @@
-"""Hand events on to those who want to know: the worker behind the outbox.
+"""Relay events to their subscribers: the worker of the outbox.
 
-A subscriber writes rows (webhook deliveries, jobs) in the transaction that settles the event, so each is told exactly
-once, whatever is killed when. An event that a subscriber cannot take is tried again later, further and further apart,
-and parked in the end.
+A subscriber writes rows (webhook deliveries, jobs) in the transaction that marks the event as delivered. So each gets
+the event exactly once, even if a process is killed at any moment. An event that a subscriber cannot process is retried
+with increasing delays, and parked in the end.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from cloud.foundation.stopping import pause
 
 log = structlog.get_logger()
 
-# Long enough for any subscriber's rows, short enough that a killed worker's events are not missed for long.
+# Long enough for any subscriber's rows, short enough that the events of a killed worker are not delayed for long.
 LEASE_US = 30_000_000
 CLAIM_COUNT = 100
-# Claimed events are of different keys, so some go through side by side and share what it costs to make them durable.
-# Fewer than a PostgreSQL pool has connections: the others need some too.
+# Claimed events have different keys, so several are delivered concurrently and share the cost of durability. Fewer than
+# the connections of a PostgreSQL pool, since other work needs some too.
 TOGETHER = 6
-# How often an idle worker looks. The change-to-webhook time has this much of waiting in it at worst.
+# Poll interval of an idle worker. It adds at most this much to the time from change to webhook.
 IDLE_S = 0.5
 ATTEMPTS_MAX = 12
 RETRY_FIRST_US = 1_000_000
@@ -35,18 +35,19 @@ RETRY_LAST_US = 300_000_000
 
 
 class Subscriber(Protocol):
-    """Somebody who wants to know. Writes through `tx` only: what else it did could not be undone with it."""
+    """A receiver of domain events. It writes only through `tx`, since other effects could not be rolled back with
+    it."""
 
     async def take(self, tx: Transaction, event: DomainEvent) -> None: ...
 
 
 def retry_delay_us(attempts: int) -> int:
-    """How long to wait after the attempt with this number (from 1): 1 s, doubling, at most 5 min."""
+    """Return the delay after the attempt with this number (from 1): 1 s, doubled each time, at most 5 min."""
     return int(min(RETRY_FIRST_US * 2 ** (attempts - 1), RETRY_LAST_US))
 
 
 class Relay:
-    """One worker's loop. Several may run, in one process or many."""
+    """The loop of one worker. Several may run, in one process or many."""
 
     def __init__(
         self,
@@ -56,7 +57,8 @@ class Relay:
         clock: Clock,
         after: Callable[[], None] | None = None,
     ) -> None:
-        """`after` is called when events were handed on, for a worker that acts on what subscribers wrote."""
+        """Set up the relay. `after` is called when events were delivered, for a worker that processes the subscribers'
+        rows."""
         self._database = database
         self._after = after
         self._outbox = outbox
@@ -64,18 +66,18 @@ class Relay:
         self._clock = clock
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until asked to stop; then the event in hand is finished."""
+        """Deliver events until a stop is requested; then finish the current events."""
         while not stopping.is_set():
             try:
                 busy = await self.step()
-            except DomainError as error:  # the database is away: wait for it
+            except DomainError as error:  # the database is not available: retry later
                 log.warning("relay.interrupted", code=error.code)
                 busy = 0
             if not busy:
                 await pause(stopping, IDLE_S)
 
     async def step(self) -> int:
-        """Hand on what is due now; how many events were claimed."""
+        """Deliver the events that are due now; return the number of claimed events."""
         async with self._database.read() as tx:
             due = await self._outbox.any_due(tx, now_us=self._clock.now_us())
         if not due:
@@ -89,7 +91,7 @@ class Relay:
         return len(claims)
 
     async def _hand_on_together(self, claims: Sequence[ClaimedEvent]) -> None:
-        """All of them, also when one cannot be: the first trouble is told afterwards."""
+        """Deliver all of these events even if one fails; raise the first failure afterwards."""
         ends = await asyncio.gather(*(self._hand_on(claimed) for claimed in claims), return_exceptions=True)
         for end in ends:
             if end is not None:
@@ -105,7 +107,7 @@ class Relay:
         except LeaseLost:
             log.warning("event.lease_lost", event_id=event.id, type=event.type)
         except DatabaseUnavailable:
-            raise  # no fault of the event: its lease runs out, and somebody takes it up again
+            raise  # not a fault of the event: its lease expires, and a worker claims it again
         except Exception as error:
             await self._put_back(claimed, type(error).__name__)
 

@@ -1,8 +1,7 @@
-"""The outbox's rows: written with the change, claimed under a lease, settled under a fence.
+"""The rows of the outbox: written with the change, claimed under a lease, completed under a fence.
 
-A claim takes only the oldest pending event of each (tenant, key), so events of one key go through in order, and none
-overtakes a failing one. On PostgreSQL `SKIP LOCKED` keeps workers out of each other's way, on SQLite the one writer
-does.
+A claim takes only the oldest pending event of each (tenant, key), so events of one key are delivered in order, and none
+overtakes a failing one. On PostgreSQL `SKIP LOCKED` separates the workers, on SQLite the one writer does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import Ids
 from cloud.foundation.viewer import Viewer, visible
 
-# A domain event names things; a body that grows beyond this carries something that belongs elsewhere.
+# An event contains identifiers; a larger body contains data that belongs elsewhere.
 PAYLOAD_OCTETS_MAX = 65536
 RETENTION_US = 30 * 86_400_000_000
 """Retention of delivered events, for support."""
@@ -53,8 +52,8 @@ _DUE = and_(
     _pending(),
     _events.available_at_us <= bindparam("now"),
     or_(_events.lease_until_us.is_(None), _events.lease_until_us <= bindparam("now")),
-    # A value, and not "there is none earlier": of that PostgreSQL makes a join, which after a quiet moment, counting on
-    # one event that waits, goes through all of them for each.
+    # A comparison with a value instead of NOT EXISTS: of that PostgreSQL makes a join. If its statistics are from a
+    # quiet time and it expects one pending event, the join reads all pending events for each of them.
     _events.position
     == select(func.min(_earlier.c.position))
     .where(_earlier.c.tenant_id == _events.tenant_id, _earlier.c.key == _events.key, _pending(_earlier))
@@ -99,7 +98,7 @@ _DONE = Prepared(
 
 
 class Outbox:
-    """Emit within a change; claim, then settle."""
+    """Emit events within a change; claim and complete them."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
@@ -116,7 +115,8 @@ class Outbox:
         at_us: int,
         traceparent: str | None = None,
     ) -> str:
-        """Tell of the change that `tx` makes; it is told exactly if the change is. The event's id."""
+        """Emit an event within the transaction of its change, so that neither exists without the other. Return its
+        id."""
         body = orjson.dumps(payload)
         assert len(body) <= PAYLOAD_OCTETS_MAX, "an event names things, it does not carry them"
         id = self._ids.new("evt")
@@ -134,28 +134,29 @@ class Outbox:
         return id
 
     async def any_due(self, tx: Transaction, *, now_us: int) -> bool:
-        """Whether `claim` would find something; cheap enough to ask often, in a read."""
+        """Return whether `claim` would find an event; cheap enough to call often, in a read."""
         return bool(await tx.driver.rows(_ANY_DUE, {"now": now_us}))
 
     async def claim(self, tx: Transaction, *, now_us: int, lease_us: int, count: int) -> Sequence[ClaimedEvent]:
-        """Take up to `count` due events for `lease_us`; at most one of each key, oldest first."""
+        """Claim up to `count` due events for `lease_us`: at most one of each key, oldest first."""
         found = await tx.driver.rows(_CLAIMABLE, {"now": now_us, "count": count})
         lease_until_us = now_us + lease_us
         values = [{"which": position, "lease_until": lease_until_us} for (position,) in found]
         return [_claimed(row) for row in await tx.driver.rows_many(_TAKE, values)]
 
     async def done(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
-        """The event was handed on. Raises `LeaseLost`, upon which the caller's transaction must end undone."""
+        """Mark the event as delivered. Raises `LeaseLost`, upon which the caller must roll its transaction back."""
         values = {"which": claimed.event.position, "token": claimed.lease_token, "now": now_us}
         if await tx.driver.run(_DONE, values) != 1:
             raise LeaseLost
 
     async def retry(self, tx: Transaction, claimed: ClaimedEvent, *, at_us: int) -> None:
-        """It could not be handed on; not before `at_us` again. Raises `LeaseLost`."""
+        """Postpone an event that could not be delivered until `at_us`. Raises `LeaseLost`."""
         await self._settle(tx, claimed, {"available_at_us": at_us, "lease_until_us": None})
 
     async def park(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
-        """Give up on it: it stays for a person to look at, and its key goes on. Raises `LeaseLost`."""
+        """Park an event after its last attempt: it is kept for an operator, and its key continues. Raises
+        `LeaseLost`."""
         await self._settle(tx, claimed, {"parked_at_us": now_us, "lease_until_us": None})
 
     async def _settle(self, tx: Transaction, claimed: ClaimedEvent, values: Mapping[str, Any]) -> None:
@@ -168,19 +169,19 @@ class Outbox:
             raise LeaseLost
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the events that were delivered longer ago than the retention; the number of events."""
+        """Delete a chunk of the events whose delivery is older than the retention; return the number of events."""
         expired = _events.done_at_us < now_us - RETENTION_US
         return await delete_chunk(tx, outbox_events, expired, oldest=_events.done_at_us)
 
     async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[DomainEvent]:
-        """The newest `count` events of the viewer that are still kept, oldest first."""
+        """Return the newest `count` stored events of the viewer, oldest first."""
         columns = [column for column in _TAKEN if column not in (_events.lease_token, _events.attempts)]
         newest = select(*columns).where(*visible(outbox_events, viewer)).order_by(_events.position.desc()).limit(count)
         return [_event(row) for row in reversed(list(await tx.execute(newest)))]
 
     async def backlog(self, tx: Transaction) -> tuple[int, int]:
-        """How many events wait, and how many were parked."""
-        # Two counts and not one with two filters, which would read every delivered event of a month.
+        """Return the number of pending events and the number of parked events."""
+        # Two counts instead of one with two filters, which would read every delivered event of a month.
         pending = select(func.count()).select_from(outbox_events).where(_pending())
         parked = select(func.count()).select_from(outbox_events).where(_events.parked_at_us.is_not(None))
         row = (await tx.execute(select(pending.scalar_subquery(), parked.scalar_subquery()))).first()

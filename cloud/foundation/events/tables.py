@@ -1,7 +1,7 @@
-"""The outbox: domain events, written in the transaction of the change they tell of, and handed on by workers.
+"""The outbox: domain events, written in the transaction of their change and delivered by workers.
 
-`position` orders them. `lease_token` rises with every claim, so that a worker whose lease ran out cannot settle what
-another has taken over.
+`position` orders them. `lease_token` increases with every claim, so that a worker whose lease has expired cannot
+complete an event that another worker has claimed.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, text
@@ -20,16 +20,16 @@ outbox_events = Table(
     Column("type", Text, nullable=False),
     Column("tenant_id", Text, nullable=False),
     Column("organization_id", Text),
-    Column("key", Text, nullable=False),  # events of one (tenant, key) are handed on in order
+    Column("key", Text, nullable=False),  # events of one (tenant, key) are delivered in order
     Column("payload", Text, nullable=False),  # JSON
     Column("traceparent", Text),
     Column("at_us", BigInteger, nullable=False),
-    Column("available_at_us", BigInteger, nullable=False),  # not handed on before; moves with each failed attempt
+    Column("available_at_us", BigInteger, nullable=False),  # not delivered before; moves with each failed attempt
     Column("lease_until_us", BigInteger),
     Column("lease_token", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("done_at_us", BigInteger),
-    Column("parked_at_us", BigInteger),  # given up after too many attempts; a person must look
+    Column("parked_at_us", BigInteger),  # no more attempts; an operator must look at it
     Index(
         "ix_outbox_events_pending",
         "tenant_id",
@@ -39,7 +39,8 @@ outbox_events = Table(
         postgresql_where=_PENDING,
     ),
     Index("ix_outbox_events_due", "available_at_us", "position", sqlite_where=_PENDING, postgresql_where=_PENDING),
-    # Not of the others: PostgreSQL would take a way through all that wait for a way to the few that do.
+    # Pending events are not in these indexes: PostgreSQL would use them to find the few due events and read all pending
+    # ones.
     Index("ix_outbox_events_done", "done_at_us", sqlite_where=_DONE, postgresql_where=_DONE),
     Index("ix_outbox_events_parked", "parked_at_us", sqlite_where=_PARKED, postgresql_where=_PARKED),
 )
