@@ -1,4 +1,4 @@
-"""The gateway put together, in this process and on a clock that is moved by hand."""
+"""The assembled gateway, in this process and on a clock that the test moves."""
 
 import asyncio
 import socket
@@ -86,7 +86,7 @@ async def test_an_address_that_is_taken_is_no_reason_not_to_serve(tmp_path):
 
 @contextmanager
 def listening_systemd(path):
-    """A socket that systemd would listen on; yields the function that counts the watchdog's datagrams so far."""
+    """Listen on a socket as systemd does; yield a function that counts the watchdog's datagrams so far."""
     fed = 0
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(path))

@@ -1,4 +1,4 @@
-"""What the settings say about Bluetooth is what the parts get."""
+"""The Bluetooth settings reach the parts that use them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The crew's PIN: found by the crew at once, by a stranger not in years."""
+"""The crew's PIN: accepted at once from the crew, and not guessable by others in years."""
 
 import stat
 

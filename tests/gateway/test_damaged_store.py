@@ -1,5 +1,4 @@
-"""With any damaged store the gateway starts, serves devices, shows a live crew page, and reports the damage to
-everyone."""
+"""The gateway starts with any damaged store, serves devices, shows a live crew page, and reports the damage to all."""
 
 import asyncio
 import base64
@@ -34,7 +33,7 @@ async def page_is_there(port: int) -> bool:
 
 @asynccontextmanager
 async def vehicle_with_a_page(folder: Path) -> AsyncIterator[tuple[Vehicle, int]]:
-    """A provisioned vehicle whose gateway does not run yet, and the port of its crew page."""
+    """A provisioned vehicle before its gateway's first start, and the port of its crew page."""
     port = free_port()
     made = Vehicle(folder, more_settings=f'[crew]\nlisten = "127.0.0.1:{port}"\n')
     provisioned(load(made.config))
@@ -47,7 +46,7 @@ async def vehicle_with_a_page(folder: Path) -> AsyncIterator[tuple[Vehicle, int]
 
 @asynccontextmanager
 async def running(vehicle: Vehicle) -> AsyncIterator[Gateway]:
-    """The gateway in this process, where a mounted disk can be seen."""
+    """Run the gateway in this process, which sees the mounted disk."""
     stop, serving = asyncio.Event(), asyncio.Event()
     gateway = Gateway(load(vehicle.config))
     task = asyncio.create_task(gateway.run(stop, serving.set))

@@ -1,4 +1,4 @@
-"""The picture of the present: bounded, honest about what a slow reader missed, never ahead of the commit."""
+"""The live picture: bounded, honest about values that a slow reader missed, and never ahead of the commit."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Log lines are JSON, and what failed is told without what it failed on."""
+"""Log lines are JSON, and report a failure without the data that caused it."""
 
 import json
 import subprocess

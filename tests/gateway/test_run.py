@@ -1,4 +1,4 @@
-"""The gateway as a process: it serves, is killed, stopped and started again, and nothing that was answered is lost."""
+"""The gateway as a process: it serves, is killed, stopped and restarted, and no acknowledged report is lost."""
 
 import base64
 import resource
@@ -111,7 +111,7 @@ async def test_store_that_fails_while_running_is_exchanged_and_nothing_confirmed
         )
         assert recovered.code == 0, recovered.err
         found += len(out.read_text().splitlines())
-        # What was refused may be in the file all the same: its commit failed after it was written.
+        # A refused report may be in the file all the same: its commit failed after it was written.
         assert confirmed <= found <= confirmed + 1
 
 
@@ -153,7 +153,7 @@ async def test_logs_are_json_lines_without_what_was_measured_or_sent(tmp_path):
         await gateway.start()
         async with device(gateway.address) as thermometer:
             await thermometer.measure(99.7)  # no second of a time of day looks like it
-            # A report that cannot be read, and then octets that are no APDU: both are deviations that keep the octets.
+            # An unreadable report, and then bytes that are no APDU: both are deviations that keep the bytes.
             body = b"\x00\x09\x01\x01" + len(mark).to_bytes(2, "big") + mark
             prst = len(body).to_bytes(2, "big") + body
             await thermometer.link.send(b"\xe7\x00" + len(prst).to_bytes(2, "big") + prst)

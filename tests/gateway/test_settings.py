@@ -1,4 +1,4 @@
-"""The settings file: complete, checked, and every mistake told with its line and its remedy."""
+"""The settings file: complete, checked, and every mistake reported with its line and its remedy."""
 
 import re
 from pathlib import Path

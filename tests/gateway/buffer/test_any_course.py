@@ -1,7 +1,7 @@
-"""Whatever happens in whatever order, the record stays whole: each value is there or counted, each chain meets.
+"""In any order of events the record stays whole: each value is stored or counted, and each chain is linked.
 
-A seeded course of appends, events, acknowledgements, rewinds, retention, restarts and damaged rows on a store that is
-too small for them, checked after each chapter against what was put in.
+A seeded course of appends, events, acknowledgements, rewinds, retention, restarts and damaged rows runs on a store that
+is too small for them. After each chapter the store is checked against what was put in.
 """
 
 import os
@@ -42,7 +42,7 @@ FIRST_SEED = int(os.environ.get("ARGUS_SEED", "1"))
 
 
 class Course:
-    """What was done to one store, and what must therefore be in it."""
+    """The operations on one store, and the content that must follow from them."""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
@@ -102,7 +102,7 @@ class Course:
                 assert kept + counted == self.appended[lane] + self.refused[lane], lane
         events = await whole_lane(buffer, Lane.EVENT)
         gone = [decode_gap(batch.payload) for batch in events if batch.kind is BatchKind.GAP]
-        # The store's own events are there too; what was given is never dropped before it has arrived.
+        # The store adds its own events; a given event is never dropped before it has arrived.
         assert {gap.why for gap in gone} <= {GapReason.RETENTION, GapReason.CLOUD_RESTORED, GapReason.DAMAGED}
         assert sum(batch.kind is BatchKind.EVENT for batch in events) + sum(gap.batches for gap in gone) >= self.events
 
@@ -116,7 +116,7 @@ async def test_any_course_of_events_leaves_each_value_there_or_counted(tmp_path:
         async with opened(path, settings=SMALL, clock=course.clock) as buffer:
             for _ in range(STEPS):
                 await course.step(buffer)
-            if buffer.store_state != "ok":  # a record of loss that is still open is read once it is closed
+            if buffer.store_state != "ok":  # an open record of loss can be read only once it is closed
                 await course.clock.advance(61.0)
                 await buffer.tidy()
             await course.check(buffer)
@@ -125,7 +125,7 @@ async def test_any_course_of_events_leaves_each_value_there_or_counted(tmp_path:
 
 
 def _harm(path: Path, rng: random.Random) -> None:
-    """One numeric batch loses its nonce."""
+    """Erase the nonce of one numeric batch."""
     connection = sqlite3.connect(path)
     low, high = position_of(Lane.NUMERIC, 0), position_of(Lane.WAVEFORM, 0)
     rows = connection.execute(

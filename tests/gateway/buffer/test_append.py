@@ -1,4 +1,4 @@
-"""What is appended is durable when the call returns, in few commits, in order, and within limits."""
+"""Appended values are durable when the call returns, in few commits, in order, and within limits."""
 
 import asyncio
 from dataclasses import replace
@@ -53,7 +53,7 @@ async def test_a_large_append_becomes_several_batches_of_one_commit(tmp_path: Pa
 
 
 async def test_a_text_heavy_append_is_cut_until_each_batch_fits_the_link(tmp_path: Path) -> None:
-    # Texts that differ everywhere do not compress: 120 of 32 kB are four packets, not one.
+    # Texts that differ throughout do not compress: 120 of 32 kB are four packets, not one.
     texts = [bytes((n * 31 + k * k * 7) % 94 + 33 for k in range(32_000)).decode() for n in range(120)]
     said = [Observation(SATURATION, text, None, 0, None, 1000.0) for text in texts]
     async with opened(new_store(tmp_path)) as buffer:
@@ -143,7 +143,7 @@ async def test_a_trickle_of_small_appends_shares_commits(tmp_path: Path) -> None
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         await buffer.append_sections([section(numerics(1))])
         for burst in range(2):
-            # Each waits for the one before, as a device with a window of one does, but ten devices do so side by side.
+            # A device with a window of one waits for each append before the next, but ten devices append concurrently.
             await asyncio.gather(
                 *(buffer.append_sections([section(numerics(1, first=burst * 10.0 + n))]) for n in range(10))
             )

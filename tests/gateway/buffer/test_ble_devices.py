@@ -1,4 +1,4 @@
-"""The store remembers which Bluetooth devices a person has paired, over a restart, and not without limit."""
+"""The store keeps the Bluetooth devices that a person has paired, across a restart and up to a limit."""
 
 import shutil
 from dataclasses import replace

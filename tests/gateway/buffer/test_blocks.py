@@ -48,7 +48,7 @@ def test_any_commit_becomes_batches_that_the_cloud_takes(sections: list[DeviceOb
 
 
 def test_the_settings_of_a_store_stay_within_half_of_the_limits_of_a_block():
-    """An older cloud or gateway may have another limit: there is room between what is built and what is taken."""
+    """Another version of cloud or gateway may have a lower limit, so blocks stay well below the accepted size."""
     assert SETTINGS.block_observations_max * 2 <= BLOCK_OBSERVATIONS_MAX
     assert SETTINGS.block_samples_bytes_max * 2 <= BLOCK_SAMPLES_BYTES_MAX
 

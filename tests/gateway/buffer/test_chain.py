@@ -1,4 +1,4 @@
-"""The batches of a lane form one chain, sealed on the disk, and a row that was touched does not open."""
+"""The batches of a lane form one chain, encrypted on the disk, and a changed row does not open."""
 
 import sqlite3
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.builders.buffer_store import GATEWAY, new_store, opened, whole_lane
 
 
 def verdict(batches: list[Batch], epoch: str, lane: Lane) -> object:
-    """What a verifier says who has only the batches."""
+    """Return the verdict of a verifier that has only the batches."""
     links = []
     for batch in batches:
         if batch.kind is BatchKind.GAP:

@@ -1,5 +1,4 @@
-"""Bytes change at seeded places of a filled store: whatever they hit, the gateway records on and accounts for every
-batch."""
+"""With bytes changed at seeded places of a filled store, the gateway keeps recording and accounts for every batch."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A store is created once, by an explicit act, and opened only when it is beyond doubt ours."""
+"""A store is created once, by an explicit act, and opened only when it is certain to be ours."""
 
 import asyncio
 import os
@@ -25,11 +25,11 @@ from tests.gateway.buffer.test_chain import verdict
 
 DATABASES = Path(__file__).parents[2] / "databases"
 UNPRIVILEGED = 65534
-"""The user nobody."""
+"""User id of `nobody`."""
 
 
 async def refusal(path: Path) -> Diagnosis:
-    """Why the store at `path` is not opened."""
+    """Return the diagnosis of a store that is not opened; its file must stay unchanged."""
     before = path.read_bytes() if path.exists() else None
     with pytest.raises(BufferUnusable) as caught:
         async with opened(path):
@@ -157,7 +157,7 @@ def acting_as(user: int) -> Iterator[None]:
 @pytest.mark.finding("reliability-A1")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 async def test_store_file_of_another_user_is_refused_with_both_users_and_the_disk_is_not_blamed() -> None:
-    """A command that was run as root left the file to root."""
+    """A command that ran as root has left a file that belongs to root."""
     with tempfile.TemporaryDirectory() as folder:
         os.chown(folder, UNPRIVILEGED, -1)
         path = new_store(Path(folder))

@@ -1,4 +1,4 @@
-"""The store remembers devices, their configurations and small facts over a restart, and not without limit."""
+"""The store keeps devices, their configurations and small facts, across a restart and up to a limit."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""On a full disk the gateway lives on its reserve: events go in, losses are counted, and it finds its way back."""
+"""On a full disk the gateway uses its reserve: it stores events, counts losses, and recovers when there is room."""
 
 import asyncio
 import os
@@ -27,14 +27,14 @@ from tests.harness.buffer_small_disk import Kind, ballast, small_disk
 from tests.harness.moved_clock import MovedClock
 
 NOISE = noisy_numerics(4000)
-"""Some 32 kB on the disk."""
+"""Values of about 32 kB on the disk."""
 
 SLOW_TIDY = replace(QUICK, tidy_interval_s=3600.0)
 ON_DISK = replace(SLOW_TIDY, reserve_bytes=8 << 20)
 
 
 def harm(path: Path, lane: Lane, sequence: int) -> None:
-    """A bit rots."""
+    """Erase the nonce of one batch."""
     connection = sqlite3.connect(path)
     connection.execute("UPDATE batches SET nonce = zeroblob(24) WHERE position = ?", (position_of(lane, sequence),))
     connection.commit()
@@ -42,7 +42,7 @@ def harm(path: Path, lane: Lane, sequence: int) -> None:
 
 
 async def append_until_full(buffer: Buffer, *, commits_max: int = 4000) -> int:
-    """Numerics until the store takes no more; how many commits it took."""
+    """Append numerics until the store is full; return the number of commits that it accepted."""
     for n in range(commits_max):
         try:
             await buffer.append_sections([section(NOISE)])
@@ -52,7 +52,7 @@ async def append_until_full(buffer: Buffer, *, commits_max: int = 4000) -> int:
 
 
 async def events_until_full(buffer: Buffer) -> int:
-    """Events until not even they are taken; how many were."""
+    """Append events until the reserve is full too; return the number that it accepted."""
     for n in range(5000):
         try:
             await buffer.append_event(connected())
@@ -278,7 +278,7 @@ async def test_event_that_was_stored_is_not_reported_lost_when_its_neighbours_lo
             record(store, lost)
 
         monkeypatch.setattr(loss_records, "record", refuse_once)
-        event, numeric = await asyncio.gather(  # they share a commit, which waits for its interval
+        event, numeric = await asyncio.gather(  # they share a commit, at the end of its interval
             buffer.append_event(connected()), buffer.append_sections([section(numerics(7))]), return_exceptions=True
         )
         assert event is None, "it is in the store"

@@ -1,4 +1,4 @@
-"""The uplink's side: batches in order and in helpings, acknowledged, asked for again by a restored cloud."""
+"""The uplink's view of the store: batches in order and in chunks, acknowledged, and sent again to a restored cloud."""
 
 from dataclasses import replace
 from pathlib import Path

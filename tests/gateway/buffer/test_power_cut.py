@@ -1,4 +1,4 @@
-"""Whatever was said to be durable is there after a kill, a torn log or a failing disk, in a chain without holes."""
+"""Confirmed values survive a kill, a torn log or a failing disk, in a chain without holes."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ async def lines_until(process: asyncio.subprocess.Process, count: int) -> list[s
 
 
 async def check_sound(buffer: Buffer) -> None:
-    """Every lane is an intact chain from its beginning to its mark, and nothing in it is a gap."""
+    """Assert that every lane is an intact chain from its beginning to its mark, without gap records."""
     for lane in Lane:
         batches = await whole_lane(buffer, lane)
         assert [batch.sequence for batch in batches] == list(range(1, buffer.marks()[lane].last + 1))
@@ -54,7 +54,7 @@ async def test_nothing_that_was_confirmed_is_lost_when_the_process_is_killed_aga
         printed += await lines_until(process, rng.randrange(1, 400))
         process.send_signal(signal.SIGKILL)
         rest = (await process.stdout.read()).decode()
-        printed += rest.split("\n")[:-1]  # a line that the kill cut off was not said
+        printed += rest.split("\n")[:-1]  # a line that the kill cut off does not count
         assert await process.wait() == -signal.SIGKILL
     async with opened(path) as buffer:
         stored = [record.value async for record in buffer.records(lane=Lane.NUMERIC, limit=10_000_000)]
@@ -87,7 +87,7 @@ async def test_a_log_that_was_torn_anywhere_leaves_whole_commits_in_an_intact_ch
         cut.parent.mkdir()
         cut.write_bytes(database)
         torn = log[: rng.randrange(len(log) + 1)]
-        if n % 2:  # a sector that was being written: what is there is neither old nor new
+        if n % 2:  # a torn sector holds neither its previous nor its new content
             torn = torn[:-512] + rng.randbytes(min(512, len(torn)))
         cut.with_name(cut.name + "-wal").write_bytes(torn)
         async with opened(cut) as buffer:

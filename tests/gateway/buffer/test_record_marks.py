@@ -1,4 +1,4 @@
-"""How far a Bluetooth device's record store is fetched stands in the store beside the records, or not at all."""
+"""The mark of a Bluetooth device's fetched records is stored in one commit with the records, or not at all."""
 
 from pathlib import Path
 

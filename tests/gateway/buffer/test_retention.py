@@ -1,4 +1,4 @@
-"""What goes, when, in which order, and what is said about it."""
+"""Retention: which batches it deletes, when, in which order, and how it reports them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,11 +16,11 @@ from tests.harness.moved_clock import MovedClock
 
 HOUR_S = 3600.0
 TIGHT = replace(QUICK, disk_budget_bytes=600_000, tidy_interval_s=3600.0)
-"""A budget that some dozens of waveform batches use up; retention runs when the test asks."""
+"""Settings with a budget of some dozens of waveform batches; retention runs only when the test calls it."""
 
 
 def lanes_of(gaps: list[LaneGap], why: GapReason) -> Mapping[Lane, tuple[int, int]]:
-    """The first and last sequence that went for this reason, by lane."""
+    """Return the first and last deleted sequence by lane, for this reason."""
     spans: dict[Lane, tuple[int, int]] = {}
     for found in gaps:
         if found.gap.why is why:
@@ -30,7 +30,7 @@ def lanes_of(gaps: list[LaneGap], why: GapReason) -> Mapping[Lane, tuple[int, in
 
 
 async def fill(buffer: Buffer, commits: int, *, samples: int = 8000) -> None:
-    """Commits of 16 kB of waveform, some numerics and an event each."""
+    """Append commits of 16 kB of waveform, some numerics and an event each."""
     for n in range(commits):
         await buffer.append_sections([section(numerics(50, first=n * 100.0) + waveform(1, samples=samples))])
         await buffer.append_event(connected())
@@ -66,7 +66,7 @@ async def test_what_the_cloud_has_not_answered_for_does_not_age(tmp_path: Path) 
 
 
 async def test_a_wall_clock_that_learns_the_time_drops_nothing(tmp_path: Path) -> None:
-    clock = MovedClock(wall_us=0)  # no battery behind the clock: 1970
+    clock = MovedClock(wall_us=0)  # no battery for the clock: 1970
     path = new_store(tmp_path)
     async with opened(path, clock=clock) as buffer:
         await buffer.append_sections([section(numerics(1))])
@@ -75,7 +75,7 @@ async def test_a_wall_clock_that_learns_the_time_drops_nothing(tmp_path: Path) -
         await buffer.append_sections([section(numerics(1))])
         await buffer.tidy()
         assert buffer.marks()[Lane.NUMERIC].first == 1
-    # And over a restart, where only the wall clock can tell how long it was off: at most a day is believed.
+    # After a restart only the wall clock shows how long the machine was off: at most a day is believed.
     later = MovedClock(wall_us=4_000_000_000_000_000, boot_id="boot-2")
     async with opened(path, clock=later) as buffer:
         await buffer.tidy()

@@ -1,4 +1,4 @@
-"""A seal opens only with its key, in its store, at its place, unchanged."""
+"""A sealed batch opens only with its key, in its store, at its place, unchanged."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""How far devices' memories are fetched is durable with the entries, in one commit or not at all, and bounded."""
+"""The progress of fetching a device's memory is durable with the entries, in one commit or not at all, and bounded."""
 
 import shutil
 from contextlib import suppress

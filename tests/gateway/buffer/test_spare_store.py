@@ -1,4 +1,4 @@
-"""A store that cannot be used never takes the gateway away: it is set aside whole, and a spare one is begun."""
+"""An unusable store never stops the gateway: it is set aside whole, and a spare store is begun."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from tests.harness.moved_clock import MovedClock
 
 @asynccontextmanager
 async def serving(path: Path, *, clock: MovedClock | None = None, key: bytes = KEY) -> AsyncIterator[Buffer]:
-    """A gateway's buffer with what keeps it."""
+    """Serve a gateway's buffer with the task that maintains it."""
     buffer = await Buffer.serve(path, gateway=GATEWAY, key=key, settings=QUICK, clock=clock or MovedClock())
     keeping = asyncio.create_task(buffer.keep())
     try:
@@ -140,7 +140,7 @@ async def test_page_damaged_while_running_moves_to_a_spare_store_without_a_resta
 
 @pytest.mark.finding("reliability-A1")
 async def test_missing_store_is_not_replaced_and_is_used_as_soon_as_it_is_there(tmp_path: Path) -> None:
-    """A disk that is not mounted looks like this: a second history must not begin beside the first."""
+    """An unmounted disk looks like a missing store: a second history must not begin beside the first."""
     clock, path = MovedClock(), tmp_path / "buffer.db"
     async with serving(path, clock=clock) as buffer:
         assert (buffer.epoch, buffer.store_state) == ("", StoreState.FULL)
@@ -195,7 +195,7 @@ async def test_read_only_disk_records_nothing_and_the_store_goes_on_when_it_is_w
 
 @pytest.mark.finding("reliability-A1")
 async def test_disk_that_stops_writing_while_running_refuses_and_goes_on_in_a_spare_store(tmp_path: Path) -> None:
-    """After a failed flush the kernel may take its pages for clean: the file is not trusted again."""
+    """After a failed flush the kernel may mark the file's dirty pages clean, so the file is not trusted again."""
     with small_disk(tmp_path / "disk", megabytes=24, kind="ext4") as disk:
         path, clock = new_store(disk), MovedClock()
         async with serving(path, clock=clock) as buffer:

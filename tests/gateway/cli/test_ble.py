@@ -1,4 +1,4 @@
-"""`argus-gateway ble` where no gateway runs, and what it refuses before it asks one."""
+"""`argus-gateway ble` without a running gateway, and the requests that it refuses before it contacts one."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from tests.harness.gateway_process import Vehicle
 
 
 def vehicle_with(folder: Path, *paired: PairedDevice) -> Vehicle:
-    """A vehicle that is not running and has these in its store; each was seen as a device, too."""
+    """Provision a stopped vehicle whose store has these paired devices, each with a device record."""
     made = Vehicle(folder, more_settings='[ble]\nadapter = "hci7"\n')
     settings = load(made.config)
     provisioned(settings)

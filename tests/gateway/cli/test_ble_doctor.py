@@ -1,4 +1,4 @@
-"""What `doctor` says of Bluetooth: the machine's part of it, the running gateway's, and how far devices are trusted."""
+"""`doctor` for Bluetooth: findings about the machine, the running gateway, and the trust in devices."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from tests.harness.gateway_process import Vehicle
 
 
 def machine(folder: Path, *, adapters: tuple[str, ...] = ("hci0",), soft: str = "0", dbus: bool = True) -> list[str]:
-    """What is found of a machine like that: grades and sentences. `adapter` "hci0" is what the settings name."""
+    """Return the findings on such a machine, as grade and sentence; the settings name the adapter `hci0`."""
     for name in adapters:
         (folder / "bluetooth" / name).mkdir(parents=True)
     switch = folder / "rfkill" / "rfkill0"

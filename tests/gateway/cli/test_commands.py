@@ -1,5 +1,4 @@
-"""The commands as an operator types them: what they print, their exit codes, and one sentence where they cannot go
-on."""
+"""The commands as an operator types them: output, exit codes, and one sentence where a command cannot continue."""
 
 import asyncio
 import json

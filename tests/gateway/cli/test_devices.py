@@ -1,4 +1,4 @@
-"""`argus-gateway devices show`: one device's report, found by what an engineer knows of it, running or not."""
+"""`argus-gateway devices show`: the report on one device, found by any of its ids, whether the gateway runs or not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`argus-gateway ports`: every serial port with its names, which the settings use, and how those are."""
+"""`argus-gateway ports`: every serial port with its names, its use in the settings, and the state of that use."""
 
 import os
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ async def vehicle_with_ports(folder: Path, *paths: str, started: bool = True) ->
 
 
 async def use_of(made: Vehicle, path: str) -> dict[str, Any]:
-    """What the command says about one configured port."""
+    """Return the command's entry for one configured port."""
     finished = await made.command("ports", "--json")
     assert finished.code == 0, finished.err
     (use,) = [use for port in finished.json()["ports"] for use in port["used_as"] if use["path"] == path]

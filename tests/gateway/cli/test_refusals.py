@@ -1,5 +1,5 @@
-"""What an operator meets on a bad day: missing rights, missing files, a disk that cannot be written, a gateway that
-runs already. Always one sentence and an exit code, never a traceback."""
+"""Failures that an operator meets: missing rights, missing files, a disk without write access, a gateway that runs
+already. Each gives one sentence and an exit code, never a traceback."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ COMMANDS = ("provision", "run", "status", "devices", "observations", "doctor")
 
 
 async def with_rights_that_count(*arguments: str | Path) -> Finished:
-    """A command as a user whom the file system can refuse something: root loses the capability to overlook modes."""
+    """Run a command under file permissions; for root, drop the capabilities that override them."""
     dropped = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     if dropped and shutil.which("setpriv") is None:
         pytest.skip("root can be refused nothing without setpriv")
@@ -40,7 +40,7 @@ async def with_rights_that_count(*arguments: str | Path) -> Finished:
 
 @contextmanager
 def mode(path: Path, bits: int) -> Iterator[None]:
-    """`path` with this mode inside the block."""
+    """Give `path` this mode inside the block."""
     before = path.stat().st_mode
     path.chmod(bits)
     try:
@@ -126,7 +126,7 @@ async def test_a_store_that_is_locked_by_a_gateway_that_does_not_answer_is_said(
 
 
 async def listening(address: tuple[str, int]) -> tuple[str, int] | None:
-    """The address, once a program listens there."""
+    """Return the address if a program listens there."""
     try:
         _, writer = await asyncio.open_connection(*address)
     except ConnectionRefusedError:
@@ -137,7 +137,7 @@ async def listening(address: tuple[str, int]) -> tuple[str, int] | None:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """`folder` as a disk that the kernel took away from writers after an error."""
+    """Remount `folder` read-only, as the kernel does after a disk error."""
     if os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("a read-only disk needs root and mount")
     try:

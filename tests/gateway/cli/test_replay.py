@@ -1,5 +1,4 @@
-"""A wire capture through the manager: exactly what was measured, whether the configuration was known or had to be
-explained."""
+"""Replay of a wire capture yields exactly the measurements, with a known or a reported configuration."""
 
 import random
 from contextlib import suppress
@@ -58,7 +57,7 @@ def test_a_damaged_capture_replays_to_its_end_or_says_which_configuration_it_lac
 
 
 def damaged(octets: bytes, dice: random.Random) -> bytes:
-    """One octet changed, the end cut off, something put in, or all of it replaced."""
+    """Change one byte, cut off the end, insert bytes, or replace everything."""
     place = dice.randrange(len(octets) + 1)
     return dice.choice(
         (

@@ -1,4 +1,4 @@
-"""A capture without observations replays to the reason: rejected, aborted, or begun too late."""
+"""Replay of a capture without observations names the reason: rejected, aborted, or begun too late."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ CAPTURE = "known_oximeter_0190"
 
 
 def capture_with(tmp_path: Path, before: str, after: str) -> Path:
-    """The capture with a replacement in its first association request."""
+    """Write the capture with a replacement in its first association request."""
     text = capture_path(CAPTURE).read_text()
     assert before in text
     path = tmp_path / "changed.jsonl"

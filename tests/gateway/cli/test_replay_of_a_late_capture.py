@@ -11,7 +11,7 @@ from tests.harness.captures import capture_path
 def test_a_capture_without_an_association_says_what_to_do(tmp_path: Path):
     lines = capture_path("known_oximeter_0190").read_text().splitlines(keepends=True)
     late = tmp_path / "late.jsonl"
-    # The head of the file and, of the conversation, what came after the association and the questions about the device.
+    # The head of the file, and the conversation after the association and the requests for the device's attributes.
     late.write_text("".join([lines[0], *lines[5:]]))
     outcome = CliRunner().invoke(app, ["replay", str(late), "--json"])
     assert (outcome.exit_code, outcome.stdout) == (1, "")

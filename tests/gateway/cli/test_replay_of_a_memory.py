@@ -1,4 +1,4 @@
-"""A capture in which a device's memory was fetched replays with the entries that came."""
+"""Replay of a capture with a fetched device memory includes the fetched entries."""
 
 from gateway.cli.replay import Replay
 from gateway.transports.capture import Capture, Record

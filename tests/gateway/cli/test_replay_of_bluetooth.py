@@ -1,4 +1,4 @@
-"""A capture of Bluetooth devices gives the measurements that the gateway stored while it was taken."""
+"""Replay of a Bluetooth capture gives the measurements that the gateway stored while it was taken."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ async def test_a_captured_belt_and_meter_measure_again_what_they_measured(tmp_pa
             for rate in (60, 61, 62):
                 beat(peer, rate)
             await eventually(lambda: sum(each.counts.reports for each in sessions) == 6)
-            peer.send(HEART_RATE, HEART_RATE_MEASUREMENT, BROKEN)  # behind all that both devices measured
+            peer.send(HEART_RATE, HEART_RATE_MEASUREMENT, BROKEN)  # after all measurements of both devices
             connections = {session.number: writer.connection() for session in sessions}
             async for traced in tap:
                 assert traced.attribute is not None

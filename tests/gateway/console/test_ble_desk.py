@@ -1,4 +1,4 @@
-"""The conversation about pairing over the control socket: for a person at the command line and for a program."""
+"""The pairing dialogue over the control socket, for a person at the command line and for a program."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,7 +42,7 @@ async def desk(folder: Path) -> AsyncIterator[tuple[World, Path]]:
 
 
 async def said(path: Path, ask_for: str, address: str, *answers: Any, **options: Any) -> list[dict[str, Any]]:
-    """Every line of a conversation, whose questions are answered by `answers` in turn."""
+    """Return every line of a dialogue, replying to its questions with `answers` in turn."""
     lines, left = [], list(answers)
     async with Conversation(path, {"ask": ask_for, "address": address, **options}) as conversation:
         async for line in conversation.lines():

@@ -1,4 +1,4 @@
-"""The control socket: answers who may ask, survives who asks badly, is never taken twice."""
+"""The control socket: it serves permitted users only, survives malformed requests, and is never bound twice."""
 
 import asyncio
 import socket
@@ -38,7 +38,7 @@ async def test_a_path_that_is_too_long_for_a_socket_works_all_the_same(tmp_path)
 async def test_a_socket_file_that_a_killed_gateway_left_is_replaced(tmp_path):
     path = tmp_path / "control.sock"
     with socket.socket(socket.AF_UNIX) as killed:
-        # A process that is killed takes its end with it and leaves the file.
+        # A kill closes the process's end of the socket and leaves the file.
         killed.bind(str(path))
     assert path.exists()
     async with control(path):

@@ -1,4 +1,4 @@
-"""The crew's own tablet is served, whatever a client in the vehicle's network sends to the crew page."""
+"""The crew page serves the crew's own tablet, whatever a client in the vehicle's network sends."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ from tests.harness.moved_clock import MovedClock
 
 
 class Held:
-    """One connection of an attacker."""
+    """A connection of an attacker."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -37,7 +37,7 @@ async def hold(url: str, *, address: str = "127.0.0.1") -> Held:
 
 @asynccontextmanager
 async def holding(url: str, count: int, *, address: str = "127.0.0.1") -> AsyncIterator[list[Held]]:
-    """`count` connections from one address that send nothing."""
+    """Open `count` connections from one address that send nothing."""
     held = [await hold(url, address=address) for _ in range(count)]
     try:
         yield held
@@ -47,7 +47,7 @@ async def holding(url: str, count: int, *, address: str = "127.0.0.1") -> AsyncI
 
 
 async def response(url: str, request: bytes) -> bytes:
-    """Everything that the page sends until it ends the connection."""
+    """Return everything that the page sends until it closes the connection."""
     held = await hold(url)
     held.send(request)
     try:
@@ -58,7 +58,7 @@ async def response(url: str, request: bytes) -> bytes:
 
 
 def post(url: str, *lines: str, body: bytes = b"pin=000000", form: str = "application/x-www-form-urlencoded") -> bytes:
-    """The sign-in form as bytes, the connection ended after it."""
+    """Write the sign-in form as a request that ends the connection."""
     parts = urlsplit(url)
     head = ("POST /sign-in HTTP/1.1", f"Host: {parts.netloc}", f"Content-Type: {form}", "Connection: close", *lines)
     return (
@@ -133,7 +133,7 @@ async def test_slow_form_is_refused_after_its_time():
 
 
 WRONG_GUESSES = 30
-"""More than the page takes from all unknown clients together; four from one address are not yet too many."""
+"""Number of guesses above the limit of all unknown clients together; four from one address are below its limit."""
 
 
 @pytest.mark.finding("security-11")

@@ -1,4 +1,4 @@
-"""Nothing on the live page looks newer than it is: chips, tiles, traces and devices, whatever becomes silent."""
+"""The live page shows nothing as newer than it is: chips, tiles, traces and devices, whichever source falls silent."""
 
 from dataclasses import replace
 
@@ -60,7 +60,7 @@ async def test_devices_that_have_all_left_turn_the_chip_red(browser: Browser) ->
 
 
 async def test_page_without_a_gateway_knows_nothing(browser: Browser) -> None:
-    """The stream stays open and carries nothing, as when the vehicle's Wi-Fi is cut without a word."""
+    """The stream stays open and carries nothing, as when the vehicle's Wi-Fi fails without closing connections."""
     async with open_page(browser, fill_ambulance) as opened:
         await opened.page.clock.run_for(8_000)
         await expect(opened.link).to_contain_text("No contact with the gateway for ")
@@ -76,7 +76,7 @@ async def test_tablet_that_slept_shows_nothing_as_new_until_it_hears_from_the_ga
     async with open_page(browser, fill_ambulance) as opened:
         await opened.page.route("**/live*", lambda route: route.abort())
         await opened.sleep_tablet(600)
-        # On the connection from before the sleep: nothing says how old a message was when it arrived.
+        # On the connection from before the sleep, nothing shows the age of a message on arrival.
         send_oximeter(opened.feed, opened.now_s, 61.0)
         await opened.pass_time(0.5)
         await expect(opened.link).to_contain_text("No contact with the gateway for 10 min")

@@ -1,4 +1,4 @@
-"""The live page at the sizes that crews have: order, sizes of numbers, colours, the ECG's scale, accessibility."""
+"""The live page at the screen sizes of crews: order, number sizes, colours, the ECG's scale, accessibility."""
 
 import itertools
 import math
@@ -24,7 +24,7 @@ every_size = pytest.mark.parametrize("viewport", SIZES.values(), ids=SIZES.keys(
 PRIMARY = ["heart-rate", "spo2", "nibp", "etco2", "respiration", "temperature"]
 CSS_PX_PER_MM = 96 / 25.4
 
-# Rows and columns of the canvas by how many of their pixels have the colour of the ECG's trace.
+# Per row and per column of the canvas: the number of pixels in the colour of the ECG trace.
 TRACE_PIXELS = """(canvas) => {
   const { width, height } = canvas;
   const dots = canvas.getContext("2d").getImageData(0, 0, width, height).data;
@@ -39,7 +39,7 @@ TRACE_PIXELS = """(canvas) => {
 
 
 async def draw_ecg(opened: OpenPage, millivolts: Sequence[float]) -> dict[str, list[int]]:
-    """Send the samples a quarter of a second at a time, let them be played out, and look at the trace."""
+    """Send the samples in quarters of a second, let the page draw them, and return the counts of trace pixels."""
     pieces = [millivolts[at : at + 63] for at in range(0, len(millivolts), 63)]
     for piece in pieces:
         now_s = opened.now_s
@@ -50,7 +50,7 @@ async def draw_ecg(opened: OpenPage, millivolts: Sequence[float]) -> dict[str, l
 
 
 def peaks(counts: Sequence[int], least: int) -> list[int]:
-    """Middle of each run of rows or columns with at least so many pixels."""
+    """Return the middle of each run of rows or columns with at least so many pixels."""
     runs: list[list[int]] = []
     for at, count in enumerate(counts):
         if count < least:
@@ -123,7 +123,7 @@ async def test_page_has_no_violation_of_wcag_in_either_look(
         send_monitor(feed, now_s - 12)
 
     async with open_page(browser, fill, viewport=viewport, color_scheme=color_scheme) as opened:
-        await opened.page.clock.resume()  # axe-core waits on timers
+        await opened.page.clock.resume()  # axe-core uses timers
         await opened.page.locator("summary:visible").first.click()
         assert await violations(opened.page) == []
         await opened.page.clock.run_for(8_000)

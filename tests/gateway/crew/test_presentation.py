@@ -1,4 +1,4 @@
-"""Messages to the crew page: values and states as words, limits of ageing, the choice of waveforms."""
+"""Messages to the crew page: values and states in words, age limits, the choice of waveforms."""
 
 import pytest
 

@@ -1,5 +1,4 @@
-"""A gateway's identity is made once, whole, and readable by nobody else; what is wrong with it is said and left
-alone."""
+"""A gateway's identity is made once, whole, and readable only by its owner; faults are reported and not repaired."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""A stolen disk without the store's key shows nothing of the gateway's keys and its broker password."""
+"""Without the store's key, a stolen disk reveals neither the gateway's keys nor its broker password."""
 
 import os
 import ssl
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def plain_identity(folder: Path) -> tuple[Identity, bytes]:
-    """An identity as earlier versions left it: the signing key, a TLS key and its certificate in plain."""
+    """Make an identity as earlier versions left it: signing key, TLS key and certificate in plain text."""
     made = Identity.create(folder, "gw_test")
     signing = made.signing_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     tls = made.secrets.get("client.key")
@@ -50,7 +50,7 @@ def on_disk(folder: Path) -> bytes:
 
 
 def is_sealed(folder: Path, *secrets: bytes) -> bool:
-    """Whether neither a PEM of a private key nor any of these bytes is to be found."""
+    """Return whether the folder has neither a PEM of a private key nor any of these bytes."""
     content = on_disk(folder)
     return b"PRIVATE KEY" not in content and not any(secret in content for secret in secrets)
 
@@ -126,7 +126,7 @@ def test_a_disk_that_cannot_be_written_keeps_the_gateway_working_with_what_it_ha
     with capture_logs() as logs:
         before.seal()
         before.seal()
-    assert [line["event"] for line in logs] == ["secret.left_plain", "secret.left_plain"]  # one a file
+    assert [line["event"] for line in logs] == ["secret.left_plain", "secret.left_plain"]  # one for each file
     assert Identity.load(folder).public_key == before.public_key
     (finding, *_) = secret_findings(before, None)
     assert (finding.grade, "in plain" in finding.sentence) == ("unwise", True)
@@ -165,7 +165,7 @@ def test_a_damaged_sealed_key_is_said_and_left_alone(folder: Path) -> None:
     assert path.exists()
 
 
-# ---- what the settings name
+# ---- paths in the settings
 
 
 @pytest.mark.finding("edge-C2")

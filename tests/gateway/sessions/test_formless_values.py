@@ -1,4 +1,4 @@
-"""A value that the record has no form for costs nothing but itself, and is counted."""
+"""A value without a form in the record is counted, and nothing else is lost."""
 
 from collections.abc import Sequence
 

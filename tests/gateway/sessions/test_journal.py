@@ -1,4 +1,4 @@
-"""Events are bounded by where they come from and in total, and what is left out is counted, also over a restart."""
+"""Events are bounded by source and in total, and omitted ones are counted, also over a restart."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ class Kept:
 
 
 EVENTS_OF_SIXTY = 60
-"""Sixty associations left 120 events before one source had a bound, now `SOURCE_EVENTS_MAX`."""
+"""Limit of events; sixty associations left 120 events before each source had a bound, now `SOURCE_EVENTS_MAX`."""
 
 
 async def _associate(journal: Journal, device: str, link: str) -> None:
@@ -152,7 +152,7 @@ async def test_count_of_a_storm_survives_a_kill():
 
 @asynccontextmanager
 async def clock_driven(journal: Journal) -> AsyncIterator[None]:
-    """The journal's own part, running; cancelled without a farewell, as a kill would."""
+    """Run the journal's own task; cancel it without a proper end, as a kill does."""
     running = asyncio.create_task(journal.run())
     await MovedClock.settle()
     try:

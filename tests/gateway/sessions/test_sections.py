@@ -1,4 +1,4 @@
-"""What a report becomes: sections with one clock each, in order, stored only where the device keeps and dates it."""
+"""Sections of a report: one clock each, in order, stored only where the device keeps and dates them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ PLETH = Channel(
 
 
 DATED = absolute_time(NOON)
-"""A date that makes an observation known again by its content in these tests."""
+"""A date with which an observation is recognized by its content in these tests."""
 
 
 def ticks(count: int) -> DeviceTime:

@@ -1,4 +1,4 @@
-"""A store that was put back begins a new epoch by itself; a second box in service is contested."""
+"""A restored store begins a new epoch by itself; a second box in service is contested."""
 
 import asyncio
 import shutil
@@ -29,7 +29,7 @@ CLOCK = TrustedClock(SystemClock(), disciplined=lambda: True)
 async def in_service(
     path: Path, identity: Identity, broker: Broker, *, patience_s: float
 ) -> AsyncIterator[tuple[Buffer, Uplink]]:
-    """A gateway's buffer with what keeps it, and its uplink."""
+    """Run a gateway's buffer with its maintenance task and its uplink."""
     settings = UplinkSettings(
         mqtt_url=broker.url,
         username=GATEWAY,
@@ -78,7 +78,7 @@ async def test_store_put_back_from_an_image_begins_a_new_epoch_and_keeps_what_it
         shutil.rmtree(box)
         image.rename(box)
         async with in_service(path, identity, broker, patience_s=0.5) as (buffer, uplink):
-            await buffer.append_sections([numeric_section(3, first=900)])  # before the cloud says what it holds
+            await buffer.append_sections([numeric_section(3, first=900)])  # before the cloud reports its marks
             await eventually(lambda: buffer.epoch not in ("", first))
             await delivered(buffer, 1, first=400)
             assert not uplink.state.contested

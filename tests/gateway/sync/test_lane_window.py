@@ -1,4 +1,4 @@
-"""A lane sends what the cloud lacks, once, in order, and believes only the cloud's answers."""
+"""A lane sends what the cloud lacks, once, in order, and accepts only the cloud's acknowledgements."""
 
 import random
 
@@ -25,7 +25,7 @@ def ack(through: int, *missing: tuple[int, int], highest: int = 0, conflict: boo
 
 
 def window(*, acked: int = 0, last: int = 0, answer: int | None = None) -> LaneWindow:
-    """A lane at the beginning of a connection; with `answer`, after the cloud told its mark."""
+    """Make a lane at the beginning of a connection; with `answer`, after the cloud reported this mark."""
     lane = LaneWindow(Lane.NUMERIC, "e", SETTINGS)
     lane.begin(acked=acked, last=last)
     if answer is not None:
@@ -34,7 +34,7 @@ def window(*, acked: int = 0, last: int = 0, answer: int | None = None) -> LaneW
 
 
 def send_all(lane: LaneWindow, *, live: bool, now_s: float = 0.0) -> list[int]:
-    """Send single batches of a flow until it has nothing more."""
+    """Send single batches of a flow until it is empty."""
     sequences = []
     while (after := lane.next_after(live=live)) is not None:
         lane.note_sending(sequence=after + 1, through=after + 1, octets=100, live=live, now_s=now_s)
@@ -275,7 +275,8 @@ def test_no_more_batches_are_under_way_than_allowed():
 
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_is_lost_everything_arrives_and_the_marks_agree(seed: int):
-    """A link that loses and reorders batches and answers, a cloud that is restored twice: in the end all is there."""
+    """The link loses and reorders batches and acknowledgements, and the cloud is restored twice: in the end all
+    arrived."""
     print("seed", seed)
     chance = random.Random(seed)
     lane, held, now_s, last, acked = window(answer=0), set[int](), 0.0, 0, 0

@@ -1,4 +1,4 @@
-"""A broker that forgets PUBACKs does not stall the uplink: it is noticed and left, and what it lost is sent again."""
+"""A broker that omits PUBACKs does not stall the uplink: it detects this, reconnects, and resends the lost messages."""
 
 import asyncio
 import socket
@@ -37,7 +37,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[TestGateway]:
 
 
 def uplink_to(gateway: TestGateway, broker: ScriptedBroker, *, puback_s: float = 0.2, ack_s: float = 60.0) -> Uplink:
-    """An uplink that waits so long for a PUBACK, and so long for the cloud."""
+    """Make an uplink with these time limits for a PUBACK and for the cloud's acknowledgement."""
     uplink = gateway.uplink(broker, window=WindowSettings(ack_timeout_s=ack_s))  # type: ignore[arg-type]
     uplink._settings = replace(uplink._settings, pubacks=PubackSettings(puback_s=puback_s))
     return uplink
@@ -121,7 +121,7 @@ async def test_connections_that_live_for_a_moment_and_deliver_are_no_failures(
             await eventually(lambda cut=cut: len(opened) > cut)
 
 
-# ---- what waits, as numbers
+# ---- unacknowledged messages, as numbers
 
 PATIENT = PubackSettings(puback_s=30.0, bytes_per_s_least=1000)
 
@@ -143,14 +143,14 @@ def test_what_was_confirmed_is_not_waited_for() -> None:
         waiting.confirm(packet_id)
     assert waiting.find_lost(1e9) is None
     waiting.add(1, 1000, now_s=0.0)
-    assert waiting.find_lost(31.0) == Lost(1, 31.0)  # the confirmed ones take no time any more
+    assert waiting.find_lost(31.0) == Lost(1, 31.0)  # confirmed ones need no transmission time any more
 
 
 def test_published_batches_are_ranges_and_go_when_the_cloud_has_them() -> None:
     published = PublishedBatches()
     for sequence in (5, 3, 4, 9, 10, 1):
         published.add(sequence, sequence)
-    published.add(4, 6)  # a gap record, or a second sending
+    published.add(4, 6)  # a gap record, or a repeated sending
     assert published.ranges == ((1, 1), (3, 6), (9, 10))
     published.acknowledge(3, held=[(5, 5), (10, 12)])
     assert published.ranges == ((4, 4), (6, 6), (9, 9))
@@ -166,7 +166,7 @@ def test_published_ranges_are_bounded_and_the_lowest_stay() -> None:
     assert published.ranges[0] == (1, 1)
 
 
-# ---- a name that is looked up for ever
+# ---- a name lookup without end
 
 
 @pytest.mark.finding("edge-C4")
@@ -186,7 +186,7 @@ def test_a_stop_does_not_wait_for_a_name_that_is_being_looked_up(monkeypatch: py
         await asyncio.wait([opening])
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    asyncio.run(connect_and_stop())  # waits for the threads of the loop's pool
+    asyncio.run(connect_and_stop())  # joins the threads of the loop's pool
     assert not may_end.is_set()
     try:
         assert "uplink-connect" in {thread.name for thread in threading.enumerate() if thread.daemon}

@@ -1,4 +1,4 @@
-"""One connection to a real broker: who may come in, what is refused in words, and how it ends."""
+"""One connection to a real broker: admitted clients, refusals in words, and the end of the connection."""
 
 import asyncio
 import gc
@@ -52,7 +52,7 @@ async def cloud_session(broker: Broker, topic: str) -> MqttSession:
 
 async def test_the_largest_envelope_goes_through(broker):
     cloud = await cloud_session(broker, f"{OWN}/up/+")
-    # The cloud's side of this session takes small packets only, so the octets are seen by the PUBACK alone.
+    # The cloud's side of this session accepts small packets only, so the PUBACK alone proves the large one.
     session = await MqttSession.open(address(broker), client_id="gw")
     await session.publish(f"{OWN}/up/waveform", bytes(ENVELOPE_BYTES_MAX))
     await session.publish(f"{OWN}/up/numeric", b"small")

@@ -1,4 +1,4 @@
-"""The window follows the delay of the path, so that nothing waits where it cannot be overtaken."""
+"""The window follows the delay of the path, so that no message is queued where none can overtake it."""
 
 from gateway.sync.pacing import Pacing, PacingSettings
 

@@ -1,4 +1,4 @@
-"""A store is damaged with unsent batches in it: the cloud gets all that can be read, under the epoch that it has."""
+"""A store with unsent batches is damaged: the cloud gets every readable one, under the epoch that it has."""
 
 import asyncio
 from pathlib import Path

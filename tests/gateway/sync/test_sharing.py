@@ -1,4 +1,4 @@
-"""Live before backlog, alarms before waveforms, and nobody is starved."""
+"""Live before backlog, alarms before waveforms, and no flow is starved."""
 
 import random
 from collections import Counter
@@ -14,7 +14,7 @@ OLD_EVENT, OLD_NUMERIC, OLD_WAVEFORM = (Flow(lane, False) for lane in (Lane.EVEN
 
 
 def octets_sent(offers: dict[Flow, int], turns: int = 4000) -> Counter[Flow]:
-    """What each flow got over a link that is always free."""
+    """Count the bytes that each flow got over a link that is always free."""
     sharing, sent = Sharing(), Counter[Flow]()
     for _ in range(turns):
         flow = sharing.choose(offers, {}, window_bytes=WINDOW)

@@ -1,7 +1,7 @@
-"""The broker's certificate is dated by the gateway's clock, so that TLS works before the machine knows the time.
+"""The broker's certificate is judged by the gateway's clock, so that TLS works before the machine knows the time.
 
-To a certificate of next year this machine's clock is a year behind, as a machine without a battery is in 1970. The
-broker is a real one, and judges the gateway's own certificate by the system clock.
+For a certificate of next year this machine's clock is a year behind, as on a machine without a clock battery, which
+starts in 1970. The broker is a real one, and judges the gateway's own certificate by the system clock.
 """
 
 import shutil
@@ -31,7 +31,7 @@ DAY = timedelta(days=1)
 
 
 class LateClock(SystemClock):
-    """The system's clock with a wall clock that is late by `late`, which a test may change."""
+    """The system's clock with a wall clock that is behind by `late`, which a test may change."""
 
     late = timedelta(0)
 
@@ -45,7 +45,7 @@ def clock_that_is(*, synchronised: bool) -> TrustedClock:
 
 @asynccontextmanager
 async def broker_valid(folder: Path, begins: timedelta, ends: timedelta):
-    """A broker whose certificate is valid in that span from now; yields it, its authority, and a gateway's files."""
+    """Run a broker whose certificate is valid in that span from now; yield it, its authority, and a gateway's files."""
     clients = Authority(folder / "clients")
     servers = Authority(folder / "servers", begins=begins, ends=ends)
     for path in servers.issue("broker", "broker"):
@@ -85,7 +85,7 @@ async def test_expired_certificate_is_refused_whether_or_not_the_clock_is_synchr
 
 @asynccontextmanager
 async def uplink_of_a_late_clock(folder: Path, begins: timedelta, ends: timedelta):
-    """A connected uplink whose machine is ten days late and does not know it; yields it and how it learns the time."""
+    """Connect an uplink on a machine that is unknowingly ten days late; yield it and a function to set the clock."""
     system, known = LateClock(), [0]
     system.late = 10 * DAY
     clock = TrustedClock(system, disciplined=lambda: known[0] or None)
@@ -118,7 +118,7 @@ async def test_uplink_ends_a_connection_whose_certificate_proves_expired_when_th
 
 
 async def test_nothing_of_mqtt_is_sent_to_a_broker_whose_certificate_expired(tmp_path):
-    """The handshake ends the connection by itself, whatever its caller would send next."""
+    """The handshake itself ends the connection, before the caller can send anything."""
     authority = Authority(tmp_path, begins=-3 * DAY, ends=-1 * DAY)
     certificate, key = authority.issue("broker", "broker")
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -128,7 +128,7 @@ async def test_nothing_of_mqtt_is_sent_to_a_broker_whose_certificate_expired(tmp
 
         def serve() -> None:
             connection, _ = listener.accept()
-            # The connection ends without the farewell of TLS.
+            # The connection ends without the closing alert of TLS.
             with suppress(OSError), connection, serving.wrap_socket(connection, server_side=True) as peer:
                 received.append(peer.recv(1))
 

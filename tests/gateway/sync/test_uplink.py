@@ -1,4 +1,4 @@
-"""What a gateway committed reaches the cloud exactly once, whatever happens to broker, answers and cloud."""
+"""Commits of a gateway reach the cloud exactly once, through any failure of broker, acknowledgements and cloud."""
 
 import asyncio
 from collections import Counter
@@ -45,7 +45,7 @@ async def cloud(broker: Broker, gateway: TestGateway) -> AsyncIterator[AckingClo
 
 
 def whole(cloud: AckingCloud, gateway: TestGateway, lane: Lane = Lane.NUMERIC) -> bool:
-    """The cloud holds every sequence of the lane, and the gateway knows it."""
+    """Return whether the cloud holds every sequence of the lane, and the gateway knows it."""
     return gateway.all_acked(lane) and sorted(cloud.held(lane)) == list(range(1, gateway.last(lane) + 1))
 
 
@@ -83,7 +83,7 @@ async def test_without_a_broker_it_waits_and_says_why(tmp_path, gateway):
 async def test_an_outage_is_backfilled_oldest_first_beside_live_data(broker, gateway, cloud):
     await gateway.measure(100)
     behind = gateway.last()
-    # Patient as in a vehicle, so that a machine with much else to do sends nothing twice.
+    # Time limits as in a vehicle, so that a busy machine sends nothing twice.
     async with sending(gateway.uplink(broker, window=WindowSettings())) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
         await gateway.measure(3, first=100)
@@ -150,7 +150,7 @@ async def test_a_silent_cloud_does_not_find_its_queue_full_of_repetitions(broker
         cloud.silent = True
         await gateway.measure(10)
         sent = gateway.last()
-        # What is overdue goes once more, then the oldest alone, after twice as long each time.
+        # An overdue batch is sent again, then only the oldest one, each time after twice as long.
         await eventually(lambda: len(cloud.received) >= sent + 2)
         assert uplink.state.lanes[Lane.NUMERIC].under_way_batches == sent
         assert len(cloud.received) <= 2 * sent + 2
@@ -219,7 +219,7 @@ async def test_answers_of_another_epoch_are_left_alone(broker, gateway, cloud):
 
 @asynccontextmanager
 async def two_of_one_identity(tmp_path: Path) -> AsyncIterator[tuple[TestGateway, TestGateway]]:
-    """A disk was copied: two open stores with one identity, one epoch and one batch in common."""
+    """Open two stores after a disk was copied, with one identity, one epoch and one batch in common."""
     async with gateway_store(tmp_path / "one") as made:
         await made.measure(1)
     copytree(tmp_path / "one", tmp_path / "two")
@@ -246,8 +246,7 @@ async def test_two_gateways_with_one_identity_stop_and_go_on_buffering(tmp_path,
 
 
 async def test_a_copy_with_the_same_marks_is_not_taken_for_the_original(tmp_path, broker):
-    """The cloud holds as many batches as the copy has, and the copy's are others: none of them may count as
-    delivered."""
+    """The cloud holds as many batches as the copy, but different ones: none of the copy's may count as delivered."""
     async with two_of_one_identity(tmp_path) as (one, two), AckingCloud(broker, one.identity.public_key).serving():
         await one.measure(2, first=10)
         await two.measure(2, first=90)
@@ -259,7 +258,7 @@ async def test_a_copy_with_the_same_marks_is_not_taken_for_the_original(tmp_path
 
 
 async def test_a_copys_batches_ahead_of_the_mark_are_not_taken_for_ours(tmp_path, broker):
-    """The copy sent its newest first; when our backlog has closed the hole, the mark jumps over what is not ours."""
+    """The copy sent its newest batches first; when our backlog fills the gap, the mark passes the copy's batches."""
     async with (
         two_of_one_identity(tmp_path) as (one, two),
         AckingCloud(broker, one.identity.public_key).serving() as cloud,
@@ -307,7 +306,7 @@ async def test_a_wrong_password_is_said_in_words(tmp_path, broker, gateway):
 
 
 async def test_a_broker_that_knows_another_tenant_is_said_in_words(broker, gateway):
-    """A PUBACK comes, and says that nobody will ever see the message."""
+    """The PUBACK's reason code shows that the message will reach no subscriber."""
     async with sending(gateway.uplink(broker, tenant="ten_other")) as uplink:
         await eventually(lambda: "Not authorized" in (uplink.state.last_error or ""))
 
@@ -350,7 +349,7 @@ async def test_a_store_that_fails_ends_the_uplink_instead_of_being_hidden(broker
 
 
 async def test_a_commit_is_with_the_cloud_in_a_moment(broker, gateway, cloud):
-    """Ten commits, each sent and answered on its own; the design allows 500 ms at the 99th percentile."""
+    """Send ten commits, each acknowledged by itself; the design allows 500 ms at the 99th percentile."""
     async with sending(gateway.uplink(broker)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
         delays_s = []

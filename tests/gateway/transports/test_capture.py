@@ -1,4 +1,4 @@
-"""A capture shows what crossed the wire, reads back exactly, and never harms what it watches."""
+"""A capture shows the bytes on the wire, reads back exactly, and never disturbs the link."""
 
 import json
 import os

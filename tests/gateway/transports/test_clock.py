@@ -1,4 +1,4 @@
-"""The machine's clock and the one that tests move agree on what a deadline is."""
+"""The machine's clock and the tests' moved clock agree on the meaning of a deadline."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ def test_boot_id_changes_with_each_sleep_of_the_machine_because_its_monotonic_cl
     monkeypatch.setattr(time, "clock_gettime", lambda _: time.monotonic() + slept_s)
     clock = SystemClock()
     ids = []
-    for slept_s in (0.0, 0.4, 3600.0, 3600.4, 7300.0):  # noqa: B007  read by the clock that stands in for the kernel's
+    for slept_s in (0.0, 0.4, 3600.0, 3600.4, 7300.0):  # noqa: B007  read by the stand-in for the kernel's clock
         ids.append(clock.boot_id)
     assert ids[0] == ids[1]
     assert ids[2] == ids[3] == f"{ids[0]}-s3600"

@@ -1,4 +1,4 @@
-"""A port that does not open says in a sentence what stands in the way, what that means, and what to do."""
+"""A port that does not open reports in a sentence the obstacle, its meaning, and the remedy."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ sys.stdin.read()
 
 
 async def trouble(path: Path | str, baud: int = 115_200) -> PortTrouble:
-    """What a port says at its first try."""
+    """Return the trouble that a port reports after its first attempt."""
     port = SerialPort(str(path), baud, "raw", clock=MovedClock())
     accepting = asyncio.ensure_future(port.accept())
     found = await eventually(lambda: port.trouble, what="a first try that failed")
@@ -125,7 +125,7 @@ def test_a_speed_that_an_adapter_does_not_take_is_told_with_the_speed():
 
 @contextmanager
 def as_somebody_else() -> Iterator[None]:
-    """Without the rights of the administrator, where the tests run with them."""
+    """Drop the rights of root, if the tests have them."""
     if os.geteuid() != 0:
         pytest.skip("only the administrator can make a port of somebody else")
     try:

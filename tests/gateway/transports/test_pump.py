@@ -1,4 +1,4 @@
-"""The pump stores first and answers second, whatever the link and the store do."""
+"""The pump stores first and responds second, whatever the link and the store do."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from tests.harness.moved_clock import MovedClock
 
 
 class Store:
-    """A store whose disk a test controls: it holds what it was given, and finishes when it is let."""
+    """A store whose disk the test controls: it keeps what it is given, and completes when the test permits it."""
 
     def __init__(self, *, refuses: bytes = b"", fails: bool = False, slow: bool = False) -> None:
         self.batches: list[Sequence[Event]] = []

@@ -1,4 +1,4 @@
-"""Devices on a serial line: opened, lost and opened again, with and without noise on the wire."""
+"""Devices on a serial line: opened, lost and reopened, with and without noise on the wire."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from tests.harness.pty_pair import PtyPair, pty_pair
 
 
 def apdu(number: int, size: int = 40) -> bytes:
-    """A data APDU of `size` octets after its header, recognisable by its number."""
+    """Make a data APDU with `size` bytes after its header, recognizable by its number."""
     return b"\xe7\x00" + size.to_bytes(2, "big") + number.to_bytes(4, "big") + bytes(size - 4)
 
 
@@ -110,7 +110,7 @@ async def test_a_port_is_held_by_one_reader(cable):
 
 
 async def pauses_s(clock: MovedClock, count: int) -> list[float]:
-    """What a port waits between its next tries."""
+    """Return the pauses of a port before its next attempts."""
     pauses = []
     for _ in range(count):
         await eventually(lambda: clock.next_wake_s)

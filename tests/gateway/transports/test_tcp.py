@@ -1,4 +1,4 @@
-"""Devices connect over TCP, several at once, and a peer that goes away is noticed without losing what it sent."""
+"""Devices connect over TCP, several at once, and the end of a peer is detected without loss of its bytes."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""The udev rules for serial adapters: udev itself accepts them, and they keep what the unit and the guide promise."""
+"""The udev rules for serial adapters: udev itself accepts them, and they match the systemd unit and the guide."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ def rules() -> list[str]:
 
 
 def verifies() -> bool:
-    """`udevadm verify` came with systemd 254."""
+    """Return whether `udevadm verify` exists; it came with systemd 254."""
     program = shutil.which("udevadm")
     if program is None:
         return False
@@ -26,7 +26,7 @@ def verifies() -> bool:
 def test_udev_accepts_the_rules():
     if not verifies():
         pytest.skip("no udevadm with the command verify on this machine")
-    # Names of users and groups are the vehicle's, not this machine's.
+    # Names of users and groups exist in the vehicle, not on this machine.
     verified = subprocess.run(
         ["udevadm", "verify", "--resolve-names=never", RULES], capture_output=True, text=True, check=False
     )

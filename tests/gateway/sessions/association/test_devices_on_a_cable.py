@@ -1,5 +1,4 @@
-"""A serial line between the gateway and one device after another: what happens on it never costs the octets that are
-already under way."""
+"""One serial line with one device after another: no event on the line loses bytes that are already in transit."""
 
 import fcntl
 import os
@@ -19,12 +18,12 @@ from tests.harness.eventually import eventually
 from tests.harness.pty_pair import pty_pair
 
 PAUSES_S = (0.1, 0.2)
-"""What the first associations wait that come too quickly behind four others."""
+"""Pauses before the first associations that follow four others too quickly."""
 
 
 @asynccontextmanager
 async def cable(folder: Path) -> AsyncIterator[tuple[Sessions, Link]]:
-    """Sessions that serve one end of a cable, and the other end."""
+    """Serve one end of a cable with sessions; yield them and the other end."""
     async with pty_pair() as pair, sessions(folder, serial=pair.left) as gateway:
         await eventually(lambda: gateway.supervisor.sessions, what="the port is open")
         other_end = await SerialPort(pair.right, 115_200, "raw").accept()
@@ -70,7 +69,7 @@ async def test_a_device_that_asked_before_the_gateway_opened_the_port_is_answere
 
 
 def _waiting_bytes(port: str) -> int:
-    """What a terminal has received and nobody has read."""
+    """Return the number of bytes that a terminal has received and no program has read."""
     descriptor = os.open(port, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
     try:
         (count,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))
@@ -82,10 +81,10 @@ def _waiting_bytes(port: str) -> int:
 async def test_two_devices_one_after_the_other_on_one_cable_keep_their_own_names(tmp_path):
     async with cable(tmp_path) as (gateway, line):
         (session,) = gateway.supervisor.sessions
-        # The first is unplugged without a word in the middle of a report, so that it is still associated for us.
+        # The first device is unplugged in the middle of a report, so the manager still considers it associated.
         await line.send(request(1))
         await eventually(lambda: session.device is not None and session.device.ref.system_id == device_id(1).hex())
-        await line.send(request(2))  # the manager ends the first one's association by this, as the standard wants
+        await line.send(request(2))  # the manager then ends the first association, as the standard requires
         await heard_until(line, abrt())
         await eventually(lambda: session.device is None)
         async with device_on(line, 2) as second:

@@ -1,4 +1,4 @@
-"""Devices over the real listener: associated, stored, answered, told apart, and forgiven."""
+"""Devices over the real listener: associated, stored, acknowledged, distinguished, and tolerated."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ async def test_a_confirmed_report_is_answered_and_stored_with_what_the_device_sa
 
 
 class SlowStore:
-    """A store whose commit takes until the test lets it go."""
+    """A store whose commits are delayed until the test releases them."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
@@ -79,7 +79,7 @@ async def test_a_full_store_refuses_what_the_device_keeps_and_takes_it_once_ther
 
 
 async def _fill(buffer: Buffer) -> None:
-    """With waveforms, which are the first to be dropped."""
+    """Fill the store with waveforms, which are the first to be dropped."""
     while True:
         try:
             await buffer.append_sections([section(waveform(20, samples=1000))], held_by_device=True)

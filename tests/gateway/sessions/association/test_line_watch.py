@@ -1,4 +1,4 @@
-"""What no message from a device would tell is told about a serial line: once, in words, and never of a quiet device."""
+"""Faults of a serial line that no message shows are reported once, in words, and never for a quiet device."""
 
 import os
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ from tests.harness.pty_pair import pty_pair
 
 @asynccontextmanager
 async def watched_cable(folder: Path, framing: Framing = "raw") -> AsyncIterator[tuple[Sessions, Link, Watched]]:
-    """Sessions over one end of a cable, the other end as octets, and a watch that looks when it is told to."""
+    """Serve one end of a cable; yield the sessions, the raw other end, and a watch that the test runs."""
     async with pty_pair() as pair, sessions(folder, serial=pair.left, framing=framing) as gateway:
         await eventually(lambda: gateway.supervisor.sessions, what="the port is open")
         line = await SerialPort(pair.right, 115_200, "raw").accept()
@@ -34,7 +34,7 @@ async def watched_cable(folder: Path, framing: Framing = "raw") -> AsyncIterator
 
 
 async def bring(gateway: Sessions, line: Link, octets: bytes) -> None:
-    """Send, and return when they are at the gateway."""
+    """Send bytes, and return when the gateway has received them."""
     link = gateway.supervisor.ports[0].link
     assert link is not None
     expected = link.received_bytes + len(octets)
@@ -65,7 +65,7 @@ async def test_a_request_is_found_behind_noise_and_the_next_noise_is_told_anew(t
             for _ in range(3):
                 await bring(gateway, line, os.urandom(40).replace(b"\xe2", b"\xe1"))
                 await watch.look()
-            await heard_until(line, abrt())  # our word on the noise; a device that had asked would hear it
+            await heard_until(line, abrt())  # our response to the noise; an associating device would receive it
             async with device_on(SharedLine(line)) as thermometer:
                 assert await thermometer.measure(36.6) == "answered"
                 await watch.look()

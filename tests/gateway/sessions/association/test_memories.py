@@ -1,4 +1,4 @@
-"""What a device measured while nobody listened reaches the record once, over restarts and full disks, as stored."""
+"""Stored measurements of a disconnected device reach the record once, unchanged, over restarts and full disks."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -109,7 +109,7 @@ async def test_a_device_clears_only_what_is_durable_and_only_when_the_operator_s
             return "memory.cleared" in await gateway.event_names()
 
         await eventually(told)
-        held.held = [meter_segment(1, [0, 1, 2, 3, 4])]  # the number means another segment now, however alike
+        held.held = [meter_segment(1, [0, 1, 2, 3, 4])]  # the number now means another segment, however similar
 
         async def forgotten() -> bool:
             return not await gateway.buffer.fetched_segments()
@@ -118,7 +118,7 @@ async def test_a_device_clears_only_what_is_durable_and_only_when_the_operator_s
 
 
 class FullAtFirst:
-    """A store that has no room for the first so many appends of a memory."""
+    """A store that is full for the given number of appends of a memory."""
 
     def __init__(self, refusals: int) -> None:
         self.refusals = refusals
@@ -168,7 +168,7 @@ async def test_a_clock_that_was_moved_since_is_told_beside_the_times_and_never_i
             moved, plain = await fetched(gateway, 2)
     assert moved.device_time == plain.device_time
     assert content_key(moved) == content_key(plain)
-    assert abs(plain.observed_at_us - moved.observed_at_us - 3_600_000_000) < 10  # each delivery rounds by itself
+    assert abs(plain.observed_at_us - moved.observed_at_us - 3_600_000_000) < 10  # each delivery is rounded separately
 
 
 async def test_progress_is_durable_with_the_entries_and_survives_a_restart(tmp_path: Path) -> None:

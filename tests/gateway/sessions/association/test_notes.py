@@ -1,4 +1,4 @@
-"""Every event of an association has an effect that someone can see."""
+"""Every event of an association has a visible effect."""
 
 from pathlib import Path
 from typing import get_args

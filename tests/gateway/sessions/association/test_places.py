@@ -1,4 +1,4 @@
-"""Connections that show nothing keep no device out, however many there are and wherever they come from."""
+"""Connections without a valid message keep no device out, whatever their number and source addresses."""
 
 import asyncio
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ async def test_silent_connections_do_not_delay_a_device(tmp_path, silent):
     async with sessions(tmp_path, sessions_max=16) as gateway:
         links = await _silent(gateway, silent)
         await eventually(lambda: gateway.supervisor.sessions, what="they were accepted")
-        # Nothing is moved or waited for: the device is served at its first try.
+        # Without any passing of time the device is served at its first attempt.
         async with device(gateway.address) as thermometer:
             assert await thermometer.measure(36.6) == "answered"
         for link in links:

@@ -1,7 +1,8 @@
-"""Issue «20601: complete», G, with small counts: links break in every way, and each device is back without a restart.
+"""Issue «20601: complete», G, with small counts: links break in every way, and each device reconnects without a
+restart.
 
-Time is moved: what a port waits before it opens again is counted, not waited for. `make soak` does it a thousand times
-by the clock (tests/soak/test_reconnections).
+The test moves time: it counts the pauses of a port between openings. `make soak` does it a thousand times in real time
+(tests/soak/test_reconnections).
 """
 
 import asyncio
@@ -22,9 +23,9 @@ from tests.harness.serial_and_tcp_breaks import Breaks, answered_values, break_s
 from tests.harness.serial_socket import SerialSocket
 
 WARM_UP, ROUNDS = 10, 25
-"""Twice ROUNDS are the fifty of the issue."""
+"""Numbers of breaks of each link; twice ROUNDS are the fifty of the issue."""
 OCTETS_A_LINK_MAX = 1_000
-"""What a link may leave behind while caches still fill; the soak holds two thousand links to a quarter of it."""
+"""Memory that a link may leave behind while caches fill; the soak allows a quarter of it over two thousand links."""
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def traced() -> Iterator[None]:
 
 @asynccontextmanager
 async def quick_ports(clock: MovedClock) -> AsyncIterator[list[float]]:
-    """Moves the ports' clock on as soon as one waits; gives what each wait would have taken."""
+    """Advance the ports' clock at each pause; yield the lengths of the pauses."""
     waits_s: list[float] = []
 
     async def move() -> None:
@@ -63,7 +64,7 @@ async def test_after_fifty_broken_links_every_device_is_back_and_nothing_is_left
             async with quick_ports(clock) as waits_s:
                 await break_serial(at, serial, rounds, dice)
             await break_tcp(gateway.address, tcp, rounds, dice)
-        # The last links are still ending; a task that was left behind never does.
+        # The last links are still closing; a leaked task never ends.
         await eventually(lambda: len(asyncio.all_tasks()) <= before.tasks, what="no task is left behind")
         after = await held(gateway)
         assert await answered_values(gateway, 1) == serial.measured

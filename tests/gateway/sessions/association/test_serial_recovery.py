@@ -1,4 +1,4 @@
-"""Serial lines that break in every way they can: the device is back without a restart, under its own name."""
+"""Serial lines that fail in every known way: the device reconnects without a restart, under its own name."""
 
 import os
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ IMPATIENT = ManagerSettings(
 
 @asynccontextmanager
 async def plugged_in(socket: SerialSocket, number: int = 1) -> AsyncIterator[Device]:
-    """A device on a new cable in the socket; the cable is pulled with the block, and the device says nothing."""
+    """Plug a device in with a new cable; the block's end pulls the cable, without a message from the device."""
     line = await socket.plug_in()
     try:
         async with device_on(line, number) as made:
@@ -37,7 +37,7 @@ async def plugged_in(socket: SerialSocket, number: int = 1) -> AsyncIterator[Dev
 
 
 async def values(gateway: Sessions) -> dict[str, list[float]]:
-    """What is stored, by system id, in order."""
+    """Return the stored values by system id, in order."""
     found: dict[str, list[float]] = {}
     for record in await gateway.stored():
         assert isinstance(record.value, float)
@@ -52,7 +52,7 @@ async def test_a_device_that_is_pulled_out_and_plugged_in_again_is_back_although
         (port,) = gateway.supervisor.ports
         for turn in range(3):
             async with plugged_in(socket) as thermometer:
-                # Whoever still holds a node keeps it from being given again, as with a real adapter.
+                # An open descriptor keeps the node's name from being reused, as with a real adapter.
                 nodes[socket.node] = os.open(socket.node, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
                 assert await thermometer.measure(36.0 + turn) == "answered"
         assert await values(gateway) == {device_id(1).hex(): [36.0, 37.0, 38.0]}
@@ -108,7 +108,7 @@ async def test_two_plugs_that_are_swapped_while_the_adapters_stay_are_told_apart
         for number, line in enumerate(lines, start=1):
             async with device_on(SharedLine(line), number) as made:
                 await made.measure(30.0 + number)
-        # Nothing hangs up: for the gateway both are still there, each where it was.
+        # No line hangs up: for the gateway both devices are still on their previous lines.
         assert all(session.device is not None for session in served)
         for number, line in enumerate(reversed(lines), start=1):
             await line.send(request(number))  # a request inside an association ends the other device's first

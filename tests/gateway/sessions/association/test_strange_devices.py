@@ -1,4 +1,4 @@
-"""Devices that do what no standard foresees: each ends in a known state, and the others are served meanwhile."""
+"""Devices with behaviour outside every standard: each ends in a known state, and the others are served meanwhile."""
 
 import asyncio
 import socket
@@ -83,7 +83,7 @@ async def test_two_hundred_silent_connections_take_no_place_from_a_device(tmp_pa
             assert await first.measure(36.6) == "answered"
 
             async def another_gets_in() -> bool:
-                """One try of a device, as it makes them until it is heard; the silent ones grow old meanwhile."""
+                """Make one attempt of a device, while the silent connections get older."""
                 for each in gateway.supervisor.sessions:
                     each.opened_s -= PATIENCE_S
                 assert len(gateway.supervisor.sessions) <= 8
@@ -97,7 +97,7 @@ async def test_two_hundred_silent_connections_take_no_place_from_a_device(tmp_pa
 
 
 async def _answer_to_a_request(gateway: Sessions) -> bytes:
-    """The first octets that a device hears, b"" where it is turned away or not heard in time."""
+    """Return the first two bytes of the response to a device, or b"" if it is refused or gets none in time."""
     try:
         async with asyncio.timeout(1.0):
             link = await connect_tcp(*gateway.address)

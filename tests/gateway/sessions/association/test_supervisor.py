@@ -1,4 +1,4 @@
-"""Sources that fail, connections that linger, devices that storm: the others are served and the operator is told."""
+"""Failing sources, lingering connections, storms of devices: the others are served and the operator gets a report."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ from tests.harness.moved_clock import MovedClock
 
 
 class Remembered:
-    """A store of events that keeps them in a list."""
+    """A store that keeps events in a list."""
 
     def __init__(self) -> None:
         self.events: list[GatewayEvent] = []
@@ -26,7 +26,7 @@ class Remembered:
 
 
 class NoPort:
-    """A source whose address is taken."""
+    """A source whose address is in use."""
 
     name = "tcp:taken"
 

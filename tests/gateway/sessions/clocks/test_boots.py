@@ -1,4 +1,4 @@
-"""The age of a moment is known over the boots of a machine."""
+"""The age of a moment is known across the boots of a machine."""
 
 import pytest
 
@@ -11,7 +11,7 @@ HOUR_S = 3600.0
 
 
 def rebooted(before: Boots, boot_id: str, monotonic_s: float = 0.0) -> tuple[Boots, MovedClock]:
-    """The boots as the next boot loads them."""
+    """Load the boots as the next boot does."""
     before.present()
     clock = MovedClock(monotonic_s=monotonic_s, boot_id=boot_id)
     boots = Boots(clock)

@@ -1,4 +1,4 @@
-"""The whole way over a real socket: a wrong clock is measured, set, and what it dates is right before and after."""
+"""The whole path over a real socket: a wrong clock is measured and set, and its values are dated right throughout."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -25,7 +25,7 @@ HOUR_US = 3_600_000_000
 
 
 class SlowOximeter:
-    """An oximeter whose clock is an hour behind until somebody sets it."""
+    """An oximeter whose clock is an hour behind until the gateway sets it."""
 
     def __init__(self, link: Link) -> None:
         self.behind_us = HOUR_US

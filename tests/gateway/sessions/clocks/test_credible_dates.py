@@ -1,5 +1,4 @@
-"""A confirmed reading is never dropped because two readings of a bad clock have one date; what a good clock dates is
-known again."""
+"""Two readings with one date of a bad clock are both kept; repeats of readings with a good clock are recognized."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -35,8 +34,10 @@ def keys(
     synchronised: bool = True,
     off: timedelta | None = None,
 ) -> list[bool]:
-    """Whether each of these, reported one after the other, is known by its content. `off`: how much the device's clock
-    is behind."""
+    """Report the observations one after the other; return for each whether it is known by its content.
+
+    `off` is how far the device's clock is behind.
+    """
     judge = dates or CredibleDates()
     offsets = {} if off is None else {TimeKind.ABSOLUTE: round(off.total_seconds()) * 1_000_000}
     now = Now(round(NOW.timestamp()) * 1_000_000, synchronised, association, offsets)
@@ -120,7 +121,7 @@ def test_memory_knows_old_dates_again_and_no_date_that_stands_there_twice():
 
 
 async def _kept_by_the_cloud(gateway: Sessions) -> int:
-    """Number of stored values that the cloud keeps: the first of those with one content key."""
+    """Return the number of stored values that the cloud keeps: the first one with each content key."""
     records: Sequence[ObservationRecord] = await gateway.stored()
     return len({content_key(each) or (each.lane, each.sequence, each.index) for each in records})
 

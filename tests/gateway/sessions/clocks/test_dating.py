@@ -1,7 +1,7 @@
-"""Whatever a device's clock does, no time is further from the truth than the uncertainty beside it says.
+"""For any device clock, no time is further from the truth than the uncertainty stated beside it.
 
-The device of `clock_device` knows the truth. What happens to it is drawn: it is asked, reports, keeps and sends later,
-is set by us (obeying or only saying so, with reports on their way), restarts, and lets hours or days pass.
+The device of `clock_device` knows the true time. A random course polls it, lets it report, store and send later, sets
+it (it obeys or only acknowledges, with reports in transit), restarts it, and lets hours or days pass.
 """
 
 from collections.abc import Iterable
@@ -50,7 +50,7 @@ def test_counters_are_dated_over_roll_over_and_restart(
                 device.restarts()
             case int():
                 if device.memory and device.now_us + step - device.memory[0].at_us > RELATIVE_SPAN_US // 2:
-                    device.memory.clear()  # older than the counter can say is nobody's to date
+                    device.memory.clear()  # beyond the counter's range, where no date is possible
                 device.passes(step)
 
 

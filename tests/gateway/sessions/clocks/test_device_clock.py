@@ -1,4 +1,4 @@
-"""What the gateway believes about a device's clock, and where it puts its times."""
+"""The gateway's estimate of a device's clock, and the dates that it derives from the device's times."""
 
 from gateway.sessions.clocks.device_clock import DeviceClock, DeviceClocks
 from protocols.device_time import TimeKind

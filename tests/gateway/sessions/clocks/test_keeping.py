@@ -1,4 +1,4 @@
-"""A device's clock is set when it lets us, it is wrong and ours is right; no observation is misdated on the way."""
+"""A device's clock is set if the device allows it, its time is wrong and ours is right; no observation is misdated."""
 
 from datetime import timedelta, timezone
 from typing import Any
@@ -26,7 +26,7 @@ ADJUSTED = (AvaType(Attribute.DATE_AND_TIME_ADJUSTMENT, bytes(6)),)
 
 
 def placed_us(section: DeviceObservations) -> int:
-    """When the first observation of a section was taken, as readers will have it."""
+    """Return the time of the first observation of a section, as readers compute it."""
     time = section.observations[0].device_time
     assert time is not None
     assert section.device_offset_us is not None
@@ -138,7 +138,7 @@ async def test_a_device_that_is_silent_and_sets_its_clock_all_the_same_is_notice
 
 async def test_a_device_that_left_amid_the_setting_is_judged_by_what_it_shows_when_it_is_back() -> None:
     story = await settable_later(-HOUR)
-    story.ahead_us = 0  # it obeyed, and its answer never came
+    story.ahead_us = 0  # it obeyed, and its response was lost
     await story.context.wall.advance(1800.0)
     again = await associated(0, context=story.context)
     assert again.set_to == []
@@ -146,11 +146,11 @@ async def test_a_device_that_left_amid_the_setting_is_judged_by_what_it_shows_wh
     assert abs(placed_us(section) - story.context.clock.wall_us()) <= section.uncertainty_us < 2 * SECOND
 
 
-# Nothing is misdated meanwhile.
+# No observation is misdated meanwhile.
 
 
 async def settable_later(ahead_us: int) -> ClockStory:
-    """A device with a wrong clock that is about to be set: the command has left, and the device has not read it."""
+    """A device with a wrong clock during setting: the command is sent, and the device has not read it."""
     story = await associated(ahead_us, context=ClockStories(synchronised=False))
     await story.passes(5.0)
     story.context.synchronised = True
@@ -168,7 +168,7 @@ async def test_reports_under_way_are_dated_by_the_clock_that_made_their_time() -
     await story.moved_to(story.device.now_s + 0.05)
     (before,) = story.reports(old)
     assert abs(placed_us(before) - story.context.clock.wall_us()) <= before.uncertainty_us < 2 * SECOND
-    story.ahead_us = 0  # the device obeys, and reports before it answers
+    story.ahead_us = 0  # the device obeys, and reports before it responds
     (between,) = story.reports(story.shows())
     assert abs(placed_us(between) - story.context.clock.wall_us()) <= between.uncertainty_us < 2 * SECOND
     await story.settles()

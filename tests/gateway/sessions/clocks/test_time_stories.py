@@ -1,5 +1,5 @@
-"""A machine that does not know the time, from its start in 1970 to the moment at which it learns it: what the gateway
-says about the times of observations, before and afterwards, and what it keeps going meanwhile."""
+"""A machine that does not know the time, from its start in 1970 until it learns it: the times of observations before
+and afterwards, and the services that it keeps running meanwhile."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -30,7 +30,8 @@ TRUE_US = 1_795_000_000 * SECOND
 
 
 class Machine(MovedClock):
-    """A machine whose wall clock is `late_us` behind the true time, and whose kernel says so while `known` is False."""
+    """A machine whose wall clock is `late_us` behind the true time; while `known` is False its kernel reports it as
+    wrong."""
 
     def __init__(
         self, late_us: int, *, boot_id: str = "boot-1", known: bool = False, monotonic_s: float = 20.0
@@ -44,7 +45,7 @@ class Machine(MovedClock):
         return TRUE_US + round((self.monotonic_s() - self._began_s) * SECOND)
 
     def learns(self) -> None:
-        """A time server sets the clock."""
+        """Set the clock as a time server does."""
         self.set_wall_us(self.true_us)
         self.known = True
 
@@ -68,7 +69,7 @@ async def running(vehicle: Vehicle, machine: Machine) -> AsyncIterator[Gateway]:
 
 
 async def comes(machine: Machine, condition: Callable[[], object], what: str) -> None:
-    """Let the machine run, second by second, until `condition` holds."""
+    """Run the machine second by second until `condition` holds."""
 
     async def second() -> object:
         await machine.advance(1.0)
@@ -84,7 +85,7 @@ def provisioned_vehicle(folder: Path, more: str = "") -> Vehicle:
 
 
 async def measured(gateway: Gateway, vehicle: Vehicle, number: int = 1) -> None:
-    """A thermometer reports one live value, which is durable then."""
+    """Report one live value of a thermometer, and wait until it is durable."""
     before = gateway.buffer.marks()
     before_last = sum(mark.last for lane, mark in before.items() if str(lane) == "numeric")
     async with device(vehicle.address, number) as thermometer:
@@ -95,12 +96,12 @@ async def measured(gateway: Gateway, vehicle: Vehicle, number: int = 1) -> None:
 
 
 async def as_stored(gateway: Gateway) -> list[dict[str, Any]]:
-    """The stored observations, as received."""
+    """Return the stored observations as received."""
     return [to_json(record) async for record in gateway.buffer.records(limit=100)]
 
 
 async def as_read(vehicle: Vehicle) -> list[dict[str, Any]]:
-    """The output of `argus-gateway observations --json`."""
+    """Return the output of `argus-gateway observations --json`."""
     return (await vehicle.command("observations", "--json")).json_lines()
 
 
@@ -221,7 +222,7 @@ async def test_jump_of_a_disciplined_clock_is_followed(tmp_path, jump_us: int):
 
 @pytest.mark.parametrize("jump_us", [HOUR, -HOUR], ids=["+1 h", "-1 h"])
 async def test_jump_of_a_clock_that_lost_its_time_service_does_not_move_what_is_measured_then(tmp_path, jump_us: int):
-    """A clock set by hand: forward is followed, back is held off. Either way the anchor of the boot dates the value."""
+    """A clock set by hand: forward is followed, back is delayed. In both cases the boot's anchor dates the value."""
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(0, known=True)
     async with running(vehicle, machine) as gateway:

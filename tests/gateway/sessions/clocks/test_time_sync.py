@@ -1,4 +1,4 @@
-"""What the gateway believes about its own clock."""
+"""The gateway's knowledge about its own clock."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_the_kernel_can_be_asked_without_privilege():
 
 
 class Kernel:
-    """Stands in for libc: answers `adjtimex` with this state."""
+    """A stand-in for libc whose `adjtimex` reports this state."""
 
     def __init__(self, returns: int, **state: int) -> None:
         self._returns = returns

@@ -1,4 +1,4 @@
-"""The gateway reports its clock durably, once, and again when it knows the time better."""
+"""The gateway reports its clock durably, once, and again when its knowledge of the time improves."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ NOW_US = BUILD_US + 86_400_000_000
 
 
 class Notebook:
-    """A store in memory. While `full` it refuses everything."""
+    """A store in memory that refuses everything while it is `full`."""
 
     def __init__(self) -> None:
         self.facts: dict[str, str] = {}
@@ -41,7 +41,7 @@ class Notebook:
 
 
 class Keeper:
-    """A gateway's timekeeping over `store`, on a machine whose kernel states `error_us` (None: not synchronised)."""
+    """Make a gateway's timekeeping on a machine whose kernel reports `error_us` (None: not synchronised)."""
 
     def __init__(
         self, store: Notebook, *, error_us: int | None, wall_us: int = NOW_US, boot_id: str = "boot-1"

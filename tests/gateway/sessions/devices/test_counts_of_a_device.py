@@ -1,4 +1,4 @@
-"""The counts of `devices show` mean what they say: refusals with their reasons, refused claims, and the memory."""
+"""The counts of `devices show` are exact: refusals with their reasons, refused claims, and the memory."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def shown(gateway: Sessions, system_id: str) -> dict[str, Any]:
 async def test_reports_that_were_answered_with_a_refusal_are_counted_and_none_of_them_is_lost(tmp_path: Path) -> None:
     async with sessions(tmp_path) as gateway:
         async with odd_device(gateway.address) as oximeter:
-            await oximeter.report("0001 0006 0001 0003 0062")  # a length that the list has not: RORJ
+            await oximeter.report("0001 0006 0001 0003 0062")  # a length that differs from the list's: RORJ
             await oximeter.report("0001 0006 0009 0002 0062")  # an object that does not exist: ROER
             await oximeter.report("0001 0006 0001 0002 0062")
         await eventually(lambda: not any(each.device for each in gateway.supervisor.sessions), what="the release")

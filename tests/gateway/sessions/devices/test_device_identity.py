@@ -1,4 +1,4 @@
-"""A device id belongs to the kind of link where the device was known: what only names itself never takes it."""
+"""A device id belongs to the kind of link where the device was known; a mere claim of the id never takes it over."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ MONITOR = device_id(1).hex()
 
 @asynccontextmanager
 async def cabled(folder: Path) -> AsyncIterator[tuple[Sessions, Link]]:
-    """Sessions that serve a listener and one end of a cable, and the other end."""
+    """Serve a listener and one end of a cable with sessions; yield them and the other end."""
     async with pty_pair() as pair, sessions(folder, serial=pair.left) as gateway:
         await eventually(lambda: gateway.supervisor.sessions, what="the port is open")
         other_end = await SerialPort(pair.right, 115_200, "raw").accept()
@@ -112,7 +112,7 @@ def acceptance_of(gateway: Sessions) -> Acceptance:
 
 
 def _shown(gateway: Sessions) -> tuple[bool, bool]:
-    """The only device as `status` and `devices` show it."""
+    """Return whether `status` and `devices` show the only device as unverified."""
     (session,) = gateway.supervisor.sessions
     (listed,) = devices_json(gateway.context.roster.devices(), [session])
     return session_json(session, gateway.context.clock.monotonic_s())["unverified_link"], listed["unverified"]

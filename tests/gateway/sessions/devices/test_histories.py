@@ -1,4 +1,4 @@
-"""What a device does is kept for its maker: counted, bounded, durable, and its octets never anywhere else."""
+"""A device's history is kept for its maker: counted, bounded and durable, with its bytes in no other place."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A Bluetooth device's clock is known from what it shows, and set where that is wanted and can harm nothing."""
+"""A Bluetooth device's clock is measured from its reported time, and set where wanted and harmless."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tests.harness.eventually import eventually
 
 MINUTE_S = 60.0
 BEHIND_S = 0.02
-"""What one round trip and a clock of hundredths leave open."""
+"""Error that one round trip and a clock with hundredths of a second leave."""
 
 
 async def test_a_clock_that_is_behind_is_set_and_read_back(tmp_path: Path):

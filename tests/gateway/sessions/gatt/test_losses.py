@@ -19,7 +19,7 @@ from tests.harness.scripted_radio import OXIMETER
 
 
 async def lost(buffer: Buffer) -> int:
-    """Sum of the gap records of this reason."""
+    """Return the sum of the gap records with this reason."""
     return sum(each.gap.observations for each in await buffer.gaps() if each.gap.why is GapReason.NOT_STORED)
 
 
@@ -66,7 +66,7 @@ async def test_what_had_arrived_is_written_before_the_link_is_closed(tmp_path: P
             closing.set()
             await close()
 
-        peer.link.close = slow_close  # type: ignore[method-assign]  # a stack that takes its time
+        peer.link.close = slow_close  # type: ignore[method-assign]  # a slow stack
         beat(peer, 60)
         peer.lose()
         await gateway.ended()
@@ -75,7 +75,7 @@ async def test_what_had_arrived_is_written_before_the_link_is_closed(tmp_path: P
 
 
 class Failing:
-    """Before a store: the first append raises, or waits until it is let go."""
+    """A wrapper of a store whose appends raise, or are delayed until released."""
 
     def __init__(self, behind: Buffer) -> None:
         self.behind = behind
@@ -141,5 +141,5 @@ async def test_link_hands_out_what_arrives_between_its_end_and_its_disconnection
         device.notify(0x2A5F, b"\x01")
         assert [each.octets for each in link.waiting()] == [b"\x01"]
         await link.close()
-        link._received(0x1822, 0x2A5F, None, bytearray(b"\x02"))  # type: ignore[arg-type]  # a stack that is late
+        link._received(0x1822, 0x2A5F, None, bytearray(b"\x02"))  # type: ignore[arg-type]  # a late stack
         assert list(link.waiting()) == []

@@ -1,4 +1,4 @@
-"""What a Bluetooth device stored is fetched once, whatever breaks, is full, or begins anew in between."""
+"""Stored records of a Bluetooth device are fetched once, whatever fails, fills up or restarts meanwhile."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ METER = system_id(1).hex()
 
 
 async def fetched(gateway: GattGateway, meter: Meter, times: int = 1) -> None:
-    """Connect and lose the link once the transfer is over, so often."""
+    """Connect and lose the link after the transfer, so many times."""
     for _ in range(times):
         before = (await gateway.event_names()).count("records.fetched")
         gateway.session(meter.peer)
@@ -56,7 +56,7 @@ async def test_a_gateway_that_starts_again_asks_for_what_it_does_not_hold(tmp_pa
         session = gateway.session(meter.peer)
         await eventually(lambda: session.counts.reports >= 3)
         kept = session.counts.reports
-        assert await mark(gateway) == kept  # and here it is killed: nothing more is committed
+        assert await mark(gateway) == kept  # and here it is killed: no further commit
         for task in gateway.running:
             task.cancel()
     async with gatt_gateway(tmp_path) as gateway:
@@ -85,7 +85,7 @@ async def test_a_link_that_breaks_in_the_middle_of_a_transfer_costs_nothing(tmp_
 
 
 async def test_a_meter_whose_numbers_began_anew_is_fetched_from_its_beginning(tmp_path: Path):
-    """With a lower number than the mark, and with the same number for another measurement."""
+    """Fetch all when numbers are lower than the mark, and when the mark's number has another measurement."""
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1, 2, 3, 4, 5)
@@ -134,7 +134,7 @@ async def test_a_notification_that_found_no_room_puts_the_mark_back_and_is_fetch
         session = gateway.session(meter.peer)
         await gateway.serving(session)
         await gateway.clock.settle()
-        meter.peer.more_records(20)  # twelve of them are lost, and so is the end of the transfer
+        meter.peer.more_records(20)  # twelve of them and the end of the transfer are lost
         await eventually(lambda: session.counts.lost > 0)
         meter.peer.more_records()
         await eventually(lambda: gateway.clock.next_wake_s is not None)

@@ -1,7 +1,7 @@
-"""Whatever a meter, its link and the gateway do between two transfers, every measurement is stored, and once.
+"""For any course of a meter, its link and the gateway between two transfers, every measurement is stored once.
 
-Courses are drawn by seed: the meter measures, its link breaks in the middle, the gateway is killed and started again
-over what was durable, the meter is reset and counts anew. `ARGUS_SEED` repeats a course.
+Courses are drawn by seed: the meter measures, its link breaks in the middle, the gateway is killed and restarted over
+its durable state, the meter is reset and counts from 1. `ARGUS_SEED` repeats a course.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ TURNS = 4
 
 
 class Course:
-    """One meter and everything that it ever measured."""
+    """A meter and every measurement that it ever made."""
 
     def __init__(self, seed: str, *, resets: bool) -> None:
         self.dice = random.Random(seed)
@@ -33,7 +33,7 @@ class Course:
         self.life = 0
         self.number = 0
         self.measured: set[tuple[int, int]] = set()
-        """(life, number)."""
+        """Measurements as (life, number)."""
 
     def measure(self, meter: Meter) -> None:
         for _ in range(self.dice.randrange(0, 6)):
@@ -42,14 +42,14 @@ class Course:
             self.measured.add((self.life, self.number))
 
     def reset(self, meter: Meter) -> None:
-        """Another battery: it counts anew, and what it kept is gone."""
+        """Change the battery: the meter counts from 1, without its stored records."""
         meter.records.clear()
         self.life, self.number = self.life + 1, 0
         self.measure(meter)
 
 
 async def transferred(gateway: GattGateway, meter: Meter) -> None:
-    """One connection in which everything comes."""
+    """Connect until every record is stored."""
     meter.peer.records_at_once = 1_000_000
     session = gateway.session(meter.peer)
     await gateway.serving(session)

@@ -1,4 +1,5 @@
-"""Paired Bluetooth devices, and only they, are served again whatever broke; what needs a person is said in words."""
+"""Only paired Bluetooth devices are served, again after any failure; a failure that needs a person is reported in
+words."""
 
 import asyncio
 import itertools
@@ -17,13 +18,13 @@ from tests.harness.gatt_peer import GattPeer
 
 
 def serves(supervisor: BleSupervisor, peers: Sequence[GattPeer]) -> bool:
-    """Whether each of these is served now."""
+    """Return whether each of these is served now."""
     states = {session.link.address: session.state for session in supervisor.sessions}
     return all(states.get(peer.address) == "serving" for peer in peers)
 
 
 async def served(gateway: GattGateway, supervisor: BleSupervisor, *peers: GattPeer) -> None:
-    # In small steps: moved time must not run ahead of the disk so far that a belt counts as silent.
+    # In small steps: moved time must not overtake the disk so far that a belt counts as silent.
     await gateway.until(lambda: serves(supervisor, peers), "every device is served", step_s=0.05)
 
 
@@ -133,7 +134,7 @@ async def test_a_belt_that_falls_silent_is_connected_again_and_ever_more_patient
         assert "stream of values stopped" in str((await gateway.event("device.disconnected")).fields["why"])
         once_s, again_s, later_s = (after - before for before, after in itertools.pairwise(began_s))
         assert SILENT_S <= min(once_s, again_s) <= max(once_s, again_s) < 2 * SILENT_S
-        # The link before brought nothing at all, so this one may be silent for twice as long.
+        # The previous link delivered no value at all, so this one may be silent for twice as long.
         assert 2 * SILENT_S <= later_s < 4 * SILENT_S
 
 

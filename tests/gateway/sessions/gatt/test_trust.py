@@ -1,4 +1,5 @@
-"""Who has a paired device's address but not its bond gives no data to the record; who lost a bond gets a way out."""
+"""A device with a paired address but without its bond adds no data to the record; a lost bond is reported with a
+remedy."""
 
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.harness.hasty_clock import HastyClock
 
 LEAVE_CLOCKS = ClockPolicy(set_clocks=False)
 OPEN = BleBehaviour(pairing=Pairing.NONE, encrypted=False)
-"""It gives its values to whoever asks, and knows of no bond."""
+"""A device that gives its values to any client, and has no bond."""
 
 
 async def served(supervisor: BleSupervisor) -> None:

@@ -1,4 +1,4 @@
-"""What a Bluetooth device measures is durable, then shown; what it gets wrong is told, and the rest is kept."""
+"""Measurements of a Bluetooth device are durable, then shown; its mistakes are reported, and the rest is kept."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ async def test_a_device_without_a_system_id_is_known_by_its_address(tmp_path: Pa
 async def test_an_indication_that_a_device_sends_again_adds_nothing_and_its_window_is_told(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = thermometer(gateway.clock)
-        for _ in range(2):  # it did not hear our confirmation before the link was lost, so it sends all of it again
+        for _ in range(2):  # it did not get our confirmation before the link was lost, so it resends all of it
             session = gateway.session(peer)
             await gateway.serving(session)
             for minute in range(3):

@@ -1,4 +1,4 @@
-"""An adapter that is missing, goes, hangs or comes back: told in words, and everything over it made anew."""
+"""An adapter that is missing, disappears, hangs or returns: reported in words, and everything on it is made again."""
 
 import asyncio
 
@@ -45,7 +45,7 @@ async def test_a_missing_adapter_is_logged_once_and_each_loss_of_one_that_was_th
     radio.opens = [unavailable("nothing there")] * 5
     async with running_central(radio) as it:
         await it.advance(60)
-        assert "".join(capsys.readouterr()).count("ble.adapter_lost") == 1  # wherever logs go
+        assert "".join(capsys.readouterr()).count("ble.adapter_lost") == 1  # on any output of logs
         for _ in range(2):
             it.radio.lose("it was pulled")
             await it.advance(10)

@@ -1,4 +1,4 @@
-"""The Bluetooth stack is named in the settings; a name that does not lead to one says why and what to do."""
+"""The settings name the Bluetooth stack; an error for a wrong name states the reason and the remedy."""
 
 import pytest
 

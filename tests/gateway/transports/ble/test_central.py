@@ -1,4 +1,4 @@
-"""Devices that fail to connect in every way that the field knows: what the gateway does, and that it stays bounded.
+"""Devices whose connection fails in every way known from the field: the gateway's reaction, and its bounds.
 
 The radio is scripted here; stories over a virtual radio are in test_ble_radio.
 """
@@ -150,7 +150,7 @@ async def test_a_device_that_was_left_connected_by_a_process_that_died_is_freed_
         it.radio.device(on_air=False)
         link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
         assert not link.ended.is_set()
-        assert it.radio.ended == [OXIMETER]  # the other one is nobody's business
+        assert it.radio.ended == [OXIMETER]  # the other link belongs to another program
 
 
 async def test_a_device_that_the_stack_connects_by_itself_is_freed_while_it_is_waited_for():
@@ -187,7 +187,7 @@ async def test_a_stack_that_cannot_even_call_off_a_connect_does_not_keep_the_ada
         stuck.cancel()
         call.freed.set()
         await asyncio.wait({stuck})
-        it.radio.overlaps.clear()  # the script counted the first attempt as still under way
+        it.radio.overlaps.clear()  # the script counted the first attempt as unfinished
 
 
 async def test_a_device_that_keeps_failing_does_not_starve_the_others():

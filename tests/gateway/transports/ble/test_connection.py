@@ -1,4 +1,4 @@
-"""One link: nothing twice, nothing out of order, nothing that waits for ever, no loss that is not counted."""
+"""One link: no value twice or out of order, no wait without end, no loss that is not counted."""
 
 import asyncio
 
@@ -78,7 +78,7 @@ async def test_after_a_loss_the_old_client_is_disconnected_so_nothing_comes_twic
         it.radio.on_air.clear()
         device.leave()
         await it.clock.advance(1)
-        # Its owner has not closed it yet; whoever connects anew closes it first.
+        # Its owner has not closed it yet; the next connection closes it first.
         second = await opened(it)
         assert len(device.open_clients) == 1
         device.notify(0x2A5F, b"early")

@@ -1,4 +1,4 @@
-"""What each error of a stack means for the next try, and how long that waits."""
+"""The effect of each error of a stack on the next attempt, and the delay before it."""
 
 import pytest
 from bleak.exc import (

@@ -1,4 +1,4 @@
-"""Making and dropping bonds at a person's request."""
+"""Bonds are made and removed at a person's request."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER
 
 
 async def pairing(it, address=OXIMETER):
-    """Begun, and the device is heard."""
+    """Begin to pair, and let the device advertise."""
     task = asyncio.ensure_future(it.central.pair(address))
     await it.clock.advance(0.5)
     it.radio.advertise(address)
@@ -103,7 +103,7 @@ async def test_a_session_that_wants_the_device_waits_until_it_is_paired():
 
 
 async def lives(it, address):
-    """As a session would: connects whenever it can and takes what comes."""
+    """Act like a session: connect whenever possible and read all values."""
     while True:
         async with await it.central.connect(address) as link:
             await link.subscribe(0x1822, 0x2A5F)

@@ -1,4 +1,4 @@
-"""The central on a virtual radio, with real links, keys and attributes: found, bonded, lost, regained, spoofed.
+"""The central on a virtual radio, with real links, keys and attributes: found, bonded, lost, reconnected, spoofed.
 
 Failures that no radio shows are scripted in test_ble_central.
 """
@@ -32,7 +32,7 @@ class Vehicle:
 
 @asynccontextmanager
 async def vehicle(tmp_path: Path, person: Person | None = None, **options: float) -> AsyncIterator[Vehicle]:
-    """A central that runs; when it ends, no link may be left on the air."""
+    """Run a central; when it ends, no link may remain on the air."""
     ether = Ether()
     backend = RadioHere(ether, tmp_path / "bonds")
     options = {"reopen_s": 0.02, **options}

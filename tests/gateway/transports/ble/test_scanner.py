@@ -1,4 +1,4 @@
-"""The one scanner: bounded against floods, awake when a stack falls silent, out of the way of connects."""
+"""The one scanner: bounded against floods, recovers from a silent stack, and pauses for connections."""
 
 import asyncio
 
@@ -64,7 +64,7 @@ async def test_a_scan_that_falls_silent_is_started_again_then_the_adapter_is_swi
         for _ in range(6):
             await it.advance(60, step_s=5)
             starts.append((it.radio.scans, it.radio.power_cycles))
-        assert starts == [(2, 0), (3, 0), (4, 0), (5, 1), (5, 1), (6, 1)]  # and then waits twice as long
+        assert starts == [(2, 0), (3, 0), (4, 0), (5, 1), (5, 1), (6, 1)]  # the next delay is twice as long
 
 
 async def test_something_heard_ends_the_suspicion():
@@ -93,7 +93,7 @@ async def test_a_device_that_a_stack_told_only_once_is_told_again_by_a_new_scan(
         await it.advance(20)
         device.leave()
         await link.close()
-        # It advertises, and the stack says nothing, since nothing has changed.
+        # It advertises, and the stack does not report it, since nothing has changed.
         link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)), within_s=35)
         assert not link.ended.is_set()
 

@@ -1,4 +1,4 @@
-"""Places for links: no more than the adapter holds, first come first served, nobody forgotten."""
+"""Link slots: no more than the adapter supports, in the order of requests, with pairing first, and none lost."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The ladder: each rung only when those before did not help, and no bond is lost without a person."""
+"""The recovery ladder: each step only after the previous ones failed, and no bond is removed without a person."""
 
 from gateway.transports.ble.faults import Fault, FaultKind
 from gateway.transports.ble.standing import POWER_CYCLE_AFTER, Rung, Standing

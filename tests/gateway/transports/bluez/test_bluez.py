@@ -1,4 +1,4 @@
-"""BlueZ's side of the gateway, over a real D-Bus with a service that answers like bluetoothd."""
+"""The gateway's BlueZ part, over a real D-Bus with a service that behaves like bluetoothd."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ pytestmark = needs_dbus
 
 
 class Person:
-    """Answers when the test says so."""
+    """A person who responds when the test permits it."""
 
     def __init__(self, *, passkey: int | None = None, agrees: bool = False) -> None:
         self._passkey, self._agrees = passkey, agrees

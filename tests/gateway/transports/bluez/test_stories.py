@@ -1,5 +1,7 @@
-"""The whole way over bleak's own BlueZ backend: heard, connected, lost, regained, a daemon that dies, a bond that has
-gone. bluetoothd is a service that answers like it (tests/harness/fake_bluez); the real one is tested in a guest.
+"""The whole path over bleak's own BlueZ backend: discovery, connection, loss, reconnection, a daemon that dies, a bond
+that was removed.
+
+A service stands in for bluetoothd (tests/harness/fake_bluez); the real one is tested in a guest.
 """
 
 import asyncio
@@ -156,7 +158,7 @@ async def test_when_bluetoothd_is_killed_links_end_and_come_back_with_it(bluez):
         assert link.why == "bluetoothd has ended"
         await link.close()
         await eventually(lambda: "bluetoothd is not running" in central.trouble)
-        # A new daemon knows the device and not that it was connected.
+        # A restarted daemon knows the device, but not that it was connected.
         bluez.objects.clear()
         bluez.add_adapter()
         await bluez.start()
