@@ -1,4 +1,6 @@
-"""Batches from the vehicles: verified, judged, stored in one transaction, acknowledged when that is durable."""
+"""Ingest of batches from vehicles: verify, judge and store them in one transaction, and acknowledge them when it is
+durable.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,7 @@
-"""The acknowledgement that says what the cloud holds of a lane.
+"""Build the acknowledgement with the sequences that the cloud holds of a lane.
 
-Made from the marks as committed, never from a batch: a second copy, a batch out of order and a question at connect
-all get the same answer, and the latest one is always the whole truth.
+It is made from the committed marks, never from a batch. A duplicate, a batch out of order and a status at connect all
+get the same acknowledgement, and the latest one is always complete.
 """
 
 from cloud.vehicles.custody import FIRST_SEQUENCE, LaneMarks
@@ -10,7 +10,10 @@ from protocols.uplink.lanes import Lane
 
 
 def ack_of(epoch: str, lane: Lane, marks: LaneMarks, *, contested: bool, through_hash: bytes | None = None) -> Ack:
-    """`contested`: another batch of a held sequence has been seen, now or before. `through_hash` is the chain hash
-    behind the mark: it lets a gateway see that both speak of one history."""
+    """Return the acknowledgement of a lane.
+
+    `contested`: another batch of a held sequence has arrived, now or earlier. `through_hash` is the chain hash at the
+    mark, with which a gateway verifies that both have the same history.
+    """
     held = [(FIRST_SEQUENCE, marks.through)] if marks.through >= FIRST_SEQUENCE else []
     return Ack.of_ranges(epoch, lane, [*held, *marks.ahead], conflict=contested, through_hash=through_hash)

@@ -1,8 +1,7 @@
-"""Which batch goes into quarantine under which reason, and whether somebody is told.
+"""Add batches to quarantine, and report forged ones.
 
-A refusal is told once for the same octets: a gateway with a wrong key repeats itself all day, and a stranger must not
-be able to fill the outbox. Strangers are not told of at all: there is no tenant that the message would surely belong
-to.
+A refusal is reported once for the same bytes: a gateway with a wrong key resends all day, and an unknown sender must
+not be able to fill the outbox. Batches of unknown senders are not reported, since their tenant is only a claim.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ from cloud.vehicles.ingest.verdicts import Forged, Malformed, Refusal, ShutOut, 
 
 
 class Aside:
-    """Sets batches aside within one transaction."""
+    """Add batches to quarantine within one transaction."""
 
     def __init__(self, tx: Transaction, outbox: Outbox, now_us: int) -> None:
         self._tx = tx
@@ -27,7 +26,7 @@ class Aside:
         self._directory = GatewayDirectory()
 
     async def refused(self, one: Refused) -> None:
-        """A delivery that nobody vouches for."""
+        """Add a refused delivery; emit an event for a forged batch."""
         delivery = one.delivery
         claimed = one.envelope.batch if one.envelope is not None else None
         reason, detail = _reason(one.refusal)
@@ -57,13 +56,14 @@ class Aside:
             )
 
     async def authentic(self, one: Opened, reason: Reason, detail: str, *, keep: bool) -> bool:
-        """A signed batch. `keep`: its octets are held nowhere else. True when it was not set aside before."""
+        """Add a signed batch. `keep`: its bytes are stored nowhere else. True when it was not in quarantine before."""
         octets = one.delivery.octets
         return await self._listed(one, reason, detail, one.batch.sequence, one.hash, octets if keep else None)
 
     async def broken(self, one: Opened, sequence: int, hash_: bytes) -> None:
-        """The batch at `sequence` in the lane of `one` does not follow the one before it. It is stored, and listed
-        here."""
+        """Add the batch at `sequence` in the lane of `one`, which does not follow its predecessor. The batch itself is
+        stored in the chain.
+        """
         await self._listed(one, Reason.CHAIN_BROKEN, "it does not follow the batch before it", sequence, hash_, None)
 
     async def _listed(
@@ -84,7 +84,7 @@ class Aside:
         )
 
     async def _set_aside(self, batch: SetAside) -> bool:
-        """True when it is kept and was not before."""
+        """Return whether the batch was added and was not in quarantine before."""
         match await set_aside(self._tx, batch, now_us=self._now_us):
             case Kept(first_time):
                 return first_time

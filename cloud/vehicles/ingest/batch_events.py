@@ -12,19 +12,19 @@ from cloud.vehicles.ingest.opening import Opened
 
 
 def place_of(one: Opened) -> dict[str, Any]:
-    """Position of a batch in the chain."""
+    """Return the position of a batch in the chain."""
     return {"epoch": one.batch.epoch, "lane": one.batch.lane.value, "sequence": one.batch.sequence}
 
 
 def set_aside_event(why: Reason, reason: str) -> tuple[str, dict[str, Any]]:
-    """The event about a batch that is kept without rows, and what it adds to the batch's place."""
+    """Return the event about a batch that is kept without rows, and the additional fields of its payload."""
     if why is Reason.UNREADABLE:
         return event_types.BATCH_UNREADABLE, {"reason": reason}
     return event_types.BATCH_SET_ASIDE, {"why": why.value, "reason": reason}
 
 
 class BatchEvents:
-    """Emits within one transaction. One gateway's events keep their order."""
+    """Emit events within one transaction. The events of one gateway keep their order."""
 
     def __init__(self, tx: Transaction, outbox: Outbox, now_us: int) -> None:
         self._tx = tx
@@ -32,13 +32,13 @@ class BatchEvents:
         self._now_us = now_us
 
     async def emit(self, one: Opened, event_type: str, payload: Mapping[str, Any]) -> None:
-        """An event about one batch, in its trace."""
+        """Emit an event about one batch, in its trace."""
         await self.emit_for(one.gateway, event_type, payload, traceparent=one.traceparent)
 
     async def emit_for(
         self, gateway: RegisteredGateway, event_type: str, payload: Mapping[str, Any], *, traceparent: str | None = None
     ) -> None:
-        """An event about a gateway."""
+        """Emit an event about a gateway."""
         await self._outbox.emit(
             self._tx,
             event_type,

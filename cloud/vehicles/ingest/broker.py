@@ -1,4 +1,4 @@
-"""Where the broker is, and as whom ingest goes there."""
+"""The address of the broker, and ingest's login there."""
 
 import secrets
 import ssl
@@ -10,11 +10,12 @@ from protocols.uplink.broker import BrokerUrl, parse_broker_url
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
-    """`url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`; `ca_file` None trusts the system's authorities.
+    """The address of the broker, with login and group. `url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`;
+    `ca_file` None trusts the system's authorities.
 
     `group` names the shared subscription in which the workers of one cloud share the batches. On a broker that does not
-    judge subscriptions, a client that knows it can take them. So it is a secret of the installation (`ingest_group`),
-    and a worker that is given none has one of its own, which costs duplicates and no batch.
+    check subscriptions, a client that knows the name can receive them. So it is a secret of the installation
+    (`ingest_group`). A worker without it uses a group of its own, which costs duplicates and loses no batch.
     """
 
     url: str
@@ -24,16 +25,16 @@ class BrokerAddress:
     group: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     def parts(self) -> BrokerUrl:
-        """Host, port, and whether TLS is spoken. Raises ValueError for another kind of address."""
+        """Return host, port, and whether TLS is used. Raises ValueError for another kind of address."""
         return parse_broker_url(self.url)
 
     def tls(self) -> ssl.SSLContext | None:
-        """How TLS is spoken, None for an address without it. Raises OSError when the authority cannot be read."""
+        """Return the TLS context, None for an address without TLS. Raises OSError when the authority cannot be read."""
         return ssl.create_default_context(cafile=self.ca_file) if self.parts()[2] else None
 
 
 def broker_address(mqtt: MqttSection) -> BrokerAddress:
-    """Return where ingest connects, with the password read from its file. Raises `SettingsUnusable`."""
+    """Return the broker address of ingest, with the password read from its file. Raises `SettingsUnusable`."""
     login = cloud_login(mqtt)
     return BrokerAddress(
         url=mqtt.url,

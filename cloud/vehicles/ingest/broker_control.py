@@ -1,9 +1,9 @@
 """Change the rights of clients in a running mosquitto, by the commands of its dynamic-security plugin.
 
-mosquitto reads the file of rights when it starts and not again, so that a gateway that is registered, suspended or
-resumed afterwards is sent to it as a command. `RightsLink` compares what mosquitto knows with what the cloud admits,
-after each change and each new connection, and sends the difference in small chunks: mosquitto serves no other client
-while it executes a command, which takes it 70 ms with 10,000 gateways.
+mosquitto reads the file of rights only when it starts, so a gateway that is registered, suspended or resumed afterwards
+is sent to it as a command. `RightsLink` compares the rights in mosquitto with the gateways that the cloud admits, after
+each change and each new connection, and sends the difference in small chunks: mosquitto serves no other client while it
+executes a command, which takes it 70 ms with 10,000 gateways.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ class BrokerRights:
         return known
 
     async def withdraw(self, gateway_id: str) -> None:
-        """Take all rights from a gateway and end its connection. Raises `BrokerUnavailable`."""
+        """Revoke all rights of a gateway and end its connection. Raises `BrokerUnavailable`."""
         await self._request([_delete(gateway_id)])
 
     async def converge(self, admitted: Iterable[AdmittedGateway]) -> bool:
@@ -99,10 +99,10 @@ class BrokerRights:
         await self.connection.close()
 
     async def _request(self, commands: Sequence[Command]) -> Sequence[Mapping[str, Any]]:
-        """Send commands in one message, which mosquitto executes without others in between; the responses.
+        """Send commands in one message, which mosquitto executes without others in between; return the responses.
 
-        A command that has nothing to do responds with an error, which is no failure here: the next comparison finds
-        what is left to do.
+        A command without effect responds with an error, which is no failure here: the next comparison finds the
+        remaining differences.
         """
         self._correlation = secrets.token_hex(8)
         response: asyncio.Future[Sequence[Mapping[str, Any]]] = asyncio.get_running_loop().create_future()
@@ -120,7 +120,7 @@ class BrokerRights:
         raise BrokerUnavailable("mosquitto sends no response to a change of rights; has it the plugin?")
 
     def _take(self, message: MQTTMessage) -> None:
-        """Take a response if it is ours: other processes of the cloud read the same topic."""
+        """Handle a response to our own request: other processes of the cloud read the same topic."""
         if message.qos:
             self.connection.puback(message)
         try:
@@ -134,7 +134,7 @@ class BrokerRights:
 
 @asynccontextmanager
 async def broker_rights(address: BrokerAddress) -> AsyncIterator[BrokerRights]:
-    """A connection for some commands. Raises `BrokerUnavailable`."""
+    """Open a connection for some commands. Raises `BrokerUnavailable`."""
     rights = await BrokerRights.open(address)
     try:
         yield rights
@@ -143,7 +143,7 @@ async def broker_rights(address: BrokerAddress) -> AsyncIterator[BrokerRights]:
 
 
 class RightsLink:
-    """Keeps a running mosquitto in step with the gateways that the cloud admits."""
+    """Keep a running mosquitto consistent with the gateways that the cloud admits."""
 
     def __init__(self, address: BrokerAddress) -> None:
         self._address = address
@@ -152,8 +152,11 @@ class RightsLink:
         self._failing = False
 
     async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send what differs, a chunk at most. Nothing is sent while list and connection are the ones of the last
-        comparison that found no difference. A failure is logged once, and the next call tries again."""
+        """Send the differences, one chunk at most.
+
+        Nothing is sent while list and connection are those of the last comparison that found no difference. A failure
+        is logged once, and the next call retries.
+        """
         try:
             if self._rights is None or self._rights.connection.ended.done():
                 self._rights, self._applied = await BrokerRights.open(self._address), None

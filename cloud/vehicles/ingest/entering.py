@@ -1,11 +1,10 @@
-"""Write what the batches of one group add: devices, observations, gateway events, the chain, and what is listed.
+"""Write the rows of the new batches of one group: devices, observations, gateway events, the chain, and quarantine.
 
-Called once a transaction with all batches that were judged to be new, so that the number of statements does not depend
-on how many they are or on how many devices they name. Judging is `group`'s and `lane_book`'s work.
+It is called once for each transaction with all new batches, so that the number of statements depends neither on their
+number nor on their number of devices. `group` and `lane_book` judge the batches.
 
-Observations of a batch whose link is broken are stored and marked, not held back: its signature is good, and a
-reading of a patient is not lost because a hash disagrees. Quarantine and an event report it to readers of the
-chain.
+Observations of a batch whose link is broken are stored and marked, not held back: its signature is valid, and a
+patient's reading must not be lost because a hash differs. Quarantine and an event report the broken link.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +37,7 @@ from protocols.uplink.gaps import Gap
 
 @dataclass(frozen=True, slots=True)
 class EnteredBatch:
-    """A batch that is new, and what its lane made of it."""
+    """A new batch with the verdict of its lane."""
 
     key: LaneKey
     lane_id: int
@@ -47,7 +46,7 @@ class EnteredBatch:
 
 
 class BatchWriter:
-    """Writes the new batches of one transaction."""
+    """Write the new batches of one transaction."""
 
     def __init__(
         self, tx: Transaction, *, devices: Devices, numbers: Numbers, aside: Aside, events: BatchEvents
@@ -62,14 +61,15 @@ class BatchWriter:
 
     @property
     def learned(self) -> dict[object, int]:
-        """Numbers that may be remembered once the transaction is durable."""
+        """Return the numbers that may be cached once the transaction is durable."""
         return self._observations.learned
 
     async def write(
         self, entered: Sequence[EnteredBatch], known: Mapping[DeviceKey, KnownDevice], *, stored_at_us: int
     ) -> list[Added]:
-        """Everything about these batches; what each of them added to the observations. `known` are the devices that
-        were found in this transaction."""
+        """Write these batches; return the number of observations that each of them added. `known` are the devices that
+        were found in this transaction.
+        """
         ids = await self._devices.attach(self._tx, [seen for new in entered for seen in sightings_of(new.one)], known)
         carried = {number: _carried(new, ids) for number, new in enumerate(entered) if _has_observations(new.one)}
         added = dict(zip(carried, await self._observations.write(list(carried.values())), strict=True))
@@ -93,7 +93,7 @@ class BatchWriter:
         return [added.get(number, Added(0, 0)) for number in range(len(entered))]
 
     async def _list(self, new: EnteredBatch) -> None:
-        """Set aside and report what is not as it should be."""
+        """Add a batch to quarantine and report it when its payload is unreadable or a link is broken."""
         one, entry = new.one, new.entry
         if isinstance(one.content, UnreadablePayload):
             why, reason = one.content.why, one.content.reason
@@ -106,7 +106,9 @@ class BatchWriter:
             await self._resolve(one, new.lane_id, entry.resolved)
 
     async def _resolve(self, one: Opened, lane_id: int, resolved: Sequence[ChainedBatch]) -> None:
-        """Followers that were pending: always rows of earlier transactions, since a group is judged in order."""
+        """Store the links of followers that were pending. They are always rows of earlier transactions, since a group
+        is judged in order.
+        """
         await self._custody.resolve(self._tx, lane_id, resolved)
         for follower in resolved:
             if follower.link is LinkState.BROKEN:
@@ -118,7 +120,7 @@ class BatchWriter:
 
 
 def device_keys_of(one: Opened) -> list[DeviceKey]:
-    """The devices that a batch names."""
+    """Return the keys of the devices that a batch names."""
     content = one.content
     return [device_key(one.gateway, ref) for ref in content.sources] if isinstance(content, ObservationColumns) else []
 
@@ -126,14 +128,17 @@ def device_keys_of(one: Opened) -> list[DeviceKey]:
 def sightings_of_content(
     gateway: RegisteredGateway, content: ObservationColumns, received_at_us: int
 ) -> list[Sighting]:
-    """The devices that these observations name. The vehicle's clock may be in the future, and before 1970, where no
-    clock is; a backlog is in the past, and says when it was seen."""
+    """Return the sightings of the devices that these observations name.
+
+    The vehicle's clock may be in the future, or before 1970 without a real-time clock, so the time is limited to
+    0…`received_at_us`. A backlog keeps its time in the past.
+    """
     seen_us = max(0, min(content.latest_us, received_at_us))
     return [Sighting(gateway, ref, seen_us) for ref in content.sources]
 
 
 def sightings_of(one: Opened) -> list[Sighting]:
-    """The devices that a batch names, with when they were last seen."""
+    """Return the sightings of the devices that a batch names, with their last-seen times."""
     content = one.content
     if not isinstance(content, ObservationColumns):
         return []
@@ -141,7 +146,7 @@ def sightings_of(one: Opened) -> list[Sighting]:
 
 
 def carriers_of(gateway: RegisteredGateway, content: ObservationColumns, ids: Mapping[DeviceKey, str]) -> list[Carrier]:
-    """The carrier of each of the batch's sources, in their order."""
+    """Return the carrier of each of the batch's sources, in their order."""
     return [
         Carrier(
             tenant_id=gateway.tenant_id,

@@ -1,9 +1,9 @@
-"""Begin the epochs of one group, report contested ones, and hold back more new epochs than a gateway may begin.
+"""Begin the epochs of one group, report contested ones, and hold back new epochs beyond a gateway's quota.
 
-An epoch costs rows that are never deleted: its own, one for each lane, and an event. The holder of a gateway's key
-can name a new epoch with each batch. So beyond the quota a batch of a further epoch is neither stored nor
-acknowledged: nothing is written for it, its gateway keeps it, and it is taken when the quota allows it again. An epoch
-that is known is never held back, whatever arrives of it.
+An epoch costs rows that are never deleted: its own, one for each lane, and an event. The holder of a gateway's key can
+name a new epoch with each batch. So beyond the quota a batch of a further epoch is neither stored nor acknowledged:
+nothing is written for it, its gateway keeps it, and it is accepted when the quota allows it. A known epoch is never
+held back.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from cloud.vehicles.ingest.verdicts import CurrentEpoch, EarlierEpoch, EpochVerd
 
 
 class EpochGate:
-    """The epochs of one transaction."""
+    """Judge the epochs of one transaction."""
 
     def __init__(
         self, tx: Transaction, *, epochs: EpochStore, charges: QuotaCharges, events: BatchEvents, now_us: int
@@ -33,7 +33,7 @@ class EpochGate:
         self._now_us = now_us
 
     async def admit(self, of_each_lane: Sequence[Opened]) -> set[LaneKey]:
-        """The lanes of one gateway that may have batches: all but those of an epoch that may not begin now.
+        """Return the lanes of one gateway that may have batches: all but those of an epoch that may not begin now.
 
         `of_each_lane` holds one batch of each lane in the group. The gateway's quotas are loaded, and nothing was
         charged to them in this transaction.
@@ -65,7 +65,7 @@ class EpochGate:
         return admitted
 
     async def _begin(self, one: Opened, beginning: NewEpoch | EarlierEpoch, *, since_us: int) -> None:
-        """`since_us`: when the epoch that is in service began."""
+        """Record the begin of an epoch. `since_us` is the begin of the current epoch."""
         key = one.lane_key
         if isinstance(beginning, EarlierEpoch):
             await self._epochs.remember_earlier(self._tx, key, current_since_us=since_us)

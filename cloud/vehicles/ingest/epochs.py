@@ -1,21 +1,21 @@
-"""Decides what the epoch of an authentic batch says about its gateway.
+"""Judge the epoch of an authentic batch.
 
-An epoch is minted when a store is created, so a new one means a replaced or newly provisioned box, and one that
-returns after it was succeeded means that two boxes sign with one key. Batches of the old epoch that were still in the
-broker when the new one began are no rivals, so a short while after the change they are ordinary.
+An epoch is created with a store. So a new one means a replaced or newly provisioned box, and a former one that
+continues means that two boxes sign with one key. Batches of the former epoch that were still in the broker when the new
+one began are ordinary for a short while after the change.
 
-A gateway that set a damaged store aside sends what it recovers of it under the epoch that has ended, and marks it as
-history. That is no rival: a second box in service measures, and sends what it measures as live.
+A gateway that set a damaged store aside sends what it recovers from it under the former epoch, and marks it as history.
+That is no second box: a second box in service measures, and sends its measurements as live.
 
-Every epoch has its own lanes and sequences: whichever box wrote a batch, it is stored under its own epoch and nothing
-is lost.
+Every epoch has its own lanes and sequences: a batch of either box is stored under its own epoch, and nothing is lost.
 """
 
 from cloud.vehicles.ingest.verdicts import CurrentEpoch, EarlierEpoch, EpochVerdict, NewEpoch, ReturnedEpoch
 
 DRAIN_US = 60_000_000
-"""How long after a new epoch began batches of the one before are taken for stragglers: a broker drains its queue in
-seconds, and a rival box repeats itself for as long as it runs."""
+"""Time after the begin of a new epoch in which batches of the former one are ordinary: a broker drains its queue in
+seconds, and a second box resends for as long as it runs.
+"""
 
 
 def judge_epoch(
@@ -28,9 +28,12 @@ def judge_epoch(
     historical: bool = False,
     history_only: frozenset[str] = frozenset(),
 ) -> EpochVerdict:
-    """`known` are the epochs that the gateway was seen with, `current` the one that began last, at `current_since_us`
-    by the cloud's clock. `historical`: the gateway sends only history of this epoch now; `history_only`: so far nothing
-    else of these has arrived."""
+    """Judge an epoch.
+
+    `known` are the epochs that the gateway was seen with; `current` is the one that began last, at `current_since_us`
+    by the cloud's clock. `historical`: this batch is history. `history_only` are the epochs of which only history has
+    arrived so far.
+    """
     if epoch == current:
         return CurrentEpoch()
     if historical and current is not None:

@@ -1,8 +1,8 @@
-"""Deliveries that wait to be ingested: bounded for each sender and in total, and given out sender by sender.
+"""Queue of deliveries for ingest: limited for each sender and in total, and emptied in turns by sender.
 
-Without turns, the gateway that sends most would have most of each group, and the broker's window would be full of its
-messages while others wait behind them in the broker. A delivery counts until its ingest has let go of it, so the limits
-bound everything that is in hand and not only what waits.
+Without turns, the gateway that sends most would have most of each group, and its messages would fill the broker's
+window while others are queued behind them in the broker. A delivery counts until ingest releases it, so the limits
+include the deliveries that are being written.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ from collections import OrderedDict, deque
 from cloud.vehicles.ingest.source import Delivery
 
 DELIVERY_BYTES = 512
-"""Bytes that a delivery counts beside its message."""
+"""Bytes that a delivery counts in addition to its message."""
 
 Sender = tuple[str, str]
 """Tenant and gateway, as the topic names them."""
 
 
 class FairQueue:
-    """A queue of deliveries. Senders take turns, one delivery each; each sender's own keep their order."""
+    """A queue of deliveries. Senders take turns, one delivery each; the deliveries of one sender keep their order."""
 
     def __init__(self, *, sender_bytes_max: int, bytes_max: int) -> None:
         self._sender_bytes_max = sender_bytes_max
@@ -31,11 +31,11 @@ class FairQueue:
 
     @property
     def has_room(self) -> bool:
-        """Whether more should come from the broker now."""
+        """Return whether the broker should send more now."""
         return self.bytes < self._bytes_max
 
     def put(self, delivery: Delivery) -> bool:
-        """False when its sender has as much in hand as it may; its gateway sends it again."""
+        """Add a delivery; False when its sender is at its limit. The gateway resends it."""
         sender, size = sender_of(delivery), _size(delivery)
         held = self._held_bytes.get(sender, 0)
         if held and held + size > self._sender_bytes_max:
@@ -47,7 +47,7 @@ class FairQueue:
         return True
 
     def get_now(self) -> Delivery | None:
-        """The next delivery of the sender whose turn it is; None when nothing waits."""
+        """Return the next delivery of the sender whose turn it is; None when the queue is empty."""
         if not self._waiting:
             return None
         sender, own = self._waiting.popitem(last=False)
@@ -59,13 +59,13 @@ class FairQueue:
         return delivery
 
     async def get(self) -> Delivery:
-        """The next one; waits for it."""
+        """Return the next delivery; wait for it."""
         while (delivery := self.get_now()) is None:
             await self._arrived.wait()
         return delivery
 
     def release(self, delivery: Delivery) -> None:
-        """Ingest has let go of it."""
+        """Subtract a delivery that ingest has finished."""
         sender, size = sender_of(delivery), _size(delivery)
         self.bytes -= size
         left = self._held_bytes[sender] - size
@@ -75,7 +75,7 @@ class FairQueue:
             del self._held_bytes[sender]
 
     def clear(self) -> int:
-        """Let go of what waits; how many that were."""
+        """Release all queued deliveries; return their number."""
         count = 0
         while (delivery := self.get_now()) is not None:
             self.release(delivery)

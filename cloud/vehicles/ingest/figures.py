@@ -17,7 +17,7 @@ from cloud.vehicles.ingest.quotas import Bucket, Quota, QuotaSettings
 from cloud.vehicles.ingest.tables import gateway_quotas, missing_batches
 
 FACTOR_LEAST, FACTOR_MOST = 0.01, 1_000.0
-"""An operator's factor on all quotas of one gateway: from nearly nothing to more than any vehicle sends."""
+"""Bounds of an operator's factor on all quotas of one gateway: from nearly nothing to more than any vehicle sends."""
 
 
 class QuotaFactorMalformed(PrivateError):
@@ -39,7 +39,7 @@ class IngestFigures:
 
 
 async def read_figures(tx: Transaction) -> IngestFigures:
-    """Three statements on small tables."""
+    """Read the sums by three statements on small tables."""
     quotas = gateway_quotas.c
     over = (
         await tx.execute(
@@ -65,7 +65,7 @@ async def read_figures(tx: Transaction) -> IngestFigures:
 async def list_quotas(
     tx: Transaction, viewer: Viewer, settings: QuotaSettings, *, gateway_id: str | None, now_us: int
 ) -> list[dict[str, Any]]:
-    """Each gateway that ever sent, with how much of its buckets is used, in per cent."""
+    """Return each gateway with the used part of its buckets, in per cent."""
     buckets = settings.buckets()
     named = select(gateways.c.id).where(*visible(gateways, viewer)).order_by(gateways.c.id)
     if gateway_id is not None:
@@ -109,7 +109,9 @@ async def change_quota(tx: Transaction, viewer: Viewer, gateway_id: str, *, fact
 
 
 async def list_lanes(tx: Transaction, viewer: Viewer, *, gateway_id: str | None) -> Sequence[dict[str, Any]]:
-    """Each lane with how far it is, what it repeated, and what its gateway says was published and never came."""
+    """Return each lane with its marks, its repeated measurements, and the batches that its gateway published and that
+    never arrived.
+    """
     missing = missing_batches.c
     statement = (
         select(lanes, missing.ranges, missing.reported_us)

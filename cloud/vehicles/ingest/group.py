@@ -1,8 +1,8 @@
-"""Write one group of opened deliveries in one transaction, and say what to answer.
+"""Write one group of opened deliveries in one transaction, and return the acknowledgements.
 
-The order is the same in every worker, so that two of them wait for each other and never in a circle: refusals, epochs
-by gateway, then lanes by name, devices by id, and last the rows. Decisions are `lane_book`'s and `epoch_gate`'s, rows
-are `entering`'s; here a group becomes verdicts, acknowledgements and marks.
+The order is the same in every worker, so that two of them wait for each other without a deadlock: refusals, epochs by
+gateway, then lanes by name, devices by id, and last the rows. `lane_book` and `epoch_gate` decide and `entering` writes
+rows; this module turns a group into verdicts, acknowledgements and marks.
 """
 
 from collections import Counter, defaultdict
@@ -45,8 +45,11 @@ class Answer:
 
 @dataclass(slots=True)
 class Tally:
-    """Outcome of a group's batches, for logs and metrics. `observations` counts new rows, `repeated` measurements
-    from a device's memory that were stored before; `held_back` batches are neither stored nor acknowledged."""
+    """The result of a group's batches, for logs and metrics.
+
+    `observations` counts new rows, `repeated` measurements from a device's memory that were stored before. `held_back`
+    batches are neither stored nor acknowledged.
+    """
 
     stored: int = 0
     observations: int = 0
@@ -61,7 +64,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Written:
-    """The outcome of a group. `learned` may be remembered, and `charges` kept, once the transaction is durable."""
+    """The result of a group. `learned` may be cached, and `charges` kept, once the transaction is durable."""
 
     charges: QuotaCharges
     answers: list[Answer] = field(default_factory=list)
@@ -70,8 +73,9 @@ class Written:
 
 
 class GroupWriter:
-    """One serves a whole process; what it remembers between groups are `numbers` and `quotas`, taught by the caller
-    after the commit."""
+    """Write groups, one instance for each process. It caches `numbers` and `quotas` between groups; the caller updates
+    them after the commit.
+    """
 
     def __init__(
         self, *, devices: Devices, outbox: Outbox, numbers: Numbers, clock: Clock, quotas: QuotaBook | None = None
@@ -86,7 +90,7 @@ class GroupWriter:
         self.custody = CustodyStore()
 
     async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
-        """Everything about this group, inside the caller's transaction."""
+        """Write a group inside the caller's transaction."""
         return await _GroupInHand(self, tx).write(opened, refused)
 
 
@@ -129,7 +133,7 @@ class _GroupInHand:
         return self._written
 
     async def _admitted(self, by_lane: Mapping[LaneKey, Sequence[Opened]]) -> list[LaneKey]:
-        """The lanes whose batches are judged, in the order of their locks."""
+        """Return the lanes whose batches are judged, in the order of their locks."""
         gate = EpochGate(
             self._tx, epochs=self._writer.epochs, charges=self._charges, events=self._events, now_us=self._now_us
         )
@@ -141,7 +145,7 @@ class _GroupInHand:
         return admitted
 
     async def _enter(self) -> None:
-        """Write what is new, all lanes together."""
+        """Write the new batches, all lanes together."""
         writer = BatchWriter(
             self._tx,
             devices=self._writer.devices,
@@ -170,7 +174,7 @@ class _GroupInHand:
                 await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, reached)
 
     async def _judge_lane(self, key: LaneKey, row: LaneRow, opened: Sequence[Opened]) -> tuple[int, Any]:
-        """Judge the batches of one lane, lowest sequence first; its id and new marks."""
+        """Judge the batches of one lane, lowest sequence first; return its id and new marks."""
         arrivals = sorted(((_chained(one), one) for one in opened), key=lambda pair: pair[0].sequence)
         near = {
             sequence + step
@@ -187,7 +191,7 @@ class _GroupInHand:
             need = one.need if not devices else one.need._replace(devices=len(devices))
             over = self._over_quota(one, need)
             if over is not None and not self._may_park(one):
-                # Not judged: the book must not hold what is not stored. The gateway keeps it and sends it again.
+                # Not judged: the book must not hold a batch that is not stored. The gateway keeps it and resends it.
                 self._held_back.add(one.gateway_name)
                 tally.held_back += 1
                 continue
@@ -208,20 +212,22 @@ class _GroupInHand:
                     tally.scattered += 1
                 case _:
                     assert_never(verdict)
-        # Told where the book knows it; the answer to a status always tells it.
+        # The acknowledgement has the hash only if the book has it; the one after a status always has it.
         behind = book.hash_behind(book.marks.through)
         ack = ack_of(key.epoch, key.lane, book.marks, contested=contested, through_hash=behind)
         self._written.answers.append(Answer(key.tenant_id, key.gateway_id, ack))
         return row.lane_id, book.marks
 
     def _over_quota(self, one: Opened, need: Need) -> Quota | None:
-        """The quota that this batch would exceed if it got its rows now."""
+        """Return the quota that this batch would exceed if it got its rows now."""
         if isinstance(one.content, ParkedPayload):
             return one.content.quota
         return self._charges.reached(one.gateway_name, need)
 
     def _may_park(self, one: Opened) -> bool:
-        """A gap has no rows that could wait, and is small: it is held back with what does not fit."""
+        """Return whether a batch may be parked. A gap has no rows to postpone and is small, so it is held back
+        instead.
+        """
         return not isinstance(one.content, Gap) and self._charges.has_parking(
             one.gateway_name, len(one.delivery.octets)
         )
@@ -239,12 +245,12 @@ class _GroupInHand:
         self._entered.append(new)
 
     def _new_devices(self, one: Opened) -> set[DeviceKey]:
-        """Devices of this batch that are new, also in this group."""
+        """Return the devices of this batch that are new, also in this group."""
         return self._undiscovered.intersection(device_keys_of(one)) if self._undiscovered else set()
 
 
 def _newest(of_one_lane: Sequence[Opened]) -> Opened:
-    """A live batch where the lane has one in this group: it says which epoch is in service."""
+    """Return a live batch of the lane if the group has one, since its epoch is in service."""
     return next((one for one in of_one_lane if not one.envelope.historical), of_one_lane[0])
 
 

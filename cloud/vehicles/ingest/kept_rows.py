@@ -1,7 +1,7 @@
 """Write the rows of a batch whose envelope was kept without them.
 
-The envelope was verified at arrival and stands in the chain; its rows belong to the organisation and vehicle that the
-gateway had then. Both `reprocess` (after an upgrade) and `take_up` (when a quota allows it again) come here.
+The envelope was verified at arrival and is in the chain; its rows belong to the organisation and vehicle that the
+gateway had then. `reprocess` (after an upgrade) and `take_up` (when a quota allows it) use this module.
 """
 
 from dataclasses import replace
@@ -25,7 +25,7 @@ from protocols.uplink.events import GatewayEvent
 
 
 class KeptRows:
-    """Writes within one transaction; `learned` may be remembered once that is durable."""
+    """Write rows within one transaction; `learned` may be cached once it is durable."""
 
     def __init__(self, tx: Transaction, devices: Devices, numbers: Numbers) -> None:
         self._tx = tx
@@ -40,7 +40,9 @@ class KeptRows:
     async def write(
         self, held: HeldBatch, gateway: RegisteredGateway, batch: Batch, content: ObservationColumns | GatewayEvent
     ) -> Added:
-        """The rows of one batch. `gateway` as it is now; who owned it then is in `held`."""
+        """Write the rows of one batch; return the number of added observations. `gateway` is the present one; `held`
+        has its owner at arrival.
+        """
         then = replace(gateway, organization_id=held.organization_id, vehicle_id=held.vehicle_id)
         if isinstance(content, GatewayEvent):
             await append_events(self._tx, [_event_row(held, then, batch, content)])
@@ -63,7 +65,7 @@ class KeptRows:
 
 
 def sightings_of_kept(held: HeldBatch, then: RegisteredGateway, content: ObservationColumns) -> list[Sighting]:
-    """The devices that a kept batch names."""
+    """Return the sightings of the devices that a kept batch names."""
     return sightings_of_content(then, content, held.received_at_us)
 
 

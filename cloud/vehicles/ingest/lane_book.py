@@ -1,12 +1,12 @@
-"""Decides what one authentic batch means, given what the cloud holds of its lane.
+"""Judge authentic batches of one lane by the sequences that the cloud holds.
 
-The book is opened with the lane's marks and with the neighbours of the batches at hand, judges them one after the
-other, and remembers what it accepted, so a whole group is decided before anything is written. It is pure: the same
-neighbours and batches give the same verdicts, in any database, and the tests need none.
+The book is opened with the lane's marks and with the neighbours of the new batches. It judges them one after the other
+and adds those that it accepts, so a whole group is judged before anything is written. It is pure: the same neighbours
+and batches give the same verdicts with any database, and the tests need none.
 
-Rules (DESIGN D3, D7): the same sequence with the same hash is a duplicate, with another hash a conflict. A gap stands
-in for a range and only fills what is lacking; it never conflicts, and a real batch that arrives late is welcome
-inside it.
+Rules (DESIGN D3, D7): the same sequence with the same hash is a duplicate, with another hash a conflict. A gap replaces
+a range and only fills what is missing in it; it never conflicts, and a real batch inside it that arrives late is
+accepted.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,12 +16,15 @@ from cloud.vehicles.custody import FIRST_SEQUENCE, ChainedBatch, LaneMarks, Link
 from cloud.vehicles.ingest.verdicts import Ahead, Conflict, Duplicate, Entry, LaneVerdict, Scattered, Stored
 
 HOLES_MAX = 256
-"""A lane grows at two or three places; a gateway keeps far fewer batches in flight than this. The marks' row is written
-with every commit, so it must stay small."""
+"""Limit of a lane's holes. A lane grows at two or three places; a gateway keeps far fewer batches in flight than this.
+The marks' row is written with every commit, so it must stay small.
+"""
 
 
 class LaneBook:
-    """`held` are the batches and gaps that begin or end next to what will be judged; others do no harm."""
+    """The batches of one lane. `held` are the batches and gaps that begin or end next to those to be judged; others do
+    no harm.
+    """
 
     def __init__(self, marks: LaneMarks, genesis: bytes, held: Iterable[ChainedBatch] = ()) -> None:
         self.marks = marks
@@ -33,7 +36,7 @@ class LaneBook:
             self._remember(batch)
 
     def judge(self, arrival: ChainedBatch) -> LaneVerdict:
-        """The verdict; a batch that is new is entered in the book, so the next one is judged in its light."""
+        """Return the verdict on a batch. A new batch is added to the book, so that the next one is judged with it."""
         rival = None if arrival.is_gap else self._real.get(arrival.sequence)
         if rival is not None:
             return Duplicate() if rival.hash == arrival.hash else Conflict(rival.hash)
@@ -53,8 +56,9 @@ class LaneBook:
         return Ahead(entry, marks.missing()) if marks.through < arrival.sequence else Stored(entry)
 
     def hash_behind(self, sequence: int) -> bytes | None:
-        """The chain hash behind `sequence`: of the batch there, or told by a gap that ends there; None when
-        neither is in the book."""
+        """Return the chain hash at `sequence`: of the batch there, or of a gap that ends there; None when neither is in
+        the book.
+        """
         real = self._real.get(sequence)
         if real is not None:
             return real.tail_hash
@@ -68,7 +72,7 @@ class LaneBook:
             if (first is not None and first.previous_hash != arrival.previous_hash) or (
                 last is not None and last.hash != arrival.tail_hash
             ):
-                return LinkState.BROKEN  # it speaks of another history than the batches that are held inside its range
+                return LinkState.BROKEN  # its history differs from that of the held batches inside its range
         return link
 
     def _tail_before(self, sequence: int) -> bytes | None:

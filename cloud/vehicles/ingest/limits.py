@@ -1,4 +1,4 @@
-"""How much ingest takes at once and how patient it is. The numbers bound memory and latency; each argues for itself."""
+"""Limits of ingest. The numbers bound memory and latency; each has its reason."""
 
 from dataclasses import dataclass, field
 
@@ -7,8 +7,9 @@ from protocols.uplink.broker import CONNECT_S_MAX, KEEPALIVE_S
 from protocols.uplink.reconnection import ReconnectSettings
 
 SLOW_ATTEMPTS_MAX = 3
-"""Attempts at one batch alone that may take longer than a transaction may. One may be a busy disk; after three it is
-the batch, and the others go on without its rows."""
+"""Attempts with one batch alone that may take longer than a transaction may. One may be a busy disk; after three the
+batch is the cause, and it is stored without its rows.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,48 +17,57 @@ class IngestSettings:
     """Limits of one process that ingests."""
 
     group_batches_max: int = 64
-    """Batches that share one commit. A commit costs some milliseconds whatever is in it, so this is far past the
-    knee."""
+    """Batches that share one commit. A commit costs some milliseconds for any number of batches, so a larger limit
+    would gain little.
+    """
 
     group_octets_max: int = 4 << 20
-    """Octets that are opened for one group, as they came: four of the largest envelopes."""
+    """Bytes that are opened for one group, as received: four of the largest envelopes."""
 
     group_observations_max: int = 20_000
-    """Rows of one transaction; above it the rest goes into the next. It bounds memory (a block of zeros may hold 65 536
-    observations in some hundred octets) and how long the other writers of SQLite wait."""
+    """Rows of one transaction; above it the other batches are in the next one. It bounds memory (a block of zeros may
+    hold 65 536 observations in some hundred bytes) and how long the other writers of SQLite wait.
+    """
 
     retry_least_s: float = 0.1
     retry_most_s: float = 5.0
-    """Waiting between attempts while the database does not answer. The group stays in hand, the broker is not answered,
-    and its receive maximum stops it from sending more."""
+    """Longest delay between attempts while the database is unavailable. The group stays in memory and the broker gets
+    no PUBACK, so its receive maximum stops it from sending more.
+    """
 
     quotas: QuotaSettings = field(default_factory=QuotaSettings)
 
     stop_s: float = 5.0
-    """How long a stop waits for the group that is being written."""
+    """Time for which a stop waits for the group that is being written."""
 
     receive_max: int = 128
-    """MQTT's Receive Maximum: deliveries that the broker sends before it has a PUBACK of the first. With the packet
-    limit it bounds what may come beside a full queue."""
+    """MQTT's Receive Maximum: deliveries that the broker sends before the PUBACK of the first. With the packet limit it
+    bounds the deliveries that may arrive while the queue is full.
+    """
 
     sender_bytes_max: int = 4 << 20
-    """Deliveries in hand of one gateway. A gateway has at most 2 MiB under way (`gateway.sync.pacing`) and repeats some
-    of it when acknowledgements are late; what is more than that is left out, and its gateway sends it again."""
+    """Bytes of one gateway's deliveries in memory. A gateway has at most 2 MiB in flight (`gateway.sync.pacing`) and
+    resends some of it when acknowledgements are late; a delivery above the limit is discarded, and its gateway resends
+    it.
+    """
 
     queue_bytes_max: int = 64 << 20
-    """Deliveries in hand of all gateways; beyond it the broker has to wait. Sixteen gateways that use their whole
-    share, or some hundred that drain a backlog."""
+    """Bytes of all gateways' deliveries in memory; beyond it the broker has to wait. Sixteen gateways that use their
+    whole share, or some hundred that drain a backlog.
+    """
 
     connect_s: float = CONNECT_S_MAX
-    """How long connecting may take."""
+    """Timeout of connecting."""
 
     reconnect: ReconnectSettings = field(default_factory=lambda: ReconnectSettings(first_s=0.4, cap_s=10.0))
-    """Waits between connections to the broker: shorter than a gateway's, since all vehicles wait for this one."""
+    """Delays between connections to the broker: shorter than a gateway's, since all vehicles wait for this one."""
 
     answer_s: float = 10.0
-    """How long the broker may take to confirm an acknowledgement; after it the gateway has to ask again. A connection
-    that ends is not waited for."""
+    """Time in which the broker must confirm an acknowledgement; after it the gateway has to resend. When the connection
+    ends, the wait ends too.
+    """
 
     keepalive_s: int = KEEPALIVE_S
-    """MQTT keep-alive: the broker is asked for a sign of life after so much silence and given up after twice as
-    much."""
+    """MQTT keep-alive: after this time without a packet the client sends PINGREQ; after twice the time the connection
+    has failed.
+    """

@@ -1,9 +1,9 @@
-"""Notice batches that were published, confirmed by the broker, and never arrived.
+"""Report batches that were published, confirmed by the broker, and never arrived.
 
-A broker's confirmation ends nothing: the gateway resends until the cloud has acknowledged. But when another client
+A gateway resends until the cloud has acknowledged, so a broker's confirmation proves nothing. But when another client
 takes messages from the broker, or the broker drops them, only a comparison of both sides shows it. A status names the
-batches that the broker has confirmed and the cloud has not acknowledged. Those that the cloud does not hold are noted,
-and reported when a later status still names them: at the first one another worker may have been writing them.
+batches that the broker has confirmed and the cloud has not acknowledged. Those that the cloud does not hold are
+recorded, and reported when a later status still names them: at the first one another worker may have been writing them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ RANGES_MAX = 2 * PUBLISHED_RANGES_MAX
 
 
 class MissingBatches:
-    """Compares the statuses of gateways with what is held."""
+    """Compare the statuses of gateways with the held batches."""
 
     async def compare(
         self,
@@ -39,10 +39,10 @@ class MissingBatches:
         *,
         now_us: int,
     ) -> None:
-        """Note, report or forget what is missing of each lane."""
+        """Record, report or delete the missing ranges of each lane."""
         noted = await self._noted(tx, gateway, status.epoch)
         if await self._holds_back(tx, gateway, begun=any(row is not None for row in held.values())):
-            return  # they arrived and were not taken: the quota's own event says so
+            return  # they arrived and were held back; the quota's own event reports that
         for lane, mark in status.marks.items():
             row = held.get(lane)
             if mark.published is None or (row is not None and row.contested):
@@ -55,7 +55,7 @@ class MissingBatches:
             before, since_us, reported_us = noted.get(lane.value, ((), now_us, None))
             still = _common(before, lacking)
             if not still:
-                # Others than before: these have not been missing for long.
+                # Other batches than before: these have not been missing for long.
                 await self._note(tx, gateway, status.epoch, lane, lacking, since_us=now_us, reported_us=None)
             elif reported_us is None and now_us - since_us >= MISSING_AFTER_US:
                 await self._note(tx, gateway, status.epoch, lane, still, since_us=since_us, reported_us=now_us)
@@ -66,7 +66,9 @@ class MissingBatches:
     async def _noted(
         self, tx: Transaction, gateway: RegisteredGateway, epoch: str
     ) -> dict[str, tuple[Sequence[Range], int, int | None]]:
-        """Ranges noted for this epoch, by lane. Those of another epoch can no longer arrive in this way."""
+        """Return the ranges recorded for this epoch, by lane. Those of another epoch are deleted: they cannot arrive
+        this way any more.
+        """
         table = missing_batches.c
         rows = await tx.execute(
             select(missing_batches).where(table.tenant_id == gateway.tenant_id, table.gateway_id == gateway.id)
@@ -84,7 +86,9 @@ class MissingBatches:
         }
 
     async def _holds_back(self, tx: Transaction, gateway: RegisteredGateway, *, begun: bool) -> bool:
-        """`begun`: something of the epoch is held, so that its batches are not held back as those of a new one."""
+        """Return whether the quota holds back this gateway's batches. `begun`: something of the epoch is held, so that
+        its batches are not held back as those of a new one.
+        """
         table = gateway_quotas.c
         statement = select(table.held_back_us, table.epochs_held_back_us).where(
             table.tenant_id == gateway.tenant_id, table.gateway_id == gateway.id
@@ -128,7 +132,7 @@ class MissingBatches:
 
 
 def _lacking(marks: LaneMarks, published: Sequence[Range]) -> tuple[Range, ...]:
-    """The parts of the published ranges that are not held."""
+    """Return the parts of the published ranges that are not held."""
     return tuple([hole for first, last in published for hole in marks.lacking(first, last)])[:RANGES_MAX]
 
 

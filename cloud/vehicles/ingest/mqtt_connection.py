@@ -1,12 +1,12 @@
 """One MQTT 5 connection of ingest, from CONNECT to its end: paho's client on the event loop.
 
-Not aiomqtt, although it is one layer less to write: a publish that waits for its PUBACK when the broker dies waits
-there for the whole timeout (measured: ingest stood still for 10 s after a restart of the broker), an attempt at a
-broker that does not answer leaves its socket behind, and `asyncio.wait_for` in Python 3.11 may swallow the cancellation
-that a stop is made of. Here everything that waits ends with the connection, and only `asyncio.wait` waits.
+aiomqtt would be one layer less to write, but it has three faults here. A publish that waits for its PUBACK when the
+broker dies waits for the whole timeout (measured: ingest stopped for 10 s after a restart of the broker). An attempt to
+connect to a broker that does not respond leaves its socket open. And `asyncio.wait_for` in Python 3.11 may swallow the
+cancellation by which a process stops. Here every wait ends with the connection, and only `asyncio.wait` is used.
 
-Nothing here reconnects: a connection that ended is thrown away, and `mqtt_source` makes the next one. Connecting
-blocks (name look-up, TCP, TLS), so it runs on a thread; a daemon, because a stop must not wait for a network.
+This module does not reconnect: a connection that ended is discarded, and `mqtt_source` opens the next one. Connecting
+blocks (name look-up, TCP, TLS), so it runs on a thread, which is a daemon, because a stop must not wait for a network.
 """
 
 import asyncio
@@ -36,17 +36,17 @@ class BrokerUnavailable(Exception):
 
 
 class BrokerConnection:
-    """An open connection. `ended` is done, with a `BrokerUnavailable`, when it is over."""
+    """An open connection. `ended` is done, with a `BrokerUnavailable`, when the connection has ended."""
 
     def __init__(self, address: BrokerAddress, *, client_id: str, settings: IngestSettings, heard: Heard) -> None:
-        """`heard` gets each message; it is acknowledged to the broker by `puback` only."""
+        """`heard` is called with each message; only `puback` acknowledges it to the broker."""
         self._loop = asyncio.get_running_loop()
         self._host, self._port, _ = address.parts()
         self._settings = settings
         self._heard = heard
         self._accepted: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[None] = self._loop.create_future()
-        # An end that nobody waits for any more is no error of the loop.
+        # Without this the loop logs an error when the connection ends and no task awaits it.
         self.ended.add_done_callback(lambda ended: ended.exception())
         self._waiting: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._misc: asyncio.TimerHandle | None = None
@@ -77,7 +77,9 @@ class BrokerConnection:
 
     @classmethod
     async def open(cls, address: BrokerAddress, *, client_id: str, settings: IngestSettings, heard: Heard) -> Self:
-        """Connect within `settings.connect_s`. Raises `BrokerUnavailable`, also when the broker does not want us."""
+        """Connect within `settings.connect_s`. Raises `BrokerUnavailable`, also when the broker refuses the
+        connection.
+        """
         try:
             connection = cls(address, client_id=client_id, settings=settings, heard=heard)
         except OSError as error:
@@ -103,7 +105,7 @@ class BrokerConnection:
 
         def tell(failure: Exception | None) -> None:
             if self.ended.done():
-                self._let_go()  # it was given up meanwhile, and nobody else would close what has just been opened
+                self._let_go()  # it was given up meanwhile, and no other code would close this socket
             if done.done():
                 return
             if failure is None:
@@ -117,7 +119,7 @@ class BrokerConnection:
                 work()
             except Exception as error:
                 failure = error
-            with suppress(RuntimeError):  # the loop has closed: so will the process
+            with suppress(RuntimeError):  # the loop has closed: the process is ending
                 self._loop.call_soon_threadsafe(tell, failure)
 
         threading.Thread(target=run, name="broker-connect", daemon=True).start()
@@ -133,11 +135,11 @@ class BrokerConnection:
         )
 
     def _watch(self) -> None:
-        """From here on the loop moves the octets."""
+        """Let the event loop read and write the socket from now on."""
         opened: Any = self._client.socket()
         if opened is None:
             raise BrokerUnavailable("the broker closed the connection at once")
-        # An acknowledgement is small and due now: waiting to fill a segment would add 40 ms to each.
+        # An acknowledgement is small and urgent: a delay to fill a segment would add 40 ms to each.
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_reader(opened, self._read)
         self._client.on_socket_close = lambda _client, _data, closing: self._unwatch(closing)
@@ -148,14 +150,14 @@ class BrokerConnection:
         self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     async def close(self) -> None:
-        """Say goodbye; never raises, takes `CLOSE_S_MAX` at most."""
+        """Disconnect; never raises, takes `CLOSE_S_MAX` at most."""
         if not self.ended.done():
             self._client.disconnect()
             await asyncio.wait((self.ended,), timeout=CLOSE_S_MAX)
         self._drop("closed")
 
     def _drop(self, reason: str) -> None:
-        """End it for everyone who waits, and let go of the socket."""
+        """End the connection for all tasks that wait on it, and close the socket."""
         if not self.ended.done():
             self.ended.set_exception(BrokerUnavailable(reason))
         self._waiting.clear()
@@ -169,25 +171,25 @@ class BrokerConnection:
             self._unwatch(opened)
             opened.close()
 
-    # ---- talking
+    # ---- requests
 
     async def subscribe(self, topic_filter: str) -> bool:
-        """At QoS 1; False when the broker refuses. Raises `BrokerUnavailable`."""
+        """Subscribe at QoS 1; False when the broker refuses. Raises `BrokerUnavailable`."""
         result, mid = self._client.subscribe(topic_filter, qos=1)
         return await self._granted(result, mid)
 
     async def publish(self, topic: str, payload: bytes) -> bool:
-        """At QoS 1; False when the broker refuses. Raises `BrokerUnavailable`."""
+        """Publish at QoS 1; False when the broker refuses. Raises `BrokerUnavailable`."""
         info = self._client.publish(topic, payload, qos=1)
         return await self._granted(info.rc, info.mid)
 
     def puback(self, message: paho.MQTTMessage) -> None:
-        """The broker may forget it; harmless when the connection has ended."""
+        """Acknowledge a message to the broker; harmless when the connection has ended."""
         if not self.ended.done():
             self._client.ack(message.mid, message.qos)
 
     async def _granted(self, result: MQTTErrorCode, mid: int | None) -> bool:
-        """Whether the broker's answer to the packet `mid` is a yes."""
+        """Return whether the broker accepts the packet `mid`."""
         # A full window is no error: paho sends the packet when there is room.
         if result not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE) or mid is None:
             self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
@@ -201,7 +203,7 @@ class BrokerConnection:
         return find_refusal(answer.result()) is None
 
     async def _first_of(self, awaited: "asyncio.Future[Any]") -> None:
-        """Return when it is done; raises what it or the end of the connection raises."""
+        """Return when `awaited` is done; raises its error, or that of the end of the connection."""
         await asyncio.wait((awaited, self.ended), return_when=asyncio.FIRST_COMPLETED)
         (awaited if awaited.done() else self.ended).result()
 
@@ -230,11 +232,11 @@ class BrokerConnection:
         if answer is not None and not answer.done():
             answer.set_result(reasons)
 
-    # ---- moving octets
+    # ---- reading and writing
 
     def _read(self) -> None:
         self._guarded(self._client.loop_read)
-        # TLS may hold decrypted octets that the descriptor no longer announces.
+        # TLS may hold decrypted bytes that the descriptor no longer announces.
         while not self.ended.done():
             opened = self._client.socket()
             if not isinstance(opened, ssl.SSLSocket) or not opened.pending():
@@ -250,7 +252,9 @@ class BrokerConnection:
             self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     def _guarded(self, step: Callable[[], MQTTErrorCode]) -> None:
-        """paho raises at some ends of a socket and returns codes at others; either ends the connection."""
+        """Run a step of paho, which raises at some ends of a socket and returns codes at others; either ends the
+        connection.
+        """
         try:
             result = step()
         except (OSError, ValueError) as error:

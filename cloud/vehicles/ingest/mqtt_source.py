@@ -1,16 +1,17 @@
-"""Batches and statuses from an MQTT 5 broker, and acknowledgements back to it.
+"""Receive batches and statuses from an MQTT 5 broker, and publish acknowledgements to it.
 
-Workers of one cloud share the batches (`$share`); statuses go to each of them, because a broker gives retained
-messages to ordinary subscriptions only, and they are what starts the exchange of marks. Where a broker refuses to
-share, each worker gets everything and all but one find duplicates.
+Workers of one cloud share the batches (`$share`). Statuses go to each of them, because a broker sends retained messages
+to ordinary subscriptions only, and they start the exchange of marks. If a broker refuses shared subscriptions, each
+worker receives every batch, and all but one find duplicates.
 
-A delivery gets its PUBACK as soon as it is in our own queue, which is bounded for each sender and in total and gives
-every sender its turn; otherwise one gateway's messages would fill the broker's window and its queue for us, which serve
-senders in the order of arrival. Nothing depends on a PUBACK for safety: a gateway resends until it has our own
-acknowledgement, so a clean session, a lost message and one that found no room cost a repeat and no reading. When the
-queue is full in total, PUBACKs are held back: while the database is slow, the broker stops sending instead of filling
-our memory. For the same reason deliveries of a lost connection are dropped when the next one is open: every connection
-may deliver as much again, and the vehicles resend them.
+A delivery gets its PUBACK as soon as it is in our own queue, which is limited for each sender and in total and takes
+senders in turn. Otherwise one gateway's messages would fill the broker's window and its queue for us, which serve
+senders in the order of arrival. Safety does not depend on a PUBACK: a gateway resends until it has our own
+acknowledgement, so a clean session, a lost message and a discarded one cost a repeat and no reading.
+
+When the queue is full in total, PUBACKs are held back: while the database is slow, the broker stops sending instead of
+filling our memory. For the same reason the deliveries of a lost connection are dropped when the next one is open: every
+connection may deliver as much again, and the vehicles resend them.
 """
 
 import asyncio
@@ -54,10 +55,12 @@ class MqttSource:
         self._unanswered: deque[MQTTMessage] = deque()
         self._connection: BrokerConnection | None = None
         self.connected = False
-        """Whether batches can arrive: connected and subscribed. What readiness asks."""
+        """True when batches can arrive: connected and subscribed. Readiness reads it."""
         self.last_error = "not connected yet"
         self.left_out = 0
-        """Messages that found no room in their sender's share, or none at all at QoS 0, which cannot be held back."""
+        """Number of discarded messages: their sender was at its limit, or the queue was full at QoS 0, which cannot be
+        held back.
+        """
 
     @property
     def bytes_in_hand(self) -> int:
@@ -82,12 +85,12 @@ class MqttSource:
         if not taken:
             log.error(
                 "ingest.answer_refused", gateway=gateway_id
-            )  # the broker's ACL: no gateway would ever be answered
+            )  # the broker's ACL is wrong: no gateway would get an acknowledgement
         return taken
 
     async def run(self) -> NoReturn:
-        """Connect, subscribe, receive; again after every loss, until cancelled."""
-        wait = ReconnectWait(self._settings.reconnect, random.random)  # spreads reconnects, protects nothing
+        """Connect, subscribe and receive; reconnect after every loss, until cancelled."""
+        wait = ReconnectWait(self._settings.reconnect, random.random)  # spreads reconnects; not a secret
         while True:
             try:
                 await self._receive()
@@ -101,7 +104,7 @@ class MqttSource:
             await asyncio.sleep(wait.next_s())
 
     async def _receive(self) -> NoReturn:
-        """One connection, from its beginning to its end."""
+        """Run one connection from begin to end."""
         connection = await BrokerConnection.open(
             self._address,
             client_id=f"argus-ingest-{uuid.uuid4().hex[:12]}",
@@ -131,7 +134,9 @@ class MqttSource:
             raise SubscriptionRefused("the broker refuses the subscription to statuses")
 
     def _let_go_of_what_waits(self) -> None:
-        """Nothing of it was answered, so all of it comes again."""
+        """Drop the queued deliveries of the last connection. None of them was acknowledged, so the gateways resend all
+        of them.
+        """
         self._unanswered.clear()
         count = self._arrived.clear()
         if count:
@@ -160,18 +165,20 @@ class MqttSource:
             self._unanswered.append(message)
 
     def _answer_held_back(self, connection: BrokerConnection) -> None:
-        """There may be room again: the broker may send more. Only on the connection that brought the messages."""
+        """Send PUBACKs that were held back while there is room, only on the connection that brought the messages."""
         if connection is self._connection:
             while self._unanswered and self._arrived.has_room:
                 connection.puback(self._unanswered.popleft())
 
     def _leave_out(self, message: MQTTMessage) -> None:
         self.left_out += 1
-        if self.left_out.bit_count() == 1:  # the first, second, fourth …: logged, but not once a message
+        if self.left_out.bit_count() == 1:  # the first, second, fourth …: logged, but not for each message
             log.warning("ingest.messages_left_out", count=self.left_out, qos=message.qos)
 
     def _delivery(self, message: MQTTMessage, accept: Accept) -> Delivery | None:
-        """None for what is nobody's: a name that is no identifier, a lane that does not exist."""
+        """Return the delivery of a message; None for an unknown topic: an invalid identifier, or a lane that does not
+        exist.
+        """
         octets, now_us = bytes(message.payload), self._clock.now_us()
         try:
             topic = message.topic

@@ -1,8 +1,8 @@
-"""Open one delivery: decode the envelope, verify who signed it, unpack what it holds. No database, no clock.
+"""Open one delivery: decode the envelope, verify its signature, unpack its content. No database, no clock.
 
-Everything that costs time happens here, before a transaction is open. What cannot be trusted becomes a `Refused`; what
-is authentic but cannot be read stays an authentic batch with `UnreadablePayload`: its octets are kept, so a newer cloud
-can read them, and its lane goes on.
+All expensive work is here, before a transaction is open. A delivery that cannot be trusted becomes a `Refused`. A batch
+that is authentic but cannot be read stays an authentic batch with `UnreadablePayload`: its bytes are kept, so that a
+newer cloud can read them, and its lane continues.
 """
 
 import hashlib
@@ -33,8 +33,10 @@ class KeptPayload:
 
 @dataclass(frozen=True, slots=True)
 class UnreadablePayload:
-    """Authentic, but not what this version can read or store. `reason` names the rule, never the content; `why` is one
-    of `WITHOUT_ROWS`."""
+    """The content of an authentic batch that this version cannot read or store.
+
+    `reason` names the rule, never the content; `why` is one of `WITHOUT_ROWS`.
+    """
 
     reason: str
     why: Reason = Reason.UNREADABLE
@@ -42,7 +44,7 @@ class UnreadablePayload:
 
 @dataclass(frozen=True, slots=True)
 class ParkedPayload:
-    """The quota that the gateway exceeds, so that the batch is unpacked later."""
+    """The quota that the gateway exceeds; the batch is unpacked later."""
 
     quota: Quota
 
@@ -52,8 +54,7 @@ Content = ObservationColumns | GatewayEvent | Gap | KeptPayload | UnreadablePayl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """An authentic batch. `signed_by` is the fingerprint of the gateway's key, `hash` the batch's place in its
-    chain."""
+    """An authentic batch. `signed_by` is the fingerprint of the gateway's key, `hash` the chain hash of the batch."""
 
     delivery: BatchDelivery
     gateway: RegisteredGateway
@@ -73,24 +74,26 @@ class Opened:
 
     @property
     def gateway_name(self) -> GatewayName:
-        """Whose quotas the batch is charged to."""
+        """Return the gateway whose quotas the batch is charged to."""
         return self.gateway.tenant_id, self.gateway.id
 
     @property
     def need(self) -> Need:
-        """Units of its gateway's quotas that storing it uses."""
+        """Return the units of its gateway's quotas that storing it uses."""
         return need_of(self.batch, len(self.delivery.octets))
 
     @property
     def traceparent(self) -> str | None:
-        """The trace context where it is one. It is not signed, so a wrong one is left out and no reason to refuse."""
+        """Return the trace context if it is valid. It is not signed, so an invalid one is ignored and the batch is
+        accepted.
+        """
         told = self.envelope.traceparent
         return told if told is not None and _TRACEPARENT.fullmatch(told) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A delivery that nobody vouches for. `envelope` is what it claims to be, None where it is no envelope at all."""
+    """A delivery that is not authentic. `envelope` is the decoded claim, None when it is not an envelope."""
 
     delivery: BatchDelivery
     refusal: Refusal
@@ -100,8 +103,11 @@ class Refused:
 def open_delivery(
     delivery: BatchDelivery, gateway: RegisteredGateway | None, *, exhausted: Quota | None = None
 ) -> Opened | Refused:
-    """`gateway` is the one that the topic names, None when it is not registered. `exhausted`: a quota that it has
-    used up, so that its batches are not unpacked now."""
+    """Open one delivery.
+
+    `gateway` is the one that the topic names, None when it is not registered. `exhausted` is a quota that it has used
+    up, so that its batches are not unpacked now.
+    """
     try:
         envelope = decode_envelope(delivery.octets)
     except RemoteProtocolError as error:
@@ -129,19 +135,20 @@ def open_delivery(
 
 
 def need_of(batch: Batch, envelope_bytes: int) -> Need:
-    """Units of its gateway's quotas that storing a batch uses, without unpacking it. The caller counts new devices,
-    since it knows which are new."""
+    """Return the units of its gateway's quotas that storing a batch uses, without unpacking it. The caller adds the new
+    devices, since it knows which are new.
+    """
     unpacked = body_bytes(batch.payload) if batch.kind is BatchKind.OBSERVATIONS else 0
     return Need(rows=batch.count, bytes=envelope_bytes + min(unpacked, BLOCK_BYTES_MAX))
 
 
 def key_fingerprint(public_key: bytes) -> str:
-    """How custody names a key: the first 128 bits of its SHA-256, in hex."""
+    """Return custody's identifier of a key: the first 128 bits of its SHA-256, in hex."""
     return hashlib.sha256(public_key).hexdigest()[:32]
 
 
 def unpack(batch: Batch) -> Content:
-    """What an authentic batch holds, as far as this version can read it."""
+    """Return the content of an authentic batch, as far as this version can read it."""
     try:
         match batch.kind:
             case BatchKind.OBSERVATIONS:

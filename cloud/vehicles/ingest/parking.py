@@ -1,7 +1,7 @@
-"""The rows of batches that are parked: stored in the chain, acknowledged, and without rows of their own for now.
+"""The rows of parked batches: stored in the chain, acknowledged, and without rows of their own for now.
 
-A parked batch waits in the order in which it arrived. Its envelope lies where every envelope lies, so parking is as
-durable as storing: a process that ends between parking and taking up leaves nothing undone.
+Parked batches are queued in the order in which they arrived. The envelope is stored with all other envelopes, so
+parking is as durable as storing: a process that ends between parking and taking up leaves nothing undone.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _REMOVE = Prepared(delete(parked_batches).where(parked_batches.c.parked_id == bi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedBatch:
-    """A batch that waits for its gateway's quota."""
+    """A batch that is queued for its gateway's quota."""
 
     parked_id: int
     parked_bytes: int
@@ -30,10 +30,10 @@ class ParkedBatch:
 
 
 class ParkingStore:
-    """Every statement about parked batches."""
+    """The statements about parked batches."""
 
     async def park(self, tx: Transaction, parked: Sequence[tuple[Opened, int]], now_us: int) -> None:
-        """Batches of this transaction, each with its lane's id, in the order in which they are to be taken up."""
+        """Park batches of this transaction, each with its lane's id, in the order in which they are to be taken up."""
         rows = [
             (
                 one.gateway.tenant_id,
@@ -51,7 +51,7 @@ class ParkingStore:
             await tx.driver.append(parked_batches, _COLUMNS, rows)
 
     async def gateways(self, tx: Transaction, *, after: GatewayName, limit: int) -> Sequence[GatewayName]:
-        """Gateways with parked batches, by name, behind the one given."""
+        """Return gateways with parked batches, by name, after the given one."""
         name = (gateway_quotas.c.tenant_id, gateway_quotas.c.gateway_id)
         statement = (
             select(*name)
@@ -63,7 +63,7 @@ class ParkingStore:
         return [(row.tenant_id, row.gateway_id) for row in await tx.execute(statement)]
 
     async def oldest(self, tx: Transaction, name: GatewayName, *, limit: int) -> Sequence[ParkedBatch]:
-        """The gateway's batches that were parked first."""
+        """Return the gateway's batches that were parked first."""
         statement = (
             select(parked_batches.c.parked_id, parked_batches.c.parked_bytes, batches, lanes.c.gateway_id)
             .join(
@@ -81,5 +81,5 @@ class ParkingStore:
         ]
 
     async def remove(self, tx: Transaction, parked: ParkedBatch) -> bool:
-        """It waits no longer; False when another worker has taken it up."""
+        """Delete a parked batch; False when another worker has taken it up."""
         return await tx.driver.run(_REMOVE, {"of_parked_id": parked.parked_id}) == 1

@@ -1,4 +1,4 @@
-"""The rows of gateways' quotas: how far each bucket is used, what is parked, and since when."""
+"""The rows of gateways' quotas: the use of each bucket, and the parked batches with the time since when."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ GatewayName = tuple[str, str]
 
 
 class Spent(NamedTuple):
-    """Use of each bucket of a gateway since it was last written, as time."""
+    """Use of each bucket of a gateway since it was last written, in units of time."""
 
     tenant_id: str
     gateway_id: str
@@ -26,8 +26,11 @@ class Spent(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaRow:
-    """One gateway's quotas. `until_us`: for each quota, in the order of `Quota`, when its bucket is full again;
-    `factor` multiplies all quotas; `reached_us`: since when batches are parked, None while none are."""
+    """The quotas of one gateway.
+
+    `until_us`: for each quota, in the order of `Quota`, the time at which its bucket is full again. `factor` multiplies
+    all quotas. `reached_us`: the time since when batches are parked, None while none are.
+    """
 
     until_us: tuple[int, ...] = (0, 0, 0, 0)
     factor: float = 1.0
@@ -39,7 +42,7 @@ class QuotaRow:
     epochs_held_back_us: int | None = None
 
     def parking(self, batches: int, parked_bytes: int) -> "QuotaRow":
-        """The row with more parked."""
+        """Return the row with more parked batches."""
         return replace(
             self, parked_batches=self.parked_batches + batches, parked_bytes=self.parked_bytes + parked_bytes
         )
@@ -126,29 +129,29 @@ _END_PARKING = Prepared(
 
 
 class QuotaStore:
-    """Every statement about the table, in one transaction."""
+    """The statements about quotas, in one transaction."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
 
     async def read(self, names: Sequence[GatewayName]) -> dict[GatewayName, QuotaRow]:
-        """These gateways' rows; a fresh one for a gateway that has none."""
+        """Return these gateways' rows; an empty one for a gateway without a row."""
         found = _by_name(await self._tx.driver.rows(_READ, {"named": given(names)}))
         return {name: found.get(name, QuotaRow()) for name in names}
 
     async def spend(self, spent: Sequence[Spent], *, now_us: int) -> dict[GatewayName, QuotaRow]:
-        """Add what was used, and make the rows that there are not; the rows as they are now."""
+        """Add the use, and create missing rows; return the rows afterwards."""
         return _by_name(
             await self._tx.driver.rows(_SPEND, {"spent": given([tuple(one) for one in spent]), "now_us": now_us})
         )
 
     async def make(self, name: GatewayName) -> None:
-        """The gateway's row, if there is none."""
+        """Create the gateway's row if it does not exist."""
         fresh = insert(gateway_quotas).values(tenant_id=name[0], gateway_id=name[1], **dict.fromkeys(_UNTIL, 0))
         await self._tx.execute(fresh.on_conflict_do_nothing())
 
     async def begin_parking(self, name: GatewayName, quota: str, *, now_us: int) -> bool:
-        """Note that batches are parked from now on; True when this is news."""
+        """Record that batches are parked from now on; True when they were not before."""
         return await self._tx.driver.run(_BEGIN_PARKING, {**_key(name), "at_us": now_us, "quota": quota}) == 1
 
     async def count_parked(self, name: GatewayName, batches: int, parked_bytes: int) -> None:
@@ -156,19 +159,19 @@ class QuotaStore:
         await self._tx.driver.run(_COUNT_PARKED, {**_key(name), "batches": batches, "parked_bytes": parked_bytes})
 
     async def begin_holding_back(self, name: GatewayName, *, now_us: int) -> bool:
-        """Note that batches are not taken for want of room; True when this is news."""
+        """Record that batches are held back since there is no room to park them; True when they were not before."""
         return await self._tx.driver.run(_BEGIN_HOLDING_BACK, {**_key(name), "at_us": now_us}) == 1
 
     async def begin_holding_epochs(self, name: GatewayName, *, now_us: int) -> bool:
-        """Note that batches of new epochs are not taken; True when this is news."""
+        """Record that batches of new epochs are held back; True when they were not before."""
         return await self._tx.driver.run(_BEGIN_HOLDING_EPOCHS, {**_key(name), "at_us": now_us}) == 1
 
     async def end_holding_epochs(self, name: GatewayName) -> None:
-        """Note that a new epoch was begun again."""
+        """Record that new epochs may begin again."""
         await self._tx.driver.run(_END_HOLDING_EPOCHS, _key(name))
 
     async def end_parking(self, name: GatewayName) -> bool:
-        """Note that nothing is parked any more; True when this is news."""
+        """Record that nothing is parked any more; True when something was before."""
         return await self._tx.driver.run(_END_PARKING, _key(name)) == 1
 
 

@@ -1,13 +1,13 @@
-"""Quotas of each gateway, and whether a batch fits them now.
+"""Quotas of each gateway, and the check whether a batch fits them now.
 
 Each gateway has four quotas: rows (observations and events), bytes (envelopes and their content after decompression),
 new devices, and new epochs. Each is a bucket that a normal vehicle never empties and that refills with time. Batches
-that do not fit are parked (`parking`), and a further epoch stays with its gateway (`epoch_gate`); nothing is lost: an
+that do not fit are parked (`parking`), and a further epoch stays with its gateway (`epoch_gate`). Nothing is lost: an
 event reports it, and an operator may raise the quota.
 
-A bucket is one number, the time at which it would be full again if nothing more came (the generic cell rate algorithm):
-it needs no job that fills it, and two workers add to it in any order. Processes remember it and write it back every few
-seconds, so that an ordinary group runs no statement for it; a crash forgets some seconds of use, to the gateway's
+A bucket is one number, the time at which it would be full again without further use (the generic cell rate algorithm).
+It needs no job that fills it, and two workers add to it in any order. Processes cache it and write it back every few
+seconds, so that an ordinary group runs no statement for it; a crash loses some seconds of use, to the gateway's
 advantage.
 """
 
@@ -28,11 +28,12 @@ SYNCED_FOR_US = 5_000_000
 little compared with any of the buckets."""
 
 RESERVE_PART = 20
-"""Parked batches are taken up while more than one part in so many of the bucket is left, so that live data of the
-gateway is not parked behind its own past."""
+"""Parked batches are taken up while more than this fraction (1/20) of the bucket is left, so that the gateway's backlog
+does not cause its live data to be parked.
+"""
 
 ROW_BYTES = 512
-"""Bytes that a parked batch counts beside its envelope."""
+"""Bytes that a parked batch counts in addition to its envelope."""
 
 
 class Quota(StrEnum):
@@ -46,33 +47,37 @@ class Quota(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaSettings:
-    """The quotas of a gateway whose factor is 1. A bucket is what may come at once, a rate what may come for ever.
+    """The quotas of a gateway with factor 1. A burst is the amount that may arrive at once, a rate the amount that may
+    arrive permanently.
 
-    A normal vehicle brings 75 observations and 11.5 kB a second. After 72 h offline these are 19.4 million observations
-    and 3.0 GB on the wire, which unpack to about 4.5 GB; a gateway's store holds 4 GiB at most. The buckets take all of
-    that at once, because a cloud that was restored asks for it; the rates are four times that of a normal vehicle.
+    A normal vehicle sends 75 observations and 11.5 kB a second. After 72 h offline these are 19.4 million observations
+    and 3.0 GB on the wire, which unpack to about 4.5 GB; a gateway's store holds 4 GiB at most. The buckets hold all of
+    that at once, because a restored cloud requests it again; the rates are four times those of a normal vehicle.
     """
 
     rows_burst: int = 28_000_000
     rows_per_hour: int = 4 * 75 * 3_600
     bytes_burst: int = 12 << 30
     bytes_per_hour: int = 128 * 1024 * 3_600
-    """Envelope and unpacked block together: 29 kB a second of a normal vehicle, four times that and some."""
+    """Envelope and unpacked block together: a normal vehicle has 29 kB a second, and this is somewhat more than four
+    times that.
+    """
     devices_burst: int = BLOCK_DEVICES_MAX
     """Size of a gateway's roster, so that the first hour of any vehicle fits."""
     devices_per_hour: int = 32
     """A vehicle meets some new devices a day."""
     epochs_burst: int = 16
-    """A gateway begins an epoch when its store is created: at provisioning, after damage, after a store was put back.
-    That happens a few times in the life of a box, and a bad day with a failing disk is far below this."""
+    """A gateway begins an epoch when its store is created: at provisioning, after damage, after a store was restored.
+    That happens a few times in the life of a box, and a bad day with a failing disk is far below this.
+    """
     epochs_per_hour: int = 1
-    """A key that names new epochs for ever adds 24 a day, until an operator follows the event."""
+    """A key that names new epochs permanently adds 24 a day, until an operator reacts to the event."""
     parked_bytes_max: int = 256 << 20
     """Envelopes that are parked for one gateway: six hours of a normal vehicle. Beyond it the gateway keeps its batches
     itself: they are not acknowledged until there is room."""
 
     def buckets(self) -> "tuple[Bucket, ...]":
-        """One for each quota, in the order of `Quota`."""
+        """Return the bucket of each quota, in the order of `Quota`."""
         return (
             Bucket.of(Quota.ROWS, self.rows_burst, self.rows_per_hour),
             Bucket.of(Quota.BYTES, self.bytes_burst, self.bytes_per_hour),
@@ -83,7 +88,7 @@ class QuotaSettings:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One quota as time: `burst_us` is how long the bucket takes to fill, `unit_us` how long one unit does."""
+    """One quota in units of time: the bucket fills in `burst_us`, and one unit of it in `unit_us`."""
 
     quota: Quota
     burst_us: int
@@ -94,12 +99,12 @@ class Bucket:
         return cls(quota, burst * HOUR_US // per_hour, HOUR_US / per_hour)
 
     def cost_us(self, units: int, factor: float) -> int:
-        """The time that so many units take from the bucket."""
+        """Return the time that this number of units uses of the bucket."""
         return int(units * self.unit_us / factor)
 
 
 class Need(NamedTuple):
-    """Units of each quota, in the order of `Quota`: what one batch would add, or what was spent."""
+    """Units of each quota, in the order of `Quota`: the use of one batch, or a sum of uses."""
 
     rows: int = 0
     bytes: int = 0
@@ -118,7 +123,7 @@ NOTHING = Need()
 
 @dataclass(slots=True)
 class Account:
-    """This process's copy of one gateway's quotas: its row as last read, and the use since."""
+    """This process's copy of one gateway's quotas: its row as last read, and the use since then."""
 
     row: QuotaRow
     read_us: int
@@ -129,14 +134,14 @@ _FOR_EVERY_BATCH = (Quota.ROWS, Quota.BYTES)
 
 
 class QuotaBook:
-    """One a process, shared by everything that stores batches in it."""
+    """The quotas in the cache of a process, shared by all code that stores batches in it."""
 
     def __init__(self, settings: QuotaSettings) -> None:
         self.settings = settings
         self._accounts: dict[GatewayName, Account] = {}
 
     def begin(self, tx: Transaction, now_us: int) -> "QuotaCharges":
-        """The charges of one transaction; `keep` them once it is durable."""
+        """Return the charges of one transaction; call their `keep` once it is durable."""
         return QuotaCharges(self, tx, now_us)
 
     def account(self, name: GatewayName) -> Account | None:
@@ -146,7 +151,7 @@ class QuotaBook:
         self._accounts[name] = account
 
     def exhausted(self, name: GatewayName, now_us: int) -> Quota | None:
-        """The quota of which nothing is left, as far as this process knows: then a batch need not even be unpacked."""
+        """Return a quota that is used up as far as this process knows: such a batch is not even unpacked."""
         account = self._accounts.get(name)
         if account is None or account.read_us + SYNCED_FOR_US <= now_us:
             return None
@@ -159,7 +164,7 @@ class QuotaBook:
 
 
 class QuotaCharges:
-    """The quotas of some gateways within one transaction. Nothing of it counts before `keep`."""
+    """The quotas of some gateways within one transaction. The charges have no effect before `keep`."""
 
     def __init__(self, book: QuotaBook, tx: Transaction, now_us: int) -> None:
         self._book = book
@@ -175,7 +180,7 @@ class QuotaCharges:
         self._saved: dict[GatewayName, tuple[QuotaRow, Need]] = {}
 
     async def load(self, names: Collection[GatewayName], *, afresh: bool = False) -> None:
-        """Look at these gateways' quotas: at most one statement, and none while they are remembered."""
+        """Load these gateways' quotas: at most one statement, and none while they are cached."""
         for name in names:
             account = self._book.account(name)
             self._unsaved[name] = NOTHING if account is None else account.unsaved
@@ -187,7 +192,7 @@ class QuotaCharges:
             self._rows.update(await self._store.read(sorted(self._stale)))
 
     def reached(self, name: GatewayName, need: Need, *, reserve: bool = False) -> Quota | None:
-        """The quota that `need` would exceed, None when it fits. `reserve`: it must leave some for live data."""
+        """Return the quota that `need` would exceed, None when it fits. `reserve`: some must be left for live data."""
         row = self._rows[name]
         for bucket, until_us, unsaved, units in zip(
             self._buckets, row.until_us, self._unsaved[name], need, strict=True
@@ -196,7 +201,7 @@ class QuotaCharges:
                 continue
             limit_us = bucket.burst_us - bucket.burst_us // RESERVE_PART if reserve else bucket.burst_us
             after_us = max(until_us - self._now_us, 0) + bucket.cost_us(unsaved + units, row.factor)
-            # What is more than a whole bucket passes when the bucket is full, or it would never pass.
+            # A batch that needs more than a whole bucket passes when the bucket is full; otherwise it could never pass.
             if after_us > limit_us and after_us > bucket.cost_us(units, row.factor):
                 return bucket.quota
         return None
@@ -206,8 +211,11 @@ class QuotaCharges:
         self._spent[name] = self._spent.get(name, NOTHING).plus(need)
 
     async def may_begin_epoch(self, name: GatewayName) -> bool:
-        """Whether one more epoch of this gateway may begin; to be asked before anything else is charged to it. Looks at
-        the database, since epochs are few, and another worker may have begun some of them."""
+        """Return whether one more epoch of this gateway may begin. The caller calls this before it charges anything
+        else to the gateway.
+
+        It reads the database, since epochs are few, and another worker may have begun some of them.
+        """
         if name not in self._stale:
             await self.load([name], afresh=True)
         if self.reached(name, Need(epochs=1)) is None:
@@ -216,7 +224,7 @@ class QuotaCharges:
         return False
 
     def has_parking(self, name: GatewayName, envelope_bytes: int) -> bool:
-        """Whether one more batch of this gateway may be parked."""
+        """Return whether one more batch of this gateway may be parked."""
         row = self._rows[name]
         _, _, parked = self._parked.get(name, (Quota.ROWS, 0, 0))
         most = int(self._book.settings.parked_bytes_max * row.factor)
@@ -227,8 +235,11 @@ class QuotaCharges:
         self._parked[name] = first, batches + 1, parked + envelope_bytes + ROW_BYTES
 
     async def save(self) -> list[tuple[GatewayName, Quota]]:
-        """Write what is due, as the last of the transaction, since other workers then wait for it. The gateways for
-        which parking or holding epochs back began, and over which quota."""
+        """Write the due charges. These are the last statements of the transaction, since other workers then wait for
+        these rows.
+
+        Return the gateways for which parking or holding back epochs began, each with the quota.
+        """
         due = sorted(self._stale | self._parked.keys())
         costs = [
             Spent(
@@ -253,7 +264,7 @@ class QuotaCharges:
         return began
 
     async def _save_epochs(self, name: GatewayName) -> bool:
-        """Note since when epochs are held back, and that they are no longer; True when it begins."""
+        """Record the begin or the end of holding back epochs; True when it begins."""
         noted = self._rows[name].epochs_held_back_us is not None
         if name in self._epochs_held_back:
             return not noted and await self._store.begin_holding_epochs(name, now_us=self._now_us)
@@ -262,22 +273,22 @@ class QuotaCharges:
         return False
 
     async def begin_holding_back(self, name: GatewayName) -> bool:
-        """Note that batches of this gateway are not taken; True when this is news. After `save`."""
+        """Record that batches of this gateway are held back; True when they were not before. Call this after `save`."""
         return self._rows[name].held_back_us is None and await self._store.begin_holding_back(name, now_us=self._now_us)
 
     async def unpark(self, name: GatewayName, parked_bytes: int) -> bool:
-        """One batch was taken up; True when none is left. After `save`."""
+        """Count one parked batch less; True when none is left. Call this after `save`."""
         await self._store.count_parked(name, -1, -parked_bytes)
         return await self._store.end_parking(name)
 
     def keep(self) -> None:
-        """The transaction is durable."""
+        """Add the charges to the cache; the transaction is durable."""
         for name in self._rows:
             account, spent = self._book.account(name), self._spent.get(name, NOTHING)
             if name in self._saved:
                 row, saved = self._saved[name]
                 before = NOTHING if account is None else account.unsaved
-                # What other transactions of this process spent meanwhile is still to be saved.
+                # The use by other transactions of this process in the meantime is still to be saved.
                 self._book.remember(name, Account(row, self._now_us, before.plus(spent).minus(saved)))
             elif account is not None:
                 account.unsaved = account.unsaved.plus(spent)

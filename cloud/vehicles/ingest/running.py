@@ -1,4 +1,4 @@
-"""Put ingest together and run it, and report its state to readiness and metrics."""
+"""Compose ingest and run it, and report its state to readiness and metrics."""
 
 import asyncio
 import gc
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class RunningIngest:
-    """One process's ingest from one broker."""
+    """The ingest of one process from one broker."""
 
     source: MqttSource
     ingest: Ingest
@@ -42,10 +42,11 @@ class RunningIngest:
     take_up: TakeUp
 
     async def run(self) -> None:
-        """Receive, store and answer until cancelled. A lost broker or database is waited for and is no end.
+        """Receive, store and acknowledge until cancelled. A lost broker or database does not end it: it waits and
+        retries.
 
-        Ingest is awaited in the body, so a cancellation reaches it first: the group in hand is made durable and
-        answered over a connection that is still there.
+        Ingest is awaited in the body, so a cancellation reaches it first: the current group is made durable and
+        acknowledged while the connection is still open.
         """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.source.run(), name="ingest-broker")
@@ -54,14 +55,14 @@ class RunningIngest:
             await self.ingest.run(self.source, self.source)
 
     def unready(self) -> str | None:
-        """Why batches cannot arrive at the moment, None when they can."""
+        """Return the reason for which batches cannot arrive at the moment, None when they can."""
         return None if self.source.connected else f"the broker is not connected ({self.source.last_error})"
 
     async def run_until(self, stopping: asyncio.Event) -> None:
         """Run until a stop is requested; then finish the group that is being written, and acknowledge it."""
-        # What the start left in memory stays to the end. Each group of decoded observations looks like growth to
-        # the collector, which would walk all of that again: full collections cost decoding half of its speed
-        # (tests/bench/decode.py). So it is cleaned once and then left out.
+        # Objects from the start stay until the end. Each group of decoded observations is growth for the collector,
+        # which would traverse all of these objects again: full collections cost half of the decoding speed
+        # (tests/bench/decode.py). So the collector runs once here and ignores them afterwards.
         gc.collect()
         gc.freeze()
         async with asyncio.TaskGroup() as tasks:
@@ -73,7 +74,7 @@ class RunningIngest:
 def make_ingest(
     database: Database, broker: BrokerAddress, clock: Clock, ids: Ids, settings: IngestSettings | None = None
 ) -> RunningIngest:
-    """Everything that ingest needs, wired; nothing has started."""
+    """Compose ingest without starting it."""
     settings = settings or IngestSettings()
     devices, outbox, numbers, quotas = Devices(ids), Outbox(ids), Numbers(), QuotaBook(settings.quotas)
     writer = GroupWriter(devices=devices, outbox=outbox, numbers=numbers, clock=clock, quotas=quotas)
@@ -87,7 +88,7 @@ def make_ingest(
 
 
 def jobs(process: Process) -> Jobs:
-    """Ingest where the role is played and a broker is set. Raises `SettingsUnusable`."""
+    """Return the ingest jobs when the process has the role and a broker is set. Raises `SettingsUnusable`."""
     samplers = [("ingest", ingest_sampler(process.database))]
     mqtt, broker = process.settings.find(MqttSection), process.settings.find(BrokerSection)
     if Role.INGEST not in process.roles:
@@ -115,7 +116,8 @@ def jobs(process: Process) -> Jobs:
 
 def _address(process: Process, mqtt: MqttSection) -> BrokerAddress:
     """Return the broker address of ingest, with the installation's group. A lost master key stops no batch: the worker
-    is then in a group of its own, where it receives every batch instead of its share. Raises `SettingsUnusable`."""
+    then uses a group of its own, in which it receives every batch instead of its share. Raises `SettingsUnusable`.
+    """
     address = broker_address(mqtt)
     try:
         return replace(address, group=ingest_group(process.master()))

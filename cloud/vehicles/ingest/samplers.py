@@ -1,4 +1,4 @@
-"""Figures of ingest that are read at a scrape."""
+"""Metrics of ingest that are read at a scrape."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ from cloud.vehicles.ingest.figures import read_figures
 
 
 def ingest_sampler(database: Database) -> Sampler:
-    """Parked, missing and repeated items of all gateways."""
+    """Return a sampler of the parked, missing and repeated items of all gateways."""
 
     async def sample(metrics: Metrics) -> None:
         async with database.read() as tx:
@@ -33,7 +33,7 @@ def ingest_sampler(database: Database) -> Sampler:
 
 
 def broker_sampler(connected: Callable[[], bool]) -> Sampler:
-    """Set whether ingest has its connection."""
+    """Return a sampler that sets whether ingest has its connection."""
 
     async def sample(metrics: Metrics) -> None:
         metrics.set(BROKER_CONNECTED, connected())
@@ -42,7 +42,7 @@ def broker_sampler(connected: Callable[[], bool]) -> Sampler:
 
 
 def left_out_sampler(left_out: Callable[[], int]) -> Sampler:
-    """Number of messages that this process discarded for lack of room."""
+    """Return a sampler of the number of messages that this process discarded for lack of room."""
 
     async def sample(metrics: Metrics) -> None:
         metrics.set(INGEST_LEFT_OUT, left_out())

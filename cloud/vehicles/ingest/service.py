@@ -1,17 +1,20 @@
-"""Ingest: take what has arrived, write it in one transaction, answer when that is durable.
+"""Ingest: receive deliveries, write them in one transaction, acknowledge them when it is durable.
 
-Two loops and a handover of one: while a group is being written, the next is decoded and verified, and the broker
-waits with what is beyond that. So the busier it is, the more batches share a commit, and an idle ingest answers at
-once.
+Two loops run, with a queue of one group between them: while a group is being written, the next one is decoded and
+verified, and further deliveries stay with the broker. So under load more batches share a commit, and an idle ingest
+acknowledges at once.
 
-What cannot be written is tried alone, so one batch costs the others nothing. Three causes, kept apart:
-- The database refuses what a batch holds (a constraint, a value): its envelope is kept without its rows.
-- The database is away or full: the group is kept and tried again. Nothing is accepted or answered, so nothing is lost.
-- It is too slow: less is tried at once. A batch that is too slow alone, several times, is kept without its rows too.
-- A mistake of ours: the batches that meet it are neither stored nor answered. Their gateway keeps them and sends them
-  again, perhaps to a cloud that has been repaired; an error in the log says so. They are never taken for poison.
+A group that cannot be written is tried batch by batch, so that one batch does not affect the others. Four causes are
+kept apart:
+- The database refuses the content of a batch (a constraint, a value): its envelope is kept without its rows.
+- The database is unavailable or full: the group is kept and retried. Nothing is accepted or acknowledged, so nothing is
+  lost.
+- The write is too slow: smaller groups are tried. A batch that is too slow alone, several times, is kept without its
+  rows too.
+- An error in the cloud's code: the affected batches are neither stored nor acknowledged. Their gateway keeps them and
+  resends them, perhaps to a cloud that has been repaired; an error in the log reports it. They are never quarantined.
 
-Leaves decoding to `opening`, decisions to `lane_book`, rows to `group`, and the broker to the source.
+`opening` decodes, `lane_book` decides, `group` writes rows, and the source connects to the broker.
 """
 
 import asyncio
@@ -48,24 +51,26 @@ from protocols.waits import doubled_s
 log = structlog.get_logger()
 
 RIVALRIES_MAX = 3
-"""Attempts that may end in a broken constraint before the group itself is held to be wrong: each rival wins only
-once."""
+"""Constraint violations after which the group itself is taken as the cause: a concurrent writer wins only once."""
 
 SLOW_GROUP_ATTEMPTS_MAX = 2
-"""Attempts at a whole group that may be too slow before each of its batches is tried alone."""
+"""Slow attempts with a whole group before each of its batches is tried alone."""
 
 _AWAY = (DatabaseUnavailable, DatabaseUnusable)
-"""About the database and not about what is written; `DatabaseUnusable` while it runs is an account, a database or a
-table that somebody has taken away, and gives back."""
+"""Errors of the database, not of the content. `DatabaseUnusable` while it runs is an account, a database or a table
+that was removed and may be restored.
+"""
 _UNFIT = (ConstraintViolated, ValueRefused)
-"""About what is written."""
+"""Errors of the content."""
 
 
 @dataclass(slots=True)
 class Group:
-    """Messages that share one transaction. `deliveries` are those to accept when it is written, in order of arrival. Of
-    the statuses of one gateway the last one counts, as with the retained message that it is: a gateway that sends
-    thousands costs one comparison of marks a group."""
+    """Messages that share one transaction.
+
+    `deliveries` are accepted when it is written, in order of arrival. The last status of each gateway counts, as with a
+    retained message: a gateway that sends thousands costs one comparison of marks for each group.
+    """
 
     opened: list[Opened] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
@@ -74,7 +79,9 @@ class Group:
     observations: int = 0
 
     def singly(self) -> "list[Group]":
-        """Each opened or refused batch in a group of its own, then each status; the deliveries stay with this one."""
+        """Return each opened or refused batch in a group of its own, then each status; the deliveries stay with this
+        group.
+        """
         return [
             *(Group(opened=[one]) for one in self.opened),
             *(Group(refused=[one]) for one in self.refused),
@@ -83,7 +90,7 @@ class Group:
 
 
 class Ingest:
-    """One process's ingest; several may run against one database."""
+    """The ingest of one process; several may run against one database."""
 
     def __init__(
         self,
@@ -94,7 +101,7 @@ class Ingest:
         settings: IngestSettings | None = None,
         shut_out: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`shut_out` is given the id of a gateway that sends although it is suspended or revoked."""
+        """`shut_out` is called with the id of a gateway that sends although it is suspended or revoked."""
         self._database = database
         self._writer = writer
         self._clock = clock
@@ -104,7 +111,7 @@ class Ingest:
         self._statuses = StatusKeeper(clock, writer.outbox)
 
     async def run(self, source: BatchSource, answers: Answers) -> None:
-        """Until cancelled. A group that is being written when that happens is finished and answered first."""
+        """Run until cancelled. A group that is being written then is finished and acknowledged first."""
         ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._open_groups(source, ready), name="ingest-open")
@@ -116,7 +123,7 @@ class Ingest:
                 await ready.put(group)
 
     async def _collect(self, source: BatchSource) -> list[Delivery]:
-        """One delivery, and what else is here already."""
+        """Return one delivery and those that have arrived already."""
         taken = [await source.next()]
         octets = len(taken[0].octets)
         while len(taken) < self._settings.group_batches_max and octets < self._settings.group_octets_max:
@@ -128,7 +135,9 @@ class Ingest:
         return taken
 
     async def open(self, deliveries: Sequence[Delivery]) -> list[Group]:
-        """Decode and verify; more than one group when the batches hold more rows than one transaction should."""
+        """Decode and verify deliveries; return more than one group when the batches hold more rows than one transaction
+        should.
+        """
         gateways = await self._find_gateways(deliveries)
         for gateway in gateways.values():
             if gateway.access is not GatewayAccess.ACTIVE:
@@ -146,11 +155,11 @@ class Ingest:
                     _add_batch(groups[-1], delivery, gateways.get(name), exhausted.get(name))
                 case StatusDelivery():
                     _add_status(groups[-1], delivery)
-            await asyncio.sleep(0)  # decoding is work: whoever shares the loop has a turn between two batches
+            await asyncio.sleep(0)  # decoding takes time: other tasks of the loop run between two batches
         return groups
 
     async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[tuple[str, str], RegisteredGateway]:
-        """Looked up for each group anew: a key that was replaced, or a vehicle that changed hands, counts at once."""
+        """Look up the gateways for each group, so that a replaced key or a new owner is effective at once."""
         names = {_name(delivery) for delivery in deliveries if isinstance(delivery, BatchDelivery)}
         attempt = 0
         while names:
@@ -170,13 +179,13 @@ class Ingest:
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
-                # A stop is a request, then a deadline: what was begun is made durable and answered.
+                # A stop is a request, then a deadline: a group that has begun is made durable and acknowledged.
                 await asyncio.wait([writing], timeout=self._settings.stop_s)
                 writing.cancel()
                 raise
 
     async def write(self, group: Group, answers: Answers) -> None:
-        """Write a group, answer it, and let the broker forget it."""
+        """Write a group, acknowledge it to the gateways, and then to the broker."""
         answers_due = await self._durable(group)
         await asyncio.gather(*(self._answer(answers, answer) for answer in answers_due))
         for delivery in group.deliveries:
@@ -187,7 +196,7 @@ class Ingest:
             log.info("ingest.answer_unsent", gateway=answer.gateway_id, lane=answer.ack.lane.value)
 
     async def _durable(self, group: Group) -> list[Answer]:
-        """The answers of a group, once everything in it is written somehow."""
+        """Return the acknowledgements of a group, once everything in it is written."""
         several = len(group.opened) > 1
         try:
             return await self._until_available(group, slow_max=SLOW_GROUP_ATTEMPTS_MAX if several else 1)
@@ -195,8 +204,8 @@ class Ingest:
             log.warning("ingest.group_divided", batches=len(group.opened), error=type(error).__name__)
         except Exception:
             log.exception("ingest.group_failed", batches=len(group.opened))
-        # Not the database's state but something in the group: each by itself, and the bad one shows. What is slow alone
-        # goes behind the others, so that they do not wait for its next attempt.
+        # The cause is in the group: each batch is tried alone to find it. One that is slow alone goes behind the
+        # others, so that they do not wait for its next attempt.
         answers: list[Answer] = []
         waiting = deque((alone, 1 if several else 2) for alone in group.singly())
         while waiting:
@@ -208,7 +217,7 @@ class Ingest:
         return answers
 
     async def _durable_alone(self, alone: Group, attempt: int) -> list[Answer]:
-        """Raises `TransactionTooSlow` while another attempt is due."""
+        """Write one batch, without its rows if need be. Raises `TransactionTooSlow` while another attempt is due."""
         try:
             return await self._until_available(alone, slow_max=1)
         except _UNFIT as error:
@@ -221,7 +230,7 @@ class Ingest:
             log.warning("ingest.batch_too_slow", attempts=attempt)
         except Exception as error:
             return _given_up(error)
-        # Its rows are what a database may refuse; its envelope is octets and numbers that were checked.
+        # A database may refuse the rows; the envelope is only bytes and numbers that were checked.
         kept = Group(
             opened=[replace(one, content=unfit) for one in alone.opened],
             refused=[Refused(one.delivery, Malformed(unfit.reason)) for one in alone.refused],
@@ -232,8 +241,11 @@ class Ingest:
             return _given_up(error)
 
     async def _until_available(self, group: Group, *, slow_max: int | None = None) -> list[Answer]:
-        """Write a group, however long the database takes to come back. Raises what is wrong with the group itself,
-        and `TransactionTooSlow` after so many slow attempts; None: never, since it could not be less."""
+        """Write a group, and retry while the database is unavailable.
+
+        Raises errors of the group itself, and `TransactionTooSlow` after `slow_max` slow attempts; None: never, since
+        the group cannot be made smaller.
+        """
         attempt = rivalries = slow = 0
         while True:
             try:
@@ -245,7 +257,7 @@ class Ingest:
                         raise
                 attempt = await self._wait(attempt, error)
             except ConstraintViolated:
-                # Two gateways read one device's memory, and the other worker was quicker: now its rows can be seen.
+                # Two gateways read one device's memory, and the other worker was faster: now its rows are visible.
                 rivalries += 1
                 if rivalries == RIVALRIES_MAX:
                     raise
@@ -262,8 +274,9 @@ class Ingest:
         return written.answers
 
     async def _wait(self, attempt: int, error: DomainError) -> int:
-        """Wait before the next attempt; its number. Full jitter: workers that failed together do not come back
-        together."""
+        """Wait before the next attempt; return its number. Full jitter: workers that failed together do not retry
+        together.
+        """
         most_s = doubled_s(self._settings.retry_least_s, attempt, self._settings.retry_most_s)
         log.warning("ingest.database_unavailable", code=error.code, attempt=attempt)
         await asyncio.sleep(random.uniform(0, most_s))  # noqa: S311  spreads attempts, protects nothing
@@ -275,7 +288,7 @@ def _name(delivery: Delivery) -> tuple[str, str]:
 
 
 def _given_up(error: Exception) -> list[Answer]:
-    """Neither stored nor answered: the gateway keeps it and sends it again, and an operator sees this line."""
+    """Log a batch that is neither stored nor acknowledged; the gateway keeps it and resends it."""
     log.error("ingest.batch_given_up", error=type(error).__name__)
     return []
 
@@ -286,7 +299,7 @@ def _add_batch(
     try:
         one = open_delivery(delivery, gateway, exhausted=exhausted)
     except Exception as error:
-        # A mistake of ours again: one message must not end the process that all the others need.
+        # An error in the cloud's code: one message must not end the process that all the others need.
         log.exception("ingest.batch_unopened", gateway=delivery.gateway_id, lane=delivery.lane.value)
         _given_up(error)
         return

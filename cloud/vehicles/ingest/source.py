@@ -1,9 +1,8 @@
-"""Where batches come from, and where answers go: the seam between ingest and a broker.
+"""The interfaces between ingest and a broker: the source of batches, and the receiver of acknowledgements.
 
-MQTT is one engine (`mqtt_source`); a clustered queue is another (DESIGN D4), and tests hand batches over directly. A
-source keeps what it has given out until `accept()`: the broker may then forget it. Accepting is not acknowledging: a
-gateway's batch counts as delivered only by the `Ack` that follows the commit, so a source may lose what it likes and
-nothing is lost.
+MQTT is one implementation (`mqtt_source`); a clustered queue is another (DESIGN D4), and tests pass batches directly. A
+source keeps a delivery until `accept()`: the broker may then delete it. Accepting is not acknowledging: a gateway's
+batch is delivered only with the `Ack` that follows the commit, so a source may lose deliveries without losing data.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,8 +17,9 @@ Accept = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDelivery:
-    """One envelope as it arrived. Tenant, gateway and lane are what the topic says; `received_at_us` is the cloud's
-    clock."""
+    """One envelope as it arrived. Tenant, gateway and lane are from the topic; `received_at_us` is by the cloud's
+    clock.
+    """
 
     tenant_id: str
     gateway_id: str
@@ -31,7 +31,7 @@ class BatchDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusDelivery:
-    """One status as it arrived, perhaps retained from long ago, perhaps a will."""
+    """One status as it arrived. It may be a retained message or a will."""
 
     tenant_id: str
     gateway_id: str
@@ -44,21 +44,20 @@ Delivery = BatchDelivery | StatusDelivery
 
 
 class BatchSource(Protocol):
-    """Gives out deliveries, a bounded number of them before the first is accepted."""
+    """A source of deliveries, which returns a bounded number of them before the first is accepted."""
 
     async def next(self) -> Delivery:
-        """The next delivery; waits for it, however long the link is down."""
+        """Return the next delivery; wait for it, also while the connection is down."""
         ...
 
     def next_now(self) -> Delivery | None:
-        """The next one if it is here already: a group takes what has piled up and waits for nothing."""
+        """Return the next delivery if it has arrived already, so that a group waits for nothing."""
         ...
 
 
 class Answers(Protocol):
-    """Takes acknowledgements to their gateways."""
+    """The receiver of acknowledgements for gateways."""
 
     async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
-        """Send it. False when that was not possible now: the gateway will ask again, by sending again or by its
-        status."""
+        """Send an acknowledgement. False when that is not possible now: the gateway resends the batch or its status."""
         ...

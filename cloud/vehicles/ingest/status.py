@@ -1,9 +1,9 @@
-"""What a gateway says about itself, and the exchange of marks that it starts (DESIGN D3).
+"""Store the statuses of gateways, and respond with the marks (DESIGN D3).
 
-A status is retained, so a cloud that comes back reads those of the whole fleet at once and answers each with what
-it holds: a cloud restored from yesterday's copy thereby asks for today again, without any gateway having to
-reconnect. A status is not signed. It moves no epoch and stores no batch; all it can do is ask and warn, and the
-broker's ACL says who may.
+A status is retained, so a restarted cloud reads those of the whole fleet at once and responds to each with its marks.
+In this way a cloud that was restored from yesterday's copy requests today's batches, and no gateway has to reconnect. A
+status is not signed: it begins no epoch and stores no batch. It can only request marks and warn, and the broker's ACL
+decides which client may send it.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from protocols.uplink.status import Status, StoreState, decode_status
 
 
 def open_status(delivery: StatusDelivery) -> Status | None:
-    """The status, None when it is none or names another gateway than its topic."""
+    """Return the status, None when it is malformed or names another gateway than its topic."""
     try:
         status = decode_status(delivery.octets)
     except RemoteProtocolError:
@@ -36,7 +36,7 @@ def open_status(delivery: StatusDelivery) -> Status | None:
 
 
 class StatusKeeper:
-    """Stores statuses and answers them."""
+    """Store statuses and respond to them."""
 
     def __init__(self, clock: Clock, outbox: Outbox) -> None:
         self._clock = clock
@@ -48,9 +48,11 @@ class StatusKeeper:
         self._missing = MissingBatches()
 
     async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
-        """One acknowledgement for each lane, from the marks as this transaction sees them; none for a gateway that
-        is shut out or not registered. It must run after the batches of its group, so that the marks include
-        them."""
+        """Store a status; return one acknowledgement for each lane, from the marks in this transaction.
+
+        There are none for a gateway that is suspended, revoked or not registered. It must run after the batches of its
+        group, so that the marks include them.
+        """
         gateway = await self._directory.find(tx, delivery.tenant_id, delivery.gateway_id)
         if gateway is None or gateway.access is not GatewayAccess.ACTIVE:
             return ()
@@ -78,9 +80,12 @@ class StatusKeeper:
         return [await self._marks(tx, status.epoch, lane, rows[lane]) for lane in Lane]
 
     async def _report_contested(self, tx: Transaction, gateway: RegisteredGateway, status: Status) -> None:
-        """A gateway saw in our acknowledgement that we hold another history under its name. It sends no batch of the
-        contested lane any more, so this is the only way in which the fleet's owner learns it. Reported once an epoch,
-        and of an epoch of which something is held: a status is not signed, and may say so in every second message."""
+        """Report that a gateway found another history under its name in our acknowledgement.
+
+        The gateway sends no batch of the contested lane any more, so only this event informs the fleet's owner. It is
+        emitted once for each epoch, and only for a known epoch: a status is not signed, and may repeat the claim with
+        every message.
+        """
         key = LaneKey(gateway.tenant_id, gateway.id, status.epoch, Lane.EVENT)
         if not await self._epochs.contest(tx, key, self._clock.now_us()):
             return

@@ -1,4 +1,4 @@
-"""The rows of epochs and of what gateways told."""
+"""The rows of epochs and of gateway events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +20,9 @@ class KnownEpoch:
     began_us: int
     contested_us: int | None
     history_only: bool
-    """Nothing live of it has arrived: it began before its gateway's present epoch. Its row names itself as the epoch
-    that it replaces."""
+    """True when only history of it has arrived: it began before its gateway's current epoch. Its row names itself as
+    the epoch that it replaces.
+    """
 
 
 _EPOCHS = Prepared(
@@ -65,10 +66,10 @@ _PROMOTE_EPOCH = Prepared(
 
 
 class EpochStore:
-    """Every statement about epochs."""
+    """The statements about epochs."""
 
     async def of_gateway(self, tx: Transaction, tenant_id: str, gateway_id: str) -> Sequence[KnownEpoch]:
-        """The gateway's epochs in the order in which they began."""
+        """Return the gateway's epochs in the order in which they began."""
         rows = await tx.driver.rows(_EPOCHS, {"tenant": tenant_id, "gateway": gateway_id})
         return [
             KnownEpoch(epoch=epoch, began_us=began, contested_us=contested, history_only=replaces == epoch)
@@ -76,7 +77,7 @@ class EpochStore:
         ]
 
     async def begin(self, tx: Transaction, key: LaneKey, *, replaces: str | None, now_us: int) -> bool:
-        """True when this transaction is the one that begins it."""
+        """Begin an epoch; True when this transaction is the one that begins it."""
         values = {"tenant": key.tenant_id, "gateway": key.gateway_id, "of_epoch": key.epoch}
         values_of_row = {**values, "now_us": now_us, "before": replaces}
         if await tx.driver.run(_ADD_EPOCH, values_of_row) == 1:
@@ -84,12 +85,12 @@ class EpochStore:
         return await tx.driver.run(_PROMOTE_EPOCH, values_of_row) == 1
 
     async def remember_earlier(self, tx: Transaction, key: LaneKey, *, current_since_us: int) -> None:
-        """Note an epoch of which only history has arrived, as one that began before the present one."""
+        """Record an epoch of which only history has arrived, as one that began before the current one."""
         values = {"tenant": key.tenant_id, "gateway": key.gateway_id, "of_epoch": key.epoch}
         await tx.driver.run(_ADD_EPOCH, {**values, "now_us": current_since_us - 1, "before": key.epoch})
 
     async def contest(self, tx: Transaction, key: LaneKey, now_us: int) -> bool:
-        """Note that an epoch goes on beside its successor; True when this is news."""
+        """Record that an epoch continues beside its successor; True for the first time."""
         values = {"tenant": key.tenant_id, "gateway": key.gateway_id, "of_epoch": key.epoch}
         return await tx.driver.run(_CONTEST_EPOCH, {**values, "now_us": now_us}) == 1
 
@@ -112,16 +113,16 @@ EVENT_COLUMNS = (
 def event_row(
     event: GatewayEvent, *, lane_id: int, sequence: int, key: LaneKey, organization_id: str, vehicle_id: str
 ) -> tuple[object, ...]:
-    """A row of `gateway_events` in the order of `EVENT_COLUMNS`."""
+    """Return a row of `gateway_events` in the order of `EVENT_COLUMNS`."""
     return (lane_id, sequence, key.tenant_id, organization_id, vehicle_id, key.gateway_id, *told_of(event))
 
 
 def told_of(event: GatewayEvent) -> tuple[object, ...]:
-    """What of the row is the event's own: the last five of `EVENT_COLUMNS`."""
+    """Return the last five of `EVENT_COLUMNS`, which come from the event itself."""
     return (event.name, event.at_us, event.boot_id, event.device, orjson.dumps(dict(event.fields)).decode())
 
 
 async def append_events(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
-    """What gateways told, each in a batch of its own."""
+    """Append the rows of gateway events, each from a batch of its own."""
     if rows:
         await tx.driver.append(gateway_events, EVENT_COLUMNS, rows)

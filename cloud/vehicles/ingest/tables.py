@@ -1,5 +1,4 @@
-"""Tables of ingest beside the chain: epochs, the events that gateways reported, quotas, parked batches, and batches
-that never arrived."""
+"""Tables of ingest beside the chain: epochs, gateway events, quotas, parked batches, and batches that never arrived."""
 
 from sqlalchemy import (
     BigInteger,
@@ -23,15 +22,15 @@ gateway_epochs = Table(
     Column("gateway_id", Text, primary_key=True),
     Column("epoch", Text, primary_key=True),
     Column("began_us", BigInteger, nullable=False),  # by the cloud's clock, at the first authentic batch
-    Column("replaces", Text),  # the epoch before, NULL for the gateway's first
-    Column("contested_us", BigInteger),  # when it went on although a newer one had begun; NULL: never
+    Column("replaces", Text),  # the previous epoch, NULL for the gateway's first
+    Column("contested_us", BigInteger),  # when it continued although a newer one had begun; NULL: never
     ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
 )
 
 gateway_events = Table(
     "gateway_events",
     metadata,
-    # A batch of kind "event" tells one event.
+    # A batch of kind "event" has one event.
     Column("lane_id", BigInteger, ForeignKey("lanes.lane_id"), primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("tenant_id", Text, nullable=False),
@@ -43,7 +42,7 @@ gateway_events = Table(
     Column("boot_id", Text, nullable=False),
     Column("device", Text),  # the device's system id where the event is about one
     Column("fields", Text, nullable=False),  # JSON object of plain values
-    # Read as "what happened at this gateway lately"; the primary key already serves the custody of a batch.
+    # For the latest events of a gateway; the primary key already serves the custody of a batch.
     Index(None, "tenant_id", "gateway_id", "at_us"),
 )
 
@@ -52,20 +51,21 @@ gateway_quotas = Table(
     metadata,
     Column("tenant_id", Text, primary_key=True),
     Column("gateway_id", Text, primary_key=True),
-    # For each quota, when its bucket is full again (`cloud.vehicles.ingest.quotas`); in the past: it is full.
+    # For each quota, the time at which its bucket is full again (`cloud.vehicles.ingest.quotas`); in the past: it is
+    # full.
     Column("rows_until_us", BigInteger, nullable=False),
     Column("bytes_until_us", BigInteger, nullable=False),
     Column("devices_until_us", BigInteger, nullable=False),
-    Column("factor", Double, nullable=False, server_default=text("1")),  # an operator's, multiplies all quotas
+    Column("factor", Double, nullable=False, server_default=text("1")),  # from an operator; multiplies all quotas
     Column("parked_batches", BigInteger, nullable=False, server_default=text("0")),
     Column("parked_bytes", BigInteger, nullable=False, server_default=text("0")),
-    Column("reached_us", BigInteger),  # since when batches are parked; NULL with the next: none are
+    Column("reached_us", BigInteger),  # since when batches are parked; NULL with the next column: none are
     Column("reached_quota", Text),
     Column("held_back_us", BigInteger),  # since when there is no room to park more
-    Column("epochs_until_us", BigInteger, nullable=False, server_default=text("0")),  # as those above
-    Column("epochs_held_back_us", BigInteger),  # since when batches of new epochs are not taken
+    Column("epochs_until_us", BigInteger, nullable=False, server_default=text("0")),  # like those above
+    Column("epochs_held_back_us", BigInteger),  # since when batches of new epochs are held back
     ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
-    # "Whose batches wait": few of all gateways, asked for every second.
+    # For the gateways with parked batches: few of all gateways, queried every second.
     Index(
         "ix_gateway_quotas_parked",
         "tenant_id",
@@ -94,7 +94,7 @@ parked_batches = Table(
 missing_batches = Table(
     "missing_batches",
     metadata,
-    # What a gateway's status reports as published and the cloud does not hold, one row a lane while that is so.
+    # Batches that a gateway's status reports as published and the cloud does not hold, one row for each such lane.
     Column("tenant_id", Text, primary_key=True),
     Column("gateway_id", Text, primary_key=True),
     Column("epoch", Text, primary_key=True),

@@ -1,8 +1,9 @@
-"""End the open connection of a gateway that is shut out: connect once under its name, on the cloud's own listener.
+"""End the open connection of a suspended or revoked gateway: connect once with its client id, on the cloud's own
+listener.
 
-mosquitto looks at certificates and lists only when a client connects, and no signal makes it end a connection; but a
-second client of the same id takes the session over, within milliseconds and without touching any other. The name is
-held for a moment, so that a gateway that comes back before mosquitto has read its lists again is ended again.
+mosquitto checks certificates and lists only when a client connects, and no signal makes it end a connection. But a
+second client with the same id takes the session over, within milliseconds and without affecting any other. The id is
+held for a moment, so that a gateway that reconnects before mosquitto has read its lists again is disconnected again.
 """
 
 import asyncio
@@ -20,18 +21,19 @@ from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavai
 log = structlog.get_logger()
 
 HELD_S = 2.0
-"""Time for which the name must stay ours: systemd has mosquitto read its lists well within this."""
+"""Time for which the client id must stay ours: systemd lets mosquitto read its lists well within this."""
 ATTEMPTS_MAX = 5
-"""Take-overs of one call: with `HELD_S` each the bar of 10 s is kept."""
+"""Take-overs of one call: with `HELD_S` each, the limit of 10 s is kept."""
 REQUESTS_MAX = 256
-"""Gateways that wait for their take-over. More than a few are never shut out at once; a further one asks again with its
-next batch."""
+"""Gateways that are queued for their take-over. More than a few are never refused at once; a further one is queued with
+its next batch.
+"""
 PAUSE_S = 1.0
-"""Between two take-overs by ingest, so that a client that comes back for ever costs one connection a second."""
+"""Pause between two take-overs by ingest, so that a client that always reconnects costs one connection a second."""
 
 
 async def take_over(address: BrokerAddress, gateway_id: str, *, held_s: float = HELD_S) -> bool:
-    """End the gateway's connection. False: it still came back at the end, so the broker lets it in.
+    """End the gateway's connection. False: it still reconnected at the end, so the broker accepts it.
 
     Raises `BrokerUnavailable`.
     """
@@ -49,7 +51,7 @@ async def take_over(address: BrokerAddress, gateway_id: str, *, held_s: float = 
 
 
 async def end_connection(settings: Settings, gateway_id: str) -> bool | None:
-    """Take the gateway's rights and end its connection; True when it ended, None when no broker is configured.
+    """Revoke the gateway's rights and end its connection; True when it ended, None when no broker is configured.
 
     Raises `DoorOpen`.
     """
@@ -72,7 +74,7 @@ async def end_connection(settings: Settings, gateway_id: str) -> bool | None:
 
 
 class TakeOvers:
-    """Take-overs that ingest asks for when a gateway that is shut out still sends."""
+    """Take-overs that ingest requests when a suspended or revoked gateway still sends."""
 
     def __init__(self, address: BrokerAddress) -> None:
         self._address = address
@@ -80,7 +82,7 @@ class TakeOvers:
         self._due = asyncio.Event()
 
     def request(self, gateway_id: str) -> None:
-        """Soon, once, however often it is asked for."""
+        """Queue a take-over; repeated requests are one."""
         if len(self._requested) < REQUESTS_MAX:
             self._requested.setdefault(gateway_id)
             self._due.set()
@@ -95,7 +97,8 @@ class TakeOvers:
                     log.warning("ingest.gateway_ended", gateway=gateway_id)
                 except BrokerUnavailable as error:
                     log.warning("ingest.gateway_not_ended", gateway=gateway_id, why=str(error))
-                # Removed afterwards: what the gateway sent before its connection ended asks for nothing more.
+                # Removed afterwards: messages that the gateway sent before its connection ended request no second
+                # take-over.
                 del self._requested[gateway_id]
                 await asyncio.sleep(PAUSE_S)
             await self._due.wait()

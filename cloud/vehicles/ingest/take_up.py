@@ -1,8 +1,8 @@
-"""Give parked batches their rows when their gateway's quotas allow it again.
+"""Write the rows of parked batches when their gateway's quotas allow it.
 
-Gateways take turns, each with a few batches, and each batch has a transaction of its own, so that a bad one costs the
-others nothing. A gateway's batches are taken up in the order in which they were parked. Two workers may do this at
-once: the one that removes the row of a parked batch writes its rows.
+Gateways take turns, each with a few batches, and each batch has a transaction of its own, so that a bad one does not
+affect the others. A gateway's batches are taken up in the order in which they were parked. Two workers may do this at
+the same time: the one that deletes the row of a parked batch writes its rows.
 """
 
 import asyncio
@@ -41,13 +41,13 @@ log = structlog.get_logger()
 EVERY_S = 1.0
 """Interval at which parked batches are checked: a quota that an operator raised takes effect at once."""
 GATEWAYS_AT_ONCE = 100
-"""Gateways of one round; the next round goes on behind them."""
+"""Gateways of one round; the next round continues with the next gateways."""
 BATCHES_AT_ONCE = 8
-"""Batches of one gateway before the next one has its turn: at most 16 MB in hand."""
+"""Batches of one gateway before the next one's turn: at most 16 MB in memory."""
 
 
 class TakeUp:
-    """One in each process that ingests."""
+    """Take up parked batches; one instance in each process that ingests."""
 
     def __init__(
         self, *, database: Database, devices: Devices, outbox: Outbox, numbers: Numbers, quotas: QuotaBook, clock: Clock
@@ -63,11 +63,11 @@ class TakeUp:
         self._directory = GatewayDirectory()
         self._slow: Counter[int] = Counter()
         self._failed: set[int] = set()
-        """The first batch of a gateway each, which is tried again in each round and logged once."""
+        """The first parked batch of each failing gateway, which is retried in each round and logged once."""
         self._after: GatewayName = ("", "")
 
     async def run(self) -> None:
-        """Until cancelled; a transaction that is open then is undone, and its batch stays parked."""
+        """Run until cancelled; an open transaction is then rolled back, and its batch stays parked."""
         while True:
             try:
                 taken = await self.round()
@@ -78,7 +78,7 @@ class TakeUp:
                 await asyncio.sleep(EVERY_S)
 
     async def round(self) -> int:
-        """Every gateway with parked batches once; how many batches got their rows."""
+        """Try every gateway with parked batches once; return the number of batches that got their rows."""
         async with self._database.read() as tx:
             names = await self._parking.gateways(tx, after=self._after, limit=GATEWAYS_AT_ONCE)
         self._after = names[-1] if len(names) == GATEWAYS_AT_ONCE else ("", "")
@@ -98,7 +98,8 @@ class TakeUp:
             except (DatabaseUnavailable, DatabaseUnusable):
                 raise
             except Exception:
-                # A mistake of ours: the batch stays parked, and the process goes on for all other gateways.
+                # An error in the cloud's code: the batch stays parked, and the process continues for all other
+                # gateways.
                 if parked.parked_id not in self._failed:
                     log.exception("ingest.take_up_failed", gateway=gateway.id)
                     self._failed.add(parked.parked_id)
@@ -107,7 +108,7 @@ class TakeUp:
         return taken
 
     async def _try(self, gateway: RegisteredGateway, parked: ParkedBatch) -> bool:
-        """Take one up; False when it has to wait."""
+        """Take up one batch; False when it stays parked."""
         try:
             return await self._take_up(gateway, parked)
         except TransactionTooSlow:
@@ -116,7 +117,7 @@ class TakeUp:
                 return False
             unfit = UnreadablePayload("it took too long to write", Reason.TOO_SLOW)
         except ConstraintViolated:
-            # Another worker stored the same memory of a device at this moment: the next round sees its rows.
+            # Another worker stored the same memory of a device at the same time: the next round sees its rows.
             self._slow[parked.parked_id] += 1
             if self._slow[parked.parked_id] < SLOW_ATTEMPTS_MAX:
                 return False
@@ -172,7 +173,9 @@ class TakeUp:
     async def _set_aside(
         self, tx: Transaction, gateway: RegisteredGateway, parked: ParkedBatch, why: Reason, reason: str
     ) -> None:
-        """Set a parked batch aside as at arrival: it stays in the chain, and quarantine says why it has no rows."""
+        """Quarantine a parked batch as at arrival: it stays in the chain, and quarantine has the reason for which it
+        has no rows.
+        """
         batch = decode_envelope(parked.held.octets).batch
         place = {"epoch": batch.epoch, "lane": batch.lane.value, "sequence": batch.sequence}
         now_us = self._clock.now_us()

@@ -1,8 +1,8 @@
-"""The answers that ingest can give to one batch, as values; each is matched exhaustively.
+"""The verdicts of ingest on one batch, as values; each is matched exhaustively.
 
-Why values: a second copy, a hole before it, or a rival with the same name are ordinary in a fleet that sends again
-until it is answered. Only `Stored` and `Ahead` add rows. What each means for the gateway's acknowledgement is in
-`acks`, what is quarantined and which event is emitted in `outcome`.
+They are values and not exceptions: a duplicate, a missing predecessor or a second box with the same name is ordinary in
+a fleet that resends until it gets an acknowledgement. Only `Stored` and `Ahead` add rows. `acks` builds the
+acknowledgement; `group` and `aside` quarantine batches and emit events.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,10 @@ from cloud.vehicles.fleet import GatewayAccess
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What storing a batch adds to its lane.
+    """The changes to a lane by storing a batch.
 
-    `fills` are the sequences it newly accounts for: its own for a real batch (also when a gap stood in for it), the
-    lacking parts of the range for a gap. `resolved` are the batches right behind it whose link could be judged only
-    now.
+    `fills` are the sequences that it newly covers: its own for a real batch (also when a gap replaced it), the missing
+    parts of the range for a gap. `resolved` are the batches right behind it whose link could be judged only now.
     """
 
     link: LinkState
@@ -27,14 +26,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """New, and nothing before it is missing."""
+    """The batch is new, and nothing before it is missing."""
 
     entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """New and stored too, but earlier sequences are missing; the acknowledgement names them."""
+    """The batch is new and stored, but earlier sequences are missing; the acknowledgement names them."""
 
     entry: Entry
     missing: tuple[Range, ...]
@@ -42,20 +41,23 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """Held already, octet for octet, or a gap over what is accounted for. Acknowledged again, nothing is written."""
+    """The same bytes are held already, or it is a gap over a covered range. Acknowledged again, nothing is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """Another authentic batch has this sequence: two boxes claim one identity. The second is quarantined, the first
-    stays."""
+    stays.
+    """
 
     held_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Scattered:
-    """Storing it would leave more holes than a lane may have. Not stored; the gateway fills the named holes first."""
+    """Storing the batch would leave more holes than a lane may have. Not stored; the gateway fills the named holes
+    first.
+    """
 
     missing: tuple[Range, ...]
 
@@ -67,54 +69,58 @@ class Forged:
 
 @dataclass(frozen=True, slots=True)
 class UnknownGateway:
-    """Nobody registered this gateway with this tenant. Quarantined, never acknowledged."""
+    """The tenant has no gateway of this id. Quarantined, never acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShutOut:
-    """The gateway is suspended or revoked. Quarantined, never acknowledged: a gateway that is resumed sends it
-    again."""
+    """The gateway is suspended or revoked. Quarantined, never acknowledged: a gateway that is resumed resends it."""
 
     access: GatewayAccess
 
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """The octets are no envelope, or the envelope is not its topic's. Quarantined, never acknowledged: nothing says
-    whose it is. `reason` quotes the rule, never the content."""
+    """The bytes are no envelope, or the envelope is not for its topic. Quarantined, never acknowledged: the sender is
+    unknown.
+
+    `reason` quotes the rule, never the content.
+    """
 
     reason: str
 
 
 LaneVerdict = Stored | Ahead | Duplicate | Conflict | Scattered
-"""About an authentic batch, given its lane."""
+"""The verdict on an authentic batch, given its lane."""
 
 Refusal = Malformed | UnknownGateway | ShutOut | Forged
-"""Before any lane is looked at."""
+"""The verdict on a delivery before any lane is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentEpoch:
-    """The epoch that the gateway is known to write now, or an older one still draining."""
+    """The gateway's current epoch, or an earlier one that is still draining."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEpoch:
-    """A store that was created since: a replaced gateway, or its first. `replaces` is the epoch before, None for the
-    first."""
+    """The epoch of a new store: of a replaced gateway, or its first. `replaces` is the previous epoch, None for the
+    first.
+    """
 
     replaces: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierEpoch:
-    """An epoch of which only history arrives: what a gateway recovered of a store that it set aside before the cloud
-    ever heard of it."""
+    """An epoch of which only history arrives: a gateway recovered it from a store that it set aside before any of it
+    reached the cloud.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnedEpoch:
-    """An older epoch goes on after a newer one had begun: two boxes take turns under one identity."""
+    """An earlier epoch continues after a newer one had begun: two boxes use one identity in turn."""
 
     instead_of: str
 
