@@ -1,1 +1,1 @@
-"""The box in the ambulance: link → session → buffer → uplink, with a screen for the crew."""
+"""The gateway computer in the ambulance: link → session → buffer → uplink, with a page for the crew."""

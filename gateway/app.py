@@ -1,14 +1,14 @@
 """Run one gateway: links → sessions → buffer → uplink, with the crew's page and the control socket beside them.
 
-Owns the one TaskGroup under which all parts run. A part that fails is recorded and started again (`keep_running`). A
-store that can no longer be trusted is exchanged by the buffer for a spare one; while there is none, devices are served
-without confirmation and the crew page says that nothing is recorded.
+Owns the one TaskGroup under which all parts run. A part that fails is recorded and started again (`keep_running`). The
+buffer replaces a store that can no longer be trusted by a spare one. While there is none, devices are served without
+confirmation and the crew page shows that nothing is recorded.
 
-Stopping is a sequence: take no new links, release the devices in order, commit what they sent last, give the uplink a
+Stopping is a sequence: accept no new links, release the devices in order, commit what they sent last, give the uplink a
 moment to send it and to publish that the gateway is offline, then close the store. Each step has a deadline, and the
-whole stays far below systemd's patience.
+whole stays far below systemd's time-out.
 
-Composing the parts is `composition`'s, their JSON for the control socket is `console`'s.
+`composition` composes the parts; `console` makes their JSON for the control socket.
 """
 
 import asyncio
@@ -170,7 +170,7 @@ class Gateway:
                 task.cancel()
 
     async def _flush(self, buffer: Buffer, uplink: Uplink, sending: asyncio.Task[None]) -> None:
-        """Give the uplink a moment to deliver what was committed last, then end it."""
+        """Give the uplink a moment to deliver the last commits, then end it."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_S):
                 while uplink.state.connected and any(mark.backlog_batches for mark in buffer.marks().values()):
@@ -179,7 +179,7 @@ class Gateway:
         await asyncio.wait([sending], timeout=FAREWELL_S)
 
     async def _serve_crew(self, identity: Identity, section: CrewSection) -> None:
-        """Serve the crew's page. Without a PIN there is none, which is logged once."""
+        """Serve the crew's page. Without a PIN there is no page, which is logged once."""
         try:
             pin = CrewPin.load(self._settings.pin_path)
         except CrewPinUnusable as error:

@@ -1,8 +1,8 @@
 """Bluetooth of one gateway: the adapter, the pairings, the sessions of paired devices, and the requests of operators.
 
-Nothing else depends on it: without an adapter, without a stack, even with a stack that does not load, the gateway
-serves its other links, reports what is missing, and retries where that can help. Composed only where the settings name
-Bluetooth, so that a vehicle without it loads none of this.
+Nothing else depends on it: without an adapter, or with a missing or broken stack, the gateway serves its other links,
+reports what is missing, and retries where that can help. It is composed only where the settings name Bluetooth, so that
+a vehicle without it loads none of this.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from gateway.transports.ble.stack import BleBackend
 from protocols.waits import GrowingWait
 
 LOOK_EVERY_S = 2.0
-"""Interval at which the adapter is checked. A change is reported once, and only when it lasts so long."""
+"""Interval at which the adapter is checked. A change is reported once, and only when it lasts that long."""
 
 
 class Bluetooth:
@@ -58,7 +58,7 @@ class Bluetooth:
 
     @property
     def parts(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-        """Loops to keep running, each by its name."""
+        """The loops to keep running, each with its name."""
         return [
             ("bluetooth adapter", self.central.run),
             ("bluetooth devices", self._serve),
@@ -83,24 +83,24 @@ class Bluetooth:
             self._served.set()
 
     def trouble_of(self, address: str) -> str:
-        """The fault that an operator has to clear before a device is served again; "" where there is none."""
+        """Return the fault that an operator has to clear before a device is served again; "" where there is none."""
         return self._supervisor.trouble_of(address)
 
     async def is_healthy(self, address: str) -> bool:
-        """Whether a paired device works as it is, as far as is known."""
+        """Return whether a paired device works as it is, as far as is known."""
         device = self.trust.trusted(address)
         if device is None or self._supervisor.trouble_of(address) or self.central.trouble:
             return False
         return not device.bonded or await self._backend.bonded(address)
 
     async def follow(self, buffer: Buffer) -> None:
-        """Serve also the devices that a new store names as paired, and store those that it lacks, since an operator
-        paired them. Raises StoreFull."""
+        """Serve the paired devices of a new store, and add to it the ones that it lacks, since an operator paired them.
+        Raises StoreFull."""
         for device in self.trust.follow(await buffer.ble_devices()):
             await buffer.remember_ble_device(device)
 
     async def _watch(self) -> None:
-        """Record when the adapter goes and when it is back. Never returns."""
+        """Record when the adapter disappears and when it returns. Never returns."""
         reported, seen = "", ""
         while True:
             before, seen = seen, self.central.trouble

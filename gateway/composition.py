@@ -1,7 +1,7 @@
 """Composes one gateway: reads the settings into parts and connects them.
 
-The only place that knows every part. Starting, stopping and supervising them is `app`'s; what they report over the
-control socket is `console`'s.
+This is the only place that knows every part. `app` starts, stops and supervises them; `console` reports them over the
+control socket.
 """
 
 from collections.abc import Callable
@@ -47,8 +47,8 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class Parts:
-    """The parts of one running gateway. `uplink` and `bluetooth` are None where the settings name none;
-    `bluetooth_unusable` says why a Bluetooth stack that they name cannot be loaded."""
+    """The parts of one running gateway. `uplink` and `bluetooth` are None where the settings name none.
+    `bluetooth_unusable` is the reason that a configured Bluetooth stack cannot be loaded."""
 
     buffer: Buffer
     clock: TrustedClock

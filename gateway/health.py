@@ -1,8 +1,8 @@
-"""The gateway's health as systemd and an operator see it: READY, WATCHDOG, STOPPING, and the longest stall of the loop.
+"""Health of the gateway for systemd and an operator: READY, WATCHDOG, STOPPING, and the longest stall of the loop.
 
-The protocol is a datagram to the socket that `NOTIFY_SOCKET` names; the few lines here spare a dependency. The watchdog
-is fed by the event loop alone and never waits for the disk: a restart does not mend a slow disk, and it would take the
-devices' links and the crew's page away in the middle of a drive. That the store's writer has not answered for long is
+The protocol is a datagram to the socket that `NOTIFY_SOCKET` names; these few lines save a dependency. Only the event
+loop feeds the watchdog, and it never waits for the disk: a restart does not repair a slow disk, and it would cut the
+devices' links and the crew's page in the middle of a drive. A writer of the store that has not responded for long is
 shown instead, in `status` and on the crew's page.
 """
 
@@ -18,19 +18,19 @@ FEED_EVERY_S = 1.0
 """Interval at which systemd is notified, unless its own limit requires a shorter one: 60 datagrams in the 60 s of the
 unit."""
 STORE_SILENT_S = 150.0
-"""The wall time is persisted every minute. Two missed in a row and some patience for a slow disk mean that the writer
-hangs, and that nothing is recorded."""
+"""Time after which the writer counts as hanging, so that nothing is recorded. The wall time is persisted every minute:
+this allows for two missed in a row and a slow disk."""
 
 
 class Notifier:
-    """systemd's side. Does nothing where systemd did not ask."""
+    """Notifications to systemd. Does nothing where systemd does not expect them."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")
         mine = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         microseconds = environment.get("WATCHDOG_USEC", "")
         self.watchdog_s: float | None = int(microseconds) / 2_000_000 if mine and microseconds.isdigit() else None
-        """Interval of `watchdog`: half of what systemd allows. None: it does not watch."""
+        """Interval of `watchdog`: half of what systemd allows. None: systemd does not watch."""
 
     def ready(self) -> None:
         self._say("READY=1\nSTATUS=serving devices")
@@ -50,12 +50,12 @@ class Notifier:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
                 channel.sendto(message.encode(), address)
         except OSError:
-            # systemd gone or restarting: it asks again by starting us again, and devices are served meanwhile.
+            # systemd has ended or is restarting. Devices are served meanwhile, and the next start notifies it.
             return
 
 
 class Heartbeat:
-    """Proves that the event loop turns. `longest_stall_s` is the longest time for which it did not, in this run."""
+    """Proof that the event loop runs. `longest_stall_s` is the longest stall in this run."""
 
     def __init__(self, clock: Clock, notifier: Notifier) -> None:
         self._clock = clock
@@ -63,7 +63,7 @@ class Heartbeat:
         self.longest_stall_s = 0.0
 
     async def run(self) -> None:
-        """Beat until cancelled. Awaits nothing but the clock: whatever else hangs, the loop itself is well."""
+        """Beat until cancelled. It awaits nothing but the clock: whatever else hangs, the loop itself works."""
         watchdog_s = self._notifier.watchdog_s
         every_s = BEAT_S if watchdog_s is None else min(BEAT_S, watchdog_s)
         feed_every_s = FEED_EVERY_S if watchdog_s is None else min(FEED_EVERY_S, watchdog_s)
@@ -78,14 +78,14 @@ class Heartbeat:
 
 
 class StoreHealth:
-    """Whether the store's writer answers."""
+    """Health of the store's writer."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._answered_s = clock.monotonic_s()
 
     def answered(self) -> None:
-        """The writer committed something just now, or refused it for want of room."""
+        """Record that the writer has just committed something, or refused it for want of room."""
         self._answered_s = self._clock.monotonic_s()
 
     @property
@@ -95,5 +95,5 @@ class StoreHealth:
 
     @property
     def hangs(self) -> bool:
-        """Whether that is too long ago for any disk that works."""
+        """True when the last response is too long ago for any disk that works."""
         return self.silent_s >= STORE_SILENT_S

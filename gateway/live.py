@@ -1,11 +1,11 @@
 """The present state for the crew: the latest value of each channel, ten seconds of each waveform, each device's link.
 
-Fed after the buffer's commit, so that what is shown is kept; where the buffer refuses (a full disk, no store) all the
-same, because a crew needs the values, and the page says beside them that they are not recorded. Bounded in every
-direction: the screen shows the present, the buffer keeps the past, so the oldest goes first and no reader can slow a
-device down: a subscriber that does not keep up loses its oldest updates and gets their number.
+It is fed after the buffer's commit, so that what is shown is kept. Where the buffer refuses (a full disk, no store) it
+is fed all the same, because a crew needs the values, and the page shows that they are not recorded. It is bounded in
+every direction: the page shows the present and the buffer keeps the past, so the oldest is dropped first and no reader
+can slow a device down. A subscriber that does not keep up loses its oldest updates and gets their number.
 
-Does not judge values or ages; the crew page shows both (DESIGN D18). Not for other tasks' threads: one event loop.
+It does not judge values or ages; the crew page shows both (DESIGN D18). It is used on one event loop only.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ WAVEFORM_S = 10.0
 """Seconds of a waveform that a newly opened page can draw at once."""
 DEVICES_MAX = 32
 CHANNELS_MAX = 256
-"""Channels of one device that are shown; the buffer keeps all."""
+"""Maximum of channels of one device that are shown; the buffer keeps all."""
 _UPDATES_MAX = 256
-"""Updates that wait for one subscriber: some seconds of the whole demo."""
+"""Maximum of updates queued for one subscriber: some seconds of the whole demo."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveDevice:
-    """A device and its link as of now. `last_s` and `since_s` are monotonic seconds; `last_s` None: nothing yet."""
+    """A device and its link at present. `last_s` and `since_s` are monotonic seconds; `last_s` None: nothing yet."""
 
     ref: DeviceRef
     manufacturer: str = ""
@@ -48,7 +48,7 @@ class LiveValue:
 
 @dataclass(frozen=True, slots=True)
 class LiveUpdate:
-    """One step: a device that came, went or delivered. `observations` are in the order of delivery.
+    """One update: a device that connected, disconnected or delivered. `observations` are in the order of delivery.
 
     `lost` counts updates that this subscriber missed before this one. Wall µs = `wall_offset_us` + received_s × 1e6.
     """
@@ -61,7 +61,7 @@ class LiveUpdate:
 
 @dataclass(frozen=True, slots=True)
 class LiveWaveform:
-    """The last seconds of a channel: arrays in order, the bytes as sent (`channel.array` says how to read them)."""
+    """The last seconds of a channel: arrays in order, the bytes as sent (`channel.array` has their format)."""
 
     channel: Channel
     arrays: tuple[Observation, ...]
@@ -115,14 +115,15 @@ class _Subscriber:
 
 
 class LiveFeed:
-    """The present of this gateway's devices."""
+    """The present state of this gateway's devices."""
 
     def __init__(self) -> None:
         self._shown: OrderedDict[str, _Shown] = OrderedDict()
         self._subscribers: set[_Subscriber] = set()
 
     def device(self, device: LiveDevice) -> None:
-        """A device came or went, or we learned its model. What it measured stays shown, with its age."""
+        """Show that a device connected or disconnected, or that its model is known. Its measurements stay shown, with
+        their age."""
         shown = self._shown.get(device.ref.system_id)
         if shown is None:
             self._make_room()
@@ -131,7 +132,7 @@ class LiveFeed:
         self._publish(LiveUpdate(device, (), shown.wall_offset_us))
 
     def observed(self, device: LiveDevice, observations: Sequence[Observation], wall_offset_us: int) -> None:
-        """Durable observations of one device, in order."""
+        """Show durable observations of one device, in order."""
         shown = self._shown.get(device.ref.system_id)
         if shown is None:
             self._make_room()
@@ -149,7 +150,7 @@ class LiveFeed:
             self._publish(LiveUpdate(device, tuple(observations), wall_offset_us))
 
     def snapshot(self) -> list[LiveSnapshot]:
-        """Everything that is shown now, devices in the order in which they came."""
+        """Return everything that is shown now, devices in the order in which they connected first."""
         return [
             LiveSnapshot(
                 shown.device,
@@ -166,7 +167,8 @@ class LiveFeed:
 
     @contextmanager
     def subscribe(self) -> Iterator[AsyncIterator[LiveUpdate]]:
-        """`with feed.subscribe() as updates: async for update in updates: …`; endless, drop-oldest, from now on."""
+        """Subscribe from now on: `with feed.subscribe() as updates: async for update in updates: …`. The updates are
+        endless, and the oldest are dropped when the subscriber is slow."""
         subscriber = _Subscriber()
         self._subscribers.add(subscriber)
         try:
@@ -179,14 +181,15 @@ class LiveFeed:
             subscriber.put(update)
 
     def _make_room(self) -> None:
-        """An unverified device makes room before a verified one does, and a disconnected one before a connected one."""
+        """Drop devices until there is room: unverified ones before verified ones, and disconnected ones before
+        connected ones."""
         while len(self._shown) >= DEVICES_MAX:
             devices = {name: shown.device for name, shown in self._shown.items()}
             del self._shown[min(devices, key=lambda name: _makes_room(devices[name]))]
 
 
 def _makes_room(device: LiveDevice) -> tuple[bool, bool]:
-    """Sorts first what is given up first."""
+    """Return the sort key of a device, by which the first to be dropped comes first."""
     return not device.ref.unverified_link, device.connected
 
 

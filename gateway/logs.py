@@ -1,9 +1,9 @@
 """Log lines: JSON with a dotted past-tense event and fields, on standard error, for journald to keep.
 
-No patient data: call sites log names, counts and reasons, never values or bytes. An unforeseen failure is
-logged by its kind and its frames, without their variables and without its message: what could not be converted, found
-or stored is what the message quotes. What libraries say through `logging` joins the same stream, by its first line, for
-asyncio's further lines are the task with its exception.
+No patient data: call sites log names, counts and reasons, never values or bytes. An unforeseen failure is logged by its
+kind and its frames, without their variables and without its message, because the message quotes what could not be
+converted, found or stored. Records that libraries write through `logging` join the same stream, by their first line,
+since asyncio's further lines are the task with its exception.
 """
 
 import logging
@@ -19,7 +19,7 @@ _LOGGED = ("exc_type", "is_cause", "frames")
 
 
 def configure(level: str) -> None:
-    """Once, at start. `level`: debug, info, warning or error."""
+    """Configure logging once, at start. `level`: debug, info, warning or error."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -39,7 +39,7 @@ _transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def _describe_frames(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
-    """The chain of exceptions, each by its kind and where it passed."""
+    """Return the chain of exceptions, each with its kind and its frames."""
     return [{name: value for name, value in each.items() if name in _LOGGED} for each in _transform(exc_info)]
 
 
@@ -48,7 +48,7 @@ def _serialize(event: dict[str, Any], **_: object) -> bytes:
 
 
 class _Forwarder(logging.Handler):
-    """Gives a library's record to structlog."""
+    """Forwards a library's record to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage().partition("\n")[0]

@@ -1,4 +1,4 @@
-"""The settings of the gateway's parts, made from what the operator chose; the rest is each part's own.
+"""The settings of the gateway's parts, made from the operator's choices; each part has defaults for the rest.
 
 Does not read the settings file (`settings`) and does not put the parts together (`app`).
 """
@@ -15,7 +15,7 @@ from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSet
 
 
 def own_system_id(gateway: str) -> bytes:
-    """Our EUI-64 for AARE, made from the gateway's name: locally administered, so it cannot be a factory
+    """Return our EUI-64 for AARE, made from the gateway's name: locally administered, so it cannot be a factory
     address."""
     identifier = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
     identifier[0] = (identifier[0] | 0x02) & 0xFE
@@ -23,7 +23,7 @@ def own_system_id(gateway: str) -> bytes:
 
 
 def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerSettings:
-    """The manager's settings from the operator's file, with the standard's defaults."""
+    """Return the manager's settings from the operator's file, with the standard's defaults."""
     return ManagerSettings(
         accept_standard_configurations=devices.known_configurations,
         clock_read_every_s=float(clocks.read_every_s),
@@ -32,7 +32,7 @@ def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerS
 
 
 def uplink_settings(mqtt: MqttSection, identity: Identity) -> UplinkSettings:
-    """The uplink's settings from the operator's file, with the uplink's defaults."""
+    """Return the uplink's settings from the operator's file, with the uplink's defaults."""
     return UplinkSettings(
         mqtt_url=mqtt.url,
         username=mqtt.username,
@@ -45,14 +45,14 @@ def uplink_settings(mqtt: MqttSection, identity: Identity) -> UplinkSettings:
 
 
 def buffer_settings(settings: Settings) -> BufferSettings:
-    """The buffer's settings from the operator's file, with the buffer's defaults."""
+    """Return the buffer's settings from the operator's file, with the buffer's defaults."""
     return BufferSettings(
         retention_s=settings.buffer.retention_h * 3600.0, disk_budget_bytes=settings.buffer.disk_budget_mb << 20
     )
 
 
 def clock_policy(clocks: ClocksSection) -> ClockPolicy:
-    """When the clocks of devices are set."""
+    """Return the policy by which the clocks of devices are set."""
     return ClockPolicy(
         set_clocks=clocks.set_devices,
         offset_s_max=clocks.offset_s_max,

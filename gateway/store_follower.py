@@ -1,8 +1,8 @@
 """Follows the store in use: loads what earlier runs stored in it, and counts the data that was lost.
 
-The store changes while the gateway runs: a disk that is mounted late brings one, and a spare store takes the place of
-one that failed. Each time the facts of the new store are merged into memory. Losses are counted again only after a gap
-record was written, because counting them opens each of them.
+The store changes while the gateway runs: a disk that is mounted late brings one, and a spare store replaces one that
+failed. Each time the facts of the new store are merged into memory. Losses are counted again only after a gap record
+was written, because counting them opens each of them.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from gateway.sessions.devices.roster import Roster
 from gateway.transports.clock import Clock
 
 EXCHANGE_EVERY_S = 1.0
-"""Interval at which the epoch of the store is compared; it costs one string comparison."""
+"""Interval at which the epoch of the store is compared. It costs one string comparison."""
 COUNT_EVERY_S = 10.0
 """Interval at which losses are counted where some were added, and set-aside stores are listed."""
 
 
 class StoreFollower:
-    """Facts of the store in use. `gaps` counts losses, `quarantined` damaged blocks; `set_aside` lists exchanged
+    """Facts of the store in use. `gaps` counts losses, `quarantined` damaged blocks; `set_aside` lists set-aside
     stores."""
 
     def __init__(
@@ -50,7 +50,7 @@ class StoreFollower:
         self._counted: object = None
 
     async def load(self) -> None:
-        """Load the time, the devices, their configurations and their fetched memories. Raises StoreFull."""
+        """Load the time, the devices, their configurations and the marks of their memories. Raises StoreFull."""
         buffer = self._buffer
         self._epoch = buffer.epoch
         await self._timekeeping.load(buffer)
@@ -63,7 +63,7 @@ class StoreFollower:
         )
 
     async def follow(self, exchanged: Callable[[], Awaitable[None]]) -> None:
-        """Load each store that takes the place of another one, then call `exchanged`. Never returns."""
+        """Load each store that replaces another one, then call `exchanged`. Never returns."""
         while True:
             if self._buffer.epoch not in ("", self._epoch):
                 with suppress(StoreFull):

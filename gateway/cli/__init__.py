@@ -1,4 +1,4 @@
-"""`argus-gateway`: everything that is done to one vehicle's gateway, by hand, by systemd or by a script.
+"""Command line `argus-gateway`: all operations on one vehicle's gateway, by hand, by systemd or by a script.
 
 Every command that prints facts has `--json` for scripts; results go to standard output, errors to standard error in one
 sentence, with exit code 1 (2: a wrong command line). Commands load only what they use, so that `--help` is quick on a
@@ -65,7 +65,7 @@ def _settings(
 
 
 def config_of(context: typer.Context) -> Path:
-    """The path that `--config` names."""
+    """Return the path that `--config` names."""
     path = context.find_root().obj
     assert isinstance(path, Path)
     return path
@@ -316,7 +316,7 @@ def replay(
 
 
 def main() -> None:
-    """The console script."""
+    """Run the console script."""
     if (command := _command_before_config(sys.argv[1:])) is not None:
         sys.stderr.write(f"argus-gateway: --config comes before the command: argus-gateway --config FILE {command}\n")
         sys.exit(2)
@@ -329,7 +329,7 @@ def main() -> None:
 
 
 def _command_before_config(words: Sequence[str]) -> str | None:
-    """The command that precedes a misplaced `--config`: units of earlier releases have it there."""
+    """Return the command that precedes a misplaced `--config`: unit files of earlier releases have it there."""
     command = next((word for word in words if not word.startswith("-")), None)
     if command is None:
         return None

@@ -1,7 +1,7 @@
-"""`argus-gateway ble scan | pair | list | forget`: asked of the running gateway, which owns the adapter.
+"""Commands `argus-gateway ble scan | pair | list | forget`, served by the running gateway, which owns the adapter.
 
-Without a running gateway only `list` answers, from the store. What the gateway says comes as whole sentences; here it
-is laid out, and a person's answers go back (`gateway/console/ble_desk` has the conversation).
+Without a running gateway only `list` works, from the store. The gateway sends whole sentences. This module lays them
+out and sends the operator's replies back (`gateway/console/ble_desk` has the conversation).
 """
 
 import asyncio
@@ -26,7 +26,8 @@ _NONE = "the settings want no Bluetooth: add a [ble] section (systemd/gateway.to
 
 
 def scan(config: Path, *, seconds: float, as_json: bool) -> None:
-    """Print the devices that advertise, live on a terminal, once at the end elsewhere. Raises what `refusing` knows."""
+    """Print the devices that advertise: live on a terminal, otherwise once at the end. Raises the errors that
+    `refusing` handles."""
     found = asyncio.run(_scan(load(config), seconds, live=sys.stdout.isatty() and not as_json))
     if as_json:
         print_json_lines(found["heard"])
@@ -37,7 +38,7 @@ def scan(config: Path, *, seconds: float, as_json: bool) -> None:
 
 
 def list_paired(config: Path, *, as_json: bool) -> None:
-    """The paired devices. Raises what `refusing` knows."""
+    """Print the paired devices. Raises the errors that `refusing` handles."""
     running, paired = asyncio.run(_paired(load(config)))
     if as_json:
         print_json_lines(paired)
@@ -66,7 +67,7 @@ def list_paired(config: Path, *, as_json: bool) -> None:
 def pair(
     config: Path, address: str, *, passkey: str | None, yes: bool, without_bond: bool, again: bool, as_json: bool
 ) -> None:
-    """Pair one device. Raises what `refusing` knows."""
+    """Pair one device. Raises the errors that `refusing` handles."""
     if not yes and as_json:
         raise Refusal("--json asks no questions: give --yes too, when you are sure of the address")
     request = {
@@ -86,7 +87,7 @@ def pair(
 
 
 def forget(config: Path, address: str, *, as_json: bool) -> None:
-    """Forget one device. Raises what `refusing` knows."""
+    """Remove one device. Raises the errors that `refusing` handles."""
     last = asyncio.run(_converse(load(config), {"ask": "ble forget", "address": address}, quiet=True))
     if as_json:
         print_json(last)
@@ -94,13 +95,13 @@ def forget(config: Path, address: str, *, as_json: bool) -> None:
         typer.echo(last["says"])
 
 
-# ---- asking
+# ---- requests
 
 
 async def _asked(settings: Settings) -> dict[str, Any]:
     answer = await ask(settings.control_path, "ble")
     if not answer.get("bluetooth"):
-        # A gateway of an earlier version that still runs does not know the question.
+        # A running gateway of an earlier version does not know the request.
         raise Refusal(
             "the running gateway is too old for this: restart it" if "error" in answer else answer["why"] or _NONE
         )
@@ -135,7 +136,8 @@ async def _scan(settings: Settings, seconds: float, *, live: bool) -> dict[str, 
 
 
 async def _converse(settings: Settings, request: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
-    """The last line, which has "done"; `Refusal` with the sentences of one that has "failed"."""
+    """Hold the conversation and return its last line, which has "done". Raises `Refusal` with the sentences of a line
+    that has "failed"."""
     await _asked(settings)
     async with Conversation(settings.control_path, request) as conversation:
         async for line in conversation.lines():
@@ -152,7 +154,7 @@ async def _converse(settings: Settings, request: dict[str, Any], *, quiet: bool)
 
 
 def _person_says(line: dict[str, Any]) -> Any:
-    """Asks on the terminal. The loop stands still meanwhile: nothing else happens in this program."""
+    """Prompt the operator on the terminal. The loop is blocked meanwhile: nothing else happens in this program."""
     with _interruptible():
         if line["question"] == "passkey":
             digits = _typed(f"{line['says']} Type them: ")
@@ -172,7 +174,8 @@ def _typed(prompt: str) -> str | None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C ends the program at once: asyncio's own handler would wait for the loop, which waits for the person."""
+    """End the program at once on Ctrl-C. asyncio's own handler would wait for the loop, which waits for the
+    operator."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

@@ -1,7 +1,8 @@
-"""`argus-gateway capture`: what crosses the running gateway's links, into a file that `replay` and tests can read.
+"""Command `argus-gateway capture`: records the traffic of the running gateway's links in a file that `replay` and tests
+read.
 
-The file is written here and not by the gateway, so that it belongs to who asked and a full disk there ends the capture
-only. Mode 0600 from its first byte: it holds patient data.
+The file is written here and not by the gateway, so that it belongs to the operator, and a full disk ends only the
+capture. It has mode 0600 from its first byte: it holds patient data.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from gateway.transports.capture import CaptureWriter, ConnectionCapture
 
 
 def capture(config: Path, output: Path, *, link: str | None, seconds: float | None, limit_bytes: int) -> None:
-    """Until Ctrl-C, `seconds`, the size limit, or the gateway's end."""
+    """Record until Ctrl-C, `seconds`, the size limit, or the gateway's end."""
     settings = load(config)
     if link is not None:
         asyncio.run(_check(settings, link))
@@ -42,7 +43,8 @@ def capture(config: Path, output: Path, *, link: str | None, seconds: float | No
 
 
 async def _check(settings: Settings, link: str) -> None:
-    """A link that is not there records nothing without a word; a port or a paired device may come later."""
+    """Refuse the name of a link that does not exist, since it would silently record nothing. A port or a paired device
+    may appear later."""
     status = await ask(settings.control_path, "status")
     present = [str(each["link"]) for each in status["sessions"]]
     ports = [f"serial:{port.path}" for port in settings.serial]
@@ -53,7 +55,7 @@ async def _check(settings: Settings, link: str) -> None:
 
 
 async def _record(path: Path, link: str | None, seconds: float | None, writer: CaptureWriter) -> tuple[int, str | None]:
-    """Write the capture; returns the number of reads, and why it ended early if it did."""
+    """Write the capture. Return the number of reads, and the reason that it ended early if it did."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

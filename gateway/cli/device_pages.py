@@ -1,6 +1,6 @@
-"""A device report on a terminal: one heading a part, readable at 80 columns, nothing cut off but long bytes.
+"""Device reports on a terminal: one heading per part, readable at 80 columns; only long bytes are cut off.
 
-Bytes of a deviation are shown as far as a person reads them; `--json` has all that are kept.
+Bytes of a deviation are shown as far as an operator reads them; `--json` has all that are kept.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ _OUTCOME_STYLES = {"tolerated": "yellow", "refused": "red", "ended": "bold red"}
 
 
 def print_report(report: Json) -> None:
-    """All of it."""
+    """Print the whole report."""
     console = Console(highlight=False)
     console.print(Text(_title(report), style="bold"))
     console.print(Text(_presence(report)))
@@ -119,7 +119,8 @@ def _configuration(console: Console, configuration: Json | None) -> None:
 
 
 def _object(console: Console, item: Json) -> None:
-    """Its name, then everything else about it in as few lines as that takes: a monitor has thirty objects."""
+    """Print an object's name, then everything else about it in as few lines as possible: a monitor has thirty
+    objects."""
     head = Text.assemble((f"handle {item['handle']}", "cyan"), f" {item['class']}")
     if item["type"] is not None:
         head.append(f" {item['type']}")
@@ -141,7 +142,7 @@ _IN_HEAD = frozenset({"MDC_ATTR_ID_TYPE", "MDC_ATTR_UNIT_CODE"})
 
 
 def _short(names: str) -> str:
-    """Attribute names without the prefix that all of them have."""
+    """Return attribute names without their common prefix."""
     return names.replace("MDC_ATTR_", "")
 
 
@@ -181,7 +182,7 @@ def _drift(ppm: float | None) -> str:
 
 
 def _offset(offset_s: float) -> str:
-    """Ours minus the device's, in days where it is more than two."""
+    """Return our time minus the device's, in days where it is more than two."""
     size_s = abs(offset_s)
     size = f"{size_s / _DAY_S:.1f} d" if size_s > 2 * _DAY_S else f"{size_s:.3f} s"
     return f"{size} {'behind' if offset_s > 0 else 'ahead of'} ours"
@@ -204,7 +205,7 @@ def _counts(report: Json) -> Iterator[tuple[str, str]]:
                 yield f"  {why}", str(reports)
     for why, claims in report.get("refused_claims", {}).items():
         yield f"refused claims of the id, {why}", f"{claims}, the latest by {report['refused_claim_link']}"
-    # A gateway of an earlier version that still runs does not count its devices' memories apart.
+    # A running gateway of an earlier version does not count its devices' PM-stores separately.
     memory = report.get("memory", {})
     if any(memory.values()):
         entries = f"{memory['entries']} entries of {memory['segments']} segments"
@@ -239,7 +240,7 @@ def _deviations(console: Console, report: Json) -> None:
 
 
 def _octets(digits: str) -> str:
-    """In pairs of bytes, as captures and the corpus write them."""
+    """Return the bytes in pairs, as captures and the corpus write them."""
     shown = digits[: 2 * OCTETS_SHOWN].upper()
     groups = " ".join(shown[at : at + 4] for at in range(0, len(shown), 4))
     return f"{groups} … ({len(digits) // 2} octets)" if len(digits) > len(shown) else groups

@@ -1,7 +1,7 @@
-"""`argus-gateway devices` and `devices show ID`: asked of the running gateway, else read from its files.
+"""Commands `argus-gateway devices` and `devices show ID`: from the running gateway, otherwise from its files.
 
-Both have the same fields either way. A device is named by its system id, the beginning of it, or by its name, as long
-as that means one device. How a report is printed for people is `device_pages`.
+Both sources give the same fields. A device is named by its system id, the beginning of it, or its name, as long as that
+identifies one device. `device_pages` prints a report for people.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ from gateway.settings import Settings, load
 from gateway.transports.clock import SystemClock
 
 _NAMED_MAX = 5
-"""Devices that a refusal lists."""
+"""Maximum of devices that a refusal lists."""
 
 
 def show_devices(config: Path, *, as_json: bool) -> None:
-    """Raises what `refusing` knows."""
+    """Print the known devices. Raises the errors that `refusing` handles."""
     found = asyncio.run(_devices(load(config)))
     if as_json:
         print_json_lines(found)
@@ -53,7 +53,7 @@ def show_devices(config: Path, *, as_json: bool) -> None:
 
 
 def show_device(config: Path, named: str, *, as_json: bool) -> None:
-    """Raises what `refusing` knows."""
+    """Print the report of one device. Raises the errors that `refusing` handles."""
     report = asyncio.run(_report(load(config), named))
     if as_json:
         print_json(report)
@@ -62,7 +62,7 @@ def show_device(config: Path, named: str, *, as_json: bool) -> None:
 
 
 def judge_device(config: Path, named: str, *, accept: bool, as_json: bool) -> None:
-    """Accept a device over a link that proves nothing, or take that back. Raises what `refusing` knows."""
+    """Accept a device over a link that proves nothing, or revoke that. Raises the errors that `refusing` handles."""
     settings = load(config)
     system_id, changed = asyncio.run(_judge(settings, named, "accept" if accept else "revoke"))
     if as_json:
@@ -79,8 +79,8 @@ _REVOKED = "What it sends over TCP from now on carries the flag unverified_link.
 
 
 def device_named(named: str, devices: Sequence[dict[str, Any]]) -> str:
-    """The system id of the one device that `named` means: an id, its beginning, or a name or part of it. Raises
-    `Refusal` where that is none, or more than one."""
+    """Return the system id of the one device that `named` identifies: an id, its beginning, or a name or part of it.
+    Raises `Refusal` where that is no device, or more than one."""
     wanted = named.strip().lower()
     digits = wanted.replace(":", "").replace("-", "").removeprefix("0x")
     ids = [each["system_id"] for each in devices]
@@ -101,7 +101,7 @@ def device_named(named: str, devices: Sequence[dict[str, Any]]) -> str:
 
 
 def _standing(each: dict[str, Any]) -> str:
-    # A gateway of an earlier version that still runs does not say.
+    # A running gateway of an earlier version does not report it.
     link_class = each.get("link_class") or "–"
     if each.get("accepted_at"):
         return f"{link_class}, accepted"

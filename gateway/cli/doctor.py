@@ -1,8 +1,8 @@
-"""`argus-gateway doctor`: looks for what is wrong or unwise before a crew finds out.
+"""Command `argus-gateway doctor`: finds what is wrong or unwise before a crew does.
 
 Each finding is one sentence in three parts: what was found, what it means, what to do. `wrong` stops data from being
-kept or sent and makes the exit code 1; `unwise` works and is weaker than it could be; `well` says what was looked at.
-Changes nothing; beside a running gateway it asks that one instead of opening its store.
+kept or sent and makes the exit code 1; `unwise` works and is weaker than it could be; `well` names what was checked.
+The command changes nothing. Beside a running gateway it queries that one instead of opening its store.
 """
 
 import asyncio
@@ -30,12 +30,13 @@ from gateway.settings import Address, MqttSection, Settings, load
 from gateway.transports.clock import SystemClock
 
 FREE_BYTES_MIN = 512 << 20
-"""Below this an hour of full monitoring may fill the disk."""
+"""Free space below which an hour of full monitoring may fill the disk."""
 CONNECT_S = 3.0
 
 
 def doctor(config: Path, *, as_json: bool) -> bool:
-    """Print the findings; False when something is wrong. Raises `SettingsError` where there is nothing to look at."""
+    """Print the findings. Return False when something is wrong. Raises `SettingsError` where the settings cannot be
+    read."""
     settings = load(config)
     findings = [Finding("well", "settings", f"{config} is complete and consistent."), *_findings(settings)]
     if as_json:
@@ -181,7 +182,7 @@ def _links(settings: Settings) -> Iterator[Finding]:
 
 
 def _listener(listen: Address) -> Iterator[Finding]:
-    """Every machine that reaches the listener can be a device, so its address matters."""
+    """Yield findings about the address of the TCP listener: every machine that reaches it can be a device."""
     try:
         found = {str(each[4][0]) for each in socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)}
     except OSError as error:

@@ -1,7 +1,7 @@
 """Findings of `doctor` about Bluetooth: the stack, the adapter, and how far the paired devices can be trusted.
 
-A running gateway has the adapter open and says how it is. Without one, only what can be seen without touching anything
-is looked at: a scan or an open adapter would get in the way of a gateway that is about to start.
+A running gateway has the adapter open and reports its state. Without one, only passive checks are made: a scan or an
+open adapter would disturb a gateway that is about to start.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SWITCHES = Path("/sys/class/rfkill")
 
 
 def bluetooth_findings(settings: Settings, status: dict[str, Any] | None) -> Iterator[Finding]:
-    """`status`: the running gateway's, None where none runs."""
+    """Yield the findings. `status` is the running gateway's; None where none runs."""
     assert settings.bluetooth is not None
     stack, section = settings.bluetooth
     try:
@@ -67,7 +67,7 @@ def _running(state: dict[str, Any]) -> Iterator[Finding]:
 
 
 def machine_findings(adapter: str | None, dbus_socket: Path, adapters: Path, switches: Path) -> Iterator[Finding]:
-    """Findings about BlueZ and the machine, from files."""
+    """Yield findings about BlueZ and the machine, from files."""
     found = sorted(each.name for each in adapters.glob("hci*") if ":" not in each.name) if adapters.is_dir() else []
     if not found or (adapter is not None and adapter not in found):
         there = f"there are {', '.join(found)}" if found else "there is none"

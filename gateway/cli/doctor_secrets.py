@@ -12,7 +12,7 @@ from gateway.sync.settings import KEY_NAME, PASSWORD_NAME
 
 
 def secret_findings(identity: Identity, mqtt: MqttSection | None) -> Iterator[Finding]:
-    """The keys of the identity, and the secrets that `[mqtt]` names."""
+    """Yield findings about the keys of the identity and the secrets that `[mqtt]` names."""
     plain = [
         f"{path} is a key in plain: a stolen disk can use it; restart the gateway, which seals it and removes the file."
         for path in identity.plain_files
@@ -40,7 +40,7 @@ def _named(mqtt: MqttSection | None) -> Iterator[tuple[Path, str]]:
 
 
 def _sealed(identity: Identity, path: Path, name: str) -> Iterator[Finding]:
-    """Whether the secret of a file that the settings name and that no longer exists was sealed before."""
+    """Yield a finding where the secret of a missing file that the settings name was never sealed or cannot be read."""
     try:
         if identity.secrets.read_sealed(path, name) is not None:
             return

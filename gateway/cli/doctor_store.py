@@ -1,7 +1,7 @@
 """Findings of `doctor` about the store: whether it records, lost data, and set-aside files.
 
-Beside a running gateway it goes by that one's status; without one it opens the store through a connection that cannot
-write, and reads its structure for as long as a person waits.
+Beside a running gateway they come from its status. Without one, the store is opened through a connection that cannot
+write, and its structure is read for as long as an operator waits.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ CHECK_S = 20.0
 
 
 def store_findings(settings: Settings, identity: Identity, status: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """Findings of the subject `store`."""
+    """Yield the findings of the subject `store`."""
     if status is not None:
         yield from _running(status["store"])
         aside = status["store"].get("set_aside", [])
@@ -46,7 +46,7 @@ def _running(store: Mapping[str, Any]) -> Iterator[Finding]:
             )
         case _:
             yield Finding("wrong", "store", f"Nothing is being recorded: {store.get('why') or 'there is no store.'}")
-    # A gateway of an earlier version that still runs does not report it.
+    # A running gateway of an earlier version does not report it.
     yield from _lost(store["gaps"], store.get("quarantined", 0))
 
 

@@ -8,7 +8,7 @@ Grade = Literal["well", "unwise", "wrong"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`subject` is one word; `sentence` says what, so what, and what to do."""
+    """One finding. `subject` is one word; `sentence` states what was found, what it means, and what to do."""
 
     grade: Grade
     subject: str

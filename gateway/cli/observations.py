@@ -1,6 +1,6 @@
-"""`argus-gateway observations`: what the store holds, beside a running gateway or without one.
+"""Command `argus-gateway observations`: prints the stored observations, beside a running gateway or without one.
 
-Reads through a connection that cannot write, so that a look at the record never holds a commit up.
+It reads through a connection that cannot write, so that it never delays a commit.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ from protocols.uplink.events import GatewayEvent
 from protocols.uplink.lanes import Lane
 
 TABLE_ROWS = 500
-"""Rows that a person scrolls through; more are for a program."""
+"""Maximum of rows in a table for people; a program reads more."""
 _UNITS_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
 def observations(
     config: Path, *, as_json: bool, device: str | None, since: str | None, lane: str | None, limit: int | None
 ) -> None:
-    """Prints them. Raises what `refusing` knows."""
+    """Print the observations. Raises the errors that `refusing` handles."""
     settings = load(config)
     since_us = None if since is None else since_us_of(since, SystemClock().wall_us())
     only = _lane(lane)
@@ -64,7 +64,7 @@ def observations(
 
 
 def since_us_of(text: str, now_us: int) -> int:
-    """`15m` ago, or an ISO 8601 time (UTC where it names no zone), as µs since 1970."""
+    """Return `15m` ago, or an ISO 8601 time (UTC where it names no zone), as µs since 1970."""
     if ago := re.fullmatch(r"(\d{1,9})([smhd])", text):
         return now_us - int(ago[1]) * _UNITS_US[ago[2]]
     try:

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 _WIDTH_MAX = 1000
-"""The widest table with a column that is not folded: a path has at most some hundred characters."""
+"""Width of the widest table with a column that is not folded: a path has at most some hundred characters."""
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """One object on one line."""
+    """Print one object on one line."""
     sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
 
 
 def print_json_lines(values: Iterable[Mapping[str, Any]]) -> None:
-    """One object a line, as they come."""
+    """Print one object per line, as they come."""
     write = sys.stdout.buffer.write
     for value in values:
         write(orjson.dumps(value) + b"\n")
@@ -29,8 +29,8 @@ def print_json_lines(values: Iterable[Mapping[str, Any]]) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Sequence[str] = ()
 ) -> None:
-    """A table that stays readable on a narrow terminal: cells fold, nothing is cut off. `whole` names columns that are
-    never folded: what they hold is copied from there."""
+    """Print a table that stays readable on a narrow terminal: cells fold, nothing is cut off. `whole` names columns
+    that are never folded, because their text is copied from the terminal."""
     from rich.console import Console
 
     table = table_of(title, columns, rows, whole=whole)
@@ -44,7 +44,7 @@ def print_table(
 def table_of(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Sequence[str] = ()
 ) -> "Table":
-    """The same, for who prints it again and again."""
+    """Return the same table for a caller that prints it repeatedly."""
     from rich.table import Table
     from rich.text import Text
 
@@ -57,7 +57,7 @@ def table_of(
 
 
 def age_text(seconds: float) -> str:
-    """`3 s`, `4 min`, `2 h`, `5 d`."""
+    """Return the age as text: `3 s`, `4 min`, `2 h`, `5 d`."""
     for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= unit_s:
             return f"{seconds / unit_s:.0f} {unit}"

@@ -1,8 +1,9 @@
-"""`argus-gateway ports`: what serial ports there are, which the settings use, and how those are, in words.
+"""Command `argus-gateway ports`: lists the serial ports of the machine, their use in the settings, and their state in
+words.
 
 Three sources: the machine (nodes, names, adapters), the settings (path, baud, framing) and, where it runs, the gateway
-(open or why not, which device, when the last byte came). Each may be missing and the others are shown all the same:
-an operator who installs a vehicle has no settings yet, and a gateway that does not run cannot say why a port fails. No
+(open or the reason why not, which device, when the last byte came). When one is missing the others are still shown: an
+operator who installs a vehicle has no settings yet, and a gateway that does not run cannot report why a port fails. No
 port is opened here.
 """
 
@@ -25,17 +26,17 @@ from gateway.transports.port_trouble import holders_of, program_name
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Facts beside the ports themselves; the sentences say what is missing and why."""
+    """Facts beside the ports themselves. The sentences state what is missing and why."""
 
     settings: Settings | None
     running: dict[str, dict[str, Any]] | None
-    """The running gateway's word on each port, by the configured path."""
+    """The running gateway's state of each port, by the configured path."""
     unusable: str | None
     not_running: str | None
 
 
 def show_ports(config: Path, *, as_json: bool) -> None:
-    """Prints everything that can be known. Raises typer.Exit(1) after it where the settings cannot be used."""
+    """Print everything that is known. Raises typer.Exit(1) afterwards where the settings cannot be used."""
     known = _known(config)
     facts = _facts(known)
     if as_json:
@@ -57,12 +58,12 @@ def _known(config: Path) -> Known:
         answer = asyncio.run(ask(settings.control_path, "ports"))
     except ControlUnavailable as error:
         return Known(settings, None, None, str(error))
-    # A gateway of an earlier version that still runs does not know the question.
+    # A running gateway of an earlier version does not know the request.
     return Known(settings, {each["path"]: each for each in answer.get("ports", ())}, None, None)
 
 
 def _facts(known: Known) -> list[dict[str, Any]]:
-    """Each port of the machine, then each that the settings name and that is not there."""
+    """Return each port of the machine, then each that the settings name and that is absent."""
     used = {section: os.path.realpath(section.path) for section in (known.settings.serial if known.settings else ())}
     found = found_ports(besides=used.values())
     there = {port.node for port in found}
@@ -95,7 +96,7 @@ def _use(section: SerialSection, known: Known) -> dict[str, Any]:
 
 
 def _says(section: SerialSection, state: dict[str, Any] | None, known: Known) -> str:
-    """The state of a port that the settings use, in one sentence."""
+    """Return the state of a port that the settings use, in one sentence."""
     if state is None:
         if not section.path.exists():
             where = f"leads to {os.path.realpath(section.path)}, which" if section.path.is_symlink() else "it"
@@ -139,7 +140,7 @@ def _rows(fact: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def adapter_text(adapter: Adapter) -> str:
-    """The names that an adapter gives, and where it is plugged in."""
+    """Return the names that an adapter gives, and where it is plugged in."""
     named = " ".join(filter(None, (adapter.vendor, adapter.product))) or "USB"
     serial = f"serial number {adapter.serial_number}" if adapter.serial_number else "without a serial number"
     where = f", plugged in at {adapter.location}" if adapter.location else ""

@@ -1,9 +1,9 @@
-"""`argus-gateway provision`: the explicit act that gives a gateway its keys, its store and its crew PIN.
+"""Command `argus-gateway provision`: the explicit act that gives a gateway its keys, its store and its crew PIN.
 
-Each part is made only where it is missing and never replaced: run twice, it prints the same key again. A state whose
-keys are there but whose store is gone is not provisioned in silence: a wrong mount looks exactly so, and a second
-history would begin under the same name. `--new-store` says that this is meant. A store that is there and cannot
-be used is then set aside, as a running gateway does it; one that can be used is kept, and the command refuses.
+Each part is made only where it is missing and is never replaced: a second run prints the same key again. A state that
+has its keys but lacks its store is not provisioned silently: a wrong mount looks exactly like that, and a second
+history would begin under the same name. `--new-store` confirms that it is intended. An existing store that cannot be
+used is then set aside, as a running gateway does it. One that can be used is kept, and the command refuses.
 """
 
 from dataclasses import asdict, dataclass
@@ -28,7 +28,7 @@ from gateway.transports.clock import SystemClock
 @dataclass(frozen=True, slots=True)
 class Provisioned:
     """State of a gateway after provisioning. `crew_pin` None: it has no crew page. `certificate_request` None: its TLS
-    key was made elsewhere. `created` names what was made by this call."""
+    key was made elsewhere. `created` names what this call made."""
 
     gateway: str
     tenant: str
@@ -41,7 +41,7 @@ class Provisioned:
 
 
 def provision(config: Path, *, as_json: bool, new_store: bool, new_key: bool = False) -> None:
-    """The command. Raises what `refusing` knows."""
+    """Provision the gateway and print the result. Raises the errors that `refusing` handles."""
     settings = load(config)
     made = provisioned(settings, new_store=new_store, new_key=new_key)
     if as_json:
@@ -68,7 +68,7 @@ def provision(config: Path, *, as_json: bool, new_store: bool, new_key: bool = F
 
 
 def provisioned(settings: Settings, *, new_store: bool = False, new_key: bool = False) -> Provisioned:
-    """Make what is missing and say what there is."""
+    """Make what is missing, and return what exists."""
     make_folder(settings.gateway.state_dir)
     created: list[str] = []
     identity = _identity(settings, created, new_store=new_store)
@@ -112,7 +112,7 @@ def _identity(settings: Settings, created: list[str], *, new_store: bool) -> Ide
 
 
 def _keys(identity: Identity, settings: Settings, created: list[str], *, new_key: bool) -> Identity:
-    """Seal what earlier versions left in plain, and make what is missing or wanted."""
+    """Seal the plain files of earlier versions, and make what is missing or requested."""
     identity.seal()
     try:
         if not identity.has_tls_key and (settings.mqtt is None or settings.mqtt.key_file is None):
@@ -156,7 +156,7 @@ def _store(settings: Settings, identity: Identity, created: list[str], *, new_st
 
 
 def _pin(settings: Settings, created: list[str]) -> str | None:
-    """The crew's PIN; None where there is no crew page."""
+    """Return the crew's PIN; None where there is no crew page."""
     if settings.crew is None and not settings.pin_path.exists():
         return None
     if settings.pin_path.exists():

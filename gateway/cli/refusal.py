@@ -1,7 +1,7 @@
 """Turns expected errors into one sentence on standard error and an exit code.
 
-1: the command could not do what was asked. 2: the command line itself was wrong (Typer's own code for it). A traceback
-that reaches a person is a bug of ours, so nothing broader than the product's own errors is caught.
+Exit code 1: the command failed. Exit code 2: the command line itself was wrong (Typer's own code for it). A traceback
+in front of an operator is a bug of ours, so only the product's own errors are caught.
 """
 
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ class Refusal(Exception):
 
 
 def refuse(sentence: str) -> typer.Exit:
-    """Say it and return what to raise."""
+    """Print `sentence` on standard error and return the exception to raise."""
     typer.echo(f"argus-gateway: {sentence}", err=True)
     return typer.Exit(1)
 
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turns the product's own errors inside the block into a sentence and exit code 1."""
+    """Turn the product's own errors inside the block into a sentence and exit code 1."""
     try:
         yield
     except BrokenPipeError:
@@ -37,7 +37,7 @@ def refusing() -> Iterator[None]:
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """The errors that are printed as a sentence. Loaded only when something went wrong: most commands need few of
+    """Return the errors that are printed as a sentence. They are loaded only after a failure: most commands need few of
     them."""
     from gateway.buffer.errors import BufferError as StoreError
     from gateway.console.control import ControlUnavailable, GatewayRuns

@@ -1,12 +1,12 @@
-"""`argus-gateway replay`: run a wire capture through the manager and print its observations.
+"""Command `argus-gateway replay`: runs a wire capture through the manager and prints its observations.
 
 The agent's recorded bytes are the input; this manager's responses steer it (`recorded_agent`), so the same capture
-works with and without known configurations. Each connection of the capture is an association of its own. Nothing is
+works with and without known configurations. Each connection of the capture is a separate association. Nothing is
 stored: every report counts as durable at once, so that the manager continues. A Bluetooth connection goes through the
 interpreters of its services instead (`replay_gatt`).
 
 The observations are printed in the form of DESIGN §5. There is no gateway here, so `gateway` and `epoch` are empty;
-each report is one sequence number of its lane. A capture knows no wall clock: `received_at` counts from 1970, and
+each report is one sequence number of its lane. A capture has no wall clock: `received_at` counts from 1970, and
 `observed_at` is the device's own clock taken as UTC where it sent one, with `uncertainty_ms` null because nothing
 bounds it.
 """
@@ -45,7 +45,7 @@ from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 
 def print_replay(path: Path, *, as_json: bool, known_configurations: bool) -> bool:
-    """Print the observations and a diagnosis; False when no device associated.
+    """Print the observations and a diagnosis. Return False when no device associated.
 
     Raises `CaptureError`, `NoConfiguration` and OSError.
     """
@@ -77,7 +77,7 @@ def _row(observation: dict[str, Json]) -> tuple[str, ...]:
 
 
 OUR_SYSTEM_ID = bytes(8)
-"""The manager of a replay has no system id of its own."""
+"""System id of the manager of a replay, which has none of its own."""
 _ROUNDS_MAX = 64
 """Exchanges that one recorded APDU may cause; an endless exchange would be a bug of ours."""
 
@@ -95,7 +95,7 @@ class _Connection:
     observations: int = 0
 
     def failure(self) -> str:
-        """Why this connection has no observations, empty where it has some or simply ended."""
+        """The reason that this connection has no observations; empty where it has some or ended normally."""
         if self.rejected is not None:
             return f"the manager rejected the association request ({_REJECTED[self.rejected]})"
         if self.aborted:
@@ -114,7 +114,7 @@ _REJECTED = {
     RejectReason.UNAUTHORIZED: "rejected-unauthorized",
     RejectReason.UNSUPPORTED_ASSOCIATION_VERSION: "rejected-unsupported-assoc-version: no association version 1",
 }
-"""The results of an AARE in the words of the standard, each with its usual reason."""
+"""The results of an AARE in the standard's terms, each with its usual reason."""
 
 
 @dataclass(slots=True)
@@ -130,7 +130,7 @@ class Replay:
     _failures: list[str] = field(default_factory=list)
 
     def diagnosis(self) -> Sequence[str]:
-        """Sentences that explain missing observations, after `observations` is exhausted."""
+        """Return sentences that explain missing observations. Call it after `observations` is exhausted."""
         if self._failures or self.associated:
             return self._failures
         return (
@@ -139,7 +139,7 @@ class Replay:
         )
 
     def observations(self) -> Iterator[dict[str, Json]]:
-        """The observations as JSON objects, in the order of the capture. Raises `NoConfiguration`."""
+        """Yield the observations as JSON objects, in the order of the capture. Raises `NoConfiguration`."""
         connections = self._connections()
         bluetooth: dict[int, GattReplay] = {}
         unprompted = {id(record) for each in connections.values() for record in each.agent.unprompted}

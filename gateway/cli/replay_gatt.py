@@ -1,8 +1,8 @@
-"""A Bluetooth connection of a capture, played through the interpreters of its services as a session would.
+"""Replay of a captured Bluetooth connection through the interpreters of its services, as a session would run them.
 
-A capture has every value with its service and characteristic, and no radio: what was read and what was notified look
-alike in it. A session reads what it reads once at the beginning, so the first value of a characteristic that is read
-counts as read, and what follows as notified.
+A capture has every value with its service and characteristic, but not the radio's operations: reads and notifications
+look alike in it. A session reads each characteristic once at the beginning, so the first value of a characteristic that
+is read counts as read, and the following ones as notified.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ from protocols.ieee11073.dim.identity import identity_of
 from protocols.uplink.observations import DeviceRef
 
 NO_ADDRESS = "00:00:00:00:00:00"
-"""A capture does not hold it. It matters only for devices that send their system id the wrong way round."""
+"""Address of a replayed device, since a capture does not hold it. It matters only for devices that send their system id
+in the wrong byte order."""
 
 
 class GattReplay:
@@ -32,7 +33,7 @@ class GattReplay:
 
     @property
     def device(self) -> DeviceRef:
-        """As far as it has said who it is."""
+        """The device, as far as it has identified itself."""
         information = self._interpreters.get(DEVICE_INFORMATION)
         if not isinstance(information, DeviceInformation) or information.system_id_bytes is None:
             return DeviceRef("", "")
@@ -41,7 +42,7 @@ class GattReplay:
         return DeviceRef(system_id.hex(), identity.model)
 
     def feed(self, record: Record) -> list[Measured]:
-        """The measurements of one captured line; sent lines have none."""
+        """Return the measurements of one captured line; sent lines have none."""
         if record.gatt is None or record.dir != "agent->manager":
             return []
         service, characteristic = record.gatt
@@ -63,7 +64,7 @@ class GattReplay:
             return []
 
     def end(self) -> list[Measured]:
-        """The measurements that waited for more when the capture ended."""
+        """Return the measurements that were incomplete when the capture ended."""
         return [each for interpreter in self._interpreters.values() for each in self._measured(interpreter.flush())]
 
     def _measured(self, events: Sequence[GattEvent]) -> list[Measured]:

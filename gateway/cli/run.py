@@ -1,7 +1,8 @@
-"""`argus-gateway run`: the process that systemd keeps alive.
+"""Command `argus-gateway run`: the process that systemd keeps alive.
 
-SIGTERM and SIGINT ask for an orderly stop; a second one means now. uvloop where it is installed: the same behaviour at
-less cost. Refuses to start on settings, keys or a store that it cannot trust, with the sentence that says what to do.
+SIGTERM and SIGINT request an orderly stop; a second one stops at once. It uses uvloop where it is installed: the same
+behaviour at less cost. It refuses to start on settings, keys or a store that it cannot trust, with a sentence that
+states the remedy.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from gateway.settings import Settings, load
 
 
 def run(config: Path) -> None:
-    """Until stopped. Raises what `refusing` knows."""
+    """Serve until stopped. Raises the errors that `refusing` handles."""
     settings = load(config)
     configure(settings.log.level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -47,7 +48,7 @@ async def _serve(settings: Settings) -> None:
 def _settle() -> None:
     """Freeze the objects of the start (modules, tables, settings: some hundred thousand), which live until the end.
     Otherwise the collector traverses them after each burst of observations, which looks like growth: full collections
-    cost decoding half of its speed (tests/bench/decode.py)."""
+    halve the speed of decoding (tests/bench/decode.py)."""
     gc.collect()
     gc.freeze()
 

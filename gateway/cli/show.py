@@ -1,6 +1,6 @@
-"""`argus-gateway status`: asked of the running gateway, else read from its files.
+"""Command `argus-gateway status`: from the running gateway, otherwise from its files.
 
-The two forms have the same fields, so that a script does not care; `running` distinguishes them.
+Both forms have the same fields, so that a script need not care; `running` distinguishes them.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from gateway.settings import Settings, load
 
 
 def show_status(config: Path, *, as_json: bool) -> None:
-    """Raises what `refusing` knows."""
+    """Print the status. Raises the errors that `refusing` handles."""
     status = asyncio.run(_status(load(config)))
     if as_json:
         print_json(status)
@@ -59,7 +59,7 @@ def _facts(status: dict[str, Any]) -> list[tuple[str, str]]:
         facts.insert(1, ("uplink", connected))
     elif status["running"]:
         facts.insert(1, ("uplink", "none: the settings have no [mqtt]"))
-    # A gateway of an earlier version that still runs does not report these.
+    # A running gateway of an earlier version does not report these.
     if (event_loop := status.get("event_loop")) is not None:
         facts.append(("longest stall", f"{event_loop['longest_stall_s']:.3f} s of the event loop"))
     if (bluetooth := status.get("bluetooth")) is not None:

@@ -1,4 +1,4 @@
-"""The store of a gateway that does not run, for commands that answer from its files."""
+"""The store of a gateway that does not run, for commands that read its files."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,8 @@ from gateway.transports.clock import SystemClock
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Buffer]:
-    """Raises `IdentityUnusable` and `BufferUnusable`, the latter also when another process has the store open."""
+    """Open the store inside the block. Raises `IdentityUnusable` and `BufferUnusable`, the latter also when another
+    process has the store open."""
     identity = Identity.load(settings.identity_dir)
     buffer = await Buffer.open(
         settings.store_path,

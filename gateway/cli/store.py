@@ -1,8 +1,8 @@
-"""`argus-gateway store recover`: saves what can be read of a damaged or set-aside store.
+"""Command `argus-gateway store recover`: saves the readable part of a damaged or set-aside store.
 
-The file is only read. What is saved becomes a store of the same epoch beside it: readable with every command when it
-is put in the gateway's place, as JSON lines for people (`--observations`), or sent by the running gateway under the
-identity that its batches have (`--send`), so that the cloud recognises what it has and verifies the rest.
+The file is only read. The recovered rows become a store of the same epoch beside it: readable with every command when
+it is put in the gateway's place, as JSON lines for people (`--observations`), or sent by the running gateway under the
+batches' own identity (`--send`), so that the cloud recognises what it has and verifies the rest.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from protocols.observation_record import to_json
 def recover_store(
     config: Path, file: Path, *, as_json: bool, output: Path | None, observations: Path | None, send: bool
 ) -> None:
-    """The command. Raises what `refusing` knows."""
+    """Recover the store and print the result. Raises the errors that `refusing` handles."""
     settings = load(config)
     source = file if file.is_absolute() or file.exists() else settings.gateway.state_dir / file
     target = _target(settings, source, output, send=send)

@@ -1,1 +1,1 @@
-"""The console: the running gateway as operators and programs see it, over its control socket."""
+"""Console of the running gateway: its view for operators and programs, over its control socket."""

@@ -1,25 +1,27 @@
 """Serves Bluetooth requests over the control socket. The gateway owns the adapter, so it scans, pairs and forgets;
 `argus-gateway ble` is one client, the demo another.
 
-{"ask": "ble"} is answered at once with one line: {"bluetooth": false, "why": null} where the settings want none ("why"
-in words where its stack cannot be loaded), else {"bluetooth": true, "adapter": …, "trouble": …, "pairing": address
-or null, "paired": […], "heard": […]} (`ble_view`). Asking it again and again is scanning: `heard` is what
-advertised in the last minute.
+`{"ask": "ble"}` returns one line at once: {"bluetooth": false, "why": null} where the settings name none ("why" in
+words where its stack cannot be loaded), else {"bluetooth": true, "adapter": …, "trouble": …, "pairing": address or
+null, "paired": […], "heard": […]} (`ble_view`). A client scans by polling: `heard` is what advertised in the last
+minute.
 
-{"ask": "ble pair", "address": "C0:FF:EE:00:00:01"} begins a conversation (`dialogue`). Options, each with its default:
-"yes": false (true: every confirmation is given, and no question is asked), "passkey": null (six digits that the device
-will show), "without_bond": false, "again": false (true: also where it is paired and well). Then lines come:
+`{"ask": "ble pair", "address": "C0:FF:EE:00:00:01"}` begins a conversation (`dialogue`). Options, each with its
+default: "yes": false (true: every confirmation is given, and no question is sent), "passkey": null (six digits that the
+device will show), "without_bond": false, "again": false (true: also where the device is paired and works). Then the
+gateway sends lines:
 
-- {"step": "listening" | "pairing" | "looking" | "paired", "says": …}: what happens now;
-- {"question": "confirm", "says": …, "passkey": null or six digits to compare}: answer {"answer": true or false};
-- {"question": "passkey", "says": …}: answer {"answer": 123456} or {"answer": null}, within 25 s;
-- and at last {"done": device as in "paired", "says": …} or {"failed": kind, "happened": …, "to_do": …}, kinds as in
-  `pairing_failures.Trouble`. With "yes" no question is asked; a device that shows digits then fails with "no_digits"
+- `{"step": "listening" | "pairing" | "looking" | "paired", "says": …}`: what happens now;
+- `{"question": "confirm", "says": …, "passkey": null or six digits to compare}`: reply
+  `{"answer": true or false}`;
+- `{"question": "passkey", "says": …}`: reply `{"answer": 123456}` or `{"answer": null}`, within 25 s;
+- and at last `{"done": device as in "paired", "says": …}` or {"failed": kind, "happened": …, "to_do": …}, kinds as in
+  `pairing_failures.Trouble`. With "yes" no question is sent; a device that shows digits then fails with "no_digits"
   unless "passkey" has them.
 
-One pairing at a time; a client that hangs up ends it, and an incomplete pairing is undone.
+One pairing at a time. A client that hangs up ends it, and an incomplete pairing is undone.
 
-{"ask": "ble forget", "address": …} is answered by {"done": address, "says": …} or {"failed": "not_paired", …}.
+`{"ask": "ble forget", "address": …}` returns `{"done": address, "says": …}` or {"failed": "not_paired", …}.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -35,15 +37,15 @@ from gateway.sessions.gatt.pairing_failures import PairingFailed, Trouble, faile
 from gateway.transports.ble.central import BleCentral
 
 PERSON_S = 25.0
-"""To read six digits and type them: the stack itself waits 30 s."""
+"""Time for an operator to read six digits and type them: the stack itself waits 30 s."""
 CONFIRM_S = 90.0
-"""To look whether it is the device in one's hands, before anything has begun."""
+"""Time for an operator to confirm the device at hand, before pairing begins."""
 
 log = structlog.get_logger()
 
 
 class _DialoguePerson:
-    """The `Person` behind a conversation."""
+    """Implementation of `Person` over a conversation."""
 
     def __init__(self, dialogue: Dialogue, *, yes: bool, passkey: int | None) -> None:
         self._dialogue = dialogue
@@ -77,7 +79,7 @@ class _DialoguePerson:
 
 
 class BleDesk:
-    """The two conversations. `well(address)`: whether a paired device works as it is."""
+    """Handler of the two conversations. `well(address)` returns whether a paired device works as it is."""
 
     def __init__(self, pairings: Pairings, radio: BleCentral, well: Callable[[str], Awaitable[bool]]) -> None:
         self._pairings = pairings
@@ -86,11 +88,11 @@ class BleDesk:
 
     @property
     def conversations(self) -> Mapping[str, Callable[[Dialogue, Mapping[str, Any]], Awaitable[None]]]:
-        """For the control server."""
+        """The conversations by name, for the control server."""
         return {"ble pair": self.pair, "ble forget": self.forget}
 
     async def pair(self, dialogue: Dialogue, request: Mapping[str, Any]) -> None:
-        """{"ask": "ble pair", …}"""
+        """Hold the conversation of `{"ask": "ble pair", …}`."""
 
         async def work() -> Json:
             passkey = passkey_of(request.get("passkey"))
@@ -110,7 +112,7 @@ class BleDesk:
         await _last_word(dialogue, work)
 
     async def forget(self, dialogue: Dialogue, request: Mapping[str, Any]) -> None:
-        """{"ask": "ble forget", …}"""
+        """Hold the conversation of `{"ask": "ble forget", …}`."""
         address = str(request.get("address")).strip().upper()
 
         async def work() -> Json:

@@ -1,8 +1,8 @@
-"""Bluetooth as people and scripts see it: who is paired and how they fare, who is heard; one JSON form for the control
-socket, `ble list --json`, `ble scan --json` and `status --json`.
+"""JSON form of Bluetooth for people and scripts: the paired devices with their state, and the advertisers. One form for
+the control socket, `ble list --json`, `ble scan --json` and `status --json`.
 
-Names are what devices advertise (made printable where they are heard): a label, never a proof. An advertiser with the
-name of a paired device that is another one is marked.
+Names are what devices advertise (made printable when they are received): a label, never a proof. An advertiser that has
+the name of a paired device and is another one is marked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 def paired_json(
     device: PairedDevice, *, connected: bool = False, last_seen_us: int | None = None, trouble: str | None = None
 ) -> Json:
-    """One paired device. `trouble`: what stands between us and it, with the way out, in words; None: nothing known."""
+    """Return one paired device. `trouble`: the obstacle to serving it, with the remedy, in words; None: none known."""
     return {
         "address": device.address,
         "name": device.name,
@@ -37,8 +37,8 @@ def paired_json(
 
 
 def heard_json(heard: "Sequence[Heard]", paired: Sequence[PairedDevice], now_s: float) -> list[Json]:
-    """The advertisers: paired ones first, then those that measure something that we understand, then the others; each
-    kind by signal."""
+    """Return the advertisers: paired ones first, then those with a supported measurement service, then the others; each
+    group by signal."""
     by_address = {each.address: each for each in paired}
     by_name = {each.name.casefold(): each.address for each in reversed(paired) if each.name}
     listed = [_heard(each, by_address, by_name, now_s) for each in heard]
@@ -61,7 +61,7 @@ def _heard(each: "Heard", by_address: Mapping[str, PairedDevice], by_name: Mappi
 
 
 def bluetooth_json(adapter: str | None, trouble: str | None, paired: Sequence[Json]) -> Json:
-    """Bluetooth in `status`. `paired` as by `paired_json`."""
+    """Return Bluetooth as in `status`. `paired` as by `paired_json`."""
     return {
         "adapter": adapter,
         "trouble": trouble or None,
@@ -77,7 +77,7 @@ def bluetooth_json(adapter: str | None, trouble: str | None, paired: Sequence[Js
 
 
 def passkey_of(value: object) -> int | None:
-    """Six digits as a number or as text; None: they are none."""
+    """Return six digits, given as a number or as text; None where `value` is something else."""
     text = f"{value:06d}" if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or len(text) != 6 or not (text.isascii() and text.isdigit()):
         return None

@@ -1,7 +1,7 @@
-"""The console of one running gateway: the JSON responses of the control socket, and the state for the crew's page.
+"""Console of one running gateway: the JSON responses of the control socket, and the state for the crew's page.
 
-Every response is made from memory. Rendering single values is `status`'s, Bluetooth's requests are `ble_desk`'s, and
-the socket itself is `control`'s.
+Every response is made from memory. `status` renders single values, `ble_desk` serves Bluetooth requests, and `control`
+is the socket itself.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Console:
         self._began_s = began_s
 
     def server(self) -> ControlServer:
-        """The server of the control socket, with every request that this gateway supports."""
+        """Return the server of the control socket, with every request that this gateway supports."""
         conversations: Mapping[str, Converse] = {}
         if (bluetooth := self._parts.bluetooth) is not None:
             # Imported here, like the stack: a vehicle without Bluetooth need not hold it in memory.
@@ -58,7 +58,7 @@ class Console:
         )
 
     def crew_status(self) -> CrewStatus:
-        """State of store and network for the crew's page."""
+        """Return the state of store and network for the crew's page."""
         parts = self._parts
         marks = parts.buffer.marks().values()
         return CrewStatus(
@@ -72,7 +72,7 @@ class Console:
         )
 
     async def status(self) -> Json:
-        """{"ask": "status"}"""
+        """Respond to `{"ask": "status"}`."""
         parts, now_s = self._parts, self._parts.clock.monotonic_s()
         buffer, follower = parts.buffer, parts.follower
         return {
@@ -100,7 +100,7 @@ class Console:
         return None if wanted is None else bluetooth_json(wanted[1].adapter, self._parts.bluetooth_unusable, [])
 
     async def ble(self) -> Json:
-        """{"ask": "ble"}"""
+        """Respond to `{"ask": "ble"}`."""
         bluetooth = self._parts.bluetooth
         if bluetooth is None:
             return {"bluetooth": False, "why": self._parts.bluetooth_unusable or None}
@@ -126,11 +126,11 @@ class Console:
         return listed
 
     async def devices(self) -> Json:
-        """{"ask": "devices"}"""
+        """Respond to `{"ask": "devices"}`."""
         return {"devices": devices_json(self._parts.context.roster.devices(), self._parts.sessions)}
 
     async def ports(self) -> Json:
-        """{"ask": "ports"}"""
+        """Respond to `{"ask": "ports"}`."""
         supervisor, now_s = self._parts.supervisor, self._parts.clock.monotonic_s()
         return {
             "ports": [
@@ -140,7 +140,7 @@ class Console:
         }
 
     async def device(self, system_id: str) -> Json:
-        """{"ask": "device", "about": system id}"""
+        """Respond to `{"ask": "device", "about": system id}`."""
         context = self._parts.context
         report = context.histories.find(system_id)
         if report is None:
@@ -149,9 +149,9 @@ class Console:
         return {"report": report_json(report, octets, self._parts.sessions)}
 
     async def accept(self, system_id: str) -> Json:
-        """{"ask": "accept", "about": system id}"""
+        """Respond to `{"ask": "accept", "about": system id}`."""
         return {"changed": await self._parts.acceptance.accept(system_id)}
 
     async def revoke(self, system_id: str) -> Json:
-        """{"ask": "revoke", "about": system id}"""
+        """Respond to `{"ask": "revoke", "about": system id}`."""
         return {"changed": await self._parts.acceptance.revoke(system_id)}

@@ -1,9 +1,9 @@
-"""The running gateway's control socket: questions from the command line on the same machine, answered from memory.
+"""Control socket of the running gateway: requests from the command line on the same machine, served from memory.
 
-A Unix socket in the state folder, mode 0600: who may ask is decided by the file system, like who may read the store.
-One JSON line asks, one JSON line answers; `capture` responds with a line a read until the client hangs up, and some
-questions begin a conversation (`dialogue`). A socket file that a killed gateway left is replaced; one that answers
-means that a gateway runs on this state, and a second must not.
+A Unix socket in the state folder, mode 0600: the file system decides who may connect, as it does for the store. A
+request and its response are one JSON line each. `capture` responds with a line per read until the client hangs up, and
+some requests begin a conversation (`dialogue`). A socket file that a killed gateway left is replaced. A socket that
+responds means that a gateway runs on this state, and a second one must not.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ from gateway.console.dialogue import DIALOGUE_S, Dialogue
 from gateway.sessions.tracing import Taps
 
 LINE_BYTES_MAX = 1 << 20
-"""An answer: the status of a gateway with all its devices is some ten kilobytes; one read of a link is 128 kB in
-hex."""
+"""Upper bound on one line: the status of a gateway with all its devices is some ten kilobytes; one read of a link is
+128 kB in hex."""
 CLIENTS_MAX = 8
 ASK_S = 5.0
 """Time for a client to send its request, and for the gateway to respond."""
 _PATH_BYTES_MAX = 100
-"""sockaddr_un holds 107 bytes; beyond it the socket is named through its folder's descriptor."""
+"""Upper bound on a path: sockaddr_un holds 107 bytes; beyond it the socket is named through its folder's descriptor."""
 
 Answer = Mapping[str, Any]
 Converse = Callable[[Dialogue, Mapping[str, Any]], Awaitable[None]]
-"""A conversation; the second argument is the question's whole line."""
+"""A conversation; the second argument is the request's whole line."""
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ class GatewayRuns(Exception):
 
 @contextmanager
 def _address(path: Path) -> Iterator[str]:
-    """A name of `path` that fits a socket address, valid inside the block."""
+    """Yield a name of `path` that fits a socket address, valid inside the block."""
     if len(os.fsencode(path)) <= _PATH_BYTES_MAX:
         yield str(path)
         return
@@ -62,8 +62,9 @@ def _address(path: Path) -> Iterator[str]:
 
 
 class ControlServer:
-    """Answers `answers[name]()` to {"ask": name}, `about[name](what)` to {"ask": name, "about": what}, holds
-    `conversations[name]` on {"ask": name, …}, and streams `taps` to {"ask": "capture", "link": null or a name}."""
+    """Server of the control socket. It responds to `{"ask": name}` with `answers[name]()` and to `{"ask": name,
+    "about": what}` with `about[name](what)`, holds `conversations[name]` on `{"ask": name, …}`, and streams `taps` to
+    `{"ask": "capture", "link": null or a name}`."""
 
     def __init__(
         self,
@@ -203,8 +204,8 @@ async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
 
 
 async def ask(path: Path, name: str, *, about: str | None = None) -> dict[str, Any]:
-    """The running gateway's answer, to some questions about one thing. Raises `ControlUnavailable` where none runs or
-    it does not answer."""
+    """Send a request, some about one thing, and return the running gateway's response. Raises `ControlUnavailable`
+    where none runs or it does not respond."""
     reader, writer = await _connect(path)
     try:
         question = {"ask": name} if about is None else {"ask": name, "about": about}
@@ -219,7 +220,8 @@ async def ask(path: Path, name: str, *, about: str | None = None) -> dict[str, A
 
 
 async def listen(path: Path, link: str | None) -> AsyncIterator[dict[str, Any]]:
-    """The bytes that cross the running gateway's links from now on, until it stops; {"end": …} when it cut us off."""
+    """Yield the bytes that cross the running gateway's links from now on, until it stops; {"end": …} when it cut us
+    off."""
     reader, writer = await _connect(path)
     try:
         writer.write(orjson.dumps({"ask": "capture", "link": link}) + b"\n")
@@ -247,8 +249,8 @@ class Conversation:
         self._writer.close()
 
     async def lines(self) -> AsyncIterator[dict[str, Any]]:
-        """The lines of the gateway, to the last one. Raises `ControlUnavailable` when it is silent for longer than a
-        conversation lasts."""
+        """Yield the lines of the gateway, to the last one. Raises `ControlUnavailable` when it is silent for longer
+        than a conversation lasts."""
         try:
             while True:
                 async with asyncio.timeout(DIALOGUE_S + ASK_S):
@@ -260,7 +262,7 @@ class Conversation:
             raise ControlUnavailable(f"the gateway at {self._path} did not answer: see its log") from None
 
     def answer(self, value: Any) -> None:
-        """The answer to the question that was read last."""
+        """Send the reply to the question that was read last."""
         self._write({"answer": value})
 
     def _write(self, line: Mapping[str, Any]) -> None:

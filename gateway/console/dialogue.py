@@ -1,11 +1,11 @@
-"""The conversation of one client over the control socket, where one request and one response are not enough: pairing
-asks questions.
+"""Conversation with one client over the control socket, for requests that need more than one response: pairing needs
+the operator's confirmation.
 
-Lines of JSON both ways. The gateway reports steps, may ask (one question at a time, each with a time limit), and ends
-with its result; the client answers questions with {"answer": …} and sends nothing else. A client that hangs up, sends
-out of turn or stays silent for too long ends the conversation, and with it, by cancellation, what it was about.
+Lines of JSON in both directions. The gateway reports steps, may send questions (one at a time, each with a time limit),
+and ends with its result. The client replies to a question with `{"answer": …}` and sends nothing else. A client that
+hangs up, sends out of turn or stays silent for too long ends the conversation and cancels its operation.
 
-What is said is the business of who converses (`ble_desk`).
+The handler (`ble_desk`) decides the contents.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from typing import Any
 import orjson
 
 DIALOGUE_S = 180.0
-"""The longest conversation: a person walks to the device, switches it on, and reads six digits from it."""
+"""Upper bound on a conversation: an operator walks to the device, switches it on, and reads six digits from it."""
 
 Line = Mapping[str, Any]
 
 
 class Dialogue:
-    """The gateway's side. Made by the control server; the handler only sends and asks."""
+    """The gateway's side of a conversation. The control server makes it; the handler only calls `send` and `ask`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -34,7 +34,7 @@ class Dialogue:
         await self._writer.drain()
 
     async def ask(self, line: Line, within_s: float) -> Any:
-        """Ask the client `line`; returns the answer, any JSON value. Raises TimeoutError."""
+        """Send the question `line` to the client and return its reply, any JSON value. Raises TimeoutError."""
         assert self._asked is None, "one question at a time"
         self._asked = asyncio.get_running_loop().create_future()
         try:

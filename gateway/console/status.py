@@ -1,6 +1,6 @@
-"""The status of the gateway as JSON: one form for the control socket, `status --json` and tables.
+"""Status of the gateway as JSON: one form for the control socket, `status --json` and tables.
 
-Plain JSON values, from memory, cheap enough to be asked every second. No patient data: counts, names, times and
+Plain JSON values, from memory, cheap enough to be polled every second. No patient data: counts, names, times and
 reasons. Where no gateway runs, the same form is made from the files, with `running` false and nothing about links.
 """
 
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 
 def lanes_json(marks: Mapping[Any, Any]) -> Json:
-    """`first`, `last`, `acked` sequence and what waits for the cloud, by lane."""
+    """Return the `first`, `last` and `acked` sequences and the backlog of each lane."""
     return {
         str(lane): {
             "first": mark.first,
@@ -38,7 +38,7 @@ def lanes_json(marks: Mapping[Any, Any]) -> Json:
 
 
 def session_json(session: Session, now_s: float) -> Json:
-    """One open link. `silent_s`: since its device last sent anything."""
+    """Return one open link. `silent_s`: seconds since its device last sent anything."""
     device = session.device
     return {
         "link": session.link.name,
@@ -58,8 +58,8 @@ def session_json(session: Session, now_s: float) -> Json:
 
 
 def port_json(port: SerialPort, noise: str | None, sessions: Sequence[Session], now_s: float) -> Json:
-    """One serial port that the settings name. `silent_s`: since the last byte came, null when none has; `why`: what
-    stands between us and its device, in words."""
+    """Return one serial port that the settings name. `silent_s`: seconds since the last byte came, null when none has;
+    `why`: the obstacle between the gateway and its device, in words."""
     link = port.link
     session = next((each for each in sessions if each.link.name == port.name), None)
     device = None if session is None else session.device
@@ -82,7 +82,7 @@ def port_json(port: SerialPort, noise: str | None, sessions: Sequence[Session], 
 
 
 def uplink_json(state: UplinkState) -> Json:
-    """The way to the cloud; `contested`: another gateway claims one of our lanes."""
+    """Return the connection to the cloud. `contested`: another gateway claims one of our lanes."""
     return {
         "connected": state.connected,
         "contested": state.contested,
@@ -96,8 +96,8 @@ def uplink_json(state: UplinkState) -> Json:
 
 
 def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> list[Json]:
-    """Every device that was met, the connected ones with their link. `link_class` is the strongest by which it was
-    known; `unverified`: nothing but its own word says that it is this device."""
+    """Return every known device, the connected ones with their link. `link_class` is the strongest by which it was
+    known; `unverified`: only its own claim identifies it."""
     links = {session.device.ref.system_id: session.link.name for session in sessions if session.device is not None}
     return [
         {
@@ -116,7 +116,7 @@ def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> l
 
 
 def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Mapping[Any, Any]) -> Json:
-    """The facts that need no running gateway."""
+    """Return the facts that need no running gateway."""
     return {
         "gateway": settings.gateway.id,
         "tenant": settings.gateway.tenant,
@@ -136,9 +136,9 @@ def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Map
 def store_json(
     buffer: Buffer, *, gaps: int, quarantined: int, set_aside: Sequence[Json], silent_s: float | None = None
 ) -> Json:
-    """The store in use. `state`: ok; reserve (the disk is full); full (nothing is recorded; `why` says why not).
-    `gaps`: stretches of data that were lost; `quarantined`: damaged blocks; `set_aside`: stores that lie aside.
-    `silent_s`: how long ago its writer last answered, null where none runs."""
+    """Return the store in use. `state`: ok; reserve (the disk is full); full (nothing is recorded; `why` has the
+    reason). `gaps`: stretches of data that were lost; `quarantined`: damaged blocks; `set_aside`: set-aside stores.
+    `silent_s`: how long ago its writer last responded, null where none runs."""
     failure = buffer.failure
     return {
         "state": str(buffer.store_state),
@@ -151,12 +151,12 @@ def store_json(
 
 
 def set_aside_json(aside: SetAsideRecord) -> Json:
-    """A store that was set aside, and what its record knows of it."""
+    """Return a set-aside store with the facts of its record."""
     return {"file": aside.path.name, "bytes": aside.size_bytes, "record": dict(aside.fields)}
 
 
 async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
-    """The status of a gateway that does not run, from its store."""
+    """Return the status of a gateway that does not run, from its store."""
     clock = TrustedClock(SystemClock())
     gaps = len(await buffer.gaps())
     return {
