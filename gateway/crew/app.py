@@ -1,8 +1,8 @@
 """The crew page's web server: sign in with the PIN, watch live values.
 
 It runs inside the gateway's process and only reads: it can neither slow a device down nor change a record. A failure to
-start (a port in use) is raised to the gateway, which continues without the page. Not an alarm system: the page says
-that the monitor's own screen is primary (DESIGN D18).
+start (a port in use) is raised to the gateway, which continues without the page. It is not an alarm system: the page
+states that the monitor's own screen is primary (DESIGN D18).
 
 Leaves the limits on connections to `connections`, the checks of a request's bytes to `request_checks`, and the limits
 on guesses to `gateway/security/crew_pin`.

@@ -45,7 +45,7 @@ class CrewConnection(web.RequestHandler):
         self.deadline_s: float | None = None
         """Time at which it is closed, in monotonic seconds; None while a request is served."""
         self.signed_in = False
-        """Whether it has carried a request of a signed-in tablet."""
+        """True once it has carried a request of a signed-in tablet."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)

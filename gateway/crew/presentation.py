@@ -1,4 +1,4 @@
-"""The messages to the page: small JSON objects made from the live feed, in the words and units of a monitor.
+"""Messages to the page: small JSON objects made from the live feed, in the words and units of a monitor.
 
 Ages are sent and not times: a tablet's clock may be hours wrong, but it counts seconds correctly. Special values keep
 their meaning as words. Which source of a tile is shown, and when it is stale, changes as time passes, so the page
@@ -15,14 +15,15 @@ from protocols.ieee11073.nomenclature import Code, name_of, term_of
 from protocols.observation import Channel, Observation, Scalar, Special, status_names
 
 _VALIDATED = 0x0080
-"""Measurement-Status validated-data: the device vouches for the value. A tile without a word says the same; a word in
-the colour of a doubt would say the opposite."""
+"""Measurement-Status validated-data: the device vouches for the value. A tile without a status word means the same; a
+status word in the colour of a doubt would mean the opposite."""
 
 _UNVERIFIED = "unverified-link"
-"""Only the device's own claim says which device this is; the crew must not take it for the vehicle's monitor."""
+"""Flag of a value whose device is identified only by its own claim; the crew must not take it for the vehicle's
+monitor."""
 
 _LINK_WORDS = {"serial": "cable", "ble": "Bluetooth", "tcp": "network"}
-"""By the scheme of a link's name. The rest of the name is a port or an address, which means nothing to a crew."""
+"""Words by the scheme of a link's name. The rest of the name is a port or an address, which means nothing to a crew."""
 
 _SPECIAL_WORDS = {
     Special.NAN: "—",
@@ -102,13 +103,13 @@ def wave_form(device: LiveDevice, channel: Channel) -> dict[str, Any]:
 
 
 def trace_form(wave_id: str, arrays: Sequence[Observation], now_s: float) -> dict[str, Any]:
-    """Samples of a chosen waveform; `age_ms` since the last of them was received."""
+    """Describe the samples of a chosen waveform. `age_ms` since the last of them was received."""
     return {"id": wave_id, "samples": samples(arrays), "age_ms": _age_ms(newest_s(arrays), now_s)}
 
 
 def snapshot_form(devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s: float) -> dict[str, Any]:
-    """Everything that a page needs when it opens. `wanted` names the waveforms that it shows; a strip whose waveform is
-    not there gets the one that it prefers."""
+    """Describe everything that a page needs when it opens. `wanted` names the waveforms that it shows; a strip whose
+    waveform is absent gets its preferred one."""
     vital_signs = {shown.device.ref.system_id: _vital_signs(shown) for shown in devices}
     waves = [(shown.device, each) for shown in devices for each in shown.waveforms if has_scale(each.channel)]
     return {
@@ -124,7 +125,7 @@ def snapshot_form(devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s:
 
 
 def _vital_signs(shown: LiveSnapshot) -> int:
-    """Number of primary tiles that the device has a value for."""
+    """Return the number of primary tiles that the device has a value for."""
     tiles = {place(each.channel.type).tile for each in shown.values}
     return sum(tile.place == "primary" for tile in tiles)
 
@@ -135,8 +136,8 @@ def _choose(
     wanted: Sequence[str],
     vital_signs: Mapping[str, int],
 ) -> list[tuple[LiveDevice, LiveWaveform]]:
-    """The strip's waveform, none where no device sends one for it: the wanted one, else one of a connected device, of
-    the one with the most vital signs, as the tiles prefer it."""
+    """Choose the strip's waveform, none where no device sends one for it: the wanted one, else one of a connected
+    device, of the one with the most vital signs, as the tiles prefer it."""
     own = [(device, each) for device, each in waves if look_of(each.channel.type).strip == strip]
 
     def order(pair: tuple[LiveDevice, LiveWaveform]) -> tuple[bool, bool, tuple[int, bool], int]:
@@ -170,7 +171,7 @@ def _text(channel: Channel, observation: Observation, decimals: int | None) -> t
 
 
 def _compound(channel: Channel, value: tuple[Scalar, ...], decimals: int | None) -> tuple[str, str]:
-    """Blood pressure as monitors print it, 120/80 (93); any other compound by its components' names."""
+    """Format blood pressure as monitors print it, 120/80 (93); any other compound by its components' names."""
     parts = {name_of(kind): _scalar(part, decimals) for kind, part in zip(channel.components, value, strict=False)}
     by_ending = {name.rsplit("_", 1)[-1]: text for name, text in parts.items()}
     if {"SYS", "DIA"} <= by_ending.keys():

@@ -1,9 +1,9 @@
 """The live stream to one page: server-sent events, coalesced, never more than the page can take.
 
 Why server-sent events: the page only listens, and a browser reconnects by itself after every gap in the vehicle's
-Wi-Fi. Updates are collected for a quarter of a second, so that twelve devices cost the gateway four writes a second
-and not hundreds. A page that does not read falls behind by a bounded number of updates and then loses the oldest
-(`LiveFeed`); it then gets a whole picture.
+Wi-Fi. Updates are collected for a quarter of a second, so that twelve devices cost the gateway four writes a second and
+not hundreds. A page that does not read falls behind by a bounded number of updates and then loses the oldest
+(`LiveFeed`). It then gets a whole snapshot.
 """
 
 import asyncio
@@ -19,12 +19,13 @@ from gateway.transports.clock import Clock
 from protocols.observation import Channel, Observation
 
 COLLECT_S = 0.25
-"""Four messages a second: below what an eye notices as delay, above what a tablet's battery minds."""
+"""Interval of the messages, four a second: below what an eye notices as delay, and acceptable for a tablet's
+battery."""
 COLLECTED_MAX = 256
-"""Updates between two messages; a page that takes longer loses the oldest and gets a whole picture."""
+"""Maximum of updates between two messages. A page that takes longer loses the oldest and gets a whole snapshot."""
 STATUS_EVERY = 8
-"""Every eighth message interval, so every two seconds, the state of the store and of the uplink is sent. It is also the
-heartbeat by which the page knows that the gateway still serves it."""
+"""Message intervals between two states of the store and of the uplink: every eighth, so every two seconds. The state is
+also the heartbeat by which the page knows that the gateway still serves it."""
 
 
 def event(name: str, data: Any) -> bytes:
@@ -86,8 +87,8 @@ class _Collected:
 
 
 def _changes(taken: list[LiveUpdate], chosen: frozenset[str], known_waves: dict[str, Channel], now_s: float) -> bytes:
-    """The newest value of each channel, the devices that changed, and all new samples of the chosen waveforms. A
-    waveform is described when it is new to this page, and again when a new configuration changes its scale."""
+    """Describe the newest value of each channel, the devices that changed, and all new samples of the chosen waveforms.
+    A waveform is described when it is new to this page, and again when a new configuration changes its scale."""
     devices = {update.device.ref.system_id: device_form(update.device, now_s) for update in taken}
     values: dict[str, dict[str, Any]] = {}
     new_waves: list[dict[str, Any]] = []

@@ -1,7 +1,7 @@
 """A mark on each tablet that has entered the PIN, so that wrong guesses of unknown clients cannot lock it out.
 
-The mark gives no access: it only lets the wrong guesses of this tablet be counted apart. It is a random id, signed with
-a key made from the store's key, and stays valid when the PIN changes or a session ends.
+The mark gives no access: it only lets the wrong guesses of this tablet be counted separately. It is a random id, signed
+with a key made from the store's key, and stays valid when the PIN changes or a session ends.
 """
 
 import hashlib

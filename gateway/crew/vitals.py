@@ -18,8 +18,8 @@ AGEING_S = 10.0
 STALE_S = 30.0
 """Age at which a continuous value no longer counts as the present: the patient may have changed since."""
 SPOT_STALE_S = 900.0
-"""Age at which a spot value no longer counts: a cuff that runs every fifteen minutes is the slowest programme of a
-transport monitor."""
+"""Age at which a spot value no longer counts as the present: a cuff that runs every fifteen minutes is the slowest
+programme of a transport monitor."""
 
 
 class Tile(NamedTuple):
@@ -49,11 +49,13 @@ TILES = (
     Tile("perfusion",         "secondary"),
     Tile("inspired-co2",      "secondary"),
 )  # fmt: skip
-"""In the order of the page: during a cardiac arrest the treatment comes first, then the order of most monitors."""
+"""Tiles in the order of the page: during a cardiac arrest the treatment comes first, then the order of most
+monitors."""
 
 
 class Vital(NamedTuple):
-    """One type. `colour` is the class of its number and trace; `decimals` None: as many as the device sent."""
+    """One type of measurement. `colour` is the class of its number and trace; `decimals` None: as many as the device
+    sent."""
 
     type: str
     tile: str
@@ -100,7 +102,8 @@ VITALS = (
     Vital("MDC_AWAY_CO2_INSP_MIN",           "inspired-co2",      "FiCO₂",         "co2",   0),
     Vital("MDC_AWAY_CO2_INSP",               "inspired-co2",      "FiCO₂",         "co2",   0),
 )  # fmt: skip
-"""Within a tile, the preferred type first: an electrical heart rate before a pulse rate."""
+"""Types of measurements. Within a tile, the preferred type comes first: an electrical heart rate before a pulse
+rate."""
 
 _TILE_RANKS = {tile.name: rank for rank, tile in enumerate(TILES)}
 _BY_CODE: dict[Code, tuple[int, Vital]] = {code_of(vital.type): (rank, vital) for rank, vital in enumerate(VITALS)}
@@ -109,7 +112,8 @@ _SPOT_PREFIXES = (
     *("MDC_CONC_GLU", "MDC_TEMP_", "MDC_MASS_", "MDC_LEN_BODY", "MDC_BODY_"),
     *("MDC_ATTR_VAL_BATT", "MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS", "MDC_GLU_METER"),
 )
-"""Types without a row that devices measure once and then leave or stay silent: meters, cuffs, thermometers, scales."""
+"""Prefixes of types without a row that devices measure once and then leave or stay silent: meters, cuffs, thermometers,
+scales."""
 _SPOT_MODALITY = code_of("MDC_MODALITY_SPOT")
 """The supplemental type of an oximeter that measures one finger at a time (10404)."""
 
@@ -145,19 +149,19 @@ def place(code: Code) -> Placed:
 
 
 def limits_s(channel: Channel, vital: Vital) -> tuple[float, float]:
-    """Ages at which a value of the channel is ageing and stale. A spot value goes straight to stale."""
+    """Return the ages at which a value of the channel is ageing and stale. A spot value goes straight to stale."""
     if vital.spot or _SPOT_MODALITY in channel.supplemental_types:
         return SPOT_STALE_S, SPOT_STALE_S
     return AGEING_S, STALE_S
 
 
 def state_words(code: Code, bits: int) -> str:
-    """The words for a state that arrives as bits; hexadecimal where there are none."""
+    """Return the words for a state that arrives as bits; hexadecimal where there are none."""
     return _STATE_WORDS.get(name_of(code), {}).get(bits, f"0x{bits:X}")
 
 
 def unit_words(unit: Code | None) -> str:
-    """The unit as a monitor prints it, "" where there is none."""
+    """Return the unit as a monitor prints it, "" where there is none."""
     if unit is None:
         return ""
     ucum = term_of(unit).ucum

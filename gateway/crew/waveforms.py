@@ -1,8 +1,8 @@
 """Tables of the waveforms that the page draws: their strip, colour and fixed scale.
 
-The first strip is always the ECG's; the second shows one other waveform. An ECG is drawn at the gain of ECG paper,
-10 mm/mV, so that noise of 0.1 mV stays 1 mm high and is not taken for fibrillation. A waveform without a unit (pleth)
-has no true height; the page fits it to the strip and says so.
+The first strip is always the ECG's; the second shows one other waveform. An ECG is drawn at the gain of ECG paper, 10
+mm/mV, so that noise of 0.1 mV stays 1 mm high and is not taken for fibrillation. A waveform without a unit (pleth) has
+no true height; the page fits it to the strip and labels it so.
 """
 
 import struct
@@ -17,7 +17,8 @@ _LEAD_II = "MDC_ECG_ELEC_POTL_II"
 
 
 class Look(NamedTuple):
-    """`strip` is one of `STRIPS`, `scale` one of the page's scales (sweep.js): ecg, co2 or fit."""
+    """Drawing of one waveform. `strip` is one of `STRIPS`, `scale` one of the page's scales (sweep.js): ecg, co2 or
+    fit."""
 
     prefix: str
     strip: str
@@ -34,17 +35,18 @@ LOOKS = (
     Look("MDC_RESP",              "other", "resp",  "fit"),
     Look("",                      "other", "plain", "fit"),
 )  # fmt: skip
-"""By the beginning of the type's name, the first that matches; in the order in which a strip prefers them."""
+"""Drawings by the beginning of the type's name, the first that matches; in the order in which a strip prefers them."""
 
 
 def look_of(code: Code) -> Look:
-    """The strip, colour and scale for a waveform's type."""
+    """Return the strip, colour and scale for a waveform's type."""
     name = name_of(code)
     return next(look for look in LOOKS if name.startswith(look.prefix))
 
 
 def preference(code: Code) -> tuple[int, bool]:
-    """Sort key: the waveform that a strip shows by default comes first. Lead II before other leads, as on monitors."""
+    """Return the sort key: the waveform that a strip shows by default comes first. Lead II before other leads, as on
+    monitors."""
     return LOOKS.index(look_of(code)), name_of(code) != _LEAD_II
 
 
@@ -59,7 +61,7 @@ def samples(arrays: Iterable[Observation]) -> list[int]:
 
 
 def has_scale(channel: Channel) -> bool:
-    """Check that the channel's samples can be drawn: the device sent their format and period."""
+    """Return whether the channel's samples can be drawn: the device sent their format and period."""
     return channel.array is not None and channel.array.period_s > 0
 
 

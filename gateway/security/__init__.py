@@ -1,1 +1,1 @@
-"""The identity of the gateway, and access to it: its keys and certificate, and the crew's PIN."""
+"""Identity of the gateway, and access to it: its keys and certificate, and the crew's PIN."""

@@ -1,9 +1,9 @@
 """The crew's PIN: six digits on a glove-friendly key pad, kept in a file, guarded against guessing.
 
 Why the file holds the PIN and no hash: a million PINs are tried against any hash in an evening, so a hash would only
-look like protection; a process that can read this 0600 file can read the store's key beside it. What does protect is
-that guesses are slow. Wrong guesses are counted for each address, and a bound over all addresses keeps many of them
-from guessing in parallel. A tablet that has entered the PIN before is counted apart from both, so that wrong guesses
+look like protection; a process that can read this 0600 file can read the store's key beside it. The protection is that
+guesses are slow. Wrong guesses are counted for each address, and a bound over all addresses keeps many of them from
+guessing in parallel. A tablet that has entered the PIN before is counted separately from both, so that wrong guesses
 from elsewhere cannot lock it out. Its waits are short, because a crew in a hurry mistypes.
 
 Does not know cookies or sessions: that is `gateway/crew`.
@@ -40,11 +40,12 @@ class CrewPinUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The guess was not compared, since there were too many wrong ones. `seconds` until the next one is compared."""
+    """The refusal of a guess that was not compared, since there were too many wrong ones. `seconds` until the next one
+    is compared."""
 
     seconds: float
     by_others: bool = False
-    """Whether the wrong guesses are those of all unknown clients together."""
+    """True when the wrong guesses are those of all unknown clients together."""
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ class CrewPin:
         self._pin = pin
         self._clients: BoundedMap[str, _Guesses] = BoundedMap(_CLIENTS_MAX)
         self._unknown_full_at_s = 0.0
-        """When unknown clients have all their guesses again, in monotonic seconds."""
+        """Time at which unknown clients have all their guesses again, in monotonic seconds."""
 
     @classmethod
     def create(cls, path: Path) -> "CrewPin":

@@ -1,17 +1,17 @@
-"""The identity of this gateway: its signing key, the key that seals its store, and its certificate for the broker.
+"""Identity of this gateway: its signing key, the key that seals its store, and its certificate for the broker.
 
 The identity is a folder that is made whole or not at all: all files are written and flushed in a folder beside it,
-which then takes its name in one step. Nothing here ever overwrites or repairs: a second key under an old name would
-break the chain of custody (D7), and a second store key would make the store unreadable (D6).
+which then takes its name in one step. Nothing here ever overwrites or repairs: a second key under an existing name
+would break the chain of custody (D7), and a second store key would make the store unreadable (D6).
 
 The store's key comes from a systemd credential where there is one, else from a 0600 file, which does not protect
-against a stolen disk; `store_key_protected` says which, so that `doctor` can say it. The identity remembers a
-fingerprint of the key, so that a key of another store is refused before the store is touched.
+against a stolen disk; `store_key_protected` distinguishes the two for `doctor`. The identity holds a fingerprint of the
+key, so that a key of another store is refused before the store is touched.
 
-The signing key and the key of the client certificate lie sealed under the store key (`secret_store`), so they are as
+The signing key and the key of the client certificate are sealed under the store key (`secret_store`), so they are as
 safe as the store. Identities that were made before have them in plain files: `seal` seals those and removes them.
 
-A certificate authority's work is the fleet's matter: `client.csr` is what it needs, and its result is found as
+The fleet's certificate authority issues the certificate: it needs `client.csr`, and its result is stored as
 `client.crt`.
 """
 
@@ -71,7 +71,8 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """`public_key` is 32 bytes, what the cloud registers. Keys do not show in a repr."""
+    """The identity of one gateway. `public_key` is 32 bytes, the form that the cloud registers. Keys do not show in a
+    repr."""
 
     gateway: str
     signing_key: Ed25519PrivateKey = field(repr=False)
@@ -87,13 +88,13 @@ class Identity:
 
     @property
     def public_key_base64(self) -> str:
-        """As `argus-cloud gateways add --public-key` takes it."""
+        """The public key in the form that `argus-cloud gateways add --public-key` takes."""
         return base64.b64encode(self.public_key).decode()
 
     @classmethod
     def create(cls, directory: Path, gateway: str, *, credentials: Path | None = None) -> Self:
-        """Make the identity of `gateway` in the new folder `directory`, durably. IdentityUnusable where something is
-        there already, or where it cannot be written.
+        """Make the identity of `gateway` in the new folder `directory`, durably. Raises IdentityUnusable where
+        something exists already, or where it cannot be written.
 
         `credentials` is systemd's folder of credentials; None: the one that systemd gave this process, if any.
         """
@@ -135,7 +136,7 @@ class Identity:
 
     @classmethod
     def load(cls, directory: Path, *, credentials: Path | None = None) -> Self:
-        """Read the identity in `directory`. IdentityUnusable says what is wrong with it; nothing is repaired."""
+        """Read the identity in `directory`. Raises IdentityUnusable with the fault; nothing is repaired."""
         if not directory.is_dir():
             raise IdentityUnusable(
                 f"{directory} is not there. Without its identity this gateway can neither read its store nor sign. "
@@ -177,8 +178,8 @@ class Identity:
         return tuple(path for name in named if (path := self.directory / name).exists())
 
     def seal(self) -> None:
-        """Seal what lies in plain and remove it, the sealed file first. What cannot be sealed now stays as it is, and
-        is logged: a full disk must not keep a gateway from its work."""
+        """Seal the plain files and remove them, the sealed file first. A file that cannot be sealed now stays as it is,
+        and is logged: a full disk must not stop a gateway."""
         for path in self.plain_files:
             self.secrets.seal_file(path)
 
@@ -187,17 +188,17 @@ class Identity:
         return self.secrets.path(CERTIFICATE_KEY_FILE).exists() or (self.directory / CERTIFICATE_KEY_FILE).exists()
 
     def make_tls_key(self) -> None:
-        """Make the key of the client certificate, and the request for it. OSError as it comes."""
+        """Make the key of the client certificate, and the request for it. Raises OSError."""
         key, request = create_tls_key(self.gateway)
         self.secrets.put(CERTIFICATE_KEY_FILE, key)
         replace_file(self.directory / REQUEST_FILE, request)
 
     def replace_signing_key(self) -> "Identity":
-        """Replace the signing key and return the new identity. The old key is removed; register the new one in the
+        """Replace the signing key and return the new identity. The previous key is removed; register the new one in the
         cloud.
 
-        The new key is durable under a name of its own before the identity refers to it, so a power cut leaves the old
-        identity or the new one. OSError as it comes.
+        The new key is durable under its own name before the identity refers to it, so a power cut leaves the previous
+        identity or the new one. Raises OSError.
         """
         name, key = f"signing-{secrets.token_hex(4)}.key", Ed25519PrivateKey.generate()
         self.secrets.put(name, _pem(key))
@@ -212,7 +213,7 @@ class Identity:
 
 
 def _fingerprint(store_key: bytes) -> str:
-    """Tells keys apart and nothing about them."""
+    """Return a fingerprint that distinguishes keys and reveals nothing about them."""
     return sha256(b"argus/v1/store-key-fingerprint\x00" + store_key).hexdigest()[:32]
 
 
@@ -228,7 +229,7 @@ def _write_folder(directory: Path, files: dict[str, bytes]) -> None:
                 file.flush()
                 os.fsync(descriptor)
         flush(making)
-        # Fails where a folder with something in it has the name by now: the first one stays.
+        # Fails where a folder with content has the name by now: the first one stays.
         making.rename(directory)
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
@@ -237,7 +238,7 @@ def _write_folder(directory: Path, files: dict[str, bytes]) -> None:
 
 
 def _credential(credentials: Path | None) -> bytes | None:
-    """The store key that systemd hands over. CREDENTIALS_DIRECTORY is systemd's variable, not a setting of the
+    """Return the store key that systemd provides. CREDENTIALS_DIRECTORY is systemd's variable, not a setting of the
     gateway."""
     named = os.environ.get("CREDENTIALS_DIRECTORY")
     folder = credentials if credentials is not None else Path(named) if named else None
@@ -264,7 +265,7 @@ def _about(directory: Path) -> dict[str, object]:
 
 
 def _key_name(directory: Path, about: dict[str, object]) -> str:
-    """Under which name the signing key lies; a replaced one has another than the first."""
+    """Return the name of the signing key's file; a replaced key has another name than the first."""
     name = about.get("signing_key", SIGNING_KEY_FILE)
     if not isinstance(name, str) or not _KEY_NAME.fullmatch(name):
         _damaged(directory / ABOUT_FILE, "names no signing key")
@@ -289,7 +290,7 @@ def _signing_key(directory: Path, sealing: SecretStore, about: dict[str, object]
 
 
 def _secret(directory: Path, sealing: SecretStore, name: str) -> bytes | None:
-    """A key of the folder, sealed or, where it was never sealed, plain; None where there is none."""
+    """Return a key of the folder, sealed or, where it was never sealed, plain; None where there is none."""
     try:
         sealed = sealing.get(name)
     except SecretDamaged as error:
@@ -306,7 +307,7 @@ def _pem(key: Ed25519PrivateKey) -> bytes:
 
 
 def _private(path: Path) -> bytes:
-    """The bytes of a file that no other user may read."""
+    """Return the bytes of a file that no other user may read."""
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

@@ -1,15 +1,15 @@
 """Secrets of this gateway at rest: signing key, TLS key, broker password, each sealed under the store's key (D6).
 
-AES-256-GCM under a key of its own (HKDF-SHA-256 of the store key), with the secret's name and, for a secret that the
-settings name, its path as associated data: no sealed file can stand in for another. Random nonces are enough, because a
-gateway seals a handful of secrets in its life.
+AES-256-GCM under a separate key (HKDF-SHA-256 of the store key). The associated data is the secret's name and, for a
+secret that the settings name, its path: no sealed file can replace another. Random nonces are enough, because a gateway
+seals only a few secrets in its life.
 
-A secret that an operator hands over in a plain file (`[mqtt] password_file`, `key_file`) is sealed when it is first
-read, and the plain file is removed once the sealed one is durable. A file that cannot be removed, in a folder that only
-root may change, is used as it is, and `doctor` names it. A systemd credential lies in memory and is left alone.
+A secret that an operator provides in a plain file (`[mqtt] password_file`, `key_file`) is sealed when it is first read,
+and the plain file is removed once the sealed one is durable. A file that cannot be removed, in a folder that only root
+may change, is used as it is, and `doctor` names it. A systemd credential is in memory and is left alone.
 
-Sealing protects a stolen disk as far as the store key is protected (`Identity.store_key_protected`). What lay on flash
-in plain may still be found there: where that matters, make new secrets.
+Sealing protects a stolen disk as far as the store key is protected (`Identity.store_key_protected`). Plain secrets that
+were on flash may still be found there: where that matters, make new secrets.
 """
 
 import errno
@@ -27,7 +27,7 @@ from gateway.durable import flush, replace_file
 
 SUFFIX = ".sealed"
 SECRET_BYTES_MAX = 64 * 1024
-"""A private key with its certificates has a few kilobytes."""
+"""Upper bound on a secret: a private key with its certificates has a few kilobytes."""
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
 _SEAL_BYTES = len(_VERSION) + _NONCE_BYTES + 16
@@ -55,7 +55,7 @@ class SecretStore:
         self._left_plain: set[Path] = set()
 
     def seal(self, name: str, secret: bytes, *, source: str = "") -> bytes:
-        """The content of a sealed file."""
+        """Return the content of a sealed file."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return _VERSION + nonce + self._cipher.encrypt(nonce, secret, _associated(name, source))
 
@@ -63,13 +63,13 @@ class SecretStore:
         return self._folder / f"{name}{SUFFIX}"
 
     def put(self, name: str, secret: bytes, *, source: str = "") -> None:
-        """Durable when it returns, and proved to open. OSError as it comes."""
+        """Seal a secret. It is durable on return, and was proved to open. Raises OSError."""
         replace_file(self.path(name), self.seal(name, secret, source=source))
         if self.get(name, source=source) != secret:
             raise OSError(f"{self.path(name)} cannot be read back")
 
     def get(self, name: str, *, source: str = "") -> bytes | None:
-        """The secret, None where there is none of this name. Raises `SecretDamaged`; OSError as it comes."""
+        """Return the secret, None where there is none of this name. Raises `SecretDamaged` and OSError."""
         path = self.path(name)
         try:
             with path.open("rb") as file:
@@ -85,9 +85,9 @@ class SecretStore:
             raise SecretDamaged(path) from None
 
     def take(self, path: Path, name: str) -> bytes:
-        """The secret that the settings name by `path`: from there, and then it is sealed and the file removed, or from
-        what was sealed of it before. Raises `SecretDamaged`; FileNotFoundError where it is neither here nor there, and
-        OSError for a file that is too large to be a secret, which stays as it is."""
+        """Return the secret that the settings name by `path`: from the file, which is then sealed and removed, or from
+        the sealed copy. Raises `SecretDamaged`; FileNotFoundError where neither exists; OSError for a file that is too
+        large to be a secret, which stays as it is."""
         try:
             with path.open("rb") as file:
                 secret = file.read(SECRET_BYTES_MAX + 1)
@@ -104,21 +104,23 @@ class SecretStore:
         return secret
 
     def read_sealed(self, path: Path, name: str) -> bytes | None:
-        """The sealed secret of the file that the settings name by `path`, None where none was sealed."""
+        """Return the sealed secret of the file that the settings name by `path`, None where none was sealed."""
         name, source = self._place(path, name)
         return self.get(name, source=source)
 
     def _place(self, path: Path, name: str) -> tuple[str, str]:
-        """Name and source under which a file is sealed; one of this folder is the identity's own."""
+        """Return the name and source under which a file is sealed; a file of this folder is the identity's own."""
         return (path.name, "") if path.parent == self._folder else (name, str(path))
 
     def seal_file(self, path: Path) -> bool:
-        """Seal the plain file of this folder and remove it; False where it cannot be done now, and it stays."""
+        """Seal the plain file of this folder and remove it. Return False where it cannot be done now, and the file
+        stays."""
         return self._replace_plain(path, path.name, path.read_bytes(), source="")
 
     def _replace_plain(self, path: Path, name: str, secret: bytes, *, source: str) -> bool:
-        """The sealed file is durable before the plain one goes: a power cut leaves at least one of them. Removing a
-        symbolic link would leave the secret in plain where it leads to, and `doctor` would no longer name it."""
+        """Seal a plain file, then remove it. The sealed file is durable first: a power cut leaves at least one of them.
+        A symbolic link is not removed: that would leave the secret in plain where the link leads, and `doctor` would no
+        longer name it."""
         try:
             if path.is_symlink():
                 raise OSError(errno.ELOOP, "it is a symbolic link")
@@ -142,7 +144,7 @@ class SecretStore:
 
 
 def is_credential(path: Path) -> bool:
-    """Whether systemd keeps this file in memory, for this service alone."""
+    """Return whether systemd keeps this file in memory, for this service alone."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return folder is not None and path.is_relative_to(folder)
 

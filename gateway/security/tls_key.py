@@ -1,7 +1,7 @@
-"""The key with which the gateway shows its certificate to the broker: made here, and handed to OpenSSL without a file.
+"""Key of the gateway's client certificate for the broker: made here, and passed to OpenSSL without a file.
 
 OpenSSL reads a key from a path only. A memory file (`memfd_create`) has one, under `/proc/self/fd`, and never touches a
-disk; `/proc/self` is there for a process also with ProtectProc= and ProcSubset=.
+disk. `/proc/self` exists for a process also with ProtectProc= and ProcSubset=.
 """
 
 import os
@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 
 def create_tls_key(gateway: str) -> tuple[bytes, bytes]:
-    """Key and certificate request, PEM. P-256, because every TPM and every TLS library has it."""
+    """Return a key and its certificate request, PEM. P-256, because every TPM and every TLS library has it."""
     key = generate_private_key(SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gateway)])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, SHA256())
@@ -27,14 +27,14 @@ def create_tls_key(gateway: str) -> tuple[bytes, bytes]:
 
 
 def load_client_certificate(context: ssl.SSLContext, certificate: Path, key: bytes) -> None:
-    """Let `context` prove itself with `certificate` (a file, it is no secret) and `key` (PEM). OSError where they do
-    not fit, `ssl.SSLError` being one."""
+    """Make `context` authenticate with `certificate` (a file, it is no secret) and `key` (PEM). Raises OSError where
+    they do not fit, `ssl.SSLError` being one."""
     descriptor = os.memfd_create("argus-tls-key", os.MFD_CLOEXEC)
     try:
         written = 0
         while written < len(key):
             written += os.write(descriptor, key[written:])
-        # A passphrase is never asked for: there is no person at the terminal of a vehicle.
+        # OpenSSL never prompts for a passphrase: no operator is at the terminal of a vehicle.
         context.load_cert_chain(certificate, f"/proc/self/fd/{descriptor}", password="")
     finally:
         os.close(descriptor)

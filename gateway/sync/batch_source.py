@@ -1,7 +1,7 @@
-"""The part of the buffer that the uplink needs.
+"""Interface to the part of the buffer that the uplink needs.
 
-The buffer is the queue (D4): the uplink keeps no batch longer than it takes to send it, and asks again for what the
-cloud did not confirm. An implementation offers durable, chained batches in lanes.
+The buffer is the queue (D4): the uplink keeps no batch longer than sending takes, and reads again what the cloud did
+not confirm. An implementation offers durable, chained batches in lanes.
 """
 
 import asyncio
@@ -20,26 +20,26 @@ class BatchSource(Protocol):
 
     @property
     def epoch(self) -> str:
-        """Changes when a spare store takes the place of one that failed; empty while there is none."""
+        """The epoch. It changes when a spare store replaces one that failed, and is empty while there is none."""
 
     @property
     def store_state(self) -> StoreState: ...
 
     def marks(self) -> Mapping[Lane, LaneMarks]:
-        """The state of each lane, from memory."""
+        """Return the state of each lane, from memory."""
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """The batches behind sequence `after`, in order, gap records in the place of what is gone; at least one if
-        there is any, however large."""
+        """Return the batches behind sequence `after`, in order, with gap records in the place of dropped batches; at
+        least one if there is any, however large."""
 
     async def acknowledge(self, ack: Ack) -> None:
-        """Everything through `ack.through_sequence` is with the cloud."""
+        """Record that the cloud holds everything through `ack.through_sequence`."""
 
     async def rewind(self, lane: Lane, through: int) -> None:
-        """The cloud has nothing above `through` any more: it is to be sent again."""
+        """Record that the cloud holds nothing above `through` any more, so that it is resent."""
 
     def wait_for_commit(self) -> asyncio.Event:
-        """The signal of new batches, for the one uplink there is."""
+        """Return the signal of new batches, for the only uplink."""
 
 
 class RecoveredSource(BatchSource, Protocol):
@@ -49,7 +49,7 @@ class RecoveredSource(BatchSource, Protocol):
     def all_acknowledged(self) -> bool: ...
 
     def give_up(self, lane: Lane) -> None:
-        """Nothing more of `lane` will be sent."""
+        """Send nothing more of `lane`."""
 
     async def settle(self) -> None:
-        """Everything that can be sent is with the cloud: this source is not needed any more."""
+        """Close this source, because the cloud has everything that can be sent."""

@@ -1,4 +1,4 @@
-"""The address of the broker, with the credentials of this gateway."""
+"""Address of the broker, with the credentials of this gateway."""
 
 import ssl
 from dataclasses import dataclass

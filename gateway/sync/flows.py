@@ -1,8 +1,7 @@
-"""The eight flows between buffer and link: read a little ahead, choose whose turn it is, keep the account of what went.
+"""The eight flows between buffer and link: read ahead, choose the flow that sends next, and account for what was sent.
 
-Ties the pure parts together: a `LaneWindow` for each lane knows what is next, `Sharing` whose turn it is, `Pacing`
-how much may be under way. Reading the buffer is the only thing here that waits. Signing and publishing are the
-uplink's.
+It connects the pure parts: a `LaneWindow` for each lane knows the next batch, `Sharing` the next flow, `Pacing` how
+many bytes may be in flight. Reading the buffer is the only thing here that waits. The uplink signs and publishes.
 """
 
 from collections import deque
@@ -26,7 +25,7 @@ ENVELOPE_EXTRA_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A batch whose turn it is."""
+    """The next batch to send."""
 
     flow: Flow
     batch: Batch
@@ -43,8 +42,7 @@ class History(Enum):
 
 
 class Flows:
-    """The flows of one epoch, the one that the source has when they are made. `windows` is public for the display of
-    the state."""
+    """Flows of one epoch, the epoch of the source at construction. `windows` is public for the display of the state."""
 
     def __init__(self, source: BatchSource, settings: UplinkSettings) -> None:
         self._source = source
@@ -58,7 +56,7 @@ class Flows:
         self.pacing = Pacing(settings.pacing)
 
     def begin(self) -> None:
-        """A new connection begins with the buffer's marks and an empty link."""
+        """Begin a new connection with the buffer's marks and an empty link."""
         marks = self._source.marks()
         for lane, window in self.windows.items():
             window.begin(acked=marks[lane].acked, last=marks[lane].last)
@@ -67,7 +65,7 @@ class Flows:
             ahead.clear()
 
     def refresh(self) -> None:
-        """Learn what was committed meanwhile. Marks of another store are not ours."""
+        """Update the newest sequence of each lane. Marks of another store are ignored."""
         if self._source.epoch != self.epoch:
             return
         marks = self._source.marks()
@@ -75,12 +73,12 @@ class Flows:
             window.note_commit(marks[lane].last)
 
     def apply(self, ack: Ack, now_s: float) -> Answer:
-        """Take the cloud's answer and let the window follow its delay."""
+        """Apply the cloud's acknowledgement, and let the window follow its delay."""
         self.refresh()
         under_way_bytes = self.under_way_bytes
         answer = self.windows[ack.lane].apply(ack)
         for sent in answer.confirmed:
-            # A delay is known only of a batch that was sent once: of two sendings it is unknown which was acknowledged.
+            # A delay is known only of a batch that was sent once: of two copies it is unknown which was acknowledged.
             if sent.sendings == 1:
                 self.pacing.acknowledge(
                     sent.octets, sent_at_s=sent.sent_at_s, now_s=now_s, under_way_bytes=under_way_bytes
@@ -93,8 +91,8 @@ class Flows:
         return answer
 
     async def history_of(self, ack: Ack) -> History:
-        """Whether the cloud's batch at its mark is ours. Asked where we did not send it on this connection: in the
-        exchange, and when the mark jumps over what was there before."""
+        """Return whose batch is at the cloud's mark. This is checked where the batch was not sent on this connection:
+        in the exchange, and when the mark jumps over earlier sequences."""
         window, through = self.windows[ack.lane], ack.through_sequence
         if ack.epoch != self.epoch or not through:
             return History.OURS
@@ -108,12 +106,12 @@ class Flows:
 
     @property
     def deadline_s(self) -> float | None:
-        """When `expire` has something to do."""
+        """Time at which `expire` has something to do."""
         deadlines = [window.deadline_s for window in self.windows.values()]
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def expire(self, now_s: float) -> Mapping[Lane, list[Sent]]:
-        """The batches, by lane, that got no answer in time and may be sent again."""
+        """Return the batches, by lane, that got no acknowledgement in time and may be resent."""
         overdue = {lane: window.expire(now_s=now_s) for lane, window in self.windows.items()}
         late = {lane: sents for lane, sents in overdue.items() if sents}
         if late:
@@ -121,10 +119,10 @@ class Flows:
         return late
 
     async def next(self) -> Due | None:
-        """The batch to send now; None: nothing is there, or what is there waits for acknowledgements."""
+        """Return the batch to send now; None: there is none, or all are held back for acknowledgements."""
         for flow, ahead in self._ahead.items():
             await self._read_ahead(flow, ahead)
-        # From here to the caller's `sent` nothing waits, so no answer can come between.
+        # From here to the caller's `note_sending` nothing waits, so no acknowledgement can come between.
         offers = {flow: len(ahead[0][0].payload) + ENVELOPE_EXTRA_BYTES for flow, ahead in self._ahead.items() if ahead}
         under_way = {
             Flow(lane, live): window.under_way_bytes(live=live)
@@ -139,19 +137,20 @@ class Flows:
         return Due(chosen, batch, through, offers[chosen])
 
     def note_sending(self, due: Due, now_s: float) -> None:
-        """`due` went out."""
+        """Record that `due` was sent."""
         self.windows[due.flow.lane].note_sending(
             sequence=due.batch.sequence, through=due.through, octets=due.octets, live=due.flow.live, now_s=now_s
         )
 
     def note_publication(self, due: Due) -> None:
-        """The broker confirmed `due`."""
+        """Record that the broker confirmed `due`."""
         window = self.windows[due.flow.lane]
-        if due.through > window.through:  # else the cloud was quicker than the broker
+        if due.through > window.through:  # otherwise the cloud was quicker than the broker
             window.published.add(due.batch.sequence, due.through)
 
     async def _read_ahead(self, flow: Flow, ahead: deque[tuple[Batch, int]]) -> None:
-        """Have the next batch of `flow` at hand, if it has one. What was read and is no longer next is forgotten."""
+        """Have the next batch of `flow` ready, if it has one. A batch that was read and is no longer next is
+        dropped."""
         window = self.windows[flow.lane]
         after = window.next_after(live=flow.live)
         if after is None:
@@ -168,7 +167,8 @@ class Flows:
             limit_batches=self._settings.read_batches_max,
             limit_bytes=self._settings.read_bytes_max,
         )
-        # While the buffer was read an answer may have come: what is next is asked again before it is sent.
+        # An acknowledgement may have come while the buffer was read: what is next is determined again before it is
+        # sent.
         if window.next_after(live=flow.live) == after:
             ahead.extend((batch, _through(batch)) for batch in batches)
 
@@ -182,7 +182,7 @@ class Flows:
 
 
 def _hash_behind(batch: Batch, sequence: int) -> bytes | None:
-    """The chain hash behind `sequence`, from the batch that covers it; None in the middle of a gap."""
+    """Return the chain hash behind `sequence`, from the batch that covers it; None in the middle of a gap."""
     if batch.kind is not BatchKind.GAP:
         return batch.hash if batch.sequence == sequence else None
     gap = decode_gap(batch.payload)
@@ -190,5 +190,5 @@ def _hash_behind(batch: Batch, sequence: int) -> bytes | None:
 
 
 def _through(batch: Batch) -> int:
-    """The last sequence that a batch covers; more than its own only for a gap record."""
+    """Return the last sequence that a batch covers; more than its own only for a gap record."""
     return decode_gap(batch.payload).through_sequence if batch.kind is BatchKind.GAP else batch.sequence

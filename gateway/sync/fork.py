@@ -1,12 +1,13 @@
 """Distinguishes a store that was replaced by an older copy from a gateway that is in service twice.
 
-In both cases the cloud holds a later history of this epoch under our key than this store does. What differs is whether
-another box is there now: it would connect under our name, which is the client id, and the broker would end our session
-for it. So for `patience_s` we stay connected, send nothing of the forked lanes, and look. Taken over: there are two
-boxes, the lanes stay contested, and a person decides. Left alone: this store was put back, and it begins a new epoch.
+In both cases the cloud holds a later history of this epoch under our key than this store does. They differ in whether
+another gateway is running now: it would connect under our name, which is the client id, and the broker would end our
+session for it. So for `patience_s` we stay connected, send nothing of the forked lanes, and watch. After a take-over
+there are two gateways: the lanes stay contested, and an operator decides. Without one, this store was restored, and it
+begins a new epoch.
 
-Not decided by anything in the store or on the disk: a disk image holds all of that twice. A rival that was silent all
-the while is found by the cloud when it comes back: live batches of an epoch that was succeeded.
+Nothing in the store or on the disk can decide this: a disk image holds all of it twice. A rival that was silent all the
+time is found by the cloud when it returns: it sends live batches of an epoch that was succeeded.
 """
 
 import asyncio
@@ -14,7 +15,8 @@ import asyncio
 from gateway.transports.clock import Clock
 
 RIVAL_S = 3600.0
-"""Time for which a take-over counts as the sign of another box. Its longest wait between two attempts is a minute."""
+"""Time for which a take-over counts as the sign of another gateway. Its longest wait between two attempts is a
+minute."""
 
 
 class ForkWatch:
@@ -28,19 +30,19 @@ class ForkWatch:
 
     @property
     def has_rival(self) -> bool:
-        """Whether another box connected under our name lately."""
+        """True when another gateway connected under our name lately."""
         return self._clock.monotonic_s() - self._taken_over_s < RIVAL_S
 
     def begin(self) -> None:
-        """A connection begins; what was found on the last one is found again."""
+        """Begin a connection. A fork that was found on the last one is found again."""
         self._found.clear()
 
     def find(self) -> None:
-        """The cloud holds another history of a lane."""
+        """Record that the cloud holds another history of a lane."""
         self._found.set()
 
     def take_over(self) -> None:
-        """The broker ended our session for another one of our name."""
+        """Record that the broker ended our session for another client of our name."""
         self._taken_over_s = self._clock.monotonic_s()
 
     async def stay_alone(self) -> None:

@@ -1,17 +1,17 @@
-"""One lane on its way: what was sent and not yet confirmed, what the cloud holds, and which batch is next.
+"""Transmission state of one lane: the batches that are in flight, those that the cloud holds, and the next one.
 
 A lane has two flows. Live batches are those made since the two sides agreed on their marks; they are sent at once.
-What lay there before is backlog: sent oldest first beside the live flow and marked historical. A live flow that
-falls too far behind becomes backlog itself, so that what is sent first is always what happens now.
+Earlier batches are backlog: sent oldest first beside the live flow and marked historical. A live flow that falls too
+far behind becomes backlog itself, so that the present is always sent first.
 
-The cloud's acknowledgement is the only thing that ends a batch's way. A batch is lost, and sent again, when the
-cloud misses it and has one that was sent well after it; missing alone only says that it is still on its way behind
-others. (The idea is that of RACK, RFC 8985.) What nothing is said about goes again after a timeout that doubles
-while the cloud is silent, and then only the oldest batch: a cloud that is down must not find its queue full of
-repetitions.
+Only the cloud's acknowledgement ends the transmission of a batch. A batch counts as lost, and is resent, when the cloud
+misses it and has one that was sent well after it; missing alone only means that it is still in flight behind others.
+(The idea is that of RACK, RFC 8985.) Batches without any report are resent after a timeout that doubles while the cloud
+is silent, and then only the oldest batch: a cloud that is down must not find its queue full of repetitions.
 
-A mark that went back means a restored cloud only in answer to a status: two workers' answers may overtake each
-other, so outside of that exchange it makes us ask. Pure: times are passed in, batches are numbers and sizes.
+A mark that went back means a restored cloud only in a response to a status: the responses of two workers may overtake
+each other, so outside of that exchange it makes the uplink publish a new status. Pure: times are passed in, batches are
+numbers and sizes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,27 +24,28 @@ from protocols.uplink.lanes import Lane
 from protocols.waits import doubled_s
 
 SENT_RANGES_MAX = 64
-"""A lane is sent at two places at once, live and backlog; what is forgotten of more is only asked about again."""
+"""Maximum of ranges kept. A lane is sent at two places at once, live and backlog; a range that is dropped only costs
+another exchange of marks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowSettings:
-    """Seconds and batches."""
+    """Settings of a window, in seconds and batches."""
 
     ack_timeout_s: float = 10.0
-    """From sending to the cloud's acknowledgement: its commit takes milliseconds, a bad radio link seconds."""
+    """Time from sending to the cloud's acknowledgement: its commit takes milliseconds, a bad radio link seconds."""
     ack_timeout_s_max: float = 120.0
     missing_after_s: float = 1.0
-    """The lead of a later batch that arrived, after which a missing one counts as lost: the cloud's
-    workers commit side by side."""
+    """Lead of a later batch that arrived, after which a missing one counts as lost: the cloud's workers commit side by
+    side."""
     live_lag_batches_max: int = 64
-    """Live batches that may wait before they count as backlog: seconds of one lane."""
+    """Maximum of queued live batches before they count as backlog: seconds of one lane."""
     in_flight_batches_max: int = 256
 
 
 @dataclass(slots=True)
 class Sent:
-    """One batch under way; `sequence`…`through` differ for a gap record."""
+    """One batch in flight; `sequence`…`through` differ for a gap record."""
 
     sequence: int
     through: int
@@ -66,7 +67,8 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`confirmed`: the cloud has them. `missed`: it lacks them although later ones arrived; they are sent again."""
+    """The effect of an acknowledgement. `confirmed`: the cloud has them. `missed`: it lacks them although later ones
+    arrived; they are resent."""
 
     verdict: Verdict
     confirmed: Sequence[Sent] = ()
@@ -74,7 +76,8 @@ class Answer:
 
 
 class LaneWindow:
-    """`agreed`: the cloud has answered on this connection, so sending may begin. `contested`: it must not."""
+    """The window of one lane. `agreed`: the cloud has acknowledged on this connection, so sending may begin.
+    `contested`: nothing may be sent."""
 
     def __init__(self, lane: Lane, epoch: str, settings: WindowSettings) -> None:
         self._lane = lane
@@ -98,7 +101,7 @@ class LaneWindow:
     # ---- a connection begins
 
     def begin(self, *, acked: int, last: int) -> None:
-        """A new connection: nothing is under way, and nothing is sent before the cloud has stated its mark."""
+        """Begin a new connection: nothing is in flight, and nothing is sent before the cloud has stated its mark."""
         self._in_flight.clear()
         self._repeated.clear()
         self._sent_here = []
@@ -109,19 +112,20 @@ class LaneWindow:
         self.through, self.last = acked, last
 
     def note_commit(self, last: int) -> None:
-        """The buffer's newest batch is `last`."""
+        """Record that the buffer's newest batch is `last`."""
         self.last = last
         if self.agreed:
             self._bound_live_lag()
 
-    # ---- answers
+    # ---- acknowledgements
 
     def apply(self, ack: Ack) -> Answer:
-        """Take the cloud's answer: what it means, and what is no longer under way because of it."""
+        """Apply the cloud's acknowledgement. Return its verdict and the batches that are no longer in flight because of
+        it."""
         if ack.epoch != self._epoch or ack.lane is not self._lane:
             return Answer(Verdict.FOREIGN)
         if self.contested and self.agreed:
-            # Sticky within a connection: the other claimant's batches may be answered on the same topic.
+            # Sticky within a connection: the other claimant's batches may be acknowledged on the same topic.
             return Answer(Verdict.CONTESTED)
         # A cloud that is ahead of this store holds another history of this epoch: a copy of this gateway wrote it.
         if ack.conflict or ack.highest_sequence > self.last:
@@ -134,8 +138,8 @@ class LaneWindow:
         verdict = Verdict.RESTORED if ack.through_sequence < self.through else Verdict.ADVANCED
         first_answer = not self.agreed
         self.agreed, self.contested, self._doubted, self._silent = True, False, False, 0
-        # Two workers of the cloud may overtake each other: an older acknowledgement does not
-        # take back what a newer one stated of higher batches. If they are lost, they will be reported as missing.
+        # Two workers of the cloud may overtake each other: an older acknowledgement does not withdraw what a newer one
+        # stated of higher batches. If those are lost, they will be reported as missing.
         outdated = not first_answer and ack.through_sequence == self.through and ack.highest_sequence < self._highest
         self.through = ack.through_sequence
         if not outdated:
@@ -153,7 +157,7 @@ class LaneWindow:
         done = [sent for sent in self._in_flight.values() if self._is_held(sent)]
         for sent in done:
             del self._in_flight[sent.sequence]
-            # Of two sendings it is unknown which one arrived.
+            # Of two copies it is unknown which one arrived.
             if sent.sendings == 1:
                 self._newest_arrived_s = max(self._newest_arrived_s, sent.sent_at_s)
         self._repeated = {sequence: times for sequence, times in self._repeated.items() if sequence > self.through}
@@ -167,14 +171,15 @@ class LaneWindow:
         return any(first <= begin and sent.through <= last for first, last in self._held)
 
     def _take_back(self, sents: list[Sent]) -> list[Sent]:
-        """These may be sent again."""
+        """Return the batches of `sents` to the queue, so that they may be resent."""
         for sent in sents:
             del self._in_flight[sent.sequence]
             self._repeated[sent.sequence] = sent.sendings
         return sents
 
     def _find_missed(self, ack: Ack) -> list[Sent]:
-        """Batches that the cloud misses although it has one that was sent well after them: free to be sent again."""
+        """Return the batches that the cloud misses although it has one that was sent well after them. They may be
+        resent."""
         lost_before_s = self._newest_arrived_s - self._settings.missing_after_s
         return self._take_back(
             [
@@ -186,7 +191,8 @@ class LaneWindow:
         )
 
     def sent_here(self, sequence: int) -> bool:
-        """Whether what is at `sequence` was sent on this connection: then the cloud compared it with what it had."""
+        """Return whether the batch at `sequence` was sent on this connection: then the cloud compared it with what it
+        had."""
         return any(first <= sequence <= last for first, last in self._sent_here)
 
     # ---- time
@@ -198,13 +204,13 @@ class LaneWindow:
 
     @property
     def deadline_s(self) -> float | None:
-        """When `expire` has something to do; None: nothing is under way."""
+        """Time at which `expire` has something to do; None: nothing is in flight."""
         if not self._in_flight:
             return None
         return min(sent.sent_at_s for sent in self._in_flight.values()) + self._timeout_s
 
     def expire(self, *, now_s: float) -> list[Sent]:
-        """The batches that waited too long and may be sent again: all of them once, then, in silence, the oldest."""
+        """Return the batches that are overdue and may be resent: all of them once, then, in silence, the oldest."""
         overdue = sorted(
             (sent for sent in self._in_flight.values() if sent.sent_at_s + self._timeout_s <= now_s),
             key=lambda sent: sent.sequence,
@@ -221,7 +227,8 @@ class LaneWindow:
     # ---- what is next
 
     def next_after(self, *, live: bool) -> int | None:
-        """The sequence behind which the next batch of this flow lies; None: this flow has nothing to send now."""
+        """Return the sequence behind which the next batch of this flow lies; None: this flow has nothing to send
+        now."""
         if not self.agreed or self.contested or len(self._in_flight) >= self._settings.in_flight_batches_max:
             return None
         sequence = max(self.through + 1, self.live_from) if live else self.through + 1
@@ -234,21 +241,21 @@ class LaneWindow:
         return None
 
     def _end_of_taken(self, sequence: int) -> int | None:
-        """The end of the batch in flight or held at `sequence`; None: there is none."""
+        """Return the end of the batch in flight or held at `sequence`; None: there is none."""
         sent = self._in_flight.get(sequence)
         if sent is not None:
             return sent.through
         for first, last in self._held:
             if first <= sequence <= last:
                 return last
-        # A gap record under way covers sequences beside its own.
+        # A gap record in flight covers sequences beside its own.
         for sent in self._in_flight.values():
             if sent.sequence <= sequence <= sent.through:
                 return sent.through
         return None
 
     def _bound_live_lag(self) -> None:
-        """More live batches wait than may: they are backlog now, and live begins behind them."""
+        """Turn the live batches into backlog when too many are queued; live begins behind them."""
         newest_sent = max((sent.through for sent in self._in_flight.values()), default=0)
         newest_held = self._held[-1][1] if self._held else 0
         waiting = self.last - max(self.through, self.live_from - 1, newest_sent, newest_held)
@@ -256,7 +263,7 @@ class LaneWindow:
             self.live_from = self.last + 1
 
     def note_sending(self, *, sequence: int, through: int, octets: int, live: bool, now_s: float) -> None:
-        """A batch went out."""
+        """Record that a batch was sent."""
         sendings = self._repeated.pop(sequence, 0) + 1
         self._in_flight[sequence] = Sent(sequence, through, octets, live, now_s, sendings)
         for place, (first, last) in enumerate(self._sent_here):
@@ -265,7 +272,7 @@ class LaneWindow:
                 return
         self._sent_here = [*self._sent_here[1 - SENT_RANGES_MAX :], (sequence, through)]
 
-    # ---- what is under way
+    # ---- in flight
 
     def under_way_bytes(self, *, live: bool) -> int:
         return sum(sent.octets for sent in self._in_flight.values() if sent.live is live)
@@ -276,12 +283,12 @@ class LaneWindow:
 
     @property
     def has_backlog(self) -> bool:
-        """Whether something is left to send that is history."""
+        """True when some backlog is left to send."""
         return self.through < min(self.last, self.live_from - 1)
 
 
 def _held_above(ack: Ack) -> Iterator[tuple[int, int]]:
-    """The ranges that the cloud holds between its mark and its highest sequence."""
+    """Yield the ranges that the cloud holds between its mark and its highest sequence."""
     begin = ack.through_sequence + 1
     for first, last in ack.missing:
         if begin < first:

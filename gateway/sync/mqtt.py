@@ -1,11 +1,10 @@
 """One MQTT 5 connection, from CONNECT to its end: paho's client on the event loop.
 
 Not aiomqtt, because it hides what this link needs: the reason in a PUBACK (a publish that the broker's ACL refuses
-looks delivered), the broker's Receive Maximum and Maximum Packet Size (paho does not heed them), and the reason in
-a DISCONNECT (another client took our name). Nothing here reconnects or remembers: a connection that ended is thrown
-away.
+looks delivered), the broker's Receive Maximum and Maximum Packet Size (paho does not heed them), and the reason in a
+DISCONNECT (another client took our name). Nothing here reconnects or keeps state: a connection that ended is dropped.
 
-Clean start, session expiry 0: the buffer is the queue. A session kept by the broker would deliver old
+Clean start, session expiry 0: the buffer is the queue. A session kept by the broker would deliver stale
 acknowledgements and make paho repeat publishes that the exchange of marks repeats already, in the right order.
 
 Connecting blocks (name look-up, TCP, TLS), so it runs on a daemon thread; everything after it happens on the loop.
@@ -45,7 +44,7 @@ from protocols.uplink.limits import MESSAGE_BYTES_MAX
 T = TypeVar("T")
 
 INBOUND_MAX = 256
-"""Acknowledgements that wait to be read. They are cumulative, so the oldest goes when there are more."""
+"""Maximum of acknowledgements queued to be read. They are cumulative, so the oldest is dropped when there are more."""
 
 
 class MqttUnavailable(Exception):
@@ -85,7 +84,7 @@ class Received:
 
 
 class MqttSession:
-    """An open connection. `ended` is done, with an exception, when it is over; everything that waits then raises it."""
+    """An open connection. `ended` is done, with an exception, when it is over; every pending call then raises it."""
 
     def __init__(self, address: BrokerAddress, *, client_id: str, will: Will | None, pubacks: PubackSettings) -> None:
         loop = asyncio.get_running_loop()
@@ -95,7 +94,7 @@ class MqttSession:
         self._misc: asyncio.TimerHandle | None = None
         self._connected: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
-        # An end without a waiting caller is no error of the loop.
+        # An end without a pending caller is no error of the loop.
         self.ended.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._unconfirmed = UnconfirmedPackets(pubacks)
@@ -137,7 +136,8 @@ class MqttSession:
         will: Will | None = None,
         pubacks: PubackSettings = PubackSettings(),  # noqa: B008  frozen
     ) -> Self:
-        """Connect within `CONNECT_S_MAX`; MqttUnavailable when there is no broker, or it does not want us."""
+        """Connect within `CONNECT_S_MAX`. Raises MqttUnavailable when there is no broker, or it refuses the
+        connection."""
         session = cls(address, client_id=client_id, will=will, pubacks=pubacks)
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
@@ -163,20 +163,20 @@ class MqttSession:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has not typed it
         properties.SessionExpiryInterval = 0
         properties.ReceiveMaximum = INBOUND_MAX
-        # What comes down is acknowledgements and commands.
+        # The broker sends only acknowledgements and commands.
         properties.MaximumPacketSize = 2 * MESSAGE_BYTES_MAX
         self._client.connect(
             self._address.host, self._address.port, keepalive=KEEPALIVE_S, clean_start=True, properties=properties
         )
 
     async def _on_thread(self, work: Callable[[], None]) -> None:
-        """Run what blocks on a thread of its own: a daemon, because looking up a name may hang for half a minute
-        without a network, and a stop must not wait for it as it waits for the threads of the loop's pool."""
+        """Run a blocking function on a separate daemon thread: looking up a name may hang for half a minute without a
+        network, and a stop must not wait for it as it waits for the threads of the loop's pool."""
         done: asyncio.Future[None] = self._loop.create_future()
 
         def finish(failure: Exception | None) -> None:
             if self.ended.done():
-                self._drop("given up")  # a thread cannot be cancelled: what it opened meanwhile is closed again
+                self._drop("given up")  # a thread cannot be cancelled: its connection is closed again
             if done.done():
                 return
             if failure is None:
@@ -197,12 +197,11 @@ class MqttSession:
         await done
 
     def _watch(self) -> None:
-        """From here on the loop moves the bytes."""
+        """Move the bytes on the loop from here on."""
         self._socket = self._client.socket()
         if self._socket is None:
             raise MqttUnavailable("the broker closed the connection at once")
-        # A batch is one small write that something waits for: it must not wait for the acknowledgement of the one
-        # before.
+        # A batch is one small write that a caller waits for: it must not be held until the one before is acknowledged.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_reader(self._socket, self._read)
         self._client.on_socket_close = self._on_socket_close
@@ -213,14 +212,14 @@ class MqttSession:
         self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     async def close(self) -> None:
-        """Say goodbye, so that the broker does not publish the will; never raises, takes `CLOSE_S_MAX` at most."""
+        """Send DISCONNECT, so that the broker does not publish the will. Never raises, takes `CLOSE_S_MAX` at most."""
         if not self.ended.done():
             self._client.disconnect()
             await asyncio.wait((self.ended,), timeout=CLOSE_S_MAX)
         self._drop("closed")
 
     def _drop(self, reason: str) -> None:
-        """Let go of the socket and of everyone who waits."""
+        """Release the socket and every pending caller."""
         self._end(MqttUnavailable(reason))
         if self._misc is not None:
             self._misc.cancel()
@@ -235,7 +234,7 @@ class MqttSession:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(error)
-                # Publishes without a waiting caller end silently: the batch is not acknowledged, and is resent.
+                # Publishes without a pending caller end silently: the batch is not acknowledged, and is resent.
                 waiting.exception()
         self._waiting.clear()
 
@@ -243,10 +242,10 @@ class MqttSession:
         if self.ended.done():
             self.ended.result()
 
-    # ---- talking
+    # ---- publishing and receiving
 
     async def subscribe(self, topic: str) -> None:
-        """QoS 1. MqttRefused when the broker's ACL has something against it."""
+        """Subscribe with QoS 1. Raises MqttRefused when the broker's ACL refuses it."""
         self._check()
         result, mid = self._client.subscribe(topic, qos=1)
         self._check_sending(result)
@@ -254,14 +253,14 @@ class MqttSession:
         await self._await_ack(mid, len(topic))
 
     async def slot(self) -> None:
-        """Return when one more publish may be without its PUBACK."""
+        """Return when the limits allow one more publish without its PUBACK."""
         while self._free_slots <= 0:
             self._slot_freed.clear()
             await self._wait_unless_ended(self._slot_freed.wait())
         self._check()
 
     async def _wait_unless_ended(self, waited: Coroutine[Any, Any, T]) -> T:
-        """The result of `waited`. Raises MqttUnavailable when the connection ends first."""
+        """Return the result of `waited`. Raises MqttUnavailable when the connection ends first."""
         task = asyncio.ensure_future(waited)
         try:
             await asyncio.wait((task, self.ended), return_when=asyncio.FIRST_COMPLETED)
@@ -273,17 +272,17 @@ class MqttSession:
         return await task
 
     def certificate_fault(self) -> str | None:
-        """The fault of the dates of the broker's certificate now, which the handshake may not have known; None without
-        one."""
+        """Return the fault of the dates of the broker's certificate now, which the handshake may not have known; None
+        without one."""
         return self._socket.fault() if isinstance(self._socket, DatedSocket) else None
 
     def end(self, reason: str) -> None:
-        """Give this connection up."""
+        """End this connection for `reason`."""
         self._drop(reason)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
-        """Send with QoS 1, at once; `slot` says when there is room. The future is done at the PUBACK: MqttRefused
-        when the broker did not take it, MqttUnavailable when the connection ended first. A PUBACK never counts as
+        """Send with QoS 1, at once; `slot` returns when there is room. The future is done at the PUBACK: MqttRefused
+        when the broker rejected it, MqttUnavailable when the connection ended first. A PUBACK never counts as
         delivery."""
         self._check()
         info = self._client.publish(topic, payload, qos=1, retain=retain)
@@ -298,7 +297,7 @@ class MqttSession:
         self._slot_freed.set()
 
     async def receive(self) -> Received:
-        """The next message; MqttUnavailable when the connection ended."""
+        """Return the next message. Raises MqttUnavailable when the connection ended."""
         if self._inbound.empty():
             return await self._wait_unless_ended(self._inbound.get())
         return self._inbound.get_nowait()
@@ -361,7 +360,8 @@ class MqttSession:
     # ---- moving bytes
 
     def _run_step(self, step: Callable[[], MQTTErrorCode]) -> None:
-        """paho raises on some sockets' ends and returns codes on others; either ends the connection."""
+        """Run one step of paho. paho raises on some sockets' ends and returns codes on others; either ends the
+        connection."""
         try:
             result = step()
         except (OSError, ValueError) as error:

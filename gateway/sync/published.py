@@ -1,4 +1,4 @@
-"""The batches of one lane that the broker confirmed and the cloud did not acknowledge yet, as ranges for the status.
+"""Batches of one lane that the broker confirmed and the cloud has not acknowledged, as ranges for the status.
 
 The status reports them so that the cloud can notice batches which were lost between broker and cloud. They are kept
 over connections, since that is where batches are lost, and in memory only: after a restart there is nothing to report.
@@ -13,14 +13,14 @@ Range = tuple[int, int]
 
 
 class PublishedBatches:
-    """Ascending ranges (first, last) that neither overlap nor touch, of which the lowest `PUBLISHED_RANGES_MAX` are
-    kept: what waits longest is what the cloud should learn first."""
+    """Ascending ranges (first, last) that neither overlap nor touch. The lowest `PUBLISHED_RANGES_MAX` are kept: the
+    cloud should first learn of the ones that are unacknowledged longest."""
 
     def __init__(self) -> None:
         self.ranges: tuple[Range, ...] = ()
 
     def add(self, first: int, last: int) -> None:
-        """The broker confirmed `first` to `last`."""
+        """Add `first` to `last`, which the broker confirmed."""
         merged: list[Range] = []
         for begin, end in sorted((*self.ranges, (first, last))):
             if merged and begin <= merged[-1][1] + 1:
@@ -30,7 +30,7 @@ class PublishedBatches:
         self.ranges = tuple(merged[:PUBLISHED_RANGES_MAX])
 
     def acknowledge(self, through: int, held: Iterable[Range]) -> None:
-        """The cloud has everything up to `through`, and the ranges `held` above it."""
+        """Remove everything up to `through`, and the ranges `held` above it, because the cloud has them."""
         left = list(self.ranges)
         for first, last in ((1, through), *held):
             left = [part for begin, end in left for part in _subtract(begin, end, first, last)]

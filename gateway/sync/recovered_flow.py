@@ -1,9 +1,9 @@
-"""Sends what was recovered of a store that was set aside, under its own epoch, when nothing of the present waits.
+"""Sends the recovered batches of a set-aside store, under its own epoch, when no present batch is queued.
 
-The same windows and rules as the present epoch's flows. There is no exchange of marks for an epoch that has ended, so
-it begins at the marks that were known when the store was set aside; the cloud recognises what it has, and its
-acknowledgements say how far it is. A lane of which the cloud holds another history is given up: nothing is overwritten,
-and the set-aside store keeps it.
+It uses the same windows and rules as the present epoch's flows. There is no exchange of marks for an epoch that has
+ended, so it begins at the marks that were known when the store was set aside. The cloud recognises what it has, and its
+acknowledgements report its progress. A lane of which the cloud holds another history is given up: nothing is
+overwritten, and the set-aside store keeps it.
 """
 
 import structlog
@@ -35,12 +35,12 @@ class RecoveredFlow:
         log.info("uplink.recovered_began", epoch=source.epoch)
 
     async def next(self, now_s: float) -> Due | None:
-        """The batch to send now; None: nothing, or what there is waits for acknowledgements."""
+        """Return the batch to send now; None: there is none, or all are held back for acknowledgements."""
         self.flows.expire(now_s)
         return await self.flows.next()
 
     async def take(self, ack: Ack, now_s: float) -> None:
-        """The cloud's acknowledgement of this epoch."""
+        """Apply the cloud's acknowledgement of this epoch."""
         match self.flows.apply(ack, now_s).verdict:
             case Verdict.ADVANCED:
                 await self.source.acknowledge(ack)
@@ -61,29 +61,29 @@ class RecoveredBatches:
         self._due_s = float("-inf")
 
     def begin_connection(self) -> None:
-        """A connection begins: its flow begins again at the acknowledged marks."""
+        """Begin a connection: its flow begins again at the acknowledged marks."""
         self._flow = None
 
     def begin_epoch(self) -> None:
-        """Another store is in use: its recovered batches are looked for at once."""
+        """Look for recovered batches at once, because another store is in use."""
         self._due_s = float("-inf")
 
     @property
     def deadline_s(self) -> float | None:
-        """When something is due without an acknowledgement; None: nothing is."""
+        """Time at which something is due without an acknowledgement; None: nothing is."""
         if self._archive is None:
             return None
         return self._due_s if self._flow is None else self._flow.flows.deadline_s
 
     async def take(self, ack: Ack, now_s: float) -> bool:
-        """Whether this acknowledgement is one of the recovered epoch, and was taken."""
+        """Apply an acknowledgement of the recovered epoch. Return whether it was one."""
         if self._flow is None or ack.epoch != self._flow.flows.epoch:
             return False
         await self._flow.take(ack, now_s)
         return True
 
     async def next(self, now_s: float) -> tuple[Due, Flows] | None:
-        """The batch to send now, with its flows; None: there is none now."""
+        """Return the batch to send now, with its flows; None: there is none now."""
         while self._archive is not None:
             if self._flow is None:
                 if now_s < self._due_s:

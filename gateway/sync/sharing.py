@@ -1,11 +1,11 @@
 """Chooses the flow that sends next: live before backlog, urgent lanes before others, and a minimum share for each.
 
-Eight flows share the link: each lane's live batches and each lane's backlog. In the order of urgency the first that
-has something to send would always win, so each flow also has a share that it is owed: of all bytes sent while it
-waits, that part. A flow that is owed a whole batch goes before the order. What is not used is not saved up.
+Eight flows share the link: each lane's live batches and each lane's backlog. In the order of urgency the first flow
+with a batch would always win, so each flow also has a share of all bytes that are sent while it is queued. A flow that
+is owed a whole batch goes before the order. An unused share is not saved up.
 
-Bytes under way are bounded by the window of `pacing`. Backlog may fill half of it and waveforms three quarters, so
-that an alarm finds room; events and ePCR have a small allowance beyond the window, so that they never wait for it.
+The window of `pacing` bounds the bytes in flight. Backlog may fill half of it and waveforms three quarters, so that an
+alarm finds room. Events and ePCR have a small allowance beyond the window, so that they never wait for it.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ MINIMUM_SHARES: Mapping[Flow, float] = {
     Flow(Lane.NUMERIC, False): 0.10,
     Flow(Lane.WAVEFORM, False): 0.05,
 }
-"""In the order of urgency, which is also the order in which the unowed rest is given away. Together below 1."""
+"""Share of each flow, in the order of urgency, by which the unowed rest is distributed. Their sum is below 1."""
 
 BACKLOG_PART = 0.5
 WAVEFORM_PART = 0.75
@@ -41,7 +41,7 @@ _URGENT = (Lane.EVENT, Lane.EPCR)
 
 
 class Sharing:
-    """Keeps account of what each waiting flow is owed, in bytes."""
+    """Account of what each queued flow is owed, in bytes."""
 
     def __init__(self, shares: Mapping[Flow, float] = MINIMUM_SHARES) -> None:
         assert sum(shares.values()) <= 1.0
@@ -49,7 +49,7 @@ class Sharing:
         self._owed = dict.fromkeys(shares, 0.0)
 
     def choose(self, offers: Mapping[Flow, int], under_way: Mapping[Flow, int], *, window_bytes: int) -> Flow | None:
-        """The flow whose next batch goes now; None: all wait for acknowledgements.
+        """Return the flow whose next batch is sent now; None: all are held back for acknowledgements.
 
         `offers`: the size of the next batch of each flow that has one. `under_way`: bytes sent and not confirmed.
         """
@@ -65,16 +65,16 @@ class Sharing:
         return admitted[0] if admitted else None
 
     def charge(self, chosen: Flow, octets: int, offers: Mapping[Flow, int]) -> None:
-        """A batch of `octets` of `chosen` went out while `offers` waited."""
+        """Charge `chosen` for a batch of `octets` bytes that was sent while `offers` were queued."""
         for flow, offered in offers.items():
-            # A flow that the window keeps from its turn is owed a moment of the link at most, not an hour.
+            # A flow that the window holds back is owed a moment of the link at most, not an hour.
             owed = self._owed[flow] + octets * self._shares[flow]
             self._owed[flow] = min(owed, max(OWED_BYTES_MAX, offered))
         self._owed[chosen] = max(0.0, self._owed[chosen] - octets)
 
 
 def _fits(flow: Flow, octets: int, under_way: Mapping[Flow, int], window_bytes: int) -> bool:
-    """Whether `octets` more may be under way. One batch of a flow may always be, however large it is."""
+    """Return whether `octets` more bytes may be in flight. One batch of a flow may always be, however large it is."""
     if not under_way.get(flow, 0):
         return True
     total = sum(under_way.values()) + octets

@@ -1,4 +1,4 @@
-"""The state of the uplink, as status, doctor and crew page show it."""
+"""State of the uplink, as status, doctor and crew page show it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +21,7 @@ class LaneProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UplinkState:
-    """The uplink as status, doctor and crew page show it. `since_us` is when `connected` last changed, by the wall
-    clock."""
+    """The state of the uplink. `since_us` is when `connected` last changed, by the wall clock."""
 
     connected: bool
     contested: bool
@@ -36,7 +35,7 @@ class UplinkState:
 
 
 def lanes_progress(windows: Mapping[Lane, LaneWindow], *, connected: bool) -> dict[Lane, LaneProgress]:
-    """Each lane's progress; without a connection nothing is agreed."""
+    """Return each lane's progress; without a connection nothing is agreed."""
     return {
         lane: LaneProgress(
             agreed=window.agreed and connected,

@@ -1,4 +1,5 @@
-"""TLS to the broker that works while the machine's clock is wrong: the gateway's own clock judges certificates.
+"""TLS to the broker that works while the machine's clock is wrong: the gateway's own clock checks the dates of
+certificates.
 
 OpenSSL compares the dates of certificates with the system clock. An ambulance's computer without an RTC battery wakes
 in 1970, where each certificate is "not yet valid". So OpenSSL verifies everything but the dates (signatures, authority,
@@ -29,7 +30,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CertificateClock(Protocol):
-    """The part of `TrustedClock` that judges dates."""
+    """The part of `TrustedClock` that checks dates."""
 
     @property
     def synchronised(self) -> bool: ...
@@ -46,7 +47,8 @@ class ChainDates:
 
     @classmethod
     def of(cls, chain: list[bytes]) -> "ChainDates":
-        """The dates of a chain of DER certificates. ValueError where there is none, or where one cannot be read."""
+        """Return the dates of a chain of DER certificates. Raises ValueError where there is none, or where one cannot
+        be read."""
         certificates = [x509.load_der_x509_certificate(der) for der in chain]
         return cls(
             begins=max(certificates, key=lambda each: each.not_valid_before_utc),
@@ -54,7 +56,7 @@ class ChainDates:
         )
 
     def fault(self, clock: CertificateClock) -> str | None:
-        """Check the dates by this clock: a sentence that describes the fault, or None."""
+        """Check the dates by this clock. Return a sentence that describes the fault, or None."""
         now = _EPOCH + timedelta(microseconds=clock.wall_us())
         begin, end = self.begins.not_valid_before_utc, self.ends.not_valid_after_utc
         if now > end:
@@ -71,7 +73,8 @@ class DatedSocket(ssl.SSLSocket):
     dates: ChainDates
 
     def do_handshake(self, block: bool = False) -> None:
-        """Raises `ssl.SSLError` as ever, and `ssl.SSLCertVerificationError` for dates; the socket is closed then."""
+        """Complete the handshake. Raises `ssl.SSLError` as usual, and `ssl.SSLCertVerificationError` for dates; the
+        socket is closed then."""
         super().do_handshake(block)
         try:
             self.dates = ChainDates.of(self._chain())
@@ -83,17 +86,17 @@ class DatedSocket(ssl.SSLSocket):
             raise ssl.SSLCertVerificationError(1, fault)
 
     def fault(self) -> str | None:
-        """The fault of the peer's dates now, or None."""
+        """Return the fault of the peer's dates now, or None."""
         return self.dates.fault(self.certificate_clock)
 
     def _chain(self) -> list[bytes]:
-        """The verified chain, from the peer's certificate to its authority's. Python 3.13 makes it public."""
+        """Return the verified chain, from the peer's certificate to its authority's. Python 3.13 makes it public."""
         verified = self._sslobj.get_verified_chain() or []  # type: ignore[attr-defined]  # not in the published types
         return [each.public_bytes(_ssl.ENCODING_DER) for each in verified]
 
 
 def date_peers(context: ssl.SSLContext, clock: CertificateClock) -> None:
-    """Let `clock`, and not the system clock, judge the certificates of peers of this client context."""
+    """Make `clock`, and not the system clock, check the dates of the certificates of this client context's peers."""
     context.verify_flags |= X509_V_FLAG_NO_CHECK_TIME
 
     class Socket(DatedSocket):

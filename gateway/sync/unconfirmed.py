@@ -1,12 +1,12 @@
-"""Packets that wait for the broker's confirmation, and when it has certainly lost one.
+"""Packets that the broker has not confirmed, and the time at which it has certainly lost one.
 
-MQTT over TCP loses no packet, so a PUBACK that does not come means a broker (or something between) that forgets. The
-broker goes on answering pings, so nothing else would notice: with a full window of unconfirmed publishes the uplink
-would wait for ever. MQTT 5 forbids to send a publish again on the same connection (§4.4), so the way out is another
-connection; what the cloud had not acknowledged is sent again there.
+MQTT over TCP loses no packet, so a missing PUBACK means a broker (or something between) that lost it. The broker still
+responds to pings, so nothing else would notice: with a full window of unconfirmed publishes the uplink would wait for
+ever. MQTT 5 forbids to resend a publish on the same connection (§4.4), so the remedy is another connection, on which
+everything that the cloud had not acknowledged is resent.
 
-A slow link is not a lost PUBACK: each deadline allows for all bytes in flight at the slowest rate that is of use.
-Pure: times are passed in.
+A slow link is not a lost PUBACK: each deadline allows for all bytes in flight at the slowest useful rate. Pure: times
+are passed in.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class PubackSettings:
     """Time limits of a confirmation."""
 
     puback_s: float = 30.0
-    """From the last byte in flight. A broker answers in milliseconds; a tunnel is noticed by the keep-alive (20 s)
+    """Time from the last byte in flight. A broker responds in milliseconds; the keep-alive (20 s) detects a tunnel
     first, and a broker that is so late is of no more use than none."""
     bytes_per_s_least: int = 4096
-    """A link below this carries no waveform, and the largest envelope needs four minutes on it."""
+    """Slowest useful rate: a link below this carries no waveform, and the largest envelope needs four minutes on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,13 @@ class UnconfirmedPackets:
         self._packets[packet_id] = _Packet(size_bytes, now_s, due_at_s)
 
     def confirm(self, packet_id: int) -> None:
-        """Its PUBACK or SUBACK came, whatever it says; an unknown one changes nothing."""
+        """Remove a packet whose PUBACK or SUBACK came, whatever its reason. An unknown one changes nothing."""
         packet = self._packets.pop(packet_id, None)
         if packet is not None:
             self._unconfirmed_bytes -= packet.size_bytes
 
     def find_lost(self, now_s: float) -> Lost | None:
-        """The overdue packets, or None."""
+        """Return the overdue packets, or None."""
         overdue = [packet for packet in self._packets.values() if packet.due_at_s <= now_s]
         if not overdue:
             return None

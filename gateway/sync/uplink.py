@@ -1,14 +1,14 @@
-"""The loop that brings batches to the cloud, and believes that they arrived only when the cloud says so.
+"""The loop that sends batches to the cloud, and counts them as delivered only when the cloud acknowledges them.
 
-A connection begins with the exchange of marks (D3): our retained status states where each lane is, the cloud
-answers for each lane how far it has come, and only then is that lane sent. So a restored cloud gets what it lost, a
-replaced gateway begins at 1 in its own epoch, and a lane of which the cloud holds another history stops here while the
-buffer goes on, until it is known whether another gateway claims it too or this store was put back (`fork.py`).
+A connection begins with the exchange of marks (D3): our retained status states the mark of each lane, the cloud
+responds with its own mark for each lane, and only then is that lane sent. So a restored cloud gets what it lost, and a
+replaced gateway begins at 1 in its own epoch. A lane of which the cloud holds another history stops here while the
+buffer continues, until it is known whether another gateway claims it too or this store was restored (`fork.py`).
 
-On a connection three tasks run: one receives acknowledgements, one sends batches, one publishes the status.
-Whatever ends the connection ends all three; what was under way is simply not confirmed and goes again. A store that
-fails is exchanged by the buffer for a spare one, with another epoch: then the connection ends too, and the next one
-begins with the marks of the new epoch.
+On a connection three tasks run: one receives acknowledgements, one sends batches, one publishes the status. Whatever
+ends the connection ends all three; the batches in flight stay unacknowledged and are resent. The buffer replaces a
+store that fails by a spare one, with another epoch: then the connection ends too, and the next one begins with the
+marks of the new epoch.
 """
 
 import asyncio
@@ -51,8 +51,8 @@ log = structlog.get_logger()
 
 
 class Uplink:
-    """`run` ends only by cancellation or by an error of the buffer, and may be called again after one. `state` may
-    be read at any time."""
+    """The uplink of one gateway. `run` ends only by cancellation or by an error of the buffer, and may be called again
+    after one. `state` may be read at any time."""
 
     def __init__(
         self,
@@ -108,17 +108,17 @@ class Uplink:
 
     @property
     def _is_contested(self) -> bool:
-        """Whether another gateway claims a lane of ours. A lane that stopped because of another history may also mean
-        that this store was put back; then it is not said before it is known."""
+        """True when another gateway claims a lane of ours. A lane that stopped because of another history may also mean
+        that this store was restored; then it is not reported before it is known."""
         stopped = any(window.contested for window in self._flows.windows.values())
         return stopped and (self._archive is None or self._conflict or self._fork.has_rival)
 
     def announce_clock(self) -> None:
-        """The clock was synchronised, or is no longer: publish it, and judge the broker's certificate again."""
+        """Publish that the clock was synchronised, or is no longer, and check the broker's certificate again."""
         self._status_due.set()
 
     async def run(self) -> None:
-        """Connect, converse, wait, again. Says goodbye when it is cancelled."""
+        """Connect, exchange, wait, repeat. Publishes the offline status when it is cancelled."""
         while True:
             await self._store_in_use()
             began_s, self._delivered = self._clock.monotonic_s(), False
@@ -167,7 +167,7 @@ class Uplink:
     # ---- one connection
 
     async def _connection(self) -> None:
-        """From CONNECT until it ends, which is always an exception."""
+        """Run one connection from CONNECT until it ends, which is always an exception."""
         address = broker_address(self._settings, self._identity.tls, self._clock)
         will = Will(self._status_topic, encode_status(self._status(online=False)))
         # The gateway's name is the client id: a half-open connection of our own is replaced at once, instead of
@@ -189,7 +189,7 @@ class Uplink:
 
     async def _converse(self, session: MqttSession) -> None:
         commits = self._source.wait_for_commit()
-        # Not a TaskGroup: the first end is the reason for all, and should not come wrapped in a group of them.
+        # Not a TaskGroup: the first end is the reason for all, and should not be wrapped in a group of them.
         tasks = [
             asyncio.ensure_future(each)
             for each in (
@@ -211,8 +211,8 @@ class Uplink:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow_fork(self) -> None:
-        """Begin a new epoch when this store turns out to be one that was put back. Never returns: the exchange of the
-        store ends the connection."""
+        """Begin a new epoch when this store turns out to be a restored one. Never returns: the replacement of the store
+        ends the connection."""
         while True:
             await self._fork.stay_alone()
             if self._archive is not None and any(window.contested for window in self._flows.windows.values()):
@@ -229,7 +229,7 @@ class Uplink:
                 log.info("uplink.farewell_failed", reason=str(error))
         await session.close()
 
-    # ---- hearing
+    # ---- receiving
 
     async def _listen(self, session: MqttSession) -> None:
         while True:
@@ -244,7 +244,7 @@ class Uplink:
 
     async def _take(self, ack: Ack) -> None:
         if self._source.epoch != self._flows.epoch:
-            return  # the store was exchanged: the connection is about to end
+            return  # the store was replaced: the connection is about to end
         if await self._recovered.take(ack, self._clock.monotonic_s()):
             return
         lane, window = ack.lane, self._flows.windows[ack.lane]
@@ -285,7 +285,7 @@ class Uplink:
     # ---- sending
 
     async def _watch(self, commits: asyncio.Event) -> None:
-        """Each commit wakes the sender at once: this is most of the latency from device to cloud."""
+        """Wake the sender at each commit, at once: this is most of the latency from device to cloud."""
         while True:
             await commits.wait()
             commits.clear()
@@ -317,8 +317,8 @@ class Uplink:
 
     @property
     def _deadline_s(self) -> float | None:
-        """When something is due without a commit or an acknowledgement. While live batches are under way nothing
-        recovered is sent, so nothing of that is due."""
+        """Time at which something is due without a commit or an acknowledgement. While live batches are in flight no
+        recovered batch is sent, so none is due."""
         if self._flows.under_way_bytes or self._archive is None:
             return self._flows.deadline_s
         return self._recovered.deadline_s
@@ -337,8 +337,9 @@ class Uplink:
         self._sent_batches += 1
 
     def _check_published(self, session: MqttSession, due: Due, flows: Flows, published: "asyncio.Future[None]") -> None:
-        """A PUBACK is no delivery; it is reported, so that the cloud can notice what never reached it. A refusal ends
-        the connection: the broker's ACL or quota is against us, and more would not help."""
+        """Check a publication at its PUBACK. A PUBACK is no delivery; it is reported, so that the cloud can notice what
+        never reached it. A refusal ends the connection: the broker's ACL or quota refuses us, and more publishes would
+        not help."""
         if published.cancelled():
             return
         error = published.exception()
@@ -350,7 +351,7 @@ class Uplink:
     # ---- publishing the status
 
     async def _publish_status(self, session: MqttSession) -> None:
-        """The status: at once, when something changed, at times, and sooner while a lane has no answer."""
+        """Publish the status: at once, after a change, periodically, and sooner while a lane has no acknowledgement."""
         wait = GrowingWait(self._settings.ask_again_s, self._settings.status_every_s)
         while True:
             self._status_due.clear()
@@ -365,7 +366,7 @@ class Uplink:
             wait.reset()
 
     async def _status_due_by(self, deadline_s: float) -> bool:
-        """Whether a new status is due before `deadline_s`."""
+        """Return whether a new status is due before `deadline_s`."""
         try:
             async with self._clock.timeout_at(deadline_s):
                 await self._status_due.wait()
