@@ -1,1 +1,1 @@
-"""What tests stand on: real brokers, databases, clocks that are moved by hand."""
+"""The ground under the tests: real brokers, databases, and clocks that are moved by hand."""

@@ -1,9 +1,8 @@
-"""The other end of the uplink, small enough to be trusted: it keeps hashes in a dictionary and answers as the cloud
-does.
+"""The other end of the uplink, small enough to be trusted: it keeps hashes in a dictionary and sends the cloud's acks.
 
-A real MQTT client of another library than the gateway's. It verifies signatures, answers after "committing", and
-can be told to misbehave in the ways that a real cloud can: lose or repeat answers, be silent, forget what it had.
-What the product's ingest does is tested with the product's ingest; here it is the gateway that is tested.
+It is a real MQTT client of another library than the gateway's. It verifies signatures, sends acknowledgements after
+"committing", and can misbehave in the ways in which a real cloud can: lose or repeat acknowledgements, be silent, lose
+its data. The product's ingest has tests of its own; this one serves tests of the gateway.
 """
 
 import asyncio
@@ -26,7 +25,9 @@ from tests.harness.broker import CLOUD_USER, Broker, password_of
 
 @dataclass(slots=True)
 class HeldLane:
-    """Chain hashes by sequence; a gap record stands under every sequence that it fills, with the hash it tells."""
+    """Chain hashes by sequence. A gap record stands under every sequence that it fills, with the hash that it
+    carries.
+    """
 
     batches: dict[int, bytes] = field(default_factory=dict)
     conflict: bool = False
@@ -42,7 +43,9 @@ class HeldLane:
 
 
 class AckingCloud:
-    """`received` are all envelopes as they came, repetitions included; `statuses` likewise."""
+    """A cloud that acknowledges batches. `received` has every envelope received, repetitions included; so has
+    `statuses`.
+    """
 
     def __init__(self, broker: Broker, public_key: bytes | Ed25519PublicKey) -> None:
         self._broker = broker
@@ -59,18 +62,18 @@ class AckingCloud:
         self.acks_each = 1
 
     def held(self, lane: Lane, gateway: str = "gw_test", epoch: str | None = None) -> dict[int, bytes]:
-        """What is held of a lane, by sequence: the hashes."""
+        """Return the hashes of the stored batches of a lane, by sequence."""
         epochs = [key for key in self.lanes if key[0] == gateway and key[2] is lane and epoch in (None, key[1])]
         return self.lanes[epochs[-1]].batches if epochs else {}
 
     def forget(self, lane: Lane, above: int = 0) -> None:
-        """Restored from an older copy: everything above `above` is gone."""
+        """Lose everything above `above`, like a restore from an older copy."""
         for (_, _, each), held in self.lanes.items():
             if each is lane:
                 held.batches = {sequence: held.batches[sequence] for sequence in held.batches if sequence <= above}
 
     async def serve(self) -> None:
-        """Until cancelled, or until the broker is gone."""
+        """Serve until cancelled or until the broker ends."""
         async with aiomqtt.Client(
             "127.0.0.1",
             self._broker.port,
@@ -78,7 +81,7 @@ class AckingCloud:
             password=password_of(CLOUD_USER),
             protocol=aiomqtt.ProtocolVersion.V5,
             identifier="test-cloud",
-            # aiomqtt waits this long for a SUBACK also when the connection is gone.
+            # aiomqtt waits this long for a SUBACK, even when the connection has ended.
             timeout=0.5,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         ) as client:
@@ -131,20 +134,20 @@ class AckingCloud:
             await self.send(tenant, gateway, ack)
 
     async def send(self, tenant: str, gateway: str, ack: Ack) -> None:
-        """Any answer, also a wrong one."""
+        """Send any acknowledgement, right or wrong."""
         assert self._client is not None
         await self._client.publish(topics.ack(tenant, gateway), encode_ack(ack), qos=1)
         self.acks_sent += 1
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["AckingCloud"]:
-        """Serve during the block, coming back when the broker does."""
+        """Serve during the block; reconnect when the broker is back."""
         task = asyncio.create_task(self._keep_serving())
         try:
             yield self
         finally:
-            # aiomqtt waits with `asyncio.wait_for`, which in Python 3.11 may swallow a cancellation: ask until it
-            # is heard.
+            # aiomqtt waits with `asyncio.wait_for`, which in Python 3.11 may swallow a cancellation: cancel until
+            # it takes effect.
             while not task.done():
                 task.cancel()
                 await asyncio.wait({task}, timeout=0.2)

@@ -1,8 +1,8 @@
-"""A real cloud that somebody administers in a real browser: people, apps, a webhook whose receiver fails now and then.
+"""A real cloud with an administrator in a real browser: people, apps, and a webhook whose receiver sometimes fails.
 
-What stands in it is what an administrator meets on an ordinary bad day: a delivery that got through, one that will be
-tried again, one that was refused with a reason, a secret that is being rotated. Tests look at the pages, and
-`make docs-shots` takes their pictures.
+Its content is what an administrator meets on an ordinary bad day: a successful delivery, one with a retry due, one that
+was rejected with a reason, and a secret in rotation. Tests examine the pages, and `make docs-shots` takes their
+pictures.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ DELIVERED_WITHIN_S = 30.0
 
 @dataclass
 class Administered:
-    """The cloud, and the ids of who and what is in it."""
+    """The cloud, and the ids of its people and its webhook."""
 
     cloud: RunningCloud
     people: dict[str, str]
@@ -44,7 +44,7 @@ class Administered:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Every page of the administration that shows something, by name."""
+        """Map a name to every page of the administration that shows something."""
         one = f"/admin/apps/{CLIENT_ID}"
         return {
             "home": "/admin",
@@ -66,7 +66,7 @@ class Administered:
 
     @property
     def authorization(self) -> str:
-        """A request of the app to act for somebody."""
+        """Return an authorization request of the app."""
         asked = {
             "response_type": "code",
             "client_id": CLIENT_ID,
@@ -79,7 +79,7 @@ class Administered:
         return f"/v1/oauth/authorize?{urlencode(asked)}"
 
     async def sign_in(self, page: Page, username: str, *, at: str = "/sign-in") -> None:
-        """By typing user name and password; whatever comes then is shown when this returns."""
+        """Sign in by typing user name and password; return when the next page is shown."""
         await page.goto(self.url(at))
         await page.fill("#username", username)
         await page.fill("#password", PASSWORD)
@@ -87,7 +87,7 @@ class Administered:
             await page.keyboard.press("Enter")
 
     async def set_up(self, page: Page) -> None:
-        """The second factor, on the page that asks for it."""
+        """Set up the second factor, on the page that requires it."""
         secret = (await page.inner_text("code.key")).strip()
         await page.fill("#code", pyotp.TOTP(secret).now())
         async with page.expect_navigation():
@@ -95,12 +95,12 @@ class Administered:
 
 
 async def open_all(page: Page) -> None:
-    """What is folded away is looked at too."""
+    """Open every folded part of a page, so that it is examined too."""
     await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
 
 
 class Looking:
-    """A page that is looked at: what the console said, what axe finds, whether it fits."""
+    """A page under examination: its console messages, the findings of axe, and its width."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -109,7 +109,7 @@ class Looking:
         page.on("pageerror", lambda error: self.said.append(str(error)))
 
     async def faults(self, *, refused: bool = False) -> list[str]:
-        """Everything that is wrong with the page as it is now. `refused`: it is a refusal, and the console says so."""
+        """Return every fault of the page as it is now. `refused`: the page is a refusal, which the console logs."""
         if refused:
             self.said.clear()
         wide = await self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -129,11 +129,11 @@ _SPILT = """
     one.getBoundingClientRect().right > card.getBoundingClientRect().right + 1
   ).map((one) => one.textContent.trim().slice(0, 60)))
 """
-"""Texts that reach beyond the right edge of the card that they stand in."""
+"""Texts that reach beyond the right edge of their card."""
 
 
 async def window(browser: Browser, viewport: dict[str, int], locale: str, state: Any = None) -> Page:
-    """A fresh window of that size and language; `state`: the cookies of another one."""
+    """Open a fresh window of that size and language; `state` has the cookies of another one."""
     context = await browser.new_context(viewport=viewport, locale=locale, storage_state=state)  # type: ignore[arg-type]  # a TypedDict of its own
     page = await context.new_page()
     await page.route("https://integrator.example/**", lambda route: route.fulfill(body="back"))
@@ -142,7 +142,7 @@ async def window(browser: Browser, viewport: dict[str, int], locale: str, state:
 
 @asynccontextmanager
 async def administered_cloud(folder: Path, database_url: str | None = None) -> AsyncIterator[Administered]:
-    """Served until the block ends."""
+    """Serve until the block ends."""
     port = free_port()
     allowed = f'[egress]\nallow = ["127.0.0.1:{port}"]\n'
     async with receiving(port, always=answering(200)) as receiver:
@@ -174,7 +174,9 @@ def _peopled(cloud: RunningCloud, hook: str) -> Administered:
 
 
 def _happened(cloud: RunningCloud, webhook_id: str) -> None:
-    """Events and a test, one after the other, so that the receiver's answers go to them in this order."""
+    """Cause a test delivery and events one after the other, so that the receiver's responses go to them in
+    this order.
+    """
     with cloud.client("north", "auth") as auth, cloud.client("north") as api:
         auth.post(f"/v1/webhooks/{webhook_id}/test").raise_for_status()
         for number in (1, 2):

@@ -1,4 +1,4 @@
-"""The auth host as it is served, on a real socket, with the rows of the token surface and one that needs a token."""
+"""The auth host on a real socket, with the rows of the token surface and a row that needs a token."""
 
 import base64
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ PROBE = "/api/v1/probe"
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer, read whole. `document` None: it was not JSON."""
+    """A response, read whole. `document` is None if it was not JSON."""
 
     status: int
     headers: Any
@@ -35,12 +35,12 @@ class Answered:
 
     @property
     def error(self) -> tuple[int, str]:
-        """Status and OAuth error code."""
+        """Return the status and the OAuth error code."""
         return self.status, self.document["error"]
 
 
 class AuthServer:
-    """Asks the hosts."""
+    """A client of the hosts."""
 
     def __init__(self, server: HostServer, world: AuthWorld, session: aiohttp.ClientSession) -> None:
         self._server = server
@@ -57,7 +57,7 @@ class AuthServer:
             return Answered(response.status, response.headers, octets, document)
 
     async def token(self, *, basic: tuple[str, str] | None = None, **form: str) -> Answered:
-        """A token request; without credentials it is the app's own by the form's fields."""
+        """Request a token; without `basic`, the credentials are in the fields of the form."""
         more: dict[str, Any] = {}
         if basic is not None:
             encoded = base64.b64encode(":".join(basic).encode()).decode()
@@ -67,7 +67,7 @@ class AuthServer:
         return await self.ask("POST", TOKEN, data={"grant_type": "client_credentials", **form}, **more)
 
     async def probe(self, token: str, host: Host = Host.API) -> Answered:
-        """A request that needs `argus:devices:write`."""
+        """Send a request that needs `argus:devices:write`."""
         return await self.ask("GET", PROBE, host, headers={"Authorization": f"Bearer {token}"})
 
 
@@ -80,7 +80,7 @@ async def auth_server(
     surface: TokenSurface | None = None,
     more_rows: Sequence[Route] = (),
 ) -> AsyncIterator[AuthServer]:
-    """Serve until the block ends. `surface`: another process's than the world's own."""
+    """Serve until the block ends. `surface` replaces the world's own, to serve as another process."""
     process = surface or world.surface
 
     async def who(request: Request) -> Answer:

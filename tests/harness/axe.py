@@ -1,4 +1,4 @@
-"""axe-core in a page of Playwright's: what it finds against WCAG 2.2 AA.
+"""The findings of axe-core about a page in Playwright, by WCAG 2.2 AA.
 
 The program is evaluated through the browser's debugger, so that the page's own policy, which allows no script, stays as
 it is.
@@ -22,7 +22,7 @@ def _program() -> str:
 
 
 async def violations(page: Page) -> list[str]:
-    """What is violated and where, a line each."""
+    """Return each violation and its place, a line each."""
     await page.evaluate(_program())
     found: dict[str, Any] = await page.evaluate(
         "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", TAGS

@@ -1,7 +1,6 @@
-"""HTTP without an HTTP library: octets in, octets out, so that a test can send what no client would.
+"""HTTP without an HTTP library: bytes out, bytes in, so that a test can send what no client would.
 
-Answers are read by Content-Length or to the end of the connection, within a deadline, and checked for being well-formed
-on the way.
+Responses are read by Content-Length within a deadline, and checked for their form on the way.
 """
 
 import json
@@ -17,7 +16,7 @@ _CHUNK = 65536
 
 @dataclass(frozen=True, slots=True)
 class BareAnswer:
-    """One answer. `closed`: whether the server ended the connection after it."""
+    """One response. `closed`: whether it announces the end of the connection."""
 
     status: int
     headers: dict[str, str]
@@ -37,14 +36,14 @@ class BareConnection:
         self._received = b""
 
     def send(self, octets: bytes) -> None:
-        """Send, and do not mind a server that has already answered and left."""
+        """Send, even if the server has already responded and closed the connection."""
         try:
             self._socket.sendall(octets)
         except (ConnectionResetError, BrokenPipeError):
             return
 
     def answer(self, *, head_only: bool = False) -> BareAnswer:
-        """The next answer, whole."""
+        """Return the next response, whole."""
         head = self._until(b"\r\n\r\n")
         assert head is not None, f"no answer came, only {self._received[:200]!r}"
         status_line, *lines = head.decode("latin-1").split("\r\n")
@@ -61,7 +60,7 @@ class BareConnection:
         return BareAnswer(int(status), headers, body, headers.get("connection", "").lower() == "close")
 
     def ended(self) -> bool:
-        """Whether the server ends the connection within the patience, without another octet."""
+        """Return whether the server ends the connection within the timeout without another byte."""
         try:
             return not self._received and self._socket.recv(_CHUNK) == b""
         except ConnectionResetError:
@@ -97,7 +96,9 @@ class BareConnection:
 
 
 def ask(port: int, octets: bytes, *, head_only: bool = False) -> BareAnswer:
-    """Send on a connection of its own, read one answer; when it announced so, the connection must have ended."""
+    """Send on a new connection and read one response; if it announced the end of the connection, check that
+    it ended.
+    """
     with closing(BareConnection(port)) as connection:
         connection.send(octets)
         answer = connection.answer(head_only=head_only)
@@ -107,6 +108,6 @@ def ask(port: int, octets: bytes, *, head_only: bool = False) -> BareAnswer:
 
 
 def request(method: str, path: str, *lines: str, host: str = "127.0.0.1", body: bytes = b"") -> bytes:
-    """A well-formed request with these header lines."""
+    """Return a well-formed request with these header lines."""
     head = "".join(f"{line}\r\n" for line in (f"{method} {path} HTTP/1.1", f"Host: {host}", *lines))
     return head.encode("latin-1") + b"\r\n" + body

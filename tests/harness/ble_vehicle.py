@@ -1,6 +1,6 @@
 """A vehicle with Bluetooth, as processes: the radio, the gateway on it, and a person who types at its command line.
 
-Devices live in the test's own process and are on the same radio, so killing the gateway leaves them alive.
+Devices run in the test's own process and are on the same radio, so killing the gateway leaves them running.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.harness.gateway_process import PROGRAM, Finished, Vehicle
 
 @asynccontextmanager
 async def radio_process(folder: Path) -> AsyncIterator[Path]:
-    """A virtual radio; the path of its socket."""
+    """Run a virtual radio; yield the path of its socket."""
     socket, control = folder / "radio.sock", folder / "radio-control.sock"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "simulators.ble.radio", "--socket", str(socket), "--control", str(control)
@@ -41,7 +41,7 @@ async def radio_process(folder: Path) -> AsyncIterator[Path]:
 
 @asynccontextmanager
 async def ble_vehicle(folder: Path, radio: Path, *, started: bool = True) -> AsyncIterator[Vehicle]:
-    """A provisioned gateway whose adapter is on `radio`."""
+    """Run a provisioned gateway whose adapter is on `radio`."""
     made = Vehicle(folder, more_settings=f'[ble]\nadapter = "{radio}"\n')
     stack = 'ble_backend = "simulators.ble.backend:VirtualRadio"\n'
     made.config.write_text(stack + made.config.read_text())
@@ -59,7 +59,7 @@ async def ble_vehicle(folder: Path, radio: Path, *, started: bool = True) -> Asy
 async def on_air(
     radio: Path, kind: str = "oximeter", *, unit: int = 1, behaviour: BleBehaviour | None = None
 ) -> AsyncIterator[Peripheral]:
-    """A device that is switched on inside the block."""
+    """Run a device that is switched on inside the block."""
     made = build_peripheral(
         kind,
         Patient(7, scenario_of("stable")),
@@ -78,14 +78,14 @@ async def on_air(
 
 
 class AtTheConsole:
-    """A command that runs and a person who types into it."""
+    """A running command and a person who types into it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.shown = ""
 
     async def until_shown(self, text: str) -> None:
-        """Read until `text` stands on the screen."""
+        """Read until the screen shows `text`."""
         assert self._process.stdout is not None
         async with asyncio.timeout(20):
             while text not in self.shown:
@@ -124,6 +124,6 @@ async def at_the_console(made: Vehicle, *arguments: str) -> AtTheConsole:
 
 
 async def ble(made: Vehicle, *arguments: str) -> Finished:
-    """The same with nobody there, to its end."""
+    """Run `argus-gateway ble ARGUMENTS` without a terminal, to its end."""
     console = await at_the_console(made, *arguments)
     return await console.end()

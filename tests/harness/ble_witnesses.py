@@ -1,7 +1,7 @@
-"""What Bluetooth devices wrote down of their measurements (`simulators.ble.witness`), as the cloud would have it.
+"""The records that Bluetooth devices wrote of their own measurements (`simulators.ble.witness`), in the cloud's form.
 
-The octets of each line are read with the product's own interpreters, whose readings are proved elsewhere against the
-worked examples of the reference; here it is counted whether everything arrived, once, as it was measured.
+The bytes of each line are decoded by the product's own interpreters, which other tests compare with the worked examples
+of the reference. Tests with this module count whether every measurement arrived, once and unchanged.
 """
 
 import collections
@@ -20,7 +20,7 @@ Reading = tuple[str, int, str | None, Any]
 
 @dataclass(frozen=True, slots=True)
 class AirLine:
-    """One line."""
+    """One line of a witness."""
 
     what: str
     system_id: str
@@ -31,7 +31,7 @@ class AirLine:
 
 
 def air_lines(folder: Path) -> Iterator[AirLine]:
-    """Every line of every device, oldest first of each."""
+    """Yield every line of every device, the oldest first for each."""
     for path in sorted(folder.glob("*.air")):
         for line in path.read_text().splitlines():
             what, system_id, number, characteristic, octets, at_us = line.split(" ")
@@ -39,7 +39,7 @@ def air_lines(folder: Path) -> Iterator[AirLine]:
 
 
 def readings(line: AirLine) -> list[Reading]:
-    """What one value means."""
+    """Return the readings in one value."""
     interpreter = _interpreter_of(line.characteristic)
     events = [*interpreter.receive(line.characteristic, line.octets, 0.0), *interpreter.flush()]
     return [
@@ -56,7 +56,7 @@ def readings(line: AirLine) -> list[Reading]:
 
 
 def witnessed_on_air(folder: Path, *whats: str) -> collections.Counter[Reading]:
-    """The readings of all lines of these kinds."""
+    """Count the readings of all lines of these kinds."""
     found: collections.Counter[Reading] = collections.Counter()
     for line in air_lines(folder):
         if line.what in whats:
@@ -65,7 +65,7 @@ def witnessed_on_air(folder: Path, *whats: str) -> collections.Counter[Reading]:
 
 
 def on_air_in_cloud(rows: list[dict[str, Any]], system_ids: set[str]) -> collections.Counter[Reading]:
-    """The same of what the cloud exports."""
+    """Count the same readings in an export of the cloud."""
     return collections.Counter(
         (row["device"]["system_id"], row["handle"], row["device_time"], _hashable(row["value"]))
         for row in rows
@@ -81,7 +81,7 @@ def _interpreter_of(characteristic: int) -> ServiceInterpreter:
 
 
 def exported(value: Value | None) -> Any:
-    """As the export has it: what is no number by its name, a compound as its parts in order."""
+    """Return a value as the export shows it: a special value by its name, a compound as its parts in order."""
     if isinstance(value, tuple):
         return tuple(exported(part) for part in value)
     return value.value if isinstance(value, Special) else value

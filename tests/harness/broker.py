@@ -1,11 +1,11 @@
 """A real mosquitto for one test: on a free loopback port, with a password file and the product's rights (DESIGN D4).
 
 One listener serves both sides, which is all that most tests need; the listeners and limits of an installation are in
-`fleet_broker`. `kill` is SIGKILL, `freeze` stops the process so that connections stand open and nothing answers,
-which is what a dead radio link looks like from the vehicle. `stopped_for`-like waiting is not here: tests wait with
-`eventually`. Rights are the product's own, so what the tests prove of them holds there.
+`fleet_broker`. `kill` is SIGKILL; `freeze` stops the process, so that connections stay open without any response, as
+with a dead radio link. There is no sleep here: tests wait with `eventually`. Rights are the product's own, so the
+results of the tests hold for it.
 
-`CLOUD_USER` is the cloud's account, for those who import it from here.
+`CLOUD_USER` is the cloud's account, exported for the importers of this module.
 """
 
 import asyncio
@@ -32,12 +32,12 @@ GATEWAY = "gw_test"
 
 
 def password_of(user: str) -> str:
-    """Test users' passwords are derived from their names."""
+    """Return a test user's password, which is derived from the name."""
     return f"password of {user}"
 
 
 class Broker:
-    """Made by `broker_running`. `folder` holds its files; `port` stays the same over restarts."""
+    """A broker, made by `broker_running`. `folder` holds its files; `port` stays the same over restarts."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Broker:
         return self._process.pid
 
     def password_file(self, user: str) -> Path:
-        """A file with the user's password, as a gateway's settings name it."""
+        """Write a file with the user's password, in the form that a gateway's settings name; return its path."""
         path = self._folder / f"{user}.password"
         path.write_text(password_of(user) + "\n")
         path.chmod(0o600)
@@ -89,19 +89,19 @@ class Broker:
         await eventually(self._accepts, within_s=10, what="mosquitto accepts connections")
 
     async def kill(self) -> None:
-        """SIGKILL: what it had in memory is gone."""
+        """Send SIGKILL; the broker's memory is lost."""
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> None:
-        """SIGTERM, and what it does then."""
+        """Send SIGTERM and wait for the end."""
         await self._end(signal.SIGTERM)
 
     def freeze(self) -> None:
-        """From now on the broker is unreachable: it neither reads nor answers, and closes nothing."""
+        """Make the broker unreachable: it neither reads nor sends, and closes nothing."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It goes on where it stood."""
+        """Let the frozen broker continue."""
         os.kill(self.pid, signal.SIGCONT)
 
     @property
@@ -166,14 +166,14 @@ class Broker:
 async def broker_running(
     folder: Path, *, gateways: Sequence[str] = (GATEWAY,), persistence: bool = False
 ) -> AsyncIterator[Broker]:
-    """A started broker, gone at the end. For other settings make a `Broker` and use `running`."""
+    """Start a broker, and stop it at the end. For other settings make a `Broker` and use `running`."""
     async with running(Broker(folder, gateways=gateways, persistence=persistence)) as broker:
         yield broker
 
 
 @asynccontextmanager
 async def running(broker: Broker) -> AsyncIterator[Broker]:
-    """`broker` started, and gone at the end."""
+    """Start `broker`, and stop it at the end."""
     await broker.start()
     try:
         yield broker

@@ -23,7 +23,7 @@ _FLAGS = [
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """A headless browser; skips the test where Debian's Chromium is absent."""
+    """Run a headless browser; skip the test where Debian's Chromium is absent."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is absent")

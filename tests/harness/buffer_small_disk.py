@@ -1,6 +1,6 @@
-"""A disk of a few megabytes, to fill, where we may mount one.
+"""A disk of a few megabytes, which a test can fill, where mounting is allowed.
 
-Two kinds, because they differ where it matters: tmpfs has its room back at once when a file is deleted; ext4 only
+There are two kinds, because they differ in how they free space: tmpfs frees it as soon as a file is deleted, ext4 only
 when its journal has committed the deletion.
 """
 
@@ -18,14 +18,14 @@ import pytest
 
 Kind = Literal["tmpfs", "ext4"]
 _EXT4_IOC_SHUTDOWN, _GOING_WITHOUT_LOG_FLUSH = 0x8004587D, 2
-"""linux/fs/ext4/ext4.h"""
+"""Constants of linux/fs/ext4/ext4.h."""
 _PIECE_BYTES = 16 << 10
 _PROGRAMS = {"tmpfs": ("mount",), "ext4": ("mount", "mkfs.ext4", "losetup")}
 
 
 @contextmanager
 def small_disk(folder: Path, *, megabytes: int, kind: Kind = "tmpfs") -> Iterator[Path]:
-    """`folder` as a file system of its own of this size; skips the test, saying why, where that is not allowed."""
+    """Mount a file system of this size at `folder`; skip the test with the reason where that is not allowed."""
     absent = [program for program in _PROGRAMS[kind] if shutil.which(program) is None]
     if absent or os.geteuid() != 0:
         pytest.skip(f"a small {kind} disk needs root and {', '.join(absent) or 'mount'}")
@@ -50,7 +50,7 @@ def small_disk(folder: Path, *, megabytes: int, kind: Kind = "tmpfs") -> Iterato
 
 
 def ballast(folder: Path, *, leave_bytes: int = 0) -> Path:
-    """Something else that fills the disk but for `leave_bytes`; deleting it gives the room back."""
+    """Fill the disk with a file except for `leave_bytes`; deleting it frees the space."""
     disk = os.statvfs(folder)
     size = disk.f_bavail * disk.f_frsize - leave_bytes
     path = folder / "ballast"
@@ -71,7 +71,9 @@ def shut_down(folder: Path) -> None:
 
 
 def mount_again(folder: Path) -> bool:
-    """Mount an ext4 disk that was shut down again, as an operator or the next boot does. False while files are open."""
+    """Mount an ext4 disk that was shut down again, as an operator or the next boot does. Return False while files are
+    open.
+    """
     if subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
         return False
     _run("mount", "-o", "loop", str(folder.with_suffix(".image")), str(folder))
@@ -79,7 +81,7 @@ def mount_again(folder: Path) -> bool:
 
 
 def remount(folder: Path, *, read_only: bool) -> None:
-    """The same disk with or without permission to write."""
+    """Mount the same disk again, with or without permission to write."""
     _run("mount", "-o", "remount,ro" if read_only else "remount,rw", str(folder))
 
 

@@ -1,8 +1,8 @@
-"""A process that appends until it is killed, and says what was durable: `python -m … STORE RUN [LIMIT]`.
+"""A process that appends until it is killed, and prints what was durable: `python -m … STORE RUN [LIMIT]`.
 
 Each line is one value, printed only after `append` returned. Eight tasks append side by side, so that commits are
-shared; every value is used once in all runs. With LIMIT (octets) no file may grow beyond it, so that the disk fails
-in the middle; then the last line is `failed: ` and the diagnosis.
+shared; every value is used once in all runs. With LIMIT (bytes) no file may grow beyond it, so that the disk fails in
+the middle; then the last line is `failed: ` and the diagnosis.
 """
 
 import asyncio

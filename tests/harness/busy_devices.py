@@ -2,9 +2,9 @@
 
     python -m tests.harness.busy_devices PLAN.json
 
-It makes the serial lines (pseudo-terminals under names that do not change), associates every device, says so with the
-line `ready`, sends for the given time, hands over what it holds, releases, and prints how many reports each device
-sent. A process of its own, so that the gateway's processor time is the gateway's alone.
+It makes the serial lines (pseudo-terminals under names that do not change), associates every device, prints the line
+`ready`, sends for the given time, transfers its pending reports, releases, and prints how many reports each device
+sent. It is a process of its own, so that the gateway's processor time is the gateway's alone.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ DRAIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Sends:
-    """One device: `port` is a serial line's path, None for TCP."""
+    """The plan of one device: `port` is a serial line's path, None for TCP."""
 
     number: int
     port: str | None
@@ -41,7 +41,7 @@ class Sends:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`tcp` is where the gateway listens."""
+    """The plan of all devices; `tcp` is the address of the gateway's listener."""
 
     tcp: tuple[str, int]
     for_s: float
@@ -58,7 +58,7 @@ class Plan:
 
 
 class Sender:
-    """One device on its link. Reports are sent once each: whatever goes wrong is an error of the run."""
+    """One device on its link. It sends each report once, so every failure is an error of the run."""
 
     def __init__(self, sends: Sends, link: Link) -> None:
         self.device = BusyDevice(sends.number, sends.samples)
@@ -89,7 +89,7 @@ class Sender:
             pumping.cancel()
 
     async def _measure(self, for_s: float) -> None:
-        """At the device's pace; what a stall held up is made up for."""
+        """Measure at the device's pace, and make up for stalls."""
         began_s = self._clock.monotonic_s()
         while (due_s := (self.made + 1) * self._sends.every_s) <= for_s:
             await self._clock.sleep_until(began_s + due_s)
@@ -119,7 +119,9 @@ class Sender:
 
 
 async def _connect(address: tuple[str, int], number: int) -> Link:
-    """A link from an address of its own, as each device of a vehicle has one: the listener limits each address."""
+    """Connect from a source address of its own, as each device of a vehicle has one: the listener limits each
+    address.
+    """
     _, link = await asyncio.get_running_loop().create_connection(TcpLink, *address, local_addr=(f"127.0.9.{number}", 0))
     return link
 

@@ -1,4 +1,4 @@
-"""The shared wire captures and what is known to be true about them."""
+"""The shared wire captures and the known truth about them."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ _COMPONENTS = {
 _UNITS = {"%": "MDC_DIM_PERCENT", "bpm": "MDC_DIM_BEAT_PER_MIN", "mmHg": "MDC_DIM_MMHG"}
 
 Reading = tuple[str, int, str, float, str]
-"""Device time, handle, what (a component's reference id, else the name that the truth uses), value, unit."""
+"""Device time, handle, kind (a component's reference id, else the name that the truth uses), value, unit."""
 
 
 def capture_path(name: str) -> Path:
@@ -33,7 +33,7 @@ def capture_path(name: str) -> Path:
 
 
 def truth_of(name: str) -> list[Reading]:
-    """What the agent measured, as whoever recorded it wrote down."""
+    """Return the agent's measurements, as the author of the recording wrote them down."""
     meta = json.loads(capture_path(name).read_text().splitlines()[0])["meta"]
     return sorted(
         (
@@ -49,7 +49,7 @@ def truth_of(name: str) -> list[Reading]:
 
 
 def readings_of(rows: list[dict[str, Any]]) -> list[Reading]:
-    """The observations (DESIGN §5) in the words of `truth_of`."""
+    """Return the observations (DESIGN §5) in the words of `truth_of`."""
     words = {"MDC_PULS_OXIM_SAT_O2": "spo2", "MDC_PULS_OXIM_PULS_RATE": "pulse", "MDC_PULS_RATE_NON_INV": "pulse"}
     found: list[Reading] = []
     for row in rows:

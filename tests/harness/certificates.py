@@ -1,4 +1,4 @@
-"""A certificate authority of one test, and what it signed: a broker's and a gateway's certificate."""
+"""A certificate authority of one test, and the certificates that it signed for a broker and a gateway."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,8 +17,11 @@ _DAY = timedelta(days=1)
 
 
 class Authority:
-    """Writes `NAME.crt` and `NAME.key` into `folder`; its own certificate is `ca.crt`. What it signs is valid from
-    `begins` to `ends` after now: to a certificate of next year this machine's clock is a year behind."""
+    """An authority that writes `NAME.crt` and `NAME.key` into `folder`; its own certificate is `ca.crt`.
+
+    Its certificates are valid from `begins` to `ends` after now: for a certificate of next year, this machine's clock
+    is a year behind.
+    """
 
     def __init__(self, folder: Path, *, begins: timedelta = -_DAY, ends: timedelta = _DAY) -> None:
         self.folder = folder
@@ -30,7 +33,7 @@ class Authority:
         (folder / "ca.crt").write_bytes(self._certificate.public_bytes(Encoding.PEM))
 
     def issue(self, common_name: str, file_name: str, *, names: Sequence[str] = ()) -> tuple[Path, Path]:
-        """The certificate and key files of `common_name`, good for 127.0.0.1 and these host names."""
+        """Issue the certificate and key files of `common_name`, valid for 127.0.0.1 and these host names."""
         key = generate_private_key(SECP256R1())
         certificate = self._sign(common_name, key, is_authority=False, names=names)
         paths = self.folder / f"{file_name}.crt", self.folder / f"{file_name}.key"
@@ -82,19 +85,19 @@ def _usage(is_authority: bool) -> x509.KeyUsage:
 
 
 def certificate_request(common_name: str) -> bytes:
-    """A request in PEM, signed by a key that is thrown away."""
+    """Return a request in PEM, signed by a key that is not kept."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(name)
     return builder.sign(generate_private_key(SECP256R1()), SHA256()).public_bytes(Encoding.PEM)
 
 
 def client_certificate(certificate: Path, key: Path) -> TlsFiles:
-    """The TLS files as the gateway's identity holds them."""
+    """Return the TLS files in the form of the gateway's identity."""
     return TlsFiles(certificate, key.read_bytes())
 
 
 def certificate_revocation_list(issuer: str) -> bytes:
-    """A list in PEM without a number, of an authority that is thrown away."""
+    """Return a list in PEM without a number, of an authority that is not kept."""
     now = datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)])
     builder = x509.CertificateRevocationListBuilder().issuer_name(name).last_update(now).next_update(now + _DAY)

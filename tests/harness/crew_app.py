@@ -36,7 +36,7 @@ async def crew_app(
     clock: SystemClock | MovedClock | None = None,
     host_names: frozenset[str] = frozenset(),
 ) -> AsyncIterator[str]:
-    """Serve the page; yields its address."""
+    """Serve the page; yield its address."""
     app = CrewApp(
         live=feed or LiveFeed(),
         status=status if callable(status) else lambda: status,

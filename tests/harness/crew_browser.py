@@ -56,16 +56,16 @@ class OpenPage:
         await self.page.evaluate(script, round(seconds * 1000))
 
     async def tiles(self, within: str) -> list[str]:
-        """Names of the tiles in document order."""
+        """Return the names of the tiles in document order."""
         names = await self.page.locator(f"{within} article").evaluate_all("all => all.map(e => e.dataset.tile)")
         return [str(name) for name in names]
 
     async def top_of(self, selector: str) -> float:
-        """Distance from the top of the window, in CSS pixels."""
+        """Return the distance from the top of the window, in CSS pixels."""
         return float(await self.page.locator(selector).evaluate("e => e.getBoundingClientRect().top"))
 
     async def bottom_of(self, selector: str) -> float:
-        """Distance of the lower edge from the top of the window, in CSS pixels."""
+        """Return the distance of the lower edge from the top of the window, in CSS pixels."""
         return float(await self.page.locator(selector).evaluate("e => e.getBoundingClientRect().bottom"))
 
 
@@ -78,7 +78,7 @@ async def open_page(
     status: CrewStatus | Callable[[], CrewStatus] = ALL_SENT,
     color_scheme: str = "dark",
 ) -> AsyncIterator[OpenPage]:
-    """Open the page of a gateway whose feed `fill` has filled; checks that the console stays empty."""
+    """Open the page of a gateway whose feed `fill` has filled; check that the console stays empty."""
     clock, feed = MovedClock(), LiveFeed()
     fill(feed, clock.monotonic_s())
     async with crew_app(feed, status=status, clock=clock) as url:

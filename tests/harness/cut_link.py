@@ -1,4 +1,4 @@
-"""A device's link that is cut after so many octets in one direction, as a plug that is pulled in the middle of one."""
+"""A device's link that is cut after a number of bytes in one direction, like a plug that is pulled within a message."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,20 +10,20 @@ Way = Literal["to_manager", "to_device"]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Where."""
+    """The direction and the position of a cut."""
 
     way: Way
     after_octets: int
 
 
 class CutLink:
-    """Around the device's end. What was cut off on its way to the device was sent by the manager all the same."""
+    """A link around the device's end. The manager has sent all bytes to the device, those after the cut included."""
 
     def __init__(self, link: Link, cut: Cut) -> None:
         self._link = link
         self._cut = cut
         self.octets = 0
-        """Octets so far in this direction."""
+        """Bytes so far in this direction."""
         self.is_cut = False
 
     @property

@@ -1,7 +1,7 @@
-"""A wire to PostgreSQL that a test can cut: the cloud connects to a socket of ours, which passes everything on.
+"""A wire to PostgreSQL that a test can cut: the cloud connects to a socket of ours, which relays everything.
 
-Cut, the socket is gone and every connection through it ends, as when the server's machine is lost; mended, both work
-again. The server itself is not touched, so other tests go on using it.
+When it is cut, the socket is removed and every connection through it ends, as when the server's machine fails; after
+`mend`, new connections succeed. The server itself is not touched, so other tests continue to use it.
 """
 
 import socket
@@ -15,7 +15,7 @@ _CHUNK = 65536
 
 
 class CutWire:
-    """Between `folder` (where clients connect) and `beyond` (the folder of the server's socket)."""
+    """A relay between `folder` (where clients connect) and `beyond` (the folder of the server's socket)."""
 
     def __init__(self, folder: Path, beyond: Path) -> None:
         self.folder = folder
@@ -25,7 +25,7 @@ class CutWire:
         self._lock = threading.Lock()
 
     def mend(self) -> None:
-        """Accept connections, from now on."""
+        """Accept connections from now on."""
         path = self.folder / SOCKET_NAME
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -77,7 +77,9 @@ def _pass_on(one: socket.socket, other: socket.socket) -> None:
 
 @contextmanager
 def wire_to(server_folder: Path, folder: Path) -> Iterator[CutWire]:
-    """A mended wire, cut at the end. `folder` must have a short path: socket names are limited to 107 octets."""
+    """Yield a mended wire, and cut it at the end. `folder` must have a short path: socket names are limited to 107
+    bytes.
+    """
     wire = CutWire(folder, server_folder)
     wire.mend()
     try:

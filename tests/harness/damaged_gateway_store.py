@@ -1,7 +1,7 @@
-"""One store filled as a vehicle fills it, harmed at a seeded place, taken up by a gateway, and the account of it.
+"""One store filled as a vehicle fills it, damaged at a seeded place, reopened by a gateway, and the account of it.
 
-The account is by hash: every batch that was committed must be found again with its hash, in the store in use or in
-what was recovered, or lie in the range of a gap record. Nothing may be missing without a word.
+The account is by hash: every batch that was committed must be found again with its hash, in the store in use or in the
+recovered part, or lie in the range of a gap record. Nothing may be missing without a report.
 """
 
 import asyncio
@@ -37,8 +37,11 @@ FRAME_BYTES = PAGE_BYTES + 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pristine:
-    """The vehicle's folder before any harm, as after a power cut (`folder`: the newest batches are in the log only) and
-    as after an orderly stop (`stopped`: everything is in the file); and what every lane held."""
+    """The vehicle's folder before any damage, and the content of every lane.
+
+    `folder` is its state after a power cut (the newest batches are in the log only), `stopped` its state after an
+    orderly stop (everything is in the file).
+    """
 
     folder: Path
     stopped: Path
@@ -50,7 +53,7 @@ class Pristine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Outcome of the harmed store. `lost`: batches that gap records of reason DAMAGED stand for."""
+    """Outcome of the damaged store. `lost` are the batches that gap records of reason DAMAGED cover."""
 
     harm: str
     set_aside: int
@@ -66,7 +69,7 @@ def settings_in(folder: Path) -> Settings:
 
 
 async def pristine(folder: Path) -> Pristine:
-    """All lanes on several pages, some pages free again, the newest batches in the log only."""
+    """Fill all lanes on several pages, with some pages free again and the newest batches in the log only."""
     vehicle = Vehicle(folder, more_settings='[crew]\nlisten = "127.0.0.1:0"\n')
     provisioned(load(vehicle.config))
     settings = settings_in(folder)
@@ -105,7 +108,7 @@ async def pristine(folder: Path) -> Pristine:
 
 
 async def _drop_oldest(store: Path, identity: Identity) -> None:
-    """Retention drops what was acknowledged, so that pages become free."""
+    """Drop acknowledged batches by retention, so that pages become free."""
     settings = replace(QUICK, retention_s=0.0)
     clock = MovedClock()
     buffer = await Buffer.open(store, gateway="gw_test", key=identity.store_key, settings=settings, clock=clock)
@@ -115,8 +118,9 @@ async def _drop_oldest(store: Path, identity: Identity) -> None:
 
 
 def harm(pristine: Pristine, folder: Path, kind: str, seed: int) -> str:
-    """A copy of the vehicle at `folder`, with bytes changed at a place that `kind` and `seed` choose; the place in
-    words."""
+    """Copy the vehicle to `folder` and change bytes at a place that `kind` and `seed` choose; return the place in
+    words.
+    """
     shutil.copytree(pristine.folder if kind == "log" else pristine.stopped, folder)
     generator = random.Random(f"{kind} {seed}")
     store = settings_in(folder).store_path
@@ -148,7 +152,7 @@ def _page(pages: Pages, kind: str, generator: random.Random) -> int:
 
 
 async def account_of(pristine: Pristine, folder: Path, what: str) -> Account:
-    """Let a gateway's buffer take the harmed store up, read every lane as the uplink does, and count."""
+    """Reopen the damaged store by a gateway's buffer, read every lane as the uplink does, and count."""
     settings, clock = settings_in(folder), MovedClock()
     identity, store = Identity.load(settings.identity_dir), settings_in(folder).store_path
     buffer = await Buffer.serve(store, gateway="gw_test", key=identity.store_key, settings=QUICK, clock=clock)

@@ -19,7 +19,7 @@ __all__ = ["database", "database_url", "empty_database_url", "migrated_sqlite", 
 
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file at the newest revision, to be copied."""
+    """Return a SQLite file at the newest revision, to be copied."""
     path = tmp_path_factory.mktemp("template") / "cloud.db"
     with ThreadPoolExecutor(max_workers=1) as executor:
         executor.submit(asyncio.run, migrate(f"sqlite:///{path}", create=True)).result()
@@ -28,7 +28,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.pg)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a migrated database that this test has for itself."""
+    """Yield the address of a migrated database that belongs to this test alone."""
     if request.param == "sqlite":
         template: Path = request.getfixturevalue("migrated_sqlite")
         yield f"sqlite:///{shutil.copy(template, tmp_path / 'cloud.db')}"
@@ -40,7 +40,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.pg)])
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a database that no migration has touched; on SQLite the file does not exist yet."""
+    """Yield the address of a database that no migration has touched; on SQLite the file does not exist yet."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.db'}"
         return
@@ -51,7 +51,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """An open, migrated database."""
+    """Open a migrated database."""
     opened = await open_database(database_url)
     yield opened
     await opened.close()

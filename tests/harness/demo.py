@@ -1,4 +1,4 @@
-"""The whole product as real processes: `argus-sim demo --headless`, started and questioned the way a script does it."""
+"""The whole product as real processes: `argus-sim demo --headless`, started and queried in the way of a script."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ QUESTION_S = 120.0
 
 
 def program(name: str) -> str:
-    """One of our console scripts, from the environment that runs the tests."""
+    """Return the path of one of our console scripts, from the environment that runs the tests."""
     return str(Path(sys.executable).with_name(name))
 
 
@@ -28,7 +28,7 @@ class DemoFailed(AssertionError):
 
 @dataclass
 class RunningDemo:
-    """A demo that is up. `facts` is the content of `demo.json`, read anew each time since pids change."""
+    """A running demo. `facts` is the content of `demo.json`, read again for each use since pids change."""
 
     state_dir: Path
     process: asyncio.subprocess.Process
@@ -44,8 +44,10 @@ class RunningDemo:
         return int(self.facts["pids"][part])
 
     async def kill(self, part: str, within_s: float = 10.0) -> None:
-        """SIGKILL, as a power cut would: no chance to put anything in order. A part that is just being started again
-        is waited for, so that each kill meets a living process."""
+        """Send SIGKILL to a part, which cannot clean up, as in a power cut.
+
+        Wait for a part that is being restarted, so that each kill meets a living process.
+        """
 
         def struck() -> bool:
             pid = self.pid(part)
@@ -60,7 +62,7 @@ class RunningDemo:
         await eventually(struck, within_s=within_s, what=f"a living {part} to kill")
 
     async def ended(self, within_s: float = STOP_S) -> int:
-        """Waits until it ends by itself (it was started with `--for`)."""
+        """Wait until the demo ends by itself (it was started with `--for`)."""
         try:
             async with asyncio.timeout(within_s):
                 code = await self.process.wait()
@@ -82,14 +84,14 @@ class RunningDemo:
         return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}" for log in logs if log.exists())
 
     async def exported(self, *arguments: str) -> list[dict[str, Any]]:
-        """What the cloud holds, in the form of DESIGN §5."""
+        """Return the observations in the cloud, in the form of DESIGN §5."""
         config = str(self.state_dir / "cloud.toml")
         text = await run(program("argus-cloud"), "--config", config, "observations", "export", *arguments, "--json")
         return [json.loads(line) for line in text.splitlines()]
 
 
 async def run(*argv: str, within_s: float = QUESTION_S, expect: int = 0) -> str:
-    """Runs a command to its end and returns what it printed; `DemoFailed` when its exit code is another."""
+    """Run a command to its end and return its output; raise `DemoFailed` when its exit code is another."""
     process = await asyncio.create_subprocess_exec(
         *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -106,7 +108,7 @@ async def run(*argv: str, within_s: float = QUESTION_S, expect: int = 0) -> str:
 
 
 async def start_demo(state_dir: Path, *arguments: str, within_s: float = READY_S) -> RunningDemo:
-    """Starts it and returns once `demo.json` says that everything is ready."""
+    """Start a demo and return when `demo.json` shows that everything is ready."""
     state_dir.mkdir(parents=True, exist_ok=True)
     log_file = state_dir.with_name(state_dir.name + ".demo.log")
     (state_dir / "demo.json").unlink(missing_ok=True)
@@ -129,12 +131,12 @@ async def start_demo(state_dir: Path, *arguments: str, within_s: float = READY_S
 
 
 def samples_in_order(rows: Sequence[dict[str, Any]], type_name: str) -> list[int]:
-    """The raw samples of one channel, report after report."""
+    """Return the raw samples of one channel, report after report."""
     return [sample for row in rows if row["type"] == type_name for sample in row["samples"]]
 
 
 def lanes(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[tuple[str, str, str], list[dict[str, Any]]]]:
-    """Rows by (device, epoch, lane), each in the order of its identity (sequence, index)."""
+    """Group rows by (device, epoch, lane), each in the order of its identity (sequence, index)."""
     found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in rows:
         found.setdefault((row["device"]["system_id"], row["epoch"], row["lane"]), []).append(row)

@@ -1,6 +1,6 @@
-"""`dying_gateway` for Bluetooth: steps are also what is asked of a device, and what arrives of it.
+"""`dying_gateway` for Bluetooth: requests to a device and data from it are steps too.
 
-Counted from the first request to a record access control point, so that a step lies in a transfer.
+Steps are counted from the first request to a record access control point, so that each lies in a transfer.
 """
 
 import sys
@@ -15,7 +15,7 @@ from tests.harness.dying_gateway import STEPS, patch
 
 
 def patch_talk() -> None:
-    """Put the steps around what is said on GATT links."""
+    """Put steps around the calls of GATT links."""
     write, arrivals = GattRequests.write, GattRequests.arrivals
 
     async def written(self: GattRequests, service: int, characteristic: int, octets: bytes) -> float:

@@ -1,11 +1,11 @@
 """A gateway that kills itself (SIGKILL) at its n-th step: `python -m tests.harness.dying_gateway --config FILE`.
 
-A step is a point at which a device or the disk has just learned something, or is about to: octets that a device sent
-were received, octets are about to be sent to it and have been sent, a transaction is about to be committed and has been
-committed. Steps are counted from the first octet that a device sends. `ARGUS_DIE_AT` names the step, 0 none;
-`ARGUS_STEPS_FILE` gets a line with the name of each, so that a run that lives tells how many there are.
+A step is a point just before or after a change at a device or on the disk: bytes of a device were received, bytes are
+about to be sent to it or have been sent, a transaction is about to be committed or has been committed. Steps are
+counted from the first byte that a device sends. `ARGUS_DIE_AT` names the step, 0 none; `ARGUS_STEPS_FILE` gets a line
+with the name of each, so that a run that survives shows how many there are.
 
-Nothing of the product is changed for this: the process patches itself before it starts.
+The product is not changed for this: the process patches itself before it starts.
 """
 
 import os
@@ -25,7 +25,7 @@ STEPS_FILE = Path(os.environ["ARGUS_STEPS_FILE"]) if "ARGUS_STEPS_FILE" in os.en
 
 
 class Steps:
-    """Counts, and ends the process at the one that was asked for."""
+    """A counter that kills the process at the step `ARGUS_DIE_AT`."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -46,7 +46,7 @@ STEPS = Steps()
 
 
 def patch() -> None:
-    """Put the steps around what a device and the disk learn."""
+    """Put steps around receptions, sends and commits."""
     receive, send, transaction = TcpLink.receive, TcpLink.send, Store.transaction
 
     async def received(self: TcpLink) -> bytes:

@@ -1,6 +1,7 @@
-"""Waiting for a real process or socket without guessing how long it takes.
+"""Waits for a real process or socket without a guess of the time that it takes.
 
-The only place of the test suite that waits by the machine's clock. Everything else moves time by hand (`moved_clock`).
+This is the only place of the test suite that waits by the machine's clock. Everything else moves time by hand
+(`moved_clock`).
 """
 
 import asyncio
@@ -17,8 +18,10 @@ _POLL_S = 0.01
 async def eventually(
     condition: Callable[[], T | Awaitable[T]], *, within_s: float = 20.0, what: str = "", poll_s: float = _POLL_S
 ) -> T:
-    """Poll `condition` (plain or async) until it is true and return its value; AssertionError after `within_s`. A
-    condition that starts a program is asked more rarely (`poll_s`)."""
+    """Poll `condition` (plain or async) until it is true and return its value; AssertionError after `within_s`.
+
+    A condition that starts a program is polled less often (`poll_s`).
+    """
     deadline_s = time.monotonic() + within_s
     while True:
         answer = condition()
@@ -32,7 +35,7 @@ async def eventually(
 
 
 def until(condition: Callable[[], T], *, within_s: float = 20.0, what: str = "") -> T:
-    """As `eventually`, for tests without a loop: they talk to a process that runs by itself."""
+    """Do the same as `eventually` without an event loop, for tests of a process that runs by itself."""
     deadline_s = time.monotonic() + within_s
     while not (value := condition()):
         if time.monotonic() >= deadline_s:

@@ -1,7 +1,8 @@
-"""org.bluez as a small service on a private D-Bus: what bluetoothd shows and answers, without a radio.
+"""org.bluez as a small service on a private D-Bus: the objects and replies of bluetoothd, without a radio.
 
-For the gateway's side of the D-Bus API, over real D-Bus with bleak's own BlueZ backend on top: objects, properties and
-signals have bluetoothd's names and forms; what a device does is scripted. Bluetoothd itself is tested in a guest.
+It serves the gateway's side of the D-Bus API, over real D-Bus with bleak's own BlueZ backend on top. Objects,
+properties and signals have bluetoothd's names and forms; the behaviour of devices is scripted. Bluetoothd itself is
+tested in a guest.
 """
 
 import asyncio
@@ -33,16 +34,16 @@ def path_of(address: str, adapter: str = HCI0) -> str:
 
 
 class FakeBluez:
-    """`objects`: path → interface → property → Variant. Call `start`; `die` is kill -9."""
+    """A fake bluetoothd. `objects`: path → interface → property → Variant. Call `start`; `die` is kill -9."""
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, dict[str, Variant]]] = {}
         self.calls: list[str] = []
         self.agent: tuple[str, str, str] | None = None
-        """Who registered it, its path, its capability."""
+        """The sender of the agent's registration, the agent's path and its capability."""
         self.default_agent = False
         self.refusals: dict[str, list[Refused | None]] = {}
-        """By member: what the next calls of it are refused with."""
+        """Map a member to the errors of its next calls."""
         self.on_connect: Callable[[str], Any] = self._connects
         self.written: list[bytes] = []
         self._bus: MessageBus | None = None
@@ -60,7 +61,7 @@ class FakeBluez:
         for task in tuple(self._tasks):
             task.cancel()
 
-    # What there is
+    # Objects
 
     def add_adapter(self, name: str = "hci0", address: str = "00:11:22:33:44:55", *, powered: bool = False) -> None:
         self._add(
@@ -90,7 +91,7 @@ class FakeBluez:
         self._add(path_of(address), DEVICE, told | properties)
 
     def add_table(self, address: str = OXIMETER, *, name: str = "service000a", uuid: int = 0x1822) -> None:
-        """One service, with a notified and a plain characteristic."""
+        """Add one service, with a notified and a plain characteristic."""
         service, device = f"{path_of(address)}/{name}", path_of(address)
         self._add(service, _SERVICE, {"UUID": Variant("s", long_uuid(uuid)), "Device": Variant("o", device)})
         for handle, number, flags in (("000b", 0x2A5F, ["notify"]), ("000e", 0x2A60, ["read", "write"])):
@@ -142,7 +143,7 @@ class FakeBluez:
             raise Refused(reply.error_name or "", str(reply.body[0]) if reply.body else "")
         return reply.body[0] if reply.body else None
 
-    # What it answers
+    # Replies to method calls
 
     def _handle(self, message: Message) -> Message | bool | None:
         if message.message_type is not MessageType.METHOD_CALL or message.path is None:

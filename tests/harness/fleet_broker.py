@@ -53,7 +53,7 @@ CLOUD_LOGIN = CloudLogin(cloud_username(CLOUD_PASSWORD), CLOUD_PASSWORD)
 
 
 def now_us() -> int:
-    """TLS libraries look at the machine's clock."""
+    """Return the machine's time, which TLS libraries use."""
     return time_ns() // 1000
 
 
@@ -72,14 +72,14 @@ class Credentials:
         return key
 
     def with_certificate(self, certificate: x509.Certificate) -> "Credentials":
-        """The same key with another certificate."""
+        """Return the same key with another certificate."""
         path = self.certificate.with_suffix(f".{certificate.serial_number}.pem")
         path.write_bytes(certificate.public_bytes(Encoding.PEM))
         return replace(self, certificate=path)
 
 
 class FleetBroker:
-    """Made by `fleet_broker`."""
+    """A broker, made by `fleet_broker`."""
 
     def __init__(self, folder: Path) -> None:
         program = mosquitto_program()
@@ -123,7 +123,7 @@ class FleetBroker:
         return (self.folder / "log").read_text(errors="replace")
 
     def credentials(self, common_name: str, *, authority: Authority | None = None) -> Credentials:
-        """A certificate, with a key, for a vehicle that calls itself so."""
+        """Return a certificate with its key, for a vehicle of this common name."""
         key = generate_private_key(SECP256R1())
         made = issue_client(authority or self.authority, key.public_key(), common_name, days=1, now_us=now_us())
         paths = Credentials(
@@ -134,12 +134,12 @@ class FleetBroker:
         return paths
 
     def admit(self, *gateways: AdmittedGateway) -> None:
-        """These and no others have rights, from the next start."""
+        """Give rights to these vehicles and no others, from the next start."""
         (self.layout.live / RIGHTS_FILE).write_bytes(rights_file(CLOUD_LOGIN, gateways))
         (self.layout.live / f"{RIGHTS_FILE}.new").mkdir(exist_ok=True)
 
     def revoke(self, *serials: int) -> None:
-        """These certificates are on the list, from the next start or `reload`."""
+        """Put these certificates on the list, from the next start or `reload`."""
         entries: Iterable[Revocation] = [Revocation(serial, now_us(), False) for serial in serials]
         (self.layout.live / REVOKED_FILE).write_bytes(revocation_list(self.authority, entries, now_us=now_us()))
 
@@ -180,7 +180,7 @@ class FleetBroker:
         username: str | None = None,
         will: Will | None = None,
     ) -> MqttSession:
-        """A connection on the vehicles' listener, honest by default. Raises `MqttUnavailable`."""
+        """Connect to the vehicles' listener, by default as a correct vehicle. Raise `MqttUnavailable`."""
         address = GatewayAddress(
             host="127.0.0.1",
             port=self.layout.vehicles_port,
@@ -192,7 +192,7 @@ class FleetBroker:
 
     @property
     def cloud_address(self) -> CloudAddress:
-        """The cloud's listener, as the cloud's settings name it."""
+        """Return the cloud's listener, as the cloud's settings name it."""
         return CloudAddress(
             url=f"mqtts://127.0.0.1:{self.layout.cloud_port}",
             username=CLOUD_LOGIN.username,
@@ -202,7 +202,7 @@ class FleetBroker:
 
     @asynccontextmanager
     async def cloud(self, *filters: str) -> AsyncIterator["CloudClient"]:
-        """A client on the cloud's listener with these subscriptions."""
+        """Connect to the cloud's listener with these subscriptions."""
         client = CloudClient()
         connection = await BrokerConnection.open(
             self.cloud_address, client_id="test-cloud", settings=IngestSettings(), heard=client.take
@@ -217,7 +217,7 @@ class FleetBroker:
 
 
 class CloudClient:
-    """Messages of the cloud's listener, and the connection to publish on."""
+    """The messages on the cloud's listener, and the connection to publish on."""
 
     connection: BrokerConnection
 

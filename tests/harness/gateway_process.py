@@ -1,6 +1,6 @@
-"""The real `argus-gateway`: provisioned in a folder, run as a process, asked, stopped, killed.
+"""The real `argus-gateway`: provisioned in a folder, run as a process, queried, stopped, killed.
 
-The console script of the environment that runs the tests, so that what an operator types is what is tested.
+It is the console script of the environment that runs the tests, so the tests run what an operator types.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ PROGRAM = str(Path(sys.executable).with_name("argus-gateway"))
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a command left behind."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -40,13 +40,13 @@ class Finished:
 
 
 class Command:
-    """A command that runs."""
+    """A running command."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Interrupt, like Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
 
     async def end(self) -> Finished:
@@ -123,7 +123,7 @@ witness_file = "witness"
         return provisioned
 
     async def start(self, environment: dict[str, str] | None = None, program: Sequence[str] = (PROGRAM,)) -> None:
-        """Start, or start again, and return when it answers."""
+        """Start, or start again, and return when the gateway responds."""
         assert self._process is None
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -141,20 +141,20 @@ witness_file = "witness"
         return await ask(self.control_path, "status")
 
     async def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Send SIGTERM; return the exit code."""
         return await self._end(signal.SIGTERM)
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is gone by itself."""
+        """Return whether the process has ended by itself."""
         return self._process is not None and self._process.returncode is not None
 
     async def ended(self) -> int:
-        """Wait until it ends by itself; the exit code."""
+        """Wait until the process ends by itself; return the exit code."""
         process, self._process = self._process, None
         assert process is not None
         return await asyncio.wait_for(process.wait(), 20)
@@ -180,7 +180,7 @@ witness_file = "witness"
 
 @asynccontextmanager
 async def vehicle(folder: Path, broker: Broker | None = None, *, started: bool = True) -> AsyncIterator[Vehicle]:
-    """A provisioned gateway; its process is ended with the block."""
+    """Run a provisioned gateway; its process ends with the block."""
     made = Vehicle(folder, broker)
     provisioned(load(made.config))
     if started:

@@ -1,8 +1,8 @@
 """A Bluetooth device in memory, as a session sees it: a table to read, write and subscribe, and a link that ends.
 
-It answers as devices do, with the product's own codecs and the server side of the record access control point; there is
-no stack and no radio, so a story costs milliseconds and thousands of lost links a second. What it was asked is in the
-state that it is in afterwards, not in a list of calls.
+It responds as devices do, with the product's own codecs and the server side of the record access control point. There
+is no stack and no radio, so a story costs milliseconds, and thousands of links can be lost in a second. Tests examine
+its state after the requests, not a list of calls.
 """
 
 import asyncio
@@ -23,8 +23,11 @@ READ_NOT_PERMITTED = 0x02
 
 @dataclass
 class GattPeer:
-    """`values` can be read, `sends` can be subscribed, `accepts` is called with what is written and says the ATT error
-    to refuse it with, None to take it. `refusals`: ATT errors for reads and subscriptions."""
+    """A Bluetooth device. `values` can be read, `sends` can be subscribed, `accepts` is called with written bytes.
+
+    `accepts` returns the ATT error of a refused write, None for an accepted one. `refusals` are ATT errors for reads
+    and subscriptions.
+    """
 
     clock: Clock
     address: str = "02:41:52:00:00:01"
@@ -35,9 +38,9 @@ class GattPeer:
     servers: dict[int, RecordServer] = field(default_factory=dict)
     bonded: bool = True
     silent: bool = False
-    """Requests are not answered any more; the link stands."""
+    """True: requests get no response, although the link stands."""
     records_at_once: int = 1_000_000
-    """How many values of a transfer leave before it waits for `more_records`."""
+    """Number of values that a transfer sends before it waits for `more_records`."""
     queue_max: int = 4096
     while_closing: list[tuple[int, int, bytes]] = field(default_factory=list)
     """Values that still arrive while the stack ends the link."""
@@ -45,7 +48,7 @@ class GattPeer:
     links: int = 0
 
     def connect(self) -> "PeerLink":
-        """A new link, in place of the one that was lost."""
+        """Open a new link in place of the lost one."""
         assert self.link is None or self.link.ended.is_set(), "one link at a time"
         self.links += 1
         self.link = PeerLink(self)
@@ -54,7 +57,7 @@ class GattPeer:
         return self.link
 
     def send(self, service: int, characteristic: int, octets: bytes) -> bool:
-        """Notify or indicate. Whether somebody was subscribed."""
+        """Notify or indicate; return whether the characteristic was subscribed."""
         link = self.link
         if link is None or link.ended.is_set() or (service, characteristic) not in link.subscribed:
             return False
@@ -66,7 +69,7 @@ class GattPeer:
             self.link.end(why)
 
     def more_records(self, count: int = 1_000_000) -> None:
-        """Let a transfer go on."""
+        """Let a transfer continue."""
         for service, server in self.servers.items():
             for _ in range(count):
                 outgoing = server.next()
@@ -80,7 +83,7 @@ class GattPeer:
 
 
 class PeerLink:
-    """One link to it (`gateway.transports.ble.connection.BleConnection`)."""
+    """One link to the device (`gateway.transports.ble.connection.BleConnection`)."""
 
     def __init__(self, peer: GattPeer) -> None:
         self.name = f"ble:{peer.address}"
@@ -92,7 +95,7 @@ class PeerLink:
         self.last_arrival_s = peer.clock.monotonic_s()
         self.ended = asyncio.Event()
         self.subscribed: dict[Key, None] = {}
-        """In the order in which that was asked for."""
+        """The subscriptions in their order."""
         self._peer = peer
         self._queue: deque[Arrival] = deque()
         self._some = asyncio.Event()

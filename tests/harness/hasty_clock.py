@@ -1,4 +1,4 @@
-"""A clock that goes so many times as fast as the machine's: a simulated device lives an hour in a minute."""
+"""A clock that runs many times as fast as the machine's: a simulated device runs an hour in a minute."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager

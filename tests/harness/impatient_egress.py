@@ -1,4 +1,4 @@
-"""The guarded client that gives up on one receiver at once, and on all others as late as the product does.
+"""The guarded client with a short timeout for one receiver, and the product's timeout for all others.
 
 A test of a receiver that hangs must not wait for it; but a limit that is short for it must not be short for the others,
 or a loaded machine decides how many attempts those need.
@@ -12,7 +12,7 @@ IMPATIENT_S = 0.02
 
 
 class ImpatientEgress(Egress):
-    """`impatient_of`: the port of the receiver that never answers."""
+    """An egress with a short timeout for `impatient_of`, the port of the receiver that never responds."""
 
     def __init__(self, allowed: AllowList, resolver: Resolver, impatient_of: int, *, request_s_max: float) -> None:
         super().__init__(allowed, resolver, request_s_max=request_s_max)

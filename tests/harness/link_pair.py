@@ -1,6 +1,6 @@
-"""Two links joined back to back over a real socket pair, for a manager and an agent that meet in one test.
+"""Two links joined back to back over a real socket pair, for a manager and an agent in one test.
 
-`slice_bytes=1` delivers octet by octet, which a correct reader must not notice.
+`slice_bytes=1` delivers byte by byte, which a correct reader must not notice.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from gateway.transports.tcp import TcpLink
 
 
 class SlicedLink:
-    """A link that hands out at most `slice_bytes` a receive."""
+    """A link that returns at most `slice_bytes` for each receive."""
 
     def __init__(self, link: Link, slice_bytes: int) -> None:
         self._link = link
@@ -44,7 +44,7 @@ class SlicedLink:
 
 @asynccontextmanager
 async def link_pair(*, slice_bytes: int | None = None) -> AsyncIterator[tuple[Link, Link]]:
-    """What one sends, the other receives. Both are closed after the block."""
+    """Yield two links, each of which receives what the other sends. Both are closed after the block."""
     links: list[Link] = []
     for number, end in enumerate(socket.socketpair(), start=1):
         end.setblocking(False)

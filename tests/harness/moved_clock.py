@@ -1,7 +1,7 @@
 """A clock that stands still until a test moves it; deadlines and sleeps on it end when it is moved past them.
 
 `MovedClock` is a `gateway.transports.clock.Clock`. `await clock.advance(3.0)` moves both its clocks and then lets the
-tasks that were waiting run.
+woken tasks run.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 _TURNS = 10
-"""How often the loop turns after a move, so that a task woken by it can act and wake the next."""
+"""Turns of the event loop after a move, so that a task woken by it can act and wake the next."""
 
 
 class MovedClock:
-    """Starts at `monotonic_s` and `wall_us`; `boot_id` is free to choose, for tests about restarts."""
+    """A clock that starts at `monotonic_s` and `wall_us`; `boot_id` is free to choose, for tests about restarts."""
 
     def __init__(
         self, monotonic_s: float = 1000.0, wall_us: int = 1_700_000_000_000_000, boot_id: str = "boot-1"
@@ -56,21 +56,21 @@ class MovedClock:
 
     @property
     def sleepers(self) -> int:
-        """How many tasks sleep on this clock now, so that a test can wait for one to begin."""
+        """Return the number of tasks that sleep on this clock, so that a test can wait for one to begin."""
         return sum(not sleeper.done() for _, sleeper in self._sleepers)
 
     @property
     def next_wake_s(self) -> float | None:
-        """When the first of them wakes."""
+        """Return the time at which the first of them wakes."""
         return min((at_s for at_s, sleeper in self._sleepers if not sleeper.done()), default=None)
 
     @property
     def next_deadline_s(self) -> float | None:
-        """The first deadline that a `timeout_at` block waits under."""
+        """Return the first deadline of the current `timeout_at` blocks."""
         return min((at_s for at_s, _ in self._timeouts if at_s < math.inf), default=None)
 
     async def advance(self, seconds: float) -> None:
-        """Move both clocks by `seconds`, end what was waiting for that, and let the woken tasks run."""
+        """Move both clocks by `seconds`, end the sleeps and deadlines that are due, and let the woken tasks run."""
         self.set_wall_us(self._wall_us + round(seconds * 1_000_000))
         self._monotonic_s += seconds
         loop = asyncio.get_running_loop()
@@ -89,6 +89,6 @@ class MovedClock:
 
     @staticmethod
     async def settle(turns: int = _TURNS) -> None:
-        """Let every task that can run do so."""
+        """Let every task run that can."""
         for _ in range(turns):
             await asyncio.sleep(0)

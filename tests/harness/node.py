@@ -1,7 +1,7 @@
 """JavaScript programs of the contract tests, run by node with the packages beside them (`tests/contract/node`).
 
-`.ci/setup` installs the packages. Where node or they are absent a test is skipped, in CI it fails: there every real
-part must be present.
+`.ci/setup` installs the packages. Without node or the packages a test is skipped; in CI it fails, because there every
+real part must be present.
 """
 
 import json
@@ -19,7 +19,7 @@ PATIENCE_S = 60.0
 
 
 def require(program: str | Path | None, what: str) -> None:
-    """Skip without it; in CI fail."""
+    """Skip the test without this program; in CI fail it."""
     if program is not None and Path(program).exists():
         return
     if os.environ.get("ARGUS_ALL_PARTS") == "1":
@@ -28,7 +28,7 @@ def require(program: str | Path | None, what: str) -> None:
 
 
 def run_script(name: str, facts: dict[str, Any]) -> Any:
-    """Run `tests/contract/node/{name}` with `facts` as JSON on standard input; the JSON that it prints."""
+    """Run `tests/contract/node/{name}` with `facts` as JSON on standard input; return the JSON that it prints."""
     require(shutil.which("node"), "node")
     require(FOLDER / "node_modules" / ".package-lock.json", "the packages of tests/contract/node")
     done = subprocess.run(
@@ -45,7 +45,7 @@ def run_script(name: str, facts: dict[str, Any]) -> Any:
 
 
 def run_redocly(document: Path, *words: str) -> tuple[int, str]:
-    """`redocly lint` over a document, without telemetry and without a look for newer versions: exit code and report."""
+    """Run `redocly lint` over a document, without telemetry and update checks; return exit code and report."""
     require(shutil.which("node"), "node")
     program = FOLDER / "node_modules" / ".bin" / "redocly"
     require(program, "the packages of tests/contract/node")

@@ -1,7 +1,7 @@
-"""Somebody at our pages without a browser: keeps cookies, reads forms, follows what it is told to, one step at a time.
+"""A person at our pages without a browser: keeps cookies, reads forms and follows redirects, one step at a time.
 
 The hosts are served on loopback under https names (`auth_world.BASES`), so a browser would not send `__Host-` cookies
-there. Real browsers are `tests/journeys`' business; this is for what a form may and may not do.
+there. `tests/journeys` uses real browsers; this module is for the rules of forms.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ PASSWORD = "correct horse battery"
 
 @dataclass
 class Form:
-    """A form of a page. `fields`: what would be sent if nothing was touched, by name."""
+    """A form of a page. `fields` are the values that an unchanged form sends, by name."""
 
     method: str
     action: str
@@ -87,7 +87,7 @@ class _Reader(HTMLParser):
 
 
 def read_page(html: str) -> tuple[str, list[Form]]:
-    """What stands on a page, and its forms."""
+    """Return the text of a page, and its forms."""
     reader = _Reader()
     reader.feed(html)
     return " ".join(reader.text.split()), reader.forms
@@ -95,14 +95,14 @@ def read_page(html: str) -> tuple[str, list[Form]]:
 
 @dataclass(frozen=True)
 class Page:
-    """An answer as a reader sees it."""
+    """A response as a reader sees it."""
 
     answered: Answered
     text: str
     forms: list[Form]
     links: list[str]
     told: dict[str, str]
-    """What is shown for copying, by its label."""
+    """The texts shown for copying, by label."""
 
     @property
     def status(self) -> int:
@@ -110,11 +110,11 @@ class Page:
 
     @property
     def location(self) -> str:
-        """Where a redirect leads."""
+        """Return the target of a redirect."""
         return str(self.answered.headers["Location"])
 
     def form(self, action: str) -> Form:
-        """The form that goes to this path."""
+        """Return the form that goes to this path."""
         (found,) = [form for form in self.forms if form.action == action]
         return found
 
@@ -128,26 +128,26 @@ class PageReader:
         self.cookies: dict[str, str] = {}
 
     async def get(self, target: str, **headers: str) -> Page:
-        """One page, without following a redirect."""
+        """Get one page, without following a redirect."""
         return await self._ask("GET", target, headers)
 
     async def submit(self, form: Form, origin: str | None = ISSUER, **fields: str) -> Page:
-        """Send a form with what was typed into it."""
+        """Send a form with the fields that were typed into it."""
         headers = {} if origin is None else {"Origin": origin}
         return await self._ask("POST", form.action, headers, data={**form.fields, **fields})
 
     async def fill(self, form: Form, **fields: str | None) -> Page:
-        """As `submit`; None unticks a box. A name with a colon is a box of a choice."""
+        """Submit with changed fields; None unticks a box. A name with a colon is a box of a choice."""
         sent = {name: value for name, value in {**form.fields, **fields}.items() if value is not None}
         return await self.submit(Form(form.method, form.action, sent))
 
     async def follow(self, page: Page) -> Page:
-        """Where a redirect of ours leads."""
+        """Follow one of our redirects; return the next page."""
         assert page.status in (302, 303), page.text
         return await self.get(page.location)
 
     async def sign_in(self, username: str = "ada@example.org", *, password: str = PASSWORD, after: str = "") -> Page:
-        """Type user name and password; the answer to it. `after`: where to go then, a path of ours."""
+        """Type user name and password; return the response. `after` is the page to go to then, one of our paths."""
         page = await self.get(f"/sign-in?next={quote(after, safe='')}")
         return await self.submit(page.form("/sign-in"), username=username, password=password)
 

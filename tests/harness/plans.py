@@ -1,6 +1,6 @@
 """Query plans of a database: EXPLAIN of the statements that a store really runs.
 
-A `PlanRecorder` stands where a store expects its transaction. It passes every statement on and keeps the plan of each.
+A `PlanRecorder` takes the place of a store's transaction. It passes every statement on and keeps the plan of each.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from cloud.foundation.db.transaction import Parameters
 
 @dataclass(frozen=True)
 class Step:
-    """One access to a table: which index, and by which condition (None: the whole index or table is read)."""
+    """One access to a table: its index and its condition (None: the whole index or table is read)."""
 
     table: str
     index: str | None
@@ -30,25 +30,25 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The accesses of one statement; `lines` is what the database said."""
+    """The accesses of one statement; `lines` is the plan as the database prints it."""
 
     steps: tuple[Step, ...]
     lines: str
 
     def condition(self, index: str) -> str:
-        """The condition by which an index is searched; AssertionError when it is not."""
+        """Return the condition by which an index is searched; AssertionError when it is not searched."""
         for step in self.steps:
             if step.index == index and step.condition is not None:
                 return step.condition
         raise AssertionError(f"{index} is not searched:\n{self.lines}")
 
     def read_whole(self) -> set[str]:
-        """Tables that are read from end to end."""
+        """Return the tables that are read from end to end."""
         return {step.table for step in self.steps if step.condition is None}
 
 
 class PlanRecorder:
-    """A transaction that explains what it runs. `plans` holds one for each statement."""
+    """A transaction that explains its statements. `plans` holds one plan for each."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -116,7 +116,7 @@ def _core_dialect(name: DialectName) -> Any:
 
 
 def _plan_of_sqlite(lines: Sequence[str]) -> Plan:
-    """`SEARCH x USING COVERING INDEX y (a=? AND b<?)`, `SCAN x`."""
+    """Parse `SEARCH x USING COVERING INDEX y (a=? AND b<?)` and `SCAN x`."""
     steps = []
     for line in lines:
         words = line.split()
@@ -146,6 +146,6 @@ def _plan_of_postgresql(document: Any) -> Plan:
 
 
 async def analyze(database: Database) -> None:
-    """Give the planner statistics of what the tables hold now."""
+    """Update the planner's statistics of the tables' present content."""
     async with database.transaction() as tx:
         await tx.execute(text("ANALYZE"))

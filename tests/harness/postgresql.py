@@ -1,9 +1,9 @@
-"""A real PostgreSQL server for tests: started once a session, a fresh database a test.
+"""A real PostgreSQL server for tests: started once a session, with a fresh database for each test.
 
 It listens on a Unix socket in a temporary directory and nowhere else, so nothing can clash: each worker of a parallel
-run has its own. fsync stays on, since durability is part of what is tested. PostgreSQL refuses to run as root, and then
-runs as `postgres`. Should the test process be killed, the kernel stops the server (`setpriv --pdeathsig`).
-Tests are skipped where PostgreSQL is not installed.
+run has its own. fsync stays on, since durability is part of the tests. PostgreSQL refuses to run as root, and then runs
+as `postgres`. If the test process is killed, the kernel stops the server (`setpriv --pdeathsig`). Tests are skipped
+where PostgreSQL is not installed.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ DO $$ DECLARE name text; BEGIN
 END $$
 """
 _OTHERS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-# What a test may have changed besides rows: with any other answer than the template's the database is thrown away.
+# Properties that a test may have changed besides rows: where they differ from the template's, the database is dropped.
 _SHAPE = """
 SELECT (SELECT string_agg(version_num, ',') FROM alembic_version),
        (SELECT string_agg(oid::text || ':' || relnatts, ',' ORDER BY oid) FROM pg_class
@@ -58,7 +58,7 @@ SELECT (SELECT string_agg(version_num, ',') FROM alembic_version),
 
 
 class PostgresqlCluster:
-    """One server; `start` it first. Its files are in `folder`, and so is its socket."""
+    """One server; call `start` first. Its files and its socket are in `folder`."""
 
     def __init__(self, folder: Path, bin_folder: Path) -> None:
         self.socket_folder = folder
@@ -69,7 +69,7 @@ class PostgresqlCluster:
         self._uses: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Start, or start again, and return when it takes connections."""
+        """Start, or start again, and return when connections are accepted."""
         log_file = self.socket_folder / "server.log"
         command = _server_command(self._bin_folder / "postgres", self.socket_folder / "data", self.socket_folder)
         with log_file.open("ab") as log:
@@ -77,11 +77,13 @@ class PostgresqlCluster:
         _await_start(self, self._server, log_file)
 
     def crash(self) -> None:
-        """SIGQUIT: no checkpoint, no goodbye; at its next start it recovers from its log, as after a power cut."""
+        """Send SIGQUIT: without a checkpoint or an orderly end, it recovers from its log at the next start, as after a
+        power cut.
+        """
         self._end(signal.SIGQUIT)
 
     def stop(self) -> None:
-        """SIGINT, which waits for no client, and SIGKILL when even that takes too long."""
+        """Send SIGINT, which waits for no client, and SIGKILL when even that takes too long."""
         self._end(signal.SIGINT)
 
     def _end(self, how: signal.Signals) -> None:
@@ -96,11 +98,11 @@ class PostgresqlCluster:
             server.wait()
 
     def url(self, database: str) -> str:
-        """The address of a database on this server, as the settings have it."""
+        """Return the address of a database on this server, in the form of the settings."""
         return f"postgresql://{ACCOUNT}@/{database}?host={self.socket_folder}"
 
     def administer(self, *statements: str, database: str = "postgres") -> list[Any]:
-        """Run statements as the server's administrator, each by itself; the rows of the last."""
+        """Run statements as the server's administrator, each by itself; return the rows of the last."""
         # In a thread with a loop of its own: the caller's thread may be running a test's loop.
         with ThreadPoolExecutor(max_workers=1) as executor:
             return executor.submit(asyncio.run, self._administer(statements, database)).result()
@@ -117,7 +119,7 @@ class PostgresqlCluster:
 
     @contextmanager
     def database(self, *, template: str = TEMPLATE) -> Iterator[str]:
-        """A database for one test: its address. Migrated, unless `template` says `template0`."""
+        """Yield the address of a database for one test, which is migrated unless `template` is `template0`."""
         name = self._clean.pop() if self._clean and template == TEMPLATE else self._create(template)
         try:
             yield self.url(name)
@@ -134,7 +136,7 @@ class PostgresqlCluster:
         return name
 
     def _emptied(self, name: str) -> bool:
-        """Remove every row; False when the test changed more than rows or left somebody connected."""
+        """Remove every row; return False when the test changed more than rows or left a connection open."""
         try:
             left = self.administer(_OTHERS, database=name)
             return not left and self.administer(_EMPTY, _SHAPE, database=name) == self._shape()
@@ -147,13 +149,13 @@ class PostgresqlCluster:
 
 
 def programs() -> Path | None:
-    """The folder of the newest PostgreSQL programs, None where there are none."""
+    """Return the folder of the newest PostgreSQL programs, None where there are none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     return found[-1].parent if found else None
 
 
 def _as_postgres(*command: str) -> list[str]:
-    """The command, run by `postgres` when we are root."""
+    """Return the command, run by `postgres` if we are root."""
     return ["runuser", "-u", ACCOUNT, "--", *command] if os.geteuid() == 0 else list(command)
 
 
@@ -175,14 +177,14 @@ def _server_command(server: Path, data: Path, sockets: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresqlCluster]:
-    """The session's server, with a migrated template."""
+    """Run the session's server, with a migrated template."""
     with postgresql_running() as cluster:
         yield cluster
 
 
 @contextmanager
 def postgresql_running() -> Iterator[PostgresqlCluster]:
-    """A server with a migrated template, gone at the end; for a fixture or a bench."""
+    """Run a server with a migrated template, stopped at the end; for a fixture or a bench."""
     bin_folder = programs()
     if bin_folder is None:
         pytest.skip("PostgreSQL is not installed")

@@ -1,4 +1,4 @@
-"""A D-Bus daemon of a test's own, in the place of the system bus."""
+"""A D-Bus daemon of a test's own, in place of the system bus."""
 
 import asyncio
 import shutil
@@ -26,7 +26,7 @@ _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
 
 
 class PrivateBus:
-    """`address` is what DBUS_SYSTEM_BUS_ADDRESS names."""
+    """A private D-Bus daemon; `address` is the value of DBUS_SYSTEM_BUS_ADDRESS."""
 
     def __init__(self, folder: Path) -> None:
         self._socket = folder / "bus"
@@ -59,7 +59,7 @@ class PrivateBus:
 
 @asynccontextmanager
 async def private_bus(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PrivateBus]:
-    """Running, and named as the system bus of this process."""
+    """Run a private bus as the system bus of this process."""
     bus = PrivateBus(folder)
     await bus.start()
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)

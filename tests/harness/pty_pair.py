@@ -1,4 +1,4 @@
-"""A serial cable without hardware: two pseudo-terminals whose octets a relay task carries across.
+"""A serial cable without hardware: two pseudo-terminals and a relay task that carries bytes across.
 
     left, right = paths that open like serial ports          cut() hangs both up, like pulling the cable
 
@@ -42,7 +42,7 @@ class PtyPair:
             self._loop.add_reader(self._masters[side], self._carry, side)
 
     def cut(self) -> None:
-        """Hang up both ends. The paths are gone afterwards."""
+        """Hang up both ends. The paths do not exist afterwards."""
         for master in self._masters:
             self._loop.remove_reader(master)
             self._loop.remove_writer(master)
@@ -70,7 +70,7 @@ class PtyPair:
 
 @asynccontextmanager
 async def pty_pair(damage: Damage | None = None) -> AsyncIterator[PtyPair]:
-    """A pair for the length of the block; `damage` sees every octet that crosses, in either direction."""
+    """Run a pair for the block; `damage` receives every byte that crosses, in either direction."""
     pair = PtyPair(damage)
     try:
         yield pair

@@ -1,8 +1,8 @@
-"""A webhook receiver on the loopback that does what a test asks of it, and keeps what it was sent.
+"""A webhook receiver on the loopback that follows a test's script and keeps the requests.
 
-`answers` is what it does next, one each; when there are none left it does `always`. An answer is a status, or a
-coroutine function that takes the request and answers it, or does not. `connections` counts what was accepted, so that
-"nobody came" can be shown at the socket and not only at the request.
+`answers` are its next responses, one each; when none is left it uses `always`. Each is a status, or a coroutine
+function that takes the request and responds, or does not. `connections` counts accepted connections, so that a test can
+show at the socket that none was made.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ Act = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request, as it came."""
+    """One request, as received."""
 
     path: str
     headers: dict[str, str]
@@ -42,7 +42,7 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def ids(self) -> list[str]:
-        """The `webhook-id` of every request, in order of arrival."""
+        """Return the `webhook-id` of every request, in order of arrival."""
         return [one.headers["webhook-id"] for one in self.received]
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -55,7 +55,7 @@ class Receiver:
 
 
 class _Counting(web.Server):
-    """Counts connections."""
+    """A server that counts connections."""
 
     def __init__(self, receiver: Receiver) -> None:
         super().__init__(receiver._answer)
@@ -68,7 +68,7 @@ class _Counting(web.Server):
 
 @asynccontextmanager
 async def receiving(port: int = 0, always: int | Act = 200) -> AsyncIterator[Receiver]:
-    """A receiver on a free port (or the given one) of 127.0.0.1."""
+    """Run a receiver on a free port (or the given one) of 127.0.0.1."""
     receiver = Receiver(always=always)
     server = _Counting(receiver)
     listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", port)
@@ -84,7 +84,7 @@ async def receiving(port: int = 0, always: int | Act = 200) -> AsyncIterator[Rec
 
 
 def answering(status: int, body: bytes = b"", **headers: str) -> Act:
-    """Answer with a body and headers (`Retry_After="120"`)."""
+    """Return a response with a body and headers (`Retry_After="120"`)."""
 
     async def act(request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(
@@ -95,7 +95,7 @@ def answering(status: int, body: bytes = b"", **headers: str) -> Act:
 
 
 def answering_after(release: asyncio.Event) -> Act:
-    """Answer 200, once the event is set."""
+    """Return a response of 200, sent once the event is set."""
 
     async def act(request: web.BaseRequest) -> web.StreamResponse:
         await release.wait()
@@ -105,13 +105,13 @@ def answering_after(release: asyncio.Event) -> Act:
 
 
 async def hanging(request: web.BaseRequest) -> web.StreamResponse:
-    """Never answer."""
+    """Never respond."""
     await asyncio.Event().wait()
     raise AssertionError("nothing sets it")
 
 
 async def endless(request: web.BaseRequest) -> web.StreamResponse:
-    """Answer 200 with a body that has no end."""
+    """Respond 200 with a body that has no end."""
     response = web.StreamResponse()
     await response.prepare(request)
     with suppress(ConnectionError):

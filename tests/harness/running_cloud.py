@@ -1,10 +1,10 @@
-"""A real `argus-cloud serve`: settings, database and people in a folder; started, asked, stopped, killed.
+"""A real `argus-cloud serve`: settings, database and people in a folder; started, queried, stopped, killed.
 
-Everything is done as an operator does it: `migrate`, then commands of the console, then `serve`. Who lives there is
-fixed, so that every test can speak of the same people: two tenants, the first with two organisations, and one app for
-each view (`north`, `south`: organisations of the first tenant; `other`: the second tenant; `low`: as `north`, with the
-lowest clearance). The process writes its log to a file, which `log_text()` reads. It is synchronous, so that
-one cloud can serve a whole session of tests.
+Everything is done as an operator does it: `migrate`, then commands of the console, then `serve`. The people are fixed,
+so that every test can refer to the same ones: two tenants, the first with two organisations, and one app for each view
+(`north`, `south`: organisations of the first tenant; `other`: the second tenant; `low`: as `north`, with the lowest
+clearance). The process writes its log to a file, which `log_text()` reads. It is synchronous, so that one cloud can
+serve a whole session of tests.
 """
 
 import json
@@ -39,7 +39,7 @@ HOSTS = ("auth", "api", "sandbox", "docs")
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An integration's credentials, and whose view it has."""
+    """An integration's credentials, and its view."""
 
     name: str
     tenant_id: str
@@ -63,9 +63,9 @@ class RunningCloud:
     apps: dict[str, App] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
     secrets: set[str] = field(default_factory=set)
-    """Every secret and token that was handed out: none may be seen again."""
+    """Every issued secret and token, none of which may appear anywhere else."""
     error_bodies: list[str] = field(default_factory=list)
-    """Bodies of all refusals that clients of this harness got."""
+    """Bodies of all refusals that clients of this harness received."""
     _tokens: dict[tuple[str, str | None], str] = field(default_factory=dict)
 
     @property
@@ -82,7 +82,7 @@ class RunningCloud:
 
     @property
     def public_urls(self) -> dict[str, str]:
-        """What the installation calls itself, as a balancer in front of its processes would."""
+        """Return the installation's public addresses, as a balancer in front of its processes has them."""
         return self.urls if self.beside is None else self.beside.public_urls
 
     @property
@@ -90,7 +90,7 @@ class RunningCloud:
         return f"http://127.0.0.1:{self.ports['metrics']}/metrics"
 
     def write_settings(self) -> None:
-        """`cloud.toml`, each host on a port of its own."""
+        """Write `cloud.toml`, with a port of its own for each host."""
         for name in (*HOSTS, "metrics"):
             self.ports.setdefault(name, free_port())
         hosts = "".join(
@@ -108,13 +108,13 @@ class RunningCloud:
         )
 
     def commands(self, *lines: Sequence[str]) -> list[Any]:
-        """Run commands of the console in one process; what each printed, as JSON."""
+        """Run commands of the console in one process; return the output of each, as JSON."""
         batch = self.folder / "commands"
         batch.write_text("".join(f"{shlex.join(line)}\n" for line in lines))
         return [json.loads(line) for line in self.console("batch", str(batch)).splitlines()]
 
     def console(self, *words: str) -> str:
-        """Run one command of the console; what it printed."""
+        """Run one command of the console; return its output."""
         done = subprocess.run(
             [_PROGRAM, "--config", str(self.config), *words], capture_output=True, text=True, check=False
         )
@@ -149,17 +149,17 @@ class RunningCloud:
         self.process.send_signal(number)
 
     def wait(self) -> int:
-        """Its exit code once it has ended."""
+        """Wait for the process to end; return its exit code."""
         assert self.process is not None
         return self.process.wait(STOP_S_MAX)
 
     def kill(self) -> None:
-        """SIGKILL: what a power cut does to a process."""
+        """Send SIGKILL, the effect of a power cut on a process."""
         self.send(signal.SIGKILL)
         self.wait()
 
     def stop(self) -> None:
-        """SIGTERM and wait; kills what does not end."""
+        """Send SIGTERM and wait; kill a process that does not end."""
         if self.process is None or self.process.poll() is not None:
             return
         self.send(signal.SIGTERM)
@@ -170,11 +170,11 @@ class RunningCloud:
             raise
 
     def log_text(self) -> str:
-        """Everything that the process wrote."""
+        """Return everything that the process logged."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def token(self, app: str, scope: str | None = None) -> str:
-        """An access token as any client gets it, the same again for the same wish."""
+        """Get an access token as any client does; return the same token for the same app and scope."""
         known = self._tokens.get((app, scope))
         if known is not None:
             return known
@@ -193,7 +193,7 @@ class RunningCloud:
         return token
 
     def client(self, app: str | None = None, host: str = "api", scope: str | None = None) -> httpx.Client:
-        """A client of one host, with a token of the app when one is named."""
+        """Return a client of one host, with a token of the app when one is named."""
         headers = {"Authorization": f"Bearer {self.token(app, scope)}"} if app else {}
         return httpx.Client(
             base_url=self.urls[host],
@@ -210,14 +210,16 @@ class RunningCloud:
             self.error_bodies.append(re.sub(r'"instance":"(?:[^"\\]|\\.)*"', "", text))
 
     def table(self, name: str) -> list[dict[str, Any]]:
-        """Every row of a table; SQLite only."""
+        """Return every row of a table; SQLite only."""
         with closing(sqlite3.connect(self.folder / "cloud.db")) as database:
             cursor = database.execute(f"SELECT * FROM {name}")  # noqa: S608  a name of the test's own
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def leaks(self) -> list[str]:
-        """Where a canary, a secret or a token can be seen: log, spans, audit, refusals. Nothing should be found."""
+        """Return the places that contain a canary, a secret or a token: log, spans, audit, refusals. A correct cloud
+        has none.
+        """
         places = {"log": self.log_text(), "refusals": "\n".join(self.error_bodies)}
         if self.database_url.startswith("sqlite:"):
             places |= {name: repr(self.table(name)) for name in ("spans", "audit_entries")}
@@ -231,7 +233,7 @@ class RunningCloud:
 
 @contextmanager
 def serving_beside(first: RunningCloud, folder: Path, *words: str) -> Iterator[RunningCloud]:
-    """A second process of the first one's installation, on addresses of its own; ended at the end."""
+    """Run a second process of the first one's installation, on addresses of its own; end it at the end."""
     second = RunningCloud(
         folder, first.database_url, first.more_settings, first.more_limits, beside=first, apps=first.apps
     )
@@ -253,7 +255,7 @@ _APPS = (
 
 
 def people() -> list[list[str]]:
-    """The commands that bring in tenants, organisations and vehicles."""
+    """Return the commands that create tenants, organisations and vehicles."""
     lines = []
     for tenant, organizations in (("one", ("north", "south")), ("two", ("other",))):
         lines.append(["tenants", "add", "--id", f"tnt_{tenant}", "--name", f"Rescue {tenant}", "--json"])
@@ -273,7 +275,7 @@ def people() -> list[list[str]]:
 def cloud_running(
     folder: Path, database_url: str | None = None, more_settings: str = "", more_limits: str = ""
 ) -> Iterator[RunningCloud]:
-    """A migrated cloud with its people, serving; ended at the end. SQLite in the folder unless an address is given."""
+    """Serve a migrated cloud with its people; end it at the end. SQLite in the folder unless an address is given."""
     cloud = RunningCloud(folder, database_url or f"sqlite:///{folder / 'cloud.db'}", more_settings, more_limits)
     cloud.write_settings()
     made = cloud.commands(["init", "--json"], *people(), *(_app_command(*row) for row in _APPS))

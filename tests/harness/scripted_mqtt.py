@@ -1,7 +1,7 @@
 """A small scripted broker that omits PUBACKs and responds to everything else.
 
-It is the cloud as well: it acknowledges each status with the marks that it "holds" of each lane. Enough MQTT 5 for one
-gateway at a time and no more: what real brokers do is tested with a real one.
+It is the cloud as well: it acknowledges each status with the marks of the batches that it "holds" of each lane. It has
+enough of MQTT 5 for one gateway at a time; the behaviour of real brokers is tested with a real one.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP = 1, 2, 
 
 
 class ScriptedBroker:
-    """Made by `scripted_broker`. `loses_pubacks`: of batches; a status is confirmed as ever unless `loses_all`."""
+    """A broker, made by `scripted_broker`. `loses_pubacks` concerns batches; `loses_all` concerns statuses as well."""
 
     def __init__(self) -> None:
         self.loses_pubacks = False
         self.loses_subacks = False
         self.drops_batches = False
-        """Confirms batches and loses them on the way to the cloud."""
+        """True: batches are confirmed and lost before the cloud."""
         self.connections = 0
         self.published = 0
-        """Batches on the connection that is open."""
+        """Batches on the open connection."""
         self.held: dict[Lane, set[int]] = {lane: set() for lane in Lane}
         self.statuses: list[Status] = []
         self.port = 0
@@ -37,7 +37,7 @@ class ScriptedBroker:
         return f"mqtt://127.0.0.1:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
+        """Serve one connection."""
         self.connections += 1
         self.published = 0
         with suppress(asyncio.IncompleteReadError, ConnectionError):

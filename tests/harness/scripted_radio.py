@@ -1,7 +1,7 @@
-"""A Bluetooth stack that does what a test says: connects that fail in a given way, calls that hang, an adapter that
-goes. For the errors that a virtual radio has not (`simulators.ble` has radio and protocol; this has only a script).
+"""A Bluetooth stack that follows a test's script: connects that fail in a given way, calls that hang, an adapter that
+disappears. It is for the errors that a virtual radio does not have (`simulators.ble` has radio and protocol).
 
-bleak's own `BleakClient` and `BleakScanner` run over it, so what the gateway calls is the real thing.
+bleak's own `BleakClient` and `BleakScanner` run over it, so the gateway calls the real library.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from protocols.ble.uuids import long_uuid
 
 
 class Hangs(Enum):
-    """What a script says where a call does not come back."""
+    """The script entry of a call that does not return."""
 
     HANGS = "hangs"
 
 
 HANGS = Hangs.HANGS
-"""Instead of an error: the call never comes back."""
+"""In place of an error: the call never returns."""
 OXIMETER = "F0:F1:00:00:00:01"
 CUFF = "F0:F1:00:00:00:02"
 OXIMETER_TABLE = {0x1822: {0x2A5F: ("notify",), 0x2A60: ("read",)}, 0x180A: {0x2A29: ("read",), 0x2A23: ("read",)}}
@@ -39,14 +39,14 @@ Table = Mapping[int, Mapping[int, Sequence[str]]]
 
 
 class Stuck:
-    """Instead of an error: the call does not come back, not even when it is cancelled, until it is `freed`."""
+    """In place of an error: the call does not return until it is `freed`, not even when it is cancelled."""
 
     def __init__(self) -> None:
         self.freed = asyncio.Event()
 
 
 class ScriptedDevice:
-    """One device: what its next connects and subscriptions do, then all is well."""
+    """One device, with scripts of its next connects and subscriptions; after them, all succeed."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -57,7 +57,7 @@ class ScriptedDevice:
         self.pairs: list[Any] = []
         self.bonds = True
         self.identity = address
-        """Its address once it is bonded."""
+        """The device's address once it is bonded."""
         self.table: Table = OXIMETER_TABLE
         self.tables: list[Table] = []
         """Tables of the next connects."""
@@ -68,7 +68,7 @@ class ScriptedDevice:
         return [client for client in self.clients if not client.told]
 
     def notify(self, characteristic: int, octets: bytes) -> None:
-        """To every client that has subscribed and was not told to disconnect, as BlueZ does."""
+        """Notify every client that has subscribed and was not requested to disconnect, as BlueZ does."""
         for client in self.open_clients:
             callback = client.callbacks.get(long_uuid(characteristic))
             if callback is not None:
@@ -80,7 +80,9 @@ class ScriptedDevice:
 
 
 class ScriptedRadio:
-    """A `BleBackend`. `on_air`: who advertises; each is heard when a scan starts, and when it begins to."""
+    """A `BleBackend`. `on_air` are the devices that advertise; each is found when a scan starts and when it begins to
+    advertise.
+    """
 
     def __init__(self, adapter: str | None = None, bonds_dir: Path = Path()) -> None:
         self.devices: dict[str, ScriptedDevice] = {}
@@ -96,10 +98,10 @@ class ScriptedRadio:
         self.forgotten: list[str] = []
         self.ended: list[str] = []
         self.order: list[str] = []
-        """Who was connected, in order."""
+        """The addresses of the connects, in order."""
         self.connecting = 0
         self.overlaps: list[str] = []
-        """What happened at the same time and must not."""
+        """Overlaps of calls that must not overlap."""
         self._gone: asyncio.Future[str] | None = None
 
     def device(self, address: str = OXIMETER, *, on_air: bool = True) -> ScriptedDevice:
@@ -199,7 +201,7 @@ class ScriptedClient(BaseBleakClient):
         self.device.clients.append(self)
         self.callbacks: dict[str, NotifyCallback] = {}
         self.told = False
-        """It was told to disconnect."""
+        """True after a call of `disconnect`."""
         self._connected = False
 
     @property
@@ -215,7 +217,7 @@ class ScriptedClient(BaseBleakClient):
         return self._connected
 
     def lose(self) -> None:
-        """The device went; whoever holds the client is told, and the stack keeps its subscriptions (1)."""
+        """Lose the device: call the disconnected callback, while the stack keeps its subscriptions (1)."""
         self._connected = False
         self.services = None
         if self._disconnected_callback is not None:
@@ -276,7 +278,7 @@ class ScriptedClient(BaseBleakClient):
 
 
 async def _act(script: list[Any]) -> None:
-    """The next thing of the script: an error is raised, HANGS hangs, None is well."""
+    """Do the next step of the script: raise an error, hang, or succeed on None."""
     act = script.pop(0) if script else None
     if act is HANGS:
         await asyncio.get_running_loop().create_future()
@@ -313,5 +315,5 @@ class Nobody:
 
 
 def unavailable(words: str = "there is no adapter") -> BleUnavailable:
-    """What `open` raises."""
+    """Return the error that `open` raises."""
     return BleUnavailable(words)

@@ -1,4 +1,4 @@
-"""More gateways beside the demo's: registered in its cloud, with a login at its broker, driven by the test itself."""
+"""More gateways beside the demo's: registered in its cloud, with a login at its broker, run by the test itself."""
 
 import asyncio
 import base64
@@ -46,7 +46,7 @@ async def add_gateway(demo: RunningDemo, *gateways: GatewayInVehicle) -> dict[st
 
 
 async def _has_rights(demo: RunningDemo, gateway: str, password: str) -> bool:
-    """Whether the cloud has sent the gateway's rights to mosquitto: then it may read its acknowledgements."""
+    """Return whether the cloud has sent the gateway's rights to mosquitto: then it may read its acknowledgements."""
     topic = topics.ack(demo.facts["tenant_id"], gateway)
     with suppress(aiomqtt.MqttError):
         async with _client(demo, gateway, password) as client:
@@ -69,7 +69,7 @@ def _client(demo: RunningDemo, gateway: str, password: str) -> aiomqtt.Client:
 
 @asynccontextmanager
 async def honest_vehicle(demo: RunningDemo, gateway: GatewayInVehicle, password: str) -> AsyncIterator[Vehicle]:
-    """A connected vehicle of the gateway."""
+    """Connect a vehicle of the gateway."""
     facts = demo.facts
     async with _client(demo, gateway.gateway, password) as client:
         await client.subscribe(topics.ack(facts["tenant_id"], gateway.gateway), qos=1)

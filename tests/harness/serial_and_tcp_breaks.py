@@ -1,8 +1,8 @@
-"""Devices whose links break again and again, in every way that a script can think of, and how they come back.
+"""Devices whose links break repeatedly, in every way that a script can produce, and their reconnections.
 
-Each round: the device is there, associates, measures, and its link breaks: pulled while nothing happens, in the middle
-of a message, with a report under way that nobody will hear answered, after a release in order, or reset by the network.
-The next round begins at once. Real links, our own agent role; the seed makes the script.
+In each round the device appears, associates, measures, and its link breaks: pulled while idle, in the middle of a
+message, with an unacknowledged report, after a release in order, or reset by the network. The next round begins at
+once. Links are real and the agent is our own; the seed makes the script.
 """
 
 import asyncio
@@ -28,19 +28,19 @@ RESET = "reset by the network"
 WAYS = ("while nothing happens", "in the middle of a message", "with a report under way", "after a release")
 _LINGER_NONE = struct.pack("ii", 1, 0)
 UNHEARD = -1.0
-"""What a report says whose answer the device never hears: it may be stored or not."""
+"""The value of a report whose acknowledgement the device never receives: it may be stored or not."""
 VALUES = 1000
-"""Other values count rounds up to this and begin again."""
+"""Modulus of the other values, which count rounds."""
 
 
 @dataclass(slots=True)
 class Breaks:
-    """What came of one device's rounds. `back_s`: from the moment that the device is there until it can report."""
+    """The result of one device's rounds. `back_s`: from the moment that the device is there until it can report."""
 
     number: int
     back_s: list[float] = field(default_factory=list)
     measured: list[float] = field(default_factory=list)
-    """Every value that was answered, in order."""
+    """Every acknowledged value, in order."""
 
 
 _OF_THE_TESTS = (tracemalloc.Filter(False, "*/tests/*"), tracemalloc.Filter(False, tracemalloc.__file__))
@@ -48,8 +48,9 @@ _OF_THE_TESTS = (tracemalloc.Filter(False, "*/tests/*"), tracemalloc.Filter(Fals
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the process holds: tasks of the loop, descriptors, and what Python allocated outside of the tests, whose
-    own lists grow with every round."""
+    """The resources of the process: tasks of the loop, descriptors, and Python's allocations outside of the tests,
+    whose own lists grow with every round.
+    """
 
     tasks: int
     descriptors: int
@@ -60,12 +61,12 @@ class Held:
         return sum(each.size for each in self.allocated.statistics("filename"))
 
     def more_than(self, before: "Held", count: int = 8) -> str:
-        """Where most was added since, for a person to look at."""
+        """Return the places of the largest growth since then, for a person to read."""
         return "\n".join(str(each) for each in self.allocated.compare_to(before.allocated, "lineno")[:count])
 
 
 async def held(gateway: Sessions) -> Held:
-    """Once all sessions of broken links have ended. Needs tracemalloc to be tracing."""
+    """Measure once all sessions of broken links have ended. Tracemalloc must be tracing."""
     await eventually(lambda: not any(each.device for each in gateway.supervisor.sessions), what="no device is there")
     for _ in range(3):  # what one collection frees may hold more
         gc.collect()
@@ -74,13 +75,13 @@ async def held(gateway: Sessions) -> Held:
 
 
 async def answered_values(gateway: Sessions, number: int) -> list[float]:
-    """What the store has of a device, without what it never heard the answer to."""
+    """Return the stored values of a device, without those whose acknowledgement it never received."""
     values = [each.value for each in await gateway.stored() if each.device.system_id == device_id(number).hex()]
     return [value for value in values if isinstance(value, float) and value != UNHEARD]
 
 
 async def break_serial(at: SerialSocket, breaks: Breaks, rounds: int, dice: random.Random) -> None:
-    """A device in a socket of the vehicle, pulled and plugged in again `rounds` times."""
+    """Pull a device out of a socket of the vehicle and plug it in again, `rounds` times."""
     for _ in range(rounds):
         line = await at.plug_in()
 
@@ -92,7 +93,7 @@ async def break_serial(at: SerialSocket, breaks: Breaks, rounds: int, dice: rand
 
 
 async def break_tcp(address: tuple[str, int], breaks: Breaks, rounds: int, dice: random.Random) -> None:
-    """The same over TCP, each round a new connection."""
+    """Do the same over TCP, each round on a new connection."""
     for _ in range(rounds):
         way = dice.choice((*WAYS, RESET))
         connection, link = await _connected(address)
@@ -106,7 +107,7 @@ async def break_tcp(address: tuple[str, int], breaks: Breaks, rounds: int, dice:
 
 
 async def _connected(address: tuple[str, int]) -> tuple[socket.socket, Link]:
-    """A connection whose socket stays at hand."""
+    """Connect; return the socket too."""
     loop = asyncio.get_running_loop()
     connection = socket.socket()
     connection.setblocking(False)

@@ -1,7 +1,7 @@
 """A socket of the vehicle with a name that does not change, into which cables are plugged one after the other.
 
-Each cable is a pair of pseudo-terminals (`pty_pair`), so each comes under a node of its own, as an adapter that is
-plugged in again does; the name is a link, as udev makes it.
+Each cable is a pair of pseudo-terminals (`pty_pair`), so each has a node of its own, like an adapter that is plugged in
+again; the name is a link, as udev makes it.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.harness.pty_pair import PtyPair
 
 
 class SerialSocket:
-    """`path` is what the gateway's settings name."""
+    """A socket for cables; `path` is the path in the gateway's settings."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -24,12 +24,12 @@ class SerialSocket:
 
     @property
     def node(self) -> str:
-        """Where the name leads now."""
+        """Return the node that the name leads to now."""
         assert self._cable is not None
         return self._cable.left
 
     async def plug_in(self, framing: Framing = "raw") -> Link:
-        """A new cable; the link is the device's end of it."""
+        """Plug in a new cable; return the device's end of it."""
         assert self._cable is None, "one cable at a time"
         self._cable = PtyPair()
         fresh = self._path.with_name(self._path.name + ".new")
@@ -38,7 +38,7 @@ class SerialSocket:
         return await SerialPort(self._cable.right, 115_200, framing).accept()
 
     def pull_out(self, *, name_stays: bool = False) -> None:
-        """Hang up; the node is gone. `name_stays`: udev has not removed the link, which leads to nothing now."""
+        """Hang up and remove the node. `name_stays`: udev has not removed the link, which now leads to nothing."""
         assert self._cable is not None
         self._cable.cut()
         self._cable = None

@@ -1,7 +1,7 @@
-"""Where the project's shared material lies beside the checkout, for the tests that read real recordings and captures.
+"""The place of the project's shared material beside the checkout, for the tests that read real recordings and captures.
 
-The material is not part of the project. A test that needs it asks here, and is skipped, saying so, where it is absent.
-`ARGUS_SHARED` names another place.
+The material is not part of the project. A test that needs it calls this module, and is skipped with the reason where
+the material is absent. `ARGUS_SHARED` names another place.
 """
 
 import os
@@ -11,7 +11,7 @@ import pytest
 
 
 def shared_path(relative: str) -> Path:
-    """The file or folder under the shared material; skips the test where it is absent."""
+    """Return the file or folder under the shared material; skip the test where it is absent."""
     root = Path(os.environ.get("ARGUS_SHARED") or Path(__file__).resolve().parents[3] / "shared")
     path = root / relative
     if not path.exists():

@@ -1,6 +1,6 @@
-"""Play stories in their order on one stage, and print the line that says how many passed.
+"""A player of stories, which runs them in order on one stage and prints how many passed.
 
-A story that fails says why, and the next one begins all the same: each failure costs a boot to see.
+After a failure its reason is printed and the next story begins all the same, because each run costs a boot.
 """
 
 import asyncio
@@ -16,8 +16,10 @@ S = TypeVar("S")
 async def play(
     stories: Iterable[Callable[[S], Awaitable[None]]], stage: S, names: Collection[str], *, story_s_max: float
 ) -> bool:
-    """Play those whose names are given, without names all of them; True when every one passed. False for a name that no
-    story has."""
+    """Play the stories of these names, or all of them without names.
+
+    Return True when every story passed, False for a name that no story has.
+    """
     chosen = [story for story in stories if not names or story.__name__ in names]
     unknown = set(names) - {story.__name__ for story in chosen}
     passed, failed = 0, 0

@@ -1,7 +1,7 @@
-"""A process that takes parked batches up once, and is killed at a statement of its own.
+"""A process that stores the rows of parked batches once, and is killed at a chosen statement.
 
 `python -m tests.harness.take_up_victim DATABASE_URL AT_US KILLED_AT`: the time is AT_US, and SIGKILL comes in place of
-the statement KILLED_AT (0: never). Prints how many batches it took up.
+the statement KILLED_AT (0: never). It prints the number of batches.
 """
 
 import asyncio

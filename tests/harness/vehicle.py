@@ -1,7 +1,7 @@
 """A gateway's MQTT side, small enough to be trusted: it sends envelopes and statuses and keeps the acknowledgements.
 
-A real MQTT client of another library than the product's. What the product's own uplink does is tested elsewhere; here
-it is the cloud that is tested.
+It is a real MQTT client of another library than the product's. The product's own uplink has tests elsewhere; this one
+serves tests of the cloud.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class Vehicle:
         await self._client.publish(topics.status(TENANT, GATEWAY), encode_status(status), qos=1, retain=True)
 
     def through(self, lane: Lane = Lane.NUMERIC) -> int:
-        """How far the cloud has acknowledged a lane, as last heard."""
+        """Return the last acknowledged sequence of a lane."""
         return max((ack.through_sequence for ack in self.acks if ack.lane is lane), default=0)
 
     async def listen(self) -> None:
@@ -56,7 +56,7 @@ class Vehicle:
             self._heard.set()
 
     async def deliver(self, envelopes: Sequence[Envelope]) -> None:
-        """Send one lane, a window at a time, again and again until all of it is acknowledged, as a gateway does."""
+        """Send one lane, a window at a time, and resend it until all of it is acknowledged, as a gateway does."""
         while self.through(envelopes[0].batch.lane) < len(envelopes):
             through = self.through(envelopes[0].batch.lane)
             await self.publish(*envelopes[through : through + WINDOW_BATCHES])

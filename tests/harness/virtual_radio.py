@@ -1,8 +1,8 @@
 """An ether in the test's own process: the gateway's backend on it, bare peripherals, and a person who pairs.
 
-The same controllers, hosts and backend as over a radio process, without sockets: a story takes milliseconds. Devices
-with real services are the simulators' (`simulators.ble.peripherals`); here are only the few attributes that stories of
-the radio need.
+The controllers, hosts and backend are the same as over a radio process, without sockets: a story takes milliseconds.
+Devices with real services are the simulators' (`simulators.ble.peripherals`); here are only the few attributes that
+stories of the radio need.
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ from simulators.ble.radio import run_radio
 
 OXIMETER = "F0:F1:00:00:00:01"
 REFUSED = b"\xff"
-"""What a bare device does not let itself be written."""
+"""A value that a bare device refuses in a write."""
 _P = Characteristic.Properties
 
 
 class Person:
-    """Answers pairings: `code` is what is typed in (None: nobody there), `agrees` what is said to just works."""
+    """A person who responds to pairings: `code` is the passkey typed in (None: no person is there), `agrees` the
+    decision on Just Works.
+    """
 
     def __init__(self, *, agrees: bool = True, code: int | None = None) -> None:
         self.agrees = agrees
@@ -53,7 +55,7 @@ class Person:
 
 
 class RadioHere(VirtualRadio):
-    """The gateway's backend on an ether of this process; `plugged` False: the adapter is not there."""
+    """The gateway's backend on an ether of this process; with `plugged` False, there is no adapter."""
 
     def __init__(self, ether: Ether, bonds_dir: Path) -> None:
         super().__init__(None, bonds_dir)
@@ -66,14 +68,14 @@ class RadioHere(VirtualRadio):
         return self.ether
 
     def unplug(self) -> None:
-        """Pull the adapter out while everything runs."""
+        """Remove the adapter while everything runs."""
         self.plugged = False
         if self._central is not None:
             self._central.station.close()
 
 
 def backend_class(ether: Ether) -> type[RadioHere]:
-    """A class of the form that `ble_backend` names, made with `(adapter, bonds_dir)`, on this ether."""
+    """Return a class for `ble_backend` on this ether, made with `(adapter, bonds_dir)`."""
 
     class OnThisEther(RadioHere):
         def __init__(self, adapter: str | None, bonds_dir: Path) -> None:
@@ -84,7 +86,7 @@ def backend_class(ether: Ether) -> type[RadioHere]:
 
 @asynccontextmanager
 async def radio_at(folder: Path) -> AsyncIterator[tuple[Path, Path]]:
-    """A radio with its sockets in `folder`, as a task of this loop: (for hosts, for control)."""
+    """Run a radio as a task of this loop; yield its sockets in `folder`: (for hosts, for control)."""
     hosts, control, stop, up = folder / "radio", folder / "control", asyncio.Event(), asyncio.Event()
     running = asyncio.ensure_future(run_radio(hosts, control, stop=stop, ready=up.set))
     opened = asyncio.ensure_future(up.wait())
@@ -131,12 +133,12 @@ class BareDevice:
 
     @property
     def link(self) -> Connection:
-        """Its connection; there must be one."""
+        """Return the device's connection, which must exist."""
         (link,) = self.device.connections.values()
         return link
 
     def pairs(self, *, code: int | None = None) -> None:
-        """Just works, or shows this passkey."""
+        """Pair by Just Works, or show this passkey."""
         capability = PairingDelegate.NO_OUTPUT_NO_INPUT if code is None else PairingDelegate.DISPLAY_OUTPUT_ONLY
         self.device.pairing_config_factory = lambda _link: PairingConfig(
             sc=True,
@@ -169,7 +171,7 @@ class BareDevice:
         await self.device.notify_subscriber(self.link, self.notified, octets)
 
     async def indicate(self, octets: bytes) -> None:
-        """Returns when it has been confirmed."""
+        """Indicate, and return when the indication is confirmed."""
         await self.device.indicate_subscriber(self.link, self.indicated, octets)
 
 
@@ -183,14 +185,14 @@ class _Shows(PairingDelegate):
 
 
 async def bare_device(air: Air, address: str = OXIMETER, *, name: str = "Oximeter", public: bool = False) -> BareDevice:
-    """A peripheral that advertises."""
+    """Run a peripheral that advertises."""
     device = BareDevice(await attach(air, name, address, public=public))
     await device.advertise()
     return device
 
 
 async def find(backend: VirtualRadio, address: str) -> BLEDevice:
-    """Scan until the device is heard."""
+    """Scan until the device is found."""
     heard: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
 
     def found(device: BLEDevice, _told: AdvertisementData) -> None:
@@ -207,7 +209,7 @@ async def find(backend: VirtualRadio, address: str) -> BLEDevice:
 
 
 class Losses:
-    """The disconnected callbacks that came."""
+    """A recorder of disconnected callbacks."""
 
     def __init__(self) -> None:
         self.clients: list[BleakClient] = []
@@ -223,14 +225,14 @@ class Losses:
 
 
 async def connect(backend: VirtualRadio, address: str = OXIMETER, lost: Losses | None = None) -> BleakClient:
-    """Found and connected."""
+    """Find the device and connect."""
     client = backend.client(await find(backend, address), lost or Losses())
     await client.connect()
     return client
 
 
 class Arrivals:
-    """What notifications and indications brought."""
+    """A recorder of the values in notifications and indications."""
 
     def __init__(self) -> None:
         self.octets: list[bytes] = []

@@ -1,7 +1,7 @@
 """A relay and a delivery worker in a process of their own, to be killed at any moment.
 
-`python -m tests.harness.webhook_victim DATABASE_URL PORT AHEAD_US`: calls 127.0.0.1:PORT, and lives `AHEAD_US` after
-the machine's clock, so that each life can be later than the leases and retries of the one before.
+`python -m tests.harness.webhook_victim DATABASE_URL PORT AHEAD_US`: calls 127.0.0.1:PORT. Its clock is `AHEAD_US` after
+the machine's, so that each run can be later than the leases and retries of the one before.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class LaterClock(SystemClock):
 
 
 async def live(url: str, port: int, ahead_us: int) -> None:
-    """Until killed."""
+    """Run until killed."""
     clock = LaterClock(ahead_us)
     ids = UlidIds(clock)
     outbox = Outbox(ids)

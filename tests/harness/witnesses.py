@@ -1,7 +1,7 @@
-"""Files in which parts of the product wrote down (fsync) what they had told somebody, and what became of it.
+"""Files in which parts of the product recorded (fsync) what they had acknowledged or committed, and their comparison.
 
-A simulated device writes each confirmed report that was answered, the gateway each batch after its commit; both
-survive any kill, so whatever they name must be in the cloud, once.
+A simulated device writes each confirmed report that was acknowledged, the gateway each batch after its commit. Both
+survive any kill, so the cloud must have each recorded item exactly once.
 """
 
 import collections
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def witnessed_reports(folder: Path) -> collections.Counter[tuple[str, int, str]]:
-    """(system id, handle, device time) of everything that an agent was told is safe."""
+    """Count (system id, handle, device time) of every report that an agent got an acknowledgement for."""
     found: collections.Counter[tuple[str, int, str]] = collections.Counter()
     for path in folder.glob("*.witness"):
         for line in path.read_text().splitlines():
@@ -27,7 +27,7 @@ def witnessed_commits(path: Path) -> set[tuple[str, str, int]]:
 
 
 def in_cloud(rows: list[dict[str, Any]]) -> collections.Counter[tuple[str, int, str]]:
-    """The same of what the cloud exports. A Bluetooth device that tells no time has no such names (`ble_witnesses`)."""
+    """Count the same in an export of the cloud. Measurements without a device time are in `ble_witnesses`."""
     return collections.Counter(
         (row["device"]["system_id"], row["handle"], row["device_time"])
         for row in rows

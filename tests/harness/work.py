@@ -1,7 +1,7 @@
-"""Work that a call does, counted without a clock: instructions of our code and bytes that it hands to C functions.
+"""The work of a call, counted without a clock: instructions of our code and bytes passed to C functions.
 
 An instruction is one opcode of a frame of the four packages. A method of a text, a bytes object or a list that is
-written in C may look at all of it, so its length is added; so is the length of what a slice or a sum makes of
+written in C may read all of it, so its length is added; so is the length of the result of a slice or a sum of
 `CountedBytes` and `CountedText`, whose pieces stay counted. That is enough to distinguish one pass from a pass in a
 pass, on every machine alike.
 """
@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 DOUBLED_MAX = 2.1
-"""A doubled input may cost twice as much, and a little for its start."""
+"""The highest factor for a doubled input: twice the work, and a little for the start."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 _OURS = tuple(f"{_ROOT / name}/" for name in ("protocols", "gateway", "cloud", "simulators"))
@@ -29,7 +29,7 @@ class _Meter:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Count inside of the block."""
+        """Count inside the block."""
         profiling = sys.getprofile()
         sys.setprofile(self.profiled)
         try:
@@ -87,7 +87,7 @@ class _Meter:
 
 
 def assert_linear(work: Sequence[int]) -> None:
-    """Hold the work for n, 2n and 4n against a straight line."""
+    """Check that the work for n, 2n and 4n is linear."""
     assert work[1] <= DOUBLED_MAX * work[0], work
     assert work[2] <= DOUBLED_MAX * work[1], work
 
@@ -96,7 +96,7 @@ _current: list[_Meter] = []
 
 
 def work_of(call: Callable[[], object]) -> int:
-    """The work of one call; what it raises is raised."""
+    """Return the work of one call; raise what it raises."""
     meter = _Meter()
     _current.append(meter)
     try:
