@@ -1,7 +1,7 @@
-"""Tests say what the product can do, grouped by capability."""
+"""Tests of the product's capabilities, grouped by capability."""
 
 from contextlib import suppress
 
-# What is derived from all slices asks which there are. The older product beside which findings run has no such list.
+# Code that derives facts from all slices needs their list. The older product, which findings run on, has no such list.
 with suppress(ModuleNotFoundError):
     import cloud.slices  # noqa: F401

@@ -1,13 +1,13 @@
-"""What holds for every test: a real part that CI must have may not be skipped there.
+"""Rules for every test: a real part that CI must have may not be skipped there.
 
 `ARGUS_ALL_PARTS=1` (set by `.ci/run`) turns the skip of a test marked pg, broker, browser or demo into a failure, so
-that a missing install step cannot hide. Elsewhere such a test is skipped, saying what is absent.
+that a missing install step cannot hide. Elsewhere such a test is skipped, with the name of the absent part.
 
-The longest begin first: files that start the whole product wait most of their time, and the short ones fill the gaps.
-Else the last of them would run beside an idle core.
+The longest tests begin first: files that start the whole product wait most of their time, and the short ones fill the
+gaps. Otherwise the last of them would run beside an idle core.
 
-And what a test made the program write (log lines above all) holds no canary: whoever needs a patient's name, a birth
-date or a password in a test takes one of `tests/builders/contract_canaries`, and it must not come out again.
+Nothing that a test makes the program write (log lines above all) may hold a canary: a test that needs a patient's name,
+a birth date or a password takes one of `tests/builders/contract_canaries`, and it must not appear in any output.
 """
 
 import os
@@ -22,7 +22,7 @@ _LONGEST = ("tests/journeys/", "tests/docs/", "tests/soak/", "tests/contract/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """By folder; the order inside a file, and of all the rest, stays."""
+    """Sort by folder; keep the order inside a file, and of all the rest."""
     places = {folder: place for place, folder in enumerate(_LONGEST)}
 
     def place_of(item: pytest.Item) -> int:

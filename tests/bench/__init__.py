@@ -1,1 +1,1 @@
-"""Figures of DESIGN §6: each a ratio against a reference measured in the same run, interleaved with it."""
+"""Figures of DESIGN §6, each as a ratio to a reference measured in the same run, interleaved with it."""

@@ -1,5 +1,6 @@
-"""`make bench`: runs the figures of DESIGN §6, prints a table and writes `bench.json`. `--only buffer` runs one
-group."""
+"""`make bench`: runs the figures of DESIGN §6, prints a table and writes `bench.json`. `--only buffer` runs
+one group.
+"""
 
 import json
 import os
@@ -138,7 +139,7 @@ RATIOS = (
 
 
 def machine() -> dict[str, object]:
-    """What the figures were measured on."""
+    """Return the facts of the machine that the figures were measured on."""
     return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
 
 

@@ -1,12 +1,12 @@
-"""`ble.notifications` and `latency.device_to_screen`: what a Bluetooth value costs, and how soon it is seen.
+"""`ble.notifications` and `latency.device_to_screen`: the cost of a Bluetooth value, and its delay up to the page.
 
-Notifications: a pulse oximeter's continuous values (saturation, pulse rate, two statuses), all different, as fast as
-they are taken: queued as the stack's callback queues them, interpreted by the session, placed by its clock, committed
-at FULL with the others of the same wake-up, and shown. One process; the store's writer is its second thread. The
-reference is a loop over the same octets, as in the other rows that decode.
+Notifications: a pulse oximeter's continuous values (saturation, pulse rate, two statuses), all different, at the rate
+at which the gateway accepts them: queued as the stack's callback queues them, interpreted by the session, placed by its
+clock, committed at FULL with the others of the same wake-up, and shown. It is one process, and the store's writer is
+its second thread. The reference is a loop over the same bytes, as in the other rows that decode.
 
-Latency: one value every ten milliseconds, as eight devices with a dozen values a second each would send; from the
-moment at which the stack's callback has it to the moment at which a page that listens has it, after the commit.
+Latency: one value every ten milliseconds, as eight devices with a dozen values a second each would send, from its
+arrival at the stack's callback to its arrival, after the commit, at a page that listens.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ Run = Callable[[], int]
 
 NOTIFICATIONS = 20_000
 AT_ONCE = 32
-"""What a stack hands over between two turns of the loop when it has much."""
+"""The most values that a stack delivers between two turns of the loop."""
 QUEUE_ROOM = 2_048
 LATENCIES = 1_000
 EVERY_S = 0.01
@@ -53,7 +53,7 @@ def notifications() -> list[bytes]:
 
 
 class _Served:
-    """A gateway that serves one oximeter, open for as long as the process lives."""
+    """A gateway that serves one oximeter, open until the process ends."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
@@ -80,7 +80,7 @@ class _Served:
         self._runner.close()
 
     async def send(self, values: list[bytes]) -> int:
-        """All of them, as fast as they are taken; returns when the last is durable."""
+        """Send all values as fast as they are accepted; return when the last is durable."""
         due = self.session.counts.reports + len(values)
         for at in range(0, len(values), AT_ONCE):
             for octets in values[at : at + AT_ONCE]:
@@ -112,7 +112,7 @@ class _Served:
 
 
 def measure_notifications() -> tuple[Run, Run]:
-    """Notifications decoded and durable, against a loop over their octets."""
+    """Measure notifications decoded and durable, against a loop over their bytes."""
     values = notifications()
     served = _Served()
     octets = b"".join(values)

@@ -1,13 +1,13 @@
-"""`buffer.*`: what it costs to make observations durable, and to bring them away again.
+"""`buffer.*`: the cost of making observations durable, and of reading and acknowledging them.
 
 Commit: batches of a thousand observations, each appended when the one before is durable, so that every batch is a
-commit of its own at FULL: split by lane, encoded, compressed, hashed into the chain, sealed, written, flushed, told.
-The values are those of oximeter reports and all different. The reference is what one would write without any of that:
-a thousand rows of nine columns, `executemany`, the same flush, one process, one thread, no event loop.
+commit of its own at FULL: split by lane, encoded, compressed, hashed into the chain, sealed, written, flushed,
+returned. The values are those of oximeter reports and all different. The reference is the simplest store: a thousand
+rows of nine columns, `executemany`, the same flush, one process, one thread, no event loop.
 
-Drain: helpings are read, opened and checked, signed, put into envelopes and sent through a socket; the far side
-answers each batch; answers are decoded, acknowledged, and the mark is flushed. The reference selects a thousand rows,
-and deletes them with the same flush.
+Drain: chunks of batches are read, opened and checked, signed, put into envelopes and sent through a socket; the far
+side acknowledges each batch; acknowledgements are decoded and applied, and the mark is flushed. The reference selects a
+thousand rows, and deletes them with the same flush.
 
 Stores lie in the directory for temporary files: set TMPDIR to measure another disk.
 """
@@ -41,17 +41,17 @@ Run = Callable[[], int]
 
 BATCH = 1000
 BATCHES = 100
-"""Batches of one run; different ones, so that nothing is measured from a cache."""
+"""Batches of one run, all different, so that no cache is measured."""
 
 HELPING = 32
-"""Batches read at once, as the uplink does."""
+"""Batches read at once, as in the uplink."""
 
 _HEAD = struct.Struct(">II")
 _BEGUN = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def measure_commit() -> tuple[Run, Run]:
-    """Observations appended and durable, against rows inserted and durable."""
+    """Measure observations appended and durable, against rows inserted and durable."""
     folder = _folder()
     store = _OpenStore(folder)
     sections = [[_section(number)] for number in range(BATCHES)]
@@ -72,7 +72,7 @@ def measure_commit() -> tuple[Run, Run]:
 
 
 def measure_drain() -> tuple[Run, Run]:
-    """Observations read, sent, answered and marked, against rows selected and deleted."""
+    """Measure observations read, sent, acknowledged and marked, against rows selected and deleted."""
     folder = _folder()
     store = _OpenStore(folder)
     filled = folder / "filled.db"
@@ -119,7 +119,7 @@ def measure_drain() -> tuple[Run, Run]:
 
 
 class _OpenStore:
-    """A buffer and the loop it lives on, for runs that are plain functions."""
+    """A buffer and its event loop, for runs that are plain functions."""
 
     def __init__(self, folder: Path) -> None:
         self._loop = asyncio.new_event_loop()
@@ -135,7 +135,7 @@ class _OpenStore:
 
 
 class _FarSide:
-    """Reads envelopes from a socket and answers each, as a cloud at the other end of the lane would."""
+    """A reader of envelopes from a socket that acknowledges each, as a cloud at the other end of the lane would."""
 
     def __init__(self, epoch: str) -> None:
         self._near, self._far = socket.socketpair()
@@ -160,7 +160,7 @@ class _FarSide:
 
 
 def _section(number: int) -> DeviceObservations:
-    """Five hundred oximeter reports of two observations each; report `n` was taken 10 ms after the one before."""
+    """Return five hundred oximeter reports of two observations each; report `n` is 10 ms after the one before."""
     observations = []
     for report in range(number * BATCH // 2, (number + 1) * BATCH // 2):
         taken = absolute_time(_BEGUN + timedelta(milliseconds=10 * report))
@@ -171,7 +171,7 @@ def _section(number: int) -> DeviceObservations:
 
 
 def _row(observation: Observation) -> tuple[object, ...]:
-    """Nine columns, with what an observation says."""
+    """Return an observation as nine columns."""
     channel = observation.channel
     unit = channel.unit.code if channel.unit is not None else None
     time = observation.device_time.octets if observation.device_time is not None else None
@@ -197,7 +197,7 @@ def _insert(connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> N
 
 
 def _folder() -> Path:
-    """A fresh directory that goes with the process."""
+    """Return a fresh directory, which is removed with the process."""
     folder = tempfile.TemporaryDirectory(prefix="argus-bench-")
     _FOLDERS.append(folder)
     return Path(folder.name)

@@ -2,13 +2,13 @@
 
 One run associates a device and feeds it tens of thousands of reports: framing, lengths, report numbers and invoke-ids
 checked, observations with value, unit, code, device time and reception time built, every event delivered, every
-confirmed report answered. `scan_report` and `rtsa` come in reads of 64 KiB, as a link catches up after a stall;
-`scan_report_single` comes one report a read, as devices send. The reports are confirmed, because that is the path
-with the promise; each has another invoke-id, number, value and time. Counts are checked in the run. The reference
+confirmed report acknowledged. `scan_report` and `rtsa` come in reads of 64 KiB, as on a link that catches up after a
+stall; `scan_report_single` comes one report a read, as devices send. The reports are confirmed, because that is the
+path with the promise; each has another invoke-id, number, value and time. Counts are checked in the run. The reference
 loops over the same bytes once.
 
 Objects of the bench's other modules are frozen for the garbage collector during a run, as a long-running process
-freezes what it holds after its start. Otherwise the figure would measure walks over 120 000 unrelated objects.
+freezes its objects after its start. Otherwise the figure would measure walks over 120 000 unrelated objects.
 """
 
 import gc
@@ -30,20 +30,20 @@ Run = Callable[[], int]
 
 
 def measure_scan_report() -> tuple[Run, Run]:
-    """58-octet oximeter reports in fixed form: two observations, each with its own time stamp."""
+    """Measure 58-byte oximeter reports in fixed form: two observations, each with its own time stamp."""
     apdus = [_oximeter_report(number) for number in range(REPORTS)]
     assert all(len(apdu) == SCAN_REPORT_OCTETS for apdu in apdus)
     return _runs(OXIMETER, _joined(apdus), apdus, observations=2)
 
 
 def measure_scan_report_single() -> tuple[Run, Run]:
-    """The reports of `measure_scan_report`, one a read."""
+    """Measure the reports of `measure_scan_report`, one a read."""
     apdus = [_oximeter_report(number) for number in range(REPORTS)]
     return _runs(OXIMETER, apdus, apdus, observations=2)
 
 
 def measure_rtsa() -> tuple[Run, Run]:
-    """Reports of one array of 100 samples each, with the scale that its channel has."""
+    """Measure reports of one array of 100 samples each, with the scale of its channel."""
     configuration = ecg_configuration(samples=_SAMPLES)
     apdus = []
     for number in range(RTSA_REPORTS):
@@ -62,7 +62,7 @@ def _oximeter_report(number: int) -> bytes:
 
 
 def _joined(apdus: list[bytes]) -> list[bytes]:
-    """The APDUs in reads of 64 KiB."""
+    """Return the APDUs in reads of 64 KiB."""
     octets = b"".join(apdus)
     return [octets[at : at + READ_BYTES] for at in range(0, len(octets), READ_BYTES)]
 
@@ -92,7 +92,7 @@ def _runs(
 
 
 def _received(association: ManagerAssociation, reads: list[bytes], observations: int) -> int:
-    """Plays the shell: every event delivered, every answer taken. Returns the reports that were answered."""
+    """Play the shell: deliver every event and take every response. Return the number of acknowledged reports."""
     reports = answered_octets = 0
     for number, octets in enumerate(reads):
         for event in association.receive(octets, float(number)):

@@ -1,7 +1,8 @@
-"""Runs ours and its reference alternately, and says the ratio.
+"""Alternate runs of ours and its reference, and their ratio.
 
-Why interleaved: a shared machine is up to twice as fast in one minute as in the next, so a figure alone says little and
-a ratio of two runs side by side says much. The first pair only warms up. What is measured stands in the other files.
+They are interleaved because a shared machine is up to twice as fast in one minute as in the next: a figure alone means
+little, and a ratio of two runs side by side means much. The first pair only warms up. The measured code is in the other
+files.
 """
 
 import statistics
@@ -12,14 +13,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a run did that has to make something ready first: it takes its own time."""
+    """The result of a run that has to prepare something first and therefore takes its own time."""
 
     units: int
     elapsed_s: float
 
 
 Run = Callable[[], int | Done]
-"""Does a piece of work once and returns how many units (observations, APDUs, …) it did."""
+"""A function that does a piece of work once and returns its number of units (observations, APDUs, …)."""
 
 SECONDS_MIN = 0.4
 """A run shorter than this is repeated within one timing, so that the timer's grain does not decide."""
@@ -38,7 +39,9 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """`value` and `reference` are medians in `unit`, `ratio` that of the pairs, `spread` the least and most of ours."""
+    """A figure. `value` and `reference` are medians in `unit`, `ratio` that of the pairs, `spread` the least and most
+    of ours.
+    """
 
     name: str
     value: float

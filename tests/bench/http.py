@@ -1,8 +1,8 @@
-"""`http.*`: what a request costs from socket to socket, against a bare aiohttp handler that answers the same body.
+"""`http.*`: the cost of a request from socket to socket, against a bare aiohttp handler that returns the same body.
 
 Ours is the real `argus-cloud serve`, all roles in one process, with real tokens, tenancy, limits, audit, trace and, for
-a POST, a durable commit before the answer. The reference is an aiohttp application of one route in a process of its
-own. Both get the same load from here: 32 connections that are kept, each asking again as soon as it was answered.
+a POST, a durable commit before the response. The reference is an aiohttp application of one route in a process of its
+own. Both get the same load from here: 32 kept connections, each of which sends a request after each response.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ Run = Callable[[], int]
 
 CONNECTIONS = 32
 REQUESTS = 1_600
-"""Of one run, over all connections."""
+"""Requests of one run, over all connections."""
 
 _UNLIMITED = "requests_per_minute = 100000000\nwrites_per_minute = 100000000\n"
 
@@ -41,27 +41,27 @@ web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None)
 
 
 def measure_observation_post() -> tuple[Run, Run]:
-    """Ours on SQLite against the bare handler."""
+    """Measure ours on SQLite against the bare handler."""
     return _World().observation_post()
 
 
 def measure_observation_post_postgresql() -> tuple[Run, Run]:
-    """Ours on PostgreSQL against the bare handler."""
+    """Measure ours on PostgreSQL against the bare handler."""
     return _World(postgresql=True).observation_post()
 
 
 def measure_authenticated_get() -> tuple[Run, Run]:
-    """Ours on SQLite against the bare handler."""
+    """Measure ours on SQLite against the bare handler."""
     return _World().authenticated_get()
 
 
 def measure_authenticated_get_postgresql() -> tuple[Run, Run]:
-    """Ours on PostgreSQL against the bare handler."""
+    """Measure ours on PostgreSQL against the bare handler."""
     return _World(postgresql=True).authenticated_get()
 
 
 class _World:
-    """A cloud with one enrolled device, until the interpreter ends."""
+    """A cloud with one enrolled device, which runs until the interpreter ends."""
 
     def __init__(self, *, postgresql: bool = False) -> None:
         self._open = ExitStack()
@@ -109,7 +109,7 @@ class _World:
 
 
 class _Client(asyncio.Protocol):
-    """One connection: a request, its whole answer, the next request."""
+    """One connection: a request, its whole response, the next request."""
 
     def __init__(self, request: bytes, status: bytes) -> None:
         self._request = request
@@ -185,7 +185,7 @@ class Load:
         return clients
 
     def run(self) -> int:
-        """Ask `REQUESTS` times; how many were answered as they should."""
+        """Send `REQUESTS` requests; return the number of correct responses."""
         self._loop.run_until_complete(self._asked())
         return REQUESTS
 
@@ -193,7 +193,7 @@ class Load:
         await asyncio.gather(*(client.ask(REQUESTS // CONNECTIONS) for client in self._clients))
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         for client in self._clients:
             if client._transport is not None:
                 client._transport.abort()

@@ -1,12 +1,12 @@
 """`ingest.*`: from an MQTT message to rows, custody, commit and acknowledgement, through a real broker.
 
-A vehicle publishes batches of 250 readings of ten channels at QoS 1, several in flight, and a run ends when the
-cloud has acknowledged the last of them. Everything is in it: the broker, decoding, the signature of each batch,
-the chain, the rows with their index, the envelope kept for custody, the durable commit, the answer. The vehicle
-publishes from the same process and the same core, so its work is in our figure too.
+A vehicle publishes batches of 250 readings of ten channels at QoS 1, several in flight, and a run ends when the cloud
+has acknowledged the last of them. Everything is in it: the broker, decoding, the signature of each batch, the chain,
+the rows with their index, the envelope kept for custody, the durable commit, the acknowledgement. The vehicle publishes
+from the same process and the same core, so its work is in our figure too.
 
-The reference inserts the same rows into a table with the same columns, key and index, and nothing else:
-`executemany` at FULL on SQLite, COPY on PostgreSQL, a commit for as many rows as a full group of ours has.
+The reference inserts the same rows into a table with the same columns, key and index, and nothing else: `executemany`
+at FULL on SQLite, COPY on PostgreSQL, a commit for as many rows as a full group of ours has.
 
 Databases lie in the directory for temporary files: set TMPDIR to measure another disk.
 """
@@ -57,15 +57,17 @@ READINGS = 250
 BATCHES = 64
 """Batches of one run."""
 IN_FLIGHT = 32
-"""Publishes without PUBACK, as a vehicle with a backlog has."""
+"""Publishes without PUBACK, as of a vehicle with a backlog."""
 GROUP_ROWS = 5_000
-"""Rows of one commit of the reference: a group of ours behind mosquitto's own limit of twenty deliveries in flight."""
+"""Rows of one commit of the reference: as many as in a group of ours behind mosquitto's limit of twenty deliveries in
+flight.
+"""
 
 _CHANNELS = [Channel(handle=handle, type=Code(2, 19_380 + handle), unit=Code(4, 544)) for handle in range(1, 11)]
 
 
 def measure_sqlite() -> tuple[Run, Run]:
-    """Ours on SQLite against `executemany`."""
+    """Measure ours on SQLite against `executemany`."""
     folder = _folder()
     bench = _Bench(f"sqlite:///{folder / 'cloud.db'}", folder)
     raw = sqlite3.connect(folder / "raw.db", isolation_level=None)
@@ -87,7 +89,7 @@ def measure_sqlite() -> tuple[Run, Run]:
 
 
 def measure_postgresql() -> tuple[Run, Run]:
-    """Ours on PostgreSQL against COPY."""
+    """Measure ours on PostgreSQL against COPY."""
     stack = ExitStack()
     atexit.register(stack.close)
     cluster = stack.enter_context(postgresql_running())
@@ -106,8 +108,7 @@ def measure_postgresql() -> tuple[Run, Run]:
 
 
 class _Bench:
-    """A broker, a cloud that ingests from it, and a vehicle, on an event loop that turns while something is
-    measured."""
+    """A broker, a cloud that ingests from it, and a vehicle, on an event loop that runs during measurements."""
 
     def __init__(self, url: str, folder: Path) -> None:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
@@ -124,8 +125,9 @@ class _Bench:
         return self.run(self._vehicle.publish_and_await(self._client))
 
     def close(self) -> None:
-        """At the interpreter's end: the connections to the broker, then the broker. The database's threads are gone by
-        then, and what it has is durable anyway."""
+        """Close the connections to the broker, then the broker, when the interpreter ends. The database's threads have
+        ended by then, and its data is durable.
+        """
         self.run(self._open.aclose())
         self._loop.close()
 
@@ -167,7 +169,9 @@ class _Bench:
 
 
 class _Vehicle:
-    """Publishes chained, signed batches and hears the answers. Blocks are encoded once; each batch is its own."""
+    """A vehicle that publishes chained, signed batches and receives the acknowledgements. Blocks are encoded once; each
+    batch is its own.
+    """
 
     def __init__(self) -> None:
         self.gateway = GatewayInVehicle(gateway=GATEWAY)
@@ -177,7 +181,7 @@ class _Vehicle:
         self._heard = asyncio.Event()
 
     async def publish_and_await(self, client: aiomqtt.Client) -> int:
-        """One run: publish all, and wait until the cloud has the last one."""
+        """Publish the batches of one run, and wait until the cloud has acknowledged the last one."""
         topic = topics.up(TENANT, GATEWAY, Lane.NUMERIC)
         await asyncio.gather(*(client.publish(topic, octets, qos=1) for octets in self._batches()))
         while self._through < self._sent:
@@ -225,7 +229,7 @@ def _readings(number: int) -> list[Observation]:
 
 
 def _raw_rows() -> Callable[[], list[tuple[Any, ...]]]:
-    """What gives the rows of one run: those of ours, under sequences that were not used before."""
+    """Return a function that returns the rows of one run: ours, under unused sequences."""
     columns = [columns_of([section(_readings(number))]) for number in range(BATCHES)]
     sequences = itertools.count(1)
     channels = list(range(1, len(_CHANNELS) + 1))
@@ -239,7 +243,7 @@ def _groups(rows: Callable[[], list[tuple[Any, ...]]]) -> Iterator[Sequence[tupl
 
 
 def _schema() -> list[str]:
-    """The product's own table and index, for SQLite."""
+    """Return the product's own table and index, for SQLite."""
     table = observations.to_metadata(MetaData())
     dialect = sqlite.dialect()
     statements = [CreateTable(table), *(CreateIndex(index) for index in table.indexes)]

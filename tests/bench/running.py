@@ -1,9 +1,9 @@
-"""What only the running product shows: the way of an observation to the cloud in time, and what the gateway costs.
+"""Figures of the running product: the latency of an observation up to the cloud, and the footprint of the gateway.
 
 The whole demo runs with all its devices and the network up. Latency is from the time that the device wrote into a
-numeric reading (its clock is this machine's, cut to hundredths of a second) to the cloud's commit; those that came over
-Bluetooth are left out, since their dates are cut to the second. The footprint is read from /proc: resident memory
-at its highest, processor time over the run.
+numeric reading (its clock is this machine's, cut to hundredths of a second) to the cloud's commit. Readings over
+Bluetooth are left out, since their dates are cut to the second. The footprint is read from /proc: the highest resident
+memory, and processor time over the run.
 """
 
 import asyncio
@@ -21,8 +21,9 @@ from tests.harness.process_figures import processor_s, resident_bytes
 
 NAMES = ("latency.device_to_cloud", "footprint.gateway")
 SETTLE_S = 8.0
-"""After the start the configurations are exchanged and caches fill; the figures are about a drive, not about its
-start."""
+"""Time after the start in which configurations are exchanged and caches fill; the figures are about the drive
+after it.
+"""
 MEASURE_S = 30.0
 
 
@@ -63,8 +64,9 @@ def _plain(name: str, unit: str, value: float, spread: tuple[float, float]) -> F
 
 
 def _latencies_ms(database: Path, since_us: int) -> list[float]:
-    """From the device's own time in each numeric reading to the moment just before the cloud's commit. Dates of whole
-    seconds tell no latency."""
+    """Return the time from the device's own time in each numeric reading to just before the cloud's commit. Dates of
+    whole seconds are left out.
+    """
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         rows = connection.execute(
             "SELECT o.device_time, b.stored_at_us FROM observations o "

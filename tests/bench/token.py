@@ -2,10 +2,10 @@
 
 `mint` is a service token as an administrator gets it: governance, claims, key, signature, and the entry in the audit
 trail, durable before the token is returned; its reference is the bare signature and a durable insert of as wide a row.
-`mint_access` is what the token endpoint does once the client is proved, which writes nothing for each token: claims,
-key, signature, and the promise that the key stays published for long enough. `verify` is the first sight of each
-token: length, header, signature, claims, time, audience, and whether token, app or user ended early. `verify_cached`
-is every further sight.
+`mint_access` is the work of the token endpoint after client authentication, which writes nothing for each token:
+claims, key, signature, and the promise that the key stays published for long enough. `verify` is the first verification
+of each token: length, header, signature, claims, time, audience, and whether token, app or user ended early.
+`verify_cached` is every later verification.
 """
 
 import asyncio
@@ -38,7 +38,9 @@ SIGHTS = 20_000
 
 @dataclass(frozen=True)
 class _Place:
-    """One loop and one database for all figures of a kind; `insert` makes one durable row of a raw database beside."""
+    """One loop and one database for all figures of a kind; `insert` makes one durable row in a raw database
+    beside it.
+    """
 
     loop: asyncio.AbstractEventLoop
     world: AuthWorld
@@ -47,7 +49,7 @@ class _Place:
 
 @cache
 def _place(*, postgresql: bool = False) -> _Place:
-    """Until the interpreter ends."""
+    """Open a loop and a database until the interpreter ends."""
     kept = ExitStack()
     atexit.register(kept.close)
     loop = asyncio.new_event_loop()
@@ -110,7 +112,9 @@ def _tokens(*, postgresql: bool = False) -> tuple[str, ...]:
 
 
 def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """Ours against RSA signatures of the same bytes, each with an insert that is durable before the next begins."""
+    """Measure ours against RSA signatures of the same bytes, each with an insert that is durable before the next
+    begins.
+    """
     loop, world = _world(postgresql=postgresql)
     sign, insert = _bare_signature(postgresql=postgresql), _place(postgresql=postgresql).insert
 
@@ -129,7 +133,7 @@ def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
 
 
 def measure_mint_access(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """Ours against RSA signatures of the same bytes."""
+    """Measure ours against RSA signatures of the same bytes."""
     loop, world = _world(postgresql=postgresql)
     sign = _bare_signature(postgresql=postgresql)
 
@@ -153,7 +157,7 @@ def _bare_signature(*, postgresql: bool) -> Callable[[], object]:
 
 
 def measure_verify(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """First sights of two thousand different tokens."""
+    """Measure first verifications of two thousand different tokens."""
     loop, world = _world(postgresql=postgresql)
     tokens = _tokens(postgresql=postgresql)
     # It remembers one verdict, so that each of the tokens is new to it.
@@ -162,7 +166,7 @@ def measure_verify(*, postgresql: bool = False) -> tuple[Run, Run]:
 
 
 def measure_verify_cached(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """Further sights of tokens that are in use."""
+    """Measure later verifications of tokens that are in use."""
     loop, world = _world(postgresql=postgresql)
     tokens = _tokens(postgresql=postgresql)[:200] * (SIGHTS // 200)
     verify = world.surface.verifier.verify
@@ -177,7 +181,7 @@ async def _seen(verify: Callable[[str, Host], Awaitable[object]], tokens: tuple[
 
 
 def _bare_verify(tokens: tuple[str, ...]) -> Run:
-    """The RSA operation over bytes that were split and decoded beforehand."""
+    """Return a run of the RSA operation over bytes that were split and decoded beforehand."""
     public = key_pair(1).public()
     parts = [token.rpartition(".") for token in tokens]
     ready = [(base64.urlsafe_b64decode(signature + "=="), signed.encode()) for signed, _, signature in parts]

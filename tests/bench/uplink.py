@@ -1,10 +1,9 @@
-"""`uplink.publish`: what it costs to bring committed batches to a broker, beside a bare publish of the same octets.
+"""`uplink.publish`: the cost of publishing committed batches to a broker, beside a bare publish of the same bytes.
 
-Ours is the uplink's way without the buffer (that is `buffer.drain`): each batch of a thousand observations is
-hashed, signed, put into its envelope and published with QoS 1 in the order of its turn, never more under way than
-the broker takes, until all PUBACKs are in. The reference is paho as its documentation shows it: a network thread,
-all octets handed over at once, the same window, the same PUBACKs. Both speak to one real mosquitto; nobody
-subscribes.
+Ours is the uplink's path without the buffer (that is `buffer.drain`): each batch of a thousand observations is hashed,
+signed, put into its envelope and published with QoS 1 in order, with no more in flight than the broker accepts, until
+all PUBACKs are in. The reference is paho as its documentation shows it: a network thread, all bytes passed at once, the
+same window, the same PUBACKs. Both use one real mosquitto without subscribers.
 """
 
 import asyncio
@@ -37,7 +36,7 @@ TOPIC = topics.up(TENANT, GATEWAY, Lane.NUMERIC)
 
 
 def measure_publish() -> tuple[Run, Run]:
-    """Observations brought to the broker by our path, and by a bare publish of the same octets."""
+    """Measure observations published to the broker by our path, against a bare publish of the same bytes."""
     folder = tempfile.TemporaryDirectory(prefix="argus-bench-")
     atexit.register(folder.cleanup)
     runner = asyncio.Runner()

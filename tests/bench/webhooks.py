@@ -1,13 +1,13 @@
-"""`webhook.deliveries`: from a queue of deliveries to their settled rows, against a bare aiohttp client loop.
+"""`webhook.deliveries`: from a queue of deliveries to their final rows, against a bare aiohttp client loop.
 
-Ours is the worker's whole way: it claims a delivery under a lease, durably, signs it twice, sends it through the
-guarded client, and writes the attempt and what became of it, durably. The queue is filled before the time begins; its
-deliveries wait for nothing, each being the only one of its lane. `webhook.events` begins earlier: with events in the
-outbox, which the relay claims and turns into a delivery for each subscriber, in the transaction that settles the event.
+Ours is the worker's whole path: it claims a delivery under a lease, durably, signs it twice, sends it through the
+guarded client, and writes the attempt and its result, durably. The queue is filled before the time begins; each
+delivery is the only one of its lane, so none waits. `webhook.events` begins earlier: with events in the outbox, which
+the relay claims and turns into a delivery for each subscriber, in the transaction that completes the event.
 
-The reference is the plain loop: it posts the same octets with the same headers to the same addresses, as many requests
-at a time as the worker may have for one tenant, on kept connections, and keeps nothing. Both send to one receiver, a
-process of its own that answers 200 and no more, and both begin without connections in each run.
+The reference is the plain loop: it posts the same bytes with the same headers to the same addresses, as many requests
+at a time as the worker may have for one tenant, on kept connections, and stores nothing. Both send to one receiver, a
+process of its own that responds 200 and no more, and both begin without connections in each run.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ _DELIVERY_LEFT = Prepared(select(webhook_deliveries.c.id).where(webhook_deliveri
 
 ENDPOINTS = 8
 EVENTS = 360
-"""Each of an incident of its own, and each for every endpoint: long enough a run that its beginning is little of it."""
+"""Events of one run, each of an incident of its own and each for every endpoint: long enough to outweigh the start."""
 DELIVERIES = ENDPOINTS * EVENTS
 
 _RECEIVER = """
@@ -68,7 +68,7 @@ asyncio.run(main())
 
 
 def measure(*, postgresql: bool = False, from_event: bool = False) -> tuple[Run, Run]:
-    """Ours and the bare loop. `from_event`: ours begins with the events, and not with queued deliveries."""
+    """Measure ours against the bare loop. `from_event`: ours begins with the events, and not with queued deliveries."""
     kept = ExitStack()
     atexit.register(kept.close)
     if postgresql:
@@ -114,7 +114,7 @@ async def _ours(story: WebhookStory, *, from_event: bool) -> Done:
         tasks.create_task(relay.run(stopping))
         tasks.create_task(worker.run(stopping))
         # The rows decide, but querying them all the time is expensive while they change.
-        while worker.settled < DELIVERIES or await _unfinished(story):  # noqa: ASYNC110  nobody tells
+        while worker.settled < DELIVERIES or await _unfinished(story):  # noqa: ASYNC110  there is no event to wait for
             await asyncio.sleep(0.005)
         elapsed_s = time.perf_counter() - begun_s
         stopping.set()

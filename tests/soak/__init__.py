@@ -1,1 +1,1 @@
-"""The long stories with their full counts: `make soak`. `make test` tells the same ones with small counts."""
+"""The long stories with their full counts: `make soak`. `make test` runs the same ones with small counts."""

@@ -1,8 +1,8 @@
 """`make soak`: the stories of `make test` with their full counts, in groups; `make soak ONLY=NAME` runs one.
 
-The attacks run first and by themselves, because they measure how soon others are answered. The other groups run two at
+The attacks run first and by themselves, because they measure the response times of others. The other groups run two at
 a time, since most of them wait. Each group's output goes to a file of its own and, with its result, to the terminal
-when the group ends. Exit code 1 when any group failed.
+when the group ends. The exit code is 1 when any group failed.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ FULL_COUNTS = {"ARGUS_SOAK": "1", "ARGUS_BUFFER_KILLS": "40", "ARGUS_BUFFER_COUR
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`commands` run one after the other; `alone`: nothing else runs beside it."""
+    """A group of soaks. `commands` run one after the other; `alone`: nothing else runs beside it."""
 
     commands: tuple[tuple[str, ...], ...]
     alone: bool = False
@@ -76,7 +76,7 @@ GROUPS = {
 
 
 async def run_group(name: str, folder: Path) -> bool:
-    """Run a group and print what it printed; returns whether all of it passed."""
+    """Run a group and print its output; return whether all of it passed."""
     begun_s = time.monotonic()
     output = folder / f"{name}.log"
     passed = True
@@ -92,7 +92,7 @@ async def run_group(name: str, folder: Path) -> bool:
 
 
 async def run_groups(names: Sequence[str]) -> bool:
-    """Run those that must be alone first, then the others side by side."""
+    """Run the groups that must be alone first, then the others side by side."""
     room = asyncio.Semaphore(SIDE_BY_SIDE)
     results = []
 

@@ -1,9 +1,9 @@
 """`python -m tests.soak.scanner_time`: processor time of every scanner of a peer's bytes at 1×, 2× and 4× its size.
 
 `tests/tidy/test_scanners.py` proves the same by counted work in each `make test`; this measures what the counting
-cannot see, the time inside of C functions. A doubled input may take 2.5 times as long: twice, and room for the caches
-of a shared machine. The least of several runs counts, in processor time of this thread. Where a doubling costs more,
-the sizes are doubled once and measured again, since a step from one refusal to another is no growth.
+cannot see, the time inside C functions. A doubled input may take 2.5 times as long: twice, and room for the caches of a
+shared machine. The least of several runs counts, in processor time of this thread. Where a doubling costs more, the
+sizes are doubled once and measured again, since a step from one refusal to another is no growth.
 """
 
 import sys
@@ -18,11 +18,11 @@ from tests.tidy.test_scanners import REFUSALS, SCANNERS, Scan
 DOUBLED_MAX = 2.5
 RUNS = 5
 RUN_S_MIN = 0.01
-"""A run is repeated until it takes so long, so that the timer's grain does not decide."""
+"""A run is repeated until it takes this long, so that the timer's grain does not decide."""
 
 
 def seconds_of(size: int, scan: Scan) -> float:
-    """The least processor time of one reading, in seconds."""
+    """Return the least processor time of one reading, in seconds."""
     read = scan(size)
 
     def timed(count: int) -> float:
@@ -39,7 +39,7 @@ def seconds_of(size: int, scan: Scan) -> float:
 
 
 def doublings(size: int, scan: Scan) -> tuple[float, float, float]:
-    """Seconds at 1×, and the ratios of 2× to 1× and of 4× to 2×."""
+    """Return the seconds at 1×, and the ratios of 2× to 1× and of 4× to 2×."""
     once, twice, four = (seconds_of(size * times, scan) for times in (1, 2, 4))
     return once, twice / once, four / twice
 

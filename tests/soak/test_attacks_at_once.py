@@ -1,9 +1,8 @@
 """Issue «Nothing one sender does may stop the others», B and C: all attacks beside the demo, alone and together.
 
-While an attack runs, another host's health page answers in half a second and another gateway's batch is acknowledged
-in five. At the end each confirmed reading of a device is in the cloud exactly once, no part was restarted, and
-memory is flat. `ARGUS_SOAK=1` runs all attacks together for 15 minutes; without it for seconds, and figures are only
-printed.
+While an attack runs, another host's health page responds in half a second and another gateway's batch is acknowledged
+in five. At the end each confirmed reading of a device is in the cloud exactly once, no part was restarted, and memory
+is flat. `ARGUS_SOAK=1` runs all attacks together for 15 minutes; without it for seconds, and figures are only printed.
 """
 
 import asyncio
@@ -31,7 +30,7 @@ FULL = os.environ.get("ARGUS_SOAK") == "1"
 ALONE_S = 10.0 if FULL else 1.0
 TOGETHER_S = 900.0 if FULL else 8.0
 SETTLE_S = 30.0 if FULL else 8.0
-"""Before the demo ends: the time for what was buffered during the attacks."""
+"""Time before the demo ends, for the delivery of what was buffered during the attacks."""
 HEALTH_S_MAX = 0.5
 ACK_S_MAX = 5.0
 EVERY_S = 0.5
@@ -50,7 +49,7 @@ class Figures:
 
 
 async def probe_health(target: Target, figures: Figures) -> None:
-    """Another host's health page, again and again, over a new connection each time."""
+    """Request another host's health page repeatedly, over a new connection each time."""
     while True:
         begun_s = time.monotonic()
         reply = await exchange(target.auth, http_request("GET", "/health/live", "Connection: close"))
@@ -60,7 +59,7 @@ async def probe_health(target: Target, figures: Figures) -> None:
 
 
 async def probe_batches(vehicle: Vehicle, gateway: GatewayInVehicle, figures: Figures) -> None:
-    """Another gateway's batches, one after the other, each until the cloud has acknowledged it."""
+    """Send another gateway's batches one after the other, each until the cloud has acknowledged it."""
     while True:
         begun_s = time.monotonic()
         envelope = gateway.send(97.0)
@@ -89,7 +88,7 @@ async def attacked(
     target: Target,
     honest: tuple[Vehicle, GatewayInVehicle],
 ) -> Figures:
-    """Run the attacks side by side for so long, and what the probes saw meanwhile."""
+    """Run the attacks side by side for that long; return the probes' figures."""
     figures = Figures()
     tasks = [
         *(asyncio.ensure_future(attack(target)) for attack in attacks),
@@ -110,7 +109,9 @@ async def attacked(
 async def demo_under_attack(
     tmp_path: Path, seconds: float
 ) -> AsyncIterator[tuple[RunningDemo, Target, tuple[Vehicle, GatewayInVehicle]]]:
-    """The demo with a stolen and an honest gateway more; afterwards its record is whole and no part was restarted."""
+    """Run the demo with a stolen and an honest gateway more; afterwards its record is whole and no part was
+    restarted.
+    """
     stolen = GatewayInVehicle(gateway="gw_stolen", key_seed=66)
     honest = GatewayInVehicle(gateway="gw_honest", key_seed=77)
     demo = await start_demo(tmp_path / "demo", "--for", str(seconds + SETTLE_S), "--seed", "11")
@@ -127,7 +128,9 @@ async def demo_under_attack(
 
 
 async def assert_record_is_whole(demo: RunningDemo, stolen: GatewayInVehicle) -> None:
-    """Each confirmed reading is in the cloud once, every other gateway's chain is whole, and no log has a traceback."""
+    """Check that each confirmed reading is in the cloud once, every other gateway's chain is whole, and no log has a
+    traceback.
+    """
     rows = await demo.exported()
     answered = witnessed_reports(demo.state_dir / "witness")
     cloud = in_cloud(rows)
@@ -179,7 +182,7 @@ async def test_all_attacks_together_lose_nothing_and_restart_nothing(tmp_path: P
 
 
 def assert_others_were_served(found: dict[str, Figures]) -> None:
-    """Print the slowest responses; with full counts hold them to the bounds, else only to having come at all."""
+    """Print the slowest responses; with full counts check their bounds, else only that there were responses."""
     for name, figures in found.items():
         print(f"{name}: health {max(figures.health_s):.3f} s, acknowledged {max(figures.ack_s):.3f} s")
     health_s_max, ack_s_max = (HEALTH_S_MAX, ACK_S_MAX) if FULL else (math.inf, math.inf)
@@ -188,7 +191,7 @@ def assert_others_were_served(found: dict[str, Figures]) -> None:
 
 
 def grown(memory: dict[str, list[int]]) -> dict[str, float]:
-    """Growth of each part's largest memory from the second third to the last."""
+    """Return the growth of each part's largest memory from the second third to the last."""
     return {
         part: max(sizes[2 * len(sizes) // 3 :]) / max(sizes[len(sizes) // 3 : 2 * len(sizes) // 3])
         for part, sizes in memory.items()

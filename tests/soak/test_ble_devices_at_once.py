@@ -1,8 +1,8 @@
-"""Issue «BLE devices, for real», B: every kind of device at once over one adapter, and a thousand links that are lost.
+"""Issue «BLE devices, for real», B: every kind of device at once over one adapter, and a thousand lost links.
 
-The virtual radio with the product's own adapter, sessions and store; devices live many times as fast as they would, and
-write down what they measured. `ARGUS_SOAK=1`: eight devices for ten minutes, and a thousand link losses; else the same
-stories for some seconds. `ARGUS_SEED` repeats a run.
+It is the virtual radio with the product's own adapter, sessions and store; the devices' time runs many times as fast,
+and they record their measurements. `ARGUS_SOAK=1`: eight devices for ten minutes, and a thousand link losses; else the
+same stories for some seconds. `ARGUS_SEED` repeats a run.
 """
 
 import asyncio
@@ -30,25 +30,28 @@ from tests.harness.hasty_clock import HastyClock
 
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 LIVED_S = 600.0 if FULL else 1.0
-"""By the machine's clock, after every device is served."""
+"""Duration by the machine's clock, after every device is served."""
 LOSSES = 1000 if FULL else 8
 FASTER = 12.0
 LEAVE_CLOCKS = ClockPolicy(set_clocks=False)
-"""A clock that goes twelve times too fast is none to be set."""
+"""Clocks are not set, since these run twelve times too fast."""
 LOSING = ("oximeter", "heart-rate", "thermometer", "glucose")
 BACK_S_MAX = 30.0
-"""For one link; the median is what is promised, and a loaded machine has its moments."""
+"""Limit for one link; the promise is about the median, and a loaded machine has its moments."""
 OBJECTS_A_LINK_MAX = 30
-"""What a link may leave behind: bounded memories that still fill (what is known to be durable, device reports, what the
-devices and the radio remember). Objects and not octets, because counting octets makes the radio four times slower.
-A session that leaked would be a thousand times that."""
+"""Objects that a link may leave behind: bounded memories that still fill (durable records, device reports, memories of
+devices and radio). Objects and not bytes, because counting bytes makes the radio four times slower. A session that
+leaked would be a thousand times that.
+"""
 
 READ_IN_CONTEXT = {"cgm", "glucose"}
-"""The witness reads values one by one: a CGM's times need the session's start, a context its measurement."""
+"""Kinds whose values need others: a CGM's times need the session's start, a context its measurement. The witness reads
+values one by one.
+"""
 
 
 def comparable(readings: collections.Counter[Reading]) -> collections.Counter[tuple[object, ...]]:
-    """Without times, and without contexts, of devices whose values need others to be read."""
+    """Drop the times and contexts of devices whose values need others to be read."""
     found: collections.Counter[tuple[object, ...]] = collections.Counter()
     for (system_id, handle, time_text, value), count in readings.items():
         kind = BY_NUMBER.get(int(system_id[10:12], 16), "")
@@ -63,11 +66,11 @@ BY_NUMBER = {row.number: kind for kind, row in BLE_KINDS.items()}
 
 
 async def told_exactly_once(gateway: GattGateway, folder: Path, *, links_lost: bool = False) -> int:
-    """Nothing is invented, nothing doubled, nothing lost that a device was told we have. How many there are."""
+    """Check that no value is invented, doubled or lost after its confirmation; return the number of stored values."""
     stored = comparable(readings_of(await gateway.stored()))
     told = comparable(witnessed_on_air(folder, "notified", "kept"))
     assert stored - told == {}, "invented or doubled"
-    # A notification that leaves as the link breaks is lost with it; nobody acknowledges those. A record is confirmed by
+    # A notification that leaves as the link breaks is lost with it; those are unconfirmed. A record is confirmed by
     # each transfer that brought it.
     surely = comparable(witnessed_on_air(folder, "confirmed"))
     if not links_lost:
@@ -108,10 +111,10 @@ async def test_every_kind_of_device_at_once_is_in_the_store_exactly_as_it_measur
 
 @dataclass
 class Held:
-    """What the process holds while every device is served."""
+    """The resources of the process while every device is served."""
 
     tasks: collections.Counter[str]
-    """By what they run."""
+    """Counted by the name of the coroutine."""
     objects: int
     links: int
 
@@ -126,7 +129,7 @@ class Held:
 
 
 def running() -> Iterator[tuple[str, str]]:
-    """What the tasks of this loop run, and where that is written. The devices' own tasks are not the gateway's."""
+    """Yield the name and file of each task's coroutine in this loop. The devices' own tasks are not the gateway's."""
     for task in asyncio.all_tasks():
         coroutine = task.get_coro()
         assert inspect.iscoroutine(coroutine)
@@ -207,7 +210,7 @@ async def test_links_that_are_lost_come_back_and_leave_nothing_behind(tmp_path: 
     )
     assert len(back_s) >= LOSSES
     assert after.links == before.links == len(LOSING)
-    # A session may just be asking something more than it did then; nothing grows with the links.
+    # A session may have one more pending request than before; nothing grows with the links.
     more = after.tasks - before.tasks
     assert more.total() <= len(LOSING), more
     assert f"0 of {len(LOSING)} links" in state

@@ -1,9 +1,9 @@
-"""Issue «BLE devices, for real», B: records of a record store are held exactly once, also when the gateway is killed.
+"""Issue «BLE devices, for real», B: records of a record store are stored exactly once, also when the gateway is killed.
 
-Real processes: the radio, and a gateway that kills itself (SIGKILL) at a step of the transfer at which the device or
-the disk learns something; the meter lives here and stays on air. What is counted is the gateway's own store, where a
-record that came twice would stand twice: the cloud never sees more than that. `ARGUS_SOAK=1`: every step; else one,
-chosen by `ARGUS_SEED`.
+Real processes: the radio, and a gateway that kills itself (SIGKILL) at a step of the transfer just before or after a
+change at the device or on the disk; the meter runs in the test and stays on air. The test counts records in the
+gateway's own store, where a record that arrived twice would be there twice: the cloud never gets more than that.
+`ARGUS_SOAK=1`: every step; else one, chosen by `ARGUS_SEED`.
 """
 
 import collections
@@ -21,21 +21,21 @@ from tests.harness.gateway_process import Vehicle
 
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 STEPS_SURELY = 7
-"""Asked, answered, two transactions at least, each begun and ended, and something arrived."""
+"""The least number of steps: a request, a response, two transactions, each begun and ended, and an arrival."""
 RECORDS = 250 if FULL else 8
 """Enough for a transfer of several commits, and few enough for the meter's memory."""
 DYING = (sys.executable, "-m", "tests.harness.dying_ble_gateway")
 
 
 def fill(meter: Peripheral) -> int:
-    """Some more measurements that it keeps. How many it ever had; it goes on measuring by itself."""
+    """Add measurements to the meter's memory; return the number of all that it ever had. It also measures by itself."""
     for _ in range(RECORDS):
         meter.ledger.keep(lambda number: ((GLUCOSE_MEASUREMENT, glucose(number)),))
     return meter.ledger.store.next_number - 1
 
 
 async def held(vehicle: Vehicle, meter: Peripheral) -> collections.Counter[str]:
-    """Device times of what the gateway holds of the meter: one a record."""
+    """Count the device times of the meter's observations in the gateway: one for each record."""
     system_id = meter.sensor.description.system_id.hex()
     finished = await vehicle.command("observations", "--json", "--device", system_id)
     assert finished.code == 0, finished.err

@@ -1,8 +1,9 @@
 """Issue «BLE devices, for real», B: records of a record store are in the cloud exactly once although the gateway is
 killed in the middle.
 
-The whole demo, and a glucose meter more on its radio. Each round the meter has stored more records and the gateway is
-killed (SIGKILL) while it fetches them; the demo starts it again. `ARGUS_SOAK=1`: many rounds of many records.
+It is the whole demo, with a further glucose meter on its radio. Each round the meter has stored more records and the
+gateway is killed (SIGKILL) while it fetches them; the demo starts it again. `ARGUS_SOAK=1`: many rounds of many
+records.
 """
 
 import asyncio
@@ -24,11 +25,11 @@ pytestmark = [pytest.mark.broker, pytest.mark.demo]
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 ROUNDS, RECORDS = (12, 150) if FULL else (1, 20)
 KILLED_WITHIN_S = 2.5
-"""From the start of a gateway to the end of a transfer: the kill falls anywhere in it."""
+"""Time from the start of a gateway to the end of a transfer: the kill falls anywhere in it."""
 
 
 async def in_cloud(demo: RunningDemo, meter: Peripheral) -> collections.Counter[str]:
-    """Device times of the meter's concentrations, one a record."""
+    """Count the device times of the meter's concentrations: one for each record."""
     system_id = meter.sensor.description.system_id.hex()
     return collections.Counter(
         row["device_time"]

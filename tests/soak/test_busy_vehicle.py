@@ -31,7 +31,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def devices(ports: list[str]) -> tuple[Sends, ...]:
-    """Each sends 100 kB/s of waveforms, with a number in each report; all on TCP and half of the lines confirmed."""
+    """Return the plans: each sends 100 kB/s of waveforms, with a number in each report; all on TCP and half of the
+    lines confirmed.
+    """
     links = [None] * TCP_DEVICES + ports
     made = []
     for number, port in enumerate(links, start=1):
@@ -43,7 +45,7 @@ def devices(ports: list[str]) -> tuple[Sends, ...]:
 
 
 async def run_devices(plan: Plan, folder: Path, gateway: Vehicle) -> tuple[dict[str, int], float]:
-    """How many reports each device sent, and how many seconds of processor time the gateway took for them."""
+    """Return the number of reports that each device sent, and the gateway's processor time for them in seconds."""
     file = folder / "plan.json"
     plan.write(file)
     process = await asyncio.create_subprocess_exec(
@@ -66,7 +68,7 @@ async def run_devices(plan: Plan, folder: Path, gateway: Vehicle) -> tuple[dict[
 
 
 async def stored(gateway: Vehicle) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """The numbers of the reports as the record has them, by device: of the numbers, and of the waveforms."""
+    """Return the numbers of the reports in the record, by device: those of the numerics, and those of the waveforms."""
     settings = load(gateway.config)
     buffer = await Buffer.open(
         settings.store_path,

@@ -52,7 +52,7 @@ def test_real_gateway_serves_from_a_damaged_store(store: Pristine, tmp_path: Pat
 
 
 async def serve(vehicle: Vehicle, port: int, what: str) -> None:
-    """Start the gateway on the harmed store, use it, and stop it in order."""
+    """Start the gateway on the damaged store, use it, and stop it in order."""
     await vehicle.start()
     try:
         async with device(vehicle.address) as thermometer:

@@ -1,9 +1,10 @@
 """Issue «IEEE 11073-20601: complete», E: a device's memory is in the cloud exactly once, whatever is cut or killed.
 
 Real gateway process, real SQLite, mosquitto, the cloud's own ingest and database; each cut and each kill has a device
-of its own with a memory of its own. `ARGUS_SOAK=1`: the link is cut at every octet of the transfer in both directions,
-and the gateway is killed (SIGKILL) at every step at which the device or the disk learns something; else some of each,
-chosen by `ARGUS_SEED`. The gateway is told to clear, so a measurement that was cleared too early is missing at the end.
+of its own with a memory of its own. `ARGUS_SOAK=1`: the link is cut at every byte of the transfer in both directions,
+and the gateway is killed (SIGKILL) at every step just before or after a change at the device or on the disk; else some
+of each, chosen by `ARGUS_SEED`. The gateway is set to clear memories, so a measurement that was cleared too early is
+missing at the end.
 """
 
 import asyncio
@@ -54,14 +55,15 @@ def system_id(kind: int, number: int) -> bytes:
 
 @dataclass
 class Stack:
-    """A vehicle whose gateway does not run yet, and the cloud that it sends to."""
+    """A vehicle whose gateway is not running yet, and the cloud that it sends to."""
 
     vehicle: Vehicle
     cloud: CloudUnderTest
 
     async def rows(self, devices: Sequence[bytes]) -> collections.Counter[tuple[str, str]]:
-        """(device, device time) of everything in the cloud, once each of these devices' measurements is there and
-        nothing more is on its way."""
+        """Count (device, device time) of everything in the cloud, once each of these devices' measurements is there and
+        nothing more is pending.
+        """
         wanted = {(device.hex(), minute(each).text()) for device in devices for each in MINUTES}
 
         async def there() -> collections.Counter[tuple[str, str]] | None:
@@ -104,7 +106,7 @@ async def stack(folder: Path) -> AsyncIterator[Stack]:
 
 
 async def taken(vehicle: Vehicle, device: bytes, cut: Cut | None = None) -> None:
-    """A device hands its memory over and clears it, however often it has to begin anew."""
+    """Run a device until its memory is transferred and cleared, however often it has to reconnect."""
     held = memory()
     async with meter(vehicle.address, held, device, cut=cut):
         await eventually(lambda: not held.held, within_s=30, what=f"the memory of {device.hex()} is taken, cut {cut}")
@@ -112,7 +114,7 @@ async def taken(vehicle: Vehicle, device: bytes, cut: Cut | None = None) -> None
 
 
 async def octets_of_a_transfer(vehicle: Vehicle) -> dict[Way, int]:
-    """How many octets one takes in each direction, by a device whose links count them."""
+    """Return the bytes of one transfer in each direction, counted by a device's links."""
     counts: dict[Way, int] = {}
     ways: tuple[Way, ...] = ("to_manager", "to_device")
     for number, way in enumerate(ways):

@@ -1,10 +1,9 @@
-"""Issue «One ambulance, end to end», C: every part is killed again and again, and the record is whole.
+"""Issue «One ambulance, end to end», C: every part is killed repeatedly, and the record is whole.
 
-Witnesses: each simulated agent writes down (fsync) every confirmed report that was answered; the gateway writes
-down (epoch, lane, sequence) after each commit. Afterwards each of these is in the cloud exactly once. Over Bluetooth a
-stack confirms before the gateway has committed, so each kill of the gateway may take one indication with it; nothing is
-doubled or invented.
-`ARGUS_SOAK=1` sets the full counts; `ARGUS_SEED` repeats a run.
+Witnesses: each simulated agent records (fsync) every confirmed report that was acknowledged; the gateway records
+(epoch, lane, sequence) after each commit. Afterwards each of these is in the cloud exactly once. Over Bluetooth a stack
+confirms before the gateway has committed, so each kill of the gateway may lose one indication; nothing is doubled or
+invented. `ARGUS_SOAK=1` sets the full counts; `ARGUS_SEED` repeats a run.
 """
 
 import asyncio
@@ -29,11 +28,11 @@ KILLS_EACH = 5 if FULL else 1
 UNREACHABLE_S = 20.0 if FULL else 4.0
 PARTS = ("gateway", "broker", "cloud", "radio")
 UNDATED = ble_description_of("oximeter").system_id.hex()
-"""Live values over Bluetooth carry no time."""
+"""The oximeter, whose live values over Bluetooth carry no time."""
 
 
 def faults(seed: int) -> list[tuple[float, str]]:
-    """When which part is killed, and one stretch in which the broker answers nobody; in order of time."""
+    """Return the times at which parts are killed, and one time at which the broker is frozen, in order of time."""
     dice = random.Random(seed)
     kills = [(dice.uniform(1.0, SECONDS - 1.0), part) for part in PARTS for _ in range(KILLS_EACH)]
     return sorted([*kills, (dice.uniform(2.0, SECONDS - UNREACHABLE_S - 1.0), "unreachable")])
@@ -52,7 +51,7 @@ async def inflict(demo: RunningDemo, plan: list[tuple[float, str]]) -> None:
 
 
 async def silence_broker(demo: RunningDemo) -> None:
-    """Whichever broker process lives in this time is stopped, so that connections hang as on a lost radio."""
+    """Freeze whichever broker process runs then, so that connections hang as on a lost radio."""
     loop = asyncio.get_running_loop()
     until_s = loop.time() + UNREACHABLE_S
     stopped = 0

@@ -21,12 +21,13 @@ from tests.harness.serial_socket import SerialSocket
 
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 DEVICES = 4
-"""Of each kind."""
+"""Number of devices of each kind."""
 WARM_UP, ROUNDS = 25, 250
 MEDIAN_S_MAX = 3.0
 OCTETS_A_LINK_MAX = 250
-"""What a link may leave behind at the end: caches that still fill and cancelled timers that have not come up. A session
-that leaked would be a hundred times that."""
+"""Bytes that a link may leave behind at the end: caches that still fill and cancelled timers that are not yet due. A
+session that leaked would be a hundred times that.
+"""
 
 
 @pytest.mark.skipif(not FULL, reason="by the clock, for minutes: make soak; the story itself is in make test")

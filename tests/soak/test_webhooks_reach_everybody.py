@@ -1,6 +1,6 @@
-"""Webhooks over days and deaths: the documented schedule, nothing lost to SIGKILL, and nobody held up by another.
+"""Webhooks over days and kills: the documented schedule, nothing lost to SIGKILL, and no receiver delayed by another.
 
-`make soak` tells it with full counts, `make test` with small ones. The seed is in the test's name.
+`make soak` runs it with full counts, `make test` with small ones. The seed is in the test's name.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ KILLS = 60 if FULL else 2
 EVENTS_A_LIFE = 20 if FULL else 12
 COURSES = range(20) if FULL else range(1)
 DATABASES = ("sqlite", "postgresql") if FULL else ("sqlite",)
-"""The schedule does not ask which database it is; the soak shows it on both."""
+"""The schedule does not depend on the database; the soak runs it on both."""
 INCIDENTS = 5
 LIFE_US = 20 * LEASE_US
 DAYS = 5
@@ -48,7 +48,7 @@ _AT_WORK = Prepared(
 
 @asynccontextmanager
 async def victim(url: str, port: int, ahead_us: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A life that ends with SIGKILL."""
+    """Run a process that ends with SIGKILL."""
     words = (sys.executable, "-m", "tests.harness.webhook_victim", url, str(port), str(ahead_us))
     process = await asyncio.create_subprocess_exec(*words)
     try:
@@ -97,7 +97,7 @@ async def test_sigkill_at_any_moment_loses_no_delivery_and_repeats_carry_the_sam
     assert set(ids) == {event_id for _, event_id in happened}
     states = Counter(row["status"] for row in await story.deliveries())
     assert states == {"succeeded": len(happened)}
-    # Told apart by its id, a receiver sees each incident's events once and in order.
+    # By their ids, a receiver gets each incident's events once and in order.
     seen = list(dict.fromkeys(receiver.ids()))
     for incident in {key for key, _ in happened}:
         in_order = [event_id for key, event_id in happened if key == incident]
@@ -116,7 +116,7 @@ async def _time_to_die(story: WebhookStory, receiver: Receiver, wanted: int | No
 
 
 async def _idle(story: WebhookStory, ahead_us: int) -> bool:
-    """Nothing is left that this life could do: the rest waits for a retry, which a later life outlives."""
+    """Return whether nothing is left to do in this run: the rest waits for a retry after it."""
     now_us = SystemClock().now_us() + ahead_us
     async with story.database.read() as tx:
         waiting, _ = await story.outbox.backlog(tx)
@@ -164,7 +164,7 @@ async def _closed_port() -> int:
 
 
 async def _until(story: WebhookStory, end_us: int) -> None:
-    """From one due moment to the next, as a worker that never sleeps too long."""
+    """Move from one due time to the next, as a worker that never sleeps too long."""
     await story.turn()
     while True:
         due = [row["due_at_us"] for row in await story.deliveries() if row["due_at_us"] is not None]

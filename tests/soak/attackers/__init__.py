@@ -1,8 +1,8 @@
-"""The attacks of the first security review as programs that go on until they are cancelled, each at a bounded rate.
+"""The attacks of the first security review as programs that run until they are cancelled, each at a bounded rate.
 
-Every one stands for a single sender: an unknown client on the internet, an integrator with a valid token, a stolen
-gateway, a broken device, a person in the vehicle's network. They send to loopback addresses only and ignore what is
-done to them: a refused or ended connection is opened again.
+Each stands for a single sender: an unknown client on the internet, an integrator with a valid token, a stolen gateway,
+a broken device, a person in the vehicle's network. They send to loopback addresses only and open a refused or ended
+connection again.
 """
 
 from tests.soak.attackers.agent_listener import AGENT_LISTENER_ATTACKS

@@ -14,18 +14,18 @@ INVENTED_A_SECOND = 50
 
 
 async def silent_connections(target: Target) -> None:
-    """24 connections that never send a byte (security 8)."""
+    """Open 24 connections that never send a byte (security 8)."""
     await hold_connections(target.agents, SILENT, b"", b"", source=lambda _: "127.0.0.1")
 
 
 async def slow_apdus(target: Target) -> None:
-    """Associations that arrive byte by byte."""
+    """Send association requests byte by byte."""
     request = aarq(0x4001)
     await hold_connections(target.agents, 8, request[:6], request[6:], source=lambda n: f"127.0.3.{n + 1}")
 
 
 async def invented_devices(target: Target) -> None:
-    """Fifty associations a second, each of a device that does not exist (security 9)."""
+    """Associate fifty times a second, each time as a device that does not exist (security 9)."""
     dice = random.Random(20601)
     while True:
         await exchange(target.agents, aarq(0x4001, system_id=dice.randbytes(8)))
@@ -33,7 +33,7 @@ async def invented_devices(target: Target) -> None:
 
 
 async def impostor(target: Target) -> None:
-    """The defibrillator's id from another machine, and reports under it (security 5)."""
+    """Send reports under the defibrillator's id from another machine (security 5)."""
     system_id = description_of("defibrillator").system_id
     while True:
         connection = await Connection.open(target.agents, source="127.0.4.1")
@@ -47,7 +47,7 @@ async def impostor(target: Target) -> None:
 
 
 async def noise(target: Target) -> None:
-    """Random bytes, the longest possible length first."""
+    """Send random bytes, the longest possible length first."""
     dice = random.Random(11073)
     while True:
         with suppress(OSError):

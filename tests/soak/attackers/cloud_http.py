@@ -11,7 +11,7 @@ REQUESTS_A_SECOND = 20
 
 
 async def host_of_spaces(target: Target) -> None:
-    """A Host header of 40 000 inner spaces on an unknown method (security 1)."""
+    """Send a Host header of 40 000 inner spaces on an unknown method (security 1)."""
     request = b"FROB /health/live HTTP/1.1\r\nHost: x" + b" " * SPACES + b"y\r\n\r\n"
     while True:
         await exchange(target.api, request)
@@ -19,7 +19,7 @@ async def host_of_spaces(target: Target) -> None:
 
 
 async def escaped_quotes(target: Target) -> None:
-    """A JSON body of brackets and escaped quotes, with a valid token (security 4)."""
+    """Send a JSON body of brackets and escaped quotes, with a valid token (security 4)."""
     body = b"[" * 65 + b'"' + b'\\"' * 60_000
     lines = (f"Authorization: Bearer {target.token}", "Content-Type: application/json")
     while True:
@@ -28,7 +28,7 @@ async def escaped_quotes(target: Target) -> None:
 
 
 async def slow_bodies(target: Target) -> None:
-    """80 bodies of one byte a second on a route that takes none, and on one that takes a form (security 12)."""
+    """Send 80 bodies of one byte a second on a route that takes none, and on one that takes a form (security 12)."""
     unwanted = http_request("GET", "/health/live", length=1000)
     form = http_request("POST", "/v1/oauth/token", "Content-Type: application/x-www-form-urlencoded", length=1000)
     async with asyncio.TaskGroup() as tasks:
@@ -37,12 +37,12 @@ async def slow_bodies(target: Target) -> None:
 
 
 async def slow_heads(target: Target) -> None:
-    """Request heads of one byte a second."""
+    """Send request heads of one byte a second."""
     await hold_connections(target.api, SLOW_BODIES, b"GET / HTTP/1.1\r\nX-A: ", b"a", source=lambda _: "127.0.0.1")
 
 
 async def made_up_tokens(target: Target) -> None:
-    """Requests without a token and with made-up ones, from the address of every integrator (cloud 1)."""
+    """Send requests without a token and with made-up ones, from the address of every integrator (cloud 1)."""
     for number in count():
         lines = () if number % 2 else (f"Authorization: Bearer eyJhbGciOiJSUzI1NiJ9.e30.{number:0342d}",)
         await exchange(target.api, http_request("GET", "/api/v1/devices", *lines))
@@ -50,7 +50,7 @@ async def made_up_tokens(target: Target) -> None:
 
 
 async def raw_cookies(target: Target) -> None:
-    """Cookies that are no text, and heads above the limit."""
+    """Send cookies that are no text, and heads above the limit."""
     cookies = http_request("GET", "/sign-in", "Cookie: argus_session=\xff\xfe; argus_visit=\xff")
     head = http_request("GET", "/health/live", f"X-Filler: {'a' * 84_000}")
     while True:
@@ -60,7 +60,7 @@ async def raw_cookies(target: Target) -> None:
 
 
 async def burst_of_sign_ins(target: Target) -> None:
-    """Twenty parallel wrong passwords for one name, again and again (cloud 5)."""
+    """Send twenty parallel wrong passwords for one name, repeatedly (cloud 5)."""
     form = f"username={target.username}&password=wrong".encode()
     request = http_request("POST", "/sign-in", "Content-Type: application/x-www-form-urlencoded", body=form)
     while True:

@@ -10,12 +10,12 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
 async def silent_pages(target: Target) -> None:
-    """300 connections from twenty addresses that never send a byte (security 10)."""
+    """Open 300 connections from twenty addresses that never send a byte (security 10)."""
     await hold_connections(target.crew, SILENT, b"", b"", source=lambda n: f"127.0.6.{n % 20 + 1}")
 
 
 async def wrong_pins(target: Target) -> None:
-    """Five wrong PINs from each of many addresses (security 11)."""
+    """Send five wrong PINs from each of many addresses (security 11)."""
     for number in count():
         request = http_request("POST", "/sign-in", FORM, body=f"pin={number % 1_000_000:06d}".encode())
         await exchange(target.crew, request, source=f"127.0.7.{number // 5 % 250 + 1}")
@@ -23,7 +23,7 @@ async def wrong_pins(target: Target) -> None:
 
 
 async def slow_forms(target: Target) -> None:
-    """Forms of one byte a second."""
+    """Send forms of one byte a second."""
     request = http_request("POST", "/sign-in", FORM, length=1000)
     await hold_connections(target.crew, 40, request, b"1", source=lambda n: f"127.0.8.{n % 10 + 1}")
 

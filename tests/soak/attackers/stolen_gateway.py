@@ -34,7 +34,7 @@ def client(target: Target, identifier: str | None = None, **options: object) -> 
 
 
 async def join_the_ingest_group(target: Target) -> None:
-    """Twenty sessions that guess the name of the cloud's shared subscription (security 3)."""
+    """Open twenty sessions that guess the name of the cloud's shared subscription (security 3)."""
 
     async def member(number: int) -> None:
         while True:
@@ -53,7 +53,7 @@ async def join_the_ingest_group(target: Target) -> None:
 
 
 async def fill_with_subscriptions(target: Target) -> None:
-    """Thousands of deep filters, of groups for the own topic, and of unsubscriptions (security 3)."""
+    """Subscribe to thousands of deep filters and of groups for the own topic, and unsubscribe (security 3)."""
     own = topics.ack(target.tenant_id, target.gateway.gateway)
     while True:
         for filters in (
@@ -94,7 +94,9 @@ async def speak_for_others(target: Target) -> None:
 
 
 def bombs(target: Target, dice: random.Random) -> Sequence[Envelope]:
-    """Signed batches that cost much to store: above the limits of a block, and at them with new devices each time."""
+    """Return signed batches that cost much to store: above the limits of a block, and at them with new devices each
+    time.
+    """
     gateway = target.gateway
     new_devices = [
         section(readings(97.0), device=DeviceRef(dice.randbytes(8).hex(), "x")) for _ in range(BLOCK_DEVICES_MAX)
@@ -107,7 +109,7 @@ def bombs(target: Target, dice: random.Random) -> Sequence[Envelope]:
 
 
 async def signed_bombs(target: Target) -> None:
-    """Batches with thousands of devices and rows, signed with the stolen key (security 2)."""
+    """Send batches with thousands of devices and rows, signed with the stolen key (security 2)."""
     dice = random.Random(62_000)
     while True:
         with suppress(aiomqtt.MqttError):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tests.builders.ingest_gateway import GatewayInVehicle
 
 PATIENCE_S = 2.0
-"""Time for which an attacker waits for a connection or a response before it starts again."""
+"""Timeout of an attacker for a connection or a response, before it starts again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Connection:
             self._writer.write(data)
 
     async def read(self) -> bytes:
-        """The next bytes; empty at the end of the connection or of the patience."""
+        """Return the next bytes; empty at the end of the connection or at the timeout."""
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 return await self._reader.read(65_536)
@@ -110,7 +110,7 @@ async def hold_connections(
 
 
 def http_request(method: str, path: str, *lines: str, body: bytes = b"", length: int | None = None) -> bytes:
-    """One HTTP/1.1 request to 127.0.0.1; `length` states another body length than the real one."""
+    """Return one HTTP/1.1 request to 127.0.0.1; `length` states another body length than the real one."""
     head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *lines]
     if body or length is not None:
         head.append(f"Content-Length: {len(body) if length is None else length}")
