@@ -1,4 +1,4 @@
-"""A byte stream in any slicing gives the same APDUs, and a header that cannot be ends it."""
+"""A byte stream in any slicing gives the same APDUs, and an impossible header ends it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A bounded map forgets the entry that was used least recently, and nothing else."""
+"""A bounded map drops only the least recently used entry."""
 
 from protocols.bounded_map import BoundedMap
 

@@ -1,4 +1,4 @@
-"""No anchor dates a moment further from the truth than it says."""
+"""No anchor dates a moment further from the truth than the uncertainty that it states."""
 
 import pytest
 from hypothesis import given
@@ -14,14 +14,14 @@ moments = st.integers(0, DAY_US)
 
 
 def seen(monotonic_us: int, *, drift_ppm: int, error_us: int, within_us: int) -> ClockAnchor:
-    """The anchor of a gateway with such a drift and such an error of its wall clock at this moment."""
+    """Make the anchor of a gateway with such a drift and such an error of its wall clock at this moment."""
     true_us = 10**15 + monotonic_us + monotonic_us * drift_ppm // 1_000_000
     return ClockAnchor.at(monotonic_us=monotonic_us, utc_us=true_us + error_us, uncertainty_us=within_us)
 
 
 @st.composite
 def clocks(draw: st.DrawFn) -> tuple[int, list[ClockAnchor]]:
-    """A drift within the bound, and what was noted of that clock."""
+    """Draw a drift within the bound, and anchors of that clock."""
     drift_ppm = draw(st.integers(-DRIFT_PPM, DRIFT_PPM))
     noted = []
     for monotonic_us in draw(st.lists(moments, min_size=1, max_size=4)):

@@ -1,4 +1,4 @@
-"""Frames survive a serial line: whatever noise does, it costs only the frames it hits."""
+"""Frames survive a noisy serial line: noise costs only the frames that it hits."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ LIMIT_BYTES = 512
 payloads = st.binary(min_size=1, max_size=64) | st.text(alphabet="\x7d\x7e\x5d\x5e ", min_size=1, max_size=64).map(
     lambda text: text.encode("latin-1")
 )
-# Some noise is a good frame by chance, and no check sequence can tell: that noise is not meant here.
+# By chance some noise is a valid frame, and no check sequence can detect it: such noise is left out.
 noise = (
     st.binary(max_size=40)
     .map(lambda data: data.replace(FLAG, b"\x00").rstrip(ESCAPE))
@@ -74,7 +74,7 @@ def test_one_damaged_byte_costs_at_most_the_frames_it_touches(sent, data):
     received = Unframer(LIMIT_BYTES).feed(line)
     assert received[:hit] == sent[:hit]
     after = sent[hit + 1 :]
-    # A flag that was hit leaves its neighbour's flag to do the work of both; only the damaged frame can be missing.
+    # When a flag is hit, the neighbour's flag delimits both frames; only the damaged frame can be missing.
     assert after == [] or received[-len(after) :] == after
     assert len(received) <= len(sent)
 

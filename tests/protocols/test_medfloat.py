@@ -1,4 +1,4 @@
-"""FLOAT and SFLOAT keep the number that was measured, its precision, and the four ways of not being a number."""
+"""FLOAT and SFLOAT keep the measured number, its precision, and the four special values that are no number."""
 
 import pytest
 from hypothesis import given

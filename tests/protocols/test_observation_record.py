@@ -1,5 +1,4 @@
-"""A record tells where an observation stands, when it was measured and how sure that is; its JSON is that of the
-design."""
+"""A record has an observation's place, time and uncertainty; its JSON is that of the design."""
 
 from typing import Any
 
@@ -162,7 +161,7 @@ def test_any_clock_can_be_printed(at_us: int, text: str):
 
 
 def stored_key(value: object = 120.0, *, device_time: DeviceTime = NOON, **facts: Any) -> bytes | None:
-    """`facts` are those of the builder `section`."""
+    """Return the content key of a stored observation; `facts` are those of the builder `section`."""
     return content_key(record(section(observation(value, device_time=device_time), stored=True, **facts)))
 
 

@@ -1,4 +1,4 @@
-"""Bounds of vital signs: the extremes of living patients are inside, and slips of a decimal or a unit are outside."""
+"""Bounds of vital signs: the extremes of living patients are inside, and errors of a decimal or a unit are outside."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The reader gives bytes and numbers, and never a step past the end it was given."""
+"""The reader returns bytes and numbers, and never reads beyond its end."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A stream value behaves like the frozen value that its readers see: equal, hashable, slotted."""
+"""A stream value behaves like the frozen value that its readers expect: equal, hashable, slotted."""
 
 import pytest
 
@@ -27,4 +27,4 @@ def test_values_of_another_class_are_never_equal() -> None:
 
 def test_a_value_holds_its_fields_and_nothing_else() -> None:
     with pytest.raises(AttributeError):
-        observation().note = "x"  # type: ignore[attr-defined]  # what must not work
+        observation().note = "x"  # type: ignore[attr-defined]  # this must fail

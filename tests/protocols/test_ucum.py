@@ -1,4 +1,4 @@
-"""A unit is told from nonsense, and units of one quantity are told from those of another."""
+"""Text that is no unit is refused, and units of one quantity are distinguished from those of another."""
 
 import pytest
 from hypothesis import given

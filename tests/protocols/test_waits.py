@@ -1,4 +1,4 @@
-"""Waits double with each attempt, stay within their bounds, and begin again after a success."""
+"""Waits double with each attempt, stay within their bounds, and start from the shortest after a success."""
 
 from protocols.waits import GrowingWait, doubled_s
 

@@ -1,4 +1,4 @@
-"""What a battery's values become: the level as an observation and as what the device's identity shows."""
+"""Values of a battery: the level becomes an observation and part of the device's identity."""
 
 import pytest
 

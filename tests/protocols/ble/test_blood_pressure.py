@@ -1,4 +1,4 @@
-"""What a cuff's values become: one compound, pulse and status beside it, whose they are and when they were taken."""
+"""Values of a cuff: one compound with pulse and status beside it, each with its person and its time."""
 
 import pytest
 

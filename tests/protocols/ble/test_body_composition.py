@@ -1,4 +1,4 @@
-"""What a body scale's values become: each number it has, in its unit, and values that go on in the next one."""
+"""Values of a body scale: each number that it sends, in its unit, and values that continue in the next one."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a continuous glucose sensor's records become, and how its values are guarded by a check."""
+"""Records of a continuous glucose sensor, and the checksum that protects its values."""
 
 from dataclasses import replace
 

@@ -1,5 +1,5 @@
-"""Every characteristic that Argus knows: its values are read whole, cut at every length, and with bytes too many; what
-was read is written back as it came."""
+"""Every characteristic that Argus knows: its values are read whole, cut at every length, and with bytes too many; a
+value that was read is encoded back unchanged."""
 
 import pytest
 
@@ -15,7 +15,7 @@ MORE_OCTETS_MAX = 24
 
 
 def is_value(characteristic: int, octets: bytes) -> bool:
-    """Whether the bytes are read; anything but a value or RemoteProtocolError fails the test."""
+    """Return whether the bytes decode; any other error than RemoteProtocolError fails the test."""
     try:
         CODECS[characteristic].decode(octets)
     except RemoteProtocolError:

@@ -1,4 +1,4 @@
-"""What the clocks of devices show, in the three services that tell it, and how Elapsed Times become dates."""
+"""Times that device clocks report, in the three services that have one, and dates from Elapsed Times."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

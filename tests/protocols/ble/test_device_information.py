@@ -1,4 +1,4 @@
-"""Who a Bluetooth device is: its texts, certificates and ids in the forms that serial devices use too."""
+"""Identity of a Bluetooth device: its texts, certificates and ids in the same forms as those of serial devices."""
 
 from collections.abc import Mapping
 

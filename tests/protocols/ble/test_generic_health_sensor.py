@@ -1,4 +1,4 @@
-"""What a health sensor may say in its one form, and what becomes of it."""
+"""Observations of a Generic Health Sensor in their one form, and the events that they become."""
 
 import pytest
 
@@ -47,7 +47,7 @@ TICKS = ElapsedTime(value=12_345, tick=True, resolution=2)
 
 
 def said(value: GhsValue, *, record: int | None = None, **details: object) -> list[GattEvent]:
-    """What one observation in one segment becomes."""
+    """Return the events of one observation in one segment."""
     facts: dict[str, object] = {"type": SPO2} | details
     observation = GhsObservation(value=value, **facts)  # type: ignore[arg-type]  # fields of the value
     (octets,) = segments_of(observation, value_bytes_max=10_000, record=record)

@@ -1,4 +1,4 @@
-"""An observation cut into any segments is the same observation; one lost segment costs one observation and is told."""
+"""An observation is the same in any segmentation; one lost segment costs one observation and is reported."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ def text(octets: bytes) -> GhsObservation:
 
 
 def sent(*observations: GhsObservation, value_bytes_max: int, stored: bool = False) -> list[list[bytes]]:
-    """The values of each observation, the counter running on."""
+    """Encode each observation as values, with one counter for all of them."""
     counter, values = 0, []
     for number, observation in enumerate(observations):
         values.append(
@@ -56,7 +56,7 @@ def sent(*observations: GhsObservation, value_bytes_max: int, stored: bool = Fal
 
 
 def taken(values: Sequence[bytes], characteristic: int = LIVE_OBSERVATION) -> tuple[list[bytes], list[GattEvent]]:
-    """The observations that were completed, and what went wrong."""
+    """Return the completed observations, and the events of faults."""
     reassembly = Reassembly(characteristic, DeviationFilter("test"))
     whole, events = [], []
     for octets in values:
@@ -96,7 +96,7 @@ def test_a_lost_segment_costs_its_observation_and_no_other(texts: list[bytes], d
     ]
     whole, events = taken(flat)
     assert whole == [encode_observation(each) for number, each in enumerate(observations) if number != hit]
-    # The very first segment is the one whose loss no counter shows: what follows it has no beginning.
+    # No counter shows the loss of the very first segment: the rest of its observation has no beginning.
     assert deviations(events) == ([] if (hit, lost) == (0, 0) else [JUMPED])
     assert raw(events)
 
@@ -115,7 +115,7 @@ def test_a_lost_segment_costs_its_observation_and_no_other(texts: list[bytes], d
     )
 )
 def test_segments_do_not_disappear(segments: list[ObservationSegment]) -> None:
-    """Whatever the headers say, each byte of content is in an observation or comes out raw."""
+    """For any headers, each byte of content is in an observation or in an event with raw bytes."""
     whole, events = taken([encode_segment(segment) for segment in segments], STORED_OBSERVATION)
     came_out = sum(map(len, whole))
     for event in events:

@@ -1,4 +1,4 @@
-"""What a meter's records become: concentrations with their time, and each context with its measurement."""
+"""Records of a glucose meter: concentrations with their time, and each context with its measurement."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def received(*values: tuple[int, bytes]) -> list[GattEvent]:
 
 
 def records(events: list[GattEvent]) -> list[tuple[int | None, int]]:
-    """Number and count of observations of each record, in order."""
+    """Return the number of each record and the count of its observations, in order."""
     return [(event.record, len(event.observations)) for event in events if isinstance(event, Measured)]
 
 

@@ -1,4 +1,4 @@
-"""What a thermometer's values become: a temperature by the place where it was taken."""
+"""Values of a thermometer: a temperature with its measurement site."""
 
 import pytest
 

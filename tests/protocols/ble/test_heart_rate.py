@@ -1,4 +1,4 @@
-"""What a heart rate sensor's values become: rate by where it sits, intervals, energy, and doubt without contact."""
+"""Values of a heart rate sensor: rate by sensor location, intervals, energy, and a doubtful status without contact."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What an oximeter's values become: saturation and pulse rate with their averages, status and dates."""
+"""Values of an oximeter: saturation and pulse rate with their averages, status and dates."""
 
 import pytest
 

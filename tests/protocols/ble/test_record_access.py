@@ -1,4 +1,4 @@
-"""What a Record Access Control Point can be asked and answers: each operator over a store of three, and refusals."""
+"""The Record Access Control Point: each operator over a store of three records, and refusals."""
 
 from datetime import UTC, datetime
 
@@ -41,7 +41,7 @@ def told(server: RecordServer) -> list[Outgoing]:
 
 
 def asked(octets: bytes, server: RecordServer | None = None) -> tuple[list[int], RecordAccess]:
-    """The numbers of the records that come, and the last indication."""
+    """Send a request; return the numbers of the reported records, and the last indication."""
     server = server or RecordServer(stored(40, 41, 42), SEQUENCE)
     assert server.written(octets) is None
     *records, last = told(server)
@@ -79,7 +79,7 @@ def test_each_operator_reports_counts_and_deletes_the_records_it_means(
 
 
 def test_records_can_be_requested_by_their_user_facing_time() -> None:
-    since = datetime(2026, 3, 14, 14, tzinfo=UTC)  # that of record 41
+    since = datetime(2026, 3, 14, 14, tzinfo=UTC)  # the time of record 41
     found, _ = asked(request_by_time(Opcode.REPORT, Operator.AT_LEAST, since))
     assert found == [41, 42]
     found, _ = asked(request_by_time(Opcode.REPORT, Operator.WITHIN, datetime(2025, 12, 31, tzinfo=UTC), since))

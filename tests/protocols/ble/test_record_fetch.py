@@ -1,4 +1,4 @@
-"""Fetching from a record store brings what is new, whatever the device's counter did, and always comes to one end."""
+"""Fetching from a record store gets every new record, whatever the device's counter did, and ends exactly once."""
 
 import pytest
 from hypothesis import given
@@ -66,7 +66,7 @@ def test_a_counter_that_is_about_to_wrap_hides_nothing() -> None:
 def test_record_measured_between_two_requests_is_fetched_too() -> None:
     records = stored(42)
     link = RecordLink(RecordServer(records, SEQUENCE), RecordFetch(SEQUENCE, 42)).start()
-    assert link.step()  # nothing newer
+    assert link.step()  # no newer record
     records.update(stored(43, 44))
     link.server.lost()
     link.server.written(bytes.fromhex(NEWEST))
@@ -299,7 +299,7 @@ def test_fetch_ends_exactly_once_whatever_happens(
     cut=st.integers(0, 14),
 )
 def test_fetched_records_are_all_stored_records_up_to_the_mark(numbers: list[int], marks: list[int], cut: int) -> None:
-    """Links that end anywhere, a mark that is what `through` said: every record comes, and none is skipped."""
+    """Links end anywhere and the mark is the last `through`: every record is fetched, and none is skipped."""
     mark: int | None = None
     seen: set[int] = set()
     for steps in [*marks, cut, 1_000]:

@@ -1,5 +1,4 @@
-"""What Argus writes as a characteristic's value it reads again as the same value: its simulated devices say what they
-mean."""
+"""Argus decodes every characteristic value that it encodes to the same value, so its simulated devices are faithful."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""What a scale's values become: weight, index and height, whose they are, and a weighing that did not succeed."""
+"""Values of a scale: weight, index and height, with their person, and an unsuccessful weighing."""
 
 import pytest
 

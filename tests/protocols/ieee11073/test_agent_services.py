@@ -1,4 +1,4 @@
-"""What our agent answers to a manager: scanners are read and enabled, the clock is set, data is asked for."""
+"""Services of our agent to a manager: scanners are read and enabled, the clock is set, data is requested."""
 
 from collections.abc import Sequence
 
@@ -119,7 +119,7 @@ def test_a_confirmed_report_waits_as_long_as_its_scanner_says(timeout_s: float |
 
 
 def clock(refusal: Refusal | None = None, kind: TimeKind = TimeKind.ABSOLUTE) -> tuple[SettableClock, list[DeviceTime]]:
-    """A clock, and the times that it was set to."""
+    """Make a clock and the list of the times that it is set to."""
     times: list[DeviceTime] = []
 
     def set_clock(time: DeviceTime) -> Refusal | None:
@@ -194,7 +194,7 @@ def test_requests_for_absent_objects_are_refused_by_kind(octets: bytes, error: E
 def requests(
     supports: int = ALL_KINDS, *, persons: Sequence[int] = (), flows_max: int = 2, continuation: bool = True
 ) -> tuple[ServedRequests, list[DataScope]]:
-    """A device that answers single requests with one report, and the scopes that it was asked for."""
+    """Make a device that responds to single requests with one report, and the list of requested scopes."""
     scopes: list[DataScope] = []
 
     def current(scope: DataScope) -> ScanReport | None:
@@ -326,7 +326,7 @@ def test_association_request_names_the_supported_data_requests() -> None:
 
 
 class Memory(AgentService):
-    """Reports two segments when it is asked, as a memory of measurements does."""
+    """A memory of measurements that reports two segments on request."""
 
     def __init__(self) -> None:
         self.answers: list[object] = []

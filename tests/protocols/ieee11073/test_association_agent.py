@@ -1,4 +1,4 @@
-"""What an agent does when its manager is silent, wrong or rude."""
+"""An agent's reaction to a manager that is silent, wrong or uncooperative."""
 
 import pytest
 
@@ -28,7 +28,7 @@ MDS = (ava(Attribute.SYSTEM_ID, b"\x00\x08" + AGENT_ID), ava(Attribute.BATTERY_L
 
 
 def agent(*received: bytes) -> AgentAssociation:
-    """An agent that asked for an association and received this; its outbox is empty."""
+    """Make an agent that requested an association and received this; its outbox is empty."""
     asking = AgentAssociation(system_id=AGENT_ID, configurations=(OXIMETER,), mds_attributes=lambda: MDS)
     asking.associate(0.0)
     for octets in received:

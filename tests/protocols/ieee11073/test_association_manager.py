@@ -1,4 +1,4 @@
-"""What the manager grants, refuses, waits for and ends; above all that it confirms only what was delivered."""
+"""Grants, refusals, time limits and ends of a manager's association; it confirms only what was delivered."""
 
 import pytest
 
@@ -276,7 +276,7 @@ def test_an_answer_to_nothing_ends_the_association() -> None:
     assert association.to_send() == abrt()
 
 
-# What is not there yet, and what is broken.
+# Absent features, and broken messages.
 
 
 NO_REPORT = event_report(0x0D99, b"", invoke_id=14)

@@ -1,4 +1,4 @@
-"""A manager and an agent, both ours, tell one story over any link: associate, configure, report, part."""
+"""Our manager and our agent complete one story over any link: associate, configure, report, release."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Attributes of any object are read on command, and a device that does not tell them is served on."""
+"""Attributes of any object are read on command, and a device that refuses them is served further."""
 
 import pytest
 

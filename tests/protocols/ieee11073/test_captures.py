@@ -1,4 +1,4 @@
-"""Real wire captures of another 20601 stack become exactly what that stack's agent was told to send."""
+"""Wire captures of another 20601 stack decode to exactly the values that its agent was given to send."""
 
 from array import array
 from typing import Any
@@ -50,7 +50,7 @@ def play(name: str, *, known: bool, octets_a_read: int | None = None) -> Played:
 
 
 def rows(observations: list[Observation]) -> list[Row]:
-    """(device time, handle, type, value, unit), a compound as one row a component."""
+    """Return (device time, handle, type, value, unit) of each value, with one row for each component of a compound."""
     found: list[Row] = []
     for one in observations:
         time = None if one.device_time is None else one.device_time.text()
@@ -133,7 +133,7 @@ def test_an_mds_of_empty_attributes_still_names_the_device() -> None:
     assert len(identity.attributes) == 17
 
 
-# Hand decodes of the captures that have no truth, from their bytes.
+# Hand decodes, from the bytes, of the captures that have no truth file.
 
 SPO2_AND_PULSE = ((1, Code(2, 19384), Code(4, 544)), (10, Code(2, 18458), Code(4, 2720)))
 
@@ -190,7 +190,7 @@ def test_hand_decode_of_synth_ecg_rtsa(known: bool) -> None:
         assert (wave.channel.type, wave.channel.unit) == (Code(2, 257), Code(4, 4274))
         samples = array("H", wave.samples or b"")
         samples.byteswap()
-        # 0000 0025 004A … 0E4F: 37 a step; each report starts 100 higher
+        # 0000 0025 004A … 0E4F: steps of 37; each report starts 100 higher
         assert samples.tolist() == [100 * number + 37 * at for at in range(100)]
     model = next(event.identity for event in played.events if isinstance(event, MdsRead))
     assert (model.manufacturer, model.model, model.serial_number) == ("Synthetic", "ECG", "SN-0001")

@@ -1,8 +1,8 @@
-"""What our manager answers to the recorded agents is what the recording's manager answered, byte for byte.
+"""Our manager's responses to the recorded agents equal those of the recorded manager, byte for byte.
 
-That manager is the C stack Antidote; where it differs from ours, DIFFERENT says how and why ours is right. Each capture
-is played in its own time and order, with the recorded manager's system id; what its operator did (a release), ours is
-told to do at the same place.
+The recorded manager is the C stack Antidote; DIFFERENT lists where ours differs and why ours is right. Each capture is
+played in its own timing and order, with the recorded manager's system id, and ours gets the recorded operator's
+commands (a release) at the same place.
 """
 
 import json
@@ -41,7 +41,7 @@ SET_TIME = bytes.fromhex("E700001A 0018 0017 0107 0012 0000 0C17 000C 2024050607
 
 
 class Difference(NamedTuple):
-    """APDUs that only one of the two managers sends, and why that is right."""
+    """The APDUs that only one of the two managers sends, and why that is right."""
 
     only_ours: tuple[bytes, ...] = ()
     only_theirs: tuple[bytes, ...] = ()
@@ -68,8 +68,8 @@ NO_CLOCK = b"\xff\xff\xff\xff"
 
 
 def with_time_zero(octets: bytes) -> bytes:
-    """An answer to a confirmed report as we write it. The recorded manager's currentTime says that it has no relative
-    clock; reference §5 has there 0 or the manager's relative time, as in E6 and E11, and no agent reads it."""
+    """Rewrite the response to a confirmed report as ours. The recorded manager's currentTime means that it has no
+    relative clock; reference §5 has there 0 or the manager's relative time, as in E6 and E11, and no agent reads it."""
     if octets[8:10] != b"\x02\x01":
         return octets
     assert octets[14:18] == NO_CLOCK
@@ -81,7 +81,7 @@ def recorded(name: str) -> list[tuple[str, bytes]]:
 
 
 def ours_and_theirs(name: str) -> tuple[list[bytes], list[bytes]]:
-    """The APDUs that each manager sends, in order."""
+    """Return the APDUs that each manager sends, in order."""
     said = recorded(name)
     theirs = [octets for who, octets in said if who == "manager"]
     accepted = theirs[0]

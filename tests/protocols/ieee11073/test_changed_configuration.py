@@ -1,5 +1,5 @@
-"""A device that changes its configuration and keeps its id, as firmware updates do: it is asked again, once, and what
-it holds is not lost."""
+"""A device that changes its configuration and keeps its id, as after firmware updates, is requested once to send it
+again, and no stored data of the device is lost."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def after_report(number: int = 0) -> bytes:
 
 
 def was_asked(remembering: ManagerAssociation, invoke_id: int) -> bool:
-    """Whether the configuration had to be asked for; the MDS is answered in any case."""
+    """Return whether the manager requested the configuration; the MDS is sent in any case."""
     events = remembering.receive(aarq(EXTENDED), 0.0)
     known = next(event for event in events if isinstance(event, Associated)).configuration_known
     if known:

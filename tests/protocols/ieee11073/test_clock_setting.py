@@ -1,4 +1,4 @@
-"""A device's clocks are read all at one moment and set where the device allows it; silence and refusal cost nothing."""
+"""A device's clocks are all read at one moment and set where the device allows it; silence and refusal do no harm."""
 
 from collections.abc import Callable
 

@@ -1,5 +1,4 @@
-"""A configuration becomes channels, whatever it leaves out or contradicts, and comes back from memory as it was
-sent."""
+"""A configuration becomes channels, with any omissions and contradictions, and memory returns it as it was sent."""
 
 import pytest
 
@@ -39,7 +38,7 @@ PERIOD = ava(Attribute.SAMPLE_PERIOD, 32, 4)
 
 
 def channel(*attributes: object, object_class: int = ObjectClass.RT_SA) -> tuple[Channel, list[str]]:
-    """The channel of a lone object with these attributes, and what was told about it."""
+    """Return the channel of a lone object with these attributes, and the sentences of the notes on it."""
     notes = Notes()
     model = DeviceModel(Configuration(0x4001, (ConfigObject(object_class, 1, attributes),)), notes)  # type: ignore[arg-type]  # AVAs
     (found,) = model.channels
@@ -159,7 +158,7 @@ def test_remembered_configurations_are_bounded_and_the_oldest_go_first() -> None
     assert remembered.find((44).to_bytes(8, "big"), 0x4001) == b"octets"
 
 
-# What an agent cannot say.
+# Readings that an agent cannot encode.
 
 
 @pytest.mark.parametrize(

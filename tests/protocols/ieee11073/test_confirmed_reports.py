@@ -1,4 +1,4 @@
-"""A confirmed report is answered when it was delivered and never before; what is missing by its number is told."""
+"""A confirmed report is acknowledged only after its delivery; a gap in the report numbers is reported."""
 
 import pytest
 

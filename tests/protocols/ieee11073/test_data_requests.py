@@ -1,5 +1,5 @@
-"""A device is asked for data as it says that it can be: once, for a time, without end; and by itself if it says nothing
-unasked."""
+"""Data is requested in the modes that a device supports: once, for a time, or without limit; automatically if it sends
+nothing by itself."""
 
 from collections.abc import Callable
 from dataclasses import replace

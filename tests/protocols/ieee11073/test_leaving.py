@@ -1,4 +1,4 @@
-"""Who leaves finishes what is under way and begins nothing more, whatever arrives until the other end agrees."""
+"""Releasing finishes requests in flight and begins no new ones, whatever arrives until the other end agrees."""
 
 from protocols.ieee11073.apdu import MessageTag, encode_data
 from protocols.ieee11073.apdu.data import EventReportResult, EventType
@@ -21,7 +21,7 @@ def test_a_device_that_leaves_sends_no_further_part_of_its_memory() -> None:
     store = AgentPmStore(STORE, HeldMemory([meter_segment(1, [0, 1, 2])]), entries_per_event=1)
     agent = operating_agent(METER, store)
     agent.receive(TRIGGER, 0.0)
-    assert agent.to_send()[20:].count(b"\x0d\x21") == 1  # the answer, and the first event
+    assert agent.to_send()[20:].count(b"\x0d\x21") == 1  # the response, and the first event
     agent.release(0.1)
     assert agent.to_send() == rlrq()
     taken = SegmentDataResult(SegmentDataDescription(1, 0, 1, WHOLE))
@@ -36,11 +36,11 @@ def test_agent_that_releases_during_configuration_ignores_the_verdict() -> None:
     agent.release(0.1)
     agent.to_send()
     agent.receive(report_answer(77, EventType.CONFIG), 0.2)
-    assert agent.state is State.UNASSOCIATED  # an answer to nothing: row 9.26
+    assert agent.state is State.UNASSOCIATED  # a response without a request: row 9.26
 
 
 def test_manager_that_releases_before_the_mds_is_read_sends_no_request() -> None:
-    """A device with a scanner, a clock and a memory would be asked for all three once it said what it is."""
+    """A manager that knew the attributes would send this device requests for its scanner, its clock and its memory."""
     for name in ("scanner_forms", "ecg_scanner", "memory_fetched", "data_on_request"):
         said = [sample.octets for sample in conversations()[name] if sample.name == "agent"]
         leaving = manager()

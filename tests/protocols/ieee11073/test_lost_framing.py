@@ -1,5 +1,5 @@
-"""What the manager does when a stream can no longer be cut into APDUs: a connection ends, a cable goes on at the next
-association request, and half an APDU is not waited for without end."""
+"""A stream that cannot be split into APDUs any more: a connection ends, a cable continues at the next association
+request, and the wait for the rest of an APDU is limited."""
 
 import pytest
 

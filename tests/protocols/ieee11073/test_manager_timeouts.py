@@ -1,7 +1,8 @@
-"""Every time that a manager gives a device (reference 20601 §9.3): what happens when it is over, and not before.
+"""Every time limit of a manager for a device (reference 20601 §9.3): its effect when it is over, and none before.
 
-What a silent agent costs differs: the configuration and the MDS are needed, a release has only one end, and all else
-is told while the device is served on. Time-outs of a memory's segments stand with the memory's own tests.
+The effect of a silent agent differs: the configuration and the MDS are needed, a release has only one end, and every
+other time-out is reported while the device is served further. The tests of the memory cover the time-outs of its
+segments.
 """
 
 from collections.abc import Callable
@@ -23,13 +24,13 @@ NOT_THE_DEFAULTS = ManagerSettings(
 
 
 class Waiting(NamedTuple):
-    """A manager that has begun to wait at 0 s."""
+    """A manager whose time limit starts at 0 s."""
 
     name: str
     timeout_s: float
     begin: Callable[[ManagerSettings], Device]
     ends: AbortReason | None
-    """The reason of the ABRT that ends the association; None: it goes on."""
+    """The reason of the ABRT that ends the association; None: it continues."""
 
 
 def for_the_configuration(settings: ManagerSettings) -> Device:

@@ -1,7 +1,7 @@
-"""A link that is cut at any byte, in either direction: no entry is lost, none comes twice, none is cleared too early.
+"""With a link cut at any byte, in either direction, no entry is lost, repeated or cleared too early.
 
-Here engine against engine, with what is durable kept as a gateway keeps it; the same with real stores and processes is
-in `tests/soak`. `ARGUS_SOAK=1` cuts at every byte.
+Two protocol engines run here, with durable state kept as a gateway keeps it; `tests/soak` does the same with real
+stores and processes. `ARGUS_SOAK=1` cuts at every byte.
 """
 
 import os
@@ -43,7 +43,7 @@ def test_a_cut_at_any_byte_loses_nothing_doubles_nothing_and_clears_nothing_too_
         gone = set(MINUTES) - {minute for segment in held.held for minute in minutes_of(segment.number)}
         assert gone <= set(first.minutes), f"cut at {cut}: cleared what is not durable"
         second = MemoryPair(held, settings=settings, fetched=fetched, remembered=remembered).run()
-        # Dated entries may come once more: they are one measurement by their content (DESIGN D3).
+        # Dated entries may be sent twice: they are one measurement by their content (DESIGN D3).
         assert set(first.minutes + second.minutes) == set(MINUTES), f"cut at {cut}"
         assert max(Counter(second.minutes).values(), default=1) == 1
         assert not clear or held.held == [], f"cut at {cut}"

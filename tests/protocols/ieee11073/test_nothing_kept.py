@@ -1,4 +1,4 @@
-"""A confirmed report of which nothing could be kept is never answered as if it were, and its number is not missed."""
+"""A confirmed report without a storable value is refused, and its report number does not count as missing."""
 
 import pytest
 
@@ -17,7 +17,7 @@ FIXED, VARIABLE = EventType.SCAN_REPORT_FIXED, EventType.SCAN_REPORT_VAR
 
 
 def manager(config_id: int) -> ManagerAssociation:
-    """A manager that is operating and has read the MDS."""
+    """Make a manager in Operating that has read the MDS."""
     association = ManagerAssociation(system_id=MANAGER_ID, configurations=RememberedConfigurations())
     association.receive(aarq(config_id), 0.0)
     association.to_send()
@@ -35,7 +35,7 @@ def report(items: str, *, number: int = 0, event_type: EventType = FIXED, handle
 
 @pytest.mark.finding("edge-check-1")
 def test_glucometer_agent_of_a_widespread_stack_loses_no_value() -> None:
-    """A report of Antidote's sample agent, as captured: the event's length is two more than its list."""
+    """Receive a captured report of Antidote's sample agent: the event's length is two more than its list."""
     association = manager(GLUCOMETER)
     sent = bytes.fromhex(
         "E700 002A 0028 0000 0101 0022 0000 FFFFFFFF 0D1D 0018F000 0000 0001 000E 0001 000A F084 2026112707154350 0000"

@@ -1,8 +1,8 @@
-"""The same story over a perfect, a one-byte, a slow and a lossy link leaves the same observations: every simulated
-device, and every form of scan report, for one person and for several.
+"""A story over a perfect, a one-byte, a slow and a lossy link gives the same observations: every simulated device, and
+every form of scan report, for one person and for several.
 
-Over a lossy link each confirmed report arrives at least once, comes again only where its answer was lost, and is there
-exactly once by its content; within an association no report number comes twice.
+Over a lossy link each confirmed report arrives at least once, is resent only where its acknowledgement was lost, and is
+stored exactly once by its content; within an association no report number is repeated.
 """
 
 import os
@@ -37,13 +37,13 @@ from tests.builders.ieee11073_pair_links import LinkKind, Row, Spoken, Story, Te
 
 REPORTS_MAX = 8
 LIVED_S = 13.0
-"""Patient seconds; each kind of device measures something until then."""
+"""Simulated seconds of the patient; each kind of device measures a value within them."""
 LOSSY_SEEDS = range(int(os.environ.get("ARGUS_PAIR_SEEDS", "2")))
 
 
 @cache
 def device(kind: str) -> Spoken:
-    """The first reports of a simulated device at a stable patient."""
+    """Make the first reports of a simulated device at a stable patient."""
     patient = Patient(11, scenario_of("stable"))
     made, clock = build_device(kind, patient), OwnClock(DeviceClock(1_772_000_000_000_000, 0.0), ClockBehaviour())
     reports: list[ScanReport] = []
@@ -78,7 +78,7 @@ def readings(number: int, person: int | None) -> list[Reading]:
 
 
 def form(name: str) -> Spoken:
-    """Reports of one form, as `episodic grouped, persons` says; the MDS reports those of no scanner."""
+    """Make reports of one form, named like `episodic grouped, persons`; `mds` means reports without a scanner."""
     who, shape = name.split(",")[0].split()
     persons: tuple[int | None, ...] = (7, 8) if name.endswith("persons") else (None,)
     scanner = {"mds": None, "episodic": 3, "periodic": 5}[who]
@@ -126,7 +126,7 @@ def test_a_perfect_link_brings_everything_once(name: str) -> None:
     story = perfect(name)
     assert story.links == 1
     assert story.answered == len(STORIES[name](name).reports)
-    timed = [row for row in rows(story) if row[-1] is not None]  # without a time two values may well be equal
+    timed = [row for row in rows(story) if row[-1] is not None]  # without a time two values may be equal
     assert len(timed) == len({repr(row) for row in timed})
     assert rows(story)
     assert not [event for event in story.told if isinstance(event, Deviation | ReportsLost)]
@@ -149,7 +149,7 @@ def test_a_lossy_link_loses_nothing_and_doubles_nothing(name: str, seed: int) ->
     spoken = STORIES[name](name)
     story = Telling(spoken, LinkKind.LOSSY, seed=f"{name}:{seed}").tell()
     assert story.answered == len(spoken.reports)
-    # What came twice came whole, and next: the report whose answer was lost, in the next association.
+    # A repeated report is whole, and the next one: its acknowledgement was lost, and it is resent on reassociation.
     once = [report for at, report in enumerate(story.delivered) if at == 0 or report != story.delivered[at - 1]]
     assert once == perfect(name).delivered
     again = len(story.delivered) - len(once)

@@ -1,4 +1,4 @@
-"""The structures of a device's memory, byte by byte: the reference's worked examples are read and written exactly."""
+"""The structures of a device's memory, byte by byte: the reference's worked examples decode and encode exactly."""
 
 import pytest
 

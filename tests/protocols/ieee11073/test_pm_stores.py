@@ -1,4 +1,4 @@
-"""A device's memory is fetched once, answered only for what is durable, and cleared only by policy and when safe."""
+"""A device's memory is fetched once, acknowledged only when durable, and cleared only by policy and when safe."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_fetched_segment_is_not_fetched_again_until_it_has_changed() -> None:
     assert again.minutes == []
     memory.held = [meter_segment(1, range(6))]
     grown = MemoryPair(memory, fetched=pair.fetched).run()
-    assert grown.minutes == [0, 1, 2, 3, 4, 5]  # dated, so what comes again is known by its content
+    assert grown.minutes == [0, 1, 2, 3, 4, 5]  # dated, so a repeated entry is recognized by its content
 
 
 def test_a_segment_that_no_date_reports_from_another_is_fetched_each_time() -> None:

@@ -1,4 +1,4 @@
-"""What reports say beside values is told: the state of the device itself, and attributes of objects by number."""
+"""Content of reports beside values is reported: the state of the device itself, and attributes of objects by number."""
 
 import pytest
 
@@ -100,7 +100,7 @@ def test_an_attribute_of_the_device_in_another_form_is_reported_by_number() -> N
 
 
 def test_a_device_reports_itself_in_fixed_form_as_its_mds_maps_it() -> None:
-    """The Attribute-Value-Map of the MDS comes with the answer to Get; the next association forgets it."""
+    """The Attribute-Value-Map of the MDS arrives with the response to Get; the next association forgets it."""
     read = Read(OXIMETER)
     report = ScanReport(
         EventType.SCAN_REPORT_FIXED, bytes.fromhex("0002 0014 0000 000A 0055") + bytes.fromhex(CLOCK + "0001 0002 0062")

@@ -1,5 +1,5 @@
-"""All sixteen forms of scan report are read and written: fixed, variable and grouped, from the device or a scanner of
-either kind, for one person or for several; their numbers are kept by flow."""
+"""All sixteen forms of scan report are decoded and encoded: fixed, variable and grouped, from the device or a scanner
+of either kind, for one person or several; report numbers are kept by flow."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ def named(form: ScanForm) -> str:
 
 
 def report_of(form: ScanForm) -> ScanReport:
-    """Two readings each of persons 1 and 2, or of nobody named."""
+    """Make a report with two readings each of persons 1 and 2, or without a person."""
     handle = SCANNERS[form.reporter]
     groups = [
         (Reading(1, 97.0 - at, minute(at), person=person), Reading(10, 60.0 + at, minute(at), person=person))
@@ -189,7 +189,7 @@ def test_an_object_that_is_not_there_is_reported_in_a_report_for_persons_too() -
 
 
 def test_a_unit_holds_from_the_item_that_brings_it_and_not_before() -> None:
-    """Two persons of one scale, who read their weight in different units, in one report after the other."""
+    """Two persons of one scale report their weight in different units, in one report after the other."""
     read = Read(SCALE)
     kilograms = Reading(1, 76.2, person=1, attributes=(ava(Attribute.UNIT_CODE, 1731),))
     pounds = Reading(1, 168.0, person=2, attributes=(ava(Attribute.UNIT_CODE, 1760),))
@@ -258,7 +258,7 @@ def test_the_largest_layouts_are_forgotten_before_they_fill_the_memory() -> None
 
 
 def test_more_persons_than_any_device_has_are_read_each_with_a_channel_of_their_own() -> None:
-    """The longest report of the shortest observations: more channels than are remembered."""
+    """The longest report of the shortest observations has more channels than are remembered."""
     read = Read(Configuration(0x4022, (numeric(1, SPO2, PERCENT),)))
     count = 5300
     report = fixed_report(read.configuration, [Reading(1, 97.0, person=person) for person in range(count)])

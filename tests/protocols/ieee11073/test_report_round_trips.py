@@ -1,4 +1,4 @@
-"""Whatever an agent reports, in any form, the manager observes: values, codes, units, persons, times and status."""
+"""The manager observes everything that an agent reports, in any form: values, codes, units, persons, times, status."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -69,7 +69,7 @@ DEVICE = Configuration(
 SCANNERS = {Reporter.DEVICE: None, Reporter.EPISODIC: EPISODIC, Reporter.PERIODIC: PERIODIC}
 
 u16, u32 = st.integers(0, 0xFFFF), st.integers(0, 0xFFFF_FFFF)
-# A number is what some device could have sent, so it is made from its bytes.
+# Each number is made from its bytes, so that a device could have sent it.
 sfloats = u16.map(sfloat_of).filter(lambda value: not isinstance(value, float) or abs(value) < 1e9)
 floats = st.one_of(
     st.tuples(st.integers(-(10**6), 10**6), st.integers(0, 4)).map(lambda pair: pair[0] / 10 ** pair[1]),
@@ -94,7 +94,7 @@ persons = st.integers(0, 0xFFFF)
 
 
 class Seen(NamedTuple):
-    """What there is to compare of a reading and of an observation."""
+    """The comparable parts of a reading and of an observation."""
 
     person: int | None
     handle: int
@@ -113,7 +113,7 @@ def readings_of(person: int | None) -> st.SearchStrategy[list[Reading]]:
 
 
 def groups_of(person: int | None) -> st.SearchStrategy[list[Reading]]:
-    """One group: a reading of each object that the scanners map."""
+    """Make one group: a reading of each object that the scanners map."""
     return st.tuples(*[reading_of(handle, VALUES[handle], person) for handle in sorted(VALUES)]).map(list)
 
 
@@ -127,7 +127,7 @@ def seen(one: Observation) -> Seen:
 
 
 def observed(*apdus: bytes) -> list[Observation]:
-    """Each APDU is read first into a plan of its own, and then by that plan: as a run, and as a single report."""
+    """Read each APDU twice, as a run and as a single report: first to compile its plan, then with that plan."""
     notes = Notes()
     runs, singles = [ReportIntake(DEVICE, notes, iter(range(1, 1_000_000)), {}) for _ in range(2)]
     found: list[Observation] = []
@@ -138,7 +138,7 @@ def observed(*apdus: bytes) -> list[Observation]:
             assert single is None
             events = runs.take_new(apdu, 1.0)
             assert singles.take_new(apdu, 1.0) == events
-        elif single is None:  # it carries attributes that are no value
+        elif single is None:  # it carries attributes that are not values
             assert singles.take_known(memoryview(apdu), 1.0) == (octets, events)
         else:
             assert [single] == events

@@ -1,4 +1,4 @@
-"""Reports read by the thousand are the same reports as one at a time: same observations, same events, same answers."""
+"""Thousands of reports read in one run give the same observations, events and responses as reports read singly."""
 
 from random import Random
 
@@ -17,7 +17,7 @@ from tests.harness.work import work_of
 
 
 def mixed_reports(random: Random, count: int) -> list[bytes]:
-    """Runs of several layouts with gaps in the numbers, confirmed and not, as no device sends but any may."""
+    """Make runs of several layouts with gaps in the numbers, confirmed and not; no device sends these, but any may."""
     apdus: list[bytes] = []
     number = 0
     while len(apdus) < count:
@@ -116,7 +116,7 @@ def test_a_layout_is_found_by_what_its_reports_share() -> None:
 def test_a_device_that_invents_layouts_without_end_is_served_in_bounded_memory() -> None:
     manager = operating_manager(OXIMETER)
     for number in range(700):
-        # Ten bits of the number choose the order of handles: each report has a layout of its own.
+        # Ten bits of the number choose the order of handles: each report has its own layout.
         handles = [10 if number >> bit & 1 else 1 for bit in range(10)]
         report = fixed_report(OXIMETER, [Reading(handle, 90.0, minute(handle)) for handle in handles])
         events, _ = told(manager, [scan_report(report, report_no=number, invoke_id=number)])
@@ -133,7 +133,7 @@ def _work_of_each(manager: ManagerAssociation, *apdus: bytes) -> list[int]:
 
 
 def test_single_report_reads_cost_a_fraction_of_the_general_path() -> None:
-    """Devices send one report a read; a gap in the numbers takes the general path."""
+    """Devices send one report for each read; a gap in the numbers takes the general path."""
     manager = operating_manager(OXIMETER)
     told(manager, [_numbered(0), _numbered(1)])
     single, after_gap = _work_of_each(manager, _numbered(2), _numbered(4))

@@ -1,4 +1,4 @@
-"""Every value of the reference's rows §8.2 to §8.5 becomes an observation, and nothing that describes one is lost."""
+"""Every value of the reference's rows §8.2 to §8.5 becomes an observation, with everything that describes it."""
 
 from array import array
 
@@ -52,7 +52,7 @@ def changed(item: ConfigObject, *attributes: tuple[int, str]) -> Configuration:
 
 
 def one(configuration: Configuration, *attributes: tuple[int, str]) -> Observation:
-    """The one observation of a report of object 1 in variable form."""
+    """Return the one observation of a report of object 1 in variable form."""
     read = Read(configuration)
     (found,) = read(variable_of(1, *attributes))
     assert read.sentences == []
@@ -201,7 +201,7 @@ def test_each_full_number_of_a_compound_is_an_observation_with_its_own_unit_and_
 
 
 def test_unsigned_samples_are_masked_to_their_significant_bits() -> None:
-    """Ten bits of sixteen, with marks in the others that are no part of the value (ext-val-range)."""
+    """Ten significant bits of sixteen; bits outside of the value carry marks (ext-val-range)."""
     lead = waveform(
         1,
         ECG_I,
@@ -309,7 +309,7 @@ def test_the_partition_of_codes_may_come_with_a_code() -> None:
     assert found.value == Code(128, 0x7FFF)
 
 
-# What is no value.
+# Attributes without a value.
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_a_value_that_is_none_flows_on_by_number_and_costs_no_other(attribute: i
 
 
 def test_every_decoded_value_has_a_form_on_the_way_to_the_cloud() -> None:
-    """The longest text, the longest compound and lists of codes that are too long: each channel and value goes on."""
+    """The longest text, the longest compound and too long lists of codes: each channel and value can be encoded."""
     codes = "0100 0400" + "0002 0001" * 256
     named = changed(BLOOD_PRESSURE.objects[0], (Attribute.SUPPLEMENTAL_TYPES, codes))
     read = Read(named)
@@ -386,7 +386,7 @@ def test_a_refused_report_changes_no_meaning() -> None:
 )
 def test_a_value_of_another_kind_is_our_own_error(attribute: int, value: object) -> None:
     with pytest.raises(LocalProtocolError):
-        encoded_value(attribute, value)  # type: ignore[arg-type]  # the wrong kind is what is tried
+        encoded_value(attribute, value)  # type: ignore[arg-type]  # the wrong type is the test
 
 
 def test_an_object_without_an_own_time_has_none() -> None:

@@ -1,4 +1,4 @@
-"""The reports among the reference's worked bytes (§12) are read as it reads them, and written byte for byte."""
+"""The reports among the reference's worked bytes (§12) decode as the reference states, and encode byte for byte."""
 
 from array import array
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every form of scan report becomes the observations that it holds, and a device's habits are survived and noted."""
+"""Every form of scan report becomes the observations in it, and a device's irregular habits are tolerated and noted."""
 
 import time
 from array import array
@@ -217,7 +217,7 @@ def test_a_scale_sent_with_samples_holds_for_them() -> None:
     assert found.channel.array.slope == pytest.approx(8 / 4000)
 
 
-# Habits, told once and survived.
+# Irregular habits, reported once and tolerated.
 
 
 def test_bytes_beyond_the_map_that_read_as_a_date_are_the_time() -> None:
@@ -313,7 +313,7 @@ def test_metric_id_and_its_partition_name_the_value() -> None:
     ids=["values", "values-each-with-its-time", "arrays-that-end-inside-a-sample", "unknown-objects"],
 )
 def test_the_largest_report_costs_in_proportion_to_its_length(item: str, count: int) -> None:
-    """A report of 64 KiB of the smallest items. The bound is far above what it takes and far below its square."""
+    """A report of 64 KiB of the smallest items; the limit is far above linear cost and far below quadratic cost."""
     one = bytes.fromhex(item)
     stamped = len(one) == 23
     items = b"".join(one + bytes([number % 100]) if stamped else one for number in range(count))

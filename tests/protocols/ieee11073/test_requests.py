@@ -1,6 +1,6 @@
-"""A manager's requests: one under way at a time, the rest in their turn, and what silence means.
+"""A manager's requests: one in flight at a time, the rest in their order, and the effect of silence.
 
-A service of the test asks, within a real manager, as the manager's own services do.
+The test's own service sends requests within a real manager, as the manager's own services do.
 """
 
 import pytest
@@ -44,14 +44,14 @@ ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJE
 
 
 class Asking(Service):
-    """Asks for actions and writes down what came of them."""
+    """A service that requests actions and records their outcomes."""
 
     def __init__(self, association: "AskingManager") -> None:
         super().__init__(association._peer)
         self.came: list[str] = []
 
     def ask(self, action: int, *, tolerant: bool = True, then: int | None = None) -> None:
-        """Asks; `then` is asked from within the answer or the silence."""
+        """Request an action; at its response or time-out, request the action `then`."""
 
         def done(received: Received) -> None:
             self.came.append(f"{action} {type(received.body).__name__}")
@@ -78,7 +78,7 @@ class Asking(Service):
 
 
 class AskingManager(ManagerAssociation):
-    """A manager with one more service."""
+    """A manager with another service."""
 
     def __init__(self) -> None:
         remembered = RememberedConfigurations()
@@ -89,7 +89,7 @@ class AskingManager(ManagerAssociation):
 
 
 def operating(*, mds_read: bool = True) -> AskingManager:
-    """Operating at second 0; the Get of the MDS had invoke-id 0."""
+    """Make a manager that is Operating at second 0; the Get of the MDS had invoke-id 0."""
     one = AskingManager()
     one.receive(aarq(OXIMETER.config_id), 0.0)
     if mds_read:
@@ -115,12 +115,12 @@ def test_one_request_is_under_way_at_a_time() -> None:
     manager = operating(mds_read=False)
     for number in (11, 12):
         manager.service.ask(number)
-    assert manager.to_send() == b""  # the Get of the MDS is under way
+    assert manager.to_send() == b""  # the Get of the MDS is in flight
     manager.receive(get_answer(0), 1.0)
     assert manager.to_send() == action(1, 11)
     manager.receive(result(1, 11), 1.5)
     assert manager.to_send() == action(2, 12)
-    assert manager.deadline_s == 4.5  # the second counts from when it was sent
+    assert manager.deadline_s == 4.5  # the second request's time starts when it is sent
     manager.receive(result(2, 12), 2.0)
     assert manager.service.came == ["11 ActionResult", "12 ActionResult"]
     assert manager.deadline_s is None
@@ -226,7 +226,7 @@ def test_responses_and_timeouts_may_send_further_requests() -> None:
 
 def test_as_many_as_may_wait_and_no_more() -> None:
     manager = operating()
-    for number in range(WAITING_MAX + 1):  # one of them is under way
+    for number in range(WAITING_MAX + 1):  # one of them is in flight
         manager.service.ask(number)
     with pytest.raises(LocalProtocolError):
         manager.service.ask(99)

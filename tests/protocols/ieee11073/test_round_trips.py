@@ -1,6 +1,6 @@
-"""What is encoded is decoded to the same, for every wire type, number and time; and what is read is written back.
+"""Every wire type, number and time is decoded to the encoded value, and encoded back to the decoded bytes.
 
-The values are made from the wire types' own annotations, so a structure that is added is covered here unasked.
+The values are made from the wire types' own annotations, so a new structure is covered without a new test.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ MANY = settings(max_examples=300, deadline=None, derandomize=True)
 
 
 def values_of(annotation: Any) -> st.SearchStrategy[Any]:
-    """Any value that an annotation's wire form can hold; lists and bytes short."""
+    """Make any value that an annotation's wire form can hold; lists and bytes are short."""
     if get_origin(annotation) is Annotated:
         inner, form = get_args(annotation)
         match form:
@@ -85,7 +85,7 @@ def test_a_message_comes_back_as_it_went(message: int) -> None:
 
 @pytest.mark.parametrize("wire_type", WIRE_TYPES, ids=lambda one: one.__name__)
 def test_decoded_values_are_encoded_back(wire_type: type[Any]) -> None:
-    """There is one way to say a thing: whatever bytes can be read are those that the value is written as."""
+    """A value has one encoding: any bytes that decode are the bytes to which the value encodes."""
 
     @FEW
     @given(st.binary(max_size=40))
@@ -112,7 +112,7 @@ def test_a_selection_of_segments_comes_back_as_it_went(selection: AllSegments | 
 
 
 def test_every_sfloat_is_written_as_a_number_that_reads_the_same() -> None:
-    """All 65 536 of them. The precision of an exponent is not kept by a value alone; the value is."""
+    """All 65 536 of them. A value alone keeps its number, but not the precision of its exponent."""
     for raw in range(0x10000):
         value = sfloat_of(raw)
         again = sfloat_raw(value)

@@ -1,7 +1,7 @@
-"""Every row of the agent's table, through bytes: where it stood, what came, where it stands, what it answered.
+"""Every row of the agent's table, through bytes: state before, input, state after, response.
 
-ConfigSending lasts no time, because an agent has its configuration at hand: what arrives in it is told by an agent
-that is put there, as one would be that still collects it. Its own rows (4.32, 4.b) come by bytes.
+ConfigSending lasts no time, because an agent has its configuration at hand. The tests of its inputs put an agent into
+that state, like one that still collects its configuration. Its own rows (4.32, 4.b) are reached by bytes.
 """
 
 from collections.abc import Callable
@@ -141,12 +141,12 @@ def story(state: State, number: str, given: Input, do: Do, after: State | None, 
 def everywhere(
     states: tuple[State, ...], number: str, given: Input, do: Do, after: State | None, answer: bytes, *told: str
 ) -> list[Story]:
-    """The same in each of the states; `after` None: the state stays."""
+    """Make the same story for each of the states; `after` None: the state stays."""
     return [story(state, number, given, do, after, answer, *told) for state in states]
 
 
 def requests(octets: bytes) -> int:
-    """The invoke-id of a message."""
+    """Return the invoke-id of a message."""
     return int.from_bytes(octets[6:8], "big")
 
 
@@ -339,7 +339,7 @@ def test_row_1_1_a_link_that_is_up_may_associate() -> None:
 
 
 def test_no_row_is_left_out() -> None:
-    # Rows of ConfigSending that follow from what came in elsewhere are told from there.
+    # Stories list rows of ConfigSending under the state in which the input arrived.
     told = {
         (number, S.CONFIG_SENDING if number.startswith("4.") else state, given)
         for number, state, given in keys(STORIES)

@@ -1,7 +1,7 @@
-"""Every row of the manager's table, through bytes: where it stood, what came, where it stands, what it answered.
+"""Every row of the manager's table, through bytes: state before, input, state after, response.
 
-CheckingConfig lasts no time, because a configuration is judged within one `receive`: what arrives in it is told by a
-manager that is put there, as one would be that judges more slowly. The verdicts themselves (7.31, 7.32, 7.u) come by
+CheckingConfig lasts no time, because a configuration is judged within one `receive`. The tests of its inputs put a
+manager into that state, like one that judges more slowly. The verdicts themselves (7.31, 7.32, 7.u) are reached by
 bytes from WaitingForConfig.
 """
 
@@ -89,7 +89,7 @@ def disassociating() -> ManagerAssociation:
 
 
 def with_get(state: State) -> ManagerAssociation:
-    """A manager with a Get under way before Operating. Ours never asks so early; the standard allows it (§6)."""
+    """Make a manager with a Get in flight before Operating; ours never does this, but the standard allows it (§6)."""
     one = waiting()
     answers = frozenset({MessageTag.GET_RESULT})
     one._request(MessageTag.GET, GetArgument(0, ()), Request(answers, 9.0, done=lambda received: None))
@@ -98,7 +98,7 @@ def with_get(state: State) -> ManagerAssociation:
 
 
 def asking_mds() -> ManagerAssociation:
-    """Operating, and the Get of the MDS has no answer yet."""
+    """Make a manager in Operating whose Get of the MDS has no response yet."""
     one = manager(known=OXIMETER)
     one.receive(aarq(CONFIG_ID), 0.0)
     return one
@@ -141,7 +141,7 @@ def unassociated(number: str, given: Input, do: Do, after: State, answer: bytes,
 
 
 def everywhere(number: str, given: Input, do: Do, after: State | None, answer: bytes, *told: str) -> list[Story]:
-    """The same in each associated state; `after` None: the state stays."""
+    """Make the same story for each associated state; `after` None: the state stays."""
     return [
         Story(f"{state.value}.{number}", given, BEGIN[state], state, do, after or state, answer, told)
         for state in ASSOCIATED
@@ -157,7 +157,7 @@ UNKNOWN = response(MANAGER_ID, AssociateResult.ACCEPTED_UNKNOWN_CONFIG)
 
 # fmt: off
 STORIES = [
-    # Links. A row begins before there is anybody to send to; it ends where nobody hears.
+    # Links. A row begins before a peer is connected, and ends where none receives.
     *(
         Story(f"{state.value}.l", I.LINK_DOWN, begin, state, b"", S.DISCONNECTED, b"", ("LinkLost",))
         for state, begin in {**BEGIN, S.DISASSOCIATING: disassociating}.items()
@@ -337,7 +337,7 @@ def test_row_1_1_a_link_that_is_up_may_associate() -> None:
 
 def test_no_row_is_left_out() -> None:
     link_up = {("1.1", S.DISCONNECTED, I.LINK_UP)}
-    # A verdict on a configuration is told from where the configuration came in.
+    # Stories list a verdict on a configuration under the state in which the configuration arrived.
     told = {
         (number, S.CHECKING_CONFIG if number.startswith("7.") else state, given)
         for number, state, given in keys(STORIES)

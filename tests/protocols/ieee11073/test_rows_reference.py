@@ -1,8 +1,8 @@
 """Both state tables beside the reference's (20601 §9.1 and §9.2), row by row, read from its own text.
 
-What the reference says of a state and an input must be what the table does: next state, action, and number where one is
-given. Where we differ on purpose the cell stands in DIFFERENT with its reason, and where our tables say more than the
-reference in MORE. Skipped where the reference is absent.
+For each state and input the table must have the reference's next state, its action, and its number where one is given.
+DIFFERENT lists the cells where we differ on purpose, with the reason, and MORE those where our tables are more exact
+than the reference. Skipped where the reference is absent.
 """
 
 import re
@@ -94,7 +94,7 @@ NOT_INPUTS = {
 ABORTS = {A.SEND_ABRT}
 ANSWERED = {A.ANSWER_REQUEST}
 ACTIONS: list[tuple[str, set[Action]]] = [
-    # How the reference begins to say what is done, longest first, and what the table calls it.
+    # The beginnings of the reference's action texts, longest first, and the table's names for the actions.
     ("ABRT", ABORTS),
     ("AARE accepted(0)", {A.SEND_AARE_ACCEPTED}),
     ("AARE accepted-unknown-config(3)", {A.SEND_AARE_UNKNOWN_CONFIG}),
@@ -140,7 +140,7 @@ class Paper(NamedTuple):
 
 
 def table_of(section: str) -> list[list[str]]:
-    """The rows of the table in a section of the reference, cells stripped."""
+    """Return the rows of the table in a section of the reference, with cells stripped."""
     text = shared_path("reference/20601.md").read_text(encoding="utf-8")
     part = text.split(f"### {section} ", 1)[1].split("### ", 1)[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line[:1] == "|"]
@@ -170,7 +170,7 @@ def cells_of(section: str, inputs: dict[str, tuple[Input, ...]], everywhere: tup
 
 
 def numbers_of(action: str, state: State) -> frozenset[str]:
-    """The numbers that an action names and that can be this state's; x stands for any."""
+    """Return the numbers in an action that can be this state's; x stands for any."""
     named = re.findall(r"\b([x\d])\.(\d+)", action)
     return frozenset(f"{state.value}.{rest}" for first, rest in named if first in ("x", str(state.value)))
 
@@ -283,7 +283,7 @@ def test_an_agent_that_leaves_does_what_a_manager_that_leaves_does() -> None:
     assert table_of("9.2")[-1][:2] == ["Disassociating", "as for the manager"]
     theirs = {row.input: row for row in MANAGER if row.state is S.DISASSOCIATING}
     ours = [row for row in AGENT if row.state is S.DISASSOCIATING]
-    # A verdict on a configuration is one more kind of a known response, and an AARE has its result.
+    # For the reference a verdict on a configuration is a known response, and an AARE has its result.
     for row in ours:
         given = I.RX_AARE if row.input in AARES else row.input
         given = I.RX_RESPONSE_KNOWN if given in (I.CONFIG_ACCEPTED, I.CONFIG_REFUSED) else given

@@ -1,7 +1,7 @@
-"""Each sample of the corpus at both ends of an operating association: byte by byte nothing happens before the last
-one, and then the same as when it comes whole; what follows it waits for its own end.
+"""Each sample of the corpus at both ends of an operating association: byte by byte it has no effect before its last
+byte, and then the same effect as the whole; the bytes of a following APDU wait for their own end.
 
-Samples of either role go to both: what an end does not expect, it answers by its table.
+Samples of either role go to both ends: an end responds to unexpected ones by its table.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ ENDS: dict[str, Callable[[], AnyAssociation]] = {
 
 
 def after(association: AnyAssociation, pieces: list[bytes]) -> tuple[list[str], bytes, object]:
-    """What is told and sent, and where the association stands."""
+    """Receive the pieces; return the events, the bytes sent, and the state of the association."""
     told = []
     for piece in pieces:
         for event in association.receive(piece, 1.0):
@@ -40,7 +40,7 @@ def test_a_sample_is_taken_with_its_last_byte(end: str, sample: Sample) -> None:
     association = ENDS[end]()
     octets = [sample.octets[at : at + 1] for at in range(len(sample.octets))]
     assert after(association, octets[:-1]) == ([], b"", ENDS[end]().state)
-    assert association.deadline_s is not None  # the rest is waited for, and not for ever
+    assert association.deadline_s is not None  # the wait for the rest is limited
     assert after(association, octets[-1:]) == whole
 
 

@@ -1,4 +1,4 @@
-"""Scanners are enabled one after the other, told when they refuse, and missed when they fall silent."""
+"""Scanners are enabled one after the other, reported when they refuse, and reported when they fall silent."""
 
 from collections.abc import Callable
 
@@ -47,7 +47,7 @@ MONITOR = Configuration(
 
 
 def switched_at_length(invoke_id: int, handle: int) -> bytes:
-    """An Operational-State of four thousand bytes."""
+    """Make a response with an Operational-State of four thousand bytes."""
     value = AvaType(Attribute.OPERATIONAL_STATE, b"\xff" * 4000)
     return encode_data(invoke_id, MessageTag.SET_RESULT, SetResult(handle, (value,)))
 
@@ -58,7 +58,7 @@ def rate_report(number: int) -> bytes:
 
 
 def enabled() -> Device:
-    """A monitor whose scanners were both enabled at 0 s."""
+    """Make a monitor whose scanners were both enabled at 0 s."""
     played = device(MONITOR)
     for handle in (FAST, RARE):
         (asked,) = played.asked()
@@ -166,7 +166,7 @@ def test_a_periodic_scanner_that_falls_silent_is_reported_once_and_again_when_it
 
 @pytest.mark.parametrize("began_s", [30.49, 30.55, 31.55])
 def test_a_silence_is_reported_at_the_moment_for_which_it_was_announced(began_s: float) -> None:
-    """Ten seconds after each of these is, by its sum, a little less: a shell must not be called again without end."""
+    """Each sum with ten seconds is rounded down; the caller must not be scheduled for that moment over and over."""
     assert (began_s + 10.0) - began_s < 10.0
     played = device(MONITOR)
     (asked,) = played.asked()

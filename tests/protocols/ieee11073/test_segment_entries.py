@@ -1,4 +1,4 @@
-"""The entries of a segment become the observations that the device would have reported live, whatever their form."""
+"""Entries of a segment become the observations that the device would have reported live, in every form."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -60,7 +60,7 @@ AT_ALSO = bytes.fromhex("2026030112010000")
 
 
 def segment(layout: SegmentEntryMap, notes: Notes | None = None, /, **attributes: bytes) -> Segment:
-    """A segment with this map and these attributes, by their names in lower case."""
+    """Make a segment with this map and these attributes, by their names in lower case."""
     avas = tuple(AvaType(Attribute[name.upper()], value) for name, value in attributes.items())
     info = SegmentInfo(1, (AvaType(Attribute.SEGMENT_MAP, encode(layout)), *avas))
     return segment_of(info, {}, notes or Notes())

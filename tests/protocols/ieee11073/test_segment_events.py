@@ -1,4 +1,4 @@
-"""Entries that come twice, too early, miscounted or unasked: what is kept, what is answered, what is never cleared."""
+"""Segment events that are repeated, early, miscounted or unrequested: stored entries, acknowledgements, clearing."""
 
 import pytest
 
@@ -27,7 +27,10 @@ THREE = meter_segment(1, [0, 1, 2])
 
 
 def fetched(*events: Sent, segment: StoredSegment = THREE) -> tuple[MemoryPair, ScriptedStore]:
-    """A fetch whose device sends these events, each after the answer to the one before; it may be cleared by list."""
+    """Fetch from a device that sends these events, each after the acknowledgement of the one before.
+
+    The store may be cleared by list.
+    """
     store = ScriptedStore(
         [[segment]],
         list(events),
@@ -144,7 +147,7 @@ UNDATED = {Attribute.SEGMENT_MAP: encode(entry_map(METER, [1], 0))}
 
 
 def undated(*values: int) -> StoredSegment:
-    """Entries without any time; only their place tells them apart."""
+    """Make entries without any time, which differ only in their place."""
     return StoredSegment(1, tuple(meter_entry(0, value)[8:] for value in values), UNDATED)
 
 

@@ -1,4 +1,4 @@
-"""The configurations that we know by heart, byte by byte as the reference has them, and the ones that are ours."""
+"""The configurations that we know by heart, byte by byte as in the reference, and our own ones."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_a_standard_configuration_is_the_references(config_id: int, objects: lis
 
 
 def configuration_in(name: str) -> Configuration:
-    """The configuration that a configuration report of the corpus holds."""
+    """Return the configuration in a configuration report of the corpus."""
     argument = decode(EventReportArgument, decode_data(apdu(name)[6:]).body)
     report = decode(ConfigReport, argument.event_info)
     return Configuration(report.config_report_id, report.config_obj_list)

@@ -1,7 +1,7 @@
-"""What is accepted though wrong is a table, and the table is what happens: each oddity is met by an association, told
-with its row's sentence and clause, and answered as its row says.
+"""The table of tolerated faults matches the behaviour: an association meets each oddity, reports its row's sentence and
+clause, and responds as its row states.
 
-Rows whose story needs a memory, a scanner or a clock are named by the tests of those; here nothing may be unnamed.
+The tests of memories, scanners and clocks cover the rows that need one; this file requires that each row is covered.
 """
 
 import re
@@ -89,7 +89,7 @@ def numbered(*numbers: int) -> list[Event]:
 
 
 def learned(*attributes: tuple[Attribute, str], of: ObjectClass = ObjectClass.NUMERIC) -> list[Event]:
-    """What is told while the manager learns one object with these attributes."""
+    """Return the events while the manager learns one object with these attributes."""
     avas = tuple(AvaType(attribute, bytes.fromhex(value)) for attribute, value in attributes)
     configuration = Configuration(0x4001, (ConfigObject(of, 1, avas),))
     association = manager()
@@ -157,7 +157,7 @@ def many() -> list[Event]:
 
 
 def late() -> list[Event]:
-    """A scanner that is to be switched on, and a device that answers when nobody waits any more."""
+    """Switch a scanner on, and receive the device's response after the time limit."""
     association = operating_manager(ecg_configuration())
     association.scanners.switch(3, enable=True, now_s=1.0)
     deadline_s = association.deadline_s
@@ -187,7 +187,7 @@ def silent_scanner() -> list[Event]:
 
 
 def with_clock() -> ManagerAssociation:
-    """A device whose clock may be set; it has said what it is, and nothing is asked any more."""
+    """Make a manager with a device whose clock may be set; its attributes are read, and no request is in flight."""
     association = manager(known=OXIMETER)
     association.receive(aarq(OXIMETER.config_id), 0.0)
     clock = (
@@ -200,7 +200,7 @@ def with_clock() -> ManagerAssociation:
 
 
 def refused_by_device(association: ManagerAssociation, error: ErrorValue) -> list[Event]:
-    """Answers what was just asked with ROER."""
+    """Respond to the last request with ROER."""
     return association.receive(roer(int.from_bytes(association.to_send()[6:8], "big"), error), 2.0)
 
 
@@ -217,7 +217,7 @@ def clocks_withheld() -> list[Event]:
 
 
 def requested(answer: bytes | None) -> list[Event]:
-    """A device that is asked for its data; `answer` is its DataResponse, None a ROER."""
+    """Request a device's data; `answer` is its DataResponse, None a ROER."""
     association = manager(known=OXIMETER)
     told = association.receive(aarq_on_request(OXIMETER.config_id), 0.0)
     told += association.receive(get_answer(0), 0.0)

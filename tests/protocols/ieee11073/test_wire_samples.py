@@ -1,4 +1,4 @@
-"""Each wire sample is read whole, byte by byte, cut at every length and with bytes too many; then encoded back."""
+"""Each wire sample is decoded whole, byte by byte, cut at every length and with bytes too many; then encoded back."""
 
 import pytest
 
@@ -19,11 +19,11 @@ from tests.builders.ieee11073_trees import EVENT_INFOS
 
 EVERY = [*apdus(), *(sample for conversation in conversations().values() for sample in conversation)]
 DIFFERENT = list({sample.octets: sample for sample in reversed(EVERY)}.values())
-"""Every sample of the corpus once."""
+"""The samples of the corpus without duplicates."""
 
 
 def decoded_deep(octets: bytes) -> object:
-    """Reads every layer of an APDU; raises where any is broken."""
+    """Decode every layer of an APDU; raise if any is broken."""
     found = decode_apdu(octets)
     return body_of(decode_data(found.data)) if isinstance(found, Prst) else found
 
@@ -67,7 +67,7 @@ def test_bytes_after_a_sample_belong_to_the_next_or_are_refused(sample: Sample) 
 
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
 def test_a_layer_that_ends_early_or_late_is_refused(sample: Sample) -> None:
-    """The outer length is set right after the cut, so the inner layers have to notice it."""
+    """The outer length is corrected after the cut, so the inner layers must detect it."""
     content = sample.octets[4:]
     for changed in (content[:-1], content[:-2], content + b"\x00", content + b"\x00\x00"):
         octets = sample.octets[:2] + len(changed).to_bytes(2, "big") + changed

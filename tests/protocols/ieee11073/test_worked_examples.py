@@ -1,7 +1,7 @@
 """The reference's worked examples, E1 to E33 (20601 §12): their bytes, their fields, and both directions.
 
 The corpus holds them as commented hex. Where the reference is present, each is compared with its own text: the bytes,
-and the borders of every field that the codec reads. Everywhere each is decoded to its last layer and encoded back.
+and the borders of every field that the codec reads. In any case each is decoded to its last layer and encoded back.
 """
 
 import re
@@ -30,7 +30,7 @@ NAMES = [f"E{number}" for number in range(1, 34)]
 
 
 def printed(name: str) -> tuple[bytes, set[int]]:
-    """An example as the reference prints it: its bytes, and where each of its fields begins."""
+    """Return an example as the reference prints it: its bytes, and the offset of each of its fields."""
     text = shared_path("reference/20601.md").read_text(encoding="utf-8")
     part = text.split(f"#### {name}. ", 1)[1].split("#### ", 1)[0]
     octets = bytes.fromhex(part.split("```")[1])
@@ -40,7 +40,7 @@ def printed(name: str) -> tuple[bytes, set[int]]:
 
 
 def borders(node: Node, at: int = 0) -> set[int]:
-    """Where each field of a tree begins, lengths and counts included."""
+    """Return the offset of each field of a tree, lengths and counts included."""
     if node.kind == LEAF:
         return {at} if node.octets else set()
     found: set[int] = set()
@@ -69,7 +69,7 @@ def test_an_example_decodes_and_encodes_exactly(name: str) -> None:
     if isinstance(found, Prst):
         data = decode_data(found.data)
         assert encode_data(data.invoke_id, data.message, body_of(data)) == octets
-    assert tree_of(octets).octets == octets  # every open content too, layer by layer
+    assert tree_of(octets).octets == octets  # with every open content, layer by layer
 
 
 def body(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""A chain shows what was changed, dropped or inserted, and lets a gap record stand in for what is gone."""
+"""A chain shows every change, omission and insertion, and accepts a gap record in place of deleted batches."""
 
 from dataclasses import replace
 

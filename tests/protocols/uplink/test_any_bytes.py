@@ -1,4 +1,4 @@
-"""Whatever arrives, a decoder of the uplink gives a value or says that the peer is wrong; it does nothing else."""
+"""For any bytes, a decoder of the uplink returns a value or raises RemoteProtocolError, and does nothing else."""
 
 import contextlib
 import random
@@ -49,7 +49,7 @@ def test_any_json_gives_a_value_or_the_one_error(decode: Callable[[bytes], objec
 
     try:
         octets = orjson.dumps(document)
-    except TypeError:  # a whole number beyond 64 bits
+    except TypeError:  # an integer beyond 64 bits
         return
     with contextlib.suppress(RemoteProtocolError):
         assert decode(octets) is not None
@@ -82,8 +82,7 @@ def test_mutated_messages_give_a_value_or_the_one_error(name: str):
 
 @pytest.mark.parametrize("name", ["block_numeric", "block_mixed"])
 def test_mutated_bodies_of_blocks_give_a_value_or_the_one_error(name: str):
-    """Behind zlib's checksum no mutation of the outer bytes gets far; here the body itself is changed and packed
-    again."""
+    """Mutate the body itself and compress it again, since zlib's checksum detects most other mutations."""
     golden = GOLDEN[name]
     body = zlib.decompress(golden.encode(golden.value)[5:])
     print("seed", SEED)
@@ -96,7 +95,7 @@ def test_mutated_bodies_of_blocks_give_a_value_or_the_one_error(name: str):
             del mutated[chance.randrange(len(mutated)) :]
         packed = b"\x01" + len(mutated).to_bytes(4, "little") + zlib.compress(mutated, 1)
         with contextlib.suppress(RemoteProtocolError):
-            # What decodes can be encoded again and means the same: neither side takes what the other refuses.
+            # A decoded value is encoded again with the same meaning: neither side accepts what the other refuses.
             value = golden.decode(packed)
             assert golden.decode(golden.encode(value)) == value
 

@@ -1,4 +1,4 @@
-"""A batch is what its gateway signed, in the place its chain gives it, or it does not verify."""
+"""A batch verifies only as its gateway signed it, in its place in the chain."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The wire form that boxes in vehicles already speak, byte for byte, in both directions."""
+"""The wire form of gateways in the field, byte for byte, in both directions."""
 
 import zlib
 from pathlib import Path
@@ -16,7 +16,7 @@ def golden_octets(name: str) -> bytes:
 
 
 def without_zlib(octets: bytes) -> bytes:
-    """A block with its body opened: which stream zlib makes of a body may differ from one build of zlib to the next."""
+    """Decompress the body of a block, since builds of zlib may compress it differently."""
     return octets[:5] + zlib.decompress(octets[5:])
 
 

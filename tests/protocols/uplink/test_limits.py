@@ -1,4 +1,4 @@
-"""A block that is larger than one block may be is refused before memory is spent on it, and never built."""
+"""A block above the size limit is refused before memory is spent on it, and never built."""
 
 import tracemalloc
 
@@ -95,14 +95,14 @@ def test_a_block_above_its_limit_is_refused_by_its_reader(block: bytes, what: st
 
 
 def test_devices_are_counted_while_they_are_read_and_not_behind_the_last():
-    """The reader stops at the first device above the limit: what follows may be anything, and is never looked at."""
+    """The reader stops at the first device above the limit, and never reads what follows."""
     writer_end = block_of_devices(BLOCK_DEVICES_MAX + 1)
     with pytest.raises(LimitExceeded) as caught:
         decode_block(writer_end)
     long = block_of_devices(6_000)
     with pytest.raises(LimitExceeded) as caught_long:
         decode_block(long)
-    # The offset is in the table of devices, a few bytes apart because the count before it is longer.
+    # The offset is in the table of devices; it differs by a few bytes with the length of the count before it.
     assert caught.value.at is not None
     assert caught_long.value.at is not None
     assert abs(caught_long.value.at - caught.value.at) <= 2

@@ -1,4 +1,4 @@
-"""Acknowledgements, gap records, events and status: the two sides agree on what has arrived."""
+"""Acknowledgements, gap records, events and status: the two sides agree on the batches that have arrived."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""An observation block gives back exactly what devices said."""
+"""An observation block decodes to exactly the devices' values."""
 
 import struct
 import zlib

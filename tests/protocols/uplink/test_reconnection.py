@@ -1,4 +1,4 @@
-"""Attempts come apart, so that a fleet does not return to a broker all at once."""
+"""Attempts are spread in time, so that a fleet does not return to a broker all at once."""
 
 import pytest
 

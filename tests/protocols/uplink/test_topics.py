@@ -1,4 +1,4 @@
-"""Topics name one tenant and one gateway, and nobody can name himself a wildcard."""
+"""Topics name one tenant and one gateway, and no name can contain a wildcard."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every code that we know has its name, every name its code, and a code that we do not know flows on by its number."""
+"""Every known code has a name, every name a code, and an unknown code is passed on by its number."""
 
 import csv
 from itertools import pairwise
@@ -53,7 +53,7 @@ def test_rows_are_well_formed_and_no_code_stands_twice():
     assert len({term.code for term in terms}) == len(terms)
     for term in terms:
         assert term.kind in KINDS
-        # MDCX_ is how the standard's registry marks a name that is proposed and not yet adopted.
+        # The standard's registry prefixes a name with MDCX_ while it is proposed and not yet adopted.
         assert term.ref_id.startswith(("X_PRIVATE_",) if term.partition == 1024 else ("MDC_", "MDCX_"))
         assert 0 <= term.number <= 0xFFFF
         assert term.display
