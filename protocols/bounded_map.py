@@ -1,4 +1,4 @@
-"""A map that forgets its least recently used entry when it is full: what a peer can fill needs a bound."""
+"""A map that evicts its least recently used entry when it is full: whatever a peer can fill needs a bound."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ class BoundedMap(OrderedDict[K, V]):
             self.popitem(last=False)
 
     def use(self, key: K, make: Callable[[], V]) -> V:
-        """The entry of `key`, made if there is none, and marked as used last."""
+        """Return the entry of `key`, made if it is absent, and mark it as used last."""
         value = self.get(key)
         if value is None:
             value = self[key] = make()

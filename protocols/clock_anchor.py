@@ -1,8 +1,8 @@
-"""The relation of a machine's monotonic clock to UTC in one boot, and how sure it is.
+"""The relation of a machine's monotonic clock to UTC in one boot, and its uncertainty.
 
-A gateway without a battery behind its clock measures before it knows the time. What it measured then has a place on
-the monotonic clock of its boot; when the clock is synchronised, an anchor says which time each place was. Anchors are
-facts of their own beside the observations, which are never rewritten (DESIGN D5). Pure: no clock is read here.
+A gateway without a battery-backed clock measures before it knows the time. Each such measurement has a time on the
+monotonic clock of its boot; once the clock is synchronised, an anchor gives the UTC of these times. Anchors are stored
+beside the observations, which are never rewritten (DESIGN D5). Pure: no clock is read here.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ assumes (MAXFREQ) when it lets the error of a clock grow."""
 UTC_US_MAX = 253_402_300_799_999_999
 """The end of the year 9999."""
 MONOTONIC_US_MAX = (1 << 33) * 1_000_000
-"""Some 270 years, as for receptions (`uplink.observations.RECEIVED_S_MAX`)."""
+"""About 270 years, as for receptions (`uplink.observations.RECEIVED_S_MAX`)."""
 UNCERTAINTY_US_MAX = 100 * 365 * 86_400 * 1_000_000
 
 
@@ -31,21 +31,22 @@ class ClockAnchor:
 
     @classmethod
     def at(cls, *, monotonic_us: int, utc_us: int, uncertainty_us: int) -> "ClockAnchor":
-        """The anchor of one moment at which both clocks were read."""
+        """Return the anchor of one moment at which both clocks were read."""
         return cls(
             offset_us=utc_us - monotonic_us, uncertainty_us=uncertainty_us, first_us=monotonic_us, last_us=monotonic_us
         )
 
     def uncertainty_at(self, monotonic_us: int) -> int:
-        """Error of the time of that moment: it grows with each second from the moments at which the clock was known."""
+        """Return the error of the time of that moment. It grows with each second of distance from the moments at which
+        the clock was known."""
         away_us = max(self.first_us - monotonic_us, monotonic_us - self.last_us, 0)
         return self.uncertainty_us + away_us * DRIFT_PPM // 1_000_000
 
     def merged(self, other: "ClockAnchor") -> "ClockAnchor":
         """Merge two anchors of one boot, in any order.
 
-        Where they contradict each other the wall clock was set in between, and the later one holds: whatever
-        synchronised the clock first has been corrected since.
+        Where they contradict each other, the wall clock was set in between, and the later one holds: the source that
+        first synchronised the clock has been corrected since.
         """
         earlier, later = sorted((self, other), key=lambda each: (each.last_us, each.first_us, each.offset_us))
         apart_us = abs(self.offset_us - other.offset_us)

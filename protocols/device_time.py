@@ -1,9 +1,9 @@
-"""A time as a device sent it: its bytes, which clock they come from, and what they mean when they mean anything.
+"""A time as a device sent it: its bytes, its clock, and its meaning where it has one.
 
 Devices send impossible dates (a demo agent sends hour 0x0A), so a time that cannot be read is still kept, printed as
-hex and ordered nowhere. 20601 has four clocks; only the absolute and the base-offset one name a date, the relative
-ones need the coincident time stamp that `sessions/device_clock` keeps. Correction to UTC is arithmetic on `local_us`,
-done elsewhere.
+hex and not ordered. 20601 has four clocks. Only the absolute and the base-offset one name a date; the relative ones
+need the coincident time stamp that `sessions/device_clock` keeps. Correction to UTC is arithmetic on `local_us`, done
+elsewhere.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ class TimeKind(Enum):
 
 
 _COUNT_US_MAX = 1 << 61
-"""Seventy thousand years since power-on: beyond it bytes are no time, and sums of times would not fit 64 bits."""
+"""Seventy thousand years since power-on. Larger counts are invalid, and sums of times would not fit 64 bits."""
 
 
 @stream_value
@@ -43,7 +43,7 @@ class DeviceTime:
 
     def local_us(self) -> int | None:
         """Microseconds on the device's own clock: since 1970 for a date (device's local time for ABSOLUTE, UTC for
-        BASE_OFFSET), since an unknown start for a counter. None where the bytes are no time."""
+        BASE_OFFSET), since an unknown start for a counter. None where the bytes are not a valid time."""
         match self.kind:
             case TimeKind.ABSOLUTE:
                 moment = _bcd_datetime(self.octets)
@@ -60,8 +60,9 @@ class DeviceTime:
                 return count_us if count_us <= _COUNT_US_MAX else None
 
     def text(self) -> str:
-        """As a person writes it: an ISO date without a zone for ABSOLUTE, with the device's offset for BASE_OFFSET,
-        `rel:` or `hires:` and seconds for a counter, and the kind with hex where the bytes are no time."""
+        """Format the time for people: an ISO date without a zone for ABSOLUTE, with the device's offset for
+        BASE_OFFSET, `rel:` or `hires:` and seconds for a counter, and the kind with hex where the bytes are not a valid
+        time."""
         local_us = self.local_us()
         if local_us is None:
             return f"{self.kind.value}:0x{self.octets.hex()}"
@@ -78,7 +79,7 @@ class DeviceTime:
 
 
 def _bcd_datetime(data: bytes) -> datetime | None:
-    """AbsoluteTime: century, year, month, day, hour, minute, second, hundredths, each as two BCD digits."""
+    """Decode an AbsoluteTime: century, year, month, day, hour, minute, second, hundredths, each as two BCD digits."""
     digits = data.hex()
     if len(digits) != 16 or not digits.isdecimal():
         return None
@@ -98,21 +99,23 @@ def _bcd_datetime(data: bytes) -> datetime | None:
 
 
 def absolute_time(moment: datetime) -> DeviceTime:
-    """The AbsoluteTime that a device with this local time sends; hundredths are cut, the zone is dropped."""
+    """Return the AbsoluteTime that a device with this local time sends; hundredths are truncated, the zone is
+    dropped."""
     text = f"{moment.year:04d}{moment:%m%d%H%M%S}{moment.microsecond // 10_000:02d}"  # %Y alone pads no year
     return DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex(text))
 
 
 def absolute_time_at(local_us: int) -> DeviceTime:
-    """The AbsoluteTime of a local time in microseconds since 1970. Raises `LocalProtocolError` outside the years that
-    it can write."""
+    """Return the AbsoluteTime of a local time in microseconds since 1970. Raises `LocalProtocolError` outside the years
+    that the format has."""
     if not _LOCAL_US_MIN <= local_us <= _LOCAL_US_MAX:
         raise LocalProtocolError("an AbsoluteTime has years from 1 to 9999")
     return absolute_time(_EPOCH + timedelta(microseconds=local_us))
 
 
 def base_offset_time_at(utc_us: int, zone_min: int = 0) -> DeviceTime:
-    """The BaseOffsetTime of microseconds since 1970, UTC, at a place whose local time is `zone_min` minutes ahead.
+    """Return the BaseOffsetTime of microseconds since 1970, UTC, at a place whose local time is `zone_min` minutes
+    ahead.
 
     Raises `LocalProtocolError` before 1900, from 2036 on, and for an offset beyond INT-I16.
     """

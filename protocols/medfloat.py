@@ -1,12 +1,12 @@
 """FLOAT-Type and SFLOAT-Type of IEEE 11073 (reference 20601 §1.1): decimal mantissa and exponent, and four non-numbers.
 
 value = mantissa × 10^exponent, both two's complement: SFLOAT has 4 + 12 bits, FLOAT 8 + 24. A special value is
-recognised by its mantissa alone, because agents in the field leave any exponent beside it. The reserved mantissa is
-read as NaN: it stands for no number, and there is no fifth fact to keep. Division by a power of ten is correctly
-rounded in Python, so 97.5 and 88.9 come out as the same double that a person would type.
+recognised by its mantissa alone, because agents in the field send any exponent with it. The reserved mantissa is read
+as NaN: it is not a number, and there is no fifth special value. Division by a power of ten is correctly rounded in
+Python, so 97.5 and 88.9 give the same double as the literal.
 
 Decoded numbers are cached by their raw form: a device sends few different ones, and the scan-report path then costs one
-dictionary hit a value. The caches are bounded; a peer that sends every number in turn only empties them.
+dictionary lookup for each value. The caches are bounded; a peer that sends every number in turn only clears them.
 """
 
 import math
@@ -18,7 +18,7 @@ _CACHED_MAX = 8192
 
 
 def _specials(mantissa_bits: int) -> dict[int, Special]:
-    """The raw mantissas that are no numbers, for a mantissa of that many bits."""
+    """Return the raw mantissas that are not numbers, for a mantissa of that many bits."""
     half = 1 << (mantissa_bits - 1)
     return {
         half - 1: Special.NAN,
@@ -47,7 +47,7 @@ def _decode(raw: int, mantissa_bits: int, exponent_bits: int, specials: dict[int
 
 
 class _Decoded(dict[int, Scalar]):
-    """Raw form → value, filled on demand and emptied when full."""
+    """Raw form → value, filled on demand and cleared when full."""
 
     def __init__(self, mantissa_bits: int, exponent_bits: int, specials: dict[int, Special]) -> None:
         super().__init__()
@@ -66,10 +66,10 @@ _SFLOATS = _Decoded(12, 4, _SFLOAT_SPECIALS)
 _FLOATS = _Decoded(24, 8, _FLOAT_SPECIALS)
 
 sfloat_of = _SFLOATS.__getitem__
-"""The value of an SFLOAT, given its 16 bits as an unsigned number."""
+"""Returns the value of an SFLOAT, given its 16 bits as an unsigned number."""
 
 float_of = _FLOATS.__getitem__
-"""The value of a FLOAT, given its 32 bits as an unsigned number."""
+"""Returns the value of a FLOAT, given its 32 bits as an unsigned number."""
 
 
 def _raw_special(value: Special, specials: dict[int, Special]) -> int:
@@ -103,7 +103,7 @@ def _scaled(value: float, exponent: int) -> int:
 
 
 def _decimals(value: float, most: int) -> int:
-    """Return how many decimals print this value exactly, at most `most`."""
+    """Return the number of decimals, at most `most`, that represent this value exactly."""
     for places in range(most):
         if round(value, places) == value:
             return places
@@ -111,12 +111,12 @@ def _decimals(value: float, most: int) -> int:
 
 
 def sfloat_raw(value: Scalar, *, decimals: int | None = None) -> int:
-    """The 16 bits of an SFLOAT. `decimals` fixes the precision that the exponent carries (98 with 1 decimal is
-    980 × 10⁻¹); None takes as many as the value needs. What the mantissa cannot hold loses its last digits; beyond that
-    it is infinite."""
+    """Return the 16 bits of an SFLOAT. `decimals` fixes the precision that the exponent carries (98 with 1 decimal is
+    980 × 10⁻¹); None uses as many as the value needs. A value too precise for the mantissa loses its last digits; one
+    too large becomes infinite."""
     return _encode(value, decimals, 12, 4, _SFLOAT_SPECIALS)
 
 
 def float_raw(value: Scalar, *, decimals: int | None = None) -> int:
-    """The 32 bits of a FLOAT, by the same rules as `sfloat_raw`."""
+    """Return the 32 bits of a FLOAT, by the same rules as `sfloat_raw`."""
     return _encode(value, decimals, 24, 8, _FLOAT_SPECIALS)

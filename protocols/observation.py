@@ -1,12 +1,12 @@
-"""One observation: what a device measured, as the value that every part of Argus understands.
+"""One observation: a measurement of a device, as the value that every part of Argus uses.
 
-An observation has a constant half and a changing half. The constant half, `Channel`, is compiled once from a device's
-configuration (or from a GATT service) and shared by every observation of that channel, so that a stream of vitals costs
-one small object a value and a waveform none a sample. Nothing here rewrites what the device said: its time stays as
-sent beside ours, its samples stay raw integers, and the four special FLOAT values stay four different facts.
+An observation has a constant and a variable part. The constant part, `Channel`, is compiled once from a device's
+configuration (or from a GATT service) and shared by every observation of that channel, so that a stream of vital signs
+costs one small object for each value and a waveform none for each sample. The data of the device is never rewritten:
+its time stays as sent beside ours, its samples stay raw integers, and the four special FLOAT values stay distinct.
 
-Does not know wall time: `received_s` is the monotonic clock of the process that ran the link. Naming the gateway, the
-epoch, the corrected time and the encounter is `observation_record`'s work.
+Has no wall time: `received_s` is the monotonic clock of the process that ran the link. `observation_record` adds the
+gateway, the epoch, the corrected time and the encounter.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class SampleArray:
 
 
 PERSON_UNKNOWN = 0xFFFF
-"""20601 PersonId of a person that the device does not know (reference 20601 §2)."""
+"""20601 PersonId of a person unknown to the device (reference 20601 §2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +69,10 @@ class Channel:
     """The quantity that one metric object of a device measures; the same for each of its observations until the
     configuration changes.
 
-    `handle` is the object's handle (20601: 1…65535) or a number that the GATT mapping gives. `unit` is None where a
+    `handle` is the object's handle (20601: 1…65535) or a number that the GATT mapping assigns. `unit` is None where a
     value has none (enumerations) or the device named none. `components` are the types of a compound value, in order.
-    `person` is the device's own number for whom it measured; None where it names no person at all, `PERSON_UNKNOWN`
-    where it distinguishes persons and does not know whose the value is. Both facts stay as sent.
+    `person` is the device's own number of the person measured; None where the device names no person, `PERSON_UNKNOWN`
+    where it distinguishes persons and does not know this one. Both facts stay as sent.
     """
 
     handle: int
@@ -86,11 +86,12 @@ class Channel:
 
 @stream_value
 class Observation:
-    """One value of one channel, or one array of its samples. Frozen by type (`stream_value` says why not at run time).
+    """One value of one channel, or one array of its samples. Frozen for the type checker (`stream_value` has the reason
+    why not at run time).
 
     Exactly one of `value` and `samples` is set. `samples` are the bytes as sent, big-endian, `channel.array.format`
-    each. `status` holds the Measurement-Status bits as sent (BITS-16, 0: nothing remarkable). `device_time` is as
-    sent, None where the device sent none. `received_s` is monotonic, in seconds.
+    each. `status` holds the Measurement-Status bits as sent (BITS-16, 0: no bit set). `device_time` is as sent, None
+    where the device sent none. `received_s` is monotonic, in seconds.
     """
 
     channel: Channel
@@ -118,7 +119,8 @@ MEASUREMENT_STATUS: Mapping[int, str] = {
 
 
 def status_names(status: int) -> list[str]:
-    """The set bits by name, highest first; a bit without a name is `"bit-N"` in ASN.1 counting (0 is the top bit)."""
+    """Return the set bits by name, highest first; a bit without a name is `"bit-N"` in ASN.1 counting (0 is the top
+    bit)."""
     return [
         MEASUREMENT_STATUS.get(bit, f"bit-{16 - bit.bit_length()}")
         for bit in (1 << shift for shift in range(15, -1, -1))

@@ -1,14 +1,12 @@
-"""An observation with everything a reader needs beside it: who measured it, when it was, and where it stands in the
-record.
+"""An observation with all facts that a reader needs: the device, the times, and its place in the record.
 
-`Observation` is what a device said; this adds the identity it got on its way (gateway, epoch, lane, sequence,
-index), the three times (as the device sent it, corrected to UTC with its uncertainty, received), and later the
-encounter. It is flat, because it is what rows, exports and comparisons are made of; the JSON form (DESIGN §5) is
-the same on gateway and cloud.
+`Observation` is the device's data. This adds the identity from the uplink (gateway, epoch, lane, sequence, index), the
+three times (as the device sent it, corrected to UTC with its uncertainty, received), and later the encounter. It is
+flat, because rows, exports and comparisons are made of it; the JSON form (DESIGN §5) is the same on gateway and cloud.
 
-Correcting a time happens here, for reading, and never changes what was sent (D5): by the device's clock where it is
-known, and, for what a gateway received before it knew the time, by the anchor of its boot (`clock_anchor`). Without one
-the uncertainty of such a time is unknown. Whose value it is says the assignment (D16).
+Times are corrected here, for reading, which never changes the data as sent (D5): by the device's clock where it is
+known, and, for data received before the gateway knew the time, by the anchor of its boot (`clock_anchor`). Without an
+anchor the uncertainty of such a time is unknown. The assignment (D16) names the patient of a value.
 """
 
 import hashlib
@@ -32,10 +30,11 @@ JsonScalar = float | int | str
 Json = None | bool | JsonScalar | list["Json"] | dict[str, "Json"]
 
 UNVERIFIED_LINK = "unverified_link"
-"""The flag of a value whose device nothing but its own word identifies (`DeviceRef.unverified_link`)."""
+"""The flag of a value whose device is identified by its own claim only (`DeviceRef.unverified_link`)."""
 
 RECEPTION_US = 1_000_000
-"""An observation without a time was measured at its reception, give or take the second within which devices report."""
+"""Uncertainty of an observation without a time: it was measured at its reception, within the second in which devices
+report."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
@@ -46,14 +45,14 @@ _TEXT_BYTES_MAX = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationRecord:
-    """One observation as the record knows it.
+    """One observation of the record.
 
-    `index` is its place in its batch. `value` or `samples` is set, as in `Observation`; `array` says how to read
-    samples. `status` holds the Measurement-Status bits. `device_time` is as sent and `device_local_us` what it
-    reads as on the device's clock (None: unreadable or absent). `observed_at_us` is UTC: the device's time
-    corrected where its offset is known, else the gateway's reception, and may be off by `uncertainty_us`; None where
-    nothing bounds that. `received_at_us` is the gateway's wall clock as it was; `wall_synchronised` says whether it was
-    right, None where that is not known.
+    `index` is its position in its batch. `value` or `samples` is set, as in `Observation`; `array` defines the
+    conversion of samples. `status` holds the Measurement-Status bits. `device_time` is as sent and `device_local_us`
+    its value on the device's clock (None: unreadable or absent). `observed_at_us` is UTC: the device's time corrected
+    where its offset is known, else the gateway's reception. Its error is at most `uncertainty_us`; None where the error
+    has no known bound. `received_at_us` is the gateway's wall clock at reception; `wall_synchronised` is True where
+    that clock was right, None where that is unknown.
     """
 
     gateway: str
@@ -91,8 +90,8 @@ def records_of(
     sequence: int,
     anchors: Anchors = NO_ANCHORS,
 ) -> Iterator[ObservationRecord]:
-    """The observations of one batch as records, in order, `index` counted over all sections. `anchors` date what was
-    received while the gateway did not know the time."""
+    """Yield the observations of one batch as records, in order, `index` counted over all sections. `anchors` date the
+    observations received while the gateway did not know the time."""
     index = 0
     for section in sections:
         wall_offset_us, device_offset_us = section.wall_offset_us, section.device_offset_us
@@ -137,15 +136,15 @@ def records_of(
 def anchored(
     record: ObservationRecord, monotonic_us: int, anchor: ClockAnchor | None, *, placed: bool
 ) -> ObservationRecord:
-    """A record of a gateway whose wall clock was not synchronised, dated by what is known of its boot since; with an
-    unknown uncertainty where nothing is. `monotonic_us` is the moment of the measurement on the clock of that boot, and
-    the record's `uncertainty_us` that of this moment. `placed`: the device's clock was known."""
+    """Return a record of a gateway whose wall clock was not synchronised, dated by the later anchor of its boot; with
+    an unknown uncertainty where there is none. `monotonic_us` is the moment of the measurement on the clock of that
+    boot, and the record's `uncertainty_us` that of this moment. `placed`: the device's clock was known."""
     if anchor is None:
         return replace(record, uncertainty_us=None)
     observed_at_us = monotonic_us + anchor.offset_us
     uncertainty_us = record.uncertainty_us or 0
     if not placed and record.device_local_us is not None:
-        # It was measured at its reception, or when the device says: how far these are apart is known only now.
+        # It was measured at its reception, or at the device's time: the difference between the two is known only now.
         uncertainty_us = max(RECEPTION_US, abs(observed_at_us - record.device_local_us))
     return replace(
         record,
@@ -155,7 +154,7 @@ def anchored(
 
 
 def to_json(record: ObservationRecord) -> dict[str, Json]:
-    """The public form of DESIGN §5; what does not apply is null."""
+    """Return the public form of DESIGN §5; fields that do not apply are null."""
     scale = record.array
     return {
         "gateway": record.gateway,
@@ -192,9 +191,9 @@ def _flags(record: ObservationRecord) -> list[Json]:
 
 
 def value_json(value: Value | None, components: Sequence[Code]) -> Json:
-    """A value as JSON: a number, the name of a special or a code, a text, the bits as a number, or a compound as an
-    object by component type. A component that has no type, or the type of one before it, is distinguished by its
-    place: `#2`."""
+    """Return a value as JSON: a number, the name of a special or a code, a text, the bits as a number, or a compound as
+    an object by component type. A component without a type, or with the type of an earlier one, is named by its
+    position: `#2`."""
     match value:
         case Special():
             return value.value
@@ -219,7 +218,7 @@ def _scalar_json(scalar: Scalar) -> JsonScalar:
 
 
 def raw_samples(record: ObservationRecord) -> "array[int]":
-    """The raw integers of a waveform block. Bytes at the end that fill no sample are no sample and left out here; the
+    """Return the raw integers of a waveform block. Trailing bytes that do not fill a sample are left out here; the
     record keeps them. Empty for a record without samples."""
     if record.samples is None or record.array is None:
         return array("i")
@@ -232,23 +231,23 @@ def raw_samples(record: ObservationRecord) -> "array[int]":
 
 
 def utc_text(at_us: int) -> str:
-    """Microseconds since 1970 as ISO 8601 in UTC with six digits. A time outside the years 1 to 9999 is clipped to
-    them: only a clock that is nonsense says so, and the raw time stands beside it."""
+    """Return microseconds since 1970 as ISO 8601 in UTC with six digits. A time outside the years 1 to 9999, which only
+    a faulty clock gives, is clipped to them; the raw time is beside it."""
     moment = _EPOCH + timedelta(microseconds=min(max(at_us, _FIRST_US), _LAST_US))
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def uncertainty_ms(uncertainty_us: int | None) -> int | None:
-    """Whole milliseconds, rounded up: a time is never reported as more certain than it is. None: unknown."""
+    """Return whole milliseconds, rounded up: a time is never reported as more certain than it is. None: unknown."""
     return None if uncertainty_us is None else -(-uncertainty_us // 1000)
 
 
 def content_key(record: ObservationRecord) -> bytes | None:
     """Return the 32 bytes by which a stored measurement is recognised when a device sends its memory again (D3).
 
-    Over device, handle, type, supplemental types, person, unit, device time as sent, duration and value. None for a
-    live observation, which is identified by its place alone (97, 97, 97 are three readings), and for one without a
-    device time.
+    The key covers device, handle, type, supplemental types, person, unit, device time as sent, duration and value. None
+    for a live observation, which is identified by its place alone (97, 97, 97 are three readings), and for one without
+    a device time.
     """
     if not record.stored or record.device_time is None:
         return None
@@ -263,7 +262,8 @@ def content_key(record: ObservationRecord) -> bytes | None:
     writer.blob(record.device_time.octets, limit_bytes=_TEXT_BYTES_MAX)
     _write_value(writer, record)
     if record.device.unverified_link:
-        # What only names itself may repeat itself, but never stands for a measurement of the device that it names.
+        # A device identified by its own claim only may repeat its own measurements, but never replaces one of the
+        # device that it claims to be.
         writer.text(UNVERIFIED_LINK, limit_bytes=_TEXT_BYTES_MAX)
     return hashlib.sha256(_CONTENT_DOMAIN + writer.take()).digest()
 
@@ -275,7 +275,7 @@ def _write_codes(writer: WireWriter, codes: Sequence[Code]) -> None:
 
 
 def _write_value(writer: WireWriter, record: ObservationRecord) -> None:
-    """Kind, then the value; for samples the period too, which with their count is the duration."""
+    """Write the kind, then the value; for samples the period too, which with their count is the duration."""
     value = record.value
     if value is None:
         writer.octets(b"S" if record.array is None else b"S" + _DOUBLE.pack(record.array.period_s))

@@ -1,8 +1,8 @@
 """Bounds of vital signs, beyond which a value is physiologically impossible.
 
 A value outside is kept as it was sent and flagged, never refused: it may come from a loose sensor, a wrong unit or a
-typing error, and the reader decides. The bounds are wide on purpose, wider than the extremes that people have survived:
-a value of a patient in extremis must not be flagged. They are no alarm limits.
+typing error, and the reader decides. The bounds are intentionally wider than the extremes that people have survived: a
+value of a patient in extremis must not be flagged. They are not alarm limits.
 
 Covers the numeric vital signs of the device classes. Waveforms, differences, control solutions and codes without a row
 are not judged.
@@ -35,7 +35,7 @@ _CENTIMETRES: Final = {"cm": 1.0, "m": 0.01, "[in_i]": 0.393_701}
 
 
 class _Row(NamedTuple):
-    """Bounds of all codes with these beginnings, in the first unit; `units`: what one of it is in the others."""
+    """Bounds of all codes with these prefixes, in the first unit; `units`: factors of the other units."""
 
     beginnings: tuple[str, ...]
     bounds: Bounds
@@ -60,7 +60,7 @@ _ROWS: Final = (
         Bounds(0, 600),
         _PER_MINUTE,
     ),
-    # Newborns pant at 150 breaths per minute; a high-frequency ventilator reports its own code.
+    # Newborns may breathe at 150 per minute; a high-frequency ventilator reports its own code.
     _Row(
         ("MDC_RESP_RATE", "MDC_AWAY_RESP_RATE", "MDC_TTHOR_RESP_RATE", "MDC_CO2_RESP_RATE"), Bounds(0, 250), _PER_MINUTE
     ),
@@ -68,7 +68,8 @@ _ROWS: Final = (
     _Row(("MDC_PRESS_BLD_NONINV", "MDC_PRESS_CUFF"), Bounds(0, 500), _PRESSURE),
     # An invasive transducer below the heart's level reads negative.
     _Row(("MDC_PRESS_BLD",), Bounds(-100, 500), _PRESSURE),
-    # Survived core temperatures lie between 11.8 and 46.5 °C; a corpse or a heat stroke may lie a little outside.
+    # Survived core temperatures are between 11.8 and 46.5 °C; those of a corpse or of heat stroke may be slightly
+    # outside.
     _Row(
         (
             "MDC_TEMP_BODY",
@@ -109,13 +110,13 @@ _ROWS: Final = (
     _Row(("MDC_LEN_BODY_ACTUAL",), Bounds(10, 280), _CENTIMETRES),
 )
 _FAHRENHEIT: Final = "[degF]"
-# Codes with the beginning of a row that measure something else.
+# Codes with the prefix of a row that measure something else.
 _OTHERS: Final = ("_DIFF", "_QUAL", "_CONSUMP", "_DELIV", "_IRREG_PCT")
 
 
 @lru_cache(4096)
 def bounds_of(ref_id: str, unit: str) -> Bounds | None:
-    """The bounds of a code in a UCUM unit, None when it has no row. The longest beginning decides."""
+    """Return the bounds of a code in a UCUM unit, None when it has no row. The longest prefix decides."""
     if any(other in ref_id for other in _OTHERS):
         return None
     matches = [(len(one), row) for row in _ROWS for one in row.beginnings if ref_id.startswith(one)]
@@ -130,7 +131,7 @@ def bounds_of(ref_id: str, unit: str) -> Bounds | None:
 
 
 def is_implausible(type: Code, unit: Code | None, value: Value | None, components: Sequence[Code] = ()) -> bool:
-    """Whether a value, or a component of a compound value, is outside the bounds."""
+    """Return whether a value, or a component of a compound value, is outside the bounds."""
     if isinstance(value, float):
         return _outside(type, unit, value)
     if isinstance(value, tuple):

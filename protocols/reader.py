@@ -1,12 +1,12 @@
-"""The one cursor over received bytes: every read is checked against the end, and no other code slices bytes.
+"""The cursor over received bytes: every read is checked against the end, and no other code slices bytes.
 
-Why a class and not `struct.unpack_from`: a short value must become `RemoteProtocolError` with the offset where it was
-missed, never `IndexError` or `struct.error`; and a nested value must not read past its parent, whatever its own length
-says. So `inside(n)` gives a reader that ends where the parent says it ends, with offsets still counted from the
+It replaces `struct.unpack_from` for two reasons: a short value must become `RemoteProtocolError` with the offset of the
+missing bytes, never `IndexError` or `struct.error`; and a nested value must not be read past its parent, whatever its
+own length field. So `inside(n)` returns a reader that ends at the parent's end, with offsets still counted from the
 outermost value. Big-endian, as 20601 is. Hot paths that know their layout use one compiled `struct` instead
 (`dim.report_plan`), after this reader has checked that layout once.
 
-Does not interpret: numbers become meanings in the codecs.
+The codecs give the numbers their meaning.
 """
 
 from protocols.errors import RemoteProtocolError
@@ -32,7 +32,7 @@ class Reader:
 
     @property
     def remaining(self) -> int:
-        """Bytes left before the end."""
+        """Number of bytes left before the end."""
         return self._end - self._at
 
     def _advance(self, size: int) -> int:
@@ -45,12 +45,12 @@ class Reader:
         return start
 
     def unsigned(self, size: int) -> int:
-        """A big-endian number of 1, 2, 4, 6 or 8 bytes."""
+        """Read a big-endian number of 1, 2, 4, 6 or 8 bytes."""
         start = self._advance(size)
         return int.from_bytes(self._data[start : start + size], "big")
 
     def signed(self, size: int) -> int:
-        """A big-endian two's complement number."""
+        """Read a big-endian two's complement number."""
         start = self._advance(size)
         return int.from_bytes(self._data[start : start + size], "big", signed=True)
 
@@ -65,25 +65,25 @@ class Reader:
         return self.unsigned(4)
 
     def take(self, size: int) -> bytes:
-        """The next bytes as they are."""
+        """Read the next bytes as they are."""
         start = self._advance(size)
         return self._data[start : start + size]
 
     def rest(self) -> bytes:
-        """Everything up to the end."""
+        """Read everything up to the end."""
         return self.take(self.remaining)
 
     def since(self, start: int) -> bytes:
-        """The bytes that were read from offset `start` on."""
+        """Return the bytes that were read from offset `start` on."""
         assert start <= self._at
         return self._data[start : self._at]
 
     def inside(self, size: int) -> "Reader":
-        """Return a reader over the next `size`, which this reader skips; the caller also calls its `finish`."""
+        """Return a reader over the next `size` bytes, which this reader skips; the caller also calls its `finish`."""
         start = self._advance(size)
         return Reader(self._data, at=start, end=start + size, clause=self._clause)
 
     def finish(self) -> None:
-        """Raises unless everything was read: a length that does not match its content breaks the APDU (§1)."""
+        """Raise unless everything was read: a length that does not match its content breaks the APDU (§1)."""
         if self._at != self._end:
             raise RemoteProtocolError(f"{self._end - self._at} bytes are left over", at=self._at, clause=self._clause)

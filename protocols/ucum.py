@@ -1,9 +1,9 @@
-"""Units of measure as UCUM writes them: is this text a unit, and can it stand for the same kind of quantity as another?
+"""Units of measure in UCUM: parse a unit, and compare the kinds of quantity of two units.
 
-A subset of the grammar, argued for by what medical devices measure: the seven base units, the derived units of SI, the
-customary and clinical units that the nomenclature's own unit table uses (a test holds the two together), metric
-prefixes, exponents, products, quotients, parentheses, numbers and {annotations}. Case-sensitive, as UCUM's `c/s` form
-is. What is left out is refused like nonsense: a unit that cannot be converted later is better refused than stored.
+A subset of the grammar, chosen for medical devices: the seven base units, the derived units of SI, the customary and
+clinical units that the nomenclature's own unit table uses (a test compares the two), metric prefixes, exponents,
+products, quotients, parentheses, numbers and {annotations}. Case-sensitive, as UCUM's `c/s` form is. Units outside of
+the subset are refused like invalid text: a unit that cannot be converted later is better refused than stored.
 
 Two departures, both on the safe side: `mol` is a dimension of its own (UCUM makes it a number, which would let a
 concentration in mmol/L pass for a count per litre), and units on a scale with an offset or a logarithm (`Cel`,
@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from protocols.errors import RemoteProtocolError
 
 TEXT_LENGTH_MAX: Final = 64
-"""The longest unit of the nomenclature has 13 characters."""
+"""Limit of a unit's length. The longest unit of the nomenclature has 13 characters."""
 
 _EXPONENT_MAX = 9
 _DEPTH_MAX = 4
@@ -27,7 +27,7 @@ _CLAUSE = "UCUM 2.1"
 
 
 class Dimension(NamedTuple):
-    """Exponents of what a unit measures. All zero: a number (percent, beats, a score)."""
+    """Exponents of a unit's base quantities. All zero: a number (percent, beats, a score)."""
 
     length: int = 0
     time: int = 0
@@ -40,7 +40,7 @@ class Dimension(NamedTuple):
     arbitrary: int = 0  # international units, which compare with nothing else
 
     def times(self, other: "Dimension", power: int = 1) -> "Dimension":
-        """The dimension of a product with `other` raised to `power`."""
+        """Return the dimension of a product with `other` raised to `power`."""
         return Dimension(*(mine + power * theirs for mine, theirs in zip(self, other, strict=True)))
 
 
@@ -102,17 +102,19 @@ def dimension_of(unit: str) -> Dimension:
 
 
 def same_quantity(unit: str, other: str) -> bool:
-    """Whether values in the two units measure the same kind of quantity. Raises `RemoteProtocolError` as above."""
+    """Return whether values in the two units measure the same kind of quantity. Raises `RemoteProtocolError` as
+    above."""
     return dimension_of(unit) == dimension_of(other)
 
 
 def without_annotations(unit: str) -> str:
-    """The unit without its {annotations}, which say what is counted and change nothing: `{beat}/min` is `/min`."""
+    """Return the unit without its {annotations}, which name the counted thing and change nothing: `{beat}/min` is
+    `/min`."""
     return re.sub(r"\{[^{}]*\}", "", unit) or "1"
 
 
 class _Parser:
-    """One reading of one text, token by token."""
+    """Parser of one text, token by token."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -127,7 +129,7 @@ class _Parser:
             at = found.end()
 
     def whole(self) -> Dimension:
-        """The text is one term, and nothing follows it."""
+        """Parse the text as one term without a rest."""
         found = self._term(0)
         if self._peek():
             raise self._wrong("a unit ends here")
@@ -146,7 +148,7 @@ class _Parser:
         return RemoteProtocolError(reason, at=at, clause=_CLAUSE)
 
     def _term(self, depth: int) -> Dimension:
-        """Components with `.` and `/` between them; from left to right, so that g/m/s is g/(m.s)."""
+        """Parse components with `.` and `/` between them; from left to right, so that g/m/s is g/(m.s)."""
         if depth > _DEPTH_MAX:
             raise self._wrong("parentheses are nested too deep")
         power = 1
@@ -202,7 +204,8 @@ class _Parser:
 
 @lru_cache(1024)
 def _simple(token: str) -> Dimension | None:
-    """A unit with or without a prefix; None when there is none of that name. Plain names win: `cd` is no centi-day."""
+    """Return a unit with or without a prefix; None when there is none of that name. Plain names win: `cd` is no
+    centi-day."""
     if token in _PLAIN:
         return _PLAIN[token]
     if token in _METRIC:

@@ -1,13 +1,14 @@
 """Waits between attempts: doubled after each, and bounded.
 
-Neither time nor chance is known here: a caller sleeps by its own clock, and adds the jitter that its peers need.
+This module has neither a clock nor randomness: a caller sleeps by its own clock, and adds the jitter that its peers
+need.
 """
 
 from math import inf
 
 
 def doubled_s(first_s: float, times: int, most_s: float = inf) -> float:
-    """`first_s` doubled `times` times, at most `most_s`."""
+    """Return `first_s` doubled `times` times, at most `most_s`."""
     # 2**63 is beyond any bound; without this, years of failures would make an absurd integer.
     return min(most_s, first_s * 2.0 ** min(times, 63))
 
@@ -21,11 +22,11 @@ class GrowingWait:
         self._most_s = most_s
 
     def next_s(self, limit_s: float = inf) -> float:
-        """The wait that is due, at most `limit_s`; the one after it is twice as long."""
+        """Return the current wait, at most `limit_s`; the next one is twice as long."""
         wait_s = min(self.now_s, limit_s)
         self.now_s = min(2 * wait_s, self._most_s)
         return wait_s
 
     def reset(self) -> None:
-        """An attempt succeeded, so the next failure is a first one."""
+        """Restart at `first_s`: an attempt succeeded, so the next failure is a first one."""
         self.now_s = self._first_s

@@ -1,1 +1,1 @@
-"""The other side of every wire: patients, devices, vehicles and faults."""
+"""Simulators of the peers of Argus: patients, devices, vehicles and faults."""

@@ -1,8 +1,8 @@
 """Battery service (0x180F): level and level status (reference BLE §12).
 
-The level is emitted twice: as an observation, so that its course is in the record, and as the attribute that 20601 has
-for it, so that the device's identity shows the newest. What else the level status holds has no code in MDC and comes
-out raw.
+The level is emitted twice: as an observation, which puts its course in the record, and as the 20601 attribute for it,
+which puts the newest level in the device's identity. The other fields of the level status have no MDC code and are
+emitted raw.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ _CHARGE = code_of("MDC_ATTR_VAL_BATT_CHARGE")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatteryLevelStatus:
-    """0x2BED. `power_state` and `additional` are bits as sent (reference BLE §12); None: the value does not say."""
+    """0x2BED. `power_state` and `additional` are bits as sent (reference BLE §12); None: the field is absent."""
 
     power_state: int
     identifier: int | None = None
@@ -77,10 +77,10 @@ class Battery(ServiceInterpreter):
 
     def __init__(self) -> None:
         self.level_percent: int | None = None
-        """The newest; None: none came yet."""
+        """The newest level; None before the first."""
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Remember the level. `receive` also makes an observation of it, for which it needs the time of reading."""
+        """Store the level. `receive` also makes an observation of it, for which it needs the time of reading."""
         self._remember(_level_of(characteristic, data))
         return ()
 
@@ -108,7 +108,7 @@ class Battery(ServiceInterpreter):
 
 
 def _level_of(characteristic: int, data: bytes) -> int | None:
-    """Return the level of a value; None: a level status without a level."""
+    """Return the level of a value; None for a level status without a level."""
     if characteristic == BATTERY_LEVEL:
         return decode_level(data)
     if characteristic == BATTERY_LEVEL_STATUS:

@@ -1,12 +1,13 @@
-"""Blood Pressure service (0x1810): interpretation of its values (reference BLE §3); their layouts are
+"""Blood Pressure service (0x1810): interpretation of its values (reference BLE §3); their layouts are in
 `blood_pressure_values`.
 
-A measurement is one compound of systolic, diastolic and mean pressure, without the mean where it is NaN; the pulse rate
-and the measurement status are observations of their own. Which code the pressure in the cuff has while it measures is
-not confirmed, so it gets a private one and its values also come out raw; what a record (0x2B36) is for is not confirmed
-either, so it comes out raw alone.
+A measurement is one compound of systolic, diastolic and mean pressure, without the mean where it is NaN. The pulse rate
+and the measurement status are separate observations. The code of the pressure in the cuff during a measurement is not
+confirmed: the pressure gets a private code, and its values are also emitted raw. The use of a record (0x2B36) is not
+confirmed either: it is only emitted raw.
 
-A device that offers both forms of a characteristic may send each reading in both; each becomes observations of its own.
+A device that offers both forms of a characteristic may send each reading in both; each form becomes separate
+observations.
 """
 
 from collections.abc import Sequence
@@ -107,7 +108,7 @@ def _compile(key: tuple[int, bool, int | None]) -> _Channels:
 
 def mder_status(status: int) -> int:
     """Return the BITS-16 of MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS: the same bits counted from the other end. A pulse
-    range with its reserved value is neither high nor low."""
+    range with the reserved value counts as neither high nor low."""
     if status & _PULSE_RANGE == _PULSE_RANGE:
         status &= ~_PULSE_RANGE
     return int(f"{status:016b}"[::-1], 2)
@@ -194,7 +195,7 @@ class BloodPressureMonitor(ServiceInterpreter):
 def _beside(
     channels: _Channels, value: PressureDetails, time: DeviceTime | None, received_s: float
 ) -> tuple[Observation, ...]:
-    """The observations beside the pressures."""
+    """Return the observations of a value besides its pressures."""
     found = []
     if value.pulse_rate is not None:
         found.append(Observation(channels.pulse_rate, value.pulse_rate, None, 0, time, received_s))

@@ -1,10 +1,10 @@
-"""Layouts of the Blood Pressure service (reference BLE §3): measurement, intermediate cuff pressure, both in the
-enhanced form too, feature, and the record that carries parts of other values.
+"""Layouts of the Blood Pressure service (reference BLE §3): measurement, intermediate cuff pressure, the enhanced form
+of both, feature, and the record that carries parts of other values.
 
 The forms differ in the number of pressures and in the form of the time; they share the rows of the other fields. A
-record (0x2B36) stays bytes: whether a CRC ends it depends on a feature, and its use is not confirmed.
+record (0x2B36) stays bytes: whether it ends in a CRC depends on a feature, and its use is not confirmed.
 
-Does not say what a field means in MDC: that is `blood_pressure`.
+The MDC codes of the fields are in `blood_pressure`.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ _EPOCH_1900_S: Final = -2_208_988_800
 _EPOCH_2000_S: Final = 946_684_800
 
 BODY_MOVED, CUFF_LOOSE, IRREGULAR_PULSE, PULSE_HIGH, PULSE_LOW, POSITION_IMPROPER = 1, 2, 4, 8, 16, 32
-"""Measurement status. Pulse high and low are one field of two bits, so both together mean nothing."""
+"""Measurement status. Pulse high and low are one field of two bits; both together have no meaning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PressureDetails:
-    """Fields behind the pressures: pulse rate per minute, user id (0xFF unknown), measurement status as sent.
+    """Fields after the pressures: pulse rate per minute, user id (0xFF unknown), measurement status as sent.
 
-    None: the value does not have the field. Pressures are mmHg, or kPa where `kilopascal` is set.
+    None: the field is absent. Pressures are mmHg, or kPa where `kilopascal` is set.
     """
 
     kilopascal: bool = False
@@ -46,7 +46,8 @@ class BloodPressure(PressureDetails):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CuffPressure(PressureDetails):
-    """0x2A36: the pressure in the cuff while it measures. `unused` are the two that a device sends as NaN."""
+    """0x2A36: the pressure in the cuff during a measurement. `unused` are the two pressures that a device sends
+    as NaN."""
 
     cuff: Scalar
     unused: tuple[Scalar, Scalar] = (Special.NAN, Special.NAN)
@@ -55,8 +56,8 @@ class CuffPressure(PressureDetails):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhancedTimes(PressureDetails):
-    """Seconds since 1900, or since 2000 where `epoch_2000` is set: on the device's base clock, and as its user sees
-    it."""
+    """Seconds since 1900, or since 2000 where `epoch_2000` is set: on the device's base clock, and as shown to its
+    user."""
 
     time_s: int | None = None
     user_facing_s: int | None = None
@@ -64,11 +65,11 @@ class EnhancedTimes(PressureDetails):
 
     @property
     def tells_two_times(self) -> bool:
-        """Whether the user sees another time than the base clock shows."""
+        """True where the time shown to the user differs from the base clock."""
         return self.time_s is not None and self.user_facing_s is not None and self.time_s != self.user_facing_s
 
     def device_time(self) -> DeviceTime | None:
-        """The base time, else the user facing one. ABSOLUTE: nothing says that it is UTC."""
+        """The base time, else the user facing time. ABSOLUTE: the standard does not define it as UTC."""
         seconds = self.user_facing_s if self.time_s is None else self.time_s
         if seconds is None:
             return None
@@ -94,12 +95,12 @@ class EnhancedCuffPressure(EnhancedTimes):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BloodPressureRecord:
-    """0x2B36: a part of another characteristic's value. `part` ends with a CRC where the device has that feature."""
+    """0x2B36: a part of another characteristic's value. `part` ends in a CRC where the device has that feature."""
 
     first: bool
     last: bool
     counter: int
-    """0 to 63, rolling."""
+    """0 to 63; wraps."""
     sequence_number: int
     characteristic: int
     part: bytes

@@ -1,8 +1,9 @@
-"""Body Composition service (0x181B): fat, muscle, water, impedance and more of one weighing (reference BLE §9).
+"""Body Composition service (0x181B): fat, muscle, water, impedance and other results of one weighing (reference BLE
+§9).
 
-The optional fields are rows, in the order in which they are sent: flag, resolution, unit, code. What 0xFFFF means, and
-how a value goes on in the next one (flag 12), is not confirmed: such values also come out raw. Each part of a value
-that goes on becomes observations of its own, with the person and time that it has.
+The optional fields are rows, in wire order: flag, resolution, unit, code. The meaning of 0xFFFF, and the way in which a
+value continues in the next one (flag 12), are not confirmed: such values are also emitted raw. Each part of a continued
+value becomes separate observations, with the person and time of that part.
 
 Units and resolutions are those of the weight scale.
 """
@@ -58,8 +59,8 @@ CLAUSE: Final = "BCS"
 
 
 class _Number(NamedTuple):
-    """A number of the value: the flag that announces it, its form on the wire, and its observation: `factor` × the
-    number that was sent, in `unit` or `imperial_unit`."""
+    """A number of the value: the flag that announces it, its wire form, and its observation: `factor` × the number as
+    sent, in `unit` or `imperial_unit`."""
 
     name: str
     bit: int | None
@@ -75,7 +76,7 @@ def _mass(name: str, bit: int, code: Code) -> _Number:
 
 
 def _alike(name: str, bit: int | None, code: Code, steps: int, unit: Code, factor: float = 1.0) -> _Number:
-    """A number that has the same unit in both systems."""
+    """Return a number that has the same unit in both systems."""
     return _Number(name, bit, code, measure(steps), unit, unit, factor)
 
 
@@ -97,8 +98,8 @@ _NUMBERS = (_FAT, *_OPTIONAL)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyComposition:
     """0x2A9C. Masses in kg and height in cm, or lb and inches where `imperial` is set. NaN: the measurement did not
-    succeed. `time_stamp` is a Date Time as sent, user 0xFF unknown. None: the value does not say. `continues`: more of
-    this weighing follows in another value."""
+    succeed. `time_stamp` is a Date Time as sent, user 0xFF unknown. None: the field is absent. `continues`: another
+    value has more of this weighing."""
 
     fat_percent: Scalar
     imperial: bool = False

@@ -1,11 +1,12 @@
 """Continuous Glucose Monitoring service (0x181F): interpretation of a sensor's records (reference BLE §8).
 
-A record counts minutes since the session's start, so it has a date where the start is known, and none otherwise. Each
-record stays in the sensor's memory whether it came live or was asked for, so with a date the cloud knows it again.
+A record counts minutes since the session's start, so it has a date only where the start is known. Each record stays in
+the sensor's memory, whether it was notified live or requested, so the cloud recognises a dated record when it is sent
+again.
 
-How the status bits pair with 11073's is not confirmed and quality has no public code, so both are kept under private
-ones (`transcoding.unconfirmed_code`): the status as 24 bits, bit 0 lowest, with 0 for bytes that a record left out.
-Session and calibration are not controlled from here.
+The mapping of the status bits to those of 11073 is not confirmed, and quality has no public code. Both are kept under
+private codes (`transcoding.unconfirmed_code`): the status as 24 bits, bit 0 lowest, with 0 for bytes that a record left
+out. This module does not control sessions or calibration.
 """
 
 from collections.abc import Sequence
@@ -62,7 +63,7 @@ __all__ = ["PROFILE", "ContinuousGlucose"]
 
 CLAUSE: Final = "CGMS"
 INTERSTITIAL_FLUID: Final = 9
-"""Sample type of a sensor that did not say its own."""
+"""Sample type of a sensor that did not send its own."""
 
 _CONCENTRATIONS = {
     sample_type: Channel(handle=channel_handle(CGM_MEASUREMENT), type=code, unit=code_of("MDC_DIM_MILLI_G_PER_DL"))
@@ -87,7 +88,7 @@ class ContinuousGlucose(ServiceInterpreter):
         self._checks = False
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Take the feature and the session's start, which have to come before the first record."""
+        """Store the feature and the session's start, which have to be read before the first record arrives."""
         if characteristic == CGM_FEATURE:
             feature = decode_feature(data)
             self._sample_type = feature.sample_type

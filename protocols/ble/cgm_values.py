@@ -1,10 +1,10 @@
 """Continuous Glucose Monitoring characteristics as values: 0x2AA7 to 0x2AAC (reference BLE §8).
 
-Every value may end in an E2E-CRC, whether or not the feature announces it, and nothing else is two bytes long there,
-so the length says whether it has one; a check that does not fit is a protocol error. The feature alone always has the
-field, and 0xFFFF in it means that nothing is checked.
+Every value may end in an E2E-CRC, whether or not the feature announces it. No other field there is two bytes long, so
+the length shows whether a value has one; a mismatch is a protocol error. Only the feature always has the field; 0xFFFF
+in it means that it is not checked.
 
-Does not say what a value means for a record: that is `cgm`.
+The meaning of a value for a record is in `cgm`.
 """
 
 from collections.abc import Mapping
@@ -33,8 +33,8 @@ _RECORD_BYTES_MIN = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgmRecord:
-    """One record. mg/dL, minutes since the session's start, mg/dL/min, percent. The three status bytes as sent; None:
-    the field is not there."""
+    """One record. mg/dL, minutes since the session's start, mg/dL/min, percent. The three status bytes are as sent;
+    None: the field is absent."""
 
     concentration_mg_dl: Scalar
     offset_min: int
@@ -47,7 +47,7 @@ class CgmRecord:
 
     @property
     def status_bits(self) -> int | None:
-        """The three bytes as the 24 bits of CGM Status, 0 for one that is left out; None without any."""
+        """The three bytes as the 24 bits of CGM Status, with 0 for an absent byte; None where all are absent."""
         if self.status is None and self.calibration is None and self.warning is None:
             return None
         return (self.status or 0) | (self.calibration or 0) << 8 | (self.warning or 0) << 16
@@ -62,7 +62,7 @@ class CgmMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class CgmFeature:
-    """0x2AA8. Feature bits and the two nibbles as sent. `crc` as sent; `NOT_CHECKED`: no check."""
+    """0x2AA8. Feature bits and the two nibbles as sent. `crc` as sent; `NOT_CHECKED`: not checked."""
 
     supported: int
     sample_type: int
@@ -72,7 +72,7 @@ class CgmFeature:
 
 @dataclass(frozen=True, slots=True)
 class CgmStatus:
-    """0x2AA9. `status` holds 24 bits, as three status bytes would."""
+    """0x2AA9. `status` holds 24 bits, in the form of three status bytes."""
 
     offset_min: int
     status: int
@@ -81,8 +81,8 @@ class CgmStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgmSessionStart:
-    """0x2AAA. A Date Time as sent, local; zone and DST in quarters of an hour as in Current Time. Writing it sets the
-    clock."""
+    """0x2AAA. A Date Time as sent, local; zone and DST in quarters of an hour, in the form of Current Time. Writing it
+    sets the clock."""
 
     date_time: bytes
     zone_quarters: int
@@ -92,7 +92,7 @@ class CgmSessionStart:
 
 @dataclass(frozen=True, slots=True)
 class CgmSessionRunTime:
-    """0x2AAB: how long a sensor may run."""
+    """0x2AAB: the time for which a sensor may run."""
 
     hours: int
     has_crc: bool = False
@@ -131,7 +131,7 @@ SET_INTERVAL, GET_INTERVAL, INTERVAL = 0x01, 0x02, 0x03
 SET_CALIBRATION, GET_CALIBRATION, CALIBRATION = 0x04, 0x05, 0x06
 RESET_ALERT, START_SESSION, STOP_SESSION, CONTROL_RESPONSE = 0x19, 0x1A, 0x1B, 0x1C
 PATIENT_HIGH, PATIENT_LOW, HYPO, HYPER, RATE_OF_DECREASE, RATE_OF_INCREASE = range(0x07, 0x19, 3)
-"""Opcodes that set an alert level (SFLOAT); one more gets it, two more answers with it."""
+"""Opcodes that set an alert level (SFLOAT). Opcode + 1 gets the level; opcode + 2 is the response with it."""
 
 _CALIBRATION_BYTES = 10
 _OPERANDS: Final[Mapping[int, int]] = {
@@ -146,7 +146,8 @@ _OPERANDS: Final[Mapping[int, int]] = {
     STOP_SESSION: 0,
     CONTROL_RESPONSE: 2,
 }
-"""Bytes of an operand; any number where the reference has none (getting a calibration, opcodes without a meaning)."""
+"""Bytes of an operand; any number where the reference defines none (getting a calibration, opcodes without a
+meaning)."""
 
 
 def decode_measurement(data: bytes) -> CgmMeasurement:
@@ -170,7 +171,7 @@ _RECORD = ValueLayout(
     Field("has_crc", e2e_crc_tail(lambda size: bytes((1 + size,)))),
     flags_bytes=1,
 )
-"""One record behind the byte that says its size, which its check covers too."""
+"""One record after its size byte, which the check covers too."""
 
 
 def _read_record(outer: GattReader) -> CgmRecord:

@@ -1,7 +1,7 @@
 """Current Time service (0x1805): a device's clock, how to set it, and the source of its time (reference BLE §13).
 
-The value that was read or notified is a coincident time stamp: the device's local time at a moment that we know. It is
-local time, so what is written is local time too. Local Time Information and Reference Time Information are read and
+The value that was read or notified is a coincident time stamp: the device's local time at a known moment. It is local
+time, so the value to write is local time too. Local Time Information and Reference Time Information are read and
 checked; no time stamp of another service depends on them.
 """
 
@@ -38,7 +38,8 @@ ADJUSTED_BY_HAND, ADJUSTED_BY_REFERENCE, ADJUSTED_ZONE, ADJUSTED_DST = range(4)
 ZONE_UNKNOWN: Final = -128
 DST_UNKNOWN: Final = 255
 SYNCHRONISED_SOURCES: Final = frozenset({1, 2, 3, 5, 6})
-"""Time sources that follow UTC by themselves: NTP, GPS, radio, atomic clock, cellular. Not a person's watch (4)."""
+"""Time sources that follow UTC by themselves: NTP, GPS, radio, atomic clock, cellular. A clock set by hand (4) does
+not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +69,8 @@ class LocalTimeInformation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceTimeInformation:
-    """0x2A14. Source as sent; accuracy in 1/8 s (254: worse than 31.6 s, 255 unknown); how long ago the last update
-    was, 255 days: longer."""
+    """0x2A14. Source as sent; accuracy in 1/8 s (254: worse than 31.6 s, 255 unknown); time since the last update (255
+    days: longer)."""
 
     source: int
     accuracy_eighths: int
@@ -96,7 +97,7 @@ def current_time_at(moment: datetime, *, adjust_reason: int = ADJUSTED_BY_REFERE
 
 
 def shown_time(value: CurrentTime) -> DeviceTime | None:
-    """Return the clock's time to the hundredth of a second; None where it shows no valid date."""
+    """Return the clock's time to the hundredth of a second; None where the date is invalid."""
     time = date_time_of(value.date_time)
     local_us = None if time is None else time.local_us()
     if local_us is None:

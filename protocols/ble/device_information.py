@@ -1,10 +1,11 @@
 """Device Information service (0x180A): identity of a device, as 20601 attributes (reference BLE §11).
 
-What was read becomes attributes of an MDS object (System-Model, Production-Specification, System-Id and
-Reg-Cert-Data-List), so that whatever knows a serial device by its identity knows a Bluetooth one too. A device is kept
-under its System ID; one that has none, or shares zeros with every other of its kind, is kept under its address.
+The values read become attributes of an MDS object (System-Model, Production-Specification, System-Id and
+Reg-Cert-Data-List), so that code that knows a serial device by its identity knows a Bluetooth device too. A device is
+stored under its System ID; one that has none, or an id of zeros as others of its kind have, is stored under its
+address.
 
-Texts stay bytes: devices send other encodings than UTF-8, and code that shows a text cleans it (`dim.identity`).
+Texts stay bytes: devices send other encodings than UTF-8, and code that displays a text cleans it (`dim.identity`).
 """
 
 from collections.abc import Sequence
@@ -33,11 +34,11 @@ PNP_ID: Final = 0x2A50
 CLAUSE: Final = "DIS"
 
 VALUE_BYTES_MAX: Final = 512
-"""No attribute of GATT is longer (Core specification, attribute value)."""
+"""Limit of the length of a GATT attribute (Core specification, attribute value)."""
 _SYSTEM_ID_BYTES = 8
 _OUI_BYTES = 3
 _PRODUCTION_KINDS = ((SERIAL_NUMBER, 1), (HARDWARE_REVISION, 3), (SOFTWARE_REVISION, 4), (FIRMWARE_REVISION, 5))
-"""Which spec-type of a Production-Specification each text is."""
+"""Spec-type in the Production-Specification of each text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,13 @@ def encode_text(text: bytes) -> bytes:
 _SYSTEM_ID: SingleField[bytes] = SingleField(
     "DIS 0x2A23", one_column("8s", lambda sent: sent[::-1], lambda system_id: system_id[::-1])
 )
-"""The EUI-64, most significant byte first, of a device that sends it as the SIG says (`system_id_of` also knows the
-others)."""
+"""The EUI-64, most significant byte first, of a device that sends it in the SIG's order (`system_id_of` also handles
+the others)."""
 decode_system_id, encode_system_id = _SYSTEM_ID.decode, _SYSTEM_ID.encode
 
 
 def decode_regulatory_certification(data: bytes) -> bytes:
-    """A Reg-Cert-Data-List in its 20601 form, big-endian; RemoteProtocolError where it is none."""
+    """Decode a Reg-Cert-Data-List in its 20601 form, big-endian. Raises RemoteProtocolError where it is malformed."""
     certifications(data)
     return data
 
@@ -91,12 +92,13 @@ decode_pnp_id, encode_pnp_id = _PNP_ID.decode, _PNP_ID.encode
 
 
 def system_id_of(data: bytes | None, address: str) -> bytes:
-    """The EUI-64 under which a device is kept, most significant byte first.
+    """Return the EUI-64 under which a device is stored, most significant byte first.
 
-    `data` is 0x2A23 as sent, None where the device has none; `address` is "AA:BB:CC:DD:EE:FF". Some devices send the
-    id the wrong way round: whichever end shows the maker's number that the address begins with is the front. An id that
-    is not eight bytes, or all 00 or FF, identifies nothing, and the address takes its place: its six bytes with FF FE
-    between maker and number, as an EUI-48 becomes an EUI-64. (A random static address has no maker; it is as unique.)
+    `data` is 0x2A23 as sent, None where the device has none; `address` is "AA:BB:CC:DD:EE:FF". Some devices send the id
+    in reverse: the end that holds the manufacturer's number, with which the address begins, is the front. An id that is
+    not eight bytes, or all 00 or FF, identifies nothing; then the id is made from the address: its six bytes with FF FE
+    between manufacturer and number, as an EUI-48 becomes an EUI-64. (A random static address has no manufacturer; it is
+    as unique.)
     """
     own = bytes.fromhex(address.replace(":", ""))
     if data is None or len(data) != _SYSTEM_ID_BYTES or data in (bytes(8), b"\xff" * 8):
@@ -114,9 +116,9 @@ class DeviceInformation(ServiceInterpreter):
         self._texts: dict[int, bytes] = {}
         self._certification: bytes | None = None
         self.system_id_bytes: bytes | None = None
-        """0x2A23 as sent, for `system_id_of`; None: the device has not shown one."""
+        """0x2A23 as sent, for `system_id_of`; None: the device has not sent one."""
         self.pnp_id: PnpId | None = None
-        """20601 has no attribute for it."""
+        """The PnP ID. 20601 has no attribute for it."""
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         if characteristic == SYSTEM_ID:
@@ -132,7 +134,7 @@ class DeviceInformation(ServiceInterpreter):
 
     @property
     def attributes(self) -> tuple[tuple[int, bytes], ...]:
-        """Attribute ids and bytes as an MDS object would return them; only those that were read."""
+        """Return attribute ids and bytes in the form of an MDS object; only those that were read."""
         found: list[tuple[int, bytes]] = []
         manufacturer, model = self._texts.get(MANUFACTURER_NAME), self._texts.get(MODEL_NUMBER)
         if manufacturer is not None or model is not None:
@@ -154,7 +156,7 @@ class DeviceInformation(ServiceInterpreter):
 
 
 def _even(text: bytes) -> bytes:
-    """20601 pads texts to an even number of bytes."""
+    """Pad a text to an even number of bytes, as 20601 requires."""
     return text + b"\x00" if len(text) % 2 else text
 
 

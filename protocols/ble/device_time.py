@@ -1,10 +1,10 @@
 """Device Time service (0x1847): a device's clock (reference BLE §13).
 
-The layout comes from one source and the operands of the control point from none, so the clock is read here and not set,
-and what stands behind the four certain fields stays raw. Base time counts seconds of a clock that no change of zone
-touches, with the zone beside it, so it becomes BaseOffsetTime.
+The layout comes from one source and the operands of the control point from none. So the clock is read here and not set,
+and the bytes after the four confirmed fields stay raw. Base time counts seconds of a clock that changes of zone do not
+affect, with the zone beside it, so it becomes BaseOffsetTime.
 
-A device that has E2E-CRC (feature bit 0) sends the check in front of its clock; the codec reads what is behind it.
+A device that has E2E-CRC (feature bit 0) sends the check before its clock; the codec reads the bytes after it.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class DeviceTimeFeature:
 
 @dataclass(frozen=True, slots=True)
 class DeviceTimeParameters:
-    """0x2B8F. The clock's resolution in 1/65536 s; what follows depends on features and is kept as sent."""
+    """0x2B8F. The clock's resolution in 1/65536 s; the following fields depend on features and are kept as sent."""
 
     resolution_65536: int
     rest: bytes = b""
@@ -65,8 +65,8 @@ class DeviceTimeParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceClock:
-    """0x2B90 without its check. `base_time_s` since 2000 or 1900, whichever `status` says; zone and DST in quarters of
-    an hour as in Current Time; the optional fields as sent."""
+    """0x2B90 without its check. `base_time_s` counts from 2000 or 1900, depending on `status`; zone and DST in quarters
+    of an hour, in the form of Current Time; the optional fields as sent."""
 
     base_time_s: int
     zone_quarters: int
@@ -77,7 +77,7 @@ class DeviceClock:
 
 @dataclass(frozen=True, slots=True)
 class DeviceTimeControl:
-    """0x2B91. The operand as sent: no source says what stands in it."""
+    """0x2B91. The operand is kept as sent: no source defines it."""
 
     opcode: int
     operand: bytes = b""

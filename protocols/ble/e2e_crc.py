@@ -1,7 +1,7 @@
-"""E2E-CRC: the check that some services put behind (Device Time: before) their values (reference BLE §8).
+"""E2E-CRC: the check that some services append to their values (Device Time: prepends) (reference BLE §8).
 
-CRC-16 MCRF4XX, which is the serial line's frame check without its last inversion. It guards a value end to end, since
-the link's own check ends where the radio chip does.
+CRC-16 MCRF4XX, which is the serial line's frame check without its last inversion. It protects a value end to end; the
+link's own check ends at the radio chip.
 """
 
 from protocols.errors import RemoteProtocolError
@@ -20,6 +20,6 @@ def with_crc(data: bytes) -> bytes:
 
 
 def checked(data: bytes, crc: int, *, clause: str) -> None:
-    """Check `data`. Raises RemoteProtocolError where `crc` is not theirs."""
+    """Check `data`. Raises RemoteProtocolError where `crc` does not match."""
     if e2e_crc(data) != crc:
         raise RemoteProtocolError("the E2E-CRC does not fit the value", at=len(data), clause=clause)

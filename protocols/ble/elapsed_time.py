@@ -1,10 +1,10 @@
 """Elapsed Time: the time stamp of Generic Health Sensors, and its service (0x183F) (reference BLE §13).
 
 It is one of three clocks: UTC with an offset becomes BaseOffsetTime, local time AbsoluteTime, a tick counter
-HighResolutionTime in microseconds; so a device's clock is known by the same forms whichever wire it speaks.
+HighResolutionTime in microseconds. So a device's clock has the same forms on every transport.
 
-A time stamp that is not from the current timeline was taken before the clock was set or started again. Nothing relates
-it to ours unless its clock was synchronised, so it is dropped, and said to be; the value beside it stays.
+A time stamp that is not from the current timeline was taken before the clock was set or restarted. Unless its clock was
+synchronised, it cannot be related to ours: it is dropped with a deviation, and its value stays.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ ELAPSED_TIME_BYTES: Final = 9
 CLAUSE: Final = "ETS"
 
 RESOLUTION_US: Final = (1_000_000, 100_000, 1_000, 100)
-"""What one count of the value is, by the resolution field."""
+"""Microseconds of one count of the value, by the resolution field."""
 _BYTES_8_MAX = (1 << 64) - 1
 EPOCH_2000_US: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
@@ -44,7 +44,7 @@ EPOCH_2000_US: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElapsedTime:
     """The 9 bytes. `resolution` is the index into `RESOLUTION_US`; `zone_quarters` counts 15 min of zone and DST
-    together and means something where `zone_used`; `source` as sent."""
+    together and is valid where `zone_used`; `source` as sent."""
 
     value: int
     tick: bool = False
@@ -70,7 +70,7 @@ class CurrentElapsedTime:
 
 
 class Dated(NamedTuple):
-    """A device time, or the reason why there is none."""
+    """A device time, or the reason for its absence."""
 
     time: DeviceTime | None
     why_not: str = ""
@@ -114,8 +114,8 @@ def _counted(count_us: int) -> DeviceTime:
 
 
 def elapsed_time_at(utc_us: int, *, source: int, zone_quarters: int | None = None, resolution: int = 2) -> ElapsedTime:
-    """The Elapsed Time of a synchronised clock at `utc_us` (microseconds since 1970), as devices send it and as one is
-    set. LocalProtocolError before 2000."""
+    """Return the Elapsed Time of a synchronised clock at `utc_us` (microseconds since 1970), as devices send it and as
+    a client sets it. Raises LocalProtocolError before 2000."""
     if utc_us < EPOCH_2000_US:
         raise LocalProtocolError("an Elapsed Time begins in 2000")
     return ElapsedTime(
@@ -138,7 +138,7 @@ def decode_current_elapsed_time(data: bytes) -> CurrentElapsedTime:
 
 
 def encode_current_elapsed_time(value: CurrentElapsedTime) -> bytes:
-    """Encode 0x2BF2. Without status and capabilities it is also what is written to set the clock."""
+    """Encode 0x2BF2. Without status and capabilities it is the value to write to set the clock."""
     writer = GattWriter().raw(ELAPSED_TIME_LAYOUT.encode(value.time))
     if value.status is not None and value.capabilities is not None:
         writer.unsigned(value.status, 1).unsigned(value.capabilities, 1)
@@ -146,7 +146,8 @@ def encode_current_elapsed_time(value: CurrentElapsedTime) -> bytes:
 
 
 class ElapsedTimeReader(ServiceInterpreter):
-    """Interpreter of the Elapsed Time service. A tick counter that was read dates the ticks of this connection."""
+    """Interpreter of the Elapsed Time service. A tick counter that was read gives the dates of the ticks of this
+    connection."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)

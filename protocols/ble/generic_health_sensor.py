@@ -1,11 +1,11 @@
 """Generic Health Sensor service (0x1840): any measurement in one form, live and stored (reference BLE §10).
 
-Types, units and status are 11073 already. `ghs_observation` has the wire form of an observation, `ghs_segments` its
-segments, `ghs_transcoding` its meaning; here are the other characteristics, the two descriptors and the interpreter.
-Live observations flow only after the client started them (`PROFILE.start`).
+Types, units and status are 11073 codes already. `ghs_observation` has the wire form of an observation, `ghs_segments`
+its segments, `ghs_transcoding` its meaning; this module has the other characteristics, the two descriptors and the
+interpreter. Live observations start after the client has enabled them (`PROFILE.start`).
 
-Field types of the descriptors and error codes of the control point are not confirmed: what is read of them is checked
-for its length and reaches no record.
+Field types of the descriptors and error codes of the control point are not confirmed: their length is checked, and they
+are not recorded.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ VALID_RANGE_AND_ACCURACY: Final = 0x2911
 CLAUSE: Final = "GHSS"
 
 START_LIVE, STOP_LIVE, SUCCESS = 0x01, 0x02, 0x80
-"""Opcodes of the control point, and its good answer."""
+"""Opcodes of the control point, and the result code for success."""
 _SPECIALISATIONS = 0x01
 _DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
 
@@ -68,7 +68,7 @@ class Specialisation:
 
 @dataclass(frozen=True, slots=True)
 class HealthSensorFeatures:
-    """0x2BF3. The types that the sensor observes, context-free; None: it does not list its specialisations."""
+    """0x2BF3. The types that the sensor observes, as context-free codes; None: it lists no specialisations."""
 
     types: tuple[int, ...]
     specialisations: tuple[Specialisation, ...] | None = None
@@ -76,7 +76,7 @@ class HealthSensorFeatures:
 
 @dataclass(frozen=True, slots=True)
 class GhsControl:
-    """0x2BF4: an opcode, or an answer. What stands behind it is kept as sent."""
+    """0x2BF4: an opcode, or a response. The bytes after it are kept as sent."""
 
     opcode: int
     operand: bytes = b""
@@ -84,7 +84,7 @@ class GhsControl:
 
 @dataclass(frozen=True, slots=True)
 class ObservationSchedule:
-    """0x2910 and 0x2BF1. Period and interval as sent: whether they are numbers or FLOATs is not confirmed."""
+    """0x2910 and 0x2BF1. Period and interval as sent: whether they are integers or FLOATs is not confirmed."""
 
     type: int
     period: bytes
@@ -188,7 +188,7 @@ class GenericHealthSensor(ServiceInterpreter):
         except RemoteProtocolError as error:
             if not events:
                 raise
-            # Something was lost before it, and that has to be reported as well.
+            # Segments before it were lost, and that has to be reported as well.
             return [*events, Uninterpreted(characteristic, whole.octets, error.reason)]
 
     def _observed(self, characteristic: int, whole: Whole, received_s: float) -> Sequence[GattEvent]:
@@ -215,7 +215,7 @@ class GenericHealthSensor(ServiceInterpreter):
 
 
 def _is_known_again(observation: Observation) -> bool:
-    """Return whether the observation has a date; a counter is none."""
+    """Return whether the observation has a date, by which it is recognised when it is sent again; a counter is none."""
     time = observation.device_time
     return time is not None and time.kind in _DATES and is_dated(time)
 
@@ -282,4 +282,4 @@ DESCRIPTORS: Final = {
     OBSERVATION_SCHEDULE: Codec(decode_schedule, encode_schedule),
     VALID_RANGE_AND_ACCURACY: Codec(decode_valid_range, encode_valid_range),
 }
-"""By the descriptor's UUID."""
+"""Codecs by the descriptor's UUID."""

@@ -1,11 +1,11 @@
 """A Health Observation of the Generic Health Sensor as a value (reference BLE §10): eleven optional facts and one of
 nine kinds of value.
 
-Types, units and codes are 11073 already, so they stay numbers here. What the reference cannot confirm is not taken
-apart: TLVs (their layout also hides where a value behind them begins), state and event masks, classes without a
-meaning. Their bytes stay in `Raw`, beside everything that could be read before them.
+Types, units and codes are 11073 codes already, so they stay numbers here. Parts that the reference cannot confirm are
+not decoded: TLVs (their layout also hides where a value after them begins), state and event masks, classes without a
+meaning. Their bytes stay in `Raw`, beside the fields that were read before them.
 
-Bundles and compounds nest; how deep is limited, so that a peer cannot exhaust the stack.
+Bundles and compounds nest; the depth is limited, so that a peer cannot exhaust the stack.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from protocols.observation import Scalar
 
 CLAUSE: Final = "GHSS observation"
 OBSERVATION_BYTES_MAX: Final = 3 + 0xFFFF
-"""Class, length and the longest content that the length can say."""
+"""Class, length field and the longest content that the length field allows."""
 DEPTH_MAX: Final = 4
-"""Bundle in a bundle: the reference has one level."""
+"""Limit of nested bundles; the reference has one level."""
 
 _TYPE, _TIME, _DURATION, _STATUS, _ID, _PATIENT, _SUPPLEMENTAL, _DERIVED, _MEMBER, _TLVS = (
     1 << bit for bit in range(10)
@@ -59,15 +59,15 @@ class Discrete:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Bytes as sent, UTF-8 where the device keeps the rule."""
+    """Bytes as sent; UTF-8 where the device follows the specification."""
 
     octets: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """`octets` hold `sample_bytes` each, least significant first. Whether they are signed, and whether a value is
-    scale × sample + offset or scale × (sample - offset), is not confirmed."""
+    """`octets` hold `sample_bytes` each, least significant first. Whether they are signed, and whether a value is scale
+    × sample + offset or scale × (sample - offset), is not confirmed."""
 
     unit: int
     scale: Scalar
@@ -81,14 +81,14 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Context-free codes of what happened."""
+    """Context-free codes of events."""
 
     codes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One of a compound; `type` is context-free."""
+    """A component of a compound; `type` is context-free."""
 
     type: int
     value: "GhsValue"
@@ -96,7 +96,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """Components. `untold`: number of components behind one that is `Raw`, whose bytes hold them too."""
+    """Components. `untold`: number of components after one that is `Raw`, whose bytes hold them too."""
 
     components: tuple[Component, ...]
     untold: int = 0
@@ -111,7 +111,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A value that is not taken apart, with the class that it has."""
+    """A value that is not decoded, with its class."""
 
     observation_class: int
     octets: bytes
@@ -122,8 +122,8 @@ GhsValue: TypeAlias = Numeric | Discrete | Text | Samples | Events | Compound | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GhsObservation:
-    """One observation. None: it does not say. `type` and the supplementals are context-free codes, `status` the bits as
-    sent. With `has_tlvs`, `value` is `Raw` and holds the TLVs and what is behind them."""
+    """One observation. None: the field is absent. `type` and the supplementals are context-free codes, `status` the
+    bits as sent. With `has_tlvs`, `value` is `Raw` and holds the TLVs and the bytes after them."""
 
     value: GhsValue
     type: int | None = None
@@ -180,7 +180,7 @@ def _read_observation(outer: GattReader, depth: int) -> GhsObservation:
 
 
 def _read_numbers(reader: GattReader) -> tuple[int, ...]:
-    """Read a count of 8 bits and as many numbers of 32."""
+    """Read a count of 8 bits and that many numbers of 32 bits."""
     return tuple(reader.unsigned(4) for _ in range(reader.u8()))
 
 

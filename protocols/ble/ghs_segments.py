@@ -1,11 +1,11 @@
 """Health Observations in segments: the values of 0x2B8B and 0x2BDD, segmentation and reassembly of observations
 (reference BLE §10).
 
-A header byte says first, last and a counter of 6 bits. A whole observation in one segment, the common case, needs
-nothing that came before it. For the others the counter has to count on; where it jumps, what was collected cannot be
-completed: it comes out raw, and the next first segment begins afresh.
+A header byte holds first, last and a counter of 6 bits. A whole observation in one segment, the common case, needs no
+earlier segment. For the others the counter has to be continuous. Where it jumps, the collected segments cannot be
+completed: they are emitted raw, and the next first segment starts a new observation.
 
-Does not know what an observation means.
+The meaning of an observation is in `ghs_transcoding`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,8 +33,8 @@ _RECORD_BYTES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationSegment:
-    """One value. `content` is the observation where the segment holds it whole, else its part of the bytes.
-    `record` is the number in the record store, None for live ones."""
+    """One value. `content` is the observation where the segment holds it whole, else its part of the bytes. `record` is
+    the number in the record store, None for live observations."""
 
     first: bool
     last: bool
@@ -85,7 +85,7 @@ def segments_of(
     observation: GhsObservation, *, value_bytes_max: int, counter: int = 0, record: int | None = None
 ) -> Iterator[bytes]:
     """Yield the values that carry `observation`, none longer than `value_bytes_max` (MTU - 3), counted from `counter`.
-    Raises LocalProtocolError where not even one byte of it fits a value."""
+    Raises LocalProtocolError where not even one byte of it fits in a value."""
     data = encode_observation(observation)
     room = value_bytes_max - 1 - (_RECORD_BYTES if record is not None else 0)
     if room < 1:
@@ -110,8 +110,8 @@ class Whole(NamedTuple):
 
 
 class Reassembly:
-    """Reassembly of one characteristic's segments in one connection: at most one unfinished observation, no longer than
-    one can be."""
+    """Reassembly of one characteristic's segments in one connection: at most one unfinished observation, bounded by the
+    longest that the format allows."""
 
     def __init__(self, characteristic: int, deviations: DeviationFilter) -> None:
         self._characteristic = characteristic
@@ -122,7 +122,7 @@ class Reassembly:
         self._counter: int | None = None
 
     def add(self, data: bytes) -> tuple[Whole | None, list[GattEvent]]:
-        """Add the next value. Return the observation that it completes, and events for what went wrong."""
+        """Add the next value. Return the observation that it completes, and events for errors."""
         segment = read_segment(data, stored=self._characteristic == STORED_OBSERVATION)
         assert isinstance(segment.content, bytes)
         events = self._counted(segment, data)
@@ -161,7 +161,7 @@ class Reassembly:
         self._collecting = False
 
     def _counted(self, segment: ObservationSegment, data: bytes) -> list[GattEvent]:
-        """Check the counter; a jump is a deviation and ends the observation that was being collected."""
+        """Check the counter; a jump is a deviation and drops the unfinished observation."""
         before, self._counter = self._counter, segment.counter
         if before is None or segment.counter == (before + 1) % COUNTERS:
             return []

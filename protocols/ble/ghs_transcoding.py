@@ -1,14 +1,14 @@
-"""Conversion of Health Observations to observations: channels are made as types come up; what has no place in them
-stays raw (reference BLE §10).
+"""Conversion of Health Observations to observations. Channels are made when their types first arrive; facts without a
+place in a channel stay raw (reference BLE §10).
 
-A health sensor may measure anything, so there is no table of fields: type, unit, person and supplementals of what
-arrives make the channel, and a bounded number of channels is kept. A channel's handle comes from its type alone
-(`handle_of`), so that it is the same in each connection.
+A health sensor may measure anything, so there is no table of fields: type, unit, person and supplementals of the
+observation make the channel, and a bounded number of channels is kept. A channel's handle depends on its type alone
+(`handle_of`), so it is the same in each connection.
 
-What is said of a bundle holds for its members unless they say it themselves. A compound of numbers in one unit is one
-observation with components, as 20601 has it; any other becomes one observation a component. A duration is an
-observation of its own beside the value, as for 20601 devices. Raw beside the rest come: classes that are not taken
-apart, samples whose scaling or sign is in doubt, relations to other observations, and status bits without a place.
+The facts of a bundle hold for its members unless a member has its own. A compound of numbers in one unit is one
+observation with components, as in 20601; any other becomes one observation for each component. A duration is a separate
+observation beside the value, as for 20601 devices. These are also emitted raw: classes that are not decoded, samples
+whose scaling or sign is in doubt, relations to other observations, and status bits without a place.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,9 +35,10 @@ from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import Channel, Observation, SampleArray, SampleFormat, Special, Value
 
 CHANNELS_MAX: Final = 256
-"""Channels kept of one connection; a sensor that invents more pushes out the oldest, which costs only time."""
+"""Channels kept for one connection. A sensor that sends more types evicts the oldest channel, which costs only time."""
 TEXT_BYTES_MAX: Final = 16_384
-"""As `dim.value_fields`: what an observation can hold on its way, also where each byte is no text and grows."""
+"""Limit of a text, as in `dim.value_fields`: the largest that an observation can carry uplink, even where each byte is
+no text and grows."""
 _SECOND = code_of("MDC_DIM_SEC")
 _ACTIVE_PERIOD = code_of("MDC_ATTR_TIME_PD_MSMT_ACTIVE")
 
@@ -58,19 +59,19 @@ _FORMATS: Final = {1: SampleFormat.U8, 2: SampleFormat.U16, 4: SampleFormat.U32}
 
 @dataclass(slots=True)
 class Transcoded:
-    """Result of a conversion. `raw`: why bytes come out raw beside the observations. `dropped_times`: why a time was
-    dropped."""
+    """Result of a conversion. `raw`: reasons why bytes are emitted raw beside the observations. `dropped_times`:
+    reasons why a time was dropped."""
 
     observations: list[Observation] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
     dropped_times: list[str] = field(default_factory=list)
     unrelated_ids: bool = False
-    """An observation has an id, to which others may refer; the id itself has no place in the record."""
+    """The observation has an id, to which others may refer; the id itself has no place in the record."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """Facts that hold for a value."""
+    """Facts that apply to a value."""
 
     time: DeviceTime | None
     status: int
@@ -81,7 +82,7 @@ class _Context:
 
 def handle_of(observed: Code) -> int:
     """Return the handle of a type, 1…65535: partition and number mixed, so that types of one partition never share a
-    handle. Two observations are distinguished by their type; the handle is only the same for the same type."""
+    handle. Two observations are distinguished by their type; equal types have equal handles."""
     return (observed.code ^ observed.partition) or 1
 
 
@@ -183,7 +184,7 @@ class GhsTranscoding:
         array: SampleArray | None = None,
         handle: int | None = None,
     ) -> Channel:
-        """Return the one channel object of these facts."""
+        """Return the channel of these facts; the same facts give the same object."""
         channel = Channel(
             handle=handle_of(observed) if handle is None else handle,
             type=observed,
@@ -226,8 +227,8 @@ def _note_what_has_no_place(observation: GhsObservation, found: Transcoded) -> N
 
 
 def _array(value: Samples) -> SampleArray | None:
-    """Return how the samples become values; None where that depends on what is not confirmed. Without an offset both
-    ways to scale are one, and where no sample has its highest bit set, so are both readings of its sign."""
+    """Return the conversion of samples to values; None where it depends on unconfirmed rules. Without an offset both
+    ways to scale are equal, and where no sample has its highest bit set, so are both readings of its sign."""
     sample_format = _FORMATS.get(value.sample_bytes)
     scale, period_s = value.scale, value.period_s
     if sample_format is None or isinstance(scale, Special) or isinstance(period_s, Special):

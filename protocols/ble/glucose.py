@@ -1,11 +1,11 @@
 """Glucose service (0x1808): interpretation of a meter's records and their contexts (reference BLE §7).
 
-A context arrives after its measurement and has no time of its own, so a measurement that announces one waits for it and
-both become one record. Order is kept: what comes behind a waiting measurement waits too, a bounded number of them. A
-context that comes late or was not announced still gets the time of its measurement, as long as that is remembered.
+A context arrives after its measurement and has no time of its own. So a measurement that announces a context is held
+until it arrives, and both become one record. Order is kept: later measurements are held too, in a bounded number. A
+context that is late or was not announced still gets the time of its measurement, as long as that is kept.
 
-The time is base time plus offset: a meter whose user turns the clock moves the offset, never the base. Sensor status
-has bit 11 (time fault) without a place among the 20601 bits, so a value with it also comes out raw.
+The time is base time plus offset: when the user sets a meter's clock, the offset changes and the base time does not.
+Bit 11 of the sensor status (time fault) has no place among the 20601 bits, so a value with it is also emitted raw.
 """
 
 from collections import OrderedDict, deque
@@ -58,9 +58,9 @@ __all__ = ["PROFILE", "Glucose", "measured_at"]
 
 CLAUSE: Final = "GLS"
 WAITING_MAX: Final = 8
-"""Measurements that are held for the context of the first of them: a meter sends it right behind."""
+"""Limit of measurements held for the context of the first: a meter sends it directly after its measurement."""
 REMEMBERED_MAX: Final = 32
-"""Measurements whose time is kept for a context that comes late, and contexts kept for a measurement to come."""
+"""Measurements whose time is kept for a late context, and contexts kept for a later measurement."""
 
 _MG_PER_DL: Final = code_of("MDC_DIM_MILLI_G_PER_DL")
 _MMOL_PER_L: Final = code_of("MDC_DIM_MILLI_MOLE_PER_L")
@@ -81,11 +81,11 @@ SAMPLE_TYPES: Final[Mapping[int, Code]] = {
     9: code_of("MDC_CONC_GLU_ISF"),
     10: code_of("MDC_CONC_GLU_CONTROL"),
 }
-"""The type nibble: what was measured in. CGM uses the same list."""
+"""Type of the sample, by the type nibble. CGM uses the same list."""
 
 
 def _numbered(prefix: str, *names: str) -> Mapping[int, Code]:
-    """Map the numbers of a list on the wire, from 1, to the codes with these names."""
+    """Map the wire numbers of a list, from 1, to the codes with these names."""
     return {number: code_of(prefix + name) for number, name in enumerate(names, 1)}
 
 
@@ -143,7 +143,8 @@ _Fact = tuple[Channel, Value]
 
 @dataclass(slots=True)
 class _Waiting:
-    """A measurement whose context has not come, or that is behind one. `facts` grow by those of the context."""
+    """A measurement whose context has not arrived, or that is queued after such a measurement. `facts` grow by those of
+    the context."""
 
     sequence_number: int
     time: DeviceTime | None
@@ -216,7 +217,7 @@ class Glucose(ServiceInterpreter):
         waiting.due = False
 
     def _released(self) -> list[GattEvent]:
-        """Return the events of measurements that need not wait any longer, in order."""
+        """Return the events of measurements that need not be held any longer, in order."""
         events: list[GattEvent] = []
         while self._waiting and (not self._waiting[0].due or len(self._waiting) > WAITING_MAX):
             events += self._events_of(self._waiting.popleft())
@@ -249,13 +250,14 @@ def measured_at(value: GlucoseMeasurement) -> DeviceTime | None:
     try:
         return absolute_time_at(base_us + value.offset_min * 60_000_000)
     except LocalProtocolError:
-        return base  # an offset that leads out of the years that can be written leads nowhere
+        return base  # The offset leads outside the years that the format has.
 
 
 def _measured(
     characteristic: int, facts: Sequence[_Fact], time: DeviceTime | None, number: int, received_s: float
 ) -> Sequence[Measured]:
-    """Return the record; nothing where no fact of it has a known meaning, which then comes out raw alone."""
+    """Return the record. Return nothing where no fact of it has a known meaning; the record is then only
+    emitted raw."""
     observations = tuple(Observation(channel, value, None, 0, time, received_s) for channel, value in facts)
     if not observations:
         return ()

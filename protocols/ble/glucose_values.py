@@ -1,10 +1,10 @@
 """Glucose characteristics as values: Measurement (0x2A18), Context (0x2A34), Feature (0x2A51) (reference BLE §7).
 
-Amounts are in the units in which people know them (mg/dL, mmol/L, g, mg, mL); the wire has kg, litre and mole. An
-SFLOAT is decimal, so scaling by a power of ten and rounding to the decimals that are left loses nothing, and the way
-back gives the same mantissa.
+Amounts are in customary units (mg/dL, mmol/L, g, mg, mL); the wire has kg, litre and mole. An SFLOAT is decimal, so
+scaling by a power of ten and rounding to the remaining decimals loses nothing, and the conversion back gives the same
+mantissa.
 
-Does not say what a value means for a record: that is `glucose`.
+The meaning of a value for a record is in `glucose`.
 """
 
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ _SFLOAT_DECIMALS = 8
 """The smallest exponent of an SFLOAT is -8."""
 
 DURATION_OVERRUN_S: Final = 0xFFFF
-"""An exercise that was longer than the field can say."""
+"""Code for an exercise that was longer than the field can express."""
 NOT_AVAILABLE_NIBBLE: Final = 15
-"""Location, tester or health that the device does not know."""
+"""Location, tester or health unknown to the device."""
 
 
 class ConcentrationUnit(IntEnum):
@@ -65,8 +65,8 @@ class Concentration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlucoseMeasurement:
-    """0x2A18. `base_time` is a Date Time as sent; the time of the measurement is `offset_min` later (None: no such
-    field). `unit` is said also where no concentration is. `status` holds the sensor status bits as sent."""
+    """0x2A18. `base_time` is a Date Time as sent; the measurement was taken `offset_min` later (None: field absent).
+    `unit` is set even where there is no concentration. `status` holds the sensor status bits as sent."""
 
     sequence_number: int
     base_time: bytes
@@ -79,7 +79,7 @@ class GlucoseMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """Exercise of a context. `duration_s` 65535: longer than the field can say."""
+    """Exercise of a context. `duration_s` 65535: longer than the field can express."""
 
     duration_s: int
     intensity_percent: int
@@ -87,8 +87,8 @@ class Exercise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlucoseContext:
-    """0x2A34. Numbers of a list are as sent; `tester_health` has the tester in its low nibble. `medication_unit` is
-    said also where no medication is."""
+    """0x2A34. Numbers of a list are as sent; `tester_health` has the tester in its low nibble. `medication_unit` is set
+    even where there is no medication."""
 
     sequence_number: int
     extended_flags: int | None = None
@@ -118,7 +118,7 @@ def scaled(value: Scalar, exponent: int) -> Scalar:
 
 
 def _amount(exponent: int) -> FieldType:
-    """Declare an SFLOAT that is 10^`exponent` of it in the unit of the value."""
+    """Declare an SFLOAT that is 10^`exponent` times the value in the value's unit."""
     return one_column(
         "H", lambda raw: scaled(sfloat_of(raw), exponent), lambda value: sfloat_raw(scaled(value, -exponent))
     )

@@ -1,7 +1,7 @@
-"""Health Thermometer service (0x1809): temperature, intermediate temperature, where it is taken (reference BLE §2).
+"""Health Thermometer service (0x1809): temperature, intermediate temperature, measurement site (reference BLE §2).
 
-The place decides the code. A device says it in each value or once for all in Temperature Type; the value's own word
-counts more. A place that we do not know leaves a body temperature, which is also the code without a place.
+The site determines the code. A device sends it in each value or once in Temperature Type; the type in a value takes
+precedence. An unknown site gives a body temperature, which is also the code without a site.
 
 Does not set the measurement interval.
 """
@@ -56,7 +56,7 @@ _OF_PLACE = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Temperature:
     """0x2A1C and 0x2A1E. °C, or °F where `fahrenheit` is set; a Date Time and a Temperature Type as sent, None: the
-    value does not say."""
+    field is absent."""
 
     value: Scalar
     fahrenheit: bool = False
@@ -97,7 +97,7 @@ class Thermometer(ServiceInterpreter):
         self._deviations = DeviationFilter(CLAUSE)
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Remember the place; check the form of the interval."""
+        """Store the site; check the form of the interval."""
         if characteristic == TEMPERATURE_TYPE:
             self._place = decode_temperature_type(data)
         elif characteristic == MEASUREMENT_INTERVAL:

@@ -1,10 +1,10 @@
-"""Heart Rate service (0x180D): rate, contact, energy, beat-to-beat intervals, where the sensor sits (reference BLE §4).
+"""Heart Rate service (0x180D): rate, contact, energy, beat-to-beat intervals, sensor location (reference BLE §4).
 
-The service serves chest straps, which see an ECG, and optical sensors, which see a pulse. A rate is the heart rate of
-an ECG unless the device says that it sits where no strap does; then it is a pulse rate. Intervals are in milliseconds,
-of which a tick of 1/1024 s is an exact number. Energy is in joules: the nomenclature has no kilojoule.
+The service is used by chest straps, which measure an ECG, and by optical sensors, which measure a pulse. A rate is the
+heart rate of an ECG unless the device reports a location other than the chest; then it is a pulse rate. Intervals are
+in milliseconds, of which a tick of 1/1024 s is an exact number. Energy is in joules: the nomenclature has no kilojoule.
 
-Nothing of this is dated or stored by the device. Does not reset the energy.
+The device neither dates nor stores these values. Does not reset the energy.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ CLAUSE: Final = "HRS"
 
 TICKS_PER_S: Final = 1024
 RESET_ENERGY: Final = 1
-"""The one command of the control point."""
+"""The only command of the control point."""
 
 OTHER, CHEST, WRIST, FINGER, HAND, EAR_LOBE, FOOT = range(7)
 """Body Sensor Location."""
@@ -59,8 +59,8 @@ _OPTICAL_SITES = frozenset({WRIST, FINGER, HAND, EAR_LOBE, FOOT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartRate:
-    """0x2A37. Rate per minute; whether skin contact is seen means something only where it is supported; energy in kJ
-    since it was reset; intervals between beats in 1/1024 s, oldest first."""
+    """0x2A37. Rate per minute; skin contact is valid only where the device supports it; energy in kJ since it was
+    reset; intervals between beats in 1/1024 s, oldest first."""
 
     rate: int
     contact_supported: bool = False

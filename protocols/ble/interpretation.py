@@ -1,14 +1,14 @@
 """Interface of the GATT services: the events of an interpreter, and the profile of a service.
 
 An interpreter is to a GATT session what an association is to an 11073 link: a state machine without I/O and without a
-clock. Its input is what was read and notified, its output events. It lives for one connection; what must outlast one
-(how far a record store was fetched) is the session's. One interpreter a service, so that a device with three services
-has three, and none of them has to know of another.
+clock. Its input is the values read and notified, its output events. It lasts for one connection; state that must
+outlast it (the last record fetched from a record store) belongs to the session. There is one interpreter for each
+service, independent of the others.
 
-Malformed bytes raise `RemoteProtocolError` and change nothing; what can be read but not understood becomes
+Malformed bytes raise `RemoteProtocolError` and change nothing. Well-formed bytes of unknown meaning become
 `Uninterpreted`, so that nothing is dropped silently.
 
-Does not decide when to connect, subscribe or request (gateway/sessions/gatt/session).
+The session (gateway/sessions/gatt/session) decides when to connect, subscribe or request.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,10 +34,12 @@ def channel_handle(characteristic: int, number: int = 0) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Observations that belong together, at least one: one value of a characteristic, or one record of several.
+    """Observations that belong together, at least one: one value of a characteristic, or one record made of several
+    values.
 
     `stored`: the device keeps this and may send it again (an indication with a date, a record of a record store), so
-    the cloud knows it by its content (DESIGN D3). `record`: its number in the service's record store, None outside.
+    the cloud recognises it by its content (DESIGN D3). `record`: its number in the service's record store, None for
+    others.
     """
 
     characteristic: int
@@ -48,14 +50,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class ClockShown:
-    """The device said what its clock shows, when the value that was read or notified left it."""
+    """The time on the device's clock when it sent the value that was read or notified."""
 
     time: DeviceTime
 
 
 @dataclass(frozen=True, slots=True)
 class Uninterpreted:
-    """Well-formed bytes whose meaning is not known. They may hold a patient's values."""
+    """Well-formed bytes of unknown meaning. They may hold a patient's values."""
 
     characteristic: int
     octets: bytes = field(repr=False)
@@ -66,27 +68,27 @@ GattEvent: TypeAlias = Measured | ClockShown | Deviation | Uninterpreted
 
 
 class ServiceInterpreter:
-    """Interpreter of one service in one connection. Override what the service has."""
+    """Interpreter of one service in one connection. Override the methods that the service needs."""
 
     checked: ClassVar[tuple[tuple[int, Callable[[bytes], object]], ...]] = ()
-    """Decoders of characteristics that are read once and only checked for their form: each value says itself which
-    fields it has."""
+    """Decoders of characteristics that are read once and only checked for their form, since each value announces its
+    own fields."""
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Take a value that was read once after connecting (features, a sensor type, a session's start)."""
+        """Store a value that was read once after connecting (features, a sensor type, a session's start)."""
         decode = dict(self.checked).get(characteristic)
         if decode is not None:
             decode(data)
         return ()
 
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
-        """Take a notification or indication; `received_s` is monotonic. Raises RemoteProtocolError where it is
-        malformed, or the characteristic sends no values."""
+        """Convert a notification or indication to events; `received_s` is monotonic. Raises RemoteProtocolError where
+        it is malformed, or the characteristic sends no values."""
         raise RemoteProtocolError("this characteristic sends no values", at=0, clause=f"0x{characteristic:04X}")
 
     def flush(self) -> Sequence[GattEvent]:
-        """Emit what is incomplete (a segment, a measurement without its context): a transfer of records or the
-        connection ended."""
+        """Emit what is incomplete (a segment, a measurement without its context), at the end of a transfer of records
+        or of the connection."""
         return ()
 
 
@@ -94,11 +96,11 @@ class Use(Enum):
     """Use of a characteristic by a client."""
 
     READ = "read"
-    """Once after connecting."""
+    """Read once after connecting."""
     SUBSCRIBE = "subscribe"
-    """Notifications or indications, whichever the characteristic has."""
+    """Notifications or indications, depending on the characteristic."""
     WRITE = "write"
-    """A control point or a clock."""
+    """Write: a control point or a clock."""
 
 
 READ: Final = frozenset({Use.READ})
@@ -123,7 +125,7 @@ class RecordNumbering(Enum):
     """Number by which new records can be requested from a record store (RACP operand, reference BLE §6)."""
 
     NONE = "none"
-    """Only for all records."""
+    """Requests for all records only."""
     SEQUENCE_NUMBER = "sequence number"
     """Filter type 1, uint16."""
     TIME_OFFSET = "time offset"

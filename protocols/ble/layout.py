@@ -1,12 +1,12 @@
 """Declarative layouts of GATT characteristic values: one table of rows decodes and encodes a value (reference BLE §1).
 
-A value may begin with a flags field. A row is either a fact that the flags hold (`Flag`), or a field, which may be
-there only where a flag announces it (`Field`). Rows stand in wire order. For each combination of flags the fields of
-fixed length become one little-endian `struct`, compiled when it first arrives, so a value is unpacked at once. What has
-no fixed length (a list, a checksum, unconfirmed bytes) is the last row.
+A value may begin with a flags field. A row is either a fact that the flags hold (`Flag`), or a field (`Field`), which
+may be present only where a flag announces it. Rows are in wire order. For each combination of flags the fields of fixed
+length become one little-endian `struct`, compiled when it first arrives, so a value is unpacked in one call. A field
+without a fixed length (a list, a checksum, unconfirmed bytes) is the last row.
 
-A flag without a row announces a field of unknown length, so nothing behind it can be read: that is a protocol error.
-Values whose fields depend on each other in other ways (nested observations, control points) are decoded with
+A flag without a row announces a field of unknown length, so the bytes after it cannot be read: that is a protocol
+error. Values whose fields depend on each other in other ways (nested observations, control points) are decoded with
 `wire.GattReader` instead.
 """
 
@@ -23,12 +23,13 @@ from protocols.medfloat import float_of, float_raw, sfloat_of, sfloat_raw
 V = TypeVar("V")
 
 _FORMS_MAX: Final = 256
-"""Compiled combinations of flags of one layout, some hundred kilobytes at most. A device sends a few; only the thirteen
+"""Limit of compiled flag combinations of one layout, a few hundred kilobytes. A device sends a few; only the thirteen
 flags of Body Composition have more."""
 
 
 class FieldType(NamedTuple):
-    """Wire form of a field: `struct` letters, and the conversions between what they unpack and the field's value."""
+    """Wire form of a field: `struct` letters, and the conversions between the unpacked numbers and the field's
+    value."""
 
     letters: str
     decode: Callable[..., Any]
@@ -36,15 +37,15 @@ class FieldType(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """A last field of open length. `decode` gets the whole value and where the tail begins; `encode` what stands before
-    it and the field's value, and returns the bytes to append."""
+    """A last field of open length. `decode` gets the whole value and the offset of the tail; `encode` gets the
+    preceding bytes and the field's value, and returns the bytes to append."""
 
     decode: Callable[[bytes, int, str], Any]
     encode: Callable[[bytes, Any], bytes]
 
 
 class Either(NamedTuple):
-    """A type that a flag chooses."""
+    """A type selected by a flag."""
 
     bit: int
     where_set: FieldType
@@ -52,7 +53,7 @@ class Either(NamedTuple):
 
 
 class Flag(NamedTuple):
-    """A fact of `width` bits in the flags. `values` are what the numbers stand for; empty: the number itself."""
+    """A fact of `width` bits in the flags. `values` are the meanings of the numbers; empty: the number itself."""
 
     name: str
     bit: int
@@ -61,7 +62,7 @@ class Flag(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A field. `bit`: the flag that announces it; None: it is always there."""
+    """A field. `bit`: the flag that announces it; None: always present."""
 
     name: str
     type: FieldType | Either | Tail
@@ -97,7 +98,7 @@ class ValueLayout(Generic[V]):
         self._check_names()
 
     def _check_names(self) -> None:
-        """The rows are the fields of the dataclass, and what may be absent has a default."""
+        """Check that the rows are the fields of the dataclass, and that each optional field has a default."""
         declared = {field.name: field for field in fields(self._value_type)}  # type: ignore[arg-type]
         names = [fact.name for fact in self._facts] + [field.name for field in self._fields]
         assert sorted(names) == sorted(declared), self._value_type
@@ -127,7 +128,7 @@ class ValueLayout(Generic[V]):
         return self._value_type(**values)
 
     def encode(self, value: V) -> bytes:
-        """Encode a value. Raises `LocalProtocolError` where a field does not hold its part of it."""
+        """Encode a value. Raises `LocalProtocolError` where a wire field cannot hold its value."""
         flags = self._flags_of(value)
         form = self._forms.get(flags) or self._compile(flags)
         columns: list[Any] = [flags] if self._flags_bytes else []
@@ -215,7 +216,7 @@ def one_column(letter: str, decode: Callable[[Any], Any] = _same, encode: Callab
 
 
 def _wide_number(size: int) -> FieldType:
-    """An unsigned number of a size that `struct` has no letter for."""
+    """An unsigned number of a size for which `struct` has no letter."""
     return one_column(
         f"{size}s", lambda data: int.from_bytes(data, "little"), lambda value: value.to_bytes(size, "little")
     )
@@ -233,7 +234,7 @@ def raw_bytes(size: int) -> FieldType:
 
 
 def group(make: Callable[..., Any], take_apart: Callable[[Any], tuple[Any, ...]], *types: FieldType) -> FieldType:
-    """Fields that are one value together, each of one column."""
+    """Fields that form one value together, each of one column."""
 
     def decode(*columns: Any) -> Any:
         return make(*[each.decode(column) for each, column in zip(types, columns, strict=True)])
@@ -245,17 +246,17 @@ def group(make: Callable[..., Any], take_apart: Callable[[Any], tuple[Any, ...]]
 
 
 def record(value_type: type[Any], **types: FieldType) -> FieldType:
-    """Fields that are one dataclass together, in the order of its fields, at least two."""
+    """Fields that form one dataclass together, in the order of its fields, at least two."""
     return group(value_type, attrgetter(*types), *types.values())
 
 
 def pair(first: FieldType, second: FieldType) -> FieldType:
-    """Two fields that come together."""
+    """Two fields that are present together."""
     return group(lambda *parts: parts, tuple, first, second)
 
 
 def many(letter: str) -> Tail:
-    """Numbers up to the end, at least one: a flag announced them, so a value cut short is not a value without any."""
+    """Numbers up to the end, at least one: a flag announced them, so an empty list is a truncated value."""
     size = struct.calcsize("<" + letter)
 
     def decode(data: bytes, at: int, clause: str) -> tuple[Any, ...]:
@@ -274,8 +275,8 @@ def many(letter: str) -> Tail:
 
 
 def e2e_crc_tail(before: Callable[[int], bytes] = lambda _: b"") -> Tail:
-    """Whether the value ends in an E2E-CRC, which then fits. `before`: bytes in front of the layout that the check also
-    covers, by the number of bytes of the layout."""
+    """A tail that is true where the value ends in an E2E-CRC, which is checked. `before`: bytes before the layout that
+    the check also covers, by the number of bytes of the layout."""
 
     def decode(data: bytes, at: int, clause: str) -> bool:
         if len(data) == at:

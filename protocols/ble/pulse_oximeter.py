@@ -1,12 +1,12 @@
 """Pulse Oximeter service (0x1822): spot-check and continuous measurement, features (reference BLE §5).
 
-Measurement status goes into the Measurement-Status of saturation and pulse rate: the bits lie alike, but "fully
-qualified" and "from storage" have no place there and reserved bits would land on alarm states, so only named bits pass.
-The device and sensor status is an observation of its own. Which code the pulse amplitude index has is not confirmed, so
-it gets a private one, and values that carry it also come out raw.
+The measurement status goes into the Measurement-Status of saturation and pulse rate. The bits have the same places, but
+"fully qualified" and "from storage" have none there, and reserved bits would set alarm states, so only the named bits
+are copied. The device and sensor status is a separate observation. The code of the pulse amplitude index is not
+confirmed, so it gets a private code, and values that carry it are also emitted raw.
 
-A spot check with a date is stored by the device. Where its clock was never set the date begins again with each
-power-on, so it identifies nothing, unless the device says that the value comes from its memory and will come again.
+A dated spot check is stored by the device. Where its clock was never set, the date restarts with each power-on and
+identifies nothing, unless the device marks the value as from its memory and will send it again.
 """
 
 from collections.abc import Sequence
@@ -67,8 +67,8 @@ class OximeterReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlxSpotCheck:
-    """0x2A5E. `time_stamp` is a Date Time as sent; status bits as sent; the amplitude index in percent. None: the
-    device does not say."""
+    """0x2A5E. `time_stamp` is a Date Time as sent; status bits as sent; the amplitude index in percent. None: the field
+    is absent."""
 
     reading: OximeterReading
     time_stamp: bytes | None = None
@@ -80,7 +80,8 @@ class PlxSpotCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlxContinuous:
-    """0x2A5F. `normal` comes always, `fast` and `slow` are the same with other averaging; else as `PlxSpotCheck`."""
+    """0x2A5F. `normal` is always present; `fast` and `slow` are the same quantity with other averaging; the other
+    fields as in `PlxSpotCheck`."""
 
     normal: OximeterReading
     fast: OximeterReading | None = None
@@ -92,7 +93,7 @@ class PlxContinuous:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlxFeatures:
-    """0x2A60. Bits as sent; the two support fields say which status bits the device can set."""
+    """0x2A60. Bits as sent; the two support fields list the status bits that the device can set."""
 
     supported: int
     measurement_status_support: int | None = None
@@ -127,8 +128,8 @@ decode_continuous, encode_continuous = _CONTINUOUS.decode, _CONTINUOUS.encode
 
 
 def decode_features(data: bytes) -> PlxFeatures:
-    """The support fields stand where bits 0 and 1 announce them, or both are left out, as the reference's sample has
-    it."""
+    """Decode the features. The support fields are present where bits 0 and 1 announce them, or both are absent, as in
+    the reference's sample."""
     reader = GattReader(data, clause="PLXS 0x2A60")
     supported = reader.u16()
     if not reader.remaining:

@@ -1,10 +1,11 @@
 """Record Access Control Point (0x2A52): requests for stored records, and the responses (reference BLE §6).
 
-One value is opcode, operator and operand. Answers are read strictly; requests are read as leniently as their two first
-bytes allow, because a server has to refuse a wrong request with a result code and not with silence. What an operand
-means depends on the service (how wide its record numbers are), so it stays bytes here and `bounds_of` reads it.
+One value is opcode, operator and operand. Responses are decoded strictly. Requests are decoded as leniently as their
+first two bytes allow, because a server has to refuse a malformed request with a result code and not with silence. The
+meaning of an operand depends on the service (the width of its record numbers), so it stays bytes here and `bounds_of`
+reads it.
 
-Does not know when to ask or what follows: that is `record_procedure` for the client and `record_server` for the device.
+The order of requests is in `record_procedure` for the client and in `record_server` for the device.
 """
 
 from collections.abc import Mapping
@@ -20,8 +21,8 @@ from protocols.errors import LocalProtocolError, RemoteProtocolError
 
 CLAUSE: Final = "RACP 0x2A52"
 OPERAND_BYTES_MAX: Final = 18
-"""The longest that means anything is 15 bytes (a filter type and two Date Times); 18 is what the smallest MTU leaves
-beside opcode and operator."""
+"""Limit of an operand. The longest with a meaning has 15 bytes (a filter type and two Date Times); 18 is the space that
+the smallest MTU leaves beside opcode and operator."""
 
 
 class Opcode(IntEnum):
@@ -43,9 +44,9 @@ class Operator(IntEnum):
     WITHIN = 4
     """Both bounds included."""
     FIRST = 5
-    """The oldest."""
+    """The oldest record."""
     LAST = 6
-    """The newest."""
+    """The newest record."""
 
 
 class Result(IntEnum):
@@ -65,13 +66,13 @@ class FilterType(IntEnum):
     """Quantity that the bounds of an operand compare."""
 
     NUMBER = 1
-    """Sequence number, time offset or record number, whichever the service counts by."""
+    """Sequence number, time offset or record number, depending on the service."""
     USER_FACING_TIME = 2
     """Date Time."""
 
 
 BOUNDS: Final[Mapping[int, int]] = {Operator.AT_MOST: 1, Operator.AT_LEAST: 1, Operator.WITHIN: 2}
-"""Operators that have an operand: how many values follow its filter type."""
+"""Operators that have an operand, with the number of values after its filter type."""
 
 _NUMBER_BYTES: Final = {
     RecordNumbering.NONE: 0,
@@ -86,12 +87,12 @@ _ANSWER_OPERANDS: Final[Mapping[int, tuple[int, ...]]] = {
     Opcode.COMBINED_RESPONSE: (2, 4),
     Opcode.RESPONSE: (2,),
 }
-"""Bytes of an answer's operand: a count of 16 or 32 bits, or request opcode and result."""
+"""Lengths of a response's operand: a count of 16 or 32 bits, or request opcode and result."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordAccess:
-    """One value of the control point. `opcode` and `operator` as sent, also numbers without a meaning."""
+    """One value of the control point. `opcode` and `operator` as sent, including numbers without a meaning."""
 
     opcode: int
     operator: int
@@ -99,14 +100,14 @@ class RecordAccess:
 
 
 class Answer(NamedTuple):
-    """A response code: how the procedure of opcode `request` ended, `result` as sent."""
+    """A response code: the `result`, as sent, of the procedure of opcode `request`."""
 
     request: int
     result: int
 
 
 class Bounds(NamedTuple):
-    """A read operand. `values`: record numbers, or Date Times as `comparable_time` makes them numbers."""
+    """A decoded operand. `values`: record numbers, or Date Times as numbers of `comparable_time`."""
 
     filter_type: int
     values: tuple[int, ...]
@@ -146,7 +147,7 @@ def request(opcode: Opcode, operator: Operator, *numbers: int, numbering: Record
 
 
 def request_by_time(opcode: Opcode, operator: Operator, *moments: datetime) -> bytes:
-    """A request over the user facing time (glucose filter 2), the device's local time."""
+    """Encode a request over the user facing time (glucose filter 2), the device's local time."""
     if len(moments) != BOUNDS.get(operator, 0) or not moments:
         raise LocalProtocolError(f"{operator.name} has another number of bounds than {len(moments)}")
     operand = bytes((FilterType.USER_FACING_TIME,)) + b"".join(map(date_time_bytes, moments))
@@ -154,7 +155,7 @@ def request_by_time(opcode: Opcode, operator: Operator, *moments: datetime) -> b
 
 
 def answer(opcode: int, result: Result) -> bytes:
-    """The response code for a request of `opcode`."""
+    """Encode the response code for a request of `opcode`."""
     return encode_record_access(RecordAccess(Opcode.RESPONSE, Operator.NULL, bytes((opcode, result))))
 
 
@@ -172,7 +173,7 @@ def answer_of(access: RecordAccess) -> Answer | None:
 
 
 def count_of(access: RecordAccess) -> int | None:
-    """The count of a number response or a combined report response; None for anything else."""
+    """Return the count of a number response or a combined report response; None for anything else."""
     if access.opcode not in (Opcode.NUMBER_RESPONSE, Opcode.COMBINED_RESPONSE):
         return None
     return int.from_bytes(access.operand, "little")
@@ -180,7 +181,7 @@ def count_of(access: RecordAccess) -> int | None:
 
 def bounds_of(access: RecordAccess, numbering: RecordNumbering) -> Bounds | None:
     """Return the bounds of a request; None where its operator has no operand. Raises RemoteProtocolError where the
-    operand is not as long as its filter type says; an unknown filter type has no values."""
+    operand does not have the length of its filter type; an unknown filter type has no values."""
     due = BOUNDS.get(access.operator)
     if due is None:
         return None
@@ -197,12 +198,12 @@ def bounds_of(access: RecordAccess, numbering: RecordNumbering) -> Bounds | None
 
 
 def comparable_time(date_time: bytes) -> int:
-    """A Date Time as a number that grows with time: the year first, then the bytes as they stand."""
+    """Convert a Date Time to a number that grows with time: the year first, then the bytes as sent."""
     return int.from_bytes(date_time[1::-1] + date_time[2:], "big")
 
 
 def number_max(numbering: RecordNumbering) -> int:
-    """The highest record number that a request can name, 0 where there are none."""
+    """Return the highest record number that a request can name, 0 where the service has none."""
     return (1 << 8 * _NUMBER_BYTES[numbering]) - 1
 
 

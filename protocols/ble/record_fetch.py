@@ -1,15 +1,16 @@
 """Fetch new records from a record store, and delete fetched ones, without I/O (reference BLE §6).
 
-What is new is what has a higher record number than the last that was kept, so one request suffices as long as a device
-counts on. Devices do not: a meter begins again at 1 when its battery was changed, a counter of 16 bits wraps, and
-"nothing newer" then hides everything. So when nothing newer is found, the newest record alone is requested, which costs
-one record: the known one means that there is nothing new, another one that all have to be fetched. Fetching a record
-again adds nothing to the record of the patient, since the cloud knows stored records by their content.
+A record is new if its number is higher than that of the last stored one, so one request suffices as long as the numbers
+of a device increase. They do not always: a meter restarts at 1 after a change of battery, a counter of 16 bits wraps,
+and an empty result then hides every new record. So when no newer record is found, the newest record alone is requested,
+which costs one record. If it is the known one, there is nothing new; if it is another, all records have to be fetched.
+Fetching a record again adds nothing to the patient's record, since the cloud recognises stored records by their
+content.
 
-Fallbacks: a device that cannot compare gets a request for all records; a busy one a retry later; one that did not
-finish a request for the rest (`record_procedure`).
+Fallbacks: a device that cannot compare gets a request for all records; a busy one gets a retry later; one that did not
+finish a request gets a request for the rest (`record_procedure`).
 
-Does not keep the mark (the session does, in one transaction with the records) nor read records.
+The session stores the mark, in one transaction with the records. This module does not decode records.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ _NOT_COMPARED = frozenset(
         Result.OPERAND_NOT_SUPPORTED,
     }
 )
-"""How servers say that they cannot compare record numbers, or not with this operator."""
+"""Results with which servers refuse to compare record numbers, or to use this operator."""
 
 
 class _Asked(Enum):
@@ -40,7 +41,7 @@ class RecordFetch(RecordProcedure):
     """One fetch. The session passes each record to `record` and each indication of the control point to `receive`."""
 
     def __init__(self, numbering: RecordNumbering, after: int | None = None) -> None:
-        """`after`: the highest record number that is kept already, None: nothing is."""
+        """`after`: the highest record number that is stored already; None: none is."""
         super().__init__(Opcode.REPORT)
         self._numbering = numbering
         self._after = None if numbering is RecordNumbering.NONE else after
@@ -54,15 +55,15 @@ class RecordFetch(RecordProcedure):
 
     @property
     def through(self) -> int | None:
-        """All records up to this number came, so it may become the mark together with them. While a fetch runs only as
-        long as they come in order; None where nothing came that moves the mark."""
+        """The number up to which all records arrived; it may become the mark together with them. During a fetch it is
+        valid only while records arrive in order. None where nothing arrived that moves the mark."""
         if self._ascending:
             return self._last
         return self._highest if self._done else None
 
     def record(self, number: int | None, now_s: float) -> None:
-        """A record came, with its number where it has one: the server is alive. What comes after the end counts for
-        nothing here, and what comes while an abort is under way gives it no more time."""
+        """Note a record, with its number where it has one: the server is alive. A record after the end is not counted,
+        and a record during an abort does not extend its deadline."""
         if self.ended:
             return
         self.count += 1
@@ -78,11 +79,13 @@ class RecordFetch(RecordProcedure):
         self._highest = number if self._highest is None else max(self._highest, number)
 
     def _follows(self, earlier: int, later: int) -> bool:
-        """Return whether records come oldest first: a fall by more than half of all numbers is the counter's wrap."""
+        """Return whether records arrive oldest first: a fall by more than half of the range of numbers is the counter's
+        wrap."""
         return later >= earlier or earlier - later > number_max(self._numbering) // 2
 
     def _first(self) -> _Asked:
-        # Just below its highest number a counter may have wrapped already, and "newer" would hide what came after.
+        # Just below its highest number a counter may have wrapped already, and a request for newer records would miss
+        # those after the wrap.
         if self._after is None or not 0 <= self._after < number_max(self._numbering) - 1:
             return _Asked.ALL
         return _Asked.NEWER
@@ -95,13 +98,13 @@ class RecordFetch(RecordProcedure):
             case _Asked.NEWEST:
                 return request(Opcode.REPORT, Operator.LAST, numbering=self._numbering)
             case _Asked.ALL:
-                # What comes now begins at the oldest, wherever the numbers stood before.
+                # The records of this request begin at the oldest, whatever the earlier numbers were.
                 self._highest = self._last = None
                 self._ascending = True
                 return request(Opcode.REPORT, Operator.ALL, numbering=self._numbering)
 
     def _interrupted(self) -> None:
-        """Return the request for the rest: what came in order need not come again."""
+        """Return the request for the rest: records that arrived in order need not be sent again."""
         comparable = self._last is not None and self._last < number_max(self._numbering) - 1
         if self._asking is not _Asked.NEWEST and self._ascending and comparable:
             self._after = self._last
@@ -125,7 +128,7 @@ class RecordFetch(RecordProcedure):
             return self._complete()
         if result in _NOT_COMPARED or result == Result.SUCCESS:
             if self._newest is not None and self._newest > self._after and not self._newer_twice:
-                self._newer_twice = True  # it was measured between the two questions
+                self._newer_twice = True  # it was measured between the two requests
                 return self._turn(_Asked.NEWER, now_s)
             return self._turn(_Asked.ALL, now_s)
         return self._end(FetchRefused(words_of(result)))
@@ -140,11 +143,11 @@ class RecordFetch(RecordProcedure):
 
 
 class RecordDelete(RecordProcedure):
-    """Deletes records up to a number, all of which must be durable already. Services without record numbers are never
-    asked: "all" would take what was measured meanwhile. `FetchDone` is its good end."""
+    """Deletion of the records up to a number, all of which must be durable already. A service without record numbers
+    gets no such request: "all" would delete records measured meanwhile. `FetchDone` reports success."""
 
     def __init__(self, numbering: RecordNumbering, through: int) -> None:
-        """LocalProtocolError where the service has no record numbers, or none so high."""
+        """Raises LocalProtocolError where the service has no record numbers, or none so high."""
         super().__init__(Opcode.DELETE)
         self._bytes = request(Opcode.DELETE, Operator.AT_MOST, through, numbering=numbering)
 

@@ -1,10 +1,10 @@
 """One request to a Record Access Control Point and its response, without I/O (reference BLE §6): deadlines, a busy
-server, a procedure that was left running, an abort.
+server, a procedure left running by an earlier client, an abort.
 
-Why beside `record_fetch`: fetch and delete send different requests and end differently, but share timeouts, retries and
-aborts. A procedure ends once and reports it once; later input has no effect.
+It is separate from `record_fetch` because fetch and delete send different requests and end differently, but share
+timeouts, retries and aborts. A procedure ends once and reports its end once; later input has no effect.
 
-The two subclasses know the requests and what a result means beyond "later" and "again".
+The two subclasses define the requests and the results other than "retry later" and "retry".
 """
 
 from collections.abc import Sequence
@@ -18,31 +18,31 @@ from protocols.deviation import Deviation
 from protocols.errors import LocalProtocolError
 
 ANSWER_S: Final = 30.0
-"""So long a server may be silent before the procedure counts as lost; each record begins it again."""
+"""Time for which a server may be silent before the procedure fails; each record restarts it."""
 BUSY_PAUSES_S: Final = (5.0, 10.0, 20.0, 40.0)
-"""A busy server is asked again after these: most are busy measuring, which takes a cuff less than a minute."""
+"""Pauses before each retry with a busy server: most are busy measuring, which takes a cuff less than a minute."""
 AGAIN_MAX: Final = 2
-"""A server that could not complete a procedure is asked again so often."""
+"""Limit of retries with a server that could not complete a procedure."""
 ASKED_MAX: Final = 12
-"""Writes of one procedure in all, whatever a server answers."""
+"""Limit of the writes of one procedure, whatever the server responds."""
 
 CCCD_IMPROPERLY_CONFIGURED: Final = (0xFD, 0x81)
 PROCEDURE_ALREADY_IN_PROGRESS: Final = (0xFE, 0x80)
-"""ATT errors of the write: the common number, and that of older servers."""
+"""ATT errors of the write: the code of the specification, and that of older servers."""
 
 ABORT: Final = encoded(RecordAccess(Opcode.ABORT, Operator.NULL))
 
 
 @dataclass(frozen=True, slots=True)
 class FetchAsk:
-    """Write this to the control point now."""
+    """Write this value to the control point now."""
 
     octets: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class FetchDone:
-    """The procedure has ended in order. `count`: records that came; 0 also where there was nothing."""
+    """The procedure ended successfully. `count`: records that arrived; 0 also where there were none."""
 
     count: int
 
@@ -56,14 +56,14 @@ class FetchAborted:
 
 @dataclass(frozen=True, slots=True)
 class FetchRefused:
-    """The server refused or gave up; `why` in words. Records that came are valid."""
+    """The server refused or gave up; `why` in words. Records that arrived are valid."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class FetchTimedOut:
-    """The server was silent for `ANSWER_S`: no other procedure may be started on this link, so drop it."""
+    """The server was silent for `ANSWER_S`. No other procedure may be started on this link, so drop it."""
 
 
 FetchEvent: TypeAlias = FetchAsk | FetchDone | FetchAborted | FetchRefused | FetchTimedOut | Deviation
@@ -73,9 +73,9 @@ class _State(Enum):
     NEW = "new"
     ASKED = "asked"
     PUT_OFF = "put off"
-    """The server was busy; the deadline is when to ask again."""
+    """The server was busy; the deadline is the time of the retry."""
     CLEARING = "clearing"
-    """An earlier client's procedure is being aborted; then ours is sent again."""
+    """The procedure of an earlier client is being aborted; then ours is sent again."""
     ABORTING = "aborting"
     ENDED = "ended"
 
@@ -93,7 +93,7 @@ _RESULTS: Final = {
 
 
 def words_of(result: int) -> str:
-    """A result that is no success, for a person."""
+    """Describe a result other than success, for people."""
     try:
         return _RESULTS[Result(result)]
     except (KeyError, ValueError):
@@ -101,8 +101,8 @@ def words_of(result: int) -> str:
 
 
 class RecordProcedure:
-    """Base of both procedures. Every input returns events, in order; `deadline_s` is when to call `expire` (monotonic,
-    None: nothing is due)."""
+    """Base of both procedures. Every input returns events, in order; call `expire` at `deadline_s` (monotonic; None: no
+    deadline)."""
 
     def __init__(self, opcode: Opcode) -> None:
         self._opcode = opcode
@@ -113,11 +113,11 @@ class RecordProcedure:
         self._told_stray = False
         self.deadline_s: float | None = None
         self.count = 0
-        """Records that came."""
+        """Number of records that arrived."""
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether the server is working on our request."""
+        """True while the server is processing our request."""
         return self._state is _State.ASKED
 
     @property
@@ -125,14 +125,14 @@ class RecordProcedure:
         return self._state is _State.ENDED
 
     def start(self, now_s: float) -> bytes:
-        """Return the first write, after everything is subscribed."""
+        """Return the first write; call it after all subscriptions are made."""
         if self._state is not _State.NEW:
             raise LocalProtocolError("a procedure starts once")
         return self._ask(now_s)
 
     def receive(self, data: bytes, now_s: float) -> Sequence[FetchEvent]:
-        """Take an indication of the control point. Raises RemoteProtocolError where it is malformed; then nothing has
-        changed, and the deadline stands."""
+        """Process an indication of the control point. Raises RemoteProtocolError where it is malformed; then nothing
+        has changed, and the deadline stands."""
         access = decode_record_access(data)
         if self._state in (_State.NEW, _State.ENDED):
             return ()
@@ -146,11 +146,11 @@ class RecordProcedure:
         if found.request == self._opcode and self._state is _State.ASKED:
             return self._answered(found.result, now_s)
         if found.request == self._opcode and self._state is _State.ABORTING:
-            return ()  # it was on its way when we asked to abort; the abort's own answer follows
+            return ()  # it was sent before our abort arrived; the response to the abort follows
         return self._stray(data)
 
     def not_written(self, error: int | None, now_s: float) -> Sequence[FetchEvent]:
-        """Take the ATT error with which the server refused the last write; None: one that has no number."""
+        """Process the ATT error with which the server refused the last write; None: an error without a number."""
         if self._state in (_State.NEW, _State.ENDED):
             return ()
         if self._state is _State.ABORTING:
@@ -164,7 +164,7 @@ class RecordProcedure:
         return self._end(FetchRefused(f"the device refused the request{number}"))
 
     def expire(self, now_s: float) -> Sequence[FetchEvent]:
-        """Let time pass; nothing happens before `deadline_s`."""
+        """Process the expired deadline; no effect before `deadline_s`."""
         if self.deadline_s is None or now_s < self.deadline_s:
             return ()
         if self._state is _State.PUT_OFF:
@@ -172,19 +172,19 @@ class RecordProcedure:
         return self._end(FetchTimedOut())
 
     def abort(self, now_s: float) -> Sequence[FetchEvent]:
-        """Abort; () where nothing runs."""
+        """Abort the procedure; return () where none runs."""
         match self._state:
             case _State.ASKED:
                 self._state = _State.ABORTING
                 return (self._write(ABORT, now_s),)
             case _State.PUT_OFF:
                 return self._end(FetchAborted(self.count))
-            case _State.CLEARING:  # the abort that is on its way serves
+            case _State.CLEARING:  # the pending abort serves
                 self._state = _State.ABORTING
         return ()
 
     def lost(self) -> None:
-        """End the procedure: the link ended, and the server has forgotten it. No further events."""
+        """End the procedure: the link ended, and the server has dropped it. No events follow."""
         self._end()
 
     def _request(self) -> bytes:
@@ -192,10 +192,10 @@ class RecordProcedure:
         raise NotImplementedError
 
     def _interrupted(self) -> None:
-        """Retry after the server stopped half way."""
+        """Retry after the server stopped before the end."""
 
     def _settled(self, result: int, now_s: float) -> Sequence[FetchEvent]:
-        """Take a final result; no retry is left."""
+        """Process a final result; no retry is left."""
         raise NotImplementedError
 
     def _answered(self, result: int, now_s: float) -> Sequence[FetchEvent]:
@@ -230,7 +230,7 @@ class RecordProcedure:
         return events
 
     def _stray(self, data: bytes) -> Sequence[FetchEvent]:
-        """Report a response without a request: from a server that responds twice, or to an earlier client."""
+        """Report a response without a request: the server sent it twice, or for an earlier client."""
         if self._told_stray:
             return ()
         self._told_stray = True

@@ -1,10 +1,10 @@
 """The device's side of the Record Access Control Point, without I/O: selection of records and responses.
 
-The peripheral passes in what was written and takes what to send one by one (`next`), at its own pace, so that an abort,
-a lost link or a new measurement can come between any two records. Limits of real devices are settings: operators they
-do not have, a store that is busy.
+The peripheral passes in each write and takes the values to send one by one (`next`), at its own pace, so that an abort,
+a lost link or a new measurement can occur between any two records. Limits of real devices are settings: unsupported
+operators, a busy store.
 
-Does not store records: the caller's mapping does, oldest first.
+The caller's mapping stores the records, oldest first.
 """
 
 from collections import deque
@@ -34,7 +34,7 @@ from protocols.ble.wire import date_time_bytes
 from protocols.errors import RemoteProtocolError
 
 INVALID_ATTRIBUTE_LENGTH: Final = 0x0D
-"""ATT error for a write that is no request at all."""
+"""ATT error for a write that is not a request."""
 EVERY_OPERATOR: Final = frozenset(Operator) - {Operator.NULL}
 
 
@@ -56,8 +56,8 @@ class Outgoing(NamedTuple):
 
 
 class RecordServer:
-    """One connection's procedures over `records` (number to record, oldest first), which is read again at each request
-    and from which deleted ones are taken."""
+    """Procedures of one connection over `records` (number to record, oldest first). The mapping is read at each
+    request, and a delete removes records from it."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class RecordServer:
         *,
         operators: Collection[Operator] = EVERY_OPERATOR,
     ) -> None:
-        """`operators`: those that this device has."""
+        """`operators`: the operators that this device supports."""
         self._records = records
         self._numbering = numbering
         self._operators = frozenset(operators)
@@ -74,16 +74,16 @@ class RecordServer:
         self._outgoing: deque[Outgoing] = deque()
         self._ends_with: bytes | None = None
         self.busy = False
-        """Answers "server busy" to everything but an abort."""
+        """Respond "server busy" to every request but an abort."""
 
     @property
     def running(self) -> bool:
-        """Whether something is still to be sent for a request."""
+        """True while values of a request are still to be sent."""
         return bool(self._outgoing or self._sending) or self._ends_with is not None
 
     def written(self, data: bytes, *, subscribed: bool = True) -> int | None:
-        """Take a write to the control point. Return the ATT error to refuse it with; None: `next` gives the response.
-        `subscribed`: whether the client has configured everything that the response needs."""
+        """Process a write to the control point. Return the ATT error to refuse it with; None: `next` gives the
+        response. `subscribed`: the client has configured all characteristics that the response needs."""
         if not subscribed:
             return CCCD_IMPROPERLY_CONFIGURED[0]
         try:
@@ -99,7 +99,7 @@ class RecordServer:
         return None
 
     def next(self) -> Outgoing | None:
-        """Return the next value to send; None: nothing, until something is written."""
+        """Return the next value to send; None: there is none until the next write."""
         if not self._outgoing and self._sending:
             self._outgoing += (Outgoing(*value) for value in self._sending.popleft().values)
         if self._outgoing:
@@ -144,7 +144,7 @@ class RecordServer:
         return answer(access.opcode, Result.SUCCESS)
 
     def _chosen(self, access: RecordAccess) -> tuple[Result, list[StoredRecord]]:
-        """Return the records that a request selects, or why it is refused. A count of none is no error."""
+        """Return the records that a request selects, or the result that refuses it. A count of none is no error."""
         if access.opcode not in (Opcode.REPORT, Opcode.DELETE, Opcode.REPORT_NUMBER, Opcode.COMBINED_REPORT):
             return Result.OPCODE_NOT_SUPPORTED, []
         if self.busy:

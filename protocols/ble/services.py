@@ -1,4 +1,4 @@
-"""Every service that Argus understands: the one table that sessions, documents, fuzzers and simulators go through."""
+"""All services that Argus supports: the table that sessions, documents, fuzzers and simulators use."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -39,10 +39,10 @@ _PROFILES: tuple[ServiceProfile, ...] = (
     cgm.PROFILE,
 )
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}
-"""By the service's UUID."""
+"""Profiles by the service's UUID."""
 
 CODECS: Final[Mapping[int, Codec]] = {
     **{use.uuid: use.codec for profile in _PROFILES for use in profile.characteristics},
     **generic_health_sensor.DESCRIPTORS,
 }
-"""By the characteristic's or descriptor's UUID."""
+"""Codecs by the characteristic's or descriptor's UUID."""

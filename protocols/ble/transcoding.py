@@ -1,9 +1,9 @@
 """Helpers of the interpreters that make observations of decoded values: units, persons, dates.
 
-Channels do not change from value to value, so they are compiled when they are first needed and shared from then on
-(`ChannelSets`); a value costs its observations and nothing else.
+Channels do not change from value to value, so they are compiled at first use and then shared (`ChannelSets`); a value
+then costs only its observations.
 
-Does not know a service: the code of a field is beside the field's layout.
+The code of a field is beside the field's layout, in the service's file.
 """
 
 from collections.abc import Callable
@@ -52,18 +52,18 @@ def person_of(user_id: int | None) -> int | None:
 
 
 def date_of(time_stamp: bytes | None) -> DeviceTime | None:
-    """Return the device time of an optional Date Time, as sent; None where it is absent or the device knows no date."""
+    """Return the device time of an optional Date Time, as sent; None where it is absent or unknown to the device."""
     return None if time_stamp is None else date_time_of(time_stamp)
 
 
 def is_dated(time: DeviceTime | None) -> bool:
-    """Return whether a stored value can be recognised by its date. An impossible date does not count: a clock that is
-    stuck at one has the same date for different readings, and two of them would become one."""
+    """Return whether a stored value can be recognised by its date. An impossible date does not count: a stopped clock
+    gives different readings the same date, and two of them would become one."""
     return time is not None and time.local_us() is not None
 
 
 class ChannelSets(dict[K, V]):
-    """Channels by what they depend on (unit, person), compiled at first use. As bounded as the keys are: a user id is
+    """Channels by their parameters (unit, person), compiled at first use. The number of keys bounds it: a user id is
     one byte."""
 
     def __init__(self, compiled: Callable[[K], V]) -> None:
@@ -76,7 +76,7 @@ class ChannelSets(dict[K, V]):
 
 
 class DeviationFilter:
-    """Filter for deviations of one service in one connection: each sentence once, as `Deviation` promises."""
+    """Filter for deviations of one service in one connection: each sentence once, as `Deviation` requires."""
 
     def __init__(self, clause: str) -> None:
         self._clause = clause

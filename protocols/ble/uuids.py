@@ -1,4 +1,4 @@
-"""16-bit UUIDs of the Bluetooth SIG (reference BLE §1) and their 128-bit form, which is how a stack names them."""
+"""16-bit UUIDs of the Bluetooth SIG (reference BLE §1) and their 128-bit form, which Bluetooth stacks use."""
 
 from typing import Final
 
@@ -6,12 +6,12 @@ BASE: Final = "-0000-1000-8000-00805f9b34fb"
 
 
 def long_uuid(short: int) -> str:
-    """The 128-bit form, lower case."""
+    """Return the 128-bit form, lower case."""
     return f"{short:08x}{BASE}"
 
 
 def short_uuid(text: str) -> int | None:
-    """The 16-bit number of a UUID of the SIG, None for a maker's own."""
+    """Return the 16-bit number of a SIG UUID, None for a manufacturer's own."""
     lowered = text.lower()
     if len(lowered) != 36 or not lowered.startswith("0000") or not lowered.endswith(BASE):
         return None

@@ -1,8 +1,8 @@
 """Weight Scale service (0x181D): weight, body mass index and height, feature (reference BLE §9).
 
-Every number is a uint16 of a fixed resolution. 0xFFFF stands for a measurement that did not succeed: that is not
-confirmed, but 327.675 kg would be a wrong number, so it becomes NaN marked as not available, and the bytes come out
-raw beside it. Body Composition, which shares units and resolutions, uses the same rules.
+Every number is a uint16 of a fixed resolution. 0xFFFF stands for a measurement that did not succeed. That is not
+confirmed, but 327.675 kg would be a wrong number, so it becomes NaN marked as not available, and the bytes are also
+emitted raw. Body Composition, which shares units and resolutions, uses the same rules.
 
 Does not compute the index where a scale leaves it out.
 """
@@ -62,7 +62,7 @@ UNSUCCESSFUL: Final = 0xFFFF
 STEPS_PER_KILOGRAM: Final = 200
 STEPS_PER_POUND: Final = 100
 STEPS_PER_LENGTH: Final = 10
-"""In a centimetre, and in an inch."""
+"""Steps in a centimetre, and in an inch."""
 STEPS_PER_INDEX: Final = 10
 UNSUCCESSFUL_WHY: Final = "0xFFFF, probably a measurement that did not succeed"
 
@@ -74,8 +74,8 @@ _INDEX = code_of("MDC_RATIO_MASS_BODY_LEN_SQ")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
     """0x2A9D. Weight in kg and height in cm, or lb and inches where `imperial` is set; index in kg/m². NaN: the
-    measurement did not succeed. `time_stamp` is a Date Time as sent, user 0xFF unknown; None: the value does not say.
-    Index and height come together."""
+    measurement did not succeed. `time_stamp` is a Date Time as sent, user 0xFF unknown; None: the field is absent.
+    Index and height are present together."""
 
     weight: Scalar
     imperial: bool = False
@@ -115,7 +115,7 @@ def measure(steps: int) -> FieldType:
 
 
 MASS: Final = Either(0, where_set=measure(STEPS_PER_POUND), where_clear=measure(STEPS_PER_KILOGRAM))
-"""Flag 0 says imperial, here and in Body Composition."""
+"""Mass. Flag 0 selects imperial units, here and in Body Composition."""
 
 _WEIGHT = ValueLayout(
     Weight,

@@ -1,9 +1,9 @@
-"""Reading and writing GATT values: little-endian numbers, SFLOAT, FLOAT and Date Time (reference BLE §1).
+"""Reading and writing of GATT values: little-endian numbers, SFLOAT, FLOAT and Date Time (reference BLE §1).
 
-The cursor is the one of `protocols.reader`, so a short value becomes `RemoteProtocolError` with its offset here too;
-only the order of bytes is another, since the Bluetooth SIG turned round what IEEE 11073 had laid down.
+The cursor is that of `protocols.reader`, so a short value raises `RemoteProtocolError` with its offset here too. Only
+the byte order differs: the Bluetooth SIG reversed that of IEEE 11073.
 
-Does not know a characteristic: layouts stand in the service files.
+Layouts of characteristics are in the service files.
 """
 
 from datetime import datetime
@@ -18,13 +18,12 @@ DATE_TIME_BYTES = 7
 
 
 class GattReader(Reader):
-    """Reads a characteristic value from its front. Every method raises `RemoteProtocolError` when bytes are
-    missing."""
+    """Reads a characteristic value from its front. Every method raises `RemoteProtocolError` when bytes are missing."""
 
     __slots__ = ()
 
     def unsigned(self, size: int) -> int:
-        """A little-endian number of 1 to 8 bytes."""
+        """Read a little-endian number of 1 to 8 bytes."""
         return int.from_bytes(self.take(size), "little")
 
     def u16(self) -> int:
@@ -34,16 +33,16 @@ class GattReader(Reader):
         return self.unsigned(3)
 
     def sfloat(self) -> Scalar:
-        """medfloat16."""
+        """Read a medfloat16."""
         return sfloat_of(self.unsigned(2))
 
     def float32(self) -> Scalar:
-        """medfloat32."""
+        """Read a medfloat32."""
         return float_of(self.unsigned(4))
 
     def flags(self, size: int, known: int) -> int:
-        """A flags field. A bit outside `known` announces a field of unknown length, so nothing behind it can be
-        read: that is a protocol error."""
+        """Read a flags field. A bit outside `known` announces a field of unknown length, so the bytes after it cannot
+        be read: that is a protocol error."""
         at = self.at
         value = self.unsigned(size)
         if value & ~known:
@@ -84,8 +83,8 @@ class GattWriter:
 
 
 def date_time_of(data: bytes) -> DeviceTime | None:
-    """The 20601 AbsoluteTime of a Date Time. An impossible date stays as sent behind its kind, orders nowhere and is
-    printed as hex; an unknown one (year, month or day 0) is None."""
+    """Return the 20601 AbsoluteTime of a Date Time. An impossible date stays as sent after its kind, has no order and
+    is printed as hex; an unknown one (year, month or day 0) is None."""
     year, month, day = int.from_bytes(data[:2], "little"), data[2], data[3]
     if not (year and month and day):
         return None
@@ -96,7 +95,7 @@ def date_time_of(data: bytes) -> DeviceTime | None:
 
 
 def date_time_bytes(moment: datetime | None) -> bytes:
-    """Date Time of a device's local time; None: not known."""
+    """Return the Date Time of a device's local time; None: not known."""
     if moment is None:
         return bytes(DATE_TIME_BYTES)
     return moment.year.to_bytes(2, "little") + bytes(

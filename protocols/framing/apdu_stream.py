@@ -1,16 +1,16 @@
-"""APDUs out of a byte stream: two bytes of tag, two of length, that many more (reference 20601 §11).
+"""Extraction of APDUs from a byte stream: two bytes of tag, two of length, then that many bytes (reference 20601 §11).
 
-20601 wants a channel that keeps messages whole; TCP, pseudo-terminals and raw serial lines do not, so the APDU's own
-header delimits. Any slicing of the stream gives the same APDUs. There is no way to find the next header after a wrong
-one: a tag that is none of the six, or a length beyond the limit, raises, and the link has to end. A line that cannot
-end because it is a cable goes on at the next association request (`seek_request`), the one APDU whose first bytes are
-hardly anything else. Serial lines with noise use `framing.hdlc` beneath instead.
+20601 requires a channel that preserves message boundaries; TCP, pseudo-terminals and raw serial lines do not, so the
+APDU's own header delimits. Any slicing of the stream gives the same APDUs. After a wrong header the next one cannot be
+found: a tag that is none of the six, or a length beyond the limit, raises, and the link has to end. A serial cable
+cannot end its link; there the stream continues at the next association request (`seek_request`), the one APDU whose
+first bytes are unlikely to be anything else. Serial lines with noise use `framing.hdlc` beneath instead.
 
-Bytes of an announced APDU that is not whole yet are only collected, and joined once: a device that sends one byte at a
-time costs no more than one that sends them all.
+Bytes of an incomplete APDU are only collected, and joined once: a device that sends one byte at a time costs no more
+than one that sends them all.
 
-`front` and `skip` serve the scan-report path, which decodes a run of equal APDUs in place instead of cutting each out.
-Does not look inside an APDU.
+`front` and `skip` serve the scan-report path, which decodes a run of equal APDUs in place instead of copying each. The
+content of an APDU is not decoded here.
 """
 
 import re
@@ -23,7 +23,7 @@ APDU_BYTES_MAX = 64512
 _HEADER_BYTES = 4
 _TAGS = frozenset({0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7})
 _REQUEST = re.compile(rb"\xE2\x00[\x00-\x03].\x80\x00\x00\x00", re.DOTALL)
-"""How an AARQ begins: tag, a length below 1024 (it has some fifty bytes), association version 1 (20601 §3)."""
+"""Beginning of an AARQ: tag, a length below 1024 (it has about fifty bytes), association version 1 (20601 §3)."""
 _REQUEST_BYTES = 8
 
 
@@ -41,7 +41,7 @@ class ApduStream:
         self._data = b""
         self._at = 0
         self._due_bytes = 0
-        """Length of the APDU in front, once its header is here; 0 before."""
+        """Length of the APDU in front, once its header has arrived; 0 before."""
         self._later = bytearray()
         """Bytes that arrived after `_data` while the first APDU was not whole."""
         self._broken: RemoteProtocolError | None = None
@@ -49,12 +49,12 @@ class ApduStream:
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes received and not yet given out."""
+        """Number of bytes received and not yet returned."""
         return len(self._data) - self._at + len(self._later)
 
     @property
     def in_apdu(self) -> bool:
-        """Whether an APDU has begun and not ended."""
+        """True from the first byte of an APDU to its last."""
         return self._at < len(self._data) and not self._seeking
 
     def append(self, data: bytes) -> None:
@@ -76,7 +76,7 @@ class ApduStream:
         self._due_bytes = 0
 
     def next_apdu(self) -> bytes | None:
-        """Return the next whole APDU, or None until more bytes come. Raises `RemoteProtocolError` on an impossible
+        """Return the next whole APDU, or None until more bytes arrive. Raises `RemoteProtocolError` on an impossible
         header, and again on every later call: a stream that lost its headers has no next APDU."""
         length = self.next_length()
         if length is None:
@@ -108,8 +108,8 @@ class ApduStream:
         return raw
 
     def front(self) -> memoryview:
-        """The pending bytes, uncopied, until the next `append`: all of them, or while the APDU in front is not whole
-        its first ones."""
+        """Return the pending bytes, uncopied, until the next `append`: all of them, or while the APDU in front is
+        incomplete only its first ones."""
         return memoryview(self._data)[self._at :]
 
     def skip(self, count: int) -> None:
@@ -127,7 +127,7 @@ class ApduStream:
         return apdus
 
     def seek_request(self) -> None:
-        """Skip the APDU in front and everything behind it until an association request begins."""
+        """Skip the APDU in front and everything after it up to the next association request."""
         self._join()
         self._at = min(self._at + 1, len(self._data))
         self._broken, self._seeking = None, True
@@ -140,7 +140,7 @@ class ApduStream:
         return found is not None
 
     def clear(self) -> None:
-        """Forget the unfinished APDU, when the association on this link ended."""
+        """Drop the unfinished APDU, when the association on this link has ended."""
         self._data, self._at, self._due_bytes = b"", 0, 0
         self._later.clear()
 

@@ -38,7 +38,7 @@ def fcs16(data: bytes) -> int:
 
 
 def frame(payload: bytes) -> bytes:
-    """One frame with both its flags. The opening flag ends whatever noise came before."""
+    """Return one frame with both its flags. The opening flag ends any noise before it."""
     if not payload:
         raise LocalProtocolError("an empty frame is line fill and carries nothing")
     body = payload + fcs16(payload).to_bytes(_FCS_BYTES, "little")
@@ -55,7 +55,7 @@ class FrameErrors:
     overlong: int = 0
     """More bytes than the limit without a flag."""
     aborted: int = 0
-    """The sender broke the frame off."""
+    """The sender aborted the frame."""
     short: int = 0
     """One or two bytes: too few for a payload and its check sequence."""
 
@@ -65,7 +65,7 @@ class FrameErrors:
 
 
 class Unframer:
-    """Cuts payloads out of a stream of bytes. Never raises on what a line delivers, and holds at most one frame."""
+    """Extracts payloads from a stream of bytes. Never raises on bytes from a line, and holds at most one frame."""
 
     def __init__(self, limit_bytes: int) -> None:
         """`limit_bytes`: the longest payload accepted."""
@@ -77,7 +77,7 @@ class Unframer:
         self._skipping = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The payloads that `data` completes, in order."""
+        """Return the payloads that `data` completes, in order."""
         first, *rest = data.split(FLAG)
         self._hold(first)
         if not rest:
@@ -130,7 +130,8 @@ class Unframer:
 
 
 def _unescape(body: bytes) -> bytes | None:
-    """Undo every escape, also of bytes that we would not have escaped; None where an escape precedes an escape."""
+    """Undo every escape, including those of bytes that we would not have escaped; None where an escape precedes an
+    escape."""
     start, *escaped = body.split(ESCAPE)
     if not escaped:
         return body

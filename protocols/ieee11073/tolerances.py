@@ -1,12 +1,12 @@
-"""Every way in which a device may be wrong that we know of, as rows: what is said, what we do, and why.
+"""All known deviations of devices, as rows: the sentence of the report, the action, and its reason.
 
-One member an oddity. `Notes.add` takes a member, so every deviation has a row, and the row's clause, outcome and reason
-reach the device report and the device maker's guide from here. Sentences are templates over handles, counts, names and
-the reasons of our own decoders, never over measured values.
+One member for each oddity. `Notes.add` takes a member, so every deviation has a row, whose clause, outcome and reason
+appear in the device report and the device maker's guide. Sentences are templates over handles, counts, names and the
+reasons of our own decoders, never over measured values.
 
-A tolerance is accepted though wrong: the conversation goes on and no value is lost that can be read without guessing.
-What leaves a doubt about a value is never tolerated; it is refused by the answer that the standard has for it (ROER,
-RORJ, AARE), or the association ends (ABRT).
+A tolerated oddity is accepted although it is wrong: the association continues and no value is lost that can be decoded
+without guessing. A deviation that leaves doubt about a value is never tolerated: the standard's response refuses it
+(ROER, RORJ, AARE), or the association ends (ABRT).
 """
 
 from enum import Enum
@@ -16,18 +16,18 @@ from protocols.ieee11073 import tolerances_of_reports as reports
 
 
 class Outcome(Enum):
-    """Cost of an oddity to the device."""
+    """Consequence of an oddity for the device."""
 
     TOLERATED = "tolerated"
-    """Accepted though wrong; what can be read is kept."""
+    """Accepted although wrong; everything that can be read is kept."""
     REFUSED = "refused"
-    """Answered with ROER, RORJ, a configuration result or AARE rejected; nothing of it is kept."""
+    """Refused by ROER, RORJ, a configuration result or AARE rejected; nothing of it is kept."""
     ENDED = "ended"
     """The association ends (ABRT)."""
 
 
 class Oddity(Enum):
-    """A row: outcome, clause ("" where the decoder that failed names it), sentence, what is done and why, and the file
+    """A row: outcome, clause ("" where the decoder that failed names it), sentence, action and reason, and the file
     under `protocols/ieee11073` that does it."""
 
     def __init__(self, outcome: Outcome, clause: str, sentence: str, done: str, why: str, where: str) -> None:
@@ -40,7 +40,7 @@ class Oddity(Enum):
 
     @property
     def key(self) -> str:
-        """The stable name: records of years ago are grouped by it."""
+        """The stable name, by which records of many years are grouped."""
         return self.name.lower()
 
     # fmt: off
@@ -224,7 +224,7 @@ class Oddity(Enum):
     REPORT_NUMBER_REPEATED = (Outcome.TOLERATED, *reports.REPORT_NUMBER_REPEATED)
     REPORT_NUMBER_START = (Outcome.TOLERATED, *reports.REPORT_NUMBER_START)
     REPORT_NUMBER_BACKWARD = (Outcome.TOLERATED, *reports.REPORT_NUMBER_BACKWARD)
-    # What a manager asks of a device.
+    # A manager's requests to a device.
     ATTRIBUTES_WITHHELD = (
         Outcome.TOLERATED, "20601 §6 Get", "attributes of handle {handle} are withheld: {why}",
         "It is served without them.",
@@ -281,7 +281,7 @@ class Oddity(Enum):
     SEGMENT_ELEMENT_WITHOUT_VALUE = (Outcome.TOLERATED, *memories.SEGMENT_ELEMENT_WITHOUT_VALUE)
     SEGMENT_HANDLE_UNKNOWN = (Outcome.TOLERATED, *memories.SEGMENT_HANDLE_UNKNOWN)
     SEGMENT_TYPE_OTHER = (Outcome.TOLERATED, *memories.SEGMENT_TYPE_OTHER)
-    # Our agent, of a manager.
+    # Our agent's view of a manager.
     CONFIG_VERDICT_UNREADABLE = (
         Outcome.TOLERATED, "", "the verdict on a configuration cannot be read: {reason}",
         "Our agent waits for another until its time-out.",
@@ -299,4 +299,4 @@ class Oddity(Enum):
 
 
 BY_KEY = {oddity.key: oddity for oddity in Oddity}
-"""For records that name an oddity by its key."""
+"""Oddities by the key in a record."""

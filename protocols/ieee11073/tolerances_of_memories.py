@@ -1,6 +1,6 @@
-"""The words of the rows of `tolerances` about memories: clause, sentence, what is done, why, and where.
+"""The texts of the rows of `tolerances` about memories: clause, sentence, action, reason, and file.
 
-A file of its own only because the table is long; `Oddity` puts each under its name and outcome.
+A separate file only because the table is long; `Oddity` adds the name and the outcome of each.
 """
 
 Words = tuple[str, str, str, str, str]

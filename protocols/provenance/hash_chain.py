@@ -1,12 +1,12 @@
-"""A chain of hashes over numbered links, and what a walk along it finds.
+"""A chain of hashes over numbered links, and the check of it.
 
 Each link's hash covers its content and the hash before it, so a link cannot be changed, dropped, inserted or reordered
 without changing every hash after it. A chain begins at `genesis`, which names its gateway, epoch and lane: links cannot
-be carried from one chain to another. A link may *stand in* for several that were dropped for want of space: it names
-the hash that the last of them had, and the chain goes on from there; how many went is then known, what they said is
-not.
+be carried from one chain to another. A link may *stand in* for several that were dropped because the disk was full: it
+names the hash of the last of them, and the chain continues from there. Then the number of dropped links is known, their
+content is not.
 
-Who signed a link is `protocols.uplink.envelope`'s matter; the transcript over an encounter is `merkle`'s.
+`protocols.uplink.envelope` has the signatures of links; `merkle` has the transcript over an encounter.
 """
 
 import hashlib
@@ -19,29 +19,30 @@ _LINK = b"argus/v1/chain/link"
 
 
 def digest(domain: bytes, *fields: bytes) -> bytes:
-    """SHA-256 over `domain` and `fields`, each with its length before it: no two field lists give the same input."""
+    """Return the SHA-256 over `domain` and `fields`, each with its length before it: no two field lists give the same
+    input."""
     lengths_and_fields = [part for field in (domain, *fields) for part in (len(field).to_bytes(8, "big"), field)]
     return hashlib.sha256(b"".join(lengths_and_fields)).digest()
 
 
 def genesis(gateway: str, epoch: str, lane: str) -> bytes:
-    """The hash before the first link of a lane: 32 bytes."""
+    """Return the hash before the first link of a lane: 32 bytes."""
     return digest(_GENESIS, gateway.encode(), epoch.encode(), lane.encode())
 
 
 def link_hash(previous_hash: bytes, *fields: bytes) -> bytes:
-    """The hash of a link with this content after `previous_hash`: 32 bytes."""
+    """Return the hash of a link with this content after `previous_hash`: 32 bytes."""
     assert len(previous_hash) == HASH_BYTES
     return digest(_LINK, previous_hash, *fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """One link as a verifier holds it.
+    """One link in the form that a verifier checks.
 
-    It covers the sequences `first`…`last` (equal for a batch, a range for a stand-in). `previous` is the hash it
-    says was before it, `after` the hash that the chain has behind it: the link's own for a batch, the named one for
-    a stand-in.
+    It covers the sequences `first`…`last` (equal for a batch, a range for a stand-in). `previous` is the hash that it
+    claims as the one before it, `after` the hash of the chain after it: the link's own for a batch, the named one for a
+    stand-in.
     """
 
     first: int
@@ -53,7 +54,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Intact:
-    """Every sequence up to `through` is there or stood in for, and the hashes meet; `head` is the hash behind it.
+    """Every sequence up to `through` is present or replaced by a stand-in, and the hashes match; `head` is the hash
+    after it.
 
     `stood_in` counts the sequences of which only a gap record is left.
     """
@@ -65,7 +67,7 @@ class Intact:
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """The sequences `first`…`last` are neither there nor stood in for."""
+    """The sequences `first`…`last` are neither present nor replaced by a stand-in."""
 
     first: int
     last: int
@@ -73,8 +75,7 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The link at `sequence` does not follow from what is before it: something was changed, dropped or inserted
-    there."""
+    """The link at `sequence` does not match the hash before it: a link was changed, dropped or inserted there."""
 
     sequence: int
 
@@ -83,11 +84,11 @@ ChainVerdict = Intact | Hole | Broken
 
 
 def check_chain(links: Iterable[Link], start: bytes, *, after: int = 0) -> ChainVerdict:
-    """Walk `links` from the hash `start` behind sequence `after`; the first thing that is wrong is the verdict.
+    """Check `links` from the hash `start` after sequence `after`, and return the first fault as the verdict.
 
-    `links` come ordered by `first`, stand-ins before batches of the same `first` (`chain_order` sorts so). A
-    stand-in may overlap batches that arrived before their gateway dropped them: then the batches count and the
-    stand-in fills the rest. Memory does not grow with the chain.
+    `links` are ordered by `first`, stand-ins before batches of the same `first` (`chain_order` sorts so). A stand-in
+    may overlap batches that arrived before their gateway dropped them: then the batches count and the stand-in fills
+    the rest. Memory does not grow with the chain.
     """
     through, head, stood_in = after, start, 0
     pending: Link | None = None
@@ -113,5 +114,5 @@ def check_chain(links: Iterable[Link], start: bytes, *, after: int = 0) -> Chain
 
 
 def chain_order(link: Link) -> tuple[int, bool]:
-    """The sort key under which `check_chain` wants its links."""
+    """Return the sort key for the order of links that `check_chain` requires."""
     return link.first, not link.stands_in

@@ -1,8 +1,8 @@
-"""The cloud's own acknowledgement: what its database has committed of one lane of one epoch (D3).
+"""The cloud's own acknowledgement: the batches of one lane of one epoch that its database has committed (D3).
 
-Only this lets a gateway count a batch as delivered; an MQTT PUBACK says that a broker has it in memory. The cloud
-sends one after each commit, and one for every lane in answer to a status. A mark that went backwards is how a cloud
-that was restored from a copy asks for what it lost.
+Only this lets a gateway count a batch as delivered; an MQTT PUBACK confirms only that a broker has it in memory. The
+cloud sends one after each commit, and one for every lane in response to a status. With a lower mark than before, a
+cloud that was restored from a backup requests the batches that it lost.
 """
 
 from collections.abc import Iterable
@@ -17,15 +17,15 @@ _CLAUSE = "uplink ack v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """The batches of a lane that the cloud holds.
+    """The batches of a lane that the cloud has stored.
 
-    Everything up to `through_sequence` (0: nothing yet) is there. Of what lies between it and `highest_sequence`, the
-    `missing` ranges (first, last), ascending, are not there and the rest is. Nothing is said about what is above
-    `highest_sequence`; a cloud that reports no more than its mark gives it as `through_sequence`. `conflict`: the cloud
-    holds another batch of the same identity; the lane is contested and nothing more of it will be taken.
+    All up to `through_sequence` (0: nothing yet) are stored. Between it and `highest_sequence`, the `missing` ranges
+    (first, last), ascending, are missing and the rest is stored. The ack has no information above `highest_sequence`; a
+    cloud that reports only its mark sets it to `through_sequence`. `conflict`: the cloud has stored another batch of
+    the same identity; the lane is contested and no more batches of it are accepted.
 
-    `through_hash` is the chain hash behind the mark (of the batch there, or named by a gap record that ends there),
-    None where the cloud does not report it. In the answer to a status it lets the gateway see that both speak of one
+    `through_hash` is the chain hash at the mark (of the batch there, or named by a gap record that ends there), None
+    where the cloud does not report it. In the response to a status it lets the gateway check that both have the same
     history: two copies of one store have the same marks and not the same batches.
     """
 
@@ -38,7 +38,7 @@ class Ack:
     through_hash: bytes | None = None
 
     def __post_init__(self) -> None:
-        """`highest_sequence` left at 0 means: as far as the mark and the ranges reach."""
+        """Set a `highest_sequence` of 0 to the end of the mark and the ranges."""
         reach = self.missing[-1][1] + 1 if self.missing else self.through_sequence
         if self.highest_sequence < reach:
             object.__setattr__(self, "highest_sequence", reach)
@@ -53,7 +53,8 @@ class Ack:
         conflict: bool = False,
         through_hash: bytes | None = None,
     ) -> "Ack":
-        """The acknowledgement of a cloud that holds the sequence ranges `held` (first, last), ascending, disjoint.
+        """Return the acknowledgement of a cloud that has stored the sequence ranges `held` (first, last), ascending,
+        disjoint.
 
         More than `MISSING_RANGES_MAX` holes are reported as far as they fit; those above the last one are left out.
         """
@@ -80,7 +81,7 @@ class Ack:
 
 
 def encode_ack(ack: Ack) -> bytes:
-    """`ack` on the wire."""
+    """Encode `ack`."""
     return write_message(
         {
             "epoch": ack.epoch,
@@ -95,7 +96,7 @@ def encode_ack(ack: Ack) -> bytes:
 
 
 def decode_ack(data: bytes) -> Ack:
-    """An acknowledgement from the wire. RemoteProtocolError and nothing else, on any bytes."""
+    """Decode an acknowledgement. Raises RemoteProtocolError and nothing else, on any bytes."""
     fields = Fields.of(data, _CLAUSE)
     through = fields.integer("through", least=0)
     missing = fields.ranges("missing", limit_count=MISSING_RANGES_MAX)

@@ -1,9 +1,9 @@
 """The value column of an observation block: numbers, the four specials, bits, texts, codes, compounds and sample
 arrays.
 
-A block of vital signs holds numbers alone, so that case is one column of doubles and one check. Otherwise each
-observation has a byte that says what it holds, and each kind follows as a column of its own. Floats in a block
-are finite (`wire` holds both sides to that): what is not a number is a `Special`, and says which of the four.
+A block of vital signs holds only numbers, so that case is one column of doubles and one check. Otherwise each
+observation has a byte for its kind, and the values of each kind follow as a column. Floats in a block are finite
+(`wire` enforces it on both sides): a value that is not a number is one of the four `Special` values.
 """
 
 from array import array
@@ -35,7 +35,8 @@ _SPECIALS = (Special.NAN, Special.NRES, Special.PLUS_INFINITY, Special.MINUS_INF
 
 
 def write_values(writer: WireWriter, observations: Sequence[Observation]) -> None:
-    """The values and samples of `observations`. LocalProtocolError for what the form cannot hold."""
+    """Write the values and samples of `observations`. Raises LocalProtocolError for a value that the form
+    cannot hold."""
     values = [observation.value for observation in observations]
     kinds_met = set(map(type, values))
     if kinds_met == {float}:
@@ -62,7 +63,7 @@ def write_values(writer: WireWriter, observations: Sequence[Observation]) -> Non
 def read_values(
     reader: WireReader, channels: Sequence[Channel]
 ) -> tuple[Sequence[Value | None], Sequence[bytes | None]]:
-    """The values and samples of as many observations as there are channels."""
+    """Return the values and samples of as many observations as there are channels."""
     form = reader.u8()
     if form == _ALL_FLOATS:
         return reader.floats(len(channels)), [None] * len(channels)
@@ -94,7 +95,7 @@ def _read_mixed(reader: WireReader, channels: Sequence[Channel]) -> tuple[list[V
 
 
 def _write_samples(writer: WireWriter, observations: Sequence[Observation]) -> None:
-    """Lengths, then the bytes as the devices sent them."""
+    """Write lengths, then the bytes as the devices sent them."""
     blocks: list[bytes] = []
     for observation in observations:
         if observation.samples is None:
@@ -136,7 +137,7 @@ def _read_specials(reader: WireReader, count: int) -> list[Special]:
 
 
 def _write_compounds(writer: WireWriter, compounds: Sequence[tuple[Scalar, ...]]) -> None:
-    """Lengths, which scalars are special, the floats, the specials."""
+    """Write lengths, which scalars are special, the floats, the specials."""
     if any(len(compound) > 0xFF for compound in compounds):
         raise LocalProtocolError("a compound has more than 255 components")
     scalars = [scalar for compound in compounds for scalar in compound]

@@ -1,6 +1,6 @@
 """The rules of a connection to the broker that the gateway and the cloud share: address, keep-alive, windows, refusals.
 
-Pure: each side drives its own MQTT client and brings what the broker said.
+Pure: each side drives its own MQTT client and passes in the broker's reason codes and limits.
 """
 
 from collections.abc import Iterable
@@ -12,20 +12,21 @@ from protocols.uplink.limits import PACKET_BYTES_MAX
 CONNECT_S_MAX = 10.0
 """Time for name look-up, TCP, TLS and CONNACK: three retransmissions of a SYN on a bad radio link."""
 CLOSE_S_MAX = 0.5
-"""Time for a DISCONNECT to be sent; a broker that does not read it learns of the end from TCP."""
+"""Time for a DISCONNECT to be sent; a broker that does not read it detects the end by TCP."""
 KEEPALIVE_S = 20
-"""The broker declares a client gone after 1.5 times this, and publishes its will."""
+"""The broker considers a client disconnected after 1.5 times this, and publishes its will."""
 MISC_EVERY_S = 1.0
 """Interval at which the client checks its keep-alive: a twentieth of it."""
 PUBLISH_WINDOW_MAX = 20
-"""Publishes without PUBACK, also when the broker would take more: what is queued in the client cannot be overtaken."""
+"""Limit of publishes without PUBACK, even when the broker allows more: messages queued in the client cannot be
+overtaken."""
 SESSION_TAKEN_OVER = 0x8E
 """Reason code of a DISCONNECT: another client connected with this client's id."""
 _PORT, _TLS_PORT = 1883, 8883
 
 
 class BrokerUrl(NamedTuple):
-    """Host, port, and whether TLS is spoken."""
+    """Host, port, and whether TLS is used."""
 
     host: str
     port: int
@@ -49,12 +50,12 @@ def parse_broker_url(url: str) -> BrokerUrl:
 
 
 def find_refusal(reasons: Iterable[Reason]) -> str | None:
-    """The first failure among the reason codes of a PUBACK or SUBACK, by its name; None when all succeeded."""
+    """Return the name of the first failure among the reason codes of a PUBACK or SUBACK; None when all succeeded."""
     return next((str(reason) for reason in reasons if reason.is_failure), None)
 
 
 def find_size_conflict(packet_bytes_max: int | None) -> str | None:
-    """Why a broker with this Maximum Packet Size (None: unlimited) cannot carry a batch; None when it can."""
+    """Return why a broker with this Maximum Packet Size (None: unlimited) cannot carry a batch; None when it can."""
     if packet_bytes_max is None or packet_bytes_max >= PACKET_BYTES_MAX:
         return None
     return (
@@ -64,5 +65,6 @@ def find_size_conflict(packet_bytes_max: int | None) -> str | None:
 
 
 def publish_window(receive_max: int | None) -> int:
-    """Publishes that may be without a PUBACK at a broker with this Receive Maximum; None: it states none."""
+    """Return the number of publishes that may be without a PUBACK at a broker with this Receive Maximum; None: it
+    states none."""
     return PUBLISH_WINDOW_MAX if receive_max is None else min(PUBLISH_WINDOW_MAX, receive_max)

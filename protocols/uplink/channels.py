@@ -1,7 +1,7 @@
 """A channel, and the facts about a device and its clocks, in the binary form of observation blocks.
 
-Both are written once per block and then referred to by number. Channels live as long as a device's configuration, so
-their bytes are remembered: a block of a thousand values names the same ten again and again.
+Both are written once for each block and then referred to by number. Channels last as long as a device's configuration,
+so their bytes are cached: a block of a thousand values names the same ten again and again.
 """
 
 import math
@@ -29,8 +29,8 @@ _ARRAY = struct.Struct("<ddd")
 @dataclass(frozen=True, slots=True)
 class DeviceRef:
     """The device that measured. `system_id` is its EUI-64 in lower-case hex, or another identifier's text (a BLE
-    address); `model` is what it calls itself, empty where it said nothing. `unverified_link`: nothing but the device's
-    own word says that it is this device (an agent over TCP that no operator has accepted)."""
+    address); `model` is its own name for its model, empty where it sent none. `unverified_link`: the device is
+    identified by its own claim only (an agent over TCP that no operator has accepted)."""
 
     system_id: str
     model: str
@@ -39,10 +39,10 @@ class DeviceRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Facts that hold for a run of observations: the device, and how its clock and ours relate to UTC.
+    """Facts that hold for a run of observations: the device, and the relation of its clock and ours to UTC.
 
     Wall time in µs = `wall_offset_us` + `received_s` × 10⁶. `device_offset_us` is added to `DeviceTime.local_us()` for
-    UTC, None where it is not known; `uncertainty_us` is how far the corrected time may be off. `stored`: measured
+    UTC, None where it is unknown; `uncertainty_us` is the largest error of the corrected time. `stored`: measured
     earlier and read from the device's memory.
     """
 
@@ -57,7 +57,7 @@ class Facts:
 
 @lru_cache(maxsize=4096)
 def channel_bytes(channel: Channel) -> bytes:
-    """`channel` in binary. LocalProtocolError for a channel that the form cannot hold."""
+    """Encode `channel`. Raises LocalProtocolError for a channel that the form cannot hold."""
     writer = WireWriter()
     has_unit = _HAS_UNIT if channel.unit is not None else 0
     has_person = _HAS_PERSON if channel.person is not None else 0
@@ -84,12 +84,12 @@ def channel_bytes(channel: Channel) -> bytes:
 
 
 def code_count(channel: Channel) -> int:
-    """Components and supplemental types together."""
+    """Return the number of components and supplemental types together."""
     return len(channel.components) + len(channel.supplemental_types)
 
 
 def read_channel(reader: WireReader) -> Channel:
-    """One channel; RemoteProtocolError for anything else."""
+    """Read one channel. Raises RemoteProtocolError for anything else."""
     flags = reader.u8()
     if flags & ~(_HAS_UNIT | _HAS_PERSON | _HAS_ARRAY):
         raise reader.wrong("a channel has flags without a meaning")
@@ -118,7 +118,7 @@ def _read_array(reader: WireReader) -> SampleArray:
 
 
 def write_facts(writer: WireWriter, facts: Facts) -> None:
-    """`facts` in binary. LocalProtocolError for texts longer than the form holds."""
+    """Write `facts`. Raises LocalProtocolError for texts longer than the form holds."""
     has_offset = _HAS_DEVICE_OFFSET if facts.device_offset_us is not None else 0
     synchronised = _SYNCHRONISED if facts.wall_synchronised else 0
     unverified = _UNVERIFIED_LINK if facts.device.unverified_link else 0
@@ -133,7 +133,7 @@ def write_facts(writer: WireWriter, facts: Facts) -> None:
 
 
 def read_facts(reader: WireReader) -> Facts:
-    """The facts of one run; RemoteProtocolError for anything else."""
+    """Read the facts of one run. Raises RemoteProtocolError for anything else."""
     flags = reader.u8()
     if flags & ~(_SYNCHRONISED | _STORED | _HAS_DEVICE_OFFSET | _UNVERIFIED_LINK):
         raise reader.wrong("a run has flags without a meaning")

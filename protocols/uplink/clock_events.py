@@ -1,6 +1,6 @@
-"""The events by which a gateway says how the clocks of its boot stand to UTC: learnt, lost, or only estimated.
+"""The events that relate the clocks of a gateway's boot to UTC: learnt, lost, or only estimated.
 
-They travel in the lane of events like any other, so an older cloud keeps them without reading them.
+They travel in the lane of events like any other, so an older cloud stores them without reading them.
 """
 
 from protocols.clock_anchor import MONOTONIC_US_MAX, UNCERTAINTY_US_MAX, UTC_US_MAX, ClockAnchor
@@ -9,14 +9,14 @@ from protocols.uplink.events import EventField, GatewayEvent
 CLOCK_LEARNT = "clock.learnt"
 """The wall clock was synchronised: an anchor, which dates what was measured in this boot before."""
 CLOCK_LOST = "clock.lost"
-"""It no longer is: an anchor of the last moment at which it was."""
+"""The wall clock is no longer synchronised: an anchor of the last moment at which it was."""
 CLOCK_ESTIMATED = "clock.estimated"
-"""The machine's clock is known to be wrong (it is earlier than a time that has certainly been), so until it is learnt
-the wall time runs on from the last one that was persisted. The true time is later by an unknown amount."""
+"""The machine's clock is known to be wrong (it is earlier than a time known to be past), so until the time is learnt
+the wall time continues from the last one that was persisted. The true time is later by an unknown amount."""
 
 
 def anchor_fields(anchor: ClockAnchor) -> dict[str, EventField]:
-    """The fields of `CLOCK_LEARNT` and `CLOCK_LOST`."""
+    """Return the fields of `CLOCK_LEARNT` and `CLOCK_LOST`."""
     return {
         "monotonic_us": anchor.last_us,
         "wall_us": anchor.last_us + anchor.offset_us,
@@ -25,7 +25,7 @@ def anchor_fields(anchor: ClockAnchor) -> dict[str, EventField]:
 
 
 def anchor_of(event: GatewayEvent) -> ClockAnchor | None:
-    """The anchor of an event; None where it is another event, or says nothing that can be."""
+    """Return the anchor of an event; None where it is another event, or its fields are invalid."""
     if event.name not in {CLOCK_LEARNT, CLOCK_LOST}:
         return None
     monotonic_us = _within(event, "monotonic_us", MONOTONIC_US_MAX)

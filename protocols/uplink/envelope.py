@@ -1,12 +1,11 @@
-"""One batch on its way: what is signed, the signature, and what may change between two sendings.
+"""One batch in transit: the signed content, the signature, and the fields that may change between two sends.
 
-A batch is identified by (gateway, epoch, lane, sequence) (D3) and chained to the one before it (D7). Its hash
-covers every field, so a cloud that holds a batch of the same identity with another hash knows that two gateways
-claim one name. What is not signed may differ from one sending to the next: whether it is history by now, and the
-trace it belongs to.
+A batch is identified by (gateway, epoch, lane, sequence) (D3) and chained to the one before it (D7). Its hash covers
+every field, so a cloud that has stored a batch of the same identity with another hash detects that two gateways use one
+name. The unsigned fields may differ from one send to the next: whether the batch is historical by now, and its trace.
 
-The signature is Ed25519 over a context and the hash, so that no signature of another kind can be passed off as one of a
-batch. Verifying is not deciding: duplicates, holes and conflicts are the ingest's.
+The signature is Ed25519 over a context and the hash, so that a signature made for another purpose cannot be used for a
+batch. Verification decides nothing: duplicates, holes and conflicts are handled by the ingest.
 """
 
 import hashlib
@@ -74,13 +73,14 @@ class Batch:
 
     @property
     def hash(self) -> bytes:
-        """The batch's place in the chain: 32 bytes over every field. Computed again each time; keep it if asked
-        often."""
+        """Return the batch's chain hash: 32 bytes over every field. Computed at each call; keep the result for repeated
+        use."""
         return batch_hash(self, hashlib.sha256(self.payload).digest())
 
 
 def batch_hash(batch: Batch, payload_digest: bytes) -> bytes:
-    """The chain hash of `batch` whose payload has this SHA-256: for a verifier who keeps digests and not payloads."""
+    """Return the chain hash of `batch` whose payload has this SHA-256: for a verifier that keeps digests and not
+    payloads."""
     return link_hash(
         batch.previous_hash,
         batch.gateway.encode(),
@@ -97,9 +97,10 @@ def batch_hash(batch: Batch, payload_digest: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A batch, who vouches for it, and how it travels.
+    """A batch, its signature, and its transport fields.
 
-    `historical`: it waited for a link and is not what happens now. `traceparent`: W3C Trace Context of the commit.
+    `historical`: it was queued while there was no link and is not live data. `traceparent`: W3C Trace Context of the
+    commit.
     """
 
     batch: Batch
@@ -109,7 +110,7 @@ class Envelope:
 
 
 def sign_batch(batch: Batch, private_key: Ed25519PrivateKey) -> bytes:
-    """The gateway's signature over `batch`: 64 bytes."""
+    """Return the gateway's signature over `batch`: 64 bytes."""
     return sign_hash(batch.hash, private_key)
 
 
@@ -119,13 +120,13 @@ def sign_hash(chain_hash: bytes, private_key: Ed25519PrivateKey) -> bytes:
 
 
 def traceparent_of(chain_hash: bytes) -> str:
-    """W3C Trace Context of the batch with this hash: the same at each sending and on both sides, so that one trace id
-    leads from the commit in the vehicle to the ingest and on."""
+    """Return the W3C Trace Context of the batch with this hash: the same at each send and on both sides, so that one
+    trace id leads from the commit in the vehicle to the ingest and beyond."""
     return f"00-{chain_hash[:16].hex()}-{chain_hash[16:24].hex()}-01"
 
 
 def verify_batch(batch: Batch, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:
-    """Whether the holder of the key behind `public_key` (32 bytes) signed exactly this batch."""
+    """Return whether the holder of the key behind `public_key` (32 bytes) signed exactly this batch."""
     return verify_hash(batch.hash, signature, public_key)
 
 
@@ -140,7 +141,7 @@ def verify_hash(chain_hash: bytes, signature: bytes, public_key: bytes | Ed25519
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
-    """`envelope` on the wire. LocalProtocolError for a batch that the form or its limits forbid."""
+    """Encode `envelope`. Raises LocalProtocolError for a batch that the form or its limits forbid."""
     batch = envelope.batch
     for name in (batch.gateway, batch.epoch, batch.boot_id):
         if not is_identifier(name):
@@ -170,7 +171,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
 
 
 def decode_envelope(data: bytes, *, limit_bytes: int = ENVELOPE_BYTES_MAX) -> Envelope:
-    """An envelope from the wire; the signature is not verified here. RemoteProtocolError and nothing else, on any
+    """Decode an envelope; the signature is not verified here. Raises RemoteProtocolError and nothing else, on any
     bytes."""
     if len(data) > limit_bytes:
         raise RemoteProtocolError(f"an envelope of {len(data)} bytes; {limit_bytes} are allowed", clause=_CLAUSE)

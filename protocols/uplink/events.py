@@ -1,4 +1,4 @@
-"""Something that happened at a gateway and that the record should know: a device came or went, the store filled.
+"""An event at a gateway that belongs in the record: a device connected or disconnected, the store filled.
 
 The payload of a batch of kind `event`, one event each, in the lane that is sent first and never dropped. Names are
 dotted and past tense. No patient data belongs here: an event reaches logs and operators.
@@ -33,7 +33,7 @@ class GatewayEvent:
 
 
 def encode_event(event: GatewayEvent) -> bytes:
-    """`event` as a batch's payload. LocalProtocolError above the limits of this module."""
+    """Encode `event` as a batch's payload. Raises LocalProtocolError above the limits of this module."""
     device_length = len(event.device) if event.device is not None else 0
     if len(event.name) > NAME_LENGTH_MAX or device_length > DEVICE_LENGTH_MAX or len(event.fields) > FIELDS_MAX:
         raise LocalProtocolError("an event's name, device or number of fields is above its limit")
@@ -41,7 +41,7 @@ def encode_event(event: GatewayEvent) -> bytes:
         if len(name) > NAME_LENGTH_MAX or (isinstance(value, str) and len(value) > FIELD_TEXT_LENGTH_MAX):
             raise LocalProtocolError("a field of an event is above its limit")
         if isinstance(value, float) and not math.isfinite(value):
-            raise LocalProtocolError("a field of an event is not finite")  # JSON would make it null without a word
+            raise LocalProtocolError("a field of an event is not finite")  # JSON would make it null without a warning
     return write_message(
         {
             "name": event.name,
@@ -54,7 +54,7 @@ def encode_event(event: GatewayEvent) -> bytes:
 
 
 def decode_event(data: bytes) -> GatewayEvent:
-    """An event from a batch's payload. RemoteProtocolError and nothing else, on any bytes."""
+    """Decode an event from a batch's payload. Raises RemoteProtocolError and nothing else, on any bytes."""
     fields = Fields.of(data, _CLAUSE)
     return GatewayEvent(
         name=fields.text("name", limit_length=NAME_LENGTH_MAX),

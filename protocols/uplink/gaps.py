@@ -1,9 +1,9 @@
-"""A gap record: what a lane no longer has, from which sequence to which, and why (D2).
+"""A gap record: a range of sequences that a lane no longer has, and the reason (D2).
 
 It is the payload of a batch of kind `gap` that stands in for the batches it replaces: the batch's `sequence` is
-`from_sequence` and its `previous_hash` is `chain_before`; the next batch follows on `chain_after`. It is idempotent
-by range: a cloud fills only what it lacks, and a later, wider gap is no conflict, because what was there stays
-there.
+`from_sequence` and its `previous_hash` is `chain_before`; the next batch follows on `chain_after`. It is idempotent by
+range: a cloud fills only its holes, and a later, wider gap is no conflict, because batches that the cloud has stored
+stay.
 """
 
 from dataclasses import dataclass
@@ -16,34 +16,34 @@ _CLAUSE = "uplink gap v1"
 
 
 class GapReason(StrEnum):
-    """Why batches went."""
+    """Reason why batches were dropped."""
 
     RETENTION = "retention"
-    """Delivered long ago; the cloud asked for them again after their time was over."""
+    """Delivered long ago; the cloud requested them again after their retention time."""
     DISK_BUDGET = "disk_budget"
     """Never delivered: the lane's share of the disk was full."""
     DECIMATED = "decimated"
-    """Waveform detail was thinned for want of space."""
+    """Waveform detail was reduced to save space."""
     DAMAGED = "damaged"
-    """The stored block could not be read back; it lies in quarantine on the gateway."""
+    """The stored block could not be read; it is in quarantine on the gateway."""
     STORE_FULL = "store_full"
     """Never stored: only the reserve of the disk was left. Counts observations that never had a sequence; the record
     covers a sequence of its own and passes the chain on unchanged."""
     NOT_STORED = "not_stored"
-    """Never stored although there was room: values that came faster than they could be taken, or in a form that the
-    record does not have. Counts values that never had a sequence, as STORE_FULL does; of Bluetooth notifications, which
-    may hold several values each, it counts the notifications."""
+    """Never stored although there was room: values that arrived faster than they could be processed, or in a form that
+    the record does not have. Counts values that never had a sequence, as STORE_FULL does; of Bluetooth notifications,
+    which may hold several values each, it counts the notifications."""
     CLOUD_RESTORED = "cloud_restored"
-    """The cloud lost them and the gateway has them no more."""
+    """The cloud lost them and the gateway no longer has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """The sequences `from_sequence`…`through_sequence` of a lane are gone.
+    """The sequences `from_sequence`…`through_sequence` of a lane were dropped.
 
-    `batches` and `observations` count what went, as far as it is known; `first_us` and `last_us` are the gateway's
-    wall times of the first and the last of them, None where unknown. `chain_before` and `chain_after` are the
-    hashes before the first and of the last.
+    `batches` and `observations` count the dropped ones, as far as known; `first_us` and `last_us` are the gateway's
+    wall times of the first and the last of them, None where unknown. `chain_before` and `chain_after` are the hashes
+    before the first and of the last.
     """
 
     from_sequence: int
@@ -58,7 +58,7 @@ class Gap:
 
 
 def encode_gap(gap: Gap) -> bytes:
-    """`gap` as a batch's payload."""
+    """Encode `gap` as a batch's payload."""
     return write_message(
         {
             "from": gap.from_sequence,
@@ -75,7 +75,7 @@ def encode_gap(gap: Gap) -> bytes:
 
 
 def decode_gap(data: bytes) -> Gap:
-    """A gap record from a batch's payload. RemoteProtocolError and nothing else, on any bytes."""
+    """Decode a gap record from a batch's payload. Raises RemoteProtocolError and nothing else, on any bytes."""
     fields = Fields.of(data, _CLAUSE)
     first = fields.integer("from", least=1, most=SEQUENCE_MAX)
     try:

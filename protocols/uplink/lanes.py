@@ -1,8 +1,7 @@
-"""The four lanes of the uplink, and which lane an observation takes.
+"""The four lanes of the uplink, and the lane of each observation.
 
-A lane is a queue of its own with its own sequence, share of the link and place in the drop order (D2), so that a
-waveform backlog can neither delay an alarm nor push it out of a full disk. What a lane's share is belongs to
-`gateway/sync`.
+A lane is a separate queue with its own sequence, share of the link and place in the drop order (D2), so that a waveform
+backlog can neither delay an alarm nor push it out of a full disk. The shares are defined in `gateway/sync`.
 """
 
 from enum import StrEnum
@@ -14,7 +13,7 @@ EVENT_PARTITION = 3
 
 
 class Lane(StrEnum):
-    """In the order of urgency: what is named first is sent first."""
+    """Lanes in the order of urgency: the first is sent first."""
 
     EVENT = "event"
     EPCR = "epcr"
@@ -23,10 +22,11 @@ class Lane(StrEnum):
 
 
 def lane_of_channel(channel: Channel) -> Lane:
-    """The lane of every observation of `channel`; it never changes within a channel, so that device time keeps its
-    order.
+    """Return the lane of every observation of `channel`; it never changes within a channel, so that device time keeps
+    its order.
 
-    A numeric whose status says "in alarm" stays numeric for that reason: it would overtake its own neighbours.
+    For this reason a numeric with the status "in alarm" stays in the numeric lane: in another it would overtake earlier
+    values of its channel.
     """
     if channel.array is not None:
         return Lane.WAVEFORM
@@ -34,5 +34,5 @@ def lane_of_channel(channel: Channel) -> Lane:
 
 
 def lane_of(observation: Observation) -> Lane:
-    """The lane of one observation: that of its channel."""
+    """Return the lane of one observation: that of its channel."""
     return lane_of_channel(observation.channel)

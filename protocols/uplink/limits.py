@@ -1,44 +1,44 @@
-"""The sizes that both ends of the link agree on: what is larger is refused before it is read.
+"""The sizes that both ends of the link agree on: a larger message is refused before it is read.
 
-They belong to the contract, not to a setting: a gateway that may send more than the cloud takes would never get its
-batch through. The limits of a block are at least twice what any released gateway builds (4 096 observations, 256 KiB of
-samples, 256 devices in its roster), so an older box is within them too, and both `encode_block` and `decode_block` hold
-them: what the one refuses, the other refuses as well.
+They belong to the contract, not to a setting: a gateway that may send more than the cloud accepts would never deliver
+its batch. The limits of a block are at least twice what any released gateway builds (4 096 observations, 256 KiB of
+samples, 256 devices in its roster), so an older gateway is within them too. Both `encode_block` and `decode_block`
+enforce them: a block that one refuses, the other refuses as well.
 """
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 
 ENVELOPE_BYTES_MAX = 1 << 20
 """One message on the wire. The broker's own limit (`message_size_limit`, MQTT's Maximum Packet Size) must not be lower
-than this plus a topic; `PACKET_BYTES_MAX` is the number to give it."""
+than this plus a topic; set it to `PACKET_BYTES_MAX`."""
 
 PACKET_BYTES_MAX = ENVELOPE_BYTES_MAX + 4096
-"""What an MQTT packet may measure: the envelope, a topic of at most 160 bytes, and the properties."""
+"""Limit of an MQTT packet: the envelope, a topic of at most 160 bytes, and the properties."""
 
 PAYLOAD_BYTES_MAX = ENVELOPE_BYTES_MAX - 4096
 """A batch's payload: the envelope less its header, signature and trace context, which stay far below 4 KiB."""
 
 BATCH_COUNT_MAX = 65_536
 """Largest number of observations or events that an envelope may announce. Above the limit of a block on purpose: a
-batch between the two is authentic and too large, so it is set aside and acknowledged, instead of refused for ever."""
+batch between the two is authentic and too large, so it is quarantined and acknowledged, instead of refused forever."""
 
 BLOCK_BYTES_MAX = 2 << 20
-"""An observation block after decompression. zlib can shrink zeros a thousandfold, so this and not the payload
-bounds memory. 4 096 observations take about 100 bytes each, samples below half a MiB more."""
+"""An observation block after decompression. zlib can shrink zeros a thousandfold, so this and not the payload bounds
+memory. 4 096 observations take about 100 bytes each, samples below half a MiB more."""
 
 BLOCK_OBSERVATIONS_MAX = 8_192
-"""Observations in one block; a gateway commits some hundred to some thousand at a time, 4 096 at most. Decoding and
-writing so many takes some tenths of a second, for which other gateways' batches wait."""
+"""Observations in one block; a gateway commits a few hundred to a few thousand at a time, 4 096 at most. Decoding and
+writing that many takes some tenths of a second, which delays other gateways' batches."""
 
 BLOCK_DEVICES_MAX = 256
-"""Devices in one block: as many as a gateway's roster holds. A vehicle has about twenty."""
+"""Devices in one block: the size of a gateway's roster. A vehicle has about twenty."""
 
 BLOCK_CHANNELS_MAX = 4_096
 """Channels in one block: one for each observation of the largest block that a gateway builds."""
 
 BLOCK_CODES_MAX = 32_768
-"""Components and supplemental types of all channels in one block: eight for each of the most channels. A channel has
-three at most in any specialization that we know."""
+"""Components and supplemental types of all channels in one block: eight for each of the most channels. In all known
+specializations a channel has at most three."""
 
 BLOCK_SCALARS_MAX = 65_536
 """Components of all compound values in one block: eight for each of the most observations. A blood pressure has
@@ -48,16 +48,17 @@ BLOCK_SAMPLES_BYTES_MAX = 512 * 1024
 """Sample bytes in one block. A gateway closes a block at 256 KiB, and one observation is at most one APDU (64 KiB)."""
 
 MESSAGE_BYTES_MAX = 16_384
-"""A status, an acknowledgement, an event or a gap record: small JSON, so that a person with a subscriber can read
-it."""
+"""A status, an acknowledgement, an event or a gap record: small JSON, so that a person with a subscriber can
+read it."""
 
 IDENTIFIER_LENGTH_MAX = 64
-"""Tenants, gateways, epochs and boots are named by 1 to 64 of `A-Z a-z 0-9 _ -`, which no topic filter can mistake."""
+"""Tenants, gateways, epochs and boots are named by 1 to 64 of `A-Z a-z 0-9 _ -`, which have no meaning in a topic
+filter."""
 
 INTEGER_MAX = (1 << 63) - 1
 """Sequences and microseconds are signed 64-bit everywhere: on the wire, in SQLite and in PostgreSQL."""
 SEQUENCE_MAX = INTEGER_MAX - 1
-"""The number behind it must fit as well: a database is searched for the neighbours of each batch."""
+"""The next number must fit as well: a database is searched for the neighbours of each batch."""
 
 
 class LimitExceeded(RemoteProtocolError):

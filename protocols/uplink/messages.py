@@ -1,8 +1,8 @@
-"""The JSON form under status, acknowledgement, event and gap record: a strict reader of small objects.
+"""The JSON form of status, acknowledgement, event and gap record: a strict reader of small objects.
 
-JSON, because these are few, small, and read by people with a subscriber when something is wrong. Checked here by
-hand and not by pydantic, whose errors repeat the input: an error of ours names the field and the rule, never the
-value. Fields that a newer side added are ignored; a field that is missing or of another type is the peer's fault.
+JSON, because these are few, small, and read by people with a subscriber during troubleshooting. Checked here by hand
+and not by pydantic, whose errors repeat the input: an error of ours names the field and the rule, never the value.
+Fields that a newer side added are ignored; a field that is missing or of another type is the peer's fault.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 def write_message(document: Mapping[str, object]) -> bytes:
-    """`document` with the version in front. LocalProtocolError when it is larger than a message may be."""
+    """Encode `document` with the version first. Raises LocalProtocolError when it is larger than a message may be."""
     try:
         data = orjson.dumps({"v": VERSION, **document})
     except TypeError as error:
@@ -30,8 +30,8 @@ def write_message(document: Mapping[str, object]) -> bytes:
 
 
 class Fields:
-    """The fields of one JSON object; each reader names the type and the limit it wants. RemoteProtocolError
-    otherwise."""
+    """The fields of one JSON object; each method names the type and the limit that it requires, and raises
+    RemoteProtocolError otherwise."""
 
     __slots__ = ("_clause", "_fields")
 
@@ -41,7 +41,7 @@ class Fields:
 
     @classmethod
     def of(cls, data: bytes, clause: str) -> "Fields":
-        """The object in `data`, of a version that this side reads."""
+        """Decode the object in `data`, of a version that this side supports."""
         if len(data) > MESSAGE_BYTES_MAX:
             raise RemoteProtocolError(f"a message above {MESSAGE_BYTES_MAX} bytes", clause=clause)
         try:
@@ -56,7 +56,7 @@ class Fields:
         return fields
 
     def wrong(self, reason: str) -> RemoteProtocolError:
-        """The error to raise for what these fields say."""
+        """Return the error to raise for invalid fields."""
         return RemoteProtocolError(reason, clause=self._clause)
 
     def integer(self, name: str, *, least: int = -INTEGER_MAX - 1, most: int = INTEGER_MAX) -> int:
@@ -78,7 +78,7 @@ class Fields:
         return truth
 
     def text(self, name: str, *, limit_length: int) -> str:
-        """A text without NUL, which PostgreSQL does not store."""
+        """Return a text without NUL, which PostgreSQL does not store."""
         text = self._fields.get(name)
         if not isinstance(text, str) or len(text) > limit_length or "\0" in text:
             raise self.wrong(f"{name} is not a text of at most {limit_length} characters without NUL")
@@ -94,7 +94,7 @@ class Fields:
         return text
 
     def hash(self, name: str) -> bytes:
-        """32 bytes as lower-case hex."""
+        """Return 32 bytes from lower-case hex."""
         text = self._fields.get(name)
         if not isinstance(text, str) or len(text) != 64 or text.strip("0123456789abcdef"):
             raise self.wrong(f"{name} is not a SHA-256 in hex")
@@ -110,7 +110,7 @@ class Fields:
         return items
 
     def ranges(self, name: str, *, limit_count: int) -> tuple[tuple[int, int], ...]:
-        """Ranges of sequences [first, last], ascending and disjoint."""
+        """Return ranges of sequences [first, last], ascending and disjoint."""
         ranges: list[tuple[int, int]] = []
         above = 0
         for item in self.items(name, limit_count=limit_count):
@@ -129,5 +129,5 @@ class Fields:
         return mapping
 
     def inner(self, name: str) -> "Fields":
-        """The object under `name`."""
+        """Return the object under `name`."""
         return Fields(self.mapping(name, limit_count=64), self._clause)

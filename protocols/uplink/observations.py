@@ -1,14 +1,13 @@
-"""A block of observations: what a numeric or waveform batch holds, and what the gateway seals and stores.
+"""A block of observations: the content of a numeric or waveform batch, which the gateway seals and stores.
 
-Columnar, because the encoder sits in the commit that a device waits for: each field of all observations is one column
-that a list comprehension gathers and zlib's cheapest level then shrinks. Channels and the facts about devices are
-written once and referred to by number. Device times, samples, texts and bits travel verbatim; a float travels as its
-eight bytes and is finite.
+Columnar, because the encoder runs in the commit that a device waits for: each field of all observations is one column
+that a list comprehension collects and zlib's cheapest level then shrinks. Channels and the facts about devices are
+written once and referred to by number. Device times, samples, texts and bits are unchanged; a float has its eight bytes
+and is finite.
 
 The form (version 1): version · u32 length of the body · zlib(body). The body: facts · runs (facts number, count) ·
 channels · channel numbers · reception times · status · device times · values (`block_values`). An observation's index
-is its place in the block, counted from 0. Adjacent sections that say the same about their device come back as one; an
-empty one not at all.
+is its position in the block, counted from 0. Decoding merges adjacent sections with equal facts and drops empty ones.
 """
 
 import struct
@@ -46,7 +45,7 @@ __all__ = ["DeviceObservations", "DeviceRef", "body_bytes", "decode_block", "enc
 
 VERSION = 1
 RECEIVED_S_MAX = float(1 << 33)
-"""Some 270 years of monotonic time. Readers multiply it to whole microseconds, which must stay a number."""
+"""About 270 years of monotonic time. Readers convert it to whole microseconds, which must stay in range."""
 _CLAUSE = "uplink observation block v1"
 _LENGTH = struct.Struct("<I")
 _HEAD_BYTES = 1 + _LENGTH.size
@@ -59,7 +58,7 @@ _TIME_ABSENT, _TIME_UNIFORM, _TIME_MIXED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceObservations:
-    """Observations of one device and what holds for all of them; the fields are those of `channels.Facts`."""
+    """Observations of one device and the facts common to all of them; the fields are those of `channels.Facts`."""
 
     device: DeviceRef
     boot_id: str
@@ -72,11 +71,11 @@ class DeviceObservations:
 
 
 def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
-    """`sections` as one block, in their order.
+    """Encode `sections` as one block, in their order.
 
-    LocalProtocolError where the form cannot hold a value: a float that is not finite (that is a `Special`), a
-    reception beyond `RECEIVED_S_MAX`, samples on a channel without an array. `BlockTooLarge` above a limit of
-    `protocols.uplink.limits`. What it refuses, `decode_block` refuses too.
+    Raises LocalProtocolError where the form cannot hold a value: a float that is not finite (that is a `Special`), a
+    reception beyond `RECEIVED_S_MAX`, samples on a channel without an array. Raises `BlockTooLarge` above a limit of
+    `protocols.uplink.limits`. `decode_block` refuses the same blocks.
     """
     observations = list(chain.from_iterable([section.observations for section in sections]))
     _check_size(len(observations), BLOCK_OBSERVATIONS_MAX, "observations")
@@ -103,8 +102,9 @@ def _check_size(size: int, limit: int, what: str) -> None:
 def decode_block(
     data: bytes, *, announced_count: int | None = None, limit_bytes: int = BLOCK_BYTES_MAX
 ) -> list[DeviceObservations]:
-    """The sections of a block, equal channels being one object. `limit_bytes` bounds the body after decompression;
-    `announced_count` is the number of observations that the envelope names, compared before any of them is decoded.
+    """Decode the sections of a block, equal channels being one object. `limit_bytes` bounds the body after
+    decompression; `announced_count` is the number of observations that the envelope names, compared before any of them
+    is decoded.
 
     Raises `LimitExceeded` above a limit of `protocols.uplink.limits`, before memory is spent on it, and otherwise
     RemoteProtocolError and nothing else, on any bytes.
@@ -145,14 +145,14 @@ def _section(facts: Facts, observations: Sequence[Observation]) -> DeviceObserva
 
 
 def body_bytes(data: bytes) -> int:
-    """Length of a block after decompression as it announces it, 0 when it is too short. Decompresses nothing;
-    `decode_block` refuses a block that is longer than it says."""
+    """Return the announced length of a block after decompression, 0 when the block is too short. Decompresses nothing;
+    `decode_block` refuses a block that is longer than announced."""
     length: int = _LENGTH.unpack_from(data, 1)[0] if len(data) >= _HEAD_BYTES else 0
     return length
 
 
 def _body(data: bytes, limit_bytes: int) -> bytes:
-    """The decompressed body, never more than `limit_bytes` of it."""
+    """Return the decompressed body, never more than `limit_bytes` of it."""
     if len(data) < _HEAD_BYTES:
         raise RemoteProtocolError("a block has at least five bytes", at=0, clause=_CLAUSE)
     if data[0] != VERSION:
@@ -172,7 +172,7 @@ def _body(data: bytes, limit_bytes: int) -> bytes:
 
 
 def _write_runs(writer: WireWriter, sections: Sequence[DeviceObservations]) -> None:
-    """Facts by number, then which facts hold for how many observations."""
+    """Write facts by number, then for each run the facts and the number of observations."""
     numbers: dict[tuple[object, ...], int] = {}
     table: list[Facts] = []
     which: list[int] = []
@@ -236,7 +236,7 @@ def _read_runs(reader: WireReader) -> list[tuple[Facts, int]]:
 
 
 def _read_table(reader: WireReader) -> list[Facts]:
-    """The facts by number. Devices are counted while they are read, so that reading stops at the limit."""
+    """Read the facts by number. Devices are counted while they are read, so that reading stops at the limit."""
     count = reader.varint(_U32_MAX)
     if count > BLOCK_OBSERVATIONS_MAX:
         raise reader.over_limit("facts in one block", BLOCK_OBSERVATIONS_MAX)
@@ -252,8 +252,8 @@ def _read_table(reader: WireReader) -> list[Facts]:
 
 
 def _write_channels(writer: WireWriter, channels: list[Channel]) -> None:
-    """Channels by number, then the number for each observation. By identity first: hashing a channel each time is
-    dear."""
+    """Write channels by number, then the number for each observation. Channels are first compared by identity: hashing
+    each is expensive."""
     identities = list(map(id, channels))
     numbers: dict[int, int] = {}
     by_encoding: dict[bytes, int] = {}
@@ -331,7 +331,8 @@ def _read_status(reader: WireReader, count: int) -> list[int]:
 
 
 def _write_times(writer: WireWriter, times: list[DeviceTime | None]) -> None:
-    """Nearly always all absent, or all of one kind and length; then the bytes alone are the column."""
+    """Write device times. Nearly always all are absent, or all of one kind and length; then the bytes alone are the
+    column."""
     present = [time for time in times if time is not None]
     if not present:
         writer.u8(_TIME_ABSENT)

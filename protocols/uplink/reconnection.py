@@ -1,9 +1,10 @@
-"""How long to wait before the next connection to the broker: exponential with full jitter and a bound.
+"""The wait before the next connection to the broker: exponential with full jitter and a bound.
 
 Full jitter, because a thousand vehicles lose the same broker at the same moment and must not return at the same moment.
-The first attempt after a useful connection is soon: one on which something was acknowledged, or one that held for a
-while. On a bad road a link may live for seconds only, and each of them delivers. A connection that another client took
-over counts as a failure whatever it delivered, so that two gateways with one identity do not alternate on the broker.
+The first attempt after a useful connection is soon; useful is a connection on which a message was acknowledged, or that
+lasted for a while. On a bad road a link may last for seconds only, and each of them delivers. A connection that another
+client took over counts as a failure whatever it delivered, so that two gateways with one identity do not alternate on
+the broker.
 """
 
 from collections.abc import Callable
@@ -20,11 +21,11 @@ class ReconnectSettings:
     cap_s: float = 60.0
     least_s: float = 0.1
     settled_after_s: float = 30.0
-    """A connection that held this long ends the row of failures."""
+    """Duration of a connection that ends the row of failures."""
 
 
 class ReconnectWait:
-    """The wait of one client. `chance()` returns a number in [0, 1); nothing here knows a clock."""
+    """The wait of one client. `chance()` returns a number in [0, 1); no clock is read here."""
 
     def __init__(self, settings: ReconnectSettings, chance: Callable[[], float]) -> None:
         self._settings = settings
@@ -37,7 +38,7 @@ class ReconnectWait:
             self.failures = 0
 
     def next_s(self) -> float:
-        """The wait before the next attempt, after one more failure."""
+        """Return the wait before the next attempt, after a further failure."""
         ceiling_s = doubled_s(self._settings.first_s, self.failures, self._settings.cap_s)
         self.failures += 1
         return max(self._settings.least_s, self._chance() * ceiling_s)

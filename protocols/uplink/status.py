@@ -1,7 +1,7 @@
-"""A gateway's retained status: who it is, whether it is there, and how far each lane has come.
+"""A gateway's retained status: its identity, its presence, and the progress of each lane.
 
-Published at connect and then at times; the cloud answers it with one `Ack` for each lane, which is the exchange of
-marks (D3). The broker publishes the last will in its stead when the gateway vanishes: the same with `online` false.
+Published at connect and then at times. The cloud responds with one `Ack` for each lane, which is the exchange of marks
+(D3). When the gateway disappears, the broker publishes the will in its place: the same with `online` false.
 """
 
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ from protocols.uplink.messages import Fields, write_message
 
 SOFTWARE_LENGTH_MAX = 64
 PUBLISHED_RANGES_MAX = 32
-"""Ranges of published batches that one lane reports: a lane is sent at two places at once (live and backlog), and each
-lost connection may leave one more. Four full lanes are 5 kB of the 16 kB that a status may have."""
+"""Limit of the ranges of published batches that one lane reports: a lane is sent at two places at once (live and
+backlog), and each lost connection may leave one more. Four full lanes are 5 kB of the 16 kB that a status may have."""
 _CLAUSE = "uplink status v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """`first` and `last` sequence that the lane still holds (0 and 0: none), and `acked`: the cloud has everything
-    up to it.
+    """`first` and `last` sequence that the lane still holds (0 and 0: none), and `acked`: the cloud has everything up
+    to it.
 
     `published`: the batches that the broker confirmed (PUBACK) and that the cloud has not acknowledged since, as
-    ascending ranges (first, last); a cloud that never saw them learns here that they were lost on the way. Of more than
-    `PUBLISHED_RANGES_MAX` ranges the lowest are reported. None: the gateway is older than this field.
+    ascending ranges (first, last); from it a cloud that never received them detects that they were lost in transit. Of
+    more than `PUBLISHED_RANGES_MAX` ranges the lowest are reported. None: the gateway is older than this field.
     """
 
     first: int
@@ -35,7 +35,7 @@ class Mark:
 
 
 class StoreState(StrEnum):
-    """State of the gateway's store: well, living on its reserve, refusing, or claimed by another gateway too."""
+    """State of the gateway's store: healthy, using its reserve, refusing, or claimed by another gateway too."""
 
     OK = "ok"
     RESERVE = "reserve"
@@ -61,7 +61,7 @@ class Status:
 
 
 def encode_status(status: Status) -> bytes:
-    """`status` on the wire."""
+    """Encode `status`."""
     return write_message(
         {
             "gateway": status.gateway,
@@ -86,7 +86,7 @@ def _written(mark: Mark) -> dict[str, object]:
 
 
 def decode_status(data: bytes) -> Status:
-    """A status from the wire. RemoteProtocolError and nothing else, on any bytes."""
+    """Decode a status. Raises RemoteProtocolError and nothing else, on any bytes."""
     fields = Fields.of(data, _CLAUSE)
     try:
         store = StoreState(fields.text("store", limit_length=16))
@@ -107,7 +107,7 @@ def decode_status(data: bytes) -> Status:
 
 
 def _marks(fields: Fields) -> dict[Lane, Mark]:
-    """Marks by lane; a lane that this side does not know is a newer side's and left out."""
+    """Return marks by lane; a lane unknown to this side is from a newer version and left out."""
     sent = fields.inner("marks")
     marks = {}
     for lane in Lane:

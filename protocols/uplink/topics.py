@@ -1,7 +1,7 @@
 """Topics of messages: `argus/v1/{tenant}/{gateway}/…` (D4), built and parsed in one place.
 
-A gateway writes `up/{lane}` and `status` and reads `down/…` of its own name only; the broker enforces it by the same
-names. Identifiers are checked on both sides, so that no tenant can name itself `+` or `a/b`.
+A gateway publishes to `up/{lane}` and `status` and subscribes to `down/…`, under its own name only; the broker enforces
+this by the same names. Identifiers are checked on both sides, so that no tenant can be named `+` or `a/b`.
 """
 
 import re
@@ -13,16 +13,16 @@ from protocols.uplink.limits import IDENTIFIER_LENGTH_MAX
 ROOT = "argus/v1"
 
 UP_FILTER = f"{ROOT}/+/+/up/+"
-"""Every batch of every gateway: the cloud's subscription."""
+"""Topic filter of every batch of every gateway: the cloud's subscription."""
 
 STATUS_FILTER = f"{ROOT}/+/+/status"
-"""Every gateway's retained status."""
+"""Topic filter of every gateway's retained status."""
 
 IDENTIFIER = re.compile(rf"[A-Za-z0-9_-]{{1,{IDENTIFIER_LENGTH_MAX}}}")
 
 
 def is_identifier(text: str) -> bool:
-    """Whether `text` may name a tenant, a gateway, an epoch or a boot."""
+    """Return whether `text` may name a tenant, a gateway, an epoch or a boot."""
     return IDENTIFIER.fullmatch(text) is not None
 
 
@@ -42,19 +42,19 @@ def command(tenant: str, gateway: str) -> str:
 
 
 def status(tenant: str, gateway: str) -> str:
-    """The gateway's retained status, and its will."""
+    """Return the topic of the gateway's retained status, and of its will."""
     return f"{_of(tenant, gateway)}/status"
 
 
 def shared(group: str, topic_filter: str) -> str:
-    """`topic_filter` as a shared subscription (MQTT 5 §4.8.2): each message goes to one member of `group`."""
+    """Return `topic_filter` as a shared subscription (MQTT 5 §4.8.2): each message goes to one member of `group`."""
     if not is_identifier(group):
         raise LocalProtocolError(f"{group!r} cannot name a group of subscribers")
     return f"$share/{group}/{topic_filter}"
 
 
 def parse_up(topic: str) -> tuple[str, str, Lane]:
-    """(tenant, gateway, lane) of a batch's topic; RemoteProtocolError when it is none."""
+    """Return (tenant, gateway, lane) of a batch's topic. Raises RemoteProtocolError for any other topic."""
     parts = topic.split("/")
     if len(parts) != 6 or parts[4] != "up":
         raise RemoteProtocolError("not the topic of a batch", clause="uplink topics")
@@ -66,7 +66,7 @@ def parse_up(topic: str) -> tuple[str, str, Lane]:
 
 
 def parse_status(topic: str) -> tuple[str, str]:
-    """(tenant, gateway) of a status topic; RemoteProtocolError when it is none."""
+    """Return (tenant, gateway) of a status topic. Raises RemoteProtocolError for any other topic."""
     parts = topic.split("/")
     if len(parts) != 5 or parts[4] != "status":
         raise RemoteProtocolError("not the topic of a status", clause="uplink topics")

@@ -1,9 +1,9 @@
 """The binary form under envelopes and observation blocks: a writer and the one bounds-checked reader.
 
-Integers are little-endian, because both ends are and columns then cost a copy; lengths and counts are LEB128
-varints. A column is laid out byte plane by byte plane (all first bytes, then all second bytes): neighbouring
-values share their high bytes, so zlib at its cheapest level finds runs where it would otherwise find noise. What
-the fields mean is the caller's business.
+Integers are little-endian, because both ends are and a column then costs one copy; lengths and counts are LEB128
+varints. A column is written byte plane by byte plane (all first bytes, then all second bytes): neighbouring values
+share their high bytes, so zlib at its cheapest level finds runs where it would otherwise find noise. The caller gives
+the fields their meaning.
 """
 
 import math
@@ -28,7 +28,7 @@ class WireWriter:
         self._parts: list[bytes] = []
 
     def octets(self, data: bytes) -> None:
-        """`data` as it is, without a length."""
+        """Write `data` as it is, without a length."""
         self._parts.append(data)
 
     def u8(self, number: int) -> None:
@@ -37,7 +37,7 @@ class WireWriter:
         self._parts.append(bytes((number,)))
 
     def varint(self, number: int) -> None:
-        """An unsigned number below 2⁶⁴, seven bits a byte, low bits first."""
+        """Write an unsigned number below 2⁶⁴, seven bits in each byte, low bits first."""
         if not 0 <= number < 1 << 64:
             raise LocalProtocolError(f"{number} does not fit an unsigned 64-bit number")
         coded = bytearray()
@@ -54,34 +54,34 @@ class WireWriter:
             raise LocalProtocolError(f"{number} does not fit a signed 64-bit number") from error
 
     def blob(self, data: bytes, *, limit_bytes: int) -> None:
-        """Bytes with their length before them."""
+        """Write bytes with their length before them."""
         if len(data) > limit_bytes:
             raise LocalProtocolError(f"{len(data)} bytes where at most {limit_bytes} are allowed")
         self.varint(len(data))
         self._parts.append(data)
 
     def text(self, text: str, *, limit_bytes: int) -> None:
-        """UTF-8 with its length in bytes before it."""
+        """Write UTF-8 with its length in bytes before it."""
         try:
             self.blob(text.encode(), limit_bytes=limit_bytes)
         except UnicodeEncodeError as error:
             raise LocalProtocolError("a text holds half of a surrogate pair") from error
 
     def column(self, column: "array[int] | array[float]") -> None:
-        """The items of `column`, byte plane by byte plane; their count is written elsewhere."""
+        """Write the items of `column`, byte plane by byte plane; their count is written elsewhere."""
         if _BIG_ENDIAN_MACHINE:
             column = column[:]
             column.byteswap()
         self.planes(column.tobytes(), column.itemsize)
 
     def floats(self, column: "array[float]") -> None:
-        """Finite doubles; anything else is LocalProtocolError."""
+        """Write finite doubles. Raises LocalProtocolError for anything else."""
         if not _all_finite(column):
             raise LocalProtocolError("a float that is not finite")
         self.column(column)
 
     def planes(self, data: bytes, width: int) -> None:
-        """Items of `width` bytes each, byte plane by byte plane."""
+        """Write items of `width` bytes each, byte plane by byte plane."""
         if width == 1:
             self._parts.append(data)
         else:
@@ -109,11 +109,11 @@ class WireReader:
         return len(self._data) - self._at
 
     def wrong(self, reason: str) -> RemoteProtocolError:
-        """The error to raise for what was just read."""
+        """Return the error to raise for the field just read."""
         return RemoteProtocolError(reason, at=self._at, clause=self._clause)
 
     def over_limit(self, what: str, limit: int) -> LimitExceeded:
-        """The error to raise for more of something than this side takes."""
+        """Return the error to raise for more of `what` than this side accepts."""
         return LimitExceeded(f"more than {limit} {what}", at=self._at, clause=self._clause)
 
     def octets(self, count: int) -> bytes:
@@ -132,7 +132,7 @@ class WireReader:
         return self._data[at]
 
     def varint(self, limit: int) -> int:
-        """An unsigned number of at most `limit`."""
+        """Read an unsigned number of at most `limit`."""
         octet = self.u8()
         number, shift = octet & 0x7F, 7
         while octet >= 0x80:
@@ -160,7 +160,7 @@ class WireReader:
             raise self.wrong("a text is not UTF-8") from None
 
     def column(self, typecode: str, count: int) -> "array[int]":
-        """`count` integers of struct's type `typecode` ("B" "H" "I" "q")."""
+        """Read `count` integers of struct's type `typecode` ("B" "H" "I" "q")."""
         column: array[int] = array(typecode)
         column.frombytes(self.planes(count, column.itemsize))
         if _BIG_ENDIAN_MACHINE:
@@ -168,7 +168,7 @@ class WireReader:
         return column
 
     def floats(self, count: int) -> list[float]:
-        """`count` finite IEEE 754 doubles, as `WireWriter.floats` takes them."""
+        """Read `count` finite IEEE 754 doubles, as `WireWriter.floats` writes them."""
         column = array("d")
         column.frombytes(self.planes(count, 8))
         if _BIG_ENDIAN_MACHINE:
@@ -178,7 +178,7 @@ class WireReader:
         return column.tolist()
 
     def planes(self, count: int, width: int) -> bytes:
-        """`count` items of `width` bytes each, put together from their byte planes."""
+        """Read `count` items of `width` bytes each, assembled from their byte planes."""
         data = self.octets(count * width)
         if width == 1:
             return data
@@ -194,5 +194,6 @@ class WireReader:
 
 
 def _all_finite(column: "array[float]") -> bool:
-    """A sum is finite only if all its parts are, save when finite parts overflow it: then each is asked."""
+    """Return whether all numbers are finite. A sum is finite only if all its parts are, except when finite parts
+    overflow it: then each is checked."""
     return math.isfinite(sum(column)) or all(map(math.isfinite, column))

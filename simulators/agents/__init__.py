@@ -29,12 +29,12 @@ def build_agent(
     memory: MemoryOptions | None = None,
     unit: int = 1,
 ) -> Agent:
-    """A device of this kind, at a patient or playing a record, that speaks over the links that `connect` gives.
+    """Return a device of this kind, with a patient or a record to play, that uses the links that `connect` returns.
 
     Agents that share a patient must share a `device_clock` (one `DeviceClock.switched_on(clock)` for all), because it
-    says when patient second 0 was. `memory` makes it a device that keeps what it measured in a file. `unit` tells
-    devices of one kind apart. Raises UnknownKind, NothingToReplay, RecordUnusable, OwnScanner for a second scanner, and
-    NoSuchHeader for a clock that a memory cannot date with.
+    defines patient second 0. `memory` makes it a device that stores its measurements in a file. `unit` distinguishes
+    devices of one kind. Raises UnknownKind, NothingToReplay, RecordUnusable, OwnScanner for a second scanner, and
+    NoSuchHeader for a clock that cannot date a memory's entries.
     """
     device = build_device(kind, source, unit)
     if options is not None and options.behaviour.scanner is not None and has_scanner(device.configuration):
@@ -53,12 +53,13 @@ def build_agent(
 
 
 async def run_agent(agent: Agent, for_s: float | None = None) -> None:
-    """Run one agent for so many seconds, then let it hand over what it holds and leave; None: until it is cancelled."""
+    """Run one agent for that many seconds, then let it send what it holds and disconnect; None: until it is
+    cancelled."""
     await agent.run(for_s)
 
 
 async def run_agents(agents: Sequence[Agent], for_s: float | None = None) -> None:
-    """Run several side by side; see `run_agent`."""
+    """Run several agents concurrently; see `run_agent`."""
     async with asyncio.TaskGroup() as tasks:
         for agent in agents:
             tasks.create_task(agent.run(for_s))

@@ -1,13 +1,13 @@
-"""A simulated device on a link: it measures on its own clock, and keeps what it measured until a manager has it.
+"""A simulated device on a link: it measures on its own clock, and keeps its measurements until a manager has stored
+them.
 
-Two things run side by side. The device measures at its pace whether or not anybody listens; what it measured goes
-into a bounded outbox (`sending`). The association sends from there, one confirmed report at a time, and after any loss
-(an abort, a silent manager, a link that ended, a gateway that was killed) associates again with growing pauses and
-repeats the report that was not answered. Report content never changes between repetitions: the time in it is when it
-was measured.
+Two tasks run concurrently. The device measures at its pace, with or without a manager, into a bounded outbox
+(`sending`). The association sends from the outbox, one confirmed report at a time. After any loss (an abort, a silent
+manager, a link that ended, a gateway that was killed) it associates again with growing pauses and repeats the report
+without a response. Report content never changes between repetitions: its time is that of the measurement.
 
-Unconfirmed waveforms are a setting, for the sake of devices that work so. Closing the link and connecting again is left
-to the end of patience on one link; both a serial line and a TCP connection carry the next association otherwise.
+Unconfirmed waveforms are a setting, since some devices send them. The link is closed and opened again only after
+repeated failures on it; otherwise both a serial line and a TCP connection carry the next association.
 """
 
 import asyncio
@@ -56,14 +56,14 @@ from simulators.physiology import Patient
 log = structlog.get_logger(__name__)
 
 Connect = Callable[[], Awaitable[Link]]
-"""A new link to the manager. OSError (ConnectionError, TimeoutError among them) means: try again later."""
+"""Opens a new link to the manager. OSError (ConnectionError, TimeoutError among them) means: retry later."""
 
 ASSOCIATIONS_PER_LINK: Final = 3
-"""Associations that failed in a row before the link itself is given up."""
+"""Associations that failed in a row before the link itself is closed."""
 DRAIN_S: Final = 5.0
-"""How long a device that is switched off tries to hand over what it still holds."""
+"""Time for which a device that is switched off tries to send its remaining reports."""
 LEAVE_S: Final = 1.0
-"""How long it waits for the manager's farewell."""
+"""Time for which it waits for the manager's release response."""
 _EVERY_REQUEST: Final = (
     actions.SUPPORTS_STOP
     | actions.SUPPORTS_SCOPE_ALL
@@ -78,8 +78,8 @@ _FLOWS_MAX: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOptions:
-    """How an agent behaves. The association's patience is shorter than 20601 allows (10 s), so that a demo whose
-    gateway was killed on a serial line comes back at once."""
+    """Behaviour of an agent. Its timeouts are shorter than 20601 allows (10 s), so that a demo whose gateway was killed
+    on a serial line recovers at once."""
 
     waveforms_confirmed: bool = True
     behaviour: Behaviour = field(default_factory=Behaviour)
@@ -136,8 +136,8 @@ class Agent:
         return self.device.description.model
 
     async def run(self, for_s: float | None = None) -> None:
-        """Live until `for_s` patient seconds have passed (None: until cancelled or stopped), then hand over and
-        leave."""
+        """Run until `for_s` patient seconds have passed (None: until cancelled or stopped), then send what is held and
+        disconnect."""
         async with asyncio.TaskGroup() as tasks:
             conversing = tasks.create_task(self._converse())
             self._measuring = tasks.create_task(self._measure(for_s))
@@ -147,15 +147,15 @@ class Agent:
             conversing.cancel()
 
     def stop(self) -> None:
-        """Measure no more; `run` hands over what it holds and returns."""
+        """Stop measuring; `run` sends what it holds and returns."""
         if self._measuring is not None:
             self._measuring.cancel()
 
     # Measuring.
 
     async def _measure(self, for_s: float | None) -> None:
-        """Measure whenever it is due. After a stall (a busy machine) each turn is made up for, one at a time, so that
-        devices that share a patient stay beside each other and no sample is skipped."""
+        """Measure whenever it is due. After a stall (a busy machine) each missed turn is made up, one at a time, so
+        that devices that share a patient stay synchronous and no sample is skipped."""
         while True:
             due_s = self.device.due_s
             if for_s is not None and due_s > for_s:
@@ -185,7 +185,8 @@ class Agent:
             self._nudge()
 
     def _reconfigure(self) -> None:
-        """Once: an accessory was plugged in, and the manager has to be told what the device is now."""
+        """Change the configuration, once: an accessory was plugged in, and the manager has to get the new
+        configuration."""
         if self._changed:
             return
         self._changed = True
@@ -194,14 +195,14 @@ class Agent:
         association = self._sending.association
         if association is not None:
             events = association.reconfigure(self._offers(), self._clock.monotonic_s())
-            if any(isinstance(event, Aborted) for event in events):  # it was still asking for an association
+            if any(isinstance(event, Aborted) for event in events):  # its association request was still pending
                 self._lost()
             self._nudge()
 
     def _patient_now_s(self) -> float:
         return self._device_clock.patient_s(self._clock.monotonic_s())
 
-    # What it tells a manager that asks.
+    # Responses to a manager's requests.
 
     def _offers(self) -> Sequence[Configuration]:
         return self._options.behaviour.offers(self._configuration)
@@ -228,7 +229,7 @@ class Agent:
         return ServedRequests(self._current, supports=_EVERY_REQUEST, flows_max=_FLOWS_MAX)
 
     def _current(self, scope: DataScope) -> ScanReport | None:
-        """What was measured last, of each object that was asked for."""
+        """Return the last measurement of each requested object."""
         asked = {handle: measured for handle, measured in self._latest.items() if scope.covers(handle)}
         if not asked:
             return None
@@ -237,7 +238,7 @@ class Agent:
         )
         return scan_of(self._configuration, readings, variable=any(each.variable for each in asked.values()))
 
-    # Conversing.
+    # Associations.
 
     async def _converse(self) -> None:
         while True:
@@ -256,7 +257,7 @@ class Agent:
             await self._clock.sleep_until(self._clock.monotonic_s() + self._backoff.next_s())
 
     async def _use(self, link: Link) -> None:
-        """Associate, again and again, until the link has ended."""
+        """Associate, repeatedly, until the link has ended."""
         self._link, self._failures = link, 0
         self.status.link = link.name
         asked = self._options.behaviour.asked
@@ -275,12 +276,12 @@ class Agent:
             again.cancel()
 
     async def _associate_again(self, association: AgentAssociation, link: Link) -> None:
-        """After each lost association wait a little, then ask again; after some in vain end the link."""
+        """After each lost association pause, then request another; after several failures end the link."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             if association.state is State.OPERATING:
-                # A manager that was full, or a report that was put back: offer it when its pause is over.
+                # A manager that was full, or a report that was postponed: send it again when its pause is over.
                 await self._clock.sleep_until(self._sending.pause_until_s)
                 self._offer()
             elif association.state is State.UNASSOCIATED and not self._leaving:
@@ -330,7 +331,7 @@ class Agent:
         self._wake.set()
 
     def _trouble(self, sentence: str) -> None:
-        if sentence != self.status.trouble:  # once a reason, not once a try
+        if sentence != self.status.trouble:  # once for each reason, not for each attempt
             log.info("agent.troubled", device=self.name, reason=sentence)
         self.status.trouble = sentence
 
@@ -343,10 +344,10 @@ class Agent:
             self._trouble("the manager has no room; the report is kept")
         self._sending.refused(event)
 
-    # Leaving.
+    # Shutdown.
 
     async def _drain(self) -> None:
-        """Hand over what is held, while the manager takes it."""
+        """Send what is held, while the manager accepts it."""
         deadline_s = self._clock.monotonic_s() + DRAIN_S
         with suppress(TimeoutError):
             async with self._clock.timeout_at(deadline_s):
@@ -357,7 +358,7 @@ class Agent:
             log.warning("agent.left_with_reports", device=self.name, count=len(self._sending))
 
     async def _leave(self) -> None:
-        """Release in order where there is an association; then the link ends."""
+        """Release the association, if there is one; then the link ends."""
         self._leaving = True
         association, link = self._sending.association, self._link
         if association is None or link is None:

@@ -1,6 +1,6 @@
-"""Pauses between attempts: doubling, bounded, and spread so that the devices of a vehicle do not all knock at once.
+"""Pauses between attempts: doubling, bounded, and spread so that the devices of a vehicle do not all reconnect at once.
 
-Spread by the device's own id instead of chance, so that a run is the same again.
+The spread depends on the device's own id instead of chance, so that a run is reproducible.
 """
 
 from typing import Final
@@ -8,7 +8,8 @@ from zlib import crc32
 
 FIRST_S: Final = 0.2
 LAST_S: Final = 3.0
-"""A gateway that was killed is back within three seconds; the devices should be there soon after."""
+"""Limit of the pause. A gateway that was killed is back within three seconds; the devices should reconnect soon
+after."""
 
 
 class Backoff:
@@ -17,11 +18,11 @@ class Backoff:
         self._pause_s = FIRST_S
 
     def next_s(self) -> float:
-        """The pause before the next attempt."""
+        """Return the pause before the next attempt."""
         pause_s = self._pause_s
         self._pause_s = min(2 * pause_s, LAST_S)
         return pause_s * self._spread
 
     def reset(self) -> None:
-        """An attempt succeeded."""
+        """Restart at the first pause: an attempt succeeded."""
         self._pause_s = FIRST_S

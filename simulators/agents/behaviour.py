@@ -1,8 +1,8 @@
-"""How a simulated device behaves beside measuring: clock, scanner, data requests, a configuration that changes.
+"""Behaviour of a simulated device besides measuring: clock, scanner, data requests, a configuration that changes.
 
-Any kind of device can be told any of these; together they are what real devices do to a manager. Each changes what the
-device declares: one that reports through a scanner, or with another time stamp than its kind has, declares an extended
-configuration of its own (the id says which), since a standard one has nothing of the kind.
+Any kind of device can be given any of these; together they cover what real devices do. Each changes the declared
+configuration: a device that reports through a scanner, or with another time stamp than its kind has, declares an
+extended configuration of its own (the id identifies the change), since standard configurations have neither.
 """
 
 from collections.abc import Sequence
@@ -24,35 +24,35 @@ from simulators.agents.own_clock import ClockBehaviour
 SCANNER_HANDLE = 0x0F00
 ACCESSORY_HANDLE = 0x0F01
 _SCANNED, _RESTAMPED, _CHANGED = 0x2000, 0x1000, 0x0800
-"""Added to a configuration id for what was done to the configuration."""
+"""Added to a configuration id for each change of the configuration."""
 _EXTENDED = 0x4000
 _INTERVAL_S = 0.25
 _SCANNERS = frozenset({ObjectClass.EPISODIC_SCANNER, ObjectClass.PERIODIC_SCANNER})
 
 
 class ScannerKind(Enum):
-    """What reports, instead of the device itself."""
+    """Class of the scanner that reports instead of the device itself."""
 
     EPISODIC = "episodic"
     PERIODIC = "periodic"
 
 
 class Asked(Enum):
-    """Whether the device serves data requests."""
+    """Support of data requests."""
 
     NO = "no"
     ALSO = "also"
-    """While one runs that covers a report, the report goes under the request's id."""
+    """While a request runs that covers a report, the report is sent under the request's id."""
     ONLY = "only"
-    """What no request covers is kept until one does."""
+    """A report that no request covers is kept until one does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """The default is a device that behaves as its kind does.
+    """Behaviour settings. The default is the behaviour of the device's kind.
 
-    `scanner`: all reports go through one, confirmed, and wait until the manager enables it. `standard_id_first`: a
-    standard configuration id that is offered first, without objects, as a device does that trusts the manager to know
+    `scanner`: all reports are sent through one, confirmed, after the manager has enabled it. `standard_id_first`: a
+    standard configuration id that is offered first, without objects, as by a device that expects the manager to know
     it. `reconfigure_at_s`: at this patient second an accessory is plugged in, which changes the configuration.
     """
 
@@ -63,7 +63,7 @@ class Behaviour:
     reconfigure_at_s: float | None = None
 
     def configuration_of(self, configuration: Configuration) -> Configuration:
-        """What a device of this configuration declares with this behaviour."""
+        """Return the configuration that a device of this configuration declares with this behaviour."""
         if self.clock.kind is not TimeKind.ABSOLUTE:
             configuration = restamped(configuration, _STAMPS[self.clock.kind])
         if self.scanner is not None:
@@ -71,14 +71,15 @@ class Behaviour:
         return configuration
 
     def offers(self, configuration: Configuration) -> Sequence[Configuration]:
-        """The configurations to offer, in order."""
+        """Return the configurations to offer, in order."""
         if self.standard_id_first is None:
             return (configuration,)
         return Configuration(self.standard_id_first, ()), configuration
 
 
 def restamped(configuration: Configuration, stamp: Attribute) -> Configuration:
-    """With this time stamp wherever its objects' maps have an absolute one; itself where none has."""
+    """Return the configuration with this time stamp wherever its objects' maps have an absolute one; the same object
+    where none has."""
     objects = tuple(_restamped(item, stamp) for item in configuration.objects)
     if objects == configuration.objects:
         return configuration
@@ -86,7 +87,7 @@ def restamped(configuration: Configuration, stamp: Attribute) -> Configuration:
 
 
 def scanned(configuration: Configuration, kind: ScannerKind) -> Configuration:
-    """With a scanner over all its metric objects."""
+    """Return the configuration with a scanner over all its metric objects."""
     metrics = tuple(item for item in configuration.objects if item.obj_class in METRICS)
     if kind is ScannerKind.EPISODIC:
         scanner = episodic_scanner(SCANNER_HANDLE, metrics, confirmed=True)
@@ -96,12 +97,13 @@ def scanned(configuration: Configuration, kind: ScannerKind) -> Configuration:
 
 
 def has_scanner(configuration: Configuration) -> bool:
-    """Whether a device of this configuration reports through a scanner of its own."""
+    """Return whether a device of this configuration reports through a scanner of its own."""
     return any(item.obj_class in _SCANNERS for item in configuration.objects)
 
 
 def with_accessory(configuration: Configuration) -> Configuration:
-    """With one more object, of a probe that has measured nothing yet. What the others report stays as it is."""
+    """Return the configuration with a further object, of a probe that has measured nothing yet. The reports of the
+    others stay the same."""
     stamp = Attribute.TIME_STAMP_ABSOLUTE
     accessory = numeric(ACCESSORY_HANDLE, codes.PERFUSION, codes.PERCENT, time_stamp=stamp)
     return Configuration(configuration.config_id | _EXTENDED | _CHANGED, (*configuration.objects, accessory))

@@ -1,8 +1,8 @@
-"""Several waveforms of one patient cut into blocks of equal time, one report a block.
+"""Several waveforms of one patient cut into blocks of equal time, one report for each block.
 
-All waveforms of a device go into one report a quarter of a second, so that the leads of an ECG stay together and a
-dozen signals cost four reports a second. A device that was held up for longer than the patient's tracks reach back
-loses those samples, says so, and goes on with the oldest that there are.
+All waveforms of a device go into one report every quarter of a second, so that the leads of an ECG stay together and a
+dozen signals cost four reports a second. A device that was delayed for longer than the patient's tracks reach back
+loses those samples, reports the loss, and continues with the oldest available ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,12 +27,13 @@ class Blocks:
 
     @property
     def due_s(self) -> float:
-        """When the next block is complete."""
+        """Time at which the next block is complete."""
         return (self._number + 1) * BLOCK_S
 
     @property
     def end_s(self) -> float:
-        """The end of the last whole block: numbers told beside it carry this time, so that time never goes back."""
+        """The end of the last whole block: numbers reported beside it carry this time, so that time never runs
+        backward."""
         return self._number * BLOCK_S
 
     def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:

@@ -1,7 +1,7 @@
-"""The tag tables of 20601: which APDU a tag announces, and which body a message tag announces (reference §3 and §4).
+"""The tag tables of 20601: the APDU of each tag, and the body of each message tag (reference §3 and §4).
 
 An APDU is tag, length, content; PRST holds one data APDU: invoke-id, message tag, length, body. Both layers check every
-length against its parent. The invoke-id is read before the body, so that a broken body can still be answered (RORJ).
+length against its parent. The invoke-id is read before the body, so that a broken body can still be rejected (RORJ).
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Prst:
 
 @dataclass(frozen=True, slots=True)
 class DataApdu:
-    """A data APDU whose body is still bytes: `body_of` decodes it, and may fail while the invoke-id is known."""
+    """A data APDU whose body is still bytes. `body_of` decodes it, and may fail while the invoke-id is known."""
 
     invoke_id: int
     message: MessageTag
@@ -90,7 +90,7 @@ _TAG_OF = {wire_type: tag for tag, wire_type in APDUS.items()}
 
 
 def decode_apdu(data: bytes) -> Apdu:
-    """One whole APDU. Raises `RemoteProtocolError`; the data APDU inside a PRST is not looked into."""
+    """Decode one whole APDU, without the data APDU inside a PRST. Raises `RemoteProtocolError`."""
     reader = Reader(data, clause="20601 §3 APDU")
     tag = reader.u16()
     wire_type = APDUS.get(tag)
@@ -104,7 +104,7 @@ def decode_apdu(data: bytes) -> Apdu:
 
 
 def decode_data(data: bytes) -> DataApdu:
-    """The data APDU inside a PRST, its body undecoded. Raises `RemoteProtocolError` when its frame is broken."""
+    """Decode the data APDU inside a PRST, except its body. Raises `RemoteProtocolError` when its lengths are wrong."""
     reader = Reader(data, clause="20601 §4 DataApdu")
     invoke_id, message = reader.u16(), MessageTag(reader.u16())
     body = reader.take(reader.u16())
@@ -113,12 +113,13 @@ def decode_data(data: bytes) -> DataApdu:
 
 
 def invoke_id_of(data: bytes) -> int | None:
-    """The invoke-id of a PRST that is otherwise broken, None where not even that was sent."""
+    """Return the invoke-id of a PRST that is otherwise broken, None where it is missing."""
     return int.from_bytes(data[6:8], "big") if len(data) >= 8 and data[:2] == b"\xe7\x00" else None
 
 
 def body_of(data: DataApdu) -> Any:
-    """The body that the message tag announces. Raises `RemoteProtocolError` on an unknown tag or a broken body."""
+    """Decode the body that the message tag announces. Raises `RemoteProtocolError` on an unknown tag or a
+    broken body."""
     wire_type = BODIES.get(data.message)
     if wire_type is None:
         raise RemoteProtocolError(f"no message has the tag 0x{data.message:04X}", at=2, clause="20601 §4 DataApdu")
@@ -126,13 +127,13 @@ def body_of(data: DataApdu) -> Any:
 
 
 def encode_apdu(apdu: Apdu) -> bytes:
-    """The bytes of one APDU, header included."""
+    """Encode one APDU, header included."""
     content = _counted(apdu.data) if isinstance(apdu, Prst) else encode(apdu)
     return _TAG_OF[type(apdu)].to_bytes(2, "big") + _counted(content)
 
 
 def encode_data(invoke_id: int, message: MessageTag, body: object) -> bytes:
-    """A whole PRST APDU around a message."""
+    """Encode a whole PRST APDU around a message."""
     frame = invoke_id.to_bytes(2, "big") + message.to_bytes(2, "big") + _counted(encode(body))
     return encode_apdu(Prst(frame))
 

@@ -1,7 +1,7 @@
-"""The actions of the MDS: setting the clock and asking for data (reference 20601 §6).
+"""The actions of the MDS: setting the clock and requesting data (reference 20601 §6).
 
-The layout of Set-Base-Offset-Time's argument is known from no confirmed source: what is written here is the bare
-BaseOffsetTime, and `SetBaseOffsetTimeInvoke` says so. Actions of PM-stores have a file of their own (`pm_store`).
+No confirmed source defines the layout of Set-Base-Offset-Time's argument: this module writes the bare BaseOffsetTime
+(see `SetBaseOffsetTimeInvoke`). The actions of PM-stores have their own file (`pm_store`).
 """
 
 from protocols.ieee11073.apdu.data import EventType
@@ -42,7 +42,7 @@ class SetTimeInvoke:
 
 @sequence
 class SetBaseOffsetTimeInvoke:
-    """UNCONFIRMED beyond the BaseOffsetTime itself (reference §14): what may follow it is not known."""
+    """UNCONFIRMED beyond the BaseOffsetTime itself (reference §14): further fields may follow it."""
 
     base_offset_time: Octets8
 
@@ -62,7 +62,7 @@ MODE_TIME_NO_LIMIT = 0x0020
 MODE_PERSON_ID = 0x0008
 
 SUPPORTS_STOP = 0x8000
-"""Bits of data-req-mode-flags in an AARQ: what kinds of data request the agent takes."""
+"""Bits of data-req-mode-flags in an AARQ: the kinds of data request that the agent supports."""
 SUPPORTS_SCOPE_ALL = 0x0800
 SUPPORTS_SCOPE_CLASS = 0x0400
 SUPPORTS_SCOPE_HANDLE = 0x0200

@@ -1,4 +1,4 @@
-"""AARQ, AARE, RLRQ, RLRE and ABRT: how an association begins and ends (reference 20601 §3)."""
+"""AARQ, AARE, RLRQ, RLRE and ABRT: begin and end of an association (reference 20601 §3)."""
 
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.mder import (
@@ -27,7 +27,7 @@ CONFIG_ID_MANAGER = 0
 
 
 class AssociateResult(OpenIntEnum):
-    """The manager's answer to an AARQ."""
+    """The manager's result for an AARQ."""
 
     ACCEPTED = 0
     REJECTED_PERMANENT = 1
@@ -41,7 +41,7 @@ class AssociateResult(OpenIntEnum):
 
 
 class ReleaseRequestReason(OpenIntEnum):
-    """Why one side asks to end the association."""
+    """Reason of a release request."""
 
     NORMAL = 0
     NO_MORE_CONFIGURATIONS = 1
@@ -49,13 +49,13 @@ class ReleaseRequestReason(OpenIntEnum):
 
 
 class ReleaseResponseReason(OpenIntEnum):
-    """The only answer there is to a release request."""
+    """The only reason that a release response has."""
 
     NORMAL = 0
 
 
 class AbortReason(OpenIntEnum):
-    """Why an association ends at once."""
+    """Reason of an abort."""
 
     UNDEFINED = 0
     BUFFER_OVERFLOW = 1
@@ -120,6 +120,6 @@ class Rlre:
 
 @sequence
 class Abrt:
-    """Abort, either way, never answered."""
+    """Abort, either way; it has no response."""
 
     reason: AbortReason

@@ -1,4 +1,4 @@
-"""The attribute forms that many messages carry (reference 20601 §2)."""
+"""The attribute forms that several messages share (reference 20601 §2)."""
 
 from protocols.ieee11073.mder import U16, AnyDefinedBy, Handle, OctetString, OidType, SequenceOf, sequence
 
@@ -21,7 +21,7 @@ class Type:
 
 @sequence
 class AttrValMapEntry:
-    """One value of an observation in fixed form: which attribute, and how many bytes its whole MDER value has."""
+    """One value of an observation in fixed form: its attribute, and the length in bytes of its whole MDER value."""
 
     attribute_id: OidType
     attribute_len: U16

@@ -42,7 +42,7 @@ class RejectProblem(OpenIntEnum):
 
 
 class ConfigResult(OpenIntEnum):
-    """The manager's verdict on a configuration report."""
+    """The manager's result for a configuration report."""
 
     ACCEPTED_CONFIG = 0
     UNSUPPORTED_CONFIG = 1
@@ -101,7 +101,7 @@ class OidEntry:
 
 @sequence
 class GetArgument:
-    """GetArgumentSimple; an empty list asks for all attributes."""
+    """GetArgumentSimple; an empty list requests all attributes."""
 
     obj_handle: Handle
     attribute_id_list: SequenceOf[OidEntry]
@@ -191,7 +191,7 @@ class ConfigReport:
 
 @sequence
 class ConfigReportRsp:
-    """The manager's verdict on a configuration, event-reply-info of MDC_NOTI_CONFIG."""
+    """The manager's result for a configuration, event-reply-info of MDC_NOTI_CONFIG."""
 
     config_report_id: U16
     config_result: ConfigResult
@@ -249,7 +249,7 @@ class ScanReportInfoGrouped:
 
 @sequence
 class PersonScanFixed:
-    """One person's values in fixed form. `person_id` 0xFFFF: the device does not know whose they are."""
+    """One person's values in fixed form. `person_id` 0xFFFF: the device does not know the person."""
 
     person_id: U16
     obs_scan_fixed: SequenceOf[ObservationScanFixed]

@@ -44,7 +44,7 @@ STATUS_MANAGER_CONFIRM = 0x0080
 STATUS_MANAGER_ABORT = 0x0008
 
 HEADER_ABSOLUTE_TIME = 0x8000
-"""Bits of segm-entry-header: what stands before each entry, lower bit first."""
+"""Bits of segm-entry-header: the fields before each entry, lower bit first."""
 HEADER_RELATIVE_TIME = 0x4000
 HEADER_HIGH_RESOLUTION_TIME = 0x2000
 
@@ -53,7 +53,7 @@ _CLAUSE = "20601 §7 SegmSelection"
 
 
 class TransferResult(OpenIntEnum):
-    """TrigSegmXferRsp: whether the agent sends the segment."""
+    """TrigSegmXferRsp: acceptance or refusal of a segment's transfer."""
 
     SUCCESSFUL = 0
     NO_SUCH_SEGMENT = 1
@@ -80,7 +80,7 @@ class InstanceNumber:
 
 @sequence
 class TriggerResult:
-    """The answer to SEG_TRIG_XFER."""
+    """The response to SEG_TRIG_XFER."""
 
     seg_inst_no: U16
     trig_segm_xfer_rsp: TransferResult
@@ -100,7 +100,7 @@ class SegmentList:
 
 @sequence
 class TimeRange:
-    """Segments by AbsoluteTime, both ends included; only where the store says that it can (select or clear by time)."""
+    """Segments by AbsoluteTime, both ends included; only where the store supports it (select or clear by time)."""
 
     from_time: Octets8
     to_time: Octets8
@@ -110,7 +110,7 @@ SegmentSelection = AllSegments | SegmentList | TimeRange
 
 
 def encode_selection(selection: SegmentSelection) -> bytes:
-    """A SegmSelection. Raises `LocalProtocolError` where a number does not fit."""
+    """Encode a SegmSelection. Raises `LocalProtocolError` where a number does not fit."""
     match selection:
         case AllSegments():
             tag, value = _ALL_SEGMENTS, bytes(2)
@@ -124,7 +124,7 @@ def encode_selection(selection: SegmentSelection) -> bytes:
 
 
 def decode_selection(data: bytes) -> SegmentSelection:
-    """A SegmSelection, all of `data`. Raises `RemoteProtocolError`."""
+    """Decode a SegmSelection from all of `data`. Raises `RemoteProtocolError`."""
     reader = Reader(data, clause=_CLAUSE)
     tag = reader.u16()
     value = reader.take(reader.u16())
@@ -150,7 +150,7 @@ class SegmentInfo:
 
 @sequence
 class SegmentDataDescription:
-    """SegmDataEventDescr: which entries of which segment, and the status bits of both sides."""
+    """SegmDataEventDescr: the segment and its range of entries, and the status bits of both sides."""
 
     segm_instance: U16
     segm_evt_entry_index: U32
@@ -185,7 +185,7 @@ class SegmentEntryElement:
 
 @sequence
 class SegmentEntryMap:
-    """PmSegmentEntryMap: how each entry of a segment lies."""
+    """PmSegmentEntryMap: the layout of each entry of a segment."""
 
     segm_entry_header: Bits16
     segm_entry_elem_list: SequenceOf[SegmentEntryElement]
@@ -193,7 +193,7 @@ class SegmentEntryMap:
 
 @sequence
 class SegmentStatisticsEntry:
-    """One item of SegmentStatistics; the entry lies as the segment's map says."""
+    """One item of SegmentStatistics; the segment's map defines the layout of the entry."""
 
     segm_stat_type: StatisticsType
     segm_stat_entry: OctetString

@@ -1,6 +1,6 @@
-"""Judge an association request, and encode what manager and agent say of themselves.
+"""Judge an association request, and encode the association information of manager and agent.
 
-The order is the one of reference 20601 §9.1: association version, protocol, its version and encoding. The configuration
+The order is that of reference 20601 §9.1: association version, protocol, its version and encoding. The configuration
 comes after; an unknown one is no reason to reject, it is requested.
 """
 
@@ -65,7 +65,7 @@ def judge(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
 
 @dataclass(frozen=True, slots=True)
 class RequestModes:
-    """The sides that may begin a flow of reports: `flags` are data-req-mode-flags, the counts limit the flows."""
+    """The sides that may start a flow of reports: `flags` are data-req-mode-flags, the counts limit the flows."""
 
     flags: int = REQUEST_INIT_AGENT
     agent_flows: int = 1
@@ -92,14 +92,14 @@ def request(system_id: bytes, config_id: int, modes: RequestModes | None = None)
 
 
 def compare_ids(applicant: Applicant, reported_id: int, configuration: bytes, notes: Notes) -> None:
-    """Note a configuration that comes under another id than the association request named."""
+    """Note a configuration whose id differs from that in the association request."""
     requested_id = applicant.config_id
     if reported_id != requested_id and 0 < requested_id <= CONFIG_ID_EXTENDED_MAX:
         notes.add(Oddity.CONFIG_ID_OTHER, configuration, reported_id=reported_id, requested_id=requested_id)
 
 
 def response(system_id: bytes, result: AssociateResult) -> bytes:
-    """Encode a manager's AARE. It names no protocol and selects no version where there is none in common."""
+    """Encode a manager's AARE. Without a common protocol it names none and selects no version."""
     accepted = result in (AssociateResult.ACCEPTED, AssociateResult.ACCEPTED_UNKNOWN_CONFIG)
     if not accepted and result is not AssociateResult.REJECTED_NO_COMMON_PARAMETER:
         return encode_apdu(Aare(result, DataProto(DATA_PROTO_NONE, b"")))
@@ -120,7 +120,7 @@ def response(system_id: bytes, result: AssociateResult) -> bytes:
 
 
 def manager_id(aare: Aare, notes: Notes) -> bytes:
-    """Return the system id of the manager that accepted, empty where the AARE does not hold it readably."""
+    """Return the system id of the manager that accepted, empty where the AARE has none that can be read."""
     try:
         return decode(PhdAssociationInformation, aare.selected_data_proto.data_proto_info).system_id
     except RemoteProtocolError as error:

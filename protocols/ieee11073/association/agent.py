@@ -1,8 +1,9 @@
-"""The agent's end of an association: what a simulated device does, and a second reader of every rule (§9.2).
+"""The agent's end of an association: the behaviour of a simulated device, and a second implementation of every rule
+(§9.2).
 
-It offers its configurations in order until the manager takes one, reports, and keeps one confirmed report under way
-at a time: the next one goes out after the answer. What was not answered is the device's to keep and to send again.
-What it answers to a manager's Get, Set and actions is its services' (`agent_service`).
+It offers its configurations in order until the manager accepts one, and then reports. It keeps one confirmed report in
+flight: the next one is sent after the response. The device keeps unacknowledged reports and resends them. Its services
+(`agent_service`) respond to a manager's Get, Set and actions.
 """
 
 from collections import deque
@@ -54,7 +55,7 @@ _REPORT_ANSWERS = frozenset({MessageTag.EVENT_REPORT_RESULT, MessageTag.ERROR, M
 _REPORT_NUMBERS = 0x10000
 _UNREADABLE_MAX = 32
 _WAITING_MAX = 64
-"""Confirmed reports of services that may wait for their turn."""
+"""Limit of queued confirmed reports of services."""
 
 
 class AgentAssociation(Association):
@@ -72,8 +73,8 @@ class AgentAssociation(Association):
     ) -> None:
         """`configurations` in the order of the offers, at least one. `mds_attributes` is called at each Get.
 
-        `services` are what this device answers beyond its MDS and its scanners; they serve one association object at a
-        time. `relative_time` is the event-time of reports, for a device that counts in 125 µs.
+        `services` respond for objects besides the MDS and its scanners; they serve one association object at a time.
+        `relative_time` is the event-time of reports, for a device that counts in 125 µs.
         """
         if not configurations:
             raise LocalProtocolError("an agent has a configuration")
@@ -118,11 +119,11 @@ class AgentAssociation(Association):
 
     @property
     def can_confirm(self) -> bool:
-        """Whether a confirmed report may be sent now: operating, and none under way."""
+        """True while a confirmed report may be sent: operating, and none in flight."""
         return self.state is State.OPERATING and not self._requests
 
     def scanner_enabled(self, handle: int) -> bool:
-        """Whether the manager has enabled this scanner; each association begins with all of them disabled."""
+        """Return whether the manager has enabled this scanner; each association begins with all scanners disabled."""
         return self._scanners.enabled(handle)
 
     def associate(self, now_s: float) -> list[Event]:
@@ -153,9 +154,9 @@ class AgentAssociation(Association):
         data_req_id: int = DATA_REQUEST_AGENT_INITIATED,
     ) -> int:
         """Send a report and return its invoke-id, which `ReportAnswered` or `ReportRefused` repeats. `data_req_id` is
-        that of the manager's request which it serves.
+        that of the manager's request that it serves.
 
-        Raises `LocalProtocolError` outside Operating, while another confirmed report is under way, and for a scanner
+        Raises `LocalProtocolError` outside Operating, while another confirmed report is in flight, and for a scanner
         that the manager has not enabled.
         """
         if self.state is not State.OPERATING:
@@ -181,7 +182,7 @@ class AgentAssociation(Association):
         return invoke_id
 
     def delivered(self, event: Event) -> None:
-        """Do nothing: no response waits for an agent's events. Present so that a pump drives either role."""
+        """Do nothing: no response depends on an agent's events. Present so that a pump drives either role."""
 
     def refused(self, event: Event) -> None:
         """Do nothing, as `delivered`."""
@@ -286,7 +287,7 @@ class AgentAssociation(Association):
     # Operating.
 
     def _answer_get(self, row: Row, received: Received) -> None:
-        """Answer a Get before the configuration is agreed, when only the MDS exists."""
+        """Respond to a Get before the configuration is agreed, when only the MDS exists."""
         self._send_answer_of(received, self._answering.answer_early(received.body))
 
     def _answer_request(self, row: Row, received: Received) -> None:
@@ -307,7 +308,7 @@ class AgentAssociation(Association):
     ) -> None:
         """Implement `AgentPort.confirm`."""
         if self.state is State.DISASSOCIATING:
-            return  # an answer that arrives while we leave asks for no more
+            return  # a response that arrives during the release causes no further request
         if self.state is not State.OPERATING:
             raise LocalProtocolError(f"an agent in state {self.state.name} cannot report")
         if len(self._waiting) >= _WAITING_MAX:
@@ -331,7 +332,7 @@ class AgentAssociation(Association):
         self._send_next()
 
     def _verdict_after_release(self, received: Received) -> None:
-        """Ignore the manager's verdict on the configuration: the association is being released."""
+        """Ignore the manager's result for the configuration: the association is being released."""
 
     def _report_settled(self, report_no: int, received: Received) -> None:
         assert received.data is not None

@@ -1,8 +1,8 @@
-"""Answer a manager's request from an agent's services, or refuse it by the rules (reference 20601 §4 and §9.4).
+"""Dispatch a manager's request to an agent's services, or refuse it by the rules (reference 20601 §4 and §9.4).
 
 Rule 3: an unknown handle is no-such-object-instance, a known one of the wrong class invalid-object-instance, an unknown
-action of an object that has actions no-such-action. What breaks its own form is RORJ badly-structured-apdu, and what is
-no request to an agent RORJ unrecognized-operation. Sending is the association's.
+action of an object that has actions no-such-action. A malformed request is RORJ badly-structured-apdu, and one that
+agents do not support RORJ unrecognized-operation. The association sends the response.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,7 +52,8 @@ class Answering:
         self._notes = notes
 
     def answer(self, received: Received, configuration: Configuration) -> Answer:
-        """Answer a Get, Set or action in Operating. The association does not send the answer to an unconfirmed one."""
+        """Return the response to a Get, Set or action in Operating. The association does not send the response to an
+        unconfirmed one."""
         try:
             return self._answered(received.body, configuration)
         except RemoteProtocolError as error:
@@ -60,7 +61,7 @@ class Answering:
             return _refusal(Rejected(RejectProblem.BADLY_STRUCTURED_APDU))
 
     def answer_early(self, asked: GetArgument) -> Answer:
-        """Answer a Get before the configuration is agreed: only the MDS exists."""
+        """Return the response to a Get before the configuration is agreed: only the MDS exists."""
         if asked.obj_handle != _MDS:
             return _refusal(Refused(ErrorValue.NO_SUCH_OBJECT_INSTANCE))
         return self._get(asked) or _refusal(Refused(ErrorValue.NO_SUCH_OBJECT_INSTANCE))
@@ -112,7 +113,8 @@ class Answering:
 
 
 def _no_owner(asked: GetArgument | SetArgument | ActionArgument, configuration: Configuration) -> ErrorValue:
-    """Return why no service answers: the object does not exist, is of the wrong class, or lacks the action."""
+    """Return the error for a request that no service handles: the object does not exist, is of the wrong class, or
+    lacks the action."""
     handle = asked.obj_handle
     object_class = next((item.obj_class for item in configuration.objects if item.obj_handle == handle), None)
     if isinstance(asked, ActionArgument) and (handle == _MDS or object_class in _WITH_ACTIONS):

@@ -1,10 +1,10 @@
-"""Set-Time and Set-Base-Offset-Time, as an agent answers them (reference 20601 §6, E18 and E19).
+"""Set-Time and Set-Base-Offset-Time on the agent's side (reference 20601 §6, E18 and E19).
 
-Which clock there is, and whether it lets itself be set, is the device's: `set_clock` takes the time, or says how the
-request is refused. Whether a manager may ask at all stands in the device's Mds-Time-Info, which is the device's too.
+The device owns the clock and decides whether it can be set: `set_clock` sets the time, or returns the refusal. Whether
+a manager may request it is in the device's Mds-Time-Info, which belongs to the device too.
 
-Of Set-Base-Offset-Time only the action's code and the BaseOffsetTime itself are known, the code from a single source:
-the argument is taken to begin with the time, and what may follow is not looked at (reference §14).
+For Set-Base-Offset-Time only the action's code and the BaseOffsetTime itself are known, the code from a single source.
+The argument is assumed to begin with the time; bytes after it are ignored (reference §14).
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from protocols.ieee11073.mder import decode, read
 from protocols.reader import Reader
 
 SetClock = Callable[[DeviceTime], Refusal | None]
-"""Sets the device's clock to this time; None: done."""
+"""Sets the device's clock to this time; returns None on success."""
 
 _MDS = 0
 
 
 class SettableClock(AgentService):
-    """A clock that a manager may set, by the kind of time that it keeps: ABSOLUTE or BASE_OFFSET."""
+    """A clock that a manager may set, of the kind ABSOLUTE or BASE_OFFSET."""
 
     def __init__(self, set_clock: SetClock, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
         self._set_clock = set_clock

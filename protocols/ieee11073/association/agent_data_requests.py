@@ -1,13 +1,13 @@
-"""Data requests, as an agent answers them: one answer at once, or reports for a time (reference 20601 §6, E20 and E21).
+"""Data requests on the agent's side: a single response, or reports for a time (reference 20601 §6, E20 and E21).
 
-The manager asks for all objects, those of a class, or some by handle, perhaps of one person. A single response holds
-the report in the answer itself. Otherwise a flow begins: until its time is over or it is stopped, the device reports
-what the flow covers under the request's own id. `flows` are asked by the device whenever it has measured; no timer
-runs here. What the device supports is said by the `SUPPORTS_…` bits, which stand in the AARQ as well, and everything
-else is answered with the result that the standard has for it.
+The manager requests all objects, those of a class, or some by handle, and may limit the request to one person. A single
+response holds the report itself. Otherwise a flow begins: until its time ends or it is stopped, the device reports the
+objects of the flow under the request's id. The device reads `flows` after each measurement; no timer runs here. The
+`SUPPORTS_…` bits, which are in the AARQ as well, list what the device supports; any other request gets the standard's
+result for it.
 
-Of a continuation the reference says only that all other bits are ignored. Here it gives a timed flow its time again,
-counted from the request.
+The reference defines for a continuation only that all other bits are ignored. Here it restarts the time of a timed
+flow, counted from the request.
 """
 
 from collections.abc import Callable, Collection
@@ -24,7 +24,7 @@ from protocols.ieee11073.dim.reports import ScanReport
 from protocols.ieee11073.mder import decode, encode
 
 REQUEST_IDS_MAX = 0xEFFF
-"""Higher ones are reserved, or mean that the agent began."""
+"""Higher ones are reserved, or mark flows that the agent started."""
 
 _MDS = 0
 _Result = DataRequestResult
@@ -64,12 +64,12 @@ class Flow:
 
 
 Current = Callable[[DataScope], ScanReport | None]
-"""What the device has measured last, within a scope; None where it cannot say now."""
+"""Returns the last measurements within a scope; None where there are none at the moment."""
 
 
 class ServedRequests(AgentService):
     """Service for data requests. `supports` are `SUPPORTS_…` bits, `persons` the ids that the device knows (PERSON_ID
-    support needs some)."""
+    support needs at least one)."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class ServedRequests(AgentService):
         self._flows: dict[int, Flow] = {}
 
     def flows(self, now_s: float) -> tuple[Flow, ...]:
-        """The running flows: a measurement goes into a report of each flow that covers it."""
+        """Return the running flows: a measurement goes into a report of each flow that covers it."""
         self._flows = {number: flow for number, flow in self._flows.items() if now_s < flow.until_s}
         return tuple(self._flows.values())
 
@@ -157,7 +157,8 @@ class ServedRequests(AgentService):
         return self.port.now_s + request.data_req_time * RELATIVE_TIME_S
 
     def _unsupported(self, mode: int) -> DataRequestResult | None:
-        """Return why a mode is not supported: it needs exactly one scope and exactly one mode, each supported."""
+        """Return the result that refuses an unsupported mode, else None. A mode needs exactly one scope and exactly one
+        reach, each supported."""
         for choices, combined in (
             (_SCOPES, _Result.UNSUPPORTED_SCOPE_COMBINATION),
             (_MODES, _Result.UNSUPPORTED_MODE_COMBINATION),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReportAnswered:
-    """The manager holds this confirmed report durably; it need not be sent again."""
+    """The manager stored this confirmed report durably; the device need not send it again."""
 
     invoke_id: int
     report_no: int
@@ -13,8 +13,8 @@ class ReportAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ReportRefused:
-    """The manager did not take this confirmed report; the device keeps it. `reason` is the ROER
-    error-value or the RORJ problem, `rejected` says which (True: RORJ)."""
+    """The manager refused this confirmed report; the device keeps it. `reason` is the ROER error-value or the RORJ
+    problem; `rejected` is True for a RORJ."""
 
     invoke_id: int
     report_no: int
@@ -39,7 +39,7 @@ class ScannerSwitched:
 
 @dataclass(frozen=True, slots=True)
 class SegmentSent:
-    """A transfer ended. `whole`: the manager confirmed every entry of it."""
+    """A transfer ended. `whole`: the manager confirmed all its entries."""
 
     store: int
     segment: int

@@ -1,7 +1,8 @@
-"""The objects that every agent answers for: its MDS, and the scanners of its configuration (reference 20601 §6, §8).
+"""The objects of every agent: its MDS, and the scanners of its configuration (reference 20601 §6, §8).
 
 A scanner is disabled when an association begins; the manager enables it by a Set of its Operational-State, which is the
-only attribute that can be set. Whether to measure and report meanwhile is the device's: it gets `ScannerSwitched`.
+only attribute that can be set. The device decides whether to measure and report while it is enabled: it gets
+`ScannerSwitched`.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from protocols.ieee11073.dim.channels import RELATIVE_TIME_S
 from protocols.ieee11073.dim.configuration import Configuration, attributes_of
 
 MdsAttributes = Callable[[], Sequence[AvaType]]
-"""What the MDS is at this moment."""
+"""Returns the current attributes of the MDS."""
 
 _MDS = 0
 _SET_TO_DEFAULT = 3
@@ -25,7 +26,7 @@ _SET_TO_DEFAULT = 3
 
 
 class Mds(AgentService):
-    """The device itself, which can be read."""
+    """The device itself; it can be read."""
 
     def __init__(self, attributes: MdsAttributes) -> None:
         self._attributes = attributes
@@ -35,8 +36,8 @@ class Mds(AgentService):
 
 
 class Scanners(AgentService):
-    """Service for the scanners of the configuration. `start_enabled`: against the standard, they report without being
-    enabled."""
+    """Service for the scanners of the configuration. `start_enabled`: they report without being enabled, in violation
+    of the standard."""
 
     def __init__(self, *, start_enabled: bool = False) -> None:
         self._start_enabled = start_enabled
@@ -44,11 +45,11 @@ class Scanners(AgentService):
         self._enabled: dict[int, bool] = {}
 
     def enabled(self, handle: int) -> bool:
-        """Whether this scanner may report; False for what is no scanner."""
+        """Return whether this scanner may report; False for a handle that is not a scanner."""
         return self._enabled.get(handle, False)
 
     def confirm_timeout_s(self, handle: int) -> float | None:
-        """The scanner's Confirm-Timeout, None where it has none."""
+        """Return the scanner's Confirm-Timeout, None where it has none."""
         data = self._objects.get(handle, {}).get(Attribute.CONFIRM_TIMEOUT)
         return None if data is None else int.from_bytes(data, "big") * RELATIVE_TIME_S
 

@@ -1,8 +1,8 @@
 """An agent's PM-store: lists its segments, sends their entries until each event is confirmed, clears on command (§7).
 
-What it holds, and how that outlives a power cut, is its owner's (`Memory`). An event that was answered without
-manager-confirm is sent again, one answered with manager-abort ends the transfer; a transfer that an association's end
-cuts off is begun again by the manager. One segment is transferred at a time.
+The owner stores the segments, and decides how they survive a power failure (`Memory`). An event whose response lacks
+manager-confirm is sent again; manager-abort ends the transfer. The manager restarts a transfer that the end of an
+association interrupted. One segment is transferred at a time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,13 +38,13 @@ from protocols.ieee11073.dim.segment_writing import EPISODIC_STORE
 from protocols.ieee11073.mder import decode, encode, encode_list
 
 REPEATS_MAX = 8
-"""How often one event is sent; a manager that never takes it is left alone until it asks again."""
+"""Limit of sends of one event. A manager that never confirms it gets nothing more until its next request."""
 _ENABLED = 1
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """A segment as it is now: whole entries, and its attributes except number, usage count and state, which are
+    """The current state of a segment: whole entries, and its attributes except number, usage count and state, which are
     derived."""
 
     number: int
@@ -53,7 +53,7 @@ class StoredSegment:
 
     @property
     def info(self) -> SegmentInfo:
-        """The SegmentInfo that SEG_GET_INFO returns."""
+        """Return the SegmentInfo for SEG_GET_INFO."""
         known = {
             Attribute.INSTANCE_NUMBER: self.number.to_bytes(2, "big"),
             **self.attributes,
@@ -70,16 +70,16 @@ class Memory(Protocol):
         """Return all segments, oldest first."""
 
     def clear(self, numbers: Sequence[int]) -> None:
-        """Clear segments that the manager holds. Durable when this returns."""
+        """Clear segments that the manager has stored. Durable when this returns."""
 
 
 @dataclass(slots=True)
 class _Sending:
     segment: StoredSegment
     index: int = 0
-    """Of the first entry that is not confirmed."""
+    """Index of the first entry that is not confirmed."""
     sent: int = 0
-    """Entries of the event under way."""
+    """Number of entries of the event in flight."""
     tries: int = 0
 
 
@@ -95,7 +95,7 @@ class AgentPmStore(AgentService):
         entries_per_event: int = 16,
         confirm_timeout_s: float = 3.0,
     ) -> None:
-        """`entries_per_event`: how many entries one event holds at most; their bytes must fit an APDU."""
+        """`entries_per_event`: the most entries of one event; their bytes must fit in an APDU."""
         self._handle = handle
         self._memory = memory
         self._capability = capability
@@ -103,7 +103,7 @@ class AgentPmStore(AgentService):
         self._confirm_timeout_s = confirm_timeout_s
         self._sending: _Sending | None = None
         self._listed: dict[int, int] = {}
-        """How many entries each segment had when it was last listed."""
+        """Number of entries of each segment when it was last listed."""
 
     def end(self) -> None:
         self._sending = None
@@ -159,8 +159,7 @@ class AgentPmStore(AgentService):
         return Acted()
 
     def _has_grown(self, segment: StoredSegment) -> bool:
-        """Return whether a segment has entries that the manager has not been sent a count of; those must not be
-        cleared."""
+        """Return whether a segment has entries that its last list did not count; those must not be cleared."""
         return len(segment.entries) != self._listed.get(segment.number)
 
     # Entries.

@@ -1,13 +1,12 @@
-"""One thing that an agent answers: its MDS, its scanners, its clock, data requests, a memory of measurements.
+"""Interface of an agent's services: its MDS, its scanners, its clock, data requests, a memory of measurements.
 
-An agent is composed of services. A request of the manager (Get, Set, action) goes to each in order until one says that
-the object and the operation are its own; what no service owns is refused by the rules of reference 20601 §9.4
-(`agent_answers`). A service holds what the device is and does as a value or a callable that its maker gives it, so that
-this code decides how a device says things and never what it has to say. No clock: `port.now_s` is the time of what just
-happened.
+An agent is composed of services. A request of the manager (Get, Set, action) goes to each in order until one owns the
+object and the operation; a request without an owner is refused by the rules of reference 20601 §9.4 (`agent_answers`).
+The device's data and actions are values and callables that its owner passes in, so this code implements the protocol
+and never the device. No clock: `port.now_s` is the time of the current event.
 
-A service that reports on its own (a segment of a memory) does so through `port.confirm`, which keeps one confirmed
-report under way at a time for the whole agent.
+A service that reports on its own (a segment of a memory) uses `port.confirm`, which keeps one confirmed report in
+flight for the whole agent.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +38,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """No response, as some devices behave, although each confirmed request has one."""
+    """No response, against the standard, as some devices behave."""
 
 
 Refusal = Refused | Rejected | Silent
@@ -54,7 +53,7 @@ class Acted:
 
 
 class Confirm(Protocol):
-    """Function that sends a confirmed event report when those before it are answered; see `AgentPort`."""
+    """Function that sends a confirmed event report after the responses to those before it; see `AgentPort`."""
 
     def __call__(
         self, handle: int, event_type: EventType, info: bytes, *, to_s: float, done: Callable[[Received], None]
@@ -65,10 +64,10 @@ class Confirm(Protocol):
 class AgentPort:
     """Interface of an agent's association to its services.
 
-    `confirm(handle, event_type, event_info, to_s=…, done=…)` sends a confirmed event report when those before it are
-    answered; `done` takes the RORS, ROER or RORJ. An answer that does not come in `to_s` ends the association (row
-    8.4). While the association is being left nothing is sent; `ended` follows. Raises `LocalProtocolError` outside
-    Operating otherwise, and when too many wait.
+    `confirm(handle, event_type, event_info, to_s=…, done=…)` sends a confirmed event report after the responses to
+    those before it; `done` gets the RORS, ROER or RORJ. A response that does not arrive within `to_s` ends the
+    association (row 8.4). During a release nothing is sent; `ended` follows. Otherwise it raises `LocalProtocolError`
+    outside Operating, and when too many reports are queued.
     """
 
     notes: Notes
@@ -83,26 +82,26 @@ class AgentPort:
 
 
 class AgentService:
-    """Base of an agent's services. Override the methods that the service answers. Each answering method returns None
-    where the object or operation is not its own.
+    """Base of an agent's services. Override the methods of the requests that the service handles. Each of them returns
+    None where the object or operation is not its own.
 
-    `get`, `set` and `act` may raise `RemoteProtocolError` on arguments that break their own form: the association
-    answers RORJ badly-structured-apdu.
+    `get`, `set` and `act` may raise `RemoteProtocolError` on malformed arguments: the association responds with RORJ
+    badly-structured-apdu.
     """
 
     port: AgentPort
-    """Set before anything else is called."""
+    """Set before any other use."""
 
     request_modes = 0
-    """Its bits of data-req-mode-flags in the AARQ."""
+    """The service's bits of data-req-mode-flags in the AARQ."""
     manager_flows = 0
-    """data-req-init-manager-count: how many data requests may run side by side."""
+    """data-req-init-manager-count: limit of concurrent data requests."""
 
     def start(self, configuration: Configuration) -> None:
         """Start the service: the configuration is agreed and state Operating was entered."""
 
     def end(self) -> None:
-        """Forget the association. It ended, in whatever way, and may never have operated."""
+        """Drop the state of the association. It ended, normally or not, and may never have operated."""
 
     def get(self, handle: int) -> Sequence[AvaType] | Refusal | None:
         """Return all attributes of the object as they are now; the association leaves out those that were not
@@ -110,7 +109,7 @@ class AgentService:
         return None
 
     def set(self, handle: int, modifications: Sequence[AttributeModEntry]) -> Sequence[AvaType] | Refusal | None:
-        """Modify an object's attributes; return those that were modified, with their values now."""
+        """Modify an object's attributes; return the modified ones with their new values."""
         return None
 
     def act(self, handle: int, action_type: int, args: bytes) -> Acted | Refusal | None:

@@ -1,8 +1,8 @@
 """Get with an attribute list, of any object of the device, for the caller and for the other services (reference §6).
 
-Agents must answer for the MDS and for PM-stores; some answer for scanners and metric objects too. Ids that an object
-does not have are left out of its answer, and an agent that answers with more than was asked for is taken at its word. A
-refusal or a timeout is reported and has no other effect.
+Agents must support it for the MDS and for PM-stores; some support it for scanners and metric objects too. A response
+leaves out ids that the object does not have; attributes beyond the requested ones are accepted. A refusal or a timeout
+is reported and has no other effect.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from protocols.ieee11073.tolerances import Oddity
 GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 
 ATTRIBUTES_MAX = 1024
-"""Ids in one Get; the standard has some two hundred."""
+"""Limit of ids in one Get; the standard has about two hundred."""
 Attributes = tuple[tuple[int, bytes], ...]
 
 
@@ -34,7 +34,7 @@ def request_attributes(
     withheld: Callable[[str], None],
 ) -> None:
     """Request attributes of an object. `done` gets them with the time at which the request was sent; `withheld` gets
-    the reason in words after a refusal or a timeout. Raises as `Requests.enqueue`."""
+    the reason in words after a refusal or a timeout. Raises as `Requests.enqueue` does."""
     asked_s = 0.0
 
     def ask(now_s: float) -> GetArgument:
@@ -66,9 +66,10 @@ class AttributeReading(Service):
         self._to_get_s = to_get_s
 
     def read(self, handle: int, attribute_ids: Sequence[int] = (), *, now_s: float) -> None:
-        """Get of an object; without ids all its attributes. `AttributesRead` or `AttributesWithheld` follows.
+        """Send a Get of an object; without ids all its attributes. `AttributesRead` or `AttributesWithheld` follows.
 
-        Raises `LocalProtocolError` for too many ids, unless the association operates, and when too many requests wait.
+        Raises `LocalProtocolError` for too many ids, unless the association operates, and when too many requests are
+        queued.
         """
         if len(attribute_ids) > ATTRIBUTES_MAX:
             raise LocalProtocolError(f"at most {ATTRIBUTES_MAX} attributes are read at one time")

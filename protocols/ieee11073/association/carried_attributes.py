@@ -1,9 +1,9 @@
 """Attributes that reports carry beside values, as events: the state of the device itself, and attributes of its objects
 by number.
 
-An attribute is a state, so an event is emitted when it differs from the last value in this association, however often
-it is sent; of a run of reports each change is emitted, in order. An adjustment of the clock is an occurrence and always
-emitted. The memory of last values is bounded: where a device fills it, values are emitted again, never lost.
+An attribute is a state, so an event is emitted only when it differs from the last value in this association. Within a
+run of reports each change is emitted, in order. An adjustment of the clock is an occurrence and always emitted. The
+memory of last values is bounded: where a device fills it, values are emitted again, never lost.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from protocols.ieee11073.dim.report_run import ReportPlan, Run
 from protocols.ieee11073.tolerances import Oddity
 
 REMEMBERED_MAX = 1024
-"""Attributes whose last bytes are remembered; a device has some dozens."""
+"""Limit of attributes whose last bytes are kept; a device has a few dozen."""
 _BYTES_KEPT = 64
 _HAPPENINGS = frozenset({Attribute.DATE_AND_TIME_ADJUSTMENT})
 

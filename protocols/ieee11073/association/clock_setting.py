@@ -1,17 +1,16 @@
 """The device's clocks: reading all of them at one moment, and setting the one that has a date (reference 20601 §6).
 
-**Reading.** One Get of the MDS returns the absolute and the relative times together. Such a coincident time stamp is
-what dates a relative time, and the round trip bounds how far it may be off. It is read with the MDS as the association
-begins, every so often after that, after each setting, and on command. An agent that answers none of it is not asked for
-ever.
+**Reading.** One Get of the MDS returns the absolute and the relative times together. Such a coincident time stamp dates
+a relative time, and the round trip bounds its error. The clocks are read with the MDS at the start of the association,
+then periodically, after each setting, and on command. An agent that returns no clock gets no more periodic requests.
 
-**Setting.** Only where Mds-Time-Info says that the manager may (set-clock); whether it should be done now is the
-shell's to decide, who knows whether its own clock can be trusted. The new time is made at the moment of sending. A
-device that refuses or does not respond keeps its association and gets no further request in it; the refusal is
-reported; a silent one may have set its clock, so its clocks are read again in both cases.
+**Setting.** Only where Mds-Time-Info allows the manager to set the clock (set-clock). The caller decides when, since it
+knows whether its own clock can be trusted. The new time is computed at the moment of sending. A device that refuses or
+does not respond keeps its association and gets no further request in it; the refusal is reported. A silent device may
+have set its clock, so its clocks are read again in both cases.
 
-UNCONFIRMED: the argument of Set-Base-Offset-Time. What is sent is the bare BaseOffsetTime (`apdu.actions`); an agent
-that expects more refuses it, which is reported like any refusal. The number of the action (3101) has a single source.
+UNCONFIRMED: the argument of Set-Base-Offset-Time. The bare BaseOffsetTime is sent (`apdu.actions`); an agent that
+expects more refuses it, which is reported like any refusal. The number of the action (3101) has a single source.
 """
 
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ CLOCK_ATTRIBUTES = {
     Attribute.RELATIVE_TIME: TimeKind.RELATIVE,
     Attribute.HIGH_RESOLUTION_TIME: TimeKind.HIGH_RESOLUTION,
 }
-"""MDS attributes that show a clock, in the order in which they are asked for."""
+"""MDS attributes with the time of a clock, in the order of the request."""
 
 SET_CLOCK = 0x4000
 """Bits of mds-time-cap-state: the manager may set the clock …"""
@@ -51,26 +50,26 @@ BASE_OFFSET = 0x0100
 MANAGER_SETS_TIME = 0x0010
 """… and it should."""
 SYNCHRONISED = 0x0080 | 0x0004
-"""The device keeps its date right by itself (absolute or base-offset)."""
+"""The device synchronises its clock by itself (absolute or base-offset)."""
 
 _ATTRIBUTE_OF = {kind: attribute for attribute, kind in CLOCK_ATTRIBUTES.items()}
 _BYTES = {TimeKind.RELATIVE: 4}
 _FAILURES_MAX = 2
-"""Readings in a row without an answer, after which clocks are read on command only."""
+"""Consecutive readings without a response after which clocks are read on command only."""
 
 
 @dataclass(frozen=True, slots=True)
 class WallClock:
     """Wall time against the monotonic clock of `now_s`. `utc_offset_us` added to monotonic microseconds gives
-    microseconds since 1970, UTC; `zone_min` is how far local time is ahead of UTC, in minutes: an AbsoluteTime is local
-    time and has no zone."""
+    microseconds since 1970, UTC. `zone_min` is the minutes by which local time is ahead of UTC: an AbsoluteTime is
+    local time and has no zone."""
 
     utc_offset_us: int
     zone_min: int = 0
 
     def time(self, kind: TimeKind, now_s: float) -> DeviceTime:
-        """Return the time at `now_s` as a clock of that kind shows it. Raises `LocalProtocolError` where it has no
-        form."""
+        """Return the time at `now_s` in the form of a clock of that kind. Raises `LocalProtocolError` where the form
+        cannot express it."""
         utc_us = round(now_s * 1_000_000) + self.utc_offset_us
         if kind is TimeKind.BASE_OFFSET:
             return base_offset_time_at(utc_us, self.zone_min)
@@ -91,7 +90,7 @@ class ClockSetting(Service):
         self._next_s: float | None = None
         self._setting = False
         self.settable: TimeKind | None = None
-        """The clock that the device lets a manager set; None: none, or it refused in this association."""
+        """The clock that the device allows a manager to set; None: none, or it refused in this association."""
 
     @property
     def deadline_s(self) -> float | None:
@@ -122,19 +121,19 @@ class ClockSetting(Service):
         self.settable = None
 
     def read_clocks(self, now_s: float) -> None:
-        """Request what the clocks show. `ClockRead` follows, unless the device does not respond with a time.
+        """Request the times of the clocks. `ClockRead` follows, unless the device does not respond with a time.
 
-        Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
+        Raises `LocalProtocolError` unless the association operates, and when too many requests are queued.
         """
         self._requests.set_now(now_s)
         self._read()
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
-        """Set the clock to `wall`, as it is when the command leaves. `ClockCommanded` follows then, and after it
+        """Set the clock to `wall`, computed when the command is sent. `ClockCommanded` follows then, and after it
         `ClockSet` or `ClockNotSet`, and a `ClockRead`.
 
-        Raises `LocalProtocolError` where the device does not say that its clock may be set, while it is being set,
-        unless the association operates, and for a time that the clock cannot show.
+        Raises `LocalProtocolError` where the device does not allow setting its clock, while it is being set, unless the
+        association operates, and for a time that the clock cannot show.
         """
         self._requests.set_now(now_s)
         kind = self.settable

@@ -1,7 +1,7 @@
 """Store of the configurations that devices sent in earlier associations.
 
-In memory and synchronous, because an AARQ is answered at once; making it durable is the gateway's, which fills it at
-start and stores each `ConfigurationAgreed`.
+In memory and synchronous, because an AARQ needs its response at once. The gateway makes it durable: it fills the store
+at start and saves each `ConfigurationAgreed`.
 """
 
 from collections import OrderedDict
@@ -10,9 +10,10 @@ from typing import Protocol
 from protocols.bounded_map import BoundedMap
 
 DEVICES_MAX = 256
-"""Devices whose configurations are kept, the least recently met are forgotten first; a vehicle meets some dozens."""
+"""Limit of devices whose configurations are kept; the device seen longest ago is evicted first. A vehicle sees a few
+dozen."""
 CONFIGURATIONS_MAX = 8
-"""Configurations kept of one device: a device offers a few, and a new firmware a few more."""
+"""Limit of configurations kept for one device: a device offers a few, and a new firmware a few more."""
 
 
 class ConfigurationStore(Protocol):
@@ -23,8 +24,8 @@ class ConfigurationStore(Protocol):
     def remember(self, system_id: bytes, config_id: int, data: bytes) -> None: ...
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
-        """Doubt a configuration that does not explain a report. True: it is forgotten, so that the device has to send
-        it again. False: the device sent the same again already, so its reports deviate by habit."""
+        """Doubt a configuration that does not explain a report. True: it is removed, so that the device has to send it
+        again. False: the device has already sent the same again, so its reports always deviate."""
 
 
 class RememberedConfigurations:
@@ -45,7 +46,7 @@ class RememberedConfigurations:
             del self._devices[self._least_wanted()]
 
     def _least_wanted(self) -> bytes:
-        """Return the device whose configurations are forgotten first."""
+        """Return the device whose configurations are evicted first."""
         return next(iter(self._devices))
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:

@@ -1,9 +1,9 @@
-"""Choice of an association's configuration: the one that the manager knows of a device, or a verdict on an offered one
-(reference 20601 §9.1).
+"""Choice of an association's configuration: one that the manager knows of the device, or an offered one that it accepts
+or refuses (reference 20601 §9.1).
 
 A device names its configuration in the association request. The manager knows it when it is a standard one or when the
-device explained it before; otherwise the device sends it. `manager` takes the steps between the states; the decisions
-are here.
+device sent it before; otherwise the device sends it. `manager` takes the steps between the states; the decisions are
+made here.
 """
 
 from typing import NamedTuple
@@ -41,16 +41,16 @@ class Configuring:
         self._notes = notes
         self._offered = 0
         self.remembered = False
-        """Whether the configuration in force was explained by this device in an earlier association."""
+        """True while the configuration in force is one that this device sent in an earlier association."""
 
     def forget(self) -> None:
-        """Forget the association."""
+        """Drop the state of the association."""
         self._offered = 0
         self.remembered = False
 
     def find(self, applicant: Applicant) -> Configuration | None:
-        """Find the configuration that an applicant names; None where the device has to send it. One that was
-        remembered and cannot be decoded any more is not found."""
+        """Find the configuration that an applicant names; None where the device has to send it. A remembered one that
+        can no longer be decoded counts as not found."""
         config_id = applicant.config_id
         if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
             self._notes.add(Oddity.CONFIG_ID_RANGE, config_id.to_bytes(2, "big"), config_id=config_id)
@@ -88,20 +88,21 @@ class Configuring:
         return Verdict(configuration, result, learned)
 
     def learn(self, system_id: bytes, configuration: Configuration) -> None:
-        """Remember a configuration that the device explained in this association."""
+        """Remember a configuration that the device sent in this association."""
         self.remembered = False
         self._store.remember(system_id, configuration.config_id, configuration.octets)
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
-        """Doubt a remembered configuration that does not explain a report. True: it is forgotten, and the device has to
-        send it in the next association. A configuration that the device explained in this one is not doubted."""
+        """Doubt a remembered configuration that does not explain a report. True: it is removed, and the device has to
+        send it in the next association. A configuration that the device sent in this association is not doubted."""
         if not self.remembered:
             return False
         self.remembered = False
         return self._store.doubt(system_id, config_id)
 
     def check_offers(self) -> str:
-        """Return why the association has to end after too many refused offers; empty while it may go on."""
+        """Return the reason why the association has to end after too many refused offers; empty while it may
+        continue."""
         if self._offered < self._settings.configurations_max:
             return ""
         self._notes.add(Oddity.CONFIG_OFFERED_IN_VAIN, offered=self._offered)

@@ -1,14 +1,14 @@
 """Data requests of a manager: one response, a flow for some time, or a flow without end (reference 20601 §6
 DataRequest).
 
-The association request says what a device accepts: data-req-mode-flags and how many flows the manager may begin side by
-side. A request that it does not accept is never sent. The reports of a flow come as event reports with the request's id
-and are read and numbered like any others; a single response carries its report inside the answer and takes the same
-way.
+The association request lists what a device accepts: data-req-mode-flags and the number of concurrent flows that the
+manager may start. A request outside of that is never sent. The reports of a flow arrive as event reports with the
+request's id, and are decoded and numbered like any others. A single response carries its report, which is processed in
+the same way.
 
-By default nothing is asked, since devices report by themselves. A device that says that it does not is asked for
-everything, without limit or, where it knows only periods, period after period. Flows end with the association; whether
-to begin them again in the next one is the shell's to say, except for that default.
+By default nothing is requested, since devices report by themselves. A device that does not report by itself gets a
+request for everything: without limit or, where it supports only periods, period after period. Flows end with the
+association. The caller decides whether to start them again in the next one, except for that default.
 
 UNCONFIRMED: whether a continuation repeats the other mode bits. They are repeated here; a receiver ignores them.
 """
@@ -59,13 +59,14 @@ from protocols.ieee11073.tolerances import Oddity
 
 ACTION_ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 ID_MAX = 0xEFFF
-"""data-req-ids of a manager are 0 to this; those above are the agent's or reserved."""
+"""Highest data-req-id of a manager; higher ones are the agent's or reserved."""
 HANDLES_MAX = 1024
-"""As many as a configuration has objects."""
+"""Limit of handles: the number of objects that a configuration may have."""
 PERIOD_S_MAX = 0xFFFF_FFFE * RELATIVE_TIME_S
-"""What a RelativeTime can say: six days and five hours."""
+"""Longest time that a RelativeTime can express: six days and five hours."""
 _LONG_PERIOD_S = 3600.0
-"""Period of the default request of a device that knows only periods; it is continued in time."""
+"""Period of the default request for a device that supports only periods; the request is continued before the period
+ends."""
 _CONTINUE_AT = 0.75
 
 
@@ -97,7 +98,7 @@ class DataWanted:
 
     @property
     def needs(self) -> int:
-        """The flags that a device must have to accept it."""
+        """Return the flags that a device must have to accept the request."""
         person = SUPPORTS_PERSON_ID if self.person is not None else 0
         return _SCOPES[self._scope][1] | _REACHES[self.reach][1] | person
 
@@ -122,11 +123,11 @@ _REACHES = {
 class _Flow:
     wanted: DataWanted
     keeps: bool
-    """Continued before its period is over, by itself."""
+    """Continue it automatically before its period ends."""
     started: bool = False
     ends_s: float | None = None
     due_s: float | None = None
-    """When something has to be done about it: it ended, or it has to be continued."""
+    """Time of its end or of its next continuation."""
 
 
 class DataRequests(Service):
@@ -140,8 +141,8 @@ class DataRequests(Service):
         take_report: Callable[[int, bytes], None],
         reports_of: Callable[[int], int],
     ) -> None:
-        """`take_report` takes the report of a single response, its event type and an APDU of its own, and raises
-        `RemoteProtocolError` where it cannot be read; `reports_of` counts the reports of a data-req-id in this
+        """`take_report` processes the report of a single response, given its event type and an APDU made for it, and
+        raises `RemoteProtocolError` where it cannot be read; `reports_of` counts the reports of a data-req-id in this
         association."""
         super().__init__(requests)
         self._settings = settings
@@ -153,12 +154,12 @@ class DataRequests(Service):
         self._last_id = 0
 
     def associate(self, flags: int, flows_max: int) -> None:
-        """Take data-req-mode-flags and data-req-init-manager-count from the association request."""
+        """Store data-req-mode-flags and data-req-init-manager-count of the association request."""
         self._flags, self._flows_max = flags, flows_max
 
     @property
     def flows(self) -> dict[int, int]:
-        """Number of reports so far, by the data-req-id of each running flow."""
+        """Return the number of reports so far, by the data-req-id of each running flow."""
         return {data_req_id: self._reports_of(data_req_id) for data_req_id, flow in self._flows.items() if flow.started}
 
     @property
@@ -192,8 +193,8 @@ class DataRequests(Service):
         """Request data and return the data-req-id. `DataFlowStarted` or `DataRequestRefused` follows; a flow ends with
         `DataFlowEnded`.
 
-        Raises `LocalProtocolError` for what the device does not accept, for too many flows or handles, for a period
-        that cannot be encoded, unless the association operates, and when too many requests wait.
+        Raises `LocalProtocolError` for a request that the device does not accept, for too many flows or handles, for a
+        period that cannot be encoded, unless the association operates, and when too many requests are queued.
         """
         self._requests.set_now(now_s)
         if missing := self._missing(wanted):
@@ -209,8 +210,8 @@ class DataRequests(Service):
         return self._request(wanted, keeps=False)
 
     def prolong(self, data_req_id: int, *, now_s: float) -> None:
-        """Continue a flow of limited time for the same time from now on. `DataRequestRefused` follows where the
-        device does not. Raises `LocalProtocolError` as `stop`."""
+        """Continue a flow of limited time for the same time from now on. `DataRequestRefused` follows where the device
+        refuses. Raises `LocalProtocolError` as `stop` does."""
         self._requests.set_now(now_s)
         flow = self._flow(data_req_id)
         if flow.wanted.reach is not Reach.PERIOD:
@@ -220,8 +221,8 @@ class DataRequests(Service):
     def stop(self, data_req_id: int, *, now_s: float) -> None:
         """Stop a flow. `DataFlowEnded` or `DataRequestRefused` follows.
 
-        Raises `LocalProtocolError` for a flow that does not stand, for a device that cannot stop, unless the
-        association operates, and when too many requests wait.
+        Raises `LocalProtocolError` for a flow that is not running, for a device that cannot stop, unless the
+        association operates, and when too many requests are queued.
         """
         self._requests.set_now(now_s)
         flow = self._flow(data_req_id)
@@ -247,7 +248,7 @@ class DataRequests(Service):
         return data_req_id
 
     def _free_id(self) -> int:
-        """Return an unused data-req-id. E20 begins at 1; an id is not used again before all others were."""
+        """Return an unused data-req-id. E20 begins at 1; an id is reused only after all others."""
         while True:
             self._last_id = self._last_id % ID_MAX + 1
             if self._last_id not in self._flows:
@@ -299,7 +300,7 @@ class DataRequests(Service):
         go_on(data_req_id)
 
     def _started(self, data_req_id: int) -> None:
-        """Take the acceptance of a request or a continuation."""
+        """Process the acceptance of a request or a continuation."""
         flow = self._flows.get(data_req_id)
         if flow is None:
             return

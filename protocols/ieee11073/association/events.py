@@ -1,8 +1,8 @@
 """Events of an association in either role: frozen values, in the order in which they happened.
 
-What only a manager or only an agent emits is in `manager_events` and `agent_events`. The caller makes each event
-durable as it needs and then calls `delivered(event)`; only then is a confirmed report answered. A caller that cannot
-store calls `refused(event)`. Both accept every event; they matter for `ReportReceived`, `SegmentDataReceived` and
+Events of one role only are in `manager_events` and `agent_events`. The caller makes each event durable as needed and
+then calls `delivered(event)`; only then is the response to a confirmed report sent. A caller that cannot store calls
+`refused(event)`. Both accept every event; they have an effect for `ReportReceived`, `SegmentDataReceived` and
 `MdsRead`.
 """
 
@@ -16,7 +16,7 @@ from protocols.observation import Channel
 
 
 class RejectReason(Enum):
-    """Why an association was not granted; the value is the AARE result (reference 20601 §3)."""
+    """Reason why an association was not granted; the value is the AARE result (reference 20601 §3)."""
 
     PERMANENT = 1
     TRANSIENT = 2
@@ -38,7 +38,8 @@ class Associated:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationAgreed:
-    """Manager and agent agreed on a configuration. `octets` are the encoded ConfigObjectList, as a store keeps it.
+    """Manager and agent agreed on a configuration. `octets` are the encoded ConfigObjectList, in the form that a store
+    keeps.
 
     `learned` is True when this device sent it now, False when it was known (standard, or remembered).
     """
@@ -51,7 +52,7 @@ class ConfigurationAgreed:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The association ended in order; what was confirmed is confirmed, the link may carry a new association."""
+    """The association was released; earlier confirmations stay valid, and the link may carry a new association."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Aborted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """No association was granted: by us (manager) or to us (agent)."""
+    """No association was granted: by this manager, or to this agent."""
 
     reason: RejectReason
 

@@ -1,8 +1,8 @@
-"""Record of the memory segments that are durable already, read without waiting when a memory is about to be fetched.
+"""Record of the memory segments that are durable already, read synchronously when the fetch of a memory starts.
 
 The caller of the manager keeps it over restarts, in the same commit as the entries themselves. Losing it costs a
-transfer, never a measurement: what comes twice is known by its content (DESIGN D3), or, where it carries no date, by
-its place in the segment, which is what `through` is for.
+transfer, never a measurement: a repeated entry is recognised by its content (DESIGN D3), or, where it has no date, by
+its position in the segment, which is the purpose of `through`.
 """
 
 from typing import NamedTuple, Protocol
@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from protocols.bounded_map import BoundedMap
 
 SEGMENTS_MAX = 4096
-"""Segments remembered; the least recently fetched is forgotten first."""
+"""Limit of segments; the least recently fetched is evicted first."""
 
 
 class SegmentKey(NamedTuple):
@@ -22,8 +22,8 @@ class SegmentKey(NamedTuple):
 
 
 class SegmentProgress(NamedTuple):
-    """The first `through` entries of the segment with this `identity` are durable. `state`: all of it was, when it was
-    in this state; empty while not. Both as in `dim.segments.Segment`."""
+    """The first `through` entries of the segment with this `identity` are durable. `state`: the state in which all of
+    it was durable; empty while it is not. Both as in `dim.segments.Segment`."""
 
     identity: bytes
     through: int
@@ -43,13 +43,13 @@ class RememberedSegments:
         self._known: BoundedMap[SegmentKey, SegmentProgress] = BoundedMap(SEGMENTS_MAX)
 
     def progress(self, key: SegmentKey) -> SegmentProgress | None:
-        """Return how much of a segment is durable; None: nothing is known of it."""
+        """Return the durable part of a segment; None: unknown."""
         return self._known.get(key)
 
     def note(self, key: SegmentKey, progress: SegmentProgress) -> None:
-        """Note how much is durable now."""
+        """Record the durable part of a segment."""
         self._known[key] = progress
 
     def forget(self, key: SegmentKey) -> None:
-        """Forget a segment that the device cleared: its number may mean another segment from now on."""
+        """Remove a segment that the device cleared: its number may be used for another segment from now on."""
         self._known.pop(key, None)

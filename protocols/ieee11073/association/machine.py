@@ -1,12 +1,12 @@
 """The association engine: one machine for both roles, driven by a table of rows.
 
-It owns the byte stream, the state, the timers and the outbox; a role adds the table, how to classify its inputs, and
-what its actions do. Time comes in as `now_s` (monotonic, seconds) and goes out as `deadline_s`. Nothing here waits,
-reads or writes: `receive` takes what a link read, `to_send` gives what it shall write.
+It owns the byte stream, the state, the timers and the outbox. A role adds the table, the classification of its inputs,
+and the actions. Time comes in as `now_s` (monotonic, seconds) and goes out as `deadline_s`. Nothing here blocks, reads
+or writes: `receive` gets the bytes that a link read, `to_send` returns the bytes that it shall write.
 
-Any bytes of a peer lead to events and answers, never to an exception. A stream whose next header cannot be found, or
-whose APDU begins and does not go on, has no way on: ABRT, and `closed`; on a line that cannot end, ABRT, and silence
-until the next association request (`resynchronise`).
+Any bytes of a peer lead to events and responses, never to an exception. A stream whose next header cannot be found, or
+whose APDU begins and stops, cannot continue: ABRT, and `closed`; on a line that cannot end, ABRT, and silence until the
+next association request (`resynchronise`).
 """
 
 from abc import ABC, abstractmethod
@@ -47,7 +47,7 @@ def do_nothing(row: Row, received: Received) -> None:
 
 
 class Association(ABC):
-    """Base of both roles. Subclasses name the table and fill `_actions`."""
+    """Base of both roles. Subclasses define the table and fill `_actions`."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Association(ABC):
         self._out: list[bytes] = []
         self._held: list[bytes] = []
         self._gate: set[int] = set()
-        """Tickets of the reports whose answers go out before what is held."""
+        """Tickets of the reports whose responses are sent before the held bytes."""
         self._requests: dict[int, Request] = {}
         self._given_up: deque[int] = deque(maxlen=_GIVEN_UP_MAX)
         self._invoke_id = -1  # the first request has invoke-id 0
@@ -111,13 +111,13 @@ class Association(ABC):
         return min(deadlines, default=None)
 
     def receive(self, data: bytes, now_s: float) -> list[Event]:
-        """Take bytes in any slicing; `b""` means that the link ended. Never raises on a peer's bytes."""
+        """Process bytes in any slicing; `b""` means that the link ended. Never raises on a peer's bytes."""
         self._now_s = now_s
         if self.closed:
             return []
         if not data:
             self.closed = True
-            self._stream.clear()  # half an APDU has nothing more to wait for
+            self._stream.clear()  # the rest of a partial APDU will not arrive
             self._apdu_deadline_s = None
             self._step(Input.LINK_DOWN)
             return self._taken()
@@ -126,7 +126,7 @@ class Association(ABC):
         return self._taken()
 
     def expire(self, now_s: float) -> list[Event]:
-        """Let time pass: what is overdue at `now_s` ends as the standard says."""
+        """Process the expired timers: each one due at `now_s` ends as the standard defines."""
         self._now_s = now_s
         if self._apdu_deadline_s is not None and self._apdu_deadline_s <= now_s:
             self._lose_framing(RemoteProtocolError("an APDU began and did not go on", clause="20601 §11 APDU header"))
@@ -138,7 +138,7 @@ class Association(ABC):
         return self._taken()
 
     def _give_up_overdue(self) -> None:
-        """Give up overdue requests that may stay without a response. The others are left to row 8.4."""
+        """Give up overdue requests that may stay without a response. The others are handled by row 8.4."""
         if self.state is not State.OPERATING:
             return
         for invoke_id, request in list(self._requests.items()):
@@ -171,7 +171,7 @@ class Association(ABC):
     # What a role adds.
 
     def _receive_known_layout(self) -> bool:
-        """Take reports of known layouts from the stream. False: read the next APDU in full."""
+        """Process reports of known layouts from the stream. False: read the next APDU in full."""
         return False
 
     @abstractmethod
@@ -184,18 +184,18 @@ class Association(ABC):
     def _input_of_response(self, request: Request, received: Received) -> Input: ...
 
     def _end_association(self) -> None:
-        """Forget an association that ended, in whatever way."""
+        """Drop the state of an association that ended, normally or not."""
         self._notes.restart()
         self._requests.clear()
         self._given_up.clear()
         self._malformed = 0
 
     def _owed_tickets(self) -> set[int]:
-        """Return the tickets of the confirmed reports that have not been answered."""
+        """Return the tickets of the confirmed reports that have no response yet."""
         return set()
 
     def _forget_answers(self) -> None:
-        """Forget pending answers: none can reach the peer any more."""
+        """Drop pending responses: none can reach the peer any more."""
         self._held.clear()
         self._gate.clear()
 
@@ -239,7 +239,7 @@ class Association(ABC):
             try:
                 self._read_apdus()
                 break
-            except RemoteProtocolError as error:  # only the framing raises: every APDU's own errors are answered
+            except RemoteProtocolError as error:  # only the framing raises: every APDU's own errors get a response
                 self._lose_framing(error)
         unfinished = self._stream.in_apdu and not self.closed
         self._apdu_deadline_s = self._now_s + self._to_apdu_s if unfinished else None
@@ -301,14 +301,14 @@ class Association(ABC):
         (self._held if self._held else self._out).append(data)
 
     def _send_after_answers(self, data: bytes) -> None:
-        """Send a release message after the answers that are owed by now, since the peer accepts none after it; all
-        later bytes wait behind it."""
+        """Send a release message after the responses that are owed by now, since the peer accepts none after it; all
+        later bytes are held until then."""
         if not self._held:
             self._gate = self._owed_tickets()
         (self._held if self._gate else self._out).append(data)
 
     def _send_answer(self, ticket: int, data: bytes) -> None:
-        """Send the answer to a report: before the release message if it was owed then, else in its turn."""
+        """Send the response to a report: before the release message if it was owed then, else in its turn."""
         if ticket not in self._gate:
             self._send(data)
             return

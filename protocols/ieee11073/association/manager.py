@@ -1,8 +1,8 @@
 """The manager role of an association: the actions of its table (reference 20601 §9.1).
 
-It grants or rejects associations, learns configurations, reads who the device is, and turns reports into observations.
-The promise that matters: a confirmed report is answered after `delivered`, never before; after `refused` it is answered
-with RORJ resource-limitation, so that the device keeps what we could not store.
+It grants or rejects associations, learns configurations, reads the device's identity, and turns reports into
+observations. Its main guarantee: the response to a confirmed report is sent after `delivered`, never before. After
+`refused` the response is RORJ resource-limitation, so that the device keeps a report that we could not store.
 
 The services send the manager's own requests (identity, clock, scanners, data, memories); this file composes them.
 """
@@ -51,7 +51,7 @@ from protocols.ieee11073.mder import encode
 from protocols.ieee11073.tolerances import Oddity
 
 _OPERATING = State.OPERATING
-"""For the path of every report: looking a member up in its enumeration takes Python 3.11 as long as three calls."""
+"""Used on the path of every report: in Python 3.11, looking up an enumeration member takes as long as three calls."""
 
 
 class ManagerAssociation(Association):
@@ -65,7 +65,7 @@ class ManagerAssociation(Association):
         settings: ManagerSettings | None = None,
         fetched: FetchedSegments | None = None,
     ) -> None:
-        """`system_id` is the manager's own EUI-64. `fetched` knows which memory segments are durable already."""
+        """`system_id` is the manager's own EUI-64. `fetched` has the memory segments that are durable already."""
         if len(system_id) != SYSTEM_ID_BYTES:
             raise LocalProtocolError("a system id has eight bytes")
         self._settings = settings or ManagerSettings()
@@ -119,7 +119,7 @@ class ManagerAssociation(Association):
             self.data_requests,
             self.pm_stores,
         )
-        """In the order in which they ask."""
+        """Services in the order of their requests."""
         self._actions.update(
             {
                 Action.SEND_AARE_ACCEPTED: self._send_aare_accepted,
@@ -146,18 +146,18 @@ class ManagerAssociation(Association):
     @property
     def deadline_s(self) -> float | None:
         due = [super().deadline_s]
-        if self.state is State.OPERATING:  # while it ends, services are not given the time
+        if self.state is State.OPERATING:  # during a release, services have no timers
             due += [service.deadline_s for service in self._services]
         return min((each for each in due if each is not None), default=None)
 
     def receive(self, data: bytes, now_s: float) -> list[Event]:
-        """Take bytes as `Association.receive` does. A read that is one whole report, as devices send them, takes a
+        """Process bytes as `Association.receive` does. A read that is one whole report, as devices send them, takes a
         shortcut past the stream and the tables: row 8.21 without any other effect."""
         intake = self._intake
         if (
             intake is not None
             and self.state is _OPERATING
-            and self._apdu_deadline_s is None  # nothing of an APDU is in the stream
+            and self._apdu_deadline_s is None  # the stream holds no partial APDU
             and not self._notes.pending
             and (report := intake.take_single(data, now_s)) is not None
         ):
@@ -172,11 +172,11 @@ class ManagerAssociation(Association):
                 service.pass_time()
         return super().expire(now_s)
 
-    # What the shell says about an event.
+    # Acknowledgement of events by the caller.
 
     def delivered(self, event: Event) -> None:
-        """Acknowledge an event that is durable: the confirmed reports in it are answered. After `MdsRead` the services
-        begin. Has no effect on other events, or twice."""
+        """Acknowledge an event that is durable: the responses to its confirmed reports are sent. After `MdsRead` the
+        services begin. Has no effect on other events, or when repeated."""
         if isinstance(event, ReportReceived):
             owed = self._owed.pop(event.ticket, None)
             if owed is not None:
@@ -187,7 +187,7 @@ class ManagerAssociation(Association):
             self._begin()
 
     def refused(self, event: Event) -> None:
-        """Answer an event that could not be stored: its confirmed reports get RORJ resource-limitation, so the device
+        """Refuse an event that could not be stored: its confirmed reports get RORJ resource-limitation, so the device
         keeps them."""
         if isinstance(event, ReportReceived):
             owed = self._owed.pop(event.ticket, None)
@@ -257,7 +257,7 @@ class ManagerAssociation(Association):
     # Configuration.
 
     def _evaluate_config(self, row: Row, received: Received) -> None:
-        """Judge a configuration report and answer it; the rows 7.x only name the next state."""
+        """Judge a configuration report and send the result; the rows 7.x only name the next state."""
         assert received.data is not None
         body: EventReportArgument = received.body
         assert self._applicant is not None
@@ -331,7 +331,7 @@ class ManagerAssociation(Association):
     # Reports.
 
     def _receive_known_layout(self) -> bool:
-        """Take a whole run of reports of a known layout: row 8.21."""
+        """Process a whole run of reports of a known layout: row 8.21."""
         if self._intake is None or self.state is not _OPERATING:
             return False
         data, events = self._intake.take_known(self._stream.front(), self._now_s)
@@ -380,7 +380,7 @@ class ManagerAssociation(Association):
         if self._reconfigure(received):
             return
         if isinstance(error, DoesNotFit):
-            self._take_report(row, received)  # a habit of the device: its reports are read as far as they go
+            self._take_report(row, received)  # the device always reports so: its reports are read as far as possible
         elif isinstance(error, NoObjectKnown):
             self._pass_over(received, NotTaken.NO_OBJECT)
             self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
@@ -409,7 +409,7 @@ class ManagerAssociation(Association):
         return True
 
     def _take_inline_report(self, event_type: int, apdu: bytes) -> None:
-        """Take the report of a single response to a data request. Raises `RemoteProtocolError`."""
+        """Process the report of a single response to a data request. Raises `RemoteProtocolError`."""
         assert self._intake is not None
         if event_type not in SCAN_REPORTS:
             raise RemoteProtocolError(f"a data response holds an event of type {event_type}", clause="20601 §6")
@@ -429,5 +429,5 @@ class ManagerAssociation(Association):
             self._emit(event)
 
     def _refuse_operation(self, row: Row, received: Received) -> None:
-        """Reject an operation that no manager serves: agents only report (row 8.21)."""
+        """Reject an operation that no manager supports: agents only report (row 8.21)."""
         self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)

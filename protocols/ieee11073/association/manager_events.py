@@ -1,8 +1,8 @@
 """Events that a manager emits beside those of either role (`events`).
 
-Why a report event may cover several APDUs: a link read may hold many reports of one layout, and one event a read costs
-far less than one a report. The promise is the same: `delivered` answers each of the confirmed reports in it, with its
-own invoke-id, and none before.
+A report event may cover several APDUs, because a link read may hold many reports of one layout, and one event for each
+read costs far less than one for each report. The guarantee is the same: `delivered` sends the response to each of its
+confirmed reports, with its own invoke-id, and none before.
 """
 
 from collections.abc import Sequence
@@ -38,17 +38,17 @@ class MdsChanged:
     power_status: int | None = None
     """Power-Status, BITS-16 as sent."""
     battery_remaining: tuple[Scalar, Code] | None = None
-    """How long the battery lasts, with the unit."""
+    """Remaining battery time, with the unit."""
     date_and_time: DeviceTime | None = None
-    """The device's clock when it reported."""
+    """The time of the device's clock in the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttributesReported:
-    """Attributes of an object that came in a report and are no value: accuracy, source handles, threshold texts,
+    """Attributes of an object that a report carried and that are not values: accuracy, source handles, threshold texts,
     unknown ids. Only those that differ from their last values.
 
-    `person` and `device_time` are those of the observations that they came with.
+    `person` and `device_time` are those of the observations in the same item.
     """
 
     handle: int
@@ -60,10 +60,10 @@ class AttributesReported:
 
 @stream_value
 class ReportReceived:
-    """Observations of one report, or of `reports` reports that came in one read and have one layout.
+    """Observations of one report, or of `reports` reports that arrived in one read and have one layout.
 
-    `report_no` is the scan-report-no of the last of them. `received_s` is monotonic, in seconds. `ticket` ties the
-    event to its unanswered invoke-ids and means nothing outside the association that made it.
+    `report_no` is the scan-report-no of the last of them. `received_s` is monotonic, in seconds. `ticket` links the
+    event to its pending invoke-ids and has no meaning outside the association that made it.
     """
 
     observations: Sequence[Observation]
@@ -94,7 +94,7 @@ class NotTaken(Enum):
 @dataclass(frozen=True, slots=True)
 class ReportNotTaken:
     """A report of which nothing was kept; a confirmed one got ROER or RORJ and stays with the device. Emitted for each
-    of them. Its number does not count as lost."""
+    such report. Its number does not count as lost."""
 
     why: NotTaken
     confirmed: bool
@@ -102,7 +102,7 @@ class ReportNotTaken:
 
 @dataclass(frozen=True, slots=True)
 class AttributesRead:
-    """Attributes of an object, as the device answered them to a Get."""
+    """Attributes of an object in the device's response to a Get."""
 
     handle: int
     attributes: tuple[tuple[int, bytes], ...]
@@ -110,7 +110,7 @@ class AttributesRead:
 
 @dataclass(frozen=True, slots=True)
 class AttributesWithheld:
-    """A Get of the caller was refused or timed out; `why` says it in words."""
+    """A Get of the caller was refused or timed out; `why` is the reason in words."""
 
     handle: int
     why: str
@@ -128,7 +128,7 @@ class ClockRead:
 
 @dataclass(frozen=True, slots=True)
 class ClockCommanded:
-    """A command to set the clock goes out at `sent_s`: from now on the clock may show `time` or what it did before."""
+    """A command to set the clock is sent at `sent_s`: from now on the clock may show `time` or its earlier time."""
 
     time: DeviceTime
     sent_s: float
@@ -136,7 +136,7 @@ class ClockCommanded:
 
 @dataclass(frozen=True, slots=True)
 class ClockSet:
-    """The device says that it set its clock to `time`, at a moment between `sent_s` and `answered_s`."""
+    """The device confirmed that it set its clock to `time`, at a moment between `sent_s` and `answered_s`."""
 
     time: DeviceTime
     sent_s: float
@@ -153,7 +153,7 @@ class ClockNotSet:
 
 @dataclass(frozen=True, slots=True)
 class ScannerState:
-    """The device says that this scanner is enabled, or disabled."""
+    """The device reported that this scanner is enabled, or disabled."""
 
     handle: int
     enabled: bool
@@ -193,7 +193,7 @@ class DataFlowStarted:
 
 @dataclass(frozen=True, slots=True)
 class DataFlowEnded:
-    """A flow ended: answered at once, stopped, or its time has passed. It had `reports` reports."""
+    """A flow ended: by its single response, by a stop, or at the end of its time. It had `reports` reports."""
 
     data_req_id: int
     reports: int

@@ -1,8 +1,8 @@
 """The manager's transitions, with the standard's row numbers (reference 20601 §9.1).
 
-Three kinds of row have no number on paper and carry a letter: `u` for an APDU that cannot be read (§9.4 rule 1), `b`
-for a bound of ours (a peer that offers configurations without end), `l` for the link. CheckingConfig is passed
-through within one `receive`, because we judge a configuration at once; its rows for received APDUs stand for
+Three kinds of row have no number in the standard and carry a letter: `u` for an APDU that cannot be read (§9.4 rule 1),
+`b` for a limit of ours (a peer that offers configurations without end), `l` for the link. CheckingConfig begins and
+ends within one `receive`, because a configuration is judged at once; its rows for received APDUs are there for
 completeness.
 """
 

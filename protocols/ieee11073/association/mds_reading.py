@@ -1,8 +1,8 @@
 """Identification of the device: a Get of all attributes of the MDS, the first request in Operating (reference 20601
 §9.1).
 
-An agent must answer it; one that is silent ends the association as row 8.4 has it. One that refuses, or whose
-attributes cannot be read in part, is still served.
+An agent must respond to it; a silent one ends the association by row 8.4. A device that refuses, or whose attributes
+cannot be read completely, is still served.
 """
 
 from collections.abc import Callable
@@ -22,21 +22,21 @@ GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJ
 
 
 class MdsReading(Service):
-    """Service that reads the MDS once an association. The manager passes the identity on to the other services."""
+    """Service that reads the MDS once in each association. The manager passes the identity on to the other services."""
 
     def __init__(self, requests: Requests, to_get_s: float, identified: Callable[[DeviceIdentity], None]) -> None:
         super().__init__(requests)
         self._to_get_s = to_get_s
         self._identified = identified
         self.device: DeviceIdentity | None = None
-        """Who is (or was last) associated: the system id from the AARQ on, the rest once the MDS was read."""
+        """Device of this or the last association: the system id from the AARQ on, the rest after reading the MDS."""
         self.asked_s = 0.0
-        """When the Get was sent."""
+        """Time at which the Get was sent."""
         self.event: MdsRead | None = None
         """The event of this association, once emitted."""
 
     def associate(self, system_id: bytes) -> None:
-        """Take the system id of a device that requests an association."""
+        """Store the system id of a device that requests an association."""
         self.device = DeviceIdentity(system_id=system_id)
 
     def start(self, configuration: Configuration) -> None:
@@ -46,7 +46,7 @@ class MdsReading(Service):
         )
 
     def changed(self, event: MdsChanged) -> None:
-        """Take new values of the device's own attributes from a report."""
+        """Store new values of the device's own attributes from a report."""
         if self.device is not None:
             self.device = changed(self.device, event.attributes)
 

@@ -1,9 +1,9 @@
-"""The single steps of a manager at a PM-store: send a request, wait, time out, read the response.
+"""The single steps of a manager with a PM-store: send a request, wait, time out, read the response.
 
-A step is begun when what is due next is decided. An answer, or its absence, belongs to the step that asked for it and
-means nothing once another was begun, so that a device that answers late or twice cannot make two things happen at once.
+A step begins when the next step is chosen. A response, or its absence, belongs to the step that sent the request, and
+has no effect once another step has begun. So a device that responds late or twice cannot start two actions at once.
 
-`pm_stores` decides which step comes next.
+`pm_stores` chooses the next step.
 """
 
 from collections import deque
@@ -40,7 +40,7 @@ class Store:
     due: deque[Segment] = field(default_factory=deque)
     listed: tuple[int, ...] = ()
     whole: list[Segment] = field(default_factory=list)
-    """Those of which nothing is missing here."""
+    """Segments that are complete here."""
     tries: int = 0
 
     @property
@@ -49,12 +49,12 @@ class Store:
 
     @property
     def clears_each(self) -> bool:
-        """Whether the device can clear single segments."""
+        """True where the device can clear single segments."""
         return bool(self.capability & CAPABILITY_CLEAR_BY_LIST)
 
     @property
     def clearable(self) -> bool:
-        """Whether clearing all segments would lose nothing and clear something."""
+        """True where clearing all segments would lose nothing and clear at least one."""
         return {segment.number for segment in self.whole} == set(self.listed) and any(
             segment.usage_count for segment in self.whole
         )
@@ -66,7 +66,7 @@ class Store:
 
 
 class StoreSteps:
-    """Steps of one manager. `silent` is called, with what was due, when a response times out."""
+    """Steps of one manager. `silent` is called, with the pending step in words, when a response times out."""
 
     def __init__(self, requests: Requests, silent: Callable[[str], None]) -> None:
         self._requests = requests
@@ -74,10 +74,10 @@ class StoreSteps:
         self._steps = 0
         self._due: Callable[[], None] | None = None
         self.deadline_s: float | None = None
-        """When the step that waits is due."""
+        """Time at which the scheduled step is due."""
 
     def begin(self) -> None:
-        """Begin another step: responses and waits of the step before have no effect any more."""
+        """Begin another step: responses and waits of the earlier step have no effect any more."""
         self._steps += 1
         self.deadline_s = self._due = None
 
@@ -92,7 +92,7 @@ class StoreSteps:
             if due is not None:
                 due()
 
-    # Asking.
+    # Requests.
 
     def get(self, store: Store, done: Callable[[Received], None], to_s: float) -> None:
         """Request all attributes of a store."""
@@ -130,7 +130,7 @@ class StoreSteps:
         return self._if_still(lambda: self._silent(what))
 
     def _if_still(self, call: Callable[P, None]) -> Callable[P, None]:
-        """Wrap `call` so that it has no effect once another step was begun."""
+        """Wrap `call` so that it has no effect once another step has begun."""
         step = self._steps
 
         def called(*given: P.args, **named: P.kwargs) -> None:
@@ -139,7 +139,7 @@ class StoreSteps:
 
         return called
 
-    # Reading answers.
+    # Reading of responses.
 
     def result(self, store: Store, received: Received, what: str) -> bytes | None:
         """Return the action-info-args of a response; None, and a note, where it is a refusal."""

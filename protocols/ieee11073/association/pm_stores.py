@@ -1,15 +1,15 @@
 """Fetch a device's memories (PM-stores), and clear them only by policy (reference §7).
 
-Store after store and segment after segment, one thing at a time, beside the live reports: Get of the store's
-attributes, SEG_GET_INFO, SEG_TRIG_XFER, then the device sends entries as event reports. Each is answered with
-manager-confirm after it was delivered and never before. Clearing is asked for when everything of a segment is durable,
-right after the device has said that the segment is still the one that was fetched.
+Stores and segments are fetched one after the other, beside the live reports: Get of the store's attributes,
+SEG_GET_INFO, SEG_TRIG_XFER, then the device sends entries as event reports. Each is confirmed with manager-confirm
+after it was delivered and never before. Clearing is requested when all entries of a segment are durable, directly after
+the device has confirmed that the segment has not changed since the fetch.
 
-Nothing of this ends an association: a memory that cannot be fetched is reported and given up until the next association
-or the next `fetch`, because the live reports beside it matter more. Unconfirmed entries are taken as they come.
+No error here ends an association: a memory that cannot be fetched is reported and skipped until the next association or
+the next `fetch`, because the live reports beside it matter more. Unconfirmed entries are accepted as they arrive.
 
-The next step is never taken inside `delivered`: it is due at once (`deadline_s`), so that time and events are those of
-the moment, however long the disk took.
+The next step never runs inside `delivered`: it is scheduled at once (`deadline_s`), so that times and events are
+current, however long the disk took.
 """
 
 from collections import deque
@@ -68,8 +68,8 @@ SEGMENTS_MAX = 1024
 """Segments of one store that one association fetches."""
 STORES_MAX = 16
 TRIES_MAX = 3
-"""How often a segment is asked for while the device clears it or breaks it off, and how often a repetition is waited
-for after a gap or a full store."""
+"""Limit of requests for a segment while the device clears it or aborts its transfer, and of waits for a repetition
+after a gap or a refusal to store."""
 CLEARING_PAUSE_S = 1.0
 _TRIGGER_FAILURES = {
     TransferResult.NO_SUCH_SEGMENT: NotFetched.NO_SUCH_SEGMENT,
@@ -91,7 +91,8 @@ class PmStores(Service):
         tickets: Iterator[int],
         answer: Callable[[int, int, MessageTag, object], None],
     ) -> None:
-        """`answer(ticket, invoke_id, message, body)` answers an event in its turn, also before a release."""
+        """`answer(ticket, invoke_id, message, body)` sends the response to an event in its turn, also before a
+        release."""
         super().__init__(requests)
         self._settings = settings
         self._fetched = fetched
@@ -105,9 +106,9 @@ class PmStores(Service):
         self._store: Store | None = None
         self._transfer: SegmentTransfer | None = None
         self._before: SegmentTransfer | None = None
-        """The transfer before, whose last event may be repeated."""
+        """The previous transfer, whose last event may be repeated."""
         self._owing: dict[int, SegmentTransfer] = {}
-        """Ticket of an event that is not settled → its transfer."""
+        """Ticket of a pending event → its transfer."""
         self._steps = StoreSteps(requests, self._silent)
         self._clearing = SegmentClearing(requests, self._steps, settings, self._after_clearing)
 
@@ -129,8 +130,8 @@ class PmStores(Service):
         self._steps.begin()
 
     def fetch(self, now_s: float, selection: SegmentSelection | None = None) -> None:
-        """Fetch all memories again, or a selection of them; a fetch in progress ends first. A time range reaches only
-        stores that can select by time. Nothing happens outside Operating."""
+        """Fetch all memories again, or a selection of them; a fetch in progress ends first. A time range applies only
+        to stores that can select by time. Has no effect outside Operating."""
         self._requests.set_now(now_s)
         self._fetch(selection or AllSegments())
 
@@ -148,23 +149,23 @@ class PmStores(Service):
         self._steps.pass_time()
 
     def _soon(self, step: Callable[[], None]) -> None:
-        """Schedule a step at once, but not within the current call of the caller."""
+        """Schedule a step at once, but not within the caller's current call."""
         self._steps.wait(0.0, step)
 
-    # What the shell says.
+    # Acknowledgement of events by the caller.
 
     @property
     def owed_tickets(self) -> set[int]:
-        """Tickets of the confirmed events that are not durable yet."""
+        """Return the tickets of the confirmed events that are not durable yet."""
         return {ticket for ticket, transfer in self._owing.items() if transfer.owed[ticket].invoke_id is not None}
 
     def forget_answers(self) -> None:
-        """Forget pending answers: none can reach the device any more."""
+        """Drop pending responses: none can reach the device any more."""
         self._owing.clear()
 
     def settle(self, event: SegmentDataReceived, *, durable: bool) -> None:
-        """Answer an event whose entries are durable, or could not be stored. Has no effect twice, or after the
-        association."""
+        """Send the response to an event whose entries are durable, or could not be stored. Has no effect when repeated,
+        or after the association."""
         transfer = self._owing.pop(event.ticket, None)
         if transfer is None:
             return
@@ -193,11 +194,11 @@ class PmStores(Service):
     # Entries.
 
     def has(self, handle: int) -> bool:
-        """Whether this is a PM-store of the configuration."""
+        """Return whether this is a PM-store of the configuration."""
         return handle in self._handles
 
     def receive(self, received: Received) -> None:
-        """Take MDC_NOTI_SEGMENT_DATA of a PM-store. Raises `RemoteProtocolError` where its info is malformed."""
+        """Process MDC_NOTI_SEGMENT_DATA of a PM-store. Raises `RemoteProtocolError` where its info is malformed."""
         assert received.data is not None
         report: EventReportArgument = received.body
         event = decode(SegmentDataEvent, report.event_info)
@@ -244,7 +245,7 @@ class PmStores(Service):
             self._steps.get(self._store, self._described, self._to_get_s)
 
     def _described(self, received: Received) -> None:
-        """Take a store's attributes. A store that refuses them is fetched all the same."""
+        """Store the attributes of a PM-store. A store that refuses them is fetched too."""
         store = self._now_at()
         if isinstance(received.body, GetResult):
             store.attributes = attributes_of(received.body.attribute_list)

@@ -1,9 +1,9 @@
-"""Check of whether a device still responds: a Get of the MDS, which every agent answers (reference 20601 §9.1).
+"""Check whether a device still responds: a Get of the MDS, which every agent supports (reference 20601 §9.1).
 
-A line may be dead without any end of it knowing. The standard has no life sign of its own, and silence is no fault of a
-thermometer; so the caller checks only after something that was due did not come. A device that answers, with whatever,
-is there and stays associated; one that does not ends the association by the standard's own time-out for a Get (row
-8.4), as if it had not answered the first.
+A line may be dead without either end noticing. The standard has no keep-alive, and silence is no fault of a
+thermometer, so the caller checks only after an expected message did not arrive. A device that sends any response is
+present and stays associated. One that does not ends the association by the standard's own time-out for a Get (row 8.4),
+as after its first Get.
 """
 
 from protocols.ieee11073.apdu import MessageTag
@@ -24,7 +24,7 @@ class Presence(Service):
     def check(self, *, now_s: float) -> None:
         """Send a Get. No event follows a response; `Aborted` follows a timeout.
 
-        Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
+        Raises `LocalProtocolError` unless the association operates, and when too many requests are queued.
         """
         self._requests.set_now(now_s)
         self._requests.enqueue(

@@ -1,7 +1,7 @@
 """Decoding of one APDU as far as it can be read, and its classification as an input of the tables.
 
-Classification by role comes later: a role decides whether an AARQ is acceptable, and only the machine knows which
-invoke-ids it waits for. A broken request is still a value, with the invoke-id by which it can be refused.
+Classification by role comes later: a role decides whether an AARQ is acceptable, and only the machine knows the pending
+invoke-ids. A broken request is still a value, with the invoke-id by which it can be refused.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ CONFIRMED = frozenset(
         MessageTag.CONFIRMED_ACTION,
     }
 )
-"""Requests that have an answer. The others never get one, not even a refusal: their sender waits for none."""
+"""Requests that have a response. The others never get one, not even a refusal: their sender does not wait for any."""
 
 _RESPONSE_TAGS_FROM = 0x0200
 _TAGS = frozenset(MessageTag)
@@ -104,7 +104,8 @@ def _read_message(raw: bytes, prst: Prst, notes: Notes) -> tuple[Input, Received
 
 
 def _unreadable_message(data: bytes, prst: Prst, error: RemoteProtocolError) -> tuple[Input, Received]:
-    """Classify a broken message: a request can be refused by its invoke-id; a response answers no request of ours."""
+    """Classify a broken message: a request can be refused by its invoke-id; a broken response is not matched to a
+    request of ours."""
     tag = int.from_bytes(prst.data[2:4], "big")
     if tag in _TAGS and tag >= _RESPONSE_TAGS_FROM:
         return Input.RX_RESPONSE_UNKNOWN, Received(data, prst, why=str(error))

@@ -16,7 +16,7 @@ _WITH_RETURN_CODE = frozenset(
 
 
 class ReturnCode(OpenIntEnum):
-    """Partition 255: why an object did not do what it was asked."""
+    """Partition 255: reason why an object did not perform a request."""
 
     UNKNOWN = 1
     OBJ_BUSY = 1000

@@ -1,7 +1,7 @@
-"""The answers that a manager owes for confirmed scan reports (reference 20601 §4).
+"""The responses that a manager owes for confirmed scan reports (reference 20601 §4).
 
-One event may cover a thousand reports, which differ in their invoke-id alone. So an answer is encoded once, cut around
-the invoke-id, and joined with each of them. When to answer is `manager`'s to decide: after the event is durable.
+One event may cover a thousand reports, which differ in their invoke-id alone. So a response is encoded once, cut around
+the invoke-id, and joined with each of them. `manager` decides when to send them: after the event is durable.
 """
 
 from functools import lru_cache
@@ -11,21 +11,22 @@ from protocols.ieee11073.apdu import MessageTag, encode_data
 from protocols.ieee11073.apdu.data import EventReportResult, EventType, RejectProblem, RejectResult
 
 _INVOKE_ID_AT = 6
-"""Behind the tag and length of the PRST and the length of its data APDU."""
+"""Offset after the tag and length of the PRST and the length of its data APDU."""
 _INVOKE_ID_BYTES = 2
 _ACCEPTANCES_MAX = 64
 """Cached acceptances: a device reports from one or two handles, in a few event types."""
 
 
 class _Answer(NamedTuple):
-    """An encoded answer without its invoke-id."""
+    """An encoded response without its invoke-id."""
 
     before: bytes
     after: bytes
 
 
 class OwedAnswers(NamedTuple):
-    """The confirmed reports that one event covers: their invoke-ids as sent, and what an acceptance repeats of them."""
+    """The confirmed reports that one event covers: their invoke-ids as sent, and the fields that an acceptance
+    repeats."""
 
     invoke_ids: tuple[bytes, ...]
     handle: int
@@ -36,7 +37,8 @@ class OwedAnswers(NamedTuple):
         return _join(_acceptance(self.handle, self.event_type), self.invoke_ids)
 
     def reject(self) -> bytes:
-        """Encode one RORJ resource-limitation for each report: the device keeps what could not be stored."""
+        """Encode one RORJ resource-limitation for each report: the device keeps the reports that could not be
+        stored."""
         return _join(_NO_ROOM, self.invoke_ids)
 
 

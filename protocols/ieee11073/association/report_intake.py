@@ -1,10 +1,10 @@
 """Turn the scan reports of one association into events: check report numbers, compile each layout once.
 
-A report of a layout that is not known yet is read byte by byte into a plan; that plan then takes this report and every
-later one, unless the report changed what values mean: then everything compiled is forgotten. Attributes beside values
-are emitted before the report (`carried_attributes`), so that a report is answered when all of it is durable. Report
-numbers belong to a flow (reporting object and data request) and start at 0 in each association. Answering confirmed
-reports is the manager's; the intake says which invoke-ids an event covers.
+A report of a new layout is read byte by byte into a plan. The plan then decodes this report and every later one of its
+layout, unless the report changed the meaning of values: then all compiled plans are dropped. Attributes beside values
+are emitted before the report (`carried_attributes`), so that the response is sent when all of it is durable. Report
+numbers belong to a flow (reporting object and data request) and start at 0 in each association. The manager sends the
+responses; the intake lists the invoke-ids that an event covers.
 """
 
 from collections import defaultdict
@@ -27,20 +27,21 @@ from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Channel
 
 LAYOUTS_MAX = 256
-"""Compiled layouts before all are forgotten. A device has few; one that invents them pays with its own speed."""
+"""Limit of compiled layouts; beyond it all are dropped. A device has few; one that varies its layouts only slows itself
+down."""
 LAYOUTS_WEIGHT_MAX = 65_536
-"""What the compiled layouts may be made of in all, see `ReportPlan.weight`: some ten megabytes. A report of 64 KiB can
-name five thousand persons with a value each, and a few hundred such layouts would fill a small gateway's memory."""
+"""Limit of the total weight of the compiled layouts, see `ReportPlan.weight`: about ten megabytes. A report of 64 KiB
+can name five thousand persons with a value each, and a few hundred such layouts would fill a small gateway's memory."""
 _LAYOUTS_OF_KEY_MAX = 8
 FLOWS_MAX = 64
-"""Flows whose numbers are kept; a device has one a scanner and one for itself."""
+"""Limit of flows whose numbers are kept; a device has one for each scanner and one for itself."""
 _NUMBERS = 0x10000
 _NUMBERS_BYTES = 4
 """data-req-id and scan-report-no, with which every scan report begins."""
 _APDU_HEADER_BYTES = 4
-"""Tag and length, which the length does not count."""
+"""Length of tag and length field, which the length field does not count."""
 _BACKWARD_FROM = 0x8000
-"""A jump of more than half the numbers forward is a jump backward."""
+"""A forward jump of more than half the range counts as a jump backward."""
 
 
 class ReportIntake:
@@ -49,25 +50,25 @@ class ReportIntake:
     def __init__(
         self, configuration: Configuration, notes: Notes, tickets: Iterator[int], owed: dict[int, OwedAnswers]
     ) -> None:
-        """`tickets` and `owed` are the manager's and go on from association to association, since answers may outlive
-        the one that they belong to. `owed`: ticket of an event → the answers it still owes. The intake adds to it, the
-        manager removes what it answers."""
+        """`tickets` and `owed` belong to the manager and continue from association to association, since responses may
+        outlive their association. `owed`: ticket of an event → the responses it still owes. The intake adds entries,
+        the manager removes them after sending."""
         self._owed = owed
         self._model = DeviceModel(configuration, notes)
         self._notes = notes
         self._plans: dict[bytes, list[ReportPlan]] = {}
         self._plan_count = self._plan_weight = 0
         self._recent: dict[int, ReportPlan] = {}
-        """APDU length → the plan that took the last report of that length. Most reports have the layout of the one
-        before, or alternate between two or three."""
+        """APDU length → the plan of the last report of that length. Most reports have the layout of the one before, or
+        alternate between two or three."""
         self._carried = CarriedAttributes(notes)
         self._next_no: dict[tuple[int, int], int] = {}
         self.reports: defaultdict[tuple[int, int], int] = defaultdict(int)
-        """Reports taken, by flow: reporting handle and data-req-id."""
+        """Number of reports processed, by flow: reporting handle and data-req-id."""
         self._tickets = tickets
 
     def learn_identity(self, identity: DeviceIdentity) -> None:
-        """Take the MDS attributes, which say how the device reports itself in fixed form."""
+        """Store the MDS attributes that define the device's own reports in fixed form."""
         for attribute, data in identity.attributes:
             if attribute == Attribute.ATTRIBUTE_VALUE_MAP:
                 try:
@@ -78,7 +79,7 @@ class ReportIntake:
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """The channels of the configuration's metric objects."""
+        """Return the channels of the configuration's metric objects."""
         return self._model.channels
 
     @property
@@ -92,14 +93,14 @@ class ReportIntake:
         return self._plan_weight
 
     def has(self, handle: int) -> bool:
-        """Whether reports may come from this handle: the MDS or an object of the configuration."""
+        """Return whether reports may come from this handle: the MDS or an object of the configuration."""
         return handle == 0 or handle in self._model.objects
 
     def take_single(self, apdu: bytes, now_s: float) -> ReportReceived | None:
-        """Take a read that is one whole report of a recent layout, numbered as due: what devices send most of the time.
+        """Process a read that is one whole report of a recent layout with the expected number: the most frequent case.
 
-        None, and nothing taken, for anything else; `take_known` and `take_new` handle that. Straight code, since a
-        call for each step would cost more than the step.
+        Returns None, without any effect, for anything else; `take_known` and `take_new` handle that. The code is
+        inline, since a call for each step would cost more than the step.
         """
         plan = self._recent.get(len(apdu))
         if plan is None:
@@ -119,7 +120,8 @@ class ReportIntake:
         return ReportReceived(plan.observe_single(row, now_s), plan.confirmed, report_no, now_s, 1, ticket)
 
     def take_known(self, front: memoryview, now_s: float) -> tuple[int, list[Event]]:
-        """Take the reports at the front whose layout is known: how many bytes they had, and their events. 0: none."""
+        """Process the reports at the front whose layout is known. Return the number of their bytes (0: none) and their
+        events."""
         if len(front) < LAYOUT_KEY_BYTES:
             return 0, []
         recent = self._recent.get(_APDU_HEADER_BYTES + (front[2] << 8 | front[3]))
@@ -135,7 +137,7 @@ class ReportIntake:
         return 0, []
 
     def take_new(self, apdu: bytes, now_s: float, *, exact: bool = False) -> list[Event]:
-        """Take one report of an unknown layout. Raises as `compile_plan` does, and then has taken nothing."""
+        """Process one report of an unknown layout. Raises as `compile_plan` does, and then has no effect."""
         plan = compile_plan(apdu, self._model, exact=exact)
         if plan.reshapes:
             self._forget_plans()
@@ -147,8 +149,8 @@ class ReportIntake:
         return events
 
     def pass_over(self, report: EventReportArgument) -> list[Event]:
-        """Count the number of a report of which nothing was taken, so that it is not missing later; return the losses
-        that its number shows. Other event reports have no number."""
+        """Count the number of a refused report, so that it is not missing later; return the losses that its number
+        shows. Other event reports have no number."""
         event_info = report.event_info
         if report.event_type not in SCAN_REPORTS or len(event_info) < _NUMBERS_BYTES:
             return []
@@ -166,7 +168,7 @@ class ReportIntake:
             self._plan_weight -= plans.pop().weight
             self._plan_count -= 1
         plans.insert(0, plan)
-        self._recent[plan.octets] = plan  # also instead of one just dropped: plans of one key have one length
+        self._recent[plan.octets] = plan  # also replaces one just dropped: plans of one key have one length
         self._plan_count += 1
         self._plan_weight += plan.weight
 
@@ -176,7 +178,8 @@ class ReportIntake:
         self._recent.clear()
 
     def _take(self, plan: ReportPlan, run: Run, now_s: float) -> tuple[list[Event], int]:
-        """Return the events of the consecutively numbered reports at the front of a run, and how many those are."""
+        """Return the events of the consecutively numbered reports at the front of a run, and the number of these
+        reports."""
         events = self._numbered(plan.flow, run.columns[REPORT_NO][0])
         run = run.first(_consecutive(run.columns[REPORT_NO]))
         last_no = run.columns[REPORT_NO][-1]
@@ -196,7 +199,7 @@ class ReportIntake:
         return events, run.reports
 
     def _numbered(self, flow: tuple[int, int], report_no: int) -> list[Event]:
-        """Compare a report number with the one that is due in its flow."""
+        """Compare a report number with the expected one of its flow."""
         due = self._next_no.get(flow)
         if due is None and len(self._next_no) >= FLOWS_MAX:
             oldest = next(iter(self._next_no))

@@ -1,11 +1,11 @@
 """Queue of a manager's requests: one outstanding at a time, the rest in a bounded queue.
 
-Most agents allow one outstanding request (reference 20601 §4), and some never answer anything but a Get of the MDS. So
-a request says what a timeout means: without `overdue` the association ends as row 8.4 has it; with it the timeout is
-reported and the association goes on, because an oximeter that does not know Set-Time still measures. A late response to
-a request that was given up is ignored.
+Most agents allow one outstanding request (reference 20601 §4), and some respond to nothing but a Get of the MDS. So a
+request defines the effect of its timeout. Without `overdue` the association ends by row 8.4. With it the timeout is
+reported and the association continues, because an oximeter that does not know Set-Time still measures. A late response
+to a request that was given up is ignored.
 
-The services decide what to request and what a response means (`service`).
+The services decide what to request and how to use a response (`service`).
 """
 
 from collections import deque
@@ -19,12 +19,12 @@ from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.dim.notes import Notes
 
 WAITING_MAX = 64
-"""Requests that may wait for their turn. The services ask one thing after the other, so this is never near."""
+"""Limit of queued requests. The services send one request after the other, so the queue stays far below it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request without a response yet. `done` takes the response; `overdue` replaces the abort of row 8.4."""
+    """A request without a response yet. `done` gets the response; `overdue` replaces the abort of row 8.4."""
 
     answers: frozenset[MessageTag]
     deadline_s: float
@@ -68,16 +68,16 @@ class Requests:
         self.emit = emit
         """Emits an event."""
         self.answer = answer
-        """Send the answer to a confirmed message of the agent: invoke-id, message and body."""
+        """Send the response to a confirmed message of the agent: invoke-id, message and body."""
         self.set_now = set_now
-        """What the shell asks for, it asks for at this time: first thing in each of its commands."""
+        """Set the time of a command of the caller; each command calls it first."""
         self._send = send
         self._now_s = now_s
         self._operating = operating
         self._waiting: deque[_Waiting] = deque()
         self._under_way = False
         self._completing = False
-        """Whether an answer is just being taken."""
+        """True while a response is being processed."""
 
     @property
     def now_s(self) -> float:
@@ -95,13 +95,13 @@ class Requests:
         overdue: Callable[[], None] | None = None,
         ahead: bool = False,
     ) -> None:
-        """Send a request when those before it are answered; `to_s` counts from then on. `ahead`: before all pending
-        ones, because it depends on the response just read.
+        """Send a request after the responses to those before it; `to_s` counts from then on. `ahead`: before all
+        pending ones, because it depends on the response just read.
 
         `body` may be an `AtSending`. `done` gets the response, one of `answers`; its body may be an ErrorResult or a
         RejectResult where those are among them. Raises `LocalProtocolError` unless the association operates, and when
-        too many requests wait; a request that follows from a response during a release is dropped like all pending
-        ones.
+        too many requests are queued. A request that follows from a response during a release is dropped like all
+        pending ones.
         """
         if not self._operating():
             if self._completing:
@@ -117,7 +117,7 @@ class Requests:
         self._send_next()
 
     def forget(self) -> None:
-        """Forget all requests: the association ended and no response will come."""
+        """Drop all requests: the association ended and no response will arrive."""
         self._waiting.clear()
         self._under_way = False
 
@@ -130,7 +130,7 @@ class Requests:
         body = waiting.body.make(self._now_s()) if isinstance(waiting.body, AtSending) else waiting.body
         request = Request(waiting.answers, deadline_s, self._then_next_after(waiting.done), overdue)
         self._send(waiting.message, body, request)
-        self._under_way = True  # not before: what cannot be encoded is our error and blocks nothing
+        self._under_way = True  # not before: a body that cannot be encoded is our error and blocks nothing
 
     def _then_next_after(self, done: Callable[[Received], None]) -> Callable[[Received], None]:
         def answered(received: Received) -> None:

@@ -1,15 +1,15 @@
 """The scanners of a device: enable and disable them, and detect a silent one (reference 20601 §6, §8.6).
 
-A scanner starts disabled in each association; the manager enables it by a confirmed Set of its Operational-State, one
+A scanner starts disabled in each association. The manager enables it by a confirmed Set of its Operational-State, one
 scanner after the other. A device that refuses or does not respond stays associated, and the refusal is reported: its
 scanner may report all the same, and so may the MDS beside it.
 
-What a scanner promises stands in the configuration; what is missing there is asked for by a Get. A periodic scanner
-that is enabled and silent for many of its intervals is reported as well, once each time: a waveform that stopped is for
-a person to see, and no reason to end what the other scanners of the device bring.
+The configuration has the scanner's attributes; a Get requests the missing ones. An enabled periodic scanner that is
+silent for many of its intervals is reported as well, once for each silence. A waveform that stopped needs a person's
+attention, and is no reason to end the reports of the other scanners.
 
-The Confirm-Timeout is the device's patience for our answer to a confirmed report. We answer when the report is durable,
-never sooner, so it shortens nothing here; it is kept for the device report.
+The Confirm-Timeout is the time for which the device waits for the response to a confirmed report. The response is sent
+when the report is durable, never sooner, so the timeout has no effect here; it is kept for the device report.
 """
 
 from collections.abc import Callable
@@ -53,31 +53,31 @@ _ATTRIBUTES: dict[int, int] = {
     Attribute.REPORTING_INTERVAL: 4,
     Attribute.MIN_REPORTING_INTERVAL: 4,
 }
-"""What is kept of a scanner, with its bytes."""
+"""The scanner attributes that are kept, with their lengths in bytes."""
 
 
 @dataclass(slots=True)
 class Scanner:
-    """One scanner, as the device describes it. Times in seconds; None: not said."""
+    """One scanner, as the device describes it. Times in seconds; None: absent."""
 
     handle: int
     periodic: bool
     enabled: bool | None = None
-    """As far as the device said; None before it was asked, and after a silence."""
+    """The state that the device reported; None before the first request, and after a timeout."""
     confirmed: bool | None = None
-    """Confirm-Mode: whether its reports wait for our answer."""
+    """Confirm-Mode: True where its reports need a response."""
     confirm_timeout_s: float | None = None
     transmit_window: int | None = None
     interval_s: float | None = None
     """Reporting-Interval of a periodic scanner, Min-Reporting-Interval of an episodic one."""
     reports: int = 0
-    """Reports of it, as of `heard_s`."""
+    """Number of its reports, as of `heard_s`."""
     heard_s: float = 0.0
-    """When reports were last seen to have come; looked at once in a while."""
+    """Time of the last periodic check that found new reports."""
     silent: bool = False
 
     def take(self, attributes: Attributes) -> None:
-        """Take the known attributes; one of another length counts as absent."""
+        """Store the known attributes; one of another length counts as absent."""
         values = {
             key: int.from_bytes(value, "big") for key, value in attributes if len(value) == _ATTRIBUTES.get(key, -1)
         }
@@ -101,7 +101,7 @@ class Scanners(Service):
         self._reports_of = reports_of
         self._next_s: float | None = None
         self.known: dict[int, Scanner] = {}
-        """By handle; empty outside an association."""
+        """Scanners by handle; empty outside an association."""
 
     @property
     def deadline_s(self) -> float | None:
@@ -130,8 +130,8 @@ class Scanners(Service):
     def switch(self, handle: int, *, enable: bool, now_s: float) -> None:
         """Enable or disable a scanner. `ScannerState` or `ScannerNotSwitched` follows.
 
-        Raises `LocalProtocolError` for what is no scanner, unless the association operates, and when too many requests
-        wait.
+        Raises `LocalProtocolError` for a handle that is not a scanner, unless the association operates, and when too
+        many requests are queued.
         """
         self._requests.set_now(now_s)
         if handle not in self.known:
@@ -189,7 +189,7 @@ class Scanners(Service):
             tuple(_ATTRIBUTES),
             to_s=self._settings.to_get_s,
             done=partial(self._described, handle),
-            withheld=lambda why: None,  # reported as a deviation; without an interval nothing is promised
+            withheld=lambda why: None,  # reported as a deviation; without an interval no report is due
         )
 
     def _described(self, handle: int, attributes: Attributes, asked_s: float) -> None:
@@ -208,7 +208,7 @@ class Scanners(Service):
         return max(self._settings.scanner_silent_intervals * interval_s, self._settings.scanner_silent_s_min)
 
     def _look(self) -> None:
-        """Report scanners that are silent for too long, and schedule the next look."""
+        """Report scanners that are silent for too long, and schedule the next check."""
         now_s, due = self._requests.now_s, []
         for scanner in self.known.values():
             if not (scanner.enabled and scanner.periodic and scanner.interval_s):
@@ -219,7 +219,7 @@ class Scanners(Service):
                 if scanner.silent:
                     scanner.silent = False
                     self._requests.emit(ScannerResumed(scanner.handle))
-            elif not scanner.silent and now_s >= scanner.heard_s + patience_s:  # as the deadline is reckoned
+            elif not scanner.silent and now_s >= scanner.heard_s + patience_s:  # computed as for the deadline
                 scanner.silent = True
                 self._requests.notes.add(
                     Oddity.SCANNER_SILENT, handle=scanner.handle, interval_s=f"{scanner.interval_s:g}"

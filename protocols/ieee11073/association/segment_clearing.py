@@ -1,7 +1,8 @@
-"""Clearing of fetched segments (reference 20601 §7): list them again, and clear only what is unchanged since the fetch.
+"""Clearing of fetched segments (reference 20601 §7): list them again, and clear only segments unchanged since the
+fetch.
 
-A device may have measured between the fetch and the clearing; entries that were not fetched must not be lost. When and
-what to clear is `pm_stores`'s to decide.
+A device may have measured between the fetch and the clearing; entries that were not fetched must not be lost.
+`pm_stores` decides when to clear, and what.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,5 +55,5 @@ class SegmentClearing:
 
 
 def _is_same(fetched: Segment, listed: Segment | None) -> bool:
-    """Return whether a segment is unchanged since it was fetched; one without a usage count could be anything."""
+    """Return whether a segment is unchanged since it was fetched; without a usage count this is unknown, so False."""
     return listed is not None and listed.usage_count is not None and listed.state == fetched.state

@@ -10,13 +10,13 @@ from protocols.stream_value import stream_value
 
 @stream_value
 class SegmentDataReceived:
-    """Entries of one segment: those from `first_entry` on, `entries` of them, counted from 0 in the segment.
+    """Entries of one segment: `entries` of them from `first_entry` on, counted from 0 in the segment.
 
     Made durable and then `delivered` like a report; a caller that cannot store calls `refused`, and the device sends
-    them again. `through`: so many entries of the segment are durable then, if all before these are. `identity` is the
-    segment's (`dim.segments.Segment`), `whole` is its state when these are its last entries and nothing before them was
-    left out, else empty. `adjustment_us`: what the device's clock was moved by since these were taken. `ticket` as in
-    `ReportReceived`.
+    them again. `through`: number of entries of the segment that are then durable, if all before these are. `identity`
+    is the segment's (`dim.segments.Segment`). `whole` is its state when these are its last entries and none before them
+    was left out, else empty. `adjustment_us`: adjustment of the device's clock since these entries were recorded.
+    `ticket` as in `ReportReceived`.
     """
 
     store: int
@@ -59,7 +59,7 @@ class SegmentNotFetched:
 
 @dataclass(frozen=True, slots=True)
 class SegmentsCleared:
-    """The device says that it cleared these; all their entries were durable with us before it was asked."""
+    """The device confirmed that it cleared these segments; all their entries were durable before the request."""
 
     store: int
     segments: tuple[int, ...]

@@ -1,10 +1,10 @@
-"""Reassembly state of one segment transfer: which entries are due, received and durable (reference §7).
+"""Reassembly state of one segment transfer: entries due, received and durable (reference §7).
 
-Entries are counted from 0, whatever index the device begins with. An event is confirmed when everything up to its last
-entry is durable, and only then; one that leaves entries out is not, nor is one that could not be stored, so that the
-device sends it again. Repeated entries are confirmed and not taken twice.
+Entries are counted from 0, whatever index the device begins with. An event is confirmed only when all entries up to its
+last are durable. An event that leaves entries out, or that could not be stored, is not confirmed, so the device sends
+it again. Repeated entries are confirmed and not emitted twice.
 
-Sends nothing and knows no time: `pm_stores` does.
+Sends nothing and has no clock: `pm_stores` does.
 """
 
 from collections.abc import Sequence
@@ -54,27 +54,27 @@ class SegmentTransfer:
     received: int = 0
     durable: int = 0
     sound: bool = True
-    """Nothing was left out, miscounted or cut."""
+    """True while no entry was left out, miscounted or cut."""
     ended: bool = False
-    """The last entry came."""
+    """True once the last entry has arrived."""
     aborted: bool = False
     in_vain: int = 0
-    """Events in a row that could not be confirmed."""
+    """Consecutive events that could not be confirmed."""
     owed: dict[int, Owed] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
-        """Whether all entries that the segment had when it was listed were received and read."""
+        """True when all entries that the segment had when it was listed were received and read."""
         return self.ended and self.sound and self.received >= (self.segment.usage_count or 0)
 
     @property
     def over(self) -> bool:
-        """Whether the transfer ended and every event of it is answered."""
+        """True when the transfer ended and every event of it has its response."""
         return (self.ended or self.aborted) and not self.owed
 
     @property
     def settled_whole(self) -> bool:
-        """Whether all of the segment is durable as well."""
+        """True when all of the segment is durable as well."""
         return self.whole and self.durable == self.received and not self.owed
 
     def place(self, event: SegmentDataEvent) -> int | None:
@@ -93,7 +93,7 @@ class SegmentTransfer:
     def take(
         self, event: SegmentDataEvent, at: int, *, invoke_id: int | None, ticket: int, received_s: float
     ) -> SegmentDataReceived:
-        """Take the new entries of an event, which begin at `at` or behind it; an answer is owed under `ticket`."""
+        """Store the new entries of an event, which begin at or after `at`; a response is owed under `ticket`."""
         description = event.segm_data_event_descr
         data, count = event.segm_data_event_entries, description.segm_evt_entry_count
         size = self.reader.entry_bytes
@@ -119,7 +119,7 @@ class SegmentTransfer:
             segment=self.segment.number,
             first_entry=first,
             entries=at + count - first,
-            # Miscounted entries have no place by which they could be known again.
+            # Miscounted entries have no position by which they could be recognised again.
             through=max(self.had, at + count if counted else at),
             observations=observations,
             confirmed=invoke_id is not None,
@@ -144,10 +144,10 @@ class SegmentTransfer:
         return observations + read.observations if observations else read.observations
 
     def settle(self, ticket: int, *, durable: bool) -> tuple[Owed, bool]:
-        """Settle an event; return what to answer, and whether with manager-confirm."""
+        """Settle an event; return the response to send, and whether it has manager-confirm."""
         owed = self.owed.pop(ticket)
         if not durable:
-            # Taken again from there when the device repeats it.
+            # Read again from there when the device repeats it.
             self.received = min(self.received, owed.first_entry)
             self.ended = self.aborted = False
             self.in_vain += 1

@@ -1,7 +1,7 @@
-"""One task of a manager in Operating, such as reading the MDS or setting the clock.
+"""Interface of a manager's services: one task in Operating, such as reading the MDS or setting the clock.
 
 The manager starts and ends its services with the association; they send requests and emit events through `Requests`.
-Each has a file of its own; the manager composes them and does not know what they do.
+Each has a file of its own; the manager composes them and does not depend on what they do.
 """
 
 from protocols.ieee11073.association.requests import Requests
@@ -21,18 +21,18 @@ class Service:
         return None
 
     def pass_time(self) -> None:
-        """Let time pass, perhaps not yet to the deadline. Not called outside an association."""
+        """Process the passage of time, perhaps before the deadline. Not called outside an association."""
 
     def start(self, configuration: Configuration) -> None:
         """Start the service: the configuration is agreed and state Operating was entered."""
 
     def learn_identity(self, identity: DeviceIdentity) -> None:
-        """Take the device's identity, once an association, after `start`. A device that withheld it has only its system
-        id. The caller does not know it yet."""
+        """Store the device's identity; called once in an association, after `start`. A device that withheld it has only
+        its system id. The caller does not know it yet."""
 
     def begin(self) -> None:
-        """Send the service's own requests: the caller knows the device and has sent what must come first, such as a
-        clock setting. Once an association, after `learn_identity`."""
+        """Send the service's own requests: the caller knows the device and has sent the requests that must come first,
+        such as a clock setting. Called once in an association, after `learn_identity`."""
 
     def end(self) -> None:
-        """Forget the association. It ended, in whatever way, and may never have operated."""
+        """Drop the state of the association. It ended, normally or not, and may never have operated."""

@@ -1,8 +1,8 @@
 """States, inputs and actions of an association, and the row that joins them (reference 20601 §9).
 
-A table is rows of these enum members and nothing else: no functions, no I/O. `machine` looks rows up, `manager` and
-`agent` know what an action does. `number` is the number that the transition has in the standard, so that paper and code
-can be compared row by row. Where one rule of the standard covers several states, `rows` writes one row for each.
+A table is rows of these enum members and nothing else: no functions, no I/O. `machine` looks rows up; `manager` and
+`agent` implement the actions. `number` is the standard's number of the transition, so that standard and code can be
+compared row by row. Where one rule of the standard covers several states, `rows` writes one row for each.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,8 @@ class State(Enum):
 
 
 class Input(Enum):
-    """Input of the machine. RX: the peer sent it. REQ: our own side requests it. The others are verdicts on those."""
+    """Input of the machine. RX: the peer sent it. REQ: our own side requests it. The others are results of the checks
+    on those."""
 
     LINK_UP = auto()
     LINK_DOWN = auto()
@@ -46,7 +47,7 @@ class Input(Enum):
     RX_ABRT = auto()
     RX_UNREADABLE = auto()
     RX_PRST = auto()
-    """Any message, in a state where none is due."""
+    """Any message, in a state where none is expected."""
     RX_CONFIG = auto()
     """A confirmed configuration report."""
     RX_REPORT = auto()
@@ -65,7 +66,7 @@ class Input(Enum):
 
 
 class Action(Enum):
-    """Action on the way to the next state."""
+    """Action of a transition."""
 
     NOTHING = auto()
     IGNORE = auto()
@@ -115,5 +116,6 @@ AGENT_ASSOCIATED = (State.CONFIG_SENDING, State.WAITING_APPROVAL, State.OPERATIN
 
 
 def rows(number: str, states: Iterable[State], given: Input, following: State | None, action: Action) -> Iterable[Row]:
-    """One rule for several states: `number` is the part after the dot, `following` None stays in the state."""
+    """Return the rows of one rule for several states: `number` is the part after the dot, `following` None stays in the
+    state."""
     return [Row(f"{state.value}.{number}", state, given, following or state, action) for state in states]

@@ -1,7 +1,6 @@
 """Timed states, their settings, and the reason of the ABRT after a timeout (reference 20601 §9.3).
 
-Requests of ours (Get, confirmed event report) are timed besides, each by its own deadline; they count in Operating
-only.
+Our own requests (Get, confirmed event report) each have a deadline besides; these apply in Operating only.
 """
 
 from protocols.ieee11073.apdu.association import AbortReason
@@ -13,13 +12,13 @@ STATE_TIMEOUTS: dict[State, str] = {
     State.WAITING_APPROVAL: "to_config_s",
     State.DISASSOCIATING: "to_release_s",
 }
-"""State → the settings field that limits a stay in it. Entering the state restarts the time."""
+"""State → the settings field that limits the time in it. Entering the state restarts the timer."""
 
 TIMEOUT_REASONS: dict[State, AbortReason] = {
     State.WAITING_FOR_CONFIG: AbortReason.CONFIGURATION_TIMEOUT,
     State.WAITING_APPROVAL: AbortReason.CONFIGURATION_TIMEOUT,
 }
-"""Anywhere else it is a response that did not come."""
+"""Reasons by state; in any other state, the timeout is that of a response."""
 
 
 def timeout_reason(state: State) -> AbortReason:

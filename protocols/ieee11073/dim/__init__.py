@@ -1,4 +1,5 @@
-"""The domain information model: what a device's objects are, and how their values become observations and reports."""
+"""The domain information model: the objects of a device, and the conversion of their values to observations and
+reports."""
 
 from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
 from protocols.ieee11073.dim.configuration import Configuration, is_standard

@@ -1,6 +1,6 @@
 """Attribute ids and object classes of the domain information model, partition 1 (reference 20601 §8).
 
-Only what the code asks for by name; any other attribute keeps its number and is skipped by its length.
+Only those that the code uses by name; any other attribute keeps its number and is skipped by its length.
 """
 
 from protocols.ieee11073.mder import OpenIntEnum
@@ -119,7 +119,8 @@ SHAPING = frozenset(
         Attribute.ENUM_PARTITION,
     }
 )
-"""Attributes that say what an object's values mean. A report may change them, for its own values and all later ones."""
+"""Attributes that define the meaning of an object's values. A report may change them, for its own values and all later
+ones."""
 
 PARTITION_OBJECT = 1
 PARTITION_METRIC = 2

@@ -1,8 +1,8 @@
 """From a metric object to the `Channel` that its observations share: type, unit, components, scale of samples.
 
-What an object leaves out is left open, never guessed: no unit is None, no scale is slope 1 and offset 0. Where an
-object contradicts itself the channel is built as far as it makes sense and the contradiction is noted (`Notes`). Knows
-nothing of reports; `report_plan` asks for a channel when it meets a value.
+Absent facts stay absent and are never guessed: no unit is None, no scale is slope 1 and offset 0. Where an object
+contradicts itself, the channel has the facts that are consistent and the contradiction is noted (`Notes`). Does not
+depend on reports; `report_plan` requests a channel for each value.
 """
 
 from collections.abc import Mapping
@@ -35,9 +35,9 @@ RELATIVE_TIME_S = 125e-6
 SIGNED_SAMPLES = 255
 """significant-bits of signed samples."""
 CODES_MAX = 255
-"""Codes in one list of a channel, as it can be held on its way to the cloud (`uplink.channels`)."""
+"""Limit of codes in one list of a channel, set by its uplink form (`uplink.channels`)."""
 EXTENDED_VALUE_RANGE = 0x1000
-"""SaFlags ext-val-range: the bits above the significant ones mean something else, for instance an annotation."""
+"""SaFlags ext-val-range: the bits above the significant ones have another meaning, for instance an annotation."""
 
 _FORMATS = {
     (8, False): SampleFormat.U8,
@@ -68,7 +68,7 @@ class SaSpecification:
 class ValueMeaning:
     """Meaning that a value carries itself, beyond its object: Nu- and Enum-Observed-Value carry their own id.
 
-    `attribute` is set for an attribute that is measured beside the value and so is an observation of its own.
+    `attribute` is set for an attribute that is measured beside the value and so is a separate observation.
     """
 
     metric_id: int | None = None
@@ -112,8 +112,8 @@ def channel_of(
 
 
 def sa_specification(attributes: Mapping[int, bytes]) -> SaSpecification | None:
-    """Return the Sa-Specification of a waveform; None where it has none that can be read, which was noted when its
-    channel was built."""
+    """Return the Sa-Specification of a waveform; None where none can be read, which was noted when its channel was
+    built."""
     try:
         return decode(SaSpecification, attributes.get(Attribute.SA_SPECIFICATION, b""))
     except RemoteProtocolError:
@@ -121,7 +121,7 @@ def sa_specification(attributes: Mapping[int, bytes]) -> SaSpecification | None:
 
 
 def insignificant_bits(specification: SaSpecification) -> int:
-    """Return the number of bits at the top of each sample that are no part of it and have to be masked (SaFlags
+    """Return the number of top bits of each sample that do not belong to it and have to be masked (SaFlags
     ext-val-range)."""
     if not specification.flags & EXTENDED_VALUE_RANGE or specification.significant_bits == SIGNED_SAMPLES:
         return 0
@@ -129,7 +129,7 @@ def insignificant_bits(specification: SaSpecification) -> int:
 
 
 def enum_partition(attributes: Mapping[int, bytes]) -> int:
-    """The partition of an enumeration's OID values: its own, else that of its Type, else metrics."""
+    """Return the partition of an enumeration's OID values: its own, else that of its Type, else metrics."""
     own = attributes.get(Attribute.ENUM_PARTITION, b"")
     if len(own) == 2:
         return int.from_bytes(own, "big")
@@ -141,7 +141,7 @@ def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> Sample
     """Return format, period and scale. Samples of an unknown width are kept as bytes, unscaled, and noted."""
     specification = attribute.decoded(Attribute.SA_SPECIFICATION, SaSpecification)
     width = None if specification is None else specification.sample_size // 8
-    # Of several scales the one as wide as the samples is theirs.
+    # Of several scales, the one with the width of the samples applies.
     scales = sorted((known for known in _SCALES if known in attribute.values), key=lambda one: _SCALES[one] != width)
     scale_id = scales[0] if scales else None
     data = 2 if scale_id is None else _SCALES[scale_id]
@@ -163,10 +163,10 @@ def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> Sample
 def _scale(
     handle: int, attribute: "_Attributes", scale_id: Attribute | None, size: int, signed: bool, notes: Notes
 ) -> tuple[float, float]:
-    """slope and offset: value = lower-abs + (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled -
+    """Return slope and offset: value = lower-abs + (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled -
     lower-scaled).
 
-    The scaled limits have the sign of the samples, whatever the attribute's name says.
+    The scaled limits have the sign of the samples, regardless of the attribute's name.
     """
     if scale_id is None:
         return 1.0, 0.0

@@ -1,8 +1,8 @@
-"""A device's configuration: the objects it has and what they mean, as both sides agree on them.
+"""A device's configuration: its objects and their meaning, as agreed by both sides.
 
-It is kept and remembered in its wire form, the encoded ConfigObjectList, so that what was agreed years ago by an older
-edition of this code reads as it was sent. Manager and agent hold the same value. What an object's values become is
-`channels`; what a report of it looks like is `report_plan`.
+It is stored in its wire form, the encoded ConfigObjectList, so that a configuration agreed years ago with an earlier
+version of this code reads as it was sent. Manager and agent hold the same value. `channels` converts an object's
+values; `report_plan` reads its reports.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,12 @@ CONFIG_ID_STANDARD_MAX = 0x3FFF
 CONFIG_ID_EXTENDED_MAX = 0x7FFF
 
 OBJECTS_MAX = 1024
-"""More objects than any device has; a configuration report of 64 KiB could name eight times as many empty ones."""
+"""Limit of objects, more than any device has; a configuration report of 64 KiB could name eight times as many empty
+ones."""
 
 
 def is_standard(config_id: int) -> bool:
-    """Whether a specialisation, not the maker, defines this configuration."""
+    """Return whether a specialisation, not the manufacturer, defines this configuration."""
     return 0 < config_id <= CONFIG_ID_STANDARD_MAX
 
 
@@ -48,7 +49,8 @@ class Configuration:
         return cls(config_id, decode_list(ConfigObject, data)).checked()
 
     def checked(self) -> "Configuration":
-        """Return itself after checks of the whole: handles are distinct, not the MDS's, and not too many."""
+        """Return the configuration itself after checks of the whole: handles are distinct, not the MDS's, and not too
+        many."""
         handles = {item.obj_handle for item in self.objects}
         if len(handles) != len(self.objects) or 0 in handles:
             raise RemoteProtocolError("a configuration names a handle twice or describes the MDS", clause="20601 §5")
@@ -68,17 +70,18 @@ ValueMap = tuple[tuple[int, int], ...]
 
 
 def attributes_of(attributes: tuple[AvaType, ...]) -> dict[int, bytes]:
-    """Return an attribute list by id; of an id named twice the later one counts, as in a Set."""
+    """Return an attribute list by id; of a repeated id the later one counts, as in a Set."""
     return {ava.attribute_id: ava.attribute_value for ava in attributes}
 
 
 def value_map(data: bytes) -> ValueMap:
-    """An Attribute-Value-Map. Raises `RemoteProtocolError`."""
+    """Decode an Attribute-Value-Map. Raises `RemoteProtocolError`."""
     return tuple((entry.attribute_id, entry.attribute_len) for entry in decode_list(AttrValMapEntry, data))
 
 
 def scanner_map(data: bytes) -> tuple[tuple[int, ValueMap], ...]:
-    """A Scan-Handle-Attr-Val-Map: handles and maps in the order of a grouped observation. `RemoteProtocolError`."""
+    """Decode a Scan-Handle-Attr-Val-Map: handles and maps in the order of a grouped observation. Raises
+    `RemoteProtocolError`."""
     return tuple(
         (entry.obj_handle, tuple((item.attribute_id, item.attribute_len) for item in entry.attr_val_map))
         for entry in decode_list(HandleAttrValMapEntry, data)

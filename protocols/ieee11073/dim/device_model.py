@@ -1,8 +1,8 @@
-"""The manager's picture of one associated device: its objects with their attributes as they stand now.
+"""The manager's model of one associated device: its objects with their current attributes.
 
 It starts as the agreed configuration. A report in variable form may change an attribute that gives later values their
-meaning (a unit, a scale): a `Reshaping` takes that as far as the report was read, and takes it back when the report
-turns out to be unreadable. Code that compiled something from the old picture checks whether the picture has changed.
+meaning (a unit, a scale). A `Reshaping` applies such changes while the report is read, and reverts them when the report
+turns out to be unreadable. Code that compiled from the earlier model checks whether the model has changed.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from protocols.observation import Channel
 
 MDS_HANDLE = 0
 CHANNELS_MAX = 4096
-"""Distinct meanings that values may claim before the cache starts again; a device has some dozens."""
+"""Limit of distinct meanings of values before the cache is cleared; a device has a few dozen."""
 _OBJECT_MEANING = ValueMeaning()
 
 
@@ -55,11 +55,11 @@ class DeviceModel:
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """The channel of each metric object, in the order of the configuration."""
+        """Return the channel of each metric object, in the order of the configuration."""
         return tuple(self.channel(item.handle) for item in self.objects.values() if item.object_class in METRICS)
 
     def channel(self, handle: int, meaning: ValueMeaning = _OBJECT_MEANING, person: int | None = None) -> Channel:
-        """The channel of an existing object's values; the same object each time until it is reshaped."""
+        """Return the channel of an existing object's values; the same object each time until it is reshaped."""
         key = (handle, meaning, person)
         channel = self._channels.get(key)
         if channel is None:
@@ -74,7 +74,7 @@ class DeviceModel:
         return channel
 
     def enum_partition(self, handle: int) -> int:
-        """The partition of OID values of an enumeration."""
+        """Return the partition of OID values of an enumeration."""
         return enum_partition(self.objects[handle].attributes)
 
     def values_of(self, handle: int, scanner_handle: int) -> ValueMap | None:
@@ -90,7 +90,7 @@ class DeviceModel:
         return None if item is None else item.values
 
     def forget_channels(self) -> None:
-        """Forget channels: attributes that give values their meaning have changed."""
+        """Drop channels: attributes that give values their meaning have changed."""
         self._channels.clear()
 
 
@@ -102,7 +102,8 @@ class Reshaping:
         self._before: dict[tuple[int, int], bytes | None] = {}
 
     def take(self, handle: int, attributes: Mapping[int, bytes]) -> None:
-        """Take attribute values that the report sent for this object; those that shape no value are not kept."""
+        """Apply attribute values that the report sent for this object; those that do not affect the meaning of values
+        are not kept."""
         kept = self._model.objects[handle].attributes
         changed = {key: value for key, value in attributes.items() if key in SHAPING and kept.get(key) != value}
         if changed:
@@ -113,7 +114,7 @@ class Reshaping:
 
     @property
     def lasting(self) -> bool:
-        """Whether objects have another meaning now than before the report."""
+        """True where objects have another meaning now than before the report."""
         return any(
             self._model.objects[handle].attributes.get(key) != old for (handle, key), old in self._before.items()
         )

@@ -18,7 +18,7 @@ from protocols.observation import Scalar
 from protocols.reader import Reader
 
 ATTRIBUTE_BYTES_MAX = 0xFFFF
-"""Attributes of one device that are kept, in bytes: what one AttributeList can hold."""
+"""Limit in bytes of the attributes kept for one device: the most that one AttributeList can hold."""
 AVA_BYTES = 4
 """Id and length before an attribute's bytes."""
 SERIAL_NUMBER = 1
@@ -27,7 +27,7 @@ FIRMWARE_REVISION = 5
 
 @sequence
 class MdsTimeInfo:
-    """Mds-Time-Info: which clocks the device has and how good they are."""
+    """Mds-Time-Info: the device's clocks and their quality."""
 
     mds_time_cap_state: Bits16
     time_sync_protocol: OidType
@@ -61,19 +61,20 @@ class DeviceIdentity:
     production: tuple[ProductionDetail, ...] = ()
     time_info: MdsTimeInfo | None = None
     date_and_time: DeviceTime | None = None
-    """The device's clock when it answered."""
+    """The time of the device's clock in its response."""
     battery_percent: int | None = None
     power_status: int | None = None
     battery_remaining: tuple[Scalar, Code] | None = None
-    """How long the battery lasts, with the unit."""
+    """Remaining battery time, with the unit."""
     attributes: tuple[tuple[int, bytes], ...] = ()
     """All attributes as sent, also those with no field here."""
     unreadable: tuple[int, ...] = ()
-    """Ids of attributes whose value breaks its own form."""
+    """Ids of attributes whose value is malformed."""
 
 
 def identity_of(system_id: bytes, attributes: tuple[AvaType, ...]) -> DeviceIdentity:
-    """The identity from a Get of the MDS. `system_id` is the one of the association, which stays the device's key."""
+    """Return the identity from a Get of the MDS. `system_id` is that of the association, which stays the
+    device's key."""
     known: dict[str, object] = {}
     unreadable = []
     for ava in attributes:
@@ -92,7 +93,7 @@ def identity_of(system_id: bytes, attributes: tuple[AvaType, ...]) -> DeviceIden
 def changed(identity: DeviceIdentity, attributes: tuple[tuple[int, bytes], ...]) -> DeviceIdentity:
     """Return the identity with new values of these attributes.
 
-    New ids are kept while a Get could have returned all of them in one response; beyond that the device invents ids,
+    New ids are kept while a Get could have returned all of them in one response. Beyond that the ids are implausible,
     and only known ones are updated.
     """
     kept = dict(identity.attributes)
@@ -106,7 +107,7 @@ def changed(identity: DeviceIdentity, attributes: tuple[tuple[int, bytes], ...])
 
 
 def _fields_of(attribute_id: int, value: bytes) -> Iterator[tuple[str, object]]:
-    """The fields of `DeviceIdentity` that one attribute fills."""
+    """Yield the fields of `DeviceIdentity` that one attribute fills."""
     match attribute_id:
         case Attribute.SYSTEM_MODEL:
             model = decode(SystemModel, value)
@@ -157,6 +158,6 @@ def _exactly(value: bytes, size: int) -> bytes:
 
 def printable(data: bytes) -> str:
     """Return a device's printable string without its padding. Invalid text and control characters become replacement
-    characters: they could steer a reader's terminal."""
+    characters: they could control a reader's terminal."""
     text = data.rstrip(b" \x00").decode("utf-8", errors="replace")
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

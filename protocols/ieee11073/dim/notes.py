@@ -1,7 +1,7 @@
 """Deviations that decoding tolerated, collected until the association emits them.
 
-Each kind is kept once an association: a device with a habit has it in every report. The kinds are bounded too, so that
-a hostile peer cannot fill memory with new mistakes. Every deviation is a row of `tolerances`.
+Each kind is kept once in an association, since a device may repeat it in every report. The number of kinds is bounded
+too, so that a hostile peer cannot fill memory with new ones. Every deviation is a row of `tolerances`.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
-"""Declare the objects of a device: for the configuration of an agent, and to write standard configurations down.
+"""Declare the objects of a device: for the configuration of an agent, and for the standard configurations.
 
-One function an object class, each giving the `ConfigObject` whose attributes stand in the order that devices use.
-Whether values come with a time stamp is said by `time_stamp`, since it becomes part of the Attribute-Value-Map.
+One function for each object class; each returns the `ConfigObject` whose attributes are in the order that devices use.
+`time_stamp` selects whether values carry a time stamp, since it becomes part of the Attribute-Value-Map.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ _VALUE_BYTES = {
 
 
 def ava(attribute: Attribute, value: bytes | int, size: int = 2) -> AvaType:
-    """One attribute; a number becomes that many bytes."""
+    """Return one attribute; a number becomes that many bytes."""
     return AvaType(attribute, value if isinstance(value, bytes) else value.to_bytes(size, "big"))
 
 
@@ -81,8 +81,9 @@ def numeric(
     source_handle: int | None = None,
     mapped: Sequence[Attribute] = (),
 ) -> ConfigObject:
-    """A numeric with one value, SFLOAT (NU_BASIC) or FLOAT (NU_SIMPLE). `source_handle` is the object it was computed
-    from; `mapped` are the attributes of its map in order, where that is not the value and then the time stamp."""
+    """Return a numeric with one value, SFLOAT (NU_BASIC) or FLOAT (NU_SIMPLE). `source_handle` is the object it was
+    computed from; `mapped` are the attributes of its map in order, where that is not the value and then the time stamp.
+    """
     return _object(
         ObjectClass.NUMERIC,
         handle,
@@ -105,7 +106,8 @@ def compound(
     time_stamp: Attribute | None = None,
     metric_spec: int = SPOT_MEASUREMENT,
 ) -> ConfigObject:
-    """A numeric with several values of one unit, such as a blood pressure; `components` in the order of the values."""
+    """Return a numeric with several values of one unit, such as a blood pressure; `components` in the order of the
+    values."""
     data = 2 if value is Attribute.NU_COMPOUND_BASIC else 4
     return _object(
         ObjectClass.NUMERIC,
@@ -129,8 +131,8 @@ def enumeration(
     metric_spec: int = STREAMING,
     mapped: Sequence[Attribute] = (),
 ) -> ConfigObject:
-    """An enumeration of codes of `partition`, of bits, or of text (of no fixed length: report it in variable form).
-    `mapped` as for a numeric."""
+    """Return an enumeration of codes of `partition`, of bits, or of text (of no fixed length: report it in variable
+    form). `mapped` as for a numeric."""
     values = None
     if mapped:
         values = _mapped(mapped)
@@ -158,8 +160,8 @@ def waveform(
     raw: tuple[int, int],
     time_stamp: Attribute | None = None,
 ) -> ConfigObject:
-    """An RT-SA with `samples` samples a report. The raw limits `raw` stand for the physical limits `physical`, in
-    `unit`.
+    """Return an RT-SA with `samples` samples in each report. The raw limits `raw` stand for the physical limits
+    `physical`, in `unit`.
 
     `period_s` is kept in steps of 125 µs. Limits that a FLOAT holds exactly keep the scale exact.
     """
@@ -190,8 +192,8 @@ def periodic_scanner(
     confirmed: bool = False,
     confirm_timeout_s: float | None = None,
 ) -> ConfigObject:
-    """A scanner that reports the given objects together, one report an interval; its map is made of their own
-    Attribute-Value-Maps."""
+    """Return a scanner that reports the given objects together, one report in each interval; its map is made of their
+    own Attribute-Value-Maps."""
     interval = ava(Attribute.REPORTING_INTERVAL, round(interval_s / RELATIVE_TIME_S), 4)
     return _scanner(ObjectClass.PERIODIC_SCANNER, handle, scans, interval, confirmed, confirm_timeout_s)
 
@@ -204,7 +206,7 @@ def episodic_scanner(
     confirmed: bool = False,
     confirm_timeout_s: float | None = None,
 ) -> ConfigObject:
-    """A scanner that reports the given objects when they have something new, not more often than that."""
+    """Return a scanner that reports the given objects when they have new values, at most once in `interval_min_s`."""
     interval = None
     if interval_min_s is not None:
         interval = ava(Attribute.MIN_REPORTING_INTERVAL, round(interval_min_s / RELATIVE_TIME_S), 4)
@@ -240,5 +242,5 @@ def _scanner(
 
 
 def metric(code: int) -> Code:
-    """A code of the metric partition."""
+    """Return a code of the metric partition."""
     return Code(PARTITION_METRIC, code)

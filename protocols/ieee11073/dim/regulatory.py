@@ -1,4 +1,4 @@
-"""Reg-Cert-Data-List: by whom a device was certified, and whether it is regulated (reference 20601 §8.1).
+"""Reg-Cert-Data-List: the certifying body of a device, and whether it is regulated (reference 20601 §8.1).
 
 Only the two Continua structures have a confirmed layout; any other entry keeps its bytes.
 """
@@ -74,7 +74,7 @@ class CertifiedClass:
 
 @dataclass(frozen=True, slots=True)
 class Certification:
-    """One entry, read as far as its layout is known. `unregulated` is None where the entry does not say."""
+    """One entry, read as far as its layout is known. `unregulated` is None where the entry does not state it."""
 
     body: AuthBody
     structure: int
@@ -85,8 +85,8 @@ class Certification:
 
 
 def certifications(data: bytes) -> tuple[Certification, ...]:
-    """The list. Raises `RemoteProtocolError` where the list itself breaks its form; an entry whose own data does is
-    given unread."""
+    """Decode the list. Raises `RemoteProtocolError` where the list itself is malformed; an entry whose own data is
+    malformed is returned undecoded."""
     return tuple(_certification(entry) for entry in decode_list(RegCertData, data))
 
 

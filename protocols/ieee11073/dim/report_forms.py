@@ -1,7 +1,8 @@
-"""The sixteen forms of a scan report, as rows: how values are named, who reports, and whether it distinguishes persons.
+"""The sixteen forms of a scan report, as rows: how values are named, which object reports, and whether it distinguishes
+persons.
 
-Manager and agent read the same rows: an event type says how its event-info lies, and a form says its event type
-(reference 20601 §5). PM-store segments are no scan reports and have their own file.
+Manager and agent use the same rows: an event type determines the layout of its event-info, and a form its event type
+(reference 20601 §5). PM-store segments are not scan reports and have their own file.
 """
 
 from enum import Enum
@@ -14,11 +15,11 @@ class ReportForm(Enum):
     """Form in which a report names its values."""
 
     FIXED = "fixed"
-    """By handle; the values lie as the Attribute-Value-Map says."""
+    """By handle; the Attribute-Value-Map defines the layout of the values."""
     VARIABLE = "variable"
     """By handle and attribute id."""
     GROUPED = "grouped"
-    """Not at all: the scanner's Scan-Handle-Attr-Val-Map says handles and values."""
+    """Not named: the scanner's Scan-Handle-Attr-Val-Map defines handles and values."""
 
 
 class Reporter(Enum):
@@ -33,7 +34,7 @@ class Reporter(Enum):
 
 
 class ScanForm(NamedTuple):
-    """One form. `persons`: multi-person, each list of observations stands under a person-id."""
+    """One form. `persons`: multi-person, each list of observations has a person-id."""
 
     form: ReportForm
     reporter: Reporter

@@ -1,10 +1,10 @@
-"""From the items of a report to plans of observations: what each value means at its place in the report.
+"""From the items of a report to plans of observations: the meaning of each value at its position in the report.
 
 An item is one object at one time, of one person where the report distinguishes persons. Items are bound in the order of
-the report, because a unit or scale that comes with one holds for it and for those after it, not for those before.
+the report, because a unit or scale in one applies to it and to later ones, not to earlier ones.
 
-Tolerant as `report_plan` is: samples that end inside a sample are cut to whole ones, a compound of another length keeps
-its components by position.
+Tolerant as `report_plan` is: samples that end inside a sample are cut to whole ones, and a compound of another length
+keeps its components by position.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ Mask = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One object of a report with what was read of it. `person` is None in a single-person report."""
+    """One object of a report with its decoded fields. `person` is None in a single-person report."""
 
     handle: int
     person: int | None
@@ -48,7 +48,7 @@ class BoundValue:
     mask: Mask | None
 
     def plan(self, columns: dict[Field, int]) -> ObservationPlan:
-        """The plan, once the layout is finished."""
+        """Return the plan, once the layout is finished."""
         fields = self.item.fields
         statuses = dict.fromkeys(found for found in (self.value.status, fields.status) if found is not None)
         return ObservationPlan(
@@ -64,7 +64,7 @@ class BoundValue:
 
 
 def carried_plan(item: Item, columns: dict[Field, int]) -> CarriedPlan:
-    """The plan for what an item carries beside its values."""
+    """Return the plan for the attributes that an item carries beside its values."""
     return CarriedPlan(
         handle=item.handle,
         person=item.person,
@@ -82,8 +82,8 @@ class Binder:
     def __init__(
         self, model: DeviceModel, layout: Layout, reshaping: Reshaping, *, misfit: AddOddity, habit: AddOddity
     ) -> None:
-        """`misfit` is called for what only another configuration would explain, and raises where the report has to fit;
-        `habit` for other deviations."""
+        """`misfit` is called for a deviation that only another configuration would explain, and raises where the report
+        has to fit; `habit` is called for other deviations."""
         self._model = model
         self._layout = layout
         self._reshaping = reshaping
@@ -91,7 +91,7 @@ class Binder:
         self._habit = habit
 
     def bound(self, item: Item) -> Iterator[BoundValue]:
-        """The values of the next item. Raises what `misfit` raises."""
+        """Yield the values of the next item. Raises what `misfit` raises."""
         if item.handle == MDS_HANDLE:
             return
         self._reshaping.take(item.handle, item.fields.shaping)
@@ -105,7 +105,7 @@ class Binder:
             yield BoundValue(item, value, channel, value.converter(self._model.enum_partition(item.handle)), None)
 
     def _bound_samples(self, item: Item, value: ValueFields, channel: Channel) -> Iterator[BoundValue]:
-        """Samples as their channel can hold them: whole ones, of a waveform."""
+        """Yield the samples that their channel can hold: whole ones, of a waveform."""
         if channel.array is None:
             self._misfit(Oddity.SAMPLES_OF_NO_WAVEFORM, handle=item.handle)
             return
@@ -126,7 +126,8 @@ class Binder:
 
 
 def _mask(specification: SaSpecification, count: int) -> Mask | None:
-    """Clear the bits above the significant ones in `count` samples at once; None where all bits are significant."""
+    """Return a function that clears the bits above the significant ones in `count` samples at once; None where all bits
+    are significant."""
     cleared = insignificant_bits(specification)
     if not cleared or not count:
         return None

@@ -1,7 +1,7 @@
-"""The layout of one report APDU while it is read: which bytes are fields, which may be anything, which are constant.
+"""The layout of one report APDU while it is read: bytes that are fields, bytes that may vary, bytes that are constant.
 
-It becomes a `struct` format over the whole APDU, so that a later report of this layout is unpacked at once and
-recognised by its constant bytes (`report_run`). Knows nothing of what the fields mean.
+It becomes a `struct` format over the whole APDU, so that a later report of this layout is unpacked in one call and
+recognised by its constant bytes (`report_run`). The meaning of the fields is not known here.
 """
 
 from dataclasses import dataclass, field
@@ -28,24 +28,24 @@ class LayoutColumns(NamedTuple):
 
 @dataclass(slots=True)
 class Layout:
-    """The fields found so far; all bytes between them are constant, except those that may be anything."""
+    """The fields found so far; all bytes between them are constant, except those that may vary."""
 
     _fields: dict[Field, None] = field(default_factory=dict)
-    """A set in order: a hostile report has ten thousand, so nothing may search them."""
+    """An ordered set: a hostile report has ten thousand, so linear searches are excluded."""
     _skipped: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, found: Field) -> None:
-        """Bytes that were just read are a field."""
+        """Add the bytes just read as a field."""
         self._fields[found] = None
 
     def skip(self, reader: Reader) -> None:
-        """The rest of `reader` may be anything in reports of this layout."""
+        """Mark the rest of `reader` as varying in reports of this layout."""
         if reader.remaining:
             self._skipped.append((reader.at, reader.remaining))
             reader.rest()
 
     def cut(self, found: Field, size: int) -> Field:
-        """End a field of bytes that was added `size` earlier; those may be anything."""
+        """End a field of bytes that was added `size` earlier; those may vary."""
         kept = found.octets - size
         whole = Field(found.at, kept, f"{kept}s")
         del self._fields[found]
@@ -54,8 +54,8 @@ class Layout:
         return whole
 
     def finished(self, apdu: bytes) -> LayoutColumns:
-        """The layout over the APDU that it was read from. A zero-length field (an empty text) shares its offset with
-        the constant after it, so it is placed before it."""
+        """Return the layout over the APDU that it was read from. A zero-length field (an empty text) shares its offset
+        with the constant after it, so it is placed before it."""
         pieces = [*self._fields, *(Field(at, data, "") for at, data in self._skipped)]
         layout: list[str] = [">"]
         constants: list[tuple[int, bytes]] = []

@@ -1,14 +1,14 @@
 """Compile a scan report into a `ReportPlan` for its layout: read every byte once, and separate constants from values.
 
-Fixed, variable and grouped form, for one person or several, from the MDS or a scanner (reference 20601 §5). Whatever
-decides the meaning of a byte (lengths, counts, handles, person-ids, attribute ids, units sent with a value) is constant
-of the layout, so a plan that matches needs no decision any more. A report may also change what its objects mean (a new
-unit or scale), or say something of the device itself (handle 0); `report_items` and `value_fields` say what becomes of
-each.
+Fixed, variable and grouped form, for one person or several, from the MDS or a scanner (reference 20601 §5). Every byte
+that determines the meaning of others (lengths, counts, handles, person-ids, attribute ids, units sent with a value) is
+a constant of the layout, so a matching plan needs no further decision. A report may also change the meaning of its
+objects (a new unit or scale), or carry attributes of the device itself (handle 0); `report_items` and `value_fields`
+handle these.
 
-Tolerant where a device's habit leaves no doubt about the value: bytes that the Attribute-Value-Map does not declare,
-objects that the configuration lacks, arrays that end inside a sample. Each is noted. A length that contradicts its
-parent is not a habit; it raises `RemoteProtocolError`. PM-store segments are not read here.
+Tolerant where a deviation leaves no doubt about the value: bytes that the Attribute-Value-Map does not declare, objects
+that the configuration lacks, arrays that end inside a sample. Each is noted. A length that contradicts its parent is
+not tolerated; it raises `RemoteProtocolError`. PM-store segments are not read here.
 """
 
 from protocols.device_time import DeviceTime, TimeKind
@@ -43,11 +43,11 @@ class DoesNotFit(RemoteProtocolError):
 
 
 def compile_plan(apdu: bytes, model: DeviceModel, *, exact: bool = False) -> ReportPlan:
-    """The plan for reports that have this report's layout. The event type must be one of `SCAN_REPORTS`.
+    """Return the plan for reports that have this report's layout. The event type must be one of `SCAN_REPORTS`.
 
-    Raises `RemoteProtocolError` where the report breaks its own structure, `NoObjectKnown` and `NoWholeValue` where
-    nothing can be taken, and, where it has to be `exact`, `DoesNotFit` instead of a note on what only another
-    configuration would explain.
+    Raises `RemoteProtocolError` where the report's structure is malformed, `NoObjectKnown` and `NoWholeValue` where no
+    value can be taken. Where the report has to be `exact`, raises `DoesNotFit` instead of noting a deviation that only
+    another configuration would explain.
     """
     return _Compiler(apdu, model, exact=exact).plan()
 
@@ -115,7 +115,7 @@ class _Compiler:
         reader.take(size)
 
     def _reported(self, form: ScanForm, scanner: int, info: Reader) -> None:
-        """The SEQUENCE OF that ends every scan report: observations, or persons with theirs."""
+        """Read the SEQUENCE OF that ends every scan report: observations, or persons with theirs."""
         if not form.persons:
             self._observations(form.form, scanner, info)
             return
@@ -130,7 +130,7 @@ class _Compiler:
         persons.finish()
 
     def _observations(self, form: ReportForm, scanner: int, info: Reader) -> None:
-        """A SEQUENCE OF observations."""
+        """Read a SEQUENCE OF observations."""
         count = info.u16()
         items = info.inside(info.u16())
         for _ in range(count):
@@ -147,7 +147,7 @@ class _Compiler:
 
     def _fixed(self, handle: int, scanner: int, values: Reader) -> None:
         value_map = self._model.values_of(handle, scanner)
-        if not self._known(handle):  # a scanner may map what the configuration lacks
+        if not self._known(handle):  # a scanner may map objects that the configuration lacks
             self._unknown(handle, values, "its configuration has no such object")
             return
         if value_map is None:
@@ -164,7 +164,7 @@ class _Compiler:
         self._keep(handle, item)
 
     def _mapped(self, handle: int, value_map: ValueMap, values: Reader, item: ItemFields) -> None:
-        """The values that a map declares, in its order; a short observation ends between two of them."""
+        """Read the values that a map declares, in its order; a short observation ends between two of them."""
         for attribute, data in value_map:
             if data > values.remaining:
                 self._unfit(Oddity.REPORT_SHORTER, values, handle=handle)
@@ -234,13 +234,13 @@ class _Compiler:
         self._note(oddity, None, handle=handle, **said)
 
     def _unfit(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
-        """Note what only another configuration would explain, or raise where the report has to be exact."""
+        """Note a deviation that only another configuration would explain, or raise where the report has to be exact."""
         if self._exact:
             raise DoesNotFit(oddity.sentence.format(**said), clause=oddity.clause)
         self._note(oddity, reader, **said)
 
     def _note(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
-        """Note a habit of the device that loses no value. Without `reader`, its bytes are the head of the report."""
+        """Note a deviation that loses no value. Without `reader`, its bytes are the head of the report."""
         data = self._apdu[:BYTES_KEPT] if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
         self._model.notes.add(oddity, data, **said)
 
@@ -250,15 +250,15 @@ class _Compiler:
 
 
 def _is_kept_without_value(item: Item) -> bool:
-    """Return whether an item without a value has attributes that are kept: of the device, or of the form of later
-    values."""
+    """Return whether an item without a value has attributes that are kept: those of the device, or those that shape
+    later values."""
     return bool(item.fields.carried or item.fields.shaping)
 
 
 def layout_key(data: bytes) -> bytes:
     """Return the bytes that reports of one layout share and most other layouts do not, as a key for compiled plans.
 
-    `data` are at least the first 34 of a PRST APDU; the key leaves out invoke-id, event-time and report number.
+    `data` are at least the first 34 bytes of a PRST APDU; the key leaves out invoke-id, event-time and report number.
     """
     return data[0:6] + data[8:14] + data[18:24] + data[26:34]
 

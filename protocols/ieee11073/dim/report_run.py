@@ -1,12 +1,13 @@
 """A compiled scan-report layout, and decoding a run of reports that have it, column by column.
 
-Why columns: reports of one device repeat one layout, and a link read holds many of them. `struct` then unpacks the
-run in C, one comparison a column checks every constant byte (lengths, counts, handles, attribute ids), and
-observations are built by `map`. Devices send one report a read, and for one a column costs more than its value; so
-`match_single` and `observe_single` do the same by rows. A test holds both to the same observations.
+Reports of one device repeat one layout, and a link read holds many of them. Decoding by columns is fast: `struct`
+unpacks the run in C, one comparison for each column checks every constant byte (lengths, counts, handles, attribute
+ids), and observations are built by `map`. Most devices send one report in each read, and for a single report a column
+costs more than its value; so `match_single` and `observe_single` do the same by rows. A test compares the observations
+of both.
 
-What is constant and what is a value was decided by `report_plan`, which read every byte of one such report with the
-bounds-checked reader. A report that differs in a constant byte has another layout and is not matched here.
+`report_plan`, which read every byte of one such report with the bounds-checked reader, separated constants from values.
+A report that differs in a constant byte has another layout and is not matched here.
 """
 
 import struct
@@ -24,11 +25,12 @@ INVOKE_ID = 1
 REPORT_NO = 4
 """Column of the scan-report-no, a number. Column 2 holds message, length and handle, 3 event-type and data-req-id."""
 _PROBE = 4
-"""A run is tried with so many times the reports of the last one: wrong guesses cost little, right ones grow fast."""
+"""Factor by which the next attempt exceeds the number of reports in the last run: wrong guesses cost little, right ones
+grow fast."""
 
 Columns = Sequence[Sequence[Any]]
 MadeTimes = list[tuple[int, list[DeviceTime]]]
-"""Columns whose time stamps were made, with them."""
+"""Columns whose time stamps have been decoded, with the time stamps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,12 @@ class ObservationPlan:
     channel: Channel
     columns: tuple[int, ...]
     convert: Callable[[Any], Value] | None
-    """From the unpacked field to the value; None: the column holds samples."""
+    """Conversion of the unpacked field to the value; None: the column holds samples."""
     mask: Callable[[bytes], bytes] | None
-    """From samples as sent to samples without the bits that are no part of them; None: all bits are."""
+    """Conversion of samples as sent to samples without the bits that do not belong to them; None: all bits do."""
     compound: bool
     statuses: tuple[int, ...]
-    """Columns of the Measurement-Status: none, one, or the value's own and that of its object, which both hold."""
+    """Columns of the Measurement-Status: none, one, or the value's own and that of its object, which both apply."""
     time: int | None
     """Column of the time stamp."""
     time_kind: TimeKind
@@ -51,7 +53,8 @@ class ObservationPlan:
 
 @dataclass(frozen=True, slots=True)
 class CarriedPlan:
-    """The attributes of one item of a report that are no value: (attribute-id, column), or bytes that are constant."""
+    """The attributes of one item of a report that are not values: (attribute-id, column), or bytes that are
+    constant."""
 
     handle: int
     person: int | None
@@ -60,7 +63,7 @@ class CarriedPlan:
     time_kind: TimeKind
 
     def octets(self, columns: "Columns", at: int) -> list[tuple[int, bytes]]:
-        """Attribute ids and bytes of the report at `at` of a run."""
+        """Return attribute ids and bytes of the report at `at` of a run."""
         found = []
         for attribute, place in self.attributes:
             data = place if isinstance(place, bytes) else columns[place][at]
@@ -68,11 +71,11 @@ class CarriedPlan:
         return found
 
     def device_time(self, columns: "Columns", at: int) -> DeviceTime | None:
-        """The time stamp of the item in the report at `at` of a run."""
+        """Return the time stamp of the item in the report at `at` of a run."""
         return None if self.time is None else DeviceTime(self.time_kind, columns[self.time][at])
 
     def names(self, attributes: Container[int]) -> bool:
-        """Return whether it has any of these attributes."""
+        """Return whether the item has any of these attributes."""
         return any(attribute in attributes for attribute, _ in self.attributes)
 
     def varies(self, columns: "Columns") -> bool:
@@ -88,7 +91,7 @@ class Run(NamedTuple):
     reports: int
 
     def first(self, count: int) -> "Run":
-        """The same run, ended after `count` reports."""
+        """Return the same run, cut after `count` reports."""
         if count == self.reports:
             return self
         return Run([column[:count] for column in self.columns], count)
@@ -128,8 +131,8 @@ class ReportPlan:
         data_req_id: int,
         reshapes: bool = False,
     ) -> None:
-        """`constants` are (column, bytes); `layout` is the struct format of the whole APDU. `reshapes`: objects mean
-        something else after such a report, so that the plan holds for this one alone."""
+        """`constants` are (column, bytes); `layout` is the struct format of the whole APDU. `reshapes`: the report
+        changes the meaning of objects, so that the plan is valid for this one alone."""
         self._struct = struct.Struct(layout)
         self._constants = constants
         self._constants_of = itemgetter(*(column for column, _ in constants))
@@ -154,14 +157,14 @@ class ReportPlan:
         self.carried = carried
         self.reshapes = reshapes
         self.weight = 1 + len(constants) + len(observations) + sum(len(item.attributes) for item in carried)
-        """How much of a cache it fills: what it is made of, counted."""
+        """Size of the plan in a cache: the number of its parts."""
         self.confirmed = confirmed
         self.handle = handle
         self.event_type = event_type
         self.flow = (handle, data_req_id)
 
     def match(self, data: memoryview) -> Run | None:
-        """Match the reports at the front that have this layout; None when the first has not. May stop early, never
+        """Match the reports at the front that have this layout; None when the first does not. May stop early, never
         late."""
         count = min(len(data) // self.octets, self._hint * _PROBE)
         if not count:
@@ -176,7 +179,7 @@ class ReportPlan:
         return Run(columns, count).first(matching) if matching else None
 
     def match_single(self, apdu: bytes) -> tuple[Any, ...] | None:
-        """Return the fields of one report, `octets` long, that has this layout and carries values alone; None
+        """Return the fields of one report, `octets` long, that has this layout and carries only values; None
         otherwise."""
         if self.carried:
             return None
@@ -247,9 +250,10 @@ def observed(
 
 
 def _times(plan: ObservationPlan, columns: Columns, made: MadeTimes) -> Iterable[DeviceTime | None]:
-    """The time stamps of a plan's column. Objects measured together carry equal stamps, so they share the values too.
+    """Return the time stamps of a plan's column. Objects measured together carry equal stamps, so they share the values
+    too.
 
-    Only the stamps of the object before are compared: to compare with all would let one report cost its square.
+    Only the stamps of the previous object are compared: comparing with all would make the cost of a report quadratic.
     """
     column, kind = plan.time, plan.time_kind
     if column is None:

@@ -1,6 +1,7 @@
-"""The MDER form of what an agent measured, as the attribute that carries it (reference 20601 §8.3 to §8.5).
+"""The MDER form of an agent's measurements, as the attribute that carries it (reference 20601 §8.3 to §8.5).
 
-The counterpart of `value_fields`: each attribute that it reads is written here, so that every form goes both ways.
+The counterpart of `value_fields`: it encodes each attribute that `value_fields` decodes, so every form works in both
+directions.
 """
 
 import struct
@@ -36,11 +37,11 @@ class FullEnumeration:
 
 
 Measured = Value | bytes | FullNumeric | tuple[FullNumeric, ...] | FullEnumeration
-"""A value as an `Observation` has it, the bytes of samples, big-endian, or a value that names its own meaning."""
+"""A value in the form of `Observation`, the bytes of samples, big-endian, or a value that names its own meaning."""
 
 
 def encoded_value(attribute: int, value: Measured) -> bytes:
-    """The MDER form of a value as that attribute. Raises `LocalProtocolError` where the value is of another kind."""
+    """Encode a value as that attribute in MDER. Raises `LocalProtocolError` where the value is of another kind."""
     try:
         data = _encoded(attribute, value)
     except (OverflowError, struct.error):
@@ -51,7 +52,7 @@ def encoded_value(attribute: int, value: Measured) -> bytes:
 
 
 def own_attribute(value: Measured) -> Attribute | None:
-    """The attribute of a value that can be carried by one alone; None where the object's map decides."""
+    """Return the attribute of a value that only one attribute can carry; None where the object's map decides."""
     match value:
         case str():
             return Attribute.ENUM_SIMPLE_STRING
@@ -118,7 +119,7 @@ def _full_enumeration(full: FullEnumeration) -> bytes:
 
 
 def _even(text: str) -> bytes:
-    """A printable string: even length, padded with a space."""
+    """Pad a printable string to even length with a space."""
     data = text.encode()
     return data + b" " * (len(data) % 2)
 

@@ -1,9 +1,9 @@
-"""Build scan reports: what an agent sends, from handles and values (reference 20601 §5).
+"""Build the scan reports that an agent sends, from handles and values (reference 20601 §5).
 
 A report is its form and its encoded observation list; the association adds data-req-id and report number, because the
-number belongs to the conversation. `mapped_values` lays values out as an object's Attribute-Value-Map declares, so that
-agent and manager read one map; `report_values` has the forms of values. Readings that name a person make a
-multi-person report, and a scanner's class decides whether its reports are buffered.
+number belongs to the association. `mapped_values` arranges values as an object's Attribute-Value-Map declares, so that
+agent and manager use one map; `report_values` encodes the values. Readings that name a person make a multi-person
+report, and a scanner's class decides whether its reports are buffered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,8 +38,8 @@ class Reading:
     """The report of one object: its value, time and optional Measurement-Status.
 
     `person` is the device's number of the person, None where it does not distinguish persons. `active_s` is the
-    Measure-Active-Period of an object whose map has it. `attributes` are further ones: in fixed form those that the map
-    has, in variable form all. `value` None: there is none, only they are reported, as of the MDS itself (handle 0).
+    Measure-Active-Period of an object whose map has it. `attributes` are further attributes: in fixed form those that
+    the map has, in variable form all. `value` None: only the attributes are reported, as for the MDS itself (handle 0).
     """
 
     handle: int
@@ -63,7 +63,7 @@ class ScanReport:
 def fixed_report(
     configuration: Configuration, readings: Sequence[Reading], *, scanner: int | None = None
 ) -> ScanReport:
-    """A report in fixed form. `LocalProtocolError` for an object without a map."""
+    """Return a report in fixed form. Raises `LocalProtocolError` for an object without a map."""
     items = []
     for reading in readings:
         values = mapped_values(_map_of(configuration, reading.handle, scanner), reading)
@@ -78,7 +78,7 @@ def variable_report(
     scanner: int | None = None,
     extra: Mapping[int, Sequence[AvaType]] | None = None,
 ) -> ScanReport:
-    """A report in variable form. `extra` are further attributes by handle, such as a changed unit."""
+    """Return a report in variable form. `extra` are further attributes by handle, such as a changed unit."""
     items = []
     for reading in readings:
         attributes = []
@@ -98,7 +98,7 @@ def variable_report(
 
 
 def grouped_report(configuration: Configuration, scanner: int, groups: Sequence[Sequence[Reading]]) -> ScanReport:
-    """A report in grouped form: each group has a reading of each object that the scanner maps, of one person."""
+    """Return a report in grouped form: each group has a reading of each object that the scanner maps, of one person."""
     scans = scanner_map(_attribute(configuration, scanner, Attribute.SCAN_HANDLE_ATTR_VAL_MAP))
     items = []
     for group in groups:
@@ -116,8 +116,8 @@ def _report(
     items: Sequence[tuple[Any, Any]],
     scanner: int | None,
 ) -> ScanReport:
-    """`items` are persons with observations, in order. What follows each other of one person stands under one
-    person-id, except groups, which have one each."""
+    """Return a report of `items`, which are persons with observations, in order. Consecutive observations of one person
+    are put under one person-id, except groups, which have one each."""
     named = {person is not None for person, _ in items}
     if len(named) > 1:
         raise LocalProtocolError("a report distinguishes persons or it does not")
@@ -142,7 +142,7 @@ def _reporter(configuration: Configuration, scanner: int) -> Reporter:
 
 
 def mapped_values(mapped: ValueMap, reading: Reading) -> bytes:
-    """An observation in fixed form. `LocalProtocolError` where map and reading do not agree."""
+    """Encode an observation in fixed form. Raises `LocalProtocolError` where map and reading do not agree."""
     out = bytearray()
     stamps = 0
     further = attributes_of(reading.attributes)
@@ -200,7 +200,7 @@ def _map_of(configuration: Configuration, handle: int, scanner: int | None) -> V
 
 
 def _value_attribute(configuration: Configuration, reading: Reading) -> int:
-    """The attribute that an object's map uses for its value."""
+    """Return the attribute that an object's map uses for its value."""
     further = attributes_of(reading.attributes)
     mapped = value_map(_attribute(configuration, reading.handle, Attribute.ATTRIBUTE_VALUE_MAP))
     for attribute, _ in mapped:

@@ -1,15 +1,15 @@
-"""Read the entries of one segment: compiled once for its map, then unpacked by the hundred (reference 20601 §7).
+"""Decode the entries of one segment: compile its map once, then unpack entries by the hundred (reference 20601 §7).
 
-Every entry of a segment has the same length, because the map says the length of each value. So an event is cut into
-entries by that length, what is left over is noted, and the entries are unpacked together. What a value means is decided
-by the same code as for reports (`value_fields`, `channels`).
+Every entry of a segment has the same length, because the map defines the length of each value. So an event is cut into
+entries by that length, excess bytes are noted, and the entries are unpacked together. The code for reports gives the
+values their meaning (`value_fields`, `channels`).
 
-A stored measurement is the measurement that the device may also have reported live: it has the same channel, so that
-the content key (DESIGN D3) knows it again. Its time is the one that says most: the element's own before the header's, a
-date before a counter; without any, the segment places it.
+The device may also have reported a stored measurement live. Both have the same channel, so that the content key (DESIGN
+D3) identifies them. The time is the most precise one: the element's own before the header's, a date before a counter;
+without either, the segment's start and sample period give it.
 
-A malformed entry is left out, noted and counted: those around it are sound, and code that would clear the segment must
-know that not all of it was read.
+A malformed entry is left out, noted and counted. The entries around it are valid, and code that would clear the segment
+must know that not all of it was read.
 """
 
 import struct
@@ -47,7 +47,7 @@ _HEADER_TIMES = (
 _KNOWN_HEADER = HEADER_ABSOLUTE_TIME | HEADER_RELATIVE_TIME | HEADER_HIGH_RESOLUTION_TIME
 _RANKS = {stamp.kind: stamp.rank for stamp in TIME_STAMPS.values()}
 _LAYOUTS_MAX = 8
-"""Layouts kept of one map; a device that invents more pays with its own speed."""
+"""Limit of layouts kept of one map; a device that varies them only slows itself down."""
 _PROBE = 4
 
 
@@ -64,7 +64,7 @@ class _EntryLayout:
     constants: tuple[tuple[int, bytes], ...]
     observations: tuple[ObservationPlan, ...]
     whole: bool
-    """Everything in such an entry has a place in an observation."""
+    """True where every part of such an entry has a place in an observation."""
 
     def rows(self, entries: memoryview) -> int:
         """Unpack the entries at the front that have this layout."""
@@ -91,14 +91,14 @@ class EntryReader:
         )
         if not self.entry_bytes or not entry_map.segm_entry_elem_list:
             raise RemoteProtocolError("the entries of a segment hold nothing", clause=_CLAUSE)
-        # A picture of its own: what a segment says of its objects is said of what it stored, not of what is live.
+        # A separate model: attributes in the segment describe the stored values, not the live ones.
         self._model = DeviceModel(model.configuration, model.notes)
         for element in entry_map.segm_entry_elem_list:
             self._declare(element)
         self._layouts: list[_EntryLayout] = []
 
     def _declare(self, element: SegmentEntryElement) -> None:
-        """The object that an element stores is the configured one, as far as they agree."""
+        """Declare the object that an element stores: the configured one, as far as they agree."""
         kind = encode(element.metric_type)
         known = self._model.objects.get(element.handle)
         if known is None:
@@ -115,7 +115,7 @@ class EntryReader:
 
     def read(self, data: bytes, first_index: int, received_s: float) -> EntriesRead:
         """Return the observations of whole entries, entry after entry, in each the order of the map. `first_index` is
-        the place of the first of them in the segment, counted from 0."""
+        the position of the first of them in the segment, counted from 0."""
         size = self.entry_bytes
         count = len(data) // size
         whole = count * size == len(data)
@@ -217,7 +217,7 @@ class EntryReader:
     def _times(
         self, plan: ObservationPlan, columns: Sequence[Sequence[Any]], count: int, first_index: int
     ) -> list[DeviceTime | None]:
-        """As sent, or placed by the segment where the entries carry none."""
+        """Return the times as sent, or computed from the segment where the entries carry none."""
         if plan.time is None:
             return [self._segment.time_of(first_index + index) for index in range(count)]
         data: Iterable[bytes] = columns[plan.time]

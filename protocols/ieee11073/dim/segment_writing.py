@@ -1,8 +1,8 @@
-"""Declare a PM-store, lay out a segment and write its entries: what an agent with a memory sends (reference 20601 §7).
+"""Declare a PM-store, define a segment's layout and write its entries, for an agent with a memory (reference 20601 §7).
 
 Entries are written by the map that the segment announces, with the values of reports (`reports.mapped_values`), so that
-a stored measurement has the bytes that a live one has. A header has one absolute time, which is what devices with a
-calendar do; other headers are for tests to write.
+a stored measurement has the same bytes as a live one. A header has one absolute time, as in devices with a calendar;
+tests write other headers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ EPISODIC_STORE = CAPABILITY_VARIABLE_SEGMENTS | CAPABILITY_EPISODIC_ENTRIES | CA
 def pm_store(
     handle: int, *, capability: int = EPISODIC_STORE, attributes: Mapping[int, bytes] | None = None
 ) -> ConfigObject:
-    """A PM-store as a configuration declares it."""
+    """Return a PM-store as a configuration declares it."""
     more = tuple(AvaType(attribute, value) for attribute, value in (attributes or {}).items())
     return ConfigObject(ObjectClass.PM_STORE, handle, (ava(Attribute.PM_STORE_CAPABILITY, capability), *more))
 
@@ -42,7 +42,7 @@ def pm_store(
 def entry_map(
     configuration: Configuration, handles: Sequence[int], header: int = HEADER_ABSOLUTE_TIME
 ) -> SegmentEntryMap:
-    """A map of entries that hold the values of these objects, without the time stamps, which the header has.
+    """Return a map of entries that hold the values of these objects, without the time stamps, which the header has.
 
     Raises `LocalProtocolError` for an object without an Attribute-Value-Map.
     """
@@ -60,7 +60,7 @@ def _element(configuration: Configuration, handle: int) -> SegmentEntryElement:
 
 
 def entry(layout: SegmentEntryMap, time: DeviceTime | None, readings: Sequence[Reading]) -> bytes:
-    """One entry: the header's time, then the values of each reading, which stand in the order of the map.
+    """Return one entry: the header's time, then the values of each reading, in the order of the map.
 
     Raises `LocalProtocolError` where map and readings do not agree.
     """

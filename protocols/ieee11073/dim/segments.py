@@ -1,9 +1,9 @@
 """Description of a segment of a device's memory (reference 20601 §7 and §8.7).
 
-A time is never rewritten; what the device says about a clock that was set since (Date-and-Time-Adjustment) stands
-beside it. An entry of a periodic segment that carries no time is placed by the segment's start and its sample period.
+A time is never rewritten; the device's record of later clock settings (Date-and-Time-Adjustment) is kept beside it. The
+time of an entry of a periodic segment without times follows from the segment's start and its sample period.
 
-Reads no entries (`segment_entries`), and does not fetch, count or keep (`association/pm_stores`).
+Entries are decoded in `segment_entries`; `association/pm_stores` fetches, counts and stores them.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from protocols.ieee11073.mder import decode
 from protocols.ieee11073.tolerances import Oddity
 
 ELEMENTS_MAX = 256
-"""Objects in one entry; a device stores a handful together."""
+"""Limit of objects in one entry; a device stores a few together."""
 IDENTITY_BYTES = 16
 _RELATIVE_TIME_US = 125
 _HUNDREDTH_US = 10_000
@@ -47,26 +47,26 @@ class Segment:
     map: SegmentEntryMap
     person: int | None = None
     usage_count: int | None = None
-    """Entries in it."""
+    """Number of entries in it."""
     start: DeviceTime | None = None
     end: DeviceTime | None = None
     period_us: int | None = None
-    """Between two entries of a periodic segment; the store's where the segment names none."""
+    """Period of the entries of a periodic segment; the store's where the segment has none."""
     adjustment_us: int = 0
-    """What the device's clock was moved by since these entries were taken: add it to their times to read them."""
+    """Adjustment of the device's clock since these entries were recorded; add it to their times."""
     transfer_timeout_s: float | None = None
     identity: bytes = b""
-    """Of what does not change while the segment grows: a digest of `IDENTITY_BYTES`."""
+    """Digest of the facts that do not change while the segment grows (`IDENTITY_BYTES`)."""
     state: bytes = b""
-    """The same together with how far it has grown."""
+    """Digest of the same facts and the number of entries."""
 
     @property
     def dated(self) -> bool:
-        """Whether it can be distinguished from another segment that gets the same number later."""
+        """True where the segment can be distinguished from a later one with the same number."""
         return self.start is not None or self.end is not None
 
     def time_of(self, index: int) -> DeviceTime | None:
-        """Return the time of entry `index` of a periodic segment; None where that is not known."""
+        """Return the time of entry `index` of a periodic segment; None where it is unknown."""
         if self.start is None or not self.period_us:
             return None
         start_us = self.start.local_us()
@@ -76,7 +76,8 @@ class Segment:
 
 
 def _time(like: DeviceTime, local_us: int) -> DeviceTime | None:
-    """A time of the same clock; AbsoluteTime has hundredths, BaseOffsetTime 65536ths. None beyond what it can say."""
+    """Return a time of the same clock; AbsoluteTime has hundredths, BaseOffsetTime 65536ths. None beyond the range of
+    its form."""
     try:
         if like.kind is TimeKind.ABSOLUTE:
             return absolute_time(_EPOCH + timedelta(microseconds=local_us))
@@ -92,7 +93,7 @@ def segment_of(info: SegmentInfo, store: Mapping[int, bytes], notes: Notes) -> S
     """Return a segment from its SegmentInfo and its store's attributes.
 
     A malformed attribute counts as absent and is noted. Raises `RemoteProtocolError` where the map is missing or cannot
-    be read: then no entry can.
+    be decoded: then no entry can.
     """
     attributes = _Attributes(attributes_of(info.seg_info), notes)
     data = attributes.values.get(Attribute.SEGMENT_MAP)
@@ -154,7 +155,7 @@ class _Attributes:
         return None if value is None else int.from_bytes(value, "big")
 
     def time(self, absolute: Attribute, base_offset: Attribute) -> DeviceTime | None:
-        """A date that reads as one; a start that is nonsense places nothing."""
+        """Return a date that is valid; an invalid start gives no times."""
         for attribute, kind in ((base_offset, TimeKind.BASE_OFFSET), (absolute, TimeKind.ABSOLUTE)):
             value = self.octets(attribute, 8)
             if value is not None and (time := DeviceTime(kind, value)).local_us() is not None:

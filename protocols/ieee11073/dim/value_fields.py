@@ -1,14 +1,14 @@
 """The fields of attribute values in a report, and their conversion to an observation's value.
 
-A row a value attribute (reference 20601 §8.2 to §8.5): its form and how its fields convert. Time stamps and the
-Measurement-Status belong to the whole item, wherever in it they stand. What becomes of the other attributes:
+One row for each value attribute (reference 20601 §8.2 to §8.5): its form and the conversion of its fields. Time stamps
+and the Measurement-Status belong to the whole item, at any position in it. The other attributes are used as follows:
 
 - those that shape a value's meaning (`SHAPING`) go into its channel;
-- Measure-Active-Period is a measured duration, so it is an observation of its own: type 1:2649, in seconds, with the
-handle, person, time and status of the value beside it;
-- of several time stamps the one that says most counts, the others are noted once;
+- Measure-Active-Period is a measured duration, so it is a separate observation: type 1:2649, in seconds, with the
+  handle, person, time and status of the value beside it;
+- of several time stamps the most precise counts, the others are noted once;
 - everything else (accuracy, source handles, labels, threshold texts, unknown ids) has no place in an observation and is
-carried: it flows on by number with its bytes, as an event beside the report.
+  carried: it is emitted by number with its bytes, as an event beside the report.
 """
 
 from collections.abc import Callable
@@ -44,13 +44,13 @@ TIME_STAMPS: dict[int, TimeStamp] = {
 }
 _NO_TIME_RANK = 4
 PARTS_MAX = 255
-"""Values of a compound that an observation can hold on its way to the cloud (`uplink.channels.COMPONENTS_MAX`)."""
+"""Limit of values of a compound, set by the uplink form of an observation (`uplink.channels.COMPONENTS_MAX`)."""
 TEXT_BYTES_MAX = 16_384
-"""Bytes of a text that an observation can hold on its way, however many of them are no text and grow by that."""
+"""Limit of bytes of a text, set by the uplink form of an observation: bytes that are not valid text grow in it."""
 _SECONDS = code_of("MDC_DIM_SEC").code
 
 Convert = Callable[[Any], Value]
-"""From an unpacked field to a value."""
+"""Converts an unpacked field to a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class ValueFields:
     status: Field | None = None
 
     def converter(self, enum_partition: int) -> Convert | None:
-        """`convert`, or for codes one that puts them into their partition."""
+        """Return `convert`, or for codes a function that adds their partition."""
         if not self.oid:
             return self.convert
         return lambda code: Code(enum_partition, code)
@@ -113,7 +113,7 @@ def _compound_simple(reader: Reader, keep: Keep) -> list[ValueFields]:
 
 
 def _nu_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Nu-Observed-Value: metric-id, state, unit-code, FLOAT. It names its own meaning."""
+    """Read Nu-Observed-Value: metric-id, state, unit-code, FLOAT. It names its own meaning."""
     metric_id = reader.u16()
     status = _take(reader, 2, "H", keep)
     meaning = ValueMeaning(metric_id or None, reader.u16())
@@ -121,7 +121,7 @@ def _nu_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
 
 
 def _nu_compound(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Compound-Nu-Observed-Value: its components have units of their own, so each is an observation of its own."""
+    """Read Compound-Nu-Observed-Value: its components have units of their own, so each is a separate observation."""
     count = reader.u16()
     items = reader.inside(reader.u16())
     found = [value for _ in range(count) for value in _nu_observed(items, keep)]
@@ -130,13 +130,13 @@ def _nu_compound(reader: Reader, keep: Keep) -> list[ValueFields]:
 
 
 def _active_period(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Measure-Active-Period: how long the measured activity took, FLOAT seconds."""
+    """Read Measure-Active-Period: the duration of the measured activity, FLOAT seconds."""
     (found,) = _float(reader, keep)
     return [replace(found, meaning=ValueMeaning(unit_code=_SECONDS, attribute=Attribute.MEASURE_ACTIVE_PERIOD))]
 
 
 def _samples(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Simple-Sa-Observed-Value: an OCTET STRING. The channel will say whether it holds whole samples."""
+    """Read Simple-Sa-Observed-Value: an OCTET STRING. The channel decides later whether it holds whole samples."""
     return [ValueFields((_counted(reader, keep),), samples=True)]
 
 
@@ -168,7 +168,8 @@ _ENUM_CHOICES: dict[int, Callable[[Reader, Keep], list[ValueFields]]] = {1: _oid
 
 
 def _enum_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Enum-Observed-Value: metric-id, state, CHOICE of code, text or bits. Nothing where it is none of them."""
+    """Read Enum-Observed-Value: metric-id, state, CHOICE of code, text or bits. Return nothing where it is none of
+    them."""
     metric_id = reader.u16()
     status = Field(reader.at, 2, "H")
     reader.take(2)
@@ -208,7 +209,7 @@ VALUES: dict[int, Callable[[Reader, Keep], list[ValueFields]]] = {
 
 @dataclass(frozen=True, slots=True)
 class CarriedAttribute:
-    """An attribute that is no value: its id and its field, or its bytes where those are constant of the layout."""
+    """An attribute that is not a value: its id and its field, or its bytes where those are constant in the layout."""
 
     attribute: int
     found: Field | None
@@ -232,7 +233,7 @@ class ItemFields:
         self._rank = _NO_TIME_RANK
 
     def take(self, attribute: int, value: Reader, keep: Keep) -> None:
-        """Take an attribute, all of `value`. Raises `RemoteProtocolError` if it is malformed."""
+        """Add an attribute, all of `value`. Raises `RemoteProtocolError` if it is malformed."""
         if attribute in TIME_STAMPS:
             self._stamp(TIME_STAMPS[attribute], value, keep)
         elif attribute == Attribute.MEASUREMENT_STATUS:
@@ -240,13 +241,13 @@ class ItemFields:
         elif attribute in VALUES:
             self._value(attribute, value, keep)
         elif attribute in SHAPING:
-            self.shaping[attribute] = value.rest()  # constant of the layout, since it decides what values mean
+            self.shaping[attribute] = value.rest()  # constant in the layout, since it determines the meaning of values
         else:
             self.carry(attribute, value, keep)
         value.finish()
 
     def carry(self, attribute: int, value: Reader, keep: Keep) -> None:
-        """Take an attribute as one that has no effect on values."""
+        """Add an attribute that has no effect on values."""
         data = value.remaining
         self.carried.append(CarriedAttribute(attribute, _take(value, data, f"{data}s", keep)))
 
@@ -259,7 +260,7 @@ class ItemFields:
 
     @property
     def empty(self) -> bool:
-        """Whether an object was named without any attribute."""
+        """True where the item named an object without any attribute."""
         return not self.values and not self.shaping and not self.carried
 
     def _stamp(self, stamp: TimeStamp, value: Reader, keep: Keep) -> None:
@@ -275,7 +276,7 @@ class ItemFields:
         if values:
             self.values += values
             return
-        # It says that there is no value, or says one in a form of a later edition or beyond all measure. Constant,
-        # because another report may have a value in the same place.
+        # It marks an absent value, or has a form of a later edition, or exceeds a limit. Constant, because another
+        # report may have a value in the same place.
         self.oddities.append(Oddity.VALUE_ABSENT)
         self.carried.append(CarriedAttribute(attribute, None, value.since(start)))

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A big-endian number of so many bytes."""
+    """A big-endian number of that many bytes."""
 
     octets: int
     signed: bool = False
@@ -22,7 +22,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class FixedOctets:
-    """So many bytes as they are, without a length before them."""
+    """That many bytes as they are, without a length before them."""
 
     octets: int
 
@@ -54,7 +54,7 @@ SequenceOf = Annotated[tuple[T, ...], Listed()]
 
 
 class OpenIntEnum(IntEnum):
-    """An enumeration that keeps a number it has no name for, as a member called `UNNAMED_<number>`.
+    """An enumeration that keeps a number without a name as a member called `UNNAMED_<number>`.
 
     On the wire it has `octets()` bytes. A peer with a newer edition of the standard must not break the decoder.
     """

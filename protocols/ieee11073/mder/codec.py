@@ -1,9 +1,9 @@
-"""The one MDER codec: a wire type is a frozen class whose fields stand in wire order, and nothing else is written.
+"""The MDER codec: a wire type is a frozen class whose fields are in wire order, and needs no other code.
 
-`@sequence` reads the annotations once, at import, into a list of (name, element); decoding and encoding walk that
-list. Nested sequences, lists and open enumerations need no code of their own either. Decoding raises
-`RemoteProtocolError` and nothing else; encoding raises `LocalProtocolError` when one of our own values does not fit
-its field. CHOICE has no generic form here: the two choices of 20601, APDU and message, are the tag tables of `apdu`.
+`@sequence` reads the annotations once, at import, into a list of (name, element); decoding and encoding iterate over
+that list. Nested sequences, lists and open enumerations need no code of their own either. Decoding raises
+`RemoteProtocolError` and nothing else; encoding raises `LocalProtocolError` when one of our own values does not fit its
+field. CHOICE has no generic form here: the two choices of 20601, APDU and message, are the tag tables of `apdu`.
 """
 
 from dataclasses import dataclass, fields
@@ -19,7 +19,7 @@ _U16_MAX = 0xFFFF
 
 
 class _Element(Protocol):
-    """One field's wire form, both ways."""
+    """One field's wire form, in both directions."""
 
     def read(self, reader: Reader) -> Any: ...
     def write(self, value: Any, out: bytearray) -> None: ...
@@ -114,7 +114,7 @@ def _u16(number: int) -> bytes:
 
 
 def _element(annotation: Any) -> _Element:
-    """The element for an annotation of `annotations`, an open enumeration or a nested sequence."""
+    """Return the element for an annotation of `annotations`, an open enumeration or a nested sequence."""
     if get_origin(annotation) is Annotated:
         inner, form = get_args(annotation)
         match form:
@@ -156,12 +156,12 @@ def _write_sequence(value: object, out: bytearray) -> None:
 
 
 def read(wire_type: type[C], reader: Reader) -> C:
-    """The next value of `wire_type`; what follows it stays unread."""
+    """Read the next value of `wire_type`; the bytes after it stay unread."""
     return _read_sequence(wire_type, reader)
 
 
 def decode(wire_type: type[C], data: bytes) -> C:
-    """The value that `data` hold, all of them. Raises `RemoteProtocolError`."""
+    """Decode one value from all of `data`. Raises `RemoteProtocolError`."""
     reader = Reader(data, clause=f"20601 {wire_type.__name__}")
     value = _read_sequence(wire_type, reader)
     reader.finish()
@@ -169,7 +169,7 @@ def decode(wire_type: type[C], data: bytes) -> C:
 
 
 def decode_list(item_type: type[C], data: bytes) -> tuple[C, ...]:
-    """The items of a SEQUENCE OF that stands alone, as in an attribute's value. Raises `RemoteProtocolError`."""
+    """Decode the items of a SEQUENCE OF that stands alone, as in an attribute's value. Raises `RemoteProtocolError`."""
     reader = Reader(data, clause=f"20601 SEQUENCE OF {item_type.__name__}")
     value = _ListElement(_SequenceElement(item_type)).read(reader)
     reader.finish()
@@ -177,14 +177,14 @@ def decode_list(item_type: type[C], data: bytes) -> tuple[C, ...]:
 
 
 def encode(value: object) -> bytes:
-    """The bytes of a wire type's value. Raises `LocalProtocolError` when a field does not fit."""
+    """Encode a value of a wire type. Raises `LocalProtocolError` when a field does not fit."""
     out = bytearray()
     _write_sequence(value, out)
     return bytes(out)
 
 
 def encode_list(items: tuple[Any, ...]) -> bytes:
-    """A SEQUENCE OF that stands alone; the items are all of one wire type."""
+    """Encode a SEQUENCE OF that stands alone; the items are all of one wire type."""
     out = bytearray()
     for item in items:
         _write_sequence(item, out)

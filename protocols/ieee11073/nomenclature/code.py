@@ -1,8 +1,7 @@
 """A code of the IEEE 11073-10101 nomenclature: a partition and a number.
 
-The pair is the identity that travels on the wire, in the buffer and in the cloud; names are looked up only for people
-and for JSON (`tables`). A code without a row keeps its number and flows on: no measurement is dropped for want of a
-name.
+The pair is the identity on the wire, in the buffer and in the cloud; names are looked up only for people and for JSON
+(`tables`). A code without a row keeps its number: no measurement is dropped because its name is unknown.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """Index of the tables of terms, and lookup in both directions.
 
-A table is imported when one of its codes is first looked up. Looking a name up needs them all, and is for constants,
+A table is imported when one of its codes is first looked up. Looking up a name needs all tables, and is for constants,
 people, JSON and simulators: the product writes codes by name, never by number.
 """
 
@@ -39,15 +39,16 @@ PREFERRED: Final = {
     "MDC_ECG_AMPL_ST_ES": Code(2, 899),  # likewise 868
     "MDC_ECG_AMPL_ST_AS": Code(2, 900),  # likewise 869
     "MDC_ECG_AMPL_ST_AI": Code(2, 901),  # likewise 870
-    "MDC_ECG_V_P_C_MULTIFOCAL": Code(2, 17656),  # its count is 17657; 17016 carries the name as well
+    "MDC_ECG_V_P_C_MULTIFOCAL": Code(2, 17656),  # its count is 17657; 17016 has the same name
     "MDC_WK_RV_STROKE_INDEX": Code(2, 19572),  # 18696 is also known as MDC_PVT_WK_RV_STROKE_INDEX
     "MDC_DIM_KG_PER_M_SQ": Code(4, 1952),  # personal health devices send 1952, one vendor's monitors 1955
     "MDC_DEV_SPEC_PROFILE_GENERIC": Code(8, 4169),  # 4097 was withdrawn
-    "MDC_DEV_SUB_SPEC_PROFILE_STEP_COUNTER": Code(8, 4200),  # 4196 stands in one source only
+    "MDC_DEV_SUB_SPEC_PROFILE_STEP_COUNTER": Code(8, 4200),  # 4196 is in one source only
 }
 
 _CACHED_CODES = 4096
-"""More than all rows; a device that invents codes pushes out old entries and costs no memory beyond this."""
+"""Larger than the number of rows. A device that sends invented codes evicts old entries and costs no memory beyond
+this."""
 
 
 class UnknownName(KeyError):
@@ -78,9 +79,10 @@ def name_of(code: Code) -> str:
 
 
 def code_of(name: str) -> Code:
-    """The code with this reference identifier, or the code that "partition:code" spells. UnknownName otherwise.
+    """Return the code with this reference identifier, or the code that "partition:code" spells. Raises UnknownName
+    otherwise.
 
-    Where two rows share a name it is the preferred one's; `name_of` gives the name for either.
+    Where two rows share a name, return the preferred one's; `name_of` gives the name for either.
     """
     known = _by_name().get(name)
     if known is not None:
@@ -92,7 +94,7 @@ def code_of(name: str) -> Code:
 
 
 def all_terms() -> tuple[Term, ...]:
-    """Every row, table by table. Loads them all."""
+    """Return every row, table by table. Loads all tables."""
     modules = dict.fromkeys(module for *_, module in TABLES)
     return tuple(term for module in modules for term in _rows(module))
 

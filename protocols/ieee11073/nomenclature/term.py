@@ -14,7 +14,7 @@ class Term(NamedTuple):
 
     `kind`: object, attr, action, notification, device, metric, event, unit, site or code. `units` are UCUM units, the
     usual one first, separated by "|": those in which a metric is expressed, or the unit itself; "" where there is none
-    or it is not known. `loinc` is a LOINC code that means the same and `loinc_display` its name, "" where we know none.
+    or it is unknown. `loinc` is the equivalent LOINC code and `loinc_display` its name, "" where none is known.
     """
 
     ref_id: str
@@ -32,7 +32,7 @@ class Term(NamedTuple):
 
     @property
     def ucum(self) -> str:
-        """The usual UCUM unit, "" where there is none."""
+        """Return the usual UCUM unit, "" where there is none."""
         return self.units.partition("|")[0]
 
 

@@ -1,4 +1,4 @@
-"""Partition 2, 18432 to 20479: pulse, blood pressure, flow, saturation, temperature and what is derived from them.
+"""Partition 2, 18432 to 20479: pulse, blood pressure, flow, saturation, temperature and derived quantities.
 
 Rows in the order of their codes. Names without a published description carry one derived from the identifier.
 """

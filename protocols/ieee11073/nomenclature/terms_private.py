@@ -1,7 +1,7 @@
-"""Partition 1024, ours: what a defibrillator and a CPR sensor measure and for which no public code was found.
+"""Partition 1024, ours: measurements of a defibrillator and a CPR sensor for which no public code was found.
 
-These are not IEEE codes: 1024 is the partition for private use, and the numbers are ours. They leave the project as
-mappings to other systems find them, never as if they were public.
+These are not IEEE codes: 1024 is the partition for private use, and the numbers are ours. They leave the project only
+as mappings to other systems, never as if they were public.
 """
 
 # fmt: off

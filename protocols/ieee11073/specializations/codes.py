@@ -1,7 +1,7 @@
 """The codes of our extended configurations, by name, from the project's own nomenclature.
 
-The X_PRIVATE rows stand in for what no public code was found for: a defibrillator's shocks, compressions and pacing.
-Loads every table of the nomenclature, so only who describes or plays devices imports it.
+The X_PRIVATE rows stand for quantities without a public code: a defibrillator's shocks, compressions and pacing. Loads
+every table of the nomenclature, so only code that describes or simulates devices imports it.
 """
 
 from protocols.ieee11073.nomenclature import Code, code_of

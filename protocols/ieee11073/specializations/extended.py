@@ -1,11 +1,12 @@
-"""Extended configurations: the examples that public sources show, and our own for devices that no standard describes.
+"""Extended configurations: the examples in public sources, and our own for devices that no standard describes.
 
-An extended configuration is its device's own: the same id means other objects on another maker's device, so these ids
-are not known to the manager and every device sends its objects. They stand here so that what our simulated devices say
-is written down once, as an example for makers of devices (`docs/device-maker.md`).
+An extended configuration belongs to its device: the same id stands for other objects on another manufacturer's device,
+so the manager does not know these ids and every device sends its objects. They are collected here so that the
+declarations of our simulated devices are written once, as an example for device makers (`docs/device-maker.md`).
 
-Samples of our own waveforms are signed 16-bit numbers; their two scale points are wide and short decimals, so that the
-scale that a manager computes is exact. The reference names no scale for the ECG of 10 ms: it has that of the others.
+Samples of our own waveforms are signed 16-bit numbers; their two scale points are far apart and short decimals, so that
+the scale that a manager computes is exact. The reference gives no scale for the ECG of 10 ms, so it has that of the
+others.
 """
 
 from protocols.ieee11073.apdu.data import ConfigObject
@@ -24,13 +25,13 @@ from protocols.ieee11073.specializations import codes
 from protocols.observation import SampleFormat
 
 CONTINUOUS = 0x0040
-"""Metric-Spec-Small: agent-initiated, nothing else remarkable."""
+"""Metric-Spec-Small: agent-initiated, no other bit."""
 MANUAL = 0xF048
-"""A spot measurement that was typed in."""
+"""A spot measurement entered by hand."""
 CALCULATED = 0xF042
 """A spot value that the device computed from another."""
 BLOCK_S = 0.25
-"""How much of a waveform our devices put into one report."""
+"""Duration of a waveform in one report of our devices."""
 
 _STAMP = Attribute.TIME_STAMP_ABSOLUTE
 _ECG_HZ = 500
@@ -71,7 +72,7 @@ def _capnogram(handle: int) -> ConfigObject:
     return _signal(handle, codes.CO2, codes.MMHG, rate_hz=_SLOW_HZ, gain=100, raw=32_700)
 
 
-# What the contract calls ecg, multiparameter, defib and etco2.
+# The `ecg`, `multiparameter`, `defib` and `etco2` of the contract.
 
 BASIC_ECG = Configuration(
     0x4000,
@@ -82,7 +83,8 @@ BASIC_ECG = Configuration(
         _number(10, codes.HEART_RATE, codes.BEATS_PER_MIN),
     ),
 )
-"""Three leads and the heart rate. An extended one, because the objects of 10406's standard id are confirmed nowhere."""
+"""Three leads and the heart rate. An extended configuration, because no source confirms the objects of 10406's standard
+id."""
 
 MULTIPARAMETER = Configuration(
     0x4100,
@@ -121,7 +123,7 @@ DEFIBRILLATOR = Configuration(
         _bits(42, codes.PACER_MODE),
     ),
 )
-"""The ECG that the pads see, pads (10 to 12), shocks (20 to 22), compressions (30, 31), pacer (40 to 42)."""
+"""The ECG of the pads, pads (10 to 12), shocks (20 to 22), compressions (30, 31), pacer (40 to 42)."""
 
 CAPNOMETER = Configuration(
     0x4300,
@@ -132,9 +134,9 @@ CAPNOMETER = Configuration(
         _number(12, codes.RESPIRATION_RATE, codes.BREATHS_PER_MIN),
     ),
 )
-"""The capnogram, end-tidal and inspired pressure of CO2, and the respiration rate that follows from it."""
+"""The capnogram, end-tidal and inspired pressure of CO2, and the respiration rate derived from it."""
 
-# Examples of public sources (reference 20601 §10 and E14). Their ids, but that of E14, are ours.
+# Examples of public sources (reference 20601 §10 and E14). Their ids, except that of E14, are ours.
 
 ECG_SCANNED_LEAD = waveform(
     1,
@@ -151,7 +153,7 @@ ECG_SCANNED = Configuration(
     0x4000,
     (ECG_SCANNED_LEAD, ECG_SCANNED_RATE, periodic_scanner(3, (ECG_SCANNED_LEAD, ECG_SCANNED_RATE), interval_s=0.032)),
 )
-"""E14: lead I and the heart rate through a periodic scanner, unconfirmed, 8 samples of 4 ms a report."""
+"""E14: lead I and the heart rate through a periodic scanner, unconfirmed, 8 samples of 4 ms in each report."""
 
 ECG_TEN_MILLISECONDS = Configuration(
     0x4010,
@@ -168,7 +170,7 @@ ECG_TEN_MILLISECONDS = Configuration(
         ),
     ),
 )
-"""One lead, 80 samples of 10 ms a report."""
+"""One lead, 80 samples of 10 ms in each report."""
 
 BODY_SCALE = Configuration(
     0x4020,
@@ -195,7 +197,7 @@ BODY_SCALE = Configuration(
         ),
     ),
 )
-"""Mass, the height that was typed in, and the body mass index computed from both."""
+"""Mass, the height entered by hand, and the body mass index computed from both."""
 
 GLUCOSE_DIARY = Configuration(
     0x4030,
@@ -211,7 +213,7 @@ GLUCOSE_DIARY = Configuration(
         ),
     ),
 )
-"""Glucose in mmol/L with what it goes with: the meal, and the exercise with its duration."""
+"""Glucose in mmol/L with its context: the meal, and the exercise with its duration."""
 
 EXTENDED_CONFIGURATIONS = (
     BASIC_ECG,

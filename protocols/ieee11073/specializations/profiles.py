@@ -1,8 +1,8 @@
-"""The specialisations of 20601 as a table: what each measures is called, and which configurations we take for granted.
+"""The specialisations of 20601 as a table: the name of each, and its configurations that the manager knows in advance.
 
-Profile codes (partition 8) stand in a device's System-Type-Spec-List. `configurations` are the standard ones whose
-objects public sources confirm; `unconfirmed_id` is the id that the pattern of those would give and that is not
-confirmed: a device that names it is asked for its objects (reference 20601 §10).
+Profile codes (partition 8) are in a device's System-Type-Spec-List. `configurations` are the standard ones whose
+objects public sources confirm. `unconfirmed_id` is the id that follows from the pattern of those and that is not
+confirmed: a device that names it has to send its objects (reference 20601 §10).
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The confirmed standard configurations, object by object as the specialisations have them (reference 20601 §10)."""
+"""The confirmed standard configurations, object by object as in the specialisations (reference 20601 §10)."""
 
 from protocols.ieee11073.dim.attribute import PARTITION_DIMENSION, Attribute
 from protocols.ieee11073.dim.configuration import Configuration
