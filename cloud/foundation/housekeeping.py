@@ -1,9 +1,9 @@
-"""Do what is due with time alone: remove expired rows, report devices and gateways that have fallen silent.
+"""Do the work that is due by time alone: remove expired rows, report devices and gateways that have fallen silent.
 
-It belongs to the worker role, since one process does it for all. A chore works in chunks, each in a transaction of its
-own, and is repeated until nothing is due. So the work keeps up with any rate at which rows are written, and no request
-waits behind a long transaction. All chores take turns, so that a long one does not keep the others from being done.
-A database that is unavailable is tried again at the next run. Which rows are due is each slice's own knowledge
+It belongs to the worker role, since one process does it for all. A chore works in chunks, each in its own transaction,
+and is repeated until nothing is due. So the work keeps up with any rate at which rows are written, and no request waits
+behind a long transaction. All chores take turns, so that a long one does not delay the others. When the database is
+unavailable, the work is retried at the next run. Each slice decides which of its rows are due
 (`cloud.foundation.db.chunks` deletes them); this module decides only when and how often.
 """
 
@@ -23,8 +23,8 @@ EVERY_S = 600.0
 WATCHES_EVERY_S = 10.0
 """Seconds between two runs of chores that people wait for: a silence is reported at most this much later."""
 REST_S = 0.02
-"""Seconds between two chunks. Writers that queued behind a chunk go first; with chunks of 1 000 rows up to 50 000 rows
-a second are still removed, ten times what one database takes in."""
+"""Seconds between two chunks. Writers that queued behind a chunk go first. With chunks of 1 000 rows, up to 50 000 rows
+a second are still removed, ten times what one database stores."""
 RUN_S_MAX = 600.0
 """Seconds after which a run ends although rows are left. It is logged, and the next run continues."""
 
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 class Chore:
     """One kind of due rows. `work(tx, now_us)` handles one chunk and returns its number of rows, 0 when none is due.
 
-    It is not done before `not_before_us`. `repeats` False: one chunk a run, for work that must be spread over time.
+    It does not run before `not_before_us`. `repeats` False: one chunk a run, for work that must be spread over time.
     """
 
     name: str
@@ -59,7 +59,8 @@ class Housekeeping:
             await pause(stopping, self._every_s)
 
     async def tidy(self, stopping: asyncio.Event | None = None) -> dict[str, int]:
-        """Do every chore until nothing is due; the number of rows by chore. A chore that fails stops no other."""
+        """Do every chore until nothing is due; return the number of rows by chore. A failed chore does not stop the
+        others."""
         stopping = stopping or asyncio.Event()
         end_s = self._clock.monotonic_s() + RUN_S_MAX
         due = [chore for chore in self._chores if self._clock.now_us() >= chore.not_before_us]
@@ -82,7 +83,7 @@ class Housekeeping:
         return done
 
     async def _work_chunk(self, chore: Chore) -> int | None:
-        """The rows of one chunk, None when the database did not allow it."""
+        """Handle one chunk; return its number of rows, None after an error of the database."""
         try:
             async with self._database.transaction() as tx:
                 return await chore.work(tx, self._clock.now_us())

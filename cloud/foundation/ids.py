@@ -1,7 +1,7 @@
-"""Identifiers that the cloud mints: a prefix that says what it names, then a ULID, so that they sort by age.
+"""Identifiers that the cloud generates: a prefix for the kind of object, then a ULID, so that they sort by age.
 
-The contract treats them as opaque text of at most 64 characters from `[A-Za-z0-9_-]` (matrix A-015, C-016). People may
-bring their own (`tenants add --id`), so `checked_id` is where every foreign identifier is looked at.
+The contract treats them as opaque text of at most 64 characters from `[A-Za-z0-9_-]` (matrix A-015, C-016). Operators
+may set their own (`tenants add --id`), so `checked_id` checks every identifier from outside.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Protocol
 from cloud.foundation.clock import Clock
 from cloud.foundation.errors import DomainError
 
-# Crockford's base 32, as the ULID specification has it: no I, L, O, U.
+# Crockford's base 32, as in the ULID specification: no I, L, O, U.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -24,15 +24,15 @@ class IdentifierMalformed(DomainError):
 
 
 class Ids(Protocol):
-    """Something that mints identifiers: at random in production, from a seed in the sandbox and in tests."""
+    """A generator of identifiers: random in production, from a seed in the sandbox and in tests."""
 
     def new(self, prefix: str) -> str:
-        """A fresh identifier such as `dev_01HFXY…`; an empty prefix gives the bare ULID."""
+        """Return a new identifier such as `dev_01HFXY…`; an empty prefix gives the bare ULID."""
         ...
 
 
 class UlidIds:
-    """ULIDs from the clock and the system's randomness, never going backwards within one process."""
+    """Generates ULIDs from the clock and the system's randomness, always increasing within one process."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -40,14 +40,14 @@ class UlidIds:
 
     def new(self, prefix: str) -> str:
         number = (self._clock.now_us() // 1000) << 80 | int.from_bytes(os.urandom(10), "big")
-        # A clock that stands still or steps back must not reorder what was made: count on from the last one.
+        # When the clock stops or steps back, the order of the identifiers must be kept: continue from the last one.
         self._last = number if number >> 80 > self._last >> 80 else self._last + 1
         text = "".join(ALPHABET[self._last >> shift & 31] for shift in range(125, -1, -5))
         return f"{prefix}_{text}" if prefix else text
 
 
 def checked_id(text: str) -> str:
-    """The same text when it is shaped like an identifier; raises `IdentifierMalformed` otherwise."""
+    """Return the text unchanged if it has the form of an identifier. Raises `IdentifierMalformed`."""
     if SHAPE.fullmatch(text) is None:
         raise IdentifierMalformed
     return text

@@ -1,8 +1,9 @@
-"""Watch over the database file: find damage before it is needed, and name it in health, log and metrics.
+"""Watch the database file: find damage before the data is needed, and report it in health, log and metrics.
 
-One table each ten minutes, in a thread, on a connection of its own; everything at once as soon as a request has met
-damage. PostgreSQL checks its pages itself when it reads them, so of that only what requests meet is reported here.
-Nothing is repaired or replaced: what to do is the operator's decision (docs/operator.md, "A damaged database").
+The watch examines one table every ten minutes, in a thread and on its own connection, and the whole file as soon as a
+request has met damage. PostgreSQL checks its pages itself when it reads them, so for PostgreSQL only damage that
+requests meet is reported. Nothing is repaired or replaced: that is the operator's decision (docs/operator.md, "A
+damaged database").
 """
 
 import asyncio
@@ -28,7 +29,7 @@ from cloud.foundation.observability import DATABASE_DAMAGED, Metrics, Sampler
 from cloud.foundation.stopping import pause
 
 CHECK_EVERY_S = 600.0
-"""Between two tables; with some fifty of them everything is examined three times a day."""
+"""Interval between two tables; with about fifty tables, each is examined three times a day."""
 LOOK_EVERY_S = 1.0
 """Delay until damage that a request met is examined."""
 ALL_S_MAX = 300.0
@@ -41,7 +42,7 @@ log = structlog.get_logger()
 
 
 class IntegrityWatch:
-    """One a process. Also a check of `/health/ready`."""
+    """The integrity watch of one process. It is also a check of `/health/ready`."""
 
     part = "integrity"
 
@@ -54,11 +55,11 @@ class IntegrityWatch:
 
     @property
     def damages(self) -> Mapping[str, str]:
-        """Each damaged part with what was found there first."""
+        """Each damaged part with its first finding."""
         return {one.part: one.finding for found in self._found.values() for one in reversed(found)}
 
     async def why_not(self) -> str | None:
-        """Why the database is not sound, None when nothing is known against it."""
+        """Return the reason why the database is not sound, None when no damage is known."""
         if self._found:
             named = "; ".join(f"{part} ({finding})" for part, finding in list(self.damages.items())[:NAMED_MAX])
             return f"The database is damaged: {named}."
@@ -67,7 +68,7 @@ class IntegrityWatch:
         return None
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until a stop is requested."""
+        """Examine the database until a stop is requested."""
         next_s = self._clock.monotonic_s() + CHECK_EVERY_S
         while not stopping.is_set():
             if self._database.damage.pending and self._clock.monotonic_s() >= self._everything_from_s:
@@ -79,7 +80,7 @@ class IntegrityWatch:
             await pause(stopping, LOOK_EVERY_S)
 
     async def examine_next(self) -> None:
-        """The next table of a round; at the end of a round the structure of the file."""
+        """Examine the next table of a round; at the end of a round the structure of the file."""
         database = self._database
         if not isinstance(database, SqliteDatabase):
             return
@@ -95,12 +96,12 @@ class IntegrityWatch:
         self._learn([await work])
 
     async def examine_everything(self) -> None:
-        """All of it, since a request met damage that it could not name."""
+        """Examine the whole file, since a request met damage in an unknown part."""
         database = self._database
         if isinstance(database, SqliteDatabase):
             found = await asyncio.to_thread(lambda: list(examine_all(database.path, ALL_S_MAX)))
             self._learn(found)
-            if not self._found:  # a value, or a page of a table that is too large to be examined
+            if not self._found:  # in a value, or in a page of a table that is too large to be examined
                 self._found[MET] = [Damage("a part that the examination does not find", "met by a request")]
         else:
             self._found[MET] = [Damage("data of the server", "see its log")]
@@ -126,7 +127,7 @@ class IntegrityWatch:
 
 
 def integrity_sampler(watch: IntegrityWatch) -> Sampler:
-    """Whether damage is known."""
+    """Return the sampler of the metric that is 1 while damage is known."""
 
     async def sample(metrics: Metrics) -> None:
         metrics.set(DATABASE_DAMAGED, await watch.why_not() is not None)

@@ -1,4 +1,4 @@
-"""Describe what a slice runs in a process beside requests: loops, chores, checks of readiness and metrics."""
+"""The work that a slice runs in a process beside requests: loops, chores, readiness checks and metrics."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -11,7 +11,7 @@ from cloud.foundation.observability import Sampler
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Work that runs as long as the process. `run` finishes what is in hand and returns once the event is set."""
+    """A task that runs as long as the process. `run` finishes its current work and returns after the event is set."""
 
     name: str
     run: Callable[[asyncio.Event], Coroutine[None, None, None]]
@@ -19,13 +19,13 @@ class Loop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jobs:
-    """What one slice runs. Chores and watches run where the worker's role is played."""
+    """The work that one slice runs. Chores and watches run in a process with the worker role."""
 
     loops: Sequence[Loop] = ()
     chores: Sequence[Chore] = ()
-    """Remove expired rows, every ten minutes."""
+    """Chores that remove expired rows, every ten minutes."""
     watches: Sequence[Chore] = ()
-    """Do what is due with time and what people wait for, every ten seconds."""
+    """Chores that must not be late, since users wait for them: every ten seconds."""
     checks: Sequence[Check] = ()
     samplers: Sequence[tuple[str, Sampler]] = ()
-    """Set metrics at each scrape, by the name under which a failure is counted."""
+    """Functions that set metrics at each scrape, by the name under which a failure is counted."""

@@ -1,9 +1,10 @@
-"""The one secret from which the cloud's other keys are derived, and the sealing of what lies in the database.
+"""The one secret from which the cloud's other keys are derived, and the sealing of secrets in the database.
 
-A file of 32 random octets in base64, mode 0600, named by `[secrets] master_key_file`: whoever copies the database alone
-gets no signing key. Each purpose has a key of its own by HKDF-SHA-256, so that nothing sealed for one can be opened
-as another. A lost file cannot be recovered, therefore it is never replaced silently: creating one is an explicit act
-(`argus-cloud init-secrets`, or the first `migrate`). Key files for a hardware module are somebody else's `MasterKey`.
+The key is a file of 32 random bytes in base64, mode 0600, named by `[secrets] master_key_file`, so a copy of the
+database alone discloses no signing key. HKDF-SHA-256 derives a separate key for each purpose, so that nothing sealed
+for one can be opened as another. A lost file cannot be recovered, therefore it is never replaced silently: only an
+explicit command creates one (`argus-cloud init-secrets`, or the first `migrate`). A hardware security module would need
+another implementation of `MasterKey`.
 """
 
 import base64
@@ -22,7 +23,7 @@ from cloud.foundation.errors import PrivateError
 from cloud.foundation.settings import Settings, SettingsUnusable
 
 KEY_OCTETS = 32
-NONCE_OCTETS = 12  # NIST SP 800-38D; random, and a purpose seals far less than 2^32 times
+NONCE_OCTETS = 12  # NIST SP 800-38D; random, and each purpose seals far less than 2^32 times
 VERSION = b"\x01"
 FILE_OCTETS_MAX = 256
 KEY_FILE = "master.key"
@@ -57,7 +58,7 @@ class SealBroken(PrivateError):
 
 
 class MasterKey:
-    """The key in memory. It is never shown: not by repr, not in an error."""
+    """The key in memory. It is never shown, neither by repr nor in an error."""
 
     __slots__ = ("_octets",)
 
@@ -83,7 +84,7 @@ class MasterKey:
 
     @classmethod
     def create(cls, path: Path) -> "MasterKey":
-        """Write a fresh key to a new file of ours alone. Raises `MasterKeyTaken`, `MasterKeyUnfit`."""
+        """Write a new key to a new file that only this user can read. Raises `MasterKeyTaken`, `MasterKeyUnfit`."""
         octets = secrets.token_bytes(KEY_OCTETS)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -93,7 +94,7 @@ class MasterKey:
                     file.write(base64.b64encode(octets) + b"\n")
                     file.flush()
                     os.fsync(file.fileno())
-                os.link(fresh, path)  # whole or not at all, and never over another
+                os.link(fresh, path)  # atomic, and never replaces another file
             finally:
                 fresh.unlink()
         except FileExistsError:
@@ -103,16 +104,17 @@ class MasterKey:
         return cls(octets)
 
     def derive(self, purpose: str) -> bytes:
-        """32 octets for one purpose, the same at every start."""
+        """Derive 32 bytes for one purpose, the same at every start."""
         return HKDF(SHA256(), KEY_OCTETS, salt=None, info=b"argus cloud v1 " + purpose.encode()).derive(self._octets)
 
     def seal(self, purpose: str, name: str, plain: bytes) -> bytes:
-        """AES-256-GCM; `name` (which row it is) is bound to it, so that sealed rows cannot be swapped."""
+        """Seal a text with AES-256-GCM. `name` identifies the row and is authenticated, so that sealed rows cannot be
+        swapped."""
         nonce = secrets.token_bytes(NONCE_OCTETS)
         return VERSION + nonce + AESGCM(self.derive(purpose)).encrypt(nonce, plain, name.encode())
 
     def open(self, purpose: str, name: str, sealed: bytes) -> bytes:
-        """What was sealed. Raises `SealBroken`."""
+        """Return the sealed text. Raises `SealBroken`."""
         nonce, body = sealed[1 : 1 + NONCE_OCTETS], sealed[1 + NONCE_OCTETS :]
         if sealed[:1] != VERSION or len(nonce) != NONCE_OCTETS:
             raise SealBroken
@@ -123,7 +125,8 @@ class MasterKey:
 
 
 def master_key_path(settings: Settings) -> Path:
-    """Return where the master key is: as set, else beside a SQLite database. Raises `SettingsUnusable`."""
+    """Return the path of the master key: the configured one, else beside a SQLite database. Raises
+    `SettingsUnusable`."""
     if settings.secrets.master_key_file is not None:
         return settings.secrets.master_key_file
     address = read_address(settings.database_url)

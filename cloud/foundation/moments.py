@@ -1,4 +1,4 @@
-"""Moments as people and scripts write them (RFC 3339), and as the database keeps them (µs since 1970 UTC)."""
+"""Convert times between RFC 3339 text, for people and scripts, and µs since 1970 UTC, as in the database."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,8 @@ class MomentMalformed(DomainError):
 
 
 def read_moment(text: str) -> int:
-    """Microseconds since the epoch. Raises `MomentMalformed`, also for a time without an offset: whose would it be?"""
+    """Return microseconds since the epoch. Raises `MomentMalformed`, also for a time without an offset, which is
+    ambiguous."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -27,10 +28,10 @@ def read_moment(text: str) -> int:
 
 
 def write_moment(at_us: int | None) -> str | None:
-    """RFC 3339 in UTC with microseconds and `Z`; None stays None.
+    """Return RFC 3339 in UTC with microseconds and `Z`; None for None.
 
-    A time outside the years 1 to 9999 is clipped to them: a gateway's clock may say anything, and a list or a chore
-    that meets one such row must go on for all the others.
+    A time outside the years 1 to 9999 is clipped to them: a gateway's clock may have any value, and a list or a chore
+    that meets one such row must continue with the others.
     """
     if at_us is None:
         return None

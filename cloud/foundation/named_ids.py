@@ -1,7 +1,7 @@
-"""Check the ids that a console command names, so that a typing error is an error and not an empty list.
+"""Check the ids in the options of a console command, so that a mistyped id is an error and not an empty list.
 
-One place for all commands: an option or argument with the name of a kind of object holds the id of one. The operator at
-the console can read every row anyway, so a similar id is suggested here, unlike over HTTP.
+One place serves all commands: an option or argument with the name of a kind of object holds the id of one. The operator
+at the console can read every row anyway, so a similar id is suggested here, unlike over HTTP.
 """
 
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ def _all(kind: IdKind, tenant: str | None) -> Select[Any]:
 
 
 def _of_tenant(kind: IdKind, tenant: str | None) -> Select[Any]:
-    # Only the columns' names, since a command does not load the tables of other slices.
+    # Only the names of the columns, since a command does not load the tables of other slices.
     columns: list[ColumnElement[Any]] = [column(name) for name in kind.columns]
     rows: Select[Any] = select(*columns).select_from(table(kind.table))
     return rows if tenant is None or kind.table == "tenants" else rows.where(column("tenant_id") == tenant)

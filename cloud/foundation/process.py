@@ -1,4 +1,4 @@
-"""Give slices what a process of the cloud is made from: settings, database, clock, ids and the supplies."""
+"""The parts of which a process of the cloud is made: settings, database, clock, ids and the supplies."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -16,16 +16,16 @@ T = TypeVar("T")
 
 
 class Role(StrEnum):
-    """A part of the work. Processes meet in the database alone, so one may play all roles, or each its own."""
+    """A part of the work. Processes share only the database, so one may have all roles, or each its own."""
 
     API = "api"  # the four hosts
     INGEST = "ingest"  # batches from the gateways
-    WORKER = "worker"  # what follows from events
+    WORKER = "worker"  # work that follows from events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """What the composition root hands to each slice."""
+    """The parts that the composition root passes to each slice."""
 
     settings: Settings
     roles: Collection[Role] = frozenset(Role)
@@ -33,13 +33,13 @@ class Process:
     clock: Clock
     ids: Ids
     master: Callable[[], MasterKey]
-    """The key that seals what must be shown again, such as a webhook's secret. Raises `MasterKeyAbsent`."""
+    """The key that seals values that must be shown again, such as a webhook's secret. Raises `MasterKeyAbsent`."""
     supplies: Supplies
     made: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
-    """What `shared` made, by its maker."""
+    """The objects that `shared` made, by their maker."""
 
     def shared(self, make: Callable[[Self], T]) -> T:
-        """Return what `make` makes of this process. It is made once, since several slices use it."""
+        """Return the object that `make` makes of this process. It is made once, since several slices use it."""
         if make not in self.made:
             self.made[make] = make(self)
         return cast(T, self.made[make])

@@ -1,19 +1,20 @@
-"""Texts that people read: no character in them is hidden, and none changes how the others are shown.
+"""Check texts that people read: no character is hidden, and none changes how the others are displayed.
 
-A name with U+202E is shown backwards, one with U+200B looks like another without it, and a line break in a description
-forges a second line in a log or a list. One rule for every name and description that a person or an integrator can set.
+A name with U+202E is displayed backwards, one with U+200B looks like another without it, and a line break in a
+description forges a second line in a log or a list. One rule applies to every name and description that a person or an
+integrator can set.
 """
 
 import unicodedata
 
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and symbols by category, but shown as nothing (Default_Ignorable_Code_Point of Unicode; Braille blank)."""
+"""Letters and symbols by category, but invisible (Default_Ignorable_Code_Point of Unicode; Braille blank)."""
 _REFUSED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Controls, format controls (bidirectional ones, joiners), surrogates, private use, unassigned, line separators."""
 
 
 def hidden_character(text: str) -> str | None:
-    """The first character that is not shown as itself, as `U+202E RIGHT-TO-LEFT OVERRIDE`; None when there is none."""
+    """Return the first hidden character, as `U+202E RIGHT-TO-LEFT OVERRIDE`; None when there is none."""
     for letter in text:
         category = unicodedata.category(letter)
         if (

@@ -1,9 +1,9 @@
-"""Declare a slice: what a capability of the cloud contributes, and which of its names other slices may use.
+"""Declare a slice: the parts that it contributes to the cloud, and the names that other slices may use.
 
-A slice's `__init__` is loaded by every command, since the list of commands and the settings file are made from the
-declarations. So it loads nothing itself: parts are named as `module:attribute` and loaded when they are used, and the
-names that it exports stand in an `if TYPE_CHECKING:` block, from which `lazy_exports` imports each at its first use.
-The comment `mypy: implicit-reexport` above the block makes them exports for mypy too.
+Every command loads a slice's `__init__`, since the list of commands and the settings file are made from the
+declarations. So it loads nothing itself: parts are named as `module:attribute` and loaded on use, and the names that it
+exports are in an `if TYPE_CHECKING:` block, from which `lazy_exports` imports each at its first use. The comment `mypy:
+implicit-reexport` above the block makes them exports for mypy too.
 """
 
 import ast
@@ -35,7 +35,7 @@ class IdKind(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """What one slice contributes. A part is `module` or `module:attribute` of its package; None where it has none."""
+    """The declaration of one slice. A part is `module` or `module:attribute` of its package; None where it has none."""
 
     package: str
     tables: str | None = None
@@ -72,7 +72,7 @@ def declare(slices: Iterable[Slice]) -> None:
 
 
 def declared() -> Sequence[Slice]:
-    """Return the slices of this program, for what is derived from all of them, such as the scope catalogue."""
+    """Return the slices of this program, for values that are derived from all of them, such as the scope catalogue."""
     assert _declared, "import cloud.slices first: it declares the slices"
     return _declared
 
@@ -92,7 +92,7 @@ def lazy_exports(package: str) -> Callable[[str], Any]:
         if name not in homes():
             raise AttributeError(f"{package} exports no {name}")
         value = getattr(import_module(homes()[name]), name)
-        setattr(module, name, value)  # from now on Python finds it without asking here
+        setattr(module, name, value)  # from now on Python finds it without this function
         return value
 
     return export

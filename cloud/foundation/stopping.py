@@ -4,7 +4,7 @@ import asyncio
 
 
 async def pause(stopping: asyncio.Event, duration_s: float) -> None:
-    """Wait for so long, or until a stop is requested."""
+    """Wait for a time, or until a stop is requested."""
     try:
         async with asyncio.timeout(duration_s):
             await stopping.wait()

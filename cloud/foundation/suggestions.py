@@ -1,8 +1,8 @@
-"""Find the known word that a mistyped one is close to, for error messages.
+"""Find the known word that is similar to a mistyped one, for error messages.
 
 Only words that every caller may know are compared (codes, units, scopes, events, commands), and, on the console of the
-installation, ids. rapidfuzz compares a word with the 2 000 codes of the nomenclature in 0.2 ms, where difflib of the
-standard library takes 7 ms, in which no other request of the process is served.
+installation, ids. rapidfuzz compares a word with the 2 000 codes of the nomenclature in 0.2 ms. difflib of the standard
+library takes 7 ms, in which no other request of the process is served.
 """
 
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ from rapidfuzz import fuzz, process
 LENGTH_MAX = 64
 """Characters of a word that are compared. The longest code of the nomenclature has 46."""
 KNOWN_MAX = 5_000
-"""Words that one is compared with: twice the nomenclature, and 1 ms."""
+"""Number of words that one is compared with: twice the nomenclature, which takes 1 ms."""
 SIMILARITY_LEAST = 80.0
-"""Percent of the letters that two words share in order: one wrong letter of five, two of ten."""
+"""Percent of the letters that two words share in order: one wrong letter in five, two in ten."""
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

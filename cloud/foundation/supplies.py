@@ -1,6 +1,6 @@
-"""Name what a slice needs from a slice that it may not import.
+"""Declare what a slice needs from a slice that it may not import.
 
-A room imports only the rooms below it. Where it needs something from above, it declares a `Need`; the composition root
+A room imports only the rooms below it. If it needs a part of a room above, it declares a `Need`; the composition root
 (`cloud/supplies.py`) supplies the implementation.
 """
 
@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Need(Generic[T]):
-    """One need, with the type of what is supplied."""
+    """One need, with the type of its supply."""
 
     meaning: str
 
 
 class Supplies:
-    """What the composition root supplies, by need."""
+    """The supplies of the composition root, by need."""
 
     def __init__(self) -> None:
         self._given: dict[Need[Any], Any] = {}
@@ -27,6 +27,7 @@ class Supplies:
         self._given[need] = value
 
     def __getitem__(self, need: Need[T]) -> T:
-        """Return what was supplied. The composition root supplies every need, so an absent one is our mistake."""
+        """Return the supply of a need. The composition root supplies every need, so an absent one is a programming
+        error."""
         assert need in self._given, f"the composition root supplies nothing for: {need.meaning}"
         return cast(T, self._given[need])

@@ -9,7 +9,7 @@ import re
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-# Version 00 has exactly these fields; a later version may have more behind a hyphen. Lower case only, ff is forbidden.
+# Version 00 has exactly these fields; a later version may have more after a hyphen. Lower case only, ff is forbidden.
 _TRACEPARENT = re.compile(
     r"(?!ff)(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-[0-9a-f]{2}(?P<more>-.*)?"
 )
@@ -28,13 +28,14 @@ class TraceContext:
 
     @property
     def traceparent(self) -> str:
-        """The header for requests of ours, with our span as the parent; always sampled, since we always record."""
+        """The header for our own requests, with our span as the parent; always sampled, since every span is
+        recorded."""
         return f"00-{self.trace_id}-{self.span_id}-01"
 
 
 class _RandomStock:
-    """Random bytes in stock: a system call for each id releases the interpreter lock, which under load costs a tenth of
-    a millisecond."""
+    """A stock of random bytes: a system call for each id would release the interpreter lock, which under load costs 0.1
+    ms."""
 
     def __init__(self) -> None:
         self._stock = ""
@@ -56,7 +57,7 @@ CURRENT: ContextVar[TraceContext | None] = ContextVar("argus_trace", default=Non
 
 
 def begin_trace(traceparent: str | None = None) -> TraceContext:
-    """Begin a span of our own: in the caller's trace when it names one correctly, else in a new one."""
+    """Begin a span: in the caller's trace if the header is valid, otherwise in a new one."""
     if traceparent is not None:
         found = _TRACEPARENT.fullmatch(traceparent)
         if (

@@ -24,7 +24,7 @@ class SecrecyLevel(IntEnum):
 
     @property
     def word(self) -> str:
-        """As the contract writes it: `standard` … `top_secret`."""
+        """The level's name in the contract: `standard` … `top_secret`."""
         return self.name.lower()
 
 
@@ -61,7 +61,8 @@ class Actor(Viewer):
 
 
 def visible(table: Table, viewer: Viewer) -> list[ColumnElement[bool]]:
-    """Return the conditions under which this viewer finds a row of `table`: one for each of these columns it has."""
+    """Return the conditions under which this viewer may see a row of `table`: one for each of these columns that it
+    has."""
     conditions: list[ColumnElement[bool]] = [table.c.tenant_id == viewer.tenant_id]
     if viewer.organization_id is not None and "organization_id" in table.c:
         conditions.append(table.c.organization_id == viewer.organization_id)

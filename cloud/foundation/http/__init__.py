@@ -1,7 +1,7 @@
-"""HTTP mechanism that every slice's routes share: rows, requests, answers, errors and the pipeline between them.
+"""HTTP mechanisms that every slice's routes share: rows, requests, responses, errors and the pipeline between them.
 
-A slice imports from here: `Route`, `Scopes`, `Request`, the answers, `Query` models and the errors. Its `routes.py`
-offers `routes(parts: Parts) -> tuple[Route, ...]`, which `cloud/surface.py` collects.
+A slice imports from here: `Route`, `Scopes`, `Request`, the classes of responses, `Query` models and the errors. Its
+`routes.py` offers `routes(parts: Parts) -> tuple[Route, ...]`, which `cloud/surface.py` collects.
 """
 
 from typing import TYPE_CHECKING

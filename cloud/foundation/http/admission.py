@@ -26,13 +26,12 @@ from cloud.foundation.http.site import Endpoint
 from cloud.foundation.http.verifier import TokenVerifier
 
 TOKEN_LENGTH_MAX = 4096
-"""A token of ours has about one kilobyte; anything much longer is refused unread (S-053)."""
+"""A token of ours has about one kilobyte; one that is much longer is refused unread (S-053)."""
 
 SIGNATURE_CHECKS = Policy("signature-checks", 6_000)
-"""Signatures that are checked a minute for one address class beyond its failures, unless they turn out to be good.
-
-A check of 3072 bits takes some 50 µs, so this is 0.5 % of a core for each address that floods. It is as many as a
-client may send requests, so clients that share an address with a flood are let in as long as the flood is slower."""
+"""Signature checks a minute for one address class beyond its failures; a valid signature does not count. A check of
+3072 bits takes about 50 µs, so this is 0.5 % of a core for each flooding address. It equals the number of requests that
+a client may send, so clients that share an address with a flood are admitted as long as the flood is slower."""
 
 FLOODING_MAX = 10_000
 """Flooding addresses in memory, a megabyte of them. When more flood, all are dropped, which costs each of them one
@@ -50,7 +49,7 @@ class Quotas:
     public: int = 1_200
     token: int = 300
     test: int = 60
-    """Requests that make us call another server, which must not become a way to flood it."""
+    """Requests that make us call another server, so that they cannot be used to flood it."""
     health: int = 6_000
     failures: int = 30
     """Missing and wrong tokens from one address class, and likewise wrong client secrets, before it has to wait."""
@@ -122,9 +121,9 @@ class Admission:
         return Admitted(caller, fields, refusal)
 
     def charge_unrouted(self, request: IncomingRequest) -> None:
-        """Charge a request that no row answers to its address. Raises `TooManyRequests`.
+        """Charge a request without a matching row to its address. Raises `TooManyRequests`.
 
-        Only that refusal has the RateLimit fields: on a 404 they would suggest that there was something.
+        Only that refusal has the RateLimit fields: on a 404 they would suggest that the address exists.
         """
         draw = self._limiter.draw(self._policies[RateClass.PUBLIC], self._address_class(request))
         if not draw.allowed:

@@ -1,8 +1,8 @@
-"""The private parts of aiohttp's server that this program uses, all in this file, under names of our own.
+"""The private parts of aiohttp's server that this program uses, all in this file, under our own names.
 
-aiohttp's public interface answers what it cannot parse with a bare 400, waits for a head and for a client without a
-limit that we could set, and drops requests in flight when it stops. The connection layer derives from these classes
-to do better. A name with an underscore here is aiohttp's and may change with any minor version; so `pyproject.toml`
+aiohttp's public interface responds to an unparsable request with a bare 400, waits for a head and for a client without
+a limit that we could set, and drops requests in flight when it stops. The connection layer derives from these classes
+to avoid this. A name with an underscore here is aiohttp's and may change with any minor version; so `pyproject.toml`
 allows one minor version only, and `tests/tidy/test_aiohttp_internals.py` names each one that a new version changes.
 """
 
@@ -23,7 +23,7 @@ class Parsed(NamedTuple):
 
 
 class AiohttpConnection(RequestHandler):
-    """aiohttp's connection: one task that takes parsed requests one after the other."""
+    """The connection of aiohttp: one task that serves parsed requests one after the other."""
 
     __slots__ = ()
 
@@ -33,17 +33,17 @@ class AiohttpConnection(RequestHandler):
 
     @property
     def is_lost(self) -> bool:
-        """Whether the connection has ended and no longer belongs to its server."""
+        """True if the connection has ended and no longer belongs to its server."""
         return self._manager is None
 
     @property
     def is_closing(self) -> bool:
-        """Whether the connection ends after the request that is being answered."""
+        """True if the connection ends after the current request."""
         return self._close
 
     @property
     def idle(self) -> bool:
-        """Whether it waits for a request."""
+        """True if the connection waits for a request."""
         return self._waiter is not None and not self._waiter.done()
 
     @property
@@ -52,42 +52,43 @@ class AiohttpConnection(RequestHandler):
 
     @property
     def has_requests(self) -> bool:
-        """Whether a request is being answered or has been parsed and waits."""
+        """True if a request is being served, or is parsed and queued."""
         return self._request_in_progress or bool(self._messages)
 
     @property
     def parsed_count(self) -> int:
-        """Messages that the parser has handed over so far."""
+        """Number of messages that the parser has delivered so far."""
         return self._request_count
 
     @property
     def current_request(self) -> Any:
-        """The request that is being answered; None when there is none."""
+        """The request that is being served; None when there is none."""
         return self._current_request
 
     @property
     def serving(self) -> "asyncio.Task[None] | None":
-        """The task that answers the requests of this connection; None when it has ended."""
+        """The task that serves the requests of this connection; None when it has ended."""
         return self._task_handler
 
     def newest_parsed(self) -> Parsed | None:
-        """Return the newest message that waits to be answered."""
+        """Return the newest parsed message in the queue."""
         if not self._messages:
             return None
         message, body = self._messages[-1]
         return Parsed(body, isinstance(message, _ErrInfo))
 
     def drop_newest_parsed(self) -> None:
-        """Remove the newest message, so that it is never answered."""
+        """Remove the newest message, so that it is never served."""
         self._messages.pop()
 
     async def drain(self) -> None:
-        """Wait until the client has read enough of what was written. Raises `ConnectionError` when it has gone."""
+        """Wait until the client has read enough of the written bytes. Raises `ConnectionError` when it has
+        disconnected."""
         await self._drain_helper()
 
 
 class AiohttpRequest:
-    """The calls that aiohttp's connection makes on a request beside its public interface."""
+    """The methods that aiohttp's connection calls on a request beside its public interface."""
 
     __slots__ = ("_task",)
 
@@ -95,10 +96,10 @@ class AiohttpRequest:
         self.fail_body(exc)
 
     def _finish(self) -> None:
-        """Called when the response is ready; there is nothing to clean up."""
+        """Do nothing: there is nothing to clean up when the response is ready."""
 
     def fail_body(self, exc: BaseException) -> None:
-        """End the reading of the body with an error: the connection is lost."""
+        """End the reading of the body with an error, because the connection is lost."""
         raise NotImplementedError
 
 
@@ -106,7 +107,8 @@ class AiohttpServer(Server):
     """aiohttp's low-level server: it makes connections and keeps a list of them."""
 
     def __init__(self, receive: Callable[..., Any], serve: Callable[[Any], Awaitable[web.StreamResponse]]) -> None:
-        """`receive` makes the request of a message, its body, connection, writer and task; `serve` its response."""
+        """Set up the server. `receive` makes the request from a message, its body, connection, writer and task; `serve`
+        returns its response."""
         super().__init__(cast(_RequestHandler, serve), request_factory=cast(_RequestFactory, receive))
 
     @property
@@ -118,7 +120,7 @@ class AiohttpServer(Server):
         return len(self._connections)
 
     def forget(self, connection: RequestHandler) -> None:
-        """Take a connection off the list, since its place is given to another one."""
+        """Remove a connection from the list, since another one gets its place."""
         self._connections.pop(connection, None)
 
 

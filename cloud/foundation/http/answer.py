@@ -1,4 +1,4 @@
-"""A handler's response: status, body, media type and headers. Knows nothing of connections and trace ids.
+"""The response of a handler: status, body, media type and headers. It does not know connections and trace ids.
 
 The pipeline adds everything that all responses share: trace, limits, security headers, `Content-Length`, HEAD, 304.
 """
@@ -13,7 +13,7 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 class Answer:
-    """A response. `etag` is the quoted tag (`strong_etag`) or None; with a tag, a GET is answered conditionally.
+    """A response. `etag` is the quoted tag (`strong_etag`) or None; with a tag, the response to a GET is conditional.
 
     Unless `headers` has a `Cache-Control`, the response is `no-store`.
     """
@@ -54,7 +54,7 @@ class Json(Answer):
 
 
 class Created(Json):
-    """201 with the new thing and where it can be read. `location` is absolute or a path of the same host."""
+    """The response 201 with the new object and its address. `location` is absolute or a path of the same host."""
 
     __slots__ = ()
 
@@ -65,7 +65,7 @@ class Created(Json):
 
 
 class NoContent(Answer):
-    """204 without a body."""
+    """The response 204 without a body."""
 
     __slots__ = ()
 

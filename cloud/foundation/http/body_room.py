@@ -1,8 +1,8 @@
 """Memory for bodies that are still arriving, shared by all clients of a process.
 
-One body is bounded, and so are the connections, but their product is more than the process may use. When the room is
-used up, the address that holds most of it gives some back: its largest unfinished body is refused with 503. A body that
-arrived together with its head never counts, since it is read at once.
+The size of a body and the number of connections are limited, but their product is more than the process may use. When
+the room is used up, the address that uses most of it loses some: its largest unfinished body is refused with 503. A
+body that arrived together with its head never counts, since it is read at once.
 """
 
 from collections.abc import Callable, Hashable
@@ -18,7 +18,7 @@ class BodyRoom(Generic[Item]):
     """Bytes of unfinished bodies by address and connection."""
 
     def __init__(self, give_way: Callable[[Item], None], *, bytes_max: int = BODIES_BYTES_MAX) -> None:
-        """`give_way` ends a connection whose body has to be given up."""
+        """Set up an empty room. `give_way` ends a connection whose body is refused."""
         self._give_way = give_way
         self._bytes_max = bytes_max
         self._held: dict[str, dict[Item, int]] = {}

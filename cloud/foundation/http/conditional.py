@@ -1,4 +1,4 @@
-"""If-None-Match: leave out a body that the client has already (RFC 9110 §13.1.2)."""
+"""Conditional GET with If-None-Match: omit a body that the client already has (RFC 9110 §13.1.2)."""
 
 from cloud.foundation.http.answer import Answer
 
@@ -13,5 +13,5 @@ def conditional(answer: Answer, method: str, if_none_match: str | None) -> Answe
 
 
 def _same(given: str, ours: str) -> bool:
-    """Compare weakly, as If-None-Match requires: W/ does not count on either side."""
+    """Compare weakly, as If-None-Match requires: W/ is ignored on either side."""
     return given.strip().removeprefix("W/") == ours.removeprefix("W/")

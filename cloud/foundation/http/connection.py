@@ -1,8 +1,8 @@
-"""One connection: what the HTTP parser refuses is answered like everything else, and slowness has an end.
+"""One connection: a request that the HTTP parser refuses gets a normal response, and slow requests are limited.
 
-aiohttp answers what it cannot parse with a bare 400 that no hook sees, and waits for a request head as long as a
-client likes. Here such a refusal is a problem document (`refusals`), and a head has `HEAD_S_MAX` to arrive. The server
-looks at all connections once a second, so a request costs no timer.
+aiohttp responds to an unparsable request with a bare 400 that no hook sees, and waits for a request head without a
+limit. Here such a refusal is a problem document (`refusals`), and a head must arrive within `HEAD_S_MAX`. The server
+examines all connections once a second, so a request costs no timer.
 """
 
 import asyncio
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 HEAD_S_MAX = 10.0
 """A head is a few packets: even a modem sends 64 KiB of it in this time."""
 IDLE_S_MAX = 75.0
-"""Between two requests of one connection; longer than the usual proxy keeps one (60 s)."""
+"""Idle time between two requests of one connection; longer than the usual proxy keeps one (60 s)."""
 LINGER_S = 1.0
-"""After a refusal the client may still be sending; closing at once would discard the response before it is read."""
+"""Time after a refusal in which the client may still send: an immediate close would discard the unread response."""
 
 
 class Connection(AiohttpConnection):
-    """aiohttp's connection with our refusals and limits. Its server makes it and shares `places` and `body_room`."""
+    """The connection of aiohttp with our refusals and limits. Its server makes it and shares `places` and
+    `body_room`."""
 
     __slots__ = (
         "_body",
@@ -78,16 +79,16 @@ class Connection(AiohttpConnection):
         self._body_room = body_room
         self._refusals = refusals
         self.head_began_s: float | None = loop.time()
-        """Since when a head is awaited: from the start for the first, from its first byte for the next ones."""
+        """Time since when a head is awaited: from the start for the first, from its first byte for the next ones."""
         self._head_bytes = 0
         self._carried_bytes_max = 0
-        """Greatest number of bytes of a head that one read can have brought together with earlier bytes."""
+        """Greatest number of bytes of a head that one read can have received together with earlier bytes."""
         self._body: StreamReader | None = None
         """Body of the last request whose head was read."""
         self._refused = RefusedHead()
         self._discarding = False
         self.large_reads = False
-        """Whether so much has come at once that a head in it may be beyond its limit, so that heads are measured."""
+        """True after a read so large that a head in it may exceed its limit, so that heads are measured."""
         self.peer_address = "-"
         self.address = "-"
         """Class of the peer's address (`address_class`)."""
@@ -95,7 +96,7 @@ class Connection(AiohttpConnection):
 
     @property
     def ending(self) -> bool:
-        """Whether nothing more is read from it, so that the next response is its last."""
+        """True if no more requests are read, so that the next response is the last one."""
         return self.is_closing or self._discarding
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -135,7 +136,7 @@ class Connection(AiohttpConnection):
             self._head_bytes += size
 
     def _take_refusal(self, data: bytes, before: "StreamReader | None") -> None:
-        """Handle that the parser refuses `data`: a head, or the body `before` of a request that it has handed over."""
+        """Handle the parser's refusal of `data`: a head, or the body `before` of a request that it has delivered."""
         if before is None or before.is_eof():
             self._refused = RefusedHead(data)
             return
@@ -154,7 +155,7 @@ class Connection(AiohttpConnection):
     def _refuse_head(self) -> None:
         if self.idle:
             self.refuse(HeadersTooLarge())
-        else:  # behind a request that is being answered: its response is the last one
+        else:  # a request is being served: its response is the last one
             self._discarding = True
             self.close()
 
@@ -175,12 +176,12 @@ class Connection(AiohttpConnection):
         super().connection_lost(exc)
 
     def await_client(self, *, in_progress: bool) -> None:
-        """Mark the connection as waiting for its client (`places`)."""
+        """Mark the connection as idle until its client sends or reads (`places`)."""
         if not self.is_lost and self.transport is not None:
             self._places.wait(self, self.address, in_progress=in_progress)
 
     def serve_client(self) -> None:
-        """Mark the connection as served by us, so that it does not give way to another one."""
+        """Mark the connection as being served, so that it does not give way to another one."""
         if not self.is_lost:
             self._places.serve(self)
 
@@ -195,12 +196,12 @@ class Connection(AiohttpConnection):
             self._body_room.release(self, self.address)
 
     def give_way(self) -> None:
-        """End at once, for want of places or memory. A request that has begun to arrive is answered."""
+        """End at once, for lack of places or memory. A request that has begun to arrive gets a response."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return
         if self._discarding or transport.get_write_buffer_size():
-            transport.abort()  # its client has a response to read already
+            transport.abort()  # its client has an unread response already
             return
         self._discarding = True
         if self._head_bytes or self.is_answering:
@@ -208,7 +209,7 @@ class Connection(AiohttpConnection):
         self.force_close()
 
     def refuse(self, error: DomainError) -> None:
-        """Refuse what has arrived, which is no request, and end the connection."""
+        """Refuse the received bytes, which are not a request, and end the connection."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return
@@ -219,7 +220,7 @@ class Connection(AiohttpConnection):
         self.loop.call_later(LINGER_S, self.force_close)
 
     def expire(self, now_s: float) -> None:
-        """End the wait for a head that does not come. Called once a second."""
+        """End the wait for a head that does not arrive. Called once a second."""
         began_s = self.head_began_s
         if began_s is None or now_s - began_s < HEAD_S_MAX or not self.idle or self._discarding:
             return
@@ -235,12 +236,13 @@ class Connection(AiohttpConnection):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> "StreamResponse":
-        """Return the response to what the parser refuses."""
+        """Return the response to a request that the parser refuses."""
         self._discarding = True
         return _LastReply(self._refusals.render_parser_error(exc, self._refused, ours=status >= 500), self)
 
     async def await_silence(self) -> None:
-        """End our half of the connection and give the client `LINGER_S` to read the response and to end its own."""
+        """End our half of the connection and give the client `LINGER_S` to read the response and to end its own
+        half."""
         transport = self.transport
         if transport is None or not transport.can_write_eof():
             return
@@ -256,7 +258,7 @@ class Connection(AiohttpConnection):
 
 
 class _LastReply(Reply):
-    """A refusal, after which the client gets a moment to read it before the connection ends."""
+    """A refusal, after which the client gets time to read it before the connection ends."""
 
     __slots__ = ("_ending",)
 

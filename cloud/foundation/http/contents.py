@@ -12,7 +12,7 @@ from cloud.foundation.http.strict_json import read_json
 
 
 def read_body(raw: bytes, headers: CIMultiDictProxy[str], route: Route) -> tuple[dict[str, Any] | None, Any]:
-    """The document as sent and the model made of it; both None for an absent body that the row allows to be absent.
+    """Return the document as sent and the model made of it; both None for an absent body where the row allows it.
 
     Raises `MediaTypeUnsupported`, `BodyMalformed`.
     """
@@ -26,7 +26,7 @@ def read_body(raw: bytes, headers: CIMultiDictProxy[str], route: Route) -> tuple
 
 
 def _check_media_type(given: str | None, encoding: str | None, wanted: BodyKind) -> None:
-    # The usual spelling first: nearly every request has it.
+    # The usual form first: nearly every request has it.
     if given != wanted.value:
         kind, _, parameters = (given or "").partition(";")
         if kind.strip().lower() != wanted.value:

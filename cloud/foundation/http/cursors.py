@@ -1,8 +1,8 @@
-"""Cursors that reveal nothing and work only for the viewer and listing that they were made for (A-083, S-063, S-139).
+"""Cursors that disclose nothing and work only for the viewer and listing that they were made for (A-083, S-063, S-139).
 
-A cursor is AES-256-GCM over the position; tenant, organisation, route and filters are bound as associated data, so one
-of another tenant, another listing or another filter does not open. A position is a short list of JSON scalars, for
-instance (created_at_us, id).
+A cursor is AES-256-GCM over the position; tenant, organisation, route and filters are bound as associated data, so a
+cursor of another tenant, listing or filter does not open. A position is a short list of JSON scalars, for instance
+(created_at_us, id).
 """
 
 import base64
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cloud.foundation.http.errors import InvalidCursor
 from cloud.foundation.viewer import Viewer
 
-# Raised when what a position means changes: old cursors then do not open.
+# Incremented when the meaning of a position changes: earlier cursors then do not open.
 VERSION = 1
 CURSOR_LENGTH_MAX = 1024
 _NONCE_BYTES = 12

@@ -1,6 +1,6 @@
-"""Limits of a request's head, and the reading of a head that the HTTP parser refused.
+"""Limits of a request's head, and a reader for a head that the HTTP parser refused.
 
-A refusal is answered before any rate limit counts it, so reading it must be cheap for any bytes: they are split into
+A refusal is sent before any rate limit counts it, so reading the head must be cheap for any bytes: they are split into
 lines once, and nothing is read twice. No regular expression runs here.
 """
 
@@ -10,18 +10,20 @@ if TYPE_CHECKING:
     from aiohttp.http_parser import RawRequestMessage
 
 LINE_BYTES_MAX = 8190
-"""The request line, and each header: what Apache and nginx take, so no proxy of ours passes on a longer one."""
+"""Limit of the request line, and of each header: that of Apache and nginx, so no proxy of ours forwards a longer
+one."""
 HEADERS_MAX = 100
-"""Browsers send some 20 and proxies add some 10."""
+"""Limit of the number of headers: browsers send about 20 and proxies add about 10."""
 HEAD_BYTES_MAX = 64 * 1024
-"""All of a request's line and headers together: eight of the longest headers, and 256 MiB for 4096 connections."""
+"""Limit of a request's line and headers together: eight of the longest headers, and 256 MiB for 4096 connections."""
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 METHOD_LENGTH_MAX = 64
-"""The longest registered method has 17 letters; a longer word is no method."""
+"""The longest registered method has 17 letters; a longer word is not a method."""
 
 
 def measure_head(message: "RawRequestMessage") -> int:
-    """Return the bytes of a parsed head: line and headers without blanks around values, which the parser dropped."""
+    """Return the bytes of a parsed head: line and headers without the spaces around values, which the parser has
+    removed."""
     size = len(message.method) + len(message.path) + len(" HTTP/1.1\r\n ")
     for name, value in message.raw_headers:
         size += len(name) + len(value) + len(": \r\n")
@@ -29,7 +31,7 @@ def measure_head(message: "RawRequestMessage") -> int:
 
 
 class RequestLine(NamedTuple):
-    """Method and target of a line that can be read without guessing."""
+    """Method and target of a line that can be read unambiguously."""
 
     method: str
     target: str
@@ -42,13 +44,13 @@ class RefusedHead:
 
     def __init__(self, received: bytes = b"") -> None:
         received = received[: LINE_BYTES_MAX + HEAD_BYTES_MAX]
-        # One line more than a head may have: what follows them is never a header of a request that is answered.
+        # One line more than a head may have: later lines are never headers of an accepted request.
         self._lines = received.split(b"\n", HEADERS_MAX + 1)
         self._whole_line = len(self._lines) > 1 and len(self._lines[0]) < LINE_BYTES_MAX
 
     @property
     def line_is_too_long(self) -> bool:
-        """Whether the request line alone exceeds its limit."""
+        """True if the request line alone exceeds its limit."""
         return not self._whole_line and self._lines != [b""]
 
     def request_line(self) -> RequestLine | None:
@@ -61,7 +63,7 @@ class RefusedHead:
         method, target, _ = words
         if not 1 <= len(method) <= METHOD_LENGTH_MAX or not _TOKEN.issuperset(method):
             return None
-        # A blank of another kind in the target would make two readers see two targets.
+        # Other white space in the target would make two readers see two targets.
         if target.split() != [target]:
             return None
         return RequestLine(method.decode("ascii"), target.decode("latin-1"))

@@ -1,7 +1,7 @@
-"""The four hosts of the contract, by our words for them (D8, matrix A-010).
+"""The four hosts of the contract, by our own names (D8, matrix A-010).
 
-What a host is called by clients, and where it listens, are settings; `Bases` carries the public addresses from which
-`iss`, `aud`, `Location`, problem types and every other absolute address derive.
+The public address of a host and the address that it listens on are settings; `Bases` has the public addresses from
+which `iss`, `aud`, `Location`, problem types and every other absolute address are derived.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Host(StrEnum):
-    """Where a route exists. On the others it does not."""
+    """A host of the contract. A route exists only on its own hosts."""
 
     AUTH = "auth"
     API = "api"

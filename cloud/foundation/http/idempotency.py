@@ -1,10 +1,10 @@
 """Idempotency keys: a repeated request gets the first one's response, and nothing happens twice (C-158, C-159).
 
-The key is written in the same transaction as the change it belongs to, so there is never one without the other: a
-crash, a cut connection or a refused request leaves no key, and a twin that runs at the same time waits for the first
-and then replays its response. A key is unique in its tenant; the fingerprint holds the organisation, the client, the
-subject, the address and the body. Another person, app, route or body under the same key is refused, and never gets the
-response to another (A-068 … A-072).
+The key is written in the same transaction as its change, so neither exists without the other: a crash, a broken
+connection or a refused request leaves no key, and a concurrent request with the same key waits for the first and then
+replays its response. A key is unique in its tenant. The fingerprint covers the organisation, the client, the subject,
+the address and the body, so another user, app, route or body under the same key is refused, and never gets a response
+that is not its own (A-068 … A-072).
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from cloud.foundation.http.tables import idempotency_keys as keys
 
 WINDOW_US = 24 * 3600 * 1_000_000
 WAIT_S_MAX = 5.0
-"""A twin waits this long for the first request before it is refused with 409."""
+"""Time that a concurrent request with the same key waits for the first one before it is refused with 409."""
 
 _KEY = re.compile(r'"([\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x5b\x5d-\x7e]{1,255})')
 
-# Takes the key when it is free or its window is over; while a twin holds it, PostgreSQL waits here.
+# Inserts the key when it is free or its window is over; while another request holds it, PostgreSQL waits here.
 _TAKE = Prepared(
     insert(keys)
     .values(
@@ -70,7 +70,7 @@ _STORE = Prepared(
 
 
 def read_key(header: str) -> str:
-    """Return the key in an Idempotency-Key header, bare or quoted. Raises `IdempotencyKeyMalformed`."""
+    """Return the key of an Idempotency-Key header, bare or quoted. Raises `IdempotencyKeyMalformed`."""
     found = _KEY.fullmatch(header)
     if found is None:
         raise IdempotencyKeyMalformed
@@ -112,7 +112,7 @@ class IdempotentReply:
     clock: Clock
 
     async def replay(self, tx: Transaction) -> Answer | None:
-        """Return the stored response; None for the first request with this key, which takes it.
+        """Return the stored response; None for the first request with this key, which reserves it.
 
         Raises `IdempotencyKeyReused`, `IdempotencyKeyInFlight`.
         """
@@ -137,7 +137,7 @@ class IdempotentReply:
         if bytes(seen) != self.fingerprint:
             raise IdempotencyKeyReused
         replayed = {**orjson.loads(headers), "Idempotency-Replayed": "true"}
-        # A replay is 200: nothing was created by it (C-159).
+        # A replay is 200, because it created nothing (C-159).
         return Answer(200 if status == 201 else status, bytes(body), media_type, headers=replayed)
 
     async def store(self, tx: Transaction, answer: Answer) -> Answer:

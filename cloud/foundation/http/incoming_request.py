@@ -1,7 +1,7 @@
-"""A request as the connection hands it over, and the reading of its body within limits of size and time.
+"""A request as the connection delivers it; its body is read within limits of size and time.
 
-Our own small class instead of aiohttp's request: one is made for every request, it needs none of the parsing that the
-other does, and it cannot fail on a target that is no URL.
+This is our own small class instead of aiohttp's request: one is made for every request, it skips most of the parsing of
+aiohttp's, and it cannot fail on a target that is not a URL.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from cloud.foundation.http.errors import BodyBroken, BodyTooLarge, ExpectationFa
 from cloud.foundation.http.heads import measure_head
 
 BODY_BYTES_MAX = 1024 * 1024
-"""The contract's mebibyte; the largest body that it describes (ten thousand profile ids) has a third of that."""
+"""The contract's mebibyte; the largest body in the contract (ten thousand profile ids) has a third of that."""
 BODY_S_MAX = 30.0
-"""A body that is not complete after this time is refused with 408, however fast its head was: a mebibyte at 280 kbit/s.
-"""
+"""A body that is incomplete after this time is refused with 408, however fast its head was: a mebibyte at 280
+kbit/s."""
 
 
 class IncomingRequest(AiohttpRequest):
@@ -50,9 +50,9 @@ class IncomingRequest(AiohttpRequest):
         self.headers: CIMultiDictProxy[str] = message.headers
         self.head_bytes = measure_head(message) if connection.large_reads else 0
         self.version_1_1 = message.version >= (1, 1)
-        # The parser takes a line without a version for HTTP/0.9, which has no headers and gets none of our responses.
+        # The parser reads a line without a version as HTTP/0.9, which has no headers and gets none of our responses.
         self.versionless = message.version < (1, 0)
-        # HTTP/1.0 connections end with their response: clients that still use it send few requests.
+        # An HTTP/1.0 connection ends with its response: clients that still use it send few requests.
         self.close: bool = message.should_close or not self.version_1_1
         self.payload = payload
         self.connection = connection
@@ -66,7 +66,7 @@ class IncomingRequest(AiohttpRequest):
         if length is not None and int(length) > bytes_max:
             raise BodyTooLarge(f"(At most {bytes_max} bytes.)")
         payload = self.payload
-        if payload.is_eof():  # the usual case: head and body came together
+        if payload.is_eof():  # the usual case: head and body arrived together
             body = payload.read_nowait(-1)
         else:
             self._continue()

@@ -1,4 +1,4 @@
-"""Remove what requests leave behind."""
+"""Remove expired rows of the HTTP layer."""
 
 from cloud.foundation.housekeeping import Chore
 from cloud.foundation.http.idempotency import sweep_keys

@@ -1,4 +1,4 @@
-"""Rows as `argus-cloud routes` prints them, for reviews and for tools that walk the routes."""
+"""The list of rows that `argus-cloud routes` prints, for reviews and for tools that walk the routes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from cloud.foundation.http.route import Access, Route
 
 
 def listed(route: Route, host: Host) -> dict[str, Any]:
-    """One row on one host, in plain values."""
+    """Return one row on one host in plain values."""
     scopes = route.scopes
     return {
         "host": host.value,
@@ -32,14 +32,15 @@ _HEADINGS = ("HOST", "METHOD", "PATH", "SCOPES", "LIMIT", "NEEDS", "CONTRACT")
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One line for each row of `listed`, in columns, whatever the width of the terminal."""
+    """Return one line for each row of `listed`, in columns, whatever the width of the terminal."""
     lines = [_HEADINGS, *(_columns(row) for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(_HEADINGS))]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """`SCOPES`: any one of them suffices; `NEEDS`: an organisation in the token, an optional Idempotency-Key."""
+    """Return the columns of a row. `SCOPES`: any one of them suffices; `NEEDS`: an organisation in the token, an
+    optional Idempotency-Key."""
     access = row["access"] if row["access"] != Access.TOKEN.value else "any token"
     needs = [word for word, needed in (("organization", "needs_organization"), ("key", "idempotent")) if row[needed]]
     scopes = "|".join((row["scopes"] or "").split()) or access

@@ -1,4 +1,4 @@
-"""The counters of requests, as the HTTP layer calls them; the metrics implement them."""
+"""The interface through which the HTTP layer counts requests; the metrics implement it."""
 
 from typing import Protocol
 
@@ -16,7 +16,7 @@ class Observer(Protocol):
 
 
 class NullObserver:
-    """Counts nothing."""
+    """An observer that counts nothing."""
 
     def request_began(self, host: str) -> None: ...
 

@@ -1,7 +1,7 @@
 """Read one page of a listing and seal the cursor of the next one (A-082, A-083).
 
-A store returns the rows behind a position, at most as many as requested; one row more than a page has shows that there
-is a next page. The position of a row is what the listing is sorted by: its id, its number, or a time and an id.
+A store returns the rows after a position, at most as many as requested; one row more than a page has shows that there
+is a next page. The position of a row is its sort key: its id, its number, or a time and an id.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from cloud.foundation.viewer import Viewer
 Row = TypeVar("Row")
 
 ReadRows = Callable[[Any, int], Awaitable[Sequence[Row]]]
-"""Returns the rows behind a position (None: from the start), at most so many."""
+"""Returns the rows after a position (None: from the start), at most the given number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class Listing:
     """The row's `name`."""
     filters: Mapping[str, Any] = field(default_factory=dict)
     position: tuple[type, ...] = (str,)
-    """The types of a position. One of a single part is passed as that part, a longer one as a tuple."""
+    """The types of a position. A position of one part is passed as that part, a longer one as a tuple."""
 
     async def read_page(
         self, cursor: str | None, limit: int, read: ReadRows[Row], position_of: Callable[[Row], Any]
     ) -> Page[Row]:
-        """Return the page behind a cursor. Raises `InvalidCursor`."""
+        """Return the page at a cursor. Raises `InvalidCursor`."""
         found = await read(None if cursor is None else self._open(cursor), limit + 1)
         rows = found[:limit]
         return Page(rows, self._seal(position_of(rows[-1])) if len(found) > limit else None)

@@ -1,4 +1,4 @@
-"""Give the slices' `routes(parts)` what every handler or service may need."""
+"""The parts of a serving process that a slice's `routes(parts)` gets."""
 
 from dataclasses import dataclass
 

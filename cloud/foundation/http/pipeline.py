@@ -3,11 +3,11 @@
 Host → route → method → limit of the address → token → environment and tenant → limit of the client → scope →
 organisation → query → body → the handler with its objects and states.
 
-The client's limit stands right behind the token: only then is it known whose it is, and a flood of 403 or 400 costs its
-sender like any other. Missing and wrong tokens are charged to their address before anything is looked up, so a flood
-of them learns nothing, and its signature checks are bounded (S-192). A valid token is never charged for them: it is
-accepted whatever others at its address did. Scopes are checked before any object is read, so 403 against 404 is no
-oracle.
+The client's limit follows the token, because only then is the client known, and a flood of 403 or 400 responses counts
+for its sender like any other requests. Missing and wrong tokens are charged to their address before anything is looked
+up, so that a flood of them discloses nothing, and its signature checks are limited (S-192). A valid token is never
+charged for them: it is accepted whatever others at its address did. Scopes are checked before any object is read, so
+the difference between 403 and 404 discloses nothing.
 """
 
 import asyncio
@@ -49,21 +49,21 @@ from cloud.foundation.trace import CURRENT, TraceContext, begin_trace
 log = structlog.get_logger()
 
 HANDLER_S_MAX = 30.0
-"""A handler that is not done after this is cancelled, and its transaction is rolled back."""
+"""A handler that exceeds this time is cancelled, and its transaction is rolled back."""
 CONDITION_LENGTH_MAX = 4096
-"""`If-Match` and `If-None-Match` together name a hundred versions in this; a client has few."""
+"""Limit of `If-Match` and `If-None-Match` each: enough for a hundred versions, and a client has few."""
 INSTANCE_LENGTH_MAX = 256
 """Characters of the path in a problem document: longer than any path of ours."""
 
 
 class _Exchange:
-    """One request on its way through the pipeline, and what its response, span and log line need of it."""
+    """One request in the pipeline, and what its response, span and log line need."""
 
     __slots__ = ("admitted", "endpoint", "error", "idempotency_key", "path", "query", "request", "site", "trace")
 
     def __init__(self, request: IncomingRequest, router: HostRouter) -> None:
         headers = request.headers
-        # Two traceparents are none: neither can be preferred.
+        # Two traceparents count as none, since neither can be preferred.
         parents = headers.getall("traceparent", ())
         self.trace: TraceContext = begin_trace(parents[0] if len(parents) == 1 else None)
         self.request = request
@@ -100,13 +100,13 @@ class Pipeline:
     ) -> None:
         self.router = router
         self.types_at = admission.types_at
-        """Where problem types are explained, for what belongs to no host."""
+        """Address of the pages of problem types, for responses that belong to no host."""
         self._admission = admission
         self._clock = clock
         self._spans = spans
         self.observer = observer or NullObserver()
         self.draining = False
-        """Once true, every response ends its connection: the process is stopping."""
+        """If true, every response ends its connection, because the process is stopping."""
 
     async def serve(self, request: IncomingRequest) -> Reply:
         """Return the response to one request. Raises nothing but cancellation."""
@@ -160,7 +160,7 @@ class Pipeline:
         return conditional(answer, request.method, checked.if_none_match)
 
     def _answer_preflight(self, exchange: _Exchange, methods: Mapping[str, Endpoint]) -> Answer:
-        """Answer a browser's preflight of a public document. Raises `MethodNotAllowed` for any other method."""
+        """Respond to a browser's preflight of a public document. Raises `MethodNotAllowed` for any other method."""
         allowed, request = allowed_methods(methods), exchange.request
         public = next((one for one in methods.values() if one.route.open_to_browsers), None)
         if public is None or request.method != "OPTIONS" or "Origin" not in request.headers:
@@ -223,7 +223,7 @@ class Pipeline:
                 code=error.code,
                 error=type(raised).__name__,
                 trace=exchange.trace.trace_id,
-                # Of an error that is no refusal of ours: where it was raised, never its text.
+                # For an unexpected error: where it was raised, never its text.
                 at=None if error is raised else _raised_at(raised),
             )
         return answer
@@ -248,8 +248,9 @@ class Pipeline:
             more = "".join(f"{name}: {value}\r\n" for name, value in limits.items() if name not in answer.headers)
         if exchange.idempotency_key is not None:
             more += f"Idempotency-Key: {exchange.idempotency_key}\r\n"
-        # A body that the row does not want is not waited for, or a slow sender would hold the place of another client;
-        # what is left of it would be taken for the next request. CONNECT requests a tunnel, which it does not get.
+        # The pipeline does not wait for a body that the row does not read, since a slow sender would hold the place of
+        # another client; the rest of it would be read as the next request. CONNECT requests a tunnel, which it does not
+        # get.
         close = (
             request.close
             or self.draining
@@ -261,7 +262,8 @@ class Pipeline:
         return Reply(rendered, request.connection, close=close)
 
     def _record_span(self, exchange: _Exchange, status: int, began_us: int) -> None:
-        """Record the span of a request, which belongs to a tenant: without one, no caller could ever look it up."""
+        """Record the span of a request in its tenant. Without a tenant no caller could look it up, so none is
+        recorded."""
         caller, endpoint = exchange.caller, exchange.endpoint
         if caller is None or endpoint is None or self._spans is None:
             return
@@ -310,7 +312,7 @@ def _join_header(request: IncomingRequest, name: str) -> str | None:
 
 
 def _raised_at(error: BaseException) -> str:
-    """Return file and line that raised an error: enough to find it, and nothing of what it was working on."""
+    """Return file and line that raised an error: enough to find it, and nothing of the data that it handled."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

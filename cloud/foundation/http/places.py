@@ -1,14 +1,14 @@
-"""Connections that wait for their client, by address, and which of them gives way when every place is taken.
+"""Connections that wait for their client, by address, and the choice of one to close when every place is taken.
 
-A connection waits for its client while a head or a body has yet to arrive and while a response has yet to be read. A
-client decides how long that lasts, so these are the places that one client could hold against all others. The one that
-gives way belongs to the address that holds most such places, and of that address's it has waited longest; those without
-a request in progress go first, since nothing is lost with them. An address that holds one place is never the one that
-gives way to another that holds many.
+A connection waits for its client while a head or a body has yet to arrive and while a response has yet to be read. The
+client decides how long that lasts, so one client could hold these places against all others. The connection that gives
+way belongs to the address that holds most such places, and has waited longest of that address's connections; those
+without a request in progress are first, since nothing is lost with them. An address that holds one place never gives
+way to another that holds many.
 
-Each change costs the same however many connections there are: a flood of them must not become a flood of work. A
-connection whose request is being answered is only marked, since nearly all of them wait again at once; it is taken out
-when it is met in the search for a place.
+Each change costs the same however many connections there are, so that a flood of them does not become a flood of work.
+A connection whose request is being served is only marked, since nearly all of them wait again at once; it is removed
+when the search for a place meets it.
 """
 
 from collections.abc import Hashable
@@ -18,7 +18,7 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class _Waiting(Generic[Item]):
-    """The waiting connections of one address, each group in the order of arrival."""
+    """The connections of one address that wait for their client, each group in the order of arrival."""
 
     __slots__ = ("idle", "in_progress")
 
@@ -36,7 +36,7 @@ class Places(Generic[Item]):
     def __init__(self) -> None:
         self._address_of: dict[Item, str] = {}
         self._waiting: dict[str, _Waiting[Item]] = {}
-        self._ranks: dict[int, dict[str, None]] = {}  # how many wait → the addresses of which so many wait
+        self._ranks: dict[int, dict[str, None]] = {}  # number of connections → the addresses that hold so many
         self._most = 0
         self._served: set[Item] = set()
 
@@ -60,12 +60,12 @@ class Places(Generic[Item]):
         self._rank(address, len(waiting) - 1, len(waiting))
 
     def serve(self, item: Item) -> None:
-        """Mark the connection as served: its request is being answered, so it does not wait for its client."""
+        """Mark the connection as served: it does not wait for its client while its request is being processed."""
         if item in self._address_of:
             self._served.add(item)
 
     def leave(self, item: Item) -> None:
-        """Forget a connection; without effect on one that is not known."""
+        """Remove a connection; without effect on an unknown one."""
         self._served.discard(item)
         address = self._address_of.pop(item, None)
         if address is None:
@@ -78,13 +78,13 @@ class Places(Generic[Item]):
             del self._waiting[address]
 
     def first_to_give_way(self) -> Item | None:
-        """Return the connection whose place is the first to be taken back; None when none waits."""
+        """Return the connection that is the first to give way; None when none waits for its client."""
         while addresses := self._ranks.get(self._most):
             waiting = self._waiting[next(iter(addresses))]
             found = next(iter(waiting.idle or waiting.in_progress))
             if found not in self._served:
                 return found
-            self.leave(found)  # it enters again when it waits again
+            self.leave(found)  # it is added again when it waits again
         return None
 
     def _rank(self, address: str, before: int, after: int) -> None:

@@ -1,7 +1,7 @@
-"""Errors as documents: RFC 9457 everywhere, RFC 6749 on the OAuth routes. The only place that renders one (D13, A-001).
+"""Errors as documents: RFC 9457 everywhere, RFC 6749 on the OAuth routes. Only this module renders errors (D13, A-001).
 
 `type` is a page under the api host, `title` names the kind, `detail` is the sentence of the error's class with the
-detail of this occurrence, and `errors` names each invalid value. A 503 and a 429 always say when to retry.
+detail of this occurrence, and `errors` names each invalid value. A 503 and a 429 always have a Retry-After.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from cloud.foundation.http.errors import OAUTH_ERRORS, IdempotencyKeyInFlight, I
 
 MEDIA_TYPE = "application/problem+json"
 
-# A fault that passes by itself (a database that restarts) is worth another attempt after this.
+# Seconds after which a temporary fault (a database that restarts) is worth another attempt.
 RETRY_AFTER_S = 5
 
 # RFC 6749 §5.2 allows these characters in error_description.
@@ -24,7 +24,7 @@ _DESCRIPTION = frozenset(chr(code) for code in range(0x20, 0x7F)) - {'"', "\\"}
 
 
 def slug(code: str) -> str:
-    """The last part of a problem type's address."""
+    """Return the last part of a problem type's address."""
     return code.replace("_", "-")
 
 
@@ -39,16 +39,16 @@ _TITLES = {
     "uri_too_long": "URI too long",
     "url_malformed": "Invalid URL",
 }
-"""Titles of codes that do not read as a sentence by themselves."""
+"""Titles of codes that do not read as a sentence."""
 
 
 def title(code: str) -> str:
-    """The kind in words: `encounter_sealed` is "Encounter sealed"."""
+    """Return the kind in words: `encounter_sealed` is "Encounter sealed"."""
     return _TITLES.get(code) or code.replace("_", " ").capitalize()
 
 
 def headers_of(error: DomainError) -> dict[str, str]:
-    """The headers that go with an error, whatever form it is rendered in."""
+    """Return the headers of an error, whatever form it is rendered in."""
     headers = dict(getattr(error, "headers", {}))
     if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS) or isinstance(
         error, IdempotencyKeyInFlight
@@ -58,7 +58,8 @@ def headers_of(error: DomainError) -> dict[str, str]:
 
 
 def problem(error: DomainError, *, types_at: str, instance: str | None, trace_id: str) -> Answer:
-    """The problem document of an error. `types_at`: public address of the api host; `instance`: path of the request."""
+    """Return the problem document of an error. `types_at`: public address of the api host; `instance`: path of the
+    request."""
     error = _public(error)
     members: Mapping[str, Any] = getattr(error, "members", {})
     document = {
@@ -78,7 +79,7 @@ def problem(error: DomainError, *, types_at: str, instance: str | None, trace_id
 
 
 def oauth_error(error: DomainError, *, types_at: str) -> Answer:
-    """The same error as a client of RFC 6749 reads it."""
+    """Return the same error in the form of RFC 6749."""
     error = _public(error)
     if isinstance(error, OAuthError):
         code, description = error.code, error.description
@@ -96,12 +97,12 @@ def oauth_error(error: DomainError, *, types_at: str) -> Answer:
 
 
 def as_domain_error(error: Exception) -> DomainError:
-    """Our own errors as they are; any other becomes an internal error without a word of its text."""
+    """Return our own errors unchanged, and any other as an internal error without any of its text."""
     return error if isinstance(error, DomainError) else InternalError()
 
 
 def _public(error: DomainError) -> DomainError:
-    """A private error never names itself to an API client: the log has it."""
+    """Replace a private error for API clients by a general one: only the log names it."""
     if not isinstance(error, PrivateError):
         return error
     return Unavailable() if error.status == HTTPStatus.SERVICE_UNAVAILABLE else InternalError()
@@ -116,7 +117,7 @@ class Kind(NamedTuple):
 
 
 def catalogue() -> Iterator[Kind]:
-    """Every public kind of problem of the program, for the pages behind `type` and `error_uri`."""
+    """List every public kind of problem of the program, for the pages behind `type` and `error_uri`."""
     seen: set[str] = set()
     queue = list(DomainError.__subclasses__())
     while queue:

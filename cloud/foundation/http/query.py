@@ -47,10 +47,10 @@ Limit = Annotated[
     BeforeValidator(_limit, json_schema_input_type=Annotated[int, Field(ge=1)]),
     Field(description="Rows of a page, at most 200."),
 ]
-"""How many rows a page has; more than 200 is 200."""
+"""Number of rows of a page; a number above 200 counts as 200."""
 
 Cursor = Annotated[str | None, Field(max_length=1024, description="From the previous page.")]
-"""Where a page begins; opaque."""
+"""Opaque position at which a page begins."""
 
 
 class Paged(Query):
@@ -61,7 +61,7 @@ class Paged(Query):
 
 
 def read_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> dict[str, str]:
-    """The pairs of a query or a form. Raises `QueryMalformed`; names are quoted, values never."""
+    """Read the pairs of a query or a form. Raises `QueryMalformed`; it quotes names, but never values."""
     found: dict[str, str] = {}
     for name, value in read_all_pairs(text, pairs_max=pairs_max):
         if name in found:
@@ -73,7 +73,7 @@ def read_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> dict[str, str]:
 
 
 def read_all_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> tuple[tuple[str, str], ...]:
-    """The pairs in their order, repeated ones too. Raises `QueryMalformed`."""
+    """Read the pairs in their order, including repeated ones. Raises `QueryMalformed`."""
     if not text:
         return ()
     found: list[tuple[str, str]] = []
@@ -94,12 +94,12 @@ def read_all_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> tuple[tuple
 
 
 def shown(name: str) -> str:
-    """A name from outside, short and printable."""
+    """Return a name from outside in short and printable form."""
     return "".join(letter if letter.isprintable() and letter not in '"\\' else "?" for letter in name[:64])
 
 
 def read_query(text: str, model: type[Model] | None) -> Model | None:
-    """The query as the row's model. Raises `QueryMalformed`."""
+    """Read the query as the row's model. Raises `QueryMalformed`."""
     pairs = read_pairs(text)
     if model is None:
         if pairs:
@@ -115,9 +115,10 @@ def read_query(text: str, model: type[Model] | None) -> Model | None:
 
 
 def mistakes_of(error: ValidationError, model: type[BaseModel], *, pointers: bool = False) -> list[Mistake]:
-    """The first mistakes of a query or a form, or, with `pointers`, of a JSON body. Empty when there are too many.
+    """Return the first mistakes of a query or a form, or, with `pointers`, of a JSON body; none when there are too
+    many.
 
-    They hold names of fields and none of the document's values.
+    They contain names of fields and none of the document's values.
     """
     if error.error_count() > MISTAKES_MAX:
         return []
@@ -143,7 +144,7 @@ def mistakes_of(error: ValidationError, model: type[BaseModel], *, pointers: boo
 
 
 def summary(error: ValidationError, mistakes: Sequence[Mistake]) -> str:
-    """The mistakes in one line."""
+    """Return the mistakes in one line."""
     if not mistakes:
         return (
             f"({error.error_count()} values are wrong. Compare the document with the OpenAPI description of this "
@@ -159,5 +160,5 @@ def _context(mistake: Any) -> dict[str, Any]:
 
 
 def _escaped(part: str) -> str:
-    """A part of a JSON Pointer (RFC 6901 §3)."""
+    """Escape a part of a JSON Pointer (RFC 6901 §3)."""
     return part.replace("~", "~0").replace("/", "~1")

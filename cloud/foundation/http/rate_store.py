@@ -1,4 +1,4 @@
-"""The rows of rate limits that processes share: what each has let through is taken from one level for all."""
+"""The rows of rate limits that processes share: the requests of each process are subtracted from one common level."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from cloud.foundation.db import Prepared, Transaction, delete_chunk, insert
 from cloud.foundation.http.tables import rate_buckets as buckets
 
 KEPT_US = 3600 * 1_000_000
-"""Longer than any window: a bucket without a draw for so long is full."""
+"""Longer than any window: a bucket without a draw for this time is full."""
 
 
 class Usage(NamedTuple):
@@ -23,7 +23,7 @@ class Usage(NamedTuple):
 
 
 def digest_of(policy: str, key: object) -> bytes:
-    """Return the digest of a limit and its client. Of addresses nothing but this leaves the process."""
+    """Return the digest of a limit and its client. Only this digest of an address leaves the process."""
     words = key if isinstance(key, tuple) else (key,)
     return hashlib.sha256("\0".join(("argus rate", policy, *map(str, words))).encode()).digest()
 
@@ -31,7 +31,7 @@ def digest_of(policy: str, key: object) -> bytes:
 _NEW = insert(buckets).values({column.name: bindparam(column.name) for column in buckets.c})
 _SINCE_US = _NEW.excluded.at_us - buckets.c.at_us
 _REFILLED = buckets.c.level + case((_SINCE_US > 0, _SINCE_US), else_=0) * _NEW.excluded.quota / _NEW.excluded.window_us
-# A new row's level is the quota without what was drawn, so this is what was drawn, below zero.
+# The level of a new row is the quota minus the drawn requests, so this is their number, below zero.
 _DRAWN = _NEW.excluded.level - _NEW.excluded.quota
 _LEFT = case((_NEW.excluded.quota < _REFILLED, _NEW.excluded.quota), else_=_REFILLED) + _DRAWN
 _SETTLE = Prepared(
@@ -40,7 +40,7 @@ _SETTLE = Prepared(
         set_={
             "quota": _NEW.excluded.quota,
             "window_us": _NEW.excluded.window_us,
-            # No deeper than one quota, so that no client waits for longer than two windows for what others let through.
+            # Not below minus one quota, so that no client waits longer than two windows for requests of others.
             "level": case((-_NEW.excluded.quota > _LEFT, -_NEW.excluded.quota), else_=_LEFT),
             "at_us": case((_SINCE_US > 0, _NEW.excluded.at_us), else_=buckets.c.at_us),
         },
@@ -50,11 +50,11 @@ _SETTLE = Prepared(
 
 
 class RateStore:
-    """Every statement about the table."""
+    """The statements about rate buckets."""
 
     async def settle(self, tx: Transaction, usages: Sequence[Usage], now_us: int) -> Mapping[bytes, float]:
-        """Take these from the level that all processes share. Return the new levels by digest."""
-        # In the order of the digests, so that two processes cannot wait for each other.
+        """Subtract these requests from the level that all processes share. Return the new levels by digest."""
+        # In the order of the digests, so that two processes cannot deadlock.
         rows = [(one.digest, one.quota, one.window_us, one.quota - one.drawn, now_us) for one in sorted(usages)]
         await tx.driver.run_many(_SETTLE, rows)
         theirs = buckets.c.digest.in_([one.digest for one in usages])

@@ -1,11 +1,11 @@
 """Rate limits: token buckets, per (tenant, client, class) with a token, per address class without.
 
 A bucket holds `quota` requests and refills evenly over `window_s`, so a burst is served and a flood is not (A-012). An
-address class is an IPv4 address or an IPv6 /64: what one subscriber has. The draws of a caller that shows no valid
-token come from its address's buckets, before anything is looked up, so that a flood learns nothing (S-192).
+address class is an IPv4 address or an IPv6 /64, the usual range of one subscriber. Requests without a valid token draw
+from the buckets of their address, before anything is looked up, so that a flood discloses nothing (S-192).
 
-In memory: each process counts for itself, and a restart forgives. Processes that share a PostgreSQL database settle
-their counts with each other (`shared_rates`).
+Buckets are in memory: each process counts for itself, and a restart fills all buckets. Processes that share a
+PostgreSQL database exchange their counts (`shared_rates`).
 """
 
 import ipaddress
@@ -17,7 +17,7 @@ from typing import Protocol
 
 from cloud.foundation.clock import Clock
 
-# Half a kilobyte each. Beyond it the longest unused one is dropped, which for its client is a full bucket.
+# Half a kilobyte each. Beyond this number the least recently used one is dropped, which gives its client a full bucket.
 BUCKETS_MAX = 100_000
 
 
@@ -32,7 +32,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """The result of a draw. `remaining` whole requests; full again after `reset_s`; one more after `retry_after_s`."""
+    """The result of a draw: `remaining` whole requests; full again after `reset_s`; one more request after
+    `retry_after_s`."""
 
     policy: Policy
     allowed: bool
@@ -41,7 +42,8 @@ class Draw:
     retry_after_s: int
 
     def fields(self) -> Mapping[str, str]:
-        """The RateLimit fields (draft-ietf-httpapi-ratelimit-headers), and Retry-After when it was one too many."""
+        """Return the RateLimit fields (draft-ietf-httpapi-ratelimit-headers), and Retry-After when the draw was
+        refused."""
         policy = self.policy
         fields = {
             "RateLimit-Policy": f'"{policy.name}";q={policy.quota};w={policy.window_s}',
@@ -53,28 +55,28 @@ class Draw:
 
 
 BucketKey = tuple[str, Hashable]
-"""The policy's name, and the client or address that the bucket is for."""
+"""The policy's name, and the client or address of the bucket."""
 
 
 class RateLimiter(Protocol):
-    """Counts draws. Synchronous: a request must not wait for being counted."""
+    """Counts draws. It is synchronous, since a request must not wait until it is counted."""
 
     def draw(self, policy: Policy, key: Hashable) -> Draw:
-        """Take one request out of the bucket of `key` under this policy, when there is one."""
+        """Draw one request from the bucket of `key` under this policy, if it has one."""
         ...
 
     def look(self, policy: Policy, key: Hashable) -> Draw:
-        """As `draw`, without taking."""
+        """Return the result that `draw` would have, without drawing."""
         ...
 
 
 class BucketLimiter:
-    """Buckets in this process's memory."""
+    """A limiter with its buckets in this process's memory."""
 
     def __init__(self, clock: Clock, *, buckets_max: int = BUCKETS_MAX) -> None:
         self._clock = clock
         self._buckets_max = buckets_max
-        self._buckets: OrderedDict[BucketKey, tuple[float, float]] = OrderedDict()  # level, at which monotonic second
+        self._buckets: OrderedDict[BucketKey, tuple[float, float]] = OrderedDict()  # level, and its monotonic second
 
     def draw(self, policy: Policy, key: Hashable) -> Draw:
         return self._draw(policy, key, 1.0)
@@ -83,7 +85,7 @@ class BucketLimiter:
         return self._draw(policy, key, 0.0)
 
     def refund(self, policy: Policy, key: Hashable) -> None:
-        """Put one request back: what it was drawn for turned out not to count."""
+        """Return one request to the bucket, since its draw turned out not to count."""
         found = self._buckets.get((policy.name, key))
         if found is not None:
             level, at_s = found

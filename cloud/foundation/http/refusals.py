@@ -1,7 +1,7 @@
-"""Responses to requests that never become one: what the parser refuses, and what a connection is refused for.
+"""Responses to input that never becomes a request: refused by the parser or by the connection.
 
-aiohttp answers such requests with a bare 400. Here they get a problem document with trace headers like all others
-(A-007). The parser's own words are not passed on, since they quote what came.
+aiohttp responds to it with a bare 400. Here it gets a problem document with trace headers like all others (A-007). The
+parser's own text is not passed on, since it quotes the input.
 """
 
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
@@ -39,7 +39,7 @@ class Refusals:
         return render(answer, trace, NO_HOST_HEADERS if site is None else site.constant, "", close=True)
 
     def render_parser_error(self, exc: BaseException | None, head: RefusedHead, *, ours: bool) -> bytes:
-        """Return the response for what the parser raised, and count it. `ours`: the fault is not the client's."""
+        """Return the response to an error of the parser, and count it. `ours`: the fault is not the client's."""
         error = InternalError() if ours or exc is None else self._public_error(exc, head)
         self._observer.parser_refused(error.status)
         return self.render(error, head)
@@ -52,7 +52,7 @@ class Refusals:
         return HeadersTooLarge() if "Too many headers" in str(exc) else Unreadable()
 
     def _unknown_method(self, head: RefusedHead) -> DomainError:
-        """Refuse an unknown method in a readable line as a known one: with 404 or 405 (S-176)."""
+        """Refuse an unknown method in a readable line like a known one: with 404 or 405 (S-176)."""
         line, site = head.request_line(), self._router.find_site(head.host())
         if line is None or site is None:
             return Unreadable()

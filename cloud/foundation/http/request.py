@@ -1,7 +1,7 @@
-"""The request as a handler gets it: its checked parts and its caller.
+"""The request that a handler gets: its checked parts and its caller.
 
-Everything here is checked: path parameters have the shape of ids, the query and the body were validated by the row's
-models, the caller by its token. The connection stays inside `cloud/foundation/http`.
+Everything here is checked: path parameters have the form of ids, the row's models have validated the query and the
+body, and the verified token identifies the caller. The connection stays inside `cloud/foundation/http`.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ from cloud.foundation.viewer import Actor, Viewer
 from protocols.stream_value import stream_value
 
 NEVER_AN_ID = "~"
-"""Stands for a path parameter that cannot be an id: no id has this character, so every store returns "absent" (A-015).
-"""
+"""The value of a path parameter that cannot be an id: no id has this character, so every store returns "absent"
+(A-015)."""
 
 
 class RouteName(Protocol):
@@ -41,7 +41,7 @@ class RouteName(Protocol):
 
 @stream_value
 class Caller:
-    """The verified claims of a token. One is made for each token that is verified, hence no frozen dataclass."""
+    """The verified claims of a token. One is made for each verified token, so it is not a frozen dataclass."""
 
     _: KW_ONLY
     subject: str
@@ -65,7 +65,7 @@ class Request:
     headers: CIMultiDictProxy[str]
     body: Any
     raw_body: bytes
-    """The body as it came, for signatures and hashes."""
+    """The body as received, for signatures and hashes."""
     caller: Caller | None
     trace: TraceContext
     idempotent_reply: IdempotentReply
@@ -83,7 +83,7 @@ class Request:
 
     @property
     def actor(self) -> Actor:
-        """The caller as the author of a change, with this request's trace. Only on routes that need a token."""
+        """The caller as the actor of a change, with this request's trace. Only on routes that need a token."""
         caller = self.verified
         viewer = caller.viewer
         return Actor(
@@ -102,7 +102,7 @@ class Request:
         return self.caller
 
     def require_match(self, etag: str) -> None:
-        """Raises `PreconditionFailed` when If-Match names other versions than `etag` (RFC 9110 §13.1.1)."""
+        """Raise `PreconditionFailed` when If-Match names other versions than `etag` (RFC 9110 §13.1.1)."""
         if self.if_match is None or self.if_match.strip() == "*":
             return
         # Strong comparison: a weak tag never matches.

@@ -1,7 +1,7 @@
-"""One row is one endpoint: the single truth about its host, scopes, limits, life and documentation (STYLE §7).
+"""One row is one endpoint: the only source of its host, scopes, limits, life cycle and documentation (STYLE §7).
 
-The pipeline, OpenAPI, `argus-cloud routes`, the isolation walker and the docs all read rows; nothing about an endpoint
-is written anywhere else. A row that does not say who may call it cannot be made.
+The pipeline, OpenAPI, `argus-cloud routes`, the isolation walker and the docs all read rows; no other place describes
+an endpoint. A row without access rules cannot be made.
 """
 
 import re
@@ -23,23 +23,24 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Request], Awaitable[Answer]]
 RefusalPage = Callable[[DomainError, "CIMultiDictProxy[str]"], Answer]
-"""A refusal as a page for people, from the error and the request's headers."""
+"""Returns a refusal as a page for people, from the error and the request's headers."""
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _PATH = re.compile(r"/|(/([A-Za-z0-9._~-]+|[A-Za-z0-9._~-]*\{[A-Za-z_]+\*?\}[A-Za-z0-9._~-]*))+")
 
 
 class Access(StrEnum):
-    """How a caller authenticates."""
+    """The way in which a caller authenticates."""
 
     PUBLIC = "public"
-    CLIENT = "client"  # the handler authenticates the client itself, as RFC 6749 wants it
+    CLIENT = "client"  # the handler authenticates the client itself, as RFC 6749 requires
     TOKEN = "token"  # noqa: S105  a word, not a secret
 
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """Who may call. `names`: the token must have one of them; empty with `TOKEN`: any valid token is accepted."""
+    """The access rule of a route. `names`: the token must have one of them; empty with `TOKEN`: any valid token is
+    accepted."""
 
     access: Access
     names: frozenset[str] = frozenset()
@@ -69,7 +70,7 @@ class RateClass(StrEnum):
 
 
 class Audience(StrEnum):
-    """The readers whom the contract addresses with an endpoint (C-009)."""
+    """The readers to whom the contract addresses an endpoint (C-009)."""
 
     INTEGRATORS = "external-integrators"
     ADMINISTRATORS = "customer-administrators"
@@ -78,7 +79,7 @@ class Audience(StrEnum):
 
 
 class Stability(StrEnum):
-    """Whether an endpoint may change, in the contract's words (C-010, A-011)."""
+    """The stability of an endpoint, in the contract's words (C-010, A-011)."""
 
     STABLE = "stable"
     ON_REQUEST = "approved-on-request"
@@ -93,7 +94,8 @@ class BodyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """An endpoint. `path` has its parameters in braces, named as in the contract; `{rest*}` takes all that follows."""
+    """An endpoint. `path` has its parameters in braces, named as in the contract; `{rest*}` matches the rest of the
+    path."""
 
     method: str
     path: str
@@ -106,22 +108,22 @@ class Route:
     """Takes `Idempotency-Key`; the handler uses `request.idempotent_reply`."""
     rate_class: RateClass = RateClass.STANDARD
     body: type[BaseModel] | None = None
-    """Model of the body. None: a body is not read (and ignored when it is empty)."""
+    """Model of the body. None: a body is not read (and an empty one is ignored)."""
     body_kind: BodyKind = BodyKind.JSON
     body_optional: bool = False
-    """Whether the request may come without one; `request.body` is then None."""
+    """If true, the request may have no body; `request.body` is then None."""
     body_bytes_max: int | None = None
-    """Less or more than the usual mebibyte."""
+    """Limit of the body, if it differs from the usual mebibyte."""
     query: type[BaseModel] | None = None
     """Model of the query's parameters; a parameter that it does not have is refused."""
     query_as_sent: bool = False
-    """The handler gets the pairs as they came (`read_all_pairs`), since it has its own refusals for their mistakes;
+    """If true, the handler gets the pairs as sent (`read_all_pairs`), since it has its own refusals for their mistakes;
     `query` then only documents them."""
     answer: Any = None
     """Type of the body of a success, for OpenAPI: a model, `list[Model]`, or None."""
     answer_media_type: str = "application/json"
     answers: Mapping[int, str] = field(default_factory=dict)
-    """Status → what it means here, in a sentence."""
+    """Status → its meaning here, in a sentence."""
     operation_id: str = ""
     summary: str = ""
     description: str = ""
@@ -136,15 +138,15 @@ class Route:
     in_contract: bool = True
     """False: an extension or operator route, never in the public OpenAPI."""
     oauth_errors: bool = False
-    """Refusals are RFC 6749 documents instead of problem documents."""
+    """If true, refusals are RFC 6749 documents instead of problem documents."""
     refusal_page: RefusalPage | None = None
-    """Refusals are pages: this address is for people."""
+    """Makes the page of a refusal, for an address that people visit."""
     open_to_browsers: bool = False
-    """`Access-Control-Allow-Origin: *`; only for public documents (A-004)."""
+    """If true, responses have `Access-Control-Allow-Origin: *`; only for public documents (A-004)."""
     request_example: Any = None
-    """The seed's sample body."""
+    """The sample body of the seed."""
     answer_example: Any = None
-    """The seed's sample answer."""
+    """The sample response of the seed."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.scopes, Scopes):
@@ -167,5 +169,5 @@ class Route:
 
     @property
     def name(self) -> str:
-        """Method and path template: the name of the route in logs, spans and metrics. Never has an id in it."""
+        """Method and path template: the name of the route in logs, spans and metrics. It never contains an id."""
         return f"{self.method} {self.path}"

@@ -1,8 +1,8 @@
-"""The server of one listening address: it makes connections, watches them, and ends them without cutting a request.
+"""The server of one listening address: it makes connections, watches them, and ends them without cutting off a request.
 
-The number of connections is bounded. At the bound, one that waits for its client gives way to a newcomer (`places`), so
-neither a thousand idle clients nor as many that send a byte a second can keep a working one out (S-193). When a request
-of every connection is being answered, the newcomer gets 503.
+The number of connections is limited. At the limit, one that waits for its client gives way to a newcomer (`places`), so
+neither a thousand idle clients nor as many that send a byte a second can exclude an active one (S-193). When every
+connection has a request in progress, the newcomer gets 503.
 """
 
 import asyncio
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
 
 CONNECTIONS_MAX = 4096
-"""Some 20 kB each. Ten times what 400 proxied and kept connections of a large installation need."""
+"""About 20 kB each. Ten times the need of 400 proxied and kept connections of a large installation."""
 REFUSED_MAX = 128
-"""Refused newcomers that get a moment to read the refusal; half of `OTHER_FILES`. The next ones are ended at once."""
+"""Refused newcomers that get time to read the refusal; half of `OTHER_FILES`. Further ones are ended at once."""
 # Files of the process that are not connections: databases, logs, the broker.
 OTHER_FILES = 256
 LOOK_EVERY_S = 1.0
-# Reading the body and the handler have their own limits; what is left is a client that does not read its response.
+# Reading the body and the handler have their own limits; the rest is for a client that does not read its response.
 EXCHANGE_S_MAX = BODY_S_MAX + HANDLER_S_MAX + 30.0
 DRAIN_S = 0.5
-"""After a stop was requested, requests that are still arriving are accepted for this long."""
+"""Time after the request to stop in which requests that are still arriving are accepted."""
 ACCEPTED_S = 0.02
-"""What the loop needs to hand over the connections that it has accepted already."""
+"""Time that the loop needs to deliver the connections that it has already accepted."""
 SHUTDOWN_S = 10.0
-"""Requests in flight have this long to end when the process stops."""
+"""Time that requests in flight have to end when the process stops."""
 
 
 class EdgeServer(AiohttpServer):
-    """aiohttp's low-level server with our connections and our pipeline as its one handler."""
+    """The low-level server of aiohttp with our connections and our pipeline as its one handler."""
 
     def __init__(self, pipeline: Pipeline, *, connections_max: int = CONNECTIONS_MAX) -> None:
         super().__init__(self._receive, self._serve)
@@ -56,7 +56,7 @@ class EdgeServer(AiohttpServer):
         self.body_room: BodyRoom[Connection] = BodyRoom(Connection.give_way)
         self._connections_max = connections_max
         self._refused_until_s: deque[float] = deque()
-        self._busy: dict[Connection, float] = {}  # since when a request of it is being answered
+        self._busy: dict[Connection, float] = {}  # connection → the time since when its request is being served
         self._next_look: asyncio.TimerHandle | None = None
 
     def __call__(self) -> Connection:
@@ -71,11 +71,11 @@ class EdgeServer(AiohttpServer):
         self.places.wait(newcomer, newcomer.address, in_progress=False)
 
     def _make_room(self) -> bool:
-        """Take a place back from a connection that waits for its client. Return False when none does."""
+        """Free the place of a connection that waits for its client. Return False when there is none."""
         found = self.places.first_to_give_way()
         if found is None:
             return False
-        # One that is closing must not be chosen twice, and its place is free now.
+        # A closing connection must not be chosen twice, and its place is free now.
         self.places.leave(found)
         self.forget(found)
         found.give_way()
@@ -108,7 +108,7 @@ class EdgeServer(AiohttpServer):
         return await self.pipeline.serve(request)
 
     def look_after(self) -> None:
-        """End heads that do not come and responses that are not read; once a second from now until `close`."""
+        """End heads that do not arrive and responses that are not read; once a second from now until `close`."""
         now_s = self.loop.time()
         for connection in self.connections:
             cast(Connection, connection).expire(now_s)
@@ -120,12 +120,12 @@ class EdgeServer(AiohttpServer):
         self._next_look = self.loop.call_later(LOOK_EVERY_S, self.look_after)
 
     def close(self) -> None:
-        """End the looking after."""
+        """Stop the checks of `look_after`."""
         if self._next_look is not None:
             self._next_look.cancel()
 
     async def drain(self) -> None:
-        """Accept what is still arriving, and close each connection with its next response."""
+        """Accept requests that are still arriving, and close each connection with its next response."""
         self.pipeline.draining = True
         await self._await_end(self.connections, DRAIN_S)
 
@@ -139,9 +139,9 @@ class EdgeServer(AiohttpServer):
         """Keep reading. aiohttp calls this after the listeners were closed, and would stop reading from connections."""
 
     async def shutdown(self, timeout: float | None = None) -> None:
-        """Read and answer what has begun, then end every connection.
+        """Serve the requests that have begun, then end every connection.
 
-        Some were accepted in the moment before the listeners closed, and their request is still arriving.
+        Some connections were accepted just before the listeners closed, and their request is still arriving.
         """
         await asyncio.sleep(ACCEPTED_S)
         await self._await_end(self.connections, DRAIN_S)

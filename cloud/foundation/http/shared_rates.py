@@ -1,14 +1,14 @@
-"""Rate limits that several processes share: each counts in memory, and settles with the others behind the requests.
+"""Rate limits that several processes share: each counts in memory, and reconciles with the others in the background.
 
-A draw costs no more than in one process: it is counted here, and once a share of the quota was let through, a task
-reports it to the database, which takes it from one level for all and returns what is left. So a request never waits
-for another process, and the price is that processes together may let through more than the quota before they know of
-each other: a sixteenth of the quota each that is not reported yet, and what is drawn within one settlement (a tenth of
-a second apart at the least, a second at the most). An excess is a debt: the level goes below zero, and all clients of
-the bucket wait until it has refilled, so that over a longer time the quota holds exactly. A bucket that is hardly used
-never reaches the database. While the database is unavailable, each process counts for itself.
+A draw costs no more than in one process. It is counted here, and after a share of the quota a task reports the count to
+the database, which subtracts it from one common level and returns the rest. So a request never waits for another
+process. The price is that the processes together may admit more than the quota: each up to a sixteenth of the quota
+that is not reported yet, and the draws during one reconciliation (every 0.1 s to 1 s). An excess is a debt: the level
+goes below zero, and all clients of the bucket wait until it has refilled, so that the quota holds exactly over a longer
+time. A bucket that is hardly used never reaches the database. While the database is unavailable, each process counts
+for itself.
 
-SQLite has one process that serves, and keeps to `BucketLimiter`.
+SQLite has one serving process, which uses `BucketLimiter`.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ from cloud.foundation.http.rates import BUCKETS_MAX, BucketKey, BucketLimiter, D
 SETTLE_S = 1.0
 SETTLE_S_LEAST = 0.1
 BUCKETS_SETTLED_MAX = 500
-"""Buckets of one settlement; the others follow with the next one."""
+"""Buckets of one reconciliation; the others follow with the next one."""
 REPORTED_FRACTION = 16
-"""A sixteenth of a quota is reported with the next settlement."""
+"""A sixteenth of a quota is reported with the next reconciliation."""
 URGENT_FRACTION = 4
 """A fourth of a quota is reported as soon as possible."""
 
@@ -43,7 +43,7 @@ class SharedLimiter(BucketLimiter):
         self._database = database
         self._store = RateStore()
         self._unreported: dict[BucketKey, int] = {}
-        """Requests that were let through since the last settlement of that bucket."""
+        """Requests that were admitted since the last reconciliation of that bucket."""
         self._due: dict[BucketKey, Policy] = {}
         self._soon = False
         self._away = False
@@ -52,7 +52,7 @@ class SharedLimiter(BucketLimiter):
         found = super().draw(policy, key)
         if found.allowed:
             bucket = policy.name, key
-            # Out of a full bucket: whatever was let through before has refilled.
+            # The bucket was full: earlier admitted requests have refilled.
             drawn = 1 if found.remaining >= policy.quota - 1 else self._unreported.get(bucket, 0) + 1
             self._unreported[bucket] = drawn
             if drawn * REPORTED_FRACTION >= policy.quota:
@@ -65,7 +65,7 @@ class SharedLimiter(BucketLimiter):
         return found
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Settle until a stop is requested, and once after it."""
+        """Reconcile until a stop is requested, and once after it."""
         quiet_s = 0.0
         while not stopping.is_set():
             with suppress(TimeoutError):
@@ -77,7 +77,8 @@ class SharedLimiter(BucketLimiter):
                 quiet_s = 0.0
 
     async def settle(self) -> None:
-        """Report what was let through, read what is left. Without the database everything is kept for the next time."""
+        """Report the admitted requests and read the new levels. Without the database all counts are kept for the next
+        time."""
         self._soon = False
         due = dict(list(self._due.items())[:BUCKETS_SETTLED_MAX])
         if not due:
@@ -101,10 +102,11 @@ class SharedLimiter(BucketLimiter):
             policy = self._due.pop(bucket, due[bucket])
             unreported = self._unreported.pop(bucket, 0)
             if bucket not in self._buckets:
-                continue  # dropped meanwhile, for want of room
-            # It was full in between and counted from zero, or what was reported is a part of what was let through.
+                continue  # dropped meanwhile, for lack of room
+            # The bucket was full meanwhile and counted from zero, or the reported requests are a part of the admitted
+            # ones.
             meanwhile = unreported if unreported < drawn[bucket] else unreported - drawn[bucket]
             self._buckets[bucket] = (left[usage.digest] - meanwhile, now_s)
             self._unreported[bucket] = meanwhile
             if meanwhile * REPORTED_FRACTION >= policy.quota:
-                self._due[bucket] = policy  # behind those that have waited
+                self._due[bucket] = policy  # behind those that are already due

@@ -1,7 +1,7 @@
-"""One host as the pipeline serves it: its rows in a table, and what is known of its responses beforehand.
+"""One host in the pipeline: its rows in a table, and the parts of its responses that are known beforehand.
 
-Also the choice of a host: one that has an address for itself (development) accepts any loopback name and its own;
-hosts that share an address (production) are chosen by the request's Host (D8, A-010).
+It also chooses the host: one with its own address (development) accepts any loopback name and its own; hosts that share
+an address (production) are chosen by the request's Host (D8, A-010).
 """
 
 import ipaddress
@@ -24,7 +24,8 @@ _BROWSERS = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A row on one host. `constant`: the header lines of all its responses; `scope`: as WWW-Authenticate names them."""
+    """A row on one host. `constant`: the header lines of all its responses; `scope`: the scope text of
+    WWW-Authenticate."""
 
     route: Route
     site: "Site"
@@ -94,7 +95,7 @@ def _row_headers(route: Route, base: str) -> str:
 
 
 def authorities_of(public_url: str) -> tuple[str, ...]:
-    """Return the Host headers that name a public address: as it is written, and with its port."""
+    """Return the Host headers that name a public address: as written, and with its port."""
     parts = urlsplit(public_url)
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     default = _DEFAULT_PORTS[parts.scheme]
@@ -106,7 +107,7 @@ def is_loopback(authority: str) -> bool:
     """Return whether a Host header names this machine: localhost, 127.0.0.0/8 or ::1, with any port or none."""
     try:
         name = urlsplit(f"//{authority}").hostname if authority.isascii() else None
-    except ValueError:  # a bracket without its other
+    except ValueError:  # an unbalanced bracket
         return False
     if name is None:
         return False

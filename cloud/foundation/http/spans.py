@@ -1,9 +1,9 @@
 """The spans of this service, for look-up by tenant and trace id (C-144 … C-151, A-008, A-107, A-108).
 
-Recording is a tuple into a bounded memory: it cannot fail, block or wait for a database. A loop writes the
-queued spans in batches; `find` reads both, so a trace is found as soon as its request was answered. When the database
-is unavailable for long, the oldest spans are dropped and counted. Attributes are an allow-list of names: no bodies,
-tokens, addresses with queries or values can come in through them.
+A span is recorded into a bounded queue in memory: this cannot fail, block or wait for a database. A loop writes the
+queued spans in batches; `find` reads both, so a trace is found as soon as its request has a response. When the database
+is unavailable for long, the oldest spans are dropped and counted. Attributes are an allow-list of names, so that no
+bodies, tokens, addresses with queries or values can be stored.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ ATTRIBUTES = frozenset(
         "db.operation",
     }
 )
-"""The attributes that a span may have: ids of ours, closed words and counts only."""
+"""The attributes that a span may have: only our own ids, closed sets of words and counts."""
 
 WAITING_MAX = 20_000
 BATCH_MAX = 1_000
@@ -78,17 +78,17 @@ class Span:
 
 
 class Spans:
-    """Records and finds spans."""
+    """Record and find spans."""
 
     def __init__(self, database: Database, *, waiting_max: int = WAITING_MAX) -> None:
         self._database = database
         self._waiting: deque[Span] = deque(maxlen=waiting_max)
         self._writing: Sequence[Span] = ()
         self.dropped = 0
-        """Spans that were dropped before they were written, for want of room."""
+        """Number of spans that were dropped before they were written, for lack of room."""
 
     def record(self, span: Span) -> None:
-        """Keep a finished span."""
+        """Queue a finished span."""
         if len(self._waiting) == self._waiting.maxlen:
             self.dropped += 1
         self._waiting.append(span)
@@ -101,7 +101,7 @@ class Spans:
             .order_by(table.c.started_at_us, table.c.id)
             .limit(TRACE_SPANS_MAX)
         )
-        # Memory before rows: what is written in between is then seen twice, and counted once, rather than missed.
+        # Memory before rows: a span that is written in between is then read twice and returned once, instead of missed.
         found = {
             span.span_id: span
             for span in (*self._writing, *self._waiting)
@@ -113,7 +113,7 @@ class Spans:
         return sorted(found.values(), key=lambda span: (span.started_at_us, span.span_id))[:TRACE_SPANS_MAX]
 
     async def flush(self) -> None:
-        """Write the queued spans. Raises `DomainError` when the database cannot store them; nothing is lost then."""
+        """Write the queued spans. Raises `DomainError` when the database cannot store them; they are then kept."""
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
             self._writing = batch

@@ -1,10 +1,11 @@
-"""JSON without second meanings (A-003): what two readers could read differently is refused.
+"""Unambiguous JSON (A-003): a document that two readers could read differently is refused.
 
-An object at the top, UTF-8 without a byte order mark, no key twice, no NaN or infinity (also not as 1e999), no integer
-that a double cannot hold, no lone surrogate, no NUL (PostgreSQL has no text for it), no more than 64 levels.
+It has an object at the top and is UTF-8 without a byte order mark. It has no repeated key, no NaN or infinity (also not
+as 1e999), no integer that a double cannot hold, no lone surrogate, no NUL (which PostgreSQL cannot store in a text),
+and no more than 64 levels.
 
-Each check is one pass: the decoder reads the text once, and depth and strings are judged on the document that it made,
-never by an expression of our own over the text.
+Each check is one pass: the decoder reads the text once. Depth and strings are checked in the decoded document, never by
+a regular expression over the text.
 """
 
 import json
@@ -16,10 +17,10 @@ from cloud.foundation.http.errors import BodyMalformed
 DEPTH_MAX = 64
 INTEGER_MAX = 2**53 - 1
 VALUES_MAX = 20_000
-"""Values of one document. The contract's largest body has 10 000 ids. Reading and checking so many takes some 30 ms, in
-which no other request of the process is served; a mebibyte of them takes half a second."""
+"""Values of one document. The contract's largest body has 10 000 ids. Reading and checking this number takes about 30
+ms, in which no other request of the process is served; a mebibyte of them takes half a second."""
 
-# Escapes that may stand for a NUL or half a surrogate pair; only then are the strings looked at one by one.
+# Escapes that may be a NUL or half a surrogate pair; only then is each string checked.
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -36,7 +37,7 @@ def _constant(_text: str) -> Any:
 
 def _float(text: str) -> float:
     number = float(text)
-    if number - number != 0:  # an infinity: the text is finite but no double is that large
+    if number - number != 0:  # an infinity: the text is finite, but no double is that large
         raise BodyMalformed("(A number is too large.)")
     return number
 
@@ -53,12 +54,12 @@ _decoder = json.JSONDecoder(
 
 
 def read_json(raw: bytes) -> dict[str, Any]:
-    """Parse a body as one JSON object. Raises `BodyMalformed`, which quotes none of it."""
+    """Parse a body as one JSON object. Raises `BodyMalformed`, which quotes nothing of it."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:
         raise BodyMalformed("(It is not UTF-8.)") from None
-    # Strings may hold commas and brackets, so they are left out of a count that would be too high with them.
+    # Strings may contain commas and brackets. If the count is too high with the strings, it is repeated without them.
     if _values(raw) > VALUES_MAX and _values(_outside_strings(raw)) > VALUES_MAX:
         raise BodyMalformed(f"(It has more than {VALUES_MAX} values.)")
     try:
@@ -67,7 +68,7 @@ def read_json(raw: bytes) -> dict[str, Any]:
         raise BodyMalformed("(It is not JSON.)") from None
     if not isinstance(document, dict):
         raise BodyMalformed("(It must be a JSON object.)")
-    # A document that has no more brackets than levels needs no look at its depth: nearly every body.
+    # A document with no more brackets than levels needs no check of its depth: nearly every body.
     if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX:
         _check_depth(document)
     if _SUSPECT.search(raw) is not None:
@@ -76,12 +77,13 @@ def read_json(raw: bytes) -> dict[str, Any]:
 
 
 def _values(text: bytes) -> int:
-    """Count the values that follow a comma or stand in a container: nearly all of them."""
+    """Count the values after a comma or at the start of a container: nearly all of them."""
     return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
 def _outside_strings(text: bytes) -> bytes:
-    """Cut the strings out of a document. The escapes of a backslash and of a quote can hide where a string ends."""
+    """Remove the strings from a document. Escaped backslashes and quotes are removed first, since they hide the end of
+    a string."""
     return b"".join(text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
 
 
@@ -101,7 +103,7 @@ def _check_depth(document: dict[str, Any]) -> None:
 
 
 def _check_strings(value: Any) -> None:
-    """Refuse a text with a NUL or half a surrogate pair. The depth is bounded before this is called."""
+    """Refuse a text with a NUL or half a surrogate pair. The depth is checked before this is called."""
     if isinstance(value, str):
         if "\x00" in value or not _is_encodable(value):
             raise BodyMalformed("(A text has a NUL or half a surrogate pair.)")
@@ -115,7 +117,7 @@ def _check_strings(value: Any) -> None:
 
 
 def _is_encodable(text: str) -> bool:
-    """Whether UTF-8 can write it, which it cannot for half a surrogate pair."""
+    """Return whether the text can be encoded as UTF-8, which half a surrogate pair cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,8 +1,8 @@
 """Find the row of a path: a tree of segments for each host. A path without a row is absent on this host.
 
-Percent-encoding is undone segment by segment, so an encoded slash never separates; a segment that is not UTF-8, an
-empty one and dot segments match nothing. A parameter that is not shaped like an id becomes `NEVER_AN_ID`: the handler
-then refuses it like any absent id (A-015).
+Each segment is percent-decoded on its own, so an encoded slash never separates segments. A segment that is not UTF-8,
+an empty one and dot segments match nothing. A parameter that does not have the form of an id becomes `NEVER_AN_ID`: the
+handler then refuses it like any absent id (A-015).
 """
 
 import re
@@ -42,7 +42,7 @@ class _Node(Generic[Item]):
 
 
 class RouteTable(Generic[Item]):
-    """The rows of one host. Two rows with one method and path are a mistake of ours: `ValueError`."""
+    """The rows of one host. Two rows with one method and path are a programming error: `ValueError`."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._root: _Node[Item] = _Node()
@@ -75,7 +75,7 @@ class RouteTable(Generic[Item]):
                 return child
         fresh: _Node[Item] = _Node()
         node.parameters.append((found["before"], found["after"], found["name"], fresh))
-        node.parameters.sort(key=lambda one: -len(one[0]) - len(one[1]))  # the more literal text the sooner
+        node.parameters.sort(key=lambda one: -len(one[0]) - len(one[1]))  # more literal text first
         return fresh
 
     def find(self, path: str) -> tuple[Mapping[str, Item], Mapping[str, str]] | None:

@@ -39,13 +39,13 @@ spans = Table(
 rate_buckets = Table(
     "rate_buckets",
     metadata,
-    Column("digest", LargeBinary, primary_key=True),  # of the limit's name and its client: no address is stored
+    Column("digest", LargeBinary, primary_key=True),  # of the limit's name and its client, so that no address is stored
     Column("quota", Float, nullable=False),
     Column("window_us", BigInteger, nullable=False),
-    Column("level", Float, nullable=False),  # below 0 when processes together let more through than there was
+    Column("level", Float, nullable=False),  # below 0 when the processes together admitted more than the quota
     Column("at_us", BigInteger, nullable=False),
     Index(None, "at_us"),
 )
-# May be lost in a crash: then every bucket is full again, as after the restart of a single process.
+# Its content may be lost in a crash: then every bucket is full again, as after the restart of a single process.
 _UNLOGGED = DDL("ALTER TABLE rate_buckets SET UNLOGGED")  # type: ignore[no-untyped-call]  # SQLAlchemy types it not yet
 event.listen(rate_buckets, "after_create", _UNLOGGED.execute_if(dialect="postgresql"))

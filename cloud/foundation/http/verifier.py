@@ -18,5 +18,6 @@ class TokenVerifier(Protocol):
         ...
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Return whether `verify` would have to check a signature: the token is new here and may be one of ours."""
+        """Return whether `verify` would have to check a signature: the token is new here and has the form of our
+        tokens."""
         ...

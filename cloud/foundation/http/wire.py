@@ -1,8 +1,8 @@
 """Render a response as bytes: status line, the headers that all responses share, framing and body.
 
-Written by hand rather than by aiohttp's Response, because every header of ours is known beforehand: a route's constant
-ones are one piece of text, and what remains is a handful of values. That is a third of the cost, and nothing adds a
-`Server` header. The framing is decided here and nowhere else, so HEAD, 204 and 304 cannot get a body by mistake.
+It does not use aiohttp's Response, because most of our headers are known beforehand: the constant ones of a route are
+one piece of text, and only a few values remain. This takes a third of the time, and adds no `Server` header. Only this
+module decides the framing, so HEAD, 204 and 304 cannot get a body by mistake.
 """
 
 import time
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 CONTRACT = "2026.4"
 
 _ALWAYS = f"X-Argus-Contract: {CONTRACT}\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
-# Responses are data; a page that a slice renders brings its own policies.
+# For data; a page that a slice renders sets its own policies.
 _POLICY = "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
 _REFERRER = "Referrer-Policy: no-referrer\r\n"
-# Two years, as browsers' preload lists want it.
+# Two years, as browsers' preload lists require.
 _HSTS = "Strict-Transport-Security: max-age=63072000; includeSubDomains\r\n"
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
@@ -35,7 +35,7 @@ _BODILESS = frozenset({204, 304})
 
 
 def constant_headers(*, secure: bool, sandbox: bool, more: str = "") -> str:
-    """Return the headers that every response of a host has; `more` is added as it is, lines with CRLF."""
+    """Return the headers that every response of a host has; `more` is added unchanged, lines with CRLF."""
     return _ALWAYS + (_HSTS if secure else "") + ("X-Argus-Sandbox: true\r\n" if sandbox else "") + more
 
 
@@ -63,9 +63,9 @@ _date = _Date()
 def render(
     answer: Answer, trace: TraceContext, constant: str, more: str, *, head_only: bool = False, close: bool = False
 ) -> bytes:
-    """Return the whole response. `constant` and `more` are header lines; `more` are those of this one request.
+    """Return the whole response. `constant` and `more` are header lines; `more` are those of this request.
 
-    A header value with a line break is a mistake of ours and raises `ValueError`: nothing is written.
+    A header value with a line break is a programming error and raises `ValueError`: nothing is written.
     """
     body = answer.body
     own = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
@@ -101,7 +101,7 @@ def render(
 
 
 class Reply(web.StreamResponse):
-    """A rendered response, for aiohttp's connection to send. `close`: the connection ends with it.
+    """A rendered response, which aiohttp's connection sends. `close`: the connection ends with it.
 
     StreamResponse's own constructor is not called: none of its state is used, since the connection needs only
     `prepare`, `write_eof` and `keep_alive` of a response.

@@ -1,4 +1,4 @@
-"""How the cloud tells what it does: structured logs."""
+"""Observability of the cloud: structured logs, metrics, and state notifications to the service manager."""
 
 from typing import TYPE_CHECKING
 

@@ -1,8 +1,9 @@
-"""Proof that the event loop turns: the watchdog of systemd is fed by it, and its longest stall is measured.
+"""The heartbeat of the event loop: it feeds the watchdog of systemd, and measures the longest stall.
 
 One call that does not return stops every host of the process, and `/health/live` cannot report it. So the loop feeds
-systemd's watchdog, which restarts the process when it is not fed (`WatchdogSec=` of the unit). Feeding waits for
-nothing else: a slow disk or a database that is away is shown by `/health/ready`, and a restart would not mend it.
+systemd's watchdog, which restarts the process when it is not fed (`WatchdogSec=` of the unit). The heartbeat does not
+depend on anything else: `/health/ready` reports a slow disk or an unavailable database, and a restart would not repair
+them.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ FEED_EVERY_S = 1.0
 """Interval at which systemd is notified, unless its own limit requires a shorter one: 30 datagrams in the 30 s of the
 unit."""
 STALL_LOGGED_S = 1.0
-"""A stall from which on a line is logged. Nothing of ours occupies the loop for a tenth of that."""
+"""A stall of this length or more is logged. Our own code occupies the loop for less than a tenth of that."""
 
 log = structlog.get_logger()
 
@@ -36,14 +37,15 @@ class Heartbeat:
         feed: Callable[[], None] = lambda: notify("WATCHDOG=1"),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`watchdog_s`: after how long without being fed systemd ends the process; None: it does not watch."""
+        """Set up the heartbeat. `watchdog_s`: time without a notification after which systemd ends the process; None:
+        it does not watch."""
         self._clock = clock
-        # Half of the limit, as sd_watchdog_enabled(3) has it: one late feeding is not the end.
+        # Half of the limit, as in sd_watchdog_enabled(3): one late notification does not end the process.
         self._feed_every_s = None if watchdog_s is None else min(FEED_EVERY_S, watchdog_s / 2)
         self._feed = feed
         self._sleep = sleep
         self.longest_stall_s = 0.0
-        """The longest time for which the loop did not turn, in this run of the process."""
+        """The longest time for which the loop was blocked, in this run of the process."""
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -64,10 +66,10 @@ class Heartbeat:
             log.warning("event_loop.stalled", seconds=round(stall_s, 3))
 
     async def sample(self, metrics: Metrics) -> None:
-        """Set the figure, at a scrape."""
+        """Set the metric, at a scrape."""
         metrics.set(EVENT_LOOP_STALL_SECONDS_MAX, self.longest_stall_s)
 
 
 def make_heartbeat(clock: Clock) -> Heartbeat:
-    """The heartbeat of this process, as its service manager wants it."""
+    """Make the heartbeat of this process with the limit of its service manager."""
     return Heartbeat(clock, watchdog_s=watchdog_s())

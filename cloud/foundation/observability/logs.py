@@ -1,9 +1,9 @@
-"""Log lines: one JSON object each, on standard error, for journald or whoever runs us to keep.
+"""Log lines: one JSON object each, on standard error, for journald or another log collector.
 
-An event name (`gateway.registered`) and fields, never prose, never patient data: call sites log identifiers, counts and
-codes. An exception is logged by its type and its frames, without their variables and without its message: the value
-that could not be converted, found or stored is what a message quotes. Lines that libraries write through `logging` join
-the stream by their first line, since asyncio's further lines are the task with its exception.
+A line has an event name (`gateway.registered`) and fields. It has no prose and no patient data: call sites log
+identifiers, counts and codes. An exception is logged by its type and its frames, without their variables and without
+its message, because a message quotes the value that could not be converted, found or stored. Lines that libraries write
+through `logging` are added by their first line only, since asyncio's further lines are the task with its exception.
 """
 
 import logging
@@ -14,14 +14,14 @@ import orjson
 import structlog
 
 _LIBRARIES = logging.WARNING
-# Its access log would tell URLs, which may name people and carry codes; our own middleware logs what is safe.
+# Its access log would contain URLs, which may have names of people and codes; our own middleware logs safe fields.
 _SILENT = ("aiohttp.access",)
 _LOGGED = ("exc_type", "is_cause", "frames")
 """Fields of an exception in a log line."""
 
 
 def configure_logs(level: str) -> None:
-    """Once, at start of a process. `level`: debug, info, warning or error."""
+    """Configure logging once, at the start of a process. `level`: debug, info, warning or error."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -43,7 +43,7 @@ _transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def _frames_of(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
-    """The chain of exceptions, each by its type and the places that it passed."""
+    """Return the chain of exceptions, each with its type and its frames."""
     return [{name: value for name, value in each.items() if name in _LOGGED} for each in _transform(exc_info)]
 
 
@@ -52,7 +52,7 @@ def _json(event: dict[str, Any], **_: object) -> bytes:
 
 
 class _StandardError:
-    """Writes to what standard error is at that moment, a whole line at once."""
+    """Writes to the standard error of that moment, a whole line at once."""
 
     def __init__(self, *_: object) -> None:
         return
@@ -65,7 +65,7 @@ class _StandardError:
 
 
 class _ToStructlog(logging.Handler):
-    """Passes a library's record on."""
+    """Forwards a library's record to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage().partition("\n")[0]

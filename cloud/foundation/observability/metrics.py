@@ -1,11 +1,11 @@
-"""Figures for Prometheus: what is counted and measured, declared in one table, on a listener of its own.
+"""Metrics for Prometheus, declared in one table and served on a separate listener.
 
-A listener of its own, on loopback unless the operator says otherwise, because figures tell about the business of all
-tenants and must never be reachable by a public host's name. Labels come from closed sets (hosts, route templates,
-statuses): no identifier, address or path as sent ever becomes a label, so neither patient data nor an attacker's
-invention can grow the table.
+The listener is separate, and on loopback by default, because metrics describe the business of all tenants and must
+never be reachable by a public host's name. Labels come from closed sets (hosts, route templates, statuses): no
+identifier, address or path as sent ever becomes a label, so neither patient data nor text of an attacker can grow the
+table.
 
-Each process counts for itself; what lies in the database (events that wait) is asked for when somebody scrapes.
+Each process counts for itself; values in the database (such as pending events) are queried at each scrape.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,15 +22,15 @@ from cloud.foundation.settings import Address
 
 log = structlog.get_logger()
 
-# From a cached read (under a millisecond) to the handler's limit (30 s); finer where most answers are.
+# From a cached read (under a millisecond) to the handler's limit (30 s); finer where most responses are.
 SECONDS_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
 
 UNROUTED = "-"
-"""The route label of what no row answers; the path as sent is the caller's text and stays out."""
+"""The route label of a request without a matching row; the path as sent is the caller's text and is not used."""
 
 
 class Kind(StrEnum):
-    """How a figure behaves."""
+    """The type of a metric."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -38,7 +38,7 @@ class Kind(StrEnum):
 
 
 class Figure(NamedTuple):
-    """One row of the table. `name` carries the unit last, as Prometheus has it."""
+    """One row of the table. `name` ends with the unit, as Prometheus requires."""
 
     name: str
     kind: Kind
@@ -112,11 +112,11 @@ FIGURES: tuple[Figure, ...] = (
 )
 
 Sampler = Callable[["Metrics"], Awaitable[None]]
-"""Asks for something that is not counted as it happens, and sets it."""
+"""Queries a value that is not counted as it happens, and sets its metric."""
 
 
 class Metrics:
-    """The figures of one process. Methods are cheap enough for every request."""
+    """The metrics of one process. Its methods are cheap enough for every request."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -133,36 +133,36 @@ class Metrics:
         )
 
     def request_began(self, host: str) -> None:
-        """A request was read as far as its head."""
+        """Count a request whose head was read."""
         self._gauges[HTTP_IN_FLIGHT.name].labels(host).inc()
 
     def request_ended(self, host: str, method: str, route: str | None, status: int, seconds: float) -> None:
-        """It was answered. `route` is the row's path template, None when no row answers there."""
+        """Count a response. `route` is the row's path template, None when no row matches."""
         shown = UNROUTED if route is None else route
-        # Where no row answers, the method may be any word that the caller made up.
+        # Where no row matches, the method may be any word of the caller.
         method = UNROUTED if route is None else method
         self._gauges[HTTP_IN_FLIGHT.name].labels(host).dec()
         self._counters[HTTP_REQUESTS.name].labels(host, method, shown, str(status)).inc()
         self._seconds.labels(host, method, shown).observe(seconds)
 
     def parser_refused(self, status: int) -> None:
-        """Octets came that the HTTP parser could not accept."""
+        """Count bytes that the HTTP parser could not accept."""
         self._counters[HTTP_PARSER_REFUSALS.name].labels(str(status)).inc()
 
     def rate_limited(self, host: str, rate_class: str) -> None:
-        """A caller was over its quota."""
+        """Count a request beyond its quota."""
         self._counters[RATE_LIMITED.name].labels(host, rate_class).inc()
 
     def scrape_failed(self, part: str) -> None:
-        """A figure could not be asked for."""
+        """Count a metric that could not be queried."""
         self._counters[SCRAPE_FAILURES.name].labels(part).inc()
 
     def set(self, figure: Figure, value: float) -> None:
-        """A gauge without labels."""
+        """Set a gauge without labels."""
         self._gauges[figure.name].set(value)
 
     def value(self, figure: Figure, *labels: str) -> float:
-        """What a figure shows now, 0 when it was never touched; for histograms the count."""
+        """Return the current value of a metric, 0 when it was never set; for histograms the count."""
         name = f"{figure.name}_count" if figure.kind is Kind.HISTOGRAM else figure.name
         found = self.registry.get_sample_value(name, dict(zip(figure.labels, labels, strict=True)))
         return found or 0.0
@@ -183,10 +183,10 @@ class MetricsListenerFailed(PrivateError):
 
 
 class MetricsServer:
-    """`GET /metrics` at one address, and nothing else."""
+    """Serves `GET /metrics` at one address, and nothing else."""
 
     def __init__(self, metrics: Metrics, listen: Address, samplers: Sequence[tuple[str, Sampler]] = ()) -> None:
-        """`samplers` are asked at each scrape, by the name under which a failure is counted."""
+        """Set up the server. `samplers` run at each scrape, by the name under which a failure is counted."""
         self._metrics = metrics
         self._listen = listen
         self._samplers = samplers
@@ -194,7 +194,7 @@ class MetricsServer:
         self.address: Address | None = None
 
     async def start(self) -> Address:
-        """Listen; where (a port of 0 has become a real one). Raises `MetricsListenerFailed`."""
+        """Listen; return the address, in which a port of 0 is replaced. Raises `MetricsListenerFailed`."""
         application = web.Application()
         application.router.add_get("/metrics", self._scraped)
         runner = web.AppRunner(application, access_log=None, handle_signals=False)
@@ -210,7 +210,7 @@ class MetricsServer:
         return self.address
 
     async def stop(self) -> None:
-        """Accept nothing new."""
+        """Stop listening."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -220,7 +220,7 @@ class MetricsServer:
             try:
                 await sample(self._metrics)
             except DomainError as error:
-                # What the database cannot tell now must not hide what the process knows.
+                # A value that the database cannot return now must not hide the values of the process.
                 self._metrics.scrape_failed(part)
                 log.warning("metrics.sample_failed", part=part, code=error.code)
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))

@@ -10,7 +10,7 @@ def notify(state: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
-    # A leading @ stands for the abstract namespace, whose names begin with a zero octet.
+    # A leading @ means the abstract namespace, whose names begin with a zero byte.
     target = "\0" + address[1:] if address.startswith("@") else address
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
@@ -20,7 +20,7 @@ def notify(state: str) -> None:
 
 
 def watchdog_s(environment: Mapping[str, str] = os.environ) -> float | None:
-    """After how many seconds without `WATCHDOG=1` systemd ends this process; None when it does not watch it."""
+    """Return the seconds without `WATCHDOG=1` after which systemd ends this process; None when it does not watch it."""
     microseconds = environment.get("WATCHDOG_USEC", "")
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()) or not microseconds.isdecimal():
         return None

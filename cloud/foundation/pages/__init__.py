@@ -1,4 +1,4 @@
-"""Pages for people on the auth host: one look, two languages, no script, nothing from elsewhere."""
+"""Pages for people on the auth host: one design, two languages, no script by default, nothing from other origins."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Static files of the pages. Their address has a digest of their content, so they may be cached without end."""
+"""Static files of the pages. Their address contains a digest of their content, so they may be cached forever."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Cookies of our pages: `__Host-` where the address is https, HttpOnly and SameSite always (RFC 6265bis §4.1.3).
 
-Lax rather than Strict: an integrator sends people here with a link, and they must not have to sign in anew for that.
-What a form may do does not rest on the cookie alone (`forgery`).
+SameSite is Lax and not Strict: an integrator sends users here with a link, and they must not have to sign in again for
+that. The permission of a form does not depend on the cookie alone (`forgery`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,21 +15,21 @@ class Cookie:
     """One cookie of one host. `base`: the host's public address."""
 
     def __init__(self, name: str, base: str, *, max_age_s: int | None = None) -> None:
-        """`max_age_s` None: until the browser ends."""
+        """Set up the cookie. `max_age_s` None: until the browser ends."""
         self._secure = base.startswith("https:")
         self.name = f"__Host-{name}" if self._secure else name
         self._max_age = "" if max_age_s is None else f"; Max-Age={max_age_s}"
 
     def read(self, headers: CIMultiDictProxy[str]) -> str | None:
-        """Its value in a request. Two of one name are none: one of them was planted."""
+        """Return the value in a request. Two cookies of one name count as none, since one of them was planted."""
         return read_cookie(headers, self.name)
 
     def set(self, value: str) -> str:
-        """The value of a `Set-Cookie` field."""
+        """Return the value of a `Set-Cookie` field."""
         return f"{self.name}={value}{self._max_age}{self._attributes}"
 
     def drop(self) -> str:
-        """The `Set-Cookie` that removes it."""
+        """Return the `Set-Cookie` field that removes the cookie."""
         return f"{self.name}=; Max-Age=0{self._attributes}"
 
     @property
@@ -38,10 +38,10 @@ class Cookie:
 
 
 def read_cookie(headers: CIMultiDictProxy[str], name: str) -> str | None:
-    """The value of the one cookie of that name, None when there is none or more than one.
+    """Return the value of the one cookie of that name, None when there is none or more than one.
 
-    A value with other characters than visible ASCII is none: no cookie of ours has it (RFC 6265 §4.1.1), and a byte
-    that is no text could not be digested, stored or written.
+    A value with other characters than visible ASCII counts as none: no cookie of ours has them (RFC 6265 §4.1.1), and a
+    byte that is not text could not be digested, stored or written.
     """
     text = "; ".join(headers.getall("Cookie", ()))
     if len(text) > COOKIES_LENGTH_MAX:
@@ -51,7 +51,7 @@ def read_cookie(headers: CIMultiDictProxy[str], name: str) -> str | None:
 
 
 def with_cookies(cookies: Sequence[str], headers: Mapping[str, str] | None = None) -> CIMultiDict[str]:
-    """Headers of an answer that sets cookies, each in a field of its own."""
+    """Return the headers of a response that sets cookies, each in its own field."""
     together = CIMultiDict(headers or {})
     for cookie in cookies:
         together.add("Set-Cookie", cookie)

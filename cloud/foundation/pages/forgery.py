@@ -1,8 +1,8 @@
-"""Whether a form was sent from a page of ours: the token in it, and what the browser says of its origin.
+"""Protection against forged forms: a token in the form, and the browser's headers about its origin.
 
-The token is a digest of a secret that only this browser's cookie holds, so a stranger's page can neither read nor guess
-it (S-015). `Origin` and `Sec-Fetch-Site` are looked at too where a browser sends them: two locks, each of which holds
-alone.
+The token is a digest of a secret that only this browser's cookie has, so a page of another site can neither read nor
+guess it (S-015). `Origin` and `Sec-Fetch-Site` are checked too where a browser sends them. Each of the two checks
+protects alone.
 """
 
 import base64
@@ -22,13 +22,13 @@ class FormForged(PrivateError):
 
 
 def token_of(secret: str) -> str:
-    """What a page puts into its forms. `secret`: the value of the cookie that the reader has."""
+    """Return the token for the forms of a page. `secret`: the value of the reader's cookie."""
     digest = hashlib.sha256(b"argus form\0" + secret.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def check_form(headers: CIMultiDictProxy[str], base: str, secret: str | None, given: str | None) -> None:
-    """Raises `FormForged`. `base`: the public address of the host that the page is on."""
+    """Raise `FormForged` unless the form comes from our page. `base`: the public address of the page's host."""
     origin = headers.get("Origin")
     if origin is not None and origin != base:
         raise FormForged

@@ -1,6 +1,6 @@
-"""The languages of our pages, and which one a reader wants: what the address says, then what the browser says.
+"""The languages of our pages, and the choice for a reader: by the address first, then by the browser's header.
 
-Names of scopes, routes and error codes stay in canonical English whatever the language (C-006).
+Names of scopes, routes and error codes stay in canonical English in every language (C-006).
 """
 
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ from multidict import CIMultiDictProxy
 
 
 class Language(StrEnum):
-    """As in the `lang` attribute."""
+    """A language of the pages, as in the `lang` attribute."""
 
     EN = "en"
     PL = "pl"
 
 
 Words = Mapping[str, tuple[str, str]]
-"""Key → the English and the Polish text. `{name}` stands for a fact of the page."""
+"""Key → the English and the Polish text. `{name}` is replaced by a fact of the page."""
 
 ACCEPT_LENGTH_MAX = 256
 
 
 def language_of(headers: CIMultiDictProxy[str], asked: str | None = None) -> Language:
-    """The first language that we have of those that are wanted; English when we have none."""
+    """Return the first requested language that the pages have, otherwise English."""
     if asked in set(Language):
         return Language(str(asked))
     accepted = headers.get("Accept-Language", "")[:ACCEPT_LENGTH_MAX]
@@ -32,7 +32,7 @@ def language_of(headers: CIMultiDictProxy[str], asked: str | None = None) -> Lan
 
 
 def _ranked(accepted: str) -> list[tuple[float, str]]:
-    """Quality and primary subtag of each language range, in the order of the header."""
+    """Return quality and primary subtag of each language range, in the order of the header."""
     found = []
     for one in accepted.split(","):
         name, _, parameter = one.strip().lower().partition(";")
@@ -46,6 +46,6 @@ def _ranked(accepted: str) -> list[tuple[float, str]]:
 
 
 def say(words: Words, language: Language, key: str, **facts: object) -> str:
-    """The text of a key. A key that nobody wrote is a mistake of ours and raises `KeyError`."""
+    """Return the text of a key. An unknown key is a programming error and raises `KeyError`."""
     text = words[key][language is Language.PL]
     return text.format(**facts) if facts else text

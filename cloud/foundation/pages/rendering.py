@@ -1,9 +1,9 @@
-"""Render templates as responses. The policy allows our own stylesheet and forms to ourselves; a page with values to
+"""Render templates as responses. The policy allows our own stylesheet and forms to the same host; a page with values to
 copy may also use our own script.
 
-A slice brings templates and words; the base template, the stylesheet and the refusal page are here. `form_to` names the
-other addresses that a form of this page may lead to: a browser holds a redirect after a form to the same policy, so a
-consent page has to name the integrator's.
+A slice provides templates and words; the base template, the stylesheet and the refusal page are here. `form_to` names
+the other addresses to which a form of this page may lead. A browser applies the policy also to a redirect after a form,
+so a consent page has to name the integrator's address.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _HERE = Path(__file__).parent / "templates"
 
 
 class Pages:
-    """The pages of one slice: its templates, its words, over those that all share."""
+    """The pages of one slice: its templates and words, with the shared ones."""
 
     def __init__(self, folder: Path, words: Words) -> None:
         self._words = {**WORDS, **words}
@@ -48,8 +48,8 @@ class Pages:
         scripted: bool = False,
         **facts: object,
     ) -> Answer:
-        """A page. `facts` are values for the template; `form_to` are addresses of other origins; `scripted`: it has our
-        script."""
+        """Return a page. `facts`: values for the template; `form_to`: addresses of other origins; `scripted`: it
+        includes our script."""
 
         def said(key: str, **given: object) -> str:
             return say(self._words, language, key, **given)
@@ -64,18 +64,19 @@ class Pages:
         )
         own = with_cookies(cookies, headers)
         own["Content-Security-Policy"] = _policy(form_to) + ("; script-src 'self'" if scripted else "")
-        # Under no-referrer a browser calls the origin of our own forms null (Fetch §3.2), like a stranger's.
+        # Under no-referrer a browser sends the origin of our own forms as null (Fetch §3.2), like that of a foreign
+        # page.
         own["Referrer-Policy"] = "same-origin"
         own["Content-Language"] = language.value
         own["Vary"] = "Accept-Language, Cookie"
         return Answer(status, html.encode(), "text/html; charset=utf-8", headers=own)
 
     def said(self, key: str, language: Language, **facts: object) -> str:
-        """One text of these pages."""
+        """Return one text of these pages."""
         return say(self._words, language, key, **facts)
 
     def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Answer:
-        """A refusal in words, with its code for whoever is asked for help."""
+        """Return the page of a refusal, with its code for support."""
         return self.answer(
             "refusal.html",
             language_of(headers),
@@ -88,12 +89,13 @@ class Pages:
 
 
 def see_other(address: str, cookies: Sequence[str] = ()) -> Answer:
-    """303: go there with a GET (RFC 9110 §15.4.4). `address` is a path of ours or was judged by the caller."""
+    """Return a 303, which leads to a GET of an address (RFC 9110 §15.4.4). `address` is a path of ours or was checked
+    by the caller."""
     return Answer(303, headers=with_cookies(cookies, {"Location": address}))
 
 
 def origin_of(address: str) -> str:
-    """Scheme, host and port of an address, as a policy names it."""
+    """Return scheme, host and port of an address, as a policy names it."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
 

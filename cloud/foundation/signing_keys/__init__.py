@@ -1,4 +1,4 @@
-"""Signing keys of every kind: their life cycle, their rows and the use cases that move them through it."""
+"""Signing keys of every kind: their life cycle, their rows and the use cases that change their state."""
 
 from typing import TYPE_CHECKING
 

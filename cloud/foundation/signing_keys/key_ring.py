@@ -1,8 +1,8 @@
 """The use cases of one kind of signing keys: make the first two, rotate.
 
 There is always a next key in the published set, so a rotation can happen at any time. Rotation by age is an operator's
-timer. What else a change means, the audit trail for instance, is the kind's own: `_record` runs in the transaction of
-every change, `_record_rotation` in that of a rotation that was requested.
+timer. Each kind adds its own effects of a change, such as the audit trail: `_record` runs in the transaction of every
+change, `_record_rotation` in that of a requested rotation.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from cloud.foundation.signing_keys.store import KeyStore
 
 
 class KeyRing(Generic[Key]):
-    """All keys of one kind. `generate` makes the key of a number at a moment; it may take a second."""
+    """All keys of one kind. `generate` makes the key with a number at a moment; it may take a second."""
 
     def __init__(
         self, database: Database, clock: Clock, store: KeyStore[Key], generate: Callable[[int, int], Key]
@@ -27,7 +27,7 @@ class KeyRing(Generic[Key]):
         self._generate = generate
 
     async def list(self) -> Sequence[Key]:
-        """Return every key there ever was, oldest first."""
+        """Return all keys, including withdrawn ones, oldest first."""
         async with self._database.read() as tx:
             return await self._store.list(tx)
 
@@ -49,19 +49,20 @@ class KeyRing(Generic[Key]):
                     await self._store.add(tx, key)
                 await self._record(tx)
         except ConstraintViolated:
-            return  # another process was quicker
+            return  # another process made them first
 
     async def rotate(self, *, at_once: bool = False) -> Key:
         """Make the next key current, retire the current one and publish a new next one; return the new current key.
 
-        `at_once`: also when the next key is too fresh for caches, as when the current one was stolen.
+        `at_once`: rotate even when the next key is too fresh for caches, for instance after the current one was stolen.
         Raises the kind's `too_fresh` and `too_many`.
         """
         await self.ensure()
         return await self._rotate(at_once=at_once, requested=True)
 
     async def _rotate(self, *, at_once: bool, requested: bool) -> Key:
-        """Rotate. A rotation that a withdrawal makes is not `requested`: neither limit nor audit entry is its own."""
+        """Rotate. `requested` False: a withdrawal rotates, without the limit of keys and without its own audit
+        entry."""
         now_us = self._clock.now_us()
         keys = await self.list()
         rotate(keys, now_us, at_once=at_once, full=not requested)  # before the work of making a key

@@ -1,8 +1,8 @@
-"""The life of a signing key: next, current, retired, gone. Pure: times are passed in, nothing is stored here.
+"""The life of a signing key: next, current, retired, no longer published. Pure: times are passed in, nothing is stored.
 
 A key is published before it signs for longer than any verifier may cache the published set, and stays published after
 its last signature for as long as one of its signatures may be checked. So a verifier never meets an unknown key, as
-long as there is always a next key to rotate to. The algorithm, the sealing and the published form are the kind's own.
+long as there is always a next key to rotate to. The algorithm, the sealing and the published form belong to the kind.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from cloud.foundation.moments import write_moment
 
 
 class KeyState(StrEnum):
-    """Where a key is in its life."""
+    """The state of a key."""
 
     NEXT = "next"
     CURRENT = "current"
@@ -25,12 +25,12 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifeCycle:
-    """The times and the limit of one kind of keys, and what is raised when a rotation has to wait for them."""
+    """The times and the limit of one kind of keys, and the errors of a rotation that has to wait for them."""
 
     publish_ahead_us: int
-    """How long a key is published before it may sign."""
+    """Time for which a key is published before it may sign."""
     publish_after_us: int
-    """How long it stays published after its last signature, or after the last use that it covers."""
+    """Time for which a key stays published after its last signature, or after the last use that it covers."""
     published_max: int
     too_fresh: type[DomainError]
     too_many: type[DomainError]
@@ -50,7 +50,7 @@ class StoredKey:
     signs_from_us: int | None = None
     retired_at_us: int | None = None
     covers_until_us: int = 0
-    """Nothing that it signed is used later. 0 where the time of retirement decides alone."""
+    """Time until which its signatures are used. 0 where only the time of retirement matters."""
     withdrawn_at_us: int | None = None
 
     @property
@@ -67,7 +67,7 @@ class StoredKey:
 
     @property
     def published_until_us(self) -> int | None:
-        """When it leaves the published set; None while it signs or will sign."""
+        """Time at which the key leaves the published set; None while it signs or will sign."""
         if self.withdrawn_at_us is not None:
             return self.withdrawn_at_us
         if self.retired_at_us is None:
@@ -79,7 +79,7 @@ class StoredKey:
         return until_us is None or now_us < until_us
 
     def describe(self) -> dict[str, Any]:
-        """Return its life in plain values, for the console."""
+        """Return the key's life cycle in plain values, for the console."""
         return {
             "kid": self.kid,
             "state": self.state,
@@ -109,8 +109,8 @@ def begin(first: Key, second: Key, now_us: int) -> tuple[Key, Key]:
 def rotate(keys: Sequence[Key], now_us: int, *, at_once: bool, full: bool = False) -> Rotation[Key]:
     """Retire the current key and let the next one sign.
 
-    `at_once`: also when caches may not know the next key yet. `full`: also when the published set is full.
-    Raises the kind's `too_many` and `too_fresh`.
+    `at_once`: even when caches may not know the next key yet. `full`: even when the published set is full. Raises the
+    kind's `too_many` and `too_fresh`.
     """
     published = [key for key in keys if key.is_published(now_us)]
     (current,) = [key for key in keys if key.state is KeyState.CURRENT]

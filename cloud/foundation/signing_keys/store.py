@@ -10,11 +10,11 @@ from cloud.foundation.db import Transaction, insert
 from cloud.foundation.signing_keys.life_cycle import Key
 
 _MOVED = ("signs_from_us", "retired_at_us", "withdrawn_at_us")
-"""Columns that change in a key's life."""
+"""Columns that change during the life of a key."""
 
 
 class KeyStore(Generic[Key]):
-    """Every statement that all kinds have in common. Columns and fields have the same names."""
+    """The statements that all kinds share. Columns and fields have the same names."""
 
     def __init__(self, table: Table, kind: type[Key]) -> None:
         self._table = table
@@ -31,10 +31,10 @@ class KeyStore(Generic[Key]):
         return (await tx.execute(select(self._table.c.number).limit(1))).first() is not None
 
     async def add(self, tx: Transaction, key: Key) -> None:
-        """Raises `ConstraintViolated` when another process made the key of that number."""
+        """Add a key. Raises `ConstraintViolated` when another process made the key with this number."""
         await tx.execute(insert(self._table).values({name: getattr(key, name) for name in self._columns}))
 
     async def move(self, tx: Transaction, key: Key) -> None:
-        """Write where the key now is in its life."""
+        """Update the columns of a key's state."""
         moved = {name: getattr(key, name) for name in self._columns if name in _MOVED}
         await tx.execute(update(self._table).where(self._table.c.number == key.number).values(moved))

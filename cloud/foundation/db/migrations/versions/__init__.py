@@ -1,1 +1,1 @@
-"""The history of the database: one revision a file, the same on SQLite and PostgreSQL. Run only by `db.migrate`."""
+"""The revisions of the database, one a file, the same on SQLite and PostgreSQL. Only `db.migrate` runs them."""

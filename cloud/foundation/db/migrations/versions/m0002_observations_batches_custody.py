@@ -1,4 +1,4 @@
-"""What ingest remembers: epochs and lanes, the chain of custody with its quarantine, and the observations."""
+"""The tables of ingest: epochs and lanes, the chain of custody with its quarantine, and the observations."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,7 @@ def upgrade() -> None:
 
 
 def _create_ingest() -> None:
-    """Epochs, lanes and gateway events, which the other tables refer to."""
+    """Create the tables of epochs, lanes and gateway events, to which the other tables refer."""
     op.create_table(
         "gateway_epochs",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -78,7 +78,7 @@ def _create_ingest() -> None:
 
 
 def _create_custody() -> None:
-    """Batches and gaps as they arrived, and what was set aside."""
+    """Create the tables of batches, gaps and quarantined messages."""
     op.create_table(
         "batches",
         sa.Column("lane_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -168,7 +168,7 @@ def _create_custody() -> None:
 
 
 def _create_observations() -> None:
-    """Sources and channels, then the observations themselves."""
+    """Create the tables of sources and channels, then the observations themselves."""
     op.create_table(
         "observation_sources",
         sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

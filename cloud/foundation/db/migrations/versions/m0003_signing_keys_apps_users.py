@@ -73,7 +73,7 @@ def upgrade() -> None:
 
 
 def _create_apps() -> None:
-    """Apps, then their secrets."""
+    """Create the table of apps, then that of their secrets."""
     op.create_table(
         "apps",
         sa.Column("client_id", sa.Text(), nullable=False),

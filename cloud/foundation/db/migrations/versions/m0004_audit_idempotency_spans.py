@@ -1,4 +1,4 @@
-"""What every route of the surface leaves behind: audit entries, idempotency keys, spans."""
+"""The records of every route: audit entries, idempotency keys, spans."""
 
 import sqlalchemy as sa
 from alembic import op

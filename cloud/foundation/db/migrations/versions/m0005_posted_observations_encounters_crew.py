@@ -1,4 +1,5 @@
-"""What applications add: observations of their own, encounters from a dispatch system, the crew, a device's battery."""
+"""The data that applications add: posted observations, encounters from a dispatch system, the crew, a device's
+battery."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +14,7 @@ NAMED = "encounter_id IS NOT NULL"
 
 
 def upgrade() -> None:
-    """Columns beside the old ones, then the crew's two tables."""
+    """Add columns to existing tables, then create the crew's two tables."""
     op.add_column("devices", sa.Column("battery_percent", sa.SmallInteger()))
     op.add_column("devices", sa.Column("battery_at_us", sa.BigInteger()))
     op.add_column("observation_channels", sa.Column("mdc_code", sa.Text()))

@@ -32,7 +32,7 @@ def _partial_index(name: str, table: str, columns: list[str], where: str) -> Non
 
 
 def _create_subscriptions() -> None:
-    """Subscriptions, their events, and the replays that their owners asked for."""
+    """Create the tables of subscriptions, their events, and the replays that their owners requested."""
     op.create_table(
         "webhook_subscriptions",
         sa.Column("id", sa.Text(), nullable=False),
@@ -100,7 +100,7 @@ def _create_subscriptions() -> None:
 
 
 def _create_deliveries() -> None:
-    """Deliveries, then their attempts."""
+    """Create the table of deliveries, then that of their attempts."""
     op.create_table(
         "webhook_deliveries",
         sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),

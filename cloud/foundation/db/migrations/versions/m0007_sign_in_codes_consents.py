@@ -1,4 +1,4 @@
-"""People at our pages: sessions, known browsers, failures, second factors; authorization codes and consents."""
+"""Sign-in: sessions, known browsers, failures, second factors; authorization codes and consents."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Columns of users, then the tables of signing in, then those of the authorization endpoint."""
+    """Add columns to users, then create the tables of sign-in, then those of the authorization endpoint."""
     op.add_column("users", sa.Column("totp_secret_sealed", sa.LargeBinary()))
     op.add_column("users", sa.Column("totp_step", sa.BigInteger()))
     _create_sign_in()

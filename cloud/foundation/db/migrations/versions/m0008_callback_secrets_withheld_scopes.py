@@ -1,4 +1,5 @@
-"""Which secret signs what is sent to an app's call-backs (derived, not stored); scopes that a tenant does not have."""
+"""The generation of the secret that signs call-backs to an app (derived, not stored); scopes that a tenant does not
+have."""
 
 import sqlalchemy as sa
 from alembic import op

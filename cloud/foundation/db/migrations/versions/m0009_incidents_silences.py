@@ -1,4 +1,4 @@
-"""Incidents that dispatched encounters belong to, and which gateways and devices were told to be silent."""
+"""The incidents of dispatched encounters, and the gateways and devices that were reported silent."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,7 +19,7 @@ SELECT tenant_id, 'inc_' || substr(min(id), 5), organization_id, cad_incident_id
 FROM encounters WHERE cad_incident_id IS NOT NULL
 GROUP BY tenant_id, organization_id, cad_incident_id
 """
-# Nobody wants to hear today of what fell silent before anybody listened.
+# Silences that began before this migration are not reported.
 _SILENT_DEVICES_SO_FAR = """
 INSERT INTO silent_devices (tenant_id, device_id, last_seen_us)
 SELECT tenant_id, id, last_seen_us FROM devices WHERE last_seen_us IS NOT NULL
@@ -31,7 +31,7 @@ SELECT tenant_id, id, coalesce(status_at_us, registered_at_us) FROM gateways WHE
 
 
 def upgrade() -> None:
-    """The tables, then what they would hold if they had been there before."""
+    """Create the tables and fill them as if they had existed before."""
     op.create_table(
         "incidents",
         sa.Column("tenant_id", sa.Text(), nullable=False),

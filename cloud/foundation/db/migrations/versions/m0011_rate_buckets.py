@@ -1,4 +1,4 @@
-"""What is left of rate limits, for the processes that share a PostgreSQL database."""
+"""The levels of rate limits, for the processes that share a PostgreSQL database."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,7 @@
-"""Two indexes of what is over hold nothing else.
+"""Remove unfinished rows from two indexes of finished ones.
 
-They held a null for each row that is not, and PostgreSQL, once it had counted in a quiet moment, took them for the way
-to the few that wait: with a receiver away for an hour it then went through the whole queue at each step.
+The indexes held a null for each unfinished row. With statistics from a quiet moment, PostgreSQL used them to find the
+few pending rows: when a receiver was away for an hour, it then read the whole queue at each step.
 """
 
 import sqlalchemy as sa

@@ -1,4 +1,4 @@
-"""Sources of observations know whether anything but the device's own word said which device it was."""
+"""Sources of observations record whether the device's identity was verified by more than its own claim."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Gateways can be suspended and revoked; their former keys, their certificates and the authorities are kept."""
+"""Gateways can be suspended and revoked; their former keys, their certificates and the authorities are stored."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Every gateway so far is active."""
+    """Add the columns and tables. Every existing gateway is active."""
     op.add_column("gateways", sa.Column("access", sa.Text(), nullable=False, server_default="active"))
     op.add_column("gateways", sa.Column("access_reason", sa.Text()))
     op.add_column("gateways", sa.Column("access_at_us", sa.BigInteger()))

@@ -1,5 +1,5 @@
-"""Observations keep whether the gateway's wall clock was synchronised, and where it was not, their place on its boot's
-monotonic clock; the anchors of boots date them afterwards."""
+"""Observations store whether the gateway's wall clock was synchronised, and where it was not, their time on the
+monotonic clock of its boot; the anchors of boots date them afterwards."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""How many epochs a gateway may begin: the bucket of that quota, and since when further ones are held back."""
+"""The quota of epochs that a gateway may begin: its bucket, and the time since when further ones are held back."""
 
 import sqlalchemy as sa
 from alembic import op
