@@ -1,1 +1,1 @@
-"""What integrators and administrators use: webhooks, discovery, documentation, administration."""
+"""Interfaces for integrators and administrators: webhooks, discovery, documentation, administration."""

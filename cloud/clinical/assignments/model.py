@@ -28,14 +28,14 @@ class Assignment:
 
 
 class Timeline:
-    """The assignments of one device in order, for looking up many moments. They never overlap."""
+    """The assignments of one device in order, for looking up many times. They never overlap."""
 
     def __init__(self, assignments: Iterable[Assignment]) -> None:
         self.assignments = sorted((one for one in assignments if one.voided_at_us is None), key=_begin)
         self._begins = [one.from_us for one in self.assignments]
 
     def encounter_at(self, at_us: int) -> str | None:
-        """Return the encounter of an observation at this moment; None: it is unassigned, never guessed."""
+        """Return the encounter of an observation at this time; None: it is unassigned, never guessed."""
         index = bisect_right(self._begins, at_us) - 1
         if index < 0:
             return None

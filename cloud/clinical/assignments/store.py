@@ -29,7 +29,7 @@ class Assignments:
         return Timeline([Assignment(**row._mapping) for row in await tx.execute(statement)])
 
     async def encounter_of(self, tx: Transaction, viewer: Viewer, device_id: str, at_us: int) -> str | None:
-        """Return the encounter of one moment; None without an assignment. For many moments use `timeline`."""
+        """Return the encounter at one time; None without an assignment. For many times use `timeline`."""
         return (await self.timeline(tx, viewer, device_id)).encounter_at(at_us)
 
     async def overlapping(

@@ -12,7 +12,7 @@ from cloud.foundation.moments import write_moment
 
 
 class DeviceHandlers:
-    """`GET /api/v1/devices` and `POST /api/v1/devices/enrol`."""
+    """Handlers of `GET /api/v1/devices` and `POST /api/v1/devices/enrol`."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts

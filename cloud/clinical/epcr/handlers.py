@@ -8,7 +8,7 @@ from cloud.foundation.moments import write_moment
 
 
 class EpcrHandlers:
-    """`POST /api/v1/epcr/encounters` and `GET /api/v1/epcr/encounters/{encounterId}`."""
+    """Handlers of `POST /api/v1/epcr/encounters` and `GET /api/v1/epcr/encounters/{encounterId}`."""
 
     def __init__(self, parts: Parts) -> None:
         self._bases = parts.bases

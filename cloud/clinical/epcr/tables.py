@@ -1,6 +1,6 @@
 """Encounters that an ambulance or a dispatch system began, and their crews.
 
-A dispatch system names its incident; the same incident with the same vehicle is one encounter however often it is sent,
+A dispatch system names its incident; the same incident with the same vehicle is one encounter, also after a resend,
 and the unique index guarantees that for two processes too. The crew register holds ids and roles: enough to refuse a
 mistyped id and to count, without names (A-098).
 """

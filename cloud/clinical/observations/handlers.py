@@ -8,7 +8,7 @@ from cloud.foundation.moments import read_moment, write_moment
 
 
 class ObservationHandlers:
-    """`POST /api/v1/devices/{deviceId}/observations`."""
+    """Handler of `POST /api/v1/devices/{deviceId}/observations`."""
 
     def __init__(self, parts: Parts) -> None:
         self._service = ObservationService(parts.database, parts.clock, parts.ids)

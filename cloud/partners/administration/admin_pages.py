@@ -1,7 +1,7 @@
 """The frame of every administration page: session, role, language, form token and rendering.
 
-`at` wraps the work of a page: it runs only for a signed-in administrator and, where it is a form, only with the token
-of our own page. So no page can omit these checks.
+`at` wraps the handler of a page. It runs only for a signed-in administrator and, for a form, only with the token of our
+own page. So no page can omit these checks.
 """
 
 import re
@@ -26,7 +26,7 @@ from cloud.partners.administration.words import WORDS
 
 LANGUAGE_S = 365 * 86_400
 ROWS = 50
-"""Rows of one page of a list."""
+"""Rows on one page of a list."""
 _PARAMETER = re.compile(r"\{([A-Za-z_]+)\}")
 
 
@@ -47,7 +47,7 @@ class Area(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A signed-in administrator at one page. `here`: the address of that page, for links back to it."""
+    """A signed-in administrator at one page. `here` is the address of that page, for links back to it."""
 
     request: Request
     user: User
@@ -58,7 +58,7 @@ class Visit:
 
     @property
     def actor(self) -> Actor:
-        """The administrator as the author of changes, with the trace of this request."""
+        """Return the administrator as the author of changes, with the trace of this request."""
         return actor_of(self.user, self.request.trace)
 
 
@@ -67,7 +67,7 @@ Work = Callable[[Visit], Awaitable[Answer]]
 
 
 class AdminPages:
-    """Admit, render and page for all administration pages of the auth host."""
+    """Authorise, render and paginate for all administration pages of the auth host."""
 
     def __init__(self, parts: Parts, people: SignInHandlers, base: str) -> None:
         self.parts = parts
@@ -77,7 +77,7 @@ class AdminPages:
         self._language = Cookie("argus_language", base, max_age_s=LANGUAGE_S)
 
     def at(self, area: Area, work: Work) -> Handler:
-        """Return a handler that runs `work` for administrators and answers others with the reason."""
+        """Return a handler that runs `work` for administrators and shows others the reason for a refusal."""
 
         async def handle(request: Request) -> Answer:
             session = await self._people.session(request)
@@ -151,11 +151,11 @@ class AdminPages:
         )
 
     def language(self, headers: CIMultiDictProxy[str]) -> Language:
-        """Return the language that was chosen here, otherwise the one that the browser asks for."""
+        """Return the language that was chosen here, otherwise the one that the browser prefers."""
         return language_of(headers, self._language.read(headers))
 
     async def choose_language(self, visit: Visit) -> Answer:
-        """`POST /admin/language`."""
+        """`POST /admin/language`: store the language in a cookie."""
         form: LanguageForm = visit.request.body
         cookies = [self._language.set(form.lang)] if form.lang in set(Language) else []
         return see_other(form.back or Area.HOME.path, cookies)
@@ -186,7 +186,7 @@ class AdminPages:
 
 
 def done(path: str, what: str) -> Answer:
-    """Redirect to a page that confirms what was done."""
+    """Redirect to a page that confirms the action."""
     return see_other(f"{path}?{urlencode({'done': what})}")
 
 

@@ -1,7 +1,7 @@
-"""The pages of integration apps. A new secret or token is only on the page that answers the form that makes it.
+"""The pages of integration apps. A new secret or token is shown only in the response to the form that makes it.
 
-Each form has the entity tag of the app that it shows. A change of an app that has changed since is refused in its
-transaction, also the second submission of the same form.
+Each form has the entity tag of the app that it shows. If the app has changed since, the change is refused in its
+transaction; so is a second submission of the same form.
 """
 
 import re
@@ -49,7 +49,7 @@ class AppPages:
         self._tenancy = Tenancy(parts.database, parts.clock, parts.ids)
 
     async def list(self, visit: Visit) -> Answer:
-        """`GET /admin/apps`."""
+        """`GET /admin/apps`: list the apps."""
         rows, next_page = await self._pages.rows(
             visit,
             lambda after, count: self._apps.page(visit.actor, after=after, count=count),
@@ -58,11 +58,11 @@ class AppPages:
         return self._pages.page(visit, "apps.html", apps=rows, onward=next_page)
 
     async def new(self, visit: Visit) -> Answer:
-        """`GET /admin/apps/new`."""
+        """`GET /admin/apps/new`: show the form for a new app."""
         return await self._form(visit, AppForm(client_id=self._parts.ids.new("app")))
 
     async def create(self, visit: Visit) -> Answer:
-        """`POST /admin/apps`."""
+        """`POST /admin/apps`: register an app and show its secrets."""
         form: AppForm = visit.request.body
         try:
             if _CLIENT_ID.fullmatch(form.client_id) is None:
@@ -86,11 +86,11 @@ class AppPages:
         return self._show_secrets(visit, made.app, "told.created", shown)
 
     async def show(self, visit: Visit) -> Answer:
-        """`GET /admin/apps/{client_id}`."""
+        """`GET /admin/apps/{client_id}`: show an app."""
         return await self._one(visit)
 
     async def approve(self, visit: Visit) -> Answer:
-        """`POST /admin/apps/{client_id}/scopes`."""
+        """`POST /admin/apps/{client_id}/scopes`: approve scopes of an app."""
         try:
             scopes = visit.request.body.chosen("scope")
             await self._apps.approve(visit.actor, _client_id(visit), scopes, precondition=_as_shown(visit))
@@ -99,7 +99,7 @@ class AppPages:
         return done(_path(visit), "approved")
 
     async def govern(self, visit: Visit) -> Answer:
-        """`POST /admin/apps/{client_id}/governance`."""
+        """`POST /admin/apps/{client_id}/governance`: change the rules of an app."""
         form: GovernanceForm = visit.request.body
         try:
             app, _ = await self._apps.inspect(visit.actor, _client_id(visit))
@@ -113,7 +113,7 @@ class AppPages:
         return done(_path(visit), "governed")
 
     async def rotate(self, visit: Visit) -> Answer:
-        """`POST /admin/apps/{client_id}/secret`."""
+        """`POST /admin/apps/{client_id}/secret`: rotate the client secret."""
         form: RotationForm = visit.request.body
         try:
             master = self._parts.master()
@@ -129,7 +129,7 @@ class AppPages:
         return self._show_secrets(visit, rotated.app, "told.rotated", shown, until_us=rotated.previous_expires_at_us)
 
     async def mint(self, visit: Visit) -> Answer:
-        """`POST /admin/apps/{client_id}/service-token`."""
+        """`POST /admin/apps/{client_id}/service-token`: make a service token."""
         form: ServiceTokenForm = visit.request.body
         try:
             app, live = await self._apps.inspect(visit.actor, _client_id(visit))
@@ -144,17 +144,17 @@ class AppPages:
         )
 
     async def confirm(self, visit: Visit) -> Answer:
-        """`GET /admin/apps/{client_id}/delete`."""
+        """`GET /admin/apps/{client_id}/delete`: request a confirmation."""
         app, live = await self._apps.inspect(visit.actor, _client_id(visit))
         return self._pages.page(visit, "app_delete.html", app=app, version=etag_of(app, live))
 
     async def delete(self, visit: Visit) -> Answer:
-        """`POST /admin/apps/{client_id}/delete`."""
+        """`POST /admin/apps/{client_id}/delete`: delete an app."""
         await self._apps.remove(visit.actor, _client_id(visit), precondition=_as_shown(visit))
         return done(Area.APPS.path, "app_deleted")
 
     async def _one(self, visit: Visit, error: DomainError | None = None, typed: GovernanceForm | None = None) -> Answer:
-        """Show an app. `typed`: refused rules, shown again for correction."""
+        """Show an app. `typed` are rejected rules, shown again for correction."""
         app, live = await self._apps.inspect(visit.actor, _client_id(visit))
         withheld = await self._apps.withheld(visit.actor)
         choosable = [

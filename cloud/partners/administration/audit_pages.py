@@ -24,7 +24,7 @@ class AuditPages:
         self._people = UserStore()
 
     async def search(self, visit: Visit) -> Answer:
-        """`GET /admin/audit`."""
+        """`GET /admin/audit`: show the entries of a search."""
         query: AuditQuery = visit.request.query
         filters = query.model_dump(exclude_none=True, exclude={"cursor"})
         unread = query.trace_id is not None and query.trace is None
@@ -61,7 +61,7 @@ class AuditPages:
         )
 
     async def _id_of(self, tx: Transaction, visit: Visit, text: str | None) -> str | None:
-        """Return the user id of a name; other text unchanged. The trail has ids where administrators type names."""
+        """Return the user id of a name; other text unchanged. The trail has ids, but administrators type names."""
         if text is None:
             return None
         try:

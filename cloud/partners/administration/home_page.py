@@ -1,4 +1,4 @@
-"""The first page of the administration: what needs attention, and the latest changes."""
+"""The first page of the administration: items that need attention, and the latest changes."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ from cloud.partners.webhooks import Judge, Webhooks
 DAY_US = 86_400 * SECOND_US
 SECRET_OLD_US = 365 * DAY_US
 KEY_OLD_US = 90 * DAY_US
-"""Operators rotate keys by a timer; without one, this page shows an old key."""
+"""Age at which the page warns about a key. Operators rotate keys by a timer; without one, keys reach this age."""
 CHECKED_APPS = 200
 """Apps whose secrets are checked for their age: the oldest, since ids sort by age."""
 NOTICES = 10
 """Entries of each kind that needs attention."""
 LATEST = 8
-"""Audit entries that are shown."""
+"""Number of audit entries on the page."""
 
 
 class HomePage:
@@ -37,7 +37,7 @@ class HomePage:
         self._people = UserStore()
 
     async def show(self, visit: Visit) -> Answer:
-        """`GET /admin`."""
+        """`GET /admin`: show the page."""
         viewer, now_us = visit.actor, self._parts.clock.now_us()
         apps = await self._apps.page(viewer, after=None, count=CHECKED_APPS)
         current = next((key for key in await self._keys.list() if key.is_current), None)

@@ -1,7 +1,7 @@
-"""The page of the keys that sign tokens and webhooks, and their states. It shows them without changing them.
+"""The page of the keys that sign tokens and webhooks, and their states. It cannot change them.
 
-The keys belong to the installation. A tenant's administrator must not change what the tokens and receivers of every
-tenant depend on: each rotation adds a key to the published set for up to 90 days. The operator rotates and withdraws
+The keys belong to the installation. A tenant's administrator must not change keys on which the tokens and receivers of
+every tenant depend: each rotation adds a key to the published set for up to 90 days. The operator rotates and withdraws
 keys at the console.
 """
 
@@ -21,7 +21,7 @@ class KeyPages:
         self._webhook_keys = WebhookKeys(pages.parts.database, pages.parts.clock, pages.parts.master)
 
     async def page(self, visit: Visit) -> Answer:
-        """`GET /admin/keys`."""
+        """`GET /admin/keys`: show the keys."""
         keys = list(reversed(await self._keys.list()))
         now_us = self._parts.clock.now_us()
         return self._pages.page(

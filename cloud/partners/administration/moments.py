@@ -1,4 +1,4 @@
-"""Moments for people: date and time in UTC, and the distance from now."""
+"""Times for people: date and time in UTC, and the distance from now."""
 
 from datetime import UTC, datetime
 
@@ -22,12 +22,12 @@ def span(us: int) -> str:
 
 
 def relative(at_us: int, now_us: int, language: Language) -> str:
-    """Return a moment relative to now, such as `3 min ago`."""
+    """Return a time relative to now, such as `3 min ago`."""
     return say(WORDS, language, "moment.ago" if at_us <= now_us else "moment.in", span=span(now_us - at_us))
 
 
 def element(at_us: int | None, now_us: int, language: Language) -> Markup:
-    """Return a `time` element; a dash without a moment."""
+    """Return a `time` element; a dash for None."""
     if at_us is None:
         return Markup("–")
     shown = f"{datetime.fromtimestamp(at_us / SECOND_US, UTC):%Y-%m-%d %H:%M:%S} UTC"

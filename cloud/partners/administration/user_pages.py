@@ -21,7 +21,7 @@ class UserPages:
         self._tenancy = Tenancy(parts.database, parts.clock, parts.ids)
 
     async def list(self, visit: Visit) -> Answer:
-        """`GET /admin/users`."""
+        """`GET /admin/users`: list the users."""
         query: UsersQuery = visit.request.query
         rows, onward = await self._pages.rows(
             visit,
@@ -34,11 +34,11 @@ class UserPages:
         )
 
     async def new(self, visit: Visit) -> Answer:
-        """`GET /admin/users/new`."""
+        """`GET /admin/users/new`: show the form for a new user."""
         return await self._form(visit, UserForm())
 
     async def add(self, visit: Visit) -> Answer:
-        """`POST /admin/users`."""
+        """`POST /admin/users`: add a user and show the generated password."""
         form: UserForm = visit.request.body
         levels = {level.word: level for level in SecrecyLevel}
         password = new_password()
@@ -56,11 +56,11 @@ class UserPages:
         return self._show_password(visit, user, "told.user", password)
 
     async def show(self, visit: Visit) -> Answer:
-        """`GET /admin/users/{user_id}`."""
+        """`GET /admin/users/{user_id}`: show a user."""
         return await self._one(visit)
 
     async def set_roles(self, visit: Visit) -> Answer:
-        """`POST /admin/users/{user_id}/roles`."""
+        """`POST /admin/users/{user_id}/roles`: set the roles of a user."""
         roles = visit.request.body.chosen("role")
         try:
             user = await self._of(visit)
@@ -70,11 +70,11 @@ class UserPages:
         return done(_path(visit), "roles_set")
 
     async def disable(self, visit: Visit) -> Answer:
-        """`POST /admin/users/{user_id}/disable`."""
+        """`POST /admin/users/{user_id}/disable`: disable a user."""
         return await self._set_disabled(visit, disabled=True)
 
     async def enable(self, visit: Visit) -> Answer:
-        """`POST /admin/users/{user_id}/enable`."""
+        """`POST /admin/users/{user_id}/enable`: enable a user."""
         return await self._set_disabled(visit, disabled=False)
 
     async def _set_disabled(self, visit: Visit, *, disabled: bool) -> Answer:
@@ -87,7 +87,7 @@ class UserPages:
         return done(_path(visit), what)
 
     async def set_password(self, visit: Visit) -> Answer:
-        """`POST /admin/users/{user_id}/password`."""
+        """`POST /admin/users/{user_id}/password`: generate a new password and show it."""
         password = new_password()
         try:
             user = await self._of(visit)
@@ -97,7 +97,7 @@ class UserPages:
         return self._show_password(visit, user, "told.password", password)
 
     async def reset_factor(self, visit: Visit) -> Answer:
-        """`POST /admin/users/{user_id}/second-factor`."""
+        """`POST /admin/users/{user_id}/second-factor`: remove the second factor of a user."""
         try:
             user = await self._of(visit)
             await self._users.reset_second_factor(visit.actor, user.username)

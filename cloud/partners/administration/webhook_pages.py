@@ -23,11 +23,11 @@ from cloud.partners.webhooks import (
 )
 
 DELIVERIES = 20
-"""Deliveries on a page; each is shown with its attempts."""
+"""Deliveries on one page; each is shown with its attempts."""
 HOUR_US = 3600 * SECOND_US
 REPLAYS_H = (1, 24, 3 * 24, 7 * 24, 30 * 24)
 SHOWN = (DeliveryStatus.FAILED, DeliveryStatus.EXHAUSTED, DeliveryStatus.DISCARDED, DeliveryStatus.SUCCEEDED)
-"""The statuses of the filter, the most urgent first."""
+"""Statuses in the filter, the most urgent first."""
 
 
 class WebhookPages:
@@ -41,7 +41,7 @@ class WebhookPages:
         self._log = DeliveryLog(parts.database, parts.clock, parts.ids)
 
     async def list(self, visit: Visit) -> Answer:
-        """`GET /admin/webhooks`."""
+        """`GET /admin/webhooks`: list the webhooks."""
         query: AppsOfQuery = visit.request.query
         rows, onward = await self._pages.rows(
             visit,
@@ -52,11 +52,11 @@ class WebhookPages:
         return self._pages.page(visit, "webhooks.html", webhooks=rows, onward=onward, app=query.app)
 
     async def show(self, visit: Visit) -> Answer:
-        """`GET /admin/webhooks/{webhook_id}`."""
+        """`GET /admin/webhooks/{webhook_id}`: show a webhook and its deliveries."""
         return await self._one(visit)
 
     async def rotate(self, visit: Visit) -> Answer:
-        """`POST /admin/webhooks/{webhook_id}/secret`."""
+        """`POST /admin/webhooks/{webhook_id}/secret`: rotate the signing secret and show it."""
         secret = new_secret()
         try:
             changed = await self._webhooks.rotate_secret(visit.actor, _id(visit), secret, precondition=_as_shown(visit))
@@ -74,11 +74,11 @@ class WebhookPages:
         )
 
     async def disable(self, visit: Visit) -> Answer:
-        """`POST /admin/webhooks/{webhook_id}/disable`."""
+        """`POST /admin/webhooks/{webhook_id}/disable`: disable a webhook."""
         return await self._set_enabled(visit, enabled=False)
 
     async def enable(self, visit: Visit) -> Answer:
-        """`POST /admin/webhooks/{webhook_id}/enable`."""
+        """`POST /admin/webhooks/{webhook_id}/enable`: enable a webhook."""
         return await self._set_enabled(visit, enabled=True)
 
     async def _set_enabled(self, visit: Visit, *, enabled: bool) -> Answer:
@@ -90,7 +90,7 @@ class WebhookPages:
         return done(_path(visit), what)
 
     async def test(self, visit: Visit) -> Answer:
-        """`POST /admin/webhooks/{webhook_id}/test`."""
+        """`POST /admin/webhooks/{webhook_id}/test`: queue a test delivery."""
         try:
             await self._log.test(visit.actor, _id(visit))
         except DomainError as error:
@@ -98,7 +98,7 @@ class WebhookPages:
         return done(_path(visit), "test_queued")
 
     async def replay_one(self, visit: Visit) -> Answer:
-        """`POST /admin/webhooks/{webhook_id}/deliveries/{delivery_id}/replay`."""
+        """`POST /admin/webhooks/{webhook_id}/deliveries/{delivery_id}/replay`: replay one delivery."""
         delivery_id = visit.request.path["delivery_id"]
         try:
             await self._log.replay_one(visit.actor, _id(visit), delivery_id)
@@ -107,7 +107,7 @@ class WebhookPages:
         return done(_path(visit), "replay_queued")
 
     async def replay_failed(self, visit: Visit) -> Answer:
-        """`POST /admin/webhooks/{webhook_id}/replay`."""
+        """`POST /admin/webhooks/{webhook_id}/replay`: replay the failed deliveries."""
         form: ReplayForm = visit.request.body
         from_us = self._parts.clock.now_us() - form.hours * HOUR_US
         try:
@@ -120,7 +120,7 @@ class WebhookPages:
         webhook = await self._webhooks.find(visit.actor, _id(visit))
         shows = isinstance(
             visit.request.query, WebhookQuery
-        )  # otherwise a form was refused: show the newest deliveries
+        )  # otherwise a form was rejected: show the newest deliveries
         query = visit.request.query if shows else WebhookQuery()
 
         def read(before: int | None, count: int) -> Awaitable[Sequence[Logged]]:

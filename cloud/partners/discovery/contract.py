@@ -1,7 +1,7 @@
-"""The contract's document in its two forms, written once at start: the same values as JSON and as YAML (C-254).
+"""The contract's document in its two forms, JSON and YAML with the same values, written once at start (C-254).
 
-YAML is written with plain scalars only: no tags, no anchors, and every text that some reader of YAML (1.1 or 1.2) could
-take for a number, a truth value or a date is in quotes, so that all readers find the same values.
+YAML is written with plain scalars only, without tags and anchors. Every text that some reader of YAML (1.1 or 1.2)
+could read as a number, a truth value or a date is quoted, so that all readers find the same values.
 """
 
 import re
@@ -20,7 +20,7 @@ _NUMBER_OF_YAML_12 = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-
 
 
 class _Plain(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML comes without types
-    """No anchors: what occurs twice is written twice."""
+    """A dumper without anchors: a value that occurs twice is written twice."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -40,7 +40,7 @@ _Plain.add_representer(str, _text)
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """Both forms with their entity tags, each of its own octets (A-135)."""
+    """Both forms, each with an entity tag of its own bytes (A-135)."""
 
     json: bytes
     json_etag: str
@@ -49,9 +49,9 @@ class Contract:
 
 
 def write_contract(document: Mapping[str, Any]) -> Contract:
-    """Both forms of one document."""
+    """Return both forms of one document."""
     as_json = orjson.dumps(document)
-    # From the JSON, so that whatever JSON cannot say (dates, enums) is the same text in both.
+    # From the JSON, so that values that JSON does not have (dates, enums) are the same text in both.
     as_yaml = yaml.dump(
         orjson.loads(as_json), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120, encoding="utf-8"
     )
@@ -59,5 +59,5 @@ def write_contract(document: Mapping[str, Any]) -> Contract:
 
 
 def make_contract(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> Contract:
-    """From all rows of all hosts. Raises `RowsDisagree`."""
+    """Make the contract from all rows of all hosts. Raises `RowsDisagree`."""
     return write_contract(contract_document(rows, bases, scopes))

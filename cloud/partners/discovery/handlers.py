@@ -1,4 +1,4 @@
-"""The two addresses of the contract's document. Written once at start, served from memory."""
+"""The two addresses of the contract's document, which is written once at start and served from memory."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,28 +6,30 @@ from cloud.foundation.http import Answer, Bases, Parts, Request, Route
 from cloud.partners.discovery.contract import Contract, make_contract
 
 CACHE_CONTROL = "public, max-age=300"
-"""As for the key set: a client that asks every five minutes learns of a change soon enough (A-135)."""
+"""Cache time of the contract and of the key set: a client that polls every 5 min detects a change in time (A-135)."""
 
 
 class DiscoveryHandlers:
-    """Serves what `publish` was given; the rows that it describes include its own, so they come second."""
+    """Serve the published document. Its rows include those of this class, so `publish` is called after they are
+    made.
+    """
 
     def __init__(self) -> None:
         self._contract: Contract | None = None
 
     def publish(self, rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> None:
-        """Write the document of all rows. Raises `RowsDisagree`, and nothing is served then."""
+        """Write the document of all rows. Raises `RowsDisagree`; nothing is served then."""
         self._contract = make_contract(rows, bases, scopes)
 
     @property
     def contract(self) -> Contract:
-        """What is published."""
+        """Return the published contract."""
         assert self._contract is not None, "the composition root publishes the contract before it serves"
         return self._contract
 
     @classmethod
     def of(cls, _parts: Parts) -> "DiscoveryHandlers":
-        """Make those of a process; use `parts.shared(DiscoveryHandlers.of)`."""
+        """Make the handlers of a process; use `parts.shared(DiscoveryHandlers.of)`."""
         return cls()
 
     async def as_json(self, _request: Request) -> Answer:

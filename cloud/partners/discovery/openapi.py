@@ -1,7 +1,7 @@
-"""The OpenAPI 3.1 document, made from rows: whatever is served is described, and nothing is described twice.
+"""The OpenAPI 3.1 document, made from rows: every served route is described, and none is described twice.
 
-A pure function of the rows, the public addresses and the scope catalogue. Two gates keep internals out: a row must be
-`in_contract`, and its host and path must pass the public filter. Paths of other hosts than the api host name their
+It is a pure function of the rows, the public addresses and the scope catalogue. Two gates exclude internals: a row must
+be `in_contract`, and its host and path must pass the public filter. Paths of other hosts than the api host name their
 server themselves (A-137).
 """
 
@@ -21,7 +21,7 @@ _AUTH_MODES = {
     Access.CLIENT: "OAuth auth code or client credentials",
     Access.TOKEN: "Bearer token",
 }
-"""The contract's own words for how a caller shows who it is (C-008)."""
+"""The contract's names for the authentication of a caller (C-008)."""
 _BODILESS = {204, 304}
 
 
@@ -30,12 +30,14 @@ class RowsDisagree(ValueError):
 
 
 def public_rows(rows: Sequence[Route]) -> tuple[Route, ...]:
-    """The rows of the public contract: those that pass both gates."""
+    """Return the rows of the public contract: those that pass both gates."""
     return tuple(row for row in rows if row.in_contract and is_public(row.hosts, row.path))
 
 
 def disagreements(rows: Sequence[Route]) -> list[str]:
-    """Rows whose word is not the filter's; a test holds this empty, since either the row or the list is wrong."""
+    """Return the rows whose `in_contract` contradicts the filter. A test requires none, since either the row or the
+    list is wrong.
+    """
     return [
         f"{row.name}: in_contract={row.in_contract}, the filter says {not row.in_contract}"
         for row in rows
@@ -44,7 +46,7 @@ def disagreements(rows: Sequence[Route]) -> list[str]:
 
 
 def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> dict[str, Any]:
-    """The OpenAPI document as plain values. `scopes`: the catalogue's names with their descriptions."""
+    """Return the OpenAPI document as plain values. `scopes` are the catalogue's names with their descriptions."""
     shown = public_rows(rows)
     schemas = Schemas(shown)
     paths: dict[str, dict[str, Any]] = {}
@@ -91,7 +93,7 @@ def _tags() -> Mapping[str, str]:
 
 
 def _without_unused(document: dict[str, Any]) -> dict[str, Any]:
-    """Only the components that something refers to, directly or through another one."""
+    """Return the document with only those components that are referenced, directly or through another one."""
     components: dict[str, dict[str, Any]] = document["components"]
     used: set[tuple[str, str]] = set()
     waiting: list[Any] = [document["paths"]]
@@ -136,7 +138,7 @@ def _part(kind: str, name: str) -> dict[str, str]:
 
 
 def operation_id(row: Route) -> str:
-    """The row's own id, else its method and path as one word: `getV1JobsById`."""
+    """Return the row's own id, else its method and path as one word: `getV1JobsById`."""
     if row.operation_id:
         return row.operation_id
     words = re.findall(r"\{?[A-Za-z0-9]+", row.path.replace("_", " "))
@@ -234,7 +236,9 @@ def _parameters(row: Route, schemas: Schemas) -> list[dict[str, Any]]:
 
 
 def _given(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A query parameter is there or not; it is never null, which only stands for its absence in our models."""
+    """Return the schema of a query parameter without null: it is present or absent, and null in our models only means
+    absent.
+    """
     kept = {key: value for key, value in schema.items() if key != "description" and (key, value) != ("default", None)}
     choices = [choice for choice in kept.pop("anyOf", []) if choice != {"type": "null"}]
     if len(choices) == 1:
@@ -264,7 +268,7 @@ def _responses(row: Route, schemas: Schemas) -> dict[str, Any]:
 
 
 def _possible_refusals(row: Route) -> set[int]:
-    """The error statuses that every route of this kind may return, beside those of the row itself."""
+    """Return the error statuses that every route of this kind may return, in addition to those of the row itself."""
     statuses = {400, 429, 503}
     if row.scopes.access is Access.TOKEN:
         statuses |= {401, 403}
@@ -306,7 +310,7 @@ def _trace_headers() -> dict[str, Any]:
 
 
 def _refusal(status: int, text: str, row: Route | None = None) -> dict[str, Any]:
-    """An error response of a row; None: of every row."""
+    """Return an error response of a row; None: the one shared by every row."""
     headers = _trace_headers()
     for name in shared_parts.REFUSAL_HEADERS.get(status, ()):
         headers[name] = _part("headers", name)

@@ -1,16 +1,16 @@
-"""What the public contract may never show, as patterns that name a host and a path (A-137, A-138).
+"""The routes that the public contract must never show, as patterns of host and path (A-137, A-138).
 
-The contract promises that internal, administrative and partner-only routes never surface, and names this file as the
-place of the list. The patterns are host-qualified, because `/v1/platform/*` is public on the auth host while
-`/api/v1/platform/*` on the api host is not. The list is published with the docs, so that anyone can compare it with
-what is served. It is the second of two gates: a row must also say that it is in the contract (`Route.in_contract`).
+The contract promises that internal, administrative and partner-only routes never appear in it, and names this file as
+the place of the list. The patterns include the host, because `/v1/platform/*` is public on the auth host while
+`/api/v1/platform/*` on the api host is not. The list is published with the docs, so that anyone can compare it with the
+served routes. It is the second of two gates: a row must also be declared as part of the contract (`Route.in_contract`).
 """
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 DENYLIST: tuple[str, ...] = (
-    # On request: their documentation belongs to the approved programmes.
+    # On request only: their documentation belongs to the approved programmes.
     "api:/api/v1/platform*",
     "auth:/v1/saml*",
     # Useful to every client, but not announced by the contract (docs/deviations.md).
@@ -31,24 +31,26 @@ DENYLIST: tuple[str, ...] = (
     "auth:/assets/*",
     "api:/problems*",
     "docs:*",
-    # The machine room.
+    # For operations.
     "*:/health/*",
     "*:/metrics*",
     "*:/internal*",
     "*:/admin*",
 )
-"""`HOST:PATH`; `*` stands for any text. Paths are templates as the contract writes them."""
+"""`HOST:PATH`; `*` matches any text. Paths are templates as in the contract."""
 
 SANDBOX_MIRRORS = "api"
-"""The sandbox shows the surface of the api host, so what is denied there is denied here."""
+"""The sandbox has the routes of the api host, so a route that is denied there is denied here."""
 
 
 def is_denied(host: str, path: str) -> bool:
-    """Whether a path template of a host (`auth`, `api`, `sandbox`, `docs`) must stay out of the public contract."""
+    """Return whether a path template of a host (`auth`, `api`, `sandbox`, `docs`) must stay out of the public
+    contract.
+    """
     names = {host, SANDBOX_MIRRORS} if host == "sandbox" else {host}
     return any(fnmatchcase(f"{name}:{path}", pattern) for name in names for pattern in DENYLIST)
 
 
 def is_public(hosts: Iterable[str], path: str) -> bool:
-    """Whether a path may be shown: a route on several hosts is denied when one of them denies it."""
+    """Return whether a path may be shown: a route on several hosts is denied when one of them denies it."""
     return not any(is_denied(host, path) for host in hosts)

@@ -1,4 +1,4 @@
-"""Pages about the interface for people: the index on the docs host, and what each kind of problem means."""
+"""Pages about the interface for people: the index on the docs host, and the meaning of each kind of problem."""
 
 from cloud.foundation.slice import Slice
 

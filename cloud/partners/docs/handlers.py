@@ -1,7 +1,7 @@
 """The docs index and the pages behind the `type` of problem documents, as HTML for people and JSON for programs.
 
-Accept decides between the two; the default is JSON (A-009). The pages explain kinds of problems, never an occurrence,
-so they are public and cacheable.
+The Accept header decides between the two; the default is JSON (A-009). The pages explain kinds of problems, never an
+occurrence, so they are public and cacheable.
 """
 
 import base64
@@ -47,13 +47,13 @@ _POLICY = (
 
 
 def wants_html(accept: str | None) -> bool:
-    """Whether Accept names HTML; `*/*` does not."""
+    """Return whether Accept names HTML; `*/*` does not."""
     ranges = [one.partition(";")[0].strip().lower() for one in (accept or "").split(",")]
     return any(one in {"text/html", "application/xhtml+xml"} for one in ranges)
 
 
 class DocsHandlers:
-    """Index and problem pages."""
+    """Serve the index, the event catalogue and the problem pages."""
 
     def __init__(self, bases: Bases) -> None:
         self._bases = bases
@@ -63,7 +63,7 @@ class DocsHandlers:
         return Answer(302, headers={"Location": f"{self._bases[Host.DOCS]}/api/docs", "Cache-Control": CACHE_CONTROL})
 
     async def index(self, request: Request) -> Answer:
-        """The machine-readable documents and their addresses."""
+        """Return the machine-readable documents and their addresses."""
         api = self._bases[Host.API]
         document = {
             "title": "Argus External API",
@@ -81,16 +81,16 @@ class DocsHandlers:
         return _answer(request, "index.html", document)
 
     async def events(self, request: Request) -> Answer:
-        """The event catalogue, with the schema and a sample of each event."""
+        """Return the event catalogue, with the schema and a sample of each event."""
         return _answer(request, "events.html", {"events": [_shown_event(one) for one in EVENTS]})
 
     async def problems(self, request: Request) -> Answer:
-        """Every kind of problem."""
+        """Return every kind of problem."""
         kinds = [self._kinds[name] for name in sorted(self._kinds)]
         return _answer(request, "problems.html", {"problems": kinds})
 
     async def problem(self, request: Request) -> Answer:
-        """One kind of problem. Raises `NotFound`."""
+        """Return one kind of problem. Raises `NotFound`."""
         found = self._kinds.get(request.path["slug"])
         if found is None:
             raise NotFound
@@ -98,7 +98,9 @@ class DocsHandlers:
 
     @cached_property
     def _kinds(self) -> Mapping[str, Mapping[str, Any]]:
-        """Problems by the last part of their address. Built at the first request, when every slice is imported."""
+        """Return the problems by the last part of their address. Built at the first request, when every slice is
+        imported.
+        """
         api = self._bases[Host.API]
         return {
             slug(kind.code): {
@@ -113,7 +115,7 @@ class DocsHandlers:
 
 
 def _shown_event(one: EventType) -> dict[str, Any]:
-    """An event with a sample message as a receiver gets it."""
+    """Return an event with a sample message in the form that a receiver gets."""
     return {
         "name": one.name,
         "version": one.version,

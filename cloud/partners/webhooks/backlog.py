@@ -1,4 +1,4 @@
-"""The backlog of deliveries for monitoring: their number, and how late the one due longest is."""
+"""The backlog of deliveries for monitoring: their number, and the delay of the one that has been due longest."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,9 @@ SECOND_US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """`deliveries`: unfinished ones, also those whose next attempt is in the future. `late_us`: how long the one due
-    longest has been due, 0 where none is."""
+    """The backlog. `deliveries` counts unfinished ones, including those whose next attempt is in the future. `late_us`
+    is the time for which the oldest due one has been due, 0 when none is.
+    """
 
     deliveries: int
     late_us: int

@@ -18,14 +18,14 @@ from cloud.partners.webhooks.messages import PublicEvent, message_body
 EVENTS: tuple[EventType, ...] = tuple(
     event for one in declared() if one.events is not None for event in one.load(one.events) if event.scope is not None
 )
-"""In the order in which integrators see it."""
+"""The events, in the order in which integrators see them."""
 
 EVENTS_MAX = 100
 """Names in one subscription: more than the catalogue will ever have, so a longer list is a mistake."""
 
 _BY_NAME = {one.name: one for one in EVENTS}
 _LEVELS = {level.word: level for level in SecrecyLevel}
-_SAMPLE_AT_US = 1_774_267_200_000_000  # 2026-03-23T12:00:00Z, as the contract's samples
+_SAMPLE_AT_US = 1_774_267_200_000_000  # 2026-03-23T12:00:00Z, as in the contract's samples
 
 
 def public_event(event: DomainEvent) -> PublicEvent | None:
@@ -67,5 +67,5 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def message_sample(one: EventType) -> str:
-    """Return a whole message as a receiver gets it."""
+    """Return a whole sample message in the form that a receiver gets."""
     return message_body(one.name, _SAMPLE_AT_US, one.sample)

@@ -1,8 +1,7 @@
-"""Claim due deliveries under a lease, a fair share of each webhook, and add what sending them needs.
+"""Claim due deliveries under a lease, a fair share of each webhook, and load the data for sending them.
 
-First a query without locks finds webhooks with due deliveries; then the claim runs in the transaction that the worker
-has open; then the endpoints are read, after the commit, so that a change made before it is seen. The worker decides
-when to settle.
+First a query without locks finds webhooks with due deliveries. Then the claim runs in the worker's open transaction.
+The endpoints are read after the commit, so that an earlier change is seen. The worker decides when to settle.
 """
 
 import asyncio
@@ -24,25 +23,27 @@ from cloud.partners.webhooks.signing import Signer
 
 log = structlog.get_logger()
 
-# Twice the longest attempt: enough to begin and to settle it, and soon over when a worker was killed.
+# Twice the longest attempt: enough to begin and to settle it, and short when a worker was killed.
 LEASE_US = 30_000_000
-# Subscriptions that one query returns, and that one claim serves, so that a claim stays short.
+# Subscriptions that one query returns, and those that one claim serves, so that a claim stays short.
 DUE_WEBHOOKS_MAX = 10_000
 CLAIMED_WEBHOOKS_MAX = 64
-# Interval at which a busy worker queries for due webhooks; in between it claims from those that the last query left.
+# Interval at which a busy worker queries for due webhooks; in between it claims from those left by the last query.
 QUERY_S = 0.05
-# A key stays published for a day after its rotation, so the previous one may sign for a minute more.
+# A key stays published for a day after its rotation, so the previous one may sign for another minute.
 SIGNER_S_MAX = 60.0
 
 
 class Claimer:
-    """Find due webhooks and claim their deliveries. `next_us`: the earliest moment at which a planned one is due."""
+    """Find due webhooks and claim their deliveries. `next_us` is the earliest time at which a planned one is due."""
 
     def __init__(
         self, database: Database, clock: Clock, master: Callable[[], MasterKey], in_flight: InFlight, *, batch: int
     ) -> None:
-        """`master` is called when something is to be signed; a worker without the key file retries. `batch`: deliveries
-        that one claim takes, so that the next claim runs while these are sent."""
+        """`master` is called when a delivery is to be signed; a worker without the key file retries.
+
+        `batch` limits the deliveries of one claim, so that the next claim runs while these are sent.
+        """
         self._database = database
         self._clock = clock
         self._load_master = master
@@ -59,10 +60,10 @@ class Claimer:
         self._queried_s = 0.0
 
     async def due(self, *, woken: bool = False, query: bool = False) -> Sequence[DueWebhook]:
-        """Return webhooks that have something due and room for it: those left by the last query or claim and, from time
-        to time (`query`: now), those of a new query. `woken`: something was queued since.
+        """Return webhooks that have due deliveries and free claim slots.
 
-        Raises `DomainError`: the database or the master key is not available.
+        These are the ones left by the last query or claim and, at intervals, those of a new query (`query`: now).
+        `woken`: a delivery was queued since. Raises `DomainError` when the database or the master key is not available.
         """
         now_us, now_s = self._clock.now_us(), asyncio.get_running_loop().time()
         due = self._with_room(self._left)
@@ -88,14 +89,15 @@ class Claimer:
 
     @property
     def has_more(self) -> bool:
-        """Whether something is left that could be claimed at once."""
+        """Return whether a delivery is left that could be claimed at once."""
         return bool(self._with_room(self._left))
 
     async def claim(
         self, tx: Transaction, due: Sequence[DueWebhook], reservation: Reservation
     ) -> Sequence[LeasedDelivery]:
-        """Claim a share for each webhook, as far as there are slots. Slots that one does not use are offered to those
-        that got none."""
+        """Claim a share for each webhook, as far as there are slots. Unused slots of one webhook are offered to those
+        that got none.
+        """
         self._claims_running += 1
         try:
             now_us = self._clock.now_us()
@@ -115,9 +117,9 @@ class Claimer:
             self._claims_running -= 1
 
     async def prepare(self, deliveries: Sequence[LeasedDelivery]) -> None:
-        """Make deliveries ready, or end those that cannot be sent. Called once their claim is durable.
+        """Make deliveries ready, or end those that cannot be sent. Call this once their claim is durable.
 
-        Raises `DomainError` when the database is not available; the leases then run out.
+        Raises `DomainError` when the database is not available; the leases then expire.
         """
         if not deliveries:
             return
@@ -139,8 +141,7 @@ class Claimer:
                 delivery.prepare(endpoint, opened, signer)
 
     async def release(self, deliveries: Sequence[LeasedDelivery]) -> None:
-        """Let any worker claim deliveries that were not sent. Raises `DomainError` when the database is not
-        available."""
+        """Make unsent deliveries claimable by any worker. Raises `DomainError` when the database is not available."""
         async with self._database.transaction() as tx:
             await self._leases.release(tx, deliveries, self._clock.now_us())
 
@@ -171,7 +172,7 @@ class Claimer:
 
 
 def _discard_reason(delivery: LeasedDelivery, endpoint: Endpoint) -> ErrorCode | None:
-    """Return the reason not to send a delivery; None: it is sent."""
+    """Return the reason not to send a delivery, None when it is sent."""
     if endpoint.deleted_at_us is not None or endpoint.secret_sealed is None:
         return ErrorCode.ENDPOINT_DELETED
     if endpoint.disabled_at_us is not None and delivery.kind is not DeliveryKind.TEST:

@@ -1,8 +1,8 @@
 """One delivery in a worker, from its claim to its durable result.
 
-One mutable record instead of a value for each step: the hot path makes one for every delivery, and its state implies
-which fields are set. The transitions are methods, and each asserts the state that it starts from. The rows are another
-module's (lease_store.py), and so are the slots (in_flight.py).
+It is one mutable record instead of a value for each step: the hot path makes one for every delivery, and its state
+implies which fields are set. The transitions are methods, and each asserts the state that it starts from. Rows are in
+lease_store.py, slots in in_flight.py.
 """
 
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from cloud.partners.webhooks.signing import Signer
 
 
 class DeliveryState(Enum):
-    """The steps of a delivery in a worker. The stored status is another one: `DeliveryStatus`."""
+    """The steps of a delivery in a worker. `DeliveryStatus` is the stored status."""
 
     LEASED = "leased"  # claimed; its endpoint is not read yet
-    READY = "ready"  # sent as soon as its endpoint has a slot
-    SENDING = "sending"  # an attempt runs
-    ENDED = "ended"  # attempted, or discarded unsent; the result is not durable yet
+    READY = "ready"  # sent when its endpoint has a free slot
+    SENDING = "sending"  # an attempt is running
+    ENDED = "ended"  # attempted, or discarded without an attempt; the result is not durable yet
     SETTLED = "settled"  # the result is durable
-    RELEASED = "released"  # returned unsent, for any worker to claim
+    RELEASED = "released"  # returned without an attempt, for any worker to claim
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -48,22 +48,22 @@ class LeasedDelivery:
 
     state: DeliveryState = DeliveryState.LEASED
     endpoint: Endpoint = field(init=False, repr=False)
-    """Set when it is ready or discarded."""
+    """Set when the delivery is ready or discarded."""
     keys: tuple[bytes, ...] = field(init=False, repr=False)
-    """Set when it is ready: the secret's key and, for a day after a rotation, the previous one's."""
+    """The secret's key and, for a day after a rotation, the previous one's. Set when the delivery is ready."""
     signer: Signer = field(init=False, repr=False)
-    """Set when it is ready."""
+    """Set when the delivery is ready."""
     ready_at_s: float = field(init=False)
     attempt: Attempt | None = None
-    """The attempt of this lease; None when it was discarded unsent."""
+    """The attempt of this lease; None when the delivery was discarded without one."""
     retry_after_us: int | None = None
-    """The moment before which the receiver wants no further attempt."""
+    """The time before which the receiver wants no further attempt."""
     discard_reason: ErrorCode | None = None
-    """The reason for which it was discarded unsent."""
+    """The reason for which the delivery was discarded without an attempt."""
     status: DeliveryStatus = DeliveryStatus.DELIVERING
-    """The stored status; decided when it is settled."""
+    """The stored status, decided when the delivery is settled."""
     next_at_us: int | None = None
-    """The moment of the next attempt; None: it is finished."""
+    """The time of the next attempt, None when the delivery is finished."""
 
     @property
     def succeeded(self) -> bool:
@@ -71,18 +71,20 @@ class LeasedDelivery:
 
     @property
     def is_gone(self) -> bool:
-        """Whether the receiver answered that it will never accept anything again."""
+        """Return whether the receiver responded with 410: it will never accept another delivery."""
         return self.attempt is not None and self.attempt.error_code is ErrorCode.GONE
 
     @property
     def counts(self) -> bool:
-        """Whether it counts for the health of its endpoint. Tests do not (A-061), nor do errors of our own."""
+        """Return whether the result counts for the health of its endpoint. Tests do not (A-061), nor do internal
+        errors.
+        """
         if self.attempt is None or self.kind is DeliveryKind.TEST:
             return False
         return self.attempt.error_code is not ErrorCode.INTERNAL_ERROR
 
     def prepare(self, endpoint: Endpoint, keys: tuple[bytes, ...], signer: Signer) -> None:
-        """Add what sending needs."""
+        """Add the data for sending; the delivery is ready."""
         assert self.state is DeliveryState.LEASED
         self.endpoint, self.keys, self.signer = endpoint, keys, signer
         self.state = DeliveryState.READY
@@ -99,7 +101,7 @@ class LeasedDelivery:
         self.state = DeliveryState.ENDED
 
     def fail_internally(self, now_us: int, endpoint: Endpoint) -> None:
-        """End it with an attempt that failed by an error of our own, before or while it was sent."""
+        """End the delivery with an attempt that failed by an internal error, before or while it was sent."""
         assert self.state in (DeliveryState.LEASED, DeliveryState.SENDING)
         self.endpoint = endpoint
         self.attempt = Attempt(
@@ -113,22 +115,22 @@ class LeasedDelivery:
         self.state = DeliveryState.ENDED
 
     def discard(self, reason: ErrorCode, endpoint: Endpoint) -> None:
-        """End it unsent."""
+        """End the delivery without an attempt."""
         assert self.state is DeliveryState.LEASED
         self.endpoint, self.discard_reason = endpoint, reason
         self.state = DeliveryState.ENDED
 
     def decide(self, status: DeliveryStatus, next_at_us: int | None = None) -> None:
-        """Set what is written of it. Decided again when the transaction failed."""
+        """Set the result to be stored. It is decided again when the transaction failed."""
         assert self.state is DeliveryState.ENDED
         self.status, self.next_at_us = status, next_at_us
 
     def settle(self) -> None:
-        """Mark its result as durable."""
+        """Mark the result as durable."""
         assert self.state is DeliveryState.ENDED
         self.state = DeliveryState.SETTLED
 
     def release(self) -> None:
-        """Mark it as returned unsent."""
+        """Mark the delivery as returned without an attempt."""
         assert self.state in (DeliveryState.LEASED, DeliveryState.READY)
         self.state = DeliveryState.RELEASED

@@ -1,10 +1,11 @@
-"""The rows of deliveries that no worker holds: queued with the event, discarded with their webhook, removed when old.
+"""The rows of deliveries that no worker holds: queued with the event, discarded with their webhook, removed after their
+retention.
 
 A lane is one subscription and key. Only its oldest unfinished delivery, the head, has a `due_at_us`. A transaction that
-queues behind the head locks it, and one that settles the head makes the next due by a separate statement afterwards; so
-on PostgreSQL each sees what the other did, and no delivery is forgotten. Heads are locked in the order of subscriptions
-everywhere, and deliveries behind a head only under its lock: so a batch of many subscriptions is settled at once
-without deadlocks. Leased rows are in lease_store.py.
+queues behind the head locks it, and one that settles the head makes the next due by a separate statement afterwards. So
+on PostgreSQL each sees the changes of the other, and no delivery is forgotten. Heads are locked in the order of
+subscriptions everywhere, and deliveries behind a head only under its lock, so a batch of many subscriptions is settled
+at once without deadlocks. Leased rows are in lease_store.py.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries,
 
 DAY_US = 86_400_000_000
 RETENTION_US = 30 * DAY_US
-"""How long a finished delivery can be read and replayed (A-060)."""
+"""Time for which a finished delivery can be read and replayed (A-060)."""
 
 _rows = webhook_deliveries.c
 _UNFINISHED = _rows.finished_at_us.is_(None)
@@ -45,7 +46,8 @@ _QUEUE = Prepared(
     insert(webhook_deliveries).values(**{name: bindparam(name) for name in _NEW}, lease_token=0, attempts=0).inline(),
     order=_NEW,
 )
-# If the head is finished while PostgreSQL waits for its lock, it goes on to the one that became the head.
+# If the head is finished while PostgreSQL waits for its lock, the statement continues with the delivery that became the
+# head.
 _HEAD_OF_LANE = Prepared(
     select(_rows.position)
     .where(_rows.webhook_id == bindparam("webhook_id"), _rows.lane == bindparam("lane"), _UNFINISHED)
@@ -75,16 +77,17 @@ class DeliveryStore:
     """The statements about deliveries that no worker holds."""
 
     async def queue(self, tx: Transaction, new: NewDelivery, now_us: int) -> None:
-        """Queue a delivery. For one (webhook, lane), one transaction at a time, in the order of delivery."""
+        """Queue a delivery. Each (webhook, lane) may have one such transaction at a time, in the order of delivery."""
         behind = await self._is_behind(tx, new)
         await tx.driver.run_many(_QUEUE, [_queued_row(new, now_us, behind=behind)])
 
     async def queue_all(
         self, tx: Transaction, new: Sequence[tuple[NewDelivery, bool]], missed: Sequence[NewDelivery], now_us: int
     ) -> None:
-        """Queue deliveries of different subscriptions, in the order of those; each with whether its lane had an
-        unfinished delivery a moment ago. `missed`: deliveries of disabled endpoints, recorded as discarded so that they
-        can be replayed later.
+        """Queue deliveries of different subscriptions, in the order of those.
+
+        Each comes with a flag: its lane had an unfinished delivery a moment before. `missed` are deliveries of disabled
+        endpoints, recorded as discarded so that they can be replayed later.
         """
         rows = []
         for one, occupied in new:
@@ -92,13 +95,15 @@ class DeliveryStore:
         await tx.driver.run_many(_QUEUE, rows + [_missed_row(one, now_us) for one in missed])
 
     async def _is_behind(self, tx: Transaction, new: NewDelivery) -> bool:
-        """Lock the head of its lane and return whether there is one; its settling then finds the new delivery."""
+        """Lock the head of its lane and return whether there is one. The transaction that settles the head then finds
+        the new delivery.
+        """
         return bool(await tx.driver.rows(_HEAD_OF_LANE, {"webhook_id": new.webhook_id, "lane": new.lane}))
 
     async def discard_pending(
         self, tx: Transaction, webhook_id: str, reason: ErrorCode, now_us: int, *, tests: bool
     ) -> int:
-        """Discard all deliveries of a subscription that no worker holds; return their number. `tests`: tests too.
+        """Discard all deliveries of a subscription that no worker holds; return their number. `tests` includes tests.
 
         A leased delivery is settled by its worker, which reads the subscription again.
         """
@@ -119,7 +124,7 @@ class DeliveryStore:
             )
         )
         discarded = 0
-        # Until there are none: while this waited for a head, another transaction may have queued behind it.
+        # Repeated until none is left: while this waited for a head, another transaction may have queued behind it.
         while found := (await tx.execute(statement)).rowcount:
             discarded += found
         return discarded

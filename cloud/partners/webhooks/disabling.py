@@ -1,6 +1,6 @@
-"""Disable a webhook automatically: audit entry, and an event to the other webhooks of the tenant.
+"""Disable a webhook automatically: write the audit entry, and notify the other webhooks of the tenant.
 
-The decision is made elsewhere: by the outcome of deliveries (settling.py), or by the tenant's rules (governing.py).
+The decision is made elsewhere: by the result of deliveries (settling.py), or by the tenant's rules (governing.py).
 """
 
 import structlog

@@ -21,7 +21,7 @@ from cloud.partners.webhooks.tables import webhook_deliveries, webhook_events, w
 _subs = webhook_subscriptions.c
 
 # An event without an organisation goes only to subscriptions of the whole tenant; otherwise an organisation's app would
-# get what it may not read.
+# get an event that it may not read.
 _MAY_RECEIVE = (
     _subs.tenant_id == bindparam("tenant_id"),
     _subs.deleted_at_us.is_(None),
@@ -31,7 +31,7 @@ _MAY_RECEIVE = (
     apps.c.deleted_at_us.is_(None),
     apps.c.secrecy_level >= bindparam("secrecy_level"),
 )
-# Whether each listener's lane has an unfinished delivery: a new one is queued behind it.
+# The oldest unfinished delivery of the listener's lane, NULL if there is none: a new one is queued behind it.
 _HEAD = (
     select(func.min(webhook_deliveries.c.position))
     .where(
@@ -91,7 +91,7 @@ _RECORD_FAILURE = Prepared(
 class Listener:
     """A subscription to an event. For a disabled one the delivery is only recorded.
 
-    `occupied`: an unfinished delivery was in the event's lane a moment ago.
+    `occupied`: an unfinished delivery was in the event's lane a moment before.
     """
 
     id: str
@@ -158,7 +158,7 @@ class EndpointStore:
         return {row[0]: _endpoint(row) for some in _batches(ids) for row in await tx.driver.rows(_ENDPOINTS, some)}
 
     async def endpoints_now(self, database: Database, ids: Sequence[str]) -> dict[str, Endpoint]:
-        """As `endpoints`, outside a transaction."""
+        """Return the endpoints of these subscriptions, by id, by a query outside of a transaction."""
         return {row[0]: _endpoint(row) for some in _batches(ids) for row in await database.peek(_ENDPOINTS, some)}
 
     async def record_success(self, tx: Transaction, id: str) -> None:
@@ -166,7 +166,9 @@ class EndpointStore:
         await tx.driver.run_later(_RECORD_SUCCESS, {"which": id})
 
     async def record_failure(self, tx: Transaction, id: str, at_us: int) -> int | None:
-        """Record a failure; return the begin of the period of failures. None: it is disabled or deleted already."""
+        """Record a failure; return the begin of the period of failures, None when the endpoint is disabled or deleted
+        already.
+        """
         rows = await tx.driver.rows(_RECORD_FAILURE, {"which": id, "at": at_us, "quiet_since": at_us - QUIET_US_MAX})
         return int(rows[0][0]) if rows else None
 

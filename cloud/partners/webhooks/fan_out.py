@@ -18,7 +18,7 @@ from cloud.partners.webhooks.model import DeliveryKind
 
 
 class FanOut:
-    """A `Subscriber` of the relay."""
+    """A `Subscriber` of the relay that queues deliveries."""
 
     def __init__(self, clock: Clock, ids: Ids, translate: Translate = untranslated) -> None:
         self._clock = clock

@@ -1,6 +1,6 @@
 """Follow changes of apps: disable webhooks whose host is no longer allowed, remove webhooks of deleted apps.
 
-The chores query every few seconds instead of being called by changes of apps. So they cover every way of changing an
+Periodic jobs query every few seconds instead of being called by changes of apps. So they cover every way of changing an
 app, and the apps slice does not depend on webhooks.
 """
 
@@ -21,14 +21,14 @@ from cloud.partners.webhooks.model import DisabledReason, ErrorCode
 from cloud.partners.webhooks.subscription_store import SubscriptionStore
 from cloud.partners.webhooks.tables import webhook_subscriptions
 
-# As `cloud/access/apps/store.py` writes it: excludes the webhooks of apps that may send to any host.
+# The form that `cloud/access/apps/store.py` writes. It excludes the webhooks of apps that may send to any host.
 _ANY_HOST = '%"allowed_webhook_hosts":null%'
 
 _subs = webhook_subscriptions.c
 
 
 class HostGovernance:
-    """A chore that disables webhooks whose host the tenant does not allow any more."""
+    """A periodic job that disables webhooks whose host the tenant does not allow any more."""
 
     def __init__(self, outbox: Outbox, audit: Audit) -> None:
         self._disabling = Disabling(outbox, audit)
@@ -59,7 +59,7 @@ class HostGovernance:
 
 
 class OrphanedWebhooks:
-    """A chore that removes the webhooks of deleted apps and discards their pending deliveries (A-064)."""
+    """A periodic job that removes the webhooks of deleted apps and discards their pending deliveries (A-064)."""
 
     def __init__(self, audit: Audit) -> None:
         self._audit = audit

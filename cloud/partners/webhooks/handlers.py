@@ -1,4 +1,4 @@
-"""Handlers of webhooks. A generated secret is only in the response of the request that makes it (A-055)."""
+"""Handlers of webhooks. A generated secret is only in the response to the request that makes it (A-055)."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class WebhookHandlers:
-    """Everything under `/v1/webhooks`."""
+    """Handlers of all routes under `/v1/webhooks`."""
 
     def __init__(self, parts: Parts, judge: Judge) -> None:
         self._parts = parts
@@ -27,7 +27,7 @@ class WebhookHandlers:
         self._log = DeliveryLog(parts.database, parts.clock, parts.ids)
 
     async def create(self, request: Request) -> Answer:
-        """`POST /v1/webhooks`."""
+        """`POST /v1/webhooks`: create a webhook."""
         body = request.body
         assert isinstance(body, WebhookWanted)
         wanted = Wanted(
@@ -45,7 +45,7 @@ class WebhookHandlers:
         return Created(document, location=location, headers=NEVER_KEPT)
 
     async def list(self, request: Request) -> Answer:
-        """`GET /v1/webhooks`."""
+        """`GET /v1/webhooks`: list the webhooks of the app."""
         query = request.query
         assert isinstance(query, WebhookQuery)
         listing = Listing(cursors=self._parts.cursors, viewer=request.viewer, route=request.route.name)
@@ -58,12 +58,12 @@ class WebhookHandlers:
         return Json({"webhooks": [self._shown(one) for one in page.rows], "next_cursor": page.next_cursor})
 
     async def inspect(self, request: Request) -> Answer:
-        """`GET /v1/webhooks/{webhook_id}`."""
+        """`GET /v1/webhooks/{webhook_id}`: return one webhook."""
         found = await self._webhooks.find(request.viewer, request.path["webhook_id"])
         return Json(self._shown(found), etag=self._etag(found))
 
     async def change(self, request: Request) -> Answer:
-        """`PUT /v1/webhooks/{webhook_id}`: a merge (A-057)."""
+        """`PUT /v1/webhooks/{webhook_id}`: merge a change into a webhook (A-057)."""
         body = request.body
         assert isinstance(body, WebhookChange)
         described = "description" in body.model_fields_set
@@ -84,12 +84,12 @@ class WebhookHandlers:
         return Json(self._shown(changed), etag=self._etag(changed))
 
     async def remove(self, request: Request) -> Answer:
-        """`DELETE /v1/webhooks/{webhook_id}`."""
+        """`DELETE /v1/webhooks/{webhook_id}`: remove a webhook."""
         await self._webhooks.remove(request.actor, request.path["webhook_id"])
         return NoContent()
 
     async def deliveries(self, request: Request) -> Answer:
-        """`GET /v1/webhooks/{webhook_id}/deliveries`."""
+        """`GET /v1/webhooks/{webhook_id}/deliveries`: list the deliveries."""
         query, webhook_id = request.query, request.path["webhook_id"]
         assert isinstance(query, DeliveryQuery)
         wanted = Filter(status=query.status, kind=query.kind, event=query.event, event_id=query.event_id)
@@ -109,12 +109,12 @@ class WebhookHandlers:
         return Json({"deliveries": [shown_delivery(one) for one in page.rows], "next_cursor": page.next_cursor})
 
     async def test(self, request: Request) -> Answer:
-        """`POST /v1/webhooks/{webhook_id}/test`."""
+        """`POST /v1/webhooks/{webhook_id}/test`: queue a test delivery."""
         delivery_id = await self._log.test(request.actor, request.path["webhook_id"])
         return Json({"delivery_id": delivery_id, "status": DeliveryStatus.QUEUED.value}, status=202)
 
     async def replay(self, request: Request) -> Answer:
-        """`POST /v1/webhooks/{webhook_id}/replays`."""
+        """`POST /v1/webhooks/{webhook_id}/replays`: start a replay."""
         body = request.body
         assert isinstance(body, ReplayWanted)
         replay = await self._begin_replay(request, body)
@@ -122,7 +122,7 @@ class WebhookHandlers:
         return Json(shown_replay(replay), status=202, headers={"Location": location})
 
     async def inspect_replay(self, request: Request) -> Answer:
-        """`GET /v1/webhooks/{webhook_id}/replays/{replay_id}`."""
+        """`GET /v1/webhooks/{webhook_id}/replays/{replay_id}`: return the progress of a replay."""
         found = await self._log.replay(request.viewer, request.path["webhook_id"], request.path["replay_id"])
         return Json(shown_replay(found))
 
@@ -150,7 +150,7 @@ class WebhookHandlers:
 
 
 def _moment(text: str | None) -> int:
-    """Read a moment. Raises `ReplayMalformed`."""
+    """Parse a time. Raises `ReplayMalformed`."""
     try:
         return read_moment(text or "")
     except MomentMalformed:

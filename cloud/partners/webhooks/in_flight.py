@@ -1,15 +1,16 @@
-"""The deliveries that one worker holds, and their slots: this object alone takes and returns them.
+"""The deliveries that one worker holds, and their slots: only this object takes and returns them.
 
-There are two kinds. A claim slot is taken before a delivery is claimed and returned when its attempt ends; a sending
-slot is held while the attempt runs. There are some more claim slots than sending slots, since a claim is two commits
-away from the next one and a receiver answers sooner: the deliveries between are ready, and one begins as soon as its
+There are two kinds of slots. A claim slot is taken before a delivery is claimed and returned when its attempt ends; a
+sending slot is held while the attempt runs. There are more claim slots than sending slots, since the next claim comes
+two commits later and a receiver responds sooner. The deliveries in between are ready, and one begins as soon as its
 endpoint has a slot, the endpoints in turn. So no attempt waits for the database.
 
-Limits for the process, each tenant and each endpoint keep a slow receiver, or a tenant with many, from delaying others.
-An endpoint that is slow or failing gets one slot until one of its attempts succeeds quickly: its own deliveries then
-wait for each other. Ready deliveries whose endpoint has no slot in time are returned unsent, before their lease becomes
-short and before a change of the endpoint is missed; so are those of an endpoint that has just failed, which is not
-called again after a 410 or 503. Counts are of this process; several workers have several times as many.
+Limits for the process, each tenant and each endpoint prevent a slow receiver, or a tenant with many, from delaying
+others. An endpoint that is slow or failing gets one slot until one of its attempts succeeds quickly, so its own
+deliveries wait for each other. Ready deliveries whose endpoint has no slot in time are returned without an attempt,
+before their lease becomes short and before a change of the endpoint is missed. So are those of an endpoint that has
+just failed: it is not called again after a 410 or 503. The counts are those of this process; several workers have
+several times as many.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -20,19 +21,20 @@ from cloud.partners.webhooks.delivery import LeasedDelivery
 from cloud.partners.webhooks.lease_store import DueWebhook
 
 SLOW_MS = 2_000
-"""An endpoint whose response takes longer holds its slots too long to have sixteen of them."""
+"""Response time above which an endpoint is slow: it would hold sixteen slots for too long."""
 READY_S_MAX = SLOW_MS / 1000
-"""An endpoint whose slots are all taken for that long is slow."""
+"""Time after which an endpoint whose slots are all in use is slow."""
 SLOW_ENDPOINTS_MAX = 10_000
-"""Slow endpoints that are remembered, some hundred bytes each; beyond it the oldest counts as quick again."""
+"""Slow endpoints that are remembered, some hundred bytes each; beyond it the earliest counts as fast again."""
 CLAIMS_PER_SLOT = 4
-"""Claim slots for each sending slot: one is sent, one is ready, and two are with the database. With twice as many,
-attempts waited for claims (a fifth fewer deliveries were measured)."""
+"""Claim slots for each sending slot: one delivery is sent, one is ready, and two are in transactions. With only twice
+as many claim slots, attempts waited for claims (a fifth fewer deliveries were measured).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Attempts at a time."""
+    """Limits of concurrent attempts."""
 
     of_process: int = 256
     of_tenant: int = 96
@@ -87,16 +89,16 @@ class InFlight:
         self._sending = _Slots(limits)
         self._claims = _Slots(limits.for_claims())
         self._slow: OrderedDict[str, None] = OrderedDict()
-        self._ready: OrderedDict[str, deque[LeasedDelivery]] = OrderedDict()  # by webhook, in the order of their turn
+        self._ready: OrderedDict[str, deque[LeasedDelivery]] = OrderedDict()  # by webhook, in the order of turns
 
     @property
     def sending(self) -> int:
-        """Number of attempts that run or are about to."""
+        """Return the number of attempts that run or are about to run."""
         return self._sending.taken
 
     @property
     def claimed(self) -> int:
-        """Number of deliveries that are held, or reserved for a claim."""
+        """Return the number of deliveries that are held, or reserved for a claim."""
         return self._claims.taken
 
     def claim_room(self, tenant_id: str, webhook_id: str) -> int:
@@ -112,7 +114,7 @@ class InFlight:
         return Reservation(self, self._claims)
 
     def add(self, deliveries: Iterable[LeasedDelivery], now_s: float) -> None:
-        """Line up deliveries that are ready."""
+        """Queue deliveries that are ready."""
         for delivery in deliveries:
             delivery.ready_at_s = now_s
             self._ready.setdefault(delivery.webhook_id, deque()).append(delivery)
@@ -134,8 +136,9 @@ class InFlight:
         return delivery
 
     def end(self, delivery: LeasedDelivery) -> Sequence[LeasedDelivery]:
-        """Return both slots of an attempt that ended. After a bad one, the endpoint's ready deliveries are taken
-        out."""
+        """Return both slots of an attempt that ended. After a bad one, also remove and return the endpoint's ready
+        deliveries.
+        """
         self._sending.give_back(delivery.tenant_id, delivery.webhook_id)
         self._claims.give_back(delivery.tenant_id, delivery.webhook_id)
         attempt = delivery.attempt
@@ -150,14 +153,16 @@ class InFlight:
             self._claims.give_back(delivery.tenant_id, delivery.webhook_id)
 
     def take_overdue(self, now_s: float) -> Sequence[LeasedDelivery]:
-        """Take out the ready deliveries of endpoints that had no slot for too long; these count as slow."""
+        """Remove and return the ready deliveries of endpoints that had no slot for too long; these endpoints become
+        slow.
+        """
         overdue = [name for name, line in self._ready.items() if now_s - line[0].ready_at_s >= READY_S_MAX]
         for webhook_id in overdue:
             self._note(webhook_id, slow=True)
         return [delivery for webhook_id in overdue for delivery in self._ready.pop(webhook_id)]
 
     def take_all(self) -> Sequence[LeasedDelivery]:
-        """Take out all ready deliveries."""
+        """Remove and return all ready deliveries."""
         deliveries = [delivery for line in self._ready.values() for delivery in line]
         self._ready.clear()
         return deliveries
@@ -176,10 +181,12 @@ class Reservation:
     def __init__(self, in_flight: InFlight, claims: _Slots) -> None:
         self._in_flight = in_flight
         self._claims = claims
-        self._held: dict[str, tuple[str, int]] = {}  # by webhook: its tenant, and how many
+        self._held: dict[str, tuple[str, int]] = {}  # by webhook: its tenant, and the number of slots
 
     def offer(self, due: Sequence[DueWebhook], batch: int) -> dict[str, int]:
-        """Take for each webhook its fair share of a batch, as far as there are slots; without any it is left out."""
+        """Take for each webhook its fair share of a batch, as far as there are slots; a webhook without slots is left
+        out.
+        """
         share = max(1, batch // max(1, len(due)))
         of_tenant = Counter(one.tenant_id for one in due)
         offered: dict[str, int] = {}
@@ -193,7 +200,9 @@ class Reservation:
         return offered
 
     def keep(self, offered: dict[str, int], leased: Sequence[LeasedDelivery]) -> Counter[str]:
-        """Keep the slots of these deliveries and return the others of an offer; the number kept for each webhook."""
+        """Keep the slots of these deliveries and return the other slots of an offer; return the number kept for each
+        webhook.
+        """
         used = Counter(delivery.webhook_id for delivery in leased)
         for webhook_id, count in offered.items():
             tenant_id, _ = self._held[webhook_id]
@@ -202,7 +211,7 @@ class Reservation:
         return used
 
     def cancel(self) -> None:
-        """Return all slots: the claim is undone."""
+        """Return all slots: the claim was rolled back."""
         for webhook_id, (tenant_id, count) in self._held.items():
             self._claims.give_back(tenant_id, webhook_id, count)
         self._held.clear()

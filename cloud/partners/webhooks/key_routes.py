@@ -25,13 +25,13 @@ _SAMPLE = {
 
 
 class WebhookKeyHandlers:
-    """`GET` of the published set."""
+    """Serve the published key set."""
 
     def __init__(self, keys: WebhookKeys) -> None:
         self._keys = keys
 
     async def key_set(self, request: Request) -> Answer:
-        """Return the public keys of this moment."""
+        """Return the present public keys."""
         body = orjson.dumps({"keys": [key.jwk() for key in await self._keys.published()]})
         return Answer(200, body, "application/json", headers=_HEADERS, etag=strong_etag(body))
 

@@ -1,7 +1,6 @@
-"""The Ed25519 keys of the `v1a` signature: how one is made, sealed and published, and the times of its life.
+"""The Ed25519 keys of the `v1a` signature: how they are made, sealed and published, and the times of their life.
 
-They are published apart from the token keys: a key that signs what partners receive must never be one that a token
-could be checked against.
+They are published apart from the token keys: a key that signs messages to partners must never verify a token.
 """
 
 import base64
@@ -23,13 +22,13 @@ from cloud.partners.webhooks.tables import webhook_keys
 
 SECOND_US = 1_000_000
 MAX_AGE_S = 300
-"""How long the set may be cached."""
+"""Time for which the set may be cached."""
 PUBLISHED_LEAST_US = 900 * SECOND_US
 RETIRED_US = 86_400 * SECOND_US
-"""A retired key stays published so long: a receiver may verify what lies in its own queue."""
+"""Time for which a retired key stays published: a receiver may verify messages from its own queue."""
 
 PUBLISHED_MAX = 8
-"""Keys of the published set: six rotations a day. A receiver tries each of them against a signature."""
+"""Keys of the published set: six rotations a day. A receiver tries each of them on a signature."""
 
 _PURPOSE = "webhook keys"
 
@@ -68,7 +67,7 @@ class WebhookKey(StoredKey):
 
 
 def generate(number: int, master: MasterKey, now_us: int) -> WebhookKey:
-    """Make a next key."""
+    """Make a new key as the next one."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
     digest = Hash(SHA256())
@@ -87,7 +86,7 @@ def generate(number: int, master: MasterKey, now_us: int) -> WebhookKey:
 
 
 class WebhookKeys(KeyRing[WebhookKey]):
-    """The use cases. `master` is called only when a key is to be made."""
+    """The use cases of webhook keys. `master` is called only when a key is to be made."""
 
     def __init__(self, database: Database, clock: Clock, master: Callable[[], MasterKey]) -> None:
         store = KeyStore(webhook_keys, WebhookKey)
@@ -95,8 +94,9 @@ class WebhookKeys(KeyRing[WebhookKey]):
         self._audit = Audit(clock)
 
     async def current(self) -> WebhookKey:
-        """Return the key that signs now. The first keys are made where there are none; raises `WebhookKeysAbsent`
-        while another worker makes them."""
+        """Return the key that signs now. The first keys are made when there are none; raises `WebhookKeysAbsent` while
+        another worker makes them.
+        """
         for _ in range(2):
             for key in await self.list():
                 if key.is_current:

@@ -20,8 +20,10 @@ _rows = webhook_deliveries.c
 
 
 def _due_webhooks() -> Prepared:
-    """Select each subscription with a delivery that is due, planned or leased, and the earliest moment of these. It
-    steps from one subscription to the next through the index, so a long queue costs no more than a short one."""
+    """Select each subscription with a delivery that is due, planned or leased, and the earliest time of these.
+
+    It steps from one subscription to the next through the index, so a long queue costs no more than a short one.
+    """
     due = _rows.due_at_us.is_not(None)
     first = select(func.min(_rows.webhook_id).label("id")).where(due).cte("due_webhooks", recursive=True)
     after = select(func.min(_rows.webhook_id)).where(due, _rows.webhook_id > first.c.id).scalar_subquery()
@@ -108,7 +110,7 @@ _SETTLE = Prepared(_settle.returning(_rows.position))
 _recorded = ("delivery_position", "number", *_ATTEMPT, "response_head")
 _attempted = (*(_settled.c(name) for name in _ATTEMPT), _settled.c("response_head"))
 _written = GivenRows("written", position=BigInteger())
-# Only of the deliveries that the statement before settled: the others may belong to another worker by now.
+# Only for deliveries that the previous statement settled: the others may belong to another worker by now.
 _RECORD = Prepared(
     insert(webhook_attempts).from_select(
         _recorded,
@@ -117,7 +119,7 @@ _RECORD = Prepared(
         ),
     )
 )
-# Both in one statement for PostgreSQL, which supports that and where each statement is a round trip.
+# PostgreSQL runs both in one statement, since there each statement is a round trip.
 _changed = _settle.returning(
     _rows.position, _rows.attempts, *(_rows[name] for name in _ATTEMPT), _held.c.new_response_head, _held.c.new_tried
 ).cte("changed")
@@ -168,7 +170,7 @@ _WAKE_NEXT = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class DueWebhook:
-    """A subscription with deliveries that are due, planned or leased; `due_at_us` is the earliest moment of these."""
+    """A subscription with deliveries that are due, planned or leased; `due_at_us` is the earliest time of these."""
 
     webhook_id: str
     tenant_id: str
@@ -189,14 +191,14 @@ class LeaseStore:
         return [_leased(row) for row in await tx.driver.rows_many(_CLAIM, values)]
 
     async def release(self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int) -> None:
-        """Make those that are still leased by this worker due again, as before their claim."""
+        """Make the deliveries that this worker still leases due again, as before their claim."""
         untried = given([(delivery.position, delivery.lease_token) for delivery in deliveries])
         await tx.driver.run(_RELEASE, {"untried": untried, "at": now_us})
 
     async def settle(self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int) -> None:
         """Write the results of deliveries and add their attempts; a finished one makes the next of its lane due.
 
-        A delivery whose lease was lost stays as it is, and so does its lane, whose head has a due moment.
+        A delivery whose lease was lost stays as it is, and so does its lane, whose head has a due time.
         """
         if not deliveries:
             return
@@ -207,7 +209,8 @@ class LeaseStore:
             await tx.driver.run(_RECORD, values | {"written": given([tuple(row) for row in written])})
         finished = [(one.webhook_id, one.lane) for one in deliveries if one.next_at_us is None]
         if finished:
-            # A separate statement: on PostgreSQL it must see what was queued while the one before waited for the row.
+            # A separate statement: on PostgreSQL it must see deliveries that were queued while the previous one waited
+            # for the row.
             await tx.driver.run(_WAKE_NEXT, {"finished": given(finished), "at": now_us})
 
 

@@ -2,7 +2,7 @@
 
 A replay keeps the `webhook-id` and the bytes of the message, so a receiver that did get it recognises the repetition by
 the id. It has its own lane for each key: it is in order within itself, and live events are not queued behind it. A long
-replay is queued in batches: the first at once, the others by any worker, one for each look.
+replay is queued in batches: the first at once, the others by any worker, one at each run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ from cloud.partners.webhooks.subscription_store import SubscriptionStore
 PENDING_TESTS_MAX = 10
 """Pending tests of one webhook; a receiver that hangs must not collect more."""
 REPLAY_BATCH = 500
-"""Deliveries that one transaction queues again: some milliseconds on SQLite's only writer."""
+"""Deliveries that one transaction queues again: some milliseconds of SQLite's only writer."""
 
 
 class DeliveryLog:
@@ -76,7 +76,7 @@ class DeliveryLog:
                 kind=DeliveryKind.TEST,
                 event=TEST_EVENT,
                 event_id=self._ids.new("evt"),
-                lane=id,  # its own lane: it is behind no other delivery
+                lane=id,  # its own lane, so it is behind no other delivery
                 body=message_body(TEST_EVENT, now_us, {"webhook_id": webhook_id, "delivery_id": id}),
                 traceparent=actor.traceparent or begin_trace(None).traceparent,
             )
@@ -105,7 +105,7 @@ class DeliveryLog:
     async def replay_many(
         self, actor: Actor, webhook_id: str, mode: ReplayMode, *, from_us: int, to_us: int | None = None
     ) -> Replay:
-        """Queue all failed deliveries since a moment, or all of a range, again; the first batch is queued at once.
+        """Queue again all failed deliveries since a time, or all of a range; the first batch is queued at once.
 
         Raises `WebhookUnknown`, `WebhookDisabled`, `ReplayMalformed`, `ReplayUnderWay`.
         """
@@ -174,7 +174,7 @@ class DeliveryLog:
 
 
 class ReplayQueue:
-    """Queue the deliveries of replays. `step` is a chore."""
+    """Queue the deliveries of replays. `step` is a periodic job."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids

@@ -41,7 +41,7 @@ class Filter:
     event_id: str | None = None
 
     def document(self) -> dict[str, str | None]:
-        """Return the conditions as a cursor is bound to them."""
+        """Return the conditions in the form that a cursor is bound to."""
         return {
             "status": None if self.status is None else self.status.value,
             "kind": None if self.kind is None else self.kind.value,
@@ -97,7 +97,7 @@ class LogStore:
 
 def _delivery(row: Any) -> Delivery:
     status = DeliveryStatus(row.status)
-    # While it is delivered, the moment is the end of the worker's lease, which is not public.
+    # While it is delivered, the time is the end of the worker's lease, which is not public.
     planned = status in (DeliveryStatus.QUEUED, DeliveryStatus.FAILED)
     return Delivery(
         id=row.id,

@@ -11,15 +11,15 @@ from cloud.foundation.moments import write_moment
 from cloud.foundation.viewer import SecrecyLevel
 
 DISABLED_EVENT = "webhook.disabled"
-"""Sent to the tenant's other endpoints, subscribed or not, since it needs attention."""
+"""Event for the tenant's other endpoints, subscribed or not, since it needs attention."""
 TEST_EVENT = "webhook.test"
 
 
 @dataclass(frozen=True, slots=True)
 class PublicEvent:
-    """An event as subscribers receive it. It is not sent to endpoints with a lower clearance than `secrecy`, nor to
-    apps
-    without an approval for `scope`."""
+    """An event in the form that subscribers receive. It is not sent to endpoints with a clearance below `secrecy`, nor
+    to apps without an approval for `scope`.
+    """
 
     type: str
     data: Mapping[str, Any]
@@ -28,7 +28,7 @@ class PublicEvent:
 
 
 class Translate(Protocol):
-    """Returns the public form of a domain event, None for one that is not public."""
+    """Return the public form of a domain event, None for one that is not public."""
 
     def __call__(self, event: DomainEvent) -> PublicEvent | None: ...
 

@@ -29,14 +29,14 @@ class DeliveryKind(StrEnum):
 class DisabledReason(StrEnum):
     """The reason for which a subscription is disabled."""
 
-    GONE = "gone"  # the receiver answered 410
-    FAILING = "failing"  # five days of failures only
+    GONE = "gone"  # the receiver responded with 410
+    FAILING = "failing"  # failures only, for five days
     NOT_ALLOWED = "not_allowed"  # the tenant does not allow this host for the app any more
     BY_OWNER = "by_owner"
 
 
 class ErrorCode(StrEnum):
-    """The error of an attempt, for the receiver's developer. No code discloses what is behind a blocked address."""
+    """The error of an attempt, for the receiver's developer. No code discloses the service behind a blocked address."""
 
     HTTP_STATUS = "http_status"  # a response other than 2xx, 3xx and 410
     REDIRECT = "redirect"
@@ -48,7 +48,7 @@ class ErrorCode(StrEnum):
     TIMEOUT = "timeout"
     CONNECTION_LOST = "connection_lost"
     ANSWER_MALFORMED = "answer_malformed"
-    INTERNAL_ERROR = "internal_error"  # an error of our own
+    INTERNAL_ERROR = "internal_error"  # an internal error
     ENDPOINT_DISABLED = "endpoint_disabled"
     ENDPOINT_DELETED = "endpoint_deleted"
 
@@ -76,7 +76,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One attempt of a delivery. `number` counts from 1; `response_status` None: there was no response."""
+    """One attempt of a delivery. `number` counts from 1; `response_status` is None without a response."""
 
     number: int
     attempted_at_us: int

@@ -1,13 +1,14 @@
 """Redact the stored head of a response: its first KiB, without possible secrets and unprintable characters.
 
 The receiver's developer reads the log, and a response may quote our request, a session or a database error. More than
-this is never stored: a log of whole responses would let the owner of a webhook read what is behind its address.
+this is never stored: a log of whole responses would let the owner of a webhook read responses of the service behind its
+address.
 """
 
 import re
 
 HEAD_BYTES_MAX = 1024
-# Examined before the cut, so that a secret across the end is still recognised.
+# Examined before the cut, so that a secret across the limit is still recognised.
 _EXAMINED_BYTES = 2 * HEAD_BYTES_MAX
 MARK = "[redacted]"
 

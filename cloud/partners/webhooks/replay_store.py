@@ -22,8 +22,8 @@ class ReplayMode(StrEnum):
     """The selection of deliveries that a replay repeats."""
 
     ONE = "one"  # one delivery
-    FAILED = "failed"  # deliveries that were given up since a moment and whose event was not delivered otherwise
-    RANGE = "range"  # every event between two moments
+    FAILED = "failed"  # deliveries that were given up since a time and whose event was not delivered otherwise
+    RANGE = "range"  # every event between two times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ def allow_list(settings: Settings) -> AllowList:
 
 
 def make_worker(settings: Settings, database: Database, clock: Clock, ids: Ids) -> DeliveryWorker:
-    """Build a worker; nothing is sent yet."""
+    """Build a worker without starting it."""
     return DeliveryWorker(
         database,
         clock,
@@ -43,7 +43,7 @@ def make_worker(settings: Settings, database: Database, clock: Clock, ids: Ids) 
 
 
 def make_judge(settings: Settings) -> Judge:
-    """Make what decides whether an address may be called. Its client is made when it is first used."""
+    """Make the check whether an address may be called. Its client is made at the first use."""
     made: list[Egress] = []
 
     async def judge(text: str) -> Target:
@@ -55,17 +55,19 @@ def make_judge(settings: Settings) -> Judge:
 
 
 def judge_of(parts: Parts) -> Judge:
-    """Make it from the process's parts; use `parts.shared(judge_of)`, since a process needs one client."""
+    """Make the address check from the process's parts; use `parts.shared(judge_of)`, since a process needs one
+    client.
+    """
     return make_judge(parts.settings)
 
 
 def worker_of(process: Process) -> DeliveryWorker:
-    """Make it from the process; use `process.shared(worker_of)`, since the relay wakes the one that runs."""
+    """Make the worker from the process; use `process.shared(worker_of)`, since the relay wakes the one that runs."""
     return make_worker(process.settings, process.database, process.clock, process.ids)
 
 
 def subscribers_of(process: Process) -> Subscribers:
-    """Return what turns events into deliveries, and wakes the worker."""
+    """Return the subscribers that turn events into deliveries and wake the worker."""
     return Subscribers((FanOut(process.clock, process.ids, public_event),), process.shared(worker_of).wake)
 
 
@@ -79,7 +81,7 @@ def jobs(process: Process) -> Jobs:
         # Deliveries first: a replay stays until its last delivery is deleted.
         chores=[Chore("webhook_deliveries", store.sweep), Chore("finished_replays", store.sweep_replays)],
         watches=[
-            # One batch a run: a long replay of one tenant is spread over time, beside the deliveries of others.
+            # One batch for each run: a long replay of one tenant is spread over time, beside the deliveries of others.
             Chore("webhook_replays", ReplayQueue(ids).step, repeats=False),
             Chore("webhook_hosts", HostGovernance(Outbox(ids), audit).apply),
             Chore("webhook_apps", OrphanedWebhooks(audit).apply),

@@ -33,15 +33,15 @@ times."""
 RETRY_AFTER_STATUSES = frozenset({429, 503})
 
 FAILING_US_MAX = 5 * 86_400 * SECOND_US
-"""An endpoint that has only failed for so long is disabled."""
+"""Time of failures only after which an endpoint is disabled."""
 QUIET_US_MAX = FAILING_US_MAX
-"""A failure so long after the previous one begins a new period: the endpoint was not called in between."""
+"""Time after a failure from which the next one begins a new period: the endpoint was not called in between."""
 
 
 def next_attempt_us(attempts: int, now_us: int, retry_after_us: int | None, chance: float) -> int | None:
-    """Return the moment of the next attempt after `attempts` failed ones; None when there is none.
+    """Return the time of the next attempt after `attempts` failed ones; None when there is none.
 
-    `chance` is uniform in [0, 1). `retry_after_us`, the moment that the receiver requested, can only delay it.
+    `chance` is uniform in [0, 1). `retry_after_us`, the time that the receiver requested, can only delay it.
     """
     if attempts >= ATTEMPTS_MAX:
         return None
@@ -53,7 +53,7 @@ def next_attempt_us(attempts: int, now_us: int, retry_after_us: int | None, chan
 
 
 def read_retry_after(status: int, value: str | None, now_us: int) -> int | None:
-    """Return the moment in a `Retry-After` header (RFC 9110 §10.2.3) of a status that may have one, otherwise None."""
+    """Return the time in a `Retry-After` header (RFC 9110 §10.2.3) of a status that may have one, otherwise None."""
     if value is None or status not in RETRY_AFTER_STATUSES:
         return None
     text = value.strip()

@@ -6,7 +6,7 @@ _PURPOSE = "webhook secrets"
 
 
 def seal_key(master: MasterKey, webhook_id: str, key: bytes) -> bytes:
-    """Return what is stored of a secret's key."""
+    """Return a secret's key in its stored, sealed form."""
     return master.seal(_PURPOSE, webhook_id, key)
 
 

@@ -27,19 +27,19 @@ from cloud.partners.webhooks.signing import new_secret, secret_key
 from cloud.partners.webhooks.subscription_store import SubscriptionStore
 
 WEBHOOKS_MAX = 100
-"""Webhooks of one app. Each may subscribe to every event, so an app needs a few: one per receiver."""
+"""Webhooks of one app. Each may subscribe to every event, so an app needs only one for each receiver."""
 OVERLAP_US = 24 * 3_600_000_000
-"""How long the previous secret signs beside the new one (A-058)."""
+"""Time for which the previous secret signs beside the new one (A-058)."""
 
 Judge = Callable[[str], Awaitable[Target]]
-"""Checks whether an address may be called. Raises `UrlMalformed`, `UrlBlocked`."""
+"""Check whether an address may be called. Raises `UrlMalformed`, `UrlBlocked`."""
 Precondition = Callable[[Subscription], None]
-"""Examines the locked webhook before a change; raises when the client saw another version."""
+"""Examine the locked webhook before a change; raises when the client saw another version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A webhook as it was requested. `secret` None: one is generated. Not `enabled`: it can be tested first (C-094)."""
+    """A requested webhook. `secret` None: one is generated. Not `enabled`: it can be tested first (C-094)."""
 
     url: str
     events: Sequence[str]
@@ -87,7 +87,7 @@ class Webhooks:
         self._audit = Audit(clock)
 
     async def create(self, actor: Actor, client_id: str, wanted: Wanted) -> tuple[Subscription, str | None]:
-        """Create a webhook of an app; return it and, once only, its secret when that was generated here.
+        """Create a webhook of an app; return it and, only here, its secret when that was generated.
 
         It receives the events that the actor may see. Raises `UrlMalformed`, `UrlBlocked`, `SecretMalformed`,
         `EventsMalformed`, `EventNotApproved`, `WebhookHostNotAllowed`, `TooManyWebhooks`.
@@ -127,7 +127,7 @@ class Webhooks:
         return subscription, made
 
     async def find(self, viewer: Viewer, id: str) -> Subscription:
-        """Raises `WebhookUnknown`, also for another tenant's or organisation's."""
+        """Return a webhook. Raises `WebhookUnknown`, also for another tenant's or organisation's."""
         async with self._database.read() as tx:
             found = await self._store.find(tx, viewer, id)
         if found is None:
@@ -137,7 +137,9 @@ class Webhooks:
     async def page(
         self, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
     ) -> Sequence[Subscription]:
-        """Return webhooks in the order of their age, at most `count` after `after`. `client_id`: only of this app."""
+        """Return webhooks in the order of their age, at most `count` after `after`. `client_id`: only those of this
+        app.
+        """
         async with self._database.read() as tx:
             return await self._store.page(tx, viewer, after=after, count=count, client_id=client_id)
 
@@ -155,11 +157,11 @@ class Webhooks:
         client_id: str | None = None,
         precondition: Precondition | None = None,
     ) -> Subscription:
-        """Merge a change into a webhook; its id and history stay (C-085). Repeating a change has no effect.
+        """Merge a change into a webhook; its id and history stay (C-085). A repeated change has no effect.
 
-        `client_id`: the app that requests the change; None: an administrator or the operator. An app that sets the
+        `client_id` is the app that requests the change, None an administrator or the operator. An app that sets the
         address, the events or the secret must itself be approved for the events, like the app that owns the webhook;
-        otherwise one app could use another's approval. Raises what `create` raises, `WebhookUnknown`.
+        otherwise one app could use another's approval. Raises the errors of `create`, and `WebhookUnknown`.
         """
         metadata = {"changed": wanted.names()}
         return await self._change(actor, id, wanted, "webhook.change", metadata, client_id, precondition)
@@ -251,7 +253,7 @@ class Webhooks:
 
 
 def _checked_description(text: str | None) -> str | None:
-    """Return the description without spaces around it, None when it is empty. Raises `DescriptionMalformed`."""
+    """Return the description without surrounding spaces, None when it is empty. Raises `DescriptionMalformed`."""
     trimmed = (text or "").strip()
     if (found := hidden_character(trimmed)) is not None:
         raise DescriptionMalformed(f"(It contains {found}.)")

@@ -34,7 +34,7 @@ class Settling:
         self._endpoints = EndpointStore()
 
     async def settle(self, tx: Transaction, deliveries: Sequence[LeasedDelivery]) -> None:
-        """Write a batch. A delivery whose lease another worker has now is left to it."""
+        """Write a batch. A delivery whose lease another worker has now is skipped."""
         now_us = self._clock.now_us()
         decided: list[LeasedDelivery] = []
         ordered = sorted(deliveries, key=lambda one: (one.webhook_id, one.position))
@@ -53,7 +53,9 @@ class Settling:
     async def _update_health(
         self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int
     ) -> tuple[bool, DisabledReason | None]:
-        """Record successes and failures of one endpoint; return whether it is disabled and the reason to do so now."""
+        """Record successes and failures of one endpoint; return whether it is disabled, and the reason to disable it
+        now.
+        """
         counted = [delivery for delivery in deliveries if delivery.counts]
         failed = [delivery for delivery in counted if not delivery.succeeded]
         webhook_id = deliveries[0].webhook_id
@@ -73,13 +75,13 @@ class Settling:
         return False, None
 
     def _decide(self, delivery: LeasedDelivery, now_us: int, *, disabled: bool) -> None:
-        """Decide the status of a delivery, and the moment of its next attempt."""
+        """Decide the status of a delivery, and the time of its next attempt."""
         attempt = delivery.attempt
         if attempt is None:
             delivery.decide(DeliveryStatus.DISCARDED)
         elif delivery.succeeded:
             delivery.decide(DeliveryStatus.SUCCEEDED)
-        # A test reports the present state; a result three days later would be of no use.
+        # A test reports the present state; a result three days later would have no use.
         elif delivery.is_gone or delivery.kind is DeliveryKind.TEST:
             self._exhaust(delivery)
         elif disabled:

@@ -1,4 +1,6 @@
-"""The representation of webhooks, deliveries and replays over HTTP, on the console and on pages. Never a secret."""
+"""The representation of webhooks, deliveries and replays over HTTP, on the console and on pages. It never includes a
+secret.
+"""
 
 from typing import Any
 
@@ -9,7 +11,7 @@ from cloud.partners.webhooks.replay_store import Replay
 
 
 def shown(subscription: Subscription, now_us: int) -> dict[str, Any]:
-    """Return a webhook as its owner sees it."""
+    """Return the fields of a webhook that its owner sees."""
     until_us, reason = subscription.previous_secret_expires_at_us, subscription.disabled_reason
     return {
         "id": subscription.id,

@@ -1,8 +1,7 @@
 """Sign a message in the form of Standard Webhooks: `v1` with each shared secret, `v1a` with our Ed25519 key.
 
-Both on every message, so a receiver may verify with a secret that only it and we have, or with nothing but a public
-key. The signed content is `id.timestamp.body`; libraries accept the first signature that matches and skip unknown
-versions.
+Every message has both, so a receiver may verify with a secret that only it and we have, or with a public key alone. The
+signed content is `id.timestamp.body`; libraries accept the first signature that matches and skip unknown versions.
 """
 
 import base64
@@ -22,19 +21,19 @@ SECRET_BYTES_MIN = 24
 SECRET_LENGTH_MAX = 512
 
 SIGNATURES_CACHED_MAX = 1024
-"""The events of some seconds at the rate of a large fleet, 100 kB."""
+"""Signatures in the cache: the events of some seconds at the rate of a large fleet, 100 kB."""
 
 
 def new_secret() -> str:
-    """Make a secret in the form that its owner keeps."""
+    """Make a secret in the form that its owner stores."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def secret_key(secret: str) -> bytes:
     """Return the key of a secret (A-055). Raises `SecretMalformed`.
 
-    After `whsec_` strictly base64, anything else as its own UTF-8 bytes: libraries that decode any text leniently drop
-    what is no base64 from it, and the two sides would sign with different keys.
+    After `whsec_` the secret must be strict base64; any other secret is its own UTF-8 bytes. Libraries that decode
+    leniently skip characters that are not base64, and the two sides would sign with different keys.
     """
     try:
         text, prefixed = secret.removeprefix(PREFIX), secret.startswith(PREFIX)
@@ -47,7 +46,7 @@ def secret_key(secret: str) -> bytes:
 
 
 class Signer:
-    """Signs with our Ed25519 key, and makes the headers of a delivery.
+    """Sign with our Ed25519 key, and make the headers of a delivery.
 
     Ed25519 gives the same signature for the same content, so recent ones are cached: an event goes to several endpoints
     within a second, and signing would be the most expensive step of each.
@@ -61,7 +60,7 @@ class Signer:
     def headers(self, message_id: str, timestamp_s: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
         """Return the headers of Standard Webhooks and the id of our key.
 
-        `keys`: that of the secret and, while both are valid, of the previous secret.
+        `keys` are that of the secret and, while both are valid, that of the previous secret.
         """
         content = b"%s.%d.%s" % (message_id.encode(), timestamp_s, body)
         signatures = [f"v1,{_base64(hmac.digest(key, content, 'sha256'))}" for key in keys]

@@ -1,4 +1,4 @@
-"""The rows of subscriptions as their owners see them. Delivery uses `endpoint_store.py`."""
+"""The rows of subscriptions for their owners. Delivery uses `endpoint_store.py`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -104,7 +104,7 @@ class SubscriptionStore:
         return bytes(sealed)
 
     async def rotate(self, tx: Transaction, id: str, sealed: bytes, now_us: int, previous_until_us: int) -> None:
-        """Store a new secret. The previous one signs too until `previous_until_us`; an older one stops."""
+        """Store a new secret. The previous one signs too until `previous_until_us`; an earlier one stops."""
         await tx.execute(
             update(webhook_subscriptions)
             .where(_subs.id == id)
@@ -155,7 +155,7 @@ def _changeable(subscription: Subscription) -> dict[str, Any]:
         "disabled_at_us": subscription.disabled_at_us,
         "disabled_reason": None if reason is None else reason.value,
         "failing_since_us": subscription.failing_since_us,
-        # The last failure matters only while there is a first.
+        # The last failure matters only while there is a first one.
         **({"failed_at_us": None} if subscription.failing_since_us is None else {}),
         "version": subscription.version,
         "updated_at_us": subscription.updated_at_us,

@@ -1,9 +1,9 @@
 """Webhook subscriptions, their deliveries, and the keys that sign these.
 
-A delivery is queued in a lane of its subscription and key (an incident, a device): `due_at_us` is set only for the
+A delivery is queued in a lane of its subscription and key (an incident, a device). `due_at_us` is set only for the
 oldest unfinished one of a lane, and for the next when that one ends. So due deliveries are found without reading those
-behind them, however long a receiver was not available, and a stuck one holds up its own lane alone. While an attempt
-runs, `due_at_us` is the end of the lease, so deliveries of a killed worker are found in the same way.
+behind them, even after a receiver was unavailable for a long time, and a stuck one delays only its own lane. While an
+attempt runs, `due_at_us` is the end of the lease, so deliveries of a killed worker are found in the same way.
 """
 
 from sqlalchemy import (
@@ -35,7 +35,7 @@ webhook_subscriptions = Table(
     Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
     Column("organization_id", Text),  # null: it receives events of every organisation of the tenant
     Column("client_id", Text, ForeignKey("apps.client_id"), nullable=False),
-    Column("secrecy_level", Integer, nullable=False),  # it receives nothing above
+    Column("secrecy_level", Integer, nullable=False),  # it receives no event above this level
     Column("url", Text, nullable=False),
     Column("description", Text),
     Column("secret_sealed", LargeBinary),  # null once deleted
@@ -45,11 +45,11 @@ webhook_subscriptions = Table(
     Column("disabled_at_us", BigInteger),
     Column("disabled_reason", Text),
     Column("failing_since_us", BigInteger),  # the first failure after the last success
-    Column("failed_at_us", BigInteger),  # the last failure of them
+    Column("failed_at_us", BigInteger),  # the last failure of this period
     Column("version", Integer, nullable=False),  # counts the changes that its owner made
     Column("created_at_us", BigInteger, nullable=False),
     Column("updated_at_us", BigInteger, nullable=False),
-    Column("deleted_at_us", BigInteger),  # its deliveries stay for the administrator until they are too old
+    Column("deleted_at_us", BigInteger),  # its deliveries stay for the administrator until their retention ends
     Index("ix_webhook_subscriptions_live", "tenant_id", "id", sqlite_where=_LIVE, postgresql_where=_LIVE),
     Index(None, "client_id"),
 )
@@ -96,16 +96,16 @@ webhook_deliveries = Table(
     Column("kind", Text, nullable=False),  # event, test, replay, notice
     Column("event", Text, nullable=False),
     Column("event_id", Text, nullable=False),  # the `webhook-id`: the same in every attempt and every replay
-    Column("lane", Text, nullable=False),  # those of one (webhook_id, lane) are sent one after the other
-    Column("body", Text, nullable=False),  # byte for byte what is signed and sent
+    Column("lane", Text, nullable=False),  # the deliveries of one (webhook_id, lane) are sent one after the other
+    Column("body", Text, nullable=False),  # the exact bytes that are signed and sent
     Column("traceparent", Text),
     Column("replay_id", Text, ForeignKey("webhook_replays.id")),
     Column("status", Text, nullable=False),
     Column("created_at_us", BigInteger, nullable=False),
     Column("due_at_us", BigInteger),
-    Column("lease_token", BigInteger, nullable=False),  # rises with every claim: the fence
-    Column("attempts", Integer, nullable=False),  # those that are recorded
-    Column("attempted_at_us", BigInteger),  # this and what follows: of the last attempt
+    Column("lease_token", BigInteger, nullable=False),  # rises with every claim; serves as the fence
+    Column("attempts", Integer, nullable=False),  # the number of recorded attempts
+    Column("attempted_at_us", BigInteger),  # this and the following columns: of the last attempt
     Column("duration_ms", Integer),
     Column("response_status", Integer),
     Column("error_code", Text),
@@ -148,13 +148,13 @@ webhook_attempts = Table(
 webhook_keys = Table(
     "webhook_keys",
     metadata,
-    # Counted by us, as `signing_keys.number` is: two processes that both make the first key collide here.
+    # Counted by us, like `signing_keys.number`: two processes that both make the first key collide here.
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("kid", Text, nullable=False),
-    Column("public_key", LargeBinary, nullable=False),  # the 32 octets of RFC 8032
+    Column("public_key", LargeBinary, nullable=False),  # the 32 bytes of RFC 8032
     Column("private_key_sealed", LargeBinary, nullable=False),
     Column("published_at_us", BigInteger, nullable=False),
-    Column("signs_from_us", BigInteger),  # null: the next key, published and not used
+    Column("signs_from_us", BigInteger),  # null: the next key, published and not in use yet
     Column("retired_at_us", BigInteger),
     UniqueConstraint("kid"),
 )

@@ -1,10 +1,10 @@
-"""The worker that sends deliveries: claim what is due, send it, settle the results.
+"""The worker that sends deliveries: claim due ones, send them, settle the results.
 
 Several workers may run, in one process or many; they coordinate through the rows. Attempts run concurrently within fair
-limits (in_flight.py). One transaction settles the deliveries that ended and claims more in their places (claiming.py),
-while others are sent and the next are ready: half as many commits, and no attempt waits for one. The rows of a killed
-worker stay leased until the lease ends; another worker then claims them, so a receiver may get a delivery twice and
-recognises it by its `webhook-id`.
+limits (in_flight.py). One transaction settles the deliveries that ended and claims more in their place (claiming.py),
+while others are sent and the next are ready. That halves the number of commits, and no attempt waits for one. The rows
+of a killed worker stay leased until the lease ends. Another worker then claims them, so a receiver may get a delivery
+twice and recognises it by its `webhook-id`.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from cloud.partners.webhooks.settling import Settling
 
 log = structlog.get_logger()
 
-# How often an idle worker looks for deliveries that other processes queued.
+# Interval at which an idle worker queries for deliveries that other processes queued.
 IDLE_S = 0.5
-# Deliveries that end within so short a time are settled together, while others are still sent.
+# Deliveries that end within this time are settled together, while others are still sent.
 GATHER_S = 0.002
 
 
@@ -38,8 +38,8 @@ GATHER_S = 0.002
 class Pace:
     """Sizes that keep a worker and its database busy at the same time, as measured with both on two cores.
 
-    `pumps`: transactions at a time; one gathers while the other writes. `batch`: deliveries that make a transaction
-    worth while. `burst`: attempts that begin before the event loop handles what arrived meanwhile.
+    `pumps`: concurrent transactions; one gathers while the other writes. `batch`: deliveries that make a transaction
+    worthwhile. `burst`: attempts that begin before the event loop handles received data.
     """
 
     pumps: int
@@ -66,7 +66,7 @@ class DeliveryWorker:
         settling: Settling,
         in_flight: InFlight | None = None,
     ) -> None:
-        """`master` is called when something is to be signed; a worker without the key file retries."""
+        """`master` is called when a delivery is to be signed; a worker without the key file retries."""
         self._database = database
         self._clock = clock
         self._egress = egress
@@ -74,15 +74,15 @@ class DeliveryWorker:
         self._pace = PACES[database.dialect]
         self._in_flight = in_flight or InFlight()
         self._claimer = Claimer(database, clock, master, self._in_flight, batch=self._pace.batch)
-        self._unsent: list[LeasedDelivery] = []  # taken out of the ready ones, to be released
+        self._unsent: list[LeasedDelivery] = []  # removed from the ready ones, to be released
         self._ended: list[LeasedDelivery] = []  # to be settled; at most as many as there are claim slots
         self.settled = 0
         self._gathering = asyncio.Lock()  # held by the pump that waits for something to write
-        self._woken = True  # something was queued, or a stop is requested
-        self._changed = asyncio.Event()  # woken, a delivery ended, or a claim left something
+        self._woken = True  # a delivery was queued, or a stop is requested
+        self._changed = asyncio.Event()  # woken, a delivery ended, or a claim left deliveries
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Send until asked to stop; then finish and settle the attempts that run."""
+        """Send until a stop is requested; then finish and settle the attempts that run."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 waking = tasks.create_task(self._wake_at(stopping), name="waking")
@@ -95,14 +95,15 @@ class DeliveryWorker:
             await self._egress.close()
 
     def wake(self) -> None:
-        """Query at once: something was queued."""
+        """Query at once, since a delivery was queued."""
         self._woken = True
         self._changed.set()
 
     async def step(self) -> int:
-        """Send and settle everything that is due now, for a caller that moves time by hand; the number claimed.
+        """Send and settle all deliveries that are due now, for a caller that controls the time; return the number
+        claimed.
 
-        Raises `DomainError` when the database is not available; what ended is settled by the next step.
+        Raises `DomainError` when the database is not available; the next step settles the deliveries that ended.
         """
         ready = await self._write(await self._claimer.due(query=True))
         claimed = len(ready) + len(self._ended)  # those that cannot be sent have ended already
@@ -139,9 +140,10 @@ class DeliveryWorker:
             return ()
 
     async def _write(self, due: Sequence[DueWebhook]) -> Sequence[LeasedDelivery]:
-        """Settle all ended deliveries and claim of what is due; return those that are ready.
+        """Settle all ended deliveries and claim due ones; return those that are ready.
 
-        Raises `DomainError` when the database is not available: nothing is claimed then, and what ended stays pending.
+        Raises `DomainError` when the database is not available: then nothing is claimed, and ended deliveries stay
+        pending.
         """
         ended, self._ended = self._ended, []
         if not ended and not due:
@@ -159,7 +161,7 @@ class DeliveryWorker:
             delivery.settle()
         self.settled += len(ended)
         if self._claimer.has_more:
-            self._changed.set()  # the other pump may be waiting already
+            self._changed.set()  # the other pump may have begun to wait
         try:
             await self._claimer.prepare(leased)
         except BaseException:
@@ -183,7 +185,7 @@ class DeliveryWorker:
                 await asyncio.sleep(0)
 
     async def _send_in_turn(self, begun: LeasedDelivery) -> None:
-        """Send one delivery after the other, whichever is next, for as long as there is a slot for it."""
+        """Send one delivery after the other while there is a slot for the next one."""
         delivery: LeasedDelivery | None = begun
         while delivery is not None:
             await self._send(delivery)
@@ -200,7 +202,9 @@ class DeliveryWorker:
         self._changed.set()
 
     async def _release_unsent(self) -> None:
-        """Make unsent deliveries claimable at once; without the database they are when their leases end."""
+        """Make unsent deliveries claimable at once; without the database they become claimable when their
+        leases end.
+        """
         unsent, self._unsent = self._unsent, []
         if not unsent:
             return
@@ -213,7 +217,7 @@ class DeliveryWorker:
             log.warning("deliveries.interrupted", code=error.code)
 
     async def _pause(self) -> None:
-        """Wait until a delivery ended, the next one is due, or it is time to query again."""
+        """Wait until a delivery ended, the next one is due, or the interval between queries has passed."""
         duration_s = IDLE_S
         if self._claimer.next_us is not None:
             duration_s = min(duration_s, max(0.0, (self._claimer.next_us - self._clock.now_us()) / 1e6))
@@ -226,7 +230,7 @@ class DeliveryWorker:
             await asyncio.sleep(GATHER_S)
 
     async def _finish(self) -> None:
-        """Settle the attempts that run as they end. It ends without the database once no attempt runs any more."""
+        """Settle the attempts that run as they end. Without the database it returns once no attempt runs any more."""
         self._unsent += self._in_flight.take_all()
         await self._release_unsent()
         while self._in_flight.sending or self._ended:

@@ -1,7 +1,7 @@
 """Text of the broker's configuration: mosquitto's settings, and the systemd units beside it.
 
 This is the only mosquitto configuration of the product: the guide shows the command that writes it, the demo runs it as
-far as loopback allows, and a test runs it with TLS against the attacks that it must refuse.
+far as loopback allows, and a test runs it with TLS against the attacks that it must prevent.
 
 It depends on three decisions:
 - The dynamic-security plugin checks what a client publishes, receives and subscribes to (`broker_rights`). An

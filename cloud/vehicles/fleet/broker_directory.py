@@ -164,7 +164,7 @@ def expiry_of(folder: Path) -> int | None:
 
 
 def expiry_sentence(folder: Path, now_us: int) -> tuple[bool, str] | None:
-    """Describe a revocation list that needs attention: whether the fleet is locked out, and a sentence."""
+    """Describe a revocation list that needs attention: whether it has expired, and a sentence for the operator."""
     until_us = expiry_of(folder)
     if until_us is None or until_us - now_us > ALARM_BEFORE_US:
         return None
