@@ -152,7 +152,7 @@ async def test_logs_are_json_lines_without_what_was_measured_or_sent(tmp_path):
         gateway.config.write_text(gateway.config.read_text() + '[log]\nlevel = "debug"\n')
         await gateway.start()
         async with device(gateway.address) as thermometer:
-            await thermometer.measure(99.7)  # no second of a time of day looks like it
+            await thermometer.measure(99.7)  # no time of day contains these digits
             # An unreadable report, and then bytes that are no APDU: both are deviations that keep the bytes.
             body = b"\x00\x09\x01\x01" + len(mark).to_bytes(2, "big") + mark
             prst = len(body).to_bytes(2, "big") + body

@@ -144,7 +144,7 @@ async def test_request_that_reads_a_damaged_page_gets_its_error_and_readiness_na
 
 async def change(database: Database, table: str) -> None:
     async with database.transaction() as tx:
-        await tx.execute(text(f"DELETE FROM {table} WHERE 1"))  # noqa: S608  # a name of ours
+        await tx.execute(text(f"DELETE FROM {table} WHERE 1"))  # noqa: S608  # our own name
 
 
 async def test_damage_is_found_before_it_is_needed_and_a_repaired_index_is_forgotten(damaged: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from cloud.partners.discovery import make_contract, write_contract
 from tests.builders.contract_rows import PRODUCTION, SCOPES, rows
 
-# Texts that some reader takes for another type.
+# Texts that some reader parses as another type.
 _TEMPTING = [
     "no",
     "on",

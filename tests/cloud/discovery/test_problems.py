@@ -1,4 +1,4 @@
-"""The public list of problems: every kind that an API client can receive, and none of the console's."""
+"""The public list of problems: every kind that an API client can receive, and none that only the console shows."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The connection to close first when all places are taken, found at the same cost for any number of connections."""
+"""Choice of the connection to close when all places are in use, at the same cost for any number of connections."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""A batch is stored once, whole, with its custody, and acknowledged for what the database holds."""
+"""A batch is stored once, whole, with its custody; acknowledgements cover only batches that the database holds."""
 
 from dataclasses import replace
 

@@ -36,7 +36,7 @@ def make_sleep(clock: HandClock, late_s: list[float]) -> Callable[[float], Await
 
 
 async def beat(late_s: list[float], limit_s: float | None = 30.0) -> tuple[Heartbeat, list[float]]:
-    """Run a heartbeat for one beat per delay; return it and the times when it fed the watchdog."""
+    """Run a heartbeat for one beat per delay; return it and the times at which it fed the watchdog."""
     clock, fed = HandClock(), list[float]()
     began_s = clock.monotonic_s()
     heartbeat = Heartbeat(

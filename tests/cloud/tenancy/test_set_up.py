@@ -1,4 +1,4 @@
-"""An operator sets up tenants, organisations and vehicles; what belongs to one tenant does not exist for another."""
+"""An operator sets up tenants, organisations and vehicles; objects of one tenant are not found for another."""
 
 import pytest
 from sqlalchemy import insert as plain_insert

@@ -1,4 +1,4 @@
-"""Every known attack on a signed token is made for real, and gets the same refusal."""
+"""Every known attack on a signed token is carried out with real tokens, and each gets the same refusal."""
 
 import hashlib
 import hmac

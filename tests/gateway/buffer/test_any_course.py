@@ -1,4 +1,4 @@
-"""In any order of events the record stays whole: each value is stored or counted, and each chain is linked.
+"""The record stays whole in any order of events: each value is stored or counted, and each chain is linked.
 
 A seeded course of appends, events, acknowledgements, rewinds, retention, restarts and damaged rows runs on a store that
 is too small for them. After each chapter the store is checked against what was put in.

@@ -1,4 +1,4 @@
-"""The gateway never builds a batch that the cloud finds too large."""
+"""The gateway never builds a batch above the cloud's size limits."""
 
 from dataclasses import replace
 

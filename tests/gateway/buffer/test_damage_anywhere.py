@@ -1,4 +1,4 @@
-"""With bytes changed at seeded places of a filled store, the gateway keeps recording and accounts for every batch."""
+"""The gateway keeps recording and accounts for every batch when bytes change at seeded places of a filled store."""
 
 import asyncio
 from pathlib import Path

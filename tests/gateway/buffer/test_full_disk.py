@@ -1,4 +1,4 @@
-"""On a full disk the gateway uses its reserve: it stores events, counts losses, and recovers when there is room."""
+"""The gateway uses its reserve on a full disk: it stores events, counts losses, and recovers when there is room."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Without the store's key, a stolen disk reveals neither the gateway's keys nor its broker password."""
+"""A stolen disk without the store's key reveals neither the gateway's keys nor its broker password."""
 
 import os
 import ssl

@@ -115,7 +115,7 @@ def test_a_lost_segment_costs_its_observation_and_no_other(texts: list[bytes], d
     )
 )
 def test_segments_do_not_disappear(segments: list[ObservationSegment]) -> None:
-    """For any headers, each byte of content is in an observation or in an event with raw bytes."""
+    """Each byte of content is in an observation or in an event with raw bytes, for any headers."""
     whole, events = taken([encode_segment(segment) for segment in segments], STORED_OBSERVATION)
     came_out = sum(map(len, whole))
     for event in events:

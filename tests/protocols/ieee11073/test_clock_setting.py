@@ -28,7 +28,7 @@ from tests.builders.requests_device import CAN_BE_SET, Device, acted, attributes
 
 ONCE = ManagerSettings(clock_read_every_s=None)
 REFERENCE_US = 1_772_375_100_000_000
-"""2026-03-01T14:25:00Z."""
+"""The moment 2026-03-01T14:25:00Z."""
 SHOWN = (
     AvaType(Attribute.DATE_AND_TIME, minute(0).octets),
     AvaType(Attribute.RELATIVE_TIME, (8000 * 100).to_bytes(4, "big")),

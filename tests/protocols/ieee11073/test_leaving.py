@@ -14,7 +14,7 @@ from tests.builders.memory_devices import METER, STORE, HeldMemory, meter_segmen
 
 TRIGGER = bytes.fromhex("E7000010 000E 0001 0107 0008 0009 0C1C 0002 0001")
 WHOLE = 0x8000 | 0x0080
-"""first-entry, manager-confirm."""
+"""The bits first-entry and manager-confirm."""
 
 
 def test_a_device_that_leaves_sends_no_further_part_of_its_memory() -> None:

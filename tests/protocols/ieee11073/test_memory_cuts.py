@@ -1,4 +1,4 @@
-"""With a link cut at any byte, in either direction, no entry is lost, repeated or cleared too early.
+"""No entry is lost, repeated or cleared too early when a link is cut at any byte, in either direction.
 
 Two protocol engines run here, with durable state kept as a gateway keeps it; `tests/soak` does the same with real
 stores and processes. `ARGUS_SOAK=1` cuts at every byte.

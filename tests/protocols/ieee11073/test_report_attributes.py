@@ -1,4 +1,4 @@
-"""Content of reports beside values is reported: the state of the device itself, and attributes of objects by number."""
+"""Report content beside values becomes events: the state of the device itself, and attributes of objects by number."""
 
 import pytest
 

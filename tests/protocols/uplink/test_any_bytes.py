@@ -1,4 +1,4 @@
-"""For any bytes, a decoder of the uplink returns a value or raises RemoteProtocolError, and does nothing else."""
+"""A decoder of the uplink returns a value for any bytes or raises RemoteProtocolError, and does nothing else."""
 
 import contextlib
 import random

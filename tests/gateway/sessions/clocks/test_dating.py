@@ -1,4 +1,4 @@
-"""For any device clock, no time is further from the truth than the uncertainty stated beside it.
+"""No time of any device clock is further from the truth than the uncertainty stated beside it.
 
 The device of `clock_device` knows the true time. A random course polls it, lets it report, store and send later, sets
 it (it obeys or only acknowledges, with reports in transit), restarts it, and lets hours or days pass.

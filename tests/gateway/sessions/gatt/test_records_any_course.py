@@ -1,4 +1,4 @@
-"""For any course of a meter, its link and the gateway between two transfers, every measurement is stored once.
+"""Every measurement is stored once, for any course of a meter, its link and the gateway between two transfers.
 
 Courses are drawn by seed: the meter measures, its link breaks in the middle, the gateway is killed and restarted over
 its durable state, the meter is reset and counts from 1. `ARGUS_SEED` repeats a course.

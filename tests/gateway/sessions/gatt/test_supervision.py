@@ -1,5 +1,4 @@
-"""Only paired Bluetooth devices are served, again after any failure; a failure that needs a person is reported in
-words."""
+"""Paired Bluetooth devices and no others are served, again after any failure; reports name what a person must do."""
 
 import asyncio
 import itertools
