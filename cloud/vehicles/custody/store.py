@@ -18,13 +18,13 @@ class Content(StrEnum):
     """State of a batch's payload."""
 
     ROWS = "rows"
-    """It has rows of its own."""
+    """The payload has rows of its own."""
     KEPT = "kept"
-    """No slice reads this kind yet."""
+    """No slice reads this kind of batch yet."""
     UNREADABLE = "unreadable"
-    """It could not be read, was above a limit, or took too long to write; quarantine has the reason."""
+    """The payload could not be read, was above a limit, or took too long to write; quarantine has the reason."""
     PARKED = "parked"
-    """Its gateway was over a quota; it gets its rows when the quota allows it."""
+    """The gateway was over a quota; the batch gets its rows when the quota allows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ class GatewayAccess(StrEnum):
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
-    """Refused until it is resumed. Its buffer keeps the measurements, which arrive afterwards."""
+    """The gateway is refused until it is resumed. Its buffer keeps the measurements, which arrive afterwards."""
     REVOKED = "revoked"
-    """Refused for good: its certificates stay revoked. A new key admits the gateway again."""
+    """The gateway is refused for good: its certificates stay revoked. A new key admits the gateway again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
