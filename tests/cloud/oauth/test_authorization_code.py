@@ -1,4 +1,4 @@
-"""The authorization request: its allowed origins, its redirect, the consent question, and how often it may be used."""
+"""The authorization request: apps that may send it, its redirect, the consent page, and when consent is required."""
 
 from urllib.parse import urlencode
 

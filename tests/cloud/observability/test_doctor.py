@@ -1,4 +1,4 @@
-"""`doctor` checks the surface's needs: the master key, the signing key, and which clients may read the metrics."""
+"""`doctor` checks the surface's needs: master key, signing key, access to metrics, proxy and broker."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Integrators post and read observations over HTTP."""
+"""Integrators post observations over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator

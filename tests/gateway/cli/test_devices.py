@@ -1,4 +1,4 @@
-"""`argus-gateway devices show`: the report on one device, found by any of its ids, whether the gateway runs or not."""
+"""`argus-gateway devices show`: the report on one device, found by its id, its id's beginning or its name."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The control socket: it serves permitted users only, survives malformed requests, and is never bound twice."""
+"""The control socket: it serves its owner only, survives malformed requests, and is never bound twice."""
 
 import asyncio
 import socket

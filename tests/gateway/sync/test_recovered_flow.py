@@ -1,4 +1,4 @@
-"""A store with unsent batches is damaged: the cloud gets every readable one, under the epoch that it has."""
+"""A store with unsent batches is damaged: the cloud gets every readable one, under the epoch of that store."""
 
 import asyncio
 from pathlib import Path
