@@ -1,1 +1,1 @@
-"""Sessions: one conversation with one device, from its link to the buffer, supervised so that it starts again."""
+"""Sessions: one conversation with one device, from its link to the buffer, supervised so that it is restarted."""

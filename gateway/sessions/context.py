@@ -1,6 +1,6 @@
 """The parts that every session of one gateway shares, passed to each session as one value.
 
-Made by the composition root. A part of a session takes what it needs from here, so that adding a part touches no
+The composition root makes it. A part of a session takes what it needs from here, so that adding a part changes no
 constructor between the root and its user.
 """
 

@@ -1,8 +1,9 @@
-"""Parts what the record has a form for from what it has none for, after a store refused all of it together.
+"""Separates the values that the record has a form for from the others, after a store refused all of them together.
 
 Devices decide what they send, and the form of the record is ours: a scale that is not finite, a text that is too long,
-a number beyond the column. One such value must not cost the others of the same read, nor make a device send a confirmed
-report for ever. Looked for only after a refusal, one observation at a time, so the usual way pays nothing.
+a number beyond the column. One such value must not cost the others of the same read, nor make a device resend a
+confirmed report for ever. The search runs only after a refusal, one observation at a time, so the usual path costs
+nothing.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ from protocols.uplink.observations import DeviceObservations, encode_block
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """Sections with what can be recorded, and with what cannot; `why` is the reason of the first that cannot."""
+    """Sections with the values that can be recorded, and with those that cannot; `why` is the reason of the first that
+    cannot."""
 
     formed: Sequence[DeviceObservations]
     formless: Sequence[DeviceObservations]
@@ -26,7 +28,7 @@ class Parted:
 
 
 def part_by_form(sections: Sequence[DeviceObservations]) -> Parted:
-    """Keep the order within both parts."""
+    """Separate the sections, keeping the order within both parts."""
     formed, formless, why = [], [], ""
     for section in sections:
         reasons = [_refusal(replace(section, observations=[each])) for each in section.observations]
@@ -41,7 +43,7 @@ def part_by_form(sections: Sequence[DeviceObservations]) -> Parted:
 
 
 def _refusal(section: DeviceObservations) -> str:
-    """Why one observation has no form; "" where it has one."""
+    """Return the reason that one observation has no form; "" where it has one."""
     try:
         encode_block([section])
     except ProtocolError as error:

@@ -1,10 +1,9 @@
-"""Writes what happened at this gateway into the event lane, at a rate that no device can abuse.
+"""Writes events of this gateway into the event lane, at a rate that no device can abuse.
 
-An event is durable like an observation and reaches the cloud; it is the operator's only witness of what the crew saw as
-"the monitor was away for a moment". Events are never dropped once they are written, so what may be written is bounded
-(`suppression`), and what was left out becomes one event a source, `events.suppressed`, when its window is over. Until
-then its count lies in the store every few seconds, so that a gateway that is killed in a storm reports it at its next
-start.
+An event is durable like an observation and reaches the cloud; it is the operator's only evidence of what the crew saw
+as "the monitor was away for a moment". Events are never dropped once they are written, so their rate is bounded
+(`suppression`). Suppressed events become one event per source, `events.suppressed`, when its window is over. Until then
+their count is stored every few seconds, so that a gateway that is killed in a storm reports it at its next start.
 
 Fields hold no measured value and no bytes: events are read by operators.
 """
@@ -22,9 +21,9 @@ from protocols.uplink.events import EventField, GatewayEvent
 PERSIST_EVERY_S = 5.0
 """Greatest lag of the durable count during a storm: one small write in this time, and none without a storm."""
 COUNTS_STATE = "events_suppressed"
-"""The store's small fact that holds the counts which are in no event yet."""
+"""Name of the store's small fact that holds the counts which are in no event yet."""
 _TEXT_MAX = 256
-"""A device may call itself what it likes; an event has limits (protocols.uplink.events)."""
+"""Length of a text: a device may name itself freely, and an event has limits (protocols.uplink.events)."""
 _SOURCE_MAX = 96
 """Length of a source's name in the durable counts, so that all of them fit a small fact."""
 
@@ -43,9 +42,9 @@ class Journal:
         self._persisted: Mapping[str, int] = {}
 
     async def record(self, name: str, device: str | None = None, /, **fields: str | int | float | bool | None) -> None:
-        """`name` is a dotted past-tense noun; `device` a system id. The source is the `link` among the fields. A store
-        that cannot take it even on its reserve is logged: no caller waits for an event, and the store reports its own
-        state."""
+        """Record an event. `name` is a dotted past-tense noun; `device` a system id. The source is the `link` among the
+        fields. A store that cannot take it even on its reserve is logged: no caller waits for an event, and the store
+        reports its own state."""
         link = fields.get("link")
         source = self._suppression.source(device, link)
         if name == "device.connected" and device is not None:
@@ -63,7 +62,7 @@ class Journal:
             await self._persist()
 
     async def close(self) -> None:
-        """Report everything that was left out, also of windows that are not over."""
+        """Report everything that was suppressed, also of windows that are not over."""
         await self._report_over(all_of_them=True)
         await self._persist()
 
@@ -75,7 +74,7 @@ class Journal:
             await self._append("events.suppressed", None, facts | dict(left_out.names))
 
     async def _report_last_run(self) -> None:
-        """The counts that an earlier run left in the store."""
+        """Report the counts that an earlier run left in the store."""
         if self._counts is None:
             return
         try:
@@ -91,7 +90,7 @@ class Journal:
             await self._persist()
 
     async def _persist(self) -> None:
-        """A store that cannot take the counts reports its own state; they stay in memory meanwhile."""
+        """Store the counts. A store that cannot take them reports its own state; they stay in memory meanwhile."""
         pending = self._suppression.pending()
         if self._counts is None or pending == self._persisted:
             return
@@ -116,7 +115,7 @@ class Journal:
 
 
 def _counts_in(kept: str | None) -> dict[str, int]:
-    """Read the counts of a small fact; none when it cannot be read."""
+    """Return the counts of a small fact; none when it cannot be read."""
     try:
         counts = orjson.loads(kept or "{}")
         return {str(source): int(count) for source, count in list(counts.items())[: SOURCES_MAX + 1]}

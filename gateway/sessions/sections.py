@@ -1,14 +1,14 @@
-"""Turns a report's observations into what the buffer takes: sections with the device and the relation of its clock to
+"""Turns a report's observations into the buffer's input: sections with the device and the relation of its clock to
 ours.
 
-A section has one clock relation, so a report is cut where its time stamps change from one clock of the device to
-another, and where they belong to another relation of the same clock: before and after it was set, or before and after
-a counter began again. Order is kept. Each report first teaches the clock and is then placed by it.
+A section has one clock relation. So a report is cut where its time stamps change from one clock of the device to
+another, and where they belong to another relation of the same clock: before and after it was set, or before and after a
+counter began again. Order is kept. Each report first teaches the clock and is then placed by it.
 
-**What counts as stored** (DESIGN D3): a *confirmed* report whose observation carries a date that a working clock could
-give (`credible_dates`). The device keeps such a report until we answer and sends it again when the answer did not
-arrive, so the cloud must recognise it by its content: the device's date is part of that. A counter of seconds since
-power-on is not: it says the same after each power-on, and two true readings would become one. Unconfirmed reports are
+**Stored observations** (DESIGN D3) are those of a *confirmed* report with a date that a working clock could give
+(`credible_dates`). The device keeps such a report until it is acknowledged and resends it when the acknowledgement did
+not arrive, so the cloud must recognise it by its content: the device's date is part of that. A counter of seconds since
+power-on is not: it shows the same after each power-on, and two true readings would become one. Unconfirmed reports are
 never repeated, and 97, 97, 97 are three readings.
 """
 
@@ -39,8 +39,8 @@ def sections_of(
     keyed: Sequence[bool] = (),
 ) -> Iterator[DeviceObservations]:
     """Return the sections of observations that came together, in order. `instant` is the time at which they came;
-    `live`: the device does not keep them until an answer. `keyed` says of each observation whether it is known again by
-    its content; without it none is."""
+    `live`: the device does not keep them until an acknowledgement. `keyed` is True for each observation with a content
+    key; without it none has one."""
     received_us = round(received_s * 1_000_000)
 
     def place(kind: TimeKind | None, run: Sequence[Observation]) -> Placed:
@@ -75,7 +75,7 @@ def cut_sections(
 def cut_by_key(
     observations: Sequence[Observation], keyed: Sequence[bool]
 ) -> Iterator[tuple[bool, Sequence[Observation]]]:
-    """Neighbours that are known by their content, or are not. Almost every report is one piece."""
+    """Yield runs of neighbours that have a content key, or have none. Almost every report is one piece."""
     flags = keyed[: len(observations)]
     if len(set(flags)) <= 1:
         yield bool(flags) and flags[0], observations
@@ -97,9 +97,10 @@ def section_of(
     wall_synchronised: bool,
     stored: bool,
 ) -> DeviceObservations:
-    """Observations of one clock that stands to ours as `relation` says; None, or no offset: nothing is known of it, and
-    they are as uncertain as their times are far from their reception. While our wall clock is synchronised its error is
-    part of the uncertainty; while it is not, the uncertainty is that against our monotonic clock."""
+    """Return the section of observations of one clock with the relation `relation`. None, or no offset: nothing is
+    known of the clock, and they are as uncertain as their times are far from their reception. While our wall clock is
+    synchronised its error is part of the uncertainty; while it is not, the uncertainty is that against our monotonic
+    clock."""
     wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
     wall_error_us = instant.wall_error_us if wall_synchronised else 0
     offset_us, uncertainty_us = None, RECEPTION_US
@@ -138,15 +139,15 @@ def _placed(
 
 
 def placed_by(clock: DeviceClock, observations: Sequence[Observation], received_us: int, *, live: bool) -> Placed:
-    """Observations with times of this clock, cut where they belong to different relations of it. The uncertainty of a
-    piece is that of its worst time. Teaches the clock nothing."""
+    """Yield observations with times of this clock, cut where they belong to different relations of it. The uncertainty
+    of a piece is that of its worst time. Teaches the clock nothing."""
     last = _relation(clock, observations[-1], received_us, live=live)
     if live and last.offset_us is None:
         yield last, observations
         return
-    # Of reports that came together the last shows that the clock is as we know it; those before may have waited.
+    # Of reports that came together the last shows that the clock is as we know it; earlier ones may have been queued.
     if clock.uniform:
-        # Whatever this clock showed is placed alike; only how sure that is depends on how old it is.
+        # All times of this clock are placed alike; only the uncertainty depends on their age.
         first = last if len(observations) == 1 else _relation(clock, observations[0], received_us, live=False)
         if first.offset_us == last.offset_us:
             yield _worst([first, last]), observations
@@ -174,7 +175,7 @@ def _worst(relations: Sequence[ClockRelation]) -> ClockRelation:
 
 
 def runs_of(observations: Sequence[Observation]) -> Iterator[tuple[TimeKind | None, Sequence[Observation]]]:
-    """Neighbours whose times come from one clock, or from none. Almost every report is one run."""
+    """Yield runs of neighbours whose times come from one clock, or from none. Almost every report is one run."""
     if len({_kind(each) for each in observations}) == 1:
         yield _kind(observations[0]), observations
         return
@@ -190,7 +191,7 @@ def _kind(observation: Observation) -> TimeKind | None:
 
 
 def _sent_local_us(observations: Sequence[Observation]) -> int | None:
-    """The time that the device's clock showed when it sent this: the last time stamp, for an array that of its last
+    """Return the time of the device's clock when it sent this: the last time stamp, for an array that of its last
     sample."""
     last = observations[-1]
     local_us = None if last.device_time is None else last.device_time.local_us()

@@ -1,6 +1,6 @@
-"""The view that the rest of the gateway has of a session, whether it speaks 11073-20601 or GATT.
+"""Interface of a session for the rest of the gateway, whether it speaks 11073-20601 or GATT.
 
-Status, reports, the crew's page and stopping need no more than this, so none of them asks what kind of link it is.
+Status, reports, the crew's page and stopping need no more than this, so none of them depends on the kind of link.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from gateway.sessions.devices.link_class import LinkClass
 
 @dataclass(slots=True)
 class Counts:
-    """Since the link was opened. A report is one message of a device: an APDU's scan report, a GATT value or a record.
-    `refused` and `lost` count reports."""
+    """Counts since the link was opened. A report is one message of a device: an APDU's scan report, a GATT value or a
+    record. `refused` and `lost` count reports."""
 
     observations: int = 0
     reports: int = 0
@@ -33,9 +33,9 @@ class Session(Protocol):
     """One link's conversation, from its first byte to its last."""
 
     number: int
-    """Numbers the links of this run of the gateway, from 1."""
+    """Number of the link in this run of the gateway, from 1."""
     opened_s: float
-    """Monotonic."""
+    """Time at which the link was opened; monotonic."""
     counts: Counts
 
     @property
@@ -51,14 +51,14 @@ class Session(Protocol):
 
     @property
     def last_octet_s(self) -> float:
-        """When the device last sent anything; monotonic."""
+        """Time at which the device last sent anything; monotonic."""
 
     @property
     def link_class(self) -> LinkClass:
-        """The class of the link, which says how well it identifies the device."""
+        """The class of the link, by how well it identifies the device."""
 
     def update_verification(self) -> None:
-        """An operator has accepted the device that is here, or taken that back."""
+        """Apply that an operator has accepted the device, or revoked that."""
 
     async def release(self) -> None:
         """End in order, within a few seconds, and close the link."""

@@ -1,8 +1,8 @@
 """Traces every byte of every link for `argus-gateway capture`, while a client listens.
 
-Costs one empty loop a read while none does. A listener that does not keep up is cut off and notified, because a capture
-with a hole would be replayed as if the device had sent it. Bytes are patient data: they go only to the control socket
-(0600).
+It costs one empty loop per read while none does. A listener that does not keep up is cut off and notified, because a
+capture with a hole would be replayed as if the device had sent it. Bytes are patient data: they go only to the control
+socket (0600).
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from gateway.transports.link import Direction
 
 _WAITING_BYTES_MAX = 8 << 20
-"""Bytes that wait for one listener: some seconds of the fullest links."""
+"""Maximum of bytes queued for one listener: some seconds of the busiest links."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """`connection` numbers the links of this run of the gateway, from 1; `at_s` is monotonic. `attribute`: service and
-    characteristic of a GATT value, None where the bytes are a stretch of a stream."""
+    """One traced read. `connection` numbers the links of this run of the gateway, from 1; `at_s` is monotonic.
+    `attribute`: service and characteristic of a GATT value, None where the bytes are a stretch of a stream."""
 
     link: str
     connection: int
@@ -72,7 +72,7 @@ class Taps:
 
     @contextmanager
     def open(self, link: str | None = None) -> Iterator[Tap]:
-        """`link` None: all links."""
+        """Open a listener on one link. `link` None: all links."""
         tap = Tap(link)
         self._taps.add(tap)
         try:

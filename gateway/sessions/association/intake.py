@@ -1,9 +1,9 @@
-"""Store the measurements of a 20601 device: durable first, then on the screen and acknowledged.
+"""Intake of a 20601 device's measurements: stored durably first, then shown on the crew page and acknowledged.
 
 Neighbouring reports of one read share an append, so that they share a commit. A store that is full refuses them: a
-confirmed report stays with the device, a live one is counted in a gap record by the store. Where the record has no form
-for a value, that value alone is refused (`formless`): the rest of its report is kept and the report answered, and what
-has no form is counted in a gap record; a confirmed report of nothing else stays with the device.
+confirmed report stays with the device; a live one is counted in a gap record by the store. A value that the record has
+no form for is refused alone (`formless`): the rest of its report is kept and the report acknowledged, and the refused
+value is counted in a gap record. A confirmed report that holds nothing else stays with the device.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,8 @@ class AssociationIntake:
         self._counts = counts
 
     async def store(self, reports: Sequence[ReportReceived], instant: Instant, association: object) -> Sequence[bool]:
-        """Whether each report is durable now. They are all confirmed or all not, and of one association."""
+        """Store the reports, which are all confirmed or all not, and of one association. Return whether each is durable
+        now."""
         device = self._presence.device
         if device is None:
             return [False] * len(reports)
@@ -59,7 +60,7 @@ class AssociationIntake:
         return [True] * len(reports)
 
     async def store_segment(self, event: SegmentDataReceived, instant: Instant) -> bool:
-        """Whether the entries of a memory are durable now."""
+        """Store the entries of a PM-store segment. Return whether they are durable now."""
         device, context = self._presence.device, self._context
         if device is None:
             return False
@@ -72,7 +73,7 @@ class AssociationIntake:
     async def _store_what_has_form(
         self, report: ReportReceived, sections: Sequence[DeviceObservations], instant: Instant
     ) -> bool:
-        """One report of which some values may have no form. Whether it may be answered as taken."""
+        """Store one report of which some values may have no form. Return whether it may be acknowledged."""
         context, system_id = self._context, self._presence.system_id
         parted = part_by_form(sections)
         stays_with_device = report.confirmed and not parted.formed
@@ -116,7 +117,7 @@ class AssociationIntake:
         )
 
     def _find_keyed(self, report: ReportReceived, instant: Instant, association: object) -> Sequence[bool]:
-        """Which of the report's observations are known again by their content."""
+        """Return which of the report's observations have a content key."""
         system_id = self._presence.system_id
         if not report.confirmed or system_id is None:
             return ()
@@ -137,10 +138,10 @@ class AssociationIntake:
     ) -> None:
         count = sum(report.reports for report in reports)
         self._refused(count, STORE_FULL, instant)
-        self._show(sections, instant)  # the page says beside it that nothing is being recorded
+        self._show(sections, instant)  # the page shows beside it that nothing is being recorded
         system_id = self._presence.system_id
         for report in reports:
-            if report.confirmed and system_id is not None:  # it comes again, and is no second reading with one date
+            if report.confirmed and system_id is not None:  # it is resent, and is no second reading with one date
                 self._context.dates.forget(system_id, report.observations)
         await self._context.journal.record("store.refused_reports", system_id, reports=count)
 
@@ -155,7 +156,7 @@ class AssociationIntake:
         self._show(sections, instant)
 
     def _show(self, sections: Sequence[DeviceObservations], instant: Instant) -> None:
-        """Let the crew see what was measured, whether it could be stored or not."""
+        """Show the crew what was measured, whether or not it could be stored."""
         live_device = self._presence.mark_active(instant.monotonic_s)
         if live_device is None:
             return

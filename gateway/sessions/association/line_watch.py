@@ -1,18 +1,18 @@
 """Watches the serial lines and records the faults that no message from a device reports.
 
     does not open   the port's trouble, when it begins, when it becomes another, and when it is over
-    noise           bytes arrive and none of them is ever understood: another baud, another framing, a bad cable
+    noise           bytes arrive and none of them is ever decoded: another baud, another framing, a bad cable
     moved name      the configured name leads to another port than the one that is open
 
-Each fact is an event in words, once and not at every check, and the rate of events is bounded
-by the journal. Noise costs nothing else: the line is read, what is in it is dropped, and a request between the noise is
-still found (protocols.framing.apdu_stream).
+Each fact is an event in words, recorded once and not at every check, and the journal bounds the rate of events. Noise
+costs nothing else: the line is read, its content is dropped, and a request between the noise is still found
+(protocols.framing.apdu_stream).
 
-A name that moved (udev renamed its ports, two cables were swapped) wins only over a line that is silent: a device
-that talks is never cut off for the sake of a name, and whose values they are is said by its system id in any case. A
-name that leads to nothing while its port is open changes nothing.
+A name that moved (udev renamed its ports, two cables were swapped) wins only over a line that is silent: a device that
+sends is never cut off for a name, and its system id identifies its values in any case. A name that leads to nothing
+while its port is open changes nothing.
 
-Silence alone is no fault: a thermometer says nothing for hours. Silence where data were promised is `presence`'s.
+Silence alone is no fault: a thermometer sends nothing for hours. `presence` handles silence where data is due.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,15 +25,15 @@ from gateway.transports.descriptor_link import DescriptorLink
 from gateway.transports.serial_port import SerialPort
 
 LOOK_EVERY_S = 2.0
-"""Late enough for a device that finds its way, soon enough for an operator who stands beside it with the plug in
-hand."""
+"""Interval of the checks: late enough for a device that tries several settings, soon enough for an operator who stands
+beside it with the plug in hand."""
 NOISE_BYTES = 8
 NOISE_LOOKS = 2
-"""So many bytes, in so many looks at least: a plug that is put in makes some of its own, and a device that is switched
-off leaves half a message. A fast device heard slowly leaves four bytes of its request, and repeats it in ten
-seconds."""
+"""Minimum of checks with `NOISE_BYTES` each before noise is recorded: a plug that is put in makes some noise of its
+own, and a device that is switched off leaves half a message. A fast device at a slow baud leaves four bytes of its
+request, and repeats it in ten seconds."""
 SILENT_S = 5.0
-"""As long as a device must be silent before its line is given up for a name that moved; as in `claims`."""
+"""Silence after which a line is given up for a name that moved; as in `claims`."""
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class _Seen:
     trouble: str | None = None
     opening: int = 0
     understood: int = 0
-    """The session's count at the last look."""
+    """The session's count at the last check."""
     bytes_then: int = 0
     """Bytes that had arrived when a message was last decoded; 0 since the link was opened."""
     bytes_last: int = 0
@@ -52,11 +52,11 @@ class _Seen:
     noise_told: bool = False
     moved_told: str | None = None
     has_served: bool = False
-    """A device was served on this port at these settings, so they are right."""
+    """True once a device was served on this port at these settings, so they are right."""
 
 
 class LineWatch:
-    """Watches `ports`. `sessions` gives those that run now."""
+    """Watch of `ports`. `sessions` returns the running ones."""
 
     def __init__(
         self,
@@ -71,13 +71,13 @@ class LineWatch:
         self._journal = journal
 
     async def run(self) -> None:
-        """Look every LOOK_EVERY_S, until cancelled; return at once where there is no line."""
+        """Check every LOOK_EVERY_S, until cancelled. Return at once where there is no line."""
         while self._seen:
             await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
             await self.look()
 
     def noise_on(self, port: SerialPort) -> str | None:
-        """The recorded sentence about noise on this port that still holds; None when there is none or it is not
+        """Return the recorded sentence about noise on this port that still holds; None when there is none or it is not
         open."""
         seen = next((seen for each, seen in self._seen if each is port), None)
         if seen is None or not seen.noise_told or port.link is None:
@@ -144,7 +144,8 @@ class LineWatch:
 
 
 def noise_sentence(port: SerialPort, *, has_served: bool = False) -> str:
-    """Describe the tried settings and what to try next. Where a device has worked, its settings are not the fault."""
+    """Return a sentence on the tried settings and the next ones to try. Where a device has worked, its settings are not
+    the fault."""
     if has_served:
         return (
             f"{port.path} brings bytes that make no message, and a device has worked there at {port.baud} baud with "

@@ -1,7 +1,8 @@
-"""Write the other actions of a 20601 device to the event lane and the counts, so that each event has a visible effect.
+"""Records the other actions of a 20601 device in the event lane and the counts, so that each event has a visible
+effect.
 
-The session itself acts on what changes an association; everything else comes here, and a type checker proves that
-nothing is left out. Events of an agent never reach a gateway; one that does is a mistake of ours and is logged as such.
+The session itself acts on what changes an association. Everything else is handled here, and a type checker proves that
+nothing is left out. Events of an agent never reach a gateway; one that does is our own mistake and is logged as such.
 """
 
 from typing import assert_never
@@ -43,7 +44,7 @@ log = structlog.get_logger()
 
 
 class AssociationNotes:
-    """Notes of one session."""
+    """Recorder of one session's other events."""
 
     def __init__(self, journal: Journal, presence: DevicePresence, counts: Counts, link: str) -> None:
         self._journal = journal
@@ -52,7 +53,7 @@ class AssociationNotes:
         self._link = link
 
     async def note(self, event: Remark) -> None:
-        """Write down what happened."""
+        """Record one event."""
         journal, system_id, link = self._journal, self._presence.system_id, self._link
         if isinstance(event, AgentEvent):
             log.error("session.event_of_an_agent", link=link, what=type(event).__name__)
@@ -98,13 +99,13 @@ class AssociationNotes:
             case manager_events.AttributesWithheld():
                 await journal.record("device.attributes_withheld", system_id, handle=event.handle, why=event.why)
             case manager_events.MdsChanged() | manager_events.AttributesReported() | manager_events.AttributesRead():
-                pass  # into the device's report (`HistoryRecorder`)
+                pass  # recorded in the device's report (`HistoryRecorder`)
             case (
                 manager_events.ClockRead()
                 | manager_events.ClockCommanded()
                 | manager_events.ClockSet()
                 | manager_events.ClockNotSet()
             ):
-                pass  # into the device's clock, the report and the event lane (`ClockKeeping`)
+                pass  # recorded in the device's clock, the report and the event lane (`ClockKeeping`)
             case _:
                 assert_never(event)

@@ -1,14 +1,14 @@
 """Decides which connections of a source may stay when there are more than its places.
 
-Sockets are cheap for any machine on the vehicle's network and dear for us, and a device that waits for a place loses
+Sockets are cheap for any machine on the vehicle's network and costly for us, and a device that waits for a place loses
 values. So the newest connection wins over one that has shown less: first over one that never sent a byte, of the same
-address before others, then over one that had time to associate and did not. An association is given up for one
-newcomer only: a device that an operator has accepted, because an agent can invent ids and a few addresses could fill
-all places with them. Which device a newcomer is shows when it associates, so where unaccepted devices hold the places,
-a newcomer becomes a candidate: it has `PATIENCE_S` to associate, and then it takes a place or is closed.
+address before others, then over one that had time to associate and did not. An association is given up for one kind of
+newcomer only: a device that an operator has accepted. Otherwise an agent that invents ids could fill all places from a
+few addresses. A newcomer identifies itself only when it associates. So where unaccepted devices hold the places, a
+newcomer becomes a candidate: it has `PATIENCE_S` to associate, and then it gets a place or is closed.
 
 A device gateway on the vehicle's network may carry many devices from one address, and simulators do from loopback, so
-the limit of an address is nearly all places: it leaves room for devices elsewhere and hinders no such peer.
+the limit of an address is nearly all places: it leaves room for devices elsewhere and does not hinder such a peer.
 """
 
 from collections import Counter
@@ -18,25 +18,26 @@ from dataclasses import dataclass
 from gateway.sessions.association.session import AssociationSession
 
 RESERVED_MAX = 4
-"""Places that one address cannot fill: the monitor, the ventilator and two more of a vehicle always find room. Of few
-places a quarter."""
+"""Places that one address cannot fill: the monitor, the ventilator and two more of a vehicle always find room. With few
+places, a quarter."""
 SILENT_OF_ADDRESS_MAX = 4
-"""Connections of one address that have sent no byte. A device sends its AARQ in the packet after the handshake,
-so that many at a time are a device gateway that has just restarted; each lasts `FIRST_BYTE_S` at most anyway."""
+"""Maximum of connections of one address that have sent no byte. A device sends its AARQ in the packet after the
+handshake, so many at a time indicate a device gateway that has just restarted. Each lasts `FIRST_BYTE_S` at most
+anyway."""
 PATIENCE_S = 2.0
-"""A device associates within its first second, with a configuration to explain within its second; a connection that has
-not after this may be given away when all places are taken."""
+"""Time to associate. A device associates within its first second, or within the second after if it has to send its
+configuration. A connection that has not may be replaced when all places are taken."""
 
 
 CANDIDATES_MAX = 4
-"""Candidates beyond the places, one of each address; a further one replaces the oldest. A device associates within its
-first round trip, so a place is given back in milliseconds."""
+"""Maximum of candidates beyond the places, one of each address; a further one replaces the oldest. A device associates
+within its first round trip, so a place is free again in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Whether a newcomer may stay, and whose place it takes. `why` names the limit that it met where it may not, or
-    may stay as a candidate only."""
+    """The decision on a newcomer: it may stay or not, and the connection that it replaces. `why` names the limit that
+    it met where it may not stay, or may stay as a candidate only."""
 
     admitted: bool
     displaced: AssociationSession | None = None
@@ -45,7 +46,7 @@ class Admission:
 
 
 def address_of(link: str) -> str:
-    """The source of a connection: its name without the port, which differs each time."""
+    """Return the source of a connection: its name without the port, which differs each time."""
     return link.rpartition(":")[0]
 
 
@@ -69,7 +70,7 @@ def admit(newcomer: str, sessions: Iterable[AssociationSession], sessions_max: i
 
 
 def _room_instead_of(displaced: AssociationSession | None, sessions: list[AssociationSession], why: str) -> Admission:
-    """The room of `displaced`, else that of a candidate if one of `sessions` is no accepted device."""
+    """Return the room of `displaced`, else that of a candidate if one of `sessions` is no accepted device."""
     if displaced is not None:
         return Admission(True, displaced)
     as_candidate = any(not each.is_accepted for each in sessions)
@@ -77,17 +78,17 @@ def _room_instead_of(displaced: AssociationSession | None, sessions: list[Associ
 
 
 def replaced_candidate(newcomer: str, candidates: Iterable[AssociationSession]) -> AssociationSession | None:
-    """The candidate that a further one replaces: that of the same address, or the oldest of too many."""
+    """Return the candidate that a further one replaces: that of the same address, or the oldest of too many."""
     held = list(candidates)
     of_address = [each for each in held if address_of(each.link.name) == address_of(newcomer)]
     return next(iter(of_address if of_address or len(held) < CANDIDATES_MAX else held), None)
 
 
 def displaced_by(candidate: AssociationSession, sessions: Iterable[AssociationSession], sessions_max: int) -> Admission:
-    """Decide about a candidate that has had its time. `sessions` hold the places, oldest first.
+    """Decide about a candidate whose time is over. `sessions` hold the places, oldest first.
 
-    An accepted device takes the place of the newest unaccepted one, of its own address where that is at its limit, else
-    of the address that holds most.
+    An accepted device replaces the newest unaccepted one: of its own address where that is at its limit, else of the
+    address that holds most.
     """
     if not candidate.is_accepted:
         return Admission(False, None, "all places are taken, and it is no accepted device")
@@ -104,10 +105,10 @@ def displaced_by(candidate: AssociationSession, sessions: Iterable[AssociationSe
 
 
 def limit_of_address(sessions_max: int) -> int:
-    """Connections of one address."""
+    """Return the maximum of connections of one address."""
     return sessions_max - min(RESERVED_MAX, sessions_max // 4)
 
 
 def _least_shown(sessions: list[AssociationSession]) -> AssociationSession | None:
-    """The oldest that never sent anything, else the oldest."""
+    """Return the oldest that never sent anything, else the oldest."""
     return min(sessions, key=lambda each: (each.heard, each.opened_s), default=None)

@@ -1,12 +1,12 @@
-"""A device's memory on its way into the record: entries become durable together with how far the segment is fetched.
+"""Intake of PM-store entries: they become durable together with the progress of their segment.
 
-Everything that carries a date which a working clock could give (`credible_dates`) is marked as stored (DESIGN D3), so
-that the cloud knows it again by its content when a device resends its memory, or has also reported it live.
-What carries none is known by its place in the segment, which is what the mark beside the entries is for.
+An entry with a date which a working clock could give (`credible_dates`) is marked as stored (DESIGN D3), so that the
+cloud recognises it by its content when a device resends its PM-store, or has also reported it live. An entry without
+such a date is recognised by its place in the segment, which is the purpose of the mark beside the entries.
 
-A memory says nothing about what a device's clock shows now, so it never teaches the clock; it is only placed by what is
-known, together with what the device says that its clock was moved by since. It is no news either: the crew's page shows
-what is measured now.
+Stored entries do not show the present state of a device's clock, so they never teach the clock. They are only placed by
+what is known, together with the adjustment that the device reports for its clock since then. They are not shown on the
+crew's page either, which has the present.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 
 class SegmentIntake:
-    """For all sessions of one gateway. `fetched` is what the associations ask; it follows the store, never runs
+    """Intake of all sessions of one gateway. `fetched` is read by the associations; it follows the store and never runs
     ahead."""
 
     def __init__(self, store: Buffer, clocks: DeviceClocks, journal: Journal) -> None:
@@ -52,7 +52,7 @@ class SegmentIntake:
     async def store(
         self, event: SegmentDataReceived, device: DeviceRef, instant: Instant, *, wall_synchronised: bool
     ) -> bool:
-        """Whether the entries are durable now."""
+        """Store the entries of a segment. Return whether they are durable now."""
         key = SegmentKey(bytes.fromhex(device.system_id), event.store, event.segment)
         progress = self._progress(key, event)
         known = self.fetched.progress(key)
@@ -86,8 +86,8 @@ class SegmentIntake:
         device: DeviceRef,
         fetched: FetchedSegment | None,
     ) -> bool:
-        """Entries of which some values have no form in the record: those are counted in a gap record, and the rest is
-        kept, or the memory would never be fetched past them. Whether that is durable."""
+        """Store entries of which some values have no form in the record: those are counted in a gap record, and the
+        rest is kept, or the PM-store would never be fetched past them. Return whether that is durable."""
         parted = part_by_form(sections)
         try:
             await self._store.record_loss(losses_of(parted.formless))
@@ -102,7 +102,7 @@ class SegmentIntake:
         return True
 
     async def note(self, event: SegmentNotFetched | SegmentsCleared, system_id: str) -> None:
-        """Record what became of a segment that brought no entries."""
+        """Record the outcome for a segment that brought no entries."""
         if isinstance(event, SegmentNotFetched):
             await self._journal.record(
                 "memory.not_fetched", system_id, store=event.store, segment=event.segment, why=event.why.value
@@ -114,12 +114,12 @@ class SegmentIntake:
         try:
             await self._store.forget_segments(keys)
         except StoreFull:
-            # The mark stays: at worst a segment that has the number, start and length of this one is taken for it.
+            # The mark stays: at worst a segment with the same number, start and length is taken for this one.
             log.warning("memory.mark_kept", device=system_id, segments=len(keys))
         await self._journal.record("memory.cleared", system_id, store=event.store, segments=len(keys))
 
     def _progress(self, key: SegmentKey, event: SegmentDataReceived) -> SegmentProgress | None:
-        """The mark of the segment with this event; None where entries before it are not durable."""
+        """Return the mark of the segment with this event; None where entries before it are not durable."""
         known = self.fetched.progress(key)
         had = known.through if known is not None and known.identity == event.identity else 0
         if event.first_entry > had:
@@ -149,16 +149,16 @@ class SegmentIntake:
         observations: Sequence[Observation],
         received_us: int,
     ) -> Placed:
-        """The observations with how their clock relates to ours, cut where that differs."""
+        """Return the observations with the relation of their clock to ours, cut where that differs."""
         if kind is None or kind not in DATES:
-            # Counters begin again with each power-on, and a memory does not say which one its entries are from.
+            # Counters begin again with each power-on, and a PM-store does not name the power-on of its entries.
             yield UNKNOWN, observations
             return
         clock = self._clocks.clock(device.system_id, kind)
         if not event.adjustment_us:
             yield from placed_by(clock, observations, received_us, live=False)
             return
-        # The device itself says how these times relate to what its clock shows now.
+        # The device itself reports how these times relate to the present state of its clock.
         now = clock.relation()
         offset_us = None if now.offset_us is None else now.offset_us + event.adjustment_us
         yield ClockRelation(offset_us, now.uncertainty_us), observations

@@ -1,15 +1,15 @@
 """One link's conversation with one 11073-20601 device, from its first byte to its last.
 
-Runs the manager's association over the link and gives its events their places: observations to the buffer, and only
-when they are durable to the screen and back to the association, which then answers the device; everything that an
-operator must know into the event lane; configurations and names into the roster. A store that is full is answered as
-such (RORJ resource-limitation), never with silence or a false receipt.
+It runs the manager's association over the link and routes its events. Observations go to the buffer. Only when they are
+durable, they go to the crew page and back to the association, which then responds to the device. Everything that an
+operator must know goes to the event lane; configurations and names go to the roster. A store that is full is reported
+to the device (RORJ resource-limitation), never by silence or a false acknowledgement.
 
-A cable carries one association after the other, of one device or of several, and is kept whatever happens on it: opened
-again it would have lost what was on its way. A device that associates and breaks off in a loop is slowed down, on its
+A cable carries one association after the other, of one device or of several, and is kept open whatever happens on it:
+reopening it would lose the bytes in transit. A device that associates and breaks off in a loop is slowed down, on its
 own link only.
 
-Does not decide when a link is opened again (the supervisor) or who may hold a system id (`claims`).
+The supervisor decides when a link is opened again; `claims` decides who may hold a system id.
 """
 
 import asyncio
@@ -43,20 +43,22 @@ from protocols.ieee11073.association.segment_events import SegmentDataReceived, 
 from protocols.waits import doubled_s
 
 FAREWELL_S = 0.2
-"""Time for which an ABRT may take to be sent on a link that another one has displaced: the new link waits for it, and a
-silent link may take nothing any more."""
+"""Time for an ABRT to be sent on a link that another one has displaced: the new link waits for it, and a silent link
+may accept nothing any more."""
 FIRST_BYTE_S = 2.0
-"""A device sends its AARQ with its first packet; over a bad radio that packet is sent again within a second. A
-connection that is silent for longer is closed. A cable is silent until a device is switched on."""
+"""Time for the first byte of a connection; a connection that is silent for longer is closed. A device sends its AARQ
+with its first packet, and over a bad radio link that packet is resent within a second. A cable is silent until a device
+is switched on."""
 RELEASE_S = 3.0
 """Time for a device to respond to a release before its link is closed; the standard's TO_release."""
 
 QUICK_S = 1.0
-"""An association that is followed by another one so soon delivered nothing."""
+"""An association that is followed by another one within this time delivered nothing."""
 _QUICK_FREE = 3
-"""So many in a row are a device that finds its way; from then on each waits longer than the one before."""
+"""Quick associations in a row that a device may need to start; from then on each waits longer than the one before."""
 _PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 1.0
-"""The longest pause is below the patience of stopping, and below a device's own time-outs."""
+"""Shortest and longest pause. The longest is below the time that stopping allows, and below a device's own
+time-outs."""
 
 log = structlog.get_logger()
 
@@ -91,14 +93,14 @@ def _kind(event: Event) -> _Kind:
 
 
 class AssociationSession:
-    """Run once with `run`; the rest may be called from other tasks of the same loop."""
+    """Session of one link. Run it once with `run`; the rest may be called from other tasks of the same loop."""
 
     def __init__(self, link: Link, number: int, context: SessionContext) -> None:
         self.link = link
         self.number = number
         self.counts = Counts()
         self.understood = 0
-        """Events that only a device can cause which we understand; of a line that brings noise it stays where it is."""
+        """Number of events that only a supported device can cause; on a line that brings noise it does not grow."""
         self.opened_s = context.clock.monotonic_s()
         self._context = context
         self._association = ManagerAssociation(
@@ -113,7 +115,7 @@ class AssociationSession:
         self.associated = asyncio.Event()
         """Set once a device was associated here."""
         self.heard = False
-        """Whether anything has come over this link."""
+        """True once anything has arrived over this link."""
         self._presence = DevicePresence(context, link.name, self)
         self._recorder = self._presence.recorder
         self._intake = AssociationIntake(context, self._presence, self.counts)
@@ -128,7 +130,7 @@ class AssociationSession:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether a device is associated here of which this gateway knows more than what it says of itself."""
+        """True while a device is associated here that this gateway knows by more than its own claim."""
         return self.device is not None and not self.device.ref.unverified_link
 
     @property
@@ -147,23 +149,23 @@ class AssociationSession:
 
     @property
     def link_class(self) -> LinkClass:
-        """A line ends at one plug; anything can be at the other end of a connection."""
+        """The class of the link. A line ends at one plug; anything can be at the other end of a connection."""
         return LinkClass.SERIAL if self.link.is_line else LinkClass.TCP
 
     def update_verification(self) -> None:
-        """An operator has accepted the device, or taken that back."""
+        """Apply that an operator has accepted the device, or revoked that."""
         self._presence.update_verification()
 
     def trace(self, direction: Direction, data: bytes, at_s: float) -> None:
-        """The pump's trace: remember that the device is alive, and let who listens see."""
+        """Trace the pump's bytes: remember that the device is alive, and pass the bytes to capture clients."""
         if direction == "received" and data:
             self._last_octet_s = at_s
             self.heard = True
         self._context.taps.trace(self.link.name, self.number, direction, data, at_s)
 
     async def run(self) -> None:
-        """Until the link has ended, or what it carries can no longer be cut into APDUs and it is no cable. Raises what
-        the store raises beyond StoreFull; the link is closed in any case."""
+        """Run until the link has ended, or until its bytes can no longer be cut into APDUs and it is no cable. Raises
+        the store's errors beyond StoreFull; the link is closed in any case."""
         waiting = None if self.link.is_line else asyncio.create_task(self._require_first_byte())
         try:
             await pump(self.link, self._association, self._deliver, self._context.clock, self, self._nudge)
@@ -175,14 +177,14 @@ class AssociationSession:
             await asyncio.shield(self._leave("session ended"))
 
     async def _require_first_byte(self) -> None:
-        """End a connection that says nothing: it holds a place that a device may need."""
+        """End a connection that sends nothing: it holds a place that a device may need."""
         await self._context.clock.sleep_until(self.opened_s + FIRST_BYTE_S)
         if not self.heard:
             await self._context.journal.record("link.silent", None, link=self.link.name)
             await self.link.close()
 
     async def release(self) -> None:
-        """Ask the device to end in order (RLRQ), wait at most RELEASE_S for it, and close the link."""
+        """Request the device's release (RLRQ), wait at most RELEASE_S for it, and close the link."""
         if self._presence.device is not None:
             self._association.release(self._context.clock.monotonic_s())
             self._nudge()
@@ -194,7 +196,8 @@ class AssociationSession:
         await self.link.close()
 
     async def yield_id(self) -> None:
-        """Another link holds this device's id now: end here, with an ABRT for a device that is still listening."""
+        """End here, because another link holds this device's id now; send an ABRT in case the device is still
+        listening."""
         device = self._presence.release_id()
         self._association.abort()
         with suppress(ConnectionError, TimeoutError):
@@ -205,7 +208,8 @@ class AssociationSession:
             await self._presence.record_takeover(device)
 
     async def _deliver(self, happened: Sequence[Event], instant: Instant) -> Sequence[bool]:
-        """All events of one receive. Neighbouring reports go down in one append, so that they share a commit."""
+        """Deliver all events of one receive. Neighbouring reports are stored in one append, so that they share a
+        commit."""
         verdicts: list[bool] = []
         self._recorder.begin_read()
         for kind, group in groupby(happened, _kind):
@@ -218,7 +222,7 @@ class AssociationSession:
         return verdicts
 
     async def _take(self, event: Event, instant: Instant) -> bool:
-        """One event that is no report. Whether what has to be durable of it is."""
+        """Handle one event that is no report. Return whether its durable part is durable."""
         assert not isinstance(event, manager_events.ReportReceived)
         self.understood += not isinstance(event, Deviation | events.LinkLost)
         if isinstance(event, SegmentDataReceived):
@@ -227,7 +231,7 @@ class AssociationSession:
         return True
 
     async def _note(self, event: _NotedEvent, instant: Instant) -> None:
-        """Everything that is no measurement."""
+        """Handle an event that is no measurement."""
         self._recorder.record(event, instant.wall_us)
         match event:
             case events.Associated():
@@ -253,7 +257,7 @@ class AssociationSession:
             await self._clock_keeping.follow(event, self._presence.system_id, instant)
 
     async def _agreed(self, event: events.ConfigurationAgreed) -> None:
-        """Keep a configuration that the device has just explained."""
+        """Keep a configuration that the device has just reported."""
         system_id = self._presence.system_id
         if not event.learned or system_id is None:
             return
@@ -265,7 +269,7 @@ class AssociationSession:
         """Send a request when nothing arrives although data is due: the line may be dead, and only a response proves
         otherwise."""
         if instant.monotonic_s - self._last_octet_s >= silent_s:
-            with suppress(LocalProtocolError):  # it ended in the same breath, or is being asked enough already
+            with suppress(LocalProtocolError):  # it ended at this moment, or enough requests are pending
                 self._association.presence.check(now_s=instant.monotonic_s)
 
     async def _associated(self, event: events.Associated, instant: Instant) -> None:
@@ -297,7 +301,7 @@ class AssociationSession:
             await clock.sleep_until(now_s + pause_s)
 
     async def _leave(self, why: str) -> None:
-        """The association ended; once an association, whatever ended it."""
+        """Record the end of the association once, whatever ended it."""
         counts = self.counts
         await self._presence.leave(
             why, {"reports": counts.reports, "observations": counts.observations, "refused": counts.refused}

@@ -1,14 +1,15 @@
-"""Keeps every source of devices served: accept a link, run its session, and again, whatever goes wrong in between.
+"""Keeps every source of devices served: accept a link, run its session, and repeat, whatever fails in between.
 
-One child task a source, one grandchild a session. A session that raises is a bug or a failing disk: it is recorded and
-the link starts again; it never takes another device or the gateway down. What fails at once fails again, so restarts
-wait between BACKOFF_S_MIN and BACKOFF_S_MAX, doubled each time and forgotten after a session that lasted.
+Each source has one child task, each session one grandchild. A session that raises is a bug or a failing disk: it is
+recorded and the link starts again; it never stops another device or the gateway. A session that fails at once will fail
+again, so restarts wait between BACKOFF_S_MIN and BACKOFF_S_MAX, doubled each time and reset after a session that
+lasted.
 
-**Too many connections.** Who has to go is `places`' decision; where all places are held by devices, the newcomer is
+**Too many connections.** `places` decides which one is closed. Where all places are held by devices, the newcomer is
 closed, unless it proves to be an accepted device among unaccepted ones. Either is an event. No connection waits for the
 end of another one: closing one may take a second.
 
-Does not know what a session says (association_session), nor what a serial line looks like (line_watch).
+`association_session` has the content of a session, `line_watch` the faults of a serial line.
 """
 
 import asyncio
@@ -30,19 +31,20 @@ from protocols.waits import GrowingWait
 
 BACKOFF_S_MIN = 0.1
 BACKOFF_S_MAX = 5.0
-"""A crew plugs a device in again within seconds and expects it to be there."""
+"""Longest wait before a restart: a crew plugs a device in again and expects it within seconds."""
 LASTED_S = 10.0
-"""A session, or a part, that ran this long was healthy: the next failure is a first one."""
+"""Run time after which a session, or a part, was healthy: its next failure counts as a first one."""
 CLOSED_BACKOFF_S = 0.05
-"""A link that ends at once (a port whose other end is closed) is opened at most twenty times a second."""
+"""Wait before a link that ended at once (a port whose other end is closed) is opened again: at most twenty times a
+second."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A source and how many of its sessions may run at one time. A port has one link, but the session of its last one
-    may still be writing down why it ended."""
+    """A source and the maximum of its sessions at one time. A port has one link, but the session of its last one may
+    still be recording why it ended."""
 
     source: LinkSource
     sessions_max: int = 2
@@ -59,13 +61,13 @@ class _OpenLinks:
 
 
 class RestartWait:
-    """Seconds until the next try; a try that lasted makes the next failure a first one."""
+    """Seconds until the next try. A try that lasted makes the next failure a first one."""
 
     def __init__(self, wait_s_max: float = BACKOFF_S_MAX) -> None:
         self._wait = GrowingWait(BACKOFF_S_MIN, wait_s_max)
 
     def next_s(self, ran_s: float) -> float:
-        """The wait after a try that ran `ran_s`."""
+        """Return the wait after a try that ran `ran_s`."""
         if ran_s >= LASTED_S:
             self._wait.reset()
         return self._wait.next_s()
@@ -78,7 +80,7 @@ async def keep_running(
     journal: Journal,
     wait_s_max: float = BACKOFF_S_MAX,
 ) -> None:
-    """Run `part` until it returns by itself; when it raises, record that and run it again after a bounded wait."""
+    """Run `part` until it returns by itself. When it raises, record that and run it again after a bounded wait."""
     wait = RestartWait(wait_s_max)
     while True:
         began_s = clock.monotonic_s()
@@ -87,7 +89,7 @@ async def keep_running(
         except Exception as error:
             now_s = clock.monotonic_s()
             wait_s = wait.next_s(now_s - began_s)
-            # What the system refuses (an address that is taken) is logged by its reason; anything else is a bug, and is
+            # A refusal by the system (an address that is taken) is logged by its reason; anything else is a bug, and is
             # logged by its trace.
             refused = isinstance(error, OSError)
             why = str(error) if refused else type(error).__name__
@@ -99,7 +101,7 @@ async def keep_running(
 
 
 class Supervisor:
-    """Serves its sources until it is cancelled; `release_all` first, to end in order."""
+    """Supervisor of its sources, until it is cancelled. Call `release_all` first, to end in order."""
 
     def __init__(
         self,
@@ -128,7 +130,8 @@ class Supervisor:
         return list(self._sessions.values())
 
     def next_number(self) -> int:
-        """The number for a link that another supervisor opened: links are counted once over the whole gateway."""
+        """Return the number for a link that another supervisor opened: links are counted once over the whole
+        gateway."""
         self._opened += 1
         return self._opened
 
@@ -142,8 +145,8 @@ class Supervisor:
             watching.cancel()
 
     async def release_all(self) -> None:
-        """Take no new links, ask every device to end in order, and close the links, each within the session's
-        RELEASE_S. `run` returns when the sessions have written down how they ended."""
+        """Accept no new links, request every device's release, and close the links, each within the session's
+        RELEASE_S. `run` returns when the sessions have recorded how they ended."""
         self._stopping = True
         for served in self._sources:
             await served.source.close()
@@ -158,7 +161,7 @@ class Supervisor:
                 try:
                     link = await served.source.accept()
                 except OSError as error:
-                    # Inside the group: links that stand must not fall because no further one can be had.
+                    # Inside the group: open links must not end because no further one can be had.
                     if not self._stopping:
                         now_s = self._clock.monotonic_s()
                         await self._journal.record("source.failed", None, source=served.source.name, why=error.strerror)
@@ -202,7 +205,7 @@ class Supervisor:
             links.tasks.create_task(self._displace(room.displaced))
 
     async def _run(self, session: AssociationSession, links: _OpenLinks) -> None:
-        """One session, to its end; whatever it raises ends here."""
+        """Run one session to its end; whatever it raises ends here."""
         log.info("link.opened", link=session.link.name, connection=session.number)
         wait_s = CLOSED_BACKOFF_S
         try:

@@ -1,1 +1,1 @@
-"""The gateway's own time, and how each device's clock relates to it."""
+"""The gateway's own time, and the relation of each device's clock to it."""

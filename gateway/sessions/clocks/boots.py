@@ -1,10 +1,10 @@
-"""The machine's boots as this gateway remembers them: how long each ran, and how its monotonic clock stands to UTC.
+"""Recent boots of the machine: how long each ran, and the relation of its monotonic clock to UTC.
 
-A monotonic time means something only within its boot. Two questions reach over boots: when was it, which the anchor of
-that boot answers (`protocols.clock_anchor`), and how long ago was it, which the lengths of the boots since then answer
-where no anchor does. One small text in the store holds both.
+A monotonic time has a meaning only within its boot. Two calculations span boots: the UTC time of a moment, by the
+anchor of its boot (`protocols.clock_anchor`), and its age, by the lengths of the boots since then where there is no
+anchor. One small text in the store holds both.
 
-Does not read clocks by itself and does not write: `gateway.sessions.clocks.timekeeping` does.
+`gateway.sessions.clocks.timekeeping` reads the clocks and writes the text.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,18 @@ from protocols.clock_anchor import Anchors, ClockAnchor
 BOOTS_STATE = "boots"
 """The buffer's name for the text."""
 BOOTS_MAX = 16
-"""Boots remembered: more than a vehicle has within the 72 hours for which observations are kept, unless its power fails
-every few hours; and their text stays below half of what a fact in the store may have (4096 characters). The cloud keeps
-the anchors of all boots."""
+"""Maximum of boots remembered: more than a vehicle has within the 72 hours for which observations are kept, unless its
+power fails every few hours. Their text stays below half of what a fact in the store may have (4096 characters). The
+cloud keeps the anchors of all boots."""
 _SLEPT = "-s"
-"""Before the seconds that a machine has slept (`SystemClock.boot_id`): its monotonic clock goes on from before."""
+"""Separator before the seconds that a machine has slept (`SystemClock.boot_id`): its monotonic clock continues from
+before."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Boot:
-    """`seen_s` is the last monotonic time at which the gateway ran in it. `estimated`: its wall time was, and the cloud
-    knows that."""
+    """One boot. `seen_s` is the last monotonic time at which the gateway ran in it. `estimated`: its wall time was, and
+    the cloud knows that."""
 
     boot_id: str
     seen_s: float = 0.0
@@ -57,7 +58,7 @@ class Boots:
         return orjson.dumps([_row(boot) for boot in self._boots.values()]).decode()
 
     def present(self) -> Boot:
-        """The boot that runs, seen now."""
+        """Return the boot that runs, with the present time."""
         boot_id = self._clock.boot_id
         boot = self._boots.use(boot_id, lambda: Boot(boot_id=boot_id))
         boot.seen_s = self._clock.monotonic_s()
@@ -69,10 +70,11 @@ class Boots:
         return {boot.boot_id: boot.anchor for boot in self._boots.values() if boot.anchor is not None}
 
     def age_s(self, boot_id: str, monotonic_s: float) -> float | None:
-        """Time since that moment of that boot; None where the boot is not remembered, or the moment is to come.
+        """Return the time since that moment of that boot; None where the boot is not remembered, or the moment is to
+        come.
 
-        Within a boot by the monotonic clock alone. From an earlier boot by UTC where both are anchored, else by the
-        time for which the machine ran since: how long it had no power is then not known, and not counted.
+        Within a boot, the monotonic clock alone counts. From an earlier boot, UTC counts where both are anchored, else
+        the time for which the machine ran since: how long it had no power is then not known, and not counted.
         """
         present = self.present()
         then = self._boots.get(boot_id)
@@ -87,7 +89,7 @@ class Boots:
         return age_s if age_s >= 0 else None
 
     def _age_of_boot_s(self, boot_id: str) -> float:
-        """Time since the beginning of that boot."""
+        """Return the time since the beginning of that boot."""
         lengths: dict[str, float] = {}
         for boot in self._boots.values():
             machine = boot.boot_id.partition(_SLEPT)[0]

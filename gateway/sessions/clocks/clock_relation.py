@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 AGREE_US = 2_000_000
-"""Differences closer than this belong to one relation. Above the jitter of links and of clocks that tick in whole
-seconds."""
+"""Largest difference within one relation. Above the jitter of links and of clocks that tick in whole seconds."""
 _UNKNOWN_US_MAX = 100 * 365 * 86_400 * 1_000_000
 
 ASSUMED_DRIFT_PPM = 100
-"""A watch crystal over the temperatures of an ambulance: what a time may be off more for each second that it is away
-from the moment for which the relation is known."""
+"""Assumed drift: a watch crystal over the temperatures of an ambulance. It is added for each second between a time and
+the moment for which the relation is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockRelation:
-    """`offset_us` added to the device's `local_us` gives monotonic µs of ours; None while unknown. With its
-    uncertainty."""
+    """A relation to our clock. `offset_us` added to the device's `local_us` gives our monotonic µs; None while unknown.
+    With its uncertainty."""
 
     offset_us: int | None
     uncertainty_us: int
@@ -39,18 +38,19 @@ class Era:
     began_us: int | None
     ended_us: int
     fitted_us: int
-    """When it was last seen to hold."""
+    """Time at which it was last seen to hold."""
     announced: bool
-    """Whether the device or we said that it ended, and when: then reports of it may still be on their way."""
+    """True when the device or the gateway announced its end: then its reports may still be in transit."""
 
 
 class Sample(NamedTuple):
-    """`difference_us`: our time minus the device's; off by `error_us` either way, or late by any delay where 0."""
+    """One sample. `difference_us`: our time minus the device's; off by `error_us` either way, or late by any delay
+    where 0."""
 
     difference_us: int
     error_us: int
     fine: bool
-    """Whether the device's time had parts of a second."""
+    """True when the device's time had parts of a second."""
     at_us: int
 
 
@@ -63,7 +63,7 @@ class Candidate(NamedTuple):
 
 
 class PossibleMoment(NamedTuple):
-    """A moment at which something may have been measured, by a relation that was last seen to hold at `fitted_us`."""
+    """A possible moment of a measurement, by a relation that was last seen to hold at `fitted_us`."""
 
     at_us: int
     uncertainty_us: int
@@ -71,16 +71,16 @@ class PossibleMoment(NamedTuple):
 
     @property
     def reach_us(self) -> int:
-        """The uncertainty, with what a crystal may have gained in between."""
+        """The uncertainty, including the possible drift of a crystal in between."""
         return self.uncertainty_us + drift_us(abs(self.fitted_us - self.at_us))
 
     def within(self, began_us: int | None, ended_us: int) -> bool:
-        """Whether the relation held then, as far as that can be said."""
+        """Return whether the relation held then, as far as is known."""
         near_us = AGREE_US + drift_us(abs(self.fitted_us - self.at_us))
         return self.at_us <= ended_us + near_us and (began_us is None or self.at_us >= began_us - near_us)
 
     def relation(self, local_us: int, others: "Iterable[PossibleMoment]" = ()) -> ClockRelation:
-        """The relation of a time that belongs here, although it might be any of the others."""
+        """Return the relation of a time that belongs here, although it might be any of the others."""
         reach_us = max((abs(other.at_us - self.at_us) + other.reach_us for other in others), default=0)
         return ClockRelation(self.at_us - local_us, max(self.reach_us, reach_us))
 

@@ -1,22 +1,21 @@
-"""Decides which measurements may be known again by their content: those with a date that a working clock could give.
+"""Decides which measurements get a content key: those with a date that a working clock could give.
 
-The cloud keeps one of two stored measurements that agree in device, metric, date and value (DESIGN D3), so that
-a device which resends unacknowledged reports adds nothing. That only holds while dates distinguish readings. The clock
-of many devices begins at a default date after each power-on, or stands still with an empty battery: then two true
-readings have one date, and one of them would be dropped although it was confirmed. So a measurement has a content key
-only where
+The cloud keeps one of two stored measurements that agree in device, metric, date and value (DESIGN D3), so that a
+device which resends unacknowledged reports adds nothing. That only holds while dates distinguish readings. The clock of
+many devices begins at a default date after each power-on, or stands still with an empty battery: then two true readings
+have one date, and one of them would be dropped although it was confirmed. So a measurement has a content key only where
 
-* its date is one: it reads, and is not the first of January of another time than now, where default dates lie;
-* it is neither further ahead of ours than a time zone, nor older than any memory that we know of;
-* the clock that gave it is set: as far as it is known it is no further off than a time zone;
-* it is not the date of the reading just before it, nor one at which this clock was seen standing still.
+* its date is valid, and is not a first of January far from now, where default dates lie;
+* it is neither further ahead of ours than a time zone, nor older than any known device memory;
+* the clock that gave it is set: as far as it is known, its error is no larger than a time zone;
+* it is not the date of the previous reading, nor one at which this clock was seen standing still.
 
 A measurement without a key is stored each time that it arrives. A device that resends it after a lost response then has
 it twice in the record, which a reader can see; a dropped reading cannot be seen. Waveforms of a live report never have
 a key: no device keeps them to resend them.
 
-Our own clock may be wrong too. While it is not synchronised it is never ahead of the true time on purpose (D5), so then
-only what lies too far in the past is refused by it.
+Our own clock may be wrong too. While it is not synchronised it is by design never ahead of the true time (D5), so then
+only dates too far in the past are refused by it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,21 +36,22 @@ ZONE_US_MAX = 26 * _HOUR_US
 """Greatest distance of a clock with local time from UTC: 14 hours, and half a day for one that was set to the wrong
 half of the day."""
 MEMORY_US_MAX = 731 * _DAY_US
-"""The age of the oldest reading in a memory. A meter holds some thousand, which is a year of a diligent patient."""
+"""Age of the oldest reading in a device's memory. A meter holds some thousand, which is a year of a diligent
+patient."""
 DEFAULT_DATE_US = 3 * _DAY_US
-"""The first of January is a date like any other while it is this near."""
+"""Distance from now within which the first of January is a date like any other."""
 DEVICES_MAX = 64
 CHANNELS_MAX = 256
-"""Channels of one device whose last date is remembered."""
+"""Maximum of channels of one device whose last date is remembered."""
 STANDING_MAX = 16
-"""Dates of one device at which its clock was seen standing still."""
+"""Maximum of dates of one device at which its clock was seen standing still."""
 DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
-"""Clocks of a device that name a date; the others count from its power-on."""
+"""Kinds of a device's clock that give a date; the others count from its power-on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """Our wall clock at a reception, and whether it is synchronised. `offsets_us`: what added to a clock of the device
+    """Our wall clock at a reception, and whether it is synchronised. `offsets_us`, added to a clock of the device,
     gives UTC, as far as that is known. `association` distinguishes one association from the next."""
 
     wall_us: int
@@ -70,8 +70,8 @@ def now_at(
     synchronised: bool,
     association: object,
 ) -> Now:
-    """The state of the clocks at the reception of these observations of `device`. For a clock that this run of the
-    gateway has not read yet, the device's report has its last state."""
+    """Return the state of the clocks at the reception of these observations of `device`. For a clock that this run of
+    the gateway has not read yet, the device's report has its last state."""
     kinds = {each.device_time.kind for each in observations if each.device_time is not None} & DATES
     wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
     offsets_us: dict[TimeKind, int] = {}
@@ -99,17 +99,19 @@ class _Device:
     channels: BoundedMap[tuple[int, int | None], _Last] = field(default_factory=lambda: BoundedMap(CHANNELS_MAX))
     standing: BoundedMap[bytes, None] = field(default_factory=lambda: BoundedMap(STANDING_MAX))
     unset: set[TimeKind] = field(default_factory=set)
-    """Clocks that were further off than any zone when that was last known."""
+    """Clocks with an error larger than any zone when that was last known."""
 
 
 class CredibleDates:
-    """Credible dates of all devices of one gateway. Forgetting is harmless: at worst a repeat is dropped as before."""
+    """Credible dates of all devices of one gateway. Dropping an entry is harmless: at worst a repeat is dropped as
+    before."""
 
     def __init__(self) -> None:
         self._devices: BoundedMap[str, _Device] = BoundedMap(DEVICES_MAX)
 
     def of_live(self, system_id: str, observations: Sequence[Observation], now: Now) -> list[bool]:
-        """Which of these may have a content key: values of a confirmed report or an indication, in order."""
+        """Return which of these observations may have a content key: values of a confirmed report or an indication, in
+        order."""
         device = self._device(system_id)
         self._judge_clocks(device, now)
         return [
@@ -121,7 +123,8 @@ class CredibleDates:
         ]
 
     def forget(self, system_id: str, observations: Sequence[Observation]) -> None:
-        """These were refused: the device sends them again with the same dates, also in this association."""
+        """Forget the dates of refused observations: the device resends them with the same dates, also in this
+        association."""
         device = self._device(system_id)
         for observation in observations:
             device.channels.pop(_key(observation), None)
@@ -139,8 +142,8 @@ class CredibleDates:
                 device.unset.discard(kind)
 
     def _moves(self, device: _Device, observation: Observation, association: object) -> bool:
-        """Whether the clock has advanced since the reading before. The same reading in the next association is one that
-        the device sends again; another one with the same date shows that the clock stands still."""
+        """Return whether the clock has advanced since the previous reading. The same reading in the next association is
+        one that the device resends; another one with the same date shows that the clock stands still."""
         time = observation.device_time
         if time is None:
             return False
@@ -155,8 +158,9 @@ class CredibleDates:
 
 
 def find_keyed_in_memory(observations: Sequence[Observation], wall_us: int, *, synchronised: bool) -> list[bool]:
-    """The same for what a device keeps in its memory, in its order. Its clock may have been set since, so how that is
-    now says nothing; and what stands there twice in a row was measured twice."""
+    """Return which observations from a device's memory, in its order, may have a content key. Its clock may have been
+    set since, so its present state is no evidence; and a reading that stands there twice in a row was measured
+    twice."""
     before: dict[tuple[int, int | None], bytes] = {}
     keyed = []
     for observation in observations:
@@ -172,7 +176,7 @@ def _key(observation: Observation) -> tuple[int, int | None]:
 
 
 def _is_plausible(observation: Observation, wall_us: int, *, synchronised: bool) -> bool:
-    """Whether a working clock could have given this date by now."""
+    """Return whether a working clock could have given this date by now."""
     time = observation.device_time
     local_us = None if time is None or time.kind not in DATES else time.local_us()
     if local_us is None or local_us < wall_us - MEMORY_US_MAX:
@@ -183,6 +187,6 @@ def _is_plausible(observation: Observation, wall_us: int, *, synchronised: bool)
 
 
 def _is_default_date(local_us: int) -> bool:
-    """Whether a date is a first of January."""
+    """Return whether a date is a first of January."""
     moment = _EPOCH + timedelta(microseconds=local_us)
     return (moment.month, moment.day) == (1, 1)

@@ -1,27 +1,27 @@
-"""Estimates how a device's clock relates to the gateway's, and places the device's times (DESIGN D5).
+"""Estimates the relation of a device's clock to the gateway's, and places the device's times (DESIGN D5).
 
-**One relation.** Each report gives one pair (device time, when we received it). Their difference is the true offset
-plus a delay that is never negative, so the smallest of the recent differences is the estimate, as network time
-protocols do it. A device that is asked for its clocks gives better: all of them at one moment within half a round trip.
-That coincident time stamp is what dates the counters that know no date. Everything is kept against our monotonic clock,
-so that learning the wall time does not look like a jump of every device.
+**One relation.** Each report gives one pair (device time, time of reception). Their difference is the true offset plus
+a delay that is never negative, so the smallest of the recent differences is the estimate, as in network time protocols.
+A device whose clocks are requested gives better: all of them at one moment within half a round trip. That coincident
+time stamp dates the counters that have no date. Everything is kept against our monotonic clock, so that learning the
+wall time does not look like a jump of every device.
 
-**When the clock jumps.** A device may be set, by hand or by us, may restart, and a meter may hand over last week's
-memory: all look like a different offset. A live clock keeps step with ours, a memory does not. So a new offset is
-believed only when several reports over a second or more agree on it, and a device's own answer to "what time is it" is
-believed at once. Until then the relation is unknown for what can come from no memory: a live report, and a time that is
-still to come.
+**Jumps of the clock.** A device may be set, by hand or by the gateway, may restart, and a meter may send last week's
+stored readings: all look like a different offset. A live clock keeps step with ours, stored readings do not. So a new
+offset is believed only when several reports over a second or more agree on it; a device's own response to a request for
+its time is believed at once. Until then the relation is unknown for what cannot be stored: a live report, and a time
+that is still to come.
 
-**What was measured before the jump** carries a time of the old relation, and may arrive after it. So relations that
-ended are kept, each with the span in which it held: a measurement belongs to a relation by which it was taken within
-its span. Where two of them would do, or a device may have corrected its stored dates by itself, the uncertainty covers
-both. While a command to set the clock is under way, what fits the new time is placed by it and everything else by the
-old one.
+**Measurements from before a jump** carry a time of the previous relation, and may arrive after it. So relations that
+ended are kept, each with the span in which it held: a measurement belongs to a relation if that places it within the
+span. Where two of them fit, or a device may have corrected its stored dates by itself, the uncertainty covers both.
+While a command to set the clock is in flight, times that fit the new relation are placed by it and all others by the
+previous one.
 
 **Counters.** A RelativeTime begins again every 2³² × 125 µs (6.2 days); a stamp stands for the latest moment, not later
 than now, at which the counter showed it. After a power-on it begins at zero, which is a jump like any other.
 
-Raw times are never rewritten; correction is arithmetic for readers (`observation_record`).
+Raw times are never rewritten; readers correct them by arithmetic (`observation_record`).
 """
 
 from collections import deque
@@ -42,37 +42,39 @@ from protocols.bounded_map import BoundedMap
 from protocols.device_time import TimeKind
 
 RELATIVE_SPAN_US = (1 << 32) * 125
-"""After so long a RelativeTime shows the same again."""
+"""Period after which a RelativeTime shows the same value again."""
 
 _WINDOW = 64
-"""Differences kept of one relation. At one report a second a minute: long enough to catch a quick one, short against
-drift."""
+"""Maximum of differences kept of one relation. At one report a second this is a minute: long enough to catch a quick
+one, short against drift."""
 _WINDOW_US = 900_000_000
-"""Older differences are of no use beside newer ones, whatever the crystal does."""
+"""Age beyond which a difference has no value beside newer ones, whatever the crystal does."""
 _STEP_REPORTS = 3
 _STEP_SPAN_US = 1_000_000
-"""A new relation needs this many reports over this much time on both clocks, so that neither one report in three parts
-nor what had queued up in a link is taken for a clock."""
+"""Time on both clocks over which `_STEP_REPORTS` reports must agree on a new relation, so that neither one report in
+three parts nor a queue in a link is taken for a clock."""
 _MEMORY_SPAN_US = 3_000_000
 _MEMORY_AGREE_US = 1_200_000
-"""Measurements that may come from a memory were taken in step with ours when both clocks say so over this span. A
-memory is handed over many times faster than it was filled."""
+"""Span over which both clocks must agree before measurements that may be stored count as taken in step with ours. A
+memory is sent many times faster than it was filled."""
 _FLOOR_US = 20_000
-"""We never claim better: a quick link takes some milliseconds and AbsoluteTime counts hundredths."""
+"""Smallest uncertainty that is claimed: a quick link takes some milliseconds and AbsoluteTime counts hundredths."""
 _FEW = 8
 _COARSE_US = 1_000_000
-"""With fewer differences than `_FEW` a clock of whole seconds cannot be distinguished from a fine one, nor a quick
-report from a slow one: add a second. A device that answers when it is asked, in parts of a second, leaves no such
-doubt."""
+"""Uncertainty that is added with fewer differences than `_FEW`: a clock of whole seconds then cannot be distinguished
+from a fine one, nor a quick report from a slow one. A device that responds to a request, in parts of a second, leaves
+no such doubt."""
 _IN_FLIGHT_US = 10_000_000
-"""A live report that still shows the time before a jump was on its way: no link queues for longer."""
+"""Time for which a live report may still show the time before a jump, because it was in transit: no link queues for
+longer."""
 _ERAS_MAX = 8
 _DEVICES_MAX = 64
 
 _ANCHOR_EVERY_US = 60_000_000
 _ANCHORS_MAX = 128
 _DRIFT_SPAN_US = 600_000_000
-"""Below ten minutes the jitter of a link says more about a slope than the crystal does."""
+"""Age of a relation below which it has no drift: within ten minutes a link's jitter affects the slope more than the
+crystal does."""
 
 
 class DeviceClock:
@@ -87,21 +89,22 @@ class DeviceClock:
         self._candidates: deque[Candidate] = deque(maxlen=_WINDOW)
         self._eras: deque[Era] = deque(maxlen=_ERAS_MAX)
         self._expected: ClockRelation | None = None
-        """While a command to set the clock is under way: the relation when it was obeyed."""
+        """The relation that holds if a command to set the clock is obeyed, while the command is in flight."""
         self._commanded_us = 0
         self._began_us: int | None = None
         self._answers = False
-        """Whether it was ever asked: then a measurement that seems old is one, and no clock that went back."""
+        """True once the clock was ever requested: then a measurement with an early time is a late report, and no sign
+        of a clock that was set back."""
         self._fitted_us = 0
-        """When the relation was last seen to hold."""
+        """Time at which the relation was last seen to hold."""
         self._anchors: list[tuple[int, ClockRelation]] = []
         self.adjustment_us = 0
-        """Date-and-Time-Adjustment as the device reported it last: its clock was moved by so much."""
+        """Date-and-Time-Adjustment as the device reported it last: the amount by which its clock was moved."""
 
-    # What is learned.
+    # Learning.
 
     def observe_reading(self, local_us: int, received_us: int, *, sent_us: int | None = None) -> None:
-        """The device said what its clock showed between `sent_us` and `received_us`: believed at once. Without
+        """Learn the device's own reading of its clock between `sent_us` and `received_us`: believed at once. Without
         `sent_us` the round trip is not known."""
         error_us = 0 if sent_us is None else (received_us - sent_us + 1) // 2
         sample = Sample(
@@ -122,10 +125,10 @@ class DeviceClock:
         self._anchor(received_us)
 
     def observe(self, local_us: int, received_us: int, *, live: bool) -> bool:
-        """A measurement's time and its reception. `live`: it cannot come from a memory (an unconfirmed report).
+        """Learn from a measurement's time and its reception. `live`: it cannot be stored (an unconfirmed report).
 
-        False: by what is believed now this measurement would not have been taken yet, or long ago although it is live;
-        so its own relation is not known.
+        Return False where, by the believed relation, this measurement would be taken in the future, or long ago
+        although it is live; so its own relation is not known.
         """
         difference = received_us - self._unwrap(local_us, received_us)
         known = self.relation()
@@ -138,7 +141,7 @@ class DeviceClock:
         elif live and known.offset_us is None:
             self._begin([Sample(difference, 0, has_fraction(local_us), received_us)], received_us, announced=False)
         elif not live and self._answers and known.offset_us is not None and difference > known.offset_us:
-            pass  # from a memory
+            pass  # from the device's memory
         elif not self._in_flight(local_us, received_us):
             self._consider(local_us, difference, received_us, live=live)
         if not self._samples:
@@ -146,13 +149,13 @@ class DeviceClock:
         return self.place(local_us, received_us, live=live).offset_us is not None
 
     def expect_setting(self, local_us: int, sent_us: int) -> None:
-        """The device was requested at `sent_us` to set this clock to `local_us`, and may do so at any moment from now
-        on."""
+        """Expect a new relation: the device was requested at `sent_us` to set this clock to `local_us`, and may do so
+        at any moment from now on."""
         self._expected = ClockRelation(sent_us - local_us, _FLOOR_US)
         self._commanded_us = sent_us
 
     def confirm_setting(self, answered_us: int) -> None:
-        """The device says that it has set this clock as commanded, by `answered_us`."""
+        """Apply the new relation: the device has confirmed by `answered_us` that it has set this clock as commanded."""
         expected, self._expected = self._expected, None
         if expected is None or expected.offset_us is None:
             return
@@ -161,13 +164,13 @@ class DeviceClock:
         self._begin([sample], answered_us, announced=True, began_us=self._commanded_us)
 
     def cancel_setting(self) -> None:
-        """The device says that it has not set this clock."""
+        """Drop the new relation: the device has reported that it has not set this clock."""
         self._expected = None
 
-    # What is known.
+    # Reading.
 
     def relation(self) -> ClockRelation:
-        """As it is believed now, at the latest evidence."""
+        """Return the relation that is believed now, at the latest evidence."""
         if self._relation is None:
             self._relation = self._estimate()
         return self._relation
@@ -184,8 +187,8 @@ class DeviceClock:
         return ClockRelation(best.difference_us, uncertainty_us)
 
     def drift_ppm(self) -> float | None:
-        """The rate of the clock against the gateway's in parts per million (negative: slower); None while its relation
-        is too young."""
+        """Return the rate of the clock against the gateway's in parts per million (negative: slower); None while its
+        relation is too young."""
         if not self._anchors:
             return None
         (first_us, first), (last_us, last) = self._anchors[0], self._anchors[-1]
@@ -195,8 +198,8 @@ class DeviceClock:
         return -(last.offset_us - first.offset_us) / span_us * 1e6
 
     def place(self, local_us: int, received_us: int, *, live: bool) -> ClockRelation:
-        """The relation for a measurement that was taken at `local_us` and received at `received_us`; its offset is
-        None where none is known for it."""
+        """Return the relation for a measurement that was taken at `local_us` and received at `received_us`; its offset
+        is None where none is known for it."""
         now = self.relation()
         if now.offset_us is None:
             return UNKNOWN
@@ -223,19 +226,22 @@ class DeviceClock:
 
     @property
     def uniform(self) -> bool:
-        """Whether one relation holds for whatever this clock ever showed: it never jumped and never begins again."""
+        """True when one relation holds for everything that this clock ever showed: it never jumped and never begins
+        again."""
         return not self._eras and self._expected is None and self._span_us is None
 
     def _is_explained(self, moved_us: int) -> bool:
-        """Whether the device itself says that its clock was moved by about so much, and so left its stored dates."""
+        """Return whether the device itself reports that its clock was moved by about this amount, and so left its
+        stored dates."""
         return bool(self.adjustment_us) and abs(moved_us - self.adjustment_us) < AGREE_US
 
     def _agree_us(self, received_us: int) -> int:
-        """The distance from the last confirmed relation within which a time still belongs to it."""
+        """Return the distance from the last confirmed relation within which a time still belongs to it."""
         return AGREE_US + drift_us(max(0, received_us - self._fitted_us))
 
     def _in_flight(self, local_us: int, received_us: int) -> list[PossibleMoment]:
-        """When this was measured just now by a relation that a command is about to bring, or that has just ended."""
+        """Return the moments of this measurement if it was taken just now by a relation that a command is about to
+        bring, or that has just ended."""
         found = []
         if self._expected is not None and self._expected.offset_us is not None:
             moving_us = received_us - self._commanded_us
@@ -251,7 +257,7 @@ class DeviceClock:
         return found
 
     def _find_eras(self, local_us: int, received_us: int) -> list[PossibleMoment]:
-        """When this was measured by each relation of the past that then held; the latest relation first."""
+        """Return the moments of this measurement by each past relation that then held; the latest relation first."""
         found = []
         for era in reversed(self._eras):
             at_us = local_us + self._aligned_us(local_us, min(received_us, era.ended_us), era.offset_us)
@@ -261,22 +267,22 @@ class DeviceClock:
         return found
 
     def _aligned_us(self, local_us: int, by_us: int, offset_us: int) -> int:
-        """The offset for this stamp: of a counter that begins again the one that makes it the latest not after
-        `by_us`."""
+        """Return the offset for this stamp; for a counter that begins again, the one that makes the stamp the latest
+        not after `by_us`."""
         if self._span_us is None:
             return offset_us
         latest_us = by_us + self._agree_us(by_us)
         return offset_us + (latest_us - offset_us - local_us) // self._span_us * self._span_us
 
     def _unwrap(self, local_us: int, received_us: int) -> int:
-        """The counter as if it never began again, so that its differences from ours stay the same."""
+        """Return the counter as if it never began again, so that its differences from ours stay the same."""
         known = self.relation().offset_us
         if self._span_us is None or known is None:
             return local_us
         return local_us + self._aligned_us(local_us, received_us, known) - known
 
     def _consider(self, local_us: int, difference: int, received_us: int, *, live: bool) -> None:
-        """A difference that fits nothing known: believed when others like it follow."""
+        """Collect a difference that fits no known relation: it is believed when others like it follow."""
         sample = Sample(difference, 0, has_fraction(local_us), received_us)
         if self._candidates and abs(self._candidates[0].sample.difference_us - difference) >= AGREE_US:
             self._candidates.clear()
@@ -290,7 +296,8 @@ class DeviceClock:
             self._begin([candidate.sample for candidate in self._candidates], received_us, announced=False)
 
     def _begin(self, samples: list[Sample], at_us: int, *, announced: bool, began_us: int | None = None) -> None:
-        """A new relation, known from `at_us` on. It may hold since the old one was last seen, or since `began_us`."""
+        """Begin a new relation, known from `at_us` on. It may hold since the previous one was last seen, or since
+        `began_us`."""
         old, self._candidates = self.relation(), deque(maxlen=_WINDOW)
         if old.offset_us is not None and abs(min(samples).difference_us - old.offset_us) >= _FLOOR_US:
             self._eras.append(Era(old.offset_us, old.uncertainty_us, self._began_us, at_us, self._fitted_us, announced))
@@ -309,7 +316,7 @@ class DeviceClock:
         self._fitted_us = sample.at_us
 
     def _anchor(self, at_us: int) -> None:
-        """One point a minute of the way that the offset takes; thinned out when there are many."""
+        """Keep one point per minute of the offset's course; thinned out when there are many."""
         if self._anchors and at_us - self._anchors[-1][0] < _ANCHOR_EVERY_US:
             return
         if len(self._anchors) >= _ANCHORS_MAX:
@@ -318,16 +325,15 @@ class DeviceClock:
 
 
 class DeviceClocks:
-    """The clocks of all devices of this boot, kept over their re-associations; the longest unused is forgotten
-    first."""
+    """The clocks of all devices of this boot, kept over their re-associations; the longest unused is dropped first."""
 
     def __init__(self) -> None:
         self._clocks: BoundedMap[tuple[str, TimeKind], DeviceClock] = BoundedMap(_DEVICES_MAX * len(TimeKind))
 
     def clock(self, device: str, kind: TimeKind) -> DeviceClock:
-        """One clock of one device."""
+        """Return one clock of one device."""
         return self._clocks.use((device, kind), partial(DeviceClock, kind))
 
     def known(self, device: str) -> dict[TimeKind, DeviceClock]:
-        """The clocks of this device that anything is known of."""
+        """Return the clocks of this device that anything is known of."""
         return {kind: clock for (of, kind), clock in self._clocks.items() if of == device}

@@ -1,9 +1,9 @@
-"""Keeps one device's clocks known, and right where that may be: the session's part between association and policy.
+"""Keeps one device's clocks known, and set where that is allowed: the session's part between association and policy.
 
-Whatever the device says about its clocks teaches `device_clock` first, so that the reports behind it in the same read
-are placed by it. Then the policy is asked, and a command leaves with the end of the delivery, before the services ask
-for data. From the command on until the device has shown its clock again both times are expected. What came of it goes
-into the event lane and into the device's report.
+Every report of the device about its clocks teaches `device_clock` first, so that later reports of the same read are
+placed by it. Then the policy decides, and a command is sent at the end of the delivery, before the services request
+data. From the command on, until the device has shown its clock again, both times are expected. The outcome goes into
+the event lane and into the device's report.
 """
 
 from contextlib import suppress
@@ -31,19 +31,19 @@ _INEFFECTIVE = "it says that it set its clock and shows another time"
 
 
 class ClockCommands(Protocol):
-    """Sets the device's clock, at once or as soon as a request may be sent. The result follows as events."""
+    """Commands to set the device's clock, at once or as soon as a request may be sent. The result follows as events."""
 
     @property
     def settable(self) -> TimeKind | None:
-        """The clock that we may set; None: none."""
+        """The kind of clock that may be set; None: none."""
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
-        """Raises `LocalProtocolError` where it cannot be done now."""
+        """Set the clock. Raises `LocalProtocolError` where it cannot be done now."""
 
 
 @dataclass(slots=True)
 class _Setting:
-    """A command to set the clock: what it shall mend, and whether the device said yes."""
+    """A command to set the clock: what it shall correct, and whether the device confirmed it."""
 
     error_us: int
     uncertainty_us: int
@@ -51,7 +51,7 @@ class _Setting:
 
 
 class ClockKeeping:
-    """For one session; `follow` is called for each event that is no measurement, in order."""
+    """Clock keeping of one session; call `follow` for each event that is no measurement, in order."""
 
     def __init__(self, context: SessionContext, commands: ClockCommands) -> None:
         self._context = context
@@ -66,14 +66,14 @@ class ClockKeeping:
         self._recorded: set[Verdict] = set()
 
     def begin(self, system_id: str, *, keeps_measurements: bool) -> None:
-        """The device is here. `keeps_measurements`: it may hold some that it has not sent."""
+        """Begin with an associated device. `keeps_measurements`: it may hold some that it has not sent."""
         self._forget()
         self._keeps_measurements = keeps_measurements
-        for kind in _DATES:  # what was commanded before shows when the device is asked now
+        for kind in _DATES:  # the outcome of an earlier command shows in the device's next response
             self._context.clocks.clock(system_id, kind).cancel_setting()
 
     async def follow(self, event: Event, system_id: str, instant: Instant) -> None:
-        """`system_id` of the device that is associated."""
+        """Follow one event. `system_id` is that of the associated device."""
         match event:
             case events.Associated():
                 self.begin(system_id, keeps_measurements=False)
@@ -101,13 +101,13 @@ class ClockKeeping:
     def _learn_configuration(self, event: events.ConfigurationAgreed) -> None:
         try:
             configuration = Configuration.decode(event.config_id, event.octets)
-        except RemoteProtocolError:  # the association read it, so this cannot be; the careful answer is the right one
+        except RemoteProtocolError:  # the association read it, so this cannot occur; be careful
             self._keeps_measurements = True
         else:
             self._keeps_measurements = keeps_measurements(configuration)
 
     def _learn_adjustment(self, system_id: str, attributes: tuple[tuple[int, bytes], ...]) -> None:
-        """Date-and-Time-Adjustment: signed hundredths by which the device's clock was moved."""
+        """Learn Date-and-Time-Adjustment: signed hundredths by which the device's clock was moved."""
         octets = dict(attributes).get(Attribute.DATE_AND_TIME_ADJUSTMENT)
         if octets is None or len(octets) != _ADJUSTMENT_OCTETS:
             return
@@ -159,7 +159,7 @@ class ClockKeeping:
             )
 
     def _state(self, system_id: str, instant: Instant) -> ClockState:
-        """The present state of the clock that could be set."""
+        """Return the present state of the clock that could be set."""
         context, kind = self._context, self._commands.settable
         error_us, uncertainty_us = None, 0
         if kind is not None:
@@ -180,12 +180,13 @@ class ClockKeeping:
         )
 
     def _zone_min(self, kind: TimeKind, instant: Instant) -> int:
-        """By how much a clock of that kind should differ from UTC: a BaseOffsetTime carries its own UTC offset."""
+        """Return the difference of a clock of that kind from UTC, in minutes: a BaseOffsetTime carries its own UTC
+        offset."""
         return self._context.clock_rules.policy.zone_min(instant.wall_us) if kind is TimeKind.ABSOLUTE else 0
 
     def _command(self, error_us: int, uncertainty_us: int, instant: Instant) -> None:
         zone_min = self._context.clock_rules.policy.zone_min(instant.wall_us)
-        # Where the association has just ended, or its queue is full, the next look decides.
+        # Where the association has just ended, or its queue is full, the next check decides.
         with suppress(LocalProtocolError):
             self._commands.set_time(WallClock(_wall_offset_us(instant), zone_min), instant.monotonic_s)
             self._setting = _Setting(error_us, uncertainty_us)
@@ -202,7 +203,8 @@ class ClockKeeping:
         )
 
     async def _record_not_set(self, event: manager_events.ClockNotSet, system_id: str, instant: Instant) -> None:
-        """Refused, or silent; a silent device may have set it, which the next reading of its clock shows."""
+        """Record that the device refused the command or was silent. A silent device may have set its clock, which the
+        next reading shows."""
         self._context.clocks.clock(system_id, event.time.kind).cancel_setting()
         setting, self._setting = self._setting, None
         if setting is None:

@@ -1,15 +1,16 @@
-"""Whether a device's clock is set now, and the words for why not.
+"""Policy for setting a device's clock: the decision, and its reason in words.
 
-Setting a clock is the one thing that a gateway changes in a device, and a wrong one is worse than none: a measured
-offset corrects every time without touching anything. So all of this must hold: the device says that a manager may set
-its clock; it does not keep it right by itself; its offset exceeds the limit by more than we may be mistaken; our own
-clock is synchronised; and the last attempt is long enough ago, longer after each failed one.
+The clock is the only thing that a gateway changes in a device, and a wrong one is worse than none: a measured offset
+corrects every time without a change. So all of these must hold: the device states that a manager may set its clock; it
+does not keep the clock right by itself; its offset exceeds the limit by more than our uncertainty; our own clock is
+synchronised; and the last attempt is long enough ago, longer after each failed one.
 
-A clock is not set back in a device that keeps measurements, unless the device notes by how much its clock was moved
-(Date-and-Time-Adjustment). Its earlier measurements would otherwise carry times that come again, and nothing would
-distinguish a measurement from before the setting from one after it. Set forward, the times of both lie apart.
+A clock is not set back in a device that keeps measurements, unless the device records by how much its clock was moved
+(Date-and-Time-Adjustment). Otherwise its earlier measurements would carry times that occur again, and nothing would
+distinguish a measurement from before the setting from one after it. With a clock that is set forward, these times do
+not overlap.
 
-Does not measure (`device_clock`) and does not command (`ClockKeeping`).
+`device_clock` measures the clock, and `ClockKeeping` sends the command.
 """
 
 from dataclasses import dataclass
@@ -36,14 +37,14 @@ class ClockPolicy:
 
     set_clocks: bool = True
     offset_s_max: float = 5.0
-    """A clock that is off by no more is left alone."""
+    """Largest offset of a clock that is left alone."""
     pause_s_min: float = 3600.0
-    """Between two attempts on one device; doubled with each failed one."""
+    """Shortest pause between two attempts on one device; doubled with each failed one."""
     zone: tzinfo = UTC
     """The zone whose local time an AbsoluteTime shows."""
 
     def zone_min(self, wall_us: int) -> int:
-        """The offset of local time from UTC at `wall_us`, in minutes."""
+        """Return the offset of local time from UTC at `wall_us`, in minutes."""
         offset = datetime.fromtimestamp(wall_us / 1_000_000, self.zone).utcoffset() or timedelta()
         return offset // timedelta(minutes=1)
 
@@ -57,27 +58,28 @@ class SettingHistory:
     """Attempts in a row after which the clock was still wrong."""
 
     def attempt_due_s(self, policy: ClockPolicy) -> float | None:
-        """When the next attempt may be made; None: at once."""
+        """Return the time at which the next attempt may be made; None: at once."""
         if self.attempted_s is None:
             return None
         return self.attempted_s + doubled_s(policy.pause_s_min, min(self.failed_attempts, _DOUBLED_MAX))
 
 
 class ClockRules:
-    """The policy, and what became of it on each device of this boot; the one longest not asked for is forgotten."""
+    """The policy with the attempts on each device of this boot; the device that was unused longest is dropped."""
 
     def __init__(self, policy: ClockPolicy | None = None) -> None:
         self.policy = policy or ClockPolicy()
         self._histories: BoundedMap[str, SettingHistory] = BoundedMap(_DEVICES_MAX)
 
     def history(self, system_id: str) -> SettingHistory:
-        """The attempts on one device."""
+        """Return the attempts on one device."""
         return self._histories.use(system_id, SettingHistory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockState:
-    """One look at a device's clock. `error_us`: what it shows minus what it should, None if unknown."""
+    """The state of a device's clock at one check. `error_us`: the time that it shows minus the right one, None if
+    unknown."""
 
     settable: TimeKind | None
     capabilities: int
@@ -104,12 +106,12 @@ class Verdict(Enum):
 
     @property
     def left(self) -> bool:
-        """Whether a clock that is wrong was left so although the device would let us."""
+        """True when a wrong clock was left so although the device would allow setting it."""
         return self not in {Verdict.SET, Verdict.NOT_OURS, Verdict.RIGHT}
 
 
 def judge(policy: ClockPolicy, state: ClockState, history: SettingHistory) -> Verdict:
-    """The first reason against setting, or SET."""
+    """Return the first reason against setting, or SET."""
     if state.settable is None or state.error_us is None:
         return Verdict.NOT_OURS
     if abs(state.error_us) - state.uncertainty_us <= policy.offset_s_max * 1_000_000:
@@ -129,7 +131,8 @@ def judge(policy: ClockPolicy, state: ClockState, history: SettingHistory) -> Ve
 
 
 def keeps_measurements(configuration: Configuration) -> bool:
-    """Whether the device may hold measurements that it has not sent: a PM-store, or values that may be stored ones."""
+    """Return whether the device may hold measurements that it has not sent: a PM-store, or values that may be stored
+    ones."""
     for item in configuration.objects:
         if item.obj_class == ObjectClass.PM_STORE:
             return True

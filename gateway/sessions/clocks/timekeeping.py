@@ -1,12 +1,13 @@
 """The gateway's time over the run of the process: followed, persisted, and reported to the cloud.
 
-Each second the kernel is queried. When the clock is synchronised the gateway writes `clock.learnt` into the lane of
-events: an anchor of this boot, by which the cloud and the gateway itself date what was measured before. `clock.lost` is
-the last good anchor. `clock.estimated` says that the machine's clock is certainly wrong, so that the cloud does not
+The kernel is queried each second. When the clock is synchronised the gateway writes `clock.learnt` into the lane of
+events: an anchor of this boot, by which the cloud and the gateway itself date earlier measurements. `clock.lost` is the
+last good anchor. `clock.estimated` states that the machine's clock is certainly wrong, so that the cloud does not
 attribute values to an encounter by it. Each is durable before it is remembered as reported, so a crash in between only
 repeats it.
 
-The wall time and the boots are persisted each minute. What TLS, devices and the crew's page do with time is theirs.
+The wall time and the boots are persisted each minute. TLS, devices and the crew's page decide themselves how they use
+the time.
 """
 
 from collections.abc import Callable
@@ -23,9 +24,10 @@ from protocols.uplink.events import EventField, GatewayEvent
 LOOK_EVERY_S = 1.0
 """Interval at which the kernel is queried."""
 _BETTER = 4
-"""An anchor is written again when the clock is so many times as certain: at most a handful of times in a boot."""
+"""Factor by which the clock must be more certain before an anchor is written again: at most a handful of times in a
+boot."""
 _GOOD_US = 100_000
-"""No better anchor is written than this: a tenth of a second dates any vital sign."""
+"""Uncertainty below which no better anchor is written: a tenth of a second dates any vital sign."""
 
 log = structlog.get_logger()
 
@@ -38,7 +40,7 @@ class Timekeeping:
         self._clock = clock
 
     async def load(self, store: Buffer) -> None:
-        """Take up what earlier runs learnt."""
+        """Load what earlier runs learnt."""
         persisted = await store.state_get(WALL_STATE)
         if persisted is not None:
             self._clock.raise_floor(int(persisted))
@@ -48,8 +50,8 @@ class Timekeeping:
             self._clock.raise_floor(round(boot.seen_s * 1_000_000) + boot.anchor.offset_us)
 
     async def follow(self, store: Buffer, changed: Callable[[], None]) -> None:
-        """Query the kernel each second and report what came of it; `changed` is called at once where the clock became
-        synchronised, or is no longer."""
+        """Query the kernel each second and report the changes. `changed` is called at once when `synchronised`
+        changed."""
         while True:
             turned = self._clock.refresh()
             if turned:
@@ -84,12 +86,12 @@ class Timekeeping:
         )
 
     async def persist(self, store: Buffer, answered: Callable[[], None]) -> None:
-        """Make the time durable each minute; `answered` is called when the store's writer has answered."""
+        """Make the time durable each minute. `answered` is called when the store's writer has responded."""
         while True:
             try:
                 await self.write(store)
             except StoreFull:
-                # A full disk is no dead writer: it answered. The time is persisted again once there is room.
+                # A full disk is no dead writer: it responded. The time is persisted again once there is room.
                 log.warning("clock.not_persisted")
             answered()
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
@@ -102,7 +104,7 @@ class Timekeeping:
 
 
 def _is_better(anchor: ClockAnchor, known: ClockAnchor | None) -> bool:
-    """Whether the boot should be anchored by `anchor`."""
+    """Return whether the boot should be anchored by `anchor`."""
     if known is None:
         return True
     return known.uncertainty_us > max(_GOOD_US, _BETTER * anchor.uncertainty_us)

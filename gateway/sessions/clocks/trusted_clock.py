@@ -1,14 +1,14 @@
-"""The gateway's wall clock, and how far it can be trusted (DESIGN D5). Devices' clocks are `device_clock`'s.
+"""Wall clock of the gateway, and how far it can be trusted (DESIGN D5). `device_clock` has the devices' clocks.
 
-An ambulance's computer may have no battery behind its clock and wake in 1970; then TLS would refuse the
-broker as "not yet valid" and time would never arrive. So until the kernel says that something disciplines the clock,
-wall time runs on from max(last persisted time, build time). Once disciplined, the system's time is taken as it is,
-backwards too: that heals a clock that had once been set to a far future. The kernel is asked (`adjtimex`), not a
-daemon's flag file, because chrony, ntpd, timesyncd and GPS all end there and the question needs no privilege. No answer
-means not disciplined.
+An ambulance's computer may have no battery behind its clock and start in 1970; then TLS would refuse the broker as "not
+yet valid" and the time would never arrive. So until the kernel reports that a time service disciplines the clock, wall
+time runs on from max(last persisted time, build time). Once disciplined, the system's time is taken as it is, backwards
+too: that corrects a clock that was once set to a far future. The kernel is queried (`adjtimex`), not a daemon's flag
+file, because chrony, ntpd, timesyncd and GPS all end there and the query needs no privilege. Without a response the
+clock counts as not disciplined.
 
 While nothing disciplines the clock, no bound of its error can be defended: it may have run without power for any time,
-or been set to anything. The time is then unknown, also where it looks right. What was measured meanwhile is dated
+or been set to anything. The time is then unknown, even where it looks right. Measurements of that time are dated
 afterwards, through the monotonic clock (`protocols.clock_anchor`, `gateway.sessions.clocks.timekeeping`).
 """
 
@@ -20,7 +20,8 @@ from gateway.transports.clock import Clock
 from protocols.clock_anchor import ClockAnchor
 
 BUILD_US = 1_767_225_600_000_000
-"""2026-01-01T00:00:00Z: this software did not exist before. Moved forward with each release, never past its day."""
+"""Lower bound of the time, 2026-01-01T00:00:00Z: this software did not exist before. Moved forward with each release,
+never past its day."""
 PERSIST_EVERY_S = 60.0
 """Interval at which the wall time is made durable: after a power cut the clock has lost at most this, and the time
 without power."""
@@ -32,10 +33,10 @@ Discipline = Callable[[], int | None]
 """Greatest error of the machine's wall clock (µs) while a time service disciplines it; None while none does."""
 
 ESTIMATED_US_MIN = 1_000_000
-"""A clock that is behind by no more has only been slewed."""
+"""Smallest difference that counts as an estimated clock: one that is behind by no more has only been slewed."""
 UNSTATED_ERROR_US = 100_000
 """Error assumed for a daemon that states none (systemd-timesyncd): half the round trip of a mobile network, which a
-client that asks one server over one path cannot see."""
+client that queries one server over one path cannot measure."""
 _TIME_ERROR = 5
 _STA_NANO = 0x2000
 
@@ -55,11 +56,12 @@ class _Timex(ctypes.Structure):
 
 
 def kernel_error_us() -> int | None:
-    """The kernel's own answer: `adjtimex` returns TIME_ERROR while no daemon disciplines the clock, -1 if forbidden.
+    """Return the kernel's own error bound; None while no daemon disciplines the clock (`adjtimex` returns TIME_ERROR,
+    or -1 if forbidden).
 
-    Otherwise the clock's greatest error, which grows by 500 ppm from one correction of the daemon to the next, and the
-    part of the last correction that is still to come. chrony and ntpd state a greatest and an estimated error. A daemon
-    whose estimate is zero states neither, and `UNSTATED_ERROR_US` is added.
+    The result is the clock's greatest error, which grows by 500 ppm from one correction of the daemon to the next, and
+    the part of the last correction that is still to come. chrony and ntpd state a greatest and an estimated error. A
+    daemon whose estimate is zero states neither, and `UNSTATED_ERROR_US` is added.
     """
     try:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
@@ -91,7 +93,7 @@ class TrustedClock:
 
     @property
     def synchronised(self) -> bool:
-        """As of the last `refresh`."""
+        """True when the clock was synchronised at the last `refresh`."""
         return self._error_us is not None
 
     @property
@@ -101,7 +103,7 @@ class TrustedClock:
 
     @property
     def estimated(self) -> bool:
-        """Whether the machine's clock is certainly wrong, so that the wall time runs on from an earlier one."""
+        """True when the machine's clock is certainly wrong, so that the wall time runs on from an earlier one."""
         return not self.synchronised and self._clock.wall_us() < self._floor_now_us() - ESTIMATED_US_MIN
 
     @property
@@ -122,19 +124,20 @@ class TrustedClock:
         )
 
     def refresh(self) -> bool:
-        """Query the kernel again; True when the clock is synchronised now and was not, or the other way round. Called
-        by a loop, not for each observation."""
+        """Query the kernel again. Return True when `synchronised` changed. Called by a loop, not for each
+        observation."""
         was, self._error_us = self.synchronised, self._disciplined()
         self._take_anchor()
         if was and not self.synchronised and self._anchor is not None:
             # Discipline lost (a daemon ended, the clock was set by hand): run on from the last good time, whatever the
-            # system clock says now.
+            # system clock shows now.
             self._floor_at_s = self._anchor.last_us / 1_000_000
             self._floor_us = self._anchor.last_us + self._anchor.offset_us
         return was != self.synchronised
 
     def raise_floor(self, persisted_us: int) -> None:
-        """A wall time that has certainly been, such as the one that was durable when the gateway last ran."""
+        """Raise the lower bound to a wall time that has certainly passed, such as the one that was durable when the
+        gateway last ran."""
         now_us = self.wall_us()
         if persisted_us > now_us and not self.synchronised:
             self._floor_us, self._floor_at_s = persisted_us, self._clock.monotonic_s()

@@ -1,10 +1,10 @@
-"""An operator's word that a device which only names itself is the one that it says it is.
+"""An operator's confirmation that a device which only names itself is the device that it claims to be.
 
-A device over TCP is served with the flag `unverified_link` on its values. Accepting it takes the flag from what it
-sends from then on, and lets a device that also has a cable be used over TCP. What was stored before keeps its flag: the
-record says what was known then. Both steps are durable before the operator reads that they are done, and both are
-events. The acceptance of a device ends by itself when it is met by a cable or a bond for the first time: the operator
-did not know of that one.
+A device over TCP is served with the flag `unverified_link` on its values. Acceptance removes the flag from later
+values, and lets a device that also has a cable be used over TCP. Stored values keep their flag: the record states what
+was known then. Acceptance and revocation are durable before the operator reads that they are done, and both are events.
+The acceptance of a device ends by itself when it first connects by a cable or a bond: the operator did not know of that
+device.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ class Acceptance:
         self._sessions = sessions
 
     async def accept(self, system_id: str) -> bool:
-        """Whether this device was not accepted before. Raises StoreFull."""
+        """Accept a device. Return whether it was not accepted before. Raises StoreFull."""
         known = self._roster.device(system_id)
         if known.accepted_us is not None:
             return False
@@ -43,7 +43,8 @@ class Acceptance:
         return True
 
     async def revoke(self, system_id: str) -> bool:
-        """Whether this device was accepted before. A link that may no longer use the id ends. Raises StoreFull."""
+        """Revoke the acceptance of a device. Return whether it was accepted before. A link that may no longer use the
+        id ends. Raises StoreFull."""
         known = self._roster.device(system_id)
         if known.accepted_us is None:
             return False

@@ -1,17 +1,16 @@
-"""One system id, one conversation: decides who holds an id when two links claim it.
+"""Claims of system ids: decides who holds an id when two links claim it.
 
 **A weaker link never takes an id.** A device belongs to the strongest class of link by which it was ever known
-(`link_class`); a TCP agent that names itself as a cabled or bonded device is refused, also while that device is silent
-or away, because over TCP an id is nothing but a word. A cable or a bond takes the id from a TCP agent at once. An
-operator may accept a device over TCP as well (`devices accept`); then it may claim its id while no stronger link holds
-it.
+(`link_class`). A TCP agent that claims the id of a cabled or bonded device is refused, even while that device is silent
+or away, because over TCP an id proves nothing. A cable or a bond takes the id from a TCP agent at once. An operator may
+accept a device over TCP as well (`devices accept`); then it may claim its id while no stronger link holds it.
 
-**Between equals the newest wins once the old one has been silent; otherwise the newcomer is refused.** A device that
-lost power comes back on a new link while the old one hangs half-open, perhaps for minutes of TCP time-outs; refusing it
-would cost the patient's values, so silence of `SILENT_S` is taken as death. But two devices with one id, both talking
-(cheap devices leave the factory with the same id), would throw each other out for ever, and if both stayed, two
-patients' values would carry one name. So the first keeps the id, the second is sent an ABRT, and both facts are events
-that an operator sees.
+**Between equals the newest wins once the previous one has been silent; otherwise the newcomer is refused.** A device
+that lost power returns on a new link while the previous one hangs half-open, perhaps for minutes of TCP time-outs.
+Refusing it would cost the patient's values, so a link that is silent for `SILENT_S` counts as dead. But two devices
+with one id that both send (cheap devices leave the factory with the same id) would replace each other for ever, and if
+both stayed, two patients' values would carry one name. So the first keeps the id, the second is sent an ABRT, and both
+facts are events that an operator sees.
 """
 
 import asyncio
@@ -23,13 +22,13 @@ from gateway.sessions.devices.roster import Roster
 from gateway.transports.clock import Clock
 
 SILENT_S = 5.0
-"""A monitor sends every second; a device that restarts needs longer than this. A quiet thermometer loses nothing by
-yielding."""
+"""Silence after which a link counts as dead. A monitor sends every second; a device that restarts needs longer than
+this. A quiet thermometer loses nothing by yielding."""
 
 
 GRACE_S = 1.0
-"""A device that breaks a link off and connects again may be faster than the end of its old link is seen: wait so
-long."""
+"""Time for the end of the previous link to be seen: a device that breaks a link off and connects again may be
+faster."""
 
 
 class Verdict(Enum):
@@ -48,11 +47,11 @@ class Claimant(Protocol):
 
     @property
     def left(self) -> asyncio.Event:
-        """Set while it holds none."""
+        """Set while it holds no id."""
 
     @property
     def last_octet_s(self) -> float:
-        """When its device last sent anything; monotonic."""
+        """Time at which its device last sent anything; monotonic."""
 
     @property
     def link_class(self) -> LinkClass:
@@ -89,7 +88,7 @@ class Claims:
         return Verdict.HELD
 
     async def _yields(self, holder: Claimant, claiming: LinkClass) -> bool:
-        """Whether `holder` has to give its id to a link of class `claiming`, or leaves within the grace."""
+        """Return whether `holder` has to give its id to a link of class `claiming`, or leaves within the grace."""
         if claiming.rank > holder.link_class.rank:
             return True
         now_s = self._clock.monotonic_s()
@@ -103,8 +102,8 @@ class Claims:
         return True
 
     def leave(self, system_id: str, claimant: Claimant) -> bool:
-        """Release the id of an ended association. True: no link holds the id now; False: another link has it
-        already."""
+        """Release the id of an ended association. Return True when no link holds the id now, False when another link
+        has it already."""
         if self._holders.get(system_id) is not claimant:
             return False
         del self._holders[system_id]

@@ -1,11 +1,12 @@
 """The history of each device at this gateway, for the engineer who made it: raw facts, counts, and every deviation.
 
-Kept raw: the attributes of the MDS as the device sent them and the bytes of a deviation, not their meaning, so that
-a later release reads an old report better than this one does. `gateway/console/device_view` makes words of it.
+The attributes of the MDS are kept as the device sent them, and so are the bytes of a deviation: raw and without their
+meaning, so that a later release reads an earlier report better than this one does. `gateway/console/device_view` makes
+words of it.
 
-Bounded everywhere, because a hostile device decides what it sends: so many devices, deviations of each, bytes of each
-deviation. Durable by `due`: a device that changes all the time costs one write a minute, one that is new is written at
-the next turn. The bytes of a deviation may hold a patient's values; they go nowhere but into the report, which is
+It is bounded everywhere, because a hostile device decides what it sends: devices, deviations of each, bytes of each
+deviation. It is durable by `due`: a device that changes all the time costs one write a minute, one that is new is
+written at the next turn. The bytes of a deviation may hold a patient's values; they go only into the report, which is
 sealed at rest (`gateway/buffer/device_reports`).
 """
 
@@ -23,22 +24,22 @@ from protocols.device_time import TimeKind
 from protocols.ieee11073.dim.identity import DeviceIdentity
 
 REPORTS_MAX = 256
-"""Devices with a report; the unverified one that is longest not heard of is forgotten first."""
+"""Maximum of devices with a report; the unverified one that was silent longest is dropped first."""
 DEVIATIONS_MAX = 64
-"""Kinds of deviation of one device; the one longest not seen makes room."""
+"""Maximum of kinds of deviation of one device; the one longest not seen makes room."""
 OCTETS_MAX = 256
-"""Bytes kept of a deviation: a whole report of most devices, and the head of the others."""
+"""Maximum of bytes kept of a deviation: a whole report of most devices, and the head of the others."""
 SENTENCE_LENGTH_MAX = 300
 ATTRIBUTES_BYTES_MAX = 8 * 1024
-"""Bytes of MDS attributes. A device has some three hundred."""
+"""Maximum of bytes of MDS attributes. A device has some three hundred."""
 OBJECT_ATTRIBUTES_MAX = 64
-"""Attributes of objects that came in reports; the one reported longest ago makes room."""
+"""Maximum of attributes of objects that reports brought; the one reported longest ago makes room."""
 LINKS_MAX = 8
 SETTINGS_MAX = 8
 WRITTEN_EVERY_S = 60.0
 """The longest lag of the durable history behind the one in memory."""
 WRITTEN_AT_ONCE_MAX = 16
-"""Reports of one turn, which is one commit: devices that invent system ids wait for later turns."""
+"""Maximum of reports of one turn, which is one commit: devices that invent system ids wait for later turns."""
 
 
 STORE_FULL = "store full"
@@ -57,7 +58,8 @@ class SettingOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockSetting:
-    """We set a device's clock, or decided not to. `offset_us`: our clock minus the device's before, None if unknown."""
+    """A check of a device's clock, which set it or not. `offset_us`: our clock minus the device's before, None if
+    unknown."""
 
     at_us: int
     outcome: SettingOutcome
@@ -68,8 +70,8 @@ class ClockSetting:
 
 @dataclass(slots=True, kw_only=True)
 class SeenDeviation:
-    """A kind of deviation. It is recorded once an association, so `associations` counts those that showed it. `octets`
-    are the latest ones that there were."""
+    """A kind of deviation. It is recorded once per association, so `associations` counts those that showed it. `octets`
+    are the latest such bytes."""
 
     key: str
     sentence: str
@@ -82,7 +84,7 @@ class SeenDeviation:
 
 @dataclass(slots=True, kw_only=True)
 class SeenLink:
-    """A link that the device came by."""
+    """A link over which the device connected."""
 
     associations: int
     first_us: int
@@ -91,19 +93,20 @@ class SeenLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenClock:
-    """The relation of one clock of the device to the gateway's at `at_us`: `offset_us` added to what it shows gives UTC
-    µs. None while unknown; of a counter it is the moment of its zero."""
+    """Relation of one clock of the device to the gateway's at `at_us`: `offset_us`, added to the time that it shows,
+    gives UTC µs. None while unknown; for a counter it is the moment of its zero."""
 
     offset_us: int | None
     uncertainty_us: int
     at_us: int
     drift_ppm: float | None = None
-    """Its rate against the gateway's clock in parts per million; negative: slower. None while unknown."""
+    """Rate against the gateway's clock in parts per million; negative: slower. None while unknown."""
 
 
 @dataclass(slots=True, kw_only=True)
 class DeviceHistory:
-    """One device. Times are our wall clock in µs; counts are over all of its associations with this gateway."""
+    """The history of one device. Times are our wall clock in µs; counts are over all of its associations with this
+    gateway."""
 
     system_id: str
     first_us: int
@@ -114,11 +117,11 @@ class DeviceHistory:
     object_attributes: BoundedMap[tuple[int, int], bytes] = field(
         default_factory=lambda: BoundedMap(OBJECT_ATTRIBUTES_MAX)
     )
-    """(handle, attribute id) → the first bytes, as a report brought them last beside its values."""
+    """(handle, attribute id) → the first bytes, as a report last brought them beside its values."""
     identified_us: int | None = None
     config_id: int | None = None
     learned: bool = False
-    """Whether the device explained this configuration itself, in whatever association."""
+    """True when the device sent this configuration itself, in whatever association."""
     agreed_us: int | None = None
     associations: int = 0
     reports: int = 0
@@ -126,34 +129,34 @@ class DeviceHistory:
     refusals: dict[str, int] = field(default_factory=dict)
     """Reports that were refused, by reason."""
     refused_claims: dict[str, int] = field(default_factory=dict)
-    """Associations that were ended because the id was not theirs to take, by reason …"""
+    """Associations that were ended because the id was not theirs, by reason."""
     refused_claim_link: str = ""
-    """… and the link of the latest."""
+    """The link of the latest such association."""
     lost: int = 0
     memory_entries: int = 0
-    """Entries of memories that are durable here, with …"""
+    """Entries of PM-stores that are durable here."""
     memory_observations: int = 0
-    """… the observations in them, …"""
+    """Observations in those entries."""
     memory_segments: int = 0
-    """… the segments of which the last entry came, …"""
+    """PM-store segments of which the last entry came."""
     memory_refused: int = 0
-    """… and entries that the store could not take."""
+    """Entries that the store could not take."""
     ends: dict[str, int] = field(default_factory=dict)
     """The ends of its associations, by kind."""
     links: BoundedMap[str, SeenLink] = field(default_factory=lambda: BoundedMap(LINKS_MAX))
     clocks: dict[TimeKind, SeenClock] = field(default_factory=dict)
     settings: list[ClockSetting] = field(default_factory=list)
     deviations: list[SeenDeviation] = field(default_factory=list)
-    """The one seen last stands last."""
+    """Deviations, the one seen last at the end."""
     deviations_dropped: int = 0
     indications: int = 0
-    """Stored measurements that a Bluetooth stack confirmed before they were durable here (`confirm_window`) …"""
+    """Stored measurements that a Bluetooth stack confirmed before they were durable here (`confirm_window`)."""
     window_us_max: int = 0
-    """… how long that was at most, ever …"""
+    """Longest time from confirmation to durability, ever."""
     window_us_p99: int = 0
-    """… and at its 99th percentile over the latest link."""
+    """Its 99th percentile over the latest link."""
     changes: int = 0
-    """Grows with every change; not kept."""
+    """A number that grows with every change; not kept."""
 
     def add_association(self, link: str, at_us: int) -> None:
         self._seen(at_us)
@@ -174,11 +177,11 @@ class DeviceHistory:
         self._describe(identity.attributes, at_us)
 
     def update_attributes(self, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
-        """The device reported new values of these attributes of its MDS."""
+        """Keep new values that the device reported for attributes of its MDS."""
         self._describe(tuple({**dict(self.attributes), **dict(attributes)}.items()), at_us)
 
     def add_object_attributes(self, handle: int, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
-        """Reports brought these attributes of an object beside its values."""
+        """Keep attributes of an object that reports brought beside its values."""
         self._seen(at_us)
         for attribute_id, value in attributes:
             self.object_attributes[handle, attribute_id] = value[:OCTETS_MAX]
@@ -200,18 +203,18 @@ class DeviceHistory:
         self.observations += observations
 
     def add_refused_reports(self, reports: int, why: str, at_us: int) -> None:
-        """`why` is one of a few words of ours."""
+        """Count refused reports. `why` is one of a few words of ours."""
         self._seen(at_us)
         self.refusals[why] = self.refusals.get(why, 0) + reports
 
     def add_refused_claim(self, why: str, link: str, at_us: int) -> None:
-        """An agent with this id was turned away; `why` is one of a few words of ours."""
+        """Count a refused agent with this id. `why` is one of a few words of ours."""
         self._seen(at_us)
         self.refused_claims[why] = self.refused_claims.get(why, 0) + 1
         self.refused_claim_link = _without_port(link)
 
     def add_entries(self, entries: int, observations: int, at_us: int, *, is_last: bool) -> None:
-        """Entries of a memory are durable."""
+        """Count durable entries of a PM-store."""
         self._seen(at_us)
         self.memory_entries += entries
         self.memory_observations += observations
@@ -226,21 +229,23 @@ class DeviceHistory:
         self.lost += reports
 
     def add_indications(self, count: int, us_max: int, us_p99: int, at_us: int) -> None:
-        """So many were confirmed before they were durable, at most so long before."""
+        """Count measurements that were confirmed before they were durable, with the longest time and the 99th
+        percentile."""
         self._seen(at_us)
         self.indications += count
         self.window_us_max = max(self.window_us_max, us_max)
         self.window_us_p99 = us_p99
 
     def add_end(self, how: str, at_us: int) -> None:
-        """`how` is one of a few words of ours."""
+        """Count the end of an association. `how` is one of a few words of ours."""
         self._seen(at_us)
         self.ends[how] = self.ends.get(how, 0) + 1
 
     def set_clock(
         self, kind: TimeKind, offset_us: int | None, uncertainty_us: int, at_us: int, drift_ppm: float | None = None
     ) -> None:
-        """Without a drift the one that was known stays: reports place a clock, only its own answers show its drift."""
+        """Keep the relation of a clock. Without a drift the known one stays: reports place a clock, only its own
+        responses show its drift."""
         known = self.clocks.get(kind)
         if drift_ppm is None and known is not None:
             drift_ppm = known.drift_ppm
@@ -254,7 +259,8 @@ class DeviceHistory:
         self.settings = [*self.settings, setting][-SETTINGS_MAX:]
 
     def add_deviation(self, event: Deviation, at_us: int) -> None:
-        """Counts it; its bytes replace the ones before, so that an engineer sees what the device does now."""
+        """Count a deviation. Its bytes replace the earlier ones, so that an engineer sees the device's present
+        behaviour."""
         self._seen(at_us)
         sentence = event.sentence[:SENTENCE_LENGTH_MAX]
         known = next(
@@ -286,13 +292,13 @@ class DeviceHistory:
 
 
 def _without_port(link: str) -> str:
-    """A connection's name has the peer's port, which is another one each time."""
+    """Return the name of a link without the peer's port, which differs in each connection."""
     return link.rpartition(":")[0] if link.startswith("tcp:") else link
 
 
 class DeviceHistories:
-    """The reports of all devices, in memory, for one event loop. `is_verified` says of a system id whether anything but
-    the device's own word stands behind it."""
+    """The reports of all devices, in memory, for one event loop. `is_verified` returns whether anything but the
+    device's own claim confirms a system id."""
 
     def __init__(self, is_verified: Callable[[str], bool] = lambda _: True) -> None:
         self._is_verified = is_verified
@@ -308,7 +314,7 @@ class DeviceHistories:
                 self._written[report.system_id] = (report.changes, 0.0)
 
     def of(self, system_id: str, at_us: int) -> DeviceHistory:
-        """The device's report, a new one where there is none."""
+        """Return the device's report, a new one where there is none."""
         report = self._histories.get(system_id)
         if report is None:
             report = self._histories[system_id] = DeviceHistory(system_id=system_id, first_us=at_us, last_us=at_us)
@@ -324,7 +330,7 @@ class DeviceHistories:
         return self._histories.get(system_id)
 
     def due(self, now_s: float, *, all_of_them: bool = False) -> list[DeviceHistory]:
-        """The histories to write at monotonic `now_s`; call `mark_written` once they are durable."""
+        """Return the histories to write at monotonic `now_s`; call `mark_written` once they are durable."""
         due = []
         for system_id, report in self._histories.items():
             changes, at_s = self._written.get(system_id, (-1, 0.0))
@@ -334,13 +340,13 @@ class DeviceHistories:
         return due if all_of_them else due[:WRITTEN_AT_ONCE_MAX]
 
     def mark_written(self, reports: Iterable[tuple[str, int]], now_s: float) -> None:
-        """(system id, its `changes` when it was encoded) of each report that is durable now."""
+        """Mark the reports that are durable now: (system id, its `changes` when it was encoded) of each."""
         for system_id, changes in reports:
             self._written[system_id] = (changes, now_s)
 
 
 def encode_history(report: DeviceHistory) -> bytes:
-    """For the store. Below 256 KiB by the limits above."""
+    """Encode a history for the store. Below 256 KiB by the limits above."""
     return orjson.dumps(
         {
             "form": 1,
@@ -381,7 +387,7 @@ _ADDED = (
 
 
 def decode_history(octets: bytes) -> DeviceHistory | None:
-    """None where the bytes are no report of a form that we know."""
+    """Decode a history; None where the bytes are no report of a known form."""
     try:
         body = orjson.loads(octets)
         return DeviceHistory(
@@ -410,7 +416,7 @@ def decode_history(octets: bytes) -> DeviceHistory | None:
 
 
 def _refusals(body: Mapping[str, Any]) -> dict[str, int]:
-    """Releases that kept one number counted only what a full store refused."""
+    """Return the refusals by reason. Releases that kept one number counted only what a full store refused."""
     before = {STORE_FULL: body["refused"]} if body.get("refused") else {}
     return dict(body.get("refusals", before))
 

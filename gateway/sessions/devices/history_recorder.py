@@ -1,6 +1,6 @@
 """Adds the events of one link to the histories of its devices, in their order.
 
-A deviation in the association request itself arrives before the association that names the device; it is kept until
+A deviation in the association request itself arrives before the association that names the device. It is kept until
 then, at most for the bytes of one read, so that noise on a line is attributed to no device.
 """
 
@@ -27,7 +27,7 @@ class HistoryRecorder:
         """The history of the device that is associated on this link."""
 
     def begin_read(self) -> None:
-        """The events of another read follow."""
+        """Begin the events of another read."""
         self._unattributed.clear()
 
     def begin_association(self, system_id: str, at_us: int) -> None:
@@ -38,12 +38,12 @@ class HistoryRecorder:
         self._unattributed.clear()
 
     def end_association(self) -> None:
-        """The association ended, or another link has the device now."""
+        """End the device's history here, because the association ended or another link has the device now."""
         self.history = None
 
     def record(self, event: Event, at_us: int) -> None:
-        """Anything that is no history. `associated` and `left` come from who decides about the id, what came of a clock
-        from `ClockKeeping`."""
+        """Record an event that belongs to the history, and ignore others. The part that decides about the id calls
+        `associated` and `left`; `ClockKeeping` records the outcome for a clock."""
         history = self.history
         if history is None:
             if isinstance(event, Deviation) and len(self._unattributed) < _UNATTRIBUTED_MAX:
@@ -74,14 +74,14 @@ class HistoryRecorder:
                 history.add_end("link lost", at_us)
 
     def record_segment(self, event: SegmentDataReceived, at_us: int, *, durable: bool) -> None:
-        """Entries of a memory, durable or refused."""
+        """Record entries of a PM-store, durable or refused."""
         if self.history is not None and durable:
             self.history.add_entries(event.entries, len(event.observations), at_us, is_last=event.last)
         elif self.history is not None:
             self.history.add_refused_entries(event.entries, at_us)
 
     def record_stored(self, reports: int, sections: Sequence[DeviceObservations], at_us: int) -> None:
-        """Reports that are durable, with the sections that they became."""
+        """Record reports that are durable, with their sections."""
         if self.history is None:
             return
         self.history.add_reports(reports, sum(len(section.observations) for section in sections), at_us)

@@ -1,6 +1,6 @@
-"""Makes the device reports durable, a few at a time: one commit a turn, and none where nothing changed.
+"""Makes the device reports durable, a few at a time: one commit per turn, and none where nothing changed.
 
-A report that is lost with the power costs an engineer a minute of counts, so nothing waits for these writes.
+A report that is lost at a power cut costs an engineer a minute of counts, so nothing waits for these writes.
 """
 
 import structlog
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 class HistoryWriter:
-    """The writer over one store."""
+    """Writer of histories to one store."""
 
     def __init__(self, histories: DeviceHistories, store: Buffer, clock: Clock) -> None:
         self._histories = histories
@@ -29,7 +29,7 @@ class HistoryWriter:
             await self._clock.sleep_until(self._clock.monotonic_s() + TURN_S)
 
     async def write(self, *, all_of_them: bool = False) -> None:
-        """Write what is due, or everything that changed (at a stop). On a full disk histories wait in memory."""
+        """Write what is due, or everything that changed (at a stop). On a full disk histories stay in memory."""
         now_s = self._clock.monotonic_s()
         due = [
             (report.system_id, report.changes, encode_history(report))

@@ -1,8 +1,8 @@
-"""Puts together what the store's tables say of each device: its row, its report, and how it was paired.
+"""Joins the store's tables on each device: its row, its report, and how it was paired.
 
-The row has the class of link by which the device was known; a row that an earlier release wrote has none, so the class
-is taken from the links in the device's report and from the pairings. Used at the start of the gateway and by commands
-that read the files of one that does not run.
+The row has the class of link by which the device was known. A row that an earlier release wrote has none, so the class
+is taken from the links in the device's report and from the pairings. It is used at the start of the gateway and by
+commands that read the files of a gateway that does not run.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ def known_devices(
     report_of: Callable[[str], DeviceHistory | None],
     paired: Iterable[PairedDevice],
 ) -> list[KnownDevice]:
-    """The devices in the order of `rows`."""
+    """Return the devices in the order of `rows`."""
     by_pairing = {
         each.system_id: LinkClass.BONDED if each.bonded else LinkClass.PAIRED for each in paired if each.system_id
     }
@@ -43,7 +43,7 @@ def known_devices(
 
 
 def met_device(device: KnownDevice, report: DeviceHistory | None) -> KnownDevice:
-    """A device with the names, the last sight and the cable that its report has."""
+    """Return a device with the names, the last sight and the cable that its report has."""
     if report is None:
         return device
     attributes = tuple(AvaType(number, value) for number, value in report.attributes)

@@ -1,12 +1,12 @@
 """Classes of links by how well they identify the device at the other end, and the rules for system ids.
 
-A system id is a name that every agent gives itself, and over TCP nothing else speaks for it: any machine on the
-vehicle's network can claim to be the defibrillator. A cable ends at one plug, a bond is a key that both sides hold. So
-each device has the strongest class of link by which this gateway has known it, kept in the store, and a weaker link
-never takes its id: not while the device is silent, nor while it is switched off, nor after a restart.
+A system id is a name that every agent gives itself, and over TCP nothing else confirms it: any machine on the vehicle's
+network can claim to be the defibrillator. A cable ends at one plug, a bond is a key that both sides hold. So each
+device has the strongest class of link by which this gateway has known it, kept in the store, and a weaker link never
+takes its id: not while the device is silent, nor while it is switched off, nor after a restart.
 
 A device that was only ever known over TCP is served, since it may be the only monitor of the vehicle, and its values
-carry the flag `unverified_link` until an operator accepts it. A Bluetooth device that a person paired without a bond
+carry the flag `unverified_link` until an operator accepts it. A Bluetooth device that an operator paired without a bond
 counts as accepted by that, although its class is no stronger than TCP: its address proves nothing either.
 """
 
@@ -17,11 +17,11 @@ class LinkClass(StrEnum):
     """The kinds of link, by what they prove."""
 
     UNKNOWN = "unknown"
-    """Known from before links were judged."""
+    """A link that was known before links were classified."""
     TCP = "tcp"
-    """Any machine on the network can be at the other end."""
+    """A TCP connection: any machine on the network can be at the other end."""
     PAIRED = "paired"
-    """Bluetooth without a bond: chosen by a person, by an address that can be copied."""
+    """Bluetooth without a bond: chosen by an operator, by an address that can be copied."""
     SERIAL = "serial"
     """A cable."""
     BONDED = "bonded"
@@ -29,17 +29,17 @@ class LinkClass(StrEnum):
 
     @property
     def rank(self) -> int:
-        """A link never takes an id from one of a higher rank."""
+        """The rank of the class. A link never takes an id from one of a higher rank."""
         return _RANKS[self]
 
     @property
     def proves_device(self) -> bool:
-        """Whether the link itself says which device is there."""
+        """True when the link itself identifies the device."""
         return self.rank >= _RANKS[LinkClass.SERIAL]
 
     @property
     def needs_acceptance(self) -> bool:
-        """Whether values are flagged until an operator accepts the device."""
+        """True when values are flagged until an operator accepts the device."""
         return self is LinkClass.TCP
 
 
@@ -53,7 +53,7 @@ _RANKS = {
 
 
 def class_named(name: str) -> LinkClass:
-    """The class that a store names; UNKNOWN for a name of another release."""
+    """Return the class that a store names; UNKNOWN for a name of another release."""
     try:
         return LinkClass(name)
     except ValueError:
@@ -61,5 +61,5 @@ def class_named(name: str) -> LinkClass:
 
 
 def stronger(one: LinkClass, other: LinkClass) -> LinkClass:
-    """The one of the higher rank; the first where they are equal, except that anything replaces UNKNOWN."""
+    """Return the class of the higher rank; the first where they are equal, except that anything replaces UNKNOWN."""
     return other if other.rank > one.rank else one

@@ -1,10 +1,10 @@
-"""Tracks the device on one link: from its identification until it has left, with every part of the gateway notified.
+"""Tracks the device on one link, from its identification until it has left, and notifies every part of the gateway.
 
-Who holds an id is decided once (`claims`), a device that is here is on the crew's page, in the roster, in its report
-and in the event lane, and once it has left it is in all of these as gone. That is the same whatever the device speaks,
-so it is here and not in the two kinds of session.
+`claims` decides who holds an id. A present device is on the crew's page, in the roster, in its report and in the event
+lane, and once it has left all of these show it as absent. That is the same for every protocol, so it is here and not in
+the two kinds of session.
 
-Does not know how a device says who it is, nor what it measures.
+The sessions know how a device identifies itself and what it measures.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from protocols.uplink.events import EventField
 from protocols.uplink.observations import DeviceRef
 
 NAME_LENGTH_MAX = 100
-"""A device may call itself what it likes; the record has 512 bytes for a model."""
+"""Length of a name: a device may name itself freely, and the record has 512 bytes for a model."""
 
 
 class DevicePresence:
@@ -50,11 +50,11 @@ class DevicePresence:
         return None if self._device is None else self._device.ref.system_id
 
     async def claim(self, system_id: str) -> Verdict:
-        """Whether this link may serve the id, and why not."""
+        """Claim the id for this link. Return the verdict."""
         return await self._context.claims.claim(system_id, self._claimant)
 
     async def record_refusal(self, system_id: str, verdict: Verdict, at_us: int) -> None:
-        """Record that the claim was refused and the device turned away. Nothing that it sent is kept."""
+        """Record that the claim was refused and the device rejected. Nothing that it sent is kept."""
         known = self._context.roster.device(system_id)
         history = self._context.histories.of(system_id, at_us)
         if verdict is Verdict.WEAKER_LINK:
@@ -67,7 +67,7 @@ class DevicePresence:
             await self._context.journal.record("device.refused_duplicate_id", system_id, link=self._link)
 
     async def arrive(self, system_id: str, instant: Instant, **fields: EventField) -> None:
-        """The device is present and its id is claimed; `fields` are added to the event beside the link."""
+        """Record that the device is present and its id is claimed; `fields` are added to the event beside the link."""
         context = self._context
         before = context.roster.device(system_id)
         known = self._with_class(before)
@@ -88,7 +88,7 @@ class DevicePresence:
         await context.journal.record("device.connected", system_id, link=self._link, unverified=unverified, **fields)
 
     async def identify(self, identity: DeviceIdentity, instant: Instant) -> None:
-        """It has said what it is."""
+        """Record the identity that the device has reported."""
         if self._device is None:
             return
         context, system_id = self._context, self._device.ref.system_id
@@ -105,7 +105,7 @@ class DevicePresence:
         await context.journal.record("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
 
     def update_verification(self) -> None:
-        """An operator has accepted the device, or taken that back: what it sends from now on says so."""
+        """Apply that an operator has accepted the device, or revoked that: its later values carry the flag or not."""
         if self._device is None:
             return
         known = self._context.roster.device(self._device.ref.system_id)
@@ -113,8 +113,8 @@ class DevicePresence:
         self._context.live.device(self._device)
 
     def _with_class(self, known: KnownDevice) -> KnownDevice:
-        """The device with the class of this link, where that is stronger. An acceptance was given to a link that proves
-        nothing, by an operator who knew of no stronger one; it ends when there is one."""
+        """Return the device with the class of this link, where that is stronger. An acceptance was given to a link that
+        proves nothing, by an operator who knew of no stronger one; it ends when there is one."""
         link_class = stronger(known.link_class, self._claimant.link_class)
         was_weak = known.link_class is not link_class and not known.link_class.proves_device
         accepted_us = None if was_weak and link_class.proves_device else known.accepted_us
@@ -125,13 +125,13 @@ class DevicePresence:
         return DeviceRef(known.system_id, known.model, unverified_link=unverified)
 
     def mark_active(self, at_s: float) -> LiveDevice | None:
-        """It has just measured something; None where it left meanwhile."""
+        """Record that the device has just measured something. Return None where it left meanwhile."""
         if self._device is not None:
             self._device = replace(self._device, last_s=at_s)
         return self._device
 
     async def leave(self, why: str, counts: Mapping[str, int]) -> None:
-        """The device has left, whatever the reason; recorded once."""
+        """Record once that the device has left, whatever the reason."""
         device = self._end()
         if device is None:
             return
@@ -142,7 +142,8 @@ class DevicePresence:
         await context.journal.record("device.disconnected", system_id, why=why, link=self._link, **counts)
 
     def release_id(self) -> LiveDevice | None:
-        """Another link holds the id now. The device that was here, for `record_takeover` once the link is closed."""
+        """Release the id, which another link holds now. Return the device that was here, for `record_takeover` once the
+        link is closed."""
         return self._end()
 
     async def record_takeover(self, device: LiveDevice) -> None:
@@ -156,7 +157,7 @@ class DevicePresence:
         return device
 
     async def _remember(self, device: KnownDevice) -> None:
-        """In memory at once; on a full disk only there, since a device must be served all the same."""
+        """Keep the device in memory at once; on a full disk only there, since a device must be served all the same."""
         if self._context.roster.met(device):
             with suppress(StoreFull):
                 await self._context.store.remember_device(
