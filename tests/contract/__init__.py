@@ -1,1 +1,1 @@
-"""The contract from outside: samples replayed, strangers' clients, isolation over every row, the bare socket."""
+"""The contract from outside: samples replayed, third-party clients, isolation over every row, the bare socket."""

@@ -1,8 +1,8 @@
-"""Which numbers of the contract a test names, and which none does: `make contract`.
+"""A list of the contract's numbers with and without a test: `make contract`.
 
-Without arguments it looks at the whole matrix (C-…) and at the security lines (S-…) that work so far has promised.
-With arguments it looks at those alone: `python -m tests.contract C-001…C-018 S-060 S-170…S-177`. Reads the markers from
-the tests' syntax trees, so that it needs neither a database nor an import.
+Without arguments it checks the whole matrix (C-…) and the security lines (S-…) that work so far has promised. With
+arguments it checks those alone: `python -m tests.contract C-001…C-018 S-060 S-170…S-177`. It reads the markers from the
+tests' syntax trees, so that it needs neither a database nor an import.
 """
 
 import ast
@@ -17,16 +17,16 @@ CONTRACT = ROOT.parent / "shared" / "contract"
 SECURITY_PROMISED = (
     "S-001…S-029 S-031 S-040…S-055 S-060…S-064 S-066 S-090…S-103 S-106 S-150 S-155…S-157 S-170…S-177 S-190…S-194"
 )
-"""The lines of security.md that the work so far has promised. Whoever promises more adds them here."""
+"""The lines of security.md that the work so far has promised. New promises are added here."""
 
 
 def numbers_of(text: str, letter: str) -> list[str]:
-    """The numbers that begin a row of a table of the contract, in order."""
+    """Return the numbers that begin a row of a table of the contract, in order."""
     return list(dict.fromkeys(re.findall(rf"^\| ({letter}-\d{{3}}) \|", text, re.MULTILINE)))
 
 
 def numbers_in_ranges(words: Iterable[str]) -> set[str]:
-    """`C-001…C-003` (or `C-001..C-003`) and `S-060` as single numbers."""
+    """Return `C-001…C-003` (or `C-001..C-003`) and `S-060` as single numbers."""
     found: set[str] = set()
     for word in words:
         ends = re.fullmatch(r"([A-Z])-(\d{3})(?:(?:…|\.\.)\1-(\d{3}))?,?", word)
@@ -38,7 +38,7 @@ def numbers_in_ranges(words: Iterable[str]) -> set[str]:
 
 
 def numbers_of_tests(source: str) -> set[str]:
-    """The string arguments of every `pytest.mark.contract(...)` in one file."""
+    """Return the string arguments of every `pytest.mark.contract(...)` in one file."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.contract":
@@ -47,7 +47,7 @@ def numbers_of_tests(source: str) -> set[str]:
 
 
 def named_by_tests() -> set[str]:
-    """Every number that some test of the tree names."""
+    """Return every number that some test of the tree names."""
     return set().union(*(numbers_of_tests(path.read_text()) for path in (ROOT / "tests").rglob("test_*.py")))
 
 

@@ -12,9 +12,9 @@ __all__ = ["cloud", "postgresql"]
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """A cloud that serves. Tests share it: they add what they need under names of their own and remove nothing.
+    """Serve a cloud that tests share: they add objects under names of their own and remove nothing.
 
-    When the last test is done, all that it logged, recorded and refused is searched for what must not be there.
+    After the last test, its logs, records and refusals are searched for canaries, secrets and tokens.
     """
     with cloud_running(tmp_path_factory.mktemp("cloud")) as running:
         yield running

@@ -1,6 +1,7 @@
-"""What no client would send: every refusal is a documented answer with trace headers, and the service stays well.
+"""Requests that no client would send: every refusal is a documented response with trace headers, and the service stays
+well.
 
-These go over a real socket, because a parser's refusals never reach what stands behind it (A-007).
+These go over a real socket, because a parser's refusals never reach the handlers behind it (A-007).
 """
 
 import re
@@ -52,14 +53,14 @@ TOO_LARGE = {
 
 @pytest.fixture(scope="module", autouse=True)
 def slow_head(cloud: RunningCloud) -> Iterator[BareConnection]:
-    """Half a head, sent before the other tests begin: it has ten seconds, and they need not wait for it."""
+    """Send half a head before the other tests begin: its timeout is ten seconds, for which they need not wait."""
     with closing(BareConnection(cloud.ports["docs"], patience_s=20)) as connection:
         connection.send(GET + HOST + b"X-Slow: ")
         yield connection
 
 
 def check_refusal(answer: BareAnswer, statuses: set[int]) -> None:
-    """A problem document with trace headers, over a connection that is then ended."""
+    """Check for a problem document with trace headers, over a connection that is then ended."""
     assert answer.status in statuses, answer
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-argus-trace-id"])
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["x-argus-span-id"])
@@ -136,10 +137,10 @@ def test_requests_on_one_connection_are_answered_in_order_and_head_leaves_no_oct
 
 @pytest.mark.contract("S-193")
 def test_a_thousand_idle_connections_leave_the_service_responsive(cloud: RunningCloud) -> None:
-    """Health answers within 50 ms, or as fast as before on a machine that is slower than that anyway.
+    """Health responds within 50 ms, or as fast as before on a machine that is slower than that anyway.
 
-    The median of many is compared, measured in the same second with and without the connections: a scheduler that
-    takes the processor away for a moment moves single answers, and moves both medians alike.
+    The medians of many requests are compared, measured in the same second with and without the connections: a scheduler
+    that takes the processor away for a moment moves single times, and moves both medians alike.
     """
     with httpx.Client(base_url=cloud.urls["api"], trust_env=False) as client, ExitStack() as idle:
 
@@ -154,7 +155,7 @@ def test_a_thousand_idle_connections_leave_the_service_responsive(cloud: Running
         before_s = median_s()
         for number in range(1000):
             connection = idle.enter_context(closing(socket.create_connection(("127.0.0.1", cloud.ports["api"]))))
-            # A third says nothing, a third stops within the head, a third has been answered and stays.
+            # A third sends nothing, a third stops within the head, a third has its response and stays.
             if number % 3 == 1:
                 connection.sendall(GET)
             elif number % 3 == 2:

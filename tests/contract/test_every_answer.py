@@ -1,4 +1,4 @@
-"""What all answers have in common, whatever they answer: trace headers, security headers, HEAD, media types, hosts."""
+"""The common properties of all responses: trace headers, security headers, HEAD, media types, hosts."""
 
 import re
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def device_id(cloud: RunningCloud) -> str:
 
 
 def one_of_each(cloud: RunningCloud, device_id: str) -> Iterator[tuple[int, httpx.Response]]:
-    """An answer of each status that a client can provoke, on each host where it can."""
+    """Yield a response of each status that a client can provoke, on each host where it can."""
     for host in HOSTS:
         with cloud.client(host=host) as client:
             yield 404, client.get("/no/such/path")
@@ -78,7 +78,7 @@ def test_every_answer_carries_the_trace_and_nothing_that_helps_an_attacker(cloud
         assert answer.headers["X-Argus-Contract"] == "2026.4"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "Server" not in answer.headers
-        if status != 421:  # which is no host's answer
+        if status != 421:  # which no host sends
             of_sandbox = answer.request.url.port == cloud.ports["sandbox"]
             assert ("X-Argus-Sandbox" in answer.headers) == of_sandbox, what
         spans.add(answer.headers["X-Argus-Span-ID"])
@@ -122,7 +122,7 @@ def test_a_row_exists_on_its_own_hosts_and_on_no_other(cloud: RunningCloud, rows
         for host in Host:
             answer = httpx.request(row.method, f"{cloud.urls[host.value]}{target}", trust_env=False)
             there = not (answer.status_code == 404 and answer.json().get("code") == "not_found")
-            # An absent object is told in the words of an unknown address; another method tells the two apart.
+            # An absent object gets the response of an unknown address; another method distinguishes the two.
             if not there and host in row.hosts:
                 there = httpx.request("PURGE", f"{cloud.urls[host.value]}{target}", trust_env=False).status_code == 405
             assert there == (host in row.hosts), f"{row.name} on {host}"

@@ -1,4 +1,4 @@
-"""The integrators' guide is true: its example runs as it is printed, and its sentences hold for what it made."""
+"""The integrators' guide is true: its example runs as printed, and its sentences hold for the result."""
 
 import re
 from pathlib import Path

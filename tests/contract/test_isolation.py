@@ -1,8 +1,8 @@
-"""What belongs to somebody else is answered exactly as what does not exist, on every row that there is (C, A-006).
+"""Foreign objects get exactly the response of absent ones, on every row (C, A-006).
 
-The walker goes through the rows themselves, so a row that is added later is walked at once: one with a path parameter
+The test goes through the rows themselves, so a row that is added later is covered at once: one with a path parameter
 that has no maker fails until its slice has one in `tests/cloud/SLICE/isolation.py`. Two tenants, two organisations of
-one tenant, and two clearances look at what one of them owns.
+one tenant, and two clearances request the objects of one of them.
 """
 
 import json
@@ -30,12 +30,12 @@ from tests.harness.running_cloud import RunningCloud
 from tests.tidy.sources import ROOT
 
 ABSENT = "01HFXYAAAAAAAAAAAAAAAAAAAA"
-"""Shaped like an identifier, and nobody's."""
+"""A well-formed identifier of no object."""
 
 PLATFORM_READ = "argus:platform:read"
 
 VARYING = {"x-argus-trace-id", "x-argus-span-id", "date", "ratelimit", "content-length"}
-"""Headers that differ between any two answers. The length follows the address that the document repeats."""
+"""Headers that differ between any two responses. The length follows the address that the document repeats."""
 
 
 def _makers(table: str) -> dict[str, Callable[..., str]]:
@@ -47,10 +47,10 @@ def _makers(table: str) -> dict[str, Callable[..., str]]:
 
 
 MAKERS = _makers("MAKERS")
-"""Path parameter → makes an object of an app's and returns its identifier."""
+"""Map a path parameter to a function that makes an object of an app and returns its identifier."""
 
 PART_MAKERS = _makers("PART_MAKERS")
-"""The same for what is a part of another object; it gets what was made so far."""
+"""The same for parts of other objects; the function gets the identifiers made so far."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def rows(cloud: RunningCloud) -> tuple[Route, ...]:
 
 @pytest.fixture(scope="module")
 def owned(cloud: RunningCloud, rows: tuple[Route, ...]) -> dict[str, str]:
-    """One object of `north` for each path parameter of the rows that need a token."""
+    """Make one object of `north` for each path parameter of the rows that need a token."""
     names = {name for row in rows if row.scopes.access is Access.TOKEN for name in parameters(row)}
     missing = sorted(names - MAKERS.keys() - PART_MAKERS.keys())
     assert not missing, f"no tests/cloud/SLICE/isolation.py makes {missing}"
@@ -74,12 +74,12 @@ def parameters(row: Route) -> list[str]:
 
 
 def walked(rows: tuple[Route, ...]) -> Iterator[Route]:
-    """Rows that name somebody's object."""
+    """Yield the rows that name an object with an owner."""
     return (row for row in rows if row.scopes.access is Access.TOKEN and parameters(row))
 
 
 def ask(cloud: RunningCloud, row: Route, app: str, objects: dict[str, str]) -> httpx.Response:
-    """The row's request, with its own sample as the body."""
+    """Send the row's request, with its own sample as the body."""
     target = re.sub(r"\{(\w+)\}", lambda found: objects[found[1]], row.path)
     host = "api" if Host.API in row.hosts else row.hosts[0].value
     with cloud.client(app, host) as client:
@@ -87,14 +87,16 @@ def ask(cloud: RunningCloud, row: Route, app: str, objects: dict[str, str]) -> h
 
 
 def shown(answer: httpx.Response) -> tuple[int, dict[str, str], dict[str, Any]]:
-    """Status, headers and document without what differs between any two answers."""
+    """Return status, headers and document without the parts that differ between any two responses."""
     headers = {name: value for name, value in answer.headers.items() if name not in VARYING}
     document = answer.json()
     return answer.status_code, headers, {key: document[key] for key in document.keys() - {"trace_id", "instance"}}
 
 
 def strangers(row: Route) -> tuple[str, ...]:
-    """Whose tokens must find nothing: the other tenant's, and the other organisation's where organisations count."""
+    """Return the apps whose tokens must find nothing: the other tenant's, and the other organisation's where
+    organisations count.
+    """
     return ("other", "south") if row.needs_organization or Host.AUTH in row.hosts else ("other",)
 
 
@@ -119,7 +121,7 @@ def test_the_owner_finds_them_so_the_walk_means_something(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     for row in walked(rows):
-        # What is deleted here must not be missed by the tests that follow.
+        # The tests that follow must not need what is deleted here.
         fresh = {name: MAKERS[name](cloud, "north") for name in parameters(row)} if row.method == "DELETE" else {}
         answer = ask(cloud, row, "north", owned | fresh)
         assert answer.is_success, f"{row.name}: {answer.status_code} {answer.text}"
@@ -174,7 +176,7 @@ def test_what_strangers_send_changes_nothing(
 def test_what_is_foreign_takes_as_long_as_what_is_absent(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
-    """Medians of interleaved requests: whatever else the machine does slows both alike."""
+    """Compare medians of interleaved requests: whatever else the machine does slows both alike."""
     readable = [row for row in walked(rows) if row.method == "GET"]
     assert readable
     for row in readable:
@@ -275,7 +277,7 @@ def test_every_row_that_needs_a_token_asks_for_it_before_anything_else(
 def test_every_row_asks_for_its_scope_before_it_looks_at_anything(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
-    # Of a token's scopes follows for which hosts it is (A-026); none of these rows takes the scope that is sent there.
+    # A token's scopes decide its hosts (A-026); none of these rows accepts the scope that is sent there.
     tokens = {scope: cloud.token("north", scope) for scope in ("argus:acqi:read", "webhooks:read", PLATFORM_READ)}
     for row in rows:
         if row.scopes.access is not Access.TOKEN or not row.scopes.names or "argus:acqi:read" in row.scopes.names:

@@ -1,4 +1,4 @@
-"""What was answered is there: after SIGKILL, after a cut connection, through an outage of the database, and at SIGTERM.
+"""Acknowledged observations are there: after SIGKILL, a cut connection, an outage of the database, and SIGTERM.
 
 The cloud is a real process on a real database; observations are posted as an integrator posts them.
 """
@@ -31,7 +31,7 @@ RECOVERY_S_MAX = 30.0
 
 @contextmanager
 def of_its_own(folder: Path, database_url: str | None = None) -> Iterator[RunningCloud]:
-    """A cloud for one test alone, since it will be killed."""
+    """Run a cloud for one test alone, since it will be killed."""
     with cloud_running(folder, database_url) as running:
         yield running
 
@@ -47,13 +47,13 @@ def enrolled(cloud: RunningCloud, serial_number: str = "SN-0001") -> str:
 
 
 def stored(cloud: RunningCloud, device_id: str) -> list[str]:
-    """The identifiers of the device's observations, as the operator's export tells them."""
+    """Return the identifiers of the device's observations in the operator's export."""
     text = cloud.console("observations", "export", "--tenant", "tnt_one", "--device", device_id, "--json")
     return [json.loads(line)["id"] for line in text.splitlines()]
 
 
 class Posting:
-    """Threads that post observations, each with its key, and note what was answered."""
+    """Threads that post observations, each with its key, and record the responses."""
 
     def __init__(self, cloud: RunningCloud, device_id: str, threads: int = 4) -> None:
         self.path = f"/api/v1/devices/{device_id}/observations"
@@ -85,7 +85,7 @@ class Posting:
                 try:
                     answer = client.post(self.path, json=SPO2, headers=self.headers(key))
                 except httpx.ConnectError:
-                    return  # the door is closed: nothing was asked
+                    return  # the port is closed: no request was sent
                 except httpx.TransportError:
                     self.unanswered.append(key)
                     return
@@ -98,7 +98,7 @@ class Posting:
 
 
 def killed_and_asked_again(cloud: RunningCloud, kills: int) -> None:
-    """Post under load, kill, start again: every answered one is there once, every retry adds nothing."""
+    """Post under load, kill, start again: every acknowledged one is there once, and no retry adds another."""
     device_id = enrolled(cloud)
     answered: dict[str, str] = {}
     unanswered: list[str] = []
@@ -137,7 +137,7 @@ def test_every_answered_observation_survives_sigkill_on_postgresql(
 
 
 def written(client: httpx.Client, posting: Posting, key: str) -> str | None:
-    """The observation's id; None while the first request with this key is still being worked on."""
+    """Return the observation's id; None while the first request with this key is still being processed."""
     answer = client.post(posting.path, json=SPO2, headers=posting.headers(key))
     assert answer.status_code in (200, 201, 409), answer.text
     return None if answer.status_code == 409 else str(answer.json()["id"])
@@ -154,7 +154,7 @@ def test_a_retry_after_a_cut_connection_adds_nothing(cloud: RunningCloud) -> Non
             "POST", posting.path, *lines, "Content-Type: application/json", f"Content-Length: {len(body)}", body=body
         )
         with closing(BareConnection(cloud.ports["api"])) as connection:
-            # Cut within the head, within the body, or before the answer was read.
+            # Cut within the head, within the body, or before the response was read.
             connection.send(octets[: (len(octets) // 2, -5, len(octets))[number % 3]])
     with cloud.client("north") as client:
         ids = set()

@@ -1,7 +1,7 @@
-"""Patient data, secrets and tokens are never seen in a log line, a span, an audit entry or a refusal (G).
+"""Patient data, secrets and tokens never appear in a log line, a span, an audit entry or a refusal (G).
 
 Canaries are sent wherever a client can put a text: addresses, queries, headers, bodies right and wrong, forms,
-credentials. Then everything that the cloud wrote is searched. (The shared cloud is searched once more at the end.)
+credentials. Then everything that the cloud wrote is searched. (The shared cloud is searched again at the end.)
 """
 
 import json
@@ -19,7 +19,7 @@ DEVICES, ENROL, ENCOUNTERS = "/api/v1/devices", "/api/v1/devices/enrol", "/api/v
 
 
 def requests_with(canary: str) -> list[dict[str, Any]]:
-    """Every place of a request that takes a text; most are refused, and a refusal must not repeat it."""
+    """Return a request for every place that takes a text; most are refused, and a refusal must not repeat it."""
     quoted = json.dumps(canary)
     header = canary.encode()
     return [
@@ -60,7 +60,7 @@ def test_a_text_that_was_sent_is_not_seen_again(cloud: RunningCloud, what: str) 
             answer = client.request(**sent)
             assert answer.status_code < 500, sent
             if answer.status_code >= 400:
-                document = {**answer.json(), "instance": ""}  # the address that was asked for, which the client knows
+                document = {**answer.json(), "instance": ""}  # the requested address, which the client knows
                 assert found_in(json.dumps(document)) == [], sent
 
 

@@ -1,4 +1,4 @@
-"""The program that lists what no test names, and the numbers that tests do name."""
+"""The program that lists the numbers without a test, and the numbers that tests do name."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The contract's document as a running cloud serves it: valid to strangers, cacheable, and true."""
+"""The contract's document as a running cloud serves it: valid for third-party tools, cacheable, and true."""
 
 import json
 import re
@@ -128,7 +128,7 @@ def test_every_documented_operation_exists_on_its_servers_and_on_no_other(
         target = re.sub(r"\{[^}]+\}", "absent_1", path)
         for method in METHODS & item.keys():
             for url in cloud.urls.values():
-                # An unknown query parameter: public addresses refuse it, and what needs a token asks for that first.
+                # An unknown query parameter: public addresses refuse it, and others check for a token first.
                 answer = httpx.request(method, f"{url}{target}?no_such_parameter=1", trust_env=False)
                 there = answer.status_code in ({400, 415} if item[method]["x-auth"] != "Bearer token" else {401})
                 if there != (url in servers) or (not there and answer.status_code != 404):

@@ -1,7 +1,7 @@
-"""Each curl line of the contract, sent as it stands to a running cloud: what its answer shows, ours has too.
+"""Each curl line of the contract, sent unchanged to a running cloud: our response has all that the sample has.
 
-Only hosts, tokens and identifiers are replaced by real ones. Which samples are replayed follows from what the served
-OpenAPI document has, so an operation that is added later is replayed at once.
+Only hosts, tokens and identifiers are replaced by real ones. The served OpenAPI document decides which samples are
+replayed, so an operation that is added later is replayed at once.
 """
 
 import json
@@ -40,10 +40,10 @@ FIRST_SURFACE = {
     ("GET", "/.well-known/openapi.json"),
     ("GET", "/.well-known/openapi.yaml"),
 }
-"""What must be there at the least."""
+"""The least that must be there."""
 
 NOT_YET = {("GET", "/.well-known/openapi.json"): "its sample shows /v1/jobs, which comes with the jobs"}
-"""Whose sample shows what a later slice brings."""
+"""Samples that show what a later slice adds."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def document(cloud: RunningCloud) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def replaced(cloud: RunningCloud) -> dict[str, str]:
-    """What stands in the samples, and the real thing."""
+    """Map texts of the samples to the real ones."""
     app = cloud.apps["north"]
     with cloud.client("north") as client:
         device = client.post(
@@ -96,7 +96,7 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
 
 
 def documented(document: dict[str, Any]) -> list[Sample]:
-    """The samples whose operations the served document has."""
+    """Return the samples whose operations the served document has."""
     return [
         one for one in samples() if one.request and one.request.method.lower() in document["paths"].get(one.path, ())
     ]

@@ -1,6 +1,7 @@
-"""Schemathesis reads our document, makes up requests within and beyond it, and finds nothing in the answers.
+"""Schemathesis reads our document, makes up requests within and beyond it, and finds no fault in the responses.
 
-Bounded: a fixed seed, and a few examples of each operation beside the boundary values of every parameter and field.
+It is bounded: a fixed seed, and a few examples of each operation beside the boundary values of every parameter and
+field.
 """
 
 import json
@@ -15,18 +16,21 @@ from tests.harness.running_cloud import RunningCloud
 
 EXAMPLES_MAX = 15
 PATIENCE_S = 120.0
-# What a schema cannot say: whether an object exists, is in the right state, or means something.
+# Facts beyond a schema: whether an object exists, is in the right state, or means something.
 APP_CREATED = ("post", "/v1/platform/apps")
 _EXPECTED = ["2xx", "3xx", "401", "403", "404", "409", "422", "429"]
-# Beside what it takes for refusals itself: too large a body, target or head.
+# Refusals beside those that Schemathesis knows: too large a body, target or head.
 _REFUSED = ["400", "401", "403", "404", "405", "409", "413", "414", "415", "422", "429", "431"]
 
 
 def configuration(document: dict[str, Any]) -> str:
-    """Schemathesis' settings. Cursors and client ids are opaque: made-up ones get 400, whatever the schema says; and no
-    schema says which texts are addresses and secrets of webhooks, or redirect URIs of an app."""
+    """Return Schemathesis' settings.
+
+    Cursors and client ids are opaque: made-up ones get 400, whatever the schema allows. No schema states which texts
+    are addresses and secrets of webhooks, or redirect URIs of an app.
+    """
     lines = [
-        # No text of ours may hold a NUL (PostgreSQL has none), which JSON Schema says of a text only with a pattern.
+        # No text of ours may hold a NUL (PostgreSQL has none), which JSON Schema states only with a pattern.
         "[generation]",
         "allow-x00 = false",
         "[checks.positive_data_acceptance]",

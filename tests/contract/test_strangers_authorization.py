@@ -2,7 +2,7 @@
 
 Authlib is a native app on the loopback whose user has a real Chromium; openid-client is a web application with a
 secret, whose user is played by the forms. Both find the endpoints by the server's metadata (RFC 8414), use PKCE, and
-look at `state` and `iss`; joserfc and jose verify what they get.
+check `state` and `iss`; joserfc and jose verify the tokens.
 """
 
 import json
@@ -33,7 +33,7 @@ VERIFIER = "native-" + "v" * 40
 
 @dataclass(frozen=True)
 class Integration:
-    """Two apps of one integrator, and somebody who works with them."""
+    """Two apps of one integrator, and a user of both."""
 
     web: dict[str, Any]
     native: dict[str, Any]
@@ -67,7 +67,7 @@ def integration(cloud: RunningCloud) -> Integration:
 
 
 def metadata(cloud: RunningCloud) -> dict[str, Any]:
-    """As Authlib finds and checks it; loopback stands for the https names that the standard demands."""
+    """Fetch and check the metadata as Authlib does; loopback replaces the https names that the standard demands."""
     issuer = cloud.urls["auth"]
     address = get_well_known_url(issuer, external=True)
     document: dict[str, Any] = httpx.get(address, trust_env=False).json()
@@ -117,12 +117,12 @@ async def test_authlib_gets_a_token_for_somebody_who_allows_it_in_chromium(
 
 
 def _codes(received: list[Any]) -> list[str]:
-    """The addresses with a code that a browser came to (it also asks for an icon)."""
+    """Return the addresses with a code among the browser's requests, which include one for an icon."""
     return [f"http://127.0.0.1{one.path}" for one in received if "code=" in one.path]
 
 
 async def _allowed_in(browser: Browser, address: str, integration: Integration) -> None:
-    """Sign in and consent as a person does, by what the pages say."""
+    """Sign in and consent as a person does, by the labels of the pages."""
     page = await browser.new_page(locale="en-GB")
     faults: list[str] = []
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
@@ -168,6 +168,6 @@ def test_openid_client_runs_the_whole_grant_and_refuses_every_mix_up(
     with cloud.client() as api:
         bearer = {"Authorization": f"Bearer {found['token']}"}
         answer = api.get("/api/v1/devices", headers=bearer)
-    # The last thing that the script did was to redeem the code once more, which ends the token (A-036); each process
-    # sees that within seconds, so either answer is true now.
+    # At its end the script redeemed the code a second time, which ends the token (A-036); each process sees that
+    # within seconds, so either status is right now.
     assert answer.status_code in (200, 401)

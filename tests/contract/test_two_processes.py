@@ -1,7 +1,7 @@
-"""Two cloud processes on one PostgreSQL are one auth host: what one of them is told, the other knows (H, D).
+"""Two cloud processes on one PostgreSQL are one auth host: a change at one of them is known to the other (H, D).
 
-They are two real `argus-cloud serve`, as behind a balancer: one name, one database, one master key. What is seen by
-the other "soon" is polled for; within what time it must be seen is `cloud/access/tokens/auth_state`'s and proved there.
+They are two real `argus-cloud serve`, as behind a balancer: one name, one database, one master key. The tests poll for
+what the other sees "soon"; the limit of that time is proved at `cloud/access/tokens/auth_state`.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.pg
 
 DEVICES, ENCOUNTERS = "/api/v1/devices", "/api/v1/epcr/encounters"
 SEEN_S_MAX = 30.0
-"""Patience with a busy machine; the promise is 60 s."""
+"""Timeout on a busy machine; the promise is 60 s."""
 QUOTA = 120
 CLIENTS = 100
 VERIFIER = "v" * 43
@@ -108,7 +108,7 @@ def test_service_tokens_that_one_process_was_told_to_stop_are_refused_on_every_h
 
 
 def paced(count: int) -> Iterator[int]:
-    """So many turns, each a quarter of a second after the one before: a quota refills two a second."""
+    """Yield turns a quarter of a second apart: a quota refills two a second."""
     began_s = time.monotonic()
     for turn in range(count):
         until(lambda due_s=began_s + turn / 4: time.monotonic() >= due_s, within_s=SEEN_S_MAX)
@@ -124,7 +124,7 @@ def test_a_quota_that_was_used_up_at_one_process_is_used_up_at_the_other(pair: P
 
         used = until(lambda: written(first) == 429, within_s=SEEN_S_MAX, what="the first process refuses")
         assert used
-        # Slowly, so that its own quota would not be used up by this: only what the first has told can refuse it.
+        # Slowly, so that this does not use up its own quota: only the usage that the first reported can refuse it.
         slowly = (written(second) for _ in paced(QUOTA // 2))
         assert 429 in slowly, "the second process has a quota of its own"
         refused = second.post(ENCOUNTERS, json={})
@@ -135,7 +135,7 @@ def test_a_quota_that_was_used_up_at_one_process_is_used_up_at_the_other(pair: P
 
 @pytest.fixture(scope="module")
 def mia(pair: Pair) -> tuple[str, str]:
-    """Somebody's user name and password."""
+    """Create a user; return user name and password."""
     whose = ["--tenant", "tnt_one", "--organization", "org_north", "--role", "member"]
     (made,) = pair.first.commands(["users", "add", *whose, "--username", "mia@rescue.example", "--json"])
     pair.first.secrets.add(made["password"])
@@ -173,7 +173,7 @@ def test_of_redemptions_of_one_code_at_both_processes_one_gives_a_token(pair: Pa
     (token,) = [told["access_token"] for status, told in answers if status == 200]
     pair.first.secrets.add(token)
     both = (pair.first, pair.second)
-    # A code that came twice was stolen from somebody, so its token ends.
+    # A code that came twice was stolen, so its token ends.
     until(lambda: [with_token(cloud, token) for cloud in both] == [401, 401], within_s=SEEN_S_MAX)
 
 
@@ -191,7 +191,7 @@ def test_whoever_guesses_at_one_process_waits_at_the_other(pair: Pair, mia: tupl
 
 @dataclass
 class Load:
-    """Clients that ask both processes for tokens and use them at the other one, with a key set read once."""
+    """Clients that get tokens from each process and use them at the other one, with a key set read once."""
 
     pair: Pair
     keys: KeySet
@@ -201,7 +201,7 @@ class Load:
     rotated: bool = False
 
     def seen_by_both(self) -> bool:
-        """Whether both processes sign with the new key."""
+        """Return whether both processes sign with the new key."""
         return self.rotated and len(self.kids) >= 4
 
     async def client(self, session: aiohttp.ClientSession, number: int) -> None:
@@ -216,7 +216,7 @@ class Load:
         async with session.post(f"{giver.urls['auth']}/v1/oauth/token", data=form) as answer:
             token = (await answer.json())["access_token"]
         kid = json.loads(base64.urlsafe_b64decode(token.partition(".")[0] + "=="))["kid"]
-        # By the cached set alone: an unknown key raises here, as it would at an integrator's.
+        # With the cached set alone: an unknown key raises here, as it would at an integrator's.
         jwt.decode(token, self.keys, algorithms=["RS256"])
         bearer = {"Authorization": f"Bearer {token}"}
         async with session.get(f"{taker.urls['api']}{DEVICES}", headers=bearer) as answer:

@@ -10,7 +10,7 @@ from tests.harness.browser import PHONE, TABLET, chromium
 
 
 async def take_administration(to: Path) -> None:
-    """`admin-*.png` and `consent-*.png` into a folder."""
+    """Write `admin-*.png` and `consent-*.png` into a folder."""
     with tempfile.TemporaryDirectory(prefix="argus-office-") as folder:
         async with administered_cloud(Path(folder)) as office, chromium() as browser:
             await _take_consent(office, browser, to)
@@ -30,7 +30,7 @@ async def _take_pages(office: Administered, browser: Browser, to: Path) -> None:
     state = await page.context.storage_state()
     for name in ("home", "app", "webhook"):
         await page.goto(office.url(office.addresses[name]))
-        # What a delivery tells begins further down.
+        # The deliveries begin further down.
         if name == "webhook":
             await page.evaluate("document.querySelector('section:has(> .heading)').scrollIntoView()")
             await page.click("li.panel:has(.warn) summary")

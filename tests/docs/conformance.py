@@ -1,8 +1,8 @@
 """`python -m tests.docs.conformance`: the tables of the device maker's guide, written from the code's own tables.
 
-Each table stands between two marks in `docs/device-maker.md`; what is between them is replaced. A test holds the
-committed text against this, so the guide cannot promise what the code does not do. Where the code has no table of who
-uses a name, the name is looked for in the files that do the work.
+Each table stands between two marks in `docs/device-maker.md`; the text between them is replaced. A test compares the
+committed text with this, so the guide cannot promise what the code does not do. Where the code has no table of the
+users of a name, the name is searched in the files that do the work.
 """
 
 import ast
@@ -39,7 +39,7 @@ Lines = Iterable[str]
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A table as Markdown has it."""
+    """Yield the lines of a Markdown table."""
     yield f"| {' | '.join(heads)} |"
     yield f"|{'---|' * len(heads)}"
     for row in rows:
@@ -77,7 +77,7 @@ WORKS: dict[str, str] = {
     r"dim/segment\w*\.py": "memory",
     r"dim/configuration\.py": "how reports lie",
 }
-"""Files of the manager's side, and what it means that an attribute is named there."""
+"""Files of the manager's side, and the meaning of an attribute's appearance there."""
 
 SHOWN = {Attribute.REG_CERT_DATA_LIST: "certificates, in the device report"}
 
@@ -122,7 +122,7 @@ def attributes() -> Lines:
     return table(("id", "attribute", "what it is used for"), rows)
 
 
-# Services and answers.
+# Services and responses.
 
 AGENT_FILES = re.compile(r"agent\w*\.py$")
 
@@ -156,7 +156,7 @@ ANSWERS: tuple[tuple[str, type[OpenIntEnum]], ...] = (
 
 
 def answers() -> Lines:
-    """All codes that have a name; those that a manager sends, by its own source."""
+    """List all named codes; those that a manager sends are found in its source."""
     manager = sources(of_agent=False)
     rows = [
         (kind, str(int(member)), member.name.lower().replace("_", "-"), named(member, manager))
@@ -167,7 +167,7 @@ def answers() -> Lines:
 
 
 def state_rows() -> Lines:
-    """The manager's table, one line a number: what may come, and where it leads."""
+    """List the manager's table, one line a number: possible inputs and next states."""
     by_number: dict[str, list[Row]] = {}
     for row in MANAGER:
         by_number.setdefault(row.number, []).append(row)
@@ -185,7 +185,7 @@ def state_rows() -> Lines:
 
 
 def _paper_order(number: str) -> tuple[int, int, str]:
-    """As the standard counts: 8.2 before 8.16, and our own rows with letters last."""
+    """Return a key for the standard's order: 8.2 before 8.16, and our own rows with letters last."""
     state, _, row = number.partition(".")
     return int(state), int(row) if row.isdecimal() else sys.maxsize, row
 
@@ -194,7 +194,7 @@ def _words(names: Iterable[str]) -> str:
     return ", ".join(name.lower().replace("_", " ") for name in names)
 
 
-# Time-outs and limits: the settings say themselves what they are for.
+# Time-outs and limits, with the docstrings of the settings.
 
 
 def time_outs() -> Lines:
@@ -208,7 +208,7 @@ def time_outs() -> Lines:
 
 
 def documented(settings: type) -> Iterator[tuple[str, str]]:
-    """Each field of a settings class with the sentence beneath it."""
+    """Yield each field of a settings class with its docstring."""
     tree = ast.parse((ENGINE / "association" / "settings.py").read_text())
     (found,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == settings.__name__]
     for field, text in zip(found.body, found.body[1:], strict=False):
@@ -276,7 +276,7 @@ def _class(number: int) -> str:
     return ObjectClass(number).name.lower().replace("_", " ")
 
 
-# What is wrong and survives.
+# Tolerated deviations.
 
 
 def oddities(outcomes: frozenset[Outcome]) -> Lines:
@@ -340,7 +340,7 @@ TABLES: dict[str, Callable[[], Lines]] = {
 
 
 def filled(text: str) -> str:
-    """The guide with every table as the code has it now. Raises KeyError for a mark that names no table."""
+    """Return the guide with every table as the code has it now. Raise KeyError for a mark that names no table."""
 
     def put(found: re.Match[str]) -> str:
         lines = "\n".join(TABLES[found["name"]]())

@@ -29,19 +29,19 @@ from tests.harness.browser import PHONE, TABLET, chromium
 
 SHOTS = Path(__file__).parents[2] / "docs" / "shots"
 SHOT_BYTES_MAX = 180_000
-"""A page full of dashed tiles and a trace is the largest; a README must still open quickly over a phone."""
+"""Limit for a README that opens quickly over a phone; a page full of dashed tiles and a trace is the largest."""
 VIEW_COLUMNS = 110
 WATCH_S = 26.0
 """Seconds for a sparkline, a cuff's first value and a full sweep of the waveform."""
 NOTICED_S = 60.0
-"""Seconds in which a silent broker is noticed: one and a half keep-alives."""
+"""Seconds until a silent broker is noticed: one and a half keep-alives."""
 STALE_S = 34.0
 SCENARIO = "deteriorating"
 
 
 @asynccontextmanager
 async def running_demo(state: Path) -> AsyncIterator[Demo]:
-    """Run the demo in this process; yields it once all of it is ready."""
+    """Run the demo in this process; yield it once all of it is ready."""
     state.mkdir(mode=0o700)
     plan = load_or_mint(state, seed=42, ports_given={})
     demo = Demo(
@@ -116,7 +116,7 @@ async def take_silence(demo: Demo, page: Page) -> None:
 
 
 async def take_all() -> None:
-    """Take every picture; `AssertionError` for one that is too large for a README."""
+    """Take every picture; raise `AssertionError` for one that is too large for a README."""
     SHOTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="argus-shots-") as folder:
         os.chdir(folder)

@@ -1,4 +1,6 @@
-"""The device maker's guide: its tables are the code's, its commands run, and it names what a maker may meet."""
+"""The device maker's guide: its tables are the code's, its commands run, and it names everything that a maker
+may meet.
+"""
 
 import asyncio
 import os
@@ -13,7 +15,7 @@ BLOCK_S = 60.0
 
 
 def test_the_guides_tables_are_what_the_code_does():
-    """Else: `python -m tests.docs.conformance`."""
+    """If this fails: `python -m tests.docs.conformance`."""
     text = GUIDE.read_text()
     assert filled(text) == text
 
@@ -27,7 +29,7 @@ def blocks() -> list[str]:
 
 
 async def typed(block: str, cwd: Path, config: Path, address: tuple[str, int]) -> tuple[int, str, str]:
-    """Exit code of the last command, output and errors of one block in a shell that stops at the first failure."""
+    """Run one block in a shell that stops at the first failure; return the last exit code, output and errors."""
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

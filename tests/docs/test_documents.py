@@ -1,4 +1,4 @@
-"""The documents name everything that an operator can set, type or hear of, and nothing that is not there."""
+"""The documents name every setting, command and event of an operator's work, and nothing that does not exist."""
 
 import importlib
 import re
@@ -21,14 +21,16 @@ DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md"
 
 
 def table(heading: str) -> str:
-    """The part of the operator's guide under a heading, up to the next one."""
+    """Return the part of the operator's guide under a heading, up to the next one."""
     found = re.search(rf"^#+ {re.escape(heading)}$\n(.*?)(?=^#|\Z)", OPERATOR.read_text(), re.DOTALL | re.MULTILINE)
     assert found is not None, heading
     return found[1]
 
 
 def section_of(annotation: object) -> tuple[type[BaseModel], bool] | None:
-    """The section's class behind `Section`, `Section | None` or `tuple[Section, ...]`, and whether it repeats."""
+    """Return the section's class behind `Section`, `Section | None` or `tuple[Section, ...]`, and whether it
+    repeats.
+    """
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     inner = next((found for each in get_args(annotation) if (found := section_of(each))), None)
@@ -36,8 +38,9 @@ def section_of(annotation: object) -> tuple[type[BaseModel], bool] | None:
 
 
 def settings_of(model: type[BaseModel]) -> Iterator[str]:
-    """Every setting as the guide writes it: `[mqtt] url`, `[[serial]] path`, `database_url`. The four hosts share one
-    description."""
+    """Yield every setting as the guide writes it: `[mqtt] url`, `[[serial]] path`, `database_url`. The four hosts share
+    one description.
+    """
     for name, field in model.model_fields.items():
         found = section_of(field.annotation)
         if found is None:
@@ -134,7 +137,7 @@ def _headings(document: Path) -> list[str]:
 
 
 def _anchor(heading: str) -> str:
-    """As GitHub makes it: lower case, without punctuation, hyphens for spaces."""
+    """Return the anchor that GitHub makes: lower case, without punctuation, hyphens for spaces."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 

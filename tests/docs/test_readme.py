@@ -27,7 +27,7 @@ def commands(block: str) -> list[str]:
 
 
 async def typed(command: str, demo: RunningDemo, cwd: Path) -> tuple[int, str, str]:
-    """Exit code, output and errors of one line in a shell that has the variables of README's own command."""
+    """Run one line in a shell that has the variables of README's own command; return exit code, output and errors."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     assert VARIABLES in README.read_text()
     variables = VARIABLES.replace("demo-state", shlex.quote(str(demo.state_dir)))

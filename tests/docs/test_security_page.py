@@ -14,7 +14,7 @@ ROWS = re.findall(r"^\| `((?:cloud|gateway|protocols)\.[\w.]+)` \| ([\d.]+) \|",
 
 
 def value_of(name: str) -> float:
-    """The number behind a dotted name: a module's constant, or the default of a field of a dataclass."""
+    """Return the number behind a dotted name: a module's constant, or the default of a field of a dataclass."""
     owner_name, _, attribute = name.rpartition(".")
     try:
         owner: object = importlib.import_module(owner_name)

@@ -1,6 +1,6 @@
 """Sign-in, consent and administration in a real Chromium, on a tablet and on a telephone, in two languages.
 
-axe-core finds nothing against WCAG 2.2 AA, the console says nothing, nothing is wider than the screen, and everything
+axe-core finds nothing against WCAG 2.2 AA, the console stays empty, nothing is wider than the screen, and everything
 can be done with the keyboard alone.
 """
 
@@ -29,7 +29,7 @@ SIZES = pytest.mark.parametrize(
     ("viewport", "locale"), [(TABLET, "en-GB"), (PHONE, "pl-PL")], ids=["tablet", "telephone"]
 )
 TABS_MAX = 120
-"""More stops than any page has up to its last button."""
+"""More stops than any page has before its last button."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -46,7 +46,7 @@ async def office(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def signed_in(office: Administered, browser: Browser) -> Any:
-    """The cookies of Ada, who has set her second factor up on the way."""
+    """Return the cookies of Ada, who set up her second factor while signing in."""
     page = await window(browser, TABLET, "en-GB")
     look = Looking(page)
     await office.sign_in(page, ADA, at="/sign-in?next=/admin")
@@ -106,7 +106,7 @@ async def test_sign_in_and_consent_are_sound(
     async with page.expect_navigation():
         await page.keyboard.press("Enter")
     faults += await look.faults()
-    # Refused on the tablet, so that the telephone is asked again; allowed there.
+    # Refused on the tablet, so that the telephone shows the consent again; allowed there.
     decision = "deny" if viewport == TABLET else "allow"
     await page.click(f"button[value={decision}]")
     await page.wait_for_url(f"{REDIRECT}?**")
@@ -139,7 +139,7 @@ async def test_an_app_is_registered_and_its_secret_rotated_by_keyboard_alone(
     assert await page.evaluate("document.activeElement.getAttribute('href')") == "#main"  # past the navigation
     await follow(page, "nav a[href='/admin/apps']")
     await follow(page, "main a[href='/admin/apps/new']")
-    await page.wait_for_function("document.activeElement.id === 'name'")  # the page brings the focus there
+    await page.wait_for_function("document.activeElement.id === 'name'")  # the page sets the focus there
     await page.keyboard.type("Keyboard connector")
     await tab_to(page, "input[name='scope:webhooks:write']")
     await page.keyboard.press("Space")
@@ -158,7 +158,7 @@ async def test_an_app_is_registered_and_its_secret_rotated_by_keyboard_alone(
 
 
 async def tab_to(page: Page, selector: str, *, backwards: bool = False) -> None:
-    """Press Tab until this has the focus; wherever it stops on the way, it can be seen where it is."""
+    """Press Tab until this has the focus; check that each stop is visible."""
     for _ in range(TABS_MAX):
         await page.keyboard.press("Shift+Tab" if backwards else "Tab")
         reached, outline = await page.evaluate(

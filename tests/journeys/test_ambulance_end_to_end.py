@@ -1,4 +1,4 @@
-"""One ambulance, end to end: what a device measured is what the cloud exports, sample by sample."""
+"""One ambulance, end to end: the cloud exports exactly what a device measured, sample by sample."""
 
 import itertools
 from pathlib import Path
@@ -35,7 +35,7 @@ async def test_a_replayed_twelve_lead_recording_arrives_sample_by_sample(tmp_pat
         monitor = description_of(MONITOR).system_id.hex()
 
         async def rows_of_all_leads() -> list[dict[str, Any]]:
-            """None yet, or the rows once each lead has so many seconds: how fast a loaded machine plays is its own."""
+            """Return the rows once each lead has enough seconds, else none: a loaded machine plays at its own speed."""
             rows = [row for row in await demo.exported() if row["device"]["system_id"] == monitor]
             enough = all(len(samples_in_order(rows, TYPES[lead])) >= SECONDS * hz for lead in LEADS)
             return rows if enough else []

@@ -1,5 +1,5 @@
-"""A confirmed report between its commit and its answer, and one that could not be committed: whatever becomes of the
-gateway in that moment, the report is in the cloud once.
+"""A confirmed report between its commit and its acknowledgement, and one that could not be committed: whatever happens
+to the gateway in that moment, the report is in the cloud once.
 
 The gateway is the real process, the broker the real one, and the cloud's ingest runs here over a real database.
 """
@@ -36,13 +36,13 @@ pytestmark = pytest.mark.broker
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A vehicle under way, and the cloud that hears it."""
+    """A vehicle and the cloud that receives its batches."""
 
     gateway: Vehicle
     cloud: CloudUnderTest
 
     async def in_the_cloud(self) -> list[tuple[float, str]]:
-        """Value and device time of all that has arrived, once everything is acknowledged."""
+        """Return value and device time of everything in the cloud, once all batches are acknowledged."""
         await eventually(self._acknowledged, within_s=20)
         found = export_observations(self.cloud.database, OPERATOR, Devices(self.cloud.ids), RECEIVED, hidden=True)
         return [(row["value"], row["device_time"]) async for row in found]
@@ -52,7 +52,7 @@ class Journey:
         return all(lane["acked"] == lane["last"] for lane in lanes.values())
 
     def commits(self) -> int:
-        """Numeric batches that the gateway's witness names."""
+        """Return the number of numeric batches in the gateway's witness."""
         return sum(" numeric " in line for line in self.gateway.witness.read_text().splitlines())
 
 
@@ -113,7 +113,7 @@ async def test_a_report_that_could_not_be_committed_stays_with_the_device_and_is
                 filling = ballast(gateway.state_dir)
 
                 async def refused() -> bool:
-                    # What is left between the pages of the file takes some more readings.
+                    # The space left in the pages of the file takes some more readings.
                     return await thermometer.measure(36.6) == "refused"
 
                 await eventually(refused, within_s=20)

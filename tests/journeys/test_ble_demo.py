@@ -1,8 +1,8 @@
-"""The demo's Bluetooth devices: what they measured is in the cloud, and whoever dies comes back without anybody's help.
+"""The demo's Bluetooth devices: their measurements are in the cloud, and killed parts come back without help.
 
-Indications are confirmed by the stack before the gateway has committed them, so a gateway that is killed may lose those
-of that moment (the documented window); notifications are lost with the link that carried them. Nothing may be doubled,
-nothing invented, and what was confirmed while the gateway lived is there.
+Indications are confirmed by the stack before the gateway has committed them, so a killed gateway may lose those of that
+moment (the documented window); notifications are lost with the link that carried them. Nothing may be doubled or
+invented, and what was confirmed while the gateway ran is there.
 """
 
 import os
@@ -28,14 +28,14 @@ COMING_UP_S = 60.0
 
 
 async def counts(demo: RunningDemo) -> dict[str, int]:
-    """Observations of each Bluetooth connection that is up now."""
+    """Count the observations of each Bluetooth connection that is up now."""
     status = await ask_gateway(demo.state_dir / "gateway" / "control.sock", "status")
     sessions: list[dict[str, Any]] = [] if status is None else status["sessions"]
     return {each["link"]: each["observations"] for each in sessions if each["link"] in LINKS and each["device"]}
 
 
 async def all_measuring(demo: RunningDemo) -> bool:
-    """The three are connected, and the oximeter tells."""
+    """Return whether the three are connected and the oximeter reports values."""
     found = await counts(demo)
     oximeter = next(link for link in LINKS if link.startswith("ble:02:41:52:21"))
     return set(found) == LINKS and found[oximeter] > 0

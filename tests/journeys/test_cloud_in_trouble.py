@@ -1,4 +1,4 @@
-"""`argus-cloud serve` killed, split and doubled while batches arrive: what was acknowledged is there, and once."""
+"""`argus-cloud serve` killed, split and doubled while batches arrive: everything acknowledged is there, and once."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.broker
 
 BATCHES = 300
 READINGS = (97.0625, 96.0625, 95.0625)
-"""Values that stand in a log for no other reason."""
+"""Values that appear in a log for no other reason."""
 ROLES = ("api", "worker", "ingest", "ingest")
 KILLS = 5 if os.environ.get("ARGUS_SOAK") == "1" else 1
 
@@ -45,7 +45,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
 
 @pytest.fixture
 async def gateway(database_url: str) -> GatewayInVehicle:
-    """A gateway that the cloud knows."""
+    """Register a gateway with the cloud."""
     gateway = GatewayInVehicle(gateway=GATEWAY)
     database = await open_database(database_url)
     await CloudUnderTest(database).register(gateway)
@@ -54,7 +54,7 @@ async def gateway(database_url: str) -> GatewayInVehicle:
 
 
 async def assert_held_once(database_url: str, through: int, *, nothing_else: bool = False) -> None:
-    """Every batch up to `through` with all its rows, each once, and a chain that proves it."""
+    """Check that every batch up to `through` is there with all its rows, each once, in a valid chain."""
     database = await open_database(database_url)
     cloud = CloudUnderTest(database)
     held = [row.sequence for row in await cloud.rows(batches)]
@@ -102,7 +102,7 @@ async def test_the_roles_in_processes_of_their_own_serve_one_database_and_stop_w
         assert (await get(f"http://{api.address('api')}/health/ready"))[0] == 200
         delivering = asyncio.ensure_future(vehicle.deliver(sent))
         await eventually(lambda: vehicle.through() >= BATCHES // 3, within_s=30)
-        second.process.kill()  # what the broker had given to it comes again, and to the other
+        second.process.kill()  # the broker delivers its messages again, to the other
         async with asyncio.timeout(30):
             await delivering
         assert (await get(f"http://{api.address('api')}/health/ready"))[0] == 200
@@ -123,7 +123,7 @@ async def test_a_stop_is_quick_whatever_the_broker_does(tmp_path: Path, migrated
         async with asyncio.timeout(3):
             assert await served.process.wait() == 0
     async with serving(config, "--only", "ingest") as served:
-        served.process.send_signal(signal.SIGTERM)  # while it waits for the frozen broker to take it
+        served.process.send_signal(signal.SIGTERM)  # while it waits for the frozen broker
         async with asyncio.timeout(3):
             assert await served.process.wait() == 0
     assert "ingest.broker_connected" not in served.events()

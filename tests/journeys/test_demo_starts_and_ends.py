@@ -1,4 +1,6 @@
-"""The demo as a machine meets it: without mosquitto, killed, started twice, interrupted; and what its logs tell."""
+"""The demo on an ordinary machine: without mosquitto, killed, started twice, interrupted; and the content of
+its logs.
+"""
 
 import asyncio
 import json
@@ -27,7 +29,7 @@ LOGGED = frozenset(
 
 
 def secrets_of(demo: RunningDemo) -> dict[str, str]:
-    """Everything in the state folder that no log may hold, by what it is."""
+    """Return the secrets in the state folder by their names; no log may hold one."""
     plan = json.loads((demo.state_dir / "plan.json").read_text())
     found = {name: plan[name] for name in ("gateway_mqtt_password", "cloud_mqtt_password")}
     for tenancy in ("first", "second"):
@@ -118,7 +120,7 @@ async def test_a_demo_that_is_interrupted_while_it_is_set_up_ends_at_once_and_ca
         start_new_session=True,
     )
     await eventually((state / "set-up-begun").exists, within_s=30)
-    os.killpg(interrupted.pid, signal.SIGINT)  # as a terminal does: everybody in the foreground hears it
+    os.killpg(interrupted.pid, signal.SIGINT)  # as a terminal does: every foreground process gets it
     async with asyncio.timeout(5):
         _, said = await interrupted.communicate()
     assert interrupted.returncode == 0

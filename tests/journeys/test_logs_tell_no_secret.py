@@ -1,7 +1,7 @@
-"""What every process of a whole run writes into its log: no measured value, no time that a patient was measured at, no
-password, key, token or PIN.
+"""The log lines of every process of a whole run: no measured value, no time of a measurement, no password, key, token
+or PIN.
 
-Small whole numbers (a saturation of 98) cannot be told from counts by searching, so the fields are looked at as well.
+A search cannot distinguish small whole numbers (a saturation of 98) from counts, so the fields are checked as well.
 """
 
 import base64
@@ -27,7 +27,7 @@ _DECIMAL = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
 
 
 def secrets_of(demo: RunningDemo) -> Iterator[str]:
-    """Every secret that the run was made with, in the forms in which one might be printed."""
+    """Yield every secret that the run was made with, in the forms in which one might be printed."""
     facts = demo.facts
     yield from (facts[name] for name in SECRET_FACTS if facts[name])
     identity = Identity.load(demo.state_dir / "gateway" / "identity")
@@ -45,7 +45,7 @@ def secrets_of(demo: RunningDemo) -> Iterator[str]:
 
 
 def without_its_time(line: str) -> tuple[str, set[str]]:
-    """A line as text without its time stamp, and the names of its fields."""
+    """Return a line as text without its time stamp, and the names of its fields."""
     try:
         fields: dict[str, Any] = json.loads(line)
     except ValueError:

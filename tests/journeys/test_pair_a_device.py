@@ -1,5 +1,4 @@
-"""A crew member pairs two devices at the console, they are simply there from then on, and one goes when it is
-forgotten."""
+"""A crew member pairs two devices at the console; they connect by themselves from then on, until one is forgotten."""
 
 from pathlib import Path
 
@@ -13,7 +12,7 @@ SHOWS_DIGITS = BleBehaviour(pairing=Pairing.PASSKEY)
 
 
 async def connected(made: Vehicle) -> set[str]:
-    """Addresses of the paired devices that are connected now."""
+    """Return the addresses of the paired devices that are connected now."""
     return {each["address"] for each in (await ask(made.control_path, "ble"))["paired"] if each["connected"]}
 
 

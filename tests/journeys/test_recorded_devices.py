@@ -1,4 +1,4 @@
-"""Devices that others built and recorded: what they sent is what Argus holds, by file and over the wire."""
+"""Devices that others built and recorded: Argus stores what they sent, by file and over the wire."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ async def test_captures_played_at_the_listener_are_stored_exactly(tmp_path: Path
             rows = (await ambulance.command("observations", "--json")).json_lines()
             return rows if len(readings_of(rows)) >= len(truths) else []
 
-        # What is reported without being confirmed may still be on its way to the disk when the player has ended.
+        # Unconfirmed reports may not be on the disk yet when the player has ended.
         await eventually(stored, poll_s=0.2, what="as many readings are stored as there are in the captures")
         assert await ambulance.stop() == 0
         rows = (await ambulance.command("observations", "--json")).json_lines()
@@ -53,7 +53,7 @@ async def test_captures_played_at_the_listener_are_stored_exactly(tmp_path: Path
 
 
 def taken_until(rows: list[dict[str, Any]], readings: int) -> list[dict[str, Any]]:
-    """Takes from the front as many rows as hold so many readings."""
+    """Remove rows from the front until they hold that many readings; return them."""
     taken: list[dict[str, Any]] = []
     while rows and len(readings_of(taken)) < readings:
         taken.append(rows.pop(0))

@@ -1,4 +1,4 @@
-"""What becomes of the record when a gateway is replaced, the cloud is restored, or two gateways claim one identity.
+"""The record when a gateway is replaced, the cloud is restored, or two gateways claim one identity.
 
 Each story ends in a documented state (docs/operator.md) and loses nothing in silence.
 """
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.demo]
 
 
 async def drive(state: Path, *, seconds: float = 4.0) -> RunningDemo:
-    """The ambulance drives for some seconds and delivers what it measured; then everything is stopped."""
+    """Run the ambulance for some seconds until its measurements are delivered, then stop everything."""
     demo = await start_demo(state, "--for", str(seconds))
     try:
         assert await demo.ended(seconds + 90) == 0, demo.tail()
@@ -95,7 +95,7 @@ async def test_two_gateways_that_claim_one_identity_are_told_and_keep_what_they_
     shutil.copytree(demo.state_dir / "gateway", clone / "gateway")
     demo = await start_demo(tmp_path / "demo")
     try:
-        # The clone answers to other devices over its own listener, with the identity and the history of the first.
+        # The clone serves other devices over its own listener, with the identity and the history of the first.
         config, port = clone / "gateway.toml", free_port()
         text = (demo.state_dir / "gateway.toml").read_text().split("[[serial]]")[0]
         moved = text.replace(f'"{demo.state_dir / "gateway"}"', f'"{clone / "gateway"}"')

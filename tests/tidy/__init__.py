@@ -1,1 +1,1 @@
-"""The tree is as DESIGN and STYLE say: sizes, names, and what must not be in a commit."""
+"""The tree follows DESIGN and STYLE: sizes, names, and what must not be in a commit."""

@@ -1,6 +1,6 @@
-"""Whether a regular expression can take more than linear time, decided from its structure.
+"""A decision, by structure, whether a regular expression can take more than linear time.
 
-Python's matcher tries one way through an expression after another. It examines each byte a bounded number of times
+Python's matcher tries one path through an expression after another. It examines each byte a bounded number of times
 exactly when the number of ways to read a prefix is bounded, whatever the prefix is. That is a property of the position
 automaton (Glushkov) and can be decided (Weber and Seidl, "On the degree of ambiguity of finite automata", 1991):
 
@@ -8,9 +8,9 @@ automaton (Glushkov) and can be decided (Weber and Seidl, "On the degree of ambi
 - a text that leads from p to p, from p to q and from q to q, with p and q different: at least quadratic time.
 
 All states count as final, since a text may end badly at any place. A search tries every place of the text in turn,
-which is a loop over everything before the expression. What is approximated makes an expression look worse, never
-better: anchors and look-arounds let everything through, and long bounded repetitions are taken for endless ones unless
-it takes spelling them out to see that they are harmless.
+which is a loop over everything before the expression. Approximations make an expression look worse, never better:
+anchors and look-arounds let everything through, and long bounded repetitions count as endless ones unless they have to
+be spelt out to show that they are harmless.
 """
 
 import re
@@ -25,7 +25,7 @@ COPIES = (2, 64)
 LOOKED_AT_MAX = 128
 """Letters that a look-around may read at each place."""
 LOOPING_MAX = 40
-"""Positions on loops, beyond which an expression is too intricate to be decided here in a moment, and for a reader."""
+"""Positions on loops, beyond which an expression is too intricate to be decided here in a moment, or by a reader."""
 
 _START = 0
 # One letter of every kind that a class of ours or of Python's distinguishes.
@@ -35,7 +35,9 @@ _SEARCHES = frozenset({"search", "sub", "subn", "split", "findall", "finditer"})
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
-    """Position 0 is the start. `reads[p]`: the letters that lead to p; `follows[p]`: the positions after p."""
+    """A position automaton. Position 0 is the start; `reads[p]` are the letters that lead to p, `follows[p]` its
+    successors.
+    """
 
     reads: tuple[frozenset[str], ...]
     follows: tuple[frozenset[int], ...]
@@ -43,24 +45,26 @@ class Automaton:
     """Positions that follow another one in two different ways, which a position automaton would not show."""
     accepting: frozenset[int]
     skipping: frozenset[int]
-    """The loop over what a search leaves behind."""
+    """The loop over the text before a match of a search."""
 
     def letters(self) -> tuple[str, ...]:
-        """One letter of each class that the automaton distinguishes."""
+        """Return one letter of each class that the automaton distinguishes."""
         classes: dict[tuple[bool, ...], str] = {}
         for letter in _ALPHABET:
             classes.setdefault(tuple(letter in read for read in self.reads), letter)
         return tuple(letter for signature, letter in classes.items() if any(signature))
 
     def step(self, position: int, letter: str) -> list[int]:
-        """The places to which a letter leads."""
+        """Return the positions to which a letter leads."""
         return [after for after in self.follows[position] if letter in self.reads[after]]
 
 
 @dataclass(slots=True)
 class _Part:
-    """First and last positions of a piece of an expression, and whether it can be empty. `condition`: an anchor or a
-    look-around, which is empty and may still fail."""
+    """First and last positions of a piece of an expression, and whether it can be empty.
+
+    `condition`: an anchor or a look-around, which is empty and may still fail.
+    """
 
     first: set[int] = field(default_factory=set)
     last: set[int] = field(default_factory=set)
@@ -69,7 +73,7 @@ class _Part:
 
 
 class _Builder:
-    """Builds the automaton of one pattern."""
+    """A builder of the automaton of one pattern."""
 
     def __init__(self, flags: int, copies: int) -> None:
         self._flags = flags
@@ -78,7 +82,7 @@ class _Builder:
         self.follows: list[set[int]] = [set()]
         self.doubled: set[int] = set()
         self.unsure: set[int] = set()
-        """Positions behind which a condition stands."""
+        """Positions after which a condition stands."""
 
     def position(self, letters: frozenset[str]) -> _Part:
         self.reads.append(letters)
@@ -92,7 +96,7 @@ class _Builder:
             self.follows[last] |= firsts
 
     def loop(self, letters: frozenset[str]) -> set[int]:
-        """A loop at the start that skips these letters; the places where it ends."""
+        """Add a loop at the start that skips these letters; return the positions where it ends."""
         anything = self.position(letters)
         self.link({_START}, anything.first)
         self.link(anything.last, anything.first)
@@ -182,7 +186,7 @@ def _in_category(letter: str, category: Any, *, ascii_only: bool) -> bool:
 
 
 def automaton_of(pattern: str | bytes, flags: int, method: str, copies: int = COPIES[0]) -> Automaton:
-    """The automaton of a pattern as `method` of a compiled expression uses it."""
+    """Return the automaton of a pattern as `method` of a compiled expression uses it."""
     text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
     flags |= re.ASCII if isinstance(pattern, bytes) else 0
     tree = parser.parse(text, flags)
@@ -198,7 +202,7 @@ def automaton_of(pattern: str | bytes, flags: int, method: str, copies: int = CO
             skipping = builder.loop(everything)
             start |= skipping
         elif flags & re.MULTILINE:
-            # It can begin behind a line's end only: other letters are skipped by a loop that it does not follow.
+            # It can begin only after a line's end: other letters are skipped by a loop that it does not follow.
             other, line_end = builder.position(everything - {"\n"}), builder.position(frozenset("\n"))
             for last in ({_START}, other.last, line_end.last):
                 builder.link(last, other.first | line_end.first)
@@ -215,12 +219,12 @@ def automaton_of(pattern: str | bytes, flags: int, method: str, copies: int = CO
 
 
 def find_super_linear(pattern: str | bytes, flags: int, method: str) -> str | None:
-    """Why matching can take more than linear time; None when it cannot."""
+    """Return the reason why matching can take more than linear time; None when it cannot."""
     return _decide(pattern, flags, method)[1]
 
 
 def decide(pattern: str | bytes, flags: int, method: str) -> Automaton:
-    """The automaton on which `find_super_linear` decides."""
+    """Return the automaton on which `find_super_linear` decides."""
     return _decide(pattern, flags, method)[0]
 
 
@@ -277,7 +281,7 @@ def _exponential(automaton: Automaton, letters: tuple[str, ...], loops: set[int]
 
 
 def _reaches(automaton: Automaton, letters: tuple[str, ...], begin: tuple[int, ...], end: tuple[int, ...]) -> bool:
-    """Whether one text, not empty, leads from every place of `begin` to the same place of `end`."""
+    """Return whether one text, not empty, leads from every position of `begin` to the same position of `end`."""
     seen: set[tuple[int, ...]] = set()
     pending = deque([begin])
     while pending:
@@ -297,7 +301,8 @@ def _reaches(automaton: Automaton, letters: tuple[str, ...], begin: tuple[int, .
 
 
 def count_ways(automaton: Automaton, text: str) -> int:
-    """Work of a matcher that tries every way on a text that fails at its end: ways to read each prefix, summed up.
+    """Return the work of a matcher that tries every way on a text that fails at its end: the sum of the ways to read
+    each prefix.
 
     A search does not begin at the places that a match covers.
     """
@@ -316,7 +321,7 @@ def count_ways(automaton: Automaton, text: str) -> int:
 
 
 def pump(automaton: Automaton, length: int) -> tuple[str, ...]:
-    """Texts of that length that go round each loop of the automaton."""
+    """Return texts of that length that go round each loop of the automaton."""
     texts = []
     for position in sorted(_on_loops(automaton)):
         lead, loop = _path(automaton, _START, position), _path(automaton, position, position)
@@ -326,7 +331,7 @@ def pump(automaton: Automaton, length: int) -> tuple[str, ...]:
 
 
 def _path(automaton: Automaton, begin: int, end: int) -> str | None:
-    """The shortest text that leads from a position to another one."""
+    """Return the shortest text that leads from a position to another one."""
     seen = {begin}
     pending = deque([(begin, "")])
     letters = automaton.letters()

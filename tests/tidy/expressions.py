@@ -1,4 +1,4 @@
-"""Every regular expression of the packages, found in their syntax trees, and how each is used."""
+"""Every regular expression of the packages, found in their syntax trees, and its uses."""
 
 import ast
 import importlib
@@ -16,7 +16,7 @@ _METHODS = frozenset({"match", "fullmatch", "search", "sub", "subn", "split", "f
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One expression: `place` is the file and the name it is bound to, or the function of `re` that it is given to."""
+    """One expression. `place` is its file and the name that it is bound to, or the function of `re` that takes it."""
 
     place: str
     pattern: str | bytes
@@ -32,7 +32,7 @@ def _modules() -> Iterator[tuple[Path, ast.Module]]:
 
 @cache
 def _uses() -> dict[tuple[str, str], set[str]]:
-    """(File, name) → the methods that are called there on something of that name."""
+    """Map (file, name) to the methods that the file calls on objects of that name."""
     found: dict[tuple[str, str], set[str]] = {}
     for path, tree in _modules():
         for node in ast.walk(tree):
@@ -45,8 +45,10 @@ def _uses() -> dict[tuple[str, str], set[str]]:
 
 
 def _methods_of(shown: str, name: str) -> frozenset[str]:
-    """Uses of a name: of a private one in its own file, another one anywhere. Without a name, or where no use is seen,
-    every method that the file calls."""
+    """Return the methods used on a name: a private name in its own file, another one anywhere.
+
+    Without a name, or where no use is found, return every method that the file calls.
+    """
     files = {file for file, used in _uses() if used == name and (file == shown or not name.startswith("_"))}
     found = frozenset(method for file in files for method in _uses()[file, name])
     in_file = frozenset(method for (file, _), used in _uses().items() if file == shown for method in used)
@@ -55,7 +57,7 @@ def _methods_of(shown: str, name: str) -> frozenset[str]:
 
 @cache
 def expressions() -> tuple[Expression, ...]:
-    """All of them, in the order of the files."""
+    """Return all expressions, in the order of the files."""
     return tuple(one for path, tree in _modules() for one in _of_module(path, tree))
 
 
@@ -94,7 +96,7 @@ def _is_re_call(node: ast.AST) -> bool:
 
 
 def _value(node: ast.expr, names: dict[str, object]) -> str:
-    """Value of a constant expression of a module: names of the module stand for their values."""
+    """Return the value of a constant expression of a module; names of the module stand for their values."""
     try:
         found = eval(compile(ast.Expression(node), "<pattern>", "eval"), names)  # noqa: S307  our own source
     except NameError as error:

@@ -1,12 +1,12 @@
 """Every weakness that the first wave's reviewers found, by the id that tests name in `@pytest.mark.finding(...)`.
 
 The ids are those of the reviews: an attacker's reading (`security-`), a reliability run (`reliability-`), critical
-readings of the cloud (`cloud-`) and of the edge (`edge-C`, and `edge-check-` for the independent checks), and what was
-found on a booted Debian (`fleet-`).
+readings of the cloud (`cloud-`) and of the edge (`edge-C`, and `edge-check-` for the independent checks), and the
+findings on a booted Debian (`fleet-`).
 
 Each is guarded by a test that failed on 012a22d, the commit that the reviewers read. Commit 9de1a70 is the last whose
-tests run against that product: there, `python -m tests.tidy.findings --old TREE` runs them on it and prints how they
-end. Since then the modules have other names. `python -m tests.tidy.findings` prints each finding with its tests.
+tests run against that product: there, `python -m tests.tidy.findings --old TREE` runs them on it and prints their
+results. Since then the modules have other names. `python -m tests.tidy.findings` prints each finding with its tests.
 """
 
 import ast
@@ -86,11 +86,11 @@ ELSEWHERE = {
     "edge-check-4": "writes to disk are measured and reduced with the larger batches",
     "edge-check-5": "one APDU per read is a bar of the decoder's own issue",
 }
-"""Findings that this wave mends in an issue of their own, each with the place."""
+"""Findings that this wave resolves in an issue of their own, each with the place."""
 
 
 def marked_tests() -> dict[str, list[str]]:
-    """The tests that name each finding, as `path` or `path::name`."""
+    """Return the tests that name each finding, as `path` or `path::name`."""
     found: dict[str, list[str]] = {}
     for path in sorted((ROOT / "tests").rglob("*.py")):
         source = path.read_text()
@@ -103,7 +103,7 @@ def marked_tests() -> dict[str, list[str]]:
 
 
 def _marks_of(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """The marked name (empty for a whole file) and the finding, for each mark of a file."""
+    """Yield the marked name (empty for a whole file) and the finding, for each mark of a file."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             for inner in ast.walk(node):

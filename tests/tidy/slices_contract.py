@@ -8,7 +8,7 @@ from importlinter import Contract, ContractCheck, fields, output
 
 
 class SlicesContract(Contract):
-    """`rooms`: the packages whose children are slices."""
+    """A contract over slices; `rooms` are the packages whose children are slices."""
 
     rooms = fields.ListField(subfield=fields.StringField())
 

@@ -1,4 +1,4 @@
-"""Which files belong to the project, and how their lines of code are counted."""
+"""The files of the project, and the count of their lines of code."""
 
 import io
 import subprocess
@@ -20,7 +20,7 @@ _NOT_CODE = {
 
 @cache
 def project_files() -> tuple[Path, ...]:
-    """What git tracks and what it would add: the files that a commit of everything would hold."""
+    """Return the files that a commit of everything would hold: those that git tracks and those that it would add."""
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -36,7 +36,7 @@ def python_files() -> tuple[Path, ...]:
 
 
 def code_lines(text: str) -> int:
-    """Lines that hold code: no blank line, no comment, no docstring."""
+    """Count the lines that hold code: no blank line, no comment, no docstring."""
     lines: set[int] = set()
     at_statement_start = True
     for token in tokenize.generate_tokens(io.StringIO(text).readline):

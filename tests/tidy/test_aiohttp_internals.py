@@ -31,7 +31,7 @@ PRIVATE = re.compile(r"_[a-z]\w*")
 
 @cache
 def names_of(kind: type) -> frozenset[str]:
-    """Private attributes that the classes of aiohttp set, declare or define, inherited ones too."""
+    """Return the private attributes that the classes of aiohttp set, declare or define, inherited ones too."""
     found: set[str] = set()
     for one in kind.__mro__:
         if one.__module__.startswith("aiohttp."):
@@ -43,7 +43,7 @@ ALL_NAMES = frozenset().union(*map(names_of, CLASSES))
 
 
 def classes_in(path: str) -> Iterator[tuple[ast.ClassDef, set[str], set[str]]]:
-    """Each class of a file, the private names that it uses on itself and those that it has of its own."""
+    """Yield each class of a file, the private names that it uses on itself and those that it has of its own."""
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.ClassDef):
             used = {
@@ -64,7 +64,7 @@ def classes_in(path: str) -> Iterator[tuple[ast.ClassDef, set[str], set[str]]]:
 
 
 def foreign_uses(path: str) -> set[str]:
-    """Private names of aiohttp that a file uses on objects other than `self`, or imports."""
+    """Return the private names of aiohttp that a file uses on objects other than `self`, or imports."""
     found: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aiohttp"):
@@ -75,7 +75,7 @@ def foreign_uses(path: str) -> set[str]:
 
 
 def cloud_files() -> list[str]:
-    """The files of the cloud that may meet aiohttp's server."""
+    """Return the files of the cloud that may use aiohttp's server."""
     files = [str(path.relative_to(ROOT)) for path in python_files()]
     return [name for name in files if name == "cloud/hosts.py" or (name.startswith("cloud/") and "/http/" in name)]
 

@@ -13,7 +13,7 @@ PLACEHOLDERS = re.compile(r"ROOM|SLICE")
 
 
 def paths(page: str) -> list[str]:
-    """What stands in backticks and begins with a folder of ours, or is a file of the root folder."""
+    """Return the texts in backticks that begin with a folder of ours, or are a file of the root folder."""
     quoted = re.findall(r"`([^`\s]+)`", (ROOT / page).read_text())
     return [each for each in quoted if re.match(rf"(?:{TOPS})/|[A-Za-z]+\.(?:md|toml)$", each)]
 

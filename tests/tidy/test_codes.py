@@ -10,7 +10,7 @@ TABLES = ROOT / "protocols" / "ieee11073" / "nomenclature"
 
 
 def _spelt_codes(path: Path) -> list[int]:
-    """Lines that make a `Code` of two numbers."""
+    """Return the lines that make a `Code` of two numbers."""
     return [
         node.lineno
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))

@@ -1,7 +1,7 @@
-"""Every regular expression of the packages is listed with the bytes that it meets, and takes linear time on them.
+"""Every regular expression of the packages is listed with the bytes that it receives, and takes linear time on them.
 
-Linear is decided from the structure (`ambiguity`), and then exercised: for each loop of an expression a text that goes
-round it is made at n, 2n and 4n letters, and the ways that a matcher tries on it are counted.
+Linear time is decided from the structure (`ambiguity`), and then exercised: for each loop of an expression a text that
+goes round it is made at n, 2n and 4n letters, and the ways that a matcher tries on it are counted.
 """
 
 import re
@@ -24,7 +24,7 @@ OWN_TEXT = {
     "gateway/buffer/statements.py:_NAME": "the package's own SQL file",
     "gateway/buffer/statements.py:re.sub": "the package's own SQL file",
 }
-"""Expressions that never meet a text from outside of the program."""
+"""Expressions that never receive a text from outside the program."""
 
 OPERATORS_TEXT = {
     "cloud/foundation/settings.py:re.fullmatch": "the settings file",
@@ -83,7 +83,7 @@ UNTRUSTED = {
     "simulators/replay/wfdb_header.py:_GAIN": "WFDB headers",
     "simulators/replay/wfdb_header.py:_NAME": "WFDB headers",
 }
-"""Expression → the bytes of a peer that it meets."""
+"""Map an expression to the bytes of a peer that it receives."""
 
 LETTERS = 512
 # A doubled text may cost twice as much, and a little for what stands before the loop.

@@ -68,7 +68,7 @@ def openapi(folder: Path) -> Iterator[str]:
     rows = rows_of(read_settings(settings_file(folder)), clock, UlidIds(clock))
     bases = {host: f"https://{host.value}.example.org" for host in Host}
     yield from texts_of(contract_document(rows, bases, {scope.name: scope.description for scope in CATALOGUE}))
-    # Also of the addresses that the document does not show: the console prints them, and extensions are described.
+    # The addresses that the document does not show count too: the console prints them, and extensions are described.
     for row in rows:
         yield from (row.summary, row.description, *row.answers.values())
 

@@ -19,7 +19,7 @@ EXTRAS = {"run": ("uvloop",), "demo": ("uvloop", "demo"), "test": ("uvloop", "de
 
 @cache
 def pins(name: str) -> Mapping[str, str]:
-    """Each package of a file with its version."""
+    """Return each package of a file with its version."""
     found = {}
     for entry in entries(name):
         requirement = Requirement(entry.partition("\\")[0].partition(" --hash")[0].strip())
@@ -30,7 +30,7 @@ def pins(name: str) -> Mapping[str, str]:
 
 
 def entries(name: str) -> list[str]:
-    """One for each package: its line and those of its hashes."""
+    """Return one entry for each package: its line and those of its hashes."""
     text = (FOLDER / f"{name}.txt").read_text()
     return [entry for entry in re.split(r"\n(?=\S)", text) if entry.strip()]
 

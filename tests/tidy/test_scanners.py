@@ -1,11 +1,11 @@
 """Every hand-written scanner of a peer's bytes does twice the work on twice the input, and not more.
 
-Each is run on n, 2n and 4n of what would make it look at the same bytes again and again. The work is counted
-(`tests.harness.work`): instructions of ours and the bytes that they hand to C functions, never seconds. Where an input
-has a limit, n stays below it. Texts that a regular expression reads are the business of `test_expressions`.
+Each is run on n, 2n and 4n of an input that could make it examine the same bytes repeatedly. The work is counted
+(`tests.harness.work`): instructions of ours and the bytes that they pass to C functions, never seconds. Where an input
+has a limit, n stays below it. Texts that a regular expression reads are covered by `test_expressions`.
 
-A new scanner is added here. What a library reads (aiohttp, orjson, pydantic, paho) is not ours to prove; its limits are
-set where it is called.
+A new scanner is added here. The scanners of libraries (aiohttp, orjson, pydantic, paho) are not ours to prove; their
+limits are set where they are called.
 """
 
 import ipaddress
@@ -54,7 +54,7 @@ from tests.builders.uplink_blocks import numeric_section
 from tests.harness.work import CountedBytes, CountedText, assert_linear, work_of
 
 Scan = Callable[[int], Callable[[], object]]
-"""Makes the input of a size; what is returned reads it, and is what is counted."""
+"""Make the input of a size; return a function that reads it, whose work is counted."""
 
 REFUSALS = (DomainError, RemoteProtocolError, SignatureRefused, RecordUnusable, CaptureError, ValueError)
 
@@ -80,7 +80,7 @@ def on_header(read: Callable[[CIMultiDictProxy[str]], object], name: str, before
 
 
 def in_pieces(feed: Callable[[Any], Callable[[bytes], object]], before: bytes, pumped: bytes) -> Scan:
-    """Fed a byte at a time."""
+    """Feed the input a byte at a time."""
 
     def make(size: int) -> Callable[[], object]:
         data = before + pumped * size

@@ -1,4 +1,4 @@
-"""Files stay small, names stay nouns, and no commit names a package registry or a path of somebody's machine."""
+"""Files stay small, names stay nouns, and no commit names a package registry or a path of a developer's machine."""
 
 import ast
 import re
@@ -61,7 +61,7 @@ def test_every_module_of_ours_says_what_it_is():
     [
         (
             "a package registry",
-            # In pieces, so that this line is not what it looks for.
+            # In pieces, so that this line does not match itself.
             r"https?://[a-z0-9.-]+/(simple|pack"
             + r"ages)/|\"resol"
             + r"ved\": *\"https?://|index"
