@@ -1,7 +1,7 @@
 """One boot of the guest: the host's own files under a kernel with Bluetooth, from power-on to power-off.
 
-No image is made: the guest's root is the host's, read-only over hostfs, so it runs the very files that are tested. What
-the stories print is passed on while they run. A guest that hangs is ended, and says how far it came.
+No image is made: the guest's root is the host's, read-only over hostfs, so it runs the very files under test. The
+output of the stories is printed while they run. A guest that hangs is ended, with a report of how far it came.
 """
 
 import os
@@ -21,7 +21,7 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`code` None: the stories did not come to their end. `folder` has the guest's logs."""
+    """The end of a guest. `code` None: the stories did not come to their end. `folder` has the guest's logs."""
 
     code: int | None
     observed: str
@@ -29,7 +29,9 @@ class Ended:
 
 
 def boot(kernel: Path, stories: Sequence[str], said: Callable[[str], None], *, keep: Path | None = None) -> Ended:
-    """Run these stories (none: all) in a guest of its own. `keep`: a folder for its logs, else they go with it."""
+    """Run these stories (none: all) in a guest of its own. `keep` is a folder for its logs, which are otherwise
+    removed.
+    """
     with tempfile.TemporaryDirectory(prefix="argus-bluez-") as scratch:
         results = keep or Path(scratch, "results")
         results.mkdir(parents=True, exist_ok=True)
@@ -59,7 +61,9 @@ def boot(kernel: Path, stories: Sequence[str], said: Callable[[str], None], *, k
 
 
 def _command(kernel: Path, results: Path, scratch: Path, stories: Sequence[str]) -> list[str]:
-    """What the kernel does not know becomes the environment of its first process."""
+    """Return the command of the guest; arguments that the kernel does not know become its first process's
+    environment.
+    """
     return [
         str(kernel), f"mem={MEMORY_MB}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
         f"init={Path(__file__).with_name('init.sh')}", "con=null", "con0=null,fd:1", f"uml_dir={scratch}/uml",
@@ -71,7 +75,7 @@ def _command(kernel: Path, results: Path, scratch: Path, stories: Sequence[str])
 
 
 def _follow(guest: "subprocess.Popen[bytes]", observed: Path, said: Callable[[str], None]) -> None:
-    """Pass on what the stories print until the guest has ended, or its time is over."""
+    """Print the output of the stories until the guest has ended, or its time is over."""
     deadline_s, at = time.monotonic() + BOOT_AND_STORIES_S_MAX, 0
     while True:
         running = guest.poll() is None

@@ -1,4 +1,4 @@
-"""The guest's program: the stories in their order."""
+"""The guest's program, which plays the stories in their order."""
 
 import asyncio
 import sys

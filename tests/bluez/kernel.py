@@ -22,13 +22,13 @@ class KernelUnavailable(Exception):
 
 
 def cache_folder() -> Path:
-    """Outside the project, as the system's convention has it."""
+    """Return a folder outside the project, by the system's convention."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base, "argus", "bluez-guest")
 
 
 def kernel(said: Callable[[str], None]) -> Path:
-    """The kernel's program; built where the cache has none. Raises KernelUnavailable."""
+    """Return the kernel's program, built where the cache has none. Raise KernelUnavailable."""
     archive = Path("/usr/src", f"{SOURCE}.tar.xz")
     if not archive.exists():
         raise KernelUnavailable(

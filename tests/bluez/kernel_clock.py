@@ -23,7 +23,7 @@ class _Timex(ctypes.Structure):
 
 
 def discipline(synchronised: bool) -> None:
-    """Report to the kernel that a time service keeps the clock right, or that none does any more. Raises OSError."""
+    """Report to the kernel that a time service keeps the clock right, or that none does any more. Raise OSError."""
     status = STA_PLL if synchronised else STA_UNSYNC
     wanted = _Timex(
         modes=ADJ_STATUS | ADJ_MAXERROR | ADJ_ESTERROR, maxerror=MAXERROR_US, esterror=ESTERROR_US, status=status

@@ -1,4 +1,4 @@
-"""Stories of the vehicle's machine: what its kernel reports of the clock, and what udev makes of a serial adapter.
+"""Stories of the vehicle's machine: the state of the kernel's clock, and udev's names for a serial adapter.
 
 The shipped udev rules run in a real udevd over a USB adapter that the guest's kernel enumerates; see `usb_adapter`.
 """
@@ -79,7 +79,7 @@ async def name_adapter_without_serial_number(stage: Stage) -> None:
 
 
 async def unplug_adapter(stage: Stage) -> None:
-    """Its names go with it and come back with it; the device behind it is served again without a restart."""
+    """The adapter's names disappear and return with it; the device behind it is served again without a restart."""
     own = await _link(SERIAL_PORT.name)
     MONITOR.pull_out()
     await eventually(lambda: not own.is_symlink(), within_s=PATIENCE_S, what="the name is gone")
@@ -91,7 +91,7 @@ async def unplug_adapter(stage: Stage) -> None:
 
 
 async def _link(pattern: str) -> Path:
-    """Wait for the one name that udev has made by this pattern."""
+    """Wait for the one name that udev has made by this pattern; return it."""
 
     def found() -> list[Path]:
         return list(LINKS.glob(pattern))

@@ -1,8 +1,8 @@
-"""Everything that the stories play on, inside the guest: D-Bus's daemon, bluetoothd, the radio with this kernel's
-adapter, simulated devices, and the real gateway with its real command line.
+"""The stage of the stories, inside the guest: D-Bus's daemon, bluetoothd, the radio with this kernel's adapter,
+simulated devices, and the real gateway with its real command line.
 
-One folder in memory holds all of it; what is worth reading afterwards is also written to the results. bluetoothd runs
-without systemd, so whoever kills it starts it again, as systemd would.
+One folder in memory holds all of it; files worth reading afterwards are also written to the results. bluetoothd runs
+without systemd, so a story that kills it starts it again, as systemd would.
 """
 
 import asyncio
@@ -29,16 +29,16 @@ BLUETOOTHD = "/usr/libexec/bluetooth/bluetoothd"
 UDEVD = "/usr/lib/systemd/systemd-udevd"
 RULES = Path(__file__).parents[2] / "systemd" / "70-argus-serial.rules"
 SERIAL_PORT = Path("/dev/argus/usb-1209-2a01-A10K3XYZ-00")
-"""The port of the gateway's settings, by its name of the shipped udev rules. Absent until it is plugged in."""
+"""The port of the gateway's settings, by its name of the shipped udev rules. Absent until the adapter is plugged in."""
 GENERIC_DRIVER = Path("/sys/bus/usb-serial/drivers/generic/new_id")
 RESULTS = Path("/mnt")
 PATIENCE_S = 60.0
-"""The guest has one processor and shares it with everything here."""
+"""Timeout of a wait: the guest has one processor and shares it with everything here."""
 LOOK_EVERY_S = 0.5
 
 
 class Device:
-    """A simulated device, as a process of its own. Its witness is what it measured."""
+    """A simulated device, as a process of its own. Its witness has its measurements."""
 
     def __init__(self, stage: "Stage", kind: str, *options: str, unit: int = 1) -> None:
         self.kind = kind
@@ -60,24 +60,24 @@ class Device:
         return self
 
     async def off(self) -> None:
-        """Its battery is taken out."""
+        """Kill the device, as if its battery were taken out."""
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
             process.kill()
             await process.wait()
 
     def connections(self) -> int:
-        """How often a client has connected to it, or to another with its name, since the guest was booted."""
+        """Count the connections to it, or to another device with its name, since the guest was booted."""
         return self._log.read_text(errors="replace").count("peripheral.connected")
 
     def told(self, *whats: str) -> list[str]:
-        """Lines of the witness with one of these words."""
+        """Return the lines of the witness with one of these words."""
         lines = self.witness.read_text().splitlines() if self.witness.exists() else []
         return [line for line in lines if line.partition(" ")[0] in whats]
 
 
 class Stage:
-    """For all stories of one boot. `observed` prints what was seen; it must hold no more than a reader can check."""
+    """The stage for all stories of one boot. `observed` prints an observation, and no more than a reader can check."""
 
     def __init__(self) -> None:
         self.folder = Path("/run/argus")
@@ -117,7 +117,7 @@ class Stage:
         print(f"    {sentence}", flush=True)
 
     async def device(self, kind: str, *options: str, unit: int = 1) -> Device:
-        """A device that is switched on; it is off when the stage closes."""
+        """Switch a device on; it is off when the stage closes."""
         made = Device(self, kind, *options, unit=unit)
         self._devices.append(made)
         return await made.on()
@@ -144,7 +144,7 @@ class Stage:
     # Serial adapters.
 
     async def start_udev(self) -> None:
-        """Debian's udevd with its own rules and the shipped ones."""
+        """Start Debian's udevd with its own rules and the shipped ones."""
         rules = Path("/run/udev/rules.d")
         rules.mkdir(parents=True)
         shutil.copy(RULES, rules)
@@ -152,23 +152,25 @@ class Stage:
         await eventually(Path("/run/udev/control").exists, within_s=PATIENCE_S, what="udevd listens")
 
     async def udev_properties(self, node: Path) -> dict[str, str]:
-        """The properties that udev has of a device node."""
+        """Return the properties that udev has of a device node."""
         out = await self._output("udevadm", "info", "--query=property", f"--name={node}")
         return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
 
     async def may_open(self, node: Path, *, group: str) -> bool:
-        """Whether a user without rights, in this group only, may read and write the node."""
+        """Return whether a user without rights, in this group only, may read and write the node."""
         rights = ("setpriv", "--reuid=nobody", "--regid=nogroup", f"--groups={group}")
         process = await asyncio.create_subprocess_exec(*rights, "test", "-r", str(node), "-a", "-w", str(node))
         return await process.wait() == 0
 
     async def wired_device(self, kind: str, port: str) -> None:
-        """A simulated device at the device end of an adapter."""
+        """Run a simulated device at the device end of an adapter."""
         program = str(Path(sys.executable).with_name("argus-sim"))
         await self._start(f"wired-{kind}", program, "agent", kind, "--serial", port)
 
     async def serves_serial_port(self, *, yes: bool = True) -> dict[str, Any]:
-        """Wait until the gateway has an association on its serial port, or has none there any more; its status."""
+        """Wait until the gateway has an association on its serial port, or has none there any more; return
+        its status.
+        """
 
         async def so() -> dict[str, Any] | None:
             status = await self.vehicle.status()
@@ -189,10 +191,10 @@ class Stage:
         return out.decode()
 
     async def _powered(self) -> bool:
-        """Whether BlueZ has an adapter; the gateway switches it on."""
+        """Return whether BlueZ has an adapter; the gateway switches it on."""
         for process in self._daemons.values():
             assert process.returncode is None
-        with suppress(Exception):  # the daemon is on its way
+        with suppress(Exception):  # the daemon is starting
             bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
             try:
                 await bus.introspect("org.bluez", "/org/bluez/hci0", timeout=2.0)
@@ -204,16 +206,16 @@ class Stage:
     # The gateway.
 
     async def ble(self, command: str, *arguments: str) -> Finished:
-        """`argus-gateway ble COMMAND …`."""
+        """Run `argus-gateway ble COMMAND …`."""
         return await argus_gateway("--config", self.vehicle.config, "ble", command, *arguments)
 
     async def pair(self, device: Device, *options: str) -> None:
-        """Pair it as a script does; it must work."""
+        """Pair a device as a script does; it must succeed."""
         done = await self.ble("pair", device.address, "--yes", "--json", *options)
         assert done.code == 0, done.err
 
     async def heard(self, device: Device) -> dict[str, Any]:
-        """What the gateway says of it once it hears it."""
+        """Wait until a scan of the gateway finds the device; return its row."""
 
         async def row() -> dict[str, Any] | None:
             done = await self.ble("scan", "--json", "--for", "2")
@@ -222,13 +224,13 @@ class Stage:
         return await eventually(row, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=f"the gateway hears {device.kind}")
 
     async def listed(self, device: Device) -> dict[str, Any]:
-        """The row of a paired device."""
+        """Return the row of a paired device."""
         done = await self.ble("list", "--json")
         assert done.code == 0, done.err
         return next(each for each in done.json_lines() if each["address"] == device.address)
 
     async def rows(self, device: Device) -> list[dict[str, Any]]:
-        """Every observation of it that is durable in the gateway."""
+        """Return every observation of the device that is durable in the gateway."""
         done = await argus_gateway(
             "--config", self.vehicle.config, "observations", "--json", "--device", device.system_id
         )
@@ -236,7 +238,7 @@ class Stage:
         return [json.loads(line) for line in done.out.splitlines()]
 
     async def readings(self, device: Device, more_than: int = 0, of: str | None = None) -> list[dict[str, Any]]:
-        """Wait until more than so many observations (of one type) are durable; all of them."""
+        """Wait until more than that many observations (of one type) are durable; return all of them."""
 
         async def enough() -> list[dict[str, Any]]:
             rows = [row for row in await self.rows(device) if of is None or row["type"] == of]
@@ -246,7 +248,7 @@ class Stage:
         return await eventually(enough, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
 
     async def connected(self, device: Device, *, yes: bool = True) -> dict[str, Any]:
-        """Wait until the gateway has a connection with it, or has none any more."""
+        """Wait until the gateway has a connection with the device, or has none any more; return its row."""
 
         async def so() -> dict[str, Any] | None:
             row = await self.listed(device)
@@ -257,6 +259,6 @@ class Stage:
 
 
 def twice(rows: list[dict[str, Any]]) -> list[Any]:
-    """Identities that are there more than once."""
+    """Return the identities that appear more than once."""
     seen = Counter((row["epoch"], row["lane"], row["sequence"], row["index"]) for row in rows)
     return [key for key, count in seen.items() if count > 1]

@@ -1,6 +1,6 @@
-"""What a crew does and what can happen to it, one story after the other on one vehicle, over the real BlueZ.
+"""Stories of a crew and its mishaps, one after the other on one vehicle, over the real BlueZ.
 
-Each story begins where the one before ended, as a day does. A story prints what it saw; it fails by an assertion.
+Each story begins where the one before ended, as a day does. A story prints its observations; it fails by an assertion.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ async def who_is_near(stage: Stage) -> None:
 
 
 async def just_works(stage: Stage) -> None:
-    """Pair a device that asks for nothing; its readings are durable from then on."""
+    """Pair a device that requires no confirmation; its readings are durable from then on."""
     oximeter = _devices["oximeter"]
     await stage.pair(oximeter)
     row = await stage.connected(oximeter)
@@ -38,7 +38,7 @@ async def just_works(stage: Stage) -> None:
 
 
 async def six_digits(stage: Stage) -> None:
-    """Pair a device that shows six digits: wrong ones are refused in words, the right ones bond."""
+    """Pair a device that shows six digits: wrong ones are refused with a message, the right ones bond."""
     cuff = _devices["cuff"]
     wrong = await stage.ble("pair", cuff.address, "--yes", "--passkey", "000001")
     assert wrong.code != 0
@@ -51,7 +51,7 @@ async def six_digits(stage: Stage) -> None:
 
 
 async def an_interrupted_link(stage: Stage) -> None:
-    """The link breaks without a word: the device is connected again by itself, and nothing is doubled."""
+    """The link breaks without notice: the device is connected again by itself, and nothing is doubled."""
     oximeter = _devices["oximeter"]
     before = len(await stage.readings(oximeter, 0, SPO2))
     for _ in range(3):
@@ -66,7 +66,7 @@ async def an_interrupted_link(stage: Stage) -> None:
 
 
 async def out_of_range(stage: Stage) -> None:
-    """It walks out of range and returns."""
+    """The device is carried out of range and returns."""
     oximeter = _devices["oximeter"]
     await stage.mishap("silence", address=oximeter.address, on=True)
     await stage.connected(oximeter, yes=False)
@@ -79,7 +79,7 @@ async def out_of_range(stage: Stage) -> None:
 
 
 async def a_memory(stage: Stage) -> None:
-    """What a meter stored while it was away arrives, each record once, and again nothing after a further visit."""
+    """The records that a meter stored while it was away arrive, each once, and none again after a further visit."""
     meter = _devices["meter"] = await stage.device("glucose")
     await stage.heard(meter)
     await stage.pair(meter)
@@ -109,7 +109,7 @@ async def a_memory(stage: Stage) -> None:
 
 
 async def the_adapter_is_pulled_out(stage: Stage) -> None:
-    """The adapter goes and comes back: told in words, and everything is connected again."""
+    """The adapter is removed and returns: the gateway reports it, and everything is connected again."""
     oximeter = _devices["oximeter"]
     await stage.mishap("vhci", on=False)
 
@@ -126,7 +126,7 @@ async def the_adapter_is_pulled_out(stage: Stage) -> None:
 
 
 async def bluetoothd_is_killed(stage: Stage) -> None:
-    """SIGKILL to bluetoothd, and a new one: bonds stand, readings go on."""
+    """SIGKILL to bluetoothd, and a new one: bonds stand, and readings continue."""
     oximeter = _devices["oximeter"]
     await stage.kill_bluetoothd()
     before = len(await stage.rows(oximeter))
@@ -138,7 +138,7 @@ async def bluetoothd_is_killed(stage: Stage) -> None:
 
 
 async def the_gateway_is_killed(stage: Stage) -> None:
-    """SIGKILL to the gateway: BlueZ keeps its connections; the next gateway ends them and connects anew."""
+    """SIGKILL to the gateway: BlueZ keeps its connections; the next gateway ends them and reconnects."""
     oximeter = _devices["oximeter"]
     await stage.vehicle.kill()
     before = len(await stage.rows(oximeter))
@@ -152,7 +152,7 @@ async def the_gateway_is_killed(stage: Stage) -> None:
 
 
 async def a_forgotten_bond(stage: Stage) -> None:
-    """The device forgets its bond: told in words with the way out, and well after pairing again."""
+    """The device forgets its bond: the gateway reports it with the remedy, and all is well after pairing again."""
     oximeter = _devices["oximeter"]
     await oximeter.off()
     oximeter.bonds.unlink()
@@ -173,7 +173,7 @@ async def a_forgotten_bond(stage: Stage) -> None:
 
 
 async def somebody_elses_address(stage: Stage) -> None:
-    """A stranger with the address of a paired device and without its keys gives nothing to the record."""
+    """A foreign device with the address of a paired one and without its keys adds nothing to the record."""
     oximeter = _devices["oximeter"]
     await oximeter.off()
     await stage.connected(oximeter, yes=False)

@@ -14,7 +14,7 @@ def heard_at(heard_baud: int, data: bytes, *, sent_baud: int) -> bytes:
     A low stop bit is a framing error: the byte is delivered all the same, as by a terminal that ignores parity.
     """
     levels = _levels(data)
-    step = sent_baud / heard_baud  # of one received bit, in sent bits
+    step = sent_baud / heard_baud  # length of one received bit, in sent bits
     heard, at = bytearray(), 0.0
     while True:
         start = next((each for each in range(int(at), len(levels)) if not levels[each]), None)

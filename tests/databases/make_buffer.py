@@ -1,7 +1,7 @@
-"""Writes `buffer_v<form>.db` with the code at hand: `python -m tests.databases.make_buffer`.
+"""A program that writes `buffer_v<form>.db` with the current code: `python -m tests.databases.make_buffer`.
 
 Run once for each new form of the gateway's store, at the release that introduces it; the file is then never made again,
-because only a file that the old release wrote proves that the new one reads it.
+because only a file that the earlier release wrote proves that the new one reads it.
 """
 
 import asyncio
@@ -28,8 +28,9 @@ OXIMETER = PairedDevice(
 
 
 async def write(path: Path) -> None:
-    """Ten commits in three lanes, the first two numeric batches acknowledged, one device, one segment, one paired
-    Bluetooth device, one fact."""
+    """Write ten commits in three lanes, the first two numeric batches acknowledged, one device, one segment, one paired
+    Bluetooth device, one fact.
+    """
     create_store(path, gateway=GATEWAY, key=KEY, now_us=1_700_000_000_000_000)
     async with opened(path) as buffer:
         for n in range(10):

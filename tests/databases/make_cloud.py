@@ -1,8 +1,8 @@
-"""Writes `cloud_<revision>.json` with the code at hand: `python -m tests.databases.make_cloud`.
+"""A program that writes `cloud_<revision>.json` with the current code: `python -m tests.databases.make_cloud`.
 
-Run once for each revision that is released, at that revision; the file is then never made again, because only rows
-that the old program wrote prove that the new one reads them. JSON and not a database file: the same rows go into both
-databases. `cloud_0001.json` was written by hand, before anything could be ingested.
+Run once for each revision that is released, at that revision; the file is then never made again, because only rows that
+the earlier program wrote prove that the new one reads them. It is JSON and not a database file, because the same rows
+go into both databases. `cloud_0001.json` was written by hand, before anything could be ingested.
 """
 
 import asyncio
@@ -25,8 +25,9 @@ from tests.builders.ingest_kinds import BEDSIDE_TIME, CUFF, PRESSURE, every_kind
 
 
 async def live(cloud: CloudUnderTest) -> None:
-    """A gateway's whole life: every kind of value, a device's memory read twice, an event, a gap over a hole that a
-    late batch fills in part, what nobody could read, a forgery, a rival, a replacement and a status."""
+    """Ingest a gateway's whole life: every kind of value, a device's memory read twice, an event, a gap over a hole
+    that a late batch fills in part, an unreadable batch, a forgery, a rival, a replacement and a status.
+    """
     gateway, copy = GatewayInVehicle(), GatewayInVehicle()
     await cloud.register(gateway)
     memory = section([one(PRESSURE, (120.0, 80.0), device_time=BEDSIDE_TIME)], device=CUFF, stored=True)
@@ -48,7 +49,7 @@ def _plain(value: Any) -> Any:
 
 
 async def dump(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Every row of a database in which that life was lived; no key for a column without a value."""
+    """Return every row of a database with that life; no key for a column without a value."""
     url = f"sqlite:///{folder / 'cloud.db'}"
     load_tables()
     await migrate(url, create=True)

@@ -1,5 +1,5 @@
-"""Whatever a manager sends, an agent answers, aborts or closes: it never raises, never hangs, and holds no more
-afterwards than before.
+"""For any bytes of a manager, an agent responds, aborts or closes: it never raises, never hangs, and holds no more
+memory afterwards than before.
 
 `ARGUS_FUZZ_COUNT` mutated APDUs (120 000 in `make test`, 5 000 000 in `make fuzz`), two of five here.
 """

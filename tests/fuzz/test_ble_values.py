@@ -1,5 +1,5 @@
-"""Whatever a Bluetooth device sends, a decoder or an interpreter raises `RemoteProtocolError` and nothing else; what an
-interpreter makes of it fits into the store; and what a decoder understood can be written back.
+"""For any bytes of a Bluetooth device, a decoder or an interpreter raises `RemoteProtocolError` and nothing else; the
+results of an interpreter fit into the store; and decoded values can be encoded again.
 
 1 000 000 damaged values in `make fuzz`. Each goes through its codec and, as one of a connection's many, through the
 interpreter of its service.
@@ -20,7 +20,7 @@ COUNT = count(10_000)
 """Values of one shard: 40 000 in `make test`."""
 CONNECTION_VALUES_MAX = 40
 EVENTS_OF_A_VALUE_MAX = 600
-"""More than any value of 512 octets can hold; what an interpreter invents beyond would be without a limit."""
+"""More than any value of 512 bytes can hold; an interpreter that invents more has no limit."""
 
 SAMPLES: dict[int, list[bytes]] = {}
 for value in corpus():
@@ -28,7 +28,7 @@ for value in corpus():
 
 
 def stored(observations: list[Observation]) -> list[Observation]:
-    """The observations after a way through the store's form."""
+    """Return the observations after encoding and decoding in the store's form."""
     section = DeviceObservations(
         device=DeviceRef("1122334455667788", "fuzzed"),
         boot_id="boot",
@@ -43,7 +43,7 @@ def stored(observations: list[Observation]) -> list[Observation]:
 
 
 def through_codec(characteristic: int, octets: bytes) -> bool:
-    """Whether the octets were a value; then it is the same value after it was written and read again."""
+    """Return whether the bytes were a value; if so, check that encoding and decoding keep it."""
     codec = CODECS[characteristic]
     try:
         found = codec.decode(octets)

@@ -1,5 +1,5 @@
-"""Whatever an agent sends, a manager answers, aborts or closes: it never raises, never hangs, and holds no more
-afterwards than before.
+"""For any bytes of an agent, a manager responds, aborts or closes: it never raises, never hangs, and holds no more
+memory afterwards than before.
 
 `ARGUS_FUZZ_COUNT` mutated APDUs (120 000 in `make test`, 5 000 000 in `make fuzz`), three of five here.
 """
@@ -20,7 +20,7 @@ def peers() -> Peers:
 def test_a_manager_outlives_any_agent(peers: Peers, shard: int) -> None:
     apdus = APDUS * 3 // 5 // SHARDS
     met = run(peers, "manager", shard, apdus)
-    # It reaches deep: reports are taken although something in them was changed.
+    # The fuzzer reaches deep: reports with changes inside are accepted.
     assert met["ReportReceived"] > apdus // 20
     assert met["observations"] > apdus // 20
     assert met["MdsRead"] > apdus // 50

@@ -1,4 +1,6 @@
-"""One association that lives through thousands of mutated APDUs holds no more afterwards than after the first ones."""
+"""One association that receives thousands of mutated APDUs holds no more memory afterwards than after the
+first ones.
+"""
 
 import gc
 import tracemalloc
@@ -11,7 +13,7 @@ from tests.builders.ieee11073_fuzz_peers import Peers
 
 WARM_APDUS, MEASURED_APDUS = 600, count(1500)
 GROWTH_BYTES_MAX = 1 << 18
-"""What compiled layouts may come and go by; measured: 15 kB. Keeping one APDU in ten would be more in `make fuzz`."""
+"""Variation by compiled layouts; measured: 15 kB. Keeping one APDU in ten would be more in `make fuzz`."""
 
 
 def held_bytes() -> int:

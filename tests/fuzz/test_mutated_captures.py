@@ -1,6 +1,6 @@
-"""Whatever an agent sends, the manager answers, aborts or closes: it never raises and never hangs.
+"""For any bytes of an agent, the manager responds, aborts or closes: it never raises and never hangs.
 
-The agent's octets of every conversation in the corpus, and of the shared captures where they are present, are damaged
+The agent's bytes of every conversation in the corpus, and of the shared captures where they are present, are damaged
 and played as a whole, so that APDUs come twice, in another order, or not at all. `test_manager_engine` feeds one APDU
 at a time, and far more of them.
 """
@@ -30,9 +30,9 @@ from tests.builders.ieee11073_mutations import mutated, sliced
 
 COUNT = count(600)
 DEVIATIONS_MAX = 80
-"""Kinds of deviation that one association may tell, with the sentence that ends the list."""
+"""Kinds of deviation that one association may report, including the sentence that ends the list."""
 ANSWER_OCTETS_MAX = 64
-"""No answer of a manager to one APDU is longer, Get and verdict together."""
+"""The most bytes that a manager may send for one APDU, Get and verdict together."""
 
 CORPUS = {name: agent_octets(conversation) for name, conversation in conversations().items()}
 
@@ -42,7 +42,7 @@ def captures() -> dict[str, list[bytes]]:
 
 
 def play(manager: ManagerAssociation, pieces: list[bytes], random: Random) -> None:
-    """Plays a link to its end. Asserts what must hold after every read."""
+    """Play a link to its end; check the invariants after every read."""
     now_s, deviations, received = 0.0, 0, 0
     for piece in chain(pieces, [b""]):
         now_s += random.random() * 0.2
@@ -65,7 +65,7 @@ def play(manager: ManagerAssociation, pieces: list[bytes], random: Random) -> No
         if random.random() < 0.02:
             random.choice((manager.abort, lambda: manager.release(now_s)))()  # noqa: B023  # called at once
         if manager.state is State.UNASSOCIATED:
-            # No time of the standard runs; only half an APDU is waited for.
+            # No timeout of the standard runs, only the one for the rest of an APDU.
             assert manager.deadline_s is None or manager.deadline_s <= now_s + ManagerSettings().to_apdu_s
     assert manager.closed
 

@@ -1,7 +1,7 @@
-"""Our manager and our agents talk over a link that changes some APDUs on the way, in either direction.
+"""Our manager and our agents, over a link that changes some APDUs in either direction.
 
-So every conversation goes as deep as a good one does: memories are fetched, scanners enabled, clocks set, data asked
-for; then one answer in the middle is not what it was. Neither end raises, and both come to rest.
+Every conversation goes as deep as a correct one does: memories are fetched, scanners enabled, clocks set, data
+requested; then one response in the middle is changed. Neither end raises, and both come to rest.
 """
 
 from contextlib import suppress
@@ -35,7 +35,7 @@ KINDS = (OXIMETER, BLOOD_PRESSURE, ecg_configuration(), METER)
 
 
 class TamperedPair:
-    """One link, and what lives on it for some turns."""
+    """One link and its two ends for some turns."""
 
     def __init__(self, configuration: Configuration, pool: Pool, random: Random) -> None:
         self._pool = pool
@@ -67,7 +67,7 @@ class TamperedPair:
                 self.agent.associate(self._now_s)
             elif self.agent.state is State.OPERATING:
                 self.operated += 1
-                with suppress(LocalProtocolError):  # what may not be just now
+                with suppress(LocalProtocolError):  # commands that are not allowed now
                     self._report(self.agent, self._now_s, self._random)
             if self.manager.state is State.OPERATING and self._random.random() < 0.3:
                 with suppress(LocalProtocolError):
@@ -79,7 +79,9 @@ class TamperedPair:
             self.exchange()
 
     def exchange(self) -> None:
-        """Both ways, until nothing moves; bounded, because two machines could answer each other without end."""
+        """Carry APDUs both ways until nothing moves; bounded, because two machines could respond to each other without
+        end.
+        """
         for _ in range(200):
             to_manager, to_agent = self.agent.to_send(), self.manager.to_send()
             due_s = self.manager.deadline_s

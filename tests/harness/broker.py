@@ -157,7 +157,7 @@ class Broker:
         if persistence:
             lines += ["persistence true", f"persistence_location {self._folder}/", "autosave_interval 1800"]
         if os.geteuid() == 0:
-            # mosquitto gives up root for a user that cannot read a test's folder.
+            # mosquitto drops root for a user that cannot read a test's folder.
             lines.append("user root")
         (self._folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
 

@@ -51,7 +51,7 @@ class RunningDemo:
 
         def struck() -> bool:
             pid = self.pid(part)
-            if pid == 0:  # to the system that would mean ourselves and our whole group
+            if pid == 0:  # a pid of 0 would signal our own process group
                 return False
             try:
                 os.kill(pid, signal.SIGKILL)

@@ -109,7 +109,7 @@ class FleetBroker:
         self.ca_file.write_bytes(self.authority.certificate_pem)
         self.admit()
         self.revoke()
-        # mosquitto gives up root for a user that cannot read a test's folder.
+        # mosquitto drops root for a user that cannot read a test's folder.
         root = "user root\n" if os.geteuid() == 0 else ""
         (folder / "mosquitto.conf").write_text(mosquitto_settings(self.layout) + root)
 

@@ -9,7 +9,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 def processor_s(pid: int) -> float:
     """Return the seconds of processor time of all threads so far, in user space and in the kernel."""
-    # The name may hold blanks; it ends at the last bracket.
+    # The name may contain blanks; it ends at the last bracket.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
 

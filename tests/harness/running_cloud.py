@@ -97,7 +97,7 @@ class RunningCloud:
             f'[hosts.{name}]\nlisten = "127.0.0.1:{self.ports[name]}"\npublic_url = "{self.public_urls[name]}"\n'
             for name in HOSTS
         )
-        # Every test comes from one address, and some come to be refused.
+        # All tests use one address, and some test refusals.
         limits = "[http]\npublic_per_minute = 100000\ntokens_per_minute = 100000\nfailures_per_minute = 100000\n"
         limits += self.more_limits
         key_folder = self.folder if self.beside is None else self.beside.folder
@@ -226,7 +226,7 @@ class RunningCloud:
         return [f"{what} in {place}" for place, text in places.items() for what in self._seen_in(text)]
 
     def _seen_in(self, text: str) -> list[str]:
-        # A token's signature is as good as the token, and its head is the same for all.
+        # A token's signature identifies the token, and its head is the same for all.
         seen = [f"a secret of {len(secret)} characters" for secret in self.secrets if secret.rpartition(".")[2] in text]
         return seen + found_in(text) + (["something like a JWT"] if "eyJ" in text else [])
 
@@ -264,7 +264,7 @@ def people() -> list[list[str]]:
             lines.append(["organizations", "add", *of_tenant, "--id", f"org_{name}", "--name", name, "--json"])
             vehicle = ["--organization", f"org_{name}", "--id", f"veh_{name}", "--name", f"Ambulance {name}"]
             lines.append(["vehicles", "add", *of_tenant, *vehicle, "--json"])
-    # The vehicle and the crew member that the contract's samples speak of.
+    # The vehicle and the crew member in the contract's samples.
     of_north = ["--tenant", "tnt_one", "--organization", "org_north"]
     lines.append(["vehicles", "add", *of_north, "--id", "AMB-42", "--name", "Ambulance 42", "--json"])
     lines.append(["crew", "add", *of_north, "--id", "usr_1", "--role", "paramedic", "--json"])

@@ -36,7 +36,7 @@ async def add_gateway(demo: RunningDemo, *gateways: GatewayInVehicle) -> dict[st
         passwords[gateway.gateway] = secrets.token_hex(16)
         file = Path(demo.state_dir / "broker" / "argus-passwords")
         await run(hasher, "-b", str(file), gateway.gateway, passwords[gateway.gateway])
-    os.kill(demo.pid("broker"), signal.SIGHUP)  # it reads the passwords again
+    os.kill(demo.pid("broker"), signal.SIGHUP)  # reload of the passwords
     for gateway in gateways:
         await eventually(
             lambda gateway=gateway: _has_rights(demo, gateway.gateway, passwords[gateway.gateway]),

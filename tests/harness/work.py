@@ -19,7 +19,7 @@ DOUBLED_MAX = 2.1
 _ROOT = Path(__file__).resolve().parents[2]
 _OURS = tuple(f"{_ROOT / name}/" for name in ("protocols", "gateway", "cloud", "simulators"))
 _MEASURED = (str, bytes, bytearray, memoryview, list)
-# These take or give one piece at an end and look at no other.
+# These add or remove one item at an end and read no other.
 _CONSTANT = frozenset({"append", "pop", "startswith", "endswith", "extend", "__len__", "clear", "popleft"})
 
 

@@ -1,1 +1,1 @@
-"""What the simulators promise."""
+"""Tests of the simulators' promises."""

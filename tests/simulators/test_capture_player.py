@@ -1,4 +1,4 @@
-"""Captures played at a live manager react to it: its invoke-ids, its wish for a configuration, its silence."""
+"""Captures played at a live manager react to it: to its invoke-ids, its request for a configuration, its silence."""
 
 import asyncio
 from dataclasses import replace

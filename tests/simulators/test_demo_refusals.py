@@ -1,4 +1,6 @@
-"""`argus-sim demo` says what it cannot do before it sets anything up: nobody looks into a log for a typing error."""
+"""`argus-sim demo` reports what it cannot do before it sets anything up, so that no log must be read for a typing
+error.
+"""
 
 from pathlib import Path
 

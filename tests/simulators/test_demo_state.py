@@ -1,4 +1,4 @@
-"""A demo's folder belongs to one demo at a time, survives whatever interrupted it, and never fills the disk."""
+"""A demo's folder belongs to one demo at a time, survives any interruption, and never fills the disk."""
 
 import asyncio
 import socket

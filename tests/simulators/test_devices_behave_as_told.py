@@ -1,4 +1,4 @@
-"""A simulated device can be told to be wrong or peculiar, as real ones are; the manager still gets what it measured."""
+"""A simulated device can be set to be wrong or peculiar, as real ones are; the manager still gets its measurements."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def heard(manager: SimManager, kind: type[Event]) -> list[Event]:
 
 
 async def lost_nothing(device: RunningAgent, manager: SimManager) -> None:
-    """Everything measured arrived, once and in order."""
+    """Check that everything measured arrived, once and in order."""
     await device.handed_over()
     seen = measurements(manager.stored)
     assert len(set(seen)) == len(seen)

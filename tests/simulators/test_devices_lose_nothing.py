@@ -1,4 +1,4 @@
-"""What a device measured is its own until the manager has it: over killed managers, full stores and long silences."""
+"""A device keeps its measurements until the manager has them: over killed managers, full stores and long silences."""
 
 import asyncio
 import socket
@@ -40,7 +40,7 @@ async def test_reports_made_while_nobody_listens_arrive_later_once_and_in_order(
 async def test_a_report_whose_answer_was_lost_is_sent_again_unchanged() -> None:
     async with sim_manager() as manager, running_agent("oximeter", manager) as device:
         await device.associated()
-        manager.answering.clear()  # stored, but the answer will never leave
+        manager.answering.clear()  # stored, but the acknowledgement is never sent
         await device.live_unheard(1)
         await eventually(lambda: len(manager.stored) == 2)
         await manager.kill()
@@ -83,7 +83,7 @@ async def test_a_silent_manager_is_aborted_and_the_device_associates_again_on_th
         manager.answering.set()
         await device.associated()
         await device.handed_over()
-        # An answer that was already on its way when the device gave up costs one more abort (20601 §9.2 row 3.19).
+        # A response in flight when the device gave up causes one more abort (20601 §9.2 row 3.19).
         assert manager.heard(Aborted) in (1, 2)
         assert device.agent.status.associations == 2
         assert device.agent.status.answered == device.agent.status.measured

@@ -1,5 +1,6 @@
-"""Simulated devices over real links, against the real manager: what they measure arrives, once, in order, with their
-time."""
+"""Simulated devices over real links, against the real manager: their measurements arrive, once, in order, with their
+time.
+"""
 
 import asyncio
 import os
@@ -63,7 +64,7 @@ def types(stored: list[Observation]) -> set[str]:
 
 
 def samples_of(stored: list[Observation], handle: int) -> list[int]:
-    """All samples of one waveform, in the order of arrival."""
+    """Return all samples of one waveform, in the order of arrival."""
     joined = array("h")
     for seen in stored:
         if seen.channel.handle == handle and seen.samples is not None:

@@ -1,4 +1,4 @@
-"""A simulated device that keeps what it measures: over power cuts, until a manager has it, and tells a witness."""
+"""A simulated device that keeps its measurements over power cuts until a manager has them, and writes a witness."""
 
 import asyncio
 import signal
@@ -85,7 +85,7 @@ def test_a_clock_that_no_entry_can_be_dated_with_is_refused(tmp_path: Path):
 
 
 def witnessed(path: Path) -> dict[str, Counter[tuple[str, str]]]:
-    """Handles and device times, by what was told of them."""
+    """Count handles and device times in a witness, by the kind of the line."""
     told: dict[str, Counter[tuple[str, str]]] = {"kept": Counter(), "cleared": Counter()}
     for line in path.read_text().splitlines() if path.exists() else ():
         what, _system_id, handles, time = line.split(" ")
@@ -94,7 +94,7 @@ def witnessed(path: Path) -> dict[str, Counter[tuple[str, str]]]:
 
 
 def lived(options: MemoryOptions, seconds: int, kind: str = "oximeter") -> tuple[RememberingDevice, int]:
-    """A device that measured alone for so long; how many reports it would have made."""
+    """Run a device alone for that long; return it and the number of reports that it would have made."""
     patient = Patient(7, scenario_of("stable"))
     device = RememberingDevice(build_device(kind, patient), options)
     reports = 0
@@ -146,7 +146,7 @@ async def test_what_a_device_kept_is_in_the_record_and_then_cleared(tmp_path: Pa
 
 async def test_a_device_that_is_killed_has_kept_what_it_told_its_witness(tmp_path: Path):
     memory, witness = tmp_path / "memory", tmp_path / "witness"
-    port = "9"  # nobody listens there: it measures all the same
+    port = "9"  # no manager listens there: it measures all the same
     words = ("--tcp", f"127.0.0.1:{port}", "--memory", str(memory), "--memory-witness", str(witness))
     process = await asyncio.create_subprocess_exec(
         ARGUS_SIM, "agent", "oximeter", *words, stderr=asyncio.subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""Every kind of device against the real manager: exactly what it measured, by name, unit, value, person and time."""
+"""Every kind of device against the real manager: exactly its measurements, by name, unit, value, person and time."""
 
 from functools import cache
 
@@ -78,14 +78,16 @@ DECLARED: dict[str, dict[int, tuple[str, str | None]]] = {
     },
 }
 SCENARIOS = {"defibrillator": ("cardiac-arrest", 102.0)}
-"""Where a kind has something to tell only in trouble: the scenario, and until when."""
+"""The scenario and its end for kinds that measure something only in trouble."""
 
 Seen = tuple[int, int | None, str, str | None, object, str | None]
 
 
 @cache
 def measured_and_seen(kind: str) -> tuple[list[Seen], list[Seen]]:
-    """What the device measured and what the manager got, each as handle, person, name, unit, value and time."""
+    """Return the measurements of the device and those of the manager, each as handle, person, name, unit, value and
+    time.
+    """
     scenario, until_s = SCENARIOS.get(kind, ("stable", 13.0))
     patient = Patient(5, scenario_of(scenario))
     device = build_device(kind, patient)

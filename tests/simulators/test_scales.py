@@ -13,7 +13,7 @@ from simulators.agents.scale import Scale, scale_of
 
 
 def as_a_manager_reads(scale: Scale) -> tuple[float, float]:
-    """slope and offset of a waveform declared with this scale, as the product's own manager computes them."""
+    """Return slope and offset of a waveform declared with this scale, as the product's own manager computes them."""
     declared = waveform(
         1,
         codes.LEAD_CODES["II"],

@@ -1,4 +1,4 @@
-"""Our reader of WFDB records: both formats, the whole header, any frame, and refusals that say why."""
+"""Our reader of WFDB records: both formats, the whole header, any frame, and refusals with their reason."""
 
 from fractions import Fraction
 from pathlib import Path

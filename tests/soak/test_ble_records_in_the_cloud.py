@@ -51,7 +51,7 @@ async def test_what_a_meter_stored_is_in_the_cloud_once_although_the_gateway_is_
                     meter.ledger.keep(lambda number: ((GLUCOSE_MEASUREMENT, glucose(number)),))
                 wanted = meter.ledger.store.next_number - 1
                 await demo.kill("gateway")
-                await asyncio.sleep(dice.uniform(0.0, KILLED_WITHIN_S))  # where the kill falls is the dice's
+                await asyncio.sleep(dice.uniform(0.0, KILLED_WITHIN_S))  # a random moment of the kill
                 await demo.kill("gateway", within_s=60)
 
                 async def fetched(records: int = wanted) -> bool:

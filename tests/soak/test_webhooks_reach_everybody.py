@@ -73,7 +73,7 @@ async def test_sigkill_at_any_moment_loses_no_delivery_and_repeats_carry_the_sam
     chance = random.Random(20_260_324)
     async with receiving() as receiver:
         story = await webhook_story(database, receiver)
-        story.clock = HandClock(0)  # due in whatever time the lives have
+        story.clock = HandClock(0)  # due at any time of the runs
         await story.subscribe(receiver.url())
         happened: list[tuple[str, str]] = []
         life = 0

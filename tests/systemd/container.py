@@ -29,7 +29,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Result of a command inside."""
+    """The result of a command inside."""
 
     code: int
     out: str
@@ -41,7 +41,7 @@ class CommandFailed(AssertionError):
 
 
 class Container:
-    """`root` is its root folder as the host sees it; files may be written there while it runs."""
+    """One booted container. `root` is its root folder as the host sees it; files may be written there while it runs."""
 
     def __init__(self, debian_root: Path) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="argus-booted-", dir="/var/tmp"))
@@ -54,7 +54,9 @@ class Container:
         subprocess.run(("cp", "-a", "--reflink=auto", str(debian_root), str(self.root)), check=True)
 
     async def boot(self) -> str:
-        """Power on, and return systemd's word for how the machine is once everything that is enabled was started."""
+        """Power on, wait until everything that is enabled was started, and return systemd's word for the state of the
+        machine.
+        """
         assert self._nspawn is None
         self._groups = self._make_groups()
         join = " ".join(f"echo $$ >{shlex.quote(str(group))}/cgroup.procs;" for group in self._groups)
@@ -94,7 +96,7 @@ class Container:
         await self._remove_groups()
 
     async def close(self) -> None:
-        """Cut the power and remove everything that was made for it."""
+        """Cut the power and remove everything that was made for the container."""
         await self.cut_power()
         kept = Path("/run/systemd/nspawn")
         for folder in (kept / "propagate" / self.name, kept / "unix-export" / self.name):
@@ -107,7 +109,7 @@ class Container:
         shutil.rmtree(self._scratch)
 
     async def run(self, *command: str | Path, any_code: bool = False, within_s: float = RUN_S_MAX) -> Finished:
-        """Run a command inside as root. CommandFailed unless its exit code is 0, or any code is expected."""
+        """Run a command inside as root. Raise CommandFailed unless its exit code is 0, or any code is expected."""
         assert self._running, "the container has ended"
         process = await asyncio.create_subprocess_exec(
             "nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "-C", "--wdns=/", "--",
@@ -131,7 +133,9 @@ class Container:
         return done
 
     def path(self, inside: str | Path) -> Path:
-        """A file of the container, as the host sees it. Not for /run, /tmp and /dev, which only the container has."""
+        """Return a file of the container as the host sees it. Not for /run, /tmp and /dev, which only the container
+        has.
+        """
         return self.root / str(inside).lstrip("/")
 
     def write(self, inside: str | Path, text: str, mode: int = 0o644) -> None:
@@ -168,7 +172,9 @@ class Container:
         return groups
 
     async def _remove_groups(self) -> None:
-        """Once the kernel has buried the last process; it does so shortly after the first one has ended."""
+        """Remove the control groups once the kernel has removed the last process, shortly after the first one has
+        ended.
+        """
         deadline_s = time.monotonic() + 10
         for group in self._groups:
             folders = [Path(folder) for folder, _, _ in os.walk(group, topdown=False)]

@@ -33,7 +33,7 @@ class DebianUnavailable(Exception):
 
 
 def debian_root(said: Callable[[str], None]) -> Path:
-    """The folder of the root, built where the cache has none. Raises DebianUnavailable."""
+    """Return the folder of the root, built where the cache has none. Raise DebianUnavailable."""
     hooks = [f'--customize-hook=mkdir -p "$1{folder}"' for folder in _FOLDERS]
     options = ["--variant=minbase", f"--include={','.join(PACKAGES)}", *hooks]
     root = _cache_folder() / f"root-{_digest(SUITE, *options)}"
@@ -44,7 +44,7 @@ def debian_root(said: Callable[[str], None]) -> Path:
 
 
 def wheels(said: Callable[[str], None]) -> Path:
-    """The folder of the wheels that our packages need and that building ours needs. Raises DebianUnavailable."""
+    """Return the folder of the wheels that our packages and their build need. Raise DebianUnavailable."""
     needed = PROJECT / "requirements" / "run.txt"
     folder = _cache_folder() / f"wheels-{_digest(PYTHON, needed.read_text())}"
     if not folder.exists():
@@ -61,7 +61,7 @@ def wheels(said: Callable[[str], None]) -> Path:
 
 
 def _cache_folder() -> Path:
-    """Outside the project, as the system's convention has it."""
+    """Return a folder outside the project, by the system's convention."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base, "argus", "booted-debian")
 
@@ -71,7 +71,9 @@ def _digest(*parts: str) -> str:
 
 
 def _make(made: Path, build: Callable[[Path], None]) -> None:
-    """Build beside the final name, then rename: the name stands for something whole. Earlier ones of its kind go."""
+    """Build beside the final name, then rename, so that the name stands for a whole build. Remove earlier ones of its
+    kind.
+    """
     making = made.with_suffix(f".making-{os.getpid()}")
     kind = made.name.partition("-")[0]
     try:

@@ -1,4 +1,4 @@
-"""The commands of the operator's guide: what the stories run is what the guide has an operator type."""
+"""The commands of the operator's guide: the stories run exactly what the guide has an operator type."""
 
 import re
 
@@ -6,11 +6,11 @@ from tests.systemd.debian import PROJECT
 
 GUIDE = PROJECT / "docs" / "operator.md"
 LANGUAGE = "sh"
-"""Marks a block of commands that can be run as it stands."""
+"""The mark of a block of commands that can be run as it stands."""
 
 
 def commands(heading: str) -> list[str]:
-    """The blocks of commands below this heading, up to the next one, each as a script."""
+    """Return the blocks of commands below this heading, up to the next one, each as a script."""
     blocks: list[str] = []
     below, indent, language = False, "", None
     for line in GUIDE.read_text().splitlines():

@@ -30,9 +30,9 @@ GUIDE_S_MAX = 180.0
 """The longest wait for one command, above all pip on a loaded machine."""
 PATIENCE_S = 30.0
 RECONNECT_S_MAX = 90.0
-"""A gateway that was refused waits longer with each attempt, up to a minute."""
+"""Longest wait for a reconnection: a refused gateway waits longer with each attempt, up to a minute."""
 LOOK_EVERY_S = 0.3
-"""Each look starts a program inside."""
+"""Pause between two looks, since each starts a program inside."""
 _RELEASED = (
     "pyproject.toml",
     "README.md",
@@ -70,15 +70,16 @@ class Stage:
         await self.box.close()
 
     def observed(self, sentence: str) -> None:
-        """Print what was seen; no more than a reader can check."""
+        """Print an observation, and no more than a reader can check."""
         print(f"    {sentence}", flush=True)
 
     # The guide.
 
     async def follow_guide(self, heading: str, block: int | None = None, *, any_code: bool = False) -> str:
-        """Run the commands of a section, or one block of them, as root in the release's folder; what they print.
+        """Run the commands of a section, or one block of them, as root in the release's folder; return their output.
 
-        pip gets its wheels from a folder."""
+        pip gets its wheels from a folder.
+        """
         blocks = commands(heading)
         out = ""
         for script in blocks if block is None else [blocks[block]]:
@@ -92,24 +93,24 @@ class Stage:
         return (await self.box.run("systemctl", "show", "--value", "-p", name, unit)).out.strip()
 
     async def main_pid(self, unit: str) -> int:
-        """The main process; 0 while there is none."""
+        """Return the main process, 0 while there is none."""
         return int(await self.property_of(unit, "MainPID"))
 
     async def start(self, unit: str) -> None:
-        """Start by the command of the guide; it returns once the unit has reported that it is ready."""
+        """Start by the command of the guide, which returns once the unit has reported that it is ready."""
         try:
             await self.box.run("systemctl", "enable", "--now", unit, within_s=150)
         except CommandFailed as error:
             raise CommandFailed(f"{error}\n{await self.log_of(unit)}") from None
 
     async def signal(self, unit: str, name: str) -> int:
-        """Send its main process a signal; that process."""
+        """Send the main process a signal; return that process."""
         pid = await self.active(unit)
         await self.box.run("systemctl", "kill", "--kill-whom=main", f"--signal={name}", unit)
         return pid
 
     async def active(self, unit: str, *, other_than: int = 0) -> int:
-        """Wait until it is active with a main process other than this one; that process."""
+        """Wait until the unit is active with a main process other than this one; return the process."""
 
         async def so() -> int:
             pid = await self.main_pid(unit)
@@ -134,7 +135,7 @@ class Stage:
         return (await self.box.run("journalctl", "--no-pager", "-o", "cat", "-n", str(last), "-u", unit)).out
 
     async def log_holds(self, unit: str, pattern: str) -> str:
-        """Wait for a line of the unit's log with this expression in it; the line."""
+        """Wait for a line of the unit's log with this expression in it; return the line."""
 
         async def line() -> str:
             found = re.findall(rf"^.*{pattern}.*$", await self.log_of(unit, last=400), re.MULTILINE)
@@ -145,23 +146,23 @@ class Stage:
     # The product's own commands.
 
     async def gateway(self, *words: str, any_code: bool = False) -> Finished:
-        """`argus-gateway …` as its user."""
+        """Run `argus-gateway …` as its user."""
         program = "/opt/argus/bin/argus-gateway"
         return await self.box.run("runuser", "-u", "argus", "--", program, *words, any_code=any_code)
 
     async def cloud(self, *words: str, any_code: bool = False) -> Finished:
-        """`argus-cloud …` as its user."""
+        """Run `argus-cloud …` as its user."""
         program = "/opt/argus/bin/argus-cloud"
         return await self.box.run("runuser", "-u", "argus-cloud", "--", program, *words, any_code=any_code)
 
     async def status(self) -> dict[str, Any]:
-        """The running gateway's own."""
+        """Return the running gateway's own status."""
         status: dict[str, Any] = json.loads((await self.gateway("status", "--json")).out)
         assert status["running"], "the gateway runs"
         return status
 
     async def reach_cloud(self, *lanes: str, more_than: dict[str, int] | None = None) -> dict[str, int]:
-        """Wait until the cloud has acknowledged more of these lanes than that; the marks that were acknowledged."""
+        """Wait until the cloud has acknowledged more of these lanes than that; return the acknowledged marks."""
         before = more_than or {}
 
         async def acknowledged() -> dict[str, int]:
@@ -172,7 +173,7 @@ class Stage:
         return await eventually(acknowledged, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
 
     async def connected_to_broker(self, *, yes: bool = True) -> None:
-        """Wait until the gateway has its connection, or has it no more."""
+        """Wait until the gateway has its connection, or has lost it."""
 
         async def so() -> bool:
             return bool((await self.status())["uplink"]["connected"]) is yes
@@ -183,13 +184,13 @@ class Stage:
     # What surrounds the product.
 
     async def background(self, name: str, *command: str) -> None:
-        """A program beside the product, as a transient unit, so that it ends with the container."""
+        """Run a program beside the product, as a transient unit, so that it ends with the container."""
         await self.box.run(
             "systemd-run", "--quiet", "--collect", f"--unit={name}", "--property=Restart=always", *command
         )
 
     async def plug_in_devices(self) -> None:
-        """A defibrillator on a serial line and an oximeter on the vehicle's network."""
+        """Run a defibrillator on a serial line and an oximeter on the vehicle's network."""
         folders = f"mkdir -p {Path(SERIAL_LINE).parent}"
         line = f"socat pty,link={SERIAL_LINE},group=dialout,mode=660,raw,echo=0 pty,link={DEVICE_END},raw,echo=0"
         await self.background("serial-line", "sh", "-c", f"{folders}; exec {line}")
@@ -217,7 +218,7 @@ class Stage:
         await self.box.run("install", "-o", "argus", "-m", "0600", f"{carried}/client.crt", identity)
 
     def change_settings(self, file: str, replaced: Iterable[tuple[str, str]]) -> None:
-        """Replace text in a settings file; each must be there once."""
+        """Replace texts in a settings file; each must be there once."""
         path = self.box.path(f"/etc/argus/{file}")
         text = path.read_text()
         for old, new in replaced:

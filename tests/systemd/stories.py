@@ -1,9 +1,9 @@
 """Stories of an installation from its first command to a power cut, one after the other on one machine.
 
-Each story begins where the one before ended. A story prints what it saw; it fails by an assertion.
+Each story begins where the one before ended. A story prints its observations; it fails by an assertion.
 
 From `reach_readiness` on, a system call that a unit forbids ends the process (`SystemCallErrorNumber=kill`) instead of
-failing: else the product would go on without the call, and the fault would be seen in the field.
+failing: otherwise the product would continue without the call, and the fault would appear in the field.
 """
 
 import json
@@ -20,7 +20,7 @@ EXPOSURE_MAX = {GATEWAY: 1.9, CLOUD: 1.3}
 """Exposure by `systemd-analyze security`, 0 to 10. The gateway may not have ProtectClock, which costs 0.2."""
 BROKER_DESCRIPTORS = 65_536
 SHORT_WATCHDOG_S = 4
-"""Replaces the shipped value while a process is frozen."""
+"""Watchdog time that replaces the shipped value while a process is frozen."""
 WATCHDOG_S_MAX = 120
 READ_CLOCK = "import ctypes; print(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)))"
 SET_CLOCK = """
@@ -33,7 +33,9 @@ except OSError as error:
 
 
 async def install_by_the_guide(stage: Stage) -> None:
-    """The commands of the guide install both, systemd verifies the units in silence, and what they name is there."""
+    """The commands of the guide install both, systemd verifies the units in silence, and everything that they name is
+    there.
+    """
     await stage.follow_guide("1. Install")
     files = [f"/etc/systemd/system/{unit}.service" for unit in OURS]
     verified = await stage.box.run("systemd-analyze", "verify", *files)
@@ -174,9 +176,9 @@ async def shut_a_gateway_out(stage: Stage) -> None:
 
 
 async def seal_the_store_key(stage: Stage) -> None:
-    """The store's key as an encrypted credential, by the guide's commands; then the key's file is not needed."""
+    """The store's key is an encrypted credential, made by the guide's commands; then the key's file is not needed."""
     for block in range(3):
-        # The second asks `doctor`, which also finds that this machine has no Bluetooth, and exits with 1.
+        # The second runs `doctor`, which also finds that this machine has no Bluetooth, and exits with 1.
         out = await stage.follow_guide("The store's key", block, any_code=block == 1)
         if block == 1:
             (said,) = re.findall(r"The store's key comes from a systemd credential", out)
@@ -188,7 +190,7 @@ async def seal_the_store_key(stage: Stage) -> None:
 
 
 async def live_without_dbus(stage: Stage) -> None:
-    """Without D-Bus the gateway starts, serves its wires and says what Bluetooth lacks."""
+    """Without D-Bus the gateway starts, serves its wires and reports what Bluetooth lacks."""
     await stage.box.run("systemctl", "stop", "dbus.socket", "dbus.service")
     marks = await stage.reach_cloud()
     await stage.active(GATEWAY, other_than=await stage.signal(GATEWAY, "KILL"))
@@ -251,7 +253,7 @@ async def leave_a_clean_log(stage: Stage) -> None:
 
 
 async def confined(stage: Stage, program: str) -> str:
-    """Run a Python program with the gateway's rights and filters, in a copy of its unit; what it prints."""
+    """Run a Python program with the gateway's rights and filters, in a copy of its unit; return its output."""
     stage.box.write("/usr/local/lib/argus-probe.py", program)
     unit = stage.box.path(f"/etc/systemd/system/{GATEWAY}.service").read_text()
     out = "/srv/argus-probe.out"
@@ -269,7 +271,7 @@ async def confined(stage: Stage, program: str) -> str:
 
 
 def seconds(shown: str) -> float:
-    """A duration as `systemctl show` writes it."""
+    """Return a duration as `systemctl show` writes it, in seconds."""
     units = {"min": 60.0, "s": 1.0, "ms": 0.001}
     return sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(min|ms|s)\b", shown))
 

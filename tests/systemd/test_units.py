@@ -11,13 +11,13 @@ UNITS = Path(__file__).parents[2] / "systemd"
 
 
 def settings(unit: str, name: str) -> list[str]:
-    """The values of one setting, in their order."""
+    """Return the values of one setting, in their order."""
     return re.findall(rf"^{name}=(.*)$", (UNITS / unit).read_text(), re.MULTILINE)
 
 
 @pytest.mark.finding("fleet-1")
 def test_gateway_unit_permits_reading_the_clock_by_either_name():
-    """glibc's adjtimex() calls clock_adjtime; a filter that lists only the other name ended the process."""
+    """glibc's adjtimex() calls clock_adjtime; a filter that lists only the other name ends the process."""
     permitted: set[str] = set()
     for line in settings("argus-gateway.service", "SystemCallFilter"):
         permitted = permitted - set(line[1:].split()) if line.startswith("~") else permitted | set(line.split())

@@ -1,1 +1,1 @@
-"""Bluetooth devices without a radio."""
+"""Tests of Bluetooth devices without a radio."""

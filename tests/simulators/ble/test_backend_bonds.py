@@ -1,4 +1,4 @@
-"""Pairing and bonds on the virtual radio: who gets one, what it protects, and what becomes of it."""
+"""Pairing and bonds on the virtual radio: which devices get one, what it protects, and how it ends."""
 
 import stat
 from pathlib import Path
@@ -49,7 +49,7 @@ async def test_a_passkey_that_the_device_shows_pairs(tmp_path: Path) -> None:
     device.pairs(code=CODE)
     client = await connect(backend)
     await client.pair()
-    await client.pair()  # already paired: nothing is asked again
+    await client.pair()  # already paired: no question is shown
     assert await backend.bonded(OXIMETER)
     assert person.asked == [f"passkey {OXIMETER}"]
     await backend.close()

@@ -1,4 +1,4 @@
-"""What a simulated Bluetooth device does to whoever uses it, when it is told to: each as real devices do."""
+"""Simulated Bluetooth devices that misbehave towards a central on command, each as real devices do."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ BUSY = answer(Opcode.REPORT, Result.SERVER_BUSY)
 
 @asynccontextmanager
 async def radio(socket: Path) -> AsyncIterator[None]:
-    """A radio at this socket while the block lasts."""
+    """Run a radio at this socket for the block."""
     stop, ready = asyncio.Event(), asyncio.Event()
     running = asyncio.ensure_future(run_radio(socket, None, stop=stop, ready=ready.set))
     await ready.wait()

@@ -1,4 +1,4 @@
-"""`argus-sim ble`: devices and the radio from the command line, and one sentence where something cannot be."""
+"""`argus-sim ble`: devices and the radio from the command line, and one sentence for each failure."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""The demo's Bluetooth: which devices are on air, and a radio whose sockets have names that fit."""
+"""The demo's Bluetooth: its devices on air, and a radio whose sockets have names that fit."""
 
 import os
 import tempfile

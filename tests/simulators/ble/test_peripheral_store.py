@@ -1,4 +1,4 @@
-"""A Bluetooth device's store: bounded, numbered for life, and the same after it was switched off in any moment."""
+"""A Bluetooth device's store: bounded, numbered for life, and the same after a power cut at any moment."""
 
 from pathlib import Path
 

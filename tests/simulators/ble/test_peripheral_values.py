@@ -1,4 +1,4 @@
-"""What each simulated Bluetooth device offers and tells a phone that has paired with it."""
+"""The services of each simulated Bluetooth device, and its values for a phone that has paired with it."""
 
 import pytest
 

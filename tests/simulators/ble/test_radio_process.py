@@ -1,4 +1,4 @@
-"""The radio behind a socket: hosts of other processes, mishaps on demand, and nothing that one host does to another."""
+"""The radio behind a socket: hosts of other processes, mishaps on command, and hosts that cannot disturb each other."""
 
 import asyncio
 import signal
@@ -156,7 +156,7 @@ async def test_a_host_that_speaks_no_hci_is_hung_up_on_and_the_others_live(tmp_p
         client = await connect(backend)
         reader, writer = await asyncio.open_unix_connection(str(hosts))
         writer.write(b"\x01\x03\x0c\x00")
-        assert await reader.readexactly(7) == b"\x04\x0e\x04\x01\x03\x0c\x00"  # a reset is answered
+        assert await reader.readexactly(7) == b"\x04\x0e\x04\x01\x03\x0c\x00"  # the response to a reset
         writer.write(b"\x01\xff\xff\x02\x01\x01" + b"\x01\x0d\x20\x01\x00" + b"\x02\x40\x20\x01\x00\x05")  # nonsense
         writer.write(b"GET / HTTP/1.1\r\n")
         await reader.read()
