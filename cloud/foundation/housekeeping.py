@@ -59,8 +59,7 @@ class Housekeeping:
             await pause(stopping, self._every_s)
 
     async def tidy(self, stopping: asyncio.Event | None = None) -> dict[str, int]:
-        """Do every chore until nothing is due; return the number of rows by chore. A failed chore does not stop the
-        others."""
+        """Do every chore until nothing is due; return the rows by chore. A failed chore does not stop the others."""
         stopping = stopping or asyncio.Event()
         end_s = self._clock.monotonic_s() + RUN_S_MAX
         due = [chore for chore in self._chores if self._clock.now_us() >= chore.not_before_us]

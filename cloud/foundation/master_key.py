@@ -108,13 +108,12 @@ class MasterKey:
         return HKDF(SHA256(), KEY_OCTETS, salt=None, info=b"argus cloud v1 " + purpose.encode()).derive(self._octets)
 
     def seal(self, purpose: str, name: str, plain: bytes) -> bytes:
-        """Seal a text with AES-256-GCM. `name` identifies the row and is authenticated, so that sealed rows cannot be
-        swapped."""
+        """Seal bytes with AES-256-GCM, bound to `name`, the id of the row, so that sealed rows cannot be swapped."""
         nonce = secrets.token_bytes(NONCE_OCTETS)
         return VERSION + nonce + AESGCM(self.derive(purpose)).encrypt(nonce, plain, name.encode())
 
     def open(self, purpose: str, name: str, sealed: bytes) -> bytes:
-        """Return the sealed text. Raises `SealBroken`."""
+        """Return the sealed bytes in plain. Raises `SealBroken`."""
         nonce, body = sealed[1 : 1 + NONCE_OCTETS], sealed[1 + NONCE_OCTETS :]
         if sealed[:1] != VERSION or len(nonce) != NONCE_OCTETS:
             raise SealBroken

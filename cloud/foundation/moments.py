@@ -30,8 +30,8 @@ def read_moment(text: str) -> int:
 def write_moment(at_us: int | None) -> str | None:
     """Return RFC 3339 in UTC with microseconds and `Z`; None for None.
 
-    A time outside the years 1 to 9999 is clipped to them: a gateway's clock may have any value, and a list or a chore
-    that meets one such row must continue with the others.
+    A time outside the years 1 to 9999 is clipped to them. A gateway's clock may have any value, and one such row must
+    not stop a list or a chore.
     """
     if at_us is None:
         return None

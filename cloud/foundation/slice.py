@@ -1,9 +1,9 @@
 """Declare a slice: the parts that it contributes to the cloud, and the names that other slices may use.
 
 Every command loads a slice's `__init__`, since the list of commands and the settings file are made from the
-declarations. So it loads nothing itself: parts are named as `module:attribute` and loaded on use, and the names that it
-exports are in an `if TYPE_CHECKING:` block, from which `lazy_exports` imports each at its first use. The comment `mypy:
-implicit-reexport` above the block makes them exports for mypy too.
+declarations. So it loads nothing itself. Parts are named as `module:attribute` and loaded on use. Exported names are in
+an `if TYPE_CHECKING:` block, from which `lazy_exports` imports each at its first use.
+`mypy: implicit-reexport` above the block makes them exports for mypy too.
 """
 
 import ast

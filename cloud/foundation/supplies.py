@@ -27,7 +27,6 @@ class Supplies:
         self._given[need] = value
 
     def __getitem__(self, need: Need[T]) -> T:
-        """Return the supply of a need. The composition root supplies every need, so an absent one is a programming
-        error."""
+        """Return the supply of a need. The composition root must supply every need."""
         assert need in self._given, f"the composition root supplies nothing for: {need.meaning}"
         return cast(T, self._given[need])

@@ -28,8 +28,7 @@ class TraceContext:
 
     @property
     def traceparent(self) -> str:
-        """The header for our own requests, with our span as the parent; always sampled, since every span is
-        recorded."""
+        """The header for outgoing requests, with this span as the parent; sampled, since every span is recorded."""
         return f"00-{self.trace_id}-{self.span_id}-01"
 
 

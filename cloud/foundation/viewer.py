@@ -61,8 +61,7 @@ class Actor(Viewer):
 
 
 def visible(table: Table, viewer: Viewer) -> list[ColumnElement[bool]]:
-    """Return the conditions under which this viewer may see a row of `table`: one for each of these columns that it
-    has."""
+    """Return the conditions under which this viewer may see a row of `table`, one for each relevant column."""
     conditions: list[ColumnElement[bool]] = [table.c.tenant_id == viewer.tenant_id]
     if viewer.organization_id is not None and "organization_id" in table.c:
         conditions.append(table.c.organization_id == viewer.organization_id)

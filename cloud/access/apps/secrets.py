@@ -1,9 +1,9 @@
 """Generate, digest and compare client secrets.
 
-A secret is 256 random bits of our own, so it cannot be guessed and needs no slow hash: its SHA-256 discloses nothing to
-a reader of the database, and a token request costs microseconds. (Passwords are different: cloud/access/identity.) A
-comparison always takes the same number of steps, also for a client that does not exist, so its duration does not
-disclose which clients exist.
+A secret is 256 random bits, so it cannot be guessed and needs no slow hash. Its SHA-256 discloses nothing to a reader
+of the database, and a token request costs microseconds. (Passwords are different: cloud/access/identity.) A comparison
+always takes the same number of steps, also for a client that does not exist, so its duration does not disclose which
+clients exist.
 """
 
 import hashlib

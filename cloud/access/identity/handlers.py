@@ -48,8 +48,7 @@ class Cookies:
 
 
 LeadsTo = Callable[[str], Awaitable[tuple[str, ...]]]
-"""Returns the addresses on other hosts to which a path of the auth host may redirect, so that the policy of a form
-allows them."""
+"""Returns the addresses on other hosts to which a path of the auth host may redirect, for the policy of a form."""
 
 
 class SignInHandlers:

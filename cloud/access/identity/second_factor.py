@@ -1,8 +1,8 @@
 """The second factor: time-based codes of six digits (RFC 6238), as authenticator apps generate them.
 
 The secret is sealed with the master key under the user's id. A code is valid in its own step of 30 s and in the two
-adjacent steps, and only once: the step of the last used code is stored, and only a later one is accepted (RFC 6238
-§5.2).
+adjacent steps. It is valid only once: the step of the last used code is stored, and only a later one is accepted (RFC
+6238 §5.2).
 """
 
 import hmac

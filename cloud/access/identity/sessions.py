@@ -49,8 +49,7 @@ class SessionStore:
     """The statements about sessions and known browsers."""
 
     async def find(self, tx: Transaction, secret: str, now_us: int) -> tuple[Session, int] | None:
-        """Return the session of a cookie and the time of its last use; None when it has ended or its user is
-        disabled."""
+        """Return the session of a cookie and its last use; None when it has ended or its user is disabled."""
         statement = (
             select(
                 sign_in_sessions.c.authenticated_at_us,
@@ -88,8 +87,7 @@ class SessionStore:
         await tx.execute(update(sign_in_sessions).where(ours).values(seen_at_us=now_us))
 
     async def proved(self, tx: Transaction, digest: bytes, fresh: bytes, now_us: int) -> bool:
-        """Record that the second factor is verified, and move the session to another cookie. False: it has ended
-        meanwhile."""
+        """Record a verified second factor, and move the session to another cookie. False: it has ended."""
         ours = sign_in_sessions.c.digest == digest
         changed = update(sign_in_sessions).where(ours).values(digest=fresh, second_factor_at_us=now_us)
         return (await tx.execute(changed)).rowcount == 1

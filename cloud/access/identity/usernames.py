@@ -2,9 +2,9 @@
 
 Administrators grant rights to user names, so two names that look alike must be the same. Names are compared in the NFKC
 form in lower case (RFC 8265 maps case and width alike). A new name consists of ASCII and of the Latin letters of
-European languages (ą, é, ł; ß becomes ss), and of no other script: an administrator who reads `аda` cannot see that its
-first letter is Cyrillic. This is the strictest rule of UTS 39 that needs no table of look-alikes, since none of these
-letters looks like another. Names that are older than this rule can still sign in.
+European languages (ą, é, ł; ß becomes ss). Other scripts are refused: an administrator who reads `аda` cannot see that
+its first letter is Cyrillic. This is the strictest rule of UTS 39 that needs no table of look-alikes, since none of
+these letters looks like another. Names that are older than this rule can still sign in.
 """
 
 import string

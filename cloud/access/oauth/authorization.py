@@ -40,8 +40,7 @@ class Redirected(Exception):
 
 
 class Target(NamedTuple):
-    """The app and redirect URI of an authorization response. `sent`: the `redirect_uri` of the request, None when it
-    was omitted."""
+    """The app and redirect URI of an authorization response. `sent`: the request's `redirect_uri`, None if omitted."""
 
     app: App
     redirect_uri: str
@@ -50,8 +49,7 @@ class Target(NamedTuple):
 
     @property
     def could_be_anybody(self) -> bool:
-        """True if the redirect URI does not authenticate the app: any program of the device can listen on its
-        loopback."""
+        """True if the redirect URI does not authenticate the app: any program can listen on the loopback."""
         return not self.app.confidential and _LOOPBACK.fullmatch(self.redirect_uri) is not None
 
     def address(self, issuer: str, **answer: str) -> str:

@@ -41,7 +41,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The question on the consent page. `organization`: the name of the user's organisation or tenant."""
+    """The question on the consent page. `organization`: the name of the app's or user's organisation, or of the
+    tenant."""
 
     scopes: tuple[str, ...]
     organization: str
@@ -61,8 +62,7 @@ class Authorization:
         self._tenancy = TenancyStore()
 
     async def leads_to(self, address: str) -> tuple[str, ...]:
-        """Return the addresses on other hosts to which a path of the auth host may redirect: for an authorization
-        request, the app's redirect URI."""
+        """Return the addresses to which a path may redirect: for an authorization request, the app's redirect URI."""
         path, _, query = address.partition("?")
         if path != AUTHORIZE:
             return ()

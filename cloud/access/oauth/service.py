@@ -63,8 +63,7 @@ class TokenEndpoint:
         return await self._redemption.redeem(app, code, redirect_uri, verifier, trace)
 
     async def introspect(self, credentials: Credentials, token: str) -> Claims | None:
-        """Return the claims of a token; None when it is not active or belongs to another tenant than the client. Raises
-        `OAuthError`."""
+        """Return the claims of a token; None when it is inactive or of another tenant. Raises `OAuthError`."""
         app = await authenticated(self._apps, credentials)
         claims = await self._verifier.active(token)
         return claims if claims is not None and claims.holder.tenant_id == app.tenant_id else None

@@ -64,8 +64,7 @@ class CodeStore:
         return _code(rows[0]) if rows else None
 
     async def redeem(self, tx: Transaction, code: str, jti: str) -> bool:
-        """Mark the code as redeemed for the token `jti`. False: it was redeemed before, so this token must not be
-        returned."""
+        """Mark the code as redeemed for the token `jti`. False: it was redeemed before; discard this token."""
         unused = authorization_codes.c.digest == digest_of(code), authorization_codes.c.redeemed_jti.is_(None)
         return (await tx.execute(update(authorization_codes).where(*unused).values(redeemed_jti=jti))).rowcount == 1
 

@@ -62,8 +62,7 @@ class TokenSurface:
     async def service_token(
         self, actor: Actor, app: App, scopes: Sequence[str] | None, ttl_s: int | None
     ) -> tuple[str, str, int]:
-        """Mint a service token of an app; return the token, its jti and its expiry. Raises the errors of
-        `Mint.service_token`."""
+        """Mint a service token of an app; return token, jti and expiry. Raises the errors of `Mint.service_token`."""
         minted = await self.mint.service_token(actor, app, scopes or (), ttl_s=ttl_s)
         return minted.token, minted.claims.jti, minted.claims.expires_at_s * SECOND_US
 

@@ -68,8 +68,7 @@ class ChangeLog:
         return int(rows[0][0]) if rows else 0
 
     async def since(self, tx: Transaction, version: int) -> Sequence[Change] | None:
-        """Return the changes after `version`, oldest first; None when they are incomplete and the reader must read
-        everything."""
+        """Return the changes after `version`, oldest first; None when the reader must read everything again."""
         rows = await tx.driver.rows(_SINCE, {"version": version})
         if len(rows) > READ_MAX or (rows and int(rows[0][0]) != version + 1):
             return None

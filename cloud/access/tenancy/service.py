@@ -15,8 +15,8 @@ NAME_LENGTH_MAX = 200
 
 
 class Tenancy:
-    """The use cases of tenancy. An `id` of None is generated. An `id` that is taken is refused, so that a repeated
-    set-up is noticed."""
+    """The use cases of tenancy. `id` None: an id is generated. A taken id is refused, so that a repeated set-up is
+    noticed."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database

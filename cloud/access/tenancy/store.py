@@ -26,8 +26,7 @@ class TenancyStore:
         return (await tx.execute(select(tenants.c.id).where(tenants.c.id == tenant_id))).first() is not None
 
     async def lock_tenant(self, tx: Transaction, tenant_id: str) -> bool:
-        """Lock a tenant until `tx` ends; False when it does not exist. Another transaction that locks it waits, but can
-        write rows that refer to it."""
+        """Lock a tenant until `tx` ends; False when it does not exist. Others may still write rows that refer to it."""
         statement = select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update(key_share=True)
         return (await tx.execute(statement)).first() is not None
 

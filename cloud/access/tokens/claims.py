@@ -1,7 +1,7 @@
 """The claims of access tokens (RFC 9068 §2.2, matrix A-026) and their check.
 
 `read` takes the decoded payload of a token whose signature has been verified. It is stricter than a JWT library: every
-claim must be present with its own type, times are whole seconds, and the lifetime has an upper limit, so that not even
+claim must be present with its own type, and times are whole seconds. The lifetime has an upper limit, so that not even
 a fault in minting can make a token that never expires.
 """
 

@@ -55,8 +55,7 @@ def sign(key: RSAPrivateKey, kid: str, payload: bytes) -> str:
 
 
 def may_be_signed(token: bytes, keys: Mapping[bytes, VerificationKey]) -> bool:
-    """Return whether the token has the header of one of these keys and a signature of its length, without
-    arithmetic."""
+    """Return whether the token has the header of one of these keys and a signature of its length; no arithmetic."""
     key = keys.get(token.partition(b".")[0])
     return key is not None and len(token.rpartition(b".")[2]) == key.signature_length
 

@@ -1,9 +1,9 @@
 """Mint access and service tokens for apps (RFC 9068), signed with the current key.
 
 A key stays published until its last token has expired. Before a token outlives the stored term of its key, the term is
-extended in the database by an hour more than needed, so there is one write an hour and minting costs only the RSA
-operation. The audit entry of a service token is durable before the token is returned. Meanwhile a thread signs the
-token, since OpenSSL releases the interpreter lock.
+extended by an hour more than needed. So there is one write an hour, and otherwise minting costs only the RSA operation.
+The audit entry of a service token is durable before the token is returned. Meanwhile a thread signs the token, since
+OpenSSL releases the interpreter lock.
 """
 
 import asyncio

@@ -83,8 +83,8 @@ def generate(number: int, master: MasterKey, now_us: int) -> SigningKey:
 
 
 def jwk(key: SigningKey) -> dict[str, str]:
-    """Return the published form (RFC 7517, RFC 7518 §6.3.1). It has these members and no others, so that no private
-    member is published by mistake."""
+    """Return the published form (RFC 7517, RFC 7518 §6.3.1). It lists its members, so that no private one is
+    published."""
     public = RSAAlgorithm.to_jwk(key.public(), as_dict=True)
     return {
         "kty": "RSA",

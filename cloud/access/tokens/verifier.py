@@ -76,8 +76,7 @@ class Verifier:
         return caller
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Return whether `verify` would check a signature: the token has no verdict yet, and its form is that of our
-        tokens."""
+        """Return whether `verify` would check a signature: the token has no verdict and has the form of our tokens."""
         try:
             token = bearer.encode("ascii")
         except UnicodeEncodeError:

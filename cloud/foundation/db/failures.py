@@ -61,8 +61,7 @@ def _driver_error(error: BaseException) -> BaseException:
 
 
 def translated(error: BaseException) -> DomainError | None:
-    """Return our error for an exception; None for a programming error (invalid SQL, a wrong type), which is not
-    mapped."""
+    """Return our error for an exception; None for a programming error (invalid SQL, a wrong type)."""
     raw = _driver_error(error)
     if isinstance(raw, asyncpg.IntegrityConstraintViolationError):
         return ConstraintViolated(raw.constraint_name or raw.column_name or "")

@@ -1,8 +1,8 @@
 """The database for fleets: PostgreSQL through asyncpg, with SQLAlchemy as the builder of statements.
 
-Transactions are begun and ended on the driver's connection (SQLAlchemy runs in autocommit), because compiled hot paths
-and Core statements share one transaction, and SQLAlchemy's adapter would not know that the driver was already in use.
-The server provides durability: `synchronous_commit` stays on, and its group commit merges concurrent fsyncs.
+Transactions are begun and ended on the driver's connection, and SQLAlchemy runs in autocommit. The reason is that
+compiled hot paths and Core statements share one transaction: SQLAlchemy's adapter does not track statements on the
+driver. The server provides durability: `synchronous_commit` stays on, and its group commit merges concurrent fsyncs.
 """
 
 import asyncio
@@ -39,8 +39,7 @@ READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 def make_engine(address: PostgresqlAddress) -> AsyncEngine:
-    """Create the connection pool. BEGIN detects a broken connection, so the pool does not test connections
-    beforehand."""
+    """Create the connection pool. It does not test connections, since BEGIN detects a broken one."""
     return create_async_engine(
         address.url,
         isolation_level="AUTOCOMMIT",
@@ -53,7 +52,7 @@ def make_engine(address: PostgresqlAddress) -> AsyncEngine:
 
 
 class PostgresqlDriver:
-    """Run compiled statements on the asyncpg connection, which caches prepared statements."""
+    """The driver for compiled statements on the asyncpg connection, which caches prepared statements."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw

@@ -43,8 +43,7 @@ class CompiledStatement:
         return tuple(values[name] if name in values else constants[name] for name in self.names)
 
     def reorder(self, order: Sequence[str]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
-        """Return the function that turns a row in the caller's `order` into arguments; None when the orders are
-        equal."""
+        """Return the function that turns a row in `order` into arguments; None when the orders are equal."""
         if tuple(order) == self.names:
             return None
         if all(name in order for name in self.names) and len(self.names) > 1:

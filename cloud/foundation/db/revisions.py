@@ -13,8 +13,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 @cache
 def known_revisions() -> tuple[str, ...]:
-    """Return every revision, oldest first: `m0012_….py` is 0012. The history is linear: a fork is a programming
-    error."""
+    """Return every revision, oldest first: `m0012_….py` is 0012. The history is linear; a fork is a fault."""
     return tuple(sorted(file.name[1:5] for file in (MIGRATIONS / "versions").glob("m[0-9][0-9][0-9][0-9]_*.py")))
 
 
@@ -25,8 +24,7 @@ def check_known(revision: str | None) -> None:
 
 
 def check_current(revision: str | None) -> None:
-    """Raise `DatabaseNewer` or `DatabaseUnmigrated` unless the database is at the newest revision that this program
-    knows."""
+    """Raise `DatabaseNewer` or `DatabaseUnmigrated` unless the database is at this program's newest revision."""
     check_known(revision)
     if revision != known_revisions()[-1]:
         raise DatabaseUnmigrated(f"(It stands at {revision or 'nothing'}, this program needs {known_revisions()[-1]}.)")

@@ -44,7 +44,7 @@ def execute_core(connection: Connection, statement: Executable, parameters: Para
 
 
 class SqliteDriver:
-    """Run compiled statements on the sqlite3 connection; each call is one switch to its thread and back."""
+    """The driver for compiled statements on the sqlite3 connection. Each call is one switch to its thread and back."""
 
     def __init__(self, transaction: "SqliteTransaction") -> None:
         self._transaction = transaction

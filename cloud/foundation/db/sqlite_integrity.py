@@ -30,8 +30,8 @@ FREE_PAGES = "free pages"
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A damaged part: a table, an index, the schema or the list of free pages; and SQLite's finding (page and cell,
-    never a value)."""
+    """A damaged part: a table, an index, the schema or the list of free pages. `finding`: SQLite's text, with page and
+    cell, never a value."""
 
     part: str
     finding: str
@@ -57,8 +57,7 @@ def tables_of(path: Path) -> list[str]:
 
 
 def examine_table(path: Path, table: str, within_s: float = TABLE_S_MAX) -> Examined:
-    """Examine one table with its indexes: the structure of each page, the order of the rows, and the entry of each row
-    in each index."""
+    """Examine one table with its indexes: the structure of pages, the order of rows, and their index entries."""
     quoted = table.replace('"', '""')
     return _examine(path, f"table {table}", f'PRAGMA integrity_check("{quoted}")', within_s)
 
@@ -108,8 +107,8 @@ def _names_of_trees(connection: sqlite3.Connection) -> dict[int, str]:
 
 
 def _part_of(line: str, part: str, names: dict[int, str]) -> str:
-    """Return the part of a finding: `Tree 12 page 40 cell 3: …`, `row 7 missing from index ix_…`, `Freelist: …`, `Page
-    9: never used`."""
+    """Return the part of a finding: `Tree 12 page 40 cell 3: …`, `row 7 missing from index ix_…`, `Freelist: …`,
+    `Page 9: never used`."""
     if (tree := _TREE.search(line)) is not None:
         return names.get(int(tree[1]), part)
     if (index := _INDEX.search(line)) is not None:

@@ -65,8 +65,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response. `body` has at most its first 64 KiB, as far as received in time, undecoded; `complete` when that is
-    all."""
+    """A response. `body`: what arrived in time of its first 64 KiB, undecoded. `complete`: that is the whole body."""
 
     status: int
     headers: CIMultiDictProxy[str] = field(repr=False)
@@ -90,8 +89,8 @@ class Egress:
         judge: Judge = is_public,
         request_s_max: float = REQUEST_S_MAX,
     ) -> None:
-        """Set up the client. `tls` None: the system's authorities. Only tests replace `judge`, as they have no public
-        address."""
+        """Set up the client. `tls` None: the system's authorities. Only tests, without a public address, replace
+        `judge`."""
         self._allowed = allowed
         self._own_resolver = SystemResolver() if resolver is None else None
         self._resolver: Resolver = resolver or self._own_resolver or SystemResolver()

@@ -1,8 +1,8 @@
 """Resolve names with the system's resolver, on separate threads.
 
 On the event loop's shared threads, a few names whose server does not respond would delay every look-up and every file
-access of the process. For the same reason the names of one zone share a part of the threads: a hundred webhook
-addresses in a zone whose name server does not respond delay only the deliveries to that zone.
+access of the process. For the same reason the names of one zone may use only some of the threads. If the name server of
+a zone does not respond, even a hundred webhook addresses in it delay only the deliveries to that zone.
 """
 
 import asyncio

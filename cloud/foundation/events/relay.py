@@ -35,8 +35,7 @@ RETRY_LAST_US = 300_000_000
 
 
 class Subscriber(Protocol):
-    """A receiver of domain events. It writes only through `tx`, since other effects could not be rolled back with
-    it."""
+    """A receiver of domain events. It writes only through `tx`: other effects could not be rolled back."""
 
     async def take(self, tx: Transaction, event: DomainEvent) -> None: ...
 
@@ -57,8 +56,7 @@ class Relay:
         clock: Clock,
         after: Callable[[], None] | None = None,
     ) -> None:
-        """Set up the relay. `after` is called when events were delivered, for a worker that processes the subscribers'
-        rows."""
+        """Set up the relay. `after` is called after a delivery, for a worker that processes the subscribers' rows."""
         self._database = database
         self._after = after
         self._outbox = outbox

@@ -98,7 +98,7 @@ _DONE = Prepared(
 
 
 class Outbox:
-    """Emit events within a change; claim and complete them."""
+    """The outbox of domain events: emit within a change, claim, complete."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
@@ -115,8 +115,7 @@ class Outbox:
         at_us: int,
         traceparent: str | None = None,
     ) -> str:
-        """Emit an event within the transaction of its change, so that neither exists without the other. Return its
-        id."""
+        """Emit an event in the transaction of its change, so that neither exists without the other; return its id."""
         body = orjson.dumps(payload)
         assert len(body) <= PAYLOAD_OCTETS_MAX, "an event names things, it does not carry them"
         id = self._ids.new("evt")
@@ -155,8 +154,7 @@ class Outbox:
         await self._settle(tx, claimed, {"available_at_us": at_us, "lease_until_us": None})
 
     async def park(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
-        """Park an event after its last attempt: it is kept for an operator, and its key continues. Raises
-        `LeaseLost`."""
+        """Park an event after its last attempt, for an operator; its key continues. Raises `LeaseLost`."""
         await self._settle(tx, claimed, {"parked_at_us": now_us, "lease_until_us": None})
 
     async def _settle(self, tx: Transaction, claimed: ClaimedEvent, values: Mapping[str, Any]) -> None:

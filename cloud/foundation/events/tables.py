@@ -39,8 +39,7 @@ outbox_events = Table(
         postgresql_where=_PENDING,
     ),
     Index("ix_outbox_events_due", "available_at_us", "position", sqlite_where=_PENDING, postgresql_where=_PENDING),
-    # Pending events are not in these indexes: PostgreSQL would use them to find the few due events and read all pending
-    # ones.
+    # Pending events are not in these indexes: PostgreSQL would read all of them in search of the few due ones.
     Index("ix_outbox_events_done", "done_at_us", sqlite_where=_DONE, postgresql_where=_DONE),
     Index("ix_outbox_events_parked", "parked_at_us", sqlite_where=_PARKED, postgresql_where=_PARKED),
 )

@@ -1,9 +1,10 @@
 """The private parts of aiohttp's server that this program uses, all in this file, under our own names.
 
-aiohttp's public interface responds to an unparsable request with a bare 400, waits for a head and for a client without
-a limit that we could set, and drops requests in flight when it stops. The connection layer derives from these classes
-to avoid this. A name with an underscore here is aiohttp's and may change with any minor version; so `pyproject.toml`
-allows one minor version only, and `tests/tidy/test_aiohttp_internals.py` names each one that a new version changes.
+aiohttp's public interface responds to an unparsable request with a bare 400. It waits for a head and for a client
+without a configurable limit, and drops requests in flight when it stops. The connection layer derives from these
+classes to avoid this. A name with an underscore here is aiohttp's and may change with any minor version; so
+`pyproject.toml` allows one minor version only, and `tests/tidy/test_aiohttp_internals.py` names each one that a new
+version changes.
 """
 
 import asyncio
@@ -82,8 +83,7 @@ class AiohttpConnection(RequestHandler):
         self._messages.pop()
 
     async def drain(self) -> None:
-        """Wait until the client has read enough of the written bytes. Raises `ConnectionError` when it has
-        disconnected."""
+        """Wait until the client has read enough of the response. Raises `ConnectionError` after it disconnects."""
         await self._drain_helper()
 
 

@@ -176,7 +176,7 @@ class Connection(AiohttpConnection):
         super().connection_lost(exc)
 
     def await_client(self, *, in_progress: bool) -> None:
-        """Mark the connection as idle until its client sends or reads (`places`)."""
+        """Mark the connection as one that waits for its client (`places`)."""
         if not self.is_lost and self.transport is not None:
             self._places.wait(self, self.address, in_progress=in_progress)
 
@@ -241,8 +241,7 @@ class Connection(AiohttpConnection):
         return _LastReply(self._refusals.render_parser_error(exc, self._refused, ours=status >= 500), self)
 
     async def await_silence(self) -> None:
-        """End our half of the connection and give the client `LINGER_S` to read the response and to end its own
-        half."""
+        """End our half of the connection, and wait up to `LINGER_S` until the client ends its own half."""
         transport = self.transport
         if transport is None or not transport.can_write_eof():
             return

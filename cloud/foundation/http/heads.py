@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from aiohttp.http_parser import RawRequestMessage
 
 LINE_BYTES_MAX = 8190
-"""Limit of the request line, and of each header: that of Apache and nginx, so no proxy of ours forwards a longer
-one."""
+"""Limit of the request line and of each header, the same as in Apache and nginx: our proxies refuse longer ones."""
 HEADERS_MAX = 100
 """Limit of the number of headers: browsers send about 20 and proxies add about 10."""
 HEAD_BYTES_MAX = 64 * 1024
@@ -22,8 +21,7 @@ METHOD_LENGTH_MAX = 64
 
 
 def measure_head(message: "RawRequestMessage") -> int:
-    """Return the bytes of a parsed head: line and headers without the spaces around values, which the parser has
-    removed."""
+    """Return the size of a parsed head, without the spaces around values that the parser has removed."""
     size = len(message.method) + len(message.path) + len(" HTTP/1.1\r\n ")
     for name, value in message.raw_headers:
         size += len(name) + len(value) + len(": \r\n")

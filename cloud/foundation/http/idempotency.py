@@ -1,9 +1,9 @@
 """Idempotency keys: a repeated request gets the first one's response, and nothing happens twice (C-158, C-159).
 
-The key is written in the same transaction as its change, so neither exists without the other: a crash, a broken
-connection or a refused request leaves no key, and a concurrent request with the same key waits for the first and then
+The key is written in the same transaction as its change, so neither exists without the other. A crash, a broken
+connection or a refused request leaves no key. A concurrent request with the same key waits for the first and then
 replays its response. A key is unique in its tenant. The fingerprint covers the organisation, the client, the subject,
-the address and the body, so another user, app, route or body under the same key is refused, and never gets a response
+the address and the body. So another user, app, route or body under the same key is refused, and never gets a response
 that is not its own (A-068 … A-072).
 """
 

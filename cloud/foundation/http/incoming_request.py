@@ -1,7 +1,7 @@
 """A request as the connection delivers it; its body is read within limits of size and time.
 
-This is our own small class instead of aiohttp's request: one is made for every request, it skips most of the parsing of
-aiohttp's, and it cannot fail on a target that is not a URL.
+This small class replaces aiohttp's request, because one is made for every request: it needs less parsing, and it cannot
+fail on a target that is not a URL.
 """
 
 import asyncio
@@ -20,8 +20,7 @@ from cloud.foundation.http.heads import measure_head
 BODY_BYTES_MAX = 1024 * 1024
 """The contract's mebibyte; the largest body in the contract (ten thousand profile ids) has a third of that."""
 BODY_S_MAX = 30.0
-"""A body that is incomplete after this time is refused with 408, however fast its head was: a mebibyte at 280
-kbit/s."""
+"""Limit for a body, however fast its head was: it is then refused with 408. It allows a mebibyte at 280 kbit/s."""
 
 
 class IncomingRequest(AiohttpRequest):

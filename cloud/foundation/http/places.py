@@ -2,9 +2,9 @@
 
 A connection waits for its client while a head or a body has yet to arrive and while a response has yet to be read. The
 client decides how long that lasts, so one client could hold these places against all others. The connection that gives
-way belongs to the address that holds most such places, and has waited longest of that address's connections; those
-without a request in progress are first, since nothing is lost with them. An address that holds one place never gives
-way to another that holds many.
+way belongs to the address that holds most such places. Of its connections, those without a request in progress are
+first, since nothing is lost with them, and then those that have waited longest. An address that holds one place never
+gives way to another that holds many.
 
 Each change costs the same however many connections there are, so that a flood of them does not become a flood of work.
 A connection whose request is being served is only marked, since nearly all of them wait again at once; it is removed

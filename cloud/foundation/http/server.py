@@ -1,7 +1,7 @@
 """The server of one listening address: it makes connections, watches them, and ends them without cutting off a request.
 
-The number of connections is limited. At the limit, one that waits for its client gives way to a newcomer (`places`), so
-neither a thousand idle clients nor as many that send a byte a second can exclude an active one (S-193). When every
+The number of connections is limited. At the limit, a connection that waits for its client gives way to a newcomer
+(`places`). So a thousand clients that are idle or send a byte a second cannot exclude an active one (S-193). When every
 connection has a request in progress, the newcomer gets 503.
 """
 

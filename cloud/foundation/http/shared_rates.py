@@ -2,11 +2,11 @@
 
 A draw costs no more than in one process. It is counted here, and after a share of the quota a task reports the count to
 the database, which subtracts it from one common level and returns the rest. So a request never waits for another
-process. The price is that the processes together may admit more than the quota: each up to a sixteenth of the quota
-that is not reported yet, and the draws during one reconciliation (every 0.1 s to 1 s). An excess is a debt: the level
-goes below zero, and all clients of the bucket wait until it has refilled, so that the quota holds exactly over a longer
-time. A bucket that is hardly used never reaches the database. While the database is unavailable, each process counts
-for itself.
+process. The price is that the processes together may admit more than the quota. The excess is up to a sixteenth of the
+quota for each process, which is not reported yet, and the draws during one reconciliation (every 0.1 s to 1 s). An
+excess is a debt: the level goes below zero, and all clients of the bucket wait until it has refilled, so that the quota
+holds exactly over a longer time. A bucket that is hardly used never reaches the database. While the database is
+unavailable, each process counts for itself.
 
 SQLite has one serving process, which uses `BucketLimiter`.
 """
@@ -77,8 +77,7 @@ class SharedLimiter(BucketLimiter):
                 quiet_s = 0.0
 
     async def settle(self) -> None:
-        """Report the admitted requests and read the new levels. Without the database all counts are kept for the next
-        time."""
+        """Report the admitted requests and read the new levels. Without the database, the counts are kept."""
         self._soon = False
         due = dict(list(self._due.items())[:BUCKETS_SETTLED_MAX])
         if not due:

@@ -78,7 +78,7 @@ class Span:
 
 
 class Spans:
-    """Record and find spans."""
+    """The recorder of spans, with look-up."""
 
     def __init__(self, database: Database, *, waiting_max: int = WAITING_MAX) -> None:
         self._database = database
@@ -113,7 +113,8 @@ class Spans:
         return sorted(found.values(), key=lambda span: (span.started_at_us, span.span_id))[:TRACE_SPANS_MAX]
 
     async def flush(self) -> None:
-        """Write the queued spans. Raises `DomainError` when the database cannot store them; they are then kept."""
+        """Write the queued spans. Raises `DomainError` when the database cannot store them; they stay queued if there
+        is room."""
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
             self._writing = batch

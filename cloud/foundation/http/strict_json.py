@@ -82,8 +82,7 @@ def _values(text: bytes) -> int:
 
 
 def _outside_strings(text: bytes) -> bytes:
-    """Remove the strings from a document. Escaped backslashes and quotes are removed first, since they hide the end of
-    a string."""
+    """Remove the strings from a document, after its escaped backslashes and quotes, which hide the end of a string."""
     return b"".join(text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
 
 

@@ -18,6 +18,5 @@ class TokenVerifier(Protocol):
         ...
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Return whether `verify` would have to check a signature: the token is new here and has the form of our
-        tokens."""
+        """Return whether `verify` would check a signature: the token is new here and has the form of our tokens."""
         ...

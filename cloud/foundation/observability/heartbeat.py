@@ -18,8 +18,7 @@ from cloud.foundation.observability.service_manager import notify, watchdog_s
 BEAT_S = 0.25
 """Interval at which the loop checks whether it is late, and the resolution of a measured stall."""
 FEED_EVERY_S = 1.0
-"""Interval at which systemd is notified, unless its own limit requires a shorter one: 30 datagrams in the 30 s of the
-unit."""
+"""Interval at which systemd is notified, unless its limit requires a shorter one: 30 datagrams in the unit's 30 s."""
 STALL_LOGGED_S = 1.0
 """A stall of this length or more is logged. Our own code occupies the loop for less than a tenth of that."""
 

@@ -89,8 +89,7 @@ class Pages:
 
 
 def see_other(address: str, cookies: Sequence[str] = ()) -> Answer:
-    """Return a 303, which leads to a GET of an address (RFC 9110 §15.4.4). `address` is a path of ours or was checked
-    by the caller."""
+    """Return a 303 to an address (RFC 9110 §15.4.4), which is a path of this host or was checked by the caller."""
     return Answer(303, headers=with_cookies(cookies, {"Location": address}))
 
 

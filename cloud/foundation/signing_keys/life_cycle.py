@@ -1,8 +1,8 @@
 """The life of a signing key: next, current, retired, no longer published. Pure: times are passed in, nothing is stored.
 
-A key is published before it signs for longer than any verifier may cache the published set, and stays published after
-its last signature for as long as one of its signatures may be checked. So a verifier never meets an unknown key, as
-long as there is always a next key to rotate to. The algorithm, the sealing and the published form belong to the kind.
+Before a key signs, it is published for longer than any verifier may cache the published set. After its last signature,
+it stays published for as long as a signature may be checked. So a verifier never meets an unknown key, as long as there
+is always a next key to rotate to. The algorithm, the sealing and the published form belong to the kind.
 """
 
 from collections.abc import Sequence

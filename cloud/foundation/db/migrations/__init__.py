@@ -1,2 +1,1 @@
-"""The migrations of the database: one revision a file, the same on SQLite and PostgreSQL. Only `db.migrate` runs
-them."""
+"""The migrations of the database, the same on SQLite and PostgreSQL. Only `db.migrate` runs them."""

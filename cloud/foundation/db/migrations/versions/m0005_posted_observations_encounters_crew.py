@@ -1,5 +1,4 @@
-"""The data that applications add: posted observations, encounters from a dispatch system, the crew, a device's
-battery."""
+"""Data from applications: posted observations, encounters from a dispatch system, the crew, a device's battery."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,7 @@
 """Sweeps, scrapes and the search of the audit trail find their rows by an index.
 
-Before, the deletion of a replay read all deliveries for those that refer to it, a scrape counted a month of delivered
-events, and a search for an actor or an object read the whole trail of a tenant.
+Before, the deletion of a replay read all deliveries to find its own. A scrape counted a month of delivered events. A
+search for an actor or an object read the whole trail of a tenant.
 """
 
 import sqlalchemy as sa
