@@ -1,6 +1,4 @@
-"""`make bench`: runs the figures of DESIGN §6, prints a table and writes `bench.json`. `--only buffer` runs
-one group.
-"""
+"""`make bench`: run the figures of DESIGN §6, print a table and write `bench.json`; `--only buffer` runs one group."""
 
 import json
 import os

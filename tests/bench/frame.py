@@ -39,8 +39,8 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A figure. `value` and `reference` are medians in `unit`, `ratio` that of the pairs, `spread` the least and most
-    of ours.
+    """A figure. `value` and `reference` are medians in `unit`, `ratio` that of the pairs, `spread` our least
+    and most.
     """
 
     name: str

@@ -59,9 +59,7 @@ BATCHES = 64
 IN_FLIGHT = 32
 """Publishes without PUBACK, as of a vehicle with a backlog."""
 GROUP_ROWS = 5_000
-"""Rows of one commit of the reference: as many as in a group of ours behind mosquitto's limit of twenty deliveries in
-flight.
-"""
+"""Rows of one commit of the reference: a group of ours from the twenty deliveries that mosquitto allows in flight."""
 
 _CHANNELS = [Channel(handle=handle, type=Code(2, 19_380 + handle), unit=Code(4, 544)) for handle in range(1, 11)]
 
@@ -125,8 +123,9 @@ class _Bench:
         return self.run(self._vehicle.publish_and_await(self._client))
 
     def close(self) -> None:
-        """Close the connections to the broker, then the broker, when the interpreter ends. The database's threads have
-        ended by then, and its data is durable.
+        """Close the connections to the broker, then the broker, when the interpreter ends.
+
+        The database's threads have ended by then, and its data is durable.
         """
         self.run(self._open.aclose())
         self._loop.close()
@@ -169,8 +168,9 @@ class _Bench:
 
 
 class _Vehicle:
-    """A vehicle that publishes chained, signed batches and receives the acknowledgements. Blocks are encoded once; each
-    batch is its own.
+    """A vehicle that publishes chained, signed batches and receives the acknowledgements.
+
+    Blocks are encoded once and used in every run; each batch is new.
     """
 
     def __init__(self) -> None:

@@ -21,9 +21,7 @@ from tests.harness.process_figures import processor_s, resident_bytes
 
 NAMES = ("latency.device_to_cloud", "footprint.gateway")
 SETTLE_S = 8.0
-"""Time after the start in which configurations are exchanged and caches fill; the figures are about the drive
-after it.
-"""
+"""Time in which configurations are exchanged and caches fill after the start; the figures begin after it."""
 MEASURE_S = 30.0
 
 
@@ -64,8 +62,9 @@ def _plain(name: str, unit: str, value: float, spread: tuple[float, float]) -> F
 
 
 def _latencies_ms(database: Path, since_us: int) -> list[float]:
-    """Return the time from the device's own time in each numeric reading to just before the cloud's commit. Dates of
-    whole seconds are left out.
+    """Return the times from the device's time in a numeric reading to just before the cloud's commit.
+
+    Dates of whole seconds are left out.
     """
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         rows = connection.execute(

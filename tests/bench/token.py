@@ -38,8 +38,8 @@ SIGHTS = 20_000
 
 @dataclass(frozen=True)
 class _Place:
-    """One loop and one database for all figures of a kind; `insert` makes one durable row in a raw database
-    beside it.
+    """One loop and one database for all figures of a kind; `insert` makes one durable row in a separate raw
+    database.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -112,9 +112,7 @@ def _tokens(*, postgresql: bool = False) -> tuple[str, ...]:
 
 
 def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """Measure ours against RSA signatures of the same bytes, each with an insert that is durable before the next
-    begins.
-    """
+    """Measure ours against RSA signatures of the same bytes, each with an insert durable before the next begins."""
     loop, world = _world(postgresql=postgresql)
     sign, insert = _bare_signature(postgresql=postgresql), _place(postgresql=postgresql).insert
 

@@ -29,9 +29,7 @@ class Ended:
 
 
 def boot(kernel: Path, stories: Sequence[str], said: Callable[[str], None], *, keep: Path | None = None) -> Ended:
-    """Run these stories (none: all) in a guest of its own. `keep` is a folder for its logs, which are otherwise
-    removed.
-    """
+    """Run these stories (none: all) in a new guest. `keep` is a folder for its logs, which are otherwise removed."""
     with tempfile.TemporaryDirectory(prefix="argus-bluez-") as scratch:
         results = keep or Path(scratch, "results")
         results.mkdir(parents=True, exist_ok=True)
@@ -61,9 +59,7 @@ def boot(kernel: Path, stories: Sequence[str], said: Callable[[str], None], *, k
 
 
 def _command(kernel: Path, results: Path, scratch: Path, stories: Sequence[str]) -> list[str]:
-    """Return the command of the guest; arguments that the kernel does not know become its first process's
-    environment.
-    """
+    """Return the guest's command line; what the kernel does not know is the environment of its first process."""
     return [
         str(kernel), f"mem={MEMORY_MB}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
         f"init={Path(__file__).with_name('init.sh')}", "con=null", "con0=null,fd:1", f"uml_dir={scratch}/uml",

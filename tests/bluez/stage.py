@@ -1,8 +1,8 @@
-"""The stage of the stories, inside the guest: D-Bus's daemon, bluetoothd, the radio with this kernel's adapter,
-simulated devices, and the real gateway with its real command line.
+"""The stage of the stories, inside the guest: D-Bus, bluetoothd, the radio, simulated devices and the gateway.
 
-One folder in memory holds all of it; files worth reading afterwards are also written to the results. bluetoothd runs
-without systemd, so a story that kills it starts it again, as systemd would.
+The radio has this kernel's adapter, and the gateway is the real one with its real command line. One folder in memory
+holds all of it; files worth reading afterwards are also written to the results. bluetoothd runs without systemd, so a
+story that kills it starts it again, as systemd would.
 """
 
 import asyncio
@@ -168,9 +168,7 @@ class Stage:
         await self._start(f"wired-{kind}", program, "agent", kind, "--serial", port)
 
     async def serves_serial_port(self, *, yes: bool = True) -> dict[str, Any]:
-        """Wait until the gateway has an association on its serial port, or has none there any more; return
-        its status.
-        """
+        """Wait until the gateway has an association on its serial port, or has lost it; return its status."""
 
         async def so() -> dict[str, Any] | None:
             status = await self.vehicle.status()

@@ -44,8 +44,8 @@ class Api:
     async def ask(
         self, method: str, path: str, body: Any = None, *, who: str = "north", **headers: str
     ) -> httpx.Response:
-        """Send a request and return the response. `headers` are named with underscores; a body of bytes is sent as it
-        is.
+        """Send a request and return the response. `headers` are named with underscores; a body of bytes is sent
+        unchanged.
         """
         given = {"Authorization": f"Bearer {who}", **{name.replace("_", "-"): text for name, text in headers.items()}}
         content = {"content": body} if isinstance(body, bytes) else {} if body is None else {"json": body}

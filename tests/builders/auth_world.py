@@ -50,7 +50,7 @@ def kept_key(number: int, master: MasterKey, now_us: int) -> SigningKey:
 
 @dataclass(frozen=True)
 class AuthWorld:
-    """A cloud that issues tokens. `surface` belongs to one process; `another_process` adds a second on the same
+    """A cloud that issues tokens. `surface` is one process; `another_process` adds a second one on the same
     database.
     """
 
@@ -153,7 +153,7 @@ async def auth_world(database: Database, *scopes: str) -> AuthWorld:
 
 
 def names() -> Names:
-    """Return the issuer and the audiences of tokens."""
+    """Return the issuer and the api host's address, as tokens name them."""
     return Names(issuer=ISSUER, api=API)
 
 

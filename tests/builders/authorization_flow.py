@@ -54,7 +54,7 @@ class Flow:
         return await self.ada.get(self.address(**changed))
 
     async def allowed(self, **changed: str | None) -> Page:
-        """Return the redirect to the app, after confirming every page on the way."""
+        """Return the redirect to the app, after consenting where a page requests it."""
         page = await self.ask(**changed)
         return page if page.status == 302 else await self.ada.submit(page.form("/consent"), decision="allow")
 

@@ -29,8 +29,9 @@ class Running:
             await self.clock.settle()
 
     async def outcome(self, task: asyncio.Task[Any], within_s: float = 300.0) -> Any:
-        """Return the task's result or raise its error, after moving time as far as it needs. Real disk time passes by
-        itself.
+        """Return the task's result or raise its error, after moving time as far as it needs.
+
+        The disk of a store takes real time, which passes by itself.
         """
         moved_s = 0.0
         await self.clock.settle()

@@ -166,7 +166,7 @@ class Room:
 
 @asynccontextmanager
 async def phone_on(air: Ether | Path) -> AsyncIterator[Phone]:
-    """Return a phone on an ether, or on the radio behind a socket."""
+    """Yield a phone on an ether, or on the radio behind a socket."""
     station = await attach(air, "phone", PHONE, keys=MemoryKeyStore())
     try:
         yield Phone(station)

@@ -27,7 +27,7 @@ class Kept:
 
 @dataclass
 class ClockDevice:
-    """A device with one clock. `ahead_us`: the date's error; `ppm`: how much too fast it runs; `tick_us`: its
+    """A device with one clock. `ahead_us`: error of the date; `ppm`: how much too fast it runs; `tick_us`:
     resolution.
     """
 
@@ -127,8 +127,9 @@ class ClockDevice:
                 kept.time = absolute_time_at(_local(kept.time) + moved_us)
 
     def restarts(self) -> None:
-        """Lose power for a moment and associate again. Counters begin at zero, and measurements stamped by them are
-        lost.
+        """Lose power for a moment and associate again.
+
+        Counters begin at zero, and measurements stamped by them are lost.
         """
         self.memory.clear()
         self.passes(3 * SECOND)

@@ -112,9 +112,7 @@ def _request(curl: str) -> SampleRequest:
 
 
 def _first_value(text: str) -> str:
-    """Return the JSON value that the text begins with, else the whole text; prose of the next chapter may follow the
-    value.
-    """
+    """Return the JSON value that the text begins with, else the whole text; prose of the next chapter may follow."""
     try:
         _, end = json.JSONDecoder().raw_decode(text.replace("[...]", "[]   "))
     except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Stores with the damage that disks and people do."""
+"""Stores with the damage that disks and people cause."""
 
 import random
 import sqlite3

@@ -8,8 +8,8 @@ PUBLIC = "93.184.215.14"
 
 
 class Names:
-    """A resolver that maps each name to its addresses. With several lists, each query gets the next, and then the last
-    one.
+    """A resolver that maps each name to its addresses; with several lists, each query gets the next one up to
+    the last.
     """
 
     def __init__(self, **answers: Sequence[Sequence[str]]) -> None:

@@ -92,7 +92,7 @@ async def on_air(
 
 
 async def pair(gateway: GattGateway, central: BleCentral, device: Peripheral) -> None:
-    """Pair the device through the desk, as a person does."""
+    """Pair the device and trust it, as a person does."""
     bonded = await central.pair(device.address)
     gateway.trust.pair(
         PairedDevice(address=device.address, name=device.name, system_id="", bonded=bonded, paired_us=0, services=())

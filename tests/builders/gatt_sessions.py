@@ -75,8 +75,8 @@ class Trust:
 
 
 class Air:
-    """Devices in reach. `connect` waits until one is in reach, as the adapter does; `refuses` is the reason for no
-    link.
+    """Devices in reach. `connect` waits for a device, as the adapter does; `refuses` maps an address to a
+    link's error.
     """
 
     def __init__(self, peers: Iterable[GattPeer]) -> None:

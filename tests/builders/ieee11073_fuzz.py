@@ -1,5 +1,4 @@
-"""Courses of the fuzzer: a real association, brought to the states where reports and requests are due, fed mutated
-APDUs.
+"""Courses of the fuzzer: a real association, brought to states where reports and requests are due, fed mutated APDUs.
 
 Three of five mutations keep every length right and change what is inside (`splices`), the others damage bytes anywhere
 (`mutations`). Most responses get the invoke-id of the pending request, so that they match it. After its end the
@@ -79,8 +78,8 @@ class Samples:
     def __init__(
         self, due: Sequence[Sample], every: Sequence[Sample], answers: Mapping[bytes, Sequence[Sample]]
     ) -> None:
-        """Take the samples `due` from the played device or manager, `every` from the whole corpus in both directions,
-        and `answers` by the kind of the request.
+        """Take samples: `due` of the played peer, `every` of the whole corpus in both directions, `answers`
+        by request.
         """
         self._requests = [one for one in due if one.octets[0] == 0xE7 and not is_response(one.octets)]
         self._responses = [one for one in every if is_response(one.octets)]
@@ -233,8 +232,9 @@ class Course(ABC):
         """Give the shell's verdict on an event."""
 
     def sent(self, octets: bytes, *, settled: bool = True) -> None:
-        """Check the sent bytes, and remember the last request in them. No report of a read may be confirmed before the
-        shell has settled the read.
+        """Check the sent bytes, and remember the last request in them.
+
+        No report of a read may be confirmed before the shell has settled the read.
         """
         assert len(octets) <= ANSWER_OCTETS_MAX * (self._waiting // 6 + 3)
         at = 0

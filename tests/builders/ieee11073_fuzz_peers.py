@@ -48,9 +48,7 @@ ALL_KINDS = (
 
 
 def captured() -> dict[str, list[tuple[str, bytes]]]:
-    """Return the sender (`agent` or `manager`) and the bytes of each APDU of each shared capture; empty without
-    captures.
-    """
+    """Return sender (`agent` or `manager`) and bytes of each APDU of each shared capture; empty without captures."""
     try:
         folder = shared_path("data/captures")
     except pytest.skip.Exception:

@@ -26,9 +26,7 @@ class ManagerCourse(Course):
         make: Callable[[], ManagerAssociation],
         command: Callable[[ManagerAssociation, float, Random], None],
     ) -> None:
-        """Take AARQ, configuration report and Get response of one device as `prefix`; `command` gives a service a
-        command.
-        """
+        """Take AARQ, configuration report and Get response of a device as `prefix`; `command` commands a service."""
         super().__init__(pool, samples, random)
         self._prefix = prefix
         self._make = make

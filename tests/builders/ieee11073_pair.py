@@ -1,6 +1,4 @@
-"""A manager and an agent on one imaginary link, with time moved by hand. Both ends are ours, so each tests
-the other.
-"""
+"""A manager and an agent, both ours, on one imaginary link with time moved by hand; each tests the other."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +20,7 @@ from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 
 @dataclass
 class Pair:
-    """Both ends, their events, and the APDUs that each sent. `step` bytes travel at a time, or all at once if it is
-    None.
-    """
+    """Both ends, their events, and the APDUs that each sent. `step` bytes travel at a time; None: all at once."""
 
     manager: ManagerAssociation
     agent: AgentAssociation

@@ -1,5 +1,4 @@
-"""Changes to APDUs where their structure is known: every length around a change is right, so that it reaches the
-decoders.
+"""Changes to APDUs where their structure is known; every length around a change is right, so decoders see it.
 
 This complements `mutations`, which damages bytes anywhere. A pool knows all subtrees and numbers of a corpus: handles,
 ids and codes are swapped for others of the corpus, and items for items of another APDU.

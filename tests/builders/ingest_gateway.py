@@ -61,9 +61,7 @@ def section(
 
 
 class GatewayInVehicle:
-    """A gateway that writes batches as `gateway/buffer` does, each lane numbered from 1 and chained from its
-    genesis.
-    """
+    """A gateway that writes batches as `gateway/buffer` does: lanes numbered from 1 and chained from their genesis."""
 
     def __init__(self, *, gateway: str = "gw_test", epoch: str = "epoch-a", key_seed: int = 1) -> None:
         self.gateway = gateway

@@ -22,9 +22,7 @@ from tests.builders.ieee11073_devices import operating_manager
 
 
 class Read:
-    """A manager that reads scan reports, which it numbers and delivers. `sentences` are deviations, `events` all
-    events.
-    """
+    """A manager that reads scan reports, numbered and delivered. `sentences` are the deviations among `events`."""
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration

@@ -58,9 +58,7 @@ class Device:
         return found
 
     def says(self, octets: bytes, *, after_s: float = 0.0, deliver: bool = True) -> list[Event]:
-        """Send bytes of the device, `after_s` later; return the manager's events, which are delivered unless `deliver`
-        is off.
-        """
+        """Send bytes of the device, `after_s` later; return the manager's events, delivered unless `deliver` is off."""
         self.now_s += after_s
         events = self.manager.receive(octets, self.now_s)
         for event in events if deliver else ():

@@ -21,9 +21,7 @@ class Told:
 
 
 class Watched:
-    """A line watch that the test runs. `look` moves time to the next look; `told` are the names of its events,
-    `sentences` their reasons.
-    """
+    """A line watch that looks when the test calls `look`. `told` are names of events, `sentences` their reasons."""
 
     def __init__(self, gateway: Sessions) -> None:
         self.clock = MovedClock(time.monotonic())

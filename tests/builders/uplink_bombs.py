@@ -12,7 +12,7 @@ SPO2 = Channel(handle=1, type=Code(2, 19384), unit=Code(4, 544))
 
 
 def sealed(body: bytes, *, announced_bytes: int | None = None) -> bytes:
-    """Seal any body as a block, as `encode_block` does."""
+    """Seal any body as `encode_block` seals a block; `announced_bytes` is a false length."""
     length = len(body) if announced_bytes is None else announced_bytes
     return b"\x01" + length.to_bytes(4, "little") + zlib.compress(body, 9)
 

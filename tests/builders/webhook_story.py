@@ -43,8 +43,9 @@ class WebhookStory:
     chance: Callable[[], float] = lambda: 0.5
     """0.5: a retry comes exactly at the time of the schedule."""
     hopeless: Receiver | None = None
-    """A receiver that never responds, which the story does not wait for. It waits for all others, so that no clock
-    decides.
+    """A receiver that never responds, for which the story does not wait.
+
+    The story waits for all others, so that no clock decides.
     """
     request_s_max: float = 60.0
     names: Names = field(default_factory=Names)

@@ -1,5 +1,4 @@
-"""Requests that no client would send: every refusal is a documented response with trace headers, and the service stays
-well.
+"""Requests that no client would send: each gets a documented refusal with trace headers, and the service stays well.
 
 These go over a real socket, because a parser's refusals never reach the handlers behind it (A-007).
 """

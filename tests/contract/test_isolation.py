@@ -50,7 +50,7 @@ MAKERS = _makers("MAKERS")
 """Map a path parameter to a function that makes an object of an app and returns its identifier."""
 
 PART_MAKERS = _makers("PART_MAKERS")
-"""The same for parts of other objects; the function gets the identifiers made so far."""
+"""Map a path parameter to a function that makes a part of another object, given the identifiers made so far."""
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +94,8 @@ def shown(answer: httpx.Response) -> tuple[int, dict[str, str], dict[str, Any]]:
 
 
 def strangers(row: Route) -> tuple[str, ...]:
-    """Return the apps whose tokens must find nothing: the other tenant's, and the other organisation's where
-    organisations count.
+    """Return the apps whose tokens must find nothing: of the other tenant, and of the other organisation if
+    it matters.
     """
     return ("other", "south") if row.needs_organization or Host.AUTH in row.hosts else ("other",)
 

@@ -28,8 +28,9 @@ OXIMETER = PairedDevice(
 
 
 async def write(path: Path) -> None:
-    """Write ten commits in three lanes, the first two numeric batches acknowledged, one device, one segment, one paired
-    Bluetooth device, one fact.
+    """Write ten commits in three lanes, the first two numeric batches of which are acknowledged.
+
+    The store also has one device, one segment, one paired Bluetooth device and one fact.
     """
     create_store(path, gateway=GATEWAY, key=KEY, now_us=1_700_000_000_000_000)
     async with opened(path) as buffer:

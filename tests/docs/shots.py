@@ -101,8 +101,10 @@ async def take_pages(demo: Demo) -> None:
 
 
 async def take_silence(demo: Demo, page: Page) -> None:
-    """Take the page with no network and silent devices: both processes are frozen, which looks like a dead radio and a
-    pulled cable."""
+    """Take the page with no network and silent devices.
+
+    Both processes are frozen, which looks like a dead radio and a pulled cable.
+    """
     pids = {child.recipe.name: child.pid for child in demo.children}
     os.kill(pids["broker"], signal.SIGSTOP)
     try:

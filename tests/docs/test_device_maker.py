@@ -1,6 +1,4 @@
-"""The device maker's guide: its tables are the code's, its commands run, and it names everything that a maker
-may meet.
-"""
+"""The device maker's guide: its tables are the code's, its commands run, and it names all that a maker may meet."""
 
 import asyncio
 import os
@@ -15,7 +13,7 @@ BLOCK_S = 60.0
 
 
 def test_the_guides_tables_are_what_the_code_does():
-    """If this fails: `python -m tests.docs.conformance`."""
+    """Compare the tables with the code's; `python -m tests.docs.conformance` writes them again."""
     text = GUIDE.read_text()
     assert filled(text) == text
 

@@ -28,9 +28,7 @@ def table(heading: str) -> str:
 
 
 def section_of(annotation: object) -> tuple[type[BaseModel], bool] | None:
-    """Return the section's class behind `Section`, `Section | None` or `tuple[Section, ...]`, and whether it
-    repeats.
-    """
+    """Return the class behind `Section`, `Section | None` or `tuple[Section, ...]`, and whether the section repeats."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     inner = next((found for each in get_args(annotation) if (found := section_of(each))), None)
@@ -38,8 +36,9 @@ def section_of(annotation: object) -> tuple[type[BaseModel], bool] | None:
 
 
 def settings_of(model: type[BaseModel]) -> Iterator[str]:
-    """Yield every setting as the guide writes it: `[mqtt] url`, `[[serial]] path`, `database_url`. The four hosts share
-    one description.
+    """Yield every setting as the guide writes it: `[mqtt] url`, `[[serial]] path`, `database_url`.
+
+    The four hosts share one description.
     """
     for name, field in model.model_fields.items():
         found = section_of(field.annotation)

@@ -1,5 +1,4 @@
-"""For any bytes of an agent, a manager responds, aborts or closes: it never raises, never hangs, and holds no more
-memory afterwards than before.
+"""A manager responds, aborts or closes on any bytes: it never raises, never hangs, and its memory does not grow.
 
 `ARGUS_FUZZ_COUNT` mutated APDUs (120 000 in `make test`, 5 000 000 in `make fuzz`), three of five here.
 """

@@ -1,6 +1,4 @@
-"""One association that receives thousands of mutated APDUs holds no more memory afterwards than after the
-first ones.
-"""
+"""One association holds no more memory after thousands of mutated APDUs than after the first ones."""
 
 import gc
 import tracemalloc

@@ -1,4 +1,4 @@
-"""For any bytes of an agent, the manager responds, aborts or closes: it never raises and never hangs.
+"""A manager responds, aborts or closes on any damaged conversation: it never raises and never hangs.
 
 The agent's bytes of every conversation in the corpus, and of the shared captures where they are present, are damaged
 and played as a whole, so that APDUs come twice, in another order, or not at all. `test_manager_engine` feeds one APDU

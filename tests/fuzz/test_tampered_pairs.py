@@ -79,9 +79,7 @@ class TamperedPair:
             self.exchange()
 
     def exchange(self) -> None:
-        """Carry APDUs both ways until nothing moves; bounded, because two machines could respond to each other without
-        end.
-        """
+        """Carry APDUs both ways until nothing moves; bounded, because two machines could exchange APDUs without end."""
         for _ in range(200):
             to_manager, to_agent = self.agent.to_send(), self.manager.to_send()
             due_s = self.manager.deadline_s

@@ -25,9 +25,7 @@ from tests.harness.broker import CLOUD_USER, Broker, password_of
 
 @dataclass(slots=True)
 class HeldLane:
-    """Chain hashes by sequence. A gap record stands under every sequence that it fills, with the hash that it
-    carries.
-    """
+    """Chain hashes by sequence; a gap record stands under every sequence that it fills, with the hash it carries."""
 
     batches: dict[int, bytes] = field(default_factory=dict)
     conflict: bool = False
@@ -43,9 +41,7 @@ class HeldLane:
 
 
 class AckingCloud:
-    """A cloud that acknowledges batches. `received` has every envelope received, repetitions included; so has
-    `statuses`.
-    """
+    """A cloud that acknowledges batches. `received` and `statuses` have every message, repetitions included."""
 
     def __init__(self, broker: Broker, public_key: bytes | Ed25519PublicKey) -> None:
         self._broker = broker

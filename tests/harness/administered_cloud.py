@@ -174,9 +174,7 @@ def _peopled(cloud: RunningCloud, hook: str) -> Administered:
 
 
 def _happened(cloud: RunningCloud, webhook_id: str) -> None:
-    """Cause a test delivery and events one after the other, so that the receiver's responses go to them in
-    this order.
-    """
+    """Cause a test delivery, then events, one after the other: the receiver's scripted responses go in this order."""
     with cloud.client("north", "auth") as auth, cloud.client("north") as api:
         auth.post(f"/v1/webhooks/{webhook_id}/test").raise_for_status()
         for number in (1, 2):

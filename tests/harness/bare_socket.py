@@ -96,9 +96,7 @@ class BareConnection:
 
 
 def ask(port: int, octets: bytes, *, head_only: bool = False) -> BareAnswer:
-    """Send on a new connection and read one response; if it announced the end of the connection, check that
-    it ended.
-    """
+    """Send on a new connection and read one response; check that the connection ends if it announced so."""
     with closing(BareConnection(port)) as connection:
         connection.send(octets)
         answer = connection.answer(head_only=head_only)

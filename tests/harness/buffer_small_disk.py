@@ -71,7 +71,7 @@ def shut_down(folder: Path) -> None:
 
 
 def mount_again(folder: Path) -> bool:
-    """Mount an ext4 disk that was shut down again, as an operator or the next boot does. Return False while files are
+    """Mount an ext4 disk again after `shut_down`, as an operator or the next boot does. Return False while files are
     open.
     """
     if subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:

@@ -119,9 +119,7 @@ class Sender:
 
 
 async def _connect(address: tuple[str, int], number: int) -> Link:
-    """Connect from a source address of its own, as each device of a vehicle has one: the listener limits each
-    address.
-    """
+    """Connect from a separate source address, as each device of a vehicle has: the listener limits each address."""
     _, link = await asyncio.get_running_loop().create_connection(TcpLink, *address, local_addr=(f"127.0.9.{number}", 0))
     return link
 

@@ -77,9 +77,7 @@ def _pass_on(one: socket.socket, other: socket.socket) -> None:
 
 @contextmanager
 def wire_to(server_folder: Path, folder: Path) -> Iterator[CutWire]:
-    """Yield a mended wire, and cut it at the end. `folder` must have a short path: socket names are limited to 107
-    bytes.
-    """
+    """Yield a mended wire, and cut it at the end. Socket names are limited to 107 bytes, so `folder` must be short."""
     wire = CutWire(folder, server_folder)
     wire.mend()
     try:

@@ -118,7 +118,7 @@ async def _drop_oldest(store: Path, identity: Identity) -> None:
 
 
 def harm(pristine: Pristine, folder: Path, kind: str, seed: int) -> str:
-    """Copy the vehicle to `folder` and change bytes at a place that `kind` and `seed` choose; return the place in
+    """Copy the vehicle to `folder`, change bytes at a place that `kind` and `seed` choose, and return the place in
     words.
     """
     shutil.copytree(pristine.folder if kind == "log" else pristine.stopped, folder)

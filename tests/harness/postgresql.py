@@ -77,9 +77,7 @@ class PostgresqlCluster:
         _await_start(self, self._server, log_file)
 
     def crash(self) -> None:
-        """Send SIGQUIT: without a checkpoint or an orderly end, it recovers from its log at the next start, as after a
-        power cut.
-        """
+        """Send SIGQUIT, which writes no checkpoint: the next start recovers from the log, as after a power cut."""
         self._end(signal.SIGQUIT)
 
     def stop(self) -> None:

@@ -217,9 +217,7 @@ class RunningCloud:
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def leaks(self) -> list[str]:
-        """Return the places that contain a canary, a secret or a token: log, spans, audit, refusals. A correct cloud
-        has none.
-        """
+        """Return each canary, secret and token found in log, spans, audit or refusals. A correct cloud has none."""
         places = {"log": self.log_text(), "refusals": "\n".join(self.error_bodies)}
         if self.database_url.startswith("sqlite:"):
             places |= {name: repr(self.table(name)) for name in ("spans", "audit_entries")}

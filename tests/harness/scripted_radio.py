@@ -1,7 +1,7 @@
-"""A Bluetooth stack that follows a test's script: connects that fail in a given way, calls that hang, an adapter that
-disappears. It is for the errors that a virtual radio does not have (`simulators.ble` has radio and protocol).
+"""A Bluetooth stack that follows a test's script: connects that fail, calls that hang, an adapter that disappears.
 
-bleak's own `BleakClient` and `BleakScanner` run over it, so the gateway calls the real library.
+It is for the errors that a virtual radio does not have (`simulators.ble` has radio and protocol). bleak's own
+`BleakClient` and `BleakScanner` run over it, so the gateway calls the real library.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class ScriptedDevice:
 
 
 class ScriptedRadio:
-    """A `BleBackend`. `on_air` are the devices that advertise; each is found when a scan starts and when it begins to
+    """A `BleBackend`. A scan finds the devices `on_air` when it starts, and further ones when they begin to
     advertise.
     """
 
@@ -217,7 +217,7 @@ class ScriptedClient(BaseBleakClient):
         return self._connected
 
     def lose(self) -> None:
-        """Lose the device: call the disconnected callback, while the stack keeps its subscriptions (1)."""
+        """Lose the device: call the disconnected callback, while the stack keeps its subscriptions (misbehaviour 1)."""
         self._connected = False
         self.services = None
         if self._disconnected_callback is not None:

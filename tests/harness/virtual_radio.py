@@ -36,9 +36,7 @@ _P = Characteristic.Properties
 
 
 class Person:
-    """A person who responds to pairings: `code` is the passkey typed in (None: no person is there), `agrees` the
-    decision on Just Works.
-    """
+    """A person at a pairing. `code` is the passkey typed in (None: no person is there), `agrees` accepts Just Works."""
 
     def __init__(self, *, agrees: bool = True, code: int | None = None) -> None:
         self.agrees = agrees

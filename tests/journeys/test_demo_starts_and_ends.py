@@ -1,6 +1,4 @@
-"""The demo on an ordinary machine: without mosquitto, killed, started twice, interrupted; and the content of
-its logs.
-"""
+"""The demo on an ordinary machine: without mosquitto, killed, started twice, interrupted; and its logs."""
 
 import asyncio
 import json

@@ -1,5 +1,4 @@
-"""The log lines of every process of a whole run: no measured value, no time of a measurement, no password, key, token
-or PIN.
+"""The logs of every process of a whole run: no value or time of a measurement, no password, key, token or PIN.
 
 A search cannot distinguish small whole numbers (a saturation of 98) from counts, so the fields are checked as well.
 """

@@ -1,6 +1,4 @@
-"""`argus-sim demo` reports what it cannot do before it sets anything up, so that no log must be read for a typing
-error.
-"""
+"""`argus-sim demo` reports what it cannot do before it sets anything up, so a typing error needs no look at a log."""
 
 from pathlib import Path
 

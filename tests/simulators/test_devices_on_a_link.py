@@ -1,6 +1,4 @@
-"""Simulated devices over real links, against the real manager: their measurements arrive, once, in order, with their
-time.
-"""
+"""Simulated devices over real links to the real manager: measurements arrive once, in order, with their time."""
 
 import asyncio
 import os

@@ -85,9 +85,7 @@ Seen = tuple[int, int | None, str, str | None, object, str | None]
 
 @cache
 def measured_and_seen(kind: str) -> tuple[list[Seen], list[Seen]]:
-    """Return the measurements of the device and those of the manager, each as handle, person, name, unit, value and
-    time.
-    """
+    """Return the measurements of the device and of the manager, as handle, person, name, unit, value and time."""
     scenario, until_s = SCENARIOS.get(kind, ("stable", 13.0))
     patient = Patient(5, scenario_of(scenario))
     device = build_device(kind, patient)

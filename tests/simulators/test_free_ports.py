@@ -13,7 +13,7 @@ _PRINT_PORTS = "from simulators.demo.free_ports import free_port; print(*[free_p
 
 
 def all_free_ports() -> set[int]:
-    """Return the ports that this process can be given; others of its tests may listen on some of its block."""
+    """Return the ports that this process can get; other tests in it may listen on some of its block."""
     return {free_port() for _ in range(127)}
 
 

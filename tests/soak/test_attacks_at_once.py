@@ -109,9 +109,7 @@ async def attacked(
 async def demo_under_attack(
     tmp_path: Path, seconds: float
 ) -> AsyncIterator[tuple[RunningDemo, Target, tuple[Vehicle, GatewayInVehicle]]]:
-    """Run the demo with a stolen and an honest gateway more; afterwards its record is whole and no part was
-    restarted.
-    """
+    """Run the demo with two more gateways, stolen and honest; check its record and that no part was restarted."""
     stolen = GatewayInVehicle(gateway="gw_stolen", key_seed=66)
     honest = GatewayInVehicle(gateway="gw_honest", key_seed=77)
     demo = await start_demo(tmp_path / "demo", "--for", str(seconds + SETTLE_S), "--seed", "11")
@@ -128,7 +126,7 @@ async def demo_under_attack(
 
 
 async def assert_record_is_whole(demo: RunningDemo, stolen: GatewayInVehicle) -> None:
-    """Check that each confirmed reading is in the cloud once, every other gateway's chain is whole, and no log has a
+    """Check that each confirmed reading is in the cloud once, other gateways' chains are whole, and logs have no
     traceback.
     """
     rows = await demo.exported()

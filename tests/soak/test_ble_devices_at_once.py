@@ -39,14 +39,17 @@ LOSING = ("oximeter", "heart-rate", "thermometer", "glucose")
 BACK_S_MAX = 30.0
 """Limit for one link; the promise is about the median, and a loaded machine has its moments."""
 OBJECTS_A_LINK_MAX = 30
-"""Objects that a link may leave behind: bounded memories that still fill (durable records, device reports, memories of
-devices and radio). Objects and not bytes, because counting bytes makes the radio four times slower. A session that
-leaked would be a thousand times that.
+"""Objects that a link may leave behind.
+
+Bounded memories still fill: durable records, device reports, memories of the devices and the radio. Objects are counted
+and not bytes, because counting bytes makes the radio four times slower. A session that leaked would leave a thousand
+times that.
 """
 
 READ_IN_CONTEXT = {"cgm", "glucose"}
-"""Kinds whose values need others: a CGM's times need the session's start, a context its measurement. The witness reads
-values one by one.
+"""Kinds whose values need others: a CGM's times the session's start, a context its measurement.
+
+The witness reads values one by one.
 """
 
 

@@ -1,5 +1,4 @@
-"""Issue «BLE devices, for real», B: records of a record store are in the cloud exactly once although the gateway is
-killed in the middle.
+"""Issue «BLE devices, for real», B: stored records are in the cloud exactly once although the gateway is killed.
 
 It is the whole demo, with a further glucose meter on its radio. Each round the meter has stored more records and the
 gateway is killed (SIGKILL) while it fetches them; the demo starts it again. `ARGUS_SOAK=1`: many rounds of many

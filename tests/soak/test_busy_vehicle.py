@@ -31,8 +31,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def devices(ports: list[str]) -> tuple[Sends, ...]:
-    """Return the plans: each sends 100 kB/s of waveforms, with a number in each report; all on TCP and half of the
-    lines confirmed.
+    """Return the plans of the devices: each sends 100 kB/s of waveforms, with a number in each report.
+
+    All reports on TCP and those of half of the lines are confirmed.
     """
     links = [None] * TCP_DEVICES + ports
     made = []

@@ -61,8 +61,8 @@ class Stack:
     cloud: CloudUnderTest
 
     async def rows(self, devices: Sequence[bytes]) -> collections.Counter[tuple[str, str]]:
-        """Count (device, device time) of everything in the cloud, once each of these devices' measurements is there and
-        nothing more is pending.
+        """Count (device, device time) in the cloud, once these devices' measurements are there and nothing is
+        pending.
         """
         wanted = {(device.hex(), minute(each).text()) for device in devices for each in MINUTES}
 

@@ -25,8 +25,9 @@ DEVICES = 4
 WARM_UP, ROUNDS = 25, 250
 MEDIAN_S_MAX = 3.0
 OCTETS_A_LINK_MAX = 250
-"""Bytes that a link may leave behind at the end: caches that still fill and cancelled timers that are not yet due. A
-session that leaked would be a hundred times that.
+"""Bytes that a link may leave behind at the end: caches that still fill and cancelled timers that are not yet due.
+
+A session that leaked would leave a hundred times that.
 """
 
 

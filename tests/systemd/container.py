@@ -54,7 +54,7 @@ class Container:
         subprocess.run(("cp", "-a", "--reflink=auto", str(debian_root), str(self.root)), check=True)
 
     async def boot(self) -> str:
-        """Power on, wait until everything that is enabled was started, and return systemd's word for the state of the
+        """Power on, wait until every enabled unit was started, and return systemd's word for the state of the
         machine.
         """
         assert self._nspawn is None
@@ -133,9 +133,7 @@ class Container:
         return done
 
     def path(self, inside: str | Path) -> Path:
-        """Return a file of the container as the host sees it. Not for /run, /tmp and /dev, which only the container
-        has.
-        """
+        """Return a file of the container as the host sees it; /run, /tmp and /dev are only in the container."""
         return self.root / str(inside).lstrip("/")
 
     def write(self, inside: str | Path, text: str, mode: int = 0o644) -> None:
@@ -172,8 +170,8 @@ class Container:
         return groups
 
     async def _remove_groups(self) -> None:
-        """Remove the control groups once the kernel has removed the last process, shortly after the first one has
-        ended.
+        """Remove the control groups once the kernel has removed the last process, shortly after the end of
+        the first.
         """
         deadline_s = time.monotonic() + 10
         for group in self._groups:

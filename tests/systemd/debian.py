@@ -71,9 +71,7 @@ def _digest(*parts: str) -> str:
 
 
 def _make(made: Path, build: Callable[[Path], None]) -> None:
-    """Build beside the final name, then rename, so that the name stands for a whole build. Remove earlier ones of its
-    kind.
-    """
+    """Build beside the final name, then rename, so that the name stands for a whole build; remove earlier builds."""
     making = made.with_suffix(f".making-{os.getpid()}")
     kind = made.name.partition("-")[0]
     try:

@@ -33,8 +33,8 @@ except OSError as error:
 
 
 async def install_by_the_guide(stage: Stage) -> None:
-    """The commands of the guide install both, systemd verifies the units in silence, and everything that they name is
-    there.
+    """The commands of the guide install both, systemd verifies the units in silence, and all that they name
+    is there.
     """
     await stage.follow_guide("1. Install")
     files = [f"/etc/systemd/system/{unit}.service" for unit in OURS]

@@ -35,8 +35,8 @@ _SEARCHES = frozenset({"search", "sub", "subn", "split", "findall", "finditer"})
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
-    """A position automaton. Position 0 is the start; `reads[p]` are the letters that lead to p, `follows[p]` its
-    successors.
+    """A position automaton. Position 0 is the start; `reads[p]` are the letters that lead to p, `follows[p]`
+    the next.
     """
 
     reads: tuple[frozenset[str], ...]
@@ -301,10 +301,9 @@ def _reaches(automaton: Automaton, letters: tuple[str, ...], begin: tuple[int, .
 
 
 def count_ways(automaton: Automaton, text: str) -> int:
-    """Return the work of a matcher that tries every way on a text that fails at its end: the sum of the ways to read
-    each prefix.
+    """Return the work of a matcher that tries every way on a text that fails at its end.
 
-    A search does not begin at the places that a match covers.
+    The work is the sum of the ways to read each prefix. A search does not begin at the places that a match covers.
     """
     ways = {_START: 1}
     total = 0

@@ -63,12 +63,12 @@ _CODE = re.compile(
 
 
 def faults(text: str) -> list[str]:
-    """The words of a text that the list replaces."""
+    """Return the words of a text that the list replaces."""
     return [found[0] for found in WORDS.finditer(ALLOWED.sub(" ", text))]
 
 
 def faults_of_markdown(path: Path) -> list[str]:
-    """The same for the prose of a document, each with its line."""
+    """Return such words in the prose of a document, each with its line."""
     text = _CODE.sub(lambda code: "\n" * code[0].count("\n"), path.read_text())
     lines = enumerate(text.splitlines(), 1)
     return [f"{path.relative_to(ROOT)}:{number}: {word}" for number, line in lines for word in faults(line)]
@@ -76,7 +76,7 @@ def faults_of_markdown(path: Path) -> list[str]:
 
 @cache
 def docstrings() -> tuple[str, ...]:
-    """Every docstring of the tree, and every string that follows an assignment as its documentation."""
+    """Return every docstring of the tree, and every string that follows an assignment as its documentation."""
     found = []
     for path in python_files():
         for node in ast.walk(ast.parse(path.read_text())):
@@ -94,7 +94,7 @@ def docstrings() -> tuple[str, ...]:
 
 
 def comments() -> Iterator[str]:
-    """Every comment of the tree."""
+    """Yield every comment of the tree."""
     for path in python_files():
         for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
             if token.type == tokenize.COMMENT:
@@ -102,7 +102,7 @@ def comments() -> Iterator[str]:
 
 
 def names() -> Iterator[str]:
-    """The names that the product's modules, classes and functions define, as words with a space between."""
+    """Yield the names that the product's modules, classes and functions define, as words with a space between."""
     for path in python_files():
         if path.relative_to(ROOT).parts[0] == "tests":
             continue

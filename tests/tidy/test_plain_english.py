@@ -52,7 +52,7 @@ RATCHETS = {
 
 
 def texts_of(document: Any, key: str = "") -> Iterator[str]:
-    """The summaries, descriptions and titles of a JSON document, at any depth."""
+    """Yield the summaries, descriptions and titles of a JSON document, at any depth."""
     if isinstance(document, dict):
         for name, value in document.items():
             yield from texts_of(value, name)
@@ -74,7 +74,7 @@ def openapi(folder: Path) -> Iterator[str]:
 
 
 def help_of(command: Any) -> Iterator[str]:
-    """The help of a command, its options and its subcommands."""
+    """Yield the help of a command, its options and its subcommands."""
     yield command.help or ""
     for parameter in command.params:
         yield getattr(parameter, "help", None) or ""

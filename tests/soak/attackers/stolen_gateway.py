@@ -94,8 +94,8 @@ async def speak_for_others(target: Target) -> None:
 
 
 def bombs(target: Target, dice: random.Random) -> Sequence[Envelope]:
-    """Return signed batches that cost much to store: above the limits of a block, and at them with new devices each
-    time.
+    """Return signed batches that are costly to store: above a block's limits, and at them with new devices
+    each time.
     """
     gateway = target.gateway
     new_devices = [
