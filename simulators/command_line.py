@@ -34,7 +34,7 @@ def refusing() -> Iterator[None]:
         yield
     except ours as error:
         refused: BaseException = error
-    except ExceptionGroup as group:  # of a running agent's tasks
+    except ExceptionGroup as group:  # raised by a running agent's tasks
         refused = _first(group)
         if not isinstance(refused, ours):
             raise
@@ -68,5 +68,5 @@ def log_to_stderr() -> None:
     """Write log lines to standard error."""
     import structlog
 
-    # Looked up at each line: a test may put another stream there.
+    # Looked up at each line: a test may replace the stream.
     structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.stderr))

@@ -1,7 +1,7 @@
-"""A small file of lines that a simulated device keeps: appended, forced to the disk, read from the top at power-on.
+"""A small file of lines for a simulated device: appended, forced to the disk, read from the top at power-on.
 
-A line that a power cut left half written is no line and is cut off, so what a line says is kept or it is not. What the
-lines mean is the owner's (`agents.memory_file`, `ble.store`).
+A line that a power failure left incomplete is cut off, so a line is either stored whole or not at all. The owner
+defines the meaning of the lines (`agents.memory_file`, `ble.store`).
 """
 
 import os
@@ -9,14 +9,14 @@ from pathlib import Path
 
 
 class LineFile:
-    """One file of ASCII lines, of one owner."""
+    """One file of ASCII lines, with one owner."""
 
     def __init__(self, path: Path) -> None:
         """Raises OSError when the file cannot be written."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
 
     def lines(self) -> list[str]:
-        """Every whole line, oldest first; what follows the last one is cut off."""
+        """Return every whole line, oldest first; an incomplete rest is cut off."""
         with os.fdopen(os.dup(self._descriptor), "rb") as file:
             file.seek(0)
             octets = file.read()
@@ -25,7 +25,7 @@ class LineFile:
         return octets[:whole].decode("ascii").splitlines()
 
     def write(self, text: str) -> None:
-        """One line more, or several with line ends between them, in one write. Durable when this returns."""
+        """Append one line, or several with line ends between them, in one write. Durable when this returns."""
         os.write(self._descriptor, text.encode("ascii") + b"\n")
         os.fdatasync(self._descriptor)
 

@@ -1,9 +1,8 @@
-"""A defibrillator: the ECG that its pads see, and what the crew does with it.
+"""A defibrillator: the ECG of its pads, and the treatment by the crew.
 
-One extended configuration. Compressions and pacing are told once a second while they happen, a shock when it was given
-(energy, impedance and count in one report), the pads' state and impedance every two seconds. The codes are private ones
-(`specializations.codes`), as no
-public ones were found.
+One extended configuration. Compressions and pacing are reported once a second while they last, a shock when it was
+given (energy, impedance and count in one report), the pads' state and impedance every two seconds. The codes are
+private ones (`specializations.codes`), as no public ones were found.
 """
 
 from collections.abc import Iterator
@@ -54,7 +53,7 @@ class Defibrillator(Device):
     def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
         yield from self._blocks.measure(now_s, time_at)
         time = time_at(self._blocks.end_s)
-        # By handle: an object has one value at one time, also when a shock and the pads' turn fall together.
+        # By handle: an object has one value at one time, even when a shock and the report of the pads coincide.
         readings: dict[int, Reading] = {}
         for reading in (*self._shocks(time), *self._numbers(now_s, time), *self._pads(now_s, time)):
             readings.setdefault(reading.handle, reading)

@@ -1,8 +1,8 @@
-"""What every simulated device is: a description, a configuration, and a pace at which it measures.
+"""Interface of every simulated device: a description, a configuration, and a pace at which it measures.
 
-A device is plain computation: it is told the patient second and returns what it measured until then, in order of device
-time, which never goes backwards unless its clock is set back. Sending, keeping and repeating are the agent's
-(`agent.py`), how it behaves beside measuring is `behaviour.py`.
+A device is plain computation: it gets the patient second and returns the measurements up to it, in order of device
+time, which never runs backward unless its clock is set back. The agent sends, stores and repeats reports (`agent.py`);
+other behaviour is in `behaviour.py`.
 """
 
 from abc import ABC, abstractmethod
@@ -26,7 +26,7 @@ _ON_MAINS = 0x8000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What the device says it is."""
+    """A device's description of itself."""
 
     system_id: bytes
     manufacturer: str
@@ -35,7 +35,7 @@ class Description:
     specializations: tuple[Specialization, ...]
 
     def mds(self, config_id: int) -> tuple[AvaType, ...]:
-        """The attributes that a Get of the MDS is answered with, except those of the clock (`own_clock`)."""
+        """Return the attributes for a Get of the MDS, except those of the clock (`own_clock`)."""
         types = tuple(TypeVersion(item.profile, 1) for item in self.specializations)
         return (
             AvaType(Attribute.SYSTEM_TYPE_SPEC_LIST, encode_list(types)),
@@ -57,7 +57,7 @@ def _even(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One report's worth of readings, all of this time. `waveform`: it may go unconfirmed where that is wanted.
+    """The readings of one report, all of this time. `waveform`: it may be unconfirmed where the options select that.
 
     `variable`: the report names its attributes itself, because the objects' maps have no time. `scanner` reports it,
     None: the MDS. `confirmed` False: it is sent once or never.
@@ -82,19 +82,19 @@ class Device(ABC):
     @property
     @abstractmethod
     def due_s(self) -> float:
-        """The patient second at which `measure` has something next."""
+        """Return the patient second of the next measurement."""
 
     @abstractmethod
     def measure(self, now_s: float, time_at: TimeAt) -> Iterable[Measured]:
-        """What was measured since the last call, up to `now_s`."""
+        """Return the measurements since the last call, up to `now_s`."""
 
     def services(self) -> Sequence[AgentService]:
-        """What it answers a manager beyond what all devices answer; the same objects over all associations."""
+        """Return the device's services beyond those of all devices; the same objects over all associations."""
         return ()
 
 
 class Pace:
-    """Every `every_s` patient seconds from `first_s` on; turns that were slept through are not made up for."""
+    """A turn every `every_s` patient seconds from `first_s` on; missed turns are not made up."""
 
     def __init__(self, first_s: float, every_s: float) -> None:
         self._first_s = first_s
@@ -106,7 +106,8 @@ class Pace:
         return self._first_s + self._turn * self._every_s
 
     def turn_s(self, now_s: float) -> float | None:
-        """The latest turn that has come since the last call, None when there is none: the time of the measurement."""
+        """Return the time of the latest turn since the last call, None when there is none: the time of the
+        measurement."""
         if now_s + 1e-9 < self.due_s:
             return None
         turn = int((now_s + 1e-9 - self._first_s) / self._every_s)

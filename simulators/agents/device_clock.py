@@ -1,8 +1,8 @@
-"""When patient second 0 was, for all devices of a vehicle.
+"""The time of patient second 0, for all devices of a vehicle.
 
-Set once when they are switched on, from the host's clocks, then only counted forward: like a real monitor a simulated
-one does not follow the host's wall clock afterwards, so its time never goes backwards whatever a time server does. What
-each device's own clock shows is `own_clock`. The start is cut to whole hundredths, which is what AbsoluteTime has, so
+Set once when they are switched on, from the host's clocks, then only counted forward. Like a real monitor, a simulated
+one does not follow the host's wall clock afterwards, so its time never runs backward when a time server corrects the
+host. `own_clock` has the clock of each device. The start is cut to whole hundredths, the resolution of AbsoluteTime, so
 that blocks of a waveform a quarter of a second apart are exactly that on a device's clock.
 """
 
@@ -14,14 +14,15 @@ from gateway.transports.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class DeviceClock:
-    """`started_us` is the right time (UTC) of patient second 0; `started_s` is that on the host's monotonic clock."""
+    """`started_us` is the correct time (UTC) of patient second 0; `started_s` is the same moment on the host's
+    monotonic clock."""
 
     started_us: int
     started_s: float
 
     @classmethod
     def switched_on(cls, clock: Clock) -> Self:
-        """Now."""
+        """Return a clock that starts now."""
         return cls(clock.wall_us() // 10_000 * 10_000, clock.monotonic_s())
 
     def patient_s(self, monotonic_s: float) -> float:

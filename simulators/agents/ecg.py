@@ -1,8 +1,8 @@
 """ECG devices: the basic one with three leads, one that reports through a scanner, and a slow one of one lead.
 
 The scanned one is the reference's example E14 to E17: a periodic scanner that reports 8 samples of 4 ms and the heart
-rate together, unconfirmed and without a time, once the manager has enabled it. What a manager does not enable or the
-link loses is gone, as with any unconfirmed waveform; the agent counts it.
+rate together, unconfirmed and without a time, once the manager has enabled it. Samples of a disabled scanner, or lost
+with the link, are not repeated, as with any unconfirmed waveform; the agent counts them.
 """
 
 from array import array
@@ -55,7 +55,7 @@ class BasicEcg(Device):
 
 
 class _OneLead(Device):
-    """Lead I at a rate of its own: every so many of the patient's samples, in blocks of a fixed count."""
+    """Lead I at a rate of its own: every n-th of the patient's samples, in blocks of a fixed count."""
 
     def __init__(self, patient: Patient, description: Description, *, rate_hz: int, samples: int) -> None:
         super().__init__(description)
@@ -68,11 +68,12 @@ class _OneLead(Device):
 
     @property
     def due_s(self) -> float:
-        """The patient lives in steps: a block that ends between two is there after the later one."""
+        """Return the time of the next block. The patient advances in steps: a block that ends between two is complete
+        after the later one."""
         return ceil((self._number + 1) * self._block_s * STEP_HZ - 1e-6) / STEP_HZ
 
     def _blocks(self, now_s: float) -> Iterator[tuple[float, "array[int]"]]:
-        """Whole blocks until now: when each began, and its samples."""
+        """Yield the whole blocks up to now: the start of each, and its samples."""
         span = self._samples * self._every
         while self.due_s <= now_s + 1e-9:
             start_s = self._number * self._block_s

@@ -27,7 +27,7 @@ from simulators.replay.wfdb import Record
 
 MAKER: Final = "Argus simulators"
 OUI: Final = bytes.fromhex("024152")
-"""Locally administered, so that no real device has it; the rest of the EUI-64 names kind and unit."""
+"""Locally administered, so that no real device has it; the rest of the EUI-64 identifies kind and unit."""
 
 
 class UnknownKind(Exception):
@@ -76,7 +76,7 @@ KINDS: Final[Mapping[str, tuple[int, str, tuple[Specialization, ...], _Maker]]] 
 
 
 def description_of(kind: str, unit: int = 1) -> Description:
-    """The description of the device of this kind and unit number (1 … 65535). Raises UnknownKind."""
+    """Return the description of the device of this kind and unit number (1 … 65535). Raises UnknownKind."""
     if kind not in KINDS:
         raise UnknownKind(kind)
     number, model, specializations, _ = KINDS[kind]
@@ -90,7 +90,8 @@ def description_of(kind: str, unit: int = 1) -> Description:
 
 
 def build_device(kind: str, source: Patient | Record, unit: int = 1) -> Device:
-    """A device of this kind at a patient, or playing a record. Raises UnknownKind, NothingToReplay, RecordUnusable."""
+    """Return a device of this kind, with a patient or a record to play. Raises UnknownKind, NothingToReplay,
+    RecordUnusable."""
     description = description_of(kind, unit)
     if isinstance(source, Record):
         if kind != MONITOR:

@@ -1,4 +1,4 @@
-"""How a simulated device reaches its manager: over TCP as a client, or over a serial port that it opens."""
+"""Links of a simulated device to its manager: over TCP as a client, or over a serial port that it opens."""
 
 from gateway.transports.clock import Clock
 from gateway.transports.link import Link
@@ -8,7 +8,7 @@ from simulators.agents.agent import Connect
 
 
 def over_tcp(host: str, port: int) -> Connect:
-    """A new connection for each link."""
+    """Return a function that opens a new connection for each link."""
 
     async def connect() -> Link:
         return await connect_tcp(host, port)
@@ -17,5 +17,6 @@ def over_tcp(host: str, port: int) -> Connect:
 
 
 def over_serial(path: str, framing: Framing, clock: Clock, *, baud: int = 115_200) -> Connect:
-    """The port, opened again for each link; waits while it is absent. The speed means nothing on a pseudo-terminal."""
+    """Return a function that opens the port for each link, and waits while it is absent. The speed has no effect on a
+    pseudo-terminal."""
     return SerialPort(path, baud, framing, clock=clock, setting="--serial and --baud").accept

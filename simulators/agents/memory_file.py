@@ -1,11 +1,12 @@
-"""The memory of a simulated device as one small file: entries appended and forced to the disk, gone when cleared.
+"""The memory of a simulated device as one small file: entries are appended and forced to the disk, and removed when
+cleared.
 
-One line an entry, `entry <segment> <layout> <person> <hex>` (person `-`: nobody in particular), and one line a
+One line for each entry, `entry <segment> <layout> <person> <hex>` (person `-`: no particular person), and one for each
 clearing, `clear <segment> …` (`LineFile`). A segment holds entries of one layout and one person and ends when it is
-full; numbers go on from there, so that a cleared number is not used again for long.
+full. Numbers continue from there, so that a cleared number is not reused for a long time.
 
-The witness, when there is one, is told of each entry that is kept and of each before it is cleared (`MemoryWitness`):
-what is told as kept must reach the cloud, what is told as cleared must have been durable at the manager before.
+The witness file, when there is one, records each entry when it is stored and before it is cleared (`MemoryWitness`): a
+stored entry must reach the cloud, and a cleared one must have been durable at the manager before.
 """
 
 import os
@@ -28,7 +29,7 @@ from simulators.line_file import LineFile
 
 SEGMENT_ENTRIES_MAX: Final = 32
 SEGMENTS_MAX: Final = 256
-"""When the memory is full, the oldest segment goes, as in a real meter."""
+"""Limit of segments. When the memory is full, the oldest segment is dropped, as in a real meter."""
 _NUMBERS: Final = 0x10000
 _HEADERS: Final = {
     HEADER_ABSOLUTE_TIME: (TimeKind.ABSOLUTE, 8),
@@ -45,7 +46,7 @@ class NoSuchHeader(Exception):
 
 
 def header_of(kind: TimeKind) -> int:
-    """The entry header for times of this kind. Raises `NoSuchHeader`."""
+    """Return the entry header for times of this kind. Raises `NoSuchHeader`."""
     for header, (of, _) in _HEADERS.items():
         if of is kind:
             return header
@@ -61,7 +62,7 @@ class MemoryWitness:
         self._system_id = system_id.hex()
 
     def tell(self, what: str, layout: SegmentEntryMap, entries: Sequence[bytes]) -> None:
-        """Blocks until the lines are on the disk."""
+        """Write a line for each entry; return when they are on the disk."""
         handles = ",".join(str(element.handle) for element in layout.segm_entry_elem_list)
         lines = [f"{what} {self._system_id} {handles} {_time_of(layout, entry).text()}\n" for entry in entries]
         os.write(self._descriptor, "".join(lines).encode("ascii"))
@@ -81,7 +82,8 @@ class _Segment:
 
 
 class MemoryFile:
-    """Implements `Memory` of `agent_pm_store`. `layouts` are the maps that entries may have, in an order that stays."""
+    """A file that implements `Memory` of `agent_pm_store`. `layouts` are the maps of its entries, in an order that
+    never changes."""
 
     def __init__(self, path: Path, layouts: Sequence[SegmentEntryMap], witness: MemoryWitness | None = None) -> None:
         """Raises OSError when the file cannot be written."""
@@ -93,7 +95,7 @@ class MemoryFile:
         self._read()
 
     def keep(self, layout: int, entry: bytes, person: int | None = None) -> None:
-        """One measurement. Durable when this returns."""
+        """Store one measurement. Durable when this returns."""
         number = self._open_segment(layout, person)
         self._file.write(f"entry {number} {layout} {'-' if person is None else person} {entry.hex()}")
         self._take(number, layout, person, entry)
@@ -106,8 +108,8 @@ class MemoryFile:
         return [self._stored(number, segment) for number, segment in self._segments.items()]
 
     def clear(self, numbers: Sequence[int]) -> None:
-        """Tells the witness first: a power cut in between leaves entries that were told as cleared, never the
-        reverse."""
+        """Clear segments, after the witness has recorded it: a power failure in between leaves entries recorded as
+        cleared, never the reverse."""
         known = [number for number in numbers if number in self._segments]
         for number in known:
             segment = self._segments[number]
@@ -129,7 +131,7 @@ class MemoryFile:
         return StoredSegment(number, tuple(entries), attributes)
 
     def _open_segment(self, layout: int, person: int | None) -> int:
-        """The segment that has room for one more of this kind, else the number of a new one."""
+        """Return the segment with room for one more entry of this kind, else the number of a new one."""
         for number, segment in reversed(self._segments.items()):
             if (segment.layout, segment.person) == (layout, person) and len(segment.entries) < SEGMENT_ENTRIES_MAX:
                 return number

@@ -1,8 +1,8 @@
 """Scales and glucose meters: the patient on a scale, a household on a scale, and blood glucose with its context.
 
-A household's scale knows its people by number and tells all who stepped on it in one multi-person report, as the
-reference's example has it. What a person eats and does is not simulated: the diary says so by always having the same
-two entries, the last meal and no exercise.
+A household's scale identifies its people by number and reports all who stepped on it in one multi-person report, as in
+the reference's example. Meals and exercise of a person are not simulated: the diary always has the same two entries,
+the last meal and no exercise.
 """
 
 from dataclasses import replace
@@ -42,7 +42,7 @@ class WeighingScale(SpotDevice):
 
 
 class BodyScale(SpotDevice):
-    """Mass (1), the height that was typed in (2), and the index computed from both (3), every half minute."""
+    """Mass (1), the height entered by hand (2), and the index computed from both (3), every half minute."""
 
     configuration = BODY_SCALE
 
@@ -59,7 +59,7 @@ class BodyScale(SpotDevice):
 
 
 class HouseholdScale(SpotDevice):
-    """The mass of each of the household, told together every minute."""
+    """The mass of each person of the household, reported together every minute."""
 
     configuration = WEIGHING_SCALE
 

@@ -1,7 +1,7 @@
 """A multi-parameter monitor: twelve-lead ECG, pleth, capnogram, respiration, their numbers, temperature and a cuff.
 
-One extended configuration. Waveforms come four times a second in one report, numbers once a second, the cuff every
-three quarters of a minute and a measurement that finds no pulse is told as NaN with the time of the try.
+One extended configuration. Waveforms are reported four times a second in one report, numbers once a second, the cuff
+every three quarters of a minute. A measurement that finds no pulse is reported as NaN with the time of the attempt.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
-"""How a device's objects take values. What they are declared as stands in the configuration (`specializations`).
+"""Conversion of measurements to the readings of a device's objects. The configuration declares the objects
+(`specializations`).
 
 A device names its objects once, as constants, and reads the patient through them. All objects report their time, so
-that a manager can tell a repeated report from a new one. What could not be measured (None) is NaN.
+that a manager can distinguish a repeated report from a new one. A quantity that could not be measured (None) is NaN.
 """
 
 import sys
@@ -16,13 +17,13 @@ from protocols.observation import Scalar, Special
 
 
 def scalar(value: float | None, decimals: int) -> Scalar:
-    """As a device shows it; None: there was nothing to measure."""
+    """Return a number in the precision of the device; None: there was no measurement."""
     return Special.NAN if value is None else float(round(value, decimals))
 
 
 @dataclass(frozen=True, slots=True)
 class Numeric:
-    """One number, rounded to so many decimals."""
+    """One number, rounded to that many decimals."""
 
     handle: int
     decimals: int = 0
@@ -44,7 +45,7 @@ class Compound:
 
 @dataclass(frozen=True, slots=True)
 class Waveform:
-    """Blocks of 16-bit samples; the time is that of the first one."""
+    """Blocks of 16-bit samples; the time is that of the first sample."""
 
     handle: int
 

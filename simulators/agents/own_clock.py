@@ -1,8 +1,8 @@
-"""A device's own clock: which kind it is, how wrong, whether it lets itself be set, and what its MDS says of it.
+"""A device's own clock: its kind, its error, whether it can be set, and its attributes in the MDS.
 
-`DeviceClock` says when patient second 0 was for all devices of a vehicle; each device then has a clock of its own,
-which may be off, drift, count from power-on instead of knowing a date, and be set by the manager. What was measured
-keeps the time that the clock showed then: setting it does not rewrite what waits to be sent.
+`DeviceClock` defines patient second 0 for all devices of a vehicle. Each device then has a clock of its own, which may
+be wrong, drift, count from power-on without a date, and be set by the manager. A measurement keeps the time that the
+clock had then: setting the clock does not rewrite queued reports.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _HUNDREDTH_US = 10_000
 
 
 class Setting(Enum):
-    """Whether a manager may set the clock, as Mds-Time-Info says it."""
+    """The set-clock capability in Mds-Time-Info."""
 
     NO = 0
     MAY = SET_CLOCK
@@ -40,7 +40,7 @@ class Setting(Enum):
 
 
 class SetAnswer(Enum):
-    """What the device does when it is told to set its clock."""
+    """Reaction of the device to a command to set its clock."""
 
     OBEYS = "obeys"
     REFUSES = "refuses"
@@ -49,9 +49,9 @@ class SetAnswer(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockBehaviour:
-    """`wrong_by_s` and `drift_ppm` are what the clock is ahead and gains. A relative or high-resolution clock began at
-    `counts_from_s` when the device was switched on; `with_date`: beside it the MDS shows a date, which is what dates
-    it. `zone_min` is the zone of a base-offset clock."""
+    """`wrong_by_s` and `drift_ppm` are the lead of the clock and its gain. A relative or high-resolution clock was at
+    `counts_from_s` when the device was switched on; `with_date`: the MDS also has a date, which dates it. `zone_min` is
+    the zone of a base-offset clock."""
 
     kind: TimeKind = TimeKind.ABSOLUTE
     wrong_by_s: float = 0.0
@@ -64,12 +64,12 @@ class ClockBehaviour:
 
     @property
     def counts(self) -> bool:
-        """Whether it stamps measurements with a counter."""
+        """True where it stamps measurements with a counter."""
         return self.kind in (TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION)
 
 
 class OwnClock:
-    """Told patient seconds, says device time."""
+    """Conversion of patient seconds to device time."""
 
     def __init__(self, device_clock: DeviceClock, behaviour: ClockBehaviour) -> None:
         self._behaviour = behaviour
@@ -79,11 +79,12 @@ class OwnClock:
         self.times_set = 0
 
     def time_at(self, patient_s: float) -> DeviceTime:
-        """What a measurement of this patient second is stamped with."""
+        """Return the time stamp of a measurement at this patient second."""
         return self._time(self._behaviour.kind, patient_s)
 
     def relative_ticks(self, patient_s: float) -> int:
-        """event-time of a report, in 125 µs; of a device without such a counter the value that says so."""
+        """Return the event-time of a report, in 125 µs; for a device without such a counter the value that marks its
+        absence."""
         if self._behaviour.kind is not TimeKind.RELATIVE:
             return NO_RELATIVE_TIME
         ticks = self._counted_us(patient_s) // _TICK_US % _TICKS
@@ -98,7 +99,7 @@ class OwnClock:
         return AvaType(Attribute.MDS_TIME_INFO, encode(self._info(kinds))), *clocks
 
     def set(self, time: DeviceTime, patient_s: float) -> Refusal | None:
-        """The manager's Set-Time, at this patient second."""
+        """Handle the manager's Set-Time at this patient second."""
         match self._behaviour.set_answer:
             case SetAnswer.REFUSES:
                 return Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
@@ -131,12 +132,12 @@ class OwnClock:
                 return DeviceTime(kind, self._counted_us(patient_s).to_bytes(8, "big"))
 
     def _date_us(self, patient_s: float) -> int:
-        """Rounded to the hundredths that AbsoluteTime has."""
+        """Return the date, rounded to the hundredths of AbsoluteTime."""
         hundredths = round((patient_s - self._from_s) * self._rate * 100)
         return self._from_us // _HUNDREDTH_US * _HUNDREDTH_US + hundredths * _HUNDREDTH_US
 
     def _counted_us(self, patient_s: float) -> int:
-        """A counter drifts as a date does, but nobody sets it."""
+        """Return the counter. It drifts as a date does, but cannot be set."""
         return round((self._behaviour.counts_from_s + patient_s * self._rate) * 1_000_000)
 
 

@@ -1,8 +1,9 @@
 """The small devices with standard configurations: oximeter, spot oximeter, blood-pressure cuff and thermometer.
 
-The standard configuration 0x0190 maps an oximeter's value without a time. A report without a time cannot be told from
-its repetition after a lost answer, so this oximeter reports in variable form, which names what it carries, and adds
-the time. The spot oximeter's (0x0191) has a time and tells one finger a minute.
+The standard configuration 0x0190 maps an oximeter's value without a time. A report without a time cannot be
+distinguished from its repetition after a lost response, so this oximeter reports in variable form, which names its
+attributes, and adds the time. The configuration of the spot oximeter (0x0191) has a time; it reports one measurement a
+minute.
 """
 
 from abc import abstractmethod
@@ -24,7 +25,7 @@ _TEMPERATURE = Numeric(1, decimals=1)
 
 
 class SpotDevice(Device):
-    """Measures the patient's vitals at a pace, one report a time. Subclasses say what they read."""
+    """Measures the patient's vital signs at a pace, one report at a time. Subclasses select the readings."""
 
     configuration: Configuration
     variable = False
@@ -46,7 +47,7 @@ class SpotDevice(Device):
 
     @abstractmethod
     def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
-        """What is measured now."""
+        """Return the current readings."""
 
 
 class Oximeter(SpotDevice):

@@ -1,11 +1,11 @@
-"""A monitor that plays a WFDB record: what was measured from a real patient, at the record's own resolution and pace.
+"""A monitor that plays a WFDB record: measurements of a real patient, at the record's own resolution and pace.
 
-Each signal of the record becomes one object. Fast signals are waveforms whose samples travel as the record holds them
-(16-bit integers, no resampling, no rescaling; the scale of `scale.py` makes the manager's slope and offset those of
-the record), so that raw samples exported at the far end equal the file's, sample by sample. Slow signals, such as a
-monitor's numbers once a minute, are numerics; a record slower than one frame a second is played at one frame a
-second, because nobody watches an hour of it, and the device's clock then runs with the playing. At its end a record
-begins again: the block that crosses the end holds its last and its first samples.
+Each signal of the record becomes one object. Fast signals are waveforms whose samples are sent unchanged (16-bit
+integers, no resampling, no rescaling; the scale of `scale.py` makes the manager's slope and offset those of the
+record), so that raw samples exported from the cloud equal the file's, sample by sample. Slow signals, such as a
+monitor's numbers once a minute, are numerics. A record slower than one frame a second is played at one frame a second,
+so that a demo need not last hours, and the device's clock then follows the playback. At its end a record restarts: the
+block that crosses the end holds its last and its first samples.
 """
 
 from array import array
@@ -35,10 +35,10 @@ _LAST_CONFIG_ID: Final = 0x7FFF
 _BLOCK_S: Final = Fraction(1, 4)
 _SLOWEST_WAVEFORM_HZ: Final = 10
 _REPORT_OCTETS_MAX: Final = 48_000
-"""Well below what an APDU holds."""
+"""Well below the size of an APDU."""
 _PRIVATE: Final = 1024
 _PRIVATE_FIRST: Final = 0xF100
-"""A signal whose name says nothing to us still travels, under a private code and with its name as label."""
+"""First private code, for a signal with an unknown name: it is still sent, with its name as label."""
 
 _WAVEFORMS: Final = {
     **{name.upper(): code for name, code in codes.LEAD_CODES.items()},
@@ -86,7 +86,7 @@ _UNITS: Final = {
 
 
 class RecordedMonitor(Device):
-    """The handle of a signal is its place in the header, from 1."""
+    """A monitor whose handles are the positions of the signals in the header, from 1."""
 
     def __init__(self, record: Record, description: Description) -> None:
         """Raises RecordUnusable where the record is empty or its signals do not fit one report."""
@@ -127,7 +127,7 @@ class RecordedMonitor(Device):
             yield Measured(time, tuple(readings), waveform=fast)
 
     def _read(self, frame: int) -> "tuple[array[int], ...]":
-        """A block from this frame of the endless record."""
+        """Return a block from this frame of the record, which repeats without end."""
         count, first = self._frames_per_block, frame % self._record.frames
         left = min(count, self._record.frames - first)
         head = self._record.read(first, left)
@@ -146,8 +146,8 @@ class RecordedMonitor(Device):
         return Waveform(index + 1) if self._is_waveform(signal) else Numeric(index + 1, decimals=1)
 
     def _declared(self, index: int, signal: Signal) -> ConfigObject:
-        """What the signal's name and unit say to us. Sample-Period counts eighths of a millisecond, so a rate that does
-        not divide 8000 Hz is declared rounded."""
+        """Return the object for the signal's name and unit. Sample-Period counts eighths of a millisecond, so a rate
+        that does not divide 8000 Hz is declared rounded."""
         waveform = self._is_waveform(signal)
         name = signal.description.strip().upper().replace(" ", "")
         code = (_WAVEFORMS if waveform else _NUMERICS).get(name)
@@ -182,15 +182,15 @@ def _labelled(declared: ConfigObject, label: str, *, named_unit: bool) -> Config
 
 
 def _config_id(declared: tuple[ConfigObject, ...]) -> int:
-    """One configuration id for each form of record, so that a manager that remembers one never takes it for another:
-    it follows from what is declared."""
+    """Return a configuration id that depends on the declared objects: each form of record has its own, so that a
+    manager that remembers one never takes it for another."""
     octets = Configuration(_FIRST_CONFIG_ID, declared).octets
     return _FIRST_CONFIG_ID + crc32(octets) % (_LAST_CONFIG_ID - _FIRST_CONFIG_ID + 1)
 
 
 def _frames_per_block(frame_s: Fraction) -> int:
-    """As many frames as a quarter of a second holds; rather a few less where the block then lasts whole hundredths of a
-    second, which is what AbsoluteTime can tell."""
+    """Return the number of frames in a quarter of a second, or a few less where the block then lasts whole hundredths
+    of a second, the resolution of AbsoluteTime."""
     most = max(1, int(_BLOCK_S / frame_s))
     whole = (count for count in range(most, most // 2, -1) if (count * frame_s * 100).denominator == 1)
     return next(whole, most)

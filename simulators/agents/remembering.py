@@ -1,7 +1,7 @@
-"""A device with a memory: any simulated device whose measurements are kept in a PM-store, whoever listens.
+"""A device with a memory: any simulated device whose measurements are stored in a PM-store, with or without a manager.
 
-What the device measures goes into the memory, waveforms aside, and is there for a manager to fetch; with `live` it is
-also reported as the device would without one, so that the same measurement reaches the manager twice. The device's
+The device's measurements, except waveforms, are stored in the memory for a manager to fetch. With `live` they are also
+reported as by a device without a memory, so that the manager gets the same measurement twice. The device's
 configuration becomes an extended one with the PM-store in it.
 """
 
@@ -28,17 +28,17 @@ _REMEMBERING: Final = 0x4400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryOptions:
-    """`path` is the memory itself; `witness` a file that is told what was kept and what was cleared."""
+    """`path` is the memory itself; `witness` is a file that records stored and cleared entries."""
 
     path: Path
     witness: Path | None = None
     live: bool = False
-    """Report everything as well."""
+    """Report every measurement live as well."""
     entries_per_event: int = 16
 
 
 class RememberingDevice(Device):
-    """A device around another one. `kind` is the clock that its measurements are stamped with."""
+    """A device with a memory around another device. `kind` is the kind of clock that stamps its measurements."""
 
     def __init__(self, inner: Device, options: MemoryOptions, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
         """Raises OSError, and `NoSuchHeader` for a clock whose times no entry can carry."""
@@ -72,7 +72,7 @@ class RememberingDevice(Device):
         return (*self._inner.services(), self._store)
 
     def _keep(self, measured: Measured) -> None:
-        """An entry for each reading: objects of one report may have been measured for different persons."""
+        """Store an entry for each reading: objects of one report may have been measured for different persons."""
         for reading in measured.readings:
             layout = self._layouts.get(reading.handle)
             if layout is not None and reading.value is not None:
@@ -81,7 +81,7 @@ class RememberingDevice(Device):
 
 
 def _storable(item: ConfigObject) -> bool:
-    """Whether an entry can hold its values: a metric that says how they lie, and no waveform."""
+    """Return whether an entry can hold its values: a metric with a map, and no waveform."""
     kinds = {attribute.attribute_id for attribute in item.attributes}
     mapped = Attribute.ATTRIBUTE_VALUE_MAP in kinds and Attribute.TYPE in kinds
     return mapped and item.obj_class in METRICS and item.obj_class != ObjectClass.RT_SA

@@ -1,9 +1,9 @@
-"""One report that a simulated device made, and the bounded memory in which it waits for its answer.
+"""A report of a simulated device, and the bounded memory of reports that wait for their response.
 
-A confirmed report belongs to the device until the manager has answered it: it is sent one at a time (window 1), kept
-over every loss of the link, and sent again in the next association. Memory is bounded as in a real device: when it is
-full the oldest report goes, and the count of what went is told. The report being answered is never the one that goes,
-because its answer may be on the way. Does not send and does not know the protocol's numbers.
+A confirmed report belongs to the device until the manager has acknowledged it: it is sent one at a time (window 1),
+kept over every loss of the link, and sent again in the next association. Memory is bounded as in a real device: when it
+is full the oldest report is dropped and counted. The report in flight is never dropped, because its response may be in
+transit. This module does not send and does not use the protocol's numbers.
 """
 
 from collections import deque
@@ -18,13 +18,14 @@ from simulators.agents.device import Measured
 
 REPORTS_MAX: Final = 20_000
 OCTETS_MAX: Final = 32 << 20
-"""Twenty minutes of a twelve-lead recorder at 1000 Hz."""
+"""Limit of the memory: twenty minutes of a twelve-lead recorder at 1000 Hz."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """`number` counts from 1 over the life of the agent and identifies the report in the witness; the protocol's own
-    report number starts anew in each association. All observations of a report carry the same `device_time`."""
+    """A report. `number` counts from 1 over the life of the agent and identifies the report in the witness file; the
+    protocol's own report number restarts in each association. All observations of a report carry the same
+    `device_time`."""
 
     number: int
     device_time: DeviceTime
@@ -42,20 +43,20 @@ class Report:
 
     @property
     def octets(self) -> int:
-        """Its size on the wire, near enough for a memory limit."""
+        """Return its approximate size on the wire, for the memory limit."""
         return 40 + len(self.scan.observations)
 
 
 def scan_of(
     configuration: Configuration, readings: Sequence[Reading], *, variable: bool, scanner: int | None = None
 ) -> ScanReport:
-    """The readings in the form that their device uses."""
+    """Return the readings in the form that their device uses."""
     build = variable_report if variable else fixed_report
     return build(configuration, readings, scanner=scanner)
 
 
 class Outbox:
-    """First in, first out. `dropped` counts reports that the memory had no room for."""
+    """A queue, first in, first out. `dropped` counts the reports dropped because it was full."""
 
     def __init__(
         self,
@@ -80,14 +81,14 @@ class Outbox:
 
     @property
     def head(self) -> Report | None:
-        """The report to send, or the one whose answer is awaited."""
+        """Return the report to send, or the one in flight."""
         return self._waiting[0] if self._waiting else None
 
     def put(self, report: Report) -> None:
         self._waiting.append(report)
         self._octets += report.octets
         while len(self._waiting) > 2 and (len(self._waiting) > self._reports_max or self._octets > self._octets_max):
-            # The head may be on its way: the one behind it is the oldest that can be let go.
+            # The head may be in flight: the one after it is the oldest that can be dropped.
             oldest = self._waiting[1]
             del self._waiting[1]
             self._octets -= oldest.octets
@@ -95,7 +96,7 @@ class Outbox:
             self._on_dropped(oldest)
 
     def done(self) -> Report:
-        """The head is answered, or given up: it leaves."""
+        """Remove the head: it was acknowledged, or given up."""
         report = self._waiting.popleft()
         self._octets -= report.octets
         return report

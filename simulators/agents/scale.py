@@ -1,14 +1,14 @@
-"""Scale-and-Range-Specification for 16-bit samples, chosen so that the manager computes exactly the scale we mean.
+"""Scale-and-Range-Specification for 16-bit samples, chosen so that the manager computes exactly the intended scale.
 
-The wire does not carry slope and offset but two points, physical values as FLOAT (24-bit decimal mantissa) and raw
-ones as 16-bit integers, and the manager computes slope = (upper − lower) / (upper raw − lower raw) and offset = lower
-− lower raw × slope in double precision. A recorder's gain g (raw units per physical unit) and baseline b mean slope
-1/g and offset −b/g. So we look for points b ± k with k/g a short decimal, widest first, and keep the first pair for
-which that arithmetic gives the doubles nearest to 1/g and −b/g. Raw samples travel unchanged; with this scale their
-physical values are exact as well.
+The wire does not carry slope and offset but two points, physical values as FLOAT (24-bit decimal mantissa) and raw ones
+as 16-bit integers, and the manager computes slope = (upper − lower) / (upper raw − lower raw) and offset = lower −
+lower raw × slope in double precision. A recorder's gain g (raw units per physical unit) and baseline b mean slope 1/g
+and offset −b/g. So this module searches for points b ± k with k/g a short decimal, widest first, and keeps the first
+pair for which that arithmetic gives the doubles nearest to 1/g and −b/g. Raw samples are sent unchanged; with this
+scale their physical values are exact as well.
 
 Where k/g is no finite decimal for any k within 16 bits (a gain with a large prime factor), no pair is exact: then the
-widest pair is rounded to the seven digits of a FLOAT, and `exact` says so.
+widest pair is rounded to the seven digits of a FLOAT, and `exact` is False.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,17 +36,17 @@ class Scale:
 
     @property
     def slope(self) -> float:
-        """As a manager computes it from the two points."""
+        """Slope that a manager computes from the two points."""
         return (float(self.upper) - float(self.lower)) / (self.upper_raw - self.lower_raw)
 
     @property
     def offset(self) -> float:
-        """As a manager computes it from the two points."""
+        """Offset that a manager computes from the two points."""
         return float(self.lower) - self.lower_raw * self.slope
 
 
 def scale_of(gain: Fraction, baseline: int = 0) -> Scale:
-    """The scale for physical = (raw − baseline) / gain."""
+    """Return the scale for physical = (raw − baseline) / gain."""
     assert gain > 0, "a gain is positive"
     for lower_k, upper_k in _candidates(gain, baseline):
         scale = _scale(gain, baseline, lower_k, upper_k)
@@ -60,8 +60,8 @@ def _scale(gain: Fraction, baseline: int, lower_k: int, upper_k: int) -> Scale:
 
 
 def _candidates(gain: Fraction, baseline: int) -> Iterator[tuple[int, int]]:
-    """Pairs (k below, k above the baseline) whose physical values are FLOATs: symmetric and wide ones first, then those
-    with raw 0 below (the offset is then the lower value itself, free of rounding), then narrow ones."""
+    """Yield pairs (k below, k above the baseline) whose physical values are FLOATs: symmetric and wide ones first, then
+    those with raw 0 below (the offset is then the lower value itself, free of rounding), then narrow ones."""
     below, above = baseline - _RAW_MIN, _RAW_MAX - baseline
     if below < 0 or above < 0:
         return
@@ -87,7 +87,7 @@ def _fitting(gain: Fraction, pairs: Iterable[tuple[int, int]]) -> Iterator[tuple
 
 
 def _steps(gain: Fraction) -> list[int]:
-    """Steps of k: first a whole physical unit, then the smallest k for which k / gain ends as a decimal."""
+    """Return steps of k: first a whole physical unit, then the smallest k for which k / gain ends as a decimal."""
     rest = gain.numerator
     for prime in (2, 5):
         while rest % prime == 0:
@@ -98,7 +98,7 @@ def _steps(gain: Fraction) -> list[int]:
 
 
 def _fits(value: Fraction) -> bool:
-    """Is it mantissa × 10^−places with a mantissa of 24 bits?"""
+    """Return whether the value is mantissa × 10^−places with a mantissa of 24 bits."""
     for places in range(12):
         scaled = value * Fraction(10) ** places
         if scaled.denominator == 1:
@@ -112,7 +112,7 @@ def _rounded(gain: Fraction, baseline: int) -> Scale:
 
 
 def _seven_digits(value: Fraction) -> Fraction:
-    """The nearest decimal whose mantissa fits a FLOAT."""
+    """Return the nearest decimal whose mantissa fits a FLOAT."""
     places = 0
     while abs(value) * 10 ** (places + 1) <= _MANTISSA_MAX and places < 60:
         places += 1

@@ -1,12 +1,12 @@
-"""What a simulated device has measured and not yet handed over, and its way to the manager.
+"""Outbox of a simulated device: measurements that the manager has not acknowledged, and the rules for sending them.
 
-Confirmed reports leave one at a time from a bounded outbox, are written to the witness when they are answered, and stay
-over every loss. A refusal for want of room is a pause; other refusals count, because a report that is refused for ever
-would block all that follow. Unconfirmed ones go when the association stands and nothing waits, else they are gone and
-counted. A report of a scanner needs the scanner enabled, and a device that reports only when it is asked needs a
-request that covers the report: until then a confirmed one waits.
+Confirmed reports are sent one at a time from a bounded outbox, recorded in the witness file after their response, and
+kept over every loss. A refusal because the manager is full causes a pause; other refusals count, because a report that
+is refused forever would block all later ones. An unconfirmed report is sent when there is an association and the outbox
+is empty; else it is dropped and counted. A report of a scanner needs the scanner enabled, and a device that reports
+only on request needs a request that covers the report: until then a confirmed one is held.
 
-Does not associate and does not measure (`agent`).
+`agent` associates and measures.
 """
 
 import asyncio
@@ -27,14 +27,15 @@ from simulators.agents.witness import Witness
 log = structlog.get_logger(__name__)
 
 REFUSALS_MAX: Final = 3
-"""Refusals, other than for want of room, after which a report is given up: repeating it would block all that follow."""
+"""Refusals, other than because the manager is full, after which a report is given up: repeating it would block all
+later ones."""
 FULL_PAUSE_S: Final = 1.0
-"""A manager whose store is full is asked again after this."""
+"""Pause before the next report to a manager whose store is full."""
 
 
 @dataclass(slots=True)
 class AgentStatus:
-    """What a terminal view shows; counts since the start."""
+    """Status for a terminal view; counts since the start."""
 
     link: str = ""
     associated: bool = False
@@ -45,14 +46,14 @@ class AgentStatus:
     waiting: int = 0
     dropped: int = 0
     withheld: int = 0
-    """Unconfirmed reports of a scanner that nobody had enabled."""
+    """Unconfirmed reports of a scanner that was not enabled."""
     given_up: int = 0
     clock_set: int = 0
     trouble: str = ""
 
 
 class Sending:
-    """`association` is the one that stands or is being asked for, None without a link."""
+    """`association` is the current or requested one, None without a link."""
 
     def __init__(
         self,
@@ -65,10 +66,10 @@ class Sending:
         asked: Asked,
         wake: asyncio.Event,
     ) -> None:
-        """`wake` is set when a pause begins, at whose end somebody has to `offer` again."""
+        """`wake` is set when a pause begins; the caller has to call `offer` at its end."""
         self.association: AgentAssociation | None = None
         self.settled = asyncio.Event()
-        """Something was answered, given up or lost."""
+        """Set when a report was acknowledged, given up or lost."""
         self.pause_until_s = 0.0
         self._wake = wake
         self._description = description
@@ -83,11 +84,11 @@ class Sending:
         self._refusals = 0
 
     def __len__(self) -> int:
-        """Confirmed reports that wait."""
+        """Return the number of queued confirmed reports."""
         return len(self._outbox)
 
     def take(self, report: Report, *, confirmed: bool) -> bool:
-        """A report was made. True: it is on its way already, unconfirmed."""
+        """Add a report. Return True where it was sent at once, unconfirmed."""
         sent = False
         if confirmed:
             self._outbox.put(report)
@@ -102,7 +103,8 @@ class Sending:
         return sent
 
     def offer(self) -> bool:
-        """Sends the head of the outbox, when nothing is under way and the manager is ready for it. True: sent."""
+        """Send the head of the outbox, when no report is in flight and the manager is ready for it. Return True where
+        it was sent."""
         association, report, now_s = self.association, self._outbox.head, self._clock.monotonic_s()
         if association is None or report is None or not association.can_confirm or now_s < self.pause_until_s:
             return False
@@ -115,7 +117,7 @@ class Sending:
         return True
 
     async def answered(self, invoke_id: int) -> None:
-        """The manager has this one."""
+        """Process the acknowledgement of a report."""
         if self._sent is None or self._sent[0] != invoke_id:
             return
         report = self._outbox.done()
@@ -128,7 +130,7 @@ class Sending:
             await asyncio.to_thread(self._witness.answered, self._description.system_id, report, invoke_id)
 
     def refused(self, event: ReportRefused) -> None:
-        """The manager did not take it."""
+        """Process the manager's refusal of a report."""
         if self._sent is None or self._sent[0] != event.invoke_id:
             return
         self._sent = None
@@ -147,7 +149,7 @@ class Sending:
             log.warning("agent.report_given_up", device=name, report=report.number, reason=int(event.reason))
 
     def lost(self) -> None:
-        """What was under way will not be answered any more."""
+        """Note that the report in flight will not get a response any more."""
         self._sent = None
         self.settled.set()
 
@@ -159,7 +161,7 @@ class Sending:
         return not scanner or (association is not None and association.scanner_enabled(scanner))
 
     def _request_id(self, report: Report, now_s: float) -> int | None:
-        """Under which request a report goes; None: under none, so it waits."""
+        """Return the id of the request that covers a report; None: there is none, so it is held."""
         for flow in self._requests.flows(now_s) if self._requests is not None else ():
             if all(flow.scope.covers(handle) for handle in report.handles):
                 return flow.data_req_id

@@ -1,13 +1,14 @@
-"""The witness: what a manager has promised to keep, written down where a crash of anything cannot reach it.
+"""The witness: a file of the reports that a manager has acknowledged, which no crash can affect.
 
-One line for each confirmed report that was answered, forced to the disk before the agent sends its next one:
+One line for each acknowledged report, forced to the disk before the agent sends its next one:
 
     <system id, hex> <report number> <invoke-id> <handle>[,<handle>…] <device time>
 
-The report number counts the agent's reports from 1 and is never used twice in one run; the invoke-id is the one that
-was answered (a report repeated after a loss has a new one); the device time is the text that an exported observation
-carries as `device_time`. So (system id, handle, device time) names each observation that must be in the cloud exactly
-once. A report that was stored but whose answer was lost is not in the file until its repetition is answered.
+The report number counts the agent's reports from 1 and is never used twice in one run. The invoke-id is that of the
+acknowledged report (a report repeated after a loss has a new one). The device time is the text that an exported
+observation has as `device_time`. So (system id, handle, device time) identifies each observation that must be in the
+cloud exactly once. A report that was stored but whose response was lost is not in the file until its repetition is
+acknowledged.
 """
 
 import os
@@ -17,7 +18,7 @@ from simulators.agents.report import Report
 
 
 class Witness:
-    """Appends to one file; several agents of one process may share it, a line is one write."""
+    """Appends to one file. Several agents of one process may share it; a line is one write."""
 
     def __init__(self, path: Path) -> None:
         """Raises OSError when the file cannot be written."""
@@ -25,7 +26,7 @@ class Witness:
         self.lines = 0
 
     def answered(self, system_id: bytes, report: Report, invoke_id: int) -> None:
-        """Blocks until the line is on the disk."""
+        """Write a line; return when it is on the disk."""
         handles = ",".join(str(handle) for handle in report.handles)
         line = f"{system_id.hex()} {report.number} {invoke_id} {handles} {report.device_time.text()}\n"
         os.write(self._descriptor, line.encode("ascii"))

@@ -1,1 +1,1 @@
-"""Bluetooth LE without a radio: an ether that is a process of its own, and devices that live on it."""
+"""Bluetooth LE without a radio: an ether in a process of its own, and the devices that use it."""

@@ -1,4 +1,4 @@
-"""What a simulated device says of itself while nobody is connected: that it can be found, its services, its name."""
+"""Advertising data of a simulated device: its flags, its services, its name."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,11 +8,11 @@ from bumble.core import AdvertisingData
 LEGACY_OCTETS_MAX: Final = 31
 _FLAGS = AdvertisingData.Flags.LE_GENERAL_DISCOVERABLE_MODE | AdvertisingData.Flags.BR_EDR_NOT_SUPPORTED
 _HEADER = 2
-"""Each part has a length and a kind."""
+"""Length and type of each AD structure."""
 
 
 def advertising_data(services: Sequence[int], name: str) -> bytes:
-    """General discoverable, LE only; its 16-bit services; as much of its name as fits."""
+    """Return advertising data: general discoverable, LE only; its 16-bit services; as much of its name as fits."""
     listed = b"".join(service.to_bytes(2, "little") for service in services)
     octets = name.encode("ascii")
     room = LEGACY_OCTETS_MAX - (_HEADER + 1) - (_HEADER + len(listed)) - _HEADER

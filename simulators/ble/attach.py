@@ -1,8 +1,8 @@
-"""Put a Bumble host on the ether: in this process, or over a radio's socket. Peripherals and the central use this.
+"""Attach a Bumble host to the ether: in this process, or over a radio's socket. Peripherals and the central use this.
 
-What must be so on every host is decided here: keys filed under the address by which a device is connected to (Bumble's
-default identity is the public one, under which a reconnect by static random address finds no key), HCI commands that
-a cancelled caller does not leave half answered, a limit on every one of them, and nothing of keys in a log.
+It sets the rules for every host: keys are stored under the address of the connection (Bumble's default identity is the
+public address, under which a reconnect by static random address finds no key), an HCI command is completed even when
+its caller is cancelled, every command has a time limit, and keys are never logged.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from simulators.ble.ether import Ether
 from simulators.ble.hci_stream import HciStream
 
 Air: TypeAlias = Ether | Path
-"""Where to attach: an ether in this process, or the socket of a radio process."""
+"""The ether to attach to: in this process, or behind the socket of a radio process."""
 
 log = structlog.get_logger(__name__)
 
-# A controller in software answers at once; this is for a radio process that hangs.
+# A controller in software responds at once; this is for a radio process that hangs.
 _COMMAND_TIMEOUT_S = 10.0
 
-# At DEBUG Bumble logs passkeys and temporary keys, and what it warns of is ordinary life on a radio.
+# At DEBUG, Bumble logs passkeys and temporary keys, and its warnings are normal events of a radio.
 logging.getLogger("bumble").setLevel(logging.ERROR)
 
 
@@ -43,21 +43,22 @@ class NoRadio(Exception):
 
 
 class _SteadyHost(Host):
-    """A host that outlives what happens to it: commands run to their end though who asked has been cancelled (Bumble
-    would take the late answer for that of its next command), and packets that make no sense are dropped."""
+    """A host that survives errors: commands are completed even when their caller was cancelled (Bumble would take the
+    late response for that of its next command), and malformed packets are dropped."""
 
     lost = False
 
     def on_packet(self, packet: bytes) -> None:
-        """What a peer sends may be anything, and Bumble raises anything over it. It costs its sender the answer, never
-        the others their radio."""
+        """Process a packet. A peer may send any bytes, and Bumble raises any exception for them: the sender gets no
+        response, and the radio of the others continues."""
         try:
             super().on_packet(packet)
         except Exception as error:
             log.warning("station.packet_failed", error=type(error).__name__)
 
     def on_transport_lost(self) -> None:
-        """Bumble's falls over an answer that has come but was not yet looked at."""
+        """Handle the end of the transport. Bumble's handler fails when a response has arrived and is not yet
+        processed."""
         self.lost = True
         waiting = self.pending_response
         if waiting is not None and not waiting.done():
@@ -65,7 +66,7 @@ class _SteadyHost(Host):
         self.emit("flush")
 
     def on_command_processed(self, event: hci.HCI_Command_Complete_Event[Any] | hci.HCI_Command_Status_Event) -> None:
-        """Also when who waited for it is being ended with its loop."""
+        """Process the response to a command, even when its caller is being cancelled with its loop."""
         if self.pending_response is None or not self.pending_response.done():
             super().on_command_processed(event)
 
@@ -84,7 +85,8 @@ def _looked_at(task: asyncio.Task[Any]) -> None:
 
 
 def _handler_failed(error: Exception) -> None:
-    """Bumble restarts advertising when a link ends, also when it ended because the radio has gone."""
+    """Log an error of a handler. Bumble restarts advertising when a link ends, even when it ended because the radio
+    disconnected."""
     if not isinstance(error, TransportLostError):
         log.error("station.handler_failed", exc_info=error)
 
@@ -102,21 +104,21 @@ class Station:
 
     @property
     def lost(self) -> bool:
-        """Whether the radio has gone."""
+        """True when the radio is disconnected."""
         return self._terminated.done()
 
     async def gone(self) -> None:
-        """Return when the radio has gone (or this was closed)."""
+        """Return when the radio is disconnected (or this was closed)."""
         await asyncio.shield(self._terminated)
 
     async def reset(self) -> None:
-        """Off and on: links are lost, advertising and scanning end. Raises Bumble's errors and TimeoutError."""
+        """Power off and on: links are lost, advertising and scanning end. Raises Bumble's errors and TimeoutError."""
         async with asyncio.timeout(_COMMAND_TIMEOUT_S):
             await self.device.power_on()
         self.device.scanning = False
 
     def close(self) -> None:
-        """Leave the ether; peers see a supervision time-out. Idempotent."""
+        """Leave the ether; peers see a supervision timeout. Idempotent."""
         self._let_go()
         if not self._terminated.done():
             self._terminated.set_result(None)
@@ -133,9 +135,9 @@ async def attach(
     irk: bytes | None = None,
     links_max: int | None = None,
 ) -> Station:
-    """A powered-on host with this address: static random (two most significant bits set, Core Vol 6 Part B 1.3.2.1),
-    or `public`. `keys`: where its bonds are, in memory without. `links_max`: of its controller, in-process only.
-    Raises NoRadio, ValueError."""
+    """Return a powered-on host with this address: static random (two most significant bits set, Core Vol 6 Part B
+    1.3.2.1), or `public`. `keys`: store of its bonds, in memory if absent. `links_max`: limit of its controller,
+    in-process only. Raises NoRadio, ValueError."""
     kind = Address.PUBLIC_DEVICE_ADDRESS if public else Address.RANDOM_DEVICE_ADDRESS
     own = Address(address, kind)
     if not public and not own.is_static:
@@ -145,7 +147,7 @@ async def attach(
         address=Address.generate_static_address() if public else own,
         irk=secrets.token_bytes(16) if irk is None else irk,
         identity_address_type=kind,
-        # Only so that a connect to a bonded peer does not first look for it without a limit.
+        # Only so that a connection to a bonded peer does not first search for it without a limit.
         address_resolution_offload=True,
     )
     host, let_go, terminated = await _host(air, name, links_max)

@@ -1,8 +1,7 @@
 """The virtual radio as the gateway's Bluetooth stack: `ble_backend = "simulators.ble.backend:VirtualRadio"`.
 
 `adapter` is the socket of a radio process (`radio`). The gateway's own code and plain bleak run on it unchanged;
-what is BlueZ's business (bonds, encryption, the agent) is done by `central`. Bonds are kept in `bonds_dir`
-(`bonds`).
+`central` does what BlueZ does (bonds, encryption, the agent). Bonds are kept in `bonds_dir` (`bonds`).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from simulators.ble.central import Central
 from simulators.ble.client import VirtualClient
 from simulators.ble.scanner import VirtualScanner
 
-# For all goodbyes of a close together; a radio process that hangs must not keep the gateway.
+# Limit for all disconnects of a close together; a radio process that hangs must not block the gateway.
 _CLOSE_S = 2.0
 
 
@@ -36,7 +35,8 @@ class VirtualRadio:
         self._central: Central | None = None
 
     def air(self) -> Air:
-        """Where to attach. Raises BleUnavailable. Tests override it with an ether of their own process."""
+        """Return the ether to attach to. Raises BleUnavailable. Tests override it with an ether of their own
+        process."""
         if not self._adapter:
             raise BleUnavailable("the virtual radio has no default adapter; name the socket of a radio process")
         return Path(self._adapter)
@@ -53,7 +53,7 @@ class VirtualRadio:
         self._central = Central(station, bonds, agent)
 
     async def close(self) -> None:
-        """Say goodbye on every link, then leave the radio."""
+        """Disconnect every link, then detach from the radio."""
         central, self._central = self._central, None
         if central is None:
             return
@@ -63,31 +63,31 @@ class VirtualRadio:
                     for link in central.links():
                         await central.part(link)
         except TimeoutError:
-            pass  # the radio hangs; leaving it ends the links as well
+            pass  # the radio hangs; detaching from it ends the links as well
         finally:
             central.station.close()
 
     async def gone(self) -> str:
-        """Returns when the radio's socket has closed."""
+        """Return when the radio's socket has closed."""
         central = self._central
         if central is not None:
             await central.station.gone()
         return "the virtual radio has gone"
 
     def scanner(self, found: Found, service_uuids: Sequence[str] = ()) -> BleakScanner:
-        """A scanner of bleak's on this radio."""
+        """Return a bleak scanner on this radio."""
         return BleakScanner(found, list(service_uuids) or None, "active", backend=VirtualScanner, central=self._central)
 
     def client(self, device: BLEDevice, lost: Lost) -> BleakClient:
-        """A client of bleak's on this radio."""
+        """Return a bleak client on this radio."""
         return BleakClient(device, lost, backend=VirtualClient, central=self._central)
 
     async def bonded(self, address: str) -> bool:
-        """Whether there are keys of this device."""
+        """Return whether there are keys of this device."""
         return self._open().bonds.has(address)
 
     async def forget(self, address: str) -> None:
-        """Keys, table and link."""
+        """Drop keys, cached table and link."""
         central = self._open()
         try:
             await central.forget(address)
@@ -96,19 +96,19 @@ class VirtualRadio:
         await self.disconnect(address)
 
     async def connected(self) -> Sequence[str]:
-        """Only links of this process: those of one that is gone ended with its socket."""
+        """Return the links of this process; those of an ended process ended with its socket."""
         central = self._central
         return () if central is None else [link.peer_address.to_string(False) for link in central.links()]
 
     async def disconnect(self, address: str) -> None:
-        """Nothing happens where there is no link."""
+        """Disconnect a device; no effect where there is no link."""
         central = self._open()
         link = central.link_to(address)
         if link is not None:
             await central.part(link)
 
     async def power_cycle(self) -> None:
-        """Reset the controller: every link is lost, scanning and attempts end."""
+        """Reset the controller: every link is lost, scanning and connection attempts end."""
         central = self._open()
         station: Station = central.station
         try:

@@ -1,8 +1,9 @@
-"""How a simulated Bluetooth device behaves beside measuring: it comes and goes, pairs, lies, is busy, forgets.
+"""Behaviour of a simulated Bluetooth device besides measuring: absences, pairing, malformed values, a busy server, lost
+bonds.
 
-Any kind can be told any of these; together they are what real devices do to a gateway (reference BLE testing §5). Data
-only, so that the command line, the demo and the tests say the same thing with the same words. What a device's clock
-does is `agents.own_clock`'s, which is the same for every wire.
+Any kind can be given any of these; together they cover what real devices do to a gateway (reference BLE testing §5).
+Data only, so that the command line, the demo and the tests use the same terms. The device's clock is in
+`agents.own_clock`, which is the same for every transport.
 """
 
 from dataclasses import dataclass, field
@@ -12,47 +13,47 @@ from simulators.agents.own_clock import ClockBehaviour, Setting
 
 
 class Pairing(Enum):
-    """What the device asks of who wants to pair."""
+    """The device's requirement for pairing."""
 
     NONE = "none"
     """It cannot pair, and keeps no bond."""
     JUST_WORKS = "just-works"
     PASSKEY = "passkey"
-    """It shows six digits, which the other side has to type."""
+    """It shows six digits, which are entered on the other side."""
 
 
 class Leaving(Enum):
-    """How the device goes away."""
+    """Form in which the device disconnects."""
 
     OUT_OF_RANGE = "out-of-range"
-    """In the middle of whatever it did; the other side finds out by its supervision timeout."""
+    """Without notice at any moment; the other side detects it by its supervision timeout."""
     GOODBYE = "goodbye"
-    """It ends the connection first, as a meter does that switches itself off."""
+    """It ends the connection first, as a meter that switches itself off."""
 
 
 class Lie(Enum):
-    """What is wrong with a value that the device sends."""
+    """Fault in a value that the device sends."""
 
     MISSING_FIELD = "missing-field"
-    """Its flags announce more than it holds: the value is cut short."""
+    """Its flags announce more fields than it holds: the value is cut short."""
     UNKNOWN_FLAG = "unknown-flag"
-    """A flag that no specification has."""
+    """A flag that no specification defines."""
     TRAILING = "trailing"
-    """Octets that nothing announced."""
+    """Bytes that no field announces."""
 
 
 class IdForm(Enum):
-    """How Device Information gives the system id."""
+    """Form of the system id in Device Information."""
 
     RIGHT = "right"
     REVERSED = "reversed"
-    """Most significant octet first, as some makers send it."""
+    """Most significant byte first, as some manufacturers send it."""
     ABSENT = "absent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """Away for `for_s` once in `every_s` patient seconds, at the end of each such stretch."""
+    """Absent for `for_s` in every `every_s` patient seconds, at the end of each such period."""
 
     every_s: float
     for_s: float
@@ -62,7 +63,7 @@ class Absence:
         return patient_s % self.every_s >= self.every_s - self.for_s
 
     def next_change_s(self, patient_s: float) -> float:
-        """The patient second at which it next comes or goes."""
+        """Return the patient second of its next appearance or absence."""
         begun_s = patient_s // self.every_s * self.every_s
         leaves_s = begun_s + self.every_s - self.for_s
         return leaves_s if patient_s < leaves_s else begun_s + self.every_s
@@ -70,15 +71,15 @@ class Absence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BleBehaviour:
-    """The default is a device of good manners that pairs without asking anybody.
+    """The default is a conforming device that pairs without user interaction.
 
-    `passkey`: the digits that it always shows, None: fresh ones each time. `encrypted`: its health values and
-    subscriptions are refused on a link that no bond encrypts. `bonds_kept` False: it forgets its bond whenever the
-    link ends. `static_random`: its address is a random one that stays. `resends`: after each connection it sends
-    its whole memory again, confirmed or not. `lies_every`: one in so many values is spoilt by `lie`.
-    `drops_link_after`: it drops the link when so many values of a transfer are out, `drops_link_times` times.
-    `busy_times`: so often its record access control point answers that it is busy. `slow_s`: how long it takes to
-    answer a read or a control point. `shows_time` False: it has no clock, and its values carry no time.
+    `passkey`: the digits that it always shows, None: new ones each time. `encrypted`: its health values and
+    subscriptions are refused on an unencrypted link. `bonds_kept` False: it drops its bond whenever the link ends.
+    `static_random`: its address is a static random one. `resends`: after each connection it sends its whole memory
+    again, confirmed or not. `lies_every`: one in that many values is damaged by `lie`. `drops_link_after`: it drops the
+    link after that many values of a transfer, `drops_link_times` times. `busy_times`: number of responses "busy" of its
+    record access control point. `slow_s`: time that it takes to respond to a read or a control point. `shows_time`
+    False: it has no clock, and its values carry no time.
     """
 
     clock: ClockBehaviour = field(default_factory=lambda: ClockBehaviour(setting=Setting.MAY))
@@ -100,11 +101,11 @@ class BleBehaviour:
 
     @property
     def encrypts(self) -> bool:
-        """A device that cannot pair cannot ask for encryption either."""
+        """True where it requires encryption; a device that cannot pair cannot require it."""
         return self.encrypted and self.pairing is not Pairing.NONE
 
     def spoilt(self, octets: bytes) -> bytes:
-        """A value as a device of this `lie` sends it."""
+        """Return a value as a device with this `lie` sends it."""
         match self.lie:
             case Lie.MISSING_FIELD:
                 return octets[:-1]

@@ -1,7 +1,7 @@
 """The bonds of the virtual radio's central, and its own identity, in one JSON file that survives restarts.
 
-The identity belongs beside the keys: a peripheral files its keys under our address, so a new address each time would
-make every bond worthless. Mode 0600, since these are keys. Written whole, atomically and durably, at each change.
+The identity belongs beside the keys: a peripheral stores its keys under our address, so a new address each time would
+make every bond useless. Mode 0600, since these are keys. Written whole, atomically and durably, at each change.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bumble.keys import KeyStore, PairingKeys
 
 FILE_NAME = "virtual_radio_bonds.json"
 _VERSION = 1
-# A vehicle has a dozen devices; more is a fault of whoever pairs in a loop.
+# A vehicle has a dozen devices; more means a program that pairs in a loop.
 _BONDS_MAX = 200
 
 
@@ -27,7 +27,7 @@ class BondsUnusable(Exception):
 
 
 class BondFile(KeyStore):
-    """Keys by peer address, as Bumble's hosts ask for them (`str(Address)`: public ones end in /P)."""
+    """Keys by peer address, in the form of Bumble's hosts (`str(Address)`: public ones end in /P)."""
 
     def __init__(self, path: Path, address: str, irk: bytes, bonds: dict[str, PairingKeys]) -> None:
         self.path = path
@@ -37,7 +37,7 @@ class BondFile(KeyStore):
 
     @classmethod
     def open(cls, folder: Path) -> BondFile:
-        """The file in `folder`; made with a new identity where there is none. Raises BondsUnusable."""
+        """Open the file in `folder`; create it with a new identity where there is none. Raises BondsUnusable."""
         path = folder / FILE_NAME
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,16 +60,16 @@ class BondFile(KeyStore):
             raise BondsUnusable(f"{path} is no file of bonds; remove it and pair the devices again") from error
 
     def has(self, address: str) -> bool:
-        """Whether there are keys of this device, whichever kind its address is."""
+        """Return whether there are keys of this device, for either kind of address."""
         return self._name(address) is not None
 
     def address_of(self, address: str) -> Address | None:
-        """The identity under which the keys are filed, its kind included; None without a bond."""
+        """Return the identity under which the keys are stored, including its kind; None without a bond."""
         name = self._name(address)
         return None if name is None else Address(name)
 
     def forget(self, address: str) -> bool:
-        """Drop the keys of this device; whether there were any. Raises BondsUnusable."""
+        """Drop the keys of this device; return whether there were any. Raises BondsUnusable."""
         name = self._name(address)
         if name is None:
             return False
@@ -81,7 +81,7 @@ class BondFile(KeyStore):
         plain = address.upper().removesuffix("/P")
         return next((name for name in (plain, f"{plain}/P") if name in self._bonds), None)
 
-    # As a Bumble keystore
+    # Bumble key store
 
     async def get(self, name: str) -> PairingKeys | None:
         return self._bonds.get(name)
@@ -93,8 +93,8 @@ class BondFile(KeyStore):
         self.forget(name)
 
     async def update(self, name: str, keys: PairingKeys) -> None:
-        """A new bond. One that stands is never replaced: in its last step a pairing peer may claim any identity, also
-        that of another device."""
+        """Add a bond. An existing one is never replaced: in the last step of pairing, a peer may claim any identity,
+        including that of another device."""
         if name in self._bonds:
             raise BondsUnusable(f"there is a bond with {name} already; forget it first")
         if len(self._bonds) >= _BONDS_MAX:

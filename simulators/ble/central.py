@@ -1,8 +1,8 @@
 """The central of the virtual radio: one Bumble host that the bleak client and scanner classes share.
 
-It does what BlueZ does beneath bleak: one attempt to connect at a time and cancelled properly, the link to a bonded
-peer encrypted before anything else, pairing answered by the gateway's own agent, and a table of what has been heard.
-Answers in bleak's errors, those that its BlueZ backend raises, so nothing above can tell the difference.
+It does what BlueZ does beneath bleak: connection attempts one at a time with proper cancellation, encryption of the
+link to a bonded peer before any other use, pairing through the gateway's own agent, and a table of discovered devices.
+It raises the errors of bleak's BlueZ backend, so the code above cannot distinguish the two.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from simulators.ble.bonds import BondFile
 
 T = TypeVar("T")
 
-# BlueZ forgets what it has not heard for half a minute; here the oldest make room.
+# BlueZ drops devices not seen for half a minute; here the oldest are evicted.
 _KNOWN_MAX = 1000
-# Vol 3 Part H 3.4: pairing that stands still for 30 s has failed.
+# Vol 3 Part H 3.4: pairing without progress for 30 s has failed.
 PAIRING_TIMEOUT_S = 30.0
 _WITHDRAW_S, _WITHDRAW_TRIES = 0.05, 100
 _DISCONNECT_S = 10.0
@@ -34,10 +34,10 @@ BLUEZ_FAILED = "org.bluez.Error.Failed"
 
 
 class Listener(Protocol):
-    """Who is told of advertising."""
+    """Interface of a receiver of advertising."""
 
     def heard(self, advertisement: Advertisement) -> None:
-        """One advertisement, scan response included."""
+        """Process one advertisement, scan response included."""
 
 
 class Central:
@@ -58,28 +58,29 @@ class Central:
 
     @property
     def up(self) -> bool:
-        """Whether the adapter is still there."""
+        """True while the adapter is present."""
         return not self.station.lost
 
     def remember(self, address: str, on_air: Address) -> None:
-        """A device has been heard; `on_air` is what it calls itself now."""
+        """Note an advertising device; `on_air` is its current address."""
         self._known.pop(address, None)
         self._known[address] = on_air
         if len(self._known) > _KNOWN_MAX:
             del self._known[next(iter(self._known))]
 
     async def forget(self, address: str) -> bool:
-        """Drop keys and whatever is known of a device; whether there was a bond."""
+        """Drop the keys and all data of a device; return whether there was a bond."""
         self._known.pop(address.upper(), None)
         bonded = self.bonds.forget(address)
         if bonded and self.up:
-            # Its rotating addresses are strangers' from now on. Without an adapter the next `open` sees to it.
+            # From now on its rotating addresses cannot be resolved. Without an adapter the next `open` takes care of
+            # it.
             with suppress(core.BaseBumbleError, hci.HCI_Error, TimeoutError):
                 await self.device.refresh_resolving_list()
         return bonded
 
     def on_air(self, address: str) -> Address:
-        """By which address to reach a device that was heard or is bonded. Raises what BlueZ's backend does:
+        """Return the current address of a device that was discovered or is bonded. Raises as BlueZ's backend does:
         BleakDeviceNotFoundError, BleakError without an adapter."""
         if not self.up:
             raise BleakError(f"device '{address}' not found")
@@ -89,17 +90,17 @@ class Central:
         return found
 
     def links(self) -> list[Connection]:
-        """All connections that stand."""
+        """Return all current connections."""
         return list(self.device.connections.values())
 
     def link_to(self, address: str) -> Connection | None:
-        """The connection to a device, if there is one."""
+        """Return the connection to a device, if there is one."""
         plain = address.upper()
         return next((link for link in self.links() if link.peer_address.to_string(False) == plain), None)
 
     async def join(self, address: str) -> Connection:
-        """A link to the device, a standing one taken over as BlueZ does. Waits until the device is heard, for ever;
-        safe to cancel. Raises as `on_air`, and BleakDBusError."""
+        """Return a link to the device; an existing one is reused, as by BlueZ. Waits until the device advertises,
+        without a limit; safe to cancel. Raises as `on_air`, and BleakDBusError."""
         async with self._joining:
             while True:
                 standing = self.link_to(address)
@@ -111,12 +112,12 @@ class Central:
                 try:
                     return await asyncio.shield(attempt)
                 except asyncio.CancelledError:
-                    if attempt.cancelled() and not _asked_to_stop():  # Bumble's way to say that the adapter has gone
+                    if attempt.cancelled() and not _asked_to_stop():  # Bumble's sign that the adapter has disappeared
                         raise BleakError(f"device '{address}' not found") from None
                     await self._withdraw(attempt)
                     raise
                 except core.ConnectionError as error:
-                    # It had just stopped advertising; the kernel tries again by itself.
+                    # It had just stopped advertising; the kernel retries by itself.
                     if error.error_code != hci.HCI_ErrorCode.CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR:
                         raise BleakDBusError(BLUEZ_FAILED, ["le-connection-abort-by-local"]) from error
                 except hci.HCI_Error as error:
@@ -125,7 +126,8 @@ class Central:
                     raise BleakError(f"device '{address}' not found") from error
 
     async def encrypt(self, link: Connection) -> bool:
-        """With the keys of the bond. False: the peer does not have them (or the link ended over it)."""
+        """Encrypt with the keys of the bond. Return False where the peer does not have them (or the link ended because
+        of it)."""
         if link.is_encrypted:
             return True
         try:
@@ -135,10 +137,10 @@ class Central:
         return link.is_encrypted
 
     async def pair(self, link: Connection) -> None:
-        """Pair and bond; the agent answers for the person. Raises BleakDBusError with BlueZ's names.
+        """Pair and bond; the agent acts for the user. Raises BleakDBusError with BlueZ's names.
 
-        `link.peer_address` is the peer's identity afterwards, which is another where it rotates its address. Who asks
-        while a pairing runs waits for that one.
+        `link.peer_address` is the peer's identity afterwards, which differs from the address where it rotates. A call
+        during a pairing waits for that pairing.
         """
         running = self._pairings.get(link.handle)
         if running is None:
@@ -157,24 +159,24 @@ class Central:
         except (core.BaseBumbleError, hci.HCI_Error) as error:
             raise BleakDBusError("org.bluez.Error.AuthenticationFailed", ["Authentication Failed"]) from error
         if str(link.peer_address) in before or not self.bonds.has(link.peer_address.to_string(False)):
-            # It claimed the identity of another (`BondFile.update`), and goes by that for Bumble now.
+            # It claimed the identity of another device (`BondFile.update`), and Bumble now uses that address for it.
             await self.part(link)
             raise BleakDBusError("org.bluez.Error.AuthenticationFailed", ["Authentication Failed"])
 
     async def part(self, link: Connection) -> None:
-        """End a link. Raises TimeoutError when the controller does not do it."""
+        """End a link. Raises TimeoutError when the controller does not end it."""
         try:
             async with asyncio.timeout(_DISCONNECT_S):
                 await during(link, self.device.disconnect(link, hci.HCI_REMOTE_USER_TERMINATED_CONNECTION_ERROR))
         except (LinkEnded, hci.HCI_Error, TransportLostError):
-            return  # it was over already
+            return  # it had ended already
 
     async def _withdraw(self, attempt: asyncio.Future[Connection]) -> None:
-        """Take an attempt back; a link that came about in that moment is ended."""
+        """Cancel an attempt; a link established in that moment is ended."""
         for _ in range(_WITHDRAW_TRIES):
             if attempt.done():
                 break
-            # Refused when nothing is pending any more, and without an adapter: the attempt ends by itself then.
+            # Refused when nothing is pending any more, and without an adapter: the attempt then ends by itself.
             with suppress(hci.HCI_Error, TransportLostError):
                 await self.device.send_sync_command(hci.HCI_LE_Create_Connection_Cancel_Command())
             await asyncio.wait({attempt}, timeout=_WITHDRAW_S)
@@ -185,7 +187,7 @@ class Central:
         if self._pairings.get(handle) is task:
             del self._pairings[handle]
         if not task.cancelled():
-            task.exception()  # whoever waited has it
+            task.exception()  # the caller has it
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
         if self.scanner is not None:
@@ -195,7 +197,7 @@ class Central:
         link.on(link.EVENT_SECURITY_REQUEST, lambda _requirements: self._on_security_request(link))
 
     def _on_security_request(self, link: Connection) -> None:
-        """The device asks for a secure link, as the kernel then does: with a bond that is under way already."""
+        """Handle the device's security request as the kernel does; a bond that is in progress is used."""
         if not link.is_encrypted and not self.bonds.has(link.peer_address.to_string(False)):
             asyncio.ensure_future(self.pair(link)).add_done_callback(_looked_at)
 
@@ -210,7 +212,7 @@ class Central:
 
 
 class _Person(pairing.PairingDelegate):
-    """What Bumble asks a person, asked of the gateway's agent."""
+    """Bumble's user interaction, passed to the gateway's agent."""
 
     def __init__(self, agent: PairingAgent, address: str) -> None:
         super().__init__(io_capability=pairing.PairingDelegate.IoCapability.DISPLAY_OUTPUT_AND_KEYBOARD_INPUT)
@@ -218,19 +220,19 @@ class _Person(pairing.PairingDelegate):
         self._address = address
 
     async def accept(self) -> bool:
-        """A central begins; a peer that wants to lead gets no."""
+        """Refuse: a central initiates pairing, and a peer's request to do so is declined."""
         return False
 
     async def confirm(self, auto: bool = False) -> bool:
-        """Just works."""
+        """Confirm just works."""
         return await self._agent.confirm(self._address, None)
 
     async def compare_numbers(self, number: int, digits: int) -> bool:
-        """Both sides show a number."""
+        """Confirm that both sides show this number."""
         return await self._agent.confirm(self._address, number)
 
     async def get_number(self) -> int | None:
-        """The device shows a passkey."""
+        """Return the passkey that the device shows."""
         return await self._agent.passkey(self._address)
 
 
@@ -239,16 +241,16 @@ class LinkEnded(Exception):
 
 
 def stands(link: Connection) -> bool:
-    """Whether this very link is still there."""
+    """Return whether this very link still exists."""
     return link.device.connections.get(link.handle) is link
 
 
 async def during(link: Connection, work: Coroutine[Any, Any, T], limit_s: float | None = None) -> T:
-    """What `work` gives, or LinkEnded as soon as the link is over, or TimeoutError after `limit_s`.
+    """Return the result of `work`. Raises LinkEnded as soon as the link ends, and TimeoutError after `limit_s`.
 
-    Bumble cancels a request that is pending at link loss, which looks to its caller as if it had been cancelled
-    itself. And a request that its caller abandons must run on: its answer would be taken for that of the next one.
-    So the work is a task of its own, which ends with the link.
+    Bumble cancels a pending request at link loss, which its caller cannot distinguish from its own cancellation. A
+    request whose caller is cancelled must be completed: its response would be taken for that of the next one. So the
+    work is a task of its own, which ends with the link.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
@@ -257,7 +259,7 @@ async def during(link: Connection, work: Coroutine[Any, Any, T], limit_s: float 
     def over(*_reason: object) -> None:
         if not ended.done():
             ended.set_result(None)
-        # Not now: Bumble has listeners after this one that give the futures of this very task their results.
+        # Not now: Bumble has later listeners that set the results of this very task's futures.
         loop.call_soon(task.cancel)
 
     def looked_at(done: asyncio.Task[T]) -> None:

@@ -1,10 +1,10 @@
-"""bleak's client over the virtual radio. Chosen by `backend=`; everything above is bleak's own.
+"""bleak's client over the virtual radio. Selected by `backend=`; the code above is bleak's own.
 
-Behaves as bleak's BlueZ backend on bluetoothd does: a bonded peer is encrypted before any attribute is touched, and one
-without the keys is disconnected and gives nothing (after three rounds the BleakError of the gateway's own BlueZ client,
-`gateway.transports.bluez.client`); an attribute that asks for security starts a pairing, and says 0x0E when that
-fails; services are None once the link is over; the disconnected callback comes for own disconnects too; a lost
-link is a BleakError.
+Behaves as bleak's BlueZ backend on bluetoothd. A bonded peer is encrypted before any attribute is accessed, and one
+without the keys is disconnected and returns nothing (after three rounds the BleakError of the gateway's own BlueZ
+client, `gateway.transports.bluez.client`). An attribute that requires security starts a pairing, and returns 0x0E when
+that fails. Services are None after the link has ended; the disconnected callback is also called for own disconnects; a
+lost link is a BleakError.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-# Core Vol 3 Part F 3.3.3: a request that is not answered in 30 s; the bearer is dead then, and BlueZ disconnects.
+# Core Vol 3 Part F 3.3.3: a request without a response within 30 s; the bearer is then unusable, and BlueZ disconnects.
 _REQUEST_TIMEOUT_S = 30.0
 _ATT_MTU = 517
 _TRIES_WITH_KEYS = 3
@@ -55,7 +55,7 @@ _PROPERTIES: tuple[tuple[gatt.Characteristic.Properties, CharacteristicPropertyN
 
 
 class VirtualClient(BaseBleakClient):
-    """`central` comes through bleak's keyword arguments (`VirtualRadio.client`)."""
+    """A client. `central` is passed through bleak's keyword arguments (`VirtualRadio.client`)."""
 
     def __init__(
         self,
@@ -75,27 +75,27 @@ class VirtualClient(BaseBleakClient):
         self._link: Connection | None = None
         self._peer: Peer | None = None
 
-    # What it is
+    # Properties
 
     @property
     def name(self) -> str:
-        """As advertised, or the address with dashes."""
+        """Name as advertised, or the address with dashes."""
         return self._name
 
     @property
     def mtu_size(self) -> int:
-        """Octets; 23 before the exchange."""
+        """MTU in bytes; 23 before the exchange."""
         return self._link.att_mtu if self._link is not None else att.ATT_DEFAULT_MTU
 
     @property
     def is_connected(self) -> bool:
-        """Whether the link stands."""
+        """True while the link exists."""
         return self._link is not None
 
     # Link
 
     async def connect(self, pair: bool, **kwargs: Any) -> None:
-        """Raises BleakDeviceNotFoundError (never heard), TimeoutError, BleakError. Safe to cancel."""
+        """Connect. Raises BleakDeviceNotFoundError (never discovered), TimeoutError, BleakError. Safe to cancel."""
         if self.is_connected:
             raise BleakError("Client is already connected")
         central = self._usable()
@@ -107,7 +107,7 @@ class VirtualClient(BaseBleakClient):
         raise BleakError("PIN or Key Missing: the link breaks whenever it is encrypted")
 
     async def disconnect(self) -> None:
-        """Nothing where there is no link any more."""
+        """Disconnect; no effect where there is no link any more."""
         link, central = self._link, self._central
         if link is None or central is None:
             return
@@ -117,13 +117,13 @@ class VirtualClient(BaseBleakClient):
             self._over(link)
 
     async def pair(self, *args: Any, **kwargs: Any) -> None:
-        """Pair and bond; nothing where there is a bond. Raises BleakDBusError with BlueZ's names."""
+        """Pair and bond; no effect where there is a bond. Raises BleakDBusError with BlueZ's names."""
         central, link = self._usable(), self._connected()
         if not central.bonds.has(self.address):
             await self._pair(central, link)
 
     async def unpair(self) -> None:
-        """Drop bond and link. Raises BleakDeviceNotFoundError where nothing is known of the device."""
+        """Drop bond and link. Raises BleakDeviceNotFoundError where the device is unknown."""
         central = self._usable()
         if self._link is None and not central.bonds.has(self.address):
             central.on_air(self.address)
@@ -135,32 +135,32 @@ class VirtualClient(BaseBleakClient):
     async def read_gatt_char(
         self, characteristic: BleakGATTCharacteristic, *, use_cached: bool = False, **kwargs: Any
     ) -> bytearray:
-        """Raises BleakGATTProtocolError, BleakError."""
+        """Read a characteristic. Raises BleakGATTProtocolError, BleakError."""
         return await self._read(characteristic.obj)
 
     async def read_gatt_descriptor(
         self, descriptor: BleakGATTDescriptor, *, use_cached: bool = False, **kwargs: Any
     ) -> bytearray:
-        """Raises BleakGATTProtocolError, BleakError."""
+        """Read a descriptor. Raises BleakGATTProtocolError, BleakError."""
         return await self._read(descriptor.obj)
 
     async def write_gatt_char(self, characteristic: BleakGATTCharacteristic, data: SizedBuffer, response: bool) -> None:
-        """Raises BleakGATTProtocolError, BleakError."""
+        """Write a characteristic. Raises BleakGATTProtocolError, BleakError."""
         peer, octets = self._attached(), bytes(data)
         if not response and len(octets) > self.mtu_size - 3:
             raise BleakGATTProtocolError(att.ErrorCode.INVALID_ATTRIBUTE_LENGTH)
         await self._ask(lambda: peer.gatt_client.write_value(characteristic.obj, octets, with_response=response))
 
     async def write_gatt_descriptor(self, descriptor: BleakGATTDescriptor, data: SizedBuffer) -> None:
-        """Raises BleakGATTProtocolError, BleakError."""
+        """Write a descriptor. Raises BleakGATTProtocolError, BleakError."""
         peer, octets = self._attached(), bytes(data)
         await self._ask(lambda: peer.gatt_client.write_value(descriptor.obj, octets, with_response=True))
 
     async def start_notify(
         self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **kwargs: Any
     ) -> None:
-        """Notifications where the device has both, as BlueZ does. An indication is confirmed when `callback`
-        returns."""
+        """Subscribe, to notifications where the device has both, as BlueZ does. An indication is confirmed when
+        `callback` returns."""
         peer = self._attached()
         proxy, cccd = cast("CharacteristicProxy[bytes]", characteristic.obj), _cccd(characteristic)
         notified = bool(proxy.properties & gatt.Characteristic.Properties.NOTIFY)
@@ -169,7 +169,7 @@ class VirtualClient(BaseBleakClient):
             try:
                 callback(bytearray(octets))
             except Exception as error:
-                # The application's; it must not keep the confirmation from the device.
+                # The application's; it must not prevent the confirmation to the device.
                 log.exception("notification.callback_failed", error=type(error).__name__)
 
         client = peer.gatt_client
@@ -183,14 +183,14 @@ class VirtualClient(BaseBleakClient):
             raise
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
-        """Raises BleakGATTProtocolError, BleakError."""
+        """Unsubscribe. Raises BleakGATTProtocolError, BleakError."""
         peer = self._attached()
         client, handle = peer.gatt_client, characteristic.obj.handle
         await self._ask(lambda: client.write_value(_cccd(characteristic), b"\x00\x00", with_response=True))
         client.notification_subscribers.pop(handle, None)
         client.indication_subscribers.pop(handle, None)
 
-    # Inside
+    # Internal
 
     def _usable(self) -> Central:
         if self._central is None or not self._central.up:
@@ -213,7 +213,7 @@ class VirtualClient(BaseBleakClient):
         link.once(link.EVENT_DISCONNECTION, lambda *_reason: self._over(link))
 
     def _over(self, link: Connection) -> None:
-        """The link is gone, by whomever. Once a link."""
+        """Handle the end of the link, whichever side ended it. Once for each link."""
         if self._link is not link:
             return
         self._link = self._peer = None
@@ -222,7 +222,8 @@ class VirtualClient(BaseBleakClient):
             self._disconnected_callback()
 
     async def _begin(self, central: Central, pair: bool) -> bool:
-        """Secure the link, then look at what is there. False: the peer has not the keys of our bond."""
+        """Secure the link, then discover its services. Return False where the peer does not have the keys of
+        our bond."""
         link = self._connected()
         bonded = central.bonds.has(self.address)
         try:
@@ -283,7 +284,7 @@ class VirtualClient(BaseBleakClient):
         return bytearray(await self._ask(lambda: peer.gatt_client.read_value(attribute)))
 
     async def _ask(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """One ATT request; once more after raising the link's security where the device asks for that."""
+        """Send one ATT request, and retry it after raising the link's security where the device requires that."""
         link = self._connected()
         try:
             return await self._answered(link, request())

@@ -1,8 +1,9 @@
-"""The radio's control socket: what is on the air, and mishaps on demand. For tests, demos and people at a keyboard.
+"""The radio's control socket: list stations, and inject faults on command. For tests, demos and people at a keyboard.
 
-One JSON line asks, one answers: {"ask": "list"}, {"ask": "drop", "address": …}, {"ask": "silence", "address": …,
-"on": true}, {"ask": "rssi", "address": …, "dbm": −80}, {"ask": "stats"}, {"ask": "vhci", "on": false} (the adapter of
-the guest pulled out or put back). What cannot be done is answered as {"error": …}; the radio goes on.
+Each request is one JSON line, and so is each response: {"ask": "list"}, {"ask": "drop", "address": …}, {"ask":
+"silence", "address": …, "on": true}, {"ask": "rssi", "address": …, "dbm": −80}, {"ask": "stats"}, {"ask": "vhci", "on":
+false} (remove or restore the adapter of the guest). The response to a request that cannot be served is {"error": …};
+the radio continues.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from simulators.ble.ether import Ether, NoSuchStation
 
 LINE_BYTES_MAX = 4096
 ASKERS_MAX = 8
-# An asker that says nothing makes room for another.
+# An idle client is disconnected so that another can connect.
 _IDLE_S = 60.0
-# An answer lists some hundred stations at most.
+# A response lists a few hundred stations at most.
 _ANSWER_BYTES_MAX = 1 << 20
 _ANSWER_S = 5.0
 
@@ -34,7 +35,7 @@ class ControlRefused(Exception):
 
 
 async def ask(control: Path, question: str, **details: Any) -> Answer:
-    """Ask a radio process. Raises ControlRefused, OSError, TimeoutError."""
+    """Send a request to a radio process. Raises ControlRefused, OSError, TimeoutError."""
     async with asyncio.timeout(_ANSWER_S):
         reader, writer = await asyncio.open_unix_connection(str(control), limit=_ANSWER_BYTES_MAX)
         try:
@@ -51,7 +52,7 @@ async def ask(control: Path, question: str, **details: Any) -> Answer:
 
 
 class RadioControl:
-    """Answers about one ether. `plug_vhci` None: this radio has no adapter for a kernel."""
+    """Serves requests about one ether. `plug_vhci` None: this radio has no adapter for a kernel."""
 
     def __init__(self, ether: Ether, plug_vhci: PlugVhci | None = None) -> None:
         self._ether = ether
@@ -59,7 +60,7 @@ class RadioControl:
         self._askers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One asker, until it hangs up."""
+        """Serve one client until it disconnects."""
         if len(self._askers) >= ASKERS_MAX:
             writer.close()
             return
@@ -74,18 +75,18 @@ class RadioControl:
                 async with asyncio.timeout(_ANSWER_S):
                     await writer.drain()
         except (OSError, TimeoutError, ValueError):
-            return  # hung up, silent, does not read, or a line without end
+            return  # disconnected, idle, not reading, or a line that is too long
         finally:
             self._askers.discard(writer)
             writer.close()
 
     def hang_up(self) -> None:
-        """On all askers."""
+        """Disconnect all clients."""
         for writer in list(self._askers):
             writer.close()
 
     async def answer(self, line: bytes) -> Answer:
-        """What this line gets."""
+        """Return the response to this line."""
         try:
             question = json.loads(line)
             if not isinstance(question, dict):

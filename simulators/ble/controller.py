@@ -1,13 +1,13 @@
-"""A Bluetooth LE controller in software: Bumble's, with the defects of 0.0.236 repaired that a gateway would meet.
+"""A Bluetooth LE controller in software: Bumble's, with fixes for the defects of 0.0.236 that affect a gateway.
 
-Repaired: a connection attempt can be cancelled (it hung for ever, and so did every later one); data go to the end that
-they are meant for; a local disconnect says 0x16 and a disconnect of nothing is refused; advertising intervals are in
-0.625 ms; the scan response is the device's own; the signal strength varies; a reset resets; handles are not reused at
-once (late data of an old link must not arrive on a new one); data packets of 251 octets, which a notification of today
-needs. Extended advertising, periodic advertising and controller privacy are not claimed: Linux would wait for events
-that Bumble does not send, and no device of this house needs them.
+Fixed: a connection attempt can be cancelled (it hung forever, and so did every later one); data are delivered to the
+correct end; a local disconnect has reason 0x16 and a disconnect of an unknown link is refused; advertising intervals
+are in 0.625 ms; the scan response is the device's own; the signal strength varies; a reset resets; handles are not
+reused at once (late data of an earlier link must not arrive on a new one); data packets of 251 bytes, which present-day
+notifications need. Extended advertising, periodic advertising and controller privacy are not claimed: Linux would wait
+for events that Bumble does not send, and no simulated device needs them.
 
-Left as they are: accept list for scanning, duplicate filter, event masks, connection intervals (all ignored).
+Not fixed: accept list for scanning, duplicate filter, event masks, connection intervals (all ignored).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from simulators.ble.link_end import CREDITS, LinkEnd
 
 log = structlog.get_logger(__name__)
 
-# Of a good USB adapter. More than any vehicle uses; a test of slots asks for fewer.
+# Limit of a good USB adapter. More than any vehicle uses; a test of slots sets fewer.
 LINKS_MAX = 20
 _HANDLES = range(0x0001, 0x0EFF + 1)
 _INTERVAL_UNIT_S = 0.000625
@@ -38,8 +38,8 @@ _NOT_CLAIMED = (
 )
 _ERROR = hci.HCI_ErrorCode
 
-# A device with a public address tells its controller which. Not Broadcom's number for it, 0x0001, under which Bumble's
-# Intel driver registers a command of its own whenever it happens to be imported.
+# A device with a public address sets it in its controller. Not Broadcom's opcode for it, 0x0001, under which Bumble's
+# Intel driver registers a command of its own whenever it is imported.
 HCI_WRITE_BD_ADDR_COMMAND = hci.HCI_VENDOR_OGF << 10 | 0x03BD
 hci.HCI_Command.register_commands({"HCI_WRITE_BD_ADDR_COMMAND": HCI_WRITE_BD_ADDR_COMMAND})
 
@@ -47,13 +47,13 @@ hci.HCI_Command.register_commands({"HCI_WRITE_BD_ADDR_COMMAND": HCI_WRITE_BD_ADD
 @hci.HCI_SyncCommand.sync_command(hci.HCI_StatusReturnParameters)
 @dataclasses.dataclass
 class HCI_Write_BD_ADDR_Command(hci.HCI_SyncCommand[hci.HCI_StatusReturnParameters]):  # noqa: N801  # Bumble's form
-    """Give this controller its public address."""
+    """Set the public address of this controller."""
 
     bd_addr: hci.Address = dataclasses.field(metadata=hci.metadata(hci.Address.parse_address))
 
 
 class _Advertiser(LegacyAdvertiser):
-    """Bumble's takes the interval for milliseconds."""
+    """Bumble's class treats the interval as milliseconds."""
 
     def _on_timer_fired(self) -> None:
         self.send_advertising_data()
@@ -62,7 +62,7 @@ class _Advertiser(LegacyAdvertiser):
 
 
 class RadioController(Controller):
-    """One controller on an ether. Its host is whatever sink is attached (`host`)."""
+    """A controller on an ether. Its host is the attached sink (`host`)."""
 
     le_acl_data_packet_length = 251
     total_num_le_acl_data_packets = CREDITS
@@ -80,36 +80,36 @@ class RadioController(Controller):
         self.links_max = links_max
         self._handle = 0
         self._accept_list: set[hci.Address] = set()
-        # Locally administered (Core 5.4 Vol 2 Part B 1.2), so it is nobody's.
+        # Locally administered (Core 5.4 Vol 2 Part B 1.2), so it belongs to no manufacturer.
         own = hci.Address(bytes([*self.serial.to_bytes(3, "little"), 0, 0, 0x02]), hci.Address.PUBLIC_DEVICE_ADDRESS)
         super().__init__(name, link=ether, public_address=own)
         self.le_legacy_advertiser = _Advertiser(self)
 
-    # What the ether asks
+    # Interface for the ether
 
     @property
     def listens(self) -> bool:
-        """Whether advertising of others is of any use to it."""
+        """True while it scans or initiates, so that others' advertising is delivered to it."""
         if self.silent or self.congested:
             return False
         return self.le_scan_enable or self.pending_le_connection is not None
 
     def addresses(self) -> set[str]:
-        """By which it can be known."""
+        """Return all its addresses."""
         return {self.public_address.to_string(False), self.random_address.to_string(False)}
 
     def link_ends(self) -> list[LinkEnd]:
-        """Its links."""
+        """Return its links."""
         return cast(list[LinkEnd], list(self.le_connections.values()))
 
     def go_quiet(self) -> None:
-        """No advertising, no scanning, no attempt to connect."""
+        """Stop advertising, scanning and connection attempts."""
         self.le_legacy_advertiser.stop()
         self.le_scan_enable = False
         self.pending_le_connection = None
 
     def hear(self, heard: Heard) -> None:
-        """Somebody advertised."""
+        """Process an advertising event."""
         if not self.listens:
             return
         if self.le_scan_enable:
@@ -118,20 +118,20 @@ class RadioController(Controller):
         if wanted is not None and is_meant(wanted, heard.address, self._accept_list):
             join(self, heard.advertiser, wanted, heard.address)
 
-    # What the other end of a link asks
+    # Interface for the other end of a link
 
     def to_host(self, packet: bytes) -> None:
-        """One HCI packet to the host, in order."""
+        """Send one HCI packet to the host, in order."""
         sink = self.hci_sink
         if sink is not None:
             asyncio.get_running_loop().call_soon(sink.on_packet, packet)
 
     def credit(self, handle: int) -> None:
-        """The host may send one packet more."""
+        """Allow the host to send one more packet."""
         self.to_host(b"\x04\x13\x05\x01" + handle.to_bytes(2, "little") + b"\x01\x00")
 
     def on_control(self, end: LinkEnd, packet: ll.ControlPdu) -> None:
-        """A control PDU of the other end, if the link still stands."""
+        """Process a control PDU of the other end, if the link still exists."""
         if self.le_connections.get(end.peer_address) is not end:
             return
         if isinstance(packet, ll.TerminateInd):
@@ -140,7 +140,7 @@ class RadioController(Controller):
             self.on_ll_control_pdu(end.peer_address, packet)
 
     def forget_end(self, end: LinkEnd, reason: int | None) -> None:
-        """The link is over; tell the host, unless there is no reason to."""
+        """Remove the ended link; notify the host, unless there is no reason code."""
         if self.le_connections.get(end.peer_address) is end:
             del self.le_connections[end.peer_address]
         if reason is not None:
@@ -153,7 +153,7 @@ class RadioController(Controller):
         self.congested = True
 
     def decongest(self) -> None:
-        """The host reads again: what was held for it goes out."""
+        """The host reads again: the held data are sent to it."""
         self.congested = False
         for end in self.link_ends():
             end.resume()
@@ -161,7 +161,7 @@ class RadioController(Controller):
     # HCI: Bumble dispatches by these names
 
     def on_packet(self, packet: bytes) -> None:
-        """From the host. Nothing that a host sends may end the radio: what cannot be understood is counted."""
+        """Process a packet of the host. No packet may stop the radio: malformed ones are counted."""
         if packet[:1] == b"\x02":
             end = self.find_le_connection_by_handle(int.from_bytes(packet[1:3], "little") & 0x0FFF)
             if isinstance(end, LinkEnd):
@@ -176,15 +176,15 @@ class RadioController(Controller):
             log.warning("radio.command_failed", station=self.name, error=type(error).__name__)
 
     def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
-        """Without Bumble's formatting of each packet for a log that nobody reads."""
+        """Send a packet without Bumble's formatting of each packet for an unused log."""
         self.to_host(bytes(packet))
 
     def set_packet_sink(self, sink: TransportSink | None) -> None:
-        """Where HCI packets for the host go."""
+        """Set the sink for HCI packets to the host."""
         self.hci_sink = sink
 
     def allocate_connection_handle(self) -> int:
-        """Round and round, so that a handle rests before it means another link."""
+        """Return a handle, cyclically, so that some time passes before one is reused."""
         used = {end.handle for end in self.link_ends()}
         while True:
             self._handle = self._handle + 1 if self._handle + 1 in _HANDLES else _HANDLES.start
@@ -192,18 +192,18 @@ class RadioController(Controller):
                 return self._handle
 
     def on_le_disconnected(self, connection: Connection, reason: int) -> None:
-        """Bumble's own ways to end a link (a wrong key) come here: both ends are over."""
+        """Handle Bumble's own reasons to end a link (a wrong key): both ends are removed."""
         cast(LinkEnd, connection).lose(reason)
 
     def on_hci_command(self, command: hci.HCI_Command) -> hci.HCI_StatusReturnParameters:
-        """A command that does not exist here is answered in the form that its kind has."""
+        """Respond to an unsupported command in the form of its kind."""
         if isinstance(command, hci.HCI_SyncCommand):
             return hci.HCI_StatusReturnParameters(_ERROR.UNKNOWN_HCI_COMMAND_ERROR)
         self._send_hci_command_status(_ERROR.UNKNOWN_HCI_COMMAND_ERROR, command.op_code)
         return None  # type: ignore[return-value]  # Bumble's dispatcher wants None of these
 
     def on_hci_reset_command(self, _command: hci.HCI_Reset_Command) -> hci.HCI_StatusReturnParameters:
-        """Core Vol 4 Part E 7.3.2."""
+        """Reset, Core Vol 4 Part E 7.3.2."""
         self.go_quiet()
         self._accept_list.clear()
         for end in self.link_ends():
@@ -214,12 +214,12 @@ class RadioController(Controller):
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
     def on_hci_write_bd_addr_command(self, command: HCI_Write_BD_ADDR_Command) -> hci.HCI_StatusReturnParameters:
-        """A device with a public address says so."""
+        """Set the public address of a device."""
         self.public_address = hci.Address(bytes(command.bd_addr), hci.Address.PUBLIC_DEVICE_ADDRESS)
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
     def on_hci_le_create_connection_command(self, command: hci.HCI_LE_Create_Connection_Command) -> None:
-        """7.8.12, with the refusals that a radio has."""
+        """Create a connection, 7.8.12, with the refusals of a real radio."""
         if self.pending_le_connection is not None:
             status = _ERROR.COMMAND_DISALLOWED_ERROR
         elif len(self.le_connections) >= self.links_max:
@@ -234,18 +234,19 @@ class RadioController(Controller):
     def on_hci_le_create_connection_cancel_command(
         self, _command: hci.HCI_LE_Create_Connection_Cancel_Command
     ) -> hci.HCI_StatusReturnParameters:
-        """7.8.13: the attempt ends with an event of its own."""
+        """Cancel the connection attempt, 7.8.13: it ends with an event of its own."""
         wanted = self.pending_le_connection
         if wanted is None:
             return hci.HCI_StatusReturnParameters(_ERROR.COMMAND_DISALLOWED_ERROR)
         self.pending_le_connection = None
         failed = not_connected(wanted.peer_address, _ERROR.UNKNOWN_CONNECTION_IDENTIFIER_ERROR)
-        # Later than the answer to this command.
+        # After the response to this command.
         asyncio.get_running_loop().call_soon(self.send_hci_packet, failed)
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
     def on_hci_disconnect_command(self, command: hci.HCI_Disconnect_Command) -> None:
-        """7.1.6: here 0x16, there the reason given. A peer that hears nothing finds out by itself."""
+        """Disconnect, 7.1.6: reason 0x16 here, the given reason at the peer. A silent peer detects it by its own
+        timeout."""
         end = self.find_le_connection_by_handle(command.connection_handle)
         if not isinstance(end, LinkEnd) or end.partner is None:
             self._send_hci_command_status(_ERROR.UNKNOWN_CONNECTION_IDENTIFIER_ERROR, command.op_code)
@@ -256,7 +257,7 @@ class RadioController(Controller):
         partner.end(command.reason if heard else _ERROR.CONNECTION_TIMEOUT_ERROR)
 
     def on_hci_read_rssi_command(self, command: hci.HCI_Read_RSSI_Command) -> hci.HCI_Read_RSSI_ReturnParameters:
-        """7.5.4: how the other end of the link is heard."""
+        """Return the RSSI, 7.5.4: the signal strength of the other end of the link."""
         end = self.find_le_connection_by_handle(command.handle)
         partner = end.partner if isinstance(end, LinkEnd) else None
         return hci.HCI_Read_RSSI_ReturnParameters(
@@ -268,14 +269,15 @@ class RadioController(Controller):
     def on_hci_le_clear_filter_accept_list_command(
         self, _command: hci.HCI_LE_Clear_Filter_Accept_List_Command
     ) -> hci.HCI_StatusReturnParameters:
-        """7.8.15."""
+        """Clear the accept list, 7.8.15."""
         self._accept_list.clear()
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
     def on_hci_le_add_device_to_filter_accept_list_command(
         self, command: hci.HCI_LE_Add_Device_To_Filter_Accept_List_Command
     ) -> hci.HCI_StatusReturnParameters:
-        """7.8.16. Linux connects to what it waits for through this list."""
+        """Add a device to the accept list, 7.8.16. Linux connects through this list to the devices that it
+        waits for."""
         if len(self._accept_list) >= self.filter_accept_list_size:
             return hci.HCI_StatusReturnParameters(_ERROR.MEMORY_CAPACITY_EXCEEDED_ERROR)
         self._accept_list.add(command.address)
@@ -284,16 +286,16 @@ class RadioController(Controller):
     def on_hci_le_remove_device_from_filter_accept_list_command(
         self, command: hci.HCI_LE_Remove_Device_From_Filter_Accept_List_Command
     ) -> hci.HCI_StatusReturnParameters:
-        """7.8.17."""
+        """Remove a device from the accept list, 7.8.17."""
         self._accept_list.discard(command.address)
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
-    # Inside
+    # Internal
 
     def _report(self, heard: Heard) -> None:
         kinds = hci.HCI_LE_Advertising_Report_Event.EventType
         parts = [(kinds.ADV_IND, heard.data)]
-        if self.le_scan_type:  # active: it asked, so it has an answer, be it empty
+        if self.le_scan_type:  # active scanning: a scan response follows, even an empty one
             parts.append((kinds.SCAN_RSP, heard.scan_response))
         for kind, data in parts:
             report = hci.HCI_LE_Advertising_Report_Event.Report(
@@ -307,7 +309,7 @@ class RadioController(Controller):
 
 
 def known_as(station: RadioController) -> str:
-    """The address of its links or advertising; the random one where it has one."""
+    """Return the address of its links or advertising; the random one where it has one."""
     for end in station.link_ends():
         return end.self_address.to_string(False)
     if station.le_legacy_advertiser.enabled:

@@ -1,12 +1,12 @@
-"""One connection of a simulated device: what its client subscribed to, is told, and asks of the store.
+"""One connection of a simulated device: its subscriptions, notifications and indications, and record requests.
 
-Live values are notified at once or are gone. What is kept is indicated one at a time, oldest first, and is forgotten
-only when it was confirmed; after a link that was lost in between it is indicated again, the same octets. A store with a
-record access control point is read when the client asks, one value after another, so that a lost link or an abort may
-come between any two.
+Live values are notified at once or dropped. Stored values are indicated one at a time, oldest first, and removed only
+when confirmed; after a link loss in between, the same bytes are indicated again. A store with a record access control
+point is read on the client's request, one value after another, so that a lost link or an abort may occur between any
+two.
 
-Ends with its connection: the owner (`peripheral`) ends it and cancels `run`. Both, because a cancellation that meets a
-confirmation in the same turn of the loop is lost inside Python 3.11's `wait_for`.
+Ends with its connection: the owner (`peripheral`) calls `end` and cancels `run`. Both are needed, because a
+cancellation in the same turn of the loop as a confirmation is lost inside Python 3.11's `wait_for`.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ log = structlog.get_logger(__name__)
 
 ATT_HEADER_OCTETS: Final = 3
 FRESH_MAX: Final = 64
-"""Measurements that wait to be indicated at once; one that finds no room stays in the store."""
+"""Limit of measurements queued for indication; one beyond it stays in the store."""
 _NOTIFIES, _INDICATES = 0x01, 0x02
 _RACP: Final = RECORD_ACCESS_CONTROL_POINT
 
 
 @dataclass(slots=True)
 class Mischief:
-    """How much of what a device is told to do wrong is still to come; it lasts over all connections."""
+    """Remaining faults that a device is configured to produce; they last over all connections."""
 
     values: int = 0
     drops_left: int = 0
@@ -48,7 +48,7 @@ class Mischief:
 
 
 class Conversation:
-    """`drop_link` ends the link without a word."""
+    """A connection. `drop_link` ends the link without notice."""
 
     def __init__(
         self,
@@ -81,17 +81,17 @@ class Conversation:
         self._racp = None if sensor.numbering is None else RecordServer(self._records, sensor.numbering)
 
     def wake(self) -> None:
-        """Something was kept, or somebody subscribed."""
+        """Wake the sender: a value was stored, or the client subscribed."""
         self._idle.clear()
         self._wake.set()
 
     def end(self) -> None:
-        """The connection is over."""
+        """End the connection."""
         self._over = True
         self._wake.set()
 
     async def idle(self) -> None:
-        """Return when all that can be handed over is."""
+        """Return when all queued values have been sent."""
         await self._idle.wait()
 
     def subscribed(self, characteristic: int, bits: int = _NOTIFIES | _INDICATES) -> bool:
@@ -102,7 +102,7 @@ class Conversation:
         return bool(cccd[0] & bits)
 
     async def tell(self, values: Values) -> None:
-        """Live values, to who has subscribed."""
+        """Notify live values to a subscribed client."""
         wanted = tuple(value for value in values if self.subscribed(value[0], _NOTIFIES))
         if not wanted or not self._sensor.streams or not self._fits(wanted):
             return
@@ -115,13 +115,13 @@ class Conversation:
             self._ledger.notified(wanted)
 
     def fresh(self, kept: Kept) -> None:
-        """Something to be indicated now or never; it is in the store already."""
+        """Queue a value for indication on this connection; it is in the store already."""
         if len(self._fresh) < FRESH_MAX and all(self.subscribed(each) for each, _ in kept.values):
             self._fresh.append(kept)
             self.wake()
 
     def asked(self, octets: bytes) -> int:
-        """The client wrote to the record access control point: an ATT error, or `ACCEPTED`."""
+        """Process a write to the record access control point; return an ATT error, or `ACCEPTED`."""
         assert self._racp is not None, "only a device with records has the control point"
         self._racp.busy = self._mischief.busy_left > 0
         needed = [_RACP, *{each for kept in self._ledger.store.kept() for each, _ in kept.values}]
@@ -135,7 +135,7 @@ class Conversation:
         return ACCEPTED
 
     async def run(self) -> None:
-        """Send what waits, until the end. A client that does not confirm loses the link, as ATT wants it."""
+        """Send queued values, until the end. A client that does not confirm loses the link, as ATT requires."""
         try:
             while not self._over:
                 if not self._wake.is_set():
@@ -172,7 +172,7 @@ class Conversation:
             await self._count_transfer()
 
     def _next_kept(self) -> Kept | None:
-        """What to indicate next, where somebody has subscribed to it."""
+        """Return the next value to indicate that has a subscription."""
         while True:
             if self._fresh:
                 kept: Kept | None = self._fresh.popleft()
@@ -220,12 +220,12 @@ class Conversation:
             await self._server.notify_subscriber(self._connection, self._table[characteristic], piece)
 
     async def _indicate(self, characteristic: int, octets: bytes) -> None:
-        """Returns when it was confirmed. Bumble waits 30 s at most."""
+        """Send an indication and return when it was confirmed. Bumble waits 30 s at most."""
         for piece in self._pieces(characteristic, octets):
             await self._server.indicate_subscriber(self._connection, self._table[characteristic], piece)
 
     def _pieces(self, characteristic: int, octets: bytes) -> Sequence[bytes]:
-        """What goes on air."""
+        """Return the pieces of a value to send."""
         return self._sensor.on_air(characteristic, octets, self._room)
 
     @property
@@ -233,8 +233,8 @@ class Conversation:
         return self._connection.att_mtu - ATT_HEADER_OCTETS
 
     def _fits(self, values: Values) -> bool:
-        """Whether the client's MTU has room for them. Bumble would cut them and say nothing; here what does not fit
-        stays where it is."""
+        """Return whether the values fit in the client's MTU. Bumble would truncate them silently; here values that do
+        not fit stay in the store."""
         if self._sensor.cuts_up or all(len(octets) <= self._room for _, octets in values):
             return True
         log.warning("peripheral.value_too_long", characteristic=f"{values[0][0]:04x}", room=self._room)
@@ -246,9 +246,9 @@ class Conversation:
         return every is not None and self._mischief.values % every == 0
 
     async def _count_transfer(self) -> None:
-        """Drop the link where the device is told to, in the middle of a transfer."""
+        """Drop the link in the middle of a transfer where the device is configured to."""
         self._sent += 1
         if self._sent == self._behaviour.drops_link_after and self._mischief.drops_left > 0:
             self._mischief.drops_left -= 1
             self._drop_link()
-            await asyncio.get_running_loop().create_future()  # not a word more, until the owner ends this
+            await asyncio.get_running_loop().create_future()  # send nothing more, until the owner ends this

@@ -1,7 +1,7 @@
-"""What every simulated Bluetooth device offers beside its health service: who it is, its battery and its clock.
+"""Services of every simulated Bluetooth device besides its health service: its identity, its battery and its clock.
 
-The system id is the EUI-64 of the device; real devices send it least significant octet first, or the wrong way round,
-or not at all (`IdForm`). A device without a clock has no Current Time service.
+The system id is the EUI-64 of the device; real devices send it least significant byte first, or reversed, or not at all
+(`IdForm`). A device without a clock has no Current Time service.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,7 +49,8 @@ _CLASSES_OF_TRANSPORT = 8192
 
 
 class DeviceServices:
-    """`local_time` is asked for at each read, None: the device has no clock. `set_clock` says whether it obeys."""
+    """The services. `local_time` is called at each read, None: the device has no clock. `set_clock` returns whether the
+    device accepts the time."""
 
     def __init__(
         self,
@@ -129,7 +130,8 @@ class DeviceServices:
 
 
 def certification(specializations: Sequence[Specialization]) -> bytes:
-    """Reg-Cert-Data-List of a regulated Continua device of these kinds over Bluetooth LE (reference 20601 §8.1)."""
+    """Return the Reg-Cert-Data-List of a regulated Continua device of these kinds over Bluetooth LE (reference 20601
+    §8.1)."""
     transport = CertifiedTransport.BLE * _CLASSES_OF_TRANSPORT - PROFILES_FROM
     classes = ContinuaClasses(*_CONTINUA_VERSION, tuple(transport + each.profile for each in specializations))
     regulation = _REGULATED.to_bytes(2, "big")

@@ -1,13 +1,12 @@
-"""The ether: which controller hears which, and what is lost on the way.
+"""The ether: range of each controller, and losses in transit.
 
 All controllers of one virtual radio share one ether. Advertising reaches only those that listen (otherwise two hundred
-advertisers would cost forty thousand deliveries a round), links are pairs of ends that know each other
-(`link_end`), and what happens to real radios is done from here: a device goes out of range, a link is lost, a
-signal grows weak.
+advertisers would cost forty thousand deliveries a round). Links are pairs of ends that reference each other
+(`link_end`). Faults of real radios are injected here: a device out of range, a lost link, a weak signal.
 
-Bumble's own `LocalLink` finds receivers by address; so two devices with one address (which a spoofer has) would share
+Bumble's own `LocalLink` finds receivers by address; so two devices with one address (as with a spoofer) would share
 their data, and a central with a public address would get none. Here an initiator is joined to the one advertiser that
-it heard. Knows nothing of HCI (`controller`) and of sockets (`radio`).
+it received. HCI is in `controller`, sockets are in `radio`.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ if TYPE_CHECKING:
     from simulators.ble.controller import RadioController
 
 RSSI_DBM = -50
-# The signal is never quite still: BlueZ reports a known device again only when something of it has changed.
+# The signal strength always varies: BlueZ reports a known device again only when one of its properties has changed.
 _FADING_DB = (0, 1, 2, 1, 0, -1, -2, -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What a listening controller receives of one advertising event."""
+    """One advertising event as a listening controller receives it."""
 
     advertiser: RadioController
     address: hci.Address
@@ -48,9 +47,9 @@ class NoSuchStation(Exception):
 
 
 class Ether(LocalLink):
-    """What all controllers of one virtual radio share.
+    """The ether that all controllers of one virtual radio share.
 
-    `supervision_s` None: a silent link is given up after the supervision time-out that its central asked for.
+    `supervision_s` None: a silent link is given up after the supervision timeout that its central requested.
     """
 
     def __init__(self, *, supervision_s: float | None = None) -> None:
@@ -62,17 +61,17 @@ class Ether(LocalLink):
 
     @property
     def stations(self) -> list[RadioController]:
-        """In the order in which they came."""
+        """Return the controllers in the order of their arrival."""
         ours: Iterable[RadioController] = self.controllers  # type: ignore[assignment]  # only those are ever added
         return sorted(ours, key=lambda controller: controller.serial)
 
     def next_serial(self) -> int:
-        """A number for each controller that ever was here."""
+        """Return a number that no other controller of this ether has or had."""
         self._serial += 1
         return self._serial
 
     def remove_controller(self, controller: Controller) -> None:
-        """Its links are lost; peers see a supervision time-out, since nobody says goodbye for it."""
+        """Remove a controller. Its links are lost; peers see a supervision timeout, since no disconnect is sent."""
         station: RadioController = controller  # type: ignore[assignment]
         station.go_quiet()
         for end in station.link_ends():
@@ -80,7 +79,8 @@ class Ether(LocalLink):
         self.controllers.discard(controller)
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
-        """To each controller that scans or initiates and is in range. Only connectable undirected ones exist here."""
+        """Deliver an advertising PDU to each controller in range that scans or initiates. Only connectable undirected
+        ones are simulated."""
         sender: RadioController = sender_controller  # type: ignore[assignment]
         if sender.silent or not isinstance(packet, ll.AdvInd):
             return
@@ -100,7 +100,7 @@ class Ether(LocalLink):
             asyncio.get_running_loop().call_soon(station.hear, heard)
 
     def at(self, address: str) -> list[RadioController]:
-        """The controllers that go by this address; more than one where somebody is spoofed. Raises NoSuchStation."""
+        """Return the controllers with this address; more than one where a device is spoofed. Raises NoSuchStation."""
         wanted = address.upper()
         found = [station for station in self.stations if wanted in station.addresses()]
         if not found:
@@ -108,7 +108,8 @@ class Ether(LocalLink):
         return found
 
     def drop(self, address: str) -> int:
-        """Lose every link of the device as out of range does: reason 0x08 at both ends. How many links that were."""
+        """Lose every link of the device as if it were out of range: reason 0x08 at both ends. Return the number of
+        these links."""
         ends = [end for station in self.at(address) for end in station.link_ends()]
         for end in ends:
             end.lose(hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
@@ -116,8 +117,8 @@ class Ether(LocalLink):
         return len(ends)
 
     def silence(self, address: str, on: bool) -> None:
-        """Out of range: nothing of it is heard and it hears nothing. What is under way waits, as a link layer repeats
-        it; a link that stays silent for its supervision time-out is lost at both ends."""
+        """Put the device out of range: nothing passes in either direction. Data in transit are held, as a link layer
+        repeats them; a link that stays silent for its supervision timeout is lost at both ends."""
         for station in self.at(address):
             station.silent = on
             for end in station.link_ends():
@@ -127,12 +128,12 @@ class Ether(LocalLink):
                     end.resume()
 
     def rssi(self, address: str, dbm: int) -> None:
-        """How strongly the device is heard from now on, −127 to 20 dBm. Raises ValueError."""
+        """Set the signal strength of the device, −127 to 20 dBm. Raises ValueError."""
         if not -127 <= dbm <= 20:
             raise ValueError(f"{dbm} dBm is no signal strength; it is −127 to 20")
         for station in self.at(address):
             station.rssi_dbm = dbm
 
     def links(self) -> list[LinkEnd]:
-        """The central's end of each link."""
+        """Return the central's end of each link."""
         return [end for station in self.stations for end in station.link_ends() if end.role == hci.Role.CENTRAL]

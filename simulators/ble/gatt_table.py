@@ -1,7 +1,8 @@
-"""The GATT table of a simulated device: what it offers, as Bumble's attributes, guarded and slow as it behaves.
+"""The GATT table of a simulated device: its characteristics as Bumble's attributes, with its guards and delays.
 
-Bumble refuses a read of a guarded characteristic by itself, but makes the client configuration descriptor writable for
-everybody; a device that encrypts guards that one too, since a subscription is how health data leaves it.
+Bumble refuses a read of a guarded characteristic by itself, but makes the client characteristic configuration
+descriptor writable without security. A device that encrypts guards that one too, since subscriptions deliver its health
+data.
 
 Does not send anything (`peripheral`).
 """
@@ -18,7 +19,7 @@ from protocols.ble.uuids import CLIENT_CHARACTERISTIC_CONFIGURATION
 from simulators.ble.sensor import ACCEPTED, Offered, Way
 
 Pause = Callable[[], Awaitable[None]]
-"""As long as the device takes to answer."""
+"""Waits for the time that the device takes to respond."""
 
 _WAYS = {Way.NOTIFIED: Characteristic.Properties.NOTIFY, Way.INDICATED: Characteristic.Properties.INDICATE}
 _PERMISSIONS = Attribute.Permissions
@@ -27,8 +28,8 @@ _PERMISSIONS = Attribute.Permissions
 def add_table(
     server: Server, offered: Sequence[Offered], *, encrypts: bool, pause: Pause, written: Callable[[], None]
 ) -> Mapping[int, Characteristic[bytes]]:
-    """Puts the services into the server; the characteristics by UUID. `written` is called after each write that was
-    accepted."""
+    """Add the services to the server; return the characteristics by UUID. `written` is called after each accepted
+    write."""
     table: dict[int, Characteristic[bytes]] = {}
     for service in dict.fromkeys(each.service for each in offered):
         of_it = [each for each in offered if each.service == service]

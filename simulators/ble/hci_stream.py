@@ -1,7 +1,7 @@
-"""HCI packets over a stream socket (H4: one octet of kind, then the packet), for both ends.
+"""HCI packets over a stream socket (H4: one byte of packet type, then the packet), for both ends.
 
-Why not Bumble's transports: its server serves one client, takes no notice of a peer that does not read, and goes on
-after octets that are no HCI. Here a stream that leaves the protocol is closed, and a full buffer is told to the sender.
+It replaces Bumble's transports, whose server serves one client, ignores a peer that does not read, and continues after
+bytes that are no HCI. Here a stream that violates the protocol is closed, and a full buffer is reported to the sender.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-# Kind -> (octets of header after the kind, offset of the length in it, octets of the length). Core Vol 4 Part A 2.
+# Packet type -> (bytes of header after the type, offset of the length in it, bytes of the length). Core Vol 4 Part A 2.
 _KINDS = {1: (3, 2, 1), 2: (4, 2, 2), 4: (2, 1, 1)}
 VENDOR_KIND = 0xFF
-# What Linux's vhci says of itself: an operation and the number of the adapter, no length.
+# Report of Linux's vhci: an operation and the number of the adapter, no length.
 _VHCI_KINDS = {**_KINDS, VENDOR_KIND: (3, 0, 0)}
-# What may wait for a host that does not read; beyond, its packets are held at the sender.
+# Limit of data queued for a host that does not read; beyond it, its packets are held at the sender.
 _WAITING_OCTETS = 256 * 1024
-# Beside data only answers and events go to a host; one that has this much of them waiting will not read any more.
+# Besides data, only responses and events are sent to a host; one with this much of them queued will not read any more.
 _UNREAD_OCTETS_MAX = 1024 * 1024
 
 
 class PacketSink(Protocol):
-    """Who takes packets (Bumble's `TransportSink`)."""
+    """Receiver of packets (Bumble's `TransportSink`)."""
 
     def on_packet(self, packet: bytes) -> None:
-        """One packet, its kind first."""
+        """Process one packet, its type first."""
 
 
 class NoHci(Exception):
@@ -48,7 +48,7 @@ class PacketCutter:
         self._rest = b""
 
     def cut(self, data: bytes) -> Iterator[bytes]:
-        """The packets that are whole now. Raises NoHci after those before it."""
+        """Yield the packets that are complete now. Raises NoHci after those before the error."""
         buffer = self._rest + data if self._rest else data
         at, size = 0, len(buffer)
         while at < size:
@@ -87,14 +87,14 @@ class HciStream(asyncio.Protocol):
         self._full = False
         self._unread_octets = 0
 
-    # As a source and a sink of Bumble
+    # Bumble source and sink
 
     def set_packet_sink(self, sink: PacketSink) -> None:
-        """Who gets the packets of the other side."""
+        """Set the receiver of the other side's packets."""
         self._sink = sink
 
     def on_packet(self, packet: bytes) -> None:
-        """Send one packet; nowhere, when the other side has gone."""
+        """Send one packet; drop it when the other side has disconnected."""
         if self._transport is None or self._transport.is_closing():
             return
         if self._full:
@@ -106,11 +106,11 @@ class HciStream(asyncio.Protocol):
         self._transport.write(packet)
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         if self._transport is not None:
             self._transport.close()
 
-    # As a protocol of asyncio
+    # asyncio protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)

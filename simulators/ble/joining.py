@@ -1,7 +1,7 @@
-"""How an initiator that heard an advertiser becomes its central: two ends made and joined, both hosts told.
+"""Join an initiator to the advertiser that it received: make two ends, join them, notify both hosts.
 
-The initiator is joined to the advertiser that it heard, not to whoever has that address, so a spoofer and the true
-device are two. It is refused as on air: 0x3E when the advertiser has just stopped or has no room.
+The initiator is joined to the advertiser itself and not to an address, so a spoofer and the true device stay distinct.
+Refusals are those of a real radio: 0x3E when the advertiser has just stopped or has no free link.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ERROR = hci.HCI_ErrorCode
 def is_meant(
     command: hci.HCI_LE_Create_Connection_Command, address: hci.Address, accept_list: Set[hci.Address]
 ) -> bool:
-    """Whether the initiator waits for this advertiser."""
+    """Return whether the initiator waits for this advertiser."""
     return address in accept_list if command.initiator_filter_policy else command.peer_address == address
 
 
@@ -33,10 +33,10 @@ def join(
     command: hci.HCI_LE_Create_Connection_Command,
     address: hci.Address,
 ) -> None:
-    """A link between the two; `address` is what the advertiser goes by."""
+    """Link the two; `address` is the one that the advertiser uses."""
     own = central.random_address if command.own_address_type & 1 else central.public_address
     if address in central.le_connections or own in advertiser.le_connections:
-        return  # a second device by the address of one that is connected: a radio does not take it for that one
+        return  # a second device with the address of a connected one: a radio does not connect to it
     central.pending_le_connection = None
     advertising = advertiser.le_legacy_advertiser
     if advertiser.silent or not advertising.enabled or len(advertiser.le_connections) >= advertiser.links_max:
@@ -52,7 +52,7 @@ def join(
 
 
 def not_connected(peer: hci.Address, status: int) -> hci.HCI_LE_Connection_Complete_Event:
-    """An attempt that came to nothing."""
+    """Return the event for a failed attempt."""
     return hci.HCI_LE_Connection_Complete_Event(
         status=status,
         connection_handle=0,

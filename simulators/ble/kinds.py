@@ -1,8 +1,8 @@
 """The kinds of simulated Bluetooth devices, by the names that the command line and the demo use.
 
-Numbers of their own in the system id: a vehicle may carry an oximeter on a wire and one over Bluetooth, and they are
-two devices. The public address of a device holds the same digits as its system id, as an EUI-64 is made of an EUI-48;
-its static random one has the two first bits set as well.
+Their numbers in the system id differ from those of wired devices: a vehicle may carry a wired oximeter and a Bluetooth
+one, and they are two devices. The public address of a device holds the same digits as its system id, as an EUI-64 is
+made of an EUI-48; its static random one has the first two bits set as well.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class UnknownBleKind(UnknownKind):
 
 
 class Kind(NamedTuple):
-    """One row. `number` stands in system id and address."""
+    """One row. `number` is part of system id and address."""
 
     number: int
     model: str
@@ -71,7 +71,7 @@ BLE_KINDS: Final[Mapping[str, Kind]] = {
 
 
 def ble_description_of(kind: str, unit: int = 1) -> Description:
-    """The description of the device of this kind and unit number (1 … 65535). Raises UnknownBleKind."""
+    """Return the description of the device of this kind and unit number (1 … 65535). Raises UnknownBleKind."""
     if kind not in BLE_KINDS:
         raise UnknownBleKind(kind)
     row = BLE_KINDS[kind]
@@ -85,7 +85,7 @@ def ble_description_of(kind: str, unit: int = 1) -> Description:
 
 
 def ble_address_of(kind: str, unit: int = 1, *, static_random: bool = False) -> str:
-    """Its address, "02:41:52:21:00:01". Raises UnknownBleKind."""
+    """Return its address, "02:41:52:21:00:01". Raises UnknownBleKind."""
     if kind not in BLE_KINDS:
         raise UnknownBleKind(kind)
     octets = bytearray(OUI + _own_octets(BLE_KINDS[kind], unit))
@@ -105,9 +105,9 @@ def build_peripheral(
     options: PeripheralOptions | None = None,
     unit: int = 1,
 ) -> Peripheral:
-    """A device of this kind at a patient, on an ether or at the socket of a radio.
+    """Return a device of this kind that measures a patient, on an ether or at the socket of a radio.
 
-    Devices that share a patient must share a `device_clock`, because it says when patient second 0 was. Raises
+    Devices that share a patient must share a `device_clock`, because it defines patient second 0. Raises
     UnknownBleKind, and OSError when a file of `options` cannot be written.
     """
     options = options or PeripheralOptions()

@@ -1,4 +1,4 @@
-"""What a Bluetooth device knows of its measurements: the store, the counts that a terminal shows, and the witness."""
+"""State of a Bluetooth device's measurements: the store, the counts of a terminal view, and the witness."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from simulators.ble.witness import BleWitness, What
 
 @dataclass(slots=True)
 class PeripheralStatus:
-    """What a terminal view shows; counts since the start."""
+    """Status for a terminal view; counts since the start."""
 
     address: str = ""
     on_air: bool = False
@@ -20,7 +20,7 @@ class PeripheralStatus:
     measured: int = 0
     notified: int = 0
     confirmed: int = 0
-    """Indications that were confirmed, and records of transfers that ended in success."""
+    """Confirmed indications, and records of transfers that ended in success."""
     spoilt: int = 0
     waiting: int = 0
     dropped: int = 0
@@ -32,7 +32,8 @@ class PeripheralStatus:
 
 
 class Ledger:
-    """One device's book. Told what happened to a measurement, it counts, keeps and tells the witness."""
+    """The ledger of one device. For each event of a measurement it counts, updates the store and writes to the
+    witness."""
 
     def __init__(self, system_id: bytes, store: Store, witness: BleWitness | None) -> None:
         self.store = store
@@ -42,7 +43,7 @@ class Ledger:
         self._live = 0
 
     def keep(self, make: Callable[[int], Values]) -> Kept:
-        """What `make` gives for the number that it gets. The oldest goes where there is no room."""
+        """Store the values that `make` returns for its number. The oldest is dropped where there is no room."""
         oldest = next(iter(self.store.kept()), None)
         dropped = self.store.dropped
         kept = self.store.keep(make(self.store.next_number))
@@ -54,7 +55,7 @@ class Ledger:
         return kept
 
     def notified(self, values: Values) -> None:
-        """Live values went out."""
+        """Note notified live values."""
         self._live += 1
         self.status.notified += 1
         self._tell("notified", self._live, values)
@@ -68,7 +69,7 @@ class Ledger:
         self._tell("confirmed", kept.number, kept.values)
 
     def forget(self, numbers: Sequence[int], *, told: bool = False) -> None:
-        """Drop them from the store. `told`: because the client said so."""
+        """Drop values from the store. `told`: because the client deleted them."""
         if told:
             wanted = set(numbers)
             for kept in self.store.kept():

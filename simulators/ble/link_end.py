@@ -1,11 +1,11 @@
-"""One end of a link between two controllers, and what it does with data while the other cannot take them.
+"""One end of a link between two controllers, with the data held while the other end cannot receive.
 
-The ends know each other; nothing is looked up by address. Host data pass as the octets that they are, with the
-connection handle exchanged: no reassembly, so a notification costs the radio a few microseconds.
+The ends reference each other; nothing is looked up by address. Host data are passed on unchanged except for the
+connection handle: no reassembly, so a notification costs the radio a few microseconds.
 
-A link layer loses nothing: it repeats until the link is given up. So what is sent into silence, or to a host that does
-not read, is held, and the sender gets no credit for it; an honest host stops at its credits, one that ignores them
-loses the link.
+A link layer loses nothing: it repeats until the link is given up. So data for a silent end, or for a host that does not
+read, are held, and the sender gets no credit for them. A correct host stops at its credits; one that ignores them loses
+the link.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bumble.controller import Connection
 if TYPE_CHECKING:
     from simulators.ble.controller import RadioController
 
-# Packets that a host may have under way in all (HCI LE Read Buffer Size); twice that is no honest host any more.
+# Packets that a host may have in flight in all (HCI LE Read Buffer Size); twice that exceeds what a correct host sends.
 CREDITS = 64
 _HELD_MAX = 2 * CREDITS
 _PB_MASK, _PB_FIRST_FROM_HOST, _PB_FIRST_TO_HOST = 0x3000, 0x0000, 0x2000
@@ -40,31 +40,31 @@ class LinkEnd(Connection):
 
     @property
     def station(self) -> RadioController:
-        """The controller at this end."""
+        """Return the controller at this end."""
         return cast("RadioController", self.controller)
 
     @property
     def blocked(self) -> bool:
-        """Whether nothing gets through now."""
+        """True while no data pass."""
         partner = self.partner
         return partner is None or self.station.silent or partner.station.silent or partner.station.congested
 
     def forward(self, packet: bytes) -> None:
-        """Host data, a whole HCI ACL packet."""
+        """Forward host data, a whole HCI ACL packet."""
         if self._held or self.blocked:
             self._hold(packet)
         else:
             self._pass_data(packet)
 
     def send_ll_control_pdu(self, packet: ll.ControlPdu) -> None:
-        """What controllers say to each other, in order with the data."""
+        """Send a control PDU between the controllers, in order with the data."""
         if self._held or self.blocked:
             self._hold(packet)
         else:
             self._pass_control(packet)
 
     def resume(self) -> None:
-        """Both ways are perhaps open again."""
+        """Send held data where the directions are open again."""
         for end in (self, self.partner):
             if end is None:
                 continue
@@ -79,20 +79,20 @@ class LinkEnd(Connection):
                 end._watch = None
 
     def watch(self, supervision_s: float | None) -> None:
-        """Give the link up when it is still silent after its supervision time-out."""
+        """Give the link up if it is still silent after its supervision timeout."""
         if self._watch is None:
             wait_s = self.supervision_s if supervision_s is None else supervision_s
             self._watch = asyncio.get_running_loop().call_later(wait_s, self._supervise)
 
     def lose(self, reason: int) -> None:
-        """The link is gone without a word: both ends see `reason`. Nothing happens where it is gone already."""
+        """Lose the link without notice: both ends get `reason`. No effect where it has ended already."""
         partner = self.partner
         self.end(reason)
         if partner is not None:
             partner.end(reason)
 
     def end(self, reason: int | None) -> None:
-        """This end is over; its host is told, unless it is the one that reset its controller (None). Idempotent."""
+        """Remove this end; its host is notified, unless it is the one that reset its controller (None). Idempotent."""
         if self.partner is None:
             return
         self.partner = None

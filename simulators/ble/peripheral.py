@@ -1,9 +1,9 @@
-"""A simulated Bluetooth device: it measures on its own clock, and is on air when it is there.
+"""A simulated Bluetooth device: it measures on its own clock, and advertises while it is present.
 
-Two things run side by side, as in a device on a wire (`agents.agent`). The device measures at its pace whether or not
-anybody listens; what it measured is notified, or goes into a bounded store. On air it advertises, takes one client at a
-time, and after any loss (a link that broke, a radio that died, an absence that was scheduled) is there again by itself
-with growing pauses. What one connection does is `conversation`; what a device does wrong is `behaviour`.
+Two tasks run concurrently, as in a wired device (`agents.agent`). The device measures at its pace, with or without a
+client; its measurements are notified, or stored in a bounded store. It advertises, accepts one client at a time, and
+after any loss (a link that broke, a radio that died, a scheduled absence) returns by itself with growing pauses.
+`conversation` handles one connection; `behaviour` has the faults of a device.
 """
 
 import asyncio
@@ -45,14 +45,14 @@ from simulators.ble.witness import BleWitness
 log = structlog.get_logger(__name__)
 
 ADVERTISE_EVERY_MS: Final = 100.0
-"""Found within a scan window, and cheap: real devices choose between 20 ms and some seconds."""
+"""Advertising interval: found within a scan window, and cheap. Real devices choose between 20 ms and some seconds."""
 DRAIN_S: Final = 5.0
-"""How long a device that is switched off tries to hand over what it still holds."""
+"""Time for which a device that is switched off tries to send its remaining values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeripheralOptions:
-    """`memory` and `bonds`: files that outlast the process, None: they do not."""
+    """`memory` and `bonds`: files that outlast the process, None: in memory."""
 
     behaviour: BleBehaviour = field(default_factory=BleBehaviour)
     memory: Path | None = None
@@ -60,7 +60,7 @@ class PeripheralOptions:
 
 
 class Peripheral:
-    """One device. Devices that share a patient share the `device_clock`, which says when patient second 0 was."""
+    """One device. Devices that share a patient share the `device_clock`, which defines patient second 0."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Peripheral:
         witness: BleWitness | None = None,
         options: PeripheralOptions | None = None,
     ) -> None:
-        """`address` is a random static one where the behaviour says so, else public. Raises OSError when a file of
+        """`address` is a static random one where the behaviour selects it, else public. Raises OSError when a file of
         `options` cannot be written."""
         options = options or PeripheralOptions()
         self.sensor = sensor
@@ -105,8 +105,8 @@ class Peripheral:
         return self.ledger.status
 
     async def run(self, for_s: float | None = None) -> None:
-        """Live until `for_s` patient seconds have passed (None: until cancelled or stopped), then hand over what is
-        indicated, and leave."""
+        """Run until `for_s` patient seconds have passed (None: until cancelled or stopped), then send the values to be
+        indicated, and disconnect."""
         if self.sensor.session_memory:
             self.ledger.forget([kept.number for kept in self.ledger.store.kept()])
         self.sensor.switched_on(self._moment_at(0.0))
@@ -120,7 +120,7 @@ class Peripheral:
             on_air.cancel()
 
     def stop(self) -> None:
-        """Measure no more; `run` hands over what it can and returns. Also before it has begun."""
+        """Stop measuring; `run` sends what it can and returns. May be called before `run`."""
         self._stopping = True
         if self._measuring is not None:
             self._measuring.cancel()
@@ -151,7 +151,7 @@ class Peripheral:
             conversation.wake()
 
     async def _drain(self) -> None:
-        """Hand over what waits to be indicated, while somebody takes it."""
+        """Send the values to be indicated, while a client accepts them."""
         conversation = self._conversation
         if conversation is None or self.behaviour.resends:
             return
@@ -173,7 +173,7 @@ class Peripheral:
         return self._moment_at(self._patient_now_s())
 
     def _set_clock(self, moment: datetime) -> bool:
-        """The client writes the current time. False: the device refuses."""
+        """Handle the client's write of the current time. Return False where the device refuses."""
         refusal = self._own_clock.set(absolute_time(moment), self._patient_now_s())
         self.status.clock_set = self._own_clock.times_set
         return not isinstance(refusal, Refused)
@@ -182,10 +182,10 @@ class Peripheral:
         if self.behaviour.slow_s > 0:
             await self._clock.sleep_until(self._clock.monotonic_s() + self.behaviour.slow_s)
 
-    # Being on air.
+    # Advertising and connections.
 
     async def _be_on_air(self) -> None:
-        """Attach, advertise, be used, leave: again and again."""
+        """Attach, advertise, serve a client, detach: repeatedly."""
         while True:
             await self._while_away()
             try:
@@ -200,7 +200,7 @@ class Peripheral:
             await self._clock.sleep_until(self._device_clock.monotonic_s(absence.next_change_s(self._patient_now_s())))
 
     async def _until_it_leaves(self) -> None:
-        """Return when it is to go away."""
+        """Return when the device is due to disappear."""
         absence = self.behaviour.absence
         leaves_s = None
         if absence is not None:
@@ -210,7 +210,7 @@ class Peripheral:
                 await self._vanish.wait()
 
     async def _serve(self) -> None:
-        """On air until the radio is gone or it is time to leave."""
+        """Serve until the radio is disconnected or the device is due to disappear."""
         self._vanish.clear()
         public = not self.behaviour.static_random
         station = await attach(self._air, self.name, self.address, public=public, keys=self.bonds)
@@ -248,7 +248,7 @@ class Peripheral:
         )
 
     async def _say_goodbye(self, device: Device) -> None:
-        """End the connection first, where it leaves as it is told to and is of good manners."""
+        """End the connection first, where its behaviour is to disconnect properly."""
         absence = self.behaviour.absence
         if self._vanish.is_set() or absence is None or absence.leaving is not Leaving.GOODBYE:
             return
@@ -282,7 +282,7 @@ class Peripheral:
         connection.on(Connection.EVENT_CONNECTION_ENCRYPTION_CHANGE, lambda: self._encrypted(connection))
 
     def _talked(self, talking: "asyncio.Task[None]") -> None:
-        """A conversation that broke must not leave a device that is connected and mute: it drops the link."""
+        """Drop the link after a failed conversation: the device must not stay connected and mute."""
         if not talking.cancelled() and (error := talking.exception()) is not None:
             log.error("peripheral.conversation_broke", device=self.name, error=type(error).__name__)
             self._vanish.set()
@@ -296,7 +296,7 @@ class Peripheral:
         log.info("peripheral.paired", device=self.name)
 
     def _show(self, passkey: int | None) -> None:
-        """The digits on its display."""
+        """Show the digits on its display."""
         self.status.passkey = passkey
         if passkey is not None:
             log.info("peripheral.shows_passkey", device=self.name, digits=f"{passkey:06d}")
@@ -306,7 +306,7 @@ class Peripheral:
             self._hang_up()
 
     def _hang_up(self) -> None:
-        """The connection is over, however it ended."""
+        """Clean up after the connection, however it ended."""
         conversation, self._conversation = self._conversation, None
         if conversation is not None:
             conversation.end()
@@ -327,6 +327,6 @@ class Peripheral:
         return self._conversation.asked(octets) if self._conversation is not None else ATT_UNLIKELY_ERROR_ERROR
 
     def _trouble(self, sentence: str) -> None:
-        if sentence != self.status.trouble:  # once a reason, not once a try
+        if sentence != self.status.trouble:  # once for each reason, not for each attempt
             log.info("peripheral.troubled", device=self.name, reason=sentence)
         self.status.trouble = sentence

@@ -1,6 +1,6 @@
-"""How a simulated device pairs: not at all, with whoever asks, or showing six digits; and where it keeps its bonds.
+"""Pairing of a simulated device: none, just works, or six digits shown; and the storage of its bonds.
 
-A device that cannot pair still answers the attempt, with a refusal, as real ones do. Bonds in a file outlast the
+A device that cannot pair still responds to the attempt, with a refusal, as real ones do. Bonds in a file outlast the
 process, like a device's own flash.
 """
 
@@ -21,7 +21,7 @@ _IO: Final = {
 
 
 class Delegate(PairingDelegate):
-    """`shows` is told the digits, None when they are no longer shown."""
+    """`shows` gets the digits, and None when they are no longer shown."""
 
     def __init__(self, behaviour: BleBehaviour, shows: Callable[[int | None], None]) -> None:
         super().__init__(_IO[behaviour.pairing])
@@ -51,5 +51,5 @@ def pairing_config(behaviour: BleBehaviour, shows: Callable[[int | None], None])
 
 
 def bonds(address: str, path: Path | None) -> KeyStore:
-    """The bonds of the device with this address; `path` None: they last as long as the process."""
+    """Return the bonds of the device with this address; `path` None: they last as long as the process."""
     return MemoryKeyStore() if path is None else JsonKeyStore(address, str(path))

@@ -1,9 +1,9 @@
 """The virtual radio as a process of its own: `python -m simulators.ble.radio`, `argus-sim ble radio`.
 
-An ether behind a Unix socket. Each connection is a Bluetooth host and gets a controller, spoken to in HCI (H4); when
-it ends its controller is gone and whoever was connected to it sees a supervision time-out. So the gateway can be
-killed and its devices live on, and the other way round. Who may connect is decided by the file system: mode 0600.
-With `--vhci` one more controller is handed to this machine's kernel through /dev/vhci, for BlueZ.
+An ether behind a Unix socket. Each connection is a Bluetooth host and gets a controller, which it uses over HCI (H4);
+when the connection ends, its controller is removed and its peers see a supervision timeout. So the gateway can be
+killed while its devices continue, and the reverse. The file system decides who may connect: mode 0600. With `--vhci`
+one more controller is passed to this machine's kernel through /dev/vhci, for BlueZ.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from simulators.ble.vhci import VhciPort
 
 log = structlog.get_logger(__name__)
 
-# Far more than any story has; each is a few kilobytes.
+# Far more than any test uses; each is a few kilobytes.
 HOSTS_MAX = 256
-# Of the adapter that a kernel gets: the same each time, since BlueZ files bonds under it. Locally administered.
+# Address of the adapter that a kernel gets: always the same, since BlueZ stores bonds under it. Locally administered.
 VHCI_ADDRESS = "02:00:00:00:AA:01"
-# sockaddr_un holds 107 octets.
+# sockaddr_un holds 107 bytes.
 _PATH_BYTES_MAX = 107
 
 
@@ -42,7 +42,7 @@ class RadioUnusable(ControlRefused):
 
 
 class Radio:
-    """One ether, its hosts, and perhaps a kernel."""
+    """One ether, its hosts, and optionally a kernel."""
 
     def __init__(self, ether: Ether, vhci_path: str = "/dev/vhci") -> None:
         self.ether = ether
@@ -51,16 +51,16 @@ class Radio:
         self._vhci: tuple[VhciPort, RadioController] | None = None
 
     def host(self) -> HciStream:
-        """A new connection of a host."""
+        """Return a new connection of a host."""
         return HciStream(opened=self._opened, ended=self._ended)
 
     def hang_up(self) -> None:
-        """On all hosts."""
+        """Disconnect all hosts."""
         for stream in list(self._hosts):
             stream.close()
 
     async def plug_vhci(self, on: bool) -> None:
-        """Give this machine's kernel an adapter, or take it away. Raises RadioUnusable."""
+        """Add an adapter to this machine's kernel, or remove it. Raises RadioUnusable."""
         if not on:
             vhci, self._vhci = self._vhci, None
             if vhci is not None:
@@ -106,7 +106,7 @@ async def run_radio(
     stop: asyncio.Event | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """A radio on these sockets until `stop`, or SIGTERM or SIGINT where that is None. `ready`: hosts may connect.
+    """Run a radio on these sockets until `stop`, or SIGTERM or SIGINT where that is None. `ready`: hosts may connect.
     Raises RadioUnusable."""
     loop = asyncio.get_running_loop()
     if stop is None:
@@ -135,8 +135,8 @@ async def run_radio(
 
 @contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
-    """A socket bound at `path` with mode 0600, whose file is gone afterwards. A file that nobody listens at any more is
-    replaced. Raises RadioUnusable."""
+    """Bind a socket at `path` with mode 0600, and remove its file afterwards. A file without a listener is replaced.
+    Raises RadioUnusable."""
     if len(os.fsencode(path)) > _PATH_BYTES_MAX:
         raise RadioUnusable(f"{path} is longer than a socket's name may be ({_PATH_BYTES_MAX} octets)")
     _clear_stale(path)

@@ -1,4 +1,4 @@
-"""A device's store as the record server reads it: kept measurements by the number that a client asks for them by."""
+"""A device's store in the form of the record server: stored measurements by their record number."""
 
 from collections.abc import Callable, Iterator, MutableMapping
 
@@ -10,7 +10,7 @@ from simulators.ble.store import Kept
 
 
 class Records(MutableMapping[int, StoredRecord]):
-    """Oldest first. Deleting one tells the ledger that the client wanted it; nothing can be put in."""
+    """Records, oldest first. Deleting one reports the client's deletion to the ledger; records cannot be added."""
 
     def __init__(self, ledger: Ledger, sensor: Sensor) -> None:
         self._ledger = ledger
@@ -35,7 +35,7 @@ class Records(MutableMapping[int, StoredRecord]):
         return len(self._ledger.store)
 
     def kept(self, number: int) -> Kept:
-        """Raises KeyError."""
+        """Return a stored measurement. Raises KeyError."""
         return self._by_number()[number]
 
     def _by_number(self) -> dict[int, Kept]:
@@ -48,5 +48,5 @@ class Records(MutableMapping[int, StoredRecord]):
 
 
 def control_point(service: int, asked: Callable[[bytes], int]) -> Offered:
-    """The characteristic over which a client asks."""
+    """Return the characteristic for record requests of a client."""
     return Offered(service=service, uuid=RECORD_ACCESS_CONTROL_POINT, way=Way.INDICATED, write=asked)

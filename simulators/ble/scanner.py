@@ -1,7 +1,7 @@
-"""bleak's scanner over the virtual radio. Chosen by `backend=`; everything above is bleak's own.
+"""bleak's scanner over the virtual radio. Selected by `backend=`; the code above is bleak's own.
 
-One at a time, since BlueZ refuses a second in one process. Resolvable addresses of bonded devices are told by their
-identity, as BlueZ does.
+One at a time, since BlueZ refuses a second in one process. Resolvable addresses of bonded devices are reported as their
+identity, as by BlueZ.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _SERVICES = {
     AdvertisingData.INCOMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS: 16,
 }
 _NAMES = (AdvertisingData.COMPLETE_LOCAL_NAME, AdvertisingData.SHORTENED_LOCAL_NAME)
-# Addresses of which half an advertisement is kept; devices that rotate theirs would fill it.
+# Limit of addresses with an advertisement whose scan response is pending; devices that rotate theirs would fill it.
 _ACCUMULATORS_MAX = 1000
 
 
 class VirtualScanner(BaseBleakScanner):
-    """`central` comes through bleak's keyword arguments (`VirtualRadio.scanner`)."""
+    """A scanner. `central` is passed through bleak's keyword arguments (`VirtualRadio.scanner`)."""
 
     def __init__(
         self,
@@ -48,7 +48,8 @@ class VirtualScanner(BaseBleakScanner):
         self._active = scanning_mode != "passive"
 
     async def start(self) -> None:
-        """Raises BleakBluetoothNotAvailableError without an adapter, BleakDBusError (InProgress) beside another."""
+        """Start scanning. Raises BleakBluetoothNotAvailableError without an adapter, BleakDBusError (InProgress) beside
+        another."""
         central = self._central
         if central is None or not central.up:
             raise _no_adapter()
@@ -66,7 +67,7 @@ class VirtualScanner(BaseBleakScanner):
             raise
 
     async def stop(self) -> None:
-        """Safe in any state."""
+        """Stop scanning. Safe in any state."""
         central = self._central
         if central is None or central.scanner is not self:
             return
@@ -79,7 +80,7 @@ class VirtualScanner(BaseBleakScanner):
             raise _no_adapter() from error
 
     def heard(self, advertisement: Advertisement) -> None:
-        """From the central."""
+        """Process an advertisement from the central."""
         central = self._central
         if central is None:
             return
@@ -99,7 +100,7 @@ class VirtualScanner(BaseBleakScanner):
         try:
             self.call_detection_callbacks(device, told)
         except Exception as error:
-            # A callback of the application; the radio goes on.
+            # A callback of the application; the radio continues.
             log.exception("scan.callback_failed", error=type(error).__name__)
 
 
@@ -136,7 +137,7 @@ def _told(advertisement: Advertisement) -> AdvertisementData:
 
 
 def uuid_of(octets: bytes) -> str:
-    """A UUID of 2 or 16 octets as it goes over the air, written as bleak does: 128 bits, lower case, with dashes."""
+    """Convert a UUID of 2 or 16 bytes from the air to bleak's form: 128 bits, lower case, with dashes."""
     if len(octets) == 2:
         return f"0000{int.from_bytes(octets, 'little'):04x}-0000-1000-8000-00805f9b34fb"
     return str(UUID(bytes=octets[::-1]))

@@ -1,8 +1,8 @@
-"""What every simulated Bluetooth device is: characteristics that it offers, and a pace at which it measures.
+"""Interface of every simulated Bluetooth device: its characteristics, and a pace at which it measures.
 
-As a device on a wire (`agents.device`) a sensor is plain computation: it is told the patient second and returns what
-it measured until then, as characteristic values in the order of time. It measures whether or not anybody listens; who
-gets what is decided by `peripheral`, which has the radio, the store and the bond.
+Like a wired device (`agents.device`) a sensor is plain computation: it gets the patient second and returns the
+measurements up to it, as characteristic values in the order of time. It measures with or without a client;
+`peripheral`, which has the radio, the store and the bond, decides what is sent.
 """
 
 from abc import ABC, abstractmethod
@@ -18,25 +18,25 @@ from simulators.ble.store import Values
 from simulators.physiology import Patient, Vitals
 
 MomentAt = Callable[[float], datetime | None]
-"""The device's own local time at a patient second; None: it has no clock."""
+"""Returns the device's own local time at a patient second; None: it has no clock."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  the device's own zone
 ACCEPTED = 0
-"""What a write that is accepted answers; anything else is an ATT error."""
+"""Result of an accepted write; any other is an ATT error."""
 
 
 def moment_of(local_us: int) -> datetime:
-    """The local time of microseconds since 1970 on the device's own clock."""
+    """Return the local time of microseconds since 1970 on the device's own clock."""
     return _EPOCH + timedelta(microseconds=local_us)
 
 
 def local_us_of(moment: datetime) -> int:
-    """The way back."""
+    """Convert a local time to microseconds since 1970."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 class Way(Enum):
-    """How a characteristic value reaches whoever subscribed."""
+    """Procedure by which a characteristic value reaches a subscriber."""
 
     NOTIFIED = "notified"
     INDICATED = "indicated"
@@ -44,8 +44,8 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """One characteristic. `read` and `write` None: it has no such property. `write` answers `ACCEPTED` or an ATT error
-    code. `guarded`: it holds health data, which a device that encrypts gives on an encrypted link only."""
+    """One characteristic. `read` and `write` None: it has no such property. `write` returns `ACCEPTED` or an ATT error
+    code. `guarded`: it holds health data, which a device that encrypts sends on an encrypted link only."""
 
     service: int
     uuid: int
@@ -56,19 +56,19 @@ class Offered:
 
 
 class Keep(Enum):
-    """When a measurement goes to the store."""
+    """Condition under which a measurement is stored."""
 
     ALWAYS = "always"
     UNHEARD = "unheard"
-    """Only while nobody is connected, because live values tell the same."""
+    """Store it without a connection only: live values carry the same measurement."""
     UNCONFIRMED = "unconfirmed"
-    """It is indicated at once, and stays only where that was not confirmed."""
+    """It is indicated at once, and stored only where that was not confirmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One measurement. `live` is notified at once to who has subscribed, or is gone. `kept` makes what the store keeps,
-    from the number that it will have; `keep` says when."""
+    """One measurement. `live` is notified at once to a subscriber, or dropped. `kept` makes the stored values from
+    their record number; `keep` is the condition of storing them."""
 
     live: Values = ()
     kept: Callable[[int], Values] | None = None
@@ -76,64 +76,65 @@ class Sample:
 
 
 class Sensor(ABC):
-    """`services` are advertised and serve `offered`. `numbering` None: what is kept is indicated and forgotten once it
-    is confirmed; else it stays until it is asked for and deleted over the record access control point."""
+    """`services` are advertised and serve `offered`. `numbering` None: stored values are indicated and removed once
+    confirmed; else they stay until they are requested and deleted over the record access control point."""
 
     services: tuple[int, ...]
     numbering: RecordNumbering | None = None
     cuts_up = False
-    """`on_air` cuts values up, so that they fit any MTU."""
+    """True where `on_air` cuts values up, so that they fit any MTU."""
     session_memory = False
-    """What it keeps means something only until it is switched off."""
+    """True where the memory is lost when the device is switched off."""
 
     def __init__(self, patient: Patient, description: Description) -> None:
         self.patient = patient
         self.description = description
         self.on_since: datetime | None = None
         self.answers: deque[tuple[int, bytes]] = deque()
-        """What is to be indicated because the client wrote something."""
+        """Values to indicate in response to a write of the client."""
 
     @property
     @abstractmethod
     def due_s(self) -> float:
-        """The patient second at which `measure` has something next."""
+        """Return the patient second of the next measurement."""
 
     @abstractmethod
     def offered(self) -> tuple[Offered, ...]:
-        """Its own characteristics; what all devices have is `device_services`'."""
+        """Return its own characteristics; those of all devices are in `device_services`."""
 
     @abstractmethod
     def measure(self, now_s: float, moment_at: MomentAt) -> Iterable[Sample]:
-        """What was measured since the last call, up to `now_s`."""
+        """Return the measurements since the last call, up to `now_s`."""
 
     @property
     def streams(self) -> bool:
-        """Whether live values are told now; some services want to be started."""
+        """True while live values are sent; some services have to be started."""
         return True
 
     def switched_on(self, moment: datetime | None) -> None:
-        """It begins to measure, at patient second 0; `moment` is the local time, None without a clock."""
+        """Begin to measure, at patient second 0; `moment` is the local time, None without a clock."""
         self.on_since = moment
 
     def connected(self) -> None:
-        """A client is here, and nothing that the last one started holds for it."""
+        """Reset the state of the earlier connection for a new client."""
         self.answers.clear()
 
     def on_air(self, characteristic: int, octets: bytes, room: int) -> Sequence[bytes]:
-        """A value in the pieces in which it is sent, none longer than `room`. One, unless the service cuts it up."""
+        """Return a value in the pieces in which it is sent, none longer than `room`. One, unless the service cuts it
+        up."""
         return (octets,)
 
     def number_of(self, number: int, values: Values) -> int:
-        """By which number a kept measurement is asked for: its own, unless the service counts otherwise."""
+        """Return the record number of a stored measurement: its own, unless the service counts otherwise."""
         return number
 
     def user_facing(self, values: Values) -> datetime | None:
-        """The time by which a client may ask for it; None: it cannot."""
+        """Return the time by which a client may request it; None: it cannot."""
         return None
 
 
 class PacedSensor(Sensor):
-    """Measures the patient's vitals at a pace."""
+    """Measures the patient's vital signs at a pace."""
 
     first_s: float
     every_s: float
@@ -152,4 +153,4 @@ class PacedSensor(Sensor):
 
     @abstractmethod
     def read(self, vitals: Vitals, at_s: float, moment: datetime | None) -> Iterable[Sample]:
-        """What is measured now, at this patient second."""
+        """Return the measurements at this patient second."""

@@ -1,11 +1,11 @@
-"""What a Bluetooth device has measured and not yet got rid of: a bounded store, in memory or in a file.
+"""Measurements of a Bluetooth device that are still to be delivered: a bounded store, in memory or in a file.
 
-Two uses, one store. A thermometer or a cuff indicates what it holds, oldest first, and forgets what was confirmed; a
-glucose meter holds records until it is told to delete them (record access control point). Numbers count from 1 over
-the life of the store and are never used twice, so that they serve as sequence and record numbers. When it is full the
-oldest goes, as in a real meter, and the count of what went is told.
+There are two uses. A thermometer or a cuff indicates its stored values, oldest first, and removes confirmed ones; a
+glucose meter holds records until the client deletes them (record access control point). Numbers count from 1 over the
+life of the store and are never used twice, so that they serve as sequence and record numbers. When it is full the
+oldest is dropped, as in a real meter, and counted.
 
-Does not send and does not know what the octets mean.
+Does not send and does not interpret the bytes.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from simulators.line_file import LineFile
 
 CAPACITY: Final = 1_000
-"""What a good meter keeps."""
+"""Capacity of a good meter."""
 
 Values: TypeAlias = tuple[tuple[int, bytes], ...]
 """Characteristic values that belong together, each with its characteristic."""
@@ -31,7 +31,7 @@ class Kept:
 
 
 class Store:
-    """`dropped` counts what it had no room for."""
+    """The store. `dropped` counts the measurements dropped because it was full."""
 
     def __init__(
         self,
@@ -53,11 +53,11 @@ class Store:
 
     @property
     def next_number(self) -> int:
-        """The number of what will be kept next."""
+        """Return the number of the next measurement."""
         return self._last + 1
 
     def keep(self, values: Values) -> Kept:
-        """One measurement, under `next_number`. Durable when this returns."""
+        """Store one measurement under `next_number`. Durable when this returns."""
         kept = Kept(self.next_number, values)
         text = ",".join(f"{characteristic:04x}:{octets.hex()}" for characteristic, octets in values)
         self._write(f"keep {kept.number} {text}")
@@ -69,15 +69,15 @@ class Store:
         return kept
 
     def kept(self) -> Sequence[Kept]:
-        """Everything, oldest first."""
+        """Return all measurements, oldest first."""
         return [Kept(number, values) for number, values in self._kept.items()]
 
     def first_after(self, number: int) -> Kept | None:
-        """The oldest one that is newer than `number`."""
+        """Return the oldest one that is newer than `number`."""
         return next((Kept(each, values) for each, values in self._kept.items() if each > number), None)
 
     def drop(self, numbers: Sequence[int]) -> None:
-        """Forget these; numbers that are not here do nothing."""
+        """Remove these; absent numbers have no effect."""
         known = [number for number in numbers if number in self._kept]
         if known:
             self._write("drop " + " ".join(map(str, known)))

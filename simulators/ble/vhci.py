@@ -1,7 +1,7 @@
 """A controller for this machine's kernel: Linux's /dev/vhci, through which BlueZ gets an adapter that is ours.
 
-Opening the device and naming a kind makes the adapter, closing it takes it away. HCI packets, one a write and one a
-read. Only in the guest of `make test-bluez` is there such a device.
+Opening the device and writing a type creates the adapter, closing it removes it. One HCI packet for each write and each
+read. Only the guest of `make test-bluez` has such a device.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from simulators.ble.hci_stream import VENDOR_KIND, NoHci, PacketCutter, PacketSi
 log = structlog.get_logger(__name__)
 
 _PRIMARY = bytes([VENDOR_KIND, 0x00])
-# More than any packet: ACL data of 1021 octets and its header.
+# More than any packet: ACL data of 1021 bytes and its header.
 _READ_OCTETS = 4096
 
 
@@ -31,11 +31,11 @@ class VhciPort:
         asyncio.get_running_loop().add_reader(self._descriptor, self._on_readable)
 
     def set_packet_sink(self, sink: PacketSink) -> None:
-        """Who gets what the kernel sends."""
+        """Set the receiver of the kernel's packets."""
         self._sink = sink
 
     def on_packet(self, packet: bytes) -> None:
-        """One packet to the kernel, which takes it at once or not at all."""
+        """Send one packet to the kernel, which accepts it at once or not at all."""
         if self._descriptor < 0:
             return
         try:
@@ -45,7 +45,7 @@ class VhciPort:
             self.close()
 
     def close(self) -> None:
-        """Take the adapter away from the kernel. Idempotent."""
+        """Remove the adapter from the kernel. Idempotent."""
         if self._descriptor < 0:
             return
         asyncio.get_running_loop().remove_reader(self._descriptor)

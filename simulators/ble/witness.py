@@ -1,18 +1,17 @@
-"""The witness of a Bluetooth device: what it measured and what became of it, written where a crash cannot reach it.
+"""The witness of a Bluetooth device: its measurements and their fate, in a file that no crash can affect.
 
-One line a characteristic value, forced to the disk:
+One line for each characteristic value, forced to the disk:
 
     <what> <system id, hex> <number> <characteristic, hex> <octets, hex> <microseconds since 1970>
 
-`kept`: measured and in the device's store. `notified`: handed to the radio for somebody who had subscribed; nobody
-acknowledges that, so it may be lost on air. `confirmed`: the client's stack confirmed the indication, or the client
-took the record in a transfer that it let end in success. A stack confirms before the gateway has committed, so a
-gateway that is killed within that window loses a confirmed indication; a record is still in the store then.
-`deleted`: the client had the record deleted. `dropped`: the store had no room for it. `spoilt`: sent damaged on
-purpose.
+`kept`: measured and in the device's store. `notified`: passed to the radio for a subscriber; a notification has no
+acknowledgement, so it may be lost on air. `confirmed`: the client's stack confirmed the indication, or the client
+received the record in a transfer that ended in success. A stack confirms before the gateway has committed, so a gateway
+that is killed within that window loses a confirmed indication; a record is still in the store then. `deleted`: the
+client deleted the record. `dropped`: the store had no room for it. `spoilt`: sent damaged on purpose.
 
-The octets are the value exactly as it went on air, so a test compares with the cloud what was measured and not only
-that something was. Times are the host's, for judging how close to a kill something happened.
+The bytes are the value exactly as sent on air, so a test compares the values in the cloud with the measured ones and
+not only their number. Times are the host's, to show how close to a kill an event was.
 """
 
 from pathlib import Path
@@ -26,7 +25,7 @@ What = Literal["kept", "notified", "confirmed", "deleted", "dropped", "spoilt"]
 
 
 class BleWitness:
-    """Appends to one file; several devices of one process may share it, a line is one write."""
+    """Appends to one file. Several devices of one process may share it; a line is one write."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Raises OSError when the file cannot be written."""
@@ -34,7 +33,7 @@ class BleWitness:
         self._clock = clock
 
     def tell(self, what: What, system_id: bytes, number: int, values: Values) -> None:
-        """Blocks until the lines are on the disk."""
+        """Write the lines; return when they are on the disk."""
         at_us = self._clock.wall_us()
         self._file.write(
             "\n".join(

@@ -1,2 +1,2 @@
-"""One simulated ambulance on one machine: broker, cloud, gateway and devices as real processes, watched and
+"""One simulated ambulance on one machine: broker, cloud, gateway and devices as real processes, monitored and
 restarted."""

@@ -1,9 +1,7 @@
-"""The demo, put together: set up, start the parts in order, keep them running, stop them so that nothing is left
-behind.
+"""The demo as a whole: set up, start the parts in order, keep them running, stop them so that nothing is left behind.
 
-`--for` ends it as a drive ends: the devices stop first, what the gateway still holds is brought to the cloud, and only
-then the rest stops. Everything that a person or a script needs to know stands in `demo.json` from the moment on in
-which all of it works.
+`--for` ends it as a drive ends: the devices stop first, the gateway's remaining data are delivered to the cloud, and
+only then the rest stops. `demo.json` has everything that a person or a script needs, as soon as all parts work.
 """
 
 import asyncio
@@ -26,12 +24,12 @@ from simulators.demo.readiness import DemoNotReady, answers_http, eventually, li
 
 READY_S = 60.0
 DRAIN_S = 60.0
-"""How long the end of a `--for` waits for the cloud to confirm what the gateway holds."""
+"""Time for which the end of a `--for` waits for the cloud to confirm the gateway's remaining data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the user asked for. `for_s` None: until it is stopped; `replay` None: synthetic physiology."""
+    """Options of the user. `for_s` None: until it is stopped; `replay` None: synthetic physiology."""
 
     choices: Choices
     for_s: float | None = None
@@ -41,7 +39,7 @@ class Wishes:
 
 
 class Demo:
-    """One demo from its start to its end. `said` hears each step, for a person."""
+    """One demo from its start to its end. `said` is called with each step, in words for people."""
 
     def __init__(
         self, plan: Plan, wishes: Wishes, said: Callable[[str], None], *, inherited: tuple[int, ...] = ()
@@ -66,11 +64,12 @@ class Demo:
         return self.plan.file("gateway", "control.sock")
 
     def stop(self) -> None:
-        """Asks for the end; `run` returns when all is stopped."""
+        """Request the end; `run` returns when all is stopped."""
         self._stop.set()
 
     async def run(self, watched: Callable[["Demo"], None] = lambda demo: None) -> None:
-        """Runs it. `watched` is called once all is ready. Raises `DemoNotReady`, `CommandFailed`, `PlanUnusable`."""
+        """Run the demo. `watched` is called once all is ready. Raises `DemoNotReady`, `CommandFailed`,
+        `PlanUnusable`."""
         async with asyncio.TaskGroup() as tasks:
             try:
                 if await self._unless_stopped(self._come_up(tasks)):
@@ -80,7 +79,7 @@ class Demo:
                 await self._children.stop()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Do it; False when the end was asked for before it was done."""
+        """Do the work; return False when the end was requested before it was done."""
         working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self._stop.wait())
         try:
             await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -93,7 +92,7 @@ class Demo:
             await asyncio.wait((working, stopped))
 
     async def _come_up(self, tasks: asyncio.TaskGroup) -> None:
-        """Set up what is not yet there, and start the parts, each when the one before it is ready."""
+        """Set up what is missing, and start the parts, each when the one before it is ready."""
         plan, choices = self.plan, self.wishes.choices
         for folder in ("log", "ports", "witness", "gateway", "ble"):
             plan.file(folder).mkdir(exist_ok=True, mode=0o700)
@@ -153,7 +152,7 @@ class Demo:
             await self._drained()
 
     async def _drained(self) -> None:
-        """What the gateway holds is confirmed by the cloud, or the time for it is over, which is said."""
+        """Wait until the cloud has confirmed the gateway's data, or until the time limit, which is reported."""
         try:
             await eventually("the cloud's confirmation of everything", self._nothing_waits, DRAIN_S)
         except DemoNotReady as late:

@@ -1,8 +1,7 @@
-"""Sets up what a demo runs on, the way an operator sets up a fleet: provision the gateway, register it, enrol its
-devices.
+"""Sets up a demo as an operator sets up a fleet: provision the gateway, register it, enrol its devices.
 
-Done once; a second start of the same state finds everything, migrates and asks for fresh tokens. It is marked when it
-begins and when it is complete: `plan` begins anew what was interrupted in between.
+Done once; a second start of the same state finds everything, migrates and requests new tokens. The beginning and the
+completion are recorded: `plan` starts over after an interruption in between.
 """
 
 import json
@@ -22,7 +21,7 @@ ADMIN_TOKEN_S = 7 * 24 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """One simulated device, as the cloud is told of it."""
+    """One simulated device, as it is enrolled in the cloud."""
 
     system_id: str
     serial_number: str
@@ -37,7 +36,8 @@ async def set_up(
     devices: tuple[Enrolment, ...],
     broker_commands: tuple[str, ...] = (),
 ) -> Plan:
-    """Everything that must be there before the parts start; the plan with all credentials. Raises `CommandFailed`."""
+    """Set up everything that the parts need before their start; return the plan with all credentials. Raises
+    `CommandFailed`."""
     cloud = (program("argus-cloud"), "--config", str(cloud_config))
     if plan.file(SET_UP_DONE).exists():
         answers = await _batch(cloud, plan.file("start.batch"), [MIGRATE, *broker_commands, *_token_commands(plan)])
@@ -59,13 +59,15 @@ async def set_up(
 
 
 async def _batch(cloud: tuple[str, ...], file: Path, commands: list[str]) -> list[Any]:
-    """Runs the commands in one process; what each answered. The file stays, as an example of how a fleet is set up."""
+    """Run the commands in one process; return the output of each. The file stays, as an example of how a fleet is set
+    up."""
     file.write_text("\n".join(commands) + "\n")
     return [json.loads(line) for line in (await ask(*cloud, "batch", str(file))).splitlines()]
 
 
 def _fleet_commands(plan: Plan, public_key: str, devices: tuple[Enrolment, ...]) -> list[str]:
-    """Two tenants, and the first one's vehicle with all that is in it; the devices come last."""
+    """Return the commands for two tenants, and for the first one's vehicle with all its equipment; the devices come
+    last."""
     first = plan.first
     owner = f"--tenant {first.tenant_id} --organization {first.organization_id} --vehicle {first.vehicle_id}"
     return [
@@ -87,7 +89,8 @@ def _tenancy_commands(tenancy: Tenancy) -> tuple[str, ...]:
 
 
 def _credential_commands(plan: Plan) -> list[str]:
-    """An app with every scope, a console that may act for people, and a person who administers, in each tenant."""
+    """Return the commands for an app with every scope, a console that may act for people, and an administrator, in each
+    tenant."""
     commands = []
     for tenancy in (plan.first, plan.second):
         where = f"--tenant {tenancy.tenant_id} --organization {tenancy.organization_id}"
@@ -101,7 +104,7 @@ def _credential_commands(plan: Plan) -> list[str]:
 
 
 def _with_credentials(plan: Plan, answers: list[Any]) -> Plan:
-    """The plan with what `_credential_commands` made."""
+    """Return the plan with the credentials that `_credential_commands` created."""
     tenancies = [
         replace(tenancy, client_secret=app["client_secret"], password=person["password"])
         for tenancy, (app, _, person) in zip((plan.first, plan.second), (answers[:3], answers[3:]), strict=True)
@@ -110,7 +113,7 @@ def _with_credentials(plan: Plan, answers: list[Any]) -> Plan:
 
 
 def _token_commands(plan: Plan) -> list[str]:
-    """Administrators' tokens, anew for each start, since yesterday's have expired."""
+    """Return the commands for administrators' tokens, new for each start, since earlier ones have expired."""
     return [
         f"tokens mint --tenant {one.tenant_id} --app {_console(one)} --user {one.username} "
         f"--ttl-seconds {ADMIN_TOKEN_S} --json"

@@ -1,9 +1,9 @@
 """The demo's MQTT broker: mosquitto where it is installed, otherwise the one that comes with a wheel.
 
 mosquitto is what production uses, and its configuration is the one that `argus-cloud broker config` generates, with
-passwords in the place of certificates because it is loopback. The broker of the `iotcore` wheel
-speaks MQTT 5 with a password but knows no ACL and keeps nothing over a restart, which costs nothing here: no broker
-is ever the system of record (DESIGN D4). Who runs and restarts it is `children`'s business.
+passwords in the place of certificates because it is loopback. The broker of the `iotcore` wheel speaks MQTT 5 with a
+password but has no ACL and keeps nothing over a restart, which does no harm here: no broker is ever the system of
+record (DESIGN D4). `children` runs and restarts it.
 """
 
 import importlib.util
@@ -25,7 +25,7 @@ CLOUD_USER = "argus-cloud"
 
 
 class BrokerChoice(StrEnum):
-    """Which broker is wished for. AUTO: mosquitto where it is installed."""
+    """The selected broker. AUTO: mosquitto where it is installed."""
 
     AUTO = "auto"
     MOSQUITTO = "mosquitto"
@@ -47,13 +47,13 @@ class Broker:
 
 
 def mosquitto_program(name: str = "mosquitto") -> str | None:
-    """mosquitto, or a program that comes with it; None where it is not installed."""
-    # Debian puts daemons where a user's PATH does not look.
+    """Return the path of mosquitto, or of a program that comes with it; None where it is not installed."""
+    # Debian puts daemons outside of a user's PATH.
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
 def write_passwords(path: Path, passwords: Mapping[str, str]) -> None:
-    """mosquitto's password file, hashed. Raises `PlanUnusable`."""
+    """Write mosquitto's password file, hashed. Raises `PlanUnusable`."""
     hasher = mosquitto_program("mosquitto_passwd")
     if hasher is None:
         raise PlanUnusable("mosquitto is installed without mosquitto_passwd; install it, or choose --broker iotcore")
@@ -66,7 +66,7 @@ def write_passwords(path: Path, passwords: Mapping[str, str]) -> None:
 
 
 def prepare(plan: Plan, choice: BrokerChoice) -> Broker:
-    """Write the broker's own files and say how to start it; `Broker.commands` write the rest. Raises `PlanUnusable`
+    """Write the broker's own files and return its description; `Broker.commands` write the rest. Raises `PlanUnusable`
     where there is none of that kind."""
     folder = plan.file("broker")
     folder.mkdir(exist_ok=True, mode=0o700)
@@ -92,7 +92,7 @@ def _mosquitto(plan: Plan, folder: Path, program: str) -> Broker:
 
 
 def live_folder(plan: Plan) -> Path:
-    """The folder of the lists that the cloud writes for mosquitto while both run."""
+    """Return the folder of the lists that the cloud writes for mosquitto while both run."""
     return plan.file("broker", "live")
 
 
@@ -123,5 +123,5 @@ dynamic_filters = true
 {CLOUD_USER} = "{plan.cloud_mqtt_password}"
 """,
     )
-    # Its tracing reports every packet as an error, so only what ends it is logged.
+    # Its tracing reports every packet as an error, so only errors that end it are logged.
     return Broker("iotcore", (sys.executable, "-m", "iotcore", "--config", str(config), "--log-level", "CRITICAL"), why)

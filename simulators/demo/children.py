@@ -1,11 +1,11 @@
-"""Runs the demo's processes and starts again what dies.
+"""Runs the demo's processes and restarts those that end.
 
-Each part is a real process of its own, so that killing one is the real fault. A child that ends is started again
-after a short pause, well within the three seconds that DESIGN §5 promises, and its new pid is told to whoever keeps
-`demo.json`. The children end with us even when we are killed: the kernel is asked to tell them. Does not know what
-the children do.
+Each part is a real process of its own, so that killing one is a real fault. A child that ends is restarted after a
+short pause, well within the three seconds that DESIGN §5 promises, and its new pid is reported to the writer of
+`demo.json`. The children end with us even when we are killed: the kernel signals them. Does not depend on what the
+children do.
 
-Logs are bounded while a child runs, too: a part that has much to say must not fill the disk of whoever watches it.
+Logs are bounded while a child runs, too: a part that logs much must not fill the user's disk.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ RESTART_PAUSE_S = 0.5
 STOP_S = 25.0
 """More than the slowest part, the cloud, allows itself for an orderly end."""
 LOG_BYTES_MAX = 8 * 1024 * 1024
-"""A log longer than this begins anew; so much of its end is kept once, beside it."""
+"""A log longer than this is restarted; that much of its end is kept once, beside it."""
 LOOK_AT_LOGS_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to start one part: its name, its command, where its output goes, and which descriptors it inherits."""
+    """Parameters of one part: its name, its command, its log file, and the descriptors that it inherits."""
 
     name: str
     argv: tuple[str, ...]
@@ -47,7 +47,7 @@ class Child:
         self._stopping = False
 
     async def run(self) -> None:
-        """Starts it, and starts it again each time it ends, until `stop`."""
+        """Start it, and restart it each time it ends, until `stop`."""
         while not self._stopping:
             await self._start()
             assert self._process is not None
@@ -78,7 +78,7 @@ class Child:
         self._changed()
 
     async def stop(self) -> None:
-        """Asks it to end, then insists."""
+        """Terminate it, then kill it after a time limit."""
         self._stopping = True
         process = self._process
         if process is None or process.returncode is not None:
@@ -96,14 +96,15 @@ class Child:
 
 
 def _ending_with_us() -> tuple[str, ...]:
-    """util-linux's way to ask for a signal at our death; it replaces itself by the command, so the pid is the
-    child's."""
+    """Return util-linux's command that requests a signal at our death; it replaces itself by the command, so the pid is
+    the child's."""
     setpriv = shutil.which("setpriv")
     return (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
 
 
 def bound_log(log: Path, limit_bytes: int = LOG_BYTES_MAX) -> None:
-    """Begin a log that is too long anew, under its writer's hands: it appends, so it goes on at the new beginning."""
+    """Truncate a log that is too long while its process writes: the process appends, so it continues at the new
+    beginning."""
     size = log.stat().st_size if log.exists() else 0
     if size <= limit_bytes:
         return
@@ -127,7 +128,7 @@ class Children:
         return child
 
     def watch_logs(self, tasks: asyncio.TaskGroup) -> None:
-        """From now until `stop`, no log grows beyond its limit."""
+        """Keep every log within its limit, from now until `stop`."""
         self._watching = tasks.create_task(self._bound_logs(), name="logs")
 
     async def _bound_logs(self) -> None:

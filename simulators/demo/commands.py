@@ -1,7 +1,7 @@
 """Runs one of our own command-line programs to its end, as an operator would.
 
-The demo sets itself up through `argus-gateway` and `argus-cloud` and nothing else, so that what a newcomer sees work
-is what an operator types. A command that fails ends the demo's start with the command's own sentence.
+The demo sets itself up through `argus-gateway` and `argus-cloud` and nothing else, so that a newcomer sees the commands
+of an operator at work. A command that fails ends the demo's start with the command's own message.
 """
 
 import asyncio
@@ -16,18 +16,18 @@ class CommandFailed(Exception):
 
 
 def program(name: str) -> str:
-    """The console script that was installed beside the one that runs now."""
+    """Return the path of the console script installed beside the running one."""
     return str(Path(sys.executable).with_name(name))
 
 
 async def ask(*argv: str) -> str:
-    """What the command printed on standard output. Raises `CommandFailed`."""
+    """Return the standard output of the command. Raises `CommandFailed`."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        # A Ctrl-C in the terminal is the demo's: it ends the command below.
+        # A Ctrl-C in the terminal belongs to the demo: it ends the command below.
         start_new_session=True,
     )
     try:

@@ -1,7 +1,7 @@
-"""Writes the settings files that the demo's gateway and cloud run with, as an operator would write them.
+"""Writes the settings files of the demo's gateway and cloud, as an operator would write them.
 
-The parts read nothing else: whoever wants to question a running demo uses the same two files (`gateway_config` and
-`cloud_config` of `demo.json`). Secrets stay in files of their own, mode 0600, which the settings name.
+The parts read nothing else: to query a running demo, use the same two files (`gateway_config` and `cloud_config` of
+`demo.json`). Secrets stay in files of their own, mode 0600, which the settings name.
 """
 
 import json
@@ -18,13 +18,13 @@ SERIAL_DEVICES = ("defibrillator", "monitor")
 """The devices on serial ports; each port is a pseudo-terminal that the devices' process keeps under this name."""
 
 _SOCKET_NAME_BYTES_MAX = 100
-"""sockaddr_un holds 107 octets."""
+"""sockaddr_un holds 107 bytes."""
 VIRTUAL_RADIO = "simulators.ble.backend:VirtualRadio"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What the user may choose beside the plan. `database_url` None: SQLite in the state folder."""
+    """Options of the user beside the plan. `database_url` None: SQLite in the state folder."""
 
     database_url: str | None = None
     allow_callback: tuple[str, ...] = ()
@@ -41,17 +41,18 @@ def serial_port(plan: Plan, device: str) -> Path:
 
 
 def radio_socket(plan: Plan) -> Path:
-    """Where the virtual radio takes controllers' hosts: the gateway's and the devices'."""
+    """Return the socket of the virtual radio for the hosts: the gateway's and the devices'."""
     return _radio_folder(plan) / "hci.sock"
 
 
 def radio_control(plan: Plan) -> Path:
-    """Where faults of the radio are commanded."""
+    """Return the socket for fault commands to the radio."""
     return _radio_folder(plan) / "control.sock"
 
 
 def make_radio_folder(plan: Plan) -> None:
-    """For ourselves only: who can open the socket is on the radio. Raises `PlanUnusable` where somebody else has it."""
+    """Create the folder for this user only, since the socket gives access to the radio. Raises `PlanUnusable` where
+    another user owns it."""
     folder = _radio_folder(plan)
     folder.mkdir(exist_ok=True, mode=0o700)
     if folder.stat().st_uid != os.getuid():
@@ -59,7 +60,8 @@ def make_radio_folder(plan: Plan) -> None:
 
 
 def _radio_folder(plan: Plan) -> Path:
-    """In the state folder, unless that is too deep for the name of a socket; then beside the other temporary files."""
+    """Return a folder in the state folder or, where that path is too long for a socket, beside the other temporary
+    files."""
     folder = plan.file("radio")
     if len(os.fsencode(folder / "control.sock")) <= _SOCKET_NAME_BYTES_MAX:
         return folder

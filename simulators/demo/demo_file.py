@@ -1,7 +1,7 @@
-"""`demo.json`: what a script needs to use the running demo (DESIGN §5), always whole and always true.
+"""`demo.json`: what a script needs to use the running demo (DESIGN §5), always whole and current.
 
 Written once everything is ready, and again whenever a child got a new pid; each time in one step, so that a reader
-never sees half of it.
+never sees a partial file.
 """
 
 import json
@@ -16,7 +16,7 @@ DEMO_FILE = "demo.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known only while it runs."""
+    """Facts that are known only at run time."""
 
     crew_pin: str
     pids: dict[str, int]

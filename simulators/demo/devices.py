@@ -1,9 +1,9 @@
 """The process of the demo's devices: one patient, and every device that measures it.
 
 One process for all, because they share the patient: a shock of the defibrillator is seen in the monitor's leads and in
-the oximeter's pulse. Devices on wires and on air alike; each has its own witness file, those on air a file of bonds and
-of what waits to be handed over too, so that they are the same devices when this process was killed. Started by the demo
-as a child; not a command for people.
+the oximeter's pulse. Wired and Bluetooth devices alike. Each has its own witness file; Bluetooth devices also have a
+file of bonds and one of undelivered values, so that they stay the same devices after this process was killed. Started
+by the demo as a child; not a command for people.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ def main(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Vehicle:
-    """What all devices share."""
+    """Objects that all devices share."""
 
     state: Path
     radio: Path

@@ -47,7 +47,7 @@ def env(
 
 
 def exports(state: Path, facts: Mapping[str, Any]) -> list[str]:
-    """One `export` for each variable, quoted for the shell."""
+    """Return one `export` for each variable, quoted for the shell."""
     values = {"STATE": str(state.resolve()), **{name: str(facts[field]) for name, field in VARIABLES.items()}}
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
 

@@ -1,4 +1,4 @@
-"""Which devices the demo's ambulance carries, how each is connected, and as what the cloud knows it."""
+"""The devices of the demo's ambulance: the connection of each, and its class in the cloud."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -28,7 +28,7 @@ class DemoDevice:
 
     @property
     def address(self) -> str:
-        """By which it is paired; of a Bluetooth device."""
+        """Return the address with which a Bluetooth device is paired."""
         return ble_address_of(self.kind)
 
     @property
@@ -49,6 +49,7 @@ DEMO_DEVICES = (
     DemoDevice(name="blood pressure", kind="blood-pressure", link="ble", device_class="bp"),
     DemoDevice(name="thermometer", kind="thermometer", link="ble", device_class="thermometer"),
 )
-"""Serial ones keep the names of `configuration.SERIAL_DEVICES`. The TCP listener is for devices of whoever watches."""
+"""The devices. Serial ones keep the names of `configuration.SERIAL_DEVICES`. The TCP listener is for the user's own
+devices."""
 
 BLE_DEVICES = tuple(device for device in DEMO_DEVICES if device.link == "ble")

@@ -1,10 +1,10 @@
 """Loopback ports that stay free until their owner begins to listen.
 
-Asking the kernel for a free port gives one of its ephemeral range, and between the asking and the listening (which
-another program does, seconds later, and again after each restart) the kernel may lend the same port to any connection
-that leaves this machine. So ports are taken from below that range. What keeps two processes of ours from choosing the
-same one is a block for each process: whoever holds the block's first port, bound and never listened on, may hand
-out the others, and the kernel gives it back when that process ends, however it ends.
+The kernel assigns a free port from its ephemeral range. Between that and the listening (which another program does,
+seconds later, and again after each restart), the kernel may assign the same port to any outgoing connection of this
+machine. So ports are taken from below that range. A block of ports for each process keeps two of our processes from
+choosing the same one: the process that holds the block's first port, bound and never listened on, may assign the
+others. The kernel releases it when that process ends, however it ends.
 """
 
 import random
@@ -24,7 +24,7 @@ class NoFreePort(Exception):
 
 
 def free_port(besides: Collection[int] = ()) -> int:
-    """A port that nobody listens on and that no other process is given while this one lives, none of `besides`.
+    """Return a port without a listener, not in `besides`, that no other process is assigned while this one lives.
 
     Raises `NoFreePort`.
     """
@@ -32,9 +32,9 @@ def free_port(besides: Collection[int] = ()) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of the loopback now."""
+    """Return whether a server could listen on this port of the loopback now."""
     with socket.socket() as probe:
-        # As servers do: a connection that is only being forgotten (TIME_WAIT) hinders nobody.
+        # As servers do: a connection in TIME_WAIT does not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -44,7 +44,7 @@ def is_free(port: int) -> bool:
 
 
 class _Block:
-    """The ports after `first`, handed out in turn, so that the one given back last is handed out last."""
+    """The ports after `first`, assigned in turn, so that the one released last is assigned last."""
 
     def __init__(self, holder: socket.socket, first: int) -> None:
         self._holder = holder
@@ -80,5 +80,5 @@ def _ephemeral_first() -> int:
         first = int(_EPHEMERAL.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return _EPHEMERAL_FIRST_USUAL
-    # Where all ports are lent to connections, no choice is better than another.
+    # Where all ports are used by connections, no choice is better than another.
     return first if first >= _FIRST + 2 * _BLOCK else _EPHEMERAL_FIRST_USUAL

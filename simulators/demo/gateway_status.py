@@ -1,7 +1,7 @@
-"""Asks the running gateway how it is, over its control socket, as `argus-gateway status` does.
+"""Queries the status of the running gateway over its control socket, as `argus-gateway status` does.
 
-The demo's view asks every half second, for which starting a program would be too dear. One line asks, one line answers;
-a gateway that is down or silent is None, which the view shows as such.
+The demo's view queries every half second, for which starting a program would be too expensive. Each request is one
+line, and so is each response; a gateway that is down or silent is None, which the view shows as such.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ ANSWER_BYTES_MAX = 1 << 20
 
 
 async def ask_gateway(socket_file: Path, question: str) -> dict[str, Any] | None:
-    """The answer to `question`, None where there is none in time."""
+    """Return the response to `question`, None where there is none in time."""
     try:
         async with asyncio.timeout(ANSWER_S):
             reader, writer = await asyncio.open_unix_connection(str(socket_file), limit=ANSWER_BYTES_MAX)

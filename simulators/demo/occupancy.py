@@ -1,9 +1,9 @@
-"""One demo at a time in a state folder, also after a demo was killed.
+"""One demo at a time in a state folder, even after a demo was killed.
 
-Two locks, which the kernel releases when their holders end, however they end. The demo itself holds the first: a
-second demo on the same state is refused. The second is handed down to every part: a demo that was killed leaves parts
-that are still stopping (the kernel asked them to), and the next start waits for them instead of fighting them for
-ports and files.
+Two locks, which the kernel releases when their holders end, however they end. The demo itself holds the first: a second
+demo on the same state is refused. Every part inherits the second: a demo that was killed leaves parts that are still
+stopping (the kernel signalled them), and the next start waits for them instead of competing with them for ports and
+files.
 """
 
 import fcntl
@@ -24,9 +24,9 @@ _ASK_EVERY_S = 0.1
 
 @contextmanager
 def occupied(state_dir: Path) -> Iterator[int]:
-    """Hold the folder during the block, making it where it is absent; gives the descriptor that parts inherit.
+    """Hold the folder during the block, creating it where it is absent; yield the descriptor that parts inherit.
 
-    Raises `PlanUnusable` for a folder of somebody else, or one in which a demo runs.
+    Raises `PlanUnusable` for a folder of another user, or one in which a demo runs.
     """
     _check_ours(state_dir)
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,8 +1,8 @@
 """Pairs the demo's Bluetooth devices, as the crew does with `argus-gateway ble pair`: over the gateway's control
 socket.
 
-Without a human, because the simulated devices have no display and the demo knows their addresses. Done once a state:
-bonds outlast restarts on both sides, and a device that is paired already is left alone.
+Without user interaction, because the simulated devices have no display and the demo knows their addresses. Done once
+for a state folder: bonds outlast restarts on both sides, and a device that is paired already is skipped.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +17,7 @@ from simulators.demo.readiness import eventually
 async def pair_devices(
     control_socket: Path, devices: Sequence[DemoDevice], said: Callable[[str], None], within_s: float
 ) -> None:
-    """Returns when all of them are paired. Raises `DemoNotReady`."""
+    """Return when all of them are paired. Raises `DemoNotReady`."""
     answer = await ask_gateway(control_socket, "ble") or {}
     paired = {each["address"] for each in answer.get("paired", ())}
     for device in devices:
@@ -27,7 +27,7 @@ async def pair_devices(
 
 
 def _paired(control_socket: Path, device: DemoDevice) -> Callable[[], Awaitable[bool]]:
-    """One attempt. It may come too early: the device is not heard yet, or the adapter is just coming up."""
+    """Return one attempt. It may come too early: the device is not discovered yet, or the adapter is just starting."""
 
     async def attempt() -> bool:
         request = {"ask": "ble pair", "address": device.address, "yes": True}

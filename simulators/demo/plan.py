@@ -1,12 +1,12 @@
-"""What one demo consists of: folders, ports, names and secrets, minted once and kept beside the data.
+"""The parameters of one demo: folders, ports, names and secrets, created once and kept beside the data.
 
-Kept, because a demo is stopped and started again on the same stores: a second start must find the same gateway,
-tenant and vehicle, or what was buffered yesterday would belong to nobody. Ports are free ones unless given; a kept
-port that somebody else took meanwhile is replaced. A set-up that was interrupted has had no data yet, so it is begun
-anew under new names: how far it came need not be guessed, and what it left in a database of its own hinders nobody.
+They are kept because a demo is stopped and started again on the same stores: a second start must find the same gateway,
+tenant and vehicle, or the data buffered earlier would have no owner. Ports are free ones unless given; a kept port that
+another program uses by now is replaced. An interrupted set-up has had no data yet, so it is started over under new
+names: its progress need not be determined, and its remains in a separate database do no harm.
 
-Whose the folder is has been settled before (`occupancy`). Does not start anything (`children`) and writes no
-configuration (`configuration`).
+`occupancy` has assigned the folder before. Does not start anything (`children`) and writes no configuration
+(`configuration`).
 """
 
 import json
@@ -33,7 +33,7 @@ class PlanUnusable(Exception):
 class Tenancy:
     """One tenant with its people's and programs' credentials.
 
-    `client_secret`, `password` and `admin_token` are the cloud's to make: empty until the set-up has been told them.
+    The cloud creates `client_secret`, `password` and `admin_token`: they are empty until the set-up has received them.
     """
 
     tenant_id: str
@@ -48,7 +48,7 @@ class Tenancy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that two starts of one demo have in common. `ports` maps each name of `PORTS` to a loopback port."""
+    """Parameters that all starts of one demo share. `ports` maps each name of `PORTS` to a loopback port."""
 
     state_dir: Path
     seed: int
@@ -68,7 +68,7 @@ class Plan:
 
 
 def load_or_mint(state_dir: Path, *, seed: int, ports_given: dict[str, int]) -> Plan:
-    """The plan kept in `state_dir`, or a new one; written before it is returned. Raises `PlanUnusable`."""
+    """Return the plan kept in `state_dir`, or a new one; written before it is returned. Raises `PlanUnusable`."""
     state_dir = state_dir.resolve()
     path = state_dir / PLAN_FILE
     if path.exists() and not _interrupted(state_dir):
@@ -86,7 +86,7 @@ def _interrupted(state_dir: Path) -> bool:
 
 
 def _clear(state_dir: Path) -> None:
-    """Removes what an interrupted set-up made: nothing ran on it yet."""
+    """Remove the data of an interrupted set-up: nothing ran on it yet."""
     shutil.rmtree(state_dir / "gateway", ignore_errors=True)
     for made in state_dir.glob(DATABASE_FILE + "*"):
         made.unlink()
@@ -105,7 +105,7 @@ def _load(path: Path, state_dir: Path) -> Plan:
 
 
 def keep(plan: Plan) -> Plan:
-    """Writes what the plan has learnt; returns it."""
+    """Write the updated plan; return it."""
     _save(plan.file(PLAN_FILE), plan)
     return plan
 
@@ -116,7 +116,7 @@ def _save(path: Path, plan: Plan) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replaces `path` in one step; readable by its owner only, since it may hold secrets."""
+    """Replace `path` in one step; readable by its owner only, since it may hold secrets."""
     fresh = path.with_name(path.name + ".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

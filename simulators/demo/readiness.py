@@ -1,4 +1,4 @@
-"""Whether a part is there: it listens, it answers. Asked again and again until it is, within a limit."""
+"""Readiness of a part: it listens, and it responds. Checked repeatedly until a time limit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ class DemoNotReady(Exception):
 
 
 async def eventually(what: str, condition: Callable[[], Awaitable[bool]], within_s: float) -> None:
-    """Returns once `condition` holds. Raises `DemoNotReady`."""
+    """Return once `condition` holds. Raises `DemoNotReady`."""
     try:
         async with asyncio.timeout(within_s):
             while not await condition():  # noqa: ASYNC110 - other processes become ready; nothing here could tell
@@ -33,7 +33,7 @@ async def listens(port: int) -> bool:
 
 
 async def answers_http(url: str) -> bool:
-    """True for a 200. Loopback only, so without a proxy."""
+    """Return True for a 200. Loopback only, so without a proxy."""
     try:
         total = aiohttp.ClientTimeout(total=2)
         async with aiohttp.ClientSession(timeout=total, trust_env=False) as session, session.get(url) as answer:

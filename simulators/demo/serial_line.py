@@ -1,8 +1,8 @@
-"""A serial line without hardware: a pseudo-terminal whose gateway end has a name that does not change.
+"""A serial line without hardware: a pseudo-terminal whose gateway end has a fixed name.
 
 The gateway opens the name like any serial port. Our end stays open for the life of the process, so a gateway that was
-killed and comes back finds the same line, as with a real cable; when this process is killed the line hangs up, as
-when a cable is pulled, and its successor puts a new terminal under the old name.
+killed and restarted finds the same line, as with a real cable. When this process is killed the line hangs up, as when a
+cable is pulled, and its successor puts a new terminal under the same name.
 """
 
 import os
@@ -15,12 +15,13 @@ from gateway.transports.link import Link
 
 
 class SerialLine:
-    """One line. `port` is what the gateway's settings name."""
+    """One line. `port` is the name in the gateway's settings."""
 
     def __init__(self, port: Path) -> None:
         self._port = port
         self._device_end, self._gateway_end = os.openpty()
-        # The gateway's end is held open too, or ours would read an error whenever no gateway has it open.
+        # The gateway's end is held open too; otherwise our end would get an error whenever the gateway does not have it
+        # open.
         tty.setraw(self._gateway_end)
         os.set_blocking(self._device_end, False)
         fresh = port.with_name(port.name + ".new")
@@ -29,5 +30,5 @@ class SerialLine:
         fresh.replace(port)
 
     async def connect(self) -> Link:
-        """A link over the line; closing it leaves the line standing."""
+        """Return a link over the line; closing it leaves the line open."""
         return HdlcLink(DescriptorLink(self._port.name, os.dup(self._device_end)))

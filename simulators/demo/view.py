@@ -1,8 +1,8 @@
 """The demo's terminal view: devices, lanes, parts and faults as they happen, four times a second.
 
-It shows counts and rates and no patient data, as an operator's view would: what flows, what waits, what the cloud has
-confirmed, who was restarted. Values and waveforms are on the crew page. Everything shown is asked of the running
-gateway or known of the children; nothing is made up while the gateway does not answer.
+It shows counts and rates and no patient data, as an operator's view would: data rates, queues, what the cloud has
+confirmed, restarts. Values and waveforms are on the crew page. Everything shown comes from the running gateway or from
+the processes; nothing is made up while the gateway does not respond.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ DRAW_EVERY_S = 0.5
 FAULTS_SHOWN = 6
 SPARK_WIDTH = 24
 TICK_S = 1.0
-"""One mark of the sparkline: what reports once a second shall not flicker."""
+"""Interval of one mark of the sparkline: a device that reports once a second shall not flicker."""
 NOW_S = 3.0
 RATE_TICKS = 4
-"""The rate is the mean of so many: waveforms come four times a second, numbers once."""
+"""Ticks of the mean rate: waveforms come four times a second, numbers once."""
 _SPARKS = " ▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: list[float]) -> str:
-    """One character a value, the highest as a full block; all zero is a flat line."""
+    """Return one character for each value, the highest as a full block; all zero is a flat line."""
     high = max(values, default=0.0)
     if high <= 0:
         return "▁" * len(values)
@@ -51,12 +51,12 @@ def _ago(seconds: float) -> str:
 
 
 def _from_here(path: Path) -> str:
-    """As a person would type it: relative where it lies below the folder that the demo was started in."""
+    """Return the path as typed from here: relative where it is below the folder in which the demo was started."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _link(name: str) -> str:
-    """Short enough for a column: the port without its folder, the second half of a Bluetooth address."""
+    """Return a name short enough for a column: the port without its folder, the second half of a Bluetooth address."""
     return f"ble …{name[-8:]}" if name.startswith("ble:") else name.rsplit("/", 1)[-1]
 
 
@@ -192,7 +192,7 @@ class View:
             self._rates.tick(elapsed_s)
 
     def note(self, status: dict[str, Any] | None) -> None:
-        """Compares with what was before and writes down what changed."""
+        """Compare with the previous status and record the changes."""
         now = time.strftime("%H:%M:%S")
         for child in self._demo.children:
             if child.starts > self._starts.get(child.recipe.name, 1):

@@ -1,4 +1,4 @@
-"""A simulated patient: seeded, coupled, in plain Python. `Patient(seed, scenario)` and what can be read from it."""
+"""A simulated patient: seeded, coupled, in plain Python. Exports `Patient(seed, scenario)` and its measurements."""
 
 from simulators.physiology.body import MG_PER_DL_PER_MMOL_PER_L, Body, body_of
 from simulators.physiology.circulation import STEP_HZ

@@ -1,8 +1,8 @@
-"""What a patient weighs, how tall, and the glucose of the blood: facts of the seed that a transfer does not change.
+"""A patient's mass, height and blood glucose: facts of the seed that a transfer does not change.
 
-From a random sequence of its own, so that a patient's heart beats as it did before anybody was weighed. Mass follows
-height through a body mass index that adults have. Glucose has a slow tide around what the condition sets (two percent
-in a quarter of an hour), so that two measurements in one mission differ as they do in life; meals and insulin are not
+They have a random sequence of their own, so that their computation leaves a patient's heart beats unchanged. Mass
+follows height through a body mass index of adults. Glucose varies slowly around the value of the condition (two percent
+in a quarter of an hour), so that two measurements in one mission differ as in reality; meals and insulin are not
 modelled.
 """
 
@@ -23,12 +23,12 @@ class Body:
 
     @property
     def mass_index(self) -> float:
-        """kg/m²."""
+        """Body mass index in kg/m²."""
         return self.mass_kg / (self.height_cm / 100) ** 2
 
 
 def body_of(seed: int, person: int = 1) -> Body:
-    """The body of a person of a household; person 1 is the patient."""
+    """Return the body of a person of a household; person 1 is the patient."""
     random = Random(f"body {seed} {person}")
     height_cm = round(random.gauss(172, 9))
     mass_kg = round(random.uniform(20.5, 29.5) * (height_cm / 100) ** 2, 1)
@@ -36,5 +36,5 @@ def body_of(seed: int, person: int = 1) -> Body:
 
 
 def glucose_mmol_per_l(set_mmol_per_l: float, now_s: float) -> float:
-    """Glucose of capillary whole blood at a patient second."""
+    """Return the glucose of capillary whole blood at a patient second."""
     return set_mmol_per_l * (1 + _TIDE * sin(2 * pi * now_s / _TIDE_S))

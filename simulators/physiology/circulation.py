@@ -1,12 +1,11 @@
-"""Pressure and flow: a three-element windkessel that each beat fills, a baroreflex that keeps it filled, and the
-finger.
+"""Pressure and flow: a three-element windkessel filled by each beat, a baroreflex that keeps it filled, and the finger.
 
-A beat ejects its stroke volume as a half sine after the electromechanical delay; the arteries take it up and let it
-run off (Westerhof's three-element windkessel: characteristic impedance, compliance, resistance). Stroke volume
-follows filling time, blood volume, contractility and afterload. The baroreflex answers a low mean pressure with rate
-and resistance, within limits, some seconds late. Chest compressions eject too, less and without a beat. The pleth is
-the pressure pulse as a finger sees it: later, smoother, small when the vessels are tight. Steps at 100 Hz; knows
-neither ECG nor gas.
+A beat ejects its stroke volume as a half sine after the electromechanical delay; the arteries store it and let it run
+off (Westerhof's three-element windkessel: characteristic impedance, compliance, resistance). Stroke volume follows
+filling time, blood volume, contractility and afterload. The baroreflex counters a low mean pressure with rate and
+resistance, within limits, some seconds late. Chest compressions eject too, less and without a beat. The pleth is the
+pressure pulse at a finger: later, smoother, small when the vessels are constricted. Steps at 100 Hz; independent of ECG
+and gas.
 """
 
 from collections import deque
@@ -23,23 +22,24 @@ _RESISTANCE = 1.02
 _IMPEDANCE = 0.055
 _VENOUS_MMHG = 5.0
 _EJECTION_DELAY_S = 0.09
-"""From R to the opening of the aortic valve."""
+"""Delay from R to the opening of the aortic valve."""
 _PULSE_TRANSIT_STEPS = 16
-"""Aorta to finger, 160 ms."""
+"""Delay from aorta to finger, 160 ms."""
 _COMPRESSION_STROKE_ML = 13.0
 """Good compressions give about a quarter of the resting output."""
 _SQUEEZE_MMHG_PER_MM = 0.75
-"""What the pressure in the chest adds to every vessel in it while it is pushed down."""
+"""Pressure that a compression adds to every vessel in the chest, for each mm of depth."""
 _PULSE_FOUND_MMHG = 9.0
 """A finger or a cuff finds no pulse below this pulse pressure."""
 WORKING_FLOW_L_PER_MIN = 1.8
 """Reflexes and breathing need this; below, a patient is unconscious."""
 _HYSTERESIS_MMHG = 2.0
-"""What a pulse must fall below the mean before the next may begin, so that the notch is not a second pulse."""
+"""Fall of a pulse below the mean before the next may begin, so that the notch is not a second pulse."""
 
 
 class Circulation:
-    """`step` moves 10 ms; the public fields are its state after that. Pressures in mmHg, flow in mL/s."""
+    """The state of the circulation. `step` advances 10 ms; the public fields are the state after it. Pressures in mmHg,
+    flow in mL/s."""
 
     def __init__(self) -> None:
         self._stored_mmhg = 90.0
@@ -70,7 +70,7 @@ class Circulation:
 
     @property
     def perfused(self) -> bool:
-        """Enough flow for a brain to work: a beating heart gives it, compressions do not."""
+        """True with enough flow for a brain to work: a beating heart gives it, compressions do not."""
         return self.output_l_per_min > WORKING_FLOW_L_PER_MIN
 
     @property
@@ -78,7 +78,7 @@ class Circulation:
         return self.systolic_mmhg - self.diastolic_mmhg
 
     def beat(self, condition: Condition) -> None:
-        """An R wave: the ventricle contracts, with what it had time and volume to fill."""
+        """Process an R wave: the ventricle contracts, with the volume that it had time to fill."""
         interval_s = min(2.0, self._since_beat_s)
         filling = (1 - exp(-max(0.0, interval_s - 0.22) / 0.22)) / 0.943
         preload = max(0.0, 1 - 1.9 * (1 - condition.blood_volume))
@@ -129,7 +129,7 @@ class Circulation:
         return stroke * pi * frequency_hz * push
 
     def _find_pulse(self) -> None:
-        """A pulse begins where pressure rises through its mean; its systole and diastole are its extremes."""
+        """Find a pulse: it begins where pressure rises through its mean; its systole and diastole are its extremes."""
         pressure = self.pressure_mmhg
         self._since_pulse_s += _DT_S
         self._high = max(self._high, pressure)
@@ -155,7 +155,7 @@ class Circulation:
         self._high = self._low = self.pressure_mmhg
 
     def _reflex(self, condition: Condition) -> None:
-        """Sympathetic and vagal answer; it has nothing to say while nothing flows."""
+        """Compute the sympathetic and vagal response; there is none without flow."""
         error = condition.pressure_set_mmhg - self.mean_mmhg if self.perfused else 0.0
         rate = min(65.0, max(-18.0, 1.7 * error))
         resistance = min(1.75, max(0.7, 1 + 0.022 * error)) if self.perfused else 0.8

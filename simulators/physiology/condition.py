@@ -1,7 +1,7 @@
-"""What is wrong with the patient, and what is being done: the numbers that a scenario turns.
+"""The patient's illness and treatment: the parameters that a scenario changes.
 
-Everything else follows from the coupling of heart, lungs, circulation and temperature; a scenario never sets a blood
-pressure or a saturation, it sets a blood loss or a shunt and the vitals answer. Ranges are those of an adult.
+All vital signs follow from the coupling of heart, lungs, circulation and temperature. A scenario never sets a blood
+pressure or a saturation; it sets a blood loss or a shunt and the vital signs respond. Ranges are those of an adult.
 """
 
 from dataclasses import dataclass, field, fields
@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class Rhythm(Enum):
-    """What the heart's electrical system does."""
+    """State of the heart's electrical system."""
 
     SINUS = "sinus"
     VENTRICULAR_FIBRILLATION = "ventricular fibrillation"
@@ -18,10 +18,10 @@ class Rhythm(Enum):
 
 @dataclass(slots=True)
 class Condition:
-    """The knobs of a patient; each may be ramped. Defaults are a resting healthy adult."""
+    """The parameters of a patient; each may be ramped. Defaults are a resting healthy adult."""
 
     sinus_rate_bpm: float = 70.0
-    """What the sinus node would do without the baroreflex."""
+    """Rate of the sinus node without the baroreflex."""
     contractility: float = 1.0
     """Factor on stroke volume."""
     blood_volume: float = 1.0
@@ -29,7 +29,7 @@ class Condition:
     resistance: float = 1.0
     """Factor on systemic vascular resistance, before the baroreflex."""
     pressure_set_mmhg: float = 92.0
-    """The mean arterial pressure that the baroreflex defends."""
+    """The mean arterial pressure that the baroreflex maintains."""
     breathing_drive: float = 1.0
     """Factor on the rate of spontaneous breathing; 0 is apnoea."""
     ventilation_per_min: float = 0.0
@@ -41,11 +41,11 @@ class Condition:
     metabolism: float = 1.0
     """Factor on oxygen use and CO2 production."""
     temperature_set_c: float = 36.8
-    """Where core temperature drifts to."""
+    """Target of the core temperature."""
     st_elevation_mv: float = 0.0
     """Injury current of the inferior and lateral wall, at its largest lead."""
     glucose_set_mmol_per_l: float = 5.4
-    """What blood glucose stays near."""
+    """Target of the blood glucose."""
 
 
 CONDITION_NAMES = frozenset(field.name for field in fields(Condition))
@@ -53,7 +53,7 @@ CONDITION_NAMES = frozenset(field.name for field in fields(Condition))
 
 @dataclass(slots=True)
 class Treatment:
-    """What the crew is doing now, as a defibrillator measures it."""
+    """Current treatment by the crew, as a defibrillator measures it."""
 
     compressions_per_min: float = 0.0
     compression_depth_mm: float = 0.0
@@ -73,7 +73,7 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True)
 class ShockGiven:
-    """One shock: when (patient time), what went in and through what."""
+    """One shock: its patient time, its energy and the impedance."""
 
     at_s: float
     number: int

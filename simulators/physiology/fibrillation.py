@@ -1,8 +1,8 @@
-"""The electrical storm of ventricular fibrillation, as a dipole that wanders without a beat.
+"""The ECG of ventricular fibrillation, as a dipole that moves at random without a beat.
 
 Three oscillators for each axis, between 3 and 9 Hz, whose frequencies drift at random: the tracing looks irregular at
-every scale, as VF does, and is the same again for the same seed. Amplitude falls with the minutes, coarse to fine,
-and compressions slow that down, as perfusion of the heart does. This is a drawing, not a model of re-entry.
+every scale, as VF does, and is the same for the same seed. Amplitude falls with the minutes, coarse to fine, and
+compressions slow that down, as perfusion of the heart does. This imitates the tracing; it is not a model of re-entry.
 """
 
 from math import exp, pi, sin
@@ -16,7 +16,7 @@ _DECAY_S = 420.0
 
 
 class Fibrillation:
-    """`step` returns the dipole of one sample later, in mV."""
+    """The state of the oscillators. `step` returns the dipole one sample later, in mV."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -45,7 +45,8 @@ class Fibrillation:
         )
 
     def _drift(self) -> None:
-        """An Ornstein-Uhlenbeck step of each frequency towards 5 Hz, and phases kept small so that sines stay exact."""
+        """Make an Ornstein-Uhlenbeck step of each frequency towards 5 Hz, and keep phases small so that sines stay
+        exact."""
         self._frequency_hz = [
             min(9.0, max(3.0, f + 0.1 * (5.0 - f) + self._random.gauss(0, 0.45))) for f in self._frequency_hz
         ]

@@ -1,8 +1,8 @@
-"""Rhythm: when beats come, and the electrical picture of each instant.
+"""Rhythm: the times of beats, and the electrical dipole at each instant.
 
 The sinus node gives each beat its own length: the scenario's rate and the baroreflex set the mean, the breath in
-progress shortens or lengthens it (respiratory sinus arrhythmia), a slow 0.1 Hz wave and a little noise ride on top,
-as the spectrum of real RR series has it (McSharry et al. 2003, §II-B; there the two bands are drawn, here the
+progress shortens or lengthens it (respiratory sinus arrhythmia), and a slow 0.1 Hz wave and a little noise are added,
+as in the spectrum of real RR series (McSharry et al. 2003, §II-B; there the two bands are drawn at random, here the
 respiratory one is the patient's own breath). In fibrillation and asystole there are no beats and so no pulse. Chest
 compressions, shocks and the pacer leave their artefacts on every lead.
 
@@ -20,7 +20,7 @@ from simulators.physiology.fibrillation import Fibrillation
 ECG_HZ = 500
 _DT_S = 1 / ECG_HZ
 _PACER_CAPTURE_MA = 55.0
-"""A transcutaneous pacer captures this heart from here on; below, only the spikes are seen."""
+"""Threshold at which a transcutaneous pacer captures this heart; below it, only the spikes are seen."""
 _MUSCLE_NOISE_MV = 0.006
 _BASELINE_PER_BREATH_MV = 0.035
 _COMPRESSION_MV_PER_MM = 0.012
@@ -29,7 +29,7 @@ _SHOCK_MV = 40.0
 
 
 class Heart:
-    """Advance by one ECG sample at a time; times are patient seconds."""
+    """State of the heart, advanced by one ECG sample at a time; times are patient seconds."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -50,7 +50,8 @@ class Heart:
 
     @property
     def measured_rate_bpm(self) -> float | None:
-        """What a monitor counts from the R waves: 0 in asystole, None where it cannot count (fibrillation)."""
+        """Return the rate that a monitor counts from the R waves: 0 in asystole, None where it cannot count
+        (fibrillation)."""
         if self.rhythm is Rhythm.VENTRICULAR_FIBRILLATION:
             return None
         if self.rhythm is Rhythm.ASYSTOLE or self._since_beat_s > 4:
@@ -60,7 +61,7 @@ class Heart:
         return 60 * len(self._intervals_s) / sum(self._intervals_s)
 
     def become(self, rhythm: Rhythm) -> None:
-        """The rhythm changes now; a heart that comes back starts with a pause."""
+        """Change the rhythm now; a heart that regains a rhythm starts with a pause."""
         if rhythm is self.rhythm:
             return
         self.rhythm = rhythm
@@ -77,9 +78,9 @@ class Heart:
     def step(
         self, rate_bpm: float, sinus_arrhythmia: float, breath: float, st_mv: float, treatment: Treatment
     ) -> tuple[float, float, float, bool]:
-        """One sample: the dipole x, y, z in mV and whether a beat's R wave fell into it.
+        """Advance one sample; return the dipole x, y, z in mV and whether the R wave of a beat fell into it.
 
-        `rate_bpm` is what the sinus node is asked for; `sinus_arrhythmia` is the relative deviation that the breath
+        `rate_bpm` is the target rate of the sinus node; `sinus_arrhythmia` is the relative deviation that the breath
         gives now; `breath` is the lungs' filling 0 … 1.
         """
         self._now_s += _DT_S
@@ -96,7 +97,7 @@ class Heart:
         return (*self._artefacts(x, y, z, breath, treatment), beat)
 
     def _turn(self, rate_bpm: float, sinus_arrhythmia: float, st_mv: float, treatment: Treatment) -> bool:
-        """Move along the cycle; at its start choose how long this beat will be."""
+        """Advance along the cycle; at its start choose the length of this beat."""
         if self._waiting_s > 0:
             self._waiting_s -= _DT_S
             return False
@@ -121,7 +122,7 @@ class Heart:
         self._omega = 2 * pi * min(220.0, max(20.0, rate)) / 60
         self._dipole.begin_beat(PACED_WAVES if captured else SINUS_WAVES, self._omega, st_mv)
         if captured:
-            # The spike comes a little before the wide QRS that it starts.
+            # The spike is slightly before the wide QRS that it starts.
             self._to_spike_s = max(0.0, (pi - 0.25) / self._omega)
 
     def _artefacts(
@@ -146,7 +147,7 @@ class Heart:
         return x, y, z
 
     def _pacer_spike(self, treatment: Treatment) -> float:
-        """Two milliseconds wide on the skin; a monitor shows it about three samples long."""
+        """Return the pacer spike: two milliseconds wide on the skin; a monitor shows it about three samples long."""
         self._to_spike_s -= _DT_S
         if self._to_spike_s <= 0:
             self._to_spike_s += 60 / treatment.pacing_per_min

@@ -1,8 +1,9 @@
-"""Breathing and gas: how often and how deep, what is in the alveoli and the blood, and what the airway sensor draws.
+"""Breathing and gas: rate and depth of breaths, gas in the alveoli and the blood, and the capnogram of the airway
+sensor.
 
-One alveolar compartment with its stores of CO2 and O2, and one tissue store of CO2 behind it, joined by the blood
-flow: when the heart stops, CO2 no longer arrives and end-tidal CO2 falls within some breaths; when it starts again,
-the waiting CO2 surges. Saturation follows Severinghaus' curve (J. Appl. Physiol. 46, 1979) with a shunt, and a pulse
+One alveolar compartment with its stores of CO2 and O2, and one tissue store of CO2 behind it, joined by the blood flow:
+when the heart stops, CO2 no longer arrives and end-tidal CO2 falls within some breaths; when it starts again, the
+stored CO2 surges. Saturation follows Severinghaus' curve (J. Appl. Physiol. 46, 1979) with a shunt, and a pulse
 oximeter shows it some seconds late, and not at all without a pulse. Chemoreceptors drive rate and depth. Steps at 125
 Hz.
 """
@@ -19,13 +20,13 @@ _REST_PER_MIN = 14.0
 _TIDAL_L = 0.50
 _DEAD_SPACE_L = 0.16
 _INSPIRED_PART = 0.36
-"""Of a breath's time; expiration takes the rest."""
+"""Fraction of a breath's time; expiration takes the rest."""
 _CO2_MADE_ML_PER_MIN = 200.0
 _O2_USED_ML_PER_MIN = 250.0
 _CO2_CARRIED = 4.7
 """mL of CO2 that a litre of blood takes up for each mmHg."""
 _O2_CARRIED_ML_PER_L = 201.0
-"""Of fully saturated blood with 150 g/L of haemoglobin."""
+"""Oxygen content of fully saturated blood with 150 g/L of haemoglobin."""
 _ALVEOLAR_ML_PER_MMHG = 2.9
 """2.5 L of alveolar gas, body conditions."""
 _ELIMINATION = 1.159
@@ -35,7 +36,7 @@ _OXIMETER_LATE_S = 9.0
 
 
 class Lungs:
-    """`step` moves 10 ms; the public fields are its state after that."""
+    """State of the lungs. `step` advances 10 ms; the public fields are the state after it."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -64,7 +65,7 @@ class Lungs:
 
     @property
     def sinus_arrhythmia(self) -> float:
-        """Relative change of heart rate by the breath in progress: faster while the lungs are full."""
+        """Return the relative change of heart rate by the breath in progress: faster while the lungs are full."""
         return 0.055 * self._depth * (self.filling - 0.35)
 
     def step(self, condition: Condition, flow_l_per_min: float) -> None:
@@ -76,7 +77,7 @@ class Lungs:
         self._draw(rate, flow_l_per_min)
 
     def _effort(self, condition: Condition) -> tuple[float, float]:
-        """Breaths a minute and tidal volume: the patient's own, or the bag's where that is more."""
+        """Return breaths a minute and tidal volume: the patient's own, or the bag's where that is more."""
         own = 0.0
         depth = 1.0
         if self._without_flow_s < 15.0:  # a brain without blood stops breathing
@@ -120,17 +121,17 @@ class Lungs:
 
     @property
     def measured_rate_per_min(self) -> float:
-        """What a monitor shows: 0 after 20 s without a breath."""
+        """Return the rate that a monitor shows: 0 after 20 s without a breath."""
         return 0.0 if self._since_breath_s > 20.0 else self.rate_per_min
 
     @property
     def measured_end_tidal_mmhg(self) -> float | None:
-        """None after 20 s without a breath: there is nothing to measure."""
+        """Return the end-tidal CO2; None after 20 s without a breath, when there is nothing to measure."""
         return None if self._since_breath_s > 20.0 else self.end_tidal_mmhg
 
     @property
     def measured_inspired_mmhg(self) -> float | None:
-        """The least of the last breath, which is what came in; None after 20 s without a breath."""
+        """Return the least CO2 of the last breath, which is the inspired one; None after 20 s without a breath."""
         return None if self._since_breath_s > 20.0 else self.inspired_mmhg
 
     def _exchange(self, condition: Condition, alveolar_l_per_min: float, flow_l_per_min: float) -> None:
@@ -151,9 +152,9 @@ class Lungs:
         self.oximeter_percent += (self.saturation_percent - self.oximeter_percent) * _DT_S / _OXIMETER_LATE_S
 
     def _draw(self, rate: float, flow_l_per_min: float) -> None:
-        """The capnogram: nothing while air comes in, dead space first when it goes out, then the alveolar plateau.
+        """Compute the capnogram: nothing during inspiration, dead space first in expiration, then the alveolar plateau.
 
-        With little flow many alveoli get no blood, and their empty gas dilutes what is breathed out.
+        With little flow many alveoli get no blood, and their gas without CO2 dilutes the expired gas.
         """
         mixed = min(1.0, 1.2 * flow_l_per_min / (flow_l_per_min + 0.9))
         expired = (self._phase - _INSPIRED_PART) / (1 - _INSPIRED_PART)
@@ -167,5 +168,5 @@ class Lungs:
 
 
 def _severinghaus(pressure_mmhg: float) -> float:
-    """Saturation 0 … 1 of haemoglobin at this partial pressure of oxygen."""
+    """Return the saturation 0 … 1 of haemoglobin at this partial pressure of oxygen."""
     return 1 / (23400 / (pressure_mmhg**3 + 150 * pressure_mmhg) + 1)

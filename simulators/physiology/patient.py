@@ -1,9 +1,9 @@
-"""One patient: heart, lungs, circulation and temperature, moved together along a scenario.
+"""One patient: heart, lungs, circulation and temperature, advanced together along a scenario.
 
-Everything is a function of the seed, the scenario and the time: `advance_to` may be called in any steps, by several
-devices that share the patient, and the samples are the same. Time is patient seconds from 0 and only moves forward;
-whoever owns a clock maps it. Cheap on purpose (plain Python, one vector and one projection a sample), because a
-vehicle of devices runs beside the gateway on the same two cores.
+Everything is a function of the seed, the scenario and the time: several devices that share the patient may call
+`advance_to` in any steps, and the samples are the same. Time is patient seconds from 0 and only moves forward; the
+owner of a clock maps it. Computation is cheap on purpose (plain Python, one vector and one projection for each sample),
+because a vehicle of devices runs beside the gateway on the same two cores.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from simulators.physiology.track import Track
 _STEP_S = 1 / STEP_HZ
 _ECG_PER_STEP = ECG_HZ // STEP_HZ
 _SHOCKS_KEPT = 64
-"""A scenario has a handful; the bound is for one that repeats for days."""
+"""Limit of kept shocks. A scenario has a few; the limit is for one that repeats for days."""
 
 ECG_GAIN_PER_MV = 200
 PLETH_GAIN = 10_000
@@ -33,7 +33,8 @@ RESPIRATION_GAIN_PER_OHM = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """What a monitor would show now. None: there is nothing to measure (no pulse, no countable rhythm, no breath)."""
+    """Vital signs as a monitor shows them now. None: there is nothing to measure (no pulse, no countable rhythm, no
+    breath)."""
 
     heart_rate_bpm: float | None
     pulse_rate_bpm: float | None
@@ -51,7 +52,7 @@ class Vitals:
 
     @property
     def cuff_mmhg(self) -> tuple[float | None, float | None, float | None]:
-        """Systolic, diastolic and mean as a cuff finds them: nothing without a pulse."""
+        """Return systolic, diastolic and mean as a cuff measures them: None without a pulse."""
         if not self.pulse_found:
             return None, None, None
         return self.systolic_mmhg, self.diastolic_mmhg, self.mean_mmhg
@@ -71,7 +72,7 @@ class _Ramp:
 
 
 class Patient:
-    """Seeded; `ecg` has one track a lead, in the order of `LEADS`."""
+    """A seeded patient; `ecg` has one track for each lead, in the order of `LEADS`."""
 
     def __init__(self, seed: int, scenario: Scenario) -> None:
         self.seed = seed
@@ -110,7 +111,7 @@ class Patient:
         self.advance_to(self.now_s + dt_s)
 
     def advance_to(self, now_s: float) -> None:
-        """Live until this second, in steps of 10 ms; a time already passed does nothing."""
+        """Advance to this second, in steps of 10 ms; a time already passed has no effect."""
         target = int(now_s * STEP_HZ + 1e-6)
         while self._steps < target:
             self._step()

@@ -1,7 +1,6 @@
-"""Core temperature: it drifts towards where the illness sets it, loses heat when little blood flows, and sets
-metabolism.
+"""Core temperature: it drifts towards the value of the illness, falls when little blood flows, and sets metabolism.
 
-First order and slow (half an hour); the coupling is Q10 ≈ 2.2 on oxygen use, so a fever breathes faster.
+First order and slow (half an hour); the coupling is Q10 ≈ 2.2 on oxygen use, so a fever makes breathing faster.
 """
 
 from simulators.physiology.condition import Condition
@@ -23,5 +22,5 @@ class Temperature:
 
     @property
     def heat(self) -> float:
-        """Factor on metabolism."""
+        """Return the factor on metabolism."""
         return float(2.2 ** ((self.core_c - 36.8) / 10))

@@ -1,8 +1,8 @@
-"""A scenario: rows that say when what changes, in patient seconds.
+"""A scenario: rows of changes with their times, in patient seconds.
 
-Rows are data and carry no behaviour; `physiology.patient` plays them. A scenario turns the knobs of `Condition`,
-changes the rhythm and gives treatment; the vitals follow from the model. After the last row the patient stays as it
-is.
+Rows are data and carry no behaviour; `physiology.patient` plays them. A scenario changes the parameters of `Condition`,
+changes the rhythm and gives treatment; the vital signs follow from the model. After the last row the patient stays as
+it is.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from simulators.physiology.condition import CONDITION_NAMES, Rhythm
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Ramp these knobs of `Condition` to new values, over this many seconds (0: at once)."""
+    """Ramp these parameters of `Condition` to new values, over this many seconds (0: at once)."""
 
     at_s: float
     knobs: Mapping[str, float]
@@ -26,7 +26,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Become:
-    """The heart's rhythm changes."""
+    """A change of the heart's rhythm."""
 
     at_s: float
     rhythm: Rhythm
@@ -65,7 +65,7 @@ Row = Turn | Become | Compress | Shock | Pace
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`rows` are in order of time. `start` are the knobs at second 0."""
+    """`rows` are in order of time. `start` are the parameters at second 0."""
 
     name: str
     summary: str

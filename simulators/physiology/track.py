@@ -1,9 +1,8 @@
-"""The samples of one signal, as raw integers, for as long as a device may still ask for them.
+"""The samples of one signal, as raw integers, for as long as a device may still read them.
 
-Several devices look at one patient, each at its own pace, so a track keeps the last seconds and a reader names the
-sample it wants next by its running number. A reader that comes too late is told so (`SamplesGone`): nothing is made
-up and nothing is skipped silently. Does not know time; sample n was taken n / rate_hz seconds after the patient
-began.
+Several devices measure one patient, each at its own pace, so a track keeps the last seconds and a reader names the next
+sample by its running number. A reader that is too late gets `SamplesGone`: nothing is made up and nothing is skipped
+silently. No clock: sample n was taken n / rate_hz seconds after the patient began.
 """
 
 from array import array
@@ -31,7 +30,7 @@ class Track:
 
     @property
     def end(self) -> int:
-        """The number of the sample that comes next, which is the count of all samples so far."""
+        """Return the number of the next sample, which is the count of all samples so far."""
         return self._first + len(self._samples)
 
     @property
@@ -45,15 +44,15 @@ class Track:
         self._samples.extend(raw)
 
     def trim(self) -> None:
-        """Let go of what is older than the kept time, in large pieces, because each cut moves the rest."""
+        """Drop samples older than the kept time, in large pieces, because each cut moves the rest."""
         surplus = len(self._samples) - self._kept
         if surplus > self._kept:
             del self._samples[:surplus]
             self._first += surplus
 
     def read(self, start: int, count: int) -> "array[int]":
-        """Samples start … start + count − 1. Raises SamplesGone when the first is no longer kept; asking for the
-        future is our own mistake."""
+        """Return samples start … start + count − 1. Raises SamplesGone when the first is no longer kept; reading future
+        samples is a programming error."""
         if start < self._first:
             raise SamplesGone(start, self._first)
         assert start + count <= self.end, "a device asked for samples that do not exist yet"

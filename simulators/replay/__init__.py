@@ -1,1 +1,1 @@
-"""Recordings fed back: WFDB records as a device's signals, wire captures as a device's conversation."""
+"""Playback of recordings: WFDB records as a device's signals, wire captures as a device's session."""

@@ -1,13 +1,13 @@
-"""Play a wire capture at a manager: the recorded agent's own octets, reacting to what this manager does.
+"""Play a wire capture to a manager: the recorded agent's own bytes, adapted to the messages of this manager.
 
-What an agent says by itself goes out in the recorded order and in the recorded slices; what it says only when asked
-(its configuration, answers to Get, Set and actions, the end of a release) waits for this manager to ask and takes
-over its invoke-id (`gateway.transports.recorded_agent`). After an AARQ the player waits until the association stands,
-with or without a configuration exchange as the manager wants; after a confirmed report it waits for the answer,
-except inside one recorded slice; so the end does not depend on timing, and recorded pauses are left out.
+Messages that an agent sends by itself are sent in the recorded order and in the recorded slices. Messages that it sends
+on request (its configuration, responses to Get, Set and actions, the end of a release) wait for this manager's request
+and use its invoke-id (`gateway.transports.recorded_agent`). After an AARQ the player waits until there is an
+association, with or without a configuration exchange as the manager chooses; after a confirmed report it waits for the
+response, except inside one recorded slice. So the result does not depend on timing, and recorded pauses are left out.
 
-Slices: octets with one recorded time left in one segment; a capture whose profile says "byte_by_byte" is sent octet by
-octet. Connections that overlapped in the recording overlap again, the others follow each other. A connection ends as
+Slices: bytes with one recorded time were sent in one segment; a capture whose profile is "byte_by_byte" is sent byte by
+byte. Connections that overlapped in the recording overlap again, the others follow each other. A connection ends as
 recorded: after a release, after an abort, or by closing.
 """
 
@@ -31,9 +31,9 @@ from protocols.ieee11073.mder import decode
 from protocols.ieee11073.specializations import standard_bytes
 
 ANSWER_S: Final = 10.0
-"""How long the player waits for the manager: TO_assoc and TO_config of 20601 §9.3."""
+"""Time limit for the manager's response: TO_assoc and TO_config of 20601 §9.3."""
 QUIET_S: Final = 0.25
-"""After the last recorded octet the manager may still ask something; so long a silence means that it does not."""
+"""After the last recorded byte the manager may still send a request; this much silence means that it does not."""
 
 _GRANTED = frozenset({AssociateResult.ACCEPTED, AssociateResult.ACCEPTED_UNKNOWN_CONFIG})
 
@@ -43,7 +43,7 @@ Connect = Callable[[], Awaitable[Link]]
 
 @dataclass(slots=True)
 class Played:
-    """What became of one connection. `trouble` is a sentence where it did not go as recorded."""
+    """Result of one connection. `trouble` is a sentence where it differed from the recording."""
 
     conn: int
     sent: int = 0
@@ -61,7 +61,7 @@ async def play(
     clock: Clock,
     tell: Tell = lambda line: None,
 ) -> list[Played]:
-    """All connections of the capture. Raises OSError where a link cannot be had."""
+    """Play all connections of the capture. Raises OSError where a link cannot be opened."""
     by_conn = {
         conn: [record for record in capture.records if record.conn == conn]
         for conn in dict.fromkeys(record.conn for record in capture.records)
@@ -97,7 +97,7 @@ class _Recorded:
 
     granted: bool | None = None
     answers: dict[int, deque[bool]] = field(default_factory=lambda: defaultdict(deque))
-    """Responses by invoke-id, in order; True: taken."""
+    """Responses by invoke-id, in order; True: accepted."""
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> "_Recorded":
@@ -123,13 +123,13 @@ class _Recorded:
             self.answers[data.invoke_id].append(False)
 
     def took(self, invoke_id: int) -> bool | None:
-        """The response to the next report with this invoke-id; None where the recording has none."""
+        """Return the response to the next report with this invoke-id; None where the recording has none."""
         return self.answers[invoke_id].popleft() if self.answers[invoke_id] else None
 
 
 @dataclass(slots=True)
 class _Waits:
-    """What the manager owes before the next slice may go."""
+    """Responses that the manager owes before the next slice may be sent."""
 
     association: bool = False
     answers: set[int] = field(default_factory=set)
@@ -189,7 +189,7 @@ class _Player:
             return
         for octet in octets:
             await link.send(bytes((octet,)))
-            await asyncio.sleep(0)  # let the segment leave by itself
+            await asyncio.sleep(0)  # send the segment separately
 
     async def _hear(self, link: Link, limit_s: float, *, until_silent: bool) -> None:
         """Receive until nothing is owed; or, at the end, until the manager has been silent for `limit_s`."""
@@ -210,7 +210,7 @@ class _Player:
                     await self._say(link, self._note(reaction))
 
     def _note(self, octets: bytes) -> bytes:
-        """Tell what goes out, and what the manager owes for it."""
+        """Log the bytes to send, and note the response that the manager owes for them."""
         self._played.sent += 1
         try:
             apdu = decode_apdu(octets)
@@ -272,12 +272,13 @@ class _Player:
             self._compare(data.invoke_id, taken=False)
 
     def _compare(self, invoke_id: int, *, taken: bool) -> None:
-        """A report that the recorded manager took and this one refuses is a value that would be lost here."""
+        """Compare a response: a report that the recorded manager accepted and this one refuses is a value that would be
+        lost here."""
         if self._recorded.took(invoke_id) and not taken:
             self._played.trouble = "the manager refused a report that the recorded one had taken"
 
     def _give_up(self) -> None:
-        """The manager owes something and is silent: say so and go on, as a recording does."""
+        """Give up the response of a silent manager: report it and continue, as the recording does."""
         self._played.unanswered += len(self._waits.answers)
         self._played.trouble = f"the manager did not answer within {ANSWER_S:.0f} s"
         if self._waits.association or self._waits.release:
@@ -289,7 +290,7 @@ class _Player:
 
 
 def _name(octets: bytes) -> str:
-    """An APDU in a few words: its kind, its message and invoke-id, its size. No measured value."""
+    """Describe an APDU in a few words: its kind, its message and invoke-id, its size. No measured value."""
     apdu = decode_apdu(octets)
     if isinstance(apdu, Aare):
         return f"AARE {apdu.result.name.lower().replace('_', '-')} ({len(octets)} octets)"

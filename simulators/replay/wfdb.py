@@ -1,11 +1,10 @@
 """Read the samples of a WFDB record, formats 16 and 212, from any frame, without loading the record.
 
-Our own reader, because the reference library brings pandas along. A frame holds `samples_per_frame` samples of each
+A reader of our own, because the reference library requires pandas. A frame holds `samples_per_frame` samples of each
 signal; signals of one file are interleaved in frames, and each file is read by seeking to its frame. Format 16 is
-little-endian two's complement; format 212 packs two 12-bit samples into three octets. Samples are returned as raw
-integers: the scale is the header's business, and the value that means "no sample" (−32768, or −2048 in format 212) is
-returned as `GAP`. A skewed signal is read that many frames later, so that what is returned side by side was recorded
-side by side.
+little-endian two's complement; format 212 packs two 12-bit samples into three bytes. Samples are returned as raw
+integers: the header has the scale, and the mark for "no sample" (−32768, or −2048 in format 212) is returned as `GAP`.
+A skewed signal is read that many frames later, so that samples returned together were recorded together.
 """
 
 import sys
@@ -45,7 +44,7 @@ class _Group:
         self._file.close()
 
     def read(self, frame: int, count: int) -> "array[int]":
-        """The interleaved samples of `count` frames."""
+        """Return the interleaved samples of `count` frames."""
         first, wanted = frame * self.width, count * self.width
         samples = self._read_16(first, wanted) if self.format == 16 else self._read_212(first, wanted)
         if len(samples) != wanted:
@@ -62,13 +61,13 @@ class _Group:
         return samples
 
     def _read_212(self, first: int, wanted: int) -> "array[int]":
-        # A pair begins at an even sample: begin one earlier where needed and leave it out again.
+        # A pair begins at an even sample: begin one earlier where needed and drop it afterwards.
         skip = first & 1
         pairs = (wanted + skip + 1) // 2
         self._file.seek(self._start + (first - skip) // 2 * 3)
         octets = self._file.read(3 * pairs)
         if len(octets) % 3 == 2:
-            octets += b"\0"  # an odd count ends with two octets
+            octets += b"\0"  # an odd count ends with two bytes
         low, middle, high = octets[0::3], octets[1::3], octets[2::3]
         samples = array("h", bytes(4 * len(high)))
         samples[0::2] = array("h", [_TWELVE[a | (b & 0x0F) << 8] for a, b in zip(low, middle, strict=False)])[
@@ -79,14 +78,14 @@ class _Group:
 
 
 _TWELVE: Final = tuple(GAP if value == 0x800 else value - 0x1000 if value & 0x800 else value for value in range(0x1000))
-"""Twelve bits to a signed number, with the format's mark for a gap made ours."""
+"""Twelve bits to a signed number, with the format's mark for a gap converted to ours."""
 
 
 class Record:
     """An open record. Use as a context manager, or close it."""
 
     def __init__(self, path: Path | str) -> None:
-        """`path` is the record with or without ".hea". Raises RecordUnusable with one sentence that says why not."""
+        """`path` is the record with or without ".hea". Raises RecordUnusable with the reason in one sentence."""
         header_path = Path(path)
         if header_path.suffix != ".hea":
             header_path = header_path.with_name(header_path.name + ".hea")
@@ -111,12 +110,13 @@ class Record:
         return self.header.signals
 
     def rate_hz(self, index: int) -> float:
-        """Samples a second of one signal."""
+        """Return the samples a second of one signal."""
         return float(self.header.frame_hz * self.signals[index].samples_per_frame)
 
     def read(self, frame: int, count: int) -> "tuple[array[int], ...]":
-        """For each signal the samples of `count` frames from `frame` on: samples_per_frame each, `GAP` where there is
-        none. Frames beyond the end of the record are our own mistake; what a skew reaches beyond it is `GAP`."""
+        """Return for each signal the samples of `count` frames from `frame` on: samples_per_frame each, `GAP` where
+        there is none. Reading frames beyond the end of the record is a programming error; samples that a skew moves
+        beyond it are `GAP`."""
         assert frame >= 0, "a reader asked for frames before the record"
         assert frame + count <= self.frames, "a reader asked beyond the record"
         assert 0 <= count <= _FRAMES_AT_ONCE_MAX, "a reader asked for too much at once"
@@ -126,12 +126,13 @@ class Record:
         return tuple(result)
 
     def blocks(self, frames_per_block: int = 4096) -> "Iterator[tuple[array[int], ...]]":
-        """The whole record in blocks, the last one shorter; memory stays that of one block."""
+        """Yield the whole record in blocks, the last one shorter; memory stays that of one block."""
         for frame in range(0, self.frames, frames_per_block):
             yield self.read(frame, min(frames_per_block, self.frames - frame))
 
     def damaged_signals(self) -> list[str]:
-        """Descriptions of the signals whose samples do not add up to the header's checksum (reads the record once)."""
+        """Return descriptions of the signals whose samples do not match the header's checksum (reads the record
+        once)."""
         sums = [0] * len(self.signals)
         for block in self.blocks():
             for index, samples in enumerate(block):
@@ -158,7 +159,7 @@ class Record:
 
 
 def _separate(group: _Group, frame: int, count: int) -> "list[array[int]]":
-    """Take the frames of one file apart, each signal shifted by its own skew."""
+    """Separate the signals of one file's frames, each shifted by its own skew."""
     skew_max = max(signal.skew_frames for signal in group.signals)
     available = max(0, min(count + skew_max, group.frames - frame))
     samples = group.read(frame, available)

@@ -1,10 +1,10 @@
-"""The header of a WFDB record: what is recorded, in which files, in which form and scale.
+"""The header of a WFDB record: signals, files, formats and scales.
 
-Written after PhysioNet's description of the format (header(5) of the WFDB applications guide): comments, record name
-with segments, counter frequency and base counter, base time and date; for each signal its file, format, samples a
-frame, skew and byte offset, gain with baseline and units, resolution, zero, first value, checksum, block size and
-description. Every rule that is left out of a line has the documented default. Anything else is refused with the
-line's number. Records made of segments are refused by name: their parts are records that can be read one by one.
+Implements PhysioNet's description of the format (header(5) of the WFDB applications guide): comments, record name with
+segments, counter frequency and base counter, base time and date; for each signal its file, format, samples a frame,
+skew and byte offset, gain with baseline and units, resolution, zero, first value, checksum, block size and description.
+Every field absent from a line has the documented default. Anything else is refused with the line's number.
+Multi-segment records are refused as such: their parts are records that can be read one by one.
 """
 
 import re
@@ -19,10 +19,10 @@ _DEFAULT_GAIN = Fraction(200)
 """ADC units per physical unit of a signal that was not calibrated."""
 
 _DEFAULT_BITS = 12
-"""Of an amplitude format whose resolution is not written."""
+"""Resolution of an amplitude format whose header states none."""
 
-# As many digits as an integer of 64 bits has, and an exponent that a double has: 1e999999999 is no gain, but a billion
-# digits to work out.
+# As many digits as an integer of 64 bits has, and an exponent that a double has: 1e999999999 is no gain, but would
+# compute a billion digits.
 _NUMBER = r"[+-]?(?:\d{1,19}(?:\.\d{0,19})?|\.\d{1,19})(?:[eE][+-]?\d{1,2})?"
 _FREQUENCY = re.compile(rf"(?P<hz>{_NUMBER})(?:/(?P<counter>{_NUMBER})(?:\((?P<base>{_NUMBER})\))?)?")
 _FORMAT = re.compile(
@@ -60,7 +60,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """`frames` is None where the header does not say how many there are. `base_date` and `base_time` are as written."""
+    """`frames` is None where the header does not state the number. `base_date` and `base_time` are as written."""
 
     name: str
     frame_hz: Fraction
@@ -74,7 +74,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Raises RecordUnusable where the file is absent, too large, or says something that is not a header."""
+    """Read a header. Raises RecordUnusable where the file is absent, too large, or not a header."""
     try:
         if path.stat().st_size > _HEADER_BYTES_MAX:
             raise RecordUnusable(f"{path.name} is larger than any WFDB header")
@@ -85,7 +85,7 @@ def read_header(path: Path) -> Header:
 
 
 def parse_header(text: str, source: str) -> Header:
-    """`source` names the header in errors."""
+    """Parse a header; `source` names it in errors."""
     comments: list[str] = []
     lines: list[tuple[int, str]] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -189,7 +189,7 @@ def _signal_line(source: str, number: int, line: str, record: str, index: int) -
 
 
 def _gain(where: str, field: str) -> tuple[Fraction, int | None, str]:
-    """Gain (0: not calibrated), baseline where one is written, units (mV unless written)."""
+    """Return gain (0: not calibrated), baseline where one is written, units (mV unless written)."""
     match = _GAIN.fullmatch(field)
     if match is None:
         raise RecordUnusable(f"{where}: {field!r} is no gain")
@@ -207,7 +207,7 @@ def _integer(where: str, field: str) -> int:
 
 
 def _with_defaults(numbers: list[int]) -> tuple[int, int, int, int | None, int]:
-    """Resolution, zero, first value (the zero unless written), checksum, block size."""
+    """Return resolution, zero, first value (the zero unless written), checksum, block size."""
     resolution_bits = numbers[0] if numbers and numbers[0] > 0 else _DEFAULT_BITS
     zero = numbers[1] if len(numbers) > 1 else 0
     first_value = numbers[2] if len(numbers) > 2 else zero
@@ -216,7 +216,7 @@ def _with_defaults(numbers: list[int]) -> tuple[int, int, int, int | None, int]:
 
 
 def _check_groups(source: str, signals: tuple[Signal, ...]) -> None:
-    """Signals of one file are interleaved, so they stand together and agree on its form and its start."""
+    """Check that signals of one file, which are interleaved, are adjacent and agree on its format and its start."""
     seen: dict[str, Signal] = {}
     previous = ""
     for signal in signals:

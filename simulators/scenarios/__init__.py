@@ -1,4 +1,4 @@
-"""What happens to the simulated patient, as data; each scenario is one file with one value."""
+"""The courses of the simulated patient, as data; each scenario is one file with one value."""
 
 from simulators.physiology.timeline import Scenario
 from simulators.scenarios.cardiac_arrest import CARDIAC_ARREST
@@ -16,7 +16,7 @@ class UnknownScenario(Exception):
 
 
 def scenario_of(name: str) -> Scenario:
-    """Raises UnknownScenario, whose text names those that exist."""
+    """Return the scenario of this name. Raises UnknownScenario, whose text names the existing ones."""
     try:
         return SCENARIOS[name.replace("_", "-")]
     except KeyError:

@@ -1,6 +1,6 @@
 """Witnessed arrest: ventricular fibrillation, compressions, two shocks, return of circulation, then pacing.
 
-The times are those of a well-run resuscitation told short: two cycles of two minutes, a pause of some seconds around
+The times are those of a well-run resuscitation in short form: two cycles of two minutes, a pause of some seconds around
 each shock, ventilation by bag from half a minute on.
 """
 

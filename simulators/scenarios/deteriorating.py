@@ -1,4 +1,4 @@
-"""Infero-lateral infarction with failing pump: pain, ST elevation, then shock, with oxygen given on the way."""
+"""Infero-lateral infarction with failing pump: pain, ST elevation, then shock, with oxygen given in between."""
 
 from simulators.physiology.timeline import Scenario, Turn
 

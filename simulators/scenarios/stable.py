@@ -1,4 +1,4 @@
-"""A patient who stays well: what a transfer looks like, and the ground that the other scenarios start from."""
+"""A stable patient, as in a transfer; the baseline of the other scenarios."""
 
 from simulators.physiology.timeline import Scenario
 

@@ -1,8 +1,8 @@
-"""From a metric object to the `Channel` that its observations share: type, unit, components, scale of samples.
+"""Build the `Channel` that the observations of a metric object share: type, unit, components, scale of samples.
 
 Absent facts stay absent and are never guessed: no unit is None, no scale is slope 1 and offset 0. Where an object
-contradicts itself, the channel has the facts that are consistent and the contradiction is noted (`Notes`). Does not
-depend on reports; `report_plan` requests a channel for each value.
+contradicts itself, the channel has the consistent facts, and the contradiction is noted (`Notes`). Does not depend on
+reports; `report_plan` requests a channel for each value.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""From the items of a report to plans of observations: the meaning of each value at its position in the report.
+"""Convert the items of a report to plans of observations: the meaning of each value at its position in the report.
 
 An item is one object at one time, of one person where the report distinguishes persons. Items are bound in the order of
 the report, because a unit or scale in one applies to it and to later ones, not to earlier ones.

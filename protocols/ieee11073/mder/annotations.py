@@ -22,7 +22,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class FixedOctets:
-    """That many bytes as they are, without a length before them."""
+    """A fixed number of bytes as they are, without a length before them."""
 
     octets: int
 

@@ -47,7 +47,7 @@ PREFERRED: Final = {
 }
 
 _CACHED_CODES = 4096
-"""Larger than the number of rows. A device that sends invented codes evicts old entries and costs no memory beyond
+"""Larger than the number of rows. A device that sends invented codes evicts earlier entries and costs no memory beyond
 this."""
 
 

@@ -1,1 +1,1 @@
-"""The kinds of Bluetooth devices: what each measures, and in which characteristics it tells it."""
+"""The kinds of Bluetooth devices: the measurements of each, and their characteristics."""

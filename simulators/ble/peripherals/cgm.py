@@ -1,8 +1,8 @@
-"""A continuous glucose monitor: a record a minute, told live and kept, counted from the start of its session.
+"""A continuous glucose monitor: a record a minute, notified live and stored, counted from the start of its session.
 
-Its session starts when the device is switched on, and what it kept of an earlier one is gone then: records carry only
-the minute of the session, and it has memory for one. What the control point can do here is what a reader needs: the
-communication interval.
+Its session starts when the device is switched on, and the records of an earlier one are dropped then: records carry
+only the minute of the session, and the memory covers one session. Of the control point it has the part that a client
+needs: the communication interval.
 """
 
 from collections.abc import Iterable
@@ -53,7 +53,7 @@ _UNLIKELY = 0x0E
 
 
 class ContinuousMonitor(PacedSensor):
-    """The store's number and the minute of the session go side by side: one record a minute."""
+    """A sensor whose record number and minute of the session advance together: one record a minute."""
 
     services = (CGM,)
     numbering = RecordNumbering.TIME_OFFSET

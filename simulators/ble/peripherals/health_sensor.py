@@ -1,8 +1,8 @@
 """A generic health sensor: saturation and pulse rate as Health Observations, live and stored.
 
-Live ones flow every second once the client has started them on its connection; while nobody is connected one pair in
-fifteen seconds goes to the store. Observations carry UTC from a clock that is synchronised. On air they are cut into
-segments as small as the client's MTU wants; what the store and the witness hold is the whole in one segment.
+Live ones are sent every second after the client has started them on its connection; without a connection one pair in
+fifteen seconds is stored. Observations carry UTC from a synchronised clock. On air they are cut into segments that fit
+the client's MTU; the store and the witness hold each observation whole in one segment.
 """
 
 from collections import Counter
@@ -52,7 +52,7 @@ _SPO2, _PULSE_RATE = codes.SPO2.context_free, codes.PULSE_RATE_OXIMETER.context_
 
 
 class HealthSensor(Sensor):
-    """Record numbers are the store's own."""
+    """A sensor whose record numbers are those of the store."""
 
     services = (GENERIC_HEALTH_SENSOR,)
     numbering = RecordNumbering.RECORD_NUMBER
@@ -108,7 +108,7 @@ class HealthSensor(Sensor):
             assert isinstance(whole.content, bytes)
             observation = decode_observation(whole.content)
         except RemoteProtocolError:
-            return (octets,)  # it was spoilt on purpose
+            return (octets,)  # it was damaged on purpose
         counter = self._counters[characteristic]
         pieces = tuple(segments_of(observation, value_bytes_max=room, counter=counter, record=whole.record))
         self._counters[characteristic] = (counter + len(pieces)) % COUNTERS

@@ -1,4 +1,4 @@
-"""A chest belt: heart rate with the intervals between beats, once a second; nothing is kept."""
+"""A chest belt: heart rate with the intervals between beats, once a second; nothing is stored."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -21,12 +21,12 @@ from simulators.physiology import Patient, Vitals
 
 _VALUE_NOT_SUPPORTED = 0x80
 _KILOJOULE_PER_S = 0.1
-"""Of a person who lies still."""
+"""Energy of a person who lies still."""
 _RATE_MAX = 0xFF
 
 
 class HeartRateBelt(PacedSensor):
-    """Without a countable rhythm it shows 0 and no contact, as belts do that find no beat."""
+    """A belt that shows 0 and no contact without a countable rhythm, as belts do that find no beat."""
 
     services = (HEART_RATE,)
     first_s, every_s = 1.0, 1.0

@@ -1,8 +1,8 @@
-"""Scales and the glucose meter: the patient on a scale, and blood glucose with what belongs to it.
+"""Scales and the glucose meter: the patient on a scale, and blood glucose with its context.
 
-A scale indicates what it weighed and forgets it once it is confirmed. A glucose meter tells nothing by itself: its
-records are asked for over the record access control point, each with the context of the measurement (what was eaten is
-not simulated: it is always the time before a meal).
+A scale indicates its measurements and drops them once they are confirmed. A glucose meter sends nothing by itself: its
+records are requested over the record access control point, each with the context of the measurement (meals are not
+simulated: it is always the time before a meal).
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ _NUMBERS = 0x10000
 _TIMES, _USERS, _INDEX, _MASS_FINEST, _LENGTH_FINEST = 0x01, 0x02, 0x04, 7 << 3, 3 << 7
 _COMPOSITION_TIMES, _COMPOSITION_LEAN, _COMPOSITION_WATER, _COMPOSITION_WEIGHT = 0x001, 0x020, 0x080, 0x200
 _WATER_OF_LEAN = 0.732
-"""Of the mass without fat; in every textbook."""
+"""Water as a fraction of the mass without fat; in every textbook."""
 
 
 class WeighingScale(PacedSensor):
@@ -75,7 +75,7 @@ class WeighingScale(PacedSensor):
 
 
 class BodyScale(PacedSensor):
-    """Fat, lean mass and water beside the mass, every half minute: what follows from the patient's build."""
+    """Fat, lean mass and water beside the mass, every half minute: derived from the patient's build."""
 
     services = (BODY_COMPOSITION,)
     first_s, every_s = 4.0, 30.0

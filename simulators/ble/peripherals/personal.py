@@ -1,8 +1,8 @@
 """The small devices of every ambulance: oximeters, cuff, thermometer and heart-rate belt.
 
-What live values tell is told once a second and not kept; a measurement that was made on purpose (a spot check, a cuff,
-a temperature) is kept until the client has it. Values of unsupported or unfindable quantities are NaN, as the services
-want it: nothing is left out because it could not be measured.
+Live values are notified once a second and not stored; a measurement that was made on purpose (a spot check, a cuff, a
+temperature) is stored until the client has it. Values that are unsupported or could not be measured are NaN, as the
+services require: no value is left out because it could not be measured.
 """
 
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ _VALIDATED = 0x0080
 
 
 def stamp(moment: datetime | None) -> bytes | None:
-    """The time stamp of a value; None where the device has no clock."""
+    """Return the time stamp of a value; None where the device has no clock."""
     return None if moment is None else date_time_bytes(moment)
 
 
@@ -64,7 +64,7 @@ def _features(supported: int) -> Offered:
 
 
 class Oximeter(Sensor):
-    """Saturation and pulse rate once a second, live; while nobody is connected a spot check a minute into the store."""
+    """Saturation and pulse rate once a second, live; without a connection a spot check a minute is stored."""
 
     services = (PULSE_OXIMETER,)
     numbering = RecordNumbering.NONE
@@ -97,7 +97,7 @@ class Oximeter(Sensor):
 
 
 class SpotOximeter(PacedSensor):
-    """One finger a minute, indicated at once; what nobody confirmed stays in the store until it is asked for."""
+    """One measurement a minute, indicated at once; an unconfirmed one stays in the store until it is requested."""
 
     services = (PULSE_OXIMETER,)
     numbering = RecordNumbering.NONE
@@ -115,7 +115,7 @@ class SpotOximeter(PacedSensor):
 
 
 class Cuff(PacedSensor):
-    """A blood pressure every half minute; one without a pulse is told as NaN."""
+    """A blood pressure every half minute; without a pulse its values are NaN."""
 
     services = (BLOOD_PRESSURE,)
     first_s, every_s = 8.0, 30.0
