@@ -39,9 +39,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A figure. `value` and `reference` are medians in `unit`, `ratio` that of the pairs, `spread` our least
-    and most.
-    """
+    """A figure. `value` and `reference` are medians in `unit`, `ratio` that of pairs, `spread` our extremes."""
 
     name: str
     value: float

@@ -38,9 +38,7 @@ SIGHTS = 20_000
 
 @dataclass(frozen=True)
 class _Place:
-    """One loop and one database for all figures of a kind; `insert` makes one durable row in a separate raw
-    database.
-    """
+    """One loop and one database for all figures of a kind; `insert` makes a durable row in a raw database."""
 
     loop: asyncio.AbstractEventLoop
     world: AuthWorld

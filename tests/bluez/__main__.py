@@ -1,6 +1,7 @@
 """`python -m tests.bluez [STORY,…]`: builds the guest's kernel where it is absent, boots, and prints the observations.
 
-Needs root, since the guest's processes have this user's rights on the host's files, and the packages bluez, dbus, udev.
+It needs root, since the guest's processes have this user's rights on the host's files, and the packages bluez, dbus and
+udev.
 """
 
 import os

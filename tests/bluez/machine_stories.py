@@ -19,7 +19,7 @@ LINKS = Path("/dev/argus")
 
 
 async def read_kernel_clock(stage: Stage) -> None:
-    """Unsynchronised at boot; the gateway's status follows a time service that begins, and one that ends."""
+    """The clock is unsynchronised at boot; the status follows a time service that begins, and one that ends."""
 
     async def synchronised() -> bool:
         return bool((await stage.vehicle.status())["clock"]["synchronised"])

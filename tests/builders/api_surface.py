@@ -44,9 +44,7 @@ class Api:
     async def ask(
         self, method: str, path: str, body: Any = None, *, who: str = "north", **headers: str
     ) -> httpx.Response:
-        """Send a request and return the response. `headers` are named with underscores; a body of bytes is sent
-        unchanged.
-        """
+        """Send a request and return the response. `headers` are named with underscores; bytes are sent unchanged."""
         given = {"Authorization": f"Bearer {who}", **{name.replace("_", "-"): text for name, text in headers.items()}}
         content = {"content": body} if isinstance(body, bytes) else {} if body is None else {"json": body}
         if body is not None:

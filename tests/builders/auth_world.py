@@ -50,9 +50,7 @@ def kept_key(number: int, master: MasterKey, now_us: int) -> SigningKey:
 
 @dataclass(frozen=True)
 class AuthWorld:
-    """A cloud that issues tokens. `surface` is one process; `another_process` adds a second one on the same
-    database.
-    """
+    """A cloud that issues tokens. `surface` is one process; `another_process` adds one on the same database."""
 
     database: Database
     clock: HandClock

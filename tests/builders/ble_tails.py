@@ -13,9 +13,9 @@ class Tail(NamedTuple):
 
     why: str
     ends_at: Callable[[bytes, int], bool]
-    """Whether the first `n` bytes of the whole value are a value, for `n` below its length."""
+    """A predicate: true if the first `n` bytes of the whole value are a value, for `n` below its length."""
     takes: Callable[[bytes, int], bool]
-    """Whether the whole value and `n` more bytes are a value again."""
+    """A predicate: true if the whole value and `n` more bytes are a value again."""
 
 
 _ANY: Final = Tail("a text of any length", lambda _, __: True, lambda _, __: True)

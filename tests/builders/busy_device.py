@@ -14,7 +14,7 @@ from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report
 from protocols.ieee11073.nomenclature.code import Code
 
 COUNT, WAVEFORM = 1, 2
-"""Handles."""
+"""Handles of the number and of the waveform."""
 FIRST_SAMPLES = 1 << 15
 """Modulus of the count in the first sample."""
 _CONFIG_ID = 0x4321

@@ -27,9 +27,7 @@ class Kept:
 
 @dataclass
 class ClockDevice:
-    """A device with one clock. `ahead_us`: error of the date; `ppm`: how much too fast it runs; `tick_us`:
-    resolution.
-    """
+    """A device with one clock, `ahead_us` wrong and `ppm` too fast, with a resolution of `tick_us`."""
 
     kind: TimeKind
     ahead_us: int = 0

@@ -8,9 +8,7 @@ PUBLIC = "93.184.215.14"
 
 
 class Names:
-    """A resolver that maps each name to its addresses; with several lists, each query gets the next one up to
-    the last.
-    """
+    """A resolver that maps names to addresses; with several lists, each query gets the next, up to the last."""
 
     def __init__(self, **answers: Sequence[Sequence[str]]) -> None:
         self._answers = {name.replace("_", "."): list(lists) for name, lists in answers.items()}

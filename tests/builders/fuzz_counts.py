@@ -10,7 +10,7 @@ SEED: Final = int(os.environ.get("ARGUS_FUZZ_SEED", "20601"))
 SHARDS: Final = 4
 """Number of tests that share a role's APDUs, so that two processes can run them."""
 SCALE: Final = APDUS / 200_000
-"""0.6 in `make test`, 25 in `make fuzz`."""
+"""Factor of all counts: 0.6 in `make test`, 25 in `make fuzz`."""
 
 
 def count(at_scale_one: int) -> int:

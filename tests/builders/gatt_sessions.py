@@ -75,9 +75,7 @@ class Trust:
 
 
 class Air:
-    """Devices in reach. `connect` waits for a device, as the adapter does; `refuses` maps an address to a
-    link's error.
-    """
+    """Devices in reach. `connect` waits for one, as the adapter does; `refuses` maps an address to an error."""
 
     def __init__(self, peers: Iterable[GattPeer]) -> None:
         self.peers = {peer.address: peer for peer in peers}

@@ -78,9 +78,7 @@ class Samples:
     def __init__(
         self, due: Sequence[Sample], every: Sequence[Sample], answers: Mapping[bytes, Sequence[Sample]]
     ) -> None:
-        """Take samples: `due` of the played peer, `every` of the whole corpus in both directions, `answers`
-        by request.
-        """
+        """Take samples: `due` of the played peer, `every` of the corpus both ways, `answers` by request."""
         self._requests = [one for one in due if one.octets[0] == 0xE7 and not is_response(one.octets)]
         self._responses = [one for one in every if is_response(one.octets)]
         self._every = every

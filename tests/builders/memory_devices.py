@@ -147,9 +147,7 @@ class MemoryPair:
         self.heard += self.agent.receive(b"", self.now_s)
 
     def handle(self, events: Sequence[Event]) -> None:
-        """Act on the manager's events as a gateway does: make entries and progress durable together, then
-        acknowledge.
-        """
+        """Act on events as a gateway does: make entries and progress durable together, then acknowledge."""
         for event in events:
             self.told.append(event)
             if isinstance(event, SegmentDataReceived):

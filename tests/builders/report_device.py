@@ -20,7 +20,7 @@ VALUE_WITH_TIME = "0001 000E 0001 000A 0062 2026030112000000"
 """One observation of handle 1: 98 %, then eight bytes of a date."""
 UNDECLARED_TIME = "2026030112000000"
 REG_CERT = bytes.fromhex("0002 0012 0201 0008 0105 0001 0002 2004 0202 0002 8000")
-"""The worked example: Continua guidelines 1.5, an oximeter over USB, unregulated."""
+"""Reg-Cert-Data-List of the worked example: Continua guidelines 1.5, an oximeter over USB, unregulated."""
 
 
 def described(model: str = "Synthetic OX-2") -> tuple[AvaType, ...]:

@@ -36,9 +36,7 @@ class RunningAgent:
         await eventually(stands)
 
     async def live(self, seconds: float, step_s: float = 0.25) -> None:
-        """Measure for that many seconds, and transfer each step before time moves: the wire is faster than
-        the patient.
-        """
+        """Measure for that many seconds; transfer each step first, since the wire is faster than the patient."""
         for _ in range(round(seconds / step_s)):
             await self.clock.advance(step_s)
             await self.handed_over()

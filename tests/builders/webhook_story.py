@@ -41,7 +41,7 @@ class WebhookStory:
     clock: HandClock
     allowed: list[Receiver]
     chance: Callable[[], float] = lambda: 0.5
-    """0.5: a retry comes exactly at the time of the schedule."""
+    """Source of jitter; 0.5 puts a retry exactly at the time of the schedule."""
     hopeless: Receiver | None = None
     """A receiver that never responds, for which the story does not wait.
 
@@ -129,7 +129,7 @@ class WebhookStory:
         return replace(webhook, secret=secret)
 
     async def change(self, webhook_id: str, **values: Any) -> None:
-        """Write to a subscription's row."""
+        """Change values in a subscription's row."""
         statement = webhook_subscriptions.update().where(webhook_subscriptions.c.id == webhook_id)
         async with self.database.transaction() as tx:
             await tx.execute(statement.values(**values))

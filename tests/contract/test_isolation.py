@@ -94,9 +94,7 @@ def shown(answer: httpx.Response) -> tuple[int, dict[str, str], dict[str, Any]]:
 
 
 def strangers(row: Route) -> tuple[str, ...]:
-    """Return the apps whose tokens must find nothing: of the other tenant, and of the other organisation if
-    it matters.
-    """
+    """Return the apps whose tokens must find nothing: another tenant's, and another organisation's if relevant."""
     return ("other", "south") if row.needs_organization or Host.AUTH in row.hosts else ("other",)
 
 

@@ -1,1 +1,1 @@
-"""Database files of older releases, kept so that each release opens what each earlier one wrote."""
+"""Database files of earlier releases, kept so that each release opens what every earlier one wrote."""

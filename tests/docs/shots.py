@@ -1,8 +1,8 @@
 """`make docs-shots`: the pictures in `docs/shots`, taken from a running demo.
 
-Not a test: it overwrites pictures that people review. The demo runs inside this process, so that the terminal view can
-be drawn into a picture instead of onto a terminal, and in a folder of its own, so that no picture shows a path of the
-machine that took it. The view and the page are real: simulated devices, real gateway and cloud.
+This is not a test: it overwrites pictures that people review. The demo runs inside this process, so that the terminal
+view can be drawn into a picture instead of onto a terminal, and in a folder of its own, so that no picture shows a path
+of the machine. The view and the page are real: simulated devices, real gateway and cloud.
 """
 
 import asyncio

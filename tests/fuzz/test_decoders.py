@@ -1,4 +1,4 @@
-"""A decoder raises `RemoteProtocolError` and nothing else, on any bytes: the sentence of `protocols.errors`, tested."""
+"""A decoder raises `RemoteProtocolError` and nothing else, on any bytes, as `protocols.errors` promises."""
 
 from collections.abc import Callable
 from functools import partial

@@ -71,9 +71,7 @@ def shut_down(folder: Path) -> None:
 
 
 def mount_again(folder: Path) -> bool:
-    """Mount an ext4 disk again after `shut_down`, as an operator or the next boot does. Return False while files are
-    open.
-    """
+    """Mount an ext4 disk again after `shut_down`, as an operator or the next boot does; False while files are open."""
     if subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
         return False
     _run("mount", "-o", "loop", str(folder.with_suffix(".image")), str(folder))

@@ -51,7 +51,7 @@ class OpenPage:
         await self.set_tablet_forward(seconds)
 
     async def set_tablet_forward(self, seconds: float) -> None:
-        """Set the tablet's time of day forward; its monotonic clock and its timers do not notice."""
+        """Set the tablet's time of day forward; its monotonic clock and its timers are unaffected."""
         script = "ms => { const set = Date.now.bind(Date); Date.now = () => set() + ms; }"
         await self.page.evaluate(script, round(seconds * 1000))
 

@@ -118,9 +118,7 @@ async def _drop_oldest(store: Path, identity: Identity) -> None:
 
 
 def harm(pristine: Pristine, folder: Path, kind: str, seed: int) -> str:
-    """Copy the vehicle to `folder`, change bytes at a place that `kind` and `seed` choose, and return the place in
-    words.
-    """
+    """Copy the vehicle to `folder`, damage it at a place that `kind` and `seed` choose; return the place in words."""
     shutil.copytree(pristine.folder if kind == "log" else pristine.stopped, folder)
     generator = random.Random(f"{kind} {seed}")
     store = settings_in(folder).store_path

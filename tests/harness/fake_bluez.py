@@ -125,7 +125,7 @@ class FakeBluez:
         self.change(path_of(address), DEVICE, Connected=Variant("b", False), ServicesResolved=Variant("b", False))
 
     async def ask_agent(self, member: str, signature: str = "", *body: Any) -> Any:
-        """Call the registered agent as bluetoothd does; Refused with its error."""
+        """Call the registered agent as bluetoothd does; raise Refused with its error."""
         assert self._bus is not None
         assert self.agent is not None
         owner, path, _ = self.agent

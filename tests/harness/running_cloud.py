@@ -56,7 +56,7 @@ class RunningCloud:
     database_url: str
     more_settings: str = ""
     more_limits: str = ""
-    """Lines of `[http]`."""
+    """Further lines of the settings section `[http]`."""
     beside: "RunningCloud | None" = None
     """The process of the same installation that this one serves beside: same database, master key and public names."""
     ports: dict[str, int] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class RunningCloud:
             return False
 
     def send(self, number: signal.Signals) -> None:
-        """Signal the process."""
+        """Send the process a signal."""
         assert self.process is not None
         self.process.send_signal(number)
 

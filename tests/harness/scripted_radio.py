@@ -60,7 +60,7 @@ class ScriptedDevice:
         """The device's address once it is bonded."""
         self.table: Table = OXIMETER_TABLE
         self.tables: list[Table] = []
-        """Tables of the next connects."""
+        """Attribute tables of the next connects, one each."""
         self.clients: list[ScriptedClient] = []
 
     @property
@@ -80,9 +80,7 @@ class ScriptedDevice:
 
 
 class ScriptedRadio:
-    """A `BleBackend`. A scan finds the devices `on_air` when it starts, and further ones when they begin to
-    advertise.
-    """
+    """A `BleBackend`. A scan finds the devices `on_air` at its start, and others when they begin to advertise."""
 
     def __init__(self, adapter: str | None = None, bonds_dir: Path = Path()) -> None:
         self.devices: dict[str, ScriptedDevice] = {}

@@ -48,8 +48,9 @@ _OF_THE_TESTS = (tracemalloc.Filter(False, "*/tests/*"), tracemalloc.Filter(Fals
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The resources of the process: tasks of the loop, descriptors, and Python's allocations outside of the tests,
-    whose own lists grow with every round.
+    """Resources of the process: tasks of the loop, descriptors, and Python's allocations outside of the tests.
+
+    The tests' own lists grow with every round.
     """
 
     tasks: int

@@ -126,9 +126,7 @@ async def demo_under_attack(
 
 
 async def assert_record_is_whole(demo: RunningDemo, stolen: GatewayInVehicle) -> None:
-    """Check that each confirmed reading is in the cloud once, other gateways' chains are whole, and logs have no
-    traceback.
-    """
+    """Check the record: confirmed readings once, other gateways' chains whole, and no traceback in any log."""
     rows = await demo.exported()
     answered = witnessed_reports(demo.state_dir / "witness")
     cloud = in_cloud(rows)

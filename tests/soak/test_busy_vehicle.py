@@ -1,7 +1,7 @@
 """Issue «20601: complete», H: sixteen devices on TCP and four on serial lines at once; nothing lost or misplaced.
 
-The real gateway, the devices in a process of their own. `ARGUS_SOAK=1` runs for a minute and holds the gateway to half
-a core of processor time; without it a few seconds, and the figure is only printed.
+The gateway is real, and the devices run in a process of their own. `ARGUS_SOAK=1` runs for a minute and holds the
+gateway to half a core of processor time; without it the story runs for a few seconds, and the figure is only printed.
 """
 
 import asyncio

@@ -61,9 +61,7 @@ class Stack:
     cloud: CloudUnderTest
 
     async def rows(self, devices: Sequence[bytes]) -> collections.Counter[tuple[str, str]]:
-        """Count (device, device time) in the cloud, once these devices' measurements are there and nothing is
-        pending.
-        """
+        """Count (device, device time) in the cloud, once these devices' measurements are in and none is pending."""
         wanted = {(device.hex(), minute(each).text()) for device in devices for each in MINUTES}
 
         async def there() -> collections.Counter[tuple[str, str]] | None:

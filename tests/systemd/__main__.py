@@ -1,6 +1,6 @@
 """`python -m tests.systemd [STORY,…]`: boots a Debian 13 and plays the stories in it.
 
-Needs root and the packages mmdebstrap and systemd-container. A part that is missing is a failure, also outside of CI.
+It needs root and the packages mmdebstrap and systemd-container. A missing part is a failure, also outside of CI.
 """
 
 import asyncio

@@ -54,9 +54,7 @@ class Container:
         subprocess.run(("cp", "-a", "--reflink=auto", str(debian_root), str(self.root)), check=True)
 
     async def boot(self) -> str:
-        """Power on, wait until every enabled unit was started, and return systemd's word for the state of the
-        machine.
-        """
+        """Power on, wait until every enabled unit was started, and return systemd's word for the machine's state."""
         assert self._nspawn is None
         self._groups = self._make_groups()
         join = " ".join(f"echo $$ >{shlex.quote(str(group))}/cgroup.procs;" for group in self._groups)
@@ -80,7 +78,7 @@ class Container:
         return await eventually(booted, within_s=BOOT_S_MAX, poll_s=0.2, what="the container is booted")
 
     async def cut_power(self) -> None:
-        """Kill every process in it at once, like a power cut."""
+        """Kill every process in the container at once, like a power cut."""
         nspawn, self._nspawn = self._nspawn, None
         leader, self._leader = self._leader, 0
         if leader:
@@ -137,7 +135,7 @@ class Container:
         return self.root / str(inside).lstrip("/")
 
     def write(self, inside: str | Path, text: str, mode: int = 0o644) -> None:
-        """Write a file of root's, with its folders."""
+        """Write a file that root owns, with its folders."""
         path = self.path(inside)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -170,9 +168,7 @@ class Container:
         return groups
 
     async def _remove_groups(self) -> None:
-        """Remove the control groups once the kernel has removed the last process, shortly after the end of
-        the first.
-        """
+        """Remove the control groups once the kernel has removed the last process, soon after the first has ended."""
         deadline_s = time.monotonic() + 10
         for group in self._groups:
             folders = [Path(folder) for folder, _, _ in os.walk(group, topdown=False)]

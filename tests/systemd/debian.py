@@ -15,7 +15,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 SUITE = "trixie"
 PYTHON = "3.13"
-"""The Python of that suite; the wheels are chosen for it, whatever runs this."""
+"""The Python of Debian 13; the wheels are chosen for it, whatever Python runs this."""
 PACKAGES = (
     # What every Debian server has and the smallest root lacks.
     *("systemd-sysv", "dbus", "udev", "procps", "ca-certificates", "curl"),

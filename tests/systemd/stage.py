@@ -122,7 +122,7 @@ class Stage:
             raise AssertionError(f"{error}\n{await self.log_of(unit)}") from None
 
     async def drop_in(self, unit: str, name: str, *lines: str) -> None:
-        """Change the unit on this machine, as `systemctl edit` does; without lines take the change back."""
+        """Change the unit on this machine, as `systemctl edit` does; without lines, revert the change."""
         path = self.box.path(f"/etc/systemd/system/{unit}.service.d/{name}.conf")
         if lines:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -33,9 +33,7 @@ except OSError as error:
 
 
 async def install_by_the_guide(stage: Stage) -> None:
-    """The commands of the guide install both, systemd verifies the units in silence, and all that they name
-    is there.
-    """
+    """The commands of the guide install both; systemd verifies the units in silence; their documentation is there."""
     await stage.follow_guide("1. Install")
     files = [f"/etc/systemd/system/{unit}.service" for unit in OURS]
     verified = await stage.box.run("systemd-analyze", "verify", *files)
@@ -132,7 +130,7 @@ async def record_what_devices_send(stage: Stage) -> None:
 
 
 async def restart_after_kill(stage: Stage) -> None:
-    """SIGKILL to both: systemd starts them again, and what was acknowledged goes on from there."""
+    """SIGKILL to both: systemd starts them again, and acknowledgements continue where they were."""
     marks = await stage.reach_cloud()
     for unit in OURS:
         await stage.active(unit, other_than=await stage.signal(unit, "KILL"))
@@ -227,7 +225,7 @@ async def refuse_a_lost_database(stage: Stage) -> None:
 
 
 async def return_after_a_power_cut(stage: Stage) -> None:
-    """The power goes and comes back: everything starts by itself, and nothing acknowledged is missing."""
+    """The power fails and returns: everything starts by itself, and nothing acknowledged is missing."""
     marks = await stage.reach_cloud()
     await stage.box.cut_power()
     stage.observed(f"booted again, systemd says {await stage.box.boot()}")
@@ -243,7 +241,7 @@ async def return_after_a_power_cut(stage: Stage) -> None:
 
 
 async def leave_a_clean_log(stage: Stage) -> None:
-    """No traceback, no forbidden system call, no failed unit."""
+    """The log has no traceback and no forbidden system call, and no unit has failed."""
     log = (await stage.box.run("journalctl", "--no-pager", "-o", "cat", "--merge")).out
     for unwanted in ("Traceback (most recent call last)", "status=31/SYS", "never awaited"):
         assert unwanted not in log, log[max(0, log.index(unwanted) - 2000) :][:4000]

@@ -35,9 +35,7 @@ _SEARCHES = frozenset({"search", "sub", "subn", "split", "findall", "finditer"})
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
-    """A position automaton. Position 0 is the start; `reads[p]` are the letters that lead to p, `follows[p]`
-    the next.
-    """
+    """A position automaton from position 0. `reads[p]` are the letters that lead to p, `follows[p]` the next."""
 
     reads: tuple[frozenset[str], ...]
     follows: tuple[frozenset[int], ...]

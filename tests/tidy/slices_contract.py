@@ -1,4 +1,4 @@
-"""An import-linter contract: of a slice only its `__init__` is imported from outside.
+"""An import-linter contract: only the `__init__` of a slice is imported from outside.
 
 It is `protected` for every slice of the rooms, so that a new slice is protected without a contract of its own.
 """

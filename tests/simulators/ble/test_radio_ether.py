@@ -1,4 +1,4 @@
-"""The ether and its controllers as a Bluetooth host sees them, where Bumble's own would do otherwise."""
+"""The ether and its controllers as a Bluetooth host sees them, where they differ from Bumble's own."""
 
 import os
 import tty

@@ -94,9 +94,7 @@ async def speak_for_others(target: Target) -> None:
 
 
 def bombs(target: Target, dice: random.Random) -> Sequence[Envelope]:
-    """Return signed batches that are costly to store: above a block's limits, and at them with new devices
-    each time.
-    """
+    """Return signed batches that are costly to store: above a block's limits, or at them with new devices."""
     gateway = target.gateway
     new_devices = [
         section(readings(97.0), device=DeviceRef(dice.randbytes(8).hex(), "x")) for _ in range(BLOCK_DEVICES_MAX)
