@@ -1,13 +1,13 @@
-"""The clocks of a GATT device: what they show teaches ours, and Current Time is set where policy wants it.
+"""Clocks of a GATT device: their readings are learned, and Current Time is set where the policy requires it.
 
-The same keeping as for 11073-20601 (`ClockKeeping`): the policy, what is remembered of attempts, the events, and what
-the device's history. Only the requests to the device differ. A value that is read is a coincident time stamp, as good
-as its round trip; a notified one is like any report that cannot come from a memory.
+The same keeping as for 11073-20601 (`ClockKeeping`): the policy, the history of attempts, the events, and the device's
+history. Only the requests to the device differ. A value that is read is a coincident time stamp, as good as its round
+trip; a notified one is like any report that cannot be stored.
 
-A device says by the properties of Current Time that it may be written (`may_be_set`), and may refuse all the same. It
-is then asked again in its next connection at the earliest, and ever less often (`clock_policy`).
+The properties of Current Time show whether it may be written (`may_be_set`), and a device may refuse all the same. It
+is then requested again in its next connection at the earliest, and ever less often (`clock_policy`).
 
-Does not set Device Time or Elapsed Time: what their writes mean is not confirmed.
+Device Time and Elapsed Time are not set: the meaning of their writes is not confirmed.
 """
 
 from collections.abc import Awaitable, Callable
@@ -55,23 +55,23 @@ class GattClock:
         self._keeping.begin(system_id, keeps_measurements=keeps_measurements)
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
-        """Note the policy's decision; `apply_setting` carries it out. `ClockCommands`."""
+        """Keep the policy's decision; `apply_setting` carries it out. `ClockCommands`."""
         if self.settable is None:
             raise LocalProtocolError("the device has refused to have its clock set")
         self._wanted = wall
 
     async def learn_reading(self, time: DeviceTime, asked_s: float, answered_s: float) -> None:
-        """A clock showed this when it was asked."""
+        """Learn the time that a clock showed in the response to a read."""
         await self._follow(manager_events.ClockRead((time,), asked_s, answered_s))
 
     def learn_notification(self, time: DeviceTime, received_s: float) -> None:
-        """A clock was shown without being asked."""
+        """Learn the time that a clock showed in a notification."""
         if (local_us := time.local_us()) is not None:
             clock = self._context.clocks.clock(self._system_id, time.kind)
             clock.observe(local_us, round(received_s * 1_000_000), live=True)
 
     async def run(self) -> None:
-        """Look again every so often, until cancelled. Returns where there is no clock."""
+        """Read the clocks at intervals, until cancelled. Return at once where there is no clock."""
         while self._clocks:
             await self._context.clock.sleep_until(self._context.clock.monotonic_s() + self._every_s)
             for service, characteristic in self._clocks:

@@ -1,8 +1,8 @@
 """Measures the time from the receipt of a confirmed measurement to its commit.
 
-A Bluetooth stack confirms an indication before the gateway sees it, and the device may then delete what it sent. So
-between the two a power cut loses the value; 11073-20601 has no such window, since there the gateway itself answers. It
-cannot be closed from here, so it is measured, and stated in the device's history and in the documents.
+A Bluetooth stack confirms an indication before the gateway sees it, and the device may then delete what it sent. So a
+power cut between the two loses the value; 11073-20601 has no such window, since there the gateway itself acknowledges.
+The window cannot be closed from here, so it is measured, and stated in the device's history and in the documents.
 """
 
 from collections import deque

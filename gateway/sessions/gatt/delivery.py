@@ -1,11 +1,11 @@
 """Routes the values of one GATT link to their interpreters, and the results to the buffer, the clock or the notes.
 
-All values of one wake-up are interpreted first and made durable together: values that came by themselves in one append,
-the records of a transfer in one with their mark. Only then does anything follow from them: the screen shows them, and a
-response of a control point ends its transfer. Values come before remarks, so that no deviation delays the next value.
+All values of one wake-up are interpreted first and made durable together: live values in one append, the records of a
+transfer in one with their mark. Only then do they have an effect: the crew page shows them, and a response of a control
+point ends its transfer. Values come before remarks, so that no deviation delays the next value.
 
-Before a response of a control point the interpreter returns the values that still waited for their other half, since no
-more follow; so the mark never passes a record that only half arrived.
+Before a response of a control point the interpreter returns the values that still lack their other half, since no more
+follow; so the mark never passes a record that only half arrived.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,19 +43,19 @@ class _Malformed:
 
 @dataclass(slots=True)
 class _WakeUp:
-    """The interpreted values of one wake-up. `batch`: those of the transfer under way; None while there is none."""
+    """The interpreted values of one wake-up. `batch`: those of the current transfer; None while there is none."""
 
     batch: RecordBatch | None
     live: list[Measured] = field(default_factory=list)
-    """Values that came by themselves."""
+    """Live values."""
     remarks: list[tuple[ServiceProfile, Deviation | Uninterpreted | _Malformed]] = field(default_factory=list)
 
     def batch_of(self, service: int) -> RecordBatch | None:
-        """The batch, if the transfer is one of this service."""
+        """Return the batch, if the transfer is one of this service."""
         return self.batch if self.batch is not None and self.batch.belongs(service) else None
 
     def mark_unreadable(self, service: int) -> None:
-        """A value of the service could not be read."""
+        """Record that a value of the service could not be read."""
         if (batch := self.batch_of(service)) is not None:
             batch.mark_unreadable()
 
@@ -81,7 +81,7 @@ class GattDelivery:
         self._clock = clock
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
-        """Interpret and store the values of one wake-up. Raises what the store raises beyond StoreFull."""
+        """Interpret and store the values of one wake-up. Raises the store's errors beyond StoreFull."""
         found = _WakeUp(self._fetching.begin_batch())
         for service, characteristic, octets, received_s in arrivals:
             known = self._interpreters.get(service)
@@ -103,8 +103,8 @@ class GattDelivery:
     async def interpret_read(
         self, profile: ServiceProfile, interpreter: ServiceInterpreter, characteristic: int, octets: bytes
     ) -> Sequence[ClockShown]:
-        """Interpret and store a value that was read. Returns the clocks that it shows, for the caller, who knows when
-        it was requested."""
+        """Interpret and store a value that was read. Return the clocks that it shows, for the caller, who knows when it
+        was requested."""
         found, shown = _WakeUp(self._fetching.begin_batch()), []
         try:
             events = interpreter.learn(characteristic, octets)
@@ -118,8 +118,8 @@ class GattDelivery:
         return shown
 
     async def flush(self) -> None:
-        """Store what waited for its other half when the link ended, as far as it can be interpreted; except of a store
-        whose transfer was interrupted, which sends it again, whole."""
+        """Store the values that lacked their other half when the link ended, as far as they can be interpreted. Values
+        of a store whose transfer was interrupted are left out: it resends them whole."""
         found = _WakeUp(self._fetching.begin_batch())
         for service, (profile, interpreter) in self._interpreters.items():
             if not self._fetching.was_interrupted(service):

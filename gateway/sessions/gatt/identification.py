@@ -1,4 +1,4 @@
-"""Reads characteristics of one device, and identifies it by Device Information before any value is taken.
+"""Reads characteristics of one device, and identifies it by Device Information before any value is accepted.
 
 A read that the device refuses is recorded as a deviation, and the rest of the device is served. A system id is claimed
 as for every device (`devices/claims`).
@@ -25,7 +25,7 @@ from protocols.ieee11073.dim.identity import identity_of
 
 
 def pair_again(address: str) -> str:
-    """The advice for a bond that one side has lost."""
+    """Return the advice for a bond that one side has lost."""
     return f"pair it again: argus-gateway ble pair {address}"
 
 
@@ -57,7 +57,7 @@ class Reading:
 
 
 class Identification:
-    """Identification of the device on one link. `trouble`: what an operator has to do where it failed."""
+    """Identification of the device on one link. `trouble`: the action that an operator has to take where it failed."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Identification:
         self._notes = notes
 
     async def identify(self, reading: Reading, usable: Usable) -> str | None:
-        """Read who the device is, and claim its system id. None: it must not be served."""
+        """Read the device's identity and claim its system id. Return None where it must not be served."""
         clock = self._context.clock
         information = await self._read_information(reading, usable)
         system_id = system_id_of(information.system_id_bytes, self._link.address)

@@ -1,11 +1,11 @@
-"""Stores the measurements of a GATT device: durable first, then on the screen.
+"""Intake of a GATT device's measurements: stored durably first, then shown on the crew page.
 
-A value that the device keeps and may send again counts as stored where it carries a date, one that streams does not
-(`sections`). Neighbours without a date share a section, since a stream would otherwise pay for one a value.
+A value that the device keeps and may resend counts as stored where it carries a date; one that streams does not
+(`sections`). Neighbours without a date share a section, since a stream would otherwise cost one per value.
 
-Two ways in. What came by itself is gone when it is refused: the store counts it in a gap record, also an indication,
-which the stack has confirmed already. What was fetched from a record store the device still has: it is refused without
-loss, moves the mark of its store in the same commit, and is no news for the crew's page.
+There are two paths. A live value is lost when it is refused: the store counts it in a gap record, also an indication,
+which the stack has confirmed already. A record that was fetched from a record store is still on the device: it is
+refused without loss, moves the mark of its store in the same commit, and is not shown on the crew's page.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,7 +53,7 @@ class GattIntake:
         self._counts = counts
 
     async def store_live(self, measured: Sequence[Measured], instant: Instant) -> bool:
-        """Values that came by themselves. Whether they are durable now; refused ones are counted as lost."""
+        """Store live values. Return whether they are durable now; refused ones are counted as lost."""
         device = self._presence.device
         if not measured:
             return True
@@ -89,14 +89,15 @@ class GattIntake:
         else:
             for each in measured:
                 context.dates.forget(system_id, each.observations)
-        # Shown also when it could not be stored: the page says beside it that nothing is being recorded.
+        # Shown also when it could not be stored: the page shows beside it that nothing is being recorded.
         live_device = self._presence.mark_active(instant.monotonic_s)
         for section in sections:
             context.live.observed(live_device or device, section.observations, section.wall_offset_us)
         return durable
 
     async def store_records(self, measured: Sequence[Measured], mark: FetchedRecords | None, instant: Instant) -> bool:
-        """Records of one store, in order, and how far it is fetched with them. Whether all of that is durable now."""
+        """Store records of one store, in order, with the mark that they reach. Return whether all of that is durable
+        now."""
         device = self._presence.device
         if device is None:
             return False
@@ -113,7 +114,7 @@ class GattIntake:
         return True
 
     def _dated(self, system_id: str, measured: Sequence[Measured], instant: Instant) -> list[Candidate]:
-        """Values that came by themselves, with which of them are known again by their content."""
+        """Return live values, with those of their observations that have a content key."""
         context, found = self._context, []
         for each in measured:
             keyed: Sequence[bool] = ()
@@ -132,7 +133,7 @@ class GattIntake:
         return found
 
     def _measure_window(self, news: Sequence[Candidate], instant: Instant) -> None:
-        """These are durable now; the stack had confirmed them when they came."""
+        """Measure the window of values that are durable now; the stack had confirmed them when they came."""
         indicated = [each.measured.observations[-1].received_s for each in news if each.measured.stored]
         if not indicated:
             return
@@ -184,8 +185,8 @@ class GattIntake:
         held_by_device: bool,
         mark: FetchedRecords | None,
     ) -> Sequence[DeviceObservations] | None:
-        """Some observations have no form in the record: those are counted in a gap record, the others are kept and
-        returned. None: the store is full."""
+        """Append observations of which some have no form in the record: those are counted in a gap record, the others
+        are kept and returned. Return None when the store is full."""
         system_id, recorder, counts = self._presence.system_id, self._presence.recorder, self._counts
         parted = part_by_form(sections)
         lost = losses_of(parted.formless)
@@ -208,8 +209,9 @@ class GattIntake:
     def _record_sections(
         self, news: Sequence[Candidate], device: DeviceRef, instant: Instant
     ) -> Iterator[DeviceObservations]:
-        """A memory says nothing about what a clock shows now, so it never teaches it; it is only placed by what is
-        known. A counter in it counts on from the present one, as its interpreter has made sure."""
+        """Yield the sections of records. They do not show the present state of a clock, so they never teach it; they
+        are only placed by what is known. Their interpreter has made sure that a counter in them continues to the
+        present one."""
         clocks, synchronised = self._context.clocks, self._context.clock.synchronised
         for each in news:
             received_us = round(each.measured.observations[-1].received_s * 1_000_000)
@@ -231,7 +233,7 @@ class GattIntake:
 
 
 class _Batch(NamedTuple):
-    """Observations that are placed together. `stored`: the device keeps them. `keyed` as `sections_of` takes it."""
+    """Observations that are placed together. `stored`: the device keeps them. `keyed` as in `sections_of`."""
 
     observations: Sequence[Observation]
     stored: bool = False

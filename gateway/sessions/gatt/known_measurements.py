@@ -1,10 +1,11 @@
-"""Stored measurements that this run of the gateway has made durable already, known by their content.
+"""Stored measurements that this run of the gateway has made durable already, recognised by their content.
 
-A device that sends its memory again after each connection, or a record store that can only be asked for all of it,
-would fill the store and the uplink with what the cloud then drops (DESIGN D3: a stored measurement is known by its
-content). What is remembered here is dropped before it costs anything. Forgetting is harmless, so it is bounded and not
-kept over a restart. Live values are never looked at: 97, 97, 97 are three readings. Nor are those whose date no working
-clock could give (`credible_dates`); in a memory their record numbers distinguish them.
+A device that resends its stored measurements after each connection, or a record store that can only be requested as a
+whole, would fill the store and the uplink with measurements that the cloud then drops (DESIGN D3: a stored measurement
+is recognised by its content). A measurement that is remembered here is dropped before it costs anything. Dropping an
+entry is harmless, so the list is bounded and not kept over a restart. Live values are never compared: 97, 97, 97 are
+three readings. Nor are those whose date no working clock could give (`credible_dates`); in a record store their record
+numbers distinguish them.
 """
 
 from collections.abc import Container, Sequence
@@ -17,13 +18,13 @@ from protocols.observation import Observation
 
 DEVICES_MAX = 64
 MEASUREMENTS_MAX = 4096
-"""Measurements of one device: four times what a good meter keeps."""
+"""Maximum of measurements of one device: four times what a good meter keeps."""
 _DIGEST_OCTETS = 8
 
 
 class Candidate(NamedTuple):
-    """A measurement, and which of its observations are known again by their content; empty: none. A tuple, because each
-    notification of a stream becomes one."""
+    """A measurement, and which of its observations have a content key; empty: none. A tuple, because each notification
+    of a stream becomes one."""
 
     measured: Measured
     keyed: tuple[bool, ...] = ()
@@ -34,7 +35,7 @@ class Candidate(NamedTuple):
 
 
 def candidates(measured: Sequence[Measured], keyed: Sequence[bool]) -> list[Candidate]:
-    """`keyed` goes on through all observations of all measurements."""
+    """Return a candidate for each measurement. `keyed` runs through all observations of all measurements."""
     found, at = [], 0
     for each in measured:
         found.append(Candidate(each, tuple(keyed[at : at + len(each.observations)])))
@@ -43,8 +44,8 @@ def candidates(measured: Sequence[Measured], keyed: Sequence[bool]) -> list[Cand
 
 
 def digest_of(observations: Sequence[Observation]) -> bytes:
-    """A digest of a measurement without its receipt time: the same in each run, and at least as specific as the cloud's
-    key."""
+    """Return a digest of a measurement without its receipt time: the same in each run, and at least as specific as the
+    cloud's key."""
     digest = blake2b(digest_size=_DIGEST_OCTETS)
     for observation in observations:
         channel, time = observation.channel, observation.device_time
@@ -64,7 +65,7 @@ def digest_of(observations: Sequence[Observation]) -> bytes:
 
 
 def _digest(each: Candidate, *, from_memory: bool) -> bytes | None:
-    """The content key of a measurement; None where it has none."""
+    """Return the content key of a measurement; None where it has none."""
     if each.is_keyed:
         return digest_of(each.measured.observations)
     if not from_memory:
@@ -74,15 +75,15 @@ def _digest(each: Candidate, *, from_memory: bool) -> bytes | None:
 
 
 class KnownMeasurements:
-    """For all sessions of one gateway."""
+    """The known measurements of all sessions of one gateway."""
 
     def __init__(self) -> None:
         self._devices: BoundedMap[str, BoundedMap[bytes, None]] = BoundedMap(DEVICES_MAX)
 
     def select_new(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> list[Candidate]:
         """Select the measurements that are not known to be durable, in order; repetitions among them are dropped too.
-        `from_memory`: also what has no date may be known, because a memory that can only be asked for all of it gives
-        it each time."""
+        `from_memory`: measurements without a date may be known as well, because a record store that can only be
+        requested as a whole sends them each time."""
         known: Container[bytes] = self._devices.get(system_id) or {}
         news: dict[bytes, Candidate] = {}
         for number, each in enumerate(found):
@@ -92,7 +93,7 @@ class KnownMeasurements:
         return list(news.values())
 
     def remember(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> None:
-        """These are in the store now."""
+        """Remember measurements that are in the store now."""
         worth = [digest for each in found if (digest := _digest(each, from_memory=from_memory)) is not None]
         if not worth:
             return

@@ -1,7 +1,7 @@
 """Counts values that a Bluetooth stack confirmed to the device and that the gateway lost, in gap records.
 
 Values are lost when they come faster than they are stored, or when a session fails before they are durable. The device
-does not send them again.
+does not resend them.
 """
 
 from contextlib import suppress
@@ -34,11 +34,11 @@ class LostValues:
 
     @property
     def is_pending(self) -> bool:
-        """Whether the link has dropped values since the last record."""
+        """True when the link has dropped values since the last record."""
         return self._link.dropped != self._dropped
 
     async def record(self) -> None:
-        """Record what was lost since the last call. A notification may hold several values; it counts once."""
+        """Record the values lost since the last call. A notification may hold several values; it counts once."""
         dropped, self._dropped = self._link.dropped - self._dropped, self._link.dropped
         dropped, self.in_hand = dropped + self.in_hand, 0
         now_us = self._context.clock.wall_us()

@@ -1,8 +1,9 @@
-"""Records deviations and uninterpreted values of a GATT device once a link: in its history with the bytes, in the event
-lane without them.
+"""Records deviations and uninterpreted values of a GATT device once per link: in its history with the bytes, in the
+event lane without them.
 
-Values arrive by the thousand, and a device that breaks a rule breaks it in each of them, so a kind is recorded once.
-What is counted is every one. Bytes may hold a patient's values and go into the sealed report alone."""
+Values arrive by the thousand, and a device that breaks a rule breaks it in each of them, so a kind is recorded once,
+and every occurrence is counted. Bytes may hold a patient's values and go only into the sealed report.
+"""
 
 from gateway.sessions.devices.presence import DevicePresence
 from gateway.sessions.journal import Journal
@@ -12,7 +13,7 @@ from protocols.deviation import Deviation
 from protocols.errors import RemoteProtocolError
 
 KINDS_MAX = 128
-"""Kinds of one link that are recorded; a device with more than these is documented well enough."""
+"""Maximum of kinds that are recorded per link; a device with more than these is documented well enough."""
 
 
 class GattNotes:
@@ -26,7 +27,7 @@ class GattNotes:
         self._recorded: set[tuple[str, str]] = set()
 
     async def record_malformed(self, what: str, error: RemoteProtocolError, octets: bytes, at_us: int) -> None:
-        """A value of `what` (a characteristic's name) broke its own form."""
+        """Record that a value of `what` (a characteristic's name) was malformed."""
         where = "" if error.at is None else f" at octet {error.at}"
         await self.record_deviation(Deviation(f"{what}: {error.reason}{where}", error.clause, octets), at_us)
 

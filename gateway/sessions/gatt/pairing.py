@@ -1,17 +1,18 @@
-"""Pairs a Bluetooth device on request of an operator, who names its address, and forgets it again.
+"""Pairs a Bluetooth device on request of an operator, who names its address, and removes it on request.
 
-While an operator pairs a device, and only then, the stack's requests for passkeys and confirmations are answered, for
+While an operator pairs a device, and only then, the stack's requests for passkeys and confirmations are accepted, for
 that one address; every other attempt to pair with this gateway is refused and recorded.
 
 **Pairing again.** A device whose bond is lost (its memory was reset, or the gateway's) is paired again in place: it is
-not served meanwhile, the stack's old keys are dropped first, and the new ones replace them. A healthy device is left
+not served meanwhile, the stack's stale keys are dropped first, and the new ones replace them. A healthy device is left
 alone.
 
-**Order.** Keys in the stack, then the store, then served: no device is served without being in the store. After a kill
-in between, the stack has unused keys; the next pairing drops them first. Forgetting goes the other way round.
+**Order.** First the stack has the keys, then the store has the device, then it is served: no device is served without
+being in the store. After a kill in between, the stack has unused keys; the next pairing drops them first. Removing a
+device runs in the opposite order.
 
-Does not connect devices for their data (`supervisor`), nor know how a stack bonds (`transports/ble/central`). The list
-of paired devices is `trusted_devices`.
+`supervisor` connects devices for their data, and `transports/ble/central` makes bonds. The list of paired devices is
+`trusted_devices`.
 """
 
 import asyncio
@@ -36,7 +37,8 @@ from gateway.transports.clock import Clock
 
 WHO = "operator at the console"
 HEAR_S = 20.0
-"""A device that is switched on advertises every second or so; its pairing mode often lasts half a minute."""
+"""Time for the device to be heard. A device that is switched on advertises every second or so; its pairing mode often
+lasts half a minute."""
 HEAR_EVERY_S = 0.25
 OPEN_S = 3.0
 """Time for which an adapter may be away without a report to the operator: it is reopened after trouble, and at the
@@ -83,7 +85,7 @@ class _UnderWay:
 
 
 class Pairings:
-    """Pairs and forgets devices, one at a time, for one event loop. Is the stack's `PairingAgent`."""
+    """Pairs and removes devices, one at a time, for one event loop. It is the stack's `PairingAgent`."""
 
     def __init__(self, trust: TrustedDevices, journal: Journal, clock: Clock, *, require_bond: bool = True) -> None:
         self._trust = trust
@@ -100,7 +102,7 @@ class Pairings:
     # ---- requests of the stack
 
     async def passkey(self, address: str) -> int | None:
-        """The six digits, from the operator who requested this pairing. `PairingAgent`."""
+        """Return the six digits, from the operator who requested this pairing. `PairingAgent`."""
         pairing = self._open_pairing(address)
         if pairing is None:
             await self._refuse(address)
@@ -111,7 +113,8 @@ class Pairings:
         return digits
 
     async def confirm(self, address: str, passkey: int | None) -> bool:
-        """Whether this device may pair now. `PairingAgent`. Just Works was confirmed before the pairing began."""
+        """Return whether this device may pair now. `PairingAgent`. Just Works was confirmed before the pairing
+        began."""
         pairing = self._open_pairing(address)
         if pairing is None:
             await self._refuse(address)
@@ -140,8 +143,8 @@ class Pairings:
         without_bond: bool = False,
         well: Callable[[str], Awaitable[bool]] | None = None,
     ) -> PairedDevice:
-        """Pair one device. `without_bond`: accept it although it does not bond. `well`: whether a paired device works,
-        and is left alone; None: it is paired again. Raises `PairingFailed`."""
+        """Pair one device. `without_bond`: accept it although it does not bond. `well`: returns whether a paired device
+        works, which is then left alone; None: it is paired again. Raises `PairingFailed`."""
         address = address.strip().upper()
         if _ADDRESS.fullmatch(address) is None:
             raise failed(Trouble.NO_ADDRESS)
@@ -177,7 +180,7 @@ class Pairings:
         return device
 
     async def forget(self, radio: BleCentral, address: str) -> str:
-        """Stop serving a device, whatever the stack does. Returns a sentence about keys that are left, else "". Raises
+        """Stop serving a device, whatever the stack does. Return a sentence about keys that are left, else "". Raises
         `PairingFailed` where it is not paired, StoreFull."""
         address = address.strip().upper()
         if self._under_way is not None and self._under_way.address == address:
@@ -262,9 +265,9 @@ class Pairings:
         return " ".join([*says, f"Pair {name or 'a device without a name'} ({address}){offers}?"])
 
     async def _join(self, radio: BleCentral, pairing: _UnderWay, without_bond: bool) -> tuple[tuple[int, ...], bool]:
-        """Bond and connect; its supported services, and whether there is a bond."""
+        """Bond and connect. Return its supported services, and whether there is a bond."""
         if without_bond:
-            await radio.forget(pairing.address)  # old keys would be tried first, and fail
+            await radio.forget(pairing.address)  # stale keys would be tried first, and fail
         else:
             await self._bond(radio, pairing)
         await pairing.person.show_step("looking", "Reading its services …")
@@ -332,5 +335,5 @@ def _why(pairing: _UnderWay, error: BleUnreachable) -> Trouble:
 
 
 def _reason(error: BleUnreachable) -> str:
-    """The reason without the advice, where there is one: the advice is `pairing_failures`'s."""
+    """Return the reason without the advice, where there is one: `pairing_failures` has the advice."""
     return fault_of(error.__cause__).words if error.__cause__ is not None else str(error)

@@ -1,7 +1,7 @@
-"""Why a Bluetooth device was not paired, in words for a person, each with the way out.
+"""Reasons that a Bluetooth device was not paired, in words for an operator, each with its remedy.
 
-One table, because what a person reads at night beside a patient is worth being read side by side. `trouble` is for
-programs and stays what it is; sentences may become better.
+They are in one table, so that sentences which an operator reads at night beside a patient can be reviewed side by side.
+`trouble` is for programs and stays stable; sentences may be improved.
 """
 
 from enum import Enum
@@ -29,7 +29,7 @@ class Trouble(Enum):
 
 
 class _Words(NamedTuple):
-    """`{}` stands for what the place of the failure knows more exactly."""
+    """The sentences of one failure. `{}` stands for details that the failing code knows."""
 
     happened: str
     to_do: str

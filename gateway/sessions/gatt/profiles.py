@@ -1,8 +1,9 @@
 """Selects the usable profiles of a device's table of services, their order, and what is missing.
 
-Pure reading of the table that a link shows against `protocols/ble/services`. A service without what it must have is
-left out and recorded; the others are served. A stack may keep a table from before a change of firmware, so a link on
-which nothing that measures is whole is refused as such (`lacks`), and the stack's copy is then dropped once."""
+It compares the table that a link shows with `protocols/ble/services`, without I/O. A service without its mandatory
+parts is left out and recorded; the others are served. A stack may keep a table from before a change of firmware. So a
+link without any complete measuring service is refused as such (`lacks`), and the stack's copy is then dropped once.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
@@ -32,7 +33,7 @@ _LIVE_ONLY = frozenset({uuids.HEART_RATE})
 
 
 class Table(Protocol):
-    """The part of a link that this reads."""
+    """The part of a link that is read here."""
 
     def has(self, service: int, characteristic: int | None = None) -> bool: ...
     def properties(self, service: int, characteristic: int) -> frozenset[str]: ...
@@ -40,14 +41,14 @@ class Table(Protocol):
 
 
 class Step(NamedTuple):
-    """One characteristic that something is done with."""
+    """One characteristic with its use."""
 
     profile: ServiceProfile
     characteristic: int
 
     @property
     def measures(self) -> bool:
-        """Whether its values are what the device is for."""
+        """True when its values are the device's measurements."""
         return self.profile.service not in SUPPORTING and self.characteristic != RECORD_ACCESS_CONTROL_POINT
 
 
@@ -73,7 +74,7 @@ class Usable:
 
     @property
     def keeps_measurements(self) -> bool:
-        """Whether the device may hold some that it has not sent: nearly all do."""
+        """True when the device may hold measurements that it has not sent: nearly all do."""
         return any(profile.service not in SUPPORTING | _LIVE_ONLY for profile in self.profiles)
 
     @property
@@ -95,18 +96,18 @@ class Usable:
         return bool(self._table.properties(*_CLOCKS[0]) & _ALLOWS[Use.WRITE])
 
     def reads(self) -> Iterator[Step]:
-        """Everything to be read once; who the device is comes first."""
+        """Yield everything to be read once; the device's identity comes first."""
         first = sorted(self.profiles, key=lambda profile: profile.service != uuids.DEVICE_INFORMATION)
         yield from self._steps(first, Use.READ)
 
     def subscriptions(self) -> Iterator[Step]:
-        """Steps to subscribe: values first, control points last, because a response must not be lost first, and a
-        server refuses a request before its values are subscribed."""
+        """Yield the characteristics to subscribe: values first, control points last, because the values of a response
+        must not be lost, and a server refuses a request before its values are subscribed."""
         steps = list(self._steps(self.profiles, Use.SUBSCRIBE))
         yield from sorted(steps, key=_is_control_point)
 
     def starts(self) -> Iterator[tuple[Step, bytes]]:
-        """Values to write to start live data."""
+        """Yield the values to write to start live data."""
         for profile in self.profiles:
             for characteristic, octets in profile.start:
                 if self._table.has(profile.service, characteristic):
@@ -120,7 +121,7 @@ class Usable:
 
 
 def lacks(table: Table) -> str:
-    """The sentence about what a device lacks; "" when there is something to serve."""
+    """Return the sentence about what a device lacks; "" when there is something to serve."""
     usable = Usable(table)
     if usable.measures:
         return ""
@@ -143,6 +144,7 @@ def _lacking(profile: ServiceProfile, table: Table) -> str:
 
 
 def _is_control_point(step: Step) -> bool:
-    """Only control points are subscribed and written, save clocks, which may come as late."""
+    """Return whether a step is a control point. Only control points are subscribed and written, except clocks, which
+    may come as late."""
     use = step.profile.use(step.characteristic)
     return use is not None and Use.WRITE in use.uses

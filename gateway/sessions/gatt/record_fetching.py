@@ -1,17 +1,17 @@
 """Fetches the record stores of one GATT device: decides what to request when, and runs the procedures.
 
-The mark of a store moves with its records, in one commit (`gateway/buffer/record_marks`), so a gateway that is killed
-anywhere requests the records that it does not hold, and one more: the last that it does hold. That one proves that the
-numbers still mean what they meant. A store that began again (another battery, another CGM session) shows other content
-under that number, or has no such record, and is then fetched from its beginning; `protocols/ble/record_fetch` says how
-a device is requested, and handles devices that cannot compare numbers.
+The mark of a store moves with its records, in one commit (`gateway/buffer/record_marks`). So after a kill at any point
+the gateway requests the records that it does not hold, and one more: the last that it does hold. That one proves that
+the numbers still have the same meaning. A store that was restarted (another battery, another CGM session) shows other
+content under that number, or has no such record, and is then fetched from its beginning. `protocols/ble/record_fetch`
+has the requests to a device, and handles devices that cannot compare numbers.
 
-The mark stays, and goes back where it had moved, as soon as anything of a transfer is missing: a notification that
-found the queue full, or records out of order. Records that come twice for that are known by their content. A value that
-cannot be read moves the mark on, since it would read no better the next time; it is recorded with its bytes.
+The mark stays, and returns where it had moved, as soon as anything of a transfer is missing: a notification that found
+the queue full, or records out of order. Records that come twice for that reason are recognised by their content. A
+value that cannot be read moves the mark on, since it would read no better the next time; it is recorded with its bytes.
 
-A device deletes records only where the operator's settings say so, only durable ones, and only after a transfer that
-came whole and could be read. Once the buffer is full nothing more is requested: the device keeps what it has.
+A device deletes records only where the operator's settings allow it, only durable ones, and only after a transfer that
+was complete and readable. Once the buffer is full nothing more is requested: the device keeps its records.
 """
 
 from collections.abc import Sequence
@@ -46,13 +46,14 @@ class FetchRules:
     fetch: bool = True
     delete: bool = False
     again_s: float = 300.0
-    """Interval at which a meter that stays connected is requested for new records."""
+    """Interval at which a meter that stays connected is queried for new records."""
     store_full_s: float = 60.0
     """Time until the next request after the buffer was full."""
 
 
 class RecordFetching:
-    """Fetching of one session. `run` requests; each delivery collects its part of a transfer with `begin_batch`."""
+    """Fetching of one session. `run` sends requests; each delivery collects its part of a transfer with
+    `begin_batch`."""
 
     def __init__(
         self,
@@ -82,15 +83,15 @@ class RecordFetching:
     # ---- the delivery's side
 
     def begin_batch(self) -> RecordBatch | None:
-        """A batch for the values of one wake-up; None while no transfer is under way."""
+        """Return a batch for the values of one wake-up; None when no transfer is running."""
         return None if self._transfer is None else RecordBatch(self._transfer, self._marks)
 
     def was_interrupted(self, service: int) -> bool:
-        """Whether the link ended during a transfer of this service, which will be requested again."""
+        """Return whether the link ended during a transfer of this service, which will be requested again."""
         return service in self._interrupted
 
     def mark_incomplete(self) -> None:
-        """A value of the link was lost, so the transfer under way is not whole."""
+        """Record that a value of the link was lost, so the current transfer is incomplete."""
         if self._transfer is not None:
             self._transfer.whole = False
 
@@ -106,7 +107,7 @@ class RecordFetching:
             await self._clock.sleep_until(due_s)
 
     async def stop(self) -> None:
-        """Abort the transfer under way, and wait a moment for the device's response."""
+        """Abort the current transfer, and wait a moment for the device's response."""
         transfer = self._transfer
         if transfer is None:
             return
@@ -119,7 +120,7 @@ class RecordFetching:
             log.info("records.abort_unanswered", link=self._link.name)
 
     async def _fetch_store(self, profile: ServiceProfile) -> float:
-        """Fetch one store; seconds until it should be requested again."""
+        """Fetch one store. Return the seconds until it should be requested again."""
         rules, now_s = self._rules, self._clock.monotonic_s()
         due_s = self._marks.due_s(self._system_id, profile.service)
         if due_s > now_s:
@@ -134,7 +135,7 @@ class RecordFetching:
         return rules.again_s
 
     async def _fetch(self, profile: ServiceProfile) -> Transfer | None:
-        """Run one fetch to its end, and act on its result. None: it was refused or did not end."""
+        """Run one fetch to its end, and act on its result. Return None where it was refused or did not end."""
         assert profile.record_store is not None
         service = profile.service
         base = self._marks.find(self._system_id, service)
@@ -167,7 +168,8 @@ class RecordFetching:
         self._link.end(why)
 
     async def _finish(self, transfer: Transfer, fetch: RecordFetch) -> None:
-        """Store the final mark of a transfer whose records are durable, record it, and delete where that is wanted."""
+        """Store the final mark of a transfer whose records are durable, record it, and delete where the settings allow
+        it."""
         profile, count = transfer.profile, fetch.count
         if count and transfer.base is not None and not transfer.proven and not transfer.from_the_oldest:
             transfer.restarted = True  # there are records, and the one of the mark is missing
@@ -186,7 +188,7 @@ class RecordFetching:
             await self._delete(profile, mark.through)
 
     async def _delete(self, profile: ServiceProfile, through: int | None) -> None:
-        """Delete the durable records on the device, where their numbers say exactly which those are."""
+        """Delete the durable records on the device, where their numbers identify them exactly."""
         if through is None or profile.record_store in (None, RecordNumbering.NONE):
             return
         transfer = Transfer(profile, RecordDelete(profile.record_store, through), self._system_id, None)
@@ -199,7 +201,7 @@ class RecordFetching:
             await self._give_up(profile)
 
     async def _run_procedure(self, transfer: Transfer) -> FetchEvent | None:
-        """Run a procedure to its end; returns its last event."""
+        """Run a procedure to its end. Return its last event."""
         self._transfer, procedure = transfer, transfer.procedure
         try:
             await self._write(transfer, procedure.start(self._clock.monotonic_s()))

@@ -1,6 +1,6 @@
-"""How far each record store of each Bluetooth device is durable, and which stores are left alone for their silence.
+"""Marks of the record stores of Bluetooth devices, and the stores that are left alone because they timed out.
 
-Shared by all sessions of one gateway. Follows the buffer, and is never ahead of it.
+Shared by all sessions of one gateway. It follows the buffer and is never ahead of it.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from gateway.buffer.record_marks import FetchedRecords
 
 TIMEOUTS_MAX = 3
-"""A store that did not end so many transfers in a row is left alone for `TIMED_OUT_S`: each timeout costs the link."""
+"""Transfers in a row that a store may leave unfinished; then it is left alone for `TIMED_OUT_S`, since each timeout
+costs the link."""
 TIMED_OUT_S = 600.0
 
 
@@ -25,11 +26,11 @@ class RecordMarks:
             self.note(mark)
 
     def find(self, system_id: str, service: int) -> FetchedRecords | None:
-        """The durable mark of a store; None where it has none."""
+        """Return the durable mark of a store; None where it has none."""
         return self._marks.get((system_id, service))
 
     def note(self, mark: FetchedRecords) -> None:
-        """A mark became durable; one without a record removes the mark."""
+        """Keep a mark that became durable; one without a record removes the mark."""
         key = mark.system_id, mark.service
         if mark.through is None:
             self._marks.pop(key, None)
@@ -37,26 +38,26 @@ class RecordMarks:
             self._marks[key] = mark
 
     def add_timeout(self, system_id: str, service: int, now_s: float) -> None:
-        """The store did not end a transfer."""
+        """Count a transfer that the store did not finish."""
         count, _ = self._timeouts.get((system_id, service), (0, 0.0))
         self._timeouts[system_id, service] = count + 1, now_s
 
     def clear_timeouts(self, system_id: str, service: int) -> None:
-        """The store responded."""
+        """Reset the count, because the store responded."""
         self._timeouts.pop((system_id, service), None)
 
     def due_s(self, system_id: str, service: int) -> float:
-        """When the store may be requested again; 0 where at once."""
+        """Return the time at which the store may be requested again; 0 where at once."""
         count, at_s = self._timeouts.get((system_id, service), (0, 0.0))
         return at_s + TIMED_OUT_S if count >= TIMEOUTS_MAX else 0.0
 
 
 def last_known_record(mark: FetchedRecords | None) -> int | None:
-    """The record before the mark: a fetch that begins behind it repeats the record of the mark, which proves that the
-    numbers still mean what they meant."""
+    """Return the record before the mark: a fetch that begins behind it repeats the record of the mark, which proves
+    that the numbers still have the same meaning."""
     return None if mark is None or not mark.through else mark.through - 1
 
 
 def is_advance(mark: FetchedRecords, known: FetchedRecords | None) -> bool:
-    """Whether `mark` must be stored in place of the `known` one."""
+    """Return whether `mark` must be stored in place of the `known` one."""
     return mark != known and not (mark.through is None and known is None)

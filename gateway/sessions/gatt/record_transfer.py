@@ -1,10 +1,10 @@
 """One transfer of records, and the evidence that its records give about the mark of their store.
 
-The order that durability needs is a matter of types. A `RecordBatch` collects what one wake-up brought. Sealing it
-returns the records with the mark that they reach; only a sealed batch can be committed or refused, and only then does
-the procedure learn what the control point responded.
+Types enforce the order that durability needs. A `RecordBatch` collects the values of one wake-up. Sealing it returns
+the records with the mark that they reach. Only a sealed batch can be committed or refused, and only then does the
+procedure get the control point's response.
 
-Does no I/O: `record_fetching` runs the procedures, `intake` stores the records.
+No I/O here: `record_fetching` runs the procedures, `intake` stores the records.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from protocols.deviation import Deviation
 
 _ALL = bytes((Opcode.REPORT, Operator.ALL))
 _DIGESTS_MAX = 4096
-"""Records of one transfer whose digests are kept, the latest: the mark stands on one of them."""
+"""Maximum of records of one transfer whose digests are kept, the latest ones: the mark is at one of them."""
 
 
 @dataclass(slots=True, eq=False)
 class Transfer:
-    """One procedure under way. `base`: the mark before it."""
+    """One running procedure. `base`: the mark before it."""
 
     profile: ServiceProfile
     procedure: RecordProcedure
@@ -40,15 +40,15 @@ class Transfer:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     digests: BoundedMap[int, bytes] = field(default_factory=lambda: BoundedMap(_DIGESTS_MAX))
-    """Digests by number of the records that the mark may stand on."""
+    """Digests by record number, for the records that the mark may be at."""
     whole: bool = True
     readable: bool = True
     proven: bool = False
-    """Whether the record of the mark came with the same content."""
+    """True when the record of the mark came with the same content."""
     from_the_oldest: bool = False
-    """Whether all records were requested, so that nothing depends on the mark."""
+    """True when all records were requested, so that nothing depends on the mark."""
     restarted: bool = False
-    """Whether the store numbers its records from the beginning again, so that the mark is void."""
+    """True when the store numbers its records from the beginning again, so that the mark is void."""
     store_full: bool = False
 
     def put(self, events: Sequence[FetchEvent]) -> None:
@@ -57,17 +57,18 @@ class Transfer:
         self.wake.set()
 
     def note_request(self, octets: bytes) -> None:
-        """A request is about to be written."""
+        """Record a request that is about to be written."""
         self.from_the_oldest = self.from_the_oldest or octets.startswith(_ALL)
 
     def is_record(self, measured: Measured) -> bool:
-        """Whether a value is a record. Where records have no numbers, every value that does not stream is one."""
+        """Return whether a value is a record. Where records have no numbers, every value that does not stream is
+        one."""
         if self.profile.record_store is RecordNumbering.NONE:
             return measured.characteristic not in CONTINUOUS
         return measured.record is not None
 
     def accept(self, measured: Measured, now_s: float) -> bool:
-        """Follow one record. False for the record that the mark stands on, which is durable already."""
+        """Follow one record. Return False for the record that the mark is at, which is durable already."""
         if not isinstance(self.procedure, RecordFetch):
             return True
         number = measured.record
@@ -84,7 +85,7 @@ class Transfer:
         return digest != self.base.identity
 
     def reached(self) -> FetchedRecords:
-        """The mark once everything up to now is durable."""
+        """Return the mark that holds once everything up to now is durable."""
         nowhere = FetchedRecords(self.system_id, self.profile.service, b"", None)
         if self.restarted or not isinstance(self.procedure, RecordFetch):
             return nowhere
@@ -105,7 +106,7 @@ class RecordBatch:
     responses: list[FetchEvent] | None = None
 
     def belongs(self, service: int) -> bool:
-        """Whether the transfer is one of this service."""
+        """Return whether the transfer is one of this service."""
         return self.transfer.profile.service == service
 
     def accept(self, measured: Measured, now_s: float) -> None:
@@ -114,18 +115,18 @@ class RecordBatch:
             self.measured.append(measured)
 
     def receive(self, octets: bytes, now_s: float) -> list[Deviation]:
-        """Add a value of the control point; returns its deviations. Raises RemoteProtocolError."""
+        """Add a value of the control point. Return its deviations. Raises RemoteProtocolError."""
         self.responses = [] if self.responses is None else self.responses
         events = self.transfer.procedure.receive(octets, now_s)
         self.responses += [each for each in events if not isinstance(each, Deviation)]
         return [each for each in events if isinstance(each, Deviation)]
 
     def mark_unreadable(self) -> None:
-        """A value of the service could not be read."""
+        """Record that a value of the service could not be read."""
         self.transfer.readable = False
 
     def seal(self) -> "SealedBatch | None":
-        """Close the batch; None when it holds nothing."""
+        """Close the batch. Return None when it holds nothing."""
         if not self.measured and self.responses is None:
             return None
         transfer, mark = self.transfer, None
@@ -138,7 +139,8 @@ class RecordBatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SealedBatch:
-    """Records to store together with the mark that they reach; None: the mark stays. One of the two calls follows."""
+    """Records to store together with the mark that they reach; None: the mark stays. Call either `commit` or `refuse`
+    afterwards."""
 
     transfer: Transfer
     marks: RecordMarks
@@ -147,13 +149,13 @@ class SealedBatch:
     mark: FetchedRecords | None
 
     def commit(self) -> None:
-        """Records and mark are durable: the procedure may go on."""
+        """Continue the procedure, because records and mark are durable."""
         if self.mark is not None:
             self.marks.note(self.mark)
         self.transfer.put(self.responses)
 
     def refuse(self, now_s: float) -> None:
-        """The buffer is full: request no more records. The device keeps them."""
+        """Request no more records, because the buffer is full. The device keeps them."""
         transfer = self.transfer
         transfer.store_full, transfer.whole = True, False
         if transfer.procedure.ended:

@@ -1,10 +1,10 @@
 """Sends requests over one GATT link: one at a time, timed, and every byte traced for captures.
 
-One at a time, because ATT has one outstanding request and stacks answer a second one with "in progress". Timed, since a
-clock that was read is worth what the round trip lets it be.
+One at a time, because ATT has one outstanding request and stacks reject a second one with "in progress". Timed, since a
+clock's reading is as good as its round trip.
 
-A value is traced as it crossed the air, with the service and the characteristic it belongs to: without them its bytes
-mean nothing, and a capture could not be played back.
+A value is traced as it was sent, with the service and the characteristic it belongs to: without them its bytes mean
+nothing, and a capture could not be played back.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class GattRequests:
 
     def __init__(self, link: BleConnection, number: int, clock: Clock, taps: Taps) -> None:
         self.last_octet_s = clock.monotonic_s()
-        """When the device last sent anything."""
+        """Time at which the device last sent anything."""
         self._link = link
         self._number = number
         self._clock = clock
@@ -47,7 +47,7 @@ class GattRequests:
         return ReadValue(octets, asked_s, answered_s)
 
     async def write(self, service: int, characteristic: int, octets: bytes) -> float:
-        """Returns when it was answered; the bytes count as sent when the request's turn came."""
+        """Write a value. Return the time of the response; the bytes count as sent when the request's turn came."""
         async with self._turn:
             self._show("sent", service, characteristic, octets, self._clock.monotonic_s())
             await self._link.write(service, characteristic, octets)
@@ -58,11 +58,11 @@ class GattRequests:
             await self._link.subscribe(service, characteristic)
 
     async def arrivals(self) -> Sequence[Arrival]:
-        """Values that the device sent by itself, as `BleConnection.arrivals`."""
+        """Return values that the device sent by itself, as `BleConnection.arrivals`."""
         return self._shown(await self._link.arrivals())
 
     def waiting(self) -> Sequence[Arrival]:
-        """Arrivals that were not taken yet, as `BleConnection.waiting`."""
+        """Return pending arrivals, as `BleConnection.waiting`."""
         return self._shown(self._link.waiting())
 
     def _shown(self, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:

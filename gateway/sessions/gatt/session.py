@@ -1,14 +1,14 @@
 """Serves one paired Bluetooth device over one link, from connecting to its end.
 
-In order: check the bond (a device that was paired with one is not trusted without), identify the device and claim its
-system id, read its description and its clock, then its values: subscribe to everything, control points last, start live
-data, and fetch the records that it stored. From the first subscription on, arrivals are made durable while the rest is
-still being set up: the stack has confirmed them before they are seen here.
+In order: check the bond (a device that was paired with a bond is not trusted without it), identify the device and claim
+its system id, read its description and its clock, then its values: subscribe to everything, control points last, start
+live data, and fetch the records that it stored. From the first subscription on, arrivals are made durable while the
+rest is still being set up: the stack has confirmed them before they are seen here.
 
 An incomplete service, a refused characteristic, a malformed value: each is recorded in the device's report, and the
-rest of the device is served. The session ends with its link; `trouble` says where an operator has to act.
+rest of the device is served. The session ends with its link; `trouble` states where an operator has to act.
 
-Does not decide which device may connect (`trusted_devices`) or when it is connected again (`supervisor`).
+`trusted_devices` decides which device may connect, `supervisor` when it is connected again.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class _Parts:
 
 
 class GattSession:
-    """One session. Run once with `run`; the rest may be called from other tasks of the same loop. `paired` is the
+    """One session. Run it once with `run`; the rest may be called from other tasks of the same loop. `paired` is the
     expected device."""
 
     def __init__(
@@ -116,7 +116,7 @@ class GattSession:
         return LinkClass.BONDED if self.link.bonded else LinkClass.PAIRED
 
     def update_verification(self) -> None:
-        """An operator has accepted the device, or revoked that."""
+        """Apply that an operator has accepted the device, or revoked that."""
         self._presence.update_verification()
 
     async def release(self) -> None:
@@ -135,7 +135,7 @@ class GattSession:
     # ---- the session
 
     async def run(self) -> None:
-        """Serve until the link has ended, and close it in any case. Raises what the store raises beyond StoreFull."""
+        """Serve until the link has ended, and close it in any case. Raises the store's errors beyond StoreFull."""
         try:
             await self._serve()
         except* BleLost as lost:
@@ -195,7 +195,7 @@ class GattSession:
         return _Parts(clock, fetching, delivery)
 
     async def _describe(self, parts: _Parts) -> None:
-        """Read the device's description and its clocks, and set its clock where policy says so."""
+        """Read the device's description and its clocks, and set its clock where the policy requires it."""
         self._state = "preparing"
         for sentence in self._usable.missing:
             await self._notes.record_deviation(Deviation(sentence, "", b""), self._context.clock.wall_us())
@@ -252,8 +252,8 @@ class GattSession:
             await self._deliver(parts, arrivals)
 
     async def _send_requests(self, parts: _Parts) -> None:
-        """Send the requests beside the delivery. A link that ends meanwhile ends only this: its arrivals are still
-        delivered."""
+        """Send the requests while values are delivered. A link that ends meanwhile ends only the requests: its arrivals
+        are still delivered."""
         try:
             await self._prepare(parts)
         except* BleLost:
@@ -278,8 +278,8 @@ class GattSession:
             group.create_task(self._watch_data(watch))
 
     async def _subscribe(self) -> bool | None:
-        """Subscribe; whether one of the values streams. None: no measurement could be subscribed, and the link was
-        ended."""
+        """Subscribe. Return whether one of the values streams; None where no measurement could be subscribed, and the
+        link was ended."""
         done: list[Step] = []
         keys = False
         for step in self._usable.subscriptions():
@@ -333,7 +333,7 @@ class GattSession:
         await self._presence.leave(self.trouble or self.link.why, figures)
 
     async def _write_rest(self) -> None:
-        """Write the remaining arrivals, the values that waited for their other half, and the count of lost values."""
+        """Write the remaining arrivals, the values that lacked their other half, and the count of lost values."""
         parts = self._parts
         if parts is None:
             return

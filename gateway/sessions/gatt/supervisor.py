@@ -1,15 +1,17 @@
-"""Keeps every paired Bluetooth device served: connects it, runs its session, and repeats; no other device, ever.
+"""Keeps every paired Bluetooth device served: connects it, runs its session, and repeats. It never connects another
+device.
 
-One task a paired device. It waits in `central.connect` until the device is heard and has a place, so a device that is
-switched off costs nothing. When a link is lost the next one is made at once; a session that ends as soon as it began is
-waited for, ever longer and by a random half, so that devices which failed together do not come back together.
+Each paired device has one task. It waits in `central.connect` until the device is heard and has a place, so a device
+that is switched off costs nothing. When a link is lost the next one is made at once. A session that ends as soon as it
+began is followed by a wait, ever longer and with a random half, so that devices which failed together do not return
+together.
 
-Where only a person can help (a bond that one side has lost, a second device with the same system id) the device is
-tried seldom, gives no data, and the words that say what to do stand in the event lane, in `ble list` and in the status
-until it is well again. A device that is paired again, or forgotten, changes its task at once.
+Where only an operator can help (a bond that one side has lost, a second device with the same system id) the device is
+tried rarely and gives no data. The event lane, `ble list` and the status show the remedy until the device works again.
+A device that is paired again, or removed, changes its task at once.
 
-A session that raises is a bug or a failing disk: it is recorded, and the device starts again; it never takes another
-device or the gateway down.
+A session that raises is a bug or a failing disk: it is recorded, and the device is tried again; it never stops another
+device or the gateway.
 """
 
 import asyncio
@@ -34,9 +36,10 @@ from protocols.waits import GrowingWait
 
 WAIT_S_MIN, WAIT_S_MAX = 0.25, 30.0
 SERVED_WAIT_S_MAX = 2.0
-"""A device that was served is there: however often its link breaks, its values are wanted within seconds."""
+"""Longest wait for a device that was served: it is near, and however often its link breaks, its values are wanted
+within seconds."""
 LASTED_S = 10.0
-"""A session that ran this long was healthy: the next failure is a first one."""
+"""Run time after which a session was healthy: the next failure counts as a first one."""
 PERSON_S = 60.0
 """Interval at which a device is tried that needs an operator; the operator's action is noticed at once."""
 
@@ -83,7 +86,7 @@ class BleSupervisor:
         self._tasks: dict[PairedDevice, asyncio.Task[None]] = {}
         self._troubles: dict[str, str] = {}
         self._mended: set[str] = set()
-        """Addresses about which a person has just done something; whether that helped shows when they are served."""
+        """Addresses on which an operator has just acted; the next session shows whether that helped."""
         self._stop = asyncio.Event()
 
     @property
@@ -93,11 +96,12 @@ class BleSupervisor:
 
     @property
     def tasks(self) -> int:
-        """One a device that is served."""
+        """Number of devices that are served; each has one task."""
         return len(self._tasks)
 
     def trouble_of(self, address: str) -> str:
-        """The fault that an operator has to clear; "" where there is none, or the device was not met yet."""
+        """Return the fault that an operator has to clear; "" where there is none, or the device was not connected
+        yet."""
         return self._troubles.get(address.upper(), "")
 
     async def run(self) -> None:
@@ -111,7 +115,7 @@ class BleSupervisor:
             self._tasks.clear()
 
     async def release_all(self) -> None:
-        """Connect no device any more and end every session in order. `run` returns when they have recorded how they
+        """Connect no further devices and end every session in order. `run` returns when they have recorded how they
         ended."""
         self._stop.set()
         self._changed.set()
@@ -122,7 +126,7 @@ class BleSupervisor:
         await asyncio.gather(*(session.release() for session in self.sessions), return_exceptions=True)
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
-        """One task for each device that is trusted now, as it was paired last."""
+        """Keep one task for each device that is trusted now, as it was paired last."""
         wanted = {} if self._stop.is_set() else {_as_paired(device): device for device in self._trust.devices()}
         ending = [] if self._stop.is_set() else [each for each in self._tasks if each not in wanted]
         for device in ending:
@@ -141,7 +145,7 @@ class BleSupervisor:
         return next((each for each in self._trust.devices() if each.address == address), None)
 
     async def _serve(self, address: str) -> None:
-        """One device, for as long as it is paired."""
+        """Serve one device for as long as it is paired."""
         patience, wait = new_patience(), GrowingWait(WAIT_S_MIN, WAIT_S_MAX)
         while not self._stop.is_set() and (paired := self._paired(address)) is not None:
             began_s = self._clock.monotonic_s()
@@ -163,7 +167,7 @@ class BleSupervisor:
             await self._clock.sleep_until(now_s + pause_s * (0.5 + 0.5 * self._chance()))
 
     async def _once(self, paired: PairedDevice, patience: GrowingWait) -> _End:
-        """One link and its session, to the end."""
+        """Run one link and its session to the end."""
         try:
             link = await self._central.connect(paired.address, lacks)
         except BleUnreachable as error:
@@ -204,7 +208,7 @@ class BleSupervisor:
 
 
 def _as_paired(device: PairedDevice) -> PairedDevice:
-    """Without what we learn of it while it is served, so that learning changes nothing."""
+    """Return the device without what is learned while it is served, so that learning changes nothing."""
     return PairedDevice(
         address=device.address,
         name=device.name,

@@ -1,7 +1,8 @@
-"""The Bluetooth devices that an operator has paired with this gateway, and which of them may be served now.
+"""Bluetooth devices that an operator has paired with this gateway, and those of them that may be served now.
 
 A device is served only while it is in the store's list; one that advertises its name, or that the stack knows from
-before, is not. While a device is paired again it is withheld: nothing is taken from it until its new keys are stored.
+before, is not. While a device is paired again it is withheld: nothing is accepted from it until its new keys are
+stored.
 """
 
 import asyncio
@@ -38,34 +39,34 @@ class TrustedDevices:
 
     @property
     def paired(self) -> list[PairedDevice]:
-        """Every paired device; the one paired longest ago first."""
+        """Every paired device, the one paired longest ago first."""
         return sorted(self._devices.values(), key=lambda each: (each.paired_us, each.address))
 
     @property
     def is_full(self) -> bool:
-        """Whether no further device may be paired."""
+        """True when no further device may be paired."""
         return len(self._devices) >= PAIRED_MAX
 
     def devices(self) -> list[PairedDevice]:
-        """The devices to serve now."""
+        """Return the devices to serve now."""
         return [each for each in self.paired if each.address != self._withheld]
 
     def find(self, address: str) -> PairedDevice | None:
-        """The paired device with this address, also while it is withheld."""
+        """Return the paired device with this address, also while it is withheld."""
         return self._devices.get(address)
 
     def trusted(self, address: str) -> PairedDevice | None:
-        """The paired device with this address; None while it is withheld. Nothing may be taken from a device without
-        it."""
+        """Return the paired device with this address; None while it is withheld. Nothing may be accepted from a device
+        without it."""
         return None if address == self._withheld else self._devices.get(address)
 
     def namesakes(self, address: str, name: str) -> list[PairedDevice]:
-        """Paired devices with this name and another address."""
+        """Return paired devices with this name and another address."""
         folded = name.casefold()
         return [each for each in self.paired if folded and each.name.casefold() == folded and each.address != address]
 
     def wait_for_change(self) -> asyncio.Event:
-        """An event for one caller that every change from now on sets: clear it, look, and wait."""
+        """Return an event for one caller that every change from now on sets: clear it, check, and wait."""
         wake = asyncio.Event()
         self._wakes.add(wake)
         return wake
@@ -86,13 +87,13 @@ class TrustedDevices:
         self._devices[device.address] = device
 
     async def remove(self, address: str) -> None:
-        """Forget a device. Raises StoreFull."""
+        """Remove a device. Raises StoreFull."""
         await self._store.forget_ble_device(address)
         self._devices.pop(address, None)
         self._wake()
 
     async def identify(self, address: str, system_id: str) -> None:
-        """Store the system id of a served device: people see it, and another device at this address is noticed."""
+        """Store the system id of a served device: operators see it, and another device at this address is noticed."""
         known = self._devices.get(address)
         if known is None or known.system_id == system_id:
             return
