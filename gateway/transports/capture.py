@@ -1,16 +1,16 @@
-"""Wire captures: what crossed a link, as JSON lines that people read and tests play back.
+"""Wire captures: the bytes that crossed a link, as JSON lines that people read and tests play back.
 
     {"meta": {…}}                                                      the first line: who spoke, why it was taken
     {"dir": "agent->manager", "hex": "e200…", "t": 0.0031, "conn": 1}  one APDU; t in seconds, conn counts connections
 
     {"dir": "agent->manager", "hex": "00610046…", "t": 0.1, "conn": 2, "gatt": "1822/2a5f"}    one value of Bluetooth
 
-An APDU is one line however the link sliced it; bytes that are no APDU are written as they came, since a capture is
-most wanted when a device sends nonsense. A GATT value is one line with its service and characteristic, without which
-its bytes mean nothing. The file holds patient data: only its owner may read it, it never replaces
-another file, and it stops at its size limit with a last line that says so.
+An APDU is one line however the link sliced it; bytes that are no APDU are written as they came, since a capture is most
+wanted when a device sends nonsense. A GATT value is one line with its service and characteristic, without which its
+bytes mean nothing. The file holds patient data: only its owner may read it, it never replaces another file, and it
+stops at its size limit with a last line that states it.
 
-Playing a capture is the simulators' work and the `replay` command's.
+The simulators and the `replay` command play captures.
 """
 
 import contextlib
@@ -36,13 +36,13 @@ _CHOICES: Final = frozenset(range(0xE2, 0xE8))
 _ATTRIBUTE: Final = re.compile("[0-9a-f]{4}/[0-9a-f]{4}")
 
 _NOTE_BYTES = 200
-"""Kept free for the last line."""
+"""Bytes that are reserved for the last line."""
 
 LINE_BYTES_MAX = 1 << 20
-"""Longer than any line we write: the longest APDU takes 131 kB in hex."""
+"""Upper bound on a line, longer than any line that is written: the longest APDU takes 131 kB in hex."""
 
 FILE_BYTES_MAX = 256 << 20
-"""Read into memory as a whole, so there is a limit; a day of a monitor is below it."""
+"""Upper bound on a file, since it is read into memory as a whole; a day of a monitor is below it."""
 
 
 class CaptureError(Exception):
@@ -80,12 +80,12 @@ class CaptureWriter:
     """Writes one file, for any number of connections. A disk that fails ends the capture and nothing else."""
 
     def __init__(self, path: Path, limit_bytes: int, *, meta: Mapping[str, Any], started_s: float) -> None:
-        """Creates `path` with mode 0600; FileExistsError where something is there, other OSError as they come.
+        """Create `path` with mode 0600. Raises FileExistsError where something exists, and other OSError.
 
         `started_s` is the monotonic time that `t` counts from. `meta` must be JSON and hold no patient's name.
         """
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        # Unbuffered: a written line is with the kernel when the call returns, or the line is taken back.
+        # Unbuffered: a written line is with the kernel when the call returns, or the line is removed again.
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._written_bytes = 0
         self._room_bytes = limit_bytes - _NOTE_BYTES
@@ -94,11 +94,11 @@ class CaptureWriter:
         self._connections: list[ConnectionCapture] = []
         self._count = 0
         self.ended: str | None = None
-        """Why nothing is written any more; None while the capture runs."""
+        """The reason that nothing is written any more; None while the capture runs."""
         self._line({"meta": dict(meta)})
 
     def connection(self, role: Role = "manager") -> "ConnectionCapture":
-        """A trace for one more connection, on which we have this role."""
+        """Return a trace for one more connection, on which we have this role."""
         self._count += 1
         connection = ConnectionCapture(self, role, self._count)
         self._connections.append(connection)
@@ -113,7 +113,7 @@ class CaptureWriter:
         self._file.close()
 
     def write(self, record: Record) -> None:
-        """One line; nothing once the capture has ended."""
+        """Write one line; nothing once the capture has ended."""
         line = {"dir": record.dir, "hex": record.octets.hex(), "t": round(record.t_s, 4), "conn": record.conn}
         if record.gatt is not None:
             line["gatt"] = "{:04x}/{:04x}".format(*record.gatt)
@@ -146,7 +146,7 @@ class CaptureWriter:
 
 
 class ConnectionCapture:
-    """A `Trace` of one connection."""
+    """Trace of one connection."""
 
     def __init__(self, writer: CaptureWriter, role: Role, conn: int) -> None:
         self._writer = writer
@@ -172,12 +172,12 @@ class ConnectionCapture:
             del held[:end]
 
     def value(self, direction: Direction, attribute: tuple[int, int], octets: bytes, at_s: float) -> None:
-        """A GATT value, which is whole as it is."""
+        """Write a GATT value, which is always whole."""
         t_s = self._writer.since_start_s(at_s)
         self._writer.write(Record(self._dirs[direction], octets, t_s, self._conn, attribute))
 
     def end(self) -> None:
-        """The connection is over: write what never became a whole APDU."""
+        """End the connection: write the bytes that never became a whole APDU."""
         self._flush("received")
         self._flush("sent")
         self._writer.forget(self)
@@ -194,7 +194,8 @@ class ConnectionCapture:
 
 
 def read_capture(path: Path) -> Capture:
-    """The capture in `path`; CaptureError, naming the line, where it is none. OSError where it cannot be read."""
+    """Return the capture in `path`. Raises CaptureError, naming the line, where it is none, and OSError where it cannot
+    be read."""
     if path.stat().st_size > FILE_BYTES_MAX:
         raise CaptureError(path, 0, f"larger than {FILE_BYTES_MAX} bytes")
     meta: Mapping[str, Any] | None = None

@@ -1,9 +1,10 @@
-"""The time that is read here and passed to the pure core: monotonic seconds, wall microseconds, and their boot.
+"""Clock of the shell, whose times are passed to the pure core: monotonic seconds, wall microseconds, and their boot.
 
-One object instead of calls to `time`, so that a test moves time by hand and never sleeps. Waiting belongs here for the
-same reason: a deadline of the core is a number on this clock, and only this clock knows when it has come.
+It is one object instead of calls to `time`, so that a test moves time by hand and never sleeps. Timeouts and sleeps
+belong here for the same reason: a deadline of the core is a number on this clock, and only this clock knows when it has
+come.
 
-Does not judge whether the wall time is right; that is the work of `sessions/time_sync`.
+`sessions/time_sync` judges whether the wall time is right.
 """
 
 import asyncio
@@ -16,29 +17,29 @@ from typing import Protocol
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 _SLEEP_S_MIN = 1.0
-"""A shorter sleep is not seen as one: the two clocks are read one after the other, and a busy machine may pause
+"""Shortest sleep that is recognised: the two clocks are read one after the other, and a busy machine may pause
 between."""
 
 
 class Clock(Protocol):
-    """Times that the shell may read. `boot_id` names the run of the machine that `monotonic_s` counts from; after a
-    sleep of the machine it is another one, because the monotonic clock stood still meanwhile."""
+    """Times that the shell may read. `boot_id` names the run of the machine that `monotonic_s` counts from. After a
+    sleep of the machine it differs, because the monotonic clock stood still meanwhile."""
 
     @property
     def boot_id(self) -> str: ...
 
     def monotonic_s(self) -> float:
-        """Seconds since an unknown start; never goes back within one boot."""
+        """Return the seconds since an unknown start; never goes back within one boot."""
 
     def wall_us(self) -> int:
-        """Microseconds since 1970 UTC as the machine believes; may jump."""
+        """Return the microseconds since 1970 UTC by the machine's clock; may jump."""
 
     @property
     def wall_error_us(self) -> int:
         """Greatest error of `wall_us` while it is synchronised, as far as this clock knows."""
 
     def timeout_at(self, deadline_s: float | None) -> AbstractAsyncContextManager[object]:
-        """A block that ends with TimeoutError when `monotonic_s` reaches `deadline_s`; None: no deadline."""
+        """Return a block that ends with TimeoutError when `monotonic_s` reaches `deadline_s`; None: no deadline."""
 
     async def sleep_until(self, deadline_s: float) -> None:
         """Return when `monotonic_s` has reached `deadline_s`."""
@@ -55,7 +56,7 @@ class Instant:
 
 
 def instant_of(clock: Clock) -> Instant:
-    """Now, on both clocks."""
+    """Return the present moment on both clocks."""
     return Instant(clock.monotonic_s(), clock.wall_us(), clock.boot_id, clock.wall_error_us)
 
 
@@ -70,7 +71,7 @@ class SystemClock:
 
     @property
     def boot_id(self) -> str:
-        """The kernel's, and behind it for how many seconds the machine had slept when it last woke."""
+        """The kernel's boot id, followed by the seconds that the machine had slept when it last woke."""
         slept_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
         if abs(slept_s - self._slept_s) > _SLEEP_S_MIN:
             self._slept_s = slept_s
@@ -91,7 +92,7 @@ class SystemClock:
 
 
 def _boot_id() -> str:
-    """The kernel's boot id; where there is none, an id of this process, whose clock no other process can compare
+    """Return the kernel's boot id; where there is none, an id of this process, whose clock no other process can compare
     with."""
     try:
         return _BOOT_ID_FILE.read_text(encoding="ascii").strip()

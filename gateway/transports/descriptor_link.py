@@ -1,10 +1,10 @@
 """A link over an open terminal descriptor: a serial port, or either end of a pseudo-terminal.
 
-`loop.add_reader` on the descriptor is the fastest and smallest way measured (reference ble_testing §4), and hang-up is
-for this class to see: a terminal reports it as end of file, as EIO, or (an unplugged adapter) as any other error, and
-all of them end the link. Writes go straight to the kernel and wait for `add_writer` when it takes no more.
+`loop.add_reader` on the descriptor is the fastest and smallest method measured (reference ble_testing §4). This class
+detects a hang-up: a terminal reports it as end of file, as EIO, or (an unplugged adapter) as any other error, and all
+of them end the link. Writes go straight to the kernel and wait for `add_writer` when it accepts no more.
 
-Opening and configuring the port is `serial_port`'s work, framing is `hdlc_link`'s.
+`serial_port` opens and configures the port; `hdlc_link` frames.
 """
 
 import asyncio
@@ -31,9 +31,9 @@ class DescriptorLink:
     ) -> None:
         self.name = name
         self.received_bytes = 0
-        """Bytes that came over the line, whatever they were."""
+        """Number of bytes that came over the line, whatever they were."""
         self.last_octet_s: float | None = None
-        """When the last of them came, on the clock of `now_s`; None: none yet."""
+        """Time at which the last of them came, on the clock of `now_s`; None: none yet."""
         self._now_s = now_s
         self._descriptor = descriptor
         self._release = release if release is not None else lambda: os.close(descriptor)
@@ -76,17 +76,17 @@ class DescriptorLink:
             self._release()
 
     def hang_up(self) -> None:
-        """End the link as if the other end had gone: who receives gets what came before, then the end."""
+        """End the link as if the other end had hung up: the receiver gets the earlier bytes, then the end."""
         self._end()
 
     @property
     def ended(self) -> bool:
-        """Hung up or closed; what came before may still be waiting."""
+        """True when hung up or closed; earlier bytes may still be unread."""
         return self._inbox.ended
 
     @property
     def hung_up(self) -> bool:
-        """The other end went away, as opposed to us closing."""
+        """True when the other end hung up, as opposed to a close on our side."""
         return self._hung_up
 
     async def wait_closed(self) -> None:

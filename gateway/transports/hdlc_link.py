@@ -1,11 +1,11 @@
 """A link whose bytes travel in HDLC-like frames, for a serial line that loses and invents bytes.
 
-Each APDU is a frame of its own, so that a damaged frame costs one APDU and the stream behind it stays readable. To the
+Each APDU is a separate frame, so that a damaged frame costs one APDU and the stream behind it stays readable. To the
 association it is a link like any other: framing, check sequence and counting stay below.
 
 A frame whose APDU headers do not add up is dropped too. Sixteen bits let some noise through, and one pattern always:
-four bytes 0xFF, which an idle line or a break may show, are a good frame by their check sequence. Handed on, they
-would abort the association.
+four bytes 0xFF, which an idle line or a break may show, are a good frame by their check sequence. Passed on, they would
+abort the association.
 """
 
 from collections import deque
@@ -76,9 +76,9 @@ class HdlcLink:
 
 
 def apdus(data: bytes) -> list[bytes]:
-    """`data` cut at the borders that its APDU headers name (choice, length: two bytes each; 20601 §3).
+    """Return `data` cut at the borders that its APDU headers name (choice, length: two bytes each; 20601 §3).
 
-    What does not add up stays one piece at the end: a simulated agent that sends nonsense sends it framed.
+    Bytes that do not add up stay one piece at the end: a simulated agent that sends nonsense sends it framed.
     """
     pieces = []
     start = 0

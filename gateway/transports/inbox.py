@@ -1,10 +1,10 @@
-"""Bytes that a link has received and that are not taken yet: bounded, in order, and none lost to a cancelled receive.
+"""Bytes that a link has received and that are not read yet: bounded, in order, and none lost to a cancelled receive.
 
-The event loop puts bytes in when the kernel has them; `take` hands them out and is where a receiver waits. Bytes are
-removed only in the step that returns them, so cancelling a waiting receiver loses nothing. A full inbox asks its link
-to stop reading, so that a device that sends faster than we store is slowed by its own line and not by our memory.
+The event loop puts bytes in when the kernel has them. `take` returns them and blocks while there are none. Bytes are
+removed only in the step that returns them, so cancelling a blocked receiver loses nothing. A full inbox pauses its
+link, so that a device that sends faster than we store is slowed by its own line and does not fill our memory.
 
-What was received before a link broke stays readable: a device's last report counts although it hung up after it.
+Bytes that were received before a link broke stay readable: a device's last report counts although it hung up after it.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from gateway.transports.link import RECEIVE_BYTES_MAX
 
 
 class Inbox:
-    """`pause` is called when `limit_bytes` are waiting, `resume` when less than half of that is left."""
+    """Queue of received bytes. `pause` is called when it holds `limit_bytes`, `resume` when less than half of that is
+    left."""
 
     def __init__(
         self, pause: Callable[[], None], resume: Callable[[], None], *, limit_bytes: int = 2 * RECEIVE_BYTES_MAX
@@ -29,16 +30,16 @@ class Inbox:
 
     @property
     def ended(self) -> bool:
-        """Nothing more will be put in; something may still be waiting to be taken."""
+        """True when nothing more will be put in; some bytes may still be unread."""
         return self._ended
 
     @property
     def waiting_bytes(self) -> int:
-        """Received and not yet taken."""
+        """Number of bytes that were received and not yet read."""
         return len(self._octets)
 
     def put(self, data: bytes) -> None:
-        """Called by the event loop with what has just been read."""
+        """Add bytes that the event loop has just read."""
         self._octets += data
         if not self._paused and len(self._octets) >= self._limit_bytes:
             self._paused = True
@@ -46,12 +47,12 @@ class Inbox:
         self._wake()
 
     def end(self) -> None:
-        """The link has ended. May be called again."""
+        """Mark the end of the link. May be called again."""
         self._ended = True
         self._wake()
 
     async def take(self) -> bytes:
-        """The next bytes, at most RECEIVE_BYTES_MAX; b"" when the link has ended and everything was taken."""
+        """Return the next bytes, at most RECEIVE_BYTES_MAX; b"" when the link has ended and everything was read."""
         while not self._octets and not self._ended:
             if self._waiter is not None:
                 raise RuntimeError("two receivers wait on one link")

@@ -1,7 +1,7 @@
-"""Which serial ports this machine has, by all their names, and what adapter each belongs to.
+"""Lists the serial ports of this machine, by all their names, and the adapter that each belongs to.
 
-pyserial knows where the kernel keeps ports and asks sysfs about USB; the names that do not change are links that udev
-makes. Nothing is opened: opening moves modem lines, which some devices take for a plug that is pulled.
+pyserial knows where the kernel keeps ports and reads the USB data from sysfs; the names that do not change are links
+that udev makes. Nothing is opened: opening moves modem lines, which some devices take for a plug that is pulled.
 """
 
 import os
@@ -12,14 +12,15 @@ from pathlib import Path
 from serial.tools import list_ports
 
 _LINK_FOLDERS = ("serial/by-id", "serial/by-path", "argus")
-"""Below /dev. The first two are systemd's own, the third is made by systemd/70-argus-serial.rules."""
+"""Folders of links below /dev. The first two are systemd's own, the third is made by systemd/70-argus-serial.rules."""
 _NAMES_MAX = 1_000
-"""Links looked at in one folder."""
+"""Maximum of links that are read in one folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """The USB device behind a port, as far as it says who it is. Ids as udev writes them: four digits, hexadecimal."""
+    """The USB device behind a port, as far as it identifies itself. Ids as udev writes them: four digits,
+    hexadecimal."""
 
     vendor_id: str
     product_id: str
@@ -32,7 +33,7 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundPort:
-    """One port. `names` are those that stay when it is plugged in again; `node` is where they lead today."""
+    """One port. `names` are those that stay when it is plugged in again; `node` is their present target."""
 
     node: str
     names: tuple[str, ...]
@@ -40,8 +41,8 @@ class FoundPort:
 
 
 def found_ports(dev: Path = Path("/dev"), besides: Iterable[str] = ()) -> list[FoundPort]:
-    """All ports of this machine, in order of their nodes; `besides` are nodes to list although they are of another
-    kind (pseudo-terminals)."""
+    """Return all ports of this machine, in order of their nodes; `besides` are nodes to list although they are of
+    another kind (pseudo-terminals)."""
     adapters = {os.path.realpath(each.device): _adapter(each) for each in list_ports.comports()}
     names = _names(dev)
     nodes = sorted({*adapters, *(each for each in besides if os.path.exists(each))}, key=_in_order)
@@ -51,7 +52,7 @@ def found_ports(dev: Path = Path("/dev"), besides: Iterable[str] = ()) -> list[F
 
 
 def _names(dev: Path) -> dict[str, list[str]]:
-    """Links by the node that they lead to."""
+    """Return the links by the node that they lead to."""
     found: dict[str, list[str]] = {}
     for folder in _LINK_FOLDERS:
         try:
@@ -78,6 +79,6 @@ def _adapter(port: object) -> Adapter | None:
 
 
 def _in_order(node: str) -> tuple[str, int]:
-    """ttyUSB2 before ttyUSB10."""
+    """Return the sort key that puts ttyUSB2 before ttyUSB10."""
     name = node.rstrip("0123456789")
     return name, int(node[len(name) :] or 0)

@@ -1,10 +1,10 @@
-"""Why a serial port does not open, in words: what happened, what it means for its device, what to do about it.
+"""Reasons that a serial port does not open, in words: what happened, what it means for its device, what to do about it.
 
-The kernel's reason alone ("Permission denied", "Resource temporarily unavailable") sends an operator searching; the way
-out depends on facts that are at hand here: where the name leads, whose the port is, and who holds it. They are looked
-up when a port fails to open, which is seldom, and cost a walk through /proc at most.
+The kernel's reason alone ("Permission denied", "Resource temporarily unavailable") does not help an operator. The
+remedy depends on facts that are available here: where the name leads, who owns the port, and who holds it. They are
+looked up when a port fails to open, which is rare, and cost a walk through /proc at most.
 
-Does not decide when to try again (serial_port).
+`serial_port` decides when to retry.
 """
 
 import errno
@@ -26,30 +26,30 @@ class TroubleKind(StrEnum):
     """The fault that keeps a port closed."""
 
     ABSENT = "absent"
-    """Nothing has that name."""
+    """The name does not exist."""
     STALE = "stale"
     """The name leads to a port that is not there any more."""
     FORBIDDEN = "forbidden"
     BUSY = "busy"
     NO_PORT = "no_port"
-    """Something has that name, and it is no serial port."""
+    """The name exists, and it is no serial port."""
     SPEED = "speed"
-    """The port does not take the configured baud."""
+    """The port does not accept the configured baud."""
     FAILED = "failed"
-    """Anything else that the kernel says."""
+    """Any other error of the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortTrouble:
-    """`sentence` is for the operator and names the port."""
+    """The trouble with one port. `sentence` is for the operator and names the port."""
 
     kind: TroubleKind
     sentence: str
 
 
 def trouble_of(path: str, baud: int, error: Exception, setting: str = "[[serial]]") -> PortTrouble:
-    """`error` is what opening raised: OSError, termios.error or pyserial's ValueError for a speed. `setting` is where
-    the path was given, as the operator knows it."""
+    """Return the trouble behind an error. `error` is what opening raised: OSError, termios.error or pyserial's
+    ValueError for a speed. `setting` is where the path was given, as the operator knows it."""
     number = _number(error)
     if number in _GONE or not os.path.lexists(path):
         return _gone(path, setting)
@@ -78,7 +78,7 @@ def trouble_of(path: str, baud: int, error: Exception, setting: str = "[[serial]
 
 
 def _number(error: BaseException | None) -> int | None:
-    """The kernel's number for it. pyserial wraps some errors and keeps theirs only as the context."""
+    """Return the kernel's number of an error. pyserial wraps some errors and keeps theirs only as the context."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     if isinstance(error, termios.error) and error.args and isinstance(error.args[0], int):
@@ -134,7 +134,7 @@ def _busy(path: str) -> str:
 
 
 def holders_of(path: str) -> list[int]:
-    """Processes that have the port open, by their ids, as far as this user may see them."""
+    """Return the ids of the processes that have the port open, as far as this user may see them."""
     node = os.path.realpath(path)
     return sorted({pid for pid in _processes() if _has_open(pid, node)})
 
@@ -163,7 +163,7 @@ def _target(link: str) -> str | None:
 
 
 def program_name(pid: int) -> str:
-    """The name of a process."""
+    """Return the name of a process."""
     try:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
@@ -171,7 +171,7 @@ def program_name(pid: int) -> str:
 
 
 def _is_character_device(path: str) -> bool:
-    """Whether a path is a character device; one that cannot be read may be."""
+    """Return whether a path is a character device; one that cannot be read may be."""
     try:
         return stat.S_ISCHR(Path(path).stat().st_mode)
     except OSError:

@@ -1,12 +1,12 @@
-"""Run one association over one link: bytes in, events out, bytes back. Managers and simulated agents use the same.
+"""Runs one association over one link: bytes in, events out, bytes back. Managers and simulated agents use the same.
 
-The order is the promise of the product: what a receive brought is delivered, and only when `deliver` has said that it
-is durable may the association answer a confirmed report. Bytes that wait for nothing (an AARE, a Get, an abort) leave
-before, so that a slow disk does not make a device time out. All events of one receive go to `deliver` together and
+The order guarantees durability: the events of a receive are delivered, and only when `deliver` reports that they are
+durable may the association acknowledge a confirmed report. Bytes that depend on no event (an AARE, a Get, an abort) are
+sent before, so that a slow disk does not make a device time out. All events of one receive go to `deliver` together and
 share its commit.
 
-A link that breaks while we send takes nothing with it: what it brought before is delivered first. The pump neither
-opens nor closes links, nor decides whether to connect again; its caller does.
+A link that breaks during a send loses nothing: its earlier bytes are delivered first. The pump neither opens nor closes
+links, nor decides whether to connect again; its caller does.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from protocols.ieee11073.association.events import Event
 log = structlog.get_logger(__name__)
 
 SEND_LIMIT_S = 30.0
-"""A peer that takes nothing for this long is gone. 20601's own limits are ten seconds and less; a slow line may add to
-them."""
+"""Time after which a peer that reads nothing counts as lost. 20601's own limits are ten seconds and less; a slow line
+may add to them."""
 
 
 class Nudge:
     """Wakes a pump that waits for its device, after another task made the association want to send or to time out.
 
-    `association.release(now_s); nudge()` is how a session, or a simulated agent with a new report, speaks up.
+    A session, or a simulated agent with a new report, calls `association.release(now_s); nudge()`.
     """
 
     def __init__(self) -> None:
@@ -42,13 +42,13 @@ class Nudge:
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
     def take(self) -> bool:
-        """Was there one since the last call?"""
+        """Return whether there was a nudge since the last call."""
         due, self._due = self._due, False
         return due
 
     @contextmanager
     def wakes(self, waiting: asyncio.Timeout) -> Iterator[None]:
-        """Inside, a nudge ends `waiting`."""
+        """Let a nudge end `waiting` inside the block."""
         self._waiting = waiting
         try:
             yield
@@ -66,10 +66,10 @@ async def pump(
 ) -> bool:
     """Return when the association or the link has ended and everything received before that was delivered.
 
-    True: only the association has ended, and the link still takes bytes; an association that can go on with the next
-    one on the same link (the manager's) does so by itself and never ends so. False: the link has ended.
+    True: only the association has ended, and the link still works; an association that can continue with the next one
+    on the same link (the manager's) does so by itself and never ends so. False: the link has ended.
 
-    What `deliver` raises is raised here, after the events were refused and the refusals sent.
+    Errors of `deliver` are raised here, after the events were refused and the refusals sent.
     """
     return await _Pump(link, association, deliver, clock, trace, nudge or Nudge()).run()
 
@@ -110,7 +110,7 @@ class _Pump:
         return self._sendable
 
     async def _wait(self) -> bytes | None:
-        """The bytes that the link received; None at the association's deadline or a nudge."""
+        """Return the bytes that the link received; None at the association's deadline or a nudge."""
         if self._nudge.take():
             return None
         try:
@@ -122,7 +122,7 @@ class _Pump:
             return None
 
     async def _drain(self) -> None:
-        """The link takes nothing any more: deliver what it received before it broke, then end the association."""
+        """Deliver what the link received before it broke, then end the association."""
         data = b"more"
         while data and not self._association.closed:
             data = await self._received_already()

@@ -1,12 +1,12 @@
-"""A recorded agent, played back so that it reacts: what it said on its own keeps its order, what it answered waits for
-us.
+"""A recorded agent, played back so that it reacts: its unprompted APDUs keep their order, its responses wait for the
+manager's requests.
 
-A capture holds both halves of a conversation with another manager. Played blindly it would answer requests that we
-never made and explain a configuration that we know. So its bytes are sorted: associations, measurements and farewells
-come by themselves, in order and with their recorded times; answers and configurations come when this manager asks, with
-our invoke-id. A manager that asks for a configuration which the other one knew is given the standard's own, if it is a
-standard one. A Get that the recorded agent never heard is answered with no attributes, as 20601 §6 allows: silence
-would be the agent's fault, and it has none.
+A capture holds both halves of a conversation with another manager. Played blindly it would respond to requests that we
+never made and send a configuration that we know. So its APDUs are sorted. Associations, measurements and releases come
+by themselves, in order and with their recorded times. Responses and configurations come when this manager requests
+them, with our invoke-id. A manager that requests a configuration which the other one knew is sent the standard's own,
+if it is a standard one. A Get that the recorded agent never received gets a response with no attributes, as 20601 §6
+allows: silence would be the agent's fault, and it has none.
 
 No I/O and no clock: `argus-gateway replay` drives it in memory, a player may drive it over a link.
 """
@@ -49,7 +49,8 @@ from protocols.ieee11073.apdu.data import (
 from protocols.ieee11073.mder import decode
 
 StandardConfiguration = Callable[[int], bytes | None]
-"""A standard configuration's encoded ConfigReport body (ConfigObjectList) by its id; None where there is none."""
+"""Function that returns a standard configuration's encoded ConfigReport body (ConfigObjectList) by its id; None where
+there is none."""
 
 _ANSWER_TO = {
     MessageTag.GET: MessageTag.GET_RESULT,
@@ -59,7 +60,7 @@ _ANSWER_TO = {
 _FIRST_RESPONSE = 0x0200
 _INVOKE_ID = slice(6, 8)
 _CONFIGURATION_INVOKE_ID = 0x7FF0
-"""For a configuration that the recorded agent never sent; recorded agents count their own from 0 or 1."""
+"""Invoke-id of a configuration that the recorded agent never sent; recorded agents count their own from 0 or 1."""
 
 
 class NoConfiguration(Exception):
@@ -84,11 +85,11 @@ class RecordedAgent:
         )
 
     def reactions(self, sent: bytes) -> list[bytes]:
-        """The agent's responses to these bytes of the manager, APDU by APDU. Raises `NoConfiguration`."""
+        """Return the agent's responses to these bytes of the manager, APDU by APDU. Raises `NoConfiguration`."""
         return [answer for octets in self._stream.feed(sent) for answer in self._reaction(decode_apdu(octets))]
 
     def _kept_back(self, octets: bytes) -> bool:
-        """Sort one recorded APDU; True: it is said only when the manager asks."""
+        """Sort one recorded APDU. Return True where it is sent only on the manager's request."""
         try:
             apdu = decode_apdu(octets)
             if isinstance(apdu, Aarq):
@@ -98,7 +99,8 @@ class RecordedAgent:
             data = decode_data(apdu.data) if isinstance(apdu, Prst) else None
             configuration = data is not None and _is_configuration(data)
         except RemoteProtocolError:
-            # What cannot be read was no response: it is played back by itself, and this manager may judge it.
+            # An APDU that cannot be decoded was no response: it is played back by itself, and this manager may judge
+            # it.
             return False
         if data is None:
             return False

@@ -1,21 +1,21 @@
-"""Links over a serial port: opened, configured, and opened again after the cable or the device went away.
+"""Links over a serial port: opened, configured, and opened again after the cable or the device disappeared.
 
 pyserial opens the port and sets speed and modem lines; bytes then go over the descriptor (`descriptor_link`), since
 that costs least. The port is held exclusively: two readers would each get half of every APDU.
 
-**Coming back.** Nothing here needs a restart. A port that is absent is looked for every RETURN_PAUSE_S_MAX at least,
+**Reopening.** Nothing here needs a restart. A port that is absent is looked for every RETURN_PAUSE_S_MAX at least,
 because a crew that plugs a monitor in expects it to be there; so is one whose link hung up after it had brought
-something. What cannot be opened for another reason, and a link that brings nothing and hangs up, is tried ever more
-seldom, or a broken adapter would keep the loop busy. The configured name is looked up at each opening: with a udev name
-the device is found under whatever node it came back as. Why a port does not open is said in words (`port_trouble`),
-once a reason and not once a try.
+something. A port that cannot be opened for another reason, and a link that brings nothing and hangs up, is tried ever
+more rarely, or a broken adapter would keep the loop busy. The configured name is looked up at each opening: with a udev
+name the device is found under its present node. The reason that a port does not open is reported in words
+(`port_trouble`), once per reason and not once per try.
 
-What a port received before it was opened is read like everything else: a device that was quicker than we has asked for
-its association already, and would wait seconds for the answer to its next try. An association on a line finds the
-request behind whatever else may lie there.
+Bytes that a port received before it was opened are read like everything else: a device that was quicker has sent its
+association request already, and would wait seconds for the response to its next try. An association on a line finds the
+request behind whatever else may precede it.
 
-A pseudo-terminal is a port like any other here; speed and modem lines mean nothing to it. Whether what comes makes
-sense (a wrong baud) and whether the name has moved on is the sessions' `line_watch` to see.
+A pseudo-terminal is a port like any other here; speed and modem lines mean nothing to it. The sessions' `line_watch`
+detects bytes that make no sense (a wrong baud) and a name that has moved.
 """
 
 import asyncio
@@ -41,25 +41,27 @@ Framing = Literal["raw", "hdlc"]
 
 FIRST_PAUSE_S = 0.25
 RETURN_PAUSE_S_MAX = 1.0
-"""The longest pause where a device may come back at any moment: the port is absent, or its device spoke and hung up."""
+"""Longest pause where a device may return at any moment: the port is absent, or its device sent something and hung
+up."""
 LAST_PAUSE_S = 8.0
-"""The longest pause otherwise. Pauses double from the first on."""
+"""Longest pause otherwise. Pauses double from the first on."""
 
 STEADY_S = 5.0
-"""A link that lasted this long was a real one: the next pause starts from the beginning."""
+"""Time after which a link was a real one: the next pause starts from the beginning."""
 
 _INPUT_FLAGS, _CONTROL_CHARACTERS = 0, 6  # where tcgetattr keeps them
 
 
 class _Port(serial.Serial):
-    """Opens without throwing away what has been received."""
+    """A pyserial port that opens without dropping the bytes that were already received."""
 
     def _reset_input_buffer(self) -> None:
-        """pyserial calls this at the end of opening and has no other way to leave it out."""
+        """Do nothing: pyserial calls this at the end of opening and has no other way to leave it out."""
 
 
 class SerialPort:
-    """A `LinkSource` with one link at a time: `accept` waits until the last link was closed, then opens the port."""
+    """Source (`LinkSource`) with one link at a time: `accept` waits until the last link was closed, then opens the
+    port."""
 
     def __init__(
         self,
@@ -70,16 +72,16 @@ class SerialPort:
         clock: Clock | None = None,
         setting: str = "[[serial]]",
     ) -> None:
-        """`setting`: where an operator wrote the path, for what is said about it."""
+        """Configure the source. `setting`: where an operator wrote the path, for messages about it."""
         self.path: Final = path
         self.baud: Final = baud
         self.framing: Final = framing
         self.trouble: PortTrouble | None = None
-        """Why the port could not be opened at the last try; None when it could."""
+        """The reason that the port could not be opened at the last try; None when it could."""
         self.openings = 0
-        """The number of openings."""
+        """Number of openings."""
         self.opened_at_s = 0.0
-        """When it was opened last; monotonic."""
+        """Time of the last opening; monotonic."""
         self._clock = clock if clock is not None else SystemClock()
         self._setting = setting
         self._link: DescriptorLink | None = None
@@ -94,7 +96,7 @@ class SerialPort:
 
     @property
     def link(self) -> DescriptorLink | None:
-        """The link that is open now, as the line sees it."""
+        """The link that is open now, without its framing."""
         return None if self._link is None or self._link.ended else self._link
 
     @property
@@ -109,12 +111,12 @@ class SerialPort:
 
     @property
     def leads_to(self) -> str | None:
-        """The node that the configured name leads to at this moment; None: to nothing."""
+        """The node that the configured name leads to at this moment; None: no node."""
         node = os.path.realpath(self.path)
         return node if os.path.exists(node) else None
 
     async def accept(self) -> Link:
-        """The port as a link. Raises ConnectionAbortedError after `close`, and waits through everything else."""
+        """Open the port as a link. Raises ConnectionAbortedError after `close`, and waits through everything else."""
         if self._link is not None:
             await self._unless_closing(self._link.wait_closed())
             await self._pause_after(self._link)
@@ -147,13 +149,13 @@ class SerialPort:
         node = os.path.realpath(self.path)
         port = _Port(node, self.baud, timeout=0, write_timeout=0, exclusive=True)
         try:
-            # A copy of its own: what else pyserial opened (two pipes) is not needed. The lock belongs to both.
+            # A separate copy: pyserial's other descriptors (two pipes) are not needed. The lock belongs to both.
             descriptor = os.dup(port.fileno())
         finally:
             port.close()
         try:
             settings = termios.tcgetattr(descriptor)
-            # A break, which a wrong baud looks like, must not throw away what is waiting.
+            # A break, which a wrong baud looks like, must not drop unread bytes.
             settings[_INPUT_FLAGS] &= ~termios.BRKINT
             # pyserial's VMIN 0 makes "nothing yet" look like a hang-up (both read as no bytes); with 1 they differ.
             settings[_CONTROL_CHARACTERS][termios.VMIN] = 1
@@ -167,12 +169,12 @@ class SerialPort:
         return link
 
     def _note(self, trouble: PortTrouble) -> None:
-        if trouble != self.trouble:  # once a reason, not once a try
+        if trouble != self.trouble:  # once per reason, not once per try
             log.warning("serial.open_failed", port=self.name, why=trouble.sentence)
         self.trouble = trouble
 
     async def _pause_after(self, link: DescriptorLink) -> None:
-        """As long as the end of this link asks for: not at all when a steady one was closed in order."""
+        """Return the pause after this link: none when a steady one was closed in order."""
         steady = self._clock.monotonic_s() - self.opened_at_s >= STEADY_S
         if steady:
             self._retry.reset()

@@ -1,10 +1,10 @@
 """Links over TCP: a listener that devices connect to, and a client for simulated agents and for gateways of devices.
 
-A vehicle's network loses peers without a word, so every connection has keepalive probes and a limit on unanswered
-bytes: a dead peer is noticed in about half a minute and not in the kernel's two hours. Nagle is off because an answer
-to a confirmed report must not wait for company.
+A vehicle's network loses peers without notice, so every connection has keepalive probes and a limit on unacknowledged
+bytes: a dead peer is noticed in about half a minute and not in the kernel's two hours. Nagle is off because the
+response to a confirmed report must not be held back for more data.
 
-There is no authentication here: the listener belongs on the vehicle's own network or on loopback (settings say where).
+There is no authentication here: the listener belongs on the vehicle's own network or on loopback (a setting chooses).
 """
 
 import asyncio
@@ -20,13 +20,14 @@ from gateway.transports.link import Link
 log = structlog.get_logger(__name__)
 
 WAITING_MAX = 16
-"""Connections that are not accepted yet. More are closed at once: a vehicle has a handful of devices."""
+"""Maximum of connections that are not accepted yet. More are closed at once: a vehicle has a handful of devices."""
 
 KEEPALIVE_IDLE_S = 10
 KEEPALIVE_INTERVAL_S = 5
 KEEPALIVE_PROBES = 3
 UNANSWERED_MS_MAX = 25_000
-"""Equal to idle + interval × probes, so that both ways of noticing a dead peer agree."""
+"""Limit on unacknowledged bytes: equal to idle + interval × probes, so that both methods of noticing a dead peer
+agree."""
 
 CLOSE_FLUSH_S = 1.0
 """Time that `close` waits for the last bytes (an abort, a release) to be sent; then the connection is cut."""
@@ -45,12 +46,12 @@ class TcpLink(asyncio.Protocol):
 
     @property
     def waiting_bytes(self) -> int:
-        """Received and not yet taken."""
+        """Number of bytes that were received and not yet read."""
         return self._inbox.waiting_bytes
 
     @property
     def ended(self) -> bool:
-        """The peer sends no more; what came before may still be waiting."""
+        """True when the peer sends no more; earlier bytes may still be unread."""
         return self._inbox.ended
 
     @property
@@ -94,7 +95,7 @@ class TcpLink(asyncio.Protocol):
         self._inbox.put(data)
 
     def eof_received(self) -> bool:
-        # Keep our half open: the answer to the last report may still be wanted by a peer that has finished sending.
+        # Keep our half open: a peer that has finished sending may still need the response to its last report.
         self._inbox.end()
         return True
 
@@ -120,7 +121,7 @@ class TcpLink(asyncio.Protocol):
 
 
 class TcpListener:
-    """A `LinkSource`: each connection is a link. Port 0 takes a free one; `address` says which."""
+    """Source (`LinkSource`) whose links are connections. Port 0 takes a free one; `address` has its number."""
 
     def __init__(self, host: str, port: int, *, waiting_max: int = WAITING_MAX) -> None:
         self._host = host
@@ -130,7 +131,7 @@ class TcpListener:
         self._server: asyncio.Server | None = None
         self._closed = False
         self.refused = 0
-        """Connections closed because `waiting_max` were waiting already."""
+        """Number of connections closed because `waiting_max` were queued already."""
 
     @property
     def name(self) -> str:
@@ -142,7 +143,8 @@ class TcpListener:
         return self._host, self._port
 
     async def start(self) -> None:
-        """Bind and listen; OSError where the address is taken or not ours. `accept` does it when it was not done."""
+        """Bind and listen. Raises OSError where the address is taken or not ours. `accept` does it when it was not
+        done."""
         if self._server is None:
             loop = asyncio.get_running_loop()
             self._server = await loop.create_server(
@@ -157,7 +159,7 @@ class TcpListener:
         await self.start()
         link = await self._waiting.get()
         if link is None:
-            self._waiting.put_nowait(None)  # every other waiting task must wake as well
+            self._waiting.put_nowait(None)  # every other pending `accept` must wake as well
             raise ConnectionAbortedError(f"{self.name} is closed")
         return link
 
@@ -174,7 +176,7 @@ class TcpListener:
         self._waiting.put_nowait(None)
 
     def offer(self, link: TcpLink) -> bool:
-        """Queue a new connection; False when too many wait already."""
+        """Queue a new connection. Return False when too many are queued already."""
         if self._closed or self._waiting.qsize() >= self._waiting_max:
             self.refused += 1
             if self.refused.bit_count() == 1:  # each doubling: a machine that connects all day must not fill the log
@@ -198,7 +200,7 @@ class _Accepted(TcpLink):
 
 
 async def connect_tcp(host: str, port: int, *, timeout_s: float = 10.0) -> Link:
-    """A link to a listener; OSError (TimeoutError among them) when there is none within `timeout_s`."""
+    """Return a link to a listener. Raises OSError (TimeoutError among them) when there is none within `timeout_s`."""
     async with asyncio.timeout(timeout_s):
         _, link = await asyncio.get_running_loop().create_connection(TcpLink, host, port)
     return link

@@ -1,10 +1,10 @@
-"""One Bluetooth adapter, kept open: opened, watched, and rebuilt from zero when it or its stack goes (misbehaviour
-15: unplugged, switched off, bluetoothd or D-Bus restarted). What a stack said before holds no longer afterwards, so
-scanner, links and clients of one opening never outlive it.
+"""One Bluetooth adapter, kept open: opened, watched, and rebuilt from zero when it or its stack disappears
+(misbehaviour 15: unplugged, switched off, bluetoothd or D-Bus restarted). The earlier state of a stack is void
+afterwards, so scanner, links and clients of one opening never outlive it.
 
-Every question to the stack has a time limit here, and errors become words.
+Every request to the stack has a time limit here, and errors become sentences.
 
-Does not make links (ble_attempts); it ends those that there are when the adapter has gone, at once.
+`ble_attempts` makes links. This module ends the existing ones at once when the adapter has disappeared.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class BleAdapter:
-    """`chance()` in [0, 1) spreads the waits."""
+    """One adapter. `chance()` in [0, 1) spreads the waits."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class BleAdapter:
     ) -> None:
         self.up = asyncio.Event()
         self.trouble = "the adapter has not been opened yet"
-        """Why it is not up; "" while it is."""
+        """The reason that it is not up; "" while it is."""
         self._backend = backend
         self._clock = clock
         self._options = options
@@ -73,11 +73,11 @@ class BleAdapter:
             await self._close()
 
     async def bonded(self, address: str) -> bool:
-        """Whether the stack holds keys of it. Raises what the stack raises."""
+        """Return whether the stack holds keys of the device. Raises the stack's errors."""
         return await self._limited(self._backend.bonded(address))
 
     async def may_lose_bond(self, address: str) -> bool:
-        """The same; a stack that cannot say may have a bond to lose."""
+        """Return whether the device may have a bond to lose; a stack that cannot report bonds counts as yes."""
         try:
             return await self.bonded(address)
         except Exception as error:
@@ -85,14 +85,14 @@ class BleAdapter:
             return True
 
     async def forget(self, address: str) -> None:
-        """Drop keys and cache. Raises what the stack raises."""
+        """Drop keys and cache. Raises the stack's errors."""
         await self._limited(self._backend.forget(address))
 
     async def end_stale(self, address: str) -> None:
-        """A device that is connected, and not through us, was left so by a process that has died, or by the stack; it
+        """End a connection to a device that is not ours: a process that has died, or the stack, left it so. The device
         does not advertise, so it would never be found (7)."""
         try:
-            # Asked for afterwards: an attempt of ours may have begun meanwhile.
+            # Queried afterwards: an attempt of ours may have begun meanwhile.
             if address in await self._limited(self._backend.connected()) and self._links.of(address) is None:
                 log.info("ble.stale_link_ended", address=address)
                 await self._limited(self._backend.disconnect(address))
@@ -107,7 +107,7 @@ class BleAdapter:
             log.info("ble.stale_link_not_ended", address=address, why=fault_of(error).words)
 
     async def power_cycle(self, why: str) -> None:
-        """Off and on, for one device's sake: never beneath a link, and not again soon."""
+        """Switch the adapter off and on for one device's sake: never beneath a link, and not again soon."""
         async with self._scanner.paused():
             now_s = self._clock.monotonic_s()
             soon = self._cycled_s is not None and now_s - self._cycled_s < self._options.power_cycle_pause_s
@@ -118,7 +118,7 @@ class BleAdapter:
             await self._limited(self._backend.power_cycle())
 
     async def _opening(self) -> str:
-        """One opening of the adapter; returns why it ended."""
+        """Run one opening of the adapter. Return why it ended."""
         try:
             async with self._clock.timeout_at(self._clock.monotonic_s() + self._options.open_s):
                 await self._backend.open(self._agent)
@@ -138,7 +138,7 @@ class BleAdapter:
                 why = why or str(unavailable)
                 ended.reschedule(asyncio.get_running_loop().time())
 
-        # By a time-out and not by the failure of a part: a task group whose part fails in the moment in which the group
+        # By a time-out and not by the failure of a part: a task group whose part fails at the moment in which the group
         # is cancelled raises the failure and loses the cancellation, and the gateway would not stop.
         try:
             async with asyncio.timeout(None) as ended, asyncio.TaskGroup() as tasks:
@@ -151,7 +151,7 @@ class BleAdapter:
 
     async def _until_gone(self) -> None:
         why = await self._backend.gone()
-        # At once, not when the scanner has been stopped: a dead stack answers nothing, and links wait for it.
+        # At once, before the scanner has been stopped: a dead stack does not respond, and links wait for it.
         self._down(why)
         raise BleUnavailable(why)
 
@@ -161,7 +161,7 @@ class BleAdapter:
         except BleUnavailable:
             raise
         except Exception as error:
-            # Whatever a stack does wrong ends this opening of the adapter, and nothing else.
+            # Whatever fault a stack has ends this opening of the adapter, and nothing else.
             log.error("ble.scan_broke", exc_info=True)
             raise BleUnavailable(fault_of(error).words) from error
 

@@ -1,9 +1,9 @@
-"""One attempt at a link: its turn, scanning paused, a client of its own, and the end of that client if it fails.
+"""One attempt at a link: its turn, scanning paused, a separate client, and the end of that client if it fails.
 
 Attempts are made one after the other on an adapter (misbehaviours 2, 16), each within a limit (4: BlueZ repeats an
-aborted connect inside, for ever), and with what the scan has just given (6: BlueZ forgets a device soon after).
+aborted connect inside, for ever), and with the latest scan result (6: BlueZ forgets a device soon after).
 
-Does not decide what to do after a failed one (ble_central).
+`ble_central` decides what follows a failed one.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from gateway.transports.clock import Clock
 
 
 class Attempts:
-    """Over one adapter."""
+    """Attempts on one adapter."""
 
     def __init__(
         self, backend: BleBackend, clock: Clock, options: CentralOptions, scanner: BleScanner, links: Links
@@ -37,9 +37,9 @@ class Attempts:
     async def link_to(
         self, address: str, since_s: Callable[[], float], allowed: Callable[[], bool]
     ) -> AsyncIterator[BleConnection | None]:
-        """A connected link, closed again when the block raises. None where the device was not heard since `since_s`,
-        or nothing is allowed any more, when the turn has come: waiting for it may have taken long. The turn is over
-        when the block begins: an operator who types a passkey delays no other device."""
+        """Yield a connected link, closed again when the block raises. Yield None where, when the turn has come, the
+        device was not heard since `since_s`, or nothing is allowed any more: the turn may have been long in coming. The
+        turn is over when the block begins: an operator who types a passkey delays no other device."""
         async with self._turn:
             device = self._scanner.device(address, since_s())
             free = allowed() and self._links.of(address) is None
@@ -68,7 +68,8 @@ class Attempts:
         return connection
 
     async def _close(self, connection: BleConnection) -> None:
-        """First of all, whatever went wrong (1): a client that is not disconnected stays subscribed in the stack."""
+        """Close a failed link before anything else (1): a client that is not disconnected stays subscribed in the
+        stack."""
         try:
             await connection.close()
         finally:

@@ -1,7 +1,7 @@
-"""The seam through which the gateway gets its Bluetooth stack: a class named in the settings, `package.module:Class`.
+"""Loads the Bluetooth stack that the settings name as a class, `package.module:Class`.
 
 So simulators can offer a virtual radio without the gateway knowing them, and a vehicle without Bluetooth installs none.
-What the class must offer comes with the BLE transport; this only finds it, and says plainly why it cannot.
+`stack` defines the interface of the class. This module only finds it, and reports plainly why it cannot.
 """
 
 from importlib import import_module
@@ -20,7 +20,7 @@ class BleBackendUnusable(Exception):
 
 
 def load_ble_backend(setting: str) -> type:
-    """The class that `setting` names; BleBackendUnusable where there is none."""
+    """Return the class that `setting` names. Raises BleBackendUnusable where there is none."""
     module_name, colon, class_name = setting.partition(":")
     if not (colon and class_name.isidentifier() and all(part.isidentifier() for part in module_name.split("."))):
         raise BleBackendUnusable(setting, "it is not of the form module:Class", 'Write it like "package.module:Class".')

@@ -1,7 +1,7 @@
-"""Calls into a Bluetooth stack over one link: each with a time limit, and all of them over when the link is.
+"""Calls into a Bluetooth stack over one link: each with a time limit, and all of them ended with the link.
 
-A stack may never answer: a device that has gone, a daemon that has died (its clients believe in their links) or hangs.
-So nothing here waits longer than its limit, and `cut` ends what waits at once.
+A stack may never respond: the device has disappeared, the daemon has died (its clients believe in their links) or
+hangs. So nothing here waits longer than its limit, and `cut` ends pending calls at once.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from gateway.transports.ble.faults import BleLost
 from gateway.transports.clock import Clock
 
 ABANDON_S = 5.0
-"""For calling off an attempt to connect."""
+"""Time for cancelling an attempt to connect."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +30,9 @@ class Calls:
         self._waiting: set[asyncio.Timeout] = set()
 
     async def within(self, limit_s: float, call: Awaitable[T]) -> T:
-        """TimeoutError when the time is up or the calls are cut. Some stacks cancel what waits for a lost link,
-        although the task was not cancelled: that becomes BleLost, so that it does not end the task."""
+        """Run one call within a limit. Raises TimeoutError when the time is up or the calls are cut. Some stacks cancel
+        a call that waits for a lost link, although the task was not cancelled: that becomes BleLost, so that it does
+        not end the task."""
         task = asyncio.current_task()
         asked_before = 0 if task is None else task.cancelling()
         try:
@@ -47,8 +48,9 @@ class Calls:
             raise BleLost("the link broke in the middle of a request") from None
 
     async def attempt(self, limit_s: float, call: Awaitable[None]) -> None:
-        """The same for an attempt to connect. bleak asks the stack to call one off and waits for the answer without a
-        limit; a daemon that hangs gives none, and must not keep the adapter from everybody else."""
+        """Run an attempt to connect within a limit. bleak requests that the stack cancels one and waits for the
+        response without a limit; a daemon that hangs sends none, and must not block the adapter for all other
+        devices."""
         connecting = asyncio.ensure_future(call)
         try:
             await self.within(limit_s, asyncio.shield(connecting))
@@ -76,6 +78,6 @@ class Calls:
 
 
 def _looked_at(task: asyncio.Future[None]) -> None:
-    """Retrieve the error of a call whose caller has gone."""
+    """Retrieve the error of a call whose caller no longer waits."""
     if not task.cancelled():
         task.exception()

@@ -1,13 +1,13 @@
-"""The only way to a link over one adapter: wait until the device is heard and has a place, then connect, one at a time
-(ble_attempts).
+"""The only path to a link over one adapter: wait until the device is heard and has a place, then connect, one at a time
+(`ble_attempts`).
 
 - A link that this gateway does not hold is ended first (misbehaviour 7).
-- A failed try is logged, and waited out as `ble_faults` says; what else helps, the ladder of `ble_standing` says. A
-  device that fails waits without a place and without the turn: it delays no other.
-- The tries of one call are bounded; a caller that retries queues behind the waiting ones.
+- A failed try is logged and followed by a wait (`ble_faults`). The ladder of `ble_standing` has further recovery steps.
+  A device that fails waits without a place and without the turn: it delays no other.
+- The tries of one call are bounded; a caller that retries queues behind the others.
 
-Does not decide which devices may be connected (sessions/pairing) and knows no service: what a device must show is
-asked of the caller (`lacks`).
+`sessions/pairing` decides which devices may be connected. This module knows no service: the caller checks what a device
+must show (`lacks`).
 """
 
 import asyncio
@@ -41,13 +41,14 @@ from gateway.transports.ble.standing import Rung, Standing
 from gateway.transports.clock import Clock
 
 Lacks = Callable[[BleConnection], str]
-"""The sentence about what a device lacks; "" when nothing is missing."""
+"""Function that returns the sentence about what a device lacks; "" when nothing is missing."""
 
 log = structlog.get_logger(__name__)
 
 
 class BleCentral:
-    """`chance()` in [0, 1) spreads the waits. A standing is kept of each device that is connected: paired ones."""
+    """The central of one adapter. `chance()` in [0, 1) spreads the waits. It keeps a standing of each device that is
+    connected: paired ones."""
 
     def __init__(
         self,
@@ -71,12 +72,12 @@ class BleCentral:
 
     @property
     def trouble(self) -> str:
-        """Why no device can connect now, in words; "" while the adapter is up."""
+        """The reason that no device can connect now, in words; "" while the adapter is up."""
         return self._adapter.trouble
 
     @property
     def state(self) -> str:
-        """In words, for status."""
+        """The state in words, for the status."""
         if self.trouble:
             return self.trouble
         words = f"scanning, {len(self.heard())} heard, {self._links.slots.held} of {self._links.slots.limit} links"
@@ -84,23 +85,24 @@ class BleCentral:
         return f"{words}, {waiting} waiting for a place" if waiting else words
 
     def trouble_of(self, address: str) -> str:
-        """Why the last try to reach this device failed; "" when it worked, or was not tried."""
+        """Return why the last try to reach this device failed; "" when it worked, or was not tried."""
         standing = self._standings.get(address.upper())
         return "" if standing is None else standing.words
 
     def heard(self) -> list[Heard]:
-        """Devices that advertised within the last minute, the strongest first; bounded. None of it is trusted."""
+        """Return the devices that advertised within the last minute, the strongest first; bounded. None of it is
+        trusted."""
         return self._scanner.heard()
 
     async def run(self) -> None:
-        """Keep adapter and scanner up until cancelled; ends every link then."""
+        """Keep adapter and scanner up until cancelled, then end every link."""
         await self._adapter.run()
 
     async def connect(self, address: str, lacks: Lacks = lambda _: "") -> BleConnection:
-        """Wait until the device is heard and has a place, then connect. Cancel-safe; the caller closes the link. A link
-        that it has already ends first: who asks last gets it.
+        """Wait until the device is heard and has a place, then connect. Cancel-safe; the caller closes the link. An
+        existing link to the device ends first: the latest caller gets it.
 
-        Raises BleUnreachable, in words, after `tries_max` failed tries, or earlier where trying again cannot help.
+        Raises BleUnreachable, in words, after `tries_max` failed tries, or earlier where a retry cannot help.
         """
         address = address.upper()
         tries = 0
@@ -128,9 +130,9 @@ class BleCentral:
                 place.give_back()  # it was out of range again when its turn came
 
     async def pair(self, address: str) -> bool:
-        """Make a bond with a device that a person has in hand; the `PairingAgent` is asked what the stack wants to
-        know. What was known of it before is dropped first. Returns whether the stack holds keys afterwards: some
-        devices pair without. Leaves no link. Raises BleUnreachable in words."""
+        """Make a bond with a device that an operator has at hand; the `PairingAgent` serves the stack's requests.
+        Earlier keys and caches of it are dropped first. Return whether the stack holds keys afterwards: some devices
+        pair without. Leaves no link. Raises BleUnreachable in words."""
         address = address.upper()
         if address in self._pairing:
             raise BleUnreachable(f"{address} is being paired already")
@@ -143,18 +145,19 @@ class BleCentral:
             done.set()
 
     def identity_of(self, address: str) -> str:
-        """By which address a device that was paired in this run is known from then on. A device that hides behind
-        changing addresses reveals its own when it is bonded; of any other it is the same."""
+        """Return the address by which a device that was paired in this run is known from then on. A device that hides
+        behind changing addresses reveals its own when it is bonded; for any other device it is the same."""
         return self._identities.get(address.upper(), address.upper())
 
     async def forget(self, address: str) -> None:
-        """End its link and drop its keys and whatever the stack has cached of it. Raises BleUnreachable in words."""
+        """End the device's link and drop its keys and everything that the stack has cached of it. Raises BleUnreachable
+        in words."""
         address = address.upper()
         link = self._links.of(address)
         if link is not None:
             link.end("its pairing was ended or is being renewed")
             await link.close()
-        # What was heard before has gone with the stack's object.
+        # Earlier advertisements are void together with the stack's object.
         self._standings[address] = Standing(not_before_s=self._clock.monotonic_s())
         if not self._adapter.up.is_set():
             raise BleUnreachable(f"{address} cannot be paired or forgotten now: {self.trouble}")
@@ -191,7 +194,8 @@ class BleCentral:
         return max(self._clock.monotonic_s() - self.options.fresh_s, self._standing(address).not_before_s)
 
     async def _try(self, address: str, lacks: Lacks) -> BleConnection | None:
-        """None when it was not heard lately, or is not to be connected after all, when its turn comes."""
+        """Connect once. Return None when, at its turn, the device was not heard lately, or is not to be connected after
+        all."""
         async with self._link_to(address, pairing=False) as connection:
             if connection is None:
                 return None
@@ -205,7 +209,7 @@ class BleCentral:
             return connection
 
     def _link_to(self, address: str, *, pairing: bool) -> AbstractAsyncContextManager[BleConnection | None]:
-        """A device that is being paired has no other user meanwhile."""
+        """Return the attempt at a link. A device that is being paired has no other user meanwhile."""
         return self._attempts.link_to(
             address,
             lambda: self._since_s(address),
@@ -213,7 +217,7 @@ class BleCentral:
         )
 
     async def _closed(self, place: Place, connection: BleConnection) -> None:
-        """A link that stood has been closed."""
+        """Follow up on a link that stood and has been closed."""
         self._links.remove(connection)
         place.give_back()
         standing = self._standing(connection.address)
@@ -225,7 +229,7 @@ class BleCentral:
             standing.worked()
 
     async def _after(self, address: str, error: Exception, tries: int) -> None:
-        """After a failed try: wait. Raises BleUnreachable where trying again does not help."""
+        """Wait after a failed try. Raises BleUnreachable where a retry does not help."""
         standing = self._standing(address)
         fault = fault_of(error)
         bonded = await self._adapter.may_lose_bond(address)

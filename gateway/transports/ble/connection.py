@@ -1,21 +1,21 @@
-"""One GATT link to one device: requests with a time limit, and what the device sends by itself, in order.
+"""One GATT link to one device: requests with a time limit, and the values that the device sends by itself, in order.
 
-The callback of a subscription only puts what came into a bounded queue, with the time of its arrival: a stack calls it
+The callback of a subscription only puts the value into a bounded queue, with the time of its arrival: a stack calls it
 in the middle of its own work, and whatever it does there delays the next notification (misbehaviour 11: at a high rate
-a stack drops what is not taken). What finds the queue full is counted, so that the loss can be recorded.
+a stack drops values that are not taken). Values that find the queue full are counted, so that the loss can be recorded.
 
-**A link that does not answer is over.** After an ATT time-out no further request may be sent on that link (Core, Vol 3
-Part F, 3.3.3), a hanging `start_notify` never comes back (19), and a stack may believe in a link for ever that a dead
-daemon held (7, 15). So a request that runs out of time ends the link, and so does the adapter's watch when the adapter
-has gone (`end`); requests that wait then end with `BleLost` at once.
+**A link that does not respond is over.** After an ATT time-out no further request may be sent on that link (Core, Vol 3
+Part F, 3.3.3), a hanging `start_notify` never returns (19), and a stack may for ever report a link that a dead daemon
+held (7, 15). So a request that runs out of time ends the link, and so does the adapter's watch when the adapter has
+disappeared (`end`); pending requests then end with `BleLost` at once.
 
-**Every link has a client of its own, and every client is disconnected** (1): BlueZ subscribes a client's old
-D-Bus connection again when the device comes back, so its notifications would arrive twice, and before this gateway has
-subscribed. What arrives between the end and the disconnection was confirmed to the device by the stack, so it is queued
-like everything before it (`waiting`); what arrives after the disconnection, or for a characteristic that was not
-subscribed here, goes nowhere.
+**Every link has its own client, and every client is disconnected** (1): BlueZ renews the subscriptions of a client's
+earlier D-Bus connection when the device returns, so its notifications would arrive twice, and before this gateway has
+subscribed. The stack has confirmed values that arrive between the end and the disconnection, so they are queued like
+everything before (`waiting`). Values that arrive after the disconnection, or for a characteristic that was not
+subscribed here, are dropped.
 
-Does not decide what to read or to subscribe (sessions/gatt_session), nor whether to connect again (ble_central).
+`sessions/gatt_session` decides what to read or to subscribe, `ble_central` whether to connect again.
 """
 
 import asyncio
@@ -36,11 +36,12 @@ from gateway.transports.clock import Clock
 from protocols.ble.uuids import short_uuid
 
 ARRIVALS_MAX = 4096
-"""At most 512 bytes each (Core, Vol 3 Part F, 3.2.9), so 2 MB a device; two seconds of the most that we promise."""
+"""Maximum of queued arrivals, at most 512 bytes each (Core, Vol 3 Part F, 3.2.9), so 2 MB a device: two seconds at the
+highest rate that is supported."""
 REQUEST_S = 10.0
-"""ATT allows 30 s. A device that needs more than this in a vehicle is out of range."""
+"""Time limit of a request. ATT allows 30 s. A device that needs more than this in a vehicle is out of range."""
 DISCONNECT_S = 12.0
-"""bleak waits 10 s for the stack's confirmation; BlueZ lingers for 2 s on purpose."""
+"""Time limit of a disconnection. bleak waits 10 s for the stack's confirmation; BlueZ lingers for 2 s on purpose."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +58,8 @@ class Arrival(NamedTuple):
 
 
 class BleConnection:
-    """Made by `BleCentral.connect`. Its owner calls `close` in the end, whatever happened; `async with` does."""
+    """A link made by `BleCentral.connect`. Its owner must call `close` in the end, whatever happened; `async with`
+    does."""
 
     def __init__(
         self, address: str, clock: Clock, *, request_s: float = REQUEST_S, arrivals_max: int = ARRIVALS_MAX
@@ -65,20 +67,20 @@ class BleConnection:
         self.address = address
         self.name = f"ble:{address}"
         self.bonded = False
-        """The stack holds keys: the link is encrypted with them before any attribute is read."""
+        """True when the stack holds keys: the link is encrypted with them before any attribute is read."""
         self.ended = asyncio.Event()
         self.why = ""
-        """Why it ended; in words."""
+        """The reason that it ended, in words."""
         self.dropped = 0
-        """Arrivals that found the queue full. They are lost."""
+        """Number of arrivals that found the queue full. They are lost."""
         self.arrived = 0
-        """Arrivals that were queued."""
+        """Number of arrivals that were queued."""
         self.unanswered = False
-        """It ended because a request was not answered in time."""
+        """True when it ended because a request got no response in time."""
         self.opened_s = self.last_arrival_s = clock.monotonic_s()
-        """Monotonic. `last_arrival_s` is `opened_s` until something has come."""
+        """Time of opening, monotonic. `last_arrival_s` is `opened_s` until something has come."""
         self.ended_s = self.opened_s
-        """Monotonic; means something once it has ended."""
+        """Time of the end, monotonic; valid once it has ended."""
         self._clock = clock
         self._request_s = request_s
         self._arrivals_max = arrivals_max
@@ -95,8 +97,8 @@ class BleConnection:
         self._closed: list[Callable[[BleConnection], Awaitable[None]]] = []
 
     async def open(self, client: BleakClient, connect_s: float) -> None:
-        """Connect and read the table of services. Raises whatever the stack raises, `TableFault` for an empty table
-        (13: a stack may say that the services are resolved before it shows any)."""
+        """Connect and read the table of services. Raises the stack's errors, and `TableFault` for an empty table (13: a
+        stack may report that the services are resolved before it shows any)."""
         self._client = client
         self._opening = True
         try:
@@ -116,7 +118,7 @@ class BleConnection:
             for characteristic in service.characteristics:
                 number = short_uuid(characteristic.uuid)
                 if number is not None:
-                    # Of two alike the first counts; none of the services that we know may be there twice.
+                    # Of two alike the first counts; no supported service may be there twice.
                     found.setdefault((short, number), characteristic)
         if not found:
             raise TableFault("it showed no services")
@@ -124,23 +126,23 @@ class BleConnection:
         self.opened_s = self.last_arrival_s = self._clock.monotonic_s()
 
     def has(self, service: int, characteristic: int | None = None) -> bool:
-        """Whether the device shows it."""
+        """Return whether the device shows the service, and the characteristic where one is given."""
         if characteristic is None:
             return service in self._services
         return (service, characteristic) in self._characteristics
 
     def properties(self, service: int, characteristic: int) -> frozenset[str]:
-        """Properties of a characteristic as the device states them, in bleak's words: "read", "write", "notify",
-        "indicate" …"""
+        """Return the properties of a characteristic as the device states them, in bleak's words: "read", "write",
+        "notify", "indicate" …"""
         which = self._characteristics.get((service, characteristic))
         return frozenset() if which is None else frozenset(which.properties)
 
     def services(self) -> tuple[int, ...]:
-        """The SIG's services that the device shows, in its order."""
+        """Return the SIG's services that the device shows, in its order."""
         return self._services
 
     async def read(self, service: int, characteristic: int) -> bytes:
-        """Raises BleGattError where the device refuses, BleLost where the link is over.
+        """Read a characteristic. Raises BleGattError where the device refuses, BleLost where the link is over.
 
         BlueZ also notifies subscribers of a value that is read: read first, subscribe then.
         """
@@ -148,7 +150,7 @@ class BleConnection:
         return bytes(await self._request(f"reading 0x{characteristic:04X}", lambda it: it.read_gatt_char(which)))
 
     async def write(self, service: int, characteristic: int, octets: bytes) -> None:
-        """With a response where the characteristic has it. Raises as `read`."""
+        """Write a characteristic, with a response where it supports one. Raises as `read`."""
         which = self._which(service, characteristic)
         answered = "write" in which.properties
         await self._request(
@@ -156,8 +158,9 @@ class BleConnection:
         )
 
     async def subscribe(self, service: int, characteristic: int) -> None:
-        """Notifications or indications. What a device sends while this is under way may be lost (10) or arrive before
-        this returns: ask for what must not be missed afterwards. Subscribing again does nothing. Raises as `read`."""
+        """Subscribe to notifications or indications. A value that the device sends meanwhile may be lost (10) or arrive
+        before this returns: request afterwards what must not be missed. Subscribing again does nothing. Raises as
+        `read`."""
         key = (service, characteristic)
         if key in self._subscribed:
             return
@@ -175,8 +178,8 @@ class BleConnection:
             raise
 
     async def pair(self, limit_s: float) -> str:
-        """Make a bond, with a person's help where it takes one. Returns the address by which the stack knows the device
-        from now on: one that hides behind changing addresses has revealed its own. Raises what the stack raises."""
+        """Make a bond, with an operator's help where it needs one. Return the address by which the stack knows the
+        device from now on: one that hides behind changing addresses has revealed its own. Raises the stack's errors."""
         client = self._client
         if self.ended.is_set() or client is None:
             raise BleLost(self.why or "there is no link")
@@ -184,8 +187,8 @@ class BleConnection:
         return client.address.upper()
 
     async def arrivals(self) -> Sequence[Arrival]:
-        """All that wait, in order; waits for the first. () for ever once the link has ended and all was handed out.
-        One receiver; safe to cancel."""
+        """Wait for the first arrival and return all that are queued, in order. Return () once the link has ended and
+        all were returned. One receiver; safe to cancel."""
         while not self._queue and not self.ended.is_set():
             self._some.clear()
             await self._some.wait()
@@ -194,13 +197,13 @@ class BleConnection:
         return taken
 
     def waiting(self) -> Sequence[Arrival]:
-        """All that wait now, in order, without waiting for more; also after the end."""
+        """Return the queued arrivals at once, in order; also after the end."""
         taken = tuple(self._queue)
         self._queue.clear()
         return taken
 
     def end(self, why: str) -> None:
-        """The link is over: pending calls end now. The first reason counts. `close` is still due."""
+        """End the link: pending calls end now. The first reason counts. `close` is still due."""
         if self.ended.is_set():
             return
         self.why = why
@@ -210,12 +213,14 @@ class BleConnection:
         self._calls.cut()
 
     def lost(self, _client: BleakClient) -> None:
-        """The stack's callback. While connecting it says nothing: a stack tries several times inside one connect."""
+        """Handle the stack's callback. While connecting it is ignored: a stack tries several times inside one
+        connect."""
         if not self._opening:
             self.end("the device went out of range or ended the link")
 
     async def close(self) -> None:
-        """End the link and let go of everything; safe in any state and more than once. Never raises for the stack."""
+        """End the link and release everything; safe in any state and more than once. Never raises the stack's
+        errors."""
         self.end("closed by the gateway")
         async with self._closing:
             try:
@@ -226,7 +231,7 @@ class BleConnection:
                     await self._closed.pop()(self)
 
     def when_closed(self, callback: Callable[["BleConnection"], Awaitable[None]]) -> None:
-        """`callback` is called once, after the client has been disconnected."""
+        """Call `callback` once, after the client has been disconnected."""
         self._closed.append(callback)
 
     async def __aenter__(self) -> Self:
@@ -245,7 +250,7 @@ class BleConnection:
             async with self._clock.timeout_at(self._clock.monotonic_s() + DISCONNECT_S):
                 await client.disconnect()
         except Exception as error:
-            # The link may be gone, the daemon dead, the bus broken: there is nothing more that this client can do.
+            # The link may have ended, the daemon dead, the bus broken: this client can do nothing more.
             log.info("ble.disconnect_failed", link=self.name, why=fault_of(error).words)
 
     def _which(self, service: int, characteristic: int) -> BleakGATTCharacteristic:
@@ -266,7 +271,7 @@ class BleConnection:
         self._some.set()
 
     async def _request(self, what: str, call: Callable[[BleakClient], Awaitable[T]]) -> T:
-        """`call` is only made while the link stands. Errors of the stack become those of this seam."""
+        """Run `call`, only while the link stands. The stack's errors become those of `faults`."""
         client = self._client
         if self.ended.is_set() or client is None:
             raise BleLost(self.why or "there is no link")

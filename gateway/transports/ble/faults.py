@@ -1,11 +1,11 @@
-"""Faults of Bluetooth devices: the errors of this transport, and what each error of a stack means for the next try.
+"""Faults of Bluetooth devices: the errors of this transport, and the meaning of each stack error for the next try.
 
-A stack names the same trouble in many ways (an exception's class, a D-Bus name, a text in the middle of another), so
-what decides is a table: fragment → kind. Kinds differ in what helps: try again soon, wait, scan again, forget the
-cached table of services, ask a person. The numbers in the comments are those of the misbehaviours that the founders'
-reference on testing Bluetooth lists in its section 5.
+A stack names the same trouble in many ways (an exception's class, a D-Bus name, a text in the middle of another), so a
+table decides: fragment → kind. Kinds differ in their remedy: retry soon, wait, scan again, drop the cached table of
+services, call an operator. The numbers in the comments are those of the misbehaviours that the founders' reference on
+testing Bluetooth lists in its section 5.
 
-Does not wait and does not escalate (ble_central).
+`ble_central` waits and escalates.
 """
 
 from enum import StrEnum
@@ -16,7 +16,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError,
 from protocols.waits import doubled_s
 
 _NEEDS_KEYS = frozenset({0x05, 0x08, 0x0C, 0x0F})
-"""ATT: insufficient authentication, authorization, key size, encryption."""
+"""ATT errors that need keys: insufficient authentication, authorization, key size, encryption."""
 
 
 class BleLost(Exception):
@@ -48,19 +48,19 @@ class FaultKind(StrEnum):
     """Kinds of fault by what they need before the next try."""
 
     PASSING = "passing"
-    """Interference, or a race inside the stack: again, soon."""
+    """Interference, or a race inside the stack: retry soon."""
     ABSENT = "absent"
     """The stack does not know the device (any more): it has to be heard again."""
     BUSY = "busy"
-    """Something is under way inside the stack: later, after ending it."""
+    """Another operation is running inside the stack: retry later, after ending it."""
     CROWDED = "crowded"
-    """The adapter holds as many links as it can: later."""
+    """The adapter holds as many links as it can: retry later."""
     TABLE = "table"
     """The table of services is empty or did not come."""
     STALE = "stale"
-    """The table of services lacks what must be there: it may be an old copy of the stack's."""
+    """The table of services is incomplete: it may be the stack's stale copy."""
     SILENT = "silent"
-    """No answer in time."""
+    """No response in time."""
     KEYS = "keys"
     """The two do not have the same keys."""
     OFF = "off"
@@ -69,7 +69,7 @@ class FaultKind(StrEnum):
 
 
 class Fault(NamedTuple):
-    """`words` is for the operator and ends without a full stop."""
+    """A fault. `words` is for the operator and ends without a full stop."""
 
     kind: FaultKind
     words: str
@@ -131,8 +131,8 @@ _FRAGMENTS: tuple[tuple[str, FaultKind, str], ...] = (
 
 
 def fault_of(error: BaseException) -> Fault:
-    """The fault behind an error of a stack. Of an unknown one only the class and a short part of the text are kept:
-    texts of stacks name objects and codes, never values."""
+    """Return the fault behind an error of a stack. Of an unknown one only the class and a short part of the text are
+    kept: texts of stacks name objects and codes, never values."""
     if isinstance(error, TableFault):
         return Fault(FaultKind.STALE if error.stale else FaultKind.TABLE, str(error))
     if isinstance(error, BleakDeviceNotFoundError):
@@ -165,21 +165,21 @@ _FIRST_WAIT_S = {
     FaultKind.SILENT: 1.0,
     FaultKind.OTHER: 1.0,
     FaultKind.OFF: 1.0,
-    # 14: an adapter needs this long until a link that has ended is free again.
+    # 14: an adapter needs this long until the place of an ended link is free again.
     FaultKind.CROWDED: 4.0,
 }
 WAIT_S_MAX = 30.0
 
 
 def wait_s(kind: FaultKind, failures: int, chance: float) -> float:
-    """The wait before the next try after this many failures in a row (≥ 1): doubled each time, capped, and a
-    random half of it, so that devices which failed together do not come back together. `chance` in [0, 1)."""
+    """Return the wait before the next try after this many failures in a row (≥ 1): doubled each time, capped, and with
+    a random half, so that devices which failed together do not return together. `chance` in [0, 1)."""
     ceiling_s = doubled_s(_FIRST_WAIT_S[kind], failures - 1, WAIT_S_MAX)
     return ceiling_s * (0.5 + 0.5 * chance)
 
 
 def refused_words(address: str, fault: Fault, bonded: bool) -> str:
-    """The sentence for a bond whose keys differ. `bonded`: the stack holds some."""
+    """Return the sentence for a bond whose keys differ. `bonded`: the stack holds some."""
     if bonded:
         return (
             f"{address} is there and refuses our keys ({fault.words}): it has forgotten its bond, was reset, or is "
@@ -190,9 +190,9 @@ def refused_words(address: str, fault: Fault, bonded: bool) -> str:
 
 
 def failed_words(address: str, fault: Fault, bonded: bool) -> str:
-    """The sentence for a device that no try could reach."""
+    """Return the sentence for a device that no try could reach."""
     if fault.kind is FaultKind.STALE and bonded:
-        # The stack drops the keys with its cache, so only a person can try that.
+        # The stack drops the keys with its cache, so only an operator can try that.
         return (
             f"{address} does not show what it must: {fault.words}; if its firmware has changed, pair it again "
             f"(argus-gateway ble pair {address})"

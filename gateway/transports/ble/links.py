@@ -1,6 +1,6 @@
-"""The links over one adapter, those that stand and those that are being made, and the places that they take.
+"""The links over one adapter, established or being made, and the places that they take.
 
-Where devices wait for a place, the link that has been idle for longest ends, one at a time (ble_slots).
+Where devices wait for a place, the link that has been idle for longest ends, one at a time (`ble_slots`).
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from gateway.transports.clock import Clock
 
 
 class Links:
-    """By address; one a device. `scanner` gets their number."""
+    """Links by address, one per device. `scanner` gets their number."""
 
     def __init__(self, clock: Clock, options: CentralOptions, scanner: BleScanner) -> None:
         self._clock = clock
@@ -25,34 +25,34 @@ class Links:
         self.slots = Slots(options.connections_max, self._crowd.set)
 
     def of(self, address: str) -> BleConnection | None:
-        """The device's link, also one that has ended and has not been closed."""
+        """Return the device's link, also one that has ended and has not been closed."""
         return self._links.get(address)
 
     def add(self, link: BleConnection) -> None:
-        """From the first attempt on."""
+        """Add a link, from its first attempt on."""
         assert link.address not in self._links
         self._links[link.address] = link
         self._scanner.links = len(self._links)
 
     def remove(self, link: BleConnection) -> None:
-        """It has been closed. Any number of times."""
+        """Remove a link that has been closed. May be called again."""
         if self._links.get(link.address) is link:
             del self._links[link.address]
             self._scanner.links = len(self._links)
 
     def end(self, why: str) -> None:
-        """All of them, at once; each is still to be closed by its owner."""
+        """End all links at once; each is still to be closed by its owner."""
         for link in tuple(self._links.values()):
             link.end(why)
 
     async def close(self) -> None:
-        """All of them, whichever task owns them."""
+        """Close all links, whichever task owns them."""
         async with asyncio.TaskGroup() as tasks:
             for link in tuple(self._links.values()):
                 tasks.create_task(link.close())
 
     async def share(self) -> None:
-        """Let places go round, until cancelled."""
+        """Free places for devices that wait, until cancelled."""
         while True:
             await self._crowd.wait()
             self._crowd.clear()
@@ -65,7 +65,7 @@ class Links:
             due_s = now_s if idlest is None else idlest.last_arrival_s + idle_s
             if idlest is not None and due_s <= now_s:
                 idlest.end("it had sent nothing for a while and gave its place to a device that waits")
-            # A place becomes free only when its link has been closed. Another that comes to wait is looked at at once.
+            # A place becomes free only when its link has been closed. A device that begins to wait is handled at once.
             with suppress(TimeoutError):
                 async with self._clock.timeout_at(max(due_s, now_s + 1.0)):
                     await self._crowd.wait()

@@ -1,18 +1,19 @@
 """The one scanner of an adapter: lists advertisers, and proves that scanning works.
 
 **One scanner object in the process** (misbehaviour 3: BlueZ refuses a second with InProgress), **active** (17: a
-passive scan is silently without results on many stacks), unfiltered (a device need not advertise its services, and a
-person who looks for one wants to see all), and **paused while a link is made** (16: scanning and connecting at once
-freezes some adapters). Pausing also makes the stack report devices afresh that have not changed.
+passive scan is silently without results on many stacks), unfiltered (a device need not advertise its services, and an
+operator who looks for one wants to see all), and **paused while a link is made** (16: scanning and connecting at once
+freezes some adapters). Pausing also makes the stack report unchanged devices again.
 
-**Silence.** A scanner can die without a word (15, 18). When nothing was heard for `silence_s`, the scan is started
-again; after `restarts_max` of these without effect the adapter is power-cycled, if no link runs over it, and each
-such step makes the next one wait twice as long: in the country at night silence is simply true. A device for which
-a task waits has the scan restarted as well, soon and then less and less often, since a stack may report a device
-that it knows only once (BlueZ reports changes). Callbacks are therefore no sign of life of a *device*.
+**Silence.** A scanner can die without an error (15, 18). When nothing was heard for `silence_s`, the scan is started
+again. After `restarts_max` restarts without effect the adapter is power-cycled, if no link runs over it. Each such step
+doubles the wait for the next one: in the country at night there may really be nothing to hear. For a device that a task
+waits for, the scan is restarted as well, soon and then less and less often, since a stack may report a device that it
+knows only once (BlueZ reports changes). So callbacks do not prove that a *device* is alive.
 
-**Bounds.** Anybody can send advertisements. The list is limited and the oldest entry goes first; a device for which
-a task waits is kept apart, so a flood of invented addresses hides no paired device. Names are cut and made printable.
+**Bounds.** Any radio can send advertisements. The list is limited and the oldest entry is dropped first; a device that
+a task waits for is kept separately, so a flood of invented addresses hides no paired device. Names are cut and made
+printable.
 
 Does not connect (`central`) and trusts no advertiser.
 """
@@ -53,7 +54,7 @@ class Heard(NamedTuple):
 
 
 class BleScanner:
-    """`run` scans for one opening of the adapter; it never returns by itself."""
+    """Scanner of one opening of the adapter. `run` never returns by itself."""
 
     def __init__(self, backend: BleBackend, clock: Clock, options: ScanOptions) -> None:
         self._backend = backend
@@ -68,29 +69,29 @@ class BleScanner:
         self._searches = 0
         self._last_s = self._started_s = clock.monotonic_s()
         self.links = 0
-        """The number of links that exist or are being made: the adapter is not switched off meanwhile."""
+        """Number of links that exist or are being made: the adapter is not switched off meanwhile."""
         self.restarts = 0
-        """Scans that were started again because nothing was heard; since the last advertisement."""
+        """Number of scans since the last advertisement that were started again because nothing was heard."""
         self.power_cycles = 0
-        """Power cycles of the adapter since the last advertisement."""
+        """Number of power cycles of the adapter since the last advertisement."""
 
     @property
     def silent_s(self) -> float:
-        """For how long nothing was heard."""
+        """Seconds for which nothing was heard."""
         return self._clock.monotonic_s() - self._last_s
 
     def heard(self) -> list[Heard]:
-        """Advertisers of the last `heard_s`, the strongest first."""
+        """Return the advertisers of the last `heard_s`, the strongest first."""
         oldest_s = self._clock.monotonic_s() - self._options.heard_s
         return sorted((heard for heard, _ in self._heard.values() if heard.at_s >= oldest_s), key=lambda it: -it.rssi)
 
     def device(self, address: str, since_s: float) -> BLEDevice | None:
-        """The device, where it was heard at `since_s` or later."""
+        """Return the device, where it was heard at `since_s` or later."""
         entry = self._heard.get(address)
         return entry[1] if entry is not None and entry[0].at_s >= since_s else None
 
     async def wait_for(self, address: str, since_s: float) -> BLEDevice:
-        """The device, heard at `since_s` or later; waits for it. Cancel-safe."""
+        """Wait for the device, heard at `since_s` or later, and return it. Cancel-safe."""
         known = self.device(address, since_s)
         if known is not None:
             return known
@@ -108,7 +109,7 @@ class BleScanner:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Nothing is scanned in this block. One at a time."""
+        """Pause scanning inside the block. One at a time."""
         async with self._turn:
             await self._stop()
             try:
@@ -132,11 +133,11 @@ class BleScanner:
             try:
                 await self._stop()
             finally:
-                # What a stack said about a device holds for one opening of it.
+                # A stack's state of a device is valid for one opening of it.
                 self._heard.clear()
 
     def found(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
-        """The stack's callback."""
+        """Handle the stack's callback."""
         now_s = self._clock.monotonic_s()
         address = device.address.upper()
         name = _printable(advertisement.local_name or device.name or "")
@@ -161,10 +162,10 @@ class BleScanner:
             self._wake.set()
 
     def _next_look_s(self) -> float:
-        """When the scan should be started again if nothing changes."""
+        """Return the time at which the scan should be started again if nothing changes."""
         if self._strangers > self._options.strangers_max:
             return self._started_s
-        # After each power cycle without effect the patience is doubled, up to an hour's worth of ordinary silence.
+        # After each power cycle without effect the time limit is doubled, up to an hour's worth of ordinary silence.
         silence_s = doubled_s(self._options.silence_s, min(self.power_cycles, 6))
         look_s = max(self._last_s, self._started_s) + silence_s
         if self._wanted:
@@ -181,7 +182,7 @@ class BleScanner:
             pass
 
     async def _again(self) -> None:
-        """Start the scan again; where that has not helped, switch the adapter off and on."""
+        """Start the scan again. Where that has not helped, switch the adapter off and on."""
         silent = self.silent_s >= self._options.silence_s
         self._searches += 1
         async with self._turn:
@@ -224,11 +225,12 @@ class BleScanner:
             async with self._clock.timeout_at(self._clock.monotonic_s() + self._options.step_s):
                 await scanner.stop()
         except Exception as error:
-            # It may have gone with the adapter. A scan that goes on in the stack is found when the next one starts.
+            # It may have disappeared with the adapter. A scan that continues in the stack is found when the next one
+            # starts.
             log.info("ble.scan_not_stopped", why=fault_of(error).words)
 
 
 def _printable(name: str) -> str:
-    """At most NAME_CHARACTERS_MAX characters, none of which controls a terminal or the direction of writing."""
+    """Return at most NAME_CHARACTERS_MAX characters, none of which controls a terminal or the direction of writing."""
     cut = name[:NAME_CHARACTERS_MAX].strip()
     return "".join(each if each.isprintable() else "\ufffd" for each in cut)

@@ -1,12 +1,12 @@
 """Places for links on one adapter: an adapter holds only so many at once (5 on some chips, 7 on others; misbehaviour
 14), and a connect beyond that fails in ways that look like a broken device.
 
-First come, first served, by who has waited longest; a person who stands before a device and pairs it goes first. Only a
-device that is in range asks for a place (ble_central), so an absent one holds none. Where more devices are in range
+The device that has waited longest goes first; a device that an operator is pairing goes before all others. Only a
+device that is in range requests a place (`ble_central`), so an absent one holds none. Where more devices are in range
 than there are places, none is starved: a device that has sent nothing for a while gives its place to one that waits,
-and queues again behind the others; before a person it does so sooner. A device that measures is never interrupted.
+and queues again behind the others; for an operator it does so sooner. A device that measures is never interrupted.
 
-Does not know links; the taker of a place gives it back.
+Places know no links; the taker of a place gives it back.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ class Place:
     held: bool = True
 
     def give_back(self) -> None:
-        """Any number of times."""
+        """Give the place back. May be called again."""
         if self.held:
             self.held = False
             self._back(self)
 
 
 class Slots:
-    """`limit` ≥ 1 links at once. `crowded()` is called when a device has to wait."""
+    """Places for `limit` ≥ 1 links at once. `crowded()` is called when a device has to wait."""
 
     def __init__(self, limit: int, crowded: Callable[[], None] = lambda: None) -> None:
         assert limit >= 1
@@ -43,12 +43,12 @@ class Slots:
 
     @property
     def urgent(self) -> bool:
-        """Somebody waits who goes first."""
+        """True while a device waits that goes before all others."""
         return self._urgent > 0
 
     @property
     def held(self) -> int:
-        """Places that are taken."""
+        """Number of places that are taken."""
         return len(self._held)
 
     @property
@@ -57,7 +57,7 @@ class Slots:
         return tuple(address for address, future in self._waiting if not future.done())
 
     async def take(self, address: str, *, first: bool = False) -> Place:
-        """A place, when it is this device's turn. `first`: before all others. Cancel-safe."""
+        """Wait for this device's turn and return a place. `first`: before all others. Cancel-safe."""
         if len(self._held) < self.limit and not self.waiting:
             return self._hold(address)
         future: asyncio.Future[Place] = asyncio.get_running_loop().create_future()

@@ -1,13 +1,13 @@
 """The failures of one device, and the recovery step that is due: the ladder.
 
-Each rung costs more than the last, so it is stepped on only when those before did not help (misbehaviours 12, 18, 19):
+Each rung costs more than the last, so it is used only when those before did not help (misbehaviours 12, 18, 19):
 
-1. again, with a new client, after a wait that grows with the failures;
-2. forget what the stack has cached of the device and scan again: **once** until it works again, and **never where the
-   stack holds a bond**, since BlueZ drops the keys with the cache, and only a person can make new ones;
-3. switch the adapter off and on. Whether that may be done at all (no link, not too often) is decided by `central`.
+1. retry, with a new client, after a wait that grows with the failures;
+2. drop what the stack has cached of the device and scan again: **once** until it works again, and **never where the
+   stack holds a bond**, since BlueZ drops the keys with the cache, and only an operator can make new ones;
+3. switch the adapter off and on. `central` decides whether that may be done at all (no link, not too often).
 
-A device that answers and refuses our keys, repeatedly, has forgotten its bond; nothing but a person helps.
+A device that responds and refuses our keys, repeatedly, has lost its bond; only an operator can help.
 
 Pure: no clock, no stack.
 """
@@ -36,30 +36,30 @@ class Rung(Enum):
 
 @dataclass(slots=True)
 class Standing:
-    """One device's."""
+    """The failures and the due step of one device."""
 
     failures: int = 0
-    """In a row."""
+    """Number of failures in a row."""
     refusals: int = 0
-    """Times in a row that it refused our keys."""
+    """Number of times in a row that it refused our keys."""
     forgotten: bool = False
-    """The cache was dropped since it last worked."""
+    """True when the cache was dropped since it last worked."""
     words: str = ""
-    """Why the last try failed; "" after one that worked."""
+    """The reason that the last try failed; "" after one that worked."""
     due: Rung = Rung.AGAIN
     """The recovery step before the next try."""
     not_before_s: float = 0.0
     """Advertisements before this moment, monotonic, do not prove that it is in range."""
 
     def worked(self) -> None:
-        """A link stood, and the device answered over it."""
+        """Reset after a link on which the device responded."""
         self.failures = self.refusals = 0
         self.forgotten = False
         self.words = ""
         self.due = Rung.AGAIN
 
     def failed(self, fault: Fault, *, bonded: bool) -> None:
-        """One more try failed; `due` says what to do. `bonded`: the stack holds keys of it."""
+        """Count a failed try and set the `due` step. `bonded`: the stack holds keys of it."""
         self.failures += 1
         self.words = fault.words
         self.refusals = self.refusals + 1 if fault.kind is FaultKind.KEYS else 0

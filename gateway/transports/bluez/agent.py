@@ -1,11 +1,11 @@
-"""The pairing agent that BlueZ asks (org.bluez.Agent1). bleak has none, and without one even a pairing that asks
-anything fails (misbehaviour 8).
+"""Pairing agent for BlueZ (org.bluez.Agent1). bleak has none, and without one every pairing that needs a confirmation
+fails (misbehaviour 8).
 
-It offers a keyboard and a display, so a device that shows a passkey can have it typed by a person, one that shows a
-number is compared, and one that can do neither pairs without. Who may pair at all is for the `PairingAgent`: only what
-a person has just asked for. Everything that is not Bluetooth LE is rejected.
+It offers a keyboard and a display, so an operator can type the passkey that a device shows, one that shows a number is
+compared, and one that can do neither pairs without. The `PairingAgent` decides which device may pair: only one that an
+operator has just requested. Everything that is not Bluetooth LE is rejected.
 
-BlueZ takes back a question when the device gives up (`Cancel`); the person's answer then goes nowhere.
+BlueZ withdraws a request when the device gives up (`Cancel`); the operator's reply is then dropped.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class BluezAgent(ServiceInterface):
-    """`address_of` gives the address of the device behind an object's path."""
+    """The agent object. `address_of` returns the address of the device behind an object's path."""
 
     def __init__(self, asked: PairingAgent, address_of: Callable[[str], Awaitable[str]]) -> None:
         super().__init__("org.bluez.Agent1")
@@ -38,7 +38,7 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     async def RequestPasskey(self, device: DBusObjectPath) -> DBusUInt32:  # noqa: N802 - BlueZ's names
-        """The device shows six digits; the operator types them."""
+        """Return the six digits that the device shows and the operator types."""
         address = await self._address_of(device)
         passkey = await self._ask(self._asked.passkey(address))
         if passkey is None or not 0 <= passkey <= 999_999:
@@ -47,25 +47,26 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     async def RequestConfirmation(self, device: DBusObjectPath, passkey: DBusUInt32) -> None:  # noqa: N802 - see above
-        """Both show the same six digits, unless a third device is in between."""
+        """Confirm that both show the same six digits, unless a third device is in between."""
         await self._confirm(device, passkey)
 
     @dbus_method()
     async def RequestAuthorization(self, device: DBusObjectPath) -> None:  # noqa: N802 - see above
-        """A device that can neither show nor read anything wants to pair."""
+        """Authorise a device that can neither show nor read anything."""
         await self._confirm(device, None)
 
     @dbus_method()
     async def DisplayPasskey(  # noqa: N802 - see above
         self, device: DBusObjectPath, passkey: DBusUInt32, entered: DBusUInt16
     ) -> None:
-        """The digits are to be typed on the device; called again with each of them. BlueZ waits for no answer."""
+        """Confirm a passkey that is to be typed on the device. BlueZ calls this again with each digit, and waits for no
+        response."""
         if entered == 0:
             await self._confirm(device, passkey)
 
     @dbus_method()
     def Cancel(self) -> None:  # noqa: N802 - see above
-        """The device does not wait any longer for what was asked."""
+        """Withdraw the pending request, because the device does not wait any longer."""
         now = asyncio.get_running_loop().time()
         for each in tuple(self._open):
             if not each.expired():
@@ -73,22 +74,22 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     def Release(self) -> None:  # noqa: N802 - see above
-        """BlueZ does not ask this agent any longer."""
+        """End the agent's registration: BlueZ sends it no further requests."""
         log.info("ble.agent_released")
 
     @dbus_method()
     def RequestPinCode(self, device: DBusObjectPath) -> DBusStr:  # noqa: N802 - see above
-        """Classic Bluetooth only."""
+        """Reject a request of classic Bluetooth."""
         self._reject(device[-17:], "it asks for a PIN of classic Bluetooth")
 
     @dbus_method()
     def DisplayPinCode(self, device: DBusObjectPath, pincode: DBusStr) -> None:  # noqa: N802 - see above
-        """Classic Bluetooth only."""
+        """Reject a request of classic Bluetooth."""
         self._reject(device[-17:], "it asks for a PIN of classic Bluetooth")
 
     @dbus_method()
     def AuthorizeService(self, device: DBusObjectPath, uuid: DBusStr) -> None:  # noqa: N802 - see above
-        """A device wants to use a service of this machine; there is none for it."""
+        """Reject a device that wants to use a service of this machine; there is none for it."""
         self._reject(device[-17:], "it wants to use a service of this machine")
 
     async def _confirm(self, device: str, passkey: int | None) -> None:

@@ -1,12 +1,12 @@
-"""BlueZ, the Bluetooth stack of Linux: bleak's own backend, and over D-Bus what bleak has no words for.
+"""BlueZ, the Bluetooth stack of Linux: bleak's own backend, and over D-Bus what bleak has no API for.
 
-What the gateway asks of a machine: D-Bus, bluetoothd and an adapter. Each may be missing when the gateway starts and go
-at any time; `open` says in words which it is, and `gone` when it happens (misbehaviour 15). While bluetoothd is dead
-bleak is not notified: its clients believe that they are connected. So after every opening bleak's own connection is
-dropped as well, and everything that it has remembered with it.
+Requirements on a machine: D-Bus, bluetoothd and an adapter. Each may be missing when the gateway starts and disappear
+at any time; `open` names the missing one, and `gone` returns when one disappears (misbehaviour 15). While bluetoothd is
+dead bleak is not notified: its clients still show as connected. So after every opening bleak's own connection is
+dropped as well, with its cached state.
 
-Bonds are bluetoothd's (`/var/lib/bluetooth`); `bonds_dir` is not used. Set `ControllerMode = le` in its main.conf where
-a device has classic Bluetooth too (5).
+bluetoothd keeps the bonds (`/var/lib/bluetooth`); `bonds_dir` is not used. Set `ControllerMode = le` in its main.conf
+where a device has classic Bluetooth too (5).
 """
 
 import asyncio
@@ -36,7 +36,8 @@ log = structlog.get_logger(__name__)
 
 
 class BluezBackend:
-    """A `gateway.transports.ble.stack.BleBackend`. `adapter` is a name like hci1, or its address; None: the first."""
+    """Implementation of `gateway.transports.ble.stack.BleBackend`. `adapter` is a name like hci1, or its address; None:
+    the first."""
 
     def __init__(self, adapter: str | None, bonds_dir: Path) -> None:
         self._wanted = adapter
@@ -48,7 +49,7 @@ class BluezBackend:
         self._rounds: dict[str, Rounds] = {}
 
     async def open(self, agent: PairingAgent) -> None:
-        """Reach bluetoothd, choose the adapter, switch it on, and be the agent for pairing."""
+        """Connect to bluetoothd, choose the adapter, switch it on, and register the agent for pairing."""
         await self.close()
         self._why = ""
         self._ended = asyncio.Event()
@@ -60,7 +61,7 @@ class BluezBackend:
             await bus.call(_ROOT, _AGENTS, "RegisterAgent", "os", AGENT_PATH, CAPABILITY)
             await bus.call(_ROOT, _AGENTS, "RequestDefaultAgent", "o", AGENT_PATH)
         except BleakDBusError as error:
-            # Devices that are paired already work without; pairing does not.
+            # Devices that are already paired work without it; pairing does not.
             log.warning("ble.agent_not_registered", why=str(error))
 
     async def close(self) -> None:
@@ -68,10 +69,10 @@ class BluezBackend:
         if bus is None:
             return
         self._ended.set()
-        # Ours leaves with its connection, the agent with it.
+        # Our agent is removed with its connection.
         await bus.close()
-        # bleak has one connection for each event loop and no call that ends it. What it remembers of a daemon that
-        # is dead (connected devices, tables of services) would be believed after the next start.
+        # bleak has one connection for each event loop and no call that ends it. Its cached state of a dead daemon
+        # (connected devices, tables of services) would be believed after the next start.
         remembered = bleak_manager._global_instances.get(asyncio.get_running_loop())
         if remembered is not None and remembered._bus is not None:
             remembered._bus.disconnect()
@@ -88,7 +89,7 @@ class BluezBackend:
 
     def scanner(self, found: Found, service_uuids: Sequence[str] = ()) -> BleakScanner:
         def heard(device: BLEDevice, advertisement: AdvertisementData) -> None:
-            # bleak also calls when a device connects, pairs or is lost; only what was received has a strength.
+            # bleak also calls when a device connects, pairs or is lost; only a received advertisement has a strength.
             if "RSSI" in advertisement.platform_data[1]:
                 found(device, advertisement)
 
@@ -105,7 +106,7 @@ class BluezBackend:
 
     async def bonded(self, address: str) -> bool:
         _, device = await self._device(address)
-        # Older daemons have no Bonded: there, whatever is paired is bonded.
+        # Older daemons have no Bonded: there, every paired device is bonded.
         return bool(device.get("Bonded", device.get("Paired", False)))
 
     async def forget(self, address: str) -> None:
@@ -161,8 +162,8 @@ class BluezBackend:
         return {path: it[DEVICE] for path, it in objects.items() if path.startswith(below) and DEVICE in it}
 
     async def _device(self, address: str) -> tuple[str, dict[str, Any]]:
-        """Its path and properties, ("", {}) where BlueZ does not know it. By its address and not by a path made of
-        it: a device whose addresses change keeps the path that it was found under."""
+        """Return a device's path and properties, ("", {}) where BlueZ does not know it. It is found by its address and
+        not by a path made of it: a device whose addresses change keeps the path that it was found under."""
         for path, device in self._devices(await self._reached().objects()).items():
             if str(device["Address"]).upper() == address.upper():
                 return path, device
@@ -198,7 +199,7 @@ class BluezBackend:
 
 
 def _adapter_of(objects: Objects, wanted: str | None) -> str:
-    """The path of the adapter; BleUnavailable where it is not there."""
+    """Return the path of the adapter. Raises BleUnavailable where it is missing."""
     adapters = {path: it[ADAPTER] for path, it in sorted(objects.items()) if ADAPTER in it}
     # Older daemons have no Roles.
     central = {path: it for path, it in adapters.items() if "central" in it.get("Roles", ["central"])}

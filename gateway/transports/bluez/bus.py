@@ -1,7 +1,7 @@
-"""org.bluez over D-Bus: the calls, and the signals that say that something has gone.
+"""Connection to org.bluez over D-Bus: the calls, and the signals that report that something has disappeared.
 
-A connection of our own beside bleak's: bleak keeps its to itself, and what is asked here (adapters, bonds, power) must
-be answered also when bleak's is broken. Nothing is mirrored; each query is sent again, so no response is stale.
+It is separate from bleak's: bleak does not share its own, and queries here (adapters, bonds, power) must be served also
+when bleak's is broken. Nothing is mirrored; each query is sent again, so no response is stale.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DBUS_PATH: Final = "/org/freedesktop/DBus"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 _OBJECTS: Final = "org.freedesktop.DBus.ObjectManager"
 
-# What must reach us, and no more: each advertisement that a scan hears makes a signal of its device.
+# Only the signals that are needed: each advertisement that a scan hears makes a signal of its device.
 _RULES: Final = (
     f"type='signal',sender='{_DBUS}',interface='{_DBUS}',member='NameOwnerChanged',arg0='{BLUEZ}'",
     f"type='signal',sender='{BLUEZ}',interface='{_OBJECTS}',member='InterfacesRemoved'",
@@ -37,7 +37,7 @@ _DEVICE_RULE: Final = (
 )
 
 Objects = dict[str, dict[str, dict[str, Any]]]
-"""Path → interface → property → value."""
+"""Objects of BlueZ: path → interface → property → value."""
 
 _NO_BUS: Final = (
     "the D-Bus system bus cannot be reached ({}): no Bluetooth device can connect; install and start dbus and bluez "
@@ -54,8 +54,9 @@ _FORBIDDEN: Final = (
 
 
 class BluezBus:
-    """`went(why)` is called when the bus or the daemon has gone; `removed(path)` for each object that has lost its
-    adapter or device interface; `changed(path, interface, properties)` for adapters, and devices that are watched."""
+    """One D-Bus connection. `went(why)` is called when the bus or the daemon has disappeared; `removed(path)` for each
+    object that has lost its adapter or device interface; `changed(path, interface, properties)` for adapters, and
+    devices that are watched."""
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class BluezBus:
         removed: Callable[[str], None],
         changed: Callable[[str, str, Mapping[str, Any]], None],
     ) -> BluezBus:
-        """Raises BleUnavailable."""
+        """Connect to the bus. Raises BleUnavailable."""
         try:
             it = cls(went, removed, changed)
         except (OSError, InvalidAddressError) as error:
@@ -94,7 +95,7 @@ class BluezBus:
         return it
 
     async def close(self) -> None:
-        """Never raises."""
+        """Close the connection. Never raises."""
         self.bus.disconnect()
         with suppress(Exception):  # it raises the reason a second time
             await self._ended()
@@ -102,7 +103,8 @@ class BluezBus:
     async def call(
         self, path: str, interface: str, member: str, signature: str = "", *body: Any, destination: str = BLUEZ
     ) -> Any:
-        """The first value of the answer, None where it has none. Raises BleakDBusError, as bleak does."""
+        """Call a method and return the first value of the response, None where it has none. Raises BleakDBusError, as
+        bleak does."""
         reply = await self.bus.call(
             Message(
                 destination=destination,
@@ -118,7 +120,7 @@ class BluezBus:
         return unpack_variants(reply.body[0]) if reply.body else None
 
     async def objects(self) -> Objects:
-        """Everything that bluetoothd shows. Raises BleUnavailable where there is no bluetoothd."""
+        """Return every object that bluetoothd shows. Raises BleUnavailable where there is no bluetoothd."""
         try:
             found: Objects = await self.call("/", _OBJECTS, "GetManagedObjects")
         except BleakDBusError as error:
@@ -127,11 +129,11 @@ class BluezBus:
         return found
 
     async def property_of(self, path: str, interface: str, name: str) -> Any:
-        """Raises BleakDBusError where there is none."""
+        """Return a property. Raises BleakDBusError where there is none."""
         return await self.call(path, _PROPERTIES, "Get", "ss", interface, name)
 
     async def set_property(self, path: str, interface: str, name: str, value: Variant) -> None:
-        """Raises BleakDBusError."""
+        """Set a property. Raises BleakDBusError."""
         await self.call(path, _PROPERTIES, "Set", "ssv", interface, name, value)
 
     @asynccontextmanager
@@ -142,13 +144,13 @@ class BluezBus:
         try:
             yield
         finally:
-            with suppress(BleakDBusError, EOFError, OSError):  # the bus may have gone meanwhile, its rules with it
+            with suppress(BleakDBusError, EOFError, OSError):  # the bus may have ended meanwhile, its rules with it
                 await self.call(_DBUS_PATH, _DBUS, "RemoveMatch", "s", rule, destination=_DBUS)
 
     async def broken(self) -> str:
         """Return when the D-Bus connection has ended, with the reason."""
         try:
-            # Shielded: who waits here may be cancelled, and the library's own future would be so with it.
+            # Shielded: a cancelled caller would otherwise cancel the library's own future.
             await asyncio.shield(self._ended())
         except Exception as error:
             return f"the D-Bus connection broke ({_reason(error)})"

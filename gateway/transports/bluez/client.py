@@ -1,9 +1,9 @@
-"""bleak's client for BlueZ that recognises a peer which has forgotten its bond.
+"""bleak's client for BlueZ that recognises a peer which has lost its bond.
 
-BlueZ does not say so: it connects, the peer has no key, the link breaks, and it connects again, for ever; bleak takes
-part in that (`le-connection-abort-by-local`), and in the end there is nothing but a time-out. What can be seen is a
-bonded device that connects and disconnects, round after round, and never shows its services. Interference does that
-once or twice; after ROUNDS_MAX it is the keys.
+BlueZ does not report it: it connects, the peer has no key, the link breaks, and it connects again, for ever; bleak
+takes part in that (`le-connection-abort-by-local`), and in the end there is nothing but a time-out. The visible sign is
+a bonded device that connects and disconnects, round after round, and never shows its services. Interference does that
+once or twice; after ROUNDS_MAX the keys are the cause.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ ROUNDS_MAX = 3
 
 
 class Rounds:
-    """Counts how often a device connected and was gone again while it was being connected."""
+    """Counts how often a device connected and disconnected again during one connect."""
 
     def __init__(self, enough: Callable[[], None]) -> None:
         self.count = 0
         self.over = False
-        """The connect has ended; what still comes ends nothing."""
+        """True when the connect has ended; later changes end nothing."""
         self._connected = False
         self._enough = enough
 
     def changed(self, properties: Mapping[str, Any]) -> None:
-        """The device's properties have changed."""
+        """Count changes of the device's properties."""
         connected = properties.get("Connected")
         if connected is None:
             return
@@ -44,7 +44,8 @@ class Rounds:
 
 
 class BluezClient(BleakClient):
-    """`bonded` says whether BlueZ holds keys of the device; `watched` reports its changes inside a block."""
+    """Client for BlueZ. `bonded` returns whether BlueZ holds keys of the device; `watched` reports its changes inside a
+    block."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class BluezClient(BleakClient):
         self._watched = watched
 
     async def connect(self, **kwargs: Any) -> None:
-        """As bleak's, and BleakError "PIN or Key Missing" where the peer has forgotten its bond."""
+        """Connect as bleak does. Raises BleakError "PIN or Key Missing" where the peer has lost its bond."""
         if not await self._bonded():
             await super().connect(**kwargs)
             return
