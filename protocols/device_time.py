@@ -36,7 +36,8 @@ _COUNT_US_MAX = 1 << 61
 
 @stream_value
 class DeviceTime:
-    """`octets` as sent: 8 for absolute, base-offset and high-resolution time, 4 for relative time (LSB 125 µs)."""
+    """A time of a device. `octets` are as sent: 8 for absolute, base-offset and high-resolution time, 4 for relative
+    time (LSB 125 µs)."""
 
     kind: TimeKind
     octets: bytes

@@ -18,7 +18,8 @@ class Reader:
     __slots__ = ("_at", "_clause", "_data", "_end")
 
     def __init__(self, data: bytes, *, at: int = 0, end: int | None = None, clause: str = "") -> None:
-        """`clause` names the rule being read, for error texts. `at` and `end` must lie inside `data`."""
+        """Create a reader. `clause` names the rule being read, for error texts. `at` and `end` must lie inside
+        `data`."""
         self._data = data
         self._at = at
         self._end = len(data) if end is None else end

@@ -12,7 +12,7 @@ class LineFile:
     """One file of ASCII lines, with one owner."""
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError when the file cannot be written."""
+        """Open the file. Raises OSError when it cannot be written."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
 
     def lines(self) -> list[str]:

@@ -38,7 +38,8 @@ _CHARGE = code_of("MDC_ATTR_VAL_BATT_CHARGE")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatteryLevelStatus:
-    """0x2BED. `power_state` and `additional` are bits as sent (reference BLE §12); None: the field is absent."""
+    """Battery Level Status (0x2BED). `power_state` and `additional` are bits as sent (reference BLE §12); None: the
+    field is absent."""
 
     power_state: int
     identifier: int | None = None
@@ -97,7 +98,7 @@ class Battery(ServiceInterpreter):
 
     @property
     def attributes(self) -> tuple[tuple[int, bytes], ...]:
-        """The newest level as an attribute of an MDS object; empty where there is none."""
+        """Return the newest level as an attribute of an MDS object; empty where there is none."""
         if self.level_percent is None:
             return ()
         return ((Attribute.BATTERY_LEVEL, self.level_percent.to_bytes(2, "big")),)

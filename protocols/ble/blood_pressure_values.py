@@ -36,7 +36,8 @@ class PressureDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BloodPressure(PressureDetails):
-    """0x2A35. A pressure that the device does not measure is NaN; `time_stamp` is a Date Time as sent."""
+    """Blood Pressure Measurement (0x2A35). A pressure that the device does not measure is NaN; `time_stamp` is a Date
+    Time as sent."""
 
     systolic: Scalar
     diastolic: Scalar
@@ -46,8 +47,8 @@ class BloodPressure(PressureDetails):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CuffPressure(PressureDetails):
-    """0x2A36: the pressure in the cuff during a measurement. `unused` are the two pressures that a device sends
-    as NaN."""
+    """Intermediate Cuff Pressure (0x2A36): the pressure in the cuff during a measurement. `unused` are the two
+    pressures that a device sends as NaN."""
 
     cuff: Scalar
     unused: tuple[Scalar, Scalar] = (Special.NAN, Special.NAN)
@@ -56,8 +57,8 @@ class CuffPressure(PressureDetails):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhancedTimes(PressureDetails):
-    """Seconds since 1900, or since 2000 where `epoch_2000` is set: on the device's base clock, and as shown to its
-    user."""
+    """Times of the enhanced forms, in seconds since 1900, or since 2000 where `epoch_2000` is set: on the device's base
+    clock, and as shown to its user."""
 
     time_s: int | None = None
     user_facing_s: int | None = None
@@ -69,7 +70,7 @@ class EnhancedTimes(PressureDetails):
         return self.time_s is not None and self.user_facing_s is not None and self.time_s != self.user_facing_s
 
     def device_time(self) -> DeviceTime | None:
-        """The base time, else the user facing time. ABSOLUTE: the standard does not define it as UTC."""
+        """Return the base time, else the user facing time. ABSOLUTE: the standard does not define it as UTC."""
         seconds = self.user_facing_s if self.time_s is None else self.time_s
         if seconds is None:
             return None
@@ -79,7 +80,7 @@ class EnhancedTimes(PressureDetails):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhancedBloodPressure(EnhancedTimes):
-    """0x2B34."""
+    """Enhanced Blood Pressure Measurement (0x2B34)."""
 
     systolic: Scalar
     diastolic: Scalar
@@ -88,14 +89,15 @@ class EnhancedBloodPressure(EnhancedTimes):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhancedCuffPressure(EnhancedTimes):
-    """0x2B35."""
+    """Enhanced Intermediate Cuff Pressure (0x2B35)."""
 
     cuff: Scalar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BloodPressureRecord:
-    """0x2B36: a part of another characteristic's value. `part` ends in a CRC where the device has that feature."""
+    """Blood Pressure Record (0x2B36): a part of another characteristic's value. `part` ends in a CRC where the device
+    has that feature."""
 
     first: bool
     last: bool

@@ -97,9 +97,9 @@ _NUMBERS = (_FAT, *_OPTIONAL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyComposition:
-    """0x2A9C. Masses in kg and height in cm, or lb and inches where `imperial` is set. NaN: the measurement did not
-    succeed. `time_stamp` is a Date Time as sent, user 0xFF unknown. None: the field is absent. `continues`: another
-    value has more of this weighing."""
+    """Body Composition Measurement (0x2A9C). Masses in kg and height in cm, or lb and inches where `imperial` is set.
+    NaN: the measurement did not succeed. `time_stamp` is a Date Time as sent, user 0xFF unknown. None: the field is
+    absent. `continues`: another value has more of this weighing."""
 
     fat_percent: Scalar
     imperial: bool = False

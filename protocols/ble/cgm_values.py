@@ -33,7 +33,7 @@ _RECORD_BYTES_MIN = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgmRecord:
-    """One record. mg/dL, minutes since the session's start, mg/dL/min, percent. The three status bytes are as sent;
+    """One record: mg/dL, minutes since the session's start, mg/dL/min, percent. The three status bytes are as sent;
     None: the field is absent."""
 
     concentration_mg_dl: Scalar
@@ -47,7 +47,7 @@ class CgmRecord:
 
     @property
     def status_bits(self) -> int | None:
-        """The three bytes as the 24 bits of CGM Status, with 0 for an absent byte; None where all are absent."""
+        """Return the three bytes as the 24 bits of CGM Status, with 0 for an absent byte; None where all are absent."""
         if self.status is None and self.calibration is None and self.warning is None:
             return None
         return (self.status or 0) | (self.calibration or 0) << 8 | (self.warning or 0) << 16
@@ -55,14 +55,14 @@ class CgmRecord:
 
 @dataclass(frozen=True, slots=True)
 class CgmMeasurement:
-    """0x2AA7: at least one record."""
+    """CGM Measurement (0x2AA7): at least one record."""
 
     records: tuple[CgmRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CgmFeature:
-    """0x2AA8. Feature bits and the two nibbles as sent. `crc` as sent; `NOT_CHECKED`: not checked."""
+    """CGM Feature (0x2AA8): feature bits and the two nibbles as sent. `crc` as sent; `NOT_CHECKED`: not checked."""
 
     supported: int
     sample_type: int
@@ -72,7 +72,7 @@ class CgmFeature:
 
 @dataclass(frozen=True, slots=True)
 class CgmStatus:
-    """0x2AA9. `status` holds 24 bits, in the form of three status bytes."""
+    """CGM Status (0x2AA9). `status` holds 24 bits, in the form of three status bytes."""
 
     offset_min: int
     status: int
@@ -81,8 +81,8 @@ class CgmStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgmSessionStart:
-    """0x2AAA. A Date Time as sent, local; zone and DST in quarters of an hour, in the form of Current Time. Writing it
-    sets the clock."""
+    """CGM Session Start Time (0x2AAA): a Date Time as sent, local; zone and DST in quarters of an hour, in the form of
+    Current Time. Writing it sets the clock."""
 
     date_time: bytes
     zone_quarters: int
@@ -92,7 +92,7 @@ class CgmSessionStart:
 
 @dataclass(frozen=True, slots=True)
 class CgmSessionRunTime:
-    """0x2AAB: the time for which a sensor may run."""
+    """CGM Session Run Time (0x2AAB): the time for which a sensor may run."""
 
     hours: int
     has_crc: bool = False
@@ -100,7 +100,7 @@ class CgmSessionRunTime:
 
 @dataclass(frozen=True, slots=True)
 class CgmControl:
-    """0x2AAC. `operand` as sent; the functions below read it."""
+    """A value of the CGM Specific Ops Control Point (0x2AAC). `operand` is as sent; the functions below read it."""
 
     opcode: int
     operand: bytes = b""
@@ -108,7 +108,8 @@ class CgmControl:
 
 
 class ControlAnswer(NamedTuple):
-    """`result`: 1 success, 2 not supported, 3 invalid operand, 4 not completed, 5 out of range."""
+    """Response of the control point. `result`: 1 success, 2 not supported, 3 invalid operand, 4 not completed, 5 out of
+    range."""
 
     request: int
     result: int

@@ -44,8 +44,8 @@ not."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentTime:
-    """0x2A2B. `date_time` is a Date Time as sent, local; `fraction_256` counts 1/256 s; day of week (1 Monday) and
-    adjust reason as sent."""
+    """Current Time (0x2A2B). `date_time` is a Date Time as sent, local; `fraction_256` counts 1/256 s; day of week (1
+    Monday) and adjust reason as sent."""
 
     date_time: bytes
     day_of_week: int = 0
@@ -55,8 +55,8 @@ class CurrentTime:
 
 @dataclass(frozen=True, slots=True)
 class LocalTimeInformation:
-    """0x2A0F. `zone_quarters` counts 15 min, -128 unknown; `dst` is the code as sent, which counts 15 min too, 255
-    unknown."""
+    """Local Time Information (0x2A0F). `zone_quarters` counts 15 min, -128 unknown; `dst` is the code as sent, which
+    counts 15 min too, 255 unknown."""
 
     zone_quarters: int
     dst: int
@@ -69,8 +69,8 @@ class LocalTimeInformation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceTimeInformation:
-    """0x2A14. Source as sent; accuracy in 1/8 s (254: worse than 31.6 s, 255 unknown); time since the last update (255
-    days: longer)."""
+    """Reference Time Information (0x2A14). Source as sent; accuracy in 1/8 s (254: worse than 31.6 s, 255 unknown);
+    time since the last update (255 days: longer)."""
 
     source: int
     accuracy_eighths: int

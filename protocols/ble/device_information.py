@@ -43,7 +43,7 @@ _PRODUCTION_KINDS = ((SERIAL_NUMBER, 1), (HARDWARE_REVISION, 3), (SOFTWARE_REVIS
 
 @dataclass(frozen=True, slots=True)
 class PnpId:
-    """0x2A50. `source`: registry of the vendor number, 1 the Bluetooth SIG, 2 the USB Forum."""
+    """PnP ID (0x2A50). `source`: registry of the vendor number, 1 the Bluetooth SIG, 2 the USB Forum."""
 
     source: int
     vendor: int
@@ -52,7 +52,7 @@ class PnpId:
 
 
 def decode_text(data: bytes) -> bytes:
-    """A text as sent."""
+    """Return a text as sent."""
     if len(data) > VALUE_BYTES_MAX:
         raise RemoteProtocolError("a text is longer than an attribute can be", at=VALUE_BYTES_MAX, clause=CLAUSE)
     return data

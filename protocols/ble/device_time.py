@@ -50,14 +50,15 @@ _EPOCH_1900_US = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class DeviceTimeFeature:
-    """0x2B8E, bits as sent."""
+    """DT Feature (0x2B8E), bits as sent."""
 
     supported: int
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceTimeParameters:
-    """0x2B8F. The clock's resolution in 1/65536 s; the following fields depend on features and are kept as sent."""
+    """DT Parameters (0x2B8F). The clock's resolution in 1/65536 s; the following fields depend on features and are kept
+    as sent."""
 
     resolution_65536: int
     rest: bytes = b""
@@ -65,8 +66,8 @@ class DeviceTimeParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceClock:
-    """0x2B90 without its check. `base_time_s` counts from 2000 or 1900, depending on `status`; zone and DST in quarters
-    of an hour, in the form of Current Time; the optional fields as sent."""
+    """Device Time (0x2B90) without its check. `base_time_s` counts from 2000 or 1900, depending on `status`; zone and
+    DST in quarters of an hour, in the form of Current Time; the optional fields as sent."""
 
     base_time_s: int
     zone_quarters: int
@@ -77,7 +78,7 @@ class DeviceClock:
 
 @dataclass(frozen=True, slots=True)
 class DeviceTimeControl:
-    """0x2B91. The operand is kept as sent: no source defines it."""
+    """A value of the DT Control Point (0x2B91). The operand is kept as sent: no source defines it."""
 
     opcode: int
     operand: bytes = b""

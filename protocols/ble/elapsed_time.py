@@ -43,8 +43,8 @@ EPOCH_2000_US: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElapsedTime:
-    """The 9 bytes. `resolution` is the index into `RESOLUTION_US`; `zone_quarters` counts 15 min of zone and DST
-    together and is valid where `zone_used`; `source` as sent."""
+    """The 9 bytes of an Elapsed Time. `resolution` is the index into `RESOLUTION_US`; `zone_quarters` counts 15 min of
+    zone and DST together and is valid where `zone_used`; `source` as sent."""
 
     value: int
     tick: bool = False
@@ -62,7 +62,7 @@ class ElapsedTime:
 
 @dataclass(frozen=True, slots=True)
 class CurrentElapsedTime:
-    """0x2BF2. Clock status and capabilities as sent; None: the value ended after the time."""
+    """Current Elapsed Time (0x2BF2). Clock status and capabilities as sent; None: the value ended after the time."""
 
     time: ElapsedTime
     status: int | None = None

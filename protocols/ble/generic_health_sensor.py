@@ -68,7 +68,8 @@ class Specialisation:
 
 @dataclass(frozen=True, slots=True)
 class HealthSensorFeatures:
-    """0x2BF3. The types that the sensor observes, as context-free codes; None: it lists no specialisations."""
+    """Health Sensor Features (0x2BF3): the types that the sensor observes, as context-free codes; None: it lists no
+    specialisations."""
 
     types: tuple[int, ...]
     specialisations: tuple[Specialisation, ...] | None = None
@@ -76,7 +77,7 @@ class HealthSensorFeatures:
 
 @dataclass(frozen=True, slots=True)
 class GhsControl:
-    """0x2BF4: an opcode, or a response. The bytes after it are kept as sent."""
+    """A value of the GHS Control Point (0x2BF4): an opcode, or a response. The bytes after it are kept as sent."""
 
     opcode: int
     operand: bytes = b""
@@ -84,7 +85,8 @@ class GhsControl:
 
 @dataclass(frozen=True, slots=True)
 class ObservationSchedule:
-    """0x2910 and 0x2BF1. Period and interval as sent: whether they are integers or FLOATs is not confirmed."""
+    """Observation Schedule (0x2910 and 0x2BF1). Period and interval as sent: whether they are integers or FLOATs is not
+    confirmed."""
 
     type: int
     period: bytes
@@ -93,7 +95,7 @@ class ObservationSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidRange:
-    """0x2911, in `unit` (partition 4)."""
+    """Valid range of a type (0x2911), in `unit` (partition 4)."""
 
     type: int
     unit: int

@@ -66,8 +66,8 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """`octets` hold `sample_bytes` each, least significant first. Whether they are signed, and whether a value is scale
-    × sample + offset or scale × (sample - offset), is not confirmed."""
+    """An array of samples. `octets` hold `sample_bytes` each, least significant first. Whether they are signed, and
+    whether a value is scale × sample + offset or scale × (sample - offset), is not confirmed."""
 
     unit: int
     scale: Scalar

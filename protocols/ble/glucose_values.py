@@ -56,7 +56,7 @@ class MedicationUnit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Concentration:
-    """`sample_type` and `location` are the nibbles as sent."""
+    """Glucose concentration. `sample_type` and `location` are the nibbles as sent."""
 
     value: Scalar
     sample_type: int
@@ -65,8 +65,9 @@ class Concentration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlucoseMeasurement:
-    """0x2A18. `base_time` is a Date Time as sent; the measurement was taken `offset_min` later (None: field absent).
-    `unit` is set even where there is no concentration. `status` holds the sensor status bits as sent."""
+    """Glucose Measurement (0x2A18). `base_time` is a Date Time as sent; the measurement was taken `offset_min` later
+    (None: field absent). `unit` is set even where there is no concentration. `status` holds the sensor status bits as
+    sent."""
 
     sequence_number: int
     base_time: bytes
@@ -87,8 +88,8 @@ class Exercise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlucoseContext:
-    """0x2A34. Numbers of a list are as sent; `tester_health` has the tester in its low nibble. `medication_unit` is set
-    even where there is no medication."""
+    """Glucose Measurement Context (0x2A34). Numbers of a list are as sent; `tester_health` has the tester in its low
+    nibble. `medication_unit` is set even where there is no medication."""
 
     sequence_number: int
     extended_flags: int | None = None
@@ -103,7 +104,7 @@ class GlucoseContext:
 
 @dataclass(frozen=True, slots=True)
 class GlucoseFeature:
-    """0x2A51: features of the meter, bits as sent."""
+    """Glucose Feature (0x2A51): features of the meter, bits as sent."""
 
     supported: int
 

@@ -55,8 +55,8 @@ _OF_PLACE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Temperature:
-    """0x2A1C and 0x2A1E. °C, or °F where `fahrenheit` is set; a Date Time and a Temperature Type as sent, None: the
-    field is absent."""
+    """Temperature Measurement (0x2A1C) and Intermediate Temperature (0x2A1E). °C, or °F where `fahrenheit` is set; a
+    Date Time and a Temperature Type as sent, None: the field is absent."""
 
     value: Scalar
     fahrenheit: bool = False

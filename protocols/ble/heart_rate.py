@@ -59,8 +59,8 @@ _OPTICAL_SITES = frozenset({WRIST, FINGER, HAND, EAR_LOBE, FOOT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartRate:
-    """0x2A37. Rate per minute; skin contact is valid only where the device supports it; energy in kJ since it was
-    reset; intervals between beats in 1/1024 s, oldest first."""
+    """Heart Rate Measurement (0x2A37): rate per minute; skin contact, valid only where the device supports it; energy
+    in kJ since it was reset; intervals between beats in 1/1024 s, oldest first."""
 
     rate: int
     contact_supported: bool = False

@@ -82,7 +82,7 @@ class ValueLayout(Generic[V]):
     """The layout of one characteristic whose values are the dataclass `value_type`."""
 
     def __init__(self, value_type: type[V], clause: str, *rows: Flag | Field, flags_bytes: int = 0) -> None:
-        """`clause` names the characteristic in errors. `flags_bytes` 0: the value has no flags."""
+        """Compile the layout. `clause` names the characteristic in errors. `flags_bytes` 0: the value has no flags."""
         self._value_type = value_type
         self._clause = clause
         self._flags_bytes = flags_bytes
@@ -211,19 +211,19 @@ def _same(value: Any) -> Any:
 
 
 def one_column(letter: str, decode: Callable[[Any], Any] = _same, encode: Callable[[Any], Any] = _same) -> FieldType:
-    """A field that `struct` unpacks to one value."""
+    """Declare a field that `struct` unpacks to one value."""
     return FieldType(letter, decode, lambda value: (encode(value),))
 
 
 def _wide_number(size: int) -> FieldType:
-    """An unsigned number of a size for which `struct` has no letter."""
+    """Declare an unsigned number of a size for which `struct` has no letter."""
     return one_column(
         f"{size}s", lambda data: int.from_bytes(data, "little"), lambda value: value.to_bytes(size, "little")
     )
 
 
 def raw_bytes(size: int) -> FieldType:
-    """Bytes as sent."""
+    """Declare bytes as sent."""
 
     def encode(value: bytes) -> bytes:
         if len(value) != size:
@@ -234,7 +234,7 @@ def raw_bytes(size: int) -> FieldType:
 
 
 def group(make: Callable[..., Any], take_apart: Callable[[Any], tuple[Any, ...]], *types: FieldType) -> FieldType:
-    """Fields that form one value together, each of one column."""
+    """Declare fields that form one value together, each of one column."""
 
     def decode(*columns: Any) -> Any:
         return make(*[each.decode(column) for each, column in zip(types, columns, strict=True)])
@@ -246,17 +246,17 @@ def group(make: Callable[..., Any], take_apart: Callable[[Any], tuple[Any, ...]]
 
 
 def record(value_type: type[Any], **types: FieldType) -> FieldType:
-    """Fields that form one dataclass together, in the order of its fields, at least two."""
+    """Declare fields that form one dataclass together, in the order of its fields, at least two."""
     return group(value_type, attrgetter(*types), *types.values())
 
 
 def pair(first: FieldType, second: FieldType) -> FieldType:
-    """Two fields that are present together."""
+    """Declare two fields that are present together."""
     return group(lambda *parts: parts, tuple, first, second)
 
 
 def many(letter: str) -> Tail:
-    """Numbers up to the end, at least one: a flag announced them, so an empty list is a truncated value."""
+    """Declare numbers up to the end, at least one: a flag announced them, so an empty list is a truncated value."""
     size = struct.calcsize("<" + letter)
 
     def decode(data: bytes, at: int, clause: str) -> tuple[Any, ...]:
@@ -275,8 +275,8 @@ def many(letter: str) -> Tail:
 
 
 def e2e_crc_tail(before: Callable[[int], bytes] = lambda _: b"") -> Tail:
-    """A tail that is true where the value ends in an E2E-CRC, which is checked. `before`: bytes before the layout that
-    the check also covers, by the number of bytes of the layout."""
+    """Declare a tail that is true where the value ends in an E2E-CRC, which is checked. `before`: bytes before the
+    layout that the check also covers, by the number of bytes of the layout."""
 
     def decode(data: bytes, at: int, clause: str) -> bool:
         if len(data) == at:

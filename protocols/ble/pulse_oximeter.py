@@ -67,8 +67,8 @@ class OximeterReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlxSpotCheck:
-    """0x2A5E. `time_stamp` is a Date Time as sent; status bits as sent; the amplitude index in percent. None: the field
-    is absent."""
+    """PLX Spot-Check Measurement (0x2A5E). `time_stamp` is a Date Time as sent; status bits as sent; the amplitude
+    index in percent. None: the field is absent."""
 
     reading: OximeterReading
     time_stamp: bytes | None = None
@@ -80,8 +80,8 @@ class PlxSpotCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlxContinuous:
-    """0x2A5F. `normal` is always present; `fast` and `slow` are the same quantity with other averaging; the other
-    fields as in `PlxSpotCheck`."""
+    """PLX Continuous Measurement (0x2A5F). `normal` is always present; `fast` and `slow` are the same quantity with
+    other averaging; the other fields as in `PlxSpotCheck`."""
 
     normal: OximeterReading
     fast: OximeterReading | None = None
@@ -93,7 +93,7 @@ class PlxContinuous:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlxFeatures:
-    """0x2A60. Bits as sent; the two support fields list the status bits that the device can set."""
+    """PLX Features (0x2A60), bits as sent; the two support fields list the status bits that the device can set."""
 
     supported: int
     measurement_status_support: int | None = None

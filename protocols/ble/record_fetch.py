@@ -41,7 +41,7 @@ class RecordFetch(RecordProcedure):
     """One fetch. The session passes each record to `record` and each indication of the control point to `receive`."""
 
     def __init__(self, numbering: RecordNumbering, after: int | None = None) -> None:
-        """`after`: the highest record number that is stored already; None: none is."""
+        """Prepare a fetch. `after`: the highest record number that is stored already; None: none is."""
         super().__init__(Opcode.REPORT)
         self._numbering = numbering
         self._after = None if numbering is RecordNumbering.NONE else after
@@ -55,8 +55,8 @@ class RecordFetch(RecordProcedure):
 
     @property
     def through(self) -> int | None:
-        """The number up to which all records arrived; it may become the mark together with them. During a fetch it is
-        valid only while records arrive in order. None where nothing arrived that moves the mark."""
+        """Return the number up to which all records arrived; it may become the mark together with them. During a fetch
+        it is valid only while records arrive in order. None where nothing arrived that moves the mark."""
         if self._ascending:
             return self._last
         return self._highest if self._done else None
@@ -147,7 +147,7 @@ class RecordDelete(RecordProcedure):
     gets no such request: "all" would delete records measured meanwhile. `FetchDone` reports success."""
 
     def __init__(self, numbering: RecordNumbering, through: int) -> None:
-        """Raises LocalProtocolError where the service has no record numbers, or none so high."""
+        """Prepare a delete. Raises LocalProtocolError where the service has no record numbers, or none so high."""
         super().__init__(Opcode.DELETE)
         self._bytes = request(Opcode.DELETE, Operator.AT_MOST, through, numbering=numbering)
 

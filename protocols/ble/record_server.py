@@ -66,7 +66,7 @@ class RecordServer:
         *,
         operators: Collection[Operator] = EVERY_OPERATOR,
     ) -> None:
-        """`operators`: the operators that this device supports."""
+        """Create a server. `operators`: the operators that this device supports."""
         self._records = records
         self._numbering = numbering
         self._operators = frozenset(operators)

@@ -73,9 +73,9 @@ _INDEX = code_of("MDC_RATIO_MASS_BODY_LEN_SQ")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """0x2A9D. Weight in kg and height in cm, or lb and inches where `imperial` is set; index in kg/m². NaN: the
-    measurement did not succeed. `time_stamp` is a Date Time as sent, user 0xFF unknown; None: the field is absent.
-    Index and height are present together."""
+    """Weight Measurement (0x2A9D). Weight in kg and height in cm, or lb and inches where `imperial` is set; index in
+    kg/m². NaN: the measurement did not succeed. `time_stamp` is a Date Time as sent, user 0xFF unknown; None: the field
+    is absent. Index and height are present together."""
 
     weight: Scalar
     imperial: bool = False

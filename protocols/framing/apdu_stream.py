@@ -32,7 +32,8 @@ class ApduTooLong(RemoteProtocolError):
 
 
 class ApduStream:
-    """Collector of bytes that gives whole APDUs, header included. Holds at most `limit_bytes` of an unfinished APDU."""
+    """Collector of bytes that returns whole APDUs, header included. Holds at most `limit_bytes` of an
+    unfinished APDU."""
 
     __slots__ = ("_at", "_broken", "_data", "_due_bytes", "_later", "_limit_bytes", "_seeking")
 
@@ -49,7 +50,7 @@ class ApduStream:
 
     @property
     def pending_bytes(self) -> int:
-        """Number of bytes received and not yet returned."""
+        """Return the number of bytes received and not yet returned."""
         return len(self._data) - self._at + len(self._later)
 
     @property

@@ -32,7 +32,7 @@ _MIRRORED: Final = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))
 
 
 def fcs16(data: bytes) -> int:
-    """The frame check sequence of RFC 1662 appendix C (init 0xFFFF, reflected 0x1021, inverted)."""
+    """Return the frame check sequence of RFC 1662 appendix C (init 0xFFFF, reflected 0x1021, inverted)."""
     remainder = crc_hqx(data.translate(_MIRRORED), 0xFFFF)
     return (_MIRRORED[remainder & 0xFF] << 8 | _MIRRORED[remainder >> 8]) ^ 0xFFFF
 
@@ -68,7 +68,7 @@ class Unframer:
     """Extracts payloads from a stream of bytes. Never raises on bytes from a line, and holds at most one frame."""
 
     def __init__(self, limit_bytes: int) -> None:
-        """`limit_bytes`: the longest payload accepted."""
+        """Create an unframer. `limit_bytes`: the longest payload accepted."""
         self.errors = FrameErrors()
         self._limit_bytes = limit_bytes
         # Every byte may be escaped, so a frame of the longest payload may be twice as long on the line.

@@ -54,8 +54,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Intact:
-    """Every sequence up to `through` is present or replaced by a stand-in, and the hashes match; `head` is the hash
-    after it.
+    """Verdict on an intact chain: every sequence up to `through` is present or replaced by a stand-in, and the hashes
+    match; `head` is the hash after it.
 
     `stood_in` counts the sequences of which only a gap record is left.
     """
@@ -67,7 +67,7 @@ class Intact:
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """The sequences `first`…`last` are neither present nor replaced by a stand-in."""
+    """Verdict on an incomplete chain: the sequences `first`…`last` are neither present nor replaced by a stand-in."""
 
     first: int
     last: int
@@ -75,7 +75,8 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The link at `sequence` does not match the hash before it: a link was changed, dropped or inserted there."""
+    """Verdict on a broken chain: the link at `sequence` does not match the hash before it, so a link was changed,
+    dropped or inserted there."""
 
     sequence: int
 

@@ -22,8 +22,9 @@ EventField = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayEvent:
-    """`name` such as "device.connected", "device.deviation", "store.reserve_entered"; `at_us` is the gateway's wall
-    clock in µs in the boot `boot_id`; `device` is a device's system id, None where no device is meant."""
+    """An event. `name` is for example "device.connected", "device.deviation", "store.reserve_entered"; `at_us` is the
+    gateway's wall clock in µs in the boot `boot_id`; `device` is a device's system id, None where no device is meant.
+    """
 
     name: str
     at_us: int

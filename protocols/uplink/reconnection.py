@@ -15,7 +15,8 @@ from protocols.waits import doubled_s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconnectSettings:
-    """The n-th failure in a row waits for a random part of `first_s` × 2ⁿ, at most of `cap_s`, at least `least_s`."""
+    """Bounds of the wait: the n-th failure in a row waits for a random part of `first_s` × 2ⁿ, at most of `cap_s`, at
+    least `least_s`."""
 
     first_s: float = 1.0
     cap_s: float = 60.0
@@ -33,7 +34,8 @@ class ReconnectWait:
         self.failures = 0
 
     def end_connection(self, *, held_s: float, delivered: bool) -> None:
-        """A connection or an attempt ended after `held_s`; `delivered`: the peer acknowledged something on it."""
+        """Note the end of a connection or an attempt after `held_s`; `delivered`: the peer acknowledged a message on
+        it."""
         if delivered or held_s >= self._settings.settled_after_s:
             self.failures = 0
 

@@ -1,7 +1,7 @@
 """A gateway's retained status: its identity, its presence, and the progress of each lane.
 
-Published at connect and then at times. The cloud responds with one `Ack` for each lane, which is the exchange of marks
-(D3). When the gateway disappears, the broker publishes the will in its place: the same with `online` false.
+Published at connect and then periodically. The cloud responds with one `Ack` for each lane, which is the exchange of
+marks (D3). When the gateway disappears, the broker publishes the will in its place: the same with `online` false.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ _CLAUSE = "uplink status v1"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """`first` and `last` sequence that the lane still holds (0 and 0: none), and `acked`: the cloud has everything up
-    to it.
+    """Progress of a lane: `first` and `last` sequence that it still holds (0 and 0: none), and `acked`: the cloud has
+    everything up to it.
 
     `published`: the batches that the broker confirmed (PUBACK) and that the cloud has not acknowledged since, as
     ascending ranges (first, last); from it a cloud that never received them detects that they were lost in transit. Of
@@ -45,8 +45,8 @@ class StoreState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """`at_us` is the gateway's wall clock in µs, true only if `clock_synchronised`; `software` is its version;
-    `historical`: a backlog is being sent beside live data."""
+    """A status. `at_us` is the gateway's wall clock in µs, correct only if `clock_synchronised`; `software` is its
+    version; `historical`: a backlog is being sent beside live data."""
 
     gateway: str
     epoch: str

@@ -19,7 +19,8 @@ log = structlog.get_logger(__name__)
 
 
 class Blocks:
-    """`sources` pair the handle of each waveform with its track, whose samples it carries one by one."""
+    """Cutter of waveforms into blocks. `sources` pair the handle of each waveform with its track, whose samples it
+    carries one by one."""
 
     def __init__(self, sources: Sequence[tuple[int, Track]]) -> None:
         self._sources = tuple((Waveform(handle), track) for handle, track in sources)
@@ -32,7 +33,7 @@ class Blocks:
 
     @property
     def end_s(self) -> float:
-        """The end of the last whole block: numbers reported beside it carry this time, so that time never runs
+        """Return the end of the last whole block: numbers reported beside it carry this time, so that time never runs
         backward."""
         return self._number * BLOCK_S
 

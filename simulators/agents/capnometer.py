@@ -14,7 +14,7 @@ _BREATHS = Numeric(12)
 
 
 class Capnometer(Device):
-    """Handles: 1 capnogram, 10 end-tidal and 11 inspired CO2, 12 respiration rate."""
+    """A capnometer. Handles: 1 capnogram, 10 end-tidal and 11 inspired CO2, 12 respiration rate."""
 
     configuration = CAPNOMETER
 

@@ -34,7 +34,7 @@ PACER_MODE = Bits(42)
 
 
 class Defibrillator(Device):
-    """Handles: 1 ECG lead II, 10… heart rate and pads, 20… shocks, 30… compressions, 40… pacer."""
+    """A defibrillator. Handles: 1 ECG lead II, 10… heart rate and pads, 20… shocks, 30… compressions, 40… pacer."""
 
     configuration = DEFIBRILLATOR
 

@@ -14,8 +14,8 @@ from gateway.transports.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class DeviceClock:
-    """`started_us` is the correct time (UTC) of patient second 0; `started_s` is the same moment on the host's
-    monotonic clock."""
+    """Start of the patient's time. `started_us` is the correct time (UTC) of patient second 0; `started_s` is the same
+    moment on the host's monotonic clock."""
 
     started_us: int
     started_s: float

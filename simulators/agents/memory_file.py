@@ -57,7 +57,7 @@ class MemoryWitness:
     """Lines `<kept|cleared> <system id, hex> <handle>[,<handle>…] <device time>`, each forced to the disk."""
 
     def __init__(self, path: Path, system_id: bytes) -> None:
-        """Raises OSError when the file cannot be written."""
+        """Open the file. Raises OSError when it cannot be written."""
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._system_id = system_id.hex()
 
@@ -86,7 +86,7 @@ class MemoryFile:
     never changes."""
 
     def __init__(self, path: Path, layouts: Sequence[SegmentEntryMap], witness: MemoryWitness | None = None) -> None:
-        """Raises OSError when the file cannot be written."""
+        """Open the file and read its entries. Raises OSError when it cannot be written."""
         self._layouts = tuple(layouts)
         self._witness = witness
         self._segments: dict[int, _Segment] = {}

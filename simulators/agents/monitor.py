@@ -27,7 +27,8 @@ CUFF_PULSE = Numeric(41)
 
 
 class Monitor(Device):
-    """Handles: 1…12 ECG leads, 20 pleth, 21 capnogram, 22 respiration, 30… numbers, 40… cuff."""
+    """A multi-parameter monitor. Handles: 1…12 ECG leads, 20 pleth, 21 capnogram, 22 respiration, 30… numbers, 40…
+    cuff."""
 
     configuration = MULTIPARAMETER
 

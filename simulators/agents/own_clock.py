@@ -49,9 +49,9 @@ class SetAnswer(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockBehaviour:
-    """`wrong_by_s` and `drift_ppm` are the lead of the clock and its gain. A relative or high-resolution clock was at
-    `counts_from_s` when the device was switched on; `with_date`: the MDS also has a date, which dates it. `zone_min` is
-    the zone of a base-offset clock."""
+    """Settings of a device's clock. `wrong_by_s` and `drift_ppm` are its lead and its gain. A relative or
+    high-resolution clock was at `counts_from_s` when the device was switched on; `with_date`: the MDS also has a date,
+    which dates it. `zone_min` is the zone of a base-offset clock."""
 
     kind: TimeKind = TimeKind.ABSOLUTE
     wrong_by_s: float = 0.0

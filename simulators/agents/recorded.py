@@ -89,7 +89,8 @@ class RecordedMonitor(Device):
     """A monitor whose handles are the positions of the signals in the header, from 1."""
 
     def __init__(self, record: Record, description: Description) -> None:
-        """Raises RecordUnusable where the record is empty or its signals do not fit one report."""
+        """Declare the objects of a record. Raises RecordUnusable where it is empty or its signals do not fit in one
+        report."""
         super().__init__(description)
         self._record = record
         hz = record.header.frame_hz

@@ -28,7 +28,8 @@ _REMEMBERING: Final = 0x4400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryOptions:
-    """`path` is the memory itself; `witness` is a file that records stored and cleared entries."""
+    """Settings of a memory. `path` is the memory itself; `witness` is a file that records stored and cleared
+    entries."""
 
     path: Path
     witness: Path | None = None
@@ -41,7 +42,7 @@ class RememberingDevice(Device):
     """A device with a memory around another device. `kind` is the kind of clock that stamps its measurements."""
 
     def __init__(self, inner: Device, options: MemoryOptions, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
-        """Raises OSError, and `NoSuchHeader` for a clock whose times no entry can carry."""
+        """Add a memory to a device. Raises OSError, and `NoSuchHeader` for a clock whose times no entry can carry."""
         super().__init__(inner.description)
         self._inner = inner
         self._live = options.live

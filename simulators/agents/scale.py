@@ -26,7 +26,8 @@ _TRIES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """`lower` and `upper` are the physical values of the raw samples `lower_raw` and `upper_raw`."""
+    """A scale by two points: `lower` and `upper` are the physical values of the raw samples `lower_raw` and
+    `upper_raw`."""
 
     lower: Fraction
     upper: Fraction

@@ -53,7 +53,7 @@ class AgentStatus:
 
 
 class Sending:
-    """`association` is the current or requested one, None without a link."""
+    """Outbox and sender of one device. `association` is the current or requested one, None without a link."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Sending:
         asked: Asked,
         wake: asyncio.Event,
     ) -> None:
-        """`wake` is set when a pause begins; the caller has to call `offer` at its end."""
+        """Create an empty outbox. `wake` is set when a pause begins; the caller has to call `offer` at its end."""
         self.association: AgentAssociation | None = None
         self.settled = asyncio.Event()
         """Set when a report was acknowledged, given up or lost."""

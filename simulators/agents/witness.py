@@ -21,7 +21,7 @@ class Witness:
     """Appends to one file. Several agents of one process may share it; a line is one write."""
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError when the file cannot be written."""
+        """Open the file. Raises OSError when it cannot be written."""
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self.lines = 0
 

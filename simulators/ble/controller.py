@@ -149,11 +149,12 @@ class RadioController(Controller):
             )
 
     def congest(self) -> None:
-        """The host does not read: data for it are held at their senders, and advertising is not reported."""
+        """Stop delivery to a host that does not read: data for it are held at their senders, and advertising is not
+        reported."""
         self.congested = True
 
     def decongest(self) -> None:
-        """The host reads again: the held data are sent to it."""
+        """Resume delivery to a host that reads again, with the held data first."""
         self.congested = False
         for end in self.link_ends():
             end.resume()

@@ -52,7 +52,7 @@ DRAIN_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeripheralOptions:
-    """`memory` and `bonds`: files that outlast the process, None: in memory."""
+    """Options of a device. `memory` and `bonds`: files that outlast the process, None: in memory."""
 
     behaviour: BleBehaviour = field(default_factory=BleBehaviour)
     memory: Path | None = None
@@ -73,8 +73,8 @@ class Peripheral:
         witness: BleWitness | None = None,
         options: PeripheralOptions | None = None,
     ) -> None:
-        """`address` is a static random one where the behaviour selects it, else public. Raises OSError when a file of
-        `options` cannot be written."""
+        """Create a device. `address` is a static random one where the behaviour selects it, else public. Raises OSError
+        when a file of `options` cannot be written."""
         options = options or PeripheralOptions()
         self.sensor = sensor
         self.behaviour = behaviour = options.behaviour

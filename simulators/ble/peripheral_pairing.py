@@ -21,7 +21,7 @@ _IO: Final = {
 
 
 class Delegate(PairingDelegate):
-    """`shows` gets the digits, and None when they are no longer shown."""
+    """Pairing on the device's side. `shows` gets the digits, and None when they are no longer shown."""
 
     def __init__(self, behaviour: BleBehaviour, shows: Callable[[int | None], None]) -> None:
         super().__init__(_IO[behaviour.pairing])

@@ -76,8 +76,9 @@ class Sample:
 
 
 class Sensor(ABC):
-    """`services` are advertised and serve `offered`. `numbering` None: stored values are indicated and removed once
-    confirmed; else they stay until they are requested and deleted over the record access control point."""
+    """Base of the simulated devices. `services` are advertised and serve `offered`. `numbering` None: stored values are
+    indicated and removed once confirmed; else they stay until they are requested and deleted over the record access
+    control point."""
 
     services: tuple[int, ...]
     numbering: RecordNumbering | None = None

@@ -39,7 +39,8 @@ class Store:
         *,
         capacity: int = CAPACITY,
     ) -> None:
-        """`path` None: it lasts as long as this object. Raises OSError when the file cannot be written."""
+        """Open a store. `path` None: it lasts as long as this object. Raises OSError when the file cannot be
+        written."""
         self._file = None if path is None else LineFile(path)
         self._capacity = capacity
         self._kept: dict[int, Values] = {}

@@ -28,7 +28,7 @@ class BleWitness:
     """Appends to one file. Several devices of one process may share it; a line is one write."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        """Raises OSError when the file cannot be written."""
+        """Open the file. Raises OSError when it cannot be written."""
         self._file = LineFile(path)
         self._clock = clock
 

@@ -44,7 +44,7 @@ class Demo:
     def __init__(
         self, plan: Plan, wishes: Wishes, said: Callable[[str], None], *, inherited: tuple[int, ...] = ()
     ) -> None:
-        """`inherited`: descriptors that every part holds too (`occupancy`)."""
+        """Prepare a demo. `inherited`: descriptors that every part holds too (`occupancy`)."""
         self._inherited = inherited
         self.plan = plan
         self.wishes = wishes

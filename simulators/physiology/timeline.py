@@ -65,7 +65,7 @@ Row = Turn | Become | Compress | Shock | Pace
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`rows` are in order of time. `start` are the parameters at second 0."""
+    """A course of events. `rows` are in order of time. `start` are the parameters at second 0."""
 
     name: str
     summary: str

@@ -278,7 +278,8 @@ class _Player:
             self._played.trouble = "the manager refused a report that the recorded one had taken"
 
     def _give_up(self) -> None:
-        """Give up the response of a silent manager: report it and continue, as the recording does."""
+        """Give up the response of a silent manager and report it. Continue as the recording does; after a missing
+        association or release response, end the connection."""
         self._played.unanswered += len(self._waits.answers)
         self._played.trouble = f"the manager did not answer within {ANSWER_S:.0f} s"
         if self._waits.association or self._waits.release:

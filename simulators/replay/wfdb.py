@@ -85,7 +85,7 @@ class Record:
     """An open record. Use as a context manager, or close it."""
 
     def __init__(self, path: Path | str) -> None:
-        """`path` is the record with or without ".hea". Raises RecordUnusable with the reason in one sentence."""
+        """Open a record. `path` has or lacks ".hea". Raises RecordUnusable with the reason in one sentence."""
         header_path = Path(path)
         if header_path.suffix != ".hea":
             header_path = header_path.with_name(header_path.name + ".hea")

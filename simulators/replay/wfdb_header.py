@@ -60,7 +60,8 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """`frames` is None where the header does not state the number. `base_date` and `base_time` are as written."""
+    """The fields of a header. `frames` is None where the header does not state the number. `base_date` and `base_time`
+    are as written."""
 
     name: str
     frame_hz: Fraction

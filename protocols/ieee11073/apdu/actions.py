@@ -34,7 +34,8 @@ class ActionType(OpenIntEnum):
 
 @sequence
 class SetTimeInvoke:
-    """`date_time` is an AbsoluteTime, the device's new local time; `accuracy` is a FLOAT and must be 0."""
+    """Argument of Set-Time. `date_time` is an AbsoluteTime, the device's new local time; `accuracy` is a FLOAT and must
+    be 0."""
 
     date_time: Octets8
     accuracy: U32
@@ -116,7 +117,8 @@ class DataRequestResult(OpenIntEnum):
 
 @sequence
 class DataResponse:
-    """`event_type` and `event_info` hold a scan report for a single response, else 0 and nothing."""
+    """Response to a data request. `event_type` and `event_info` hold a scan report for a single response, else 0 and
+    nothing."""
 
     rel_time_stamp: RelativeTime
     data_req_result: DataRequestResult

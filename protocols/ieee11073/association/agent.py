@@ -71,7 +71,8 @@ class AgentAssociation(Association):
         relative_time: Callable[[], int] = lambda: NO_RELATIVE_TIME,
         settings: AgentSettings | None = None,
     ) -> None:
-        """`configurations` in the order of the offers, at least one. `mds_attributes` is called at each Get.
+        """Create an agent. `configurations` are in the order of the offers, at least one. `mds_attributes` is called at
+        each Get.
 
         `services` respond for objects besides the MDS and its scanners; they serve one association object at a time.
         `relative_time` is the event-time of reports, for a device that counts in 125 µs.

@@ -157,8 +157,8 @@ class ServedRequests(AgentService):
         return self.port.now_s + request.data_req_time * RELATIVE_TIME_S
 
     def _unsupported(self, mode: int) -> DataRequestResult | None:
-        """Return the result that refuses an unsupported mode, else None. A mode needs exactly one scope and exactly one
-        reach, each supported."""
+        """Return the result that refuses an unsupported mode, else None. A mode needs exactly one bit of a scope and
+        exactly one of a duration, each supported."""
         for choices, combined in (
             (_SCOPES, _Result.UNSUPPORTED_SCOPE_COMBINATION),
             (_MODES, _Result.UNSUPPORTED_MODE_COMBINATION),

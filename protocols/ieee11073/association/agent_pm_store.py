@@ -95,7 +95,7 @@ class AgentPmStore(AgentService):
         entries_per_event: int = 16,
         confirm_timeout_s: float = 3.0,
     ) -> None:
-        """`entries_per_event`: the most entries of one event; their bytes must fit in an APDU."""
+        """Create a PM-store. `entries_per_event`: the most entries of one event; their bytes must fit in an APDU."""
         self._handle = handle
         self._memory = memory
         self._capability = capability

@@ -93,7 +93,7 @@ class DataWanted:
 
     @property
     def mode(self) -> int:
-        """The bits of scope, reach and person."""
+        """Return the bits of scope, reach and person."""
         return _SCOPES[self._scope][0] | _REACHES[self.reach][0] | (MODE_PERSON_ID if self.person is not None else 0)
 
     @property
@@ -141,9 +141,9 @@ class DataRequests(Service):
         take_report: Callable[[int, bytes], None],
         reports_of: Callable[[int], int],
     ) -> None:
-        """`take_report` processes the report of a single response, given its event type and an APDU made for it, and
-        raises `RemoteProtocolError` where it cannot be read; `reports_of` counts the reports of a data-req-id in this
-        association."""
+        """Create the service. `take_report` processes the report of a single response, given its event type and an APDU
+        made for it, and raises `RemoteProtocolError` where it cannot be read; `reports_of` counts the reports of a
+        data-req-id in this association."""
         super().__init__(requests)
         self._settings = settings
         self._take_report = take_report

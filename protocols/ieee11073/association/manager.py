@@ -65,7 +65,8 @@ class ManagerAssociation(Association):
         settings: ManagerSettings | None = None,
         fetched: FetchedSegments | None = None,
     ) -> None:
-        """`system_id` is the manager's own EUI-64. `fetched` has the memory segments that are durable already."""
+        """Create a manager. `system_id` is its own EUI-64. `fetched` has the memory segments that are durable
+        already."""
         if len(system_id) != SYSTEM_ID_BYTES:
             raise LocalProtocolError("a system id has eight bytes")
         self._settings = settings or ManagerSettings()

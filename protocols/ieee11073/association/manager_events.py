@@ -76,7 +76,8 @@ class ReportReceived:
 
 @dataclass(frozen=True, slots=True)
 class ReportsLost:
-    """`count` reports are missing by their numbers, after number `after_report_no` (None: before the first)."""
+    """A loss of `count` reports, which are missing by their numbers after number `after_report_no` (None: before the
+    first)."""
 
     count: int
     after_report_no: int | None

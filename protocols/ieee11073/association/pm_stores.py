@@ -91,8 +91,8 @@ class PmStores(Service):
         tickets: Iterator[int],
         answer: Callable[[int, int, MessageTag, object], None],
     ) -> None:
-        """`answer(ticket, invoke_id, message, body)` sends the response to an event in its turn, also before a
-        release."""
+        """Create the service. `answer(ticket, invoke_id, message, body)` sends the response to an event in its turn,
+        also before a release."""
         super().__init__(requests)
         self._settings = settings
         self._fetched = fetched

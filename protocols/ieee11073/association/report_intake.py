@@ -50,9 +50,9 @@ class ReportIntake:
     def __init__(
         self, configuration: Configuration, notes: Notes, tickets: Iterator[int], owed: dict[int, OwedAnswers]
     ) -> None:
-        """`tickets` and `owed` belong to the manager and continue from association to association, since responses may
-        outlive their association. `owed`: ticket of an event → the responses it still owes. The intake adds entries,
-        the manager removes them after sending."""
+        """Create an intake. `tickets` and `owed` belong to the manager and continue from association to association,
+        since responses may outlive their association. `owed`: ticket of an event → the responses it still owes. The
+        intake adds entries, the manager removes them after sending."""
         self._owed = owed
         self._model = DeviceModel(configuration, notes)
         self._notes = notes
@@ -84,12 +84,12 @@ class ReportIntake:
 
     @property
     def layouts_count(self) -> int:
-        """Number of compiled layouts, at most `LAYOUTS_MAX`."""
+        """Return the number of compiled layouts, at most `LAYOUTS_MAX`."""
         return self._plan_count
 
     @property
     def layouts_weight(self) -> int:
-        """Total weight of the compiled layouts, at most `LAYOUTS_WEIGHT_MAX`."""
+        """Return the total weight of the compiled layouts, at most `LAYOUTS_WEIGHT_MAX`."""
         return self._plan_weight
 
     def has(self, handle: int) -> bool:

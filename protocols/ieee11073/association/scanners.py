@@ -95,7 +95,7 @@ class Scanners(Service):
     """Service with the commands `switch` and `read`; `known` lists the scanners."""
 
     def __init__(self, requests: Requests, settings: ManagerSettings, reports_of: Callable[[int], int]) -> None:
-        """`reports_of` counts the reports of a handle in this association."""
+        """Create the service. `reports_of` counts the reports of a handle in this association."""
         super().__init__(requests)
         self._settings = settings
         self._reports_of = reports_of

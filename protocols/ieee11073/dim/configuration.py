@@ -35,12 +35,12 @@ class Configuration:
 
     @property
     def octets(self) -> bytes:
-        """The encoded ConfigObjectList."""
+        """Return the encoded ConfigObjectList."""
         return encode_list(self.objects)
 
     @property
     def report(self) -> ConfigReport:
-        """event-info of the configuration report that an agent sends."""
+        """Return the event-info of the configuration report that an agent sends."""
         return ConfigReport(self.config_id, self.objects)
 
     @classmethod

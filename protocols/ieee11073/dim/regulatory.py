@@ -66,7 +66,7 @@ class ContinuaClasses:
 
 @dataclass(frozen=True, slots=True)
 class CertifiedClass:
-    """`profile` is a device profile of partition 8."""
+    """A certified class. `profile` is a device profile of partition 8."""
 
     transport: CertifiedTransport
     profile: int

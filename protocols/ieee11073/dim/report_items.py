@@ -82,8 +82,8 @@ class Binder:
     def __init__(
         self, model: DeviceModel, layout: Layout, reshaping: Reshaping, *, misfit: AddOddity, habit: AddOddity
     ) -> None:
-        """`misfit` is called for a deviation that only another configuration would explain, and raises where the report
-        has to fit; `habit` is called for other deviations."""
+        """Create a binder. `misfit` is called for a deviation that only another configuration would explain, and raises
+        where the report has to fit; `habit` is called for other deviations."""
         self._model = model
         self._layout = layout
         self._reshaping = reshaping

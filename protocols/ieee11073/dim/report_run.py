@@ -131,8 +131,8 @@ class ReportPlan:
         data_req_id: int,
         reshapes: bool = False,
     ) -> None:
-        """`constants` are (column, bytes); `layout` is the struct format of the whole APDU. `reshapes`: the report
-        changes the meaning of objects, so that the plan is valid for this one alone."""
+        """Create a plan. `constants` are (column, bytes); `layout` is the struct format of the whole APDU. `reshapes`:
+        the report changes the meaning of objects, so that the plan is valid for this one alone."""
         self._struct = struct.Struct(layout)
         self._constants = constants
         self._constants_of = itemgetter(*(column for column, _ in constants))

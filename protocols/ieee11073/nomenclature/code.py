@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Code(NamedTuple):
-    """`partition` × 65536 + `code` is the context-free code of 11073-10101."""
+    """A nomenclature code. `partition` × 65536 + `code` is the context-free code of 11073-10101."""
 
     partition: int
     code: int

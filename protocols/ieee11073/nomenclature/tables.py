@@ -74,7 +74,7 @@ def term_of(code: Code) -> Term | UnknownTerm:
 
 @lru_cache(_CACHED_CODES)
 def name_of(code: Code) -> str:
-    """The reference identifier, "MDC_…", or "2:61731" where no row has the code."""
+    """Return the reference identifier, "MDC_…", or "2:61731" where no row has the code."""
     return term_of(code).ref_id
 
 

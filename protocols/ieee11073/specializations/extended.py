@@ -47,7 +47,7 @@ def _bits(handle: int, code: Code) -> ConfigObject:
 
 
 def _signal(handle: int, code: Code, unit: Code, *, rate_hz: int, gain: int, raw: int) -> ConfigObject:
-    """`gain` raw units are one `unit`; the scale points are at ±`raw`."""
+    """Return a waveform of which `gain` raw units are one `unit`; the scale points are at ±`raw`."""
     return waveform(
         handle,
         code,
