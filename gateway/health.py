@@ -85,7 +85,7 @@ class StoreHealth:
         self._answered_s = clock.monotonic_s()
 
     def answered(self) -> None:
-        """Record that the writer has just committed something, or refused it for want of room."""
+        """Record that the writer has just committed something, or refused it because it found no room."""
         self._answered_s = self._clock.monotonic_s()
 
     @property

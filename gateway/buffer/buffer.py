@@ -1,7 +1,7 @@
 """The buffer's interface for the rest of the gateway: append and return when it is durable, read, acknowledge.
 
 Calls are made on the loop's thread and hand over to two other threads: the writer (`writer.py`) and a reader
-(`store_reader.py`). Each commit hands back to the loop once, whatever the number of appends in it. The queue is
+(`store_reader.py`). Each commit notifies the loop once, whatever the number of appends in it. The queue is
 bounded: an append beyond the bound is delayed (`room.py`).
 
 A gateway's buffer outlives its store (`store_in_use.py`): a store that fails is set aside and replaced by a spare one

@@ -40,7 +40,7 @@ def heal(store: Store, lane: Lane, sequence: int) -> None:
     if found is not None and readable(store, found):
         return
     if found is None and covering is not None and _covers(covering, sequence):
-        return  # healed or dropped since
+        return  # repaired or dropped since
     before = _row_before(store, lane, sequence)
     after = store.connection.execute(OUTBOX["previous_hash_after"], span_of(lane, sequence + 1)).fetchone()
     head = store.heads[lane]

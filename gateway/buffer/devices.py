@@ -32,7 +32,7 @@ class StoredDevice:
 
 
 class KnownConfiguration(NamedTuple):
-    """One stored configuration. `octets` is the ConfigObjectList as the device sent it (20601 §8.7)."""
+    """A stored configuration. `octets` is the ConfigObjectList as the device sent it (20601 §8.7)."""
 
     system_id: bytes
     config_id: int

@@ -98,7 +98,7 @@ class RecoveredStore:
                 await asyncio.to_thread(self._write_mark, ack.lane)
 
     def give_up(self, lane: Lane) -> None:
-        """Send no more of a lane: the cloud holds another history of it, or it cannot be read."""
+        """Stop sending a lane: the cloud holds another history of it, or it cannot be read."""
         self._marks[lane] = LaneMarks(last=self._marks[lane].acked, acked=self._marks[lane].acked)
 
     async def rewind(self, lane: Lane, through: int) -> None:

@@ -138,7 +138,7 @@ class Store:
         stays."""
         connection = self.connection
         try:
-            # IMMEDIATE: the lock is taken at once, so no statement inside can fail for want of it.
+            # IMMEDIATE: the lock is taken at once, so no statement inside can fail for lack of it.
             connection.execute("BEGIN IMMEDIATE")
             yield
             for lane in self.acks_unwritten:

@@ -1,7 +1,7 @@
 """Turns expected errors into one sentence on standard error and an exit code.
 
 Exit code 1: the command failed. Exit code 2: the command line itself was wrong (Typer's own code for it). A traceback
-in front of an operator is a bug of ours, so only the product's own errors are caught.
+in front of an operator is our bug, so only the product's own errors are caught.
 """
 
 from collections.abc import Iterator

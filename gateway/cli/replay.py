@@ -79,7 +79,7 @@ def _row(observation: dict[str, Json]) -> tuple[str, ...]:
 OUR_SYSTEM_ID = bytes(8)
 """System id of the manager of a replay, which has none of its own."""
 _ROUNDS_MAX = 64
-"""Exchanges that one recorded APDU may cause; an endless exchange would be a bug of ours."""
+"""Exchanges that one recorded APDU may cause; an endless exchange would be our bug."""
 
 
 @dataclass(slots=True)

@@ -45,7 +45,8 @@ class Dialogue:
             self._asked = None
 
     async def run(self, converse: Callable[["Dialogue"], Awaitable[None]]) -> None:
-        """Run `converse` until it is done, the client has hung up, or the time is over. Raises what it raises."""
+        """Run `converse` until it is done, the client has hung up, or the time is over. Raises the errors of
+        `converse`."""
         talking = asyncio.ensure_future(converse(self))
         hearing = asyncio.ensure_future(self._hear())
         try:

@@ -15,7 +15,7 @@ from protocols.ieee11073.nomenclature import Code, name_of, term_of
 from protocols.observation import Channel, Observation, Scalar, Special, status_names
 
 _VALIDATED = 0x0080
-"""Measurement-Status validated-data: the device vouches for the value. A tile without a status word means the same; a
+"""Measurement-Status validated-data: the device confirms the value. A tile without a status word means the same; a
 status word in the colour of a doubt would mean the opposite."""
 
 _UNVERIFIED = "unverified-link"

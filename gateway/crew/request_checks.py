@@ -53,7 +53,7 @@ def require_own_origin(request: web.Request) -> None:
 
 
 def cookie(request: web.Request, name: str) -> str:
-    """Return the cookie's value, "" where it is absent or cannot be one of ours."""
+    """Return the cookie's value, "" where it is absent or cannot come from this page."""
     value = request.cookies.get(name, "")
     return value if value.isascii() and len(value) <= COOKIE_CHARACTERS_MAX else ""
 

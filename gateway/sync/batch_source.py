@@ -16,7 +16,7 @@ from protocols.uplink.status import StoreState
 
 
 class BatchSource(Protocol):
-    """`gateway.buffer.Buffer`, as the uplink sees it."""
+    """Interface of `gateway.buffer.Buffer` for the uplink."""
 
     @property
     def epoch(self) -> str:

@@ -2,7 +2,7 @@
 
 Eight flows share the link: each lane's live batches and each lane's backlog. In the order of urgency the first flow
 with a batch would always win, so each flow also has a share of all bytes that are sent while it is queued. A flow that
-is owed a whole batch goes before the order. An unused share is not saved up.
+is owed a whole batch is chosen before the order of urgency applies. An unused share is not saved up.
 
 The window of `pacing` bounds the bytes in flight. Backlog may fill half of it and waveforms three quarters, so that an
 alarm finds room. Events and ePCR have a small allowance beyond the window, so that they never wait for it.

@@ -9,7 +9,8 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneProgress:
-    """`agreed`: marks were exchanged on this connection. `through`: the cloud has everything up to it."""
+    """Progress of one lane. `agreed`: marks were exchanged on this connection. `through`: the cloud has everything up
+    to it."""
 
     agreed: bool
     contested: bool

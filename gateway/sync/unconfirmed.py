@@ -25,7 +25,7 @@ class PubackSettings:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """`packets` have passed their deadlines; the oldest was sent `oldest_s` ago."""
+    """The overdue packets. `packets` have passed their deadlines; the oldest was sent `oldest_s` ago."""
 
     packets: int
     oldest_s: float

@@ -108,8 +108,8 @@ class Uplink:
 
     @property
     def _is_contested(self) -> bool:
-        """True when another gateway claims a lane of ours. A lane that stopped because of another history may also mean
-        that this store was restored; then it is not reported before it is known."""
+        """True when another gateway claims one of our lanes. A lane that stopped because of another history may also
+        mean that this store was restored; then it is not reported before it is known."""
         stopped = any(window.contested for window in self._flows.windows.values())
         return stopped and (self._archive is None or self._conflict or self._fork.has_rival)
 

@@ -4,7 +4,7 @@ It is one object instead of calls to `time`, so that a test moves time by hand a
 belong here for the same reason: a deadline of the core is a number on this clock, and only this clock knows when it has
 come.
 
-`sessions/time_sync` judges whether the wall time is right.
+`sessions/clocks/trusted_clock` judges whether the wall time is right.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ def instant_of(clock: Clock) -> Instant:
 
 
 class SystemClock:
-    """The clock of this machine. It cannot judge its own wall clock: `sessions/time_sync` does."""
+    """The clock of this machine. It cannot judge its own wall clock: `sessions/clocks/trusted_clock` does."""
 
     wall_error_us = 0
 

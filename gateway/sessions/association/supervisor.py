@@ -9,7 +9,7 @@ lasted.
 closed, unless it proves to be an accepted device among unaccepted ones. Either is an event. No connection waits for the
 end of another one: closing one may take a second.
 
-`association_session` has the content of a session, `line_watch` the faults of a serial line.
+`session` has the content of a session, `line_watch` the faults of a serial line.
 """
 
 import asyncio

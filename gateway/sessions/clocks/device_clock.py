@@ -78,7 +78,7 @@ crystal does."""
 
 
 class DeviceClock:
-    """One clock of one device, over one boot of ours. Times in microseconds; those of ours are monotonic."""
+    """One clock of one device, over one boot of the gateway. Times in microseconds; the gateway's are monotonic."""
 
     def __init__(self, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
         self._dated = kind in {TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET}

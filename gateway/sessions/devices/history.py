@@ -117,7 +117,8 @@ class DeviceHistory:
     object_attributes: BoundedMap[tuple[int, int], bytes] = field(
         default_factory=lambda: BoundedMap(OBJECT_ATTRIBUTES_MAX)
     )
-    """(handle, attribute id) → the first bytes, as a report last brought them beside its values."""
+    """Attributes of objects: (handle, attribute id) → the first bytes, as a report last brought them beside its
+    values."""
     identified_us: int | None = None
     config_id: int | None = None
     learned: bool = False
@@ -203,12 +204,12 @@ class DeviceHistory:
         self.observations += observations
 
     def add_refused_reports(self, reports: int, why: str, at_us: int) -> None:
-        """Count refused reports. `why` is one of a few words of ours."""
+        """Count refused reports. `why` is one of a few fixed words."""
         self._seen(at_us)
         self.refusals[why] = self.refusals.get(why, 0) + reports
 
     def add_refused_claim(self, why: str, link: str, at_us: int) -> None:
-        """Count a refused agent with this id. `why` is one of a few words of ours."""
+        """Count a refused agent with this id. `why` is one of a few fixed words."""
         self._seen(at_us)
         self.refused_claims[why] = self.refused_claims.get(why, 0) + 1
         self.refused_claim_link = _without_port(link)
@@ -237,7 +238,7 @@ class DeviceHistory:
         self.window_us_p99 = us_p99
 
     def add_end(self, how: str, at_us: int) -> None:
-        """Count the end of an association. `how` is one of a few words of ours."""
+        """Count the end of an association. `how` is one of a few fixed words."""
         self._seen(at_us)
         self.ends[how] = self.ends.get(how, 0) + 1
 

@@ -34,7 +34,7 @@ class DevicePresence:
     def __init__(self, context: SessionContext, link: str, claimant: Claimant) -> None:
         self.recorder = HistoryRecorder(context.histories, link)
         self.left = asyncio.Event()
-        """Set while no device is here."""
+        """Set while no device is present."""
         self.left.set()
         self._context = context
         self._link = link

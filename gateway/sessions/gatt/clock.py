@@ -5,7 +5,7 @@ history. Only the requests to the device differ. A value that is read is a coinc
 trip; a notified one is like any report that cannot be stored.
 
 The properties of Current Time show whether it may be written (`may_be_set`), and a device may refuse all the same. It
-is then requested again in its next connection at the earliest, and ever less often (`clock_policy`).
+is then requested again in its next connection at the earliest, and ever less often (`clocks/policy`).
 
 Device Time and Elapsed Time are not set: the meaning of their writes is not confirmed.
 """

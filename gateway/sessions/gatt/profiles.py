@@ -88,7 +88,7 @@ class Usable:
 
     @property
     def clocks(self) -> tuple[tuple[int, int], ...]:
-        """(service, characteristic) of the clocks that can be read."""
+        """The clocks by (service, characteristic): those that can be read."""
         return tuple(each for each in _CLOCKS if self._table.properties(*each) & _ALLOWS[Use.READ])
 
     @property

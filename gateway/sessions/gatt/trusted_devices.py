@@ -72,7 +72,7 @@ class TrustedDevices:
         return wake
 
     def withhold(self, address: str) -> None:
-        """Serve this device no more until `release`, because it is being paired."""
+        """Stop serving this device until `release`, because it is being paired."""
         self._withheld = address
         self._wake()
 

@@ -4,7 +4,7 @@ afterwards, so scanner, links and clients of one opening never outlive it.
 
 Every request to the stack has a time limit here, and errors become sentences.
 
-`ble_attempts` makes links. This module ends the existing ones at once when the adapter has disappeared.
+`attempts` makes links. This module ends the existing ones at once when the adapter has disappeared.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ class BleAdapter:
         """End a connection to a device that is not ours: a process that has died, or the stack, left it so. The device
         does not advertise, so it would never be found (7)."""
         try:
-            # Queried afterwards: an attempt of ours may have begun meanwhile.
+            # Queried afterwards: our own attempt may have begun meanwhile.
             if address in await self._limited(self._backend.connected()) and self._links.of(address) is None:
                 log.info("ble.stale_link_ended", address=address)
                 await self._limited(self._backend.disconnect(address))

@@ -3,7 +3,7 @@
 Attempts are made one after the other on an adapter (misbehaviours 2, 16), each within a limit (4: BlueZ repeats an
 aborted connect inside, for ever), and with the latest scan result (6: BlueZ forgets a device soon after).
 
-`ble_central` decides what follows a failed one.
+`central` decides what follows a failed one.
 """
 
 import asyncio

@@ -1,13 +1,13 @@
 """The only path to a link over one adapter: wait until the device is heard and has a place, then connect, one at a time
-(`ble_attempts`).
+(`attempts`).
 
 - A link that this gateway does not hold is ended first (misbehaviour 7).
-- A failed try is logged and followed by a wait (`ble_faults`). The ladder of `ble_standing` has further recovery steps.
+- A failed try is logged and followed by a wait (`faults`). The ladder of `standing` has further recovery steps.
   A device that fails waits without a place and without the turn: it delays no other.
 - The tries of one call are bounded; a caller that retries queues behind the others.
 
-`sessions/pairing` decides which devices may be connected. This module knows no service: the caller checks what a device
-must show (`lacks`).
+`sessions/gatt/trusted_devices` decides which devices may be connected. This module knows no service: the caller checks
+what a device must show (`lacks`).
 """
 
 import asyncio

@@ -15,7 +15,7 @@ subscribed. The stack has confirmed values that arrive between the end and the d
 everything before (`waiting`). Values that arrive after the disconnection, or for a characteristic that was not
 subscribed here, are dropped.
 
-`sessions/gatt_session` decides what to read or to subscribe, `ble_central` whether to connect again.
+`sessions/gatt/session` decides what to read or to subscribe, `central` whether to connect again.
 """
 
 import asyncio

@@ -5,7 +5,7 @@ table decides: fragment → kind. Kinds differ in their remedy: retry soon, wait
 services, call an operator. The numbers in the comments are those of the misbehaviours that the founders' reference on
 testing Bluetooth lists in its section 5.
 
-`ble_central` waits and escalates.
+`central` waits and escalates.
 """
 
 from enum import StrEnum
@@ -32,7 +32,7 @@ class BleGattError(Exception):
 
     @property
     def needs_keys(self) -> bool:
-        """It wants an encrypted link: this device has to be paired, or to be paired again."""
+        """True when the device requires an encrypted link, so that it has to be paired, or paired again."""
         return self.code in _NEEDS_KEYS
 
 

@@ -1,6 +1,6 @@
 """The links over one adapter, established or being made, and the places that they take.
 
-Where devices wait for a place, the link that has been idle for longest ends, one at a time (`ble_slots`).
+Where devices wait for a place, the link that has been idle for longest ends, one at a time (`slots`).
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 14), and a connect beyond that fails in ways that look like a broken device.
 
 The device that has waited longest goes first; a device that an operator is pairing goes before all others. Only a
-device that is in range requests a place (`ble_central`), so an absent one holds none. Where more devices are in range
+device that is in range requests a place (`central`), so an absent one holds none. Where more devices are in range
 than there are places, none is starved: a device that has sent nothing for a while gives its place to one that waits,
 and queues again behind the others; for an operator it does so sooner. A device that measures is never interrupted.
 

@@ -3,7 +3,7 @@
 The gateway uses plain `bleak` everywhere. A backend only names the scanner and client class for bleak, and reports what
 bleak has no API for: whether an adapter exists and returns, whether a bond exists, who may pair. BlueZ is one backend
 (`bluez`), the virtual radio of the simulators another; the setting `ble_backend` names the class
-(`ble_backend.load_ble_backend`).
+(`backend.load_ble_backend`).
 """
 
 from collections.abc import Callable, Sequence
@@ -67,7 +67,7 @@ class BleBackend(Protocol):
         """Return the addresses of devices that are connected now, also by a process that has ended."""
 
     async def disconnect(self, address: str) -> None:
-        """End a connection that no client of ours holds."""
+        """End a connection that none of our clients holds."""
 
     async def power_cycle(self) -> None:
         """Switch the adapter off and on: the last remedy for a hanging one. Raises `BleUnavailable`."""
