@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 DRIFT_PPM = 500
-"""Greatest drift of an undisciplined monotonic clock. Crystals keep 100 ppm over an ambulance's
-temperatures; the kernel's calibration of the processor's counter adds to that, and 500 ppm is what the kernel itself
-assumes (MAXFREQ) when it lets the error of a clock grow."""
+"""Greatest drift of an undisciplined monotonic clock. Crystals keep 100 ppm over the temperatures in an ambulance; the
+kernel's calibration of the processor's counter adds to that, and 500 ppm is the kernel's own assumption (MAXFREQ) for
+the growth of a clock's error."""
 UTC_US_MAX = 253_402_300_799_999_999
 """The end of the year 9999."""
 MONOTONIC_US_MAX = (1 << 33) * 1_000_000

@@ -79,8 +79,8 @@ class RecordFetch(RecordProcedure):
         self._highest = number if self._highest is None else max(self._highest, number)
 
     def _follows(self, earlier: int, later: int) -> bool:
-        """Return whether records arrive oldest first: a fall by more than half of the range of numbers is the counter's
-        wrap."""
+        """Return whether `later` follows `earlier` in the order of recording: a fall by more than half of the range of
+        numbers is the counter's wrap."""
         return later >= earlier or earlier - later > number_max(self._numbering) // 2
 
     def _first(self) -> _Asked:

@@ -2,17 +2,17 @@
 
     0x7E · payload and FCS, escaped · 0x7E          FCS-16: CRC-16/X-25, least significant byte first
 
-20601 leaves RS-232 open (reference 20601 §11), so this is our wrapper, chosen because every serial analyser knows it.
-A line loses and invents bytes: a damaged frame is counted and dropped, and the next flag starts afresh, so that noise
-costs the frame it hits and no other. An escape before a flag (0x7D 0x7E) is the sender's abort.
+20601 leaves RS-232 open (reference 20601 §11), so this is our wrapper, chosen because every serial analyser supports
+it. A line loses and adds bytes: a damaged frame is counted and dropped, and the next flag starts a new one, so that
+noise costs only the frame that it damages. An escape before a flag (0x7D 0x7E) is the sender's abort.
 
-The FCS is computed at C speed: `binascii.crc_hqx` is the same polynomial with the bits of bytes and remainder the
-other way round, so the bytes are mirrored by `translate` first and the remainder afterwards.
+The FCS is computed at C speed: `binascii.crc_hqx` is the same polynomial with the bits of bytes and remainder in
+reverse order, so the bytes are mirrored by `translate` first and the remainder afterwards.
 
-Like every CRC of 16 bits it lets one random frame in 65536 pass, and 0xFF 0xFF 0xFF 0xFF always: the receiver must
-still look at what it gets.
+Like every CRC of 16 bits it accepts one random frame in 65536, and 0xFF 0xFF 0xFF 0xFF always: the receiver must still
+check the payload.
 
-Does not know what a payload is. `gateway.transports.hdlc_link` puts one APDU into each frame.
+The content of a payload is not decoded here. `gateway.transports.hdlc_link` puts one APDU into each frame.
 """
 
 from binascii import crc_hqx
@@ -24,7 +24,7 @@ from protocols.errors import LocalProtocolError
 FLAG: Final = b"\x7e"
 ESCAPE: Final = b"\x7d"
 ABORT: Final = ESCAPE + FLAG
-"""Sent after a part of a frame, makes the receiver forget that part."""
+"""Sequence that, sent after a part of a frame, makes the receiver drop that part."""
 
 _TOGGLE = 0x20
 _FCS_BYTES = 2

@@ -74,12 +74,12 @@ class BleBehaviour:
     """The default is a conforming device that pairs without user interaction.
 
     `passkey`: the digits that it always shows, None: new ones each time. `encrypted`: its health values and
-    subscriptions are refused on an unencrypted link. `bonds_kept` False: it drops its bond whenever the link ends.
-    `static_random`: its address is a static random one. `resends`: after each connection it sends its whole memory
-    again, confirmed or not. `lies_every`: one in that many values is damaged by `lie`. `drops_link_after`: it drops the
-    link after that many values of a transfer, `drops_link_times` times. `busy_times`: number of responses "busy" of its
-    record access control point. `slow_s`: time that it takes to respond to a read or a control point. `shows_time`
-    False: it has no clock, and its values carry no time.
+    subscriptions are refused on a link that no bond encrypts. `bonds_kept` False: it drops its bond whenever the link
+    ends. `static_random`: its address is a static random one. `resends`: after each connection it sends its whole
+    memory again, confirmed or not. `lies_every`: one in that many values is damaged by `lie`. `drops_link_after`: it
+    drops the link after that many values of a transfer, `drops_link_times` times. `busy_times`: number of responses
+    "busy" of its record access control point. `slow_s`: time that it takes to respond to a read or a control point.
+    `shows_time` False: it has no clock, and its values carry no time.
     """
 
     clock: ClockBehaviour = field(default_factory=lambda: ClockBehaviour(setting=Setting.MAY))

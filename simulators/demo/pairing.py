@@ -27,7 +27,8 @@ async def pair_devices(
 
 
 def _paired(control_socket: Path, device: DemoDevice) -> Callable[[], Awaitable[bool]]:
-    """Return one attempt. It may come too early: the device is not discovered yet, or the adapter is just starting."""
+    """Return a function that makes one attempt. It may be too early: the device is not discovered yet, or the adapter
+    is just starting."""
 
     async def attempt() -> bool:
         request = {"ask": "ble pair", "address": device.address, "yes": True}

@@ -123,7 +123,7 @@ _REACHES = {
 class _Flow:
     wanted: DataWanted
     keeps: bool
-    """Continue it automatically before its period ends."""
+    """True where it is continued automatically before its period ends."""
     started: bool = False
     ends_s: float | None = None
     due_s: float | None = None

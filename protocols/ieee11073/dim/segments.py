@@ -58,7 +58,7 @@ class Segment:
     identity: bytes = b""
     """Digest of the facts that do not change while the segment grows (`IDENTITY_BYTES`)."""
     state: bytes = b""
-    """Digest of the same facts and the number of entries."""
+    """Digest of the same facts and of those that change while the segment grows."""
 
     @property
     def dated(self) -> bool:
