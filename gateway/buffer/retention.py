@@ -127,8 +127,8 @@ def _drop(
 
 
 def _hash_behind(store: Store, row: Row) -> bytes:
-    """Return the chain hash of a row that is dropped. Its own column lies outside the seal, so it must agree with the
-    row behind it; when it does not, the row behind it must open to count."""
+    """Return the chain hash of a row that is dropped. Its own column lies outside the seal: where the next row names
+    another hash and is readable, that hash counts."""
     head = store.heads[row.lane]
     if row.through == head.last:
         return head.tip

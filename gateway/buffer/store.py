@@ -108,7 +108,7 @@ class Store:
         return head
 
     def refresh_first(self, head: LaneHead) -> None:
-        """Find the batch that is now the oldest, and its predecessor's hash and totals, after rows were dropped."""
+        """Find the batch that is now the oldest, and the bytes dropped before it, after rows were dropped."""
         first = self.connection.execute(OUTBOX["first_batch"], span_of(head.lane, head.first)).fetchone()
         head.first = first[0] - position_of(head.lane, 0) if first else 0
         end = head.first - 1 if head.first else head.last

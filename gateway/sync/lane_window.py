@@ -24,8 +24,8 @@ from protocols.uplink.lanes import Lane
 from protocols.waits import doubled_s
 
 SENT_RANGES_MAX = 64
-"""Maximum of ranges kept. A lane is sent at two places at once, live and backlog; a range that is dropped only costs
-another exchange of marks."""
+"""Maximum of ranges kept. A lane is sent at two places at once, live and backlog. A batch in a dropped range only has
+its hash compared with the cloud's again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,8 +93,8 @@ class DeviceClock:
         self._commanded_us = 0
         self._began_us: int | None = None
         self._answers = False
-        """True once the clock was ever requested: then a measurement with an early time is a late report, and no sign
-        of a clock that was set back."""
+        """True once the device has reported this clock on request: then a measurement with an early time was taken
+        early, and the clock was not set back."""
         self._fitted_us = 0
         """Time at which the relation was last seen to hold."""
         self._anchors: list[tuple[int, ClockRelation]] = []

@@ -27,7 +27,7 @@ class HistoryRecorder:
         """The history of the device that is associated on this link."""
 
     def begin_read(self) -> None:
-        """Begin the events of another read."""
+        """Begin another read: drop the deviations that preceded no association."""
         self._unattributed.clear()
 
     def begin_association(self, system_id: str, at_us: int) -> None:
@@ -42,8 +42,8 @@ class HistoryRecorder:
         self.history = None
 
     def record(self, event: Event, at_us: int) -> None:
-        """Record an event that belongs to the history, and ignore others. The part that decides about the id calls
-        `associated` and `left`; `ClockKeeping` records the outcome for a clock."""
+        """Record an event that belongs to the history, and ignore others. `DevicePresence` begins and ends the
+        association here; `ClockKeeping` records the outcome for a clock."""
         history = self.history
         if history is None:
             if isinstance(event, Deviation) and len(self._unattributed) < _UNATTRIBUTED_MAX:

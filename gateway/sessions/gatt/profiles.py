@@ -101,8 +101,8 @@ class Usable:
         yield from self._steps(first, Use.READ)
 
     def subscriptions(self) -> Iterator[Step]:
-        """Yield the characteristics to subscribe: values first, control points last, because the values of a response
-        must not be lost, and a server refuses a request before its values are subscribed."""
+        """Yield the characteristics to subscribe: values first, control points last, because a response must not be
+        lost, and a server refuses a request before its values are subscribed."""
         steps = list(self._steps(self.profiles, Use.SUBSCRIBE))
         yield from sorted(steps, key=_is_control_point)
 

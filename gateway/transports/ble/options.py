@@ -14,7 +14,8 @@ class ScanOptions:
     silence_s: float = 60.0
     """Time without any advertisement after which the scan is started again."""
     wanted_silence_s: float = 10.0
-    """The same for a wanted device; doubled three times, and reset when another one is wanted."""
+    """Time without an advertisement of a wanted device after which the scan is started again; doubled three times, and
+    reset when another one is wanted."""
     restarts_max: int = 3
     """Restarts without effect before the adapter is power-cycled."""
     step_s: float = 10.0
@@ -48,7 +49,7 @@ class CentralOptions:
     idle_s: float = 30.0
     """Time without arrivals after which a link gives its place to a device that waits."""
     idle_urgent_s: float = 5.0
-    """The same where an operator waits for a place, to pair a device."""
+    """Such a time limit where an operator waits for a place, to pair a device."""
     open_s: float = 20.0
     """Time limit for opening the adapter."""
     reopen_s: float = 1.0
