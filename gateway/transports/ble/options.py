@@ -49,7 +49,7 @@ class CentralOptions:
     idle_s: float = 30.0
     """Time without arrivals after which a link gives its place to a device that waits."""
     idle_urgent_s: float = 5.0
-    """Such a time limit where an operator waits for a place, to pair a device."""
+    """Idle time after which a link gives up its place where an operator waits for one, to pair a device."""
     open_s: float = 20.0
     """Time limit for opening the adapter."""
     reopen_s: float = 1.0
