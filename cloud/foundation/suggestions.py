@@ -26,6 +26,15 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     return None if found is None or found[0] == word else found[0]
 
 
+def mention(word: str, near: str | None) -> str:
+    """Return a word of a request in quotation marks, with a space before it, if `near`, a known word, is close to it.
+
+    Any other word may be patient data or a password in the wrong field, which no error repeats: the field's place
+    identifies it.
+    """
+    return "" if near is None else f" {quoted(word)}"
+
+
 def quoted(text: str) -> str:
     """Quote a word from outside for a message: at most 64 characters, none of them invisible."""
     cut = text if len(text) <= LENGTH_MAX else f"{text[: LENGTH_MAX - 1]}…"

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from cloud.foundation.errors import DomainError, Mistake
 from cloud.foundation.slice import Scope, declared
-from cloud.foundation.suggestions import closest, quoted
+from cloud.foundation.suggestions import closest, mention
 
 PLATFORM_ADMIN = "argus:platform:admin"
 
@@ -41,9 +41,9 @@ def check_allowed(names: Sequence[str], allowed: Collection[str], why_not: str, 
     sentence."""
     for place, name in enumerate(names):
         if name not in allowed:
-            text = f"The scope {quoted(name)} {why_not}."
-            pointer = None if field is None else f"/{field}/{place}"
             near = None if name in NAMES else closest(name, sorted(NAMES))
+            text = f"The scope{mention(name, name if name in NAMES else near)} {why_not}."
+            pointer = None if field is None else f"/{field}/{place}"
             raise ScopeUnknown(text, mistakes=[Mistake(text, pointer, did_you_mean=near)])
 
 

@@ -34,7 +34,7 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import Mistake
 from cloud.foundation.ids import Ids, checked_id
-from cloud.foundation.suggestions import closest, quoted
+from cloud.foundation.suggestions import closest, mention
 from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 
 HOUR_US = 3_600_000_000
@@ -337,7 +337,7 @@ def _grant_types(names: Sequence[str]) -> tuple[GrantType, ...]:
         raise GrantTypeUnknown
     for place, name in enumerate(names):
         if name not in set(GrantType):
-            text = f"The grant type {quoted(name)} is unknown."
             near = closest(name, list(GrantType))
+            text = f"The grant type{mention(name, near)} is unknown."
             raise GrantTypeUnknown(text, mistakes=[Mistake(text, f"/grant_types/{place}", did_you_mean=near)])
     return tuple(grant for grant in GrantType if grant in names)

@@ -29,7 +29,7 @@ from cloud.foundation.errors import Mistake
 from cloud.foundation.events import SECRECY, Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.readable import hidden_character
-from cloud.foundation.suggestions import closest, quoted
+from cloud.foundation.suggestions import closest, mention
 from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 
 TEXT_LENGTH_MAX = 128
@@ -220,10 +220,9 @@ def _device_class(text: str) -> DeviceClass:
     try:
         return DeviceClass(text)
     except ValueError:
-        near = Mistake(
-            f"The device class {quoted(text)} is unknown.", "/device_class", None, closest(text, DeviceClass)
-        )
-        raise DeviceClassUnknown(mistakes=[near]) from None
+        near = closest(text, DeviceClass)
+        unknown = f"The device class{mention(text, near)} is unknown."
+        raise DeviceClassUnknown(mistakes=[Mistake(unknown, "/device_class", did_you_mean=near)]) from None
 
 
 def _system_id(text: str) -> str:

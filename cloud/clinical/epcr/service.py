@@ -28,7 +28,6 @@ from cloud.foundation.errors import Mistake
 from cloud.foundation.http import Answer, IdempotentReply
 from cloud.foundation.ids import Ids, checked_id
 from cloud.foundation.readable import hidden_character
-from cloud.foundation.suggestions import quoted
 from cloud.foundation.supplies import Need
 from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 
@@ -108,7 +107,7 @@ class Epcr:
             known = await self._crew.known(tx, actor, organization_id, crew_ids) if crew_ids else set()
             for index, member in enumerate(crew_ids):
                 if member not in known:
-                    text = f"The crew id {quoted(member)} is not registered."
+                    text = "This crew id is not registered."
                     raise CrewMemberUnknown(text, mistakes=[Mistake(text, f"/crew_ids/{index}")])
             await self._encounters.add_crew(tx, encounter, crew_ids)
             await self._events.emit_created(tx, encounter, traceparent=actor.traceparent)

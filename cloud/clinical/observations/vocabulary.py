@@ -23,7 +23,7 @@ from cloud.clinical.observations.errors import (
     UnitCodeMismatch,
 )
 from cloud.foundation.errors import Mistake
-from cloud.foundation.suggestions import closest, quoted
+from cloud.foundation.suggestions import closest, mention
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import Code, Term, UnknownName, all_terms, code_of, term_of
 from protocols.plausibility import IMPLAUSIBLE_VALUE, Bounds, bounds_of
@@ -137,9 +137,10 @@ def understood(mdc_code: str, unit_code: str) -> Measured:
     try:
         dimension = dimension_of(unit_code)
     except RemoteProtocolError:
-        text = f"Unknown unit {quoted(unit_code)}." + _in_units(mdc_code, usual)
-        near = closest(unit_code, usual) or (usual[0] if usual else closest(unit_code, _units()))
-        raise UnitCodeMalformed(text, mistakes=[Mistake(text, "/unit_code", did_you_mean=near)]) from None
+        near = closest(unit_code, usual) or closest(unit_code, _units())
+        text = f"The unit{mention(unit_code, near)} is unknown." + _in_units(mdc_code, usual)
+        suggested = near or (usual[0] if usual else None)
+        raise UnitCodeMalformed(text, mistakes=[Mistake(text, "/unit_code", did_you_mean=suggested)]) from None
     unit = _units().get(unit_code) or _units().get(without_annotations(unit_code))
     if term is None:
         near = closest(mdc_code, _measurements())
@@ -148,7 +149,8 @@ def understood(mdc_code: str, unit_code: str) -> Measured:
         text = f"{mdc_code} is of kind {term.kind}."
         raise MdcCodeNotMeasured(text, mistakes=[Mistake(text, "/mdc_code")])
     if usual and not any(dimension_of(one) == dimension for one in usual):
-        text = f"The unit {quoted(unit_code)} does not fit." + _in_units(mdc_code, usual)
+        text = f"The unit{mention(unit_code, None if unit is None else unit_code)} does not fit."
+        text += _in_units(mdc_code, usual)
         raise UnitCodeMismatch(text, mistakes=[Mistake(text, "/unit_code", did_you_mean=usual[0])])
     family = _family(mdc_code)
     flags = () if family is not None or term.code == BATTERY else (Flag.CLASS_UNCHECKED,)
@@ -166,8 +168,8 @@ def _measurements() -> tuple[str, ...]:
 
 
 def _malformed(mdc_code: str) -> MdcCodeMalformed:
-    text = f"The code {quoted(mdc_code)} is not one."
     near = closest(mdc_code, _measurements())
+    text = f"The code{mention(mdc_code, near)} is not one."
     return MdcCodeMalformed(text, mistakes=[Mistake(text, "/mdc_code", did_you_mean=near)])
 
 

@@ -10,7 +10,7 @@ from cloud.access.apps import effective
 from cloud.foundation.errors import Mistake
 from cloud.foundation.events import SECRECY, DomainEvent, EventType
 from cloud.foundation.slice import declared
-from cloud.foundation.suggestions import closest, quoted
+from cloud.foundation.suggestions import closest, mention
 from cloud.foundation.viewer import SecrecyLevel
 from cloud.partners.webhooks.errors import EventNotApproved, EventsMalformed
 from cloud.partners.webhooks.messages import PublicEvent, message_body
@@ -48,10 +48,9 @@ def checked_events(names: Sequence[str], approved: Iterable[str]) -> tuple[str, 
         raise EventsMalformed(f"(Give 1 to {EVENTS_MAX}.)")
     for place, name in enumerate(names):
         if name not in _BY_NAME:
-            text = f"The event {quoted(name)} is unknown."
-            raise EventsMalformed(
-                text, mistakes=[Mistake(text, f"/events/{place}", did_you_mean=closest(name, _BY_NAME))]
-            )
+            near = closest(name, _BY_NAME)
+            text = f"The event{mention(name, near)} is unknown."
+            raise EventsMalformed(text, mistakes=[Mistake(text, f"/events/{place}", did_you_mean=near)])
     chosen = [one for one in EVENTS if one.name in wanted]
     holding = effective(approved)
     refused = [one.name for one in chosen if one.scope not in holding]

@@ -81,7 +81,7 @@ async def test_governance_is_written_as_the_form_shows_it(world: AuthWorld) -> N
         assert app.governance == Governance(
             allow_service_tokens=False,
             allowed_webhook_hosts=("hooks.example", "more.example"),
-            allowed_scopes=("argus:epcr:write", DEVICES),
+            allowed_scopes=(DEVICES, "argus:epcr:write"),
             max_token_ttl_seconds=600,
         )
         # Submitted unchanged, the form changes nothing.

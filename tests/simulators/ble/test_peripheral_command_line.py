@@ -51,7 +51,7 @@ async def test_a_device_on_the_radio_is_paired_tells_what_it_measured_and_sums_i
     ("arguments", "sentence"),
     [
         (("fish", "--radio", "x"), "there is no Bluetooth device 'fish'; there are oximeter, blood-pressure"),
-        (("oximeter",), "say which radio it is on: --radio SOCKET"),
+        (("oximeter",), "the radio is missing: give --radio SOCKET"),
         (("oximeter", "--radio", "x", "--leaves", "5:9"), "is not EVERY:FOR in seconds"),
         (("oximeter", "--radio", "x", "--leaves", "often"), "is not EVERY:FOR in seconds"),
         (("oximeter", "--radio", "x", "--scenario", "fish"), "fish"),
