@@ -158,11 +158,11 @@ class BleSection(_Section):
     connections_max: int = Field(default=5, ge=1, le=32)
     """Devices connected at one time; cheap adapters hold five to seven. Further ones take turns."""
     require_bond: bool = True
-    """Whether a device that does not bond is paired only with `--without-bond`. False: it is taken without one."""
+    """True: a device that does not bond is paired only with `--without-bond`. False: it is paired without a bond."""
     fetch_records: bool = True
-    """Whether the records that a device stored while it was not connected are fetched."""
+    """True: records that a device stored while it was not connected are fetched."""
     delete_records: bool = False
-    """Whether a device deletes its records once all of them are durable here. False: it keeps its copy."""
+    """True: a device deletes its records once all of them are durable here. False: it keeps its copy."""
 
 
 class CrewSection(_Section):
@@ -192,18 +192,18 @@ class DevicesSection(_Section):
     """`[devices]`: how devices are treated."""
 
     known_configurations: bool = True
-    """Whether a standard configuration is taken as known. False: each new device has to explain itself once."""
+    """True: a standard configuration is known. False: each new device must send its configuration once."""
     fetch_memory: bool = True
-    """Whether the measurements in a device's memory are fetched when it associates."""
+    """True: the measurements in a device's memory are fetched when it associates."""
     clear_memory: bool = False
-    """Whether a device clears a segment of its memory once all of it is durable here. False: it keeps its copy."""
+    """True: a device clears a segment of its memory once all of it is durable here. False: it keeps its copy."""
 
 
 class ClocksSection(_Section):
     """`[clocks]`: the clocks of the devices. Their offset is measured and kept beside every time in any case."""
 
     set_devices: bool = True
-    """Whether a device's clock is set where the device allows it, it is wrong and our own is right."""
+    """True: a wrong clock of a device is set where the device allows it and our own clock is right."""
     offset_s_max: float = Field(default=5.0, ge=1.0, le=3_600.0)
     """Seconds by which a device's clock may be wrong and is left alone."""
     pause_min: int = Field(default=60, ge=1, le=10_080)

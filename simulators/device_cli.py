@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class Framing(StrEnum):
-    """How APDUs lie on a serial line."""
+    """Framings of APDUs on a serial line."""
 
     RAW = "raw"
     HDLC = "hdlc"
 
 
 class ClockKind(StrEnum):
-    """What measurements are stamped with."""
+    """Clocks that date measurements."""
 
     ABSOLUTE = "absolute"
     BASE_OFFSET = "base-offset"
@@ -36,7 +36,7 @@ class ClockKind(StrEnum):
 
 
 class SetTime(StrEnum):
-    """Whether a manager may or should set the clock, and what becomes of it."""
+    """Rules for a manager that sets the clock, and the result."""
 
     NO = "no"
     MAY = "may"
@@ -54,7 +54,7 @@ class Through(StrEnum):
 
 
 class Requests(StrEnum):
-    """Whether data requests are served; only: nothing else is reported."""
+    """Support of data requests. `only`: nothing else is reported."""
 
     NO = "no"
     ALSO = "also"

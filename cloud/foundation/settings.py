@@ -38,7 +38,7 @@ class SettingsUnusable(PrivateError):
 
 
 class Address(NamedTuple):
-    """Where to listen."""
+    """An address to listen on."""
 
     host: str
     port: int

@@ -16,7 +16,7 @@ PAIRED_MAX = 64
 
 
 class TooManyPaired(Exception):
-    """As many devices are paired as may be; the text says so for a person."""
+    """The limit of paired devices is reached; the text is for the operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

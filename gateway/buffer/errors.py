@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class Trouble(Enum):
-    """Why a store cannot be used, by what the gateway does about it (`keeping.py`)."""
+    """Reasons for which a store cannot be used, by what the gateway does about it (`keeping.py`)."""
 
     MISSING = "missing"
     """No file. Nothing is created: a disk that is not mounted looks like this."""
@@ -35,7 +35,7 @@ class Trouble(Enum):
 
     @property
     def sets_aside(self) -> bool:
-        """Whether a spare store takes the place of the file."""
+        """Return whether a spare store replaces the file."""
         return self in (Trouble.DAMAGED, Trouble.FOREIGN, Trouble.DISK, Trouble.ROLLED_BACK, Trouble.FORKED)
 
 
@@ -69,7 +69,7 @@ class StoreExists(BufferError):
 
 
 class StoreFull(BufferError):
-    """Only the reserve is left: events, ePCR and gap records still go in, observations do not."""
+    """The store has only its reserve left: events, ePCR and gap records are still stored, observations are not."""
 
 
 class BufferClosed(BufferError):

@@ -41,7 +41,7 @@ ble = typer.Typer(
 
 
 class Pairing(StrEnum):
-    """What the device asks of who wants to pair."""
+    """Conditions that the device sets for pairing."""
 
     NONE = "none"
     JUST_WORKS = "just-works"
@@ -49,14 +49,14 @@ class Pairing(StrEnum):
 
 
 class Leaves(StrEnum):
-    """How it goes away."""
+    """Ways in which the device disappears."""
 
     OUT_OF_RANGE = "out-of-range"
     GOODBYE = "goodbye"
 
 
 class Lie(StrEnum):
-    """What is wrong with a value that lies."""
+    """Faults of an implausible value."""
 
     MISSING_FIELD = "missing-field"
     UNKNOWN_FLAG = "unknown-flag"
@@ -64,7 +64,7 @@ class Lie(StrEnum):
 
 
 class SystemId(StrEnum):
-    """How it tells its system id."""
+    """Forms in which the device publishes its system id."""
 
     RIGHT = "right"
     REVERSED = "reversed"
@@ -72,7 +72,7 @@ class SystemId(StrEnum):
 
 
 class SetTime(StrEnum):
-    """What becomes of a client's attempt to set the clock."""
+    """Results of a client's attempt to set the clock."""
 
     NO = "no"
     OBEYS = "obeys"

@@ -33,7 +33,7 @@ class PacketSink(Protocol):
 
 
 class NoHci(Exception):
-    """What came is no HCI; there is no way back into the stream."""
+    """The stream holds bytes that are no HCI packet, and it cannot be resynchronised."""
 
     def __init__(self, kind: int) -> None:
         self.kind = kind

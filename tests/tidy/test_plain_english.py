@@ -43,10 +43,10 @@ WORD_FILES = (
 TEMPLATES = sorted((ROOT / "cloud").rglob("templates/*.html"))
 
 RATCHETS = {
-    "words in docstrings": 2420,
-    "words in comments": 320,
-    "words in names": 190,
-    "docstrings that begin with a fragment": 950,
+    "words in docstrings": 90,
+    "words in comments": 5,
+    "words in names": 149,
+    "docstrings that begin with a fragment": 0,
 }
 """Counts of the tree when the test came. They may only fall: lower a number here with the change that lowers it."""
 

@@ -33,11 +33,11 @@ class Passwords:
         self._nobodys: str | None = None
 
     async def hash(self, password: str) -> str:
-        """What is stored. Raises `PasswordUnfit`, `SignInBusy`."""
+        """Return the text that is stored. Raises `PasswordUnfit`, `SignInBusy`."""
         return await self._in_pool(checked(password))
 
     async def matches(self, password: str, stored: str | None) -> bool:
-        """Whether this is the password behind `stored`; None (nobody has that name) takes as long.
+        """Return whether this is the password behind `stored`. None (no such user) takes as long.
 
         Raises `SignInBusy`.
         """

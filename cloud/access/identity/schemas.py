@@ -24,7 +24,7 @@ Next = Annotated[str, BeforeValidator(_next)]
 
 
 class SignInQuery(Query):
-    """What a link to the pages may carry."""
+    """The query of a link to the pages."""
 
     next: Next = Field(default="", description="Where to go when signed in.")
     lang: str | None = Field(default=None, max_length=8, description="`en` or `pl`.")

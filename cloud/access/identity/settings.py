@@ -9,4 +9,4 @@ class SignInSection(Section):
     """`[sign_in]`: what people need on the pages of the auth host."""
 
     second_factor: Literal["optional", "administrators", "everybody"] = "administrators"
-    """Who must set up a second factor before anything else. Whoever has one is asked for it whatever stands here."""
+    """The users who must set up a second factor before anything else. A user who has one always needs it to sign in."""

@@ -1,4 +1,4 @@
-"""Where the pages' files are: a row for each, since the address of each is known beforehand."""
+"""Routes of the pages' static files: one row each, since every address is known beforehand."""
 
 from cloud.foundation.http import PUBLIC, Answer, Host, RateClass, Request, Route
 from cloud.foundation.pages.assets import ASSETS, Asset

@@ -44,19 +44,19 @@ class ManagerSettings:
     scanner_silent_s_min: float = 2.0
     """Links and schedulers stutter: a waveform every 32 ms is not missed after a third of a second."""
     request_data: bool = True
-    """Ask an agent for all its data when it says that it sends none by itself and takes such a request."""
+    """Request all data of an agent that reports nothing unasked and supports such a request."""
     clock_read_every_s: float | None = 600.0
-    """How often the clocks of a device are read again, all in one Get. None: only on command."""
+    """Interval at which the clocks of a device are read again, all in one Get. None: only on command."""
     memory: PmStoreSettings = PmStoreSettings()
-    """What is done with PM-stores."""
+    """Rules for PM-stores."""
     apdu_bytes_max: int = APDU_BYTES_MAX
     """Larger APDUs end the link: the protocol has none."""
     to_apdu_s: float = 5.0
-    """How long a link may be silent in the middle of an APDU. Not the standard's: it knows no halves of an APDU."""
+    """Silence of a link within an APDU that ends the association. Our own rule: the standard has no partial APDUs."""
     resynchronise: bool = False
     """True on a line that outlives its device: when the framing is lost, go on at the next association request."""
     accept_standard_configurations: bool = True
-    """False: take no configuration for granted, ask the agent for it unless this very device once sent it."""
+    """False: every agent must send its configuration, unless this device sent it once before."""
     configurations_max: int = 8
     """Refused configuration reports that one association may offer. One known agent repeats them without end."""
     malformed_max: int = 32
@@ -70,17 +70,17 @@ class AgentSettings:
     to_assoc_s: float = 10.0
     """From AARQ to AARE."""
     associations_max: int = 3
-    """How often AARQ is sent before the agent gives up (RCassoc)."""
+    """Number of AARQs that are sent before the agent gives up (RCassoc)."""
     to_config_s: float = 10.0
     """From our configuration report to the manager's verdict."""
     to_release_s: float = 3.0
     """From our RLRQ to the manager's RLRE."""
     to_cer_s: float = 3.0
-    """From a confirmed event report to its answer (TOcer-mds)."""
+    """From a confirmed event report to its response (TOcer-mds)."""
     apdu_bytes_max: int = APDU_BYTES_MAX
     """Larger APDUs end the link."""
     to_apdu_s: float = 5.0
-    """As the manager's."""
+    """Silence of a link within an APDU that ends the association."""
     scanners_start_enabled: bool = False
     """True: a device that reports from its scanners unasked, against the standard; for trying managers."""
     reports_unasked: bool = True

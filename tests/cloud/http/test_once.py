@@ -34,7 +34,7 @@ class Thing(BaseModel):
 
 
 class NameRefused(DomainError):
-    """That name will not do."""
+    """This name is not accepted."""
 
     code = "name_refused"
     status = 422

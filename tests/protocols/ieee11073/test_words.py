@@ -1,4 +1,4 @@
-"""What a device says about itself, in words: attributes, certificates, clocks; what breaks its form stays bytes."""
+"""Words for what a device reports about itself (attributes, certificates, clocks). Malformed values stay bytes."""
 
 import pytest
 
