@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 def marks_path(store: Path) -> Path:
-    """Return the path of the marks of `store`."""
+    """Return the path of the file beside `store` that holds its highest sequence number of each lane."""
     return store.with_name(store.name + ".marks")
 
 

@@ -71,8 +71,10 @@ def retain(store: Store) -> bool:
 
 
 def free(store: Store, losses: tuple[Lane, ...], octets: int = STEP_BYTES) -> bool:
-    """Drop the next thing in D2's order, `octets` bytes of it or a step. Return False when only what must stay is
-    left."""
+    """Free space: delete `octets` bytes of the data that is first in the drop order of the design (D2).
+
+    Returns False when only data that must be kept is left.
+    """
     delivered = ((lane, store.heads[lane].acked, GapReason.RETENTION) for lane in ACKED_ORDER)
     undelivered = ((lane, SEQUENCE_MASK, GapReason.DISK_BUDGET) for lane in losses)
     return any(

@@ -54,7 +54,7 @@ class Journal:
         await self._report_over()
 
     async def run(self) -> None:
-        """Report storms that are over, and keep the counts of those that are not in the store."""
+        """Report each storm of events that has ended, and save the counts of the storms that last."""
         await self._report_last_run()
         while True:
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)

@@ -42,7 +42,10 @@ class History(Enum):
 
 
 class Flows:
-    """Flows of one epoch, the epoch of the source at construction. `windows` is public for the display of the state."""
+    """Blocks of each lane of one epoch that remain to be sent. The epoch is that of the source at construction.
+
+    `windows` is public, since the display of the state reads it.
+    """
 
     def __init__(self, source: BatchSource, settings: UplinkSettings) -> None:
         self._source = source

@@ -42,7 +42,7 @@ class FetchAsk:
 
 @dataclass(frozen=True, slots=True)
 class FetchDone:
-    """The procedure ended successfully. `count`: records that arrived; 0 also where there were none."""
+    """The procedure ended successfully. `count`: received records, 0 if the store has no matching one."""
 
     count: int
 

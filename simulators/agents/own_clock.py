@@ -69,7 +69,7 @@ class ClockBehaviour:
 
 
 class OwnClock:
-    """Conversion of patient seconds to device time."""
+    """Conversion of seconds of the simulated patient's time to the time of the device's own clock."""
 
     def __init__(self, device_clock: DeviceClock, behaviour: ClockBehaviour) -> None:
         self._behaviour = behaviour

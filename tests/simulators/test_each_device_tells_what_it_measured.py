@@ -157,7 +157,7 @@ def test_a_resuscitation_is_told_with_its_energy_and_its_compressions() -> None:
 @pytest.mark.parametrize(
     ("kind", "handle", "gain"), [("scanned-ecg", 1, 1000), ("slow-ecg", 1, 200), ("etco2", 1, 100)]
 )
-def test_a_waveform_keeps_the_patients_scale(kind: str, handle: int, gain: int) -> None:
+def test_waveform_keeps_the_amplitude_scale_of_the_simulated_patient(kind: str, handle: int, gain: int) -> None:
     device = build_device(kind, Patient(5, scenario_of("stable")))
     pair = association_pair(device.configuration).associate()
     (agreed,) = (event for event in pair.manager_events if type(event).__name__ == "ConfigurationAgreed")

@@ -75,7 +75,7 @@ class CodeStore:
 
 
 class ConsentStore:
-    """The statements about consents."""
+    """SQL statements that read and write consents."""
 
     async def given(self, tx: Transaction, user_id: str, client_id: str) -> frozenset[str]:
         """Return the scopes that a user has allowed an app before."""

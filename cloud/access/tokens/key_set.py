@@ -10,7 +10,7 @@ MEDIA_TYPE = "application/json"  # as in the contract's sample, instead of the t
 
 
 class KeySet:
-    """Render the key set, once until it changes."""
+    """The key set of all tenants as a JWKS document, rendered when it changes."""
 
     def __init__(self) -> None:
         self._kids: tuple[str, ...] = ()

@@ -75,7 +75,7 @@ class SqliteWriter:
 
     @asynccontextmanager
     async def member(self) -> AsyncIterator[Member]:
-        """Run one transaction: wait for its turn, and at the end until it is durable."""
+        """Run one transaction of a group commit: it begins in its turn and ends when the commit is durable."""
         await self._take_turn()
         try:
             group = self._group or self._new_group()

@@ -14,7 +14,7 @@ TIMED_OUT_S = 600.0
 
 
 class RecordMarks:
-    """The mark of each store by system id and service."""
+    """The last fetched record of each device's record store, by system id and service."""
 
     def __init__(self) -> None:
         self._marks: dict[tuple[str, int], FetchedRecords] = {}

@@ -56,7 +56,7 @@ async def test_a_mistake_in_a_new_app_is_told_beside_what_was_typed(world: AuthW
         assert set(app.grant_types) == {GrantType.AUTHORIZATION_CODE, GrantType.CLIENT_CREDENTIALS}
 
 
-async def test_nobody_gives_an_app_the_administration_by_a_page(world: AuthWorld) -> None:
+async def test_admin_scope_cannot_be_granted_to_an_app_through_a_page(world: AuthWorld) -> None:
     async with office(world) as it:
         admin = {"scope:argus:platform:admin": "on"}
         assert (await it.send("/admin/apps/new", "/admin/apps", name="Root", **admin)).status == 400

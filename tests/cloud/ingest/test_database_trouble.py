@@ -68,9 +68,7 @@ def own_server() -> Iterator[PostgresqlCluster]:
 
 
 @pytest.mark.pg
-async def test_a_server_that_crashes_and_comes_back_again_and_again_costs_nothing(
-    own_server: PostgresqlCluster, gateway: GatewayInVehicle
-):
+async def test_repeated_crashes_of_the_server_lose_no_data(own_server: PostgresqlCluster, gateway: GatewayInVehicle):
     with own_server.database() as url:
         database = await open_database(url)
         cloud = await CloudUnderTest(database).register(gateway)

@@ -202,7 +202,7 @@ async def test_the_command_line_reads_beside_a_running_gateway(tmp_path: Path) -
     assert [batch.count for batch in batches] == [3]
 
 
-async def test_a_reader_that_leaves_takes_nothing_away_from_the_running_gateway(tmp_path: Path) -> None:
+async def test_process_that_reads_the_store_and_ends_leaves_the_log_to_the_running_gateway(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     log = path.with_name(path.name + "-wal")
     reads = (

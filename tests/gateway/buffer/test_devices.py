@@ -60,7 +60,7 @@ async def test_strangers_do_not_fill_the_store(tmp_path: Path, monkeypatch: pyte
         assert [known.system_id for known in await buffer.configurations()] == [b"\x04", b"\x05"]
 
 
-async def test_a_device_report_is_kept_sealed_and_replaced(tmp_path: Path) -> None:
+async def test_device_report_is_stored_encrypted_and_replaced_by_the_next_report(tmp_path: Path) -> None:
     path, clock = new_store(tmp_path), MovedClock()
     async with opened(path, clock=clock) as buffer:
         await buffer.remember_device_reports([("aa", b"old report"), ("bb", b"synthetic octets of a deviation")])

@@ -106,7 +106,7 @@ async def test_one_source_is_bounded_over_all_names_and_everything_in_total():
     assert len(store.events) == ALL_EVENTS_MAX
 
 
-async def test_a_device_that_storms_is_counted_and_another_is_not_affected():
+async def test_events_of_a_flooding_device_are_counted_and_another_device_is_not_affected():
     clock, store = MovedClock(), Kept()
     journal = Journal(store, clock)
     for _ in range(100):

@@ -131,7 +131,7 @@ async def test_whoever_waits_learns_that_the_broker_was_killed(broker):
     await session.close()
 
 
-async def test_a_connection_that_nobody_listens_to_ends_without_noise(broker, recwarn):
+async def test_connection_without_a_reader_closes_without_a_logged_error(broker, recwarn):
     complaints: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     session = await MqttSession.open(address(broker), client_id="gw")

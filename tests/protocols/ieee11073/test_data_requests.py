@@ -205,7 +205,7 @@ def test_a_device_that_sends_nothing_by_itself_is_requested_everything_without_l
     assert request_of(played).data_req_mode == 0x8820
 
 
-def test_device_that_knows_only_periods_gets_one_after_the_other() -> None:
+def test_device_that_supports_only_time_ranges_gets_one_range_after_another() -> None:
     played = answering(modes.SUPPORTS_SCOPE_ALL | modes.SUPPORTS_TIME_PERIOD)
     (asked,) = played.asked()
     request = decode(DataRequest, asked.body.action_info_args)

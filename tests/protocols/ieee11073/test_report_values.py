@@ -188,7 +188,7 @@ def test_full_numbers_name_metric_unit_and_status_themselves() -> None:
     assert (found.value, found.status, found.device_time) == (36.7, 0x4000, minute(2))
 
 
-def test_each_full_number_of_a_compound_is_an_observation_with_its_own_unit_and_status() -> None:
+def test_each_valid_component_of_a_compound_numeric_is_an_observation_with_its_own_unit_and_status() -> None:
     values = (FullNumeric(19292, 6048, 36.7), FullNumeric(18458, 2720, 61.0, status=0x2000))
     temperature, pulse = Read(OXIMETER)(variable_report(OXIMETER, (Reading(1, values, minute(2), person=3),)))
     assert (temperature.channel.unit, temperature.value, temperature.status) == (CELSIUS, 36.7, 0)

@@ -237,7 +237,7 @@ def test_a_map_of_nothing_is_refused(layout: SegmentEntryMap) -> None:
         read(segment(layout), b"")
 
 
-def test_entries_that_end_inside_an_entry_are_cut_to_whole_ones_and_reported() -> None:
+def test_segment_data_that_ends_within_an_entry_is_cut_to_whole_entries_and_reported() -> None:
     notes = Notes()
     reader = EntryReader(segment(entry_map(DEVICE, [1])), DeviceModel(DEVICE, notes))
     found = reader.read(AT + b"\0\x61" + AT[:5], 0, 0.0)

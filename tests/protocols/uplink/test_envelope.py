@@ -76,7 +76,7 @@ def test_no_field_can_be_changed_behind_the_signature(change: dict[str, object])
     assert not verify_batch(forged, sign_batch(batch(), KEY), PUBLIC)
 
 
-def test_history_and_trace_may_change_between_two_sendings():
+def test_resent_batch_with_another_history_and_trace_is_the_same_batch():
     live = envelope(batch())
     again = replace(live, historical=True, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     back = decode_envelope(encode_envelope(again))

@@ -84,7 +84,7 @@ async def test_pairing_while_connecting_bonds_before_anything_is_read(tmp_path: 
     await backend.close()
 
 
-async def test_a_guarded_value_starts_a_pairing_and_is_refused_without_one(tmp_path: Path) -> None:
+async def test_protected_characteristic_starts_pairing_and_is_refused_unpaired(tmp_path: Path) -> None:
     ether, person = Ether(), Person(agrees=False)
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs()

@@ -147,7 +147,7 @@ async def test_coming_and_going_are_events_with_their_reasons(tmp_path):
         assert gone == ["released", "link lost"]
 
 
-async def test_a_second_device_with_the_id_of_one_that_talks_is_refused(tmp_path):
+async def test_second_device_with_the_id_of_a_connected_device_is_refused(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as first:
         await first.measure(36.6)
         async with device(gateway.address, 1) as second:

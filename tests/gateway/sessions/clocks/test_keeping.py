@@ -59,7 +59,7 @@ async def test_a_clock_that_is_right_enough_is_left_alone(ahead_us: int) -> None
     assert (story.set_to, story.context.written) == ([], [])
 
 
-async def test_a_device_that_does_not_say_that_it_can_be_set_never_is() -> None:
+async def test_clock_is_never_set_on_a_device_that_does_not_declare_set_time_support() -> None:
     for capabilities in (0, 0x8000, 0x8010):
         story = await associated(-HOUR, capabilities=capabilities)
         assert (story.set_to, story.context.written) == ([], [])
@@ -191,7 +191,7 @@ async def test_a_measurement_kept_from_before_the_setting_is_dated_by_the_old_cl
     assert HOUR <= section.uncertainty_us < HOUR + 10 * SECOND
 
 
-async def test_a_device_that_notes_by_how_much_it_was_moved_leaves_no_doubt() -> None:
+async def test_values_are_certain_when_the_device_reports_the_adjustment_of_its_clock() -> None:
     story = await associated(-HOUR, context=ClockStories(synchronised=False), more=ADJUSTED)
     taken_us, kept = story.context.clock.wall_us(), story.shows()
     await story.passes(1200.0)

@@ -51,7 +51,7 @@ async def test_a_device_that_was_forgotten_is_let_go_at_once(tmp_path: Path):
         assert not beat(peer, 70)
 
 
-async def test_a_device_that_is_switched_off_costs_nothing_and_is_there_when_it_is_heard(tmp_path: Path):
+async def test_switched_off_device_causes_no_connection_attempts_and_connects_when_it_advertises(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         air = Air([peer])

@@ -35,7 +35,7 @@ async def test_a_device_that_hides_its_address_is_known_by_its_own_once_it_is_pa
         assert it.central.identity_of(OXIMETER) == OXIMETER
 
 
-async def test_a_device_that_pairs_without_keys_is_told_apart():
+async def test_device_that_pairs_without_a_bond_is_reported_as_not_bonded():
     async with running_central() as it:
         it.radio.device(on_air=False).bonds = False
         assert await it.outcome(await pairing(it)) is False

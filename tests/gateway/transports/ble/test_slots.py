@@ -54,7 +54,7 @@ async def test_who_gives_up_waiting_holds_nothing():
     assert slots.waiting == ()
 
 
-async def test_a_place_that_came_as_its_taker_gave_up_goes_to_the_next():
+async def test_place_granted_to_a_cancelled_waiter_goes_to_the_next_waiter():
     slots = Slots(1)
     held = await slots.take("A")
     gives_up, stays = (asyncio.ensure_future(slots.take(address)) for address in "BC")
