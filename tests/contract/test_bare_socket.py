@@ -89,7 +89,7 @@ def test_headers_beyond_the_limits_are_refused_and_the_connection_ended(cloud: R
 
 
 @pytest.mark.contract("S-174")
-def test_a_target_beyond_the_limit_is_refused(cloud: RunningCloud) -> None:
+def test_target_beyond_the_limit_is_refused(cloud: RunningCloud) -> None:
     check_refusal(ask(cloud.ports["api"], request("GET", "/" + "a" * 9216)), {414, 431})
 
 
@@ -103,7 +103,7 @@ def test_unknown_methods_are_refused_with_what_is_allowed(cloud: RunningCloud, m
 
 
 @pytest.mark.contract("S-176")
-def test_a_method_cannot_be_overridden_by_a_header(cloud: RunningCloud) -> None:
+def test_method_cannot_be_overridden_by_a_header(cloud: RunningCloud) -> None:
     for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
         answer = ask(cloud.ports["api"], request("GET", "/health/live", f"{name}: DELETE"))
         assert (answer.status, answer.json()["status"]) == (200, "alive")
@@ -135,7 +135,7 @@ def test_requests_on_one_connection_are_answered_in_order_and_head_leaves_no_oct
 
 
 @pytest.mark.contract("S-193")
-def test_a_thousand_idle_connections_leave_the_service_responsive(cloud: RunningCloud) -> None:
+def test_thousand_idle_connections_leave_the_service_responsive(cloud: RunningCloud) -> None:
     """Health responds within 50 ms, or as fast as before on a machine that is slower than that anyway.
 
     The medians of many requests are compared, measured in the same second with and without the connections: a scheduler
@@ -163,6 +163,6 @@ def test_a_thousand_idle_connections_leave_the_service_responsive(cloud: Running
 
 
 @pytest.mark.contract("S-174", "S-193")
-def test_a_head_that_never_ends_was_given_up_meanwhile(slow_head: BareConnection) -> None:
+def test_head_that_never_ends_was_given_up_meanwhile(slow_head: BareConnection) -> None:
     check_refusal(slow_head.answer(), {408})
     assert slow_head.ended()

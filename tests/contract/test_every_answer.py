@@ -93,7 +93,7 @@ def test_every_answer_carries_the_trace_and_nothing_that_helps_an_attacker(cloud
 
 
 @pytest.mark.contract("A-008", "S-180")
-def test_a_callers_trace_goes_on_and_a_malformed_one_is_ignored(cloud: RunningCloud) -> None:
+def test_callers_trace_goes_on_and_a_malformed_one_is_ignored(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         answer = client.get(DEVICES, headers={"traceparent": PARENT, "tracestate": "vendor=1"})
         assert answer.headers["X-Argus-Trace-ID"] == PARENT[3:35]
@@ -116,7 +116,7 @@ def test_a_callers_trace_goes_on_and_a_malformed_one_is_ignored(cloud: RunningCl
 
 
 @pytest.mark.contract("C-001", "C-002", "C-004", "A-010")
-def test_a_row_exists_on_its_own_hosts_and_on_no_other(cloud: RunningCloud, rows: tuple[Route, ...]) -> None:
+def test_row_exists_on_its_own_hosts_and_on_no_other(cloud: RunningCloud, rows: tuple[Route, ...]) -> None:
     for row in rows:
         target = re.sub(r"\{(\w+)\*?\}", "absent", row.path)
         for host in Host:
@@ -179,7 +179,7 @@ def test_times_are_utc_and_identifiers_have_their_shapes(cloud: RunningCloud, de
 
 
 @pytest.mark.contract("C-006")
-def test_the_surface_is_in_english_whatever_language_is_asked_for(cloud: RunningCloud) -> None:
+def test_surface_is_in_english_whatever_language_is_asked_for(cloud: RunningCloud) -> None:
     for host, path in (("api", "/.well-known/openapi.json"), ("docs", "/api/docs"), ("api", "/problems")):
         with cloud.client(host=host) as client:
             assert client.get(path).content == client.get(path, headers={"Accept-Language": "pl"}).content

@@ -115,7 +115,7 @@ def test_on_every_row_what_is_foreign_is_answered_as_what_is_absent(
 
 
 @pytest.mark.contract("S-060")
-def test_the_owner_finds_them_so_the_walk_means_something(
+def test_owner_finds_them_so_the_walk_means_something(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     for row in walked(rows):
@@ -207,7 +207,7 @@ def test_no_listing_shows_what_is_foreign(cloud: RunningCloud, rows: tuple[Route
 
 
 @pytest.mark.contract("S-063")
-def test_a_cursor_is_good_for_its_own_listing_only(cloud: RunningCloud) -> None:
+def test_cursor_is_good_for_its_own_listing_only(cloud: RunningCloud) -> None:
     with cloud.client("north") as north, cloud.client("other") as other, cloud.client("south") as south:
         for number in range(3):
             north.post(
@@ -230,7 +230,7 @@ def test_a_cursor_is_good_for_its_own_listing_only(cloud: RunningCloud) -> None:
 
 
 @pytest.mark.contract("S-060", "S-156")
-def test_a_foreign_encounter_named_in_a_body_is_as_absent_as_an_absent_one(
+def test_foreign_encounter_named_in_a_body_is_as_absent_as_an_absent_one(
     cloud: RunningCloud, owned: dict[str, str]
 ) -> None:
     for app in ("other", "south"):

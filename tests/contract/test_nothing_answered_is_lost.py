@@ -143,7 +143,7 @@ def written(client: httpx.Client, posting: Posting, key: str) -> str | None:
     return None if answer.status_code == 409 else str(answer.json()["id"])
 
 
-def test_a_retry_after_a_cut_connection_adds_nothing(cloud: RunningCloud) -> None:
+def test_retry_after_a_cut_connection_adds_nothing(cloud: RunningCloud) -> None:
     device_id = enrolled(cloud, "SN-CUT")
     posting = Posting(cloud, device_id, threads=0)
     body = json.dumps(SPO2).encode()

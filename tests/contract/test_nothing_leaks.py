@@ -53,7 +53,7 @@ def requests_with(canary: str) -> list[dict[str, Any]]:
 
 @pytest.mark.contract("S-150", "A-107")
 @pytest.mark.parametrize("what", CANARIES)
-def test_a_text_that_was_sent_is_not_seen_again(cloud: RunningCloud, what: str) -> None:
+def test_text_that_was_sent_is_not_seen_again(cloud: RunningCloud, what: str) -> None:
     canary = CANARIES[what]
     with cloud.client("north") as client:
         for sent in requests_with(canary):
@@ -98,7 +98,7 @@ def test_nothing_that_was_sent_is_in_logs_spans_audit_or_refusals(cloud: Running
     assert len(cloud.table("spans")) > len(CANARIES)
 
 
-def test_a_leak_would_be_found(cloud: RunningCloud) -> None:
+def test_leak_would_be_found(cloud: RunningCloud) -> None:
     assert found_in(f"GET /x?name={CANARIES['name']}") == ["name"]
     assert "street" in found_in(json.dumps(CANARIES["street"]))
     token = cloud.token("north")

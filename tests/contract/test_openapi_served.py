@@ -75,11 +75,11 @@ def test_json_and_yaml_say_the_same(cloud: RunningCloud) -> None:
     assert yaml.unsafe_load(as_yaml.text) == as_json.json()
 
 
-def test_a_stranger_finds_the_document_valid(document: dict[str, Any]) -> None:
+def test_stranger_finds_the_document_valid(document: dict[str, Any]) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
-def test_a_strict_linter_finds_nothing(document: dict[str, Any], tmp_path: Path) -> None:
+def test_strict_linter_finds_nothing(document: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "openapi.json"
     path.write_text(json.dumps(document))
     code, report = run_redocly(path)
@@ -87,7 +87,7 @@ def test_a_strict_linter_finds_nothing(document: dict[str, Any], tmp_path: Path)
 
 
 @pytest.mark.contract("C-005", "C-253", "S-170", "A-138")
-def test_the_published_denylist_is_the_one_that_filters(cloud: RunningCloud, document: dict[str, Any]) -> None:
+def test_published_denylist_is_the_one_that_filters(cloud: RunningCloud, document: dict[str, Any]) -> None:
     with cloud.client(host="docs") as docs:
         index = docs.get("/api/docs").json()
     assert index["denylist"] == list(DENYLIST)
@@ -137,7 +137,7 @@ def test_every_documented_operation_exists_on_its_servers_and_on_no_other(
 
 
 @pytest.mark.contract("C-003", "A-009")
-def test_the_docs_index_leads_to_both_forms(cloud: RunningCloud) -> None:
+def test_docs_index_leads_to_both_forms(cloud: RunningCloud) -> None:
     with cloud.client(host="docs") as docs:
         index = docs.get("/api/docs")
         page = docs.get("/api/docs", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
@@ -151,7 +151,7 @@ def test_the_docs_index_leads_to_both_forms(cloud: RunningCloud) -> None:
 
 
 @pytest.mark.contract("A-001")
-def test_the_type_of_a_problem_is_the_address_of_a_page_about_it(cloud: RunningCloud) -> None:
+def test_type_of_a_problem_is_the_address_of_a_page_about_it(cloud: RunningCloud) -> None:
     with cloud.client() as client:
         problem = client.get("/api/v1/devices").json()
         page = httpx.get(problem["type"], trust_env=False)

@@ -150,7 +150,7 @@ def _compared(sample: Sample, answer: httpx.Response) -> list[str]:
 
 
 @pytest.mark.contract("C-007", "C-255")
-def test_the_first_surface_is_documented_and_nothing_that_the_contract_does_not_have(document: dict[str, Any]) -> None:
+def test_first_surface_is_documented_and_nothing_that_the_contract_does_not_have(document: dict[str, Any]) -> None:
     contract = {(method, one.path) for one in samples() for method in one.methods}
     ours = {
         (method.upper(), path)
@@ -183,7 +183,7 @@ def test_host_auth_audience_and_stability_are_those_of_the_contract(
 
 
 @pytest.mark.contract("C-010")
-def test_the_examples_of_the_document_are_the_samples(document: dict[str, Any]) -> None:
+def test_examples_of_the_document_are_the_samples(document: dict[str, Any]) -> None:
     for sample in documented(document):
         assert sample.request is not None
         said = document["paths"][sample.path][sample.request.method.lower()]

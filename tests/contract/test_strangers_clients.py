@@ -75,7 +75,7 @@ def test_authlib_gets_a_token_in_two_lines_and_joserfc_verifies_it(cloud: Runnin
 
 
 @pytest.mark.contract("S-054")
-def test_the_key_set_has_public_members_only(cloud: RunningCloud) -> None:
+def test_key_set_has_public_members_only(cloud: RunningCloud) -> None:
     with cloud.client(host="auth") as auth:
         keys = auth.get("/.well-known/jwks.json").json()["keys"]
     assert keys

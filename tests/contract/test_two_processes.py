@@ -69,7 +69,7 @@ def with_token(cloud: RunningCloud, token: str, path: str = DEVICES, host: str =
 
 
 @pytest.mark.contract("S-051", "A-037")
-def test_a_token_that_one_process_was_told_to_end_is_refused_by_the_other(pair: Pair) -> None:
+def test_token_that_one_process_was_told_to_end_is_refused_by_the_other(pair: Pair) -> None:
     token = pair.second.token("south")
     assert [with_token(one, token) for one in (pair.first, pair.second)] == [200, 200]
     south = pair.first.apps["south"]
@@ -116,7 +116,7 @@ def paced(count: int) -> Iterator[int]:
 
 
 @pytest.mark.contract("S-190", "S-191", "C-018", "A-012")
-def test_a_quota_that_was_used_up_at_one_process_is_used_up_at_the_other(pair: Pair) -> None:
+def test_quota_that_was_used_up_at_one_process_is_used_up_at_the_other(pair: Pair) -> None:
     with pair.first.client("low") as first, pair.second.client("low") as second:
 
         def written(client: httpx.Client) -> int:

@@ -12,7 +12,7 @@ from tests.harness.gateway_process import vehicle
 BLOCK_S = 60.0
 
 
-def test_the_guides_tables_are_what_the_code_does():
+def test_guides_tables_are_what_the_code_does():
     """Compare the tables with the code's; `python -m tests.docs.conformance` writes them again."""
     text = GUIDE.read_text()
     assert filled(text) == text

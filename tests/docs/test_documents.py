@@ -56,7 +56,7 @@ def settings_of(model: type[BaseModel]) -> Iterator[str]:
     ("heading", "model"),
     [("`/etc/argus/gateway.toml`", gateway.settings.Settings), ("`/etc/argus/cloud.toml`", cloud.settings.MODEL)],
 )
-def test_the_operators_guide_lists_every_setting_and_no_other(heading: str, model: type[BaseModel]):
+def test_operators_guide_lists_every_setting_and_no_other(heading: str, model: type[BaseModel]):
     named = [
         name
         for row in table(heading).splitlines()
@@ -66,7 +66,7 @@ def test_the_operators_guide_lists_every_setting_and_no_other(heading: str, mode
     assert sorted(named) == sorted(settings_of(model))
 
 
-def test_the_example_settings_show_every_setting():
+def test_example_settings_show_every_setting():
     for file, model in (("gateway.toml", gateway.settings.Settings), ("cloud.toml", cloud.settings.MODEL)):
         text = (ROOT / "systemd" / file).read_text()
         for setting in settings_of(model):
@@ -80,7 +80,7 @@ def events() -> list[str]:
     return [one.name for module in loaded for one in module.EVENTS]
 
 
-def test_the_operators_guide_explains_every_domain_event_and_no_other():
+def test_operators_guide_explains_every_domain_event_and_no_other():
     rows = [row.split("|")[1] for row in table("The domain events").splitlines() if row.startswith("| `")]
     assert sorted(name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)) == sorted(events())
 

@@ -100,7 +100,7 @@ def test_noise_after_an_association_ends_it() -> None:
         play(manager, sliced(octets, random), random)
 
 
-def test_an_agent_survives_a_mad_manager(conversations_to_damage: dict[str, list[bytes]]) -> None:
+def test_agent_survives_a_mad_manager(conversations_to_damage: dict[str, list[bytes]]) -> None:
     answers = [
         [sample.octets for sample in conversation if sample.name == "manager"]
         for conversation in conversations().values()

@@ -120,9 +120,7 @@ async def test_sign_in_and_consent_are_sound(
     assert faults == []
 
 
-async def test_the_second_step_is_asked_for_on_a_sound_page(
-    office: Administered, browser: Browser, signed_in: Any
-) -> None:
+async def test_second_step_is_asked_for_on_a_sound_page(office: Administered, browser: Browser, signed_in: Any) -> None:
     page = await window(browser, PHONE, "pl-PL")
     look = Looking(page)
     await office.sign_in(page, ADA)
@@ -130,7 +128,7 @@ async def test_the_second_step_is_asked_for_on_a_sound_page(
     assert await look.faults() == []
 
 
-async def test_an_app_is_registered_and_its_secret_rotated_by_keyboard_alone(
+async def test_app_is_registered_and_its_secret_rotated_by_keyboard_alone(
     office: Administered, browser: Browser, signed_in: Any
 ) -> None:
     page = await window(browser, TABLET, "en-GB", signed_in)

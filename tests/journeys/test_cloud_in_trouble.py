@@ -90,7 +90,7 @@ async def test_what_was_acknowledged_before_a_kill_is_there_after_it_and_nothing
     await assert_held_once(database_url, BATCHES, nothing_else=True)
 
 
-async def test_the_roles_in_processes_of_their_own_serve_one_database_and_stop_when_asked(
+async def test_roles_in_processes_of_their_own_serve_one_database_and_stop_when_asked(
     tmp_path: Path, database_url: str, broker: Broker, gateway: GatewayInVehicle
 ):
     config = ingesting_settings(tmp_path, database_url, broker)
@@ -114,7 +114,7 @@ async def test_the_roles_in_processes_of_their_own_serve_one_database_and_stop_w
     await assert_held_once(database_url, BATCHES, nothing_else=True)
 
 
-async def test_a_stop_is_quick_whatever_the_broker_does(tmp_path: Path, migrated_sqlite: Path, broker: Broker):
+async def test_stop_is_quick_whatever_the_broker_does(tmp_path: Path, migrated_sqlite: Path, broker: Broker):
     config = ingesting_settings(tmp_path, f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'cloud.db')}", broker)
     async with serving(config, "--only", "ingest") as served:
         await eventually(lambda: "ingest.broker_connected" in served.events())

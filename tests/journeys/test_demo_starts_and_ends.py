@@ -84,7 +84,7 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.broker
-async def test_a_demo_that_was_killed_leaves_nothing_that_hinders_the_next_and_two_at_once_are_refused(tmp_path: Path):
+async def test_demo_that_was_killed_leaves_nothing_that_hinders_the_next_and_two_at_once_are_refused(tmp_path: Path):
     killed = await start_demo(tmp_path / "demo")
     facts = killed.facts
     killed.process.kill()
@@ -110,7 +110,7 @@ async def test_a_demo_that_was_killed_leaves_nothing_that_hinders_the_next_and_t
 
 
 @pytest.mark.broker
-async def test_a_demo_that_is_interrupted_while_it_is_set_up_ends_at_once_and_can_be_started_again(tmp_path: Path):
+async def test_demo_that_is_interrupted_while_it_is_set_up_ends_at_once_and_can_be_started_again(tmp_path: Path):
     state = tmp_path / "demo"
     interrupted = await asyncio.create_subprocess_exec(
         *(program("argus-sim"), "demo", "--headless", "--state", str(state)),

@@ -19,7 +19,7 @@ from tests.harness.gateway_process import vehicle
 
 @pytest.mark.parametrize("known", [(), ("--known-configs", "none")], ids=["known configurations", "none known"])
 @pytest.mark.parametrize("name", WITH_TRUTH)
-def test_a_replayed_capture_gives_exactly_the_truth(name: str, known: tuple[str, ...]):
+def test_replayed_capture_gives_exactly_the_truth(name: str, known: tuple[str, ...]):
     outcome = CliRunner().invoke(app, ["replay", str(capture_path(name)), "--json", *known])
     assert outcome.exit_code == 0, outcome.stderr
     assert readings_of([json.loads(line) for line in outcome.stdout.splitlines()]) == truth_of(name)

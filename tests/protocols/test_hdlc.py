@@ -40,7 +40,7 @@ def test_check_sequence_equals_the_bitwise_definition(data):
     assert fcs16(data) == register ^ 0xFFFF
 
 
-def test_a_frame_on_the_line_is_flag_escaped_bytes_check_sequence_flag():
+def test_frame_on_the_line_is_flag_escaped_bytes_check_sequence_flag():
     check = fcs16(b"\x7e\x01\x7d").to_bytes(2, "little")
     assert frame(b"\x7e\x01\x7d") == b"\x7e" + b"\x7d\x5e\x01\x7d\x5d" + check + b"\x7e"
 
@@ -88,13 +88,13 @@ def test_no_bytes_of_any_kind_raise_and_little_is_ever_held(parts):
     assert unframer.feed(FLAG + frame(b"still here"))[-1:] == [b"still here"]
 
 
-def test_a_frame_over_the_limit_is_counted_once_and_the_next_one_is_read():
+def test_frame_over_the_limit_is_counted_once_and_the_next_one_is_read():
     unframer = Unframer(8)
     assert unframer.feed(frame(b"123456789") + frame(b"12345678")) == [b"12345678"]
     assert unframer.errors.overlong == 1
 
 
-def test_a_line_without_any_flag_does_not_fill_the_memory():
+def test_line_without_any_flag_does_not_fill_the_memory():
     unframer = Unframer(100)
     for _ in range(1000):
         unframer.feed(b"\x55" * 1000)
@@ -102,7 +102,7 @@ def test_a_line_without_any_flag_does_not_fill_the_memory():
     assert unframer.feed(frame(b"after")) == [b"after"]
 
 
-def test_a_sender_can_abort_a_frame_that_it_began():
+def test_sender_can_abort_a_frame_that_it_began():
     unframer = Unframer(LIMIT_BYTES)
     assert unframer.feed(frame(b"never finished")[:-3] + ABORT + frame(b"whole")) == [b"whole"]
     assert unframer.errors.aborted == 1
@@ -130,6 +130,6 @@ def test_line_fill_is_no_error():
     assert unframer.errors.total == 0
 
 
-def test_an_empty_payload_is_refused_by_the_sender():
+def test_empty_payload_is_refused_by_the_sender():
     with pytest.raises(LocalProtocolError):
         frame(b"")

@@ -76,14 +76,14 @@ def test_special_values_are_sent_with_exponent_0(special: Special, sfloat: int, 
     assert (sfloat_raw(special), float_raw(special)) == (sfloat, wide)
 
 
-def test_the_exponent_carries_the_precision_that_was_requested() -> None:
+def test_exponent_carries_the_precision_that_was_requested() -> None:
     assert sfloat_raw(2.0) == 0x0002
     assert sfloat_raw(2.0, decimals=1) == 0xF014
     assert sfloat_raw(2.0, decimals=2) == 0xE0C8
     assert float_raw(36.7) == 0xFF00_016F
 
 
-def test_a_number_too_long_loses_its_last_digits_and_one_too_large_is_infinite() -> None:
+def test_number_too_long_loses_its_last_digits_and_one_too_large_is_infinite() -> None:
     assert sfloat_of(sfloat_raw(1234.5678)) == 1235.0
     assert sfloat_of(sfloat_raw(98.7654)) == 98.8
     assert sfloat_of(sfloat_raw(3e10)) is Special.PLUS_INFINITY
@@ -96,7 +96,7 @@ def test_decimals_that_the_exponent_cannot_hold_are_our_error() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_a_python_float_that_is_no_number_is_our_error(value: float) -> None:
+def test_python_float_that_is_no_number_is_our_error(value: float) -> None:
     with pytest.raises(LocalProtocolError):
         float_raw(value)
 

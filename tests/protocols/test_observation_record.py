@@ -24,7 +24,7 @@ def record(one: DeviceObservations) -> ObservationRecord:
     return records(one)[0]
 
 
-def test_the_json_form_is_that_of_the_design():
+def test_json_form_is_that_of_the_design():
     document = to_json(record(section(observation(98.0, device_time=NOON, status=0x4000))))
     assert list(document) == [
         "gateway", "epoch", "lane", "sequence", "index", "device", "handle", "person", "type", "value", "unit",
@@ -58,7 +58,7 @@ def test_the_json_form_is_that_of_the_design():
     }
 
 
-def test_the_index_runs_over_all_sections_of_a_batch():
+def test_index_runs_over_all_sections_of_a_batch():
     other = DeviceRef(system_id="aabbccddeeff0011", model="")
     both = records(section(observation(1.0), observation(2.0)), section(observation(3.0), device=other))
     assert [(each.index, each.device) for each in both] == [(0, OXIMETER), (1, OXIMETER), (2, other)]
@@ -74,7 +74,7 @@ def test_device_time_is_corrected_when_its_offset_is_known():
     assert document["uncertainty_ms"] == 151
 
 
-def test_an_offset_of_zero_is_a_known_offset():
+def test_offset_of_zero_is_a_known_offset():
     assert record(section(observation(device_time=NOON), device_offset_us=0)).observed_at_us == NOON_US
 
 
@@ -94,7 +94,7 @@ def test_specials_are_four_words(special: Special):
     assert to_json(record(section(observation(special))))["value"] == special.value
 
 
-def test_a_compound_is_an_object_by_component_type():
+def test_compound_is_an_object_by_component_type():
     one = record(section(observation((120.0, 80.0, Special.NRES), channel=BLOOD_PRESSURE)))
     assert to_json(one)["value"] == {
         "MDC_PRESS_BLD_NONINV_SYS": 120.0,
@@ -112,11 +112,11 @@ def test_no_component_of_a_strange_compound_is_lost():
 @pytest.mark.parametrize(
     ("value", "expected"), [(0x8001, 0x8001), ("lead off", "lead off"), (Code(2, 19384), "MDC_PULS_OXIM_SAT_O2")]
 )
-def test_an_enumeration_is_its_bits_its_text_or_its_name(value: object, expected: object):
+def test_enumeration_is_its_bits_its_text_or_its_name(value: object, expected: object):
     assert to_json(record(section(observation(value, channel=ALARM))))["value"] == expected
 
 
-def test_a_code_without_a_name_is_its_number():
+def test_code_without_a_name_is_its_number():
     document = to_json(record(section(observation(1.0, channel=Channel(handle=1, type=Code(2, 61731))))))
     assert document["type"] == "2:61731"
     assert document["unit"] is None
@@ -165,7 +165,7 @@ def stored_key(value: object = 120.0, *, device_time: DeviceTime = NOON, **facts
     return content_key(record(section(observation(value, device_time=device_time), stored=True, **facts)))
 
 
-def test_a_stored_measurement_that_is_sent_again_has_the_same_key():
+def test_stored_measurement_that_is_sent_again_has_the_same_key():
     assert stored_key() == stored_key(boot_id="boot-2", wall_offset_us=5, device_offset_us=7, uncertainty_us=9)
 
 
@@ -180,7 +180,7 @@ def test_another_value_time_or_device_is_another_measurement():
     assert None not in keys
 
 
-def test_a_change_of_model_text_does_not_double_a_measurement():
+def test_change_of_model_text_does_not_double_a_measurement():
     assert stored_key() == stored_key(device=DeviceRef(system_id=OXIMETER.system_id, model="renamed"))
 
 

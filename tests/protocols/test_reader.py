@@ -34,7 +34,7 @@ def test_signed_numbers_are_twos_complement() -> None:
         (lambda reader: reader.inside(3), 3),
     ],
 )
-def test_a_missing_byte_is_the_peers_error_and_says_where(read: Callable[[Reader], object], octets: int) -> None:
+def test_missing_byte_is_the_peers_error_and_says_where(read: Callable[[Reader], object], octets: int) -> None:
     reader = Reader(bytes(octets + 1), clause="the rule")
     reader.take(2)
     with pytest.raises(RemoteProtocolError) as caught:
@@ -43,7 +43,7 @@ def test_a_missing_byte_is_the_peers_error_and_says_where(read: Callable[[Reader
     assert reader.at == 2
 
 
-def test_a_nested_value_cannot_read_past_its_parent() -> None:
+def test_nested_value_cannot_read_past_its_parent() -> None:
     reader = Reader(OCTETS)
     nested = reader.inside(3)
     assert (nested.take(3), nested.at, reader.at) == (OCTETS[:3], 3, 3)

@@ -25,6 +25,6 @@ def test_values_of_another_class_are_never_equal() -> None:
     assert time != (TimeKind.ABSOLUTE, minute(3).octets)
 
 
-def test_a_value_holds_its_fields_and_nothing_else() -> None:
+def test_value_holds_its_fields_and_nothing_else() -> None:
     with pytest.raises(AttributeError):
         observation().note = "x"  # type: ignore[attr-defined]  # this must fail

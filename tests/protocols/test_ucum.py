@@ -84,14 +84,14 @@ def test_text_that_is_no_unit_is_refused(text: str) -> None:
         dimension_of(text)
 
 
-def test_a_prefix_belongs_to_metric_units_only_and_names_come_before_prefixes() -> None:
+def test_prefix_belongs_to_metric_units_only_and_names_come_before_prefixes() -> None:
     assert dimension_of("cd").luminosity == 1
     assert dimension_of("Pa").mass == 1
     assert dimension_of("min").time == 1
     assert dimension_of("mm[Hg]") == dimension_of("Pa")
 
 
-def test_an_annotation_changes_nothing() -> None:
+def test_annotation_changes_nothing() -> None:
     assert dimension_of("{score}") == NUMBER
     assert without_annotations("{beat}/min") == "/min"
     assert without_annotations("{score}") == "1"

@@ -25,7 +25,7 @@ def test_every_path_of_a_page_for_engineers_exists(page: str) -> None:
     assert lost == []
 
 
-def test_the_architecture_names_every_room_and_every_composition_root() -> None:
+def test_architecture_names_every_room_and_every_composition_root() -> None:
     text = Path(ROOT / PAGES[0]).read_text()
     rooms = [path.parent.name for path in (ROOT / "cloud").glob("*/__init__.py")]
     assert [room for room in rooms if f"`cloud/{room}/`" not in text] == []

@@ -112,7 +112,7 @@ def test_no_expression_over_bytes_of_a_peer_takes_more_than_linear_time():
 @pytest.mark.parametrize(
     "expression", [one for one in expressions() if one.place in UNTRUSTED], ids=lambda one: str(one.place)
 )
-def test_an_expression_tries_twice_as_much_on_twice_as_long_a_text(expression: Expression):
+def test_expression_tries_twice_as_much_on_twice_as_long_a_text(expression: Expression):
     for method in sorted(expression.methods):
         automaton = decide(expression.pattern, expression.flags, method)
         for short, double, fourfold in zip(*(pump(automaton, LETTERS * times) for times in (1, 2, 4)), strict=True):
@@ -139,7 +139,7 @@ def test_an_expression_tries_twice_as_much_on_twice_as_long_a_text(expression: E
         (r"(ab|a[b]c)*d(?:ab|abc|cab)*e", 0, "match"),
     ],
 )
-def test_an_expression_that_is_known_to_be_slow_is_found(pattern: str | bytes, flags: int, method: str):
+def test_expression_that_is_known_to_be_slow_is_found(pattern: str | bytes, flags: int, method: str):
     assert find_super_linear(pattern, flags, method) is not None
 
 
@@ -155,7 +155,7 @@ def test_an_expression_that_is_known_to_be_slow_is_found(pattern: str | bytes, f
         (r"#.*", "sub"),
     ],
 )
-def test_an_expression_that_is_known_to_be_linear_is_accepted(pattern: str, method: str):
+def test_expression_that_is_known_to_be_linear_is_accepted(pattern: str, method: str):
     assert find_super_linear(pattern, 0, method) is None
 
 

@@ -44,7 +44,7 @@ def test_every_package_has_a_version_and_hashes_and_no_address(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_versions_are_those_that_the_project_allows(name: str) -> None:
+def test_versions_are_those_that_the_project_allows(name: str) -> None:
     about = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [
         *about["build-system"]["requires"],
@@ -63,7 +63,7 @@ def test_all_installations_have_the_same_versions() -> None:
         assert pins(name).items() <= pins("test").items()
 
 
-def test_the_build_backend_is_pinned() -> None:
+def test_build_backend_is_pinned() -> None:
     about = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert about["build-system"]["requires"]
     assert all("==" in one for one in about["build-system"]["requires"])

@@ -41,7 +41,7 @@ def enhanced(**details: object) -> bytes:
     return encode_enhanced_blood_pressure(value)
 
 
-def test_a_measurement_is_one_compound_with_pulse_and_status_beside_it() -> None:
+def test_measurement_is_one_compound_with_pulse_and_status_beside_it() -> None:
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, sample(BLOOD_PRESSURE_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_PRESS_BLD_NONINV", (122.0, 81.0, 94.0), "MDC_DIM_MMHG"),
@@ -59,13 +59,13 @@ def test_a_measurement_is_one_compound_with_pulse_and_status_beside_it() -> None
     assert found.stored
 
 
-def test_a_mean_that_is_no_number_is_left_out() -> None:
+def test_mean_that_is_no_number_is_left_out() -> None:
     first = observations(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, pressures(Special.NAN), 1.0))[0]
     assert first.value == (122.0, 81.0)
     assert len(first.channel.components) == 2
 
 
-def test_a_mean_beyond_the_scale_stays() -> None:
+def test_mean_beyond_the_scale_stays() -> None:
     octets = pressures(Special.PLUS_INFINITY)
     first = observations(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0))[0]
     assert first.value == (122.0, 81.0, Special.PLUS_INFINITY)
@@ -81,7 +81,7 @@ def test_kilopascal_stay_kilopascal() -> None:
 @pytest.mark.parametrize(
     ("user_id", "person"), [(None, None), (0, 0), (7, 7), (0xFF, PERSON_UNKNOWN)], ids=["nobody", "0", "7", "unknown"]
 )
-def test_a_user_is_a_person(user_id: int | None, person: int | None) -> None:
+def test_user_is_a_person(user_id: int | None, person: int | None) -> None:
     events = BloodPressureMonitor().receive(
         BLOOD_PRESSURE_MEASUREMENT, pressures(user_id=user_id, pulse_rate=70.0, status=0), 1.0
     )
@@ -96,7 +96,7 @@ def test_status_bits_are_counted_from_the_other_end(sent: int, bit: int) -> None
     assert mder_status(sent) == 0x8000 >> bit
 
 
-def test_a_reserved_pulse_range_is_reported_and_says_neither_high_nor_low() -> None:
+def test_reserved_pulse_range_is_reported_and_says_neither_high_nor_low() -> None:
     octets = pressures(status=PULSE_HIGH | PULSE_LOW | CUFF_LOOSE)
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)
     assert told(events)[-1].value == 0x4000
@@ -121,14 +121,14 @@ def test_pressure_in_the_cuff_has_a_private_code_and_comes_out_raw_too() -> None
     assert not measured(events).stored
 
 
-def test_an_enhanced_cuff_pressure_has_the_same_code() -> None:
+def test_enhanced_cuff_pressure_has_the_same_code() -> None:
     octets = sample(ENHANCED_CUFF_PRESSURE)
     events = BloodPressureMonitor().receive(ENHANCED_CUFF_PRESSURE, octets, 1.0)
     assert told(events)[0] == Told("1024:10806", 156.0, "MDC_DIM_MMHG")
     assert raw(events) == [octets]
 
 
-def test_an_enhanced_measurement_is_dated_by_its_base_time() -> None:
+def test_enhanced_measurement_is_dated_by_its_base_time() -> None:
     events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, sample(ENHANCED_BLOOD_PRESSURE), 1.0)
     found = measured(events)
     assert [each.value for each in found.observations] == [(122.0, 81.0, 94.0), 66.0]
@@ -137,14 +137,14 @@ def test_an_enhanced_measurement_is_dated_by_its_base_time() -> None:
     assert found.stored
 
 
-def test_an_epoch_of_1900_is_read() -> None:
+def test_epoch_of_1900_is_read() -> None:
     events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, enhanced(time_s=86_400, epoch_2000=False), 1.0)
     time = observations(events)[0].device_time
     assert time is not None
     assert time.text() == "1900-01-02T00:00:00.000"
 
 
-def test_a_user_facing_time_dates_a_measurement_without_a_base_time() -> None:
+def test_user_facing_time_dates_a_measurement_without_a_base_time() -> None:
     events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, enhanced(user_facing_s=60), 1.0)
     time = observations(events)[0].device_time
     assert time is not None
@@ -152,7 +152,7 @@ def test_a_user_facing_time_dates_a_measurement_without_a_base_time() -> None:
     assert raw(events) == []
 
 
-def test_a_second_time_that_differs_comes_out_raw() -> None:
+def test_second_time_that_differs_comes_out_raw() -> None:
     octets = enhanced(time_s=60, user_facing_s=3660)
     events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, octets, 1.0)
     assert raw(events) == [octets]
@@ -161,7 +161,7 @@ def test_a_second_time_that_differs_comes_out_raw() -> None:
     )
 
 
-def test_a_record_comes_out_raw() -> None:
+def test_record_comes_out_raw() -> None:
     octets = sample(BLOOD_PRESSURE_RECORD)
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_RECORD, octets, 1.0)
     assert raw(events) == [octets]
@@ -173,12 +173,12 @@ def test_a_record_comes_out_raw() -> None:
     ["20 7A 00 51 00 5E 00", "04 7A 00 51 00 5E 00", "00 7A 00 51 00 5E 00 42 00", "02 7A 00 51 00 5E 00 01 02"],
     ids=["unknown flag", "announced pulse is missing", "unannounced pulse", "short date"],
 )
-def test_a_cuff_that_lies_about_its_fields_is_refused(octets: str) -> None:
+def test_cuff_that_lies_about_its_fields_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_a_feature_makes_no_event_and_is_checked() -> None:
+def test_feature_makes_no_event_and_is_checked() -> None:
     monitor = BloodPressureMonitor()
     assert monitor.learn(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE)) == ()
     assert monitor.receive(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE), 1.0) == ()

@@ -57,11 +57,11 @@ PLAIN = CgmRecord(concentration_mg_dl=112.0, offset_min=15)
 START = (CGM_SESSION_START, sample(CGM_SESSION_START))
 
 
-def test_the_check_is_the_published_one() -> None:
+def test_check_is_the_published_one() -> None:
     assert e2e_crc(b"123456789") == 0x6F91
 
 
-def test_a_record_is_dated_by_the_session_and_known_again() -> None:
+def test_record_is_dated_by_the_session_and_known_again() -> None:
     events = sensor(START, (CGM_FEATURE, sample(CGM_FEATURE))).receive(CGM_MEASUREMENT, sample(CGM_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_CONC_GLU_ISF", 112.0, MG_PER_DL),
@@ -89,7 +89,7 @@ def test_several_records_of_one_value_are_several_records() -> None:
     assert raw(events) == []
 
 
-def test_a_sensor_in_blood_says_so_and_one_that_says_nothing_known_is_raw() -> None:
+def test_sensor_in_blood_says_so_and_one_that_says_nothing_known_is_raw() -> None:
     venous = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 3, 1))))
     assert told(venous.receive(CGM_MEASUREMENT, records(PLAIN), 1.0))[0].type == "MDC_CONC_GLU_VENOUS_WHOLEBLOOD"
     odd = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 15, 1))))
@@ -97,7 +97,7 @@ def test_a_sensor_in_blood_says_so_and_one_that_says_nothing_known_is_raw() -> N
     assert (told(events), raw(events)) == ([], [records(PLAIN)])
 
 
-def test_a_check_that_does_not_fit_is_refused_and_one_that_is_missing_is_reported() -> None:
+def test_check_that_does_not_fit_is_refused_and_one_that_is_missing_is_reported() -> None:
     octets = bytearray(records(CgmRecord(concentration_mg_dl=112.0, offset_min=15, has_crc=True)))
     assert encode_measurement(decode_measurement(bytes(octets))) == octets
     for place in range(2, len(octets)):
@@ -111,7 +111,7 @@ def test_a_check_that_does_not_fit_is_refused_and_one_that_is_missing_is_reporte
     ]
 
 
-def test_a_feature_with_a_check_is_checked() -> None:
+def test_feature_with_a_check_is_checked() -> None:
     feature = CgmFeature(1 << 12, 9, 5)
     octets = encode_feature(CgmFeature(1 << 12, 9, 5, feature_crc(feature)))
     assert decode_feature(octets).supported == 1 << 12
@@ -120,7 +120,7 @@ def test_a_feature_with_a_check_is_checked() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, 7, 9, 255])
-def test_a_record_whose_size_is_wrong_is_refused(size: int) -> None:
+def test_record_whose_size_is_wrong_is_refused(size: int) -> None:
     with pytest.raises(RemoteProtocolError):
         decode_measurement(bytes((size,)) + records(PLAIN)[1:])
 
@@ -130,7 +130,7 @@ def test_every_status_byte_has_its_place_among_the_24_bits() -> None:
     assert told(sensor().receive(CGM_MEASUREMENT, octets, 1.0))[-1].value == 0x810000
 
 
-def test_a_status_that_was_read_comes_raw_where_it_says_something() -> None:
+def test_status_that_was_read_comes_raw_where_it_says_something() -> None:
     assert raw(sensor().learn(CGM_STATUS, sample(CGM_STATUS))) == [sample(CGM_STATUS)]
     assert list(sensor().learn(CGM_STATUS, bytes(5))) == []
     with pytest.raises(RemoteProtocolError):

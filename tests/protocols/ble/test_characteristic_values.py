@@ -24,13 +24,13 @@ def is_value(characteristic: int, octets: bytes) -> bool:
 
 
 @pytest.mark.parametrize("value", CORPUS, ids=str)
-def test_a_value_is_read_and_written_back(value: Value) -> None:
+def test_value_is_read_and_written_back(value: Value) -> None:
     codec = CODECS[value.characteristic]
     assert codec.encode(codec.decode(value.octets)) == value.octets
 
 
 @pytest.mark.parametrize("value", CORPUS, ids=str)
-def test_a_value_cut_at_any_length_is_refused_or_a_prefix_that_its_specification_allows(value: Value) -> None:
+def test_value_cut_at_any_length_is_refused_or_a_prefix_that_its_specification_allows(value: Value) -> None:
     tail = TAILS.get(value.characteristic)
     for length in range(len(value.octets)):
         allowed = tail is not None and tail.ends_at(value.octets, length)
@@ -60,7 +60,7 @@ def test_every_worked_example_of_the_reference_is_read_and_written_back() -> Non
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
-def test_an_interpreter_refuses_what_its_service_does_not_send(profile: ServiceProfile) -> None:
+def test_interpreter_refuses_what_its_service_does_not_send(profile: ServiceProfile) -> None:
     with pytest.raises(RemoteProtocolError):
         profile.interpreter().receive(0x2A00, b"\x00", 1.0)
 

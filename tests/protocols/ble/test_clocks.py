@@ -52,7 +52,7 @@ def test_current_time_is_local_time_to_the_hundredth() -> None:
     assert shown(clock.receive(CURRENT_TIME, sample(CURRENT_TIME), 1.0)) == ["2026-03-01T14:25:00.500"]
 
 
-def test_a_clock_is_set_to_local_time_and_reads_back_as_it_was_set() -> None:
+def test_clock_is_set_to_local_time_and_reads_back_as_it_was_set() -> None:
     moment = datetime(2026, 3, 1, 14, 25, 7, 250_000, tzinfo=timezone(timedelta(hours=1)))
     octets = encode_current_time(current_time_at(moment))
     assert octets.hex(" ") == "ea 07 03 01 0e 19 07 07 40 01"
@@ -62,7 +62,7 @@ def test_a_clock_is_set_to_local_time_and_reads_back_as_it_was_set() -> None:
 @pytest.mark.parametrize(
     "octets", [bytes(10), bytes.fromhex("EA070230 0E1900 07 80 01"), bytes.fromhex("0F270C1F 173B3B 05 FF 00")]
 )
-def test_a_clock_without_a_date_shows_nothing_and_is_reported_once(octets: bytes) -> None:
+def test_clock_without_a_date_shows_nothing_and_is_reported_once(octets: bytes) -> None:
     clock = CurrentTimeReader()
     assert deviations(clock.learn(CURRENT_TIME, octets)) == ["the clock shows no date"]
     assert list(clock.learn(CURRENT_TIME, octets)) == []
@@ -83,7 +83,7 @@ def test_fields_beside_a_clock_are_checked() -> None:
     assert decode_current_time(sample(CURRENT_TIME)).adjust_reason == 1
 
 
-def test_an_elapsed_time_is_utc_with_an_offset_local_time_or_a_counter() -> None:
+def test_elapsed_time_is_utc_with_an_offset_local_time_or_a_counter() -> None:
     count = 825_686_700_000
     utc = dated(ElapsedTime(value=count, utc=True, resolution=2, zone_used=True, zone_quarters=4)).time
     local = dated(ElapsedTime(value=count, resolution=2)).time
@@ -100,7 +100,7 @@ def test_an_elapsed_time_is_utc_with_an_offset_local_time_or_a_counter() -> None
     ("source", "tick", "kept"),
     [(0, False, False), (4, False, False), (7, False, False), (1, False, True), (2, False, True), (1, True, False)],
 )
-def test_a_time_of_another_timeline_counts_only_where_its_clock_was_synchronised(
+def test_time_of_another_timeline_counts_only_where_its_clock_was_synchronised(
     source: int, tick: bool, kept: bool
 ) -> None:
     found = dated(ElapsedTime(value=5, utc=not tick, tick=tick, current_timeline=False, source=source))
@@ -108,7 +108,7 @@ def test_a_time_of_another_timeline_counts_only_where_its_clock_was_synchronised
     assert bool(found.why_not) is not kept
 
 
-def test_a_time_beyond_the_years_is_dropped_and_said_to_be() -> None:
+def test_time_beyond_the_years_is_dropped_and_said_to_be() -> None:
     for octets in ("02", "00", "01"):
         late = bytes.fromhex(octets + "FFFFFFFFFFFF" + "01 00")
         flagged = bytes((late[0] | 0x20,)) + late[1:]
@@ -117,7 +117,7 @@ def test_a_time_beyond_the_years_is_dropped_and_said_to_be() -> None:
         assert len(deviations(events)) == 1
 
 
-def test_the_clock_of_a_health_sensor_is_read_and_what_sets_it_is_its_nine_bytes() -> None:
+def test_clock_of_a_health_sensor_is_read_and_what_sets_it_is_its_nine_bytes() -> None:
     octets = sample(CURRENT_ELAPSED_TIME)
     assert shown(ElapsedTimeReader().learn(CURRENT_ELAPSED_TIME, octets)) == ["2026-03-01T14:25:00.000+01:00"]
     moment_us = int(datetime(2026, 3, 1, 13, 25, tzinfo=UTC).timestamp()) * 1_000_000
@@ -130,7 +130,7 @@ def test_the_clock_of_a_health_sensor_is_read_and_what_sets_it_is_its_nine_bytes
 
 
 @pytest.mark.parametrize("octets", [b"", bytes(8), bytes(10), bytes(12), b"\x40" + bytes(8)])
-def test_an_elapsed_time_of_a_wrong_length_or_with_an_unknown_flag_is_refused(octets: bytes) -> None:
+def test_elapsed_time_of_a_wrong_length_or_with_an_unknown_flag_is_refused(octets: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         decode_current_elapsed_time(octets)
 
@@ -146,7 +146,7 @@ def test_device_time_is_base_time_with_its_zone_from_either_epoch() -> None:
     assert shown(clock.receive(DEVICE_TIME, since_1900, 1.0)) == ["2026-03-01T14:25:00.000+01:00"]
 
 
-def test_a_fault_of_the_clock_is_reported_and_what_it_shows_as_well() -> None:
+def test_fault_of_the_clock_is_reported_and_what_it_shows_as_well() -> None:
     events: list[GattEvent] = list(DeviceTimeReader().learn(DEVICE_TIME, device_clock(0x0013)))
     assert len(shown(events)) == 1
     assert deviations(events) == ["the device says that its clock has a fault"]
@@ -154,7 +154,7 @@ def test_a_fault_of_the_clock_is_reported_and_what_it_shows_as_well() -> None:
     assert (shown(late), len(deviations(late))) == ([], 1)
 
 
-def test_a_check_in_front_of_the_clock_is_checked() -> None:
+def test_check_in_front_of_the_clock_is_checked() -> None:
     clock = DeviceTimeReader()
     clock.learn(DEVICE_TIME_FEATURE, b"\x01\x00")
     octets = device_clock()

@@ -59,7 +59,7 @@ def test_texts_become_the_identity_that_a_serial_device_has() -> None:
     assert found.unreadable == ()
 
 
-def test_a_device_that_says_little_is_shown_as_far_as_it_goes() -> None:
+def test_device_that_says_little_is_shown_as_far_as_it_goes() -> None:
     assert DeviceInformation().attributes == ()
     found = identity(read({MODEL_NUMBER: b"OXI-1"}))
     assert (found.manufacturer, found.model, found.serial_number) == ("", "OXI-1", "")
@@ -69,7 +69,7 @@ def test_text_that_is_no_text_does_not_steer_a_terminal() -> None:
     assert identity(read({MODEL_NUMBER: b"\x1b[2J\xff"})).model == "\ufffd[2J\ufffd"
 
 
-def test_a_certified_device_is_recognised() -> None:
+def test_certified_device_is_recognised() -> None:
     information = read({REGULATORY_CERTIFICATION: sample(REGULATORY_CERTIFICATION)})
     listed = dict(information.attributes)[Attribute.REG_CERT_DATA_LIST]
     classes, regulation = certifications(listed)
@@ -85,7 +85,7 @@ def test_certificates_without_a_form_are_refused_and_change_nothing() -> None:
     assert [attribute for attribute, _ in information.attributes] == [Attribute.SYSTEM_MODEL]
 
 
-def test_a_pnp_id_stands_beside_the_attributes() -> None:
+def test_pnp_id_stands_beside_the_attributes() -> None:
     information = read({PNP_ID: sample(PNP_ID)})
     assert information.pnp_id == PnpId(source=1, vendor=0x59, product=0x1234, version=0x0102)
     assert information.attributes == ()
@@ -120,7 +120,7 @@ def test_system_id_is_decoded_most_significant_byte_first() -> None:
         "too short",
     ],
 )
-def test_a_device_is_kept_under_its_system_id_or_its_address(
+def test_device_is_kept_under_its_system_id_or_its_address(
     octets: bytes | None, address: str, system_id: bytes
 ) -> None:
     assert system_id_of(octets, address) == system_id
@@ -132,7 +132,7 @@ def test_ids_of_another_length_are_refused(characteristic: int, octets: bytes) -
         DeviceInformation().learn(characteristic, octets)
 
 
-def test_a_text_longer_than_an_attribute_is_refused() -> None:
+def test_text_longer_than_an_attribute_is_refused() -> None:
     assert len(decode_text(bytes(512))) == 512
     with pytest.raises(RemoteProtocolError):
         decode_text(bytes(513))

@@ -68,7 +68,7 @@ def samples(**details: object) -> Samples:
     return Samples(**facts)  # type: ignore[arg-type]  # fields of the value
 
 
-def test_the_examples_of_the_reference_become_observations() -> None:
+def test_examples_of_the_reference_become_observations() -> None:
     sensor = GenericHealthSensor()
     events = sensor.receive(LIVE_OBSERVATION, sample(LIVE_OBSERVATION, "saturation"), 1.0)
     assert told(events) == [Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT")]
@@ -85,7 +85,7 @@ def test_the_examples_of_the_reference_become_observations() -> None:
     assert (record.record, record.stored) == (7, False)
 
 
-def test_a_stored_observation_with_a_date_is_known_again_and_one_with_a_counter_is_not() -> None:
+def test_stored_observation_with_a_date_is_known_again_and_one_with_a_counter_is_not() -> None:
     assert measured(said(Numeric(PERCENT, 98.0), record=3, time=UTC_TIME)).stored
     assert not measured(said(Numeric(PERCENT, 98.0), record=3, time=TICKS)).stored
     assert not measured(said(Numeric(PERCENT, 98.0), time=UTC_TIME)).stored
@@ -110,7 +110,7 @@ def test_events_are_reported_one_by_one() -> None:
     assert [each.value for each in told(said(Events((196_616, 196_617))))] == [Code(3, 8), Code(3, 9)]
 
 
-def test_a_compound_of_different_things_is_reported_component_by_component() -> None:
+def test_compound_of_different_things_is_reported_component_by_component() -> None:
     mixed = Compound((Component(SPO2, Numeric(PERCENT, 98.0)), Component(PULSE_RATE, Numeric(PER_MINUTE, 72.0))))
     assert told(said(mixed, type=150020)) == [
         Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
@@ -132,7 +132,7 @@ def test_facts_of_a_bundle_hold_for_its_members() -> None:
     assert all(each.device_time and each.channel.supplemental_types for each in observations(events))
 
 
-def test_the_status_goes_by_name_into_measurement_status() -> None:
+def test_status_goes_by_name_into_measurement_status() -> None:
     events = said(Numeric(PERCENT, 98.0), status=0xC03F)
     assert statuses(events) == [
         [
@@ -152,7 +152,7 @@ def test_the_status_goes_by_name_into_measurement_status() -> None:
     assert len(raw(entered_by_hand)) == 1
 
 
-def test_a_duration_is_an_observation_beside_the_value() -> None:
+def test_duration_is_an_observation_beside_the_value() -> None:
     events = said(Numeric(PERCENT, 98.0), duration_s=30.0)
     assert told(events)[1] == Told("MDC_ATTR_TIME_PD_MSMT_ACTIVE", 30.0, "MDC_DIM_SEC")
     first, second = observations(events)
@@ -202,18 +202,18 @@ def test_relations_come_raw_and_ids_are_reported_once() -> None:
     ]
 
 
-def test_an_observation_without_a_type_or_a_value_comes_raw() -> None:
+def test_observation_without_a_type_or_a_value_comes_raw() -> None:
     for events in (said(Numeric(PERCENT, 98.0), type=None, record=5), said(Events(())), said(Bundle(()))):
         assert (observations(events), len(raw(events))) == ([], 1)
 
 
-def test_a_time_from_another_timeline_is_dropped_and_said_to_be() -> None:
+def test_time_from_another_timeline_is_dropped_and_said_to_be() -> None:
     events = said(Numeric(PERCENT, 98.0), time=ElapsedTime(value=5, utc=True, current_timeline=False))
     assert observations(events)[0].device_time is None
     assert len(deviations(events)) == 1
 
 
-def test_a_sensor_that_invents_types_costs_no_memory() -> None:
+def test_sensor_that_invents_types_costs_no_memory() -> None:
     sensor = GenericHealthSensor()
     channels = set()
     for number in range(3 * CHANNELS_MAX):

@@ -83,7 +83,7 @@ def test_any_cut_gives_the_observations_back(texts: list[bytes], value_bytes_max
 
 
 @given(texts=st.lists(st.binary(min_size=30, max_size=120), min_size=3, max_size=4), data=st.data())
-def test_a_lost_segment_costs_its_observation_and_no_other(texts: list[bytes], data: st.DataObject) -> None:
+def test_lost_segment_costs_its_observation_and_no_other(texts: list[bytes], data: st.DataObject) -> None:
     observations = [text(each) for each in texts]
     values = sent(*observations, value_bytes_max=20)
     hit = data.draw(st.integers(0, len(values) - 2))
@@ -125,7 +125,7 @@ def test_segments_do_not_disappear(segments: list[ObservationSegment]) -> None:
     assert came_out == sum(len(segment.content) for segment in segments if isinstance(segment.content, bytes))
 
 
-def test_an_observation_without_an_end_is_bounded() -> None:
+def test_observation_without_an_end_is_bounded() -> None:
     part = bytes(240)
     endless = [
         encode_segment(ObservationSegment(first=not number, last=False, counter=number % COUNTERS, content=part))
@@ -137,7 +137,7 @@ def test_an_observation_without_an_end_is_bounded() -> None:
     assert sum(map(len, raw(events))) >= len(endless) * len(part)
 
 
-def test_a_counter_that_stands_still_costs_nothing_and_is_reported_once() -> None:
+def test_counter_that_stands_still_costs_nothing_and_is_reported_once() -> None:
     sensor = GenericHealthSensor()
     (octets,) = segments_of(PULSE, value_bytes_max=100)
     events = [event for _ in range(5) for event in sensor.receive(LIVE_OBSERVATION, octets, 1.0)]
@@ -168,7 +168,7 @@ def test_unfinished_observation_is_emitted_raw_when_nothing_follows(characterist
     assert event.octets == first[1 if record is None else 5 :]
 
 
-def test_the_end_of_a_transfer_does_not_cut_a_live_observation() -> None:
+def test_end_of_a_transfer_does_not_cut_a_live_observation() -> None:
     sensor = GenericHealthSensor()
     events: list[GattEvent] = []
     for octets in segments_of(PULSE, value_bytes_max=10):
@@ -178,7 +178,7 @@ def test_the_end_of_a_transfer_does_not_cut_a_live_observation() -> None:
     assert list(sensor.flush()) == []
 
 
-def test_a_malformed_observation_is_refused_and_the_next_one_is_fine() -> None:
+def test_malformed_observation_is_refused_and_the_next_one_is_fine() -> None:
     sensor = GenericHealthSensor()
     octets = encode_observation(PULSE)
     with pytest.raises(RemoteProtocolError):
@@ -188,6 +188,6 @@ def test_a_malformed_observation_is_refused_and_the_next_one_is_fine() -> None:
     assert (deviations(events), raw(events)) == ([JUMPED], [octets[:-1]])
 
 
-def test_a_value_too_small_for_any_part_is_our_own_mistake() -> None:
+def test_value_too_small_for_any_part_is_our_own_mistake() -> None:
     with pytest.raises(LocalProtocolError):
         list(segments_of(PULSE, value_bytes_max=5, record=1))

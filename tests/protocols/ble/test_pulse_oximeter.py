@@ -38,7 +38,7 @@ def supplements(octets: bytes) -> list[list[str]]:
     return [[name_of(code) for code in each.channel.supplemental_types] for each in observations(events)]
 
 
-def test_a_notification_is_a_saturation_and_a_pulse_rate_of_now() -> None:
+def test_notification_is_a_saturation_and_a_pulse_rate_of_now() -> None:
     events = PulseOximeter().receive(PLX_CONTINUOUS, continuous(), 12.5)
     assert told(events) == [
         Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
@@ -114,7 +114,7 @@ def test_no_number_stays_what_it_is() -> None:
     ]
 
 
-def test_a_spot_check_with_a_date_is_stored() -> None:
+def test_spot_check_with_a_date_is_stored() -> None:
     events = PulseOximeter().receive(PLX_SPOT_CHECK, sample(PLX_SPOT_CHECK), 1.0)
     found = measured(events)
     assert found.stored
@@ -144,14 +144,14 @@ def test_only_what_can_be_known_again_counts_as_stored(
     assert measured(PulseOximeter().receive(PLX_SPOT_CHECK, octets, 1.0)).stored == stored
 
 
-def test_an_impossible_date_is_kept_as_sent() -> None:
+def test_impossible_date_is_kept_as_sent() -> None:
     octets = spot(time_stamp=bytes.fromhex("EA070D01 0E1900"))
     first = observations(PulseOximeter().receive(PLX_SPOT_CHECK, octets, 1.0))[0]
     assert first.device_time is not None
     assert first.device_time.text() == "abs:0xea070d010e1900ff"
 
 
-def test_an_amplitude_index_has_a_private_code_and_comes_out_raw_too() -> None:
+def test_amplitude_index_has_a_private_code_and_comes_out_raw_too() -> None:
     octets = continuous(pulse_amplitude_index=4.2)
     events = PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)
     assert told(events)[2:] == [Told("1024:10847", 4.2, "MDC_DIM_PERCENT")]
@@ -166,7 +166,7 @@ def test_an_amplitude_index_has_a_private_code_and_comes_out_raw_too() -> None:
     ["20 61 00 4A 00", "01 61 00 4A 00", "00 61 00 4A 00 60 00 4B 00", "08 61 00 4A 00 00 00", ""],
     ids=["unknown flag", "announced average is missing", "unannounced average", "short status", "nothing"],
 )
-def test_an_oximeter_that_lies_about_its_fields_is_refused(octets: str) -> None:
+def test_oximeter_that_lies_about_its_fields_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         PulseOximeter().receive(PLX_CONTINUOUS, bytes.fromhex(octets), 1.0)
 

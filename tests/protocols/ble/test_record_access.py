@@ -107,25 +107,25 @@ def test_only_a_meter_with_sequence_numbers_compares_its_user_facing_time() -> N
         ("02 03 01 2B 00", Result.NO_RECORDS_FOUND),
     ],
 )
-def test_a_request_that_cannot_be_met_is_refused_by_its_result(octets: str, result: Result) -> None:
+def test_request_that_cannot_be_met_is_refused_by_its_result(octets: str, result: Result) -> None:
     wrong = bytes.fromhex(octets)
     found, last = asked(wrong)
     assert (found, answer_of(last)) == ([], Answer(wrong[0], result))
 
 
-def test_a_count_of_nothing_is_zero_and_no_error() -> None:
+def test_count_of_nothing_is_zero_and_no_error() -> None:
     _, last = asked(request(Opcode.REPORT_NUMBER, Operator.ALL, numbering=SEQUENCE), RecordServer({}, SEQUENCE))
     assert count_of(last) == 0
 
 
-def test_a_store_without_numbers_compares_nothing_and_gives_all() -> None:
+def test_store_without_numbers_compares_nothing_and_gives_all() -> None:
     server = RecordServer(stored(1, 2), RecordNumbering.NONE)
     _, last = asked(bytes.fromhex("01 03 01 01 00"), server)
     assert answer_of(last) == Answer(Opcode.REPORT, Result.OPERATOR_NOT_SUPPORTED)
     assert asked(bytes.fromhex("01 01"), server)[0] == [1, 2]
 
 
-def test_an_abort_stops_between_two_records_and_only_one_procedure_runs() -> None:
+def test_abort_stops_between_two_records_and_only_one_procedure_runs() -> None:
     server = RecordServer(stored(1, 2, 3), SEQUENCE)
     assert server.written(bytes.fromhex("01 01")) is None
     assert server.next() == Outgoing(GLUCOSE, b"\x01")
@@ -134,7 +134,7 @@ def test_an_abort_stops_between_two_records_and_only_one_procedure_runs() -> Non
     assert [each.octets.hex(" ") for each in told(server)] == ["06 00 03 01"]
 
 
-def test_a_lost_link_forgets_the_procedure_and_keeps_the_records() -> None:
+def test_lost_link_forgets_the_procedure_and_keeps_the_records() -> None:
     server = RecordServer(stored(1, 2), SEQUENCE)
     server.written(bytes.fromhex("01 01"))
     server.next()
@@ -143,7 +143,7 @@ def test_a_lost_link_forgets_the_procedure_and_keeps_the_records() -> None:
     assert asked(bytes.fromhex("01 01"), server)[0] == [1, 2]
 
 
-def test_a_busy_server_says_so_and_one_that_is_not_subscribed_refuses_the_write() -> None:
+def test_busy_server_says_so_and_one_that_is_not_subscribed_refuses_the_write() -> None:
     server = RecordServer(stored(1), SEQUENCE)
     assert server.written(bytes.fromhex("01 01"), subscribed=False) == 0xFD
     assert server.written(b"\x01") == 0x0D
@@ -172,7 +172,7 @@ def test_opcodes_and_operators_without_a_meaning_keep_their_numbers() -> None:
     assert encode_record_access(decode_record_access(octets)) == octets
 
 
-def test_a_request_with_the_wrong_bounds_is_our_own_mistake() -> None:
+def test_request_with_the_wrong_bounds_is_our_own_mistake() -> None:
     with pytest.raises(LocalProtocolError):
         request(Opcode.REPORT, Operator.WITHIN, 1, numbering=SEQUENCE)
     with pytest.raises(LocalProtocolError):

@@ -30,7 +30,7 @@ def fetch_of(link: RecordLink) -> RecordFetch:
     return link.procedure
 
 
-def test_the_dialogue_of_the_reference_three_records_from_number_forty_on() -> None:
+def test_dialogue_of_the_reference_three_records_from_number_forty_on() -> None:
     link = fetching(39, 40, 41, 42, after=39).run()
     assert link.written == ["01 03 01 28 00"]
     assert link.numbers == [40, 41, 42]
@@ -57,7 +57,7 @@ def test_meter_that_restarts_its_numbers_loses_no_record() -> None:
     assert fetch_of(link).through == 3
 
 
-def test_a_counter_that_is_about_to_wrap_hides_nothing() -> None:
+def test_counter_that_is_about_to_wrap_hides_nothing() -> None:
     link = fetching(65_534, 65_535, 0, 1, after=65_534).run()
     assert link.written == [ALL]
     assert fetch_of(link).through == 1
@@ -76,7 +76,7 @@ def test_record_measured_between_two_requests_is_fetched_too() -> None:
     assert link.ends == [FetchDone(3)]
 
 
-def test_an_empty_memory_is_no_error() -> None:
+def test_empty_memory_is_no_error() -> None:
     assert fetching().run().events == [FetchDone(0)]
     assert fetching(after=7).run().ends == [FetchDone(0)]
 
@@ -136,7 +136,7 @@ def test_incomplete_fetch_is_requested_from_where_it_stopped() -> None:
     assert fetch_of(link).through == 3
 
 
-def test_a_device_that_never_completes_is_given_up() -> None:
+def test_device_that_never_completes_is_given_up() -> None:
     link = fetching(1, instead=[Result.PROCEDURE_NOT_COMPLETED] * 9).run()
     assert link.ends == [FetchRefused("the device could not complete the procedure")]
     assert len(link.written) == 3
@@ -148,7 +148,7 @@ def test_device_that_cannot_report_is_refused_without_retry() -> None:
     assert fetching(1, instead=[Result(1)]).run().ends == [FetchDone(0)]
 
 
-def test_a_result_without_a_meaning_ends_the_fetch_in_words() -> None:
+def test_result_without_a_meaning_ends_the_fetch_in_words() -> None:
     link = fetching(1).start()
     link.take(link.procedure.receive(bytes.fromhex("06 00 01 63"), link.now_s))
     assert link.events == [FetchRefused("the device answered with result 99, which has no meaning here")]
@@ -161,7 +161,7 @@ def test_procedure_left_running_is_aborted_first(error: int) -> None:
     assert (link.numbers, link.ends) == ([1], [FetchDone(1)])
 
 
-def test_a_device_that_is_not_subscribed_or_refuses_otherwise_is_reported_in_words() -> None:
+def test_device_that_is_not_subscribed_or_refuses_otherwise_is_reported_in_words() -> None:
     assert fetching(1, errors=[0xFD]).run().events == [
         FetchRefused("the device says that its control point is not subscribed")
     ]
@@ -183,7 +183,7 @@ def test_silence_ends_the_fetch_and_each_record_gives_it_more_time() -> None:
     assert link.procedure.deadline_s is None
 
 
-def test_an_abort_ends_the_fetch_and_what_came_counts() -> None:
+def test_abort_ends_the_fetch_and_what_came_counts() -> None:
     link = fetching(1, 2, 3).start()
     assert link.step()
     link.take(link.procedure.abort(link.now_s))
@@ -215,7 +215,7 @@ def test_unrequested_answers_are_reported_once_and_change_nothing() -> None:
     assert link.ends == [FetchDone(1)]
 
 
-def test_a_malformed_answer_changes_nothing() -> None:
+def test_malformed_answer_changes_nothing() -> None:
     link = fetching(1).start()
     with pytest.raises(RemoteProtocolError):
         link.procedure.receive(b"\x06", link.now_s)

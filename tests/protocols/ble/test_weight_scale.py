@@ -16,7 +16,7 @@ from tests.builders.ble_told import Told, measured, observations, raw, statuses,
 from tests.builders.ble_values import sample
 
 
-def test_a_weighing_is_weight_index_and_height_of_a_person() -> None:
+def test_weighing_is_weight_index_and_height_of_a_person() -> None:
     events = Scale().receive(WEIGHT_MEASUREMENT, sample(WEIGHT_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_MASS_BODY_ACTUAL", 76.2, "MDC_DIM_KILO_G"),
@@ -39,12 +39,12 @@ def test_pounds_and_inches_stay_what_they_are() -> None:
 
 
 @pytest.mark.parametrize(("user_id", "person"), [(None, None), (3, 3), (0xFF, PERSON_UNKNOWN)])
-def test_a_user_is_a_person(user_id: int | None, person: int | None) -> None:
+def test_user_is_a_person(user_id: int | None, person: int | None) -> None:
     octets = encode_weight(Weight(weight=70.0, user_id=user_id))
     assert observations(Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0))[0].channel.person == person
 
 
-def test_a_weighing_that_did_not_succeed_is_no_number_and_comes_out_raw_too() -> None:
+def test_weighing_that_did_not_succeed_is_no_number_and_comes_out_raw_too() -> None:
     octets = sample(WEIGHT_MEASUREMENT, "unsuccessful")
     events = Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0)
     assert told(events)[0].value is Special.NAN
@@ -72,12 +72,12 @@ def test_every_weight_that_a_scale_can_say_is_written_back() -> None:
     ["10 88 3B", "08 88 3B F3 00", "00 88 3B 01", "02 88 3B 01 02"],
     ids=["unknown flag", "height is missing", "unannounced user", "short date"],
 )
-def test_a_scale_that_lies_about_its_fields_is_refused(octets: str) -> None:
+def test_scale_that_lies_about_its_fields_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         Scale().receive(WEIGHT_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_a_feature_makes_no_event_and_is_checked() -> None:
+def test_feature_makes_no_event_and_is_checked() -> None:
     assert Scale().learn(WEIGHT_SCALE_FEATURE, sample(WEIGHT_SCALE_FEATURE)) == ()
     with pytest.raises(RemoteProtocolError):
         Scale().learn(WEIGHT_SCALE_FEATURE, b"\x3b\x00")

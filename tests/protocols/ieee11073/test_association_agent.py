@@ -41,7 +41,7 @@ def verdict(result: ConfigResult) -> bytes:
     return report_answer(0, EventType.CONFIG, info=encode(ConfigReportRsp(OXIMETER.config_id, result)))
 
 
-def test_a_verdict_that_never_comes_aborts_after_ten_seconds() -> None:
+def test_verdict_that_never_comes_aborts_after_ten_seconds() -> None:
     waiting = agent(UNKNOWN)
     assert (waiting.state, waiting.deadline_s) == (State.WAITING_APPROVAL, 10.0)
     assert waiting.expire(9.9) == []
@@ -50,13 +50,13 @@ def test_a_verdict_that_never_comes_aborts_after_ten_seconds() -> None:
 
 
 @pytest.mark.parametrize("result", [reason.value for reason in RejectReason])
-def test_a_rejection_is_reported_with_its_reason(result: int) -> None:
+def test_rejection_is_reported_with_its_reason(result: int) -> None:
     asking = agent()
     assert asking.receive(response(MANAGER_ID, AssociateResult(result)), 1.0) == [Rejected(RejectReason(result))]
     assert asking.state is State.UNASSOCIATED
 
 
-def test_a_rejection_without_a_name_is_a_rejection() -> None:
+def test_rejection_without_a_name_is_a_rejection() -> None:
     assert agent().receive(bytes.fromhex("E300 0006 0063 0000 0000"), 1.0) == [Rejected(RejectReason.UNKNOWN)]
 
 
@@ -78,12 +78,12 @@ def test_message_before_the_association_response_aborts(octets: bytes) -> None:
 
 
 @pytest.mark.parametrize("octets", [roer(0, ErrorValue.PROTOCOL_VIOLATION), rorj(0, RejectProblem.UNEXPECTED_ERROR)])
-def test_a_configuration_that_is_answered_with_an_error_aborts(octets: bytes) -> None:
+def test_configuration_that_is_answered_with_an_error_aborts(octets: bytes) -> None:
     waiting = agent(UNKNOWN)
     assert isinstance(waiting.receive(octets, 1.0)[-1], Aborted)
 
 
-def test_the_mds_is_read_while_the_configuration_is_judged_and_attribute_by_attribute() -> None:
+def test_mds_is_read_while_the_configuration_is_judged_and_attribute_by_attribute() -> None:
     waiting = agent(UNKNOWN)
     waiting.receive(apdu("e8"), 1.0)
     assert waiting.to_send()[12:].hex() == "0000" + "0002" + "0014" + "0984000a0008" + AGENT_ID.hex() + "099c00020055"
@@ -103,14 +103,14 @@ def test_unreadable_requests_are_refused_by_kind(handle: str, error: ErrorValue)
     assert operating.to_send() == roer(2, error)
 
 
-def test_a_set_of_an_object_that_cannot_be_set_is_refused() -> None:
+def test_set_of_an_object_that_cannot_be_set_is_refused() -> None:
     operating = agent(KNOWN)
     operating.receive(bytes.fromhex("E7000016 0014 0007 0105 000E 0001 0001 0008 0000 0953 0002 0001"), 1.0)
     assert operating.to_send() == roer(7, ErrorValue.INVALID_OBJECT_INSTANCE)
 
 
 @pytest.mark.parametrize("result", [ConfigResult.ACCEPTED_CONFIG, ConfigResult.UNSUPPORTED_CONFIG])
-def test_a_verdict_that_crosses_a_release_is_ignored(result: ConfigResult) -> None:
+def test_verdict_that_crosses_a_release_is_ignored(result: ConfigResult) -> None:
     leaving = agent(UNKNOWN)
     leaving.release(1.0)
     assert leaving.receive(verdict(result), 1.1) == []
@@ -127,5 +127,5 @@ def test_both_sides_may_request_the_release_at_once() -> None:
     assert leaving.receive(rlre(), 1.2) == [Released()]
 
 
-def test_a_lost_link_is_reported() -> None:
+def test_lost_link_is_reported() -> None:
     assert agent(KNOWN).receive(b"", 1.0) == [LinkLost()]

@@ -69,7 +69,7 @@ def waiting_for_config(settings: ManagerSettings | None = None) -> ManagerAssoci
 
 
 @pytest.mark.parametrize("name", conversations())
-def test_a_conversation_of_the_corpus_is_answered_byte_for_byte(name: str) -> None:
+def test_conversation_of_the_corpus_is_answered_byte_for_byte(name: str) -> None:
     association = manager()
     expected, answered = b"", b""
     for sample in conversations()[name]:
@@ -87,7 +87,7 @@ def test_a_conversation_of_the_corpus_is_answered_byte_for_byte(name: str) -> No
 
 
 @pytest.mark.parametrize("configuration", STANDARD_CONFIGURATIONS, ids=lambda one: f"{one.config_id:04X}")
-def test_the_confirmed_standard_configurations_are_known(configuration: Configuration) -> None:
+def test_confirmed_standard_configurations_are_known(configuration: Configuration) -> None:
     told = manager().receive(aarq(configuration.config_id), 0.0)
     assert [type(event) for event in told] == [Associated, ConfigurationAgreed]
 
@@ -118,7 +118,7 @@ def test_standard_configuration_is_requested_where_none_is_known() -> None:
         (aarq(0x4001, system_id=b"\x01\x02"), 1, RejectReason.PERMANENT),
     ],
 )
-def test_an_unacceptable_request_is_rejected_with_its_reason(
+def test_unacceptable_request_is_rejected_with_its_reason(
     request_octets: bytes, result: int, reason: RejectReason
 ) -> None:
     association = manager()
@@ -141,14 +141,14 @@ def test_message_outside_an_association_gets_abrt(octets: bytes) -> None:
 
 
 @pytest.mark.parametrize("octets", [rlre(), abrt()])
-def test_a_late_farewell_is_ignored(octets: bytes) -> None:
+def test_late_farewell_is_ignored(octets: bytes) -> None:
     association = manager()
     assert association.receive(octets, 0.0) == []
     assert association.to_send() == b""
 
 
 @pytest.mark.parametrize("octets", [aarq(0x4001), apdu("e2"), rlre()])
-def test_an_association_apdu_out_of_turn_ends_the_association(octets: bytes) -> None:
+def test_association_apdu_out_of_turn_ends_the_association(octets: bytes) -> None:
     association = operating_manager(OXIMETER)
     (*_, aborted) = association.receive(octets, 1.0)
     assert isinstance(aborted, Aborted)
@@ -159,7 +159,7 @@ def test_an_association_apdu_out_of_turn_ends_the_association(octets: bytes) -> 
 # Configuration.
 
 
-def test_a_configuration_that_never_comes_aborts_after_ten_seconds() -> None:
+def test_configuration_that_never_comes_aborts_after_ten_seconds() -> None:
     association = waiting_for_config()
     assert association.deadline_s == 10.0
     assert association.expire(9.9) == []
@@ -178,7 +178,7 @@ def test_reports_before_the_configuration_are_refused() -> None:
     assert association.deadline_s == 10.0
 
 
-def test_a_refused_configuration_may_be_followed_by_a_better_one() -> None:
+def test_refused_configuration_may_be_followed_by_a_better_one() -> None:
     association = waiting_for_config()
     association.receive(config_report(Configuration(0x0258, ()), invoke_id=1), 4.0)
     assert association.to_send() == verdict(0x0258, ConfigResult.STANDARD_CONFIG_UNKNOWN)
@@ -190,7 +190,7 @@ def test_a_refused_configuration_may_be_followed_by_a_better_one() -> None:
     assert association.state is State.OPERATING
 
 
-def test_an_empty_configuration_with_a_known_standard_id_names_it() -> None:
+def test_empty_configuration_with_a_known_standard_id_names_it() -> None:
     association = waiting_for_config()
     told = association.receive(config_report(Configuration(0x0190, ())), 1.0)
     agreed = next(event for event in told if isinstance(event, ConfigurationAgreed))
@@ -209,14 +209,14 @@ def test_configuration_under_another_id_than_the_association_request_named_is_us
     assert str(0x4002) in deviation
 
 
-def test_an_unreadable_configuration_is_rejected_and_waited_for_again() -> None:
+def test_unreadable_configuration_is_rejected_and_waited_for_again() -> None:
     association = waiting_for_config()
     association.receive(event_report(EventType.CONFIG, bytes.fromhex("4001 0001 0004 0006 0001"), invoke_id=5), 1.0)
     assert association.to_send() == rorj(5, PROBLEM.BADLY_STRUCTURED_APDU)
     assert association.state is State.WAITING_FOR_CONFIG
 
 
-def test_a_device_that_offers_refused_configurations_without_end_is_aborted() -> None:
+def test_device_that_offers_refused_configurations_without_end_is_aborted() -> None:
     association = waiting_for_config(ManagerSettings(configurations_max=3))
     for number in range(3):
         assert association.state is State.WAITING_FOR_CONFIG
@@ -235,7 +235,7 @@ def test_two_objects_with_one_handle_are_no_configuration() -> None:
 # Get of the MDS.
 
 
-def test_an_unanswered_get_aborts_after_three_seconds() -> None:
+def test_unanswered_get_aborts_after_three_seconds() -> None:
     association = manager()
     association.receive(aarq(0x0190), 0.0)
     assert association.deadline_s == 3.0
@@ -244,7 +244,7 @@ def test_an_unanswered_get_aborts_after_three_seconds() -> None:
     assert association.to_send().endswith(abrt(AbortReason.RESPONSE_TIMEOUT))
 
 
-def test_a_device_that_refuses_to_say_what_it_is_may_report() -> None:
+def test_device_that_refuses_to_say_what_it_is_may_report() -> None:
     association = manager()
     association.receive(aarq(0x0190), 0.0)
     told = association.receive(roer(0, ERROR.NO_SUCH_OBJECT_INSTANCE), 1.0)
@@ -252,7 +252,7 @@ def test_a_device_that_refuses_to_say_what_it_is_may_report() -> None:
     assert (association.state, association.deadline_s) == (State.OPERATING, None)
 
 
-def test_the_mds_is_read_field_by_field() -> None:
+def test_mds_is_read_field_by_field() -> None:
     association = manager()
     association.receive(aarq(0x0190), 0.0)
     answer = apdu("e9")
@@ -269,7 +269,7 @@ def test_the_mds_is_read_field_by_field() -> None:
     assert clock == ClockRead((identity.date_and_time,), 0.0, 1.0)
 
 
-def test_an_answer_to_nothing_ends_the_association() -> None:
+def test_answer_to_nothing_ends_the_association() -> None:
     association = operating_manager(OXIMETER)
     (*_, aborted) = association.receive(get_answer(77), 1.0)
     assert isinstance(aborted, Aborted)
@@ -282,7 +282,7 @@ def test_an_answer_to_nothing_ends_the_association() -> None:
 NO_REPORT = event_report(0x0D99, b"", invoke_id=14)
 
 
-def test_an_event_of_a_later_edition_is_rejected_as_an_operation_we_lack() -> None:
+def test_event_of_a_later_edition_is_rejected_as_an_operation_we_lack() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(NO_REPORT, 1.0)
     assert deviations_of(told) == ["event reports of type 3481 are not taken"]
@@ -296,19 +296,19 @@ def test_segment_data_of_an_object_that_is_not_there_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["e8", "e15", "e18"])
-def test_a_command_from_an_agent_is_rejected(name: str) -> None:
+def test_command_from_an_agent_is_rejected(name: str) -> None:
     association = operating_manager(OXIMETER)
     association.receive(apdu(name), 1.0)
     assert association.to_send() == rorj(int(apdu(name)[6:8].hex(), 16), PROBLEM.UNRECOGNIZED_OPERATION)
 
 
-def test_an_unknown_message_is_rejected_as_unrecognized() -> None:
+def test_unknown_message_is_rejected_as_unrecognized() -> None:
     association = operating_manager(OXIMETER)
     association.receive(bytes.fromhex("E7000008 0006 0042 0999 0000"), 1.0)
     assert association.to_send() == rorj(0x42, PROBLEM.UNRECOGNIZED_APDU)
 
 
-def test_a_broken_report_is_rejected_and_the_next_one_is_taken() -> None:
+def test_broken_report_is_rejected_and_the_next_one_is_taken() -> None:
     association = operating_manager(OXIMETER)
     broken = event_report(EventType.SCAN_REPORT_FIXED, bytes.fromhex("F000 0000 0001 0008 0001 0062"), invoke_id=9)
     association.receive(broken, 1.0)
@@ -316,7 +316,7 @@ def test_a_broken_report_is_rejected_and_the_next_one_is_taken() -> None:
     assert len(reports_of(association.receive(report(), 1.0))) == 1
 
 
-def test_a_device_that_only_sends_broken_messages_is_given_up() -> None:
+def test_device_that_only_sends_broken_messages_is_given_up() -> None:
     association = operating_manager(OXIMETER, ManagerSettings(malformed_max=3))
     for number in range(4):
         told = association.receive(bytes.fromhex("E7000008 0006 0042 0101 0000"), float(number))
@@ -333,7 +333,7 @@ def test_bytes_that_are_no_apdu_close_the_link() -> None:
     assert association.receive(report(), 2.0) == []
 
 
-def test_an_apdu_over_the_limit_ends_the_link_as_a_buffer_overflow() -> None:
+def test_apdu_over_the_limit_ends_the_link_as_a_buffer_overflow() -> None:
     association = operating_manager(OXIMETER, ManagerSettings(apdu_bytes_max=1000))
     told = association.receive(bytes.fromhex("E700 0400"), 1.0)
     assert isinstance(told[-1], Aborted)
@@ -341,14 +341,14 @@ def test_an_apdu_over_the_limit_ends_the_link_as_a_buffer_overflow() -> None:
     assert association.to_send() == abrt(AbortReason.BUFFER_OVERFLOW)
 
 
-def test_a_closed_link_takes_no_more_requests() -> None:
+def test_closed_link_takes_no_more_requests() -> None:
     association = operating_manager(OXIMETER)
     assert [type(event) for event in association.receive(b"", 1.0)] == [LinkLost]
     assert association.release(2.0) == association.abort() == association.expire(99.0) == []
     assert (association.to_send(), association.deadline_s) == (b"", None)
 
 
-def test_a_deviation_is_reported_once_an_association() -> None:
+def test_deviation_is_reported_once_an_association() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(NO_REPORT + NO_REPORT, 1.0)
     assert len(deviations_of(told)) == 1
@@ -356,7 +356,7 @@ def test_a_deviation_is_reported_once_an_association() -> None:
     assert deviations_of(association.receive(NO_REPORT, 3.0)) == deviations_of(told)
 
 
-def test_a_release_that_is_not_answered_aborts_after_three_seconds() -> None:
+def test_release_that_is_not_answered_aborts_after_three_seconds() -> None:
     association = operating_manager(OXIMETER)
     association.release(1.0)
     assert association.to_send() == rlrq()

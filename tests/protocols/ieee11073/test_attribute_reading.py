@@ -17,7 +17,7 @@ from tests.builders.requests_device import attributes, device
 UNIT = AvaType(Attribute.UNIT_CODE, b"\x02\x20")
 
 
-def test_a_get_names_the_object_and_the_attributes_that_are_wanted() -> None:
+def test_get_names_the_object_and_the_attributes_that_are_wanted() -> None:
     played = device(OXIMETER)
     played.manager.attribute_reading.read(1, (Attribute.UNIT_CODE, 9999), now_s=1.0)
     (asked,) = played.asked()
@@ -33,7 +33,7 @@ def test_get_without_a_list_requests_all_attributes() -> None:
     assert asked.body.attribute_id_list == ()
 
 
-def test_a_refusal_is_reported_in_words() -> None:
+def test_refusal_is_reported_in_words() -> None:
     played = device(OXIMETER)
     played.manager.attribute_reading.read(77, now_s=1.0)
     (asked,) = played.asked()

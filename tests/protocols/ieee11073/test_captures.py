@@ -77,7 +77,7 @@ def truth_rows(truth: list[dict[str, Any]]) -> list[Row]:
 
 @pytest.mark.parametrize("known", [True, False], ids=["known-configurations", "asks-for-the-configuration"])
 @pytest.mark.parametrize("name", WITH_TRUTH)
-def test_a_capture_gives_exactly_its_truth(name: str, known: bool) -> None:
+def test_capture_gives_exactly_its_truth(name: str, known: bool) -> None:
     played = play(name, known=known)
     assert rows(played.observations) == truth_rows(played.meta["truth"])
     associated = next(event for event in played.events if isinstance(event, Associated))
@@ -87,7 +87,7 @@ def test_a_capture_gives_exactly_its_truth(name: str, known: bool) -> None:
 
 
 @pytest.mark.parametrize("name", WITH_TRUTH)
-def test_a_capture_read_byte_by_byte_gives_the_same(name: str) -> None:
+def test_capture_read_byte_by_byte_gives_the_same(name: str) -> None:
     played = play(name, known=True, octets_a_read=1)
     assert rows(played.observations) == truth_rows(played.meta["truth"])
 
@@ -101,7 +101,7 @@ def test_no_capture_with_truth_is_left_out() -> None:
     assert names == set(WITH_TRUTH)
 
 
-def test_the_ends_of_conversations_are_reported() -> None:
+def test_ends_of_conversations_are_reported() -> None:
     assert isinstance(play("end_agent_abort", known=True).events[-2], Aborted)
     assert [type(event) for event in play("end_agent_drop", known=True).events[-2:]] == [ReportReceived, LinkLost]
     released = play("known_bloodpressure_02bc", known=True)
@@ -114,7 +114,7 @@ def test_confirmed_reports_are_answered_with_the_agents_invoke_ids() -> None:
     assert answers[2:5] == [report_answer(invoke_id) for invoke_id in (0, 1, 2)]
 
 
-def test_the_undeclared_time_of_configuration_0190_is_read_and_noted_once_a_handle() -> None:
+def test_undeclared_time_of_configuration_0190_is_read_and_noted_once_a_handle() -> None:
     played = play("known_oximeter_0190", known=True)
     sentences = [event.sentence for event in played.events if isinstance(event, Deviation)]
     assert sentences == [
@@ -125,7 +125,7 @@ def test_the_undeclared_time_of_configuration_0190_is_read_and_noted_once_a_hand
     ]
 
 
-def test_an_mds_of_empty_attributes_still_names_the_device() -> None:
+def test_mds_of_empty_attributes_still_names_the_device() -> None:
     played = play("known_bloodpressure_02bc", known=True)
     identity = next(event.identity for event in played.events if isinstance(event, MdsRead))
     assert identity.system_id.hex() == "00091ffffe801001"

@@ -51,7 +51,7 @@ def test_unexplained_report_ends_the_association_and_the_next_one_requests_the_c
     assert [type(event) for event in updated.receive(after_report(), 5.0)] == [ReportReceived]
 
 
-def test_a_report_of_an_object_that_is_new_is_doubt_too() -> None:
+def test_report_of_an_object_that_is_new_is_doubt_too() -> None:
     updated = manager(known=BEFORE)
     was_asked(updated, 0)
     updated.receive(scan_report(fixed_report(AFTER, (Reading(2, 80.0),))), 1.0)
@@ -81,7 +81,7 @@ def test_device_that_sends_the_same_configuration_again_is_read_as_far_as_its_re
     assert habitual.state is State.OPERATING
 
 
-def test_a_habit_that_loses_nothing_is_no_doubt() -> None:
+def test_habit_that_loses_nothing_is_no_doubt() -> None:
     timeless = standard_configuration(0x0190)
     assert timeless is not None
     untimed = Configuration(EXTENDED, timeless.objects)

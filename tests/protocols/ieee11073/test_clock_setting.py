@@ -45,7 +45,7 @@ def commanded(played: Device, at_s: float = 1.0, zone_min: int = 0) -> None:
     played.manager.clock_setting.set_time(wall, at_s)
 
 
-def test_the_clocks_are_read_with_the_mds_as_one_coincident_time_stamp() -> None:
+def test_clocks_are_read_with_the_mds_as_one_coincident_time_stamp() -> None:
     played = device(OXIMETER, SHOWN, settings=ONCE, round_trip_s=0.4)
     (read,) = [event for event in played.told if isinstance(event, ClockRead)]
     assert (read.asked_s, read.answered_s) == (0.0, 0.4)
@@ -57,12 +57,12 @@ def test_the_clocks_are_read_with_the_mds_as_one_coincident_time_stamp() -> None
     assert [type(event) for event in played.told[-2:]] == [MdsRead, ClockRead]
 
 
-def test_a_clock_that_shows_no_time_is_not_read() -> None:
+def test_clock_that_shows_no_time_is_not_read() -> None:
     shown = (AvaType(Attribute.RELATIVE_TIME, b"\xff" * 4), AvaType(Attribute.DATE_AND_TIME, bytes(7)))
     assert not [event for event in device(OXIMETER, shown).told if isinstance(event, ClockRead)]
 
 
-def test_the_clocks_are_read_again_every_so_often_with_one_list_of_attributes() -> None:
+def test_clocks_are_read_again_every_so_often_with_one_list_of_attributes() -> None:
     played = device(OXIMETER, SHOWN, settings=ManagerSettings(clock_read_every_s=60.0))
     assert played.manager.deadline_s == 60.0
     played.waits(60.0)
@@ -101,7 +101,7 @@ def test_set_time_is_the_bytes_of_the_reference_and_its_answer_is_reported() -> 
     assert [each.message for each in played.asked()] == [MessageTag.GET]
 
 
-def test_the_time_is_made_when_the_command_leaves_not_when_it_is_given() -> None:
+def test_time_is_made_when_the_command_leaves_not_when_it_is_given() -> None:
     played = settable()
     played.manager.clock_setting.read_clocks(1.0)
     commanded(played)
@@ -111,7 +111,7 @@ def test_the_time_is_made_when_the_command_leaves_not_when_it_is_given() -> None
     assert given == ClockCommanded(absolute_time_at(REFERENCE_US + 2_500_000), 3.5)
 
 
-def test_an_absolute_time_is_local_and_a_base_offset_time_reports_its_zone_apart() -> None:
+def test_absolute_time_is_local_and_a_base_offset_time_reports_its_zone_apart() -> None:
     played = settable()
     commanded(played, zone_min=120)
     (asked,) = played.asked()
@@ -125,7 +125,7 @@ def test_an_absolute_time_is_local_and_a_base_offset_time_reports_its_zone_apart
 
 
 @pytest.mark.parametrize("capabilities", [0, 0x8010], ids=["nothing", "should be set but cannot"])
-def test_a_clock_that_the_device_does_not_let_be_set_is_never_set(capabilities: int) -> None:
+def test_clock_that_the_device_does_not_let_be_set_is_never_set(capabilities: int) -> None:
     played = settable(capabilities=capabilities)
     with pytest.raises(LocalProtocolError, match="does not say"):
         commanded(played)
@@ -143,7 +143,7 @@ def test_a_clock_that_the_device_does_not_let_be_set_is_never_set(capabilities: 
         ),
     ],
 )
-def test_a_refusal_is_reported_and_the_clock_is_not_tried_again_in_this_association(
+def test_refusal_is_reported_and_the_clock_is_not_tried_again_in_this_association(
     answer: Callable[[int], bytes], why: str
 ) -> None:
     played = settable()
@@ -160,7 +160,7 @@ def test_a_refusal_is_reported_and_the_clock_is_not_tried_again_in_this_associat
     assert played.manager.state is State.OPERATING
 
 
-def test_a_device_that_is_silent_on_set_time_stays_and_its_clock_is_read_again() -> None:
+def test_device_that_is_silent_on_set_time_stays_and_its_clock_is_read_again() -> None:
     played = settable()
     commanded(played)
     (asked,) = played.asked()
@@ -174,7 +174,7 @@ def test_a_device_that_is_silent_on_set_time_stays_and_its_clock_is_read_again()
     assert played.manager.state is State.OPERATING
 
 
-def test_a_clock_that_is_being_set_is_not_set_over() -> None:
+def test_clock_that_is_being_set_is_not_set_over() -> None:
     played = settable()
     commanded(played)
     with pytest.raises(LocalProtocolError, match="being set"):
@@ -185,14 +185,14 @@ def test_every_attribute_of_a_clock_has_its_kind() -> None:
     assert set(CLOCK_ATTRIBUTES.values()) == set(TimeKind)
 
 
-def test_a_base_offset_time_is_the_bytes_of_the_reference() -> None:
+def test_base_offset_time_is_the_bytes_of_the_reference() -> None:
     octets = bytes.fromhex("D46740381314FED4")
     utc_us = DeviceTime(TimeKind.BASE_OFFSET, octets).local_us()
     assert utc_us is not None
     assert base_offset_time_at(utc_us + 1, -300).octets == octets
 
 
-def test_a_time_that_a_clock_cannot_show_is_our_error() -> None:
+def test_time_that_a_clock_cannot_show_is_our_error() -> None:
     for utc_us in (-(1 << 60), 1 << 60):
         with pytest.raises(LocalProtocolError):
             absolute_time_at(utc_us)

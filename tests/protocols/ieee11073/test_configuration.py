@@ -46,18 +46,18 @@ def channel(*attributes: object, object_class: int = ObjectClass.RT_SA) -> tuple
 
 
 @pytest.mark.parametrize("configuration", [*STANDARD_CONFIGURATIONS, OXIMETER, BLOOD_PRESSURE, ALARMS])
-def test_a_configuration_survives_being_remembered(configuration: Configuration) -> None:
+def test_configuration_survives_being_remembered(configuration: Configuration) -> None:
     assert Configuration.decode(configuration.config_id, configuration.octets) == configuration
 
 
-def test_the_standard_blood_pressure_configuration_is_the_worked_example() -> None:
+def test_standard_blood_pressure_configuration_is_the_worked_example() -> None:
     """The object list in the sample E5, which an independent stack encoded."""
     pressure = standard_configuration(0x02BC)
     assert pressure is not None
     assert pressure.octets == apdu("e5")[24:]
 
 
-def test_an_extended_ecg_configuration_is_read_object_by_object() -> None:
+def test_extended_ecg_configuration_is_read_object_by_object() -> None:
     model = DeviceModel(Configuration.decode(0x4000, apdu("e14")[24:]), Notes())
     lead, rate = model.channels
     assert lead.array is not None
@@ -66,14 +66,14 @@ def test_an_extended_ecg_configuration_is_read_object_by_object() -> None:
     assert (rate.type, rate.array) == (Code(2, 16770), None)
 
 
-def test_a_waveform_without_a_scale_is_raw() -> None:
+def test_waveform_without_a_scale_is_raw() -> None:
     found, told = channel(ECG_TYPE, PERIOD, ava(Attribute.SA_SPECIFICATION, bytes.fromhex("0008 10FF 0000")))
     assert found.array is not None
     assert (found.array.format, found.array.slope, found.array.offset) == (SampleFormat.I16, 1.0, 0.0)
     assert told == []
 
 
-def test_a_waveform_without_a_specification_takes_the_width_of_its_scale() -> None:
+def test_waveform_without_a_specification_takes_the_width_of_its_scale() -> None:
     scale = ava(Attribute.SCALE_AND_RANGE_I8, bytes.fromhex("00000000 00000064 00 C8"))
     found, _ = channel(ECG_TYPE, PERIOD, scale)
     assert found.array is not None
@@ -92,7 +92,7 @@ def test_a_waveform_without_a_specification_takes_the_width_of_its_scale() -> No
     ],
     ids=["empty-range", "not-a-number", "too-short"],
 )
-def test_a_scale_that_makes_no_sense_is_reported_and_left_out(scale: str, sentence: str) -> None:
+def test_scale_that_makes_no_sense_is_reported_and_left_out(scale: str, sentence: str) -> None:
     found, told = channel(ECG_TYPE, PERIOD, ava(Attribute.SCALE_AND_RANGE_I16, bytes.fromhex(scale)))
     assert found.array is not None
     assert (found.array.slope, found.array.offset) == (1.0, 0.0)
@@ -133,7 +133,7 @@ def test_attributes_that_break_their_own_form_count_as_absent() -> None:
     ],
     ids=["cut", "one-handle-twice", "the-mds", "broken-value-map"],
 )
-def test_a_broken_object_list_is_refused(octets: str) -> None:
+def test_broken_object_list_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         Configuration.decode(0x4001, bytes.fromhex(octets))
 
@@ -170,22 +170,22 @@ def test_remembered_configurations_are_bounded_and_the_oldest_go_first() -> None
     ],
     ids=["without-its-time", "no-such-object", "a-text-for-a-number"],
 )
-def test_a_report_that_its_configuration_does_not_declare_is_our_error(readings: list[Reading]) -> None:
+def test_report_that_its_configuration_does_not_declare_is_our_error(readings: list[Reading]) -> None:
     with pytest.raises(LocalProtocolError):
         fixed_report(OXIMETER, readings)
 
 
-def test_a_time_that_the_map_does_not_hold_is_our_error() -> None:
+def test_time_that_the_map_does_not_hold_is_our_error() -> None:
     with pytest.raises(LocalProtocolError):
         fixed_report(Configuration(0x4001, (numeric(1, SPO2, PERCENT),)), [Reading(1, 97.0, minute(0))])
 
 
-def test_a_group_without_one_of_its_objects_is_our_error() -> None:
+def test_group_without_one_of_its_objects_is_our_error() -> None:
     with pytest.raises(LocalProtocolError):
         grouped_report(ecg_configuration(2), 3, [[Reading(2, 70.0)]])
 
 
-def test_an_array_of_another_length_than_declared_is_our_error_in_fixed_form_only() -> None:
+def test_array_of_another_length_than_declared_is_our_error_in_fixed_form_only() -> None:
     configuration = ecg_configuration(samples=8)
     short = [Reading(1, bytes(8))]
     with pytest.raises(LocalProtocolError):

@@ -44,7 +44,7 @@ def deviations_of(events: list[Event]) -> list[str]:
     return [event.sentence for event in events if isinstance(event, Deviation)]
 
 
-def test_a_confirmed_report_is_answered_only_after_it_was_delivered() -> None:
+def test_confirmed_report_is_answered_only_after_it_was_delivered() -> None:
     association = operating_manager(OXIMETER)
     (received,) = reports_of(association.receive(report(), 1.0))
     assert association.to_send() == b""
@@ -63,7 +63,7 @@ def test_each_of_many_reports_of_one_read_is_answered() -> None:
     assert association.to_send() == b"".join(report_answer(100 + number) for number in range(1, 4))
 
 
-def test_a_report_that_cannot_be_stored_is_rejected_for_lack_of_resources() -> None:
+def test_report_that_cannot_be_stored_is_rejected_for_lack_of_resources() -> None:
     association = operating_manager(OXIMETER)
     (received,) = reports_of(association.receive(report(), 1.0))
     association.refused(received)
@@ -72,7 +72,7 @@ def test_a_report_that_cannot_be_stored_is_rejected_for_lack_of_resources() -> N
     assert association.to_send() == b""
 
 
-def test_an_unconfirmed_report_has_no_answer() -> None:
+def test_unconfirmed_report_has_no_answer() -> None:
     association = operating_manager(OXIMETER)
     (received,) = reports_of(association.receive(report(confirmed=False), 1.0))
     association.delivered(received)
@@ -80,7 +80,7 @@ def test_an_unconfirmed_report_has_no_answer() -> None:
     assert association.to_send() == b""
 
 
-def test_a_release_waits_for_the_answers_that_are_owed() -> None:
+def test_release_waits_for_the_answers_that_are_owed() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(report() + rlrq() + aarq(0x0190), 1.0)
     assert [type(event) for event in told] == [ReportReceived, Released, Associated, ConfigurationAgreed]
@@ -147,7 +147,7 @@ def test_report_numbers_wrap() -> None:
     assert reports_of(told)[-1].report_no == 3
 
 
-def test_a_device_that_does_not_count_is_reported_once() -> None:
+def test_device_that_does_not_count_is_reported_once() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(report(0, invoke_id=1) + report(0, invoke_id=2) + report(0, invoke_id=3), 1.0)
     assert deviations_of(told) == ["a report has the number of the one before it"]

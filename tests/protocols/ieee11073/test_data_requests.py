@@ -54,7 +54,7 @@ def request_of(played: Device) -> DataRequest:
     return decode(DataRequest, asked.body.action_info_args)
 
 
-def test_an_unlimited_request_is_the_bytes_of_the_reference_and_its_answer_is_understood() -> None:
+def test_unlimited_request_is_the_bytes_of_the_reference_and_its_answer_is_understood() -> None:
     played = answering()
     data_req_id = played.manager.data_requests.request(DataWanted(), now_s=0.0)
     (asked,) = played.asked()
@@ -66,7 +66,7 @@ def test_an_unlimited_request_is_the_bytes_of_the_reference_and_its_answer_is_un
     assert played.says(bytes(answer)) == [DataFlowStarted(data_req_id)]
 
 
-def test_the_reports_of_a_flow_are_counted_by_its_request() -> None:
+def test_reports_of_a_flow_are_counted_by_its_request() -> None:
     played = answering()
     first, second = started(played), started(played, DataWanted(handles=(1,)))
     for number in range(3):
@@ -75,7 +75,7 @@ def test_the_reports_of_a_flow_are_counted_by_its_request() -> None:
     assert played.manager.data_requests.flows == {first: 0, second: 3}
 
 
-def test_a_single_response_brings_its_observations_like_any_report() -> None:
+def test_single_response_brings_its_observations_like_any_report() -> None:
     played = answering()
     data_req_id = played.manager.data_requests.request(DataWanted(reach=Reach.ONCE), now_s=0.0)
     (asked,) = played.asked()
@@ -138,7 +138,7 @@ def test_nonsense_and_too_many_flows_are_our_own_error() -> None:
         requests.request(DataWanted(), now_s=0.0)
 
 
-def test_a_flow_is_stopped_by_its_own_request_with_the_start_bit_clear() -> None:
+def test_flow_is_stopped_by_its_own_request_with_the_start_bit_clear() -> None:
     played = answering()
     data_req_id = started(played)
     played.manager.data_requests.stop(data_req_id, now_s=1.0)
@@ -150,13 +150,13 @@ def test_a_flow_is_stopped_by_its_own_request_with_the_start_bit_clear() -> None
         played.manager.data_requests.stop(data_req_id, now_s=2.0)
 
 
-def test_a_device_that_cannot_stop_is_not_reported_to() -> None:
+def test_device_that_cannot_stop_is_not_reported_to() -> None:
     played = answering(ALL_MODES & ~modes.SUPPORTS_STOP)
     with pytest.raises(LocalProtocolError, match="does not take a stop"):
         played.manager.data_requests.stop(started(played), now_s=1.0)
 
 
-def test_a_flow_for_a_time_ends_by_itself_and_later_when_it_is_prolonged() -> None:
+def test_flow_for_a_time_ends_by_itself_and_later_when_it_is_prolonged() -> None:
     played = answering()
     data_req_id = started(played, DataWanted(reach=Reach.PERIOD, period_s=10.0))
     played.waits(8.0)
@@ -182,7 +182,7 @@ def test_a_flow_for_a_time_ends_by_itself_and_later_when_it_is_prolonged() -> No
         (lambda asked: data_response(asked, event_type=3357, event_info=bytes(7)), "its answer cannot be read"),
     ],
 )
-def test_a_refusal_is_reported_in_words_and_costs_nothing_else(answer: Callable[[Asked], bytes], why: str) -> None:
+def test_refusal_is_reported_in_words_and_costs_nothing_else(answer: Callable[[Asked], bytes], why: str) -> None:
     played = answering()
     data_req_id = played.manager.data_requests.request(DataWanted(), now_s=0.0)
     (asked,) = played.asked()
@@ -193,14 +193,14 @@ def test_a_refusal_is_reported_in_words_and_costs_nothing_else(answer: Callable[
     assert played.manager.state is State.OPERATING
 
 
-def test_a_device_that_never_answers_a_data_request_is_served_on() -> None:
+def test_device_that_never_answers_a_data_request_is_served_on() -> None:
     played = answering()
     data_req_id = played.manager.data_requests.request(DataWanted(), now_s=0.0)
     assert DataRequestRefused(data_req_id, "it was not answered in time") in played.waits(3.0)
     assert played.manager.state is State.OPERATING
 
 
-def test_a_device_that_sends_nothing_by_itself_is_requested_everything_without_limit() -> None:
+def test_device_that_sends_nothing_by_itself_is_requested_everything_without_limit() -> None:
     played = answering(ALL_MODES & ~REQUEST_INIT_AGENT)
     assert request_of(played).data_req_mode == 0x8820
 

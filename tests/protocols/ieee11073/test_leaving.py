@@ -17,7 +17,7 @@ WHOLE = 0x8000 | 0x0080
 """The bits first-entry and manager-confirm."""
 
 
-def test_a_device_that_leaves_sends_no_further_part_of_its_memory() -> None:
+def test_device_that_leaves_sends_no_further_part_of_its_memory() -> None:
     store = AgentPmStore(STORE, HeldMemory([meter_segment(1, [0, 1, 2])]), entries_per_event=1)
     agent = operating_agent(METER, store)
     agent.receive(TRIGGER, 0.0)

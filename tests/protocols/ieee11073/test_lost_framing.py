@@ -35,7 +35,7 @@ def operating_line() -> ManagerAssociation:
     return line
 
 
-def test_a_connection_ends_where_its_framing_is_lost() -> None:
+def test_connection_ends_where_its_framing_is_lost() -> None:
     connection = operating_manager(OXIMETER)
     events = connection.receive(NOISE + request(), 1.0)
     assert connection.closed
@@ -44,7 +44,7 @@ def test_a_connection_ends_where_its_framing_is_lost() -> None:
 
 
 @pytest.mark.parametrize("step", [1, 3, 1000])
-def test_a_line_goes_on_at_the_request_behind_the_noise(step: int) -> None:
+def test_line_goes_on_at_the_request_behind_the_noise(step: int) -> None:
     line = operating_line()
     octets = report() + NOISE + report(1)[3:] + request() + get_answer(1) + report()
     events = [
@@ -83,7 +83,7 @@ def test_half_an_apdu_ends_a_connection_when_it_does_not_go_on() -> None:
     assert connection.to_send() == abrt()
 
 
-def test_an_apdu_that_comes_slowly_is_waited_for() -> None:
+def test_apdu_that_comes_slowly_is_waited_for() -> None:
     connection = operating_manager(OXIMETER)
     octets = report()
     events = [event for at, octet in enumerate(octets) for event in connection.receive(bytes([octet]), 4.0 * at)]
@@ -100,7 +100,7 @@ def test_next_device_on_a_line_associates_although_the_last_one_left_half_a_repo
     assert line.state is State.OPERATING
 
 
-def test_a_link_that_ends_in_the_middle_of_an_apdu_stays_ended() -> None:
+def test_link_that_ends_in_the_middle_of_an_apdu_stays_ended() -> None:
     line = operating_line()
     line.receive(b"\xe7\x00\x01\x00" + request(), 0.0)
     line.receive(b"", 1.0)

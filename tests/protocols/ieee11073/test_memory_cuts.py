@@ -26,7 +26,7 @@ def memory() -> HeldMemory:
 
 @pytest.mark.parametrize("clear", [False, True], ids=["kept", "cleared"])
 @pytest.mark.parametrize("direction", ["to_manager", "to_agent"])
-def test_a_cut_at_any_byte_loses_nothing_doubles_nothing_and_clears_nothing_too_early(
+def test_cut_at_any_byte_loses_nothing_doubles_nothing_and_clears_nothing_too_early(
     direction: str, clear: bool
 ) -> None:
     settings = PmStoreSettings(clear=clear)

@@ -122,7 +122,7 @@ def test_every_event_type_of_a_scan_report_is_reported() -> None:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_a_perfect_link_brings_everything_once(name: str) -> None:
+def test_perfect_link_brings_everything_once(name: str) -> None:
     story = perfect(name)
     assert story.links == 1
     assert story.answered == len(STORIES[name](name).reports)
@@ -145,7 +145,7 @@ def test_any_whole_link_brings_the_same(name: str, kind: LinkKind, confirmed: bo
 
 @pytest.mark.parametrize("name", STORIES)
 @pytest.mark.parametrize("seed", LOSSY_SEEDS)
-def test_a_lossy_link_loses_nothing_and_doubles_nothing(name: str, seed: int) -> None:
+def test_lossy_link_loses_nothing_and_doubles_nothing(name: str, seed: int) -> None:
     spoken = STORIES[name](name)
     story = Telling(spoken, LinkKind.LOSSY, seed=f"{name}:{seed}").tell()
     assert story.answered == len(spoken.reports)

@@ -129,14 +129,14 @@ def test_each_way_to_select_segments_is_written_and_read_back(selection: Segment
 
 
 @pytest.mark.parametrize("octets", [bytes.fromhex(octets) for _, octets in SELECTIONS])
-def test_a_selection_that_is_cut_or_too_long_is_refused(octets: bytes) -> None:
+def test_selection_that_is_cut_or_too_long_is_refused(octets: bytes) -> None:
     for wrong in [*(octets[:length] for length in range(len(octets))), octets + b"\0"]:
         with pytest.raises(RemoteProtocolError):
             decode_selection(wrong)
 
 
 @pytest.mark.parametrize("octets", ["0004 0002 0000", "0001 0000", "0001 0004 00000000", "0003 0008 2026030114000000"])
-def test_a_selection_of_another_form_is_refused(octets: str) -> None:
+def test_selection_of_another_form_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         decode_selection(bytes.fromhex(octets))
 

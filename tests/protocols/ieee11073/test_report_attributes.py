@@ -61,7 +61,7 @@ def test_battery_power_and_clock_of_a_report_are_reported_before_its_observation
     assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_VAR)
 
 
-def test_the_identity_follows_what_the_device_reports() -> None:
+def test_identity_follows_what_the_device_reports() -> None:
     read = Read(OXIMETER)
     read(variable_of(0, (Attribute.BATTERY_LEVEL, "0055"), (UNKNOWN, "01")))
     device = read.manager.device
@@ -70,7 +70,7 @@ def test_the_identity_follows_what_the_device_reports() -> None:
     assert device.attributes == ((Attribute.BATTERY_LEVEL, b"\x00\x55"), (UNKNOWN, b"\x01"))
 
 
-def test_a_level_is_reported_when_it_changes_however_often_it_is_sent() -> None:
+def test_level_is_reported_when_it_changes_however_often_it_is_sent() -> None:
     read = Read(OXIMETER)
     levels = (85, 85, 85, 84, 84, 85)
     octets = [
@@ -91,7 +91,7 @@ def test_every_adjustment_of_the_clock_is_reported() -> None:
     assert [event.attributes[0][1].hex() for event in read.mds] == ["000000057e40"] * 4
 
 
-def test_an_attribute_of_the_device_in_another_form_is_reported_by_number() -> None:
+def test_attribute_of_the_device_in_another_form_is_reported_by_number() -> None:
     read = Read(OXIMETER)
     read(variable_of(0, (Attribute.BATTERY_LEVEL, "55")))
     (mds,) = read.mds
@@ -99,7 +99,7 @@ def test_an_attribute_of_the_device_in_another_form_is_reported_by_number() -> N
     assert read.oddities == [Oddity.MDS_ATTRIBUTE_UNREADABLE]
 
 
-def test_a_device_reports_itself_in_fixed_form_as_its_mds_maps_it() -> None:
+def test_device_reports_itself_in_fixed_form_as_its_mds_maps_it() -> None:
     """The Attribute-Value-Map of the MDS arrives with the response to Get; the next association forgets it."""
     read = Read(OXIMETER)
     report = ScanReport(
@@ -114,7 +114,7 @@ def test_a_device_reports_itself_in_fixed_form_as_its_mds_maps_it() -> None:
     assert [(event.battery_percent, event.date_and_time) for event in read.mds] == [(85, minute(0))]
 
 
-def test_an_identity_is_bounded_whatever_a_device_invents() -> None:
+def test_identity_is_bounded_whatever_a_device_invents() -> None:
     identity = identity_of(b"\x11" * 8, (AvaType(Attribute.BATTERY_LEVEL, b"\x00\x55"),))
     for number in range(200):
         identity = changed(identity, ((0xF000 + number, bytes(1000)),))
@@ -184,20 +184,20 @@ def test_each_change_within_one_read_is_reported_in_order() -> None:
     assert [event.attributes[0][1] for event in read.carried] == [bytes([at]) for at in range(10)]
 
 
-def test_a_status_without_a_value_is_reported_and_is_no_observation() -> None:
+def test_status_without_a_value_is_reported_and_is_no_observation() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1, (Attribute.MEASUREMENT_STATUS, "2000"))) == []
     assert told(read) == [(1, None, ((Attribute.MEASUREMENT_STATUS, b"\x20\x00"),))]
     assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_VAR)
 
 
-def test_an_object_that_is_named_without_anything_is_reported_as_a_habit() -> None:
+def test_object_that_is_named_without_anything_is_reported_as_a_habit() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1)) == []
     assert read.oddities == [Oddity.REPORT_WITHOUT_VALUE]
 
 
-def test_a_unit_alone_holds_for_what_follows() -> None:
+def test_unit_alone_holds_for_what_follows() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1, (Attribute.UNIT_CODE, "0200"))) == []
     assert [one.channel.unit for one in read(variable_of(1, (Attribute.NU_BASIC, "0062")))] == [Code(4, 512)]
@@ -218,7 +218,7 @@ def test_long_attributes_are_compared_by_all_of_their_bytes() -> None:
     assert len(read.carried) == 2
 
 
-def test_a_new_association_reports_all_of_it_again() -> None:
+def test_new_association_reports_all_of_it_again() -> None:
     read = Read(OXIMETER)
     report = variable_of(0, (Attribute.BATTERY_LEVEL, "0055"))
     read(report)
@@ -227,7 +227,7 @@ def test_a_new_association_reports_all_of_it_again() -> None:
     assert [event.battery_percent for event in read.mds] == [85, 85]
 
 
-def test_a_clock_that_shows_no_date_is_kept_as_sent() -> None:
+def test_clock_that_shows_no_date_is_kept_as_sent() -> None:
     read = Read(OXIMETER)
     read(variable_of(0, (Attribute.DATE_AND_TIME, "20260A010A000000")))
     assert read.mds[0].date_and_time == DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("20260A010A000000"))

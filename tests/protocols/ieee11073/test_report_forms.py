@@ -85,7 +85,7 @@ def rows(observations: list[Observation]) -> list[tuple[int | None, int, object,
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_a_report_of_each_form_is_written_and_read(form: ScanForm) -> None:
+def test_report_of_each_form_is_written_and_read(form: ScanForm) -> None:
     report = report_of(form)
     assert SCAN_REPORTS[report.event_type] == form
     persons = (1, 1, 2, 2) if form.persons else (None,) * 4
@@ -106,14 +106,14 @@ def test_a_report_of_each_form_is_written_and_read(form: ScanForm) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_the_structure_of_each_form_goes_both_ways(form: ScanForm) -> None:
+def test_structure_of_each_form_goes_both_ways(form: ScanForm) -> None:
     info = bytes.fromhex("F000 0007") + report_of(form).observations
     decoded = decode(INFOS[form.form, form.persons], info)
     assert encode(decoded) == info
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_a_run_of_each_form_is_one_event(form: ScanForm) -> None:
+def test_run_of_each_form_is_one_event(form: ScanForm) -> None:
     read = Read(MONITOR)
     apdus = [scan_report(report_of(form), report_no=at, invoke_id=at) for at in range(40)]
     read.octets(apdus[0])
@@ -124,7 +124,7 @@ def test_a_run_of_each_form_is_one_event(form: ScanForm) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_a_broken_length_at_any_depth_is_a_broken_report(form: ScanForm) -> None:
+def test_broken_length_at_any_depth_is_a_broken_report(form: ScanForm) -> None:
     octets = report_of(form).observations
     for cut in (octets[:-1], octets[:1] + b"\x7f" + octets[2:]):
         read = Read(MONITOR)
@@ -143,7 +143,7 @@ def test_bytes_after_a_complete_list_cost_no_value_and_are_a_deviation(form: Sca
     assert [one.value for one in read(longer)] == [one.value for one in whole], "by the compiled layout as well"
 
 
-def test_the_two_persons_of_a_scale_are_distinguished() -> None:
+def test_two_persons_of_a_scale_are_distinguished() -> None:
     """The worked bytes E28 of the reference."""
     read = Read(SCALE)
     observations = read.octets(apdu("e28"))
@@ -159,7 +159,7 @@ def test_two_persons_of_a_scale_are_written_as_the_reference_has_them() -> None:
     assert scan_report(report, invoke_id=14) == apdu("e28")
 
 
-def test_a_person_whom_the_device_does_not_know_is_no_absent_person() -> None:
+def test_person_whom_the_device_does_not_know_is_no_absent_person() -> None:
     read = Read(SCALE)
     report = fixed_report(SCALE, (Reading(1, 76.2, minute(0), person=PERSON_UNKNOWN),))
     assert [one.channel.person for one in read(report)] == [0xFFFF]
@@ -174,21 +174,21 @@ def test_values_of_one_person_share_their_channel() -> None:
     assert first[0].channel is not first[2].channel
 
 
-def test_a_person_without_observations_costs_nothing() -> None:
+def test_person_without_observations_costs_nothing() -> None:
     read = Read(SCALE)
     assert read(ScanReport(EventType.SCAN_REPORT_MP_FIXED, bytes.fromhex("0001 0006 0003 0000 0000"))) == []
     assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_MP_FIXED)
     assert read.sentences == []
 
 
-def test_an_object_that_is_not_there_is_reported_in_a_report_for_persons_too() -> None:
+def test_object_that_is_not_there_is_reported_in_a_report_for_persons_too() -> None:
     read = Read(SCALE)
     items = bytes.fromhex("0001 000C 0001 0001 0006 0007 0002 0062")
     assert read(ScanReport(EventType.SCAN_REPORT_MP_FIXED, items)) == []
     assert read.manager.to_send() == roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
 
 
-def test_a_unit_holds_from_the_item_that_brings_it_and_not_before() -> None:
+def test_unit_holds_from_the_item_that_brings_it_and_not_before() -> None:
     """Two persons of one scale report their weight in different units, in one report after the other."""
     read = Read(SCALE)
     kilograms = Reading(1, 76.2, person=1, attributes=(ava(Attribute.UNIT_CODE, 1731),))
@@ -219,7 +219,7 @@ def test_each_reporter_and_each_request_counts_for_itself() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_a_repeated_number_is_reported_and_its_values_are_kept(form: ScanForm) -> None:
+def test_repeated_number_is_reported_and_its_values_are_kept(form: ScanForm) -> None:
     read = Read(MONITOR)
     octets = scan_report(report_of(form), report_no=0)
     assert len(read.octets(octets + octets)) == 8
@@ -238,7 +238,7 @@ def test_a_repeated_number_is_reported_and_its_values_are_kept(form: ScanForm) -
 # Hostile reports.
 
 
-def test_a_device_that_invents_persons_without_end_is_served_in_bounded_memory() -> None:
+def test_device_that_invents_persons_without_end_is_served_in_bounded_memory() -> None:
     intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)), {})
     for number in range(2 * LAYOUTS_MAX):
         report = fixed_report(SCALE, (Reading(1, 70.0, minute(0), person=number),))
@@ -248,7 +248,7 @@ def test_a_device_that_invents_persons_without_end_is_served_in_bounded_memory()
         assert intake.layouts_count <= LAYOUTS_MAX
 
 
-def test_the_largest_layouts_are_forgotten_before_they_fill_the_memory() -> None:
+def test_largest_layouts_are_forgotten_before_they_fill_the_memory() -> None:
     intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)), {})
     for start in range(8):
         readings = [Reading(1, 70.0, minute(0), person=start * 2000 + at) for at in range(2000)]

@@ -194,7 +194,7 @@ def test_full_enumerations_come_as_they_went(full: FullEnumeration) -> None:
 
 @settings(FEW, max_examples=60)
 @given(texts)
-def test_a_text_comes_as_it_went(text: str) -> None:
+def test_text_comes_as_it_went(text: str) -> None:
     (found,) = observed(scan_report(variable_report(DEVICE, (Reading(9, text),))))
     assert found.value == text
 

@@ -77,7 +77,7 @@ def test_run_of_reports_gives_the_same_observations_as_single_reports(seed: int)
     assert len(observations(alone)) > 600
 
 
-def test_a_long_run_is_one_event_and_each_of_its_reports_is_answered() -> None:
+def test_long_run_is_one_event_and_each_of_its_reports_is_answered() -> None:
     manager = operating_manager(OXIMETER)
     apdus = [
         scan_report(
@@ -93,7 +93,7 @@ def test_a_long_run_is_one_event_and_each_of_its_reports_is_answered() -> None:
     assert answers == b"".join(report_answer(at) for at in range(400))
 
 
-def test_a_report_that_differs_in_one_constant_byte_ends_the_run() -> None:
+def test_report_that_differs_in_one_constant_byte_ends_the_run() -> None:
     manager = operating_manager(OXIMETER)
     readings = (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0)))
     good = [scan_report(fixed_report(OXIMETER, readings), report_no=at, invoke_id=at) for at in range(5)]
@@ -104,7 +104,7 @@ def test_a_report_that_differs_in_one_constant_byte_ends_the_run() -> None:
     assert answers == b"".join(report_answer(at) for at in range(5))
 
 
-def test_a_layout_is_found_by_what_its_reports_share() -> None:
+def test_layout_is_found_by_what_its_reports_share() -> None:
     readings = (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0)))
     first = scan_report(fixed_report(OXIMETER, readings), report_no=1, invoke_id=1)
     second = scan_report(fixed_report(OXIMETER, readings), report_no=2, invoke_id=77)
@@ -113,7 +113,7 @@ def test_a_layout_is_found_by_what_its_reports_share() -> None:
     assert layout_key(first[:LAYOUT_KEY_BYTES]) != layout_key(other[:LAYOUT_KEY_BYTES])
 
 
-def test_a_device_that_invents_layouts_without_end_is_served_in_bounded_memory() -> None:
+def test_device_that_invents_layouts_without_end_is_served_in_bounded_memory() -> None:
     manager = operating_manager(OXIMETER)
     for number in range(700):
         # Ten bits of the number choose the order of handles: each report has its own layout.

@@ -81,7 +81,7 @@ def test_unit_and_scale_come_from_the_configuration_or_with_the_value(
         assert (found.channel.type, found.channel.unit, found.value) == (type_, unit, 98.0)
 
 
-def test_a_metric_id_lies_in_the_partition_that_the_object_names() -> None:
+def test_metric_id_lies_in_the_partition_that_the_object_names() -> None:
     renamed = changed(OXIMETER.objects[0], (Attribute.METRIC_ID, "1388"), (Attribute.METRIC_ID_PARTITION, "0080"))
     assert one(renamed, (Attribute.NU_BASIC, "0062")).channel.type == Code(128, 5000)
 
@@ -91,11 +91,11 @@ def test_supplemental_types_say_what_is_special_about_a_measurement() -> None:
     assert found.channel.supplemental_types == (Code(2, 19516), Code(1024, 1))
 
 
-def test_the_status_of_an_observation_is_kept_as_bits() -> None:
+def test_status_of_an_observation_is_kept_as_bits() -> None:
     assert one(OXIMETER, (Attribute.NU_BASIC, "0062"), (Attribute.MEASUREMENT_STATUS, "4821")).status == 0x4821
 
 
-def test_a_status_of_the_value_and_one_of_its_object_both_hold() -> None:
+def test_status_of_the_value_and_one_of_its_object_both_hold() -> None:
     read = Read(OXIMETER)
     report = variable_of(1, (Attribute.NU_OBSERVED, "4BB8 4000 0220 00000062"), (Attribute.MEASUREMENT_STATUS, "0020"))
     assert [found.status for found in (*read(report), *read(report))] == [0x4020, 0x4020]
@@ -110,7 +110,7 @@ def test_a_status_of_the_value_and_one_of_its_object_both_hold() -> None:
         (Attribute.TIME_STAMP_HIGH_RESOLUTION, "00000000000F4240", TimeKind.HIGH_RESOLUTION),
     ],
 )
-def test_a_second_time_stamp_gives_way_to_the_one_that_says_most(attribute: int, octets: str, kind: TimeKind) -> None:
+def test_second_time_stamp_gives_way_to_the_one_that_says_most(attribute: int, octets: str, kind: TimeKind) -> None:
     stamp = (attribute, octets)
     assert one(OXIMETER, stamp, (Attribute.NU_BASIC, "0062")).device_time == DeviceTime(kind, bytes.fromhex(octets))
     read = Read(OXIMETER)
@@ -147,7 +147,7 @@ def test_how_long_something_was_done_is_an_observation_of_its_own() -> None:
         (Attribute.NU_SIMPLE, "00800000", Special.NRES),
     ],
 )
-def test_a_number_is_the_decimal_that_was_sent(attribute: int, octets: str, value: object) -> None:
+def test_number_is_the_decimal_that_was_sent(attribute: int, octets: str, value: object) -> None:
     found = one(OXIMETER, (attribute, octets))
     assert (found.value, found.channel.unit) == (value, PERCENT)
 
@@ -159,7 +159,7 @@ def test_a_number_is_the_decimal_that_was_sent(attribute: int, octets: str, valu
         (Attribute.NU_COMPOUND_SIMPLE, "0003 000C 0000007A 00000051 FF0003B1"),
     ],
 )
-def test_a_compound_has_its_values_in_the_order_of_its_metric_ids(attribute: int, octets: str) -> None:
+def test_compound_has_its_values_in_the_order_of_its_metric_ids(attribute: int, octets: str) -> None:
     found = one(BLOOD_PRESSURE, (attribute, octets))
     assert found.value == (122.0, 81.0, 94.5)
     assert (found.channel.components, found.channel.unit) == ((SYSTOLIC, DIASTOLIC, MEAN), MMHG)
@@ -174,7 +174,7 @@ def test_metric_ids_may_come_with_the_compound_that_they_name() -> None:
     assert (found.channel.components, found.value) == ((MEAN, SYSTOLIC), (81.0, 122.0))
 
 
-def test_a_compound_of_another_length_keeps_its_values_by_position() -> None:
+def test_compound_of_another_length_keeps_its_values_by_position() -> None:
     read = Read(BLOOD_PRESSURE)
     (found,) = read(variable_of(1, (Attribute.NU_COMPOUND_BASIC, "0002 0004 007A 0051")))
     assert found.value == (122.0, 81.0)
@@ -240,7 +240,7 @@ def test_scale_as_wide_as_the_samples_counts_among_several() -> None:
     assert found.channel.array.slope == pytest.approx(0.001)
 
 
-def test_a_scale_that_changes_from_report_to_report_is_followed() -> None:
+def test_scale_that_changes_from_report_to_report_is_followed() -> None:
     configuration = ecg_configuration(2)
     read = Read(configuration)
     slopes = []
@@ -255,7 +255,7 @@ def test_a_scale_that_changes_from_report_to_report_is_followed() -> None:
     assert found.channel.array.slope * 1024 == 16.0
 
 
-def test_a_sample_period_that_changes_is_followed() -> None:
+def test_sample_period_that_changes_is_followed() -> None:
     found = one(ecg_configuration(1), (Attribute.SAMPLE_PERIOD, "00000050"), (Attribute.SA_SIMPLE, "0002 0001"))
     assert found.channel.array is not None
     assert found.channel.array.period_s == 0.01
@@ -268,7 +268,7 @@ def test_more_or_fewer_samples_than_announced_are_all_taken_and_reported() -> No
     assert read.oddities == [Oddity.SAMPLES_COUNT]
 
 
-def test_the_worked_sample_of_the_reference_is_one_millivolt() -> None:
+def test_worked_sample_of_the_reference_is_one_millivolt() -> None:
     configuration = ecg_configuration(8, SampleFormat.U16, (0, 4000))
     samples = bytes.fromhex("07D007DC080308B60BC2071C07A807D1")
     (found,) = Read(configuration)(fixed_report(configuration, (Reading(1, samples),)))
@@ -291,20 +291,20 @@ def test_the_worked_sample_of_the_reference_is_one_millivolt() -> None:
         (4, Attribute.ENUM_SIMPLE_STRING, "0000", ""),
     ],
 )
-def test_an_enumeration_is_a_code_bits_or_text(handle: int, attribute: int, octets: str, value: object) -> None:
+def test_enumeration_is_a_code_bits_or_text(handle: int, attribute: int, octets: str, value: object) -> None:
     read = Read(ALARMS)
     (found,) = read(variable_of(handle, (attribute, octets)))
     assert (found.value, found.channel.unit) == (value, None)
 
 
 @pytest.mark.parametrize("value", [Code(10, 196), "lead off", 0x8000_0001])
-def test_a_full_enumeration_names_its_metric_and_status(value: Code | str | int) -> None:
+def test_full_enumeration_names_its_metric_and_status(value: Code | str | int) -> None:
     full = FullEnumeration(500, value, status=0x0080)
     (found,) = Read(ALARMS)(variable_report(ALARMS, (Reading(1, full),)))
     assert (found.channel.type, found.value, found.status) == (Code(2, 500), value, 0x0080)
 
 
-def test_the_partition_of_codes_may_come_with_a_code() -> None:
+def test_partition_of_codes_may_come_with_a_code() -> None:
     found = one(ALARMS, (Attribute.ENUM_PARTITION, "0080"), (Attribute.ENUM_SIMPLE_OID, "7FFF"))
     assert found.value == Code(128, 0x7FFF)
 
@@ -331,7 +331,7 @@ def test_the_partition_of_codes_may_come_with_a_code() -> None:
         "endless-choice",
     ],
 )
-def test_a_value_that_is_none_flows_on_by_number_and_costs_no_other(attribute: int, octets: str) -> None:
+def test_value_that_is_none_flows_on_by_number_and_costs_no_other(attribute: int, octets: str) -> None:
     read = Read(ALARMS)
     (found,) = read(variable_items((1, ((attribute, octets),)), (2, ((Attribute.ENUM_BASIC_BITS, "0001"),))))
     assert found.value == 1
@@ -352,20 +352,20 @@ def test_every_decoded_value_has_a_form_on_the_way_to_the_cloud() -> None:
     assert len(text.value.encode()) <= TEXT_BYTES_MAX
 
 
-def test_a_choice_that_is_known_is_read_where_an_unknown_one_was() -> None:
+def test_choice_that_is_known_is_read_where_an_unknown_one_was() -> None:
     read = Read(ALARMS)
     assert read(variable_of(1, (Attribute.ENUM_OBSERVED, "0000 0000 0003 0002 00C4"))) == []
     (found,) = read(variable_of(1, (Attribute.ENUM_OBSERVED, "0000 0000 0001 0002 00C4")))
     assert found.value == Code(10, 196)
 
 
-def test_a_value_in_another_form_than_its_own_is_a_broken_report() -> None:
+def test_value_in_another_form_than_its_own_is_a_broken_report() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1, (Attribute.NU_BASIC, "00620062"))) == []
     assert read.oddities == [Oddity.REPORT_UNREADABLE]
 
 
-def test_a_refused_report_changes_no_meaning() -> None:
+def test_refused_report_changes_no_meaning() -> None:
     read = Read(Configuration(0x4032, (numeric(1, SPO2, PERCENT),)))
     broken = variable_items((1, ((Attribute.UNIT_CODE, "1234"), (Attribute.NU_BASIC, "0062 0062"))))
     assert read(broken) == []
@@ -384,10 +384,10 @@ def test_a_refused_report_changes_no_meaning() -> None:
         (Attribute.NU_OBSERVED, FullNumeric(0x1_0000, 2, 3.0)),
     ],
 )
-def test_a_value_of_another_kind_is_our_own_error(attribute: int, value: object) -> None:
+def test_value_of_another_kind_is_our_own_error(attribute: int, value: object) -> None:
     with pytest.raises(LocalProtocolError):
         encoded_value(attribute, value)  # type: ignore[arg-type]  # the wrong type is the test
 
 
-def test_an_object_without_an_own_time_has_none() -> None:
+def test_object_without_an_own_time_has_none() -> None:
     assert one(changed(numeric(1, SPO2, PERCENT, time_stamp=STAMP)), (Attribute.NU_BASIC, "0062")).device_time is None

@@ -57,7 +57,7 @@ def variable(items: str) -> ScanReport:
 # The forms.
 
 
-def test_an_observation_has_value_unit_code_device_time_and_reception_time() -> None:
+def test_observation_has_value_unit_code_device_time_and_reception_time() -> None:
     read = Read(OXIMETER)
     spo2, pulse = read(fixed_report(OXIMETER, (Reading(1, 97.5, minute(3)), Reading(10, 60.0, minute(4)))))
     assert (spo2.channel.type, spo2.channel.unit, spo2.value) == (SPO2, PERCENT, 97.5)
@@ -74,7 +74,7 @@ def test_observations_of_one_channel_share_it() -> None:
     assert first[0].channel is second[0].channel
 
 
-def test_a_compound_has_its_components_in_order_and_its_status() -> None:
+def test_compound_has_its_components_in_order_and_its_status() -> None:
     read = Read(BLOOD_PRESSURE)
     (pressure,) = read(variable_report(BLOOD_PRESSURE, (Reading(1, (122.0, 81.0, 94.5), minute(0), 0x4000),)))
     assert pressure.value == (122.0, 81.0, 94.5)
@@ -91,20 +91,20 @@ def test_enumerations_are_codes_bits_and_text() -> None:
 
 
 @pytest.mark.parametrize("special", list(Special))
-def test_the_four_special_values_stay_four_facts(special: Special) -> None:
+def test_four_special_values_stay_four_facts(special: Special) -> None:
     read = Read(OXIMETER)
     found = read(fixed_report(OXIMETER, (Reading(1, special, minute(0)), Reading(10, 60.0, minute(0)))))
     assert [one.value for one in found] == [special, 60.0]
 
 
-def test_a_full_numeric_value_names_its_own_meaning() -> None:
+def test_full_numeric_value_names_its_own_meaning() -> None:
     read = Read(OXIMETER)
     (found,) = read(variable("0001 0014 0001 0001 000E 0950 000A 4B5C 4000 17A0 FF00016F"))
     assert (found.channel.type, found.channel.unit, found.value) == (Code(2, 19292), Code(4, 6048), 36.7)
     assert (found.channel.handle, found.status) == (1, 0x4000)
 
 
-def test_a_compound_of_full_values_is_an_observation_each() -> None:
+def test_compound_of_full_values_is_an_observation_each() -> None:
     read = Read(OXIMETER)
     found = read(
         variable("0001 0022 0001 0001 001C 094B 0018 0002 0014 4A05 0000 0F20 00000078 4A06 0000 0F20 00000050")
@@ -116,7 +116,7 @@ def test_a_compound_of_full_values_is_an_observation_each() -> None:
     ("choice", "value"),
     [("0001 0002 00C4", Code(10, 196)), ("0002 0006 0004 6F6B2020", "ok"), ("0010 0004 80000000", 0x8000_0000)],
 )
-def test_a_full_enumeration_value_is_a_choice(choice: str, value: object) -> None:
+def test_full_enumeration_value_is_a_choice(choice: str, value: object) -> None:
     octets = bytes.fromhex("0000 0000" + choice)
     item = b"\x09\x9e" + len(octets).to_bytes(2, "big") + octets
     items = bytes.fromhex("0001 0001") + len(item).to_bytes(2, "big") + item
@@ -168,14 +168,14 @@ def test_each_of_the_four_clocks_is_kept_as_sent(attribute: str, octets: str, ki
     assert found.device_time == DeviceTime(kind, stamp)
 
 
-def test_a_date_counts_more_than_a_counter() -> None:
+def test_date_counts_more_than_a_counter() -> None:
     (found,) = Read(OXIMETER)(
         variable("0001 0020 0001 0003 001A 0991 0004 00001F40 0A4C 0002 0062 0990 0008 2026030112000000")
     )
     assert found.device_time == minute(0)
 
 
-def test_a_time_that_is_no_date_is_kept() -> None:
+def test_time_that_is_no_date_is_kept() -> None:
     read = Read(OXIMETER)
     (found,) = read(variable("0001 0018 0001 0002 0012 0A4C 0002 0062 0990 0008 202603010A000000"))
     assert found.device_time is not None
@@ -195,7 +195,7 @@ def test_one_handle_may_report_several_stored_values() -> None:
 # Meaning that changes.
 
 
-def test_a_unit_sent_with_a_value_holds_for_it_and_all_later_ones() -> None:
+def test_unit_sent_with_a_value_holds_for_it_and_all_later_ones() -> None:
     read = Read(OXIMETER)
     plain = variable_report(OXIMETER, (Reading(1, 97.0),))
     changed = variable_report(OXIMETER, (Reading(1, 0.97),), extra={1: [ava(Attribute.UNIT_CODE, 512)]})
@@ -203,7 +203,7 @@ def test_a_unit_sent_with_a_value_holds_for_it_and_all_later_ones() -> None:
     assert units == [PERCENT, Code(4, 512), Code(4, 512), Code(4, 512), Code(4, 512)]
 
 
-def test_a_scale_sent_with_samples_holds_for_them() -> None:
+def test_scale_sent_with_samples_holds_for_them() -> None:
     configuration = ecg_configuration(samples=2)
     read = Read(configuration)
     scale = bytes.fromhex("00FFFFFC 00000004 F830 07D0")
@@ -235,21 +235,21 @@ def test_bytes_beyond_the_map_that_are_no_date_are_left_and_reported() -> None:
     assert read.sentences == ["observations of handle 1 are longer than their map"]
 
 
-def test_an_observation_shorter_than_its_map_keeps_the_values_that_are_there() -> None:
+def test_observation_shorter_than_its_map_keeps_the_values_that_are_there() -> None:
     read = Read(OXIMETER)
     (found,) = read(fixed("0001 0006 0001 0002 0062"))
     assert (found.value, found.device_time) == (98.0, None)
     assert read.sentences == ["observations of handle 1 are shorter than their map"]
 
 
-def test_an_object_that_the_configuration_lacks_is_reported_and_the_others_are_taken() -> None:
+def test_object_that_the_configuration_lacks_is_reported_and_the_others_are_taken() -> None:
     read = Read(OXIMETER)
     (found,) = read(fixed("0002 0014 0007 0002 0062 0001 000A 0061 2026030112000000"))
     assert (found.channel.handle, found.value) == (1, 97.0)
     assert read.sentences == ["a report has observations of handle 7, but its configuration has no such object"]
 
 
-def test_a_report_of_nothing_that_we_know_is_refused_so_that_the_device_keeps_it() -> None:
+def test_report_of_nothing_that_we_know_is_refused_so_that_the_device_keeps_it() -> None:
     read = Read(OXIMETER)
     assert read(fixed("0001 0006 0007 0002 0062")) == []
     assert read.manager.to_send() == roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
@@ -260,7 +260,7 @@ def test_unknown_attributes_beside_a_value_are_skipped_by_their_length() -> None
     assert found.value == 98.0
 
 
-def test_a_scanner_that_maps_an_object_the_configuration_lacks_is_survived() -> None:
+def test_scanner_that_maps_an_object_the_configuration_lacks_is_survived() -> None:
     mapped = encode_list((HandleAttrValMapEntry(7, (AttrValMapEntry(Attribute.NU_BASIC, 2),)),))
     scanner = ConfigObject(ObjectClass.PERIODIC_SCANNER, 3, (AvaType(Attribute.SCAN_HANDLE_ATTR_VAL_MAP, mapped),))
     read = Read(Configuration(0x4011, (*OXIMETER.objects, scanner)))
@@ -285,7 +285,7 @@ def test_samples_that_end_inside_a_sample_are_cut_to_whole_ones() -> None:
     assert read.sentences == ["the samples of handle 1 end inside a sample"]
 
 
-def test_an_object_of_unknown_meaning_flows_on_by_number() -> None:
+def test_object_of_unknown_meaning_flows_on_by_number() -> None:
     read = Read(Configuration(0x4013, (numeric(1, Code(1024, 61_000), Code(4, 9999)),)))
     (found,) = read(fixed("0001 0006 0001 0002 0062"))
     assert (found.channel.type, found.channel.unit) == (Code(1024, 61_000), Code(4, 9999))
@@ -312,7 +312,7 @@ def test_metric_id_and_its_partition_name_the_value() -> None:
     ],
     ids=["values", "values-each-with-its-time", "arrays-that-end-inside-a-sample", "unknown-objects"],
 )
-def test_the_largest_report_costs_in_proportion_to_its_length(item: str, count: int) -> None:
+def test_largest_report_costs_in_proportion_to_its_length(item: str, count: int) -> None:
     """A report of 64 KiB of the smallest items; the limit is far above linear cost and far below quadratic cost."""
     one = bytes.fromhex(item)
     stamped = len(one) == 23

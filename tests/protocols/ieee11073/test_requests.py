@@ -156,7 +156,7 @@ def test_silence_is_reported_and_the_conversation_goes_on() -> None:
     assert [saying(event) for event in manager.receive(report(0), 3.5)] == ["2 observations, unconfirmed"]
 
 
-def test_a_late_answer_is_ignored_once_and_noted() -> None:
+def test_late_answer_is_ignored_once_and_noted() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.expire(3.0)
@@ -167,7 +167,7 @@ def test_a_late_answer_is_ignored_once_and_noted() -> None:
     assert manager.to_send() == action(1, 11)
 
 
-def test_a_late_answer_is_not_taken_for_the_next_ones() -> None:
+def test_late_answer_is_not_taken_for_the_next_ones() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.service.ask(12)
@@ -204,7 +204,7 @@ def test_pending_requests_are_forgotten_with_the_association() -> None:
     assert manager.service.came == ["ended"]
 
 
-def test_an_answer_from_the_association_before_ends_this_one() -> None:
+def test_answer_from_the_association_before_ends_this_one() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.expire(3.0)
@@ -241,7 +241,7 @@ def test_request_outside_operating_is_our_error() -> None:
         manager.service.ask(11)
 
 
-def test_a_wrong_kind_of_answer_ends_the_association() -> None:
+def test_wrong_kind_of_answer_ends_the_association() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.to_send()
@@ -251,7 +251,7 @@ def test_a_wrong_kind_of_answer_ends_the_association() -> None:
     assert manager.state is State.UNASSOCIATED
 
 
-def test_a_request_over_the_limit_of_an_apdu_is_our_error_and_blocks_nothing() -> None:
+def test_request_over_the_limit_of_an_apdu_is_our_error_and_blocks_nothing() -> None:
     manager = operating()
     with pytest.raises(LocalProtocolError):
         manager.service._requests.enqueue(
@@ -297,7 +297,7 @@ def test_mds_read_during_release_starts_no_service() -> None:
     assert manager.to_send() == b""
 
 
-def test_a_get_is_a_request_like_any_other() -> None:
+def test_get_is_a_request_like_any_other() -> None:
     manager = operating()
     came: list[Received] = []
     manager.service._requests.enqueue(

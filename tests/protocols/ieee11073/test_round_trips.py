@@ -53,7 +53,7 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("wire_type", WIRE_TYPES, ids=lambda one: one.__name__)
-def test_a_wire_type_comes_back_as_it_went(wire_type: type[Any]) -> None:
+def test_wire_type_comes_back_as_it_went(wire_type: type[Any]) -> None:
     @FEW
     @given(values_of(wire_type))
     def comes_back(value: Any) -> None:
@@ -70,7 +70,7 @@ def test_a_wire_type_comes_back_as_it_went(wire_type: type[Any]) -> None:
 
 
 @pytest.mark.parametrize("message", sorted(BODIES), ids=lambda tag: MessageTag(tag).name)
-def test_a_message_comes_back_as_it_went(message: int) -> None:
+def test_message_comes_back_as_it_went(message: int) -> None:
     @FEW
     @given(st.integers(0, 0xFFFF), values_of(BODIES[message]))
     def comes_back(invoke_id: int, body: Any) -> None:
@@ -107,7 +107,7 @@ def test_decoded_values_are_encoded_back(wire_type: type[Any]) -> None:
         st.builds(TimeRange, st.binary(min_size=8, max_size=8), st.binary(min_size=8, max_size=8)),
     )
 )
-def test_a_selection_of_segments_comes_back_as_it_went(selection: AllSegments | SegmentList | TimeRange) -> None:
+def test_selection_of_segments_comes_back_as_it_went(selection: AllSegments | SegmentList | TimeRange) -> None:
     assert decode_selection(encode_selection(selection)) == selection
 
 
@@ -131,7 +131,7 @@ def test_any_float_is_written_as_a_number_that_reads_the_same(raw: int) -> None:
 
 @MANY
 @given(st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)))  # noqa: DTZ001  # local time
-def test_an_absolute_time_names_the_moment_that_it_was_made_of(moment: datetime) -> None:
+def test_absolute_time_names_the_moment_that_it_was_made_of(moment: datetime) -> None:
     moment = moment.replace(microsecond=moment.microsecond // 10_000 * 10_000, tzinfo=UTC)
     made = absolute_time(moment)
     assert made.local_us() == (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

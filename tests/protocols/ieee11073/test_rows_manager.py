@@ -322,7 +322,7 @@ STORIES = [
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
-def test_a_row_does_what_it_says(story: Story) -> None:
+def test_row_does_what_it_says(story: Story) -> None:
     done = ran(story)
     assert (done.before, done.after) == (story.before, story.after)
     assert done.answer == story.answer

@@ -244,7 +244,7 @@ MORE_AGENT: dict[str, set[str]] = {
     ],
     ids=["manager", "agent"],
 )
-def test_a_table_is_the_references_but_for_what_is_listed(
+def test_table_is_the_references_but_for_what_is_listed(
     table: tuple[Row, ...],
     section: str,
     inputs: dict[str, tuple[Input, ...]],
@@ -278,7 +278,7 @@ def test_every_row_beyond_the_reference_has_its_reason(
     assert beyond == set().union(*more.values())
 
 
-def test_an_agent_that_leaves_does_what_a_manager_that_leaves_does() -> None:
+def test_agent_that_leaves_does_what_a_manager_that_leaves_does() -> None:
     """The reference's last row: Disassociating as for the manager."""
     assert table_of("9.2")[-1][:2] == ["Disassociating", "as for the manager"]
     theirs = {row.input: row for row in MANAGER if row.state is S.DISASSOCIATING}

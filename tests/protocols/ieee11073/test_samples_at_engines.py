@@ -35,7 +35,7 @@ def after(association: AnyAssociation, pieces: list[bytes]) -> tuple[list[str], 
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_a_sample_is_taken_with_its_last_byte(end: str, sample: Sample) -> None:
+def test_sample_is_taken_with_its_last_byte(end: str, sample: Sample) -> None:
     whole = after(ENDS[end](), [sample.octets])
     association = ENDS[end]()
     octets = [sample.octets[at : at + 1] for at in range(len(sample.octets))]

@@ -111,7 +111,7 @@ def test_scanners_are_left_alone_where_the_shell_wants_it_so() -> None:
     assert [asked.body.obj_handle for asked in played.asked()] == [RARE]
 
 
-def test_a_scanner_can_be_disabled_and_enabled_again() -> None:
+def test_scanner_can_be_disabled_and_enabled_again() -> None:
     played = enabled()
     played.manager.scanners.switch(FAST, enable=False, now_s=5.0)
     (asked,) = played.asked()
@@ -142,7 +142,7 @@ def test_scanner_that_never_answers_is_reported_and_its_reports_are_taken() -> N
         (lambda n: switched_at_length(n, FAST), "its state is 65535"),
     ],
 )
-def test_a_scanner_that_is_not_enabled_says_why(answer: Callable[[int], bytes], why: str) -> None:
+def test_scanner_that_is_not_enabled_says_why(answer: Callable[[int], bytes], why: str) -> None:
     played = device(MONITOR)
     (asked,) = played.asked()
     assert ScannerNotSwitched(FAST, True, why) in played.says(answer(asked.invoke_id))
@@ -150,7 +150,7 @@ def test_a_scanner_that_is_not_enabled_says_why(answer: Callable[[int], bytes], 
     assert played.manager.state is State.OPERATING
 
 
-def test_a_periodic_scanner_that_falls_silent_is_reported_once_and_again_when_it_comes_back() -> None:
+def test_periodic_scanner_that_falls_silent_is_reported_once_and_again_when_it_comes_back() -> None:
     played = enabled()
     for second in range(30):
         played.says(rate_report(second), after_s=1.0)
@@ -165,7 +165,7 @@ def test_a_periodic_scanner_that_falls_silent_is_reported_once_and_again_when_it
 
 
 @pytest.mark.parametrize("began_s", [30.49, 30.55, 31.55])
-def test_a_silence_is_reported_at_the_moment_for_which_it_was_announced(began_s: float) -> None:
+def test_silence_is_reported_at_the_moment_for_which_it_was_announced(began_s: float) -> None:
     """Each sum with ten seconds is rounded down; the caller must not be scheduled for that moment over and over."""
     assert (began_s + 10.0) - began_s < 10.0
     played = device(MONITOR)
@@ -179,7 +179,7 @@ def test_a_silence_is_reported_at_the_moment_for_which_it_was_announced(began_s:
     ]
 
 
-def test_an_episodic_scanner_may_be_silent_for_ever() -> None:
+def test_episodic_scanner_may_be_silent_for_ever() -> None:
     played = enabled()
     told = [event for event in played.waits(100_000.0) if isinstance(event, ScannerSilent)]
     assert [event.handle for event in told] == [FAST]

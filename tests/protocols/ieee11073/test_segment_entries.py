@@ -117,12 +117,12 @@ def test_header_times_stand_in_the_order_of_their_bits_and_the_one_that_says_mos
     assert (found.value, found.device_time) == (97.0, time)
 
 
-def test_an_unknown_bit_in_the_header_means_that_nothing_is_decoded() -> None:
+def test_unknown_bit_in_the_header_means_that_nothing_is_decoded() -> None:
     with pytest.raises(RemoteProtocolError, match="unknown bit"):
         read(segment(entry_map(DEVICE, [1], 0x9000)), AT + b"\0\0\0\0\0\x61")
 
 
-def test_an_elements_own_date_counts_before_the_headers_counter_and_equal_ones() -> None:
+def test_elements_own_date_counts_before_the_headers_counter_and_equal_ones() -> None:
     stamped = SegmentEntryMap(0x4000, (element(1, (Attribute.NU_BASIC, 2), (Attribute.TIME_STAMP_ABSOLUTE, 8)),))
     (found,) = read(segment(stamped), RELATIVE + b"\0\x61" + AT)
     assert found.device_time == DeviceTime(TimeKind.ABSOLUTE, AT)
@@ -178,12 +178,12 @@ def test_periodic_entries_without_a_time_are_placed_by_start_and_sample_period()
     ],
     ids=["nothing", "no period", "no start", "no date", "finer than a date", "past the end of time"],
 )
-def test_a_time_that_nothing_says_is_not_invented(attributes: dict[str, bytes]) -> None:
+def test_time_that_nothing_says_is_not_invented(attributes: dict[str, bytes]) -> None:
     found = read(segment(entry_map(DEVICE, [1], 0), **attributes), "0061", first=3)
     assert [each.device_time for each in found] == [None]
 
 
-def test_a_segment_says_whose_it_is_how_much_it_holds_and_how_far_its_clock_was_moved() -> None:
+def test_segment_says_whose_it_is_how_much_it_holds_and_how_far_its_clock_was_moved() -> None:
     layout = entry_map(DEVICE, [1])
     found = segment(
         layout,
@@ -204,12 +204,12 @@ def test_a_segment_says_whose_it_is_how_much_it_holds_and_how_far_its_clock_was_
     assert observation.channel.person == 2
 
 
-def test_the_stores_sample_period_holds_where_the_segment_names_none() -> None:
+def test_stores_sample_period_holds_where_the_segment_names_none() -> None:
     info = SegmentInfo(1, (AvaType(Attribute.SEGMENT_MAP, encode(entry_map(DEVICE, [1], 0))),))
     assert segment_of(info, {Attribute.SAMPLE_PERIOD: RELATIVE}, Notes()).period_us == 1_000_000
 
 
-def test_an_identity_stays_while_a_segment_grows_and_its_state_does_not() -> None:
+def test_identity_stays_while_a_segment_grows_and_its_state_does_not() -> None:
     layout = entry_map(DEVICE, [1])
     two = segment(layout, segment_usage_count=bytes.fromhex("00000002"), segment_start_absolute=AT)
     three = segment(layout, segment_usage_count=bytes.fromhex("00000003"), segment_start_absolute=AT)
@@ -225,14 +225,14 @@ def test_attributes_that_break_their_form_count_as_absent_and_are_reported() -> 
 
 
 @pytest.mark.parametrize("octets", [None, b"", b"\x80\0\0\1\0\0", encode(entry_map(DEVICE, [1])) + b"\0"])
-def test_a_segment_without_a_map_that_can_be_read_is_refused(octets: bytes | None) -> None:
+def test_segment_without_a_map_that_can_be_read_is_refused(octets: bytes | None) -> None:
     avas = () if octets is None else (AvaType(Attribute.SEGMENT_MAP, octets),)
     with pytest.raises(RemoteProtocolError):
         segment_of(SegmentInfo(1, avas), {}, Notes())
 
 
 @pytest.mark.parametrize("layout", [SegmentEntryMap(0x8000, ()), SegmentEntryMap(0, (element(1),))])
-def test_a_map_of_nothing_is_refused(layout: SegmentEntryMap) -> None:
+def test_map_of_nothing_is_refused(layout: SegmentEntryMap) -> None:
     with pytest.raises(RemoteProtocolError, match="hold nothing"):
         read(segment(layout), b"")
 
@@ -244,7 +244,7 @@ def test_segment_data_that_ends_within_an_entry_is_cut_to_whole_entries_and_repo
     assert (len(found.observations), found.whole, oddities(notes)) == (1, False, [Oddity.SEGMENT_ENTRY_CUT])
 
 
-def test_an_entry_that_breaks_its_form_is_left_out_and_those_around_it_are_taken() -> None:
+def test_entry_that_breaks_its_form_is_left_out_and_those_around_it_are_taken() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(2, (Attribute.NU_COMPOUND_BASIC, 10), kind=PRESSURE),))
     good, bad = bytes.fromhex("0003 0006 0078 0050 005D"), bytes.fromhex("0003 0007 0078 0050 005D")
@@ -268,7 +268,7 @@ def test_values_that_name_their_own_unit_change_the_layout_from_entry_to_entry()
     ]
 
 
-def test_a_unit_in_an_entry_holds_for_that_entry_and_not_for_what_is_live() -> None:
+def test_unit_in_an_entry_holds_for_that_entry_and_not_for_what_is_live() -> None:
     model = DeviceModel(DEVICE, Notes())
     layout = SegmentEntryMap(0, (element(1, (Attribute.UNIT_CODE, 2), (Attribute.NU_BASIC, 2)),))
     found = EntryReader(segment(layout), model).read(bytes.fromhex("0AA0 0061 0220 0062"), 0, 0.0).observations
@@ -276,7 +276,7 @@ def test_a_unit_in_an_entry_holds_for_that_entry_and_not_for_what_is_live() -> N
     assert model.channel(1).unit == PERCENT
 
 
-def test_a_handle_that_is_not_configured_is_taken_with_the_maps_type_and_reported() -> None:
+def test_handle_that_is_not_configured_is_taken_with_the_maps_type_and_reported() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(77, (Attribute.NU_BASIC, 2), kind=PULSE),))
     (found,) = read(segment(layout), "0048", notes)

@@ -43,7 +43,7 @@ def oddities(pair: MemoryPair) -> set[Oddity | None]:
     return {Oddity[event.key.upper()] for event in pair.of(Deviation)}
 
 
-def test_an_event_that_comes_again_is_confirmed_again_and_not_taken_twice() -> None:
+def test_event_that_comes_again_is_confirmed_again_and_not_taken_twice() -> None:
     pair, store = fetched(Sent(0, [0, 1], FIRST), Sent(0, [0, 1], FIRST), Sent(2, [2], LAST), Sent(2, [2], LAST))
     assert pair.minutes == [0, 1, 2]
     assert store.answers == [FIRST | CONFIRM, FIRST | CONFIRM, LAST | CONFIRM, LAST | CONFIRM]
@@ -56,20 +56,20 @@ def test_entries_that_overlap_are_taken_from_the_first_new_one() -> None:
     assert (pair.minutes, store.answers) == ([0, 1, 2], [FIRST | CONFIRM, LAST | CONFIRM])
 
 
-def test_a_gap_is_not_confirmed_until_the_device_repeats_what_is_missing() -> None:
+def test_gap_is_not_confirmed_until_the_device_repeats_what_is_missing() -> None:
     pair, store = fetched(Sent(0, [0], FIRST), Sent(2, [2], LAST), Sent(1, [1, 2], LAST))
     assert store.answers == [FIRST | CONFIRM, LAST, LAST | CONFIRM]
     assert (pair.minutes, pair.not_fetched) == ([0, 1, 2], [])
     assert Oddity.SEGMENT_INDEX_GAP in oddities(pair)
 
 
-def test_a_device_that_insists_on_a_gap_is_left_with_what_it_has() -> None:
+def test_device_that_insists_on_a_gap_is_left_with_what_it_has() -> None:
     pair, store = fetched(Sent(0, [0], FIRST), *[Sent(2, [2], LAST)] * 3)
     assert store.answers == [FIRST | CONFIRM, LAST, LAST, LAST | MANAGER_ABORT]
     assert (pair.minutes, pair.not_fetched, pair.of(SegmentsCleared)) == ([0], [(1, "GAP")], [])
 
 
-def test_a_first_event_from_the_middle_is_a_gap_and_a_first_entry_of_any_index_is_none() -> None:
+def test_first_event_from_the_middle_is_a_gap_and_a_first_entry_of_any_index_is_none() -> None:
     _, store = fetched(Sent(2, [2], LAST))
     assert store.answers == [LAST]
     pair, store = fetched(Sent(1, [0, 1, 2], ONLY))
@@ -79,7 +79,7 @@ def test_a_first_event_from_the_middle_is_a_gap_and_a_first_entry_of_any_index_i
 
 
 @pytest.mark.parametrize("sent", [Sent(0, [0, 1, 2], ONLY, count=2), Sent(0, [0, 1], ONLY, count=3)])
-def test_a_count_that_contradicts_the_bytes_is_taken_reported_and_never_cleared(sent: Sent) -> None:
+def test_count_that_contradicts_the_bytes_is_taken_reported_and_never_cleared(sent: Sent) -> None:
     pair, store = fetched(sent)
     assert (pair.minutes, store.answers) == (list(sent.minutes), [ONLY | CONFIRM])
     assert Oddity.SEGMENT_COUNT_OTHER in oddities(pair)
@@ -95,7 +95,7 @@ def test_half_an_entry_at_the_end_is_reported_and_the_segment_is_never_cleared()
     assert pair.of(SegmentsCleared) == []
 
 
-def test_a_segment_that_ends_before_its_count_is_not_cleared_and_fetched_again() -> None:
+def test_segment_that_ends_before_its_count_is_not_cleared_and_fetched_again() -> None:
     pair, _ = fetched(Sent(0, [0, 1], ONLY))
     assert (pair.minutes, pair.of(SegmentsCleared)) == ([0, 1], [])
     assert Oddity.SEGMENT_SHORT in oddities(pair)
@@ -135,7 +135,7 @@ def test_unconfirmed_entries_that_could_not_be_stored_are_given_up() -> None:
     assert (pair.minutes, pair.not_fetched, pair.of(SegmentsCleared)) == ([0], [(1, "GAP")], [])
 
 
-def test_an_event_that_breaks_its_form_is_rejected_and_the_association_goes_on() -> None:
+def test_event_that_breaks_its_form_is_rejected_and_the_association_goes_on() -> None:
     pair, _ = fetched()
     report = EventReportArgument(STORE, 0xFFFF_FFFF, EventType.SEGMENT_DATA, event_info(Sent(0, [0]))[:-1])
     events = pair.manager.receive(encode_data(78, MessageTag.CONFIRMED_EVENT_REPORT, report), pair.now_s)
@@ -187,7 +187,7 @@ def test_refusal_of_a_store_is_reported_with_its_reason() -> None:
     assert Oddity.STORE_SILENT in oddities(pair)
 
 
-def test_a_segment_that_changed_is_reported() -> None:
+def test_segment_that_changed_is_reported() -> None:
     store = ScriptedStore([[meter_segment(1, [0])], [meter_segment(1, [0, 1])]], [Sent(0, [0], ONLY)])
     pair = MemoryPair(HeldMemory([]), settings=PmStoreSettings(clear=True), agent_store=store).run()
     assert pair.of(SegmentsCleared) == []
@@ -199,14 +199,14 @@ def test_a_segment_that_changed_is_reported() -> None:
     assert pair.of(SegmentsCleared) == []
 
 
-def test_a_list_of_very_many_segments_is_taken_in_part() -> None:
+def test_list_of_very_many_segments_is_taken_in_part() -> None:
     store = ScriptedStore([info_list(*(SegmentInfo(number, ()) for number in range(SEGMENTS_MAX + 1)))])
     pair = MemoryPair(HeldMemory([]), agent_store=store).run()
     assert Oddity.STORE_SEGMENTS_MANY in oddities(pair)
     assert len(pair.not_fetched) == SEGMENTS_MAX
 
 
-def test_a_trigger_that_is_never_answered_does_not_disturb_what_came_of_it() -> None:
+def test_trigger_that_is_never_answered_does_not_disturb_what_came_of_it() -> None:
     store = ScriptedStore([[meter_segment(1, [0]), meter_segment(2, [5])]], [Sent(0, [0], ONLY)], triggering=SILENT)
     pair = MemoryPair(HeldMemory([]), agent_store=store).run()
     store.send_next()

@@ -38,7 +38,7 @@ GLUCOSE = f"0006 0001 0004 0024 092F 0004 0002 71B8 0A46 0002 F040 0996 0002 085
     ],
     ids=["0190", "0191", "0320", "05DC", "06A4"],
 )
-def test_a_standard_configuration_is_the_references(config_id: int, objects: list[str]) -> None:
+def test_standard_configuration_is_the_references(config_id: int, objects: list[str]) -> None:
     octets = b"".join(bytes.fromhex(item.replace(" ", "")) for item in objects)
     expected = len(objects).to_bytes(2, "big") + len(octets).to_bytes(2, "big") + octets
     known = standard_configuration(config_id)
@@ -53,7 +53,7 @@ def configuration_in(name: str) -> Configuration:
     return Configuration(report.config_report_id, report.config_obj_list)
 
 
-def test_the_blood_pressure_monitor_and_the_scanned_ecg_are_the_worked_examples() -> None:
+def test_blood_pressure_monitor_and_the_scanned_ecg_are_the_worked_examples() -> None:
     assert configuration_in("e5") == standard.BLOOD_PRESSURE
     assert configuration_in("e14") == extended.ECG_SCANNED
 
@@ -89,7 +89,7 @@ def test_every_profile_and_every_code_of_a_configuration_has_a_name() -> None:
             assert value_map(attributes[Attribute.ATTRIBUTE_VALUE_MAP])
 
 
-def test_the_public_examples_are_as_the_reference_has_them() -> None:
+def test_public_examples_are_as_the_reference_has_them() -> None:
     """Reference §10: the extended scale and glucose meter of one maker, the ECG of a public agent."""
     mass, height, index = (attributes_of(item.attributes) for item in extended.BODY_SCALE.objects)
     assert mass == attributes_of(standard.WEIGHING_SCALE.objects[0].attributes)

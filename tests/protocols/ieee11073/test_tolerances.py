@@ -322,7 +322,7 @@ def deviations(events: list[Event], oddity: Oddity) -> list[Deviation]:
 
 
 @pytest.mark.parametrize("oddity", STORIES, ids=lambda one: one.key)
-def test_an_oddity_is_reported_by_its_row(oddity: Oddity) -> None:
+def test_oddity_is_reported_by_its_row(oddity: Oddity) -> None:
     (told,) = deviations(STORIES[oddity](), oddity)
     pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(oddity.sentence))
     assert re.fullmatch(pattern, told.sentence)
@@ -330,7 +330,7 @@ def test_an_oddity_is_reported_by_its_row(oddity: Oddity) -> None:
 
 
 @pytest.mark.parametrize("oddity", [one for one in STORIES if one.outcome is Outcome.ENDED], ids=lambda one: one.key)
-def test_an_oddity_that_ends_the_association_is_aborted(oddity: Oddity) -> None:
+def test_oddity_that_ends_the_association_is_aborted(oddity: Oddity) -> None:
     events = STORIES[oddity]()
     assert deviations(events, oddity)
     assert [event.by_us for event in events if isinstance(event, Aborted)] == [True]
@@ -356,7 +356,7 @@ def test_every_row_is_named_by_a_test() -> None:
     assert [one.name for one in Oddity if not re.search(rf"\bOddity\.{one.name}\b", texts)] == []
 
 
-def test_a_row_says_everything_in_sentences() -> None:
+def test_row_says_everything_in_sentences() -> None:
     for one in Oddity:
         assert not one.sentence.endswith("."), one.name
         assert (one.done[-1], one.why[-1]) == (".", "."), one.name

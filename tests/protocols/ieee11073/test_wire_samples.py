@@ -29,7 +29,7 @@ def decoded_deep(octets: bytes) -> object:
 
 
 @pytest.mark.parametrize("sample", EVERY, ids=lambda sample: sample.name)
-def test_a_sample_is_read_whole_and_encoded_back(sample: Sample) -> None:
+def test_sample_is_read_whole_and_encoded_back(sample: Sample) -> None:
     found = decode_apdu(sample.octets)
     assert encode_apdu(found) == sample.octets
     if isinstance(found, Prst):
@@ -42,14 +42,14 @@ def test_a_sample_is_read_whole_and_encoded_back(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_a_sample_byte_by_byte_is_the_same_apdu(sample: Sample) -> None:
+def test_sample_byte_by_byte_is_the_same_apdu(sample: Sample) -> None:
     stream = ApduStream()
     found = [one for at in range(len(sample.octets)) for one in stream.feed(sample.octets[at : at + 1])]
     assert found == [sample.octets]
 
 
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_a_sample_cut_at_any_length_is_no_apdu(sample: Sample) -> None:
+def test_sample_cut_at_any_length_is_no_apdu(sample: Sample) -> None:
     for length in range(len(sample.octets)):
         assert ApduStream().feed(sample.octets[:length]) == []
         with pytest.raises(RemoteProtocolError):
@@ -66,7 +66,7 @@ def test_bytes_after_a_sample_belong_to_the_next_or_are_refused(sample: Sample) 
 
 
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_a_layer_that_ends_early_or_late_is_refused(sample: Sample) -> None:
+def test_layer_that_ends_early_or_late_is_refused(sample: Sample) -> None:
     """The outer length is corrected after the cut, so the inner layers must detect it."""
     content = sample.octets[4:]
     for changed in (content[:-1], content[:-2], content + b"\x00", content + b"\x00\x00"):
@@ -82,14 +82,14 @@ def test_association_request_names_the_agent_and_its_configuration() -> None:
     assert (info.dev_config_id, info.encoding_rules, info.system_type) == (0x0190, 0x8000, 0x0080_0000)
 
 
-def test_a_verdict_names_the_configuration_and_the_result() -> None:
+def test_verdict_names_the_configuration_and_the_result() -> None:
     result = decoded_deep(apdu("e7"))
     assert isinstance(result, EventReportResult)
     verdict = decode(ConfigReportRsp, result.event_reply_info)
     assert verdict == ConfigReportRsp(0x02BC, ConfigResult.STANDARD_CONFIG_UNKNOWN)
 
 
-def test_a_number_without_a_name_keeps_its_number() -> None:
+def test_number_without_a_name_keeps_its_number() -> None:
     found = decode_apdu(bytes.fromhex("E600 0002 00C8"))
     assert isinstance(found, Abrt)
     assert (found.reason, found.reason.name) == (200, "UNNAMED_200")
@@ -102,7 +102,7 @@ def test_every_tag_has_one_class() -> None:
     assert len(set(APDUS.values())) == 6
 
 
-def test_a_list_that_claims_more_items_than_it_has_bytes_is_refused_at_once() -> None:
+def test_list_that_claims_more_items_than_it_has_bytes_is_refused_at_once() -> None:
     with pytest.raises(RemoteProtocolError, match="a list of 65535 items ends after 0"):
         decode(ScanReportInfoFixed, bytes.fromhex("F000 0000 FFFF 0000"))
 

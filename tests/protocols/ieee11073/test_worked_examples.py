@@ -55,14 +55,14 @@ def borders(node: Node, at: int = 0) -> set[int]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_example_is_the_references_own(name: str) -> None:
+def test_example_is_the_references_own(name: str) -> None:
     octets, begins = printed(name)
     assert apdu(name.lower()) == octets
     assert borders(tree_of(octets)) - begins == set()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_example_decodes_and_encodes_exactly(name: str) -> None:
+def test_example_decodes_and_encodes_exactly(name: str) -> None:
     octets = apdu(name.lower())
     found = decode_apdu(octets)
     assert encode_apdu(found) == octets
@@ -113,7 +113,7 @@ def test_e28_weighs_two_persons() -> None:
 
 
 @pytest.mark.parametrize("name", ["e6", "e11", "e19", "e25", "e27"])
-def test_an_answer_repeats_what_it_answers(name: str) -> None:
+def test_answer_repeats_what_it_answers(name: str) -> None:
     asked = {"e6": "e5", "e11": "e10", "e19": "e18", "e25": "e24", "e27": "e26"}[name]
     request, result = body(asked), body(name)
     assert request.obj_handle == result.obj_handle
@@ -128,10 +128,10 @@ def test_an_answer_repeats_what_it_answers(name: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "value"), [(0x0062, 98.0), (0xF299, 66.5), (0x0B2E, -1234.0), (0xF014, 2.0), (0xE0C8, 2.0), (0x0002, 2.0)]
 )
-def test_the_references_sfloats(raw: int, value: float) -> None:
+def test_references_sfloats(raw: int, value: float) -> None:
     assert sfloat_of(raw) == value
 
 
 @pytest.mark.parametrize(("raw", "value"), [(0xFF00016F, 36.7), (0x00FFFB2E, -1234.0), (0x00FFFFFE, -2.0)])
-def test_the_references_floats(raw: int, value: float) -> None:
+def test_references_floats(raw: int, value: float) -> None:
     assert float_of(raw) == value

@@ -111,26 +111,26 @@ def test_any_topic_is_parsed_or_refused(topic: str):
             assert parse(topic)
 
 
-def test_a_bomb_is_refused_before_it_unpacks():
+def test_bomb_is_refused_before_it_unpacks():
     bomb = b"\x01" + (9 << 20).to_bytes(4, "little") + zlib.compress(bytes(9 << 20), 9)
     assert len(bomb) < 20_000
     with pytest.raises(RemoteProtocolError, match="are allowed"):
         decode_block(bomb)
 
 
-def test_a_bomb_that_lies_about_its_length_is_cut_off_at_the_lie():
+def test_bomb_that_lies_about_its_length_is_cut_off_at_the_lie():
     bomb = b"\x01" + (1000).to_bytes(4, "little") + zlib.compress(bytes(64 << 20), 9)
     with pytest.raises(RemoteProtocolError, match="not as long as announced"):
         decode_block(bomb)
 
 
-def test_an_envelope_above_the_limit_is_refused_unread():
+def test_envelope_above_the_limit_is_refused_unread():
     with pytest.raises(RemoteProtocolError, match="1048576 are allowed"):
         decode_envelope(bytes((1 << 20) + 1))
 
 
 @pytest.mark.parametrize("decode", [decode_event, decode_gap, decode_ack, decode_status])
-def test_a_message_above_the_limit_is_refused_unread(decode: Callable[[bytes], object]):
+def test_message_above_the_limit_is_refused_unread(decode: Callable[[bytes], object]):
     with pytest.raises(RemoteProtocolError, match=str(MESSAGE_BYTES_MAX)):
         decode(b"{" + b" " * MESSAGE_BYTES_MAX + b"}")
 
@@ -144,6 +144,6 @@ def test_deeply_nested_json_is_refused(decode: Callable[[bytes], object]):
 @pytest.mark.parametrize(
     ("decode", "octets"), [(decode_block, b"\x02aaaaaaaaa"), (decode_envelope, b"\x02"), (decode_ack, b'{"v":2}')]
 )
-def test_a_newer_version_is_named_not_guessed_at(decode: Callable[[bytes], object], octets: bytes):
+def test_newer_version_is_named_not_guessed_at(decode: Callable[[bytes], object], octets: bytes):
     with pytest.raises(RemoteProtocolError, match="version"):
         decode(octets)

@@ -58,11 +58,11 @@ envelopes = st.builds(
 
 
 @given(sent=envelopes)
-def test_an_envelope_comes_back_as_it_was(sent: Envelope):
+def test_envelope_comes_back_as_it_was(sent: Envelope):
     assert decode_envelope(encode_envelope(sent)) == sent
 
 
-def test_a_signed_batch_verifies_under_its_gateways_key_only():
+def test_signed_batch_verifies_under_its_gateways_key_only():
     signature = sign_batch(batch(), KEY)
     assert verify_batch(batch(), signature, PUBLIC)
     assert verify_batch(batch(), signature, KEY.public_key())
@@ -89,15 +89,15 @@ def test_nonsense_does_not_verify(signature: bytes):
     assert not verify_batch(batch(), signature, PUBLIC)
 
 
-def test_a_key_that_is_no_key_verifies_nothing():
+def test_key_that_is_no_key_verifies_nothing():
     assert not verify_batch(batch(), sign_batch(batch(), KEY), b"short")
 
 
-def test_a_signature_over_the_bare_hash_is_no_batch_signature():
+def test_signature_over_the_bare_hash_is_no_batch_signature():
     assert not verify_batch(batch(), KEY.sign(batch().hash), PUBLIC)
 
 
-def test_the_largest_batch_with_the_longest_names_fits_the_envelope_limit():
+def test_largest_batch_with_the_longest_names_fits_the_envelope_limit():
     name = "n" * 64
     largest = replace(batch(payload=bytes(PAYLOAD_BYTES_MAX)), gateway=name, epoch=name, boot_id=name)
     octets = encode_envelope(envelope(largest, traceparent="t" * 64))
@@ -110,7 +110,7 @@ def test_the_largest_batch_with_the_longest_names_fits_the_envelope_limit():
     [{"payload": bytes(PAYLOAD_BYTES_MAX + 1)}, {"gateway": "a/b"}, {"sequence": 0}, {"previous_hash": b""}],
     ids=lambda change: next(iter(change)),
 )
-def test_a_batch_that_the_cloud_would_refuse_is_not_sent(change: dict[str, object]):
+def test_batch_that_the_cloud_would_refuse_is_not_sent(change: dict[str, object]):
     with pytest.raises(LocalProtocolError):
         encode_envelope(Envelope(batch=replace(batch(), **change), signature=bytes(64)))  # type: ignore[arg-type]
         # as above

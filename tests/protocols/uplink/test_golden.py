@@ -26,7 +26,7 @@ def test_golden_message_means_what_it_meant(name: str):
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_the_same_value_is_still_sent_as_the_same_bytes(name: str):
+def test_same_value_is_still_sent_as_the_same_bytes(name: str):
     sent = GOLDEN[name].encode(GOLDEN[name].value)
     if name.startswith("block_"):
         assert without_zlib(sent) == without_zlib(golden_octets(name))

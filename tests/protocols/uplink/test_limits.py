@@ -50,7 +50,7 @@ def of_channels(count: int, *, components: int = 0) -> list[DeviceObservations]:
     ],
     ids=["observations", "devices", "channels", "codes", "samples", "components"],
 )
-def test_a_block_at_its_limit_is_built_and_read(sections: list[DeviceObservations]):
+def test_block_at_its_limit_is_built_and_read(sections: list[DeviceObservations]):
     block = encode_block(sections)
     back = decode_block(block)
     assert sum(len(one.observations) for one in back) == sum(len(one.observations) for one in sections)
@@ -70,7 +70,7 @@ def test_a_block_at_its_limit_is_built_and_read(sections: list[DeviceObservation
     ],
     ids=["observations", "devices", "channels", "codes", "samples", "components", "bytes"],
 )
-def test_a_block_above_its_limit_is_not_built(sections: list[DeviceObservations]):
+def test_block_above_its_limit_is_not_built(sections: list[DeviceObservations]):
     with pytest.raises(BlockTooLarge) as caught:
         encode_block(sections)
     assert isinstance(caught.value, LocalProtocolError)
@@ -89,7 +89,7 @@ def test_a_block_above_its_limit_is_not_built(sections: list[DeviceObservations]
     ],
     ids=["devices", "6 000 devices", "62 000 devices", "observations", "channels", "codes", "bytes"],
 )
-def test_a_block_above_its_limit_is_refused_by_its_reader(block: bytes, what: str):
+def test_block_above_its_limit_is_refused_by_its_reader(block: bytes, what: str):
     with pytest.raises(LimitExceeded, match=what):
         decode_block(block)
 
@@ -109,7 +109,7 @@ def test_devices_are_counted_while_they_are_read_and_not_behind_the_last():
 
 
 @pytest.mark.parametrize("bomb", [sealed(bytes(64 << 20)), sealed(bytes(64 << 20), announced_bytes=100)])
-def test_a_decompression_bomb_costs_no_more_memory_than_a_block_may_have(bomb: bytes):
+def test_decompression_bomb_costs_no_more_memory_than_a_block_may_have(bomb: bytes):
     assert len(bomb) < 1 << 20
     tracemalloc.start()
     try:
@@ -122,11 +122,11 @@ def test_a_decompression_bomb_costs_no_more_memory_than_a_block_may_have(bomb: b
 
 
 @pytest.mark.parametrize("announced", [99, 101])
-def test_a_block_with_another_number_of_observations_than_announced_is_refused(announced: int):
+def test_block_with_another_number_of_observations_than_announced_is_refused(announced: int):
     with pytest.raises(Exception, match="another number"):
         decode_block(encode_block([numeric_section(100)]), announced_count=announced)
 
 
-def test_a_block_announced_above_the_limit_is_not_decompressed():
+def test_block_announced_above_the_limit_is_not_decompressed():
     with pytest.raises(LimitExceeded, match="observations"):
         decode_block(b"\x01not even a block", announced_count=BLOCK_OBSERVATIONS_MAX + 1)

@@ -25,7 +25,7 @@ def ranges_of(held: set[int]) -> list[tuple[int, int]]:
 
 
 @given(held=st.sets(st.integers(1, 300), max_size=200))
-def test_an_ack_says_of_every_sequence_up_to_its_highest_whether_it_is_there(held: set[int]):
+def test_ack_says_of_every_sequence_up_to_its_highest_whether_it_is_there(held: set[int]):
     ack = Ack.of_ranges(EPOCH, Lane.NUMERIC, ranges_of(held))
     missing = {sequence for first, last in ack.missing for sequence in range(first, last + 1)}
     told = set(range(1, ack.highest_sequence + 1))
@@ -39,7 +39,7 @@ def test_ack_with_too_many_holes_leaves_the_last_ones_out():
     assert ack.highest_sequence == 1 + 2 * MISSING_RANGES_MAX
 
 
-def test_an_ack_of_nothing_is_the_mark_zero():
+def test_ack_of_nothing_is_the_mark_zero():
     assert Ack.of_ranges(EPOCH, Lane.EVENT, []) == Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=0)
 
 
@@ -64,7 +64,7 @@ def test_fields_that_a_newer_side_added_are_ignored():
     assert decode_ack(octets[:-1] + b',"weather":"rain"}') == decode_ack(octets)
 
 
-def test_a_lane_that_a_newer_gateway_added_does_not_hide_the_others():
+def test_lane_that_a_newer_gateway_added_does_not_hide_the_others():
     status = Status(
         gateway="gw", epoch=EPOCH, online=True, at_us=0, boot_id="b", software="1", marks={Lane.EVENT: Mark(1, 2, 2)}
     )
@@ -110,7 +110,7 @@ def test_status_with_malformed_published_ranges_is_refused(published: bytes):
         decode_status(encoded)
 
 
-def test_an_error_never_repeats_what_the_peer_sent():
+def test_error_never_repeats_what_the_peer_sent():
     with pytest.raises(RemoteProtocolError) as caught:
         decode_event(b'{"v":1,"name":{"secret":"Nobody, Nora"}}')
     assert "Nora" not in str(caught.value)
@@ -126,7 +126,7 @@ def test_an_error_never_repeats_what_the_peer_sent():
         max_size=8,
     )
 )
-def test_an_event_comes_back_as_it_was(fields: dict[str, str | int | bool | None]):
+def test_event_comes_back_as_it_was(fields: dict[str, str | int | bool | None]):
     event = GatewayEvent(name="store.reserve_entered", at_us=1, boot_id="boot-1", device=None, fields=fields)
     assert decode_event(encode_event(event)) == event
 
@@ -140,7 +140,7 @@ def test_an_event_comes_back_as_it_was(fields: dict[str, str | int | bool | None
         GatewayEvent(name="n", at_us=0, boot_id="b", device=None, fields={"text": "x" * 1025}),
     ],
 )
-def test_an_event_above_its_limits_is_our_own_bug(event: GatewayEvent):
+def test_event_above_its_limits_is_our_own_bug(event: GatewayEvent):
     with pytest.raises(LocalProtocolError):
         encode_event(event)
 

@@ -32,7 +32,7 @@ def test_every_field_comes_back_as_it_was(sections: list[DeviceObservations]):
 
 
 @pytest.mark.parametrize("special", Special)
-def test_the_four_specials_stay_four_facts(special: Special):
+def test_four_specials_stay_four_facts(special: Special):
     sections = [section(observation(special), observation((special, 1.0), channel=BLOOD_PRESSURE))]
     assert decode_block(encode_block(sections)) == sections
 
@@ -82,11 +82,11 @@ def test_adjacent_sections_that_say_the_same_come_back_as_one():
     assert back == [section(observation(1.0), observation(2.0))]
 
 
-def test_a_block_of_nothing_is_a_block():
+def test_block_of_nothing_is_a_block():
     assert decode_block(encode_block([])) == []
 
 
-def test_a_thousand_vitals_take_less_than_three_bytes_each():
+def test_thousand_vitals_take_less_than_three_bytes_each():
     assert len(encode_block([numeric_section(1000)])) < 3000
 
 
@@ -97,7 +97,7 @@ def test_observation_that_the_block_cannot_hold_is_our_error(value: object):
 
 
 @pytest.mark.parametrize("received_s", [float("nan"), float("inf"), float("-inf"), 1e303, -1e303])
-def test_a_reception_time_that_is_none_is_refused_on_both_ways(received_s: float):
+def test_reception_time_that_is_none_is_refused_on_both_ways(received_s: float):
     with pytest.raises(LocalProtocolError):
         encode_block([section(observation(1.0, received_s=received_s))])
     body = zlib.decompress(encode_block([section(observation(1.0, received_s=10.0))])[5:])
@@ -108,7 +108,7 @@ def test_a_reception_time_that_is_none_is_refused_on_both_ways(received_s: float
 
 
 @pytest.mark.parametrize("scale", [(float("nan"), 1.0, 0.0), (0.01, float("inf"), 0.0), (0.01, 1.0, float("-inf"))])
-def test_a_scale_that_is_not_finite_is_our_own_bug(scale: tuple[float, float, float]):
+def test_scale_that_is_not_finite_is_our_own_bug(scale: tuple[float, float, float]):
     period_s, slope, offset = scale
     array = SampleArray(format=SampleFormat.I16, period_s=period_s, slope=slope, offset=offset)
     with pytest.raises(LocalProtocolError, match="scale"):
@@ -125,12 +125,12 @@ def test_samples_need_a_channel_that_says_how_to_read_them():
         encode_block([section(waveform(b"\x00\x01", channel=SPO2))])
 
 
-def test_an_observation_without_value_and_samples_is_our_own_bug():
+def test_observation_without_value_and_samples_is_our_own_bug():
     with pytest.raises(LocalProtocolError, match="neither"):
         encode_block([section(observation(None, channel=PLETH))])
 
 
-def test_a_status_of_more_than_sixteen_bits_is_our_own_bug():
+def test_status_of_more_than_sixteen_bits_is_our_own_bug():
     with pytest.raises(LocalProtocolError, match="16 bits"):
         encode_block([section(observation(1.0, status=0x1_0000))])
 
@@ -141,6 +141,6 @@ def test_too_many_observations_are_refused_on_the_way_out():
         encode_block([many])
 
 
-def test_a_block_above_the_readers_own_limit_is_refused():
+def test_block_above_the_readers_own_limit_is_refused():
     with pytest.raises(RemoteProtocolError, match="100 are allowed"):
         decode_block(encode_block([numeric_section(100)]), limit_bytes=100)

@@ -33,7 +33,7 @@ def test_only_a_connection_that_held_ends_the_row_of_failures(held_s: float, nex
     assert wait.next_s() == next_s
 
 
-def test_a_short_connection_that_delivered_ends_the_row_of_failures():
+def test_short_connection_that_delivered_ends_the_row_of_failures():
     wait = ReconnectWait(SETTINGS, lambda: 1.0)
     for _ in range(6):
         wait.next_s()

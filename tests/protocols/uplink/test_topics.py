@@ -8,11 +8,11 @@ from protocols.uplink.lanes import Lane
 
 
 @pytest.mark.parametrize("lane", Lane)
-def test_a_batch_topic_is_read_back(lane: Lane):
+def test_batch_topic_is_read_back(lane: Lane):
     assert topics.parse_up(topics.up("ten_a", "gw-1", lane)) == ("ten_a", "gw-1", lane)
 
 
-def test_the_topics_are_those_of_the_design():
+def test_topics_are_those_of_the_design():
     assert topics.up("t", "g", Lane.NUMERIC) == "argus/v1/t/g/up/numeric"
     assert topics.ack("t", "g") == "argus/v1/t/g/down/ack"
     assert topics.command("t", "g") == "argus/v1/t/g/down/command"
@@ -20,12 +20,12 @@ def test_the_topics_are_those_of_the_design():
     assert topics.shared("ingest", topics.UP_FILTER) == "$share/ingest/argus/v1/+/+/up/+"
 
 
-def test_a_status_topic_is_read_back():
+def test_status_topic_is_read_back():
     assert topics.parse_status(topics.status("t", "g")) == ("t", "g")
 
 
 @pytest.mark.parametrize("name", ["", "+", "#", "a/b", "a b", "ä", "n" * 65, "a\n"])
-def test_a_name_that_would_break_a_topic_is_refused(name: str):
+def test_name_that_would_break_a_topic_is_refused(name: str):
     for build in (topics.ack, topics.status, topics.command):
         with pytest.raises(LocalProtocolError):
             build("tenant", name)
@@ -50,6 +50,6 @@ def test_other_topics_are_no_batches(topic: str):
         topics.parse_up(topic)
 
 
-def test_a_group_of_subscribers_has_a_plain_name():
+def test_group_of_subscribers_has_a_plain_name():
     with pytest.raises(LocalProtocolError):
         topics.shared("a/b", topics.UP_FILTER)
