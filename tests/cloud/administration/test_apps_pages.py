@@ -12,7 +12,7 @@ NORTH = "/admin/apps/app_north"
 SCOPE = {f"scope:{WEBHOOKS}": "on"}
 
 
-async def test_an_app_is_registered_and_its_secrets_are_shown_once(world_on_either: AuthWorld) -> None:
+async def test_app_is_registered_through_a_form_and_its_secrets_are_shown_once(world_on_either: AuthWorld) -> None:
     async with office(world_on_either) as it:
         page = await it.send("/admin/apps/new", "/admin/apps", name="Case sync connector", **SCOPE)
         assert page.status == 200, page.text
@@ -31,7 +31,7 @@ async def test_an_app_is_registered_and_its_secrets_are_shown_once(world_on_eith
         assert entry.trace_id is not None
 
 
-async def test_the_same_form_sent_twice_makes_one_app(world: AuthWorld) -> None:
+async def test_app_form_submitted_twice_registers_one_app(world: AuthWorld) -> None:
     async with office(world) as it:
         form = (await it.ada.get("/admin/apps/new")).form("/admin/apps")
         await it.ada.submit(form, name="Once", **SCOPE)
@@ -41,7 +41,7 @@ async def test_the_same_form_sent_twice_makes_one_app(world: AuthWorld) -> None:
         assert len(await it.trail("app.create")) == 1
 
 
-async def test_a_mistake_in_a_new_app_is_told_beside_what_was_typed(world: AuthWorld) -> None:
+async def test_invalid_app_form_is_returned_with_the_error_and_the_entered_values(world: AuthWorld) -> None:
     async with office(world) as it:
         typed = {"name": "Portal", "redirect_uris": "http://portal.example/cb", "grant:authorization_code": "on"}
         page = await it.send("/admin/apps/new", "/admin/apps", **SCOPE, **typed)
@@ -64,7 +64,7 @@ async def test_admin_scope_cannot_be_granted_to_an_app_through_a_page(world: Aut
         assert (page.status, await it.trail("app.approve")) == (400, [])
 
 
-async def test_governance_is_written_as_the_form_shows_it(world: AuthWorld) -> None:
+async def test_governance_form_saves_the_rules_entered_and_keeps_them_when_resubmitted(world: AuthWorld) -> None:
     async with office(world) as it:
         page = await it.send(
             NORTH,
@@ -89,7 +89,7 @@ async def test_governance_is_written_as_the_form_shows_it(world: AuthWorld) -> N
         assert await world.apps.find("app_north") == app
 
 
-async def test_a_rule_that_cannot_be_is_told_in_words(world: AuthWorld) -> None:
+async def test_invalid_governance_rule_is_rejected_with_the_field_name_and_the_entered_values(world: AuthWorld) -> None:
     async with office(world) as it:
         for field, value in (("max_token_ttl_seconds", "an hour"), ("allowed_webhook_hosts", "https://hooks.example")):
             typed = {"allowed_redirect_hosts": "app.example", "enforce_pkce": None, field: value}
@@ -102,7 +102,7 @@ async def test_a_rule_that_cannot_be_is_told_in_words(world: AuthWorld) -> None:
         assert await it.trail("app.govern") == []
 
 
-async def test_nobody_writes_over_what_somebody_else_has_changed(world: AuthWorld) -> None:
+async def test_form_opened_before_another_administrators_change_is_rejected_with_412(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO)
         bo = await it.somebody(BO)
@@ -120,7 +120,7 @@ async def test_nobody_writes_over_what_somebody_else_has_changed(world: AuthWorl
         assert not app.governance.allow_service_tokens
 
 
-async def test_a_secret_is_rotated_with_grace_or_at_once(world: AuthWorld) -> None:
+async def test_app_secret_is_rotated_with_a_grace_period_or_at_once(world: AuthWorld) -> None:
     async with office(world) as it:
         page = await it.send(NORTH, f"{NORTH}/secret")
         fresh = page.told["Client secret"]
@@ -137,7 +137,7 @@ async def test_a_secret_is_rotated_with_grace_or_at_once(world: AuthWorld) -> No
         assert [entry.metadata["grace_hours"] for entry in await it.trail("app.rotate_secret")] == [0, 24]
 
 
-async def test_the_same_rotation_sent_twice_rotates_once(world: AuthWorld) -> None:
+async def test_rotation_form_submitted_twice_rotates_the_app_secret_once(world: AuthWorld) -> None:
     async with office(world) as it:
         form = (await it.ada.get(NORTH)).form(f"{NORTH}/secret")
         world.pass_time(minutes=1)
@@ -146,7 +146,7 @@ async def test_the_same_rotation_sent_twice_rotates_once(world: AuthWorld) -> No
         assert len(await it.trail("app.rotate_secret")) == 1
 
 
-async def test_a_service_token_is_minted_and_shown_once(world: AuthWorld) -> None:
+async def test_service_token_is_minted_through_a_form_and_ends_when_governance_forbids_it(world: AuthWorld) -> None:
     async with office(world) as it:
         page = await it.send(NORTH, f"{NORTH}/service-token", ttl_seconds="3600", **{f"scope:{WEBHOOKS}": None})
         token = page.told["Token"]
@@ -160,7 +160,7 @@ async def test_a_service_token_is_minted_and_shown_once(world: AuthWorld) -> Non
         assert (await it.server.probe(token)).status == 401
 
 
-async def test_an_app_is_deleted_after_a_second_look(world: AuthWorld) -> None:
+async def test_app_is_deleted_through_a_confirmation_page(world: AuthWorld) -> None:
     async with office(world) as it:
         assert f"{NORTH}/delete" in (await it.ada.get(NORTH)).links
         page = await it.send(f"{NORTH}/delete", f"{NORTH}/delete")
@@ -170,7 +170,7 @@ async def test_an_app_is_deleted_after_a_second_look(world: AuthWorld) -> None:
         assert len(await it.trail("app.remove")) == 1
 
 
-async def test_apps_of_another_tenant_are_not_there(world: AuthWorld) -> None:
+async def test_apps_of_another_tenant_are_not_found_by_any_page_or_form(world: AuthWorld) -> None:
     async with office(world) as it:
         eva = await it.south()
         form = (await it.ada.get(NORTH)).form(f"{NORTH}/secret")
@@ -184,7 +184,7 @@ async def test_apps_of_another_tenant_are_not_there(world: AuthWorld) -> None:
         assert await world.apps.find("app_north") == world.app
 
 
-async def test_a_long_list_of_apps_has_pages(world: AuthWorld) -> None:
+async def test_list_of_apps_is_split_into_pages(world: AuthWorld) -> None:
     async with office(world) as it:
         for number in range(51):
             await world.register(f"z{number:02}", DEVICES)

@@ -29,7 +29,7 @@ async def note(it: Office, action: str, object: str, count: int = 1) -> str:
 
 
 @pytest.mark.contract("C-017")
-async def test_everything_that_one_request_did_is_found_by_its_trace(world_on_either: AuthWorld) -> None:
+async def test_audit_entries_of_one_request_are_found_by_its_trace_id(world_on_either: AuthWorld) -> None:
     async with office(world_on_either) as it:
         wanted = await note(it, "device.enrol", "dev_1", 2)
         other = await note(it, "device.retire", "dev_2")
@@ -45,7 +45,7 @@ async def test_everything_that_one_request_did_is_found_by_its_trace(world_on_ei
         assert "No entry matches" in page.text
 
 
-async def test_the_trail_is_narrowed_by_whom_what_and_when(world: AuthWorld) -> None:
+async def test_audit_entries_are_filtered_by_actor_action_object_and_age(world: AuthWorld) -> None:
     async with office(world) as it:
         await note(it, "device.enrol", "dev_1")
         world.pass_time(minutes=2 * DAY_MIN)
@@ -64,7 +64,7 @@ async def test_the_trail_is_narrowed_by_whom_what_and_when(world: AuthWorld) -> 
         assert page.text.index("2026-03-26") < page.text.index("2026-03-24")
 
 
-async def test_a_long_trail_has_pages_without_gaps_or_repetitions(world: AuthWorld) -> None:
+async def test_audit_pages_list_every_entry_once(world: AuthWorld) -> None:
     async with office(world) as it:
         for number in range(4):
             await note(it, "device.enrol", f"dev_{number}", 30)
@@ -82,7 +82,7 @@ async def test_a_long_trail_has_pages_without_gaps_or_repetitions(world: AuthWor
 
 
 @pytest.mark.contract("C-013", "S-062")
-async def test_the_trail_of_another_tenant_is_not_there(world: AuthWorld) -> None:
+async def test_audit_entries_of_another_tenant_are_not_found(world: AuthWorld) -> None:
     async with office(world) as it:
         eva = await it.south()
         trace = await note(it, "device.enrol", "dev_1")
@@ -90,7 +90,7 @@ async def test_the_trail_of_another_tenant_is_not_there(world: AuthWorld) -> Non
             assert "No entry matches" in (await eva.get(f"/admin/audit?{query}")).text
 
 
-async def test_keys_are_shown_with_their_stage(world: AuthWorld) -> None:
+async def test_keys_page_shows_the_stage_of_each_signing_key(world: AuthWorld) -> None:
     async with office(world) as it:
         await WebhookKeys(world.database, world.clock, lambda: MASTER).current()
         page = await it.ada.get("/admin/keys")
@@ -102,7 +102,7 @@ async def test_keys_are_shown_with_their_stage(world: AuthWorld) -> None:
 
 @pytest.mark.finding("security-13")
 @pytest.mark.parametrize("action", ["/admin/keys/rotate", "/admin/keys/rotate-webhook-key"])
-async def test_an_administrator_of_a_tenant_rotates_no_key_of_the_installation(world: AuthWorld, action: str) -> None:
+async def test_tenant_administrator_cannot_rotate_a_key_of_the_installation(world: AuthWorld, action: str) -> None:
     async with office(world) as it:
         webhook_keys = WebhookKeys(world.database, world.clock, lambda: MASTER)
         before = (await webhook_keys.current()).kid, [key.kid for key in await world.keys.list()]

@@ -15,7 +15,7 @@ from tests.builders.auth_world import MASTER, AuthWorld
 from tests.harness.page_reader import PASSWORD, Page, PageReader
 
 
-async def test_somebody_is_added_and_signs_in_with_the_password_that_was_shown_once(world_on_either: AuthWorld) -> None:
+async def test_user_added_through_a_form_signs_in_with_the_password_shown_once(world_on_either: AuthWorld) -> None:
     async with office(world_on_either) as it:
         page = await it.send("/admin/users/new", "/admin/users", username="Bo@Example.org")
         password = page.told["Password"]
@@ -28,7 +28,7 @@ async def test_somebody_is_added_and_signs_in_with_the_password_that_was_shown_o
         assert password.encode() not in shown.answered.octets
 
 
-async def test_a_user_that_cannot_be_added_is_told_beside_what_was_typed(world: AuthWorld) -> None:
+async def test_rejected_user_form_is_returned_with_the_entered_user_name(world: AuthWorld) -> None:
     async with office(world) as it:
         for status, fields in (
             (409, {"username": ADA}),
@@ -43,7 +43,7 @@ async def test_a_user_that_cannot_be_added_is_told_beside_what_was_typed(world: 
         assert await it.trail("user.add") == []
 
 
-async def test_somebody_is_found_by_a_part_of_their_name(world: AuthWorld) -> None:
+async def test_user_is_found_by_a_part_of_the_user_name(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person("Bo_100%@example.org")
         for typed, found in (("BO_", True), ("100%25", True), ("bo%25org", False), ("b%25100", False), ("", True)):
@@ -52,7 +52,7 @@ async def test_somebody_is_found_by_a_part_of_their_name(world: AuthWorld) -> No
         assert "No user has this name." in (await it.ada.get("/admin/users?named=nobody")).text
 
 
-async def test_a_user_is_disabled_and_enabled_again(world: AuthWorld) -> None:
+async def test_disabled_user_cannot_sign_in_until_enabled(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
         bo, one = await it.somebody(BO), f"/admin/users/{await it.user_id(BO)}"
@@ -65,7 +65,7 @@ async def test_a_user_is_disabled_and_enabled_again(world: AuthWorld) -> None:
         assert [len(await it.trail(f"user.{what}")) for what in ("disable", "enable")] == [1, 1]
 
 
-async def test_roles_are_set_and_one_is_always_there(world: AuthWorld) -> None:
+async def test_roles_of_a_user_are_set_and_at_least_one_is_required(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
         bo, one = await it.somebody(BO), f"/admin/users/{await it.user_id(BO)}"
@@ -78,7 +78,7 @@ async def test_roles_are_set_and_one_is_always_there(world: AuthWorld) -> None:
         ]
 
 
-async def test_a_lost_password_is_replaced_and_its_sessions_end(world: AuthWorld) -> None:
+async def test_password_reset_by_an_administrator_ends_the_sessions_of_the_user(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO)
         bo, one = await it.somebody(BO), f"/admin/users/{await it.user_id(BO)}"
@@ -89,7 +89,7 @@ async def test_a_lost_password_is_replaced_and_its_sessions_end(world: AuthWorld
         assert len(await it.trail("user.set_password")) == 1
 
 
-async def test_a_lost_telephone_is_replaced_and_its_sessions_end(world: AuthWorld) -> None:
+async def test_second_factor_reset_by_an_administrator_ends_the_sessions_of_the_user(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO)
         bo, one = await it.somebody(BO), f"/admin/users/{await it.user_id(BO)}"
@@ -111,7 +111,7 @@ async def give_second_factor(world: AuthWorld, username: str) -> None:
         assert await SecondFactorStore().set(tx, MASTER, user.id, pyotp.random_base32(32), step)
 
 
-async def test_nobody_locks_themselves_out(world: AuthWorld) -> None:
+async def test_administrator_cannot_disable_demote_or_reset_their_own_account(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO)
         mine, theirs = [f"/admin/users/{await it.user_id(name)}" for name in (ADA, BO)]
@@ -124,7 +124,9 @@ async def test_nobody_locks_themselves_out(world: AuthWorld) -> None:
 
 
 @pytest.mark.parametrize("what", ["roles", "disable"])
-async def test_two_administrators_who_end_each_other_at_once_leave_one(world_on_either: AuthWorld, what: str) -> None:
+async def test_two_administrators_demoting_or_disabling_each_other_concurrently_leave_one_administrator(
+    world_on_either: AuthWorld, what: str
+) -> None:
     async with office(world_on_either) as it:
         await it.world.person(BO)
         bo = await it.somebody(BO)
@@ -140,7 +142,7 @@ async def test_two_administrators_who_end_each_other_at_once_leave_one(world_on_
         assert sum(Role.ADMINISTRATOR in one.roles and one.disabled_at_us is None for one in found) == 1
 
 
-async def test_people_of_another_tenant_are_not_there(world: AuthWorld) -> None:
+async def test_users_of_another_tenant_are_not_found_by_any_page_or_form(world: AuthWorld) -> None:
     async with office(world) as it:
         eva = await it.south()
         await world.person(BO)
@@ -155,7 +157,7 @@ async def test_people_of_another_tenant_are_not_there(world: AuthWorld) -> None:
         assert EVA not in (await it.ada.get("/admin/users")).text
 
 
-async def test_whoever_is_bound_to_an_organisation_adds_people_to_it_alone(world: AuthWorld) -> None:
+async def test_administrator_of_one_organisation_adds_users_to_that_organisation_only(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.surface.users.add(
             world.home.operator, BO, PASSWORD, roles=[Role.ADMINISTRATOR], organization_id=world.home.organization.id
@@ -170,7 +172,7 @@ async def test_whoever_is_bound_to_an_organisation_adds_people_to_it_alone(world
         assert page.status == 404
 
 
-async def test_people_change_their_own_password_and_are_signed_out_elsewhere(world: AuthWorld) -> None:
+async def test_user_who_changes_their_password_is_signed_out_of_other_browsers(world: AuthWorld) -> None:
     async with office(world) as it:
         elsewhere = await it.somebody(ADA)
         fresh = "a whole new sentence"
@@ -182,7 +184,7 @@ async def test_people_change_their_own_password_and_are_signed_out_elsewhere(wor
         assert [entry.outcome for entry in await it.trail("user.change_password")] == ["done"]
 
 
-async def test_a_password_is_not_changed_by_mistake_nor_by_guessing(world: AuthWorld) -> None:
+async def test_password_change_rejects_a_mismatch_a_short_password_and_repeated_guesses(world: AuthWorld) -> None:
     async with office(world) as it:
         wrong = {"present": "not the present one", "wanted": "a whole new sentence", "again": "a whole new sentence"}
         page = await change(it.ada, present=PASSWORD, wanted="a whole new sentence", again="another sentence")

@@ -38,7 +38,7 @@ async def desk(world: AuthWorld) -> AsyncIterator[Desk]:
         await story.close()
 
 
-async def test_a_failed_delivery_tells_its_reason_its_answer_and_the_next_attempt(world_on_either: AuthWorld) -> None:
+async def test_failed_delivery_shows_its_reason_its_response_and_the_next_attempt(world_on_either: AuthWorld) -> None:
     async with desk(world_on_either) as it:
         it.receiver.answers += [DOWN]
         await it.story.happen()
@@ -53,7 +53,7 @@ async def test_a_failed_delivery_tells_its_reason_its_answer_and_the_next_attemp
         assert it.receiver.url() in (await it.office.ada.get("/admin")).text
 
 
-async def test_a_test_is_sent_and_its_outcome_shown(world: AuthWorld) -> None:
+async def test_test_event_is_delivered_and_its_outcome_is_shown(world: AuthWorld) -> None:
     async with desk(world) as it:
         page = await it.office.ada.follow(await it.office.send(it.path, f"{it.path}/test"))
         assert "The test is queued" in page.text
@@ -65,7 +65,7 @@ async def test_a_test_is_sent_and_its_outcome_shown(world: AuthWorld) -> None:
         assert entry.trace_id in it.receiver.received[0].headers["traceparent"]
 
 
-async def test_one_delivery_or_all_that_failed_are_sent_again(world: AuthWorld) -> None:
+async def test_delivery_is_replayed_by_its_own_form_or_with_all_failed_deliveries(world: AuthWorld) -> None:
     async with desk(world) as it:
         it.receiver.answers += [answering(200)]
         await it.story.happen()
@@ -83,7 +83,7 @@ async def test_one_delivery_or_all_that_failed_are_sent_again(world: AuthWorld) 
         assert len(await it.office.trail("webhook.replay")) == 2
 
 
-async def test_a_webhook_is_switched_off_and_on_with_what_it_missed_to_send_again(world: AuthWorld) -> None:
+async def test_events_missed_by_a_disabled_webhook_are_replayed_once_it_is_enabled(world: AuthWorld) -> None:
     async with desk(world) as it:
         await it.office.send(it.path, f"{it.path}/disable")
         await it.story.happen()
@@ -98,7 +98,7 @@ async def test_a_webhook_is_switched_off_and_on_with_what_it_missed_to_send_agai
         assert len(it.receiver.received) == 1
 
 
-async def test_a_secret_is_rotated_and_shown_once(world: AuthWorld) -> None:
+async def test_webhook_secret_is_rotated_once_and_both_secrets_sign_during_the_grace_period(world: AuthWorld) -> None:
     async with desk(world) as it:
         form = (await it.office.ada.get(it.path)).form(f"{it.path}/secret")
         page = await it.office.ada.submit(form)
@@ -112,7 +112,7 @@ async def test_a_secret_is_rotated_and_shown_once(world: AuthWorld) -> None:
         assert len(await it.office.trail("webhook.rotate_secret")) == 1
 
 
-async def test_deliveries_are_chosen_by_what_became_of_them_and_have_pages(world: AuthWorld) -> None:
+async def test_deliveries_are_filtered_by_status_and_split_into_pages(world: AuthWorld) -> None:
     async with desk(world) as it:
         for number in range(21):
             await it.story.happen(f"inc_{number}", UPDATED)
@@ -126,13 +126,13 @@ async def test_deliveries_are_chosen_by_what_became_of_them_and_have_pages(world
         assert "There is none here." in await it.text("?status=exhausted")
 
 
-async def test_webhooks_of_one_app_are_listed_apart(world: AuthWorld) -> None:
+async def test_webhook_list_is_filtered_by_app(world: AuthWorld) -> None:
     async with desk(world) as it:
         assert it.receiver.url() in (await it.office.ada.get("/admin/webhooks?app=app_tnt_north")).text
         assert it.receiver.url() not in (await it.office.ada.get("/admin/webhooks?app=app_north")).text
 
 
-async def test_webhooks_of_another_tenant_are_not_there(world: AuthWorld) -> None:
+async def test_webhooks_of_another_tenant_are_not_found_by_any_page_or_form(world: AuthWorld) -> None:
     async with desk(world) as it:
         eva = await it.office.south()
         assert it.receiver.url() not in (await eva.get("/admin/webhooks")).text

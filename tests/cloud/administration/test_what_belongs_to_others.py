@@ -45,7 +45,9 @@ async def administrator(it: Office, name: str, clearance: SecrecyLevel, organiza
     return await it.somebody(username)
 
 
-async def test_no_page_tells_what_belongs_to_others_from_what_is_not_there(world: AuthWorld) -> None:
+async def test_object_of_another_tenant_or_organisation_gets_the_same_404_page_as_an_absent_one(
+    world: AuthWorld,
+) -> None:
     async with office(world) as it:
         mine = await owned(world)
         other = await Tenancy(world.database, world.clock, world.ids).add_organization(world.home.operator, "Other")
@@ -81,7 +83,7 @@ async def asked(reader: PageReader, method: str, path: str) -> Page:
     return await reader.submit(Form(method, path, {"form_token": token, "role:member": "on", f"scope:{DEVICES}": "on"}))
 
 
-async def test_every_change_of_a_page_is_in_the_trail_by_whoever_made_it(world: AuthWorld) -> None:
+async def test_every_change_through_a_page_is_audited_with_its_actor_and_trace(world: AuthWorld) -> None:
     async with office(world) as it:
         mine, ada = await owned(world), await it.user_id("ada@example.org")
         one = f"/admin/apps/{world.app.client_id}"

@@ -18,7 +18,7 @@ def addresses(world: AuthWorld) -> list[tuple[str, str]]:
     return [(row.method, row.path.format(**ids)) for row in rows]
 
 
-async def test_a_stranger_is_led_to_the_sign_in_page_and_back(world: AuthWorld) -> None:
+async def test_visitor_without_a_session_is_redirected_to_sign_in_and_then_back(world: AuthWorld) -> None:
     async with office(world) as it:
         stranger = PageReader(it.server)
         page = await stranger.get("/admin/audit?actor=operator&days=7")
@@ -29,7 +29,7 @@ async def test_a_stranger_is_led_to_the_sign_in_page_and_back(world: AuthWorld) 
         assert (await stranger.follow(page)).status == 200
 
 
-async def test_no_address_of_the_administration_does_anything_for_a_stranger(world: AuthWorld) -> None:
+async def test_every_administration_route_redirects_a_visitor_without_a_session_to_sign_in(world: AuthWorld) -> None:
     async with office(world) as it:
         stranger = PageReader(it.server)
         for method, path in addresses(world):
@@ -37,7 +37,7 @@ async def test_no_address_of_the_administration_does_anything_for_a_stranger(wor
             assert (page.status, page.location[:14]) == (303, "/sign-in?next="), path
 
 
-async def test_a_member_is_told_why_the_pages_stay_closed(world: AuthWorld) -> None:
+async def test_member_gets_403_with_the_reason_from_every_administration_route(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
         bo = await it.somebody(BO)
@@ -50,7 +50,7 @@ async def test_a_member_is_told_why_the_pages_stay_closed(world: AuthWorld) -> N
         assert page.location == "/sign-in?next=%2Fadmin%2Fkeys"
 
 
-async def test_somebody_who_stops_being_an_administrator_is_outside_at_the_next_page(world: AuthWorld) -> None:
+async def test_user_who_loses_the_administrator_role_gets_403_from_the_next_page(world: AuthWorld) -> None:
     async with office(world) as it:
         assert (await it.ada.get("/admin/apps")).status == 200
         await world.surface.users.set_roles(world.home.operator, ADA, [Role.MEMBER])
@@ -58,7 +58,7 @@ async def test_somebody_who_stops_being_an_administrator_is_outside_at_the_next_
 
 
 @pytest.mark.contract("S-015")
-async def test_a_form_that_is_not_from_our_page_changes_nothing(world: AuthWorld) -> None:
+async def test_form_with_a_wrong_token_or_origin_is_rejected_with_403(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
         for page, action in (
@@ -78,7 +78,7 @@ async def test_a_form_that_is_not_from_our_page_changes_nothing(world: AuthWorld
         assert await it.trail("app.rotate_secret") == []
 
 
-async def test_every_page_allows_its_own_stylesheet_and_nothing_else(world: AuthWorld) -> None:
+async def test_content_security_policy_allows_no_script_and_only_our_own_stylesheet(world: AuthWorld) -> None:
     async with office(world) as it:
         page = await it.ada.get("/admin/apps")
         policy = page.answered.headers["Content-Security-Policy"]
@@ -87,7 +87,7 @@ async def test_every_page_allows_its_own_stylesheet_and_nothing_else(world: Auth
         assert b"<script" not in page.answered.octets
 
 
-async def test_administrators_read_in_the_language_that_they_chose(world: AuthWorld) -> None:
+async def test_pages_are_shown_in_the_language_chosen_by_the_administrator(world: AuthWorld) -> None:
     async with office(world) as it:
         page = await it.ada.get("/admin/audit?days=7")
         assert "Search" in page.text
@@ -100,7 +100,7 @@ async def test_administrators_read_in_the_language_that_they_chose(world: AuthWo
         assert "Wybierz co najmniej jeden z zakresów" in page.text
 
 
-async def test_the_signed_in_page_leads_administrators_on(world: AuthWorld) -> None:
+async def test_signed_in_page_links_to_the_administration_for_administrators_only(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
         assert "/admin" in (await it.ada.get("/sign-in")).links
