@@ -31,7 +31,7 @@ async def proved(world: AuthWorld, *secrets: str) -> list[bool]:
 
 
 @pytest.mark.contract("C-048", "C-049", "C-050", "C-051", "C-052", "A-031")
-async def test_after_a_rotation_two_secrets_work_for_a_while_and_never_three(database: Database) -> None:
+async def test_rotated_app_secret_leaves_one_previous_secret_valid_during_the_grace_period(database: Database) -> None:
     world = await auth_world(database)
     first, where = world.secret, (world.home.operator, world.app.client_id)
     second = await world.apps.rotate_secret(*where)
@@ -47,7 +47,7 @@ async def test_after_a_rotation_two_secrets_work_for_a_while_and_never_three(dat
     assert await proved(world, third.secret, fourth.secret) == [False, True]
 
 
-async def test_a_rotation_never_prolongs_what_was_about_to_end(world: AuthWorld) -> None:
+async def test_rotation_does_not_extend_the_grace_period_of_an_older_secret(world: AuthWorld) -> None:
     where = (world.home.operator, world.app.client_id)
     await world.apps.rotate_secret(*where, grace_hours=1)
     world.pass_time(minutes=61)
@@ -57,7 +57,7 @@ async def test_a_rotation_never_prolongs_what_was_about_to_end(world: AuthWorld)
         await world.apps.rotate_secret(*where, grace_hours=169)
 
 
-async def test_another_tenant_finds_no_app_to_change(world: AuthWorld) -> None:
+async def test_app_of_another_tenant_or_organisation_cannot_be_changed(world: AuthWorld) -> None:
     south = await household(world.database, world.clock, name="south")
     for stranger in (south.operator, replace(world.home.operator, organization_id="org_other")):
         for attempt in (
@@ -73,7 +73,7 @@ async def test_another_tenant_finds_no_app_to_change(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("A-022")
-async def test_what_cannot_be_registered_is_refused(world: AuthWorld) -> None:
+async def test_invalid_app_registration_is_refused(world: AuthWorld) -> None:
     operator = world.home.operator
     for wanted, error in (
         (Wanted(name="x", scopes=[DEVICES], client_id="app_north"), IdentifierTaken),
@@ -95,7 +95,7 @@ async def test_what_cannot_be_registered_is_refused(world: AuthWorld) -> None:
     assert made.client_id.startswith("app_")
 
 
-async def test_a_deleted_app_proves_nothing_and_its_name_stays_taken(world: AuthWorld) -> None:
+async def test_deleted_app_cannot_authenticate_and_its_client_id_is_not_reused(world: AuthWorld) -> None:
     await world.apps.remove(world.home.operator, world.app.client_id)
     assert await world.apps.authenticate(world.app.client_id, world.secret) is None
     assert await world.apps.list(world.home.operator) == []
@@ -104,7 +104,7 @@ async def test_a_deleted_app_proves_nothing_and_its_name_stays_taken(world: Auth
 
 
 @pytest.mark.contract("S-024")
-def test_a_secret_is_bound_to_its_app_and_kept_as_a_digest_only() -> None:
+def test_secret_matches_only_its_own_app_and_is_stored_as_a_digest() -> None:
     secret = new_secret()
     assert len(secret) == 43
     kept = digest_of("app_1", secret)
@@ -119,7 +119,7 @@ def test_a_secret_is_bound_to_its_app_and_kept_as_a_digest_only() -> None:
 
 
 @pytest.mark.contract("C-021", "C-022", "A-017", "A-018")
-def test_the_catalogue_names_every_scope_of_the_contract_with_a_sentence() -> None:
+def test_scope_catalogue_describes_every_scope_of_the_contract() -> None:
     seed = (
         "webhooks:write argus:epcr:write argus:devices:write argus:acqi:read argus:telephony:read "
         "argus:telephony:write argus:observability:read argus:jobs:read argus:jobs:write argus:platform:admin "

@@ -7,7 +7,7 @@ from tests.builders.auth_world import MASTER, AuthWorld
 
 
 @pytest.mark.contract("A-065")
-async def test_a_rotation_gives_another_secret_and_the_one_before_signs_until_its_grace_is_over(
+async def test_previous_callback_secret_signs_until_its_grace_period_ends(
     world: AuthWorld,
 ) -> None:
     first = callback_secret(MASTER, world.app)
@@ -21,6 +21,6 @@ async def test_a_rotation_gives_another_secret_and_the_one_before_signs_until_it
 
 
 @pytest.mark.contract("A-065")
-async def test_two_apps_never_share_a_secret(world: AuthWorld) -> None:
+async def test_callback_secrets_of_two_apps_differ(world: AuthWorld) -> None:
     other, _ = await world.register("other")
     assert callback_secret(MASTER, other) != callback_secret(MASTER, world.app)

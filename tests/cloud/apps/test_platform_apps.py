@@ -23,7 +23,7 @@ CALLBACK = "https://integrator.example/callback"
 
 
 @pytest.mark.contract("C-019", "C-020", "C-021", "C-022")
-async def test_the_catalogue_lists_every_scope_with_its_sentence(world: AuthWorld) -> None:
+async def test_scope_catalogue_lists_every_scope_with_its_description(world: AuthWorld) -> None:
     async with platform(world) as it:
         for who in ("reader", "admin"):
             answered = await it.ask("GET", "/v1/platform/scopes", who=who)
@@ -37,7 +37,7 @@ async def test_the_catalogue_lists_every_scope_with_its_sentence(world: AuthWorl
 
 
 @pytest.mark.contract("C-025", "C-026", "C-027", "C-030", "C-031", "A-042", "A-043", "S-023")
-async def test_an_app_is_registered_and_can_get_tokens_at_once(world_on_either: AuthWorld) -> None:
+async def test_registered_app_obtains_a_token_immediately(world_on_either: AuthWorld) -> None:
     async with platform(world_on_either) as it:
         answered = await it.ask("POST", APPS, CASE_SYNC)
         shown = dict(answered.document)
@@ -66,7 +66,7 @@ async def test_an_app_is_registered_and_can_get_tokens_at_once(world_on_either: 
 
 
 @pytest.mark.contract("C-028", "C-029", "C-032", "C-033", "C-034", "S-026")
-async def test_what_is_registered_is_shown_to_its_tenant_without_any_secret(world: AuthWorld) -> None:
+async def test_registered_app_is_shown_to_its_tenant_without_its_secrets(world: AuthWorld) -> None:
     async with platform(world) as it:
         made = await it.register(grant_types=["authorization_code"], redirect_uris=[CALLBACK])
         rotated = (await it.ask("POST", f"{APPS}/{made['client_id']}/rotate-secret")).document
@@ -116,7 +116,7 @@ async def test_apps_are_listed_in_pages(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("A-042", "S-023")
-async def test_a_public_client_has_no_secret(world: AuthWorld) -> None:
+async def test_public_client_has_no_secret_to_rotate(world: AuthWorld) -> None:
     async with platform(world) as it:
         public = await it.register(
             grant_types=["authorization_code"], redirect_uris=["http://127.0.0.1/cb"], token_endpoint_auth_method="none"
@@ -166,7 +166,7 @@ REFUSED_URIS = {
 
 
 @pytest.mark.contract("A-042", "C-026")
-async def test_a_redirect_uri_that_could_lead_elsewhere_is_not_registered(world: AuthWorld) -> None:
+async def test_unsafe_redirect_uri_is_not_registered(world: AuthWorld) -> None:
     async with platform(world) as it:
         accepted = {}
         for what, uri in REFUSED_URIS.items():
@@ -204,7 +204,7 @@ REFUSED: list[tuple[dict[str, object], int, str]] = [
 
 
 @pytest.mark.contract("C-023", "C-026", "A-022", "A-042", "S-022")
-async def test_what_cannot_be_registered_is_told_and_leaves_nothing(world: AuthWorld) -> None:
+async def test_invalid_registration_is_refused_with_its_error_code_and_stores_no_app(world: AuthWorld) -> None:
     async with platform(world) as it:
         before = (await it.ask("GET", APPS)).document
         for changed, status, code in REFUSED:
@@ -214,7 +214,7 @@ async def test_what_cannot_be_registered_is_told_and_leaves_nothing(world: AuthW
 
 
 @pytest.mark.contract("C-024", "C-036", "C-042", "C-046", "A-022", "A-030")
-async def test_only_an_administrator_changes_anything(world: AuthWorld) -> None:
+async def test_app_is_changed_only_with_the_admin_scope(world: AuthWorld) -> None:
     async with platform(world) as it:
         app = await it.register()
         path = f"{APPS}/{app['client_id']}"
@@ -236,7 +236,7 @@ async def test_only_an_administrator_changes_anything(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-060", "S-061", "S-062", "C-013")
-async def test_apps_beyond_ones_tenant_organisation_or_clearance_are_not_there(world: AuthWorld) -> None:
+async def test_app_outside_the_callers_tenant_organisation_or_clearance_is_not_found(world: AuthWorld) -> None:
     async with platform(world) as it:
         wide = await it.register(name="Of the whole tenant")
         await world.register("cleared", organization_id=None, client_id="app_cleared", clearance=SecrecyLevel.SECRET)
@@ -264,7 +264,7 @@ async def _absent(it: Platform, who: str, client_id: str) -> None:
 
 
 @pytest.mark.contract("C-017")
-async def test_the_audit_trail_has_who_did_what_to_which_app(world: AuthWorld) -> None:
+async def test_audit_entry_of_an_app_change_names_the_actor_the_action_and_the_app(world: AuthWorld) -> None:
     async with platform(world) as it:
         app = await it.register()
         path = f"{APPS}/{app['client_id']}"

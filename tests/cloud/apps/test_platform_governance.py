@@ -17,7 +17,7 @@ def path(app: dict[str, object], rest: str = "/governance") -> str:
 
 
 @pytest.mark.contract("C-035", "C-037", "C-038", "C-039", "C-040", "A-045")
-async def test_flags_merge_and_only_those_of_one_app_change(world_on_either: AuthWorld) -> None:
+async def test_governance_patch_changes_only_the_given_flags_of_one_app(world_on_either: AuthWorld) -> None:
     async with platform(world_on_either) as it:
         app, other = await it.register(), await it.register()
         before = (await it.ask("GET", path(other, ""))).document
@@ -42,7 +42,7 @@ async def test_flags_merge_and_only_those_of_one_app_change(world_on_either: Aut
 
 
 @pytest.mark.contract("A-045", "C-037")
-async def test_an_unknown_flag_or_a_strange_value_changes_nothing(world: AuthWorld) -> None:
+async def test_governance_patch_with_an_unknown_flag_or_invalid_value_changes_no_flag(world: AuthWorld) -> None:
     async with platform(world) as it:
         app = await it.register()
         strange: list[object] = [
@@ -73,7 +73,7 @@ async def test_an_unknown_flag_or_a_strange_value_changes_nothing(world: AuthWor
 
 
 @pytest.mark.contract("A-046")
-async def test_two_administrators_do_not_undo_each_others_change(world: AuthWorld) -> None:
+async def test_governance_patch_with_an_outdated_etag_is_refused_with_412(world: AuthWorld) -> None:
     async with platform(world) as it:
         app = await it.register()
         read = (await it.ask("GET", path(app, ""))).headers["ETag"]
@@ -92,7 +92,7 @@ async def test_two_administrators_do_not_undo_each_others_change(world: AuthWorl
 
 
 @pytest.mark.contract("C-039", "C-064", "A-045", "S-051")
-async def test_what_governance_holds_back_is_gone_from_every_token(world: AuthWorld) -> None:
+async def test_scope_forbidden_by_governance_is_removed_from_existing_and_new_tokens(world: AuthWorld) -> None:
     async with platform(world) as it:
         app = await it.register(requested_scopes=[WEBHOOKS, DEVICES])
         token = (await it.granted(app)).document["access_token"]
@@ -108,7 +108,7 @@ async def test_what_governance_holds_back_is_gone_from_every_token(world: AuthWo
 
 
 @pytest.mark.contract("C-039", "A-045")
-async def test_governance_limits_how_long_a_token_lives(world: AuthWorld) -> None:
+async def test_governance_limits_the_lifetime_of_tokens(world: AuthWorld) -> None:
     async with platform(world) as it:
         app = await it.register()
         assert (await it.granted(app)).document["expires_in"] == 3600
@@ -123,7 +123,7 @@ async def test_governance_limits_how_long_a_token_lives(world: AuthWorld) -> Non
 
 
 @pytest.mark.contract("C-039", "C-055", "A-045")
-async def test_governance_narrows_where_codes_go_and_whether_pkce_is_needed(world: AuthWorld) -> None:
+async def test_governance_sets_the_allowed_redirect_hosts_and_the_pkce_requirement(world: AuthWorld) -> None:
     async with platform(world) as it:
         app = await it.register(grant_types=["authorization_code"], redirect_uris=[CALLBACK])
         asked = f"/v1/oauth/authorize?response_type=code&client_id={app['client_id']}&state=s&redirect_uri={CALLBACK}"
@@ -137,7 +137,7 @@ async def test_governance_narrows_where_codes_go_and_whether_pkce_is_needed(worl
 
 
 @pytest.mark.contract("C-023", "S-051", "C-064")
-async def test_a_scope_that_a_tenant_does_not_have_cannot_be_granted_anywhere(world_on_either: AuthWorld) -> None:
+async def test_scope_withheld_from_a_tenant_cannot_be_granted_to_any_of_its_apps(world_on_either: AuthWorld) -> None:
     async with platform(world_on_either) as it:
         app = await it.register(requested_scopes=[WEBHOOKS, DEVICES])
         token = (await it.granted(app)).document["access_token"]

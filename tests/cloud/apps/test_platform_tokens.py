@@ -17,7 +17,7 @@ SEEN_S = 3.0
 
 
 @pytest.mark.contract("C-041", "C-043", "C-044", "C-045", "A-028", "S-023")
-async def test_a_service_token_works_for_a_day_and_without_anybody(world_on_either: AuthWorld) -> None:
+async def test_service_token_is_valid_for_a_day_and_names_the_app_as_its_subject(world_on_either: AuthWorld) -> None:
     async with platform(world_on_either) as it:
         app = await it.register(requested_scopes=[WEBHOOKS, DEVICES])
         path = f"{APPS}/{app['client_id']}/service-token"
@@ -45,7 +45,7 @@ async def test_a_service_token_works_for_a_day_and_without_anybody(world_on_eith
 
 
 @pytest.mark.contract("C-047", "S-029", "A-028", "A-029", "C-064")
-async def test_what_governance_and_approval_do_not_give_is_not_minted(world: AuthWorld) -> None:
+async def test_service_token_is_refused_beyond_governance_and_approved_scopes(world: AuthWorld) -> None:
     async with platform(world) as it:
         app = await it.register()
         path = f"{APPS}/{app['client_id']}/service-token"
@@ -71,7 +71,7 @@ async def test_what_governance_and_approval_do_not_give_is_not_minted(world: Aut
 
 
 @pytest.mark.contract("S-028", "A-029", "C-047", "S-051")
-async def test_turning_service_tokens_off_ends_those_in_use_on_every_host_and_process(
+async def test_disabling_service_tokens_ends_existing_ones_on_every_host_and_process(
     world_on_either: AuthWorld,
 ) -> None:
     other = world_on_either.another_process()
@@ -101,7 +101,9 @@ async def test_turning_service_tokens_off_ends_those_in_use_on_every_host_and_pr
 
 
 @pytest.mark.contract("C-048", "C-049", "C-050", "C-051", "C-052", "A-031", "A-039", "A-065", "S-025")
-async def test_a_secret_is_rotated_without_a_pause_and_ended_at_once_when_it_leaked(world_on_either: AuthWorld) -> None:
+async def test_previous_app_secret_works_for_a_day_or_ends_at_once_without_a_grace_period(
+    world_on_either: AuthWorld,
+) -> None:
     async with platform(world_on_either) as it:
         app = await it.register()
         path = f"{APPS}/{app['client_id']}/rotate-secret"
@@ -146,7 +148,7 @@ async def _fresh(world: AuthWorld) -> str:
 
 
 @pytest.mark.contract("A-031", "S-025")
-async def test_of_two_hundred_rotations_at_once_two_secrets_are_left(world_on_either: AuthWorld) -> None:
+async def test_two_hundred_concurrent_rotations_leave_two_valid_secrets(world_on_either: AuthWorld) -> None:
     world = world_on_either
     where = (world.home.operator, world.app.client_id)
     rotations = await asyncio.gather(*(world.apps.rotate_secret(*where) for _ in range(200)))
@@ -161,7 +163,7 @@ async def test_of_two_hundred_rotations_at_once_two_secrets_are_left(world_on_ei
 
 
 @pytest.mark.contract("A-031", "C-051")
-async def test_a_process_whose_clock_is_behind_ends_no_secret_that_was_just_given_out(world: AuthWorld) -> None:
+async def test_process_with_a_slow_clock_does_not_end_a_newly_issued_secret(world: AuthWorld) -> None:
     where = (world.home.operator, world.app.client_id)
     await world.apps.rotate_secret(*where)
     world.pass_time(seconds=-30)
@@ -173,7 +175,7 @@ async def test_a_process_whose_clock_is_behind_ends_no_secret_that_was_just_give
 
 
 @pytest.mark.contract("S-027", "S-144")
-async def test_no_secret_or_token_lies_in_the_database_or_stands_in_a_log(
+async def test_secrets_and_tokens_appear_in_neither_the_database_nor_the_logs(
     world: AuthWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with platform(world) as it:

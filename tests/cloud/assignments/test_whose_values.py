@@ -53,7 +53,7 @@ def at(minute: int) -> int:
     return NOON_US + minute * MINUTE_US
 
 
-async def test_values_belong_to_the_encounter_from_its_first_moment_until_before_its_last(database: Database) -> None:
+async def test_assignment_includes_its_start_time_and_excludes_its_end_time(database: Database) -> None:
     here = await ward(database)
     await here.desk.assign(
         here.home.user("operator"),
@@ -65,7 +65,7 @@ async def test_values_belong_to_the_encounter_from_its_first_moment_until_before
     assert [await here.whose(minute) for minute in (-1, 0, 4, 5)] == [None, "enc_north", "enc_north", None]
 
 
-async def test_an_open_assignment_goes_on_until_it_is_closed(database: Database) -> None:
+async def test_open_assignment_applies_until_it_is_closed(database: Database) -> None:
     here = await ward(database)
     opened = await here.desk.assign(
         here.home.user("operator"), device_id=here.device_id, encounter_id="enc_north", from_us=at(0)
@@ -78,7 +78,7 @@ async def test_an_open_assignment_goes_on_until_it_is_closed(database: Database)
 
 
 @pytest.mark.parametrize(("begin", "end"), [(0, 10), (-5, 1), (9, 20), (2, 3), (-5, 20), (9, None), (-5, None)])
-async def test_a_device_belongs_to_one_encounter_at_a_time(database: Database, begin: int, end: int | None) -> None:
+async def test_overlapping_assignment_of_a_device_is_refused(database: Database, begin: int, end: int | None) -> None:
     here = await ward(database)
     viewer, device_id = here.home.viewer, here.device_id
     await here.desk.assign(viewer, device_id=device_id, encounter_id="enc_north", from_us=at(0), until_us=at(10))
@@ -93,7 +93,7 @@ async def test_a_device_belongs_to_one_encounter_at_a_time(database: Database, b
     await here.desk.assign(viewer, device_id=device_id, encounter_id="enc_north", from_us=at(10))
 
 
-async def test_of_ten_people_who_assign_at_once_one_succeeds(database: Database) -> None:
+async def test_one_of_ten_concurrent_overlapping_assignments_succeeds(database: Database) -> None:
     here = await ward(database)
 
     async def assign(number: int) -> str:
@@ -112,7 +112,7 @@ async def test_of_ten_people_who_assign_at_once_one_succeeds(database: Database)
     assert sum(isinstance(outcome, AssignmentOverlaps) for outcome in done) == 9
 
 
-async def test_moving_an_interval_keeps_what_was_believed_and_tells_of_it(database: Database) -> None:
+async def test_moved_assignment_keeps_the_voided_one_in_the_history_and_publishes_an_event(database: Database) -> None:
     here = await ward(database)
     second = await Epcr(database, CLOCK, IDS).begin(here.home.viewer, organization_id=here.home.organization.id)
     made = await here.desk.assign(
@@ -142,7 +142,7 @@ async def test_moving_an_interval_keeps_what_was_believed_and_tells_of_it(databa
     assert told[1].payload["to_encounter_id"] == second.id
 
 
-async def test_assignments_of_a_device_that_was_absorbed_count_for_the_enrolled_one(database: Database) -> None:
+async def test_assignment_of_an_absorbed_device_applies_to_the_enrolled_device(database: Database) -> None:
     here = await ward(database)
     home = here.home
     await here.desk.assign(home.user("a"), device_id=here.device_id, encounter_id="enc_north", from_us=at(0))
@@ -156,7 +156,7 @@ async def test_assignments_of_a_device_that_was_absorbed_count_for_the_enrolled_
         await here.desk.assign(home.user("a"), device_id=enrolled.device.id, encounter_id="enc_north", from_us=at(3))
 
 
-async def test_what_belongs_to_somebody_else_is_not_there(database: Database) -> None:
+async def test_devices_encounters_and_assignments_of_another_tenant_are_not_found(database: Database) -> None:
     here = await ward(database)
     south = await household(database, CLOCK, name="south")
     made = await here.desk.assign(
@@ -178,7 +178,7 @@ async def test_what_belongs_to_somebody_else_is_not_there(database: Database) ->
     assert await here.desk.list(south.viewer) == []
 
 
-async def test_an_assignment_ends_after_it_begins(database: Database) -> None:
+async def test_assignment_that_ends_at_its_start_time_is_refused(database: Database) -> None:
     here = await ward(database)
     with pytest.raises(IntervalEmpty):
         await here.desk.assign(

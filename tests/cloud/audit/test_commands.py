@@ -18,7 +18,7 @@ def actions(console: Console, *words: str) -> list[str]:
     return [entry["action"] for entry in console.json("audit", "list", *TENANT, *words)]
 
 
-def test_what_an_operator_does_to_people_is_in_the_trail(console: Console) -> None:
+def test_user_commands_of_an_operator_are_audited(console: Console) -> None:
     ada = console.json("users", "add", *WHERE, "--username", "Ada@example.org", "--role", "member")
     console.json("users", "set-roles", *WHO, "--role", "administrator")
     fresh = console.json("users", "set-password", *WHO)
@@ -39,7 +39,7 @@ def test_what_an_operator_does_to_people_is_in_the_trail(console: Console) -> No
     assert fresh["password"] not in json.dumps(console.json("audit", "list", *TENANT))
 
 
-def test_what_concerns_the_keys_is_in_the_trail_of_every_tenant(console: Console) -> None:
+def test_signing_key_commands_are_audited_for_every_tenant(console: Console) -> None:
     kid = console.json("keys", "rotate", "--at-once")["kid"]
     console.json("keys", "withdraw", kid)
     for tenant in ("tnt_1", "tnt_2"):
@@ -47,7 +47,7 @@ def test_what_concerns_the_keys_is_in_the_trail_of_every_tenant(console: Console
         assert [(entry["action"], entry["object"]) for entry in found] == [("key.withdraw", kid), ("key.rotate", kid)]
 
 
-def test_a_token_that_an_operator_mints_is_in_the_trail_by_its_id(console: Console) -> None:
+def test_token_minted_by_an_operator_is_audited_by_its_jti(console: Console) -> None:
     console.json("apps", "add", *WHERE, "--name", "D", "--id", "app_1", "--scope", "all", "--allow-service-tokens")
     minted = console.json("tokens", "mint", *TENANT, "--app", "app_1")
     (entry,) = console.json("audit", "list", *TENANT, "--action", "app.service_token")
@@ -59,13 +59,13 @@ def test_a_token_that_an_operator_mints_is_in_the_trail_by_its_id(console: Conso
     ("words", "count"),
     [(("--limit", "1"), 1), (("--since", "2020-01-01T00:00:00Z"), 2), (("--since", "2999-01-01T00:00:00Z"), 0)],
 )
-def test_the_trail_is_narrowed_at_the_console(console: Console, words: tuple[str, ...], count: int) -> None:
+def test_audit_list_command_filters_entries(console: Console, words: tuple[str, ...], count: int) -> None:
     for number in ("1", "2"):
         console.json("users", "add", *WHERE, "--username", f"user-{number}", "--role", "member")
     assert len(actions(console, *words)) == count
 
 
-def test_a_trace_is_searched_at_the_console(console: Console) -> None:
+def test_audit_search_command_finds_no_entry_for_an_unknown_trace(console: Console) -> None:
     found: Any = console.json("audit", "search", "0" * 32, *TENANT)
     assert found == []
     code, out, _ = console.run("audit", "search", "0" * 32, *TENANT)

@@ -19,7 +19,7 @@ NORTH = actor()
 
 
 @pytest.mark.contract("C-017")
-async def test_an_entry_names_who_what_and_in_which_trace(database: Database) -> None:
+async def test_audit_entry_names_actor_action_object_outcome_and_trace(database: Database) -> None:
     audit, trace = Audit(HandClock()), begin_trace()
     async with database.transaction() as tx:
         await audit.record(tx, actor(trace=trace), "evidence.verify", "ev_1", metadata={"record_count": 3})
@@ -36,7 +36,7 @@ async def test_an_entry_names_who_what_and_in_which_trace(database: Database) ->
     assert (refused.actor, refused.client_id, refused.outcome) == ("operator", None, Outcome.REFUSED)
 
 
-async def test_a_change_that_does_not_happen_leaves_no_entry(database: Database) -> None:
+async def test_rolled_back_change_leaves_no_audit_entry(database: Database) -> None:
     audit = Audit(HandClock())
 
     async def fail() -> None:
@@ -51,7 +51,7 @@ async def test_a_change_that_does_not_happen_leaves_no_entry(database: Database)
 
 
 @pytest.mark.contract("C-013", "S-062")
-async def test_the_trail_of_others_is_not_there(database: Database) -> None:
+async def test_audit_entries_of_another_tenant_or_organisation_are_not_listed(database: Database) -> None:
     audit = Audit(HandClock())
     async with database.transaction() as tx:
         await audit.record(tx, actor(tenant="tnt_south"), "device.enrol", "dev_1")
@@ -61,7 +61,7 @@ async def test_the_trail_of_others_is_not_there(database: Database) -> None:
         assert [entry.object for entry in await audit.list(tx, Actor.operator("tnt_north"))] == ["dev_2"]
 
 
-async def test_entries_past_their_retention_are_swept(database: Database) -> None:
+async def test_audit_entries_older_than_the_retention_period_are_deleted(database: Database) -> None:
     clock = HandClock()
     audit = Audit(clock)
     for _ in range(2):

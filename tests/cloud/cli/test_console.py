@@ -52,7 +52,7 @@ def add_vehicle(console: Console) -> None:
     console.json("vehicles", "add", "--tenant", "tnt_1", "--organization", "org_1", "--name", "RTW 1", "--id", "veh_1")
 
 
-def test_a_cloud_is_set_up_from_nothing(console: Console) -> None:
+def test_commands_set_up_a_new_cloud_up_to_an_assignment(console: Console) -> None:
     add_vehicle(console)
     tenant = ("--tenant", "tnt_1")
     key = public_key_text()
@@ -78,14 +78,14 @@ def test_a_cloud_is_set_up_from_nothing(console: Console) -> None:
         assert len(console.json(noun, "list", *tenant)) == count
 
 
-def test_people_get_sentences_and_tables(console: Console) -> None:
+def test_command_output_without_json_is_a_table_or_a_sentence(console: Console) -> None:
     add_vehicle(console)
     assert console.run("vehicles", "list", "--tenant", "tnt_1")[1].count("veh_1") == 1
     assert console.run("devices", "list", "--tenant", "tnt_1")[1] == "Devices: none\n"
     assert "already at" in console.run("migrate")[1]
 
 
-def test_what_cannot_be_done_is_told_in_one_sentence(console: Console) -> None:
+def test_refused_command_prints_one_sentence_with_the_reason(console: Console) -> None:
     add_vehicle(console)
     where = ("--tenant", "tnt_1", "--organization", "org_1")
     assert "already in use" in console.refused("tenants", "add", "--name", "x", "--id", "tnt_1")
@@ -101,7 +101,7 @@ def test_what_cannot_be_done_is_told_in_one_sentence(console: Console) -> None:
     assert "2026-03-24T10:00:00Z" in console.refused(*when)
 
 
-def test_help_lists_every_command_with_what_it_is_for(console: Console) -> None:
+def test_help_lists_every_command_with_its_purpose(console: Console) -> None:
     code, out, _ = console.run("--help")
     assert code == 0
     for line in ("webhooks Webhooks and their deliveries.", "incidents Incidents of", "init-secrets Create the master"):
@@ -111,13 +111,13 @@ def test_help_lists_every_command_with_what_it_is_for(console: Console) -> None:
         assert (code, f"Usage: argus-cloud {name}" in out) == (0, True)
 
 
-def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(console: Console) -> None:
+def test_misspelt_command_gets_the_closest_command_as_a_suggestion(console: Console) -> None:
     code, out, err = console.run("webhoks", "list")
     assert (code, out) == (2, "")
     assert "Did you mean 'webhooks'" in err
 
 
-def test_a_command_loads_what_it_needs_and_not_the_rest_of_the_cloud(console: Console, tmp_path: Path) -> None:
+def test_tenants_command_imports_no_module_of_unrelated_slices(console: Console, tmp_path: Path) -> None:
     # Imports are most of the time that a command takes.
     words = ["argus-cloud", "--config", str(tmp_path / "cloud.toml"), "tenants", "list", "--json"]
     told = f"import sys; from cloud.cli import app; sys.argv = {words}; app(standalone_mode=False); print(*sys.modules)"
@@ -127,7 +127,7 @@ def test_a_command_loads_what_it_needs_and_not_the_rest_of_the_cloud(console: Co
     assert loaded.isdisjoint({"alembic", "aiohttp", "cloud.partners.webhooks.service", "cloud.access.tokens.minting"})
 
 
-def test_a_missing_database_or_setting_is_told_with_what_to_do(tmp_path: Path) -> None:
+def test_error_for_a_missing_database_or_setting_says_how_to_create_it(tmp_path: Path) -> None:
     console = Console(settings_file(tmp_path, more=""))
     for command in (("tenants", "list"), ("serve",), ("migrate",)):
         assert "argus-cloud init" in console.refused(*command)
@@ -138,7 +138,7 @@ def test_a_missing_database_or_setting_is_told_with_what_to_do(tmp_path: Path) -
     assert "cannot be read" in Console(tmp_path / "none.toml").refused("tenants", "list")
 
 
-def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
+def test_doctor_reports_each_problem_with_its_remedy(tmp_path: Path) -> None:
     broker = '[mqtt]\nurl = "mqtt://127.0.0.1:1"\nusername = "cloud"\npassword_file = "password"'
     (tmp_path / "password").write_text("synthetic-secret\n")
     (tmp_path / "password").chmod(0o644)
@@ -156,7 +156,7 @@ def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     assert "synthetic-secret" not in out
 
 
-def test_a_fleet_is_set_up_from_a_file_in_one_go(console: Console, tmp_path: Path) -> None:
+def test_batch_command_runs_every_line_of_a_file(console: Console, tmp_path: Path) -> None:
     fleet = tmp_path / "fleet.batch"
     fleet.write_text(
         "# a tenant with a station\n"
@@ -179,7 +179,7 @@ def test_a_fleet_is_set_up_from_a_file_in_one_go(console: Console, tmp_path: Pat
         ("batch other", "line 2: a batch cannot hold a batch"),
     ],
 )
-def test_a_batch_stops_at_the_first_line_that_cannot_be_done_and_names_it(
+def test_batch_stops_at_the_first_failing_line_and_names_it(
     console: Console, tmp_path: Path, second: str, said: str
 ) -> None:
     fleet = tmp_path / "fleet.batch"
@@ -190,13 +190,13 @@ def test_a_batch_stops_at_the_first_line_that_cannot_be_done_and_names_it(
     assert [tenant["id"] for tenant in console.json("tenants", "list")] == ["tnt_1"]
 
 
-def test_a_file_that_is_no_batch_is_refused(console: Console, tmp_path: Path) -> None:
+def test_unreadable_or_binary_batch_file_is_refused(console: Console, tmp_path: Path) -> None:
     assert "cannot be read" in console.refused("batch", str(tmp_path / "absent"))
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     assert "is not UTF-8 text" in console.refused("batch", str(tmp_path / "binary"))
 
 
-def test_an_operator_reads_what_happened(console: Console) -> None:
+def test_events_command_lists_the_events_of_a_tenant(console: Console) -> None:
     add_vehicle(console)
     where = ("--tenant", "tnt_1", "--organization", "org_1")
     what = ("--serial-number", "SN-1", "--class", "oximeter", "--manufacturer", "Synthetic Medical")

@@ -13,7 +13,7 @@ def lines(capture: pytest.CaptureFixture[bytes]) -> list[dict[str, object]]:
     return [json.loads(line) for line in capture.readouterr().err.splitlines()]
 
 
-def test_a_line_has_an_event_fields_and_a_time(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_log_line_has_an_event_fields_and_a_timestamp(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     configure_logs("info")
     structlog.get_logger().debug("never.said")
     structlog.get_logger().info("gateway.registered", gateway="gw_1")
@@ -22,7 +22,7 @@ def test_a_line_has_an_event_fields_and_a_time(capfdbinary: pytest.CaptureFixtur
     assert str(line["timestamp"]).endswith("Z")
 
 
-def test_a_traceback_shows_no_values(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_logged_traceback_contains_no_variable_values(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     configure_logs("info")
     patient_name = "Synthia Testperson"
     try:
@@ -35,7 +35,7 @@ def test_a_traceback_shows_no_values(capfdbinary: pytest.CaptureFixture[bytes]) 
 
 
 @pytest.mark.finding("security-low-log-values")
-def test_an_exception_is_logged_without_its_message_and_that_of_its_cause(
+def test_exception_is_logged_without_its_message_and_the_message_of_its_cause(
     capfdbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     configure_logs("info")
@@ -59,7 +59,7 @@ def test_an_exception_is_logged_without_its_message_and_that_of_its_cause(
     assert library["message"] == "Task exception"
 
 
-def test_what_libraries_warn_of_joins_the_stream(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_warning_of_a_library_is_logged_as_a_json_line(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     configure_logs("info")
     logging.getLogger("some.library").warning("careful")
     logging.getLogger("some.library").info("chatter")

@@ -22,9 +22,7 @@ async def config(tmp_path: Path) -> Path:
     return path
 
 
-async def test_it_serves_four_hosts_tells_the_service_manager_and_stops_when_asked(
-    config: Path, tmp_path: Path
-) -> None:
+async def test_serve_answers_on_four_hosts_notifies_systemd_and_stops_on_sigterm(config: Path, tmp_path: Path) -> None:
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(str(tmp_path / "notify"))
     manager.setblocking(False)
@@ -41,7 +39,7 @@ async def test_it_serves_four_hosts_tells_the_service_manager_and_stops_when_ask
     manager.close()
 
 
-async def test_it_serves_on_either_database(database_url: str, tmp_path: Path) -> None:
+async def test_serve_runs_on_sqlite_and_on_postgresql(database_url: str, tmp_path: Path) -> None:
     async with serving(settings_file(tmp_path, database_url=database_url)) as served:
         assert await get(f"http://{served.address('api')}/health/ready") == (
             200,
@@ -52,7 +50,7 @@ async def test_it_serves_on_either_database(database_url: str, tmp_path: Path) -
             assert await served.process.wait() == 0
 
 
-async def test_a_role_can_be_played_alone(config: Path) -> None:
+async def test_serve_only_worker_starts_the_worker_and_no_host(config: Path) -> None:
     async with serving(config, "--only", "worker") as served:
         assert "host.listening" not in served.events()
         started = next(line["parts"] for line in served.lines if line["event"] == "cloud.started")
@@ -63,7 +61,7 @@ async def test_a_role_can_be_played_alone(config: Path) -> None:
 
 
 @pytest.mark.broker
-async def test_it_becomes_ready_when_the_broker_comes_and_ready_again_after_it_was_gone(tmp_path: Path) -> None:
+async def test_serve_becomes_ready_again_when_the_broker_restarts(tmp_path: Path) -> None:
     async with broker_running(tmp_path / "broker") as broker:
         hosts = settings_file(tmp_path).read_text().partition("\n")[2]
         password = broker.password_file(CLOUD_USER)
@@ -86,7 +84,7 @@ async def test_it_becomes_ready_when_the_broker_comes_and_ready_again_after_it_w
                 assert await served.process.wait() == 0
 
 
-async def test_without_its_broker_it_serves_and_says_that_it_is_not_ready(tmp_path: Path) -> None:
+async def test_serve_without_its_broker_is_live_but_not_ready(tmp_path: Path) -> None:
     hosts = settings_file(tmp_path).read_text().partition("\n")[2]
     config = settings_file(tmp_path, more=f'{hosts}\n[mqtt]\nurl = "mqtt://127.0.0.1:1"')
     await migrate(read_settings(config).database_url, create=True)

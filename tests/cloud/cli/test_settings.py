@@ -11,7 +11,7 @@ from tests.builders.cloud_settings import settings_file
 EXAMPLE = Path(__file__).parents[3] / "systemd" / "cloud.toml"
 
 
-def test_the_example_is_valid_and_tells_hosts_apart_by_name() -> None:
+def test_example_settings_are_valid_and_hosts_share_one_listen_address() -> None:
     settings = read_settings(EXAMPLE)
     assert settings.hosts is not None
     assert settings.hosts.api.listen == settings.hosts.auth.listen == Address("127.0.0.1", 8080)
@@ -19,7 +19,7 @@ def test_the_example_is_valid_and_tells_hosts_apart_by_name() -> None:
     assert settings.mqtt.password_file == Path("/etc/argus/cloud-mqtt-password")
 
 
-def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+def test_relative_paths_are_resolved_from_the_folder_of_the_settings_file(tmp_path: Path) -> None:
     settings = read_settings(settings_file(tmp_path, more='objects_dir = "objects"'))
     assert settings.database_url == f"sqlite:///{tmp_path}/cloud.db"
     assert settings.objects_dir == tmp_path / "objects"
@@ -41,13 +41,13 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("= nonsense", "is not TOML"),
     ],
 )
-def test_a_mistake_names_the_field_and_what_to_write(tmp_path: Path, more: str, told: str) -> None:
+def test_invalid_setting_is_refused_with_its_name_and_a_correct_form(tmp_path: Path, more: str, told: str) -> None:
     with pytest.raises(SettingsUnusable) as caught:
         read_settings(settings_file(tmp_path, more=more))
     assert told in caught.value.sentence
 
 
-def test_hosts_on_one_address_need_names_that_differ(tmp_path: Path) -> None:
+def test_hosts_with_the_same_address_and_the_same_name_are_refused(tmp_path: Path) -> None:
     hosts = "\n".join(
         f'[hosts.{name}]\nlisten = "127.0.0.1:8080"\npublic_url = "https://same.example.org"'
         for name in ("auth", "api", "sandbox", "docs")
@@ -56,7 +56,7 @@ def test_hosts_on_one_address_need_names_that_differ(tmp_path: Path) -> None:
         read_settings(settings_file(tmp_path, more=hosts))
 
 
-def test_a_password_in_an_address_is_never_repeated(tmp_path: Path) -> None:
+def test_password_in_a_database_url_is_not_repeated_in_errors_or_repr(tmp_path: Path) -> None:
     path = settings_file(tmp_path, database_url="mysql://argus:synthetic-secret@h/n")
     with pytest.raises(SettingsUnusable) as caught:
         read_settings(path)
@@ -65,7 +65,7 @@ def test_a_password_in_an_address_is_never_repeated(tmp_path: Path) -> None:
     assert "synthetic-secret" not in repr(good)
 
 
-def test_an_absent_or_huge_file_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_absent_or_oversized_settings_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsUnusable, match="cannot be read"):
         read_settings(tmp_path / "none.toml")
     (tmp_path / "huge.toml").write_bytes(b"#" * 300_000)
@@ -73,7 +73,7 @@ def test_an_absent_or_huge_file_is_told_in_a_sentence(tmp_path: Path) -> None:
         read_settings(tmp_path / "huge.toml")
 
 
-def test_a_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
+def test_password_is_read_from_the_first_line_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("correct horse\nsecond line\n")
     assert read_password(file) == "correct horse"

@@ -34,7 +34,7 @@ async def cut(database: PostgresqlDatabase) -> None:
         )
 
 
-async def test_a_transaction_whose_connection_is_cut_is_undone_and_the_next_one_works(
+async def test_transaction_with_a_lost_connection_is_rolled_back_and_the_next_one_succeeds(
     postgresql: PostgresqlCluster,
 ) -> None:
     async def add_and_lose(then: str) -> None:
@@ -72,7 +72,7 @@ async def begun_at_once(database: PostgresqlDatabase, count: int) -> AsyncExitSt
 
 
 @pytest.mark.parametrize("first", ["look", "transaction"])
-async def test_a_restart_of_the_server_is_not_noticed_however_many_connections_lay_idle(
+async def test_query_after_a_server_restart_succeeds_despite_idle_broken_connections(
     postgresql: PostgresqlCluster, first: str
 ) -> None:
     with postgresql.database() as url:
@@ -89,7 +89,7 @@ async def test_a_restart_of_the_server_is_not_noticed_however_many_connections_l
         await other.close()
 
 
-async def test_who_waits_for_a_connection_gets_the_next_that_comes_free(postgresql: PostgresqlCluster) -> None:
+async def test_waiting_transaction_gets_the_next_connection_returned_to_the_pool(postgresql: PostgresqlCluster) -> None:
     async def one_more() -> int:
         async with database.transaction() as tx:
             return len(await tx.driver.rows(_ONE, {}))
@@ -106,7 +106,7 @@ async def test_who_waits_for_a_connection_gets_the_next_that_comes_free(postgres
         await database.close()
 
 
-async def test_a_server_that_is_not_there_is_unavailable_and_its_password_stays_unsaid(
+async def test_unreachable_server_raises_database_unavailable_without_its_password(
     postgresql: PostgresqlCluster,
 ) -> None:
     url = f"postgresql://argus:secret@/none?host={postgresql.socket_folder}/nowhere"
@@ -116,13 +116,13 @@ async def test_a_server_that_is_not_there_is_unavailable_and_its_password_stays_
     assert "secret" not in str(read_address(url))
 
 
-async def test_a_database_that_was_not_created_is_told_with_what_to_do(postgresql: PostgresqlCluster) -> None:
+async def test_absent_database_is_refused_with_the_createdb_command(postgresql: PostgresqlCluster) -> None:
     for attempt in (open_database, migrate):
         with pytest.raises(DatabaseAbsent, match="createdb"):
             await attempt(postgresql.url("nowhere"))
 
 
-async def test_an_account_without_rights_is_told_so(postgresql: PostgresqlCluster) -> None:
+async def test_account_without_rights_raises_database_refused(postgresql: PostgresqlCluster) -> None:
     postgresql.administer("CREATE ROLE guest LOGIN")
     with postgresql.database(template="template0") as url:
         with pytest.raises(DatabaseRefused):
@@ -132,7 +132,7 @@ async def test_an_account_without_rights_is_told_so(postgresql: PostgresqlCluste
     postgresql.administer("DROP ROLE guest")
 
 
-async def test_a_commit_waits_for_the_disk_of_the_server(postgresql: PostgresqlCluster) -> None:
+async def test_commit_runs_with_fsync_and_synchronous_commit_on(postgresql: PostgresqlCluster) -> None:
     with postgresql.database() as url:
         database = await open_database(url)
         async with database.transaction() as tx:
@@ -141,7 +141,9 @@ async def test_a_commit_waits_for_the_disk_of_the_server(postgresql: PostgresqlC
         await database.close()
 
 
-async def test_a_change_that_takes_too_long_is_undone_and_the_next_goes_on(postgresql: PostgresqlCluster) -> None:
+async def test_transaction_over_the_time_limit_is_rolled_back_and_the_next_one_succeeds(
+    postgresql: PostgresqlCluster,
+) -> None:
     async def dawdle() -> None:
         async with database.transaction() as tx:
             await tx.execute(ADD)
@@ -167,7 +169,7 @@ SLOW_COMMIT = (
 
 
 @pytest.mark.finding("cloud-11")
-async def test_a_time_limit_that_strikes_in_the_commit_leaves_the_outcome_open(postgresql: PostgresqlCluster) -> None:
+async def test_time_limit_reached_during_the_commit_raises_commit_unknown(postgresql: PostgresqlCluster) -> None:
     async def change() -> None:
         async with database.transaction() as tx:
             await tx.execute(ADD)
@@ -190,7 +192,7 @@ async def test_a_time_limit_that_strikes_in_the_commit_leaves_the_outcome_open(p
 
 
 @pytest.mark.finding("cloud-11")
-async def test_a_commit_whose_response_is_lost_has_happened_and_is_not_called_undone(
+async def test_commit_with_a_lost_response_is_not_reported_as_rolled_back(
     postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def commit_and_lose_the_response(raw: Any) -> None:
@@ -215,7 +217,7 @@ async def test_a_commit_whose_response_is_lost_has_happened_and_is_not_called_un
         await database.close()
 
 
-async def test_a_server_process_that_is_frozen_holds_nobody_beyond_the_limit(postgresql: PostgresqlCluster) -> None:
+async def test_transaction_on_a_frozen_server_process_ends_at_the_time_limit(postgresql: PostgresqlCluster) -> None:
     async def ask_the_frozen() -> None:
         async with database.transaction() as tx:
             pid = int((await tx.execute(text("SELECT pg_backend_pid()"))).scalar())

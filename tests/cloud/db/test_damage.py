@@ -94,7 +94,7 @@ async def reports(path: Path) -> tuple[str, list[Any]]:
 
 
 @pytest.mark.finding("reliability-G")
-async def test_flipped_bytes_at_seeded_places_are_reported_by_name(filled: Path, tmp_path: Path) -> None:
+async def test_flipped_bytes_are_reported_with_the_name_of_the_damaged_part(filled: Path, tmp_path: Path) -> None:
     silent, unnamed = [], []
     for number, (part, page) in enumerate(places(filled)):
         path = Path(shutil.copy(filled, tmp_path / f"cloud-{number}.db"))
@@ -122,7 +122,7 @@ async def test_flipped_bytes_at_seeded_places_are_reported_by_name(filled: Path,
         ("observations", "SELECT count(*) FROM observations NOT INDEXED"),
     ],
 )
-async def test_request_that_reads_a_damaged_page_gets_its_error_and_readiness_names_the_table(
+async def test_request_that_reads_a_damaged_page_gets_503_and_readiness_names_the_table(
     damaged: Path, table: str, query: str
 ) -> None:
     flip(damaged, parts_of(damaged)[table][0])
@@ -147,7 +147,7 @@ async def change(database: Database, table: str) -> None:
         await tx.execute(text(f"DELETE FROM {table} WHERE 1"))  # noqa: S608  # our own name
 
 
-async def test_damage_is_found_before_it_is_needed_and_a_repaired_index_is_forgotten(damaged: Path) -> None:
+async def test_integrity_watch_finds_a_damaged_index_and_clears_it_after_a_reindex(damaged: Path) -> None:
     index = next(name for name in sorted(parts_of(damaged)) if name.startswith("ix_devices"))
     flip(damaged, *entry_of(damaged, index, "SELECT tenant_id FROM devices ORDER BY rowid DESC LIMIT 1"), count=1)
     database = await open_database(f"sqlite:///{damaged}")
@@ -167,7 +167,7 @@ async def test_damage_is_found_before_it_is_needed_and_a_repaired_index_is_forgo
 
 
 @pytest.mark.finding("reliability-G")
-def test_doctor_and_other_commands_name_the_damage(damaged: Path, tmp_path: Path) -> None:
+def test_doctor_and_other_commands_report_a_damaged_table(damaged: Path, tmp_path: Path) -> None:
     for table in ("observations", "tenants"):
         flip(damaged, parts_of(damaged)[table][-1])
     config = str(settings_file(tmp_path, more=""))
@@ -199,7 +199,7 @@ def crash_with_log(filled: Path, folder: Path, transactions: int) -> Path:
 @pytest.mark.finding("reliability-G")
 @pytest.mark.parametrize("at", ["header", "first frame", "middle"])
 @pytest.mark.parametrize("opening", ["open", "migrate"])
-async def test_a_damaged_log_is_copied_and_reported(filled: Path, tmp_path: Path, at: str, opening: str) -> None:
+async def test_damaged_wal_file_is_copied_and_reported(filled: Path, tmp_path: Path, at: str, opening: str) -> None:
     path = crash_with_log(filled, tmp_path, transactions=6)
     log = Path(f"{path}-wal")
     frame = 24 + PAGE_BYTES
@@ -225,7 +225,7 @@ async def test_a_damaged_log_is_copied_and_reported(filled: Path, tmp_path: Path
     assert "cloud.db-wal.damaged-1" in done.stdout
 
 
-async def test_a_whole_log_after_a_crash_is_no_damage(filled: Path, tmp_path: Path) -> None:
+async def test_intact_wal_file_after_a_crash_is_not_reported_as_damaged(filled: Path, tmp_path: Path) -> None:
     path = crash_with_log(filled, tmp_path, transactions=6)
     with capture_logs() as logs:
         database = await open_database(f"sqlite:///{path}")
@@ -237,7 +237,9 @@ async def test_a_whole_log_after_a_crash_is_no_damage(filled: Path, tmp_path: Pa
     assert not Path(f"{path}-wal.damaged-1").exists()
 
 
-async def test_a_command_beside_a_busy_writer_sees_no_damage(filled: Path, tmp_path: Path) -> None:
+async def test_opening_the_database_during_writes_of_another_process_reports_no_damage(
+    filled: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "cloud.db"
     shutil.copy(filled, path)
     writer = sqlite3.connect(path, isolation_level=None)

@@ -40,7 +40,7 @@ def sqlite_error(name: str) -> sqlite3.Error:
     ],
     ids=lambda error: getattr(error, "sqlite_errorname", type(error).__name__),
 )
-def test_the_state_of_the_database_passes_and_is_nobodys_fault(error: Exception) -> None:
+def test_temporary_database_error_is_translated_to_database_unavailable(error: Exception) -> None:
     ours = translated(error)
     assert isinstance(ours, DatabaseUnavailable)
     assert "synthetic row" not in ours.sentence
@@ -51,7 +51,7 @@ def test_the_state_of_the_database_passes_and_is_nobodys_fault(error: Exception)
     [sqlite_error("SQLITE_ERROR"), sqlite_error("SQLITE_READONLY"), asyncpg.UndefinedTableError("x"), KeyError("x")],
     ids=lambda error: getattr(error, "sqlite_errorname", type(error).__name__),
 )
-def test_a_mistake_of_ours_stays_what_it_is(error: Exception) -> None:
+def test_programming_error_is_not_translated(error: Exception) -> None:
     assert translated(error) is None
 
 
@@ -63,7 +63,7 @@ async def failure(database: Database, **values: object) -> type[DomainError]:
     return type(caught.value)
 
 
-async def test_what_is_written_is_told_from_the_rest(database: Database) -> None:
+async def test_constraint_violation_and_refused_value_have_different_errors(database: Database) -> None:
     assert await failure(database, name=None) is ConstraintViolated
     assert await failure(database, created_at_us=1 << 70) is ValueRefused
     assert await failure(database, name="synthetic \ud800") is ValueRefused

@@ -39,25 +39,25 @@ async def count(database: SqliteDatabase) -> int:
         return int((await tx.execute(COUNT)).scalar())
 
 
-async def test_three_hundred_concurrent_changes_need_few_fsyncs(sqlite: SqliteDatabase) -> None:
+async def test_three_hundred_concurrent_transactions_need_at_most_thirty_commits(sqlite: SqliteDatabase) -> None:
     await asyncio.gather(*(add(sqlite, f"tnt_{number}") for number in range(300)))
     assert await count(sqlite) == 300
     assert sqlite.writer.commits <= 30
 
 
-async def test_a_lone_change_is_committed_at_once(sqlite: SqliteDatabase) -> None:
+async def test_single_transaction_is_committed_without_waiting_for_a_group(sqlite: SqliteDatabase) -> None:
     await add(sqlite, "tnt_1")
     await add(sqlite, "tnt_2")
     assert sqlite.writer.commits == 2
 
 
-async def test_a_transaction_inside_a_transaction_is_a_mistake_that_is_told(sqlite: SqliteDatabase) -> None:
+async def test_nested_transaction_raises_an_error(sqlite: SqliteDatabase) -> None:
     async with sqlite.transaction():
         with pytest.raises(RuntimeError, match="already open"):
             await add(sqlite, "tnt_1")
 
 
-async def test_a_caller_that_leaves_takes_only_its_own_change_along(sqlite: SqliteDatabase) -> None:
+async def test_cancelled_transaction_is_rolled_back_without_the_others_in_its_group(sqlite: SqliteDatabase) -> None:
     inside = asyncio.Event()
 
     async def hesitate() -> None:
@@ -79,7 +79,7 @@ async def test_a_caller_that_leaves_takes_only_its_own_change_along(sqlite: Sqli
     assert names == {f"tnt_{number}" for number in range(10)}
 
 
-async def test_when_the_last_in_line_gives_up_the_group_is_still_committed(sqlite: SqliteDatabase) -> None:
+async def test_group_is_committed_when_its_last_waiting_member_is_cancelled(sqlite: SqliteDatabase) -> None:
     inside, go = asyncio.Event(), asyncio.Event()
 
     async def first() -> None:
@@ -99,7 +99,7 @@ async def test_when_the_last_in_line_gives_up_the_group_is_still_committed(sqlit
     assert await count(sqlite) >= 1
 
 
-async def test_a_change_that_takes_too_long_is_undone_and_the_next_goes_on(sqlite: SqliteDatabase) -> None:
+async def test_transaction_over_the_time_limit_is_rolled_back_and_the_next_one_succeeds(sqlite: SqliteDatabase) -> None:
     patience_s, sqlite.writer.member_s_max = sqlite.writer.member_s_max, 0.05
 
     async def dawdle() -> None:
@@ -114,7 +114,7 @@ async def test_a_change_that_takes_too_long_is_undone_and_the_next_goes_on(sqlit
     assert await count(sqlite) == 1
 
 
-async def test_a_full_disk_is_told_to_everybody_in_the_group_and_passes(sqlite: SqliteDatabase) -> None:
+async def test_full_disk_fails_every_transaction_of_the_group_until_space_is_free(sqlite: SqliteDatabase) -> None:
     async with sqlite.transaction() as tx:
         await tx.on_connection(lambda raw: raw.execute("PRAGMA max_page_count=1").fetchall())
 
@@ -131,7 +131,7 @@ async def test_a_full_disk_is_told_to_everybody_in_the_group_and_passes(sqlite: 
     assert await count(sqlite) == 100
 
 
-async def test_a_commit_that_fails_is_told_to_all_of_its_members(sqlite: SqliteDatabase) -> None:
+async def test_failed_commit_raises_commit_lost_in_every_member_of_the_group(sqlite: SqliteDatabase) -> None:
     # SQLite checks a deferred foreign key at COMMIT; no other way makes it refuse there on demand.
     async with sqlite.transaction() as tx:
         await tx.on_connection(
@@ -150,7 +150,7 @@ async def test_a_commit_that_fails_is_told_to_all_of_its_members(sqlite: SqliteD
     assert await count(sqlite) == 1
 
 
-async def test_another_process_that_writes_is_waited_for(sqlite: SqliteDatabase) -> None:
+async def test_transaction_waits_for_the_write_lock_of_another_process(sqlite: SqliteDatabase) -> None:
     other = sqlite3.connect(sqlite.path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     waiting = asyncio.create_task(add(sqlite, "tnt_1"))
@@ -161,7 +161,7 @@ async def test_another_process_that_writes_is_waited_for(sqlite: SqliteDatabase)
     assert await count(sqlite) == 1
 
 
-async def test_what_was_answered_survives_a_kill(sqlite: SqliteDatabase) -> None:
+async def test_committed_rows_survive_a_killed_process(sqlite: SqliteDatabase) -> None:
     program = """
 import asyncio, sys
 from cloud.foundation.db import open_database, insert

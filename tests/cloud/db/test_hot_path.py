@@ -26,21 +26,21 @@ def tenant(number: int) -> dict[str, object]:
     return {"id": f"tnt_{number}", "name": f"Rescue {number}", "at": number}
 
 
-async def test_a_look_sees_what_was_committed_before_it(database: Database) -> None:
+async def test_peek_sees_rows_committed_before_it(database: Database) -> None:
     assert list(await database.peek(NAME_OF, {"id": "tnt_1"})) == []
     async with database.transaction() as tx:
         await tx.driver.run(ADD, tenant(1))
     assert [tuple(row) for row in await database.peek(NAME_OF, {"id": "tnt_1"})] == [("Rescue 1",)]
 
 
-async def test_a_hundred_looks_at_once_are_answered(database: Database) -> None:
+async def test_hundred_concurrent_peeks_return_their_row(database: Database) -> None:
     async with database.transaction() as tx:
         await tx.driver.run(ADD, tenant(1))
     found = await asyncio.gather(*(database.peek(NAME_OF, {"id": "tnt_1"}) for _ in range(100)))
     assert {row[0][0] for row in found} == {"Rescue 1"}
 
 
-async def test_a_look_that_turns_out_long_is_taken_elsewhere(
+async def test_peek_over_the_step_limit_still_returns_its_result(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_engine, "PEEK_STEPS_MAX", 0)
@@ -50,7 +50,7 @@ async def test_a_look_that_turns_out_long_is_taken_elsewhere(
     assert (await database.peek(Prepared(numbers), {}))[0][0] == 20000
 
 
-async def test_a_change_that_nobody_waits_for_is_in_its_transaction(database: Database) -> None:
+async def test_deferred_statement_runs_in_its_own_transaction(database: Database) -> None:
     async with database.transaction() as tx:
         await tx.driver.run_later(ADD, tenant(1))
         await tx.driver.run(ADD, tenant(2))
@@ -58,7 +58,7 @@ async def test_a_change_that_nobody_waits_for_is_in_its_transaction(database: Da
         assert len(await tx.execute(select(tenants))) == 2
 
 
-async def test_when_such_a_change_fails_the_transaction_does_and_the_others_do_not(database: Database) -> None:
+async def test_failed_deferred_statement_fails_only_its_own_transaction(database: Database) -> None:
     async def add(*numbers: int) -> None:
         async with database.transaction() as tx:
             for number in numbers:
@@ -71,13 +71,13 @@ async def test_when_such_a_change_fails_the_transaction_does_and_the_others_do_n
         assert {row.id for row in await tx.execute(select(tenants))} == {"tnt_1", "tnt_2", "tnt_4"}
 
 
-async def test_a_look_at_a_table_that_is_not_there_is_a_mistake_of_ours(database: Database) -> None:
+async def test_peek_at_an_absent_table_raises_and_the_next_peek_succeeds(database: Database) -> None:
     with pytest.raises(Exception, match="nowhere"):
         await database.peek(Prepared(text("SELECT 1 FROM nowhere")), {})
     assert list(await database.peek(NAME_OF, {"id": "tnt_1"})) == []
 
 
-async def test_many_rows_go_into_one_statement_and_each_finds_its_own(database: Database) -> None:
+async def test_statement_with_many_given_rows_updates_each_matching_row(database: Database) -> None:
     async with database.transaction() as tx:
         for number in (1, 2, 3):
             await tx.driver.run(ADD, tenant(number))

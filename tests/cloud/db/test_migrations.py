@@ -70,7 +70,7 @@ async def create_declared(database: SqliteDatabase | PostgresqlDatabase) -> None
         await connection.run_sync(metadata.create_all)
 
 
-async def test_the_declared_schema_is_the_sum_of_the_migrations(empty_database_url: str) -> None:
+async def test_declared_schema_equals_the_migrated_schema(empty_database_url: str) -> None:
     await migrate(empty_database_url, create=True)
     migrated = await open_database(empty_database_url)
     by_migrations = await schema_of(migrated)
@@ -83,19 +83,19 @@ async def test_the_declared_schema_is_the_sum_of_the_migrations(empty_database_u
     await declared.close()
 
 
-def test_every_slice_with_tables_declares_them() -> None:
+def test_every_slice_with_a_tables_module_declares_its_tables() -> None:
     cloud = Path(__file__).parents[3] / "cloud"
     with_tables = {".".join(path.parent.relative_to(cloud.parent).parts) for path in cloud.glob("*/*/tables.py")}
     assert with_tables == {one.package for one in SLICES if one.tables is not None}
 
 
-def test_the_names_of_the_files_tell_the_revisions_as_alembic_orders_them() -> None:
+def test_migration_file_names_give_the_same_revision_order_as_alembic() -> None:
     script = ScriptDirectory.from_config(alembic_config())
     assert known_revisions() == tuple(reversed([revision.revision for revision in script.walk_revisions()]))
     assert script.get_heads() == [known_revisions()[-1]]
 
 
-async def test_migrating_creates_the_database_once_and_then_changes_nothing(empty_database_url: str) -> None:
+async def test_second_migration_of_a_new_database_changes_no_revision(empty_database_url: str) -> None:
     first = await migrate(empty_database_url, create=True)
     again = await migrate(empty_database_url, create=True)
     assert (first.before, first.after) == (None, known_revisions()[-1])
@@ -105,7 +105,7 @@ async def test_migrating_creates_the_database_once_and_then_changes_nothing(empt
     await database.close()
 
 
-async def test_processes_that_migrate_at_once_do_not_disturb_each_other(empty_database_url: str) -> None:
+async def test_concurrent_migrations_run_once_and_all_succeed(empty_database_url: str) -> None:
     program = (
         "import asyncio, sys; from cloud.foundation.db import migrate;"
         " print(asyncio.run(migrate(sys.argv[1], create=True)).before)"
@@ -121,20 +121,20 @@ async def test_processes_that_migrate_at_once_do_not_disturb_each_other(empty_da
     assert sorted(said) == sorted(["None", known_revisions()[-1], known_revisions()[-1]])
 
 
-async def test_a_newer_database_is_refused_with_what_to_do(database_url: str) -> None:
+async def test_newer_database_is_refused_with_the_need_for_a_newer_argus(database_url: str) -> None:
     await run_sql(database_url, "UPDATE alembic_version SET version_num = '9999'")
     for attempt in (open_database, migrate):
         with pytest.raises(DatabaseNewer, match=r"newer Argus.*9999"):
             await attempt(database_url)
 
 
-async def test_an_older_database_is_refused_until_it_is_migrated(database_url: str) -> None:
+async def test_older_database_is_refused_until_it_is_migrated(database_url: str) -> None:
     await run_sql(database_url, "DELETE FROM alembic_version")
     with pytest.raises(DatabaseUnmigrated, match="argus-cloud migrate"):
         await open_database(database_url)
 
 
-async def test_a_database_of_something_else_is_left_untouched(empty_database_url: str) -> None:
+async def test_database_of_another_program_is_refused(empty_database_url: str) -> None:
     await run_sql(empty_database_url, "CREATE TABLE tenants (rent integer)")
     with pytest.raises(DatabaseForeign):
         await migrate(empty_database_url, create=True)
@@ -142,7 +142,7 @@ async def test_a_database_of_something_else_is_left_untouched(empty_database_url
         await open_database(empty_database_url)
 
 
-async def test_opening_never_creates_a_file(tmp_path: Path) -> None:
+async def test_opening_an_absent_database_creates_no_file(tmp_path: Path) -> None:
     path = tmp_path / "absent.db"
     with pytest.raises(DatabaseAbsent, match=r"absent\.db"):
         await open_database(f"sqlite:///{path}")
@@ -150,7 +150,7 @@ async def test_opening_never_creates_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.finding("reliability-G")
-async def test_migrating_creates_nothing_in_place_of_a_lost_database(empty_database_url: str) -> None:
+async def test_migration_does_not_create_a_lost_database_unless_told_to_create(empty_database_url: str) -> None:
     with pytest.raises(DomainError, match=r"restore a backup.*argus-cloud init"):
         await migrate(empty_database_url)
     if empty_database_url.startswith("sqlite"):
@@ -166,7 +166,7 @@ async def test_migrating_creates_nothing_in_place_of_a_lost_database(empty_datab
     assert (await migrate(empty_database_url)).before == known_revisions()[-1]
 
 
-async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+async def test_file_that_is_not_a_database_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but somebody's notes\n" * 100)
     for attempt in (open_database, migrate):
@@ -175,7 +175,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     assert path.read_text().startswith("not a database")
 
 
-async def test_a_sqlite_file_is_private_and_as_durable_as_promised(migrated_sqlite: Path) -> None:
+async def test_sqlite_file_has_mode_0600_and_full_synchronous_wal(migrated_sqlite: Path) -> None:
     assert migrated_sqlite.stat().st_mode & 0o777 == 0o600
     database = await open_database(f"sqlite:///{migrated_sqlite}")
     async with database.read() as tx:
@@ -189,7 +189,7 @@ async def test_a_sqlite_file_is_private_and_as_durable_as_promised(migrated_sqli
 @pytest.mark.parametrize(
     "url", ["", "cloud.db", "sqlite://", "sqlite:///:memory:", "mysql://root:secret@localhost/argus", "postgresql://h"]
 )
-def test_an_address_that_names_no_database_is_refused_without_repeating_it(url: str) -> None:
+def test_invalid_database_url_is_refused_without_repeating_its_password(url: str) -> None:
     with pytest.raises(DatabaseAddressUnknown) as caught:
         read_address(url)
     assert "secret" not in str(caught.value)

@@ -71,7 +71,7 @@ async def test_audit_search_reads_an_index(database: Database, sought: AuditFilt
     assert plan.read_whole() == set()
 
 
-async def test_the_sweep_of_the_audit_trail_reads_one_chunk(database: Database):
+async def test_audit_sweep_deletes_one_chunk_without_sorting(database: Database):
     clock = StoppedClock(NOW_US + RETENTION_US)
     async with database.transaction() as tx:
         await append(tx, audit_entries, [audit_row(number) for number in range(MANY)])
@@ -91,7 +91,7 @@ def event_row(number: int, **times: int | None) -> dict[str, Any]:
 
 
 @pytest.mark.finding("cloud-8")
-async def test_a_scrape_counts_pending_and_parked_events_and_not_a_month_of_delivered_ones(database: Database):
+async def test_outbox_backlog_query_does_not_read_delivered_events(database: Database):
     outbox = Outbox(UlidIds(StoppedClock()))
     done = [event_row(number, done_at_us=NOW_US) for number in range(MANY)]
     others = [event_row(MANY), event_row(MANY + 1), event_row(MANY + 2, parked_at_us=NOW_US)]
@@ -107,7 +107,7 @@ async def test_a_scrape_counts_pending_and_parked_events_and_not_a_month_of_deli
 
 
 @pytest.mark.finding("cloud-7")
-async def test_sweeps_of_webhooks_look_up_what_they_delete(database: Database):
+async def test_webhook_sweeps_find_the_rows_to_delete_by_an_index(database: Database):
     clock = StoppedClock()
     old_us = clock.now_us() - 31 * DAY_US
     async with database.transaction() as tx:
@@ -125,7 +125,7 @@ async def test_sweeps_of_webhooks_look_up_what_they_delete(database: Database):
 
 
 @pytest.mark.finding("cloud-7")
-async def test_a_deleted_replay_is_checked_against_the_deliveries_by_an_index(database: Database):
+async def test_replay_deletion_checks_its_foreign_key_by_an_index(database: Database):
     """No plan shows the database's own check of the foreign key, so its work is counted."""
     async with database.transaction() as tx:
         await fill_webhooks(tx, NOW_US)
@@ -138,7 +138,7 @@ def content_key(number: int) -> bytes:
 
 
 @pytest.mark.finding("reliability-H")
-async def test_content_keys_are_looked_up_one_by_one_in_a_fresh_database(empty_database_url: str):
+async def test_content_keys_are_looked_up_by_index_in_a_database_without_statistics(empty_database_url: str):
     """Without statistics the plan has the same form in the first minute of an installation as later."""
     await migrate(empty_database_url, create=True)
     database = await open_database(empty_database_url)

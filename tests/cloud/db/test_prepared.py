@@ -9,12 +9,12 @@ from cloud.foundation.db import Prepared, compiled
 RENAME = update(tenants).where(tenants.c.id == bindparam("which"), tenants.c.created_at_us > 5).values(name="new")
 
 
-def test_each_database_gets_its_own_placeholders() -> None:
+def test_compiled_statement_has_the_placeholders_of_its_database() -> None:
     assert compiled(RENAME, "sqlite").text.count("?") == 3
     assert "$3" in compiled(RENAME, "postgresql").text
 
 
-def test_values_that_the_statement_fixes_need_not_be_given() -> None:
+def test_values_fixed_in_the_statement_are_not_required_as_arguments() -> None:
     for dialect in ("sqlite", "postgresql"):
         ready = compiled(RENAME, dialect)
         assert ready.arguments({"which": "tnt_1"}) == ("new", "tnt_1", 5)
@@ -22,11 +22,11 @@ def test_values_that_the_statement_fixes_need_not_be_given() -> None:
             ready.arguments({})
 
 
-def test_a_statement_is_compiled_once() -> None:
+def test_prepared_statement_is_compiled_once_per_database() -> None:
     prepared = Prepared(RENAME)
     assert prepared.on("sqlite") is prepared.on("sqlite")
 
 
-def test_an_in_list_has_no_fixed_text_and_is_refused() -> None:
+def test_statement_with_an_in_list_is_refused() -> None:
     with pytest.raises(ValueError, match="IN list"):
         compiled(select(tenants.c.id).where(tenants.c.id.in_(["a", "b"])), "sqlite")

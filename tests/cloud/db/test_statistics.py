@@ -27,7 +27,9 @@ async def refresh(database: Database) -> int:
 
 @pytest.mark.pg
 @pytest.mark.finding("reliability-H")
-async def test_a_table_is_analyzed_after_its_first_rows_and_when_it_has_grown(postgresql: PostgresqlCluster) -> None:
+async def test_table_is_analyzed_after_its_first_rows_and_after_substantial_growth(
+    postgresql: PostgresqlCluster,
+) -> None:
     with postgresql.database() as url:
         database = await open_database(url)
         await refresh(database)  # rows of the previous test

@@ -62,7 +62,7 @@ async def upgraded(url: str, revision: str) -> Database:
     return await open_database(url)
 
 
-async def test_rows_of_the_first_revision_live_through_every_migration(empty_database_url: str) -> None:
+async def test_rows_of_the_first_revision_are_kept_by_every_migration(empty_database_url: str) -> None:
     database = await upgraded(empty_database_url, "0001")
     operator = Actor.operator("tnt_old")
     (gateway,) = await Fleet(database, CLOCK, IDS).list(operator)
@@ -76,7 +76,7 @@ async def test_rows_of_the_first_revision_live_through_every_migration(empty_dat
     await database.close()
 
 
-async def test_observations_and_custody_of_the_second_revision_live_through_every_migration(
+async def test_observations_and_custody_of_the_second_revision_are_kept_by_every_migration(
     empty_database_url: str,
 ) -> None:
     database = await upgraded(empty_database_url, "0002")
@@ -97,7 +97,7 @@ async def test_observations_and_custody_of_the_second_revision_live_through_ever
 
 
 @pytest.mark.parametrize("revision", ["0001", "0002"])
-async def test_an_upgraded_sqlite_file_has_no_dangling_reference(tmp_path: Path, revision: str) -> None:
+async def test_upgraded_sqlite_file_passes_the_foreign_key_and_integrity_checks(tmp_path: Path, revision: str) -> None:
     database = await upgraded(f"sqlite:///{tmp_path / 'cloud.db'}", revision)
     assert isinstance(database, SqliteDatabase)
     async with database.read() as tx:

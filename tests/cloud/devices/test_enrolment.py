@@ -32,7 +32,7 @@ def enrolment(database: Database) -> Enrolment:
 SERIAL = {"serial_number": "SN-1", "device_class": "oximeter", "manufacturer": "Synthetic Medical"}
 
 
-async def test_a_device_nobody_enrolled_is_kept_and_hidden_from_partners(database: Database) -> None:
+async def test_unenrolled_device_is_stored_and_hidden_from_partners(database: Database) -> None:
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
         device_id = await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US)
@@ -42,7 +42,7 @@ async def test_a_device_nobody_enrolled_is_kept_and_hidden_from_partners(databas
     assert (seen.vehicle_id, seen.gateway_id, seen.last_seen_us) == (home.vehicle.id, home.gateway.id, NOON_US)
 
 
-async def test_the_same_device_is_attached_once_however_often_it_is_seen(database: Database) -> None:
+async def test_device_seen_ten_times_concurrently_is_stored_once(database: Database) -> None:
     home = await household(database, CLOCK)
 
     async def see() -> str:
@@ -52,7 +52,7 @@ async def test_the_same_device_is_attached_once_however_often_it_is_seen(databas
     assert len(set(await asyncio.gather(*(see() for _ in range(10))))) == 1
 
 
-async def test_last_seen_moves_forward_and_never_back(database: Database) -> None:
+async def test_last_seen_time_never_moves_back(database: Database) -> None:
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
         for at_us in (NOON_US, NOON_US + MINUTE_US, NOON_US - MINUTE_US):
@@ -61,7 +61,7 @@ async def test_last_seen_moves_forward_and_never_back(database: Database) -> Non
     assert seen.last_seen_us == NOON_US + MINUTE_US
 
 
-async def test_enrolling_by_system_id_adopts_the_device_that_was_seen(database: Database) -> None:
+async def test_enrolment_by_system_id_keeps_the_id_of_the_device_already_seen(database: Database) -> None:
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
         device_id = await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US)
@@ -72,7 +72,9 @@ async def test_enrolling_by_system_id_adopts_the_device_that_was_seen(database: 
     assert [device.status for device in await enrolment(database).list(home.viewer)] == [DeviceStatus.ACTIVE]
 
 
-async def test_a_device_enrolled_by_serial_number_absorbs_its_unenrolled_twin(database: Database) -> None:
+async def test_device_enrolled_by_serial_number_absorbs_the_unenrolled_one_with_its_system_id(
+    database: Database,
+) -> None:
     home = await household(database, CLOCK)
     desk = enrolment(database)
     first = await desk.enrol(home.viewer, organization_id=home.organization.id, **SERIAL)
@@ -89,7 +91,7 @@ async def test_a_device_enrolled_by_serial_number_absorbs_its_unenrolled_twin(da
     assert [device.id for device in await desk.list(home.viewer)] == [first.device.id]
 
 
-async def test_twenty_enrolments_of_one_serial_number_make_one_device(database: Database) -> None:
+async def test_twenty_concurrent_enrolments_of_one_serial_number_create_one_device(database: Database) -> None:
     home = await household(database, CLOCK)
     desk = enrolment(database)
     done = await asyncio.gather(
@@ -99,7 +101,7 @@ async def test_twenty_enrolments_of_one_serial_number_make_one_device(database: 
     assert [outcome.created for outcome in done].count(True) == 1
 
 
-async def test_a_system_id_belongs_to_one_enrolled_device(database: Database) -> None:
+async def test_system_id_of_an_enrolled_device_cannot_be_enrolled_again(database: Database) -> None:
     home = await household(database, CLOCK)
     desk = enrolment(database)
     await desk.enrol(home.viewer, organization_id=home.organization.id, **SERIAL, system_id="aa")
@@ -108,7 +110,7 @@ async def test_a_system_id_belongs_to_one_enrolled_device(database: Database) ->
         await desk.enrol(home.viewer, organization_id=home.organization.id, **other, system_id="aa")
 
 
-async def test_another_organisation_enrols_the_same_serial_number_independently(database: Database) -> None:
+async def test_same_serial_number_in_two_tenants_is_two_devices(database: Database) -> None:
     north, south = await household(database, CLOCK), await household(database, CLOCK, name="south")
     desk = enrolment(database)
     one = await desk.enrol(north.viewer, organization_id=north.organization.id, **SERIAL)
@@ -117,7 +119,7 @@ async def test_another_organisation_enrols_the_same_serial_number_independently(
     assert [device.id for device in await desk.list(south.viewer)] == [two.device.id]
 
 
-async def test_what_belongs_to_somebody_else_is_not_there(database: Database) -> None:
+async def test_organisations_vehicles_and_devices_of_another_tenant_are_not_found(database: Database) -> None:
     north, south = await household(database, CLOCK), await household(database, CLOCK, name="south")
     desk = enrolment(database)
     with pytest.raises(OrganizationUnknown):
@@ -131,7 +133,7 @@ async def test_what_belongs_to_somebody_else_is_not_there(database: Database) ->
         assert await DEVICES.identities(tx, north.operator, enrolled.device.id) == ()
 
 
-async def test_a_device_class_outside_the_contract_is_refused(database: Database) -> None:
+async def test_device_class_outside_the_contract_is_refused(database: Database) -> None:
     home = await household(database, CLOCK)
     with pytest.raises(DeviceClassUnknown, match="defib"):
         await enrolment(database).enrol(

@@ -27,7 +27,7 @@ async def here(database: Database) -> AsyncIterator[Api]:
 
 
 @pytest.mark.contract("C-120", "C-122", "C-123", "A-104")
-async def test_a_device_is_enrolled_once_and_then_enrolled_again_under_the_same_id(here: Api) -> None:
+async def test_repeated_enrolment_returns_200_with_the_same_device(here: Api) -> None:
     body = {"serial_number": "SN-0001", "device_class": "defib", "manufacturer": "ACME"}
     first, again = await here.post(ENROL, body), await here.post(ENROL, body)
     assert (first.status_code, again.status_code) == (201, 200)
@@ -46,7 +46,7 @@ async def test_a_device_is_enrolled_once_and_then_enrolled_again_under_the_same_
 
 
 @pytest.mark.contract("C-115", "C-117", "C-119", "C-123")
-async def test_the_samples_of_the_contract_are_answered_in_their_shapes(here: Api) -> None:
+async def test_responses_to_the_contract_samples_have_the_contract_shapes(here: Api) -> None:
     enrol, listing = sample("POST", ENROL), sample("GET", LIST)
     assert enrol.request is not None
     assert enrol.request.body is not None
@@ -58,14 +58,14 @@ async def test_the_samples_of_the_contract_are_answered_in_their_shapes(here: Ap
 
 
 @pytest.mark.contract("C-120", "S-157")
-async def test_a_storm_of_twenty_enrolments_makes_one_device(here: Api) -> None:
+async def test_twenty_concurrent_enrolment_requests_create_one_device(here: Api) -> None:
     made = await asyncio.gather(*(here.enrol() for _ in range(20)))
     assert len({one["id"] for one in made}) == 1
     assert len((await here.get(LIST)).json()) == 1
 
 
 @pytest.mark.contract("C-118")
-async def test_each_class_of_the_contract_can_be_enrolled(here: Api) -> None:
+async def test_device_of_each_contract_class_can_be_enrolled(here: Api) -> None:
     for device_class in ("defib", "ecg", "oximeter", "bp", "glucose", "etco2", "thermometer", "multiparameter"):
         assert (await here.enrol(device_class=device_class))["device_class"] == device_class
 
@@ -84,7 +84,7 @@ MISTAKES: list[tuple[dict[str, Any], int]] = [
 
 
 @pytest.mark.contract("C-118", "C-122")
-async def test_an_enrolment_that_cannot_be_meant_is_refused(here: Api) -> None:
+async def test_invalid_enrolment_is_refused_and_stores_no_device(here: Api) -> None:
     told = []
     for change, _ in MISTAKES:
         body = {"serial_number": "SN-0001", "device_class": "ecg", "manufacturer": "ACME", **change}
@@ -94,7 +94,7 @@ async def test_an_enrolment_that_cannot_be_meant_is_refused(here: Api) -> None:
 
 
 @pytest.mark.contract("C-121", "A-020", "A-024", "A-013")
-async def test_scopes_and_an_organisation_are_needed(here: Api) -> None:
+async def test_device_routes_require_a_scope_and_an_organisation(here: Api) -> None:
     for who, listed, enrolled in (
         ("north", 200, 201),
         ("reader", 200, 403),
@@ -108,7 +108,7 @@ async def test_scopes_and_an_organisation_are_needed(here: Api) -> None:
 
 
 @pytest.mark.contract("C-116")
-async def test_devices_of_one_vehicle_can_be_asked_for(here: Api) -> None:
+async def test_device_list_is_filtered_by_vehicle(here: Api) -> None:
     carried = await here.enrol("SN-1", vehicle_id="veh_north")
     await here.enrol("SN-2")
     assert [one["id"] for one in (await here.get(f"{LIST}?vehicle_id=veh_north")).json()] == [carried["id"]]
@@ -116,7 +116,7 @@ async def test_devices_of_one_vehicle_can_be_asked_for(here: Api) -> None:
 
 
 @pytest.mark.contract("A-103", "S-063")
-async def test_pages_are_linked_and_lead_through_all_devices_exactly_once(here: Api) -> None:
+async def test_device_pages_linked_by_next_list_every_device_once(here: Api) -> None:
     made = [(await here.enrol(f"SN-{number}", vehicle_id="veh_north"))["id"] for number in range(5)]
     path: str | None = f"{LIST}?limit=2&vehicle_id=veh_north"
     seen: list[str] = []
@@ -131,7 +131,7 @@ async def test_pages_are_linked_and_lead_through_all_devices_exactly_once(here: 
 
 
 @pytest.mark.contract("S-063", "S-062")
-async def test_a_cursor_works_for_its_owner_and_its_filters_only(here: Api) -> None:
+async def test_cursor_is_refused_for_another_caller_or_another_filter(here: Api) -> None:
     for number in range(3):
         await here.enrol(f"SN-{number}")
     link = (await here.get(f"{LIST}?limit=1")).links["next"]["url"]
@@ -147,14 +147,14 @@ async def test_a_cursor_works_for_its_owner_and_its_filters_only(here: Api) -> N
 
 
 @pytest.mark.contract("S-062", "S-066", "C-013")
-async def test_nobody_sees_the_devices_of_another_organisation_or_tenant(here: Api) -> None:
+async def test_devices_of_another_organisation_or_tenant_are_not_listed(here: Api) -> None:
     await here.enrol()
     assert (await here.get(LIST, who="elsewhere")).json() == []
     assert (await here.get(LIST, who="south")).json() == []
 
 
 @pytest.mark.contract("C-115")
-async def test_what_a_vehicle_saw_is_shown_when_it_is_enrolled_with_when_it_was_seen(here: Api) -> None:
+async def test_device_seen_by_a_vehicle_is_listed_with_its_last_seen_time_once_enrolled(here: Api) -> None:
     devices = Devices(UlidIds(here.clock))
     async with here.database.transaction() as tx:
         seen = await attach_device(tx, devices, here.home.gateway, DeviceRef("1122334455667788", "Pulse 1"), NOON_US)
@@ -173,7 +173,7 @@ async def test_what_a_vehicle_saw_is_shown_when_it_is_enrolled_with_when_it_was_
     assert (await here.post(ENROL, {**body, "serial_number": "SN-2"})).json()["code"] == "system_id_taken"
 
 
-async def test_a_retired_device_is_shown_as_retired_and_gives_its_system_id_away(here: Api) -> None:
+async def test_system_id_of_a_retired_device_can_be_enrolled_for_another_device(here: Api) -> None:
     old = await here.enrol("SN-1", system_id="aabb")
     await Enrolment(here.database, here.clock, UlidIds(here.clock)).retire(here.home.operator, old["id"])
     new = await here.enrol("SN-2", system_id="aabb")
@@ -182,7 +182,7 @@ async def test_a_retired_device_is_shown_as_retired_and_gives_its_system_id_away
 
 
 @pytest.mark.contract("C-017")
-async def test_an_enrolment_leaves_an_audit_entry_with_the_trace(here: Api) -> None:
+async def test_enrolment_is_audited_with_its_trace_id(here: Api) -> None:
     answer = await here.post(ENROL, {"serial_number": "SN-1", "device_class": "ecg", "manufacturer": "ACME"})
     async with here.database.read() as tx:
         (entry,) = await Audit(here.clock).list(tx, here.home.viewer)
@@ -190,7 +190,7 @@ async def test_an_enrolment_leaves_an_audit_entry_with_the_trace(here: Api) -> N
     assert entry.trace_id == answer.headers["X-Argus-Trace-ID"]
 
 
-async def test_an_unchanged_listing_is_answered_with_304(here: Api) -> None:
+async def test_unchanged_device_list_returns_304(here: Api) -> None:
     await here.enrol()
     tag = (await here.get(LIST)).headers["ETag"]
     assert (await here.get(LIST, If_None_Match=tag)).status_code == 304
