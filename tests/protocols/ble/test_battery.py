@@ -16,13 +16,13 @@ from protocols.ieee11073.dim.identity import identity_of
 from tests.builders.ble_told import Told, measured, raw, told
 
 
-def test_level_is_an_observation_of_now() -> None:
+def test_battery_level_is_a_live_observation() -> None:
     events = Battery().receive(BATTERY_LEVEL, encode_level(87), 1.0)
     assert told(events) == [Told("MDC_ATTR_VAL_BATT_CHARGE", 87.0, "MDC_DIM_PERCENT")]
     assert not measured(events).stored
 
 
-def test_newest_level_is_what_the_identity_shows() -> None:
+def test_identity_shows_the_newest_battery_level() -> None:
     battery = Battery()
     assert battery.attributes == ()
     assert battery.learn(BATTERY_LEVEL, encode_level(87)) == ()
@@ -31,7 +31,7 @@ def test_newest_level_is_what_the_identity_shows() -> None:
     assert identity.battery_percent == battery.level_percent == 86
 
 
-def test_power_state_comes_out_raw_beside_the_level() -> None:
+def test_power_state_is_emitted_raw_beside_the_battery_level() -> None:
     battery = Battery()
     octets = encode_level_status(BatteryLevelStatus(power_state=0x21, level_percent=40))
     events = battery.receive(BATTERY_LEVEL_STATUS, octets, 1.0)
@@ -54,7 +54,7 @@ def test_power_state_comes_out_raw_beside_the_level() -> None:
         (BATTERY_LEVEL_STATUS, "02 21 00"),
     ],
 )
-def test_level_above_100_or_a_wrong_form_is_refused(characteristic: int, octets: str) -> None:
+def test_battery_level_above_100_or_of_wrong_length_is_refused(characteristic: int, octets: str) -> None:
     battery = Battery()
     with pytest.raises(RemoteProtocolError):
         battery.receive(characteristic, bytes.fromhex(octets), 1.0)

@@ -41,7 +41,7 @@ def enhanced(**details: object) -> bytes:
     return encode_enhanced_blood_pressure(value)
 
 
-def test_measurement_is_one_compound_with_pulse_and_status_beside_it() -> None:
+def test_measurement_becomes_one_compound_and_observations_of_pulse_and_status() -> None:
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, sample(BLOOD_PRESSURE_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_PRESS_BLD_NONINV", (122.0, 81.0, 94.0), "MDC_DIM_MMHG"),
@@ -59,19 +59,19 @@ def test_measurement_is_one_compound_with_pulse_and_status_beside_it() -> None:
     assert found.stored
 
 
-def test_mean_that_is_no_number_is_left_out() -> None:
+def test_mean_pressure_of_nan_is_left_out_of_the_compound() -> None:
     first = observations(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, pressures(Special.NAN), 1.0))[0]
     assert first.value == (122.0, 81.0)
     assert len(first.channel.components) == 2
 
 
-def test_mean_beyond_the_scale_stays() -> None:
+def test_mean_pressure_of_plus_infinity_stays_in_the_compound() -> None:
     octets = pressures(Special.PLUS_INFINITY)
     first = observations(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0))[0]
     assert first.value == (122.0, 81.0, Special.PLUS_INFINITY)
 
 
-def test_kilopascal_stay_kilopascal() -> None:
+def test_pressure_in_kilopascal_is_not_converted() -> None:
     octets = sample(BLOOD_PRESSURE_MEASUREMENT, "in kilopascal")
     assert told(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)) == [
         Told("MDC_PRESS_BLD_NONINV", (16.3, 10.8), "MDC_DIM_KILO_PASCAL")
@@ -81,7 +81,7 @@ def test_kilopascal_stay_kilopascal() -> None:
 @pytest.mark.parametrize(
     ("user_id", "person"), [(None, None), (0, 0), (7, 7), (0xFF, PERSON_UNKNOWN)], ids=["nobody", "0", "7", "unknown"]
 )
-def test_user_is_a_person(user_id: int | None, person: int | None) -> None:
+def test_user_id_becomes_the_person_of_the_observations(user_id: int | None, person: int | None) -> None:
     events = BloodPressureMonitor().receive(
         BLOOD_PRESSURE_MEASUREMENT, pressures(user_id=user_id, pulse_rate=70.0, status=0), 1.0
     )
@@ -92,23 +92,23 @@ def test_user_is_a_person(user_id: int | None, person: int | None) -> None:
     ("sent", "bit"),
     [(BODY_MOVED, 0), (CUFF_LOOSE, 1), (IRREGULAR_PULSE, 2), (PULSE_HIGH, 3), (PULSE_LOW, 4), (POSITION_IMPROPER, 5)],
 )
-def test_status_bits_are_counted_from_the_other_end(sent: int, bit: int) -> None:
+def test_status_bits_are_reversed_to_mder_order(sent: int, bit: int) -> None:
     assert mder_status(sent) == 0x8000 >> bit
 
 
-def test_reserved_pulse_range_is_reported_and_says_neither_high_nor_low() -> None:
+def test_reserved_pulse_range_is_reported_as_deviation_and_sets_neither_high_nor_low() -> None:
     octets = pressures(status=PULSE_HIGH | PULSE_LOW | CUFF_LOOSE)
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)
     assert told(events)[-1].value == 0x4000
     assert len(deviations(events)) == 1
 
 
-def test_reserved_status_bits_are_kept() -> None:
+def test_reserved_status_bits_are_kept_in_the_observation() -> None:
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, pressures(status=1 << 15), 1.0)
     assert told(events)[-1].value == 0x0001
 
 
-def test_pressure_in_the_cuff_has_a_private_code_and_comes_out_raw_too() -> None:
+def test_intermediate_cuff_pressure_has_a_private_code_and_is_also_emitted_raw() -> None:
     monitor = BloodPressureMonitor()
     octets = sample(INTERMEDIATE_CUFF_PRESSURE, "with pulse and status")
     events = monitor.receive(INTERMEDIATE_CUFF_PRESSURE, octets, 1.0)
@@ -121,7 +121,7 @@ def test_pressure_in_the_cuff_has_a_private_code_and_comes_out_raw_too() -> None
     assert not measured(events).stored
 
 
-def test_enhanced_cuff_pressure_has_the_same_code() -> None:
+def test_enhanced_cuff_pressure_has_the_private_code_of_the_intermediate_cuff_pressure() -> None:
     octets = sample(ENHANCED_CUFF_PRESSURE)
     events = BloodPressureMonitor().receive(ENHANCED_CUFF_PRESSURE, octets, 1.0)
     assert told(events)[0] == Told("1024:10806", 156.0, "MDC_DIM_MMHG")
@@ -137,7 +137,7 @@ def test_enhanced_measurement_is_dated_by_its_base_time() -> None:
     assert found.stored
 
 
-def test_epoch_of_1900_is_read() -> None:
+def test_base_time_of_epoch_1900_is_decoded() -> None:
     events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, enhanced(time_s=86_400, epoch_2000=False), 1.0)
     time = observations(events)[0].device_time
     assert time is not None
@@ -152,7 +152,7 @@ def test_user_facing_time_dates_a_measurement_without_a_base_time() -> None:
     assert raw(events) == []
 
 
-def test_second_time_that_differs_comes_out_raw() -> None:
+def test_user_facing_time_that_differs_from_the_base_time_is_emitted_raw() -> None:
     octets = enhanced(time_s=60, user_facing_s=3660)
     events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, octets, 1.0)
     assert raw(events) == [octets]
@@ -161,7 +161,7 @@ def test_second_time_that_differs_comes_out_raw() -> None:
     )
 
 
-def test_record_comes_out_raw() -> None:
+def test_blood_pressure_record_is_emitted_raw() -> None:
     octets = sample(BLOOD_PRESSURE_RECORD)
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_RECORD, octets, 1.0)
     assert raw(events) == [octets]
@@ -173,12 +173,12 @@ def test_record_comes_out_raw() -> None:
     ["20 7A 00 51 00 5E 00", "04 7A 00 51 00 5E 00", "00 7A 00 51 00 5E 00 42 00", "02 7A 00 51 00 5E 00 01 02"],
     ids=["unknown flag", "announced pulse is missing", "unannounced pulse", "short date"],
 )
-def test_cuff_that_lies_about_its_fields_is_refused(octets: str) -> None:
+def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_feature_makes_no_event_and_is_checked() -> None:
+def test_feature_value_emits_no_event_and_is_refused_if_its_length_is_wrong() -> None:
     monitor = BloodPressureMonitor()
     assert monitor.learn(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE)) == ()
     assert monitor.receive(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE), 1.0) == ()

@@ -29,7 +29,7 @@ WHOLE = BodyComposition(
 )
 
 
-def test_every_number_comes_out_in_its_unit() -> None:
+def test_each_field_becomes_an_observation_with_its_unit() -> None:
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, encode_body_composition(WHOLE), 1.0)
     assert told(events) == [
         Told("MDC_BODY_FAT", 21.3, "MDC_DIM_PERCENT"),
@@ -48,7 +48,7 @@ def test_every_number_comes_out_in_its_unit() -> None:
     assert not measured(events).stored
 
 
-def test_masses_in_pounds_and_height_in_inches_stay_what_they_are() -> None:
+def test_masses_in_pounds_and_height_in_inches_are_not_converted() -> None:
     octets = sample(BODY_COMPOSITION_MEASUREMENT, "with everything, imperial")
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     units = {each.type: (each.value, each.unit) for each in told(events)}
@@ -59,20 +59,20 @@ def test_masses_in_pounds_and_height_in_inches_stay_what_they_are() -> None:
     assert measured(events).stored
 
 
-def test_unknown_user_is_an_unknown_person() -> None:
+def test_unknown_user_id_becomes_the_unknown_person() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=20.0, user_id=0xFF))
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     assert observations(events)[0].channel.person == PERSON_UNKNOWN
 
 
-def test_value_that_goes_on_is_reported_as_far_as_it_is_certain_and_comes_out_raw() -> None:
+def test_multiple_packet_measurement_is_decoded_and_also_emitted_raw() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=21.3, weight=76.2, continues=True))
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     assert [each.value for each in told(events)] == [21.3, 76.2]
     assert raw(events) == [octets]
 
 
-def test_number_that_did_not_succeed_is_none_and_comes_out_raw_too() -> None:
+def test_unsuccessful_field_is_nan_with_status_not_available_and_is_also_emitted_raw() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=Special.NAN, weight=76.2))
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     assert [each.value for each in told(events)] == [Special.NAN, 76.2]
@@ -85,12 +85,12 @@ def test_number_that_did_not_succeed_is_none_and_comes_out_raw_too() -> None:
     ["00 20 D5 00", "00 04 D5 00", "00 00 D5 00 88 3B", "00"],
     ids=["unknown flag", "announced weight is missing", "unannounced weight", "half the flags"],
 )
-def test_body_scale_that_lies_about_its_fields_is_refused(octets: str) -> None:
+def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_feature_makes_no_event_and_is_checked() -> None:
+def test_feature_value_emits_no_event_and_is_refused_if_its_length_is_wrong() -> None:
     assert BodyScale().learn(BODY_COMPOSITION_FEATURE, sample(BODY_COMPOSITION_FEATURE)) == ()
     with pytest.raises(RemoteProtocolError):
         BodyScale().learn(BODY_COMPOSITION_FEATURE, b"\x01")

@@ -57,11 +57,11 @@ PLAIN = CgmRecord(concentration_mg_dl=112.0, offset_min=15)
 START = (CGM_SESSION_START, sample(CGM_SESSION_START))
 
 
-def test_check_is_the_published_one() -> None:
+def test_e2e_crc_has_the_published_check_value() -> None:
     assert e2e_crc(b"123456789") == 0x6F91
 
 
-def test_record_is_dated_by_the_session_and_known_again() -> None:
+def test_record_with_a_session_start_is_dated_and_stored() -> None:
     events = sensor(START, (CGM_FEATURE, sample(CGM_FEATURE))).receive(CGM_MEASUREMENT, sample(CGM_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_CONC_GLU_ISF", 112.0, MG_PER_DL),
@@ -82,14 +82,14 @@ def test_record_without_a_session_start_has_no_date() -> None:
     assert not measured(unknown.receive(CGM_MEASUREMENT, records(PLAIN), 1.0)).stored
 
 
-def test_several_records_of_one_value_are_several_records() -> None:
+def test_several_records_in_one_notification_become_separate_measurements() -> None:
     later = CgmRecord(concentration_mg_dl=115.0, offset_min=20, has_crc=True)
     events = sensor(START).receive(CGM_MEASUREMENT, records(PLAIN, later), 1.0)
     assert [event.record for event in events if isinstance(event, Measured)] == [15, 20]
     assert raw(events) == []
 
 
-def test_sensor_in_blood_says_so_and_one_that_says_nothing_known_is_raw() -> None:
+def test_sample_type_of_the_feature_sets_the_code_and_an_unknown_type_is_emitted_raw() -> None:
     venous = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 3, 1))))
     assert told(venous.receive(CGM_MEASUREMENT, records(PLAIN), 1.0))[0].type == "MDC_CONC_GLU_VENOUS_WHOLEBLOOD"
     odd = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 15, 1))))
@@ -97,7 +97,7 @@ def test_sensor_in_blood_says_so_and_one_that_says_nothing_known_is_raw() -> Non
     assert (told(events), raw(events)) == ([], [records(PLAIN)])
 
 
-def test_check_that_does_not_fit_is_refused_and_one_that_is_missing_is_reported() -> None:
+def test_wrong_e2e_crc_is_refused_and_missing_e2e_crc_is_reported_as_deviation() -> None:
     octets = bytearray(records(CgmRecord(concentration_mg_dl=112.0, offset_min=15, has_crc=True)))
     assert encode_measurement(decode_measurement(bytes(octets))) == octets
     for place in range(2, len(octets)):
@@ -111,7 +111,7 @@ def test_check_that_does_not_fit_is_refused_and_one_that_is_missing_is_reported(
     ]
 
 
-def test_feature_with_a_check_is_checked() -> None:
+def test_feature_with_a_wrong_e2e_crc_is_refused() -> None:
     feature = CgmFeature(1 << 12, 9, 5)
     octets = encode_feature(CgmFeature(1 << 12, 9, 5, feature_crc(feature)))
     assert decode_feature(octets).supported == 1 << 12
@@ -120,24 +120,24 @@ def test_feature_with_a_check_is_checked() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, 7, 9, 255])
-def test_record_whose_size_is_wrong_is_refused(size: int) -> None:
+def test_record_with_a_wrong_size_field_is_refused(size: int) -> None:
     with pytest.raises(RemoteProtocolError):
         decode_measurement(bytes((size,)) + records(PLAIN)[1:])
 
 
-def test_every_status_byte_has_its_place_among_the_24_bits() -> None:
+def test_warning_byte_takes_the_upper_8_of_the_24_status_bits() -> None:
     octets = records(replace(PLAIN, warning=0x81))
     assert told(sensor().receive(CGM_MEASUREMENT, octets, 1.0))[-1].value == 0x810000
 
 
-def test_status_that_was_read_comes_raw_where_it_says_something() -> None:
+def test_status_read_from_the_sensor_is_emitted_raw_unless_it_is_zero() -> None:
     assert raw(sensor().learn(CGM_STATUS, sample(CGM_STATUS))) == [sample(CGM_STATUS)]
     assert list(sensor().learn(CGM_STATUS, bytes(5))) == []
     with pytest.raises(RemoteProtocolError):
         sensor().learn(CGM_STATUS, bytes(4))
 
 
-def test_every_operation_of_the_control_point_is_read_and_written() -> None:
+def test_control_point_operations_are_decoded_and_encoded() -> None:
     assert control_answer_of(decode_control(bytes.fromhex("1C 01 01"))) == ControlAnswer(1, 1)
     assert alert_level_of(decode_control(encode_control(alert_level(HYPO, 70.0)))) == 70.0
     assert encode_control(alert_level(RATE_OF_INCREASE, 2.5)).hex(" ") == "16 19 f0"

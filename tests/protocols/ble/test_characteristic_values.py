@@ -24,13 +24,13 @@ def is_value(characteristic: int, octets: bytes) -> bool:
 
 
 @pytest.mark.parametrize("value", CORPUS, ids=str)
-def test_value_is_read_and_written_back(value: Value) -> None:
+def test_value_is_decoded_and_encoded_to_the_same_bytes(value: Value) -> None:
     codec = CODECS[value.characteristic]
     assert codec.encode(codec.decode(value.octets)) == value.octets
 
 
 @pytest.mark.parametrize("value", CORPUS, ids=str)
-def test_value_cut_at_any_length_is_refused_or_a_prefix_that_its_specification_allows(value: Value) -> None:
+def test_truncated_value_is_refused_unless_its_specification_allows_that_prefix(value: Value) -> None:
     tail = TAILS.get(value.characteristic)
     for length in range(len(value.octets)):
         allowed = tail is not None and tail.ends_at(value.octets, length)
@@ -39,7 +39,7 @@ def test_value_cut_at_any_length_is_refused_or_a_prefix_that_its_specification_a
 
 @pytest.mark.parametrize("value", CORPUS, ids=str)
 @pytest.mark.parametrize("filling", [b"\x00", b"\xff"], ids=["zeros", "ones"])
-def test_bytes_behind_a_value_are_refused_or_belong_to_it(value: Value, filling: bytes) -> None:
+def test_trailing_bytes_are_refused_unless_the_specification_allows_them(value: Value, filling: bytes) -> None:
     tail = TAILS.get(value.characteristic)
     for more in range(1, MORE_OCTETS_MAX):
         allowed = tail is not None and tail.takes(value.octets, more)
@@ -50,7 +50,7 @@ def test_every_characteristic_has_a_value_in_the_corpus() -> None:
     assert set(CODECS) == {value.characteristic for value in CORPUS}
 
 
-def test_every_worked_example_of_the_reference_is_read_and_written_back() -> None:
+def test_every_worked_example_of_the_reference_is_decoded_and_encoded_to_the_same_bytes() -> None:
     examples = worked_examples(shared_path("reference/ble.md"))
     assert len(examples) > 40
     for example in examples:
@@ -60,13 +60,13 @@ def test_every_worked_example_of_the_reference_is_read_and_written_back() -> Non
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
-def test_interpreter_refuses_what_its_service_does_not_send(profile: ServiceProfile) -> None:
+def test_interpreter_refuses_a_characteristic_that_its_service_lacks(profile: ServiceProfile) -> None:
     with pytest.raises(RemoteProtocolError):
         profile.interpreter().receive(0x2A00, b"\x00", 1.0)
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
-def test_required_characteristics_are_among_those_of_the_service(profile: ServiceProfile) -> None:
+def test_required_and_start_characteristics_belong_to_the_service_profile(profile: ServiceProfile) -> None:
     known = {each.uuid for each in profile.characteristics}
     assert known <= set(CODECS)
     assert set(profile.required_any) <= known

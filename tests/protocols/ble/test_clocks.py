@@ -46,13 +46,13 @@ def shown(events: object) -> list[str]:
     return [event.time.text() for event in events if isinstance(event, ClockShown)]
 
 
-def test_current_time_is_local_time_to_the_hundredth() -> None:
+def test_current_time_is_decoded_as_local_time_in_hundredths_of_a_second() -> None:
     clock = CurrentTimeReader()
     assert shown(clock.learn(CURRENT_TIME, sample(CURRENT_TIME))) == ["2026-03-01T14:25:00.500"]
     assert shown(clock.receive(CURRENT_TIME, sample(CURRENT_TIME), 1.0)) == ["2026-03-01T14:25:00.500"]
 
 
-def test_clock_is_set_to_local_time_and_reads_back_as_it_was_set() -> None:
+def test_current_time_encoded_for_setting_a_clock_decodes_to_the_same_local_time() -> None:
     moment = datetime(2026, 3, 1, 14, 25, 7, 250_000, tzinfo=timezone(timedelta(hours=1)))
     octets = encode_current_time(current_time_at(moment))
     assert octets.hex(" ") == "ea 07 03 01 0e 19 07 07 40 01"
@@ -62,20 +62,20 @@ def test_clock_is_set_to_local_time_and_reads_back_as_it_was_set() -> None:
 @pytest.mark.parametrize(
     "octets", [bytes(10), bytes.fromhex("EA070230 0E1900 07 80 01"), bytes.fromhex("0F270C1F 173B3B 05 FF 00")]
 )
-def test_clock_without_a_date_shows_nothing_and_is_reported_once(octets: bytes) -> None:
+def test_clock_without_a_date_emits_no_time_and_one_deviation(octets: bytes) -> None:
     clock = CurrentTimeReader()
     assert deviations(clock.learn(CURRENT_TIME, octets)) == ["the clock shows no date"]
     assert list(clock.learn(CURRENT_TIME, octets)) == []
 
 
-def test_offset_of_local_time_is_known_or_not() -> None:
+def test_local_time_information_gives_the_utc_offset_or_none() -> None:
     assert decode_local_time_information(bytes((4, 0))).ahead_min == 60
     assert decode_local_time_information(bytes((0xEC, 4))).ahead_min == -240
     assert decode_local_time_information(bytes((0x80, 0))).ahead_min is None
     assert decode_local_time_information(bytes((4, 255))).ahead_min is None
 
 
-def test_fields_beside_a_clock_are_checked() -> None:
+def test_local_and_reference_time_information_of_wrong_length_are_refused() -> None:
     clock = CurrentTimeReader()
     for uuid, octets in ((LOCAL_TIME_INFORMATION, b"\x04"), (REFERENCE_TIME_INFORMATION, bytes(5))):
         with pytest.raises(RemoteProtocolError):
@@ -83,7 +83,7 @@ def test_fields_beside_a_clock_are_checked() -> None:
     assert decode_current_time(sample(CURRENT_TIME)).adjust_reason == 1
 
 
-def test_elapsed_time_is_utc_with_an_offset_local_time_or_a_counter() -> None:
+def test_elapsed_time_is_decoded_as_base_offset_absolute_or_high_resolution_time() -> None:
     count = 825_686_700_000
     utc = dated(ElapsedTime(value=count, utc=True, resolution=2, zone_used=True, zone_quarters=4)).time
     local = dated(ElapsedTime(value=count, resolution=2)).time
@@ -100,7 +100,7 @@ def test_elapsed_time_is_utc_with_an_offset_local_time_or_a_counter() -> None:
     ("source", "tick", "kept"),
     [(0, False, False), (4, False, False), (7, False, False), (1, False, True), (2, False, True), (1, True, False)],
 )
-def test_time_of_another_timeline_counts_only_where_its_clock_was_synchronised(
+def test_time_of_another_timeline_is_kept_only_if_its_clock_was_synchronised(
     source: int, tick: bool, kept: bool
 ) -> None:
     found = dated(ElapsedTime(value=5, utc=not tick, tick=tick, current_timeline=False, source=source))
@@ -108,7 +108,7 @@ def test_time_of_another_timeline_counts_only_where_its_clock_was_synchronised(
     assert bool(found.why_not) is not kept
 
 
-def test_time_beyond_the_years_is_dropped_and_said_to_be() -> None:
+def test_elapsed_time_beyond_the_supported_years_is_dropped_with_a_deviation() -> None:
     for octets in ("02", "00", "01"):
         late = bytes.fromhex(octets + "FFFFFFFFFFFF" + "01 00")
         flagged = bytes((late[0] | 0x20,)) + late[1:]
@@ -117,7 +117,7 @@ def test_time_beyond_the_years_is_dropped_and_said_to_be() -> None:
         assert len(deviations(events)) == 1
 
 
-def test_clock_of_a_health_sensor_is_read_and_what_sets_it_is_its_nine_bytes() -> None:
+def test_current_elapsed_time_is_decoded_and_encoded_to_the_bytes_of_the_sample() -> None:
     octets = sample(CURRENT_ELAPSED_TIME)
     assert shown(ElapsedTimeReader().learn(CURRENT_ELAPSED_TIME, octets)) == ["2026-03-01T14:25:00.000+01:00"]
     moment_us = int(datetime(2026, 3, 1, 13, 25, tzinfo=UTC).timestamp()) * 1_000_000
@@ -139,14 +139,14 @@ def device_clock(status: int = 0x0012, *, base_time_s: int = 825_686_700, rest: 
     return encode_device_time(DeviceClock(base_time_s=base_time_s, zone_quarters=4, dst=0, status=status, rest=rest))
 
 
-def test_device_time_is_base_time_with_its_zone_from_either_epoch() -> None:
+def test_device_time_with_utc_offset_is_decoded_from_epochs_1900_and_2000() -> None:
     clock = DeviceTimeReader()
     assert shown(clock.learn(DEVICE_TIME, sample(DEVICE_TIME))) == ["2026-03-01T14:25:00.000+01:00"]
     since_1900 = device_clock(0x0002, base_time_s=825_686_700 + 3_155_673_600, rest=bytes(6))
     assert shown(clock.receive(DEVICE_TIME, since_1900, 1.0)) == ["2026-03-01T14:25:00.000+01:00"]
 
 
-def test_fault_of_the_clock_is_reported_and_what_it_shows_as_well() -> None:
+def test_clock_fault_is_reported_as_deviation_beside_the_decoded_time() -> None:
     events: list[GattEvent] = list(DeviceTimeReader().learn(DEVICE_TIME, device_clock(0x0013)))
     assert len(shown(events)) == 1
     assert deviations(events) == ["the device says that its clock has a fault"]
@@ -154,7 +154,7 @@ def test_fault_of_the_clock_is_reported_and_what_it_shows_as_well() -> None:
     assert (shown(late), len(deviations(late))) == ([], 1)
 
 
-def test_check_in_front_of_the_clock_is_checked() -> None:
+def test_device_time_without_the_announced_e2e_crc_is_refused() -> None:
     clock = DeviceTimeReader()
     clock.learn(DEVICE_TIME_FEATURE, b"\x01\x00")
     octets = device_clock()
@@ -164,7 +164,7 @@ def test_check_in_front_of_the_clock_is_checked() -> None:
         clock.learn(DEVICE_TIME, octets)
 
 
-def test_unconfirmed_fields_of_device_time_stay_raw() -> None:
+def test_device_time_control_point_value_is_emitted_raw() -> None:
     clock = DeviceTimeReader()
     assert list(clock.learn(DEVICE_TIME_PARAMETERS, bytes(4))) == []
     assert raw(clock.receive(DEVICE_TIME_CONTROL_POINT, b"\x09\x02\x01", 1.0)) == [b"\x09\x02\x01"]

@@ -41,7 +41,7 @@ def read(values: Mapping[int, bytes]) -> DeviceInformation:
     return information
 
 
-def test_texts_become_the_identity_that_a_serial_device_has() -> None:
+def test_device_information_strings_become_the_device_identity() -> None:
     found = identity(
         read(
             {
@@ -59,17 +59,17 @@ def test_texts_become_the_identity_that_a_serial_device_has() -> None:
     assert found.unreadable == ()
 
 
-def test_device_that_says_little_is_shown_as_far_as_it_goes() -> None:
+def test_identity_from_a_model_number_alone_leaves_the_other_fields_empty() -> None:
     assert DeviceInformation().attributes == ()
     found = identity(read({MODEL_NUMBER: b"OXI-1"}))
     assert (found.manufacturer, found.model, found.serial_number) == ("", "OXI-1", "")
 
 
-def test_text_that_is_no_text_does_not_steer_a_terminal() -> None:
+def test_control_and_invalid_utf8_bytes_in_a_string_are_replaced() -> None:
     assert identity(read({MODEL_NUMBER: b"\x1b[2J\xff"})).model == "\ufffd[2J\ufffd"
 
 
-def test_certified_device_is_recognised() -> None:
+def test_regulatory_certification_is_decoded_to_classes_and_regulation() -> None:
     information = read({REGULATORY_CERTIFICATION: sample(REGULATORY_CERTIFICATION)})
     listed = dict(information.attributes)[Attribute.REG_CERT_DATA_LIST]
     classes, regulation = certifications(listed)
@@ -78,14 +78,14 @@ def test_certified_device_is_recognised() -> None:
     assert regulation.unregulated is False
 
 
-def test_certificates_without_a_form_are_refused_and_change_nothing() -> None:
+def test_malformed_regulatory_certification_is_refused_and_leaves_the_attributes_unchanged() -> None:
     information = read({MODEL_NUMBER: b"OXI-1"})
     with pytest.raises(RemoteProtocolError):
         information.learn(REGULATORY_CERTIFICATION, b"experimental")
     assert [attribute for attribute, _ in information.attributes] == [Attribute.SYSTEM_MODEL]
 
 
-def test_pnp_id_stands_beside_the_attributes() -> None:
+def test_pnp_id_is_decoded_and_adds_no_attribute() -> None:
     information = read({PNP_ID: sample(PNP_ID)})
     assert information.pnp_id == PnpId(source=1, vendor=0x59, product=0x1234, version=0x0102)
     assert information.attributes == ()
@@ -120,24 +120,24 @@ def test_system_id_is_decoded_most_significant_byte_first() -> None:
         "too short",
     ],
 )
-def test_device_is_kept_under_its_system_id_or_its_address(
+def test_device_is_identified_by_its_system_id_or_its_address(
     octets: bytes | None, address: str, system_id: bytes
 ) -> None:
     assert system_id_of(octets, address) == system_id
 
 
 @pytest.mark.parametrize(("characteristic", "octets"), [(SYSTEM_ID, SENT[:7]), (PNP_ID, b"\x01" * 8)])
-def test_ids_of_another_length_are_refused(characteristic: int, octets: bytes) -> None:
+def test_system_id_and_pnp_id_of_wrong_length_are_refused(characteristic: int, octets: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         DeviceInformation().learn(characteristic, octets)
 
 
-def test_text_longer_than_an_attribute_is_refused() -> None:
+def test_string_of_more_than_512_bytes_is_refused() -> None:
     assert len(decode_text(bytes(512))) == 512
     with pytest.raises(RemoteProtocolError):
         decode_text(bytes(513))
 
 
-def test_device_information_is_never_notified() -> None:
+def test_notified_device_information_is_refused() -> None:
     with pytest.raises(RemoteProtocolError):
         DeviceInformation().receive(MODEL_NUMBER, b"OXI-1", 1.0)

@@ -85,7 +85,7 @@ def test_examples_of_the_reference_become_observations() -> None:
     assert (record.record, record.stored) == (7, False)
 
 
-def test_stored_observation_with_a_date_is_known_again_and_one_with_a_counter_is_not() -> None:
+def test_stored_observation_counts_as_stored_only_if_its_time_is_a_date() -> None:
     assert measured(said(Numeric(PERCENT, 98.0), record=3, time=UTC_TIME)).stored
     assert not measured(said(Numeric(PERCENT, 98.0), record=3, time=TICKS)).stored
     assert not measured(said(Numeric(PERCENT, 98.0), time=UTC_TIME)).stored
@@ -100,17 +100,17 @@ def test_stored_observation_with_a_date_is_known_again_and_one_with_a_counter_is
         (Text(b"\xff"), "�"),
     ],
 )
-def test_each_simple_class_is_one_observation(value: GhsValue, becomes: object) -> None:
+def test_each_simple_observation_class_becomes_one_observation(value: GhsValue, becomes: object) -> None:
     events = said(value)
     assert [each.value for each in told(events)] == [becomes]
     assert raw(events) == []
 
 
-def test_events_are_reported_one_by_one() -> None:
+def test_discrete_events_become_one_observation_each() -> None:
     assert [each.value for each in told(said(Events((196_616, 196_617))))] == [Code(3, 8), Code(3, 9)]
 
 
-def test_compound_of_different_things_is_reported_component_by_component() -> None:
+def test_compound_of_different_types_becomes_one_observation_per_component() -> None:
     mixed = Compound((Component(SPO2, Numeric(PERCENT, 98.0)), Component(PULSE_RATE, Numeric(PER_MINUTE, 72.0))))
     assert told(said(mixed, type=150020)) == [
         Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
@@ -118,7 +118,7 @@ def test_compound_of_different_things_is_reported_component_by_component() -> No
     ]
 
 
-def test_facts_of_a_bundle_hold_for_its_members() -> None:
+def test_bundle_members_inherit_time_person_status_and_supplemental_types() -> None:
     bundle = Bundle(
         (
             GhsObservation(type=SPO2, value=Numeric(PERCENT, 98.0)),
@@ -132,7 +132,7 @@ def test_facts_of_a_bundle_hold_for_its_members() -> None:
     assert all(each.device_time and each.channel.supplemental_types for each in observations(events))
 
 
-def test_status_goes_by_name_into_measurement_status() -> None:
+def test_status_bits_become_the_measurement_status_of_the_same_name() -> None:
     events = said(Numeric(PERCENT, 98.0), status=0xC03F)
     assert statuses(events) == [
         [
@@ -152,14 +152,14 @@ def test_status_goes_by_name_into_measurement_status() -> None:
     assert len(raw(entered_by_hand)) == 1
 
 
-def test_duration_is_an_observation_beside_the_value() -> None:
+def test_measurement_duration_becomes_an_observation_beside_the_value() -> None:
     events = said(Numeric(PERCENT, 98.0), duration_s=30.0)
     assert told(events)[1] == Told("MDC_ATTR_TIME_PD_MSMT_ACTIVE", 30.0, "MDC_DIM_SEC")
     first, second = observations(events)
     assert first.channel.handle == second.channel.handle == handle_of(Code(2, 19384))
 
 
-def test_samples_are_taken_where_nothing_about_them_is_in_doubt() -> None:
+def test_sample_array_becomes_a_block_with_format_scale_and_period() -> None:
     (block,) = observations(said(samples(), type=ECG))
     assert block.samples == bytes.fromhex("0001 0102")
     array = block.channel.array
@@ -179,12 +179,12 @@ def test_samples_are_taken_where_nothing_about_them_is_in_doubt() -> None:
     ],
     ids=["scaling", "sign", "rate", "scale", "period", "width"],
 )
-def test_samples_in_doubt_come_raw(doubt: dict[str, object]) -> None:
+def test_sample_array_of_unconfirmed_form_is_emitted_raw(doubt: dict[str, object]) -> None:
     events = said(samples(**doubt), type=ECG)
     assert (told(events), len(raw(events))) == ([], 1)
 
 
-def test_undecoded_parts_come_raw_beside_decoded_ones() -> None:
+def test_undecoded_parts_are_emitted_raw_beside_decoded_ones() -> None:
     for value in (Raw(6, bytes(8)), Raw(8, bytes(3)), Raw(77, b"")):
         assert len(raw(said(value))) == 1
     assert len(raw(said(Raw(1, bytes(9)), has_tlvs=True))) == 1
@@ -194,7 +194,7 @@ def test_undecoded_parts_come_raw_beside_decoded_ones() -> None:
     assert decode_observation(encode_observation(GhsObservation(type=1, value=part))).value == part
 
 
-def test_relations_come_raw_and_ids_are_reported_once() -> None:
+def test_derived_from_relation_is_emitted_raw_and_observation_id_is_a_deviation() -> None:
     events = said(Numeric(PERCENT, 98.0), derived_from=(4, 5))
     assert ([each.value for each in told(events)], len(raw(events))) == ([98.0], 1)
     assert deviations(said(Numeric(PERCENT, 98.0), observation_id=9)) == [
@@ -202,18 +202,18 @@ def test_relations_come_raw_and_ids_are_reported_once() -> None:
     ]
 
 
-def test_observation_without_a_type_or_a_value_comes_raw() -> None:
+def test_observation_without_a_type_or_a_value_is_emitted_raw() -> None:
     for events in (said(Numeric(PERCENT, 98.0), type=None, record=5), said(Events(())), said(Bundle(()))):
         assert (observations(events), len(raw(events))) == ([], 1)
 
 
-def test_time_from_another_timeline_is_dropped_and_said_to_be() -> None:
+def test_time_from_another_timeline_is_dropped_with_a_deviation() -> None:
     events = said(Numeric(PERCENT, 98.0), time=ElapsedTime(value=5, utc=True, current_timeline=False))
     assert observations(events)[0].device_time is None
     assert len(deviations(events)) == 1
 
 
-def test_sensor_that_invents_types_costs_no_memory() -> None:
+def test_remembered_channels_are_bounded_however_many_types_a_sensor_sends() -> None:
     sensor = GenericHealthSensor()
     channels = set()
     for number in range(3 * CHANNELS_MAX):
@@ -226,14 +226,14 @@ def test_sensor_that_invents_types_costs_no_memory() -> None:
     assert len(sensor._transcoding._channels) == CHANNELS_MAX
 
 
-def test_channels_are_shared_from_value_to_value() -> None:
+def test_observations_of_one_type_share_their_channel() -> None:
     sensor = GenericHealthSensor()
     octets = sample(LIVE_OBSERVATION, "saturation")
     (first,), (second,) = (observations(sensor.receive(LIVE_OBSERVATION, octets, at)) for at in (1.0, 2.0))
     assert first.channel is second.channel
 
 
-def test_bundles_and_compounds_nest_only_so_deep() -> None:
+def test_bundles_and_compounds_nested_deeper_than_the_limit_are_refused() -> None:
     observation = GhsObservation(type=1, value=Numeric(PERCENT, 1.0))
     for _ in range(DEPTH_MAX - 1):
         observation = GhsObservation(value=Bundle((observation,)))
@@ -247,7 +247,7 @@ def test_bundles_and_compounds_nest_only_so_deep() -> None:
         decode_observation(encode_observation(GhsObservation(type=1, value=value)))
 
 
-def test_live_observations_are_started_and_a_refusal_is_reported() -> None:
+def test_live_observations_are_started_by_the_profile_and_a_refusal_is_a_deviation() -> None:
     assert PROFILE.start == ((GHS_CONTROL_POINT, b"\x01"),)
     sensor = GenericHealthSensor()
     assert list(sensor.receive(GHS_CONTROL_POINT, b"\x80", 1.0)) == []

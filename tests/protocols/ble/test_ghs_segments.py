@@ -72,7 +72,9 @@ def taken(values: Sequence[bytes], characteristic: int = LIVE_OBSERVATION) -> tu
     value_bytes_max=st.integers(6, 250),
     stored=st.booleans(),
 )
-def test_any_cut_gives_the_observations_back(texts: list[bytes], value_bytes_max: int, stored: bool) -> None:
+def test_observations_are_reassembled_from_segments_of_any_size(
+    texts: list[bytes], value_bytes_max: int, stored: bool
+) -> None:
     observations = [text(each) for each in texts]
     values = sent(*observations, value_bytes_max=value_bytes_max, stored=stored)
     flat = [octets for segments in values for octets in segments]
@@ -83,7 +85,7 @@ def test_any_cut_gives_the_observations_back(texts: list[bytes], value_bytes_max
 
 
 @given(texts=st.lists(st.binary(min_size=30, max_size=120), min_size=3, max_size=4), data=st.data())
-def test_lost_segment_costs_its_observation_and_no_other(texts: list[bytes], data: st.DataObject) -> None:
+def test_lost_segment_drops_only_its_own_observation(texts: list[bytes], data: st.DataObject) -> None:
     observations = [text(each) for each in texts]
     values = sent(*observations, value_bytes_max=20)
     hit = data.draw(st.integers(0, len(values) - 2))
@@ -114,7 +116,7 @@ def test_lost_segment_costs_its_observation_and_no_other(texts: list[bytes], dat
         max_size=20,
     )
 )
-def test_segments_do_not_disappear(segments: list[ObservationSegment]) -> None:
+def test_every_segment_byte_is_in_an_observation_or_in_a_raw_event(segments: list[ObservationSegment]) -> None:
     """Each byte of content is in an observation or in an event with raw bytes, for any headers."""
     whole, events = taken([encode_segment(segment) for segment in segments], STORED_OBSERVATION)
     came_out = sum(map(len, whole))
@@ -125,7 +127,7 @@ def test_segments_do_not_disappear(segments: list[ObservationSegment]) -> None:
     assert came_out == sum(len(segment.content) for segment in segments if isinstance(segment.content, bytes))
 
 
-def test_observation_without_an_end_is_bounded() -> None:
+def test_observation_without_a_last_segment_is_emitted_raw_at_the_size_limit() -> None:
     part = bytes(240)
     endless = [
         encode_segment(ObservationSegment(first=not number, last=False, counter=number % COUNTERS, content=part))
@@ -137,7 +139,7 @@ def test_observation_without_an_end_is_bounded() -> None:
     assert sum(map(len, raw(events))) >= len(endless) * len(part)
 
 
-def test_counter_that_stands_still_costs_nothing_and_is_reported_once() -> None:
+def test_constant_segment_counter_drops_no_observation_and_is_one_deviation() -> None:
     sensor = GenericHealthSensor()
     (octets,) = segments_of(PULSE, value_bytes_max=100)
     events = [event for _ in range(5) for event in sensor.receive(LIVE_OBSERVATION, octets, 1.0)]
@@ -145,7 +147,7 @@ def test_counter_that_stands_still_costs_nothing_and_is_reported_once() -> None:
     assert deviations(events) == ["the counter of segments stands still, so that a loss would not be seen"]
 
 
-def test_live_and_stored_segments_do_not_disturb_each_other() -> None:
+def test_interleaved_live_and_stored_segments_are_reassembled_separately() -> None:
     sensor = GenericHealthSensor()
     live = list(segments_of(PULSE, value_bytes_max=12))
     stored = list(segments_of(PULSE, value_bytes_max=12, counter=40, record=7))
@@ -159,7 +161,7 @@ def test_live_and_stored_segments_do_not_disturb_each_other() -> None:
 
 
 @pytest.mark.parametrize(("characteristic", "record"), [(LIVE_OBSERVATION, None), (STORED_OBSERVATION, 7)])
-def test_unfinished_observation_is_emitted_raw_when_nothing_follows(characteristic: int, record: int | None) -> None:
+def test_unfinished_observation_is_emitted_raw_by_the_second_flush(characteristic: int, record: int | None) -> None:
     sensor = GenericHealthSensor()
     first, *_ = segments_of(PULSE, value_bytes_max=12, record=record)
     assert sensor.receive(characteristic, first, 1.0) == []
@@ -168,7 +170,7 @@ def test_unfinished_observation_is_emitted_raw_when_nothing_follows(characterist
     assert event.octets == first[1 if record is None else 5 :]
 
 
-def test_end_of_a_transfer_does_not_cut_a_live_observation() -> None:
+def test_flush_between_two_segments_does_not_cut_a_live_observation() -> None:
     sensor = GenericHealthSensor()
     events: list[GattEvent] = []
     for octets in segments_of(PULSE, value_bytes_max=10):
@@ -178,7 +180,7 @@ def test_end_of_a_transfer_does_not_cut_a_live_observation() -> None:
     assert list(sensor.flush()) == []
 
 
-def test_malformed_observation_is_refused_and_the_next_one_is_fine() -> None:
+def test_observation_after_a_malformed_one_is_decoded() -> None:
     sensor = GenericHealthSensor()
     octets = encode_observation(PULSE)
     with pytest.raises(RemoteProtocolError):
@@ -188,6 +190,6 @@ def test_malformed_observation_is_refused_and_the_next_one_is_fine() -> None:
     assert (deviations(events), raw(events)) == ([JUMPED], [octets[:-1]])
 
 
-def test_value_too_small_for_any_part_is_our_own_mistake() -> None:
+def test_value_size_too_small_for_a_segment_is_a_local_protocol_error() -> None:
     with pytest.raises(LocalProtocolError):
         list(segments_of(PULSE, value_bytes_max=5, record=1))

@@ -48,7 +48,7 @@ def records(events: list[GattEvent]) -> list[tuple[int | None, int]]:
     return [(event.record, len(event.observations)) for event in events if isinstance(event, Measured)]
 
 
-def test_measurement_waits_for_its_context_and_both_are_one_record() -> None:
+def test_measurement_is_emitted_with_its_context_as_one_record() -> None:
     glucose = Glucose()
     assert glucose.receive(GLUCOSE_MEASUREMENT, sample(GLUCOSE_MEASUREMENT, "milligrams"), 1.0) == []
     events = glucose.receive(GLUCOSE_CONTEXT, sample(GLUCOSE_CONTEXT), 1.0)
@@ -66,31 +66,31 @@ def test_measurement_waits_for_its_context_and_both_are_one_record() -> None:
     assert name_of(Code(128, 29264)) == "MDC_CTXT_GLU_MEAL_POSTPRANDIAL"
 
 
-def test_millimoles_stay_millimoles() -> None:
+def test_concentration_in_millimoles_is_not_converted() -> None:
     events = received((GLUCOSE_MEASUREMENT, sample(GLUCOSE_MEASUREMENT, "millimoles")))
     assert told(events)[0] == Told("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", 5.8, "MDC_DIM_MILLI_MOLE_PER_L")
 
 
-def test_every_concentration_that_a_meter_can_show_is_exactly_that() -> None:
+def test_every_concentration_decodes_to_the_exact_decimal_that_the_meter_shows() -> None:
     for count in range(2046):
         for unit, value in ((ConcentrationUnit.MG_PER_DL, float(count)), (ConcentrationUnit.MMOL_PER_L, count / 10)):
             found = decode_measurement(measurement(unit=unit, concentration=Concentration(value, 1, 1)))
             assert found.concentration == Concentration(value, 1, 1)
 
 
-def test_result_that_is_no_number_stays_what_it_is() -> None:
+def test_concentration_of_plus_infinity_stays_plus_infinity() -> None:
     events = received((GLUCOSE_MEASUREMENT, measurement(concentration=Concentration(Special.PLUS_INFINITY, 2, 15))))
     assert told(events) == [Told("MDC_CONC_GLU_CAPILLARY_PLASMA", Special.PLUS_INFINITY, MG_PER_DL)]
 
 
-def test_sensor_status_is_turned_round_and_what_has_no_place_comes_raw() -> None:
+def test_sensor_status_bits_are_reversed_and_bits_without_a_code_are_emitted_raw() -> None:
     octets = measurement(status=0x0801 | 0x0004, concentration=None)
     events = received((GLUCOSE_MEASUREMENT, octets))
     assert told(events) == [Told("MDC_GLU_METER_DEV_STATUS", 0x8000 | 0x2000, None)]
     assert raw(events) == [octets]
 
 
-def test_everything_that_a_context_can_say_is_reported() -> None:
+def test_every_context_field_becomes_an_observation() -> None:
     octets = context(
         carbohydrate_g=(7, 60.0),
         meal=5,
@@ -114,7 +114,7 @@ def test_everything_that_a_context_can_say_is_reported() -> None:
     assert raw(events) == []
 
 
-def test_exercise_longer_than_can_be_said_has_no_number() -> None:
+def test_exercise_duration_of_0xffff_becomes_plus_infinity() -> None:
     events = received(
         (GLUCOSE_MEASUREMENT, measurement(context_follows=True)),
         (GLUCOSE_CONTEXT, context(exercise=Exercise(0xFFFF, 10))),
@@ -122,7 +122,7 @@ def test_exercise_longer_than_can_be_said_has_no_number() -> None:
     assert Told("MDC_ATTR_TIME_PD_MSMT_ACTIVE", Special.PLUS_INFINITY, "MDC_DIM_SEC") in told(events)
 
 
-def test_numbers_without_a_meaning_come_raw_and_the_rest_is_reported() -> None:
+def test_reserved_numbers_are_emitted_raw_and_the_other_fields_become_observations() -> None:
     odd = context(carbohydrate_g=(9, 10.0), meal=6, tester_health=0xF1, medication=(6, 1.0), extended_flags=1)
     events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)), (GLUCOSE_CONTEXT, odd))
     assert told(events)[1:] == [Told("MDC_CTXT_GLU_TESTER", Code(128, 29280), None)]
@@ -133,26 +133,26 @@ def test_numbers_without_a_meaning_come_raw_and_the_rest_is_reported() -> None:
     assert records(events) == []
 
 
-def test_record_without_a_value_comes_raw() -> None:
+def test_record_without_a_value_is_emitted_raw() -> None:
     empty, of_nothing = measurement(concentration=None, context_follows=True), context()
     events = received((GLUCOSE_MEASUREMENT, empty), (GLUCOSE_CONTEXT, of_nothing))
     assert (records(events), raw(events)) == ([], [empty, of_nothing])
 
 
-def test_order_is_kept_while_a_context_is_awaited() -> None:
+def test_measurements_behind_one_that_awaits_its_context_are_emitted_in_order() -> None:
     glucose = Glucose()
     assert glucose.receive(GLUCOSE_MEASUREMENT, measurement(1, context_follows=True), 1.0) == []
     assert glucose.receive(GLUCOSE_MEASUREMENT, measurement(2), 1.0) == []
     assert records(list(glucose.receive(GLUCOSE_CONTEXT, context(1, meal=1), 1.0))) == [(1, 2), (2, 1)]
 
 
-def test_context_that_never_comes_is_reported_when_nothing_follows() -> None:
+def test_measurement_whose_context_is_missing_is_emitted_by_flush_with_a_deviation() -> None:
     events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)))
     assert records(events) == [(1, 1)]
     assert deviations(events) == ["a context was announced and did not come"]
 
 
-def test_only_so_many_measurements_wait_for_a_context() -> None:
+def test_measurements_that_await_a_context_are_bounded() -> None:
     glucose = Glucose()
     told_of: list[GattEvent] = []
     for number in range(100):
@@ -161,14 +161,14 @@ def test_only_so_many_measurements_wait_for_a_context() -> None:
     assert len(deviations(told_of)) == 1
 
 
-def test_late_or_unannounced_context_has_the_time_of_its_measurement() -> None:
+def test_late_or_unannounced_context_is_emitted_with_the_record_of_its_measurement() -> None:
     events = received((GLUCOSE_MEASUREMENT, measurement(5)), (GLUCOSE_CONTEXT, context(5, meal=1)))
     late = [event for event in events if isinstance(event, Measured)][-1]
     assert (late.characteristic, late.record, late.stored) == (GLUCOSE_CONTEXT, 5, True)
     assert deviations(events) == ["a context came late or unannounced"]
 
 
-def test_context_before_its_measurement_waits_for_it() -> None:
+def test_context_before_its_measurement_is_emitted_with_it_as_one_record() -> None:
     events = received(
         (GLUCOSE_CONTEXT, context(5, meal=1)), (GLUCOSE_MEASUREMENT, measurement(5, context_follows=True))
     )
@@ -176,7 +176,7 @@ def test_context_before_its_measurement_waits_for_it() -> None:
     assert deviations(events) == []
 
 
-def test_context_without_a_measurement_is_reported_without_a_time() -> None:
+def test_context_without_a_measurement_is_emitted_without_a_time() -> None:
     glucose = Glucose()
     told_of: list[GattEvent] = []
     for number in range(REMEMBERED_MAX + 3):
@@ -188,20 +188,20 @@ def test_context_without_a_measurement_is_reported_without_a_time() -> None:
     assert deviations(told_of) == ["a context has no measurement"]
 
 
-def test_meter_without_a_date_gives_values_that_no_content_identifies() -> None:
+def test_measurement_without_a_valid_date_does_not_count_as_stored() -> None:
     for stamp in (bytes(7), bytes.fromhex("EA070D01 0E1900")):
         event = measured(received((GLUCOSE_MEASUREMENT, measurement(base_time=stamp, offset_min=5))))
         assert not event.stored
 
 
-def test_offset_that_leads_out_of_the_calendar_leads_nowhere() -> None:
+def test_time_offset_beyond_the_year_9999_is_not_applied() -> None:
     last_day = bytes.fromhex("0F270C1F 173B00")
     event = measured(received((GLUCOSE_MEASUREMENT, measurement(base_time=last_day, offset_min=30_000))))
     assert event.observations[0].device_time is not None
     assert event.observations[0].device_time.text().startswith("9999-12-31T23:59")
 
 
-def test_features_are_checked_and_other_characteristics_refused() -> None:
+def test_glucose_feature_or_measurement_of_wrong_length_is_refused() -> None:
     glucose = Glucose()
     assert list(glucose.learn(GLUCOSE_FEATURE, b"\xff\x03")) == []
     with pytest.raises(RemoteProtocolError):

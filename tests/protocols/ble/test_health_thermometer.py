@@ -41,12 +41,12 @@ from tests.builders.ble_values import sample
         (TYMPANUM, "MDC_TEMP_TYMP"),
     ],
 )
-def test_place_decides_what_a_temperature_is_called(place: int | None, name: str) -> None:
+def test_measurement_site_sets_the_code_of_the_temperature(place: int | None, name: str) -> None:
     octets = encode_temperature(Temperature(value=36.7, place=place))
     assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [Told(name, 36.7, "MDC_DIM_DEGC")]
 
 
-def test_place_that_was_reported_once_holds_for_values_that_name_none() -> None:
+def test_temperature_type_characteristic_applies_to_values_without_a_site() -> None:
     thermometer = Thermometer()
     assert thermometer.learn(TEMPERATURE_TYPE, bytes([MOUTH])) == ()
     bare = encode_temperature(Temperature(value=36.7))
@@ -56,26 +56,26 @@ def test_place_that_was_reported_once_holds_for_values_that_name_none() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 10, 255])
-def test_unknown_place_leaves_a_body_temperature_and_is_reported(place: int) -> None:
+def test_unknown_site_gives_a_body_temperature_and_a_deviation(place: int) -> None:
     octets = encode_temperature(Temperature(value=36.7, place=place))
     events = Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)
     assert told(events)[0].type == "MDC_TEMP_BODY"
     assert len(deviations(events)) == 1
 
 
-def test_fahrenheit_stays_fahrenheit() -> None:
+def test_temperature_in_fahrenheit_is_not_converted() -> None:
     octets = sample(TEMPERATURE_MEASUREMENT, "in Fahrenheit")
     assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [
         Told("MDC_TEMP_BODY", 98.6, "MDC_DIM_FAHR")
     ]
 
 
-def test_no_number_stays_what_it_is() -> None:
+def test_temperature_of_nan_stays_nan() -> None:
     octets = sample(TEMPERATURE_MEASUREMENT, "no number")
     assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0))[0].value is Special.NAN
 
 
-def test_indication_with_a_date_is_stored() -> None:
+def test_temperature_with_a_date_counts_as_stored() -> None:
     found = measured(Thermometer().receive(TEMPERATURE_MEASUREMENT, sample(TEMPERATURE_MEASUREMENT), 1.0))
     assert found.stored
     assert found.observations[0].device_time is not None
@@ -98,12 +98,12 @@ def test_intermediate_temperature_is_an_early_indication_and_never_stored() -> N
     ["08 6F 01 00 FF", "04 6F 01 00 FF", "00 6F 01 00 FF 06", "02 6F 01 00 FF 06"],
     ids=["unknown flag", "announced place is missing", "unannounced place", "short date"],
 )
-def test_thermometer_that_lies_about_its_fields_is_refused(octets: str) -> None:
+def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         Thermometer().receive(TEMPERATURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_interval_makes_no_event_and_is_checked() -> None:
+def test_measurement_interval_emits_no_event_and_is_refused_if_its_length_is_wrong() -> None:
     assert Thermometer().learn(MEASUREMENT_INTERVAL, b"\x3c\x00") == ()
     with pytest.raises(RemoteProtocolError):
         Thermometer().learn(MEASUREMENT_INTERVAL, b"\x3c")

@@ -26,7 +26,7 @@ from tests.builders.ble_told import Told, deviations, measured, observations, st
 from tests.builders.ble_values import sample
 
 
-def test_value_is_a_rate_its_intervals_and_the_energy() -> None:
+def test_measurement_becomes_observations_of_rate_rr_intervals_and_energy() -> None:
     events = HeartRateSensor().receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 5.0)
     assert told(events) == [
         Told("MDC_ECG_HEART_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN"),
@@ -51,7 +51,9 @@ def test_value_is_a_rate_its_intervals_and_the_energy() -> None:
         (FOOT, "MDC_PULS_RATE_NON_INV", ["MDC_LOEXT_FOOT"]),
     ],
 )
-def test_sensor_location_decides_between_heart_rate_and_pulse_rate(location: int, rate: str, sites: list[str]) -> None:
+def test_sensor_location_selects_the_code_of_heart_rate_or_pulse_rate(
+    location: int, rate: str, sites: list[str]
+) -> None:
     sensor = HeartRateSensor()
     assert sensor.learn(BODY_SENSOR_LOCATION, encode_one_byte(location)) == ()
     first = observations(sensor.receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 1.0))[0]
@@ -59,7 +61,7 @@ def test_sensor_location_decides_between_heart_rate_and_pulse_rate(location: int
     assert [name_of(code) for code in first.channel.supplemental_types] == sites
 
 
-def test_unknown_location_is_reported_and_changes_nothing() -> None:
+def test_unknown_sensor_location_is_a_deviation_and_the_rate_stays_a_heart_rate() -> None:
     sensor = HeartRateSensor()
     assert len(deviations(sensor.learn(BODY_SENSOR_LOCATION, b"\x07"))) == 1
     events = sensor.receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 1.0)
@@ -70,7 +72,7 @@ def test_unknown_location_is_reported_and_changes_nothing() -> None:
     ("supported", "detected", "doubtful"),
     [(False, False, False), (False, True, False), (True, True, False), (True, False, True)],
 )
-def test_rate_without_contact_is_questionable(supported: bool, detected: bool, doubtful: bool) -> None:
+def test_rate_without_skin_contact_has_the_status_questionable(supported: bool, detected: bool, doubtful: bool) -> None:
     octets = encode_heart_rate(
         HeartRate(rate=72, contact_supported=supported, contact_detected=detected, intervals_ticks=(1000,))
     )
@@ -78,13 +80,13 @@ def test_rate_without_contact_is_questionable(supported: bool, detected: bool, d
     assert statuses(events) == [["questionable"] if doubtful else []] * 2
 
 
-def test_rate_above_255_takes_two_bytes() -> None:
+def test_heart_rate_above_255_is_encoded_in_two_bytes() -> None:
     octets = encode_heart_rate(HeartRate(rate=300))
     assert octets == b"\x01\x2c\x01"
     assert decode_heart_rate(octets).rate == 300
 
 
-def test_all_intervals_of_a_long_value_come_out_in_order() -> None:
+def test_all_rr_intervals_of_a_long_value_are_emitted_in_order() -> None:
     ticks = tuple(range(600, 600 + 120))
     octets = encode_heart_rate(HeartRate(rate=72, intervals_ticks=ticks))
     found = told(HeartRateSensor().receive(HEART_RATE_MEASUREMENT, octets, 1.0))
@@ -105,10 +107,10 @@ def test_all_intervals_of_a_long_value_come_out_in_order() -> None:
         "nothing",
     ],
 )
-def test_sensor_that_lies_about_its_fields_is_refused(octets: str) -> None:
+def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         HeartRateSensor().receive(HEART_RATE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_control_point_is_one_byte() -> None:
+def test_control_point_reset_of_energy_is_encoded_in_one_byte() -> None:
     assert encode_one_byte(RESET_ENERGY) == sample(HEART_RATE_CONTROL_POINT)

@@ -38,7 +38,7 @@ def supplements(octets: bytes) -> list[list[str]]:
     return [[name_of(code) for code in each.channel.supplemental_types] for each in observations(events)]
 
 
-def test_notification_is_a_saturation_and_a_pulse_rate_of_now() -> None:
+def test_continuous_notification_becomes_live_saturation_and_pulse_rate() -> None:
     events = PulseOximeter().receive(PLX_CONTINUOUS, continuous(), 12.5)
     assert told(events) == [
         Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
@@ -48,7 +48,7 @@ def test_notification_is_a_saturation_and_a_pulse_rate_of_now() -> None:
     assert not measured(events).stored
 
 
-def test_fast_and_slow_averages_say_which_they_are() -> None:
+def test_fast_and_slow_averages_have_their_supplemental_types() -> None:
     octets = continuous(fast=OximeterReading(96.0, 75.0), slow=OximeterReading(97.0, 73.0))
     assert [each.value for each in told(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0))] == [
         98.0,
@@ -61,7 +61,7 @@ def test_fast_and_slow_averages_say_which_they_are() -> None:
     assert supplements(octets) == [[], [], *[["MDC_MODALITY_FAST"]] * 2, *[["MDC_MODALITY_SLOW"]] * 2]
 
 
-def test_each_average_has_a_handle_of_its_own_that_stays() -> None:
+def test_each_average_has_its_own_constant_handle() -> None:
     octets = continuous(fast=PAIR, slow=PAIR, device_status=0)
     first, again = (observations(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)) for _ in range(2))
     assert len({each.channel.handle for each in first}) == 7
@@ -84,13 +84,13 @@ def test_each_average_has_a_handle_of_its_own_that_stays() -> None:
         (1 << 5, ["msmt-ongoing"]),
     ],
 )
-def test_measurement_status_becomes_the_status_of_both_values(bits: int, names: list[str]) -> None:
+def test_measurement_status_applies_to_saturation_and_pulse_rate(bits: int, names: list[str]) -> None:
     events = PulseOximeter().receive(PLX_CONTINUOUS, continuous(measurement_status=bits), 1.0)
     assert statuses(events) == [names, names]
     assert deviations(events) == []
 
 
-def test_reserved_status_bits_are_reported_once_and_raise_no_alarm() -> None:
+def test_reserved_status_bits_are_one_deviation_and_set_no_measurement_status() -> None:
     oximeter = PulseOximeter()
     events = [*oximeter.receive(PLX_CONTINUOUS, continuous(measurement_status=0x001F), 1.0)]
     events += oximeter.receive(PLX_CONTINUOUS, continuous(measurement_status=0x001F), 2.0)
@@ -106,7 +106,7 @@ def test_device_status_is_an_observation_with_the_bits_of_the_oximeter_standard(
     assert len(deviations(high)) == 1
 
 
-def test_no_number_stays_what_it_is() -> None:
+def test_values_of_nan_and_nres_stay_nan_and_nres() -> None:
     octets = encode_continuous(PlxContinuous(normal=OximeterReading(Special.NAN, Special.NRES)))
     assert [each.value for each in told(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0))] == [
         Special.NAN,
@@ -114,7 +114,7 @@ def test_no_number_stays_what_it_is() -> None:
     ]
 
 
-def test_spot_check_with_a_date_is_stored() -> None:
+def test_spot_check_with_a_date_counts_as_stored() -> None:
     events = PulseOximeter().receive(PLX_SPOT_CHECK, sample(PLX_SPOT_CHECK), 1.0)
     found = measured(events)
     assert found.stored
@@ -137,21 +137,21 @@ def test_spot_check_with_a_date_is_stored() -> None:
     ],
     ids=["no date", "unknown date", "date", "clock not set", "clock not set, from memory", "month 13"],
 )
-def test_only_what_can_be_known_again_counts_as_stored(
+def test_spot_check_counts_as_stored_only_with_a_valid_time_stamp(
     time_stamp: bytes | None, status: int | None, clock_not_set: bool, stored: bool
 ) -> None:
     octets = spot(time_stamp=time_stamp, measurement_status=status, clock_not_set=clock_not_set)
     assert measured(PulseOximeter().receive(PLX_SPOT_CHECK, octets, 1.0)).stored == stored
 
 
-def test_impossible_date_is_kept_as_sent() -> None:
+def test_impossible_date_is_kept_as_the_bytes_that_were_sent() -> None:
     octets = spot(time_stamp=bytes.fromhex("EA070D01 0E1900"))
     first = observations(PulseOximeter().receive(PLX_SPOT_CHECK, octets, 1.0))[0]
     assert first.device_time is not None
     assert first.device_time.text() == "abs:0xea070d010e1900ff"
 
 
-def test_amplitude_index_has_a_private_code_and_comes_out_raw_too() -> None:
+def test_pulse_amplitude_index_has_a_private_code_and_is_also_emitted_raw() -> None:
     octets = continuous(pulse_amplitude_index=4.2)
     events = PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)
     assert told(events)[2:] == [Told("1024:10847", 4.2, "MDC_DIM_PERCENT")]
@@ -166,12 +166,12 @@ def test_amplitude_index_has_a_private_code_and_comes_out_raw_too() -> None:
     ["20 61 00 4A 00", "01 61 00 4A 00", "00 61 00 4A 00 60 00 4B 00", "08 61 00 4A 00 00 00", ""],
     ids=["unknown flag", "announced average is missing", "unannounced average", "short status", "nothing"],
 )
-def test_oximeter_that_lies_about_its_fields_is_refused(octets: str) -> None:
+def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         PulseOximeter().receive(PLX_CONTINUOUS, bytes.fromhex(octets), 1.0)
 
 
-def test_features_make_no_event_and_are_checked() -> None:
+def test_features_value_emits_no_event_and_is_refused_if_its_length_is_wrong() -> None:
     oximeter = PulseOximeter()
     assert oximeter.learn(PLX_FEATURES, sample(PLX_FEATURES)) == ()
     with pytest.raises(RemoteProtocolError):
@@ -179,7 +179,7 @@ def test_features_make_no_event_and_are_checked() -> None:
     assert oximeter.flush() == ()
 
 
-def test_values_of_a_stream_share_their_channels() -> None:
+def test_continuous_values_share_one_channel_per_quantity() -> None:
     oximeter = PulseOximeter()
     events = [oximeter.receive(PLX_CONTINUOUS, continuous(), float(second))[0] for second in range(3)]
     assert all(isinstance(event, Measured) for event in events)

@@ -60,7 +60,7 @@ def asked(octets: bytes, server: RecordServer | None = None) -> tuple[list[int],
         (Operator.WITHIN, (41, 41), [41]),
     ],
 )
-def test_each_operator_reports_counts_and_deletes_the_records_it_means(
+def test_each_operator_reports_counts_and_deletes_the_selected_records(
     operator: Operator, bounds: tuple[int, ...], numbers: list[int]
 ) -> None:
     found, last = asked(request(Opcode.REPORT, operator, *bounds, numbering=SEQUENCE))
@@ -86,7 +86,7 @@ def test_records_can_be_requested_by_their_user_facing_time() -> None:
     assert found == [40, 41]
 
 
-def test_only_a_meter_with_sequence_numbers_compares_its_user_facing_time() -> None:
+def test_server_without_sequence_numbers_refuses_a_request_by_user_facing_time() -> None:
     by_time = request_by_time(Opcode.REPORT, Operator.AT_LEAST, datetime(2026, 3, 14, 14, tzinfo=UTC))
     _, last = asked(by_time, RecordServer(stored(1), RecordNumbering.TIME_OFFSET))
     assert answer_of(last) == Answer(Opcode.REPORT, Result.OPERAND_NOT_SUPPORTED)
@@ -107,25 +107,25 @@ def test_only_a_meter_with_sequence_numbers_compares_its_user_facing_time() -> N
         ("02 03 01 2B 00", Result.NO_RECORDS_FOUND),
     ],
 )
-def test_request_that_cannot_be_met_is_refused_by_its_result(octets: str, result: Result) -> None:
+def test_invalid_request_gets_the_response_code_of_its_error(octets: str, result: Result) -> None:
     wrong = bytes.fromhex(octets)
     found, last = asked(wrong)
     assert (found, answer_of(last)) == ([], Answer(wrong[0], result))
 
 
-def test_count_of_nothing_is_zero_and_no_error() -> None:
+def test_count_of_an_empty_store_is_zero() -> None:
     _, last = asked(request(Opcode.REPORT_NUMBER, Operator.ALL, numbering=SEQUENCE), RecordServer({}, SEQUENCE))
     assert count_of(last) == 0
 
 
-def test_store_without_numbers_compares_nothing_and_gives_all() -> None:
+def test_store_without_record_numbers_supports_only_the_operator_all() -> None:
     server = RecordServer(stored(1, 2), RecordNumbering.NONE)
     _, last = asked(bytes.fromhex("01 03 01 01 00"), server)
     assert answer_of(last) == Answer(Opcode.REPORT, Result.OPERATOR_NOT_SUPPORTED)
     assert asked(bytes.fromhex("01 01"), server)[0] == [1, 2]
 
 
-def test_abort_stops_between_two_records_and_only_one_procedure_runs() -> None:
+def test_procedure_can_be_aborted_between_records_and_a_second_one_is_refused() -> None:
     server = RecordServer(stored(1, 2, 3), SEQUENCE)
     assert server.written(bytes.fromhex("01 01")) is None
     assert server.next() == Outgoing(GLUCOSE, b"\x01")
@@ -134,7 +134,7 @@ def test_abort_stops_between_two_records_and_only_one_procedure_runs() -> None:
     assert [each.octets.hex(" ") for each in told(server)] == ["06 00 03 01"]
 
 
-def test_lost_link_forgets_the_procedure_and_keeps_the_records() -> None:
+def test_lost_link_ends_the_procedure_and_keeps_the_records() -> None:
     server = RecordServer(stored(1, 2), SEQUENCE)
     server.written(bytes.fromhex("01 01"))
     server.next()
@@ -143,7 +143,7 @@ def test_lost_link_forgets_the_procedure_and_keeps_the_records() -> None:
     assert asked(bytes.fromhex("01 01"), server)[0] == [1, 2]
 
 
-def test_busy_server_says_so_and_one_that_is_not_subscribed_refuses_the_write() -> None:
+def test_busy_server_responds_server_busy_and_unsubscribed_server_refuses_the_write() -> None:
     server = RecordServer(stored(1), SEQUENCE)
     assert server.written(bytes.fromhex("01 01"), subscribed=False) == 0xFD
     assert server.written(b"\x01") == 0x0D
@@ -151,7 +151,7 @@ def test_busy_server_says_so_and_one_that_is_not_subscribed_refuses_the_write() 
     assert answer_of(asked(bytes.fromhex("01 01"), server)[1]) == Answer(Opcode.REPORT, Result.SERVER_BUSY)
 
 
-def test_record_numbers_of_32_bits_are_counted_with_32_bits() -> None:
+def test_count_and_operand_have_32_bits_for_record_numbers_of_32_bits() -> None:
     octets = counted(70_000, RecordNumbering.RECORD_NUMBER)
     assert octets.hex(" ") == "05 00 70 11 01 00"
     assert count_of(decode_record_access(octets)) == 70_000
@@ -161,18 +161,18 @@ def test_record_numbers_of_32_bits_are_counted_with_32_bits() -> None:
     )
 
 
-def test_answers_of_a_wrong_length_are_protocol_errors() -> None:
+def test_responses_of_wrong_length_are_remote_protocol_errors() -> None:
     for octets in ("", "06", "06 00", "06 00 01", "06 00 01 01 00", "05 00 01", "08 00 01 02 03", "06 01 01 01"):
         with pytest.raises(RemoteProtocolError):
             decode_record_access(bytes.fromhex(octets))
 
 
-def test_opcodes_and_operators_without_a_meaning_keep_their_numbers() -> None:
+def test_unknown_opcodes_and_operators_are_decoded_by_number() -> None:
     octets = bytes.fromhex("63 4F 01 02 03")
     assert encode_record_access(decode_record_access(octets)) == octets
 
 
-def test_request_with_the_wrong_bounds_is_our_own_mistake() -> None:
+def test_request_with_wrong_bounds_is_a_local_protocol_error() -> None:
     with pytest.raises(LocalProtocolError):
         request(Opcode.REPORT, Operator.WITHIN, 1, numbering=SEQUENCE)
     with pytest.raises(LocalProtocolError):

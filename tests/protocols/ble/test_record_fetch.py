@@ -30,7 +30,7 @@ def fetch_of(link: RecordLink) -> RecordFetch:
     return link.procedure
 
 
-def test_dialogue_of_the_reference_three_records_from_number_forty_on() -> None:
+def test_fetch_of_three_records_from_number_40_follows_the_dialogue_of_the_reference() -> None:
     link = fetching(39, 40, 41, 42, after=39).run()
     assert link.written == ["01 03 01 28 00"]
     assert link.numbers == [40, 41, 42]
@@ -43,7 +43,7 @@ def test_fetch_without_a_mark_requests_all_records() -> None:
     assert (link.written, link.numbers, link.events) == ([ALL], [1, 2], [FetchDone(2)])
 
 
-def test_nothing_new_costs_one_record_that_proves_it() -> None:
+def test_fetch_without_new_records_requests_only_the_newest_record() -> None:
     link = fetching(40, 41, 42, after=42).run()
     assert link.written == ["01 03 01 2b 00", NEWEST]
     assert (link.numbers, link.events[-1]) == ([42], FetchDone(1))
@@ -57,7 +57,7 @@ def test_meter_that_restarts_its_numbers_loses_no_record() -> None:
     assert fetch_of(link).through == 3
 
 
-def test_counter_that_is_about_to_wrap_hides_nothing() -> None:
+def test_fetch_near_the_wrap_of_sequence_numbers_requests_all_records() -> None:
     link = fetching(65_534, 65_535, 0, 1, after=65_534).run()
     assert link.written == [ALL]
     assert fetch_of(link).through == 1
@@ -76,7 +76,7 @@ def test_record_measured_between_two_requests_is_fetched_too() -> None:
     assert link.ends == [FetchDone(3)]
 
 
-def test_empty_memory_is_no_error() -> None:
+def test_fetch_from_an_empty_store_ends_with_zero_records() -> None:
     assert fetching().run().events == [FetchDone(0)]
     assert fetching(after=7).run().ends == [FetchDone(0)]
 
@@ -90,23 +90,23 @@ def test_empty_memory_is_no_error() -> None:
         Result.OPERAND_NOT_SUPPORTED,
     ],
 )
-def test_device_that_cannot_compare_gets_a_request_for_all_records(result: Result) -> None:
+def test_device_without_comparing_operators_gets_a_request_for_all_records(result: Result) -> None:
     link = fetching(1, 2, after=1, instead=[result]).run()
     assert link.written[-1] == ALL
     assert (link.numbers, link.ends) == ([1, 2], [FetchDone(2)])
 
 
-def test_store_without_numbers_gets_a_request_for_all_records() -> None:
+def test_store_without_record_numbers_gets_a_request_for_all_records() -> None:
     link = fetching(1, 2, after=1, numbering=RecordNumbering.NONE).run()
     assert (link.written, link.numbers) == ([ALL], [1, 2])
 
 
-def test_store_with_numbers_of_32_bits_gets_them_in_requests() -> None:
+def test_request_for_32_bit_record_numbers_has_a_32_bit_operand() -> None:
     link = fetching(70_000, after=69_999, numbering=RecordNumbering.RECORD_NUMBER).run()
     assert link.written == ["01 03 01 70 11 01 00"]
 
 
-def test_busy_device_gets_later_retries_and_is_given_up_in_the_end() -> None:
+def test_busy_device_gets_retries_after_pauses_and_then_the_fetch_is_refused() -> None:
     link = fetching(1, instead=[Result.SERVER_BUSY]).run()
     assert (link.events, link.numbers) == ([], [])
     link.wait(BUSY_PAUSES_S[0] - 0.1)
@@ -136,7 +136,7 @@ def test_incomplete_fetch_is_requested_from_where_it_stopped() -> None:
     assert fetch_of(link).through == 3
 
 
-def test_device_that_never_completes_is_given_up() -> None:
+def test_fetch_that_never_completes_is_refused_after_three_requests() -> None:
     link = fetching(1, instead=[Result.PROCEDURE_NOT_COMPLETED] * 9).run()
     assert link.ends == [FetchRefused("the device could not complete the procedure")]
     assert len(link.written) == 3
@@ -148,7 +148,7 @@ def test_device_that_cannot_report_is_refused_without_retry() -> None:
     assert fetching(1, instead=[Result(1)]).run().ends == [FetchDone(0)]
 
 
-def test_result_without_a_meaning_ends_the_fetch_in_words() -> None:
+def test_unknown_result_ends_the_fetch_with_its_number_in_the_reason() -> None:
     link = fetching(1).start()
     link.take(link.procedure.receive(bytes.fromhex("06 00 01 63"), link.now_s))
     assert link.events == [FetchRefused("the device answered with result 99, which has no meaning here")]
@@ -161,7 +161,7 @@ def test_procedure_left_running_is_aborted_first(error: int) -> None:
     assert (link.numbers, link.ends) == ([1], [FetchDone(1)])
 
 
-def test_device_that_is_not_subscribed_or_refuses_otherwise_is_reported_in_words() -> None:
+def test_att_error_ends_the_fetch_with_a_readable_reason() -> None:
     assert fetching(1, errors=[0xFD]).run().events == [
         FetchRefused("the device says that its control point is not subscribed")
     ]
@@ -170,7 +170,7 @@ def test_device_that_is_not_subscribed_or_refuses_otherwise_is_reported_in_words
     ]
 
 
-def test_silence_ends_the_fetch_and_each_record_gives_it_more_time() -> None:
+def test_fetch_times_out_and_each_record_restarts_the_timeout() -> None:
     link = fetching(1, 2, 3).start()
     for _ in range(3):
         link.wait(ANSWER_S - 1)
@@ -183,7 +183,7 @@ def test_silence_ends_the_fetch_and_each_record_gives_it_more_time() -> None:
     assert link.procedure.deadline_s is None
 
 
-def test_abort_ends_the_fetch_and_what_came_counts() -> None:
+def test_aborted_fetch_keeps_the_records_received_so_far() -> None:
     link = fetching(1, 2, 3).start()
     assert link.step()
     link.take(link.procedure.abort(link.now_s))
@@ -194,7 +194,7 @@ def test_abort_ends_the_fetch_and_what_came_counts() -> None:
     assert link.procedure.abort(link.now_s) == ()
 
 
-def test_records_out_of_order_move_the_mark_only_when_all_are_here() -> None:
+def test_records_out_of_order_move_the_mark_only_when_all_are_received() -> None:
     link = fetching(3, 2, 1).start()
     assert link.step()
     assert fetch_of(link).through == 3
@@ -205,7 +205,7 @@ def test_records_out_of_order_move_the_mark_only_when_all_are_here() -> None:
     assert fetch_of(link).through == 3
 
 
-def test_unrequested_answers_are_reported_once_and_change_nothing() -> None:
+def test_unrequested_responses_are_one_deviation_and_do_not_end_the_fetch() -> None:
     link = fetching(1).start()
     for octets in ("06 00 04 01", "05 00 01 00", "06 00 03 01", "01 01"):
         link.take(link.procedure.receive(bytes.fromhex(octets), link.now_s))
@@ -215,7 +215,7 @@ def test_unrequested_answers_are_reported_once_and_change_nothing() -> None:
     assert link.ends == [FetchDone(1)]
 
 
-def test_malformed_answer_changes_nothing() -> None:
+def test_malformed_response_does_not_end_the_fetch() -> None:
     link = fetching(1).start()
     with pytest.raises(RemoteProtocolError):
         link.procedure.receive(b"\x06", link.now_s)
@@ -224,7 +224,7 @@ def test_malformed_answer_changes_nothing() -> None:
     assert link.ends == [FetchDone(1)]
 
 
-def test_only_what_has_a_number_is_deleted_up_to_it() -> None:
+def test_delete_needs_record_numbers_and_deletes_up_to_the_given_one() -> None:
     records = stored(1, 2, 3)
     link = RecordLink(RecordServer(records, SEQUENCE), RecordDelete(SEQUENCE, 2)).run()
     assert (link.written, link.events, list(records)) == (["02 02 01 02 00"], [FetchDone(0)], [3])
@@ -248,7 +248,7 @@ ACTIONS = st.sampled_from(["step", "step", "step", "abort", "wait", "twice", "st
     instead=st.lists(st.sampled_from(Result), max_size=6),
     numbering=st.sampled_from([SEQUENCE, RecordNumbering.NONE, RecordNumbering.RECORD_NUMBER]),
 )
-def test_fetch_ends_exactly_once_whatever_happens(
+def test_fetch_ends_exactly_once_for_any_sequence_of_events(
     actions: list[str],
     numbers: list[int],
     after: int | None,

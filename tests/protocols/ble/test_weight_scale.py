@@ -16,7 +16,7 @@ from tests.builders.ble_told import Told, measured, observations, raw, statuses,
 from tests.builders.ble_values import sample
 
 
-def test_weighing_is_weight_index_and_height_of_a_person() -> None:
+def test_measurement_becomes_weight_body_mass_index_and_height_of_one_person() -> None:
     events = Scale().receive(WEIGHT_MEASUREMENT, sample(WEIGHT_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_MASS_BODY_ACTUAL", 76.2, "MDC_DIM_KILO_G"),
@@ -29,7 +29,7 @@ def test_weighing_is_weight_index_and_height_of_a_person() -> None:
     assert len({each.channel.handle for each in found.observations}) == 3
 
 
-def test_pounds_and_inches_stay_what_they_are() -> None:
+def test_weight_in_pounds_and_height_in_inches_are_not_converted() -> None:
     octets = encode_weight(Weight(weight=168.01, imperial=True, index_and_height=(24.3, 69.7)))
     assert [(each.value, each.unit) for each in told(Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0))] == [
         (168.01, "MDC_DIM_LB"),
@@ -39,12 +39,12 @@ def test_pounds_and_inches_stay_what_they_are() -> None:
 
 
 @pytest.mark.parametrize(("user_id", "person"), [(None, None), (3, 3), (0xFF, PERSON_UNKNOWN)])
-def test_user_is_a_person(user_id: int | None, person: int | None) -> None:
+def test_user_id_becomes_the_person_of_the_observation(user_id: int | None, person: int | None) -> None:
     octets = encode_weight(Weight(weight=70.0, user_id=user_id))
     assert observations(Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0))[0].channel.person == person
 
 
-def test_weighing_that_did_not_succeed_is_no_number_and_comes_out_raw_too() -> None:
+def test_unsuccessful_weighing_is_nan_and_is_also_emitted_raw() -> None:
     octets = sample(WEIGHT_MEASUREMENT, "unsuccessful")
     events = Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0)
     assert told(events)[0].value is Special.NAN
@@ -54,12 +54,12 @@ def test_weighing_that_did_not_succeed_is_no_number_and_comes_out_raw_too() -> N
 
 
 @pytest.mark.parametrize("weight", [327.675, 400.0, -1.0, Special.NRES, Special.PLUS_INFINITY])
-def test_weight_that_a_scale_cannot_encode_is_our_error(weight: float | Special) -> None:
+def test_weight_that_cannot_be_encoded_is_a_local_protocol_error(weight: float | Special) -> None:
     with pytest.raises(LocalProtocolError):
         encode_weight(Weight(weight=weight))
 
 
-def test_every_weight_that_a_scale_can_say_is_written_back() -> None:
+def test_every_encodable_weight_is_decoded_and_encoded_to_the_same_bytes() -> None:
     for raw_weight in range(0x10000):
         octets = b"\x00" + raw_weight.to_bytes(2, "little")
         pounds = b"\x01" + octets[1:]
@@ -72,12 +72,12 @@ def test_every_weight_that_a_scale_can_say_is_written_back() -> None:
     ["10 88 3B", "08 88 3B F3 00", "00 88 3B 01", "02 88 3B 01 02"],
     ids=["unknown flag", "height is missing", "unannounced user", "short date"],
 )
-def test_scale_that_lies_about_its_fields_is_refused(octets: str) -> None:
+def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         Scale().receive(WEIGHT_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_feature_makes_no_event_and_is_checked() -> None:
+def test_feature_value_emits_no_event_and_is_refused_if_its_length_is_wrong() -> None:
     assert Scale().learn(WEIGHT_SCALE_FEATURE, sample(WEIGHT_SCALE_FEATURE)) == ()
     with pytest.raises(RemoteProtocolError):
         Scale().learn(WEIGHT_SCALE_FEATURE, b"\x3b\x00")
