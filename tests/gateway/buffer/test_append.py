@@ -15,7 +15,7 @@ from tests.builders.buffer_observations import SATURATION, alarm, connected, num
 from tests.builders.buffer_store import QUICK, new_store, opened, whole_lane
 
 
-async def test_appended_observations_are_there_after_reopening(tmp_path: Path) -> None:
+async def test_appended_observations_are_read_back_after_the_store_is_reopened(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.append_sections([section(numerics(5))])
@@ -24,14 +24,14 @@ async def test_appended_observations_are_there_after_reopening(tmp_path: Path) -
     assert values == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
-async def test_each_kind_of_observation_takes_its_own_lane(tmp_path: Path) -> None:
+async def test_each_kind_of_observation_is_stored_in_its_own_lane(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         await buffer.append_sections([section(alarm() + numerics(2) + waveform(3))])
         counts = {lane: [batch.count for batch in await whole_lane(buffer, lane)] for lane in Lane}
     assert counts == {Lane.EVENT: [1], Lane.EPCR: [], Lane.NUMERIC: [2], Lane.WAVEFORM: [3]}
 
 
-async def test_appends_that_wait_together_share_a_commit_and_keep_their_order(tmp_path: Path) -> None:
+async def test_concurrent_appends_share_commits_and_keep_their_order(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         await asyncio.gather(*(buffer.append_sections([section(numerics(2, first=10.0 * n))]) for n in range(50)))
         batches = await whole_lane(buffer, Lane.NUMERIC)
@@ -40,7 +40,7 @@ async def test_appends_that_wait_together_share_a_commit_and_keep_their_order(tm
     assert values == [10.0 * n + k for n in range(50) for k in range(2)]
 
 
-async def test_a_large_append_becomes_several_batches_of_one_commit(tmp_path: Path) -> None:
+async def test_large_append_is_split_into_several_batches(tmp_path: Path) -> None:
     settings = replace(QUICK, block_observations_max=100, block_samples_bytes_max=1000)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         await buffer.append_sections(
@@ -52,7 +52,7 @@ async def test_a_large_append_becomes_several_batches_of_one_commit(tmp_path: Pa
     assert [batch.count for batch in curves] == [5, 5, 2]
 
 
-async def test_a_text_heavy_append_is_cut_until_each_batch_fits_the_link(tmp_path: Path) -> None:
+async def test_append_of_long_texts_is_split_until_each_batch_is_below_one_mebibyte(tmp_path: Path) -> None:
     # Texts that differ throughout do not compress: 120 of 32 kB are four packets, not one.
     texts = [bytes((n * 31 + k * k * 7) % 94 + 33 for k in range(32_000)).decode() for n in range(120)]
     said = [Observation(SATURATION, text, None, 0, None, 1000.0) for text in texts]
@@ -64,7 +64,7 @@ async def test_a_text_heavy_append_is_cut_until_each_batch_fits_the_link(tmp_pat
     assert all(len(batch.payload) < 1 << 20 for batch in batches)
 
 
-async def test_a_value_that_no_block_can_hold_is_refused_alone(tmp_path: Path) -> None:
+async def test_value_that_no_block_can_hold_is_rejected_without_rejecting_concurrent_appends(tmp_path: Path) -> None:
     impossible = [Observation(SATURATION, float("inf"), None, 0, None, 1000.0)]
     async with opened(new_store(tmp_path)) as buffer:
         refused, *others = await asyncio.gather(
@@ -78,7 +78,7 @@ async def test_a_value_that_no_block_can_hold_is_refused_alone(tmp_path: Path) -
     assert kept == [0.0, 0.0, 0.0]
 
 
-async def test_appends_wait_while_too_much_is_waiting_and_all_arrive(tmp_path: Path) -> None:
+async def test_appends_block_while_the_queue_is_full_and_all_are_stored(tmp_path: Path) -> None:
     settings = replace(QUICK, queue_observations_max=10)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         waiting = [
@@ -90,7 +90,7 @@ async def test_appends_wait_while_too_much_is_waiting_and_all_arrive(tmp_path: P
     assert values == [10.0 * n + k for n in range(30) for k in range(4)] + [1000.0 + k for k in range(40)]
 
 
-async def test_a_cancelled_append_lets_the_next_ones_through(tmp_path: Path) -> None:
+async def test_cancelled_append_does_not_block_later_appends(tmp_path: Path) -> None:
     settings = replace(QUICK, queue_observations_max=4)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         waiting = [asyncio.create_task(buffer.append_sections([section(numerics(4))])) for _ in range(8)]
@@ -105,14 +105,14 @@ async def test_a_cancelled_append_lets_the_next_ones_through(tmp_path: Path) -> 
     assert values[-1] == 77.0
 
 
-async def test_nothing_to_append_is_nothing_committed(tmp_path: Path) -> None:
+async def test_append_without_observations_commits_no_batch(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         await buffer.append_sections([])
         await buffer.append_sections([section([])])
         assert {marks.last for marks in buffer.marks().values()} == {0}
 
 
-async def test_what_waits_when_the_buffer_closes_is_committed_and_later_appends_are_refused(tmp_path: Path) -> None:
+async def test_close_commits_queued_appends_and_rejects_later_appends(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         waiting = [
@@ -128,7 +128,7 @@ async def test_what_waits_when_the_buffer_closes_is_committed_and_later_appends_
     assert values == [float(n) for n in range(20)]
 
 
-async def test_a_commit_wakes_everyone_who_waits_for_one(tmp_path: Path) -> None:
+async def test_commit_wakes_every_waiter_for_a_commit(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         wakes = [buffer.wait_for_commit(), buffer.wait_for_commit()]
         await buffer.append_event(connected())
@@ -138,7 +138,7 @@ async def test_a_commit_wakes_everyone_who_waits_for_one(tmp_path: Path) -> None
         assert wakes[0].is_set()
 
 
-async def test_a_trickle_of_small_appends_shares_commits(tmp_path: Path) -> None:
+async def test_small_appends_of_ten_devices_share_one_commit_per_interval(tmp_path: Path) -> None:
     settings = replace(QUICK, commit_interval_s=0.05)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         await buffer.append_sections([section(numerics(1))])

@@ -19,7 +19,7 @@ def paired(number: int) -> PairedDevice:
     return replace(OXIMETER, address=f"C0:FF:EE:00:00:{number:02X}", paired_us=number)
 
 
-async def test_paired_devices_are_there_after_a_restart_until_they_are_forgotten(tmp_path: Path) -> None:
+async def test_paired_devices_survive_a_restart_until_they_are_forgotten(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     unmet = replace(paired(2), system_id="", bonded=False, services=())
     async with opened(path) as buffer:
@@ -33,7 +33,7 @@ async def test_paired_devices_are_there_after_a_restart_until_they_are_forgotten
         assert await buffer.ble_devices() == [paired(1)]
 
 
-async def test_a_device_that_is_paired_again_stays_one_device(tmp_path: Path) -> None:
+async def test_device_that_is_paired_again_replaces_its_stored_entry(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         await buffer.remember_ble_device(paired(1))
         again = replace(paired(1), name="Renamed", bonded=False, services=(0x1809,), paired_us=9)
@@ -41,7 +41,7 @@ async def test_a_device_that_is_paired_again_stays_one_device(tmp_path: Path) ->
         assert await buffer.ble_devices() == [again]
 
 
-async def test_only_so_many_may_be_paired_and_the_refused_one_changes_nothing(
+async def test_pairing_above_the_device_limit_is_rejected_and_the_list_is_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ble_devices, "PAIRED_MAX", 2)
@@ -54,7 +54,7 @@ async def test_only_so_many_may_be_paired_and_the_refused_one_changes_nothing(
         assert [each.name for each in await buffer.ble_devices()] == ["Invented Oximeter", "Paired again"]
 
 
-async def test_a_store_of_before_bluetooth_has_none_paired_and_takes_the_first(tmp_path: Path) -> None:
+async def test_store_from_before_bluetooth_lists_no_paired_device_and_stores_the_first(tmp_path: Path) -> None:
     for form in (1, 2, 3):
         path = Path(shutil.copy(DATABASES / f"buffer_v{form}.db", tmp_path))
         async with opened(path) as buffer:
@@ -63,7 +63,7 @@ async def test_a_store_of_before_bluetooth_has_none_paired_and_takes_the_first(t
             assert await buffer.ble_devices() == [OXIMETER]
 
 
-async def test_a_store_of_this_form_has_the_device_that_was_paired_when_it_was_made(tmp_path: Path) -> None:
+async def test_store_file_of_the_current_version_lists_its_paired_device(tmp_path: Path) -> None:
     path = Path(shutil.copy(DATABASES / f"buffer_v{VERSION}.db", tmp_path))
     async with opened(path) as buffer:
         assert await buffer.ble_devices() == [OXIMETER]

@@ -38,7 +38,7 @@ def texts(count: int, length: int) -> list[Observation]:
     ],
     ids=["a thousand devices", "long texts", "texts in many sections", "many numerics", "large waveforms"],
 )
-def test_any_commit_becomes_batches_that_the_cloud_takes(sections: list[DeviceObservations]):
+def test_batches_of_any_commit_are_within_the_limits_of_the_cloud(sections: list[DeviceObservations]):
     blocks = blocks_of(sections, SETTINGS)
     read = [decode_block(block.payload, announced_count=block.count) for block in blocks]  # raises above any limit
     sent = [one for each in sections for one in each.observations]
@@ -47,13 +47,13 @@ def test_any_commit_becomes_batches_that_the_cloud_takes(sections: list[DeviceOb
     assert max(len({each.device for each in block}) for block in read) <= BLOCK_DEVICES_MAX
 
 
-def test_the_settings_of_a_store_stay_within_half_of_the_limits_of_a_block():
+def test_block_limits_in_the_store_settings_are_at_most_half_of_the_decoder_limits():
     """Another version of cloud or gateway may have a lower limit, so blocks stay well below the accepted size."""
     assert SETTINGS.block_observations_max * 2 <= BLOCK_OBSERVATIONS_MAX
     assert SETTINGS.block_samples_bytes_max * 2 <= BLOCK_SAMPLES_BYTES_MAX
 
 
-def test_a_store_with_wider_settings_still_builds_what_the_cloud_takes():
+def test_blocks_stay_within_the_decoder_limits_under_wider_store_settings():
     wide = replace(SETTINGS, block_observations_max=1 << 20, block_samples_bytes_max=1 << 30)
     blocks = blocks_of([section(numerics(20_000)), section(waveform(64, samples=16_000))], wide)
     assert sum(block.count for block in blocks) == 20_064

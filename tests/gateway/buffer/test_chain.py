@@ -49,7 +49,7 @@ async def test_each_lane_is_an_intact_chain_across_restarts(tmp_path: Path) -> N
             assert (found.through, found.stood_in) == (15, 0)
 
 
-async def test_the_disk_shows_neither_devices_nor_values(tmp_path: Path) -> None:
+async def test_store_files_contain_no_readable_device_or_event_names(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.append_sections([section(numerics(200))])
@@ -61,7 +61,7 @@ async def test_the_disk_shows_neither_devices_nor_values(tmp_path: Path) -> None
     assert b"device.connected" not in on_disk
 
 
-async def test_equal_observations_are_sealed_differently_each_time(tmp_path: Path) -> None:
+async def test_equal_observations_are_sealed_with_different_nonces_and_ciphertexts(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     for _ in range(3):
         async with opened(path) as buffer:

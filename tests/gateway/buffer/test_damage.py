@@ -71,7 +71,9 @@ async def check_healed(buffer: Buffer, sequence: int) -> None:
 
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
 @pytest.mark.parametrize("sequence", [1, 5])
-async def test_a_damaged_block_inside_a_lane_does_not_block_it(tmp_path: Path, harm: str, sequence: int) -> None:
+async def test_damaged_block_inside_a_lane_does_not_block_later_batches(
+    tmp_path: Path, harm: str, sequence: int
+) -> None:
     path = await filled(tmp_path)
     change(path, sequence, harm)
     async with opened(path) as buffer:
@@ -84,7 +86,7 @@ async def test_a_damaged_block_inside_a_lane_does_not_block_it(tmp_path: Path, h
 
 
 @pytest.mark.parametrize("harm", [pytest.param(harm, id=name) for name, harm in HARMS.items() if name != "gone"])
-async def test_a_damaged_last_block_is_stood_in_for_at_opening_and_the_chain_goes_on(tmp_path: Path, harm: str) -> None:
+async def test_damaged_last_block_is_replaced_by_a_gap_record_when_the_store_opens(tmp_path: Path, harm: str) -> None:
     path = await filled(tmp_path)
     change(path, BATCHES, harm)
     async with opened(path) as buffer:
@@ -97,7 +99,9 @@ async def test_a_damaged_last_block_is_stood_in_for_at_opening_and_the_chain_goe
 
 
 @pytest.mark.parametrize("sequence", [1, 5, BATCHES])
-async def test_a_damaged_hash_column_costs_nothing_because_the_content_tells_it(tmp_path: Path, sequence: int) -> None:
+async def test_damaged_hash_column_is_recomputed_from_the_content_and_no_batch_is_lost(
+    tmp_path: Path, sequence: int
+) -> None:
     path = await filled(tmp_path)
     change(path, sequence, "UPDATE batches SET row_hash = zeroblob(32) WHERE position = :at")
     async with opened(path) as buffer:
@@ -107,7 +111,7 @@ async def test_a_damaged_hash_column_costs_nothing_because_the_content_tells_it(
         assert isinstance(verdict(batches, buffer.epoch, Lane.NUMERIC), Intact)
 
 
-async def test_a_run_of_missing_rows_becomes_one_gap(tmp_path: Path) -> None:
+async def test_consecutive_missing_rows_become_one_gap_record(tmp_path: Path) -> None:
     path = await filled(tmp_path)
     for sequence in (4, 5, 6):
         change(path, sequence, HARMS["gone"])
@@ -117,7 +121,7 @@ async def test_a_run_of_missing_rows_becomes_one_gap(tmp_path: Path) -> None:
         assert isinstance(verdict(batches, buffer.epoch, Lane.NUMERIC), Intact)
 
 
-async def test_damage_among_what_is_delivered_does_not_stop_retention(tmp_path: Path) -> None:
+async def test_damaged_acknowledged_batches_do_not_stop_retention(tmp_path: Path) -> None:
     path = await filled(tmp_path)
     for sequence, harm in ((1, "unknown kind"), (3, "payload"), (5, "gone"), (6, "hash of no length")):
         change(path, sequence, HARMS[harm])
@@ -131,7 +135,7 @@ async def test_damage_among_what_is_delivered_does_not_stop_retention(tmp_path: 
         assert isinstance(verdict(batches, buffer.epoch, Lane.NUMERIC), Intact)
 
 
-async def test_any_octet_of_the_file_changed_is_refused_healed_or_harmless(tmp_path: Path) -> None:
+async def test_changed_bit_anywhere_in_the_file_is_rejected_repaired_or_harmless(tmp_path: Path) -> None:
     path = await filled(tmp_path)
     whole = path.read_bytes()
     async with opened(path) as buffer:

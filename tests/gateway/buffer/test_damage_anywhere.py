@@ -20,7 +20,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Pristine:
 @pytest.mark.finding("reliability-A2")
 @pytest.mark.finding("edge-C1")
 @pytest.mark.parametrize("kind", KINDS)
-async def test_damage_costs_what_it_hit_and_nothing_without_a_word(store: Pristine, tmp_path: Path, kind: str) -> None:
+async def test_damage_loses_only_the_records_it_hits_and_every_loss_is_recorded(
+    store: Pristine, tmp_path: Path, kind: str
+) -> None:
     for seed in range(SEEDS):
         folder = tmp_path / str(seed)
         account = await account_of(store, folder, harm(store, folder, kind, seed))

@@ -40,7 +40,7 @@ async def refusal(path: Path) -> Diagnosis:
     return diagnosis
 
 
-def test_a_store_is_never_created_over_another(tmp_path: Path) -> None:
+def test_store_is_never_created_over_an_existing_store(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     before = path.read_bytes()
     with pytest.raises(StoreExists):
@@ -49,19 +49,19 @@ def test_a_store_is_never_created_over_another(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["buffer.db"]
 
 
-def test_each_store_has_an_epoch_of_its_own_and_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+def test_each_store_has_its_own_epoch_and_is_readable_only_by_its_owner(tmp_path: Path) -> None:
     epochs = {create_store(tmp_path / f"{n}.db", gateway=GATEWAY, key=KEY, now_us=0) for n in range(5)}
     assert len(epochs) == 5
     assert (tmp_path / "0.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_store_that_cannot_be_created_says_what_to_do(tmp_path: Path) -> None:
+def test_error_of_a_store_that_cannot_be_created_names_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(BufferUnusable) as caught:
         new_store(tmp_path / "absent")
     assert "provision again" in caught.value.diagnosis.to_do
 
 
-async def test_a_missing_store_is_refused_and_not_created(tmp_path: Path) -> None:
+async def test_opening_a_missing_store_fails_and_creates_no_file(tmp_path: Path) -> None:
     diagnosis = await refusal(tmp_path / "buffer.db")
     assert "no store" in diagnosis.happened
     assert "mounted" in diagnosis.to_do
@@ -123,7 +123,7 @@ def _header_hit(path: Path) -> None:
         (_schema_hit, "is damaged"),
     ],
 )
-async def test_a_file_that_is_not_beyond_doubt_ours_is_refused(
+async def test_file_that_is_foreign_or_damaged_is_rejected_as_a_store(
     tmp_path: Path, happen: Callable[[Path], None], says: str
 ) -> None:
     path = new_store(tmp_path)
@@ -134,7 +134,7 @@ async def test_a_file_that_is_not_beyond_doubt_ours_is_refused(
     assert says in (await refusal(path)).happened
 
 
-async def test_a_store_of_another_gateway_or_key_is_refused(tmp_path: Path) -> None:
+async def test_store_of_another_gateway_or_key_is_rejected(tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     create_store(other, gateway="gw-other", key=KEY, now_us=0)
     assert "belongs to gateway gw-other" in (await refusal(other)).happened
@@ -156,7 +156,7 @@ def acting_as(user: int) -> Iterator[None]:
 
 @pytest.mark.finding("reliability-A1")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
-async def test_store_file_of_another_user_is_refused_with_both_users_and_the_disk_is_not_blamed() -> None:
+async def test_error_for_a_store_file_of_another_user_names_both_users_and_not_the_disk() -> None:
     """A command that ran as root has left a file that belongs to root."""
     with tempfile.TemporaryDirectory() as folder:
         os.chown(folder, UNPRIVILEGED, -1)
@@ -170,7 +170,7 @@ async def test_store_file_of_another_user_is_refused_with_both_users_and_the_dis
     assert "disk" not in f"{diagnosis.happened} {diagnosis.to_do}".replace(str(path), "")
 
 
-async def test_a_second_gateway_on_the_same_store_is_refused(tmp_path: Path) -> None:
+async def test_second_gateway_on_the_same_store_is_rejected(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         child = (
@@ -188,7 +188,7 @@ async def test_a_second_gateway_on_the_same_store_is_refused(tmp_path: Path) -> 
         assert buffer.marks()[Lane.NUMERIC].last == 1
 
 
-async def test_the_command_line_reads_beside_a_running_gateway(tmp_path: Path) -> None:
+async def test_store_is_readable_while_the_gateway_has_it_open_for_writing(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.append_sections([section(numerics(3))])
@@ -202,7 +202,7 @@ async def test_the_command_line_reads_beside_a_running_gateway(tmp_path: Path) -
     assert [batch.count for batch in batches] == [3]
 
 
-async def test_process_that_reads_the_store_and_ends_leaves_the_log_to_the_running_gateway(tmp_path: Path) -> None:
+async def test_reader_process_that_exits_leaves_the_write_ahead_log_of_the_gateway_in_place(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     log = path.with_name(path.name + "-wal")
     reads = (
@@ -223,7 +223,7 @@ async def test_process_that_reads_the_store_and_ends_leaves_the_log_to_the_runni
             assert log.stat().st_ino == inode, "the log is the writer's and stays"
 
 
-async def test_a_store_of_each_earlier_form_is_opened_with_all_that_is_in_it(tmp_path: Path) -> None:
+async def test_store_of_each_earlier_version_opens_with_all_its_content(tmp_path: Path) -> None:
     for form in range(1, VERSION + 1):
         path = Path(shutil.copy(DATABASES / f"buffer_v{form}.db", tmp_path))
         async with opened(path) as buffer:
@@ -243,7 +243,7 @@ def schema_of(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     return [(name, sql) for name, sql in rows if not name.startswith("sqlite_")]
 
 
-def test_the_declared_schema_is_the_sum_of_the_migrations(tmp_path: Path) -> None:
+def test_migrations_from_version_1_produce_the_declared_schema(tmp_path: Path) -> None:
     declared = sqlite3.connect(":memory:")
     declared.executescript(SCHEMA)
     migrated = sqlite3.connect(shutil.copy(DATABASES / "buffer_v1.db", tmp_path), isolation_level=None)
@@ -252,7 +252,7 @@ def test_the_declared_schema_is_the_sum_of_the_migrations(tmp_path: Path) -> Non
     assert migrated.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
 
 
-def test_a_migration_that_fails_leaves_the_file_in_its_old_form(tmp_path: Path) -> None:
+def test_failed_migration_leaves_the_schema_and_version_unchanged(tmp_path: Path) -> None:
     connection = sqlite3.connect(shutil.copy(DATABASES / "buffer_v1.db", tmp_path), isolation_level=None)
     before = schema_of(connection)
 

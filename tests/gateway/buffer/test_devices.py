@@ -12,7 +12,7 @@ from tests.builders.buffer_store import new_store, opened
 from tests.harness.moved_clock import MovedClock
 
 
-async def test_a_device_keeps_its_first_sight_and_its_model(tmp_path: Path) -> None:
+async def test_device_keeps_its_first_seen_time_and_model_when_seen_again(tmp_path: Path) -> None:
     path, clock = new_store(tmp_path), MovedClock(wall_us=1_000_000)
     async with opened(path, clock=clock) as buffer:
         await buffer.remember_device("00000000000000aa", "Invented Oximeter")
@@ -26,7 +26,7 @@ async def test_a_device_keeps_its_first_sight_and_its_model(tmp_path: Path) -> N
         ]
 
 
-async def test_a_configuration_is_remembered_and_replaced(tmp_path: Path) -> None:
+async def test_configuration_is_stored_and_replaced_by_the_next_one_with_its_id(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.remember_configuration(b"\x00\xaa", 0x4000, b"old")
@@ -37,7 +37,7 @@ async def test_a_configuration_is_remembered_and_replaced(tmp_path: Path) -> Non
     assert known == {0x4000: b"new", 0x4001: b"other"}
 
 
-async def test_small_facts_are_kept(tmp_path: Path) -> None:
+async def test_state_value_is_stored_and_overwritten_by_its_key(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         assert await buffer.state_get("wall_us") is None
@@ -47,7 +47,9 @@ async def test_small_facts_are_kept(tmp_path: Path) -> None:
         assert await buffer.state_get("wall_us") == "2"
 
 
-async def test_strangers_do_not_fill_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_oldest_devices_and_configurations_are_removed_above_the_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(devices, "DEVICES_MAX", 3)
     monkeypatch.setattr(devices, "CONFIGURATIONS_MAX", 2)
     clock = MovedClock()
@@ -60,7 +62,7 @@ async def test_strangers_do_not_fill_the_store(tmp_path: Path, monkeypatch: pyte
         assert [known.system_id for known in await buffer.configurations()] == [b"\x04", b"\x05"]
 
 
-async def test_device_report_is_stored_encrypted_and_replaced_by_the_next_report(tmp_path: Path) -> None:
+async def test_device_report_is_stored_encrypted_and_replaced_by_the_next_report_of_the_device(tmp_path: Path) -> None:
     path, clock = new_store(tmp_path), MovedClock()
     async with opened(path, clock=clock) as buffer:
         await buffer.remember_device_reports([("aa", b"old report"), ("bb", b"synthetic octets of a deviation")])
@@ -71,7 +73,7 @@ async def test_device_report_is_stored_encrypted_and_replaced_by_the_next_report
     assert b"synthetic octets" not in b"".join(file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
 
 
-async def test_a_device_report_that_was_moved_to_another_device_is_left_out(tmp_path: Path) -> None:
+async def test_device_report_whose_row_was_moved_to_another_device_is_skipped(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.remember_device_reports([("aa", b"one"), ("bb", b"two")])
@@ -81,7 +83,7 @@ async def test_a_device_report_that_was_moved_to_another_device_is_left_out(tmp_
         assert await buffer.device_reports() == [b"two"]
 
 
-async def test_strangers_do_not_fill_the_store_with_device_reports(
+async def test_oldest_device_reports_are_removed_above_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(device_reports, "REPORTS_MAX", 3)

@@ -76,7 +76,7 @@ async def check_whole(buffer: Buffer, lane: Lane) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
-async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by_itself(
+async def test_full_disk_stores_events_counts_lost_observations_and_recovers_without_a_restart(
     tmp_path: Path, kind: Kind
 ) -> None:
     with small_disk(tmp_path / "disk", megabytes=36, kind=kind) as disk:
@@ -114,7 +114,7 @@ async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
-async def test_a_gateway_that_restarts_on_a_full_disk_still_keeps_events(tmp_path: Path, kind: Kind) -> None:
+async def test_events_are_stored_after_a_restart_on_a_full_disk(tmp_path: Path, kind: Kind) -> None:
     with small_disk(tmp_path / "disk", megabytes=36, kind=kind) as disk:
         path = new_store(disk)
         async with opened(path, settings=ON_DISK) as buffer:
@@ -135,7 +135,7 @@ async def test_a_gateway_that_restarts_on_a_full_disk_still_keeps_events(tmp_pat
             await check_whole(buffer, Lane.NUMERIC)
 
 
-async def test_a_disk_filled_by_ourselves_gets_room_from_what_is_delivered_and_shrinks(tmp_path: Path) -> None:
+async def test_store_that_filled_the_disk_removes_acknowledged_batches_and_shrinks(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", megabytes=36) as disk:
         path = new_store(disk)
         async with opened(path, settings=ON_DISK) as buffer:
@@ -150,7 +150,7 @@ async def test_a_disk_filled_by_ourselves_gets_room_from_what_is_delivered_and_s
             await check_whole(buffer, Lane.NUMERIC)
 
 
-async def test_a_file_at_its_ceiling_is_a_full_disk(tmp_path: Path) -> None:
+async def test_store_file_at_its_size_limit_is_handled_as_a_full_disk(tmp_path: Path) -> None:
     settings = replace(SLOW_TIDY, file_bytes_max=3 << 20)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         await append_until_full(buffer)
@@ -169,7 +169,7 @@ async def test_a_file_at_its_ceiling_is_a_full_disk(tmp_path: Path) -> None:
         ]
 
 
-async def test_old_waveforms_make_room_for_new_vital_signs(tmp_path: Path) -> None:
+async def test_old_waveforms_are_removed_to_store_new_numerics_at_the_file_size_limit(tmp_path: Path) -> None:
     settings = replace(SLOW_TIDY, file_bytes_max=3 << 20)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         while buffer.store_state is StoreState.OK:
@@ -182,7 +182,7 @@ async def test_old_waveforms_make_room_for_new_vital_signs(tmp_path: Path) -> No
         await check_whole(buffer, Lane.WAVEFORM)
 
 
-async def test_an_alarm_is_stored_on_the_reserve_and_the_values_beside_it_are_counted(tmp_path: Path) -> None:
+async def test_alarm_is_stored_in_the_reserve_and_its_neighbouring_values_are_counted_as_lost(tmp_path: Path) -> None:
     settings = replace(SLOW_TIDY, file_bytes_max=1 << 20)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         await append_until_full(buffer)
@@ -194,7 +194,7 @@ async def test_an_alarm_is_stored_on_the_reserve_and_the_values_beside_it_are_co
         assert sum(gap.observations for gap in await losses(buffer)) == before + 6
 
 
-async def test_a_record_of_loss_is_closed_and_sent_after_a_minute_and_the_next_loss_begins_another(
+async def test_loss_record_is_closed_after_one_minute_and_the_next_loss_opens_a_new_one(
     tmp_path: Path,
 ) -> None:
     clock = MovedClock()
@@ -213,7 +213,7 @@ async def test_a_record_of_loss_is_closed_and_sent_after_a_minute_and_the_next_l
         assert [gap.observations for gap in await losses(buffer)] == [decode_gap(sent.payload).observations, 4]
 
 
-async def test_a_damaged_block_found_on_a_full_disk_does_not_stop_its_lane(tmp_path: Path) -> None:
+async def test_damaged_block_on_a_full_disk_does_not_stop_its_lane(tmp_path: Path) -> None:
     settings = replace(SLOW_TIDY, file_bytes_max=1 << 20)
     path = new_store(tmp_path)
     async with opened(path, settings=settings) as buffer:
@@ -228,7 +228,7 @@ async def test_a_damaged_block_found_on_a_full_disk_does_not_stop_its_lane(tmp_p
         await check_whole(buffer, Lane.NUMERIC)
 
 
-async def test_a_reserve_that_is_used_up_refuses_events_too_and_says_so(tmp_path: Path) -> None:
+async def test_events_are_rejected_when_the_reserve_is_used_up_and_stored_events_remain(tmp_path: Path) -> None:
     settings = replace(SLOW_TIDY, file_bytes_max=512 << 10, reserve_bytes=64 << 10)
     path = new_store(tmp_path)
     async with opened(path, settings=settings) as buffer:
@@ -243,7 +243,7 @@ async def test_a_reserve_that_is_used_up_refuses_events_too_and_says_so(tmp_path
 
 
 @pytest.mark.finding("reliability-C")
-async def test_disk_filled_by_something_else_costs_nothing_that_was_stored(tmp_path: Path) -> None:
+async def test_disk_filled_by_another_program_removes_no_stored_batch(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", megabytes=48) as disk:
         path = new_store(disk)
         async with opened(path, settings=ON_DISK) as buffer:
@@ -263,7 +263,7 @@ async def test_disk_filled_by_something_else_costs_nothing_that_was_stored(tmp_p
 
 
 @pytest.mark.finding("edge-C7")
-async def test_event_that_was_stored_is_not_reported_lost_when_its_neighbours_loss_finds_no_room(
+async def test_stored_event_is_not_reported_lost_when_the_loss_record_of_its_commit_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(SLOW_TIDY, file_bytes_max=1 << 20, commit_interval_s=0.3)

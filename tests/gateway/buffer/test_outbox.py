@@ -11,7 +11,7 @@ from tests.builders.buffer_observations import connected, numerics, section, wav
 from tests.builders.buffer_store import QUICK, answered, new_store, opened, whole_lane
 
 
-async def test_batches_come_in_order_behind_a_sequence_and_within_limits(tmp_path: Path) -> None:
+async def test_next_batches_are_in_order_after_a_sequence_and_within_the_limits(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         for n in range(10):
             await buffer.append_sections([section(waveform(1, samples=500 + n))])
@@ -26,7 +26,7 @@ async def test_batches_come_in_order_behind_a_sequence_and_within_limits(tmp_pat
         assert await buffer.next_batches(Lane.NUMERIC, after=0, limit_batches=5, limit_bytes=99) == []
 
 
-async def test_an_event_travels_as_it_was_given(tmp_path: Path) -> None:
+async def test_event_payload_in_the_outbox_decodes_to_the_appended_event(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         await buffer.append_event(connected())
         (batch,) = await whole_lane(buffer, Lane.EVENT)
@@ -34,7 +34,7 @@ async def test_an_event_travels_as_it_was_given(tmp_path: Path) -> None:
     assert batch.count == 1
 
 
-async def test_acknowledged_batches_leave_the_backlog_and_stay_acknowledged(tmp_path: Path) -> None:
+async def test_acknowledged_batches_leave_the_backlog_and_stay_acknowledged_after_a_restart(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         for n in range(6):
@@ -57,7 +57,7 @@ async def test_acknowledged_batches_leave_the_backlog_and_stay_acknowledged(tmp_
         assert buffer.marks()[Lane.NUMERIC] == expected
 
 
-async def test_a_mark_that_was_not_flushed_is_written_when_the_buffer_closes(tmp_path: Path) -> None:
+async def test_unflushed_acknowledgement_mark_is_written_when_the_buffer_closes(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.append_sections([section(numerics(1))])
@@ -66,7 +66,7 @@ async def test_a_mark_that_was_not_flushed_is_written_when_the_buffer_closes(tmp
         assert buffer.marks()[Lane.NUMERIC].acked == 1
 
 
-async def test_acknowledgements_of_another_epoch_a_contested_lane_or_an_older_mark_change_nothing(
+async def test_ack_with_another_epoch_a_conflict_or_an_older_mark_leaves_the_mark_unchanged(
     tmp_path: Path,
 ) -> None:
     async with opened(new_store(tmp_path)) as buffer:
@@ -83,7 +83,7 @@ async def test_acknowledgements_of_another_epoch_a_contested_lane_or_an_older_ma
         assert buffer.marks()[Lane.NUMERIC].acked == 2
 
 
-async def test_a_cloud_that_claims_more_than_there_is_is_believed_up_to_the_end(tmp_path: Path) -> None:
+async def test_ack_beyond_the_last_batch_counts_only_up_to_the_last_batch(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         await buffer.append_sections([section(numerics(1))])
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 99))
@@ -91,7 +91,7 @@ async def test_a_cloud_that_claims_more_than_there_is_is_believed_up_to_the_end(
         assert buffer.marks()[Lane.NUMERIC].acked == 1
 
 
-async def test_a_restored_cloud_gets_everything_behind_its_mark_again(tmp_path: Path) -> None:
+async def test_rewind_makes_every_batch_after_the_mark_pending_again(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         for n in range(8):
@@ -105,7 +105,7 @@ async def test_a_restored_cloud_gets_everything_behind_its_mark_again(tmp_path: 
         assert buffer.marks()[Lane.NUMERIC].acked == 3
 
 
-async def test_the_witness_has_every_committed_sequence_and_nothing_else(tmp_path: Path) -> None:
+async def test_witness_file_lists_every_committed_sequence_and_no_other(tmp_path: Path) -> None:
     path, witness = new_store(tmp_path), tmp_path / "witness"
     async with opened(path, settings=replace(QUICK, block_observations_max=2), witness=witness) as buffer:
         await buffer.append_sections([section(numerics(5) + waveform(1))])

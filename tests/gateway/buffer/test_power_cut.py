@@ -43,7 +43,7 @@ async def check_sound(buffer: Buffer) -> None:
         assert isinstance(verdict(batches, buffer.epoch, lane), Intact)
 
 
-async def test_nothing_that_was_confirmed_is_lost_when_the_process_is_killed_again_and_again(tmp_path: Path) -> None:
+async def test_confirmed_observations_survive_repeated_kills_of_the_process(tmp_path: Path) -> None:
     print(f"seed {SEED}, {KILLS} kills")
     rng = random.Random(SEED)
     path = new_store(tmp_path)
@@ -73,7 +73,7 @@ async def test_nothing_that_was_confirmed_is_lost_when_the_process_is_killed_aga
         assert (sequences or [0])[-1] <= marks[lane].last
 
 
-async def test_a_log_that_was_torn_anywhere_leaves_whole_commits_in_an_intact_chain(tmp_path: Path) -> None:
+async def test_write_ahead_log_truncated_anywhere_leaves_whole_commits_in_an_intact_chain(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     rng = random.Random(SEED)
     async with opened(path) as buffer:
@@ -101,7 +101,7 @@ async def test_a_log_that_was_torn_anywhere_leaves_whole_commits_in_an_intact_ch
     assert len(seen) > 5
 
 
-async def test_a_disk_that_fails_ends_the_work_with_a_diagnosis_and_loses_nothing_confirmed(tmp_path: Path) -> None:
+async def test_failed_disk_write_stops_the_buffer_with_a_diagnosis_and_keeps_confirmed_values(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     process = await victim(path, 0, str(2 << 20))
     output, _ = await process.communicate()
@@ -115,7 +115,7 @@ async def test_a_disk_that_fails_ends_the_work_with_a_diagnosis_and_loses_nothin
     assert {float(value) for value in printed} <= stored
 
 
-def test_each_commit_is_flushed(tmp_path: Path) -> None:
+def test_writer_connection_uses_synchronous_full_and_the_write_ahead_log(tmp_path: Path) -> None:
     connection, _ = open_writer(new_store(tmp_path), gateway=GATEWAY, key=KEY, check_s=1.0)
     settings = {
         name: connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -125,7 +125,7 @@ def test_each_commit_is_flushed(tmp_path: Path) -> None:
     assert settings == {"synchronous": 2, "journal_mode": "wal", "mmap_size": 0}
 
 
-def test_a_store_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_new_store_passes_the_integrity_check_and_accepts_no_second_store_row(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

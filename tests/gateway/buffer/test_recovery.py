@@ -37,7 +37,7 @@ def batches_in(path: Path, lane: Lane, *, after: int = 0) -> list[Batch]:
     return found
 
 
-async def test_whole_store_is_recovered_whole_from_its_file_and_its_log(tmp_path: Path) -> None:
+async def test_undamaged_store_is_recovered_completely_from_its_file_and_its_log(tmp_path: Path) -> None:
     path = await filled_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.append_event(connected())
@@ -56,7 +56,7 @@ async def test_whole_store_is_recovered_whole_from_its_file_and_its_log(tmp_path
 
 @pytest.mark.finding("reliability-A3")
 @pytest.mark.parametrize("lane", LANES)
-async def test_damaged_page_costs_its_own_rows_and_a_gap_record_counts_them(tmp_path: Path, lane: Lane) -> None:
+async def test_damaged_page_loses_only_its_own_rows_and_a_gap_record_counts_them(tmp_path: Path, lane: Lane) -> None:
     path = await filled_store(tmp_path)
     async with opened(path) as buffer:
         marks, epoch = buffer.marks(), buffer.epoch
@@ -88,7 +88,7 @@ async def test_store_without_a_readable_first_page_is_recovered_from_its_other_p
     assert {lane: each.batches for lane, each in outcome.lanes.items()} == {lane: marks[lane].last for lane in Lane}
 
 
-async def test_unsent_part_begins_behind_the_clouds_mark(tmp_path: Path) -> None:
+async def test_recovery_of_unsent_batches_starts_after_the_acknowledged_mark(tmp_path: Path) -> None:
     path = await filled_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 30))
@@ -98,7 +98,7 @@ async def test_unsent_part_begins_behind_the_clouds_mark(tmp_path: Path) -> None
     assert outcome.lost_batches == 0
 
 
-async def test_nothing_is_recovered_under_another_key(tmp_path: Path) -> None:
+async def test_recovery_with_another_key_recovers_no_batch(tmp_path: Path) -> None:
     path = await filled_store(tmp_path)
     outcome, _ = saved(path, key=OTHER_KEY)
     assert outcome.batches == 0

@@ -36,7 +36,7 @@ async def fill(buffer: Buffer, commits: int, *, samples: int = 8000) -> None:
         await buffer.append_event(connected())
 
 
-async def test_acknowledged_batches_go_after_72_hours_and_not_before(tmp_path: Path) -> None:
+async def test_acknowledged_batches_are_deleted_after_72_hours_and_not_before(tmp_path: Path) -> None:
     clock = MovedClock()
     async with opened(new_store(tmp_path), clock=clock) as buffer:
         await buffer.append_sections([section(numerics(3))])
@@ -55,7 +55,7 @@ async def test_acknowledged_batches_go_after_72_hours_and_not_before(tmp_path: P
     assert (gone.lane, gone.gap.why, gone.gap.observations) == (Lane.NUMERIC, GapReason.RETENTION, 3)
 
 
-async def test_what_the_cloud_has_not_answered_for_does_not_age(tmp_path: Path) -> None:
+async def test_unacknowledged_batches_are_not_deleted_by_age(tmp_path: Path) -> None:
     clock = MovedClock()
     async with opened(new_store(tmp_path), clock=clock) as buffer:
         await buffer.append_sections([section(numerics(3) + waveform(1))])
@@ -65,7 +65,7 @@ async def test_what_the_cloud_has_not_answered_for_does_not_age(tmp_path: Path) 
         assert buffer.marks()[Lane.WAVEFORM].first == 1
 
 
-async def test_a_wall_clock_that_learns_the_time_drops_nothing(tmp_path: Path) -> None:
+async def test_wall_clock_set_forward_deletes_no_batch(tmp_path: Path) -> None:
     clock = MovedClock(wall_us=0)  # no battery for the clock: 1970
     path = new_store(tmp_path)
     async with opened(path, clock=clock) as buffer:
@@ -82,7 +82,7 @@ async def test_a_wall_clock_that_learns_the_time_drops_nothing(tmp_path: Path) -
         assert buffer.marks()[Lane.NUMERIC].first == 1
 
 
-async def test_a_wall_clock_that_goes_back_stops_no_retention(tmp_path: Path) -> None:
+async def test_wall_clock_set_back_does_not_stop_retention(tmp_path: Path) -> None:
     clock = MovedClock()
     path = new_store(tmp_path)
     async with opened(path, clock=clock) as buffer:
@@ -97,7 +97,9 @@ async def test_a_wall_clock_that_goes_back_stops_no_retention(tmp_path: Path) ->
         assert buffer.marks()[Lane.NUMERIC].first == 2
 
 
-async def test_over_budget_delivered_batches_go_first_and_the_link_hears_nothing(tmp_path: Path) -> None:
+async def test_store_over_budget_deletes_acknowledged_batches_first_without_a_gap_record_to_send(
+    tmp_path: Path,
+) -> None:
     async with opened(new_store(tmp_path), settings=TIGHT) as buffer:
         await fill(buffer, 60)
         await buffer.acknowledge(answered(buffer, Lane.WAVEFORM, 55))
@@ -111,7 +113,7 @@ async def test_over_budget_delivered_batches_go_first_and_the_link_hears_nothing
         assert [(batch.sequence, batch.kind) for batch in rest] == [(n, BatchKind.OBSERVATIONS) for n in range(56, 61)]
 
 
-async def test_over_budget_waveforms_go_before_numerics_and_events_never(tmp_path: Path) -> None:
+async def test_store_over_budget_deletes_the_oldest_waveforms_before_numerics_and_events(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path), settings=TIGHT) as buffer:
         await fill(buffer, 60)
         await buffer.tidy()
@@ -123,7 +125,7 @@ async def test_over_budget_waveforms_go_before_numerics_and_events_never(tmp_pat
         assert buffer.marks()[Lane.WAVEFORM].first == last + 1
 
 
-async def test_when_waveforms_are_gone_old_numerics_go_and_events_stay_whatever_it_costs(tmp_path: Path) -> None:
+async def test_store_over_budget_without_waveforms_deletes_old_numerics_and_keeps_all_events(tmp_path: Path) -> None:
     settings = replace(QUICK, disk_budget_bytes=4096, tidy_interval_s=3600.0)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         await fill(buffer, 20)
@@ -135,7 +137,7 @@ async def test_when_waveforms_are_gone_old_numerics_go_and_events_stay_whatever_
         assert buffer.marks()[Lane.WAVEFORM].first == 21
 
 
-async def test_a_gap_batch_takes_the_place_of_what_was_dropped_and_the_chain_is_whole(tmp_path: Path) -> None:
+async def test_gap_batch_replaces_dropped_batches_and_the_chain_stays_intact(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path, settings=TIGHT) as buffer:
         await fill(buffer, 60)
@@ -153,7 +155,7 @@ async def test_a_gap_batch_takes_the_place_of_what_was_dropped_and_the_chain_is_
         assert in_the_middle == [batches[0]], "asked from inside the gap, the gap is the answer"
 
 
-async def test_gap_records_join_while_they_span_an_hour_and_never_grow_too_many(tmp_path: Path) -> None:
+async def test_gap_records_within_an_hour_are_merged_and_their_number_is_limited(tmp_path: Path) -> None:
     clock = MovedClock()
     settings = replace(QUICK, disk_budget_bytes=4096, tidy_interval_s=3600.0 * 24, gaps_max=4)
     async with opened(new_store(tmp_path), settings=settings, clock=clock) as buffer:
@@ -174,7 +176,7 @@ async def test_gap_records_join_while_they_span_an_hour_and_never_grow_too_many(
         assert isinstance(verdict(await whole_lane(buffer, Lane.NUMERIC), buffer.epoch, Lane.NUMERIC), Intact)
 
 
-async def test_a_cloud_restored_beyond_retention_is_told_what_is_gone(tmp_path: Path) -> None:
+async def test_cloud_restored_beyond_retention_receives_a_gap_batch_for_the_deleted_range(tmp_path: Path) -> None:
     clock = MovedClock()
     async with opened(new_store(tmp_path), clock=clock) as buffer:
         for n in range(5):
@@ -192,7 +194,7 @@ async def test_a_cloud_restored_beyond_retention_is_told_what_is_gone(tmp_path: 
         assert batch.previous_hash == gap.chain_after
 
 
-async def test_a_store_far_below_its_budget_keeps_everything(tmp_path: Path) -> None:
+async def test_store_below_its_budget_drops_no_batch(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path), settings=BufferSettings(reserve_bytes=1 << 20)) as buffer:
         await fill(buffer, 10)
         await buffer.tidy()

@@ -32,7 +32,7 @@ def sealer(key: bytes = KEY, gateway: str = GATEWAY, epoch: str = "e1") -> Seale
     return Sealer(key, gateway=gateway, epoch=epoch)
 
 
-def test_a_seal_opens_in_this_run_and_in_the_next() -> None:
+def test_sealed_payload_opens_in_the_same_run_and_in_the_next_run() -> None:
     first = sealer()
     nonce, sealed = first.seal(b"ninety-seven", PLACE)
     assert first.open(nonce, sealed, PLACE) == b"ninety-seven"
@@ -62,26 +62,26 @@ def test_no_nonce_is_used_twice() -> None:
         replace(PLACE, previous_hash=b"\x01" * 32),
     ],
 )
-def test_a_row_that_was_moved_or_edited_does_not_open(moved: Row) -> None:
+def test_sealed_row_that_was_moved_or_edited_is_rejected(moved: Row) -> None:
     nonce, sealed = sealer().seal(b"ninety-seven", PLACE)
     with pytest.raises(Unsealable):
         sealer().open(nonce, sealed, moved)
 
 
 @pytest.mark.parametrize("other", [sealer(OTHER_KEY), sealer(gateway="gw-other"), sealer(epoch="e2")])
-def test_another_key_gateway_or_epoch_does_not_open_it(other: Sealer) -> None:
+def test_sealed_payload_is_rejected_under_another_key_gateway_or_epoch(other: Sealer) -> None:
     nonce, sealed = sealer().seal(b"ninety-seven", PLACE)
     with pytest.raises(Unsealable):
         other.open(nonce, sealed, PLACE)
 
 
 @given(nonce=st.binary(max_size=40), sealed=st.binary(max_size=60))
-def test_any_octets_are_refused_in_one_way(nonce: bytes, sealed: bytes) -> None:
+def test_arbitrary_bytes_always_raise_unsealable(nonce: bytes, sealed: bytes) -> None:
     with pytest.raises(Unsealable):
         SEALER.open(nonce, sealed, PLACE)
 
 
-def test_every_changed_bit_is_noticed() -> None:
+def test_sealed_payload_with_any_bit_changed_is_rejected() -> None:
     nonce, sealed = SEALER.seal(b"ninety-seven", PLACE)
     for bit in range(len(sealed) * 8):
         changed = bytearray(sealed)
@@ -90,7 +90,7 @@ def test_every_changed_bit_is_noticed() -> None:
             SEALER.open(nonce, bytes(changed), PLACE)
 
 
-def test_many_runs_are_read_with_bounded_memory() -> None:
+def test_payloads_sealed_by_200_runs_are_opened_by_one_reader() -> None:
     reader = sealer()
     for n in range(200):
         nonce, sealed = sealer().seal(str(n).encode(), PLACE)

@@ -66,7 +66,7 @@ HARMS: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.finding("reliability-A1")
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
-async def test_store_that_cannot_be_opened_is_set_aside_whole_and_a_spare_one_begins(
+async def test_store_that_cannot_be_opened_is_set_aside_unchanged_and_a_spare_store_is_created(
     tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:
     path = await filled_store(tmp_path)
@@ -100,7 +100,7 @@ async def test_store_of_another_key_or_gateway_is_set_aside(tmp_path: Path, key:
         assert record.fields["trouble"] == Trouble.FOREIGN.value
 
 
-async def test_spare_store_still_knows_the_paired_devices_and_the_last_known_time(tmp_path: Path) -> None:
+async def test_spare_store_contains_the_paired_devices_and_the_last_known_time(tmp_path: Path) -> None:
     path = await filled_store(tmp_path)
     paired = PairedDevice(
         address="AA:BB:CC:DD:EE:FF", name="oximeter", system_id="", bonded=True, paired_us=5, services=(0x1822,)
@@ -121,7 +121,7 @@ async def test_spare_store_still_knows_the_paired_devices_and_the_last_known_tim
 
 
 @pytest.mark.finding("reliability-A2")
-async def test_page_damaged_while_running_moves_to_a_spare_store_without_a_restart(tmp_path: Path) -> None:
+async def test_buffer_moves_to_a_spare_store_without_a_restart_when_a_page_is_damaged(tmp_path: Path) -> None:
     path = await filled_store(tmp_path)
     clock = MovedClock()
     async with serving(path, clock=clock) as buffer:
@@ -139,7 +139,7 @@ async def test_page_damaged_while_running_moves_to_a_spare_store_without_a_resta
 
 
 @pytest.mark.finding("reliability-A1")
-async def test_missing_store_is_not_replaced_and_is_used_as_soon_as_it_is_there(tmp_path: Path) -> None:
+async def test_missing_store_is_not_replaced_and_is_opened_when_its_file_appears(tmp_path: Path) -> None:
     """An unmounted disk looks like a missing store: a second history must not begin beside the first."""
     clock, path = MovedClock(), tmp_path / "buffer.db"
     async with serving(path, clock=clock) as buffer:
@@ -166,7 +166,7 @@ async def test_missing_store_is_not_replaced_and_is_used_as_soon_as_it_is_there(
         assert (gap.why, gap.observations) == (GapReason.STORE_FULL, 4), "what no device holds is counted"
 
 
-async def test_store_in_use_by_another_process_is_refused(tmp_path: Path) -> None:
+async def test_store_in_use_by_another_process_is_rejected(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path):
         with pytest.raises(BufferUnusable, match="Another process"):
@@ -174,7 +174,7 @@ async def test_store_in_use_by_another_process_is_refused(tmp_path: Path) -> Non
 
 
 @pytest.mark.finding("reliability-A1")
-async def test_read_only_disk_records_nothing_and_the_store_goes_on_when_it_is_writable(tmp_path: Path) -> None:
+async def test_store_on_a_read_only_disk_rejects_appends_and_reopens_when_the_disk_is_writable(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", megabytes=24) as disk:
         path = new_store(disk)
         async with opened(path) as buffer:
@@ -194,7 +194,7 @@ async def test_read_only_disk_records_nothing_and_the_store_goes_on_when_it_is_w
 
 
 @pytest.mark.finding("reliability-A1")
-async def test_disk_that_stops_writing_while_running_refuses_and_goes_on_in_a_spare_store(tmp_path: Path) -> None:
+async def test_appends_are_rejected_when_the_disk_stops_writing_and_continue_in_a_spare_store(tmp_path: Path) -> None:
     """After a failed flush the kernel may mark the file's dirty pages clean, so the file is not trusted again."""
     with small_disk(tmp_path / "disk", megabytes=24, kind="ext4") as disk:
         path, clock = new_store(disk), MovedClock()
@@ -220,7 +220,7 @@ async def test_disk_that_stops_writing_while_running_refuses_and_goes_on_in_a_sp
             await eventually(counted)
 
 
-async def test_store_set_aside_just_before_the_power_went_gets_its_spare_and_its_record(tmp_path: Path) -> None:
+async def test_store_set_aside_just_before_a_power_cut_gets_a_spare_store_and_an_event(tmp_path: Path) -> None:
     path = await filled_store(tmp_path)
     path.rename(path.with_name(path.name + ".set-aside-1"))
     async with serving(path) as buffer:
@@ -230,7 +230,7 @@ async def test_store_set_aside_just_before_the_power_went_gets_its_spare_and_its
 
 
 @pytest.mark.finding("reliability-B")
-async def test_store_whose_log_was_cut_begins_a_new_epoch_by_itself(tmp_path: Path) -> None:
+async def test_store_with_a_truncated_log_is_set_aside_and_a_new_epoch_begins(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         for n in range(30):
