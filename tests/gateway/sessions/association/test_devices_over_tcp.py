@@ -14,7 +14,7 @@ from tests.builders.gateway_sessions import sessions, small_store
 from tests.harness.eventually import eventually
 
 
-async def test_a_confirmed_report_is_answered_and_stored_with_what_the_device_said(tmp_path):
+async def test_confirmed_report_is_acknowledged_and_stored_with_the_value_and_time_of_the_device(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         assert await thermometer.measure(36.6) == "answered"
         (record,) = await gateway.stored()
@@ -50,7 +50,7 @@ class SlowStore:
         await self.behind.remember_device(system_id, model, link_class=link_class, accepted_us=accepted_us)
 
 
-async def test_a_report_is_answered_only_after_its_commit(tmp_path):
+async def test_confirmed_report_is_acknowledged_only_after_its_commit(tmp_path):
     store = SlowStore()
     async with sessions(tmp_path, store=store) as gateway:
         store.behind = gateway.buffer
@@ -66,7 +66,7 @@ async def test_a_report_is_answered_only_after_its_commit(tmp_path):
             assert len(gateway.context.live.snapshot()[0].values) == 1
 
 
-async def test_a_full_store_refuses_what_the_device_keeps_and_takes_it_once_there_is_room(tmp_path):
+async def test_full_store_refuses_a_confirmed_report_and_stores_it_when_resent_after_space_is_freed(tmp_path):
     async with sessions(tmp_path, store_settings=small_store(2_000_000)) as gateway:
         async with device(gateway.address) as thermometer:
             await _fill(gateway.buffer)
@@ -87,7 +87,7 @@ async def _fill(buffer: Buffer) -> None:
             return
 
 
-async def test_two_devices_at_once_keep_their_own_names(tmp_path):
+async def test_concurrent_devices_store_values_under_their_own_system_ids(tmp_path):
     async with (
         sessions(tmp_path) as gateway,
         device(gateway.address, 1) as first,
@@ -99,7 +99,7 @@ async def test_two_devices_at_once_keep_their_own_names(tmp_path):
         assert stored == {first.system_id: 36.0, second.system_id: 37.0}
 
 
-async def test_an_unknown_configuration_is_asked_for_once_and_known_after_a_restart(tmp_path):
+async def test_unknown_configuration_is_requested_once_and_remembered_after_a_restart(tmp_path):
     async with sessions(tmp_path) as gateway:
         async with device(gateway.address, own_configuration=True) as thermometer:
             assert thermometer.was_asked_for_its_configuration
@@ -111,7 +111,7 @@ async def test_an_unknown_configuration_is_asked_for_once_and_known_after_a_rest
         assert await later.measure(36.7) == "answered"
 
 
-async def test_garbage_on_one_link_ends_that_link_and_disturbs_nobody(tmp_path):
+async def test_invalid_bytes_on_one_link_abort_that_link_and_leave_other_devices_connected(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         stranger = await connect_tcp(*gateway.address)
         await stranger.send(b"GET / HTTP/1.1\r\nHost: ambulance\r\n\r\n")
@@ -123,7 +123,7 @@ async def test_garbage_on_one_link_ends_that_link_and_disturbs_nobody(tmp_path):
         assert await thermometer.measure(36.6) == "answered"
 
 
-async def test_a_link_that_says_nothing_disturbs_nobody(tmp_path):
+async def test_silent_connection_does_not_affect_a_connected_device(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         silent = await connect_tcp(*gateway.address)
         await eventually(lambda: len(gateway.supervisor.sessions) == 2)
@@ -132,7 +132,7 @@ async def test_a_link_that_says_nothing_disturbs_nobody(tmp_path):
         await eventually(lambda: len(gateway.supervisor.sessions) == 1)
 
 
-async def test_coming_and_going_are_events_with_their_reasons(tmp_path):
+async def test_connection_and_disconnection_are_logged_as_events_with_the_reason(tmp_path):
     async with sessions(tmp_path) as gateway:
         async with device(gateway.address) as thermometer:
             await thermometer.measure(36.6)
@@ -157,7 +157,7 @@ async def test_second_device_with_the_id_of_a_connected_device_is_refused(tmp_pa
         assert "device.refused_duplicate_id" in await gateway.event_names()
 
 
-async def test_a_device_that_comes_back_replaces_its_own_silent_link(tmp_path):
+async def test_reconnecting_device_replaces_its_own_silent_link(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as before:
         await before.measure(36.6)
         (old,) = gateway.supervisor.sessions
@@ -168,7 +168,7 @@ async def test_a_device_that_comes_back_replaces_its_own_silent_link(tmp_path):
             assert gateway.context.live.snapshot()[0].device.connected
 
 
-async def test_a_newcomer_beyond_the_limit_is_closed_while_devices_hold_all_places(tmp_path):
+async def test_connection_above_the_limit_is_closed_while_devices_hold_all_places(tmp_path):
     async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address) as thermometer:
         newcomer = await connect_tcp(*gateway.address)
         assert await newcomer.receive() == b""
@@ -176,7 +176,7 @@ async def test_a_newcomer_beyond_the_limit_is_closed_while_devices_hold_all_plac
         await eventually(_said(gateway, "link.refused"))
 
 
-async def test_a_session_that_raises_is_recorded_and_the_next_one_works(tmp_path):
+async def test_session_that_raises_is_logged_as_an_event_and_the_next_session_works(tmp_path):
     class FailingOnce(SlowStore):
         failed = False
 
@@ -199,7 +199,7 @@ async def test_a_session_that_raises_is_recorded_and_the_next_one_works(tmp_path
         await eventually(_said(gateway, "session.failed"))
 
 
-async def test_stopping_releases_the_devices_in_order(tmp_path):
+async def test_stopping_the_supervisor_releases_each_association(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         await thermometer.measure(36.6)
         await gateway.supervisor.release_all()
@@ -217,7 +217,7 @@ def _said(gateway, name):
     return said
 
 
-async def test_a_connection_that_never_associates_gives_its_place_to_a_device(tmp_path):
+async def test_connection_that_never_associates_is_displaced_by_a_device(tmp_path):
     async with sessions(tmp_path, sessions_max=1) as gateway:
         stranger = await connect_tcp(*gateway.address)
         await eventually(lambda: len(gateway.supervisor.sessions) == 1)

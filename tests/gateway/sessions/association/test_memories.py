@@ -37,7 +37,7 @@ async def fetched(gateway: Sessions, count: int) -> list[ObservationRecord]:
     return await gateway.stored()
 
 
-async def test_a_memory_is_fetched_when_its_device_associates_and_every_entry_is_marked_as_stored(
+async def test_pm_store_is_fetched_at_association_and_every_entry_is_marked_as_stored(
     tmp_path: Path,
 ) -> None:
     held = memory()
@@ -59,7 +59,7 @@ async def test_a_memory_is_fetched_when_its_device_associates_and_every_entry_is
         ]
 
 
-async def test_a_memory_that_is_plugged_in_again_adds_nothing(tmp_path: Path) -> None:
+async def test_pm_store_of_a_reconnected_device_adds_no_duplicate_records(tmp_path: Path) -> None:
     held = memory()
     async with sessions(tmp_path) as gateway, meter(gateway.address, held) as device:
         await eventually(lambda: device.sent_whole == [1, 2])
@@ -72,7 +72,7 @@ async def test_a_memory_that_is_plugged_in_again_adds_nothing(tmp_path: Path) ->
         assert values(await gateway.stored()) == [80.0, 81.0, 82.0, 83.0, 84.0, 90.0, 91.0, 123.0, 124.0]
 
 
-async def test_a_segment_that_grew_is_fetched_again_and_its_old_entries_are_known_by_their_content(
+async def test_segment_that_grew_is_fetched_again_and_its_old_entries_keep_their_content_keys(
     tmp_path: Path,
 ) -> None:
     held = memory()
@@ -86,7 +86,7 @@ async def test_a_segment_that_grew_is_fetched_again_and_its_old_entries_are_know
         assert sorted(keys.values()) == [1] * 6 + [2] * 2
 
 
-async def test_what_was_also_reported_live_has_the_same_content(tmp_path: Path) -> None:
+async def test_stored_entry_and_live_report_of_one_measurement_have_the_same_content_key(tmp_path: Path) -> None:
     held = HeldMemory([])
     async with sessions(tmp_path) as gateway, meter(gateway.address, held) as device:
         await device.report(3, 83.0)
@@ -99,7 +99,7 @@ async def test_what_was_also_reported_live_has_the_same_content(tmp_path: Path) 
         assert content_key(live) == content_key(stored)
 
 
-async def test_a_device_clears_only_what_is_durable_and_only_when_the_operator_says_so(tmp_path: Path) -> None:
+async def test_segments_are_cleared_after_they_are_durable_when_the_operator_enables_clearing(tmp_path: Path) -> None:
     held = memory()
     async with sessions(tmp_path, manager=CLEARING) as gateway, meter(gateway.address, held):
         await eventually(lambda: held.cleared == [1, 2], what="both segments are cleared")
@@ -142,7 +142,7 @@ class FullAtFirst:
         await self.buffer.forget_segments(keys)
 
 
-async def test_a_full_store_keeps_a_memory_with_its_device_until_there_is_room(tmp_path: Path) -> None:
+async def test_segment_that_a_full_store_refuses_is_not_cleared_and_is_fetched_later(tmp_path: Path) -> None:
     held, full = memory(), FullAtFirst(3)
     async with sessions(tmp_path, manager=CLEARING, memory_store=full) as gateway:
         full.buffer = gateway.buffer
@@ -155,7 +155,7 @@ async def test_a_full_store_keeps_a_memory_with_its_device_until_there_is_room(t
             assert {"store.refused_entries", "memory.not_fetched"} <= set(await gateway.event_names())
 
 
-async def test_a_clock_that_was_moved_since_is_told_beside_the_times_and_never_in_them(tmp_path: Path) -> None:
+async def test_date_and_time_adjustment_of_a_segment_changes_observed_at_and_not_device_time(tmp_path: Path) -> None:
     an_hour_back = (-360_000).to_bytes(6, "big", signed=True)
     held = HeldMemory([meter_segment(1, [0], more={Attribute.DATE_AND_TIME_ADJUSTMENT: an_hour_back})])
     held.held.append(meter_segment(2, [0]))
@@ -171,7 +171,7 @@ async def test_a_clock_that_was_moved_since_is_told_beside_the_times_and_never_i
     assert abs(plain.observed_at_us - moved.observed_at_us - 3_600_000_000) < 10  # each delivery is rounded separately
 
 
-async def test_progress_is_durable_with_the_entries_and_survives_a_restart(tmp_path: Path) -> None:
+async def test_fetch_progress_is_stored_with_the_entries_and_survives_a_restart(tmp_path: Path) -> None:
     async with sessions(tmp_path) as gateway, meter(gateway.address, memory()) as device:
         await eventually(lambda: device.sent_whole == [1, 2])
         rows = await gateway.buffer.fetched_segments()
@@ -182,7 +182,7 @@ async def test_progress_is_durable_with_the_entries_and_survives_a_restart(tmp_p
             assert gateway.context.memory.fetched.progress(key) == progress
 
 
-async def test_an_operator_may_leave_memories_with_their_devices(tmp_path: Path) -> None:
+async def test_pm_store_is_not_fetched_when_the_operator_disables_fetching(tmp_path: Path) -> None:
     settings = ManagerSettings(memory=PmStoreSettings(fetch=False))
     async with sessions(tmp_path, manager=settings) as gateway, meter(gateway.address, memory()) as device:
         await device.report(1, 99.0)

@@ -34,7 +34,7 @@ def test_every_event_of_an_association_is_a_measurement_or_handled_by_a_case() -
 
 @pytest.mark.finding("edge-C9")
 @pytest.mark.parametrize("name", NOTED)
-async def test_event_without_a_consumer_before_reaches_the_operator(tmp_path: Path, name: str) -> None:
+async def test_association_event_is_logged_in_the_journal(tmp_path: Path, name: str) -> None:
     async with sessions(tmp_path) as gateway, device(gateway.address):
         (session,) = gateway.supervisor.sessions
         await eventually(lambda: session.device is not None)
@@ -43,7 +43,7 @@ async def test_event_without_a_consumer_before_reaches_the_operator(tmp_path: Pa
         assert name in await gateway.event_names()
 
 
-async def test_attributes_that_were_read_stand_in_the_report_of_the_device(tmp_path: Path) -> None:
+async def test_attributes_read_from_an_object_are_added_to_the_device_report(tmp_path: Path) -> None:
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         (session,) = gateway.supervisor.sessions
         await eventually(lambda: session.device is not None)

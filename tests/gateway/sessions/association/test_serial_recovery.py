@@ -45,7 +45,7 @@ async def values(gateway: Sessions) -> dict[str, list[float]]:
     return found
 
 
-async def test_a_device_that_is_pulled_out_and_plugged_in_again_is_back_although_its_node_is_another(tmp_path: Path):
+async def test_replugged_device_reconnects_under_another_device_node(tmp_path: Path):
     socket = SerialSocket(tmp_path / "monitor")
     nodes: dict[str, int] = {}
     async with sessions(tmp_path, serial=socket.path) as gateway:
@@ -62,9 +62,7 @@ async def test_a_device_that_is_pulled_out_and_plugged_in_again_is_back_although
 
 
 @pytest.mark.parametrize("name_stays", [True, False])
-async def test_a_cable_that_is_pulled_in_the_middle_of_a_report_costs_that_report_only(
-    tmp_path: Path, name_stays: bool
-):
+async def test_cable_pulled_in_the_middle_of_a_report_loses_only_that_report(tmp_path: Path, name_stays: bool):
     socket = SerialSocket(tmp_path / "monitor")
     async with sessions(tmp_path, serial=socket.path) as gateway:
         line = await socket.plug_in()
@@ -78,7 +76,7 @@ async def test_a_cable_that_is_pulled_in_the_middle_of_a_report_costs_that_repor
         assert await values(gateway) == {device_id(1).hex(): [36.6]}
 
 
-async def test_two_devices_that_are_plugged_in_crosswise_keep_their_names(tmp_path: Path):
+async def test_two_devices_replugged_into_each_others_ports_keep_their_system_ids(tmp_path: Path):
     left, right = SerialSocket(tmp_path / "left"), SerialSocket(tmp_path / "right")
     async with sessions(tmp_path, serial=(left.path, right.path)) as gateway:
         async with plugged_in(left, 1) as one, plugged_in(right, 2) as two:
@@ -96,7 +94,7 @@ async def test_two_devices_that_are_plugged_in_crosswise_keep_their_names(tmp_pa
         assert await values(gateway) == {device_id(1).hex(): [31.0, 31.5], device_id(2).hex(): [32.0, 32.5]}
 
 
-async def test_two_plugs_that_are_swapped_while_the_adapters_stay_are_told_apart_by_who_speaks(tmp_path: Path):
+async def test_devices_swapped_between_adapters_are_identified_by_their_system_ids(tmp_path: Path):
     async with (
         pty_pair() as first,
         pty_pair() as second,
@@ -131,7 +129,7 @@ async def test_two_plugs_that_are_swapped_while_the_adapters_stay_are_told_apart
     ],
     ids=["in the middle of an APDU", "after its association"],
 )
-async def test_a_device_that_falls_silent_where_it_owes_something_is_given_up_and_its_line_is_kept(
+async def test_device_that_stops_inside_an_exchange_is_aborted_and_its_port_stays_open(
     tmp_path: Path, left_off: bytes, why: str
 ):
     async with pty_pair() as pair, sessions(tmp_path, serial=pair.left, manager=IMPATIENT) as gateway:
@@ -152,7 +150,7 @@ async def test_a_device_that_falls_silent_where_it_owes_something_is_given_up_an
         await line.close()
 
 
-async def test_a_stream_that_was_promised_and_stops_is_followed_by_a_question_and_only_silence_ends_it(tmp_path: Path):
+async def test_stopped_scanner_is_polled_and_disconnected_only_without_a_response(tmp_path: Path):
     async with pty_pair() as pair, sessions(tmp_path, serial=pair.left, manager=IMPATIENT) as gateway:
         line = await SerialPort(pair.right, 115_200, "raw").accept()
         await eventually(lambda: gateway.supervisor.sessions)

@@ -41,7 +41,7 @@ class NoPort:
         pass
 
 
-def test_restarts_wait_longer_each_time_up_to_a_bound_and_a_healthy_run_forgives():
+def test_restart_delay_grows_to_a_maximum_and_is_reset_by_a_healthy_run():
     backoff = RestartWait()
     waits = [backoff.next_s(0.0) for _ in range(10)]
     assert waits == sorted(waits)
@@ -49,7 +49,7 @@ def test_restarts_wait_longer_each_time_up_to_a_bound_and_a_healthy_run_forgives
     assert backoff.next_s(LASTED_S) == waits[0]
 
 
-async def test_a_source_that_cannot_open_is_tried_again_with_growing_pauses_and_recorded():
+async def test_source_that_fails_to_open_is_retried_with_growing_delays_and_logged_as_an_event():
     clock, store, source = MovedClock(), Remembered(), NoPort()
     supervisor = Supervisor([Served(source)], _no_session, clock, Journal(store, clock))
     running = asyncio.create_task(supervisor.run())
@@ -63,7 +63,7 @@ async def test_a_source_that_cannot_open_is_tried_again_with_growing_pauses_and_
     await running
 
 
-async def test_a_part_that_raises_is_recorded_and_started_again_and_one_that_returns_is_left():
+async def test_part_that_raises_is_logged_and_restarted_until_it_returns():
     clock, store = MovedClock(), Remembered()
     runs = []
 
@@ -81,7 +81,7 @@ async def test_a_part_that_raises_is_recorded_and_started_again_and_one_that_ret
     assert "a bug of ours" not in str(store.events)
 
 
-async def test_an_event_that_cannot_be_stored_stops_nobody():
+async def test_event_that_cannot_be_stored_raises_no_error_in_the_caller():
     class Full:
         async def append_event(self, event: GatewayEvent) -> None:
             raise OSError("no room")
@@ -89,7 +89,7 @@ async def test_an_event_that_cannot_be_stored_stops_nobody():
     await Journal(Full(), MovedClock()).record("device.connected", "one")
 
 
-async def test_a_name_of_any_length_fits_an_event():
+async def test_long_text_is_truncated_to_the_field_limit_of_an_event():
     store = Remembered()
     await Journal(store, MovedClock()).record("device.identified", "one", model="m" * 10_000)
     assert len(str(store.events[0].fields["model"])) == 256

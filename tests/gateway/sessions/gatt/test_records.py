@@ -34,7 +34,7 @@ async def mark(gateway: GattGateway) -> int | None:
     return marks[0].through if marks else None
 
 
-async def test_what_a_meter_stored_arrives_once_over_all_its_connections(tmp_path: Path):
+async def test_stored_record_is_fetched_once_over_several_connections(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1, 2, 3)
@@ -48,7 +48,7 @@ async def test_what_a_meter_stored_arrives_once_over_all_its_connections(tmp_pat
         assert gateway.context.live.snapshot()[0].values == ()
 
 
-async def test_a_gateway_that_starts_again_asks_for_what_it_does_not_hold(tmp_path: Path):
+async def test_restarted_gateway_fetches_only_the_records_it_has_not_stored(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(*range(1, 11))
@@ -68,7 +68,7 @@ async def test_a_gateway_that_starts_again_asks_for_what_it_does_not_hold(tmp_pa
         assert await mark(gateway) == 10
 
 
-async def test_a_link_that_breaks_in_the_middle_of_a_transfer_costs_nothing(tmp_path: Path):
+async def test_link_loss_in_the_middle_of_a_transfer_loses_and_duplicates_no_record(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(*range(1, 31))
@@ -84,7 +84,7 @@ async def test_a_link_that_breaks_in_the_middle_of_a_transfer_costs_nothing(tmp_
         assert await gateway.values() == [100.0 + number for number in range(1, 31)]
 
 
-async def test_a_meter_whose_numbers_began_anew_is_fetched_from_its_beginning(tmp_path: Path):
+async def test_meter_whose_sequence_numbers_restarted_is_fetched_from_its_first_record(tmp_path: Path):
     """Fetch all when numbers are lower than the mark, and when the mark's number has another measurement."""
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
@@ -103,7 +103,7 @@ async def test_a_meter_whose_numbers_began_anew_is_fetched_from_its_beginning(tm
         await gateway.event("records.began_anew")
 
 
-async def test_a_meter_that_cannot_compare_numbers_gives_all_and_adds_what_is_new(tmp_path: Path):
+async def test_meter_without_comparison_operators_is_fetched_in_full_and_only_new_records_are_stored(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock, compares=False)
         meter.measure(1, 2, 3)
@@ -113,7 +113,7 @@ async def test_a_meter_that_cannot_compare_numbers_gives_all_and_adds_what_is_ne
         assert await gateway.values() == [101.0, 102.0, 103.0, 104.0]
 
 
-async def test_an_empty_store_and_one_that_is_switched_off_ask_for_nothing(tmp_path: Path):
+async def test_no_record_is_fetched_when_the_operator_disables_fetching(tmp_path: Path):
     async with gatt_gateway(tmp_path, rules=FetchRules(fetch=False)) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1)
@@ -123,7 +123,7 @@ async def test_an_empty_store_and_one_that_is_switched_off_ask_for_nothing(tmp_p
         assert await gateway.stored() == []
 
 
-async def test_a_notification_that_found_no_room_puts_the_mark_back_and_is_fetched_again(tmp_path: Path):
+async def test_records_dropped_from_a_full_queue_leave_the_mark_unchanged_and_are_fetched_again(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1, 2, 3)
@@ -154,7 +154,7 @@ async def test_a_notification_that_found_no_room_puts_the_mark_back_and_is_fetch
         assert sorted(await gateway.values()) == [100.0 + number for number in range(1, 24)]
 
 
-async def test_a_full_store_is_not_filled_further_and_the_device_is_asked_again_later(tmp_path: Path):
+async def test_full_store_aborts_the_transfer_and_the_records_are_fetched_later(tmp_path: Path):
     async with gatt_gateway(tmp_path, store=Fickle) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(*range(1, 51))
@@ -181,7 +181,7 @@ async def test_a_full_store_is_not_filled_further_and_the_device_is_asked_again_
         assert await gateway.values() == [100.0 + number for number in range(1, 51)]
 
 
-async def test_records_that_a_full_disk_refuses_are_no_loss(tmp_path: Path):
+async def test_records_refused_by_a_full_store_are_not_counted_as_lost(tmp_path: Path):
     async with gatt_gateway(tmp_path, store_settings=small_store(1 << 20)) as gateway:
         await fill(gateway.buffer)
         meter = Meter(gateway.clock)
@@ -193,7 +193,7 @@ async def test_records_that_a_full_disk_refuses_are_no_loss(tmp_path: Path):
         assert len(meter.records) == 2
 
 
-async def test_records_are_deleted_only_where_the_operator_wants_it_and_only_what_is_durable(tmp_path: Path):
+async def test_records_are_deleted_after_they_are_durable_when_the_operator_enables_deletion(tmp_path: Path):
     async with gatt_gateway(tmp_path, rules=FetchRules(delete=True)) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1, 2, 3)
@@ -215,7 +215,7 @@ async def test_records_are_deleted_only_where_the_operator_wants_it_and_only_wha
         assert await deletions() == [{"store": "Glucose", "through": 3}, {"store": "Glucose", "through": 5}]
 
 
-async def test_a_transfer_with_a_value_that_cannot_be_read_is_not_deleted_and_not_asked_for_ever(tmp_path: Path):
+async def test_transfer_with_a_malformed_value_is_not_deleted_and_moves_the_mark_past_it(tmp_path: Path):
     async with gatt_gateway(tmp_path, rules=FetchRules(delete=True)) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1, 2, 3)
@@ -227,7 +227,7 @@ async def test_a_transfer_with_a_value_that_cannot_be_read_is_not_deleted_and_no
         assert await mark(gateway) == 3
 
 
-async def test_a_store_that_never_ends_a_transfer_costs_its_link_three_times_and_is_then_left_alone(tmp_path: Path):
+async def test_transfer_that_never_ends_closes_the_link_three_times_and_then_pauses_fetching(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1)
@@ -247,7 +247,7 @@ async def test_a_store_that_never_ends_a_transfer_costs_its_link_three_times_and
         await gateway.until(lambda: session.counts.reports == 1, step_s=TIMED_OUT_S / 10)
 
 
-async def test_what_a_meter_measures_while_it_stays_connected_is_fetched_every_now_and_then(tmp_path: Path):
+async def test_new_records_of_a_connected_meter_are_fetched_periodically(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1)
@@ -258,7 +258,7 @@ async def test_what_a_meter_measures_while_it_stays_connected_is_fetched_every_n
         assert await gateway.values() == [101.0, 102.0]
 
 
-async def test_a_busy_meter_is_asked_again_on_the_same_link(tmp_path: Path):
+async def test_busy_meter_is_queried_again_on_the_same_link(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1)
@@ -272,7 +272,7 @@ async def test_a_busy_meter_is_asked_again_on_the_same_link(tmp_path: Path):
         assert meter.peer.links == 1
 
 
-async def test_the_mark_of_one_device_is_not_another_ones(tmp_path: Path):
+async def test_record_mark_is_kept_for_each_device(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         first, second = Meter(gateway.clock, 1), Meter(gateway.clock, 2)
         first.measure(1, 2, 3)

@@ -38,7 +38,7 @@ async def test_only_paired_devices_are_connected(tmp_path: Path):
         await served(gateway, supervisor, ours, strangers)
 
 
-async def test_a_device_that_was_forgotten_is_let_go_at_once(tmp_path: Path):
+async def test_forgotten_device_is_disconnected_at_once(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         gateway.trust.pair(paired(peer))
@@ -67,7 +67,7 @@ async def test_switched_off_device_causes_no_connection_attempts_and_connects_wh
         assert peer.links == 1
 
 
-async def test_a_bond_that_is_gone_here_gives_no_data_and_recovers_after_pairing_again(tmp_path: Path):
+async def test_device_whose_bond_the_gateway_lost_sends_no_data_until_it_is_paired_again(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.bonded = False
@@ -87,7 +87,7 @@ async def test_a_bond_that_is_gone_here_gives_no_data_and_recovers_after_pairing
         await gateway.event("ble.device_well_again")
 
 
-async def test_a_peer_that_forgot_its_bond_is_told_in_words_and_recovers_after_pairing_again(tmp_path: Path):
+async def test_peer_that_lost_its_bond_is_reported_once_and_recovers_after_pairing_again(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         air = Air([peer])
@@ -106,7 +106,7 @@ async def test_a_peer_that_forgot_its_bond_is_told_in_words_and_recovers_after_p
         assert supervisor.trouble_of(peer.address) == ""
 
 
-async def test_without_a_bond_another_device_at_the_address_is_not_believed(tmp_path: Path):
+async def test_device_with_another_system_id_at_an_unbonded_address_is_not_subscribed(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.bonded = False
@@ -118,7 +118,7 @@ async def test_without_a_bond_another_device_at_the_address_is_not_believed(tmp_
         assert list(peer.link.subscribed) == []
 
 
-async def test_a_belt_that_falls_silent_is_connected_again_and_ever_more_patiently(tmp_path: Path):
+async def test_silent_belt_is_reconnected_with_growing_timeouts(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         gateway.trust.pair(paired(peer))
@@ -137,7 +137,7 @@ async def test_a_belt_that_falls_silent_is_connected_again_and_ever_more_patient
         assert 2 * SILENT_S <= later_s < 4 * SILENT_S
 
 
-async def test_a_quiet_thermometer_is_asked_whether_it_is_there_and_left_in_peace(tmp_path: Path):
+async def test_silent_thermometer_is_polled_and_stays_connected(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = thermometer(gateway.clock)
         gateway.trust.pair(paired(peer))
@@ -151,7 +151,7 @@ async def test_a_quiet_thermometer_is_asked_whether_it_is_there_and_left_in_peac
         assert gateway.clock.monotonic_s() - session.last_octet_s <= ASK_EVERY_S
 
 
-async def test_a_device_that_fails_as_soon_as_it_is_connected_is_tried_ever_more_seldom(tmp_path: Path):
+async def test_device_that_fails_after_each_connection_is_retried_with_growing_delays(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         gateway.trust.pair(paired(peer))
@@ -167,7 +167,7 @@ async def test_a_device_that_fails_as_soon_as_it_is_connected_is_tried_ever_more
         await served(gateway, supervisor, peer)
 
 
-async def test_stopping_ends_every_session_in_order(tmp_path: Path):
+async def test_stopping_the_supervisor_releases_every_session_and_stores_its_values(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peers = [belt(gateway.clock, number) for number in (1, 2, 3)]
         for peer in peers:
@@ -186,7 +186,9 @@ async def test_stopping_ends_every_session_in_order(tmp_path: Path):
         assert report.ends == {"released": 1}
 
 
-async def test_a_session_that_raises_takes_nobody_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_session_that_raises_is_restarted_and_other_sessions_continue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     async with gatt_gateway(tmp_path) as gateway:
         sound, sick = belt(gateway.clock, 1), belt(gateway.clock, 2)
         met = gateway.trust.note
@@ -208,7 +210,7 @@ async def test_a_session_that_raises_takes_nobody_with_it(tmp_path: Path, monkey
         }
 
 
-async def test_a_device_that_lets_nobody_subscribe_is_told_in_words_and_tried_seldom(tmp_path: Path):
+async def test_device_that_refuses_every_subscription_is_reported_and_retried_rarely(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.bonded = False

@@ -24,7 +24,7 @@ async def served(supervisor: BleSupervisor) -> None:
     await eventually(values, within_s=20, what="the device is served")
 
 
-async def test_a_spoofed_device_gives_nothing_and_the_real_one_is_served_again_when_it_is_back(tmp_path: Path):
+async def test_values_of_a_device_that_spoofs_a_bonded_address_are_not_stored(tmp_path: Path):
     ether, bedside = Ether(), Bedside(HastyClock(4.0))
     async with (
         gatt_gateway(tmp_path, policy=LEAVE_CLOCKS, real_time=True) as gateway,
@@ -47,7 +47,7 @@ async def test_a_spoofed_device_gives_nothing_and_the_real_one_is_served_again_w
         await gateway.event("ble.device_in_trouble")
 
 
-async def test_a_device_that_forgot_its_bond_recovers_after_it_was_paired_again(tmp_path: Path):
+async def test_device_that_lost_its_bond_recovers_after_pairing_again(tmp_path: Path):
     ether, bedside = Ether(), Bedside(HastyClock(4.0))
     async with (
         gatt_gateway(tmp_path, policy=LEAVE_CLOCKS, real_time=True) as gateway,

@@ -30,7 +30,7 @@ from tests.builders.gatt_sessions import fill, gatt_gateway
 from tests.harness.eventually import eventually
 
 
-async def test_a_belt_is_known_by_its_system_id_and_each_of_three_equal_beats_is_a_reading(tmp_path: Path):
+async def test_belt_is_identified_by_its_system_id_and_three_equal_values_are_three_readings(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         session = gateway.session(peer)
@@ -55,7 +55,7 @@ async def test_a_belt_is_known_by_its_system_id_and_each_of_three_equal_beats_is
         assert (report.observations, report.links.keys(), report.ends) == (3, {f"ble:{address(1)}"}, {"link lost": 1})
 
 
-async def test_a_device_without_a_system_id_is_known_by_its_address(tmp_path: Path):
+async def test_device_without_a_system_id_is_identified_by_its_address(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         del peer.values[DEVICE_INFORMATION, SYSTEM_ID]
@@ -65,7 +65,7 @@ async def test_a_device_without_a_system_id_is_known_by_its_address(tmp_path: Pa
         assert session.device.ref.system_id == "024152fffe000001"
 
 
-async def test_an_indication_that_a_device_sends_again_adds_nothing_and_its_window_is_told(tmp_path: Path):
+async def test_resent_indication_is_not_stored_or_counted_again(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = thermometer(gateway.clock)
         for _ in range(2):  # it did not get our confirmation before the link was lost, so it resends all of it
@@ -84,7 +84,7 @@ async def test_an_indication_that_a_device_sends_again_adds_nothing_and_its_wind
         assert (await gateway.event("device.disconnected")).fields["reports"] == 0
 
 
-async def test_values_that_wait_when_the_link_is_lost_are_kept(tmp_path: Path):
+async def test_queued_values_are_stored_after_the_link_is_lost(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         session = gateway.session(peer)
@@ -96,7 +96,7 @@ async def test_values_that_wait_when_the_link_is_lost_are_kept(tmp_path: Path):
         assert await gateway.values() == [float(rate) for rate in range(60, 160)]
 
 
-async def test_values_that_found_no_room_are_counted_as_lost(tmp_path: Path):
+async def test_values_dropped_from_a_full_queue_are_counted_as_lost(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.queue_max = 4
@@ -111,7 +111,7 @@ async def test_values_that_found_no_room_are_counted_as_lost(tmp_path: Path):
         assert report.lost == 6
 
 
-async def test_a_value_that_breaks_its_form_is_told_with_its_octets_and_the_session_goes_on(tmp_path: Path):
+async def test_malformed_value_is_reported_once_with_its_bytes_and_the_session_continues(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         session = gateway.session(peer)
@@ -131,7 +131,7 @@ async def test_a_value_that_breaks_its_form_is_told_with_its_octets_and_the_sess
         assert "0150" not in str(told[0].fields)
 
 
-async def test_what_is_refused_to_be_read_is_told_and_the_rest_is_served(tmp_path: Path):
+async def test_refused_reads_are_reported_as_deviations_and_other_values_are_stored(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.refusals = {(DEVICE_INFORMATION, MODEL): 0x0E, (BATTERY, BATTERY_LEVEL): 0x05}
@@ -146,7 +146,7 @@ async def test_what_is_refused_to_be_read_is_told_and_the_rest_is_served(tmp_pat
         assert f"argus-gateway ble pair {address(1)}" in battery
 
 
-async def test_a_service_that_lacks_what_it_must_have_is_told_and_the_others_serve(tmp_path: Path):
+async def test_service_without_a_mandatory_characteristic_is_reported_and_the_others_are_used(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.values[HEALTH_THERMOMETER, 0x2A1D] = b"\x02"
@@ -159,7 +159,7 @@ async def test_a_service_that_lacks_what_it_must_have_is_told_and_the_others_ser
         ]
 
 
-async def test_a_device_that_measures_nothing_we_know_is_told_in_words(tmp_path: Path):
+async def test_device_without_a_supported_service_is_reported_with_the_services_it_has(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         session = gateway.session(device(gateway.clock))
         await gateway.ended()
@@ -169,7 +169,7 @@ async def test_a_device_that_measures_nothing_we_know_is_told_in_words(tmp_path:
         assert gateway.context.histories.find(system_id(1).hex()) is None
 
 
-async def test_two_services_of_one_device_are_one_device(tmp_path: Path):
+async def test_values_of_two_services_of_one_device_have_one_system_id(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.sends.add((HEALTH_THERMOMETER, TEMPERATURE_MEASUREMENT))
@@ -184,7 +184,7 @@ async def test_two_services_of_one_device_are_one_device(tmp_path: Path):
         assert len({each.handle for each in stored}) == 2
 
 
-async def test_what_a_full_store_refuses_is_counted_in_a_gap_record(tmp_path: Path):
+async def test_values_refused_by_a_full_store_are_counted_in_a_gap_record(tmp_path: Path):
     async with gatt_gateway(tmp_path, store_settings=small_store(1 << 20)) as gateway:
         peer = belt(gateway.clock)
         session = gateway.session(peer)
@@ -199,7 +199,7 @@ async def test_what_a_full_store_refuses_is_counted_in_a_gap_record(tmp_path: Pa
         assert shown == [70.0], "the crew sees it, and beside it that nothing is recorded"
 
 
-async def test_of_two_devices_with_one_system_id_the_first_keeps_it_however_quiet_it_is(tmp_path: Path):
+async def test_system_id_of_a_silent_connected_device_is_refused_to_a_second_device(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         first, second = thermometer(gateway.clock, 1), thermometer(gateway.clock, 2)
         second.values[DEVICE_INFORMATION, SYSTEM_ID] = system_id(1)[::-1]
@@ -220,7 +220,7 @@ async def test_of_two_devices_with_one_system_id_the_first_keeps_it_however_quie
         await gateway.serving(again)
 
 
-async def test_the_window_in_which_an_indication_was_not_durable_yet_is_in_the_report_and_outlasts_a_restart(
+async def test_time_from_indication_to_commit_is_in_the_device_report_and_survives_encoding(
     tmp_path: Path,
 ):
     async with gatt_gateway(tmp_path) as gateway:
@@ -242,7 +242,7 @@ async def test_the_window_in_which_an_indication_was_not_durable_yet_is_in_the_r
         assert (await gateway.event("device.disconnected")).fields["indications"] == 1
 
 
-def test_a_report_of_an_older_release_is_read_without_indications():
+def test_device_report_of_an_older_release_is_decoded_with_zero_indications():
     report = DeviceHistory(system_id=system_id(1).hex(), first_us=1, last_us=2)
     body = orjson.loads(encode_history(report))
     for name in ("indications", "window_us_max", "window_us_p99"):
@@ -252,7 +252,7 @@ def test_a_report_of_an_older_release_is_read_without_indications():
     assert older.indications == 0
 
 
-async def test_what_is_not_understood_is_told_once_with_its_octets_in_the_report_and_without_them_elsewhere(
+async def test_unsupported_value_is_reported_once_and_its_bytes_appear_only_in_the_device_report(
     tmp_path: Path,
 ):
     async with gatt_gateway(tmp_path) as gateway:
