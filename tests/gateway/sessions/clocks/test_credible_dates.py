@@ -51,7 +51,7 @@ def test_dates_of_a_running_clock_are_credible_in_any_zone():
 
 
 @pytest.mark.finding("reliability-E")
-def test_default_dates_and_dates_that_no_clock_can_give_yet_are_not_credible():
+def test_default_dates_and_dates_outside_the_valid_range_are_not_credible():
     for moment in (
         datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC),
         datetime(2000, 1, 1, 0, 0, 5, tzinfo=UTC),
@@ -64,20 +64,20 @@ def test_default_dates_and_dates_that_no_clock_can_give_yet_are_not_credible():
     assert keys(Observation(PULSE, 97.0, None, 0, DeviceTime(TimeKind.RELATIVE, bytes(4)), 1.0)) == [False]
 
 
-def test_new_year_is_a_date_like_any_other_on_the_day():
+def test_new_year_date_is_credible_on_that_day():
     dates = CredibleDates()
     midnight = datetime(2027, 1, 1, 0, 0, 5, tzinfo=UTC)
     now = Now(round(midnight.timestamp()) * 1_000_000, True, 1, {})
     assert dates.of_live("aa", [at(midnight)], now) == [True]
 
 
-def test_unsynchronised_gateway_refuses_no_date_for_being_later_than_its_own():
+def test_unsynchronised_gateway_accepts_dates_later_than_its_own_time():
     assert keys(at(NOW + timedelta(days=300)), synchronised=False) == [True]
     assert keys(at(datetime(2000, 1, 1, tzinfo=UTC)), synchronised=False) == [False]
 
 
 @pytest.mark.finding("reliability-E")
-def test_clock_that_was_never_set_gives_no_credible_date_and_that_is_remembered():
+def test_dates_of_a_clock_that_was_never_set_are_not_credible_until_its_offset_is_corrected():
     dates = CredibleDates()
     wrong = NOW - timedelta(days=200)
     assert keys(at(wrong), dates=dates, off=timedelta(days=200)) == [False]
@@ -86,7 +86,7 @@ def test_clock_that_was_never_set_gives_no_credible_date_and_that_is_remembered(
 
 
 @pytest.mark.finding("reliability-E")
-def test_clock_that_stands_still_gives_one_key_and_then_none():
+def test_stopped_clock_gets_one_content_key_until_its_time_advances():
     dates = CredibleDates()
     readings = [at(NOW, value) for value in (97.0, 98.0, 97.0, 97.0, 99.0, 97.0, 98.0)]
     assert keys(*readings, dates=dates) == [True, *[False] * 6]
@@ -94,13 +94,13 @@ def test_clock_that_stands_still_gives_one_key_and_then_none():
     assert keys(at(NOW + timedelta(seconds=5)), dates=dates, association=2) == [True]
 
 
-def test_reading_resent_after_a_lost_response_is_recognised():
+def test_reading_resent_after_a_lost_response_gets_its_content_key_again():
     dates = CredibleDates()
     assert keys(at(NOW), at(NOW + timedelta(seconds=1)), dates=dates) == [True, True]
     assert keys(at(NOW + timedelta(seconds=1)), dates=dates, association=2) == [True]
 
 
-def test_reading_that_was_refused_is_known_again_in_the_same_association():
+def test_refused_reading_gets_its_content_key_again_in_the_same_association():
     dates = CredibleDates()
     assert keys(at(NOW), dates=dates) == [True]
     dates.forget("aa", [at(NOW)])
@@ -108,12 +108,12 @@ def test_reading_that_was_refused_is_known_again_in_the_same_association():
 
 
 @pytest.mark.finding("reliability-E")
-def test_live_waveforms_have_no_key():
+def test_live_waveforms_get_no_content_key():
     wave = Observation(PLETH, None, b"\x01\x02", 0, absolute_time(NOW), 1.0)
     assert keys(wave) == [False]
 
 
-def test_memory_knows_old_dates_again_and_no_date_that_stands_there_twice():
+def test_stored_entries_with_old_dates_get_a_content_key_and_repeated_dates_get_none():
     month_old = NOW - timedelta(days=30)
     memory = [at(month_old), at(month_old), at(NOW), at(datetime(2000, 1, 1, tzinfo=UTC))]
     wall_us = round(NOW.timestamp()) * 1_000_000
@@ -128,9 +128,7 @@ async def _kept_by_the_cloud(gateway: Sessions) -> int:
 
 @pytest.mark.finding("reliability-E")
 @pytest.mark.parametrize("start", [datetime(2010, 1, 1, tzinfo=UTC), datetime(2000, 2, 29, tzinfo=UTC)])
-async def test_seven_confirmed_readings_of_a_clock_that_restarts_at_its_default_date_are_seven_in_the_cloud(
-    tmp_path, start
-):
+async def test_seven_readings_of_a_clock_that_restarts_at_its_default_date_are_seven_cloud_records(tmp_path, start):
     async with sessions(tmp_path) as gateway:
         for power_on in ((36.6, 36.7, 36.6), (36.6, 36.8), (36.6, 36.7)):
             async with device(gateway.address) as thermometer:
@@ -141,7 +139,7 @@ async def test_seven_confirmed_readings_of_a_clock_that_restarts_at_its_default_
 
 
 @pytest.mark.finding("reliability-E")
-async def test_seven_confirmed_readings_of_a_clock_that_stands_still_are_seven_in_the_cloud(tmp_path):
+async def test_seven_confirmed_readings_of_a_stopped_clock_are_seven_cloud_records(tmp_path):
     stopped = absolute_time(datetime.now(UTC).replace(microsecond=0))
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         for celsius in (36.6, 36.7, 36.6, 36.6, 36.8, 36.6, 36.7):
@@ -149,7 +147,7 @@ async def test_seven_confirmed_readings_of_a_clock_that_stands_still_are_seven_i
         assert await _kept_by_the_cloud(gateway) == 7
 
 
-async def test_confirmed_reading_that_comes_again_on_a_new_link_is_one_in_the_cloud(tmp_path):
+async def test_confirmed_reading_resent_on_a_new_link_is_one_cloud_record(tmp_path):
     async with sessions(tmp_path) as gateway:
         moment = absolute_time(datetime.now(UTC).replace(microsecond=0))
         for _ in range(2):

@@ -7,11 +7,11 @@ SECOND = 1_000_000
 HOUR = 3600 * SECOND
 
 
-def test_a_device_whose_clock_was_never_seen_has_no_relation():
+def test_unobserved_device_clock_has_no_offset():
     assert DeviceClock().relation().offset_us is None
 
 
-def test_a_live_report_places_the_device_clock_at_once():
+def test_first_live_report_gives_the_clock_an_offset():
     clock = DeviceClock()
     clock.observe(500 * SECOND, 800 * SECOND, live=True)
     relation = clock.relation()
@@ -19,7 +19,7 @@ def test_a_live_report_places_the_device_clock_at_once():
     assert relation.uncertainty_us >= SECOND
 
 
-def test_the_quickest_report_of_many_gives_the_offset_and_the_spread_its_uncertainty():
+def test_report_with_the_least_delay_gives_the_offset_and_the_delay_spread_the_uncertainty():
     clock = DeviceClock()
     for second in range(20):
         delay = 5_000 if second == 7 else 80_000
@@ -28,7 +28,7 @@ def test_the_quickest_report_of_many_gives_the_offset_and_the_spread_its_uncerta
     assert 75_000 <= clock.relation().uncertainty_us < 77_000
 
 
-def test_one_stored_measurement_of_last_week_does_not_move_a_known_clock():
+def test_stored_measurement_of_last_week_does_not_change_a_known_offset():
     clock = DeviceClock()
     for second in range(20):
         clock.observe(second * SECOND, second * SECOND + 300 * SECOND, live=True)
@@ -36,21 +36,21 @@ def test_one_stored_measurement_of_last_week_does_not_move_a_known_clock():
     assert clock.relation().offset_us == 300 * SECOND
 
 
-def test_a_memory_handed_over_in_one_go_is_not_taken_for_a_clock():
+def test_stored_measurements_sent_in_one_transfer_give_no_offset():
     clock = DeviceClock()
     for hour in range(30):
         clock.observe(hour * HOUR, 900 * SECOND + hour * 20_000, live=False)
     assert clock.relation().offset_us is None
 
 
-def test_confirmed_reports_that_keep_step_with_us_are_a_clock():
+def test_confirmed_reports_at_the_pace_of_the_gateway_clock_give_an_offset():
     clock = DeviceClock()
     for second in range(4):
         clock.observe(second * SECOND, 50 * SECOND + second * SECOND, live=False)
     assert clock.relation().offset_us == 50 * SECOND
 
 
-def test_a_device_whose_clock_is_set_is_believed_after_a_few_reports():
+def test_offset_changes_after_a_few_reports_of_a_device_clock_that_was_set():
     clock = DeviceClock()
     for second in range(20):
         clock.observe(second * SECOND, second * SECOND, live=True)
@@ -59,7 +59,7 @@ def test_a_device_whose_clock_is_set_is_believed_after_a_few_reports():
     assert clock.relation().offset_us == -HOUR
 
 
-def test_a_clock_that_jumps_for_hours_back_and_forth_is_followed_and_never_taken_for_exact_in_between():
+def test_repeated_clock_jumps_change_the_offset_only_after_consistent_reports():
     clock = DeviceClock()
     clock.observe_reading(0, 0)
     now_s = 0
@@ -76,7 +76,7 @@ def test_a_clock_that_jumps_for_hours_back_and_forth_is_followed_and_never_taken
     assert clock.relation().offset_us == 0
 
 
-def test_a_time_that_is_still_to_come_is_no_memory_and_one_long_ago_may_be():
+def test_past_time_fits_as_a_stored_measurement_and_future_time_does_not():
     clock = DeviceClock()
     clock.observe_reading(0, 0)
     assert not clock.observe(3 * HOUR, 60 * SECOND, live=False)
@@ -84,7 +84,7 @@ def test_a_time_that_is_still_to_come_is_no_memory_and_one_long_ago_may_be():
     assert not clock.observe(-3 * HOUR, 62 * SECOND, live=True)
 
 
-def test_one_impossible_date_in_the_future_changes_nothing():
+def test_one_impossible_date_in_the_future_does_not_change_the_offset():
     clock = DeviceClock()
     for second in range(20):
         clock.observe(second * SECOND, second * SECOND, live=True)
@@ -93,14 +93,14 @@ def test_one_impossible_date_in_the_future_changes_nothing():
     assert clock.relation().offset_us == 0
 
 
-def test_a_device_that_says_what_its_clock_shows_is_believed_at_once():
+def test_clock_reading_of_a_device_gives_the_offset_at_once():
     clock = DeviceClock()
     clock.observe(0, 10 * SECOND, live=True)
     clock.observe_reading(100 * SECOND, 11 * SECOND)
     assert clock.relation().offset_us == -89 * SECOND
 
 
-def test_clocks_are_kept_over_reassociation_and_bounded_in_number():
+def test_device_clocks_are_kept_over_reassociation_and_bounded_in_number():
     clocks = DeviceClocks()
     first = clocks.clock("a", TimeKind.ABSOLUTE)
     assert clocks.clock("a", TimeKind.ABSOLUTE) is first

@@ -35,7 +35,7 @@ def placed_us(section: DeviceObservations) -> int:
     return local_us + section.device_offset_us
 
 
-async def test_a_clock_that_is_wrong_is_set_right_and_the_event_says_by_how_much() -> None:
+async def test_wrong_device_clock_is_set_and_the_event_contains_its_offset() -> None:
     story = await associated(-HOUR)
     assert len(story.set_to) == 1
     assert abs(story.ahead_us) < MINUTE
@@ -45,7 +45,7 @@ async def test_a_clock_that_is_wrong_is_set_right_and_the_event_says_by_how_much
     assert (setting.outcome, round((setting.offset_us or 0) / SECOND)) == (SettingOutcome.SET, 3600)
 
 
-async def test_the_time_is_that_of_the_place_as_the_operator_names_it() -> None:
+async def test_device_clock_is_set_to_local_time_of_the_configured_zone() -> None:
     story = await associated(0, zone=timezone(timedelta(hours=2)))
     assert abs(story.ahead_us - 2 * HOUR) < SECOND
     right = await associated(2 * HOUR, zone=timezone(timedelta(hours=2)))
@@ -53,7 +53,7 @@ async def test_the_time_is_that_of_the_place_as_the_operator_names_it() -> None:
 
 
 @pytest.mark.parametrize("ahead_us", [0, 4 * SECOND, -5 * SECOND])
-async def test_a_clock_that_is_right_enough_is_left_alone(ahead_us: int) -> None:
+async def test_device_clock_within_the_tolerance_is_not_set(ahead_us: int) -> None:
     story = await associated(ahead_us)
     await story.passes(3600.0)
     assert (story.set_to, story.context.written) == ([], [])
@@ -72,7 +72,7 @@ async def test_clock_is_never_set_on_a_device_that_does_not_declare_set_time_sup
         (Verdict.UNWANTED, {"clock_rules": ClockRules(ClockPolicy(set_clocks=False))}),
     ],
 )
-async def test_a_wrong_clock_that_is_left_so_is_told_once_with_the_reason(
+async def test_wrong_device_clock_that_is_not_set_is_reported_once_with_the_reason(
     verdict: Verdict, change: dict[str, Any]
 ) -> None:
     story = await associated(-HOUR, context=ClockStories(**change))
@@ -84,7 +84,7 @@ async def test_a_wrong_clock_that_is_left_so_is_told_once_with_the_reason(
     assert (setting.outcome, setting.why) == (SettingOutcome.LEFT, verdict.value)
 
 
-async def test_a_device_that_keeps_itself_right_is_believed_unless_it_wants_to_be_set() -> None:
+async def test_device_that_synchronises_its_own_clock_is_set_only_when_it_requests_it() -> None:
     assert (await associated(-HOUR, capabilities=CAN_BE_SET | 0x0080)).set_to == []
     assert (await associated(-HOUR, capabilities=CAN_BE_SET | 0x0080 | 0x0010)).set_to != []
 
@@ -93,7 +93,7 @@ LIVE_ONLY = Configuration(0x4022, (numeric(1, SPO2, PERCENT, metric_spec=0x0040)
 WITH_MEMORY = Configuration(0x4021, (*LIVE_ONLY.objects, ConfigObject(ObjectClass.PM_STORE, 20, ())))
 
 
-async def test_a_clock_is_not_set_back_over_the_times_of_kept_measurements() -> None:
+async def test_device_clock_is_not_set_back_over_the_times_of_stored_measurements() -> None:
     for configuration in (WITH_MEMORY, OXIMETER):
         fast = await associated(HOUR, configuration=configuration)
         assert fast.set_to == []
@@ -103,7 +103,7 @@ async def test_a_clock_is_not_set_back_over_the_times_of_kept_measurements() -> 
     assert (await associated(HOUR, configuration=LIVE_ONLY)).set_to != []
 
 
-async def test_our_own_clock_coming_right_later_sets_the_device_at_its_next_look() -> None:
+async def test_device_clock_is_set_at_the_next_check_after_the_gateway_is_synchronised() -> None:
     story = await associated(-HOUR, context=ClockStories(synchronised=False))
     story.context.synchronised = True
     story.context.clock.refresh()
@@ -111,7 +111,7 @@ async def test_our_own_clock_coming_right_later_sets_the_device_at_its_next_look
     assert len(story.set_to) == 1
 
 
-async def test_a_device_that_only_says_that_it_obeys_is_tried_ever_more_seldom() -> None:
+async def test_ineffective_clock_setting_is_retried_with_growing_delays() -> None:
     story = await associated(-HOUR, obeys=False)
     assert story.context.names() == ["device.clock_set", "device.clock_not_set", "device.clock_left"]
     await story.passes(24 * 3600.0)
@@ -119,7 +119,7 @@ async def test_a_device_that_only_says_that_it_obeys_is_tried_ever_more_seldom()
     assert abs(story.ahead_us + HOUR) < SECOND
 
 
-async def test_a_refusal_counts_as_in_vain_and_is_not_repeated_at_once_in_the_next_association() -> None:
+async def test_refused_clock_setting_is_not_repeated_at_the_next_association() -> None:
     story = await associated(-HOUR, refuses=True)
     assert story.context.names() == ["device.clock_not_set"]
     (setting,) = story.context.histories.of(NAME, 0).settings
@@ -128,7 +128,7 @@ async def test_a_refusal_counts_as_in_vain_and_is_not_repeated_at_once_in_the_ne
     assert again.set_to == []
 
 
-async def test_a_device_that_is_silent_and_sets_its_clock_all_the_same_is_noticed() -> None:
+async def test_clock_setting_that_a_device_applies_without_a_response_is_detected() -> None:
     story = await associated(-HOUR, answers=False)
     await story.passes(10.0)
     assert story.context.names() == ["device.clock_not_set"]
@@ -136,7 +136,7 @@ async def test_a_device_that_is_silent_and_sets_its_clock_all_the_same_is_notice
     assert abs(placed_us(section) - story.context.clock.wall_us()) < SECOND
 
 
-async def test_a_device_that_left_amid_the_setting_is_judged_by_what_it_shows_when_it_is_back() -> None:
+async def test_clock_setting_interrupted_by_a_disconnection_is_verified_at_the_next_association() -> None:
     story = await settable_later(-HOUR)
     story.ahead_us = 0  # it obeyed, and its response was lost
     await story.context.wall.advance(1800.0)
@@ -162,7 +162,7 @@ async def settable_later(ahead_us: int) -> ClockStory:
     return story
 
 
-async def test_reports_under_way_are_dated_by_the_clock_that_made_their_time() -> None:
+async def test_reports_sent_around_a_clock_setting_are_dated_by_the_clock_that_stamped_them() -> None:
     story = await settable_later(-HOUR)
     old = story.shows()
     await story.moved_to(story.device.now_s + 0.05)
@@ -178,7 +178,7 @@ async def test_reports_under_way_are_dated_by_the_clock_that_made_their_time() -
     assert abs(placed_us(after) - story.context.clock.wall_us()) <= after.uncertainty_us < 2 * SECOND
 
 
-async def test_a_measurement_kept_from_before_the_setting_is_dated_by_the_old_clock_and_says_the_doubt() -> None:
+async def test_measurement_stored_before_a_clock_setting_has_the_old_offset_and_a_larger_uncertainty() -> None:
     story = await associated(-HOUR, context=ClockStories(synchronised=False))
     taken_us, kept = story.context.clock.wall_us(), story.shows()
     await story.passes(1200.0)
@@ -191,7 +191,7 @@ async def test_a_measurement_kept_from_before_the_setting_is_dated_by_the_old_cl
     assert HOUR <= section.uncertainty_us < HOUR + 10 * SECOND
 
 
-async def test_values_are_certain_when_the_device_reports_the_adjustment_of_its_clock() -> None:
+async def test_reported_clock_adjustment_keeps_the_uncertainty_of_stored_values_small() -> None:
     story = await associated(-HOUR, context=ClockStories(synchronised=False), more=ADJUSTED)
     taken_us, kept = story.context.clock.wall_us(), story.shows()
     await story.passes(1200.0)
@@ -203,7 +203,7 @@ async def test_values_are_certain_when_the_device_reports_the_adjustment_of_its_
     assert abs(placed_us(section) - taken_us) <= section.uncertainty_us < 2 * SECOND
 
 
-async def test_a_counter_is_dated_through_the_time_stamp_that_coincides_with_ours() -> None:
+async def test_relative_time_counter_is_dated_by_its_value_read_at_association() -> None:
     counter = AvaType(Attribute.RELATIVE_TIME, (8000 * 7).to_bytes(4, "big"))
     story = await associated(0, more=(counter,))
     taken_us = story.context.clock.monotonic_s() * SECOND
@@ -213,7 +213,7 @@ async def test_a_counter_is_dated_through_the_time_stamp_that_coincides_with_our
     assert abs(7 * SECOND + relation.offset_us - taken_us) <= relation.uncertainty_us < 2 * SECOND
 
 
-async def test_how_fast_a_clock_runs_stands_in_the_devices_report() -> None:
+async def test_clock_drift_is_in_the_device_report() -> None:
     story = await associated(0)
     for _ in range(20):
         story.ahead_us += 600 * 50  # µs, at 50 parts per million
@@ -223,7 +223,7 @@ async def test_how_fast_a_clock_runs_stands_in_the_devices_report() -> None:
     assert 45 < drift_ppm < 55
 
 
-async def test_one_report_over_the_roll_over_of_a_counter_is_cut_there() -> None:
+async def test_report_over_a_counter_roll_over_is_split_at_the_roll_over() -> None:
     context = ClockStories()
     clock = context.clocks.clock(NAME, TimeKind.RELATIVE)
     now_us = round(context.clock.monotonic_s() * SECOND)
@@ -243,7 +243,7 @@ async def test_one_report_over_the_roll_over_of_a_counter_is_cut_there() -> None
     assert [each - now_us for each in taken] == [SECOND // 2, SECOND + SECOND // 2]
 
 
-def test_a_time_is_told_in_the_zone_that_holds_at_that_moment() -> None:
+def test_zone_offset_follows_daylight_saving_time() -> None:
     policy = ClockPolicy(zone=ZoneInfo("Europe/Zurich"))
     winter, summer = 1_767_225_600 * SECOND, 1_782_864_000 * SECOND
     assert (policy.zone_min(winter), policy.zone_min(summer)) == (60, 120)

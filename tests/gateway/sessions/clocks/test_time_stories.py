@@ -127,7 +127,7 @@ async def test_uncertainty_is_unknown_while_no_time_service_has_set_the_clock(tm
     assert row["uncertainty_ms"] is None
 
 
-async def test_uncertainty_holds_the_kernels_own_error_while_the_clock_is_synchronised(tmp_path):
+async def test_uncertainty_includes_the_kernel_clock_error_while_the_clock_is_synchronised(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(0, known=True)
     async with running(vehicle, machine) as gateway:
@@ -141,7 +141,7 @@ async def test_uncertainty_holds_the_kernels_own_error_while_the_clock_is_synchr
 
 
 @pytest.mark.parametrize("late_us", [TRUE_US, HOUR, -HOUR], ids=["1970", "hour behind", "hour ahead"])
-async def test_observations_of_a_new_store_get_their_time_when_the_clock_is_learnt(tmp_path, late_us: int):
+async def test_observations_of_a_new_store_are_dated_when_the_gateway_learns_the_time(tmp_path, late_us: int):
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(late_us)
     async with running(vehicle, machine) as gateway:
@@ -161,7 +161,7 @@ async def test_observations_of_a_new_store_get_their_time_when_the_clock_is_lear
     assert row["uncertainty_ms"] <= drifted_ms + device_ms + 3
 
 
-async def test_gateway_of_an_existing_store_goes_on_from_the_last_time_and_says_that_it_is_an_estimate(tmp_path):
+async def test_gateway_with_an_existing_store_continues_from_its_last_time_as_an_estimate(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     async with running(vehicle, Machine(0, known=True)) as gateway:
         await measured(gateway, vehicle)
@@ -184,7 +184,7 @@ async def test_gateway_of_an_existing_store_goes_on_from_the_last_time_and_says_
     assert abs(us_of(second["observed_at"]) - taken_us) <= second["uncertainty_ms"] * 1000 < 2 * SECOND
 
 
-async def test_boot_in_which_the_time_was_never_learnt_stays_uncertain(tmp_path):
+async def test_observations_of_a_boot_without_a_learnt_time_keep_an_unknown_uncertainty(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     async with running(vehicle, Machine(HOUR)) as gateway:
         await measured(gateway, vehicle)
@@ -197,7 +197,7 @@ async def test_boot_in_which_the_time_was_never_learnt_stays_uncertain(tmp_path)
     assert [row["uncertainty_ms"] is None for row in rows] == [True, False]
 
 
-async def test_time_learnt_after_a_restart_of_the_gateway_dates_what_was_measured_before_it(tmp_path):
+async def test_time_learnt_after_a_gateway_restart_dates_earlier_observations_of_the_boot(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     async with running(vehicle, Machine(HOUR)) as gateway:
         await measured(gateway, vehicle)
@@ -221,7 +221,7 @@ async def test_jump_of_a_disciplined_clock_is_followed(tmp_path, jump_us: int):
 
 
 @pytest.mark.parametrize("jump_us", [HOUR, -HOUR], ids=["+1 h", "-1 h"])
-async def test_jump_of_a_clock_that_lost_its_time_service_does_not_move_what_is_measured_then(tmp_path, jump_us: int):
+async def test_clock_jump_without_a_time_service_does_not_change_the_date_of_new_observations(tmp_path, jump_us: int):
     """A clock set by hand: forward is followed, back is delayed. In both cases the boot's anchor dates the value."""
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(0, known=True)
@@ -245,7 +245,7 @@ CREW = '[crew]\nlisten = "127.0.0.1:{port}"\n'
 
 @pytest.mark.finding("edge-C5")
 @pytest.mark.parametrize("jump_us", [330 * 24 * HOUR, 30 * MINUTE, -HOUR], ids=["330 days", "30 min", "-1 h"])
-async def test_sign_in_of_the_crew_survives_any_jump_of_the_clock_and_a_restart(tmp_path, jump_us: int):
+async def test_crew_session_lasts_twelve_hours_over_clock_jumps_and_a_restart(tmp_path, jump_us: int):
     port = free_port()
     vehicle = provisioned_vehicle(tmp_path, CREW.format(port=port))
     pin = CrewPin.load(load(vehicle.config).pin_path).text
@@ -272,7 +272,7 @@ async def test_sign_in_of_the_crew_survives_any_jump_of_the_clock_and_a_restart(
             assert await page() == 303
 
 
-async def test_sign_in_of_the_crew_goes_on_after_a_reboot_with_the_rest_of_its_life(tmp_path):
+async def test_crew_session_keeps_its_remaining_lifetime_after_a_reboot(tmp_path):
     port = free_port()
     vehicle = provisioned_vehicle(tmp_path, CREW.format(port=port))
     pin = CrewPin.load(load(vehicle.config).pin_path).text

@@ -9,7 +9,7 @@ SECOND = 1_000_000
 HOUR = 3600 * SECOND
 
 
-async def test_a_gateway_without_a_battery_starts_at_build_time_and_runs_on():
+async def test_clock_of_a_gateway_without_a_battery_starts_at_build_time_and_advances():
     system = MovedClock(wall_us=0)
     trusted = TrustedClock(system, disciplined=lambda: None)
     assert trusted.wall_us() == BUILD_US
@@ -18,7 +18,7 @@ async def test_a_gateway_without_a_battery_starts_at_build_time_and_runs_on():
     assert not trusted.synchronised
 
 
-async def test_after_a_restart_time_does_not_go_back_behind_what_was_persisted():
+async def test_time_after_a_restart_is_not_earlier_than_the_persisted_time():
     system = MovedClock(wall_us=0)
     trusted = TrustedClock(system, disciplined=lambda: None)
     trusted.raise_floor(BUILD_US + 5 * HOUR)
@@ -26,7 +26,7 @@ async def test_after_a_restart_time_does_not_go_back_behind_what_was_persisted()
     assert trusted.wall_us() == BUILD_US + 5 * HOUR + SECOND
 
 
-async def test_a_disciplined_clock_is_taken_as_it_is_and_heals_a_false_future():
+async def test_disciplined_clock_replaces_a_persisted_time_in_the_future():
     synchronised = [False]
     system = MovedClock(wall_us=BUILD_US + HOUR)
     trusted = TrustedClock(system, disciplined=lambda: 5 if synchronised[0] else None)
@@ -37,7 +37,7 @@ async def test_a_disciplined_clock_is_taken_as_it_is_and_heals_a_false_future():
     assert trusted.wall_us() == BUILD_US + HOUR
 
 
-async def test_discipline_that_is_lost_leaves_the_good_time_running():
+async def test_time_continues_from_the_synchronised_time_after_the_time_service_is_lost():
     synchronised = [True]
     system = MovedClock(wall_us=BUILD_US + HOUR)
     trusted = TrustedClock(system, disciplined=lambda: 5 if synchronised[0] else None)
@@ -47,7 +47,7 @@ async def test_discipline_that_is_lost_leaves_the_good_time_running():
     assert trusted.wall_us() == BUILD_US + HOUR
 
 
-def test_the_kernel_can_be_asked_without_privilege():
+def test_kernel_clock_error_is_readable_without_privilege():
     error_us = kernel_error_us()
     assert error_us is None or error_us >= 0
 
@@ -77,12 +77,14 @@ class Kernel:
     ],
     ids=["unsynchronised", "forbidden", "chrony", "nanoseconds to come", "microseconds to come", "timesyncd"],
 )
-def test_error_of_the_clock_is_what_the_kernel_and_its_daemon_state(monkeypatch, kernel: Kernel, error_us: int | None):
+def test_clock_error_is_the_one_reported_by_the_kernel_and_its_time_daemon(
+    monkeypatch, kernel: Kernel, error_us: int | None
+):
     monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: kernel)
     assert kernel_error_us() == error_us
 
 
-async def test_time_is_an_estimate_where_the_machines_clock_is_certainly_wrong_and_not_where_it_was_only_slewed():
+async def test_time_is_an_estimate_when_the_system_clock_is_behind_by_more_than_a_slew():
     system = MovedClock(wall_us=BUILD_US + HOUR)
     trusted = TrustedClock(system, disciplined=lambda: None)
     assert not trusted.estimated

@@ -23,7 +23,7 @@ def shown(gateway: Sessions, system_id: str) -> dict[str, Any]:
     return report_json(report, None)
 
 
-async def test_reports_that_were_answered_with_a_refusal_are_counted_and_none_of_them_is_lost(tmp_path: Path) -> None:
+async def test_rejected_reports_are_counted_as_refused_and_not_as_lost(tmp_path: Path) -> None:
     async with sessions(tmp_path) as gateway:
         async with odd_device(gateway.address) as oximeter:
             await oximeter.report("0001 0006 0001 0003 0062")  # a length that differs from the list's: RORJ
@@ -46,7 +46,7 @@ async def test_agent_that_claims_the_id_of_a_connected_device_is_counted_with_it
     assert said["refused_claim_link"] == "tcp:127.0.0.1"
 
 
-async def test_entries_of_a_memory_are_counted_apart_and_shown(
+async def test_pm_store_entries_are_counted_separately_and_shown_in_the_device_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     held = HeldMemory([meter_segment(1, range(5)), meter_segment(2, [10, 11])])

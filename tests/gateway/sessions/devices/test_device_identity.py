@@ -48,7 +48,7 @@ async def _is_refused_over_tcp(gateway: Sessions) -> None:
 
 
 @pytest.mark.finding("security-5")
-async def test_tcp_agent_does_not_take_the_id_of_a_cabled_device_that_is_silent(tmp_path):
+async def test_tcp_agent_with_the_id_of_a_silent_cabled_device_is_refused(tmp_path):
     async with cabled(tmp_path) as (gateway, line), device_on(line, 1) as monitor:
         assert await monitor.measure(36.6) == "answered"
         on_cable = next(each for each in gateway.supervisor.sessions if each.link.is_line)
@@ -59,7 +59,7 @@ async def test_tcp_agent_does_not_take_the_id_of_a_cabled_device_that_is_silent(
 
 
 @pytest.mark.finding("security-5")
-async def test_cabled_device_takes_its_id_from_a_tcp_agent_that_came_first_and_talks(tmp_path):
+async def test_cabled_device_displaces_an_active_tcp_agent_with_its_id(tmp_path):
     async with cabled(tmp_path) as (gateway, line), device(gateway.address, 1) as impostor:
         assert await impostor.measure(20.0) == "answered"
         async with device_on(line, 1) as monitor:
@@ -71,7 +71,7 @@ async def test_cabled_device_takes_its_id_from_a_tcp_agent_that_came_first_and_t
 
 
 @pytest.mark.finding("security-5")
-async def test_tcp_agent_is_refused_a_cabled_id_while_the_device_is_switched_off_and_after_a_restart(tmp_path):
+async def test_tcp_agent_with_the_id_of_an_absent_cabled_device_is_refused_also_after_a_restart(tmp_path):
     async with cabled(tmp_path) as (gateway, line):
         async with device_on(line, 1) as monitor:
             await monitor.measure(36.6)
@@ -118,7 +118,7 @@ def _shown(gateway: Sessions) -> tuple[bool, bool]:
     return session_json(session, gateway.context.clock.monotonic_s())["unverified_link"], listed["unverified"]
 
 
-async def test_acceptance_and_class_are_durable(tmp_path):
+async def test_acceptance_and_link_class_of_a_device_survive_a_restart(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address, 1):
         await acceptance_of(gateway).accept(MONITOR)
     async with sessions(tmp_path) as restarted, device(restarted.address, 1) as again:
@@ -129,7 +129,7 @@ async def test_acceptance_and_class_are_durable(tmp_path):
         assert (kept.link_class, kept.accepted_us is not None) == (LinkClass.TCP, True)
 
 
-async def test_accepted_device_may_be_used_over_tcp_while_its_cable_is_silent_and_no_longer_once_that_is_revoked(
+async def test_accepted_cabled_device_associates_over_tcp_until_its_acceptance_is_revoked(
     tmp_path,
 ):
     async with cabled(tmp_path) as (gateway, line):
@@ -142,7 +142,7 @@ async def test_accepted_device_may_be_used_over_tcp_while_its_cable_is_silent_an
             assert not by_tcp.operating
 
 
-async def test_first_cable_ends_an_acceptance_that_was_given_to_tcp(tmp_path):
+async def test_first_association_over_a_cable_ends_the_acceptance_over_tcp(tmp_path):
     async with cabled(tmp_path) as (gateway, line):
         async with device(gateway.address, 1):
             await acceptance_of(gateway).accept(MONITOR)
@@ -153,7 +153,7 @@ async def test_first_cable_ends_an_acceptance_that_was_given_to_tcp(tmp_path):
         await _is_refused_over_tcp(gateway)
 
 
-async def test_store_of_an_earlier_release_knows_its_cabled_devices_by_their_reports(tmp_path):
+async def test_link_class_of_a_device_of_an_earlier_release_is_taken_from_its_report(tmp_path):
     async with cabled(tmp_path) as (gateway, line):
         async with device_on(line, 1) as monitor:
             await monitor.leave()
@@ -164,7 +164,7 @@ async def test_store_of_an_earlier_release_knows_its_cabled_devices_by_their_rep
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_device_that_loses_its_id_after_a_silence_is_sent_an_abort(tmp_path):
+async def test_silent_connection_displaced_by_the_same_id_receives_an_abort(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as before:
         await before.measure(36.6)
         (old,) = gateway.supervisor.sessions
@@ -175,7 +175,7 @@ async def test_device_that_loses_its_id_after_a_silence_is_sent_an_abort(tmp_pat
 
 
 @pytest.mark.finding("edge-check-7")
-async def test_invented_ids_push_out_each_other_and_no_device_of_the_vehicle(tmp_path, monkeypatch):
+async def test_invented_ids_evict_each_other_but_no_cabled_or_accepted_device(tmp_path, monkeypatch):
     for module in ("gateway.sessions.devices.roster.DEVICES_MAX", "gateway.sessions.devices.history.REPORTS_MAX"):
         monkeypatch.setattr(module, 4)
     async with cabled(tmp_path) as (gateway, line):

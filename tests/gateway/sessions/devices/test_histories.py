@@ -49,7 +49,7 @@ def deviation(number: int = 0, octets: bytes = b"") -> Deviation:
     return Deviation(f"a synthetic deviation {number}", "20601 §0", octets, Oddity.REPORT_LONGER.key)
 
 
-async def test_a_report_counts_what_a_device_did_and_keeps_the_octets_that_were_wrong(tmp_path):
+async def test_device_report_counts_associations_and_reports_and_keeps_the_bytes_of_a_deviation(tmp_path):
     async with sessions(tmp_path) as gateway:
         for _ in range(2):
             async with odd_device(gateway.address) as oximeter:
@@ -67,7 +67,7 @@ async def test_a_report_counts_what_a_device_did_and_keeps_the_octets_that_were_
         assert report.clocks[TimeKind.ABSOLUTE].offset_us is not None
 
 
-async def test_a_deviation_of_the_association_request_belongs_to_the_device_that_it_names(tmp_path):
+async def test_deviation_of_an_association_request_is_recorded_for_the_device_it_names(tmp_path):
     async with sessions(tmp_path) as gateway:
         link = await connect_tcp(*gateway.address)
         await OddDevice(link).associate(config_id=0)
@@ -76,7 +76,7 @@ async def test_a_deviation_of_the_association_request_belongs_to_the_device_that
         assert [each.key for each in report_of(gateway).deviations] == [Oddity.CONFIG_ID_RANGE.key]
 
 
-def test_what_comes_in_another_read_than_an_association_is_nobodys():
+def test_deviation_received_in_an_earlier_read_than_the_association_is_not_recorded():
     histories = DeviceHistories()
     recorder = HistoryRecorder(histories, "serial:ttyS0")
     recorder.record(deviation(1), 1)
@@ -86,7 +86,7 @@ def test_what_comes_in_another_read_than_an_association_is_nobodys():
     assert [each.sentence for each in histories.of(DEVICE, 4).deviations] == ["a synthetic deviation 2"]
 
 
-def test_how_a_clock_was_set_or_left_stands_in_the_report_and_the_last_times_only():
+def test_device_report_keeps_only_the_latest_clock_settings():
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=1)
     outcomes = [*SettingOutcome, *SettingOutcome, *SettingOutcome]
     for at_us, outcome in enumerate(outcomes):
@@ -96,7 +96,7 @@ def test_how_a_clock_was_set_or_left_stands_in_the_report_and_the_last_times_onl
     assert (first["outcome"], first["why"], first["offset_s"]) == ("left as it was", "why", -90.0)
 
 
-def test_a_hostile_device_fills_nothing():
+def test_device_report_of_a_hostile_device_is_bounded_in_size():
     report = DeviceHistory(system_id=DEVICE, first_us=0, last_us=0)
     attributes = tuple(AvaType(number, bytes(500)) for number in range(100))
     report.set_identity(identity_of(ODD_ID, attributes), 1)
@@ -111,7 +111,7 @@ def test_a_hostile_device_fills_nothing():
     assert len(encode_history(report)) < 100_000
 
 
-def test_the_reports_of_strangers_push_out_the_one_longest_not_heard_of():
+def test_new_device_report_above_the_limit_evicts_the_least_recently_updated_one():
     histories = DeviceHistories()
     for number in range(device_history.REPORTS_MAX + 1):
         histories.of(f"{number:016x}", number)
@@ -119,7 +119,7 @@ def test_the_reports_of_strangers_push_out_the_one_longest_not_heard_of():
     assert histories.find(f"{1:016x}") is not None
 
 
-def test_a_report_reads_as_it_was_written_and_what_is_none_is_begun_anew():
+def test_device_report_survives_encoding_and_invalid_bytes_are_discarded():
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=2, config_id=0x4001, learned=True)
     report.add_association("tcp:127.0.0.1:5", 3)
     report.add_deviation(deviation(1, b"\x01\x02"), 4)
@@ -133,7 +133,7 @@ def test_a_report_reads_as_it_was_written_and_what_is_none_is_begun_anew():
     assert histories.due(1e9) == []
 
 
-async def test_a_device_that_changes_all_the_time_costs_one_write_a_minute(tmp_path):
+async def test_device_report_that_changes_continuously_is_written_once_a_minute(tmp_path):
     clock = MovedClock()
     async with opened(new_store(tmp_path), clock=clock) as buffer:
         histories, written = DeviceHistories(), []
@@ -155,7 +155,7 @@ async def test_a_device_that_changes_all_the_time_costs_one_write_a_minute(tmp_p
         assert kept.reports == 36
 
 
-async def test_on_a_full_disk_a_report_waits_in_memory():
+async def test_device_report_refused_by_a_full_store_stays_due_for_writing():
     clock, histories = MovedClock(), DeviceHistories()
 
     class FullStore:
@@ -167,7 +167,7 @@ async def test_on_a_full_disk_a_report_waits_in_memory():
     assert [report.system_id for report in histories.due(clock.monotonic_s())] == [DEVICE]
 
 
-async def test_octets_of_a_deviation_reach_no_log_and_no_event(tmp_path):
+async def test_bytes_of_a_deviation_are_in_no_log_and_no_event(tmp_path):
     with structlog.testing.capture_logs() as logs:
         async with sessions(tmp_path) as gateway:
             async with odd_device(gateway.address) as oximeter:
@@ -178,7 +178,7 @@ async def test_octets_of_a_deviation_reach_no_log_and_no_event(tmp_path):
     assert repr(bytes.fromhex(UNDECLARED_TIME))[2:-1] not in said
 
 
-def test_a_report_says_in_words_what_a_device_is_and_did():
+def test_device_report_as_json_names_attributes_and_values_in_words():
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=9 * US, config_id=0x0190, agreed_us=1)
 
     report.set_identity(identity_of(ODD_ID, described()), 2 * US)
@@ -204,7 +204,7 @@ def test_a_report_says_in_words_what_a_device_is_and_did():
     assert (seen["outcome"], seen["done"], seen["hex"]) == ("tolerated", Oddity.REPORT_LONGER.done, "abcd")
 
 
-def test_a_configuration_of_thousands_of_attributes_is_shown_in_part_and_the_rest_is_counted():
+def test_configuration_with_thousands_of_attributes_is_truncated_and_omissions_are_counted():
     avas = tuple(AvaType(number, b"") for number in range(60_000, 63_000))
     octets = Configuration(0x4001, (ConfigObject(6, 1, avas),)).octets
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=1, config_id=0x4001, agreed_us=1)
@@ -212,7 +212,7 @@ def test_a_configuration_of_thousands_of_attributes_is_shown_in_part_and_the_res
     assert len(shown["objects"][0]["attributes"]) + shown["attributes_left_out"] == 3000
 
 
-def test_what_a_device_tells_of_itself_later_replaces_what_it_said_before():
+def test_later_attribute_value_replaces_an_earlier_one_in_the_device_report():
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=1)
     report.set_identity(identity_of(ODD_ID, described()), 2)
     report.update_attributes(((Attribute.BATTERY_LEVEL, b"\x00\x11"),), 3)
@@ -220,7 +220,7 @@ def test_what_a_device_tells_of_itself_later_replaces_what_it_said_before():
     assert (said["power"]["battery_percent"], said["identity"]["model"]) == (17, "Synthetic OX-2")
 
 
-def test_a_device_that_told_its_name_once_keeps_it_over_a_restart():
+def test_manufacturer_and_model_of_a_device_survive_a_restart():
 
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=9)
     report.set_identity(identity_of(ODD_ID, described("Synthetic\x1b[2J OX")), 2)
@@ -230,7 +230,7 @@ def test_a_device_that_told_its_name_once_keeps_it_over_a_restart():
     assert Attribute.SYSTEM_MODEL in dict(report.attributes)
 
 
-def test_attributes_that_came_beside_values_are_kept_and_shown_with_their_object():
+def test_attributes_reported_with_values_are_stored_and_shown_with_their_object():
     report = DeviceHistory(system_id=DEVICE, first_us=0, last_us=0, config_id=0x0190, agreed_us=0)
     recorder = HistoryRecorder(DeviceHistories(), "tcp:127.0.0.1")
     recorder.history = report
@@ -243,7 +243,7 @@ def test_attributes_that_came_beside_values_are_kept_and_shown_with_their_object
     assert "MDC_ATTR_NU_ACCUR_MSMT" not in {each["name"] for each in shown[1]["attributes"]}
 
 
-def test_attributes_of_objects_are_bounded_whatever_a_device_invents():
+def test_attributes_of_objects_are_bounded_in_number_and_size():
     report = DeviceHistory(system_id=DEVICE, first_us=0, last_us=0)
     for number in range(200):
         report.add_object_attributes(number, ((0xF000, bytes(1000)),), 1)
