@@ -61,7 +61,9 @@ def _is_open(number: str) -> bool:
     return os.path.lexists(f"/proc/self/fd/{number}")
 
 
-async def test_an_answer_under_way_ends_with_its_connection_and_the_next_one_is_sent(broker: Broker) -> None:
+async def test_acknowledgement_in_flight_fails_when_its_connection_ends_and_the_next_one_is_sent(
+    broker: Broker,
+) -> None:
     async with receiving(address_of(broker)) as source:
         await eventually(lambda: source.connected)
         broker.freeze()
@@ -75,7 +77,9 @@ async def test_an_answer_under_way_ends_with_its_connection_and_the_next_one_is_
         assert await source.acknowledge(TENANT, GATEWAY, ACK) is True
 
 
-async def test_a_broker_that_does_not_answer_costs_no_sockets_and_is_found_when_it_does(broker: Broker) -> None:
+async def test_attempts_to_connect_to_a_frozen_broker_leak_no_sockets_and_succeed_once_it_responds(
+    broker: Broker,
+) -> None:
     broker.freeze()
     settings = IngestSettings(connect_s=0.1)
     before = sockets()
@@ -90,7 +94,7 @@ async def test_a_broker_that_does_not_answer_costs_no_sockets_and_is_found_when_
     await eventually(lambda: sockets() == before)
 
 
-async def test_a_stop_waits_for_no_broker_that_is_frozen(broker: Broker) -> None:
+async def test_source_stops_without_waiting_for_a_frozen_broker(broker: Broker) -> None:
     async with receiving(address_of(broker)) as source:
         await eventually(lambda: source.connected)
         broker.freeze()
@@ -99,14 +103,14 @@ async def test_a_stop_waits_for_no_broker_that_is_frozen(broker: Broker) -> None
         assert not source.connected
 
 
-async def test_a_silent_broker_is_given_up_by_the_keep_alive(broker: Broker) -> None:
+async def test_keep_alive_ends_the_connection_to_a_broker_that_stopped_responding(broker: Broker) -> None:
     async with receiving(address_of(broker), IngestSettings(keepalive_s=1)) as source:
         await eventually(lambda: source.connected)
         broker.freeze()
         await eventually(lambda: not source.connected, within_s=6)
 
 
-async def test_an_answer_that_the_brokers_acl_refuses_counts_as_unsent(tmp_path: Path) -> None:
+async def test_acknowledgement_refused_by_the_brokers_acl_counts_as_unsent(tmp_path: Path) -> None:
     denied = Broker(tmp_path / "broker", cloud_denied="argus/v1/+/gw_walled/down/#")
     async with running(denied) as broker, receiving(address_of(broker)) as source:
         await eventually(lambda: source.connected)
@@ -114,7 +118,7 @@ async def test_an_answer_that_the_brokers_acl_refuses_counts_as_unsent(tmp_path:
         assert await source.acknowledge(TENANT, "gw_walled", ACK) is False
 
 
-async def test_what_a_lost_connection_brought_does_not_pile_up(broker: Broker) -> None:
+async def test_messages_of_a_lost_connection_are_removed_from_the_queue(broker: Broker) -> None:
     """While the database is unavailable nothing is accepted, and each new connection may deliver as much again."""
     settings = IngestSettings(receive_max=4, queue_bytes_max=1)
     async with receiving(address_of(broker), settings) as source:
@@ -135,7 +139,7 @@ async def test_what_a_lost_connection_brought_does_not_pile_up(broker: Broker) -
         assert source.next_now() is None
 
 
-async def test_a_broker_whose_certificate_nobody_vouches_for_is_not_spoken_to(tmp_path: Path) -> None:
+async def test_connection_to_a_broker_with_an_untrusted_certificate_fails(tmp_path: Path) -> None:
     Authority(tmp_path / "certificates").issue("localhost", "broker")
     stranger = Authority(tmp_path / "stranger")
     async with running(Broker(tmp_path / "broker", certificates=tmp_path / "certificates")) as broker:
@@ -145,7 +149,7 @@ async def test_a_broker_whose_certificate_nobody_vouches_for_is_not_spoken_to(tm
                 await opened(BrokerAddress(url=url, ca_file=str(ca_file)))
 
 
-async def test_connecting_to_an_address_that_answers_nothing_can_be_cancelled_at_once() -> None:
+async def test_connecting_to_an_address_that_does_not_respond_can_be_cancelled_at_once() -> None:
     # A full accept queue: the kernel leaves further connections without a response.
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

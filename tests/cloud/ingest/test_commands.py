@@ -42,11 +42,11 @@ async def fill(cloud: CloudUnderTest, gateway: GatewayInVehicle, batches: int) -
         await cloud.take(gateway.send_sections([section(readings(*[97.0] * 60))]))
 
 
-def test_the_settings_default_to_the_quotas_that_are_argued_for():
+def test_default_settings_equal_the_default_quotas():
     assert QuotaSettings(**IngestSection().model_dump()) == QuotaSettings()
 
 
-async def test_quotas_show_what_is_used_and_parked(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_list_of_quotas_shows_used_rows_and_parked_batches(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await fill(cloud, gateway, 3)
     async with cloud.database.read() as tx:
         (row,) = await list_quotas(tx, OPERATOR, SMALL, gateway_id=None, now_us=cloud.clock.at_us)
@@ -55,7 +55,7 @@ async def test_quotas_show_what_is_used_and_parked(cloud: CloudUnderTest, gatewa
 
 
 @pytest.mark.parametrize(("factor", "refill"), [(4.0, False), (1.0, True)])
-async def test_a_raised_or_refilled_quota_lets_parked_batches_go(
+async def test_raised_or_refilled_quota_allows_a_parked_batch_to_be_taken_up(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, factor: float, refill: bool
 ):
     await fill(cloud, gateway, 2)
@@ -66,13 +66,13 @@ async def test_a_raised_or_refilled_quota_lets_parked_batches_go(
 
 
 @pytest.mark.parametrize("factor", [0.0, -1.0, 1e9, float("nan")])
-async def test_a_factor_that_is_none_is_refused(cloud: CloudUnderTest, factor: float):
+async def test_quota_factor_out_of_range_is_refused(cloud: CloudUnderTest, factor: float):
     with pytest.raises(QuotaFactorMalformed):
         async with cloud.database.transaction() as tx:
             await change_quota(tx, OPERATOR, "gw_test", factor=factor, refill=False)
 
 
-async def test_figures_and_lanes_show_what_is_parked_missing_and_repeated(
+async def test_figures_and_lanes_show_parked_batches_missing_batches_and_repeated_measurements(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await fill(cloud, gateway, 3)

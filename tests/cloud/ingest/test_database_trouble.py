@@ -38,7 +38,7 @@ async def assert_stored_once(cloud: CloudUnderTest, count: int) -> None:
     assert len(await cloud.rows(quarantined_batches)) == 0
 
 
-async def test_a_full_disk_is_waited_for_and_nothing_is_answered_or_set_aside(
+async def test_batches_wait_while_the_disk_is_full_and_are_neither_accepted_nor_quarantined(
     migrated_sqlite: Path, tmp_path: Path, gateway: GatewayInVehicle
 ):
     with small_disk(tmp_path / "disk", megabytes=8) as disk:
@@ -68,7 +68,9 @@ def own_server() -> Iterator[PostgresqlCluster]:
 
 
 @pytest.mark.pg
-async def test_repeated_crashes_of_the_server_lose_no_data(own_server: PostgresqlCluster, gateway: GatewayInVehicle):
+async def test_repeated_crashes_of_the_database_server_lose_no_batch(
+    own_server: PostgresqlCluster, gateway: GatewayInVehicle
+):
     with own_server.database() as url:
         database = await open_database(url)
         cloud = await CloudUnderTest(database).register(gateway)
@@ -101,7 +103,7 @@ class Mistaken(GroupWriter):
         return written
 
 
-async def test_a_mistake_of_ours_costs_only_the_batches_that_meet_it_and_they_are_stored_once_it_is_repaired(
+async def test_programming_error_affects_only_its_batch_which_is_stored_when_resent_after_the_repair(
     database: Database, gateway: GatewayInVehicle
 ):
     cloud = await CloudUnderTest(database).register(gateway)
@@ -134,7 +136,9 @@ def writer_of(cloud: CloudUnderTest, kind: type[GroupWriter]) -> GroupWriter:
     return kind(devices=whole.devices, outbox=whole.outbox, numbers=whole.numbers, clock=cloud.clock)
 
 
-async def test_what_is_too_slow_together_is_written_one_by_one(database: Database, gateway: GatewayInVehicle):
+async def test_group_that_is_too_slow_as_a_whole_is_written_batch_by_batch(
+    database: Database, gateway: GatewayInVehicle
+):
     cloud = await CloudUnderTest(database).register(gateway)
     cloud.ingest = Ingest(
         database=database,
@@ -167,7 +171,7 @@ def ingest_with(cloud: CloudUnderTest, writer: GroupWriter) -> Ingest:
 
 @pytest.mark.finding("security-2")
 @pytest.mark.parametrize("others", [0, 3])
-async def test_a_batch_that_is_too_slow_three_times_is_set_aside_and_the_others_go_on(
+async def test_batch_that_is_too_slow_three_times_is_quarantined_and_the_other_batches_are_stored(
     database: Database, gateway: GatewayInVehicle, others: int
 ):
     cloud = await CloudUnderTest(database).register(gateway)
@@ -191,7 +195,7 @@ async def test_a_batch_that_is_too_slow_three_times_is_set_aside_and_the_others_
 
 
 @pytest.mark.finding("security-2")
-async def test_the_others_of_a_group_are_written_before_a_slow_batch_is_tried_again(
+async def test_other_batches_of_a_group_are_written_before_a_slow_batch_is_retried(
     database: Database, gateway: GatewayInVehicle
 ):
     cloud = await CloudUnderTest(database).register(gateway)

@@ -37,7 +37,7 @@ async def told(cloud: CloudUnderTest) -> list[str]:
     return [kind for kind, _ in await cloud.events() if kind != event_types.EPOCH_STARTED]
 
 
-async def test_a_batch_signed_by_another_key_is_set_aside_told_once_and_not_answered(
+async def test_batch_signed_by_another_key_is_quarantined_reported_once_and_not_acknowledged(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     forged = GatewayInVehicle(key_seed=2).send()
@@ -49,27 +49,29 @@ async def test_a_batch_signed_by_another_key_is_set_aside_told_once_and_not_answ
     assert len(cloud.handover.accepted) == 2
 
 
-async def test_a_change_to_a_signed_batch_is_a_forgery(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_changed_payload_of_a_signed_batch_is_quarantined_as_forged(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     envelope = gateway.send(97.0)
     other = gateway.send(42.0)
     assert await cloud.take(replace(envelope, batch=replace(envelope.batch, payload=other.batch.payload))) == []
     assert await quarantine(cloud) == [("forged", 1, True, 1)]
 
 
-async def test_a_gateway_that_nobody_registered_is_set_aside_without_an_answer(cloud: CloudUnderTest):
+async def test_batch_of_an_unregistered_gateway_is_quarantined_without_an_acknowledgement(cloud: CloudUnderTest):
     assert await cloud.take(GatewayInVehicle(gateway="gw_stranger").send()) == []
     assert await quarantine(cloud) == [("unknown_gateway", 1, True, 1)]
     assert await told(cloud) == []
 
 
-async def test_octets_that_are_no_envelope_are_set_aside(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_bytes_that_are_not_an_envelope_are_quarantined(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     whole = encode_envelope(gateway.send())
     garbage = [b"", b"\x00" * 40, whole[:-1], whole + b"\x00"]
     assert await cloud.take(*(cloud.handover.delivery(octets) for octets in garbage)) == []
     assert [reason for reason, *_ in await quarantine(cloud)] == ["malformed"] * 4
 
 
-async def test_an_envelope_on_the_topic_of_another_lane_or_gateway_is_not_taken(
+async def test_envelope_on_the_topic_of_another_lane_or_gateway_is_quarantined(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     neighbour = GatewayInVehicle(gateway="gw_neighbour", key_seed=3)
@@ -80,7 +82,7 @@ async def test_an_envelope_on_the_topic_of_another_lane_or_gateway_is_not_taken(
     assert [reason for reason, *_ in await quarantine(cloud)] == ["malformed", "malformed"]
 
 
-async def test_a_batch_that_does_not_follow_the_one_before_is_kept_marked_and_told(
+async def test_batch_that_does_not_follow_its_predecessor_is_stored_marked_broken_and_reported(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     first, second = gateway.many(2)
@@ -93,7 +95,7 @@ async def test_a_batch_that_does_not_follow_the_one_before_is_kept_marked_and_to
     assert len(await cloud.rows(observations)) == 2
 
 
-async def test_a_pending_link_that_turns_out_broken_is_told_when_the_predecessor_arrives(
+async def test_pending_link_that_turns_out_broken_is_reported_when_the_predecessor_arrives(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     first, second, third = gateway.many(3)
@@ -109,7 +111,7 @@ async def test_a_pending_link_that_turns_out_broken_is_told_when_the_predecessor
     ("kind", "payload", "count"),
     [(BatchKind.OBSERVATIONS, b"\x09not a block", 1), (BatchKind.EVENT, b"{}", 1), (BatchKind.GAP, b"[]", 0)],
 )
-async def test_an_authentic_batch_that_cannot_be_read_is_kept_and_its_lane_goes_on(
+async def test_signed_batch_that_cannot_be_read_is_kept_and_the_next_batch_of_its_lane_is_stored(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, kind: BatchKind, payload: bytes, count: int
 ):
     unreadable = gateway.send_raw(kind, payload, count=count)
@@ -123,14 +125,14 @@ async def test_an_authentic_batch_that_cannot_be_read_is_kept_and_its_lane_goes_
     assert await told(cloud) == [event_types.BATCH_UNREADABLE]
 
 
-async def test_a_kind_that_no_slice_reads_yet_is_kept_whole(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_batch_kind_without_a_reader_is_kept_and_acknowledged(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     (ack,) = await cloud.take(gateway.send_raw(BatchKind.EPCR, b"a draft of tomorrow", lane=Lane.EPCR))
     assert ack.through_sequence == 1
     assert [row.content for row in await cloud.rows(batches)] == ["kept"]
     assert await quarantine(cloud) == []
 
 
-async def test_a_batch_that_no_column_can_hold_costs_the_others_nothing(
+async def test_batch_that_no_column_can_hold_is_kept_without_rows_and_the_others_are_stored(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     poison = section(readings(97.0), wall_offset_us=(1 << 63) - 1)
@@ -140,7 +142,7 @@ async def test_a_batch_that_no_column_can_hold_costs_the_others_nothing(
     assert [row.sequence for row in await cloud.rows(observations)] == [1, 3]
 
 
-async def test_event_with_a_nul_character_is_set_aside_and_the_others_are_stored(
+async def test_event_with_a_nul_character_is_kept_without_rows_and_the_other_batches_are_stored(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     odd = gateway.send_event(device="a device\x00")
@@ -152,7 +154,7 @@ async def test_event_with_a_nul_character_is_set_aside_and_the_others_are_stored
 
 
 @pytest.mark.parametrize("name", ["system_id", "model"])
-async def test_a_device_whose_name_holds_a_nul_character_is_kept_without_rows_on_both_databases(
+async def test_batch_with_a_nul_character_in_a_device_name_is_kept_without_rows_on_both_databases(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, name: str
 ):
     odd = section(readings(97.0), device=replace(section([]).device, **{name: "Synthetic\x00"}))
@@ -162,7 +164,9 @@ async def test_a_device_whose_name_holds_a_nul_character_is_kept_without_rows_on
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_no_signed_nonsense_stops_a_lane(cloud: CloudUnderTest, gateway: GatewayInVehicle, seed: int):
+async def test_lane_continues_after_signed_batches_with_random_payloads(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, seed: int
+):
     envelopes = signed_nonsense(gateway, random.Random(seed), count=40)
     acks = await cloud.take(*envelopes, gateway.send())
     assert acks[-1].through_sequence == 41
@@ -172,7 +176,7 @@ async def test_no_signed_nonsense_stops_a_lane(cloud: CloudUnderTest, gateway: G
     assert len(cloud.handover.accepted) == 41
 
 
-async def test_quarantine_of_one_gateway_is_bounded_and_the_rest_is_counted(
+async def test_quarantine_rows_of_one_gateway_are_bounded_and_the_rest_is_counted(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     rival = GatewayInVehicle(key_seed=2)
@@ -184,7 +188,7 @@ async def test_quarantine_of_one_gateway_is_bounded_and_the_rest_is_counted(
     assert (beyond.gateway_id, beyond.reason, beyond.times) == ("gw_test", "forged", 3)
 
 
-async def test_strangers_share_one_limit_whatever_names_they_make_up(cloud: CloudUnderTest):
+async def test_unregistered_gateways_share_one_quarantine_limit(cloud: CloudUnderTest):
     arrivals = [
         cloud.handover.delivery(b"garbage %d" % number, gateway=f"gw_{number}") for number in range(ROWS_MAX + 2)
     ]

@@ -62,14 +62,16 @@ async def test_new_epochs_beyond_the_quota_add_no_rows_and_are_reported_once(clo
     assert await reached(cloud) == ["epochs"]
 
 
-async def test_history_of_unknown_epochs_counts_like_any_new_epoch(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_historical_batches_of_unknown_epochs_use_the_quota_of_epochs(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await cloud.take(gateway.send())
     for number in range(2 * EPOCHS):
         await cloud.take(replace(store(number).send(), historical=True))
     assert len(await epochs(cloud)) == len(await cloud.rows(lanes)) == EPOCHS
 
 
-async def test_what_is_held_back_is_not_acknowledged_and_is_taken_when_there_is_room(cloud: CloudUnderTest):
+async def test_batches_over_the_epoch_quota_are_not_acknowledged_and_are_stored_once_it_refills(cloud: CloudUnderTest):
     await use_up(cloud)
     late = store(99)
     sent: list[Envelope] = [late.send(), late.send(), late.send_event()]
@@ -83,7 +85,7 @@ async def test_what_is_held_back_is_not_acknowledged_and_is_taken_when_there_is_
     assert await reached(cloud) == ["epochs", "epochs"], "it had ended in between"
 
 
-async def test_known_epochs_are_never_hindered(cloud: CloudUnderTest):
+async def test_batches_of_known_epochs_are_stored_when_the_quota_is_exhausted(cloud: CloudUnderTest):
     boxes = [store(number) for number in range(EPOCHS)]
     for box in boxes:
         await cloud.take(box.send())
@@ -93,7 +95,7 @@ async def test_known_epochs_are_never_hindered(cloud: CloudUnderTest):
     assert len(await cloud.rows(batches)) == 2 * EPOCHS + 1
 
 
-async def test_an_epoch_known_by_its_history_comes_into_service_beyond_the_quota(
+async def test_epoch_known_by_its_historical_batches_comes_into_service_beyond_the_quota(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     spare = store(0)
@@ -104,7 +106,7 @@ async def test_an_epoch_known_by_its_history_comes_into_service_beyond_the_quota
     assert [ack.through_sequence for ack in await cloud.take(spare.send())] == [2]
 
 
-async def test_another_gateway_begins_its_epoch_meanwhile(cloud: CloudUnderTest):
+async def test_exhausted_quota_of_one_gateway_does_not_stop_the_first_epoch_of_another(cloud: CloudUnderTest):
     other = GatewayInVehicle(gateway="gw_other", key_seed=2)
     await cloud.register_gateway(other)
     await use_up(cloud)
@@ -113,7 +115,7 @@ async def test_another_gateway_begins_its_epoch_meanwhile(cloud: CloudUnderTest)
 
 
 @pytest.mark.parametrize(("factor", "refill", "wait_us"), [(4.0, False, HOUR_US // 4), (1.0, True, 0)])
-async def test_an_operator_raises_or_refills_the_quota_of_epochs(
+async def test_operator_raises_or_refills_the_quota_of_epochs(
     cloud: CloudUnderTest, factor: float, refill: bool, wait_us: int
 ):
     await use_up(cloud)
@@ -136,7 +138,7 @@ async def test_two_workers_share_the_quota_of_epochs(cloud: CloudUnderTest):
     assert len(await epochs(cloud)) == EPOCHS
 
 
-async def test_batches_that_are_held_back_are_not_reported_as_missing(cloud: CloudUnderTest):
+async def test_batches_over_the_epoch_quota_are_not_reported_as_missing(cloud: CloudUnderTest):
     await use_up(cloud)
     await cloud.take(store(99).send())
     marks = {Lane.NUMERIC: Mark(1, 1, 0, ((1, 1),))}

@@ -26,34 +26,34 @@ def judged(
     )
 
 
-def test_the_first_epoch_of_a_gateway_replaces_nothing():
+def test_first_epoch_of_a_gateway_replaces_no_other_epoch():
     assert judged("A") == NewEpoch(replaces=None)
 
 
-def test_the_epoch_that_runs_is_current():
+def test_epoch_in_service_is_judged_current():
     assert judged("A", known="A", current="A", after_us=10 * DRAIN_US) == CurrentEpoch()
 
 
-def test_an_epoch_never_seen_replaces_the_current_one():
+def test_unknown_epoch_replaces_the_current_one():
     assert judged("B", known="A", current="A") == NewEpoch(replaces="A")
 
 
-def test_stragglers_of_the_old_epoch_are_ordinary_for_a_minute():
+def test_late_batches_of_the_replaced_epoch_are_accepted_for_one_minute():
     assert judged("A", known="A B", current="B", after_us=DRAIN_US - 1) == CurrentEpoch()
 
 
-def test_an_old_epoch_that_goes_on_means_two_gateways():
+def test_live_batch_of_a_replaced_epoch_after_one_minute_indicates_two_gateways():
     assert judged("A", known="A B", current="B", after_us=DRAIN_US) == ReturnedEpoch(instead_of="B")
 
 
-def test_history_of_an_ended_epoch_is_no_rival():
+def test_historical_batch_of_a_replaced_epoch_does_not_indicate_two_gateways():
     assert judged("A", known="A B", current="B", after_us=9 * DRAIN_US, historical=True) == CurrentEpoch()
 
 
-def test_history_of_an_unknown_epoch_does_not_replace_the_one_in_service():
+def test_historical_batch_of_an_unknown_epoch_does_not_replace_the_epoch_in_service():
     assert judged("A", known="B", current="B", historical=True) == EarlierEpoch()
     assert judged("A", historical=True) == NewEpoch(replaces=None), "nothing is in service yet"
 
 
-def test_epoch_known_by_its_history_begins_with_its_first_live_batch():
+def test_epoch_known_by_its_historical_batches_begins_with_its_first_live_batch():
     assert judged("A", known="A B", current="B", history_only="A", after_us=9 * DRAIN_US) == NewEpoch(replaces="B")

@@ -36,7 +36,7 @@ def drained(queue: FairQueue) -> list[tuple[str, int]]:
     return found
 
 
-def test_senders_take_turns_and_keep_their_own_order():
+def test_queue_alternates_between_senders_and_keeps_the_order_of_each_sender():
     queue = FairQueue(sender_bytes_max=1 << 20, bytes_max=1 << 20)
     for one in (*deliveries("abuser", 100), *deliveries("gw_a", 2), *deliveries("gw_b", 2)):
         assert queue.put(one)
@@ -51,7 +51,7 @@ def test_senders_take_turns_and_keep_their_own_order():
     ]
 
 
-def test_a_sender_has_a_bounded_share_until_what_it_sent_is_released():
+def test_sender_has_a_bounded_share_of_the_queue_until_its_deliveries_are_released():
     size = 100 + DELIVERY_BYTES
     queue = FairQueue(sender_bytes_max=3 * size, bytes_max=100 * size)
     many = deliveries("abuser", 5)
@@ -64,12 +64,12 @@ def test_a_sender_has_a_bounded_share_until_what_it_sent_is_released():
     assert queue.put(many[3])
 
 
-def test_one_delivery_larger_than_a_share_is_taken():
+def test_single_delivery_larger_than_the_share_of_a_sender_is_queued():
     queue = FairQueue(sender_bytes_max=10, bytes_max=1 << 20)
     assert queue.put(deliveries("gw_a", 1)[0])
 
 
-def test_the_total_counts_what_waits_and_what_is_in_hand():
+def test_bytes_of_the_queue_include_deliveries_that_are_in_progress():
     size = 100 + DELIVERY_BYTES
     queue = FairQueue(sender_bytes_max=1 << 20, bytes_max=2 * size)
     for one in deliveries("gw_a", 2):
@@ -112,7 +112,7 @@ def abuse(gateway: GatewayInVehicle, count: int) -> list[Envelope]:
     return sent
 
 
-async def test_a_batch_behind_a_hundred_abusive_ones_of_another_gateway_is_in_the_first_group(database: Database):
+async def test_batch_queued_behind_a_hundred_of_another_gateway_is_in_the_first_group(database: Database):
     abuser, honest = GatewayInVehicle(gateway="gw_abuser", key_seed=2), GatewayInVehicle()
     counted = CountingDatabase(database)
     cloud = await CloudUnderTest(counted).register(abuser, honest)
@@ -126,7 +126,7 @@ async def test_a_batch_behind_a_hundred_abusive_ones_of_another_gateway_is_in_th
     assert counted.statements - before < 60
 
 
-async def test_while_one_gateway_floods_another_gateways_batch_is_acknowledged_early(database: Database):
+async def test_batches_of_one_gateway_are_acknowledged_early_while_another_gateway_floods(database: Database):
     abuser, honest = GatewayInVehicle(gateway="gw_abuser", key_seed=2), GatewayInVehicle()
     cloud = await CloudUnderTest(database).register(abuser, honest)
     settings = IngestSettings(group_batches_max=4)
@@ -145,7 +145,7 @@ async def test_while_one_gateway_floods_another_gateways_batch_is_acknowledged_e
 
 
 @pytest.mark.broker
-async def test_a_flood_of_one_gateway_does_not_fill_the_brokers_window(tmp_path: Path):
+async def test_flood_of_one_gateway_does_not_fill_the_receive_window_of_the_broker(tmp_path: Path):
     """More messages than the receive window are queued and none is accepted, and another gateway's still arrives."""
     async with broker_running(tmp_path / "broker") as broker:
         address = BrokerAddress(url=broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER))

@@ -47,9 +47,7 @@ async def contested(cloud: CloudUnderTest) -> list[dict[str, object]]:
     return [payload for kind, payload in await cloud.events() if kind == event_types.IDENTITY_CONTESTED]
 
 
-async def test_a_replaced_gateway_starts_a_new_epoch_beside_the_old_one(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-):
+async def test_replaced_gateway_starts_a_new_epoch_beside_the_old_one(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await cloud.take(*gateway.many(3))
     replacement = GatewayInVehicle(epoch="epoch-b")
     (ack,) = await cloud.take(*replacement.many(2))
@@ -62,7 +60,9 @@ async def test_a_replaced_gateway_starts_a_new_epoch_beside_the_old_one(
     assert await contested(cloud) == []
 
 
-async def test_stragglers_of_the_old_epoch_are_stored_without_alarm(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_late_batches_of_the_replaced_epoch_are_stored_without_a_contested_report(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await cloud.take(gateway.send())
     cloud.clock.at_us += 1_000_000
     await cloud.take(GatewayInVehicle(epoch="epoch-b").send())
@@ -73,7 +73,7 @@ async def test_stragglers_of_the_old_epoch_are_stored_without_alarm(cloud: Cloud
 
 
 @pytest.mark.finding("reliability-B")
-async def test_recovered_batches_of_an_ended_epoch_are_stored_without_alarm(
+async def test_historical_batches_of_a_replaced_epoch_are_stored_without_a_contested_report(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
@@ -91,7 +91,7 @@ async def test_recovered_batches_of_an_ended_epoch_are_stored_without_alarm(
     assert started == ["epoch-a", "epoch-b"]
 
 
-async def test_new_store_whose_backlog_arrives_first_begins_its_epoch_with_its_first_live_batch(
+async def test_new_store_that_sends_its_backlog_first_begins_its_epoch_with_its_first_live_batch(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
@@ -108,7 +108,7 @@ async def test_new_store_whose_backlog_arrives_first_begins_its_epoch_with_its_f
     }
 
 
-async def test_two_boxes_that_take_turns_are_reported_once_and_both_are_stored(
+async def test_two_epochs_that_alternate_are_reported_once_as_contested_and_both_are_stored(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     rival = GatewayInVehicle(epoch="epoch-b")
@@ -125,7 +125,7 @@ async def test_two_boxes_that_take_turns_are_reported_once_and_both_are_stored(
     assert marked == {"epoch-a": True, "epoch-b": False}
 
 
-async def test_a_second_batch_for_a_held_sequence_is_quarantined_and_the_gateway_told_from_then_on(
+async def test_second_batch_for_a_held_sequence_is_quarantined_and_acks_report_the_conflict(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     copied_disk = GatewayInVehicle()
@@ -141,9 +141,7 @@ async def test_a_second_batch_for_a_held_sequence_is_quarantined_and_the_gateway
     assert (later.conflict, later.through_sequence) == (True, 3)
 
 
-async def test_a_status_is_kept_and_answered_by_one_acknowledgement_a_lane(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-):
+async def test_status_is_stored_and_acknowledged_once_for_each_lane(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     sent, shown = gateway.many(3), gateway.many(2, lane=Lane.WAVEFORM)
     await cloud.take(*sent, gateway.gap(shown))
     acks = await cloud.take(cloud.handover.status_delivery(status()))
@@ -161,23 +159,21 @@ async def test_a_status_is_kept_and_answered_by_one_acknowledgement_a_lane(
 
 
 @pytest.mark.finding("security-2")
-async def test_another_history_that_a_gateway_sees_is_reported_once_an_epoch_however_often_it_says_so(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-):
+async def test_contested_status_is_reported_once_for_each_epoch(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await cloud.take(gateway.send())
     for store in (StoreState.OK, StoreState.CONTESTED) * 3:
         await cloud.take(cloud.handover.status_delivery(status(store=store)))
     assert await contested(cloud) == [{"gateway_id": "gw_test", "epoch": "epoch-a", "seen_by": "gateway"}]
 
 
-async def test_another_history_is_not_reported_of_an_epoch_of_which_nothing_is_held(cloud: CloudUnderTest):
+async def test_contested_status_is_not_reported_for_an_epoch_without_stored_batches(cloud: CloudUnderTest):
     for epoch in ("epoch-x", "epoch-y"):
         await cloud.take(cloud.handover.status_delivery(status(epoch=epoch, store=StoreState.CONTESTED)))
     assert await contested(cloud) == []
 
 
 @pytest.mark.finding("security-2")
-async def test_statuses_of_one_gateway_that_pile_up_are_kept_and_answered_as_one(
+async def test_queued_statuses_of_one_gateway_are_stored_and_acknowledged_as_one(
     database: Database, gateway: GatewayInVehicle
 ):
     counted = CountingDatabase(database)
@@ -193,12 +189,14 @@ async def test_statuses_of_one_gateway_that_pile_up_are_kept_and_answered_as_one
     assert len(cloud.handover.accepted) == 61
 
 
-async def test_a_status_that_comes_with_batches_is_answered_with_them(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_status_in_a_group_with_batches_is_acknowledged_with_them(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     acks = await cloud.take(cloud.handover.status_delivery(status()), *gateway.many(4))
     assert [ack.through_sequence for ack in acks if ack.lane is Lane.NUMERIC][-1] == 4
 
 
-async def test_a_will_is_kept_and_not_answered(cloud: CloudUnderTest):
+async def test_will_is_stored_and_not_acknowledged(cloud: CloudUnderTest):
     assert await cloud.take(cloud.handover.status_delivery(status())) != []
     assert await cloud.take(cloud.handover.status_delivery(status(online=False))) == []
     async with cloud.database.read() as tx:
@@ -208,7 +206,7 @@ async def test_a_will_is_kept_and_not_answered(cloud: CloudUnderTest):
     assert not found.status.online
 
 
-async def test_strangers_and_nonsense_get_no_answer_to_a_status(cloud: CloudUnderTest):
+async def test_status_that_is_malformed_or_of_an_unregistered_gateway_is_not_acknowledged(cloud: CloudUnderTest):
     delivery = cloud.handover.status_delivery(status(gateway="gw_stranger"))
     assert await cloud.take(delivery) == []
     (nonsense,) = [cloud.handover.status_delivery(status())]
@@ -217,7 +215,7 @@ async def test_strangers_and_nonsense_get_no_answer_to_a_status(cloud: CloudUnde
     assert len(cloud.handover.accepted) == 2
 
 
-async def test_a_cloud_restored_from_yesterdays_copy_asks_for_today_and_ends_complete(
+async def test_cloud_restored_from_a_backup_acknowledges_its_state_and_stores_the_resent_batches(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     yesterday, today = gateway.many(3), gateway.many(3)

@@ -53,7 +53,7 @@ async def missing(cloud: CloudUnderTest) -> list[tuple[object, ...]]:
     ]
 
 
-async def test_batches_that_two_statuses_call_published_and_that_never_came_are_reported_once(
+async def test_unreceived_batches_that_two_statuses_call_published_are_reported_missing_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(20)
@@ -70,7 +70,7 @@ async def test_batches_that_two_statuses_call_published_and_that_never_came_are_
     assert len(await missing(cloud)) == 1
 
 
-async def test_batches_that_arrive_after_the_first_status_are_not_reported(
+async def test_batches_that_arrive_after_the_first_status_are_not_reported_missing(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(8)
@@ -81,32 +81,32 @@ async def test_batches_that_arrive_after_the_first_status_are_not_reported(
     assert [(row.ranges, row.reported_us) for row in await cloud.rows(missing_batches)] == [("5-8", None)]
 
 
-async def test_a_lane_of_which_nothing_ever_came_is_missing_whole(cloud: CloudUnderTest):
+async def test_lane_without_any_received_batch_is_reported_missing_as_a_whole(cloud: CloudUnderTest):
     await report(cloud, ((1, 3),))
     await report(cloud, ((1, 3),))
     assert await missing(cloud) == [("numeric", 1, 3, 3)]
 
 
-async def test_an_older_gateway_reports_nothing_and_nothing_is_concluded(cloud: CloudUnderTest):
+async def test_status_of_an_older_gateway_without_published_ranges_marks_no_batch_missing(cloud: CloudUnderTest):
     await report(cloud, None)
     await report(cloud, None)
     assert await cloud.rows(missing_batches) == []
 
 
-async def test_two_statuses_in_quick_succession_prove_nothing(cloud: CloudUnderTest):
+async def test_statuses_in_quick_succession_report_no_missing_batches(cloud: CloudUnderTest):
     for _ in range(5):
         cloud.clock.at_us += MISSING_AFTER_US // 10
         await cloud.take(cloud.handover.status_delivery(status(((1, 3),))))
     assert await missing(cloud) == []
 
 
-async def test_what_a_new_epoch_leaves_behind_is_forgotten(cloud: CloudUnderTest):
+async def test_missing_batches_of_the_previous_epoch_are_deleted_by_a_status_of_a_new_epoch(cloud: CloudUnderTest):
     await report(cloud, ((1, 3),))
     await report(cloud, (), epoch="epoch-b")
     assert await cloud.rows(missing_batches) == []
 
 
-async def test_batches_that_the_cloud_itself_holds_back_are_not_missing(database: Database, gateway: GatewayInVehicle):
+async def test_batches_held_back_by_a_quota_are_not_reported_missing(database: Database, gateway: GatewayInVehicle):
     quotas = QuotaSettings(rows_burst=1, rows_per_hour=1, parked_bytes_max=0)
     cloud = await CloudUnderTest(database, quotas=quotas).register(gateway)
     await cloud.take(*gateway.many(4))

@@ -54,7 +54,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
         yield running
 
 
-async def test_a_published_batch_is_acknowledged_when_it_is_in_the_database(
+async def test_published_batch_is_acknowledged_once_it_is_in_the_database(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, broker: Broker
 ):
     async with ingesting(cloud, broker), vehicle_at(broker) as vehicle:
@@ -63,7 +63,7 @@ async def test_a_published_batch_is_acknowledged_when_it_is_in_the_database(
         assert [row.number for row in await cloud.rows(observations)] == [97.0]
 
 
-async def test_garbage_and_poison_do_not_stand_in_the_way(
+async def test_batch_published_after_malformed_messages_is_stored_and_acknowledged(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, broker: Broker
 ):
     async with ingesting(cloud, broker), vehicle_at(broker) as vehicle:
@@ -75,7 +75,7 @@ async def test_garbage_and_poison_do_not_stand_in_the_way(
         assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["malformed", "malformed"]
 
 
-async def test_two_workers_share_the_batches_and_each_is_stored_once(
+async def test_two_workers_share_the_batches_and_store_each_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, broker: Broker
 ):
     async with ingesting(cloud, broker), ingesting(cloud, broker), vehicle_at(broker) as vehicle:
@@ -85,7 +85,7 @@ async def test_two_workers_share_the_batches_and_each_is_stored_once(
         assert [row.sequence for row in rows] == list(range(1, 61))
 
 
-async def test_a_broker_that_died_is_found_again_and_what_it_lost_is_taken_when_it_comes_again(
+async def test_ingest_reconnects_to_a_restarted_broker_and_stores_the_batches_that_are_resent(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, broker: Broker
 ):
     sent = gateway.many(4)
@@ -103,7 +103,7 @@ async def test_a_broker_that_died_is_found_again_and_what_it_lost_is_taken_when_
         assert len(await cloud.rows(observations)) == 4
 
 
-async def test_a_cloud_that_comes_back_answers_the_retained_status_of_a_gateway_that_never_left(
+async def test_restarted_cloud_acknowledges_the_retained_status_of_a_connected_gateway(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, broker: Broker
 ):
     async with vehicle_at(broker) as vehicle:
@@ -118,7 +118,7 @@ async def test_a_cloud_that_comes_back_answers_the_retained_status_of_a_gateway_
             assert vehicle.through() == 2
 
 
-async def test_the_broker_holds_back_what_exceeds_a_full_queue_until_something_is_accepted(
+async def test_broker_sends_no_more_than_the_receive_window_until_a_delivery_is_accepted(
     gateway: GatewayInVehicle, broker: Broker, cloud: CloudUnderTest
 ):
     source = MqttSource(
@@ -140,7 +140,9 @@ async def test_the_broker_holds_back_what_exceeds_a_full_queue_until_something_i
         await asyncio.wait([receiving])
 
 
-async def test_a_refused_login_shows_in_readiness_and_is_tried_again(cloud: CloudUnderTest, broker: Broker):
+async def test_refused_login_shows_in_readiness_without_the_password_and_is_retried(
+    cloud: CloudUnderTest, broker: Broker
+):
     wrong = BrokerAddress(url=broker.url, username=CLOUD_USER, password="not this one")
     running = make_ingest(cloud.database, wrong, cloud.clock, cloud.ids)
     task = asyncio.ensure_future(running.run())
@@ -153,6 +155,6 @@ async def test_a_refused_login_shows_in_readiness_and_is_tried_again(cloud: Clou
         await asyncio.wait([task])
 
 
-def test_a_brokers_address_that_is_none_is_refused_at_once():
+def test_broker_url_that_is_not_mqtt_is_refused():
     with pytest.raises(ValueError, match="mqtt://HOST:PORT"):
         BrokerAddress(url="http://127.0.0.1").parts()

@@ -42,7 +42,7 @@ def gateway() -> GatewayInVehicle:
     ],
     ids=["62 000 devices", "6 000 devices", "65 536 rows", "channels", "decompression bomb"],
 )
-async def test_a_batch_above_a_limit_is_kept_without_rows_acknowledged_and_reported(
+async def test_batch_above_a_limit_is_kept_without_rows_acknowledged_and_reported(
     database: Database, gateway: GatewayInVehicle, block: bytes, count: int
 ):
     counted = CountingDatabase(database)
@@ -64,7 +64,7 @@ async def test_a_batch_above_a_limit_is_kept_without_rows_acknowledged_and_repor
     assert all(report.intact for report in reports)
 
 
-async def test_the_largest_block_of_a_gateway_is_stored(database: Database, gateway: GatewayInVehicle):
+async def test_block_with_the_largest_number_of_observations_is_stored(database: Database, gateway: GatewayInVehicle):
     cloud = await CloudUnderTest(database).register(gateway)
     block = block_of_zeros(BLOCK_OBSERVATIONS_MAX, wall_offset_us=NOW_US)
     await cloud.take(gateway.send_raw(BatchKind.OBSERVATIONS, block, count=BLOCK_OBSERVATIONS_MAX))
@@ -72,7 +72,9 @@ async def test_the_largest_block_of_a_gateway_is_stored(database: Database, gate
 
 
 @pytest.mark.finding("reliability-E")
-async def test_measurements_that_a_memory_repeats_are_counted_by_lane(database: Database, gateway: GatewayInVehicle):
+async def test_measurements_repeated_from_a_device_memory_are_counted_for_each_lane(
+    database: Database, gateway: GatewayInVehicle
+):
     cloud = await CloudUnderTest(database).register(gateway)
     memory = [section(readings(97.0, 96.0, 95.0), stored=True, device_offset_us=0)]
     await cloud.take(gateway.send_sections(memory), gateway.send_sections(memory))
@@ -87,7 +89,9 @@ async def test_measurements_that_a_memory_repeats_are_counted_by_lane(database: 
     assert lane.repeated + len(await cloud.rows(observations)) == 12
 
 
-async def test_numbers_and_texts_that_no_database_takes_divide_no_group(database: Database, gateway: GatewayInVehicle):
+async def test_batches_with_values_that_no_database_accepts_do_not_divide_their_group(
+    database: Database, gateway: GatewayInVehicle
+):
     """Dividing a group costs each of its gateways a transaction of its own."""
     cloud = await CloudUnderTest(database).register(gateway)
     last = INTEGER_MAX
@@ -108,7 +112,7 @@ async def test_numbers_and_texts_that_no_database_takes_divide_no_group(database
     assert {ack.lane: ack.through_sequence for ack in acks} == {Lane.NUMERIC: 1, Lane.WAVEFORM: 1, Lane.EVENT: 1}
 
 
-def test_sequence_after_which_there_is_no_other_is_no_sequence(gateway: GatewayInVehicle):
+def test_envelope_with_a_sequence_above_the_maximum_is_refused(gateway: GatewayInVehicle):
     whole = encode_envelope(gateway.signed(replace(gateway.send().batch, sequence=SEQUENCE_MAX)))
     assert decode_envelope(whole).batch.sequence == SEQUENCE_MAX
     assert whole.count(_varint(SEQUENCE_MAX)) == 1

@@ -72,7 +72,7 @@ async def test_batches_over_the_quota_are_parked_acknowledged_and_reported_once(
     assert (row.parked_batches, row.reached_quota) == (2, "rows")
 
 
-async def test_parked_batches_get_their_rows_in_order_when_the_quota_allows_it_and_the_end_is_reported(
+async def test_parked_batches_get_rows_in_order_as_the_quota_refills_and_its_end_is_reported(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(*[of_rows(gateway, 60) for _ in range(3)], gateway.send_event())
@@ -98,7 +98,7 @@ async def test_parked_batches_get_their_rows_in_order_when_the_quota_allows_it_a
     assert (row.parked_batches, row.parked_bytes, row.reached_us) == (0, 0, None)
 
 
-async def test_a_gateway_over_its_quota_costs_another_gateway_nothing(
+async def test_batch_of_another_gateway_is_stored_while_one_gateway_is_over_its_quota(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, other: GatewayInVehicle
 ):
     await cloud.take(*[of_rows(gateway, 60) for _ in range(5)], other.send(50.0))
@@ -108,7 +108,7 @@ async def test_a_gateway_over_its_quota_costs_another_gateway_nothing(
     assert await cloud.take_up() == 0
 
 
-async def test_live_data_that_fits_is_stored_although_older_batches_are_parked(
+async def test_live_batch_within_the_quota_is_stored_while_older_batches_are_parked(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(of_rows(gateway, 60), of_rows(gateway, 60))
@@ -117,7 +117,7 @@ async def test_live_data_that_fits_is_stored_although_older_batches_are_parked(
     assert 42.0 in [row.number for row in await cloud.rows(observations)]
 
 
-async def test_new_devices_over_the_quota_park_their_batch_and_known_ones_pass(
+async def test_batch_with_new_devices_over_the_quota_is_parked_and_one_with_known_devices_is_stored(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(of_new_devices(gateway, 3, first=0), of_new_devices(gateway, 3, first=100))
@@ -131,7 +131,7 @@ async def test_new_devices_over_the_quota_park_their_batch_and_known_ones_pass(
     assert len(await cloud.rows(devices)) == 6
 
 
-async def test_what_is_parked_is_bounded_and_beyond_it_the_gateway_keeps_its_batches(
+async def test_batches_beyond_the_parking_limit_are_unacknowledged_and_are_stored_when_resent(
     database: Database, gateway: GatewayInVehicle
 ):
     cloud = await CloudUnderTest(database, quotas=replace(SMALL, parked_bytes_max=2_500)).register(gateway)
@@ -155,7 +155,7 @@ async def test_what_is_parked_is_bounded_and_beyond_it_the_gateway_keeps_its_bat
     assert await contents(cloud) == ["rows"] * 6
 
 
-async def test_a_gap_waits_at_the_gateway_while_there_is_no_quota_and_is_taken_afterwards(
+async def test_gap_is_not_acknowledged_without_quota_and_is_stored_when_resent_after_the_refill(
     database: Database, gateway: GatewayInVehicle
 ):
     cloud = await CloudUnderTest(database, quotas=replace(SMALL, bytes_burst=2_000, bytes_per_hour=2_000)).register(
@@ -171,7 +171,7 @@ async def test_a_gap_waits_at_the_gateway_while_there_is_no_quota_and_is_taken_a
     assert ack.through_sequence == 2
 
 
-async def test_a_repeated_batch_is_charged_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_repeated_batch_is_charged_to_the_quota_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     envelope = of_rows(gateway, 60)
     for _ in range(5):
         await cloud.take(envelope)
@@ -179,7 +179,7 @@ async def test_a_repeated_batch_is_charged_once(cloud: CloudUnderTest, gateway: 
     assert await contents(cloud) == ["rows", "rows"]
 
 
-async def test_six_messages_of_zeros_become_no_more_rows_than_the_quota_has(
+async def test_six_batches_of_zeros_get_no_more_rows_than_the_quota_allows(
     database: Database, gateway: GatewayInVehicle
 ):
     cloud = await CloudUnderTest(database, quotas=replace(SMALL, rows_burst=20_000)).register(gateway)
@@ -191,7 +191,7 @@ async def test_six_messages_of_zeros_become_no_more_rows_than_the_quota_has(
     assert await contents(cloud) == ["rows", "rows", "parked", "parked", "parked", "parked"]
 
 
-async def test_an_exhausted_quota_spares_the_unpacking(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_batch_is_not_unpacked_while_the_quota_is_exhausted(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await cloud.take(of_rows(gateway, 100))
     broken = gateway.send_raw(BatchKind.OBSERVATIONS, b"\x01\x05\x00\x00\x00nothing", count=1)
     await cloud.take(broken)
@@ -202,7 +202,7 @@ async def test_an_exhausted_quota_spares_the_unpacking(cloud: CloudUnderTest, ga
     assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["unreadable"]
 
 
-async def test_a_process_that_ends_between_parking_and_taking_up_loses_nothing(
+async def test_batches_parked_by_one_process_are_taken_up_by_the_next_one(
     database: Database, cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(of_rows(gateway, 60), of_rows(gateway, 60))
@@ -217,7 +217,7 @@ async def test_a_process_that_ends_between_parking_and_taking_up_loses_nothing(
     assert len(await again.rows(observations)) == 180
 
 
-async def test_events_of_a_gateway_are_parked_and_become_events(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_parked_events_are_stored_as_events_when_taken_up(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await cloud.take(of_rows(gateway, 100))
     await cloud.take(gateway.send_event())
     assert await cloud.rows(gateway_events) == []
@@ -226,7 +226,7 @@ async def test_events_of_a_gateway_are_parked_and_become_events(cloud: CloudUnde
     assert [row.name for row in await cloud.rows(gateway_events)] == ["device.connected"]
 
 
-def test_the_default_quotas_never_hinder_a_normal_vehicle_or_its_backlog():
+def test_default_quotas_exceed_the_data_of_a_normal_vehicle_and_its_backlog():
     """Allow 75 observations and 29 kB a second (sent and unpacked): 72 h at once, and four times that rate for ever."""
     settings = QuotaSettings()
     assert settings.rows_burst >= 75 * 3_600 * 72
@@ -238,7 +238,7 @@ def test_the_default_quotas_never_hinder_a_normal_vehicle_or_its_backlog():
 
 
 @pytest.mark.parametrize("quota", Quota)
-def test_a_bucket_is_as_deep_as_its_burst(quota: Quota):
+def test_cost_of_a_burst_equals_the_depth_of_its_bucket(quota: Quota):
     settings = QuotaSettings()
     (bucket,) = [bucket for bucket in settings.buckets() if bucket.quota is quota]
     burst: int = getattr(settings, f"{quota.value}_burst")
@@ -246,13 +246,13 @@ def test_a_bucket_is_as_deep_as_its_burst(quota: Quota):
     assert bucket.cost_us(burst, 4.0) == pytest.approx(bucket.burst_us / 4, rel=1e-6)
 
 
-def test_everything_that_counts_by_quota_does_so_in_one_order():
+def test_buckets_needs_and_rows_list_the_quotas_in_one_order():
     assert [bucket.quota for bucket in QuotaSettings().buckets()] == list(Quota)
     assert Need._fields == tuple(quota.value for quota in Quota)
     assert len(QuotaRow().until_us) == len(Quota)
 
 
-async def test_parked_batch_that_meets_a_mistake_of_ours_waits_and_stops_no_other_gateway(
+async def test_parked_batch_that_meets_a_programming_error_waits_and_stops_no_other_gateway(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, other: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
 ):
     await cloud.take(*[of_rows(one, 60) for one in (gateway, gateway, other, other)])

@@ -93,7 +93,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_workers_that_hold_batches_of_one_lane_store_each_once_in_any_order(
+async def test_workers_with_the_same_batches_in_any_order_store_each_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, seed: int
 ):
     chance = random.Random(seed)
@@ -119,7 +119,7 @@ async def test_workers_that_hold_batches_of_one_lane_store_each_once_in_any_orde
     assert len({(row.sequence, row.position) for row in await cloud.rows(observations)}) == 34
 
 
-async def test_two_gateways_that_read_one_devices_memory_at_once_store_it_once(
+async def test_memory_of_one_device_read_by_two_gateways_at_once_is_stored_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     neighbour = GatewayInVehicle(gateway="gw_neighbour", key_seed=3)
@@ -140,7 +140,7 @@ async def test_two_gateways_that_read_one_devices_memory_at_once_store_it_once(
     assert {row.content for row in await cloud.rows(batches)} == {"rows"}
 
 
-async def test_a_group_waits_for_the_database_and_is_stored_when_it_is_back(
+async def test_group_waits_for_an_unavailable_database_and_is_stored_when_it_is_available(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     away = DatabaseAway(cloud.database, times=0)
@@ -156,7 +156,7 @@ async def test_a_group_waits_for_the_database_and_is_stored_when_it_is_back(
     assert {row.content for row in await cloud.rows(batches)} == {"rows"}
 
 
-async def test_a_stop_finishes_and_answers_the_group_in_hand(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_stop_finishes_and_acknowledges_the_group_in_progress(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     source = ListedSource([cloud.handover.delivery(envelope) for envelope in gateway.many(3)])
     answers = SlowAnswers()
     running = asyncio.ensure_future(cloud.ingest.run(source, answers))
@@ -170,7 +170,7 @@ async def test_a_stop_finishes_and_answers_the_group_in_hand(cloud: CloudUnderTe
     assert len(cloud.handover.accepted) == 3
 
 
-async def test_what_piles_up_is_stored_in_groups_of_bounded_size(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_queued_batches_are_stored_in_groups_of_bounded_size(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     settings = IngestSettings(group_batches_max=10, group_observations_max=25)
     ingest = Ingest(database=cloud.database, writer=cloud.writer(), clock=cloud.clock, settings=settings)
     envelopes = [gateway.send(*(float(number) for number in range(10))) for _ in range(8)]

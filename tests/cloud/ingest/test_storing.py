@@ -43,7 +43,9 @@ async def answered(cloud: CloudUnderTest, *arrivals: Envelope) -> list[Ack]:
     return [replace(ack, through_hash=None) for ack in await cloud.take(*arrivals)]
 
 
-async def test_a_batch_becomes_rows_custody_and_an_acknowledgement(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_batch_is_stored_as_rows_and_in_custody_and_is_acknowledged(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     envelope = gateway.send(97.0, 96.0)
     assert await answered(cloud, envelope) == [numeric_ack(1)]
     rows = await cloud.rows(observations)
@@ -59,7 +61,7 @@ async def test_a_batch_becomes_rows_custody_and_an_acknowledgement(cloud: CloudU
     assert kept.batch.hash == bytes(custody.hash)
 
 
-async def test_a_device_nobody_enrolled_is_attached_and_its_channel_numbered_once(
+async def test_unenrolled_device_is_attached_to_the_vehicle_and_its_channel_is_stored_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send(97.0), gateway.send(96.0))
@@ -73,7 +75,7 @@ async def test_a_device_nobody_enrolled_is_attached_and_its_channel_numbered_onc
     assert len(await cloud.rows(observations)) == 3
 
 
-async def test_a_group_shares_one_commit_and_one_acknowledgement_a_lane(
+async def test_group_of_batches_gets_one_acknowledgement_for_each_lane(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     numeric, waveform = gateway.many(5), gateway.many(2, lane=Lane.WAVEFORM)
@@ -82,9 +84,7 @@ async def test_a_group_shares_one_commit_and_one_acknowledgement_a_lane(
     assert len(cloud.handover.accepted) == 7
 
 
-async def test_a_repeated_batch_adds_nothing_and_is_acknowledged_again(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-):
+async def test_repeated_batch_adds_no_rows_and_is_acknowledged_again(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     first, second = gateway.many(2)
     await cloud.take(first, second)
     assert await answered(cloud, first) == [numeric_ack(2)]
@@ -92,13 +92,13 @@ async def test_a_repeated_batch_adds_nothing_and_is_acknowledged_again(
     assert len(await cloud.rows(observations)) == len(await cloud.rows(batches)) == 2
 
 
-async def test_the_same_batch_twice_in_one_group_is_stored_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_same_batch_twice_in_one_group_is_stored_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     envelope = gateway.send()
     assert await answered(cloud, envelope, envelope) == [numeric_ack(1)]
     assert len(await cloud.rows(observations)) == 1
 
 
-async def test_batches_out_of_order_are_stored_and_what_is_missing_is_named(
+async def test_batches_out_of_order_are_stored_and_the_acknowledgement_lists_the_missing_ranges(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(6)
@@ -114,7 +114,9 @@ async def test_equal_readings_are_separate_observations(cloud: CloudUnderTest, g
     assert [row.number for row in await cloud.rows(observations)] == [97.0, 97.0, 97.0]
 
 
-async def test_a_gap_fills_only_what_is_lacking_and_the_lane_goes_on(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_gap_fills_only_missing_sequences_and_the_next_batch_is_stored(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     sent = gateway.many(6)
     await cloud.take(sent[0], sent[2])
     assert await answered(cloud, gateway.gap(sent[1:5])) == [numeric_ack(5)]
@@ -126,7 +128,7 @@ async def test_a_gap_fills_only_what_is_lacking_and_the_lane_goes_on(cloud: Clou
     assert [row.link for row in await cloud.rows(batches)] == ["linked", "pending", "linked"]
 
 
-async def test_a_wider_gap_later_is_no_conflict_and_a_late_batch_is_welcome(
+async def test_wider_gap_and_a_late_batch_inside_it_are_stored_without_a_conflict(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(5)
@@ -139,28 +141,30 @@ async def test_a_wider_gap_later_is_no_conflict_and_a_late_batch_is_welcome(
     assert await cloud.rows(quarantined_batches) == []
 
 
-async def test_what_a_gateway_tells_is_kept_in_the_event_lane(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_event_of_a_gateway_is_stored_from_the_event_lane(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     (ack,) = await cloud.take(gateway.send_event("device.connected"))
     assert (ack.lane, ack.through_sequence) == (Lane.EVENT, 1)
     (event,) = await cloud.rows(gateway_events)
     assert (event.name, event.device, event.fields) == ("device.connected", OXIMETER.system_id, '{"attempt":1}')
 
 
-async def test_the_first_batch_begins_the_gateways_epoch(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_first_batch_of_a_gateway_begins_its_epoch(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await cloud.take(*gateway.many(2))
     assert await cloud.events() == [
         (event_types.EPOCH_STARTED, {"gateway_id": "gw_test", "epoch": "epoch-a", "replaces": None})
     ]
 
 
-async def test_an_acknowledgement_tells_the_hash_behind_its_mark(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_acknowledgement_contains_the_hash_at_its_through_sequence(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     sent = gateway.many(5)
     assert [ack.through_hash for ack in await cloud.take(*sent[:2])] == [sent[1].batch.hash]
     assert [ack.through_hash for ack in await cloud.take(gateway.gap(sent[2:4]))] == [sent[3].batch.hash]
     assert [ack.through_hash for ack in await cloud.take(sent[4])] == [sent[4].batch.hash]
 
 
-async def test_how_a_batch_travelled_is_kept_and_a_wrong_trace_is_no_reason_to_refuse_it(
+async def test_historical_flag_and_traceparent_are_kept_and_a_malformed_traceparent_is_dropped(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -170,7 +174,7 @@ async def test_how_a_batch_travelled_is_kept_and_a_wrong_trace_is_no_reason_to_r
     assert kept == [(True, trace), (False, None)]
 
 
-async def test_an_answer_that_cannot_be_sent_is_given_when_the_batch_comes_again(
+async def test_acknowledgement_that_could_not_be_sent_is_sent_when_the_batch_is_resent(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     cloud.handover.reachable = False

@@ -66,7 +66,7 @@ def cut_off() -> None:
     raise CutOff
 
 
-async def test_a_take_up_that_is_undone_at_any_statement_leaves_its_batch_parked_and_whole(
+async def test_take_up_that_is_rolled_back_at_any_statement_leaves_its_batch_parked(
     database: Database, cloud: CloudUnderTest
 ):
     cuts = 0
@@ -94,9 +94,7 @@ async def killed(database_url: str, at_us: int, killed_at: int) -> int:
     return await process.wait()
 
 
-async def test_a_process_killed_in_its_take_up_costs_no_row_and_adds_none_twice(
-    database_url: str, cloud: CloudUnderTest
-):
+async def test_process_killed_during_take_up_loses_no_row_and_adds_none_twice(database_url: str, cloud: CloudUnderTest):
     for killed_at in (3, 7, 14):  # early and late in the first batch, and after it
         assert await killed(database_url, cloud.clock.at_us, killed_at) == -signal.SIGKILL
         rows, contents, parked = await in_numbers(cloud)

@@ -89,7 +89,7 @@ async def whole(cloud: CloudUnderTest) -> bool:
     return bool(reports) and all(report.intact for report in reports)
 
 
-async def test_both_sides_tell_the_same_observations_after_an_outage(
+async def test_gateway_and_cloud_export_the_same_observations_after_a_broker_outage(
     cloud: CloudUnderTest, gateway: TestGateway, broker: Broker
 ):
     await gateway.measure(40)
@@ -106,7 +106,7 @@ async def test_both_sides_tell_the_same_observations_after_an_outage(
     assert await whole(cloud)
 
 
-async def test_a_cloud_that_was_away_finds_everything_when_it_is_back(
+async def test_batches_measured_while_ingest_was_stopped_are_stored_when_it_is_restarted(
     cloud: CloudUnderTest, gateway: TestGateway, broker: Broker
 ):
     async with sending(gateway.uplink(broker)):
@@ -119,7 +119,7 @@ async def test_a_cloud_that_was_away_finds_everything_when_it_is_back(
     assert await exported(cloud) == await buffered(gateway)
 
 
-async def test_a_cloud_restored_from_a_copy_gets_back_what_it_lost(
+async def test_cloud_restored_from_a_copy_receives_the_lost_batches_again(
     migrated_sqlite: Path, tmp_path: Path, gateway: TestGateway, broker: Broker
 ):
     path, copy = tmp_path / "cloud.db", tmp_path / "yesterday.db"
@@ -154,7 +154,7 @@ async def complete(cloud: CloudUnderTest, gateway: TestGateway) -> bool:
     return gateway.all_acked() and held == list(range(1, gateway.last(Lane.NUMERIC) + 1))
 
 
-async def test_a_replaced_gateway_goes_on_under_a_new_epoch(
+async def test_replaced_gateway_continues_under_a_new_epoch(
     cloud: CloudUnderTest, gateway: TestGateway, broker: Broker, tmp_path: Path
 ):
     async with ingesting(cloud, broker):
@@ -171,7 +171,7 @@ async def test_a_replaced_gateway_goes_on_under_a_new_epoch(
             assert [payload["replaces"] for payload in told] == [None, gateway.buffer.epoch]
 
 
-async def test_two_gateways_with_one_identity_are_reported_and_neither_loses_anything(
+async def test_copied_gateway_store_is_reported_as_contested_and_neither_copy_loses_batches(
     database: Database, broker: Broker, tmp_path: Path
 ):
     async with gateway_store(tmp_path / "one") as made:
@@ -202,7 +202,7 @@ async def test_two_gateways_with_one_identity_are_reported_and_neither_loses_any
 
 
 @pytest.mark.finding("reliability-D")
-async def test_what_a_gateway_stored_in_1970_is_dated_in_the_cloud_once_the_gateway_has_learnt_the_time(
+async def test_observations_stored_with_a_1970_clock_are_dated_once_the_gateway_has_the_time(
     cloud: CloudUnderTest, gateway: TestGateway, broker: Broker
 ):
     system, known = MovedClock(monotonic_s=100.0, wall_us=0), [False]
