@@ -34,7 +34,9 @@ def vehicle_with(folder: Path, *paired: PairedDevice) -> Vehicle:
     return made
 
 
-def test_what_is_paired_is_listed_from_the_store(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_ble_list_reads_paired_devices_from_the_store_without_a_gateway(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     made = vehicle_with(tmp_path, OXIMETER)
     list_paired(made.config, as_json=True)
     (row,) = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
@@ -44,7 +46,7 @@ def test_what_is_paired_is_listed_from_the_store(tmp_path: Path, capfdbinary: py
     assert row["last_seen"]
 
 
-def test_a_person_is_told_that_no_gateway_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ble_list_on_a_terminal_warns_that_no_gateway_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = vehicle_with(tmp_path, OXIMETER)
     list_paired(made.config, as_json=False)
     shown = capsys.readouterr()
@@ -53,7 +55,7 @@ def test_a_person_is_told_that_no_gateway_runs(tmp_path: Path, capsys: pytest.Ca
     assert "No gateway runs" in shown.err
 
 
-def test_the_status_of_a_gateway_that_does_not_run_counts_what_is_paired(tmp_path: Path) -> None:
+def test_status_of_a_stopped_gateway_counts_its_paired_devices(tmp_path: Path) -> None:
     made = vehicle_with(tmp_path, OXIMETER)
     settings = load(made.config)
 
@@ -71,7 +73,7 @@ def test_the_status_of_a_gateway_that_does_not_run_counts_what_is_paired(tmp_pat
     }
 
 
-def test_what_needs_the_adapter_needs_the_running_gateway(tmp_path: Path) -> None:
+def test_ble_scan_and_forget_fail_without_a_running_gateway(tmp_path: Path) -> None:
     made = vehicle_with(tmp_path)
     with pytest.raises(ControlUnavailable, match="argus-gateway run"):
         scan(made.config, seconds=0, as_json=True)
@@ -79,7 +81,7 @@ def test_what_needs_the_adapter_needs_the_running_gateway(tmp_path: Path) -> Non
         forget(made.config, OXIMETER.address, as_json=True)
 
 
-def test_a_script_that_could_be_asked_is_refused(tmp_path: Path) -> None:
+def test_ble_pair_with_json_output_is_rejected_without_the_yes_option(tmp_path: Path) -> None:
     made = vehicle_with(tmp_path)
     with pytest.raises(Refusal, match="--yes"):
         pair(made.config, OXIMETER.address, passkey=None, yes=False, without_bond=False, again=False, as_json=True)

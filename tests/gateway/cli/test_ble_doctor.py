@@ -23,12 +23,12 @@ def machine(folder: Path, *, adapters: tuple[str, ...] = ("hci0",), soft: str = 
     return [f"{each.grade}: {each.sentence}" for each in found]
 
 
-def test_a_machine_with_all_that_bluetooth_needs_is_well(tmp_path: Path) -> None:
+def test_doctor_grades_a_machine_with_adapter_and_bluez_as_well(tmp_path: Path) -> None:
     (found,) = machine(tmp_path)
     assert found.startswith("well: The machine has hci0")
 
 
-def test_what_the_machine_lacks_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_doctor_names_the_missing_part_of_the_machine_and_its_remedy(tmp_path: Path) -> None:
     for number, (lacks, says) in enumerate(
         [
             ({"adapters": ()}, "there is none"),
@@ -60,7 +60,7 @@ def running(**told: Any) -> dict[str, Any]:
     }
 
 
-def test_a_running_gateway_is_believed(tmp_path: Path) -> None:
+def test_doctor_reports_the_bluetooth_status_of_the_running_gateway(tmp_path: Path) -> None:
     settings = settings_with(tmp_path, BleSection())
     found = list(bluetooth_findings(settings, running()))
     assert [(each.grade, each.sentence) for each in found] == [
@@ -72,12 +72,12 @@ def test_a_running_gateway_is_believed(tmp_path: Path) -> None:
     assert grades == ["wrong", "unwise", "unwise"]
 
 
-def test_taking_devices_without_a_bond_unasked_is_unwise(tmp_path: Path) -> None:
+def test_doctor_grades_a_gateway_that_requires_no_bond_as_unwise(tmp_path: Path) -> None:
     settings = settings_with(tmp_path, BleSection(require_bond=False))
     assert "require_bond" in list(bluetooth_findings(settings, running()))[-1].sentence
 
 
-def test_a_stack_that_does_not_load_is_wrong_and_the_rest_is_not_looked_at(tmp_path: Path) -> None:
+def test_doctor_reports_only_the_bluetooth_stack_when_it_does_not_load(tmp_path: Path) -> None:
     settings = load(Vehicle(tmp_path).config).model_copy(update={"ble_backend": "no_such_stack:Radio"})
     (found,) = bluetooth_findings(settings, None)
     assert found.grade == "wrong"

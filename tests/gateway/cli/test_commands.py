@@ -21,7 +21,7 @@ from tests.harness.eventually import eventually
 from tests.harness.gateway_process import argus_gateway, begun, vehicle
 
 
-async def test_provisioning_makes_keys_store_and_pin_once_and_prints_the_key_again(tmp_path):
+async def test_provision_creates_its_files_once_and_prints_the_same_public_key_again(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         first = provisioned(load(gateway.config))
         again = await gateway.provision()
@@ -32,7 +32,7 @@ async def test_provisioning_makes_keys_store_and_pin_once_and_prints_the_key_aga
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
-async def test_provision_makes_another_signing_key_only_on_request(tmp_path):
+async def test_provision_creates_another_signing_key_only_with_the_new_key_option(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         first = provisioned(load(gateway.config))
         finished = await gateway.command("provision", "--new-key")
@@ -45,7 +45,7 @@ async def test_provision_makes_another_signing_key_only_on_request(tmp_path):
 
 
 @pytest.mark.finding("edge-C2")
-async def test_a_start_seals_the_keys_that_an_earlier_version_left_in_plain(tmp_path):
+async def test_gateway_start_seals_plaintext_keys_of_an_earlier_version(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         provisioned(load(gateway.config))
         folder = gateway.state_dir / "identity"
@@ -60,7 +60,7 @@ async def test_a_start_seals_the_keys_that_an_earlier_version_left_in_plain(tmp_
         assert Identity.load(folder).public_key == identity.public_key
 
 
-async def test_a_store_that_vanished_is_not_begun_again_in_silence(tmp_path):
+async def test_missing_store_is_created_again_only_with_the_new_store_option(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         epoch = provisioned(load(gateway.config)).epoch
         (gateway.state_dir / "buffer.sqlite").unlink()
@@ -72,7 +72,7 @@ async def test_a_store_that_vanished_is_not_begun_again_in_silence(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["run", "capture"])
-async def test_a_missing_settings_file_is_one_sentence_and_exit_code_one(tmp_path, command):
+async def test_missing_settings_file_exits_with_one_and_prints_one_sentence(tmp_path, command):
     arguments = ["out.jsonl"] if command == "capture" else []
     finished = await argus_gateway("--config", tmp_path / "nowhere.toml", command, *arguments)
     assert finished.code == 1
@@ -81,12 +81,12 @@ async def test_a_missing_settings_file_is_one_sentence_and_exit_code_one(tmp_pat
     assert "does not exist" in finished.err
 
 
-async def test_a_wrong_command_line_is_exit_code_two():
+async def test_invalid_command_line_exits_with_two():
     assert (await argus_gateway("observations", "--limit", "none")).code == 2
     assert (await argus_gateway("no-such-command")).code == 2
 
 
-async def test_status_and_devices_answer_with_and_without_a_running_gateway(tmp_path):
+async def test_status_and_devices_work_with_and_without_a_running_gateway(tmp_path):
     async with vehicle(tmp_path) as gateway:
         async with device(gateway.address) as thermometer:
             await thermometer.measure(36.6)
@@ -107,7 +107,7 @@ async def test_status_and_devices_answer_with_and_without_a_running_gateway(tmp_
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_observations_are_read_beside_the_running_gateway_and_picked(tmp_path):
+async def test_observations_command_reads_and_filters_the_store_of_a_running_gateway(tmp_path):
     async with vehicle(tmp_path) as gateway:
         for number in (1, 2):
             async with device(gateway.address, number) as thermometer:
@@ -129,14 +129,14 @@ async def test_observations_are_read_beside_the_running_gateway_and_picked(tmp_p
         assert (wrong.code, "is no time" in wrong.err) == (1, True)
 
 
-def test_since_is_a_time_or_an_age():
+def test_since_option_accepts_a_time_or_an_age():
     assert since_us_of("15m", 1_000_000_000_000) == 1_000_000_000_000 - 900_000_000
     assert since_us_of("1970-01-01T00:00:01Z", 0) == 1_000_000
     assert since_us_of("1970-01-01T01:00:01+01:00", 0) == 1_000_000
     assert since_us_of("1970-01-01", 0) == 0
 
 
-async def test_doctor_finds_nothing_wrong_with_a_fresh_gateway_and_names_the_unprotected_key(tmp_path):
+async def test_doctor_of_a_new_gateway_exits_with_zero_and_names_the_unprotected_store_key(tmp_path):
     async with vehicle(tmp_path) as gateway:
         finished = await gateway.command("doctor", "--json")
         findings = {each["subject"]: each for each in finished.json_lines()}
@@ -147,7 +147,7 @@ async def test_doctor_finds_nothing_wrong_with_a_fresh_gateway_and_names_the_unp
         assert "stolen disk" in findings["keys"]["sentence"]
 
 
-async def test_doctor_says_what_is_wrong_and_exits_with_one(tmp_path):
+async def test_doctor_grades_each_fault_and_exits_with_one(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         gateway.config.write_text(
             gateway.config.read_text().replace("127.0.0.1:", "[::]:")
@@ -162,7 +162,7 @@ async def test_doctor_says_what_is_wrong_and_exits_with_one(tmp_path):
         assert {("crew", "wrong"), ("tcp", "unwise")} <= graded
 
 
-async def test_a_capture_of_a_running_device_replays_to_the_same_values(tmp_path):
+async def test_capture_of_a_connected_device_replays_to_the_measured_values(tmp_path):
     async with vehicle(tmp_path) as gateway:
         file = tmp_path / "capture.jsonl"
         capturing = await begun("--config", gateway.config, "capture", file)
@@ -186,7 +186,7 @@ async def test_a_capture_of_a_running_device_replays_to_the_same_values(tmp_path
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_capture_of_a_link_that_is_not_there_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
+async def test_capture_of_an_unknown_link_fails_and_leaves_no_file(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as gateway:
         path = tmp_path / "capture.jsonl"
         capturing = await begun("--config", gateway.config, "capture", path, "--link", "nosuch")
@@ -197,27 +197,27 @@ async def test_capture_of_a_link_that_is_not_there_is_refused_and_leaves_no_file
         assert not path.exists()
 
 
-async def test_capturing_without_a_running_gateway_leaves_no_file(tmp_path):
+async def test_capture_without_a_running_gateway_fails_and_leaves_no_file(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         finished = await gateway.command("capture", tmp_path / "capture.jsonl")
         assert (finished.code, "no gateway runs" in finished.err) == (1, True)
         assert not (tmp_path / "capture.jsonl").exists()
 
 
-async def test_a_replay_needs_no_settings_and_explains_standard_configurations_when_asked_to():
+async def test_replay_decodes_a_configuration_from_the_capture_without_known_configurations():
     name = "known_oximeter_0190"
     finished = await argus_gateway("replay", capture_path(name), "--json", "--known-configs", "none")
     assert finished.code == 0, finished.err
     assert readings_of(finished.json_lines()) == truth_of(name)
 
 
-async def test_a_replay_for_people_is_a_table():
+async def test_replay_without_json_option_prints_a_table():
     finished = await argus_gateway("replay", capture_path("known_oximeter_0190"))
     assert finished.code == 0
     assert "MDC_PULS_OXIM_SAT_O2" in finished.out
 
 
-async def test_a_file_that_is_no_capture_is_named_with_its_line(tmp_path):
+async def test_replay_of_an_invalid_capture_names_the_line(tmp_path):
     path = tmp_path / "broken.jsonl"
     path.write_text(json.dumps({"meta": {}}) + '\n{"dir": "sideways"}\n')
     finished = await argus_gateway("replay", path, "--json")
@@ -225,7 +225,7 @@ async def test_a_file_that_is_no_capture_is_named_with_its_line(tmp_path):
     assert "line 2" in finished.err
 
 
-async def test_a_capture_that_lacks_its_configuration_says_which(tmp_path):
+async def test_replay_of_a_capture_without_its_configuration_names_the_configuration_id(tmp_path):
     path = tmp_path / "own.jsonl"
     text = capture_path("known_oximeter_0190").read_text()
     path.write_text(text.replace("e80100101900001", "e80100140010001"))
@@ -235,7 +235,9 @@ async def test_a_capture_that_lacks_its_configuration_says_which(tmp_path):
 
 
 @pytest.mark.finding("edge-check-6")
-def test_names_of_ports_are_never_folded(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_port_names_are_not_wrapped_in_a_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     link = "serial:/dev/argus/usb-FTDI-FT232R-A50285BI-00-of-the-monitor-in-the-rear-left-rack"
     print_table("Links", ("link", "state", "device"), [(link, "operating", "SIM-MONITOR, unverified")], whole=("link",))

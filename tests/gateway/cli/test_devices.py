@@ -32,7 +32,7 @@ FLEET = met(("00aa11", "OX-1"), ("00aa22", "OX-2"), ("bb3300", "OX-2"), ("cc4400
         ("aachen", "cc4400"),
     ],
 )
-def test_a_device_is_found_by_its_id_the_beginning_of_it_or_its_name(named, found):
+def test_device_is_found_by_its_id_a_prefix_of_its_id_or_its_name(named, found):
     assert device_named(named, FLEET) == found
 
 
@@ -47,12 +47,12 @@ def test_a_device_is_found_by_its_id_the_beginning_of_it_or_its_name(named, foun
         ("00", [], "has met no device yet"),
     ],
 )
-def test_a_name_that_means_no_device_or_several_is_refused_in_words(named, devices, says):
+def test_device_name_that_matches_no_device_or_several_is_rejected_with_the_reason(named, devices, says):
     with pytest.raises(Refusal, match=says):
         device_named(named, devices)
 
 
-async def test_a_device_report_is_the_same_with_and_without_a_running_gateway(tmp_path):
+async def test_device_report_is_the_same_with_and_without_a_running_gateway(tmp_path):
     async with vehicle(tmp_path) as gateway:
         async with odd_device(gateway.address) as oximeter:
             await oximeter.report()
@@ -75,7 +75,7 @@ async def _left(gateway):
     return not any(each["device"] for each in (await gateway.status())["sessions"])
 
 
-async def test_a_report_is_read_on_a_terminal(tmp_path):
+async def test_device_report_on_a_terminal_shows_identity_configuration_and_deviations(tmp_path):
     async with vehicle(tmp_path) as gateway, odd_device(gateway.address) as oximeter:
         await oximeter.report()
         shown = await argus_gateway("--config", gateway.config, "devices", "show", "0a0b")
@@ -95,7 +95,7 @@ async def test_a_report_is_read_on_a_terminal(tmp_path):
         assert max(len(line) for line in shown.out.splitlines()) <= 100
 
 
-async def test_what_cannot_be_shown_is_said_in_one_sentence(tmp_path):
+async def test_devices_show_of_an_unknown_device_prints_one_sentence(tmp_path):
     async with vehicle(tmp_path) as gateway:
         nobody = await gateway.command("devices", "show", "aa")
         assert (nobody.code, nobody.out, nobody.err.count("\n")) == (1, "", 1)

@@ -45,7 +45,7 @@ async def talking(pair: PtyPair, made: Vehicle, path: str) -> None:
         await thermometer.leave()
 
 
-async def test_a_running_gateway_says_of_each_port_which_device_is_there_or_why_none_can_be(tmp_path: Path):
+async def test_ports_of_a_running_gateway_show_the_device_or_the_reason_for_none(tmp_path: Path):
     name, gone = str(tmp_path / "monitor"), str(tmp_path / "defibrillator")
     async with pty_pair() as pair:
         os.symlink(pair.left, name)
@@ -67,7 +67,7 @@ async def test_a_running_gateway_says_of_each_port_which_device_is_there_or_why_
             assert for_people.err == ""
 
 
-async def test_without_a_running_gateway_the_ports_are_listed_all_the_same(tmp_path: Path):
+async def test_ports_are_listed_with_unknown_use_without_a_running_gateway(tmp_path: Path):
     name, gone = str(tmp_path / "monitor"), str(tmp_path / "none")
     async with pty_pair() as pair:
         os.symlink(pair.left, name)
@@ -84,7 +84,7 @@ async def test_without_a_running_gateway_the_ports_are_listed_all_the_same(tmp_p
             }
 
 
-async def test_without_settings_the_ports_are_listed_and_the_exit_code_says_that_something_is_missing(tmp_path: Path):
+async def test_ports_without_a_settings_file_are_listed_and_the_exit_code_is_one(tmp_path: Path):
     finished = await argus_gateway("--config", tmp_path / "none.toml", "ports", "--json")
     assert finished.code == 1
     assert "does not exist" in finished.err
@@ -92,7 +92,7 @@ async def test_without_settings_the_ports_are_listed_and_the_exit_code_says_that
     assert isinstance(finished.json()["ports"], list)
 
 
-async def test_a_port_has_all_the_names_that_udev_gave_it(tmp_path: Path):
+async def test_port_lists_every_udev_symlink_to_its_node(tmp_path: Path):
     async with pty_pair() as pair:
         for folder in ("serial/by-id", "serial/by-path", "argus"):
             (tmp_path / folder).mkdir(parents=True)
@@ -103,7 +103,7 @@ async def test_a_port_has_all_the_names_that_udev_gave_it(tmp_path: Path):
         assert found == FoundPort(node=pair.left, names=names, adapter=None)
 
 
-def test_an_adapter_is_told_by_what_it_says_of_itself():
+def test_adapter_is_described_by_its_usb_vendor_product_and_serial_number():
     ftdi = Adapter(
         vendor_id="0403",
         product_id="6001",

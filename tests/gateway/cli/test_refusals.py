@@ -60,7 +60,7 @@ def assert_one_sentence(finished: Finished, *words: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_who_may_not_read_the_state_is_told_so(tmp_path: Path, command: str):
+async def test_command_without_permission_on_the_state_directory_prints_one_sentence(tmp_path: Path, command: str):
     made = Vehicle(tmp_path)
     provisioned(load(made.config))
     with mode(made.state_dir, 0):
@@ -73,7 +73,7 @@ async def test_who_may_not_read_the_state_is_told_so(tmp_path: Path, command: st
         assert_one_sentence(finished, str(made.state_dir))
 
 
-async def test_who_may_not_read_the_settings_is_told_so(tmp_path: Path):
+async def test_command_without_permission_on_the_settings_file_prints_one_sentence(tmp_path: Path):
     made = Vehicle(tmp_path)
     with mode(made.config, 0):
         for command in ("provision", "doctor"):
@@ -81,7 +81,7 @@ async def test_who_may_not_read_the_settings_is_told_so(tmp_path: Path):
             assert_one_sentence(finished, "cannot be read", "gateway's user")
 
 
-async def test_provisioning_where_nothing_may_be_made_says_so(tmp_path: Path):
+async def test_provision_in_a_read_only_directory_prints_permission_denied(tmp_path: Path):
     made = Vehicle(tmp_path)
     with mode(tmp_path, 0o555):
         assert_one_sentence(await with_rights_that_count("--config", made.config, "provision"), "Permission denied")
@@ -89,19 +89,19 @@ async def test_provisioning_where_nothing_may_be_made_says_so(tmp_path: Path):
 
 
 @pytest.mark.parametrize("command", ["run", "status", "observations"])
-async def test_a_gateway_that_was_never_provisioned_says_what_to_do(tmp_path: Path, command: str):
+async def test_commands_of_an_unprovisioned_gateway_point_to_provision(tmp_path: Path, command: str):
     made = Vehicle(tmp_path)
     assert_one_sentence(await made.command(command), "provision")
     assert not made.state_dir.exists()
 
 
-async def test_a_doctor_is_called_for_exactly_such_a_gateway(tmp_path: Path):
+async def test_doctor_of_an_unprovisioned_gateway_points_to_provision_and_exits_with_one(tmp_path: Path):
     finished = await Vehicle(tmp_path).command("doctor")
     assert finished.code == 1
     assert "run argus-gateway provision" in " ".join(finished.out.split())
 
 
-async def test_beside_a_running_gateway_every_question_is_answered_and_only_a_second_one_refused(tmp_path: Path):
+async def test_query_commands_work_beside_a_running_gateway_and_a_second_run_is_rejected(tmp_path: Path):
     async with vehicle(tmp_path) as gateway, device(gateway.address) as thermometer:
         await thermometer.measure(36.6)
         before = await gateway.provision()
@@ -113,7 +113,7 @@ async def test_beside_a_running_gateway_every_question_is_answered_and_only_a_se
         assert await thermometer.measure(36.7) == "answered"
 
 
-async def test_a_store_that_is_locked_by_a_gateway_that_does_not_answer_is_said(tmp_path: Path):
+async def test_run_and_status_report_a_store_locked_by_an_unresponsive_gateway(tmp_path: Path):
     made = Vehicle(tmp_path)
     provisioned(load(made.config))
     held = StoreLock(made.state_dir / "buffer.sqlite")
@@ -151,7 +151,7 @@ def read_only(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", folder], check=True, capture_output=True)
 
 
-async def test_gateway_on_a_read_only_disk_serves_without_keeping_and_leaves_the_record_readable(tmp_path: Path):
+async def test_gateway_on_a_read_only_disk_rejects_measurements_and_its_store_stays_readable(tmp_path: Path):
     async with vehicle(tmp_path) as gateway:
         async with device(gateway.address) as thermometer:
             await thermometer.measure(36.6)

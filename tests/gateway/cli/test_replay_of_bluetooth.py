@@ -14,7 +14,7 @@ from tests.harness.eventually import eventually
 BROKEN = b"\x01\x50"
 
 
-async def test_a_captured_belt_and_meter_measure_again_what_they_measured(tmp_path: Path):
+async def test_captured_heart_rate_belt_and_glucose_meter_replay_to_the_stored_values(tmp_path: Path):
     path = tmp_path / "bluetooth.jsonl"
     async with gatt_gateway(tmp_path) as gateway:
         peer, meter = belt(gateway.clock, 1), Meter(gateway.clock, 2)
@@ -48,7 +48,7 @@ async def test_a_captured_belt_and_meter_measure_again_what_they_measured(tmp_pa
 
 
 @pytest.mark.parametrize("gatt", ["180d", "180D/2A37", 7, "180d/2a377"])
-def test_a_capture_whose_values_belong_to_no_characteristic_is_refused(tmp_path: Path, gatt: object):
+def test_capture_with_an_invalid_gatt_field_is_rejected(tmp_path: Path, gatt: object):
     path = tmp_path / "odd.jsonl"
     text = str(gatt) if isinstance(gatt, int) else f'"{gatt}"'
     line = f'{{"dir": "agent->manager", "hex": "00", "t": 0, "conn": 1, "gatt": {text}}}'

@@ -53,7 +53,7 @@ async def said(path: Path, ask_for: str, address: str, *answers: Any, **options:
     return lines
 
 
-async def test_a_program_pairs_without_being_asked_anything_and_may_do_so_again(tmp_path: Path) -> None:
+async def test_pairing_with_the_yes_option_asks_no_question_and_can_be_repeated(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device() as oximeter:
         lines = await said(path, "ble pair", oximeter.address, yes=True)
         assert [line["step"] for line in lines[:-1]] == ["listening", "pairing", "looking"]
@@ -67,7 +67,7 @@ async def test_a_program_pairs_without_being_asked_anything_and_may_do_so_again(
         assert oximeter.status.pairings == 2
 
 
-async def test_a_person_is_asked_first_and_for_the_digits_that_the_device_shows(tmp_path: Path) -> None:
+async def test_pairing_without_the_yes_option_requests_confirmation_and_the_displayed_passkey(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device(behaviour=PASSKEY) as oximeter:
         refused = await said(path, "ble pair", oximeter.address, False)
         assert refused[-1]["failed"] == "not_confirmed"
@@ -77,7 +77,7 @@ async def test_a_person_is_asked_first_and_for_the_digits_that_the_device_shows(
         assert not any("42" in str(line.get("says")) for line in lines), "digits are secrets while they are shown"
 
 
-async def test_digits_may_be_given_beforehand_and_without_them_a_program_is_told(tmp_path: Path) -> None:
+async def test_pairing_of_a_passkey_device_with_the_yes_option_requires_a_passkey_argument(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device(behaviour=PASSKEY) as oximeter:
         failed = (await said(path, "ble pair", oximeter.address, yes=True))[-1]
         assert failed["failed"] == "no_digits"
@@ -88,7 +88,7 @@ async def test_digits_may_be_given_beforehand_and_without_them_a_program_is_told
         assert done["done"]["bonded"] is True
 
 
-async def test_an_asker_that_hangs_up_ends_its_pairing_and_the_next_can_begin(tmp_path: Path) -> None:
+async def test_closed_connection_ends_its_pairing_and_the_next_client_can_pair(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device() as oximeter:
         async with Conversation(path, {"ask": "ble pair", "address": oximeter.address}) as conversation:
             async for line in conversation.lines():
@@ -100,7 +100,9 @@ async def test_an_asker_that_hangs_up_ends_its_pairing_and_the_next_can_begin(tm
         assert "done" in (await said(path, "ble pair", oximeter.address, yes=True))[-1]
 
 
-async def test_who_does_not_answer_has_not_confirmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pairing_without_an_answer_fails_as_not_confirmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gateway.console.ble_desk.CONFIRM_S", 0.05)
     async with desk(tmp_path) as (there, path), there.device() as oximeter:
         async with Conversation(path, {"ask": "ble pair", "address": oximeter.address}) as conversation:
@@ -109,9 +111,7 @@ async def test_who_does_not_answer_has_not_confirmed(tmp_path: Path, monkeypatch
         assert there.pairings.under_way is None
 
 
-async def test_a_conversation_has_an_end_whoever_waits_for_whom(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_pairing_dialogue_ends_at_its_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with desk(tmp_path) as (there, path):
         monkeypatch.setattr("gateway.console.dialogue.DIALOGUE_S", 0.05)
         async with Conversation(path, {"ask": "ble pair", "address": "C0:00:00:00:00:01"}) as conversation:
@@ -120,7 +120,7 @@ async def test_a_conversation_has_an_end_whoever_waits_for_whom(
         await eventually(lambda: there.pairings.under_way is None)
 
 
-async def test_a_gateway_that_stops_ends_its_conversations(tmp_path: Path) -> None:
+async def test_gateway_stop_ends_the_pending_pairing(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path):
         conversation = Conversation(path, {"ask": "ble pair", "address": "C0:00:00:00:00:01"})
         await conversation.__aenter__()
@@ -130,7 +130,7 @@ async def test_a_gateway_that_stops_ends_its_conversations(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("nonsense", [{"answer": True}, {"hello": 1}, [1], "yes"])
-async def test_an_asker_that_speaks_out_of_turn_is_hung_up_on(tmp_path: Path, nonsense: Any) -> None:
+async def test_client_that_sends_an_unexpected_line_is_disconnected(tmp_path: Path, nonsense: Any) -> None:
     async with desk(tmp_path) as (there, path):
         async with Conversation(path, {"ask": "ble pair", "address": "C0:00:00:00:00:01"}) as conversation:
             async for line in conversation.lines():
@@ -140,7 +140,7 @@ async def test_an_asker_that_speaks_out_of_turn_is_hung_up_on(tmp_path: Path, no
         assert await ask(path, "status") == {"well": True}
 
 
-async def test_forgetting_is_told_and_what_is_not_paired_cannot_be_forgotten(tmp_path: Path) -> None:
+async def test_forget_confirms_the_address_and_fails_for_a_device_that_is_not_paired(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device() as oximeter:
         await said(path, "ble pair", oximeter.address, yes=True)
         (line,) = await said(path, "ble forget", oximeter.address)
@@ -150,12 +150,12 @@ async def test_forgetting_is_told_and_what_is_not_paired_cannot_be_forgotten(tmp
         assert line["failed"] == "not_paired"
 
 
-def test_six_digits_are_six_digits() -> None:
+def test_passkey_is_accepted_only_as_six_ascii_digits_or_a_number_below_a_million() -> None:
     assert [passkey_of(each) for each in (42, "000042", 999_999)] == [42, 42, 999_999]
     assert [passkey_of(each) for each in ("42", 1_000_000, -1, True, 4.2, "12345٦", None, [1])] == [None] * 8
 
 
-def test_who_is_heard_is_listed_with_what_it_is_to_us_and_what_it_only_claims() -> None:
+def test_scan_list_shows_paired_devices_and_names_copied_from_paired_devices() -> None:
     def heard(address: str, name: str, rssi: int, *services: int) -> Heard:
         return Heard(address, name, rssi, services, at_s=99.0)
 

@@ -20,7 +20,7 @@ async def control(path, taps=None):
         yield path
 
 
-async def test_a_question_is_answered_and_only_the_owner_may_ask(tmp_path):
+async def test_control_socket_answers_requests_and_is_accessible_only_to_its_owner(tmp_path):
     async with control(tmp_path / "control.sock") as path:
         assert await ask(path, "status") == {"running": True}
         assert await ask(path, "weather") == {"error": "no such question"}
@@ -28,14 +28,14 @@ async def test_a_question_is_answered_and_only_the_owner_may_ask(tmp_path):
     assert not path.exists()
 
 
-async def test_a_path_that_is_too_long_for_a_socket_works_all_the_same(tmp_path):
+async def test_control_socket_works_under_a_path_longer_than_the_unix_socket_limit(tmp_path):
     folder = tmp_path / ("long" * 30)
     folder.mkdir()
     async with control(folder / "control.sock") as path:
         assert await ask(path, "status") == {"running": True}
 
 
-async def test_a_socket_file_that_a_killed_gateway_left_is_replaced(tmp_path):
+async def test_socket_file_of_a_killed_gateway_is_replaced(tmp_path):
     path = tmp_path / "control.sock"
     with socket.socket(socket.AF_UNIX) as killed:
         # A kill closes the process's end of the socket and leaves the file.
@@ -45,7 +45,7 @@ async def test_a_socket_file_that_a_killed_gateway_left_is_replaced(tmp_path):
         assert await ask(path, "status") == {"running": True}
 
 
-async def test_a_socket_that_answers_is_never_taken_over(tmp_path):
+async def test_control_socket_of_a_running_gateway_is_not_replaced(tmp_path):
     async with control(tmp_path / "control.sock") as path:
         with pytest.raises(GatewayRuns, match="another gateway runs"):
             async with control(path):
@@ -54,7 +54,7 @@ async def test_a_socket_that_answers_is_never_taken_over(tmp_path):
 
 
 @pytest.mark.parametrize("request_line", [b"nonsense\n", b"[1]\n", b'{"ask": 7}\n', b"x" * 10_000 + b"\n", b""])
-async def test_who_asks_badly_disturbs_nobody(tmp_path, request_line):
+async def test_invalid_control_request_does_not_affect_the_next_request(tmp_path, request_line):
     async with control(tmp_path / "control.sock") as path:
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(request_line)
@@ -64,7 +64,7 @@ async def test_who_asks_badly_disturbs_nobody(tmp_path, request_line):
         assert await ask(path, "status") == {"running": True}
 
 
-async def test_too_many_askers_are_turned_away_until_one_leaves(tmp_path):
+async def test_control_clients_above_the_limit_are_rejected_until_one_disconnects(tmp_path):
     async with control(tmp_path / "control.sock") as path:
         idle = [await asyncio.open_unix_connection(path) for _ in range(CLIENTS_MAX)]
         await asyncio.sleep(0)
@@ -77,7 +77,7 @@ async def test_too_many_askers_are_turned_away_until_one_leaves(tmp_path):
         assert await ask(path, "status") == {"running": True}
 
 
-async def test_a_listener_hears_one_link_and_not_the_others(tmp_path):
+async def test_listener_of_one_link_receives_no_traffic_of_other_links(tmp_path):
     taps = Taps()
     async with control(tmp_path / "control.sock", taps) as path:
         lines = listen(path, "tcp:a")
@@ -89,7 +89,7 @@ async def test_a_listener_hears_one_link_and_not_the_others(tmp_path):
         await lines.aclose()
 
 
-async def test_a_listener_that_does_not_keep_up_is_cut_off_and_told():
+async def test_listener_that_reads_too_slowly_is_ended_and_marked_as_overrun():
     taps = Taps()
     with taps.open() as tap:
         for _ in range(200):
@@ -98,6 +98,6 @@ async def test_a_listener_that_does_not_keep_up_is_cut_off_and_told():
         assert [each async for each in tap] == []
 
 
-async def test_without_a_gateway_the_asker_is_told_what_to_do(tmp_path):
+async def test_control_request_without_a_gateway_fails_and_names_the_run_command(tmp_path):
     with pytest.raises(ControlUnavailable, match="argus-gateway run"):
         await ask(tmp_path / "control.sock", "status")

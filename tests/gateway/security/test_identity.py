@@ -33,7 +33,7 @@ def credentials(tmp_path: Path, key: bytes) -> Path:
     return folder
 
 
-def test_a_created_identity_is_read_back(folder: Path):
+def test_created_identity_is_loaded_with_the_same_keys(folder: Path):
     made = Identity.create(folder, "gw_test")
     found = Identity.load(folder)
     assert (found.gateway, found.public_key, found.store_key) == ("gw_test", made.public_key, made.store_key)
@@ -42,18 +42,18 @@ def test_a_created_identity_is_read_back(folder: Path):
     assert found.tls is None
 
 
-def test_it_signs_what_its_public_key_verifies(folder: Path):
+def test_batch_signed_by_an_identity_is_verified_by_its_public_key(folder: Path):
     identity = Identity.create(folder, "gw_test")
     assert verify_batch(batch(), sign_batch(batch(), identity.signing_key), identity.public_key)
 
 
-def test_two_identities_share_nothing(tmp_path: Path):
+def test_two_identities_have_different_public_and_store_keys(tmp_path: Path):
     one, other = (Identity.create(tmp_path / name, "gw_test") for name in ("one", "other"))
     assert one.public_key != other.public_key
     assert one.store_key != other.store_key
 
 
-def test_nobody_else_can_read_it(folder: Path):
+def test_identity_folder_and_files_are_readable_only_by_their_owner(folder: Path):
     Identity.create(folder, "gw_test")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {
@@ -65,7 +65,7 @@ def test_nobody_else_can_read_it(folder: Path):
     }
 
 
-def test_keys_do_not_show_when_it_is_printed(folder: Path):
+def test_printed_identity_contains_no_key(folder: Path):
     identity = Identity.create(folder, "gw_test")
     shown = f"{identity!r} {identity}"
     assert identity.store_key.hex() not in shown
@@ -73,14 +73,14 @@ def test_keys_do_not_show_when_it_is_printed(folder: Path):
     assert "PrivateKey" not in shown
 
 
-def test_creating_again_leaves_the_first_alone(folder: Path):
+def test_create_fails_for_an_existing_identity_and_leaves_it_unchanged(folder: Path):
     first = Identity.create(folder, "gw_test")
     with pytest.raises(IdentityUnusable, match="left alone"):
         Identity.create(folder, "gw_test")
     assert Identity.load(folder).public_key == first.public_key
 
 
-def test_a_folder_with_anything_in_it_is_not_taken(folder: Path):
+def test_create_fails_in_a_folder_that_is_not_empty(folder: Path):
     folder.mkdir()
     (folder / "something").write_text("else")
     with pytest.raises(IdentityUnusable):
@@ -88,12 +88,12 @@ def test_a_folder_with_anything_in_it_is_not_taken(folder: Path):
     assert [path.name for path in folder.iterdir()] == ["something"]
 
 
-def test_an_empty_folder_is_taken(folder: Path):
+def test_create_succeeds_in_an_existing_empty_folder(folder: Path):
     folder.mkdir()
     assert Identity.create(folder, "gw_test").gateway == "gw_test"
 
 
-def test_when_it_cannot_be_written_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_create_on_a_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def full_disk(_: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -103,7 +103,7 @@ def test_when_it_cannot_be_written_nothing_is_left_behind(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_appeared_meanwhile_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_create_fails_and_keeps_a_folder_created_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = tmp_path / "identity"
     rename = Path.rename
 
@@ -119,20 +119,20 @@ def test_a_folder_that_appeared_meanwhile_wins(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "+", "n" * 65])
-def test_a_name_that_no_topic_can_hold_makes_nothing(folder: Path, name: str):
+def test_create_rejects_a_gateway_name_that_is_invalid_in_an_mqtt_topic(folder: Path, name: str):
     with pytest.raises(IdentityUnusable, match="cannot name a gateway"):
         Identity.create(folder, name)
     assert not folder.exists()
 
 
-def test_without_a_folder_there_is_no_identity(folder: Path):
+def test_load_fails_without_an_identity_folder(folder: Path):
     with pytest.raises(IdentityUnusable, match="is not there"):
         Identity.load(folder)
 
 
 @pytest.mark.parametrize("name", [ABOUT_FILE, SEALED_SIGNING_KEY, STORE_KEY_FILE])
 @pytest.mark.parametrize("damage", [b"", b"\x00" * 32, b"{}", None], ids=["empty", "zeros", "braces", "missing"])
-def test_a_damaged_file_is_named_and_left_alone(folder: Path, name: str, damage: bytes | None):
+def test_load_names_a_damaged_or_missing_file_and_leaves_it_unchanged(folder: Path, name: str, damage: bytes | None):
     Identity.create(folder, "gw_test")
     path = folder / name
     path.unlink()
@@ -145,14 +145,14 @@ def test_a_damaged_file_is_named_and_left_alone(folder: Path, name: str, damage:
     assert path.exists() is (damage is not None)
 
 
-def test_a_file_that_others_may_read_is_refused(folder: Path):
+def test_load_rejects_a_key_file_that_other_users_may_read(folder: Path):
     Identity.create(folder, "gw_test")
     (folder / STORE_KEY_FILE).chmod(0o640)
     with pytest.raises(IdentityUnusable, match="chmod 600"):
         Identity.load(folder)
 
 
-def test_a_key_of_another_identity_is_not_taken(tmp_path: Path):
+def test_load_rejects_a_key_file_of_another_identity(tmp_path: Path):
     Identity.create(tmp_path / "one", "gw_test")
     Identity.create(tmp_path / "other", "gw_test")
     for name in (SEALED_SIGNING_KEY, STORE_KEY_FILE):
@@ -163,7 +163,7 @@ def test_a_key_of_another_identity_is_not_taken(tmp_path: Path):
         (tmp_path / "one" / name).write_bytes(kept)
 
 
-def test_a_credential_is_used_and_not_written_down(tmp_path: Path, folder: Path):
+def test_store_key_credential_is_used_and_not_written_to_a_file(tmp_path: Path, folder: Path):
     key = bytes(range(32))
     made = Identity.create(folder, "gw_test", credentials=credentials(tmp_path, key))
     assert made.store_key == key
@@ -173,35 +173,37 @@ def test_a_credential_is_used_and_not_written_down(tmp_path: Path, folder: Path)
         Identity.load(folder)
 
 
-def test_systemd_tells_where_the_credential_is(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_credential_is_read_from_the_directory_named_by_systemd(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials(tmp_path, bytes(range(32)))))
     assert Identity.create(folder, "gw_test").store_key_protected
 
 
-def test_a_command_without_the_credential_says_how_to_give_it(tmp_path: Path, folder: Path):
+def test_load_without_the_credential_names_the_systemd_run_option(tmp_path: Path, folder: Path):
     Identity.create(folder, "gw_1")
     (folder / STORE_KEY_FILE).unlink()
     with pytest.raises(IdentityUnusable, match="systemd-run with --property=LoadCredentialEncrypted=argus-store-key"):
         Identity.load(folder)
 
 
-def test_without_a_credential_the_key_is_not_protected(folder: Path):
+def test_store_key_without_a_credential_is_marked_unprotected(folder: Path):
     assert not Identity.create(folder, "gw_test").store_key_protected
 
 
-def test_a_credential_of_another_store_is_refused_before_the_store_is_touched(tmp_path: Path, folder: Path):
+def test_load_rejects_a_credential_of_another_store(tmp_path: Path, folder: Path):
     Identity.create(folder, "gw_test")
     with pytest.raises(IdentityUnusable, match="credential argus-store-key"):
         Identity.load(folder, credentials=credentials(tmp_path, bytes(32)))
 
 
-def test_a_credential_of_another_length_is_refused(tmp_path: Path, folder: Path):
+def test_create_rejects_a_credential_of_the_wrong_length(tmp_path: Path, folder: Path):
     with pytest.raises(IdentityUnusable, match="31 octets"):
         Identity.create(folder, "gw_test", credentials=credentials(tmp_path, bytes(31)))
     assert not folder.exists()
 
 
-def test_a_certificate_beside_the_keys_is_found(folder: Path):
+def test_client_certificate_in_the_identity_folder_is_loaded_with_its_key(folder: Path):
     made = Identity.create(folder, "gw_test")
     (folder / "client.crt").write_text("certificate")
     tls = Identity.load(folder).tls
@@ -211,7 +213,7 @@ def test_a_certificate_beside_the_keys_is_found(folder: Path):
     assert "PRIVATE" not in repr(tls)
 
 
-def test_a_certificate_without_its_key_is_said(folder: Path):
+def test_load_reports_a_client_certificate_without_its_key(folder: Path):
     Identity.create(folder, "gw_test")
     (folder / "client.crt").write_text("certificate")
     (folder / "client.key.sealed").unlink()

@@ -56,13 +56,13 @@ def is_sealed(folder: Path, *secrets: bytes) -> bool:
 
 
 @pytest.mark.finding("edge-C2")
-def test_a_provisioned_identity_holds_no_key_in_plain(folder: Path) -> None:
+def test_identity_folder_contains_no_plaintext_signing_key(folder: Path) -> None:
     made = Identity.create(folder, "gw_test")
     assert is_sealed(folder, made.signing_key.private_bytes_raw())
     assert Identity.load(folder).public_key == made.public_key
 
 
-def test_the_request_is_for_the_sealed_key_in_the_gateways_name(folder: Path) -> None:
+def test_certificate_request_has_the_public_key_of_the_sealed_key_and_the_gateway_name(folder: Path) -> None:
     made = Identity.create(folder, "gw_test")
     request = x509.load_pem_x509_csr((folder / "client.csr").read_bytes())
     sealed = made.secrets.get("client.key")
@@ -74,7 +74,7 @@ def test_the_request_is_for_the_sealed_key_in_the_gateways_name(folder: Path) ->
 
 
 @pytest.mark.finding("edge-C2")
-def test_plain_keys_of_an_earlier_version_are_sealed_and_removed(folder: Path) -> None:
+def test_plaintext_keys_of_an_earlier_version_are_sealed_and_removed(folder: Path) -> None:
     before, tls = plain_identity(folder)
     assert len(before.plain_files) == 2
     assert not is_sealed(folder)
@@ -89,9 +89,7 @@ def test_plain_keys_of_an_earlier_version_are_sealed_and_removed(folder: Path) -
 
 
 @pytest.mark.parametrize("dies_at", ["rename", "unlink"])
-def test_a_death_in_the_middle_of_sealing_loses_no_key(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, dies_at: str
-) -> None:
+def test_crash_while_sealing_loses_no_key(folder: Path, monkeypatch: pytest.MonkeyPatch, dies_at: str) -> None:
     before, tls = plain_identity(folder)
 
     class Died(BaseException):
@@ -114,7 +112,7 @@ def test_a_death_in_the_middle_of_sealing_loses_no_key(
     assert is_sealed(folder, tls)
 
 
-def test_a_disk_that_cannot_be_written_keeps_the_gateway_working_with_what_it_has(
+def test_plaintext_keys_stay_usable_when_sealing_fails_on_a_full_disk(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, _ = plain_identity(folder)
@@ -132,7 +130,7 @@ def test_a_disk_that_cannot_be_written_keeps_the_gateway_working_with_what_it_ha
     assert (finding.grade, "in plain" in finding.sentence) == ("unwise", True)
 
 
-def test_a_sealed_key_opens_with_its_store_key_under_its_name_and_untouched_only(folder: Path) -> None:
+def test_sealed_secret_opens_only_unchanged_under_its_own_name_store_key_and_gateway(folder: Path) -> None:
     folder.mkdir()
     store = SecretStore(folder, STORE_KEY, gateway="gw_test")
     store.put("a", b"secret")
@@ -156,7 +154,7 @@ def test_a_sealed_key_opens_with_its_store_key_under_its_name_and_untouched_only
             store.get("a")
 
 
-def test_a_damaged_sealed_key_is_said_and_left_alone(folder: Path) -> None:
+def test_load_reports_a_damaged_sealed_key_and_leaves_its_file(folder: Path) -> None:
     made = Identity.create(folder, "gw_test")
     path = made.secrets.path("signing.key")
     path.write_bytes(path.read_bytes()[:-1])
@@ -169,7 +167,7 @@ def test_a_damaged_sealed_key_is_said_and_left_alone(folder: Path) -> None:
 
 
 @pytest.mark.finding("edge-C2")
-def test_a_password_file_is_sealed_when_it_is_read_and_a_new_one_replaces_it(tmp_path: Path, folder: Path) -> None:
+def test_password_file_is_sealed_when_read_and_replaced_by_a_new_password_file(tmp_path: Path, folder: Path) -> None:
     identity = Identity.create(folder, "gw_test")
     path = tmp_path / "mqtt-password"
     settings = UplinkSettings(mqtt_url="mqtt://h", username="u", password_file=path, read_secret=identity.secrets.take)
@@ -187,7 +185,7 @@ def test_a_password_file_is_sealed_when_it_is_read_and_a_new_one_replaces_it(tmp
 
 
 @pytest.mark.finding("edge-C2")
-def test_secret_behind_a_symbolic_link_stays_and_is_named_by_doctor(tmp_path: Path, folder: Path) -> None:
+def test_secret_behind_a_symbolic_link_is_not_sealed_and_doctor_names_it(tmp_path: Path, folder: Path) -> None:
     identity = Identity.create(folder, "gw_test")
     (tmp_path / "vault").write_bytes(PASSWORD)
     path = tmp_path / "mqtt-password"
@@ -200,7 +198,7 @@ def test_secret_behind_a_symbolic_link_stays_and_is_named_by_doctor(tmp_path: Pa
 
 
 @pytest.mark.finding("edge-C2")
-def test_file_that_is_too_large_for_a_secret_is_neither_cut_nor_sealed(tmp_path: Path, folder: Path) -> None:
+def test_secret_file_above_the_size_limit_is_rejected_and_not_deleted(tmp_path: Path, folder: Path) -> None:
     identity = Identity.create(folder, "gw_test")
     path = tmp_path / "mqtt-password"
     path.write_bytes(bytes(SECRET_BYTES_MAX))
@@ -212,7 +210,7 @@ def test_file_that_is_too_large_for_a_secret_is_neither_cut_nor_sealed(tmp_path:
     assert path.exists()
 
 
-def test_a_secret_in_a_folder_of_root_is_used_and_named_by_doctor(
+def test_secret_file_that_cannot_be_deleted_is_used_and_doctor_names_it(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = Identity.create(folder, "gw_test")
@@ -234,7 +232,7 @@ def test_a_secret_in_a_folder_of_root_is_used_and_named_by_doctor(
     assert [each.grade for each in secret_findings(identity, section)] == ["wrong", "well"]
 
 
-def test_a_systemd_credential_is_left_where_it_is(
+def test_systemd_credential_is_read_without_being_sealed_or_deleted(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = Identity.create(folder, "gw_test")
@@ -251,7 +249,7 @@ def test_a_systemd_credential_is_left_where_it_is(
 
 
 @pytest.mark.broker
-async def test_a_gateway_comes_in_at_the_broker_with_a_key_that_is_in_no_file(tmp_path: Path, folder: Path) -> None:
+async def test_gateway_connects_to_the_broker_with_a_sealed_client_key(tmp_path: Path, folder: Path) -> None:
     identity = Identity.create(folder, GATEWAY)
     authority = Authority(tmp_path / "ca")
     authority.issue("broker", "broker")
@@ -272,7 +270,7 @@ async def test_a_gateway_comes_in_at_the_broker_with_a_key_that_is_in_no_file(tm
     assert identity.secrets.path(KEY_NAME).exists()
 
 
-def test_the_memory_file_is_closed_and_a_key_that_does_not_fit_is_an_error(tmp_path: Path) -> None:
+def test_client_key_that_does_not_match_raises_an_error_and_leaves_no_open_file(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "ca")
     certificate, key = authority.issue("one", "one")
     _, other = authority.issue("other", "other")
@@ -288,7 +286,7 @@ def test_the_memory_file_is_closed_and_a_key_that_does_not_fit_is_an_error(tmp_p
 # ---- another signing key
 
 
-def test_a_replaced_signing_key_is_another_and_the_store_opens_as_before(folder: Path) -> None:
+def test_replace_signing_key_changes_the_public_key_and_keeps_the_store_key(folder: Path) -> None:
     first = Identity.create(folder, "gw_test")
     second = first.replace_signing_key()
     third = Identity.load(folder).replace_signing_key()
@@ -299,9 +297,7 @@ def test_a_replaced_signing_key_is_another_and_the_store_opens_as_before(folder:
     assert len(list(folder.glob("signing*"))) == 1
 
 
-def test_a_death_before_the_identity_refers_to_the_new_key_keeps_the_old(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_signing_key_replacement_keeps_the_old_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Identity.create(folder, "gw_test")
 
     def die(*_: object) -> None:
@@ -314,7 +310,7 @@ def test_a_death_before_the_identity_refers_to_the_new_key_keeps_the_old(
     assert Identity.load(folder).public_key == first.public_key
 
 
-def test_a_signing_key_of_another_kind_is_refused(folder: Path) -> None:
+def test_load_rejects_a_signing_key_of_another_kind(folder: Path) -> None:
     made = Identity.create(folder, "gw_test")
     other = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for wrong in (other, made.secrets.get("client.key") or b"", b"nonsense"):
