@@ -74,7 +74,7 @@ def check_refusal(answer: BareAnswer, statuses: set[int]) -> None:
 
 @pytest.mark.contract("S-174", "C-012", "A-007")
 @pytest.mark.parametrize("what", UNREADABLE)
-def test_what_cannot_be_read_is_refused_and_the_connection_ended(cloud: RunningCloud, what: str) -> None:
+def test_unreadable_request_is_refused_and_its_connection_closed(cloud: RunningCloud, what: str) -> None:
     answer = ask(cloud.ports["api"], UNREADABLE[what])
     check_refusal(answer, {400})
     assert answer.closed
@@ -82,20 +82,20 @@ def test_what_cannot_be_read_is_refused_and_the_connection_ended(cloud: RunningC
 
 @pytest.mark.contract("S-174", "C-012", "A-007")
 @pytest.mark.parametrize("what", TOO_LARGE)
-def test_headers_beyond_the_limits_are_refused_and_the_connection_ended(cloud: RunningCloud, what: str) -> None:
+def test_headers_beyond_the_limits_are_refused_and_the_connection_closed(cloud: RunningCloud, what: str) -> None:
     answer = ask(cloud.ports["api"], TOO_LARGE[what])
     check_refusal(answer, {431})
     assert answer.closed
 
 
 @pytest.mark.contract("S-174")
-def test_target_beyond_the_limit_is_refused(cloud: RunningCloud) -> None:
+def test_request_target_beyond_the_limit_is_refused(cloud: RunningCloud) -> None:
     check_refusal(ask(cloud.ports["api"], request("GET", "/" + "a" * 9216)), {414, 431})
 
 
 @pytest.mark.contract("S-176")
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "FOO", "get", "QUERY", "M-SEARCH"])
-def test_unknown_methods_are_refused_with_what_is_allowed(cloud: RunningCloud, method: str) -> None:
+def test_unknown_method_is_refused_with_an_allow_header(cloud: RunningCloud, method: str) -> None:
     target = "/health/live"
     answer = ask(cloud.ports["api"], request(method, target))
     check_refusal(answer, {405})
@@ -110,7 +110,7 @@ def test_method_cannot_be_overridden_by_a_header(cloud: RunningCloud) -> None:
 
 
 @pytest.mark.contract("S-174")
-def test_nothing_of_a_refused_body_is_taken_for_the_next_request(cloud: RunningCloud) -> None:
+def test_body_of_a_refused_request_is_not_parsed_as_the_next_request(cloud: RunningCloud) -> None:
     smuggled = request("GET", "/health/live")
     octets = request("POST", "/health/live", f"Content-Length: {len(smuggled)}", body=smuggled)
     with closing(BareConnection(cloud.ports["api"], patience_s=2)) as connection:
@@ -123,7 +123,7 @@ def test_nothing_of_a_refused_body_is_taken_for_the_next_request(cloud: RunningC
 
 
 @pytest.mark.contract("S-175")
-def test_requests_on_one_connection_are_answered_in_order_and_head_leaves_no_octets(cloud: RunningCloud) -> None:
+def test_pipelined_requests_get_responses_in_order_and_head_responses_have_no_body(cloud: RunningCloud) -> None:
     with closing(BareConnection(cloud.ports["api"])) as connection:
         paths = ("/.well-known/openapi.json", "/health/live", "/nothing", "/.well-known/openapi.yaml")
         connection.send(b"".join(request("HEAD", path) + request("GET", path) for path in paths))
@@ -135,7 +135,7 @@ def test_requests_on_one_connection_are_answered_in_order_and_head_leaves_no_oct
 
 
 @pytest.mark.contract("S-193")
-def test_thousand_idle_connections_leave_the_service_responsive(cloud: RunningCloud) -> None:
+def test_health_responds_in_time_with_a_thousand_idle_connections(cloud: RunningCloud) -> None:
     """Health responds within 50 ms, or as fast as before on a machine that is slower than that anyway.
 
     The medians of many requests are compared, measured in the same second with and without the connections: a scheduler
@@ -163,6 +163,6 @@ def test_thousand_idle_connections_leave_the_service_responsive(cloud: RunningCl
 
 
 @pytest.mark.contract("S-174", "S-193")
-def test_head_that_never_ends_was_given_up_meanwhile(slow_head: BareConnection) -> None:
+def test_unfinished_request_head_gets_408_and_its_connection_closed(slow_head: BareConnection) -> None:
     check_refusal(slow_head.answer(), {408})
     assert slow_head.ended()

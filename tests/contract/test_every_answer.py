@@ -68,7 +68,7 @@ def one_of_each(cloud: RunningCloud, device_id: str) -> Iterator[tuple[int, http
 
 
 @pytest.mark.contract("C-012", "A-007", "C-014", "A-016", "S-177", "A-001", "A-014")
-def test_every_answer_carries_the_trace_and_nothing_that_helps_an_attacker(cloud: RunningCloud, device_id: str) -> None:
+def test_every_response_has_trace_headers_and_no_implementation_details(cloud: RunningCloud, device_id: str) -> None:
     spans = set()
     for status, answer in one_of_each(cloud, device_id):
         what = f"{answer.request.method} {answer.request.url}"
@@ -93,7 +93,7 @@ def test_every_answer_carries_the_trace_and_nothing_that_helps_an_attacker(cloud
 
 
 @pytest.mark.contract("A-008", "S-180")
-def test_callers_trace_goes_on_and_a_malformed_one_is_ignored(cloud: RunningCloud) -> None:
+def test_valid_traceparent_is_continued_and_a_malformed_one_is_ignored(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         answer = client.get(DEVICES, headers={"traceparent": PARENT, "tracestate": "vendor=1"})
         assert answer.headers["X-Argus-Trace-ID"] == PARENT[3:35]
@@ -116,7 +116,7 @@ def test_callers_trace_goes_on_and_a_malformed_one_is_ignored(cloud: RunningClou
 
 
 @pytest.mark.contract("C-001", "C-002", "C-004", "A-010")
-def test_row_exists_on_its_own_hosts_and_on_no_other(cloud: RunningCloud, rows: tuple[Route, ...]) -> None:
+def test_route_exists_on_its_own_hosts_only(cloud: RunningCloud, rows: tuple[Route, ...]) -> None:
     for row in rows:
         target = re.sub(r"\{(\w+)\*?\}", "absent", row.path)
         for host in Host:
@@ -129,7 +129,9 @@ def test_row_exists_on_its_own_hosts_and_on_no_other(cloud: RunningCloud, rows: 
 
 
 @pytest.mark.contract("S-175")
-def test_head_is_get_without_a_body_on_every_row(cloud: RunningCloud, rows: tuple[Route, ...], device_id: str) -> None:
+def test_head_response_equals_the_get_response_without_body_on_every_route(
+    cloud: RunningCloud, rows: tuple[Route, ...], device_id: str
+) -> None:
     varying = {"x-argus-trace-id", "x-argus-span-id", "date", "ratelimit", "set-cookie"}
     seen = 0
     for row in rows:
@@ -148,7 +150,7 @@ def test_head_is_get_without_a_body_on_every_row(cloud: RunningCloud, rows: tupl
 
 
 @pytest.mark.contract("A-004", "S-023")
-def test_browsers_of_other_origins_may_read_public_documents_only(cloud: RunningCloud, rows: tuple[Route, ...]) -> None:
+def test_cross_origin_requests_may_read_public_documents_only(cloud: RunningCloud, rows: tuple[Route, ...]) -> None:
     for row in rows:
         target = re.sub(r"\{(\w+)\*?\}", "absent", row.path)
         origin = {"Origin": "https://app.example", "Access-Control-Request-Method": row.method}
@@ -161,7 +163,7 @@ def test_browsers_of_other_origins_may_read_public_documents_only(cloud: Running
 
 
 @pytest.mark.contract("C-015", "C-016")
-def test_times_are_utc_and_identifiers_have_their_shapes(cloud: RunningCloud, device_id: str) -> None:
+def test_times_are_utc_and_identifiers_have_their_documented_form(cloud: RunningCloud, device_id: str) -> None:
     shapes = {"dev": device_id}
     documents: list[dict[str, Any]] = []
     with cloud.client("north") as client:
@@ -179,7 +181,7 @@ def test_times_are_utc_and_identifiers_have_their_shapes(cloud: RunningCloud, de
 
 
 @pytest.mark.contract("C-006")
-def test_surface_is_in_english_whatever_language_is_asked_for(cloud: RunningCloud) -> None:
+def test_responses_are_in_english_for_any_accept_language(cloud: RunningCloud) -> None:
     for host, path in (("api", "/.well-known/openapi.json"), ("docs", "/api/docs"), ("api", "/problems")):
         with cloud.client(host=host) as client:
             assert client.get(path).content == client.get(path, headers={"Accept-Language": "pl"}).content
@@ -189,7 +191,7 @@ def test_surface_is_in_english_whatever_language_is_asked_for(cloud: RunningClou
 
 
 @pytest.mark.contract("C-017")
-def test_what_was_changed_stands_in_the_audit_with_who_and_in_which_trace(cloud: RunningCloud) -> None:
+def test_audit_entry_of_a_change_has_its_client_and_trace_id(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         made = client.post(ENCOUNTERS, json={"care_model": "event_medical"})
         enrolled = client.post(
@@ -203,7 +205,7 @@ def test_what_was_changed_stands_in_the_audit_with_who_and_in_which_trace(cloud:
 
 
 @pytest.mark.contract("C-018", "A-012")
-def test_limits_are_told_to_each_client_of_each_tenant(cloud: RunningCloud) -> None:
+def test_rate_limit_headers_count_each_client_of_each_tenant_separately(cloud: RunningCloud) -> None:
     def remaining(app: str) -> int:
         with cloud.client(app) as client:
             answer = client.get(DEVICES)
@@ -217,7 +219,7 @@ def test_limits_are_told_to_each_client_of_each_tenant(cloud: RunningCloud) -> N
     assert remaining("other") >= other - 1, "what one tenant asks for does not count for another"
 
 
-def test_spans_are_kept_for_the_tenant_that_caused_them(cloud: RunningCloud) -> None:
+def test_span_is_stored_with_the_tenant_of_its_request(cloud: RunningCloud) -> None:
     with cloud.client("other") as client:
         answer = client.get(DEVICES, headers={"traceparent": PARENT.replace("c80319c", "c80319d")})
     span_id = answer.headers["X-Argus-Span-ID"]

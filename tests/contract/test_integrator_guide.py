@@ -12,7 +12,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "integrator.md"
 
 
 @pytest.mark.contract("C-063", "C-103", "C-111", "C-115", "C-120", "C-124", "C-127")
-def test_example_of_the_guide_runs_as_it_is_printed(cloud: RunningCloud) -> None:
+def test_example_in_the_integrator_guide_runs_as_printed(cloud: RunningCloud) -> None:
     app = cloud.apps["north"]
     found: dict[str, Any] = {
         "CLIENT_ID": app.client_id,

@@ -99,7 +99,7 @@ def strangers(row: Route) -> tuple[str, ...]:
 
 
 @pytest.mark.contract("C-013", "S-060", "S-061", "S-066", "A-006", "A-013", "A-015")
-def test_on_every_row_what_is_foreign_is_answered_as_what_is_absent(
+def test_foreign_object_gets_the_response_of_an_absent_object_on_every_route(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     faults = []
@@ -115,7 +115,7 @@ def test_on_every_row_what_is_foreign_is_answered_as_what_is_absent(
 
 
 @pytest.mark.contract("S-060")
-def test_owner_finds_them_so_the_walk_means_something(
+def test_owner_gets_success_on_every_route_of_the_isolation_tests(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     for row in walked(rows):
@@ -126,7 +126,7 @@ def test_owner_finds_them_so_the_walk_means_something(
 
 
 @pytest.mark.contract("C-013", "A-006")
-def test_what_is_above_a_callers_clearance_is_answered_as_absent(
+def test_object_above_the_callers_clearance_gets_the_response_of_an_absent_object(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     above_all = {name: MAKERS[name](cloud, "low") for name in ("encounterId", "deviceId", "client_id")}
@@ -149,7 +149,7 @@ def test_what_is_above_a_callers_clearance_is_answered_as_absent(
 
 
 @pytest.mark.contract("S-061")
-def test_what_strangers_send_changes_nothing(
+def test_writes_to_foreign_objects_leave_every_readable_object_unchanged(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     def everything() -> list[str]:
@@ -171,7 +171,7 @@ def test_what_strangers_send_changes_nothing(
 @pytest.mark.skipif(
     os.environ.get("ARGUS_SOAK") != "1", reason="time is compared in the soak; a clock decides no test here"
 )
-def test_what_is_foreign_takes_as_long_as_what_is_absent(
+def test_response_time_for_a_foreign_object_equals_that_for_an_absent_object(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     """Compare medians of interleaved requests: whatever else the machine does slows both alike."""
@@ -194,7 +194,9 @@ def test_what_is_foreign_takes_as_long_as_what_is_absent(
 
 
 @pytest.mark.contract("C-013", "C-115", "S-062")
-def test_no_listing_shows_what_is_foreign(cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]) -> None:
+def test_listings_contain_no_foreign_object(
+    cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
+) -> None:
     listings = [
         row for row in rows if row.method == "GET" and row.scopes.access is Access.TOKEN and not parameters(row)
     ]
@@ -207,7 +209,7 @@ def test_no_listing_shows_what_is_foreign(cloud: RunningCloud, rows: tuple[Route
 
 
 @pytest.mark.contract("S-063")
-def test_cursor_is_good_for_its_own_listing_only(cloud: RunningCloud) -> None:
+def test_cursor_is_refused_for_another_caller_or_filter(cloud: RunningCloud) -> None:
     with cloud.client("north") as north, cloud.client("other") as other, cloud.client("south") as south:
         for number in range(3):
             north.post(
@@ -230,7 +232,7 @@ def test_cursor_is_good_for_its_own_listing_only(cloud: RunningCloud) -> None:
 
 
 @pytest.mark.contract("S-060", "S-156")
-def test_foreign_encounter_named_in_a_body_is_as_absent_as_an_absent_one(
+def test_foreign_encounter_id_in_a_body_gets_the_error_of_an_absent_encounter(
     cloud: RunningCloud, owned: dict[str, str]
 ) -> None:
     for app in ("other", "south"):
@@ -257,7 +259,7 @@ def test_foreign_encounter_named_in_a_body_is_as_absent_as_an_absent_one(
 
 
 @pytest.mark.contract("C-008", "A-005")
-def test_every_row_that_needs_a_token_asks_for_it_before_anything_else(
+def test_missing_token_is_refused_before_the_request_is_read_on_every_route(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     for row in rows:
@@ -272,7 +274,7 @@ def test_every_row_that_needs_a_token_asks_for_it_before_anything_else(
 
 
 @pytest.mark.contract("C-112", "C-121", "A-005", "A-020")
-def test_every_row_asks_for_its_scope_before_it_looks_at_anything(
+def test_missing_scope_is_refused_before_the_object_or_body_is_read_on_every_route(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     # A token's scopes decide its hosts (A-026); none of these rows accepts the scope that is sent there.
@@ -297,7 +299,7 @@ def test_every_row_asks_for_its_scope_before_it_looks_at_anything(
 
 
 @pytest.mark.contract("S-064")
-def test_naming_another_tenant_than_the_tokens_is_refused(cloud: RunningCloud) -> None:
+def test_tenant_header_that_differs_from_the_tenant_of_the_token_is_refused(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         assert client.get("/api/v1/devices", headers={"X-Tenant-ID": "tnt_one"}).status_code == 200
         refused = client.get("/api/v1/devices", headers={"X-Tenant-ID": "tnt_two"})

@@ -123,13 +123,13 @@ def killed_and_asked_again(cloud: RunningCloud, kills: int) -> None:
     assert set(found) == {*answered.values(), *(answer.json()["id"] for answer in retried)}
 
 
-def test_every_answered_observation_survives_sigkill_on_sqlite(tmp_path: Path) -> None:
+def test_every_acknowledged_observation_survives_sigkill_on_sqlite(tmp_path: Path) -> None:
     with of_its_own(tmp_path) as cloud:
         killed_and_asked_again(cloud, kills=2)
 
 
 @pytest.mark.pg
-def test_every_answered_observation_survives_sigkill_on_postgresql(
+def test_every_acknowledged_observation_survives_sigkill_on_postgresql(
     tmp_path: Path, postgresql: PostgresqlCluster
 ) -> None:
     with postgresql.database() as url, of_its_own(tmp_path, url) as cloud:
@@ -143,7 +143,7 @@ def written(client: httpx.Client, posting: Posting, key: str) -> str | None:
     return None if answer.status_code == 409 else str(answer.json()["id"])
 
 
-def test_retry_after_a_cut_connection_adds_nothing(cloud: RunningCloud) -> None:
+def test_retry_after_a_cut_connection_stores_no_second_observation(cloud: RunningCloud) -> None:
     device_id = enrolled(cloud, "SN-CUT")
     posting = Posting(cloud, device_id, threads=0)
     body = json.dumps(SPO2).encode()
@@ -167,7 +167,7 @@ def test_retry_after_a_cut_connection_adds_nothing(cloud: RunningCloud) -> None:
 
 @pytest.mark.pg
 @pytest.mark.contract("S-194")
-def test_while_the_database_is_down_it_says_so_and_recovers_by_itself(
+def test_requests_fail_while_the_database_is_down_and_succeed_when_it_is_back(
     tmp_path: Path, postgresql: PostgresqlCluster
 ) -> None:
     short = Path(tempfile.mkdtemp(prefix="argus-wire-"))
@@ -197,7 +197,7 @@ def test_while_the_database_is_down_it_says_so_and_recovers_by_itself(
 
 
 @pytest.mark.contract("S-195")
-def test_sigterm_under_load_cuts_no_request(tmp_path: Path) -> None:
+def test_every_request_under_load_is_completed_after_sigterm(tmp_path: Path) -> None:
     with of_its_own(tmp_path) as cloud:
         device_id = enrolled(cloud)
         with Posting(cloud, device_id, threads=8) as posting:

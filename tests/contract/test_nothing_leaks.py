@@ -53,7 +53,7 @@ def requests_with(canary: str) -> list[dict[str, Any]]:
 
 @pytest.mark.contract("S-150", "A-107")
 @pytest.mark.parametrize("what", CANARIES)
-def test_text_that_was_sent_is_not_seen_again(cloud: RunningCloud, what: str) -> None:
+def test_text_of_a_request_is_not_repeated_in_an_error(cloud: RunningCloud, what: str) -> None:
     canary = CANARIES[what]
     with cloud.client("north") as client:
         for sent in requests_with(canary):
@@ -65,7 +65,7 @@ def test_text_that_was_sent_is_not_seen_again(cloud: RunningCloud, what: str) ->
 
 
 @pytest.mark.parametrize("what", ["password", "name", "narrative"])
-def test_credentials_that_were_wrong_are_not_seen_again(cloud: RunningCloud, what: str) -> None:
+def test_wrong_credentials_are_not_repeated_in_an_error(cloud: RunningCloud, what: str) -> None:
     canary = CANARIES[what]
     token_url = f"{cloud.urls['auth']}/v1/oauth/token"
     with cloud.client(host="auth") as client:
@@ -86,7 +86,7 @@ def test_credentials_that_were_wrong_are_not_seen_again(cloud: RunningCloud, wha
 
 
 @pytest.mark.contract("S-150")
-def test_nothing_that_was_sent_is_in_logs_spans_audit_or_refusals(cloud: RunningCloud) -> None:
+def test_text_of_requests_is_absent_from_logs_spans_audit_and_errors(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         for canary in CANARIES.values():
             for sent in requests_with(canary):
@@ -98,7 +98,7 @@ def test_nothing_that_was_sent_is_in_logs_spans_audit_or_refusals(cloud: Running
     assert len(cloud.table("spans")) > len(CANARIES)
 
 
-def test_leak_would_be_found(cloud: RunningCloud) -> None:
+def test_leak_search_finds_request_text_and_tokens(cloud: RunningCloud) -> None:
     assert found_in(f"GET /x?name={CANARIES['name']}") == ["name"]
     assert "street" in found_in(json.dumps(CANARIES["street"]))
     token = cloud.token("north")
@@ -111,7 +111,7 @@ def test_leak_would_be_found(cloud: RunningCloud) -> None:
 
 
 @pytest.mark.contract("C-012")
-def test_figures_name_no_address_that_was_sent(cloud: RunningCloud) -> None:
+def test_metrics_name_route_templates_and_no_requested_path(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         device_id = client.post(
             ENROL, json={"serial_number": "SN-FIG", "device_class": "bp", "manufacturer": "Synthetic"}

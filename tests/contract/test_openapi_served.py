@@ -32,7 +32,7 @@ def document(cloud: RunningCloud) -> dict[str, Any]:
 @pytest.mark.contract("C-249", "C-250", "C-251", "C-256", "C-257", "A-004", "A-135", "A-136")
 @pytest.mark.parametrize("host", ["api", "sandbox"])
 @pytest.mark.parametrize(("path", "kind"), [(JSON, "application/json"), (YAML, "application/yaml")])
-def test_both_well_knowns_are_public_cacheable_and_of_their_media_type(
+def test_both_openapi_documents_are_public_and_cacheable_with_their_media_type(
     cloud: RunningCloud, host: str, path: str, kind: str
 ) -> None:
     with cloud.client(host=host) as client:
@@ -47,7 +47,7 @@ def test_both_well_knowns_are_public_cacheable_and_of_their_media_type(
 @pytest.mark.contract("C-252", "S-171")
 @pytest.mark.parametrize("path", [JSON, YAML])
 @pytest.mark.parametrize("form", ["{etag}", "W/{etag}", "*", '"other", {etag}', 'W/"x" ,  W/{etag}'])
-def test_who_has_the_newest_is_told_so(cloud: RunningCloud, path: str, form: str) -> None:
+def test_request_with_the_current_etag_gets_304(cloud: RunningCloud, path: str, form: str) -> None:
     with cloud.client() as client:
         etag = client.get(path).headers["ETag"]
         again = client.get(path, headers={"If-None-Match": form.format(etag=etag)})
@@ -59,7 +59,7 @@ def test_who_has_the_newest_is_told_so(cloud: RunningCloud, path: str, form: str
 
 
 @pytest.mark.contract("C-252", "S-171")
-def test_who_has_another_version_gets_the_whole(cloud: RunningCloud) -> None:
+def test_request_with_another_etag_gets_the_whole_document(cloud: RunningCloud) -> None:
     with cloud.client() as client:
         tags = {path: client.get(path).headers["ETag"] for path in (JSON, YAML)}
         assert tags[JSON] != tags[YAML]
@@ -68,18 +68,18 @@ def test_who_has_another_version_gets_the_whole(cloud: RunningCloud) -> None:
 
 
 @pytest.mark.contract("C-254", "S-172", "S-173")
-def test_json_and_yaml_say_the_same(cloud: RunningCloud) -> None:
+def test_json_and_yaml_openapi_documents_are_equal(cloud: RunningCloud) -> None:
     with cloud.client() as client:
         as_json, as_yaml = client.get(JSON), client.get(YAML)
     assert yaml.safe_load(as_yaml.text) == as_json.json()
     assert yaml.unsafe_load(as_yaml.text) == as_json.json()
 
 
-def test_stranger_finds_the_document_valid(document: dict[str, Any]) -> None:
+def test_third_party_validator_accepts_the_openapi_document(document: dict[str, Any]) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
-def test_strict_linter_finds_nothing(document: dict[str, Any], tmp_path: Path) -> None:
+def test_strict_linter_reports_no_fault_in_the_openapi_document(document: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "openapi.json"
     path.write_text(json.dumps(document))
     code, report = run_redocly(path)
@@ -87,7 +87,9 @@ def test_strict_linter_finds_nothing(document: dict[str, Any], tmp_path: Path) -
 
 
 @pytest.mark.contract("C-005", "C-253", "S-170", "A-138")
-def test_published_denylist_is_the_one_that_filters(cloud: RunningCloud, document: dict[str, Any]) -> None:
+def test_published_denylist_is_the_enforced_one_and_denies_no_documented_path(
+    cloud: RunningCloud, document: dict[str, Any]
+) -> None:
     with cloud.client(host="docs") as docs:
         index = docs.get("/api/docs").json()
     assert index["denylist"] == list(DENYLIST)
@@ -102,7 +104,7 @@ def test_published_denylist_is_the_one_that_filters(cloud: RunningCloud, documen
 
 
 @pytest.mark.contract("C-005", "C-253", "S-170")
-def test_rows_and_denylist_agree_about_what_is_public(cloud: RunningCloud, document: dict[str, Any]) -> None:
+def test_routes_and_denylist_agree_on_which_paths_are_public(cloud: RunningCloud, document: dict[str, Any]) -> None:
     clock = SystemClock()
     rows = rows_of(read_settings(cloud.config), clock, UlidIds(clock))
     assert disagreements(rows) == []
@@ -111,7 +113,7 @@ def test_rows_and_denylist_agree_about_what_is_public(cloud: RunningCloud, docum
     assert not hidden & document["paths"].keys()
 
 
-def test_every_chapter_says_what_it_is_about(document: dict[str, Any]) -> None:
+def test_every_openapi_tag_in_use_has_a_description(document: dict[str, Any]) -> None:
     used = {
         tag for item in document["paths"].values() for method in METHODS & item.keys() for tag in item[method]["tags"]
     }
@@ -119,9 +121,7 @@ def test_every_chapter_says_what_it_is_about(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.contract("S-170", "C-001", "C-002", "C-004")
-def test_every_documented_operation_exists_on_its_servers_and_on_no_other(
-    cloud: RunningCloud, document: dict[str, Any]
-) -> None:
+def test_every_documented_operation_exists_on_its_servers_only(cloud: RunningCloud, document: dict[str, Any]) -> None:
     faults = []
     for path, item in document["paths"].items():
         servers = {server["url"] for server in item.get("servers", document["servers"])}
@@ -137,7 +137,7 @@ def test_every_documented_operation_exists_on_its_servers_and_on_no_other(
 
 
 @pytest.mark.contract("C-003", "A-009")
-def test_docs_index_leads_to_both_forms(cloud: RunningCloud) -> None:
+def test_docs_index_links_the_json_and_yaml_documents(cloud: RunningCloud) -> None:
     with cloud.client(host="docs") as docs:
         index = docs.get("/api/docs")
         page = docs.get("/api/docs", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
@@ -151,7 +151,7 @@ def test_docs_index_leads_to_both_forms(cloud: RunningCloud) -> None:
 
 
 @pytest.mark.contract("A-001")
-def test_type_of_a_problem_is_the_address_of_a_page_about_it(cloud: RunningCloud) -> None:
+def test_type_of_a_problem_is_the_url_of_its_documentation_page(cloud: RunningCloud) -> None:
     with cloud.client() as client:
         problem = client.get("/api/v1/devices").json()
         page = httpx.get(problem["type"], trust_env=False)

@@ -29,7 +29,7 @@ def observations(cloud: RunningCloud) -> str:
 
 
 @pytest.mark.parametrize("host", ["auth", "api", "sandbox", "docs"])
-def test_root_of_each_host_leads_to_the_docs(cloud: RunningCloud, host: str) -> None:
+def test_root_of_each_host_links_to_the_docs(cloud: RunningCloud, host: str) -> None:
     with cloud.client(host=host) as client:
         root = client.get("/")
     assert (root.status_code, root.headers["Location"]) == (302, f"{cloud.urls['docs']}/api/docs")
@@ -61,7 +61,7 @@ def test_error_uri_of_the_token_endpoint_resolves(cloud: RunningCloud, form: dic
 
 
 @pytest.mark.contract("C-005", "A-001")
-def test_list_of_problems_has_no_internals(cloud: RunningCloud) -> None:
+def test_list_of_problems_omits_internal_problem_codes(cloud: RunningCloud) -> None:
     with cloud.client() as client:
         kinds = {kind["code"] for kind in client.get("/problems").json()["problems"]}
     assert not kinds & {"database_foreign", "master_key_absent", "lease_lost", "gateway_taken", "user_unknown"}

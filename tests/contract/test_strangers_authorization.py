@@ -78,7 +78,7 @@ def metadata(cloud: RunningCloud) -> dict[str, Any]:
 
 @pytest.mark.contract("C-053", "C-054", "C-056", "C-057", "C-058", "C-059", "C-063", "C-065", "S-003", "S-013", "A-033")
 @pytest.mark.contract("A-035", "A-037")
-async def test_authlib_gets_a_token_for_somebody_who_allows_it_in_chromium(
+async def test_authlib_gets_a_token_after_the_user_consents_in_chromium(
     cloud: RunningCloud, integration: Integration
 ) -> None:
     server = metadata(cloud)
@@ -141,7 +141,7 @@ async def _allowed_in(browser: Browser, address: str, integration: Integration) 
 
 @pytest.mark.contract("C-053", "C-055", "C-057", "C-058", "C-059", "C-062", "C-063", "C-065", "C-071", "S-013", "A-034")
 @pytest.mark.contract("A-036", "A-037")
-def test_openid_client_runs_the_whole_grant_and_refuses_every_mix_up(
+def test_openid_client_completes_the_authorization_code_grant_and_refuses_every_mix_up(
     cloud: RunningCloud, integration: Integration
 ) -> None:
     facts = {

@@ -69,7 +69,7 @@ def with_token(cloud: RunningCloud, token: str, path: str = DEVICES, host: str =
 
 
 @pytest.mark.contract("S-051", "A-037")
-def test_token_that_one_process_was_told_to_end_is_refused_by_the_other(pair: Pair) -> None:
+def test_token_revoked_at_one_process_is_refused_by_the_other(pair: Pair) -> None:
     token = pair.second.token("south")
     assert [with_token(one, token) for one in (pair.first, pair.second)] == [200, 200]
     south = pair.first.apps["south"]
@@ -85,7 +85,7 @@ def test_token_that_one_process_was_told_to_end_is_refused_by_the_other(pair: Pa
 
 
 @pytest.mark.contract("C-045", "S-028", "S-051", "A-029")
-def test_service_tokens_that_one_process_was_told_to_stop_are_refused_on_every_host_of_both(pair: Pair) -> None:
+def test_service_token_disabled_at_one_process_is_refused_on_every_host_of_both(pair: Pair) -> None:
     path = f"/v1/platform/apps/{pair.first.apps['north'].client_id}"
     with pair.first.client("north", "auth") as admin:
         assert admin.patch(f"{path}/governance", json={"allow_service_tokens": True}).status_code == 200
@@ -116,7 +116,7 @@ def paced(count: int) -> Iterator[int]:
 
 
 @pytest.mark.contract("S-190", "S-191", "C-018", "A-012")
-def test_quota_that_was_used_up_at_one_process_is_used_up_at_the_other(pair: Pair) -> None:
+def test_quota_exhausted_at_one_process_is_exhausted_at_the_other(pair: Pair) -> None:
     with pair.first.client("low") as first, pair.second.client("low") as second:
 
         def written(client: httpx.Client) -> int:
@@ -143,7 +143,7 @@ def mia(pair: Pair) -> tuple[str, str]:
 
 
 @pytest.mark.contract("S-010", "A-036")
-def test_of_redemptions_of_one_code_at_both_processes_one_gives_a_token(pair: Pair, mia: tuple[str, str]) -> None:
+def test_code_redeemed_at_both_processes_gives_one_token(pair: Pair, mia: tuple[str, str]) -> None:
     redirect_uri = "https://integrator.example/callback"
     whose = ["--tenant", "tnt_one", "--organization", "org_north", "--scope", "argus:devices:read", "--name", "Desk"]
     how = ["--grant", "authorization_code", "--redirect-uri", redirect_uri]
@@ -178,7 +178,7 @@ def test_of_redemptions_of_one_code_at_both_processes_one_gives_a_token(pair: Pa
 
 
 @pytest.mark.contract("S-031")
-def test_whoever_guesses_at_one_process_waits_at_the_other(pair: Pair, mia: tuple[str, str]) -> None:
+def test_failed_sign_ins_at_both_processes_lock_the_user_out_of_both(pair: Pair, mia: tuple[str, str]) -> None:
     def status(cloud: RunningCloud, password: str) -> int:
         with httpx.Client(base_url=cloud.urls["auth"], trust_env=False) as person:
             return signed_in(person, mia[0], password).status_code
@@ -227,7 +227,7 @@ class Load:
 
 
 @pytest.mark.contract("S-055", "C-072", "A-040")
-def test_while_the_key_is_rotated_nobody_with_a_cached_key_set_meets_a_401(pair: Pair) -> None:
+def test_key_rotation_causes_no_401_for_clients_with_a_cached_key_set(pair: Pair) -> None:
     # The next key was published an hour ago, as far as the database knows: time enough for every cache.
     pair.administer(AN_HOUR_AGO)
     with pair.second.client(host="auth") as auth:

@@ -12,13 +12,13 @@ from tests.harness.gateway_process import vehicle
 BLOCK_S = 60.0
 
 
-def test_guides_tables_are_what_the_code_does():
+def test_tables_of_the_device_makers_guide_equal_the_generated_tables():
     """Compare the tables with the code's; `python -m tests.docs.conformance` writes them again."""
     text = GUIDE.read_text()
     assert filled(text) == text
 
 
-def test_every_table_stands_in_the_guide_once():
+def test_every_generated_table_is_in_the_guide_once():
     assert sorted(re.findall(r"<!-- table: ([\w-]+) -->", GUIDE.read_text())) == sorted(TABLES)
 
 
@@ -49,7 +49,7 @@ async def typed(block: str, cwd: Path, config: Path, address: tuple[str, int]) -
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_every_command_that_the_guide_shows_works_beside_a_running_gateway(tmp_path: Path):
+async def test_every_command_in_the_device_makers_guide_works_beside_a_running_gateway(tmp_path: Path):
     assert len(blocks()) == 2
     here = tmp_path / "here"
     here.mkdir()

@@ -66,7 +66,7 @@ def test_operators_guide_lists_every_setting_and_no_other(heading: str, model: t
     assert sorted(named) == sorted(settings_of(model))
 
 
-def test_example_settings_show_every_setting():
+def test_example_settings_files_contain_every_setting():
     for file, model in (("gateway.toml", gateway.settings.Settings), ("cloud.toml", cloud.settings.MODEL)):
         text = (ROOT / "systemd" / file).read_text()
         for setting in settings_of(model):
@@ -122,7 +122,7 @@ def links(document: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_leads_somewhere(document: Path):
+def test_every_link_in_a_document_has_an_existing_target(document: Path):
     for link in links(document):
         file, _, anchor = link.partition("#")
         target = document.parent / file if file else document
@@ -143,10 +143,10 @@ def _anchor(heading: str) -> str:
 @pytest.mark.parametrize(
     "document", [*DOCUMENTS, *sorted((DOCS / "shots").glob("*.svg"))], ids=lambda path: str(path.name)
 )
-def test_no_document_names_a_path_of_the_machine_that_it_was_written_on(document: Path):
+def test_documents_contain_no_path_of_the_development_machine(document: Path):
     assert re.findall(r"(?<![\w.])/(?:work|root|tmp|farm|home)/\S*", document.read_text()) == []
 
 
-def test_every_picture_is_shown_somewhere():
+def test_every_picture_is_shown_in_a_document():
     shown = {(document.parent / link).resolve() for document in DOCUMENTS for link in links(document)}
     assert {path.resolve() for path in (DOCS / "shots").iterdir()} <= shown

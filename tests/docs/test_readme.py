@@ -46,7 +46,7 @@ async def typed(command: str, demo: RunningDemo, cwd: Path) -> tuple[int, str, s
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_every_command_that_readme_shows_works_beside_a_running_demo(tmp_path: Path):
+async def test_every_command_in_the_readme_works_beside_a_running_demo(tmp_path: Path):
     assert len(blocks()) >= 3
     demo = await start_demo(tmp_path / "demo")
     here = tmp_path / "here"

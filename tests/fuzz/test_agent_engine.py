@@ -16,7 +16,7 @@ def peers() -> Peers:
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_agent_outlives_any_manager(peers: Peers, shard: int) -> None:
+def test_agent_raises_no_error_for_any_manager_bytes(peers: Peers, shard: int) -> None:
     apdus = APDUS * 2 // 5 // SHARDS
     met = run(peers, "agent", shard, apdus)
     assert met["ConfigurationAgreed"] > apdus // 50

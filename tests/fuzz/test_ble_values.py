@@ -64,7 +64,7 @@ def through_interpreter(
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_any_octets_are_read_or_refused(shard: int) -> None:
+def test_random_characteristic_values_are_decoded_or_refused(shard: int) -> None:
     print(f"\nfuzz: {COUNT} values, seed {SEED}, shard {shard}")
     services = list(PROFILES.values())
     values = read = observed = connection = 0

@@ -54,7 +54,7 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
 
 
 @pytest.mark.parametrize("name", DECODERS)
-def test_any_octets_are_read_or_refused(name: str) -> None:
+def test_mutated_apdu_bytes_are_decoded_or_refused(name: str) -> None:
     print(f"\nfuzz: {COUNT} inputs for {name}, seed {SEED}")
     samples = [sample.octets for sample in apdus()]
     read = refused = 0
@@ -74,7 +74,7 @@ def test_any_octets_are_read_or_refused(name: str) -> None:
     assert read + refused == COUNT
 
 
-def test_any_report_compiles_or_is_refused() -> None:
+def test_mutated_report_is_compiled_or_refused() -> None:
     samples = (sample.octets for sample in apdus())
     reports = [one for one in samples if one[8:9] == b"\x01" and one[18:20] in EVENT_TYPES]
     assert len(reports) == 4

@@ -16,7 +16,7 @@ def peers() -> Peers:
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_manager_outlives_any_agent(peers: Peers, shard: int) -> None:
+def test_manager_raises_no_error_for_any_agent_bytes(peers: Peers, shard: int) -> None:
     apdus = APDUS * 3 // 5 // SHARDS
     met = run(peers, "manager", shard, apdus)
     # The fuzzer reaches deep: reports with changes inside are accepted.

@@ -20,7 +20,7 @@ def held_bytes() -> int:
 
 
 @pytest.mark.parametrize("role", ["manager", "agent"])
-def test_association_grows_no_further(role: str) -> None:
+def test_memory_of_a_long_association_is_bounded(role: str) -> None:
     peers = Peers()
     for raw in range(0x2000):  # the caches of decoded numbers as full as they get
         sfloat_of(raw), float_of(raw)

@@ -75,7 +75,9 @@ def conversations_to_damage() -> dict[str, list[bytes]]:
     return {**CORPUS, **captures()}
 
 
-def test_mutated_conversations_never_raise_and_never_hang(conversations_to_damage: dict[str, list[bytes]]) -> None:
+def test_manager_handles_mutated_conversations_without_an_exception(
+    conversations_to_damage: dict[str, list[bytes]],
+) -> None:
     print(f"\nfuzz: {COUNT} mutated conversations, seed {SEED}, of {len(conversations_to_damage)}")
     names = sorted(conversations_to_damage)
     for number in range(COUNT):
@@ -92,7 +94,7 @@ def test_mutated_conversations_never_raise_and_never_hang(conversations_to_damag
             raise AssertionError(f"ARGUS_FUZZ_SEED={SEED}, number {number} ({name}): {octets.hex()}") from error
 
 
-def test_noise_after_an_association_ends_it() -> None:
+def test_random_bytes_after_the_association_end_it() -> None:
     for number in range(COUNT // 10):
         random = seeded("noise", number)
         manager = operating_manager(OXIMETER)
@@ -100,7 +102,9 @@ def test_noise_after_an_association_ends_it() -> None:
         play(manager, sliced(octets, random), random)
 
 
-def test_agent_survives_a_mad_manager(conversations_to_damage: dict[str, list[bytes]]) -> None:
+def test_agent_closes_without_an_exception_after_mutated_manager_messages(
+    conversations_to_damage: dict[str, list[bytes]],
+) -> None:
     answers = [
         [sample.octets for sample in conversation if sample.name == "manager"]
         for conversation in conversations().values()

@@ -104,7 +104,7 @@ class TamperedPair:
 
 
 @pytest.mark.parametrize("shard", range(2))
-def test_tampered_conversation_never_raises_and_comes_to_rest(shard: int) -> None:
+def test_tampered_conversation_ends_without_an_exception(shard: int) -> None:
     pool = Peers().pool
     tampered = operated = 0
     for number in range(STORIES // 2):

@@ -57,7 +57,7 @@ async def signed_in(office: Administered, browser: Browser) -> Any:
 
 
 @SIZES
-async def test_every_page_of_the_administration_is_sound(
+async def test_every_administration_page_is_free_of_browser_faults(
     office: Administered, browser: Browser, signed_in: Any, viewport: dict[str, int], locale: str
 ) -> None:
     page = await window(browser, viewport, locale, signed_in)
@@ -73,7 +73,7 @@ async def test_every_page_of_the_administration_is_sound(
 
 
 @SIZES
-async def test_what_is_shown_once_is_sound_and_can_be_copied(
+async def test_page_with_a_once_shown_password_is_free_of_faults_and_selects_it_for_copying(
     office: Administered, browser: Browser, signed_in: Any, viewport: dict[str, int], locale: str
 ) -> None:
     page = await window(browser, viewport, locale, signed_in)
@@ -90,7 +90,7 @@ async def test_what_is_shown_once_is_sound_and_can_be_copied(
 
 
 @SIZES
-async def test_sign_in_and_consent_are_sound(
+async def test_sign_in_and_consent_pages_are_free_of_browser_faults(
     office: Administered, browser: Browser, viewport: dict[str, int], locale: str
 ) -> None:
     page = await window(browser, viewport, locale)
@@ -120,7 +120,9 @@ async def test_sign_in_and_consent_are_sound(
     assert faults == []
 
 
-async def test_second_step_is_asked_for_on_a_sound_page(office: Administered, browser: Browser, signed_in: Any) -> None:
+async def test_second_factor_page_is_free_of_browser_faults(
+    office: Administered, browser: Browser, signed_in: Any
+) -> None:
     page = await window(browser, PHONE, "pl-PL")
     look = Looking(page)
     await office.sign_in(page, ADA)

@@ -24,7 +24,7 @@ TYPES = {
 
 @pytest.mark.broker
 @pytest.mark.demo
-async def test_replayed_twelve_lead_recording_arrives_sample_by_sample(tmp_path: Path):
+async def test_replayed_twelve_lead_recording_arrives_in_the_cloud_sample_by_sample(tmp_path: Path):
     record_path = shared_path("data/physionet/s0010_re.hea").with_suffix("")
     with Record(record_path) as record:
         hz = float(record.header.frame_hz)

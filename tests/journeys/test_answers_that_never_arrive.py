@@ -78,7 +78,7 @@ async def journey(folder: Path, template: Path) -> AsyncIterator[Journey]:
         await database.close()
 
 
-async def test_report_that_was_committed_and_never_answered_is_there_once_after_the_device_repeats_it(
+async def test_unacknowledged_committed_report_is_in_the_cloud_once_after_the_device_repeats_it(
     tmp_path: Path, migrated_sqlite: Path
 ):
     async with journey(tmp_path, migrated_sqlite) as under_way:
@@ -102,7 +102,7 @@ async def test_report_that_was_committed_and_never_answered_is_there_once_after_
         ]
 
 
-async def test_report_that_could_not_be_committed_stays_with_the_device_and_is_there_once_when_there_is_room(
+async def test_report_refused_by_a_full_disk_is_in_the_cloud_once_after_the_device_repeats_it(
     tmp_path: Path, migrated_sqlite: Path
 ):
     with small_disk(tmp_path / "state", megabytes=24):

@@ -41,7 +41,7 @@ async def all_measuring(demo: RunningDemo) -> bool:
     return set(found) == LINKS and found[oximeter] > 0
 
 
-async def test_bluetooth_devices_outlive_a_killed_gateway_and_a_killed_radio_and_the_cloud_has_what_was_confirmed(
+async def test_bluetooth_devices_reconnect_after_gateway_and_radio_are_killed_without_losing_records(
     tmp_path: Path,
 ):
     demo = await start_demo(tmp_path / "demo", "--for", "12")

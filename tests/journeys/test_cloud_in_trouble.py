@@ -67,7 +67,7 @@ async def assert_held_once(database_url: str, through: int, *, nothing_else: boo
     await database.close()
 
 
-async def test_what_was_acknowledged_before_a_kill_is_there_after_it_and_nothing_twice(
+async def test_acknowledged_batches_survive_killed_ingest_processes_exactly_once(
     tmp_path: Path, database_url: str, broker: Broker, gateway: GatewayInVehicle
 ):
     seed = random.SystemRandom().randrange(1_000_000)
@@ -90,7 +90,7 @@ async def test_what_was_acknowledged_before_a_kill_is_there_after_it_and_nothing
     await assert_held_once(database_url, BATCHES, nothing_else=True)
 
 
-async def test_roles_in_processes_of_their_own_serve_one_database_and_stop_when_asked(
+async def test_roles_in_separate_processes_share_one_database_and_stop_on_sigterm(
     tmp_path: Path, database_url: str, broker: Broker, gateway: GatewayInVehicle
 ):
     config = ingesting_settings(tmp_path, database_url, broker)
@@ -114,7 +114,9 @@ async def test_roles_in_processes_of_their_own_serve_one_database_and_stop_when_
     await assert_held_once(database_url, BATCHES, nothing_else=True)
 
 
-async def test_stop_is_quick_whatever_the_broker_does(tmp_path: Path, migrated_sqlite: Path, broker: Broker):
+async def test_ingest_stops_within_3_seconds_while_the_broker_is_frozen(
+    tmp_path: Path, migrated_sqlite: Path, broker: Broker
+):
     config = ingesting_settings(tmp_path, f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'cloud.db')}", broker)
     async with serving(config, "--only", "ingest") as served:
         await eventually(lambda: "ingest.broker_connected" in served.events())
@@ -130,7 +132,9 @@ async def test_stop_is_quick_whatever_the_broker_does(tmp_path: Path, migrated_s
 
 
 @pytest.mark.pg
-async def test_no_log_line_tells_a_value_or_a_password_even_when_everything_fails(tmp_path: Path, broker: Broker):
+async def test_log_lines_contain_no_value_and_no_password_while_database_and_broker_fail(
+    tmp_path: Path, broker: Broker
+):
     with postgresql_running() as server, server.database() as url:
         gateway = GatewayInVehicle(gateway=GATEWAY)
         database = await open_database(url)

@@ -53,7 +53,7 @@ def without_its_time(line: str) -> tuple[str, set[str]]:
     return json.dumps(fields), set(fields)
 
 
-async def test_no_log_of_a_whole_run_tells_a_value_or_a_secret(tmp_path: Path):
+async def test_logs_of_a_whole_demo_contain_no_value_and_no_secret(tmp_path: Path):
     demo = await start_demo(tmp_path / "demo", "--for", str(SECONDS))
     try:
         assert await demo.ended(SECONDS + 90) == 0, demo.tail()

@@ -16,7 +16,7 @@ async def connected(made: Vehicle) -> set[str]:
     return {each["address"] for each in (await ask(made.control_path, "ble"))["paired"] if each["connected"]}
 
 
-async def test_devices_are_heard_paired_served_kept_over_a_restart_and_forgotten(tmp_path: Path) -> None:
+async def test_devices_are_scanned_paired_served_kept_over_a_restart_and_forgotten(tmp_path: Path) -> None:
     async with (
         radio_process(tmp_path) as radio,
         ble_vehicle(tmp_path, radio) as ambulance,

@@ -19,14 +19,14 @@ from tests.harness.gateway_process import vehicle
 
 @pytest.mark.parametrize("known", [(), ("--known-configs", "none")], ids=["known configurations", "none known"])
 @pytest.mark.parametrize("name", WITH_TRUTH)
-def test_replayed_capture_gives_exactly_the_truth(name: str, known: tuple[str, ...]):
+def test_replay_command_prints_exactly_the_recorded_readings(name: str, known: tuple[str, ...]):
     outcome = CliRunner().invoke(app, ["replay", str(capture_path(name)), "--json", *known])
     assert outcome.exit_code == 0, outcome.stderr
     assert readings_of([json.loads(line) for line in outcome.stdout.splitlines()]) == truth_of(name)
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known configurations", "none known"])
-async def test_captures_played_at_the_listener_are_stored_exactly(tmp_path: Path, known: bool):
+async def test_captures_played_to_the_listener_are_stored_exactly(tmp_path: Path, known: bool):
     async with vehicle(tmp_path, started=False) as ambulance:
         with ambulance.config.open("a") as settings:
             settings.write(f"[devices]\nknown_configurations = {str(known).lower()}\n")

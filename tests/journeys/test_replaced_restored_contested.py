@@ -44,7 +44,7 @@ async def domain_events(demo: RunningDemo) -> list[str]:
     return [event["type"] for event in json.loads(text)]
 
 
-async def test_gateway_with_a_new_store_begins_a_new_epoch_and_the_old_one_stays(tmp_path: Path):
+async def test_gateway_with_a_new_store_begins_a_new_epoch_and_the_cloud_keeps_the_old_one(tmp_path: Path):
     demo = await drive(tmp_path / "demo")
     before = await demo.exported()
     for left in demo.state_dir.glob("gateway/buffer.sqlite*"):
@@ -60,7 +60,7 @@ async def test_gateway_with_a_new_store_begins_a_new_epoch_and_the_old_one_stays
     assert "gateway.epoch_started" in await domain_events(demo)
 
 
-async def test_cloud_restored_from_an_older_copy_asks_for_what_it_lost_and_gets_it(tmp_path: Path):
+async def test_cloud_restored_from_an_older_copy_receives_the_lost_batches_again(tmp_path: Path):
     older = tmp_path / "older.sqlite"
     demo = await start_demo(tmp_path / "demo")
 
@@ -89,7 +89,7 @@ async def test_cloud_restored_from_an_older_copy_asks_for_what_it_lost_and_gets_
     assert readings(newest) <= readings(restored)
 
 
-async def test_two_gateways_that_claim_one_identity_are_told_and_keep_what_they_measure(tmp_path: Path):
+async def test_two_gateways_with_one_identity_report_contested_and_keep_their_observations(tmp_path: Path):
     demo = await drive(tmp_path / "demo")
     clone = tmp_path / "clone"
     shutil.copytree(demo.state_dir / "gateway", clone / "gateway")

@@ -80,7 +80,7 @@ def cloud_files() -> list[str]:
     return [name for name in files if name == "cloud/hosts.py" or (name.startswith("cloud/") and "/http/" in name)]
 
 
-def test_private_names_of_aiohttp_stand_in_one_file() -> None:
+def test_private_names_of_aiohttp_are_used_in_one_file_only() -> None:
     uses = {}
     for path in cloud_files():
         if path == INTERNALS:
@@ -113,7 +113,7 @@ def test_installed_aiohttp_has_every_private_name_in_use() -> None:
     assert missing == [], f"aiohttp {aiohttp.__version__} no longer has these; {INTERNALS} relies on them"
 
 
-def test_no_class_of_ours_redefines_a_private_name_of_its_aiohttp_base() -> None:
+def test_classes_redefine_no_private_name_of_their_aiohttp_base() -> None:
     bases = {
         "AiohttpConnection": RequestHandler,
         "AiohttpServer": Server,

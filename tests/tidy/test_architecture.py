@@ -19,13 +19,13 @@ def paths(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_path_of_a_page_for_engineers_exists(page: str) -> None:
+def test_every_path_named_in_a_page_for_engineers_exists(page: str) -> None:
     assert page != PAGES[0] or len(paths(page)) > 60
     lost = [each for each in paths(page) if not list(ROOT.glob(PLACEHOLDERS.sub("*", each).rstrip("/")))]
     assert lost == []
 
 
-def test_architecture_names_every_room_and_every_composition_root() -> None:
+def test_architecture_page_names_every_package_of_the_cloud() -> None:
     text = Path(ROOT / PAGES[0]).read_text()
     rooms = [path.parent.name for path in (ROOT / "cloud").glob("*/__init__.py")]
     assert [room for room in rooms if f"`cloud/{room}/`" not in text] == []

@@ -36,7 +36,7 @@ def entries(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_package_has_a_version_and_hashes_and_no_address(name: str) -> None:
+def test_every_requirement_has_a_version_and_hashes_and_no_url(name: str) -> None:
     assert pins(name)
     for entry in entries(name):
         assert re.findall(r"--hash=sha256:[0-9a-f]{64}(?= |$)", entry, re.M), entry[:60]
@@ -44,7 +44,7 @@ def test_every_package_has_a_version_and_hashes_and_no_address(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_versions_are_those_that_the_project_allows(name: str) -> None:
+def test_pinned_versions_satisfy_the_specifiers_of_the_project(name: str) -> None:
     about = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [
         *about["build-system"]["requires"],
@@ -58,12 +58,12 @@ def test_versions_are_those_that_the_project_allows(name: str) -> None:
         assert requirement.specifier.contains(version, prereleases=True), f"{text}: run `make requirements`"
 
 
-def test_all_installations_have_the_same_versions() -> None:
+def test_run_and_demo_requirements_have_the_versions_of_the_test_requirements() -> None:
     for name in ("run", "demo"):
         assert pins(name).items() <= pins("test").items()
 
 
-def test_build_backend_is_pinned() -> None:
+def test_build_backend_is_pinned_to_an_exact_version() -> None:
     about = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert about["build-system"]["requires"]
     assert all("==" in one for one in about["build-system"]["requires"])

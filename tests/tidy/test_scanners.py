@@ -240,7 +240,7 @@ def test_capture_of_a_trickling_device_is_written_in_one_pass(tmp_path: Path) ->
     assert_linear([measure_work(2_000 * times, scan) for times in (1, 2, 4)])
 
 
-def test_meter_distinguishes_linear_from_quadratic_work() -> None:
+def test_work_measurement_rejects_quadratic_scanners() -> None:
     def quadratic(text: CountedText) -> None:
         while text:
             text = text[1:]
@@ -256,7 +256,7 @@ def test_meter_distinguishes_linear_from_quadratic_work() -> None:
         assert_linear([measure_work(500 * times, on_text(searching, "", "a")) for times in (1, 2, 4)])
 
 
-def test_number_in_a_wfdb_header_has_a_size() -> None:
+def test_oversized_number_in_a_wfdb_header_is_refused() -> None:
     for line in ("r 1 1e999999999", "r 1" + "0" * 5_000, "r 1 360 " + "1" * 5_000, "r 1\nr.dat 16 1e99999999"):
         with pytest.raises(RecordUnusable):
             parse_header(f"{line}\n", "r.hea")

@@ -20,7 +20,7 @@ def _shown(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def test_no_file_is_longer_than_four_hundred_lines_of_code():
+def test_python_files_have_at_most_400_lines_of_code():
     long = {
         _shown(path): lines
         for path in python_files()
@@ -34,7 +34,7 @@ def test_lines_of_code_leave_out_comments_blank_lines_and_docstrings():
     assert code_lines(text) == 5
 
 
-def test_no_file_has_a_name_that_says_nothing():
+def test_file_and_folder_names_are_not_vague():
     vague = [_shown(path) for path in python_files() if path.stem in _VAGUE or path.parent.name in _VAGUE]
     assert vague == []
 
@@ -45,7 +45,7 @@ def test_every_soak_belongs_to_a_group():
     assert soaks - named == set()
 
 
-def test_every_module_of_ours_says_what_it_is():
+def test_every_module_has_a_docstring():
     silent = [
         _shown(path)
         for path in python_files()
@@ -72,7 +72,7 @@ def test_every_module_of_ours_says_what_it_is():
         ("work left for nobody", r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b"),
     ],
 )
-def test_no_file_names(what: str, pattern: str):
+def test_files_contain_no_forbidden_pattern(what: str, pattern: str):
     here = Path(__file__)
     found = []
     for path in project_files():
@@ -86,6 +86,6 @@ def test_no_file_names(what: str, pattern: str):
     assert found == [], what
 
 
-def test_no_recording_of_the_shared_material_was_copied_into_the_project():
+def test_project_contains_no_recording_of_the_shared_material():
     copied = [_shown(path) for path in project_files() if path.suffix in {".dat", ".hea", ".xyz", ".atr"}]
     assert copied == []

@@ -137,7 +137,7 @@ def test_spot_check_with_a_date_counts_as_stored() -> None:
     ],
     ids=["no date", "unknown date", "date", "clock not set", "clock not set, from memory", "month 13"],
 )
-def test_spot_check_counts_as_stored_only_with_a_valid_time_stamp(
+def test_spot_check_without_a_reliable_time_stamp_does_not_count_as_stored(
     time_stamp: bytes | None, status: int | None, clock_not_set: bool, stored: bool
 ) -> None:
     octets = spot(time_stamp=time_stamp, measurement_status=status, clock_not_set=clock_not_set)
