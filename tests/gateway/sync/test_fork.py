@@ -58,7 +58,7 @@ async def delivered(buffer: Buffer, batches: int, *, first: int = 0) -> None:
 
 @pytest.mark.broker
 @pytest.mark.finding("reliability-B")
-async def test_store_put_back_from_an_image_begins_a_new_epoch_and_keeps_what_it_measured(tmp_path: Path) -> None:
+async def test_store_restored_from_an_image_begins_a_new_epoch_and_keeps_its_observations(tmp_path: Path) -> None:
     box, image = tmp_path / "box", tmp_path / "image"
     box.mkdir()
     identity = Identity.create(tmp_path / "identity", GATEWAY)
@@ -90,7 +90,7 @@ async def test_store_put_back_from_an_image_begins_a_new_epoch_and_keeps_what_it
 
 @pytest.mark.broker
 @pytest.mark.finding("reliability-B")
-async def test_second_box_in_service_is_contested_and_begins_no_epoch(tmp_path: Path) -> None:
+async def test_second_gateway_with_a_copied_store_is_contested_and_begins_no_epoch(tmp_path: Path) -> None:
     box, clone = tmp_path / "box", tmp_path / "clone"
     box.mkdir()
     identity = Identity.create(tmp_path / "identity", GATEWAY)
@@ -109,7 +109,7 @@ async def test_second_box_in_service_is_contested_and_begins_no_epoch(tmp_path: 
             assert buffer.epoch == epoch
 
 
-async def test_fork_without_a_rival_is_a_store_that_was_put_back() -> None:
+async def test_fork_without_a_rival_ends_the_wait_after_the_patience_time() -> None:
     clock = MovedClock()
     watch = ForkWatch(clock, patience_s=100.0)
     alone = asyncio.create_task(watch.stay_alone())
@@ -123,7 +123,7 @@ async def test_fork_without_a_rival_is_a_store_that_was_put_back() -> None:
     await asyncio.wait_for(alone, 1)
 
 
-async def test_take_over_means_a_rival_for_an_hour() -> None:
+async def test_session_takeover_counts_as_a_rival_for_an_hour() -> None:
     clock = MovedClock()
     watch = ForkWatch(clock, patience_s=100.0)
     watch.take_over()

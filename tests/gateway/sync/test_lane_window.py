@@ -42,17 +42,17 @@ def send_all(lane: LaneWindow, *, live: bool, now_s: float = 0.0) -> list[int]:
     return sequences
 
 
-def test_nothing_is_sent_before_the_cloud_told_its_mark():
+def test_no_batch_is_sent_before_the_first_ack_of_the_cloud():
     lane = window(acked=3, last=9)
     assert lane.next_after(live=True) is None
     assert lane.next_after(live=False) is None
 
 
-def test_a_short_pause_is_caught_up_with_as_live():
+def test_batches_of_a_short_pause_are_sent_as_live():
     assert send_all(window(acked=3, last=9, answer=3), live=True) == [4, 5, 6, 7, 8, 9]
 
 
-def test_a_long_absence_is_backlog_and_live_begins_behind_it():
+def test_batches_of_a_long_pause_are_backlog_and_later_batches_are_live():
     lane = window(acked=3, last=20, answer=3)
     assert send_all(lane, live=True) == []
     lane.note_commit(22)
@@ -60,7 +60,7 @@ def test_a_long_absence_is_backlog_and_live_begins_behind_it():
     assert send_all(lane, live=False) == list(range(4, 21))
 
 
-def test_a_live_flow_that_falls_behind_becomes_backlog():
+def test_live_batches_above_the_limit_become_backlog():
     lane = window(last=0, answer=0)
     lane.note_commit(5)
     assert send_all(lane, live=True) == [1, 2, 3, 4, 5]
@@ -71,13 +71,13 @@ def test_a_live_flow_that_falls_behind_becomes_backlog():
     assert send_all(lane, live=True) == [15]
 
 
-def test_the_clouds_higher_mark_is_taken():
+def test_higher_mark_of_the_cloud_is_adopted():
     lane = window(acked=3, last=9)
     assert lane.apply(ack(7)).verdict is Verdict.ADVANCED
     assert send_all(lane, live=True) == [8, 9]
 
 
-def test_what_is_confirmed_is_no_longer_under_way():
+def test_acknowledged_batches_are_no_longer_in_flight():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     answer = lane.apply(ack(3))
@@ -85,7 +85,7 @@ def test_what_is_confirmed_is_no_longer_under_way():
     assert (lane.through, lane.under_way_batches, lane.under_way_bytes(live=True)) == (3, 2, 200)
 
 
-def test_an_answer_that_comes_twice_changes_nothing():
+def test_duplicate_ack_confirms_no_further_batch():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     lane.apply(ack(3))
@@ -104,13 +104,13 @@ def test_live_batches_are_confirmed_while_the_backlog_before_them_is_still_missi
     assert lane.next_after(live=False) == 0
 
 
-def test_the_backlog_jumps_over_what_the_cloud_holds():
+def test_backlog_skips_batches_that_the_cloud_holds():
     lane = window(acked=0, last=100)
     lane.apply(ack(10, (11, 20), (31, 35), highest=50))
     assert send_all(lane, live=False)[:15] == [*range(11, 21), *range(31, 36)]
 
 
-def test_what_is_missing_goes_again_when_something_sent_well_after_it_arrived():
+def test_missing_batch_is_resent_after_an_ack_of_a_batch_sent_a_second_later():
     lane = window(last=6, answer=0)
     send_all(lane, live=True, now_s=0.0)
     lane.note_commit(8)
@@ -122,7 +122,7 @@ def test_what_is_missing_goes_again_when_something_sent_well_after_it_arrived():
     assert send_all(lane, live=True) == [2, 3]
 
 
-def test_backlog_that_waits_behind_live_data_is_not_lost():
+def test_backlog_batches_are_not_missed_when_live_batches_are_acknowledged_first():
     lane = window(acked=0, last=100, answer=0)
     lane.note_commit(101)
     send_all(lane, live=True, now_s=0.0)
@@ -130,7 +130,7 @@ def test_backlog_that_waits_behind_live_data_is_not_lost():
     assert lane.apply(ack(0, (1, 100), highest=101)).missed == []
 
 
-def test_a_repetition_that_arrives_tells_nothing_about_what_was_sent_before_it():
+def test_ack_of_a_resent_batch_marks_no_earlier_batch_as_missed():
     lane = window(last=2, answer=0)
     send_all(lane, live=True, now_s=0.0)
     lane.expire(now_s=10.0)
@@ -139,7 +139,7 @@ def test_a_repetition_that_arrives_tells_nothing_about_what_was_sent_before_it()
     assert lane.apply(ack(0, (1, 1), highest=2)).missed == []
 
 
-def test_an_older_answer_does_not_take_back_what_a_newer_one_told():
+def test_older_ack_does_not_undo_a_newer_ack():
     lane = window(acked=0, last=100, answer=0)
     lane.note_commit(102)
     send_all(lane, live=True)
@@ -148,7 +148,7 @@ def test_an_older_answer_does_not_take_back_what_a_newer_one_told():
     assert lane.next_after(live=True) is None
 
 
-def test_silence_repeats_all_once_and_then_only_the_oldest():
+def test_missing_acks_resend_all_batches_once_and_then_only_the_oldest():
     lane = window(last=4, answer=0)
     send_all(lane, live=True, now_s=0.0)
     assert lane.deadline_s == 10.0
@@ -162,7 +162,7 @@ def test_silence_repeats_all_once_and_then_only_the_oldest():
     assert [sent.sequence for sent in lane.expire(now_s=70.0)] == [1]
 
 
-def test_the_wait_between_repetitions_has_a_limit():
+def test_resend_interval_doubles_up_to_60_seconds():
     lane = window(last=1, answer=0)
     send_all(lane, live=True, now_s=0.0)
     now_s, waits = 0.0, []
@@ -176,7 +176,7 @@ def test_the_wait_between_repetitions_has_a_limit():
     assert waits == [10, 20, 40, 60, 60, 60]
 
 
-def test_an_answer_after_silence_brings_the_ordinary_patience_back():
+def test_ack_after_silence_resets_the_resend_interval():
     lane = window(last=3, answer=0)
     send_all(lane, live=True, now_s=0.0)
     lane.expire(now_s=10.0)
@@ -185,7 +185,7 @@ def test_an_answer_after_silence_brings_the_ordinary_patience_back():
     assert lane.deadline_s == 20.0
 
 
-def test_a_second_sending_is_known_as_one():
+def test_resent_batch_is_confirmed_with_two_sendings():
     lane = window(last=1, answer=0)
     send_all(lane, live=True, now_s=0.0)
     lane.expire(now_s=10.0)
@@ -193,13 +193,13 @@ def test_a_second_sending_is_known_as_one():
     assert [sent.sendings for sent in lane.apply(ack(1)).confirmed] == [2]
 
 
-def test_a_restored_cloud_is_believed_in_the_exchange():
+def test_lower_mark_in_the_first_ack_means_a_restored_cloud():
     lane = window(acked=50, last=52)
     assert lane.apply(ack(20)).verdict is Verdict.RESTORED
     assert send_all(lane, live=False)[0] == 21
 
 
-def test_a_mark_that_goes_back_outside_of_the_exchange_is_asked_about():
+def test_lower_mark_in_a_later_ack_is_doubted_and_not_adopted():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     lane.apply(ack(5))
@@ -207,7 +207,7 @@ def test_a_mark_that_goes_back_outside_of_the_exchange_is_asked_about():
     assert (lane.through, lane.next_after(live=True)) == (5, None)
 
 
-def test_a_straggling_answer_is_forgotten_when_the_next_one_is_right():
+def test_doubted_ack_is_discarded_when_the_next_ack_has_the_expected_mark():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     lane.apply(ack(5))
@@ -216,7 +216,7 @@ def test_a_straggling_answer_is_forgotten_when_the_next_one_is_right():
     assert lane.apply(ack(3)).verdict is Verdict.DOUBTED
 
 
-def test_a_cloud_that_lost_its_data_while_connected_is_believed_when_it_says_so_again():
+def test_lower_mark_repeated_in_a_second_ack_means_a_restored_cloud():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     lane.apply(ack(5))
@@ -225,20 +225,20 @@ def test_a_cloud_that_lost_its_data_while_connected_is_believed_when_it_says_so_
     assert send_all(lane, live=True) == [3, 4, 5]
 
 
-def test_an_epoch_that_the_cloud_does_not_know_begins_at_one():
+def test_lane_of_an_epoch_unknown_to_the_cloud_is_sent_from_the_first_batch():
     lane = window(acked=40, last=42)
     assert lane.apply(ack(0)).verdict is Verdict.RESTORED
     assert lane.next_after(live=False) == 0
 
 
-def test_answers_of_another_epoch_mean_nothing():
+def test_ack_of_another_epoch_is_ignored():
     lane = window(acked=3, last=9)
     assert lane.apply(ack(7, epoch="another")).verdict is Verdict.FOREIGN
     assert not lane.agreed
 
 
 @pytest.mark.parametrize("answer", [ack(3, conflict=True), ack(10), ack(3, (4, 9), highest=20)])
-def test_a_contested_lane_stops(answer: Ack):
+def test_contested_lane_sends_no_batch(answer: Ack):
     lane = window(last=9, answer=3)
     send_all(lane, live=True)
     assert lane.apply(answer).verdict is Verdict.CONTESTED
@@ -247,7 +247,7 @@ def test_a_contested_lane_stops(answer: Ack):
     assert (lane.next_after(live=True), lane.next_after(live=False)) == (None, None)
 
 
-def test_a_contested_lane_stays_so_until_a_new_connections_exchange():
+def test_contested_lane_stays_contested_until_an_ack_on_a_new_connection():
     lane = window(last=9, answer=3)
     lane.apply(ack(3, conflict=True))
     assert lane.apply(ack(4)).verdict is Verdict.CONTESTED
@@ -257,7 +257,7 @@ def test_a_contested_lane_stays_so_until_a_new_connections_exchange():
     assert not lane.contested
 
 
-def test_a_gap_record_covers_its_range():
+def test_sent_gap_record_is_confirmed_only_by_an_ack_of_its_whole_range():
     lane = window(acked=0, last=20, answer=0)
     lane.note_sending(sequence=1, through=12, octets=100, live=False, now_s=0.0)
     assert lane.next_after(live=False) == 12
@@ -266,7 +266,7 @@ def test_a_gap_record_covers_its_range():
     assert [sent.through for sent in lane.apply(ack(12)).confirmed] == [12]
 
 
-def test_no_more_batches_are_under_way_than_allowed():
+def test_number_of_batches_in_flight_is_limited():
     lane = window(last=100, answer=0)
     assert len(send_all(lane, live=False)) == 32
     lane.apply(ack(1))
@@ -274,7 +274,7 @@ def test_no_more_batches_are_under_way_than_allowed():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_whatever_is_lost_everything_arrives_and_the_marks_agree(seed: int):
+def test_all_batches_arrive_despite_random_losses_and_cloud_restores(seed: int):
     """The link loses and reorders batches and acknowledgements, and the cloud is restored twice: in the end all
     arrived."""
     print("seed", seed)

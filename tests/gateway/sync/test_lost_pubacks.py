@@ -54,7 +54,7 @@ def _empty(path: Path) -> Path:
 
 
 @pytest.mark.finding("reliability-J")
-async def test_twenty_lost_pubacks_end_the_connection_and_everything_arrives_on_the_next(
+async def test_lost_pubacks_end_the_connection_and_all_batches_arrive_on_the_next(
     broker: ScriptedBroker, gateway: TestGateway
 ) -> None:
     broker.loses_pubacks = True
@@ -71,7 +71,9 @@ async def test_twenty_lost_pubacks_end_the_connection_and_everything_arrives_on_
     assert broker.held[Lane.NUMERIC] == set(range(1, gateway.last() + 1))
 
 
-async def test_a_lost_suback_is_noticed_too(broker: ScriptedBroker, gateway: TestGateway) -> None:
+async def test_lost_suback_ends_the_connection_and_all_batches_arrive_on_the_next(
+    broker: ScriptedBroker, gateway: TestGateway
+) -> None:
     broker.loses_subacks = True
     await gateway.measure(1)
     async with sending(uplink_to(gateway, broker)):
@@ -80,7 +82,7 @@ async def test_a_lost_suback_is_noticed_too(broker: ScriptedBroker, gateway: Tes
         await eventually(gateway.all_acked)
 
 
-async def test_what_the_broker_confirmed_and_the_cloud_never_saw_is_reported_and_sent_again(
+async def test_batches_lost_after_their_puback_are_reported_as_published_and_resent(
     broker: ScriptedBroker, gateway: TestGateway
 ) -> None:
     broker.drops_batches = True
@@ -98,7 +100,7 @@ async def test_what_the_broker_confirmed_and_the_cloud_never_saw_is_reported_and
 
 
 @pytest.mark.finding("reliability-I")
-async def test_connections_that_live_for_a_moment_and_deliver_are_no_failures(
+async def test_short_connections_that_deliver_a_batch_do_not_count_as_failed_attempts(
     broker: ScriptedBroker, gateway: TestGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[MqttSession] = []
@@ -126,7 +128,7 @@ async def test_connections_that_live_for_a_moment_and_deliver_are_no_failures(
 PATIENT = PubackSettings(puback_s=30.0, bytes_per_s_least=1000)
 
 
-def test_a_confirmation_is_overdue_after_its_time_and_the_time_of_all_bytes_in_flight() -> None:
+def test_puback_deadline_includes_the_transmission_time_of_all_bytes_in_flight() -> None:
     waiting = UnconfirmedPackets(PATIENT)
     waiting.add(1, 60_000, now_s=0.0)
     waiting.add(2, 10_000, now_s=10.0)
@@ -135,7 +137,7 @@ def test_a_confirmation_is_overdue_after_its_time_and_the_time_of_all_bytes_in_f
     assert waiting.find_lost(110.0) == Lost(2, 110.0)
 
 
-def test_what_was_confirmed_is_not_waited_for() -> None:
+def test_confirmed_packets_are_never_reported_lost() -> None:
     waiting = UnconfirmedPackets(PATIENT)
     for packet_id in range(20):
         waiting.add(packet_id, 100, now_s=0.0)
@@ -146,7 +148,7 @@ def test_what_was_confirmed_is_not_waited_for() -> None:
     assert waiting.find_lost(31.0) == Lost(1, 31.0)  # confirmed ones need no transmission time any more
 
 
-def test_published_batches_are_ranges_and_go_when_the_cloud_has_them() -> None:
+def test_published_batches_are_kept_as_ranges_and_removed_when_acknowledged() -> None:
     published = PublishedBatches()
     for sequence in (5, 3, 4, 9, 10, 1):
         published.add(sequence, sequence)
@@ -158,7 +160,7 @@ def test_published_batches_are_ranges_and_go_when_the_cloud_has_them() -> None:
     assert published.ranges == ()
 
 
-def test_published_ranges_are_bounded_and_the_lowest_stay() -> None:
+def test_published_ranges_above_the_limit_are_dropped_from_the_highest() -> None:
     published = PublishedBatches()
     for sequence in range(1, 4 * PUBLISHED_RANGES_MAX, 2):
         published.add(sequence, sequence)
@@ -170,7 +172,7 @@ def test_published_ranges_are_bounded_and_the_lowest_stay() -> None:
 
 
 @pytest.mark.finding("edge-C4")
-def test_a_stop_does_not_wait_for_a_name_that_is_being_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_does_not_wait_for_a_pending_dns_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up, may_end = threading.Event(), threading.Event()
 
     def hang(*_: object, **__: object) -> list[object]:

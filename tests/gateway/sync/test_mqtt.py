@@ -50,7 +50,7 @@ async def cloud_session(broker: Broker, topic: str) -> MqttSession:
     return session
 
 
-async def test_the_largest_envelope_goes_through(broker):
+async def test_largest_allowed_envelope_is_published(broker):
     cloud = await cloud_session(broker, f"{OWN}/up/+")
     # The cloud's side of this session accepts small packets only, so the PUBACK alone proves the large one.
     session = await MqttSession.open(address(broker), client_id="gw")
@@ -61,7 +61,7 @@ async def test_the_largest_envelope_goes_through(broker):
     await cloud.close()
 
 
-async def test_a_publish_that_the_acl_forbids_is_refused_and_not_silently_lost(broker):
+async def test_publish_forbidden_by_the_broker_acl_raises_mqtt_refused(broker):
     session = await MqttSession.open(address(broker), client_id="gw")
     with pytest.raises(MqttRefused, match="Not authorized"):
         await session.publish(f"argus/v1/{TENANT}/gw_other/up/numeric", b"another's")
@@ -69,7 +69,7 @@ async def test_a_publish_that_the_acl_forbids_is_refused_and_not_silently_lost(b
     await session.close()
 
 
-async def test_a_gateway_hears_only_what_is_for_it(broker):
+async def test_gateway_receives_only_messages_on_its_own_topics(broker):
     session = await MqttSession.open(address(broker), client_id="gw")
     await session.subscribe(f"{OWN}/down/ack")
     with pytest.raises(MqttRefused, match="Not authorized"):
@@ -82,7 +82,7 @@ async def test_a_gateway_hears_only_what_is_for_it(broker):
     await cloud.close()
 
 
-async def test_publishes_wait_for_a_slot_and_keep_their_order(broker):
+async def test_publishes_wait_for_a_free_slot_and_keep_their_order(broker):
     cloud = await cloud_session(broker, f"{OWN}/up/+")
     session = await MqttSession.open(address(broker), client_id="gw")
     answers = []
@@ -96,7 +96,7 @@ async def test_publishes_wait_for_a_slot_and_keep_their_order(broker):
     await cloud.close()
 
 
-async def test_a_second_client_of_our_name_ends_the_first_and_says_so(broker):
+async def test_second_client_with_the_same_client_id_ends_the_first_as_taken_over(broker):
     first = await MqttSession.open(address(broker), client_id="gw")
     second = await MqttSession.open(address(broker), client_id="gw")
     with pytest.raises(MqttTakenOver):
@@ -104,7 +104,7 @@ async def test_a_second_client_of_our_name_ends_the_first_and_says_so(broker):
     await second.close()
 
 
-async def test_the_will_is_published_for_who_vanishes_and_not_for_who_says_goodbye(broker):
+async def test_will_is_published_after_a_lost_connection_and_not_after_a_disconnect(broker):
     cloud = await cloud_session(broker, f"{OWN}/status")
     will = Will(f"{OWN}/status", b"gone")
     polite = await MqttSession.open(address(broker), client_id="gw", will=will)
@@ -115,7 +115,7 @@ async def test_the_will_is_published_for_who_vanishes_and_not_for_who_says_goodb
     await cloud.close()
 
 
-async def test_whoever_waits_learns_that_the_broker_was_killed(broker):
+async def test_pending_publish_and_receive_fail_when_the_broker_is_killed(broker):
     session = await MqttSession.open(address(broker), client_id="gw")
     broker.freeze()
     unanswered = session.publish(f"{OWN}/up/numeric", b"into the dark")
@@ -144,7 +144,7 @@ async def test_connection_without_a_reader_closes_without_a_logged_error(broker,
     assert complaints == []
 
 
-async def test_more_answers_than_are_read_lose_the_oldest(broker):
+async def test_oldest_received_messages_are_dropped_when_the_queue_is_full(broker):
     session = await MqttSession.open(address(broker), client_id="gw")
     await session.subscribe(f"{OWN}/down/ack")
     cloud = await MqttSession.open(address(broker, CLOUD_USER), client_id="cloud")
@@ -155,30 +155,30 @@ async def test_more_answers_than_are_read_lose_the_oldest(broker):
     await cloud.close()
 
 
-async def test_a_wrong_password_is_said(broker):
+async def test_connect_with_a_wrong_password_fails_with_not_authorized(broker):
     with pytest.raises(MqttUnavailable, match="does not take this gateway: Not authorized"):
         await MqttSession.open(address(broker, password="wrong"), client_id="gw")
 
 
-async def test_a_broker_that_takes_too_little_is_said_before_the_first_batch(tmp_path):
+async def test_connect_fails_when_the_packet_limit_of_the_broker_is_too_small(tmp_path):
     async with running(Broker(tmp_path / "small", packet_bytes_max=65_536)) as broker:
         with pytest.raises(MqttUnavailable, match="raise its max_packet_size"):
             await MqttSession.open(address(broker), client_id="gw")
 
 
-async def test_nobody_there_is_said():
+async def test_connect_to_a_closed_port_fails_with_connection_refused():
     nobody = BrokerAddress(host="127.0.0.1", port=free_port(), username=None, password=None, tls=None)
     with pytest.raises(MqttUnavailable, match="Connection refused"):
         await MqttSession.open(nobody, client_id="gw")
 
 
-async def test_a_name_that_does_not_resolve_is_said():
+async def test_connect_to_an_unresolvable_host_names_host_and_port():
     nowhere = BrokerAddress(host="broker.invalid", port=1883, username=None, password=None, tls=None)
     with pytest.raises(MqttUnavailable, match=r"broker\.invalid:1883"):
         await MqttSession.open(nowhere, client_id="gw")
 
 
-async def test_something_else_that_listens_there_is_no_broker(monkeypatch):
+async def test_connect_to_a_silent_listener_times_out(monkeypatch):
     monkeypatch.setattr("gateway.sync.mqtt.CONNECT_S_MAX", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         silent = BrokerAddress(host="127.0.0.1", port=listener.getsockname()[1], username=None, password=None, tls=None)
@@ -186,7 +186,7 @@ async def test_something_else_that_listens_there_is_no_broker(monkeypatch):
             await MqttSession.open(silent, client_id="gw")
 
 
-async def test_giving_up_in_the_middle_of_connecting_leaves_nothing_open():
+async def test_cancelled_connect_closes_its_socket():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         silent = BrokerAddress(host="127.0.0.1", port=listener.getsockname()[1], username=None, password=None, tls=None)
         opening = asyncio.create_task(MqttSession.open(silent, client_id="gw"))
@@ -205,7 +205,7 @@ async def test_giving_up_in_the_middle_of_connecting_leaves_nothing_open():
             assert await asyncio.to_thread(rest) == b"end"
 
 
-async def test_with_certificates_the_gateway_is_who_its_certificate_says(tmp_path):
+async def test_gateway_name_at_the_broker_is_that_of_its_client_certificate(tmp_path):
     authority = Authority(tmp_path / "ca")
     authority.issue("broker", "broker")
     certificate, key = authority.issue(GATEWAY, "gateway")
@@ -223,7 +223,7 @@ async def test_with_certificates_the_gateway_is_who_its_certificate_says(tmp_pat
         await session.close()
 
 
-async def test_the_certificate_beside_the_identity_is_used_when_no_other_is_named(tmp_path):
+async def test_identity_certificate_is_used_when_the_settings_name_no_certificate(tmp_path):
     authority = Authority(tmp_path / "ca")
     authority.issue("broker", "broker")
     beside = client_certificate(*authority.issue(GATEWAY, "gateway"))
@@ -234,7 +234,7 @@ async def test_the_certificate_beside_the_identity_is_used_when_no_other_is_name
         await session.close()
 
 
-async def test_without_a_certificate_nobody_comes_in(tmp_path):
+async def test_broker_that_requires_certificates_rejects_a_client_without_one(tmp_path):
     authority = Authority(tmp_path / "ca")
     authority.issue("broker", "broker")
     async with running(Broker(tmp_path / "broker", certificates=authority.folder)) as broker:
@@ -243,7 +243,7 @@ async def test_without_a_certificate_nobody_comes_in(tmp_path):
             await MqttSession.open(broker_address(settings, None, CLOCK), client_id="gw")
 
 
-async def test_a_broker_of_another_authority_is_not_trusted(tmp_path):
+async def test_broker_certificate_of_another_authority_is_rejected(tmp_path):
     authority = Authority(tmp_path / "ca")
     authority.issue("broker", "broker")
     stranger = Authority(tmp_path / "stranger")
@@ -254,32 +254,32 @@ async def test_a_broker_of_another_authority_is_not_trusted(tmp_path):
             await MqttSession.open(broker_address(settings, beside, CLOCK), client_id="gw")
 
 
-def test_addresses_are_read():
+def test_broker_url_is_parsed_into_host_port_and_tls():
     assert parse_broker_url("mqtt://broker.example") == ("broker.example", 1883, False)
     assert parse_broker_url("mqtts://broker.example") == ("broker.example", 8883, True)
     assert parse_broker_url("mqtt://[::1]:1884") == ("::1", 1884, False)
 
 
 @pytest.mark.parametrize("url", ["", "broker", "http://broker", "mqtt://", "mqtt:broker"])
-def test_other_addresses_are_refused_when_the_settings_are_made(url: str):
+def test_invalid_broker_url_is_rejected_by_the_settings(url: str):
     with pytest.raises(ValueError, match="mqtt://HOST:PORT"):
         UplinkSettings(mqtt_url=url)
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path):
+def test_error_for_an_unreadable_password_file_names_the_file(tmp_path):
     settings = UplinkSettings(mqtt_url="mqtt://h", username="u", password_file=tmp_path / "absent")
     with pytest.raises(MqttUnavailable, match="absent cannot be used: No such file"):
         broker_address(settings, None, CLOCK)
 
 
-def test_a_certificate_that_is_none_is_said(tmp_path):
+def test_invalid_client_certificate_file_is_reported(tmp_path):
     (tmp_path / "cert").write_text("no certificate")
     settings = UplinkSettings(mqtt_url="mqtts://h", cert_file=tmp_path / "cert", key_file=tmp_path / "cert")
     with pytest.raises(MqttUnavailable, match="cannot be used"):
         broker_address(settings, None, CLOCK)
 
 
-def test_a_password_does_not_show_when_the_address_is_printed(tmp_path):
+def test_printed_broker_address_contains_no_password(tmp_path):
     (tmp_path / "password").write_text("sesame\nsecond line\n")
     settings = UplinkSettings(mqtt_url="mqtt://h", username="u", password_file=tmp_path / "password")
     found = broker_address(settings, None, CLOCK)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.broker
 
 @pytest.mark.finding("edge-C1")
 @pytest.mark.finding("reliability-A2")
-async def test_damage_of_one_lane_keeps_no_other_lane_from_the_cloud(tmp_path: Path) -> None:
+async def test_damaged_lane_does_not_stop_the_upload_of_other_lanes(tmp_path: Path) -> None:
     clock = TrustedClock(SystemClock(), disciplined=lambda: True)
     identity = Identity.create(tmp_path / "identity", GATEWAY)
     path = tmp_path / "buffer.sqlite"

@@ -63,7 +63,7 @@ async def opened(broker: Broker, ca_file: Path, beside: TlsFiles, clock: Trusted
     return await MqttSession.open(broker_address(settings_of(broker, ca_file), beside, clock), client_id="gw")
 
 
-async def test_broker_is_reached_while_the_machine_is_a_year_behind_its_certificate(tmp_path):
+async def test_broker_certificate_of_next_year_is_accepted_while_the_clock_is_not_synchronised(tmp_path):
     async with broker_valid(tmp_path, 364 * DAY, 366 * DAY) as (broker, ca_file, beside):
         session = await opened(broker, ca_file, beside, clock_that_is(synchronised=False))
         assert session.certificate_fault() is None
@@ -104,20 +104,20 @@ async def uplink_of_a_late_clock(folder: Path, begins: timedelta, ends: timedelt
 
 
 @pytest.mark.finding("reliability-D")
-async def test_uplink_connects_in_1970_and_stays_connected_when_the_time_is_learnt(tmp_path):
+async def test_uplink_connected_with_an_unsynchronised_clock_stays_connected_after_synchronisation(tmp_path):
     async with uplink_of_a_late_clock(tmp_path, 364 * DAY, 366 * DAY) as (uplink, learn):
         learn(-365 * DAY)
         await eventually(lambda: not uplink._status_due.is_set(), what="a look at the certificate")
         assert (uplink.state.connected, uplink.state.last_error) == (True, None)
 
 
-async def test_uplink_ends_a_connection_whose_certificate_proves_expired_when_the_time_is_learnt(tmp_path):
+async def test_uplink_disconnects_from_an_expired_certificate_when_the_clock_is_synchronised(tmp_path):
     async with uplink_of_a_late_clock(tmp_path, -3 * DAY, -1 * DAY) as (uplink, learn):
         learn(timedelta(0))
         await eventually(lambda: "expired" in (uplink.state.last_error or ""), what="the end of the connection")
 
 
-async def test_nothing_of_mqtt_is_sent_to_a_broker_whose_certificate_expired(tmp_path):
+async def test_no_mqtt_byte_is_sent_to_a_broker_with_an_expired_certificate(tmp_path):
     """The handshake itself ends the connection, before the caller can send anything."""
     authority = Authority(tmp_path, begins=-3 * DAY, ends=-1 * DAY)
     certificate, key = authority.issue("broker", "broker")
@@ -146,7 +146,7 @@ async def test_nothing_of_mqtt_is_sent_to_a_broker_whose_certificate_expired(tmp
     assert not any(received)
 
 
-async def test_host_name_and_authority_are_verified_as_before(tmp_path):
+async def test_host_name_and_authority_are_verified_while_the_clock_is_not_synchronised(tmp_path):
     async with broker_valid(tmp_path, 364 * DAY, 366 * DAY) as (broker, ca_file, beside):
         stranger = Authority(tmp_path / "stranger").folder / "ca.crt"
         with pytest.raises(MqttUnavailable, match="certificate verify failed"):

@@ -49,7 +49,7 @@ def whole(cloud: AckingCloud, gateway: TestGateway, lane: Lane = Lane.NUMERIC) -
     return gateway.all_acked(lane) and sorted(cloud.held(lane)) == list(range(1, gateway.last(lane) + 1))
 
 
-async def test_what_is_committed_reaches_the_cloud_signed_and_is_acknowledged(broker, gateway, cloud):
+async def test_committed_batches_reach_the_cloud_signed_and_are_acknowledged(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await gateway.measure(5)
         await eventually(lambda: whole(cloud, gateway))
@@ -61,7 +61,7 @@ async def test_what_is_committed_reaches_the_cloud_signed_and_is_acknowledged(br
     assert all(envelope.traceparent for envelope in cloud.received)
 
 
-async def test_every_lane_arrives_on_its_own(broker, gateway, cloud):
+async def test_batches_of_every_lane_reach_the_cloud(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(2)
         await gateway.buffer.append_sections([section(waveform(bytes(200)))])
@@ -71,7 +71,7 @@ async def test_every_lane_arrives_on_its_own(broker, gateway, cloud):
             await eventually(lambda lane=lane: whole(cloud, gateway, lane))
 
 
-async def test_without_a_broker_it_waits_and_says_why(tmp_path, gateway):
+async def test_uplink_without_a_broker_retries_and_keeps_the_last_error(tmp_path, gateway):
     broker = Broker(tmp_path / "broker")
     async with sending(gateway.uplink(broker)) as uplink:
         await gateway.measure(2)
@@ -80,7 +80,7 @@ async def test_without_a_broker_it_waits_and_says_why(tmp_path, gateway):
         assert "Connection refused" in (uplink.state.last_error or "")
 
 
-async def test_an_outage_is_backfilled_oldest_first_beside_live_data(broker, gateway, cloud):
+async def test_backlog_after_an_outage_is_sent_oldest_first_beside_live_data(broker, gateway, cloud):
     await gateway.measure(100)
     behind = gateway.last()
     # Time limits as in a vehicle, so that a busy machine sends nothing twice.
@@ -94,7 +94,7 @@ async def test_an_outage_is_backfilled_oldest_first_beside_live_data(broker, gat
     assert live == list(range(behind + 1, gateway.last() + 1))
 
 
-async def test_a_killed_broker_loses_and_doubles_nothing(broker, gateway, cloud):
+async def test_all_batches_arrive_without_conflict_when_the_broker_is_killed_repeatedly(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         for round_ in range(3):
             await gateway.measure(10, first=10 * round_)
@@ -107,7 +107,7 @@ async def test_a_killed_broker_loses_and_doubles_nothing(broker, gateway, cloud)
     assert not any(held.conflict for held in cloud.lanes.values())
 
 
-async def test_a_broker_that_falls_silent_is_waited_for(broker, gateway, cloud):
+async def test_all_batches_arrive_after_a_frozen_broker_resumes(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(3)
         await eventually(lambda: whole(cloud, gateway))
@@ -118,7 +118,7 @@ async def test_a_broker_that_falls_silent_is_waited_for(broker, gateway, cloud):
         await eventually(lambda: whole(cloud, gateway), within_s=10)
 
 
-async def test_lost_answers_are_made_up_for(broker, gateway, cloud):
+async def test_all_batches_are_acknowledged_after_five_lost_acks(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
         cloud.acks_to_lose = 5
@@ -126,7 +126,7 @@ async def test_lost_answers_are_made_up_for(broker, gateway, cloud):
         await eventually(lambda: whole(cloud, gateway))
 
 
-async def test_the_last_answer_lost_makes_the_batch_go_again_and_count_once(broker, gateway, cloud):
+async def test_batch_whose_ack_was_lost_is_resent_once_unchanged(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
         cloud.acks_to_lose = 1
@@ -136,7 +136,7 @@ async def test_the_last_answer_lost_makes_the_batch_go_again_and_count_once(brok
     assert cloud.received[0].batch == cloud.received[1].batch
 
 
-async def test_repeated_answers_change_nothing(broker, gateway, cloud):
+async def test_repeated_acks_cause_no_resend(broker, gateway, cloud):
     cloud.acks_each = 3
     async with sending(gateway.uplink(broker)):
         await gateway.measure(10)
@@ -144,7 +144,7 @@ async def test_repeated_answers_change_nothing(broker, gateway, cloud):
     assert len(cloud.received) == gateway.last()
 
 
-async def test_a_silent_cloud_does_not_find_its_queue_full_of_repetitions(broker, gateway, cloud):
+async def test_resends_to_a_silent_cloud_are_limited(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
         cloud.silent = True
@@ -158,7 +158,7 @@ async def test_a_silent_cloud_does_not_find_its_queue_full_of_repetitions(broker
         await eventually(lambda: whole(cloud, gateway), within_s=10)
 
 
-async def test_a_puback_alone_never_counts(broker, gateway, cloud):
+async def test_puback_without_an_ack_does_not_count_as_delivery(broker, gateway, cloud):
     patient = WindowSettings(ack_timeout_s=30.0)
     async with sending(gateway.uplink(broker, window=patient)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
@@ -168,7 +168,7 @@ async def test_a_puback_alone_never_counts(broker, gateway, cloud):
         assert gateway.acked() == 0
 
 
-async def test_a_cloud_restored_from_an_older_copy_gets_what_it_lost(broker, gateway, cloud):
+async def test_cloud_restored_from_an_older_backup_gets_its_lost_batches_again(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(30)
         await eventually(lambda: whole(cloud, gateway))
@@ -177,7 +177,7 @@ async def test_a_cloud_restored_from_an_older_copy_gets_what_it_lost(broker, gat
         await eventually(lambda: whole(cloud, gateway) and len(cloud.held(Lane.NUMERIC)) == gateway.last())
 
 
-async def test_a_cloud_that_is_restored_under_a_running_gateway_gets_it_too(broker, gateway, cloud):
+async def test_cloud_restored_while_connected_gets_its_lost_batches_again(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(20)
         await eventually(lambda: whole(cloud, gateway))
@@ -186,7 +186,7 @@ async def test_a_cloud_that_is_restored_under_a_running_gateway_gets_it_too(brok
         await eventually(lambda: whole(cloud, gateway), within_s=10)
 
 
-async def test_a_cloud_that_never_saw_this_epoch_gets_it_from_its_beginning(broker, gateway, cloud):
+async def test_cloud_without_the_current_epoch_gets_all_its_batches(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(10)
         await eventually(lambda: whole(cloud, gateway))
@@ -195,7 +195,7 @@ async def test_a_cloud_that_never_saw_this_epoch_gets_it_from_its_beginning(brok
         await eventually(lambda: len(cloud.held(Lane.NUMERIC)) == gateway.last())
 
 
-async def test_a_replaced_gateway_begins_a_new_epoch_beside_the_old_one(tmp_path, broker, gateway, cloud):
+async def test_replaced_gateway_sends_a_new_epoch_beside_the_old_one(tmp_path, broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(5)
         await eventually(lambda: whole(cloud, gateway))
@@ -207,7 +207,7 @@ async def test_a_replaced_gateway_begins_a_new_epoch_beside_the_old_one(tmp_path
     assert len(cloud.held(Lane.NUMERIC, epoch=gateway.buffer.epoch)) == gateway.last()
 
 
-async def test_answers_of_another_epoch_are_left_alone(broker, gateway, cloud):
+async def test_conflict_ack_of_another_epoch_does_not_contest_the_uplink(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await gateway.measure(2)
         await eventually(lambda: whole(cloud, gateway))
@@ -230,7 +230,7 @@ async def two_of_one_identity(tmp_path: Path) -> AsyncIterator[tuple[TestGateway
         yield one, two
 
 
-async def test_two_gateways_with_one_identity_stop_and_go_on_buffering(tmp_path, broker):
+async def test_two_gateways_with_one_identity_are_contested_and_continue_buffering(tmp_path, broker):
     async with two_of_one_identity(tmp_path) as (one, two), AsyncExitStack() as stack:
         cloud = await stack.enter_async_context(AckingCloud(broker, one.identity.public_key).serving())
         await one.measure(2, first=10)
@@ -245,7 +245,7 @@ async def test_two_gateways_with_one_identity_stop_and_go_on_buffering(tmp_path,
         assert not (one.all_acked() and two.all_acked())
 
 
-async def test_a_copy_with_the_same_marks_is_not_taken_for_the_original(tmp_path, broker):
+async def test_batches_of_a_copied_store_with_equal_marks_are_not_acknowledged(tmp_path, broker):
     """The cloud holds as many batches as the copy, but different ones: none of the copy's may count as delivered."""
     async with two_of_one_identity(tmp_path) as (one, two), AckingCloud(broker, one.identity.public_key).serving():
         await one.measure(2, first=10)
@@ -257,7 +257,7 @@ async def test_a_copy_with_the_same_marks_is_not_taken_for_the_original(tmp_path
         assert two.acked() == 0
 
 
-async def test_a_copys_batches_ahead_of_the_mark_are_not_taken_for_ours(tmp_path, broker):
+async def test_batches_of_a_copied_store_ahead_of_the_mark_do_not_acknowledge_ours(tmp_path, broker):
     """The copy sent its newest batches first; when our backlog fills the gap, the mark passes the copy's batches."""
     async with (
         two_of_one_identity(tmp_path) as (one, two),
@@ -273,7 +273,7 @@ async def test_a_copys_batches_ahead_of_the_mark_are_not_taken_for_ours(tmp_path
         assert one.acked() == 0
 
 
-async def test_a_cloud_that_never_tells_its_hash_is_believed(broker, gateway, cloud):
+async def test_ack_without_a_hash_is_accepted(broker, gateway, cloud):
     cloud.tells_hash = False
     for round_ in range(2):
         async with sending(gateway.uplink(broker)):
@@ -281,7 +281,7 @@ async def test_a_cloud_that_never_tells_its_hash_is_believed(broker, gateway, cl
             await eventually(lambda: whole(cloud, gateway))
 
 
-async def test_a_vanished_gateway_is_offline_by_its_will(broker, gateway, cloud):
+async def test_gateway_that_loses_its_connection_is_offline_by_its_will(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await eventually(lambda: uplink.state.connected and any(status.online for status in cloud.statuses))
         assert cloud.statuses[-1].online
@@ -289,7 +289,7 @@ async def test_a_vanished_gateway_is_offline_by_its_will(broker, gateway, cloud)
     assert cloud.statuses[-1].epoch == gateway.buffer.epoch
 
 
-async def test_status_tells_the_marks(broker, gateway, cloud):
+async def test_status_message_contains_the_lane_marks(broker, gateway, cloud):
     await gateway.measure(3)
     async with sending(gateway.uplink(broker)):
         await eventually(lambda: any(status.online for status in cloud.statuses))
@@ -298,20 +298,20 @@ async def test_status_tells_the_marks(broker, gateway, cloud):
     assert online.gateway == "gw_test"
 
 
-async def test_a_wrong_password_is_said_in_words(tmp_path, broker, gateway):
+async def test_uplink_reports_a_wrong_password_as_its_last_error(tmp_path, broker, gateway):
     (tmp_path / "wrong").write_text("wrong\n")
     async with sending(gateway.uplink(broker, password_file=tmp_path / "wrong")) as uplink:
         await eventually(lambda: uplink.state.last_error)
         assert "does not take this gateway" in (uplink.state.last_error or "")
 
 
-async def test_a_broker_that_knows_another_tenant_is_said_in_words(broker, gateway):
+async def test_uplink_reports_a_tenant_unknown_to_the_broker_as_not_authorized(broker, gateway):
     """The PUBACK's reason code shows that the message will reach no subscriber."""
     async with sending(gateway.uplink(broker, tenant="ten_other")) as uplink:
         await eventually(lambda: "Not authorized" in (uplink.state.last_error or ""))
 
 
-async def test_an_unreadable_answer_is_passed_over(broker, gateway, cloud):
+async def test_unreadable_ack_is_ignored_and_the_connection_stays(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
         assert cloud._client is not None
@@ -321,7 +321,7 @@ async def test_an_unreadable_answer_is_passed_over(broker, gateway, cloud):
         assert uplink.state.connected
 
 
-async def test_what_retention_dropped_reaches_a_restored_cloud_as_a_gap_record(tmp_path, broker):
+async def test_batches_deleted_by_retention_reach_a_restored_cloud_as_a_gap_record(tmp_path, broker):
     keep_nothing = BufferSettings(reserve_bytes=65_536, commit_interval_s=0.001, retention_s=0.0)
     async with AsyncExitStack() as stack:
         gateway = await stack.enter_async_context(gateway_store(tmp_path / "gateway", settings=keep_nothing))
@@ -339,7 +339,7 @@ async def test_what_retention_dropped_reaches_a_restored_cloud_as_a_gap_record(t
     assert any(envelope.batch.kind is BatchKind.GAP for envelope in cloud.received)
 
 
-async def test_a_store_that_fails_ends_the_uplink_instead_of_being_hidden(broker, tmp_path):
+async def test_uplink_ends_with_buffer_closed_when_the_store_is_closed(broker, tmp_path):
     async with gateway_store(tmp_path / "gateway") as gateway:
         running = asyncio.create_task(gateway.uplink(broker).run())
         await gateway.buffer.close()
@@ -348,7 +348,7 @@ async def test_a_store_that_fails_ends_the_uplink_instead_of_being_hidden(broker
                 await asyncio.wait_for(running, 5)
 
 
-async def test_a_commit_is_with_the_cloud_in_a_moment(broker, gateway, cloud):
+async def test_median_time_from_commit_to_ack_is_below_500_milliseconds(broker, gateway, cloud):
     """Send ten commits, each acknowledged by itself; the design allows 500 ms at the 99th percentile."""
     async with sending(gateway.uplink(broker)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
