@@ -38,7 +38,7 @@ def provisioned_vehicle(folder):
     return vehicle
 
 
-async def test_a_gateway_without_a_battery_goes_on_from_the_time_it_last_knew(tmp_path):
+async def test_gateway_without_a_clock_battery_continues_from_its_last_known_time(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     clock = MovedClock(wall_us=0)
     async with running(vehicle, clock):
@@ -51,7 +51,7 @@ async def test_a_gateway_without_a_battery_goes_on_from_the_time_it_last_knew(tm
     assert BUILD_US > 0
 
 
-async def test_it_says_once_that_it_serves_when_devices_and_questions_are_answered(tmp_path):
+async def test_readiness_is_reported_once_after_the_tcp_port_and_control_socket_are_open(tmp_path):
     vehicle, stop, said = provisioned_vehicle(tmp_path), asyncio.Event(), []
     gateway = Gateway(load(vehicle.config), clock=MovedClock())
 
@@ -63,21 +63,21 @@ async def test_it_says_once_that_it_serves_when_devices_and_questions_are_answer
     assert said == [(vehicle.address[1], True)]
 
 
-async def test_keys_of_another_gateway_are_refused_before_anything_starts(tmp_path):
+async def test_gateway_start_fails_with_the_keys_of_another_gateway(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     vehicle.config.write_text(vehicle.config.read_text().replace("gw_test", "gw_other"))
     with pytest.raises(IdentityUnusable, match="not of gw_other"):
         await Gateway(load(vehicle.config)).run(asyncio.Event())
 
 
-async def test_a_crew_page_that_cannot_start_is_no_reason_not_to_serve(tmp_path):
+async def test_gateway_runs_when_the_crew_page_cannot_start(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     vehicle.config.write_text(vehicle.config.read_text() + '[crew]\nlisten = "127.0.0.1:0"\npin_file = "none"\n')
     async with running(vehicle, MovedClock()):
         assert (await vehicle.status())["running"]
 
 
-async def test_an_address_that_is_taken_is_no_reason_not_to_serve(tmp_path):
+async def test_gateway_runs_when_its_tcp_address_is_in_use(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     taken = await asyncio.start_server(lambda reader, writer: None, *vehicle.address)
     async with taken, running(vehicle, MovedClock()):
@@ -103,7 +103,7 @@ def listening_systemd(path):
 
 
 @pytest.mark.finding("edge-C6")
-async def test_watchdog_is_fed_while_the_disk_stalls_in_a_change_of_the_clock(tmp_path):
+async def test_watchdog_is_notified_while_the_store_is_stalled_and_status_reports_the_stall(tmp_path):
     vehicle, clock, resumed = provisioned_vehicle(tmp_path), MovedClock(), threading.Event()
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "60000000"}
     with listening_systemd(tmp_path / "notify") as feedings:
@@ -130,7 +130,7 @@ async def test_status_reports_the_longest_stall_of_the_event_loop(tmp_path):
         assert status["store"]["silent_s"] == 0.0
 
 
-def test_our_system_id_is_nobodys_factory_address_and_stays_the_same():
+def test_own_system_id_is_stable_and_locally_administered():
     assert own_system_id("gw_1") == own_system_id("gw_1")
     assert own_system_id("gw_1") != own_system_id("gw_2")
     assert own_system_id("gw_1")[0] & 0x03 == 0x02

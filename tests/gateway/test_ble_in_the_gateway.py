@@ -89,7 +89,7 @@ async def ambulance(folder: Path, monkeypatch: pytest.MonkeyPatch, *, plugged: b
         await running
 
 
-async def test_without_an_adapter_everything_else_serves_and_bluetooth_comes_when_it_is_plugged_in(
+async def test_gateway_runs_without_an_adapter_and_uses_one_that_is_plugged_in_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.bluetooth.LOOK_EVERY_S", 0.1)
@@ -110,7 +110,7 @@ async def test_without_an_adapter_everything_else_serves_and_bluetooth_comes_whe
         assert [event.name for event in await there.events()].count("ble.not_usable") == 1
 
 
-async def test_a_device_that_forgot_its_bond_is_told_with_the_way_out_and_recovers_when_it_is_paired_again(
+async def test_device_that_lost_its_bond_is_reported_with_the_pair_command_and_can_be_paired_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with ambulance(tmp_path, monkeypatch) as there, on_ether(there.ether) as oximeter:
@@ -135,7 +135,7 @@ async def test_a_device_that_forgot_its_bond_is_told_with_the_way_out_and_recove
         assert (await there.paired(oximeter))["trouble"] is None
 
 
-async def test_what_was_paired_is_served_in_the_next_run_and_a_stop_is_written_down(
+async def test_paired_device_is_connected_after_a_restart_and_the_stop_is_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with ambulance(tmp_path, monkeypatch) as there, on_ether(there.ether) as oximeter:
@@ -161,7 +161,7 @@ async def test_what_was_paired_is_served_in_the_next_run_and_a_stop_is_written_d
         assert [each["system_id"] for each in devices] == [first.device]
 
 
-async def test_a_stack_that_does_not_load_is_told_and_the_rest_serves(tmp_path: Path) -> None:
+async def test_gateway_runs_and_reports_a_bluetooth_stack_that_does_not_load(tmp_path: Path) -> None:
     made = Vehicle(tmp_path)
     made.config.write_text('ble_backend = "no_such_stack:Radio"\n' + made.config.read_text())
     provisioned(load(made.config))

@@ -30,7 +30,7 @@ async def trouble_of(there: World, address: str, person: Person) -> Trouble:
     return failure.trouble
 
 
-async def test_a_paired_device_is_trusted_with_its_bond_also_after_a_restart(tmp_path: Path) -> None:
+async def test_paired_device_and_its_bond_are_trusted_after_a_restart(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
         assert there.trust.trusted(oximeter.address) is None
         person = Person()
@@ -49,7 +49,7 @@ async def test_a_paired_device_is_trusted_with_its_bond_also_after_a_restart(tmp
         assert await again.radio.bonded(device.address)
 
 
-async def test_a_device_that_is_still_writing_its_keys_down_is_given_time(tmp_path: Path) -> None:
+async def test_connection_after_pairing_is_retried_while_the_device_still_stores_its_keys(tmp_path: Path) -> None:
     new_store(tmp_path)
     async with opened(tmp_path / "buffer.db") as buffer, running_central() as it:
         trust = TrustedDevices(buffer)
@@ -65,7 +65,7 @@ async def test_a_device_that_is_still_writing_its_keys_down_is_given_time(tmp_pa
         assert trust.trusted(OXIMETER) == device
 
 
-async def test_a_device_that_hides_its_address_is_trusted_by_the_one_that_it_tells_when_it_is_bonded(
+async def test_device_with_a_private_address_is_trusted_by_its_identity_address_after_bonding(
     tmp_path: Path,
 ) -> None:
     new_store(tmp_path)
@@ -86,7 +86,7 @@ async def test_a_device_that_hides_its_address_is_trusted_by_the_one_that_it_tel
         assert await buffer.ble_devices() == [device]
 
 
-async def test_the_digits_that_a_device_shows_pair_it_and_wrong_ones_do_not(tmp_path: Path) -> None:
+async def test_pairing_succeeds_only_with_the_passkey_that_the_device_displays(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device(behaviour=PASSKEY) as cuff:
         assert await trouble_of(there, cuff.address, Person(digits=None)) is Trouble.NO_DIGITS
         assert await trouble_of(there, cuff.address, Person(digits=111_111)) is Trouble.WRONG_DIGITS
@@ -96,14 +96,14 @@ async def test_the_digits_that_a_device_shows_pair_it_and_wrong_ones_do_not(tmp_
         assert device.bonded
 
 
-async def test_who_says_no_leaves_everything_as_it_was(tmp_path: Path) -> None:
+async def test_rejected_confirmation_makes_no_connection_and_stores_no_device(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
         assert await trouble_of(there, oximeter.address, Person(yes=False)) is Trouble.NOT_CONFIRMED
         assert oximeter.status.connections == 0
         assert await there.buffer.ble_devices() == []
 
 
-async def test_nobody_pairs_whom_a_person_did_not_ask_for(tmp_path: Path) -> None:
+async def test_pairing_requests_that_the_operator_did_not_start_are_rejected(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
         assert not await there.pairings.confirm(oximeter.address, None)
         assert await there.pairings.passkey(oximeter.address) is None
@@ -119,7 +119,7 @@ async def test_nobody_pairs_whom_a_person_did_not_ask_for(tmp_path: Path) -> Non
         assert [name for name, _ in await there.told()].count("ble.pairing_refused") == 3
 
 
-async def test_a_device_that_does_not_bond_is_taken_only_when_a_person_says_so(tmp_path: Path) -> None:
+async def test_device_that_cannot_bond_is_paired_only_with_the_without_bond_option(tmp_path: Path) -> None:
     behaviour = BleBehaviour(pairing=Pairing.NONE)
     async with world(tmp_path) as there, there.device(behaviour=behaviour) as oximeter:
         with pytest.raises(PairingFailed, match="--without-bond") as caught:
@@ -132,7 +132,7 @@ async def test_a_device_that_does_not_bond_is_taken_only_when_a_person_says_so(t
         assert there.trust.trusted(oximeter.address) == device
 
 
-async def test_where_the_settings_require_no_bond_a_device_without_one_is_taken(tmp_path: Path) -> None:
+async def test_device_without_a_bond_is_paired_when_the_settings_require_none(tmp_path: Path) -> None:
     behaviour = BleBehaviour(pairing=Pairing.NONE)
     async with world(tmp_path, require_bond=False) as there, there.device(behaviour=behaviour) as oximeter:
         device = await there.pairings.pair(there.central, oximeter.address, Person())
@@ -142,7 +142,7 @@ async def test_where_the_settings_require_no_bond_a_device_without_one_is_taken(
         assert device.bonded, "one that can bond does"
 
 
-async def test_a_device_that_measures_nothing_is_refused_with_what_it_offers(
+async def test_device_without_a_supported_service_is_rejected_with_the_services_it_offers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.sessions.gatt.services.PROFILES", {})
@@ -154,7 +154,7 @@ async def test_a_device_that_measures_nothing_is_refused_with_what_it_offers(
         assert await there.buffer.ble_devices() == []
 
 
-async def test_a_device_that_is_not_heard_is_told_with_what_to_try(tmp_path: Path) -> None:
+async def test_pairing_with_a_device_that_does_not_advertise_fails_as_not_heard(tmp_path: Path) -> None:
     clock = MovedClock()
     async with world(tmp_path, clock=clock) as there:
         pairing = asyncio.create_task(trouble_of(there, "C0:00:00:00:00:01", Person()))
@@ -163,13 +163,13 @@ async def test_a_device_that_is_not_heard_is_told_with_what_to_try(tmp_path: Pat
         assert await pairing is Trouble.NOT_HEARD
 
 
-async def test_what_is_no_address_is_told_at_once(tmp_path: Path) -> None:
+async def test_pairing_with_an_invalid_address_is_rejected(tmp_path: Path) -> None:
     async with world(tmp_path) as there:
         for address in ("", "oximeter", "C0:00:00:00:00", "C0-00-00-00-00-01", "C0:00:00:00:00:01\n;"):
             assert await trouble_of(there, address, Person()) is Trouble.NO_ADDRESS
 
 
-async def test_one_device_is_paired_at_a_time(tmp_path: Path) -> None:
+async def test_second_pairing_fails_as_busy_while_another_is_pending(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
         again: list[Trouble] = []
 
@@ -182,7 +182,7 @@ async def test_one_device_is_paired_at_a_time(tmp_path: Path) -> None:
         assert again == [Trouble.BUSY]
 
 
-async def test_a_pairing_whose_asker_goes_leaves_no_keys_and_no_device(tmp_path: Path) -> None:
+async def test_cancelled_pairing_leaves_no_bond_and_no_stored_device(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
         at_the_end = asyncio.Event()
 
@@ -203,7 +203,7 @@ async def test_a_pairing_whose_asker_goes_leaves_no_keys_and_no_device(tmp_path:
         assert there.trust.paired == []
 
 
-async def test_a_paired_device_that_is_well_is_left_alone_and_otherwise_paired_anew(tmp_path: Path) -> None:
+async def test_working_paired_device_is_not_paired_again_and_one_without_a_bond_is(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
 
         async def well(address: str) -> bool:
@@ -227,7 +227,7 @@ async def test_a_paired_device_that_is_well_is_left_alone_and_otherwise_paired_a
         assert await there.radio.bonded(oximeter.address)
 
 
-async def test_a_forgotten_device_is_not_trusted_and_has_no_keys(tmp_path: Path) -> None:
+async def test_forgotten_device_is_not_trusted_and_its_bond_is_deleted(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
         await there.pairings.pair(there.central, oximeter.address, Person())
         assert await there.pairings.forget(there.central, oximeter.address.lower()) == ""
@@ -239,7 +239,7 @@ async def test_a_forgotten_device_is_not_trusted_and_has_no_keys(tmp_path: Path)
             await there.pairings.forget(there.central, oximeter.address)
 
 
-async def test_who_uses_the_name_of_a_paired_device_is_pointed_out(tmp_path: Path) -> None:
+async def test_address_that_uses_the_name_of_a_paired_device_is_listed_as_its_namesake(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as ours:
         device = await there.pairings.pair(there.central, ours.address, Person())
         assert there.trust.namesakes("C0:00:00:00:00:01", device.name.lower()) == [device]

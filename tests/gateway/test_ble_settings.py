@@ -20,11 +20,11 @@ def settings(folder: Path, *, above: str = "", below: str = "") -> Settings:
     return load(path)
 
 
-def test_no_bluetooth_is_wanted_unless_it_is_asked_for(tmp_path: Path) -> None:
+def test_bluetooth_is_disabled_by_default(tmp_path: Path) -> None:
     assert settings(tmp_path).bluetooth is None
 
 
-def test_a_section_alone_means_the_stack_of_the_vehicles_linux(tmp_path: Path) -> None:
+def test_ble_section_alone_selects_bluez_with_the_default_settings(tmp_path: Path) -> None:
     asked = settings(tmp_path, below="[ble]\n")
     assert asked.bluetooth is not None
     stack, section = asked.bluetooth
@@ -33,7 +33,7 @@ def test_a_section_alone_means_the_stack_of_the_vehicles_linux(tmp_path: Path) -
     assert asked.bonds_dir == tmp_path / "state" / "bonds"
 
 
-def test_another_stack_may_be_named_with_or_without_a_section(tmp_path: Path) -> None:
+def test_another_ble_backend_can_be_set_with_or_without_a_ble_section(tmp_path: Path) -> None:
     alone = settings(tmp_path, above='ble_backend = "radio:Radio"\n')
     assert alone.bluetooth is not None
     assert alone.bluetooth[0] == "radio:Radio"
@@ -46,6 +46,6 @@ def test_another_stack_may_be_named_with_or_without_a_section(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("line", ["connections_max = 0", "connections_max = 33", 'adapter = ""', "bond = true"])
-def test_a_mistake_is_told_with_its_line(tmp_path: Path, line: str) -> None:
+def test_invalid_ble_setting_is_reported_with_its_line(tmp_path: Path, line: str) -> None:
     with pytest.raises(SettingsError, match=r"line 7, ble\."):
         settings(tmp_path, below=f"[ble]\n{line}\n")

@@ -14,7 +14,7 @@ from gateway.security.crew_pin import (
 )
 
 
-def test_a_new_pin_is_six_digits_in_a_file_that_only_its_owner_reads(tmp_path):
+def test_new_pin_has_six_digits_in_a_file_readable_only_by_its_owner(tmp_path):
     path = tmp_path / "crew.pin"
     pin = CrewPin.create(path)
     assert len(pin.text) == 6
@@ -23,7 +23,7 @@ def test_a_new_pin_is_six_digits_in_a_file_that_only_its_owner_reads(tmp_path):
     assert CrewPin.load(path).check(pin.text, "10.0.0.2", 0.0) == "right"
 
 
-def test_a_pin_is_not_chosen_twice(tmp_path):
+def test_pin_is_not_created_over_an_existing_pin_file(tmp_path):
     CrewPin.create(tmp_path / "crew.pin")
     with pytest.raises(CrewPinUnusable, match="chosen once"):
         CrewPin.create(tmp_path / "crew.pin")
@@ -32,25 +32,25 @@ def test_a_pin_is_not_chosen_twice(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"), [("12ab56", "holds no PIN"), ("", "holds no PIN"), ("1234", "6 to 12 digits")]
 )
-def test_a_file_without_a_pin_is_refused_with_what_to_write(tmp_path, text, says):
+def test_pin_file_without_a_valid_pin_is_rejected_with_the_expected_content(tmp_path, text, says):
     (tmp_path / "crew.pin").write_text(text)
     with pytest.raises(CrewPinUnusable, match=says):
         CrewPin.load(tmp_path / "crew.pin")
 
 
-def test_a_missing_pin_file_says_how_to_get_one(tmp_path):
+def test_error_for_a_missing_pin_file_names_the_provision_command(tmp_path):
     with pytest.raises(CrewPinUnusable, match="provision"):
         CrewPin.load(tmp_path / "crew.pin")
 
 
-def test_mistyping_a_few_times_costs_nothing():
+def test_right_pin_is_accepted_without_a_wait_after_a_few_wrong_attempts():
     pin = CrewPin("482913")
     for _ in range(FREE_GUESSES - 1):
         assert pin.check("000000", "tablet", 0.0) == "wrong"
     assert pin.check("482913", "tablet", 0.0) == "right"
 
 
-def test_a_guesser_waits_longer_each_time_and_the_crew_is_not_locked_out():
+def test_wait_after_wrong_pins_doubles_for_one_client_and_not_for_another():
     pin = CrewPin("482913")
     for _ in range(FREE_GUESSES):
         pin.check("000000", "stranger", 0.0)
@@ -61,7 +61,7 @@ def test_a_guesser_waits_longer_each_time_and_the_crew_is_not_locked_out():
 
 
 @pytest.mark.finding("security-11")
-def test_unknown_addresses_together_guess_no_faster_than_their_bound():
+def test_wrong_pins_of_all_unknown_addresses_share_one_rate_limit():
     pin = CrewPin("482913")
     compared = sum(pin.check("000000", f"address-{number}", 0.0) == "wrong" for number in range(1000))
     assert compared == UNKNOWN_GUESSES_MAX
@@ -76,14 +76,14 @@ def test_unknown_addresses_together_guess_no_faster_than_their_bound():
 
 
 @pytest.mark.finding("security-11")
-def test_known_tablet_signs_in_while_others_guess():
+def test_known_tablet_can_sign_in_while_unknown_addresses_are_rate_limited():
     pin = CrewPin("482913")
     for number in range(1000):
         pin.check("000000", f"address-{number}", 0.0)
     assert pin.check("482913", "address-1", 0.0, tablet="tablet-1") == "right"
 
 
-def test_known_tablet_that_guesses_waits_like_any_client():
+def test_known_tablet_waits_after_too_many_wrong_pins():
     pin = CrewPin("482913")
     for _ in range(FREE_GUESSES):
         pin.check("000000", "10.0.0.9", 0.0, tablet="stolen")

@@ -68,7 +68,7 @@ HARMS: dict[str, Callable[[Path], None]] = {
 @pytest.mark.finding("reliability-A1")
 @pytest.mark.finding("edge-C1")
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
-async def test_gateway_with_a_damaged_store_serves_devices_and_crew_and_says_so(
+async def test_gateway_with_a_damaged_store_serves_devices_and_crew_and_reports_the_damage(
     tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:
     async with vehicle_with_a_page(tmp_path) as (made, port):
@@ -91,7 +91,7 @@ async def test_gateway_with_a_damaged_store_serves_devices_and_crew_and_says_so(
 
 
 @pytest.mark.finding("reliability-A1")
-async def test_gateway_without_a_store_serves_without_confirming_and_takes_the_store_up(tmp_path: Path) -> None:
+async def test_gateway_without_its_store_rejects_reports_and_opens_the_store_when_it_appears(tmp_path: Path) -> None:
     async with vehicle_with_a_page(tmp_path) as (made, port):
         store = made.state_dir / "buffer.sqlite"
         hidden = store.rename(store.with_name("elsewhere"))
@@ -130,7 +130,7 @@ async def test_gateway_on_a_read_only_disk_serves_devices_and_crew(tmp_path: Pat
 
 
 @pytest.mark.finding("reliability-C")
-async def test_full_disk_does_not_freeze_what_the_crew_sees(tmp_path: Path) -> None:
+async def test_crew_page_shows_new_values_while_the_disk_is_full(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", megabytes=24) as disk:
         async with (
             vehicle_with_a_page(disk) as (made, _),
@@ -152,7 +152,9 @@ async def test_full_disk_does_not_freeze_what_the_crew_sees(tmp_path: Path) -> N
 
 
 @pytest.mark.finding("reliability-A3")
-async def test_provision_new_store_sets_a_damaged_store_aside_and_keeps_a_whole_one(tmp_path: Path) -> None:
+async def test_provision_new_store_sets_aside_a_damaged_store_and_refuses_to_replace_a_usable_one(
+    tmp_path: Path,
+) -> None:
     async with vehicle_with_a_page(tmp_path) as (made, _):
         store = made.state_dir / "buffer.sqlite"
         epoch = provisioned(load(made.config)).epoch
@@ -175,7 +177,7 @@ def public_key_of(provisioned_json: dict[str, str]) -> bytes:
 
 @pytest.mark.broker
 @pytest.mark.finding("reliability-A2")
-async def test_page_damaged_while_running_stops_no_lane_and_no_process(tmp_path: Path) -> None:
+async def test_gateway_and_its_lanes_continue_after_a_page_is_damaged_while_running(tmp_path: Path) -> None:
     async with (
         broker_running(tmp_path / "broker") as broker,
         vehicle(tmp_path, broker, started=False) as gateway,
@@ -209,7 +211,7 @@ async def is_answered(thermometer: Device) -> bool:
 
 @pytest.mark.broker
 @pytest.mark.finding("reliability-B")
-async def test_log_that_was_cut_after_the_cloud_had_it_begins_a_new_epoch_instead_of_a_contest(tmp_path: Path) -> None:
+async def test_log_truncated_after_its_upload_begins_a_new_epoch_and_contests_no_lane(tmp_path: Path) -> None:
     async with (
         broker_running(tmp_path / "broker") as broker,
         vehicle(tmp_path, broker, started=False) as gateway,

@@ -7,14 +7,14 @@ from protocols.uplink.observations import DeviceRef
 from tests.builders.crew_live import MONITOR, OXIMETER, ecg, live_device, reading, spo2
 
 
-def test_the_latest_value_of_each_channel_is_shown():
+def test_live_feed_snapshot_has_the_latest_value_of_each_channel():
     feed = LiveFeed()
     feed.observed(live_device(), [spo2(97.0, received_s=1.0), spo2(96.0, received_s=2.0)], 0)
     (shown,) = feed.snapshot()
     assert [value.observation.value for value in shown.values] == [96.0]
 
 
-def test_a_waveform_keeps_its_last_ten_seconds():
+def test_live_feed_keeps_the_last_ten_seconds_of_a_waveform():
     feed = LiveFeed()
     for second in range(30):
         feed.observed(live_device(MONITOR), [ecg(second, received_s=0.0)], 0)
@@ -23,7 +23,7 @@ def test_a_waveform_keeps_its_last_ten_seconds():
     assert wave.arrays[-1].received_s == 29.0
 
 
-def test_values_stay_with_their_age_when_the_device_is_gone():
+def test_live_feed_keeps_values_and_receive_times_of_a_disconnected_device():
     feed = LiveFeed()
     feed.observed(live_device(), [spo2(97.0, received_s=1.0)], 0)
     feed.device(live_device(connected=False))
@@ -32,7 +32,7 @@ def test_values_stay_with_their_age_when_the_device_is_gone():
     assert shown.values[0].observation.received_s == 1.0
 
 
-def test_devices_that_are_gone_make_room_first():
+def test_live_feed_removes_disconnected_devices_first_above_the_device_limit():
     feed = LiveFeed()
     feed.device(live_device(OXIMETER, connected=True))
     for number in range(DEVICES_MAX + 5):
@@ -42,14 +42,14 @@ def test_devices_that_are_gone_make_room_first():
     assert OXIMETER in shown
 
 
-def test_a_device_with_endless_channels_is_shown_in_part():
+def test_number_of_channels_per_device_in_the_live_feed_is_limited():
     feed = LiveFeed()
     values = [reading("MDC_PULS_OXIM_SAT_O2", 97.0, None, received_s=1.0, handle=number + 1) for number in range(1000)]
     feed.observed(live_device(), values, 0)
     assert len(feed.snapshot()[0].values) == CHANNELS_MAX
 
 
-async def test_a_subscriber_sees_each_update_from_then_on():
+async def test_live_feed_subscriber_receives_each_update_after_subscribing():
     feed = LiveFeed()
     feed.observed(live_device(), [spo2(95.0, received_s=1.0)], 0)
     with feed.subscribe() as updates:
@@ -62,7 +62,7 @@ async def test_a_subscriber_sees_each_update_from_then_on():
         assert not (await asyncio.wait_for(waiting, 1)).device.connected
 
 
-async def test_a_subscriber_that_sleeps_loses_the_oldest_and_is_told_how_many():
+async def test_slow_live_feed_subscriber_loses_the_oldest_updates_and_receives_their_number():
     feed = LiveFeed()
     with feed.subscribe() as updates:
         for number in range(300):

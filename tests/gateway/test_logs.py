@@ -33,7 +33,7 @@ logging.getLogger("aiohttp.server").error("Error handling request\\nSynthetic")
 """
 
 
-def test_a_failure_is_told_by_its_kind_and_place_and_never_by_what_it_quotes():
+def test_logged_exception_has_type_and_frames_and_never_its_message():
     finished = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in finished.stderr.splitlines()]
     assert [line["event"] for line in lines] == ["session.failed", "library.spoke", "library.spoke"]

@@ -18,7 +18,7 @@ async def stored(gateway):
     return (await gateway.command("observations", "--json")).json_lines()
 
 
-async def test_what_was_answered_survives_kill_nine_and_is_there_once(tmp_path):
+async def test_acknowledged_measurements_survive_sigkill_and_are_stored_once(tmp_path):
     async with vehicle(tmp_path) as gateway:
         async with device(gateway.address) as thermometer:
             for tenth in range(10):
@@ -36,7 +36,7 @@ async def test_what_was_answered_survives_kill_nine_and_is_there_once(tmp_path):
         assert {row["sequence"] for row in rows} == {int(number) for _, lane, number in witnessed if lane == "numeric"}
 
 
-async def test_stopping_releases_devices_closes_the_store_and_exits_with_zero(tmp_path):
+async def test_stop_releases_devices_closes_the_store_and_exits_with_zero(tmp_path):
     async with vehicle(tmp_path) as gateway, device(gateway.address) as thermometer:
         await thermometer.measure(36.6)
         assert await gateway.stop() == 0
@@ -46,7 +46,7 @@ async def test_stopping_releases_devices_closes_the_store_and_exits_with_zero(tm
         assert not (gateway.state_dir / "buffer.sqlite-wal").exists()
 
 
-async def test_a_second_gateway_on_the_same_state_is_refused_with_a_sentence(tmp_path):
+async def test_second_gateway_on_the_same_state_directory_exits_with_one_and_an_explanation(tmp_path):
     async with vehicle(tmp_path) as gateway:
         second = await gateway.command("run")
         assert second.code == 1
@@ -55,7 +55,7 @@ async def test_a_second_gateway_on_the_same_state_is_refused_with_a_sentence(tmp
         assert (await gateway.status())["running"]
 
 
-async def test_systemd_is_told_when_it_serves_and_fed_its_watchdog(tmp_path):
+async def test_gateway_notifies_systemd_when_ready_and_sends_watchdog_messages(tmp_path):
     address = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(address))
@@ -78,7 +78,7 @@ async def test_systemd_is_told_when_it_serves_and_fed_its_watchdog(tmp_path):
 
 
 @pytest.mark.finding("reliability-A1")
-async def test_store_that_fails_while_running_is_exchanged_and_nothing_confirmed_is_lost(tmp_path):
+async def test_store_that_fails_while_running_is_replaced_and_confirmed_measurements_are_kept(tmp_path):
     async with vehicle(tmp_path) as gateway:
         confirmed = 0
         async with device(gateway.address) as thermometer:
@@ -116,7 +116,7 @@ async def test_store_that_fails_while_running_is_exchanged_and_nothing_confirmed
 
 
 @pytest.mark.broker
-async def test_a_measurement_reaches_the_cloud_and_stopping_says_goodbye(tmp_path):
+async def test_measurement_reaches_the_cloud_and_stop_publishes_the_offline_status(tmp_path):
     async with broker_running(tmp_path / "broker") as broker, vehicle(tmp_path, broker, started=False) as gateway:
         public_key = base64.b64decode((await gateway.provision())["public_key"])
         async with AckingCloud(broker, public_key).serving() as cloud:
@@ -135,7 +135,7 @@ async def test_a_measurement_reaches_the_cloud_and_stopping_says_goodbye(tmp_pat
             assert cloud.forged == 0
 
 
-async def test_a_broker_that_is_not_there_is_no_reason_not_to_serve(tmp_path):
+async def test_gateway_accepts_measurements_without_a_reachable_broker(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         gateway.config.write_text(gateway.config.read_text() + '[mqtt]\nurl = "mqtt://127.0.0.1:1"\n')
         await gateway.start()
@@ -146,7 +146,7 @@ async def test_a_broker_that_is_not_there_is_no_reason_not_to_serve(tmp_path):
         assert uplink["last_error"]
 
 
-async def test_logs_are_json_lines_without_what_was_measured_or_sent(tmp_path):
+async def test_logs_are_json_lines_without_measured_values_or_received_bytes(tmp_path):
     mark = b"\xde\xad\xfa\xce patient Synthetic"
     async with vehicle(tmp_path, started=False) as gateway:
         gateway.config.write_text(gateway.config.read_text() + '[log]\nlevel = "debug"\n')

@@ -23,20 +23,20 @@ def settings_file(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_minimal_file_gives_a_gateway_that_only_buffers(tmp_path):
+def test_minimal_settings_configure_no_broker_and_no_serial_port(tmp_path):
     settings = load(settings_file(tmp_path, MINIMAL))
     assert settings.mqtt is None
     assert settings.serial == ()
     assert settings.buffer.retention_h == 72
 
 
-def test_relative_paths_are_relative_to_the_file(tmp_path):
+def test_relative_paths_are_resolved_from_the_settings_file(tmp_path):
     settings = load(settings_file(tmp_path, MINIMAL))
     assert settings.gateway.state_dir == tmp_path / "state"
     assert settings.store_path == tmp_path / "state" / "buffer.sqlite"
 
 
-def test_the_example_in_systemd_names_every_setting_and_is_valid():
+def test_example_settings_file_of_systemd_is_valid_and_names_every_setting():
     example = Path(__file__).parents[2] / "systemd" / "gateway.toml"
     text = example.read_text()
     load(example)
@@ -65,7 +65,7 @@ def test_the_example_in_systemd_names_every_setting_and_is_valid():
         ("[gateway]\nid = \n", 2, "not TOML"),
     ],
 )
-def test_a_mistake_names_file_line_field_and_remedy(tmp_path, text, line, says):
+def test_error_for_an_invalid_setting_names_file_line_field_and_remedy(tmp_path, text, line, says):
     path = settings_file(tmp_path, text)
     with pytest.raises(SettingsError) as raised:
         load(path)
@@ -74,37 +74,37 @@ def test_a_mistake_names_file_line_field_and_remedy(tmp_path, text, line, says):
     assert re.search(says, str(raised.value))
 
 
-def test_a_missing_field_says_where_to_look_it_up(tmp_path):
+def test_error_for_a_missing_field_names_its_line_and_field(tmp_path):
     with pytest.raises(SettingsError, match=r"line 1, gateway\.vehicle: is missing"):
         load(settings_file(tmp_path, MINIMAL.replace('vehicle = "veh_1"\n', "")))
 
 
-def test_a_file_that_is_not_there_says_how_to_name_one(tmp_path):
+def test_error_for_a_missing_settings_file_names_the_config_option(tmp_path):
     with pytest.raises(SettingsError, match="--config"):
         load(tmp_path / "nowhere.toml")
 
 
-def test_a_wrong_value_is_never_repeated_since_it_may_be_a_secret(tmp_path):
+def test_error_for_an_invalid_setting_never_contains_its_value(tmp_path):
     with pytest.raises(SettingsError) as raised:
         load(settings_file(tmp_path, MINIMAL + '[mqtt]\nurl = "mqtt://user:hunter2@broker:1883"\n'))
     assert "hunter2" not in str(raised.value)
 
 
-def test_an_ipv6_address_is_written_with_brackets(tmp_path):
+def test_ipv6_listen_address_is_parsed_and_printed_with_brackets(tmp_path):
     settings = load(settings_file(tmp_path, MINIMAL + '[tcp]\nlisten = "[::1]:6024"\n'))
     assert settings.tcp is not None
     assert settings.tcp.listen == Address("::1", 6024)
     assert str(settings.tcp.listen) == "[::1]:6024"
 
 
-def test_a_place_that_no_time_zone_is_named_after_is_refused_with_an_example(tmp_path):
+def test_unknown_time_zone_is_rejected_with_an_example(tmp_path):
     assert load(settings_file(tmp_path, MINIMAL + '[clocks]\nzone = "Europe/Zurich"\n')).clocks.zone == "Europe/Zurich"
     for zone in ('"Europe/Atlantis"', '"../etc/passwd"', '""', "60"):
         with pytest.raises(SettingsError, match=r'line 7, clocks\.zone: write the name of a time zone .* "UTC"'):
             load(settings_file(tmp_path, MINIMAL + f"[clocks]\nzone = {zone}\n"))
 
 
-def test_what_the_operator_says_about_clocks_is_what_the_parts_get():
+def test_clock_settings_reach_the_clock_policy_and_the_manager_settings():
     clocks = ClocksSection(set_devices=False, offset_s_max=9.0, pause_min=2, read_every_s=30, zone="Europe/Zurich")
     policy = clock_policy(clocks)
     assert (policy.set_clocks, policy.offset_s_max, policy.pause_s_min) == (False, 9.0, 120.0)

@@ -22,7 +22,7 @@ from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
 
 
-async def test_losses_are_counted_again_only_after_a_gap_record_was_written(
+async def test_store_follower_counts_losses_again_only_after_a_new_gap_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readings: list[int] = []
