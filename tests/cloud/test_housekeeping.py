@@ -110,7 +110,7 @@ def recorded(given: Sequence[Chore], chunks: list[int]) -> list[Chore]:
         pytest.param(spans, span_row, id="spans", marks=pytest.mark.finding("cloud-6")),
     ],
 )
-async def test_one_run_deletes_every_expired_row_in_chunks(
+async def test_housekeeping_run_deletes_every_expired_row_in_chunks(
     database: Database, table: Table, row: Callable[[int, int], dict[str, Any]]
 ):
     clock, chunks = StoppedClock(), list[int]()
@@ -120,7 +120,7 @@ async def test_one_run_deletes_every_expired_row_in_chunks(
     assert max(chunks) == CHUNK_ROWS, "no transaction is long"
 
 
-async def test_spans_beyond_their_number_are_deleted_from_the_oldest(
+async def test_spans_over_the_row_limit_are_deleted_from_the_oldest(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("cloud.foundation.http.spans.ROWS_MAX", 2_500)
@@ -134,7 +134,7 @@ async def test_spans_beyond_their_number_are_deleted_from_the_oldest(
     assert left == [f"{number:032x}" for number in range(2_500, 5_000)]
 
 
-async def test_a_chore_that_fails_stops_no_other_and_leaves_nothing_half_done(database: Database):
+async def test_failing_chore_does_not_stop_the_other_chores(database: Database):
     clock = StoppedClock()
     due = [3]
     asked: list[int] = []
@@ -151,7 +151,7 @@ async def test_a_chore_that_fails_stops_no_other_and_leaves_nothing_half_done(da
     assert asked == [clock.now_us()] * 2
 
 
-async def test_chores_take_turns_and_a_long_one_ends_at_a_stop(database: Database):
+async def test_chores_run_in_turns_and_a_long_one_ends_at_a_stop(database: Database):
     stopping = asyncio.Event()
     order: list[str] = []
 
@@ -170,7 +170,7 @@ async def test_chores_take_turns_and_a_long_one_ends_at_a_stop(database: Databas
     assert done == {"endless": 4, "short": 1, "spread over time": 1}
 
 
-async def test_a_run_that_does_not_end_is_reported_and_left_to_the_next(database: Database):
+async def test_housekeeping_run_over_its_time_limit_is_logged_and_ended(database: Database):
     clock = StoppedClock()
 
     async def grows(tx: Transaction, now_us: int) -> int:
@@ -182,7 +182,7 @@ async def test_a_run_that_does_not_end_is_reported_and_left_to_the_next(database
     assert ["growing"] in [entry.get("chores") for entry in logs if entry["event"] == "housekeeping.behind"]
 
 
-async def test_housekeeping_ends_at_once_when_it_is_asked_to_stop(database: Database):
+async def test_housekeeping_stops_between_runs_when_the_stop_event_is_set(database: Database):
     assert EVERY_S > 60
     stopping = asyncio.Event()
     done = asyncio.Event()

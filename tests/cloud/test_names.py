@@ -32,7 +32,9 @@ async def world(database: Database) -> AuthWorld:
         pytest.param("a\u0301\u0335da", "U+0335", id="combining stroke"),
     ],
 )
-async def test_a_user_name_that_looks_like_another_is_refused(world: AuthWorld, username: str, named: str) -> None:
+async def test_user_name_with_hidden_or_confusable_characters_is_refused(
+    world: AuthWorld, username: str, named: str
+) -> None:
     with pytest.raises(DomainError) as raised:
         await world.person(username)
     assert raised.value.code == "username_malformed"
@@ -41,7 +43,7 @@ async def test_a_user_name_that_looks_like_another_is_refused(world: AuthWorld, 
 
 @EITHER
 @pytest.mark.finding("security-low-names")
-async def test_user_names_that_differ_in_case_width_or_composition_are_one(world: AuthWorld) -> None:
+async def test_user_names_that_differ_only_in_case_width_or_composition_are_the_same(world: AuthWorld) -> None:
     assert (await world.person("Józef@example.org")).username == "józef@example.org"
     for same in ("JÓZEF@example.org", "Jo\u0301zef@example.org", "\uff2aózef@example.org"):
         with pytest.raises(DomainError) as raised:
@@ -52,7 +54,9 @@ async def test_user_names_that_differ_in_case_width_or_composition_are_one(world
 @EITHER
 @pytest.mark.finding("security-low-descriptions")
 @pytest.mark.parametrize("text", ["one\r\ntwo", "one\u202etwo"])
-async def test_a_webhook_description_is_one_visible_line(database: Database, text: str) -> None:
+async def test_webhook_description_with_a_line_break_or_hidden_character_is_refused(
+    database: Database, text: str
+) -> None:
     async with webhook_surface(database) as here:
         answer = await here.ask("POST", body={"url": TARGET, "events": ["incident.updated"], "description": text})
         assert (answer.status_code, answer.json()["code"]) == (422, "description_malformed")
@@ -63,7 +67,7 @@ async def test_a_webhook_description_is_one_visible_line(database: Database, tex
 
 
 @EITHER
-async def test_names_of_tenants_and_devices_say_which_character_is_refused(database: Database) -> None:
+async def test_error_for_a_tenant_or_device_name_contains_the_code_of_the_refused_character(database: Database) -> None:
     clock = HandClock()
     home = await household(database, clock)
     with pytest.raises(DomainError, match=r"U\+202E") as raised:

@@ -232,7 +232,7 @@ class Copy:
         return json.loads(done.stdout)
 
 
-def test_the_smallest_slice_is_a_folder_a_migration_and_one_line(tmp_path: Path) -> None:
+def test_new_slice_needs_only_a_folder_a_migration_and_one_line(tmp_path: Path) -> None:
     copy = Copy(tmp_path / "copy")
     copy.add()
     (with_slice := tmp_path / "with").mkdir()
@@ -260,7 +260,7 @@ def test_the_smallest_slice_is_a_folder_a_migration_and_one_line(tmp_path: Path)
     assert "greetings: there is no such setting" in copy.run(config, "tenants", "list").stderr
 
 
-def test_every_folder_of_a_room_that_declares_a_slice_is_listed() -> None:
+def test_every_folder_that_declares_a_slice_is_listed() -> None:
     found = {
         ".".join(path.parent.relative_to(ROOT).parts)
         for path in (ROOT / "cloud").glob("*/*/__init__.py")

@@ -27,6 +27,6 @@ def test_closest_compares_with_a_bounded_number_of_words() -> None:
     assert closest("nothing like it", looked_at) is None
 
 
-def test_quoted_word_is_short_and_visible() -> None:
+def test_quoted_word_is_truncated_and_hidden_characters_are_replaced() -> None:
     assert quoted("a\u202eb'\n") == "'a?b??'"
     assert len(quoted("x" * 1000)) == LENGTH_MAX + 2

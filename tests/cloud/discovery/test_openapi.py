@@ -21,19 +21,19 @@ def operation(document: dict[str, Any], method: str, path: str) -> dict[str, Any
     return found
 
 
-def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+def test_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
 @pytest.mark.contract("C-014", "C-255", "A-139")
-def test_it_names_itself_as_the_contract_does(document: dict[str, Any]) -> None:
+def test_document_has_the_title_version_and_server_of_the_contract(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     assert (document["info"]["title"], document["info"]["version"]) == ("Argus External API", "2026.4.0")
     assert document["servers"] == [{"url": "https://api.knogin.com"}]
 
 
 @pytest.mark.contract("C-008", "C-009", "C-010", "C-014")
-def test_each_operation_says_its_auth_mode_audience_stability_and_age(document: dict[str, Any]) -> None:
+def test_each_operation_states_its_auth_mode_audience_stability_and_first_version(document: dict[str, Any]) -> None:
     for item in document["paths"].values():
         for method in item.keys() - {"servers", "parameters"}:
             said = item[method]
@@ -54,7 +54,7 @@ def test_paths_of_other_hosts_name_their_server(document: dict[str, Any]) -> Non
     ]
 
 
-def test_any_one_of_a_rows_scopes_will_do(document: dict[str, Any]) -> None:
+def test_operation_with_several_scopes_accepts_any_one_of_them(document: dict[str, Any]) -> None:
     assert operation(document, "get", "/api/v1/gadgets")["security"] == [
         {"oauth2": ["argus:devices:read"]},
         {"oauth2": ["argus:devices:write"]},
@@ -63,14 +63,14 @@ def test_any_one_of_a_rows_scopes_will_do(document: dict[str, Any]) -> None:
     assert operation(document, "get", "/.well-known/openapi.json")["security"] == []
 
 
-def test_query_parameters_are_there_or_not_and_never_null(document: dict[str, Any]) -> None:
+def test_query_parameters_are_optional_and_not_nullable(document: dict[str, Any]) -> None:
     parameters = {one["name"]: one for one in operation(document, "get", "/api/v1/gadgets")["parameters"]}
     assert set(parameters) == {"limit", "cursor", "vehicle_id"}
     assert parameters["vehicle_id"]["schema"] == {"type": "string", "maxLength": 64}
     assert not any(one["required"] for one in parameters.values())
 
 
-def test_answers_and_refusals_carry_what_the_row_makes_possible(document: dict[str, Any]) -> None:
+def test_responses_list_the_statuses_that_the_route_can_return(document: dict[str, Any]) -> None:
     responses = operation(document, "post", "/api/v1/gadgets")["responses"]
     assert {"200", "201", "400", "401", "403", "409", "413", "415", "422", "429", "503", "default"} <= set(responses)
     assert "Location" in responses["201"]["headers"]
@@ -81,7 +81,7 @@ def test_answers_and_refusals_carry_what_the_row_makes_possible(document: dict[s
 
 
 @pytest.mark.contract("C-012")
-def test_every_answer_is_said_to_carry_the_trace_headers(document: dict[str, Any]) -> None:
+def test_every_response_declares_the_trace_headers(document: dict[str, Any]) -> None:
     for item in document["paths"].values():
         for method in item.keys() - {"servers", "parameters"}:
             for response in item[method]["responses"].values():
@@ -90,7 +90,7 @@ def test_every_answer_is_said_to_carry_the_trace_headers(document: dict[str, Any
                 assert {"X-Argus-Trace-ID", "X-Argus-Span-ID"} <= set(response["headers"])
 
 
-def test_an_idempotent_route_takes_the_key_and_a_conditional_one_the_etag(document: dict[str, Any]) -> None:
+def test_idempotent_and_conditional_routes_declare_their_request_headers(document: dict[str, Any]) -> None:
     assert {"$ref": "#/components/parameters/Idempotency-Key"} in operation(document, "post", "/api/v1/gadgets")[
         "parameters"
     ]
@@ -99,18 +99,18 @@ def test_an_idempotent_route_takes_the_key_and_a_conditional_one_the_etag(docume
     assert "content" not in well_known["responses"]["304"]
 
 
-def test_deprecation_stands_in_the_operation(document: dict[str, Any]) -> None:
+def test_deprecated_operation_states_its_deprecation_and_sunset_dates(document: dict[str, Any]) -> None:
     said = operation(document, "post", "/api/v1/gadgets")
     assert (said["deprecated"], said["x-deprecated-on"], said["x-sunset-on"]) == (True, "2026-03-01", "2027-03-01")
 
 
-def test_samples_of_the_row_are_the_examples(document: dict[str, Any]) -> None:
+def test_samples_of_a_route_are_the_examples_of_its_operation(document: dict[str, Any]) -> None:
     said = operation(document, "post", "/api/v1/gadgets")
     assert said["requestBody"]["content"]["application/json"]["example"] == MAKING.request_example
     assert said["responses"]["201"]["content"]["application/json"]["example"] == MAKING.answer_example
 
 
-def test_operation_ids_are_unique_words(document: dict[str, Any]) -> None:
+def test_operation_ids_are_unique_and_alphanumeric(document: dict[str, Any]) -> None:
     ids = [
         item[method]["operationId"]
         for item in document["paths"].values()
@@ -121,13 +121,13 @@ def test_operation_ids_are_unique_words(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.contract("C-005", "C-253")
-def test_what_is_internal_never_appears_even_if_its_row_forgets_to_say_so(document: dict[str, Any]) -> None:
+def test_internal_route_is_omitted_even_when_its_row_is_marked_public(document: dict[str, Any]) -> None:
     assert not {"/v1/oauth/revoke", "/health/live", "/api/v1/platform/{rest*}"} & set(document["paths"])
     forgetful = row(path="/internal/gadgets", in_contract=True)
     assert "/internal/gadgets" not in contract_document((*rows(), forgetful), PRODUCTION, SCOPES)["paths"]
 
 
-def test_rows_that_cannot_be_described_together_stop_the_start() -> None:
+def test_contradictory_route_rows_raise_an_error() -> None:
     with pytest.raises(RowsDisagree, match="two rows"):
         contract_document((row(), row()), PRODUCTION, SCOPES)
     with pytest.raises(RowsDisagree, match="different hosts"):
@@ -136,7 +136,7 @@ def test_rows_that_cannot_be_described_together_stop_the_start() -> None:
         contract_document((row(),), PRODUCTION, {})
 
 
-def test_two_models_of_one_name_would_show_our_modules_so_they_are_refused() -> None:
+def test_two_models_with_the_same_name_are_refused() -> None:
     def model(number: type) -> type[BaseModel]:
         return type("Twin", (BaseModel,), {"__annotations__": {"n": number}, "__module__": f"hidden_{number.__name__}"})
 

@@ -47,7 +47,7 @@ def document_of(answer: Answer) -> dict[str, object]:
     return document
 
 
-def test_public_problems_are_exactly_the_kinds_of_the_api() -> None:
+def test_public_problem_types_are_exactly_those_of_the_api() -> None:
     # In its own process, since tests declare errors too. Importing the hosts' code declares every kind.
     text = (
         "from cloud.foundation.http.problem import catalogue; from tests.builders.parts import make_parts; "
@@ -57,7 +57,7 @@ def test_public_problems_are_exactly_the_kinds_of_the_api() -> None:
     assert set(done.stdout.split()) == PUBLIC
 
 
-def test_every_public_problem_has_a_status_and_a_meaning_on_one_line() -> None:
+def test_every_public_problem_type_has_a_status_and_a_one_line_meaning() -> None:
     for kind in catalogue():
         assert 400 <= kind.status <= 599, kind
         assert kind.meaning.endswith((".", "`")), kind
@@ -68,7 +68,7 @@ def test_every_public_problem_has_a_status_and_a_meaning_on_one_line() -> None:
     ("error", "status", "code"),
     [(MasterKeyAbsent(), 503, "unavailable"), (GatewayTaken("gw_1"), 500, "internal_error")],
 )
-def test_private_error_does_not_name_itself_to_a_client(error: DomainError, status: int, code: str) -> None:
+def test_private_error_is_returned_without_its_own_code(error: DomainError, status: int, code: str) -> None:
     answer = problem(error, types_at=API, instance=None, trace_id="0" * 32)
     document = document_of(answer)
     assert (answer.status, document["status"], document["code"]) == (status, status, code)

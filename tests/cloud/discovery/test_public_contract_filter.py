@@ -27,18 +27,18 @@ HOST_OF = {
         ("api", "/problems/{slug}"),
     ],
 )
-def test_internals_and_extensions_are_denied(host: str, path: str) -> None:
+def test_internal_and_extension_paths_are_denied(host: str, path: str) -> None:
     assert is_denied(host, path)
     assert not is_public((host,), path)
 
 
 @pytest.mark.contract("A-137")
-def test_the_auth_hosts_platform_is_public_and_the_api_hosts_is_not() -> None:
+def test_platform_routes_are_public_on_the_auth_host_and_not_on_the_api_host() -> None:
     assert is_public(("auth",), "/v1/platform/apps/{client_id}")
     assert not is_public(("api",), "/api/v1/platform/apps")
     assert not is_public(("auth", "docs"), "/v1/platform/apps"), "denied on one of its hosts"
 
 
-def test_everything_that_the_contract_documents_may_be_shown() -> None:
+def test_every_path_of_the_contract_samples_is_public() -> None:
     for sample in samples():
         assert is_public((HOST_OF[sample.host_url],), sample.path), sample.path

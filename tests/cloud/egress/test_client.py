@@ -29,7 +29,7 @@ async def post(egress: Egress, url: str) -> Answer | Failure:
 
 
 @pytest.mark.contract("A-063")
-async def test_an_allowed_receiver_gets_the_request_and_nothing_that_was_not_meant_for_it(
+async def test_allowed_receiver_gets_the_request_without_proxy_or_cookies_of_earlier_responses(
     monkeypatch: pytest.MonkeyPatch,
 ):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
@@ -49,7 +49,7 @@ async def test_an_allowed_receiver_gets_the_request_and_nothing_that_was_not_mea
 
 
 @pytest.mark.contract("S-091", "S-092", "A-063")
-async def test_no_way_to_the_loopback_reaches_a_listener_beside_the_allowed_pair():
+async def test_no_spelling_of_a_loopback_address_reaches_a_listener_that_is_not_allowed():
     names = Names(
         rebind_example=[[PUBLIC], ["127.0.0.1"]],
         inside_example=[["127.0.0.1"]],
@@ -73,7 +73,7 @@ async def test_no_way_to_the_loopback_reaches_a_listener_beside_the_allowed_pair
 
 
 @pytest.mark.contract("S-092")
-async def test_the_socket_itself_refuses_an_address_that_got_past_the_resolver():
+async def test_address_is_checked_again_when_the_socket_connects():
     opened: list[str] = []
 
     def judge(address: IPv4Address | IPv6Address) -> bool:
@@ -89,7 +89,7 @@ async def test_the_socket_itself_refuses_an_address_that_got_past_the_resolver()
         assert inside.connections == 0
 
 
-async def test_the_connection_goes_to_the_checked_address_while_sni_and_host_stay_the_name(tmp_path: Path):
+async def test_connection_uses_the_checked_address_and_keeps_the_name_in_sni_and_host(tmp_path: Path):
     authority = Authority(tmp_path)
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(*authority.issue("receiver.example", "receiver", names=("receiver.example",)))
@@ -124,7 +124,7 @@ async def test_the_connection_goes_to_the_checked_address_while_sni_and_host_sta
 
 @pytest.mark.contract("S-093", "A-062")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_an_answer_and_not_an_order(status: int):
+async def test_redirect_response_is_returned_and_not_followed(status: int):
     async with receiving() as inside, receiving() as receiver:
         receiver.always = answering(status, Location=inside.url())
         egress = egress_to(receiver, inside)
@@ -137,7 +137,7 @@ async def test_a_redirect_is_an_answer_and_not_an_order(status: int):
 
 
 @pytest.mark.contract("S-094")
-async def test_an_endless_body_is_cut_and_takes_no_memory():
+async def test_endless_response_body_is_truncated_with_less_than_four_megabytes_of_memory():
     async with receiving(always=endless) as receiver:
         egress = egress_to(receiver)
         tracemalloc.start()
@@ -152,7 +152,7 @@ async def test_an_endless_body_is_cut_and_takes_no_memory():
 
 
 @pytest.mark.contract("S-094")
-async def test_a_promised_gigabyte_is_not_waited_for():
+async def test_response_with_a_gigabyte_content_length_is_truncated():
     async def promise(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": str(10**9)})
         await response.prepare(request)
@@ -170,7 +170,7 @@ async def test_a_promised_gigabyte_is_not_waited_for():
 
 
 @pytest.mark.contract("S-094")
-async def test_a_compressed_answer_stays_compressed():
+async def test_compressed_response_body_is_not_decompressed():
     bomb = b"\x1f\x8b" + b"not really a bomb"
     async with receiving(always=answering(200, bomb, Content_Encoding="gzip")) as receiver:
         egress = egress_to(receiver)
@@ -181,7 +181,7 @@ async def test_a_compressed_answer_stays_compressed():
 
 
 @pytest.mark.contract("S-094", "A-062")
-async def test_a_receiver_that_hangs_is_given_up():
+async def test_request_to_a_hanging_receiver_times_out():
     async with receiving(always=hanging) as receiver:
         egress = egress_to(receiver, request_s_max=0.05)
         answer = await post(egress, receiver.url())
@@ -190,7 +190,7 @@ async def test_a_receiver_that_hangs_is_given_up():
 
 
 @pytest.mark.contract("S-094")
-async def test_a_body_that_drips_after_its_status_is_given_up_and_the_status_stands():
+async def test_response_body_over_the_time_limit_is_truncated_and_its_status_returned():
     async def drip(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=202)
         await response.prepare(request)
@@ -216,7 +216,7 @@ async def test_a_body_that_drips_after_its_status_is_given_up_and_the_status_sta
         (b"HTTP/1.1 200 OK\r\nX-A: " + b"b" * 9000 + b"\r\n\r\n", FailureReason.ANSWER_MALFORMED),
     ],
 )
-async def test_an_answer_that_is_none_has_a_name(sent: bytes, reason: FailureReason):
+async def test_invalid_response_has_a_failure_reason(sent: bytes, reason: FailureReason):
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(sent)
@@ -230,7 +230,7 @@ async def test_an_answer_that_is_none_has_a_name(sent: bytes, reason: FailureRea
     server.close()
 
 
-async def test_a_port_where_nobody_listens_is_a_connect_failure():
+async def test_closed_port_is_reported_as_a_connect_failure():
     async with receiving() as receiver:
         pass
     egress = egress_to(receiver)

@@ -34,7 +34,7 @@ def console(tmp_path: Path) -> Console:
 
 
 @pytest.mark.contract("A-102", "A-098")
-def test_a_crew_member_has_an_id_and_a_role_and_no_name(console: Console) -> None:
+def test_crew_member_has_an_id_and_a_role_and_no_name(console: Console) -> None:
     added = console.run("crew", "add", *ORGANIZATION, "--id", "usr_1", "--role", "paramedic")
     assert set(added) == {"id", "organization_id", "role", "created_at"}
     console.run("crew", "add", *ORGANIZATION)
@@ -43,13 +43,13 @@ def test_a_crew_member_has_an_id_and_a_role_and_no_name(console: Console) -> Non
     assert second["id"].startswith("usr_")
 
 
-def test_an_id_is_given_once_and_to_an_organisation_that_there_is(console: Console) -> None:
+def test_crew_member_with_a_used_id_or_an_unknown_organisation_is_refused(console: Console) -> None:
     console.run("crew", "add", *ORGANIZATION, "--id", "usr_1")
     assert "already in use" in console.run("crew", "add", *ORGANIZATION, "--id", "usr_1")
     assert "no organisation 'org_9'" in console.run("crew", "add", "--tenant", "tnt_1", "--organization", "org_9")
 
 
-def test_a_device_is_retired_and_enrolled_again_at_the_console(console: Console) -> None:
+def test_retired_device_is_enrolled_again_by_command(console: Console) -> None:
     what = ("--serial-number", "SN-1", "--class", "bp", "--manufacturer", "Synthetic Medical")
     device = console.run("devices", "enrol", *ORGANIZATION, *what)
     retire = ("devices", "retire", "--tenant", "tnt_1", "--device")

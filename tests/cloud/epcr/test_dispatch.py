@@ -39,7 +39,7 @@ async def ids_of_encounters(here: Api) -> list[str]:
 
 
 @pytest.mark.contract("C-111", "C-113", "C-114", "A-102", "A-010")
-async def test_an_encounter_is_begun_and_can_be_read_where_location_says(here: Api) -> None:
+async def test_encounter_created_by_a_dispatch_is_read_at_its_location(here: Api) -> None:
     answer = await here.post(BEGIN, MISSION)
     assert answer.status_code == 201
     assert answer.json()["status"] == "in_progress"
@@ -58,7 +58,7 @@ async def test_an_encounter_is_begun_and_can_be_read_where_location_says(here: A
 
 
 @pytest.mark.contract("C-103", "C-104", "C-105", "C-113", "C-114")
-async def test_the_samples_of_the_contract_are_answered_in_their_shapes(here: Api) -> None:
+async def test_responses_to_the_contract_samples_have_the_contract_shapes(here: Api) -> None:
     begin, read = sample("POST", BEGIN), sample("GET", READ)
     assert begin.request is not None
     assert begin.request.body is not None
@@ -71,7 +71,7 @@ async def test_the_samples_of_the_contract_are_answered_in_their_shapes(here: Ap
 
 
 @pytest.mark.contract("A-102")
-async def test_the_same_incident_and_vehicle_is_one_encounter_however_often_it_is_sent(here: Api) -> None:
+async def test_repeated_dispatch_of_one_incident_and_vehicle_returns_one_encounter(here: Api) -> None:
     first = await here.post(BEGIN, MISSION)
     again = await asyncio.gather(*(here.post(BEGIN, {**MISSION, "crew_ids": []}) for _ in range(10)))
     assert [one.status_code for one in again] == [200] * 10
@@ -84,13 +84,13 @@ async def test_the_same_incident_and_vehicle_is_one_encounter_however_often_it_i
 
 
 @pytest.mark.contract("A-102")
-async def test_ten_servers_that_send_one_incident_at_once_get_one_encounter(here: Api) -> None:
+async def test_ten_concurrent_dispatches_of_one_incident_create_one_encounter(here: Api) -> None:
     sent = await asyncio.gather(*(here.post(BEGIN, MISSION) for _ in range(10)))
     assert sorted(one.status_code for one in sent) == [200] * 9 + [201]
     assert len({one.json()["id"] for one in sent}) == 1
 
 
-async def test_two_organisations_may_use_the_same_incident_number(here: Api) -> None:
+async def test_same_incident_number_in_two_organisations_is_two_encounters(here: Api) -> None:
     body = {"care_model": "prehospital_emergency", "cad_incident_id": "cad_999"}
     north, south = await here.post(BEGIN, body), await here.post(BEGIN, body, who="south")
     assert (north.status_code, south.status_code) == (201, 201)
@@ -98,7 +98,7 @@ async def test_two_organisations_may_use_the_same_incident_number(here: Api) -> 
 
 
 @pytest.mark.contract("A-101", "C-105")
-async def test_each_care_model_can_be_begun(here: Api) -> None:
+async def test_encounter_of_each_care_model_can_be_created(here: Api) -> None:
     for care_model in ("prehospital_emergency", "interfacility_transfer", "community_paramedicine", "event_medical"):
         assert (await here.post(BEGIN, {"care_model": care_model})).status_code == 201
 
@@ -116,7 +116,7 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
 
 
 @pytest.mark.contract("S-155", "A-102", "A-003")
-async def test_a_mission_that_cannot_be_meant_is_refused_and_begins_nothing(here: Api) -> None:
+async def test_invalid_dispatch_is_refused_and_creates_no_encounter(here: Api) -> None:
     told = []
     for change, _, _ in MISTAKES:
         answer = await here.post(BEGIN, {**MISSION, **change})
@@ -125,14 +125,14 @@ async def test_a_mission_that_cannot_be_meant_is_refused_and_begins_nothing(here
     assert await ids_of_encounters(here) == []
 
 
-async def test_the_crew_of_another_organisation_is_unknown_here(here: Api) -> None:
+async def test_crew_member_of_another_organisation_is_refused_as_unknown(here: Api) -> None:
     await crew_member(here.database, here.clock, "usr_2", tenant="tnt_south", organization="org_south")
     answer = await here.post(BEGIN, {**MISSION, "crew_ids": ["usr_2"]})
     assert (answer.status_code, answer.json()["code"]) == (422, "crew_member_unknown")
 
 
 @pytest.mark.contract("C-112", "A-020", "A-013", "A-024")
-async def test_scopes_and_an_organisation_are_needed(here: Api) -> None:
+async def test_encounter_routes_require_a_scope_and_an_organisation(here: Api) -> None:
     for who, begun, read in (
         ("north", 201, 200),
         ("reader", 403, 200),
@@ -145,7 +145,7 @@ async def test_scopes_and_an_organisation_are_needed(here: Api) -> None:
 
 
 @pytest.mark.contract("S-060", "A-006", "A-013", "A-015", "C-013")
-async def test_a_foreign_encounter_is_refused_exactly_like_an_absent_one(here: Api) -> None:
+async def test_encounter_of_another_tenant_or_organisation_gets_the_same_404_as_an_absent_one(here: Api) -> None:
     absent = await here.get(READ.replace("{encounterId}", "enc_absent"))
     assert absent.status_code == 404
     for who in ("south", "elsewhere"):
@@ -154,7 +154,7 @@ async def test_a_foreign_encounter_is_refused_exactly_like_an_absent_one(here: A
 
 
 @pytest.mark.contract("C-106", "A-098", "S-150")
-async def test_a_summary_has_the_named_fields_and_no_others(here: Api) -> None:
+async def test_encounter_summary_has_only_the_documented_fields(here: Api) -> None:
     made = await here.post(BEGIN, MISSION)
     summary = await here.get(READ.replace("{encounterId}", made.json()["id"]))
     named = {"id", "organization_id", "care_model", "status"}
@@ -164,7 +164,7 @@ async def test_a_summary_has_the_named_fields_and_no_others(here: Api) -> None:
     assert "cad_999" not in summary.text
 
 
-async def test_a_summary_counts_what_was_posted_to_the_encounter(here: Api) -> None:
+async def test_encounter_summary_counts_the_observations_posted_to_it(here: Api) -> None:
     device = await here.enrol()
     body = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 97.0, "unit_code": "%", "encounter_id": "enc_north"}
     for _ in range(3):
@@ -173,7 +173,7 @@ async def test_a_summary_counts_what_was_posted_to_the_encounter(here: Api) -> N
 
 
 @pytest.mark.contract("A-102")
-async def test_a_repeated_request_with_a_key_begins_one_encounter(here: Api) -> None:
+async def test_dispatch_repeated_with_an_idempotency_key_creates_one_encounter(here: Api) -> None:
     body = {"care_model": "event_medical"}
     first, again = [await here.post(BEGIN, body, Idempotency_Key='"k-1"') for _ in range(2)]
     assert (first.status_code, again.status_code) == (201, 200)
@@ -182,7 +182,7 @@ async def test_a_repeated_request_with_a_key_begins_one_encounter(here: Api) -> 
 
 
 @pytest.mark.contract("C-017")
-async def test_beginning_leaves_an_audit_entry_with_the_trace(here: Api) -> None:
+async def test_dispatch_is_audited_with_its_trace_id(here: Api) -> None:
     answer = await here.post(BEGIN, MISSION)
     async with here.database.read() as tx:
         (entry,) = await Audit(here.clock).list(tx, here.home.viewer)

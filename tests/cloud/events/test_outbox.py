@@ -56,7 +56,7 @@ def texts(claims: list[ClaimedEvent]) -> list[str]:
     return sorted(claimed.event.payload["text"] for claimed in claims)
 
 
-async def test_an_event_is_told_only_if_its_change_happened(database: Database) -> None:
+async def test_event_is_published_only_when_its_transaction_commits(database: Database) -> None:
     story = Story(database)
 
     async def change_and_fail() -> None:
@@ -71,7 +71,7 @@ async def test_an_event_is_told_only_if_its_change_happened(database: Database) 
     assert texts(await story.claim()) == ["yes"]
 
 
-async def test_events_of_one_key_go_one_after_the_other_and_keys_side_by_side(database: Database) -> None:
+async def test_events_of_one_key_are_claimed_in_order_and_keys_in_parallel(database: Database) -> None:
     story = Story(database)
     for key, text in (("dev_1", "a1"), ("dev_1", "a2"), ("dev_2", "b1")):
         await story.emit(key, text)
@@ -82,7 +82,7 @@ async def test_events_of_one_key_go_one_after_the_other_and_keys_side_by_side(da
     assert texts(await story.claim()) == ["a2"]
 
 
-async def test_of_many_workers_each_event_goes_to_one(database: Database) -> None:
+async def test_each_event_is_claimed_by_one_of_many_workers(database: Database) -> None:
     story = Story(database)
     for number in range(40):
         await story.emit(f"dev_{number}", str(number))
@@ -93,7 +93,7 @@ async def test_of_many_workers_each_event_goes_to_one(database: Database) -> Non
     assert len(set(ids)) == 40
 
 
-async def test_a_worker_that_lost_its_lease_cannot_settle_what_another_took_over(database: Database) -> None:
+async def test_worker_with_an_expired_lease_cannot_complete_an_event_claimed_by_another(database: Database) -> None:
     story = Story(database)
     await story.emit("dev_1", "x")
     (slow,) = await story.claim()
@@ -129,7 +129,7 @@ class Notebook:
         self.heard.append(event.payload["text"])
 
 
-async def test_a_subscriber_that_stumbles_is_asked_again_later_and_its_half_work_is_undone(database: Database) -> None:
+async def test_failing_subscriber_is_rolled_back_and_retried_after_increasing_delays(database: Database) -> None:
     story = Story(database)
     notebook = Notebook(story, stumbles=2)
     relay = Relay(database, story.outbox, [notebook], story.clock)
@@ -146,7 +146,7 @@ async def test_a_subscriber_that_stumbles_is_asked_again_later_and_its_half_work
     assert await story.backlog() == (1, 0), "one note, written once"
 
 
-async def test_an_event_that_never_works_is_parked_and_its_key_goes_on(database: Database) -> None:
+async def test_event_over_the_attempt_limit_is_parked_and_the_next_of_its_key_is_delivered(database: Database) -> None:
     story = Story(database)
     notebook = Notebook(story, stumbles=ATTEMPTS_MAX)
     relay = Relay(database, story.outbox, [notebook], story.clock)
@@ -171,7 +171,7 @@ async def test_delivered_events_are_deleted_after_a_month(database: Database) ->
             assert await story.outbox.sweep(tx, story.clock.now_us()) == deleted
 
 
-async def test_a_relay_stops_when_it_is_asked_to(database: Database) -> None:
+async def test_relay_stops_when_the_stop_event_is_set(database: Database) -> None:
     story = Story(database)
     stopping = asyncio.Event()
     relay = Relay(database, story.outbox, [], story.clock)
@@ -187,7 +187,7 @@ async def test_a_relay_stops_when_it_is_asked_to(database: Database) -> None:
         await running
 
 
-def test_pauses_double_and_have_a_limit() -> None:
+def test_retry_delays_double_up_to_a_limit() -> None:
     assert [retry_delay_us(attempt) // SECOND_US for attempt in (1, 2, 3, 8, 9, 10, 50)] == [
         1,
         2,

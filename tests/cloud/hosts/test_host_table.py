@@ -47,7 +47,7 @@ async def asking(*, port: int = 0) -> AsyncIterator[Ask]:
 
 
 @pytest.mark.contract("A-010", "C-001", "C-004")
-async def test_in_development_each_host_has_a_port_and_any_loopback_name_reaches_it() -> None:
+async def test_development_host_on_its_own_port_accepts_any_loopback_name() -> None:
     async with asking() as ask:
         for name in ("localhost", "localhost:9", "127.0.0.1", "127.8.8.8:1", "[::1]:8080", "api.example.org"):
             assert (await ask("api", name, "/api"))[:2] == (200, "api")
@@ -64,7 +64,7 @@ async def test_in_development_each_host_has_a_port_and_any_loopback_name_reaches
 
 
 @pytest.mark.contract("A-010", "S-073")
-async def test_in_production_hosts_share_a_port_and_are_chosen_by_name(unused_tcp_port: int) -> None:
+async def test_production_hosts_on_one_port_are_selected_by_host_header(unused_tcp_port: int) -> None:
     async with asking(port=unused_tcp_port) as ask:
         for name in ("api.example.org", "API.example.org", "api.example.org:443"):
             assert (await ask("auth", name, "/api"))[:2] == (200, "api")
@@ -74,7 +74,7 @@ async def test_in_production_hosts_share_a_port_and_are_chosen_by_name(unused_tc
             assert (await ask("auth", name, "/api"))[0] == 421, name
 
 
-async def test_refusals_are_problem_documents_without_the_text_of_a_crash() -> None:
+async def test_error_responses_are_problem_documents_without_exception_text() -> None:
     async with asking() as ask:
         for path, method, status, code in (
             ("/nothing", "GET", 404, "not_found"),
@@ -87,13 +87,13 @@ async def test_refusals_are_problem_documents_without_the_text_of_a_crash() -> N
             assert "synthetic-secret" not in body
 
 
-async def test_health_answers_on_every_host() -> None:
+async def test_liveness_is_served_on_every_host() -> None:
     async with asking() as ask:
         for name in ("auth", "api", "sandbox", "docs"):
             assert (await ask(name, "localhost", "/health/live"))[:2] == (200, '{"status":"alive"}')
 
 
-async def test_taken_address_is_reported_in_a_sentence(unused_tcp_port: int) -> None:
+async def test_listen_address_in_use_is_reported_with_its_port(unused_tcp_port: int) -> None:
     async with surface(port=unused_tcp_port, hosts=(Host.API,)):
         with pytest.raises(AddressTaken, match=str(unused_tcp_port)):
             async with surface(port=unused_tcp_port, hosts=(Host.DOCS,)):
@@ -115,5 +115,5 @@ async def test_taken_address_is_reported_in_a_sentence(unused_tcp_port: int) -> 
         ("ⓛocalhost", False),
     ],
 )
-def test_a_loopback_name_is_recognised(name: str, loopback: bool) -> None:
+def test_loopback_host_names_are_recognised(name: str, loopback: bool) -> None:
     assert is_loopback(name) is loopback

@@ -15,7 +15,7 @@ from tests.harness.page_reader import PASSWORD
 ADA = "ada@example.org"
 
 
-async def test_successes_do_not_count_against_a_name_from_everywhere(world_on_either: AuthWorld) -> None:
+async def test_successful_sign_ins_do_not_add_to_the_failure_count_of_a_user_name(world_on_either: AuthWorld) -> None:
     world = world_on_either
     await world.person(ADA, Role.MEMBER)
     sign_in, store = sign_in_of(world), FailureStore()
@@ -34,7 +34,7 @@ async def test_successes_do_not_count_against_a_name_from_everywhere(world_on_ei
         assert await store.wait_us(tx, everywhere, now_us) == 0, "the wait that a success began ends with it"
 
 
-async def test_an_attempt_that_was_not_examined_does_not_count(world_on_either: AuthWorld) -> None:
+async def test_sign_in_attempt_refused_as_busy_is_not_counted_as_a_failure(world_on_either: AuthWorld) -> None:
     world = world_on_either
     sign_in = sign_in_of(world, full=True)
     for _ in range(7):

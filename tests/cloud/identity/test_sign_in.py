@@ -53,7 +53,7 @@ async def set_up(world: AuthWorld, reader: PageReader) -> str:
     return form.fields["key"]
 
 
-async def test_somebody_signs_in_and_out(world_on_either: AuthWorld) -> None:
+async def test_user_signs_in_and_out(world_on_either: AuthWorld) -> None:
     async with at_the_door(world_on_either) as server:
         ada = PageReader(server)
         page = await ada.sign_in()
@@ -69,7 +69,9 @@ async def test_somebody_signs_in_and_out(world_on_either: AuthWorld) -> None:
     ("username", "password"),
     [(ADA, "wrong horse battery"), ("nobody@example.org", PASSWORD), (ADA, ""), ("", PASSWORD)],
 )
-async def test_a_wrong_name_and_a_wrong_password_are_told_alike(world: AuthWorld, username: str, password: str) -> None:
+async def test_unknown_user_name_and_wrong_password_show_the_same_error(
+    world: AuthWorld, username: str, password: str
+) -> None:
     async with at_the_door(world) as server:
         page = await PageReader(server).sign_in(username, password=password)
         assert page.status == 422
@@ -77,7 +79,7 @@ async def test_a_wrong_name_and_a_wrong_password_are_told_alike(world: AuthWorld
         assert password not in page.text or not password
 
 
-async def test_the_cookie_of_a_session_is_for_this_host_alone_and_out_of_reach_of_scripts(world: AuthWorld) -> None:
+async def test_session_cookie_is_bound_to_its_host_and_http_only(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         page = await PageReader(server).sign_in()
         (cookie,) = [line for line in page.answered.headers.getall("Set-Cookie") if "session" in line]
@@ -86,7 +88,7 @@ async def test_the_cookie_of_a_session_is_for_this_host_alone_and_out_of_reach_o
 
 
 @pytest.mark.contract("S-027")
-async def test_a_copy_of_the_database_opens_no_session(world: AuthWorld) -> None:
+async def test_database_contains_no_cookie_value(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         ada = PageReader(server)
         await ada.sign_in()
@@ -98,18 +100,18 @@ async def test_a_copy_of_the_database_opens_no_session(world: AuthWorld) -> None
 @pytest.mark.parametrize(
     "onward", ["https://evil.example/", "//evil.example", "/\\evil.example", "/v1/oauth/authorize.evil", "/sign-in"]
 )
-async def test_a_link_cannot_send_people_elsewhere_through_us(world: AuthWorld, onward: str) -> None:
+async def test_sign_in_does_not_redirect_to_another_site(world: AuthWorld, onward: str) -> None:
     async with at_the_door(world) as server:
         assert (await PageReader(server).sign_in(after=onward)).location == "/sign-in"
 
 
-async def test_after_signing_in_one_is_where_one_wanted_to_go(world: AuthWorld) -> None:
+async def test_sign_in_redirects_to_the_requested_page(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         assert (await PageReader(server).sign_in(after=AUTHORIZE)).location == AUTHORIZE
 
 
 @pytest.mark.contract("S-015")
-async def test_a_strangers_page_signs_nobody_in(world: AuthWorld) -> None:
+async def test_sign_in_form_from_another_origin_or_browser_is_rejected(world: AuthWorld) -> None:
     """A forged sign-in would let a user work unaware in the attacker's account."""
     async with at_the_door(world) as server:
         ada = PageReader(server)
@@ -129,7 +131,7 @@ async def guess(reader: PageReader, count: int) -> Page:
 
 
 @pytest.mark.contract("S-031")
-async def test_guessing_becomes_slow_and_the_wait_is_told(world_on_either: AuthWorld) -> None:
+async def test_repeated_wrong_passwords_are_throttled_with_a_retry_after_time(world_on_either: AuthWorld) -> None:
     world = world_on_either
     async with at_the_door(world) as server:
         stranger = PageReader(server)
@@ -147,7 +149,7 @@ async def test_guessing_becomes_slow_and_the_wait_is_told(world_on_either: AuthW
 
 
 @pytest.mark.contract("S-031")
-async def test_a_stranger_cannot_lock_somebody_out_of_their_own_browser(world: AuthWorld) -> None:
+async def test_failed_sign_ins_elsewhere_do_not_lock_the_users_own_browser(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         ada, stranger = PageReader(server), PageReader(server)
         await ada.sign_in()
@@ -157,7 +159,7 @@ async def test_a_stranger_cannot_lock_somebody_out_of_their_own_browser(world: A
         assert (await ada.sign_in()).status == 303
 
 
-async def test_a_name_that_nobody_has_is_slowed_down_alike(world: AuthWorld) -> None:
+async def test_unknown_user_name_is_throttled_like_an_existing_one(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         stranger = PageReader(server)
         for _ in range(5):
@@ -165,7 +167,7 @@ async def test_a_name_that_nobody_has_is_slowed_down_alike(world: AuthWorld) -> 
         assert (await stranger.sign_in("nobody@example.org")).status == 429
 
 
-async def test_a_session_ends_after_an_hour_without_use_and_after_twelve_in_any_case(world: AuthWorld) -> None:
+async def test_session_expires_after_an_hour_without_use_and_after_twelve_hours_in_any_case(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         ada = PageReader(server)
         await ada.sign_in()
@@ -180,7 +182,7 @@ async def test_a_session_ends_after_an_hour_without_use_and_after_twelve_in_any_
 
 
 @pytest.mark.contract("S-051")
-async def test_whoever_is_disabled_is_out_at_once(world: AuthWorld) -> None:
+async def test_disabled_user_loses_their_session_immediately(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         ada = PageReader(server)
         await ada.sign_in()
@@ -189,7 +191,7 @@ async def test_whoever_is_disabled_is_out_at_once(world: AuthWorld) -> None:
         assert (await ada.sign_in()).status == 422
 
 
-async def test_an_administrator_sets_a_second_factor_up_before_anything_else(world_on_either: AuthWorld) -> None:
+async def test_administrator_must_set_up_a_second_factor_before_the_first_page(world_on_either: AuthWorld) -> None:
     world = world_on_either
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         ada = PageReader(server)
@@ -206,7 +208,7 @@ async def test_an_administrator_sets_a_second_factor_up_before_anything_else(wor
         assert ada.cookies != before, "what was known before the second factor opens nothing after it"
 
 
-async def test_whoever_has_a_second_factor_is_asked_for_it_and_each_code_works_once(world_on_either: AuthWorld) -> None:
+async def test_second_factor_code_is_required_at_sign_in_and_works_once(world_on_either: AuthWorld) -> None:
     world = world_on_either
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         key = await set_up(world, PageReader(server))
@@ -220,7 +222,7 @@ async def test_whoever_has_a_second_factor_is_asked_for_it_and_each_code_works_o
         assert "Signed in" in (await ada.get("/sign-in")).text
 
 
-async def test_codes_cannot_be_guessed(world: AuthWorld) -> None:
+async def test_second_factor_codes_are_throttled_after_five_wrong_ones(world: AuthWorld) -> None:
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         key = await set_up(world, PageReader(server))
         ada = PageReader(server)
@@ -234,7 +236,7 @@ async def test_codes_cannot_be_guessed(world: AuthWorld) -> None:
 
 
 @pytest.mark.finding("cloud-5")
-async def test_a_parallel_burst_of_codes_tries_five(world_on_either: AuthWorld) -> None:
+async def test_concurrent_second_factor_codes_are_limited_to_five_attempts(world_on_either: AuthWorld) -> None:
     world = world_on_either
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         await set_up(world, PageReader(server))
@@ -246,7 +248,7 @@ async def test_a_parallel_burst_of_codes_tries_five(world_on_either: AuthWorld) 
 
 
 @pytest.mark.finding("cloud-5")
-async def test_a_parallel_burst_of_passwords_tries_five(world_on_either: AuthWorld) -> None:
+async def test_concurrent_sign_in_passwords_are_limited_to_five_attempts(world_on_either: AuthWorld) -> None:
     async with at_the_door(world_on_either) as server:
         guessers = [PageReader(server) for _ in range(12)]
         pages = await asyncio.gather(*(guesser.sign_in(password="wrong horse battery") for guesser in guessers))
@@ -254,7 +256,7 @@ async def test_a_parallel_burst_of_passwords_tries_five(world_on_either: AuthWor
 
 
 @pytest.mark.finding("cloud-5")
-async def test_a_parallel_burst_of_present_passwords_tries_five(world_on_either: AuthWorld) -> None:
+async def test_concurrent_password_changes_are_limited_to_five_attempts(world_on_either: AuthWorld) -> None:
     world = world_on_either
     user = await world.person(ADA, Role.MEMBER)
     sign_in = sign_in_of(world)
@@ -272,13 +274,13 @@ async def test_a_parallel_burst_of_present_passwords_tries_five(world_on_either:
     assert (ends.count(SignInRefused), ends.count(SignInThrottled)) == (5, 7)
 
 
-async def test_a_second_factor_is_sealed_in_the_database(world: AuthWorld) -> None:
+async def test_second_factor_key_is_stored_encrypted(world: AuthWorld) -> None:
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         key = await set_up(world, PageReader(server))
         assert key not in await everything_in(world.database)
 
 
-async def test_everybody_may_be_asked_for_one_and_nobody_may(world: AuthWorld) -> None:
+async def test_second_factor_policy_can_require_it_of_every_user_or_make_it_optional(world: AuthWorld) -> None:
     async with at_the_door(world, policy=SecondFactorPolicy.EVERYBODY) as server:
         assert "set-up" in (await PageReader(server).sign_in()).location
     surface = world.another_process(SecondFactorPolicy.OPTIONAL)
@@ -288,7 +290,7 @@ async def test_everybody_may_be_asked_for_one_and_nobody_may(world: AuthWorld) -
 
 
 @pytest.mark.contract("C-017")
-async def test_who_came_in_and_who_failed_stands_in_the_audit_trail(world: AuthWorld) -> None:
+async def test_successful_and_failed_sign_ins_of_known_users_are_audited(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         reader = PageReader(server)
         await guess(reader, 1)
@@ -304,7 +306,7 @@ async def test_who_came_in_and_who_failed_stands_in_the_audit_trail(world: AuthW
 
 
 @pytest.mark.contract("C-006")
-async def test_pages_speak_polish_to_whoever_asks_for_it(world: AuthWorld) -> None:
+async def test_pages_are_shown_in_the_accepted_language_or_in_english(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         page = await PageReader(server, "pl-PL,pl;q=0.9,en;q=0.5").get("/sign-in")
         assert "Nazwa użytkownika" in page.text
@@ -314,7 +316,7 @@ async def test_pages_speak_polish_to_whoever_asks_for_it(world: AuthWorld) -> No
 
 
 @pytest.mark.contract("S-144")
-async def test_neither_password_nor_code_nor_cookie_reaches_a_log(
+async def test_passwords_second_factor_keys_and_cookies_are_not_logged(
     world: AuthWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:

@@ -40,7 +40,7 @@ async def add(users: Users, home: Household, username: str = "Ada@Example.org", 
     return await users.add(home.operator, username, PASSWORD, roles=[role], organization_id=home.organization.id)
 
 
-async def test_a_user_signs_in_with_their_password_in_any_spelling_of_their_name(
+async def test_user_authenticates_with_any_letter_case_of_the_user_name_unless_disabled(
     users: Users, home: Household, database: Database
 ) -> None:
     ada = await add(users, home)
@@ -76,12 +76,12 @@ async def test_a_user_signs_in_with_their_password_in_any_spelling_of_their_name
     assert await users.list(home.operator) == [ada]
 
 
-def test_only_an_administrator_may_administer() -> None:
+def test_only_the_administrator_role_has_platform_scopes() -> None:
     assert PLATFORM_ADMIN in SCOPES[Role.ADMINISTRATOR]
     assert not any("platform" in name for name in SCOPES[Role.MEMBER])
 
 
-async def test_a_flood_of_sign_ins_is_told_to_come_again_instead_of_taking_all_memory() -> None:
+async def test_password_checks_over_the_queue_limit_raise_sign_in_busy() -> None:
     passwords = Passwords(threads=1, waiting_max=2)
     stored = await passwords.hash(PASSWORD)
     attempts = [asyncio.create_task(passwords.matches(PASSWORD, stored)) for _ in range(6)]
@@ -92,7 +92,7 @@ async def test_a_flood_of_sign_ins_is_told_to_come_again_instead_of_taking_all_m
     passwords.close()
 
 
-async def test_an_unreadable_hash_lets_nobody_in(passwords: Passwords) -> None:
+async def test_password_does_not_match_an_unreadable_or_absent_hash(passwords: Passwords) -> None:
     assert not await passwords.matches(PASSWORD, "not a hash")
     assert not await passwords.matches(PASSWORD, None)
     assert not await passwords.matches("no password of anybody", None)

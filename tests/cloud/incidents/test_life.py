@@ -36,7 +36,7 @@ async def finish(here: WebhookSurface, encounter_id: str, how: EncounterStatus =
 
 
 @pytest.mark.contract("C-079", "A-059")
-async def test_the_first_encounter_opens_an_incident_and_the_last_closes_it(database: Database):
+async def test_first_encounter_opens_an_incident_and_the_end_of_the_last_closes_it(database: Database):
     async with webhook_surface(database) as here:
         first = await here.dispatch("cad_1", vehicle_id="veh_north")
         second = await here.dispatch("cad_1")
@@ -61,7 +61,7 @@ async def test_the_first_encounter_opens_an_incident_and_the_last_closes_it(data
         assert (incident.status, incident.encounters, incident.open_encounters) == ("closed", 2, 0)
 
 
-async def test_another_vehicle_opens_a_closed_incident_again(database: Database):
+async def test_dispatch_of_another_vehicle_reopens_a_closed_incident(database: Database):
     async with webhook_surface(database) as here:
         await finish(here, await here.dispatch("cad_1", vehicle_id="veh_north"))
         await here.dispatch("cad_1")
@@ -70,7 +70,7 @@ async def test_another_vehicle_opens_a_closed_incident_again(database: Database)
         assert payload["closed_at"] is None
 
 
-async def test_incidents_of_the_same_name_in_two_organisations_are_two(database: Database):
+async def test_same_incident_number_in_two_organisations_is_two_incidents(database: Database):
     async with webhook_surface(database) as here:
         await here.dispatch("cad_1")
         await here.epcr.dispatch(
@@ -81,7 +81,7 @@ async def test_incidents_of_the_same_name_in_two_organisations_are_two(database:
         assert len(await incidents(here)) == 1, "north sees its own"
 
 
-async def test_an_encounter_without_a_dispatch_has_no_incident_and_is_told_itself(database: Database):
+async def test_encounter_without_a_dispatch_publishes_its_own_events_without_an_incident(database: Database):
     async with webhook_surface(database) as here:
         viewer = here.story.home.viewer
         made = await here.epcr.begin(viewer, organization_id="org_north")
@@ -99,7 +99,7 @@ async def test_an_encounter_without_a_dispatch_has_no_incident_and_is_told_itsel
         assert (told[2][1]["status"], told[2][1]["finished_at"]) == ("completed", "2026-03-24T12:00:00.000000Z")
 
 
-async def test_an_end_is_told_once_and_not_taken_back(database: Database):
+async def test_finished_encounter_is_published_once_and_cannot_be_changed(database: Database):
     async with webhook_surface(database) as here:
         viewer = here.story.home.viewer
         made = await here.dispatch("cad_1")
@@ -112,7 +112,7 @@ async def test_an_end_is_told_once_and_not_taken_back(database: Database):
         assert [kind for kind, _ in await events(here)] == ["incident.created", "incident.closed"]
 
 
-async def test_a_change_that_changes_nothing_or_cannot_be_is_not_told(database: Database):
+async def test_unchanged_or_refused_encounter_change_publishes_no_event(database: Database):
     async with webhook_surface(database) as here:
         viewer = here.story.home.viewer
         made = await here.dispatch("cad_1", vehicle_id="veh_north")
@@ -124,7 +124,7 @@ async def test_a_change_that_changes_nothing_or_cannot_be_is_not_told(database: 
         assert await events(here) == before
 
 
-async def test_of_encounters_that_begin_and_end_at_once_each_is_counted(database: Database):
+async def test_concurrent_encounter_starts_and_ends_are_each_counted(database: Database):
     async with webhook_surface(database) as here:
         await asyncio.gather(here.dispatch("cad_1"), here.dispatch("cad_1", vehicle_id="veh_north"))
         (incident,) = await incidents(here)
@@ -136,7 +136,7 @@ async def test_of_encounters_that_begin_and_end_at_once_each_is_counted(database
 
 
 @pytest.mark.contract("C-079", "C-078", "A-013")
-async def test_a_subscriber_hears_an_incidents_life_in_its_order_and_no_patients_value(database: Database):
+async def test_webhook_receives_incident_events_in_order_without_secrecy_levels(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         await here.create(*INCIDENTS, url=receiver.url(), who="plain")
         made = [await here.dispatch(f"cad_{number}") for number in range(3)]
@@ -148,7 +148,7 @@ async def test_a_subscriber_hears_an_incidents_life_in_its_order_and_no_patients
 
 
 @pytest.mark.contract("C-078", "A-059")
-async def test_an_app_that_loses_its_approval_hears_no_more(database: Database):
+async def test_webhook_of_an_app_that_lost_its_scope_gets_no_further_event(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         await here.create("epcr.encounter.created", url=receiver.url())
         await here.dispatch("cad_1")
@@ -160,7 +160,7 @@ async def test_an_app_that_loses_its_approval_hears_no_more(database: Database):
 
 
 @pytest.mark.contract("A-013")
-async def test_what_lies_above_a_webhooks_clearance_is_not_told_to_it(database: Database):
+async def test_event_above_the_clearance_of_a_webhook_is_not_delivered(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         await here.create(*INCIDENTS, "epcr.encounter.finished", url=receiver.url())
         made = await here.dispatch("cad_1")

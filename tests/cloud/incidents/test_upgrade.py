@@ -27,7 +27,7 @@ def encounter(id: str, cad: str, status: str, **more: str | int) -> str:
     return row("encounters", id=id, organization_id="org_1", status=status, cad_incident_id=cad, **facts)
 
 
-async def test_encounters_that_were_there_get_their_incidents(empty_database_url: str):
+async def test_migration_creates_incidents_for_existing_encounters(empty_database_url: str):
     await migrate(empty_database_url, revision=BEFORE, create=True)
     of_station = {"organization_id": "org_1"}
     await run_sql(

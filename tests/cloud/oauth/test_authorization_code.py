@@ -12,7 +12,7 @@ from tests.harness.page_reader import PageReader
 
 
 @pytest.mark.contract("C-053", "C-054", "C-057", "C-058", "C-059", "C-062", "C-063", "S-013")
-async def test_somebody_lets_an_app_act_for_them(world_on_either: AuthWorld) -> None:
+async def test_user_signs_in_and_authorizes_an_app(world_on_either: AuthWorld) -> None:
     async with flow(world_on_either, signed_in=False) as it:
         page = await it.ask()
         assert page.location.startswith("/sign-in?next=%2Fv1%2Foauth%2Fauthorize")
@@ -44,7 +44,7 @@ async def test_somebody_lets_an_app_act_for_them(world_on_either: AuthWorld) -> 
 
 
 @pytest.mark.contract("A-035")
-async def test_what_was_allowed_once_is_not_asked_again_and_more_is(world: AuthWorld) -> None:
+async def test_consent_page_is_shown_only_for_scopes_not_yet_granted(world: AuthWorld) -> None:
     async with flow(world) as it:
         assert (await it.ask()).status == 200
         await it.code()
@@ -55,7 +55,7 @@ async def test_what_was_allowed_once_is_not_asked_again_and_more_is(world: AuthW
 
 
 @pytest.mark.contract("A-035")
-async def test_a_native_app_is_asked_about_each_time_since_any_program_could_be_it(world: AuthWorld) -> None:
+async def test_consent_for_a_loopback_redirect_is_requested_every_time(world: AuthWorld) -> None:
     async with flow(world, redirect_uris=[NATIVE, REDIRECT], confidential=False) as it:
         await it.code(redirect_uri=NATIVE)
         assert (await it.ask(redirect_uri=NATIVE)).status == 200
@@ -64,7 +64,7 @@ async def test_a_native_app_is_asked_about_each_time_since_any_program_could_be_
 
 
 @pytest.mark.contract("S-001", "A-034")
-async def test_an_unknown_app_gets_no_redirect(world: AuthWorld) -> None:
+async def test_unknown_client_id_gets_400_without_a_redirect(world: AuthWorld) -> None:
     async with flow(world) as it:
         for client_id in ("app_nobody", "../app_flow", "", "app_flow\r\nX: y"):
             page = await it.ask(client_id=client_id)
@@ -89,7 +89,7 @@ ELSEWHERE = (
 
 
 @pytest.mark.contract("S-002", "C-055", "A-034")
-async def test_an_address_that_is_not_registered_letter_by_letter_gets_no_redirect(world: AuthWorld) -> None:
+async def test_redirect_uri_other_than_the_exact_registered_one_gets_400_without_a_redirect(world: AuthWorld) -> None:
     async with flow(world) as it:
         for redirect in ELSEWHERE:
             page = await it.ask(redirect_uri=redirect)
@@ -97,7 +97,7 @@ async def test_an_address_that_is_not_registered_letter_by_letter_gets_no_redire
 
 
 @pytest.mark.contract("S-003")
-async def test_a_native_app_opens_any_port_of_the_loopback_by_address(world: AuthWorld) -> None:
+async def test_native_app_may_redirect_to_any_port_of_the_loopback_address(world: AuthWorld) -> None:
     async with flow(world, redirect_uris=[NATIVE], confidential=False) as it:
         for port in ("", ":49152"):
             page = await it.allowed(redirect_uri=f"http://127.0.0.1{port}/cb")
@@ -125,7 +125,7 @@ UNGRANTABLE: tuple[tuple[dict[str, str | None], str], ...] = (
 
 
 @pytest.mark.contract("S-004", "S-005", "S-006", "C-056", "A-033")
-async def test_a_request_that_cannot_be_granted_is_told_to_the_app(world: AuthWorld) -> None:
+async def test_invalid_authorization_request_redirects_to_the_app_with_an_error(world: AuthWorld) -> None:
     async with flow(world, confidential=False) as it:
         for changed, error in UNGRANTABLE:
             told = answer_of(await it.ask(**changed))
@@ -133,13 +133,13 @@ async def test_a_request_that_cannot_be_granted_is_told_to_the_app(world: AuthWo
             assert "code" not in told
 
 
-async def test_a_bad_request_bothers_nobody_with_signing_in(world: AuthWorld) -> None:
+async def test_invalid_authorization_request_is_refused_before_sign_in(world: AuthWorld) -> None:
     async with flow(world, signed_in=False) as it:
         assert answer_of(await it.ask(scope="no:such:scope"))["error"] == "invalid_scope"
 
 
 @pytest.mark.contract("S-017")
-async def test_a_parameter_that_comes_twice_is_refused(world: AuthWorld) -> None:
+async def test_authorization_request_with_a_repeated_parameter_is_refused(world: AuthWorld) -> None:
     async with flow(world) as it:
         twice = await it.ada.get(f"{it.address()}&scope={WEBHOOKS}")
         assert answer_of(twice)["error"] == "invalid_request"
@@ -149,7 +149,7 @@ async def test_a_parameter_that_comes_twice_is_refused(world: AuthWorld) -> None
 
 
 @pytest.mark.contract("S-016", "C-058")
-async def test_a_state_comes_back_as_it_was_and_is_no_way_into_a_header(world: AuthWorld) -> None:
+async def test_state_parameter_is_returned_unchanged_without_header_injection(world: AuthWorld) -> None:
     async with flow(world) as it:
         for state in ("\r\nSet-Cookie: a=b", "<script>alert(1)</script>", "ż" * 512):
             page = await it.allowed(state=state)
@@ -160,7 +160,7 @@ async def test_a_state_comes_back_as_it_was_and_is_no_way_into_a_header(world: A
 
 
 @pytest.mark.contract("S-014", "A-035")
-async def test_no_page_can_be_framed_or_run_a_script(world: AuthWorld) -> None:
+async def test_authorization_pages_forbid_frames_and_scripts(world: AuthWorld) -> None:
     async with flow(world) as it:
         for page in (await it.ask(), await it.ada.get("/sign-in"), await it.ask(client_id="app_nobody")):
             policy = page.answered.headers["Content-Security-Policy"]
@@ -175,7 +175,7 @@ async def test_no_page_can_be_framed_or_run_a_script(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-015")
-async def test_a_strangers_form_gives_no_consent(world: AuthWorld) -> None:
+async def test_consent_form_with_a_wrong_token_origin_or_session_is_rejected(world: AuthWorld) -> None:
     async with flow(world) as it:
         form = (await it.ask()).form("/consent")
         for page in (
@@ -191,27 +191,27 @@ async def test_a_strangers_form_gives_no_consent(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("A-034")
-async def test_the_only_redirect_uri_may_be_left_out_on_both_ways(world: AuthWorld) -> None:
+async def test_single_registered_redirect_uri_may_be_omitted_from_both_requests(world: AuthWorld) -> None:
     async with flow(world) as it:
         code = await it.code(redirect_uri=None)
         assert (await it.redeem(code, redirect_uri=None)).status == 200
 
 
 @pytest.mark.contract("C-039", "A-045")
-async def test_governance_narrows_where_codes_may_go(world: AuthWorld) -> None:
+async def test_redirect_host_outside_the_governance_list_is_refused(world: AuthWorld) -> None:
     async with flow(world, governance=Governance(allowed_redirect_hosts=("elsewhere.example",))) as it:
         assert (await it.ask()).status == 400
 
 
 @pytest.mark.contract("C-064", "A-038")
-async def test_without_a_scope_the_code_is_for_all_that_the_app_and_the_person_may(world: AuthWorld) -> None:
+async def test_authorization_without_a_scope_grants_the_scopes_of_both_app_and_user(world: AuthWorld) -> None:
     async with flow(world) as it:
         answer = await it.redeem(await it.code(scope=None))
         assert answer.document["scope"] == f"{WEBHOOKS} {DEVICES}"
 
 
 @pytest.mark.contract("S-060")
-async def test_nobody_of_another_tenant_can_grant_anything(world: AuthWorld) -> None:
+async def test_user_of_another_tenant_cannot_authorize_an_app(world: AuthWorld) -> None:
     await world.person("bea@example.org", tenant="south")
     async with flow(world, signed_in=False) as it:
         await it.ada.sign_in("bea@example.org")
@@ -219,7 +219,7 @@ async def test_nobody_of_another_tenant_can_grant_anything(world: AuthWorld) -> 
 
 
 @pytest.mark.contract("A-037")
-async def test_the_servers_metadata_names_every_endpoint(world: AuthWorld) -> None:
+async def test_authorization_server_metadata_names_every_endpoint(world: AuthWorld) -> None:
     async with auth_server(world) as server:
         document = (await server.ask("GET", "/.well-known/oauth-authorization-server")).document
         assert document["issuer"] == ISSUER
@@ -232,7 +232,7 @@ async def test_the_servers_metadata_names_every_endpoint(world: AuthWorld) -> No
 
 
 @pytest.mark.contract("A-037")
-async def test_a_tenants_resource_server_can_ask_about_its_tenants_tokens(world: AuthWorld) -> None:
+async def test_app_can_introspect_its_token_until_it_is_revoked(world: AuthWorld) -> None:
     async with auth_server(world) as server:
         mine = {"client_id": world.app.client_id, "client_secret": world.secret}
         token = await world.token(DEVICES)

@@ -10,7 +10,7 @@ from tests.builders.authorization_flow import CODE, REDIRECT, VERIFIER, flow
 
 
 @pytest.mark.contract("S-010", "A-036")
-async def test_a_code_that_comes_twice_ends_the_token_of_the_first_time(world_on_either: AuthWorld) -> None:
+async def test_second_redemption_of_a_code_revokes_the_token_of_the_first(world_on_either: AuthWorld) -> None:
     async with flow(world_on_either) as it:
         code = await it.code()
         token = (await it.redeem(code)).document["access_token"]
@@ -21,7 +21,7 @@ async def test_a_code_that_comes_twice_ends_the_token_of_the_first_time(world_on
 
 
 @pytest.mark.contract("S-010", "A-036")
-async def test_of_twenty_redemptions_at_once_one_gives_a_token(world_on_either: AuthWorld) -> None:
+async def test_one_of_twenty_concurrent_redemptions_returns_a_token(world_on_either: AuthWorld) -> None:
     async with flow(world_on_either) as it:
         code = await it.code()
         answers = await asyncio.gather(*[it.redeem(code) for _ in range(20)])
@@ -40,7 +40,7 @@ INCOMPLETE: tuple[tuple[dict[str, str | None], str], ...] = (
 
 
 @pytest.mark.contract("S-007", "S-009", "S-012", "A-036")
-async def test_a_code_needs_everything_that_it_was_made_with(world: AuthWorld) -> None:
+async def test_code_redemption_requires_its_verifier_and_redirect_uri(world: AuthWorld) -> None:
     async with flow(world) as it:
         code = await it.code()
         for changed, error in INCOMPLETE:
@@ -51,7 +51,7 @@ async def test_a_code_needs_everything_that_it_was_made_with(world: AuthWorld) -
 
 
 @pytest.mark.contract("S-008", "A-033")
-async def test_a_verifier_for_a_code_without_a_challenge_is_refused(world: AuthWorld) -> None:
+async def test_verifier_for_a_code_without_a_challenge_is_refused(world: AuthWorld) -> None:
     async with flow(world, pkce=False, governance=Governance(enforce_pkce=False)) as it:
         code = await it.code()
         assert (await it.redeem(code, code_verifier=VERIFIER)).error == (400, "invalid_grant")
@@ -59,7 +59,7 @@ async def test_a_verifier_for_a_code_without_a_challenge_is_refused(world: AuthW
 
 
 @pytest.mark.contract("S-011")
-async def test_a_code_is_for_the_app_that_asked(world: AuthWorld) -> None:
+async def test_code_cannot_be_redeemed_by_another_app(world: AuthWorld) -> None:
     other, secret = await world.register("other", grant_types=CODE, redirect_uris=[REDIRECT])
     async with flow(world) as it:
         code = await it.code()
@@ -69,7 +69,7 @@ async def test_a_code_is_for_the_app_that_asked(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-012", "A-036")
-async def test_a_code_is_good_for_a_minute(world: AuthWorld) -> None:
+async def test_code_expires_after_a_minute(world: AuthWorld) -> None:
     async with flow(world) as it:
         first = await it.code()
         it.world.pass_time(seconds=59)
@@ -80,7 +80,7 @@ async def test_a_code_is_good_for_a_minute(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("C-056", "A-033")
-async def test_a_public_app_proves_itself_by_pkce_alone(world: AuthWorld) -> None:
+async def test_public_app_redeems_a_code_with_pkce_and_without_a_secret(world: AuthWorld) -> None:
     async with flow(world, confidential=False) as it:
         assert (await it.redeem(await it.code(), client_secret=None)).status == 200
         guess = await it.redeem(await it.code(), client_secret="guess")
@@ -88,7 +88,7 @@ async def test_a_public_app_proves_itself_by_pkce_alone(world: AuthWorld) -> Non
 
 
 @pytest.mark.contract("S-051")
-async def test_a_code_of_somebody_who_was_disabled_meanwhile_is_worth_nothing(world: AuthWorld) -> None:
+async def test_code_of_a_disabled_user_is_refused(world: AuthWorld) -> None:
     async with flow(world) as it:
         code = await it.code()
         await world.disable("ada@example.org")

@@ -20,7 +20,7 @@ from tests.harness.auth_server import PROBE, TOKEN, auth_server
 
 
 @pytest.mark.contract("C-059", "C-061", "C-062", "C-063", "C-065", "C-071", "S-023", "A-026", "A-032", "A-038", "A-039")
-async def test_an_app_gets_a_token_by_the_form_or_by_basic_that_strict_verifiers_accept(
+async def test_app_obtains_a_verifiable_token_with_form_or_basic_credentials(
     world_on_either: AuthWorld,
 ) -> None:
     world = world_on_either
@@ -60,7 +60,7 @@ async def test_an_app_gets_a_token_by_the_form_or_by_basic_that_strict_verifiers
 
 
 @pytest.mark.contract("C-064", "A-018", "A-038")
-async def test_without_a_scope_it_gets_all_that_were_approved_and_never_another(world: AuthWorld) -> None:
+async def test_token_request_without_a_scope_gets_exactly_the_approved_scopes(world: AuthWorld) -> None:
     async with auth_server(world) as server:
         for more in ({}, {"scope": ""}):
             assert (await server.token(**more)).document["scope"].split() == list(world.app.approved_scopes)
@@ -72,7 +72,7 @@ async def test_without_a_scope_it_gets_all_that_were_approved_and_never_another(
 
 
 @pytest.mark.contract("C-064", "A-017", "S-022")
-async def test_a_scope_outside_the_approval_is_refused_and_never_narrowed(world: AuthWorld) -> None:
+async def test_token_request_with_an_unapproved_scope_is_refused_as_a_whole(world: AuthWorld) -> None:
     unapproved = [scope.name for scope in CATALOGUE if scope.name not in world.app.approved_scopes]
     refused = [name for name in unapproved if name not in ("argus:devices:read", "argus:epcr:read", "webhooks:read")]
     strange = ["argus:everything", f"{DEVICES}  {WEBHOOKS}", f" {DEVICES}", f"{DEVICES} ", DEVICES.upper(), "argus:*"]
@@ -84,7 +84,7 @@ async def test_a_scope_outside_the_approval_is_refused_and_never_narrowed(world:
 
 
 @pytest.mark.contract("S-018", "A-032")
-async def test_an_unknown_client_and_a_wrong_secret_get_the_same_answer(world: AuthWorld) -> None:
+async def test_unknown_client_and_wrong_secret_get_the_same_error(world: AuthWorld) -> None:
     async with auth_server(world, limits=HttpSection(failures_per_minute=1000)) as server:
         answers = [
             await server.token(client_id="app_north", client_secret="wrong"),
@@ -105,7 +105,7 @@ async def test_an_unknown_client_and_a_wrong_secret_get_the_same_answer(world: A
 
 
 @pytest.mark.contract("S-018", "C-063")
-async def test_a_public_client_and_one_without_the_grant_cannot_act_for_themselves(world: AuthWorld) -> None:
+async def test_client_credentials_are_refused_to_a_public_client_or_without_that_grant(world: AuthWorld) -> None:
     public, _ = await world.register("page", confidential=False)
     delegated, secret = await world.register(
         "portal", grant_types=(GrantType.AUTHORIZATION_CODE,), redirect_uris=["https://portal.example/callback"]
@@ -119,7 +119,7 @@ async def test_a_public_client_and_one_without_the_grant_cannot_act_for_themselv
 
 
 @pytest.mark.contract("S-019")
-async def test_credentials_come_one_way_and_never_in_the_address(world: AuthWorld) -> None:
+async def test_client_credentials_are_accepted_by_one_method_and_not_in_the_url(world: AuthWorld) -> None:
     basic = (world.app.client_id, world.secret)
     async with auth_server(world) as server:
         both = await server.token(basic=basic, client_id=basic[0], client_secret=basic[1])
@@ -133,7 +133,7 @@ async def test_credentials_come_one_way_and_never_in_the_address(world: AuthWorl
         assert world.secret.encode() not in answer.octets
 
 
-async def test_basic_is_form_encoded_within_and_read_strictly(world: AuthWorld) -> None:
+async def test_basic_credentials_are_form_decoded_and_parsed_strictly(world: AuthWorld) -> None:
     encoded = base64.b64encode(f"app%5Fnorth:{world.secret.replace('-', '%2D')}".encode()).decode()
     form = {"grant_type": "client_credentials"}
     async with auth_server(world) as server:
@@ -150,7 +150,7 @@ async def test_basic_is_form_encoded_within_and_read_strictly(world: AuthWorld) 
 
 
 @pytest.mark.contract("C-060", "S-020")
-async def test_no_other_grant_exists(world: AuthWorld) -> None:
+async def test_other_grant_types_are_unsupported(world: AuthWorld) -> None:
     async with auth_server(world) as server:
         for grant in ("password", "refresh_token", "implicit", "session", "Authorization_Code", "CLIENT_CREDENTIALS"):
             answer = await server.token(grant_type=grant, username="ada@example.org", password="correct horse battery")
@@ -159,7 +159,7 @@ async def test_no_other_grant_exists(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("C-061", "S-021")
-async def test_only_a_form_is_read_and_only_by_post(world: AuthWorld) -> None:
+async def test_token_endpoint_accepts_only_a_form_sent_by_post(world: AuthWorld) -> None:
     async with auth_server(world) as server:
         assert (await server.ask("POST", TOKEN, json={"grant_type": "client_credentials"})).status == 415
         answer = await server.ask("GET", TOKEN)
@@ -172,7 +172,7 @@ async def test_only_a_form_is_read_and_only_by_post(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-052", "S-053")
-async def test_a_token_is_read_from_one_header_and_from_nowhere_else(world: AuthWorld) -> None:
+async def test_access_token_is_read_only_from_one_authorization_header(world: AuthWorld) -> None:
     token = await world.token(DEVICES)
     async with auth_server(world) as server:
         assert (await server.probe(token)).status == 200
@@ -189,7 +189,7 @@ async def test_a_token_is_read_from_one_header_and_from_nowhere_else(world: Auth
 
 
 @pytest.mark.contract("S-051", "A-037")
-async def test_a_client_revokes_its_own_token_and_nobody_elses(world: AuthWorld) -> None:
+async def test_client_can_revoke_only_its_own_token(world: AuthWorld) -> None:
     other, other_secret = await world.register("other")
     token = await world.token(DEVICES)
     ours = {"client_id": world.app.client_id, "client_secret": world.secret}
@@ -210,7 +210,7 @@ async def test_a_client_revokes_its_own_token_and_nobody_elses(world: AuthWorld)
 
 
 @pytest.mark.contract("S-031")
-async def test_guessing_secrets_is_slowed_down_for_the_guesser_alone(world: AuthWorld) -> None:
+async def test_wrong_client_secrets_are_throttled_per_client_address(world: AuthWorld) -> None:
     limits = HttpSection(trusted_proxies=["127.0.0.1/32"])
     async with auth_server(world, limits=limits) as server:
 
@@ -226,7 +226,7 @@ async def test_guessing_secrets_is_slowed_down_for_the_guesser_alone(world: Auth
 
 
 @pytest.mark.contract("S-024")
-async def test_a_client_that_does_not_exist_is_refused_on_the_same_way_as_a_wrong_secret(
+async def test_unknown_client_takes_the_same_steps_as_a_wrong_secret(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Count steps and not microseconds: equal reads and comparisons do not reveal which apps exist."""

@@ -51,7 +51,7 @@ async def beat(late_s: list[float], limit_s: float | None = 30.0) -> tuple[Heart
 
 
 @pytest.mark.finding("security-1")
-async def test_longest_stall_of_the_loop_is_a_figure_and_a_line_in_the_log() -> None:
+async def test_event_loop_stalls_are_logged_and_the_longest_is_a_metric() -> None:
     with capture_logs() as logs:
         heartbeat, _ = await beat([0.0, 0.3, 17.0, 0.0, 1.2])
     metrics = Metrics()
@@ -60,7 +60,7 @@ async def test_longest_stall_of_the_loop_is_a_figure_and_a_line_in_the_log() -> 
     assert [line["seconds"] for line in logs if line["event"] == "event_loop.stalled"] == [17.0, 1.2]
 
 
-async def test_watchdog_is_fed_every_second_and_sooner_where_its_limit_is_short() -> None:
+async def test_watchdog_is_notified_every_second_or_at_half_its_limit_if_shorter() -> None:
     beats = int(4 * FEED_EVERY_S / BEAT_S)
     _, fed = await beat([0.0] * beats)
     assert fed == [0.0, 1.0, 2.0, 3.0, 4.0]
@@ -70,7 +70,7 @@ async def test_watchdog_is_fed_every_second_and_sooner_where_its_limit_is_short(
     assert fed == []
 
 
-def test_limit_of_the_watchdog_is_read_from_what_systemd_sets() -> None:
+def test_watchdog_limit_is_read_from_the_systemd_environment() -> None:
     assert watchdog_s({"WATCHDOG_USEC": "30000000"}) == 30.0
     assert watchdog_s({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}) is None, "it watches another process"
     for text in ("", "0", "-5", "x", "²"):
@@ -97,7 +97,7 @@ def listening_systemd(path: Path) -> Iterator[Callable[[], int]]:
 
 @pytest.mark.finding("security-1")
 @pytest.mark.parametrize("words", [(), ("--only", "api"), ("--only", "worker")], ids=["whole", "api", "worker"])
-async def test_watchdog_of_every_role_is_fed_while_the_database_is_locked(
+async def test_watchdog_is_notified_in_every_role_while_the_database_is_locked(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     config = settings_file(tmp_path)
@@ -114,5 +114,5 @@ async def test_watchdog_of_every_role_is_fed_while_the_database_is_locked(
                 assert await served.process.wait() == 0
 
 
-def test_unit_has_a_watchdog() -> None:
+def test_systemd_unit_sets_a_watchdog_of_thirty_seconds() -> None:
     assert "\nWatchdogSec=30\n" in UNIT.read_text()

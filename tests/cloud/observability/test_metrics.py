@@ -53,7 +53,7 @@ async def scraped(url: str, accept: str = "text/plain") -> tuple[int, str, str]:
         return answer.status, answer.headers["Content-Type"], await answer.text()
 
 
-async def test_a_scrape_shows_what_was_counted_and_what_is_asked_for(offered: tuple[Metrics, str]) -> None:
+async def test_scrape_returns_counted_and_sampled_metrics(offered: tuple[Metrics, str]) -> None:
     metrics, url = offered
     metrics.request_began("api")
     metrics.request_ended("api", "GET", "/api/v1/devices", 200, 0.004)
@@ -68,7 +68,7 @@ async def test_a_scrape_shows_what_was_counted_and_what_is_asked_for(offered: tu
     assert metrics.value(HTTP_IN_FLIGHT, "api") == 0
 
 
-async def test_a_figure_that_cannot_be_asked_for_is_counted_and_hides_no_other(offered: tuple[Metrics, str]) -> None:
+async def test_failed_sample_is_counted_and_the_scrape_still_succeeds(offered: tuple[Metrics, str]) -> None:
     metrics, url = offered
     status, _, text = await scraped(f"{url}/metrics", "application/openmetrics-text; version=1.0.0")
     assert status == 200
@@ -76,13 +76,13 @@ async def test_a_figure_that_cannot_be_asked_for_is_counted_and_hides_no_other(o
     assert metrics.value(SCRAPE_FAILURES, "database") == 1
 
 
-async def test_there_is_nothing_else_at_that_address(offered: tuple[Metrics, str]) -> None:
+async def test_metrics_listener_returns_404_for_other_paths(offered: tuple[Metrics, str]) -> None:
     _, url = offered
     for path in ("/", "/api/v1/devices", "/metrics/x"):
         assert (await scraped(url + path))[0] == 404
 
 
-def test_what_no_route_answers_never_becomes_a_label() -> None:
+def test_unrouted_requests_share_one_label() -> None:
     metrics = Metrics()
     for number in range(50):
         metrics.request_began("api")
@@ -90,7 +90,7 @@ def test_what_no_route_answers_never_becomes_a_label() -> None:
     assert metrics.value(HTTP_REQUESTS, "api", UNROUTED, UNROUTED, "405") == 50
 
 
-def test_names_carry_their_unit_and_no_label_names_a_person_or_a_thing_of_theirs() -> None:
+def test_metric_names_have_unit_suffixes_and_labels_come_from_a_fixed_set() -> None:
     for figure in FIGURES:
         assert re.fullmatch(r"argus_[a-z_]+", figure.name)
         assert (figure.kind is Kind.COUNTER) == figure.name.endswith("_total")
@@ -99,7 +99,7 @@ def test_names_carry_their_unit_and_no_label_names_a_person_or_a_thing_of_theirs
         assert figure.meaning.endswith(".")
 
 
-async def test_a_served_request_is_counted_by_its_route_and_a_refused_one_by_why() -> None:
+async def test_served_requests_are_counted_by_route_and_refused_ones_by_reason() -> None:
     metrics = Metrics()
     row = route("/things/{thingId}", rate_class=RateClass.PUBLIC)
     async with (
@@ -123,12 +123,12 @@ async def test_a_served_request_is_counted_by_its_route_and_a_refused_one_by_why
     assert metrics.value(HTTP_IN_FLIGHT, "api") == 0
 
 
-def test_the_operators_guide_lists_every_figure_and_no_other() -> None:
+def test_operator_guide_lists_exactly_the_existing_metrics() -> None:
     guide = (Path(__file__).parents[3] / "docs" / "operator.md").read_text()
     assert set(re.findall(r"`(argus_[a-z_]+)`", guide)) == {figure.name for figure in FIGURES}
 
 
-async def test_an_address_that_is_taken_is_said_in_a_sentence(offered: tuple[Metrics, str]) -> None:
+async def test_metrics_address_in_use_is_reported(offered: tuple[Metrics, str]) -> None:
     _, url = offered
     port = int(url.rpartition(":")[2])
     with pytest.raises(MetricsListenerFailed, match="metrics address is in use"):

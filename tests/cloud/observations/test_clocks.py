@@ -90,7 +90,7 @@ async def counted(cloud: CloudUnderTest, encounter_id: str) -> int:
 
 
 @pytest.mark.finding("reliability-D")
-async def test_time_of_a_gateway_that_does_not_know_it_has_no_uncertainty_that_is_exported(
+async def test_observation_of_an_unsynchronised_gateway_is_exported_without_an_uncertainty(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections([early(97.0)]), gateway.send(98.0))
@@ -99,7 +99,7 @@ async def test_time_of_a_gateway_that_does_not_know_it_has_no_uncertainty_that_i
     assert [row["wall_synchronised"] for row in rows] == [False, True]
 
 
-async def test_observations_get_their_time_and_their_encounter_when_it_is_learnt_and_are_not_rewritten(
+async def test_learnt_time_dates_earlier_observations_without_rewriting_their_rows(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections([early(1.0, 2.0, 3.0)]), event(gateway, CLOCK_ESTIMATED, {}))
@@ -120,7 +120,7 @@ async def test_observations_get_their_time_and_their_encounter_when_it_is_learnt
     assert await cloud.rows(observations) == before
 
 
-async def test_backlog_that_arrives_after_the_time_was_learnt_is_dated_too_and_stands_in_its_place(
+async def test_backlog_received_after_the_time_was_learnt_is_dated_and_exported_in_order(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     later = gateway.send_sections([section(readings(4.0, at_s=2000.0))])
@@ -130,7 +130,7 @@ async def test_backlog_that_arrives_after_the_time_was_learnt_is_dated_too_and_s
     assert [row["value"] for row in await exported(cloud, since_us=NOW_US + 2 * SECOND)] == [2.0, 4.0]
 
 
-async def test_boot_of_another_gateway_or_without_a_learnt_time_stays_uncertain(
+async def test_learnt_time_does_not_apply_to_another_boot_or_another_gateway(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     other = GatewayInVehicle(gateway="gw_other", key_seed=2)
@@ -144,7 +144,7 @@ async def test_boot_of_another_gateway_or_without_a_learnt_time_stays_uncertain(
     }
 
 
-async def test_encounter_of_a_clock_that_may_be_right_is_that_of_its_own_time_until_it_is_learnt(
+async def test_unsynchronised_gateway_time_decides_the_encounter_until_the_time_is_learnt(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections([early(1.0, 2.0, late_us=0)]))
@@ -156,7 +156,7 @@ async def test_encounter_of_a_clock_that_may_be_right_is_that_of_its_own_time_un
     assert await counted(cloud, encounter_id) == 2
 
 
-async def test_value_whose_devices_clock_was_unknown_is_as_uncertain_as_its_date_is_far_from_its_corrected_reception(
+async def test_stored_value_is_as_uncertain_as_its_distance_from_the_corrected_reception_time(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     memory = [one(SPO2, 97.0, received_s=10.0, device_time=absolute_time_at(NOW_US - HOUR))]
@@ -167,7 +167,7 @@ async def test_value_whose_devices_clock_was_unknown_is_as_uncertain_as_its_date
     assert HOUR // 1000 <= row["uncertainty_ms"] <= HOUR // 1000 + 11_000
 
 
-async def test_anchors_of_a_boot_are_merged_in_whatever_order_and_group_they_arrive(
+async def test_clock_anchors_of_one_boot_are_merged_in_any_order_of_arrival(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     first, lost = learnt(gateway, at_s=100), learnt(gateway, at_s=7200, name=CLOCK_LOST)
@@ -178,7 +178,9 @@ async def test_anchors_of_a_boot_are_merged_in_whatever_order_and_group_they_arr
     assert row["uncertainty_ms"] == 8, "the clock was known before and after"
 
 
-async def test_event_that_says_nothing_that_can_be_dates_nothing(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_clock_event_with_impossible_or_missing_times_dates_no_observation(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await cloud.take(
         gateway.send_sections([early(1.0)]),
         event(gateway, CLOCK_LEARNT, {"monotonic_us": 1, "wall_us": 1 << 62, "uncertainty_us": 0}),
@@ -188,9 +190,7 @@ async def test_event_that_says_nothing_that_can_be_dates_nothing(cloud: CloudUnd
     assert row["uncertainty_ms"] is None
 
 
-async def test_rows_from_before_clocks_were_kept_keep_what_was_stored_of_them(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-):
+async def test_rows_without_a_clock_keep_their_stored_uncertainty(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await cloud.take(gateway.send_sections([early(1.0)]))
     async with cloud.database.transaction() as tx:
         await tx.execute(update(observations).values(clock_id=None, monotonic_us=None))
@@ -200,7 +200,7 @@ async def test_rows_from_before_clocks_were_kept_keep_what_was_stored_of_them(
 
 
 @pytest.mark.parametrize("change", [{"clock_id": 0}, {"monotonic_us": 5}, {"clock_id": 2}])
-async def test_clock_of_a_row_that_was_changed_is_found(
+async def test_changed_clock_of_a_stored_row_is_found_by_the_custody_check(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, change: dict[str, int]
 ):
     await cloud.take(gateway.send_sections([early(1.0), early(2.0, boot_id="boot-2")]))

@@ -56,7 +56,7 @@ def test_observations_are_exported_as_json_lines(console: Console):
     assert rows[0]["device"] == {"system_id": OXIMETER.system_id, "model": OXIMETER.model}
 
 
-def test_an_export_can_be_narrowed_to_a_device_a_time_and_a_tenant(console: Console):
+def test_export_command_filters_by_device_time_and_tenant(console: Console):
     export = ("observations", "export", "--json")
     assert len(console.lines(*export, "--device", OXIMETER.system_id)) == 3
     assert "no device '0011'" in console.run(*export, "--device", "0011").stderr
@@ -65,23 +65,23 @@ def test_an_export_can_be_narrowed_to_a_device_a_time_and_a_tenant(console: Cons
     assert "committed_at" in console.lines(*export, "--with-commit-time")[0]
 
 
-def test_reprocessing_says_what_it_did(console: Console):
+def test_reprocess_command_reports_its_counts(console: Console):
     assert "0 batches decoded" in console.run("custody", "reprocess").stdout
     assert console.lines("custody", "reprocess", "--json")[0]["still_unreadable"] == 0
 
 
-def test_a_time_without_an_offset_is_refused_with_a_sentence(console: Console):
+def test_export_since_a_time_without_an_offset_is_refused(console: Console):
     result = console.run("observations", "export", "--since", "2027-01-15T08:00:02")
     assert result.exit_code == 1
     assert "offset" in result.stderr
 
 
-def test_observations_read_well_in_a_terminal(console: Console):
+def test_export_without_json_prints_one_line_per_observation(console: Console):
     lines = console.run("observations", "export").stdout.splitlines()
     assert lines[0] == "2027-01-15T08:00:01.000000Z  Synthetic Oximeter  MDC_PULS_OXIM_SAT_O2  97.0"
 
 
-def test_a_whole_chain_is_said_to_be_whole(console: Console):
+def test_custody_check_reports_an_intact_chain(console: Console):
     (document,) = console.lines("custody", "check", "--json")
     assert [(lane["lane"], lane["through"], lane["intact"]) for lane in document["lanes"]] == [
         ("event", 1, True),
@@ -94,7 +94,9 @@ def test_a_whole_chain_is_said_to_be_whole(console: Console):
     assert [(lane["observations"], lane["intact"]) for lane in compared["lanes"]] == [(0, True), (3, True)]
 
 
-async def test_a_chain_that_is_not_whole_exits_with_one_and_says_where(console: Console, database_url: str):
+async def test_custody_check_of_a_broken_chain_exits_with_1_and_names_the_missing_sequence(
+    console: Console, database_url: str
+):
     await remove_a_batch(database_url)
     result = await _in_thread(console, "custody", "check")
     assert result.exit_code == 1

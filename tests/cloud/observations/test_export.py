@@ -59,7 +59,7 @@ def place(document: dict[str, Any]) -> tuple[int, int]:
     return document["sequence"], document["index"]
 
 
-async def test_every_kind_of_observation_comes_back_exactly_as_the_gateway_tells_it(
+async def test_every_kind_of_observation_is_exported_exactly_as_the_gateway_sent_it(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     envelope = gateway.send_sections(every_kind())
@@ -67,7 +67,7 @@ async def test_every_kind_of_observation_comes_back_exactly_as_the_gateway_tells
     assert sorted(await exported(cloud), key=place) == sent(envelope)
 
 
-async def test_it_is_ordered_by_device_then_observed_time_sequence_and_index(
+async def test_export_is_ordered_by_device_then_observed_time_sequence_and_index(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     later = section(readings(1.0, 2.0, at_s=100.0))
@@ -82,9 +82,7 @@ async def test_it_is_ordered_by_device_then_observed_time_sequence_and_index(
     assert sorted(devices, key=devices.index) == devices
 
 
-async def test_pages_continue_where_the_last_one_ended_also_within_one_moment(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-):
+async def test_export_pages_continue_without_gaps_among_equal_times(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     many = [one(SPO2, float(number % 100), received_s=7.0) for number in range(PAGE_ROWS + 250)]
     for begin in range(0, len(many), 750):
         await cloud.take(gateway.send_sections([section(many[begin : begin + 750])]))
@@ -93,14 +91,12 @@ async def test_pages_continue_where_the_last_one_ended_also_within_one_moment(
     assert len({place(row) for row in rows}) == len(many)
 
 
-async def test_since_leaves_out_what_was_observed_before(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_export_since_a_time_omits_earlier_observations(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await cloud.take(gateway.send(1.0, 2.0, 3.0))
     assert [row["value"] for row in await exported(cloud, since_us=NOW_US + 2_000_000)] == [2.0, 3.0]
 
 
-async def test_a_stored_measurement_that_a_device_sends_again_is_not_there_twice(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-):
+async def test_stored_measurement_resent_by_a_device_is_exported_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     memory = [
         one(PRESSURE, (120.0, 80.0), device_time=BEDSIDE_TIME),
         one(PRESSURE, (121.0, 80.0), device_time=BEDSIDE_TIME),
@@ -119,7 +115,7 @@ async def test_a_stored_measurement_that_a_device_sends_again_is_not_there_twice
     ]
 
 
-async def test_the_encounter_follows_from_the_assignment_at_the_observations_time(
+async def test_observation_belongs_to_the_encounter_assigned_at_its_time(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send(1.0, 2.0, 3.0, 4.0))
@@ -136,7 +132,7 @@ async def test_the_encounter_follows_from_the_assignment_at_the_observations_tim
     assert [row["encounter_id"] for row in await exported(cloud)] == [None, encounter.id, encounter.id, None]
 
 
-async def test_devices_that_nobody_enrolled_are_hidden_from_partners_and_shown_once_enrolled(
+async def test_observations_of_an_unenrolled_device_are_hidden_from_partners_until_enrolment(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send(97.0))
@@ -153,7 +149,7 @@ async def test_devices_that_nobody_enrolled_are_hidden_from_partners_and_shown_o
     assert [row["value"] for row in await exported(cloud, partner, hidden=False)] == [97.0]
 
 
-async def test_what_was_seen_before_the_enrolment_is_merged_in_time_with_what_came_after(
+async def test_observations_of_an_absorbed_device_are_merged_by_time_with_the_enrolled_one(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     enrolment = Enrolment(cloud.database, cloud.clock, cloud.ids)
@@ -169,7 +165,7 @@ async def test_what_was_seen_before_the_enrolment_is_merged_in_time_with_what_ca
     assert await exported(cloud, device=enrolled.absorbed) != []
 
 
-async def test_what_a_gateway_sent_for_one_organisation_stays_with_it_when_the_gateway_moves_to_another(
+async def test_observations_stay_with_their_organisation_when_the_gateway_moves_to_another(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send(1.0))
@@ -184,7 +180,7 @@ async def test_what_a_gateway_sent_for_one_organisation_stays_with_it_when_the_g
     assert [row["value"] for row in await exported(cloud, replace(OPERATOR, organization_id="org_neighbour"))] == [2.0]
 
 
-async def test_nobody_sees_another_organisations_or_tenants_observations(
+async def test_observations_of_another_organisation_or_tenant_are_not_exported(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send(97.0))
@@ -192,7 +188,7 @@ async def test_nobody_sees_another_organisations_or_tenants_observations(
     assert await exported(cloud, Actor.operator("ten_other")) == []
 
 
-async def test_the_commit_time_is_the_clouds_own(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_exported_commit_time_is_the_time_of_the_cloud(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await cloud.take(gateway.send(97.0))
     (row,) = await exported(cloud, commit_time=True)
     assert row["committed_at"] == "2027-01-15T08:00:00.000000Z"

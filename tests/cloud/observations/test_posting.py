@@ -53,7 +53,7 @@ async def station(database: Database, device_class: str = "oximeter") -> Station
 
 
 @pytest.mark.contract("C-124", "C-126", "C-128")
-async def test_a_posted_observation_is_stored_beside_those_of_vehicles_and_says_where_it_came_from(
+async def test_posted_observation_is_stored_with_the_origin_api(
     database: Database,
 ) -> None:
     here = await station(database)
@@ -68,7 +68,7 @@ async def test_a_posted_observation_is_stored_beside_those_of_vehicles_and_says_
     assert document["observed_at"] == "2026-03-24T12:00:00.000000Z"
 
 
-async def test_many_posts_at_once_are_all_there_each_under_its_own_id(database: Database) -> None:
+async def test_fifty_concurrent_posts_are_stored_with_distinct_ids(database: Database) -> None:
     here = await station(database)
     posted = await asyncio.gather(*(here.post(value=float(90 + number % 10)) for number in range(50)))
     documents = await exported(database, here.clock, here.home.viewer)
@@ -77,7 +77,7 @@ async def test_many_posts_at_once_are_all_there_each_under_its_own_id(database: 
 
 
 @pytest.mark.contract("A-105")
-async def test_a_code_that_we_do_not_know_is_taken_and_flagged(database: Database) -> None:
+async def test_unknown_mdc_code_is_accepted_and_flagged(database: Database) -> None:
     here = await station(database)
     posted = await here.post(mdc_code="MDC_SYNTHETIC_THING", unit_code="{thing}/min")
     private = await here.post(mdc_code="X_PRIVATE_ACME_GLOW", unit_code="lx")
@@ -86,7 +86,7 @@ async def test_a_code_that_we_do_not_know_is_taken_and_flagged(database: Databas
     assert sorted(types) == ["MDC_SYNTHETIC_THING", "X_PRIVATE_ACME_GLOW"]
 
 
-async def test_a_known_code_outside_the_class_table_is_taken_and_flagged(database: Database) -> None:
+async def test_known_mdc_code_outside_the_device_class_table_is_accepted_and_flagged(database: Database) -> None:
     here = await station(database)
     posted = await here.post(mdc_code="MDC_MASS_BODY_ACTUAL", value=71.5, unit_code="kg")
     assert posted.measured.flags == ("device_class_unchecked",)
@@ -110,7 +110,7 @@ REFUSED: list[tuple[dict[str, Any], type[DomainError]]] = [
 
 
 @pytest.mark.contract("A-105", "S-156")
-async def test_what_cannot_be_right_is_refused_and_leaves_nothing(database: Database) -> None:
+async def test_invalid_observation_is_refused_and_not_stored(database: Database) -> None:
     here = await station(database)
     await here.post()
     for body, refusal in REFUSED:
@@ -122,7 +122,7 @@ async def test_what_cannot_be_right_is_refused_and_leaves_nothing(database: Data
     assert len(await exported(database, here.clock, here.home.viewer)) == 1
 
 
-async def test_units_of_the_same_quantity_are_taken(database: Database) -> None:
+async def test_other_units_of_the_same_quantity_are_accepted(database: Database) -> None:
     here = await station(database, "thermometer")
     posted = await here.post(mdc_code="MDC_TEMP_BODY", value=98.6, unit_code="[degF]")
     (document,) = await exported(database, here.clock, here.home.viewer)
@@ -131,7 +131,7 @@ async def test_units_of_the_same_quantity_are_taken(database: Database) -> None:
 
 
 @pytest.mark.contract("A-106")
-async def test_a_reading_of_up_to_thirty_days_ago_keeps_its_time(database: Database) -> None:
+async def test_observed_time_up_to_thirty_days_old_or_five_minutes_ahead_is_kept(database: Database) -> None:
     here = await station(database)
     await here.post(observed_at_us=NOON_US - PAST_US_MAX)
     await here.post(observed_at_us=NOON_US + FUTURE_US_MAX)
@@ -140,7 +140,7 @@ async def test_a_reading_of_up_to_thirty_days_ago_keeps_its_time(database: Datab
 
 
 @pytest.mark.contract("A-106", "S-156")
-async def test_a_retired_device_measures_no_more_until_it_is_enrolled_again(database: Database) -> None:
+async def test_post_for_a_retired_device_is_refused_until_it_is_enrolled_again(database: Database) -> None:
     here = await station(database)
     await here.post()
     await Enrolment(database, here.clock, IDS).retire(here.home.operator, here.device_id)
@@ -151,7 +151,9 @@ async def test_a_retired_device_measures_no_more_until_it_is_enrolled_again(data
 
 
 @pytest.mark.contract("S-060", "S-066", "S-156", "A-013")
-async def test_a_device_of_somebody_else_is_as_absent_as_one_that_never_was(database: Database) -> None:
+async def test_device_of_another_tenant_organisation_or_clearance_is_unknown_like_an_absent_one(
+    database: Database,
+) -> None:
     here = await station(database)
     south = await household(database, here.clock, name="south")
     await here.post()
@@ -168,7 +170,7 @@ async def test_a_device_of_somebody_else_is_as_absent_as_one_that_never_was(data
     assert len(await exported(database, here.clock, here.home.viewer)) == 1
 
 
-async def test_a_device_that_nobody_enrolled_is_absent_for_applications(database: Database) -> None:
+async def test_unenrolled_device_is_unknown_to_apps(database: Database) -> None:
     here = await station(database)
     async with database.transaction() as tx:
         seen = await attach_device(tx, Devices(IDS), here.home.gateway, DeviceRef("aabb", "Pulse 1"), NOON_US)
@@ -177,7 +179,7 @@ async def test_a_device_that_nobody_enrolled_is_absent_for_applications(database
 
 
 @pytest.mark.contract("C-127", "A-021", "A-106")
-async def test_an_observation_may_name_its_encounter_which_goes_before_the_assignment(database: Database) -> None:
+async def test_encounter_named_by_an_observation_overrides_the_assignment(database: Database) -> None:
     here = await station(database)
     await here.post(encounter_id="enc_north")
     await here.post(encounter_id="enc_north")
@@ -187,7 +189,7 @@ async def test_an_observation_may_name_its_encounter_which_goes_before_the_assig
 
 
 @pytest.mark.contract("A-106", "S-156")
-async def test_an_encounter_of_another_organisation_cannot_be_linked(database: Database) -> None:
+async def test_encounter_of_another_organisation_cannot_be_linked(database: Database) -> None:
     here = await station(database)
     await household(database, here.clock, name="south")
     await here.post()
@@ -195,7 +197,7 @@ async def test_an_encounter_of_another_organisation_cannot_be_linked(database: D
         await here.post(encounter_id="enc_south")
 
 
-async def test_what_is_posted_while_the_device_is_assigned_belongs_to_that_encounter_and_is_counted(
+async def test_observations_posted_during_an_assignment_are_counted_for_its_encounter(
     database: Database,
 ) -> None:
     here = await station(database)
@@ -210,7 +212,7 @@ async def test_what_is_posted_while_the_device_is_assigned_belongs_to_that_encou
         assert await count_observations(tx, Viewer("tnt_south", "org_south"), "enc_north") == 0
 
 
-async def test_the_device_was_last_seen_when_it_measured_and_tells_its_battery(database: Database) -> None:
+async def test_post_updates_the_last_seen_time_and_battery_of_the_device(database: Database) -> None:
     here = await station(database)
     devices = Enrolment(database, here.clock, IDS)
     await here.post(observed_at_us=NOON_US - MINUTE_US)
@@ -224,7 +226,7 @@ async def test_the_device_was_last_seen_when_it_measured_and_tells_its_battery(d
     assert (device.last_seen_us, device.battery_percent) == (NOON_US, 81)
 
 
-async def test_what_the_process_remembers_of_a_device_never_goes_before_the_database(database: Database) -> None:
+async def test_device_changed_in_the_database_overrides_the_cached_one(database: Database) -> None:
     here = await station(database)
     await here.post()
     await enrolled(database, here.clock, here.home, "thermometer")
@@ -233,7 +235,7 @@ async def test_what_the_process_remembers_of_a_device_never_goes_before_the_data
         await here.post()
 
 
-def test_ids_of_observations_grow_with_time_and_the_same_seed_gives_the_same() -> None:
+def test_observation_ids_increase_with_time() -> None:
     clock = HandClock()
     first = new_sequence(UlidIds(clock))
     clock.advance(us=1000)

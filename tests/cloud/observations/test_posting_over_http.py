@@ -33,7 +33,7 @@ def of(device: dict[str, Any]) -> str:
 
 
 @pytest.mark.contract("C-124", "C-125", "C-128", "A-021")
-async def test_the_sample_of_the_contract_is_taken_and_answered_in_its_shape(here: Api) -> None:
+async def test_response_to_the_contract_sample_has_the_contract_shape(here: Api) -> None:
     device = await here.enrol(device_class="defib")
     shown = sample("POST", PATH)
     assert shown.request is not None
@@ -70,7 +70,7 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
 
 
 @pytest.mark.contract("C-125", "C-126", "A-105", "A-106", "S-156")
-async def test_a_mistake_is_answered_with_what_is_wrong(here: Api) -> None:
+async def test_invalid_observation_gets_the_status_and_code_of_its_error(here: Api) -> None:
     device = await here.enrol()
     told = []
     for change, _, _ in MISTAKES:
@@ -81,7 +81,7 @@ async def test_a_mistake_is_answered_with_what_is_wrong(here: Api) -> None:
 
 
 @pytest.mark.contract("S-156", "A-003")
-async def test_a_value_that_is_no_finite_number_is_refused(here: Api) -> None:
+async def test_non_finite_value_is_refused_with_400(here: Api) -> None:
     device = await here.enrol()
     for value in ("NaN", "Infinity", "-Infinity", "1e309", "-1e309"):
         body = f'{{"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": {value}, "unit_code": "%"}}'.encode()
@@ -90,7 +90,7 @@ async def test_a_value_that_is_no_finite_number_is_refused(here: Api) -> None:
 
 
 @pytest.mark.contract("S-060", "S-061", "S-066", "A-006", "A-015")
-async def test_a_foreign_device_is_refused_exactly_like_an_absent_one(here: Api) -> None:
+async def test_device_of_another_tenant_or_organisation_gets_the_same_404_as_an_absent_one(here: Api) -> None:
     device = await here.enrol()
     await here.post(of(device), SPO2)
     absent = await here.post(PATH.replace("{deviceId}", "dev_absent"), SPO2)
@@ -102,7 +102,7 @@ async def test_a_foreign_device_is_refused_exactly_like_an_absent_one(here: Api)
 
 
 @pytest.mark.contract("A-106", "S-156")
-async def test_a_retired_device_answers_409(here: Api) -> None:
+async def test_post_for_a_retired_device_gets_409(here: Api) -> None:
     device = await here.enrol()
     await Enrolment(here.database, here.clock, UlidIds(here.clock)).retire(here.home.operator, device["id"])
     answer = await here.post(of(device), SPO2)
@@ -110,7 +110,7 @@ async def test_a_retired_device_answers_409(here: Api) -> None:
 
 
 @pytest.mark.contract("A-106", "C-127")
-async def test_a_repeated_request_with_a_key_stores_one_observation(here: Api) -> None:
+async def test_post_repeated_with_an_idempotency_key_stores_one_observation(here: Api) -> None:
     device = await here.enrol()
     body = {**SPO2, "encounter_id": "enc_north"}
     first = await here.post(of(device), body, Idempotency_Key="key-1")
@@ -121,21 +121,21 @@ async def test_a_repeated_request_with_a_key_stores_one_observation(here: Api) -
     assert [one["encounter_id"] for one in await stored(here)] == ["enc_north"]
 
 
-async def test_without_a_key_equal_readings_are_three_readings(here: Api) -> None:
+async def test_three_equal_posts_without_an_idempotency_key_store_three_observations(here: Api) -> None:
     device = await here.enrol()
     ids = {(await here.post(of(device), SPO2)).json()["id"] for _ in range(3)}
     assert len(ids) == len(await stored(here)) == 3
 
 
 @pytest.mark.contract("A-105")
-async def test_a_code_we_do_not_know_is_stored_and_flagged(here: Api) -> None:
+async def test_unknown_mdc_code_is_stored_and_flagged(here: Api) -> None:
     device = await here.enrol()
     answer = await here.post(of(device), {**SPO2, "mdc_code": "MDC_SYNTHETIC_THING"})
     assert (answer.status_code, answer.json()["flags"]) == (201, ["mdc_code_unknown"])
 
 
 @pytest.mark.contract("C-017")
-async def test_posting_leaves_an_audit_entry_that_names_no_value(here: Api) -> None:
+async def test_audit_entry_of_a_post_does_not_contain_the_value(here: Api) -> None:
     device = await here.enrol()
     answer = await here.post(of(device), {**SPO2, "value": 31.4159})
     async with here.database.read() as tx:

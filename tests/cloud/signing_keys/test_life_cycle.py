@@ -64,7 +64,7 @@ def test_rotation_retires_the_current_key_and_lets_the_next_one_sign() -> None:
     assert (rotation.current.state, rotation.current.signs_from_us) == (KeyState.CURRENT, AHEAD_US)
 
 
-def test_next_key_signs_only_after_its_time_ahead_unless_it_must() -> None:
+def test_next_key_signs_only_after_its_publication_time_unless_rotated_at_once() -> None:
     with pytest.raises(TooFresh, match=r"used from 1970-01-01T00:00:00\.000900Z"):
         rotate(first_keys(), AHEAD_US - 1, at_once=False)
     assert rotate(first_keys(), 1, at_once=True).current.number == 2
@@ -78,12 +78,12 @@ def test_retired_key_stays_published_after_its_last_use() -> None:
     assert (covering.is_published(5_000 + AFTER_US - 1), covering.is_published(5_000 + AFTER_US)) == (True, False)
 
 
-def test_withdrawn_key_leaves_the_set_at_once() -> None:
+def test_withdrawn_key_leaves_the_key_set_at_once() -> None:
     withdrawn = replace(sample(1), signs_from_us=0, covers_until_us=5_000, withdrawn_at_us=100)
     assert (withdrawn.state, withdrawn.is_published(100)) == (KeyState.WITHDRAWN, False)
 
 
-def test_full_set_refuses_a_rotation_and_names_the_moment_at_which_a_key_leaves_it() -> None:
+def test_rotation_with_a_full_key_set_is_refused_with_the_time_the_next_key_leaves() -> None:
     keys = rotated(rotated(first_keys(), 10), 20)
     with pytest.raises(TooMany, match=r"4 keys are published; the next one leaves at 1970-01-01T00:00:00\.000070Z"):
         rotated(keys, 30)

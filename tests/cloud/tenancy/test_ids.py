@@ -4,7 +4,7 @@ from cloud.foundation.ids import SHAPE, UlidIds
 from tests.builders.cloud_people import MINUTE_US, HandClock
 
 
-def test_ids_sort_in_the_order_in_which_they_were_made() -> None:
+def test_ids_sort_in_order_of_creation_even_when_the_clock_moves_back() -> None:
     clock = HandClock()
     ids = UlidIds(clock)
     made = [ids.new("dev") for _ in range(100)]
@@ -17,7 +17,7 @@ def test_ids_sort_in_the_order_in_which_they_were_made() -> None:
     assert all(SHAPE.fullmatch(id) and len(id) == 30 for id in made)
 
 
-def test_a_bare_ulid_has_twenty_six_characters_and_no_ambiguous_letter() -> None:
+def test_ulid_without_a_prefix_has_26_characters_and_no_ambiguous_letter() -> None:
     (ulid,) = {UlidIds(HandClock()).new("")}
     assert len(ulid) == 26
     assert not set(ulid) & set("ILOU")

@@ -19,7 +19,7 @@ def tenancy(database: Database) -> Tenancy:
     return Tenancy(database, CLOCK, UlidIds(CLOCK))
 
 
-async def test_ids_are_made_with_the_prefixes_of_the_contract_and_sort_by_age(database: Database) -> None:
+async def test_new_ids_have_the_contract_prefixes_and_sort_by_creation_time(database: Database) -> None:
     desk = tenancy(database)
     made = [await desk.add_tenant(f"Tenant {number}") for number in range(3)]
     assert all(tenant.id.startswith("tnt_") and len(tenant.id) == 30 for tenant in made)
@@ -29,7 +29,7 @@ async def test_ids_are_made_with_the_prefixes_of_the_contract_and_sort_by_age(da
     assert (organization.id[:4], vehicle.id[:4]) == ("org_", "veh_")
 
 
-async def test_adding_the_same_id_again_is_refused_and_changes_nothing(database: Database) -> None:
+async def test_tenant_with_a_used_id_is_refused_and_the_first_one_is_kept(database: Database) -> None:
     desk = tenancy(database)
     first = await desk.add_tenant("First", id="tnt_1")
     with pytest.raises(IdentifierTaken, match="tnt_1"):
@@ -37,7 +37,7 @@ async def test_adding_the_same_id_again_is_refused_and_changes_nothing(database:
     assert await desk.list_tenants() == [first]
 
 
-async def test_two_tenants_may_use_the_same_ids_for_their_own_things(database: Database) -> None:
+async def test_two_tenants_may_use_the_same_organisation_id(database: Database) -> None:
     desk = tenancy(database)
     for tenant in ("tnt_1", "tnt_2"):
         await desk.add_tenant("x", id=tenant)
@@ -46,7 +46,7 @@ async def test_two_tenants_may_use_the_same_ids_for_their_own_things(database: D
     assert organization.name == "of tnt_2"
 
 
-async def test_what_belongs_to_somebody_else_is_not_there(database: Database) -> None:
+async def test_organisations_and_vehicles_of_another_tenant_or_organisation_are_not_found(database: Database) -> None:
     north, south = await household(database, CLOCK), await household(database, CLOCK, name="south")
     desk = tenancy(database)
     with pytest.raises(OrganizationUnknown):
@@ -61,7 +61,7 @@ async def test_what_belongs_to_somebody_else_is_not_there(database: Database) ->
         await desk.add_vehicle(within, north.organization.id, "RTW 1")
 
 
-async def test_a_row_that_points_into_another_tenant_cannot_be_written(database: Database) -> None:
+async def test_row_that_references_another_tenant_violates_a_constraint(database: Database) -> None:
     north, south = await household(database, CLOCK), await household(database, CLOCK, name="south")
 
     async def write() -> None:
@@ -93,14 +93,14 @@ async def test_a_row_that_points_into_another_tenant_cannot_be_written(database:
         ("ok", "tnt_1\n", IdentifierMalformed),
     ],
 )
-async def test_names_and_ids_that_would_break_elsewhere_are_refused(
+async def test_malformed_tenant_names_and_ids_are_refused(
     database: Database, name: str, id: str | None, error: type[DomainError]
 ) -> None:
     with pytest.raises(error):
         await tenancy(database).add_tenant(name, id=id)
 
 
-def test_secrecy_levels_are_ordered_and_named_as_in_the_contract() -> None:
+def test_secrecy_levels_have_the_order_and_names_of_the_contract() -> None:
     assert [level.word for level in sorted(SecrecyLevel)] == [
         "standard",
         "restricted",

@@ -46,7 +46,7 @@ async def test_unaltered_token_is_accepted(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-040")
-async def test_a_token_without_a_signature_is_refused(world: AuthWorld) -> None:
+async def test_token_without_a_signature_is_refused(world: AuthWorld) -> None:
     for algorithm in ["none", "None", "nOnE", "", None]:
         true_signature = (await world.token()).rpartition(".")[2]
         for header in ({**HEADER, "alg": algorithm}, HEADER):
@@ -56,7 +56,7 @@ async def test_a_token_without_a_signature_is_refused(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-041")
-async def test_our_public_key_is_no_secret_for_a_symmetric_signature(world: AuthWorld) -> None:
+async def test_token_signed_by_hmac_with_our_public_key_is_refused(world: AuthWorld) -> None:
     for form in ["pem", "der", "jwk"]:
         public = key_pair(1).public()
         secret = {
@@ -71,7 +71,7 @@ async def test_our_public_key_is_no_secret_for_a_symmetric_signature(world: Auth
 
 
 @pytest.mark.contract("S-042")
-async def test_a_key_name_is_never_a_path_a_query_or_an_address(
+async def test_key_id_with_a_path_query_or_url_is_refused_without_a_connection(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for kid in (*PATHS_AND_QUERIES, "k" * 6000, "", None, 7, ["a"], "\u0000"):
@@ -86,7 +86,7 @@ async def test_a_key_name_is_never_a_path_a_query_or_an_address(
 
 
 @pytest.mark.contract("S-043")
-async def test_a_key_that_the_token_brings_along_is_not_used(world: AuthWorld) -> None:
+async def test_key_in_the_token_header_is_not_used(world: AuthWorld) -> None:
     for member in ["jwk", "jku", "x5u", "x5c"]:
         attacker = rsa.generate_private_key(65537, 2048)
         brought = {
@@ -101,7 +101,7 @@ async def test_a_key_that_the_token_brings_along_is_not_used(world: AuthWorld) -
 
 
 @pytest.mark.contract("S-044")
-async def test_an_altered_token_is_refused_however_small_the_change(world: AuthWorld) -> None:
+async def test_token_with_altered_parts_or_extra_characters_is_refused(world: AuthWorld) -> None:
     token = await world.token()
     header, payload, signature = token.split(".")
     other = segment({**world.claims(), "tenant_id": "tnt_south"})
@@ -126,7 +126,7 @@ async def test_an_altered_token_is_refused_however_small_the_change(world: AuthW
 
 
 @pytest.mark.contract("S-044")
-async def test_change_of_any_character_is_refused(world: AuthWorld) -> None:
+async def test_token_with_any_changed_character_is_refused(world: AuthWorld) -> None:
     token = await world.token()
     await accepted(world, token)
     for place in range(0, len(token), 37):
@@ -135,7 +135,7 @@ async def test_change_of_any_character_is_refused(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-044")
-async def test_signatures_of_another_algorithm_are_refused_also_with_their_halves_swapped(world: AuthWorld) -> None:
+async def test_ecdsa_signature_is_refused_also_with_its_halves_swapped(world: AuthWorld) -> None:
     attacker = ec.generate_private_key(ec.SECP256R1())
     for header in ({**HEADER, "alg": "ES256"}, HEADER):
         signed = f"{segment(header)}.{segment(world.claims())}"
@@ -145,7 +145,7 @@ async def test_signatures_of_another_algorithm_are_refused_also_with_their_halve
 
 
 @pytest.mark.contract("S-045", "S-046")
-async def test_a_header_that_we_would_not_write_is_refused_although_we_signed_it(world: AuthWorld) -> None:
+async def test_signed_token_with_an_unexpected_header_is_refused(world: AuthWorld) -> None:
     for changed in [
         {"crit": ["x"], "x": 1},
         {"crit": []},
@@ -163,7 +163,7 @@ async def test_a_header_that_we_would_not_write_is_refused_although_we_signed_it
 
 
 @pytest.mark.contract("S-046")
-async def test_a_sandbox_token_is_of_another_environment_and_nothing_passes_both_gates(world: AuthWorld) -> None:
+async def test_token_is_accepted_in_either_production_or_the_sandbox_and_never_in_both(world: AuthWorld) -> None:
     sandbox = world.signed(world.claims(aud="sandbox", token_use="sandbox"))
     for host in (Host.API, Host.AUTH, Host.DOCS):
         with pytest.raises(WrongEnvironment):
@@ -184,7 +184,7 @@ async def test_a_sandbox_token_is_of_another_environment_and_nothing_passes_both
 
 
 @pytest.mark.contract("S-047")
-async def test_a_token_lives_only_between_its_times_and_never_for_long(world: AuthWorld) -> None:
+async def test_token_with_invalid_expired_or_too_distant_times_is_refused(world: AuthWorld) -> None:
     for changed in [
         {"exp": None},
         {"exp": 1e308},
@@ -250,12 +250,12 @@ async def test_auth_host_accepts_only_tokens_that_name_it(world: AuthWorld) -> N
 
 
 @pytest.mark.contract("S-049")
-async def test_another_issuer_is_refused(world: AuthWorld) -> None:
+async def test_token_of_another_issuer_is_refused(world: AuthWorld) -> None:
     for issuer in [None, ISSUER + "/", API, "", ISSUER.upper(), [ISSUER], "https://evil.example"]:
         await refused(world, world.signed(world.claims(iss=issuer)))
 
 
-async def test_absent_or_malformed_claim_is_refused(world: AuthWorld) -> None:
+async def test_token_with_an_absent_or_malformed_claim_is_refused(world: AuthWorld) -> None:
     for changed in [
         {"sub": None},
         {"sub": 7},
@@ -283,13 +283,15 @@ async def test_absent_or_malformed_claim_is_refused(world: AuthWorld) -> None:
         await refused(world, world.signed(world.claims(**changed)))
 
 
-async def test_payload_that_is_no_object_is_refused(world: AuthWorld) -> None:
+async def test_token_with_a_payload_other_than_an_object_is_refused(world: AuthWorld) -> None:
     for payload in [[], "x", None, 7]:
         await refused(world, world.signed(payload))
 
 
 @pytest.mark.contract("S-053")
-async def test_an_overlong_token_costs_no_arithmetic(world: AuthWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_overlong_token_is_refused_without_signature_verification(
+    world: AuthWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     good = await world.token()
     long = world.signed(world.claims(padding="x" * 65_536))
 
@@ -302,16 +304,16 @@ async def test_an_overlong_token_costs_no_arithmetic(world: AuthWorld, monkeypat
 
 
 @pytest.mark.contract("S-040", "S-044")
-async def test_text_that_is_no_token_is_refused(world: AuthWorld) -> None:
+async def test_text_other_than_a_token_is_refused(world: AuthWorld) -> None:
     for text in ["", ".", "..", "...", "a.b.c", "Bearer", "\u00e9.\u00e9.\u00e9", "a" * 200]:
         await refused(world, text)
 
 
-def test_the_issuer_is_one_of_the_audiences() -> None:
+def test_issuer_is_one_of_the_audiences() -> None:
     assert names().audiences == {API, ISSUER}
 
 
-async def test_only_an_unseen_token_that_may_be_ours_needs_arithmetic(world: AuthWorld) -> None:
+async def test_only_an_uncached_token_with_a_known_key_needs_signature_verification(world: AuthWorld) -> None:
     verifier = world.surface.verifier
     token = await world.token()
     await accepted(world, await world.token())  # from here on the keys are known

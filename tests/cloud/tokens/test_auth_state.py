@@ -61,7 +61,7 @@ async def test_revoked_token_is_refused_by_every_process_that_had_accepted_it(
 
 
 @pytest.mark.contract("S-051")
-async def test_the_tokens_of_a_deleted_app_end(world: AuthWorld) -> None:
+async def test_tokens_of_a_deleted_app_are_refused(world: AuthWorld) -> None:
     token = await world.token()
     processes = await both(world, token)
     await world.apps.remove(world.home.operator, world.app.client_id)
@@ -69,7 +69,7 @@ async def test_the_tokens_of_a_deleted_app_end(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-051")
-async def test_a_scope_that_is_taken_away_is_gone_from_tokens_that_hold_it(world_on_either: AuthWorld) -> None:
+async def test_scope_removed_from_an_app_is_removed_from_its_existing_tokens(world_on_either: AuthWorld) -> None:
     world = world_on_either
     token = await world.token()
     processes = await both(world, token)
@@ -84,7 +84,7 @@ async def test_a_scope_that_is_taken_away_is_gone_from_tokens_that_hold_it(world
 
 
 @pytest.mark.contract("S-051")
-async def test_a_disabled_user_acts_no_more_and_an_enabled_one_again(world: AuthWorld) -> None:
+async def test_token_of_a_disabled_user_is_refused_until_the_user_is_enabled(world: AuthWorld) -> None:
     person = await world.person()
     token = (await world.surface.mint.service_token(world.home.operator, world.app, [DEVICES], user=person)).token
     processes = await both(world, token)
@@ -97,7 +97,7 @@ async def test_a_disabled_user_acts_no_more_and_an_enabled_one_again(world: Auth
     passwords.close()
 
 
-async def test_a_token_for_a_person_holds_no_more_than_their_role(world: AuthWorld) -> None:
+async def test_service_token_for_a_user_holds_only_scopes_of_their_role(world: AuthWorld) -> None:
     person = await world.person("eve@example.org", Role.MEMBER)
     minted = await world.surface.mint.service_token(world.home.operator, world.app, user=person)
     assert set(minted.claims.scopes) == {DEVICES, EPCR}  # not webhooks:write, which the app has
@@ -129,7 +129,7 @@ async def test_service_tokens_end_when_governance_forbids_them(world: AuthWorld)
 
 
 @pytest.mark.contract("S-050")
-async def test_retired_key_verifies_what_it_signed_and_nothing_later(world_on_either: AuthWorld) -> None:
+async def test_retired_key_verifies_only_tokens_issued_before_its_retirement(world_on_either: AuthWorld) -> None:
     world = world_on_either
     token = await world.token()
     world.pass_time(minutes=16)
@@ -144,7 +144,7 @@ async def test_retired_key_verifies_what_it_signed_and_nothing_later(world_on_ei
             await verified(process, late)
 
 
-async def test_a_withdrawn_key_takes_its_tokens_with_it(world: AuthWorld) -> None:
+async def test_tokens_signed_by_a_withdrawn_key_are_refused(world: AuthWorld) -> None:
     token = await world.token()
     processes = await both(world, token)
     kid = (await world.keys.list())[0].kid
@@ -153,7 +153,7 @@ async def test_a_withdrawn_key_takes_its_tokens_with_it(world: AuthWorld) -> Non
     assert (await verified(processes[1], await world.token())).client_id == world.app.client_id
 
 
-async def test_no_query_runs_between_two_polls(world: AuthWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_database_query_runs_between_two_polls(world: AuthWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     token = await world.token()
     await verified(world.surface, token)
 
@@ -165,7 +165,7 @@ async def test_no_query_runs_between_two_polls(world: AuthWorld, monkeypatch: py
     assert (await verified(world.surface, token)).jti != (await verified(world.surface, fresh)).jti
 
 
-async def test_without_a_database_tokens_are_accepted_for_a_minute(
+async def test_tokens_are_accepted_for_a_minute_without_a_database(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = await world.token()
@@ -182,7 +182,7 @@ async def test_without_a_database_tokens_are_accepted_for_a_minute(
         await verified(world.surface, token)
 
 
-async def test_process_that_is_far_behind_reads_everything_again(
+async def test_process_behind_the_kept_change_log_reloads_all_revocations(
     world_on_either: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = world_on_either
@@ -199,7 +199,7 @@ async def test_process_that_is_far_behind_reads_everything_again(
     await refused_everywhere(world, (world.surface,), token)
 
 
-async def test_more_revocations_than_memory_holds_are_looked_up(
+async def test_revocations_over_the_memory_limit_are_looked_up_in_the_database(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth_state_module, "REVOKED_MAX", 3)
@@ -228,7 +228,7 @@ async def test_token_without_a_cached_verdict_is_verified_again(world: AuthWorld
         assert (await verifier.verify(token, Host.API)).client_id == world.app.client_id
 
 
-async def test_another_tenants_app_of_the_same_id_cannot_be(world: AuthWorld) -> None:
+async def test_token_naming_another_tenant_for_an_app_is_refused(world: AuthWorld) -> None:
     claims = (await world.surface.mint.access_token(world.app)).claims
     claims = replace(claims, holder=replace(claims.holder, tenant_id="tnt_south"))
     with pytest.raises(InvalidToken):

@@ -46,7 +46,7 @@ TENANT = ("--tenant", "tnt_1")
 WHERE = (*TENANT, "--organization", "org_1")
 
 
-def test_an_installation_is_set_up_until_an_administrator_has_a_token(console: Console) -> None:
+def test_commands_set_up_an_installation_up_to_a_token_for_an_administrator(console: Console) -> None:
     made = console.json("apps", "add", *WHERE, "--name", "Dispatch", "--id", "app_1", "--scope", "all")
     assert len(made["client_secret"]) == 43
     assert len(made["approved_scopes"]) == 17
@@ -88,7 +88,7 @@ def test_an_installation_is_set_up_until_an_administrator_has_a_token(console: C
     assert console.json("apps", "remove", "app_1", *TENANT)["removed"] is True
 
 
-def test_people_see_what_they_need_and_a_secret_once(console: Console) -> None:
+def test_command_output_shows_a_secret_once_and_lists_without_it(console: Console) -> None:
     said = console.run("apps", "add", *WHERE, "--name", "Dispatch", "--id", "app_1", "--scope", "argus:jobs:read")[1]
     assert "shown only once" in said
     assert "app_1" in console.run("apps", "list", *TENANT)[1]
@@ -96,7 +96,7 @@ def test_people_see_what_they_need_and_a_secret_once(console: Console) -> None:
     assert console.run("users", "list", *TENANT)[1] == "Users: none\n"
 
 
-def test_what_cannot_be_done_is_told_in_a_sentence(console: Console, tmp_path: Path) -> None:
+def test_refused_command_prints_a_sentence_with_the_reason(console: Console, tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("short\n")
     user = ("users", "add", *WHERE, "--username", "ada@example.org", "--role", "administrator")
@@ -116,7 +116,7 @@ def test_what_cannot_be_done_is_told_in_a_sentence(console: Console, tmp_path: P
         assert sentence in err
 
 
-def test_without_its_master_key_nothing_is_signed_and_the_sentence_says_what_to_do(
+def test_mint_command_without_a_master_key_is_refused_with_the_init_secrets_command(
     console: Console, tmp_path: Path
 ) -> None:
     admin = ("--name", "Console", "--id", "app_1", "--scope", "argus:jobs:read", "--allow-service-tokens")

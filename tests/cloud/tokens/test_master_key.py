@@ -22,7 +22,7 @@ from tests.builders.auth_world import MASTER, kept_key
 from tests.builders.cloud_settings import HOSTS, settings_file
 
 
-def test_it_is_made_once_and_read_again(tmp_path: Path) -> None:
+def test_master_key_file_is_created_once_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "master.key"
     made = MasterKey.create(path)
     assert path.stat().st_mode & 0o777 == 0o600
@@ -32,7 +32,7 @@ def test_it_is_made_once_and_read_again(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_each_purpose_has_a_key_of_its_own() -> None:
+def test_derived_keys_differ_by_purpose() -> None:
     key = MasterKey(bytes(32))
     assert key.derive("cursors") != key.derive("signing keys")
     assert key.derive("cursors") == MasterKey(bytes(32)).derive("cursors")
@@ -41,7 +41,7 @@ def test_each_purpose_has_a_key_of_its_own() -> None:
     assert key.seal("x", "row", b"plain") != key.seal("x", "row", b"plain")
 
 
-def test_a_file_that_others_may_read_or_that_is_no_key_is_refused(tmp_path: Path) -> None:
+def test_master_key_file_readable_by_others_or_malformed_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "master.key"
     with pytest.raises(MasterKeyAbsent, match="init-secrets"):
         MasterKey.load(path)
@@ -59,7 +59,7 @@ def test_a_file_that_others_may_read_or_that_is_no_key_is_refused(tmp_path: Path
         MasterKey.create(tmp_path / "no folder" / "master.key")
 
 
-def test_it_lies_beside_a_sqlite_database_unless_it_is_set(tmp_path: Path) -> None:
+def test_master_key_path_is_beside_a_sqlite_database_unless_configured(tmp_path: Path) -> None:
     assert master_key_path(read_settings(settings_file(tmp_path))) == tmp_path / "master.key"
     more = '[secrets]\nmaster_key_file = "elsewhere/key"\n' + HOSTS
     assert master_key_path(read_settings(settings_file(tmp_path, more=more))) == tmp_path / "elsewhere" / "key"
@@ -68,7 +68,7 @@ def test_it_lies_beside_a_sqlite_database_unless_it_is_set(tmp_path: Path) -> No
         master_key_path(read_settings(postgresql))
 
 
-async def test_a_new_installation_gets_one_and_a_lost_one_is_not_replaced(tmp_path: Path) -> None:
+async def test_master_key_is_created_for_a_new_installation_and_not_replaced_when_lost(tmp_path: Path) -> None:
     settings = read_settings(settings_file(tmp_path))
     await migrate(settings.database_url, create=True)
     database = await open_database(settings.database_url)
