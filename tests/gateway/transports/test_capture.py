@@ -27,7 +27,7 @@ def line(**changes: object) -> dict[str, object]:
     return {"dir": "agent->manager", "hex": "e2000000", "t": 0.5, "conn": 1} | changes
 
 
-def test_each_apdu_is_one_line_however_the_link_sliced_it(tmp_path):
+def test_each_apdu_is_one_line_for_every_segmentation_of_the_link(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 10_000, meta=META, started_s=100.0)
     trace = writer.connection("manager")
     for octet in AARQ:
@@ -48,14 +48,14 @@ def test_each_apdu_is_one_line_however_the_link_sliced_it(tmp_path):
     assert capture.ended is None
 
 
-def test_an_agent_that_captures_itself_writes_the_same_directions(tmp_path):
+def test_capture_written_by_an_agent_has_the_same_directions(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 10_000, meta=META, started_s=0.0)
     writer.connection("agent").trace("sent", AARQ, 0)
     writer.close()
     assert read_capture(tmp_path / "c.jsonl").records[0].dir == "agent->manager"
 
 
-def test_octets_that_are_no_apdu_are_kept_as_they_came(tmp_path):
+def test_bytes_that_are_no_apdu_are_written_unchanged(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 10_000, meta=META, started_s=0.0)
     trace = writer.connection()
     trace.trace("received", b"GET / HTTP/1.1", 0)
@@ -68,7 +68,7 @@ def test_octets_that_are_no_apdu_are_kept_as_they_came(tmp_path):
 
 
 @given(st.lists(st.tuples(st.sampled_from(["received", "sent"]), st.binary(min_size=1, max_size=30)), max_size=20))
-def test_no_octet_is_lost_or_invented(tmp_path_factory, pieces):
+def test_capture_contains_exactly_the_traced_bytes(tmp_path_factory, pieces):
     path = tmp_path_factory.mktemp("captures") / "c.jsonl"
     writer = CaptureWriter(path, 1_000_000, meta=META, started_s=0.0)
     trace = writer.connection()
@@ -80,7 +80,7 @@ def test_no_octet_is_lost_or_invented(tmp_path_factory, pieces):
         assert octets == b"".join(data for given_direction, data in pieces if given_direction == direction)
 
 
-def test_only_the_owner_may_read_a_capture_and_no_file_is_replaced(tmp_path):
+def test_capture_is_readable_only_by_its_owner_and_never_overwrites_a_file(tmp_path):
     umask = os.umask(0)
     try:
         CaptureWriter(tmp_path / "c.jsonl", 1000, meta=META, started_s=0.0).close()
@@ -91,7 +91,7 @@ def test_only_the_owner_may_read_a_capture_and_no_file_is_replaced(tmp_path):
         CaptureWriter(tmp_path / "c.jsonl", 1000, meta=META, started_s=0.0)
 
 
-def test_a_capture_stops_at_its_limit_and_its_last_line_says_so(tmp_path):
+def test_capture_stops_at_its_size_limit_and_its_last_line_gives_the_reason(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 1000, meta=META, started_s=0.0)
     trace = writer.connection()
     for _ in range(100):
@@ -107,7 +107,7 @@ def test_a_capture_stops_at_its_limit_and_its_last_line_says_so(tmp_path):
     assert len(capture.records) > 5
 
 
-def test_a_disk_that_takes_no_more_ends_the_capture_between_two_lines_and_not_the_session(tmp_path):
+def test_full_disk_ends_the_capture_after_a_whole_line_and_raises_no_error(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 1_000_000, meta=META, started_s=0.0)
     trace = writer.connection()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -143,7 +143,7 @@ def test_a_disk_that_takes_no_more_ends_the_capture_between_two_lines_and_not_th
         ([{"meta": {}}, "", line(), " " * (1 << 20) + "{}"], 4, "longer than"),
     ],
 )
-def test_a_file_that_is_no_capture_is_refused_with_the_line_that_is_wrong(tmp_path, lines, number, reason):
+def test_invalid_capture_is_refused_with_the_line_number_and_reason(tmp_path, lines, number, reason):
     path = write(tmp_path / "c.jsonl", *lines)
     with pytest.raises(CaptureError) as refused:
         read_capture(path)
@@ -152,7 +152,7 @@ def test_a_file_that_is_no_capture_is_refused_with_the_line_that_is_wrong(tmp_pa
     assert str(path) in str(refused.value)
 
 
-def test_captures_of_an_independent_stack_read_and_write_to_the_same_lines(tmp_path):
+def test_captures_of_an_independent_stack_are_identical_after_reading_and_writing(tmp_path):
     for path in sorted(shared_path("data/captures").glob("*.jsonl")):
         capture = read_capture(path)
         again = tmp_path / path.name

@@ -9,7 +9,7 @@ from gateway.transports.clock import Clock, SystemClock, instant_of
 from tests.harness.moved_clock import MovedClock
 
 
-def test_the_system_clock_names_its_boot_and_counts_both_times():
+def test_system_clock_returns_its_boot_id_and_wall_and_monotonic_times():
     clock = SystemClock()
     now = instant_of(clock)
     assert now.boot_id == SystemClock().boot_id != ""
@@ -17,7 +17,7 @@ def test_the_system_clock_names_its_boot_and_counts_both_times():
     assert clock.monotonic_s() >= now.monotonic_s
 
 
-def test_boot_id_changes_with_each_sleep_of_the_machine_because_its_monotonic_clock_stood_still(monkeypatch):
+def test_boot_id_changes_after_each_sleep_of_the_machine(monkeypatch):
     slept_s = 0.0
     monkeypatch.setattr(time, "clock_gettime", lambda _: time.monotonic() + slept_s)
     clock = SystemClock()
@@ -30,7 +30,7 @@ def test_boot_id_changes_with_each_sleep_of_the_machine_because_its_monotonic_cl
 
 
 @pytest.mark.parametrize("clock", [SystemClock(), MovedClock()])
-async def test_a_deadline_that_has_passed_ends_a_wait_but_not_what_need_not_wait(clock: Clock):
+async def test_past_deadline_ends_a_wait_but_not_code_that_does_not_wait(clock: Clock):
     with pytest.raises(TimeoutError):
         async with clock.timeout_at(clock.monotonic_s() - 1):
             await asyncio.Event().wait()
@@ -39,7 +39,7 @@ async def test_a_deadline_that_has_passed_ends_a_wait_but_not_what_need_not_wait
     assert done
 
 
-async def test_the_system_clock_wakes_at_the_deadline_and_not_before():
+async def test_system_clock_wakes_a_sleeper_at_its_deadline_and_not_before():
     clock = SystemClock()
     deadline_s = clock.monotonic_s() + 0.02
     await clock.sleep_until(deadline_s)
@@ -49,7 +49,7 @@ async def test_the_system_clock_wakes_at_the_deadline_and_not_before():
             await asyncio.Event().wait()
 
 
-async def test_moving_time_ends_exactly_the_waits_whose_time_has_come():
+async def test_advancing_a_moved_clock_ends_only_the_sleeps_that_are_due():
     clock, woken = MovedClock(), []
 
     async def sleep(seconds: float) -> None:

@@ -42,21 +42,21 @@ async def trouble(path: Path | str, baud: int = 115_200) -> PortTrouble:
     return found
 
 
-async def test_a_name_that_nothing_has(tmp_path: Path):
+async def test_missing_port_is_reported_as_absent(tmp_path: Path):
     found = await trouble(tmp_path / "ttyNone")
     assert found.kind is TroubleKind.ABSENT
     assert f"{tmp_path / 'ttyNone'} is not there" in found.sentence
     assert "argus-gateway ports" in found.sentence
 
 
-async def test_a_udev_name_whose_port_is_gone_says_where_it_leads(tmp_path: Path):
+async def test_udev_name_of_a_missing_port_is_reported_with_its_target(tmp_path: Path):
     (tmp_path / "monitor").symlink_to(tmp_path / "ttyUSB7")
     found = await trouble(tmp_path / "monitor")
     assert found.kind is TroubleKind.STALE
     assert f"leads to {tmp_path / 'ttyUSB7'}, which is not there" in found.sentence
 
 
-async def test_a_file_or_a_folder_is_no_port(tmp_path: Path):
+async def test_file_or_directory_is_reported_as_not_a_serial_port(tmp_path: Path):
     (tmp_path / "file").write_text("text")
     for path in (tmp_path / "file", tmp_path, Path("/dev/null")):
         found = await trouble(path)
@@ -64,7 +64,7 @@ async def test_a_file_or_a_folder_is_no_port(tmp_path: Path):
         assert "is no serial port" in found.sentence
 
 
-async def test_a_port_of_another_user_names_owner_group_and_the_way_in():
+async def test_forbidden_port_without_group_access_is_reported_with_its_mode_and_the_udev_rules():
     async with pty_pair() as pair:
         Path(pair.left).chmod(0o600)
         with as_somebody_else():
@@ -74,7 +74,7 @@ async def test_a_port_of_another_user_names_owner_group_and_the_way_in():
         assert "70-argus-serial.rules" in found.sentence
 
 
-async def test_a_port_of_a_group_says_which_group_to_join():
+async def test_forbidden_port_with_group_access_is_reported_with_the_usermod_command():
     async with pty_pair() as pair:
         Path(pair.left).chmod(0o660)
         if os.geteuid() == 0:
@@ -85,7 +85,7 @@ async def test_a_port_of_a_group_says_which_group_to_join():
         assert "usermod -aG" in found.sentence
 
 
-async def test_a_port_that_another_program_holds_names_the_program():
+async def test_busy_port_is_reported_with_the_process_that_holds_it():
     async with pty_pair() as pair:
         program = HOLD.format(path=pair.left)
         other = await asyncio.create_subprocess_exec(
@@ -102,7 +102,7 @@ async def test_a_port_that_another_program_holds_names_the_program():
             await other.communicate(b"")
 
 
-async def test_two_names_of_one_port_are_told_as_what_they_are(tmp_path: Path):
+async def test_port_configured_under_two_names_is_reported_as_a_duplicate(tmp_path: Path):
     async with pty_pair() as pair:
         (tmp_path / "by-id").symlink_to(pair.left)
         held = await SerialPort(pair.left, 9600, "raw").accept()
@@ -112,7 +112,7 @@ async def test_two_names_of_one_port_are_told_as_what_they_are(tmp_path: Path):
         await held.close()
 
 
-def test_a_speed_that_an_adapter_does_not_take_is_told_with_the_speed():
+def test_unsupported_baud_rate_is_reported_with_the_rate():
     with_terminal, other_end = os.openpty()
     try:
         found = trouble_of(os.ttyname(other_end), 3_456_789, ValueError("Failed to set custom baud rate"))

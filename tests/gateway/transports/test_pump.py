@@ -49,7 +49,7 @@ async def read_exactly(link: Link, size: int) -> bytes:
     return data
 
 
-async def test_a_report_is_answered_only_after_the_store_has_it():
+async def test_report_is_acknowledged_only_after_its_commit():
     store = Store(slow=True)
     async with link_pair() as (manager, device), asyncio.TaskGroup() as group:
         group.create_task(pump(manager, OctetAssociation(), store.deliver, SystemClock()))
@@ -64,7 +64,7 @@ async def test_a_report_is_answered_only_after_the_store_has_it():
         await device.send(b".")
 
 
-async def test_everything_that_one_receive_brought_shares_one_commit():
+async def test_reports_of_one_receive_share_one_commit():
     store = Store()
     async with link_pair() as (manager, device):
         await device.send(b"abcdef.")
@@ -74,14 +74,14 @@ async def test_everything_that_one_receive_brought_shares_one_commit():
         assert await read_exactly(device, 12) == b"+a+b+c+d+e+f"
 
 
-async def test_what_the_store_cannot_take_is_refused_and_the_rest_is_answered():
+async def test_report_refused_by_the_store_is_rejected_and_the_others_are_acknowledged():
     async with link_pair() as (manager, device):
         await device.send(b"abc.")
         await pump(manager, OctetAssociation(), Store(refuses=b"b").deliver, SystemClock())
         assert await read_exactly(device, 6) == b"+a-b+c"
 
 
-async def test_a_store_that_fails_makes_the_device_keep_its_reports_and_the_error_known():
+async def test_failing_store_rejects_the_reports_and_raises_its_error():
     async with link_pair() as (manager, device):
         await device.send(b"ab")
         with pytest.raises(OSError, match="disk is gone"):
@@ -89,7 +89,7 @@ async def test_a_store_that_fails_makes_the_device_keep_its_reports_and_the_erro
         assert await read_exactly(device, 4) == b"-a-b"
 
 
-async def test_the_last_report_of_a_device_that_hangs_up_is_stored():
+async def test_last_report_before_a_disconnection_is_stored():
     store = Store()
     async with link_pair() as (manager, device):
         await device.send(b"z")
@@ -99,7 +99,7 @@ async def test_the_last_report_of_a_device_that_hangs_up_is_stored():
     assert isinstance(store.batches[-1][-1], LinkLost)
 
 
-async def test_reports_that_came_before_a_failed_send_are_stored():
+async def test_reports_received_before_a_failed_send_are_stored():
     store = Store()
     manager_says_much = OctetAssociation(opening=b"x" * 8_000_000)
     async with link_pair() as (manager, device):
@@ -112,7 +112,7 @@ async def test_reports_that_came_before_a_failed_send_are_stored():
     assert store.reports in (b"late", b""), "all of it, or nothing where the kernel threw it away with the connection"
 
 
-async def test_a_peer_that_takes_nothing_is_given_up_after_the_limit():
+async def test_peer_that_does_not_read_is_disconnected_after_the_send_limit():
     clock, store = MovedClock(), Store()
     async with link_pair() as (manager, device):
         await device.send(b"a")
@@ -124,7 +124,7 @@ async def test_a_peer_that_takes_nothing_is_given_up_after_the_limit():
     assert isinstance(store.batches[-1][-1], LinkLost)
 
 
-async def test_a_deadline_that_passes_is_told_to_the_association():
+async def test_passed_deadline_is_reported_to_the_association():
     clock = MovedClock()
     async with link_pair() as (manager, device):
         running = asyncio.ensure_future(
@@ -138,7 +138,7 @@ async def test_a_deadline_that_passes_is_told_to_the_association():
         assert await read_exactly(device, 1) == b"T"
 
 
-async def test_octets_that_came_in_time_count_although_the_deadline_passed_while_storing():
+async def test_response_received_before_the_deadline_counts_when_a_commit_delays_its_processing():
     clock, store = MovedClock(), Store(slow=True)
     association = OctetAssociation(deadline_s=clock.monotonic_s() + 10)
     async with link_pair() as (manager, device):
@@ -154,7 +154,7 @@ async def test_octets_that_came_in_time_count_although_the_deadline_passed_while
         assert await read_exactly(device, 2) == b"+a", "and no T: the device had answered"
 
 
-async def test_a_nudge_sends_what_somebody_else_gave_the_association_to_say():
+async def test_nudge_sends_the_output_that_another_task_queued_in_the_association():
     association, nudge = OctetAssociation(), Nudge()
     async with link_pair() as (manager, device), asyncio.TaskGroup() as group:
         group.create_task(pump(manager, association, Store().deliver, SystemClock(), nudge=nudge))
@@ -165,7 +165,7 @@ async def test_a_nudge_sends_what_somebody_else_gave_the_association_to_say():
         await device.send(b".")
 
 
-async def test_a_nudge_while_storing_is_not_lost():
+async def test_nudge_during_a_commit_is_not_lost():
     association, nudge, store = OctetAssociation(), Nudge(), Store(slow=True)
     async with link_pair() as (manager, device), asyncio.TaskGroup() as group:
         group.create_task(pump(manager, association, store.deliver, SystemClock(), nudge=nudge))
@@ -177,7 +177,7 @@ async def test_a_nudge_while_storing_is_not_lost():
         assert await read_exactly(device, 3) == b"+aT"
 
 
-async def test_the_trace_sees_the_octets_of_both_directions_in_order():
+async def test_trace_records_the_bytes_of_both_directions_in_order():
     seen: list[tuple[Direction, bytes, float]] = []
 
     class Seen:
@@ -191,7 +191,7 @@ async def test_the_trace_sees_the_octets_of_both_directions_in_order():
 
 
 @pytest.mark.parametrize("slice_bytes", [1, 7, None])
-async def test_a_story_ends_the_same_however_the_link_slices_it(slice_bytes):
+async def test_reports_are_stored_the_same_for_every_segmentation_of_the_link(slice_bytes):
     store = Store()
     async with link_pair(slice_bytes=slice_bytes) as (manager, device):
         await device.send(b"story?told.")

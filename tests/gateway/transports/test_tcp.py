@@ -29,7 +29,7 @@ async def listener():
     await listener.close()
 
 
-async def test_octets_cross_in_both_directions_and_the_end_is_no_octets(listener):
+async def test_bytes_are_sent_in_both_directions_and_a_closed_link_receives_empty_bytes(listener):
     device = await connect_tcp(*listener.address)
     gateway = await listener.accept()
     await device.send(b"AARQ")
@@ -42,7 +42,7 @@ async def test_octets_cross_in_both_directions_and_the_end_is_no_octets(listener
     await gateway.close()
 
 
-async def test_a_megabyte_crosses_although_the_reader_is_slow_and_little_is_held(listener):
+async def test_slow_reader_receives_every_byte_and_the_link_buffers_a_bounded_amount(listener):
     sent = random.Random(7).randbytes(4_000_000)
     device = await connect_tcp(*listener.address)
     gateway = await listener.accept()
@@ -63,7 +63,7 @@ async def test_a_megabyte_crosses_although_the_reader_is_slow_and_little_is_held
     await gateway.close()
 
 
-async def test_what_came_before_a_reset_can_still_be_read(listener):
+async def test_bytes_received_before_a_reset_can_still_be_read(listener):
     device = socket.create_connection(listener.address)
     gateway = await listener.accept()
     assert isinstance(gateway, TcpLink)
@@ -78,7 +78,7 @@ async def test_what_came_before_a_reset_can_still_be_read(listener):
     await gateway.close()
 
 
-async def test_a_device_that_has_finished_sending_still_gets_its_answer(listener):
+async def test_half_closed_connection_still_receives_the_response(listener):
     reader, writer = await asyncio.open_connection(*listener.address)
     gateway = await listener.accept()
     writer.write(b"report")
@@ -90,7 +90,7 @@ async def test_a_device_that_has_finished_sending_still_gets_its_answer(listener
     writer.close()
 
 
-async def test_a_cancelled_receive_loses_nothing():
+async def test_cancelled_receive_loses_no_byte():
     sent = random.Random(11).randbytes(20_000)
     received = b""
     async with link_pair() as (left, right):
@@ -119,7 +119,7 @@ async def test_a_cancelled_receive_loses_nothing():
     assert received == sent
 
 
-async def test_more_connections_than_anyone_accepts_are_closed_at_once():
+async def test_connections_above_the_accept_limit_are_closed_at_once():
     listener = TcpListener("127.0.0.1", 0, waiting_max=2)
     await listener.start()
     devices = [await connect_tcp(*listener.address) for _ in range(3)]
@@ -133,7 +133,7 @@ async def test_more_connections_than_anyone_accepts_are_closed_at_once():
         await link.close()
 
 
-async def test_a_closed_listener_ends_its_waiting_accept_and_frees_the_address(listener):
+async def test_closing_the_listener_ends_its_pending_accept_and_frees_the_address(listener):
     accepting = asyncio.ensure_future(listener.accept())
     await asyncio.sleep(0)
     await listener.close()
@@ -146,19 +146,19 @@ async def test_a_closed_listener_ends_its_waiting_accept_and_frees_the_address(l
     await again.close()
 
 
-async def test_an_address_that_is_taken_is_an_error_and_no_endless_wait(listener):
+async def test_address_in_use_raises_an_error(listener):
     with pytest.raises(OSError, match="in use"):
         await TcpListener(*listener.address).accept()
 
 
-async def test_nobody_listening_is_an_error_for_the_client(listener):
+async def test_connection_to_a_closed_listener_raises_an_error(listener):
     address = listener.address
     await listener.close()
     with pytest.raises(ConnectionError):
         await connect_tcp(*address)
 
 
-async def test_connections_probe_a_silent_peer_and_do_not_wait_to_send(listener):
+async def test_connections_enable_keep_alive_and_disable_the_nagle_algorithm(listener):
     device = await connect_tcp(*listener.address)
     gateway = await listener.accept()
     for link in (device, gateway):

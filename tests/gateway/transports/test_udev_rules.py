@@ -23,7 +23,7 @@ def verifies() -> bool:
     return subprocess.run([program, "verify", "--help"], capture_output=True, check=False).returncode == 0
 
 
-def test_udev_accepts_the_rules():
+def test_udev_rules_are_accepted_by_udevadm_verify():
     if not verifies():
         pytest.skip("no udevadm with the command verify on this machine")
     # Names of users and groups exist in the vehicle, not on this machine.
@@ -33,7 +33,7 @@ def test_udev_accepts_the_rules():
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-def test_the_examples_in_the_comments_are_rules_too(tmp_path: Path):
+def test_examples_in_the_comments_are_accepted_by_udevadm_verify(tmp_path: Path):
     if not verifies():
         pytest.skip("no udevadm with the command verify on this machine")
     examples = [line[2:] for line in RULES.read_text().splitlines() if re.match(r"# ENV\{", line)]
@@ -44,17 +44,17 @@ def test_the_examples_in_the_comments_are_rules_too(tmp_path: Path):
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-def test_the_adapters_belong_to_the_group_that_the_unit_is_in_and_to_nobody_else():
+def test_serial_adapters_are_accessible_only_to_the_group_of_the_service():
     (given,) = [line for line in rules() if line.startswith("GROUP=")]
     group, mode = re.findall(r'"([^"]+)"', given)
     assert mode == "0660"
     assert f"SupplementaryGroups={group}" in (SYSTEMD / "argus-gateway.service").read_text()
 
 
-def test_the_rules_come_after_the_ones_that_ask_the_adapter_who_it_is():
+def test_rules_are_ordered_after_the_rules_that_read_the_identity_of_the_adapter():
     assert RULES.name > "60-serial.rules"
 
 
-def test_no_rule_jumps_to_a_place_that_is_not_there():
+def test_every_goto_of_the_rules_has_a_label():
     text = "\n".join(rules())
     assert set(re.findall(r'GOTO="(\w+)"', text)) == set(re.findall(r'LABEL="(\w+)"', text))

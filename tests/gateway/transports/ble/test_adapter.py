@@ -13,7 +13,7 @@ from tests.harness.moved_clock import MovedClock
 from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER, Nobody, ScriptedRadio, unavailable
 
 
-async def test_a_missing_adapter_is_told_and_used_as_soon_as_it_is_there():
+async def test_missing_adapter_is_reported_and_used_as_soon_as_it_appears():
     radio = ScriptedRadio()
     radio.opens = [unavailable("there is no adapter: plug one in")] * 4
     async with running_central(radio) as it:
@@ -26,7 +26,7 @@ async def test_a_missing_adapter_is_told_and_used_as_soon_as_it_is_there():
         assert not link.ended.is_set()
 
 
-async def test_waits_for_a_missing_adapter_grow_and_are_capped():
+async def test_retry_delays_for_a_missing_adapter_grow_to_a_maximum():
     radio = ScriptedRadio()
     radio.opens = [unavailable()] * 12
     async with running_central(radio, chance=0.999) as it:
@@ -40,7 +40,7 @@ async def test_waits_for_a_missing_adapter_grow_and_are_capped():
         assert 4.9 < waits_s[-1] <= 5
 
 
-async def test_a_missing_adapter_is_logged_once_and_each_loss_of_one_that_was_there(capsys):
+async def test_missing_adapter_is_logged_once_and_each_later_loss_is_logged(capsys):
     radio = ScriptedRadio()
     radio.opens = [unavailable("nothing there")] * 5
     async with running_central(radio) as it:
@@ -52,7 +52,7 @@ async def test_a_missing_adapter_is_logged_once_and_each_loss_of_one_that_was_th
         assert "".join(capsys.readouterr()).count("ble.adapter_lost") == 2
 
 
-async def test_a_stack_that_hangs_while_it_is_opened_is_tried_again():
+async def test_hanging_open_of_the_stack_times_out_and_is_retried():
     radio = ScriptedRadio()
     radio.opens = [HANGS]
     async with running_central(radio) as it:
@@ -62,7 +62,7 @@ async def test_a_stack_that_hangs_while_it_is_opened_is_tried_again():
 
 
 @pytest.mark.parametrize("turns", range(12))
-async def test_adapter_that_goes_while_the_gateway_stops_does_not_keep_it_from_stopping(turns: int):
+async def test_adapter_lost_during_shutdown_does_not_block_the_shutdown(turns: int):
     radio, clock = ScriptedRadio(), MovedClock()
     running = asyncio.ensure_future(BleCentral(radio, clock, CentralOptions(), Nobody()).run())
     await clock.settle()
@@ -73,7 +73,7 @@ async def test_adapter_that_goes_while_the_gateway_stops_does_not_keep_it_from_s
     assert running.cancelled()
 
 
-async def test_when_the_adapter_goes_every_link_ends_at_once_and_comes_back_with_it():
+async def test_lost_adapter_ends_every_link_at_once_and_devices_reconnect_when_it_returns():
     async with running_central() as it:
         for address in (OXIMETER, CUFF):
             it.radio.device(address)
@@ -92,7 +92,7 @@ async def test_when_the_adapter_goes_every_link_ends_at_once_and_comes_back_with
         assert it.radio.opened == 2
 
 
-async def test_a_daemon_that_dies_in_the_middle_of_a_connect_or_a_request_holds_nobody():
+async def test_exit_of_bluetoothd_ends_a_pending_request_and_a_pending_connect_is_retried():
     async with running_central() as it:
         it.radio.device(OXIMETER)
         it.radio.device(CUFF)
@@ -111,7 +111,7 @@ async def test_a_daemon_that_dies_in_the_middle_of_a_connect_or_a_request_holds_
         assert it.central.trouble_of(OXIMETER) == ""  # it was not the device's fault
 
 
-async def test_what_was_heard_before_the_stack_went_is_not_believed_afterwards():
+async def test_scan_reports_from_before_a_stack_loss_are_discarded():
     async with running_central() as it:
         assert it.central.heard() == []
         it.radio.advertise(OXIMETER)
@@ -123,7 +123,7 @@ async def test_what_was_heard_before_the_stack_went_is_not_believed_afterwards()
         assert it.central.heard() == []
 
 
-async def test_nothing_is_paired_or_forgotten_without_an_adapter_and_that_is_said():
+async def test_pairing_and_forgetting_without_an_adapter_fail_with_the_reason():
     radio = ScriptedRadio()
     radio.opens = [unavailable("there is no adapter: plug one in")] * 100
     async with running_central(radio) as it:

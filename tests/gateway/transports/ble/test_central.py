@@ -20,7 +20,7 @@ NOT_FOUND = BleakDeviceNotFoundError(OXIMETER, "was not found")
 NO_KEY = BleakDBusError("org.bluez.Error.Failed", ["le-connection-key-missing"])
 
 
-async def test_a_device_is_connected_as_soon_as_it_is_heard():
+async def test_device_is_connected_as_soon_as_it_advertises():
     async with running_central() as it:
         device = it.radio.device(on_air=False)
         connecting = asyncio.ensure_future(it.central.connect(OXIMETER.lower()))
@@ -39,7 +39,7 @@ async def test_a_device_is_connected_as_soon_as_it_is_heard():
 @pytest.mark.parametrize(
     "error", [ABORTED, IN_PROGRESS, NO_SERVICES, NOT_FOUND, HANGS, EOFError(), RuntimeError("new")], ids=str
 )
-async def test_what_passes_is_tried_again_with_a_new_client(error):
+async def test_connect_is_retried_with_a_new_client_after_a_transient_error(error):
     async with running_central() as it:
         device = it.radio.device()
         device.connects = [error, error]
@@ -51,14 +51,14 @@ async def test_what_passes_is_tried_again_with_a_new_client(error):
         assert it.central.trouble_of(OXIMETER) == ""
 
 
-async def test_what_the_stack_has_under_way_with_the_device_is_called_off_before_the_next_try():
+async def test_pending_connect_of_the_stack_is_cancelled_before_the_next_attempt():
     async with running_central() as it:
         it.radio.device().connects = [IN_PROGRESS]
         await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
         assert it.radio.ended == [OXIMETER]
 
 
-async def test_the_tries_of_one_call_are_bounded_and_its_failure_is_told_in_words():
+async def test_connect_fails_with_a_reason_after_a_bounded_number_of_attempts():
     async with running_central() as it:
         device = it.radio.device()
         device.connects = [ABORTED] * 50
@@ -68,7 +68,7 @@ async def test_the_tries_of_one_call_are_bounded_and_its_failure_is_told_in_word
         assert it.central.trouble_of(OXIMETER) == "the link broke while it was made"
 
 
-async def test_a_table_without_services_is_a_failed_connect_and_forgotten_once():
+async def test_empty_service_table_fails_the_connect_and_its_cache_is_removed_once():
     async with running_central() as it:
         device = it.radio.device()
         device.tables = [{}, {}, {}]
@@ -77,7 +77,7 @@ async def test_a_table_without_services_is_a_failed_connect_and_forgotten_once()
         assert it.radio.forgotten == [OXIMETER]
 
 
-async def test_a_cache_is_not_forgotten_when_a_bond_has_been_made_since():
+async def test_cache_of_a_device_bonded_in_the_meantime_is_not_removed():
     async with running_central() as it:
         device = it.radio.device()
         device.connects = [NO_SERVICES] * 2
@@ -94,7 +94,7 @@ def lacks_spo2(link):
     return "" if link.has(0x1822, 0x2A5F) else "0x2A5F is missing"
 
 
-async def test_a_table_from_before_a_firmware_change_is_forgotten_and_read_anew():
+async def test_stale_service_table_is_removed_from_the_cache_and_read_again():
     async with running_central() as it:
         device = it.radio.device()
         device.tables = [{0x1822: {0x2A60: ("read",)}}]
@@ -103,7 +103,7 @@ async def test_a_table_from_before_a_firmware_change_is_forgotten_and_read_anew(
         assert it.radio.forgotten == [OXIMETER]
 
 
-async def test_a_device_that_lacks_what_it_must_have_is_not_tried_for_ever():
+async def test_device_without_a_mandatory_characteristic_fails_after_one_fresh_read():
     async with running_central() as it:
         device = it.radio.device()
         device.table = {0x1822: {0x2A60: ("read",)}}
@@ -115,7 +115,7 @@ async def test_a_device_that_lacks_what_it_must_have_is_not_tried_for_ever():
         assert len(device.clients) == 3
 
 
-async def test_the_stale_table_of_a_bonded_device_is_for_a_person():
+async def test_stale_service_table_of_a_bonded_device_is_reported_with_the_pair_command():
     async with running_central() as it:
         device = it.radio.device()
         it.radio.bonds.add(OXIMETER)
@@ -125,7 +125,7 @@ async def test_the_stale_table_of_a_bonded_device_is_for_a_person():
         assert it.radio.forgotten == []
 
 
-async def test_a_peer_that_refuses_our_keys_is_told_with_the_way_out_and_recovers_when_paired_again():
+async def test_peer_that_refuses_the_keys_is_reported_and_recovers_after_pairing_again():
     async with running_central() as it:
         device = it.radio.device()
         it.radio.bonds.add(OXIMETER)
@@ -143,7 +143,7 @@ async def test_a_peer_that_refuses_our_keys_is_told_with_the_way_out_and_recover
         assert link.bonded
 
 
-async def test_a_device_that_was_left_connected_by_a_process_that_died_is_freed_first():
+async def test_device_left_connected_by_a_dead_process_is_disconnected_first():
     radio = ScriptedRadio()
     radio.left_connected = {OXIMETER, CUFF}
     async with running_central(radio) as it:
@@ -153,7 +153,7 @@ async def test_a_device_that_was_left_connected_by_a_process_that_died_is_freed_
         assert it.radio.ended == [OXIMETER]  # the other link belongs to another program
 
 
-async def test_a_device_that_the_stack_connects_by_itself_is_freed_while_it_is_waited_for():
+async def test_device_that_the_stack_connects_by_itself_is_disconnected_while_it_is_awaited():
     async with running_central() as it:
         it.radio.device(on_air=False)
         connecting = asyncio.ensure_future(it.central.connect(OXIMETER))
@@ -163,7 +163,7 @@ async def test_a_device_that_the_stack_connects_by_itself_is_freed_while_it_is_w
         assert not link.ended.is_set()
 
 
-async def test_a_device_that_hangs_holds_up_others_no_longer_than_its_time_limit():
+async def test_hanging_connect_delays_other_devices_at_most_by_its_timeout():
     async with running_central() as it:
         it.radio.device(OXIMETER).connects = [HANGS]
         it.radio.device(CUFF)
@@ -175,7 +175,7 @@ async def test_a_device_that_hangs_holds_up_others_no_longer_than_its_time_limit
         await it.outcome(hangs)
 
 
-async def test_a_stack_that_cannot_even_call_off_a_connect_does_not_keep_the_adapter_from_others():
+async def test_connect_that_cannot_be_cancelled_does_not_block_other_devices():
     async with running_central() as it:
         call = Stuck()
         it.radio.device(OXIMETER).connects = [call]
@@ -190,7 +190,7 @@ async def test_a_stack_that_cannot_even_call_off_a_connect_does_not_keep_the_ada
         it.radio.overlaps.clear()  # the script counted the first attempt as unfinished
 
 
-async def test_a_device_that_keeps_failing_does_not_starve_the_others():
+async def test_repeatedly_failing_device_does_not_delay_another_device():
     async with running_central(connections_max=1) as it:
         it.radio.device(OXIMETER).connects = [ABORTED] * 3
         it.radio.device(CUFF)
@@ -202,7 +202,7 @@ async def test_a_device_that_keeps_failing_does_not_starve_the_others():
         await it.outcome(failing)
 
 
-async def test_more_devices_than_places_take_turns_and_who_measures_is_not_interrupted():
+async def test_devices_above_the_limit_share_places_and_a_measuring_device_keeps_its_link():
     async with running_central(connections_max=2) as it:
         addresses = [f"F0:F1:00:00:00:{number:02X}" for number in range(1, 6)]
         served = dict.fromkeys(addresses, 0)
@@ -230,7 +230,7 @@ async def test_more_devices_than_places_take_turns_and_who_measures_is_not_inter
         await asyncio.wait(lives)
 
 
-async def test_a_request_that_hangs_ends_the_link_and_climbs_the_ladder():
+async def test_unanswered_requests_end_the_link_and_escalate_to_a_power_cycle():
     async with running_central() as it:
         device = it.radio.device()
         device.subscriptions = [HANGS] * 6
@@ -248,7 +248,7 @@ async def test_a_request_that_hangs_ends_the_link_and_climbs_the_ladder():
         await link.subscribe(0x1822, 0x2A5F)
 
 
-async def test_the_adapter_is_not_switched_off_beneath_a_link_of_another_device():
+async def test_adapter_is_not_power_cycled_while_another_device_is_connected():
     async with running_central() as it:
         it.radio.device(CUFF)
         working = await it.outcome(asyncio.ensure_future(it.central.connect(CUFF)))
@@ -260,7 +260,7 @@ async def test_the_adapter_is_not_switched_off_beneath_a_link_of_another_device(
         assert not working.ended.is_set()
 
 
-async def test_who_asks_last_for_a_device_gets_it_and_who_had_it_waits_for_its_end():
+async def test_latest_connect_of_a_device_takes_over_its_link():
     async with running_central() as it:
         it.radio.device()
         first = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
@@ -278,7 +278,7 @@ async def test_who_asks_last_for_a_device_gets_it_and_who_had_it_waits_for_its_e
         assert not (await it.outcome(other)).ended.is_set()
 
 
-async def test_who_stops_waiting_for_a_device_leaves_nothing_behind():
+async def test_cancelled_connect_leaves_no_open_client_and_no_held_place():
     async with running_central(connections_max=1) as it:
         it.radio.device(OXIMETER, on_air=False)
         cuff = it.radio.device(CUFF)

@@ -16,7 +16,7 @@ async def opened(it) -> BleConnection:
     return await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
 
 
-async def test_arrivals_come_in_order_with_the_time_of_each():
+async def test_notifications_are_returned_in_order_with_their_reception_times():
     async with running_central() as it:
         device = it.radio.device()
         link = await opened(it)
@@ -29,7 +29,7 @@ async def test_arrivals_come_in_order_with_the_time_of_each():
         assert [(each.octets[0], each.received_s - began_s) for each in got] == [(n, n * 0.25) for n in range(5)]
 
 
-async def test_what_finds_the_queue_full_is_counted_and_what_is_in_it_stays():
+async def test_values_dropped_from_a_full_queue_are_counted_and_queued_values_are_kept():
     async with running_central(arrivals_max=3) as it:
         device = it.radio.device()
         link = await opened(it)
@@ -42,7 +42,7 @@ async def test_what_finds_the_queue_full_is_counted_and_what_is_in_it_stays():
         assert [each.octets[0] for each in await link.arrivals()] == [0x0B]
 
 
-async def test_after_a_loss_what_had_come_is_handed_out_and_then_nothing_for_ever():
+async def test_queued_values_are_returned_after_a_link_loss_and_then_none():
     async with running_central() as it:
         device = it.radio.device()
         link = await opened(it)
@@ -57,7 +57,7 @@ async def test_after_a_loss_what_had_come_is_handed_out_and_then_nothing_for_eve
             await link.read(0x180A, 0x2A29)
 
 
-async def test_a_cancelled_receiver_loses_nothing():
+async def test_cancelled_receiver_loses_no_value():
     async with running_central() as it:
         device = it.radio.device()
         link = await opened(it)
@@ -70,7 +70,7 @@ async def test_a_cancelled_receiver_loses_nothing():
         assert [each.octets for each in await link.arrivals()] == [b"\x01"]
 
 
-async def test_after_a_loss_the_old_client_is_disconnected_so_nothing_comes_twice_or_too_early():
+async def test_client_of_a_lost_link_is_disconnected_before_the_next_connection():
     async with running_central() as it:
         device = it.radio.device()
         first = await opened(it)
@@ -89,7 +89,7 @@ async def test_after_a_loss_the_old_client_is_disconnected_so_nothing_comes_twic
         assert list(await first.arrivals()) == []
 
 
-async def test_a_stack_that_calls_a_closed_link_is_not_listened_to():
+async def test_notification_after_the_link_is_closed_is_ignored():
     async with running_central() as it:
         device = it.radio.device()
         link = await opened(it)
@@ -101,7 +101,7 @@ async def test_a_stack_that_calls_a_closed_link_is_not_listened_to():
 
 
 @pytest.mark.parametrize("call", ["read", "write", "subscribe"])
-async def test_every_request_has_a_time_limit_and_running_out_of_it_ends_the_link(call):
+async def test_request_that_times_out_ends_the_link(call):
     async with running_central(request_s=7.0) as it:
         device = it.radio.device()
         device.reads = device.subscriptions = [HANGS]
@@ -117,7 +117,7 @@ async def test_every_request_has_a_time_limit_and_running_out_of_it_ends_the_lin
         assert link.unanswered
 
 
-async def test_a_refused_request_leaves_the_link_and_says_what_the_device_said():
+async def test_refused_request_raises_the_error_of_the_device_and_keeps_the_link():
     async with running_central() as it:
         device = it.radio.device()
         device.reads = [BleakGATTProtocolError(0x0F), BleakGATTProtocolError(0x80)]
@@ -135,7 +135,7 @@ async def test_a_refused_request_leaves_the_link_and_says_what_the_device_said()
         assert not link.ended.is_set()
 
 
-async def test_what_the_device_does_not_show_is_refused_without_asking_it():
+async def test_request_for_a_missing_characteristic_is_refused_without_sending_it():
     async with running_central() as it:
         it.radio.device()
         link = await opened(it)
@@ -143,7 +143,7 @@ async def test_what_the_device_does_not_show_is_refused_without_asking_it():
             await link.write(0x1808, 0x2A52, b"\x01\x01")
 
 
-async def test_a_request_that_a_stack_cancels_by_itself_is_a_lost_link_and_not_an_end_of_the_task():
+async def test_request_cancelled_by_the_stack_raises_a_link_loss_and_not_a_cancellation():
     async with running_central() as it:
         device = it.radio.device()
         device.reads = [asyncio.CancelledError()]
@@ -152,7 +152,7 @@ async def test_a_request_that_a_stack_cancels_by_itself_is_a_lost_link_and_not_a
             await link.read(0x180A, 0x2A29)
 
 
-async def test_a_task_that_is_cancelled_in_a_request_ends_and_the_link_stands():
+async def test_task_cancelled_during_a_request_ends_and_the_link_stays_connected():
     async with running_central() as it:
         device = it.radio.device()
         device.reads = [HANGS]
@@ -165,7 +165,7 @@ async def test_a_task_that_is_cancelled_in_a_request_ends_and_the_link_stands():
         assert await link.read(0x180A, 0x2A29) == b"Argus"
 
 
-async def test_closing_twice_or_after_a_loss_disconnects_once():
+async def test_link_closed_twice_or_after_a_loss_is_disconnected_once():
     async with running_central() as it:
         device = it.radio.device()
         link = await opened(it)
@@ -176,7 +176,7 @@ async def test_closing_twice_or_after_a_loss_disconnects_once():
         assert link.why == "the device went out of range or ended the link"
 
 
-async def test_a_device_lost_in_the_middle_of_connecting_is_tried_again():
+async def test_device_lost_during_connecting_is_connected_again():
     async with running_central() as it:
         device = it.radio.device()
         bonded, asked = it.radio.bonded, []

@@ -18,7 +18,7 @@ async def pairing(it, address=OXIMETER):
     return task
 
 
-async def test_a_device_that_is_paired_leaves_a_bond_and_no_link():
+async def test_pairing_creates_a_bond_and_leaves_no_open_link():
     async with running_central() as it:
         device = it.radio.device(on_air=False)
         assert await it.outcome(await pairing(it)) is True
@@ -26,7 +26,7 @@ async def test_a_device_that_is_paired_leaves_a_bond_and_no_link():
         assert device.open_clients == []
 
 
-async def test_a_device_that_hides_its_address_is_known_by_its_own_once_it_is_paired():
+async def test_device_with_a_private_address_has_its_identity_address_after_pairing():
     async with running_central() as it:
         device = it.radio.device("51:00:00:00:00:01", on_air=False)
         device.identity = OXIMETER
@@ -41,7 +41,7 @@ async def test_device_that_pairs_without_a_bond_is_reported_as_not_bonded():
         assert await it.outcome(await pairing(it)) is False
 
 
-async def test_pairing_again_drops_the_old_bond_first():
+async def test_pairing_again_removes_the_old_bond_first():
     async with running_central() as it:
         it.radio.device()
         it.radio.bonds.add(OXIMETER)
@@ -50,7 +50,7 @@ async def test_pairing_again_drops_the_old_bond_first():
         assert await it.outcome(task) is True
 
 
-async def test_a_device_that_nobody_hears_is_said_to_be_absent():
+async def test_pairing_of_a_device_that_does_not_advertise_fails_after_thirty_seconds():
     async with running_central() as it:
         it.radio.device(on_air=False)
         with pytest.raises(BleUnreachable, match=r"was not heard within 30 s.*pairing mode"):
@@ -66,7 +66,7 @@ async def test_a_device_that_nobody_hears_is_said_to_be_absent():
     ],
     ids=["a wrong passkey", "called off", "nobody answers"],
 )
-async def test_a_pairing_that_fails_says_why_and_leaves_nothing(error, words):
+async def test_failed_pairing_is_reported_with_the_reason_and_leaves_no_open_link(error, words):
     async with running_central() as it:
         device = it.radio.device(on_air=False)
         device.pairs = [error]
@@ -76,7 +76,7 @@ async def test_a_pairing_that_fails_says_why_and_leaves_nothing(error, words):
         assert await it.outcome(await pairing(it)) is True
 
 
-async def test_one_device_is_paired_once_at_a_time():
+async def test_second_concurrent_pairing_of_one_device_is_refused():
     async with running_central() as it:
         it.radio.device(on_air=False)
         first = asyncio.ensure_future(it.central.pair(OXIMETER))
@@ -87,7 +87,7 @@ async def test_one_device_is_paired_once_at_a_time():
         await asyncio.wait({first})
 
 
-async def test_a_session_that_wants_the_device_waits_until_it_is_paired():
+async def test_connect_of_a_device_waits_until_its_pairing_has_finished():
     async with running_central() as it:
         device = it.radio.device()
         link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
@@ -111,7 +111,7 @@ async def lives(it, address):
                 pass
 
 
-async def test_a_person_who_takes_long_over_a_passkey_keeps_no_other_device_from_connecting():
+async def test_pending_passkey_entry_does_not_delay_the_connection_of_another_device():
     async with running_central() as it:
         it.radio.device(on_air=False).pairs = [HANGS]
         task = await pairing(it)
@@ -124,7 +124,7 @@ async def test_a_person_who_takes_long_over_a_passkey_keeps_no_other_device_from
         await asyncio.wait({task})
 
 
-async def test_a_person_who_pairs_gets_the_place_of_an_idle_device_before_others():
+async def test_pairing_gets_the_place_of_an_idle_device_before_waiting_sessions():
     async with running_central(connections_max=1) as it:
         third = "F0:F1:00:00:00:03"
         sessions = []
@@ -141,7 +141,7 @@ async def test_a_person_who_pairs_gets_the_place_of_an_idle_device_before_others
         await asyncio.wait(sessions)
 
 
-async def test_where_every_place_measures_a_person_is_told_to_switch_one_off():
+async def test_pairing_fails_with_a_reason_while_measuring_devices_hold_every_place():
     async with running_central(connections_max=1) as it:
         cuff = it.radio.device(CUFF)
         session = asyncio.ensure_future(lives(it, CUFF))
@@ -158,7 +158,7 @@ async def test_where_every_place_measures_a_person_is_told_to_switch_one_off():
         await asyncio.wait({session})
 
 
-async def test_forgetting_ends_the_link_and_drops_the_keys():
+async def test_forgetting_a_device_ends_its_link_and_removes_its_bond():
     async with running_central() as it:
         it.radio.device()
         it.radio.bonds.add(OXIMETER)

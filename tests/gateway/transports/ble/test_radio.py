@@ -57,7 +57,7 @@ async def some(link: BleConnection, count: int) -> list[bytes]:
     return got
 
 
-async def test_a_device_is_found_read_and_heard(tmp_path: Path) -> None:
+async def test_advertising_device_is_connected_and_its_values_arrive_in_order(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as it:
         device = await bare_device(it.ether)
         link = await it.central.connect(OXIMETER)
@@ -76,7 +76,7 @@ async def test_a_device_is_found_read_and_heard(tmp_path: Path) -> None:
         assert (heard.address, heard.name, heard.services) == (OXIMETER, "Oximeter", (SERVICE,))
 
 
-async def test_links_lost_in_any_way_are_regained_and_nothing_comes_twice(tmp_path: Path) -> None:
+async def test_lost_links_are_reconnected_and_no_value_is_received_twice(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as it:
         device = await bare_device(it.ether)
         for number in range(20):
@@ -93,7 +93,7 @@ async def test_links_lost_in_any_way_are_regained_and_nothing_comes_twice(tmp_pa
                 assert (link.arrived, link.dropped) == (1, 0)
 
 
-async def test_a_request_at_the_moment_of_the_loss_ends_with_it(tmp_path: Path) -> None:
+async def test_pending_request_ends_with_an_error_when_the_link_is_lost(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as it:
         await bare_device(it.ether)
         async with await it.central.connect(OXIMETER) as link:
@@ -108,7 +108,7 @@ async def test_a_request_at_the_moment_of_the_loss_ends_with_it(tmp_path: Path) 
             assert await link.read(SERVICE, PLAIN) == b"Argus"
 
 
-async def test_a_bond_is_made_by_a_person_and_used_from_then_on(tmp_path: Path) -> None:
+async def test_bond_made_with_a_passkey_is_used_by_later_connections(tmp_path: Path) -> None:
     person = Person(code=123456)
     async with vehicle(tmp_path, person) as it:
         device = await bare_device(it.ether)
@@ -121,7 +121,7 @@ async def test_a_bond_is_made_by_a_person_and_used_from_then_on(tmp_path: Path) 
             assert await link.read(SERVICE, GUARDED) == bytes(8)
 
 
-async def test_what_is_guarded_is_refused_without_a_bond_and_nobody_is_paired_unasked(tmp_path: Path) -> None:
+async def test_protected_characteristic_is_refused_without_a_bond_and_starts_no_pairing(tmp_path: Path) -> None:
     async with vehicle(tmp_path, Person(agrees=False)) as it:
         device = await bare_device(it.ether)
         device.pairs()
@@ -132,7 +132,7 @@ async def test_what_is_guarded_is_refused_without_a_bond_and_nobody_is_paired_un
         assert not await it.backend.bonded(OXIMETER)
 
 
-async def test_a_peer_that_forgot_its_bond_is_told_in_words_and_recovers_when_paired_again(tmp_path: Path) -> None:
+async def test_peer_that_lost_its_bond_is_reported_and_recovers_after_pairing_again(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as it:
         device = await bare_device(it.ether)
         device.pairs()
@@ -146,7 +146,7 @@ async def test_a_peer_that_forgot_its_bond_is_told_in_words_and_recovers_when_pa
             assert await link.read(SERVICE, GUARDED) == bytes(8)
 
 
-async def test_an_advertiser_with_a_bonded_address_and_without_the_bond_gives_nothing(tmp_path: Path) -> None:
+async def test_advertiser_that_spoofs_a_bonded_address_is_refused(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as it:
         device = await bare_device(it.ether)
         device.pairs()
@@ -161,7 +161,7 @@ async def test_an_advertiser_with_a_bonded_address_and_without_the_bond_gives_no
         assert await it.backend.bonded(OXIMETER)  # the true device's keys are kept
 
 
-async def test_an_adapter_that_is_pulled_and_plugged_brings_everything_back(tmp_path: Path) -> None:
+async def test_bonded_device_reconnects_after_the_adapter_is_replugged(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as it:
         device = await bare_device(it.ether)
         device.pairs()
@@ -176,7 +176,7 @@ async def test_an_adapter_that_is_pulled_and_plugged_brings_everything_back(tmp_
         await link.close()
 
 
-async def test_ten_devices_connect_together_and_one_after_the_other(tmp_path: Path) -> None:
+async def test_ten_devices_are_connected_at_the_same_time(tmp_path: Path) -> None:
     async with vehicle(tmp_path, connections_max=10) as it:
         addresses = [f"F0:F1:00:00:01:{number:02X}" for number in range(10)]
         devices = [await bare_device(it.ether, address) for address in addresses]

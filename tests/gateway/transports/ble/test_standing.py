@@ -13,34 +13,34 @@ def rungs(kind: FaultKind, count: int, *, bonded: bool = False) -> list[Rung]:
     return steps
 
 
-def test_a_table_that_does_not_come_is_forgotten_once_at_the_second_failure():
+def test_cache_is_removed_once_after_two_failures_to_read_the_service_table():
     steps = rungs(FaultKind.TABLE, 5)
     assert steps == [Rung.AGAIN, Rung.FORGET, Rung.AGAIN, Rung.AGAIN, Rung.AGAIN]
 
 
-def test_a_table_that_lacks_something_is_forgotten_at_once_and_only_once():
+def test_cache_of_a_stale_service_table_is_removed_at_once_and_only_once():
     assert rungs(FaultKind.STALE, 3) == [Rung.FORGET, Rung.AGAIN, Rung.AGAIN]
 
 
-def test_the_cache_of_a_bonded_device_is_never_forgotten_since_its_keys_go_with_it():
+def test_cache_of_a_bonded_device_is_never_removed():
     for kind in FaultKind:
         assert Rung.FORGET not in rungs(kind, 20, bonded=True)
 
 
-def test_a_device_that_stays_silent_has_the_adapter_switched_off_and_on_in_the_end():
+def test_adapter_is_power_cycled_after_repeated_timeouts_of_a_device():
     steps = rungs(FaultKind.SILENT, 2 * POWER_CYCLE_AFTER)
     assert [number for number, step in enumerate(steps, 1) if step is Rung.POWER_CYCLE] == [6, 12]
 
 
-def test_interference_alone_never_touches_adapter_or_cache():
+def test_transient_faults_never_power_cycle_the_adapter_or_remove_the_cache():
     assert set(rungs(FaultKind.PASSING, 30)) == {Rung.AGAIN}
 
 
-def test_keys_that_are_refused_again_are_for_a_person():
+def test_keys_refused_twice_require_the_operator():
     assert rungs(FaultKind.KEYS, 2, bonded=True) == [Rung.AGAIN, Rung.ASK_A_PERSON]
 
 
-def test_a_link_that_worked_starts_the_ladder_anew():
+def test_successful_link_resets_the_escalation():
     standing = Standing()
     standing.failed(Fault(FaultKind.STALE, "old"), bonded=False)
     standing.worked()

@@ -63,7 +63,7 @@ async def refusal(adapter: str | None = None) -> str:
     return str(refused.value)
 
 
-async def test_opening_switches_the_adapter_on_and_offers_to_pair(bluez):
+async def test_opening_powers_the_adapter_on_and_registers_a_pairing_agent(bluez):
     backend = await opened()
     assert bluez.objects[HCI0][ADAPTER]["Powered"].value is True
     assert bluez.agent[1:] == ("/argus/pairing", "KeyboardDisplay")
@@ -72,7 +72,7 @@ async def test_opening_switches_the_adapter_on_and_offers_to_pair(bluez):
     await backend.close()
 
 
-async def test_an_adapter_is_chosen_by_name_or_address_and_the_first_where_none_is_named(bluez):
+async def test_adapter_is_selected_by_name_or_address_and_is_the_first_one_by_default(bluez):
     bluez.add_adapter("hci1", "00:11:22:33:44:66")
     for wanted, path in ((None, "hci0"), ("hci1", "hci1"), ("00:11:22:33:44:66", "hci1")):
         backend = await opened(adapter=wanted)
@@ -80,34 +80,34 @@ async def test_an_adapter_is_chosen_by_name_or_address_and_the_first_where_none_
         await backend.close()
 
 
-async def test_without_a_bus_it_is_said_what_to_install(tmp_path, monkeypatch):
+async def test_missing_system_bus_is_reported_with_the_packages_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/none")
     assert "apt install dbus bluez" in await refusal()
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "nonsense")
     assert "the D-Bus system bus cannot be reached" in await refusal()
 
 
-async def test_without_bluetoothd_it_is_said_to_start_it(system_bus):
+async def test_missing_bluetoothd_is_reported_with_the_command_to_start_it(system_bus):
     assert "systemctl start bluetooth" in await refusal()
 
 
-async def test_a_user_who_may_not_talk_to_bluetoothd_is_told_the_group(bluez):
+async def test_denied_access_to_bluetoothd_is_reported_with_the_group_to_join(bluez):
     bluez.refusals["GetManagedObjects"] = [Refused("org.freedesktop.DBus.Error.AccessDenied")]
     assert "usermod -aG bluetooth" in await refusal()
 
 
-async def test_a_missing_adapter_is_told_with_those_that_are_there(bluez):
+async def test_missing_adapter_is_reported_with_the_available_adapters(bluez):
     assert "there is not a Bluetooth adapter hci7 (there is hci0 (00:11:22:33:44:55))" in await refusal("hci7")
     bluez.remove(HCI0)
     assert "there is none at all" in await refusal()
 
 
-async def test_an_adapter_that_is_blocked_names_rfkill(bluez):
+async def test_blocked_adapter_is_reported_with_the_rfkill_command(bluez):
     bluez.refusals["Set"] = [Refused("org.bluez.Error.Failed", "Blocked through rfkill")]
     assert "rfkill unblock bluetooth" in await refusal()
 
 
-async def test_a_passkey_comes_from_the_person(bluez):
+async def test_passkey_request_is_answered_by_the_operator(bluez):
     bluez.add_device()
     person = Person(passkey=123456)
     backend = await opened(person)
@@ -116,7 +116,7 @@ async def test_a_passkey_comes_from_the_person(bluez):
     await backend.close()
 
 
-async def test_only_what_a_person_has_asked_for_may_pair(bluez):
+async def test_pairing_requests_that_the_operator_did_not_start_are_rejected(bluez):
     bluez.add_device()
     backend = await opened(Person(agrees=False))
     for member, signature, *body in (
@@ -133,7 +133,7 @@ async def test_only_what_a_person_has_asked_for_may_pair(bluez):
     await backend.close()
 
 
-async def test_numbers_that_both_show_are_compared_and_just_works_is_agreed_to(bluez):
+async def test_numeric_comparison_and_just_works_are_confirmed_by_the_operator(bluez):
     bluez.add_device()
     person = Person(agrees=True)
     backend = await opened(person)
@@ -145,7 +145,7 @@ async def test_numbers_that_both_show_are_compared_and_just_works_is_agreed_to(b
     await backend.close()
 
 
-async def test_a_question_that_is_taken_back_is_answered_no_more(bluez):
+async def test_cancelled_passkey_request_gets_no_passkey(bluez):
     bluez.add_device()
     person = Person(passkey=1)
     person.thinks = asyncio.Event()
@@ -159,7 +159,7 @@ async def test_a_question_that_is_taken_back_is_answered_no_more(bluez):
     await backend.close()
 
 
-async def test_bonds_are_what_bluetoothd_holds_and_go_with_the_device(bluez):
+async def test_bonds_are_read_from_bluetoothd_and_removed_with_the_device(bluez):
     bluez.add_device(Bonded=Variant("b", True))
     backend = await opened()
     assert await backend.bonded(OXIMETER.lower())
@@ -171,7 +171,7 @@ async def test_bonds_are_what_bluetoothd_holds_and_go_with_the_device(bluez):
     await backend.close()
 
 
-async def test_what_an_older_daemon_calls_paired_is_bonded(bluez):
+async def test_paired_property_of_an_older_bluetoothd_counts_as_bonded(bluez):
     bluez.add_device(Paired=Variant("b", True))
     del bluez.objects[path_of(OXIMETER)][DEVICE]["Bonded"]
     backend = await opened()
@@ -179,7 +179,7 @@ async def test_what_an_older_daemon_calls_paired_is_bonded(bluez):
     await backend.close()
 
 
-async def test_devices_that_a_dead_process_left_connected_are_found_and_freed(bluez):
+async def test_devices_left_connected_by_a_dead_process_are_listed_and_disconnected(bluez):
     bluez.add_device(Connected=Variant("b", True))
     bluez.add_device("F0:F1:00:00:00:02")
     backend = await opened()
@@ -194,7 +194,7 @@ async def why_gone(backend: BluezBackend) -> str:
         return await backend.gone()
 
 
-async def test_the_end_of_bluetoothd_is_noticed_and_its_next_start_is_used(bluez):
+async def test_exit_of_bluetoothd_is_detected_and_the_adapter_opens_after_its_restart(bluez):
     backend = await opened()
     await bluez.die()
     assert await why_gone(backend) == "bluetoothd has ended"
@@ -205,7 +205,7 @@ async def test_the_end_of_bluetoothd_is_noticed_and_its_next_start_is_used(bluez
     await backend.close()
 
 
-async def test_an_adapter_that_is_pulled_out_or_switched_off_is_noticed(bluez):
+async def test_removed_or_powered_off_adapter_is_detected(bluez):
     bluez.add_adapter("hci1", "00:11:22:33:44:66")
     backend = await opened()
     bluez.remove("/org/bluez/hci1")
@@ -217,7 +217,7 @@ async def test_an_adapter_that_is_pulled_out_or_switched_off_is_noticed(bluez):
     await backend.close()
 
 
-async def test_the_end_of_the_bus_itself_is_noticed(bluez, system_bus):
+async def test_loss_of_the_dbus_connection_is_detected(bluez, system_bus):
     backend = await opened()
     await system_bus.kill()
     assert (await why_gone(backend)).startswith("the D-Bus connection")
@@ -225,7 +225,7 @@ async def test_the_end_of_the_bus_itself_is_noticed(bluez, system_bus):
     assert "the D-Bus system bus cannot be reached" in await refusal()
 
 
-async def test_a_power_cycle_of_our_own_is_no_loss(bluez):
+async def test_power_cycle_by_the_gateway_is_not_reported_as_adapter_loss(bluez):
     backend = await opened()
     gone = asyncio.ensure_future(backend.gone())
     await backend.power_cycle()
@@ -237,7 +237,7 @@ async def test_a_power_cycle_of_our_own_is_no_loss(bluez):
     assert await gone == "the adapter was closed"
 
 
-async def test_only_what_was_received_counts_as_heard(bluez):
+async def test_scanner_reports_only_devices_with_a_received_advertisement(bluez):
     backend = await opened()
     heard: list[tuple[str, int]] = []
     scanner = backend.scanner(lambda device, told: heard.append((device.address, told.rssi)))

@@ -66,7 +66,7 @@ async def subscribed(central: BleCentral) -> BleConnection:
     return link
 
 
-async def test_a_device_is_heard_connected_and_brings_its_values(bluez):
+async def test_advertising_device_is_connected_read_written_and_notifies_values(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central:
@@ -80,7 +80,7 @@ async def test_a_device_is_heard_connected_and_brings_its_values(bluez):
         assert f"Disconnect {path_of(OXIMETER)}" in bluez.calls
 
 
-async def test_after_a_loss_each_value_comes_once(bluez):
+async def test_each_value_is_received_once_after_reconnections(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central:
@@ -93,7 +93,7 @@ async def test_after_a_loss_each_value_comes_once(bluez):
                 assert link.arrived == 1
 
 
-async def test_discovery_is_off_while_a_link_is_made(bluez):
+async def test_discovery_is_stopped_while_a_link_is_connected(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central, await central.connect(OXIMETER):
@@ -104,7 +104,7 @@ async def test_discovery_is_off_while_a_link_is_made(bluez):
         assert steps[:4] == ["StartDiscovery", "StopDiscovery", "Connect", "StartDiscovery"]
 
 
-async def test_errors_of_bluetoothd_are_tried_again(bluez):
+async def test_connect_is_retried_after_transient_errors_of_bluetoothd(bluez):
     bluez.add_device()
     bluez.add_table()
     bluez.refusals["Connect"] = [
@@ -115,7 +115,7 @@ async def test_errors_of_bluetoothd_are_tried_again(bluez):
         assert not link.ended.is_set()
 
 
-async def test_a_device_that_was_removed_after_the_scan_is_found_again(bluez):
+async def test_device_removed_from_bluetoothd_after_the_scan_is_found_again(bluez):
     bluez.add_device()
     bluez.refusals["Connect"] = [Refused("org.freedesktop.DBus.Error.UnknownObject", "Method Connect doesn't exist")]
     bluez.add_table()
@@ -127,7 +127,7 @@ async def test_a_device_that_was_removed_after_the_scan_is_found_again(bluez):
             assert link.has(0x1822, 0x2A5F)
 
 
-async def test_services_that_are_resolved_before_they_are_shown_are_waited_for_by_trying_again(bluez):
+async def test_connect_is_retried_until_bluetoothd_exports_the_resolved_services(bluez):
     bluez.add_device()
     async with running() as central:
         connecting = asyncio.ensure_future(central.connect(OXIMETER))
@@ -137,7 +137,7 @@ async def test_services_that_are_resolved_before_they_are_shown_are_waited_for_b
             assert link.services() == (0x1822,)
 
 
-async def test_a_stack_that_holds_the_device_connected_from_before_lets_it_go(bluez):
+async def test_device_already_connected_in_bluetoothd_is_disconnected_before_connecting(bluez):
     bluez.add_device(heard=False, Connected=Variant("b", True), ServicesResolved=Variant("b", True))
     bluez.add_table()
     async with running() as central:
@@ -148,7 +148,7 @@ async def test_a_stack_that_holds_the_device_connected_from_before_lets_it_go(bl
             assert f"Connect {path_of(OXIMETER)}" in bluez.calls
 
 
-async def test_when_bluetoothd_is_killed_links_end_and_come_back_with_it(bluez):
+async def test_links_end_when_bluetoothd_is_killed_and_reconnect_after_its_restart(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central:
@@ -171,7 +171,7 @@ async def test_when_bluetoothd_is_killed_links_end_and_come_back_with_it(bluez):
             assert await octets(again) == [b"\x62"]
 
 
-async def test_a_table_of_services_from_before_a_restart_of_bluetoothd_is_not_believed_afterwards(bluez):
+async def test_services_are_read_again_after_a_restart_of_bluetoothd(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central:
@@ -191,7 +191,7 @@ async def test_a_table_of_services_from_before_a_restart_of_bluetoothd_is_not_be
             assert again.services() == (0x1810,)
 
 
-async def test_an_adapter_that_is_pulled_ends_links_and_brings_them_back(bluez):
+async def test_links_end_when_the_adapter_is_removed_and_reconnect_when_it_returns(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central:
@@ -210,7 +210,7 @@ async def test_an_adapter_that_is_pulled_ends_links_and_brings_them_back(bluez):
         assert link.why == "the adapter hci0 was removed"
 
 
-async def test_a_peer_that_forgot_its_bond_is_recognised_by_its_rounds(bluez):
+async def test_lost_bond_of_a_peer_is_detected_from_repeated_disconnections(bluez):
     bluez.add_device(Bonded=Variant("b", True), Paired=Variant("b", True))
     bluez.add_table()
 
@@ -229,7 +229,7 @@ async def test_a_peer_that_forgot_its_bond_is_recognised_by_its_rounds(bluez):
     assert path_of(OXIMETER) in bluez.objects
 
 
-async def test_notifications_that_another_process_holds_are_a_refusal_and_not_a_hang(bluez):
+async def test_notifications_held_by_another_process_raise_a_gatt_error(bluez):
     bluez.add_device()
     bluez.add_table()
     bluez.refusals["StartNotify"] = [Refused("org.bluez.Error.NotPermitted", "Notify acquired")]
