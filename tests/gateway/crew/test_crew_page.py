@@ -38,7 +38,7 @@ async def test_page_shows_nothing_without_the_pin():
         assert "97" not in await stream.text()
 
 
-async def test_wrong_pin_is_refused_and_further_guesses_have_to_wait():
+async def test_wrong_pin_is_refused_and_further_guesses_are_rate_limited():
     async with crew_app() as url, aiohttp.ClientSession() as session:
         first = await enter(session, url, "000000")
         assert first.status == 403
@@ -49,7 +49,7 @@ async def test_wrong_pin_is_refused_and_further_guesses_have_to_wait():
         assert (await enter(session, url, PIN)).status == 429
 
 
-async def test_session_survives_a_restart_of_the_gateway_and_ends_with_the_shift():
+async def test_session_survives_a_gateway_restart_and_expires_after_twelve_hours():
     clock = MovedClock()
     jar = aiohttp.CookieJar(unsafe=True)
     async with aiohttp.ClientSession(cookie_jar=jar) as session:
@@ -112,7 +112,7 @@ async def test_page_shows_values_with_source_and_age_and_a_waveform(browser: Bro
 
 
 @pytest.mark.browser
-async def test_new_reading_replaces_the_previous_one_and_an_old_one_is_marked(browser: Browser):
+async def test_new_reading_replaces_the_previous_one_and_a_stale_reading_is_marked(browser: Browser):
     clock = SystemClock()
     feed = filled_feed(now_s=clock.monotonic_s())
     async with crew_app(feed, clock=clock) as url:
@@ -133,7 +133,7 @@ async def test_new_reading_replaces_the_previous_one_and_an_old_one_is_marked(br
 
 
 @pytest.mark.browser
-async def test_page_that_lost_the_gateway_shows_everything_as_old(browser: Browser):
+async def test_page_without_contact_to_the_gateway_shows_every_value_as_stale(browser: Browser):
     clock = SystemClock()
     page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]  # a ViewportSize is such a dict
     async with crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
@@ -146,7 +146,7 @@ async def test_page_that_lost_the_gateway_shows_everything_as_old(browser: Brows
 
 
 @pytest.mark.browser
-async def test_page_without_a_network_says_that_nothing_is_lost(browser: Browser):
+async def test_page_without_a_network_shows_the_number_of_readings_stored_in_the_vehicle(browser: Browser):
     status = replace(ALL_SENT, online=False, backlog=12_345, store_ok=False, gaps=2)
     async with crew_app(status=status) as url:
         page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # a ViewportSize is such a dict
@@ -166,14 +166,14 @@ async def test_page_without_a_network_says_that_nothing_is_lost(browser: Browser
     ],
     ids=["no store", "spare store"],
 )
-async def test_page_says_in_plain_words_what_happened_to_the_store(browser: Browser, status, words):
+async def test_page_describes_store_faults_in_plain_words(browser: Browser, status, words):
     async with crew_app(status=status) as url:
         page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # a ViewportSize is such a dict
         await enter_pin(page, url)
         await expect(page.locator("#store")).to_contain_text(words)
 
 
-async def test_waveform_that_is_not_chosen_is_not_sent():
+async def test_unselected_waveform_is_not_sent():
     clock = SystemClock()
     feed = filled_feed(now_s=clock.monotonic_s())
     async with (

@@ -122,7 +122,7 @@ async def test_connection_without_a_next_request_is_closed_after_its_idle_time(s
 
 
 @pytest.mark.finding("security-10")
-async def test_slow_form_is_refused_after_its_time():
+async def test_slow_form_is_refused_after_the_body_timeout():
     clock = MovedClock()
     async with crew_app(clock=clock) as url, holding(url, 1) as [held]:
         whole = post(url)
@@ -137,7 +137,7 @@ WRONG_GUESSES = 30
 
 
 @pytest.mark.finding("security-11")
-async def test_wrong_pins_from_elsewhere_do_not_lock_out_a_known_tablet():
+async def test_wrong_pins_from_other_addresses_do_not_lock_out_a_known_tablet():
     async with crew_app() as url, tablet() as known, tablet() as new:
         assert await sign_in(known, url) == 303
         known.cookie_jar.clear(lambda cookie: cookie.key == "argus_crew")
@@ -166,7 +166,7 @@ async def test_wrong_pins_from_elsewhere_do_not_lock_out_a_known_tablet():
         (("Cookie: argus_crew=\xff; argus_tablet=\xff",), "application/x-www-form-urlencoded", b"pin=000000", 403),
     ],
 )
-async def test_form_that_cannot_be_read_is_refused_with_a_reason(
+async def test_malformed_form_is_refused_with_the_matching_status(
     lines: tuple[str, ...], form: str, body: bytes, status: int
 ):
     async with crew_app() as url:
@@ -189,7 +189,7 @@ async def test_form_that_cannot_be_read_is_refused_with_a_reason(
         ("tablet.ambulance.example", 200),
     ],
 )
-async def test_host_must_be_an_address_or_the_gateways_own_name(host: str, status: int):
+async def test_host_header_must_be_an_address_or_a_name_of_the_gateway(host: str, status: int):
     async with crew_app(host_names=frozenset({"tablet.ambulance.example"})) as url:
         request = f"GET /sign-in HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
         assert (await response(url, request)).startswith(f"HTTP/1.1 {status} ".encode())
@@ -217,7 +217,7 @@ async def test_no_response_names_the_software_or_quotes_the_request(request_byte
 
 @pytest.mark.finding("security-low-crew-origin")
 @pytest.mark.parametrize("origin", ["http://attacker.example", "null", "https://{host}", "http://{host}:81"])
-async def test_form_of_a_foreign_origin_does_not_reach_the_pin(origin: str):
+async def test_form_of_a_foreign_origin_is_refused(origin: str):
     async with crew_app() as url:
         host = urlsplit(url).netloc
         reply = await response(url, post(url, f"Origin: {origin.format(host=host)}", body=b"pin=" + PIN.encode()))

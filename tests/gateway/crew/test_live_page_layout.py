@@ -63,7 +63,9 @@ def peaks(counts: Sequence[int], least: int) -> list[int]:
 
 
 @every_size
-async def test_ecg_strip_comes_first_and_stays_in_sight(browser: Browser, viewport: dict[str, int]) -> None:
+async def test_ecg_strip_is_above_the_values_and_stays_visible_when_scrolling(
+    browser: Browser, viewport: dict[str, int]
+) -> None:
     async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
         strip = opened.page.locator("#ecg-strip canvas")
         assert await opened.bottom_of("#ecg-strip") <= await opened.top_of("#values")
@@ -74,7 +76,7 @@ async def test_ecg_strip_comes_first_and_stays_in_sight(browser: Browser, viewpo
 
 
 @every_size
-async def test_primary_values_come_in_the_order_of_a_monitor_and_are_large(
+async def test_primary_values_have_the_order_of_a_monitor_and_a_large_font(
     browser: Browser, viewport: dict[str, int]
 ) -> None:
     async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
@@ -87,7 +89,7 @@ async def test_primary_values_come_in_the_order_of_a_monitor_and_are_large(
 
 
 @every_size
-async def test_nothing_is_cut_off(browser: Browser, viewport: dict[str, int]) -> None:
+async def test_page_elements_do_not_overflow_their_width(browser: Browser, viewport: dict[str, int]) -> None:
     too_wide = """() => [...document.querySelectorAll("html, article, article > div, .strip, header")]
       .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className)"""
 
@@ -104,7 +106,7 @@ async def test_nothing_is_cut_off(browser: Browser, viewport: dict[str, int]) ->
 @pytest.mark.parametrize(
     ("viewport", "visible"), [(TABLET, PRIMARY), (SMALL_TABLET, PRIMARY), (PHONE, PRIMARY[:3])], ids=list(SIZES)[:3]
 )
-async def test_most_important_tiles_are_whole_on_the_first_screen(
+async def test_most_important_tiles_are_fully_visible_without_scrolling(
     browser: Browser, viewport: dict[str, int], visible: list[str]
 ) -> None:
     async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
@@ -115,7 +117,7 @@ async def test_most_important_tiles_are_whole_on_the_first_screen(
 
 @pytest.mark.parametrize("color_scheme", ["dark", "light"])
 @every_size
-async def test_page_has_no_violation_of_wcag_in_either_look(
+async def test_page_has_no_wcag_violation_in_either_color_scheme(
     browser: Browser, viewport: dict[str, int], color_scheme: str
 ) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
@@ -144,7 +146,7 @@ async def test_number_has_the_colour_of_its_parameter(browser: Browser) -> None:
         assert numbers["nibp"] == numbers["temperature"] == await colour("body")
 
 
-async def test_ecg_is_drawn_at_ten_millimetres_a_millivolt_and_twenty_five_a_second(browser: Browser) -> None:
+async def test_ecg_is_drawn_at_ten_millimetres_per_millivolt_and_twenty_five_per_second(browser: Browser) -> None:
     async with open_page(browser, send_monitor) as opened:
         await expect(opened.page.locator("#ecg-strip .scale")).to_have_text("25 mm/s · 10 mm/mV")
         square = [float(at // 125 % 2) for at in range(8 * 250)]
@@ -156,7 +158,7 @@ async def test_ecg_is_drawn_at_ten_millimetres_a_millivolt_and_twenty_five_a_sec
         assert sorted(steps)[len(steps) // 2] == pytest.approx(12.5 * CSS_PX_PER_MM, abs=1.5)
 
 
-async def test_noise_of_a_tenth_of_a_millivolt_stays_small(browser: Browser) -> None:
+async def test_ecg_noise_of_a_tenth_of_a_millivolt_is_drawn_at_most_two_millimetres_high(browser: Browser) -> None:
     async with open_page(browser, lambda feed, now_s: None) as opened:
         noise = [0.05 * math.sin(at * 0.7) + 1.2 for at in range(6 * 250)]
         found = await draw_ecg(opened, noise)
@@ -164,7 +166,7 @@ async def test_noise_of_a_tenth_of_a_millivolt_stays_small(browser: Browser) -> 
         assert drawn[-1] - drawn[0] <= 2 * CSS_PX_PER_MM
 
 
-async def test_mark_of_one_millivolt_is_ten_millimetres_high_and_five_wide(browser: Browser) -> None:
+async def test_calibration_mark_of_one_millivolt_is_ten_millimetres_high_and_five_wide(browser: Browser) -> None:
     mark = """(canvas) => {
       const right = 12 * 96 / 25.4, dots = canvas.getContext("2d").getImageData(0, 0, right, canvas.height).data;
       const width = Math.floor(right), rows = new Array(canvas.height).fill(0), columns = new Array(width).fill(0);
@@ -184,6 +186,6 @@ async def test_mark_of_one_millivolt_is_ten_millimetres_high_and_five_wide(brows
         assert foot - top == pytest.approx(10 * CSS_PX_PER_MM, abs=2)
 
 
-async def test_waveform_without_a_unit_says_that_its_height_means_nothing(browser: Browser) -> None:
+async def test_waveform_without_a_unit_is_labelled_as_not_to_scale(browser: Browser) -> None:
     async with open_page(browser, send_monitor) as opened:
         await expect(opened.page.locator("#other-strip .scale")).to_have_text("25 mm/s · height not to scale")
