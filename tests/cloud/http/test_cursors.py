@@ -17,7 +17,7 @@ ROUTE, FILTERS, POSITION = "GET /things", {"kind": "a", "vehicle": None}, [1_774
 
 
 @pytest.mark.contract("A-083")
-def test_cursor_returns_its_position_and_reveals_nothing_of_it() -> None:
+def test_cursor_returns_its_position_and_does_not_contain_it_in_plain_text() -> None:
     cursor = CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS)
     assert CURSORS.open(cursor, NORTH, ROUTE, {"kind": "a"}) == POSITION
     assert b"dev_1" not in base64.urlsafe_b64decode(cursor + "==")
@@ -36,20 +36,22 @@ def test_cursor_returns_its_position_and_reveals_nothing_of_it() -> None:
         (NORTH, ROUTE, {}),
     ],
 )
-def test_cursor_of_another_viewer_or_listing_does_not_open(viewer: Viewer, route: str, filters: dict[str, str]) -> None:
+def test_cursor_of_another_viewer_route_or_filter_is_refused(
+    viewer: Viewer, route: str, filters: dict[str, str]
+) -> None:
     with pytest.raises(InvalidCursor):
         CURSORS.open(CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS), viewer, route, filters)
 
 
 @pytest.mark.contract("S-139")
 @given(st.one_of(st.text(max_size=64), st.binary(max_size=64).map(lambda b: base64.urlsafe_b64encode(b).decode())))
-def test_invented_cursor_does_not_open(cursor: str) -> None:
+def test_invented_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidCursor):
         CURSORS.open(cursor, NORTH, ROUTE, FILTERS)
 
 
 @pytest.mark.contract("S-139")
-def test_no_flipped_bit_no_cut_and_no_other_key_opens() -> None:
+def test_cursor_that_was_changed_truncated_or_sealed_with_another_key_is_refused() -> None:
     cursor = CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS)
     data = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     for bit in range(0, len(data) * 8, 5):

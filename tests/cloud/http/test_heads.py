@@ -52,7 +52,9 @@ def test_refused_head_is_read_in_one_pass(before: bytes, pumped: bytes, after: b
         (b"", None),
     ],
 )
-def test_request_line_is_read_without_guessing(received: bytes, line: RequestLine | None) -> None:
+def test_request_line_of_a_refused_head_is_read_only_when_well_formed(
+    received: bytes, line: RequestLine | None
+) -> None:
     assert RefusedHead(received).request_line() == line
 
 
@@ -67,5 +69,5 @@ def test_request_line_is_read_without_guessing(received: bytes, line: RequestLin
         (b"Host", ""),
     ],
 )
-def test_host_of_a_refused_head_is_its_first_one(headers: bytes, host: str) -> None:
+def test_host_of_a_refused_head_is_its_first_host_header(headers: bytes, host: str) -> None:
     assert RefusedHead(b"FROB / HTTP/1.1\r\n" + headers).host() == host

@@ -53,7 +53,7 @@ async def client() -> AsyncIterator[Client]:
 
 
 @pytest.mark.contract("S-190", "A-012", "C-018")
-async def test_a_client_over_its_quota_waits_and_the_others_do_not() -> None:
+async def test_client_over_its_quota_gets_429_and_other_clients_do_not() -> None:
     clock = HandClock()
     limits = HttpSection(requests_per_minute=3)
     async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, asking(served) as client:
@@ -74,7 +74,7 @@ async def test_a_client_over_its_quota_waits_and_the_others_do_not() -> None:
 
 
 @pytest.mark.contract("S-191")
-async def test_a_race_for_the_quota_lets_no_more_through() -> None:
+async def test_concurrent_requests_of_one_client_do_not_exceed_its_quota() -> None:
     limits = HttpSection(requests_per_minute=100)
     clock = HandClock()
     async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, asking(served) as client:
@@ -83,7 +83,7 @@ async def test_a_race_for_the_quota_lets_no_more_through() -> None:
 
 
 @pytest.mark.contract("S-192", "S-031")
-async def test_a_flood_of_wrong_tokens_waits_and_costs_no_signature_check() -> None:
+async def test_flood_of_malformed_tokens_gets_429_without_a_signature_check() -> None:
     clock, known = HandClock(), tokens()
     limits = HttpSection(failures_per_minute=3)
     async with surface(*ROUTES, tokens=known, limits=limits, clock=clock) as served, asking(served) as client:
@@ -108,7 +108,9 @@ async def test_valid_token_is_not_charged_for_failures_of_its_address(flood: dic
         assert (await client.ask("/mine", headers=SOUTH)).status == 200, "also at first sight"
 
 
-async def test_signature_checks_of_an_address_that_floods_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_signature_checks_for_an_address_with_many_forged_tokens_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(admissions, "SIGNATURE_CHECKS", Policy("signature-checks", 5))
     clock, limits = HandClock(), HttpSection(failures_per_minute=3)
     people = {f"good-{number}": caller() for number in range(20)}
@@ -149,7 +151,7 @@ async def test_token_endpoint_is_not_charged_for_missing_tokens() -> None:
 
 
 @pytest.mark.contract("S-192", "A-012")
-async def test_a_flood_without_a_token_is_limited_alike_for_what_exists_and_what_does_not() -> None:
+async def test_requests_without_a_token_are_limited_alike_on_existing_and_unknown_paths() -> None:
     limits = HttpSection(public_per_minute=4)
     for paths in (("/public",) * 5, ("/nothing",) * 5):
         async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, asking(served) as client:
@@ -158,7 +160,7 @@ async def test_a_flood_without_a_token_is_limited_alike_for_what_exists_and_what
         assert 429 not in statuses[:-1]
 
 
-async def test_behind_a_trusted_proxy_each_client_has_its_own_limit() -> None:
+async def test_clients_behind_a_trusted_proxy_have_their_own_limits() -> None:
     limits = HttpSection(public_per_minute=1, trusted_proxies=("127.0.0.0/8",))
     async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, asking(served) as client:
         for address, status in (
@@ -175,14 +177,14 @@ async def test_behind_a_trusted_proxy_each_client_has_its_own_limit() -> None:
         assert statuses == [200, 429], "a header that nobody vouches for buys nothing"
 
 
-def test_addresses_of_one_subscriber_share_a_class() -> None:
+def test_ipv6_addresses_of_one_subscriber_share_an_address_class() -> None:
     assert address_class("192.0.2.7") == "192.0.2.7"
     assert address_class("::ffff:192.0.2.7") == "192.0.2.7"
     assert address_class("2001:db8::1") == address_class("2001:db8::ffff:1%eth0") == "2001:db8::/64"
     assert address_class("2001:db8:0:1::1") == "2001:db8:0:1::/64"
 
 
-def test_the_buckets_in_memory_are_bounded() -> None:
+def test_number_of_buckets_in_memory_is_bounded() -> None:
     limiter = BucketLimiter(HandClock(), buckets_max=2)
     policy = Policy("p", 1)
     for key in ("a", "b", "c"):
@@ -191,7 +193,7 @@ def test_the_buckets_in_memory_are_bounded() -> None:
 
 
 @pytest.mark.contract("S-146", "A-003")
-async def test_a_body_over_a_mebibyte_is_refused_however_it_comes(client: Client) -> None:
+async def test_body_over_one_mebibyte_is_refused_with_and_without_content_length(client: Client) -> None:
     whole = b'{"a":"' + b"x" * (1024 * 1024 - 8) + b'"}'
     assert (await client.ask("/size", "POST", headers={"Content-Type": "application/json"}, data=whole)).status == 200
     refused = await client.ask("/size", "POST", headers={"Content-Type": "application/json"}, data=whole + b" ")
@@ -207,7 +209,7 @@ async def test_a_body_over_a_mebibyte_is_refused_however_it_comes(client: Client
 
 
 @pytest.mark.contract("S-193")
-async def test_a_body_that_does_not_come_is_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_body_that_does_not_arrive_in_time_gets_408(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(incoming_request, "BODY_S_MAX", 0.05)
     reader, writer = await asyncio.open_connection(*client.surface.at())
     writer.write(
@@ -219,13 +221,15 @@ async def test_a_body_that_does_not_come_is_given_up(client: Client, monkeypatch
     writer.close()
 
 
-async def test_a_handler_that_hangs_is_cancelled(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_handler_over_its_time_limit_is_cancelled_with_503(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pipelines, "HANDLER_S_MAX", 0.05)
     refused = await client.ask("/forever")
     assert (refused.status, refused.code, refused.headers["Retry-After"]) == (503, "took_too_long", "5")
 
 
-async def test_expect_continue_is_answered_only_when_the_body_is_read(client: Client) -> None:
+async def test_100_continue_is_sent_only_when_the_body_is_read(client: Client) -> None:
     head = (
         "POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
         "Expect: {}\r\nConnection: close\r\n\r\n"
@@ -243,7 +247,7 @@ async def test_expect_continue_is_answered_only_when_the_body_is_read(client: Cl
         writer.close()
 
 
-async def test_unread_body_is_not_taken_for_the_next_request(client: Client) -> None:
+async def test_unread_body_is_not_parsed_as_the_next_request(client: Client) -> None:
     reader, writer = await asyncio.open_connection(*client.surface.at())
     inner = b"GET /public HTTP/1.1\r\nHost: localhost\r\n\r\n"
     head = b"POST /unread HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(inner)

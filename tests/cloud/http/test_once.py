@@ -100,7 +100,7 @@ async def client(things: Things, clock: HandClock) -> AsyncIterator[Client]:
 
 @pytest.mark.contract("C-158", "C-159", "A-070", "A-072", "S-131", "S-132")
 @pytest.mark.finding("cloud-10")
-async def test_a_repetition_gets_the_first_answer_and_adds_nothing(client: Client, things: Things) -> None:
+async def test_repeated_request_gets_the_first_response_and_adds_no_row(client: Client, things: Things) -> None:
     first = await client.ask(
         "/things", "POST", headers={**NORTH, "Idempotency-Key": "k-1"}, json={"name": "a", "size": 1}
     )
@@ -118,7 +118,7 @@ async def test_a_repetition_gets_the_first_answer_and_adds_nothing(client: Clien
 
 
 @pytest.mark.contract("A-068", "A-071", "S-067", "S-068", "S-131")
-async def test_a_key_belongs_to_its_tenant_its_app_its_address_and_its_body(client: Client, things: Things) -> None:
+async def test_idempotency_key_is_bound_to_its_tenant_app_path_and_body(client: Client, things: Things) -> None:
     key = {"Idempotency-Key": "k-1"}
     assert (await client.ask("/things", "POST", headers={**NORTH, **key}, json={"name": "a"})).status == 201
     for path, who, name in (("/things", NORTH, "b"), ("/others", NORTH, "a"), ("/things", OTHER_APP, "a")):
@@ -130,7 +130,7 @@ async def test_a_key_belongs_to_its_tenant_its_app_its_address_and_its_body(clie
 
 @pytest.mark.contract("A-068", "A-071")
 @pytest.mark.finding("cloud-9")
-async def test_key_of_another_organisation_or_person_is_refused_and_never_replayed(
+async def test_idempotency_key_of_another_organisation_or_person_is_refused_and_not_replayed(
     client: Client, things: Things
 ) -> None:
     key = {"Idempotency-Key": "k-1"}
@@ -146,7 +146,7 @@ async def test_key_of_another_organisation_or_person_is_refused_and_never_replay
 
 
 @pytest.mark.contract("A-071", "S-133")
-async def test_a_refused_request_leaves_no_key(client: Client, things: Things) -> None:
+async def test_refused_request_does_not_use_up_its_idempotency_key(client: Client, things: Things) -> None:
     key = {**NORTH, "Idempotency-Key": "k-1"}
     assert (await client.ask("/things", "POST", headers=key, json={"name": "refused"})).code == "name_refused"
     assert (await client.ask("/things", "POST", headers=key, json={"name": "a"})).status == 201
@@ -154,7 +154,7 @@ async def test_a_refused_request_leaves_no_key(client: Client, things: Things) -
 
 
 @pytest.mark.contract("A-071", "S-134")
-async def test_a_key_is_kept_for_a_day(client: Client, things: Things, clock: HandClock) -> None:
+async def test_idempotency_key_is_kept_for_24_hours(client: Client, things: Things, clock: HandClock) -> None:
     key = {**NORTH, "Idempotency-Key": "k-1"}
     assert (await client.ask("/things", "POST", headers=key, json={"name": "a"})).status == 201
     clock.advance(us=24 * HOUR_US - 1)
@@ -170,7 +170,9 @@ async def test_a_key_is_kept_for_a_day(client: Client, things: Things, clock: Ha
 
 
 @pytest.mark.contract("A-069", "S-130")
-async def test_twins_at_the_same_time_make_one_change_and_get_one_response(client: Client, things: Things) -> None:
+async def test_concurrent_requests_with_one_idempotency_key_make_one_change_and_get_one_response(
+    client: Client, things: Things
+) -> None:
     key = {**NORTH, "Idempotency-Key": "k-1"}
     refused = await asyncio.gather(*(client.ask("/things", "POST", headers=key, json={"name": "a"}) for _ in range(20)))
     assert sorted(one.status for one in refused) == [200] * 19 + [201]
@@ -180,7 +182,9 @@ async def test_twins_at_the_same_time_make_one_change_and_get_one_response(clien
 
 @pytest.mark.contract("A-069")
 @pytest.mark.pg
-async def test_a_twin_does_not_wait_for_ever(client: Client, things: Things, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_repeated_request_gets_409_when_the_first_one_takes_too_long(
+    client: Client, things: Things, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if things.database.dialect == "sqlite":
         return  # one writer: the repeated request queues for it, under the queue's own limit
     monkeypatch.setattr(idempotencies, "WAIT_S_MAX", 0.2)
@@ -196,7 +200,7 @@ async def test_a_twin_does_not_wait_for_ever(client: Client, things: Things, mon
 
 
 @pytest.mark.contract("A-070", "S-132")
-async def test_a_key_has_a_shape(client: Client, things: Things) -> None:
+async def test_malformed_idempotency_key_is_refused(client: Client, things: Things) -> None:
     for key in ("", "k" * 256, "k k", '"k', "k\u00e9", 'k"k', '""'):
         refused = await client.ask("/things", "POST", headers={**NORTH, "Idempotency-Key": key}, json={"name": "a"})
         assert (refused.status, refused.code) == (400, "invalid_idempotency_key"), key
@@ -205,7 +209,7 @@ async def test_a_key_has_a_shape(client: Client, things: Things) -> None:
     assert await things.count() == 0
 
 
-async def test_without_a_key_each_request_makes_its_own(client: Client, things: Things) -> None:
+async def test_each_request_without_an_idempotency_key_adds_its_own_row(client: Client, things: Things) -> None:
     for _ in range(2):
         assert (await client.ask("/things", "POST", headers=NORTH, json={"name": "a"})).status == 201
     assert await things.count() == 2

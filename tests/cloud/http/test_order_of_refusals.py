@@ -73,7 +73,7 @@ async def client() -> AsyncIterator[Client]:
 
 
 @pytest.mark.contract("A-005", "C-008", "A-001")
-async def test_each_refusal_comes_before_the_next(client: Client) -> None:
+async def test_checks_of_a_request_refuse_in_a_fixed_order(client: Client) -> None:
     body = b"{not json"
     steps = [
         ("/nothing", "POST", "", 404, "not_found"),
@@ -100,7 +100,7 @@ async def test_each_refusal_comes_before_the_next(client: Client) -> None:
 
 
 @pytest.mark.contract("A-005")
-async def test_a_refused_token_says_how_to_come_back(client: Client) -> None:
+async def test_refusals_of_a_token_have_a_www_authenticate_header(client: Client) -> None:
     missing = await client.ask("/ours")
     assert missing.headers["WWW-Authenticate"] == 'Bearer realm="argus"'
     wrong = await client.ask("/ours", headers={"Authorization": "Bearer wrong"})
@@ -110,14 +110,14 @@ async def test_a_refused_token_says_how_to_come_back(client: Client) -> None:
 
 
 @pytest.mark.contract("A-013")
-async def test_a_token_without_an_organisation_gets_no_further_where_one_is_needed(client: Client) -> None:
+async def test_token_without_an_organisation_is_refused_where_one_is_required(client: Client) -> None:
     told = await client.ask("/ours", headers={"Authorization": "Bearer nowhere"})
     assert (told.status, told.code) == (403, "organization_required")
     assert (await client.ask("/ours", headers=GOOD)).status == 200
 
 
 @pytest.mark.contract("S-052", "S-053")
-async def test_only_one_bearer_token_in_the_header_counts(client: Client) -> None:
+async def test_only_one_bearer_token_in_the_authorization_header_is_accepted(client: Client) -> None:
     twice = [("Authorization", "Bearer good"), ("Authorization", "Bearer good")]
     assert (await client.ask("/ours", headers=twice)).code == "invalid_header"
     assert (await client.ask("/ours?access_token=good")).status == 401
@@ -127,14 +127,14 @@ async def test_only_one_bearer_token_in_the_header_counts(client: Client) -> Non
 
 
 @pytest.mark.contract("S-064", "A-087")
-async def test_another_tenants_header_never_widens_access(client: Client) -> None:
+async def test_tenant_header_of_another_tenant_is_refused(client: Client) -> None:
     told = await client.ask("/ours", headers={**GOOD, "X-Tenant-ID": "tnt_south"})
     assert (told.status, told.code) == (403, "tenant_mismatch")
     assert (await client.ask("/ours", headers={**GOOD, "X-Tenant-ID": "tnt_north"})).status == 200
 
 
 @pytest.mark.contract("A-015", "A-006", "S-060")
-async def test_malformed_id_is_refused_like_an_absent_one(client: Client) -> None:
+async def test_malformed_id_gets_the_same_404_as_an_unknown_id(client: Client) -> None:
     absent = await client.ask("/things/absent", headers=GOOD)
     for odd in ("a%00b", "..%2f..%2fetc", "%F0%9F%9A%91", "a" * 65, "a%20b", "'--"):
         told = await client.ask(f"/things/{odd}", headers=GOOD)
@@ -144,7 +144,7 @@ async def test_malformed_id_is_refused_like_an_absent_one(client: Client) -> Non
 
 
 @pytest.mark.contract("S-176")
-async def test_methods_that_a_row_does_not_have_are_named_none(client: Client) -> None:
+async def test_method_without_a_route_gets_405_with_the_allowed_methods(client: Client) -> None:
     for method in ("TRACE", "DELETE", "PATCH", "OPTIONS", "PROPFIND"):
         told = await client.ask("/things/one", method)
         assert (told.status, told.headers["Allow"]) == (405, "GET, HEAD, POST")
@@ -153,7 +153,7 @@ async def test_methods_that_a_row_does_not_have_are_named_none(client: Client) -
 
 
 @pytest.mark.contract("A-001", "S-021")
-async def test_oauth_routes_refuse_in_the_words_of_rfc_6749(client: Client) -> None:
+async def test_oauth_routes_refuse_with_the_error_codes_of_rfc_6749(client: Client) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     told = await client.ask("/token", "POST", headers=form, data=b"name=x")
     assert (told.status, told.document["error"]) == (401, "invalid_client")
@@ -168,7 +168,7 @@ async def test_oauth_routes_refuse_in_the_words_of_rfc_6749(client: Client) -> N
 
 
 @pytest.mark.contract("A-014", "A-010")
-async def test_the_sandbox_says_so_on_every_answer_and_the_others_on_none(client: Client) -> None:
+async def test_sandbox_header_is_on_responses_of_the_sandbox_host_only(client: Client) -> None:
     told = await client.ask("/public", host=Host.SANDBOX)
     assert (told.status, told.headers["X-Argus-Sandbox"]) == (404, "true")
     assert "X-Argus-Sandbox" not in (await client.ask("/public")).headers

@@ -7,7 +7,7 @@ from cloud.foundation.http.places import Places
 from tests.harness.work import work_of
 
 
-def test_address_with_most_waiting_connections_gives_its_longest_waiting_one() -> None:
+def test_address_with_most_waiting_connections_gives_up_its_longest_waiting_one() -> None:
     places: Places[str] = Places()
     places.wait("quiet", "a", in_progress=False)
     for name in ("first", "second", "third"):
@@ -19,7 +19,7 @@ def test_address_with_most_waiting_connections_gives_its_longest_waiting_one() -
     assert places.first_to_give_way() == "unasked", "nothing is lost with a connection that asked for nothing"
 
 
-def test_connection_whose_request_is_served_never_gives_way() -> None:
+def test_connection_whose_request_is_served_is_never_closed_for_another() -> None:
     places: Places[str] = Places()
     places.wait("only", "a", in_progress=True)
     places.serve("only")
@@ -32,7 +32,7 @@ def test_connection_whose_request_is_served_never_gives_way() -> None:
     assert places.first_to_give_way() is None
 
 
-def test_connection_that_was_served_waits_behind_those_that_waited_before() -> None:
+def test_connection_that_was_served_is_closed_after_those_that_waited_longer() -> None:
     places: Places[str] = Places()
     for name in ("first", "second"):
         places.wait(name, "a", in_progress=False)
@@ -41,7 +41,7 @@ def test_connection_that_was_served_waits_behind_those_that_waited_before() -> N
     assert places.first_to_give_way() == "second"
 
 
-def test_places_agree_with_a_plain_count_after_any_sequence() -> None:
+def test_choice_of_connection_agrees_with_a_simple_model_after_any_sequence_of_changes() -> None:
     dice = random.Random(11)
     places: Places[int] = Places()
     model: dict[int, str] = {}
@@ -64,7 +64,7 @@ def test_places_agree_with_a_plain_count_after_any_sequence() -> None:
     assert len(places) == 0
 
 
-def test_choosing_a_connection_costs_the_same_among_many() -> None:
+def test_work_of_choosing_a_connection_does_not_grow_with_their_number() -> None:
     def work(count: int) -> int:
         places: Places[int] = Places()
         for item in range(count):
@@ -81,7 +81,7 @@ def test_choosing_a_connection_costs_the_same_among_many() -> None:
     assert work(4_000) == work(1_000) == work(100)
 
 
-def test_address_that_holds_most_unfinished_bytes_gives_up_its_largest_body() -> None:
+def test_address_with_most_unfinished_body_bytes_gives_up_one_of_its_bodies() -> None:
     ended: list[str] = []
     room: BodyRoom[str] = BodyRoom(ended.append, bytes_max=100)
     room.take("honest", "a", 30)

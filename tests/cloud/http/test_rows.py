@@ -32,12 +32,12 @@ from tests.builders.http_surface import route
         {"idempotent": True},
     ],
 )
-def test_a_row_that_cannot_be_meant_refuses_to_start(wrong: dict[str, object]) -> None:
+def test_invalid_route_is_refused_when_it_is_defined(wrong: dict[str, object]) -> None:
     with pytest.raises((TypeError, ValueError)):
         route(**wrong)  # type: ignore[arg-type]  # the wrong type is the test
 
 
-def test_a_path_leads_to_its_row_by_the_most_literal_way() -> None:
+def test_path_matches_the_route_with_the_most_literal_segments() -> None:
     table = RouteTable(
         [
             route("/devices"),
@@ -65,19 +65,19 @@ def test_a_path_leads_to_its_row_by_the_most_literal_way() -> None:
         assert found(path) is None, path
 
 
-def test_two_rows_for_one_address_are_a_mistake() -> None:
+def test_two_routes_for_one_path_or_two_names_of_one_parameter_are_refused() -> None:
     with pytest.raises(ValueError, match="two rows"):
         RouteTable([route("/a/{x}"), route("/a/{x}")])
     with pytest.raises(ValueError, match="called"):
         RouteTable([route("/a/{x}"), route("/a/{y}/b")])
 
 
-def test_no_id_can_be_what_stands_for_none() -> None:
+def test_placeholder_for_an_invalid_id_never_has_the_shape_of_an_id() -> None:
     assert SHAPE.fullmatch(NEVER_AN_ID) is None
 
 
 @pytest.mark.contract("C-008", "C-009", "C-010", "A-010")
-def test_every_row_of_the_product_is_listed_with_who_may_call_it(tmp_path: Path) -> None:
+def test_every_route_of_the_product_is_listed_with_its_access_and_scopes(tmp_path: Path) -> None:
     clock = SystemClock()
     rows = rows_of(read_settings(settings_file(tmp_path)), clock, UlidIds(clock))
     shown = [listed(row, host) for row in rows for host in row.hosts]

@@ -66,27 +66,27 @@ async def fetch_response(served: Surface, data: bytes, address: str = "127.0.0.1
 
 @pytest.mark.finding("security-12")
 @pytest.mark.parametrize("data", [UNWANTED_BODY, WANTED_BODY, PARTIAL_HEAD], ids=["unwanted", "wanted", "head"])
-async def test_slow_senders_on_every_place_leave_room_for_another_client(served: Surface, data: bytes) -> None:
+async def test_slow_senders_on_every_connection_leave_room_for_another_client(served: Surface, data: bytes) -> None:
     async with open_senders(served, data, PLACES + PLACES // 4):
         for _ in range(PLACES):
             assert (await fetch_response(served, LIVE)).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.finding("security-12")
-async def test_body_that_no_route_wants_is_not_waited_for(served: Surface) -> None:
+async def test_body_that_no_route_reads_is_not_waited_for(served: Surface) -> None:
     async with asyncio.timeout(5):
         answer = await fetch_response(served, UNWANTED_BODY)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"\r\nConnection: close\r\n" in answer
 
 
-async def test_body_that_no_route_wants_and_that_came_with_its_head_costs_no_connection(served: Surface) -> None:
+async def test_unread_body_that_arrived_with_its_head_keeps_the_connection_open(served: Surface) -> None:
     request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nabcd"
     answers = await fetch_response(served, request + LIVE)
     assert answers.count(b"HTTP/1.1 200 ") == 2
 
 
-async def test_address_with_most_slow_requests_gives_way_and_another_address_keeps_its_own(served: Surface) -> None:
+async def test_address_with_most_slow_requests_loses_one_and_another_address_keeps_its_own(served: Surface) -> None:
     async with (
         open_senders(served, WANTED_BODY, 1, "127.0.0.2") as (patient,),
         open_senders(served, WANTED_BODY, PLACES - 1, "127.0.0.3") as greedy,
@@ -99,7 +99,7 @@ async def test_address_with_most_slow_requests_gives_way_and_another_address_kee
         assert not patient.at_eof()
 
 
-async def test_unfinished_bodies_share_a_bounded_memory(served: Surface) -> None:
+async def test_bytes_of_unfinished_bodies_in_memory_are_bounded(served: Surface) -> None:
     (server,) = served.server._servers
     server.body_room = BodyRoom(Connection.give_way, bytes_max=1_000)
     head = b"POST /read HTTP/1.1\r\n" + JSON + b"Connection: close\r\nContent-Length: 900\r\n\r\n"
@@ -116,7 +116,9 @@ async def test_unfinished_bodies_share_a_bounded_memory(served: Surface) -> None
     assert server.body_room.held_bytes == 0
 
 
-async def test_client_that_does_not_read_its_response_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connection_that_does_not_read_its_response_is_closed_for_another_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: 1)
 
     async def write_much(_request: Request) -> Answer:
@@ -129,7 +131,7 @@ async def test_client_that_does_not_read_its_response_gives_way(monkeypatch: pyt
         assert (await fetch_response(served, LIVE)).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_connection_that_breaks_within_a_body_is_no_failure_of_ours(served: Surface) -> None:
+async def test_connection_that_breaks_within_a_body_is_counted_as_400(served: Surface) -> None:
     counted: list[int] = []
 
     class Counting:
@@ -150,14 +152,14 @@ async def test_connection_that_breaks_within_a_body_is_no_failure_of_ours(served
     assert counted == [400]
 
 
-async def test_unwanted_body_with_expect_continue_gets_its_response_at_once(served: Surface) -> None:
+async def test_unread_body_with_expect_continue_gets_its_response_at_once(served: Surface) -> None:
     request = UNWANTED_BODY.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
     async with asyncio.timeout(5):
         answer = await fetch_response(served, request)
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
-async def test_pipelined_requests_of_one_connection_are_bounded_and_hold_up_no_other(served: Surface) -> None:
+async def test_pipelined_requests_of_one_connection_are_bounded_and_delay_no_other_client(served: Surface) -> None:
     get = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
     reader, writer = await asyncio.open_connection(*served.at(), local_addr=("127.0.0.2", 0))
     with closing(writer):

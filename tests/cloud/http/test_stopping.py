@@ -33,7 +33,7 @@ def server(*rows: object) -> HostServer:
     return HostServer([(Site(Host.API, rows, BASES), Address("127.0.0.1", 0))], make)  # type: ignore[arg-type]
 
 
-async def test_no_request_is_cut_when_the_process_stops_under_load() -> None:
+async def test_every_request_under_load_gets_its_response_when_the_process_stops() -> None:
     served = server(route(handler=slow))
     url = f"http://{(await served.start())['api']}/thing"
     outcomes: Counter[str] = Counter()
@@ -62,7 +62,7 @@ async def test_no_request_is_cut_when_the_process_stops_under_load() -> None:
     assert set(outcomes) == {"200"}
 
 
-async def test_a_request_in_hand_is_finished_and_says_that_it_was_the_last() -> None:
+async def test_request_in_progress_is_finished_with_connection_close_when_the_process_stops() -> None:
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def waiting(_request: Request) -> Answer:
@@ -96,7 +96,9 @@ async def connect(at: tuple[str, int], octets: bytes, count: int) -> Sequence[as
 
 
 @pytest.mark.contract("S-193", "A-007")
-async def test_a_head_that_does_not_end_is_answered_and_silence_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unfinished_head_gets_408_and_a_silent_connection_is_closed_without_a_response(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(connections, "HEAD_S_MAX", 0.2)
     monkeypatch.setattr(servers, "LOOK_EVERY_S", 0.1)
     async with surface(route(), hosts=(Host.API,)) as served:
@@ -111,7 +113,7 @@ async def test_a_head_that_does_not_end_is_answered_and_silence_is_not(monkeypat
 
 
 @pytest.mark.contract("S-193", "S-174")
-async def test_a_head_that_trickles_in_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_size_of_a_head_sent_line_by_line_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEAD_BYTES_MAX", 4096)
     async with surface(route(), hosts=(Host.API,)) as served:
         reader, writer = await asyncio.open_connection(*served.at())
@@ -125,7 +127,9 @@ async def test_a_head_that_trickles_in_has_a_size(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.contract("S-193")
-async def test_when_all_connections_are_taken_the_longest_idle_one_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_longest_idle_connection_is_closed_for_a_new_one_when_all_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: 3)
     async with surface(route(), hosts=(Host.API,)) as served:
         idle = await connect(served.at(), b"", 3)
@@ -135,7 +139,7 @@ async def test_when_all_connections_are_taken_the_longest_idle_one_makes_room(mo
 
 
 @pytest.mark.contract("S-193")
-async def test_newcomer_gets_503_when_no_connection_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_new_connection_gets_503_when_no_connection_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def waiting(_request: Request) -> Answer:
