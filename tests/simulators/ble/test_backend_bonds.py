@@ -25,7 +25,7 @@ async def radio(tmp_path: Path, ether: Ether, person: Person) -> RadioHere:
     return backend
 
 
-async def test_just_works_pairs_only_when_the_person_agrees(tmp_path: Path) -> None:
+async def test_just_works_pairing_succeeds_only_after_confirmation(tmp_path: Path) -> None:
     ether, person = Ether(), Person(agrees=False)
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs()
@@ -43,7 +43,7 @@ async def test_just_works_pairs_only_when_the_person_agrees(tmp_path: Path) -> N
     await backend.close()
 
 
-async def test_a_passkey_that_the_device_shows_pairs(tmp_path: Path) -> None:
+async def test_passkey_pairing_asks_once_for_the_displayed_passkey(tmp_path: Path) -> None:
     ether, person = Ether(), Person(code=CODE)
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs(code=CODE)
@@ -56,7 +56,9 @@ async def test_a_passkey_that_the_device_shows_pairs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [654_321, None], ids=["wrong", "nobody there"])
-async def test_a_wrong_passkey_or_none_gives_no_bond_and_can_be_tried_again(tmp_path: Path, code: int | None) -> None:
+async def test_wrong_or_missing_passkey_creates_no_bond_and_pairing_can_be_retried(
+    tmp_path: Path, code: int | None
+) -> None:
     ether, person = Ether(), Person(code=code)
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs(code=CODE)
@@ -72,7 +74,7 @@ async def test_a_wrong_passkey_or_none_gives_no_bond_and_can_be_tried_again(tmp_
     await backend.close()
 
 
-async def test_pairing_while_connecting_bonds_before_anything_is_read(tmp_path: Path) -> None:
+async def test_connect_with_pair_option_bonds_and_encrypts_the_link(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
     device.pairs()
@@ -84,7 +86,7 @@ async def test_pairing_while_connecting_bonds_before_anything_is_read(tmp_path: 
     await backend.close()
 
 
-async def test_protected_characteristic_starts_pairing_and_is_refused_unpaired(tmp_path: Path) -> None:
+async def test_read_of_a_protected_characteristic_starts_pairing_and_fails_when_it_is_rejected(tmp_path: Path) -> None:
     ether, person = Ether(), Person(agrees=False)
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs()
@@ -100,7 +102,7 @@ async def test_protected_characteristic_starts_pairing_and_is_refused_unpaired(t
     await backend.close()
 
 
-async def test_a_device_that_asks_for_security_is_paired_with_if_the_person_agrees(tmp_path: Path) -> None:
+async def test_security_request_of_a_device_starts_pairing_after_confirmation(tmp_path: Path) -> None:
     ether, person = Ether(), Person()
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs()
@@ -112,7 +114,7 @@ async def test_a_device_that_asks_for_security_is_paired_with_if_the_person_agre
     await backend.close()
 
 
-async def test_a_bond_survives_a_restart_and_encrypts_before_anything_else(tmp_path: Path) -> None:
+async def test_bond_survives_a_restart_and_encrypts_the_link_on_connect(tmp_path: Path) -> None:
     ether, person = Ether(), Person()
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs()
@@ -128,7 +130,7 @@ async def test_a_bond_survives_a_restart_and_encrypts_before_anything_else(tmp_p
     await again.close()
 
 
-async def test_a_bonded_device_that_rotates_its_address_is_known_by_its_identity(tmp_path: Path) -> None:
+async def test_bonded_device_with_a_new_private_address_is_resolved_to_its_identity_address(tmp_path: Path) -> None:
     ether, person = Ether(), Person()
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs()
@@ -152,7 +154,7 @@ async def test_a_bonded_device_that_rotates_its_address_is_known_by_its_identity
     await backend.close()
 
 
-async def test_keys_are_for_the_owner_of_the_file_only(tmp_path: Path) -> None:
+async def test_bond_file_is_readable_only_by_its_owner_and_a_damaged_one_is_rejected(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
     device.pairs()
@@ -166,7 +168,7 @@ async def test_keys_are_for_the_owner_of_the_file_only(tmp_path: Path) -> None:
         await backend.open(Person())
 
 
-async def test_a_peer_that_forgot_its_bond_gives_nothing_until_it_is_paired_again(tmp_path: Path) -> None:
+async def test_connect_to_a_device_that_lost_its_bond_fails_until_it_is_paired_again(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
     device.pairs()
@@ -188,7 +190,7 @@ async def test_a_peer_that_forgot_its_bond_gives_nothing_until_it_is_paired_agai
     await backend.close()
 
 
-async def test_an_advertiser_by_a_bonded_address_without_the_bond_gives_nothing(tmp_path: Path) -> None:
+async def test_connect_to_a_spoofer_of_a_bonded_address_fails_with_key_missing(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
     device.pairs()
@@ -209,7 +211,7 @@ async def test_an_advertiser_by_a_bonded_address_without_the_bond_gives_nothing(
     await backend.close()
 
 
-async def test_the_true_device_is_served_while_a_spoofer_is_on_the_air(tmp_path: Path) -> None:
+async def test_connected_device_keeps_notifying_while_a_spoofer_advertises_its_address(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
     device.pairs()
@@ -228,7 +230,7 @@ async def test_the_true_device_is_served_while_a_spoofer_is_on_the_air(tmp_path:
     await backend.close()
 
 
-async def test_a_second_device_cannot_take_over_a_bond_by_claiming_its_identity(tmp_path: Path) -> None:
+async def test_device_that_claims_the_identity_of_a_bonded_device_cannot_pair(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
     device.pairs()

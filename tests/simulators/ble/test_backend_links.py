@@ -40,7 +40,7 @@ async def radio(tmp_path: Path, ether: Ether) -> RadioHere:
     return backend
 
 
-async def test_a_scan_hears_name_services_and_signal(tmp_path: Path) -> None:
+async def test_scan_reports_address_name_services_and_rssi(tmp_path: Path) -> None:
     ether = Ether()
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     ether.rssi(OXIMETER, -71)
@@ -56,7 +56,7 @@ async def test_a_scan_hears_name_services_and_signal(tmp_path: Path) -> None:
     await backend.close()
 
 
-async def test_a_scan_for_a_service_leaves_other_devices_out(tmp_path: Path) -> None:
+async def test_scan_for_a_service_reports_no_device_without_it(tmp_path: Path) -> None:
     ether = Ether()
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     heard: list[str] = []
@@ -68,7 +68,7 @@ async def test_a_scan_for_a_service_leaves_other_devices_out(tmp_path: Path) -> 
     await backend.close()
 
 
-async def test_a_second_scanner_is_refused_as_bluez_refuses_it(tmp_path: Path) -> None:
+async def test_second_scanner_fails_with_the_in_progress_error_of_bluez(tmp_path: Path) -> None:
     backend = await radio(tmp_path, Ether())
     first, second = backend.scanner(lambda _device, _told: None), backend.scanner(lambda _device, _told: None)
     await first.start()
@@ -80,7 +80,7 @@ async def test_a_second_scanner_is_refused_as_bluez_refuses_it(tmp_path: Path) -
     await backend.close()
 
 
-async def test_connected_a_device_shows_its_services_and_answers(tmp_path: Path) -> None:
+async def test_connected_device_lists_its_services_and_answers_read_and_write_requests(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether), await bare_device(ether)
     client = await connect(backend)
@@ -96,7 +96,7 @@ async def test_connected_a_device_shows_its_services_and_answers(tmp_path: Path)
     await backend.close()
 
 
-async def test_notifications_arrive_in_order_and_an_indication_is_confirmed(tmp_path: Path) -> None:
+async def test_notifications_arrive_in_order_and_indications_are_confirmed(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether), await bare_device(ether)
     client, notified, indicated = await connect(backend), Arrivals(), Arrivals()
@@ -114,7 +114,7 @@ async def test_notifications_arrive_in_order_and_an_indication_is_confirmed(tmp_
     await backend.close()
 
 
-async def test_a_value_longer_than_a_packet_arrives_whole(tmp_path: Path) -> None:
+async def test_notification_of_500_bytes_arrives_complete(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether), await bare_device(ether)
     client, notified = await connect(backend), Arrivals()
@@ -124,7 +124,7 @@ async def test_a_value_longer_than_a_packet_arrives_whole(tmp_path: Path) -> Non
     await backend.close()
 
 
-async def test_a_goodbye_of_the_device_ends_the_client(tmp_path: Path) -> None:
+async def test_disconnection_by_the_device_is_reported_once_and_ends_the_client(tmp_path: Path) -> None:
     ether = Ether()
     backend, device, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     client = await connect(backend, lost=lost)
@@ -139,7 +139,7 @@ async def test_a_goodbye_of_the_device_ends_the_client(tmp_path: Path) -> None:
     await backend.close()
 
 
-async def test_a_link_lost_out_of_range_is_lost_at_both_ends(tmp_path: Path) -> None:
+async def test_dropped_link_is_reported_to_client_and_device(tmp_path: Path) -> None:
     ether = Ether()
     backend, device, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     await connect(backend, lost=lost)
@@ -151,7 +151,9 @@ async def test_a_link_lost_out_of_range_is_lost_at_both_ends(tmp_path: Path) -> 
     await backend.close()
 
 
-async def test_a_silent_device_is_lost_after_its_supervision_time_out_and_not_heard(tmp_path: Path) -> None:
+async def test_silent_device_is_disconnected_after_the_supervision_timeout_and_not_found_by_a_scan(
+    tmp_path: Path,
+) -> None:
     ether = Ether(supervision_s=0.05)
     backend, _, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     await connect(backend, lost=lost)
@@ -166,7 +168,7 @@ async def test_a_silent_device_is_lost_after_its_supervision_time_out_and_not_he
     await backend.close()
 
 
-async def test_what_was_under_way_arrives_when_a_silence_was_short(tmp_path: Path) -> None:
+async def test_packets_in_flight_arrive_after_a_silence_below_the_supervision_timeout(tmp_path: Path) -> None:
     ether = Ether(supervision_s=60)
     backend, device = await radio(tmp_path, ether), await bare_device(ether)
     client, notified = await connect(backend), Arrivals()
@@ -184,7 +186,7 @@ async def test_what_was_under_way_arrives_when_a_silence_was_short(tmp_path: Pat
     await backend.close()
 
 
-async def test_a_request_pending_at_link_loss_is_a_bleak_error(tmp_path: Path) -> None:
+async def test_request_pending_at_link_loss_raises_a_bleak_error(tmp_path: Path) -> None:
     ether = Ether(supervision_s=60)
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     client = await connect(backend)
@@ -201,7 +203,7 @@ async def test_a_request_pending_at_link_loss_is_a_bleak_error(tmp_path: Path) -
     await backend.close()
 
 
-async def test_an_answer_that_nobody_waits_for_any_more_is_not_taken_for_the_next(tmp_path: Path) -> None:
+async def test_response_to_a_cancelled_read_is_not_returned_for_the_next_read(tmp_path: Path) -> None:
     ether = Ether(supervision_s=60)
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     client = await connect(backend)
@@ -215,7 +217,7 @@ async def test_an_answer_that_nobody_waits_for_any_more_is_not_taken_for_the_nex
     await backend.close()
 
 
-async def test_a_device_that_is_lost_can_be_connected_to_again_many_times(tmp_path: Path) -> None:
+async def test_device_can_be_reconnected_after_each_of_20_lost_links(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether), await bare_device(ether)
     for number in range(20):
@@ -233,7 +235,7 @@ async def test_a_device_that_is_lost_can_be_connected_to_again_many_times(tmp_pa
     await backend.close()
 
 
-async def test_a_device_never_heard_is_not_found_and_an_absent_one_times_out(tmp_path: Path) -> None:
+async def test_connect_to_an_unknown_device_fails_and_to_a_silent_one_times_out(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether), await bare_device(ether)
     stranger = backend.client(BLEDevice("F0:F1:00:00:00:77", None, {}), Losses())
@@ -251,7 +253,7 @@ async def test_a_device_never_heard_is_not_found_and_an_absent_one_times_out(tmp
     await backend.close()
 
 
-async def test_a_cancelled_connect_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_cancelled_connect_leaves_no_link(tmp_path: Path) -> None:
     ether = Ether()
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     found = await find(backend, OXIMETER)
@@ -270,7 +272,7 @@ async def test_a_cancelled_connect_leaves_nothing_behind(tmp_path: Path) -> None
     await backend.close()
 
 
-async def test_a_full_adapter_refuses_and_a_free_slot_connects(tmp_path: Path) -> None:
+async def test_connect_above_the_connection_limit_fails_until_a_link_is_closed(tmp_path: Path) -> None:
     ether = Ether()
     backend = await radio(tmp_path, ether)
     (adapter,) = ether.stations
@@ -286,7 +288,7 @@ async def test_a_full_adapter_refuses_and_a_free_slot_connects(tmp_path: Path) -
     await backend.close()
 
 
-async def test_the_adapter_removed_and_back(tmp_path: Path) -> None:
+async def test_removed_adapter_ends_links_and_calls_fail_until_it_returns(tmp_path: Path) -> None:
     ether = Ether()
     backend, device, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     await connect(backend, lost=lost)
@@ -307,7 +309,7 @@ async def test_the_adapter_removed_and_back(tmp_path: Path) -> None:
     await backend.close()
 
 
-async def test_an_adapter_removed_while_a_connect_waits_ends_it(tmp_path: Path) -> None:
+async def test_adapter_removal_ends_a_pending_connect(tmp_path: Path) -> None:
     ether = Ether()
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     found = await find(backend, OXIMETER)
@@ -319,7 +321,7 @@ async def test_an_adapter_removed_while_a_connect_waits_ends_it(tmp_path: Path) 
         await connecting
 
 
-async def test_a_power_cycle_loses_the_links_and_everything_works_after_it(tmp_path: Path) -> None:
+async def test_power_cycle_ends_links_and_scans_and_a_new_connect_succeeds(tmp_path: Path) -> None:
     ether = Ether()
     backend, _, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     await connect(backend, lost=lost)
@@ -336,7 +338,7 @@ async def test_a_power_cycle_loses_the_links_and_everything_works_after_it(tmp_p
     await backend.close()
 
 
-async def test_ten_links_at_once_and_nothing_lost(tmp_path: Path) -> None:
+async def test_ten_concurrent_links_deliver_every_notification(tmp_path: Path) -> None:
     ether = Ether()
     backend = await radio(tmp_path, ether)
     addresses = [f"F0:F1:00:00:01:{number:02X}" for number in range(10)]
@@ -354,7 +356,7 @@ async def test_ten_links_at_once_and_nothing_lost(tmp_path: Path) -> None:
     assert ether.links() == []
 
 
-async def test_a_device_with_a_public_address_is_found_and_connected(tmp_path: Path) -> None:
+async def test_device_with_a_public_address_is_found_and_connected(tmp_path: Path) -> None:
     ether = Ether()
     backend, address = await radio(tmp_path, ether), "00:11:22:33:44:55"
     device = await attach(ether, "Cuff", address, public=True)
@@ -366,7 +368,7 @@ async def test_a_device_with_a_public_address_is_found_and_connected(tmp_path: P
     await backend.close()
 
 
-async def test_what_the_device_refuses_is_a_protocol_error_with_its_code(tmp_path: Path) -> None:
+async def test_rejected_write_raises_a_gatt_protocol_error_with_the_error_code(tmp_path: Path) -> None:
     ether = Ether()
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     client = await connect(backend)
@@ -379,7 +381,7 @@ async def test_what_the_device_refuses_is_a_protocol_error_with_its_code(tmp_pat
     await backend.close()
 
 
-async def test_nonsense_from_a_device_costs_the_others_nothing(tmp_path: Path) -> None:
+async def test_malformed_packets_of_a_device_do_not_affect_other_links(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether), await bare_device(ether)
     other = await bare_device(ether, "F0:F1:00:00:00:02")
@@ -395,7 +397,7 @@ async def test_nonsense_from_a_device_costs_the_others_nothing(tmp_path: Path) -
     await backend.close()
 
 
-async def test_a_backend_without_a_socket_to_go_to_says_so(tmp_path: Path) -> None:
+async def test_open_without_a_radio_socket_raises_ble_unavailable(tmp_path: Path) -> None:
     with pytest.raises(BleUnavailable, match="socket"):
         await VirtualRadio(None, tmp_path).open(Person())
     with pytest.raises(BleUnavailable, match="no radio at"):

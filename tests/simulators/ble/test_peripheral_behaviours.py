@@ -51,7 +51,7 @@ async def gone(there: Room) -> None:
 
 
 @pytest.mark.parametrize("leaving", Leaving)
-async def test_a_device_that_leaves_keeps_measuring_and_hands_over_what_it_measured_when_it_is_back(leaving: Leaving):
+async def test_absent_device_keeps_measuring_and_delivers_stored_values_after_its_return(leaving: Leaving):
     away = BleBehaviour(absence=Absence(every_s=40, for_s=30, leaving=leaving))
     async with room("thermometer", away) as there:
         phone = await there.connected()
@@ -72,7 +72,7 @@ async def test_a_device_that_leaves_keeps_measuring_and_hands_over_what_it_measu
         assert len(set(times)) == 3
 
 
-async def test_a_device_whose_radio_died_is_there_again_when_there_is_another(tmp_path: Path):
+async def test_device_advertises_again_when_its_stopped_radio_is_restarted(tmp_path: Path):
     socket = tmp_path / "radio"
     async with AsyncExitStack() as first:
         await first.enter_async_context(radio(socket))
@@ -89,7 +89,7 @@ async def test_a_device_whose_radio_died_is_there_again_when_there_is_another(tm
                 assert there.device.status.trouble == ""
 
 
-async def test_a_meter_that_resends_its_memory_tells_the_same_octets_on_each_connection():
+async def test_device_that_resends_its_store_sends_the_same_bytes_on_each_connection():
     async with room("thermometer", BleBehaviour(resends=True)) as there:
         await there.live(35)
         for times in (1, 2):
@@ -104,7 +104,7 @@ async def test_a_meter_that_resends_its_memory_tells_the_same_octets_on_each_con
 
 
 @pytest.mark.parametrize("lie", Lie)
-async def test_one_in_three_values_of_a_liar_is_no_value(lie: Lie):
+async def test_every_third_value_of_a_faulty_oximeter_cannot_be_decoded(lie: Lie):
     async with room("oximeter", BleBehaviour(lie=lie, lies_every=3)) as there:
         phone = await there.connected()
         await phone.subscribe(PLX_CONTINUOUS)
@@ -119,7 +119,7 @@ async def test_one_in_three_values_of_a_liar_is_no_value(lie: Lie):
         assert len(phone.values) == 6
 
 
-async def test_a_link_that_is_dropped_in_the_middle_of_a_transfer_leaves_all_records_to_be_asked_for_again():
+async def test_records_remain_available_after_a_link_drop_during_their_transfer():
     async with room("glucose", BleBehaviour(drops_link_after=3)) as there:
         await there.live(130)
         phone = await there.connected()
@@ -135,7 +135,7 @@ async def test_a_link_that_is_dropped_in_the_middle_of_a_transfer_leaves_all_rec
         assert len(phone.of(GLUCOSE_MEASUREMENT)) == len(phone.of(GLUCOSE_CONTEXT)) == 3
 
 
-async def test_a_busy_meter_says_so_as_often_as_it_is_told_to():
+async def test_meter_reports_busy_the_configured_number_of_times():
     async with room("glucose", BleBehaviour(busy_times=2)) as there:
         await there.live(10)
         phone = await there.connected()
@@ -146,7 +146,7 @@ async def test_a_busy_meter_says_so_as_often_as_it_is_told_to():
         assert phone.of(RECORD_ACCESS_CONTROL_POINT) == [BUSY, BUSY, DONE]
 
 
-async def test_a_slow_device_answers_when_its_time_has_come():
+async def test_slow_device_responds_to_a_read_after_its_configured_delay():
     async with room("thermometer", BleBehaviour(slow_s=2.0)) as there:
         phone = await there.connected()
         reading = asyncio.ensure_future(phone.read(SYSTEM_ID))
@@ -156,7 +156,7 @@ async def test_a_slow_device_answers_when_its_time_has_come():
         await eventually(reading.done)
 
 
-async def test_a_device_that_forgot_its_bond_refuses_the_old_keys_and_takes_new_ones():
+async def test_device_that_lost_its_bond_rejects_the_old_keys_and_can_be_paired_again():
     async with room("thermometer", BleBehaviour(bonds_kept=False)) as there:
         phone = await there.connected()
         await phone.leave()
@@ -174,7 +174,7 @@ async def test_a_device_that_forgot_its_bond_refuses_the_old_keys_and_takes_new_
         await eventually(lambda: there.device.status.pairings == 2)
 
 
-async def test_a_bond_in_a_file_outlasts_the_device_that_is_switched_off(tmp_path: Path):
+async def test_bond_in_a_file_survives_a_restart_of_the_device(tmp_path: Path):
     files = {"bonds": tmp_path / "bonds", "memory": tmp_path / "memory"}
     async with room("thermometer", **files) as there:
         await there.connected()
@@ -188,7 +188,7 @@ async def test_a_bond_in_a_file_outlasts_the_device_that_is_switched_off(tmp_pat
         await eventually(lambda: len(phone.of(TEMPERATURE_MEASUREMENT)) == 1)
 
 
-async def test_a_device_with_a_display_pairs_only_with_who_types_what_it_shows():
+async def test_device_with_a_display_pairs_only_with_its_displayed_passkey():
     async with room("thermometer", BleBehaviour(pairing=Pairing.PASSKEY, passkey=123_456)) as there:
         await there.on_air()
         await there.phone.connect(there.device.address)
@@ -203,7 +203,7 @@ async def test_a_device_with_a_display_pairs_only_with_who_types_what_it_shows()
         assert there.device.status.passkey is None
 
 
-async def test_a_device_that_cannot_pair_says_so_and_tells_its_values_in_the_open():
+async def test_device_without_pairing_support_rejects_pairing_and_notifies_unencrypted():
     async with room("thermometer", BleBehaviour(pairing=Pairing.NONE)) as there:
         phone = await there.connected(paired=False)
         with pytest.raises(Exception, match="PAIRING_NOT_SUPPORTED"):
@@ -213,7 +213,7 @@ async def test_a_device_that_cannot_pair_says_so_and_tells_its_values_in_the_ope
         await eventually(lambda: phone.of(TEMPERATURE_MEASUREMENT))
 
 
-async def test_a_device_that_encrypts_lets_nobody_subscribe_without_a_bond_and_says_who_it_is_to_all():
+async def test_device_rejects_an_unencrypted_subscription_but_its_system_id_is_readable():
     async with room("thermometer") as there:
         phone = await there.connected(paired=False)
         with pytest.raises(ATT_Error) as refused:
@@ -222,7 +222,7 @@ async def test_a_device_that_encrypts_lets_nobody_subscribe_without_a_bond_and_s
         assert await phone.read(SYSTEM_ID)
 
 
-async def test_a_static_random_address_stays_and_its_bond_with_it():
+async def test_static_random_address_and_its_bond_are_kept_across_connections():
     async with room("thermometer", BleBehaviour(static_random=True)) as there:
         for _ in range(2):
             phone = await there.connected()
@@ -233,7 +233,7 @@ async def test_a_static_random_address_stays_and_its_bond_with_it():
 
 
 @pytest.mark.parametrize("form", IdForm)
-async def test_a_system_id_the_wrong_way_round_or_absent_is_still_this_device(form: IdForm):
+async def test_reversed_or_missing_system_id_resolves_to_the_system_id_of_the_device(form: IdForm):
     async with room("thermometer", BleBehaviour(id_form=form)) as there:
         phone = await there.connected()
         sent = await phone.read(SYSTEM_ID) if phone.has(SYSTEM_ID) else None
@@ -248,7 +248,9 @@ NOON = encode_current_time(current_time_at(datetime(2026, 5, 6, 12, 0, 0, tzinfo
     ("answer_to_set", "error", "shows"),
     [(SetAnswer.OBEYS, 0, True), (SetAnswer.REFUSES, IGNORED, False), (SetAnswer.SILENT, 0, False)],
 )
-async def test_a_wrong_clock_is_set_refuses_or_only_says_so(answer_to_set: SetAnswer, error: int, shows: bool):
+async def test_write_to_current_time_sets_the_clock_fails_or_is_ignored_as_configured(
+    answer_to_set: SetAnswer, error: int, shows: bool
+):
     clock = ClockBehaviour(wrong_by_s=-3600.0, setting=Setting.MAY, set_answer=answer_to_set)
     async with room("thermometer", BleBehaviour(clock=clock)) as there:
         phone = await there.connected()
@@ -258,7 +260,7 @@ async def test_a_wrong_clock_is_set_refuses_or_only_says_so(answer_to_set: SetAn
         assert await phone.refusal(CURRENT_TIME, b"\0" * 10) == IGNORED
 
 
-async def test_the_witness_knows_what_was_kept_confirmed_notified_and_dropped(tmp_path: Path):
+async def test_witness_file_records_a_kept_and_then_confirmed_measurement(tmp_path: Path):
     path = tmp_path / "witness"
     async with room("thermometer", witness=path) as there:
         await there.live(5)

@@ -22,13 +22,13 @@ from simulators.demo.readiness import DemoNotReady
 SOCKET_NAME_OCTETS_MAX = 107
 
 
-def test_oximeter_cuff_and_thermometer_are_on_air_and_no_two_devices_share_an_identity():
+def test_demo_has_three_bluetooth_devices_and_no_two_devices_share_an_identity():
     assert [device.name for device in BLE_DEVICES] == ["oximeter", "blood pressure", "thermometer"]
     assert len({device.system_id for device in DEMO_DEVICES}) == len(DEMO_DEVICES)
     assert len({device.enrolment.serial_number for device in DEMO_DEVICES}) == len(DEMO_DEVICES)
 
 
-def test_the_gateway_of_a_demo_is_told_of_the_radio(tmp_path: Path):
+def test_demo_gateway_settings_select_the_virtual_radio(tmp_path: Path):
     plan = load_or_mint(tmp_path, seed=1, ports_given={})
     settings = load(write_gateway_settings(plan, Choices()))
     assert settings.bluetooth is not None
@@ -38,7 +38,7 @@ def test_the_gateway_of_a_demo_is_told_of_the_radio(tmp_path: Path):
 
 
 @pytest.mark.parametrize("depth", [1, 40])
-def test_a_radio_of_a_state_however_deep_has_sockets_that_can_be_opened(tmp_path: Path, depth: int):
+def test_radio_socket_paths_fit_the_unix_socket_limit_for_a_deep_state_directory(tmp_path: Path, depth: int):
     state = tmp_path.joinpath(*["deep"] * depth)
     state.mkdir(parents=True)
     plan = load_or_mint(state, seed=1, ports_given={})
@@ -52,7 +52,7 @@ def test_a_radio_of_a_state_however_deep_has_sockets_that_can_be_opened(tmp_path
         folder.rmdir()
 
 
-def test_a_folder_of_the_radio_that_somebody_else_made_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_radio_folder_of_another_user_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     plan = load_or_mint(tmp_path, seed=1, ports_given={})
     make_radio_folder(plan)
     monkeypatch.setattr(os, "getuid", lambda: 4711)
@@ -60,7 +60,7 @@ def test_a_folder_of_the_radio_that_somebody_else_made_is_refused(tmp_path: Path
         make_radio_folder(plan)
 
 
-async def test_devices_that_cannot_be_paired_are_told_by_name(tmp_path: Path):
+async def test_demo_pairing_timeout_names_the_device(tmp_path: Path):
     said: list[str] = []
     with pytest.raises(DemoNotReady, match="the pairing of the oximeter did not come within"):
         await pair_devices(tmp_path / "nobody.sock", BLE_DEVICES, said.append, 0.2)

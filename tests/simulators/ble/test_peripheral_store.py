@@ -13,7 +13,7 @@ def measured(number: int) -> Values:
     return (TEMPERATURE_MEASUREMENT, bytes((0, number))), (0x2A34, b"")
 
 
-def test_numbers_are_never_used_twice_also_when_all_is_gone_and_it_was_switched_off(tmp_path: Path):
+def test_record_numbers_are_never_reused_after_deletion_and_restart(tmp_path: Path):
     path = tmp_path / "store"
     store = Store(path)
     for number in (1, 2, 3):
@@ -26,7 +26,7 @@ def test_numbers_are_never_used_twice_also_when_all_is_gone_and_it_was_switched_
     assert [kept.values for kept in Store(path).kept()] == [measured(4)]
 
 
-def test_a_full_store_lets_the_oldest_go_and_counts_it():
+def test_full_record_store_drops_the_oldest_records_and_counts_them():
     store = Store(capacity=3)
     for number in range(1, 6):
         store.keep(measured(number))
@@ -38,7 +38,7 @@ def test_a_full_store_lets_the_oldest_go_and_counts_it():
     assert store.first_after(5) is None
 
 
-def test_a_line_that_a_power_cut_left_half_written_is_no_measurement(tmp_path: Path):
+def test_truncated_last_line_of_the_store_file_is_ignored(tmp_path: Path):
     path = tmp_path / "store"
     store = Store(path)
     for number in (1, 2):
@@ -51,7 +51,7 @@ def test_a_line_that_a_power_cut_left_half_written_is_no_measurement(tmp_path: P
         assert [kept.number for kept in Store(path).kept()] == list(range(1, whole + 1))
 
 
-def test_what_had_no_room_is_told_to_the_witness_and_so_is_what_a_client_deleted(tmp_path: Path):
+def test_witness_file_records_dropped_and_deleted_measurements(tmp_path: Path):
     path = tmp_path / "witness"
     ledger = Ledger(bytes(8), Store(capacity=2), BleWitness(path, MovedClock()))
     for number in range(1, 4):

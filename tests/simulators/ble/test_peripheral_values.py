@@ -29,7 +29,7 @@ DONE = answer(Opcode.REPORT, Result.SUCCESS)
 
 
 @pytest.mark.parametrize("kind", BLE_KINDS)
-async def test_each_kind_offers_what_its_services_want_and_who_it_is(kind: str):
+async def test_each_kind_has_the_required_characteristics_and_device_information(kind: str):
     async with room(kind) as there:
         phone = await there.connected()
         own = set(there.device.sensor.services)
@@ -47,7 +47,7 @@ async def test_each_kind_offers_what_its_services_want_and_who_it_is(kind: str):
 
 
 @pytest.mark.parametrize("kind", BLE_KINDS)
-async def test_what_each_kind_tells_is_understood_without_a_word_of_complaint(kind: str):
+async def test_values_of_each_kind_are_interpreted_without_deviations(kind: str):
     async with room(kind) as there:
         await there.live(10)
         phone = await there.connected()
@@ -73,7 +73,7 @@ async def test_what_each_kind_tells_is_understood_without_a_word_of_complaint(ki
         assert [event for event in told if not isinstance(event, Measured)] == []
 
 
-async def test_an_oximeter_tells_saturation_and_pulse_once_a_second():
+async def test_oximeter_notifies_one_continuous_measurement_per_second():
     async with room("oximeter") as there:
         phone = await there.connected()
         await phone.subscribe(PLX_CONTINUOUS)
@@ -83,7 +83,7 @@ async def test_an_oximeter_tells_saturation_and_pulse_once_a_second():
         assert all(90 <= float(value.normal.spo2) <= 100 for value in values)
 
 
-async def test_an_oximeter_keeps_a_spot_check_a_minute_while_nobody_is_connected():
+async def test_oximeter_stores_one_spot_check_per_minute_only_while_disconnected():
     async with room("oximeter") as there:
         await there.live(70)
         assert there.device.status.waiting == 2
@@ -96,7 +96,7 @@ async def test_an_oximeter_keeps_a_spot_check_a_minute_while_nobody_is_connected
         assert there.device.status.waiting == 2
 
 
-async def test_a_spot_oximeter_keeps_only_what_nobody_confirmed():
+async def test_spot_oximeter_stores_a_measurement_only_until_it_is_confirmed():
     async with room("spot-oximeter") as there:
         await there.live(10)
         assert there.device.status.waiting == 1
@@ -107,7 +107,7 @@ async def test_a_spot_oximeter_keeps_only_what_nobody_confirmed():
         await eventually(lambda: there.device.status.waiting == 1)
 
 
-async def test_a_cuff_hands_over_what_it_measured_while_nobody_listened_oldest_first():
+async def test_blood_pressure_cuff_sends_stored_measurements_oldest_first_after_subscription():
     async with room("blood-pressure") as there:
         await there.live(70)
         assert there.device.status.waiting == 3
@@ -121,7 +121,7 @@ async def test_a_cuff_hands_over_what_it_measured_while_nobody_listened_oldest_f
         assert len(set(times)) == 3
 
 
-async def test_a_cuff_without_a_pulse_tells_that_it_found_none():
+async def test_blood_pressure_cuff_sends_nan_without_a_pulse():
     async with room("blood-pressure", scenario="cardiac-arrest") as there:
         await there.live(70)
         phone = await there.connected()
@@ -131,7 +131,7 @@ async def test_a_cuff_without_a_pulse_tells_that_it_found_none():
         assert Special.NAN in {value.systolic for value in values}
 
 
-async def test_a_device_without_a_clock_offers_none_and_dates_nothing():
+async def test_device_without_a_clock_has_no_current_time_service_and_sends_no_time_stamps():
     async with room("thermometer", BleBehaviour(shows_time=False)) as there:
         phone = await there.connected()
         assert CURRENT_TIME_SERVICE not in phone.services
@@ -141,7 +141,7 @@ async def test_a_device_without_a_clock_offers_none_and_dates_nothing():
         assert {decode_temperature(octets).time_stamp for octets in phone.of(TEMPERATURE_MEASUREMENT)} == {None}
 
 
-async def test_glucose_comes_with_its_context_under_one_number():
+async def test_glucose_measurement_and_context_share_a_sequence_number():
     async with room("glucose") as there:
         await there.live(130)
         phone = await there.connected()
@@ -157,7 +157,7 @@ async def test_glucose_comes_with_its_context_under_one_number():
         assert [kept.number for kept in there.device.ledger.store.kept()] == [3]
 
 
-async def test_a_health_sensor_is_silent_until_it_is_started_on_each_connection():
+async def test_health_sensor_sends_no_live_observations_before_the_start_command():
     async with room("health-sensor") as there:
         await there.live(25)
         phone = await there.connected()
@@ -170,7 +170,7 @@ async def test_a_health_sensor_is_silent_until_it_is_started_on_each_connection(
         assert len(phone.of(LIVE_OBSERVATION)) == 6
 
 
-async def test_what_does_not_fit_the_smallest_packets_is_cut_up_or_stays_where_it_is():
+async def test_value_above_the_minimum_mtu_is_segmented_or_stays_stored():
     async with room("health-sensor", phone_mtu=23) as there:
         phone = await there.connected()
         await phone.subscribe(LIVE_OBSERVATION, GHS_CONTROL_POINT)
@@ -190,7 +190,7 @@ async def test_what_does_not_fit_the_smallest_packets_is_cut_up_or_stays_where_i
         assert [kept.number for kept in there.device.ledger.store.kept()] == [1]
 
 
-async def test_a_request_for_records_that_nobody_could_receive_is_refused():
+async def test_record_request_without_a_measurement_subscription_is_rejected():
     async with room("glucose") as there:
         await there.live(10)
         phone = await there.connected()
@@ -198,7 +198,7 @@ async def test_a_request_for_records_that_nobody_could_receive_is_refused():
         assert await phone.refusal(RECORD_ACCESS_CONTROL_POINT, ALL) == 0xFD
 
 
-def test_devices_on_wires_and_on_air_are_different_devices_whose_address_and_id_match():
+def test_bluetooth_system_ids_match_the_addresses_and_differ_from_wired_devices():
     for kind in BLE_KINDS:
         described, address = ble_description_of(kind, 7), ble_address_of(kind, 7)
         assert system_id_of(None, address) == described.system_id

@@ -33,7 +33,7 @@ def ends_of(*links: Connection) -> list[int]:
     return reasons
 
 
-async def test_advertising_reaches_only_who_listens() -> None:
+async def test_advertisements_reach_only_scanning_controllers() -> None:
     ether = Ether()
     device, central = await pair_of(ether)
     others = [await bare_device(ether, f"F0:F1:00:00:02:{number:02X}") for number in range(5)]
@@ -48,7 +48,7 @@ async def test_advertising_reaches_only_who_listens() -> None:
     assert device.station.device.is_advertising
 
 
-async def test_a_disconnect_says_who_ended_it() -> None:
+async def test_disconnect_reason_names_the_side_that_ended_the_link() -> None:
     ether = Ether()
     device, central = await pair_of(ether)
     link = await linked(central)
@@ -59,7 +59,7 @@ async def test_a_disconnect_says_who_ended_it() -> None:
         await central.device.send_async_command(HCI_Disconnect_Command(connection_handle=link.handle, reason=0x13))
 
 
-async def test_a_link_gets_a_handle_that_the_last_one_had_not() -> None:
+async def test_new_link_gets_another_handle_than_the_previous_link() -> None:
     ether = Ether()
     device, central = await pair_of(ether)
     first = await linked(central)
@@ -69,7 +69,7 @@ async def test_a_link_gets_a_handle_that_the_last_one_had_not() -> None:
     assert (await linked(central)).handle != first.handle
 
 
-async def test_an_attempt_to_reach_who_is_not_there_can_be_given_up_and_the_next_works() -> None:
+async def test_connect_succeeds_after_a_timed_out_connect_to_an_absent_device() -> None:
     ether = Ether()
     _, central = await pair_of(ether)
     with pytest.raises(NotInTime):
@@ -79,7 +79,7 @@ async def test_an_attempt_to_reach_who_is_not_there_can_be_given_up_and_the_next
     assert (await linked(central)).peer_address == Address(OXIMETER)
 
 
-async def test_of_two_by_one_address_only_one_is_connected_to() -> None:
+async def test_connect_reaches_only_one_of_two_devices_with_the_same_address() -> None:
     ether = Ether()
     device, central = await pair_of(ether)
     spoofer = await bare_device(ether)
@@ -88,7 +88,7 @@ async def test_of_two_by_one_address_only_one_is_connected_to() -> None:
     assert len(device.device.connections) + len(spoofer.device.connections) == 1
 
 
-async def test_a_reset_ends_all_that_a_controller_did() -> None:
+async def test_controller_reset_ends_its_links_and_scans() -> None:
     ether = Ether()
     device, central = await pair_of(ether)
     await linked(central)
@@ -101,7 +101,7 @@ async def test_a_reset_ends_all_that_a_controller_did() -> None:
     assert (await linked(central)).peer_address == Address(OXIMETER)
 
 
-async def test_a_host_that_sends_without_restraint_into_silence_loses_its_link() -> None:
+async def test_host_that_exceeds_its_packet_credits_to_a_silent_device_is_disconnected() -> None:
     ether = Ether(supervision_s=60)
     device, central = await pair_of(ether)
     link = await linked(central)
@@ -113,7 +113,7 @@ async def test_a_host_that_sends_without_restraint_into_silence_loses_its_link()
     await eventually(lambda: ended == [0x08, 0x08])
 
 
-async def test_the_strength_of_a_link_is_that_of_its_other_end() -> None:
+async def test_rssi_of_a_link_is_that_of_its_other_end() -> None:
     ether = Ether()
     _, central = await pair_of(ether)
     link = await linked(central)
@@ -123,12 +123,12 @@ async def test_the_strength_of_a_link_is_that_of_its_other_end() -> None:
         ether.rssi("F0:F1:00:00:00:99", -83)
 
 
-async def test_an_address_that_is_not_static_is_refused() -> None:
+async def test_address_that_is_not_static_random_is_rejected() -> None:
     with pytest.raises(ValueError, match="static"):
         await attach(Ether(), "wrong", "30:F1:00:00:00:01")
 
 
-async def test_a_kernel_gets_an_adapter_over_vhci_and_it_can_be_pulled_out() -> None:
+async def test_vhci_adapter_answers_the_kernel_and_can_be_unplugged() -> None:
     ours, kernels = os.openpty()
     tty.setraw(ours)
     tty.setraw(kernels)
@@ -160,6 +160,6 @@ def _reader(descriptor: int, came: bytearray, wanted: int) -> Callable[[], bytes
     return read
 
 
-async def test_a_machine_without_vhci_is_told_so() -> None:
+async def test_plugging_a_vhci_adapter_fails_without_the_vhci_device_file() -> None:
     with pytest.raises(RadioUnusable, match="No such file"):
         await Radio(Ether(), vhci_path="/dev/no-vhci-here").plug_vhci(True)

@@ -33,7 +33,7 @@ async def backend_at(hosts: Path, tmp_path: Path) -> VirtualRadio:
     return backend
 
 
-async def test_a_whole_story_over_the_socket(tmp_path: Path) -> None:
+async def test_pairing_reads_and_notifications_work_over_the_radio_socket(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, _):
         device = await bare_device(hosts)
         device.pairs()
@@ -52,7 +52,7 @@ async def test_a_whole_story_over_the_socket(tmp_path: Path) -> None:
         device.station.close()
 
 
-async def test_a_gateway_that_is_gone_is_a_lost_link_and_its_device_advertises_again(tmp_path: Path) -> None:
+async def test_closed_gateway_connection_drops_the_link_and_the_device_can_be_connected_again(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, control):
         device, backend = await bare_device(hosts), await backend_at(hosts, tmp_path)
         await connect(backend)
@@ -69,7 +69,7 @@ async def test_a_gateway_that_is_gone_is_a_lost_link_and_its_device_advertises_a
         device.station.close()
 
 
-async def test_a_radio_that_ends_and_returns_is_an_adapter_removed_and_back(tmp_path: Path) -> None:
+async def test_restart_of_the_radio_appears_as_an_adapter_removed_and_plugged_in_again(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, _):
         device, backend, lost = await bare_device(hosts), await backend_at(hosts, tmp_path), Losses()
         await connect(backend, lost=lost)
@@ -85,7 +85,7 @@ async def test_a_radio_that_ends_and_returns_is_an_adapter_removed_and_back(tmp_
         device.station.close()
 
 
-async def test_mishaps_are_made_by_asking(tmp_path: Path) -> None:
+async def test_control_socket_drops_silences_and_weakens_links(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, control):
         device, backend, lost = await bare_device(hosts), await backend_at(hosts, tmp_path), Losses()
         client = await connect(backend, lost=lost)
@@ -119,7 +119,7 @@ async def test_mishaps_are_made_by_asking(tmp_path: Path) -> None:
         ({"ask": "vhci", "on": True}, "--vhci"),
     ],
 )
-async def test_a_question_that_makes_no_sense_is_answered_with_why(
+async def test_invalid_control_request_is_rejected_with_the_reason(
     tmp_path: Path, question: dict[str, object], why: str
 ) -> None:
     async with radio_at(tmp_path) as (_, control):
@@ -127,7 +127,7 @@ async def test_a_question_that_makes_no_sense_is_answered_with_why(
             await ask(control, str(question.pop("ask")), **question)
 
 
-async def test_askers_are_limited_in_number_and_in_words(tmp_path: Path) -> None:
+async def test_control_clients_are_limited_in_number_and_line_length(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (_, control):
         reader, writer = await asyncio.open_unix_connection(str(control))
         writer.write(b"[1]\n{\n")
@@ -150,7 +150,7 @@ async def _refused(control: Path) -> bool:
     return False
 
 
-async def test_a_host_that_speaks_no_hci_is_hung_up_on_and_the_others_live(tmp_path: Path) -> None:
+async def test_host_that_sends_invalid_hci_is_disconnected_and_other_links_continue(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, control):
         device, backend = await bare_device(hosts), await backend_at(hosts, tmp_path)
         client = await connect(backend)
@@ -167,7 +167,7 @@ async def test_a_host_that_speaks_no_hci_is_hung_up_on_and_the_others_live(tmp_p
         device.station.close()
 
 
-async def test_a_gateway_that_does_not_read_holds_its_device_and_loses_nothing(tmp_path: Path) -> None:
+async def test_notifications_queue_at_the_device_while_the_gateway_does_not_read_and_all_arrive(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, _):
         device, backend = await bare_device(hosts), await backend_at(hosts, tmp_path)
         client, notified = await connect(backend), Arrivals()
@@ -191,7 +191,7 @@ async def test_a_gateway_that_does_not_read_holds_its_device_and_loses_nothing(t
         device.station.close()
 
 
-async def test_a_second_radio_is_refused_and_a_dead_ones_socket_is_replaced(tmp_path: Path) -> None:
+async def test_second_radio_on_a_socket_is_rejected_and_a_stale_socket_file_is_replaced(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, _):
         assert stat.S_IMODE(hosts.stat().st_mode) == 0o600
         with pytest.raises(RadioUnusable, match="already"), listening(hosts):
@@ -208,7 +208,7 @@ async def test_a_second_radio_is_refused_and_a_dead_ones_socket_is_replaced(tmp_
         pass
 
 
-async def test_the_process_ends_in_order_when_told_to(tmp_path: Path) -> None:
+async def test_radio_process_exits_cleanly_on_sigterm(tmp_path: Path) -> None:
     hosts, control = tmp_path / "radio", tmp_path / "control"
     process = await asyncio.create_subprocess_exec(
         sys.executable,
