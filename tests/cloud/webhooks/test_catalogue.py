@@ -48,7 +48,7 @@ ALL: tuple[EventType, ...] = tuple(event for one in SLICES if one.events for eve
 BY_NAME: Mapping[str, EventType] = {one.name: one for one in ALL}
 
 
-def test_an_event_has_one_row_and_the_public_ones_are_the_catalogue():
+def test_each_event_has_one_row_and_each_event_with_a_scope_is_in_the_catalogue():
     assert len(BY_NAME) == len(ALL)
     declared = {one.package for one in SLICES if one.events}
     assert declared == {".".join(path.parent.relative_to(CLOUD.parent).parts) for path in CLOUD.rglob("event_types.py")}
@@ -57,14 +57,14 @@ def test_an_event_has_one_row_and_the_public_ones_are_the_catalogue():
 
 
 @pytest.mark.contract("C-079", "A-059")
-def test_the_catalogue_has_the_events_of_the_contract_that_the_product_can_tell():
+def test_catalogue_contains_the_core_events_of_the_contract():
     core = {f"incident.{what}" for what in ("created", "updated", "closed")}
     core |= {f"epcr.encounter.{what}" for what in ("created", "updated", "finished")}
     core |= {"device.enrolled", "device.offline", "webhook.test", "webhook.disabled"}
     assert core <= {one.name for one in EVENTS}
 
 
-def test_every_sample_fits_its_schema_and_every_schema_is_one():
+def test_sample_of_each_event_matches_its_json_schema_and_each_schema_is_valid():
     for one in ALL:
         jsonschema.Draft202012Validator.check_schema(one.schema())
         fits(one, one.sample)
@@ -77,7 +77,7 @@ def fits(one: EventType, data: Mapping[str, Any]) -> None:
     assert set(data) <= set(one.fields), f"{one.name} tells {sorted(set(data) - set(one.fields))} undescribed"
 
 
-def test_no_event_is_emitted_by_another_name_than_a_row_has():
+def test_events_are_emitted_by_their_row_and_not_by_a_literal_name():
     for path in sorted(CLOUD.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             named = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "emit"
@@ -85,7 +85,7 @@ def test_no_event_is_emitted_by_another_name_than_a_row_has():
             assert not literal, f"{path}:{node.lineno} emits a name of its own"
 
 
-async def test_every_event_is_told_and_says_what_its_row_says(database: Database):
+async def test_each_event_is_emitted_with_the_payload_that_its_row_describes(database: Database):
     async with receiving(always=410) as receiver, webhook_surface(database, receiver) as here:
         await encounters_happen(here)
         await devices_happen(here)
@@ -178,7 +178,7 @@ async def quotas_happen(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> Non
 
 
 @pytest.mark.contract("C-079", "C-089")
-async def test_the_catalogue_is_a_page_for_people_and_a_document_for_programs():
+async def test_catalogue_is_served_as_an_html_page_and_as_a_json_document():
     async with (
         surface(*routes(make_parts(bases=BASES))) as served,
         httpx.AsyncClient(base_url=served.url("", Host.DOCS)) as client,

@@ -12,7 +12,7 @@ from tests.harness.receiver import answering, hanging, receiving
 
 
 @pytest.mark.contract("C-074", "C-079", "C-089", "A-060")
-async def test_an_event_reaches_its_subscriber_with_type_time_data_and_trace(begin: Begin):
+async def test_event_is_delivered_to_its_subscriber_with_type_timestamp_data_and_trace(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
@@ -32,7 +32,7 @@ async def test_an_event_reaches_its_subscriber_with_type_time_data_and_trace(beg
 
 
 @pytest.mark.contract("C-078", "C-090", "S-106", "A-013")
-async def test_nobody_hears_of_what_is_not_theirs(begin: Begin):
+async def test_event_is_delivered_only_to_subscribers_to_its_type_in_its_own_tenant(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         south = await household(story.database, story.clock, name="south")
@@ -48,7 +48,7 @@ async def test_nobody_hears_of_what_is_not_theirs(begin: Begin):
         assert [request.path for request in receiver.received] == ["/north", "/south"]
 
 
-async def test_an_event_without_an_organisation_is_heard_by_those_who_hear_of_the_tenant(begin: Begin):
+async def test_event_without_an_organisation_is_delivered_to_subscriptions_of_the_whole_tenant(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         await story.subscribe(receiver.url("/organisation"))
@@ -62,7 +62,7 @@ async def test_an_event_without_an_organisation_is_heard_by_those_who_hear_of_th
 
 
 @pytest.mark.contract("A-062", "C-087")
-async def test_a_receiver_that_fails_is_tried_again_at_the_documented_times(begin: Begin):
+async def test_failed_delivery_is_retried_at_the_documented_times(begin: Begin):
     async with receiving(always=500) as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
@@ -88,7 +88,7 @@ async def test_a_receiver_that_fails_is_tried_again_at_the_documented_times(begi
 
 @pytest.mark.contract("A-062")
 @pytest.mark.parametrize(("chance", "wait_us"), [(0.0, 4 * SECOND_US), (0.75, 5_500_000)])
-async def test_retries_are_spread_by_a_fifth_to_either_side(begin: Begin, chance: float, wait_us: int):
+async def test_retry_intervals_are_randomised_by_a_fifth_in_either_direction(begin: Begin, chance: float, wait_us: int):
     async with receiving(always=500) as receiver:
         story = await begin(receiver, chance=lambda: chance)
         webhook = await story.subscribe(receiver.url())
@@ -111,7 +111,9 @@ async def test_retries_are_spread_by_a_fifth_to_either_side(begin: Begin, chance
         (500, "120", 5),
     ],
 )
-async def test_a_receiver_may_ask_for_time(begin: Begin, status: int, retry_after: str, wait_s: int):
+async def test_retry_after_header_of_a_receiver_delays_the_next_attempt(
+    begin: Begin, status: int, retry_after: str, wait_s: int
+):
     async with receiving(always=answering(status, Retry_After=retry_after)) as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
@@ -125,7 +127,9 @@ async def test_a_receiver_may_ask_for_time(begin: Begin, status: int, retry_afte
 @pytest.mark.parametrize(
     ("answer", "code", "status"), [(302, "redirect", 302), (404, "http_status", 404), (hanging, "timeout", None)]
 )
-async def test_the_log_says_why_an_attempt_failed(begin: Begin, answer, code: str, status: int | None):
+async def test_delivery_log_contains_the_reason_why_an_attempt_failed(
+    begin: Begin, answer, code: str, status: int | None
+):
     async with receiving(always=answer) as receiver:
         story = await begin(receiver, hopeless=receiver if answer is hanging else None)
         webhook = await story.subscribe(receiver.url())
@@ -137,7 +141,7 @@ async def test_the_log_says_why_an_attempt_failed(begin: Begin, answer, code: st
 
 @pytest.mark.contract("S-091", "S-092")
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{}/", "https://localhost:{}/", "https://rebind.example:{}/"])
-async def test_an_endpoint_that_leads_inside_fails_at_delivery_and_nobody_inside_hears_of_it(begin: Begin, url: str):
+async def test_delivery_to_an_internal_address_is_blocked_without_a_connection(begin: Begin, url: str):
     async with receiving() as inside:
         story = await begin()
         story.names._answers["rebind.example"] = [["127.0.0.1"]]
@@ -150,7 +154,7 @@ async def test_an_endpoint_that_leads_inside_fails_at_delivery_and_nobody_inside
 
 
 @pytest.mark.contract("S-100", "S-101", "A-062")
-async def test_a_receiver_that_is_gone_is_disabled_and_the_tenants_other_endpoints_hear_of_it(begin: Begin):
+async def test_receiver_that_returns_410_is_disabled_and_other_endpoints_of_its_tenant_are_notified(begin: Begin):
     async with receiving() as gone, receiving() as other:
         gone.answers = [200, 410]
         story = await begin(gone, other)
@@ -178,7 +182,7 @@ async def test_a_receiver_that_is_gone_is_disabled_and_the_tenants_other_endpoin
 
 
 @pytest.mark.contract("S-101", "A-062")
-async def test_five_days_of_nothing_but_failures_disable_an_endpoint(begin: Begin):
+async def test_endpoint_with_five_days_of_only_failures_is_disabled(begin: Begin):
     async with receiving(always=500) as receiver, receiving() as other:
         story = await begin(receiver, other)
         webhook = await story.subscribe(receiver.url())
@@ -200,7 +204,7 @@ async def test_five_days_of_nothing_but_failures_disable_an_endpoint(begin: Begi
 
 
 @pytest.mark.contract("S-101", "A-062")
-async def test_one_success_or_a_long_silence_begins_the_five_days_anew(begin: Begin):
+async def test_one_success_or_days_without_an_attempt_restart_the_five_days_of_failures(begin: Begin):
     async with receiving(always=500) as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
@@ -221,7 +225,7 @@ async def test_one_success_or_a_long_silence_begins_the_five_days_anew(begin: Be
 
 
 @pytest.mark.contract("C-089")
-async def test_deliveries_of_one_incident_keep_their_order_and_a_stuck_one_holds_only_its_own(begin: Begin):
+async def test_deliveries_of_one_incident_keep_their_order_and_a_failed_one_delays_no_other_incident(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         receiver.answers = [500, 200]
@@ -237,7 +241,7 @@ async def test_deliveries_of_one_incident_keep_their_order_and_a_stuck_one_holds
 
 
 @pytest.mark.contract("A-061", "C-094")
-async def test_a_test_reaches_a_disabled_endpoint_is_tried_once_and_moves_no_clock(begin: Begin):
+async def test_webhook_test_is_sent_once_to_a_disabled_endpoint_and_starts_no_failure_period(begin: Begin):
     async with receiving() as receiver:
         receiver.answers = [200, 500, 410]
         story = await begin(receiver)
@@ -267,7 +271,7 @@ async def test_a_test_reaches_a_disabled_endpoint_is_tried_once_and_moves_no_clo
 
 
 @pytest.mark.contract("A-064", "C-086")
-async def test_what_waits_for_a_deleted_subscription_is_discarded(begin: Begin):
+async def test_pending_deliveries_of_a_deleted_subscription_are_discarded(begin: Begin):
     async with receiving(always=500) as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
@@ -284,7 +288,7 @@ async def test_what_waits_for_a_deleted_subscription_is_discarded(begin: Begin):
 
 
 @pytest.mark.contract("A-060")
-async def test_a_finished_delivery_is_kept_for_thirty_days(begin: Begin):
+async def test_finished_delivery_is_kept_for_thirty_days(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
@@ -299,7 +303,7 @@ async def test_a_finished_delivery_is_kept_for_thirty_days(begin: Begin):
 
 
 @pytest.mark.contract("C-080", "A-062")
-async def test_a_secret_that_cannot_be_opened_sends_nothing_and_is_not_held_against_the_receiver(begin: Begin):
+async def test_delivery_with_an_unreadable_secret_is_not_sent_and_starts_no_failure_period(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())

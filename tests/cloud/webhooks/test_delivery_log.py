@@ -38,7 +38,7 @@ async def failed_thrice(here: WebhookSurface, receiver: Receiver) -> str:
 
 
 @pytest.mark.contract("C-087", "C-088", "C-089", "C-090", "A-060", "S-095")
-async def test_the_log_tells_each_attempt_its_reason_and_the_time_of_the_next(database: Database):
+async def test_delivery_log_shows_each_attempt_its_reason_and_the_time_of_the_next_attempt(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         receiver.answers = [500]
         made = await here.create("incident.created", url=receiver.url())
@@ -76,7 +76,7 @@ async def test_the_log_tells_each_attempt_its_reason_and_the_time_of_the_next(da
 
 
 @pytest.mark.contract("C-087", "A-060", "S-063")
-async def test_the_log_is_filtered_and_goes_page_by_page(database: Database):
+async def test_delivery_log_is_filtered_and_paged(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         made = await here.create("incident.created", "epcr.encounter.created", url=receiver.url())
         for number in range(3):
@@ -103,7 +103,7 @@ async def test_the_log_is_filtered_and_goes_page_by_page(database: Database):
 
 @pytest.mark.contract("C-091", "C-092", "C-093", "C-094", "A-061")
 @EITHER
-async def test_a_test_is_sent_also_to_a_disabled_webhook_and_moves_no_failure_clock(database: Database):
+async def test_webhook_test_is_sent_to_a_disabled_webhook_and_starts_no_failure_period(database: Database):
     async with receiving(always=500) as receiver, webhook_surface(database, receiver) as here:
         made = await here.create("incident.created", url=receiver.url(), status="disabled")
         await here.dispatch()
@@ -125,7 +125,7 @@ async def test_a_test_is_sent_also_to_a_disabled_webhook_and_moves_no_failure_cl
 
 @pytest.mark.contract("S-103", "A-061")
 @EITHER
-async def test_a_thousand_tests_are_too_many(database: Database):
+async def test_pending_webhook_tests_and_their_rate_are_limited(database: Database):
     async with webhook_surface(database) as here:
         made = await here.create()
         answers = [await here.ask("POST", f"/{made['id']}/test") for _ in range(PENDING_TESTS_MAX + 1)]
@@ -141,7 +141,7 @@ async def test_a_thousand_tests_are_too_many(database: Database):
 
 
 @pytest.mark.contract("C-080", "C-085", "C-093", "A-058", "S-097")
-async def test_a_rotated_secret_signs_at_once_and_the_old_one_beside_it_for_a_day(database: Database):
+async def test_rotated_secret_signs_at_once_and_the_previous_one_signs_with_it_for_24_hours(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         here.story.clock.advance(us=time.time_ns() // 1000 - here.story.clock.now_us())  # libraries read this clock
         made = await here.create(url=receiver.url(), secret=OLD)
@@ -163,7 +163,7 @@ async def test_a_rotated_secret_signs_at_once_and_the_old_one_beside_it_for_a_da
 
 @pytest.mark.contract("C-085", "C-089")
 @EITHER
-async def test_what_was_disabled_misses_nothing_that_it_cannot_get_again(database: Database):
+async def test_deliveries_discarded_while_a_webhook_was_disabled_can_be_replayed(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         made = await here.create("incident.created", url=receiver.url())
         await here.ask("PUT", f"/{made['id']}", {"status": "disabled"})
@@ -186,7 +186,7 @@ async def test_what_was_disabled_misses_nothing_that_it_cannot_get_again(databas
 
 
 @EITHER
-async def test_one_delivery_is_sent_again_with_its_own_id_and_octets(database: Database):
+async def test_replayed_delivery_keeps_its_event_id_and_bytes(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         made = await here.create("incident.created", url=receiver.url())
         await here.dispatch()
@@ -212,7 +212,7 @@ async def test_one_delivery_is_sent_again_with_its_own_id_and_octets(database: D
         assert ("webhook.replay", made["id"]) in await here.audited()
 
 
-async def test_all_that_failed_is_sent_again_in_portions_and_in_its_order(
+async def test_replay_of_all_failed_deliveries_is_queued_in_batches_and_excludes_a_second_replay(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(delivery_log, "REPLAY_BATCH", 2)
@@ -235,7 +235,7 @@ async def test_all_that_failed_is_sent_again_in_portions_and_in_its_order(
         assert (replay["status"], replay["queued"]) == ("done", 3)
 
 
-async def test_a_range_is_sent_again_whether_it_got_through_or_not(database: Database):
+async def test_replay_of_a_time_range_includes_succeeded_deliveries(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         made = await here.create("incident.created", url=receiver.url())
         for number in range(3):
@@ -251,7 +251,7 @@ async def test_a_range_is_sent_again_whether_it_got_through_or_not(database: Dat
 
 
 @EITHER
-async def test_a_replay_that_names_no_one_thing_is_refused(database: Database):
+async def test_replay_without_exactly_one_valid_selection_is_refused(database: Database):
     async with webhook_surface(database) as here:
         made = await here.create()
         for body in (

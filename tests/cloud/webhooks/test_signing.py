@@ -64,7 +64,9 @@ def changed(request: Received, *, body: bytes | None = None, **headers: str) -> 
 
 @pytest.mark.contract("S-096", "A-055", "A-065")
 @pytest.mark.parametrize("secret", [None, PLAIN, "whsec_" + base64.b64encode(bytes(24)).decode()])
-async def test_the_libraries_accept_what_we_send_and_nothing_that_was_altered(begin: Begin, secret: str | None):
+async def test_standard_webhooks_libraries_accept_a_sent_request_and_refuse_altered_ones(
+    begin: Begin, secret: str | None
+):
     async with receiving() as receiver:
         story = await now(begin, receiver)
         webhook = await story.subscribe(receiver.url(), secret=secret)
@@ -79,7 +81,7 @@ async def test_the_libraries_accept_what_we_send_and_nothing_that_was_altered(be
 
 
 @pytest.mark.contract("S-096")
-async def test_the_library_for_javascript_judges_as_the_others_do(begin: Begin):
+async def test_javascript_library_accepts_a_sent_request_and_refuses_altered_ones(begin: Begin):
     async with receiving() as receiver:
         story = await now(begin, receiver)
         webhook = await story.subscribe(receiver.url())
@@ -104,7 +106,7 @@ async def test_the_library_for_javascript_judges_as_the_others_do(begin: Begin):
 
 
 @pytest.mark.contract("S-097", "A-058", "C-085", "C-093")
-async def test_during_a_rotation_both_secrets_verify_and_afterwards_the_new_one_only(begin: Begin):
+async def test_both_secrets_verify_during_a_rotation_and_only_the_new_one_afterwards(begin: Begin):
     async with receiving() as receiver:
         story = await now(begin, receiver)
         old = await story.subscribe(receiver.url())
@@ -119,7 +121,7 @@ async def test_during_a_rotation_both_secrets_verify_and_afterwards_the_new_one_
 
 
 @pytest.mark.contract("A-065", "S-096")
-async def test_a_receiver_without_a_secret_verifies_with_the_published_key(begin: Begin):
+async def test_receiver_without_a_secret_verifies_with_the_published_key(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         await story.subscribe(receiver.url())
@@ -141,7 +143,7 @@ async def test_a_receiver_without_a_secret_verifies_with_the_published_key(begin
 
 
 @pytest.mark.contract("A-065")
-async def test_a_webhook_key_is_published_before_it_signs_and_for_a_day_after(database: Database):
+async def test_webhook_key_is_published_before_it_signs_and_for_a_day_after_its_retirement(database: Database):
     clock = HandClock()
     keys = WebhookKeys(database, clock, lambda: MASTER)
     first = await keys.current()
@@ -173,20 +175,20 @@ async def test_a_webhook_key_is_published_before_it_signs_and_for_a_day_after(da
         "\ud800" * 30,
     ],
 )
-def test_a_secret_that_two_sides_could_read_differently_is_refused(secret: str):
+def test_ambiguous_secret_is_refused(secret: str):
     with pytest.raises(SecretMalformed):
         secret_key(secret)
 
 
 @pytest.mark.contract("S-098", "A-055")
-def test_a_plain_secret_signs_with_its_own_octets():
+def test_plain_secret_signs_with_its_own_bytes():
     assert secret_key(PLAIN) == PLAIN.encode()
     assert secret_key("ż" * 12) == ("ż" * 12).encode()
     assert len(secret_key(new_secret())) == 32
 
 
 @pytest.mark.contract("C-080")
-def test_a_sealed_secret_opens_for_its_own_subscription_and_master_key_only():
+def test_sealed_secret_opens_for_its_own_subscription_and_master_key_only():
     sealed = seal_key(MASTER, "wh_1", b"k" * 32)
     assert b"k" * 8 not in sealed
     assert open_key(MASTER, "wh_1", sealed) == b"k" * 32
@@ -197,7 +199,7 @@ def test_a_sealed_secret_opens_for_its_own_subscription_and_master_key_only():
 
 
 @pytest.mark.finding("security-13")
-async def test_rotation_does_not_let_the_set_of_webhook_keys_grow_without_a_limit(database: Database) -> None:
+async def test_number_of_published_webhook_keys_is_bounded_under_repeated_rotation(database: Database) -> None:
     clock = HandClock()
     keys = WebhookKeys(database, clock, lambda: MASTER)
     rotated = 0

@@ -34,7 +34,7 @@ def refused(answer: Any) -> tuple[int, str]:
 
 
 @pytest.mark.contract("C-074", "C-075", "C-076", "C-081", "A-055", "A-056")
-async def test_a_webhook_is_created_with_a_secret_that_is_told_once(here: WebhookSurface):
+async def test_created_webhook_returns_its_secret_once(here: WebhookSurface):
     answer = await here.ask("POST", body={"url": TARGET, "events": ["incident.updated"], "description": "Case sync"})
     made = answer.json()
     assert answer.status_code == 201
@@ -50,7 +50,7 @@ async def test_a_webhook_is_created_with_a_secret_that_is_told_once(here: Webhoo
 
 
 @pytest.mark.contract("C-075", "C-076", "C-080", "A-055", "S-098")
-async def test_a_secret_that_was_sent_is_never_shown(here: WebhookSurface):
+async def test_secret_supplied_by_the_client_is_never_returned(here: WebhookSurface):
     for secret in ("my plain text signing secret!", SECRET, "whsec_" + "QUFB" * 8, "ł" * 12):
         made = await here.create(secret=secret)
         assert "secret" not in made
@@ -58,7 +58,7 @@ async def test_a_secret_that_was_sent_is_never_shown(here: WebhookSurface):
 
 
 @pytest.mark.contract("S-027", "S-098")
-async def test_a_copy_of_the_database_signs_nothing(here: WebhookSurface):
+async def test_copy_of_the_database_contains_no_signing_secret(here: WebhookSurface):
     """Given or generated, before or after a rotation: no row holds a secret, in any encoding that a thief would try."""
     made = await here.create()
     await here.create(secret=SECRET)
@@ -84,7 +84,7 @@ async def every_octet_of(database: Database) -> bytes:
 
 @pytest.mark.contract("A-055", "S-098")
 @EITHER
-async def test_a_secret_that_is_too_short_or_no_base64_is_refused_unrepeated(here: WebhookSurface):
+async def test_secret_that_is_too_short_or_not_base64_is_refused_without_repeating_it(here: WebhookSurface):
     for secret in ("", "too short for anybody!!", "whsec_QUFB", "whsec_" + "QU=B" * 9, "a" * 513):
         answer = await here.ask("POST", body={"url": TARGET, "events": ["incident.updated"], "secret": secret})
         assert answer.status_code == 400, secret
@@ -93,7 +93,7 @@ async def test_a_secret_that_is_too_short_or_no_base64_is_refused_unrepeated(her
 
 @pytest.mark.contract("C-074", "C-083", "C-084", "C-088", "C-092")
 @EITHER
-async def test_the_samples_of_the_contract_are_answered_in_their_shapes(here: WebhookSurface):
+async def test_sample_requests_of_the_contract_get_responses_of_the_documented_shape(here: WebhookSurface):
     create, update = sample("POST", "/v1/webhooks"), sample("PUT", ONE)
     assert create.request is not None
     assert create.request.body is not None
@@ -126,7 +126,7 @@ async def test_only_events_that_the_app_was_approved_for_can_be_subscribed_to(he
 
 @pytest.mark.contract("C-079", "A-059", "S-099")
 @EITHER
-async def test_events_that_there_are_not_or_too_many_are_refused(here: WebhookSurface):
+async def test_unknown_events_and_too_many_events_are_refused(here: WebhookSurface):
     for events in (
         [],
         ["*"],
@@ -165,7 +165,7 @@ INSIDE = (
 
 @pytest.mark.contract("A-063", "S-090")
 @EITHER
-async def test_an_address_that_may_not_be_called_is_refused_at_creation_and_at_change(here: WebhookSurface):
+async def test_forbidden_url_is_refused_at_creation_and_at_change(here: WebhookSurface):
     made = await here.create()
     for url in NOT_TO_BE_CALLED:
         answer = await here.ask("POST", body={"url": url, "events": ["incident.updated"]})
@@ -178,14 +178,14 @@ async def test_an_address_that_may_not_be_called_is_refused_at_creation_and_at_c
 
 @pytest.mark.contract("A-063", "S-091")
 @EITHER
-async def test_a_host_inside_is_refused_at_creation_however_it_is_written(here: WebhookSurface):
+async def test_internal_host_is_refused_at_creation_in_every_notation(here: WebhookSurface):
     for host in INSIDE:
         answer = await here.ask("POST", body={"url": f"https://{host}/hook", "events": ["incident.updated"]})
         assert refused(answer) == (422, "blocked_url"), host
 
 
 @pytest.mark.contract("C-082", "C-083", "C-085", "A-057")
-async def test_a_change_is_merged_and_the_whole_is_answered(here: WebhookSurface):
+async def test_change_is_merged_and_the_whole_webhook_is_returned(here: WebhookSurface):
     made = await here.create(secret=SECRET, description="Case sync")
     here.story.clock.advance(us=5_000_000)
     answer = await here.ask("PUT", f"/{made['id']}", {"events": ["incident.updated", "incident.closed"]})
@@ -201,7 +201,7 @@ async def test_a_change_is_merged_and_the_whole_is_answered(here: WebhookSurface
 
 @pytest.mark.contract("A-057")
 @EITHER
-async def test_what_a_change_cannot_be_is_refused(here: WebhookSurface):
+async def test_change_to_an_unknown_field_or_invalid_value_is_refused(here: WebhookSurface):
     made = await here.create()
     nulls = [{name: None} for name in ("url", "events", "secret", "status")]
     for body in ({"id": "wh_2"}, {"status": "gone"}, {"events": []}, *nulls):
@@ -210,7 +210,7 @@ async def test_what_a_change_cannot_be_is_refused(here: WebhookSurface):
 
 @pytest.mark.contract("A-057")
 @EITHER
-async def test_a_change_of_what_somebody_else_has_changed_is_refused(here: WebhookSurface):
+async def test_change_with_an_outdated_etag_is_refused(here: WebhookSurface):
     made = await here.create()
     etag = (await here.ask("GET", f"/{made['id']}")).headers["ETag"]
     assert (await here.ask("GET", f"/{made['id']}", headers={"If-None-Match": etag})).status_code == 304
@@ -223,7 +223,7 @@ async def test_a_change_of_what_somebody_else_has_changed_is_refused(here: Webho
 
 
 @pytest.mark.contract("C-086", "A-064")
-async def test_a_webhook_that_was_deleted_is_gone_and_so_is_what_waited(here: WebhookSurface):
+async def test_deleted_webhook_is_not_found_and_its_pending_deliveries_are_discarded(here: WebhookSurface):
     made = await here.create()
     await here.ask("POST", f"/{made['id']}/test")
     answer = await here.ask("DELETE", f"/{made['id']}")
@@ -239,7 +239,7 @@ async def test_a_webhook_that_was_deleted_is_gone_and_so_is_what_waited(here: We
 
 
 @pytest.mark.contract("C-077", "A-019", "S-063")
-async def test_a_listing_goes_page_by_page_and_its_cursor_is_good_for_nothing_else(here: WebhookSurface):
+async def test_list_of_webhooks_is_paged_and_its_cursor_is_valid_only_for_its_caller_and_list(here: WebhookSurface):
     made = [(await here.create(url=f"{TARGET}/{number}"))["id"] for number in range(5)]
     seen, cursor = [], None
     while True:
@@ -258,7 +258,7 @@ async def test_a_listing_goes_page_by_page_and_its_cursor_is_good_for_nothing_el
 
 
 @pytest.mark.contract("C-013", "A-013", "S-061", "S-106")
-async def test_what_belongs_to_others_is_answered_as_what_is_absent(here: WebhookSurface):
+async def test_webhook_of_another_organisation_or_tenant_gets_the_same_404_as_an_unknown_one(here: WebhookSurface):
     made = await here.create(secret=SECRET)
     replay = (await here.ask("POST", f"/{made['id']}/replays", {"since": "2026-03-24T00:00:00Z"})).json()
     for who in ("elsewhere", "south"):
@@ -282,7 +282,7 @@ async def test_what_belongs_to_others_is_answered_as_what_is_absent(here: Webhoo
 
 @pytest.mark.contract("C-081", "A-019", "A-005")
 @EITHER
-async def test_reading_needs_either_scope_and_writing_needs_the_writing_one(here: WebhookSurface):
+async def test_webhooks_are_read_with_either_scope_and_changed_only_with_the_write_scope(here: WebhookSurface):
     made = await here.create()
     for path in ("", f"/{made['id']}", f"/{made['id']}/deliveries"):
         assert (await here.ask("GET", path, who="reader")).status_code == 200
@@ -298,7 +298,7 @@ async def test_reading_needs_either_scope_and_writing_needs_the_writing_one(here
 
 @pytest.mark.contract("C-078", "A-059")
 @EITHER
-async def test_one_app_cannot_use_what_another_was_approved_for(here: WebhookSurface):
+async def test_app_cannot_change_a_webhook_with_events_it_was_not_approved_for(here: WebhookSurface):
     made = await here.create("epcr.encounter.created", secret=SECRET)
     for body in (
         {"url": TARGET + "/mine"},
@@ -312,7 +312,7 @@ async def test_one_app_cannot_use_what_another_was_approved_for(here: WebhookSur
 
 @pytest.mark.contract("C-037")
 @EITHER
-async def test_webhooks_go_to_the_hosts_that_governance_allows_and_to_no_other(here: WebhookSurface):
+async def test_webhook_to_a_host_that_governance_does_not_allow_is_refused(here: WebhookSurface):
     made = await here.create()
     await here.apps.govern(
         here.story.home.operator,
@@ -327,7 +327,7 @@ async def test_webhooks_go_to_the_hosts_that_governance_allows_and_to_no_other(h
 
 
 @pytest.mark.contract("C-037")
-async def test_a_webhook_whose_host_is_not_allowed_any_more_is_disabled_and_its_tenant_told(here: WebhookSurface):
+async def test_webhook_whose_host_is_no_longer_allowed_is_disabled_and_its_tenant_is_notified(here: WebhookSurface):
     made, kept = await here.create(), await here.create(who="plain")
     await here.apps.govern(
         here.story.home.operator,
@@ -351,7 +351,7 @@ async def test_a_webhook_whose_host_is_not_allowed_any_more_is_disabled_and_its_
 
 
 @pytest.mark.contract("A-064")
-async def test_the_webhooks_of_a_deleted_app_end_with_it_and_so_does_what_waits_for_them(here: WebhookSurface):
+async def test_webhooks_of_a_deleted_app_are_removed_and_their_pending_deliveries_are_discarded(here: WebhookSurface):
     made, kept = await here.create(), await here.create(who="plain")
     await here.story.happen("inc_1")
     await here.story.fan_out()
@@ -375,7 +375,7 @@ def _subscription(id: str) -> Any:
 
 
 @pytest.mark.contract("C-074")
-async def test_an_app_has_so_many_webhooks_and_no_more(here: WebhookSurface):
+async def test_number_of_webhooks_of_an_app_is_limited(here: WebhookSurface):
     made = await here.create()
     async with here.story.database.transaction() as tx:
         (row,) = (await tx.execute(webhook_subscriptions.select())).rows
