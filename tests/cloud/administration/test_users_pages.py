@@ -124,7 +124,7 @@ async def test_administrator_cannot_disable_demote_or_reset_their_own_account(wo
 
 
 @pytest.mark.parametrize("what", ["roles", "disable"])
-async def test_two_administrators_demoting_or_disabling_each_other_concurrently_leave_one_administrator(
+async def test_administrators_who_demote_or_disable_each_other_concurrently_leave_one_administrator(
     world_on_either: AuthWorld, what: str
 ) -> None:
     async with office(world_on_either) as it:

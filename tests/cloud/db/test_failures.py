@@ -40,7 +40,7 @@ def sqlite_error(name: str) -> sqlite3.Error:
     ],
     ids=lambda error: getattr(error, "sqlite_errorname", type(error).__name__),
 )
-def test_temporary_database_error_is_translated_to_database_unavailable(error: Exception) -> None:
+def test_operational_database_error_is_translated_to_database_unavailable(error: Exception) -> None:
     ours = translated(error)
     assert isinstance(ours, DatabaseUnavailable)
     assert "synthetic row" not in ours.sentence

@@ -50,7 +50,7 @@ async def test_peek_over_the_step_limit_still_returns_its_result(
     assert (await database.peek(Prepared(numbers), {}))[0][0] == 20000
 
 
-async def test_deferred_statement_runs_in_its_own_transaction(database: Database) -> None:
+async def test_deferred_statement_is_part_of_the_transaction_that_issued_it(database: Database) -> None:
     async with database.transaction() as tx:
         await tx.driver.run_later(ADD, tenant(1))
         await tx.driver.run(ADD, tenant(2))
@@ -58,7 +58,7 @@ async def test_deferred_statement_runs_in_its_own_transaction(database: Database
         assert len(await tx.execute(select(tenants))) == 2
 
 
-async def test_failed_deferred_statement_fails_only_its_own_transaction(database: Database) -> None:
+async def test_failed_deferred_statement_fails_only_the_transaction_that_issued_it(database: Database) -> None:
     async def add(*numbers: int) -> None:
         async with database.transaction() as tx:
             for number in numbers:

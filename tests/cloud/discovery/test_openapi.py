@@ -21,12 +21,12 @@ def operation(document: dict[str, Any], method: str, path: str) -> dict[str, Any
     return found
 
 
-def test_document_is_valid_openapi(document: dict[str, Any]) -> None:
+def test_openapi_document_is_valid(document: dict[str, Any]) -> None:
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
 @pytest.mark.contract("C-014", "C-255", "A-139")
-def test_document_has_the_title_version_and_server_of_the_contract(document: dict[str, Any]) -> None:
+def test_openapi_document_has_the_title_version_and_server_of_the_contract(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     assert (document["info"]["title"], document["info"]["version"]) == ("Argus External API", "2026.4.0")
     assert document["servers"] == [{"url": "https://api.knogin.com"}]

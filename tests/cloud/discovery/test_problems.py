@@ -76,13 +76,13 @@ def test_private_error_is_returned_without_its_own_code(error: DomainError, stat
     assert "gw_1" not in answer.body.decode()
 
 
-def test_private_error_on_an_oauth_route_is_temporarily_unavailable() -> None:
+def test_private_error_on_an_oauth_route_is_returned_as_temporarily_unavailable() -> None:
     document = document_of(oauth_error(MasterKeyAbsent(), types_at=API))
     assert document["error"] == "temporarily_unavailable"
     assert document["error_uri"] == f"{API}/problems/temporarily-unavailable"
 
 
-def test_every_oauth_error_has_a_page() -> None:
+def test_every_oauth_error_has_a_problem_type() -> None:
     assert OAUTH_ERRORS.keys() <= {kind.code for kind in catalogue()}
     with pytest.raises(ValueError, match="no row"):
         OAuthError("made_up")

@@ -28,7 +28,7 @@ def silent_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answers.set()
 
 
-async def test_silent_name_server_delays_no_other_zone(silent_zone: threading.Event) -> None:
+async def test_unresponsive_name_server_does_not_delay_lookups_of_another_zone(silent_zone: threading.Event) -> None:
     resolver = SystemResolver()
     silent = [asyncio.ensure_future(resolver.resolve(f"{number}.silent.example", 443)) for number in range(200)]
     await asyncio.sleep(0)

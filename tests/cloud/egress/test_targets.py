@@ -62,7 +62,7 @@ INSIDE = (
 
 @pytest.mark.contract("S-091", "A-063")
 @pytest.mark.parametrize("host", INSIDE)
-def test_host_of_the_internal_network_is_blocked(host: str):
+def test_internal_ambiguous_or_malformed_host_is_blocked(host: str):
     for port in ("", ":8443", ":9000"):
         with pytest.raises(UrlBlocked):
             read_target(f"https://{host}{port}/hook", NOBODY)
@@ -118,7 +118,7 @@ def test_url_other_than_plain_https_to_a_permitted_port_is_refused(url: str):
         ("https://[2606:2800:220:1::1]:9443/", "2606:2800:220:1::1", 9443),
     ],
 )
-def test_https_to_a_public_host_is_accepted(url: str, host: str, port: int):
+def test_https_url_of_a_public_host_is_accepted(url: str, host: str, port: int):
     target = read_target(url, NOBODY)
     assert (target.host, target.port, target.permitted) == (host, port, False)
 

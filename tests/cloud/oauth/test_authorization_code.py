@@ -232,7 +232,7 @@ async def test_authorization_server_metadata_names_every_endpoint(world: AuthWor
 
 
 @pytest.mark.contract("A-037")
-async def test_app_can_introspect_its_token_until_it_is_revoked(world: AuthWorld) -> None:
+async def test_token_is_introspected_as_active_until_it_is_revoked(world: AuthWorld) -> None:
     async with auth_server(world) as server:
         mine = {"client_id": world.app.client_id, "client_secret": world.secret}
         token = await world.token(DEVICES)

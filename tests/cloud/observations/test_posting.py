@@ -179,7 +179,7 @@ async def test_unenrolled_device_is_unknown_to_apps(database: Database) -> None:
 
 
 @pytest.mark.contract("C-127", "A-021", "A-106")
-async def test_encounter_named_by_an_observation_overrides_the_assignment(database: Database) -> None:
+async def test_observation_may_name_its_encounter_without_an_assignment(database: Database) -> None:
     here = await station(database)
     await here.post(encounter_id="enc_north")
     await here.post(encounter_id="enc_north")

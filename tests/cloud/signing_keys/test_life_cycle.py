@@ -54,11 +54,11 @@ def rotated(keys: list[Sample], now_us: int, *, full: bool = False) -> list[Samp
     return [*(changed.get(key.number, key) for key in keys), sample(len(keys) + 1, now_us)]
 
 
-def test_first_key_signs_at_once_and_the_second_is_published_ahead() -> None:
+def test_new_key_set_has_a_current_key_and_a_next_key() -> None:
     assert [key.state for key in first_keys()] == [KeyState.CURRENT, KeyState.NEXT]
 
 
-def test_rotation_retires_the_current_key_and_lets_the_next_one_sign() -> None:
+def test_rotation_retires_the_current_key_and_makes_the_next_one_current() -> None:
     rotation = rotate(first_keys(), AHEAD_US, at_once=False)
     assert (rotation.retired.state, rotation.retired.retired_at_us) == (KeyState.RETIRED, AHEAD_US)
     assert (rotation.current.state, rotation.current.signs_from_us) == (KeyState.CURRENT, AHEAD_US)
@@ -70,7 +70,7 @@ def test_next_key_signs_only_after_its_publication_time_unless_rotated_at_once()
     assert rotate(first_keys(), 1, at_once=True).current.number == 2
 
 
-def test_retired_key_stays_published_after_its_last_use() -> None:
+def test_retired_key_is_published_for_a_fixed_time_after_its_last_signature_expires() -> None:
     retired = replace(sample(1), signs_from_us=0, retired_at_us=100)
     assert retired.published_until_us == 100 + AFTER_US
     covering = replace(retired, covers_until_us=5_000)
@@ -91,5 +91,5 @@ def test_rotation_with_a_full_key_set_is_refused_with_the_time_the_next_key_leav
     assert len(rotated(keys, 10 + AFTER_US)) == 5, "the first key has left the set"
 
 
-def test_sealed_private_half_is_not_printed() -> None:
+def test_sealed_private_key_is_not_in_the_repr_of_a_key() -> None:
     assert "sealed" not in repr(sample(1))

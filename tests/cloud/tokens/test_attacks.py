@@ -210,7 +210,7 @@ async def test_token_with_invalid_expired_or_too_distant_times_is_refused(world:
         await refused(world, world.signed(world.claims(**changed)))
 
 
-async def test_issue_time_may_be_a_minute_ahead_and_a_token_expires_to_the_second(world: AuthWorld) -> None:
+async def test_token_issue_time_may_be_a_minute_ahead_and_expiry_is_exact_to_the_second(world: AuthWorld) -> None:
     await accepted(world, world.signed(world.claims(iat=NOON_S + 60, nbf=NOON_S + 60)))
     token = await world.token()
     world.pass_time(minutes=59, seconds=59)
@@ -242,7 +242,7 @@ async def test_token_for_another_audience_is_refused(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-048")
-async def test_auth_host_accepts_only_tokens_that_name_it(world: AuthWorld) -> None:
+async def test_auth_host_accepts_only_tokens_with_its_audience(world: AuthWorld) -> None:
     for host, scope in ((Host.AUTH, "webhooks:write"), (Host.API, "argus:devices:write"), (Host.API, "webhooks:write")):
         assert (await world.surface.verifier.verify(await world.token(scope), host)).scopes >= {scope}
     with pytest.raises(InvalidToken):

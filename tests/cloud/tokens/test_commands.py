@@ -88,7 +88,7 @@ def test_commands_set_up_an_installation_up_to_a_token_for_an_administrator(cons
     assert console.json("apps", "remove", "app_1", *TENANT)["removed"] is True
 
 
-def test_command_output_shows_a_secret_once_and_lists_without_it(console: Console) -> None:
+def test_command_output_says_that_a_secret_is_shown_only_once(console: Console) -> None:
     said = console.run("apps", "add", *WHERE, "--name", "Dispatch", "--id", "app_1", "--scope", "argus:jobs:read")[1]
     assert "shown only once" in said
     assert "app_1" in console.run("apps", "list", *TENANT)[1]
