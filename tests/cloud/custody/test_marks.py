@@ -19,31 +19,31 @@ def test_batches_in_order_move_the_mark():
     assert marks_of((1, 1), (2, 2), (3, 3)) == LaneMarks(3)
 
 
-def test_a_batch_ahead_leaves_a_hole_that_is_named():
+def test_batch_ahead_of_the_mark_leaves_a_missing_range():
     marks = marks_of((1, 2), (5, 5))
     assert (marks.through, marks.last, marks.missing()) == (2, 5, ((3, 4),))
 
 
-def test_live_and_backfill_grow_at_two_places_and_meet():
+def test_live_and_backfill_batches_join_when_the_missing_range_between_them_is_filled():
     marks = marks_of((1, 3), (10, 12))
     for sequence in range(4, 10):
         marks = marks.adding(sequence, sequence)
     assert marks == LaneMarks(12)
 
 
-def test_a_gap_fills_only_what_is_lacking():
+def test_gap_fills_only_missing_sequences():
     marks = marks_of((1, 3), (6, 6), (8, 9))
     assert marks.lacking(2, 12) == ((4, 5), (7, 7), (10, 12))
     assert marks.adding(2, 12) == LaneMarks(12)
 
 
-def test_an_acknowledgement_names_a_limited_number_of_holes_lowest_first():
+def test_missing_ranges_in_an_acknowledgement_are_limited_and_lowest_first():
     marks = marks_of(*((sequence, sequence) for sequence in range(3, 403, 2)))
     assert len(marks.missing()) == 64
     assert marks.missing(2) == ((1, 2), (4, 4))
 
 
-def test_marks_survive_the_database_row():
+def test_marks_are_equal_after_a_round_trip_through_the_database_columns():
     marks = marks_of((1, 2), (5, 5), (9, 11))
     assert LaneMarks.of(marks.through, marks.text()) == marks
     assert LaneMarks.of(0, "") == LaneMarks()

@@ -63,7 +63,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 @pytest.mark.finding("security-6")
-def test_the_console_can_shut_a_gateway_out_and_let_it_in_again(tmp_path: Path) -> None:
+def test_commands_suspend_resume_and_revoke_a_gateway_and_replace_its_key(tmp_path: Path) -> None:
     console = Console(settings_file(tmp_path, more=f'[broker]\ndirectory = "{tmp_path}"\n'))
     console.json("init")
     add_vehicle(console)
@@ -87,7 +87,7 @@ def test_the_console_can_shut_a_gateway_out_and_let_it_in_again(tmp_path: Path) 
     assert {"gateway.suspend", "gateway.resume", "gateway.revoke", "gateway.replace_key"} <= set(actions)
 
 
-async def test_a_suspended_gateway_is_refused_at_once_and_its_batch_arrives_after_it_was_resumed(
+async def test_batch_of_a_suspended_gateway_is_quarantined_and_is_stored_when_resent_after_the_resume(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     first, second = gateway.many(2)
@@ -103,9 +103,7 @@ async def test_a_suspended_gateway_is_refused_at_once_and_its_batch_arrives_afte
     assert len(await cloud.rows(observations)) == 2
 
 
-async def test_status_of_a_gateway_that_is_shut_out_is_ignored(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-) -> None:
+async def test_status_of_a_revoked_gateway_is_ignored(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
     await desk_of(cloud).revoke(OPERATOR, gateway.gateway, "stolen")
     said = Status(gateway=gateway.gateway, epoch="epoch-a", online=True, at_us=0, boot_id="b", software="1.0", marks={})
     assert await cloud.take(cloud.handover.status_delivery(said)) == []
@@ -113,7 +111,9 @@ async def test_status_of_a_gateway_that_is_shut_out_is_ignored(
     assert (kept.status, kept.access, kept.access_reason) == (None, GatewayAccess.REVOKED, "stolen")
 
 
-async def test_each_act_is_audited_and_announced_once(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+async def test_suspension_and_revocation_are_audited_and_emitted_once(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
     desk = desk_of(cloud)
     for _ in range(2):
         await desk.suspend(OPERATOR, gateway.gateway, "lost")
@@ -136,12 +136,12 @@ async def test_each_act_is_audited_and_announced_once(cloud: CloudUnderTest, gat
         await desk.suspend(OPERATOR, gateway.gateway, "x")
 
 
-async def test_only_what_is_suspended_can_be_resumed(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+async def test_only_a_suspended_gateway_can_be_resumed(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
     with pytest.raises(GatewayNotSuspended):
         await desk_of(cloud).resume(OPERATOR, gateway.gateway)
 
 
-async def test_a_gateway_that_still_sends_has_its_connection_ended_again(database: Database) -> None:
+async def test_batch_of_a_suspended_gateway_ends_its_connection(database: Database) -> None:
     gateway = GatewayInVehicle()
     cloud = await CloudUnderTest(database).register(gateway)
     ended: list[str] = []
@@ -156,7 +156,7 @@ async def test_a_gateway_that_still_sends_has_its_connection_ended_again(databas
 # ---- keys
 
 
-async def test_a_replaced_key_continues_the_chain_and_the_old_one_counts_for_the_past_only(
+async def test_replaced_key_continues_the_chain_and_the_former_key_verifies_only_earlier_batches(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     before, after, stolen = gateway.many(3)
@@ -174,7 +174,7 @@ async def test_a_replaced_key_continues_the_chain_and_the_old_one_counts_for_the
     assert (report.intact, report.through, report.findings) == (True, 2, [])
 
 
-async def test_a_batch_that_an_old_key_signed_after_its_time_is_found_in_custody(
+async def test_custody_check_finds_a_batch_signed_by_a_former_key_after_its_replacement(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     renewed = GatewayInVehicle(key_seed=9)
@@ -189,7 +189,9 @@ async def test_a_batch_that_an_old_key_signed_after_its_time_is_found_in_custody
     assert [finding.what for finding in report.findings] == ["not signed by the registered key"]
 
 
-async def test_a_key_is_never_used_twice(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+async def test_current_or_former_key_of_a_gateway_is_refused_as_its_new_key(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
     desk, first = desk_of(cloud), base64.b64encode(gateway.public_key).decode()
     with pytest.raises(KeyUnchanged):
         await desk.replace_key(OPERATOR, gateway.gateway, first, "x")
@@ -198,7 +200,7 @@ async def test_a_key_is_never_used_twice(cloud: CloudUnderTest, gateway: Gateway
         await desk.replace_key(OPERATOR, gateway.gateway, first, "x")
 
 
-async def test_one_gateway_id_belongs_to_one_tenant(database: Database) -> None:
+async def test_gateway_id_of_another_tenant_cannot_be_registered(database: Database) -> None:
     clock = HandClock()
     north, south = await household(database, clock), await household(database, clock, name="south")
     with pytest.raises(GatewayTaken, match="another tenant"):
@@ -247,7 +249,7 @@ async def fleet(database: Database, tmp_path: Path) -> FleetOnDisk:
     return FleetOnDisk(database, tmp_path)
 
 
-async def test_the_list_holds_what_is_suspended_until_it_is_resumed_and_what_is_revoked_for_good(
+async def test_revocation_list_holds_suspended_gateways_until_resumed_and_revoked_ones_until_expiry(
     fleet: FleetOnDisk,
 ) -> None:
     viewer = await fleet.begin()
@@ -273,7 +275,9 @@ async def test_the_list_holds_what_is_suspended_until_it_is_resumed_and_what_is_
     assert fleet.listed() == frozenset()  # expired: refused without the list
 
 
-async def test_nothing_is_written_while_nothing_changed_and_the_list_is_renewed_daily(fleet: FleetOnDisk) -> None:
+async def test_unchanged_broker_files_are_not_rewritten_and_the_revocation_list_is_renewed_daily(
+    fleet: FleetOnDisk,
+) -> None:
     await fleet.begin()
     assert set((await fleet.directory.refresh()).files) == {"rights.json", "authorities.pem", "revoked.pem"}
     (fleet.folder / "reload-due").unlink()
@@ -287,7 +291,9 @@ async def test_nothing_is_written_while_nothing_changed_and_the_list_is_renewed_
     assert until_us == fleet.clock.now_us() + REVOCATION_DAYS * DAY_US
 
 
-async def test_a_list_that_was_not_renewed_is_said_before_it_locks_the_fleet_out(fleet: FleetOnDisk) -> None:
+async def test_revocation_list_near_its_expiry_is_reported_before_the_broker_refuses_every_vehicle(
+    fleet: FleetOnDisk,
+) -> None:
     await fleet.begin()
     await fleet.directory.refresh()
     check = RevocationListCheck(fleet.folder, fleet.clock)
@@ -303,7 +309,7 @@ async def test_a_list_that_was_not_renewed_is_said_before_it_locks_the_fleet_out
     assert "refuses every vehicle" in (await check.why_not() or "")
 
 
-async def test_upkeep_follows_changes_that_were_made_elsewhere_and_survives_a_folder_that_is_away(
+async def test_upkeep_applies_changes_of_other_processes_and_survives_a_missing_folder(
     fleet: FleetOnDisk,
 ) -> None:
     viewer = await fleet.begin()
@@ -338,7 +344,7 @@ class SentRights:
         self.closed = True
 
 
-async def test_upkeep_hands_on_a_new_list_after_a_change_only_and_needs_no_reload(fleet: FleetOnDisk) -> None:
+async def test_upkeep_sends_a_new_list_of_gateways_only_after_a_change_and_without_a_reload(fleet: FleetOnDisk) -> None:
     viewer = await fleet.begin()
     sent = SentRights()
     upkeep = BrokerUpkeep(fleet.directory, fleet.clock, sent)
@@ -356,7 +362,7 @@ async def test_upkeep_hands_on_a_new_list_after_a_change_only_and_needs_no_reloa
     assert sent.closed
 
 
-async def test_a_list_of_another_program_is_replaced(fleet: FleetOnDisk) -> None:
+async def test_foreign_or_malformed_revocation_list_is_replaced(fleet: FleetOnDisk) -> None:
     await fleet.begin()
     foreign = certificate_revocation_list("another")
     for pem in (foreign, foreign[:200], b"", b"-----BEGIN X509 CRL-----\n-----END X509 CRL-----\n"):
@@ -366,7 +372,7 @@ async def test_a_list_of_another_program_is_replaced(fleet: FleetOnDisk) -> None
         assert fleet.listed() == frozenset()
 
 
-def test_a_request_must_be_signed_by_its_own_key() -> None:
+def test_certificate_request_that_is_malformed_or_has_an_invalid_signature_is_refused() -> None:
     for pem in (b"", b"nonsense", certificate_request("x").replace(b"M", b"N", 3)):
         with pytest.raises(CertificateRequestUnusable):
             read_request(pem)

@@ -16,7 +16,7 @@ DROP_IN = Path("/etc/systemd/system/mosquitto.service.d/argus.conf")
 @pytest.mark.finding("security-3")
 @pytest.mark.finding("security-7")
 @pytest.mark.finding("fleet-2")
-def test_the_guide_names_the_command_and_holds_no_second_configuration() -> None:
+def test_operator_guide_names_the_command_and_contains_no_second_configuration() -> None:
     """The copy in the guide was insecure: a guessable group, `+` for the tenant, any client id."""
     guide = (ROOT / "docs" / "operator.md").read_text()
     assert re.findall(r"^\s*(?:listener|acl_file|pattern|topic (?:read|write)\w*) .*$", guide, re.MULTILINE) == []
@@ -29,9 +29,7 @@ def console(tmp_path: Path) -> Console:
 
 
 @pytest.mark.finding("fleet-3")
-def test_the_configuration_is_written_as_a_tree_that_is_copied_to_the_root_folder(
-    console: Console, tmp_path: Path
-) -> None:
+def test_configuration_is_written_as_a_tree_of_files_for_the_root_folder(console: Console, tmp_path: Path) -> None:
     console.json("init")
     console.json("broker", "authority", "create")
     written = console.json("broker", "config", str(tmp_path / "out"), "--name", "broker.example.org")["files"]
@@ -51,7 +49,7 @@ def test_the_configuration_is_written_as_a_tree_that_is_copied_to_the_root_folde
 
 
 @pytest.mark.finding("security-3")
-def test_broker_is_started_again_however_often_a_client_brings_it_to_an_end() -> None:
+def test_systemd_restarts_the_broker_without_a_limit_of_attempts() -> None:
     """By default systemd stops restarting a unit after five ends in ten seconds."""
     unit, _, service = system_files(BrokerLayout(live=Path("/var/lib/argus-broker"), plugin=Path("/p.so")))[
         DROP_IN
@@ -63,7 +61,7 @@ def test_broker_is_started_again_however_often_a_client_brings_it_to_an_end() ->
 
 @pytest.mark.finding("security-3")
 @pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
-def test_plugin_is_named_where_debian_installs_it(
+def test_plugin_path_defaults_to_the_folder_where_debian_installs_it(
     architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: architecture)
@@ -75,19 +73,23 @@ def test_plugin_is_named_where_debian_installs_it(
 
 
 @pytest.mark.finding("security-3")
-def test_mosquitto_without_the_plugin_is_reported(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_mosquitto_plugin_is_reported_with_the_option_to_set_it(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cloud.vehicles.fleet.broker_cli.find_plugin", lambda: Path("/nowhere/plugin.so"))
     monkeypatch.setattr("shutil.which", lambda *_, **__: "/usr/sbin/mosquitto")
     assert "--plugin" in console.refused("broker", "config", "out", "--loopback")
 
 
-def test_without_an_authority_it_says_what_to_do(console: Console, tmp_path: Path) -> None:
+def test_configuration_without_an_authority_is_refused_and_names_the_command_to_create_one(
+    console: Console, tmp_path: Path
+) -> None:
     console.json("init")
     assert "broker authority create" in console.refused("broker", "config", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
-def test_a_second_authority_is_meant_or_refused(console: Console) -> None:
+def test_second_authority_is_created_only_with_the_option_for_it(console: Console) -> None:
     console.json("init")
     console.json("broker", "authority", "create", "--name", "First")
     assert "--another" in console.refused("broker", "authority", "create")
@@ -95,6 +97,6 @@ def test_a_second_authority_is_meant_or_refused(console: Console) -> None:
     assert [one["name"] for one in console.json("broker", "authority", "list")] == ["CN=First", "CN=Second"]
 
 
-def test_without_its_section_it_says_which_setting_is_missing(tmp_path: Path) -> None:
+def test_missing_broker_section_is_reported_with_the_name_of_the_setting(tmp_path: Path) -> None:
     plain = Console(settings_file(tmp_path))
     assert "[broker] directory" in plain.refused("broker", "config", str(tmp_path / "out"))

@@ -59,7 +59,7 @@ async def may_send(broker: FleetBroker, gateway: AdmittedGateway) -> bool:
     return True
 
 
-async def test_gateway_that_is_registered_while_mosquitto_runs_gets_its_rights_without_a_restart(
+async def test_gateway_registered_while_mosquitto_runs_gets_its_rights_without_a_restart(
     broker: FleetBroker,
 ) -> None:
     running = await broker.vehicle(broker.credentials(FIRST.gateway_id))
@@ -83,7 +83,7 @@ async def test_removed_gateway_loses_connection_and_rights_and_others_keep_their
     assert set(await known(broker)) == {SECOND.gateway_id}
 
 
-async def test_gateway_of_another_tenant_gets_other_rights(broker: FleetBroker) -> None:
+async def test_gateway_moved_to_another_tenant_gets_the_rights_of_that_tenant(broker: FleetBroker) -> None:
     moved = AdmittedGateway(FIRST.gateway_id, "tnt_b")
     async with link_to(broker) as link:
         await link.apply([moved])
@@ -93,7 +93,7 @@ async def test_gateway_of_another_tenant_gets_other_rights(broker: FleetBroker) 
     assert (await may_send(broker, moved), await may_send(broker, FIRST)) == (False, True)
 
 
-async def test_large_difference_is_sent_in_chunks(broker: FleetBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_large_number_of_changes_is_sent_in_chunks(broker: FleetBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broker_control, "PAGE_CLIENTS", 7)
     fleet = [AdmittedGateway(f"gw_{number:04}", TENANT) for number in range(CHANGES_MAX + 5)]
     async with link_to(broker) as link:
@@ -103,7 +103,7 @@ async def test_large_difference_is_sent_in_chunks(broker: FleetBroker, monkeypat
         assert set(await known(broker)) == {gateway.gateway_id for gateway in fleet}
 
 
-async def test_nothing_is_sent_while_list_and_connection_stay(
+async def test_no_request_is_sent_while_list_and_connection_are_unchanged(
     broker: FleetBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests: list[Sequence[Mapping[str, object]]] = []
@@ -123,7 +123,7 @@ async def test_nothing_is_sent_while_list_and_connection_stay(
         assert len(requests) == 2
 
 
-async def test_restarted_mosquitto_with_an_old_file_is_brought_up_to_date(broker: FleetBroker) -> None:
+async def test_restarted_mosquitto_with_an_outdated_file_gets_the_current_rights(broker: FleetBroker) -> None:
     admitted = [FIRST, SECOND]
     async with link_to(broker) as link:
         await link.apply(admitted)
@@ -173,7 +173,7 @@ async def run_without_plugin(broker: FleetBroker) -> None:
     await broker.start()
 
 
-async def test_mosquitto_leaves_the_file_of_the_cloud_alone(broker: FleetBroker) -> None:
+async def test_mosquitto_does_not_write_the_rights_file_of_the_cloud(broker: FleetBroker) -> None:
     """Mosquitto may have write access to the folder, but a copy that it wrote would lag behind the cloud's."""
     before = (broker.layout.live / RIGHTS_FILE).read_bytes()
     async with link_to(broker) as link:
@@ -181,7 +181,7 @@ async def test_mosquitto_leaves_the_file_of_the_cloud_alone(broker: FleetBroker)
     assert (broker.layout.live / RIGHTS_FILE).read_bytes() == before
 
 
-def test_file_is_the_same_for_the_same_gateways_and_holds_no_password() -> None:
+def test_rights_file_is_the_same_for_the_same_gateways_and_holds_no_password() -> None:
     login = CloudLogin(cloud_username("a secret word"), "a secret word")
     first = rights_file(login, [SECOND, FIRST])
     assert first == rights_file(login, [FIRST, SECOND])
@@ -196,12 +196,12 @@ def test_file_is_the_same_for_the_same_gateways_and_holds_no_password() -> None:
     assert [one["username"] for one in document["clients"]] == [login.username, "gw_1", "gw_2"]
 
 
-def test_user_name_of_the_cloud_cannot_be_guessed_without_its_password() -> None:
+def test_user_name_of_the_cloud_depends_on_its_password() -> None:
     assert cloud_username("one") != cloud_username("another")
     assert len(cloud_username("one")) == len("argus-cloud-") + 32
 
 
-def test_role_names_its_rights() -> None:
+def test_name_of_a_role_differs_for_each_tenant() -> None:
     """A role that remains in a running mosquitto is never mistaken for another one."""
     names = {gateway_role(AdmittedGateway("gw_1", tenant))["rolename"] for tenant in ("tnt_a", "tnt_b")}
     assert len(names) == 2

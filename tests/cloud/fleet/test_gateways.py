@@ -19,7 +19,7 @@ def fleet(database: Database) -> Fleet:
     return Fleet(database, CLOCK, UlidIds(CLOCK))
 
 
-async def test_a_registered_gateway_is_found_by_what_its_topic_says(database: Database) -> None:
+async def test_registered_gateway_is_found_by_the_tenant_and_gateway_id_of_its_topic(database: Database) -> None:
     home = await household(database, CLOCK)
     async with database.read() as tx:
         assert await DIRECTORY.find(tx, "tnt_north", "gw_north") == home.gateway
@@ -28,7 +28,7 @@ async def test_a_registered_gateway_is_found_by_what_its_topic_says(database: Da
     assert home.gateway.public_key == b"\x07" * 32
 
 
-async def test_a_gateway_is_registered_once(database: Database) -> None:
+async def test_registered_gateway_id_cannot_be_registered_again(database: Database) -> None:
     home = await household(database, CLOCK)
     with pytest.raises(GatewayTaken, match="gw_north"):
         await fleet(database).register(
@@ -59,7 +59,7 @@ async def test_gateway_id_that_is_a_user_name_of_the_cloud_or_looks_like_an_opti
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "not base64!", base64.b64encode(bytes(31)).decode(), "A" * 44])
-async def test_a_key_of_another_shape_is_refused(database: Database, key: str) -> None:
+async def test_malformed_public_key_is_refused(database: Database, key: str) -> None:
     home = await household(database, CLOCK)
     with pytest.raises(PublicKeyMalformed):
         await fleet(database).register(
@@ -67,7 +67,7 @@ async def test_a_key_of_another_shape_is_refused(database: Database, key: str) -
         )
 
 
-async def test_a_gateway_stands_for_a_vehicle_of_its_own_organisation(database: Database) -> None:
+async def test_gateway_is_registered_only_for_a_vehicle_of_its_own_organisation(database: Database) -> None:
     north, south = await household(database, CLOCK), await household(database, CLOCK, name="south")
     for organization, vehicle, error in (
         (south.organization, north.vehicle, OrganizationUnknown),
@@ -79,7 +79,7 @@ async def test_a_gateway_stands_for_a_vehicle_of_its_own_organisation(database: 
             )
 
 
-async def test_the_last_status_counts_even_when_an_older_one_arrives_after_it(database: Database) -> None:
+async def test_older_status_that_arrives_later_does_not_replace_the_latest_one(database: Database) -> None:
     home = await household(database, CLOCK)
 
     async def hear(minute: int, *, online: bool) -> None:

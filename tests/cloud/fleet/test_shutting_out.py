@@ -113,7 +113,7 @@ async def path_unit(broker: FleetBroker) -> AsyncIterator[None]:
 
 
 @pytest.mark.finding("security-6")
-async def test_revoked_gateway_is_shut_out_within_ten_seconds_and_others_stay_connected(fleet: Fleet) -> None:
+async def test_revoked_gateway_is_disconnected_within_ten_seconds_and_others_stay_connected(fleet: Fleet) -> None:
     stolen, other = await fleet.certificate(STOLEN), await fleet.certificate(OTHER)
     live, bystander = await fleet.connected(stolen), await fleet.connected(other)
     async with asyncio.timeout(SHUT_OUT_S_MAX):
@@ -130,7 +130,7 @@ async def test_revoked_gateway_is_shut_out_within_ten_seconds_and_others_stay_co
 
 
 @pytest.mark.finding("security-6")
-async def test_a_suspended_gateway_comes_back_when_it_was_resumed(fleet: Fleet) -> None:
+async def test_resumed_gateway_can_connect_and_publish_again(fleet: Fleet) -> None:
     credentials = await fleet.certificate(STOLEN)
     live = await fleet.connected(credentials)
     await fleet.shut_out("suspend")
@@ -150,7 +150,7 @@ async def comes_in(fleet: Fleet, credentials: Credentials) -> MqttSession | None
     return None
 
 
-async def test_a_certificate_that_the_cloud_never_saw_has_no_rights_after_the_revocation(fleet: Fleet) -> None:
+async def test_unknown_certificate_of_a_revoked_gateway_has_no_rights(fleet: Fleet) -> None:
     """The serial number is not on the list; without rights it can neither send nor receive."""
     unknown = fleet.broker.credentials(STOLEN)
     live = await fleet.connected(unknown)
@@ -161,7 +161,7 @@ async def test_a_certificate_that_the_cloud_never_saw_has_no_rights_after_the_re
         await session.publish(topics.up(TENANT, STOLEN, Lane.NUMERIC), b"x")
 
 
-async def test_ingest_ends_the_connection_of_a_gateway_that_was_shut_out_behind_its_back(fleet: Fleet) -> None:
+async def test_ingest_ends_the_connection_of_a_suspended_gateway_at_its_next_message(fleet: Fleet) -> None:
     """The console could not reach the broker: the gateway's next message ends its connection."""
     live = await fleet.connected(await fleet.certificate(STOLEN))
     running = make_ingest(fleet.cloud.database, fleet.broker.cloud_address, fleet.cloud.clock, fleet.cloud.ids)
@@ -179,7 +179,7 @@ async def test_ingest_ends_the_connection_of_a_gateway_that_was_shut_out_behind_
         await asyncio.wait([task])
 
 
-async def test_a_list_past_its_date_refuses_every_vehicle(fleet: Fleet) -> None:
+async def test_broker_with_an_expired_revocation_list_refuses_every_vehicle(fleet: Fleet) -> None:
     """An expired list locks out the whole fleet: it is renewed daily, with a warning from 14 days before."""
     fleet.broker.revoke_with_expired_list()
     fleet.broker.reload()

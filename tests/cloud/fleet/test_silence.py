@@ -68,7 +68,7 @@ async def watched(database: Database) -> Watched:
 
 
 @pytest.mark.contract("C-079", "A-059")
-async def test_a_gateway_that_is_heard_of_is_told_once(watched: Watched):
+async def test_connected_gateway_is_reported_once(watched: Watched):
     assert await watched.later(3600) == [], "it was registered, and nobody has plugged it in"
     await watched.says()
     await watched.says()
@@ -81,7 +81,7 @@ async def test_a_gateway_that_is_heard_of_is_told_once(watched: Watched):
     }
 
 
-async def test_a_tunnel_is_not_told_and_a_silence_is_told_once(watched: Watched):
+async def test_short_silence_of_a_gateway_is_not_reported_and_a_long_one_is_reported_once(watched: Watched):
     await watched.says()
     await watched.says(online=False)
     assert await watched.later(120) == ["gateway.connected"]
@@ -93,7 +93,7 @@ async def test_a_tunnel_is_not_told_and_a_silence_is_told_once(watched: Watched)
     assert await watched.later(0) == ["gateway.connected", "gateway.offline", "gateway.connected"]
 
 
-async def test_a_gateway_whose_will_was_its_last_word_is_offline_after_the_same_while(watched: Watched):
+async def test_gateway_whose_last_status_is_its_will_is_reported_offline_after_the_same_time(watched: Watched):
     await watched.says()
     await watched.says(online=False)
     assert await watched.later(299) == ["gateway.connected"]
@@ -102,7 +102,7 @@ async def test_a_gateway_whose_will_was_its_last_word_is_offline_after_the_same_
     assert await watched.later(600) == ["gateway.connected", "gateway.offline"]
 
 
-async def test_two_workers_that_look_at_once_tell_it_once(watched: Watched):
+async def test_change_of_a_gateway_seen_by_two_workers_is_reported_once(watched: Watched):
     await watched.says()
     watched.cloud.clock.at_us += SILENCE_US
     told = []
@@ -112,9 +112,7 @@ async def test_two_workers_that_look_at_once_tell_it_once(watched: Watched):
     assert told == [1, 0]
 
 
-async def test_a_cloud_that_was_away_itself_does_not_take_its_own_silence_for_the_fleets(
-    watched: Watched, tmp_path: Path
-):
+async def test_gateways_are_not_reported_offline_for_the_downtime_of_the_cloud(watched: Watched, tmp_path: Path):
     await watched.says()
     cloud = watched.cloud
     cloud.clock.at_us += 86_400 * SECOND_US
@@ -129,7 +127,7 @@ async def test_a_cloud_that_was_away_itself_does_not_take_its_own_silence_for_th
 
 
 @pytest.mark.contract("C-079", "A-059")
-async def test_a_device_that_falls_silent_is_told_once_for_each_silence(watched: Watched):
+async def test_silent_device_is_reported_once_for_each_silence(watched: Watched):
     await watched.cloud.take(watched.gateway.send())
     assert await watched.later(600) == [], "nobody enrolled it"
     device_id = await watched.enrol()
@@ -143,7 +141,7 @@ async def test_a_device_that_falls_silent_is_told_once_for_each_silence(watched:
     assert await watched.later(1) == ["device.offline"] * 2
 
 
-async def test_a_device_that_was_retired_is_missed_by_nobody(watched: Watched):
+async def test_retired_device_is_not_reported_as_silent(watched: Watched):
     await watched.cloud.take(watched.gateway.send())
     device_id = await watched.enrol()
     await Enrolment(watched.cloud.database, watched.cloud.clock, watched.cloud.ids).retire(OPERATOR, device_id)
@@ -152,7 +150,7 @@ async def test_a_device_that_was_retired_is_missed_by_nobody(watched: Watched):
 
 @pytest.mark.finding("security-2")
 @pytest.mark.parametrize("began_us", [-9 * 10**18, -(10**17)])
-async def test_device_of_an_impossible_time_stops_neither_the_watch_nor_the_list_of_devices(
+async def test_device_with_an_impossible_time_stops_neither_the_watch_nor_the_list_of_devices(
     watched: Watched, began_us: int
 ):
     cloud = watched.cloud

@@ -8,7 +8,7 @@ from cloud.cli import app
 from tests.builders.cloud_settings import settings_file
 
 
-def test_a_mistyped_gateway_is_refused(tmp_path: Path):
+def test_custody_check_of_an_unknown_gateway_is_refused(tmp_path: Path):
     config = str(settings_file(tmp_path))
     assert CliRunner().invoke(app, ["--config", config, "init"]).exit_code == 0
     outcome = CliRunner().invoke(app, ["--config", config, "custody", "check", "--gateway", "gw_absent"])

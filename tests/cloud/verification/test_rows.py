@@ -44,7 +44,7 @@ async def tamper(cloud: CloudUnderTest, statement: Any) -> None:
         await tx.execute(statement)
 
 
-async def test_every_kind_of_value_equals_its_envelope(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_rows_of_every_kind_of_value_equal_their_envelope(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     memory = section([one(PRESSURE, (120.0, 80.0), device_time=BEDSIDE_TIME)], device=CUFF, stored=True)
     waves = section([one(PLETH, None, samples=bytes(range(20)))])
     await cloud.take(
@@ -59,7 +59,7 @@ async def test_every_kind_of_value_equals_its_envelope(cloud: CloudUnderTest, ga
     assert sum(report.observations or 0 for report in reports.values()) == len(stored)
 
 
-async def test_without_being_asked_rows_are_not_compared(cloud: CloudUnderTest):
+async def test_rows_are_compared_only_on_request(cloud: CloudUnderTest):
     await tamper(cloud, update(observations).values(number=1.0))
     reports = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
     assert all(report.intact and report.observations is None for report in reports)
@@ -82,13 +82,13 @@ async def test_without_being_asked_rows_are_not_compared(cloud: CloudUnderTest):
     ],
     ids=lambda change: next(iter(change)),
 )
-async def test_a_column_that_was_changed_is_found(cloud: CloudUnderTest, change: dict[str, Any]):
+async def test_changed_column_is_found(cloud: CloudUnderTest, change: dict[str, Any]):
     at = (observations.c.sequence == 1, observations.c.position == 1)
     await tamper(cloud, update(observations).where(*at).values(**change))
     assert await found(cloud) == [("1 rows are not what its envelope says", 1)]
 
 
-async def test_a_metric_object_that_was_changed_is_found_in_every_batch_that_has_it(cloud: CloudUnderTest):
+async def test_changed_metric_object_is_found_in_every_batch_that_uses_it(cloud: CloudUnderTest):
     await tamper(cloud, update(observation_channels).values(type_code=1))
     assert await found(cloud) == [
         ("2 rows are not what its envelope says", 1),
@@ -97,7 +97,7 @@ async def test_a_metric_object_that_was_changed_is_found_in_every_batch_that_has
     ]
 
 
-async def test_a_row_that_was_removed_or_added_is_found(cloud: CloudUnderTest):
+async def test_deleted_or_added_row_is_found(cloud: CloudUnderTest):
     (model,) = [row for row in await cloud.rows(observations) if row.sequence == 3]
     copy = dict(model._mapping)
     await tamper(cloud, delete(observations).where(observations.c.sequence == 2))
@@ -110,7 +110,7 @@ async def test_a_row_that_was_removed_or_added_is_found(cloud: CloudUnderTest):
     ]
 
 
-async def test_an_event_that_was_changed_or_removed_is_found(cloud: CloudUnderTest):
+async def test_changed_or_deleted_event_is_found(cloud: CloudUnderTest):
     await tamper(cloud, update(gateway_events).values(fields="{}"))
     assert await found(cloud, "event") == [("its event is not what its envelope says", 1)]
     await tamper(cloud, delete(gateway_events))
