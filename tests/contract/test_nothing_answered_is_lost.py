@@ -167,7 +167,7 @@ def test_retry_after_a_cut_connection_stores_no_second_observation(cloud: Runnin
 
 @pytest.mark.pg
 @pytest.mark.contract("S-194")
-def test_requests_fail_while_the_database_is_down_and_succeed_when_it_is_back(
+def test_requests_get_503_while_the_database_is_down_and_succeed_when_it_is_back(
     tmp_path: Path, postgresql: PostgresqlCluster
 ) -> None:
     short = Path(tempfile.mkdtemp(prefix="argus-wire-"))

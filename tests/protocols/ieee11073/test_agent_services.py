@@ -71,7 +71,7 @@ def test_scanner_is_disabled_again_in_the_next_association() -> None:
     assert not agent.scanner_enabled(SCANNER)
 
 
-def test_unconfirmed_set_is_done_without_an_answer() -> None:
+def test_unconfirmed_set_is_executed_without_a_response() -> None:
     agent = operating_agent(ECG)
     assert asked(agent, enable(SCANNER, confirmed=False)) == b""
     assert agent.scanner_enabled(SCANNER)
@@ -87,13 +87,13 @@ def test_scanner_that_starts_enabled_can_be_simulated() -> None:
     [(0, Attribute.CONFIRM_MODE, b"\0\0"), (1, Attribute.OPERATIONAL_STATE, b"\0\1"), (0, 2387, b"\0\2")],
     ids=["another attribute", "added to", "neither enabled nor disabled"],
 )
-def test_scanner_lets_nothing_else_be_set(modification: tuple[int, int, bytes]) -> None:
+def test_scanner_refuses_a_set_of_anything_but_its_operational_state(modification: tuple[int, int, bytes]) -> None:
     agent = operating_agent(ECG)
     assert asked(agent, set_(SCANNER, modification)) == roer(1, ErrorValue.NOT_ALLOWED_BY_OBJECT)
     assert not agent.scanner_enabled(SCANNER)
 
 
-def test_state_of_the_wrong_length_is_badly_structured() -> None:
+def test_operational_state_of_wrong_length_is_rejected_as_badly_structured() -> None:
     octets = set_(SCANNER, (0, Attribute.OPERATIONAL_STATE, b"\1"))
     assert asked(operating_agent(ECG), octets) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)
 
@@ -105,7 +105,9 @@ def test_scanner_get_returns_only_requested_attributes() -> None:
 
 
 @pytest.mark.parametrize(("timeout_s", "deadline_s"), [(None, 4.0), (7.5, 8.5)])
-def test_confirmed_report_waits_as_long_as_its_scanner_says(timeout_s: float | None, deadline_s: float) -> None:
+def test_confirmed_report_times_out_after_the_confirm_timeout_of_its_scanner(
+    timeout_s: float | None, deadline_s: float
+) -> None:
     rate = numeric(2, HEART_RATE, BPM)
     scanner = episodic_scanner(SCANNER, (rate,), interval_min_s=0.5, confirmed=True, confirm_timeout_s=timeout_s)
     configuration = Configuration(0x4005, (rate, scanner))
@@ -129,13 +131,13 @@ def clock(refusal: Refusal | None = None, kind: TimeKind = TimeKind.ABSOLUTE) ->
     return SettableClock(set_clock, kind), times
 
 
-def test_clock_is_set_and_the_answer_is_that_of_the_reference() -> None:
+def test_set_time_sets_the_clock_and_gets_the_response_of_the_reference() -> None:
     setting, times = clock()
     assert asked(operating_agent(OXIMETER, setting), apdu("e18")) == apdu("e19")
     assert [time.text() for time in times] == ["2026-03-01T14:25:00.000"]
 
 
-def test_base_offset_clock_is_set_by_its_own_action_alone() -> None:
+def test_base_offset_clock_is_set_by_set_base_offset_time_only() -> None:
     setting, times = clock(kind=TimeKind.BASE_OFFSET)
     agent = operating_agent(OXIMETER, setting)
     octets = bytes.fromhex("D46740381314FED4")
@@ -153,11 +155,11 @@ def test_base_offset_clock_is_set_by_its_own_action_alone() -> None:
     ],
     ids=["busy", "no room", "silence"],
 )
-def test_clock_that_refuses_says_how(refusal: Refusal, answer: bytes) -> None:
+def test_refusal_of_set_time_gets_its_error_or_reject_response(refusal: Refusal, answer: bytes) -> None:
     assert asked(operating_agent(OXIMETER, clock(refusal)[0]), apdu("e18")) == answer
 
 
-def test_time_that_is_none_is_not_taken() -> None:
+def test_set_time_with_an_impossible_date_is_refused() -> None:
     setting, times = clock()
     octets = action(ActionType.SET_TIME, bytes.fromhex("2026130114250000 00000000"))
     assert asked(operating_agent(OXIMETER, setting), octets) == roer(1, ErrorValue.NOT_ALLOWED_BY_OBJECT)
@@ -166,7 +168,7 @@ def test_time_that_is_none_is_not_taken() -> None:
     assert asked(operating_agent(OXIMETER, setting), short) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)
 
 
-def test_unconfirmed_action_is_done_without_an_answer() -> None:
+def test_unconfirmed_action_is_executed_without_a_response() -> None:
     setting, times = clock()
     octets = action(ActionType.SET_TIME, bytes.fromhex("2026030114250000 00000000"), confirmed=False)
     assert asked(operating_agent(OXIMETER, setting), octets) == b""
@@ -184,7 +186,7 @@ def test_unconfirmed_action_is_done_without_an_answer() -> None:
         (enable(9), ErrorValue.NO_SUCH_OBJECT_INSTANCE),
     ],
 )
-def test_requests_for_absent_objects_are_refused_by_kind(octets: bytes, error: ErrorValue) -> None:
+def test_request_for_an_absent_object_gets_the_error_of_its_kind(octets: bytes, error: ErrorValue) -> None:
     assert asked(operating_agent(OXIMETER), octets) == roer(1, error)
 
 
@@ -208,7 +210,7 @@ def requests(
     ), scopes
 
 
-def test_unlimited_request_is_answered_as_in_the_reference_and_runs_until_it_is_stopped() -> None:
+def test_unlimited_data_request_gets_the_response_of_the_reference_and_runs_until_it_is_stopped() -> None:
     serving, _ = requests()
     agent = operating_agent(OXIMETER, serving)
     assert asked(agent, apdu("e20")) == apdu("e21")
@@ -220,7 +222,7 @@ def test_unlimited_request_is_answered_as_in_the_reference_and_runs_until_it_is_
     assert serving.flows(0.0) == ()
 
 
-def test_single_request_is_answered_with_the_report_itself() -> None:
+def test_single_response_data_request_gets_a_response_that_contains_the_report() -> None:
     serving, _ = requests()
     mode = START | modes.MODE_SCOPE_HANDLE | modes.MODE_SINGLE_RESPONSE
     told = data_response(asked(operating_agent(OXIMETER, serving), data_request(mode, request_id=7, handles=[10])))
@@ -229,7 +231,7 @@ def test_single_request_is_answered_with_the_report_itself() -> None:
     assert serving.flows(0.0) == ()
 
 
-def test_request_for_a_time_ends_by_itself_and_can_be_continued() -> None:
+def test_data_request_for_a_time_period_ends_by_itself_and_can_be_continued() -> None:
     serving, _ = requests()
     agent = operating_agent(OXIMETER, serving)
     asked(agent, data_request(START | modes.MODE_SCOPE_ALL | modes.MODE_TIME_PERIOD, for_s=2.0), 10.0)
@@ -239,7 +241,7 @@ def test_request_for_a_time_ends_by_itself_and_can_be_continued() -> None:
     assert not serving.flows(15.0)
 
 
-def test_request_for_a_class_covers_its_objects() -> None:
+def test_data_request_for_a_class_covers_the_objects_of_the_class() -> None:
     serving, scopes = requests()
     mode = START | modes.MODE_SCOPE_CLASS | modes.MODE_SINGLE_RESPONSE
     asked(operating_agent(OXIMETER, serving), data_request(mode, object_class=6))
@@ -283,7 +285,7 @@ _R = DataRequestResult
     ],
     ids=lambda given: given.name if isinstance(given, DataRequestResult) else "",
 )
-def test_each_request_that_cannot_be_served_says_why(
+def test_refused_data_request_gets_the_result_code_of_its_reason(
     result: DataRequestResult, supports: int, request_octets: bytes
 ) -> None:
     serving, _ = requests(supports)
@@ -295,7 +297,7 @@ def test_each_request_that_cannot_be_served_says_why(
     assert (told.data_req_result, told.event_type, told.event_info) == (result, 0, b"")
 
 
-def test_more_requests_than_the_device_serves_are_refused_and_so_is_one_that_runs_already() -> None:
+def test_data_request_beyond_the_flow_limit_or_with_a_used_id_is_refused() -> None:
     serving, _ = requests(flows_max=1, continuation=False)
     agent = operating_agent(OXIMETER, serving)
     asked(agent, data_request(ALL_ALWAYS, request_id=1))
@@ -341,7 +343,7 @@ class Memory(AgentService):
             )
 
 
-def test_services_reports_follow_its_answer_one_at_a_time() -> None:
+def test_confirmed_reports_of_a_service_follow_its_response_one_at_a_time() -> None:
     memory = Memory()
     agent = operating_agent(OXIMETER, memory)
     sent = asked(agent, action(ActionType.SEG_TRIG_XFER, b"\0\1", handle=1), 2.0)
@@ -355,7 +357,7 @@ def test_services_reports_follow_its_answer_one_at_a_time() -> None:
     assert agent.can_confirm
 
 
-def test_device_whose_configuration_changes_leaves_with_that_reason_and_comes_with_the_new_one() -> None:
+def test_reconfigured_agent_releases_with_that_reason_and_associates_with_the_new_configuration() -> None:
     agent = operating_agent(OXIMETER)
     agent.reconfigure((ECG,), 1.0)
     assert agent.to_send() == bytes.fromhex("E40000020002")
@@ -365,7 +367,7 @@ def test_device_whose_configuration_changes_leaves_with_that_reason_and_comes_wi
     assert agent.state is State.ASSOCIATING
 
 
-def test_device_that_changes_outside_an_association_offers_the_new_configuration() -> None:
+def test_agent_reconfigured_outside_an_association_sends_nothing() -> None:
     agent = operating_agent(OXIMETER)
     agent.receive(bytes.fromhex("E60000020000"), 0.0)
     assert agent.reconfigure((ECG,), 1.0) == []
@@ -374,7 +376,7 @@ def test_device_that_changes_outside_an_association_offers_the_new_configuration
         agent.reconfigure((), 1.0)
 
 
-def test_arguments_that_cannot_be_read_are_badly_structured() -> None:
+def test_undecodable_action_arguments_are_rejected_as_badly_structured() -> None:
     serving, _ = requests()
     octets = action(ActionType.DATA_REQUEST, encode(ECG.objects[0])[:3])
     assert asked(operating_agent(OXIMETER, serving), octets) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)

@@ -41,7 +41,7 @@ def verdict(result: ConfigResult) -> bytes:
     return report_answer(0, EventType.CONFIG, info=encode(ConfigReportRsp(OXIMETER.config_id, result)))
 
 
-def test_verdict_that_never_comes_aborts_after_ten_seconds() -> None:
+def test_missing_configuration_response_aborts_after_10_seconds() -> None:
     waiting = agent(UNKNOWN)
     assert (waiting.state, waiting.deadline_s) == (State.WAITING_APPROVAL, 10.0)
     assert waiting.expire(9.9) == []
@@ -50,18 +50,18 @@ def test_verdict_that_never_comes_aborts_after_ten_seconds() -> None:
 
 
 @pytest.mark.parametrize("result", [reason.value for reason in RejectReason])
-def test_rejection_is_reported_with_its_reason(result: int) -> None:
+def test_rejected_association_is_reported_with_its_reason(result: int) -> None:
     asking = agent()
     assert asking.receive(response(MANAGER_ID, AssociateResult(result)), 1.0) == [Rejected(RejectReason(result))]
     assert asking.state is State.UNASSOCIATED
 
 
-def test_rejection_without_a_name_is_a_rejection() -> None:
+def test_unknown_association_result_is_reported_as_a_rejection() -> None:
     assert agent().receive(bytes.fromhex("E300 0006 0063 0000 0000"), 1.0) == [Rejected(RejectReason.UNKNOWN)]
 
 
 @pytest.mark.parametrize("asked", [True, False], ids=["associating", "unassociated"])
-def test_another_agents_request_is_rejected(asked: bool) -> None:
+def test_association_request_of_another_agent_is_rejected(asked: bool) -> None:
     one = agent() if asked else AgentAssociation(system_id=AGENT_ID, configurations=(OXIMETER,))
     one.receive(aarq(0x0190), 1.0)
     answer = decode_apdu(one.to_send())
@@ -78,12 +78,12 @@ def test_message_before_the_association_response_aborts(octets: bytes) -> None:
 
 
 @pytest.mark.parametrize("octets", [roer(0, ErrorValue.PROTOCOL_VIOLATION), rorj(0, RejectProblem.UNEXPECTED_ERROR)])
-def test_configuration_that_is_answered_with_an_error_aborts(octets: bytes) -> None:
+def test_error_response_to_the_configuration_aborts(octets: bytes) -> None:
     waiting = agent(UNKNOWN)
     assert isinstance(waiting.receive(octets, 1.0)[-1], Aborted)
 
 
-def test_mds_is_read_while_the_configuration_is_judged_and_attribute_by_attribute() -> None:
+def test_mds_get_is_served_whole_or_by_attribute_before_the_configuration_response() -> None:
     waiting = agent(UNKNOWN)
     waiting.receive(apdu("e8"), 1.0)
     assert waiting.to_send()[12:].hex() == "0000" + "0002" + "0014" + "0984000a0008" + AGENT_ID.hex() + "099c00020055"
@@ -97,7 +97,7 @@ def test_mds_is_read_while_the_configuration_is_judged_and_attribute_by_attribut
     [("0001", ErrorValue.INVALID_OBJECT_INSTANCE), ("0002", ErrorValue.NO_SUCH_OBJECT_INSTANCE)],
     ids=["a metric object", "no object"],
 )
-def test_unreadable_requests_are_refused_by_kind(handle: str, error: ErrorValue) -> None:
+def test_get_of_an_unknown_handle_gets_the_error_of_its_kind(handle: str, error: ErrorValue) -> None:
     operating = agent(KNOWN)
     operating.receive(bytes.fromhex(f"E700000E 000C 0002 0103 0006 {handle} 0000 0000"), 1.0)
     assert operating.to_send() == roer(2, error)
@@ -110,7 +110,7 @@ def test_set_of_an_object_that_cannot_be_set_is_refused() -> None:
 
 
 @pytest.mark.parametrize("result", [ConfigResult.ACCEPTED_CONFIG, ConfigResult.UNSUPPORTED_CONFIG])
-def test_verdict_that_crosses_a_release_is_ignored(result: ConfigResult) -> None:
+def test_configuration_response_during_release_is_ignored(result: ConfigResult) -> None:
     leaving = agent(UNKNOWN)
     leaving.release(1.0)
     assert leaving.receive(verdict(result), 1.1) == []

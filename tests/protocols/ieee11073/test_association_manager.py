@@ -69,7 +69,7 @@ def waiting_for_config(settings: ManagerSettings | None = None) -> ManagerAssoci
 
 
 @pytest.mark.parametrize("name", conversations())
-def test_conversation_of_the_corpus_is_answered_byte_for_byte(name: str) -> None:
+def test_responses_to_each_corpus_conversation_equal_it_byte_for_byte(name: str) -> None:
     association = manager()
     expected, answered = b"", b""
     for sample in conversations()[name]:
@@ -87,13 +87,13 @@ def test_conversation_of_the_corpus_is_answered_byte_for_byte(name: str) -> None
 
 
 @pytest.mark.parametrize("configuration", STANDARD_CONFIGURATIONS, ids=lambda one: f"{one.config_id:04X}")
-def test_confirmed_standard_configurations_are_known(configuration: Configuration) -> None:
+def test_confirmed_standard_configurations_are_accepted_without_a_request(configuration: Configuration) -> None:
     told = manager().receive(aarq(configuration.config_id), 0.0)
     assert [type(event) for event in told] == [Associated, ConfigurationAgreed]
 
 
 @pytest.mark.parametrize("config_id", [0x0258, 0x4001, 0x7FFF])
-def test_any_other_configuration_is_requested(config_id: int) -> None:
+def test_unknown_configuration_is_requested_from_the_agent(config_id: int) -> None:
     association = manager()
     (associated,) = association.receive(aarq(config_id), 0.0)
     assert associated == Associated(bytes.fromhex("1122334455667788"), config_id, configuration_known=False)
@@ -101,7 +101,7 @@ def test_any_other_configuration_is_requested(config_id: int) -> None:
     assert association.state is State.WAITING_FOR_CONFIG
 
 
-def test_standard_configuration_is_requested_where_none_is_known() -> None:
+def test_standard_configuration_is_requested_when_standard_configurations_are_not_accepted() -> None:
     association = manager(settings=ManagerSettings(accept_standard_configurations=False))
     (associated,) = association.receive(aarq(0x0190), 0.0)
     assert isinstance(associated, Associated)
@@ -118,7 +118,7 @@ def test_standard_configuration_is_requested_where_none_is_known() -> None:
         (aarq(0x4001, system_id=b"\x01\x02"), 1, RejectReason.PERMANENT),
     ],
 )
-def test_unacceptable_request_is_rejected_with_its_reason(
+def test_unacceptable_association_request_is_rejected_with_its_reason(
     request_octets: bytes, result: int, reason: RejectReason
 ) -> None:
     association = manager()
@@ -141,7 +141,7 @@ def test_message_outside_an_association_gets_abrt(octets: bytes) -> None:
 
 
 @pytest.mark.parametrize("octets", [rlre(), abrt()])
-def test_late_farewell_is_ignored(octets: bytes) -> None:
+def test_late_release_response_or_abort_is_ignored(octets: bytes) -> None:
     association = manager()
     assert association.receive(octets, 0.0) == []
     assert association.to_send() == b""
@@ -159,7 +159,7 @@ def test_association_apdu_out_of_turn_ends_the_association(octets: bytes) -> Non
 # Configuration.
 
 
-def test_configuration_that_never_comes_aborts_after_ten_seconds() -> None:
+def test_missing_configuration_aborts_after_10_seconds() -> None:
     association = waiting_for_config()
     assert association.deadline_s == 10.0
     assert association.expire(9.9) == []
@@ -178,7 +178,7 @@ def test_reports_before_the_configuration_are_refused() -> None:
     assert association.deadline_s == 10.0
 
 
-def test_refused_configuration_may_be_followed_by_a_better_one() -> None:
+def test_refused_configuration_may_be_followed_by_an_acceptable_one() -> None:
     association = waiting_for_config()
     association.receive(config_report(Configuration(0x0258, ()), invoke_id=1), 4.0)
     assert association.to_send() == verdict(0x0258, ConfigResult.STANDARD_CONFIG_UNKNOWN)
@@ -190,7 +190,7 @@ def test_refused_configuration_may_be_followed_by_a_better_one() -> None:
     assert association.state is State.OPERATING
 
 
-def test_empty_configuration_with_a_known_standard_id_names_it() -> None:
+def test_empty_configuration_with_a_standard_id_selects_the_standard_configuration() -> None:
     association = waiting_for_config()
     told = association.receive(config_report(Configuration(0x0190, ())), 1.0)
     agreed = next(event for event in told if isinstance(event, ConfigurationAgreed))
@@ -199,7 +199,7 @@ def test_empty_configuration_with_a_known_standard_id_names_it() -> None:
 
 
 @pytest.mark.finding("edge-check-6")
-def test_configuration_under_another_id_than_the_association_request_named_is_used_and_is_a_deviation() -> None:
+def test_configuration_with_another_id_than_the_association_request_is_used_with_a_deviation() -> None:
     waiting = waiting_for_config()
     offered = Configuration(0x4002, STANDARD_CONFIGURATIONS[0].objects)
     events = waiting.receive(config_report(offered), 0.1)
@@ -209,14 +209,14 @@ def test_configuration_under_another_id_than_the_association_request_named_is_us
     assert str(0x4002) in deviation
 
 
-def test_unreadable_configuration_is_rejected_and_waited_for_again() -> None:
+def test_undecodable_configuration_is_rejected_and_the_manager_stays_in_waiting_for_config() -> None:
     association = waiting_for_config()
     association.receive(event_report(EventType.CONFIG, bytes.fromhex("4001 0001 0004 0006 0001"), invoke_id=5), 1.0)
     assert association.to_send() == rorj(5, PROBLEM.BADLY_STRUCTURED_APDU)
     assert association.state is State.WAITING_FOR_CONFIG
 
 
-def test_device_that_offers_refused_configurations_without_end_is_aborted() -> None:
+def test_association_is_aborted_after_the_limit_of_refused_configurations() -> None:
     association = waiting_for_config(ManagerSettings(configurations_max=3))
     for number in range(3):
         assert association.state is State.WAITING_FOR_CONFIG
@@ -225,7 +225,7 @@ def test_device_that_offers_refused_configurations_without_end_is_aborted() -> N
     assert association.to_send().endswith(abrt())
 
 
-def test_two_objects_with_one_handle_are_no_configuration() -> None:
+def test_configuration_with_a_duplicate_handle_is_rejected() -> None:
     association = waiting_for_config()
     twice = Configuration(0x4001, OXIMETER.objects + OXIMETER.objects)
     association.receive(config_report(twice), 1.0)
@@ -235,7 +235,7 @@ def test_two_objects_with_one_handle_are_no_configuration() -> None:
 # Get of the MDS.
 
 
-def test_unanswered_get_aborts_after_three_seconds() -> None:
+def test_get_without_a_response_aborts_after_3_seconds() -> None:
     association = manager()
     association.receive(aarq(0x0190), 0.0)
     assert association.deadline_s == 3.0
@@ -244,7 +244,7 @@ def test_unanswered_get_aborts_after_three_seconds() -> None:
     assert association.to_send().endswith(abrt(AbortReason.RESPONSE_TIMEOUT))
 
 
-def test_device_that_refuses_to_say_what_it_is_may_report() -> None:
+def test_agent_that_refuses_the_mds_get_stays_associated_with_a_deviation() -> None:
     association = manager()
     association.receive(aarq(0x0190), 0.0)
     told = association.receive(roer(0, ERROR.NO_SUCH_OBJECT_INSTANCE), 1.0)
@@ -252,7 +252,7 @@ def test_device_that_refuses_to_say_what_it_is_may_report() -> None:
     assert (association.state, association.deadline_s) == (State.OPERATING, None)
 
 
-def test_mds_is_read_field_by_field() -> None:
+def test_mds_attributes_are_decoded_into_the_device_identity() -> None:
     association = manager()
     association.receive(aarq(0x0190), 0.0)
     answer = apdu("e9")
@@ -269,7 +269,7 @@ def test_mds_is_read_field_by_field() -> None:
     assert clock == ClockRead((identity.date_and_time,), 0.0, 1.0)
 
 
-def test_answer_to_nothing_ends_the_association() -> None:
+def test_response_without_a_request_ends_the_association() -> None:
     association = operating_manager(OXIMETER)
     (*_, aborted) = association.receive(get_answer(77), 1.0)
     assert isinstance(aborted, Aborted)
@@ -282,14 +282,14 @@ def test_answer_to_nothing_ends_the_association() -> None:
 NO_REPORT = event_report(0x0D99, b"", invoke_id=14)
 
 
-def test_event_of_a_later_edition_is_rejected_as_an_operation_we_lack() -> None:
+def test_event_report_of_unknown_type_is_rejected_as_unrecognized_operation() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(NO_REPORT, 1.0)
     assert deviations_of(told) == ["event reports of type 3481 are not taken"]
     assert association.to_send() == rorj(14, PROBLEM.UNRECOGNIZED_OPERATION)
 
 
-def test_segment_data_of_an_object_that_is_not_there_is_refused() -> None:
+def test_segment_data_of_an_absent_object_is_refused() -> None:
     association = operating_manager(OXIMETER)
     association.receive(apdu("e26"), 1.0)
     assert association.to_send() == roer(13, ERROR.NO_SUCH_OBJECT_INSTANCE)
@@ -308,7 +308,7 @@ def test_unknown_message_is_rejected_as_unrecognized() -> None:
     assert association.to_send() == rorj(0x42, PROBLEM.UNRECOGNIZED_APDU)
 
 
-def test_broken_report_is_rejected_and_the_next_one_is_taken() -> None:
+def test_report_after_a_rejected_malformed_report_is_accepted() -> None:
     association = operating_manager(OXIMETER)
     broken = event_report(EventType.SCAN_REPORT_FIXED, bytes.fromhex("F000 0000 0001 0008 0001 0062"), invoke_id=9)
     association.receive(broken, 1.0)
@@ -316,7 +316,7 @@ def test_broken_report_is_rejected_and_the_next_one_is_taken() -> None:
     assert len(reports_of(association.receive(report(), 1.0))) == 1
 
 
-def test_device_that_only_sends_broken_messages_is_given_up() -> None:
+def test_association_is_aborted_after_the_limit_of_malformed_messages() -> None:
     association = operating_manager(OXIMETER, ManagerSettings(malformed_max=3))
     for number in range(4):
         told = association.receive(bytes.fromhex("E7000008 0006 0042 0101 0000"), float(number))
@@ -324,7 +324,7 @@ def test_device_that_only_sends_broken_messages_is_given_up() -> None:
     assert association.to_send().endswith(abrt())
 
 
-def test_bytes_that_are_no_apdu_close_the_link() -> None:
+def test_bytes_without_an_apdu_header_abort_and_close_the_link() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(report() + b"HTTP/1.1", 1.0)
     assert isinstance(told[-1], Aborted)
@@ -333,7 +333,7 @@ def test_bytes_that_are_no_apdu_close_the_link() -> None:
     assert association.receive(report(), 2.0) == []
 
 
-def test_apdu_over_the_limit_ends_the_link_as_a_buffer_overflow() -> None:
+def test_apdu_over_the_limit_aborts_with_buffer_overflow_and_closes_the_link() -> None:
     association = operating_manager(OXIMETER, ManagerSettings(apdu_bytes_max=1000))
     told = association.receive(bytes.fromhex("E700 0400"), 1.0)
     assert isinstance(told[-1], Aborted)
@@ -341,14 +341,14 @@ def test_apdu_over_the_limit_ends_the_link_as_a_buffer_overflow() -> None:
     assert association.to_send() == abrt(AbortReason.BUFFER_OVERFLOW)
 
 
-def test_closed_link_takes_no_more_requests() -> None:
+def test_closed_link_ignores_release_abort_and_expiry() -> None:
     association = operating_manager(OXIMETER)
     assert [type(event) for event in association.receive(b"", 1.0)] == [LinkLost]
     assert association.release(2.0) == association.abort() == association.expire(99.0) == []
     assert (association.to_send(), association.deadline_s) == (b"", None)
 
 
-def test_deviation_is_reported_once_an_association() -> None:
+def test_deviation_is_reported_once_per_association() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(NO_REPORT + NO_REPORT, 1.0)
     assert len(deviations_of(told)) == 1
@@ -356,7 +356,7 @@ def test_deviation_is_reported_once_an_association() -> None:
     assert deviations_of(association.receive(NO_REPORT, 3.0)) == deviations_of(told)
 
 
-def test_release_that_is_not_answered_aborts_after_three_seconds() -> None:
+def test_release_request_without_a_response_aborts_after_3_seconds() -> None:
     association = operating_manager(OXIMETER)
     association.release(1.0)
     assert association.to_send() == rlrq()

@@ -41,7 +41,7 @@ def saturations(pair: Pair) -> list[object]:
 
 
 @LINKS
-def test_new_device_is_learned_read_and_reports(step: int | None) -> None:
+def test_configuration_and_mds_of_a_new_device_are_read_before_its_reports(step: int | None) -> None:
     model = ava(Attribute.SYSTEM_MODEL, bytes.fromhex("0004 41434D45 0006 4F58492D3120"))
     pair = association_pair(OXIMETER, step=step, mds_attributes=lambda: (model,)).associate()
     assert [type(event) for event in pair.manager_events] == [Associated, ConfigurationAgreed, MdsRead]
@@ -59,7 +59,7 @@ def test_new_device_is_learned_read_and_reports(step: int | None) -> None:
     assert isinstance(pair.agent_events[-1], Released)
 
 
-def test_learned_device_is_known_next_time() -> None:
+def test_learned_configuration_is_known_in_the_next_association() -> None:
     remembered = RememberedConfigurations()
     association_pair(OXIMETER, remembered=remembered).associate()
     again = association_pair(OXIMETER, remembered=remembered).associate()
@@ -68,13 +68,13 @@ def test_learned_device_is_known_next_time() -> None:
     assert again.agent.state is State.OPERATING
 
 
-def test_standard_device_is_known_at_once() -> None:
+def test_standard_configuration_is_accepted_without_a_request() -> None:
     pair = association_pair(STANDARD_OXIMETER).associate()
     assert pair.agent.state is pair.manager.state is State.OPERATING
     assert ConfigurationAsked(0x0190) not in pair.agent_events
 
 
-def test_agent_offers_its_next_configuration_when_the_first_is_refused() -> None:
+def test_agent_sends_its_next_configuration_when_the_first_is_refused() -> None:
     empty = Configuration(0x4010, ())
     pair = association_pair(empty, OXIMETER).associate()
     assert [event.config_id for event in pair.agent_events if isinstance(event, ConfigurationAsked)] == [
@@ -93,7 +93,7 @@ def test_agent_without_a_usable_configuration_releases() -> None:
     assert isinstance(pair.manager_events[-1], Released)
 
 
-def test_agent_keeps_one_confirmed_report_under_way() -> None:
+def test_agent_has_at_most_one_unacknowledged_confirmed_report() -> None:
     pair = association_pair(OXIMETER).associate()
     pair.delivers = False
     report(pair, 0)
@@ -106,7 +106,7 @@ def test_agent_keeps_one_confirmed_report_under_way() -> None:
     assert pair.agent.can_confirm
 
 
-def test_unanswered_confirmed_report_ends_the_association_and_stays_with_the_device() -> None:
+def test_unacknowledged_confirmed_report_ends_the_association_on_timeout() -> None:
     pair = association_pair(OXIMETER, agent_settings=AgentSettings(to_cer_s=3.0)).associate()
     pair.delivers = False
     report(pair, 0)
@@ -133,7 +133,7 @@ def test_refused_report_is_reported_to_the_device() -> None:
     assert isinstance(pair.agent_events[-1], ReportAnswered)
 
 
-def test_scanner_reports_groups() -> None:
+def test_grouped_scanner_reports_are_decoded_by_the_manager() -> None:
     configuration = ecg_configuration(samples=2)
     pair = association_pair(configuration).associate()
     pair.agent.receive(bytes.fromhex("E7000016 0014 0007 0105 000E 0003 0001 0008 0000 0953 0002 0001"), 0.0)
@@ -148,7 +148,7 @@ def test_scanner_reports_groups() -> None:
     assert [one.value for one in observations[1::2]] == [70.0, 71.0, 72.0]
 
 
-def test_manager_can_end_the_association_and_the_device_comes_again() -> None:
+def test_device_associates_again_after_the_manager_released_it() -> None:
     pair = association_pair(OXIMETER).associate()
     pair.manager_events += pair.manager.release(pair.now_s)
     pair.exchange()
@@ -160,7 +160,7 @@ def test_manager_can_end_the_association_and_the_device_comes_again() -> None:
     assert saturations(pair) == [95.0]
 
 
-def test_abort_reaches_the_other_end() -> None:
+def test_abort_by_the_manager_is_reported_at_the_agent() -> None:
     pair = association_pair(OXIMETER).associate()
     pair.manager_events += pair.manager.abort()
     pair.exchange()
@@ -168,7 +168,7 @@ def test_abort_reaches_the_other_end() -> None:
     assert pair.manager_events[-1].by_us  # type: ignore[union-attr]  # the event is an Aborted
 
 
-def test_agent_repeats_its_request_and_then_gives_up() -> None:
+def test_agent_resends_its_association_request_and_then_aborts() -> None:
     pair = association_pair(OXIMETER, agent_settings=AgentSettings(to_assoc_s=10.0, associations_max=3))
     pair.agent.associate(0.0)
     sent = [pair.agent.to_send()]
@@ -184,7 +184,7 @@ def test_agent_repeats_its_request_and_then_gives_up() -> None:
     assert pair.agent.state is State.UNASSOCIATED
 
 
-def test_agent_refuses_commands_it_does_not_have() -> None:
+def test_agent_refuses_actions_and_objects_that_it_lacks() -> None:
     pair = association_pair(OXIMETER).associate()
     set_time = bytes.fromhex("E700001A 0018 0009 0107 0012 0000 0C17 000C 2026030114250000 00000000")
     enable_scanner = bytes.fromhex("E7000016 0014 0007 0105 000E 0003 0001 0008 0000 0953 0002 0001")
@@ -194,7 +194,7 @@ def test_agent_refuses_commands_it_does_not_have() -> None:
     assert pair.agent.to_send() == roer(7, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
 
 
-def test_report_over_the_limit_is_our_error_and_leaves_the_association_usable() -> None:
+def test_report_over_the_apdu_limit_is_a_local_error_and_the_association_continues() -> None:
     pair = association_pair(OXIMETER).associate()
     many = [Reading(1, 90.0, minute(0))] * 5000
     with pytest.raises(LocalProtocolError):
@@ -204,7 +204,7 @@ def test_report_over_the_limit_is_our_error_and_leaves_the_association_usable() 
     assert saturations(pair) == [91.0]
 
 
-def test_reporting_outside_operating_is_our_error() -> None:
+def test_report_outside_the_operating_state_is_a_local_protocol_error() -> None:
     pair = association_pair(OXIMETER)
     with pytest.raises(LocalProtocolError):
         report(pair, 0)

@@ -17,7 +17,7 @@ from tests.builders.requests_device import attributes, device
 UNIT = AvaType(Attribute.UNIT_CODE, b"\x02\x20")
 
 
-def test_get_names_the_object_and_the_attributes_that_are_wanted() -> None:
+def test_get_request_contains_the_object_handle_and_the_requested_attributes() -> None:
     played = device(OXIMETER)
     played.manager.attribute_reading.read(1, (Attribute.UNIT_CODE, 9999), now_s=1.0)
     (asked,) = played.asked()
@@ -33,7 +33,7 @@ def test_get_without_a_list_requests_all_attributes() -> None:
     assert asked.body.attribute_id_list == ()
 
 
-def test_refusal_is_reported_in_words() -> None:
+def test_refused_get_is_reported_with_a_readable_reason() -> None:
     played = device(OXIMETER)
     played.manager.attribute_reading.read(77, now_s=1.0)
     (asked,) = played.asked()
@@ -51,7 +51,7 @@ def test_attribute_reading_needs_an_association_and_a_bounded_list() -> None:
         played.manager.attribute_reading.read(0, now_s=1.0)
 
 
-def test_our_agent_answers_our_managers_get() -> None:
+def test_agent_responds_to_a_get_of_the_manager() -> None:
     pair = association_pair(ecg_configuration(), step=1).associate()
     pair.manager.attribute_reading.read(3, (Attribute.OPERATIONAL_STATE,), now_s=1.0)
     pair.exchange()

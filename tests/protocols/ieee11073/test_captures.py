@@ -77,7 +77,7 @@ def truth_rows(truth: list[dict[str, Any]]) -> list[Row]:
 
 @pytest.mark.parametrize("known", [True, False], ids=["known-configurations", "asks-for-the-configuration"])
 @pytest.mark.parametrize("name", WITH_TRUTH)
-def test_capture_gives_exactly_its_truth(name: str, known: bool) -> None:
+def test_capture_decodes_to_exactly_the_recorded_observations(name: str, known: bool) -> None:
     played = play(name, known=known)
     assert rows(played.observations) == truth_rows(played.meta["truth"])
     associated = next(event for event in played.events if isinstance(event, Associated))
@@ -87,12 +87,12 @@ def test_capture_gives_exactly_its_truth(name: str, known: bool) -> None:
 
 
 @pytest.mark.parametrize("name", WITH_TRUTH)
-def test_capture_read_byte_by_byte_gives_the_same(name: str) -> None:
+def test_capture_read_byte_by_byte_decodes_to_the_recorded_observations(name: str) -> None:
     played = play(name, known=True, octets_a_read=1)
     assert rows(played.observations) == truth_rows(played.meta["truth"])
 
 
-def test_no_capture_with_truth_is_left_out() -> None:
+def test_every_capture_with_recorded_observations_is_tested() -> None:
     names = {
         path.stem
         for path in shared_path("data/captures").glob("*.jsonl")
@@ -101,7 +101,7 @@ def test_no_capture_with_truth_is_left_out() -> None:
     assert names == set(WITH_TRUTH)
 
 
-def test_ends_of_conversations_are_reported() -> None:
+def test_abort_release_and_lost_link_of_captures_are_reported() -> None:
     assert isinstance(play("end_agent_abort", known=True).events[-2], Aborted)
     assert [type(event) for event in play("end_agent_drop", known=True).events[-2:]] == [ReportReceived, LinkLost]
     released = play("known_bloodpressure_02bc", known=True)
@@ -109,12 +109,12 @@ def test_ends_of_conversations_are_reported() -> None:
     assert released.answers[-1] == rlre()
 
 
-def test_confirmed_reports_are_answered_with_the_agents_invoke_ids() -> None:
+def test_confirmed_reports_are_acknowledged_with_the_invoke_ids_of_the_agent() -> None:
     answers = play("known_bloodpressure_02bc", known=True).answers
     assert answers[2:5] == [report_answer(invoke_id) for invoke_id in (0, 1, 2)]
 
 
-def test_undeclared_time_of_configuration_0190_is_read_and_noted_once_a_handle() -> None:
+def test_undeclared_time_of_configuration_0190_is_one_deviation_per_handle() -> None:
     played = play("known_oximeter_0190", known=True)
     sentences = [event.sentence for event in played.events if isinstance(event, Deviation)]
     assert sentences == [
@@ -125,7 +125,7 @@ def test_undeclared_time_of_configuration_0190_is_read_and_noted_once_a_handle()
     ]
 
 
-def test_mds_of_empty_attributes_still_names_the_device() -> None:
+def test_mds_with_empty_attributes_still_gives_the_system_id() -> None:
     played = play("known_bloodpressure_02bc", known=True)
     identity = next(event.identity for event in played.events if isinstance(event, MdsRead))
     assert identity.system_id.hex() == "00091ffffe801001"
@@ -139,7 +139,7 @@ SPO2_AND_PULSE = ((1, Code(2, 19384), Code(4, 544)), (10, Code(2, 18458), Code(4
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_hand_decode_of_agent_vs_settime(known: bool) -> None:
+def test_capture_agent_vs_settime_decodes_to_the_values_decoded_by_hand(known: bool) -> None:
     # obs-val-data 0062 2024050607080950, 0048 …; 0061 2024050607081050, 0047 …; 0060 2024050607081150, 0046 …
     by_hand = [("09.500", 98.0, 72.0), ("10.500", 97.0, 71.0), ("11.500", 96.0, 70.0)]
     expected = [
@@ -161,20 +161,20 @@ PRESSURE_BY_HAND = [
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("octets_a_read", [None, 1, 7])
-def test_hand_decode_of_neg_byte_by_byte(known: bool, octets_a_read: int | None) -> None:
+def test_capture_neg_byte_by_byte_decodes_to_the_values_decoded_by_hand(known: bool, octets_a_read: int | None) -> None:
     played = play("neg_byte_by_byte", known=known, octets_a_read=octets_a_read)
     assert rows(played.observations) == PRESSURE_BY_HAND
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_hand_decode_of_neg_two_apdus_one_segment(known: bool) -> None:
+def test_capture_neg_two_apdus_one_segment_decodes_to_the_values_decoded_by_hand(known: bool) -> None:
     played = play("neg_two_apdus_one_segment", known=known)
     assert rows(played.observations) == PRESSURE_BY_HAND * 2
     assert played.answers[-2:] == [report_answer(1), report_answer(2)]
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_hand_decode_of_synth_ecg_rtsa(known: bool) -> None:
+def test_capture_synth_ecg_rtsa_decodes_to_the_values_decoded_by_hand(known: bool) -> None:
     played = play("synth_ecg_rtsa", known=known)
     waves, rates = played.observations[0::2], played.observations[1::2]
     assert [rate.value for rate in rates] == [72.0] * 4

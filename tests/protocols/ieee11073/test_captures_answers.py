@@ -104,7 +104,7 @@ def ours_and_theirs(name: str) -> tuple[list[bytes], list[bytes]]:
 
 
 @pytest.mark.parametrize("name", CAPTURES)
-def test_our_answers_are_the_recorded_ones(name: str) -> None:
+def test_responses_equal_the_recorded_ones_except_for_listed_differences(name: str) -> None:
     ours, theirs = ours_and_theirs(name)
     different = DIFFERENT.get(name, Difference())
     assert [octets for octets in ours if octets in different.only_ours] == list(different.only_ours)
@@ -114,7 +114,7 @@ def test_our_answers_are_the_recorded_ones(name: str) -> None:
     ]
 
 
-def test_every_capture_is_compared() -> None:
+def test_every_recorded_manager_response_is_compared() -> None:
     paths = shared_path("data/captures").glob("*.jsonl")
     assert {path.stem for path in paths} == set(CAPTURES)
     answers = sum(who == "manager" for name in CAPTURES for who, _ in recorded(name))

@@ -35,7 +35,7 @@ def explain(agent: ManagerAssociation, configuration: Configuration, invoke_id: 
     agent.to_send()
 
 
-def test_unexplained_report_ends_the_association_and_the_next_one_requests_the_configuration() -> None:
+def test_report_that_contradicts_the_known_configuration_aborts_and_the_next_association_requests_it() -> None:
     updated = manager(known=BEFORE)
     assert not was_asked(updated, 0)
     events = updated.receive(after_report(), 1.0)
@@ -51,7 +51,7 @@ def test_unexplained_report_ends_the_association_and_the_next_one_requests_the_c
     assert [type(event) for event in updated.receive(after_report(), 5.0)] == [ReportReceived]
 
 
-def test_report_of_an_object_that_is_new_is_doubt_too() -> None:
+def test_report_of_an_unknown_object_aborts_and_the_next_association_requests_the_configuration() -> None:
     updated = manager(known=BEFORE)
     was_asked(updated, 0)
     updated.receive(scan_report(fixed_report(AFTER, (Reading(2, 80.0),))), 1.0)
@@ -59,7 +59,7 @@ def test_report_of_an_object_that_is_new_is_doubt_too() -> None:
     assert was_asked(updated, 1)
 
 
-def test_configuration_explained_in_this_association_is_not_doubted() -> None:
+def test_configuration_received_in_this_association_is_not_requested_again() -> None:
     strange = manager()
     assert was_asked(strange, 0)
     explain(strange, BEFORE, 0)
@@ -67,7 +67,7 @@ def test_configuration_explained_in_this_association_is_not_doubted() -> None:
     assert strange.state is State.OPERATING
 
 
-def test_device_that_sends_the_same_configuration_again_is_read_as_far_as_its_reports_go() -> None:
+def test_reports_are_accepted_with_deviations_after_the_same_configuration_was_received_again() -> None:
     habitual = manager(known=BEFORE)
     was_asked(habitual, 0)
     habitual.receive(after_report(), 1.0)
@@ -81,7 +81,7 @@ def test_device_that_sends_the_same_configuration_again_is_read_as_far_as_its_re
     assert habitual.state is State.OPERATING
 
 
-def test_habit_that_loses_nothing_is_no_doubt() -> None:
+def test_undeclared_trailing_time_causes_no_configuration_request() -> None:
     timeless = standard_configuration(0x0190)
     assert timeless is not None
     untimed = Configuration(EXTENDED, timeless.objects)

@@ -45,7 +45,7 @@ def commanded(played: Device, at_s: float = 1.0, zone_min: int = 0) -> None:
     played.manager.clock_setting.set_time(wall, at_s)
 
 
-def test_clocks_are_read_with_the_mds_as_one_coincident_time_stamp() -> None:
+def test_clock_attributes_of_the_mds_become_one_coincident_time_stamp() -> None:
     played = device(OXIMETER, SHOWN, settings=ONCE, round_trip_s=0.4)
     (read,) = [event for event in played.told if isinstance(event, ClockRead)]
     assert (read.asked_s, read.answered_s) == (0.0, 0.4)
@@ -57,12 +57,12 @@ def test_clocks_are_read_with_the_mds_as_one_coincident_time_stamp() -> None:
     assert [type(event) for event in played.told[-2:]] == [MdsRead, ClockRead]
 
 
-def test_clock_that_shows_no_time_is_not_read() -> None:
+def test_clock_without_a_time_gives_no_clock_reading() -> None:
     shown = (AvaType(Attribute.RELATIVE_TIME, b"\xff" * 4), AvaType(Attribute.DATE_AND_TIME, bytes(7)))
     assert not [event for event in device(OXIMETER, shown).told if isinstance(event, ClockRead)]
 
 
-def test_clocks_are_read_again_every_so_often_with_one_list_of_attributes() -> None:
+def test_clocks_are_read_periodically_with_one_get_of_their_attributes() -> None:
     played = device(OXIMETER, SHOWN, settings=ManagerSettings(clock_read_every_s=60.0))
     assert played.manager.deadline_s == 60.0
     played.waits(60.0)
@@ -76,7 +76,7 @@ def test_clocks_are_read_again_every_so_often_with_one_list_of_attributes() -> N
     assert played.manager.deadline_s == 120.2
 
 
-def test_device_without_clocks_gets_two_requests_and_stays_associated() -> None:
+def test_device_that_ignores_clock_requests_gets_two_and_stays_associated() -> None:
     played = device(OXIMETER, SHOWN, settings=ManagerSettings(clock_read_every_s=60.0))
     told = played.waits(3600.0)
     assert len(played.asked()) == 2
@@ -86,7 +86,7 @@ def test_device_without_clocks_gets_two_requests_and_stays_associated() -> None:
     assert (played.manager.state, played.manager.deadline_s) == (State.OPERATING, None)
 
 
-def test_set_time_is_the_bytes_of_the_reference_and_its_answer_is_reported() -> None:
+def test_set_time_equals_the_bytes_of_the_reference_and_its_response_is_reported() -> None:
     played = settable()
     commanded(played)
     (asked,) = played.asked()
@@ -101,7 +101,7 @@ def test_set_time_is_the_bytes_of_the_reference_and_its_answer_is_reported() -> 
     assert [each.message for each in played.asked()] == [MessageTag.GET]
 
 
-def test_time_is_made_when_the_command_leaves_not_when_it_is_given() -> None:
+def test_set_time_has_the_time_at_which_the_request_is_sent() -> None:
     played = settable()
     played.manager.clock_setting.read_clocks(1.0)
     commanded(played)
@@ -111,7 +111,7 @@ def test_time_is_made_when_the_command_leaves_not_when_it_is_given() -> None:
     assert given == ClockCommanded(absolute_time_at(REFERENCE_US + 2_500_000), 3.5)
 
 
-def test_absolute_time_is_local_and_a_base_offset_time_reports_its_zone_apart() -> None:
+def test_absolute_time_is_set_as_local_time_and_base_offset_time_with_its_offset() -> None:
     played = settable()
     commanded(played, zone_min=120)
     (asked,) = played.asked()
@@ -125,7 +125,7 @@ def test_absolute_time_is_local_and_a_base_offset_time_reports_its_zone_apart() 
 
 
 @pytest.mark.parametrize("capabilities", [0, 0x8010], ids=["nothing", "should be set but cannot"])
-def test_clock_that_the_device_does_not_let_be_set_is_never_set(capabilities: int) -> None:
+def test_clock_is_never_set_on_a_device_that_does_not_declare_set_time_support(capabilities: int) -> None:
     played = settable(capabilities=capabilities)
     with pytest.raises(LocalProtocolError, match="does not say"):
         commanded(played)
@@ -143,7 +143,7 @@ def test_clock_that_the_device_does_not_let_be_set_is_never_set(capabilities: in
         ),
     ],
 )
-def test_refusal_is_reported_and_the_clock_is_not_tried_again_in_this_association(
+def test_refused_set_time_is_reported_and_not_retried_in_the_association(
     answer: Callable[[int], bytes], why: str
 ) -> None:
     played = settable()
@@ -160,7 +160,7 @@ def test_refusal_is_reported_and_the_clock_is_not_tried_again_in_this_associatio
     assert played.manager.state is State.OPERATING
 
 
-def test_device_that_is_silent_on_set_time_stays_and_its_clock_is_read_again() -> None:
+def test_set_time_without_a_response_keeps_the_association_and_reads_the_clock_again() -> None:
     played = settable()
     commanded(played)
     (asked,) = played.asked()
@@ -174,25 +174,25 @@ def test_device_that_is_silent_on_set_time_stays_and_its_clock_is_read_again() -
     assert played.manager.state is State.OPERATING
 
 
-def test_clock_that_is_being_set_is_not_set_over() -> None:
+def test_second_set_time_is_refused_while_the_first_is_pending() -> None:
     played = settable()
     commanded(played)
     with pytest.raises(LocalProtocolError, match="being set"):
         commanded(played)
 
 
-def test_every_attribute_of_a_clock_has_its_kind() -> None:
+def test_clock_attributes_cover_every_time_kind() -> None:
     assert set(CLOCK_ATTRIBUTES.values()) == set(TimeKind)
 
 
-def test_base_offset_time_is_the_bytes_of_the_reference() -> None:
+def test_base_offset_time_is_encoded_to_the_bytes_of_the_reference() -> None:
     octets = bytes.fromhex("D46740381314FED4")
     utc_us = DeviceTime(TimeKind.BASE_OFFSET, octets).local_us()
     assert utc_us is not None
     assert base_offset_time_at(utc_us + 1, -300).octets == octets
 
 
-def test_time_that_a_clock_cannot_show_is_our_error() -> None:
+def test_time_outside_the_range_of_a_clock_is_a_local_protocol_error() -> None:
     for utc_us in (-(1 << 60), 1 << 60):
         with pytest.raises(LocalProtocolError):
             absolute_time_at(utc_us)

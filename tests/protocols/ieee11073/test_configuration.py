@@ -46,7 +46,7 @@ def channel(*attributes: object, object_class: int = ObjectClass.RT_SA) -> tuple
 
 
 @pytest.mark.parametrize("configuration", [*STANDARD_CONFIGURATIONS, OXIMETER, BLOOD_PRESSURE, ALARMS])
-def test_configuration_survives_being_remembered(configuration: Configuration) -> None:
+def test_encoded_configuration_is_decoded_to_the_same_configuration(configuration: Configuration) -> None:
     assert Configuration.decode(configuration.config_id, configuration.octets) == configuration
 
 
@@ -57,7 +57,7 @@ def test_standard_blood_pressure_configuration_is_the_worked_example() -> None:
     assert pressure.octets == apdu("e5")[24:]
 
 
-def test_extended_ecg_configuration_is_read_object_by_object() -> None:
+def test_extended_ecg_configuration_decodes_to_its_lead_and_heart_rate() -> None:
     model = DeviceModel(Configuration.decode(0x4000, apdu("e14")[24:]), Notes())
     lead, rate = model.channels
     assert lead.array is not None
@@ -66,7 +66,7 @@ def test_extended_ecg_configuration_is_read_object_by_object() -> None:
     assert (rate.type, rate.array) == (Code(2, 16770), None)
 
 
-def test_waveform_without_a_scale_is_raw() -> None:
+def test_waveform_without_a_scale_has_slope_1_and_offset_0() -> None:
     found, told = channel(ECG_TYPE, PERIOD, ava(Attribute.SA_SPECIFICATION, bytes.fromhex("0008 10FF 0000")))
     assert found.array is not None
     assert (found.array.format, found.array.slope, found.array.offset) == (SampleFormat.I16, 1.0, 0.0)
@@ -92,14 +92,14 @@ def test_waveform_without_a_specification_takes_the_width_of_its_scale() -> None
     ],
     ids=["empty-range", "not-a-number", "too-short"],
 )
-def test_scale_that_makes_no_sense_is_reported_and_left_out(scale: str, sentence: str) -> None:
+def test_invalid_scale_is_a_deviation_and_is_not_applied(scale: str, sentence: str) -> None:
     found, told = channel(ECG_TYPE, PERIOD, ava(Attribute.SCALE_AND_RANGE_I16, bytes.fromhex(scale)))
     assert found.array is not None
     assert (found.array.slope, found.array.offset) == (1.0, 0.0)
     assert told == [sentence]
 
 
-def test_samples_of_an_odd_width_stay_bytes_without_a_scale() -> None:
+def test_samples_of_12_bits_stay_bytes_without_a_scale() -> None:
     found, told = channel(ECG_TYPE, PERIOD, ava(Attribute.SA_SPECIFICATION, bytes.fromhex("0008 0C0C 0000")))
     assert found.array is not None
     assert (found.array.format, found.array.slope) == (SampleFormat.U8, 1.0)
@@ -112,7 +112,7 @@ def test_absent_attributes_of_an_object_stay_unknown() -> None:
     assert told == ["the object with handle 1 has no Type"]
 
 
-def test_attributes_that_break_their_own_form_count_as_absent() -> None:
+def test_malformed_attributes_count_as_absent() -> None:
     broken = (
         ava(Attribute.TYPE, b"\x00\x02\x4b"),
         ava(Attribute.UNIT_CODE, b"\x02"),
@@ -133,12 +133,12 @@ def test_attributes_that_break_their_own_form_count_as_absent() -> None:
     ],
     ids=["cut", "one-handle-twice", "the-mds", "broken-value-map"],
 )
-def test_broken_object_list_is_refused(octets: str) -> None:
+def test_malformed_object_list_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         Configuration.decode(0x4001, bytes.fromhex(octets))
 
 
-def test_deviations_are_kept_once_a_kind_and_bounded() -> None:
+def test_deviations_are_kept_once_per_kind_and_bounded() -> None:
     notes = Notes()
     for number in range(200):
         notes.add(Oddity.TYPE_MISSING, bytes(1000), handle=number)
@@ -150,7 +150,7 @@ def test_deviations_are_kept_once_a_kind_and_bounded() -> None:
     assert notes.drain() == []
 
 
-def test_remembered_configurations_are_bounded_and_the_oldest_go_first() -> None:
+def test_remembered_configurations_are_bounded_and_the_oldest_are_dropped_first() -> None:
     remembered = RememberedConfigurations()
     for number in range(300):
         remembered.remember(number.to_bytes(8, "big"), 0x4001, b"octets")
@@ -170,22 +170,22 @@ def test_remembered_configurations_are_bounded_and_the_oldest_go_first() -> None
     ],
     ids=["without-its-time", "no-such-object", "a-text-for-a-number"],
 )
-def test_report_that_its_configuration_does_not_declare_is_our_error(readings: list[Reading]) -> None:
+def test_report_not_declared_by_its_configuration_is_a_local_protocol_error(readings: list[Reading]) -> None:
     with pytest.raises(LocalProtocolError):
         fixed_report(OXIMETER, readings)
 
 
-def test_time_that_the_map_does_not_hold_is_our_error() -> None:
+def test_time_stamp_not_in_the_attribute_value_map_is_a_local_protocol_error() -> None:
     with pytest.raises(LocalProtocolError):
         fixed_report(Configuration(0x4001, (numeric(1, SPO2, PERCENT),)), [Reading(1, 97.0, minute(0))])
 
 
-def test_group_without_one_of_its_objects_is_our_error() -> None:
+def test_grouped_report_without_one_of_its_objects_is_a_local_protocol_error() -> None:
     with pytest.raises(LocalProtocolError):
         grouped_report(ecg_configuration(2), 3, [[Reading(2, 70.0)]])
 
 
-def test_array_of_another_length_than_declared_is_our_error_in_fixed_form_only() -> None:
+def test_sample_array_of_undeclared_length_is_a_local_error_in_fixed_form_only() -> None:
     configuration = ecg_configuration(samples=8)
     short = [Reading(1, bytes(8))]
     with pytest.raises(LocalProtocolError):

@@ -44,7 +44,7 @@ def deviations_of(events: list[Event]) -> list[str]:
     return [event.sentence for event in events if isinstance(event, Deviation)]
 
 
-def test_confirmed_report_is_answered_only_after_it_was_delivered() -> None:
+def test_confirmed_report_is_acknowledged_only_after_it_was_delivered() -> None:
     association = operating_manager(OXIMETER)
     (received,) = reports_of(association.receive(report(), 1.0))
     assert association.to_send() == b""
@@ -54,7 +54,7 @@ def test_confirmed_report_is_answered_only_after_it_was_delivered() -> None:
     assert association.to_send() == b""
 
 
-def test_each_of_many_reports_of_one_read_is_answered() -> None:
+def test_each_of_several_reports_in_one_read_is_acknowledged() -> None:
     association = operating_manager(OXIMETER)
     reports_of(association.receive(report(0), 1.0))
     (received,) = reports_of(association.receive(b"".join(report(number) for number in range(1, 4)), 1.0))
@@ -63,7 +63,7 @@ def test_each_of_many_reports_of_one_read_is_answered() -> None:
     assert association.to_send() == b"".join(report_answer(100 + number) for number in range(1, 4))
 
 
-def test_report_that_cannot_be_stored_is_rejected_for_lack_of_resources() -> None:
+def test_report_that_cannot_be_stored_is_rejected_with_resource_limitation() -> None:
     association = operating_manager(OXIMETER)
     (received,) = reports_of(association.receive(report(), 1.0))
     association.refused(received)
@@ -72,7 +72,7 @@ def test_report_that_cannot_be_stored_is_rejected_for_lack_of_resources() -> Non
     assert association.to_send() == b""
 
 
-def test_unconfirmed_report_has_no_answer() -> None:
+def test_unconfirmed_report_gets_no_response() -> None:
     association = operating_manager(OXIMETER)
     (received,) = reports_of(association.receive(report(confirmed=False), 1.0))
     association.delivered(received)
@@ -80,7 +80,7 @@ def test_unconfirmed_report_has_no_answer() -> None:
     assert association.to_send() == b""
 
 
-def test_release_waits_for_the_answers_that_are_owed() -> None:
+def test_release_response_waits_for_pending_acknowledgements() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(report() + rlrq() + aarq(0x0190), 1.0)
     assert [type(event) for event in told] == [ReportReceived, Released, Associated, ConfigurationAgreed]
@@ -89,7 +89,7 @@ def test_release_waits_for_the_answers_that_are_owed() -> None:
     assert association.to_send().startswith(report_answer(100) + rlre() + bytes.fromhex("E300"))
 
 
-def test_our_own_release_lets_the_answers_go_first() -> None:
+def test_release_request_waits_for_pending_acknowledgements() -> None:
     association = operating_manager(OXIMETER)
     (received,) = reports_of(association.receive(report(), 1.0))
     association.release(1.0)
@@ -99,7 +99,7 @@ def test_our_own_release_lets_the_answers_go_first() -> None:
     assert isinstance(association.receive(rlre(), 1.5)[0], Released)
 
 
-def test_answers_of_two_associations_in_one_read_keep_their_order_and_their_reports() -> None:
+def test_acknowledgements_of_two_associations_in_one_read_are_sent_in_order() -> None:
     association = operating_manager(OXIMETER)
     octets = report(invoke_id=1) + rlrq() + aarq(0x4001) + get_answer(1) + report(invoke_id=2)
     first, second = reports_of(association.receive(octets, 1.0))
@@ -112,7 +112,7 @@ def test_answers_of_two_associations_in_one_read_keep_their_order_and_their_repo
 
 
 @pytest.mark.parametrize("end", [abrt(), b""], ids=["abort", "link-lost"])
-def test_requests_get_no_answer_across_the_end_of_an_association(end: bytes) -> None:
+def test_reports_get_no_acknowledgement_after_the_association_ended(end: bytes) -> None:
     association = operating_manager(OXIMETER)
     (received,) = reports_of(association.receive(report(), 1.0))
     ended = association.receive(end, 1.1)
@@ -131,12 +131,12 @@ def test_missing_report_numbers_are_reported_as_lost() -> None:
     assert sum(event.reports for event in reports_of(told)) == 4
 
 
-def test_reports_missing_before_the_first_are_reported() -> None:
+def test_reports_missing_before_the_first_are_reported_as_lost() -> None:
     told = operating_manager(OXIMETER).receive(report(7), 1.0)
     assert told[0] == ReportsLost(7, None)
 
 
-def test_report_numbers_wrap() -> None:
+def test_report_numbers_wrap_at_65536_without_reported_losses() -> None:
     association = operating_manager(OXIMETER)
     readings = fixed_report(OXIMETER, (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0))))
     numbers = [number % 65_536 for number in range(65_540)]
@@ -147,7 +147,7 @@ def test_report_numbers_wrap() -> None:
     assert reports_of(told)[-1].report_no == 3
 
 
-def test_device_that_does_not_count_is_reported_once() -> None:
+def test_repeated_report_number_is_one_deviation_and_its_reports_are_kept() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(report(0, invoke_id=1) + report(0, invoke_id=2) + report(0, invoke_id=3), 1.0)
     assert deviations_of(told) == ["a report has the number of the one before it"]

@@ -54,7 +54,7 @@ def request_of(played: Device) -> DataRequest:
     return decode(DataRequest, asked.body.action_info_args)
 
 
-def test_unlimited_request_is_the_bytes_of_the_reference_and_its_answer_is_understood() -> None:
+def test_unlimited_data_request_equals_the_bytes_of_the_reference_and_starts_a_flow() -> None:
     played = answering()
     data_req_id = played.manager.data_requests.request(DataWanted(), now_s=0.0)
     (asked,) = played.asked()
@@ -66,7 +66,7 @@ def test_unlimited_request_is_the_bytes_of_the_reference_and_its_answer_is_under
     assert played.says(bytes(answer)) == [DataFlowStarted(data_req_id)]
 
 
-def test_reports_of_a_flow_are_counted_by_its_request() -> None:
+def test_reports_are_counted_for_the_data_request_that_they_name() -> None:
     played = answering()
     first, second = started(played), started(played, DataWanted(handles=(1,)))
     for number in range(3):
@@ -75,7 +75,7 @@ def test_reports_of_a_flow_are_counted_by_its_request() -> None:
     assert played.manager.data_requests.flows == {first: 0, second: 3}
 
 
-def test_single_response_brings_its_observations_like_any_report() -> None:
+def test_single_response_is_received_as_a_report_and_ends_its_flow() -> None:
     played = answering()
     data_req_id = played.manager.data_requests.request(DataWanted(reach=Reach.ONCE), now_s=0.0)
     (asked,) = played.asked()
@@ -96,7 +96,9 @@ def test_single_response_brings_its_observations_like_any_report() -> None:
         (DataWanted(person=2), 0x8828, (0, 2, 0, ())),
     ],
 )
-def test_each_data_request_mode_has_its_bits(wanted: DataWanted, mode: int, rest: tuple[object, ...]) -> None:
+def test_data_request_mode_bits_match_the_requested_scope_and_duration(
+    wanted: DataWanted, mode: int, rest: tuple[object, ...]
+) -> None:
     played = answering()
     played.manager.data_requests.request(wanted, now_s=0.0)
     request = request_of(played)
@@ -124,7 +126,7 @@ def test_data_request_that_a_device_does_not_accept_is_never_sent(wanted: DataWa
     assert played.asked() == []
 
 
-def test_nonsense_and_too_many_flows_are_our_own_error() -> None:
+def test_contradictory_data_requests_and_too_many_flows_are_local_errors() -> None:
     requests = answering(flows=1).manager.data_requests
     for wanted in (
         DataWanted(handles=(1,), object_class=6),
@@ -138,7 +140,7 @@ def test_nonsense_and_too_many_flows_are_our_own_error() -> None:
         requests.request(DataWanted(), now_s=0.0)
 
 
-def test_flow_is_stopped_by_its_own_request_with_the_start_bit_clear() -> None:
+def test_flow_is_stopped_by_a_data_request_with_the_start_bit_clear() -> None:
     played = answering()
     data_req_id = started(played)
     played.manager.data_requests.stop(data_req_id, now_s=1.0)
@@ -150,13 +152,13 @@ def test_flow_is_stopped_by_its_own_request_with_the_start_bit_clear() -> None:
         played.manager.data_requests.stop(data_req_id, now_s=2.0)
 
 
-def test_device_that_cannot_stop_is_not_reported_to() -> None:
+def test_stop_is_not_sent_to_a_device_without_stop_support() -> None:
     played = answering(ALL_MODES & ~modes.SUPPORTS_STOP)
     with pytest.raises(LocalProtocolError, match="does not take a stop"):
         played.manager.data_requests.stop(started(played), now_s=1.0)
 
 
-def test_flow_for_a_time_ends_by_itself_and_later_when_it_is_prolonged() -> None:
+def test_flow_for_a_time_period_ends_by_itself_and_later_if_prolonged() -> None:
     played = answering()
     data_req_id = started(played, DataWanted(reach=Reach.PERIOD, period_s=10.0))
     played.waits(8.0)
@@ -182,7 +184,9 @@ def test_flow_for_a_time_ends_by_itself_and_later_when_it_is_prolonged() -> None
         (lambda asked: data_response(asked, event_type=3357, event_info=bytes(7)), "its answer cannot be read"),
     ],
 )
-def test_refusal_is_reported_in_words_and_costs_nothing_else(answer: Callable[[Asked], bytes], why: str) -> None:
+def test_refused_data_request_is_reported_with_its_reason_and_the_association_continues(
+    answer: Callable[[Asked], bytes], why: str
+) -> None:
     played = answering()
     data_req_id = played.manager.data_requests.request(DataWanted(), now_s=0.0)
     (asked,) = played.asked()
@@ -193,19 +197,19 @@ def test_refusal_is_reported_in_words_and_costs_nothing_else(answer: Callable[[A
     assert played.manager.state is State.OPERATING
 
 
-def test_device_that_never_answers_a_data_request_is_served_on() -> None:
+def test_data_request_without_a_response_is_reported_and_the_association_continues() -> None:
     played = answering()
     data_req_id = played.manager.data_requests.request(DataWanted(), now_s=0.0)
     assert DataRequestRefused(data_req_id, "it was not answered in time") in played.waits(3.0)
     assert played.manager.state is State.OPERATING
 
 
-def test_device_that_sends_nothing_by_itself_is_requested_everything_without_limit() -> None:
+def test_device_without_agent_initiated_reports_gets_an_unlimited_data_request() -> None:
     played = answering(ALL_MODES & ~REQUEST_INIT_AGENT)
     assert request_of(played).data_req_mode == 0x8820
 
 
-def test_device_that_supports_only_time_ranges_gets_one_range_after_another() -> None:
+def test_device_that_supports_only_time_periods_gets_continued_data_requests() -> None:
     played = answering(modes.SUPPORTS_SCOPE_ALL | modes.SUPPORTS_TIME_PERIOD)
     (asked,) = played.asked()
     request = decode(DataRequest, asked.body.action_info_args)
@@ -233,7 +237,7 @@ def test_no_data_request_is_sent_by_default(modes_supported: int, flows: int, se
     assert answering(modes_supported, flows, settings=settings).asked() == []
 
 
-def test_flows_end_with_their_association() -> None:
+def test_data_flows_end_with_their_association() -> None:
     played = answering()
     started(played)
     played.says(abrt())
@@ -242,7 +246,7 @@ def test_flows_end_with_their_association() -> None:
         played.manager.data_requests.request(DataWanted(), now_s=1.0)
 
 
-def test_our_agent_serves_our_managers_data_requests() -> None:
+def test_agent_serves_the_data_requests_of_the_manager() -> None:
     def current(scope: DataScope) -> ScanReport:
         return fixed_report(OXIMETER, [reading for reading in READINGS if scope.covers(reading.handle)])
 

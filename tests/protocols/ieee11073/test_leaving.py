@@ -17,7 +17,7 @@ WHOLE = 0x8000 | 0x0080
 """The bits first-entry and manager-confirm."""
 
 
-def test_device_that_leaves_sends_no_further_part_of_its_memory() -> None:
+def test_agent_sends_no_further_segment_data_after_its_release_request() -> None:
     store = AgentPmStore(STORE, HeldMemory([meter_segment(1, [0, 1, 2])]), entries_per_event=1)
     agent = operating_agent(METER, store)
     agent.receive(TRIGGER, 0.0)
@@ -31,7 +31,7 @@ def test_device_that_leaves_sends_no_further_part_of_its_memory() -> None:
     assert agent.receive(rlre(), 0.3)[-1] == Released()
 
 
-def test_agent_that_releases_during_configuration_ignores_the_verdict() -> None:
+def test_agent_that_releases_during_configuration_ignores_the_configuration_response() -> None:
     agent = operating_agent(METER)
     agent.release(0.1)
     agent.to_send()

@@ -35,7 +35,7 @@ def operating_line() -> ManagerAssociation:
     return line
 
 
-def test_connection_ends_where_its_framing_is_lost() -> None:
+def test_tcp_connection_is_closed_when_its_framing_is_lost() -> None:
     connection = operating_manager(OXIMETER)
     events = connection.receive(NOISE + request(), 1.0)
     assert connection.closed
@@ -44,7 +44,7 @@ def test_connection_ends_where_its_framing_is_lost() -> None:
 
 
 @pytest.mark.parametrize("step", [1, 3, 1000])
-def test_line_goes_on_at_the_request_behind_the_noise(step: int) -> None:
+def test_serial_line_resumes_at_the_next_association_request_after_noise(step: int) -> None:
     line = operating_line()
     octets = report() + NOISE + report(1)[3:] + request() + get_answer(1) + report()
     events = [
@@ -56,7 +56,7 @@ def test_line_goes_on_at_the_request_behind_the_noise(step: int) -> None:
     assert not line.closed
 
 
-def test_noise_on_a_line_is_answered_once_and_then_passed_over() -> None:
+def test_noise_on_a_serial_line_gets_one_abort_and_one_deviation() -> None:
     line = operating_line()
     events = [event for number in range(200) for event in line.receive(NOISE, number / 10)]
     assert line.to_send() == abrt()
@@ -64,7 +64,7 @@ def test_noise_on_a_line_is_answered_once_and_then_passed_over() -> None:
     assert line.deadline_s is None
 
 
-def test_noise_that_looks_like_requests_is_read_to_its_end_and_answered_within_bounds() -> None:
+def test_noise_that_resembles_association_requests_gets_a_bounded_number_of_response_bytes() -> None:
     line = manager(settings=LINE)
     octets = (b"\xe2\x00\x00\x06\x80\x00\x00\x00\xff\xff" + b"\x00") * 5000
     line.receive(octets, 0.0)
@@ -72,7 +72,7 @@ def test_noise_that_looks_like_requests_is_read_to_its_end_and_answered_within_b
     assert len(line.to_send()) <= 2 * len(octets)
 
 
-def test_half_an_apdu_ends_a_connection_when_it_does_not_go_on() -> None:
+def test_partial_apdu_aborts_and_closes_the_connection_after_5_seconds() -> None:
     connection = operating_manager(OXIMETER)
     connection.receive(report()[:20], 10.0)
     assert connection.deadline_s == 15.0
@@ -83,7 +83,7 @@ def test_half_an_apdu_ends_a_connection_when_it_does_not_go_on() -> None:
     assert connection.to_send() == abrt()
 
 
-def test_apdu_that_comes_slowly_is_waited_for() -> None:
+def test_apdu_that_arrives_byte_by_byte_within_the_timeout_is_received() -> None:
     connection = operating_manager(OXIMETER)
     octets = report()
     events = [event for at, octet in enumerate(octets) for event in connection.receive(bytes([octet]), 4.0 * at)]
@@ -91,7 +91,7 @@ def test_apdu_that_comes_slowly_is_waited_for() -> None:
     assert connection.deadline_s is None
 
 
-def test_next_device_on_a_line_associates_although_the_last_one_left_half_a_report() -> None:
+def test_next_device_on_a_serial_line_associates_after_a_partial_report_of_the_last_one() -> None:
     line = operating_line()
     line.receive(b"\xe7\x00\x01\x00" + bytes(20), 0.0)
     assert not any(isinstance(event, Associated) for event in line.receive(request(), 3.0))
@@ -100,7 +100,7 @@ def test_next_device_on_a_line_associates_although_the_last_one_left_half_a_repo
     assert line.state is State.OPERATING
 
 
-def test_link_that_ends_in_the_middle_of_an_apdu_stays_ended() -> None:
+def test_link_that_closes_within_an_apdu_stays_disconnected() -> None:
     line = operating_line()
     line.receive(b"\xe7\x00\x01\x00" + request(), 0.0)
     line.receive(b"", 1.0)

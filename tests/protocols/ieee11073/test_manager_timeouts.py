@@ -85,7 +85,7 @@ WAITINGS = (
 
 
 @pytest.mark.parametrize("waiting", WAITINGS, ids=lambda waiting: waiting.name)
-def test_silence_ends_what_it_must_and_nothing_sooner(waiting: Waiting) -> None:
+def test_each_pending_state_ends_at_its_timeout_and_not_sooner(waiting: Waiting) -> None:
     played = waiting.begin(NOT_THE_DEFAULTS)
     before = played.manager.state
     assert played.manager.deadline_s == waiting.timeout_s
@@ -102,7 +102,7 @@ def test_silence_ends_what_it_must_and_nothing_sooner(waiting: Waiting) -> None:
         assert (played.manager.state, ended) == (State.UNASSOCIATED, [waiting.ends])
 
 
-def test_defaults_are_those_of_the_reference() -> None:
+def test_default_timeouts_are_those_of_the_reference() -> None:
     settings = ManagerSettings()
     assert (settings.to_config_s, settings.to_release_s) == (10.0, 3.0)
     assert (settings.to_get_s, settings.to_set_s, settings.to_action_s) == (3.0, 3.0, 3.0)

@@ -34,7 +34,7 @@ def report(items: str, *, number: int = 0, event_type: EventType = FIXED, handle
 
 
 @pytest.mark.finding("edge-check-1")
-def test_glucometer_agent_of_a_widespread_stack_loses_no_value() -> None:
+def test_report_of_the_antidote_sample_agent_with_trailing_bytes_keeps_its_value() -> None:
     """Receive a captured report of Antidote's sample agent: the event's length is two more than its list."""
     association = manager(GLUCOMETER)
     sent = bytes.fromhex(
@@ -62,7 +62,7 @@ def test_glucometer_agent_of_a_widespread_stack_loses_no_value() -> None:
         ("0002 0008 0001 0000 000A 0000", FIXED),
     ],
 )
-def test_report_without_a_whole_value_is_rejected(items: str, event_type: EventType) -> None:
+def test_report_without_a_complete_value_is_rejected(items: str, event_type: EventType) -> None:
     association = manager(OXIMETER)
     events = association.receive(report(items, event_type=event_type), 1.0)
     assert not [each for each in events if isinstance(each, ReportReceived)]
@@ -72,7 +72,7 @@ def test_report_without_a_whole_value_is_rejected(items: str, event_type: EventT
 
 
 @pytest.mark.finding("edge-check-3")
-def test_numbers_of_refused_reports_are_not_missed_and_each_refusal_is_reported() -> None:
+def test_refused_reports_are_reported_with_their_reason_and_not_counted_as_lost() -> None:
     association = manager(OXIMETER)
     reported = [
         *association.receive(report("0001 0004 0001 0000", number=0), 1.0),

@@ -116,13 +116,13 @@ def rows(story: Story) -> list[Row]:
     return [row for report in story.delivered for row in report]
 
 
-def test_every_event_type_of_a_scan_report_is_reported() -> None:
+def test_scan_report_samples_cover_all_16_event_types() -> None:
     told = {report.event_type for name in EVERY_FORM for report in form(name).reports}
     assert len(told) == len(EVERY_FORM) == 16
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_perfect_link_brings_everything_once(name: str) -> None:
+def test_perfect_link_delivers_every_report_once(name: str) -> None:
     story = perfect(name)
     assert story.links == 1
     assert story.answered == len(STORIES[name](name).reports)
@@ -136,7 +136,7 @@ def test_perfect_link_brings_everything_once(name: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "confirmed"), [(LinkKind.ONE_OCTET, True), (LinkKind.SLOW, False)], ids=["one-octet", "slow-unconfirmed"]
 )
-def test_any_whole_link_brings_the_same(name: str, kind: LinkKind, confirmed: bool) -> None:
+def test_any_link_without_loss_delivers_the_same_observations(name: str, kind: LinkKind, confirmed: bool) -> None:
     story = Telling(STORIES[name](name), kind, confirmed=confirmed).tell()
     assert rows(story) == rows(perfect(name))
     assert story.links == 1
@@ -145,7 +145,7 @@ def test_any_whole_link_brings_the_same(name: str, kind: LinkKind, confirmed: bo
 
 @pytest.mark.parametrize("name", STORIES)
 @pytest.mark.parametrize("seed", LOSSY_SEEDS)
-def test_lossy_link_loses_nothing_and_doubles_nothing(name: str, seed: int) -> None:
+def test_reports_over_a_lossy_link_are_delivered_in_order_after_reassociation(name: str, seed: int) -> None:
     spoken = STORIES[name](name)
     story = Telling(spoken, LinkKind.LOSSY, seed=f"{name}:{seed}").tell()
     assert story.answered == len(spoken.reports)
@@ -159,7 +159,7 @@ def test_lossy_link_loses_nothing_and_doubles_nothing(name: str, seed: int) -> N
     assert not [event for event in story.told if isinstance(event, ReportsLost)]
 
 
-def test_lossy_links_do_lose() -> None:
+def test_lossy_links_reassociate_and_lose_acknowledgements() -> None:
     stories = [
         Telling(STORIES[name](name), LinkKind.LOSSY, seed=f"{name}:{seed}").tell()
         for name in EVERY_FORM

@@ -105,7 +105,7 @@ EXAMPLES = {
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_each_worked_example_is_read_and_written_exactly(name: str) -> None:
+def test_each_worked_pm_store_example_is_decoded_and_encoded_to_the_same_bytes(name: str) -> None:
     octets, message, body = EXAMPLES[name]
     found = decode_apdu(bytes.fromhex(octets))
     assert isinstance(found, Prst)
@@ -123,25 +123,25 @@ SELECTIONS: tuple[tuple[SegmentSelection, str], ...] = (
 
 
 @pytest.mark.parametrize(("selection", "octets"), SELECTIONS)
-def test_each_way_to_select_segments_is_written_and_read_back(selection: SegmentSelection, octets: str) -> None:
+def test_each_form_of_segment_selection_is_encoded_and_decoded(selection: SegmentSelection, octets: str) -> None:
     assert encode_selection(selection) == bytes.fromhex(octets)
     assert decode_selection(bytes.fromhex(octets)) == selection
 
 
 @pytest.mark.parametrize("octets", [bytes.fromhex(octets) for _, octets in SELECTIONS])
-def test_selection_that_is_cut_or_too_long_is_refused(octets: bytes) -> None:
+def test_truncated_or_overlong_segment_selection_is_refused(octets: bytes) -> None:
     for wrong in [*(octets[:length] for length in range(len(octets))), octets + b"\0"]:
         with pytest.raises(RemoteProtocolError):
             decode_selection(wrong)
 
 
 @pytest.mark.parametrize("octets", ["0004 0002 0000", "0001 0000", "0001 0004 00000000", "0003 0008 2026030114000000"])
-def test_selection_of_another_form_is_refused(octets: str) -> None:
+def test_segment_selection_of_unknown_form_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         decode_selection(bytes.fromhex(octets))
 
 
-def test_statistics_of_a_segment_are_read_with_their_kind_also_a_makers_own() -> None:
+def test_segment_statistics_are_decoded_including_vendor_defined_types() -> None:
     entries = (
         SegmentStatisticsEntry(StatisticsType.MINIMUM, b"\0\x60"),
         SegmentStatisticsEntry(StatisticsType.AVERAGE, b"\0\x61"),
@@ -152,6 +152,6 @@ def test_statistics_of_a_segment_are_read_with_their_kind_also_a_makers_own() ->
     assert decode_list(SegmentStatisticsEntry, octets) == entries
 
 
-def test_unknown_result_keeps_its_number() -> None:
+def test_unknown_transfer_result_keeps_its_number() -> None:
     assert decode(TriggerResult, bytes.fromhex("0001 0200")).trig_segm_xfer_rsp is TransferResult.OTHER_FAILURE
     assert int(decode(TriggerResult, bytes.fromhex("0001 0777")).trig_segm_xfer_rsp) == 0x777

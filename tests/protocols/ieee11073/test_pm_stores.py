@@ -27,7 +27,7 @@ def scripted(store: ScriptedStore, settings: PmStoreSettings | None = None) -> M
     return MemoryPair(HeldMemory([]), settings=settings, agent_store=store)
 
 
-def test_everything_that_a_memory_holds_is_fetched_in_order_and_nothing_is_cleared_by_itself() -> None:
+def test_all_segments_are_fetched_in_order_and_not_cleared_by_default() -> None:
     memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, [10]), meter_segment(3, range(20, 27))])
     pair = MemoryPair(memory).run()
     assert pair.minutes == [0, 1, 2, 3, 4, 10, 20, 21, 22, 23, 24, 25, 26]
@@ -36,7 +36,7 @@ def test_everything_that_a_memory_holds_is_fetched_in_order_and_nothing_is_clear
     assert [bool(event.whole) for event in pair.of(SegmentDataReceived) if event.last] == [True] * 3
 
 
-def test_operator_may_leave_memories_alone() -> None:
+def test_segments_are_not_fetched_when_the_operator_disables_fetching() -> None:
     pair = MemoryPair(HeldMemory([meter_segment(1, range(5))]), settings=PmStoreSettings(fetch=False)).run()
     assert pair.minutes == []
     pair.manager.pm_stores.fetch(pair.now_s)
@@ -44,7 +44,7 @@ def test_operator_may_leave_memories_alone() -> None:
     assert pair.minutes == [0, 1, 2, 3, 4]
 
 
-def test_fetched_segment_is_not_fetched_again_until_it_has_changed() -> None:
+def test_fetched_segment_is_fetched_again_only_after_it_changed() -> None:
     memory = HeldMemory([meter_segment(1, range(5))])
     pair = MemoryPair(memory).run()
     again = MemoryPair(memory, fetched=pair.fetched).run()
@@ -54,7 +54,7 @@ def test_fetched_segment_is_not_fetched_again_until_it_has_changed() -> None:
     assert grown.minutes == [0, 1, 2, 3, 4, 5]  # dated, so a repeated entry is recognized by its content
 
 
-def test_segment_that_no_date_reports_from_another_is_fetched_each_time() -> None:
+def test_segment_without_a_start_date_is_fetched_in_each_association() -> None:
     segment = meter_segment(1, range(3))
     attributes = {key: value for key, value in segment.attributes.items() if key != Attribute.SEGMENT_START_ABSOLUTE}
     memory = HeldMemory([type(segment)(1, segment.entries, attributes)])
@@ -62,7 +62,7 @@ def test_segment_that_no_date_reports_from_another_is_fetched_each_time() -> Non
     assert MemoryPair(memory, fetched=pair.fetched).run().minutes == [0, 1, 2]
 
 
-def test_entries_are_confirmed_only_when_they_are_durable() -> None:
+def test_segment_entries_are_acknowledged_only_when_they_are_durable() -> None:
     store = ScriptedStore([[meter_segment(1, [0, 1])]], [Sent(0, [0, 1], ONLY)])
     pair = scripted(store)
     pair.holds = True
@@ -72,7 +72,7 @@ def test_entries_are_confirmed_only_when_they_are_durable() -> None:
     assert store.answers == [ONLY | CONFIRM]
 
 
-def test_full_store_makes_the_device_repeat_and_then_wait_for_the_next_association() -> None:
+def test_refused_segment_data_is_repeated_and_then_reported_as_store_full() -> None:
     memory = HeldMemory([meter_segment(1, range(4))])
     pair = MemoryPair(memory)
     pair.refuse = 2
@@ -85,7 +85,7 @@ def test_full_store_makes_the_device_repeat_and_then_wait_for_the_next_associati
     assert full.manager.state is State.OPERATING
 
 
-def test_clearing_follows_durability_segment_by_segment() -> None:
+def test_each_segment_is_cleared_after_its_entries_are_durable() -> None:
     memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, [10])])
     pair = MemoryPair(memory, settings=CLEAR).run()
     assert (memory.cleared, memory.held) == ([1, 2], [])
@@ -93,7 +93,7 @@ def test_clearing_follows_durability_segment_by_segment() -> None:
     assert order == ["SegmentDataReceived"] * 3 + ["SegmentsCleared", "SegmentDataReceived", "SegmentsCleared"]
 
 
-def test_store_that_clears_only_as_a_whole_is_cleared_when_all_of_it_is_durable() -> None:
+def test_store_that_clears_only_as_a_whole_is_cleared_when_all_segments_are_durable() -> None:
     memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, []), meter_segment(3, [9])])
     pair = MemoryPair(memory, settings=CLEAR, capability=CAPABILITY_VARIABLE_SEGMENTS).run()
     assert memory.cleared == [1, 2, 3]
@@ -115,7 +115,7 @@ def test_segments_fetched_earlier_are_cleared_once_the_operator_enables_clearing
     assert (later.minutes, memory.cleared) == ([], [1])
 
 
-def test_segment_that_grew_meanwhile_is_not_cleared() -> None:
+def test_segment_that_grew_during_its_transfer_is_not_cleared() -> None:
     listed, grown = meter_segment(1, range(2)), meter_segment(1, range(3))
     store = ScriptedStore(
         [[listed], [grown]],
@@ -127,7 +127,7 @@ def test_segment_that_grew_meanwhile_is_not_cleared() -> None:
     assert store.asked == ["GET", "SEG_GET_INFO", "SEG_TRIG_XFER", "SEG_GET_INFO"]
 
 
-def test_segment_that_does_not_say_how_much_it_holds_is_not_cleared() -> None:
+def test_segment_without_a_usage_count_is_not_cleared() -> None:
     segment = meter_segment(1, range(2))
     avas = tuple(ava for ava in segment.info.seg_info if ava.attribute_id != Attribute.SEGMENT_USAGE_COUNT)
     info = info_list(type(segment.info)(1, avas))
@@ -145,7 +145,7 @@ def test_segment_that_does_not_say_how_much_it_holds_is_not_cleared() -> None:
         ([TransferResult.CLEAR_IN_PROCESS], "BEING_CLEARED"),
     ],
 )
-def test_transfer_that_the_device_does_not_begin_is_reported_and_the_next_segment_is_due(
+def test_refused_segment_transfer_is_reported_and_the_next_segment_is_requested(
     results: list[TransferResult], why: str
 ) -> None:
     pair = scripted(ScriptedStore([[meter_segment(1, [0]), meter_segment(2, [5])]], results=results)).run()
@@ -154,7 +154,7 @@ def test_transfer_that_the_device_does_not_begin_is_reported_and_the_next_segmen
     assert pair.manager.state is State.OPERATING
 
 
-def test_segment_that_is_being_cleared_is_requested_again_in_a_while() -> None:
+def test_segment_transfer_is_retried_after_the_result_clear_in_process() -> None:
     store = ScriptedStore(
         [[meter_segment(1, [0])]],
         [Sent(0, [0], ONLY)],
@@ -166,7 +166,7 @@ def test_segment_that_is_being_cleared_is_requested_again_in_a_while() -> None:
     assert pair.minutes == [0]
 
 
-def test_empty_segment_costs_nothing() -> None:
+def test_empty_segment_is_not_requested_or_cleared() -> None:
     store = ScriptedStore([[meter_segment(1, []), meter_segment(2, [3])]], results=[TransferResult.SEGMENT_EMPTY])
     pair = scripted(store, CLEAR).run()
     assert (pair.minutes, pair.not_fetched) == ([], [])
@@ -174,7 +174,7 @@ def test_empty_segment_costs_nothing() -> None:
     assert pair.of(SegmentsCleared) == []
 
 
-def test_transfer_that_the_device_breaks_off_is_begun_again_and_not_for_ever() -> None:
+def test_transfer_aborted_by_the_device_is_retried_a_limited_number_of_times() -> None:
     broken = [Sent(0, [0], FIRST), Sent(1, [], AGENT_ABORT)]
     once = ScriptedStore([[meter_segment(1, [0, 1])]], [*broken, Sent(0, [0, 1], ONLY)])
     pair = scripted(once).run()
@@ -184,7 +184,7 @@ def test_transfer_that_the_device_breaks_off_is_begun_again_and_not_for_ever() -
     assert pair.not_fetched == [(1, "DEVICE_ABORTED")]
 
 
-def test_silent_transfer_is_given_up_and_live_reports_go_on() -> None:
+def test_stalled_segment_transfer_times_out_and_live_reports_continue() -> None:
     store = ScriptedStore([[meter_segment(1, [0, 1])]], [Sent(0, [0], FIRST)])
     pair = scripted(store).run()
     pair.wait(29.0)
@@ -196,7 +196,7 @@ def test_silent_transfer_is_given_up_and_live_reports_go_on() -> None:
     assert len(pair.of(ReportReceived)) == 1
 
 
-def test_segments_own_transfer_timeout_counts() -> None:
+def test_transfer_timeout_attribute_of_a_segment_is_applied() -> None:
     segment = meter_segment(1, [0, 1], more={Attribute.TRANSFER_TIMEOUT: (5 * 8000).to_bytes(4, "big")})
     pair = scripted(ScriptedStore([[segment]], [Sent(0, [0], FIRST)])).run()
     pair.wait(4.0)
@@ -205,7 +205,7 @@ def test_segments_own_transfer_timeout_counts() -> None:
     assert pair.not_fetched == [(1, "SILENT")]
 
 
-def test_store_that_says_nothing_to_a_question_is_given_up() -> None:
+def test_store_that_ignores_a_request_is_reported_as_silent_without_an_abort() -> None:
     for store in (
         ScriptedStore([[meter_segment(1, [0])]], describes=SILENT),
         ScriptedStore([SILENT]),
@@ -217,21 +217,21 @@ def test_store_that_says_nothing_to_a_question_is_given_up() -> None:
         assert pair.of(Aborted) == []
 
 
-def test_store_that_will_not_describe_itself_is_fetched_all_the_same() -> None:
+def test_store_that_refuses_the_get_of_its_attributes_is_fetched() -> None:
     store = ScriptedStore(
         [[meter_segment(1, [0])]], [Sent(0, [0], ONLY)], describes=Refused(ErrorValue.NO_SUCH_OBJECT_INSTANCE)
     )
     assert scripted(store).run().minutes == [0]
 
 
-def test_store_that_lists_nothing_readable_is_reported() -> None:
+def test_store_with_an_undecodable_segment_list_is_reported_as_refused() -> None:
     refused = Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
     for infos in (refused, b"\0\1\0\0", b"\0"):
         pair = scripted(ScriptedStore([infos])).run()
         assert pair.not_fetched == [(None, "REFUSED")]
 
 
-def test_clearing_that_is_refused_or_overdue_costs_nothing_else() -> None:
+def test_refused_or_overdue_clearing_keeps_the_entries_and_the_association() -> None:
     capability = {
         Attribute.PM_STORE_CAPABILITY: CAPABILITY_CLEAR_BY_LIST.to_bytes(2, "big"),
         Attribute.CLEAR_TIMEOUT: (6 * 8000).to_bytes(4, "big"),
@@ -245,7 +245,7 @@ def test_clearing_that_is_refused_or_overdue_costs_nothing_else() -> None:
         assert (pair.minutes, pair.of(SegmentsCleared), pair.of(Aborted)) == ([0], [], [])
 
 
-def test_time_range_reaches_only_a_store_that_can_select_by_time() -> None:
+def test_time_range_is_requested_only_from_a_store_that_can_select_by_time() -> None:
     wanted = TimeRange(minute(0).octets, minute(3).octets)
     for capability, asked in ((0, ["GET"]), (CAPABILITY_SELECT_BY_TIME, ["GET", "SEG_GET_INFO", "SEG_TRIG_XFER"])):
         store = ScriptedStore(
@@ -259,13 +259,13 @@ def test_time_range_reaches_only_a_store_that_can_select_by_time() -> None:
         assert store.asked == asked
 
 
-def test_entries_that_come_before_the_answer_to_their_trigger_are_taken() -> None:
+def test_segment_data_before_the_trigger_response_is_accepted() -> None:
     store = ScriptedStore([[meter_segment(1, [0])]], [Sent(0, [0], ONLY)], sends_at_once=True)
     pair = scripted(store).run()
     assert (pair.minutes, store.answers, pair.not_fetched) == ([0], [ONLY | CONFIRM], [])
 
 
-def test_live_reports_go_on_between_the_entries() -> None:
+def test_live_reports_are_received_between_segment_data_events() -> None:
     pair = scripted(ScriptedStore([[meter_segment(1, [0, 1])]], [Sent(0, [0], FIRST)])).run()
     for value in range(3):
         pair.agent.report(fixed_report(METER, [Reading(1, value, minute(90 + value))]), confirmed=True, now_s=0.0)
@@ -274,7 +274,7 @@ def test_live_reports_go_on_between_the_entries() -> None:
     assert pair.minutes == [0]
 
 
-def test_release_in_the_middle_waits_for_the_answer_that_is_owed() -> None:
+def test_release_during_a_transfer_waits_for_the_pending_acknowledgement() -> None:
     store = ScriptedStore([[meter_segment(1, [0, 1])]], [Sent(0, [0], FIRST)])
     pair = scripted(store)
     pair.holds = True
@@ -287,7 +287,7 @@ def test_release_in_the_middle_waits_for_the_answer_that_is_owed() -> None:
     assert pair.manager.state is State.UNASSOCIATED
 
 
-def test_entries_durable_after_the_association_are_not_answered() -> None:
+def test_entries_durable_after_the_association_ended_are_not_acknowledged() -> None:
     pair = MemoryPair(HeldMemory([meter_segment(1, range(4))]))
     pair.holds = True
     pair.run()

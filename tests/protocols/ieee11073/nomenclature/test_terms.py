@@ -14,7 +14,7 @@ from tests.harness.shared import shared_path
 KINDS = {"object", "attr", "action", "notification", "device", "metric", "event", "unit", "site", "code"}
 
 
-def test_codes_of_everyday_devices_have_their_names():
+def test_codes_of_common_devices_have_their_reference_names():
     assert name_of(Code(2, 19384)) == "MDC_PULS_OXIM_SAT_O2"
     assert code_of("MDC_PULS_OXIM_PULS_RATE") == Code(2, 18458)
     assert term_of(code_of("MDC_DIM_PERCENT")).ucum == "%"
@@ -22,7 +22,7 @@ def test_codes_of_everyday_devices_have_their_names():
     assert term_of(Code(2, 19384)).loinc == "2708-6"
 
 
-def test_every_row_of_the_reference_is_in_our_tables_and_no_other():
+def test_nomenclature_tables_equal_the_rows_of_the_reference():
     with shared_path("reference/nomenclature.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
@@ -48,7 +48,7 @@ def test_every_term_is_found_by_its_code_and_by_its_name():
         assert code_of(term.ref_id) == PREFERRED.get(term.ref_id, term.code)
 
 
-def test_rows_are_well_formed_and_no_code_stands_twice():
+def test_table_rows_are_well_formed_and_codes_are_unique():
     terms = all_terms()
     assert len({term.code for term in terms}) == len(terms)
     for term in terms:
@@ -62,7 +62,7 @@ def test_rows_are_well_formed_and_no_code_stands_twice():
         assert (term.kind == "unit") == (term.partition == 4)
 
 
-def test_name_with_two_codes_has_a_preferred_one():
+def test_name_with_two_codes_has_a_preferred_code():
     by_name: dict[str, set[Code]] = {}
     for term in all_terms():
         by_name.setdefault(term.ref_id, set()).add(term.code)
@@ -70,7 +70,7 @@ def test_name_with_two_codes_has_a_preferred_one():
     assert all(PREFERRED[name] in by_name[name] for name in PREFERRED)
 
 
-def test_table_of_tables_leaves_no_overlap():
+def test_code_ranges_of_the_tables_do_not_overlap():
     for (partition, _, last, _), (next_partition, first, _, _) in pairwise(TABLES):
         assert partition < next_partition or (partition == next_partition and last + 1 == first)
 
@@ -84,14 +84,14 @@ def test_defibrillator_metrics_have_private_terms_and_public_units():
 
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF))
-def test_any_code_has_a_name_that_leads_back_to_it(partition, number):
+def test_name_of_any_code_is_resolved_to_that_code(partition, number):
     code = Code(partition, number)
     assert term_of(code).code == code
     back = code_of(name_of(code))
     assert back == code or name_of(back) == name_of(code)
 
 
-def test_unknown_code_is_a_term_like_any_other():
+def test_unknown_code_becomes_a_term_named_by_its_numbers():
     term = term_of(Code(2, 61731))
     assert term == UnknownTerm(2, 61731)
     assert (term.ref_id, term.kind, term.display, term.units, term.ucum) == ("2:61731", "unknown", "2:61731", "", "")
@@ -102,7 +102,7 @@ def test_unknown_code_is_a_term_like_any_other():
 @pytest.mark.parametrize(
     "name", ["", "MDC_NO_SUCH_THING", "2:", ":5", "2:65536", "-1:5", "2:٣", "1:2:3", "2: 5", "0x2:5"]
 )
-def test_name_that_means_nothing_is_an_error_that_quotes_it(name):
+def test_unknown_name_raises_an_error_that_quotes_it(name):
     with pytest.raises(UnknownName) as unknown:
         code_of(name)
     assert repr(name) in str(unknown.value)
