@@ -29,7 +29,7 @@ async def enter(session: aiohttp.ClientSession, url: str, pin: str) -> aiohttp.C
     return await session.post(f"{url}/sign-in", data={"pin": pin}, allow_redirects=False)
 
 
-async def test_page_shows_nothing_without_the_pin():
+async def test_page_without_a_session_redirects_to_sign_in_and_its_stream_is_refused():
     async with crew_app(filled_feed(now_s=0.0)) as url, aiohttp.ClientSession() as session:
         page = await session.get(url, allow_redirects=False)
         assert (page.status, page.headers["Location"]) == (303, "/sign-in")

@@ -88,7 +88,7 @@ async def test_silent_connections_of_one_address_are_bounded():
 
 
 @pytest.mark.finding("security-10")
-async def test_signed_in_tablet_keeps_its_place_when_many_addresses_fill_the_page():
+async def test_signed_in_tablet_stays_connected_when_other_addresses_reach_the_connection_limit():
     async with crew_app() as url, tablet() as client:
         assert await sign_in(client, url) == 303
         async with client.get(f"{url}/live") as live:
@@ -106,7 +106,7 @@ async def test_signed_in_tablet_keeps_its_place_when_many_addresses_fill_the_pag
 
 @pytest.mark.finding("security-10")
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"])
-async def test_connection_without_a_next_request_is_closed_after_its_idle_time(sent: bytes):
+async def test_connection_without_a_further_request_is_closed_after_the_idle_limit(sent: bytes):
     clock = MovedClock()
     async with crew_app(clock=clock) as url, holding(url, 1) as [held]:
         held.send(sent)

@@ -133,7 +133,7 @@ async def test_page_has_no_wcag_violation_in_either_color_scheme(
         assert await violations(opened.page) == []
 
 
-async def test_number_has_the_colour_of_its_parameter(browser: Browser) -> None:
+async def test_value_and_waveform_have_the_colour_of_their_parameter(browser: Browser) -> None:
     async with open_page(browser, fill_ambulance) as opened:
 
         async def colour(selector: str) -> str:

@@ -33,7 +33,7 @@ async def cable(folder: Path) -> AsyncIterator[tuple[Sessions, Link]]:
             await other_end.close()
 
 
-async def test_association_request_in_the_same_write_as_noise_is_answered_on_the_same_link(tmp_path):
+async def test_association_request_in_the_same_write_as_noise_is_accepted_on_the_same_link(tmp_path):
     async with cable(tmp_path) as (gateway, line):
         (session,) = gateway.supervisor.sessions
         await line.send(request() + b"\xff\x00noise" + request())
@@ -55,7 +55,7 @@ async def _ends_with(story: Callable[[], Awaitable[list[str]]], name: str, count
     return told[-1:] == [name] and told.count(name) == count
 
 
-async def test_association_request_sent_before_the_port_was_opened_is_answered(tmp_path):
+async def test_association_request_sent_before_the_port_was_opened_is_accepted(tmp_path):
     async with pty_pair() as pair:
         line = await SerialPort(pair.right, 115_200, "raw").accept()
         await line.send(b"the end of something" + request())

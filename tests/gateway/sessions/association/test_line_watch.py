@@ -61,7 +61,7 @@ async def test_device_at_another_baud_rate_is_reported_once_with_the_configured_
         assert len(told_besides) <= 1, "and its session says no more than that the stream is lost"
 
 
-async def test_association_request_after_line_noise_is_answered_and_new_noise_is_reported_again(tmp_path):
+async def test_association_request_after_line_noise_is_accepted_and_new_noise_is_reported_again(tmp_path):
     async with watched_cable(tmp_path) as (gateway, line, watch):
         for _ in range(2):
             for _ in range(3):
@@ -117,7 +117,7 @@ async def test_port_that_does_not_open_is_reported_once_per_reason_and_again_whe
         assert watch.told == ["serial.not_open"] * 2 + ["serial.opens_again"]
 
 
-async def test_port_name_that_moved_is_reopened_only_after_the_old_port_is_silent(tmp_path):
+async def test_port_name_that_moved_is_reopened_only_after_the_previous_port_is_silent(tmp_path):
     path = tmp_path / "ttyMonitor"
     async with pty_pair() as old, pty_pair() as new:
         path.symlink_to(old.left)

@@ -72,7 +72,7 @@ async def test_pm_store_of_a_reconnected_device_adds_no_duplicate_records(tmp_pa
         assert values(await gateway.stored()) == [80.0, 81.0, 82.0, 83.0, 84.0, 90.0, 91.0, 123.0, 124.0]
 
 
-async def test_segment_that_grew_is_fetched_again_and_its_old_entries_keep_their_content_keys(
+async def test_segment_that_grew_is_fetched_again_and_earlier_entries_keep_their_content_keys(
     tmp_path: Path,
 ) -> None:
     held = memory()

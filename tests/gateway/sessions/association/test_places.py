@@ -59,7 +59,7 @@ async def _silent(gateway: Sessions, count: int) -> list[Link]:
 @pytest.mark.finding("security-8")
 @pytest.mark.finding("edge-check-7")
 @pytest.mark.parametrize("silent", [16, 24])
-async def test_silent_connections_do_not_delay_a_device(tmp_path, silent):
+async def test_silent_connections_do_not_delay_the_association_of_a_device(tmp_path, silent):
     async with sessions(tmp_path, sessions_max=16) as gateway:
         links = await _silent(gateway, silent)
         await eventually(lambda: gateway.supervisor.sessions, what="they were accepted")

@@ -113,7 +113,7 @@ def test_live_waveforms_get_no_content_key():
     assert keys(wave) == [False]
 
 
-def test_stored_entries_with_old_dates_get_a_content_key_and_repeated_dates_get_none():
+def test_stored_entries_with_past_dates_get_a_content_key_and_repeated_dates_get_none():
     month_old = NOW - timedelta(days=30)
     memory = [at(month_old), at(month_old), at(NOW), at(datetime(2000, 1, 1, tzinfo=UTC))]
     wall_us = round(NOW.timestamp()) * 1_000_000

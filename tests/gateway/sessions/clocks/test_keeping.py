@@ -178,7 +178,7 @@ async def test_reports_sent_around_a_clock_setting_are_dated_by_the_clock_that_s
     assert abs(placed_us(after) - story.context.clock.wall_us()) <= after.uncertainty_us < 2 * SECOND
 
 
-async def test_measurement_stored_before_a_clock_setting_has_the_old_offset_and_a_larger_uncertainty() -> None:
+async def test_measurement_stored_before_a_clock_setting_has_the_earlier_offset_and_more_uncertainty() -> None:
     story = await associated(-HOUR, context=ClockStories(synchronised=False))
     taken_us, kept = story.context.clock.wall_us(), story.shows()
     await story.passes(1200.0)

@@ -209,7 +209,7 @@ async def test_time_learnt_after_a_gateway_restart_dates_earlier_observations_of
 
 
 @pytest.mark.parametrize("jump_us", [HOUR, -HOUR], ids=["+1 h", "-1 h"])
-async def test_jump_of_a_disciplined_clock_is_followed(tmp_path, jump_us: int):
+async def test_observed_at_follows_a_jump_of_a_disciplined_clock(tmp_path, jump_us: int):
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(0, known=True)
     async with running(vehicle, machine) as gateway:

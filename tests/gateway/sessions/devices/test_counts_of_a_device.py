@@ -36,7 +36,7 @@ async def test_rejected_reports_are_counted_as_refused_and_not_as_lost(tmp_path:
     assert sorted(said["refused_by_reason"].values()) == [1, 1]
 
 
-async def test_agent_that_claims_the_id_of_a_connected_device_is_counted_with_its_link(tmp_path: Path) -> None:
+async def test_refused_claim_to_the_id_of_a_connected_device_is_counted_with_its_link(tmp_path: Path) -> None:
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as first:
         await first.measure(36.6)
         async with device(gateway.address, 1) as second:

@@ -84,7 +84,7 @@ async def test_clock_is_not_set_when_the_operator_disables_it(tmp_path: Path):
         assert own.times_set == 0
 
 
-async def test_device_that_refuses_its_clock_setting_is_served_and_not_asked_again_on_reconnection(tmp_path: Path):
+async def test_refused_clock_setting_is_not_repeated_at_the_next_connection(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = thermometer(gateway.clock)
         OwnClock(peer, gateway.clock, -10 * MINUTE_S, refuses=0x80)

@@ -41,7 +41,7 @@ async def test_device_that_pairs_without_a_bond_is_reported_as_not_bonded():
         assert await it.outcome(await pairing(it)) is False
 
 
-async def test_pairing_again_removes_the_old_bond_first():
+async def test_pairing_again_removes_the_existing_bond_first():
     async with running_central() as it:
         it.radio.device()
         it.radio.bonds.add(OXIMETER)
@@ -124,7 +124,7 @@ async def test_pending_passkey_entry_does_not_delay_the_connection_of_another_de
         await asyncio.wait({task})
 
 
-async def test_pairing_gets_the_place_of_an_idle_device_before_waiting_sessions():
+async def test_pairing_gets_the_place_of_an_idle_device_before_queued_sessions():
     async with running_central(connections_max=1) as it:
         third = "F0:F1:00:00:00:03"
         sessions = []

@@ -8,7 +8,7 @@ from gateway.transports.ble.slots import Slots
 from tests.harness.moved_clock import MovedClock
 
 
-async def test_places_are_granted_in_the_order_of_waiting():
+async def test_places_are_granted_in_the_order_of_request():
     slots = Slots(1)
     first = await slots.take("A")
     order = []

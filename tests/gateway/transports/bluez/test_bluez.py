@@ -107,7 +107,7 @@ async def test_blocked_adapter_is_reported_with_the_rfkill_command(bluez):
     assert "rfkill unblock bluetooth" in await refusal()
 
 
-async def test_passkey_request_is_answered_by_the_operator(bluez):
+async def test_passkey_is_requested_from_the_operator(bluez):
     bluez.add_device()
     person = Person(passkey=123456)
     backend = await opened(person)
