@@ -87,7 +87,7 @@ def test_commands_suspend_resume_and_revoke_a_gateway_and_replace_its_key(tmp_pa
     assert {"gateway.suspend", "gateway.resume", "gateway.revoke", "gateway.replace_key"} <= set(actions)
 
 
-async def test_batch_of_a_suspended_gateway_is_quarantined_and_is_stored_when_resent_after_the_resume(
+async def test_batch_of_a_suspended_gateway_is_quarantined_and_stored_when_resent_after_the_resume(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     first, second = gateway.many(2)

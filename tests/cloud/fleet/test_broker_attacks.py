@@ -196,7 +196,7 @@ async def test_name_of_the_ingest_group_reaches_neither_a_vehicle_nor_the_log(
 
 @pytest.mark.finding("security-7")
 @pytest.mark.finding("fleet-2")
-async def test_client_id_of_another_gateway_ends_only_the_own_session_of_its_sender(
+async def test_client_id_of_another_gateway_ends_only_a_session_of_the_same_certificate(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
     honest = await broker.vehicle(broker.credentials(HONEST))
