@@ -56,7 +56,7 @@ class Thing(BaseModel):
         b'{"a":' * 100_000,
     ],
 )
-def test_ambiguous_json_is_refused(octets: bytes) -> None:
+def test_malformed_or_ambiguous_json_is_refused(octets: bytes) -> None:
     with pytest.raises(BodyMalformed):
         read_json(octets)
 

@@ -111,7 +111,7 @@ async def test_retry_intervals_are_randomised_by_a_fifth_in_either_direction(beg
         (500, "120", 5),
     ],
 )
-async def test_retry_after_header_of_a_receiver_delays_the_next_attempt(
+async def test_retry_after_header_with_429_or_503_delays_the_next_attempt_up_to_a_day(
     begin: Begin, status: int, retry_after: str, wait_s: int
 ):
     async with receiving(always=answering(status, Retry_After=retry_after)) as receiver:

@@ -175,7 +175,7 @@ async def test_webhook_key_is_published_before_it_signs_and_for_a_day_after_its_
         "\ud800" * 30,
     ],
 )
-def test_ambiguous_secret_is_refused(secret: str):
+def test_malformed_or_ambiguous_secret_is_refused(secret: str):
     with pytest.raises(SecretMalformed):
         secret_key(secret)
 
