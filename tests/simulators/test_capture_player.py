@@ -43,7 +43,7 @@ def values(manager: SimManager) -> list[tuple[int, object]]:
     return [(seen.channel.handle, seen.value) for seen in manager.stored]
 
 
-async def test_a_known_configuration_is_not_sent_and_an_unknown_one_is() -> None:
+async def test_player_sends_the_configuration_only_when_the_manager_does_not_know_it() -> None:
     recorded_with_it, recorded_without = oximeter_capture(known=False), oximeter_capture(known=True)
     for accept, capture, sent in (
         (True, recorded_with_it, False),
@@ -60,7 +60,7 @@ async def test_a_known_configuration_is_not_sent_and_an_unknown_one_is() -> None
 
 
 @pytest.mark.parametrize("overlapping", [True, False])
-async def test_several_connections_are_played_each_to_its_end(overlapping: bool) -> None:
+async def test_player_replays_every_connection_of_a_capture_to_its_end(overlapping: bool) -> None:
     async with sim_manager() as manager:
         connections = await played(oximeter_capture(conns=(1, 2, 3), overlapping=overlapping), manager)
         assert [(each.conn, each.answered, each.trouble) for each in connections] == [
@@ -69,13 +69,13 @@ async def test_several_connections_are_played_each_to_its_end(overlapping: bool)
         assert len(manager.stored) == 12
 
 
-async def test_octet_by_octet_is_played_octet_by_octet() -> None:
+async def test_capture_recorded_byte_by_byte_is_replayed() -> None:
     async with sim_manager() as manager:
         (connection,) = await played(oximeter_capture(profile="byte_by_byte"), manager)
         assert (connection.answered, connection.trouble) == (2, None)
 
 
-async def test_what_happens_is_told_without_a_measured_value() -> None:
+async def test_player_log_has_apdu_names_and_counts_and_no_measured_value() -> None:
     told: list[str] = []
     async with sim_manager() as manager:
         await played(oximeter_capture(), manager, told)
@@ -84,14 +84,14 @@ async def test_what_happens_is_told_without_a_measured_value() -> None:
     assert told[-1] == "conn 1 over: 5 APDUs sent, 2 reports answered, 0 refused, 0 unanswered"
 
 
-async def test_a_manager_without_room_is_told_as_refusals() -> None:
+async def test_reports_to_a_full_manager_are_counted_as_refused() -> None:
     async with sim_manager() as manager:
         manager.full = True
         (connection,) = await played(oximeter_capture(), manager)
         assert (connection.answered, connection.refused) == (0, 2)
 
 
-async def test_a_manager_that_stays_silent_ends_the_playing_with_a_sentence() -> None:
+async def test_replay_to_a_silent_manager_ends_after_ten_seconds_with_an_explanation() -> None:
     clock = MovedClock()
     async with sim_manager() as manager:
         manager.mute = True
@@ -107,7 +107,7 @@ async def test_a_manager_that_stays_silent_ends_the_playing_with_a_sentence() ->
         assert connection.answered == 0
 
 
-async def test_nobody_there_is_an_error_of_the_link() -> None:
+async def test_replay_to_a_closed_port_raises_connection_refused() -> None:
     async with sim_manager() as manager:
         await manager.kill()
         with pytest.raises(ConnectionRefusedError):
@@ -116,7 +116,7 @@ async def test_nobody_there_is_an_error_of_the_link() -> None:
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "asked"])
 @pytest.mark.parametrize("name", CAPTURES)
-async def test_captures_of_an_independent_agent_are_played_to_their_recorded_end(name: str, known: bool) -> None:
+async def test_captures_of_an_independent_agent_are_replayed_to_their_end(name: str, known: bool) -> None:
     capture = read_capture(shared_path(f"data/captures/{name}.jsonl"))
     async with sim_manager(accept_standard_configurations=known) as manager:
         (connection,) = await played(capture, manager)
@@ -132,7 +132,7 @@ async def test_captures_of_an_independent_agent_are_played_to_their_recorded_end
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_reports_that_are_refused_although_the_recorded_manager_took_them_are_trouble() -> None:
+async def test_player_reports_trouble_when_reports_accepted_in_the_capture_are_refused() -> None:
     capture = oximeter_capture(known=True)
     async with sim_manager() as manager:
         manager.full = True
@@ -142,7 +142,7 @@ async def test_reports_that_are_refused_although_the_recorded_manager_took_them_
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_association_that_is_granted_although_the_recorded_manager_rejected_it_is_trouble() -> None:
+async def test_player_reports_trouble_when_an_association_rejected_in_the_capture_is_granted() -> None:
     capture = oximeter_capture(known=True)
     rejected = Aare(AssociateResult.REJECTED_PERMANENT, DataProto(DATA_PROTO_NONE, b""))
     records = [

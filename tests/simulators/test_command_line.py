@@ -37,7 +37,7 @@ async def run(*arguments: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_an_agent_measures_hands_over_and_leaves(tmp_path: Path) -> None:
+async def test_agent_command_delivers_its_reports_releases_and_prints_a_summary(tmp_path: Path) -> None:
     witness = tmp_path / "witness"
     async with sim_manager() as manager:
         host, port = manager.address
@@ -50,7 +50,7 @@ async def test_an_agent_measures_hands_over_and_leaves(tmp_path: Path) -> None:
         assert witness.read_text().split()[:2] == ["024152fffe010007", "1"]
 
 
-async def test_an_agent_behaves_as_the_command_line_says() -> None:
+async def test_agent_command_options_set_clock_and_scanner_behaviour() -> None:
     async with sim_manager() as manager:
         host, port = manager.address
         options = ("--clock", "relative", "--clock-off", "30", "--set-time", "silent", "--scanner", "episodic")
@@ -61,12 +61,12 @@ async def test_an_agent_behaves_as_the_command_line_says() -> None:
         assert agreed.config_id == 0x6190
 
 
-def test_the_kinds_are_listed() -> None:
+def test_kinds_command_lists_every_kind() -> None:
     listed = CliRunner().invoke(app, ["kinds"]).stdout.splitlines()
     assert [line.split()[0] for line in listed] == list(KINDS)
 
 
-async def test_a_capture_is_played_and_told(tmp_path: Path) -> None:
+async def test_play_command_replays_a_capture_and_prints_a_summary(tmp_path: Path) -> None:
     path = written(oximeter_capture(), tmp_path / "capture.jsonl")
     async with sim_manager() as manager:
         code, out, err = await run("play", str(path), "--tcp", f"127.0.0.1:{manager.address[1]}")
@@ -96,7 +96,7 @@ async def test_a_capture_is_played_and_told(tmp_path: Path) -> None:
         (["agent", "oximeter", "--tcp", "127.0.0.1:1", "--replay", "r"], "the oximeter does not play records"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(
+def test_invalid_arguments_exit_with_one_and_print_one_line(
     arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -124,7 +124,7 @@ main()
 """
 
 
-async def test_a_wired_devices_command_needs_no_virtual_radio() -> None:
+async def test_command_of_a_wired_device_does_not_import_the_virtual_radio() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", WITHOUT_RADIO, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -134,7 +134,7 @@ async def test_a_wired_devices_command_needs_no_virtual_radio() -> None:
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_agent_that_no_manager_associated_with_fails_and_says_where_it_looked() -> None:
+async def test_agent_command_without_an_association_exits_with_one_and_names_the_address() -> None:
     code, out, err = await run("agent", "oximeter", "--tcp", "127.0.0.1:9", "--for", "0.3")
     assert code == 1
     assert "0 associations" in out
@@ -143,7 +143,7 @@ async def test_agent_that_no_manager_associated_with_fails_and_says_where_it_loo
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_agent_names_its_own_option_for_a_port_that_is_not_there(tmp_path: Path) -> None:
+async def test_agent_command_error_for_a_missing_serial_port_names_the_serial_option(tmp_path: Path) -> None:
     code, _, err = await run("agent", "oximeter", "--serial", str(tmp_path / "nothing"), "--for", "0.3")
     assert code == 1
     assert f"{tmp_path}/nothing is not there" in err
@@ -152,7 +152,7 @@ async def test_agent_names_its_own_option_for_a_port_that_is_not_there(tmp_path:
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_second_scanner_of_a_scanned_device_is_refused() -> None:
+async def test_scanner_option_is_rejected_for_a_kind_with_its_own_scanner() -> None:
     code, _, err = await run("agent", "scanned-ecg", "--tcp", "127.0.0.1:9", "--scanner", "periodic", "--for", "0.3")
     assert code == 1
     assert err.strip().endswith("the scanned-ecg reports through a scanner of its own: leave --scanner out")

@@ -10,7 +10,7 @@ from simulators.cli import app
 from simulators.demo.environment import VARIABLES
 
 
-def test_env_prints_quoted_variables_that_a_shell_reads(tmp_path: Path) -> None:
+def test_env_command_prints_quoted_variables_that_a_shell_can_evaluate(tmp_path: Path) -> None:
     facts = {field: f"value of {field}; $(false) 'x'" for field in VARIABLES.values()}
     (tmp_path / "demo.json").write_text(json.dumps(facts))
     printed = CliRunner().invoke(app, ["env", str(tmp_path)])

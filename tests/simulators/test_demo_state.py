@@ -22,7 +22,7 @@ def plan_in(folder: Path, **ports: int) -> Plan:
     return load_or_mint(folder, seed=1, ports_given=ports)
 
 
-def test_a_second_demo_on_the_same_state_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_second_demo_on_the_same_state_directory_is_rejected(tmp_path: Path) -> None:
     with (
         occupied(tmp_path / "state"),
         pytest.raises(PlanUnusable, match=r"a demo runs in .*/state already"),
@@ -33,14 +33,14 @@ def test_a_second_demo_on_the_same_state_is_refused_in_a_sentence(tmp_path: Path
         assert (tmp_path / "state" / DEMO_LOCK).exists()
 
 
-def test_a_folder_of_somebody_else_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+def test_directory_that_holds_no_demo_is_rejected_and_unchanged(tmp_path: Path) -> None:
     (tmp_path / "letters").touch()
     with pytest.raises(PlanUnusable, match="holds no demo"), occupied(tmp_path):
         raise AssertionError("it was let in")
     assert [each.name for each in tmp_path.iterdir()] == ["letters"]
 
 
-def test_a_start_waits_for_the_parts_that_a_killed_demo_left_behind(tmp_path: Path) -> None:
+def test_demo_start_waits_for_the_child_processes_of_a_killed_demo(tmp_path: Path) -> None:
     with occupied(tmp_path) as held:
         left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.5)"], pass_fds=(held,))
     began_s = time.monotonic()
@@ -50,14 +50,14 @@ def test_a_start_waits_for_the_parts_that_a_killed_demo_left_behind(tmp_path: Pa
     assert (tmp_path / PARTS_LOCK).exists()
 
 
-def test_a_second_start_finds_the_same_gateway_tenants_and_ports(tmp_path: Path) -> None:
+def test_second_start_of_a_demo_has_the_same_gateway_tenants_and_ports(tmp_path: Path) -> None:
     first = plan_in(tmp_path)
     (tmp_path / SET_UP_BEGUN).touch()
     (tmp_path / SET_UP_DONE).touch()
     assert plan_in(tmp_path) == first
 
 
-def test_a_set_up_that_was_interrupted_is_begun_anew_under_new_names(tmp_path: Path) -> None:
+def test_interrupted_set_up_is_repeated_with_new_gateway_and_tenant_ids(tmp_path: Path) -> None:
     first = plan_in(tmp_path)
     (tmp_path / SET_UP_BEGUN).touch()
     (tmp_path / "gateway").mkdir()
@@ -68,7 +68,7 @@ def test_a_set_up_that_was_interrupted_is_begun_anew_under_new_names(tmp_path: P
     assert {each.name for each in tmp_path.iterdir()} == {"plan.json"}
 
 
-def test_a_port_that_is_taken_is_told_before_anything_is_started(tmp_path: Path) -> None:
+def test_port_in_use_is_reported_before_the_demo_starts(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -78,7 +78,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(tmp_path: Path)
     assert plan_in(tmp_path, crew=free_port()).ports["crew"] != port
 
 
-def test_the_broker_is_the_one_that_was_wished_for_and_says_why(tmp_path: Path) -> None:
+def test_prepared_broker_is_the_requested_one_with_the_reason(tmp_path: Path) -> None:
     plan = plan_in(tmp_path)
     asked = prepare(plan, BrokerChoice.IOTCORE)
     assert (asked.kind, asked.why) == ("iotcore", "as asked")
@@ -87,14 +87,14 @@ def test_the_broker_is_the_one_that_was_wished_for_and_says_why(tmp_path: Path) 
     assert chosen.kind == ("mosquitto" if mosquitto_program() else "iotcore")
 
 
-def test_no_secret_of_the_broker_can_be_read_by_others(tmp_path: Path) -> None:
+def test_broker_files_are_readable_only_by_their_owner(tmp_path: Path) -> None:
     plan = plan_in(tmp_path)
     for choice in (BrokerChoice.IOTCORE, BrokerChoice.AUTO):
         prepare(plan, choice)
     assert {each.stat().st_mode & 0o077 for each in (tmp_path / "broker").iterdir()} == {0}
 
 
-def test_a_long_log_is_begun_anew_and_its_end_is_kept(tmp_path: Path) -> None:
+def test_log_above_its_limit_is_truncated_and_its_end_is_kept(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     with log.open("ab") as writer:
         writer.write(b"old " * 100 + b"the end")
@@ -106,7 +106,7 @@ def test_a_long_log_is_begun_anew_and_its_end_is_kept(tmp_path: Path) -> None:
     assert log.read_bytes() == b"new"
 
 
-async def test_a_part_that_never_stops_talking_does_not_fill_the_disk(
+async def test_log_of_a_child_process_that_writes_without_end_is_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("simulators.demo.children.LOOK_AT_LOGS_EVERY_S", 0.02)

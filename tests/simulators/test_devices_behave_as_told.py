@@ -68,13 +68,13 @@ def own_clock(**behaviour: object) -> OwnClock:
     return OwnClock(DeviceClock(STARTED_US, 0.0), made)
 
 
-def test_a_clock_is_wrong_and_drifts_as_told() -> None:
+def test_device_clock_has_the_configured_offset_and_drift() -> None:
     clock = own_clock(wrong_by_s=-90.0, drift_ppm=200.0)
     assert clock.time_at(0.0).local_us() == STARTED_US - 90_000_000
     assert clock.time_at(1000.0).local_us() == STARTED_US - 90_000_000 + 1_000_200_000
 
 
-def test_a_clock_that_is_set_goes_on_from_there_at_its_own_rate() -> None:
+def test_device_clock_continues_from_the_set_time_with_its_own_drift() -> None:
     clock = own_clock(wrong_by_s=-90.0, drift_ppm=1000.0)
     assert clock.set(absolute_time_at(STARTED_US + 10_000_000), 10.0) is None
     assert clock.time_at(10.0).local_us() == STARTED_US + 10_000_000
@@ -85,13 +85,13 @@ def test_a_clock_that_is_set_goes_on_from_there_at_its_own_rate() -> None:
     ("answer", "refusal"),
     [(SetAnswer.REFUSES, Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)), (SetAnswer.SILENT, Silent())],
 )
-def test_a_clock_that_does_not_obey_stays_as_it_was(answer: SetAnswer, refusal: object) -> None:
+def test_device_clock_that_refuses_set_time_is_unchanged(answer: SetAnswer, refusal: object) -> None:
     clock = own_clock(set_answer=answer)
     assert clock.set(absolute_time_at(0), 10.0) == refusal
     assert clock.time_at(10.0).local_us() == STARTED_US + 10_000_000
 
 
-def test_a_relative_counter_rolls_over_and_never_says_that_it_is_none() -> None:
+def test_relative_time_counter_rolls_over_and_never_has_the_reserved_value() -> None:
     ends_s = (1 << 32) * 125e-6
     clock = own_clock(kind=TimeKind.RELATIVE, counts_from_s=ends_s - 2.0)
     assert clock.time_at(1.0) == DeviceTime(TimeKind.RELATIVE, ((1 << 32) - 8000).to_bytes(4, "big"))
@@ -99,7 +99,7 @@ def test_a_relative_counter_rolls_over_and_never_says_that_it_is_none() -> None:
     assert clock.relative_ticks(2.0 - 125e-6) == 0xFFFF_FFFE
 
 
-async def test_a_manager_sees_how_wrong_the_clock_is_and_sets_it() -> None:
+async def test_manager_reads_the_wrong_device_clock_and_sets_it() -> None:
     clock = ClockBehaviour(wrong_by_s=3600.0, setting=Setting.SHOULD)
     async with sim_manager() as manager, running_agent("thermometer", manager, options=told(clock=clock)) as device:
         await device.associated()
@@ -126,7 +126,9 @@ async def test_a_manager_sees_how_wrong_the_clock_is_and_sets_it() -> None:
 
 @pytest.mark.parametrize("kind", ["oximeter", "blood-pressure", "etco2"])
 @pytest.mark.parametrize("counter", [TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION, TimeKind.BASE_OFFSET])
-async def test_a_device_without_a_date_stamps_with_its_counter(kind: str, counter: TimeKind) -> None:
+async def test_device_without_absolute_time_stamps_its_observations_with_its_counter(
+    kind: str, counter: TimeKind
+) -> None:
     clock = ClockBehaviour(kind=counter, zone_min=60)
     async with sim_manager() as manager, running_agent(kind, manager, options=told(clock=clock)) as device:
         await device.associated()
@@ -145,7 +147,7 @@ async def test_a_device_without_a_date_stamps_with_its_counter(kind: str, counte
 
 @pytest.mark.parametrize("scanner", list(ScannerKind))
 @pytest.mark.parametrize("kind", ["oximeter", "blood-pressure", "monitor", "glucose-diary"])
-async def test_a_device_reports_through_a_scanner_once_it_is_enabled(kind: str, scanner: ScannerKind) -> None:
+async def test_device_reports_through_a_scanner_after_the_manager_enables_it(kind: str, scanner: ScannerKind) -> None:
     async with sim_manager() as manager, running_agent(kind, manager, options=told(scanner=scanner)) as device:
         await device.associated()
         await device.live(9)
@@ -154,7 +156,7 @@ async def test_a_device_reports_through_a_scanner_once_it_is_enabled(kind: str, 
         assert device.agent.status.answered == device.agent.status.measured > 0
 
 
-async def test_what_a_scanner_measures_before_it_is_enabled_waits() -> None:
+async def test_scanner_measurements_are_queued_until_the_scanner_is_enabled() -> None:
     settings, options = ManagerSettings(enable_scanners=False), told(scanner=ScannerKind.EPISODIC)
     async with sim_manager(settings=settings) as manager, running_agent("oximeter", manager, options=options) as device:
         await device.associated()
@@ -166,7 +168,7 @@ async def test_what_a_scanner_measures_before_it_is_enabled_waits() -> None:
         await lost_nothing(device, manager)
 
 
-async def test_an_unconfirmed_scanner_reports_when_enabled_and_counts_what_nobody_wanted() -> None:
+async def test_unconfirmed_scanner_reports_when_enabled_and_counts_withheld_reports_otherwise() -> None:
     async with sim_manager() as manager, running_agent("scanned-ecg", manager) as device:
         await device.associated()
         for _ in range(25):
@@ -182,7 +184,7 @@ async def test_an_unconfirmed_scanner_reports_when_enabled_and_counts_what_nobod
         assert device.agent.status.withheld + device.agent.status.dropped == device.agent.status.measured > 20
 
 
-async def test_a_device_that_waits_for_nobody_reports_from_a_scanner_that_is_disabled() -> None:
+async def test_device_whose_scanner_starts_enabled_reports_before_the_manager_enables_it() -> None:
     settings = ManagerSettings(enable_scanners=False)
     options = AgentOptions(
         behaviour=Behaviour(scanner=ScannerKind.EPISODIC),
@@ -194,7 +196,7 @@ async def test_a_device_that_waits_for_nobody_reports_from_a_scanner_that_is_dis
         await lost_nothing(device, manager)
 
 
-async def test_a_device_that_reports_only_when_asked_is_asked_and_hands_over_what_it_kept() -> None:
+async def test_device_that_reports_only_on_request_delivers_all_measurements_after_one_request() -> None:
     options = told(asked=Asked.ONLY)
     async with sim_manager() as manager, running_agent("blood-pressure", manager, options=options) as device:
         await device.associated()
@@ -203,7 +205,7 @@ async def test_a_device_that_reports_only_when_asked_is_asked_and_hands_over_wha
         await lost_nothing(device, manager)
 
 
-async def test_a_device_that_also_serves_requests_answers_one_with_what_it_measured_last() -> None:
+async def test_single_data_request_returns_the_latest_measurement_of_each_handle() -> None:
     async with sim_manager() as manager, running_agent("monitor", manager, options=told(asked=Asked.ALSO)) as device:
         await device.associated()
         await device.live(2)
@@ -217,7 +219,7 @@ async def test_a_device_that_also_serves_requests_answers_one_with_what_it_measu
         ]
 
 
-async def test_a_device_that_is_never_asked_keeps_what_it_measured() -> None:
+async def test_device_that_reports_only_on_request_queues_measurements_without_a_request() -> None:
     settings, options = ManagerSettings(request_data=False), told(asked=Asked.ONLY)
     async with sim_manager(settings=settings) as manager, running_agent("oximeter", manager, options=options) as device:
         await device.associated()
@@ -225,7 +227,7 @@ async def test_a_device_that_is_never_asked_keeps_what_it_measured() -> None:
         assert (device.agent.status.waiting, manager.stored) == (3, [])
 
 
-async def test_a_configuration_that_changes_is_told_and_nothing_is_lost() -> None:
+async def test_changed_configuration_is_sent_after_a_new_association_and_no_report_is_lost() -> None:
     async with (
         sim_manager() as manager,
         running_agent("oximeter", manager, options=told(reconfigure_at_s=3.0)) as device,
@@ -241,7 +243,7 @@ async def test_a_configuration_that_changes_is_told_and_nothing_is_lost() -> Non
         assert [event.learned for event in manager.events if isinstance(event, ConfigurationAgreed)] == [False, True]
 
 
-async def test_a_configuration_that_changes_before_anybody_answered_is_the_one_that_is_offered() -> None:
+async def test_configuration_changed_before_the_first_association_is_the_one_offered() -> None:
     async with sim_manager() as manager:
         manager.mute = True
         async with running_agent("oximeter", manager, options=told(reconfigure_at_s=1.0)) as device:
@@ -253,7 +255,7 @@ async def test_a_configuration_that_changes_before_anybody_answered_is_the_one_t
             assert [event.config_id for event in manager.events if isinstance(event, Associated)] == [0x4990]
 
 
-async def test_a_standard_id_that_the_manager_does_not_know_is_followed_by_the_devices_own() -> None:
+async def test_extended_configuration_is_offered_after_an_unknown_standard_configuration_id() -> None:
     options = told(standard_id_first=0x0258)
     async with sim_manager() as manager, running_agent("ecg", manager, options=options) as device:
         await device.associated()
@@ -263,7 +265,7 @@ async def test_a_standard_id_that_the_manager_does_not_know_is_followed_by_the_d
 
 
 @pytest.mark.parametrize("kind", ["household-scale", "glucose-diary"])
-async def test_what_has_no_time_of_its_own_apart_is_lost_neither(kind: str) -> None:
+async def test_reports_of_household_scale_and_glucose_diary_are_all_acknowledged(kind: str) -> None:
     async with sim_manager() as manager, running_agent(kind, manager) as device:
         await device.associated()
         await device.live(8)

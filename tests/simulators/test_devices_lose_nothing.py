@@ -19,7 +19,7 @@ from tests.builders.sim_manager import contrary_manager, measurements, sim_manag
 from tests.harness.eventually import eventually
 
 
-async def test_reports_made_while_nobody_listens_arrive_later_once_and_in_order() -> None:
+async def test_reports_queued_without_a_manager_are_delivered_once_and_in_order() -> None:
     async with sim_manager() as manager, running_agent("monitor", manager) as device:
         await device.associated()
         await device.live(2)
@@ -37,7 +37,7 @@ async def test_reports_made_while_nobody_listens_arrive_later_once_and_in_order(
         assert manager.heard(Associated) == 2
 
 
-async def test_a_report_whose_answer_was_lost_is_sent_again_unchanged() -> None:
+async def test_report_whose_response_was_lost_is_resent_unchanged() -> None:
     async with sim_manager() as manager, running_agent("oximeter", manager) as device:
         await device.associated()
         manager.answering.clear()  # stored, but the acknowledgement is never sent
@@ -54,7 +54,7 @@ async def test_a_report_whose_answer_was_lost_is_sent_again_unchanged() -> None:
         assert device.agent.status.repeated == 1
 
 
-async def test_a_manager_without_room_is_asked_again_and_gets_everything() -> None:
+async def test_reports_refused_by_a_full_manager_are_resent_until_all_are_stored() -> None:
     async with sim_manager() as manager, running_agent("oximeter", manager) as device:
         await device.associated()
         manager.full = True
@@ -72,7 +72,7 @@ async def test_a_manager_without_room_is_asked_again_and_gets_everything() -> No
         assert len(set(seen)) == len(seen) == 2 * device.agent.status.measured
 
 
-async def test_a_silent_manager_is_aborted_and_the_device_associates_again_on_the_same_link() -> None:
+async def test_device_aborts_a_silent_manager_and_associates_again_on_the_same_link() -> None:
     async with sim_manager() as manager, running_agent("oximeter", manager) as device:
         await device.associated()
         manager.answering.clear()
@@ -89,7 +89,7 @@ async def test_a_silent_manager_is_aborted_and_the_device_associates_again_on_th
         assert device.agent.status.answered == device.agent.status.measured
 
 
-async def test_a_report_that_is_refused_again_and_again_is_given_up_so_that_the_others_pass() -> None:
+async def test_report_rejected_repeatedly_is_given_up_and_later_reports_are_delivered() -> None:
     unexpected = int(RejectProblem.UNEXPECTED_ERROR)
     ours, theirs = socket.socketpair()
     listening = asyncio.create_task(
@@ -108,7 +108,7 @@ async def test_a_report_that_is_refused_again_and_again_is_given_up_so_that_the_
     await listening
 
 
-async def test_an_absent_manager_is_looked_for_until_it_comes() -> None:
+async def test_device_retries_the_connection_until_the_manager_starts() -> None:
     async with sim_manager() as manager:
         await manager.kill()
         async with running_agent("thermometer", manager) as device:
@@ -121,7 +121,7 @@ async def test_an_absent_manager_is_looked_for_until_it_comes() -> None:
             assert device.agent.status.answered == device.agent.status.measured >= 2
 
 
-async def test_a_wall_clock_set_back_does_not_turn_the_devices_clock_back() -> None:
+async def test_wall_clock_set_back_does_not_set_the_device_clock_back() -> None:
     async with sim_manager() as manager, running_agent("ecg", manager) as device:
         await device.associated()
         await device.live(2)
@@ -132,7 +132,7 @@ async def test_a_wall_clock_set_back_does_not_turn_the_devices_clock_back() -> N
         assert times[-1] > times[0]
 
 
-async def test_a_device_that_was_held_up_makes_up_for_every_sample() -> None:
+async def test_device_delayed_for_90_seconds_delivers_every_ecg_block() -> None:
     async with sim_manager() as manager, running_agent("ecg", manager) as device:
         await device.associated()
         await device.clock.advance(90)  # longer than the patient's tracks reach back
@@ -143,7 +143,7 @@ async def test_a_device_that_was_held_up_makes_up_for_every_sample() -> None:
         assert len({seen.device_time for seen in blocks}) == len(blocks) >= 360
 
 
-async def test_the_witness_names_every_answered_report_and_no_other(tmp_path: Path) -> None:
+async def test_witness_file_lists_every_acknowledged_report_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "witness"
     async with sim_manager() as manager, running_agent("monitor", manager, witness=Witness(path)) as device:
         await device.associated()
@@ -160,7 +160,7 @@ async def test_the_witness_names_every_answered_report_and_no_other(tmp_path: Pa
         assert witnessed == set(measurements(manager.stored))
 
 
-async def test_a_device_gives_up_a_link_on_which_nothing_answers_and_opens_another() -> None:
+async def test_device_closes_a_link_without_responses_and_opens_another() -> None:
     options = AgentOptions(association=AgentSettings(to_assoc_s=1.0, associations_max=1))
     async with sim_manager() as manager:
         silent = manager.address
@@ -184,7 +184,7 @@ def report(number: int, octets: int = 100) -> Report:
 
 
 @pytest.mark.parametrize("limits", [{"reports_max": 3}, {"octets_max": 300}])
-def test_a_full_memory_drops_the_oldest_but_never_the_one_under_way_and_says_so(limits: dict[str, int]) -> None:
+def test_full_outbox_drops_the_oldest_reports_except_the_one_in_flight(limits: dict[str, int]) -> None:
     told: list[int] = []
     outbox = Outbox(on_dropped=lambda dropped: told.append(dropped.number), **limits)
     for number in range(1, 7):

@@ -74,7 +74,7 @@ def samples_of(stored: list[Observation], handle: int) -> list[int]:
 
 @pytest.mark.parametrize("known", [True, False], ids=["known configuration", "asked for its configuration"])
 @pytest.mark.parametrize("kind", list(EXPECTED))
-async def test_each_device_delivers_what_it_declares(kind: str, known: bool) -> None:
+async def test_each_device_kind_delivers_all_its_declared_observation_types(kind: str, known: bool) -> None:
     async with sim_manager(accept_standard_configurations=known) as manager, running_agent(kind, manager) as device:
         await device.associated()
         await device.live(14)
@@ -88,7 +88,7 @@ async def test_each_device_delivers_what_it_declares(kind: str, known: bool) -> 
         assert manager.confirmed == device.agent.status.answered == device.agent.status.measured
 
 
-async def test_numbers_are_those_of_the_patient() -> None:
+async def test_monitor_reports_the_vital_signs_of_the_simulated_patient() -> None:
     async with sim_manager() as manager, running_agent("monitor", manager) as device:
         await device.associated()
         await device.live(14)
@@ -101,7 +101,7 @@ async def test_numbers_are_those_of_the_patient() -> None:
     assert pressure == pytest.approx((122, 70, 92), abs=8)
 
 
-async def test_a_resuscitation_is_told_by_the_defibrillator() -> None:
+async def test_defibrillator_reports_shocks_and_compressions_of_a_resuscitation() -> None:
     async with sim_manager() as manager, running_agent("defibrillator", manager, scenario="cardiac-arrest") as device:
         await device.associated()
         await device.live(106)
@@ -111,7 +111,7 @@ async def test_a_resuscitation_is_told_by_the_defibrillator() -> None:
     assert {("X_PRIVATE_01", 110.0), ("X_PRIVATE_02", 54.0)} <= told  # compressions
 
 
-async def test_waveforms_hold_every_sample_of_the_patient() -> None:
+async def test_ecg_reports_contain_every_sample_of_the_simulated_patient() -> None:
     async with sim_manager() as manager, running_agent("ecg", manager) as device:
         await device.associated()
         await device.live(5)
@@ -123,7 +123,7 @@ async def test_waveforms_hold_every_sample_of_the_patient() -> None:
     assert len(received) >= 5 * 500
 
 
-async def test_a_record_arrives_sample_by_sample_with_its_own_scale_and_begins_again_at_its_end(tmp_path: Path) -> None:
+async def test_replayed_record_keeps_its_samples_and_scale_and_restarts_at_its_end(tmp_path: Path) -> None:
     samples = [(n * 7919) % 4001 - 2000 for n in range(2 * 700)]
     header = "r 2 500 700\nx.dat 16 2000(-12)/mV 16 0 0 0 0 ii\nx.dat 16 38880/NU 16 0 0 0 0 resp\n"
     path = write_record(tmp_path, header, x_dat=octets_16(samples))
@@ -143,7 +143,7 @@ async def test_a_record_arrives_sample_by_sample_with_its_own_scale_and_begins_a
     assert (breath.array.slope, breath.array.offset) == (1 / 38880, 0.0)
 
 
-async def test_thirty_seconds_of_a_real_twelve_lead_record_arrive_unchanged() -> None:
+async def test_first_30_seconds_of_a_real_twelve_lead_record_arrive_unchanged() -> None:
     with Record(shared_path("data/physionet/s0010_re.hea")) as record:
         async with sim_manager() as manager, running_agent("monitor", manager, record=record) as device:
             await device.associated()
@@ -159,7 +159,7 @@ async def test_thirty_seconds_of_a_real_twelve_lead_record_arrive_unchanged() ->
     assert name_of(channels[7].type) == "MDC_ECG_ELEC_POTL_V1"
 
 
-async def test_a_record_of_numbers_is_played_one_frame_a_second() -> None:
+async def test_numeric_record_is_replayed_at_one_frame_per_second() -> None:
     with Record(shared_path("data/physionet/s00001-2896-10-10-00-31n.hea")) as record:
         async with sim_manager() as manager, running_agent("monitor", manager, record=record) as device:
             await device.associated()
@@ -170,7 +170,7 @@ async def test_a_record_of_numbers_is_played_one_frame_a_second() -> None:
     assert len(rates) == 10
 
 
-async def test_unconfirmed_waveforms_are_a_setting() -> None:
+async def test_waveform_reports_are_unconfirmed_when_configured() -> None:
     options = AgentOptions(waveforms_confirmed=False)
     async with sim_manager() as manager, running_agent("ecg", manager, options=options) as device:
         await device.associated()
@@ -182,7 +182,7 @@ async def test_unconfirmed_waveforms_are_a_setting() -> None:
         assert manager.unconfirmed > 10
 
 
-async def test_a_device_that_is_switched_off_hands_over_and_releases() -> None:
+async def test_device_that_reaches_its_end_time_delivers_its_reports_and_releases() -> None:
     async with sim_manager() as manager, running_agent("oximeter", manager, for_s=3.0) as device:
         await device.associated()
 
@@ -195,7 +195,7 @@ async def test_a_device_that_is_switched_off_hands_over_and_releases() -> None:
         assert manager.released
 
 
-async def test_a_device_on_a_serial_line_is_heard_in_frames() -> None:
+async def test_device_on_a_serial_line_delivers_reports_in_hdlc_frames() -> None:
     ours, theirs = os.openpty()
     os.set_blocking(ours, False)
     clock = MovedClock()
@@ -211,7 +211,7 @@ async def test_a_device_on_a_serial_line_is_heard_in_frames() -> None:
     os.close(theirs)
 
 
-def test_what_cannot_be_built_says_why(tmp_path: Path) -> None:
+def test_unknown_kind_and_unsuitable_record_are_rejected_with_the_reason(tmp_path: Path) -> None:
     patient, connect, clock = Patient(1, scenario_of("stable")), over_tcp("127.0.0.1", 1), MovedClock()
     with pytest.raises(UnknownKind, match="there are oximeter"):
         build_agent("toaster", patient, connect, clock)

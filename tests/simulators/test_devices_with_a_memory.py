@@ -39,7 +39,7 @@ def held(memory: MemoryFile) -> list[bytes]:
     return [each for segment in memory.segments() for each in segment.entries]
 
 
-def test_a_memory_is_the_same_after_it_was_switched_off(tmp_path: Path):
+def test_pm_store_has_the_same_segments_after_a_restart(tmp_path: Path):
     path = tmp_path / "memory"
     first = MemoryFile(path, [LAYOUT])
     for number in range(SEGMENT_ENTRIES_MAX + 3):
@@ -54,7 +54,7 @@ def test_a_memory_is_the_same_after_it_was_switched_off(tmp_path: Path):
     assert [each.number for each in again.segments()] == [2, 3, 4]
 
 
-def test_an_entry_that_was_cut_off_in_the_middle_is_no_entry(tmp_path: Path):
+def test_truncated_last_entry_of_the_pm_store_file_is_ignored(tmp_path: Path):
     path = tmp_path / "memory"
     memory = MemoryFile(path, [LAYOUT])
     for number in range(3):
@@ -70,7 +70,7 @@ def test_an_entry_that_was_cut_off_in_the_middle_is_no_entry(tmp_path: Path):
         assert held(MemoryFile(path, [LAYOUT]))[-1] == measured(7)
 
 
-def test_a_full_memory_lets_its_oldest_segment_go(tmp_path: Path):
+def test_full_pm_store_drops_its_oldest_segment(tmp_path: Path):
     memory = MemoryFile(tmp_path / "memory", [LAYOUT])
     for person in range(SEGMENTS_MAX + 2):
         memory.keep(0, measured(person), person=person)
@@ -78,7 +78,7 @@ def test_a_full_memory_lets_its_oldest_segment_go(tmp_path: Path):
     assert memory.segments()[0].number == 3
 
 
-def test_a_clock_that_no_entry_can_be_dated_with_is_refused(tmp_path: Path):
+def test_pm_store_rejects_a_clock_kind_without_a_segment_header(tmp_path: Path):
     device = build_device("glucose", Patient(1, scenario_of("stable")))
     with pytest.raises(NoSuchHeader, match="base_offset"):
         RememberingDevice(device, MemoryOptions(path=tmp_path / "memory"), TimeKind.BASE_OFFSET)
@@ -104,14 +104,14 @@ def lived(options: MemoryOptions, seconds: int, kind: str = "oximeter") -> tuple
     return device, reports
 
 
-def test_a_device_reports_what_it_keeps_only_where_it_shall(tmp_path: Path):
+def test_device_with_a_pm_store_sends_live_reports_only_with_the_live_option(tmp_path: Path):
     device, reports = lived(MemoryOptions(path=tmp_path / "quiet"), 3)
     assert (len(held(device.memory)), reports) == (6, 0)
     device, reports = lived(MemoryOptions(path=tmp_path / "live", live=True), 3)
     assert (len(held(device.memory)), reports) == (6, 3)
 
 
-def test_waveforms_are_reported_and_not_kept_and_persons_have_segments_of_their_own(tmp_path: Path):
+def test_pm_store_keeps_no_waveforms_and_has_one_segment_per_person(tmp_path: Path):
     device, reports = lived(MemoryOptions(path=tmp_path / "ecg"), 3, "ecg")
     assert reports >= 8
     assert len(held(device.memory)) == 3
@@ -120,7 +120,7 @@ def test_waveforms_are_reported_and_not_kept_and_persons_have_segments_of_their_
     assert len(set(persons)) == len(persons) > 1
 
 
-async def test_what_a_device_kept_is_in_the_record_and_then_cleared(tmp_path: Path):
+async def test_pm_store_segments_are_cleared_only_after_their_entries_are_stored(tmp_path: Path):
     options = MemoryOptions(path=tmp_path / "memory", witness=tmp_path / "witness")
     lived(options, 4)
     async with sessions(tmp_path, manager=CLEARING) as gateway:
@@ -144,7 +144,7 @@ async def test_what_a_device_kept_is_in_the_record_and_then_cleared(tmp_path: Pa
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_device_that_is_killed_has_kept_what_it_told_its_witness(tmp_path: Path):
+async def test_killed_device_has_every_entry_that_its_witness_file_lists(tmp_path: Path):
     memory, witness = tmp_path / "memory", tmp_path / "witness"
     port = "9"  # no manager listens there: it measures all the same
     words = ("--tcp", f"127.0.0.1:{port}", "--memory", str(memory), "--memory-witness", str(witness))

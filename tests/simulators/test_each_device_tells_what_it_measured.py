@@ -127,7 +127,7 @@ def _text(time: object) -> str | None:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_the_manager_gets_exactly_what_was_measured(kind: str) -> None:
+def test_manager_decodes_exactly_the_measured_values(kind: str) -> None:
     expected, seen = measured_and_seen(kind)
     durations = [one for one in seen if one[2] == "ATTR_TIME_PD_MSMT_ACTIVE"]
     assert [one for one in seen if one not in durations] == expected
@@ -135,20 +135,20 @@ def test_the_manager_gets_exactly_what_was_measured(kind: str) -> None:
     assert bool(durations) == (kind == "glucose-diary")
 
 
-def test_a_household_is_told_apart() -> None:
+def test_household_scale_reports_two_persons_with_their_own_person_ids() -> None:
     _, seen = measured_and_seen("household-scale")
     assert [one[1] for one in seen] == [1, 2]
     assert len({one[4] for one in seen}) == 2
 
 
-def test_a_diary_tells_the_meal_by_its_code_and_the_exercise_with_its_duration() -> None:
+def test_glucose_diary_reports_the_meal_as_a_code_and_the_exercise_with_its_duration() -> None:
     _, seen = measured_and_seen("glucose-diary")
     by_name = {one[2]: one[4] for one in seen}
     assert by_name["CTXT_GLU_MEAL"] == Code(128, 29260)
     assert by_name["ATTR_TIME_PD_MSMT_ACTIVE"] == by_name["CTXT_GLU_EXERCISE"] == 0.0
 
 
-def test_a_resuscitation_is_told_with_its_energy_and_its_compressions() -> None:
+def test_defibrillator_reports_shock_energy_and_compressions() -> None:
     _, seen = measured_and_seen("defibrillator")
     told = {one[0]: one[4] for one in seen if one[0] in (20, 21, 22, 30, 31)}
     assert told == {20: 200.0, 21: 200.0, 22: 1.0, 30: 112.0, 31: 53.0}

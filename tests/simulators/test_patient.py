@@ -24,7 +24,7 @@ def r_waves(beats: Patient, seconds: float) -> list[float]:
     return [n / track.rate_hz for n in rising]
 
 
-def test_the_same_seed_gives_the_same_patient_however_time_is_cut() -> None:
+def test_same_seed_gives_the_same_patient_for_any_time_steps() -> None:
     coarse = patient("cardiac-arrest", seed=3, until_s=40)
     fine = patient("cardiac-arrest", seed=3)
     for step in range(1, 400):
@@ -39,12 +39,12 @@ def test_the_same_seed_gives_the_same_patient_however_time_is_cut() -> None:
     assert coarse.vitals() == fine.vitals()
 
 
-def test_another_seed_gives_another_patient() -> None:
+def test_different_seeds_give_different_ecg_samples() -> None:
     one, other = patient(seed=1, until_s=10), patient(seed=2, until_s=10)
     assert one.lead("II").read(0, 5000) != other.lead("II").read(0, 5000)
 
 
-def test_a_healthy_adult_looks_like_one() -> None:
+def test_stable_patient_has_the_vital_signs_of_a_healthy_adult() -> None:
     vitals = patient(until_s=60).vitals()
     assert 60 <= (vitals.heart_rate_bpm or 0) <= 85
     assert vitals.pulse_rate_bpm == pytest.approx(vitals.heart_rate_bpm, abs=3)
@@ -56,20 +56,20 @@ def test_a_healthy_adult_looks_like_one() -> None:
     assert vitals.temperature_c == pytest.approx(36.8, abs=0.1)
 
 
-def test_the_shown_heart_rate_is_that_of_the_tracing() -> None:
+def test_heart_rate_matches_the_r_wave_intervals_of_the_ecg() -> None:
     resting = patient(until_s=30)
     waves = r_waves(resting, 10)
     mean_s = (waves[-1] - waves[0]) / (len(waves) - 1)
     assert resting.vitals().heart_rate_bpm == pytest.approx(60 / mean_s, rel=0.08)
 
 
-def test_breathing_moves_the_heart_rate() -> None:
+def test_r_wave_intervals_vary_with_respiration() -> None:
     waves = r_waves(patient(until_s=60), 20)
     intervals = [later - earlier for earlier, later in pairwise(waves)]
     assert 0.02 < max(intervals) - min(intervals) < 0.25
 
 
-def test_the_limb_leads_agree_with_each_other() -> None:
+def test_limb_leads_satisfy_einthoven_and_goldberger() -> None:
     resting = patient(until_s=5)
     lead = {name: track.read(0, 2500) for name, track in zip(LEADS, resting.ecg, strict=True)}
     for i, ii, iii, avr, avl, avf in zip(*(lead[name] for name in LEADS[:6]), strict=True):
@@ -77,7 +77,7 @@ def test_the_limb_leads_agree_with_each_other() -> None:
         assert abs(avr + avl + avf) <= 3  # Goldberger
 
 
-def test_the_pulse_comes_after_the_beat() -> None:
+def test_arterial_pulse_follows_the_r_wave_by_80_to_350_milliseconds() -> None:
     resting = patient(until_s=30)
     (_, *waves, _) = r_waves(resting, 5)
     pressure = resting.arterial_pressure
@@ -108,7 +108,7 @@ def test_fibrillation_stops_the_pulse_and_end_tidal_co2_falls_until_circulation_
     assert (before.heart_rate_bpm or 0) > 80
 
 
-def test_the_crews_treatment_is_on_the_record() -> None:
+def test_treatment_records_compressions_shocks_and_pacing() -> None:
     arrest = patient("cardiac-arrest", until_s=110)
     assert arrest.treatment.compressing
     assert arrest.treatment.compressions_per_min == 110
@@ -120,7 +120,7 @@ def test_the_crews_treatment_is_on_the_record() -> None:
     assert (arrest.vitals().heart_rate_bpm or 0) == pytest.approx(70, abs=2)
 
 
-def test_a_failing_pump_lowers_pressure_and_raises_heart_and_breathing_rate() -> None:
+def test_deteriorating_patient_has_falling_pressure_and_rising_heart_and_respiration_rate() -> None:
     failing = patient("deteriorating", until_s=15)
     before = failing.vitals()
     failing.advance_to(520)
@@ -137,41 +137,41 @@ def test_a_failing_pump_lowers_pressure_and_raises_heart_and_breathing_rate() ->
     assert max(st_level) > 0  # the tracing is still there
 
 
-def test_a_device_that_reads_too_late_is_told() -> None:
+def test_read_of_overwritten_samples_raises_samples_gone_with_the_oldest_index() -> None:
     resting = patient(until_s=60)
     with pytest.raises(SamplesGone) as gone:
         resting.pleth.read(0, 100)
     assert gone.value.oldest == resting.pleth.oldest > 0
 
 
-def test_an_unknown_scenario_is_refused_with_the_known_ones() -> None:
+def test_unknown_scenario_is_rejected_with_the_known_names() -> None:
     with pytest.raises(UnknownScenario, match="cardiac-arrest"):
         scenario_of("earthquake")
     assert set(SCENARIOS) == {"stable", "deteriorating", "cardiac-arrest"}
     assert isinstance(patient(until_s=1).vitals(), Vitals)
 
 
-def test_a_patient_costs_a_few_percent_of_a_core() -> None:
+def test_simulation_of_a_patient_uses_less_than_five_percent_of_a_core() -> None:
     living = patient()
     started = time.process_time()
     living.advance_to(20)
     assert (time.process_time() - started) / 20 < 0.05
 
 
-def test_a_body_belongs_to_its_seed_and_its_person_and_has_the_size_of_an_adult() -> None:
+def test_body_depends_on_seed_and_person_and_has_the_size_of_an_adult() -> None:
     household = [body_of(seed, person) for seed in range(40) for person in (1, 2)]
     assert len(set(household)) == len(household)
     assert all(140 <= body.height_cm <= 205 and 20 <= body.mass_index <= 30 for body in household)
     assert patient(seed=3).body == body_of(3)
 
 
-def test_glucose_stays_near_what_the_condition_sets_and_never_stands_still() -> None:
+def test_glucose_varies_within_three_percent_of_its_set_value() -> None:
     seen = [patient(until_s=at_s).vitals().glucose_mmol_per_l for at_s in (0, 60, 200)]
     assert len(set(seen)) == 3
     assert seen == pytest.approx([5.4] * 3, rel=0.03)
 
 
-def test_what_is_breathed_in_has_no_carbon_dioxide_until_nobody_breathes() -> None:
+def test_inspired_co2_is_near_zero_while_breathing_and_none_in_apnoea() -> None:
     assert patient(until_s=20).vitals().inspired_co2_mmhg == pytest.approx(0, abs=1)
     still = patient()
     still.condition.breathing_drive = 0.0

@@ -24,7 +24,7 @@ def test_format_16_is_read_from_any_frame(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", range(5))
-def test_format_212_is_read_from_any_frame_also_from_the_middle_of_a_pair(tmp_path: Path, start: int) -> None:
+def test_format_212_is_read_from_any_frame_including_the_second_sample_of_a_pair(tmp_path: Path, start: int) -> None:
     samples = [0, 1, -1, 2047, -2047, 1000, -1000, 5, 7, -7, 11, -13, 17, 19, -23]
     header = "r 3 100\n" + "x.dat 212\n" * 3
     with Record(write_record(tmp_path, header, x_dat=octets_212(samples))) as record:
@@ -33,14 +33,14 @@ def test_format_212_is_read_from_any_frame_also_from_the_middle_of_a_pair(tmp_pa
         assert columns(record, start, 5 - start) == [list(column) for column in zip(*frames, strict=True)]
 
 
-def test_a_gap_is_a_gap_in_both_formats(tmp_path: Path) -> None:
+def test_invalid_sample_value_is_read_as_a_gap_in_formats_16_and_212(tmp_path: Path) -> None:
     header = "r 2 100\nx.dat 16\ny.dat 212\n"
     path = write_record(tmp_path, header, x_dat=octets_16([5, -32768]), y_dat=octets_212([-2048, 6]))
     with Record(path) as record:
         assert columns(record, 0, 2) == [[5, GAP], [GAP, 6]]
 
 
-def test_several_samples_a_frame_and_several_files_stand_side_by_side(tmp_path: Path) -> None:
+def test_signals_of_several_files_with_several_samples_per_frame_are_read_together(tmp_path: Path) -> None:
     header = "r 3 50 2\nx.dat 16x2\nx.dat 16\ny.dat 212x3\n"
     path = write_record(
         tmp_path, header, x_dat=octets_16([1, 2, 10, 3, 4, 20]), y_dat=octets_212([100, 101, 102, 103, 104, 105])
@@ -50,13 +50,13 @@ def test_several_samples_a_frame_and_several_files_stand_side_by_side(tmp_path: 
         assert [record.rate_hz(index) for index in range(3)] == [100, 50, 150]
 
 
-def test_data_may_begin_behind_a_preamble(tmp_path: Path) -> None:
+def test_data_is_read_from_the_byte_offset_in_the_header(tmp_path: Path) -> None:
     path = write_record(tmp_path, "r 1 100 2\nx.dat 16+5\n", x_dat=b"hello" + octets_16([8, 9]))
     with Record(path) as record:
         assert columns(record, 0, 2) == [[8, 9]]
 
 
-def test_a_skewed_signal_is_shifted_back_and_ends_in_gaps(tmp_path: Path) -> None:
+def test_skewed_signal_is_aligned_and_ends_with_gaps(tmp_path: Path) -> None:
     header = "r 2 100 4\nx.dat 16\nx.dat 16:1\n"
     path = write_record(tmp_path, header, x_dat=octets_16([1, 0, 2, 1, 3, 2, 4, 3]))
     with Record(path) as record:
@@ -94,7 +94,7 @@ def test_every_field_of_a_header_is_read() -> None:
     assert second.description == "record rec.1, signal 1"
 
 
-def test_the_baseline_is_the_zero_where_none_is_written() -> None:
+def test_baseline_defaults_to_the_adc_zero() -> None:
     (signal,) = parse_header("r 1\nr.dat 16 100/mV 12 7\n", "r.hea").signals
     assert (signal.baseline, signal.first_value) == (7, 7)
 
@@ -117,23 +117,23 @@ def test_the_baseline_is_the_zero_where_none_is_written() -> None:
         ("r 3\nx.dat 16\ny.dat 16\nx.dat 16\n", "do not stand together"),
     ],
 )
-def test_a_header_that_is_none_is_refused_with_a_sentence(header: str, sentence: str) -> None:
+def test_invalid_header_is_rejected_with_the_reason(header: str, sentence: str) -> None:
     with pytest.raises(RecordUnusable, match=sentence):
         parse_header(header, "r.hea")
 
 
-def test_files_shorter_than_announced_are_refused(tmp_path: Path) -> None:
+def test_record_with_fewer_frames_than_its_header_announces_is_rejected(tmp_path: Path) -> None:
     path = write_record(tmp_path, "r 1 100 9\nx.dat 16\n", x_dat=octets_16([1, 2, 3]))
     with pytest.raises(RecordUnusable, match="announces 9 frames, the files hold 3"):
         Record(path)
 
 
-def test_a_record_without_its_data_is_refused(tmp_path: Path) -> None:
+def test_record_without_its_data_file_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(RecordUnusable, match=r"x\.dat cannot be read"):
         Record(write_record(tmp_path, "r 1 100\nx.dat 16\n"))
 
 
-def test_damage_is_found_by_the_checksum(tmp_path: Path) -> None:
+def test_signal_with_a_wrong_checksum_is_reported_as_damaged(tmp_path: Path) -> None:
     header = "r 1 100 3\nx.dat 16 200 12 0 1 6 0 lead\n"
     path = write_record(tmp_path, header, x_dat=octets_16([1, 2, 3]))
     with Record(path) as record:
@@ -147,7 +147,7 @@ def test_damage_is_found_by_the_checksum(tmp_path: Path) -> None:
     ("name", "frames", "signals"),
     [("s0010_re", 38_400, 15), ("v102s", 75_000, 4), ("s00001-2896-10-10-00-31n", 1936, 10)],
 )
-def test_real_records_read_whole_and_agree_with_their_checksums(name: str, frames: int, signals: int) -> None:
+def test_real_records_are_read_completely_and_match_their_checksums(name: str, frames: int, signals: int) -> None:
     header = shared_path(f"data/physionet/{name}.hea")
     with Record(header) as record:
         assert (record.frames, len(record.signals)) == (frames, signals)

@@ -157,7 +157,7 @@ async def test_glucose_measurement_and_context_share_a_sequence_number():
         assert [kept.number for kept in there.device.ledger.store.kept()] == [3]
 
 
-async def test_health_sensor_sends_no_live_observations_before_the_start_command():
+async def test_health_sensor_sends_no_live_observation_before_the_start_command():
     async with room("health-sensor") as there:
         await there.live(25)
         phone = await there.connected()

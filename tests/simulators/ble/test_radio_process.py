@@ -85,7 +85,7 @@ async def test_restart_of_the_radio_appears_as_an_adapter_removed_and_plugged_in
         device.station.close()
 
 
-async def test_control_socket_drops_silences_and_weakens_links(tmp_path: Path) -> None:
+async def test_control_socket_commands_drop_and_silence_links_and_return_statistics(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, control):
         device, backend, lost = await bare_device(hosts), await backend_at(hosts, tmp_path), Losses()
         client = await connect(backend, lost=lost)
