@@ -51,7 +51,7 @@ async def test_gateway_without_a_clock_battery_continues_from_its_last_known_tim
     assert BUILD_US > 0
 
 
-async def test_readiness_is_reported_once_after_the_tcp_port_and_control_socket_are_open(tmp_path):
+async def test_gateway_reports_readiness_once_after_its_tcp_port_and_control_socket_are_open(tmp_path):
     vehicle, stop, said = provisioned_vehicle(tmp_path), asyncio.Event(), []
     gateway = Gateway(load(vehicle.config), clock=MovedClock())
 
@@ -130,7 +130,7 @@ async def test_status_reports_the_longest_stall_of_the_event_loop(tmp_path):
         assert status["store"]["silent_s"] == 0.0
 
 
-def test_own_system_id_is_stable_and_locally_administered():
+def test_gateway_system_id_is_stable_and_locally_administered():
     assert own_system_id("gw_1") == own_system_id("gw_1")
     assert own_system_id("gw_1") != own_system_id("gw_2")
     assert own_system_id("gw_1")[0] & 0x03 == 0x02

@@ -135,7 +135,7 @@ async def test_device_that_lost_its_bond_is_reported_with_the_pair_command_and_c
         assert (await there.paired(oximeter))["trouble"] is None
 
 
-async def test_paired_device_is_connected_after_a_restart_and_the_stop_is_recorded(
+async def test_paired_device_is_connected_after_a_gateway_restart_and_the_stop_event_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with ambulance(tmp_path, monkeypatch) as there, on_ether(there.ether) as oximeter:

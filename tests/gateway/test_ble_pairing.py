@@ -132,7 +132,7 @@ async def test_device_that_cannot_bond_is_paired_only_with_the_without_bond_opti
         assert there.trust.trusted(oximeter.address) == device
 
 
-async def test_device_without_a_bond_is_paired_when_the_settings_require_none(tmp_path: Path) -> None:
+async def test_device_without_a_bond_is_paired_when_the_settings_require_no_bond(tmp_path: Path) -> None:
     behaviour = BleBehaviour(pairing=Pairing.NONE)
     async with world(tmp_path, require_bond=False) as there, there.device(behaviour=behaviour) as oximeter:
         device = await there.pairings.pair(there.central, oximeter.address, Person())
@@ -203,7 +203,7 @@ async def test_cancelled_pairing_leaves_no_bond_and_no_stored_device(tmp_path: P
         assert there.trust.paired == []
 
 
-async def test_working_paired_device_is_not_paired_again_and_one_without_a_bond_is(tmp_path: Path) -> None:
+async def test_paired_device_is_paired_again_only_when_its_bond_is_missing(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
 
         async def well(address: str) -> bool:
@@ -239,7 +239,9 @@ async def test_forgotten_device_is_not_trusted_and_its_bond_is_deleted(tmp_path:
             await there.pairings.forget(there.central, oximeter.address)
 
 
-async def test_address_that_uses_the_name_of_a_paired_device_is_listed_as_its_namesake(tmp_path: Path) -> None:
+async def test_device_with_the_name_of_a_paired_device_at_another_address_is_reported_as_namesake(
+    tmp_path: Path,
+) -> None:
     async with world(tmp_path) as there, there.device() as ours:
         device = await there.pairings.pair(there.central, ours.address, Person())
         assert there.trust.namesakes("C0:00:00:00:00:01", device.name.lower()) == [device]

@@ -130,7 +130,7 @@ async def test_gateway_on_a_read_only_disk_serves_devices_and_crew(tmp_path: Pat
 
 
 @pytest.mark.finding("reliability-C")
-async def test_crew_page_shows_new_values_while_the_disk_is_full(tmp_path: Path) -> None:
+async def test_live_feed_shows_new_values_while_the_disk_is_full(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", megabytes=24) as disk:
         async with (
             vehicle_with_a_page(disk) as (made, _),
@@ -152,7 +152,7 @@ async def test_crew_page_shows_new_values_while_the_disk_is_full(tmp_path: Path)
 
 
 @pytest.mark.finding("reliability-A3")
-async def test_provision_new_store_sets_aside_a_damaged_store_and_refuses_to_replace_a_usable_one(
+async def test_provision_new_store_command_sets_aside_a_damaged_store_and_keeps_a_usable_one(
     tmp_path: Path,
 ) -> None:
     async with vehicle_with_a_page(tmp_path) as (made, _):

@@ -33,7 +33,7 @@ def test_second_demo_on_the_same_state_directory_is_rejected(tmp_path: Path) -> 
         assert (tmp_path / "state" / DEMO_LOCK).exists()
 
 
-def test_directory_that_holds_no_demo_is_rejected_and_unchanged(tmp_path: Path) -> None:
+def test_demo_rejects_a_directory_without_a_demo_and_leaves_it_unchanged(tmp_path: Path) -> None:
     (tmp_path / "letters").touch()
     with pytest.raises(PlanUnusable, match="holds no demo"), occupied(tmp_path):
         raise AssertionError("it was let in")
@@ -68,7 +68,7 @@ def test_interrupted_set_up_is_repeated_with_new_gateway_and_tenant_ids(tmp_path
     assert {each.name for each in tmp_path.iterdir()} == {"plan.json"}
 
 
-def test_port_in_use_is_reported_before_the_demo_starts(tmp_path: Path) -> None:
+def test_demo_reports_a_port_in_use_before_it_starts(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -78,7 +78,7 @@ def test_port_in_use_is_reported_before_the_demo_starts(tmp_path: Path) -> None:
     assert plan_in(tmp_path, crew=free_port()).ports["crew"] != port
 
 
-def test_prepared_broker_is_the_requested_one_with_the_reason(tmp_path: Path) -> None:
+def test_demo_prepares_the_requested_broker_and_gives_the_reason_for_its_choice(tmp_path: Path) -> None:
     plan = plan_in(tmp_path)
     asked = prepare(plan, BrokerChoice.IOTCORE)
     assert (asked.kind, asked.why) == ("iotcore", "as asked")

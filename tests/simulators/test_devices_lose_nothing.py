@@ -72,7 +72,7 @@ async def test_reports_refused_by_a_full_manager_are_resent_until_all_are_stored
         assert len(set(seen)) == len(seen) == 2 * device.agent.status.measured
 
 
-async def test_device_aborts_a_silent_manager_and_associates_again_on_the_same_link() -> None:
+async def test_device_aborts_the_association_with_a_silent_manager_and_associates_again() -> None:
     async with sim_manager() as manager, running_agent("oximeter", manager) as device:
         await device.associated()
         manager.answering.clear()

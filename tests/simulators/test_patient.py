@@ -69,7 +69,7 @@ def test_r_wave_intervals_vary_with_respiration() -> None:
     assert 0.02 < max(intervals) - min(intervals) < 0.25
 
 
-def test_limb_leads_satisfy_einthoven_and_goldberger() -> None:
+def test_limb_leads_satisfy_the_einthoven_and_goldberger_relations() -> None:
     resting = patient(until_s=5)
     lead = {name: track.read(0, 2500) for name, track in zip(LEADS, resting.ecg, strict=True)}
     for i, ii, iii, avr, avl, avf in zip(*(lead[name] for name in LEADS[:6]), strict=True):
@@ -88,7 +88,7 @@ def test_arterial_pulse_follows_the_r_wave_by_80_to_350_milliseconds() -> None:
         assert 8 <= beat.index(max(beat)) <= 35  # 80 … 350 ms after R
 
 
-def test_fibrillation_stops_the_pulse_and_end_tidal_co2_falls_until_circulation_returns() -> None:
+def test_pulse_stops_and_end_tidal_co2_falls_from_fibrillation_until_circulation_returns() -> None:
     arrest = patient("cardiac-arrest", until_s=28)
     before = arrest.vitals()
     arrest.advance_to(41)

@@ -20,7 +20,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Pristine:
 @pytest.mark.finding("reliability-A2")
 @pytest.mark.finding("edge-C1")
 @pytest.mark.parametrize("kind", KINDS)
-async def test_damage_loses_only_the_records_it_hits_and_every_loss_is_recorded(
+async def test_damaged_store_file_loses_only_the_affected_records_and_every_loss_is_reported(
     store: Pristine, tmp_path: Path, kind: str
 ) -> None:
     for seed in range(SEEDS):

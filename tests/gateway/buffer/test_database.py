@@ -55,7 +55,7 @@ def test_each_store_has_its_own_epoch_and_is_readable_only_by_its_owner(tmp_path
     assert (tmp_path / "0.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_error_of_a_store_that_cannot_be_created_names_the_next_step(tmp_path: Path) -> None:
+def test_error_for_a_store_that_cannot_be_created_names_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(BufferUnusable) as caught:
         new_store(tmp_path / "absent")
     assert "provision again" in caught.value.diagnosis.to_do
@@ -123,7 +123,7 @@ def _header_hit(path: Path) -> None:
         (_schema_hit, "is damaged"),
     ],
 )
-async def test_file_that_is_foreign_or_damaged_is_rejected_as_a_store(
+async def test_foreign_or_damaged_file_is_rejected_as_a_store(
     tmp_path: Path, happen: Callable[[Path], None], says: str
 ) -> None:
     path = new_store(tmp_path)

@@ -26,7 +26,7 @@ async def test_device_keeps_its_first_seen_time_and_model_when_seen_again(tmp_pa
         ]
 
 
-async def test_configuration_is_stored_and_replaced_by_the_next_one_with_its_id(tmp_path: Path) -> None:
+async def test_configuration_is_stored_and_replaced_by_a_later_one_with_the_same_id(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.remember_configuration(b"\x00\xaa", 0x4000, b"old")
@@ -37,7 +37,7 @@ async def test_configuration_is_stored_and_replaced_by_the_next_one_with_its_id(
     assert known == {0x4000: b"new", 0x4001: b"other"}
 
 
-async def test_state_value_is_stored_and_overwritten_by_its_key(tmp_path: Path) -> None:
+async def test_state_value_is_stored_and_overwritten_under_the_same_key(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         assert await buffer.state_get("wall_us") is None

@@ -76,7 +76,7 @@ async def check_whole(buffer: Buffer, lane: Lane) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
-async def test_full_disk_stores_events_counts_lost_observations_and_recovers_without_a_restart(
+async def test_store_on_a_full_disk_keeps_events_counts_lost_values_and_recovers_without_a_restart(
     tmp_path: Path, kind: Kind
 ) -> None:
     with small_disk(tmp_path / "disk", megabytes=36, kind=kind) as disk:
@@ -263,7 +263,7 @@ async def test_disk_filled_by_another_program_removes_no_stored_batch(tmp_path: 
 
 
 @pytest.mark.finding("edge-C7")
-async def test_stored_event_is_not_reported_lost_when_the_loss_record_of_its_commit_fails(
+async def test_stored_event_is_not_reported_lost_when_writing_the_loss_record_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(SLOW_TIDY, file_bytes_max=1 << 20, commit_interval_s=0.3)

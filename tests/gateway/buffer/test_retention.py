@@ -97,7 +97,7 @@ async def test_wall_clock_set_back_does_not_stop_retention(tmp_path: Path) -> No
         assert buffer.marks()[Lane.NUMERIC].first == 2
 
 
-async def test_store_over_budget_deletes_acknowledged_batches_first_without_a_gap_record_to_send(
+async def test_store_over_budget_deletes_acknowledged_batches_first_and_sends_no_gap_record(
     tmp_path: Path,
 ) -> None:
     async with opened(new_store(tmp_path), settings=TIGHT) as buffer:

@@ -39,7 +39,7 @@ def test_sealed_payload_opens_in_the_same_run_and_in_the_next_run() -> None:
     assert sealer().open(nonce, sealed, PLACE) == b"ninety-seven"
 
 
-def test_no_nonce_is_used_twice() -> None:
+def test_sealing_nonces_are_unique_within_and_across_runs() -> None:
     runs = [sealer(), sealer()]
     nonces = [run.seal(b"x", PLACE)[0] for run in runs for _ in range(1000)]
     assert len(set(nonces)) == 2000

@@ -23,12 +23,12 @@ def machine(folder: Path, *, adapters: tuple[str, ...] = ("hci0",), soft: str = 
     return [f"{each.grade}: {each.sentence}" for each in found]
 
 
-def test_doctor_grades_a_machine_with_adapter_and_bluez_as_well(tmp_path: Path) -> None:
+def test_doctor_finds_no_fault_on_a_machine_with_an_adapter_and_bluez(tmp_path: Path) -> None:
     (found,) = machine(tmp_path)
     assert found.startswith("well: The machine has hci0")
 
 
-def test_doctor_names_the_missing_part_of_the_machine_and_its_remedy(tmp_path: Path) -> None:
+def test_doctor_names_each_missing_bluetooth_requirement_and_its_remedy(tmp_path: Path) -> None:
     for number, (lacks, says) in enumerate(
         [
             ({"adapters": ()}, "there is none"),
@@ -72,7 +72,7 @@ def test_doctor_reports_the_bluetooth_status_of_the_running_gateway(tmp_path: Pa
     assert grades == ["wrong", "unwise", "unwise"]
 
 
-def test_doctor_grades_a_gateway_that_requires_no_bond_as_unwise(tmp_path: Path) -> None:
+def test_doctor_warns_about_settings_that_require_no_bond(tmp_path: Path) -> None:
     settings = settings_with(tmp_path, BleSection(require_bond=False))
     assert "require_bond" in list(bluetooth_findings(settings, running()))[-1].sentence
 

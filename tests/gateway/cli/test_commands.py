@@ -129,7 +129,7 @@ async def test_observations_command_reads_and_filters_the_store_of_a_running_gat
         assert (wrong.code, "is no time" in wrong.err) == (1, True)
 
 
-def test_since_option_accepts_a_time_or_an_age():
+def test_observations_since_option_accepts_a_time_or_an_age():
     assert since_us_of("15m", 1_000_000_000_000) == 1_000_000_000_000 - 900_000_000
     assert since_us_of("1970-01-01T00:00:01Z", 0) == 1_000_000
     assert since_us_of("1970-01-01T01:00:01+01:00", 0) == 1_000_000
@@ -186,7 +186,7 @@ async def test_capture_of_a_connected_device_replays_to_the_measured_values(tmp_
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_capture_of_an_unknown_link_fails_and_leaves_no_file(tmp_path: Path) -> None:
+async def test_capture_command_for_an_unknown_link_fails_and_leaves_no_file(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as gateway:
         path = tmp_path / "capture.jsonl"
         capturing = await begun("--config", gateway.config, "capture", path, "--link", "nosuch")
@@ -197,7 +197,7 @@ async def test_capture_of_an_unknown_link_fails_and_leaves_no_file(tmp_path: Pat
         assert not path.exists()
 
 
-async def test_capture_without_a_running_gateway_fails_and_leaves_no_file(tmp_path):
+async def test_capture_command_without_a_running_gateway_fails_and_leaves_no_file(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         finished = await gateway.command("capture", tmp_path / "capture.jsonl")
         assert (finished.code, "no gateway runs" in finished.err) == (1, True)

@@ -47,7 +47,7 @@ def test_device_is_found_by_its_id_a_prefix_of_its_id_or_its_name(named, found):
         ("00", [], "has met no device yet"),
     ],
 )
-def test_device_name_that_matches_no_device_or_several_is_rejected_with_the_reason(named, devices, says):
+def test_device_name_with_no_match_or_several_matches_is_rejected_with_the_reason(named, devices, says):
     with pytest.raises(Refusal, match=says):
         device_named(named, devices)
 

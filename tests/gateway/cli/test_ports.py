@@ -45,7 +45,7 @@ async def talking(pair: PtyPair, made: Vehicle, path: str) -> None:
         await thermometer.leave()
 
 
-async def test_ports_of_a_running_gateway_show_the_device_or_the_reason_for_none(tmp_path: Path):
+async def test_ports_command_shows_the_device_of_each_port_or_the_reason_for_none(tmp_path: Path):
     name, gone = str(tmp_path / "monitor"), str(tmp_path / "defibrillator")
     async with pty_pair() as pair:
         os.symlink(pair.left, name)
@@ -67,7 +67,7 @@ async def test_ports_of_a_running_gateway_show_the_device_or_the_reason_for_none
             assert for_people.err == ""
 
 
-async def test_ports_are_listed_with_unknown_use_without_a_running_gateway(tmp_path: Path):
+async def test_ports_command_lists_ports_with_unknown_use_without_a_running_gateway(tmp_path: Path):
     name, gone = str(tmp_path / "monitor"), str(tmp_path / "none")
     async with pty_pair() as pair:
         os.symlink(pair.left, name)
@@ -84,7 +84,7 @@ async def test_ports_are_listed_with_unknown_use_without_a_running_gateway(tmp_p
             }
 
 
-async def test_ports_without_a_settings_file_are_listed_and_the_exit_code_is_one(tmp_path: Path):
+async def test_ports_command_without_a_settings_file_lists_ports_and_exits_with_one(tmp_path: Path):
     finished = await argus_gateway("--config", tmp_path / "none.toml", "ports", "--json")
     assert finished.code == 1
     assert "does not exist" in finished.err
@@ -92,7 +92,7 @@ async def test_ports_without_a_settings_file_are_listed_and_the_exit_code_is_one
     assert isinstance(finished.json()["ports"], list)
 
 
-async def test_port_lists_every_udev_symlink_to_its_node(tmp_path: Path):
+async def test_serial_port_lists_every_udev_symlink_to_its_device_node(tmp_path: Path):
     async with pty_pair() as pair:
         for folder in ("serial/by-id", "serial/by-path", "argus"):
             (tmp_path / folder).mkdir(parents=True)

@@ -89,13 +89,13 @@ async def test_provision_in_a_read_only_directory_prints_permission_denied(tmp_p
 
 
 @pytest.mark.parametrize("command", ["run", "status", "observations"])
-async def test_commands_of_an_unprovisioned_gateway_point_to_provision(tmp_path: Path, command: str):
+async def test_commands_of_an_unprovisioned_gateway_name_the_provision_command(tmp_path: Path, command: str):
     made = Vehicle(tmp_path)
     assert_one_sentence(await made.command(command), "provision")
     assert not made.state_dir.exists()
 
 
-async def test_doctor_of_an_unprovisioned_gateway_points_to_provision_and_exits_with_one(tmp_path: Path):
+async def test_doctor_of_an_unprovisioned_gateway_names_the_provision_command_and_exits_with_one(tmp_path: Path):
     finished = await Vehicle(tmp_path).command("doctor")
     assert finished.code == 1
     assert "run argus-gateway provision" in " ".join(finished.out.split())

@@ -88,7 +88,7 @@ async def test_pairing_of_a_passkey_device_with_the_yes_option_requires_a_passke
         assert done["done"]["bonded"] is True
 
 
-async def test_closed_connection_ends_its_pairing_and_the_next_client_can_pair(tmp_path: Path) -> None:
+async def test_closed_client_connection_ends_its_pairing_and_another_client_can_pair(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device() as oximeter:
         async with Conversation(path, {"ask": "ble pair", "address": oximeter.address}) as conversation:
             async for line in conversation.lines():

@@ -77,7 +77,7 @@ async def test_control_clients_above_the_limit_are_rejected_until_one_disconnect
         assert await ask(path, "status") == {"running": True}
 
 
-async def test_listener_of_one_link_receives_no_traffic_of_other_links(tmp_path):
+async def test_capture_listener_of_one_link_receives_no_traffic_of_other_links(tmp_path):
     taps = Taps()
     async with control(tmp_path / "control.sock", taps) as path:
         lines = listen(path, "tcp:a")
@@ -89,7 +89,7 @@ async def test_listener_of_one_link_receives_no_traffic_of_other_links(tmp_path)
         await lines.aclose()
 
 
-async def test_listener_that_reads_too_slowly_is_ended_and_marked_as_overrun():
+async def test_capture_listener_that_reads_too_slowly_is_ended_and_marked_as_overrun():
     taps = Taps()
     with taps.open() as tap:
         for _ in range(200):

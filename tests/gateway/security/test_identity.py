@@ -65,7 +65,7 @@ def test_identity_folder_and_files_are_readable_only_by_their_owner(folder: Path
     }
 
 
-def test_printed_identity_contains_no_key(folder: Path):
+def test_printed_identity_contains_no_private_key_and_no_store_key(folder: Path):
     identity = Identity.create(folder, "gw_test")
     shown = f"{identity!r} {identity}"
     assert identity.store_key.hex() not in shown
@@ -73,14 +73,14 @@ def test_printed_identity_contains_no_key(folder: Path):
     assert "PrivateKey" not in shown
 
 
-def test_create_fails_for_an_existing_identity_and_leaves_it_unchanged(folder: Path):
+def test_identity_creation_over_an_existing_identity_fails_and_leaves_it_unchanged(folder: Path):
     first = Identity.create(folder, "gw_test")
     with pytest.raises(IdentityUnusable, match="left alone"):
         Identity.create(folder, "gw_test")
     assert Identity.load(folder).public_key == first.public_key
 
 
-def test_create_fails_in_a_folder_that_is_not_empty(folder: Path):
+def test_identity_creation_in_a_folder_that_is_not_empty_fails(folder: Path):
     folder.mkdir()
     (folder / "something").write_text("else")
     with pytest.raises(IdentityUnusable):
@@ -88,12 +88,12 @@ def test_create_fails_in_a_folder_that_is_not_empty(folder: Path):
     assert [path.name for path in folder.iterdir()] == ["something"]
 
 
-def test_create_succeeds_in_an_existing_empty_folder(folder: Path):
+def test_identity_creation_in_an_existing_empty_folder_succeeds(folder: Path):
     folder.mkdir()
     assert Identity.create(folder, "gw_test").gateway == "gw_test"
 
 
-def test_create_on_a_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_identity_creation_on_a_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def full_disk(_: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -103,7 +103,9 @@ def test_create_on_a_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytes
     assert list(tmp_path.iterdir()) == []
 
 
-def test_create_fails_and_keeps_a_folder_created_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_identity_creation_fails_and_keeps_a_folder_that_was_created_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     folder = tmp_path / "identity"
     rename = Path.rename
 
@@ -119,20 +121,22 @@ def test_create_fails_and_keeps_a_folder_created_at_the_same_time(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "+", "n" * 65])
-def test_create_rejects_a_gateway_name_that_is_invalid_in_an_mqtt_topic(folder: Path, name: str):
+def test_identity_creation_rejects_a_gateway_name_that_is_invalid_in_an_mqtt_topic(folder: Path, name: str):
     with pytest.raises(IdentityUnusable, match="cannot name a gateway"):
         Identity.create(folder, name)
     assert not folder.exists()
 
 
-def test_load_fails_without_an_identity_folder(folder: Path):
+def test_identity_load_fails_without_the_identity_folder(folder: Path):
     with pytest.raises(IdentityUnusable, match="is not there"):
         Identity.load(folder)
 
 
 @pytest.mark.parametrize("name", [ABOUT_FILE, SEALED_SIGNING_KEY, STORE_KEY_FILE])
 @pytest.mark.parametrize("damage", [b"", b"\x00" * 32, b"{}", None], ids=["empty", "zeros", "braces", "missing"])
-def test_load_names_a_damaged_or_missing_file_and_leaves_it_unchanged(folder: Path, name: str, damage: bytes | None):
+def test_identity_load_names_a_damaged_or_missing_file_and_leaves_it_unchanged(
+    folder: Path, name: str, damage: bytes | None
+):
     Identity.create(folder, "gw_test")
     path = folder / name
     path.unlink()
@@ -145,14 +149,14 @@ def test_load_names_a_damaged_or_missing_file_and_leaves_it_unchanged(folder: Pa
     assert path.exists() is (damage is not None)
 
 
-def test_load_rejects_a_key_file_that_other_users_may_read(folder: Path):
+def test_identity_load_rejects_a_key_file_that_other_users_may_read(folder: Path):
     Identity.create(folder, "gw_test")
     (folder / STORE_KEY_FILE).chmod(0o640)
     with pytest.raises(IdentityUnusable, match="chmod 600"):
         Identity.load(folder)
 
 
-def test_load_rejects_a_key_file_of_another_identity(tmp_path: Path):
+def test_identity_load_rejects_a_key_file_of_another_identity(tmp_path: Path):
     Identity.create(tmp_path / "one", "gw_test")
     Identity.create(tmp_path / "other", "gw_test")
     for name in (SEALED_SIGNING_KEY, STORE_KEY_FILE):
@@ -180,7 +184,7 @@ def test_credential_is_read_from_the_directory_named_by_systemd(
     assert Identity.create(folder, "gw_test").store_key_protected
 
 
-def test_load_without_the_credential_names_the_systemd_run_option(tmp_path: Path, folder: Path):
+def test_identity_load_without_the_credential_names_the_systemd_run_option(tmp_path: Path, folder: Path):
     Identity.create(folder, "gw_1")
     (folder / STORE_KEY_FILE).unlink()
     with pytest.raises(IdentityUnusable, match="systemd-run with --property=LoadCredentialEncrypted=argus-store-key"):
@@ -191,13 +195,13 @@ def test_store_key_without_a_credential_is_marked_unprotected(folder: Path):
     assert not Identity.create(folder, "gw_test").store_key_protected
 
 
-def test_load_rejects_a_credential_of_another_store(tmp_path: Path, folder: Path):
+def test_identity_load_rejects_a_credential_of_another_store(tmp_path: Path, folder: Path):
     Identity.create(folder, "gw_test")
     with pytest.raises(IdentityUnusable, match="credential argus-store-key"):
         Identity.load(folder, credentials=credentials(tmp_path, bytes(32)))
 
 
-def test_create_rejects_a_credential_of_the_wrong_length(tmp_path: Path, folder: Path):
+def test_identity_creation_rejects_a_credential_of_the_wrong_length(tmp_path: Path, folder: Path):
     with pytest.raises(IdentityUnusable, match="31 octets"):
         Identity.create(folder, "gw_test", credentials=credentials(tmp_path, bytes(31)))
     assert not folder.exists()
@@ -213,7 +217,7 @@ def test_client_certificate_in_the_identity_folder_is_loaded_with_its_key(folder
     assert "PRIVATE" not in repr(tls)
 
 
-def test_load_reports_a_client_certificate_without_its_key(folder: Path):
+def test_identity_load_reports_a_client_certificate_without_its_key(folder: Path):
     Identity.create(folder, "gw_test")
     (folder / "client.crt").write_text("certificate")
     (folder / "client.key.sealed").unlink()

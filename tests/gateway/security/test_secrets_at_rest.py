@@ -89,7 +89,9 @@ def test_plaintext_keys_of_an_earlier_version_are_sealed_and_removed(folder: Pat
 
 
 @pytest.mark.parametrize("dies_at", ["rename", "unlink"])
-def test_crash_while_sealing_loses_no_key(folder: Path, monkeypatch: pytest.MonkeyPatch, dies_at: str) -> None:
+def test_crash_while_sealing_plaintext_keys_loses_no_key(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, dies_at: str
+) -> None:
     before, tls = plain_identity(folder)
 
     class Died(BaseException):
@@ -154,7 +156,7 @@ def test_sealed_secret_opens_only_unchanged_under_its_own_name_store_key_and_gat
             store.get("a")
 
 
-def test_load_reports_a_damaged_sealed_key_and_leaves_its_file(folder: Path) -> None:
+def test_identity_load_reports_a_damaged_sealed_key_and_keeps_its_file(folder: Path) -> None:
     made = Identity.create(folder, "gw_test")
     path = made.secrets.path("signing.key")
     path.write_bytes(path.read_bytes()[:-1])
@@ -310,7 +312,7 @@ def test_failed_signing_key_replacement_keeps_the_old_key(folder: Path, monkeypa
     assert Identity.load(folder).public_key == first.public_key
 
 
-def test_load_rejects_a_signing_key_of_another_kind(folder: Path) -> None:
+def test_identity_load_rejects_a_signing_key_of_another_kind(folder: Path) -> None:
     made = Identity.create(folder, "gw_test")
     other = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for wrong in (other, made.secrets.get("client.key") or b"", b"nonsense"):

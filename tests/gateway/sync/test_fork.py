@@ -109,7 +109,7 @@ async def test_second_gateway_with_a_copied_store_is_contested_and_begins_no_epo
             assert buffer.epoch == epoch
 
 
-async def test_fork_without_a_rival_ends_the_wait_after_the_patience_time() -> None:
+async def test_fork_watch_ends_its_wait_after_the_patience_time_when_no_rival_appears() -> None:
     clock = MovedClock()
     watch = ForkWatch(clock, patience_s=100.0)
     alone = asyncio.create_task(watch.stay_alone())

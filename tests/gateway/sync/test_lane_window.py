@@ -48,11 +48,11 @@ def test_no_batch_is_sent_before_the_first_ack_of_the_cloud():
     assert lane.next_after(live=False) is None
 
 
-def test_batches_of_a_short_pause_are_sent_as_live():
+def test_batches_committed_during_a_short_outage_are_sent_as_live():
     assert send_all(window(acked=3, last=9, answer=3), live=True) == [4, 5, 6, 7, 8, 9]
 
 
-def test_batches_of_a_long_pause_are_backlog_and_later_batches_are_live():
+def test_batches_committed_during_a_long_outage_are_backlog_and_later_ones_are_live():
     lane = window(acked=3, last=20, answer=3)
     assert send_all(lane, live=True) == []
     lane.note_commit(22)
@@ -71,7 +71,7 @@ def test_live_batches_above_the_limit_become_backlog():
     assert send_all(lane, live=True) == [15]
 
 
-def test_higher_mark_of_the_cloud_is_adopted():
+def test_higher_acknowledged_mark_of_the_cloud_is_adopted():
     lane = window(acked=3, last=9)
     assert lane.apply(ack(7)).verdict is Verdict.ADVANCED
     assert send_all(lane, live=True) == [8, 9]
@@ -93,7 +93,7 @@ def test_duplicate_ack_confirms_no_further_batch():
     assert (again.verdict, again.confirmed, again.missed) == (Verdict.ADVANCED, [], [])
 
 
-def test_live_batches_are_confirmed_while_the_backlog_before_them_is_still_missing():
+def test_live_batches_are_confirmed_while_earlier_backlog_batches_are_missing():
     lane = window(acked=0, last=100, answer=0)
     lane.note_commit(102)
     assert send_all(lane, live=True) == [101, 102]
@@ -185,7 +185,7 @@ def test_ack_after_silence_resets_the_resend_interval():
     assert lane.deadline_s == 20.0
 
 
-def test_resent_batch_is_confirmed_with_two_sendings():
+def test_confirmed_batch_that_was_resent_counts_two_sendings():
     lane = window(last=1, answer=0)
     send_all(lane, live=True, now_s=0.0)
     lane.expire(now_s=10.0)
@@ -193,7 +193,7 @@ def test_resent_batch_is_confirmed_with_two_sendings():
     assert [sent.sendings for sent in lane.apply(ack(1)).confirmed] == [2]
 
 
-def test_lower_mark_in_the_first_ack_means_a_restored_cloud():
+def test_lower_mark_in_the_first_ack_of_a_connection_means_a_restored_cloud():
     lane = window(acked=50, last=52)
     assert lane.apply(ack(20)).verdict is Verdict.RESTORED
     assert send_all(lane, live=False)[0] == 21

@@ -257,7 +257,7 @@ async def test_batches_of_a_copied_store_with_equal_marks_are_not_acknowledged(t
         assert two.acked() == 0
 
 
-async def test_batches_of_a_copied_store_ahead_of_the_mark_do_not_acknowledge_ours(tmp_path, broker):
+async def test_cloud_batches_of_a_copied_store_above_the_mark_acknowledge_no_own_batch(tmp_path, broker):
     """The copy sent its newest batches first; when our backlog fills the gap, the mark passes the copy's batches."""
     async with (
         two_of_one_identity(tmp_path) as (one, two),

@@ -80,7 +80,7 @@ async def test_second_scanner_fails_with_the_in_progress_error_of_bluez(tmp_path
     await backend.close()
 
 
-async def test_connected_device_lists_its_services_and_answers_read_and_write_requests(tmp_path: Path) -> None:
+async def test_connected_device_lists_its_services_and_responds_to_read_and_write_requests(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether), await bare_device(ether)
     client = await connect(backend)
@@ -288,7 +288,7 @@ async def test_connect_above_the_connection_limit_fails_until_a_link_is_closed(t
     await backend.close()
 
 
-async def test_removed_adapter_ends_links_and_calls_fail_until_it_returns(tmp_path: Path) -> None:
+async def test_adapter_removal_ends_links_and_calls_fail_until_it_is_plugged_in_again(tmp_path: Path) -> None:
     ether = Ether()
     backend, device, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     await connect(backend, lost=lost)

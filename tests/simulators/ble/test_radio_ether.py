@@ -113,7 +113,7 @@ async def test_host_that_exceeds_its_packet_credits_to_a_silent_device_is_discon
     await eventually(lambda: ended == [0x08, 0x08])
 
 
-async def test_rssi_of_a_link_is_that_of_its_other_end() -> None:
+async def test_link_rssi_is_the_configured_rssi_of_the_peer() -> None:
     ether = Ether()
     _, central = await pair_of(ether)
     link = await linked(central)
@@ -128,7 +128,7 @@ async def test_address_that_is_not_static_random_is_rejected() -> None:
         await attach(Ether(), "wrong", "30:F1:00:00:00:01")
 
 
-async def test_vhci_adapter_answers_the_kernel_and_can_be_unplugged() -> None:
+async def test_vhci_adapter_responds_to_kernel_commands_and_can_be_unplugged() -> None:
     ours, kernels = os.openpty()
     tty.setraw(ours)
     tty.setraw(kernels)
