@@ -23,7 +23,7 @@ def in_slices(data: bytes, size: int) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-def test_check_sequence_is_the_one_of_rfc_1662():
+def test_frame_check_sequence_is_that_of_rfc_1662():
     assert fcs16(b"123456789") == 0x906E
     assert fcs16(b"") == 0x0000
     with_check = b"\xff\x03\xc0\x21" + fcs16(b"\xff\x03\xc0\x21").to_bytes(2, "little")
@@ -31,7 +31,7 @@ def test_check_sequence_is_the_one_of_rfc_1662():
 
 
 @given(st.binary(max_size=200))
-def test_check_sequence_equals_the_bitwise_definition(data):
+def test_frame_check_sequence_equals_the_bitwise_definition(data):
     register = 0xFFFF
     for octet in data:
         register ^= octet
@@ -40,13 +40,13 @@ def test_check_sequence_equals_the_bitwise_definition(data):
     assert fcs16(data) == register ^ 0xFFFF
 
 
-def test_frame_on_the_line_is_flag_escaped_bytes_check_sequence_flag():
+def test_frame_consists_of_flag_escaped_bytes_check_sequence_and_flag():
     check = fcs16(b"\x7e\x01\x7d").to_bytes(2, "little")
     assert frame(b"\x7e\x01\x7d") == b"\x7e" + b"\x7d\x5e\x01\x7d\x5d" + check + b"\x7e"
 
 
 @given(st.lists(payloads, max_size=8), st.integers(1, 300))
-def test_every_payload_arrives_once_and_in_order_however_the_line_slices_it(sent, size):
+def test_every_payload_is_returned_once_and_in_order_for_any_slicing(sent, size):
     unframer = Unframer(LIMIT_BYTES)
     line = b"".join(map(frame, sent))
     assert [payload for part in in_slices(line, size) for payload in unframer.feed(part)] == sent
@@ -54,7 +54,7 @@ def test_every_payload_arrives_once_and_in_order_however_the_line_slices_it(sent
 
 
 @given(st.lists(st.tuples(noise, payloads), min_size=1, max_size=6))
-def test_noise_between_frames_costs_no_frame(pieces):
+def test_noise_between_frames_drops_no_frame(pieces):
     unframer = Unframer(LIMIT_BYTES)
     line = b"".join(dirt + frame(payload) for dirt, payload in pieces)
     assert [payload for octet in line for payload in unframer.feed(bytes([octet]))] == [
@@ -63,7 +63,7 @@ def test_noise_between_frames_costs_no_frame(pieces):
 
 
 @given(st.lists(payloads, min_size=3, max_size=6), st.data())
-def test_one_damaged_byte_costs_at_most_the_frames_it_touches(sent, data):
+def test_damaged_byte_drops_only_the_frame_that_contains_it(sent, data):
     frames = [frame(payload) for payload in sent]
     hit = data.draw(st.integers(0, len(frames) - 1))
     at = data.draw(st.integers(0, len(frames[hit]) - 1))
@@ -80,7 +80,7 @@ def test_one_damaged_byte_costs_at_most_the_frames_it_touches(sent, data):
 
 
 @given(st.lists(st.binary(max_size=80), max_size=20))
-def test_no_bytes_of_any_kind_raise_and_little_is_ever_held(parts):
+def test_any_bytes_are_accepted_and_later_frames_are_returned(parts):
     unframer = Unframer(16)
     for part in parts:
         for payload in unframer.feed(part):
@@ -88,13 +88,13 @@ def test_no_bytes_of_any_kind_raise_and_little_is_ever_held(parts):
     assert unframer.feed(FLAG + frame(b"still here"))[-1:] == [b"still here"]
 
 
-def test_frame_over_the_limit_is_counted_once_and_the_next_one_is_read():
+def test_frame_over_the_limit_is_counted_once_and_the_next_one_is_returned():
     unframer = Unframer(8)
     assert unframer.feed(frame(b"123456789") + frame(b"12345678")) == [b"12345678"]
     assert unframer.errors.overlong == 1
 
 
-def test_line_without_any_flag_does_not_fill_the_memory():
+def test_megabyte_without_a_flag_is_counted_as_one_overlong_frame():
     unframer = Unframer(100)
     for _ in range(1000):
         unframer.feed(b"\x55" * 1000)
@@ -102,13 +102,13 @@ def test_line_without_any_flag_does_not_fill_the_memory():
     assert unframer.feed(frame(b"after")) == [b"after"]
 
 
-def test_sender_can_abort_a_frame_that_it_began():
+def test_frame_aborted_by_the_sender_is_counted_and_dropped():
     unframer = Unframer(LIMIT_BYTES)
     assert unframer.feed(frame(b"never finished")[:-3] + ABORT + frame(b"whole")) == [b"whole"]
     assert unframer.errors.aborted == 1
 
 
-def test_bytes_that_we_would_not_escape_are_read_when_a_peer_escapes_them():
+def test_unnecessarily_escaped_bytes_are_decoded():
     plain = b"\x11\x13" + fcs16(b"\x11\x13").to_bytes(2, "little")
     assert Unframer(LIMIT_BYTES).feed(FLAG + b"\x7d\x31\x7d\x33" + plain[2:] + FLAG) == [b"\x11\x13"]
 
@@ -117,19 +117,19 @@ def test_bytes_that_we_would_not_escape_are_read_when_a_peer_escapes_them():
     ("line", "reason"),
     [(b"\x7e\x01\x02\x7e", "short"), (b"\x7e\x01\x02\x03\x04\x7e", "crc"), (b"\x7e\x01\x7d\x7d\x02\x03\x7e", "crc")],
 )
-def test_each_frame_that_is_dropped_is_counted_by_its_reason(line, reason):
+def test_each_dropped_frame_is_counted_by_its_reason(line, reason):
     unframer = Unframer(LIMIT_BYTES)
     assert unframer.feed(line) == []
     assert getattr(unframer.errors, reason) == 1
     assert unframer.errors.total == 1
 
 
-def test_line_fill_is_no_error():
+def test_repeated_flags_are_not_counted_as_errors():
     unframer = Unframer(LIMIT_BYTES)
     assert unframer.feed(FLAG * 50 + frame(b"x") + FLAG * 50) == [b"x"]
     assert unframer.errors.total == 0
 
 
-def test_empty_payload_is_refused_by_the_sender():
+def test_framing_an_empty_payload_is_a_local_protocol_error():
     with pytest.raises(LocalProtocolError):
         frame(b"")

@@ -26,7 +26,7 @@ from protocols.observation import Special
         (0x0000, 0.0),
     ],
 )
-def test_sfloat_values(raw: int, value: float) -> None:
+def test_sfloat_bits_are_decoded_to_their_value(raw: int, value: float) -> None:
     assert sfloat_of(raw) == value
 
 
@@ -42,7 +42,7 @@ def test_sfloat_values(raw: int, value: float) -> None:
         (0x8000_0001, 1e-128),
     ],
 )
-def test_float_values(raw: int, value: float) -> None:
+def test_float_bits_are_decoded_to_their_value(raw: int, value: float) -> None:
     assert float_of(raw) == value
 
 
@@ -72,48 +72,48 @@ def test_special_values_are_recognised_by_the_mantissa_alone(mantissa: int, spec
         (Special.MINUS_INFINITY, 0x0802, 0x0080_0002),
     ],
 )
-def test_special_values_are_sent_with_exponent_0(special: Special, sfloat: int, wide: int) -> None:
+def test_special_values_are_encoded_with_exponent_0(special: Special, sfloat: int, wide: int) -> None:
     assert (sfloat_raw(special), float_raw(special)) == (sfloat, wide)
 
 
-def test_exponent_carries_the_precision_that_was_requested() -> None:
+def test_exponent_encodes_the_requested_number_of_decimals() -> None:
     assert sfloat_raw(2.0) == 0x0002
     assert sfloat_raw(2.0, decimals=1) == 0xF014
     assert sfloat_raw(2.0, decimals=2) == 0xE0C8
     assert float_raw(36.7) == 0xFF00_016F
 
 
-def test_number_too_long_loses_its_last_digits_and_one_too_large_is_infinite() -> None:
+def test_long_number_is_rounded_and_too_large_number_becomes_infinity() -> None:
     assert sfloat_of(sfloat_raw(1234.5678)) == 1235.0
     assert sfloat_of(sfloat_raw(98.7654)) == 98.8
     assert sfloat_of(sfloat_raw(3e10)) is Special.PLUS_INFINITY
     assert sfloat_of(sfloat_raw(-3e10)) is Special.MINUS_INFINITY
 
 
-def test_decimals_that_the_exponent_cannot_hold_are_our_error() -> None:
+def test_more_decimals_than_the_exponent_holds_are_a_local_protocol_error() -> None:
     with pytest.raises(LocalProtocolError):
         sfloat_raw(0.0, decimals=9)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_python_float_that_is_no_number_is_our_error(value: float) -> None:
+def test_python_nan_or_infinity_is_a_local_protocol_error(value: float) -> None:
     with pytest.raises(LocalProtocolError):
         float_raw(value)
 
 
 @given(st.integers(0, 0xFFFF))
-def test_every_sfloat_survives_being_sent_again(raw: int) -> None:
+def test_every_sfloat_is_decoded_and_encoded_to_the_same_value(raw: int) -> None:
     value = sfloat_of(raw)
     assert sfloat_of(sfloat_raw(value)) == value
 
 
 @given(st.integers(0, 0xFFFF_FFFF))
-def test_every_float_reads(raw: int) -> None:
+def test_every_float_is_decoded_to_a_number_or_special_value(raw: int) -> None:
     value = float_of(raw)
     assert isinstance(value, float | Special)
 
 
 @given(st.integers(-(2**23) + 3, 2**23 - 3), st.integers(0, 6))
-def test_decimal_numbers_survive_a_float(mantissa: int, places: int) -> None:
+def test_decimal_numbers_are_encoded_as_float_without_loss(mantissa: int, places: int) -> None:
     value = mantissa / 10**places
     assert float_of(float_raw(value)) == value

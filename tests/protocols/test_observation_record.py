@@ -24,7 +24,7 @@ def record(one: DeviceObservations) -> ObservationRecord:
     return records(one)[0]
 
 
-def test_json_form_is_that_of_the_design():
+def test_record_as_json_has_the_fields_of_the_design():
     document = to_json(record(section(observation(98.0, device_time=NOON, status=0x4000))))
     assert list(document) == [
         "gateway", "epoch", "lane", "sequence", "index", "device", "handle", "person", "type", "value", "unit",
@@ -58,7 +58,7 @@ def test_json_form_is_that_of_the_design():
     }
 
 
-def test_index_runs_over_all_sections_of_a_batch():
+def test_record_index_counts_over_all_sections_of_a_batch():
     other = DeviceRef(system_id="aabbccddeeff0011", model="")
     both = records(section(observation(1.0), observation(2.0)), section(observation(3.0), device=other))
     assert [(each.index, each.device) for each in both] == [(0, OXIMETER), (1, OXIMETER), (2, other)]
@@ -83,18 +83,18 @@ def test_offset_of_zero_is_a_known_offset():
     [None, DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2026112512000a00"))],
     ids=["absent", "unreadable"],
 )
-def test_observation_without_readable_device_time_has_the_time_of_reception(device_time: DeviceTime | None):
+def test_observation_without_readable_device_time_has_the_reception_time(device_time: DeviceTime | None):
     one = record(section(observation(device_time=device_time), device_offset_us=-HOUR_US))
     assert one.device_local_us is None
     assert one.observed_at_us == one.received_at_us
 
 
 @pytest.mark.parametrize("special", Special)
-def test_specials_are_four_words(special: Special):
+def test_special_values_are_four_words_in_json(special: Special):
     assert to_json(record(section(observation(special))))["value"] == special.value
 
 
-def test_compound_is_an_object_by_component_type():
+def test_compound_is_a_json_object_keyed_by_component_type():
     one = record(section(observation((120.0, 80.0, Special.NRES), channel=BLOOD_PRESSURE)))
     assert to_json(one)["value"] == {
         "MDC_PRESS_BLD_NONINV_SYS": 120.0,
@@ -103,7 +103,7 @@ def test_compound_is_an_object_by_component_type():
     }
 
 
-def test_no_component_of_a_strange_compound_is_lost():
+def test_repeated_and_unnamed_components_of_a_compound_are_kept():
     twice = Channel(handle=1, type=Code(2, 1), components=(Code(2, 18949), Code(2, 18949)))
     one = record(section(observation((1.0, 2.0, 3.0), channel=twice)))
     assert to_json(one)["value"] == {"MDC_PRESS_BLD_NONINV_SYS": 1.0, "MDC_PRESS_BLD_NONINV_SYS#2": 2.0, "#3": 3.0}
@@ -112,17 +112,17 @@ def test_no_component_of_a_strange_compound_is_lost():
 @pytest.mark.parametrize(
     ("value", "expected"), [(0x8001, 0x8001), ("lead off", "lead off"), (Code(2, 19384), "MDC_PULS_OXIM_SAT_O2")]
 )
-def test_enumeration_is_its_bits_its_text_or_its_name(value: object, expected: object):
+def test_enumeration_is_its_bits_text_or_code_name_in_json(value: object, expected: object):
     assert to_json(record(section(observation(value, channel=ALARM))))["value"] == expected
 
 
-def test_code_without_a_name_is_its_number():
+def test_unknown_code_is_its_number_in_json():
     document = to_json(record(section(observation(1.0, channel=Channel(handle=1, type=Code(2, 61731))))))
     assert document["type"] == "2:61731"
     assert document["unit"] is None
 
 
-def test_samples_are_the_raw_integers_with_their_scale():
+def test_samples_are_raw_integers_with_their_scale_in_json():
     document = to_json(record(section(waveform(b"\x00\x01\x7f\xff\x80\x00"))))
     assert document["samples"] == [1, 32767, -32768]
     assert (document["slope"], document["offset"], document["sample_period_s"]) == (0.5, -1.0, 0.008)
@@ -140,7 +140,7 @@ def test_samples_are_the_raw_integers_with_their_scale():
         (SampleFormat.I16, b"\x00\x05\x00", [5]),
     ],
 )
-def test_samples_of_every_width_are_read_big_endian(sample_format: SampleFormat, octets: bytes, expected: list[int]):
+def test_samples_of_every_width_are_decoded_big_endian(sample_format: SampleFormat, octets: bytes, expected: list[int]):
     channel = Channel(
         handle=1, type=Code(2, 1), array=SampleArray(format=sample_format, period_s=0.01, slope=1.0, offset=0.0)
     )
@@ -156,7 +156,7 @@ def test_samples_of_every_width_are_read_big_endian(sample_format: SampleFormat,
         (-(2**63), "0001-01-01T00:00:00.000000Z"),
     ],
 )
-def test_any_clock_can_be_printed(at_us: int, text: str):
+def test_any_utc_microseconds_are_printed_as_text(at_us: int, text: str):
     assert utc_text(at_us) == text
 
 
@@ -165,11 +165,11 @@ def stored_key(value: object = 120.0, *, device_time: DeviceTime = NOON, **facts
     return content_key(record(section(observation(value, device_time=device_time), stored=True, **facts)))
 
 
-def test_stored_measurement_that_is_sent_again_has_the_same_key():
+def test_resent_stored_measurement_has_the_same_content_key():
     assert stored_key() == stored_key(boot_id="boot-2", wall_offset_us=5, device_offset_us=7, uncertainty_us=9)
 
 
-def test_another_value_time_or_device_is_another_measurement():
+def test_another_value_time_or_device_gives_another_content_key():
     later = DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2026112512000001"))
     other = DeviceRef(system_id="aabbccddeeff0011", model="")
     keys = {
@@ -180,23 +180,23 @@ def test_another_value_time_or_device_is_another_measurement():
     assert None not in keys
 
 
-def test_change_of_model_text_does_not_double_a_measurement():
+def test_changed_model_text_does_not_change_the_content_key():
     assert stored_key() == stored_key(device=DeviceRef(system_id=OXIMETER.system_id, model="renamed"))
 
 
-def test_stored_waveforms_have_a_key_too():
+def test_stored_waveform_with_a_device_time_has_a_content_key():
     one = section(waveform(b"\x00\x01"), stored=True)
     assert content_key(record(one)) is None
     timed = [each.__class__(PLETH, None, each.samples, 0, NOON, 10.0) for each in one.observations]
     assert content_key(record(section(*timed, stored=True))) is not None
 
 
-def test_live_readings_have_no_content_key_because_three_equal_ones_are_three():
+def test_live_readings_have_no_content_key():
     assert content_key(record(section(observation(97.0, device_time=NOON)))) is None
 
 
 @pytest.mark.finding("security-5")
-def test_value_over_an_unverified_link_says_so_and_never_stands_for_the_same_of_the_verified_device():
+def test_unverified_link_is_flagged_and_changes_the_content_key():
     verified, unverified = (
         record(
             section(observation(98.0, device_time=NOON), stored=True, device=DeviceRef("1122334455667788", "", flag))

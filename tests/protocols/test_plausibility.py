@@ -26,7 +26,9 @@ from protocols.plausibility import bounds_of, is_implausible
         ("MDC_MASS_BODY_ACTUAL", "g", 450.0, False),
     ],
 )
-def test_bounds_separate_patients_in_extremis_from_errors(ref_id: str, unit: str, value: float, outside: bool) -> None:
+def test_bounds_include_extreme_patients_and_exclude_errors(
+    ref_id: str, unit: str, value: float, outside: bool
+) -> None:
     bounds = bounds_of(ref_id, unit)
     assert bounds is not None
     assert (not bounds.low <= value <= bounds.high) is outside

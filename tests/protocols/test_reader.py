@@ -10,14 +10,14 @@ from protocols.reader import Reader
 OCTETS = bytes.fromhex("80 FFFE 80000001 0102030405060708")
 
 
-def test_numbers_are_big_endian_and_in_order() -> None:
+def test_unsigned_numbers_are_read_big_endian_in_order() -> None:
     reader = Reader(OCTETS)
     assert (reader.u8(), reader.u16(), reader.u32()) == (0x80, 0xFFFE, 0x8000_0001)
     assert reader.unsigned(8) == 0x0102_0304_0506_0708
     reader.finish()
 
 
-def test_signed_numbers_are_twos_complement() -> None:
+def test_signed_numbers_are_read_as_twos_complement() -> None:
     reader = Reader(OCTETS)
     assert (reader.signed(1), reader.signed(2), reader.signed(4)) == (-128, -2, -0x7FFF_FFFF)
 
@@ -34,7 +34,9 @@ def test_signed_numbers_are_twos_complement() -> None:
         (lambda reader: reader.inside(3), 3),
     ],
 )
-def test_missing_byte_is_the_peers_error_and_says_where(read: Callable[[Reader], object], octets: int) -> None:
+def test_missing_byte_is_a_remote_protocol_error_with_its_position(
+    read: Callable[[Reader], object], octets: int
+) -> None:
     reader = Reader(bytes(octets + 1), clause="the rule")
     reader.take(2)
     with pytest.raises(RemoteProtocolError) as caught:
@@ -43,7 +45,7 @@ def test_missing_byte_is_the_peers_error_and_says_where(read: Callable[[Reader],
     assert reader.at == 2
 
 
-def test_nested_value_cannot_read_past_its_parent() -> None:
+def test_nested_reader_cannot_read_past_its_length() -> None:
     reader = Reader(OCTETS)
     nested = reader.inside(3)
     assert (nested.take(3), nested.at, reader.at) == (OCTETS[:3], 3, 3)
@@ -51,7 +53,7 @@ def test_nested_value_cannot_read_past_its_parent() -> None:
         nested.u8()
 
 
-def test_bytes_left_over_are_an_error() -> None:
+def test_bytes_left_over_are_a_remote_protocol_error() -> None:
     reader = Reader(OCTETS)
     reader.take(14)
     with pytest.raises(RemoteProtocolError, match="1 bytes are left over at byte 14"):

@@ -13,7 +13,7 @@ def observation(value: float = 97.0) -> Observation:
     return Observation(channel=CHANNEL, value=value, samples=None, status=0, device_time=minute(3), received_s=12.5)
 
 
-def test_values_are_equal_by_their_fields_and_hash_alike() -> None:
+def test_values_with_equal_fields_are_equal_and_have_equal_hashes() -> None:
     assert observation() == Observation(CHANNEL, 97.0, None, 0, minute(3), 12.5)
     assert observation() != observation(98.0)
     assert len({observation(), observation(), observation(98.0)}) == 2
@@ -25,6 +25,6 @@ def test_values_of_another_class_are_never_equal() -> None:
     assert time != (TimeKind.ABSOLUTE, minute(3).octets)
 
 
-def test_value_holds_its_fields_and_nothing_else() -> None:
+def test_value_refuses_additional_attributes() -> None:
     with pytest.raises(AttributeError):
         observation().note = "x"  # type: ignore[attr-defined]  # this must fail

@@ -10,7 +10,7 @@ from protocols.ucum import NUMBER, TEXT_LENGTH_MAX, dimension_of, same_quantity,
 
 
 @pytest.mark.contract("C-126")
-def test_every_unit_of_the_nomenclature_is_read() -> None:
+def test_every_ucum_unit_of_the_nomenclature_is_parsed() -> None:
     units = {unit for term in all_terms() for unit in term.units.split("|") if unit}
     assert len(units) > 200
     assert all(isinstance(dimension_of(unit), tuple) for unit in units)
@@ -35,7 +35,7 @@ def test_every_unit_of_the_nomenclature_is_read() -> None:
         ("%", "1"),
     ],
 )
-def test_units_of_one_quantity_are_the_same_quantity(unit: str, other: str) -> None:
+def test_units_of_one_quantity_are_recognised_as_the_same_quantity(unit: str, other: str) -> None:
     assert same_quantity(unit, other)
 
 
@@ -43,7 +43,7 @@ def test_units_of_one_quantity_are_the_same_quantity(unit: str, other: str) -> N
     ("unit", "other"),
     [("mmol/L", "mg/dL"), ("mmol/L", "/L"), ("%", "mm[Hg]"), ("[iU]/L", "U/L"), ("min", "/min"), ("V", "A")],
 )
-def test_units_of_different_quantities_are_not(unit: str, other: str) -> None:
+def test_units_of_different_quantities_are_distinguished(unit: str, other: str) -> None:
     assert not same_quantity(unit, other)
 
 
@@ -79,26 +79,26 @@ def test_units_of_different_quantities_are_not(unit: str, other: str) -> None:
     ],
 )
 @pytest.mark.contract("A-105", "S-156")
-def test_text_that_is_no_unit_is_refused(text: str) -> None:
+def test_text_that_is_not_a_unit_is_refused(text: str) -> None:
     with pytest.raises(RemoteProtocolError):
         dimension_of(text)
 
 
-def test_prefix_belongs_to_metric_units_only_and_names_come_before_prefixes() -> None:
+def test_unit_names_take_precedence_over_metric_prefixes() -> None:
     assert dimension_of("cd").luminosity == 1
     assert dimension_of("Pa").mass == 1
     assert dimension_of("min").time == 1
     assert dimension_of("mm[Hg]") == dimension_of("Pa")
 
 
-def test_annotation_changes_nothing() -> None:
+def test_annotation_does_not_change_the_dimension_of_a_unit() -> None:
     assert dimension_of("{score}") == NUMBER
     assert without_annotations("{beat}/min") == "/min"
     assert without_annotations("{score}") == "1"
 
 
 @given(st.text(max_size=80) | st.text(alphabet="mgsLkc[]{}()./%10*-+ ", max_size=80))
-def test_any_text_is_read_or_refused_in_one_way(text: str) -> None:
+def test_any_text_is_parsed_or_raises_a_remote_protocol_error(text: str) -> None:
     refused = False
     try:
         dimension_of(text)

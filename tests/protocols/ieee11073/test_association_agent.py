@@ -97,7 +97,7 @@ def test_mds_get_is_served_whole_or_by_attribute_before_the_configuration_respon
     [("0001", ErrorValue.INVALID_OBJECT_INSTANCE), ("0002", ErrorValue.NO_SUCH_OBJECT_INSTANCE)],
     ids=["a metric object", "no object"],
 )
-def test_get_of_an_unknown_handle_gets_the_error_of_its_kind(handle: str, error: ErrorValue) -> None:
+def test_get_of_a_metric_or_absent_object_gets_the_error_of_its_kind(handle: str, error: ErrorValue) -> None:
     operating = agent(KNOWN)
     operating.receive(bytes.fromhex(f"E700000E 000C 0002 0103 0006 {handle} 0000 0000"), 1.0)
     assert operating.to_send() == roer(2, error)

@@ -61,7 +61,7 @@ def test_battery_power_and_clock_of_a_report_are_reported_before_its_observation
     assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_VAR)
 
 
-def test_identity_follows_what_the_device_reports() -> None:
+def test_device_identity_is_updated_by_reported_mds_attributes() -> None:
     read = Read(OXIMETER)
     read(variable_of(0, (Attribute.BATTERY_LEVEL, "0055"), (UNKNOWN, "01")))
     device = read.manager.device
@@ -70,7 +70,7 @@ def test_identity_follows_what_the_device_reports() -> None:
     assert device.attributes == ((Attribute.BATTERY_LEVEL, b"\x00\x55"), (UNKNOWN, b"\x01"))
 
 
-def test_level_is_reported_when_it_changes_however_often_it_is_sent() -> None:
+def test_battery_level_is_reported_only_when_it_changes() -> None:
     read = Read(OXIMETER)
     levels = (85, 85, 85, 84, 84, 85)
     octets = [
@@ -82,7 +82,7 @@ def test_level_is_reported_when_it_changes_however_often_it_is_sent() -> None:
     assert [event.battery_percent for event in read.mds] == [85, 84, 85]
 
 
-def test_every_adjustment_of_the_clock_is_reported() -> None:
+def test_every_date_and_time_adjustment_is_reported_even_if_equal() -> None:
     read = Read(OXIMETER)
     report = variable_of(0, (Attribute.DATE_AND_TIME_ADJUSTMENT, "000000057E40"))
     apdus = [scan_report(report, report_no=at, invoke_id=at) for at in range(4)]
@@ -91,7 +91,7 @@ def test_every_adjustment_of_the_clock_is_reported() -> None:
     assert [event.attributes[0][1].hex() for event in read.mds] == ["000000057e40"] * 4
 
 
-def test_attribute_of_the_device_in_another_form_is_reported_by_number() -> None:
+def test_malformed_mds_attribute_is_reported_by_number_with_a_deviation() -> None:
     read = Read(OXIMETER)
     read(variable_of(0, (Attribute.BATTERY_LEVEL, "55")))
     (mds,) = read.mds
@@ -99,7 +99,7 @@ def test_attribute_of_the_device_in_another_form_is_reported_by_number() -> None
     assert read.oddities == [Oddity.MDS_ATTRIBUTE_UNREADABLE]
 
 
-def test_device_reports_itself_in_fixed_form_as_its_mds_maps_it() -> None:
+def test_fixed_form_mds_report_is_decoded_by_the_attribute_value_map_of_the_mds() -> None:
     """The Attribute-Value-Map of the MDS arrives with the response to Get; the next association forgets it."""
     read = Read(OXIMETER)
     report = ScanReport(
@@ -114,7 +114,7 @@ def test_device_reports_itself_in_fixed_form_as_its_mds_maps_it() -> None:
     assert [(event.battery_percent, event.date_and_time) for event in read.mds] == [(85, minute(0))]
 
 
-def test_identity_is_bounded_whatever_a_device_invents() -> None:
+def test_device_identity_size_is_bounded_for_any_reported_attributes() -> None:
     identity = identity_of(b"\x11" * 8, (AvaType(Attribute.BATTERY_LEVEL, b"\x00\x55"),))
     for number in range(200):
         identity = changed(identity, ((0xF000 + number, bytes(1000)),))
@@ -141,7 +141,7 @@ def test_identity_is_bounded_whatever_a_device_invents() -> None:
         (UNKNOWN, "0102030405"),
     ],
 )
-def test_attributes_that_describe_a_value_are_reported_by_number(attribute: int, octets: str) -> None:
+def test_attributes_beside_a_value_are_reported_once_by_number(attribute: int, octets: str) -> None:
     read = Read(OXIMETER)
     stamp = (Attribute.TIME_STAMP_ABSOLUTE, CLOCK)
     report = variable_of(1, (attribute, octets), (Attribute.NU_BASIC, "0062"), stamp)
@@ -150,7 +150,7 @@ def test_attributes_that_describe_a_value_are_reported_by_number(attribute: int,
     assert read.sentences == []
 
 
-def test_attributes_of_a_map_are_reported_too() -> None:
+def test_attributes_of_an_attribute_value_map_are_reported() -> None:
     mapped = (Attribute.ATTRIBUTE_VALUE_MAP, "0002 0008 0A4C 0002 094A 0004")
     configuration = Configuration(0x4041, (with_attributes(OXIMETER.objects[0], mapped),))
     accuracy = AvaType(ACCURACY, bytes.fromhex("FF000005"))
@@ -160,7 +160,7 @@ def test_attributes_of_a_map_are_reported_too() -> None:
     assert told(read) == [(1, None, ((ACCURACY, accuracy.attribute_value),))]
 
 
-def test_each_person_has_attributes_of_their_own() -> None:
+def test_attributes_are_reported_for_each_person_separately() -> None:
     read = Read(OXIMETER)
     report = variable_report(
         OXIMETER,
@@ -171,7 +171,7 @@ def test_each_person_has_attributes_of_their_own() -> None:
     assert told(read) == [(1, 1, ((UNKNOWN, b"\x07"),)), (1, 2, ((UNKNOWN, b"\x07"),))]
 
 
-def test_each_change_within_one_read_is_reported_in_order() -> None:
+def test_each_attribute_change_within_one_read_is_reported_in_order() -> None:
     read = Read(OXIMETER)
     apdus = [
         scan_report(
@@ -184,27 +184,27 @@ def test_each_change_within_one_read_is_reported_in_order() -> None:
     assert [event.attributes[0][1] for event in read.carried] == [bytes([at]) for at in range(10)]
 
 
-def test_status_without_a_value_is_reported_and_is_no_observation() -> None:
+def test_measurement_status_without_a_value_is_reported_as_an_attribute_only() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1, (Attribute.MEASUREMENT_STATUS, "2000"))) == []
     assert told(read) == [(1, None, ((Attribute.MEASUREMENT_STATUS, b"\x20\x00"),))]
     assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_VAR)
 
 
-def test_object_that_is_named_without_anything_is_reported_as_a_habit() -> None:
+def test_object_without_attributes_in_a_report_is_a_deviation() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1)) == []
     assert read.oddities == [Oddity.REPORT_WITHOUT_VALUE]
 
 
-def test_unit_alone_holds_for_what_follows() -> None:
+def test_unit_code_without_a_value_applies_to_later_values() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1, (Attribute.UNIT_CODE, "0200"))) == []
     assert [one.channel.unit for one in read(variable_of(1, (Attribute.NU_BASIC, "0062")))] == [Code(4, 512)]
     assert (read.carried, read.sentences) == ([], [])
 
 
-def test_device_that_invents_attributes_is_reported_in_bounded_memory() -> None:
+def test_more_attributes_than_are_remembered_are_all_reported() -> None:
     read = Read(OXIMETER)
     for start in range(0, 2 * REMEMBERED_MAX, 256):
         read(variable_of(1, *((0x8000 + start + at, "00") for at in range(256)), (Attribute.NU_BASIC, "0062")))
@@ -218,7 +218,7 @@ def test_long_attributes_are_compared_by_all_of_their_bytes() -> None:
     assert len(read.carried) == 2
 
 
-def test_new_association_reports_all_of_it_again() -> None:
+def test_attributes_are_reported_again_in_a_new_association() -> None:
     read = Read(OXIMETER)
     report = variable_of(0, (Attribute.BATTERY_LEVEL, "0055"))
     read(report)
@@ -227,7 +227,7 @@ def test_new_association_reports_all_of_it_again() -> None:
     assert [event.battery_percent for event in read.mds] == [85, 85]
 
 
-def test_clock_that_shows_no_date_is_kept_as_sent() -> None:
+def test_clock_attribute_without_a_valid_date_is_kept_as_sent() -> None:
     read = Read(OXIMETER)
     read(variable_of(0, (Attribute.DATE_AND_TIME, "20260A010A000000")))
     assert read.mds[0].date_and_time == DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("20260A010A000000"))

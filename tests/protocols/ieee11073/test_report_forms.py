@@ -85,7 +85,7 @@ def rows(observations: list[Observation]) -> list[tuple[int | None, int, object,
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_report_of_each_form_is_written_and_read(form: ScanForm) -> None:
+def test_report_of_each_form_is_encoded_and_decoded(form: ScanForm) -> None:
     report = report_of(form)
     assert SCAN_REPORTS[report.event_type] == form
     persons = (1, 1, 2, 2) if form.persons else (None,) * 4
@@ -106,14 +106,14 @@ def test_report_of_each_form_is_written_and_read(form: ScanForm) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_structure_of_each_form_goes_both_ways(form: ScanForm) -> None:
+def test_structure_of_each_report_form_is_decoded_and_encoded_to_the_same_bytes(form: ScanForm) -> None:
     info = bytes.fromhex("F000 0007") + report_of(form).observations
     decoded = decode(INFOS[form.form, form.persons], info)
     assert encode(decoded) == info
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_run_of_each_form_is_one_event(form: ScanForm) -> None:
+def test_run_of_40_reports_of_each_form_gives_fewer_than_6_events(form: ScanForm) -> None:
     read = Read(MONITOR)
     apdus = [scan_report(report_of(form), report_no=at, invoke_id=at) for at in range(40)]
     read.octets(apdus[0])
@@ -124,7 +124,7 @@ def test_run_of_each_form_is_one_event(form: ScanForm) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_broken_length_at_any_depth_is_a_broken_report(form: ScanForm) -> None:
+def test_wrong_length_in_a_report_is_rejected_as_badly_structured(form: ScanForm) -> None:
     octets = report_of(form).observations
     for cut in (octets[:-1], octets[:1] + b"\x7f" + octets[2:]):
         read = Read(MONITOR)
@@ -134,7 +134,7 @@ def test_broken_length_at_any_depth_is_a_broken_report(form: ScanForm) -> None:
 
 @pytest.mark.finding("edge-check-1")
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_bytes_after_a_complete_list_cost_no_value_and_are_a_deviation(form: ScanForm) -> None:
+def test_trailing_bytes_of_a_report_are_a_deviation_and_all_values_are_kept(form: ScanForm) -> None:
     whole = Read(MONITOR)(report_of(form))
     read = Read(MONITOR)
     longer = ScanReport(report_of(form).event_type, report_of(form).observations + b"\xbe\xef", report_of(form).handle)
@@ -143,7 +143,7 @@ def test_bytes_after_a_complete_list_cost_no_value_and_are_a_deviation(form: Sca
     assert [one.value for one in read(longer)] == [one.value for one in whole], "by the compiled layout as well"
 
 
-def test_two_persons_of_a_scale_are_distinguished() -> None:
+def test_weights_of_two_persons_in_one_report_are_distinguished() -> None:
     """The worked bytes E28 of the reference."""
     read = Read(SCALE)
     observations = read.octets(apdu("e28"))
@@ -153,20 +153,20 @@ def test_two_persons_of_a_scale_are_distinguished() -> None:
     assert read.sentences == []
 
 
-def test_two_persons_of_a_scale_are_written_as_the_reference_has_them() -> None:
+def test_weights_of_two_persons_are_encoded_to_the_bytes_of_the_reference() -> None:
     noon = minute(145)
     report = fixed_report(SCALE, (Reading(1, 76.2, noon, person=1), Reading(1, 58.45, noon, person=2)))
     assert scan_report(report, invoke_id=14) == apdu("e28")
 
 
-def test_person_whom_the_device_does_not_know_is_no_absent_person() -> None:
+def test_unknown_person_id_differs_from_an_absent_person_id() -> None:
     read = Read(SCALE)
     report = fixed_report(SCALE, (Reading(1, 76.2, minute(0), person=PERSON_UNKNOWN),))
     assert [one.channel.person for one in read(report)] == [0xFFFF]
     assert [one.channel.person for one in read(fixed_report(SCALE, (Reading(1, 76.2, minute(0)),)))] == [None]
 
 
-def test_values_of_one_person_share_their_channel() -> None:
+def test_observations_of_one_person_share_their_channel() -> None:
     read = Read(MONITOR)
     form = ScanForm(ReportForm.FIXED, Reporter.DEVICE, persons=True)
     first, again = read(report_of(form)), read(report_of(form))
@@ -174,21 +174,21 @@ def test_values_of_one_person_share_their_channel() -> None:
     assert first[0].channel is not first[2].channel
 
 
-def test_person_without_observations_costs_nothing() -> None:
+def test_person_without_observations_is_acknowledged_without_a_deviation() -> None:
     read = Read(SCALE)
     assert read(ScanReport(EventType.SCAN_REPORT_MP_FIXED, bytes.fromhex("0001 0006 0003 0000 0000"))) == []
     assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_MP_FIXED)
     assert read.sentences == []
 
 
-def test_object_that_is_not_there_is_reported_in_a_report_for_persons_too() -> None:
+def test_multi_person_report_of_an_absent_object_gets_no_such_object_instance() -> None:
     read = Read(SCALE)
     items = bytes.fromhex("0001 000C 0001 0001 0006 0007 0002 0062")
     assert read(ScanReport(EventType.SCAN_REPORT_MP_FIXED, items)) == []
     assert read.manager.to_send() == roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
 
 
-def test_unit_holds_from_the_item_that_brings_it_and_not_before() -> None:
+def test_unit_code_applies_from_its_item_on_and_not_before() -> None:
     """Two persons of one scale report their weight in different units, in one report after the other."""
     read = Read(SCALE)
     kilograms = Reading(1, 76.2, person=1, attributes=(ava(Attribute.UNIT_CODE, 1731),))
@@ -206,7 +206,7 @@ def test_unit_holds_from_the_item_that_brings_it_and_not_before() -> None:
 # Report numbers.
 
 
-def test_each_reporter_and_each_request_counts_for_itself() -> None:
+def test_report_numbers_are_counted_per_reporter_and_data_request() -> None:
     read = Read(MONITOR)
     of_device, of_scanner = report_of(FORMS[0]), report_of(FORMS[-1])
     for number in range(3):
@@ -219,7 +219,7 @@ def test_each_reporter_and_each_request_counts_for_itself() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_repeated_number_is_reported_and_its_values_are_kept(form: ScanForm) -> None:
+def test_repeated_report_number_is_a_deviation_and_its_values_are_kept(form: ScanForm) -> None:
     read = Read(MONITOR)
     octets = scan_report(report_of(form), report_no=0)
     assert len(read.octets(octets + octets)) == 8
@@ -238,7 +238,7 @@ def test_repeated_number_is_reported_and_its_values_are_kept(form: ScanForm) -> 
 # Hostile reports.
 
 
-def test_device_that_invents_persons_without_end_is_served_in_bounded_memory() -> None:
+def test_cached_layouts_are_bounded_for_any_number_of_persons() -> None:
     intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)), {})
     for number in range(2 * LAYOUTS_MAX):
         report = fixed_report(SCALE, (Reading(1, 70.0, minute(0), person=number),))
@@ -248,7 +248,7 @@ def test_device_that_invents_persons_without_end_is_served_in_bounded_memory() -
         assert intake.layouts_count <= LAYOUTS_MAX
 
 
-def test_largest_layouts_are_forgotten_before_they_fill_the_memory() -> None:
+def test_cached_layouts_are_bounded_by_their_weight() -> None:
     intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)), {})
     for start in range(8):
         readings = [Reading(1, 70.0, minute(0), person=start * 2000 + at) for at in range(2000)]
@@ -257,7 +257,7 @@ def test_largest_layouts_are_forgotten_before_they_fill_the_memory() -> None:
     assert intake.layouts_count > 1
 
 
-def test_more_persons_than_any_device_has_are_read_each_with_a_channel_of_their_own() -> None:
+def test_report_of_5300_persons_gives_each_person_its_own_channel() -> None:
     """The longest report of the shortest observations has more channels than are remembered."""
     read = Read(Configuration(0x4022, (numeric(1, SPO2, PERCENT),)))
     count = 5300

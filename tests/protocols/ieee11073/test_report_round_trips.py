@@ -160,7 +160,7 @@ def report_of(form: ScanForm, groups: list[list[Reading]]) -> ScanReport:
 @pytest.mark.parametrize(
     "form", EVENT_TYPES, ids=lambda form: f"{form.reporter.value}-{form.form.value}-{form.persons}"
 )
-def test_reported_values_are_observed(form: ScanForm) -> None:
+def test_encoded_readings_are_decoded_to_the_same_observations(form: ScanForm) -> None:
     whose = persons if form.persons else st.none()
     group = groups_of if form.form is ReportForm.GROUPED else readings_of
 
@@ -176,7 +176,7 @@ def test_reported_values_are_observed(form: ScanForm) -> None:
 
 @settings(FEW, max_examples=60)
 @given(st.lists(st.builds(FullNumeric, u16.filter(bool), u16.filter(bool), floats, u16), min_size=1, max_size=4), times)
-def test_full_numbers_come_as_they_went(values: list[FullNumeric], time: DeviceTime) -> None:
+def test_full_numeric_values_are_decoded_as_they_were_encoded(values: list[FullNumeric], time: DeviceTime) -> None:
     report = variable_report(DEVICE, (Reading(1, tuple(values), time),))
     found = observed(scan_report(report), scan_report(report, report_no=1))[len(values) :]
     assert [(one.channel.type.code, one.channel.unit, one.value, one.status, one.device_time) for one in found] == [
@@ -186,7 +186,7 @@ def test_full_numbers_come_as_they_went(values: list[FullNumeric], time: DeviceT
 
 @settings(FEW, max_examples=60)
 @given(st.builds(FullEnumeration, u16.filter(bool), st.one_of(codes, texts, u32), u16))
-def test_full_enumerations_come_as_they_went(full: FullEnumeration) -> None:
+def test_full_enumeration_values_are_decoded_as_they_were_encoded(full: FullEnumeration) -> None:
     report = variable_report(DEVICE, (Reading(5, full),))
     _, found = observed(scan_report(report), scan_report(report, report_no=1))
     assert (found.channel.type, found.value, found.status) == (Code(2, full.metric_id), full.value, full.status)
@@ -194,7 +194,7 @@ def test_full_enumerations_come_as_they_went(full: FullEnumeration) -> None:
 
 @settings(FEW, max_examples=60)
 @given(texts)
-def test_text_comes_as_it_went(text: str) -> None:
+def test_text_values_are_decoded_as_they_were_encoded(text: str) -> None:
     (found,) = observed(scan_report(variable_report(DEVICE, (Reading(9, text),))))
     assert found.value == text
 
@@ -204,7 +204,7 @@ def test_text_comes_as_it_went(text: str) -> None:
     st.sampled_from([SampleFormat.U8, SampleFormat.U16, SampleFormat.U32]),
     st.data(),
 )
-def test_masked_samples_are_the_significant_bits(sample_format: SampleFormat, data: st.DataObject) -> None:
+def test_masked_samples_contain_only_their_significant_bits(sample_format: SampleFormat, data: st.DataObject) -> None:
     width = 8 * sample_format.octets
     bits = data.draw(st.integers(1, width))
     samples = data.draw(st.lists(st.integers(0, (1 << width) - 1), min_size=1, max_size=6))

@@ -77,7 +77,7 @@ def test_run_of_reports_gives_the_same_observations_as_single_reports(seed: int)
     assert len(observations(alone)) > 600
 
 
-def test_long_run_is_one_event_and_each_of_its_reports_is_answered() -> None:
+def test_run_of_400_reports_gives_few_events_and_each_report_is_acknowledged() -> None:
     manager = operating_manager(OXIMETER)
     apdus = [
         scan_report(
@@ -104,7 +104,7 @@ def test_report_that_differs_in_one_constant_byte_ends_the_run() -> None:
     assert answers == b"".join(report_answer(at) for at in range(5))
 
 
-def test_layout_is_found_by_what_its_reports_share() -> None:
+def test_layout_key_ignores_report_number_and_invoke_id() -> None:
     readings = (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0)))
     first = scan_report(fixed_report(OXIMETER, readings), report_no=1, invoke_id=1)
     second = scan_report(fixed_report(OXIMETER, readings), report_no=2, invoke_id=77)
@@ -113,7 +113,7 @@ def test_layout_is_found_by_what_its_reports_share() -> None:
     assert layout_key(first[:LAYOUT_KEY_BYTES]) != layout_key(other[:LAYOUT_KEY_BYTES])
 
 
-def test_device_that_invents_layouts_without_end_is_served_in_bounded_memory() -> None:
+def test_reports_of_700_different_layouts_are_all_decoded() -> None:
     manager = operating_manager(OXIMETER)
     for number in range(700):
         # Ten bits of the number choose the order of handles: each report has its own layout.
@@ -132,7 +132,7 @@ def _work_of_each(manager: ManagerAssociation, *apdus: bytes) -> list[int]:
     return [work_of(lambda apdu=apdu: told(manager, [apdu])) for apdu in apdus]
 
 
-def test_single_report_reads_cost_a_fraction_of_the_general_path() -> None:
+def test_reading_a_single_report_takes_less_than_half_the_work_of_the_general_path() -> None:
     """Devices send one report for each read; a gap in the numbers takes the general path."""
     manager = operating_manager(OXIMETER)
     told(manager, [_numbered(0), _numbered(1)])
@@ -140,7 +140,7 @@ def test_single_report_reads_cost_a_fraction_of_the_general_path() -> None:
     assert single * 2 < after_gap
 
 
-def test_alternating_layouts_stay_on_the_path_of_single_reports() -> None:
+def test_alternating_layouts_do_not_fall_back_to_the_general_path() -> None:
     manager = operating_manager(OXIMETER)
     told(manager, [_numbered(number, layout=number % 2) for number in range(4)])
     first, shorter, again = _work_of_each(manager, _numbered(4), _numbered(5, layout=1), _numbered(6))
@@ -148,7 +148,7 @@ def test_alternating_layouts_stay_on_the_path_of_single_reports() -> None:
     assert shorter < first
 
 
-def test_counted_flows_are_bounded() -> None:
+def test_number_of_counted_data_flows_is_bounded() -> None:
     intake = ReportIntake(OXIMETER, Notes(), iter(range(1, 1000)), {})
     report = fixed_report(OXIMETER, (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0))))
     for request in range(FLOWS_MAX + 20):

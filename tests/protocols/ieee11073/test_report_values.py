@@ -72,7 +72,7 @@ def one(configuration: Configuration, *attributes: tuple[int, str]) -> Observati
     ],
     ids=["type", "metric-id", "unknown-unit", "no-unit"],
 )
-def test_unit_and_scale_come_from_the_configuration_or_with_the_value(
+def test_type_and_unit_attributes_apply_from_the_configuration_or_the_report(
     attribute: int, octets: str, type_: Code, unit: Code | None
 ) -> None:
     at_first = one(changed(OXIMETER.objects[0], (attribute, octets)), (Attribute.NU_BASIC, "0062"))
@@ -81,21 +81,21 @@ def test_unit_and_scale_come_from_the_configuration_or_with_the_value(
         assert (found.channel.type, found.channel.unit, found.value) == (type_, unit, 98.0)
 
 
-def test_metric_id_lies_in_the_partition_that_the_object_names() -> None:
+def test_metric_id_is_resolved_in_the_metric_id_partition_of_the_object() -> None:
     renamed = changed(OXIMETER.objects[0], (Attribute.METRIC_ID, "1388"), (Attribute.METRIC_ID_PARTITION, "0080"))
     assert one(renamed, (Attribute.NU_BASIC, "0062")).channel.type == Code(128, 5000)
 
 
-def test_supplemental_types_say_what_is_special_about_a_measurement() -> None:
+def test_supplemental_types_of_a_report_are_kept_in_the_channel() -> None:
     found = one(OXIMETER, (Attribute.SUPPLEMENTAL_TYPES, "0002 0008 0002 4C3C 0400 0001"), (Attribute.NU_BASIC, "0062"))
     assert found.channel.supplemental_types == (Code(2, 19516), Code(1024, 1))
 
 
-def test_status_of_an_observation_is_kept_as_bits() -> None:
+def test_measurement_status_is_kept_as_bits() -> None:
     assert one(OXIMETER, (Attribute.NU_BASIC, "0062"), (Attribute.MEASUREMENT_STATUS, "4821")).status == 0x4821
 
 
-def test_status_of_the_value_and_one_of_its_object_both_hold() -> None:
+def test_status_of_the_value_and_of_its_object_are_combined() -> None:
     read = Read(OXIMETER)
     report = variable_of(1, (Attribute.NU_OBSERVED, "4BB8 4000 0220 00000062"), (Attribute.MEASUREMENT_STATUS, "0020"))
     assert [found.status for found in (*read(report), *read(report))] == [0x4020, 0x4020]
@@ -110,7 +110,7 @@ def test_status_of_the_value_and_one_of_its_object_both_hold() -> None:
         (Attribute.TIME_STAMP_HIGH_RESOLUTION, "00000000000F4240", TimeKind.HIGH_RESOLUTION),
     ],
 )
-def test_second_time_stamp_gives_way_to_the_one_that_says_most(attribute: int, octets: str, kind: TimeKind) -> None:
+def test_absolute_time_stamp_is_preferred_of_two_time_stamps(attribute: int, octets: str, kind: TimeKind) -> None:
     stamp = (attribute, octets)
     assert one(OXIMETER, stamp, (Attribute.NU_BASIC, "0062")).device_time == DeviceTime(kind, bytes.fromhex(octets))
     read = Read(OXIMETER)
@@ -121,7 +121,7 @@ def test_second_time_stamp_gives_way_to_the_one_that_says_most(attribute: int, o
     assert read.oddities == [Oddity.TIME_STAMP_SECOND]
 
 
-def test_how_long_something_was_done_is_an_observation_of_its_own() -> None:
+def test_active_period_of_a_measurement_is_a_separate_observation() -> None:
     exercise = numeric(1, Code(128, 29152), PERCENT)
     mapped = (Attribute.ATTRIBUTE_VALUE_MAP, "0003 000C 0990 0008 0A59 0004 0A4C 0002")
     configuration = changed(exercise, mapped)
@@ -147,7 +147,7 @@ def test_how_long_something_was_done_is_an_observation_of_its_own() -> None:
         (Attribute.NU_SIMPLE, "00800000", Special.NRES),
     ],
 )
-def test_number_is_the_decimal_that_was_sent(attribute: int, octets: str, value: object) -> None:
+def test_numeric_value_is_decoded_to_the_decimal_that_was_sent(attribute: int, octets: str, value: object) -> None:
     found = one(OXIMETER, (attribute, octets))
     assert (found.value, found.channel.unit) == (value, PERCENT)
 
@@ -165,7 +165,7 @@ def test_compound_has_its_values_in_the_order_of_its_metric_ids(attribute: int, 
     assert (found.channel.components, found.channel.unit) == ((SYSTOLIC, DIASTOLIC, MEAN), MMHG)
 
 
-def test_metric_ids_may_come_with_the_compound_that_they_name() -> None:
+def test_metric_id_list_in_a_report_applies_to_its_compound() -> None:
     found = one(
         BLOOD_PRESSURE,
         (Attribute.METRIC_ID_LIST, "0002 0004 4A07 4A05"),
@@ -181,7 +181,7 @@ def test_compound_of_another_length_keeps_its_values_by_position() -> None:
     assert read.oddities == [Oddity.COMPOUND_LENGTH]
 
 
-def test_full_numbers_name_metric_unit_and_status_themselves() -> None:
+def test_full_numeric_value_has_its_own_metric_unit_and_status() -> None:
     full = FullNumeric(19292, 6048, 36.7, status=0x4000)
     (found,) = Read(OXIMETER)(variable_report(OXIMETER, (Reading(1, full, minute(2)),)))
     assert (found.channel.type, found.channel.unit) == (Code(2, 19292), CELSIUS)
@@ -224,7 +224,7 @@ def test_unsigned_samples_are_masked_to_their_significant_bits() -> None:
 @pytest.mark.parametrize(
     "specification", ["0004 10 0A 2000", "0004 10 10 1000", "0004 10 FF 1000"], ids=["no-flag", "all-bits", "signed"]
 )
-def test_samples_whose_every_bit_counts_are_not_touched(specification: str) -> None:
+def test_signed_or_fully_significant_samples_are_not_masked(specification: str) -> None:
     lead = ecg_configuration(4).objects[0]
     configuration = changed(lead, (Attribute.SA_SPECIFICATION, specification))
     samples = bytes.fromhex("FC00 01F4 83E8 07FF")
@@ -232,7 +232,7 @@ def test_samples_whose_every_bit_counts_are_not_touched(specification: str) -> N
     assert found.samples == samples
 
 
-def test_scale_as_wide_as_the_samples_counts_among_several() -> None:
+def test_scale_of_the_sample_width_is_used_among_several() -> None:
     lead = ecg_configuration(4).objects[0]
     both = changed(lead, (Attribute.SCALE_AND_RANGE_I8, "FFFFFFFF 00000001 80 7F"))
     found = one(both, (Attribute.SA_SIMPLE, "0008 F830 0000 07D0 0001"))
@@ -240,7 +240,7 @@ def test_scale_as_wide_as_the_samples_counts_among_several() -> None:
     assert found.channel.array.slope == pytest.approx(0.001)
 
 
-def test_scale_that_changes_from_report_to_report_is_followed() -> None:
+def test_scale_attribute_of_each_report_is_applied() -> None:
     configuration = ecg_configuration(2)
     read = Read(configuration)
     slopes = []
@@ -255,13 +255,13 @@ def test_scale_that_changes_from_report_to_report_is_followed() -> None:
     assert found.channel.array.slope * 1024 == 16.0
 
 
-def test_sample_period_that_changes_is_followed() -> None:
+def test_sample_period_attribute_of_a_report_is_applied() -> None:
     found = one(ecg_configuration(1), (Attribute.SAMPLE_PERIOD, "00000050"), (Attribute.SA_SIMPLE, "0002 0001"))
     assert found.channel.array is not None
     assert found.channel.array.period_s == 0.01
 
 
-def test_more_or_fewer_samples_than_announced_are_all_taken_and_reported() -> None:
+def test_samples_of_unannounced_count_are_all_kept_with_a_deviation() -> None:
     read = Read(ecg_configuration(4))
     (found,) = read(variable_of(1, (Attribute.SA_SIMPLE, "0004 0001 0002")))
     assert found.samples == bytes.fromhex("0001 0002")
@@ -291,20 +291,22 @@ def test_worked_sample_of_the_reference_is_one_millivolt() -> None:
         (4, Attribute.ENUM_SIMPLE_STRING, "0000", ""),
     ],
 )
-def test_enumeration_is_a_code_bits_or_text(handle: int, attribute: int, octets: str, value: object) -> None:
+def test_enumeration_value_is_decoded_as_code_bits_or_text(
+    handle: int, attribute: int, octets: str, value: object
+) -> None:
     read = Read(ALARMS)
     (found,) = read(variable_of(handle, (attribute, octets)))
     assert (found.value, found.channel.unit) == (value, None)
 
 
 @pytest.mark.parametrize("value", [Code(10, 196), "lead off", 0x8000_0001])
-def test_full_enumeration_names_its_metric_and_status(value: Code | str | int) -> None:
+def test_full_enumeration_value_has_its_own_metric_and_status(value: Code | str | int) -> None:
     full = FullEnumeration(500, value, status=0x0080)
     (found,) = Read(ALARMS)(variable_report(ALARMS, (Reading(1, full),)))
     assert (found.channel.type, found.value, found.status) == (Code(2, 500), value, 0x0080)
 
 
-def test_partition_of_codes_may_come_with_a_code() -> None:
+def test_enumeration_partition_in_a_report_applies_to_its_code() -> None:
     found = one(ALARMS, (Attribute.ENUM_PARTITION, "0080"), (Attribute.ENUM_SIMPLE_OID, "7FFF"))
     assert found.value == Code(128, 0x7FFF)
 
@@ -331,7 +333,7 @@ def test_partition_of_codes_may_come_with_a_code() -> None:
         "endless-choice",
     ],
 )
-def test_value_that_is_none_flows_on_by_number_and_costs_no_other(attribute: int, octets: str) -> None:
+def test_absent_value_is_reported_as_an_attribute_and_the_others_are_decoded(attribute: int, octets: str) -> None:
     read = Read(ALARMS)
     (found,) = read(variable_items((1, ((attribute, octets),)), (2, ((Attribute.ENUM_BASIC_BITS, "0001"),))))
     assert found.value == 1
@@ -339,7 +341,7 @@ def test_value_that_is_none_flows_on_by_number_and_costs_no_other(attribute: int
     assert [event.attributes for event in read.carried] == [((attribute, bytes.fromhex(octets)),)]
 
 
-def test_every_decoded_value_has_a_form_on_the_way_to_the_cloud() -> None:
+def test_largest_decoded_values_and_channels_can_be_encoded_for_the_uplink() -> None:
     """The longest text, the longest compound and too long lists of codes: each channel and value can be encoded."""
     codes = "0100 0400" + "0002 0001" * 256
     named = changed(BLOOD_PRESSURE.objects[0], (Attribute.SUPPLEMENTAL_TYPES, codes))
@@ -352,20 +354,20 @@ def test_every_decoded_value_has_a_form_on_the_way_to_the_cloud() -> None:
     assert len(text.value.encode()) <= TEXT_BYTES_MAX
 
 
-def test_choice_that_is_known_is_read_where_an_unknown_one_was() -> None:
+def test_known_enumeration_choice_is_decoded_after_an_unknown_one() -> None:
     read = Read(ALARMS)
     assert read(variable_of(1, (Attribute.ENUM_OBSERVED, "0000 0000 0003 0002 00C4"))) == []
     (found,) = read(variable_of(1, (Attribute.ENUM_OBSERVED, "0000 0000 0001 0002 00C4")))
     assert found.value == Code(10, 196)
 
 
-def test_value_in_another_form_than_its_own_is_a_broken_report() -> None:
+def test_value_of_wrong_length_makes_the_report_unreadable() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1, (Attribute.NU_BASIC, "00620062"))) == []
     assert read.oddities == [Oddity.REPORT_UNREADABLE]
 
 
-def test_refused_report_changes_no_meaning() -> None:
+def test_refused_report_does_not_change_the_unit_of_later_reports() -> None:
     read = Read(Configuration(0x4032, (numeric(1, SPO2, PERCENT),)))
     broken = variable_items((1, ((Attribute.UNIT_CODE, "1234"), (Attribute.NU_BASIC, "0062 0062"))))
     assert read(broken) == []
@@ -384,10 +386,10 @@ def test_refused_report_changes_no_meaning() -> None:
         (Attribute.NU_OBSERVED, FullNumeric(0x1_0000, 2, 3.0)),
     ],
 )
-def test_value_of_another_kind_is_our_own_error(attribute: int, value: object) -> None:
+def test_encoding_a_value_of_wrong_type_is_a_local_protocol_error(attribute: int, value: object) -> None:
     with pytest.raises(LocalProtocolError):
         encoded_value(attribute, value)  # type: ignore[arg-type]  # the wrong type is the test
 
 
-def test_object_without_an_own_time_has_none() -> None:
+def test_observation_without_a_time_stamp_has_no_device_time() -> None:
     assert one(changed(numeric(1, SPO2, PERCENT, time_stamp=STAMP)), (Attribute.NU_BASIC, "0062")).device_time is None

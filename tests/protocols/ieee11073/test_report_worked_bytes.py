@@ -69,31 +69,31 @@ def read(name: str) -> list[Observation]:
 
 
 @pytest.mark.parametrize("name", WORKED)
-def test_worked_report_is_written_byte_for_byte(name: str) -> None:
+def test_worked_report_is_encoded_to_the_bytes_of_the_reference(name: str) -> None:
     _, report, numbers = WORKED[name]
     assert scan_report(report, **numbers).hex() == apdu(name).hex()
 
 
-def test_oximeter_says_98_percent_and_72_a_minute() -> None:
+def test_example_e10_decodes_to_saturation_98_and_pulse_rate_72() -> None:
     spo2, pulse = read("e10")
     assert (spo2.channel.type, spo2.channel.unit, spo2.value) == (Code(2, 19384), Code(4, 544), 98.0)
     assert (pulse.channel.type, pulse.channel.unit, pulse.value) == (Code(2, 18458), Code(4, 2720), 72.0)
 
 
-def test_blood_pressure_is_questionable_and_its_pulse_is_not() -> None:
+def test_example_e12_decodes_to_a_questionable_pressure_and_a_valid_pulse_rate() -> None:
     pressure, pulse = read("e12")
     assert (pressure.value, pressure.status, pressure.device_time) == ((122.0, 81.0, 94.0), 0x4000, TAKEN)
     assert pressure.channel.components == (Code(2, 18949), Code(2, 18950), Code(2, 18951))
     assert (pulse.value, pulse.status, pulse.device_time) == (66.5, 0, TAKEN)
 
 
-def test_full_value_is_a_body_temperature_in_celsius() -> None:
+def test_example_e13_decodes_to_a_body_temperature_in_celsius() -> None:
     (temperature,) = read("e13")
     assert (temperature.channel.type, temperature.channel.unit) == (Code(2, 19292), Code(4, 6048))
     assert (temperature.value, temperature.status, temperature.device_time) == (36.7, 0, TAKEN)
 
 
-def test_waveform_of_the_scanner_is_to_scale() -> None:
+def test_example_e17_decodes_to_a_scaled_ecg_waveform_and_a_heart_rate() -> None:
     lead, rate = read("e17")
     scale, raw = lead.channel.array, array("H", ECG_SAMPLES)
     raw.byteswap()
@@ -104,7 +104,7 @@ def test_waveform_of_the_scanner_is_to_scale() -> None:
     assert (rate.value, rate.channel.unit) == (75.0, Code(4, 2720))
 
 
-def test_scale_weighs_two_persons() -> None:
+def test_example_e28_decodes_to_the_weights_of_two_persons() -> None:
     found = read("e28")
     assert [(one.channel.person, one.value, one.device_time) for one in found] == [(1, 76.2, TAKEN), (2, 58.45, TAKEN)]
     assert {one.channel.unit for one in found} == {Code(4, 1731)}

@@ -66,7 +66,7 @@ def test_observation_has_value_unit_code_device_time_and_reception_time() -> Non
     assert (spo2.received_s, spo2.status, spo2.samples) == (5.0, 0, None)
 
 
-def test_observations_of_one_channel_share_it() -> None:
+def test_observations_of_one_object_share_their_channel() -> None:
     read = Read(OXIMETER)
     readings = (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0)))
     first, second = read(fixed_report(OXIMETER, readings)), read(variable_report(OXIMETER, readings))
@@ -82,7 +82,7 @@ def test_compound_has_its_components_in_order_and_its_status() -> None:
     assert (pressure.channel.unit, pressure.status) == (MMHG, 0x4000)
 
 
-def test_enumerations_are_codes_bits_and_text() -> None:
+def test_enumerations_are_decoded_as_codes_bits_and_text() -> None:
     read = Read(ALARMS)
     readings = (Reading(1, Code(10, 196)), Reading(2, 0x8001), Reading(3, 0x8000_0001), Reading(4, "lead off"))
     found = read(variable_report(ALARMS, readings))
@@ -91,20 +91,20 @@ def test_enumerations_are_codes_bits_and_text() -> None:
 
 
 @pytest.mark.parametrize("special", list(Special))
-def test_four_special_values_stay_four_facts(special: Special) -> None:
+def test_special_values_are_decoded_as_distinct_values(special: Special) -> None:
     read = Read(OXIMETER)
     found = read(fixed_report(OXIMETER, (Reading(1, special, minute(0)), Reading(10, 60.0, minute(0)))))
     assert [one.value for one in found] == [special, 60.0]
 
 
-def test_full_numeric_value_names_its_own_meaning() -> None:
+def test_full_numeric_value_has_its_own_type_unit_and_status() -> None:
     read = Read(OXIMETER)
     (found,) = read(variable("0001 0014 0001 0001 000E 0950 000A 4B5C 4000 17A0 FF00016F"))
     assert (found.channel.type, found.channel.unit, found.value) == (Code(2, 19292), Code(4, 6048), 36.7)
     assert (found.channel.handle, found.status) == (1, 0x4000)
 
 
-def test_compound_of_full_values_is_an_observation_each() -> None:
+def test_compound_of_full_values_becomes_one_observation_per_component() -> None:
     read = Read(OXIMETER)
     found = read(
         variable("0001 0022 0001 0001 001C 094B 0018 0002 0014 4A05 0000 0F20 00000078 4A06 0000 0F20 00000050")
@@ -116,7 +116,7 @@ def test_compound_of_full_values_is_an_observation_each() -> None:
     ("choice", "value"),
     [("0001 0002 00C4", Code(10, 196)), ("0002 0006 0004 6F6B2020", "ok"), ("0010 0004 80000000", 0x8000_0000)],
 )
-def test_full_enumeration_value_is_a_choice(choice: str, value: object) -> None:
+def test_full_enumeration_value_is_decoded_by_its_choice(choice: str, value: object) -> None:
     octets = bytes.fromhex("0000 0000" + choice)
     item = b"\x09\x9e" + len(octets).to_bytes(2, "big") + octets
     items = bytes.fromhex("0001 0001") + len(item).to_bytes(2, "big") + item
@@ -135,7 +135,7 @@ def test_full_enumeration_value_is_a_choice(choice: str, value: object) -> None:
         (SampleFormat.I32, (-2000, 2000), "FFFFF830 00000000 000007D0 7FFFFFFF"),
     ],
 )
-def test_samples_stay_as_sent_and_their_scale_makes_them_physical(
+def test_samples_are_kept_as_sent_with_the_scale_to_physical_values(
     sample_format: SampleFormat, raw: tuple[int, int], octets: str
 ) -> None:
     configuration = ecg_configuration(4, sample_format, raw)
@@ -160,7 +160,7 @@ def test_samples_stay_as_sent_and_their_scale_makes_them_physical(
         ("09E9", "00000000000F4240", TimeKind.HIGH_RESOLUTION),
     ],
 )
-def test_each_of_the_four_clocks_is_kept_as_sent(attribute: str, octets: str, kind: TimeKind) -> None:
+def test_time_stamp_of_each_kind_is_kept_as_sent(attribute: str, octets: str, kind: TimeKind) -> None:
     stamp = bytes.fromhex(octets)
     attributes = bytes.fromhex("0A4C 0002 0062" + attribute) + len(stamp).to_bytes(2, "big") + stamp
     items = bytes.fromhex("0001 0002") + len(attributes).to_bytes(2, "big") + attributes
@@ -168,14 +168,14 @@ def test_each_of_the_four_clocks_is_kept_as_sent(attribute: str, octets: str, ki
     assert found.device_time == DeviceTime(kind, stamp)
 
 
-def test_date_counts_more_than_a_counter() -> None:
+def test_absolute_time_stamp_is_preferred_to_a_relative_one() -> None:
     (found,) = Read(OXIMETER)(
         variable("0001 0020 0001 0003 001A 0991 0004 00001F40 0A4C 0002 0062 0990 0008 2026030112000000")
     )
     assert found.device_time == minute(0)
 
 
-def test_time_that_is_no_date_is_kept() -> None:
+def test_impossible_date_is_kept_as_sent() -> None:
     read = Read(OXIMETER)
     (found,) = read(variable("0001 0018 0001 0002 0012 0A4C 0002 0062 0990 0008 202603010A000000"))
     assert found.device_time is not None
@@ -195,7 +195,7 @@ def test_one_handle_may_report_several_stored_values() -> None:
 # Meaning that changes.
 
 
-def test_unit_sent_with_a_value_holds_for_it_and_all_later_ones() -> None:
+def test_unit_code_of_a_report_applies_to_its_value_and_all_later_ones() -> None:
     read = Read(OXIMETER)
     plain = variable_report(OXIMETER, (Reading(1, 97.0),))
     changed = variable_report(OXIMETER, (Reading(1, 0.97),), extra={1: [ava(Attribute.UNIT_CODE, 512)]})
@@ -203,7 +203,7 @@ def test_unit_sent_with_a_value_holds_for_it_and_all_later_ones() -> None:
     assert units == [PERCENT, Code(4, 512), Code(4, 512), Code(4, 512), Code(4, 512)]
 
 
-def test_scale_sent_with_samples_holds_for_them() -> None:
+def test_scale_of_a_report_applies_to_its_samples() -> None:
     configuration = ecg_configuration(samples=2)
     read = Read(configuration)
     scale = bytes.fromhex("00FFFFFC 00000004 F830 07D0")
@@ -220,7 +220,7 @@ def test_scale_sent_with_samples_holds_for_them() -> None:
 # Irregular habits, reported once and tolerated.
 
 
-def test_bytes_beyond_the_map_that_read_as_a_date_are_the_time() -> None:
+def test_bytes_beyond_the_value_map_that_form_a_date_become_the_time_stamp() -> None:
     read = Read(Configuration(0x4010, (numeric(1, SPO2, PERCENT),)))
     report = fixed("0001 000E 0001 000A 0062 2026030112000000")
     assert read(report)[0].device_time == minute(0)
@@ -228,28 +228,28 @@ def test_bytes_beyond_the_map_that_read_as_a_date_are_the_time() -> None:
     assert read.sentences == ["observations of handle 1 end with a time that their map does not declare"]
 
 
-def test_bytes_beyond_the_map_that_are_no_date_are_left_and_reported() -> None:
+def test_other_bytes_beyond_the_value_map_are_ignored_with_a_deviation() -> None:
     read = Read(Configuration(0x4010, (numeric(1, SPO2, PERCENT),)))
     (found,) = read(fixed("0001 0008 0001 0004 0062 BEEF"))
     assert (found.value, found.device_time) == (98.0, None)
     assert read.sentences == ["observations of handle 1 are longer than their map"]
 
 
-def test_observation_shorter_than_its_map_keeps_the_values_that_are_there() -> None:
+def test_observation_shorter_than_its_value_map_keeps_its_complete_values() -> None:
     read = Read(OXIMETER)
     (found,) = read(fixed("0001 0006 0001 0002 0062"))
     assert (found.value, found.device_time) == (98.0, None)
     assert read.sentences == ["observations of handle 1 are shorter than their map"]
 
 
-def test_object_that_the_configuration_lacks_is_reported_and_the_others_are_taken() -> None:
+def test_unconfigured_object_is_a_deviation_and_the_other_objects_are_decoded() -> None:
     read = Read(OXIMETER)
     (found,) = read(fixed("0002 0014 0007 0002 0062 0001 000A 0061 2026030112000000"))
     assert (found.channel.handle, found.value) == (1, 97.0)
     assert read.sentences == ["a report has observations of handle 7, but its configuration has no such object"]
 
 
-def test_report_of_nothing_that_we_know_is_refused_so_that_the_device_keeps_it() -> None:
+def test_report_of_unconfigured_objects_only_is_refused() -> None:
     read = Read(OXIMETER)
     assert read(fixed("0001 0006 0007 0002 0062")) == []
     assert read.manager.to_send() == roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
@@ -260,7 +260,7 @@ def test_unknown_attributes_beside_a_value_are_skipped_by_their_length() -> None
     assert found.value == 98.0
 
 
-def test_scanner_that_maps_an_object_the_configuration_lacks_is_survived() -> None:
+def test_scanner_report_of_an_unconfigured_object_is_refused_with_a_deviation() -> None:
     mapped = encode_list((HandleAttrValMapEntry(7, (AttrValMapEntry(Attribute.NU_BASIC, 2),)),))
     scanner = ConfigObject(ObjectClass.PERIODIC_SCANNER, 3, (AvaType(Attribute.SCAN_HANDLE_ATTR_VAL_MAP, mapped),))
     read = Read(Configuration(0x4011, (*OXIMETER.objects, scanner)))
@@ -275,7 +275,7 @@ def test_scanner_that_maps_an_object_the_configuration_lacks_is_survived() -> No
     ]
 
 
-def test_samples_that_end_inside_a_sample_are_cut_to_whole_ones() -> None:
+def test_samples_that_end_within_a_sample_are_cut_to_whole_samples() -> None:
     configuration = Configuration(
         0x4012, (waveform(1, ECG_I, MILLIVOLT, period_s=0.004, samples=2, physical=(-2, 2), raw=(-2000, 2000)),)
     )
@@ -285,13 +285,13 @@ def test_samples_that_end_inside_a_sample_are_cut_to_whole_ones() -> None:
     assert read.sentences == ["the samples of handle 1 end inside a sample"]
 
 
-def test_object_of_unknown_meaning_flows_on_by_number() -> None:
+def test_object_with_unknown_codes_is_decoded_by_number() -> None:
     read = Read(Configuration(0x4013, (numeric(1, Code(1024, 61_000), Code(4, 9999)),)))
     (found,) = read(fixed("0001 0006 0001 0002 0062"))
     assert (found.channel.type, found.channel.unit) == (Code(1024, 61_000), Code(4, 9999))
 
 
-def test_metric_id_and_its_partition_name_the_value() -> None:
+def test_metric_id_and_its_partition_replace_the_type_of_the_object() -> None:
     plain = numeric(1, SPO2, PERCENT)
     renamed = ConfigObject(
         plain.obj_class,
@@ -312,7 +312,7 @@ def test_metric_id_and_its_partition_name_the_value() -> None:
     ],
     ids=["values", "values-each-with-its-time", "arrays-that-end-inside-a-sample", "unknown-objects"],
 )
-def test_largest_report_costs_in_proportion_to_its_length(item: str, count: int) -> None:
+def test_largest_report_is_decoded_in_linear_time(item: str, count: int) -> None:
     """A report of 64 KiB of the smallest items; the limit is far above linear cost and far below quadratic cost."""
     one = bytes.fromhex(item)
     stamped = len(one) == 23
@@ -336,7 +336,7 @@ def test_largest_report_costs_in_proportion_to_its_length(item: str, count: int)
     ],
     ids=["list-too-long", "count-too-high", "value-too-long", "list-too-short"],
 )
-def test_lengths_that_contradict_each_other_are_a_broken_report(items: str) -> None:
+def test_report_with_contradictory_lengths_is_rejected_as_badly_structured(items: str) -> None:
     read = Read(Configuration(0x4010, (numeric(1, SPO2, PERCENT),)))
     assert read(fixed(items)) == []
     assert read.manager.to_send() == rorj(0, RejectProblem.BADLY_STRUCTURED_APDU)

@@ -111,7 +111,7 @@ def report(number: int) -> bytes:
     return scan_report(fixed_report(OXIMETER, readings), report_no=number, invoke_id=100 + number, confirmed=False)
 
 
-def test_one_request_is_under_way_at_a_time() -> None:
+def test_one_request_is_in_flight_at_a_time() -> None:
     manager = operating(mds_read=False)
     for number in (11, 12):
         manager.service.ask(number)
@@ -134,7 +134,7 @@ def test_one_request_is_under_way_at_a_time() -> None:
         (rorj(1, RejectProblem.UNRECOGNIZED_OPERATION), "11 RejectResult"),
     ],
 )
-def test_any_answer_completes_a_request(answer: bytes, came: str) -> None:
+def test_response_error_or_reject_completes_a_request(answer: bytes, came: str) -> None:
     manager = operating()
     manager.service.ask(11)
     manager.receive(answer, 1.0)
@@ -142,7 +142,7 @@ def test_any_answer_completes_a_request(answer: bytes, came: str) -> None:
     assert manager.state is State.OPERATING
 
 
-def test_silence_is_reported_and_the_conversation_goes_on() -> None:
+def test_timeout_of_a_request_is_reported_and_the_next_request_is_sent() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.service.ask(12)
@@ -156,7 +156,7 @@ def test_silence_is_reported_and_the_conversation_goes_on() -> None:
     assert [saying(event) for event in manager.receive(report(0), 3.5)] == ["2 observations, unconfirmed"]
 
 
-def test_late_answer_is_ignored_once_and_noted() -> None:
+def test_late_response_is_ignored_with_a_deviation() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.expire(3.0)
@@ -167,7 +167,7 @@ def test_late_answer_is_ignored_once_and_noted() -> None:
     assert manager.to_send() == action(1, 11)
 
 
-def test_late_answer_is_not_taken_for_the_next_ones() -> None:
+def test_late_response_does_not_complete_the_next_request() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.service.ask(12)
@@ -178,7 +178,7 @@ def test_late_answer_is_not_taken_for_the_next_ones() -> None:
     assert manager.service.came == ["11 silence", "12 ActionResult"]
 
 
-def test_silence_without_tolerance_ends_the_association() -> None:
+def test_timeout_of_a_mandatory_request_aborts_the_association() -> None:
     manager = operating()
     manager.service.ask(11, tolerant=False)
     manager.service.ask(12)
@@ -189,7 +189,7 @@ def test_silence_without_tolerance_ends_the_association() -> None:
     assert manager.to_send() == abrt(AbortReason.RESPONSE_TIMEOUT)
 
 
-def test_pending_requests_are_forgotten_with_the_association() -> None:
+def test_pending_requests_are_dropped_with_the_association() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.service.ask(12)
@@ -204,7 +204,7 @@ def test_pending_requests_are_forgotten_with_the_association() -> None:
     assert manager.service.came == ["ended"]
 
 
-def test_answer_from_the_association_before_ends_this_one() -> None:
+def test_response_to_a_request_of_the_previous_association_aborts() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.expire(3.0)
@@ -224,7 +224,7 @@ def test_responses_and_timeouts_may_send_further_requests() -> None:
     assert manager.service.came == ["11 ActionResult", "12 ActionResult", "13 silence", "14 ActionResult"]
 
 
-def test_as_many_as_may_wait_and_no_more() -> None:
+def test_queued_requests_are_limited() -> None:
     manager = operating()
     for number in range(WAITING_MAX + 1):  # one of them is in flight
         manager.service.ask(number)
@@ -235,13 +235,13 @@ def test_as_many_as_may_wait_and_no_more() -> None:
     assert len(manager.service.came) == WAITING_MAX + 1
 
 
-def test_request_outside_operating_is_our_error() -> None:
+def test_request_outside_the_operating_state_is_a_local_protocol_error() -> None:
     manager = AskingManager()
     with pytest.raises(LocalProtocolError):
         manager.service.ask(11)
 
 
-def test_wrong_kind_of_answer_ends_the_association() -> None:
+def test_response_of_the_wrong_kind_aborts_the_association() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.to_send()
@@ -251,7 +251,7 @@ def test_wrong_kind_of_answer_ends_the_association() -> None:
     assert manager.state is State.UNASSOCIATED
 
 
-def test_request_over_the_limit_of_an_apdu_is_our_error_and_blocks_nothing() -> None:
+def test_request_over_the_apdu_limit_is_a_local_error_and_later_requests_are_sent() -> None:
     manager = operating()
     with pytest.raises(LocalProtocolError):
         manager.service._requests.enqueue(
@@ -265,7 +265,7 @@ def test_request_over_the_limit_of_an_apdu_is_our_error_and_blocks_nothing() -> 
     assert manager.to_send() == action(1, 11)
 
 
-def test_response_during_release_completes_its_request_and_sends_no_further_one() -> None:
+def test_response_during_release_completes_its_request_and_no_further_one_is_sent() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.service.ask(12)
@@ -297,7 +297,7 @@ def test_mds_read_during_release_starts_no_service() -> None:
     assert manager.to_send() == b""
 
 
-def test_get_is_a_request_like_any_other() -> None:
+def test_get_request_is_completed_by_its_response() -> None:
     manager = operating()
     came: list[Received] = []
     manager.service._requests.enqueue(

@@ -53,7 +53,7 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("wire_type", WIRE_TYPES, ids=lambda one: one.__name__)
-def test_wire_type_comes_back_as_it_went(wire_type: type[Any]) -> None:
+def test_encoded_wire_type_is_decoded_to_the_same_value(wire_type: type[Any]) -> None:
     @FEW
     @given(values_of(wire_type))
     def comes_back(value: Any) -> None:
@@ -70,7 +70,7 @@ def test_wire_type_comes_back_as_it_went(wire_type: type[Any]) -> None:
 
 
 @pytest.mark.parametrize("message", sorted(BODIES), ids=lambda tag: MessageTag(tag).name)
-def test_message_comes_back_as_it_went(message: int) -> None:
+def test_encoded_message_is_decoded_to_the_same_message(message: int) -> None:
     @FEW
     @given(st.integers(0, 0xFFFF), values_of(BODIES[message]))
     def comes_back(invoke_id: int, body: Any) -> None:
@@ -84,7 +84,7 @@ def test_message_comes_back_as_it_went(message: int) -> None:
 
 
 @pytest.mark.parametrize("wire_type", WIRE_TYPES, ids=lambda one: one.__name__)
-def test_decoded_values_are_encoded_back(wire_type: type[Any]) -> None:
+def test_decodable_bytes_are_encoded_to_the_same_bytes(wire_type: type[Any]) -> None:
     """A value has one encoding: any bytes that decode are the bytes to which the value encodes."""
 
     @FEW
@@ -107,11 +107,13 @@ def test_decoded_values_are_encoded_back(wire_type: type[Any]) -> None:
         st.builds(TimeRange, st.binary(min_size=8, max_size=8), st.binary(min_size=8, max_size=8)),
     )
 )
-def test_selection_of_segments_comes_back_as_it_went(selection: AllSegments | SegmentList | TimeRange) -> None:
+def test_encoded_segment_selection_is_decoded_to_the_same_selection(
+    selection: AllSegments | SegmentList | TimeRange,
+) -> None:
     assert decode_selection(encode_selection(selection)) == selection
 
 
-def test_every_sfloat_is_written_as_a_number_that_reads_the_same() -> None:
+def test_every_sfloat_is_encoded_to_bits_of_the_same_value() -> None:
     """All 65 536 of them. A value alone keeps its number, but not the precision of its exponent."""
     for raw in range(0x10000):
         value = sfloat_of(raw)
@@ -122,7 +124,7 @@ def test_every_sfloat_is_written_as_a_number_that_reads_the_same() -> None:
 
 @MANY
 @given(st.integers(0, 0xFFFF_FFFF))
-def test_any_float_is_written_as_a_number_that_reads_the_same(raw: int) -> None:
+def test_any_float_is_encoded_to_bits_of_the_same_value(raw: int) -> None:
     value = float_of(raw)
     again = float_raw(value)
     assert float_of(again) == value
@@ -131,7 +133,7 @@ def test_any_float_is_written_as_a_number_that_reads_the_same(raw: int) -> None:
 
 @MANY
 @given(st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)))  # noqa: DTZ001  # local time
-def test_absolute_time_names_the_moment_that_it_was_made_of(moment: datetime) -> None:
+def test_absolute_time_of_a_moment_gives_the_same_moment(moment: datetime) -> None:
     moment = moment.replace(microsecond=moment.microsecond // 10_000 * 10_000, tzinfo=UTC)
     made = absolute_time(moment)
     assert made.local_us() == (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
@@ -140,7 +142,7 @@ def test_absolute_time_names_the_moment_that_it_was_made_of(moment: datetime) ->
 
 @MANY
 @given(st.sampled_from(TimeKind), st.binary(min_size=8, max_size=8))
-def test_any_bytes_are_a_time_or_are_none(kind: TimeKind, octets: bytes) -> None:
+def test_device_time_of_any_bytes_is_printed_as_time_or_as_hex(kind: TimeKind, octets: bytes) -> None:
     time = DeviceTime(kind, octets[:4] if kind is TimeKind.RELATIVE else octets)
     text = time.text()
     if time.local_us() is None:

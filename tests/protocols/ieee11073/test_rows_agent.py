@@ -326,7 +326,7 @@ STORIES = [
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
-def test_row_does_what_it_says(story: Story) -> None:
+def test_state_table_row_has_its_next_state_and_response(story: Story) -> None:
     done = ran(story)
     assert (done.before, done.after) == (story.before, story.after)
     assert done.answer == story.answer
@@ -334,11 +334,11 @@ def test_row_does_what_it_says(story: Story) -> None:
     assert (story.number, story.given) in {(row.number, row.input) for row in done.rows}
 
 
-def test_row_1_1_a_link_that_is_up_may_associate() -> None:
+def test_row_1_1_connected_agent_is_unassociated() -> None:
     assert agent().state is S.UNASSOCIATED
 
 
-def test_no_row_is_left_out() -> None:
+def test_every_state_table_row_is_tested() -> None:
     # Stories list rows of ConfigSending under the state in which the input arrived.
     told = {
         (number, S.CONFIG_SENDING if number.startswith("4.") else state, given)

@@ -244,7 +244,7 @@ MORE_AGENT: dict[str, set[str]] = {
     ],
     ids=["manager", "agent"],
 )
-def test_table_is_the_references_but_for_what_is_listed(
+def test_state_table_equals_the_reference_except_for_listed_differences(
     table: tuple[Row, ...],
     section: str,
     inputs: dict[str, tuple[Input, ...]],
@@ -264,7 +264,7 @@ def test_table_is_the_references_but_for_what_is_listed(
     ],
     ids=["manager", "agent"],
 )
-def test_every_row_beyond_the_reference_has_its_reason(
+def test_every_state_table_row_beyond_the_reference_has_a_listed_reason(
     table: tuple[Row, ...],
     section: str,
     inputs: dict[str, tuple[Input, ...]],
@@ -278,7 +278,7 @@ def test_every_row_beyond_the_reference_has_its_reason(
     assert beyond == set().union(*more.values())
 
 
-def test_agent_that_leaves_does_what_a_manager_that_leaves_does() -> None:
+def test_disassociating_rows_of_the_agent_equal_those_of_the_manager() -> None:
     """The reference's last row: Disassociating as for the manager."""
     assert table_of("9.2")[-1][:2] == ["Disassociating", "as for the manager"]
     theirs = {row.input: row for row in MANAGER if row.state is S.DISASSOCIATING}
@@ -292,5 +292,5 @@ def test_agent_that_leaves_does_what_a_manager_that_leaves_does() -> None:
 
 
 @pytest.mark.parametrize(("section", "inputs"), [("9.1", MANAGER_INPUTS), ("9.2", AGENT_INPUTS)])
-def test_every_row_of_the_reference_is_compared(section: str, inputs: dict[str, tuple[Input, ...]]) -> None:
+def test_every_state_table_row_of_the_reference_is_compared(section: str, inputs: dict[str, tuple[Input, ...]]) -> None:
     assert {row[1] for row in table_of(section)} == set(inputs) | ({*NOT_INPUTS} if section == "9.2" else set())

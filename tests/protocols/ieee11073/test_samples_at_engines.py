@@ -35,7 +35,7 @@ def after(association: AnyAssociation, pieces: list[bytes]) -> tuple[list[str], 
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_sample_is_taken_with_its_last_byte(end: str, sample: Sample) -> None:
+def test_sample_sent_byte_by_byte_takes_effect_with_its_last_byte(end: str, sample: Sample) -> None:
     whole = after(ENDS[end](), [sample.octets])
     association = ENDS[end]()
     octets = [sample.octets[at : at + 1] for at in range(len(sample.octets))]
@@ -46,7 +46,7 @@ def test_sample_is_taken_with_its_last_byte(end: str, sample: Sample) -> None:
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_apdu_behind_a_sample_waits_for_its_own_end(end: str, sample: Sample) -> None:
+def test_partial_apdu_behind_a_sample_does_not_delay_the_sample(end: str, sample: Sample) -> None:
     whole = after(ENDS[end](), [sample.octets])
     association = ENDS[end]()
     assert after(association, [sample.octets + b"\xe7\x00\x00"]) == whole

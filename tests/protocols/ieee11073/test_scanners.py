@@ -66,7 +66,7 @@ def enabled() -> Device:
     return played
 
 
-def test_scanners_are_enabled_one_after_the_other_by_the_bytes_of_the_reference() -> None:
+def test_scanners_are_enabled_in_turn_with_the_bytes_of_the_reference() -> None:
     played = device(MONITOR)
     (first,) = played.asked()
     example = bytearray(apdu("e15"))
@@ -81,7 +81,7 @@ def test_scanners_are_enabled_one_after_the_other_by_the_bytes_of_the_reference(
     assert played.asked() == []
 
 
-def test_scanner_attributes_are_known_from_its_configuration() -> None:
+def test_scanner_attributes_are_read_from_its_configuration() -> None:
     fast, rare = (device(MONITOR).manager.scanners.known[handle] for handle in (FAST, RARE))
     assert (fast.periodic, fast.interval_s, fast.confirmed) == (True, 1.0, False)
     assert (rare.periodic, rare.interval_s, rare.confirmed, rare.confirm_timeout_s) == (False, 0.5, True, 7.0)
@@ -104,7 +104,7 @@ def test_scanner_attributes_absent_from_the_configuration_are_requested() -> Non
     assert played.manager.deadline_s == 20.0
 
 
-def test_scanners_are_left_alone_where_the_shell_wants_it_so() -> None:
+def test_scanners_are_not_enabled_when_the_setting_is_off() -> None:
     played = device(MONITOR, settings=ManagerSettings(enable_scanners=False))
     assert played.asked() == []
     played.manager.scanners.switch(RARE, enable=True, now_s=1.0)
@@ -122,7 +122,7 @@ def test_scanner_can_be_disabled_and_enabled_again() -> None:
         played.manager.scanners.switch(1, enable=True, now_s=6.0)
 
 
-def test_scanner_that_never_answers_is_reported_and_its_reports_are_taken() -> None:
+def test_scanner_that_ignores_the_set_is_reported_and_its_reports_are_accepted() -> None:
     played = device(MONITOR)
     told = played.waits(3.0)
     why = "it was not answered in time"
@@ -142,7 +142,7 @@ def test_scanner_that_never_answers_is_reported_and_its_reports_are_taken() -> N
         (lambda n: switched_at_length(n, FAST), "its state is 65535"),
     ],
 )
-def test_scanner_that_is_not_enabled_says_why(answer: Callable[[int], bytes], why: str) -> None:
+def test_scanner_that_is_not_enabled_is_reported_with_its_reason(answer: Callable[[int], bytes], why: str) -> None:
     played = device(MONITOR)
     (asked,) = played.asked()
     assert ScannerNotSwitched(FAST, True, why) in played.says(answer(asked.invoke_id))
@@ -150,7 +150,7 @@ def test_scanner_that_is_not_enabled_says_why(answer: Callable[[int], bytes], wh
     assert played.manager.state is State.OPERATING
 
 
-def test_periodic_scanner_that_falls_silent_is_reported_once_and_again_when_it_comes_back() -> None:
+def test_periodic_scanner_is_reported_once_when_silent_and_once_when_resumed() -> None:
     played = enabled()
     for second in range(30):
         played.says(rate_report(second), after_s=1.0)
@@ -165,7 +165,7 @@ def test_periodic_scanner_that_falls_silent_is_reported_once_and_again_when_it_c
 
 
 @pytest.mark.parametrize("began_s", [30.49, 30.55, 31.55])
-def test_silence_is_reported_at_the_moment_for_which_it_was_announced(began_s: float) -> None:
+def test_silent_scanner_is_reported_at_the_announced_deadline(began_s: float) -> None:
     """Each sum with ten seconds is rounded down; the caller must not be scheduled for that moment over and over."""
     assert (began_s + 10.0) - began_s < 10.0
     played = device(MONITOR)
@@ -179,19 +179,19 @@ def test_silence_is_reported_at_the_moment_for_which_it_was_announced(began_s: f
     ]
 
 
-def test_episodic_scanner_may_be_silent_for_ever() -> None:
+def test_episodic_scanner_is_never_reported_as_silent() -> None:
     played = enabled()
     told = [event for event in played.waits(100_000.0) if isinstance(event, ScannerSilent)]
     assert [event.handle for event in told] == [FAST]
 
 
-def test_scanners_are_not_watched_in_the_next_association() -> None:
+def test_known_scanners_are_dropped_with_the_association() -> None:
     played = enabled()
     played.says(abrt())
     assert (played.manager.scanners.known, played.manager.deadline_s) == ({}, None)
 
 
-def test_our_agent_reports_once_our_manager_has_enabled_its_scanner() -> None:
+def test_agent_scanners_are_enabled_by_the_manager() -> None:
     pair = association_pair(MONITOR, step=1).associate()
     assert pair.agent.scanner_enabled(FAST)
     assert pair.agent.scanner_enabled(RARE)

@@ -80,7 +80,7 @@ def oddities(notes: Notes) -> list[Oddity | None]:
     return [note.oddity for note in notes.drain()]
 
 
-def test_entries_have_the_channel_and_value_of_a_live_report_and_the_time_of_their_header() -> None:
+def test_segment_entries_have_live_channels_and_the_time_of_their_header() -> None:
     model = DeviceModel(DEVICE, Notes())
     observations = read(
         segment(entry_map(DEVICE, [1, 10])), AT + bytes.fromhex("0061 0048") + AT_ALSO + b"\0\x60\0\x47"
@@ -110,19 +110,17 @@ RELATIVE, FINE = bytes.fromhex("00001F40"), bytes.fromhex("00000000000F4240")
         (0xE000, AT + RELATIVE + FINE, DeviceTime(TimeKind.ABSOLUTE, AT)),
     ],
 )
-def test_header_times_stand_in_the_order_of_their_bits_and_the_one_that_says_most_counts(
-    header: int, octets: bytes, time: DeviceTime
-) -> None:
+def test_most_specific_time_of_an_entry_header_is_used(header: int, octets: bytes, time: DeviceTime) -> None:
     (found,) = read(segment(entry_map(DEVICE, [1], header)), octets + b"\0\x61")
     assert (found.value, found.device_time) == (97.0, time)
 
 
-def test_unknown_bit_in_the_header_means_that_nothing_is_decoded() -> None:
+def test_unknown_bit_in_the_entry_header_refuses_the_segment_data() -> None:
     with pytest.raises(RemoteProtocolError, match="unknown bit"):
         read(segment(entry_map(DEVICE, [1], 0x9000)), AT + b"\0\0\0\0\0\x61")
 
 
-def test_elements_own_date_counts_before_the_headers_counter_and_equal_ones() -> None:
+def test_time_stamp_of_an_element_is_preferred_to_the_time_of_the_header() -> None:
     stamped = SegmentEntryMap(0x4000, (element(1, (Attribute.NU_BASIC, 2), (Attribute.TIME_STAMP_ABSOLUTE, 8)),))
     (found,) = read(segment(stamped), RELATIVE + b"\0\x61" + AT)
     assert found.device_time == DeviceTime(TimeKind.ABSOLUTE, AT)
@@ -131,7 +129,7 @@ def test_elements_own_date_counts_before_the_headers_counter_and_equal_ones() ->
     assert found.device_time == DeviceTime(TimeKind.ABSOLUTE, AT)
 
 
-def test_compounds_bits_codes_status_and_samples_are_stored_as_they_are_reported() -> None:
+def test_compounds_bits_codes_status_and_samples_of_entries_are_decoded_as_in_reports() -> None:
     layout = SegmentEntryMap(
         0x8000,
         (
@@ -154,7 +152,7 @@ def test_compounds_bits_codes_status_and_samples_are_stored_as_they_are_reported
     assert ecg.channel.array.period_s == 0.004
 
 
-def test_periodic_entries_without_a_time_are_placed_by_start_and_sample_period() -> None:
+def test_periodic_entries_without_a_time_are_dated_by_start_and_sample_period() -> None:
     layout = entry_map(DEVICE, [1], 0)
     periodic = segment(layout, segment_start_absolute=AT, sample_period=(10 * 8000).to_bytes(4, "big"))
     found = read(periodic, "0061 0060 005F", first=5)
@@ -178,12 +176,12 @@ def test_periodic_entries_without_a_time_are_placed_by_start_and_sample_period()
     ],
     ids=["nothing", "no period", "no start", "no date", "finer than a date", "past the end of time"],
 )
-def test_time_that_nothing_says_is_not_invented(attributes: dict[str, bytes]) -> None:
+def test_entry_without_any_time_source_has_no_device_time(attributes: dict[str, bytes]) -> None:
     found = read(segment(entry_map(DEVICE, [1], 0), **attributes), "0061", first=3)
     assert [each.device_time for each in found] == [None]
 
 
-def test_segment_says_whose_it_is_how_much_it_holds_and_how_far_its_clock_was_moved() -> None:
+def test_segment_attributes_give_person_usage_count_and_clock_adjustment() -> None:
     layout = entry_map(DEVICE, [1])
     found = segment(
         layout,
@@ -204,12 +202,12 @@ def test_segment_says_whose_it_is_how_much_it_holds_and_how_far_its_clock_was_mo
     assert observation.channel.person == 2
 
 
-def test_stores_sample_period_holds_where_the_segment_names_none() -> None:
+def test_sample_period_of_the_store_applies_to_a_segment_without_one() -> None:
     info = SegmentInfo(1, (AvaType(Attribute.SEGMENT_MAP, encode(entry_map(DEVICE, [1], 0))),))
     assert segment_of(info, {Attribute.SAMPLE_PERIOD: RELATIVE}, Notes()).period_us == 1_000_000
 
 
-def test_identity_stays_while_a_segment_grows_and_its_state_does_not() -> None:
+def test_segment_identity_is_constant_while_its_state_changes_with_its_entries() -> None:
     layout = entry_map(DEVICE, [1])
     two = segment(layout, segment_usage_count=bytes.fromhex("00000002"), segment_start_absolute=AT)
     three = segment(layout, segment_usage_count=bytes.fromhex("00000003"), segment_start_absolute=AT)
@@ -218,33 +216,33 @@ def test_identity_stays_while_a_segment_grows_and_its_state_does_not() -> None:
     assert len({two.state, three.state, other.state}) == 3
 
 
-def test_attributes_that_break_their_form_count_as_absent_and_are_reported() -> None:
+def test_malformed_segment_attributes_count_as_absent_with_a_deviation() -> None:
     notes = Notes()
     found = segment(entry_map(DEVICE, [1]), notes, segment_usage_count=b"\0\1", segment_start_absolute=b"\0")
     assert (found.usage_count, found.start, oddities(notes)) == (None, None, [Oddity.ATTRIBUTE_LENGTH] * 2)
 
 
 @pytest.mark.parametrize("octets", [None, b"", b"\x80\0\0\1\0\0", encode(entry_map(DEVICE, [1])) + b"\0"])
-def test_segment_without_a_map_that_can_be_read_is_refused(octets: bytes | None) -> None:
+def test_segment_without_a_decodable_segment_map_is_refused(octets: bytes | None) -> None:
     avas = () if octets is None else (AvaType(Attribute.SEGMENT_MAP, octets),)
     with pytest.raises(RemoteProtocolError):
         segment_of(SegmentInfo(1, avas), {}, Notes())
 
 
 @pytest.mark.parametrize("layout", [SegmentEntryMap(0x8000, ()), SegmentEntryMap(0, (element(1),))])
-def test_map_of_nothing_is_refused(layout: SegmentEntryMap) -> None:
+def test_segment_map_without_content_is_refused(layout: SegmentEntryMap) -> None:
     with pytest.raises(RemoteProtocolError, match="hold nothing"):
         read(segment(layout), b"")
 
 
-def test_segment_data_that_ends_within_an_entry_is_cut_to_whole_entries_and_reported() -> None:
+def test_segment_data_that_ends_within_an_entry_is_cut_with_a_deviation() -> None:
     notes = Notes()
     reader = EntryReader(segment(entry_map(DEVICE, [1])), DeviceModel(DEVICE, notes))
     found = reader.read(AT + b"\0\x61" + AT[:5], 0, 0.0)
     assert (len(found.observations), found.whole, oddities(notes)) == (1, False, [Oddity.SEGMENT_ENTRY_CUT])
 
 
-def test_entry_that_breaks_its_form_is_left_out_and_those_around_it_are_taken() -> None:
+def test_malformed_entry_is_left_out_and_its_neighbours_are_decoded() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(2, (Attribute.NU_COMPOUND_BASIC, 10), kind=PRESSURE),))
     good, bad = bytes.fromhex("0003 0006 0078 0050 005D"), bytes.fromhex("0003 0007 0078 0050 005D")
@@ -258,7 +256,7 @@ def observed(metric: int, unit: int, raw: int) -> bytes:
     return metric.to_bytes(2, "big") + b"\0\0" + unit.to_bytes(2, "big") + raw.to_bytes(4, "big")
 
 
-def test_values_that_name_their_own_unit_change_the_layout_from_entry_to_entry() -> None:
+def test_entries_with_their_own_unit_may_change_it_from_entry_to_entry() -> None:
     layout = SegmentEntryMap(0, (element(1, (Attribute.NU_OBSERVED, 10)),))
     units: Sequence[int] = [544, 544, 2720, 544, 2720, 2720]
     octets = b"".join(observed(0, unit, at) for at, unit in enumerate(units))
@@ -268,7 +266,7 @@ def test_values_that_name_their_own_unit_change_the_layout_from_entry_to_entry()
     ]
 
 
-def test_unit_in_an_entry_holds_for_that_entry_and_not_for_what_is_live() -> None:
+def test_unit_code_of_an_entry_does_not_change_the_live_channel() -> None:
     model = DeviceModel(DEVICE, Notes())
     layout = SegmentEntryMap(0, (element(1, (Attribute.UNIT_CODE, 2), (Attribute.NU_BASIC, 2)),))
     found = EntryReader(segment(layout), model).read(bytes.fromhex("0AA0 0061 0220 0062"), 0, 0.0).observations
@@ -276,7 +274,7 @@ def test_unit_in_an_entry_holds_for_that_entry_and_not_for_what_is_live() -> Non
     assert model.channel(1).unit == PERCENT
 
 
-def test_handle_that_is_not_configured_is_taken_with_the_maps_type_and_reported() -> None:
+def test_unconfigured_handle_takes_its_type_from_the_segment_map_with_a_deviation() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(77, (Attribute.NU_BASIC, 2), kind=PULSE),))
     (found,) = read(segment(layout), "0048", notes)
@@ -284,7 +282,7 @@ def test_handle_that_is_not_configured_is_taken_with_the_maps_type_and_reported(
     assert Oddity.SEGMENT_HANDLE_UNKNOWN in oddities(notes)
 
 
-def test_another_type_than_the_objects_is_the_stored_values_type_and_reported() -> None:
+def test_type_of_the_segment_map_overrides_that_of_the_object_with_a_deviation() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(1, (Attribute.NU_BASIC, 2), kind=PULSE),))
     (found,) = read(segment(layout), "0048", notes)
@@ -300,14 +298,14 @@ def test_entry_with_untranslatable_attributes_keeps_its_segment_from_being_clear
     assert {Oddity.SEGMENT_ATTRIBUTE_LEFT, Oddity.SEGMENT_ELEMENT_WITHOUT_VALUE} <= set(oddities(notes))
 
 
-def test_ten_thousand_entries_are_one_layout() -> None:
+def test_five_thousand_entries_of_one_layout_are_decoded() -> None:
     reader = EntryReader(segment(entry_map(DEVICE, [1, 10])), DeviceModel(DEVICE, Notes()))
     found = reader.read((AT + bytes.fromhex("0061 0048")) * 5_000, 0, 0.0)
     assert (len(found.observations), found.whole) == (10_000, True)
 
 
 @pytest.mark.parametrize("header", [0, 0x8000, 0xE000])
-def test_no_bytes_of_a_device_raise_anything_but_a_protocol_error(header: int) -> None:
+def test_any_segment_data_is_decoded_or_raises_a_protocol_error(header: int) -> None:
     layout = SegmentEntryMap(
         header,
         (

@@ -43,7 +43,7 @@ def oddities(pair: MemoryPair) -> set[Oddity | None]:
     return {Oddity[event.key.upper()] for event in pair.of(Deviation)}
 
 
-def test_event_that_comes_again_is_confirmed_again_and_not_taken_twice() -> None:
+def test_repeated_segment_event_is_acknowledged_and_not_stored_twice() -> None:
     pair, store = fetched(Sent(0, [0, 1], FIRST), Sent(0, [0, 1], FIRST), Sent(2, [2], LAST), Sent(2, [2], LAST))
     assert pair.minutes == [0, 1, 2]
     assert store.answers == [FIRST | CONFIRM, FIRST | CONFIRM, LAST | CONFIRM, LAST | CONFIRM]
@@ -51,25 +51,25 @@ def test_event_that_comes_again_is_confirmed_again_and_not_taken_twice() -> None
     assert pair.of(SegmentsCleared)
 
 
-def test_entries_that_overlap_are_taken_from_the_first_new_one() -> None:
+def test_overlapping_segment_entries_are_stored_once() -> None:
     pair, store = fetched(Sent(0, [0, 1], FIRST), Sent(1, [1, 2], LAST))
     assert (pair.minutes, store.answers) == ([0, 1, 2], [FIRST | CONFIRM, LAST | CONFIRM])
 
 
-def test_gap_is_not_confirmed_until_the_device_repeats_what_is_missing() -> None:
+def test_gap_in_the_entries_is_not_acknowledged_until_the_device_repeats_them() -> None:
     pair, store = fetched(Sent(0, [0], FIRST), Sent(2, [2], LAST), Sent(1, [1, 2], LAST))
     assert store.answers == [FIRST | CONFIRM, LAST, LAST | CONFIRM]
     assert (pair.minutes, pair.not_fetched) == ([0, 1, 2], [])
     assert Oddity.SEGMENT_INDEX_GAP in oddities(pair)
 
 
-def test_device_that_insists_on_a_gap_is_left_with_what_it_has() -> None:
+def test_transfer_with_a_repeated_gap_is_aborted_and_the_segment_not_cleared() -> None:
     pair, store = fetched(Sent(0, [0], FIRST), *[Sent(2, [2], LAST)] * 3)
     assert store.answers == [FIRST | CONFIRM, LAST, LAST, LAST | MANAGER_ABORT]
     assert (pair.minutes, pair.not_fetched, pair.of(SegmentsCleared)) == ([0], [(1, "GAP")], [])
 
 
-def test_first_event_from_the_middle_is_a_gap_and_a_first_entry_of_any_index_is_none() -> None:
+def test_first_segment_event_may_start_at_any_index_unless_it_is_marked_as_later() -> None:
     _, store = fetched(Sent(2, [2], LAST))
     assert store.answers == [LAST]
     pair, store = fetched(Sent(1, [0, 1, 2], ONLY))
@@ -79,7 +79,7 @@ def test_first_event_from_the_middle_is_a_gap_and_a_first_entry_of_any_index_is_
 
 
 @pytest.mark.parametrize("sent", [Sent(0, [0, 1, 2], ONLY, count=2), Sent(0, [0, 1], ONLY, count=3)])
-def test_count_that_contradicts_the_bytes_is_taken_reported_and_never_cleared(sent: Sent) -> None:
+def test_segment_event_with_a_wrong_entry_count_is_stored_and_never_cleared(sent: Sent) -> None:
     pair, store = fetched(sent)
     assert (pair.minutes, store.answers) == (list(sent.minutes), [ONLY | CONFIRM])
     assert Oddity.SEGMENT_COUNT_OTHER in oddities(pair)
@@ -88,14 +88,14 @@ def test_count_that_contradicts_the_bytes_is_taken_reported_and_never_cleared(se
     assert (last.whole, last.through) == (b"", 0)
 
 
-def test_half_an_entry_at_the_end_is_reported_and_the_segment_is_never_cleared() -> None:
+def test_partial_last_entry_is_a_deviation_and_the_segment_is_never_cleared() -> None:
     pair, _ = fetched(Sent(0, [0, 1, 2], ONLY, tail=b"\x20\x26"))
     assert pair.minutes == [0, 1, 2]
     assert Oddity.SEGMENT_ENTRY_CUT in oddities(pair)
     assert pair.of(SegmentsCleared) == []
 
 
-def test_segment_that_ends_before_its_count_is_not_cleared_and_fetched_again() -> None:
+def test_segment_shorter_than_its_usage_count_is_not_cleared_and_fetched_again() -> None:
     pair, _ = fetched(Sent(0, [0, 1], ONLY))
     assert (pair.minutes, pair.of(SegmentsCleared)) == ([0, 1], [])
     assert Oddity.SEGMENT_SHORT in oddities(pair)
@@ -103,7 +103,7 @@ def test_segment_that_ends_before_its_count_is_not_cleared_and_fetched_again() -
     assert MemoryPair(HeldMemory([]), agent_store=store, fetched=pair.fetched).run().minutes == [0, 1, 2]
 
 
-def test_unrequested_entries_are_refused() -> None:
+def test_unrequested_segment_entries_are_refused() -> None:
     pair, store = fetched(Sent(0, [7], ONLY, segment=4), Sent(0, [0, 1, 2], ONLY))
     assert (pair.minutes, store.answers) == ([0, 1, 2], [ONLY | MANAGER_ABORT, ONLY | CONFIRM])
     assert Oddity.SEGMENT_UNASKED in oddities(pair)
@@ -116,7 +116,7 @@ def unconfirmed(pair: MemoryPair, sent: Sent) -> None:
     pair.exchange()
 
 
-def test_unconfirmed_entries_are_taken_and_never_answered() -> None:
+def test_unconfirmed_segment_events_are_stored_and_get_no_response() -> None:
     pair, store = fetched()
     unconfirmed(pair, Sent(0, [0, 1], FIRST))
     unconfirmed(pair, Sent(2, [2], LAST))
@@ -124,7 +124,7 @@ def test_unconfirmed_entries_are_taken_and_never_answered() -> None:
     assert [event.segments for event in pair.of(SegmentsCleared)] == [(1,)]
 
 
-def test_unconfirmed_entries_that_could_not_be_stored_are_given_up() -> None:
+def test_unconfirmed_segment_events_that_cannot_be_stored_are_reported_as_not_fetched() -> None:
     pair, _ = fetched()
     pair.refuse = 1
     unconfirmed(pair, Sent(0, [0, 1], FIRST))
@@ -135,7 +135,7 @@ def test_unconfirmed_entries_that_could_not_be_stored_are_given_up() -> None:
     assert (pair.minutes, pair.not_fetched, pair.of(SegmentsCleared)) == ([0], [(1, "GAP")], [])
 
 
-def test_event_that_breaks_its_form_is_rejected_and_the_association_goes_on() -> None:
+def test_malformed_segment_event_is_rejected_and_the_association_continues() -> None:
     pair, _ = fetched()
     report = EventReportArgument(STORE, 0xFFFF_FFFF, EventType.SEGMENT_DATA, event_info(Sent(0, [0]))[:-1])
     events = pair.manager.receive(encode_data(78, MessageTag.CONFIRMED_EVENT_REPORT, report), pair.now_s)
@@ -151,7 +151,7 @@ def undated(*values: int) -> StoredSegment:
     return StoredSegment(1, tuple(meter_entry(0, value)[8:] for value in values), UNDATED)
 
 
-def test_entries_without_a_date_are_known_by_their_place_when_a_memory_comes_again() -> None:
+def test_undated_entries_are_identified_by_their_index_in_the_next_association() -> None:
     remembered = RememberedSegments()
     whole = MemoryPair(HeldMemory([undated(90, 91, 92, 93)])).run()
     first = MemoryPair(HeldMemory([undated(90, 91, 92, 93)]), fetched=remembered)
@@ -165,7 +165,7 @@ def test_entries_without_a_date_are_known_by_their_place_when_a_memory_comes_aga
     assert [observation.value for observation in other.durable] == [80.0, 81.0]
 
 
-def test_segment_with_an_unreadable_map_stays_with_the_device_and_the_others_are_fetched() -> None:
+def test_segment_with_an_undecodable_map_is_not_cleared_and_the_others_are_fetched() -> None:
     odd = StoredSegment(
         1, THREE.entries, {Attribute.SEGMENT_MAP: b"\xff" + THREE.attributes[Attribute.SEGMENT_MAP][1:]}
     )
@@ -178,7 +178,7 @@ def test_segment_with_an_unreadable_map_stays_with_the_device_and_the_others_are
     assert pair.not_fetched == [(3, "UNREADABLE")]
 
 
-def test_refusal_of_a_store_is_reported_with_its_reason() -> None:
+def test_refused_or_ignored_store_request_is_reported_as_a_deviation() -> None:
     store = ScriptedStore([Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)])
     pair = MemoryPair(HeldMemory([]), agent_store=store).run()
     assert Oddity.STORE_REFUSED in oddities(pair)
@@ -187,7 +187,7 @@ def test_refusal_of_a_store_is_reported_with_its_reason() -> None:
     assert Oddity.STORE_SILENT in oddities(pair)
 
 
-def test_segment_that_changed_is_reported() -> None:
+def test_segment_that_changed_before_clearing_is_a_deviation_and_not_cleared() -> None:
     store = ScriptedStore([[meter_segment(1, [0])], [meter_segment(1, [0, 1])]], [Sent(0, [0], ONLY)])
     pair = MemoryPair(HeldMemory([]), settings=PmStoreSettings(clear=True), agent_store=store).run()
     assert pair.of(SegmentsCleared) == []
@@ -199,14 +199,14 @@ def test_segment_that_changed_is_reported() -> None:
     assert pair.of(SegmentsCleared) == []
 
 
-def test_list_of_very_many_segments_is_taken_in_part() -> None:
+def test_segment_list_over_the_limit_is_cut_with_a_deviation() -> None:
     store = ScriptedStore([info_list(*(SegmentInfo(number, ()) for number in range(SEGMENTS_MAX + 1)))])
     pair = MemoryPair(HeldMemory([]), agent_store=store).run()
     assert Oddity.STORE_SEGMENTS_MANY in oddities(pair)
     assert len(pair.not_fetched) == SEGMENTS_MAX
 
 
-def test_trigger_that_is_never_answered_does_not_disturb_what_came_of_it() -> None:
+def test_segment_data_is_stored_although_its_trigger_request_got_no_response() -> None:
     store = ScriptedStore([[meter_segment(1, [0]), meter_segment(2, [5])]], [Sent(0, [0], ONLY)], triggering=SILENT)
     pair = MemoryPair(HeldMemory([]), agent_store=store).run()
     store.send_next()

@@ -38,7 +38,7 @@ GLUCOSE = f"0006 0001 0004 0024 092F 0004 0002 71B8 0A46 0002 F040 0996 0002 085
     ],
     ids=["0190", "0191", "0320", "05DC", "06A4"],
 )
-def test_standard_configuration_is_the_references(config_id: int, objects: list[str]) -> None:
+def test_standard_configuration_equals_the_bytes_of_the_reference(config_id: int, objects: list[str]) -> None:
     octets = b"".join(bytes.fromhex(item.replace(" ", "")) for item in objects)
     expected = len(objects).to_bytes(2, "big") + len(octets).to_bytes(2, "big") + octets
     known = standard_configuration(config_id)
@@ -53,12 +53,12 @@ def configuration_in(name: str) -> Configuration:
     return Configuration(report.config_report_id, report.config_obj_list)
 
 
-def test_blood_pressure_monitor_and_the_scanned_ecg_are_the_worked_examples() -> None:
+def test_blood_pressure_and_scanned_ecg_configurations_equal_the_worked_examples() -> None:
     assert configuration_in("e5") == standard.BLOOD_PRESSURE
     assert configuration_in("e14") == extended.ECG_SCANNED
 
 
-def test_only_what_is_confirmed_is_taken_for_granted() -> None:
+def test_only_confirmed_standard_configurations_are_known() -> None:
     confirmed = {item.config_id for item in STANDARD_CONFIGURATIONS}
     assert confirmed == {0x0190, 0x0191, 0x02BC, 0x0320, 0x05DC, 0x06A4}
     of_rows = [item.config_id for row in SPECIALIZATIONS for item in row.configurations]
@@ -89,7 +89,7 @@ def test_every_profile_and_every_code_of_a_configuration_has_a_name() -> None:
             assert value_map(attributes[Attribute.ATTRIBUTE_VALUE_MAP])
 
 
-def test_public_examples_are_as_the_reference_has_them() -> None:
+def test_extended_configurations_equal_the_public_examples_of_the_reference() -> None:
     """Reference §10: the extended scale and glucose meter of one maker, the ECG of a public agent."""
     mass, height, index = (attributes_of(item.attributes) for item in extended.BODY_SCALE.objects)
     assert mass == attributes_of(standard.WEIGHING_SCALE.objects[0].attributes)

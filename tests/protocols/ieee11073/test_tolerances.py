@@ -322,7 +322,7 @@ def deviations(events: list[Event], oddity: Oddity) -> list[Deviation]:
 
 
 @pytest.mark.parametrize("oddity", STORIES, ids=lambda one: one.key)
-def test_oddity_is_reported_by_its_row(oddity: Oddity) -> None:
+def test_oddity_is_reported_with_its_sentence_and_clause(oddity: Oddity) -> None:
     (told,) = deviations(STORIES[oddity](), oddity)
     pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(oddity.sentence))
     assert re.fullmatch(pattern, told.sentence)
@@ -330,7 +330,7 @@ def test_oddity_is_reported_by_its_row(oddity: Oddity) -> None:
 
 
 @pytest.mark.parametrize("oddity", [one for one in STORIES if one.outcome is Outcome.ENDED], ids=lambda one: one.key)
-def test_oddity_that_ends_the_association_is_aborted(oddity: Oddity) -> None:
+def test_fatal_oddity_aborts_the_association(oddity: Oddity) -> None:
     events = STORIES[oddity]()
     assert deviations(events, oddity)
     assert [event.by_us for event in events if isinstance(event, Aborted)] == [True]
@@ -344,19 +344,19 @@ def sources() -> dict[str, str]:
     }
 
 
-def test_every_row_is_reported_where_it_says() -> None:
+def test_every_oddity_is_reported_in_the_source_file_that_it_names() -> None:
     texts = sources()
     wrong = [one.name for one in Oddity if not re.search(rf"\bOddity\.{one.name}\b", texts.get(one.where, ""))]
     assert wrong == []
 
 
-def test_every_row_is_named_by_a_test() -> None:
+def test_every_oddity_is_named_in_a_test() -> None:
     folders = (TESTS / "protocols", TESTS / "gateway", TESTS / "simulators")
     texts = "\n".join(path.read_text() for folder in folders for path in folder.rglob("test_*.py"))
     assert [one.name for one in Oddity if not re.search(rf"\bOddity\.{one.name}\b", texts)] == []
 
 
-def test_row_says_everything_in_sentences() -> None:
+def test_every_oddity_has_a_unique_well_formed_sentence() -> None:
     for one in Oddity:
         assert not one.sentence.endswith("."), one.name
         assert (one.done[-1], one.why[-1]) == (".", "."), one.name

@@ -55,14 +55,14 @@ def borders(node: Node, at: int = 0) -> set[int]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_example_is_the_references_own(name: str) -> None:
+def test_worked_example_equals_the_bytes_printed_in_the_reference(name: str) -> None:
     octets, begins = printed(name)
     assert apdu(name.lower()) == octets
     assert borders(tree_of(octets)) - begins == set()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_example_decodes_and_encodes_exactly(name: str) -> None:
+def test_worked_example_is_decoded_and_encoded_to_the_same_bytes(name: str) -> None:
     octets = apdu(name.lower())
     found = decode_apdu(octets)
     assert encode_apdu(found) == octets
@@ -78,7 +78,7 @@ def body(name: str) -> Any:
     return body_of(decode_data(found.data))
 
 
-def test_e1_names_the_agent() -> None:
+def test_example_e1_is_the_association_request_of_configuration_0190() -> None:
     found = decode_apdu(apdu("e1"))
     assert isinstance(found, Aarq)
     information = decode(PhdAssociationInformation, found.data_proto_list[0].data_proto_info)
@@ -86,7 +86,7 @@ def test_e1_names_the_agent() -> None:
     assert encode(information) == found.data_proto_list[0].data_proto_info
 
 
-def test_e18_sets_the_time() -> None:
+def test_example_e18_decodes_to_set_time() -> None:
     argument = body("e18")
     assert isinstance(argument, ActionArgument)
     assert argument.action_type == ActionType.SET_TIME
@@ -95,14 +95,14 @@ def test_e18_sets_the_time() -> None:
     )
 
 
-def test_e22_selects_all_segments() -> None:
+def test_example_e22_decodes_to_a_selection_of_all_segments() -> None:
     argument = body("e22")
     assert isinstance(argument, ActionArgument)
     assert decode_selection(argument.action_info_args) == AllSegments()
     assert encode_selection(AllSegments()) == argument.action_info_args
 
 
-def test_e28_weighs_two_persons() -> None:
+def test_example_e28_decodes_to_the_weights_of_two_persons() -> None:
     report = body("e28")
     assert isinstance(report, EventReportArgument)
     scan = decode(ScanReportInfoMPFixed, report.event_info)
@@ -113,7 +113,7 @@ def test_e28_weighs_two_persons() -> None:
 
 
 @pytest.mark.parametrize("name", ["e6", "e11", "e19", "e25", "e27"])
-def test_answer_repeats_what_it_answers(name: str) -> None:
+def test_response_repeats_handle_type_and_invoke_id_of_its_request(name: str) -> None:
     asked = {"e6": "e5", "e11": "e10", "e19": "e18", "e25": "e24", "e27": "e26"}[name]
     request, result = body(asked), body(name)
     assert request.obj_handle == result.obj_handle
@@ -128,10 +128,10 @@ def test_answer_repeats_what_it_answers(name: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "value"), [(0x0062, 98.0), (0xF299, 66.5), (0x0B2E, -1234.0), (0xF014, 2.0), (0xE0C8, 2.0), (0x0002, 2.0)]
 )
-def test_references_sfloats(raw: int, value: float) -> None:
+def test_sfloat_examples_of_the_reference_are_decoded(raw: int, value: float) -> None:
     assert sfloat_of(raw) == value
 
 
 @pytest.mark.parametrize(("raw", "value"), [(0xFF00016F, 36.7), (0x00FFFB2E, -1234.0), (0x00FFFFFE, -2.0)])
-def test_references_floats(raw: int, value: float) -> None:
+def test_float_examples_of_the_reference_are_decoded(raw: int, value: float) -> None:
     assert float_of(raw) == value

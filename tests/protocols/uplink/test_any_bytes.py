@@ -28,7 +28,7 @@ SEED = 20261125
 @pytest.mark.parametrize("decode", DECODERS)
 @settings(max_examples=60, deadline=None)
 @given(octets=st.binary(max_size=300))
-def test_random_bytes_give_a_value_or_the_one_error(decode: Callable[[bytes], object], octets: bytes):
+def test_random_bytes_are_decoded_or_raise_a_remote_protocol_error(decode: Callable[[bytes], object], octets: bytes):
     with contextlib.suppress(RemoteProtocolError):
         assert decode(octets) is not None
 
@@ -45,7 +45,7 @@ def test_random_bytes_give_a_value_or_the_one_error(decode: Callable[[bytes], ob
         max_leaves=12,
     )
 )
-def test_any_json_gives_a_value_or_the_one_error(decode: Callable[[bytes], object], document: object):
+def test_any_json_is_decoded_or_raises_a_remote_protocol_error(decode: Callable[[bytes], object], document: object):
 
     try:
         octets = orjson.dumps(document)
@@ -56,7 +56,7 @@ def test_any_json_gives_a_value_or_the_one_error(decode: Callable[[bytes], objec
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_every_truncation_and_every_trailing_byte_is_refused(name: str):
+def test_truncated_messages_and_trailing_bytes_are_refused(name: str):
     golden = GOLDEN[name]
     whole = golden.encode(golden.value)
     for length in range(len(whole)):
@@ -67,7 +67,7 @@ def test_every_truncation_and_every_trailing_byte_is_refused(name: str):
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_mutated_messages_give_a_value_or_the_one_error(name: str):
+def test_mutated_messages_are_decoded_or_raise_a_remote_protocol_error(name: str):
     golden = GOLDEN[name]
     whole = golden.encode(golden.value)
     print("seed", SEED)
@@ -81,7 +81,7 @@ def test_mutated_messages_give_a_value_or_the_one_error(name: str):
 
 
 @pytest.mark.parametrize("name", ["block_numeric", "block_mixed"])
-def test_mutated_bodies_of_blocks_give_a_value_or_the_one_error(name: str):
+def test_mutated_block_bodies_are_decoded_or_raise_a_remote_protocol_error(name: str):
     """Mutate the body itself and compress it again, since zlib's checksum detects most other mutations."""
     golden = GOLDEN[name]
     body = zlib.decompress(golden.encode(golden.value)[5:])
@@ -111,26 +111,26 @@ def test_any_topic_is_parsed_or_refused(topic: str):
             assert parse(topic)
 
 
-def test_bomb_is_refused_before_it_unpacks():
+def test_decompression_bomb_is_refused_before_decompression():
     bomb = b"\x01" + (9 << 20).to_bytes(4, "little") + zlib.compress(bytes(9 << 20), 9)
     assert len(bomb) < 20_000
     with pytest.raises(RemoteProtocolError, match="are allowed"):
         decode_block(bomb)
 
 
-def test_bomb_that_lies_about_its_length_is_cut_off_at_the_lie():
+def test_decompression_bomb_is_stopped_at_its_announced_length():
     bomb = b"\x01" + (1000).to_bytes(4, "little") + zlib.compress(bytes(64 << 20), 9)
     with pytest.raises(RemoteProtocolError, match="not as long as announced"):
         decode_block(bomb)
 
 
-def test_envelope_above_the_limit_is_refused_unread():
+def test_envelope_above_the_size_limit_is_refused_before_decoding():
     with pytest.raises(RemoteProtocolError, match="1048576 are allowed"):
         decode_envelope(bytes((1 << 20) + 1))
 
 
 @pytest.mark.parametrize("decode", [decode_event, decode_gap, decode_ack, decode_status])
-def test_message_above_the_limit_is_refused_unread(decode: Callable[[bytes], object]):
+def test_message_above_the_size_limit_is_refused_before_decoding(decode: Callable[[bytes], object]):
     with pytest.raises(RemoteProtocolError, match=str(MESSAGE_BYTES_MAX)):
         decode(b"{" + b" " * MESSAGE_BYTES_MAX + b"}")
 
@@ -144,6 +144,6 @@ def test_deeply_nested_json_is_refused(decode: Callable[[bytes], object]):
 @pytest.mark.parametrize(
     ("decode", "octets"), [(decode_block, b"\x02aaaaaaaaa"), (decode_envelope, b"\x02"), (decode_ack, b'{"v":2}')]
 )
-def test_newer_version_is_named_not_guessed_at(decode: Callable[[bytes], object], octets: bytes):
+def test_newer_message_version_is_refused_with_an_error_that_names_it(decode: Callable[[bytes], object], octets: bytes):
     with pytest.raises(RemoteProtocolError, match="version"):
         decode(octets)

@@ -58,7 +58,7 @@ envelopes = st.builds(
 
 
 @given(sent=envelopes)
-def test_envelope_comes_back_as_it_was(sent: Envelope):
+def test_encoded_envelope_is_decoded_to_the_same_envelope(sent: Envelope):
     assert decode_envelope(encode_envelope(sent)) == sent
 
 
@@ -70,13 +70,13 @@ def test_signed_batch_verifies_under_its_gateways_key_only():
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
-def test_no_field_can_be_changed_behind_the_signature(change: dict[str, object]):
+def test_change_of_any_signed_field_invalidates_the_signature(change: dict[str, object]):
     forged = replace(batch(), **change)  # type: ignore[arg-type]  # each of CHANGES fits the field it names
     assert forged.hash != batch().hash
     assert not verify_batch(forged, sign_batch(batch(), KEY), PUBLIC)
 
 
-def test_resent_batch_with_another_history_and_trace_is_the_same_batch():
+def test_resent_batch_with_other_historical_flag_and_trace_has_the_same_hash():
     live = envelope(batch())
     again = replace(live, historical=True, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     back = decode_envelope(encode_envelope(again))
@@ -85,15 +85,15 @@ def test_resent_batch_with_another_history_and_trace_is_the_same_batch():
 
 
 @pytest.mark.parametrize("signature", [b"", bytes(64), b"\xff" * 64, bytes(63)])
-def test_nonsense_does_not_verify(signature: bytes):
+def test_invalid_signature_is_not_verified(signature: bytes):
     assert not verify_batch(batch(), signature, PUBLIC)
 
 
-def test_key_that_is_no_key_verifies_nothing():
+def test_malformed_public_key_verifies_no_signature():
     assert not verify_batch(batch(), sign_batch(batch(), KEY), b"short")
 
 
-def test_signature_over_the_bare_hash_is_no_batch_signature():
+def test_signature_over_the_bare_hash_is_not_verified():
     assert not verify_batch(batch(), KEY.sign(batch().hash), PUBLIC)
 
 
@@ -110,7 +110,7 @@ def test_largest_batch_with_the_longest_names_fits_the_envelope_limit():
     [{"payload": bytes(PAYLOAD_BYTES_MAX + 1)}, {"gateway": "a/b"}, {"sequence": 0}, {"previous_hash": b""}],
     ids=lambda change: next(iter(change)),
 )
-def test_batch_that_the_cloud_would_refuse_is_not_sent(change: dict[str, object]):
+def test_invalid_batch_is_a_local_protocol_error_on_encoding(change: dict[str, object]):
     with pytest.raises(LocalProtocolError):
         encode_envelope(Envelope(batch=replace(batch(), **change), signature=bytes(64)))  # type: ignore[arg-type]
         # as above

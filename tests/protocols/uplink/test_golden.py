@@ -21,12 +21,12 @@ def without_zlib(octets: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_golden_message_means_what_it_meant(name: str):
+def test_golden_message_decodes_to_its_value(name: str):
     assert GOLDEN[name].decode(golden_octets(name)) == GOLDEN[name].value
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_same_value_is_still_sent_as_the_same_bytes(name: str):
+def test_value_is_encoded_to_the_bytes_of_its_golden_file(name: str):
     sent = GOLDEN[name].encode(GOLDEN[name].value)
     if name.startswith("block_"):
         assert without_zlib(sent) == without_zlib(golden_octets(name))
@@ -39,5 +39,5 @@ def test_golden_file_begins_with_the_sentence_that_explains_it(name: str):
     assert (FOLDER / f"{name}.hex").read_text(encoding="utf-8").startswith(f"# {GOLDEN[name].sentence}\n")
 
 
-def test_every_golden_file_is_a_message_that_is_tested():
+def test_every_golden_file_is_tested():
     assert {path.stem for path in FOLDER.glob("*.hex")} == set(GOLDEN)

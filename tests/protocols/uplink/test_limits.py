@@ -50,7 +50,7 @@ def of_channels(count: int, *, components: int = 0) -> list[DeviceObservations]:
     ],
     ids=["observations", "devices", "channels", "codes", "samples", "components"],
 )
-def test_block_at_its_limit_is_built_and_read(sections: list[DeviceObservations]):
+def test_block_at_its_limit_is_encoded_and_decoded(sections: list[DeviceObservations]):
     block = encode_block(sections)
     back = decode_block(block)
     assert sum(len(one.observations) for one in back) == sum(len(one.observations) for one in sections)
@@ -70,7 +70,7 @@ def test_block_at_its_limit_is_built_and_read(sections: list[DeviceObservations]
     ],
     ids=["observations", "devices", "channels", "codes", "samples", "components", "bytes"],
 )
-def test_block_above_its_limit_is_not_built(sections: list[DeviceObservations]):
+def test_block_above_its_limit_is_refused_by_the_encoder(sections: list[DeviceObservations]):
     with pytest.raises(BlockTooLarge) as caught:
         encode_block(sections)
     assert isinstance(caught.value, LocalProtocolError)
@@ -89,12 +89,12 @@ def test_block_above_its_limit_is_not_built(sections: list[DeviceObservations]):
     ],
     ids=["devices", "6 000 devices", "62 000 devices", "observations", "channels", "codes", "bytes"],
 )
-def test_block_above_its_limit_is_refused_by_its_reader(block: bytes, what: str):
+def test_block_above_its_limit_is_refused_by_the_decoder(block: bytes, what: str):
     with pytest.raises(LimitExceeded, match=what):
         decode_block(block)
 
 
-def test_devices_are_counted_while_they_are_read_and_not_behind_the_last():
+def test_decoding_stops_at_the_first_device_above_the_limit():
     """The reader stops at the first device above the limit, and never reads what follows."""
     writer_end = block_of_devices(BLOCK_DEVICES_MAX + 1)
     with pytest.raises(LimitExceeded) as caught:
@@ -109,7 +109,7 @@ def test_devices_are_counted_while_they_are_read_and_not_behind_the_last():
 
 
 @pytest.mark.parametrize("bomb", [sealed(bytes(64 << 20)), sealed(bytes(64 << 20), announced_bytes=100)])
-def test_decompression_bomb_costs_no_more_memory_than_a_block_may_have(bomb: bytes):
+def test_decompression_bomb_uses_less_memory_than_two_blocks(bomb: bytes):
     assert len(bomb) < 1 << 20
     tracemalloc.start()
     try:

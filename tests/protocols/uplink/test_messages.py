@@ -25,7 +25,7 @@ def ranges_of(held: set[int]) -> list[tuple[int, int]]:
 
 
 @given(held=st.sets(st.integers(1, 300), max_size=200))
-def test_ack_says_of_every_sequence_up_to_its_highest_whether_it_is_there(held: set[int]):
+def test_ack_states_for_every_sequence_up_to_its_highest_whether_it_is_missing(held: set[int]):
     ack = Ack.of_ranges(EPOCH, Lane.NUMERIC, ranges_of(held))
     missing = {sequence for first, last in ack.missing for sequence in range(first, last + 1)}
     told = set(range(1, ack.highest_sequence + 1))
@@ -33,17 +33,17 @@ def test_ack_says_of_every_sequence_up_to_its_highest_whether_it_is_there(held: 
     assert decode_ack(encode_ack(ack)) == ack
 
 
-def test_ack_with_too_many_holes_leaves_the_last_ones_out():
+def test_ack_with_too_many_missing_ranges_omits_the_last_ones():
     ack = Ack.of_ranges(EPOCH, Lane.NUMERIC, [(odd, odd) for odd in range(1, 401, 2)])
     assert len(ack.missing) == MISSING_RANGES_MAX
     assert ack.highest_sequence == 1 + 2 * MISSING_RANGES_MAX
 
 
-def test_ack_of_nothing_is_the_mark_zero():
+def test_ack_of_an_empty_lane_has_the_mark_zero():
     assert Ack.of_ranges(EPOCH, Lane.EVENT, []) == Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=0)
 
 
-def test_ack_without_highest_sequence_means_its_mark():
+def test_ack_without_a_highest_sequence_uses_its_mark():
     assert Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=9).highest_sequence == 9
 
 
@@ -59,12 +59,12 @@ def test_missing_ranges_that_contradict_the_mark_are_refused(missing: object):
         decode_ack(octets)
 
 
-def test_fields_that_a_newer_side_added_are_ignored():
+def test_unknown_fields_of_an_ack_are_ignored():
     octets = encode_ack(Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=1))
     assert decode_ack(octets[:-1] + b',"weather":"rain"}') == decode_ack(octets)
 
 
-def test_lane_that_a_newer_gateway_added_does_not_hide_the_others():
+def test_unknown_lane_of_a_status_is_ignored_and_the_others_are_decoded():
     status = Status(
         gateway="gw", epoch=EPOCH, online=True, at_us=0, boot_id="b", software="1", marks={Lane.EVENT: Mark(1, 2, 2)}
     )
@@ -73,7 +73,7 @@ def test_lane_that_a_newer_gateway_added_does_not_hide_the_others():
 
 
 @pytest.mark.parametrize("store", StoreState)
-def test_status_reports_how_the_store_is(store: StoreState):
+def test_status_reports_the_state_of_the_store(store: StoreState):
     status = Status(gateway="gw", epoch=EPOCH, online=False, at_us=-5, boot_id="b", software="1", marks={}, store=store)
     assert decode_status(encode_status(status)) == status
 
@@ -85,7 +85,7 @@ def _status(mark: Mark) -> Status:
 
 
 @pytest.mark.parametrize("published", [(), ((3, 3),), ((3, 7), (9, 9))])
-def test_status_reports_what_was_published(published: tuple[tuple[int, int], ...]):
+def test_status_reports_the_published_ranges(published: tuple[tuple[int, int], ...]):
     status = _status(Mark(1, 9, 2, published))
     assert decode_status(encode_status(status)) == status
 
@@ -110,7 +110,7 @@ def test_status_with_malformed_published_ranges_is_refused(published: bytes):
         decode_status(encoded)
 
 
-def test_error_never_repeats_what_the_peer_sent():
+def test_error_of_an_undecodable_event_does_not_repeat_its_content():
     with pytest.raises(RemoteProtocolError) as caught:
         decode_event(b'{"v":1,"name":{"secret":"Nobody, Nora"}}')
     assert "Nora" not in str(caught.value)
@@ -126,7 +126,7 @@ def test_error_never_repeats_what_the_peer_sent():
         max_size=8,
     )
 )
-def test_event_comes_back_as_it_was(fields: dict[str, str | int | bool | None]):
+def test_encoded_event_is_decoded_to_the_same_event(fields: dict[str, str | int | bool | None]):
     event = GatewayEvent(name="store.reserve_entered", at_us=1, boot_id="boot-1", device=None, fields=fields)
     assert decode_event(encode_event(event)) == event
 
@@ -140,7 +140,7 @@ def test_event_comes_back_as_it_was(fields: dict[str, str | int | bool | None]):
         GatewayEvent(name="n", at_us=0, boot_id="b", device=None, fields={"text": "x" * 1025}),
     ],
 )
-def test_event_above_its_limits_is_our_own_bug(event: GatewayEvent):
+def test_event_above_its_limits_is_a_local_protocol_error(event: GatewayEvent):
     with pytest.raises(LocalProtocolError):
         encode_event(event)
 

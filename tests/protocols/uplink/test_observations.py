@@ -25,14 +25,14 @@ from tests.builders.uplink_blocks import (
 
 @settings(max_examples=150, deadline=None)
 @given(sections=any_sections)
-def test_every_field_comes_back_as_it_was(sections: list[DeviceObservations]):
+def test_every_field_of_a_block_is_decoded_as_it_was_encoded(sections: list[DeviceObservations]):
     back = flattened(decode_block(encode_block(sections)))
     assert back == flattened(sections)
     assert [type(each.value) for _, each in back] == [type(each.value) for _, each in flattened(sections)]
 
 
 @pytest.mark.parametrize("special", Special)
-def test_four_specials_stay_four_facts(special: Special):
+def test_special_values_are_decoded_as_distinct_values(special: Special):
     sections = [section(observation(special), observation((special, 1.0), channel=BLOOD_PRESSURE))]
     assert decode_block(encode_block(sections)) == sections
 
@@ -42,30 +42,30 @@ def test_negative_zero_keeps_its_sign():
     assert str(back[0].observations[0].value) == "-0.0"
 
 
-def test_bits_do_not_become_a_number_and_a_number_does_not_become_bits():
+def test_bits_are_decoded_as_integers_and_numbers_as_floats():
     back = decode_block(encode_block([section(observation(1), observation(1.0))]))
     assert [type(each.value) for each in back[0].observations] == [int, float]
 
 
-def test_samples_are_the_bytes_as_sent():
+def test_samples_are_decoded_to_the_bytes_that_were_sent():
     octets = bytes(range(256)) * 8
     back = decode_block(encode_block([section(waveform(octets))]))
     assert back[0].observations[0].samples == octets
 
 
-def test_observations_of_one_channel_share_it_again_after_decoding():
+def test_decoded_observations_of_one_channel_share_it():
     back = decode_block(encode_block([numeric_section(40)]))
     assert len({id(each.channel) for each in back[0].observations}) == 10
 
 
-def test_equal_channels_that_are_two_objects_are_written_once():
+def test_equal_channels_are_encoded_once():
     twin = Channel(handle=SPO2.handle, type=SPO2.type, unit=SPO2.unit)
     back = decode_block(encode_block([section(observation(1.0), observation(2.0, channel=twin))]))
     first, second = back[0].observations
     assert first.channel is second.channel
 
 
-def test_more_channels_than_an_byte_counts_are_distinguished():
+def test_more_than_255_channels_are_distinguished():
     channels = [Channel(handle=handle, type=SPO2.type) for handle in range(1, 700)]
     sections = [section(*[observation(float(channel.handle), channel=channel) for channel in channels])]
     assert decode_block(encode_block(sections)) == sections
@@ -77,27 +77,27 @@ def test_devices_keep_their_own_observations_in_order():
     assert decode_block(encode_block(sections)) == sections
 
 
-def test_adjacent_sections_that_say_the_same_come_back_as_one():
+def test_adjacent_sections_of_one_device_are_decoded_as_one():
     back = decode_block(encode_block([section(observation(1.0)), section(), section(observation(2.0))]))
     assert back == [section(observation(1.0), observation(2.0))]
 
 
-def test_block_of_nothing_is_a_block():
+def test_empty_block_is_encoded_and_decoded():
     assert decode_block(encode_block([])) == []
 
 
-def test_thousand_vitals_take_less_than_three_bytes_each():
+def test_thousand_numeric_observations_take_less_than_3000_bytes():
     assert len(encode_block([numeric_section(1000)])) < 3000
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), (1.0, float("-inf")), True, 2**63, [1.0], (1,)])
-def test_observation_that_the_block_cannot_hold_is_our_error(value: object):
+def test_observation_that_cannot_be_encoded_is_a_local_protocol_error(value: object):
     with pytest.raises(LocalProtocolError):
         encode_block([section(observation(value))])
 
 
 @pytest.mark.parametrize("received_s", [float("nan"), float("inf"), float("-inf"), 1e303, -1e303])
-def test_reception_time_that_is_none_is_refused_on_both_ways(received_s: float):
+def test_invalid_reception_time_is_refused_by_encoder_and_decoder(received_s: float):
     with pytest.raises(LocalProtocolError):
         encode_block([section(observation(1.0, received_s=received_s))])
     body = zlib.decompress(encode_block([section(observation(1.0, received_s=10.0))])[5:])
@@ -108,39 +108,39 @@ def test_reception_time_that_is_none_is_refused_on_both_ways(received_s: float):
 
 
 @pytest.mark.parametrize("scale", [(float("nan"), 1.0, 0.0), (0.01, float("inf"), 0.0), (0.01, 1.0, float("-inf"))])
-def test_scale_that_is_not_finite_is_our_own_bug(scale: tuple[float, float, float]):
+def test_sample_scale_that_is_not_finite_is_a_local_protocol_error(scale: tuple[float, float, float]):
     period_s, slope, offset = scale
     array = SampleArray(format=SampleFormat.I16, period_s=period_s, slope=slope, offset=offset)
     with pytest.raises(LocalProtocolError, match="scale"):
         encode_block([section(waveform(b"\x00\x01", channel=Channel(handle=20, type=PLETH.type, array=array)))])
 
 
-def test_finite_floats_whose_sum_is_not_finite_are_taken():
+def test_finite_floats_with_an_infinite_sum_are_encoded_and_decoded():
     sections = [section(observation(1.7e308), observation(1.7e308))]
     assert decode_block(encode_block(sections)) == sections
 
 
-def test_samples_need_a_channel_that_says_how_to_read_them():
+def test_samples_without_a_channel_array_are_a_local_protocol_error():
     with pytest.raises(LocalProtocolError, match="without an array"):
         encode_block([section(waveform(b"\x00\x01", channel=SPO2))])
 
 
-def test_observation_without_value_and_samples_is_our_own_bug():
+def test_observation_without_value_and_samples_is_a_local_protocol_error():
     with pytest.raises(LocalProtocolError, match="neither"):
         encode_block([section(observation(None, channel=PLETH))])
 
 
-def test_status_of_more_than_sixteen_bits_is_our_own_bug():
+def test_status_of_more_than_16_bits_is_a_local_protocol_error():
     with pytest.raises(LocalProtocolError, match="16 bits"):
         encode_block([section(observation(1.0, status=0x1_0000))])
 
 
-def test_too_many_observations_are_refused_on_the_way_out():
+def test_more_observations_than_a_block_allows_are_refused_by_the_encoder():
     many = section(*[observation(1.0)] * (BLOCK_OBSERVATIONS_MAX + 1))
     with pytest.raises(LocalProtocolError, match="8192 are allowed"):
         encode_block([many])
 
 
-def test_block_above_the_readers_own_limit_is_refused():
+def test_block_above_the_byte_limit_of_the_decoder_is_refused():
     with pytest.raises(RemoteProtocolError, match="100 are allowed"):
         decode_block(encode_block([numeric_section(100)]), limit_bytes=100)

@@ -8,11 +8,11 @@ from protocols.uplink.lanes import Lane
 
 
 @pytest.mark.parametrize("lane", Lane)
-def test_batch_topic_is_read_back(lane: Lane):
+def test_batch_topic_is_parsed_to_its_tenant_gateway_and_lane(lane: Lane):
     assert topics.parse_up(topics.up("ten_a", "gw-1", lane)) == ("ten_a", "gw-1", lane)
 
 
-def test_topics_are_those_of_the_design():
+def test_topics_have_the_form_of_the_design():
     assert topics.up("t", "g", Lane.NUMERIC) == "argus/v1/t/g/up/numeric"
     assert topics.ack("t", "g") == "argus/v1/t/g/down/ack"
     assert topics.command("t", "g") == "argus/v1/t/g/down/command"
@@ -20,12 +20,12 @@ def test_topics_are_those_of_the_design():
     assert topics.shared("ingest", topics.UP_FILTER) == "$share/ingest/argus/v1/+/+/up/+"
 
 
-def test_status_topic_is_read_back():
+def test_status_topic_is_parsed_to_its_tenant_and_gateway():
     assert topics.parse_status(topics.status("t", "g")) == ("t", "g")
 
 
 @pytest.mark.parametrize("name", ["", "+", "#", "a/b", "a b", "ä", "n" * 65, "a\n"])
-def test_name_that_would_break_a_topic_is_refused(name: str):
+def test_name_with_topic_separators_or_wildcards_is_refused(name: str):
     for build in (topics.ack, topics.status, topics.command):
         with pytest.raises(LocalProtocolError):
             build("tenant", name)
@@ -45,11 +45,11 @@ def test_name_that_would_break_a_topic_is_refused(name: str):
         "",
     ],
 )
-def test_other_topics_are_no_batches(topic: str):
+def test_topic_of_another_form_is_not_parsed_as_a_batch_topic(topic: str):
     with pytest.raises(RemoteProtocolError):
         topics.parse_up(topic)
 
 
-def test_group_of_subscribers_has_a_plain_name():
+def test_shared_subscription_group_with_a_slash_is_refused():
     with pytest.raises(LocalProtocolError):
         topics.shared("a/b", topics.UP_FILTER)
