@@ -85,7 +85,7 @@ def test_device_clock_continues_from_the_set_time_with_its_own_drift() -> None:
     ("answer", "refusal"),
     [(SetAnswer.REFUSES, Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)), (SetAnswer.SILENT, Silent())],
 )
-def test_device_clock_that_refuses_set_time_is_unchanged(answer: SetAnswer, refusal: object) -> None:
+def test_device_clock_that_rejects_or_ignores_set_time_is_unchanged(answer: SetAnswer, refusal: object) -> None:
     clock = own_clock(set_answer=answer)
     assert clock.set(absolute_time_at(0), 10.0) == refusal
     assert clock.time_at(10.0).local_us() == STARTED_US + 10_000_000

@@ -33,7 +33,7 @@ def verdict(batches: list[Batch], epoch: str, lane: Lane) -> object:
     return check_chain(sorted(links, key=chain_order), genesis(GATEWAY, epoch, lane.value))
 
 
-async def test_each_lane_is_an_intact_chain_across_restarts(tmp_path: Path) -> None:
+async def test_hash_chain_of_each_lane_is_intact_across_restarts(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     for run in range(3):
         async with opened(path) as buffer:

@@ -243,7 +243,7 @@ async def test_events_are_rejected_when_the_reserve_is_used_up_and_stored_events
 
 
 @pytest.mark.finding("reliability-C")
-async def test_disk_filled_by_another_program_removes_no_stored_batch(tmp_path: Path) -> None:
+async def test_stored_batches_are_kept_when_another_program_fills_the_disk(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", megabytes=48) as disk:
         path = new_store(disk)
         async with opened(path, settings=ON_DISK) as buffer:

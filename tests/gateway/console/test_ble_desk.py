@@ -53,7 +53,7 @@ async def said(path: Path, ask_for: str, address: str, *answers: Any, **options:
     return lines
 
 
-async def test_pairing_with_the_yes_option_asks_no_question_and_can_be_repeated(tmp_path: Path) -> None:
+async def test_pairing_with_the_yes_option_needs_no_confirmation_and_can_be_repeated(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device() as oximeter:
         lines = await said(path, "ble pair", oximeter.address, yes=True)
         assert [line["step"] for line in lines[:-1]] == ["listening", "pairing", "looking"]
@@ -100,7 +100,7 @@ async def test_closed_client_connection_ends_its_pairing_and_another_client_can_
         assert "done" in (await said(path, "ble pair", oximeter.address, yes=True))[-1]
 
 
-async def test_pairing_without_an_answer_fails_as_not_confirmed(
+async def test_pairing_without_confirmation_in_time_fails_as_not_confirmed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.console.ble_desk.CONFIRM_S", 0.05)

@@ -20,7 +20,7 @@ async def control(path, taps=None):
         yield path
 
 
-async def test_control_socket_answers_requests_and_is_accessible_only_to_its_owner(tmp_path):
+async def test_control_socket_responds_to_requests_and_is_accessible_only_to_its_owner(tmp_path):
     async with control(tmp_path / "control.sock") as path:
         assert await ask(path, "status") == {"running": True}
         assert await ask(path, "weather") == {"error": "no such question"}

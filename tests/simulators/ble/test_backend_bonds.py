@@ -43,7 +43,7 @@ async def test_just_works_pairing_succeeds_only_after_confirmation(tmp_path: Pat
     await backend.close()
 
 
-async def test_passkey_pairing_asks_once_for_the_displayed_passkey(tmp_path: Path) -> None:
+async def test_passkey_pairing_requests_the_displayed_passkey_once(tmp_path: Path) -> None:
     ether, person = Ether(), Person(code=CODE)
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs(code=CODE)

@@ -397,7 +397,7 @@ async def test_malformed_packets_of_a_device_do_not_affect_other_links(tmp_path:
     await backend.close()
 
 
-async def test_open_without_a_radio_socket_raises_ble_unavailable(tmp_path: Path) -> None:
+async def test_virtual_radio_without_a_socket_raises_ble_unavailable_on_open(tmp_path: Path) -> None:
     with pytest.raises(BleUnavailable, match="socket"):
         await VirtualRadio(None, tmp_path).open(Person())
     with pytest.raises(BleUnavailable, match="no radio at"):
