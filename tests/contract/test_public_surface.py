@@ -68,7 +68,7 @@ def test_list_of_problems_omits_internal_problem_codes(cloud: RunningCloud) -> N
 
 
 @pytest.mark.contract("C-053", "A-046", "C-035")
-def test_openapi_has_the_authorization_code_flow_and_if_match(document: dict[str, Any]) -> None:
+def test_openapi_document_describes_the_authorization_code_flow_and_if_match(document: dict[str, Any]) -> None:
     flows = document["components"]["securitySchemes"]["oauth2"]["flows"]
     assert flows["authorizationCode"]["authorizationUrl"].endswith("/v1/oauth/authorize")
     assert flows["authorizationCode"]["scopes"] == flows["clientCredentials"]["scopes"]
@@ -103,7 +103,7 @@ def test_error_names_the_invalid_value_and_a_suggestion(
     assert near is None or f"Did you mean {near}?" in problem["detail"]
 
 
-def test_query_error_names_the_parameter(cloud: RunningCloud) -> None:
+def test_error_of_a_query_names_the_invalid_parameter(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         problem = client.get("/api/v1/devices?limt=5").json()
     assert problem["errors"] == [
@@ -111,7 +111,9 @@ def test_query_error_names_the_parameter(cloud: RunningCloud) -> None:
     ]
 
 
-def test_doubtful_observations_are_stored_with_flags(cloud: RunningCloud, observations: str) -> None:
+def test_observation_with_unknown_code_or_implausible_value_is_stored_with_a_flag(
+    cloud: RunningCloud, observations: str
+) -> None:
     with cloud.client("north") as client:
         typo = client.post(observations, json={**SPO2, "mdc_code": "MDC_PULS_OXIM_SAT_02"})
         beyond = client.post(observations, json={**SPO2, "value": 980.0})
@@ -123,7 +125,9 @@ def test_doubtful_observations_are_stored_with_flags(cloud: RunningCloud, observ
     assert "did_you_mean" not in plain.json()
 
 
-def test_example_of_a_new_app_is_what_the_server_returns(cloud: RunningCloud, document: dict[str, Any]) -> None:
+def test_documented_example_of_a_new_app_has_the_fields_of_the_response(
+    cloud: RunningCloud, document: dict[str, Any]
+) -> None:
     operation = document["paths"]["/v1/platform/apps"]["post"]
     request = operation["requestBody"]["content"]["application/json"]["example"]
     example = operation["responses"]["201"]["content"]["application/json"]["example"]

@@ -162,7 +162,7 @@ def test_openapi_document_has_the_first_surface_and_only_operations_of_the_contr
 
 
 @pytest.mark.contract("C-008", "C-009", "C-010", "A-137")
-def test_host_auth_audience_and_stability_are_those_of_the_contract(
+def test_documented_host_auth_audience_and_stability_match_the_contract(
     cloud: RunningCloud, document: dict[str, Any]
 ) -> None:
     names = {url: host for host, url in cloud.urls.items()}

@@ -63,7 +63,7 @@ def verified(cloud: RunningCloud, token: str, **expected: str) -> Any:
 
 @pytest.mark.contract("C-059", "C-061", "C-062", "C-063", "C-065", "C-066", "C-069", "C-070", "C-071")
 @pytest.mark.parametrize("how", ["client_secret_basic", "client_secret_post"])
-def test_authlib_gets_a_token_in_two_lines_and_joserfc_verifies_it(cloud: RunningCloud, how: str) -> None:
+def test_token_fetched_by_authlib_is_verified_by_joserfc(cloud: RunningCloud, how: str) -> None:
     token = client(cloud, how).fetch_token()
     decoded = verified(cloud, token["access_token"])
     assert (token["token_type"], token["expires_in"], token["scope"].split()) == ("Bearer", 3600, SCOPE.split())
@@ -92,7 +92,7 @@ def test_both_urls_of_the_key_set_return_the_same_bytes(cloud: RunningCloud) -> 
     assert first.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_joserfc_refuses_our_token_for_another_audience_and_issuer(cloud: RunningCloud) -> None:
+def test_joserfc_refuses_a_token_for_another_audience_or_issuer(cloud: RunningCloud) -> None:
     token = client(cloud, "client_secret_basic").fetch_token()["access_token"]
     for expected in ({"aud": "https://elsewhere.example"}, {"iss": f"{cloud.urls['auth']}/"}):
         with pytest.raises(JoseError):
@@ -110,7 +110,7 @@ def test_refused_token_request_is_parsed_by_authlib_as_an_oauth_error(cloud: Run
 
 
 @pytest.mark.contract("C-059", "C-062", "C-065", "C-066", "C-067", "C-071")
-def test_openid_client_gets_tokens_and_jose_verifies_them(cloud: RunningCloud, narrow: App) -> None:
+def test_tokens_fetched_by_openid_client_are_verified_by_jose(cloud: RunningCloud, narrow: App) -> None:
     app = narrow
     findings = run_script(
         "client.mjs",

@@ -35,5 +35,5 @@ def test_security_page_lists_limits_of_every_boundary():
 
 
 @pytest.mark.parametrize(("name", "stated"), ROWS, ids=[name for name, _ in ROWS])
-def test_security_page_states_the_limit_of_the_program(name: str, stated: str):
+def test_limit_on_the_security_page_equals_the_limit_in_the_code(name: str, stated: str):
     assert value_of(name) == float(stated)

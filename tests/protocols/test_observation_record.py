@@ -64,7 +64,7 @@ def test_record_index_counts_over_all_sections_of_a_batch():
     assert [(each.index, each.device) for each in both] == [(0, OXIMETER), (1, OXIMETER), (2, other)]
 
 
-def test_device_time_is_corrected_when_its_offset_is_known():
+def test_device_time_is_corrected_by_a_known_device_offset():
     corrected = record(section(observation(device_time=NOON), device_offset_us=-HOUR_US, uncertainty_us=150_001))
     assert corrected.device_local_us == NOON_US
     assert corrected.observed_at_us == NOON_US - HOUR_US
@@ -74,7 +74,7 @@ def test_device_time_is_corrected_when_its_offset_is_known():
     assert document["uncertainty_ms"] == 151
 
 
-def test_offset_of_zero_is_a_known_offset():
+def test_device_clock_offset_of_zero_is_applied():
     assert record(section(observation(device_time=NOON), device_offset_us=0)).observed_at_us == NOON_US
 
 

@@ -12,5 +12,5 @@ def test_findings_named_by_tests_are_registered() -> None:
     assert sorted(set(marked_tests()) - set(FINDINGS)) == []
 
 
-def test_findings_left_to_another_issue_have_no_test_yet() -> None:
+def test_findings_assigned_to_another_issue_are_not_registered_here() -> None:
     assert sorted(set(ELSEWHERE) & set(FINDINGS)) == []

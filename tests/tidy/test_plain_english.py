@@ -95,47 +95,47 @@ def assert_plain(texts: Iterator[str]) -> None:
     assert found == {}
 
 
-def test_openapi_document_is_plain(tmp_path: Path) -> None:
+def test_openapi_document_is_in_plain_english(tmp_path: Path) -> None:
     assert_plain(openapi(tmp_path))
 
 
-def test_kinds_of_problems_are_plain() -> None:
+def test_problem_descriptions_are_in_plain_english() -> None:
     assert_plain(kind.meaning for kind in catalogue())
 
 
-def test_event_catalogue_is_plain() -> None:
+def test_event_catalogue_is_in_plain_english() -> None:
     assert_plain(text for one in EVENTS for text in (one.description, *texts_of(one.schema())))
 
 
 @pytest.mark.parametrize("program", ["gateway.cli", "cloud.cli", "simulators.cli"])
-def test_command_help_is_plain(program: str) -> None:
+def test_command_help_is_in_plain_english(program: str) -> None:
     assert_plain(command_help(program))
 
 
 @pytest.mark.parametrize("document", [ROOT / "README.md", *GUIDES], ids=lambda path: str(path.name))
-def test_guides_are_plain_and_name_no_contract_number(document: Path) -> None:
+def test_guides_are_in_plain_english_and_name_no_contract_number(document: Path) -> None:
     assert faults_of_markdown(document) == []
     assert CONTRACT_NUMBER.findall(document.read_text()) == []
 
 
-def test_unreleased_changes_are_plain(tmp_path: Path) -> None:
+def test_unreleased_changes_are_in_plain_english(tmp_path: Path) -> None:
     unreleased = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1]
     assert unreleased.startswith("Unreleased")
     assert_plain(iter(re.sub(r"`[^`]*`", "", unreleased).splitlines()))
 
 
 @pytest.mark.parametrize("module", WORD_FILES)
-def test_pages_are_plain_in_english(module: str) -> None:
+def test_english_texts_of_pages_are_in_plain_english(module: str) -> None:
     assert_plain(english for english, _ in importlib.import_module(module).WORDS.values())
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.name))
-def test_templates_are_plain(template: Path) -> None:
+def test_templates_are_in_plain_english(template: Path) -> None:
     text = re.sub(r"\{[{%#].*?[#%}]\}|<[^>]*>", " ", template.read_text(), flags=re.DOTALL)
     assert_plain(iter(text.splitlines()))
 
 
-def test_counts_in_the_tree_only_fall() -> None:
+def test_counts_of_style_faults_do_not_exceed_their_limits() -> None:
     counts = {
         "words in docstrings": sum(len(faults(text)) for text in docstrings()),
         "words in comments": sum(len(faults(text)) for text in comments()),

@@ -230,12 +230,12 @@ def test_scanner_examines_each_byte_a_bounded_number_of_times(name: str) -> None
 
 
 @pytest.mark.parametrize("line", [ONE_APDU, b"\n", b" "], ids=["lines", "empty lines", "one line"])
-def test_capture_file_is_read_in_one_pass(tmp_path: Path, line: bytes) -> None:
+def test_capture_file_is_read_in_linear_time(tmp_path: Path, line: bytes) -> None:
     scan = capture_file(tmp_path / "a.capture", line)
     assert_linear([measure_work(300 * times, scan) for times in (1, 2, 4)])
 
 
-def test_capture_of_a_trickling_device_is_written_in_one_pass(tmp_path: Path) -> None:
+def test_capture_of_byte_by_byte_input_is_written_in_linear_time(tmp_path: Path) -> None:
     scan = in_pieces(write_capture(tmp_path / "a.capture"), LONGEST, b"\x7e")
     assert_linear([measure_work(2_000 * times, scan) for times in (1, 2, 4)])
 

@@ -68,7 +68,7 @@ def samples(**details: object) -> Samples:
     return Samples(**facts)  # type: ignore[arg-type]  # fields of the value
 
 
-def test_examples_of_the_reference_become_observations() -> None:
+def test_examples_of_the_reference_are_decoded_to_observations() -> None:
     sensor = GenericHealthSensor()
     events = sensor.receive(LIVE_OBSERVATION, sample(LIVE_OBSERVATION, "saturation"), 1.0)
     assert told(events) == [Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT")]
@@ -254,7 +254,7 @@ def test_live_observations_are_started_by_the_profile_and_a_refusal_is_a_deviati
     assert len(deviations(sensor.receive(GHS_CONTROL_POINT, b"\x81", 1.0))) == 1
 
 
-def test_features_list_types_and_specialisations() -> None:
+def test_features_are_decoded_to_types_and_specialisations() -> None:
     value = HealthSensorFeatures((150020, SPO2), (Specialisation(4103, 1),))
     assert decode_features(encode_features(value)) == value
     sensor = GenericHealthSensor()

@@ -98,7 +98,7 @@ def test_reserved_status_bits_are_one_deviation_and_set_no_measurement_status() 
     assert len(deviations(events)) == 1
 
 
-def test_device_status_is_an_observation_with_the_bits_of_the_oximeter_standard() -> None:
+def test_device_status_becomes_an_observation_with_the_bits_of_the_oximeter_standard() -> None:
     events = PulseOximeter().receive(PLX_CONTINUOUS, continuous(device_status=1 << 11 | 1 << 5), 1.0)
     assert told(events)[-1] == Told("MDC_PULS_OXIM_DEV_STATUS", 0x0820, None)
     high = PulseOximeter().receive(PLX_CONTINUOUS, continuous(device_status=1 << 20), 1.0)

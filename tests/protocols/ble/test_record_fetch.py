@@ -50,7 +50,7 @@ def test_fetch_without_new_records_requests_only_the_newest_record() -> None:
     assert fetch_of(link).through is None
 
 
-def test_meter_that_restarts_its_numbers_loses_no_record() -> None:
+def test_all_records_are_requested_when_the_meter_restarted_its_sequence_numbers() -> None:
     link = fetching(1, 2, 3, after=500).run()
     assert link.written == ["01 03 01 f5 01", NEWEST, ALL]
     assert link.numbers == [3, 1, 2, 3]
@@ -123,7 +123,7 @@ def test_busy_device_gets_retries_after_pauses_and_then_the_fetch_is_refused() -
     assert link.ends == [FetchRefused("the device was busy each time it was asked")]
 
 
-def test_incomplete_fetch_is_requested_from_where_it_stopped() -> None:
+def test_incomplete_fetch_is_resumed_at_the_first_missing_record() -> None:
     link = fetching(1, 2, 3).start()
     for _ in range(2):
         assert link.step()
@@ -142,7 +142,7 @@ def test_fetch_that_never_completes_is_refused_after_three_requests() -> None:
     assert len(link.written) == 3
 
 
-def test_device_that_cannot_report_is_refused_without_retry() -> None:
+def test_fetch_from_a_device_without_the_report_opcode_is_refused_without_retry() -> None:
     link = fetching(1, after=0, instead=[Result.OPCODE_NOT_SUPPORTED]).run()
     assert link.events == [FetchRefused("the device does not support this procedure")]
     assert fetching(1, instead=[Result(1)]).run().ends == [FetchDone(0)]
@@ -155,7 +155,7 @@ def test_unknown_result_ends_the_fetch_with_its_number_in_the_reason() -> None:
 
 
 @pytest.mark.parametrize("error", [0xFE, 0x80])
-def test_procedure_left_running_is_aborted_first(error: int) -> None:
+def test_procedure_still_running_on_the_device_is_aborted_before_the_fetch(error: int) -> None:
     link = fetching(1, errors=[error]).run()
     assert link.written == [ALL, ABORT, ALL]
     assert (link.numbers, link.ends) == ([1], [FetchDone(1)])
@@ -298,7 +298,7 @@ def test_fetch_ends_exactly_once_for_any_sequence_of_events(
     marks=st.lists(st.integers(0, 12), max_size=4),
     cut=st.integers(0, 14),
 )
-def test_fetched_records_are_all_stored_records_up_to_the_mark(numbers: list[int], marks: list[int], cut: int) -> None:
+def test_interrupted_fetches_skip_no_record_up_to_the_mark(numbers: list[int], marks: list[int], cut: int) -> None:
     """Links end anywhere and the mark is the last `through`: every record is fetched, and none is skipped."""
     mark: int | None = None
     seen: set[int] = set()

@@ -49,7 +49,7 @@ ALL_KINDS = 0x8EF0
 START = modes.MODE_START
 
 
-def test_scanner_starts_disabled_and_reports_once_it_is_enabled() -> None:
+def test_scanner_starts_disabled_and_may_report_after_it_is_enabled() -> None:
     agent = operating_agent(ECG)
     assert attributes_read(asked(agent, get(SCANNER)))[Attribute.OPERATIONAL_STATE] == b"\x00\x00"
     with pytest.raises(LocalProtocolError, match="not enabled"):

@@ -127,5 +127,5 @@ def test_both_sides_may_request_the_release_at_once() -> None:
     assert leaving.receive(rlre(), 1.2) == [Released()]
 
 
-def test_lost_link_is_reported() -> None:
+def test_closed_link_is_reported_as_link_lost() -> None:
     assert agent(KNOWN).receive(b"", 1.0) == [LinkLost()]

@@ -148,7 +148,7 @@ def test_late_release_response_or_abort_is_ignored(octets: bytes) -> None:
 
 
 @pytest.mark.parametrize("octets", [aarq(0x4001), apdu("e2"), rlre()])
-def test_association_apdu_out_of_turn_ends_the_association(octets: bytes) -> None:
+def test_association_apdu_in_the_operating_state_aborts_the_association(octets: bytes) -> None:
     association = operating_manager(OXIMETER)
     (*_, aborted) = association.receive(octets, 1.0)
     assert isinstance(aborted, Aborted)
@@ -296,7 +296,7 @@ def test_segment_data_of_an_absent_object_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["e8", "e15", "e18"])
-def test_command_from_an_agent_is_rejected(name: str) -> None:
+def test_action_or_set_sent_by_an_agent_is_rejected_as_unrecognized_operation(name: str) -> None:
     association = operating_manager(OXIMETER)
     association.receive(apdu(name), 1.0)
     assert association.to_send() == rorj(int(apdu(name)[6:8].hex(), 16), PROBLEM.UNRECOGNIZED_OPERATION)

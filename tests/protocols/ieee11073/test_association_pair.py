@@ -120,7 +120,7 @@ def test_unacknowledged_confirmed_report_ends_the_association_on_timeout() -> No
     assert pair.manager.to_send() == b""
 
 
-def test_refused_report_is_reported_to_the_device() -> None:
+def test_report_refused_by_the_manager_is_rejected_with_resource_limitation() -> None:
     pair = association_pair(OXIMETER).associate()
     pair.delivers = False
     invoke_id = report(pair, 0)

@@ -35,7 +35,7 @@ def explain(agent: ManagerAssociation, configuration: Configuration, invoke_id: 
     agent.to_send()
 
 
-def test_report_that_contradicts_the_known_configuration_aborts_and_the_next_association_requests_it() -> None:
+def test_report_that_contradicts_the_configuration_aborts_and_it_is_requested_next_time() -> None:
     updated = manager(known=BEFORE)
     assert not was_asked(updated, 0)
     events = updated.receive(after_report(), 1.0)
@@ -51,7 +51,7 @@ def test_report_that_contradicts_the_known_configuration_aborts_and_the_next_ass
     assert [type(event) for event in updated.receive(after_report(), 5.0)] == [ReportReceived]
 
 
-def test_report_of_an_unknown_object_aborts_and_the_next_association_requests_the_configuration() -> None:
+def test_report_of_an_unknown_object_aborts_and_the_configuration_is_requested_next_time() -> None:
     updated = manager(known=BEFORE)
     was_asked(updated, 0)
     updated.receive(scan_report(fixed_report(AFTER, (Reading(2, 80.0),))), 1.0)

@@ -50,7 +50,7 @@ def test_encoded_configuration_is_decoded_to_the_same_configuration(configuratio
     assert Configuration.decode(configuration.config_id, configuration.octets) == configuration
 
 
-def test_standard_blood_pressure_configuration_is_the_worked_example() -> None:
+def test_standard_blood_pressure_configuration_equals_the_worked_example() -> None:
     """The object list in the sample E5, which an independent stack encoded."""
     pressure = standard_configuration(0x02BC)
     assert pressure is not None
@@ -106,7 +106,7 @@ def test_samples_of_12_bits_stay_bytes_without_a_scale() -> None:
     assert told == ["the waveform with handle 1 has samples of 12 bits"]
 
 
-def test_absent_attributes_of_an_object_stay_unknown() -> None:
+def test_object_without_attributes_has_unknown_type_and_no_unit() -> None:
     found, told = channel(object_class=ObjectClass.NUMERIC)
     assert (found.type, found.unit, found.components) == (Code(0, 0), None, ())
     assert told == ["the object with handle 1 has no Type"]

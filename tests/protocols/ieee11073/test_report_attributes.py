@@ -35,7 +35,7 @@ def told(read: Read) -> list[tuple[int, int | None, tuple[tuple[int, bytes], ...
 # The device itself.
 
 
-def test_battery_power_and_clock_of_a_report_are_reported_before_its_observations() -> None:
+def test_battery_power_and_clock_attributes_are_emitted_before_the_observations() -> None:
     read = Read(OXIMETER)
     report = variable_items(
         (

@@ -188,7 +188,7 @@ def test_full_numeric_value_has_its_own_metric_unit_and_status() -> None:
     assert (found.value, found.status, found.device_time) == (36.7, 0x4000, minute(2))
 
 
-def test_each_valid_component_of_a_compound_numeric_is_an_observation_with_its_own_unit_and_status() -> None:
+def test_components_of_a_full_compound_become_observations_with_their_own_unit_and_status() -> None:
     values = (FullNumeric(19292, 6048, 36.7), FullNumeric(18458, 2720, 61.0, status=0x2000))
     temperature, pulse = Read(OXIMETER)(variable_report(OXIMETER, (Reading(1, values, minute(2), person=3),)))
     assert (temperature.channel.unit, temperature.value, temperature.status) == (CELSIUS, 36.7, 0)
@@ -224,7 +224,7 @@ def test_unsigned_samples_are_masked_to_their_significant_bits() -> None:
 @pytest.mark.parametrize(
     "specification", ["0004 10 0A 2000", "0004 10 10 1000", "0004 10 FF 1000"], ids=["no-flag", "all-bits", "signed"]
 )
-def test_signed_or_fully_significant_samples_are_not_masked(specification: str) -> None:
+def test_samples_without_masked_bits_are_kept_as_sent(specification: str) -> None:
     lead = ecg_configuration(4).objects[0]
     configuration = changed(lead, (Attribute.SA_SPECIFICATION, specification))
     samples = bytes.fromhex("FC00 01F4 83E8 07FF")
@@ -268,7 +268,7 @@ def test_samples_of_unannounced_count_are_all_kept_with_a_deviation() -> None:
     assert read.oddities == [Oddity.SAMPLES_COUNT]
 
 
-def test_worked_sample_of_the_reference_is_one_millivolt() -> None:
+def test_worked_ecg_sample_of_the_reference_is_scaled_to_one_millivolt() -> None:
     configuration = ecg_configuration(8, SampleFormat.U16, (0, 4000))
     samples = bytes.fromhex("07D007DC080308B60BC2071C07A807D1")
     (found,) = Read(configuration)(fixed_report(configuration, (Reading(1, samples),)))

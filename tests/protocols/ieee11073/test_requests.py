@@ -213,7 +213,7 @@ def test_response_to_a_request_of_the_previous_association_aborts() -> None:
     assert manager.state is State.UNASSOCIATED
 
 
-def test_responses_and_timeouts_may_send_further_requests() -> None:
+def test_callbacks_of_responses_and_timeouts_may_send_further_requests() -> None:
     manager = operating()
     manager.service.ask(11, then=12)
     manager.receive(result(1, 11), 1.0)
@@ -289,7 +289,7 @@ def test_request_that_follows_a_response_during_release_is_dropped() -> None:
         manager.service.ask(13)
 
 
-def test_mds_read_during_release_starts_no_service() -> None:
+def test_mds_response_during_release_starts_no_service() -> None:
     manager = operating(mds_read=False)
     manager.release(0.5)
     manager.to_send()

@@ -68,7 +68,7 @@ def test_only_confirmed_standard_configurations_are_known() -> None:
     assert all(is_standard(config_id) and standard_configuration(config_id) is None for config_id in unconfirmed)
 
 
-def test_unconfirmed_standard_id_is_requested_from_the_device() -> None:
+def test_configuration_of_an_unconfirmed_standard_id_is_requested_from_the_device() -> None:
     named = Configuration(0x0258, ())
     pair = association_pair(named, extended.BASIC_ECG).associate()
     assert [event.config_id for event in pair.agent_events if isinstance(event, ConfigurationAsked)] == [0x0258, 0x4000]

@@ -62,7 +62,7 @@ def test_encoded_envelope_is_decoded_to_the_same_envelope(sent: Envelope):
     assert decode_envelope(encode_envelope(sent)) == sent
 
 
-def test_signed_batch_verifies_under_its_gateways_key_only():
+def test_signed_batch_is_verified_by_the_key_of_its_gateway_only():
     signature = sign_batch(batch(), KEY)
     assert verify_batch(batch(), signature, PUBLIC)
     assert verify_batch(batch(), signature, KEY.public_key())

@@ -35,7 +35,7 @@ def test_value_is_encoded_to_the_bytes_of_its_golden_file(name: str):
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_golden_file_begins_with_the_sentence_that_explains_it(name: str):
+def test_golden_file_begins_with_its_explanation(name: str):
     assert (FOLDER / f"{name}.hex").read_text(encoding="utf-8").startswith(f"# {GOLDEN[name].sentence}\n")
 
 

@@ -51,7 +51,7 @@ def test_ack_without_a_highest_sequence_uses_its_mark():
     "missing",
     [[[1, 2]], [[6, 5]], [[7, 8]], [[6, 7], [8, 9]], [[6, 7], [7, 9]], [[6]], "6", [[6, True]], [[6, 7]] * 65],
 )
-def test_missing_ranges_that_contradict_the_mark_are_refused(missing: object):
+def test_ack_with_missing_ranges_that_contradict_its_mark_is_refused(missing: object):
     octets = write_message(
         {"epoch": EPOCH, "lane": "event", "through": 5, "missing": missing, "highest": 99, "conflict": False}
     )
@@ -145,7 +145,7 @@ def test_event_above_its_limits_is_a_local_protocol_error(event: GatewayEvent):
         encode_event(event)
 
 
-def test_observations_take_the_lane_of_their_channel():
+def test_lane_of_an_observation_follows_its_channel():
     assert lane_of(observation(97.0)) is Lane.NUMERIC
     assert lane_of(waveform(b"\x00\x00")) is Lane.WAVEFORM
     assert lane_of(observation(1, channel=ALARM)) is Lane.EVENT

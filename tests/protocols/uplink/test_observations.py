@@ -71,7 +71,7 @@ def test_more_than_255_channels_are_distinguished():
     assert decode_block(encode_block(sections)) == sections
 
 
-def test_devices_keep_their_own_observations_in_order():
+def test_observations_of_each_device_are_decoded_in_order():
     other = DeviceRef(system_id="aabbccddeeff0011", model="Cuff of nobody")
     sections = [section(observation(1.0)), section(observation(2.0), device=other), section(observation(3.0))]
     assert decode_block(encode_block(sections)) == sections

@@ -25,7 +25,7 @@ def test_status_topic_is_parsed_to_its_tenant_and_gateway():
 
 
 @pytest.mark.parametrize("name", ["", "+", "#", "a/b", "a b", "ä", "n" * 65, "a\n"])
-def test_name_with_topic_separators_or_wildcards_is_refused(name: str):
+def test_invalid_tenant_or_gateway_name_is_refused_in_a_topic(name: str):
     for build in (topics.ack, topics.status, topics.command):
         with pytest.raises(LocalProtocolError):
             build("tenant", name)
