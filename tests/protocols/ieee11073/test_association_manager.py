@@ -296,7 +296,7 @@ def test_segment_data_of_an_absent_object_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["e8", "e15", "e18"])
-def test_action_or_set_sent_by_an_agent_is_rejected_as_unrecognized_operation(name: str) -> None:
+def test_get_set_or_action_sent_by_an_agent_is_rejected_as_unrecognized_operation(name: str) -> None:
     association = operating_manager(OXIMETER)
     association.receive(apdu(name), 1.0)
     assert association.to_send() == rorj(int(apdu(name)[6:8].hex(), 16), PROBLEM.UNRECOGNIZED_OPERATION)
