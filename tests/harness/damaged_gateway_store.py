@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway.buffer import Buffer
 from gateway.buffer.archive import RECOVER_EVERY_S
+from gateway.buffer.errors import StoreFull
 from gateway.buffer.recovered_store import unsent_paths
 from gateway.buffer.set_aside import set_aside_paths
 from gateway.buffer.store_reader import StoreReader
@@ -158,7 +159,7 @@ async def account_of(pristine: Pristine, folder: Path, what: str) -> Account:
     try:
         found = {lane: await whole_lane(buffer, lane) for lane in Lane}
         await eventually(lambda: buffer.epoch)
-        await buffer.append_sections([section(numerics(1, first=777.0))])
+        await _append_as_a_device(buffer)
         if buffer.epoch != pristine.epoch:
             await clock.advance(RECOVER_EVERY_S)
             await eventually(lambda: all("recovered" in each.fields for each in buffer.archive.records()))
@@ -181,6 +182,15 @@ async def account_of(pristine: Pristine, folder: Path, what: str) -> Account:
         doctor=" ".join(each.sentence for each in store_findings(settings, identity, None) if each.grade != "well"),
         still_records=still_records,
     )
+
+
+async def _append_as_a_device(buffer: Buffer) -> None:
+    """Append a value; where the store that was just read has failed, again as soon as a spare store replaces it."""
+    try:
+        await buffer.append_sections([section(numerics(1, first=777.0))], held_by_device=True)
+    except StoreFull:
+        await eventually(lambda: buffer.failure is None, what="a spare store")
+        await buffer.append_sections([section(numerics(1, first=777.0))], held_by_device=True)
 
 
 def _recovered(store: Path, identity: Identity) -> dict[Lane, list[Batch]]:
