@@ -285,14 +285,15 @@ class Pairings:
         return find_supported(services), bonded
 
     async def _meet_again(self, radio: BleCentral, address: str) -> BleConnection:
-        """Connect with the new keys. Raises BleUnreachable."""
+        """Connect with the new keys. Raises BleUnreachable.
+
+        A device that has just bonded may not have stored its keys yet, or restart its link: it gets several tries.
+        """
         for _ in range(KEYS_KEPT_TRIES - 1):
             try:
                 return await radio.connect(address)
             except BleUnreachable as error:
-                if not error.bond_lost:
-                    raise
-                log.info("ble.keys_not_kept_yet", address=address)
+                log.info("ble.not_connected_after_bond", address=address, bond_lost=error.bond_lost)
             await self._clock.sleep_until(self._clock.monotonic_s() + KEYS_KEPT_S)
         return await radio.connect(address)
 
