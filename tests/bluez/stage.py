@@ -35,8 +35,6 @@ RESULTS = Path("/mnt")
 PATIENCE_S = 60.0
 """Timeout of a wait: the guest has one processor and shares it with everything here."""
 LOOK_EVERY_S = 0.5
-PAIRING_TRIES = 3
-"""A link over the virtual controllers breaks in one of some ten pairings before the services were found."""
 
 
 class Device:
@@ -210,11 +208,8 @@ class Stage:
         return await argus_gateway("--config", self.vehicle.config, "ble", command, *arguments)
 
     async def pair(self, device: Device, *options: str) -> None:
-        """Pair a device as a script does. A link that breaks is tried again, as the command's message says."""
-        for _ in range(PAIRING_TRIES):
-            done = await self.ble("pair", device.address, "--yes", "--json", *options)
-            if done.code == 0 or "before the link broke" not in done.err:
-                break
+        """Pair a device as a script does; it must succeed."""
+        done = await self.ble("pair", device.address, "--yes", "--json", *options)
         assert done.code == 0, done.err
 
     async def heard(self, device: Device) -> dict[str, Any]:
