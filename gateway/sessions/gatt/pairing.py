@@ -285,15 +285,14 @@ class Pairings:
         return find_supported(services), bonded
 
     async def _meet_again(self, radio: BleCentral, address: str) -> BleConnection:
-        """Connect with the new keys. Raises BleUnreachable.
-
-        A device that has just bonded may not have stored its keys yet, or restart its link: it gets several tries.
-        """
+        """Connect with the new keys. Raises BleUnreachable."""
         for _ in range(KEYS_KEPT_TRIES - 1):
             try:
                 return await radio.connect(address)
             except BleUnreachable as error:
-                log.info("ble.not_connected_after_bond", address=address, bond_lost=error.bond_lost)
+                if not error.bond_lost:
+                    raise
+                log.info("ble.keys_not_kept_yet", address=address)
             await self._clock.sleep_until(self._clock.monotonic_s() + KEYS_KEPT_S)
         return await radio.connect(address)
 
