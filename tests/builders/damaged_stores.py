@@ -40,20 +40,40 @@ def flip(path: Path, offset: int, generator: random.Random, *, count: int = 8) -
         file.write(bytes(byte ^ generator.randrange(1, 256) for byte in before))
 
 
-def leaf_page_of(path: Path, lane: Lane) -> int:
-    """Return the number of a page with rows in the middle of a lane: the deepest page above its middle row."""
-    with closing(sqlite3.connect(path)) as connection:
-        last = connection.execute(
-            "SELECT max(position) FROM batches WHERE position BETWEEN ? AND ?",
-            (position_of(lane, 0), position_of(lane, 1 << 40)),
-        ).fetchone()[0]
-        root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'batches'").fetchone()[0]
-        # Beside a gateway that is writing, the log is in use now and then; the page must lie in the file.
-        until(lambda: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+def damage_leaf_page(path: Path, lane: Lane, content: bytes = bytes(PAGE_BYTES)) -> None:
+    """Write `content` over the beginning of a page with rows in the middle of a lane: the deepest page above its middle
+    row. A gateway may be writing meanwhile, so it is kept from it, the page lies in the file alone, and every
+    connection reads it again: neither a log nor a cache heals the damage."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        until(lambda: _holds_alone(connection, path), what="a store whose log is empty")
+        page = _leaf_page(connection, path, lane)
+        overwrite(path, (page - 1) * PAGE_BYTES, content)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+
+
+def _holds_alone(connection: sqlite3.Connection, path: Path) -> bool:
+    """Begin a transaction that keeps others from writing; return False, without one, where the log is not empty."""
+    if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] != 0:
+        return False
+    connection.execute("BEGIN IMMEDIATE")
+    if path.with_name(path.name + "-wal").stat().st_size == 0:
+        return True
+    connection.execute("ROLLBACK")
+    return False
+
+
+def _leaf_page(connection: sqlite3.Connection, path: Path, lane: Lane) -> int:
+    last = connection.execute(
+        "SELECT max(position) FROM batches WHERE position BETWEEN ? AND ?",
+        (position_of(lane, 0), position_of(lane, 1 << 40)),
+    ).fetchone()[0]
+    root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'batches'").fetchone()[0]
     middle = position_of(lane, max(1, (last - position_of(lane, 0)) // 2))
     content = path.read_bytes()
-    page = root
-    while (begin := (page - 1) * PAGE_BYTES) >= 0 and content[begin] == 0x05:
+    page = int(root)
+    while content[begin := (page - 1) * PAGE_BYTES] == 0x05:
         page = _child(content, begin, middle)
     assert content[begin] == 0x0D, "a leaf of a table"
     return page

@@ -14,7 +14,7 @@ from gateway.cli.provision import provisioned
 from gateway.settings import load
 from protocols.uplink.lanes import Lane
 from simulators.demo.free_ports import free_port
-from tests.builders.damaged_stores import PAGE_BYTES, leaf_page_of, overwrite
+from tests.builders.damaged_stores import damage_leaf_page, overwrite
 from tests.builders.gateway_device import Device, device
 from tests.harness.acking_cloud import AckingCloud
 from tests.harness.broker import broker_running
@@ -189,7 +189,7 @@ async def test_gateway_and_its_lanes_continue_after_a_page_is_damaged_while_runn
                 await thermometer.measure(36.6, second=second)
         before = await gateway.status()
         store = gateway.state_dir / "buffer.sqlite"
-        overwrite(store, (leaf_page_of(store, Lane.NUMERIC) - 1) * PAGE_BYTES, bytes(PAGE_BYTES))
+        damage_leaf_page(store, Lane.NUMERIC)
         async with AckingCloud(broker, key).serving() as cloud:
 
             def complete(lane: Lane) -> bool:

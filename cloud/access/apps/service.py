@@ -266,6 +266,9 @@ class Apps:
         Raises `AppUnknown`, `ScopeUnknown`, `GovernanceMalformed`.
         """
 
+        # Whether the app exists, and in which version, counts for valid values only (A-005).
+        _merged(Governance(), patch)
+
         def govern(app: App) -> App:
             return replace(app, governance=_merged(app.governance, patch))
 

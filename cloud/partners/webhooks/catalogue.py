@@ -37,13 +37,9 @@ def public_event(event: DomainEvent) -> PublicEvent | None:
     return PublicEvent(found.name, found.public_payload(event.payload), secrecy, found.scope)
 
 
-def checked_events(names: Sequence[str], approved: Iterable[str]) -> tuple[str, ...]:
-    """Return the events of a subscription, each once, in the order of the catalogue.
-
-    Raises `EventsMalformed` for none, too many and unknown ones, `EventNotApproved` with the names that `approved`
-    scopes do not cover.
-    """
-    wanted = set(names)
+def known_events(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the events of a subscription, each once, in the order of the catalogue. Raises `EventsMalformed` for none,
+    too many and unknown ones."""
     if not 0 < len(names) <= EVENTS_MAX:
         raise EventsMalformed(f"(Give 1 to {EVENTS_MAX}.)")
     for place, name in enumerate(names):
@@ -51,12 +47,15 @@ def checked_events(names: Sequence[str], approved: Iterable[str]) -> tuple[str, 
             near = closest(name, _BY_NAME)
             text = f"The event{mention(name, near)} is unknown."
             raise EventsMalformed(text, mistakes=[Mistake(text, f"/events/{place}", did_you_mean=near)])
-    chosen = [one for one in EVENTS if one.name in wanted]
+    return in_order(set(names))
+
+
+def check_approved(events: Iterable[str], approved: Iterable[str]) -> None:
+    """Raise `EventNotApproved` with the names of the events that the approved scopes do not cover."""
     holding = effective(approved)
-    refused = [one.name for one in chosen if one.scope not in holding]
+    refused = [name for name in events if name in _BY_NAME and _BY_NAME[name].scope not in holding]
     if refused:
         raise EventNotApproved(refused)
-    return tuple(one.name for one in chosen)
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.readable import hidden_character
 from cloud.foundation.viewer import Actor, Viewer
-from cloud.partners.webhooks.catalogue import checked_events
+from cloud.partners.webhooks.catalogue import check_approved, known_events
 from cloud.partners.webhooks.delivery_store import DeliveryStore
 from cloud.partners.webhooks.errors import DescriptionMalformed, TooManyWebhooks, WebhookHostNotAllowed, WebhookUnknown
 from cloud.partners.webhooks.governing import host_of
@@ -94,6 +94,7 @@ class Webhooks:
         """
         made = new_secret() if wanted.secret is None else None
         key = secret_key(made or wanted.secret or "")
+        events, description = known_events(wanted.events), _checked_description(wanted.description)
         target = await self._judge(wanted.url)
         id, now_us = self._ids.new("wh"), self._clock.now_us()
         sealed = seal_key(self._master(), id, key)
@@ -108,8 +109,8 @@ class Webhooks:
                 client_id=client_id,
                 clearance=actor.clearance,
                 url=wanted.url,
-                description=_checked_description(wanted.description),
-                events=checked_events(wanted.events, _approved(app)),
+                description=description,
+                events=events,
                 previous_secret_expires_at_us=None,
                 disabled_at_us=None if wanted.enabled else now_us,
                 disabled_reason=None if wanted.enabled else DisabledReason.BY_OWNER,
@@ -118,6 +119,7 @@ class Webhooks:
                 created_at_us=now_us,
                 updated_at_us=now_us,
             )
+            check_approved(events, _approved(app))
             _check_host(app, target.host)
             if await self._store.count_of_app(tx, client_id) >= WEBHOOKS_MAX:
                 raise TooManyWebhooks
@@ -189,7 +191,10 @@ class Webhooks:
         client_id: str | None = None,
         precondition: Precondition | None = None,
     ) -> Subscription:
+        # The values first: whether the webhook exists, and in which version, counts for a valid request only (A-005).
         key = None if wanted.secret is None else secret_key(wanted.secret)
+        chosen = None if wanted.events is None else known_events(wanted.events)
+        _checked_description(wanted.description)
         if wanted.url is not None:
             await self._judge(wanted.url)
         now_us = self._clock.now_us()
@@ -197,9 +202,9 @@ class Webhooks:
             before = await self._locked(tx, actor, id)
             if precondition is not None:
                 precondition(before)
-            events = before.events
-            if wanted.enabled or not (wanted.url is None and wanted.events is None and key is None):
-                events = await self._checked(tx, before, wanted, client_id)
+            events = before.events if chosen is None else chosen
+            if wanted.enabled or not (wanted.url is None and chosen is None and key is None):
+                await self._check_approvals(tx, before, wanted, events, client_id)
             after = _merged(before, wanted, events, now_us)
             rotated = key is not None and await self._rotate(tx, id, key, now_us)
             if after == before and not rotated:
@@ -229,19 +234,19 @@ class Webhooks:
             raise WebhookUnknown
         return found
 
-    async def _checked(
-        self, tx: Transaction, before: Subscription, wanted: Change, client_id: str | None
-    ) -> tuple[str, ...]:
-        """Return the events after the change; they and the host are approved for the owner and the requesting app."""
+    async def _check_approvals(
+        self, tx: Transaction, before: Subscription, wanted: Change, events: tuple[str, ...], client_id: str | None
+    ) -> None:
+        """Check that the events and the host after the change are approved for the owner and the requesting app."""
         host = host_of(before.url if wanted.url is None else wanted.url)
         owner = await self._apps.find(tx, before.client_id)
         _check_host(owner, host)
-        events = before.events if wanted.events is None else checked_events(wanted.events, _approved(owner))
+        if wanted.events is not None:
+            check_approved(events, _approved(owner))
         if client_id is not None and client_id != before.client_id:
             asking = await self._apps.find(tx, client_id)
-            checked_events(events, _approved(asking))
+            check_approved(events, _approved(asking))
             _check_host(asking, host)
-        return events
 
     async def _rotate(self, tx: Transaction, id: str, key: bytes, now_us: int) -> bool:
         """Store a new secret; False when it is the current one already, so that a repeated request rotates once."""

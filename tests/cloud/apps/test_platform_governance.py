@@ -91,6 +91,15 @@ async def test_governance_patch_with_an_outdated_etag_is_refused_with_412(world:
         assert (await it.ask("PATCH", path(app), {"enforce_pkce": True})).status == 200
 
 
+@pytest.mark.contract("A-005")
+async def test_governance_patch_with_an_invalid_value_is_refused_before_its_etag_is_compared(world: AuthWorld) -> None:
+    async with platform(world) as it:
+        app = await it.register()
+        for flags in ({"allowed_scopes": ["webhooks:wrte"]}, {"allowed_redirect_hosts": ["a.example", "a.example"]}):
+            answered = await it.ask("PATCH", path(app), flags, If_Match='"outdated"')
+            assert answered.status == 400, flags
+
+
 @pytest.mark.contract("C-039", "C-064", "A-045", "S-051")
 async def test_scope_forbidden_by_governance_is_removed_from_existing_and_new_tokens(world: AuthWorld) -> None:
     async with platform(world) as it:

@@ -222,6 +222,14 @@ async def test_change_with_an_outdated_etag_is_refused(here: WebhookSurface):
     assert (await here.ask("PUT", f"/{made['id']}", {"description": "two"}, headers=fresh)).status_code == 200
 
 
+@pytest.mark.contract("A-005")
+async def test_invalid_value_is_reported_before_an_outdated_etag(here: WebhookSurface):
+    made = await here.create()
+    outdated = {"If-Match": '"outdated"'}
+    for body in ({"events": ["incident.updatd"]}, {"description": "a\u200bb"}, {"url": "http://"}, {"secret": "short"}):
+        assert (await here.ask("PUT", f"/{made['id']}", body, headers=outdated)).status_code in (400, 422), body
+
+
 @pytest.mark.contract("C-086", "A-064")
 async def test_deleted_webhook_is_not_found_and_its_pending_deliveries_are_discarded(here: WebhookSurface):
     made = await here.create()

@@ -15,7 +15,7 @@ from protocols.uplink.gaps import GapReason, decode_gap
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import connected
 from tests.builders.buffer_store import GATEWAY, KEY, OTHER_KEY, answered, opened
-from tests.builders.damaged_stores import PAGE_BYTES, filled_store, leaf_page_of, overwrite
+from tests.builders.damaged_stores import PAGE_BYTES, damage_leaf_page, filled_store, overwrite
 from tests.gateway.buffer.test_chain import verdict
 
 LANES = (Lane.EVENT, Lane.NUMERIC, Lane.WAVEFORM)
@@ -60,7 +60,7 @@ async def test_damaged_page_loses_only_its_own_rows_and_a_gap_record_counts_them
     path = await filled_store(tmp_path)
     async with opened(path) as buffer:
         marks, epoch = buffer.marks(), buffer.epoch
-    overwrite(path, (leaf_page_of(path, lane) - 1) * PAGE_BYTES, random.Random(7).randbytes(PAGE_BYTES))
+    damage_leaf_page(path, lane, random.Random(7).randbytes(PAGE_BYTES))
     outcome, target = saved(path)
     assert outcome.epoch == epoch
     for each in LANES:

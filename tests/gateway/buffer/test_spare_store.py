@@ -20,7 +20,7 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.status import StoreState
 from tests.builders.buffer_observations import numerics, section
 from tests.builders.buffer_store import GATEWAY, KEY, OTHER_KEY, QUICK, new_store, opened, whole_lane
-from tests.builders.damaged_stores import PAGE_BYTES, filled_store, leaf_page_of, overwrite
+from tests.builders.damaged_stores import PAGE_BYTES, damage_leaf_page, filled_store, overwrite
 from tests.harness.buffer_small_disk import mount_again, remount, shut_down, small_disk
 from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
@@ -57,9 +57,7 @@ HARMS: dict[str, Callable[[Path], None]] = {
     "name of a column": lambda path: path.write_bytes(path.read_bytes().replace(b"row_hash", b"row_hasj")),
     "zero bytes": lambda path: path.write_bytes(b""),
     "half the file": half,
-    "header of a waveform leaf": lambda path: overwrite(
-        path, (leaf_page_of(path, Lane.WAVEFORM) - 1) * PAGE_BYTES, bytes(8)
-    ),
+    "header of a waveform leaf": lambda path: damage_leaf_page(path, Lane.WAVEFORM, bytes(8)),
     "another program's file": lambda path: path.write_bytes(b"not a database at all" * 999),
 }
 
@@ -111,7 +109,7 @@ async def test_spare_store_contains_the_paired_devices_and_the_last_known_time(t
         await buffer.state_put("wall_us", "1700000000000000")
         await buffer.remember_device_reports([("0011223344556677", b"what was seen of it")])
         await buffer.remember_configuration(bytes(8), 0x4000, b"octets")
-    overwrite(path, (leaf_page_of(path, Lane.WAVEFORM) - 1) * PAGE_BYTES, bytes(8))
+    damage_leaf_page(path, Lane.WAVEFORM, bytes(8))
     async with serving(path) as buffer:
         assert await buffer.ble_devices() == [paired]
         assert [each.model for each in await buffer.devices()] == ["model"]
@@ -126,7 +124,7 @@ async def test_buffer_moves_to_a_spare_store_without_a_restart_when_a_page_is_da
     clock = MovedClock()
     async with serving(path, clock=clock) as buffer:
         epoch = buffer.epoch
-        overwrite(path, (leaf_page_of(path, Lane.WAVEFORM) - 1) * PAGE_BYTES, bytes(8))
+        damage_leaf_page(path, Lane.WAVEFORM, bytes(8))
         found = await buffer.next_batches(Lane.WAVEFORM, after=0, limit_batches=999, limit_bytes=1 << 30)
         while found:
             found = await buffer.next_batches(

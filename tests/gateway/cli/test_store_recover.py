@@ -8,7 +8,7 @@ import pytest
 from gateway.cli.provision import provisioned
 from gateway.settings import load
 from protocols.uplink.lanes import Lane
-from tests.builders.damaged_stores import PAGE_BYTES, leaf_page_of, overwrite
+from tests.builders.damaged_stores import PAGE_BYTES, damage_leaf_page
 from tests.builders.gateway_device import device
 from tests.harness.gateway_process import Finished, Vehicle, argus_gateway, vehicle
 
@@ -30,7 +30,7 @@ async def test_recover_command_saves_every_readable_block_and_counts_the_lost_on
     async with vehicle(tmp_path, started=False) as gateway:
         await measured(gateway, 30)
         store = gateway.state_dir / "buffer.sqlite"
-        overwrite(store, (leaf_page_of(store, Lane.NUMERIC) - 1) * PAGE_BYTES, bytes(PAGE_BYTES))
+        damage_leaf_page(store, Lane.NUMERIC)
         aside = store.rename(store.with_name("damaged"))
         epoch = provisioned(load(gateway.config), new_store=True).epoch
         before = aside.read_bytes()

@@ -14,7 +14,7 @@ from gateway.transports.clock import SystemClock
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.gaps import GapReason, decode_gap
 from protocols.uplink.lanes import Lane
-from tests.builders.damaged_stores import PAGE_BYTES, leaf_page_of, overwrite
+from tests.builders.damaged_stores import damage_leaf_page
 from tests.builders.uplink_blocks import numeric_section, section, waveform
 from tests.builders.uplink_gateway import IMPATIENT, SMALL_STORE, SOON, sending
 from tests.harness.acking_cloud import AckingCloud
@@ -45,7 +45,7 @@ async def test_damaged_lane_does_not_stop_the_upload_of_other_lanes(tmp_path: Pa
             for number in range(60):
                 await buffer.append_sections([numeric_section(3, first=3 * number), section(waveform(bytes(900)))])
             first, marks = buffer.epoch, buffer.marks()
-            overwrite(path, (leaf_page_of(path, Lane.WAVEFORM) - 1) * PAGE_BYTES, bytes(PAGE_BYTES))
+            damage_leaf_page(path, Lane.WAVEFORM)
             async with AckingCloud(broker, identity.public_key).serving() as cloud:
                 uplink = Uplink(
                     buffer, identity, settings, clock, tenant=TENANT, gateway=GATEWAY, archive=buffer.archive
