@@ -13,13 +13,13 @@ what a device must show (`lacks`).
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import structlog
 
 from gateway.transports.ble.adapter import BleAdapter
 from gateway.transports.ble.attempts import Attempts
+from gateway.transports.ble.bonding import Bonding
 from gateway.transports.ble.connection import BleConnection
 from gateway.transports.ble.faults import (
     BleLost,
@@ -66,6 +66,7 @@ class BleCentral:
         self._links = Links(clock, options, self._scanner)
         self._attempts = Attempts(backend, clock, options, self._scanner, self._links)
         self._adapter = BleAdapter(backend, clock, options, agent, self._scanner, self._links, chance)
+        self._bonding = Bonding(clock, options, self._scanner, self._links, self._attempts, self._adapter, chance)
         self._standings: dict[str, Standing] = {}
         self._pairing: dict[str, asyncio.Event] = {}
         self._identities: dict[str, str] = {}
@@ -139,7 +140,11 @@ class BleCentral:
         done = self._pairing[address] = asyncio.Event()
         try:
             await self.forget(address)
-            return await self._pair(address)
+            allowed = self._allowed(address, pairing=True)
+            bond = await self._bonding.bond(address, lambda: self._since_s(address), allowed)
+            if bond.identity != address:
+                self._identities[address] = bond.identity
+            return bond.bonded
         finally:
             del self._pairing[address]
             done.set()
@@ -196,7 +201,8 @@ class BleCentral:
     async def _try(self, address: str, lacks: Lacks) -> BleConnection | None:
         """Connect once. Return None when, at its turn, the device was not heard lately, or is not to be connected after
         all."""
-        async with self._link_to(address, pairing=False) as connection:
+        allowed = self._allowed(address, pairing=False)
+        async with self._attempts.link_to(address, lambda: self._since_s(address), allowed) as connection:
             if connection is None:
                 return None
             connection.bonded = await self._adapter.bonded(address)
@@ -208,13 +214,10 @@ class BleCentral:
                 raise BleLost(connection.why)
             return connection
 
-    def _link_to(self, address: str, *, pairing: bool) -> AbstractAsyncContextManager[BleConnection | None]:
-        """Return the attempt at a link. A device that is being paired has no other user meanwhile."""
-        return self._attempts.link_to(
-            address,
-            lambda: self._since_s(address),
-            lambda: self._adapter.up.is_set() and pairing == (address in self._pairing),
-        )
+    def _allowed(self, address: str, *, pairing: bool) -> Callable[[], bool]:
+        """Return the function that says whether a device may be connected when its turn has come. One that is being
+        paired has no other user meanwhile."""
+        return lambda: self._adapter.up.is_set() and pairing == (address in self._pairing)
 
     async def _closed(self, place: Place, connection: BleConnection) -> None:
         """Follow up on a link that stood and has been closed."""
@@ -263,42 +266,3 @@ class BleCentral:
                 await self._adapter.power_cycle(f"{address}: {standing.words}")
         except Exception as error:
             log.warning("ble.step_failed", step=rung.value, address=address, why=fault_of(error).words)
-
-    async def _pair(self, address: str) -> bool:
-        limit_s = self.options.pair_heard_s
-        try:
-            async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s):
-                await self._scanner.wait_for(address, self._since_s(address))
-        except TimeoutError:
-            raise BleUnreachable(
-                self.trouble
-                or f"{address} was not heard within {limit_s:g} s: switch it on, put it into pairing mode (its manual "
-                "says how), bring it near and try again"
-            ) from None
-        try:
-            async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s):
-                place = await self._links.slots.take(address, first=True)
-        except TimeoutError:
-            raise BleUnreachable(
-                f"{address} was heard, and all {self._links.slots.limit} places of the adapter are held by devices "
-                "that measure: switch one of them off and try again"
-            ) from None
-        try:
-            async with self._link_to(address, pairing=True) as connection:
-                if connection is None:
-                    raise BleLost(self.trouble or "it went out of range")
-                identity = await connection.pair(self.options.pair_s)
-                if identity != address:
-                    self._identities[address] = identity
-                bonded = await self._adapter.bonded(identity)
-                await self._clock.sleep_until(self._clock.monotonic_s() + self.options.paired_s)
-                await connection.close()
-                self._links.remove(connection)
-                return bonded
-        except Exception as error:
-            raise BleUnreachable(
-                f"{address} could not be paired: {fault_of(error).words}; put it into pairing mode again, check the "
-                "passkey that it shows, and try again"
-            ) from error
-        finally:
-            place.give_back()

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from bleak.exc import BleakDBusError
+from bleak.exc import BleakDBusError, BleakError
 
 from gateway.transports.ble.faults import BleUnreachable
 from tests.builders.ble_central import running_central
@@ -74,6 +74,36 @@ async def test_failed_pairing_is_reported_with_the_reason_and_leaves_no_open_lin
             await it.outcome(await pairing(it))
         assert device.open_clients == []
         assert await it.outcome(await pairing(it)) is True
+
+
+LINK_BROKE = BleakError("failed to discover services, device disconnected")
+
+
+async def test_link_that_breaks_before_the_pairing_began_is_made_again():
+    async with running_central() as it:
+        device = it.radio.device()
+        device.connects = [LINK_BROKE, BleakDBusError("org.bluez.Error.Failed", ["le-connection-abort-by-local"])]
+        assert await it.outcome(asyncio.ensure_future(it.central.pair(OXIMETER))) is True
+        assert len(device.clients) == 3
+        assert device.open_clients == []
+
+
+async def test_link_that_breaks_each_time_fails_the_pairing_after_four_tries():
+    async with running_central() as it:
+        device = it.radio.device()
+        device.connects = [LINK_BROKE] * 9
+        with pytest.raises(BleUnreachable, match="services were not found before the link broke"):
+            await it.outcome(asyncio.ensure_future(it.central.pair(OXIMETER)))
+        assert len(device.clients) == it.central.options.tries_max
+
+
+async def test_pairing_that_has_begun_is_not_repeated_when_its_link_breaks():
+    async with running_central() as it:
+        device = it.radio.device()
+        device.pairs = [LINK_BROKE]
+        with pytest.raises(BleUnreachable, match="could not be paired"):
+            await it.outcome(asyncio.ensure_future(it.central.pair(OXIMETER)))
+        assert len(device.clients) == 1
 
 
 async def test_second_concurrent_pairing_of_one_device_is_refused():
