@@ -31,10 +31,8 @@ log = structlog.get_logger()
 BACKLOG = 1024
 
 
-class AddressTaken(PrivateError):
+class AddressTaken(PrivateError, code="address_taken"):
     """The address to listen on is in use by another program, or is not an address of this machine."""
-
-    code = "address_taken"
 
 
 class HostServer:

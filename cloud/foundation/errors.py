@@ -1,8 +1,8 @@
 """Base of every slice's errors.
 
-The docstring of a class is the sentence that people read; `code` is public and stable; `status` is the HTTP status that
-goes with it. Rendering (problem documents, one line on a terminal) is done elsewhere; an error never carries patient
-data, keys or tokens.
+A class is declared as `class WebhookUnknown(DomainError, code="webhook_unknown", status=404)`: its docstring is the
+sentence that people read, `code` is public and stable, `status` is the HTTP status. Rendering (problem documents, one
+line on a terminal) is done elsewhere; an error never carries patient data, keys or tokens.
 """
 
 import inspect
@@ -39,6 +39,10 @@ class DomainError(Exception):
 
     code = "refused"
     status = 400
+
+    def __init_subclass__(cls, *, code: str | None = None, status: int | None = None) -> None:
+        """Set `code` and `status` of a class; None keeps those of its base."""
+        cls.code, cls.status = code or cls.code, status or cls.status
 
     def __init__(self, detail: str = "", *, mistakes: Sequence[Mistake] = ()) -> None:
         """`detail` says what this occurrence adds to the class's sentence; `mistakes` name the invalid values."""

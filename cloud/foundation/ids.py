@@ -16,11 +16,8 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-class IdentifierMalformed(DomainError):
+class IdentifierMalformed(DomainError, code="identifier_malformed", status=422):
     """An identifier is 1 to 64 characters from A-Z, a-z, 0-9, underscore and hyphen."""
-
-    code = "identifier_malformed"
-    status = 422
 
 
 class Ids(Protocol):

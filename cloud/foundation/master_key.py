@@ -29,32 +29,20 @@ FILE_OCTETS_MAX = 256
 KEY_FILE = "master.key"
 
 
-class MasterKeyAbsent(PrivateError):
+class MasterKeyAbsent(PrivateError, code="master_key_absent", status=503):
     """The master key file is missing. Create one with `argus-cloud init-secrets`, or restore it from your backup."""
 
-    code = "master_key_absent"
-    status = 503
 
-
-class MasterKeyUnfit(PrivateError):
+class MasterKeyUnfit(PrivateError, code="master_key_unfit", status=503):
     """The master key file cannot be used."""
 
-    code = "master_key_unfit"
-    status = 503
 
-
-class MasterKeyTaken(PrivateError):
+class MasterKeyTaken(PrivateError, code="master_key_taken", status=409):
     """A master key file exists and was not changed: data sealed with it cannot be opened without it."""
 
-    code = "master_key_taken"
-    status = 409
 
-
-class SealBroken(PrivateError):
+class SealBroken(PrivateError, code="seal_broken", status=503):
     """Stored data was sealed with another master key, or was altered. Restore the key file that belongs to it."""
-
-    code = "seal_broken"
-    status = 503
 
 
 class MasterKey:

@@ -9,10 +9,8 @@ _FIRST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1
 _LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
-class MomentMalformed(DomainError):
+class MomentMalformed(DomainError, code="moment_malformed"):
     """A time reads like 2026-03-24T10:00:00Z, with Z or an offset."""
-
-    code = "moment_malformed"
 
 
 def read_moment(text: str) -> int:

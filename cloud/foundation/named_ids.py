@@ -15,11 +15,8 @@ from cloud.foundation.slice import IdKind, declared
 from cloud.foundation.suggestions import KNOWN_MAX, closest, quoted
 
 
-class IdUnknown(PrivateError):
+class IdUnknown(PrivateError, code="id_unknown", status=404):
     """An id does not exist."""
-
-    code = "id_unknown"
-    status = 404
 
     @property
     def sentence(self) -> str:

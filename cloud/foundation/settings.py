@@ -31,10 +31,8 @@ FILE_BYTES_MAX = 262_144
 PASSWORD_LENGTH_MAX = 1024
 
 
-class SettingsUnusable(PrivateError):
+class SettingsUnusable(PrivateError, code="settings_unusable"):
     """The settings cannot be used."""
-
-    code = "settings_unusable"
 
 
 class Address(NamedTuple):

@@ -3,50 +3,29 @@
 from cloud.foundation.errors import DomainError
 
 
-class AppUnknown(DomainError):
+class AppUnknown(DomainError, code="app_unknown", status=404):
     """App not found."""
 
-    code = "app_unknown"
-    status = 404
 
-
-class AppPublic(DomainError):
+class AppPublic(DomainError, code="app_public", status=409):
     """A public client has no secret."""
 
-    code = "app_public"
-    status = 409
 
-
-class GrantTypeUnknown(DomainError):
+class GrantTypeUnknown(DomainError, code="invalid_grant_types", status=400):
     """grant_types needs at least one of authorization_code and client_credentials."""
 
-    code = "invalid_grant_types"
-    status = 400
 
-
-class GraceTooLong(DomainError):
+class GraceTooLong(DomainError, code="grace_too_long", status=400):
     """The grace period of a previous secret is 0 to 168 hours."""
 
-    code = "grace_too_long"
-    status = 400
 
-
-class RedirectUriRefused(DomainError):
+class RedirectUriRefused(DomainError, code="invalid_redirect_uri", status=400):
     """A redirect URI is https, without fragment, wildcard or credentials. A public client may use http on 127.0.0.1."""
 
-    code = "invalid_redirect_uri"
-    status = 400
 
-
-class ClearanceExceeded(DomainError):
+class ClearanceExceeded(DomainError, code="clearance_exceeded", status=403):
     """The app would have a higher clearance than the caller."""
 
-    code = "clearance_exceeded"
-    status = 403
 
-
-class GovernanceMalformed(DomainError):
+class GovernanceMalformed(DomainError, code="invalid_governance", status=400):
     """A governance flag has an invalid value."""
-
-    code = "invalid_governance"
-    status = 400

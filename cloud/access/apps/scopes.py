@@ -24,11 +24,8 @@ NAMES = frozenset(scope.name for scope in CATALOGUE)
 _READS = {scope.name: scope.reads for scope in CATALOGUE if scope.reads is not None}
 
 
-class ScopeUnknown(DomainError):
+class ScopeUnknown(DomainError, code="invalid_scope", status=400):
     """A scope is unknown or cannot be granted. GET /v1/platform/scopes lists the scopes."""
-
-    code = "invalid_scope"
-    status = 400
 
 
 def check_known(names: Sequence[str], *, field: str | None = None) -> None:

@@ -23,11 +23,8 @@ _ONCE = ("response_type", "client_id", "redirect_uri", "scope", "state", "code_c
 Pairs = Sequence[tuple[str, str]]
 
 
-class NoRedirect(PrivateError):
+class NoRedirect(PrivateError, code="authorization_request_unusable", status=400):
     """The request names no registered app, or a redirect URI that the app has not registered."""
-
-    code = "authorization_request_unusable"
-    status = 400
 
 
 class Redirected(Exception):

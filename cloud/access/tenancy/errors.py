@@ -3,36 +3,21 @@
 from cloud.foundation.errors import DomainError, PrivateError
 
 
-class TenantUnknown(PrivateError):
+class TenantUnknown(PrivateError, code="tenant_unknown", status=404):
     """Tenant not found."""
 
-    code = "tenant_unknown"
-    status = 404
 
-
-class OrganizationUnknown(DomainError):
+class OrganizationUnknown(DomainError, code="organization_unknown", status=404):
     """Organisation not found."""
 
-    code = "organization_unknown"
-    status = 404
 
-
-class VehicleUnknown(PrivateError):
+class VehicleUnknown(PrivateError, code="vehicle_unknown", status=404):
     """Vehicle not found."""
 
-    code = "vehicle_unknown"
-    status = 404
 
-
-class IdentifierTaken(PrivateError):
+class IdentifierTaken(PrivateError, code="identifier_taken", status=409):
     """This identifier is already in use. Nothing was changed."""
 
-    code = "identifier_taken"
-    status = 409
 
-
-class NameMalformed(DomainError):
+class NameMalformed(DomainError, code="name_malformed", status=422):
     """A name has 1 to 200 characters and is not blank."""
-
-    code = "name_malformed"
-    status = 422

@@ -3,29 +3,17 @@
 from cloud.foundation.errors import PrivateError
 
 
-class AssignmentUnknown(PrivateError):
+class AssignmentUnknown(PrivateError, code="assignment_unknown", status=404):
     """Assignment not found."""
 
-    code = "assignment_unknown"
-    status = 404
 
-
-class AssignmentOverlaps(PrivateError):
+class AssignmentOverlaps(PrivateError, code="assignment_overlaps", status=409):
     """The device is already assigned to an encounter in this interval. Close or move that assignment first."""
 
-    code = "assignment_overlaps"
-    status = 409
 
-
-class AssignmentEnded(PrivateError):
+class AssignmentEnded(PrivateError, code="assignment_ended", status=409):
     """The assignment was closed or moved and cannot be changed."""
 
-    code = "assignment_ended"
-    status = 409
 
-
-class IntervalEmpty(PrivateError):
+class IntervalEmpty(PrivateError, code="interval_empty", status=422):
     """An assignment ends after it begins."""
-
-    code = "interval_empty"
-    status = 422

@@ -3,15 +3,9 @@
 from cloud.foundation.errors import DomainError
 
 
-class UrlMalformed(DomainError):
+class UrlMalformed(DomainError, code="url_malformed", status=400):
     """A URL reads like https://receiver.example/path and has at most 2048 characters."""
 
-    code = "url_malformed"
-    status = 400
 
-
-class UrlBlocked(DomainError):
+class UrlBlocked(DomainError, code="blocked_url", status=422):
     """Deliveries to this address are not allowed."""
-
-    code = "blocked_url"
-    status = 422

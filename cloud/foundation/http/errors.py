@@ -23,222 +23,129 @@ class Refused(DomainError):
         self.members = members or {}
 
 
-class NotFound(Refused):
+class NotFound(Refused, code="not_found", status=404):
     """There is no resource at this address."""
 
-    code = "not_found"
-    status = 404
 
-
-class MethodNotAllowed(Refused):
+class MethodNotAllowed(Refused, code="method_not_allowed", status=405):
     """Method not allowed. The Allow header lists the methods of this address."""
 
-    code = "method_not_allowed"
-    status = 405
 
-
-class Misdirected(Refused):
+class Misdirected(Refused, code="misdirected_request", status=421):
     """This server does not serve the requested host."""
 
-    code = "misdirected_request"
-    status = 421
 
-
-class TokenMissing(Refused):
+class TokenMissing(Refused, code="token_missing", status=401):
     """An access token is required: send Authorization: Bearer. Get one at /v1/oauth/token on the auth host."""
 
-    code = "token_missing"
-    status = 401
 
-
-class InvalidToken(Refused):
+class InvalidToken(Refused, code="invalid_token", status=401):
     """The access token is malformed, expired or revoked, or its audience is another host. Request a new one with the
     scopes that this address needs: the scopes determine the audience."""
 
-    code = "invalid_token"
-    status = 401
 
-
-class WrongEnvironment(Refused):
+class WrongEnvironment(Refused, code="wrong_environment", status=403):
     """A sandbox token is valid on the sandbox host only, and a live token on the live hosts only."""
 
-    code = "wrong_environment"
-    status = 403
 
-
-class InsufficientScope(Refused):
+class InsufficientScope(Refused, code="insufficient_scope", status=403):
     """The access token lacks a scope that this address needs. The WWW-Authenticate header names it."""
 
-    code = "insufficient_scope"
-    status = 403
 
-
-class OrganizationRequired(Refused):
+class OrganizationRequired(Refused, code="organization_required", status=403):
     """This address needs an access token with an organisation."""
 
-    code = "organization_required"
-    status = 403
 
-
-class TenantMismatch(Refused):
+class TenantMismatch(Refused, code="tenant_mismatch", status=403):
     """X-Tenant-ID differs from the tenant of the access token. Omit it, or send the token's tenant."""
 
-    code = "tenant_mismatch"
-    status = 403
 
-
-class TooManyRequests(Refused):
+class TooManyRequests(Refused, code="rate_limited", status=429):
     """Rate limit exceeded. Wait for the seconds in Retry-After."""
 
-    code = "rate_limited"
-    status = 429
 
-
-class HeaderMalformed(Refused):
+class HeaderMalformed(Refused, code="invalid_header", status=400):
     """A request header is invalid."""
 
-    code = "invalid_header"
-    status = 400
 
-
-class QueryMalformed(Refused):
+class QueryMalformed(Refused, code="invalid_query", status=400):
     """The query is invalid."""
 
-    code = "invalid_query"
-    status = 400
 
-
-class InvalidCursor(Refused):
+class InvalidCursor(Refused, code="invalid_cursor", status=400):
     """The cursor does not belong to this listing. Start without a cursor."""
 
-    code = "invalid_cursor"
-    status = 400
 
-
-class BodyMalformed(Refused):
+class BodyMalformed(Refused, code="invalid_body", status=400):
     """The body is invalid."""
 
-    code = "invalid_body"
-    status = 400
 
-
-class BodyBroken(Refused):
+class BodyBroken(Refused, code="body_incomplete", status=400):
     """The transfer coding of the body is invalid, or the connection ended before the end of the body. Send it again."""
 
-    code = "body_incomplete"
-    status = 400
 
-
-class BodyTooLarge(Refused):
+class BodyTooLarge(Refused, code="body_too_large", status=413):
     """The body is larger than the limit of this address."""
 
-    code = "body_too_large"
-    status = 413
 
-
-class TargetTooLong(Refused):
+class TargetTooLong(Refused, code="uri_too_long", status=414):
     """The request target is longer than the limit of this server."""
 
-    code = "uri_too_long"
-    status = 414
 
-
-class MediaTypeUnsupported(Refused):
+class MediaTypeUnsupported(Refused, code="unsupported_media_type", status=415):
     """This address does not accept the Content-Type of the body."""
 
-    code = "unsupported_media_type"
-    status = 415
 
-
-class ExpectationFailed(Refused):
+class ExpectationFailed(Refused, code="expectation_failed", status=417):
     """Expect supports 100-continue only."""
 
-    code = "expectation_failed"
-    status = 417
 
-
-class HeadersTooLarge(Refused):
+class HeadersTooLarge(Refused, code="headers_too_large", status=431):
     """The request headers are larger or more than the limits of this server."""
 
-    code = "headers_too_large"
-    status = 431
 
-
-class Unreadable(Refused):
+class Unreadable(Refused, code="bad_request", status=400):
     """The request is not valid HTTP."""
 
-    code = "bad_request"
-    status = 400
 
-
-class RequestTooSlow(Refused):
+class RequestTooSlow(Refused, code="request_timeout", status=408):
     """The request did not arrive in time."""
 
-    code = "request_timeout"
-    status = 408
 
-
-class PreconditionFailed(Refused):
+class PreconditionFailed(Refused, code="precondition_failed", status=412):
     """The resource has changed since the version in If-Match. Read it again."""
 
-    code = "precondition_failed"
-    status = 412
 
-
-class Sunset(Refused):
+class Sunset(Refused, code="gone", status=410):
     """This address was retired. Its documentation names the successor."""
 
-    code = "gone"
-    status = 410
 
-
-class IdempotencyKeyMalformed(Refused):
+class IdempotencyKeyMalformed(Refused, code="invalid_idempotency_key", status=400):
     """An Idempotency-Key is 1 to 255 visible ASCII characters, bare or in double quotes."""
 
-    code = "invalid_idempotency_key"
-    status = 400
 
-
-class IdempotencyKeyReused(Refused):
+class IdempotencyKeyReused(Refused, code="idempotency_key_reused", status=422):
     """This Idempotency-Key was used for another request in the last 24 hours. Use a new key."""
 
-    code = "idempotency_key_reused"
-    status = 422
 
-
-class IdempotencyKeyInFlight(Refused):
+class IdempotencyKeyInFlight(Refused, code="idempotency_key_in_flight", status=409):
     """The first request with this Idempotency-Key is in progress. Retry shortly."""
 
-    code = "idempotency_key_in_flight"
-    status = 409
 
-
-class TookTooLong(Refused):
+class TookTooLong(Refused, code="took_too_long", status=503):
     """The request took too long and was cancelled. Try again, if possible with a smaller request."""
 
-    code = "took_too_long"
-    status = 503
 
-
-class Overloaded(Refused):
+class Overloaded(Refused, code="overloaded", status=503):
     """The server is at its limit of connections. Try again shortly."""
 
-    code = "overloaded"
-    status = 503
 
-
-class InternalError(Refused):
+class InternalError(Refused, code="internal_error", status=500):
     """An internal error occurred and was recorded. Quote the trace id to support."""
 
-    code = "internal_error"
-    status = 500
 
-
-class Unavailable(Refused):
+class Unavailable(Refused, code="unavailable", status=503):
     """The service cannot do this at the moment, and its log has the reason. Try again later."""
-
-    code = "unavailable"
-    status = 503
 
 
 OAUTH_ERRORS: Mapping[str, tuple[int, str]] = {

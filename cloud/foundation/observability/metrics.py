@@ -176,10 +176,8 @@ def _gauge(row: Figure, registry: CollectorRegistry) -> Gauge:
     return Gauge(row.name, row.meaning, row.labels, registry=registry)
 
 
-class MetricsListenerFailed(PrivateError):
+class MetricsListenerFailed(PrivateError, code="metrics_address_taken"):
     """The metrics address is in use by another program, or is not an address of this machine."""
-
-    code = "metrics_address_taken"
 
 
 class MetricsServer:

@@ -14,11 +14,8 @@ from multidict import CIMultiDictProxy
 from cloud.foundation.errors import PrivateError
 
 
-class FormForged(PrivateError):
+class FormForged(PrivateError, code="form_forged", status=403):
     """The form expired or was not sent from this page. Go back, reload the page and send it again."""
-
-    code = "form_forged"
-    status = 403
 
 
 def token_of(secret: str) -> str:

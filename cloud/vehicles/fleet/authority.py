@@ -52,18 +52,12 @@ PublicKey = EllipticCurvePublicKey | RSAPublicKey
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
 
 
-class CertificateRequestUnusable(PrivateError):
+class CertificateRequestUnusable(PrivateError, code="certificate_request_unusable", status=422):
     """The certificate request cannot be used. Send the file `client.csr` that `argus-gateway provision` writes."""
 
-    code = "certificate_request_unusable"
-    status = 422
 
-
-class AuthorityUnusable(PrivateError):
+class AuthorityUnusable(PrivateError, code="authority_unusable", status=422):
     """The certificate authority cannot be imported."""
-
-    code = "authority_unusable"
-    status = 422
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,16 +54,12 @@ FILE_BYTES_MAX = 64 * 1024
 CA_FILE = Path("/etc/argus/ca.pem")
 
 
-class FileUnusable(PrivateError):
+class FileUnusable(PrivateError, code="file_unusable"):
     """A file could not be read or written."""
 
-    code = "file_unusable"
 
-
-class PluginAbsent(PrivateError):
+class PluginAbsent(PrivateError, code="plugin_absent"):
     """The dynamic-security plugin of mosquitto is missing; install Debian's package, or name the file with --plugin."""
-
-    code = "plugin_absent"
 
 
 def directory_of(place: Workplace) -> BrokerDirectory | None:

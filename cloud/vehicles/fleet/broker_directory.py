@@ -51,11 +51,8 @@ FILE_BYTES_MAX = 64 << 20
 log = structlog.get_logger()
 
 
-class BrokerDirectoryUnusable(PrivateError):
+class BrokerDirectoryUnusable(PrivateError, code="broker_directory_unusable", status=503):
     """The lists for mosquitto could not be written. Correct the folder, then run `argus-cloud broker refresh`."""
-
-    code = "broker_directory_unusable"
-    status = 503
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,8 @@ FACTOR_LEAST, FACTOR_MOST = 0.01, 1_000.0
 """Bounds of an operator's factor on all quotas of one gateway: from nearly nothing to more than any vehicle sends."""
 
 
-class QuotaFactorMalformed(PrivateError):
+class QuotaFactorMalformed(PrivateError, code="quota_factor_malformed", status=422):
     """The factor of a quota is a number from 0.01 to 1000. 1 is the quota of the settings."""
-
-    code = "quota_factor_malformed"
-    status = 422
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
