@@ -140,7 +140,7 @@ class Gateway:
             ("recovery", buffer.archive.run),
             ("look", lambda: _watch_contest(parts)),
             ("clock", lambda: self._time.follow(buffer, change_clock)),
-            ("clock kept", lambda: self._time.persist(buffer, self._store_health.answered)),
+            ("clock kept", lambda: self._time.persist(buffer, self._store_health.note_response)),
             ("gaps", parts.follower.count),
             ("reports", parts.history_writer.run),
             ("journal", parts.journal.run),

@@ -33,15 +33,15 @@ class Notifier:
         """Interval of `watchdog`: half of what systemd allows. None: systemd does not watch."""
 
     def ready(self) -> None:
-        self._say("READY=1\nSTATUS=serving devices")
+        self._notify("READY=1\nSTATUS=serving devices")
 
     def watchdog(self) -> None:
-        self._say("WATCHDOG=1")
+        self._notify("WATCHDOG=1")
 
     def stopping(self) -> None:
-        self._say("STOPPING=1\nSTATUS=releasing devices, last commit, last batches")
+        self._notify("STOPPING=1\nSTATUS=releasing devices, last commit, last batches")
 
-    def _say(self, message: str) -> None:
+    def _notify(self, message: str) -> None:
         if not self._address:
             return
         # An address that begins with @ is in the abstract namespace, whose first byte is zero.
@@ -82,16 +82,16 @@ class StoreHealth:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._answered_s = clock.monotonic_s()
+        self._responded_s = clock.monotonic_s()
 
-    def answered(self) -> None:
+    def note_response(self) -> None:
         """Record that the writer has just committed something, or refused it because it found no room."""
-        self._answered_s = self._clock.monotonic_s()
+        self._responded_s = self._clock.monotonic_s()
 
     @property
     def silent_s(self) -> float:
         """Seconds since its last response."""
-        return self._clock.monotonic_s() - self._answered_s
+        return self._clock.monotonic_s() - self._responded_s
 
     @property
     def hangs(self) -> bool:

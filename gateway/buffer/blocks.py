@@ -59,31 +59,31 @@ def _cut(
     lane: Lane, sections: Sequence[DeviceObservations], settings: BufferSettings
 ) -> Iterable[list[DeviceObservations]]:
     """Yield groups of sections, each within the limits of a block. A section that is too large alone is cut."""
-    count_max, octets_max = settings.block_observations_max, settings.block_samples_bytes_max
+    count_max, bytes_max = settings.block_observations_max, settings.block_samples_bytes_max
     group: list[DeviceObservations] = []
     count = octets = 0
     for section in sections:
-        section_octets = _sample_octets(section.observations) if lane is Lane.WAVEFORM else 0
-        if group and (count + len(section.observations) > count_max or octets + section_octets > octets_max):
+        section_bytes = _sample_bytes(section.observations) if lane is Lane.WAVEFORM else 0
+        if group and (count + len(section.observations) > count_max or octets + section_bytes > bytes_max):
             yield group
             group, count, octets = [], 0, 0
-        if len(section.observations) > count_max or section_octets > octets_max:
-            for part in _pieces(section.observations, count_max, octets_max):
+        if len(section.observations) > count_max or section_bytes > bytes_max:
+            for part in _pieces(section.observations, count_max, bytes_max):
                 yield [replace(section, observations=part)]
             continue
         group.append(section)
         count += len(section.observations)
-        octets += section_octets
+        octets += section_bytes
     if group:
         yield group
 
 
-def _pieces(observations: Sequence[Observation], count_max: int, octets_max: int) -> Iterable[list[Observation]]:
+def _pieces(observations: Sequence[Observation], count_max: int, bytes_max: int) -> Iterable[list[Observation]]:
     piece: list[Observation] = []
     octets = 0
     for observation in observations:
         size = len(observation.samples or b"")
-        if piece and (len(piece) >= count_max or octets + size > octets_max):
+        if piece and (len(piece) >= count_max or octets + size > bytes_max):
             yield piece
             piece, octets = [], 0
         piece.append(observation)
@@ -121,5 +121,5 @@ def _encode_within_limits(sections: Sequence[DeviceObservations]) -> bytes | Non
     return payload if len(payload) <= PAYLOAD_BYTES_MAX else None
 
 
-def _sample_octets(observations: Sequence[Observation]) -> int:
+def _sample_bytes(observations: Sequence[Observation]) -> int:
     return sum([len(o.samples) for o in observations if o.samples is not None])

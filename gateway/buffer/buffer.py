@@ -53,7 +53,7 @@ class Buffer:
     without one where nothing can be written. `close` commits what is queued. `archive` has the set-aside stores."""
 
     def __init__(self, place: StorePlace, *, serving: bool) -> None:
-        self._store = StoreInUse(place, serving=serving, filled=self._fill, failed=self._refuse_waiting)
+        self._store = StoreInUse(place, serving=serving, filled=self._fill, failed=self._refuse_pending)
         self.archive = Archive(self._store, self.append_event)
         self._room = Room(place.settings.queue_observations_max)
         self._uncounted: list[Loss] = []
@@ -111,7 +111,7 @@ class Buffer:
             with suppress(StoreFull):  # counted there
                 await self.append_block(block)
 
-    def _refuse_waiting(self, error: BufferUnusable) -> None:
+    def _refuse_pending(self, error: BufferUnusable) -> None:
         if not self._store.serving:
             self._room.refuse_all(error)
 

@@ -18,7 +18,7 @@ from gateway.cli.output import print_json, print_json_lines, print_table, table_
 from gateway.cli.refusal import Refusal
 from gateway.cli.stopped import opened
 from gateway.console.ble_view import paired_json, passkey_of
-from gateway.console.control import ControlUnavailable, Conversation, ask
+from gateway.console.control import ControlUnavailable, Conversation, query
 from gateway.settings import Settings, load
 
 ASK_EVERY_S = 1.0
@@ -98,19 +98,19 @@ def forget(config: Path, address: str, *, as_json: bool) -> None:
 # ---- requests
 
 
-async def _asked(settings: Settings) -> dict[str, Any]:
-    answer = await ask(settings.control_path, "ble")
-    if not answer.get("bluetooth"):
+async def _query_bluetooth(settings: Settings) -> dict[str, Any]:
+    reply = await query(settings.control_path, "ble")
+    if not reply.get("bluetooth"):
         # A running gateway of an earlier version does not know the request.
         raise Refusal(
-            "the running gateway is too old for this: restart it" if "error" in answer else answer["why"] or _NONE
+            "the running gateway is too old for this: restart it" if "error" in reply else reply["why"] or _NONE
         )
-    return answer
+    return reply
 
 
 async def _paired(settings: Settings) -> tuple[bool, list[dict[str, Any]]]:
     try:
-        return True, list((await _asked(settings))["paired"])
+        return True, list((await _query_bluetooth(settings))["paired"])
     except ControlUnavailable:
         async with opened(settings) as buffer:
             seen = {each.system_id: each.last_seen_us for each in await buffer.devices()}
@@ -121,16 +121,16 @@ async def _paired(settings: Settings) -> tuple[bool, list[dict[str, Any]]]:
 async def _scan(settings: Settings, seconds: float, *, live: bool) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     until_s = loop.time() + seconds
-    found = await _asked(settings)
+    found = await _query_bluetooth(settings)
     if not live:
         await asyncio.sleep(seconds)
-        return await _asked(settings)
+        return await _query_bluetooth(settings)
     from rich.live import Live
 
     with Live(_heard_table(found), auto_refresh=False) as screen:
         while (left_s := until_s - loop.time()) > 0:
             await asyncio.sleep(min(ASK_EVERY_S, left_s))
-            found = await _asked(settings)
+            found = await _query_bluetooth(settings)
             screen.update(_heard_table(found), refresh=True)
     return found
 
@@ -138,11 +138,11 @@ async def _scan(settings: Settings, seconds: float, *, live: bool) -> dict[str, 
 async def _converse(settings: Settings, request: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
     """Hold the conversation and return its last line, which has "done". Raises `Refusal` with the sentences of a line
     that has "failed"."""
-    await _asked(settings)
+    await _query_bluetooth(settings)
     async with Conversation(settings.control_path, request) as conversation:
         async for line in conversation.lines():
             if "question" in line:
-                conversation.answer(_person_says(line))
+                conversation.reply(_read_reply(line))
             elif "step" in line:
                 if not quiet:
                     typer.echo(line["says"])
@@ -153,15 +153,15 @@ async def _converse(settings: Settings, request: dict[str, Any], *, quiet: bool)
     raise ControlUnavailable("the gateway ended the conversation: it is stopping, or the time was over")
 
 
-def _person_says(line: dict[str, Any]) -> Any:
+def _read_reply(line: dict[str, Any]) -> Any:
     """Prompt the operator on the terminal. The loop is blocked meanwhile: nothing else happens in this program."""
     with _interruptible():
         if line["question"] == "passkey":
             digits = _typed(f"{line['says']} Type them: ")
             return passkey_of((digits or "").replace(" ", "").replace("-", ""))
         shown = f" {line['passkey']}" if line.get("passkey") else ""
-        answer = _typed(f"{line['says']}{shown} [y/N]: ")
-        return (answer or "").lower() in {"y", "yes"}
+        reply = _typed(f"{line['says']}{shown} [y/N]: ")
+        return (reply or "").lower() in {"y", "yes"}
 
 
 def _typed(prompt: str) -> str | None:

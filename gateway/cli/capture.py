@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from gateway.cli.refusal import Refusal
-from gateway.console.control import ControlUnavailable, ask, listen
+from gateway.console.control import ControlUnavailable, listen, query
 from gateway.settings import Settings, load
 from gateway.transports.capture import CaptureWriter, ConnectionCapture
 
@@ -45,7 +45,7 @@ def capture(config: Path, output: Path, *, link: str | None, seconds: float | No
 async def _check(settings: Settings, link: str) -> None:
     """Refuse the name of a link that does not exist, since it would silently record nothing. A port or a paired device
     may appear later."""
-    status = await ask(settings.control_path, "status")
+    status = await query(settings.control_path, "status")
     present = [str(each["link"]) for each in status["sessions"]]
     ports = [f"serial:{port.path}" for port in settings.serial]
     if link in present or link in ports or link.startswith("ble:"):

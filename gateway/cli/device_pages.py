@@ -96,7 +96,7 @@ def _regulatory(entries: list[Json]) -> Iterator[tuple[str, str]]:
         if each.get("unregulated") is not None:
             yield f"{each['body']} regulation", "unregulated device" if each["unregulated"] else "regulated device"
         elif not each.get("classes"):
-            yield str(each["body"] or "not readable"), _octets(each["hex"])
+            yield str(each["body"] or "not readable"), _hex_groups(each["hex"])
 
 
 def _configuration(console: Console, configuration: Json | None) -> None:
@@ -128,7 +128,7 @@ def _object(console: Console, item: Json) -> None:
         head.append(f" in {item['unit']}")
     console.print(Padding(head, (0, 0, 0, 2)))
     details = [
-        f"{_short(each['name'])} {_short(each['says'] or _octets(each['hex']))}"
+        f"{_short(each['name'])} {_short(each['says'] or _hex_groups(each['hex']))}"
         for each in item["attributes"]
         if each["name"] not in _IN_HEAD and not (item["scans"] and each["name"] == _SCAN_MAP)
     ]
@@ -230,7 +230,7 @@ def _deviations(console: Console, report: Json) -> None:
         if each["done"]:
             pairs.append(("what we do", each["done"]))
         if each["hex"]:
-            pairs.append(("octets", _octets(each["hex"])))
+            pairs.append(("octets", _hex_groups(each["hex"])))
         _pairs(console, pairs, indent=4)
     if not report["deviations"]:
         _pairs(console, [("none seen", "")], indent=2)
@@ -239,7 +239,7 @@ def _deviations(console: Console, report: Json) -> None:
         console.print(Padding(Text(left_out), (0, 0, 0, 2)))
 
 
-def _octets(digits: str) -> str:
+def _hex_groups(digits: str) -> str:
     """Return the bytes in pairs, as captures and the corpus write them."""
     shown = digits[: 2 * OCTETS_SHOWN].upper()
     groups = " ".join(shown[at : at + 4] for at in range(0, len(shown), 4))

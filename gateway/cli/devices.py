@@ -14,7 +14,7 @@ from gateway.cli.device_pages import print_report
 from gateway.cli.output import print_json, print_json_lines, print_table
 from gateway.cli.refusal import Refusal
 from gateway.cli.stopped import opened
-from gateway.console.control import ControlUnavailable, ask
+from gateway.console.control import ControlUnavailable, query
 from gateway.console.device_view import report_json
 from gateway.console.status import devices_json
 from gateway.sessions.clocks.trusted_clock import TrustedClock
@@ -114,7 +114,7 @@ def _name(each: dict[str, Any]) -> str:
 
 async def _devices(settings: Settings) -> list[dict[str, Any]]:
     try:
-        return list((await ask(settings.control_path, "devices"))["devices"])
+        return list((await query(settings.control_path, "devices"))["devices"])
     except ControlUnavailable:
         async with opened(settings) as buffer:
             return await _known(buffer)
@@ -122,10 +122,10 @@ async def _devices(settings: Settings) -> list[dict[str, Any]]:
 
 async def _report(settings: Settings, named: str) -> dict[str, Any]:
     try:
-        devices = list((await ask(settings.control_path, "devices"))["devices"])
+        devices = list((await query(settings.control_path, "devices"))["devices"])
         system_id = device_named(named, devices)
-        answer = await ask(settings.control_path, "device", about=system_id)
-        report = answer.get("report")
+        reply = await query(settings.control_path, "device", about=system_id)
+        report = reply.get("report")
     except ControlUnavailable:
         async with opened(settings) as buffer:
             system_id = device_named(named, await _known(buffer))
@@ -137,12 +137,12 @@ async def _report(settings: Settings, named: str) -> dict[str, Any]:
 
 async def _judge(settings: Settings, named: str, verb: str) -> tuple[str, bool]:
     try:
-        devices = list((await ask(settings.control_path, "devices"))["devices"])
+        devices = list((await query(settings.control_path, "devices"))["devices"])
         system_id = device_named(named, devices)
-        answer = await ask(settings.control_path, verb, about=system_id)
-        if "changed" not in answer:
+        reply = await query(settings.control_path, verb, about=system_id)
+        if "changed" not in reply:
             raise Refusal("the gateway that runs is of an earlier version: restart it first")
-        return system_id, bool(answer["changed"])
+        return system_id, bool(reply["changed"])
     except ControlUnavailable:
         async with opened(settings) as buffer:
             reports = {each.system_id: each for each in await _reports(buffer)}

@@ -22,7 +22,7 @@ from gateway.cli.doctor_secrets import secret_findings
 from gateway.cli.doctor_store import store_findings
 from gateway.cli.finding import Finding
 from gateway.cli.output import print_json_lines, print_table
-from gateway.console.control import ControlUnavailable, ask
+from gateway.console.control import ControlUnavailable, query
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.clocks.trusted_clock import BUILD_US, kernel_error_us
@@ -47,7 +47,7 @@ def doctor(config: Path, *, as_json: bool) -> bool:
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    status = asyncio.run(_asked(settings))
+    status = asyncio.run(_query_gateway(settings))
     yield from _state_dir(settings)
     if os.access(settings.gateway.state_dir, os.R_OK | os.X_OK):
         yield from _state(settings, status)
@@ -78,9 +78,9 @@ def _state(settings: Settings, status: dict[str, Any] | None) -> Iterator[Findin
     yield from _disk(settings)
 
 
-async def _asked(settings: Settings) -> dict[str, Any] | None:
+async def _query_gateway(settings: Settings) -> dict[str, Any] | None:
     try:
-        return await ask(settings.control_path, "status")
+        return await query(settings.control_path, "status")
     except ControlUnavailable:
         return None
 

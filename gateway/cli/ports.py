@@ -18,7 +18,7 @@ import typer
 
 from gateway.cli.output import age_text, print_json, print_table
 from gateway.cli.refusal import refuse
-from gateway.console.control import ControlUnavailable, ask
+from gateway.console.control import ControlUnavailable, query
 from gateway.settings import SerialSection, Settings, SettingsError, load
 from gateway.transports.port_list import Adapter, FoundPort, found_ports
 from gateway.transports.port_trouble import holders_of, program_name
@@ -55,11 +55,11 @@ def _known(config: Path) -> Known:
     except SettingsError as error:
         return Known(None, None, str(error), None)
     try:
-        answer = asyncio.run(ask(settings.control_path, "ports"))
+        reply = asyncio.run(query(settings.control_path, "ports"))
     except ControlUnavailable as error:
         return Known(settings, None, None, str(error))
     # A running gateway of an earlier version does not know the request.
-    return Known(settings, {each["path"]: each for each in answer.get("ports", ())}, None, None)
+    return Known(settings, {each["path"]: each for each in reply.get("ports", ())}, None, None)
 
 
 def _facts(known: Known) -> list[dict[str, Any]]:
@@ -91,11 +91,11 @@ def _use(section: SerialSection, known: Known) -> dict[str, Any]:
         "baud": section.baud,
         "framing": section.framing,
         "state": state,
-        "says": _says(section, state, known),
+        "says": _describe(section, state, known),
     }
 
 
-def _says(section: SerialSection, state: dict[str, Any] | None, known: Known) -> str:
+def _describe(section: SerialSection, state: dict[str, Any] | None, known: Known) -> str:
     """Return the state of a port that the settings use, in one sentence."""
     if state is None:
         if not section.path.exists():

@@ -35,13 +35,13 @@ async def _serve(settings: Settings) -> None:
     running = asyncio.current_task()
     assert running is not None
 
-    def asked() -> None:
+    def request_stop() -> None:
         if stop.is_set():
             running.cancel()
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked)
+        loop.add_signal_handler(number, request_stop)
     await Gateway(settings, notifier=Notifier()).run(stop, serving=_settle)
 
 

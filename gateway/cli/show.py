@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.cli.output import age_text, print_json, print_table
 from gateway.cli.stopped import opened
-from gateway.console.control import ControlUnavailable, ask
+from gateway.console.control import ControlUnavailable, query
 from gateway.console.status import stopped_json
 from gateway.health import STORE_SILENT_S
 from gateway.settings import Settings, load
@@ -41,7 +41,7 @@ def show_status(config: Path, *, as_json: bool) -> None:
 
 async def _status(settings: Settings) -> dict[str, Any]:
     try:
-        return await ask(settings.control_path, "status")
+        return await query(settings.control_path, "status")
     except ControlUnavailable:
         async with opened(settings) as buffer:
             return await stopped_json(settings, buffer)

@@ -60,7 +60,7 @@ class _DialoguePerson:
         if given is not None or self._yes:
             return given
         try:
-            return passkey_of(await self._dialogue.ask({"question": "passkey", "says": says}, PERSON_S))
+            return passkey_of(await self._dialogue.query({"question": "passkey", "says": says}, PERSON_S))
         except TimeoutError:
             return None
 
@@ -72,10 +72,10 @@ class _DialoguePerson:
         within_s = CONFIRM_S if passkey is None else PERSON_S
         shown = None if passkey is None else f"{passkey:06d}"
         try:
-            answer = await self._dialogue.ask({"question": "confirm", "says": says, "passkey": shown}, within_s)
+            reply = await self._dialogue.query({"question": "confirm", "says": says, "passkey": shown}, within_s)
         except TimeoutError:
             return False
-        return answer is True
+        return reply is True
 
 
 class BleDesk:

@@ -29,7 +29,7 @@ ASK_S = 5.0
 _PATH_BYTES_MAX = 100
 """Upper bound on a path: sockaddr_un holds 107 bytes; beyond it the socket is named through its folder's descriptor."""
 
-Answer = Mapping[str, Any]
+Reply = Mapping[str, Any]
 Converse = Callable[[Dialogue, Mapping[str, Any]], Awaitable[None]]
 """A conversation; the second argument is the request's whole line."""
 
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 
 class ControlUnavailable(Exception):
-    """No gateway answers on this state; the text says so for a person."""
+    """No gateway replies on this state; the text says so for a person."""
 
 
 class ControlUnusable(Exception):
@@ -62,20 +62,20 @@ def _address(path: Path) -> Iterator[str]:
 
 
 class ControlServer:
-    """Server of the control socket. It responds to `{"ask": name}` with `answers[name]()` and to `{"ask": name,
+    """Server of the control socket. It responds to `{"ask": name}` with `replies[name]()` and to `{"ask": name,
     "about": what}` with `about[name](what)`, holds `conversations[name]` on `{"ask": name, …}`, and streams `taps` to
     `{"ask": "capture", "link": null or a name}`."""
 
     def __init__(
         self,
         path: Path,
-        answers: Mapping[str, Callable[[], Awaitable[Answer]]],
+        replies: Mapping[str, Callable[[], Awaitable[Reply]]],
         taps: Taps,
-        about: Mapping[str, Callable[[str], Awaitable[Answer]]] | None = None,
+        about: Mapping[str, Callable[[str], Awaitable[Reply]]] | None = None,
         conversations: Mapping[str, Converse] | None = None,
     ) -> None:
         self._path = path
-        self._answers = answers
+        self._replies = replies
         self._about = about or {}
         self._conversations = conversations or {}
         self._conversing: set[asyncio.Task[None]] = set()
@@ -131,20 +131,20 @@ class ControlServer:
                 await self._converse(converse, request, reader, writer)
             else:
                 async with asyncio.timeout(ASK_S):
-                    await self._answer(request, writer)
+                    await self._respond(request, writer)
         except (OSError, ValueError, AttributeError) as error:  # hung up, timed out, or did not speak JSON
             log.info("control.client_lost", why=type(error).__name__)
         finally:
             self._clients -= 1
             writer.close()
 
-    async def _answer(self, request: Mapping[str, Any], writer: asyncio.StreamWriter) -> None:
+    async def _respond(self, request: Mapping[str, Any], writer: asyncio.StreamWriter) -> None:
         name = str(request.get("ask"))
         if name in self._about:
             body = await self._about[name](str(request.get("about")))
         else:
-            answer = self._answers.get(name)
-            body = {"error": "no such question"} if answer is None else await answer()
+            reply = self._replies.get(name)
+            body = {"error": "no such question"} if reply is None else await reply()
         writer.write(orjson.dumps(body) + b"\n")
         await writer.drain()
 
@@ -203,7 +203,7 @@ async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
         ) from None
 
 
-async def ask(path: Path, name: str, *, about: str | None = None) -> dict[str, Any]:
+async def query(path: Path, name: str, *, about: str | None = None) -> dict[str, Any]:
     """Send a request, some about one thing, and return the running gateway's response. Raises `ControlUnavailable`
     where none runs or it does not respond."""
     reader, writer = await _connect(path)
@@ -211,12 +211,12 @@ async def ask(path: Path, name: str, *, about: str | None = None) -> dict[str, A
         question = {"ask": name} if about is None else {"ask": name, "about": about}
         writer.write(orjson.dumps(question) + b"\n")
         async with asyncio.timeout(ASK_S):
-            answer = orjson.loads(await reader.readline())
+            reply = orjson.loads(await reader.readline())
     except (OSError, ValueError):
         raise ControlUnavailable(f"the gateway at {path} did not answer: see its log") from None
     finally:
         writer.close()
-    return dict(answer)
+    return dict(reply)
 
 
 async def listen(path: Path, link: str | None) -> AsyncIterator[dict[str, Any]]:
@@ -245,7 +245,7 @@ class Conversation:
         self._write(self._request)
         return self
 
-    async def __aexit__(self, *gone: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._writer.close()
 
     async def lines(self) -> AsyncIterator[dict[str, Any]]:
@@ -261,7 +261,7 @@ class Conversation:
         except (OSError, ValueError):
             raise ControlUnavailable(f"the gateway at {self._path} did not answer: see its log") from None
 
-    def answer(self, value: Any) -> None:
+    def reply(self, value: Any) -> None:
         """Send the reply to the question that was read last."""
         self._write({"answer": value})
 

@@ -21,28 +21,28 @@ Line = Mapping[str, Any]
 
 
 class Dialogue:
-    """The gateway's side of a conversation. The control server makes it; the handler only calls `send` and `ask`."""
+    """The gateway's side of a conversation. The control server makes it; the handler only calls `send` and `query`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._asked: asyncio.Future[Any] | None = None
+        self._reply: asyncio.Future[Any] | None = None
 
     async def send(self, line: Line) -> None:
         """Send one line to the client. Raises OSError when it has hung up."""
         self._writer.write(orjson.dumps(line) + b"\n")
         await self._writer.drain()
 
-    async def ask(self, line: Line, within_s: float) -> Any:
+    async def query(self, line: Line, within_s: float) -> Any:
         """Send the question `line` to the client and return its reply, any JSON value. Raises TimeoutError."""
-        assert self._asked is None, "one question at a time"
-        self._asked = asyncio.get_running_loop().create_future()
+        assert self._reply is None, "one question at a time"
+        self._reply = asyncio.get_running_loop().create_future()
         try:
             await self.send(line)
             async with asyncio.timeout(within_s):
-                return await self._asked
+                return await self._reply
         finally:
-            self._asked = None
+            self._reply = None
 
     async def run(self, converse: Callable[["Dialogue"], Awaitable[None]]) -> None:
         """Run `converse` until it is done, the client has hung up, or the time is over. Raises the errors of
@@ -62,7 +62,7 @@ class Dialogue:
     async def _hear(self) -> None:
         """Return when the client has hung up or sent an unexpected line."""
         while line := await self._reader.readline():
-            said = orjson.loads(line)
-            if self._asked is None or self._asked.done() or not isinstance(said, dict) or "answer" not in said:
+            body = orjson.loads(line)
+            if self._reply is None or self._reply.done() or not isinstance(body, dict) or "answer" not in body:
                 return
-            self._asked.set_result(said["answer"])
+            self._reply.set_result(body["answer"])

@@ -48,7 +48,7 @@ def session_json(session: Session, now_s: float) -> Json:
         "model": None if device is None else device.ref.model,
         "unverified_link": device is not None and device.ref.unverified_link,
         "open_s": round(now_s - session.opened_s, 1),
-        "silent_s": round(now_s - session.last_octet_s, 1),
+        "silent_s": round(now_s - session.last_byte_s, 1),
         "reports": session.counts.reports,
         "observations": session.counts.observations,
         "refused_reports": session.counts.refused,
@@ -63,7 +63,7 @@ def port_json(port: SerialPort, noise: str | None, sessions: Sequence[Session], 
     link = port.link
     session = next((each for each in sessions if each.link.name == port.name), None)
     device = None if session is None else session.device
-    last_s = None if link is None else link.last_octet_s
+    last_s = None if link is None else link.last_byte_s
     return {
         "path": port.path,
         "baud": port.baud,

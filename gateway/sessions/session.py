@@ -50,7 +50,7 @@ class Session(Protocol):
         """The state of the session, in words."""
 
     @property
-    def last_octet_s(self) -> float:
+    def last_byte_s(self) -> float:
         """Time at which the device last sent anything; monotonic."""
 
     @property

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gateway.sync.batch_source import BatchSource
-from gateway.sync.lane_window import Answer, LaneWindow, Sent, Verdict
+from gateway.sync.lane_window import AckOutcome, LaneWindow, Sent, Verdict
 from gateway.sync.pacing import Pacing
 from gateway.sync.settings import UplinkSettings
 from gateway.sync.sharing import Flow, Sharing
@@ -38,7 +38,7 @@ class History(Enum):
 
     OURS = "ours"
     ANOTHER = "another"
-    UNTOLD = "untold"
+    UNKNOWN = "unknown"
 
 
 class Flows:
@@ -75,23 +75,23 @@ class Flows:
         for lane, window in self.windows.items():
             window.note_commit(marks[lane].last)
 
-    def apply(self, ack: Ack, now_s: float) -> Answer:
+    def apply(self, ack: Ack, now_s: float) -> AckOutcome:
         """Apply the cloud's acknowledgement, and let the window follow its delay."""
         self.refresh()
         under_way_bytes = self.under_way_bytes
-        answer = self.windows[ack.lane].apply(ack)
-        for sent in answer.confirmed:
+        outcome = self.windows[ack.lane].apply(ack)
+        for sent in outcome.confirmed:
             # A delay is known only of a batch that was sent once: of two copies it is unknown which was acknowledged.
             if sent.sendings == 1:
                 self.pacing.acknowledge(
                     sent.octets, sent_at_s=sent.sent_at_s, now_s=now_s, under_way_bytes=under_way_bytes
                 )
-        if answer.missed:
+        if outcome.missed:
             self.pacing.shrink(now_s)
-        if answer.verdict in (Verdict.RESTORED, Verdict.CONTESTED):
+        if outcome.verdict in (Verdict.RESTORED, Verdict.CONTESTED):
             for live in (True, False):
                 self._ahead[Flow(ack.lane, live)].clear()
-        return answer
+        return outcome
 
     async def history_of(self, ack: Ack) -> History:
         """Return whose batch is at the cloud's mark. This is checked where the batch was not sent on this connection:
@@ -102,7 +102,7 @@ class Flows:
         if window.agreed and (through <= window.through or window.sent_here(through)):
             return History.OURS
         if ack.through_hash is None:
-            return History.UNTOLD
+            return History.UNKNOWN
         found = await self._source.next_batches(ack.lane, after=through - 1, limit_batches=1, limit_bytes=1)
         ours = _hash_behind(found[0], through) if found else None
         return History.OURS if ours in (None, ack.through_hash) else History.ANOTHER

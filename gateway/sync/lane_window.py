@@ -66,7 +66,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AckOutcome:
     """The effect of an acknowledgement. `confirmed`: the cloud has them. `missed`: it lacks them although later ones
     arrived; they are resent."""
 
@@ -119,39 +119,39 @@ class LaneWindow:
 
     # ---- acknowledgements
 
-    def apply(self, ack: Ack) -> Answer:
+    def apply(self, ack: Ack) -> AckOutcome:
         """Apply the cloud's acknowledgement. Return its verdict and the batches that are no longer in flight because of
         it."""
         if ack.epoch != self._epoch or ack.lane is not self._lane:
-            return Answer(Verdict.FOREIGN)
+            return AckOutcome(Verdict.FOREIGN)
         if self.contested and self.agreed:
             # Sticky within a connection: the other claimant's batches may be acknowledged on the same topic.
-            return Answer(Verdict.CONTESTED)
+            return AckOutcome(Verdict.CONTESTED)
         # A cloud that is ahead of this store holds another history of this epoch: a copy of this gateway wrote it.
         if ack.conflict or ack.highest_sequence > self.last:
             self.agreed = self.contested = True
             self._in_flight.clear()
-            return Answer(Verdict.CONTESTED)
+            return AckOutcome(Verdict.CONTESTED)
         if ack.through_sequence < self.through and self.agreed and not self._doubted:
             self._doubted = True
-            return Answer(Verdict.DOUBTED)
+            return AckOutcome(Verdict.DOUBTED)
         verdict = Verdict.RESTORED if ack.through_sequence < self.through else Verdict.ADVANCED
-        first_answer = not self.agreed
+        is_first = not self.agreed
         self.agreed, self.contested, self._doubted, self._silent = True, False, False, 0
         # Two workers of the cloud may overtake each other: an older acknowledgement does not withdraw what a newer one
         # stated of higher batches. If those are lost, they will be reported as missing.
-        outdated = not first_answer and ack.through_sequence == self.through and ack.highest_sequence < self._highest
+        outdated = not is_first and ack.through_sequence == self.through and ack.highest_sequence < self._highest
         self.through = ack.through_sequence
         if not outdated:
             self._held, self._highest = tuple(_held_above(ack)), ack.highest_sequence
         self.published.acknowledge(self.through, self._held)
-        if first_answer or verdict is Verdict.RESTORED:
+        if is_first or verdict is Verdict.RESTORED:
             self.live_from = self.through + 1
             self._bound_live_lag()
         if verdict is Verdict.RESTORED:
             self._in_flight.clear()
-            return Answer(verdict)
-        return Answer(verdict, self._find_acknowledged(), self._find_missed(ack))
+            return AckOutcome(verdict)
+        return AckOutcome(verdict, self._find_acknowledged(), self._find_missed(ack))
 
     def _find_acknowledged(self) -> list[Sent]:
         done = [sent for sent in self._in_flight.values() if self._is_held(sent)]

@@ -82,7 +82,7 @@ class Uplink:
         self._flows = Flows(source, settings)
         self._up = {lane: topics.up(tenant, gateway, lane) for lane in Lane}
         self._status_topic = topics.status(tenant, gateway)
-        self._asked: set[Lane] = set()
+        self._queried: set[Lane] = set()
         self._wake = asyncio.Event()
         self._status_due = asyncio.Event()
         self._connected = False
@@ -178,7 +178,7 @@ class Uplink:
             self._flows.begin()
             self._recovered.begin_connection()
             self._fork.begin()
-            self._asked.clear()
+            self._queried.clear()
             self._wake.clear()
             self._set_connected(True)
             self._last_error = None
@@ -253,22 +253,22 @@ class Uplink:
         match await self._flows.history_of(ack):
             case History.ANOTHER:
                 ack = replace(ack, conflict=True)
-            case History.UNTOLD if agreed and lane not in self._asked:
+            case History.UNKNOWN if agreed and lane not in self._queried:
                 # Only the response to a status has the hash; a cloud that sends none even then is believed.
-                self._asked.add(lane)
+                self._queried.add(lane)
                 self._status_due.set()
                 return
-        self._asked.discard(lane)
-        answer = self._flows.apply(ack, self._clock.monotonic_s())
-        match answer.verdict:
+        self._queried.discard(lane)
+        outcome = self._flows.apply(ack, self._clock.monotonic_s())
+        match outcome.verdict:
             case Verdict.FOREIGN:
                 log.info("uplink.answer_foreign", lane=lane.value, epoch=ack.epoch)
             case Verdict.ADVANCED:
                 self._delivered = True
                 await self._source.acknowledge(ack)
                 log.debug("uplink.batch_acked", lane=lane.value, through=ack.through_sequence)
-                if answer.missed:
-                    log.warning("uplink.batches_missed", lane=lane.value, batches=len(answer.missed))
+                if outcome.missed:
+                    log.warning("uplink.batches_missed", lane=lane.value, batches=len(outcome.missed))
             case Verdict.RESTORED:
                 log.warning("uplink.cloud_restored", lane=lane.value, through=ack.through_sequence)
                 await self._source.rewind(lane, ack.through_sequence)

@@ -32,7 +32,7 @@ class DescriptorLink:
         self.name = name
         self.received_bytes = 0
         """Number of bytes that came over the line, whatever they were."""
-        self.last_octet_s: float | None = None
+        self.last_byte_s: float | None = None
         """Time at which the last of them came, on the clock of `now_s`; None: none yet."""
         self._now_s = now_s
         self._descriptor = descriptor
@@ -102,7 +102,7 @@ class DescriptorLink:
             data = b""
         if data:
             self.received_bytes += len(data)
-            self.last_octet_s = self._now_s()
+            self.last_byte_s = self._now_s()
             self._inbox.put(data)
         else:
             self._end()

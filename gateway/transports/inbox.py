@@ -23,7 +23,7 @@ class Inbox:
         self._pause = pause
         self._resume = resume
         self._limit_bytes = limit_bytes
-        self._octets = bytearray()
+        self._bytes = bytearray()
         self._paused = False
         self._ended = False
         self._waiter: asyncio.Future[None] | None = None
@@ -34,14 +34,14 @@ class Inbox:
         return self._ended
 
     @property
-    def waiting_bytes(self) -> int:
+    def queued_bytes(self) -> int:
         """Number of bytes that were received and not yet read."""
-        return len(self._octets)
+        return len(self._bytes)
 
     def put(self, data: bytes) -> None:
         """Add bytes that the event loop has just read."""
-        self._octets += data
-        if not self._paused and len(self._octets) >= self._limit_bytes:
+        self._bytes += data
+        if not self._paused and len(self._bytes) >= self._limit_bytes:
             self._paused = True
             self._pause()
         self._wake()
@@ -53,7 +53,7 @@ class Inbox:
 
     async def take(self) -> bytes:
         """Return the next bytes, at most RECEIVE_BYTES_MAX; b"" when the link has ended and everything was read."""
-        while not self._octets and not self._ended:
+        while not self._bytes and not self._ended:
             if self._waiter is not None:
                 raise RuntimeError("two receivers wait on one link")
             self._waiter = asyncio.get_running_loop().create_future()
@@ -61,9 +61,9 @@ class Inbox:
                 await self._waiter
             finally:
                 self._waiter = None
-        taken = bytes(self._octets[:RECEIVE_BYTES_MAX])
-        del self._octets[:RECEIVE_BYTES_MAX]
-        if self._paused and not self._ended and len(self._octets) < self._limit_bytes // 2:
+        taken = bytes(self._bytes[:RECEIVE_BYTES_MAX])
+        del self._bytes[:RECEIVE_BYTES_MAX]
+        if self._paused and not self._ended and len(self._bytes) < self._limit_bytes // 2:
             self._paused = False
             self._resume()
         return taken

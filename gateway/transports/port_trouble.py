@@ -52,7 +52,7 @@ def trouble_of(path: str, baud: int, error: Exception, setting: str = "[[serial]
     ValueError for a speed. `setting` is where the path was given, as the operator knows it."""
     number = _number(error)
     if number in _GONE or not os.path.lexists(path):
-        return _gone(path, setting)
+        return _absent(path, setting)
     if number in _FORBIDDEN:
         return PortTrouble(TroubleKind.FORBIDDEN, _forbidden(path))
     if number in _BUSY:
@@ -86,7 +86,7 @@ def _number(error: BaseException | None) -> int | None:
     return None if error is None else _number(error.__context__)
 
 
-def _gone(path: str, setting: str) -> PortTrouble:
+def _absent(path: str, setting: str) -> PortTrouble:
     if os.path.islink(path):
         return PortTrouble(
             TroubleKind.STALE,

@@ -45,9 +45,9 @@ class TcpLink(asyncio.Protocol):
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
-    def waiting_bytes(self) -> int:
+    def queued_bytes(self) -> int:
         """Number of bytes that were received and not yet read."""
-        return self._inbox.waiting_bytes
+        return self._inbox.queued_bytes
 
     @property
     def ended(self) -> bool:

@@ -67,7 +67,7 @@ class VirtualRadio:
         finally:
             central.station.close()
 
-    async def gone(self) -> str:
+    async def wait_until_lost(self) -> str:
         """Return when the radio's socket has closed."""
         central = self._central
         if central is not None:

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.app import Gateway
 from gateway.cli.provision import provisioned
-from gateway.console.control import Conversation, ask
+from gateway.console.control import Conversation, query
 from gateway.settings import load
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.lanes import Lane
@@ -38,7 +38,7 @@ class Ambulance:
         return radio
 
     async def ble(self) -> dict[str, Any]:
-        return await ask(self.vehicle.control_path, "ble")
+        return await query(self.vehicle.control_path, "ble")
 
     async def paired(self, device: Peripheral) -> dict[str, Any]:
         (found,) = [each for each in (await self.ble())["paired"] if each["address"] == device.address]
@@ -157,7 +157,7 @@ async def test_paired_device_is_connected_after_a_gateway_restart_and_the_stop_e
                 return bool((await again.paired(oximeter))["connected"])
 
             await eventually(connected, within_s=10, what="it is served again")
-        devices = (await ask(again.vehicle.control_path, "devices"))["devices"]
+        devices = (await query(again.vehicle.control_path, "devices"))["devices"]
         assert [each["system_id"] for each in devices] == [first.device]
 
 
@@ -172,7 +172,7 @@ async def test_gateway_runs_and_reports_a_bluetooth_stack_that_does_not_load(tmp
         status = await made.status()
         assert status["running"]
         assert "no module no_such_stack" in status["bluetooth"]["trouble"]
-        answer = await ask(made.control_path, "ble")
+        answer = await query(made.control_path, "ble")
         assert answer["bluetooth"] is False
         assert "no module no_such_stack" in answer["why"]
         assert gateway.tcp is not None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli.provision import provisioned
-from gateway.console.control import ControlUnavailable, ask
+from gateway.console.control import ControlUnavailable, query
 from gateway.settings import load
 from simulators.demo.free_ports import free_port
 from tests.harness.broker import Broker
@@ -138,7 +138,7 @@ witness_file = "witness"
         await eventually(self._answers, within_s=15, what="the gateway answers")
 
     async def status(self) -> dict[str, Any]:
-        return await ask(self.control_path, "status")
+        return await query(self.control_path, "status")
 
     async def kill(self) -> None:
         """Send SIGKILL."""

@@ -125,7 +125,7 @@ class ScriptedRadio:
     async def close(self) -> None:
         self.scanning = None
 
-    async def gone(self) -> str:
+    async def wait_until_lost(self) -> str:
         assert self._gone is not None
         return await asyncio.shield(self._gone)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.console.control import ask
+from gateway.console.control import query
 from simulators.ble.behaviour import BleBehaviour, Pairing
 from tests.harness.ble_vehicle import at_the_console, ble, ble_vehicle, on_air, radio_process
 from tests.harness.eventually import eventually
@@ -13,7 +13,7 @@ SHOWS_DIGITS = BleBehaviour(pairing=Pairing.PASSKEY)
 
 async def connected(made: Vehicle) -> set[str]:
     """Return the addresses of the paired devices that are connected now."""
-    return {each["address"] for each in (await ask(made.control_path, "ble"))["paired"] if each["connected"]}
+    return {each["address"] for each in (await query(made.control_path, "ble"))["paired"] if each["connected"]}
 
 
 async def test_devices_are_scanned_paired_served_kept_over_a_restart_and_forgotten(tmp_path: Path) -> None:

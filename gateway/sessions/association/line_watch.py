@@ -132,7 +132,7 @@ class LineWatch:
         if leads_to is None or port.node is None or leads_to == port.node:
             seen.moved_told = None
             return
-        last_s = link.last_octet_s if link.last_octet_s is not None else port.opened_at_s
+        last_s = link.last_byte_s if link.last_byte_s is not None else port.opened_at_s
         silent = self._clock.monotonic_s() - last_s >= SILENT_S
         if seen.moved_told != leads_to:
             seen.moved_told = leads_to

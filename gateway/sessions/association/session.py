@@ -111,7 +111,7 @@ class AssociationSession:
         )
         self._associated_s = -QUICK_S
         self._quick = 0
-        self._last_octet_s = self.opened_s
+        self._last_byte_s = self.opened_s
         self.associated = asyncio.Event()
         """Set once a device was associated here."""
         self.heard = False
@@ -144,8 +144,8 @@ class AssociationSession:
         return self._association.state.name.lower().replace("_", " ")
 
     @property
-    def last_octet_s(self) -> float:
-        return self._last_octet_s
+    def last_byte_s(self) -> float:
+        return self._last_byte_s
 
     @property
     def link_class(self) -> LinkClass:
@@ -159,7 +159,7 @@ class AssociationSession:
     def trace(self, direction: Direction, data: bytes, at_s: float) -> None:
         """Trace the pump's bytes: remember that the device is alive, and pass the bytes to capture clients."""
         if direction == "received" and data:
-            self._last_octet_s = at_s
+            self._last_byte_s = at_s
             self.heard = True
         self._context.taps.trace(self.link.name, self.number, direction, data, at_s)
 
@@ -252,7 +252,7 @@ class AssociationSession:
             case _:
                 await self._notes.note(event)
                 if isinstance(event, manager_events.ScannerSilent):
-                    self._ask_if_silent(event.silent_s, instant)
+                    self._query_if_silent(event.silent_s, instant)
         if self._presence.system_id is not None:
             await self._clock_keeping.follow(event, self._presence.system_id, instant)
 
@@ -265,10 +265,10 @@ class AssociationSession:
             await self._context.store.remember_configuration(bytes.fromhex(system_id), event.config_id, event.octets)
         await self._context.journal.record("device.configuration_learned", system_id, config_id=event.config_id)
 
-    def _ask_if_silent(self, silent_s: float, instant: Instant) -> None:
+    def _query_if_silent(self, silent_s: float, instant: Instant) -> None:
         """Send a request when nothing arrives although data is due: the line may be dead, and only a response proves
         otherwise."""
-        if instant.monotonic_s - self._last_octet_s >= silent_s:
+        if instant.monotonic_s - self._last_byte_s >= silent_s:
             with suppress(LocalProtocolError):  # it ended at this moment, or enough requests are pending
                 self._association.presence.check(now_s=instant.monotonic_s)
 

@@ -50,7 +50,7 @@ class Claimant(Protocol):
         """Set while it holds no id."""
 
     @property
-    def last_octet_s(self) -> float:
+    def last_byte_s(self) -> float:
         """Time at which its device last sent anything; monotonic."""
 
     @property
@@ -92,7 +92,7 @@ class Claims:
         if claiming.rank > holder.link_class.rank:
             return True
         now_s = self._clock.monotonic_s()
-        if claiming.rank == holder.link_class.rank and now_s - holder.last_octet_s >= SILENT_S:
+        if claiming.rank == holder.link_class.rank and now_s - holder.last_byte_s >= SILENT_S:
             return True
         try:
             async with self._clock.timeout_at(now_s + GRACE_S):

@@ -30,7 +30,7 @@ class GattRequests:
     """The requests of one link; `number` as in `tracing`."""
 
     def __init__(self, link: BleConnection, number: int, clock: Clock, taps: Taps) -> None:
-        self.last_octet_s = clock.monotonic_s()
+        self.last_byte_s = clock.monotonic_s()
         """Time at which the device last sent anything."""
         self._link = link
         self._number = number
@@ -61,13 +61,13 @@ class GattRequests:
         """Return values that the device sent by itself, as `BleConnection.arrivals`."""
         return self._shown(await self._link.arrivals())
 
-    def waiting(self) -> Sequence[Arrival]:
-        """Return pending arrivals, as `BleConnection.waiting`."""
-        return self._shown(self._link.waiting())
+    def pending(self) -> Sequence[Arrival]:
+        """Return pending arrivals, as `BleConnection.pending`."""
+        return self._shown(self._link.pending())
 
     def _shown(self, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
         if arrivals:
-            self.last_octet_s = max(self.last_octet_s, arrivals[-1].received_s)
+            self.last_byte_s = max(self.last_byte_s, arrivals[-1].received_s)
             if self._taps.listeners:
                 for service, characteristic, octets, received_s in arrivals:
                     self._taps.trace(
@@ -77,5 +77,5 @@ class GattRequests:
 
     def _show(self, direction: Direction, service: int, characteristic: int, octets: bytes, at_s: float) -> None:
         if direction == "received":
-            self.last_octet_s = max(self.last_octet_s, at_s)
+            self.last_byte_s = max(self.last_byte_s, at_s)
         self._taps.trace(self._link.name, self._number, direction, octets, at_s, (service, characteristic))

@@ -108,8 +108,8 @@ class GattSession:
         return "ended" if self.link.ended.is_set() else self._state
 
     @property
-    def last_octet_s(self) -> float:
-        return self._requests.last_octet_s
+    def last_byte_s(self) -> float:
+        return self._requests.last_byte_s
 
     @property
     def link_class(self) -> LinkClass:
@@ -248,7 +248,7 @@ class GattSession:
 
     async def _drain(self, parts: _Parts) -> None:
         """Deliver all arrivals of the link that were not delivered yet."""
-        while arrivals := self._requests.waiting():
+        while arrivals := self._requests.pending():
             await self._deliver(parts, arrivals)
 
     async def _send_requests(self, parts: _Parts) -> None:
@@ -357,8 +357,8 @@ class _Linked:
         return self._session.left
 
     @property
-    def last_octet_s(self) -> float:
-        return self._session.last_octet_s if self._session.link.ended.is_set() else self._clock.monotonic_s()
+    def last_byte_s(self) -> float:
+        return self._session.last_byte_s if self._session.link.ended.is_set() else self._clock.monotonic_s()
 
     @property
     def link_class(self) -> LinkClass:

@@ -142,15 +142,15 @@ class BleAdapter:
         # is cancelled raises the failure and loses the cancellation, and the gateway would not stop.
         try:
             async with asyncio.timeout(None) as ended, asyncio.TaskGroup() as tasks:
-                tasks.create_task(until_unavailable(self._until_gone()))
+                tasks.create_task(until_unavailable(self._watch_for_loss()))
                 tasks.create_task(until_unavailable(self._scan()))
                 tasks.create_task(self._links.share())
         except TimeoutError:
             return await self._over(why)
         raise AssertionError("the scanner and the links are served until the adapter is gone")
 
-    async def _until_gone(self) -> None:
-        why = await self._backend.gone()
+    async def _watch_for_loss(self) -> None:
+        why = await self._backend.wait_until_lost()
         # At once, before the scanner has been stopped: a dead stack does not respond, and links wait for it.
         self._down(why)
         raise BleUnavailable(why)

@@ -82,7 +82,7 @@ class BleCentral:
         if self.trouble:
             return self.trouble
         words = f"scanning, {len(self.heard())} heard, {self._links.slots.held} of {self._links.slots.limit} links"
-        waiting = len(self._links.slots.waiting)
+        waiting = len(self._links.slots.queued)
         return f"{words}, {waiting} waiting for a place" if waiting else words
 
     def trouble_of(self, address: str) -> str:

@@ -12,7 +12,7 @@ disappeared (`end`); pending requests then end with `BleLost` at once.
 **Every link has its own client, and every client is disconnected** (1): BlueZ renews the subscriptions of a client's
 earlier D-Bus connection when the device returns, so its notifications would arrive twice, and before this gateway has
 subscribed. The stack has confirmed values that arrive between the end and the disconnection, so they are queued like
-everything before (`waiting`). Values that arrive after the disconnection, or for a characteristic that was not
+everything before (`pending`). Values that arrive after the disconnection, or for a characteristic that was not
 subscribed here, are dropped.
 
 `sessions/gatt/session` decides what to read or to subscribe, `central` whether to connect again.
@@ -196,7 +196,7 @@ class BleConnection:
         self._queue.clear()
         return taken
 
-    def waiting(self) -> Sequence[Arrival]:
+    def pending(self) -> Sequence[Arrival]:
         """Return the queued arrivals at once, in order; also after the end."""
         taken = tuple(self._queue)
         self._queue.clear()

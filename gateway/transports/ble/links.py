@@ -56,7 +56,7 @@ class Links:
         while True:
             await self._crowd.wait()
             self._crowd.clear()
-            if not self.slots.waiting:
+            if not self.slots.queued:
                 continue
             standing = [link for link in self._links.values() if not link.ended.is_set()]
             idlest = min(standing, key=lambda it: it.last_arrival_s, default=None)

@@ -38,7 +38,7 @@ class Slots:
         self.limit = limit
         self._crowded = crowded
         self._held: set[Place] = set()
-        self._waiting: deque[tuple[str, asyncio.Future[Place]]] = deque()
+        self._queue: deque[tuple[str, asyncio.Future[Place]]] = deque()
         self._urgent = 0
 
     @property
@@ -52,20 +52,20 @@ class Slots:
         return len(self._held)
 
     @property
-    def waiting(self) -> tuple[str, ...]:
+    def queued(self) -> tuple[str, ...]:
         """Addresses that wait for a place, the next one first."""
-        return tuple(address for address, future in self._waiting if not future.done())
+        return tuple(address for address, future in self._queue if not future.done())
 
     async def take(self, address: str, *, first: bool = False) -> Place:
         """Wait for this device's turn and return a place. `first`: before all others. Cancel-safe."""
-        if len(self._held) < self.limit and not self.waiting:
+        if len(self._held) < self.limit and not self.queued:
             return self._hold(address)
         future: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         entry = (address, future)
         if first:
-            self._waiting.appendleft(entry)
+            self._queue.appendleft(entry)
         else:
-            self._waiting.append(entry)
+            self._queue.append(entry)
         self._urgent += first
         self._crowded()
         try:
@@ -76,8 +76,8 @@ class Slots:
             raise
         finally:
             self._urgent -= first
-            if entry in self._waiting:
-                self._waiting.remove(entry)
+            if entry in self._queue:
+                self._queue.remove(entry)
 
     def _hold(self, address: str) -> Place:
         place = Place(address, self._given_back)
@@ -86,7 +86,7 @@ class Slots:
 
     def _given_back(self, place: Place) -> None:
         self._held.discard(place)
-        while self._waiting and len(self._held) < self.limit:
-            address, future = self._waiting.popleft()
+        while self._queue and len(self._held) < self.limit:
+            address, future = self._queue.popleft()
             if not future.done():
                 future.set_result(self._hold(address))

@@ -47,7 +47,7 @@ class BleBackend(Protocol):
     async def close(self) -> None:
         """Release everything; safe in any state."""
 
-    async def gone(self) -> str:
+    async def wait_until_lost(self) -> str:
         """Return when the adapter or the stack has disappeared since `open`, with the reason in words."""
 
     def scanner(self, found: Found, service_uuids: Sequence[str] = ()) -> BleakScanner:

@@ -30,9 +30,9 @@ T = TypeVar("T")
 class BluezAgent(ServiceInterface):
     """The agent object. `address_of` returns the address of the device behind an object's path."""
 
-    def __init__(self, asked: PairingAgent, address_of: Callable[[str], Awaitable[str]]) -> None:
+    def __init__(self, pairing: PairingAgent, address_of: Callable[[str], Awaitable[str]]) -> None:
         super().__init__("org.bluez.Agent1")
-        self._asked = asked
+        self._pairing = pairing
         self._address_of = address_of
         self._open: set[asyncio.Timeout] = set()
 
@@ -40,7 +40,7 @@ class BluezAgent(ServiceInterface):
     async def RequestPasskey(self, device: DBusObjectPath) -> DBusUInt32:  # noqa: N802 - BlueZ's names
         """Return the six digits that the device shows and the operator types."""
         address = await self._address_of(device)
-        passkey = await self._ask(self._asked.passkey(address))
+        passkey = await self._await_reply(self._pairing.passkey(address))
         if passkey is None or not 0 <= passkey <= 999_999:
             self._reject(address, "the passkey that it shows was not entered")
         return passkey
@@ -94,10 +94,10 @@ class BluezAgent(ServiceInterface):
 
     async def _confirm(self, device: str, passkey: int | None) -> None:
         address = await self._address_of(device)
-        if not await self._ask(self._asked.confirm(address, passkey)):
+        if not await self._await_reply(self._pairing.confirm(address, passkey)):
             self._reject(address, "no operator requested it")
 
-    async def _ask(self, question: Awaitable[T]) -> T:
+    async def _await_reply(self, question: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(None) as cut:
                 self._open.add(cut)

@@ -1,9 +1,9 @@
 """BlueZ, the Bluetooth stack of Linux: bleak's own backend, and over D-Bus what bleak has no API for.
 
 Requirements on a machine: D-Bus, bluetoothd and an adapter. Each may be missing when the gateway starts and disappear
-at any time; `open` names the missing one, and `gone` returns when one disappears (misbehaviour 15). While bluetoothd is
-dead bleak is not notified: its clients still show as connected. So after every opening bleak's own connection is
-dropped as well, with its cached state.
+at any time; `open` names the missing one, and `wait_until_lost` returns when one disappears (misbehaviour 15). While
+bluetoothd is dead bleak is not notified: its clients still show as connected. So after every opening bleak's own
+connection is dropped as well, with its cached state.
 
 bluetoothd keeps the bonds (`/var/lib/bluetooth`); `bonds_dir` is not used. Set `ControllerMode = le` in its main.conf
 where a device has classic Bluetooth too (5).
@@ -77,7 +77,7 @@ class BluezBackend:
         if remembered is not None and remembered._bus is not None:
             remembered._bus.disconnect()
 
-    async def gone(self) -> str:
+    async def wait_until_lost(self) -> str:
         ended = asyncio.ensure_future(self._ended.wait())
         broken = asyncio.ensure_future(self._reached().broken())
         try:

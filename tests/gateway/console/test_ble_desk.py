@@ -10,7 +10,7 @@ import pytest
 
 from gateway.console.ble_desk import BleDesk
 from gateway.console.ble_view import heard_json, passkey_of
-from gateway.console.control import ControlServer, Conversation, ask
+from gateway.console.control import ControlServer, Conversation, query
 from gateway.sessions.tracing import Taps
 from gateway.transports.ble.scanner import Heard
 from protocols.ble import uuids
@@ -48,7 +48,7 @@ async def said(path: Path, ask_for: str, address: str, *answers: Any, **options:
         async for line in conversation.lines():
             lines.append(line)
             if "question" in line:
-                conversation.answer(left.pop(0))
+                conversation.reply(left.pop(0))
     assert left == [], "not every answer was asked for"
     return lines
 
@@ -137,7 +137,7 @@ async def test_client_that_sends_an_unexpected_line_is_disconnected(tmp_path: Pa
                 assert line["step"] == "listening"
                 conversation._writer.write(orjson.dumps(nonsense) + b"\n")
         await eventually(lambda: there.pairings.under_way is None)
-        assert await ask(path, "status") == {"well": True}
+        assert await query(path, "status") == {"well": True}
 
 
 async def test_forget_confirms_the_address_and_fails_for_a_device_that_is_not_paired(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.console.control import CLIENTS_MAX, ControlServer, ControlUnavailable, GatewayRuns, ask, listen
+from gateway.console.control import CLIENTS_MAX, ControlServer, ControlUnavailable, GatewayRuns, listen, query
 from gateway.sessions.tracing import Taps
 
 
@@ -22,8 +22,8 @@ async def control(path, taps=None):
 
 async def test_control_socket_responds_to_requests_and_is_accessible_only_to_its_owner(tmp_path):
     async with control(tmp_path / "control.sock") as path:
-        assert await ask(path, "status") == {"running": True}
-        assert await ask(path, "weather") == {"error": "no such question"}
+        assert await query(path, "status") == {"running": True}
+        assert await query(path, "weather") == {"error": "no such question"}
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not path.exists()
 
@@ -32,7 +32,7 @@ async def test_control_socket_works_under_a_path_longer_than_the_unix_socket_lim
     folder = tmp_path / ("long" * 30)
     folder.mkdir()
     async with control(folder / "control.sock") as path:
-        assert await ask(path, "status") == {"running": True}
+        assert await query(path, "status") == {"running": True}
 
 
 async def test_socket_file_of_a_killed_gateway_is_replaced(tmp_path):
@@ -42,7 +42,7 @@ async def test_socket_file_of_a_killed_gateway_is_replaced(tmp_path):
         killed.bind(str(path))
     assert path.exists()
     async with control(path):
-        assert await ask(path, "status") == {"running": True}
+        assert await query(path, "status") == {"running": True}
 
 
 async def test_control_socket_of_a_running_gateway_is_not_replaced(tmp_path):
@@ -50,7 +50,7 @@ async def test_control_socket_of_a_running_gateway_is_not_replaced(tmp_path):
         with pytest.raises(GatewayRuns, match="another gateway runs"):
             async with control(path):
                 pass
-        assert await ask(path, "status") == {"running": True}
+        assert await query(path, "status") == {"running": True}
 
 
 @pytest.mark.parametrize("request_line", [b"nonsense\n", b"[1]\n", b'{"ask": 7}\n', b"x" * 10_000 + b"\n", b""])
@@ -61,7 +61,7 @@ async def test_invalid_control_request_does_not_affect_the_next_request(tmp_path
         writer.write_eof()
         await asyncio.wait_for(reader.read(), 2)
         writer.close()
-        assert await ask(path, "status") == {"running": True}
+        assert await query(path, "status") == {"running": True}
 
 
 async def test_control_clients_above_the_limit_are_rejected_until_one_disconnects(tmp_path):
@@ -69,12 +69,12 @@ async def test_control_clients_above_the_limit_are_rejected_until_one_disconnect
         idle = [await asyncio.open_unix_connection(path) for _ in range(CLIENTS_MAX)]
         await asyncio.sleep(0)
         with pytest.raises(ControlUnavailable):
-            await ask(path, "status")
+            await query(path, "status")
         for _, writer in idle:
             writer.close()
         for reader, _ in idle:
             await reader.read()
-        assert await ask(path, "status") == {"running": True}
+        assert await query(path, "status") == {"running": True}
 
 
 async def test_capture_listener_of_one_link_receives_no_traffic_of_other_links(tmp_path):
@@ -100,4 +100,4 @@ async def test_capture_listener_that_reads_too_slowly_is_ended_and_marked_as_ove
 
 async def test_control_request_without_a_gateway_fails_and_names_the_run_command(tmp_path):
     with pytest.raises(ControlUnavailable, match="argus-gateway run"):
-        await ask(tmp_path / "control.sock", "status")
+        await query(tmp_path / "control.sock", "status")

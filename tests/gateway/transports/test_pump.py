@@ -147,7 +147,7 @@ async def test_response_received_before_the_deadline_counts_when_a_commit_delays
         await device.send(b"a")
         await eventually(lambda: store.batches)
         await device.send(b".")
-        await eventually(lambda: manager.waiting_bytes, what="the answer has arrived")
+        await eventually(lambda: manager.queued_bytes, what="the answer has arrived")
         await clock.advance(11)
         store.finish.set()
         assert await running is True

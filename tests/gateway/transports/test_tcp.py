@@ -57,7 +57,7 @@ async def test_slow_reader_receives_every_byte_and_the_link_buffers_a_bounded_am
         received = b""
         while part := await gateway.receive():
             received += part
-            assert gateway.waiting_bytes <= 2 * RECEIVE_BYTES_MAX + 262_144, "the kernel holds the rest"
+            assert gateway.queued_bytes <= 2 * RECEIVE_BYTES_MAX + 262_144, "the kernel holds the rest"
             await asyncio.sleep(0)
         assert received == sent
     await gateway.close()
@@ -68,7 +68,7 @@ async def test_bytes_received_before_a_reset_can_still_be_read(listener):
     gateway = await listener.accept()
     assert isinstance(gateway, TcpLink)
     device.sendall(b"last words")
-    await eventually(lambda: gateway.waiting_bytes, what="they have arrived")
+    await eventually(lambda: gateway.queued_bytes, what="they have arrived")
     device.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     device.close()
     await eventually(lambda: gateway.ended, what="so has the reset")

@@ -292,7 +292,7 @@ async def test_adapter_removal_ends_links_and_calls_fail_until_it_is_plugged_in_
     ether = Ether()
     backend, device, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     await connect(backend, lost=lost)
-    gone = asyncio.ensure_future(backend.gone())
+    gone = asyncio.ensure_future(backend.wait_until_lost())
     backend.unplug()
     assert "gone" in await gone
     await lost.first()

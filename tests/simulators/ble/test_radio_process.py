@@ -73,7 +73,7 @@ async def test_restart_of_the_radio_appears_as_an_adapter_removed_and_plugged_in
     async with radio_at(tmp_path) as (hosts, _):
         device, backend, lost = await bare_device(hosts), await backend_at(hosts, tmp_path), Losses()
         await connect(backend, lost=lost)
-        gone = asyncio.ensure_future(backend.gone())
+        gone = asyncio.ensure_future(backend.wait_until_lost())
     assert "gone" in await gone
     await lost.first()
     await device.station.gone()
@@ -224,7 +224,7 @@ async def test_radio_process_exits_cleanly_on_sigterm(tmp_path: Path) -> None:
     backend, device = await backend_at(hosts, tmp_path), await bare_device(hosts)
     client = await connect(backend)
     assert await client.read_gatt_char(PLAIN) == b"Argus"
-    gone = asyncio.ensure_future(backend.gone())
+    gone = asyncio.ensure_future(backend.wait_until_lost())
     process.send_signal(signal.SIGTERM)
     _, said = await process.communicate()
     assert (process.returncode, b"Traceback" in said) == (0, False)

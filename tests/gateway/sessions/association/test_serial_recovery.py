@@ -164,7 +164,7 @@ async def test_stopped_scanner_is_polled_and_disconnected_only_without_a_respons
                 return (await gateway.event_names()).count(name)
 
             await eventually(lambda: times_told("scanner.fell_silent"))
-            await eventually(lambda: session.last_octet_s > last_report_s or session.device is None, what="an answer")
+            await eventually(lambda: session.last_byte_s > last_report_s or session.device is None, what="an answer")
             assert session.device is not None, "it answers, so it is there, whatever its scanner does"
             monitor.streams = True
             await eventually(lambda: times_told("scanner.resumed"))

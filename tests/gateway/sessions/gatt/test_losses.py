@@ -139,7 +139,7 @@ async def test_link_returns_values_received_between_its_end_and_its_close():
         await link.subscribe(0x1822, 0x2A5F)
         link.end("a request was not answered")
         device.notify(0x2A5F, b"\x01")
-        assert [each.octets for each in link.waiting()] == [b"\x01"]
+        assert [each.octets for each in link.pending()] == [b"\x01"]
         await link.close()
         link._received(0x1822, 0x2A5F, None, bytearray(b"\x02"))  # type: ignore[arg-type]  # a late stack
-        assert list(link.waiting()) == []
+        assert list(link.pending()) == []

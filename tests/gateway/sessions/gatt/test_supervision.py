@@ -148,7 +148,7 @@ async def test_silent_thermometer_is_polled_and_stays_connected(tmp_path: Path):
             await gateway.clock.advance(ASK_EVERY_S)
             await gateway.clock.settle()
         assert peer.links == 1
-        assert gateway.clock.monotonic_s() - session.last_octet_s <= ASK_EVERY_S
+        assert gateway.clock.monotonic_s() - session.last_byte_s <= ASK_EVERY_S
 
 
 async def test_device_that_fails_after_each_connection_is_retried_with_growing_delays(tmp_path: Path):

@@ -20,7 +20,7 @@ async def test_places_are_granted_in_the_order_of_request():
 
     tasks = [asyncio.ensure_future(come(address)) for address in "BCD"]
     await MovedClock.settle()
-    assert slots.waiting == ("B", "C", "D")
+    assert slots.queued == ("B", "C", "D")
     first.give_back()
     await asyncio.gather(*tasks)
     assert order == ["B", "C", "D"]
@@ -34,7 +34,7 @@ async def test_pairing_is_granted_a_place_before_other_waiters():
     await MovedClock.settle()
     waiting.append(asyncio.ensure_future(slots.take("C", first=True)))
     await MovedClock.settle()
-    assert slots.waiting == ("C", "B")
+    assert slots.queued == ("C", "B")
     held.give_back()
     await MovedClock.settle()
     assert [task.done() for task in waiting] == [False, True]
@@ -51,7 +51,7 @@ async def test_cancelled_waiter_holds_no_place():
     await MovedClock.settle()
     held.give_back()
     assert (await stays).address == "C"
-    assert slots.waiting == ()
+    assert slots.queued == ()
 
 
 async def test_place_granted_to_a_cancelled_waiter_goes_to_the_next_waiter():

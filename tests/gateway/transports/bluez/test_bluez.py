@@ -191,7 +191,7 @@ async def test_devices_left_connected_by_a_dead_process_are_listed_and_disconnec
 
 async def why_gone(backend: BluezBackend) -> str:
     async with asyncio.timeout(5):
-        return await backend.gone()
+        return await backend.wait_until_lost()
 
 
 async def test_exit_of_bluetoothd_is_detected_and_the_adapter_opens_after_its_restart(bluez):
@@ -227,7 +227,7 @@ async def test_loss_of_the_dbus_connection_is_detected(bluez, system_bus):
 
 async def test_power_cycle_by_the_gateway_is_not_reported_as_adapter_loss(bluez):
     backend = await opened()
-    gone = asyncio.ensure_future(backend.gone())
+    gone = asyncio.ensure_future(backend.wait_until_lost())
     await backend.power_cycle()
     powered = [call for call in bluez.calls if call == f"Set {HCI0}"]
     assert len(powered) == 3
