@@ -75,8 +75,8 @@ class StoppingCheck:
 
 async def reasons_against(checks: Sequence[Check], patience_s: float) -> Mapping[str, str]:
     """Run all checks; return each part that does not work and the reason."""
-    answers = await asyncio.gather(*(_ask(check, patience_s) for check in checks))
-    return {check.part: why for check, why in zip(checks, answers, strict=True) if why is not None}
+    findings = await asyncio.gather(*(_ask(check, patience_s) for check in checks))
+    return {check.part: why for check, why in zip(checks, findings, strict=True) if why is not None}
 
 
 async def _ask(check: Check, patience_s: float) -> str | None:

@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from cloud.foundation.http import (
     CLIENT_AUTHENTICATED,
     PUBLIC,
-    Answer,
     BodyKind,
     Host,
     NoContent,
     Paged,
     RateClass,
     Request,
+    Response,
     Route,
     Scopes,
 )
@@ -47,7 +47,7 @@ class GadgetQuery(Paged):
     vehicle_id: Annotated[str | None, Field(max_length=64, description="Only this vehicle's.")] = None
 
 
-async def nothing(_request: Request) -> Answer:
+async def nothing(_request: Request) -> Response:
     return NoContent()
 
 
@@ -65,22 +65,22 @@ def row(**facts: Any) -> Route:
     return Route(**(given | facts))
 
 
-LISTING = row(query=GadgetQuery, answer=list[Gadget], answers={200: "A page of gadgets."})
+LISTING = row(query=GadgetQuery, response=list[Gadget], responses={200: "A page of gadgets."})
 MAKING = row(
     method="POST",
     idempotent=True,
     scopes=Scopes.any_of("argus:devices:write"),
     rate_class=RateClass.WRITE,
     body=Gadget,
-    answer=Gadget,
-    answers={201: "Made.", 200: "It was there.", 409: "It was retired."},
+    response=Gadget,
+    responses={201: "Made.", 200: "It was there.", 409: "It was retired."},
     request_example={"id": "gad_1", "serial_number": "SN-0001"},
-    answer_example={"id": "gad_1", "serial_number": "SN-0001"},
+    response_example={"id": "gad_1", "serial_number": "SN-0001"},
     summary="Make a gadget",
     deprecated_on=date(2026, 3, 1),
     sunset_on=date(2027, 3, 1),
 )
-READING = row(path="/api/v1/gadgets/{gadgetId}", host=(Host.API, Host.SANDBOX), answer=Gadget, summary="Read one")
+READING = row(path="/api/v1/gadgets/{gadgetId}", host=(Host.API, Host.SANDBOX), response=Gadget, summary="Read one")
 TOKEN = row(
     method="POST",
     path="/v1/oauth/token",
@@ -89,7 +89,7 @@ TOKEN = row(
     body=Gadget,
     body_kind=BodyKind.FORM,
     oauth_errors=True,
-    answer=Gadget,
+    response=Gadget,
     tag="Authentication",
     summary="Mint access tokens",
 )

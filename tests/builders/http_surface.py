@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloud.foundation.clock import Clock, SystemClock
-from cloud.foundation.http import PUBLIC, Answer, Caller, Host, InvalidToken, Json, Request, Route, WrongEnvironment
+from cloud.foundation.http import PUBLIC, Caller, Host, InvalidToken, Json, Request, Response, Route, WrongEnvironment
 from cloud.foundation.http.observer import Observer
 from cloud.foundation.http.rates import RateLimiter
 from cloud.foundation.http.settings import HttpSection
@@ -70,7 +70,7 @@ class KnownTokens:
 
 def route(
     path: str = "/thing",
-    handler: Callable[[Request], Awaitable[Answer]] | None = None,
+    handler: Callable[[Request], Awaitable[Response]] | None = None,
     *,
     method: str = "GET",
     host: Host | tuple[Host, ...] = Host.API,
@@ -78,7 +78,7 @@ def route(
 ) -> Route:
     """Return a row; without a handler it responds with `{"ok": true}`."""
 
-    async def ok(_request: Request) -> Answer:
+    async def ok(_request: Request) -> Response:
         return Json({"ok": True})
 
     more.setdefault("scopes", PUBLIC)

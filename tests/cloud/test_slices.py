@@ -72,14 +72,14 @@ class GreetingsSection(Section):
     "routes.py": '''
 """The address of greetings."""
 
-from cloud.foundation.http import PUBLIC, Answer, Host, Json, Parts, RateClass, Request, Route
+from cloud.foundation.http import PUBLIC, Response, Host, Json, Parts, RateClass, Request, Route
 from cloud.partners.greetings.settings import GreetingsSection
 
 
 def routes(parts: Parts) -> tuple[Route, ...]:
     word = parts.settings.section(GreetingsSection).word
 
-    async def greet(_request: Request) -> Answer:
+    async def greet(_request: Request) -> Response:
         return Json({"greeting": word})
 
     return (
@@ -90,7 +90,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             host=Host.API,
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC,
-            answers={200: "The greeting."},
+            responses={200: "The greeting."},
             summary="Greet",
             tag="Greetings",
             in_contract=False,

@@ -10,7 +10,7 @@ import aiohttp
 
 from cloud.access.oauth import TokenSurface
 from cloud.foundation.clock import Clock
-from cloud.foundation.http import Answer, Host, Json, Request, Route
+from cloud.foundation.http import Host, Json, Request, Response, Route
 from cloud.foundation.http.route import Scopes
 from cloud.foundation.http.settings import HttpSection
 from cloud.foundation.http.site import Site
@@ -83,7 +83,7 @@ async def auth_server(
     """Serve until the block ends. `surface` replaces the world's own, to serve as another process."""
     process = surface or world.surface
 
-    async def who(request: Request) -> Answer:
+    async def who(request: Request) -> Response:
         return Json({"client_id": request.verified.client_id, "jti": request.verified.jti})
 
     probe = Route(method="GET", path=PROBE, handler=who, host=(Host.API, Host.SANDBOX), scopes=Scopes.any_of(DEVICES))

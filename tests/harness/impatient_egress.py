@@ -6,7 +6,7 @@ or a loaded machine decides how many attempts those need.
 
 from collections.abc import Mapping
 
-from cloud.foundation.egress import AllowList, Answer, Egress, Failure, Resolver, Target
+from cloud.foundation.egress import AllowList, Egress, Failure, Resolver, Response, Target
 
 IMPATIENT_S = 0.02
 
@@ -19,7 +19,7 @@ class ImpatientEgress(Egress):
         self._impatient_of = impatient_of
         self._impatient = Egress(allowed, resolver, request_s_max=IMPATIENT_S)
 
-    async def send(self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes) -> Answer | Failure:
+    async def send(self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes) -> Response | Failure:
         if target.port == self._impatient_of:
             return await self._impatient.send(method, target, headers=headers, body=body)
         return await super().send(method, target, headers=headers, body=body)

@@ -70,7 +70,7 @@ def openapi(folder: Path) -> Iterator[str]:
     yield from texts_of(contract_document(rows, bases, {scope.name: scope.description for scope in CATALOGUE}))
     # The addresses that the document does not show count too: the console prints them, and extensions are described.
     for row in rows:
-        yield from (row.summary, row.description, *row.answers.values())
+        yield from (row.summary, row.description, *row.responses.values())
 
 
 def help_of(command: Any) -> Iterator[str]:

@@ -23,7 +23,7 @@ from cloud.access.oauth.client_authentication import _basic
 from cloud.access.tokens.jws import SignatureRefused, verify
 from cloud.foundation.egress.target import AllowList, read_target
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer
+from cloud.foundation.http import Response
 from cloud.foundation.http.admission import Admission
 from cloud.foundation.http.conditional import conditional
 from cloud.foundation.http.heads import RefusedHead
@@ -173,7 +173,7 @@ SCANNERS: dict[str, tuple[int, Scan]] = {
     "request target": (1_000, on_text(ROWS.find, "", "/a/b")),
     "request target, the rest": (1_000, on_text(ROWS.find, "/f", "/%41")),
     "forwarded addresses": (1_000, on_header(address_of, "X-Forwarded-For", "192.0.2.1", ",10.0.0.1")),
-    "entity tags": (500, on_text(lambda text: conditional(Answer(200, etag='"x"'), "GET", text), '"a"', ',W/"a"')),
+    "entity tags": (500, on_text(lambda text: conditional(Response(200, etag='"x"'), "GET", text), '"a"', ',W/"a"')),
     "client credentials": (500, on_text(_basic, "Basic ", "QUFB")),
     "access token": (1_500, on_bytes(lambda token: verify(token, {}), b"", b"a.")),
     # What the cloud calls.

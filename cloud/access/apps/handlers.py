@@ -9,7 +9,7 @@ from cloud.access.apps.schemas import AppQuery, AppWanted, GovernancePatch, Rota
 from cloud.access.apps.scopes import CATALOGUE
 from cloud.access.apps.service import Apps, Wanted
 from cloud.access.audit import Audit
-from cloud.foundation.http import Answer, Created, Json, Listing, Parts, Request, strong_etag
+from cloud.foundation.http import Created, Json, Listing, Parts, Request, Response, strong_etag
 from cloud.foundation.moments import write_moment
 from cloud.foundation.supplies import Need
 from cloud.foundation.viewer import Actor
@@ -31,15 +31,15 @@ class AppHandlers:
         self._apps = Apps(parts.database, parts.clock, parts.ids)
         self._service_tokens = parts.supplies[SERVICE_TOKENS](parts)
 
-    async def scopes(self, request: Request) -> Answer:
+    async def scopes(self, request: Request) -> Response:
         """`GET /v1/platform/scopes`."""
         withheld = await self._apps.withheld(request.viewer)
         offered = [one for one in CATALOGUE if one.name not in withheld]
-        answer = Json({"scopes": [{"name": one.name, "description": one.description} for one in offered]})
-        answer.etag = strong_etag(answer.body)
-        return answer
+        response = Json({"scopes": [{"name": one.name, "description": one.description} for one in offered]})
+        response.etag = strong_etag(response.body)
+        return response
 
-    async def list(self, request: Request) -> Answer:
+    async def list(self, request: Request) -> Response:
         """`GET /v1/platform/apps`."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, AppQuery)
@@ -51,7 +51,7 @@ class AppHandlers:
         )
         return Json({"apps": [shown(app, live) for app, live in page.rows], "next_cursor": page.next_cursor})
 
-    async def create(self, request: Request) -> Answer:
+    async def create(self, request: Request) -> Response:
         """`POST /v1/platform/apps`."""
         body = request.body
         assert isinstance(body, AppWanted)
@@ -72,12 +72,12 @@ class AppHandlers:
         location = f"{self._parts.bases[request.host]}{request.route.path}/{app.client_id}"
         return Created(document, location=location, headers=NEVER_KEPT)
 
-    async def inspect(self, request: Request) -> Answer:
+    async def inspect(self, request: Request) -> Response:
         """`GET /v1/platform/apps/{client_id}`."""
         app, live = await self._apps.inspect(request.viewer, request.path["client_id"])
         return Json(shown(app, live), etag=etag_of(app, live))
 
-    async def govern(self, request: Request) -> Answer:
+    async def govern(self, request: Request) -> Response:
         """`PATCH /v1/platform/apps/{client_id}/governance`."""
         patch = request.body
         assert isinstance(patch, GovernancePatch)
@@ -90,7 +90,7 @@ class AppHandlers:
         document = {"client_id": app.client_id, "governance": app.governance.document()}
         return Json(document, etag=etag_of(app, live))
 
-    async def mint_service_token(self, request: Request) -> Answer:
+    async def mint_service_token(self, request: Request) -> Response:
         """`POST /v1/platform/apps/{client_id}/service-token`."""
         wanted = request.body or ServiceTokenWanted()
         assert isinstance(wanted, ServiceTokenWanted)
@@ -98,7 +98,7 @@ class AppHandlers:
         token, _, expires_at_us = await self._service_tokens(request.actor, app, wanted.scopes, wanted.ttl_seconds)
         return Json({"token": token, "expires_at": write_moment(expires_at_us)}, status=201, headers=NEVER_KEPT)
 
-    async def rotate_secret(self, request: Request) -> Answer:
+    async def rotate_secret(self, request: Request) -> Response:
         """`POST /v1/platform/apps/{client_id}/rotate-secret`."""
         wanted = request.body or RotationWanted()
         assert isinstance(wanted, RotationWanted)

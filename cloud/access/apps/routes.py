@@ -7,8 +7,8 @@ from cloud.access.apps.schemas import (
     AppQuery,
     AppShown,
     AppWanted,
-    GovernanceAnswer,
     GovernancePatch,
+    GovernanceResponse,
     Rotated,
     RotationWanted,
     ScopeCatalogue,
@@ -57,14 +57,14 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
             handler=h.scopes,
             host=Host.AUTH,
             scopes=READ,
-            answer=ScopeCatalogue,
-            answers={200: "Every scope that can be granted to apps of this tenant.", 304: "Not modified."},
+            response=ScopeCatalogue,
+            responses={200: "Every scope that can be granted to apps of this tenant.", 304: "Not modified."},
             operation_id="listScopes",
             summary="List available scopes",
             description="The scope catalogue that external apps can request at registration and at token issuance.",
             tag=_TAG,
             added_in="v2026.2",
-            answer_example={
+            response_example={
                 "scopes": [
                     {"name": "webhooks:write", "description": "Create and update outbound webhook subscriptions"}
                 ]
@@ -77,9 +77,9 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
             host=Host.AUTH,
             scopes=READ,
             query=AppQuery,
-            answer=AppPage,
-            answers={200: "A page of the tenant's apps, ordered by id."},
-            answer_example={"apps": [_APP], "next_cursor": None},
+            response=AppPage,
+            responses={200: "A page of the tenant's apps, ordered by id."},
+            response_example={"apps": [_APP], "next_cursor": None},
             operation_id="listApps",
             summary="List platform apps",
             description="The integration apps of the caller's tenant.",
@@ -94,8 +94,8 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
             scopes=ADMIN,
             rate_class=RateClass.WRITE,
             body=AppWanted,
-            answer=AppCreated,
-            answers={
+            response=AppCreated,
+            responses={
                 201: "The app with its secrets, which are shown only once.",
                 400: "The body is invalid, or a grant, scope or redirect URI is unknown or not allowed.",
                 403: "The app would have a higher clearance than the caller.",
@@ -112,7 +112,7 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
                 "redirect_uris": [],
                 "requested_scopes": ["webhooks:write"],
             },
-            answer_example={
+            response_example={
                 **_APP,
                 "client_secret": "<write-once-secret>",
                 "callback_signing_secret": "<write-once-callback-secret>",
@@ -124,14 +124,14 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
             handler=h.inspect,
             host=Host.AUTH,
             scopes=READ,
-            answer=AppShown,
-            answers={200: "The app and its governance.", 304: "Not modified.", 404: "App not found."},
+            response=AppShown,
+            responses={200: "The app and its governance.", 304: "Not modified.", 404: "App not found."},
             operation_id="inspectApp",
             summary="Inspect an integration app",
             description="Redirect URIs, grants, scopes, governance and the creation times of its secrets.",
             tag=_TAG,
             added_in="v2026.2",
-            answer_example=_APP,
+            response_example=_APP,
         ),
     )
 
@@ -146,8 +146,8 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             scopes=ADMIN,
             rate_class=RateClass.WRITE,
             body=GovernancePatch,
-            answer=GovernanceAnswer,
-            answers={
+            response=GovernanceResponse,
+            responses={
                 200: "All flags after the change.",
                 400: "A flag is unknown or has an invalid value.",
                 404: "App not found.",
@@ -161,7 +161,7 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             audience=Audience.ADMINISTRATORS,
             added_in="v2026.2",
             request_example={"allow_service_tokens": True, "enforce_pkce": True},
-            answer_example={"client_id": "app_123", "governance": {**_GOVERNANCE, "allow_service_tokens": True}},
+            response_example={"client_id": "app_123", "governance": {**_GOVERNANCE, "allow_service_tokens": True}},
         ),
         Route(
             method="POST",
@@ -172,8 +172,8 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             rate_class=RateClass.WRITE,
             body=ServiceTokenWanted,
             body_optional=True,
-            answer=ServiceToken,
-            answers={
+            response=ServiceToken,
+            responses={
                 201: "The token, which is shown only once.",
                 400: "A scope is not approved for the app, or the lifetime exceeds the app's governance.",
                 403: "The app's governance does not allow service tokens.",
@@ -186,7 +186,7 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             audience=Audience.ADMINISTRATORS,
             added_in="v2026.2",
             request_example={"scopes": ["webhooks:write"]},
-            answer_example={"token": "<service-token>", "expires_at": "2026-03-24T10:00:00Z"},
+            response_example={"token": "<service-token>", "expires_at": "2026-03-24T10:00:00Z"},
         ),
         Route(
             method="POST",
@@ -197,8 +197,8 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             rate_class=RateClass.WRITE,
             body=RotationWanted,
             body_optional=True,
-            answer=Rotated,
-            answers={
+            response=Rotated,
+            responses={
                 200: "The new secrets, which are shown only once.",
                 404: "App not found.",
                 409: "A public client has no secret.",
@@ -210,7 +210,7 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             tag=_TAG,
             audience=Audience.ADMINISTRATORS,
             added_in="v2026.2",
-            answer_example={
+            response_example={
                 "client_id": "app_123",
                 "client_secret": "<new-write-once-secret>",
                 "previous_secret_expires_at": "2026-03-25T10:00:00Z",

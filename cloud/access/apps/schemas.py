@@ -16,7 +16,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
-class _Answer(BaseModel):
+class _Response(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -38,14 +38,14 @@ HostName = Annotated[
 HostNames = Annotated[list[HostName], Field(max_length=HOSTS_MAX, json_schema_extra={"uniqueItems": True})]
 
 
-class ScopeShown(_Answer):
+class ScopeShown(_Response):
     """One scope."""
 
     name: str = Field(description="As in a token.")
     description: str = Field(description="For consent and approval screens.")
 
 
-class ScopeCatalogue(_Answer):
+class ScopeCatalogue(_Response):
     """Every scope that can be granted to this tenant's apps."""
 
     scopes: list[ScopeShown]
@@ -72,7 +72,7 @@ class AppWanted(_Body):
     )
 
 
-class Governance(_Answer):
+class Governance(_Response):
     """All governance flags."""
 
     allow_service_tokens: bool = Field(
@@ -98,14 +98,14 @@ class GovernancePatch(_Body):
     max_token_ttl_seconds: Annotated[int, Field(ge=60, le=TTL_S_MAX), BeforeValidator(_whole)] | None = None
 
 
-class SecretShown(_Answer):
+class SecretShown(_Response):
     """Validity of a secret, without the secret."""
 
     created_at: str
     expires_at: str | None = Field(description="null: valid until the next rotation.")
 
 
-class AppShown(_Answer):
+class AppShown(_Response):
     """An app as administrators see it."""
 
     client_id: str
@@ -129,7 +129,7 @@ class AppCreated(AppShown):
     callback_signing_secret: str = Field(repr=False, description="Signs the requests to the app's callbacks.")
 
 
-class AppPage(_Answer):
+class AppPage(_Response):
     """A page of apps."""
 
     apps: list[AppShown]
@@ -140,8 +140,11 @@ class AppQuery(Paged):
     """Page of the listing of apps."""
 
 
-class GovernanceAnswer(_Answer):
+class GovernanceResponse(_Response):
     """The flags of one app."""
+
+    __qualname__ = "GovernanceAnswer"  # with the title: the name of the component in the published contract
+    model_config = ConfigDict(title="GovernanceAnswer")
 
     client_id: str
     governance: Governance
@@ -160,7 +163,7 @@ class ServiceTokenWanted(_Body):
     )
 
 
-class ServiceToken(_Answer):
+class ServiceToken(_Response):
     """A service token, which is shown only once."""
 
     token: str = Field(repr=False)
@@ -174,7 +177,7 @@ class RotationWanted(_Body):
     grace_hours: Whole = Field(default=24, ge=0, le=168, description="Hours for which it remains valid.")
 
 
-class Rotated(_Answer):
+class Rotated(_Response):
     """The new secrets, which are shown only once."""
 
     client_id: str

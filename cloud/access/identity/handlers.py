@@ -19,7 +19,7 @@ from cloud.access.identity.schemas import CodeForm, SetUpForm, SignInForm, SignI
 from cloud.access.identity.sessions import BROWSER_S, Session, new_secret
 from cloud.access.identity.sign_in import SignIn, Stage
 from cloud.access.identity.words import WORDS
-from cloud.foundation.http import Answer, Request, address_class
+from cloud.foundation.http import Request, Response, address_class
 from cloud.foundation.pages import Cookie, Language, Pages, check_form, language_of, see_other, token_of
 
 PAGES = Pages(Path(__file__).parent / "templates", WORDS)
@@ -76,13 +76,13 @@ class SignInHandlers:
         check_form(request.headers, self._base, self.cookies.session.read(request.headers), given)
 
     @staticmethod
-    def lead_here(back_to: str) -> Answer:
+    def lead_here(back_to: str) -> Response:
         """Redirect to the sign-in page, which leads back to `back_to`, a path of the auth host."""
         return see_other(f"{DONE}?next={quote(back_to, safe='')}")
 
     # The pages.
 
-    async def page(self, request: Request) -> Answer:
+    async def page(self, request: Request) -> Response:
         """`GET /sign-in`."""
         query: SignInQuery = request.query
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
@@ -90,7 +90,7 @@ class SignInHandlers:
             return self._onward(session, query.next, request)
         return await self._form(request, _Said(query.next, query.lang))
 
-    async def sign_in(self, request: Request) -> Answer:
+    async def sign_in(self, request: Request) -> Response:
         """`POST /sign-in`."""
         form: SignInForm = request.body
         check_form(request.headers, self._base, self.cookies.visit.read(request.headers), form.form_token)
@@ -115,7 +115,7 @@ class SignInHandlers:
         stage = self._sign_in.stage(signed_in.session)
         return see_other(_address_of(stage, form.next, form.lang), cookies)
 
-    async def second_factor_page(self, request: Request) -> Answer:
+    async def second_factor_page(self, request: Request) -> Response:
         """`GET /sign-in/second-factor`."""
         query: SignInQuery = request.query
         session = await self._at(Stage.CODE, request)
@@ -123,7 +123,7 @@ class SignInHandlers:
             return _moved(query.next)
         return await self._code(request, _Said(query.next, query.lang))
 
-    async def second_factor(self, request: Request) -> Answer:
+    async def second_factor(self, request: Request) -> Response:
         """`POST /sign-in/second-factor`."""
         form: CodeForm = request.body
         session = await self._at(Stage.CODE, request)
@@ -139,7 +139,7 @@ class SignInHandlers:
             return await self._code(request, said)
         return see_other(form.next or DONE, [self.cookies.session.set(fresh)])
 
-    async def set_up_page(self, request: Request) -> Answer:
+    async def set_up_page(self, request: Request) -> Response:
         """`GET /sign-in/second-factor/set-up`."""
         query: SignInQuery = request.query
         session = await self._at(Stage.SET_UP, request)
@@ -147,7 +147,7 @@ class SignInHandlers:
             return _moved(query.next)
         return await self._key(request, _Said(query.next, query.lang), session, second_factor.new_secret())
 
-    async def set_up(self, request: Request) -> Answer:
+    async def set_up(self, request: Request) -> Response:
         """`POST /sign-in/second-factor/set-up`."""
         form: SetUpForm = request.body
         session = await self._at(Stage.SET_UP, request)
@@ -164,7 +164,7 @@ class SignInHandlers:
             )
         return see_other(form.next or DONE, [self.cookies.session.set(fresh)])
 
-    async def sign_out(self, request: Request) -> Answer:
+    async def sign_out(self, request: Request) -> Response:
         """`POST /sign-out`."""
         form: SignOutForm = request.body
         secret = self.cookies.session.read(request.headers)
@@ -174,7 +174,7 @@ class SignInHandlers:
         language, gone = language_of(request.headers, form.lang), [self.cookies.session.drop()]
         if form.next:
             return see_other(_address_of(None, form.next, form.lang), gone)
-        return PAGES.answer("signed_out.html", language, cookies=gone)
+        return PAGES.respond("signed_out.html", language, cookies=gone)
 
     # Shared by the pages.
 
@@ -183,13 +183,13 @@ class SignInHandlers:
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         return session if session is not None and self._sign_in.stage(session) is stage else None
 
-    def _onward(self, session: Session, onward: str, request: Request) -> Answer:
+    def _onward(self, session: Session, onward: str, request: Request) -> Response:
         """Redirect a user whose password is verified to the next stage or page, or show that the user is signed in."""
         query: SignInQuery = request.query
         stage = self._sign_in.stage(session)
         if stage is not Stage.COMPLETE or onward:
             return see_other(_address_of(stage, onward, query.lang))
-        return PAGES.answer(
+        return PAGES.respond(
             "signed_in.html",
             language_of(request.headers, query.lang),
             username=session.user.username,
@@ -197,16 +197,16 @@ class SignInHandlers:
             form_token=self.form_token(request.headers),
         )
 
-    async def _form(self, request: Request, said: _Said, username: str = "") -> Answer:
+    async def _form(self, request: Request, said: _Said, username: str = "") -> Response:
         visit = self.cookies.visit.read(request.headers)
         fresh = visit or new_secret()
         cookies = () if visit else (self.cookies.visit.set(fresh),)
         return await self._shown("sign_in.html", request, said, cookies, username=username, form_token=token_of(fresh))
 
-    async def _code(self, request: Request, said: _Said) -> Answer:
+    async def _code(self, request: Request, said: _Said) -> Response:
         return await self._shown("second_factor.html", request, said, form_token=self.form_token(request.headers))
 
-    async def _key(self, request: Request, said: _Said, session: Session, key: str) -> Answer:
+    async def _key(self, request: Request, said: _Said, session: Session, key: str) -> Response:
         picture = second_factor.picture_of(key, session.user.username)
         token = self.form_token(request.headers)
         address = second_factor.address_of(key, session.user.username)
@@ -216,9 +216,9 @@ class SignInHandlers:
 
     async def _shown(
         self, template: str, request: Request, said: _Said, cookies: Sequence[str] = (), **facts: Any
-    ) -> Answer:
+    ) -> Response:
         language = language_of(request.headers, said.lang)
-        return PAGES.answer(
+        return PAGES.respond(
             template,
             language,
             status=said.status,
@@ -232,7 +232,7 @@ class SignInHandlers:
         )
 
 
-def _moved(onward: str) -> Answer:
+def _moved(onward: str) -> Response:
     """Redirect from a page that does not fit the session's stage to the first page, which finds the right one."""
     return see_other(f"{DONE}?{urlencode({'next': onward})}" if onward else DONE)
 

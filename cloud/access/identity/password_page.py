@@ -5,7 +5,7 @@ from cloud.access.identity.handlers import PAGES, SignInHandlers
 from cloud.access.identity.schemas import PasswordForm, SignInQuery
 from cloud.access.identity.sessions import Session
 from cloud.access.identity.sign_in import SignIn
-from cloud.foundation.http import Answer, Request
+from cloud.foundation.http import Request, Response
 from cloud.foundation.pages import language_of
 
 PATH = "/sign-in/password"
@@ -18,7 +18,7 @@ class PasswordHandlers:
         self._sign_in = sign_in
         self._people = people
 
-    async def page(self, request: Request) -> Answer:
+    async def page(self, request: Request) -> Response:
         """`GET /sign-in/password`."""
         query: SignInQuery = request.query
         session = await self._people.session(request)
@@ -26,7 +26,7 @@ class PasswordHandlers:
             return self._people.lead_here(PATH)
         return self._shown(request, session, query.lang)
 
-    async def change(self, request: Request) -> Answer:
+    async def change(self, request: Request) -> Response:
         """`POST /sign-in/password`."""
         form: PasswordForm = request.body
         session = await self._people.session(request)
@@ -57,9 +57,9 @@ class PasswordHandlers:
         wait_s: int = 0,
         *,
         done: bool = False,
-    ) -> Answer:
+    ) -> Response:
         language = language_of(request.headers, lang)
-        return PAGES.answer(
+        return PAGES.respond(
             "password.html",
             language,
             status=status,

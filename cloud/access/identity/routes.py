@@ -35,7 +35,7 @@ def _page(method: str, path: str, handler: Handler, summary: str, **more: Any) -
         rate_class=RateClass.PUBLIC if method == "GET" else RateClass.TOKEN,
         body_kind=BodyKind.FORM,
         body_bytes_max=_FORM_BYTES_MAX,
-        answers={200: "The page.", 303: "Onward.", 403: "The form did not come from our page."},
+        responses={200: "The page.", 303: "Onward.", 403: "The form did not come from our page."},
         summary=summary,
         tag="Pages",
         in_contract=False,

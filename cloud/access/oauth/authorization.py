@@ -49,9 +49,9 @@ class Target(NamedTuple):
         """True if the redirect URI does not authenticate the app: any program can listen on the loopback."""
         return not self.app.confidential and _LOOPBACK.fullmatch(self.redirect_uri) is not None
 
-    def address(self, issuer: str, **answer: str) -> str:
-        """Return the redirect URI with the parameters `answer`, `state` and `iss` (RFC 9207)."""
-        parameters = {**answer, **({} if self.state is None else {"state": self.state}), "iss": issuer}
+    def address(self, issuer: str, **response: str) -> str:
+        """Return the redirect URI with the parameters `response`, `state` and `iss` (RFC 9207)."""
+        parameters = {**response, **({} if self.state is None else {"state": self.state}), "iss": issuer}
         joint = "&" if urlsplit(self.redirect_uri).query else "?"
         return f"{self.redirect_uri}{joint}{urlencode(parameters)}"
 

@@ -8,7 +8,7 @@ from cloud.access.oauth.client_authentication import read_credentials
 from cloud.access.oauth.schemas import IntrospectionForm, RevocationForm, TokenForm
 from cloud.access.oauth.service import TokenEndpoint
 from cloud.access.tokens import Names
-from cloud.foundation.http import Answer, Json, OAuthError, Request, strong_etag
+from cloud.foundation.http import Json, OAuthError, Request, Response, strong_etag
 from cloud.foundation.pages import Language
 
 NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5.1
@@ -23,7 +23,7 @@ class OAuthHandlers:
         self._names = names
         self._docs = docs
 
-    async def token(self, request: Request) -> Answer:
+    async def token(self, request: Request) -> Response:
         """`POST /v1/oauth/token`."""
         form: TokenForm = request.body
         if form.grant_type is None:
@@ -46,16 +46,16 @@ class OAuthHandlers:
         }
         return Json(document, headers=NEVER_KEPT)
 
-    async def revoke(self, request: Request) -> Answer:
+    async def revoke(self, request: Request) -> Response:
         """`POST /v1/oauth/revoke`."""
         form: RevocationForm = request.body
         credentials = read_credentials(request.headers, form.client_id, form.client_secret)
         if form.token is None:
             raise OAuthError("invalid_request", "token is missing.")
         await self._endpoint.revoke(credentials, form.token, request.trace)
-        return Answer(200, headers=NEVER_KEPT)
+        return Response(200, headers=NEVER_KEPT)
 
-    async def introspect(self, request: Request) -> Answer:
+    async def introspect(self, request: Request) -> Response:
         """`POST /v1/oauth/introspect`."""
         form: IntrospectionForm = request.body
         credentials = read_credentials(request.headers, form.client_id, form.client_secret)
@@ -66,7 +66,7 @@ class OAuthHandlers:
             return Json({"active": False}, headers=NEVER_KEPT)
         return Json({"active": True, "token_type": "Bearer", **claims.document(self._names)}, headers=NEVER_KEPT)
 
-    async def metadata(self, request: Request) -> Answer:
+    async def metadata(self, request: Request) -> Response:
         """`GET /.well-known/oauth-authorization-server`."""
         issuer = self._names.issuer
         by_secret = ["client_secret_basic", "client_secret_post"]
@@ -89,6 +89,6 @@ class OAuthHandlers:
             "ui_locales_supported": [language.value for language in Language],
             "service_documentation": f"{self._docs}/api/docs",
         }
-        answer = Json(document, headers={"Cache-Control": "public, max-age=300"})
-        answer.etag = strong_etag(answer.body)
-        return answer
+        response = Json(document, headers={"Cache-Control": "public, max-age=300"})
+        response.etag = strong_etag(response.body)
+        return response

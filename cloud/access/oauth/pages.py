@@ -15,7 +15,7 @@ from cloud.access.oauth.consent import AUTHORIZE, Authorization, Question
 from cloud.access.oauth.schemas import ConsentForm
 from cloud.access.oauth.words import WORDS
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer, QueryMalformed, Request, read_all_pairs
+from cloud.foundation.http import QueryMalformed, Request, Response, read_all_pairs
 from cloud.foundation.pages import Pages, language_of
 
 PAGES = Pages(Path(__file__).parent / "templates", WORDS)
@@ -29,7 +29,7 @@ class AuthorizationHandlers:
         self._people = people
         self._issuer = issuer
 
-    async def authorize(self, request: Request) -> Answer:
+    async def authorize(self, request: Request) -> Response:
         """`GET /v1/oauth/authorize`."""
         pairs: Pairs = request.query
         target = await self._authorization.target(pairs)
@@ -44,9 +44,9 @@ class AuthorizationHandlers:
             code = await self._authorization.allow(session, pairs, target, request.trace, asked=False)
         except Redirected as error:
             return self._back(target, error)
-        return Answer(302, headers={"Location": target.address(self._issuer, code=code)})
+        return Response(302, headers={"Location": target.address(self._issuer, code=code)})
 
-    async def decide(self, request: Request) -> Answer:
+    async def decide(self, request: Request) -> Response:
         """`POST /consent`."""
         form: ConsentForm = request.body
         self._people.check_form(request, form.form_token)
@@ -65,15 +65,15 @@ class AuthorizationHandlers:
             code = await self._authorization.allow(session, pairs, target, request.trace, asked=True)
         except Redirected as error:
             return self._back(target, error)
-        return Answer(303, headers={"Location": target.address(self._issuer, code=code)})
+        return Response(303, headers={"Location": target.address(self._issuer, code=code)})
 
-    def _back(self, target: Target, error: Redirected) -> Answer:
+    def _back(self, target: Target, error: Redirected) -> Response:
         told = {"error": error.error, "error_description": error.description}
-        return Answer(302, headers={"Location": target.address(self._issuer, **told)})
+        return Response(302, headers={"Location": target.address(self._issuer, **told)})
 
-    def _ask(self, request: Request, session: Session, pairs: Pairs, target: Target, question: Question) -> Answer:
+    def _ask(self, request: Request, session: Session, pairs: Pairs, target: Target, question: Question) -> Response:
         asked = urlencode(pairs)
-        return PAGES.answer(
+        return PAGES.respond(
             "consent.html",
             language_of(request.headers, dict(pairs).get("ui_locales", "").partition(" ")[0]),
             form_to=[target.redirect_uri],
@@ -88,8 +88,8 @@ class AuthorizationHandlers:
         )
 
 
-def refusal(error: DomainError, headers: CIMultiDictProxy[str]) -> Answer:
+def refusal(error: DomainError, headers: CIMultiDictProxy[str]) -> Response:
     """Return the page that a browser shows instead of a redirect."""
     if isinstance(error, NoRedirect):
-        return PAGES.answer("unusable.html", language_of(headers), status=error.status)
+        return PAGES.respond("unusable.html", language_of(headers), status=error.status)
     return PAGES.refusal(error, headers)

@@ -7,8 +7,8 @@ from cloud.access.oauth.schemas import (
     ConsentForm,
     IntrospectionForm,
     RevocationForm,
-    TokenAnswer,
     TokenForm,
+    TokenResponse,
 )
 from cloud.foundation.http import CLIENT_AUTHENTICATED, PUBLIC, BodyKind, Host, RateClass, Route
 
@@ -33,8 +33,8 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             rate_class=RateClass.PUBLIC,
             query=AuthorizationQuery,
             query_as_sent=True,
-            answer_media_type="text/html",
-            answers={
+            response_media_type="text/html",
+            responses={
                 302: "Redirect to the app's redirect URI with a code or an OAuth error.",
                 303: "Redirect to the sign-in page.",
                 200: "The consent page.",
@@ -59,7 +59,7 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             body=ConsentForm,
             body_kind=BodyKind.FORM,
             body_bytes_max=_FORM_BYTES_MAX,
-            answers={
+            responses={
                 302: "Redirect to the app.",
                 303: "Redirect to the app.",
                 403: "The form was not sent from this page.",
@@ -79,8 +79,8 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             body=TokenForm,
             body_kind=BodyKind.FORM,
             body_bytes_max=_FORM_BYTES_MAX,
-            answer=TokenAnswer,
-            answers={200: "An access token.", **_REFUSALS},
+            response=TokenResponse,
+            responses={200: "An access token.", **_REFUSALS},
             operation_id="issueToken",
             summary="Exchange or mint access tokens",
             description="Issues an access token to an app that authenticates with HTTP Basic or in the form. Only "
@@ -95,7 +95,7 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
                 "client_secret": "<client-secret>",
                 "scope": "webhooks:write",
             },
-            answer_example={
+            response_example={
                 "access_token": "<jwt>",
                 "token_type": "Bearer",
                 "expires_in": 3600,
@@ -112,7 +112,7 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             body=RevocationForm,
             body_kind=BodyKind.FORM,
             body_bytes_max=_FORM_BYTES_MAX,
-            answers={200: "The token is not valid (any more).", **_REFUSALS},
+            responses={200: "The token is not valid (any more).", **_REFUSALS},
             operation_id="revokeToken",
             summary="Revoke an access token",
             description="Revokes a token of the calling app (RFC 7009). All hosts reject it within a minute.",
@@ -130,7 +130,7 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             body=IntrospectionForm,
             body_kind=BodyKind.FORM,
             body_bytes_max=_FORM_BYTES_MAX,
-            answers={200: "Whether the token is active, and its claims if it is.", **_REFUSALS},
+            responses={200: "Whether the token is active, and its claims if it is.", **_REFUSALS},
             operation_id="introspectToken",
             summary="Introspect an access token",
             description="Returns whether a token of the client's tenant is valid now (RFC 7662).",
@@ -145,7 +145,7 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             host=Host.AUTH,
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC,
-            answers={200: "The metadata.", 304: "Not modified."},
+            responses={200: "The metadata.", 304: "Not modified."},
             operation_id="authorizationServerMetadata",
             summary="Read the authorization server's metadata",
             description="Endpoints and capabilities (RFC 8414).",

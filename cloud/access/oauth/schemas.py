@@ -49,10 +49,11 @@ class TokenForm(_Form):
     )
 
 
-class TokenAnswer(BaseModel):
+class TokenResponse(BaseModel):
     """An access token."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __qualname__ = "TokenAnswer"  # with the title: the name of the component in the published contract
+    model_config = ConfigDict(frozen=True, extra="forbid", title="TokenAnswer")
 
     access_token: str = Field(repr=False, description="A signed JWT (RFC 9068) for the Authorization header.")
     token_type: Literal["Bearer"] = Field(description="The authentication scheme.")

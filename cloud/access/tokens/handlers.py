@@ -4,7 +4,7 @@ from cloud.access.tokens.auth_state import AuthStateCache
 from cloud.access.tokens.errors import KeysAbsent
 from cloud.access.tokens.key_set import KeySet
 from cloud.foundation.clock import Clock
-from cloud.foundation.http import Answer, Request
+from cloud.foundation.http import Request, Response
 
 
 class KeySetHandlers:
@@ -15,11 +15,11 @@ class KeySetHandlers:
         self._clock = clock
         self._key_set = KeySet()
 
-    async def key_set(self, request: Request) -> Answer:
+    async def key_set(self, request: Request) -> Response:
         """Return the public keys of this moment. Raises `KeysAbsent` before there are any keys."""
         if self._clock.monotonic_s() >= self._state.due_s:
             await self._state.refresh_if_possible()
         keys = self._state.published_keys()
         if not keys:
             raise KeysAbsent
-        return self._key_set.answer(keys)
+        return self._key_set.respond(keys)

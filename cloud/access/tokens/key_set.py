@@ -3,7 +3,7 @@
 import orjson
 
 from cloud.access.tokens.signing_key import MAX_AGE_S, STALE_S, SigningKey, jwk
-from cloud.foundation.http import Answer, strong_etag
+from cloud.foundation.http import Response, strong_etag
 
 HEADERS = {"Cache-Control": f"public, max-age={MAX_AGE_S}, stale-while-revalidate={STALE_S}"}
 MEDIA_TYPE = "application/json"  # as in the contract's sample, instead of the type of RFC 7517
@@ -16,10 +16,10 @@ class KeySet:
         self._kids: tuple[str, ...] = ()
         self._body = b'{"keys":[]}'
 
-    def answer(self, keys: tuple[SigningKey, ...]) -> Answer:
+    def respond(self, keys: tuple[SigningKey, ...]) -> Response:
         """Return the response with these keys."""
         kids = tuple(key.kid for key in keys)
         if kids != self._kids:
             self._body = orjson.dumps({"keys": [jwk(key) for key in keys]})
             self._kids = kids
-        return Answer(200, self._body, MEDIA_TYPE, headers=HEADERS, etag=strong_etag(self._body))
+        return Response(200, self._body, MEDIA_TYPE, headers=HEADERS, etag=strong_etag(self._body))

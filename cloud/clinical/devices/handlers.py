@@ -7,7 +7,7 @@ from cloud.access.audit import Audit
 from cloud.clinical.devices.model import Device
 from cloud.clinical.devices.schemas import DeviceEnrolment, DeviceQuery
 from cloud.clinical.devices.service import Enrolment
-from cloud.foundation.http import Answer, Json, Listing, Parts, Request, strong_etag
+from cloud.foundation.http import Json, Listing, Parts, Request, Response, strong_etag
 from cloud.foundation.moments import write_moment
 
 
@@ -19,7 +19,7 @@ class DeviceHandlers:
         self._audit = Audit(parts.clock)
         self._enrolment = Enrolment(parts.database, parts.clock, parts.ids)
 
-    async def list(self, request: Request) -> Answer:
+    async def list(self, request: Request) -> Response:
         """Return a page of devices as a bare array, with the next page in `Link` (A-103)."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, DeviceQuery)
@@ -31,11 +31,11 @@ class DeviceHandlers:
             lambda after, count: self._enrolment.list(viewer, vehicle_id=query.vehicle_id, after=after, count=count),
             lambda device: device.id,
         )
-        answer = Json([shown(device) for device in page.rows], headers=self._link(request, page.next_cursor))
-        answer.etag = strong_etag(answer.body)
-        return answer
+        response = Json([shown(device) for device in page.rows], headers=self._link(request, page.next_cursor))
+        response.etag = strong_etag(response.body)
+        return response
 
-    async def enrol(self, request: Request) -> Answer:
+    async def enrol(self, request: Request) -> Response:
         """Return 201 for a device that was not enrolled, 200 for one that is enrolled again (A-104)."""
         wanted, actor = request.body, request.actor
         assert isinstance(wanted, DeviceEnrolment)

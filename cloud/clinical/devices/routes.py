@@ -20,13 +20,13 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             scopes=DEVICES_READ,
             needs_organization=True,
             query=DeviceQuery,
-            answer=list[EnrolledDevice],
-            answers={200: "A page of devices, ordered by id. The Link header leads to the next page."},
+            response=list[EnrolledDevice],
+            responses={200: "A page of devices, ordered by id. The Link header leads to the next page."},
             operation_id="listDevices",
             summary="List medical devices",
             description="The enrolled IEEE 11073 PHD devices of the caller's organisation, optionally of one vehicle.",
             tag="Devices",
-            answer_example=[_SAMPLE],
+            response_example=[_SAMPLE],
         ),
         Route(
             method="POST",
@@ -37,8 +37,8 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             needs_organization=True,
             rate_class=RateClass.WRITE,
             body=DeviceEnrolment,
-            answer=EnrolledDevice,
-            answers={
+            response=EnrolledDevice,
+            responses={
                 201: "The device is enrolled.",
                 200: "The device was already enrolled. It is active and keeps its id.",
                 400: "The body is invalid, or the device class is unknown.",
@@ -51,6 +51,6 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             "organisation. Observations that vehicles sent earlier from this system id are attached to the device.",
             tag="Devices",
             request_example={"serial_number": "SN-0001", "device_class": "defib", "manufacturer": "ACME"},
-            answer_example=_SAMPLE,
+            response_example=_SAMPLE,
         ),
     )

@@ -3,7 +3,7 @@
 from cloud.clinical.epcr.model import Begun, Dispatch
 from cloud.clinical.epcr.schemas import EncounterToBegin
 from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
-from cloud.foundation.http import Answer, Created, Json, Parts, Request, strong_etag
+from cloud.foundation.http import Created, Json, Parts, Request, Response, strong_etag
 from cloud.foundation.moments import write_moment
 
 
@@ -14,7 +14,7 @@ class EpcrHandlers:
         self._bases = parts.bases
         self._epcr = Epcr(parts.database, parts.clock, parts.ids, parts.supplies[COUNT_OBSERVATIONS])
 
-    async def begin(self, request: Request) -> Answer:
+    async def begin(self, request: Request) -> Response:
         """Return 201 with the encounter's location, or 200 when the same incident and vehicle had been sent before
         (A-102).
         """
@@ -29,18 +29,18 @@ class EpcrHandlers:
             cad_incident_id=wanted.cad_incident_id,
         )
 
-        def respond(begun: Begun) -> Answer:
+        def respond(begun: Begun) -> Response:
             document = {"id": begun.encounter.id, "status": begun.encounter.status}
             location = f"{self._bases[request.host]}{request.route.path}/{begun.encounter.id}"
             return Created(document, location=location) if begun.created else Json(document)
 
         return await self._epcr.dispatch_once(actor, dispatch, request.idempotent_reply, respond)
 
-    async def summary(self, request: Request) -> Answer:
+    async def summary(self, request: Request) -> Response:
         """Return the de-identified summary, an allow-list of fields (A-098)."""
         found = await self._epcr.summary(request.viewer, request.path["encounterId"])
         encounter = found.encounter
-        answer = Json(
+        response = Json(
             {
                 "id": encounter.id,
                 "organization_id": encounter.organization_id,
@@ -52,5 +52,5 @@ class EpcrHandlers:
                 "created_at": write_moment(encounter.created_at_us),
             }
         )
-        answer.etag = strong_etag(answer.body)
-        return answer
+        response.etag = strong_etag(response.body)
+        return response

@@ -21,8 +21,8 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             idempotent=True,
             rate_class=RateClass.WRITE,
             body=EncounterToBegin,
-            answer=EncounterBegun,
-            answers={
+            response=EncounterBegun,
+            responses={
                 201: "The new encounter. Location has its address.",
                 200: "The existing encounter of the same incident and vehicle.",
                 400: "The body is invalid. The organisation is that of the token and not part of the body.",
@@ -39,7 +39,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
                 "crew_ids": ["usr_1"],
                 "cad_incident_id": "cad_999",
             },
-            answer_example={"id": "enc_123", "status": "in_progress"},
+            response_example={"id": "enc_123", "status": "in_progress"},
         ),
         Route(
             method="GET",
@@ -48,13 +48,13 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             host=Host.API,
             scopes=EPCR_READ,
             needs_organization=True,
-            answer=EncounterPartnerSummary,
-            answers={200: "The summary.", 404: "Encounter not found."},
+            response=EncounterPartnerSummary,
+            responses={200: "The summary.", 404: "Encounter not found."},
             operation_id="readEncounter",
             summary="Fetch an ePCR encounter",
             description="The encounter summary for partners: mission data only, no patient data.",
             tag="ePCR",
-            answer_example={
+            response_example={
                 "id": "enc_123",
                 "organization_id": "org_1",
                 "care_model": "prehospital_emergency",

@@ -25,7 +25,7 @@ from cloud.clinical.epcr.store import Crew, Encounters
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import ConstraintViolated, Database, Transaction
 from cloud.foundation.errors import Mistake
-from cloud.foundation.http import Answer, IdempotentReply
+from cloud.foundation.http import IdempotentReply, Response
 from cloud.foundation.ids import Ids, checked_id
 from cloud.foundation.readable import hidden_character
 from cloud.foundation.supplies import Need
@@ -84,8 +84,8 @@ class Epcr:
             return await self._dispatch(tx, actor, dispatch)
 
     async def dispatch_once(
-        self, actor: Actor, dispatch: Dispatch, once: IdempotentReply, respond: Callable[[Begun], Answer]
-    ) -> Answer:
+        self, actor: Actor, dispatch: Dispatch, once: IdempotentReply, respond: Callable[[Begun], Response]
+    ) -> Response:
         """Dispatch once for an idempotency key: store the response, or return the stored one. Raises as `dispatch`."""
         async with self._database.transaction() as tx:
             replay = await once.replay(tx)

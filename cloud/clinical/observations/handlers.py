@@ -3,7 +3,7 @@
 from cloud.clinical.observations.posted import PostedObservation
 from cloud.clinical.observations.schemas import ObservationToPost
 from cloud.clinical.observations.service import ObservationService
-from cloud.foundation.http import Answer, Json, Parts, Request
+from cloud.foundation.http import Json, Parts, Request, Response
 from cloud.foundation.moments import read_moment, write_moment
 
 
@@ -13,7 +13,7 @@ class ObservationHandlers:
     def __init__(self, parts: Parts) -> None:
         self._service = ObservationService(parts.database, parts.clock, parts.ids)
 
-    async def post(self, request: Request) -> Answer:
+    async def post(self, request: Request) -> Response:
         """Return 201 when the observation is durable. A repetition with the same Idempotency-Key gets the first
         response.
         """
@@ -32,7 +32,7 @@ class ObservationHandlers:
         return await self._service.post_once(request.actor, draft, request.idempotent_reply, accepted)
 
 
-def accepted(posted: PostedObservation) -> Answer:
+def accepted(posted: PostedObservation) -> Response:
     """Return the response to a stored observation."""
     document = {
         "id": posted.id,

@@ -20,8 +20,8 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             idempotent=True,
             rate_class=RateClass.WRITE,
             body=ObservationToPost,
-            answer=AcceptedObservation,
-            answers={
+            response=AcceptedObservation,
+            responses={
                 201: "The observation is stored.",
                 200: "The response to an earlier request with the same Idempotency-Key.",
                 400: "The body is invalid. A value is a finite number.",
@@ -36,6 +36,6 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             "a value beyond physiological bounds are stored and flagged.",
             tag="Devices",
             request_example=_SAMPLE,
-            answer_example={"id": "obs_1", "device_id": "dev_1", **_SAMPLE},
+            response_example={"id": "obs_1", "device_id": "dev_1", **_SAMPLE},
         ),
     )

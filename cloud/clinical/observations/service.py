@@ -30,7 +30,7 @@ from cloud.clinical.observations.vocabulary import BATTERY, Measured, understood
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import ConstraintViolated, Database, Transaction
 from cloud.foundation.errors import Mistake
-from cloud.foundation.http import Answer, IdempotentReply
+from cloud.foundation.http import IdempotentReply, Response
 from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
 from cloud.foundation.viewer import Actor
@@ -105,8 +105,8 @@ class ObservationService:
         actor: Actor,
         draft: PostedObservation,
         once: IdempotentReply,
-        respond: Callable[[PostedObservation], Answer],
-    ) -> Answer:
+        respond: Callable[[PostedObservation], Response],
+    ) -> Response:
         """Post once for an idempotency key: store the response, or return the stored one. Raises as `post`."""
         async with self._database.transaction() as tx:
             replay = await once.replay(tx)

@@ -45,7 +45,7 @@ _ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClien
 _VALUES = (OverflowError, UnicodeEncodeError)
 
 # The connection or its server process ended (class 08 too): the statement may have taken effect.
-_UNANSWERED = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+_UNREACHABLE = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _ENDED_BY_OPERATOR = ("57P01", "57P02", "57P03")
 
 DRIVER_ERRORS = (DBAPIError, sqlite3.Error, *_ASYNCPG, OSError, *_VALUES)
@@ -115,7 +115,7 @@ def commit_failure(error: BaseException) -> CommitLost | CommitUnknown | Databas
     it.
     """
     raw = _driver_error(error)
-    if isinstance(raw, _UNANSWERED) or getattr(raw, "sqlstate", None) in _ENDED_BY_OPERATOR:
+    if isinstance(raw, _UNREACHABLE) or getattr(raw, "sqlstate", None) in _ENDED_BY_OPERATOR:
         return CommitUnknown(f"({type(raw).__name__})")
     if str(getattr(raw, "sqlite_errorname", "")).startswith(_SQLITE_DAMAGE):
         return DatabaseDamaged(f"({getattr(raw, 'sqlite_errorname', '')})")

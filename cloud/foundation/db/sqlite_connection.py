@@ -85,32 +85,32 @@ class SqliteThread:
         )
         self.core = engine.connect()
 
-    def submit(self, job: Callable[[], Any], answer: "asyncio.Future[Any] | None" = None) -> None:
+    def submit(self, job: Callable[[], Any], outcome: "asyncio.Future[Any] | None" = None) -> None:
         """Queue a job; jobs of one connection run in the order in which they were queued.
 
-        `answer` gets its result or exception. Without `answer` an exception is dropped, so such a job handles its own.
+        `outcome` gets its result or exception. Without it an exception is dropped, so such a job handles its own.
         """
-        self._jobs.put((job, answer))
+        self._jobs.put((job, outcome))
 
     async def run(self, job: Callable[[], Result]) -> Result:
         """Queue a job and wait for it. Cancelling the caller does not stop the job; later jobs still run after it."""
-        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._jobs.put((job, answer))
-        return await answer
+        outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._jobs.put((job, outcome))
+        return await outcome
 
     def _work(self) -> None:
         while (given := self._jobs.get()) is not None:
-            job, answer = given
+            job, outcome = given
             result, failure = None, None
             try:
                 result = job()
             except BaseException as error:
                 failure = error
-            if answer is None:
+            if outcome is None:
                 continue
             # If the loop has closed meanwhile, no caller waits for the result.
             with suppress(RuntimeError):
-                answer.get_loop().call_soon_threadsafe(_answer, answer, result, failure)
+                outcome.get_loop().call_soon_threadsafe(_settle, outcome, result, failure)
 
     async def close(self) -> None:
         """Close the connection after the queued jobs."""
@@ -124,11 +124,11 @@ class SqliteThread:
             self.raw.close()
 
 
-def _answer(answer: "asyncio.Future[Any]", result: object, failure: BaseException | None) -> None:
+def _settle(outcome: "asyncio.Future[Any]", result: object, failure: BaseException | None) -> None:
     """Deliver the outcome to the caller, on its loop, unless it was cancelled."""
-    if answer.done():
+    if outcome.done():
         return
     if failure is None:
-        answer.set_result(result)
+        outcome.set_result(result)
     else:
-        answer.set_exception(failure)
+        outcome.set_exception(failure)

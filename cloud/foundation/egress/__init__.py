@@ -6,7 +6,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.foundation.egress.client import Answer, Egress, Failure, FailureReason
+    from cloud.foundation.egress.client import Egress, Failure, FailureReason, Response
     from cloud.foundation.egress.errors import UrlBlocked, UrlMalformed
     from cloud.foundation.egress.resolver import NameUnresolved, Resolver
     from cloud.foundation.egress.settings import EgressSection

@@ -28,7 +28,7 @@ from cloud.foundation.egress.target import AllowList, Target, read_target
 
 REQUEST_S_MAX = 15.0
 """Time from the name look-up to the last byte that is read of the response."""
-ANSWER_OCTETS_MAX = 65_536
+RESPONSE_BYTES_MAX = 65_536
 JUDGE_S_MAX = 5.0
 """Time that a client which registers an address waits for its name to resolve."""
 # Below the five seconds after which common servers close a connection, to avoid a request on a closing one.
@@ -53,7 +53,7 @@ class FailureReason(StrEnum):
     TLS_FAILURE = "tls_failure"
     TIMEOUT = "timeout"
     CONNECTION_LOST = "connection_lost"
-    ANSWER_MALFORMED = "answer_malformed"
+    RESPONSE_MALFORMED = "answer_malformed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A response. `body`: what arrived in time of its first 64 KiB, undecoded. `complete`: that is the whole body."""
 
     status: int
@@ -117,7 +117,7 @@ class Egress:
             raise UrlBlocked("(The name leads to an address that is not public.)")
         return target
 
-    async def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer | Failure:
+    async def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Response | Failure:
         """Send one request and return its response. The text of the address is checked again, by the current rules."""
         target = self._targets.get(url)
         if target is None:
@@ -130,7 +130,7 @@ class Egress:
             self._targets[url] = target
         return await self.send(method, target, headers=headers, body=body)
 
-    async def send(self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes) -> Answer | Failure:
+    async def send(self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes) -> Response | Failure:
         """Send a request as `request` does, to an address whose text was checked."""
         session = self._session(target.permitted)
         deadline_s = asyncio.get_running_loop().time() + self._request_s_max
@@ -142,7 +142,7 @@ class Egress:
         except (aiohttp.ClientError, NameUnresolved, OSError, ValueError) as error:
             return Failure(_reason(error))
         read, complete = await _read(response, deadline_s)
-        return Answer(response.status, response.headers, read, complete)
+        return Response(response.status, response.headers, read, complete)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -238,8 +238,8 @@ async def _read(response: aiohttp.ClientResponse, deadline_s: float) -> tuple[by
     read = bytearray()
     try:
         async with asyncio.timeout_at(deadline_s):
-            while len(read) <= ANSWER_OCTETS_MAX:
-                part = await response.content.read(ANSWER_OCTETS_MAX + 1 - len(read))
+            while len(read) <= RESPONSE_BYTES_MAX:
+                part = await response.content.read(RESPONSE_BYTES_MAX + 1 - len(read))
                 if not part:
                     response.release()
                     return bytes(read), True
@@ -248,7 +248,7 @@ async def _read(response: aiohttp.ClientResponse, deadline_s: float) -> tuple[by
         pass
     finally:
         response.close()  # no effect on a released response
-    return bytes(read[:ANSWER_OCTETS_MAX]), False
+    return bytes(read[:RESPONSE_BYTES_MAX]), False
 
 
 def _reason(error: BaseException) -> FailureReason:
@@ -270,4 +270,4 @@ def _reason(error: BaseException) -> FailureReason:
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | OSError():
             return FailureReason.CONNECTION_LOST
         case _:
-            return FailureReason.ANSWER_MALFORMED
+            return FailureReason.RESPONSE_MALFORMED

@@ -7,7 +7,7 @@ part; a load balancer sends no requests to what is not ready.
 from collections.abc import Mapping, Sequence
 
 from cloud.foundation.checks import CHECK_S_MAX, CHECKS, Check, reasons_against
-from cloud.foundation.http import EVERY_HOST, PUBLIC, Answer, Audience, Json, Parts, RateClass, Request, Route
+from cloud.foundation.http import EVERY_HOST, PUBLIC, Audience, Json, Parts, RateClass, Request, Response, Route
 
 
 class HealthHandlers:
@@ -17,10 +17,10 @@ class HealthHandlers:
         self._checks = checks
         self._patience_s = patience_s
 
-    async def live(self, _request: Request) -> Answer:
+    async def live(self, _request: Request) -> Response:
         return Json({"status": "alive"})
 
-    async def ready(self, _request: Request) -> Answer:
+    async def ready(self, _request: Request) -> Response:
         status, document = await self.readiness()
         return Json(document, status=status, headers={"Retry-After": "5"} if status == 503 else {})
 
@@ -54,11 +54,11 @@ def health_rows(handlers: HealthHandlers) -> tuple[Route, ...]:
             host=EVERY_HOST,
             scopes=PUBLIC,
             rate_class=RateClass.HEALTH,
-            answers=answers,
+            responses=responses,
             summary=summary,
             tag="health",
             audience=Audience.OPERATORS,
             in_contract=False,
         )
-        for path, handler, summary, answers in rows
+        for path, handler, summary, responses in rows
     )

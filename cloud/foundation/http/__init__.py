@@ -12,7 +12,6 @@ from cloud.foundation.slice import Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.foundation.http.admission import Admission, Quotas
     from cloud.foundation.http.aiohttp_internals import listening_server
-    from cloud.foundation.http.answer import Answer, Created, Json, NoContent, strong_etag
     from cloud.foundation.http.cursors import Cursors
     from cloud.foundation.http.errors import (
         InvalidCursor,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from cloud.foundation.http.query import Cursor, Limit, Paged, Query, mistakes_of, read_all_pairs, summary
     from cloud.foundation.http.rates import BucketLimiter, RateLimiter, address_class
     from cloud.foundation.http.request import NEVER_AN_ID, Caller, Request
+    from cloud.foundation.http.response import Created, Json, NoContent, Response, strong_etag
     from cloud.foundation.http.route import (
         ANY_TOKEN,
         CLIENT_AUTHENTICATED,

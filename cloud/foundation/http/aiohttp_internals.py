@@ -48,7 +48,7 @@ class AiohttpConnection(RequestHandler):
         return self._waiter is not None and not self._waiter.done()
 
     @property
-    def is_answering(self) -> bool:
+    def is_responding(self) -> bool:
         return self._request_in_progress
 
     @property

@@ -1,15 +1,15 @@
 """Conditional GET with If-None-Match: omit a body that the client already has (RFC 9110 §13.1.2)."""
 
-from cloud.foundation.http.answer import Answer
+from cloud.foundation.http.response import Response
 
 
-def conditional(answer: Answer, method: str, if_none_match: str | None) -> Answer:
+def conditional(response: Response, method: str, if_none_match: str | None) -> Response:
     """Return the response, or 304 when the client named its tag. Only for a successful GET or HEAD with a tag."""
-    if if_none_match is None or answer.etag is None or answer.status != 200 or method not in ("GET", "HEAD"):
-        return answer
-    if if_none_match.strip() != "*" and not any(_same(tag, answer.etag) for tag in if_none_match.split(",")):
-        return answer
-    return Answer(304, headers=answer.headers, etag=answer.etag)
+    if if_none_match is None or response.etag is None or response.status != 200 or method not in ("GET", "HEAD"):
+        return response
+    if if_none_match.strip() != "*" and not any(_same(tag, response.etag) for tag in if_none_match.split(",")):
+        return response
+    return Response(304, headers=response.headers, etag=response.etag)
 
 
 def _same(given: str, ours: str) -> bool:

@@ -204,7 +204,7 @@ class Connection(AiohttpConnection):
             transport.abort()  # its client has an unread response already
             return
         self._discarding = True
-        if self._head_bytes or self.is_answering:
+        if self._head_bytes or self.is_responding:
             transport.write(self._refusals.render(Overloaded(), self._refused))
         self.force_close()
 

@@ -17,8 +17,8 @@ from sqlalchemy import bindparam, select, update
 
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Prepared, Transaction, delete_chunk, insert
-from cloud.foundation.http.answer import Answer
 from cloud.foundation.http.errors import IdempotencyKeyInFlight, IdempotencyKeyMalformed, IdempotencyKeyReused
+from cloud.foundation.http.response import Response
 from cloud.foundation.http.tables import idempotency_keys as keys
 
 WINDOW_US = 24 * 3600 * 1_000_000
@@ -111,7 +111,7 @@ class IdempotentReply:
     fingerprint: bytes
     clock: Clock
 
-    async def replay(self, tx: Transaction) -> Answer | None:
+    async def replay(self, tx: Transaction) -> Response | None:
         """Return the stored response; None for the first request with this key, which reserves it.
 
         Raises `IdempotencyKeyReused`, `IdempotencyKeyInFlight`.
@@ -138,9 +138,9 @@ class IdempotentReply:
             raise IdempotencyKeyReused
         replayed = {**orjson.loads(headers), "Idempotency-Replayed": "true"}
         # A replay is 200, because it created nothing (C-159).
-        return Answer(200 if status == 201 else status, bytes(body), media_type, headers=replayed)
+        return Response(200 if status == 201 else status, bytes(body), media_type, headers=replayed)
 
-    async def store(self, tx: Transaction, answer: Answer) -> Answer:
+    async def store(self, tx: Transaction, response: Response) -> Response:
         """Store the response of the change in its transaction, and return it."""
         if self.key is not None:
             await tx.driver.run(
@@ -148,13 +148,13 @@ class IdempotentReply:
                 {
                     "tenant": self.tenant_id,
                     "name": self.key,
-                    "answer_status": answer.status,
-                    "answer_headers": orjson.dumps(dict(answer.headers)).decode(),
-                    "answer_media_type": answer.media_type,
-                    "answer_body": answer.body,
+                    "answer_status": response.status,
+                    "answer_headers": orjson.dumps(dict(response.headers)).decode(),
+                    "answer_media_type": response.media_type,
+                    "answer_body": response.body,
                 },
             )
-        return answer
+        return response
 
 
 async def sweep_keys(tx: Transaction, now_us: int) -> int:

@@ -19,7 +19,6 @@ import structlog
 from cloud.foundation.clock import Clock
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http.admission import Admission, Admitted
-from cloud.foundation.http.answer import Answer
 from cloud.foundation.http.conditional import conditional
 from cloud.foundation.http.contents import read_body
 from cloud.foundation.http.errors import (
@@ -40,6 +39,7 @@ from cloud.foundation.http.observer import NullObserver, Observer
 from cloud.foundation.http.problem import as_domain_error, oauth_error, problem
 from cloud.foundation.http.query import read_all_pairs, read_query
 from cloud.foundation.http.request import Caller, Request
+from cloud.foundation.http.response import Response
 from cloud.foundation.http.route import RateClass
 from cloud.foundation.http.site import Endpoint, HostRouter, Site, allowed_methods
 from cloud.foundation.http.spans import Span, Spans
@@ -115,17 +115,17 @@ class Pipeline:
         CURRENT.set(exchange.trace)
         self.observer.request_began(exchange.host)
         try:
-            answer = await self._answer(exchange)
+            response = await self._respond(exchange)
         except Exception as error:
-            answer = self._refuse(exchange, error)
-        reply = self._render(exchange, answer)
+            response = self._refuse(exchange, error)
+        reply = self._render(exchange, response)
         endpoint = exchange.endpoint
         path = None if endpoint is None else endpoint.route.path
-        self.observer.request_ended(exchange.host, request.method, path, answer.status, time.perf_counter() - began_s)
-        self._record_span(exchange, answer.status, began_us)
+        self.observer.request_ended(exchange.host, request.method, path, response.status, time.perf_counter() - began_s)
+        self._record_span(exchange, response.status, began_us)
         return reply
 
-    async def _answer(self, exchange: _Exchange) -> Answer:
+    async def _respond(self, exchange: _Exchange) -> Response:
         request, site = exchange.request, exchange.site
         if request.versionless:
             raise Unreadable
@@ -142,7 +142,7 @@ class Pipeline:
         endpoint = methods.get("GET" if request.method == "HEAD" else request.method)
         if endpoint is None:
             self._admission.charge_unrouted(request)
-            return self._answer_preflight(exchange, methods)
+            return self._respond_to_preflight(exchange, methods)
         exchange.endpoint = endpoint
         if endpoint.sunset_us is not None and self._clock.now_us() >= endpoint.sunset_us:
             raise Sunset
@@ -152,14 +152,14 @@ class Pipeline:
         checked = await self._check_contents(exchange, endpoint, parameters)
         try:
             async with asyncio.timeout(HANDLER_S_MAX):
-                answer = await endpoint.route.handler(checked)
+                response = await endpoint.route.handler(checked)
         except TimeoutError:
             raise TookTooLong from None
-        if endpoint.authenticates_client and answer.status == 401:
+        if endpoint.authenticates_client and response.status == 401:
             self._admission.count_wrong_secret(request)
-        return conditional(answer, request.method, checked.if_none_match)
+        return conditional(response, request.method, checked.if_none_match)
 
-    def _answer_preflight(self, exchange: _Exchange, methods: Mapping[str, Endpoint]) -> Answer:
+    def _respond_to_preflight(self, exchange: _Exchange, methods: Mapping[str, Endpoint]) -> Response:
         """Respond to a browser's preflight of a public document. Raises `MethodNotAllowed` for any other method."""
         allowed, request = allowed_methods(methods), exchange.request
         public = next((one for one in methods.values() if one.route.open_to_browsers), None)
@@ -171,7 +171,7 @@ class Pipeline:
             "Access-Control-Allow-Headers": "If-None-Match, traceparent",
             "Access-Control-Max-Age": "86400",
         }
-        return Answer(204, headers=permitted)
+        return Response(204, headers=permitted)
 
     async def _check_contents(self, exchange: _Exchange, endpoint: Endpoint, parameters: Mapping[str, str]) -> Request:
         """Read idempotency key, query and body, and return the request that the handler gets."""
@@ -207,7 +207,7 @@ class Pipeline:
             address=self._admission.address_of(request),
         )
 
-    def _refuse(self, exchange: _Exchange, raised: Exception) -> Answer:
+    def _refuse(self, exchange: _Exchange, raised: Exception) -> Response:
         error = exchange.error = as_domain_error(raised)
         endpoint = exchange.endpoint
         if isinstance(error, TooManyRequests):
@@ -215,8 +215,8 @@ class Pipeline:
             self.observer.rate_limited(exchange.host, rate_class.value)
         if endpoint is not None and endpoint.authenticates_client and error.status == 401:
             self._admission.count_wrong_secret(exchange.request)
-        answer = self._render_error(exchange, error)
-        if answer.status >= 500:
+        response = self._render_error(exchange, error)
+        if response.status >= 500:
             log.warning(
                 "request.failed",
                 route=None if endpoint is None else endpoint.route.name,
@@ -226,9 +226,9 @@ class Pipeline:
                 # For an unexpected error: where it was raised, never its text.
                 at=None if error is raised else _raised_at(raised),
             )
-        return answer
+        return response
 
-    def _render_error(self, exchange: _Exchange, error: DomainError) -> Answer:
+    def _render_error(self, exchange: _Exchange, error: DomainError) -> Response:
         """Return an error in the form of its row: OAuth, a page, or a problem document."""
         site, route = exchange.site, None if exchange.endpoint is None else exchange.endpoint.route
         types_at = self.types_at if site is None else site.types_at
@@ -239,13 +239,13 @@ class Pipeline:
         instance = exchange.path[:INSTANCE_LENGTH_MAX]
         return problem(error, types_at=types_at, instance=instance, trace_id=exchange.trace.trace_id)
 
-    def _render(self, exchange: _Exchange, answer: Answer) -> Reply:
+    def _render(self, exchange: _Exchange, response: Response) -> Reply:
         request, source = exchange.request, exchange.endpoint or exchange.site
         constant = NO_HOST_HEADERS if source is None else source.constant
         more = ""
         if exchange.admitted is not None:
             limits = exchange.admitted.limits
-            more = "".join(f"{name}: {value}\r\n" for name, value in limits.items() if name not in answer.headers)
+            more = "".join(f"{name}: {value}\r\n" for name, value in limits.items() if name not in response.headers)
         if exchange.idempotency_key is not None:
             more += f"Idempotency-Key: {exchange.idempotency_key}\r\n"
         # The pipeline does not wait for a body that the row does not read, since a slow sender would hold the place of
@@ -258,7 +258,7 @@ class Pipeline:
             or not request.payload.is_eof()
             or request.method == "CONNECT"
         )
-        rendered = render(answer, exchange.trace, constant, more, head_only=request.method == "HEAD", close=close)
+        rendered = render(response, exchange.trace, constant, more, head_only=request.method == "HEAD", close=close)
         return Reply(rendered, request.connection, close=close)
 
     def _record_span(self, exchange: _Exchange, status: int, began_us: int) -> None:

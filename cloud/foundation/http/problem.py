@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from cloud.foundation.errors import DomainError, PrivateError, meaning_of
-from cloud.foundation.http.answer import Answer
 from cloud.foundation.http.errors import OAUTH_ERRORS, IdempotencyKeyInFlight, InternalError, OAuthError, Unavailable
+from cloud.foundation.http.response import Response
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -57,7 +57,7 @@ def headers_of(error: DomainError) -> dict[str, str]:
     return headers
 
 
-def problem(error: DomainError, *, types_at: str, instance: str | None, trace_id: str) -> Answer:
+def problem(error: DomainError, *, types_at: str, instance: str | None, trace_id: str) -> Response:
     """Return the problem document of an error. `types_at`: public address of the api host; `instance`: path of the
     request."""
     error = _public(error)
@@ -75,10 +75,10 @@ def problem(error: DomainError, *, types_at: str, instance: str | None, trace_id
         document["errors"] = [mistake.document() for mistake in error.mistakes]
     if instance is not None:
         document["instance"] = instance
-    return Answer(error.status, orjson.dumps(document), MEDIA_TYPE, headers=headers_of(error))
+    return Response(error.status, orjson.dumps(document), MEDIA_TYPE, headers=headers_of(error))
 
 
-def oauth_error(error: DomainError, *, types_at: str) -> Answer:
+def oauth_error(error: DomainError, *, types_at: str) -> Response:
     """Return the same error in the form of RFC 6749."""
     error = _public(error)
     if isinstance(error, OAuthError):
@@ -93,7 +93,7 @@ def oauth_error(error: DomainError, *, types_at: str) -> Answer:
         document["error_description"] = "".join(letter if letter in _DESCRIPTION else "'" for letter in description)
     document["error_uri"] = f"{types_at}/problems/{slug(code)}"
     headers = {"Cache-Control": "no-store", "Pragma": "no-cache", **headers_of(error)}
-    return Answer(error.status, orjson.dumps(document), "application/json", headers=headers)
+    return Response(error.status, orjson.dumps(document), "application/json", headers=headers)
 
 
 def as_domain_error(error: Exception) -> DomainError:

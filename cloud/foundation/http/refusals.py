@@ -35,8 +35,8 @@ class Refusals:
         """Return the response for an error; the connection ends with it."""
         trace = begin_trace()
         site = self._router.only_site or self._router.find_site(head.host())
-        answer = problem(error, types_at=self._types_at, instance=None, trace_id=trace.trace_id)
-        return render(answer, trace, NO_HOST_HEADERS if site is None else site.constant, "", close=True)
+        response = problem(error, types_at=self._types_at, instance=None, trace_id=trace.trace_id)
+        return render(response, trace, NO_HOST_HEADERS if site is None else site.constant, "", close=True)
 
     def render_parser_error(self, exc: BaseException | None, head: RefusedHead, *, ours: bool) -> bytes:
         """Return the response to an error of the parser, and count it. `ours`: the fault is not the client's."""

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http.answer import Answer
 from cloud.foundation.http.host import Host
 from cloud.foundation.http.request import Request
+from cloud.foundation.http.response import Response
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
-Handler = Callable[[Request], Awaitable[Answer]]
-RefusalPage = Callable[[DomainError, "CIMultiDictProxy[str]"], Answer]
+Handler = Callable[[Request], Awaitable[Response]]
+RefusalPage = Callable[[DomainError, "CIMultiDictProxy[str]"], Response]
 """Returns a refusal as a page for people, from the error and the request's headers."""
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
@@ -119,10 +119,10 @@ class Route:
     query_as_sent: bool = False
     """If true, the handler gets the pairs as sent (`read_all_pairs`), since it has its own refusals for their mistakes;
     `query` then only documents them."""
-    answer: Any = None
+    response: Any = None
     """Type of the body of a success, for OpenAPI: a model, `list[Model]`, or None."""
-    answer_media_type: str = "application/json"
-    answers: Mapping[int, str] = field(default_factory=dict)
+    response_media_type: str = "application/json"
+    responses: Mapping[int, str] = field(default_factory=dict)
     """Status → its meaning here, in a sentence."""
     operation_id: str = ""
     summary: str = ""
@@ -145,7 +145,7 @@ class Route:
     """If true, responses have `Access-Control-Allow-Origin: *`; only for public documents (A-004)."""
     request_example: Any = None
     """The sample body of the seed."""
-    answer_example: Any = None
+    response_example: Any = None
     """The sample response of the seed."""
 
     def __post_init__(self) -> None:

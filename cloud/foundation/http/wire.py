@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from aiohttp.client_exceptions import ClientConnectionResetError
 
-from cloud.foundation.http.answer import Answer
 from cloud.foundation.http.client_connection import ClientConnection
+from cloud.foundation.http.response import Response
 from cloud.foundation.trace import TraceContext
 
 if TYPE_CHECKING:
@@ -61,18 +61,18 @@ _date = _Date()
 
 
 def render(
-    answer: Answer, trace: TraceContext, constant: str, more: str, *, head_only: bool = False, close: bool = False
+    response: Response, trace: TraceContext, constant: str, more: str, *, head_only: bool = False, close: bool = False
 ) -> bytes:
     """Return the whole response. `constant` and `more` are header lines; `more` are those of this request.
 
     A header value with a line break is a programming error and raises `ValueError`: nothing is written.
     """
-    body = answer.body
-    own = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-    if own.count("\r") != len(answer.headers) or own.count("\n") != len(answer.headers):
+    body = response.body
+    own = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+    if own.count("\r") != len(response.headers) or own.count("\n") != len(response.headers):
         raise ValueError("a header has a line break in it")
     lines = [
-        _STATUS_LINES[answer.status],
+        _STATUS_LINES[response.status],
         constant,
         "X-Argus-Trace-ID: ",
         trace.trace_id,
@@ -83,21 +83,21 @@ def render(
         own,
         more,
     ]
-    if "Cache-Control" not in answer.headers:
+    if "Cache-Control" not in response.headers:
         lines.append("Cache-Control: no-store\r\n")
-    if "Content-Security-Policy" not in answer.headers:
+    if "Content-Security-Policy" not in response.headers:
         lines.append(_POLICY)
-    if "Referrer-Policy" not in answer.headers:
+    if "Referrer-Policy" not in response.headers:
         lines.append(_REFERRER)
-    if answer.etag is not None:
-        lines.append(f"ETag: {answer.etag}\r\n")
-    if answer.status not in _BODILESS:
-        if answer.media_type is not None:
-            lines.append(f"Content-Type: {answer.media_type}\r\n")
+    if response.etag is not None:
+        lines.append(f"ETag: {response.etag}\r\n")
+    if response.status not in _BODILESS:
+        if response.media_type is not None:
+            lines.append(f"Content-Type: {response.media_type}\r\n")
         lines.append(f"Content-Length: {len(body)}\r\n")
     lines.append("Connection: close\r\n\r\n" if close else "\r\n")
     head = "".join(lines).encode("latin-1", "replace")
-    return head if head_only or answer.status in _BODILESS else head + body
+    return head if head_only or response.status in _BODILESS else head + body
 
 
 class Reply(web.StreamResponse):

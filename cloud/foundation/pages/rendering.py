@@ -14,7 +14,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined,
 from multidict import CIMultiDictProxy
 
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer, headers_of, title
+from cloud.foundation.http import Response, headers_of, title
 from cloud.foundation.pages.assets import COPY_SCRIPT, MARK, STYLESHEET
 from cloud.foundation.pages.cookies import with_cookies
 from cloud.foundation.pages.language import Language, Words, language_of, say
@@ -36,7 +36,7 @@ class Pages:
             lstrip_blocks=True,
         )
 
-    def answer(
+    def respond(
         self,
         template: str,
         language: Language,
@@ -47,7 +47,7 @@ class Pages:
         headers: Mapping[str, str] | None = None,
         scripted: bool = False,
         **facts: object,
-    ) -> Answer:
+    ) -> Response:
         """Return a page. `facts`: values for the template; `form_to`: addresses of other origins; `scripted`: it
         includes our script."""
 
@@ -69,15 +69,15 @@ class Pages:
         own["Referrer-Policy"] = "same-origin"
         own["Content-Language"] = language.value
         own["Vary"] = "Accept-Language, Cookie"
-        return Answer(status, html.encode(), "text/html; charset=utf-8", headers=own)
+        return Response(status, html.encode(), "text/html; charset=utf-8", headers=own)
 
     def said(self, key: str, language: Language, **facts: object) -> str:
         """Return one text of these pages."""
         return say(self._words, language, key, **facts)
 
-    def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Answer:
+    def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Response:
         """Return the page of a refusal, with its code for support."""
-        return self.answer(
+        return self.respond(
             "refusal.html",
             language_of(headers),
             status=error.status,
@@ -88,9 +88,9 @@ class Pages:
         )
 
 
-def see_other(address: str, cookies: Sequence[str] = ()) -> Answer:
+def see_other(address: str, cookies: Sequence[str] = ()) -> Response:
     """Return a 303 to an address (RFC 9110 §15.4.4), which is a path of this host or was checked by the caller."""
-    return Answer(303, headers=with_cookies(cookies, {"Location": address}))
+    return Response(303, headers=with_cookies(cookies, {"Location": address}))
 
 
 def origin_of(address: str) -> str:

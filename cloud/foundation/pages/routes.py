@@ -1,6 +1,6 @@
 """Routes of the pages' static files: one row each, since every address is known beforehand."""
 
-from cloud.foundation.http import PUBLIC, Answer, Host, RateClass, Request, Route
+from cloud.foundation.http import PUBLIC, Host, RateClass, Request, Response, Route
 from cloud.foundation.pages.assets import ASSETS, Asset
 
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -12,8 +12,8 @@ class AssetHandler:
     def __init__(self, asset: Asset) -> None:
         self._asset = asset
 
-    async def __call__(self, request: Request) -> Answer:
-        return Answer(200, self._asset.octets, self._asset.media_type, headers=FOR_EVER)
+    async def __call__(self, request: Request) -> Response:
+        return Response(200, self._asset.octets, self._asset.media_type, headers=FOR_EVER)
 
 
 def asset_rows() -> tuple[Route, ...]:
@@ -25,7 +25,7 @@ def asset_rows() -> tuple[Route, ...]:
             host=Host.AUTH,
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC,
-            answers={200: "The file."},
+            responses={200: "The file."},
             summary="Fetch a file of the pages",
             tag="Pages",
             in_contract=False,

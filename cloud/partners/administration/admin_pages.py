@@ -17,7 +17,7 @@ from multidict import CIMultiDictProxy
 from cloud.access.audit import Audit
 from cloud.access.identity import Role, SignInHandlers, User, actor_of
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer, Handler, Listing, Parts, ReadRows, Request, headers_of
+from cloud.foundation.http import Handler, Listing, Parts, ReadRows, Request, Response, headers_of
 from cloud.foundation.pages import Cookie, Language, Pages, language_of, see_other
 from cloud.foundation.viewer import Actor
 from cloud.partners.administration.moments import element, span
@@ -63,7 +63,7 @@ class Visit:
 
 
 Thing = TypeVar("Thing")
-Work = Callable[[Visit], Awaitable[Answer]]
+Work = Callable[[Visit], Awaitable[Response]]
 
 
 class AdminPages:
@@ -79,7 +79,7 @@ class AdminPages:
     def at(self, area: Area, work: Work) -> Handler:
         """Return a handler that runs `work` for administrators and shows others the reason for a refusal."""
 
-        async def handle(request: Request) -> Answer:
+        async def handle(request: Request) -> Response:
             session = await self._people.session(request)
             shows = request.route.method == "GET"
             here = _address(request) if shows else area.path
@@ -107,11 +107,11 @@ class AdminPages:
         status: int = 200,
         scripted: bool = False,
         **facts: Any,
-    ) -> Answer:
+    ) -> Response:
         """Render a page. `error`: why its form was rejected; `scripted`: it has values with a Copy button."""
         language, now_us = visit.language, self.parts.clock.now_us()
         done = getattr(visit.request.query, "done", None)
-        return self._renderer.answer(
+        return self._renderer.respond(
             template,
             language,
             status=status if error is None else error.status,
@@ -138,10 +138,10 @@ class AdminPages:
             return error.sentence
         return f"{self._renderer.said(key, language)} {error.detail}".rstrip()
 
-    def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Answer:
+    def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Response:
         """Render an error that cannot be shown on the page of the form."""
         language = self.language(headers)
-        return self._renderer.answer(
+        return self._renderer.respond(
             "refused.html",
             language,
             status=error.status,
@@ -154,7 +154,7 @@ class AdminPages:
         """Return the language that was chosen here, otherwise the one that the browser prefers."""
         return language_of(headers, self._language.read(headers))
 
-    async def choose_language(self, visit: Visit) -> Answer:
+    async def choose_language(self, visit: Visit) -> Response:
         """`POST /admin/language`: store the language in a cookie."""
         form: LanguageForm = visit.request.body
         cookies = [self._language.set(form.lang)] if form.lang in set(Language) else []
@@ -185,7 +185,7 @@ class AdminPages:
         return page.rows, f"?{urlencode({**kept, 'cursor': page.next_cursor})}"
 
 
-def done(path: str, what: str) -> Answer:
+def done(path: str, what: str) -> Response:
     """Redirect to a page that confirms the action."""
     return see_other(f"{path}?{urlencode({'done': what})}")
 

@@ -27,7 +27,7 @@ from cloud.access.apps import (
 from cloud.access.oauth import TokenSurface
 from cloud.access.tenancy import Tenancy
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer, PreconditionFailed, mistakes_of, summary
+from cloud.foundation.http import PreconditionFailed, Response, mistakes_of, summary
 from cloud.foundation.ids import IdentifierMalformed
 from cloud.partners.administration.admin_pages import AdminPages, Area, Visit, done
 from cloud.partners.administration.schemas import CHOSEN, AppForm, GovernanceForm, RotationForm, ServiceTokenForm, lines
@@ -48,7 +48,7 @@ class AppPages:
         self._apps = Apps(parts.database, parts.clock, parts.ids)
         self._tenancy = Tenancy(parts.database, parts.clock, parts.ids)
 
-    async def list(self, visit: Visit) -> Answer:
+    async def list(self, visit: Visit) -> Response:
         """`GET /admin/apps`: list the apps."""
         rows, next_page = await self._pages.rows(
             visit,
@@ -57,11 +57,11 @@ class AppPages:
         )
         return self._pages.page(visit, "apps.html", apps=rows, onward=next_page)
 
-    async def new(self, visit: Visit) -> Answer:
+    async def new(self, visit: Visit) -> Response:
         """`GET /admin/apps/new`: show the form for a new app."""
         return await self._form(visit, AppForm(client_id=self._parts.ids.new("app")))
 
-    async def create(self, visit: Visit) -> Answer:
+    async def create(self, visit: Visit) -> Response:
         """`POST /admin/apps`: register an app and show its secrets."""
         form: AppForm = visit.request.body
         try:
@@ -85,11 +85,11 @@ class AppPages:
             shown.insert(1, ("app.secret", made.secret))
         return self._show_secrets(visit, made.app, "told.created", shown)
 
-    async def show(self, visit: Visit) -> Answer:
+    async def show(self, visit: Visit) -> Response:
         """`GET /admin/apps/{client_id}`: show an app."""
         return await self._one(visit)
 
-    async def approve(self, visit: Visit) -> Answer:
+    async def approve(self, visit: Visit) -> Response:
         """`POST /admin/apps/{client_id}/scopes`: approve scopes of an app."""
         try:
             scopes = visit.request.body.chosen("scope")
@@ -98,7 +98,7 @@ class AppPages:
             return await self._one(visit, error)
         return done(_path(visit), "approved")
 
-    async def govern(self, visit: Visit) -> Answer:
+    async def govern(self, visit: Visit) -> Response:
         """`POST /admin/apps/{client_id}/governance`: change the rules of an app."""
         form: GovernanceForm = visit.request.body
         try:
@@ -112,7 +112,7 @@ class AppPages:
             return await self._one(visit, error)
         return done(_path(visit), "governed")
 
-    async def rotate(self, visit: Visit) -> Answer:
+    async def rotate(self, visit: Visit) -> Response:
         """`POST /admin/apps/{client_id}/secret`: rotate the client secret."""
         form: RotationForm = visit.request.body
         try:
@@ -128,7 +128,7 @@ class AppPages:
         shown = [("app.secret", rotated.secret), ("app.callback_secret", callback_secret(master, rotated.app))]
         return self._show_secrets(visit, rotated.app, "told.rotated", shown, until_us=rotated.previous_expires_at_us)
 
-    async def mint(self, visit: Visit) -> Answer:
+    async def mint(self, visit: Visit) -> Response:
         """`POST /admin/apps/{client_id}/service-token`: make a service token."""
         form: ServiceTokenForm = visit.request.body
         try:
@@ -143,17 +143,19 @@ class AppPages:
             visit, app, "told.token", [("app.token.itself", token), ("app.jti", jti)], until_us=expires_us
         )
 
-    async def confirm(self, visit: Visit) -> Answer:
+    async def confirm(self, visit: Visit) -> Response:
         """`GET /admin/apps/{client_id}/delete`: request a confirmation."""
         app, live = await self._apps.inspect(visit.actor, _client_id(visit))
         return self._pages.page(visit, "app_delete.html", app=app, version=etag_of(app, live))
 
-    async def delete(self, visit: Visit) -> Answer:
+    async def delete(self, visit: Visit) -> Response:
         """`POST /admin/apps/{client_id}/delete`: delete an app."""
         await self._apps.remove(visit.actor, _client_id(visit), precondition=_as_shown(visit))
         return done(Area.APPS.path, "app_deleted")
 
-    async def _one(self, visit: Visit, error: DomainError | None = None, typed: GovernanceForm | None = None) -> Answer:
+    async def _one(
+        self, visit: Visit, error: DomainError | None = None, typed: GovernanceForm | None = None
+    ) -> Response:
         """Show an app. `typed` are rejected rules, shown again for correction."""
         app, live = await self._apps.inspect(visit.actor, _client_id(visit))
         withheld = await self._apps.withheld(visit.actor)
@@ -181,7 +183,7 @@ class AppPages:
         names = {one.id: one.name for one in await self._tenancy.list_organizations(visit.actor)}
         return None if app.organization_id is None else names.get(app.organization_id, app.organization_id)
 
-    async def _form(self, visit: Visit, form: AppForm, error: DomainError | None = None) -> Answer:
+    async def _form(self, visit: Visit, form: AppForm, error: DomainError | None = None) -> Response:
         withheld = await self._apps.withheld(visit.actor)
         return self._pages.page(
             visit,
@@ -198,7 +200,7 @@ class AppPages:
 
     def _show_secrets(
         self, visit: Visit, app: App, key: str, shown: Sequence[tuple[str, str]], *, until_us: int | None = None
-    ) -> Answer:
+    ) -> Response:
         """Render the page that shows secrets once."""
         return self._pages.page(
             visit,

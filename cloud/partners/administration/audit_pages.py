@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from cloud.access.audit import AuditEntry, AuditFilter
 from cloud.access.identity import UsernameMalformed, UserStore, folded
 from cloud.foundation.db import Transaction
-from cloud.foundation.http import Answer
+from cloud.foundation.http import Response
 from cloud.partners.administration.admin_pages import AdminPages, Visit
 from cloud.partners.administration.moments import SECOND_US
 from cloud.partners.administration.schemas import AuditQuery
@@ -23,7 +23,7 @@ class AuditPages:
         self._audit = pages.audit
         self._people = UserStore()
 
-    async def search(self, visit: Visit) -> Answer:
+    async def search(self, visit: Visit) -> Response:
         """`GET /admin/audit`: show the entries of a search."""
         query: AuditQuery = visit.request.query
         filters = query.model_dump(exclude_none=True, exclude={"cursor"})

@@ -6,7 +6,7 @@ from cloud.access.apps import App, Apps, LiveSecret
 from cloud.access.audit import AuditFilter
 from cloud.access.identity import UserStore
 from cloud.access.tokens import SigningKeys
-from cloud.foundation.http import Answer
+from cloud.foundation.http import Response
 from cloud.partners.administration.admin_pages import AdminPages, Visit
 from cloud.partners.administration.moments import SECOND_US
 from cloud.partners.webhooks import Judge, Webhooks
@@ -36,7 +36,7 @@ class HomePage:
         self._webhooks = Webhooks(parts.database, parts.clock, parts.ids, parts.master, judge)
         self._people = UserStore()
 
-    async def show(self, visit: Visit) -> Answer:
+    async def show(self, visit: Visit) -> Response:
         """`GET /admin`: show the page."""
         viewer, now_us = visit.actor, self._parts.clock.now_us()
         apps = await self._apps.page(viewer, after=None, count=CHECKED_APPS)

@@ -6,7 +6,7 @@ keys at the console.
 """
 
 from cloud.access.tokens import SigningKeys
-from cloud.foundation.http import Answer
+from cloud.foundation.http import Response
 from cloud.partners.administration.admin_pages import AdminPages, Visit
 from cloud.partners.webhooks import WebhookKeys
 
@@ -20,7 +20,7 @@ class KeyPages:
         self._keys = keys
         self._webhook_keys = WebhookKeys(pages.parts.database, pages.parts.clock, pages.parts.master)
 
-    async def page(self, visit: Visit) -> Answer:
+    async def page(self, visit: Visit) -> Response:
         """`GET /admin/keys`: show the keys."""
         keys = list(reversed(await self._keys.list()))
         now_us = self._parts.clock.now_us()

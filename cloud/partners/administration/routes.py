@@ -109,7 +109,7 @@ def _rows_of(pages: AdminPages) -> _Row:
             rate_class=RateClass.PUBLIC if method == "GET" else RateClass.TOKEN,
             body_kind=BodyKind.FORM,
             body_bytes_max=_FORM_BYTES_MAX,
-            answers={200: "The page.", 303: "Onward.", 403: "Not an administrator, or not our form."},
+            responses={200: "The page.", 303: "Onward.", 403: "Not an administrator, or not our form."},
             summary=summary,
             tag="Administration",
             in_contract=False,

@@ -4,7 +4,7 @@ from cloud.access.identity import Role, User, new_password
 from cloud.access.oauth import TokenSurface
 from cloud.access.tenancy import Tenancy
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer
+from cloud.foundation.http import Response
 from cloud.foundation.viewer import SecrecyLevel
 from cloud.partners.administration.admin_pages import AdminPages, Area, Visit, done
 from cloud.partners.administration.schemas import UserForm, UsersQuery
@@ -20,7 +20,7 @@ class UserPages:
         self._users = tokens.users
         self._tenancy = Tenancy(parts.database, parts.clock, parts.ids)
 
-    async def list(self, visit: Visit) -> Answer:
+    async def list(self, visit: Visit) -> Response:
         """`GET /admin/users`: list the users."""
         query: UsersQuery = visit.request.query
         rows, onward = await self._pages.rows(
@@ -33,11 +33,11 @@ class UserPages:
             visit, "users.html", users=rows, onward=onward, self_id=visit.user.id, named=query.named
         )
 
-    async def new(self, visit: Visit) -> Answer:
+    async def new(self, visit: Visit) -> Response:
         """`GET /admin/users/new`: show the form for a new user."""
         return await self._form(visit, UserForm())
 
-    async def add(self, visit: Visit) -> Answer:
+    async def add(self, visit: Visit) -> Response:
         """`POST /admin/users`: add a user and show the generated password."""
         form: UserForm = visit.request.body
         levels = {level.word: level for level in SecrecyLevel}
@@ -55,11 +55,11 @@ class UserPages:
             return await self._form(visit, form, error)
         return self._show_password(visit, user, "told.user", password)
 
-    async def show(self, visit: Visit) -> Answer:
+    async def show(self, visit: Visit) -> Response:
         """`GET /admin/users/{user_id}`: show a user."""
         return await self._one(visit)
 
-    async def set_roles(self, visit: Visit) -> Answer:
+    async def set_roles(self, visit: Visit) -> Response:
         """`POST /admin/users/{user_id}/roles`: set the roles of a user."""
         roles = visit.request.body.chosen("role")
         try:
@@ -69,15 +69,15 @@ class UserPages:
             return await self._one(visit, error)
         return done(_path(visit), "roles_set")
 
-    async def disable(self, visit: Visit) -> Answer:
+    async def disable(self, visit: Visit) -> Response:
         """`POST /admin/users/{user_id}/disable`: disable a user."""
         return await self._set_disabled(visit, disabled=True)
 
-    async def enable(self, visit: Visit) -> Answer:
+    async def enable(self, visit: Visit) -> Response:
         """`POST /admin/users/{user_id}/enable`: enable a user."""
         return await self._set_disabled(visit, disabled=False)
 
-    async def _set_disabled(self, visit: Visit, *, disabled: bool) -> Answer:
+    async def _set_disabled(self, visit: Visit, *, disabled: bool) -> Response:
         what = "user_disabled" if disabled else "user_enabled"
         try:
             user = await self._of(visit)
@@ -86,7 +86,7 @@ class UserPages:
             return await self._one(visit, error)
         return done(_path(visit), what)
 
-    async def set_password(self, visit: Visit) -> Answer:
+    async def set_password(self, visit: Visit) -> Response:
         """`POST /admin/users/{user_id}/password`: generate a new password and show it."""
         password = new_password()
         try:
@@ -96,7 +96,7 @@ class UserPages:
             return await self._one(visit, error)
         return self._show_password(visit, user, "told.password", password)
 
-    async def reset_factor(self, visit: Visit) -> Answer:
+    async def reset_factor(self, visit: Visit) -> Response:
         """`POST /admin/users/{user_id}/second-factor`: remove the second factor of a user."""
         try:
             user = await self._of(visit)
@@ -108,7 +108,7 @@ class UserPages:
     async def _of(self, visit: Visit) -> User:
         return await self._users.find_by_id(visit.actor, visit.request.path["user_id"])
 
-    async def _one(self, visit: Visit, error: DomainError | None = None) -> Answer:
+    async def _one(self, visit: Visit, error: DomainError | None = None) -> Response:
         user = await self._of(visit)
         names = {one.id: one.name for one in await self._tenancy.list_organizations(visit.actor)}
         return self._pages.page(
@@ -121,7 +121,7 @@ class UserPages:
             oneself=user.id == visit.user.id,
         )
 
-    async def _form(self, visit: Visit, form: UserForm, error: DomainError | None = None) -> Answer:
+    async def _form(self, visit: Visit, form: UserForm, error: DomainError | None = None) -> Response:
         return self._pages.page(
             visit,
             "user_new.html",
@@ -134,7 +134,7 @@ class UserPages:
             whole_tenant=visit.actor.organization_id is None,
         )
 
-    def _show_password(self, visit: Visit, user: User, key: str, password: str) -> Answer:
+    def _show_password(self, visit: Visit, user: User, key: str, password: str) -> Response:
         shown = [("user.username", user.username), ("user.password", password)]
         back = f"{Area.USERS.path}/{user.id}"
         return self._pages.page(

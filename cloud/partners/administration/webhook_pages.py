@@ -6,7 +6,7 @@ Apps create subscriptions themselves, over the contract's routes.
 from collections.abc import Awaitable, Callable, Sequence
 
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer, PreconditionFailed
+from cloud.foundation.http import PreconditionFailed, Response
 from cloud.partners.administration.admin_pages import AdminPages, Area, Visit, done
 from cloud.partners.administration.moments import SECOND_US
 from cloud.partners.administration.schemas import AppsOfQuery, ReplayForm, WebhookQuery
@@ -40,7 +40,7 @@ class WebhookPages:
         self._webhooks = Webhooks(parts.database, parts.clock, parts.ids, parts.master, judge)
         self._log = DeliveryLog(parts.database, parts.clock, parts.ids)
 
-    async def list(self, visit: Visit) -> Answer:
+    async def list(self, visit: Visit) -> Response:
         """`GET /admin/webhooks`: list the webhooks."""
         query: AppsOfQuery = visit.request.query
         rows, onward = await self._pages.rows(
@@ -51,11 +51,11 @@ class WebhookPages:
         )
         return self._pages.page(visit, "webhooks.html", webhooks=rows, onward=onward, app=query.app)
 
-    async def show(self, visit: Visit) -> Answer:
+    async def show(self, visit: Visit) -> Response:
         """`GET /admin/webhooks/{webhook_id}`: show a webhook and its deliveries."""
         return await self._one(visit)
 
-    async def rotate(self, visit: Visit) -> Answer:
+    async def rotate(self, visit: Visit) -> Response:
         """`POST /admin/webhooks/{webhook_id}/secret`: rotate the signing secret and show it."""
         secret = new_secret()
         try:
@@ -73,15 +73,15 @@ class WebhookPages:
             until_us=changed.previous_secret_expires_at_us,
         )
 
-    async def disable(self, visit: Visit) -> Answer:
+    async def disable(self, visit: Visit) -> Response:
         """`POST /admin/webhooks/{webhook_id}/disable`: disable a webhook."""
         return await self._set_enabled(visit, enabled=False)
 
-    async def enable(self, visit: Visit) -> Answer:
+    async def enable(self, visit: Visit) -> Response:
         """`POST /admin/webhooks/{webhook_id}/enable`: enable a webhook."""
         return await self._set_enabled(visit, enabled=True)
 
-    async def _set_enabled(self, visit: Visit, *, enabled: bool) -> Answer:
+    async def _set_enabled(self, visit: Visit, *, enabled: bool) -> Response:
         what = "webhook_enabled" if enabled else "webhook_disabled"
         try:
             await self._webhooks.set_enabled(visit.actor, _id(visit), enabled, precondition=_as_shown(visit))
@@ -89,7 +89,7 @@ class WebhookPages:
             return await self._one(visit, error)
         return done(_path(visit), what)
 
-    async def test(self, visit: Visit) -> Answer:
+    async def test(self, visit: Visit) -> Response:
         """`POST /admin/webhooks/{webhook_id}/test`: queue a test delivery."""
         try:
             await self._log.test(visit.actor, _id(visit))
@@ -97,7 +97,7 @@ class WebhookPages:
             return await self._one(visit, error)
         return done(_path(visit), "test_queued")
 
-    async def replay_one(self, visit: Visit) -> Answer:
+    async def replay_one(self, visit: Visit) -> Response:
         """`POST /admin/webhooks/{webhook_id}/deliveries/{delivery_id}/replay`: replay one delivery."""
         delivery_id = visit.request.path["delivery_id"]
         try:
@@ -106,7 +106,7 @@ class WebhookPages:
             return await self._one(visit, error)
         return done(_path(visit), "replay_queued")
 
-    async def replay_failed(self, visit: Visit) -> Answer:
+    async def replay_failed(self, visit: Visit) -> Response:
         """`POST /admin/webhooks/{webhook_id}/replay`: replay the failed deliveries."""
         form: ReplayForm = visit.request.body
         from_us = self._parts.clock.now_us() - form.hours * HOUR_US
@@ -116,7 +116,7 @@ class WebhookPages:
             return await self._one(visit, error)
         return done(_path(visit), "replay_queued" if replay.queued or not replay.done_at_us else "replay_empty")
 
-    async def _one(self, visit: Visit, error: DomainError | None = None) -> Answer:
+    async def _one(self, visit: Visit, error: DomainError | None = None) -> Response:
         webhook = await self._webhooks.find(visit.actor, _id(visit))
         shows = isinstance(
             visit.request.query, WebhookQuery

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from cloud.foundation.http import Answer, Bases, Parts, Request, Route
+from cloud.foundation.http import Bases, Parts, Request, Response, Route
 from cloud.partners.discovery.contract import Contract, make_contract
 
 CACHE_CONTROL = "public, max-age=300"
@@ -32,12 +32,12 @@ class DiscoveryHandlers:
         """Make the handlers of a process; use `parts.shared(DiscoveryHandlers.of)`."""
         return cls()
 
-    async def as_json(self, _request: Request) -> Answer:
+    async def as_json(self, _request: Request) -> Response:
         contract = self.contract
         headers = {"Cache-Control": CACHE_CONTROL}
-        return Answer(200, contract.json, "application/json", headers=headers, etag=contract.json_etag)
+        return Response(200, contract.json, "application/json", headers=headers, etag=contract.json_etag)
 
-    async def as_yaml(self, _request: Request) -> Answer:
+    async def as_yaml(self, _request: Request) -> Response:
         contract = self.contract
         headers = {"Cache-Control": CACHE_CONTROL}
-        return Answer(200, contract.yaml, "application/yaml", headers=headers, etag=contract.yaml_etag)
+        return Response(200, contract.yaml, "application/yaml", headers=headers, etag=contract.yaml_etag)

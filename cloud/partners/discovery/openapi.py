@@ -228,9 +228,9 @@ def _parameters(row: Route, schemas: Schemas) -> list[dict[str, Any]]:
             parameters.append(parameter)
     if row.idempotent:
         parameters.append(_part("parameters", "Idempotency-Key"))
-    if 304 in row.answers:
+    if 304 in row.responses:
         parameters.append(_part("parameters", "If-None-Match"))
-    if 412 in row.answers:
+    if 412 in row.responses:
         parameters.append(_part("parameters", "If-Match"))
     return parameters
 
@@ -252,10 +252,10 @@ def _content(schema: Mapping[str, Any], example: Any) -> dict[str, Any]:
 
 def _responses(row: Route, schemas: Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {}
-    successes = {status: text for status, text in row.answers.items() if status < 400} or {200: "Success."}
+    successes = {status: text for status, text in row.responses.items() if status < 400} or {200: "Success."}
     for status, text in sorted(successes.items()):
         responses[str(status)] = _success(row, status, text, schemas)
-    described = {status: text for status, text in row.answers.items() if status >= 400}
+    described = {status: text for status, text in row.responses.items() if status >= 400}
     for status in sorted({*described, *_possible_refusals(row)}):
         own = row.oauth_errors or row.refusal_page is not None
         if own or status in described or status not in shared_parts.REFUSALS:
@@ -290,18 +290,18 @@ def _success(row: Route, status: int, text: str, schemas: Schemas) -> dict[str, 
     if row.idempotent:
         for name in ("Idempotency-Key", "Idempotency-Replayed"):
             headers[name] = _part("headers", name)
-    if 304 in row.answers or 412 in row.answers:
+    if 304 in row.responses or 412 in row.responses:
         headers["ETag"] = _part("headers", "ETag")
     response: dict[str, Any] = {"description": text, "headers": headers}
-    if row.answer is None or status in _BODILESS:
-        if status not in _BODILESS and row.answer_media_type != "application/json":
-            kind = "string" if row.answer_media_type == "text/html" else "object"
-            response["content"] = {row.answer_media_type: _content({"type": kind}, row.answer_example)}
+    if row.response is None or status in _BODILESS:
+        if status not in _BODILESS and row.response_media_type != "application/json":
+            kind = "string" if row.response_media_type == "text/html" else "object"
+            response["content"] = {row.response_media_type: _content({"type": kind}, row.response_example)}
         return response
-    schema = schemas.of(row, "answer")
+    schema = schemas.of(row, "response")
     if schema.get("type") == "array":
         headers["Link"] = _part("headers", "Link")
-    response["content"] = {row.answer_media_type: _content(schema, row.answer_example)}
+    response["content"] = {row.response_media_type: _content(schema, row.response_example)}
     return response
 
 

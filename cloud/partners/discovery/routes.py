@@ -5,7 +5,7 @@ from typing import Any
 from cloud.foundation.http import PUBLIC, Host, Parts, RateClass, Route
 from cloud.partners.discovery.handlers import DiscoveryHandlers
 
-_ANSWERS = {200: "The document.", 304: "Not modified."}
+_RESPONSES = {200: "The document.", 304: "Not modified."}
 _EXAMPLE = {
     "openapi": "3.1.0",
     "info": {"title": "Argus External API", "version": "2026.4.0"},
@@ -26,13 +26,13 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC,
             open_to_browsers=True,
-            answer=dict[str, Any],
-            answers=_ANSWERS,
+            response=dict[str, Any],
+            responses=_RESPONSES,
             operation_id="getOpenApiJson",
             summary="Fetch the OpenAPI well-known descriptor (JSON)",
             description="This document. The YAML form has the same content.",
             tag="Discovery",
-            answer_example=_EXAMPLE,
+            response_example=_EXAMPLE,
         ),
         Route(
             method="GET",
@@ -42,13 +42,13 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC,
             open_to_browsers=True,
-            answer=dict[str, Any],
-            answer_media_type="application/yaml",
-            answers=_ANSWERS,
+            response=dict[str, Any],
+            response_media_type="application/yaml",
+            responses=_RESPONSES,
             operation_id="getOpenApiYaml",
             summary="Fetch the OpenAPI well-known descriptor (YAML)",
             description="The same content as the JSON form.",
             tag="Discovery",
-            answer_example=_EXAMPLE,
+            response_example=_EXAMPLE,
         ),
     )

@@ -15,7 +15,7 @@ from cloud.foundation.http import Route
 
 REFERENCE = "#/components/schemas/{model}"
 
-Role = Literal["body", "query", "answer"]
+Role = Literal["body", "query", "response"]
 
 
 class _Untitled(GenerateJsonSchema):
@@ -35,9 +35,9 @@ class Schemas:
                 inputs.append(((number, "body"), "validation", TypeAdapter(row.body)))
             if row.query is not None:
                 inputs.append(((number, "query"), "validation", TypeAdapter(row.query)))
-            if row.answer is not None:
+            if row.response is not None:
                 # As for reading: a field with a default may be absent, and only what the contract shows is promised.
-                inputs.append(((number, "answer"), "validation", TypeAdapter(row.answer)))
+                inputs.append(((number, "response"), "validation", TypeAdapter(row.response)))
         found, shared = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE, schema_generator=_Untitled)
         self.components: Mapping[str, Any] = shared.get("$defs", {})
         lengthened = sorted(name for name in self.components if "__" in name)

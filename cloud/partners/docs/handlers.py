@@ -16,12 +16,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from cloud.foundation.events import EventType
 from cloud.foundation.http import (
-    Answer,
     Bases,
     Host,
     Json,
     NotFound,
     Request,
+    Response,
     catalogue,
     slug,
     strong_etag,
@@ -58,11 +58,11 @@ class DocsHandlers:
     def __init__(self, bases: Bases) -> None:
         self._bases = bases
 
-    async def root(self, _request: Request) -> Answer:
+    async def root(self, _request: Request) -> Response:
         """Redirect the root of a host to the docs index."""
-        return Answer(302, headers={"Location": f"{self._bases[Host.DOCS]}/api/docs", "Cache-Control": CACHE_CONTROL})
+        return Response(302, headers={"Location": f"{self._bases[Host.DOCS]}/api/docs", "Cache-Control": CACHE_CONTROL})
 
-    async def index(self, request: Request) -> Answer:
+    async def index(self, request: Request) -> Response:
         """Return the machine-readable documents and their addresses."""
         api = self._bases[Host.API]
         document = {
@@ -78,23 +78,23 @@ class DocsHandlers:
             "events": f"{self._bases[Host.DOCS]}/api/docs/events",
             "denylist": list(DENYLIST),
         }
-        return _answer(request, "index.html", document)
+        return _respond(request, "index.html", document)
 
-    async def events(self, request: Request) -> Answer:
+    async def events(self, request: Request) -> Response:
         """Return the event catalogue, with the schema and a sample of each event."""
-        return _answer(request, "events.html", {"events": [_shown_event(one) for one in EVENTS]})
+        return _respond(request, "events.html", {"events": [_shown_event(one) for one in EVENTS]})
 
-    async def problems(self, request: Request) -> Answer:
+    async def problems(self, request: Request) -> Response:
         """Return every kind of problem."""
         kinds = [self._kinds[name] for name in sorted(self._kinds)]
-        return _answer(request, "problems.html", {"problems": kinds})
+        return _respond(request, "problems.html", {"problems": kinds})
 
-    async def problem(self, request: Request) -> Answer:
+    async def problem(self, request: Request) -> Response:
         """Return one kind of problem. Raises `NotFound`."""
         found = self._kinds.get(request.path["slug"])
         if found is None:
             raise NotFound
-        return _answer(request, "problem.html", found)
+        return _respond(request, "problem.html", found)
 
     @cached_property
     def _kinds(self) -> Mapping[str, Mapping[str, Any]]:
@@ -127,12 +127,12 @@ def _shown_event(one: EventType) -> dict[str, Any]:
     }
 
 
-def _answer(request: Request, page: str, document: Mapping[str, Any]) -> Answer:
+def _respond(request: Request, page: str, document: Mapping[str, Any]) -> Response:
     headers = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
     if not wants_html(request.headers.get("Accept")):
-        answer = Json(document, headers=headers)
-        answer.etag = strong_etag(answer.body)
-        return answer
+        response = Json(document, headers=headers)
+        response.etag = strong_etag(response.body)
+        return response
     html = _PAGES.get_template(page).render(document, style=_STYLE).encode()
     headers["Content-Security-Policy"] = _POLICY
-    return Answer(200, html, "text/html; charset=utf-8", headers=headers, etag=strong_etag(html))
+    return Response(200, html, "text/html; charset=utf-8", headers=headers, etag=strong_etag(html))

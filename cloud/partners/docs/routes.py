@@ -17,7 +17,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
         host: Host | tuple[Host, ...],
         handler: Handler,
         summary: str,
-        answers: Mapping[int, str] = _PAGE,
+        responses: Mapping[int, str] = _PAGE,
     ) -> Route:
         return Route(
             method="GET",
@@ -26,7 +26,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             host=host,
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC,
-            answers=answers,
+            responses=responses,
             summary=summary,
             tag="Discovery",
             in_contract=False,

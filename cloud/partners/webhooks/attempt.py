@@ -4,7 +4,7 @@ The next attempt is decided elsewhere (schedule.py), and the result is written e
 """
 
 from cloud.foundation.clock import Clock
-from cloud.foundation.egress import Answer, Egress, Failure
+from cloud.foundation.egress import Egress, Failure, Response
 from cloud.foundation.trace import begin_trace
 from cloud.partners.webhooks.delivery import LeasedDelivery
 from cloud.partners.webhooks.model import Attempt, ErrorCode
@@ -26,25 +26,25 @@ async def send(delivery: LeasedDelivery, egress: Egress, clock: Clock) -> None:
         # In the trace of the change that caused the event, so that receiver and operator see the same one.
         "traceparent": begin_trace(delivery.traceparent).traceparent,
     }
-    answer = await egress.request("POST", delivery.endpoint.url, headers=headers, body=body)
+    response = await egress.request("POST", delivery.endpoint.url, headers=headers, body=body)
     duration_ms = max(0, round((clock.monotonic_s() - begun_s) * 1000))
-    if isinstance(answer, Failure):
-        delivery.end(_attempt(delivery, begun_us, duration_ms, None, ErrorCode(answer.reason.value)))
+    if isinstance(response, Failure):
+        delivery.end(_attempt(delivery, begun_us, duration_ms, None, ErrorCode(response.reason.value)))
         return
-    retry_after_us = read_retry_after(answer.status, answer.headers.get("Retry-After"), clock.now_us())
-    delivery.end(_attempt(delivery, begun_us, duration_ms, answer, _error_of(answer.status)), retry_after_us)
+    retry_after_us = read_retry_after(response.status, response.headers.get("Retry-After"), clock.now_us())
+    delivery.end(_attempt(delivery, begun_us, duration_ms, response, _error_of(response.status)), retry_after_us)
 
 
 def _attempt(
-    delivery: LeasedDelivery, begun_us: int, duration_ms: int, answer: Answer | None, error: ErrorCode | None
+    delivery: LeasedDelivery, begun_us: int, duration_ms: int, response: Response | None, error: ErrorCode | None
 ) -> Attempt:
     return Attempt(
         number=delivery.attempts + 1,
         attempted_at_us=begun_us,
         duration_ms=duration_ms,
-        response_status=None if answer is None else answer.status,
+        response_status=None if response is None else response.status,
         error_code=error,
-        response_head=None if answer is None else redacted_head(answer.body),
+        response_head=None if response is None else redacted_head(response.body),
     )
 
 

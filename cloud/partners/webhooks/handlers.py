@@ -3,7 +3,7 @@
 from typing import Any
 
 from cloud.access.audit import Audit
-from cloud.foundation.http import Answer, Created, Json, Listing, NoContent, Parts, Request, strong_etag
+from cloud.foundation.http import Created, Json, Listing, NoContent, Parts, Request, Response, strong_etag
 from cloud.foundation.moments import MomentMalformed, read_moment
 from cloud.partners.webhooks.errors import ReplayMalformed
 from cloud.partners.webhooks.log import DeliveryLog
@@ -26,7 +26,7 @@ class WebhookHandlers:
         self._webhooks = Webhooks(parts.database, parts.clock, parts.ids, parts.master, judge)
         self._log = DeliveryLog(parts.database, parts.clock, parts.ids)
 
-    async def create(self, request: Request) -> Answer:
+    async def create(self, request: Request) -> Response:
         """`POST /v1/webhooks`: create a webhook."""
         body = request.body
         assert isinstance(body, WebhookWanted)
@@ -44,7 +44,7 @@ class WebhookHandlers:
         location = f"{self._parts.bases[request.host]}{request.route.path}/{made.id}"
         return Created(document, location=location, headers=NEVER_KEPT)
 
-    async def list(self, request: Request) -> Answer:
+    async def list(self, request: Request) -> Response:
         """`GET /v1/webhooks`: list the webhooks of the app."""
         query = request.query
         assert isinstance(query, WebhookQuery)
@@ -57,12 +57,12 @@ class WebhookHandlers:
         )
         return Json({"webhooks": [self._shown(one) for one in page.rows], "next_cursor": page.next_cursor})
 
-    async def inspect(self, request: Request) -> Answer:
+    async def inspect(self, request: Request) -> Response:
         """`GET /v1/webhooks/{webhook_id}`: return one webhook."""
         found = await self._webhooks.find(request.viewer, request.path["webhook_id"])
         return Json(self._shown(found), etag=self._etag(found))
 
-    async def change(self, request: Request) -> Answer:
+    async def change(self, request: Request) -> Response:
         """`PUT /v1/webhooks/{webhook_id}`: merge a change into a webhook (A-057)."""
         body = request.body
         assert isinstance(body, WebhookChange)
@@ -83,12 +83,12 @@ class WebhookHandlers:
         )
         return Json(self._shown(changed), etag=self._etag(changed))
 
-    async def remove(self, request: Request) -> Answer:
+    async def remove(self, request: Request) -> Response:
         """`DELETE /v1/webhooks/{webhook_id}`: remove a webhook."""
         await self._webhooks.remove(request.actor, request.path["webhook_id"])
         return NoContent()
 
-    async def deliveries(self, request: Request) -> Answer:
+    async def deliveries(self, request: Request) -> Response:
         """`GET /v1/webhooks/{webhook_id}/deliveries`: list the deliveries."""
         query, webhook_id = request.query, request.path["webhook_id"]
         assert isinstance(query, DeliveryQuery)
@@ -108,12 +108,12 @@ class WebhookHandlers:
         )
         return Json({"deliveries": [shown_delivery(one) for one in page.rows], "next_cursor": page.next_cursor})
 
-    async def test(self, request: Request) -> Answer:
+    async def test(self, request: Request) -> Response:
         """`POST /v1/webhooks/{webhook_id}/test`: queue a test delivery."""
         delivery_id = await self._log.test(request.actor, request.path["webhook_id"])
         return Json({"delivery_id": delivery_id, "status": DeliveryStatus.QUEUED.value}, status=202)
 
-    async def replay(self, request: Request) -> Answer:
+    async def replay(self, request: Request) -> Response:
         """`POST /v1/webhooks/{webhook_id}/replays`: start a replay."""
         body = request.body
         assert isinstance(body, ReplayWanted)
@@ -121,7 +121,7 @@ class WebhookHandlers:
         location = f"{self._parts.bases[request.host]}/v1/webhooks/{replay.webhook_id}/replays/{replay.id}"
         return Json(shown_replay(replay), status=202, headers={"Location": location})
 
-    async def inspect_replay(self, request: Request) -> Answer:
+    async def inspect_replay(self, request: Request) -> Response:
         """`GET /v1/webhooks/{webhook_id}/replays/{replay_id}`: return the progress of a replay."""
         found = await self._log.replay(request.viewer, request.path["webhook_id"], request.path["replay_id"])
         return Json(shown_replay(found))

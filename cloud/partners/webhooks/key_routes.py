@@ -2,7 +2,7 @@
 
 import orjson
 
-from cloud.foundation.http import PUBLIC, Answer, Host, Parts, RateClass, Request, Route, strong_etag
+from cloud.foundation.http import PUBLIC, Host, Parts, RateClass, Request, Response, Route, strong_etag
 from cloud.foundation.master_key import MasterKey, MasterKeyAbsent
 from cloud.partners.webhooks.key_schemas import WebhookPublicKeySet
 from cloud.partners.webhooks.keys import MAX_AGE_S, WebhookKeys
@@ -30,10 +30,10 @@ class WebhookKeyHandlers:
     def __init__(self, keys: WebhookKeys) -> None:
         self._keys = keys
 
-    async def key_set(self, request: Request) -> Answer:
+    async def key_set(self, request: Request) -> Response:
         """Return the present public keys."""
         body = orjson.dumps({"keys": [key.jwk() for key in await self._keys.published()]})
-        return Answer(200, body, "application/json", headers=_HEADERS, etag=strong_etag(body))
+        return Response(200, body, "application/json", headers=_HEADERS, etag=strong_etag(body))
 
 
 def key_routes(parts: Parts) -> tuple[Route, ...]:
@@ -47,8 +47,8 @@ def key_routes(parts: Parts) -> tuple[Route, ...]:
             host=Host.AUTH,
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC,
-            answer=WebhookPublicKeySet,
-            answers={200: "The public webhook keys."},
+            response=WebhookPublicKeySet,
+            responses={200: "The public webhook keys."},
             operation_id="readWebhookKeys",
             summary="Fetch the keys that verify webhooks",
             description="Every delivery carries a `v1a` signature of one of these keys, so a receiver needs no shared "
@@ -56,7 +56,7 @@ def key_routes(parts: Parts) -> tuple[Route, ...]:
             tag="Webhooks",
             added_in="v2026.4",
             open_to_browsers=True,
-            answer_example=_SAMPLE,
+            response_example=_SAMPLE,
             in_contract=False,
         ),
     )

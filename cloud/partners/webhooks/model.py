@@ -47,7 +47,7 @@ class ErrorCode(StrEnum):
     TLS_FAILURE = "tls_failure"
     TIMEOUT = "timeout"
     CONNECTION_LOST = "connection_lost"
-    ANSWER_MALFORMED = "answer_malformed"
+    RESPONSE_MALFORMED = "answer_malformed"
     INTERNAL_ERROR = "internal_error"  # an internal error
     ENDPOINT_DISABLED = "endpoint_disabled"
     ENDPOINT_DELETED = "endpoint_deleted"

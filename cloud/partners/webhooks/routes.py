@@ -89,8 +89,8 @@ def _subscriptions(h: WebhookHandlers) -> tuple[Route, ...]:
             handler=h.create,
             rate_class=RateClass.WRITE,
             body=WebhookWanted,
-            answer=WebhookCreated,
-            answers={
+            response=WebhookCreated,
+            responses={
                 201: "The webhook, with its secret if none was sent. The secret is shown only once.",
                 **_REFUSED,
                 409: "The app has the maximum number of webhooks.",
@@ -104,7 +104,7 @@ def _subscriptions(h: WebhookHandlers) -> tuple[Route, ...]:
                 "events": ["incident.updated"],
                 "secret": "<signing-secret>",
             },
-            answer_example=_SAMPLE,
+            response_example=_SAMPLE,
         ),
         _row(
             method="GET",
@@ -112,8 +112,8 @@ def _subscriptions(h: WebhookHandlers) -> tuple[Route, ...]:
             handler=h.list,
             scopes=READ,
             query=WebhookQuery,
-            answer=WebhookPage,
-            answers={200: "A page of webhooks, oldest first."},
+            response=WebhookPage,
+            responses={200: "A page of webhooks, oldest first."},
             operation_id="listWebhooks",
             summary="List webhooks",
             description="The webhooks of the caller's tenant, or of its organisation if the app has one.",
@@ -128,12 +128,12 @@ def _one(h: WebhookHandlers) -> tuple[Route, ...]:
             path=WEBHOOK,
             handler=h.inspect,
             scopes=READ,
-            answer=WebhookShown,
-            answers={200: "The webhook, without its secret.", 304: "Not modified.", 404: _ABSENT},
+            response=WebhookShown,
+            responses={200: "The webhook, without its secret.", 304: "Not modified.", 404: _ABSENT},
             operation_id="inspectWebhook",
             summary="Inspect a webhook",
             description="URL, events and delivery status.",
-            answer_example=_SAMPLE,
+            response_example=_SAMPLE,
         ),
         _row(
             method="PUT",
@@ -141,8 +141,8 @@ def _one(h: WebhookHandlers) -> tuple[Route, ...]:
             handler=h.change,
             rate_class=RateClass.WRITE,
             body=WebhookChange,
-            answer=WebhookShown,
-            answers={
+            response=WebhookShown,
+            responses={
                 200: "The webhook after the change.",
                 **_REFUSED,
                 404: _ABSENT,
@@ -153,14 +153,14 @@ def _one(h: WebhookHandlers) -> tuple[Route, ...]:
             description="Changes the fields that are sent and keeps the others, the id and the history. A new `secret` "
             "signs at once, together with the previous one for 24 hours. Repeating the request changes nothing.",
             request_example={"events": ["incident.updated", "incident.closed"]},
-            answer_example=_SAMPLE | {"events": ["incident.updated", "incident.closed"]},
+            response_example=_SAMPLE | {"events": ["incident.updated", "incident.closed"]},
         ),
         _row(
             method="DELETE",
             path=WEBHOOK,
             handler=h.remove,
             rate_class=RateClass.WRITE,
-            answers={204: "The webhook is deleted and its pending deliveries are discarded.", 404: _ABSENT},
+            responses={204: "The webhook is deleted and its pending deliveries are discarded.", 404: _ABSENT},
             operation_id="deleteWebhook",
             summary="Delete a webhook",
             description="Ends the subscription. Repeating returns 404.",
@@ -176,21 +176,21 @@ def _sent(h: WebhookHandlers) -> tuple[Route, ...]:
             handler=h.deliveries,
             scopes=READ,
             query=DeliveryQuery,
-            answer=DeliveryPage,
-            answers={200: "A page of deliveries with their attempts, newest first.", 404: _ABSENT},
+            response=DeliveryPage,
+            responses={200: "A page of deliveries with their attempts, newest first.", 404: _ABSENT},
             operation_id="listWebhookDeliveries",
             summary="Review delivery attempts",
             description="Deliveries of the last 30 days with their attempts, error codes and the time of the "
             "next retry.",
-            answer_example=_DELIVERIES,
+            response_example=_DELIVERIES,
         ),
         _row(
             method="POST",
             path=f"{WEBHOOK}/test",
             handler=h.test,
             rate_class=RateClass.TEST,
-            answer=QueuedTest,
-            answers={
+            response=QueuedTest,
+            responses={
                 202: "The test is queued. Its status is in the deliveries.",
                 404: _ABSENT,
                 429: "Tests of this webhook are pending, or the rate limit is reached.",
@@ -199,7 +199,7 @@ def _sent(h: WebhookHandlers) -> tuple[Route, ...]:
             summary="Send a test webhook",
             description="Sends `webhook.test`, signed like every delivery, also to a disabled webhook. There is one "
             "attempt, and it does not count as a failure.",
-            answer_example={"delivery_id": "dlv_test_123", "status": "queued"},
+            response_example={"delivery_id": "dlv_test_123", "status": "queued"},
         ),
     )
 
@@ -222,8 +222,8 @@ def _replays(h: WebhookHandlers) -> tuple[Route, ...]:
             handler=h.replay,
             rate_class=RateClass.TEST,
             body=ReplayWanted,
-            answer=ReplayShown,
-            answers={
+            response=ReplayShown,
+            responses={
                 202: "The deliveries are being queued. Location has the progress.",
                 400: "The body has none or several of the three forms.",
                 404: "Webhook or delivery not found.",
@@ -234,7 +234,7 @@ def _replays(h: WebhookHandlers) -> tuple[Route, ...]:
             description="Replays one delivery, all failed ones since a time, or all of a range, with their "
             "original ids.",
             request_example={"failed_since": "2026-03-23T12:00:00Z"},
-            answer_example=shown,
+            response_example=shown,
             in_contract=False,
         ),
         _row(
@@ -242,11 +242,11 @@ def _replays(h: WebhookHandlers) -> tuple[Route, ...]:
             path=f"{WEBHOOK}/replays/{{replay_id}}",
             handler=h.inspect_replay,
             scopes=READ,
-            answer=ReplayShown,
-            answers={200: "The progress.", 404: "Webhook or replay not found."},
+            response=ReplayShown,
+            responses={200: "The progress.", 404: "Webhook or replay not found."},
             operation_id="inspectWebhookReplay",
             summary="Follow a replay",
-            answer_example=shown,
+            response_example=shown,
             in_contract=False,
         ),
     )

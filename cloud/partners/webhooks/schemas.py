@@ -26,7 +26,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
-class _Answer(BaseModel):
+class _Response(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -86,7 +86,7 @@ class WebhookChange(_Body):
         return value
 
 
-class WebhookShown(_Answer):
+class WebhookShown(_Response):
     """A webhook."""
 
     id: str = Field(description="The webhook, wh_….")
@@ -117,7 +117,7 @@ class WebhookCreated(WebhookShown):
     )
 
 
-class WebhookPage(_Answer):
+class WebhookPage(_Response):
     """A page of webhooks."""
 
     webhooks: list[WebhookShown]
@@ -137,7 +137,7 @@ class DeliveryQuery(Paged):
     event_id: Annotated[str | None, Field(max_length=64, description="Filter by `webhook-id`.")] = None
 
 
-class AttemptShown(_Answer):
+class AttemptShown(_Response):
     """One delivery attempt."""
 
     number: int
@@ -148,7 +148,7 @@ class AttemptShown(_Answer):
     response_head: str | None = Field(description="The first KiB of the response, with likely secrets removed.")
 
 
-class DeliveryShown(_Answer):
+class DeliveryShown(_Response):
     """The delivery of one event to this webhook. The fields of an attempt are those of the last one."""
 
     id: str
@@ -170,14 +170,14 @@ class DeliveryShown(_Answer):
     attempts: list[AttemptShown]
 
 
-class DeliveryPage(_Answer):
+class DeliveryPage(_Response):
     """A page of deliveries, newest first."""
 
     deliveries: list[DeliveryShown]
     next_cursor: str | None = Field(description="For the next page; null on the last.")
 
 
-class QueuedTest(_Answer):
+class QueuedTest(_Response):
     """A queued test."""
 
     delivery_id: str
@@ -195,7 +195,7 @@ class ReplayWanted(_Body):
     until: Moment | None = Field(default=None, description="until before this time. Default: now.")
 
 
-class ReplayShown(_Answer):
+class ReplayShown(_Response):
     """A replay."""
 
     replay_id: str

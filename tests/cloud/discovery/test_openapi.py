@@ -107,7 +107,7 @@ def test_deprecated_operation_states_its_deprecation_and_sunset_dates(document: 
 def test_samples_of_a_route_are_the_examples_of_its_operation(document: dict[str, Any]) -> None:
     said = operation(document, "post", "/api/v1/gadgets")
     assert said["requestBody"]["content"]["application/json"]["example"] == MAKING.request_example
-    assert said["responses"]["201"]["content"]["application/json"]["example"] == MAKING.answer_example
+    assert said["responses"]["201"]["content"]["application/json"]["example"] == MAKING.response_example
 
 
 def test_operation_ids_are_unique_and_alphanumeric(document: dict[str, Any]) -> None:
@@ -141,8 +141,8 @@ def test_two_models_with_the_same_name_are_refused() -> None:
         return type("Twin", (BaseModel,), {"__annotations__": {"n": number}, "__module__": f"hidden_{number.__name__}"})
 
     twins = (
-        row(path="/api/v1/a", answer=model(int), operation_id="a"),
-        row(path="/api/v1/b", answer=model(str), operation_id="b"),
+        row(path="/api/v1/a", response=model(int), operation_id="a"),
+        row(path="/api/v1/b", response=model(str), operation_id="b"),
     )
     with pytest.raises(ValueError, match="same name"):
         contract_document(twins, PRODUCTION, SCOPES)

@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http.answer import Answer
 from cloud.foundation.http.errors import OAUTH_ERRORS, OAuthError
 from cloud.foundation.http.problem import catalogue, oauth_error, problem
+from cloud.foundation.http.response import Response
 from cloud.foundation.master_key import MasterKeyAbsent
 from cloud.vehicles.fleet import GatewayTaken
 from tests.tidy.sources import ROOT
@@ -42,8 +42,8 @@ PUBLIC = frozenset((
 """Add a new error of the API here; one that only the console, the log or a page shows is a `PrivateError`."""
 
 
-def document_of(answer: Answer) -> dict[str, object]:
-    document: dict[str, object] = orjson.loads(answer.body)
+def document_of(response: Response) -> dict[str, object]:
+    document: dict[str, object] = orjson.loads(response.body)
     return document
 
 
@@ -69,11 +69,11 @@ def test_every_public_problem_type_has_a_status_and_a_one_line_meaning() -> None
     [(MasterKeyAbsent(), 503, "unavailable"), (GatewayTaken("gw_1"), 500, "internal_error")],
 )
 def test_private_error_is_returned_without_its_own_code(error: DomainError, status: int, code: str) -> None:
-    answer = problem(error, types_at=API, instance=None, trace_id="0" * 32)
-    document = document_of(answer)
-    assert (answer.status, document["status"], document["code"]) == (status, status, code)
-    assert error.code not in answer.body.decode()
-    assert "gw_1" not in answer.body.decode()
+    response = problem(error, types_at=API, instance=None, trace_id="0" * 32)
+    document = document_of(response)
+    assert (response.status, document["status"], document["code"]) == (status, status, code)
+    assert error.code not in response.body.decode()
+    assert "gw_1" not in response.body.decode()
 
 
 def test_private_error_on_an_oauth_route_is_returned_as_temporarily_unavailable() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from cloud.foundation.egress import AllowList, Answer, Egress, Failure, FailureReason
-from cloud.foundation.egress.client import ANSWER_OCTETS_MAX
+from cloud.foundation.egress import AllowList, Egress, Failure, FailureReason, Response
+from cloud.foundation.egress.client import RESPONSE_BYTES_MAX
 from tests.builders.egress_names import PUBLIC, Names
 from tests.harness.certificates import Authority
 from tests.harness.receiver import Receiver, answering, endless, hanging, receiving
@@ -24,7 +24,7 @@ def egress_to(*receivers: Receiver, names: Names | None = None, request_s_max: f
     return Egress(AllowList([one.pair for one in receivers]), names or Names(), request_s_max=request_s_max)
 
 
-async def post(egress: Egress, url: str) -> Answer | Failure:
+async def post(egress: Egress, url: str) -> Response | Failure:
     return await egress.request("POST", url, headers={"Content-Type": "application/json"}, body=BODY)
 
 
@@ -37,11 +37,11 @@ async def test_allowed_receiver_gets_the_request_without_proxy_or_cookies_of_ear
     async with receiving() as receiver:
         receiver.answers = [answering(200, b"fine", Set_Cookie="session=1")]
         egress = egress_to(receiver)
-        answer = await post(egress, receiver.url("/hook?a=b"))
+        response = await post(egress, receiver.url("/hook?a=b"))
         await post(egress, receiver.url())
         await egress.close()
-    assert isinstance(answer, Answer)
-    assert (answer.status, answer.body, answer.complete) == (200, b"fine", True)
+    assert isinstance(response, Response)
+    assert (response.status, response.body, response.complete) == (200, b"fine", True)
     assert receiver.received[0].path == "/hook?a=b"
     assert receiver.received[0].body == BODY
     assert "cookie" not in receiver.received[1].headers
@@ -63,9 +63,9 @@ async def test_no_spelling_of_a_loopback_address_reaches_a_listener_that_is_not_
         hosts += ["127.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "[::1]", "127.0.0.1.nip.example."]
         for host in hosts:
             for port in (inside.port, allowed.port):
-                answer = await post(egress, f"https://{host}:{port}/hook")
+                response = await post(egress, f"https://{host}:{port}/hook")
                 if (host, port) != allowed.pair:
-                    assert answer == Failure(FailureReason.BLOCKED_ADDRESS), host
+                    assert response == Failure(FailureReason.BLOCKED_ADDRESS), host
             assert await post(egress, f"http://{host}:{inside.port}/") == Failure(FailureReason.BLOCKED_ADDRESS)
         await egress.close()
         assert inside.connections == 0
@@ -82,9 +82,9 @@ async def test_address_is_checked_again_when_the_socket_connects():
 
     async with receiving() as inside:
         egress = Egress(AllowList(), Names(rebind_example=[["127.0.0.1"]]), judge=judge)
-        answer = await post(egress, f"https://rebind.example:{inside.port}/")
+        response = await post(egress, f"https://rebind.example:{inside.port}/")
         await egress.close()
-        assert answer == Failure(FailureReason.BLOCKED_ADDRESS)
+        assert response == Failure(FailureReason.BLOCKED_ADDRESS)
         assert opened == ["127.0.0.1", "127.0.0.1"]
         assert inside.connections == 0
 
@@ -111,12 +111,12 @@ async def test_connection_uses_the_checked_address_and_keeps_the_name_in_sni_and
     port = runner.addresses[0][1]
     names = Names(receiver_example=[["127.0.0.1"]], impostor_example=[["127.0.0.1"]])
     egress = Egress(AllowList(), names, tls=trusting, judge=lambda address: True)
-    answer = await post(egress, f"https://receiver.example:{port}/")
+    response = await post(egress, f"https://receiver.example:{port}/")
     impostor = await post(egress, f"https://impostor.example:{port}/")
     await egress.close()
     await runner.cleanup()
-    assert isinstance(answer, Answer)
-    assert answer.status == 204
+    assert isinstance(response, Response)
+    assert response.status == 204
     assert hosts == [f"receiver.example:{port}"]
     assert asked == ["receiver.example", "impostor.example"]
     assert impostor == Failure(FailureReason.TLS_FAILURE)
@@ -128,10 +128,10 @@ async def test_redirect_response_is_returned_and_not_followed(status: int):
     async with receiving() as inside, receiving() as receiver:
         receiver.always = answering(status, Location=inside.url())
         egress = egress_to(receiver, inside)
-        answer = await post(egress, receiver.url())
+        response = await post(egress, receiver.url())
         await egress.close()
-        assert isinstance(answer, Answer)
-        assert answer.status == status
+        assert isinstance(response, Response)
+        assert response.status == status
         assert inside.connections == 0
         assert len(receiver.received) == 1
 
@@ -141,13 +141,13 @@ async def test_endless_response_body_is_truncated_with_less_than_four_megabytes_
     async with receiving(always=endless) as receiver:
         egress = egress_to(receiver)
         tracemalloc.start()
-        answers = [await post(egress, receiver.url()) for _ in range(3)]
+        responses = [await post(egress, receiver.url()) for _ in range(3)]
         peak_octets = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         await egress.close()
-    for answer in answers:
-        assert isinstance(answer, Answer)
-        assert (answer.status, len(answer.body), answer.complete) == (200, ANSWER_OCTETS_MAX, False)
+    for response in responses:
+        assert isinstance(response, Response)
+        assert (response.status, len(response.body), response.complete) == (200, RESPONSE_BYTES_MAX, False)
     assert peak_octets < 4_000_000
 
 
@@ -163,10 +163,10 @@ async def test_response_with_a_gigabyte_content_length_is_truncated():
 
     async with receiving(always=promise) as receiver:
         egress = egress_to(receiver)
-        answer = await post(egress, receiver.url())
+        response = await post(egress, receiver.url())
         await egress.close()
-    assert isinstance(answer, Answer)
-    assert (len(answer.body), answer.complete) == (ANSWER_OCTETS_MAX, False)
+    assert isinstance(response, Response)
+    assert (len(response.body), response.complete) == (RESPONSE_BYTES_MAX, False)
 
 
 @pytest.mark.contract("S-094")
@@ -174,19 +174,19 @@ async def test_compressed_response_body_is_not_decompressed():
     bomb = b"\x1f\x8b" + b"not really a bomb"
     async with receiving(always=answering(200, bomb, Content_Encoding="gzip")) as receiver:
         egress = egress_to(receiver)
-        answer = await post(egress, receiver.url())
+        response = await post(egress, receiver.url())
         await egress.close()
-    assert isinstance(answer, Answer)
-    assert answer.body == bomb
+    assert isinstance(response, Response)
+    assert response.body == bomb
 
 
 @pytest.mark.contract("S-094", "A-062")
 async def test_request_to_a_hanging_receiver_times_out():
     async with receiving(always=hanging) as receiver:
         egress = egress_to(receiver, request_s_max=0.05)
-        answer = await post(egress, receiver.url())
+        response = await post(egress, receiver.url())
         await egress.close()
-    assert answer == Failure(FailureReason.TIMEOUT)
+    assert response == Failure(FailureReason.TIMEOUT)
 
 
 @pytest.mark.contract("S-094")
@@ -200,10 +200,10 @@ async def test_response_body_over_the_time_limit_is_truncated_and_its_status_ret
 
     async with receiving(always=drip) as receiver:
         egress = egress_to(receiver, request_s_max=0.2)
-        answer = await post(egress, receiver.url())
+        response = await post(egress, receiver.url())
         await egress.close()
-    assert isinstance(answer, Answer)
-    assert (answer.status, answer.body, answer.complete) == (202, b"drop", False)
+    assert isinstance(response, Response)
+    assert (response.status, response.body, response.complete) == (202, b"drop", False)
 
 
 @pytest.mark.contract("S-094")
@@ -211,9 +211,9 @@ async def test_response_body_over_the_time_limit_is_truncated_and_its_status_ret
     ("sent", "reason"),
     [
         (b"", FailureReason.CONNECTION_LOST),
-        (b"nonsense\r\n\r\n", FailureReason.ANSWER_MALFORMED),
-        (b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 500 + b"\r\n", FailureReason.ANSWER_MALFORMED),
-        (b"HTTP/1.1 200 OK\r\nX-A: " + b"b" * 9000 + b"\r\n\r\n", FailureReason.ANSWER_MALFORMED),
+        (b"nonsense\r\n\r\n", FailureReason.RESPONSE_MALFORMED),
+        (b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 500 + b"\r\n", FailureReason.RESPONSE_MALFORMED),
+        (b"HTTP/1.1 200 OK\r\nX-A: " + b"b" * 9000 + b"\r\n\r\n", FailureReason.RESPONSE_MALFORMED),
     ],
 )
 async def test_invalid_response_has_a_failure_reason(sent: bytes, reason: FailureReason):

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from cloud.foundation.health.routes import HealthHandlers, health_rows
-from cloud.foundation.http import Answer, Host, Request, Route
+from cloud.foundation.http import Host, Request, Response, Route
 from cloud.foundation.http.site import is_loopback
 from cloud.hosts import AddressTaken
 from tests.builders.http_surface import route, surface
@@ -15,14 +15,14 @@ from tests.builders.http_surface import route, surface
 Ask = Callable[..., Awaitable[tuple[int, str, str]]]
 
 
-def says(text: str) -> Callable[[Request], Awaitable[Answer]]:
-    async def handler(_request: Request) -> Answer:
-        return Answer(200, text.encode(), "text/plain; charset=utf-8")
+def says(text: str) -> Callable[[Request], Awaitable[Response]]:
+    async def handler(_request: Request) -> Response:
+        return Response(200, text.encode(), "text/plain; charset=utf-8")
 
     return handler
 
 
-async def crashing(_request: Request) -> Answer:
+async def crashing(_request: Request) -> Response:
     raise RuntimeError("synthetic-secret")
 
 

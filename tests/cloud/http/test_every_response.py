@@ -9,7 +9,7 @@ import pytest
 
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, DatabaseUnavailable
-from cloud.foundation.http import Answer, Json, NoContent, Request, Scopes, begin_trace, strong_etag
+from cloud.foundation.http import Json, NoContent, Request, Response, Scopes, begin_trace, strong_etag
 from cloud.foundation.http.spans import Spans, sweep_spans
 from tests.builders.cloud_people import HandClock
 from tests.builders.http_client import GOOD, Client, asking
@@ -19,26 +19,26 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 BODY = b'{"document":1}'
 
 
-async def document(_request: Request) -> Answer:
-    return Answer(
+async def document(_request: Request) -> Response:
+    return Response(
         200, BODY, "application/json", headers={"Cache-Control": "public, max-age=300"}, etag=strong_etag(BODY)
     )
 
 
-async def down(_request: Request) -> Answer:
+async def down(_request: Request) -> Response:
     raise DatabaseUnavailable
 
 
-async def smuggling(_request: Request) -> Answer:
+async def smuggling(_request: Request) -> Response:
     return Json({}, headers={"Location": "/a\r\nSet-Cookie: a=b"})
 
 
-async def versioned(request: Request) -> Answer:
+async def versioned(request: Request) -> Response:
     request.require_match('"v2"')
     return NoContent()
 
 
-async def seen(request: Request) -> Answer:
+async def seen(request: Request) -> Response:
     return Json({"traceparent": request.trace.traceparent, "parent": request.trace.parent_span_id})
 
 

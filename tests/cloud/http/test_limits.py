@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from cloud.foundation.http import ANY_TOKEN, CLIENT_AUTHENTICATED, Answer, Json, RateClass, Request, incoming_request
+from cloud.foundation.http import ANY_TOKEN, CLIENT_AUTHENTICATED, Json, RateClass, Request, Response, incoming_request
 from cloud.foundation.http import admission as admissions
 from cloud.foundation.http import pipeline as pipelines
 from cloud.foundation.http.rates import BucketLimiter, Policy, address_class
@@ -23,12 +23,12 @@ class Anything(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-async def forever(_request: Request) -> Answer:
+async def forever(_request: Request) -> Response:
     await asyncio.Event().wait()
     return Json({})
 
 
-async def size(request: Request) -> Answer:
+async def size(request: Request) -> Response:
     return Json({"octets": len(request.raw_body)})
 
 
@@ -138,8 +138,8 @@ async def test_signature_checks_for_an_address_with_many_forged_tokens_are_bound
 
 @pytest.mark.contract("S-031")
 async def test_token_endpoint_is_not_charged_for_missing_tokens() -> None:
-    async def refuse(_request: Request) -> Answer:
-        return Answer(401)
+    async def refuse(_request: Request) -> Response:
+        return Response(401)
 
     row = route("/token", refuse, method="POST", scopes=CLIENT_AUTHENTICATED)
     limits = HttpSection(failures_per_minute=3)

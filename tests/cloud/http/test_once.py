@@ -11,7 +11,7 @@ from cloud.access.tenancy.tables import tenants
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Answer, Created, Request, Scopes
+from cloud.foundation.http import Created, Request, Response, Scopes
 from cloud.foundation.http import idempotency as idempotencies
 from cloud.foundation.http.idempotency import sweep_keys
 from cloud.foundation.http.tables import idempotency_keys
@@ -50,7 +50,7 @@ class Things:
         self.pause.set()
         self.begun = asyncio.Event()
 
-    async def make(self, request: Request) -> Answer:
+    async def make(self, request: Request) -> Response:
         thing = self.ids.new("tnt")
         async with self.database.transaction() as tx:
             replay = await request.idempotent_reply.replay(tx)

@@ -9,12 +9,12 @@ from cloud.foundation.errors import DomainError
 from cloud.foundation.http import (
     ANY_TOKEN,
     CLIENT_AUTHENTICATED,
-    Answer,
     BodyKind,
     Host,
     Json,
     OAuthError,
     Request,
+    Response,
     Scopes,
 )
 from tests.builders.http_client import GOOD, Client, asking
@@ -36,13 +36,13 @@ class ThingUnknown(DomainError):
     status = 404
 
 
-async def lookup(request: Request) -> Answer:
+async def lookup(request: Request) -> Response:
     if request.path["id"] != "one":
         raise ThingUnknown
     return Json({"id": "one"})
 
 
-async def token(request: Request) -> Answer:
+async def token(request: Request) -> Response:
     if request.headers.get("X-Crash"):
         raise RuntimeError("synthetic-secret")
     raise OAuthError("invalid_client", status=401)

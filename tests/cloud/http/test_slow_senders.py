@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from cloud.foundation.health.routes import HealthHandlers, health_rows
-from cloud.foundation.http import Answer, Host, Json, Request
+from cloud.foundation.http import Host, Json, Request, Response
 from cloud.foundation.http.body_room import BodyRoom
 from cloud.foundation.http.connection import Connection
 from tests.builders.http_surface import Surface, route, surface
@@ -26,7 +26,7 @@ class Anything(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-async def read_size(request: Request) -> Answer:
+async def read_size(request: Request) -> Response:
     return Json({"octets": len(request.raw_body)})
 
 
@@ -121,7 +121,7 @@ async def test_connection_that_does_not_read_its_response_is_closed_for_another_
 ) -> None:
     monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: 1)
 
-    async def write_much(_request: Request) -> Answer:
+    async def write_much(_request: Request) -> Response:
         return Json({"much": "x" * 20_000_000})
 
     get = b"GET /much HTTP/1.1\r\nHost: localhost\r\n\r\n"

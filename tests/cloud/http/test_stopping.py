@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from cloud.foundation.clock import SystemClock
-from cloud.foundation.http import Answer, Host, Json, Request
+from cloud.foundation.http import Host, Json, Request, Response
 from cloud.foundation.http import connection as connections
 from cloud.foundation.http import server as servers
 from cloud.foundation.http.settings import HttpSection
@@ -22,7 +22,7 @@ from tests.harness.eventually import eventually
 GET = b"GET /thing HTTP/1.1\r\nHost: localhost\r\n"
 
 
-async def slow(_request: Request) -> Answer:
+async def slow(_request: Request) -> Response:
     await asyncio.sleep(0.01)
     return Json({"ok": True})
 
@@ -65,7 +65,7 @@ async def test_every_request_under_load_gets_its_response_when_the_process_stops
 async def test_request_in_progress_is_finished_with_connection_close_when_the_process_stops() -> None:
     begun, go = asyncio.Event(), asyncio.Event()
 
-    async def waiting(_request: Request) -> Answer:
+    async def waiting(_request: Request) -> Response:
         begun.set()
         await go.wait()
         return Json({"done": True})
@@ -142,7 +142,7 @@ async def test_longest_idle_connection_is_closed_for_a_new_one_when_all_are_take
 async def test_new_connection_gets_503_when_no_connection_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go = asyncio.Event(), asyncio.Event()
 
-    async def waiting(_request: Request) -> Answer:
+    async def waiting(_request: Request) -> Response:
         begun.set()
         await go.wait()
         return Json({})

@@ -12,7 +12,7 @@ import orjson
 _NO_HEADERS: Mapping[str, str] = {}
 
 
-class Answer:
+class Response:
     """A response. `etag` is the quoted tag (`strong_etag`) or None; with a tag, the response to a GET is conditional.
 
     Unless `headers` has a `Cache-Control`, the response is `no-store`.
@@ -36,7 +36,7 @@ class Answer:
         self.etag = etag
 
 
-class Json(Answer):
+class Json(Response):
     """A JSON document: anything that orjson writes."""
 
     __slots__ = ()
@@ -64,7 +64,7 @@ class Created(Json):
         super().__init__(document, status=201, headers={**headers, "Location": location}, etag=etag)
 
 
-class NoContent(Answer):
+class NoContent(Response):
     """The response 204 without a body."""
 
     __slots__ = ()
