@@ -142,8 +142,9 @@ def agent(
         asyncio.run(_run(made, for_s))
         status = made.status
         typer.echo(
-            f"{made.name}: {status.measured} reports measured, {status.answered} answered, {status.repeated} repeated, "
-            f"{status.waiting} left, {status.dropped} dropped, {status.associations} associations"
+            f"{made.name}: {status.measured} reports measured, {status.acknowledged} acknowledged, "
+            f"{status.repeated} repeated, {status.pending} left, {status.dropped} dropped, "
+            f"{status.associations} associations"
         )
         if not status.associations:
             raise Refusal(
@@ -163,20 +164,20 @@ def _behaviour(
     reconfigure_at_s: float | None,
 ) -> "Behaviour":
     from protocols.device_time import TimeKind
-    from simulators.agents import Asked, Behaviour, ClockBehaviour, ScannerKind, SetAnswer, Setting
+    from simulators.agents import Behaviour, ClockBehaviour, DataRequests, ScannerKind, SetResponse, Setting
 
     settings = {SetTime.NO: Setting.NO, SetTime.MAY: Setting.MAY}
-    answers = {SetTime.REFUSES: SetAnswer.REFUSES, SetTime.SILENT: SetAnswer.SILENT}
+    answers = {SetTime.REFUSES: SetResponse.REFUSES, SetTime.SILENT: SetResponse.SILENT}
     return Behaviour(
         clock=ClockBehaviour(
             kind=TimeKind[clock_kind.name],
             wrong_by_s=clock_off_s,
             drift_ppm=clock_drift_ppm,
             setting=settings.get(set_time, Setting.SHOULD),
-            set_answer=answers.get(set_time, SetAnswer.OBEYS),
+            set_response=answers.get(set_time, SetResponse.OBEYS),
         ),
         scanner=None if scanner is Through.NO else ScannerKind(scanner),
-        asked=Asked(requests),
+        data_requests=DataRequests(requests),
         standard_id_first=standard_id_first,
         reconfigure_at_s=reconfigure_at_s,
     )

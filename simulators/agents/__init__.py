@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from gateway.transports.clock import Clock
 from simulators.agents.agent import Agent, AgentOptions, Connect
-from simulators.agents.behaviour import Asked, Behaviour, ScannerKind, has_scanner
+from simulators.agents.behaviour import Behaviour, DataRequests, ScannerKind, has_scanner
 from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import KINDS, MONITOR, NothingToReplay, OwnScanner, UnknownKind, build_device
 from simulators.agents.memory_file import NoSuchHeader
-from simulators.agents.own_clock import ClockBehaviour, SetAnswer, Setting
+from simulators.agents.own_clock import ClockBehaviour, SetResponse, Setting
 from simulators.agents.remembering import MemoryOptions, RememberingDevice
 from simulators.agents.sending import AgentStatus
 from simulators.agents.witness import Witness
@@ -71,17 +71,17 @@ __all__ = [
     "Agent",
     "AgentOptions",
     "AgentStatus",
-    "Asked",
     "Behaviour",
     "ClockBehaviour",
     "Connect",
+    "DataRequests",
     "DeviceClock",
     "MemoryOptions",
     "NoSuchHeader",
     "NothingToReplay",
     "OwnScanner",
     "ScannerKind",
-    "SetAnswer",
+    "SetResponse",
     "Setting",
     "UnknownKind",
     "Witness",

@@ -44,7 +44,7 @@ from protocols.ieee11073.association.agent_service import AgentService, Refusal
 from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.reports import ScanReport
 from simulators.agents.backoff import Backoff
-from simulators.agents.behaviour import SCANNER_HANDLE, Asked, Behaviour, with_accessory
+from simulators.agents.behaviour import SCANNER_HANDLE, Behaviour, DataRequests, with_accessory
 from simulators.agents.device import Device, Measured
 from simulators.agents.device_clock import DeviceClock
 from simulators.agents.own_clock import OwnClock, Setting
@@ -110,7 +110,7 @@ class Agent:
         behaviour = self._options.behaviour
         self._own_clock = OwnClock(device_clock, behaviour.clock)
         self._configuration = behaviour.configuration_of(device.configuration)
-        self._requests = None if behaviour.asked is Asked.NO else self._served()
+        self._requests = None if behaviour.data_requests is DataRequests.NO else self._served()
         self._wake = asyncio.Event()
         self._sending = Sending(
             device.description,
@@ -118,7 +118,7 @@ class Agent:
             self.status,
             witness=witness,
             requests=self._requests,
-            asked=behaviour.asked,
+            data_requests=behaviour.data_requests,
             wake=self._wake,
         )
         self._latest: dict[int, Measured] = {}
@@ -230,13 +230,16 @@ class Agent:
 
     def _current(self, scope: DataScope) -> ScanReport | None:
         """Return the last measurement of each requested object."""
-        asked = {handle: measured for handle, measured in self._latest.items() if scope.covers(handle)}
-        if not asked:
+        requested = {handle: measured for handle, measured in self._latest.items() if scope.covers(handle)}
+        if not requested:
             return None
         readings = tuple(
-            reading for handle, measured in asked.items() for reading in measured.readings if reading.handle == handle
+            reading
+            for handle, measured in requested.items()
+            for reading in measured.readings
+            if reading.handle == handle
         )
-        return scan_of(self._configuration, readings, variable=any(each.variable for each in asked.values()))
+        return scan_of(self._configuration, readings, variable=any(each.variable for each in requested.values()))
 
     # Associations.
 
@@ -260,14 +263,14 @@ class Agent:
         """Associate, repeatedly, until the link has ended."""
         self._link, self._failures = link, 0
         self.status.link = link.name
-        asked = self._options.behaviour.asked
+        data_requests = self._options.behaviour.data_requests
         association = self._sending.association = AgentAssociation(
             system_id=self.device.description.system_id,
             configurations=self._offers(),
             mds_attributes=self._mds_attributes,
             services=self._services(),
             relative_time=lambda: self._own_clock.relative_ticks(self._patient_now_s()),
-            settings=replace(self._options.association, reports_unasked=asked is not Asked.ONLY),
+            settings=replace(self._options.association, reports_unasked=data_requests is not DataRequests.ONLY),
         )
         association.associate(self._clock.monotonic_s())
         async with asyncio.TaskGroup() as tasks:
@@ -300,7 +303,7 @@ class Agent:
                 case ConfigurationAgreed():
                     self._associated()
                 case ReportAnswered(invoke_id=invoke_id):
-                    await self._sending.answered(invoke_id)
+                    await self._sending.acknowledge(invoke_id)
                 case ReportRefused():
                     self._refused(event)
                 case Aborted(why=why):

@@ -37,7 +37,7 @@ class ScannerKind(Enum):
     PERIODIC = "periodic"
 
 
-class Asked(Enum):
+class DataRequests(Enum):
     """Support of data requests."""
 
     NO = "no"
@@ -58,7 +58,7 @@ class Behaviour:
 
     clock: ClockBehaviour = field(default_factory=ClockBehaviour)
     scanner: ScannerKind | None = None
-    asked: Asked = Asked.NO
+    data_requests: DataRequests = DataRequests.NO
     standard_id_first: int | None = None
     reconfigure_at_s: float | None = None
 

@@ -13,7 +13,7 @@ from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.specializations.extended import BLOCK_S
 from simulators.agents.device import Measured, TimeAt
 from simulators.agents.objects import Waveform
-from simulators.physiology import SamplesGone, Track
+from simulators.physiology import SamplesDropped, Track
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ class Blocks:
         while self.due_s <= now_s + 1e-9:
             try:
                 readings = tuple(self._read(waveform, track, time_at) for waveform, track in self._sources)
-            except SamplesGone:
+            except SamplesDropped:
                 log.warning("device.samples_lost", from_s=self._number * BLOCK_S, seconds=BLOCK_S)
             else:
                 yield Measured(time_at(self._number * BLOCK_S), readings, waveform=True)

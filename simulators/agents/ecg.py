@@ -15,7 +15,7 @@ from protocols.ieee11073.specializations.extended import BASIC_ECG, ECG_SCANNED,
 from simulators.agents.blocks import Blocks
 from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
 from simulators.agents.objects import Numeric, Waveform
-from simulators.physiology import STEP_HZ, Patient, SamplesGone
+from simulators.physiology import STEP_HZ, Patient, SamplesDropped
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ class _OneLead(Device):
             start_s = self._number * self._block_s
             try:
                 samples = self._track.read(self._number * span, span)[:: self._every]
-            except SamplesGone:
+            except SamplesDropped:
                 log.warning("device.samples_lost", from_s=start_s, seconds=self._block_s)
             else:
                 yield start_s, samples

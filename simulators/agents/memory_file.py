@@ -61,7 +61,7 @@ class MemoryWitness:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._system_id = system_id.hex()
 
-    def tell(self, what: str, layout: SegmentEntryMap, entries: Sequence[bytes]) -> None:
+    def write(self, what: str, layout: SegmentEntryMap, entries: Sequence[bytes]) -> None:
         """Write a line for each entry; return when they are on the disk."""
         handles = ",".join(str(element.handle) for element in layout.segm_entry_elem_list)
         lines = [f"{what} {self._system_id} {handles} {_time_of(layout, entry).text()}\n" for entry in entries]
@@ -100,7 +100,7 @@ class MemoryFile:
         self._file.write(f"entry {number} {layout} {'-' if person is None else person} {entry.hex()}")
         self._take(number, layout, person, entry)
         if self._witness is not None:
-            self._witness.tell("kept", self._layouts[layout], [entry])
+            self._witness.write("kept", self._layouts[layout], [entry])
         if len(self._segments) > SEGMENTS_MAX:
             self._drop([next(iter(self._segments))])
 
@@ -114,7 +114,7 @@ class MemoryFile:
         for number in known:
             segment = self._segments[number]
             if self._witness is not None:
-                self._witness.tell("cleared", self._layouts[segment.layout], segment.entries)
+                self._witness.write("cleared", self._layouts[segment.layout], segment.entries)
         self._drop(known)
 
     def close(self) -> None:

@@ -39,7 +39,7 @@ class Setting(Enum):
     SHOULD = SET_CLOCK | MANAGER_SETS_TIME
 
 
-class SetAnswer(Enum):
+class SetResponse(Enum):
     """Reaction of the device to a command to set its clock."""
 
     OBEYS = "obeys"
@@ -57,7 +57,7 @@ class ClockBehaviour:
     wrong_by_s: float = 0.0
     drift_ppm: float = 0.0
     setting: Setting = Setting.NO
-    set_answer: SetAnswer = SetAnswer.OBEYS
+    set_response: SetResponse = SetResponse.OBEYS
     counts_from_s: float = 0.0
     with_date: bool = True
     zone_min: int = 0
@@ -100,10 +100,10 @@ class OwnClock:
 
     def set(self, time: DeviceTime, patient_s: float) -> Refusal | None:
         """Handle the manager's Set-Time at this patient second."""
-        match self._behaviour.set_answer:
-            case SetAnswer.REFUSES:
+        match self._behaviour.set_response:
+            case SetResponse.REFUSES:
                 return Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
-            case SetAnswer.SILENT:
+            case SetResponse.SILENT:
                 return Silent()
         local_us = time.local_us()
         assert local_us is not None, "the association takes no time that is none"

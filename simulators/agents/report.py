@@ -42,7 +42,7 @@ class Report:
         )
 
     @property
-    def octets(self) -> int:
+    def size_bytes(self) -> int:
         """Return its approximate size on the wire, for the memory limit."""
         return 40 + len(self.scan.observations)
 
@@ -62,13 +62,13 @@ class Outbox:
         self,
         *,
         reports_max: int = REPORTS_MAX,
-        octets_max: int = OCTETS_MAX,
+        bytes_max: int = OCTETS_MAX,
         on_dropped: Callable[[Report], None] = lambda report: None,
     ) -> None:
         self._waiting: deque[Report] = deque()
         self._reports_max = reports_max
-        self._octets_max = octets_max
-        self._octets = 0
+        self._bytes_max = bytes_max
+        self._bytes = 0
         self._on_dropped = on_dropped
         self.dropped = 0
 
@@ -76,8 +76,8 @@ class Outbox:
         return len(self._waiting)
 
     @property
-    def octets(self) -> int:
-        return self._octets
+    def size_bytes(self) -> int:
+        return self._bytes
 
     @property
     def head(self) -> Report | None:
@@ -86,17 +86,17 @@ class Outbox:
 
     def put(self, report: Report) -> None:
         self._waiting.append(report)
-        self._octets += report.octets
-        while len(self._waiting) > 2 and (len(self._waiting) > self._reports_max or self._octets > self._octets_max):
+        self._bytes += report.size_bytes
+        while len(self._waiting) > 2 and (len(self._waiting) > self._reports_max or self._bytes > self._bytes_max):
             # The head may be in flight: the one after it is the oldest that can be dropped.
             oldest = self._waiting[1]
             del self._waiting[1]
-            self._octets -= oldest.octets
+            self._bytes -= oldest.size_bytes
             self.dropped += 1
             self._on_dropped(oldest)
 
     def done(self) -> Report:
         """Remove the head: it was acknowledged, or given up."""
         report = self._waiting.popleft()
-        self._octets -= report.octets
+        self._bytes -= report.size_bytes
         return report

@@ -19,7 +19,7 @@ from gateway.transports.clock import Clock
 from protocols.ieee11073.apdu.data import DATA_REQUEST_AGENT_INITIATED, RejectProblem
 from protocols.ieee11073.association import AgentAssociation, ReportRefused, State
 from protocols.ieee11073.association.agent_data_requests import ServedRequests
-from simulators.agents.behaviour import Asked
+from simulators.agents.behaviour import DataRequests
 from simulators.agents.device import Description
 from simulators.agents.report import Outbox, Report
 from simulators.agents.witness import Witness
@@ -41,9 +41,9 @@ class AgentStatus:
     associated: bool = False
     associations: int = 0
     measured: int = 0
-    answered: int = 0
+    acknowledged: int = 0
     repeated: int = 0
-    waiting: int = 0
+    pending: int = 0
     dropped: int = 0
     withheld: int = 0
     """Unconfirmed reports of a scanner that was not enabled."""
@@ -63,7 +63,7 @@ class Sending:
         *,
         witness: Witness | None,
         requests: ServedRequests | None,
-        asked: Asked,
+        data_requests: DataRequests,
         wake: asyncio.Event,
     ) -> None:
         """Create an empty outbox. `wake` is set when a pause begins; the caller has to call `offer` at its end."""
@@ -77,7 +77,7 @@ class Sending:
         self._status = status
         self._witness = witness
         self._requests = requests
-        self._asked = asked
+        self._data_requests = data_requests
         self._outbox = Outbox(on_dropped=self._note_dropped)
         self._sent: tuple[int, Report] | None = None
         self._last_sent = 0
@@ -99,7 +99,7 @@ class Sending:
             sent = True
         else:
             self._note_dropped(report)
-        self._status.waiting = len(self._outbox)
+        self._status.pending = len(self._outbox)
         return sent
 
     def offer(self) -> bool:
@@ -116,18 +116,18 @@ class Sending:
         self._last_sent = max(self._last_sent, report.number)
         return True
 
-    async def answered(self, invoke_id: int) -> None:
+    async def acknowledge(self, invoke_id: int) -> None:
         """Process the acknowledgement of a report."""
         if self._sent is None or self._sent[0] != invoke_id:
             return
         report = self._outbox.done()
-        assert report is self._sent[1], "the report that was answered is the one that was sent"
+        assert report is self._sent[1], "the acknowledged report is the one that was sent"
         self._sent, self._refusals = None, 0
-        self._status.answered += 1
-        self._status.waiting = len(self._outbox)
+        self._status.acknowledged += 1
+        self._status.pending = len(self._outbox)
         self.settled.set()
         if self._witness is not None:
-            await asyncio.to_thread(self._witness.answered, self._description.system_id, report, invoke_id)
+            await asyncio.to_thread(self._witness.write, self._description.system_id, report, invoke_id)
 
     def refused(self, event: ReportRefused) -> None:
         """Process the manager's refusal of a report."""
@@ -143,7 +143,7 @@ class Sending:
             report = self._outbox.done()
             self._refusals = 0
             self._status.given_up += 1
-            self._status.waiting = len(self._outbox)
+            self._status.pending = len(self._outbox)
             self.settled.set()
             name = self._description.model
             log.warning("agent.report_given_up", device=name, report=report.number, reason=int(event.reason))
@@ -165,4 +165,4 @@ class Sending:
         for flow in self._requests.flows(now_s) if self._requests is not None else ():
             if all(flow.scope.covers(handle) for handle in report.handles):
                 return flow.data_req_id
-        return None if self._asked is Asked.ONLY else DATA_REQUEST_AGENT_INITIATED
+        return None if self._data_requests is DataRequests.ONLY else DATA_REQUEST_AGENT_INITIATED

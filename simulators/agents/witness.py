@@ -25,7 +25,7 @@ class Witness:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self.lines = 0
 
-    def answered(self, system_id: bytes, report: Report, invoke_id: int) -> None:
+    def write(self, system_id: bytes, report: Report, invoke_id: int) -> None:
         """Write a line; return when it is on the disk."""
         handles = ",".join(str(handle) for handle in report.handles)
         line = f"{system_id.hex()} {report.number} {invoke_id} {handles} {report.device_time.text()}\n"

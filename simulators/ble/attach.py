@@ -74,9 +74,9 @@ class _SteadyHost(Host):
         if self.lost:
             raise TransportLostError("transport lost")
         limit_s = _COMMAND_TIMEOUT_S if response_timeout is None else response_timeout
-        asked = asyncio.ensure_future(super()._send_command(command, limit_s))
-        asked.add_done_callback(_looked_at)
-        return await asyncio.shield(asked)
+        sent = asyncio.ensure_future(super()._send_command(command, limit_s))
+        sent.add_done_callback(_looked_at)
+        return await asyncio.shield(sent)
 
 
 def _looked_at(task: asyncio.Task[Any]) -> None:
@@ -107,7 +107,7 @@ class Station:
         """True when the radio is disconnected."""
         return self._terminated.done()
 
-    async def gone(self) -> None:
+    async def wait_closed(self) -> None:
         """Return when the radio is disconnected (or this was closed)."""
         await asyncio.shield(self._terminated)
 

@@ -71,7 +71,7 @@ class VirtualRadio:
         """Return when the radio's socket has closed."""
         central = self._central
         if central is not None:
-            await central.station.gone()
+            await central.station.wait_closed()
         return "the virtual radio has gone"
 
     def scanner(self, found: Found, service_uuids: Sequence[str] = ()) -> BleakScanner:

@@ -112,7 +112,7 @@ class Central:
                 try:
                     return await asyncio.shield(attempt)
                 except asyncio.CancelledError:
-                    if attempt.cancelled() and not _asked_to_stop():  # Bumble's sign that the adapter has disappeared
+                    if attempt.cancelled() and not _is_cancelling():  # Bumble's sign that the adapter has disappeared
                         raise BleakError(f"device '{address}' not found") from None
                     await self._withdraw(attempt)
                     raise
@@ -284,7 +284,7 @@ def _looked_at(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-def _asked_to_stop() -> bool:
+def _is_cancelling() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

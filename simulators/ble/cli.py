@@ -154,7 +154,7 @@ def device(
     with refusing():
         log_to_stderr()
         from gateway.transports.clock import SystemClock
-        from simulators.agents.own_clock import ClockBehaviour, SetAnswer, Setting
+        from simulators.agents.own_clock import ClockBehaviour, SetResponse, Setting
         from simulators.ble import behaviour as told
         from simulators.ble.kinds import build_peripheral
         from simulators.ble.peripheral import PeripheralOptions
@@ -170,7 +170,7 @@ def device(
                 wrong_by_s=clock_off_s,
                 drift_ppm=clock_drift_ppm,
                 setting=Setting.NO if set_time is SetTime.NO else Setting.MAY,
-                set_answer=SetAnswer.OBEYS if set_time is SetTime.NO else SetAnswer(set_time),
+                set_response=SetResponse.OBEYS if set_time is SetTime.NO else SetResponse(set_time),
             ),
             shows_time=not no_clock,
             pairing=told.Pairing.PASSKEY if passkey is not None else told.Pairing(pairing),
@@ -202,7 +202,7 @@ def device(
         status = made.status
         typer.echo(
             f"{made.name}: {status.measured} measured, {status.notified} notified, {status.confirmed} confirmed, "
-            f"{status.spoilt} spoilt, {status.waiting} left, {status.dropped} dropped, {status.deleted} deleted, "
+            f"{status.spoilt} spoilt, {status.pending} left, {status.dropped} dropped, {status.deleted} deleted, "
             f"{status.connections} connections, {status.pairings} pairings"
         )
 

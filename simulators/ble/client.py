@@ -149,12 +149,12 @@ class VirtualClient(BaseBleakClient):
         peer, octets = self._attached(), bytes(data)
         if not response and len(octets) > self.mtu_size - 3:
             raise BleakGATTProtocolError(att.ErrorCode.INVALID_ATTRIBUTE_LENGTH)
-        await self._ask(lambda: peer.gatt_client.write_value(characteristic.obj, octets, with_response=response))
+        await self._request(lambda: peer.gatt_client.write_value(characteristic.obj, octets, with_response=response))
 
     async def write_gatt_descriptor(self, descriptor: BleakGATTDescriptor, data: SizedBuffer) -> None:
         """Write a descriptor. Raises BleakGATTProtocolError, BleakError."""
         peer, octets = self._attached(), bytes(data)
-        await self._ask(lambda: peer.gatt_client.write_value(descriptor.obj, octets, with_response=True))
+        await self._request(lambda: peer.gatt_client.write_value(descriptor.obj, octets, with_response=True))
 
     async def start_notify(
         self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **kwargs: Any
@@ -177,7 +177,7 @@ class VirtualClient(BaseBleakClient):
         takers[proxy.handle] = {arrived}
         bits = b"\x01\x00" if notified else b"\x02\x00"
         try:
-            await self._ask(lambda: client.write_value(cccd, bits, with_response=True))
+            await self._request(lambda: client.write_value(cccd, bits, with_response=True))
         except BaseException:
             takers.pop(proxy.handle, None)
             raise
@@ -186,7 +186,7 @@ class VirtualClient(BaseBleakClient):
         """Unsubscribe. Raises BleakGATTProtocolError, BleakError."""
         peer = self._attached()
         client, handle = peer.gatt_client, characteristic.obj.handle
-        await self._ask(lambda: client.write_value(_cccd(characteristic), b"\x00\x00", with_response=True))
+        await self._request(lambda: client.write_value(_cccd(characteristic), b"\x00\x00", with_response=True))
         client.notification_subscribers.pop(handle, None)
         client.indication_subscribers.pop(handle, None)
 
@@ -281,20 +281,20 @@ class VirtualClient(BaseBleakClient):
 
     async def _read(self, attribute: CharacteristicProxy[bytes] | DescriptorProxy) -> bytearray:
         peer = self._attached()
-        return bytearray(await self._ask(lambda: peer.gatt_client.read_value(attribute)))
+        return bytearray(await self._request(lambda: peer.gatt_client.read_value(attribute)))
 
-    async def _ask(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _request(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Send one ATT request, and retry it after raising the link's security where the device requires that."""
         link = self._connected()
         try:
-            return await self._answered(link, request())
+            return await self._complete(link, request())
         except att.ATT_Error as error:
             code = error.error_code
             if code not in _WANTS_SECURITY:
                 raise BleakGATTProtocolError(code) from error
         try:
             await self._secure(link)
-            return await self._answered(link, request())
+            return await self._complete(link, request())
         except (att.ATT_Error, BleakDBusError) as error:
             raise BleakGATTProtocolError(att.ErrorCode.UNLIKELY_ERROR) from error
 
@@ -303,7 +303,7 @@ class VirtualClient(BaseBleakClient):
         if not central.bonds.has(self.address):
             await self._pair(central, link)
 
-    async def _answered(self, link: Connection, request: Coroutine[Any, Any, T]) -> T:
+    async def _complete(self, link: Connection, request: Coroutine[Any, Any, T]) -> T:
         try:
             return await during(link, request, _REQUEST_TIMEOUT_S)
         except LinkEnded as error:

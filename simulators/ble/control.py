@@ -34,7 +34,7 @@ class ControlRefused(Exception):
     """The question cannot be answered; the text says why."""
 
 
-async def ask(control: Path, question: str, **details: Any) -> Answer:
+async def request(control: Path, question: str, **details: Any) -> Answer:
     """Send a request to a radio process. Raises ControlRefused, OSError, TimeoutError."""
     async with asyncio.timeout(_ANSWER_S):
         reader, writer = await asyncio.open_unix_connection(str(control), limit=_ANSWER_BYTES_MAX)
@@ -71,7 +71,7 @@ class RadioControl:
                     line = await reader.readline()
                 if not line:
                     return
-                writer.write(json.dumps(await self.answer(line)).encode() + b"\n")
+                writer.write(json.dumps(await self.respond(line)).encode() + b"\n")
                 async with asyncio.timeout(_ANSWER_S):
                     await writer.drain()
         except (OSError, TimeoutError, ValueError):
@@ -85,17 +85,17 @@ class RadioControl:
         for writer in list(self._askers):
             writer.close()
 
-    async def answer(self, line: bytes) -> Answer:
+    async def respond(self, line: bytes) -> Answer:
         """Return the response to this line."""
         try:
             question = json.loads(line)
             if not isinstance(question, dict):
                 raise ControlRefused("a question is a JSON object")
-            return await self._answered(question)
+            return await self._execute(question)
         except (ControlRefused, NoSuchStation, ValueError) as error:
             return {"error": str(error)}
 
-    async def _answered(self, question: Question) -> Answer:
+    async def _execute(self, question: Question) -> Answer:
         match question.get("ask"):
             case "list":
                 return {"stations": [_described(station) for station in self._ether.stations]}

@@ -101,7 +101,7 @@ class Conversation:
         cccd = self._server.subscribers.get(self._connection, {}).get(table.handle, b"\0\0")
         return bool(cccd[0] & bits)
 
-    async def tell(self, values: Values) -> None:
+    async def notify(self, values: Values) -> None:
         """Notify live values to a subscribed client."""
         wanted = tuple(value for value in values if self.subscribed(value[0], _NOTIFIES))
         if not wanted or not self._sensor.streams or not self._fits(wanted):
@@ -120,7 +120,7 @@ class Conversation:
             self._fresh.append(kept)
             self.wake()
 
-    def asked(self, octets: bytes) -> int:
+    def write_racp(self, octets: bytes) -> int:
         """Process a write to the record access control point; return an ATT error, or `ACCEPTED`."""
         assert self._racp is not None, "only a device with records has the control point"
         self._racp.busy = self._mischief.busy_left > 0
@@ -142,9 +142,9 @@ class Conversation:
                     self._idle.set()
                 await self._wake.wait()
                 self._wake.clear()
-                await self._send_answers()
+                await self._send_responses()
                 await self._send_kept()
-                await self._send_asked()
+                await self._send_requested()
         except TimeoutError:
             self._drop_link()
         finally:
@@ -154,9 +154,9 @@ class Conversation:
             self._server.pending_confirmations.pop(self._connection, None)
             self._server.indication_semaphores.pop(self._connection, None)
 
-    async def _send_answers(self) -> None:
-        while self._sensor.answers:
-            await self._indicate(*self._sensor.answers.popleft())
+    async def _send_responses(self) -> None:
+        while self._sensor.responses:
+            await self._indicate(*self._sensor.responses.popleft())
 
     async def _send_kept(self) -> None:
         while (kept := self._next_kept()) is not None:
@@ -184,7 +184,7 @@ class Conversation:
             if self._fits(kept.values):
                 return kept
 
-    async def _send_asked(self) -> None:
+    async def _send_requested(self) -> None:
         while self._racp is not None and (outgoing := self._racp.next()) is not None:
             await self._send(outgoing)
 

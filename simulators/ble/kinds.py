@@ -76,7 +76,7 @@ def ble_description_of(kind: str, unit: int = 1) -> Description:
         raise UnknownBleKind(kind)
     row = BLE_KINDS[kind]
     return Description(
-        system_id=OUI + b"\xff\xfe" + _own_octets(row, unit),
+        system_id=OUI + b"\xff\xfe" + _own_bytes(row, unit),
         manufacturer=MAKER,
         model=row.model,
         serial_number=f"{row.model}-{unit:05d}",
@@ -88,7 +88,7 @@ def ble_address_of(kind: str, unit: int = 1, *, static_random: bool = False) -> 
     """Return its address, "02:41:52:21:00:01". Raises UnknownBleKind."""
     if kind not in BLE_KINDS:
         raise UnknownBleKind(kind)
-    octets = bytearray(OUI + _own_octets(BLE_KINDS[kind], unit))
+    octets = bytearray(OUI + _own_bytes(BLE_KINDS[kind], unit))
     if static_random:
         octets[0] |= _STATIC_RANDOM
     return octets.hex(":").upper()
@@ -123,5 +123,5 @@ def build_peripheral(
     )
 
 
-def _own_octets(row: Kind, unit: int) -> bytes:
+def _own_bytes(row: Kind, unit: int) -> bytes:
     return bytes((row.number,)) + (unit & UNITS_MAX).to_bytes(2, "big")

@@ -22,7 +22,7 @@ class PeripheralStatus:
     confirmed: int = 0
     """Confirmed indications, and records of transfers that ended in success."""
     spoilt: int = 0
-    waiting: int = 0
+    pending: int = 0
     dropped: int = 0
     deleted: int = 0
     clock_set: int = 0
@@ -37,7 +37,7 @@ class Ledger:
 
     def __init__(self, system_id: bytes, store: Store, witness: BleWitness | None) -> None:
         self.store = store
-        self.status = PeripheralStatus(waiting=len(store))
+        self.status = PeripheralStatus(pending=len(store))
         self._system_id = system_id
         self._witness = witness
         self._live = 0
@@ -47,26 +47,26 @@ class Ledger:
         oldest = next(iter(self.store.kept()), None)
         dropped = self.store.dropped
         kept = self.store.keep(make(self.store.next_number))
-        self._tell("kept", kept.number, kept.values)
+        self._record("kept", kept.number, kept.values)
         if self.store.dropped > dropped and oldest is not None:
-            self._tell("dropped", oldest.number, oldest.values)
+            self._record("dropped", oldest.number, oldest.values)
         self.status.dropped = self.store.dropped
-        self.status.waiting = len(self.store)
+        self.status.pending = len(self.store)
         return kept
 
     def notified(self, values: Values) -> None:
         """Note notified live values."""
         self._live += 1
         self.status.notified += 1
-        self._tell("notified", self._live, values)
+        self._record("notified", self._live, values)
 
     def spoilt(self, number: int, values: Values) -> None:
         self.status.spoilt += 1
-        self._tell("spoilt", number, values)
+        self._record("spoilt", number, values)
 
     def confirmed(self, kept: Kept) -> None:
         self.status.confirmed += 1
-        self._tell("confirmed", kept.number, kept.values)
+        self._record("confirmed", kept.number, kept.values)
 
     def forget(self, numbers: Sequence[int], *, told: bool = False) -> None:
         """Drop values from the store. `told`: because the client deleted them."""
@@ -75,10 +75,10 @@ class Ledger:
             for kept in self.store.kept():
                 if kept.number in wanted:
                     self.status.deleted += 1
-                    self._tell("deleted", kept.number, kept.values)
+                    self._record("deleted", kept.number, kept.values)
         self.store.drop(numbers)
-        self.status.waiting = len(self.store)
+        self.status.pending = len(self.store)
 
-    def _tell(self, what: What, number: int, values: Values) -> None:
+    def _record(self, what: What, number: int, values: Values) -> None:
         if self._witness is not None:
-            self._witness.tell(what, self._system_id, number, values)
+            self._witness.write(what, self._system_id, number, values)

@@ -141,7 +141,7 @@ class Peripheral:
         self.status.measured += 1
         conversation = self._conversation
         if conversation is not None:
-            await conversation.tell(sample.live)
+            await conversation.notify(sample.live)
         if sample.kept is None or (sample.keep is Keep.UNHEARD and conversation is not None):
             return
         kept = self.ledger.keep(sample.kept)
@@ -214,13 +214,13 @@ class Peripheral:
         self._vanish.clear()
         public = not self.behaviour.static_random
         station = await attach(self._air, self.name, self.address, public=public, keys=self.bonds)
-        leaving, gone = asyncio.ensure_future(self._until_it_leaves()), asyncio.ensure_future(station.gone())
+        leaving, gone = asyncio.ensure_future(self._until_it_leaves()), asyncio.ensure_future(station.wait_closed())
         try:
             await self._advertise(station)
             self._backoff.reset()
             self.status.trouble, self.status.on_air = "", True
             await asyncio.wait({leaving, gone}, return_when=asyncio.FIRST_COMPLETED)
-            await self._say_goodbye(station.device)
+            await self._disconnect_clients(station.device)
         finally:
             leaving.cancel()
             gone.cancel()
@@ -233,7 +233,7 @@ class Peripheral:
         device.pairing_config_factory = lambda connection: pairing_config(behaviour, self._show)
         offered = (*self.sensor.offered(), *self._services.offered())
         if self.sensor.numbering is not None:
-            offered += (control_point(self.sensor.services[0], self._asked),)
+            offered += (control_point(self.sensor.services[0], self._write_racp),)
         table = add_table(
             device.gatt_server, offered, encrypts=behaviour.encrypts, pause=self._pause, written=self._wake
         )
@@ -247,7 +247,7 @@ class Peripheral:
             advertising_interval_max=ADVERTISE_EVERY_MS,
         )
 
-    async def _say_goodbye(self, device: Device) -> None:
+    async def _disconnect_clients(self, device: Device) -> None:
         """End the connection first, where its behaviour is to disconnect properly."""
         absence = self.behaviour.absence
         if self._vanish.is_set() or absence is None or absence.leaving is not Leaving.GOODBYE:
@@ -262,7 +262,7 @@ class Peripheral:
         self._hang_up()
         self.status.connected = True
         self.status.connections += 1
-        log.info("peripheral.connected", device=self.name, waiting=self.status.waiting)
+        log.info("peripheral.connected", device=self.name, waiting=self.status.pending)
         conversation = Conversation(
             device.gatt_server,
             connection,
@@ -315,7 +315,7 @@ class Peripheral:
         if self._talking is not None:
             self._talking.cancel()
             self._talking = None
-            log.info("peripheral.disconnected", device=self.name, waiting=self.status.waiting)
+            log.info("peripheral.disconnected", device=self.name, waiting=self.status.pending)
             if not self.behaviour.bonds_kept:
                 self._forgetting = asyncio.ensure_future(self.bonds.delete_all())
 
@@ -323,8 +323,8 @@ class Peripheral:
         if self._conversation is not None:
             self._conversation.wake()
 
-    def _asked(self, octets: bytes) -> int:
-        return self._conversation.asked(octets) if self._conversation is not None else ATT_UNLIKELY_ERROR_ERROR
+    def _write_racp(self, octets: bytes) -> int:
+        return self._conversation.write_racp(octets) if self._conversation is not None else ATT_UNLIKELY_ERROR_ERROR
 
     def _trouble(self, sentence: str) -> None:
         if sentence != self.status.trouble:  # once for each reason, not for each attempt

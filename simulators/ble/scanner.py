@@ -92,7 +92,7 @@ class VirtualScanner(BaseBleakScanner):
             identity = central.device.address_resolver.resolve(on_air) or on_air
         address = identity.to_string(False)
         central.remember(address, on_air)
-        told = _told(advertisement)
+        told = _advertisement_data(advertisement)
         if not self.is_allowed_uuid(told.service_uuids):
             return
         name = told.local_name or address.replace(":", "-")
@@ -104,7 +104,7 @@ class VirtualScanner(BaseBleakScanner):
             log.exception("scan.callback_failed", error=type(error).__name__)
 
 
-def _told(advertisement: Advertisement) -> AdvertisementData:
+def _advertisement_data(advertisement: Advertisement) -> AdvertisementData:
     local_name: str | None = None
     services: list[str] = []
     manufacturers: dict[int, bytes] = {}

@@ -91,7 +91,7 @@ class Sensor(ABC):
         self.patient = patient
         self.description = description
         self.on_since: datetime | None = None
-        self.answers: deque[tuple[int, bytes]] = deque()
+        self.responses: deque[tuple[int, bytes]] = deque()
         """Values to indicate in response to a write of the client."""
 
     @property
@@ -118,7 +118,7 @@ class Sensor(ABC):
 
     def connected(self) -> None:
         """Reset the state of the earlier connection for a new client."""
-        self.answers.clear()
+        self.responses.clear()
 
     def on_air(self, characteristic: int, octets: bytes, room: int) -> Sequence[bytes]:
         """Return a value in the pieces in which it is sent, none longer than `room`. One, unless the service cuts it

@@ -32,7 +32,7 @@ class BleWitness:
         self._file = LineFile(path)
         self._clock = clock
 
-    def tell(self, what: What, system_id: bytes, number: int, values: Values) -> None:
+    def write(self, what: What, system_id: bytes, number: int, values: Values) -> None:
         """Write the lines; return when they are on the disk."""
         at_us = self._clock.wall_us()
         self._file.write(

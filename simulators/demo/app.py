@@ -17,10 +17,10 @@ from simulators.demo.children import Child, Children, Recipe
 from simulators.demo.commands import program
 from simulators.demo.configuration import Choices
 from simulators.demo.fleet import BLE_DEVICES, DEMO_DEVICES
-from simulators.demo.gateway_status import ask_gateway
+from simulators.demo.gateway_status import query_gateway
 from simulators.demo.pairing import pair_devices
 from simulators.demo.plan import Plan
-from simulators.demo.readiness import DemoNotReady, answers_http, eventually, listens
+from simulators.demo.readiness import DemoNotReady, eventually, listens, responds_over_http
 
 READY_S = 60.0
 DRAIN_S = 60.0
@@ -110,11 +110,11 @@ class Demo:
         self._start("broker", chosen.argv, tasks)
         await eventually("the broker", lambda: listens(plan.ports["mqtt"]), READY_S)
         self._start("cloud", (program("argus-cloud"), "--config", str(cloud_config), "serve"), tasks)
-        await eventually("the cloud", lambda: answers_http(plan.url("api") + "/health/ready"), READY_S)
+        await eventually("the cloud", lambda: responds_over_http(plan.url("api") + "/health/ready"), READY_S)
         self._start("radio", self._radio_argv(), tasks)
         await eventually("the radio", self._radio_listens, READY_S)
         self._start("gateway", (program("argus-gateway"), "--config", str(gateway_config), "run"), tasks)
-        await eventually("the gateway", self._gateway_answers, READY_S)
+        await eventually("the gateway", self._gateway_responds, READY_S)
         if self.wishes.with_devices:
             self._devices = self._start("devices", self._devices_argv(), tasks)
             await pair_devices(self.control_socket, BLE_DEVICES, self._said, READY_S)
@@ -158,18 +158,18 @@ class Demo:
         except DemoNotReady as late:
             self._said(str(late))
 
-    async def _gateway_answers(self) -> bool:
-        return await ask_gateway(self.control_socket, "status") is not None
+    async def _gateway_responds(self) -> bool:
+        return await query_gateway(self.control_socket, "status") is not None
 
     async def _radio_listens(self) -> bool:
         return configuration.radio_socket(self.plan).exists()
 
     async def _data_flows(self) -> bool:
-        status = await ask_gateway(self.control_socket, "status")
+        status = await query_gateway(self.control_socket, "status")
         return status is not None and any(lane["acked"] for lane in status["lanes"].values())
 
     async def _nothing_waits(self) -> bool:
-        status = await ask_gateway(self.control_socket, "status")
+        status = await query_gateway(self.control_socket, "status")
         return status is not None and not any(lane["backlog_batches"] for lane in status["lanes"].values())
 
     def _pids_changed(self) -> None:

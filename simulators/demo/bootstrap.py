@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from simulators.demo.commands import ask, program
+from simulators.demo.commands import program, run_command
 from simulators.demo.plan import SET_UP_BEGUN, SET_UP_DONE, Plan, Tenancy, keep
 
 INIT = "init --json"
@@ -44,7 +44,7 @@ async def set_up(
         return keep(_with_tokens(plan, answers[-2:]))
     plan.file(SET_UP_BEGUN).touch()
     provisioned = json.loads(
-        await ask(program("argus-gateway"), "--config", str(gateway_config), "provision", "--json")
+        await run_command(program("argus-gateway"), "--config", str(gateway_config), "provision", "--json")
     )
     commands = [INIT, *_fleet_commands(plan, provisioned["public_key"], devices)]
     answers = await _batch(cloud, plan.file("fleet.batch"), [*commands, *_credential_commands(plan)])
@@ -62,7 +62,7 @@ async def _batch(cloud: tuple[str, ...], file: Path, commands: list[str]) -> lis
     """Run the commands in one process; return the output of each. The file stays, as an example of how a fleet is set
     up."""
     file.write_text("\n".join(commands) + "\n")
-    return [json.loads(line) for line in (await ask(*cloud, "batch", str(file))).splitlines()]
+    return [json.loads(line) for line in (await run_command(*cloud, "batch", str(file))).splitlines()]
 
 
 def _fleet_commands(plan: Plan, public_key: str, devices: tuple[Enrolment, ...]) -> list[str]:

@@ -20,7 +20,7 @@ def program(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-async def ask(*argv: str) -> str:
+async def run_command(*argv: str) -> str:
     """Return the standard output of the command. Raises `CommandFailed`."""
     process = await asyncio.create_subprocess_exec(
         *argv,

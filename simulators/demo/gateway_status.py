@@ -13,7 +13,7 @@ ANSWER_S = 2.0
 ANSWER_BYTES_MAX = 1 << 20
 
 
-async def ask_gateway(socket_file: Path, question: str) -> dict[str, Any] | None:
+async def query_gateway(socket_file: Path, question: str) -> dict[str, Any] | None:
     """Return the response to `question`, None where there is none in time."""
     try:
         async with asyncio.timeout(ANSWER_S):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.console.control import ControlUnavailable, Conversation
 from simulators.demo.fleet import DemoDevice
-from simulators.demo.gateway_status import ask_gateway
+from simulators.demo.gateway_status import query_gateway
 from simulators.demo.readiness import eventually
 
 
@@ -18,7 +18,7 @@ async def pair_devices(
     control_socket: Path, devices: Sequence[DemoDevice], said: Callable[[str], None], within_s: float
 ) -> None:
     """Return when all of them are paired. Raises `DemoNotReady`."""
-    answer = await ask_gateway(control_socket, "ble") or {}
+    answer = await query_gateway(control_socket, "ble") or {}
     paired = {each["address"] for each in answer.get("paired", ())}
     for device in devices:
         if device.address not in paired:

@@ -32,7 +32,7 @@ async def listens(port: int) -> bool:
     return True
 
 
-async def answers_http(url: str) -> bool:
+async def responds_over_http(url: str) -> bool:
     """Return True for a 200. Loopback only, so without a proxy."""
     try:
         total = aiohttp.ClientTimeout(total=2)

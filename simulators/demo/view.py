@@ -20,7 +20,7 @@ from rich.text import Text
 from simulators.demo.app import Demo
 from simulators.demo.configuration import radio_socket
 from simulators.demo.fleet import DEMO_DEVICES
-from simulators.demo.gateway_status import ask_gateway
+from simulators.demo.gateway_status import query_gateway
 from simulators.demo.history import Rates
 
 DRAW_EVERY_S = 0.5
@@ -88,7 +88,7 @@ class View:
     async def run(self) -> None:
         with Live(console=self._console, refresh_per_second=4, screen=False) as live:
             while True:
-                status = await ask_gateway(self._demo.control_socket, "status")
+                status = await query_gateway(self._demo.control_socket, "status")
                 self.note(status)
                 live.update(self.draw(status))
                 await asyncio.sleep(DRAW_EVERY_S)

@@ -5,7 +5,7 @@ from simulators.physiology.circulation import STEP_HZ
 from simulators.physiology.condition import Condition, Rhythm, ShockGiven, Treatment
 from simulators.physiology.ecg import LEADS
 from simulators.physiology.patient import Patient, Vitals
-from simulators.physiology.track import SamplesGone, Track
+from simulators.physiology.track import SamplesDropped, Track
 
 __all__ = [
     "LEADS",
@@ -15,7 +15,7 @@ __all__ = [
     "Condition",
     "Patient",
     "Rhythm",
-    "SamplesGone",
+    "SamplesDropped",
     "ShockGiven",
     "Track",
     "Treatment",

@@ -1,7 +1,7 @@
 """The samples of one signal, as raw integers, for as long as a device may still read them.
 
 Several devices measure one patient, each at its own pace, so a track keeps the last seconds and a reader names the next
-sample by its running number. A reader that is too late gets `SamplesGone`: nothing is made up and nothing is skipped
+sample by its running number. A reader that is too late gets `SamplesDropped`: nothing is made up and nothing is skipped
 silently. No clock: sample n was taken n / rate_hz seconds after the patient began.
 """
 
@@ -9,13 +9,13 @@ from array import array
 from collections.abc import Iterable
 
 
-class SamplesGone(Exception):
-    """The samples asked for are older than what the track still holds."""
+class SamplesDropped(Exception):
+    """The requested samples are older than what the track still holds."""
 
-    def __init__(self, asked: int, oldest: int) -> None:
-        self.asked = asked
+    def __init__(self, requested: int, oldest: int) -> None:
+        self.requested = requested
         self.oldest = oldest
-        super().__init__(f"sample {asked} is gone, the oldest one kept is {oldest}")
+        super().__init__(f"sample {requested} was dropped, the oldest one kept is {oldest}")
 
 
 class Track:
@@ -51,9 +51,9 @@ class Track:
             self._first += surplus
 
     def read(self, start: int, count: int) -> "array[int]":
-        """Return samples start … start + count − 1. Raises SamplesGone when the first is no longer kept; reading future
-        samples is a programming error."""
+        """Return samples start … start + count − 1. Raises SamplesDropped when the first is no longer kept; reading
+        future samples is a programming error."""
         if start < self._first:
-            raise SamplesGone(start, self._first)
-        assert start + count <= self.end, "a device asked for samples that do not exist yet"
+            raise SamplesDropped(start, self._first)
+        assert start + count <= self.end, "a device requested samples that do not exist yet"
         return self._samples[start - self._first : start - self._first + count]

@@ -47,9 +47,9 @@ class Played:
 
     conn: int
     sent: int = 0
-    answered: int = 0
+    acknowledged: int = 0
     refused: int = 0
-    unanswered: int = 0
+    unacknowledged: int = 0
     configuration_sent: bool = False
     aborted: bool = False
     trouble: str | None = None
@@ -164,7 +164,7 @@ class _Player:
             for _, slice_ in groupby(self._agent.unprompted, key=lambda record: record.t_s):
                 if self._over:
                     break
-                await self._say(link, b"".join(self._note(record.octets) for record in slice_))
+                await self._send(link, b"".join(self._note(record.octets) for record in slice_))
                 await self._hear(link, ANSWER_S, until_silent=False)
                 if self._waits.any and not self._over:
                     self._give_up()
@@ -178,12 +178,12 @@ class _Player:
             await link.close()
         played = self._played
         self._print(
-            f"over: {played.sent} APDUs sent, {played.answered} reports answered, {played.refused} refused, "
-            f"{played.unanswered} unanswered" + (f"; {played.trouble}" if played.trouble else "")
+            f"over: {played.sent} APDUs sent, {played.acknowledged} reports acknowledged, {played.refused} refused, "
+            f"{played.unacknowledged} unacknowledged" + (f"; {played.trouble}" if played.trouble else "")
         )
         return played
 
-    async def _say(self, link: Link, octets: bytes) -> None:
+    async def _send(self, link: Link, octets: bytes) -> None:
         if not self._one_octet:
             await link.send(octets)
             return
@@ -207,7 +207,7 @@ class _Player:
             for received in self._stream.feed(data):
                 self._heard(received)
                 for reaction in self._agent.reactions(received):
-                    await self._say(link, self._note(reaction))
+                    await self._send(link, self._note(reaction))
 
     def _note(self, octets: bytes) -> bytes:
         """Log the bytes to send, and note the response that the manager owes for them."""
@@ -264,7 +264,7 @@ class _Player:
                 self._waits.association = verdict.config_result != ConfigResult.ACCEPTED_CONFIG
             elif data.invoke_id in self._waits.answers:
                 self._waits.answers.discard(data.invoke_id)
-                self._played.answered += 1
+                self._played.acknowledged += 1
                 self._compare(data.invoke_id, taken=True)
         elif data.message in (MessageTag.ERROR, MessageTag.REJECT) and data.invoke_id in self._waits.answers:
             self._waits.answers.discard(data.invoke_id)
@@ -280,7 +280,7 @@ class _Player:
     def _give_up(self) -> None:
         """Give up the response of a silent manager and report it. Continue as the recording does; after a missing
         association or release response, end the connection."""
-        self._played.unanswered += len(self._waits.answers)
+        self._played.unacknowledged += len(self._waits.answers)
         self._played.trouble = f"the manager did not answer within {ANSWER_S:.0f} s"
         if self._waits.association or self._waits.release:
             self._over = True

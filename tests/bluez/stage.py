@@ -19,7 +19,7 @@ from dbus_fast.aio import MessageBus
 
 from gateway.cli.provision import provisioned
 from gateway.settings import load
-from simulators.ble.control import ask
+from simulators.ble.control import request
 from simulators.ble.kinds import ble_address_of, ble_description_of
 from tests.bluez.usb_adapter import UsbAdapter
 from tests.harness.eventually import eventually
@@ -125,7 +125,7 @@ class Stage:
     # The radio.
 
     async def mishap(self, question: str, **details: Any) -> None:
-        await ask(self._control, question, **details)
+        await request(self._control, question, **details)
 
     # The stack.
 

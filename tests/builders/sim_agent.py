@@ -48,10 +48,10 @@ class RunningAgent:
 
     async def handed_over(self) -> None:
         for _ in range(_TURNS):
-            if self.agent.status.waiting == 0:
+            if self.agent.status.pending == 0:
                 return
             await self.clock.settle()
-        await eventually(lambda: self.agent.status.waiting == 0, what="everything measured is answered")
+        await eventually(lambda: self.agent.status.pending == 0, what="everything measured is answered")
 
 
 @asynccontextmanager

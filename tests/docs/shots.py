@@ -21,7 +21,7 @@ from rich.console import Console
 
 from simulators.demo.app import Demo, Wishes
 from simulators.demo.configuration import Choices
-from simulators.demo.gateway_status import ask_gateway
+from simulators.demo.gateway_status import query_gateway
 from simulators.demo.plan import load_or_mint
 from simulators.demo.view import DRAW_EVERY_S, View
 from tests.docs.administration_shots import take_administration
@@ -67,7 +67,7 @@ async def take_view(demo: Demo, to: Path) -> None:
     view = View(demo, paper)
     status = None
     for _ in range(round(WATCH_S / DRAW_EVERY_S)):
-        status = await ask_gateway(demo.control_socket, "status")
+        status = await query_gateway(demo.control_socket, "status")
         view.note(status)
         await asyncio.sleep(DRAW_EVERY_S)
     paper.print(view.draw(status))

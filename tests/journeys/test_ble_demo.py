@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from simulators.demo.fleet import BLE_DEVICES
-from simulators.demo.gateway_status import ask_gateway
+from simulators.demo.gateway_status import query_gateway
 from tests.harness.ble_witnesses import AirLine, air_lines, on_air_in_cloud, readings, witnessed_on_air
 from tests.harness.demo import RunningDemo, start_demo
 from tests.harness.eventually import eventually
@@ -29,7 +29,7 @@ COMING_UP_S = 60.0
 
 async def counts(demo: RunningDemo) -> dict[str, int]:
     """Count the observations of each Bluetooth connection that is up now."""
-    status = await ask_gateway(demo.state_dir / "gateway" / "control.sock", "status")
+    status = await query_gateway(demo.state_dir / "gateway" / "control.sock", "status")
     sessions: list[dict[str, Any]] = [] if status is None else status["sessions"]
     return {each["link"]: each["observations"] for each in sessions if each["link"] in LINKS and each["device"]}
 

@@ -54,7 +54,7 @@ async def test_player_sends_the_configuration_only_when_the_manager_does_not_kno
         async with sim_manager(accept_standard_configurations=accept) as manager:
             (connection,) = await played(capture, manager)
             assert (connection.trouble, connection.configuration_sent) == (None, sent)
-            assert connection.answered == 2
+            assert connection.acknowledged == 2
             assert values(manager) == [(1, 97.0), (10, 70.0), (1, 96.0), (10, 71.0)]
             assert manager.released
 
@@ -63,7 +63,7 @@ async def test_player_sends_the_configuration_only_when_the_manager_does_not_kno
 async def test_player_replays_every_connection_of_a_capture_to_its_end(overlapping: bool) -> None:
     async with sim_manager() as manager:
         connections = await played(oximeter_capture(conns=(1, 2, 3), overlapping=overlapping), manager)
-        assert [(each.conn, each.answered, each.trouble) for each in connections] == [
+        assert [(each.conn, each.acknowledged, each.trouble) for each in connections] == [
             (conn, 2, None) for conn in (1, 2, 3)
         ]
         assert len(manager.stored) == 12
@@ -72,7 +72,7 @@ async def test_player_replays_every_connection_of_a_capture_to_its_end(overlappi
 async def test_capture_recorded_byte_by_byte_is_replayed() -> None:
     async with sim_manager() as manager:
         (connection,) = await played(oximeter_capture(profile="byte_by_byte"), manager)
-        assert (connection.answered, connection.trouble) == (2, None)
+        assert (connection.acknowledged, connection.trouble) == (2, None)
 
 
 async def test_player_log_has_apdu_names_and_counts_and_no_measured_value() -> None:
@@ -81,14 +81,14 @@ async def test_player_log_has_apdu_names_and_counts_and_no_measured_value() -> N
         await played(oximeter_capture(), manager, told)
     assert told[0] == "conn 1 → AARQ (54 octets)"
     assert told[1].startswith("conn 1 ← AARE accepted")
-    assert told[-1] == "conn 1 over: 5 APDUs sent, 2 reports answered, 0 refused, 0 unanswered"
+    assert told[-1] == "conn 1 over: 5 APDUs sent, 2 reports acknowledged, 0 refused, 0 unacknowledged"
 
 
 async def test_reports_to_a_full_manager_are_counted_as_refused() -> None:
     async with sim_manager() as manager:
         manager.full = True
         (connection,) = await played(oximeter_capture(), manager)
-        assert (connection.answered, connection.refused) == (0, 2)
+        assert (connection.acknowledged, connection.refused) == (0, 2)
 
 
 async def test_replay_to_a_silent_manager_ends_after_ten_seconds_with_an_explanation() -> None:
@@ -104,7 +104,7 @@ async def test_replay_to_a_silent_manager_ends_after_ten_seconds_with_an_explana
         await eventually(over)
         (connection,) = playing.result()
         assert connection.trouble == "the manager did not answer within 10 s"
-        assert connection.answered == 0
+        assert connection.acknowledged == 0
 
 
 async def test_replay_to_a_closed_port_raises_connection_refused() -> None:
@@ -121,7 +121,7 @@ async def test_captures_of_an_independent_agent_are_replayed_to_their_end(name: 
     async with sim_manager(accept_standard_configurations=known) as manager:
         (connection,) = await played(capture, manager)
         assert connection.trouble is None
-        assert connection.unanswered == connection.refused == 0
+        assert connection.unacknowledged == connection.refused == 0
         await eventually(lambda: len(manager.stored) > 0)
         truth = capture.meta.get("truth")
         if truth is not None:
@@ -137,7 +137,7 @@ async def test_player_reports_trouble_when_reports_accepted_in_the_capture_are_r
     async with sim_manager() as manager:
         manager.full = True
         (connection,) = await played(capture, manager)
-        assert (connection.answered, connection.refused) == (0, 2)
+        assert (connection.acknowledged, connection.refused) == (0, 2)
         assert connection.trouble == "the manager refused a report that the recorded one had taken"
 
 

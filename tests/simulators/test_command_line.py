@@ -44,7 +44,9 @@ async def test_agent_command_delivers_its_reports_releases_and_prints_a_summary(
         arguments = ("oximeter", "--tcp", f"{host}:{port}", "--for", "1.2", "--witness", str(witness), "--unit", "7")
         code, out, err = await run("agent", *arguments)
         assert code == 0, err
-        assert out.startswith("SIM-OX: 1 reports measured, 1 answered, 0 repeated, 0 left, 0 dropped, 1 associations")
+        assert out.startswith(
+            "SIM-OX: 1 reports measured, 1 acknowledged, 0 repeated, 0 left, 0 dropped, 1 associations"
+        )
         assert len(manager.stored) == 2
         assert manager.released
         assert witness.read_text().split()[:2] == ["024152fffe010007", "1"]
@@ -71,7 +73,7 @@ async def test_play_command_replays_a_capture_and_prints_a_summary(tmp_path: Pat
     async with sim_manager() as manager:
         code, out, err = await run("play", str(path), "--tcp", f"127.0.0.1:{manager.address[1]}")
         assert code == 0, err
-        assert out.splitlines()[-1] == "conn 1 over: 5 APDUs sent, 2 reports answered, 0 refused, 0 unanswered"
+        assert out.splitlines()[-1] == "conn 1 over: 5 APDUs sent, 2 reports acknowledged, 0 refused, 0 unacknowledged"
         assert len(manager.stored) == 4
         manager.full = True
         code, out, _ = await run("play", str(path), "--tcp", f"127.0.0.1:{manager.address[1]}")

@@ -25,7 +25,7 @@ async def test_reports_queued_without_a_manager_are_delivered_once_and_in_order(
         await device.live(2)
         await manager.kill()
         await device.live_unheard(5)
-        assert device.agent.status.waiting > 15
+        assert device.agent.status.pending > 15
         await manager.start()
         await device.associated()
         await device.handed_over()
@@ -33,7 +33,7 @@ async def test_reports_queued_without_a_manager_are_delivered_once_and_in_order(
         assert len(set(seen)) == len(seen)
         times = [time for _, time in seen]
         assert times == sorted(times)
-        assert device.agent.status.answered == device.agent.status.measured
+        assert device.agent.status.acknowledged == device.agent.status.measured
         assert manager.heard(Associated) == 2
 
 
@@ -65,7 +65,7 @@ async def test_reports_refused_by_a_full_manager_are_resent_until_all_are_stored
 
         async def caught_up() -> bool:
             await device.clock.advance(0.25)
-            return device.agent.status.waiting == 0
+            return device.agent.status.pending == 0
 
         await eventually(caught_up)
         seen = measurements(manager.stored)
@@ -86,7 +86,7 @@ async def test_device_aborts_the_association_with_a_silent_manager_and_associate
         # A response in flight when the device gave up causes one more abort (20601 §9.2 row 3.19).
         assert manager.heard(Aborted) in (1, 2)
         assert device.agent.status.associations == 2
-        assert device.agent.status.answered == device.agent.status.measured
+        assert device.agent.status.acknowledged == device.agent.status.measured
 
 
 async def test_report_rejected_repeatedly_is_given_up_and_later_reports_are_delivered() -> None:
@@ -104,7 +104,7 @@ async def test_report_rejected_repeatedly_is_given_up_and_later_reports_are_deli
         await device.associated()
         await device.live(4)
         status = device.agent.status
-        assert (status.measured, status.answered, status.given_up, status.dropped) == (4, 3, 1, 0)
+        assert (status.measured, status.acknowledged, status.given_up, status.dropped) == (4, 3, 1, 0)
     await listening
 
 
@@ -118,7 +118,7 @@ async def test_device_retries_the_connection_until_the_manager_starts() -> None:
             await device.associated()
             await device.handed_over()
             assert device.agent.status.trouble == ""
-            assert device.agent.status.answered == device.agent.status.measured >= 2
+            assert device.agent.status.acknowledged == device.agent.status.measured >= 2
 
 
 async def test_wall_clock_set_back_does_not_set_the_device_clock_back() -> None:
@@ -148,11 +148,11 @@ async def test_witness_file_lists_every_acknowledged_report_and_no_other(tmp_pat
     async with sim_manager() as manager, running_agent("monitor", manager, witness=Witness(path)) as device:
         await device.associated()
         await device.live(2)
-        await eventually(lambda: len(path.read_text().splitlines()) == device.agent.status.answered)
+        await eventually(lambda: len(path.read_text().splitlines()) == device.agent.status.acknowledged)
         await manager.kill()
         await device.live_unheard(2)
         lines = [line.split() for line in path.read_text().splitlines()]
-        assert len(lines) == device.agent.status.answered < device.agent.status.measured
+        assert len(lines) == device.agent.status.acknowledged < device.agent.status.measured
         system_id = device.agent.device.description.system_id.hex()
         assert {line[0] for line in lines} == {system_id}
         assert [int(line[1]) for line in lines] == list(range(1, len(lines) + 1))
@@ -183,7 +183,7 @@ def report(number: int, octets: int = 100) -> Report:
     )
 
 
-@pytest.mark.parametrize("limits", [{"reports_max": 3}, {"octets_max": 300}])
+@pytest.mark.parametrize("limits", [{"reports_max": 3}, {"bytes_max": 300}])
 def test_full_outbox_drops_the_oldest_reports_except_the_one_in_flight(limits: dict[str, int]) -> None:
     told: list[int] = []
     outbox = Outbox(on_dropped=lambda dropped: told.append(dropped.number), **limits)
@@ -192,4 +192,4 @@ def test_full_outbox_drops_the_oldest_reports_except_the_one_in_flight(limits: d
     assert told == [2, 3, 4]
     assert outbox.dropped == 3
     assert [outbox.done().number for _ in range(len(outbox))] == [1, 5, 6]
-    assert outbox.octets == 0
+    assert outbox.size_bytes == 0

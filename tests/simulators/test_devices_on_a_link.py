@@ -85,7 +85,7 @@ async def test_each_device_kind_delivers_all_its_declared_observation_types(kind
         times = [time for _, time in seen]
         assert times == sorted(times)
         assert manager.models == [device.agent.device.description.model]
-        assert manager.confirmed == device.agent.status.answered == device.agent.status.measured
+        assert manager.confirmed == device.agent.status.acknowledged == device.agent.status.measured
 
 
 async def test_monitor_reports_the_vital_signs_of_the_simulated_patient() -> None:
@@ -178,7 +178,7 @@ async def test_waveform_reports_are_unconfirmed_when_configured() -> None:
             await device.live(0.25)
             await device.handed_over()
         await eventually(lambda: manager.unconfirmed + device.agent.status.dropped >= 20)
-        assert manager.confirmed == device.agent.status.answered
+        assert manager.confirmed == device.agent.status.acknowledged
         assert manager.unconfirmed > 10
 
 

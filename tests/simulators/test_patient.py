@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from simulators.physiology import LEADS, Patient, Rhythm, SamplesGone, Vitals, body_of
+from simulators.physiology import LEADS, Patient, Rhythm, SamplesDropped, Vitals, body_of
 from simulators.scenarios import SCENARIOS, UnknownScenario, scenario_of
 
 
@@ -139,7 +139,7 @@ def test_deteriorating_patient_has_falling_pressure_and_rising_heart_and_respira
 
 def test_read_of_overwritten_samples_raises_samples_gone_with_the_oldest_index() -> None:
     resting = patient(until_s=60)
-    with pytest.raises(SamplesGone) as gone:
+    with pytest.raises(SamplesDropped) as gone:
         resting.pleth.read(0, 100)
     assert gone.value.oldest == resting.pleth.oldest > 0
 

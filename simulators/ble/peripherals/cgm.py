@@ -105,5 +105,5 @@ class ContinuousMonitor(PacedSensor):
         else:
             result = _SUCCESS if asked.opcode == SET_INTERVAL else _NOT_SUPPORTED
             answer = CgmControl(CONTROL_RESPONSE, bytes((asked.opcode, result)))
-        self.answers.append((CGM_CONTROL_POINT, encode_control(answer)))
+        self.responses.append((CGM_CONTROL_POINT, encode_control(answer)))
         return ACCEPTED

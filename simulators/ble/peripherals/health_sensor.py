@@ -122,7 +122,7 @@ class HealthSensor(Sensor):
         if opcode not in (START_LIVE, STOP_LIVE):
             return _COMMAND_NOT_SUPPORTED
         self._started = opcode == START_LIVE
-        self.answers.append((GHS_CONTROL_POINT, encode_control(GhsControl(SUCCESS))))
+        self.responses.append((GHS_CONTROL_POINT, encode_control(GhsControl(SUCCESS))))
         return ACCEPTED
 
 

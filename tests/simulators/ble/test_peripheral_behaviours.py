@@ -19,7 +19,7 @@ from protocols.ble.pulse_oximeter import PLX_CONTINUOUS, decode_continuous
 from protocols.ble.record_access import Opcode, Operator, Result, answer, request
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 from protocols.errors import RemoteProtocolError
-from simulators.agents.own_clock import ClockBehaviour, SetAnswer, Setting
+from simulators.agents.own_clock import ClockBehaviour, SetResponse, Setting
 from simulators.ble.behaviour import Absence, BleBehaviour, IdForm, Leaving, Lie, Pairing
 from simulators.ble.radio import run_radio
 from tests.builders.ble_peripheral import Room, room
@@ -63,7 +63,7 @@ async def test_absent_device_keeps_measuring_and_delivers_stored_values_after_it
         assert phone.reason == (0x08 if leaving is Leaving.OUT_OF_RANGE else 0x13)
         await there.live(28)
         assert not there.device.status.on_air
-        assert there.device.status.waiting == 2
+        assert there.device.status.pending == 2
         await there.live(2)
         await there.connected()
         await phone.subscribe(TEMPERATURE_MEASUREMENT)
@@ -85,7 +85,7 @@ async def test_device_advertises_again_when_its_stopped_radio_is_restarted(tmp_p
             assert "no radio at" in there.device.status.trouble
             async with radio(socket):
                 await there.on_air()
-                assert there.device.status.waiting == 2
+                assert there.device.status.pending == 2
                 assert there.device.status.trouble == ""
 
 
@@ -181,7 +181,7 @@ async def test_bond_in_a_file_survives_a_restart_of_the_device(tmp_path: Path):
         await there.live(5)
         keys = there.phone.keys
     async with room("thermometer", phone_keys=keys, **files) as there:
-        assert there.device.status.waiting == 1
+        assert there.device.status.pending == 1
         phone = await there.connected()
         assert there.device.status.pairings == 0
         await phone.subscribe(TEMPERATURE_MEASUREMENT)
@@ -246,12 +246,12 @@ NOON = encode_current_time(current_time_at(datetime(2026, 5, 6, 12, 0, 0, tzinfo
 
 @pytest.mark.parametrize(
     ("answer_to_set", "error", "shows"),
-    [(SetAnswer.OBEYS, 0, True), (SetAnswer.REFUSES, IGNORED, False), (SetAnswer.SILENT, 0, False)],
+    [(SetResponse.OBEYS, 0, True), (SetResponse.REFUSES, IGNORED, False), (SetResponse.SILENT, 0, False)],
 )
 async def test_write_to_current_time_sets_the_clock_fails_or_is_ignored_as_configured(
-    answer_to_set: SetAnswer, error: int, shows: bool
+    answer_to_set: SetResponse, error: int, shows: bool
 ):
-    clock = ClockBehaviour(wrong_by_s=-3600.0, setting=Setting.MAY, set_answer=answer_to_set)
+    clock = ClockBehaviour(wrong_by_s=-3600.0, setting=Setting.MAY, set_response=answer_to_set)
     async with room("thermometer", BleBehaviour(clock=clock)) as there:
         phone = await there.connected()
         assert await phone.refusal(CURRENT_TIME, NOON) == error

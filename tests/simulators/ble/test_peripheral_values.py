@@ -86,34 +86,34 @@ async def test_oximeter_notifies_one_continuous_measurement_per_second():
 async def test_oximeter_stores_one_spot_check_per_minute_only_while_disconnected():
     async with room("oximeter") as there:
         await there.live(70)
-        assert there.device.status.waiting == 2
+        assert there.device.status.pending == 2
         phone = await there.connected()
         await phone.subscribe(PLX_SPOT_CHECK, RECORD_ACCESS_CONTROL_POINT)
         await phone.write(RECORD_ACCESS_CONTROL_POINT, ALL)
         await eventually(lambda: DONE in phone.of(RECORD_ACCESS_CONTROL_POINT))
         assert len(set(phone.of(PLX_SPOT_CHECK))) == 2
         await there.live(60)
-        assert there.device.status.waiting == 2
+        assert there.device.status.pending == 2
 
 
 async def test_spot_oximeter_stores_a_measurement_only_until_it_is_confirmed():
     async with room("spot-oximeter") as there:
         await there.live(10)
-        assert there.device.status.waiting == 1
+        assert there.device.status.pending == 1
         phone = await there.connected()
         await phone.subscribe(PLX_SPOT_CHECK)
         await there.live(60)
         await eventually(lambda: len(phone.of(PLX_SPOT_CHECK)) == 1)
-        await eventually(lambda: there.device.status.waiting == 1)
+        await eventually(lambda: there.device.status.pending == 1)
 
 
 async def test_blood_pressure_cuff_sends_stored_measurements_oldest_first_after_subscription():
     async with room("blood-pressure") as there:
         await there.live(70)
-        assert there.device.status.waiting == 3
+        assert there.device.status.pending == 3
         phone = await there.connected()
         await phone.subscribe(BLOOD_PRESSURE_MEASUREMENT)
-        await eventually(lambda: there.device.status.waiting == 0)
+        await eventually(lambda: there.device.status.pending == 0)
         values = [decode_blood_pressure(octets) for octets in phone.of(BLOOD_PRESSURE_MEASUREMENT)]
         times = [value.time_stamp for value in values]
         assert len(times) == 3
@@ -126,7 +126,7 @@ async def test_blood_pressure_cuff_sends_nan_without_a_pulse():
         await there.live(70)
         phone = await there.connected()
         await phone.subscribe(BLOOD_PRESSURE_MEASUREMENT)
-        await eventually(lambda: there.device.status.waiting == 0)
+        await eventually(lambda: there.device.status.pending == 0)
         values = [decode_blood_pressure(octets) for octets in phone.of(BLOOD_PRESSURE_MEASUREMENT)]
         assert Special.NAN in {value.systolic for value in values}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simulators.ble.backend import VirtualRadio
-from simulators.ble.control import ASKERS_MAX, ControlRefused, ask
+from simulators.ble.control import ASKERS_MAX, ControlRefused, request
 from simulators.ble.radio import RadioUnusable, listening
 from tests.harness.eventually import eventually
 from tests.harness.virtual_radio import (
@@ -64,7 +64,7 @@ async def test_closed_gateway_connection_drops_the_link_and_the_device_can_be_co
         await eventually(lambda: reasons == [0x08])
         again = await backend_at(hosts, tmp_path)
         assert (await connect(again)).is_connected
-        assert (await ask(control, "stats"))["links"] == 1
+        assert (await request(control, "stats"))["links"] == 1
         await again.close()
         device.station.close()
 
@@ -76,7 +76,7 @@ async def test_restart_of_the_radio_appears_as_an_adapter_removed_and_plugged_in
         gone = asyncio.ensure_future(backend.wait_until_lost())
     assert "gone" in await gone
     await lost.first()
-    await device.station.gone()
+    await device.station.wait_closed()
     async with radio_at(tmp_path) as (hosts, _):
         await backend.open(Person())
         device = await bare_device(hosts)
@@ -89,19 +89,19 @@ async def test_control_socket_commands_drop_and_silence_links_and_return_statist
     async with radio_at(tmp_path) as (hosts, control):
         device, backend, lost = await bare_device(hosts), await backend_at(hosts, tmp_path), Losses()
         client = await connect(backend, lost=lost)
-        listed = {station["address"]: station for station in (await ask(control, "list"))["stations"]}
+        listed = {station["address"]: station for station in (await request(control, "list"))["stations"]}
         assert listed[OXIMETER]["links"]
         assert not listed[OXIMETER]["advertising"]
-        assert await ask(control, "drop", address=OXIMETER) == {"links": 1}
+        assert await request(control, "drop", address=OXIMETER) == {"links": 1}
         await lost.first()
         await client.disconnect()
-        await ask(control, "rssi", address=OXIMETER.lower(), dbm=-90)
-        await ask(control, "silence", address=OXIMETER, on=True)
-        assert [s["silent"] for s in (await ask(control, "list"))["stations"] if s["address"] == OXIMETER] == [True]
-        await ask(control, "silence", address=OXIMETER, on=False)
+        await request(control, "rssi", address=OXIMETER.lower(), dbm=-90)
+        await request(control, "silence", address=OXIMETER, on=True)
+        assert [s["silent"] for s in (await request(control, "list"))["stations"] if s["address"] == OXIMETER] == [True]
+        await request(control, "silence", address=OXIMETER, on=False)
         found = await find(backend, OXIMETER)
         assert found.address == OXIMETER
-        stats = await ask(control, "stats")
+        stats = await request(control, "stats")
         assert (stats["controllers"], stats["links"], stats["counts"]["links dropped"]) == (2, 0, 1)
         await backend.close()
         device.station.close()
@@ -110,13 +110,13 @@ async def test_control_socket_commands_drop_and_silence_links_and_return_statist
 @pytest.mark.parametrize(
     ("question", "why"),
     [
-        ({"ask": "explode"}, "no question"),
-        ({"ask": "drop"}, "'address' is missing"),
-        ({"ask": "drop", "address": "F0:00:00:00:00:99"}, "no controller"),
-        ({"ask": "silence", "address": OXIMETER, "on": 1}, "neither true nor false"),
-        ({"ask": "rssi", "address": OXIMETER, "dbm": True}, "no whole number"),
-        ({"ask": "rssi", "address": OXIMETER, "dbm": 200}, "no signal strength"),
-        ({"ask": "vhci", "on": True}, "--vhci"),
+        ({"request": "explode"}, "no question"),
+        ({"request": "drop"}, "'address' is missing"),
+        ({"request": "drop", "address": "F0:00:00:00:00:99"}, "no controller"),
+        ({"request": "silence", "address": OXIMETER, "on": 1}, "neither true nor false"),
+        ({"request": "rssi", "address": OXIMETER, "dbm": True}, "no whole number"),
+        ({"request": "rssi", "address": OXIMETER, "dbm": 200}, "no signal strength"),
+        ({"request": "vhci", "on": True}, "--vhci"),
     ],
 )
 async def test_invalid_control_request_is_rejected_with_the_reason(
@@ -124,7 +124,7 @@ async def test_invalid_control_request_is_rejected_with_the_reason(
 ) -> None:
     async with radio_at(tmp_path) as (_, control):
         with pytest.raises(ControlRefused, match=why):
-            await ask(control, str(question.pop("ask")), **question)
+            await request(control, str(question.pop("request")), **question)
 
 
 async def test_control_clients_are_limited_in_number_and_line_length(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ async def test_control_clients_are_limited_in_number_and_line_length(tmp_path: P
 
 async def _refused(control: Path) -> bool:
     try:
-        await ask(control, "stats")
+        await request(control, "stats")
     except (ControlRefused, OSError):
         return True
     return False
@@ -161,7 +161,7 @@ async def test_host_that_sends_invalid_hci_is_disconnected_and_other_links_conti
         writer.write(b"GET / HTTP/1.1\r\n")
         await reader.read()
         assert await client.read_gatt_char(PLAIN) == b"Argus"
-        assert (await ask(control, "stats"))["controllers"] == 2
+        assert (await request(control, "stats"))["controllers"] == 2
         writer.close()
         await backend.close()
         device.station.close()

@@ -21,12 +21,12 @@ from protocols.ieee11073.association.manager_events import ClockSet, DataFlowSta
 from protocols.ieee11073.dim.identity import DeviceIdentity
 from simulators.agents import (
     AgentOptions,
-    Asked,
     Behaviour,
     ClockBehaviour,
+    DataRequests,
     DeviceClock,
     ScannerKind,
-    SetAnswer,
+    SetResponse,
     Setting,
 )
 from simulators.agents.own_clock import OwnClock
@@ -38,7 +38,7 @@ HOUR_US = 3_600_000_000
 STARTED_US = 1_772_000_000_000_000
 
 
-def told(**behaviour: object) -> AgentOptions:
+def options_with(**behaviour: object) -> AgentOptions:
     return AgentOptions(behaviour=Behaviour(**behaviour))  # type: ignore[arg-type]  # the fields of Behaviour
 
 
@@ -57,7 +57,7 @@ async def lost_nothing(device: RunningAgent, manager: SimManager) -> None:
     assert len(set(seen)) == len(seen)
     times = [time for _, time in seen]
     assert times == sorted(times)
-    assert device.agent.status.answered == device.agent.status.measured > 0
+    assert device.agent.status.acknowledged == device.agent.status.measured > 0
 
 
 # Clocks.
@@ -83,10 +83,10 @@ def test_device_clock_continues_from_the_set_time_with_its_own_drift() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "refusal"),
-    [(SetAnswer.REFUSES, Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)), (SetAnswer.SILENT, Silent())],
+    [(SetResponse.REFUSES, Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)), (SetResponse.SILENT, Silent())],
 )
-def test_device_clock_that_rejects_or_ignores_set_time_is_unchanged(answer: SetAnswer, refusal: object) -> None:
-    clock = own_clock(set_answer=answer)
+def test_device_clock_that_rejects_or_ignores_set_time_is_unchanged(answer: SetResponse, refusal: object) -> None:
+    clock = own_clock(set_response=answer)
     assert clock.set(absolute_time_at(0), 10.0) == refusal
     assert clock.time_at(10.0).local_us() == STARTED_US + 10_000_000
 
@@ -101,7 +101,10 @@ def test_relative_time_counter_rolls_over_and_never_has_the_reserved_value() -> 
 
 async def test_manager_reads_the_wrong_device_clock_and_sets_it() -> None:
     clock = ClockBehaviour(wrong_by_s=3600.0, setting=Setting.SHOULD)
-    async with sim_manager() as manager, running_agent("thermometer", manager, options=told(clock=clock)) as device:
+    async with (
+        sim_manager() as manager,
+        running_agent("thermometer", manager, options=options_with(clock=clock)) as device,
+    ):
         await device.associated()
         await device.live(4)
         right_us = device.clock.wall_us()
@@ -130,7 +133,7 @@ async def test_device_without_absolute_time_stamps_its_observations_with_its_cou
     kind: str, counter: TimeKind
 ) -> None:
     clock = ClockBehaviour(kind=counter, zone_min=60)
-    async with sim_manager() as manager, running_agent(kind, manager, options=told(clock=clock)) as device:
+    async with sim_manager() as manager, running_agent(kind, manager, options=options_with(clock=clock)) as device:
         await device.associated()
         await device.live(9)
         await lost_nothing(device, manager)
@@ -148,20 +151,20 @@ async def test_device_without_absolute_time_stamps_its_observations_with_its_cou
 @pytest.mark.parametrize("scanner", list(ScannerKind))
 @pytest.mark.parametrize("kind", ["oximeter", "blood-pressure", "monitor", "glucose-diary"])
 async def test_device_reports_through_a_scanner_after_the_manager_enables_it(kind: str, scanner: ScannerKind) -> None:
-    async with sim_manager() as manager, running_agent(kind, manager, options=told(scanner=scanner)) as device:
+    async with sim_manager() as manager, running_agent(kind, manager, options=options_with(scanner=scanner)) as device:
         await device.associated()
         await device.live(9)
         await device.handed_over()
         assert [event for event in manager.events if isinstance(event, ScannerState)] == [ScannerState(0x0F00, True)]
-        assert device.agent.status.answered == device.agent.status.measured > 0
+        assert device.agent.status.acknowledged == device.agent.status.measured > 0
 
 
 async def test_scanner_measurements_are_queued_until_the_scanner_is_enabled() -> None:
-    settings, options = ManagerSettings(enable_scanners=False), told(scanner=ScannerKind.EPISODIC)
+    settings, options = ManagerSettings(enable_scanners=False), options_with(scanner=ScannerKind.EPISODIC)
     async with sim_manager(settings=settings) as manager, running_agent("oximeter", manager, options=options) as device:
         await device.associated()
         await device.live_unheard(3)
-        assert (device.agent.status.waiting, manager.stored) == (3, [])
+        assert (device.agent.status.pending, manager.stored) == (3, [])
         manager.command(lambda association, now_s: association.scanners.switch(0x0F00, enable=True, now_s=now_s))
         await eventually(lambda: bool(heard(manager, ScannerState)))
         await device.live(1)
@@ -176,7 +179,7 @@ async def test_unconfirmed_scanner_reports_when_enabled_and_counts_withheld_repo
         status = device.agent.status
         await eventually(lambda: manager.unconfirmed + status.withheld + status.dropped == status.measured)
         assert manager.unconfirmed > 20
-        assert (manager.confirmed, status.answered) == (0, 0)
+        assert (manager.confirmed, status.acknowledged) == (0, 0)
     settings = ManagerSettings(enable_scanners=False)
     async with sim_manager(settings=settings) as manager, running_agent("scanned-ecg", manager) as device:
         await device.associated()
@@ -197,7 +200,7 @@ async def test_device_whose_scanner_starts_enabled_reports_before_the_manager_en
 
 
 async def test_device_that_reports_only_on_request_delivers_all_measurements_after_one_request() -> None:
-    options = told(asked=Asked.ONLY)
+    options = options_with(data_requests=DataRequests.ONLY)
     async with sim_manager() as manager, running_agent("blood-pressure", manager, options=options) as device:
         await device.associated()
         await device.live(40)
@@ -206,7 +209,8 @@ async def test_device_that_reports_only_on_request_delivers_all_measurements_aft
 
 
 async def test_single_data_request_returns_the_latest_measurement_of_each_handle() -> None:
-    async with sim_manager() as manager, running_agent("monitor", manager, options=told(asked=Asked.ALSO)) as device:
+    options = options_with(data_requests=DataRequests.ALSO)
+    async with sim_manager() as manager, running_agent("monitor", manager, options=options) as device:
         await device.associated()
         await device.live(2)
         numbers = [seen for seen in manager.stored if seen.channel.handle in (30, 36)]
@@ -220,17 +224,17 @@ async def test_single_data_request_returns_the_latest_measurement_of_each_handle
 
 
 async def test_device_that_reports_only_on_request_queues_measurements_without_a_request() -> None:
-    settings, options = ManagerSettings(request_data=False), told(asked=Asked.ONLY)
+    settings, options = ManagerSettings(request_data=False), options_with(data_requests=DataRequests.ONLY)
     async with sim_manager(settings=settings) as manager, running_agent("oximeter", manager, options=options) as device:
         await device.associated()
         await device.live_unheard(3)
-        assert (device.agent.status.waiting, manager.stored) == (3, [])
+        assert (device.agent.status.pending, manager.stored) == (3, [])
 
 
 async def test_changed_configuration_is_sent_after_a_new_association_and_no_report_is_lost() -> None:
     async with (
         sim_manager() as manager,
-        running_agent("oximeter", manager, options=told(reconfigure_at_s=3.0)) as device,
+        running_agent("oximeter", manager, options=options_with(reconfigure_at_s=3.0)) as device,
     ):
         await device.associated()
         await device.live(2.5)
@@ -246,7 +250,7 @@ async def test_changed_configuration_is_sent_after_a_new_association_and_no_repo
 async def test_configuration_changed_before_the_first_association_is_the_one_offered() -> None:
     async with sim_manager() as manager:
         manager.mute = True
-        async with running_agent("oximeter", manager, options=told(reconfigure_at_s=1.0)) as device:
+        async with running_agent("oximeter", manager, options=options_with(reconfigure_at_s=1.0)) as device:
             await eventually(lambda: manager.connections == 1)
             await device.live_unheard(2)
             manager.mute = False
@@ -256,7 +260,7 @@ async def test_configuration_changed_before_the_first_association_is_the_one_off
 
 
 async def test_extended_configuration_is_offered_after_an_unknown_standard_configuration_id() -> None:
-    options = told(standard_id_first=0x0258)
+    options = options_with(standard_id_first=0x0258)
     async with sim_manager() as manager, running_agent("ecg", manager, options=options) as device:
         await device.associated()
         await device.live(2)
@@ -270,4 +274,4 @@ async def test_reports_of_household_scale_and_glucose_diary_are_all_acknowledged
         await device.associated()
         await device.live(8)
         await device.handed_over()
-        assert device.agent.status.answered == device.agent.status.measured == 1
+        assert device.agent.status.acknowledged == device.agent.status.measured == 1
