@@ -25,8 +25,7 @@ from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.acceptance import Acceptance
 from gateway.sessions.devices.claims import Claims
-from gateway.sessions.devices.history import DeviceHistories
-from gateway.sessions.devices.history_writer import HistoryWriter
+from gateway.sessions.devices.histories import DeviceHistories, HistoryWriter
 from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal
 from gateway.sessions.session import Session

@@ -13,7 +13,7 @@ from gateway.buffer import Buffer, StoreFull
 from gateway.buffer.set_aside import SetAsideRecord
 from gateway.sessions.association.segment_intake import SegmentIntake
 from gateway.sessions.clocks.timekeeping import Timekeeping
-from gateway.sessions.devices.history import DeviceHistories
+from gateway.sessions.devices.histories import DeviceHistories
 from gateway.sessions.devices.known_devices import known_devices
 from gateway.sessions.devices.roster import Roster
 from gateway.transports.clock import Clock

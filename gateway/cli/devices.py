@@ -19,7 +19,8 @@ from gateway.console.device_view import report_json
 from gateway.console.status import devices_json
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sessions.devices.acceptance import Acceptance
-from gateway.sessions.devices.history import DeviceHistory, decode_history
+from gateway.sessions.devices.history import DeviceHistory
+from gateway.sessions.devices.history_encoding import decode_history
 from gateway.sessions.devices.known_devices import known_devices
 from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal

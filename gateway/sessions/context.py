@@ -14,7 +14,7 @@ from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.clocks.policy import ClockRules
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sessions.devices.claims import Claims
-from gateway.sessions.devices.history import DeviceHistories
+from gateway.sessions.devices.histories import DeviceHistories
 from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal
 from gateway.sessions.tracing import Taps

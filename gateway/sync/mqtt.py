@@ -11,8 +11,6 @@ Connecting blocks (name look-up, TCP, TLS), so it runs on a daemon thread; every
 """
 
 import asyncio
-import socket
-import ssl
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -26,6 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.sync.broker import BrokerAddress
+from gateway.sync.paho_socket import PahoSocket
 from gateway.sync.tls import DatedSocket
 from gateway.sync.unconfirmed import Lost, PubackSettings, UnconfirmedPackets
 from protocols.uplink.broker import (
@@ -48,7 +47,7 @@ INBOUND_MAX = 256
 
 
 class MqttUnavailable(Exception):
-    """There is no connection to the broker, or no longer; the message says why, for an operator."""
+    """There is no connection to the broker; the message explains why, for an operator."""
 
 
 class MqttTakenOver(MqttUnavailable):
@@ -56,7 +55,7 @@ class MqttTakenOver(MqttUnavailable):
 
 
 class MqttPubackLost(MqttUnavailable):
-    """The broker did not confirm what it was sent, and is left for it."""
+    """The broker did not confirm packets in time, so this side ends the connection."""
 
     def __init__(self, lost: Lost) -> None:
         self.lost = lost
@@ -64,7 +63,7 @@ class MqttPubackLost(MqttUnavailable):
 
 
 class MqttRefused(Exception):
-    """The broker took the packet and refused what it asks for: its ACL, its quota. The message has its reason."""
+    """The broker received the packet and refused its request: its ACL, its quota. The message has its reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +89,18 @@ class MqttSession:
         loop = asyncio.get_running_loop()
         self._address = address
         self._loop = loop
-        self._socket: Any = None
         self._misc: asyncio.TimerHandle | None = None
         self._connected: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
         # An end without a pending caller is no error of the loop.
         self.ended.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._acks_due: dict[int, asyncio.Future[None]] = {}
         self._unconfirmed = UnconfirmedPackets(pubacks)
         self._inbound: asyncio.Queue[Received] = asyncio.Queue(INBOUND_MAX)
         self._free_slots = PUBLISH_WINDOW_MAX
         self._slot_freed = asyncio.Event()
         self._client = self._paho(client_id, will)
+        self._socket = PahoSocket(self._client, self.end)
 
     def _paho(self, client_id: str, will: Will | None) -> paho.Client:
         client = paho.Client(
@@ -148,14 +147,14 @@ class MqttSession:
                 session._connected.result()
             session._check()
         except TimeoutError:
-            session._drop("the broker did not answer in time")
-            raise MqttUnavailable(f"the broker at {address.host}:{address.port} did not answer in time") from None
+            session.end("the broker did not respond in time")
+            raise MqttUnavailable(f"the broker at {address.host}:{address.port} did not respond in time") from None
         except OSError as error:
-            session._drop("no connection")
+            session.end("no connection")
             reason = error.strerror or str(error) or type(error).__name__
             raise MqttUnavailable(f"no connection to the broker at {address.host}:{address.port}: {reason}") from error
         except BaseException:
-            session._drop("given up")
+            session.end("given up")
             raise
         return session
 
@@ -176,7 +175,7 @@ class MqttSession:
 
         def finish(failure: Exception | None) -> None:
             if self.ended.done():
-                self._drop("given up")  # a thread cannot be cancelled: its connection is closed again
+                self.end("given up")  # a thread cannot be cancelled: its connection is closed again
             if done.done():
                 return
             if failure is None:
@@ -198,45 +197,42 @@ class MqttSession:
 
     def _watch(self) -> None:
         """Move the bytes on the loop from here on."""
-        self._socket = self._client.socket()
-        if self._socket is None:
+        if not self._socket.watch():
             raise MqttUnavailable("the broker closed the connection at once")
-        # A batch is one small write that a caller waits for: it must not be held until the one before is acknowledged.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._loop.add_reader(self._socket, self._read)
-        self._client.on_socket_close = self._on_socket_close
-        self._client.on_socket_register_write = self._on_want_write
-        self._client.on_socket_unregister_write = self._on_wrote
-        if self._client.want_write():
-            self._loop.add_writer(self._socket, self._write)
         self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
+
+    def _keep_alive(self) -> None:
+        self._socket.run_step(self._client.loop_misc)
+        lost = self._unconfirmed.find_lost(self._loop.time())
+        if lost is not None:
+            self._fail(MqttPubackLost(lost))
+            self.end("a PUBACK was lost")
+        if not self.ended.done():
+            self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     async def close(self) -> None:
         """Send DISCONNECT, so that the broker does not publish the will. Never raises, takes `CLOSE_S_MAX` at most."""
         if not self.ended.done():
             self._client.disconnect()
             await asyncio.wait((self.ended,), timeout=CLOSE_S_MAX)
-        self._drop("closed")
+        self.end("closed")
 
-    def _drop(self, reason: str) -> None:
-        """Release the socket and every pending caller."""
-        self._end(MqttUnavailable(reason))
+    def end(self, reason: str) -> None:
+        """End this connection for `reason`: release the socket and every pending caller."""
+        self._fail(MqttUnavailable(reason))
         if self._misc is not None:
             self._misc.cancel()
-        opened = self._client.socket()
-        if opened is not None:
-            self._unwatch(opened)
-            opened.close()
+        self._socket.close()
 
-    def _end(self, error: MqttUnavailable) -> None:
+    def _fail(self, error: MqttUnavailable) -> None:
         if not self.ended.done():
             self.ended.set_exception(error)
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(error)
+        for ack in self._acks_due.values():
+            if not ack.done():
+                ack.set_exception(error)
                 # Publishes without a pending caller end silently: the batch is not acknowledged, and is resent.
-                waiting.exception()
-        self._waiting.clear()
+                ack.exception()
+        self._acks_due.clear()
 
     def _check(self) -> None:
         if self.ended.done():
@@ -274,11 +270,8 @@ class MqttSession:
     def certificate_fault(self) -> str | None:
         """Return the fault of the dates of the broker's certificate now, which the handshake may not have known; None
         without one."""
-        return self._socket.fault() if isinstance(self._socket, DatedSocket) else None
-
-    def end(self, reason: str) -> None:
-        """End this connection for `reason`."""
-        self._drop(reason)
+        opened = self._client.socket()
+        return opened.fault() if isinstance(opened, DatedSocket) else None
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
         """Send with QoS 1, at once; `slot` returns when there is room. The future is done at the PUBACK: MqttRefused
@@ -288,9 +281,9 @@ class MqttSession:
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         self._check_sending(info.rc)
         self._free_slots -= 1
-        answer = self._await_ack(info.mid, len(topic) + len(payload))
-        answer.add_done_callback(self._free_slot)
-        return answer
+        ack = self._await_ack(info.mid, len(topic) + len(payload))
+        ack.add_done_callback(self._free_slot)
+        return ack
 
     def _free_slot(self, _: object) -> None:
         self._free_slots += 1
@@ -304,26 +297,26 @@ class MqttSession:
 
     def _check_sending(self, result: MQTTErrorCode) -> None:
         if result not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE):
-            self._end(MqttUnavailable(f"the connection to the broker broke: {paho.error_string(result)}"))
+            self._fail(MqttUnavailable(f"the connection to the broker broke: {paho.error_string(result)}"))
             self._check()
 
     def _await_ack(self, mid: int, size_bytes: int) -> asyncio.Future[None]:
         self._unconfirmed.add(mid, size_bytes, self._loop.time())
-        answer: asyncio.Future[None] = self._loop.create_future()
-        self._waiting[mid] = answer
-        return answer
+        ack: asyncio.Future[None] = self._loop.create_future()
+        self._acks_due[mid] = ack
+        return ack
 
     def _resolve(self, mid: int, reasons: list[ReasonCode]) -> None:
         self._unconfirmed.confirm(mid)
-        answer = self._waiting.pop(mid, None)
-        if answer is None or answer.done():
+        ack = self._acks_due.pop(mid, None)
+        if ack is None or ack.done():
             return
         refusal = find_refusal(reasons)
         if refusal is not None:
-            answer.set_exception(MqttRefused(f"the broker refused: {refusal}"))
-            answer.exception()
+            ack.set_exception(MqttRefused(f"the broker refused: {refusal}"))
+            ack.exception()
         else:
-            answer.set_result(None)
+            ack.set_result(None)
 
     # ---- paho's callbacks, all on the loop once `_watch` ran
 
@@ -342,9 +335,9 @@ class MqttSession:
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _given: Any) -> None:
         if reason.value == SESSION_TAKEN_OVER:
-            self._end(MqttTakenOver("another client connected to the broker with this gateway's name"))
+            self._fail(MqttTakenOver("another client connected to the broker with this gateway's name"))
         else:
-            self._end(MqttUnavailable(f"the connection to the broker ended: {reason}"))
+            self._fail(MqttUnavailable(f"the connection to the broker ended: {reason}"))
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         if self._inbound.full():
@@ -356,49 +349,3 @@ class MqttSession:
 
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _given: Any) -> None:
         self._resolve(mid, reasons)
-
-    # ---- moving bytes
-
-    def _run_step(self, step: Callable[[], MQTTErrorCode]) -> None:
-        """Run one step of paho. paho raises on some sockets' ends and returns codes on others; either ends the
-        connection."""
-        try:
-            result = step()
-        except (OSError, ValueError) as error:
-            self._drop(f"the connection to the broker broke: {error}")
-            return
-        if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
-
-    def _read(self) -> None:
-        self._run_step(self._client.loop_read)
-        # TLS may hold decrypted bytes that the descriptor no longer announces.
-        while not self.ended.done() and isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            self._run_step(self._client.loop_read)
-
-    def _write(self) -> None:
-        self._run_step(self._client.loop_write)
-
-    def _keep_alive(self) -> None:
-        self._run_step(self._client.loop_misc)
-        lost = self._unconfirmed.find_lost(self._loop.time())
-        if lost is not None:
-            self._end(MqttPubackLost(lost))
-            self._drop("a PUBACK was lost")
-        if not self.ended.done():
-            self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
-
-    def _on_want_write(self, _client: Any, _data: Any, sock: Any) -> None:
-        self._loop.add_writer(sock, self._write)
-
-    def _on_wrote(self, _client: Any, _data: Any, sock: Any) -> None:
-        if sock.fileno() >= 0:
-            self._loop.remove_writer(sock)
-
-    def _on_socket_close(self, _client: Any, _data: Any, sock: Any) -> None:
-        self._unwatch(sock)
-
-    def _unwatch(self, sock: Any) -> None:
-        if sock.fileno() >= 0:
-            self._loop.remove_reader(sock)
-            self._loop.remove_writer(sock)

@@ -9,7 +9,7 @@ from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.clocks.keeping import ClockKeeping
 from gateway.sessions.clocks.policy import ClockRules
 from gateway.sessions.clocks.trusted_clock import BUILD_US, TrustedClock
-from gateway.sessions.devices.history import DeviceHistories
+from gateway.sessions.devices.histories import DeviceHistories
 from gateway.sessions.journal import Journal
 from gateway.sessions.sections import sections_of
 from gateway.transports.clock import instant_of

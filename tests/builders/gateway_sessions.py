@@ -15,7 +15,7 @@ from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.clocks.trusted_clock import Discipline, TrustedClock, kernel_error_us
 from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.claims import Claims
-from gateway.sessions.devices.history import DeviceHistories
+from gateway.sessions.devices.histories import DeviceHistories
 from gateway.sessions.devices.known_devices import known_devices
 from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal

@@ -11,7 +11,7 @@ from gateway.sessions.association.segment_intake import SegmentIntake
 from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.clocks.timekeeping import Timekeeping
 from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sessions.devices.history import DeviceHistories
+from gateway.sessions.devices.histories import DeviceHistories
 from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal
 from gateway.store_follower import COUNT_EVERY_S, StoreFollower

@@ -4,27 +4,19 @@ The attributes of the MDS are kept as the device sent them, and so are the bytes
 meaning, so that a later release reads an earlier report better than this one does. `gateway/console/device_view` makes
 words of it.
 
-It is bounded everywhere, because a hostile device decides what it sends: devices, deviations of each, bytes of each
-deviation. It is durable by `due`: a device that changes all the time costs one write a minute, one that is new is
-written at the next turn. The bytes of a deviation may hold a patient's values; they go only into the report, which is
-sealed at rest (`gateway/buffer/device_reports`).
+It is bounded everywhere, because a hostile device decides what it sends: deviations of each device, bytes of each
+deviation. `histories` bounds the devices, and `history_encoding` is the durable form.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
-
-import orjson
 
 from protocols.bounded_map import BoundedMap
 from protocols.deviation import Deviation
 from protocols.device_time import TimeKind
 from protocols.ieee11073.dim.identity import DeviceIdentity
 
-REPORTS_MAX = 256
-"""Maximum of devices with a report; the unverified one that was silent longest is dropped first."""
 DEVIATIONS_MAX = 64
 """Maximum of kinds of deviation of one device; the one longest not seen makes room."""
 OCTETS_MAX = 256
@@ -36,10 +28,6 @@ OBJECT_ATTRIBUTES_MAX = 64
 """Maximum of attributes of objects that reports brought; the one reported longest ago makes room."""
 LINKS_MAX = 8
 SETTINGS_MAX = 8
-WRITTEN_EVERY_S = 60.0
-"""The longest lag of the durable history behind the one in memory."""
-WRITTEN_AT_ONCE_MAX = 16
-"""Maximum of reports of one turn, which is one commit: devices that invent system ids wait for later turns."""
 
 
 STORE_FULL = "store full"
@@ -295,136 +283,3 @@ class DeviceHistory:
 def _without_port(link: str) -> str:
     """Return the name of a link without the peer's port, which differs in each connection."""
     return link.rpartition(":")[0] if link.startswith("tcp:") else link
-
-
-class DeviceHistories:
-    """The reports of all devices, in memory, for one event loop. `is_verified` returns whether anything but the
-    device's own claim confirms a system id."""
-
-    def __init__(self, is_verified: Callable[[str], bool] = lambda _: True) -> None:
-        self._is_verified = is_verified
-        self._histories: OrderedDict[str, DeviceHistory] = OrderedDict()
-        self._written: dict[str, tuple[int, float]] = {}
-
-    def load(self, octets: Iterable[bytes]) -> None:
-        """Load the durable histories, the one longest without a change first. An unreadable one begins again."""
-        for each in octets:
-            report = decode_history(each)
-            if report is not None:
-                self._histories[report.system_id] = report
-                self._written[report.system_id] = (report.changes, 0.0)
-
-    def of(self, system_id: str, at_us: int) -> DeviceHistory:
-        """Return the device's report, a new one where there is none."""
-        report = self._histories.get(system_id)
-        if report is None:
-            report = self._histories[system_id] = DeviceHistory(system_id=system_id, first_us=at_us, last_us=at_us)
-        self._histories.move_to_end(system_id)
-        while len(self._histories) > REPORTS_MAX:
-            unverified = (each for each in self._histories if not self._is_verified(each))
-            gone = next(unverified, None) or next(iter(self._histories))
-            del self._histories[gone]
-            self._written.pop(gone, None)
-        return report
-
-    def find(self, system_id: str) -> DeviceHistory | None:
-        return self._histories.get(system_id)
-
-    def due(self, now_s: float, *, all_of_them: bool = False) -> list[DeviceHistory]:
-        """Return the histories to write at monotonic `now_s`; call `mark_written` once they are durable."""
-        due = []
-        for system_id, report in self._histories.items():
-            changes, at_s = self._written.get(system_id, (-1, 0.0))
-            fresh = system_id not in self._written
-            if report.changes != changes and (fresh or all_of_them or now_s - at_s >= WRITTEN_EVERY_S):
-                due.append(report)
-        return due if all_of_them else due[:WRITTEN_AT_ONCE_MAX]
-
-    def mark_written(self, reports: Iterable[tuple[str, int]], now_s: float) -> None:
-        """Mark the reports that are durable now: (system id, its `changes` when it was encoded) of each."""
-        for system_id, changes in reports:
-            self._written[system_id] = (changes, now_s)
-
-
-def encode_history(report: DeviceHistory) -> bytes:
-    """Encode a history for the store. Below 256 KiB by the limits above."""
-    return orjson.dumps(
-        {
-            "form": 1,
-            **{name: getattr(report, name) for name in (*_PLAIN, *_ADDED)},
-            "refused": sum(report.refusals.values()),
-            "refusals": report.refusals,
-            "refused_claims": report.refused_claims,
-            "refused_claim_link": report.refused_claim_link,
-            "attributes": [[attribute_id, value.hex()] for attribute_id, value in report.attributes],
-            "object_attributes": [
-                [handle, attribute_id, value.hex()]
-                for (handle, attribute_id), value in report.object_attributes.items()
-            ],
-            "links": {name: _fields(link) for name, link in report.links.items()},
-            "clocks": {kind.value: _fields(clock) for kind, clock in report.clocks.items()},
-            "settings": [_fields(setting) for setting in report.settings],
-            "deviations": [{**_fields(each), "octets": each.octets.hex()} for each in report.deviations],
-        }
-    )
-
-
-_PLAIN = (
-    "system_id", "first_us", "last_us", "attributes_dropped", "identified_us", "config_id", "learned", "agreed_us",
-    "associations", "reports", "observations", "lost", "ends", "deviations_dropped",
-)  # fmt: skip
-
-
-_ADDED = (
-    "indications",
-    "window_us_max",
-    "window_us_p99",
-    "memory_entries",
-    "memory_observations",
-    "memory_segments",
-    "memory_refused",
-)
-"""Numbers that reports of older releases lack."""
-
-
-def decode_history(octets: bytes) -> DeviceHistory | None:
-    """Decode a history; None where the bytes are no report of a known form."""
-    try:
-        body = orjson.loads(octets)
-        return DeviceHistory(
-            **{name: body[name] for name in _PLAIN},
-            **{name: body.get(name, 0) for name in _ADDED},
-            refusals=_refusals(body),
-            refused_claims=body.get("refused_claims", {}),
-            refused_claim_link=body.get("refused_claim_link", ""),
-            attributes=tuple((attribute_id, bytes.fromhex(value)) for attribute_id, value in body["attributes"]),
-            object_attributes=BoundedMap(
-                OBJECT_ATTRIBUTES_MAX,
-                (
-                    ((handle, attribute_id), bytes.fromhex(value))
-                    for handle, attribute_id, value in body.get("object_attributes", ())
-                ),
-            ),
-            links=BoundedMap(LINKS_MAX, ((name, SeenLink(**link)) for name, link in body["links"].items())),
-            clocks={TimeKind(kind): SeenClock(**clock) for kind, clock in body["clocks"].items()},
-            settings=[_setting(each) for each in body["settings"]],
-            deviations=[
-                SeenDeviation(**{**each, "octets": bytes.fromhex(each["octets"])}) for each in body["deviations"]
-            ],
-        )
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def _refusals(body: Mapping[str, Any]) -> dict[str, int]:
-    """Return the refusals by reason. Releases that kept one number counted only what a full store refused."""
-    before = {STORE_FULL: body["refused"]} if body.get("refused") else {}
-    return dict(body.get("refusals", before))
-
-
-def _setting(body: Mapping[str, Any]) -> ClockSetting:
-    return ClockSetting(**{**body, "outcome": SettingOutcome(body["outcome"])})
-
-
-def _fields(value: SeenLink | SeenClock | ClockSetting | SeenDeviation) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}

@@ -6,7 +6,8 @@ then, at most for the bytes of one read, so that noise on a line is attributed t
 
 from collections.abc import Sequence
 
-from gateway.sessions.devices.history import DeviceHistories, DeviceHistory
+from gateway.sessions.devices.histories import DeviceHistories
+from gateway.sessions.devices.history import DeviceHistory
 from protocols.deviation import Deviation
 from protocols.ieee11073.association import events, manager_events
 from protocols.ieee11073.association.events import Event

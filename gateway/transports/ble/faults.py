@@ -20,7 +20,7 @@ _NEEDS_KEYS = frozenset({0x05, 0x08, 0x0C, 0x0F})
 
 
 class BleLost(Exception):
-    """The link has ended, or did not answer in time, which ends it. The text says why."""
+    """The link has ended, or the device did not respond in time, which ends it. The text says why."""
 
 
 class BleGattError(Exception):
@@ -125,8 +125,8 @@ _FRAGMENTS: tuple[tuple[str, FaultKind, str], ...] = (
     ("unknownobject", FaultKind.ABSENT, "the stack has forgotten it"),
     ("doesnotexist", FaultKind.ABSENT, "the stack has forgotten it"),
     ("not found", FaultKind.ABSENT, "the stack has forgotten it"),
-    ("timeout", FaultKind.SILENT, "it did not answer in time"),
-    ("timed out", FaultKind.SILENT, "it did not answer in time"),
+    ("timeout", FaultKind.SILENT, "it did not respond in time"),
+    ("timed out", FaultKind.SILENT, "it did not respond in time"),
 )
 
 
@@ -148,7 +148,7 @@ def fault_of(error: BaseException) -> Fault:
         if fragment in text:
             return Fault(kind, words)
     if isinstance(error, TimeoutError):
-        return Fault(FaultKind.SILENT, "it did not answer in time")
+        return Fault(FaultKind.SILENT, "it did not respond in time")
     # dbus-fast reports a bus that has ended by EOFError, and by the socket's errors.
     if isinstance(error, (EOFError, OSError)):
         return Fault(FaultKind.OFF, "the D-Bus connection broke")

@@ -182,7 +182,7 @@ async def test_connect_to_a_silent_listener_times_out(monkeypatch):
     monkeypatch.setattr("gateway.sync.mqtt.CONNECT_S_MAX", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         silent = BrokerAddress(host="127.0.0.1", port=listener.getsockname()[1], username=None, password=None, tls=None)
-        with pytest.raises(MqttUnavailable, match="did not answer in time"):
+        with pytest.raises(MqttUnavailable, match="did not respond in time"):
             await MqttSession.open(silent, client_id="gw")
 
 

@@ -176,7 +176,7 @@ async def test_silent_connection_displaced_by_the_same_id_receives_an_abort(tmp_
 
 @pytest.mark.finding("edge-check-7")
 async def test_invented_ids_evict_each_other_but_no_cabled_or_accepted_device(tmp_path, monkeypatch):
-    for module in ("gateway.sessions.devices.roster.DEVICES_MAX", "gateway.sessions.devices.history.REPORTS_MAX"):
+    for module in ("gateway.sessions.devices.roster.DEVICES_MAX", "gateway.sessions.devices.histories.REPORTS_MAX"):
         monkeypatch.setattr(module, 4)
     async with cabled(tmp_path) as (gateway, line):
         async with device_on(line, 1) as monitor:

@@ -7,16 +7,10 @@ import structlog
 from gateway.buffer import StoreFull
 from gateway.console.device_view import report_json
 from gateway.sessions.devices import history as device_history
-from gateway.sessions.devices.history import (
-    ClockSetting,
-    DeviceHistories,
-    DeviceHistory,
-    SettingOutcome,
-    decode_history,
-    encode_history,
-)
+from gateway.sessions.devices.histories import REPORTS_MAX, TURN_S, DeviceHistories, HistoryWriter
+from gateway.sessions.devices.history import ClockSetting, DeviceHistory, SettingOutcome
+from gateway.sessions.devices.history_encoding import decode_history, encode_history
 from gateway.sessions.devices.history_recorder import HistoryRecorder
-from gateway.sessions.devices.history_writer import TURN_S, HistoryWriter
 from gateway.sessions.devices.known_devices import met_device
 from gateway.sessions.devices.roster import KnownDevice
 from gateway.transports.tcp import connect_tcp
@@ -113,7 +107,7 @@ def test_device_report_of_a_hostile_device_is_bounded_in_size():
 
 def test_new_device_report_above_the_limit_evicts_the_least_recently_updated_one():
     histories = DeviceHistories()
-    for number in range(device_history.REPORTS_MAX + 1):
+    for number in range(REPORTS_MAX + 1):
         histories.of(f"{number:016x}", number)
     assert histories.find(f"{0:016x}") is None
     assert histories.find(f"{1:016x}") is not None

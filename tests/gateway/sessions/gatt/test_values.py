@@ -5,7 +5,8 @@ from pathlib import Path
 import orjson
 
 from gateway.console.device_view import report_json
-from gateway.sessions.devices.history import DeviceHistory, decode_history, encode_history
+from gateway.sessions.devices.history import DeviceHistory
+from gateway.sessions.devices.history_encoding import decode_history, encode_history
 from gateway.sessions.session import Session
 from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION, HEALTH_THERMOMETER, HEART_RATE
 from protocols.uplink.gaps import GapReason

@@ -62,7 +62,7 @@ async def test_pairing_of_a_device_that_does_not_advertise_fails_after_thirty_se
     [
         (BleakDBusError("org.bluez.Error.AuthenticationFailed", ["Authentication Failed"]), "could not agree on keys"),
         (BleakDBusError("org.bluez.Error.AuthenticationCanceled", ["Canceled"]), "the pairing was called off"),
-        (HANGS, "it did not answer in time"),
+        (HANGS, "it did not respond in time"),
     ],
     ids=["a wrong passkey", "called off", "nobody answers"],
 )

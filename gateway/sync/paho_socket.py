@@ -1,0 +1,74 @@
+"""The socket of one paho client, read and written on the event loop instead of paho's own thread."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import MQTTErrorCode
+
+
+class PahoSocket:
+    """Moves the bytes of `client`. `broken` is called with a sentence when the connection breaks."""
+
+    def __init__(self, client: paho.Client, broken: Callable[[str], None]) -> None:
+        self._client = client
+        self._broken = broken
+        self._loop = asyncio.get_running_loop()
+
+    def watch(self) -> bool:
+        """Begin, after the client has connected. False: the broker has closed the connection."""
+        opened: Any = self._client.socket()  # paho types it without `setsockopt`
+        if opened is None:
+            return False
+        # A batch is one small write that a caller waits for: it must not be held until the one before is acknowledged.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop.add_reader(opened, self._read)
+        self._client.on_socket_close = self._on_close
+        self._client.on_socket_register_write = self._on_want_write
+        self._client.on_socket_unregister_write = self._on_wrote
+        if self._client.want_write():
+            self._loop.add_writer(opened, self._write)
+        return True
+
+    def close(self) -> None:
+        opened = self._client.socket()
+        if opened is not None:
+            self._unwatch(opened)
+            opened.close()
+
+    def run_step(self, step: Callable[[], MQTTErrorCode]) -> None:
+        """Run one step of paho. paho raises on some sockets' ends and returns codes on others; either is a break."""
+        try:
+            result = step()
+        except (OSError, ValueError) as error:
+            self._broken(f"the connection to the broker broke: {error}")
+            return
+        if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._broken(f"the connection to the broker broke: {paho.error_string(result)}")
+
+    def _read(self) -> None:
+        self.run_step(self._client.loop_read)
+        # TLS may hold decrypted bytes that the descriptor no longer announces; a closed socket holds none.
+        while isinstance(opened := self._client.socket(), ssl.SSLSocket) and opened.pending():
+            self.run_step(self._client.loop_read)
+
+    def _write(self) -> None:
+        self.run_step(self._client.loop_write)
+
+    def _on_want_write(self, _client: Any, _data: Any, sock: Any) -> None:
+        self._loop.add_writer(sock, self._write)
+
+    def _on_wrote(self, _client: Any, _data: Any, sock: Any) -> None:
+        if sock.fileno() >= 0:
+            self._loop.remove_writer(sock)
+
+    def _on_close(self, _client: Any, _data: Any, sock: Any) -> None:
+        self._unwatch(sock)
+
+    def _unwatch(self, sock: Any) -> None:
+        if sock.fileno() >= 0:
+            self._loop.remove_reader(sock)
+            self._loop.remove_writer(sock)
