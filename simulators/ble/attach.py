@@ -133,11 +133,10 @@ async def attach(
     public: bool = False,
     keys: KeyStore | None = None,
     irk: bytes | None = None,
-    links_max: int | None = None,
 ) -> Station:
     """Return a powered-on host with this address: static random (two most significant bits set, Core Vol 6 Part B
-    1.3.2.1), or `public`. `keys`: store of its bonds, in memory if absent. `links_max`: limit of its controller,
-    in-process only. Raises NoRadio, ValueError."""
+    1.3.2.1), or `public`. `keys`: store of its bonds, in memory if absent. Raises NoRadio,
+    ValueError."""
     kind = Address.PUBLIC_DEVICE_ADDRESS if public else Address.RANDOM_DEVICE_ADDRESS
     own = Address(address, kind)
     if not public and not own.is_static:
@@ -150,7 +149,7 @@ async def attach(
         # Only so that a connection to a bonded peer does not first search for it without a limit.
         address_resolution_offload=True,
     )
-    host, let_go, terminated = await _host(air, name, links_max)
+    host, let_go, terminated = await _host(air, name)
     device = Device(config=configuration, host=host)
     device.keystore = keys or MemoryKeyStore()
     device.on(device.EVENT_CONNECTION, lambda link: link.on("error", _handler_failed))
@@ -170,14 +169,10 @@ async def attach(
     return station
 
 
-async def _host(
-    air: Air, name: str, links_max: int | None
-) -> tuple[_SteadyHost, Callable[[], None], asyncio.Future[None]]:
+async def _host(air: Air, name: str) -> tuple[_SteadyHost, Callable[[], None], asyncio.Future[None]]:
     loop = asyncio.get_running_loop()
     if isinstance(air, Ether):
-        controller = (
-            RadioController(name, air) if links_max is None else RadioController(name, air, links_max=links_max)
-        )
+        controller = RadioController(name, air)
         host = _SteadyHost(controller, AsyncPipeSink(controller))
         return host, lambda: air.remove_controller(controller), loop.create_future()
     try:

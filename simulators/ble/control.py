@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from simulators.ble.controller import RadioController, known_as
 from simulators.ble.ether import Ether, NoSuchStation
+from simulators.ble.link_layer import LinkLayer
 
 LINE_BYTES_MAX = 4096
 ASKERS_MAX = 8
@@ -117,9 +117,9 @@ class RadioControl:
         return {"done": True}
 
 
-def _described(station: RadioController) -> Answer:
+def _described(station: LinkLayer) -> Answer:
     return {
-        "address": known_as(station),
+        "address": station.used_address,
         "name": station.name,
         "advertising": station.le_legacy_advertiser.enabled,
         "scanning": station.le_scan_enable,

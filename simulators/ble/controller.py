@@ -14,22 +14,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from typing import cast
 
 import structlog
-from bumble import hci, ll
-from bumble.controller import Connection, Controller, LegacyAdvertiser
-from bumble.transport.common import TransportSink
+from bumble import hci
+from bumble.controller import Controller, LegacyAdvertiser
 
-from simulators.ble.ether import RSSI_DBM, Ether, Heard
-from simulators.ble.joining import is_meant, join, not_connected
-from simulators.ble.link_end import CREDITS, LinkEnd
+from simulators.ble.ether import Ether
+from simulators.ble.joining import not_connected
+from simulators.ble.link_layer import CREDITS, LinkEnd, LinkLayer
 
 log = structlog.get_logger(__name__)
 
-# Limit of a good USB adapter. More than any vehicle uses; a test of slots sets fewer.
-LINKS_MAX = 20
-_HANDLES = range(0x0001, 0x0EFF + 1)
 _INTERVAL_UNIT_S = 0.000625
 # Core 5.4 Vol 4 Part E 7.8.5: the shortest interval of connectable advertising is 20 ms.
 _INTERVAL_MIN_S = 0.02
@@ -61,7 +56,7 @@ class _Advertiser(LegacyAdvertiser):
         self.timer_handle = asyncio.get_running_loop().call_later(interval_s, self._on_timer_fired)
 
 
-class RadioController(Controller):
+class RadioController(LinkLayer):
     """A controller on an ether. Its host is the attached sink (`host`)."""
 
     le_acl_data_packet_length = 251
@@ -71,93 +66,9 @@ class RadioController(Controller):
     suggested_max_tx_octets = 251
     le_features = Controller.le_features & ~_NOT_CLAIMED
 
-    def __init__(self, name: str, ether: Ether, *, links_max: int = LINKS_MAX) -> None:
-        self.ether = ether
-        self.serial = ether.next_serial()
-        self.silent = False
-        self.congested = False
-        self.rssi_dbm = RSSI_DBM
-        self.links_max = links_max
-        self._handle = 0
-        self._accept_list: set[hci.Address] = set()
-        # Locally administered (Core 5.4 Vol 2 Part B 1.2), so it belongs to no manufacturer.
-        own = hci.Address(bytes([*self.serial.to_bytes(3, "little"), 0, 0, 0x02]), hci.Address.PUBLIC_DEVICE_ADDRESS)
-        super().__init__(name, link=ether, public_address=own)
+    def __init__(self, name: str, ether: Ether) -> None:
+        super().__init__(name, ether, ether.counts, ether.next_serial())
         self.le_legacy_advertiser = _Advertiser(self)
-
-    # Interface for the ether
-
-    @property
-    def listens(self) -> bool:
-        """True while it scans or initiates, so that others' advertising is delivered to it."""
-        if self.silent or self.congested:
-            return False
-        return self.le_scan_enable or self.pending_le_connection is not None
-
-    def addresses(self) -> set[str]:
-        """Return all its addresses."""
-        return {self.public_address.to_string(False), self.random_address.to_string(False)}
-
-    def link_ends(self) -> list[LinkEnd]:
-        """Return its links."""
-        return cast(list[LinkEnd], list(self.le_connections.values()))
-
-    def go_quiet(self) -> None:
-        """Stop advertising, scanning and connection attempts."""
-        self.le_legacy_advertiser.stop()
-        self.le_scan_enable = False
-        self.pending_le_connection = None
-
-    def hear(self, heard: Heard) -> None:
-        """Process an advertising event."""
-        if not self.listens:
-            return
-        if self.le_scan_enable:
-            self._report(heard)
-        wanted = cast("hci.HCI_LE_Create_Connection_Command | None", self.pending_le_connection)
-        if wanted is not None and is_meant(wanted, heard.address, self._accept_list):
-            join(self, heard.advertiser, wanted, heard.address)
-
-    # Interface for the other end of a link
-
-    def to_host(self, packet: bytes) -> None:
-        """Send one HCI packet to the host, in order."""
-        sink = self.hci_sink
-        if sink is not None:
-            asyncio.get_running_loop().call_soon(sink.on_packet, packet)
-
-    def credit(self, handle: int) -> None:
-        """Allow the host to send one more packet."""
-        self.to_host(b"\x04\x13\x05\x01" + handle.to_bytes(2, "little") + b"\x01\x00")
-
-    def on_control(self, end: LinkEnd, packet: ll.ControlPdu) -> None:
-        """Process a control PDU of the other end, if the link still exists."""
-        if self.le_connections.get(end.peer_address) is not end:
-            return
-        if isinstance(packet, ll.TerminateInd):
-            end.lose(packet.error_code)
-        else:
-            self.on_ll_control_pdu(end.peer_address, packet)
-
-    def forget_end(self, end: LinkEnd, reason: int | None) -> None:
-        """Remove the ended link; notify the host, unless there is no reason code."""
-        if self.le_connections.get(end.peer_address) is end:
-            del self.le_connections[end.peer_address]
-        if reason is not None:
-            self.send_hci_packet(
-                hci.HCI_Disconnection_Complete_Event(status=_ERROR.SUCCESS, connection_handle=end.handle, reason=reason)
-            )
-
-    def congest(self) -> None:
-        """Stop delivery to a host that does not read: data for it are held at their senders, and advertising is not
-        reported."""
-        self.congested = True
-
-    def decongest(self) -> None:
-        """Resume delivery to a host that reads again, with the held data first."""
-        self.congested = False
-        for end in self.link_ends():
-            end.resume()
 
     # HCI: Bumble dispatches by these names
 
@@ -173,28 +84,8 @@ class RadioController(Controller):
             if isinstance(command, hci.HCI_Command):
                 self.on_hci_command_packet(command)
         except Exception as error:
-            self.ether.counts["commands that could not be handled"] += 1
+            self.counts["commands that could not be handled"] += 1
             log.warning("radio.command_failed", station=self.name, error=type(error).__name__)
-
-    def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
-        """Send a packet without Bumble's formatting of each packet for an unused log."""
-        self.to_host(bytes(packet))
-
-    def set_packet_sink(self, sink: TransportSink | None) -> None:
-        """Set the sink for HCI packets to the host."""
-        self.hci_sink = sink
-
-    def allocate_connection_handle(self) -> int:
-        """Return a handle, cyclically, so that some time passes before one is reused."""
-        used = {end.handle for end in self.link_ends()}
-        while True:
-            self._handle = self._handle + 1 if self._handle + 1 in _HANDLES else _HANDLES.start
-            if self._handle not in used:
-                return self._handle
-
-    def on_le_disconnected(self, connection: Connection, reason: int) -> None:
-        """Handle Bumble's own reasons to end a link (a wrong key): both ends are removed."""
-        cast(LinkEnd, connection).lose(reason)
 
     def on_hci_command(self, command: hci.HCI_Command) -> hci.HCI_StatusReturnParameters:
         """Respond to an unsupported command in the form of its kind."""
@@ -206,7 +97,7 @@ class RadioController(Controller):
     def on_hci_reset_command(self, _command: hci.HCI_Reset_Command) -> hci.HCI_StatusReturnParameters:
         """Reset, Core Vol 4 Part E 7.3.2."""
         self.go_quiet()
-        self._accept_list.clear()
+        self.accept_list.clear()
         for end in self.link_ends():
             partner = end.partner
             end.end(None)
@@ -223,7 +114,7 @@ class RadioController(Controller):
         """Create a connection, 7.8.12, with the refusals of a real radio."""
         if self.pending_le_connection is not None:
             status = _ERROR.COMMAND_DISALLOWED_ERROR
-        elif len(self.le_connections) >= self.links_max:
+        elif self.full:
             status = _ERROR.CONNECTION_LIMIT_EXCEEDED_ERROR
         elif not command.initiator_filter_policy and command.peer_address in self.le_connections:
             status = _ERROR.CONNECTION_ALREADY_EXISTS_ERROR
@@ -271,7 +162,7 @@ class RadioController(Controller):
         self, _command: hci.HCI_LE_Clear_Filter_Accept_List_Command
     ) -> hci.HCI_StatusReturnParameters:
         """Clear the accept list, 7.8.15."""
-        self._accept_list.clear()
+        self.accept_list.clear()
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
     def on_hci_le_add_device_to_filter_accept_list_command(
@@ -279,41 +170,14 @@ class RadioController(Controller):
     ) -> hci.HCI_StatusReturnParameters:
         """Add a device to the accept list, 7.8.16. Linux connects through this list to the devices that it
         waits for."""
-        if len(self._accept_list) >= self.filter_accept_list_size:
+        if len(self.accept_list) >= self.filter_accept_list_size:
             return hci.HCI_StatusReturnParameters(_ERROR.MEMORY_CAPACITY_EXCEEDED_ERROR)
-        self._accept_list.add(command.address)
+        self.accept_list.add(command.address)
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
     def on_hci_le_remove_device_from_filter_accept_list_command(
         self, command: hci.HCI_LE_Remove_Device_From_Filter_Accept_List_Command
     ) -> hci.HCI_StatusReturnParameters:
         """Remove a device from the accept list, 7.8.17."""
-        self._accept_list.discard(command.address)
+        self.accept_list.discard(command.address)
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
-
-    # Internal
-
-    def _report(self, heard: Heard) -> None:
-        kinds = hci.HCI_LE_Advertising_Report_Event.EventType
-        parts = [(kinds.ADV_IND, heard.data)]
-        if self.le_scan_type:  # active scanning: a scan response follows, even an empty one
-            parts.append((kinds.SCAN_RSP, heard.scan_response))
-        for kind, data in parts:
-            report = hci.HCI_LE_Advertising_Report_Event.Report(
-                event_type=kind,
-                address_type=heard.address.address_type,
-                address=heard.address,
-                data=data,
-                rssi=heard.rssi_dbm,
-            )
-            self.send_hci_packet(hci.HCI_LE_Advertising_Report_Event([report]))
-
-
-def known_as(station: RadioController) -> str:
-    """Return the address of its links or advertising; the random one where it has one."""
-    for end in station.link_ends():
-        return end.self_address.to_string(False)
-    if station.le_legacy_advertiser.enabled:
-        return station.le_legacy_advertiser.address.to_string(False)
-    unset = not any(bytes(station.random_address))
-    return (station.public_address if unset else station.random_address).to_string(False)

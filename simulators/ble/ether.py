@@ -2,7 +2,7 @@
 
 All controllers of one virtual radio share one ether. Advertising reaches only those that listen (otherwise two hundred
 advertisers would cost forty thousand deliveries a round). Links are pairs of ends that reference each other
-(`link_end`). Faults of real radios are injected here: a device out of range, a lost link, a weak signal.
+(`link_layer`). Faults of real radios are injected here: a device out of range, a lost link, a weak signal.
 
 Bumble's own `LocalLink` finds receivers by address; so two devices with one address (as with a spoofer) would share
 their data, and a central with a public address would get none. Here an initiator is joined to the one advertiser that
@@ -14,32 +14,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bumble import hci, ll
 from bumble.controller import Controller
 from bumble.link import LocalLink
 
-from simulators.ble.link_end import LinkEnd
+from simulators.ble.joining import Heard, hear
+from simulators.ble.link_layer import LinkEnd, LinkLayer
 
-if TYPE_CHECKING:
-    from simulators.ble.controller import RadioController
-
-RSSI_DBM = -50
 # The signal strength always varies: BlueZ reports a known device again only when one of its properties has changed.
 _FADING_DB = (0, 1, 2, 1, 0, -1, -2, -1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """One advertising event as a listening controller receives it."""
-
-    advertiser: RadioController
-    address: hci.Address
-    data: bytes
-    scan_response: bytes
-    rssi_dbm: int
 
 
 class NoSuchStation(Exception):
@@ -60,9 +44,9 @@ class Ether(LocalLink):
         self._serial = 0
 
     @property
-    def stations(self) -> list[RadioController]:
+    def stations(self) -> list[LinkLayer]:
         """Return the controllers in the order of their arrival."""
-        ours: Iterable[RadioController] = self.controllers  # type: ignore[assignment]  # only those are ever added
+        ours: Iterable[LinkLayer] = self.controllers  # type: ignore[assignment]  # only those are ever added
         return sorted(ours, key=lambda controller: controller.serial)
 
     def next_serial(self) -> int:
@@ -72,7 +56,7 @@ class Ether(LocalLink):
 
     def remove_controller(self, controller: Controller) -> None:
         """Remove a controller. Its links are lost; peers see a supervision timeout, since no disconnect is sent."""
-        station: RadioController = controller  # type: ignore[assignment]
+        station: LinkLayer = controller  # type: ignore[assignment]
         station.go_quiet()
         for end in station.link_ends():
             end.lose(hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
@@ -81,7 +65,7 @@ class Ether(LocalLink):
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
         """Deliver an advertising PDU to each controller in range that scans or initiates. Only connectable undirected
         ones are simulated."""
-        sender: RadioController = sender_controller  # type: ignore[assignment]
+        sender: LinkLayer = sender_controller  # type: ignore[assignment]
         if sender.silent or not isinstance(packet, ll.AdvInd):
             return
         listeners = [station for station in self.stations if station is not sender and station.listens]
@@ -97,12 +81,12 @@ class Ether(LocalLink):
             rssi_dbm=sender.rssi_dbm + _FADING_DB[self._rounds % len(_FADING_DB)],
         )
         for station in listeners:
-            asyncio.get_running_loop().call_soon(station.hear, heard)
+            asyncio.get_running_loop().call_soon(hear, station, heard)
 
-    def at(self, address: str) -> list[RadioController]:
+    def at(self, address: str) -> list[LinkLayer]:
         """Return the controllers with this address; more than one where a device is spoofed. Raises NoSuchStation."""
         wanted = address.upper()
-        found = [station for station in self.stations if wanted in station.addresses()]
+        found = [station for station in self.stations if wanted in station.addresses]
         if not found:
             raise NoSuchStation(f"no controller here has the address {address!r}")
         return found

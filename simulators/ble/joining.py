@@ -1,35 +1,66 @@
-"""Join an initiator to the advertiser that it received: make two ends, join them, notify both hosts.
+"""Process an advertising event at a controller that listens: report it to its host, and join an initiator.
 
+To join is to make two ends, join them and notify both hosts.
 The initiator is joined to the advertiser itself and not to an address, so a spoofer and the true device stay distinct.
 Refusals are those of a real radio: 0x3E when the advertiser has just stopped or has no free link.
 """
 
 from __future__ import annotations
 
-from collections.abc import Set
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import cast
 
 from bumble import hci
 from bumble.core import PhysicalTransport
 
-from simulators.ble.link_end import LinkEnd
-
-if TYPE_CHECKING:
-    from simulators.ble.controller import RadioController
+from simulators.ble.link_layer import LinkEnd, LinkLayer
 
 _ERROR = hci.HCI_ErrorCode
 
 
-def is_meant(
-    command: hci.HCI_LE_Create_Connection_Command, address: hci.Address, accept_list: Set[hci.Address]
-) -> bool:
-    """Return whether the initiator waits for this advertiser."""
-    return address in accept_list if command.initiator_filter_policy else command.peer_address == address
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """One advertising event as a listening controller receives it."""
+
+    advertiser: LinkLayer
+    address: hci.Address
+    data: bytes
+    scan_response: bytes
+    rssi_dbm: int
 
 
-def join(
-    central: RadioController,
-    advertiser: RadioController,
+def hear(station: LinkLayer, heard: Heard) -> None:
+    """Process an advertising event."""
+    if not station.listens:
+        return
+    if station.le_scan_enable:
+        _report(station, heard)
+    wanted = cast("hci.HCI_LE_Create_Connection_Command | None", station.pending_le_connection)
+    if wanted is None:
+        return
+    if heard.address in station.accept_list if wanted.initiator_filter_policy else heard.address == wanted.peer_address:
+        _join(station, heard.advertiser, wanted, heard.address)
+
+
+def _report(station: LinkLayer, heard: Heard) -> None:
+    kinds = hci.HCI_LE_Advertising_Report_Event.EventType
+    parts = [(kinds.ADV_IND, heard.data)]
+    if station.le_scan_type:  # active scanning: a scan response follows, even an empty one
+        parts.append((kinds.SCAN_RSP, heard.scan_response))
+    for kind, data in parts:
+        report = hci.HCI_LE_Advertising_Report_Event.Report(
+            event_type=kind,
+            address_type=heard.address.address_type,
+            address=heard.address,
+            data=data,
+            rssi=heard.rssi_dbm,
+        )
+        station.send_hci_packet(hci.HCI_LE_Advertising_Report_Event([report]))
+
+
+def _join(
+    central: LinkLayer,
+    advertiser: LinkLayer,
     command: hci.HCI_LE_Create_Connection_Command,
     address: hci.Address,
 ) -> None:
@@ -39,14 +70,14 @@ def join(
         return  # a second device with the address of a connected one: a radio does not connect to it
     central.pending_le_connection = None
     advertising = advertiser.le_legacy_advertiser
-    if advertiser.silent or not advertising.enabled or len(advertiser.le_connections) >= advertiser.links_max:
+    if advertiser.silent or not advertising.enabled or advertiser.full:
         central.send_hci_packet(not_connected(address, _ERROR.CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR))
         return
     advertising.stop()
     there = _new_end(advertiser, hci.Role.PERIPHERAL, address, own, command)
     here = _new_end(central, hci.Role.CENTRAL, own, address, command)
     here.partner, there.partner = there, here
-    central.ether.counts["links"] += 1
+    central.counts["links"] += 1
     for end in (there, here):
         end.station.send_hci_packet(_connected(end, command))
 
@@ -81,7 +112,7 @@ def _connected(end: LinkEnd, command: hci.HCI_LE_Create_Connection_Command) -> h
 
 
 def _new_end(
-    station: RadioController,
+    station: LinkLayer,
     role: hci.Role,
     own: hci.Address,
     peer: hci.Address,
@@ -93,7 +124,7 @@ def _new_end(
         role=role,
         self_address=own,
         peer_address=peer,
-        link=station.ether,
+        link=station.link,
         transport=PhysicalTransport.LE,
         link_type=hci.HCI_Connection_Complete_Event.LinkType.ACL,
     )
