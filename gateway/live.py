@@ -204,7 +204,7 @@ def _extend(wave: _Wave, observation: Observation) -> None:
     wave.arrays.append(observation)
     wave.octets += len(samples)
     period_s = array.period_s if array else 0.0
-    octets_s = array.format.octets / period_s if array and period_s > 0 else len(samples)
+    octets_s = array.format.width_bytes / period_s if array and period_s > 0 else len(samples)
     octets_max = max(len(samples), round(octets_s * WAVEFORM_S))
     while wave.octets > octets_max:
         oldest = wave.arrays.popleft().samples

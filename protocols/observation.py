@@ -46,7 +46,7 @@ class SampleFormat(Enum):
     U32 = "I"
 
     @property
-    def octets(self) -> int:
+    def width_bytes(self) -> int:
         return {"b": 1, "h": 2, "i": 4}[self.value.lower()]
 
 

@@ -224,7 +224,7 @@ def raw_samples(record: ObservationRecord) -> "array[int]":
         return array("i")
     sample_format = record.array.format
     samples: array[int] = array(sample_format.value)
-    samples.frombytes(record.samples[: len(record.samples) // sample_format.octets * sample_format.octets])
+    samples.frombytes(record.samples[: len(record.samples) // sample_format.width_bytes * sample_format.width_bytes])
     if byteorder == "little":
         samples.byteswap()
     return samples
@@ -278,18 +278,18 @@ def _write_value(writer: WireWriter, record: ObservationRecord) -> None:
     """Write the kind, then the value; for samples the period too, which with their count is the duration."""
     value = record.value
     if value is None:
-        writer.octets(b"S" if record.array is None else b"S" + _DOUBLE.pack(record.array.period_s))
+        writer.raw(b"S" if record.array is None else b"S" + _DOUBLE.pack(record.array.period_s))
         writer.blob(record.samples or b"", limit_bytes=1 << 30)
     elif isinstance(value, Code):
-        writer.octets(b"C")
+        writer.raw(b"C")
         _write_codes(writer, (value,))
     elif isinstance(value, tuple):
-        writer.octets(b"T")
+        writer.raw(b"T")
         writer.varint(len(value))
         for scalar in value:
             _write_scalar(writer, scalar)
     elif isinstance(value, str):
-        writer.octets(b"X")
+        writer.raw(b"X")
         writer.text(value, limit_bytes=_TEXT_BYTES_MAX)
     else:
         _write_scalar(writer, value)
@@ -297,10 +297,10 @@ def _write_value(writer: WireWriter, record: ObservationRecord) -> None:
 
 def _write_scalar(writer: WireWriter, scalar: Scalar | int) -> None:
     if isinstance(scalar, Special):
-        writer.octets(b"N")
+        writer.raw(b"N")
         writer.text(scalar.value, limit_bytes=8)
     elif isinstance(scalar, float):
-        writer.octets(b"F" + _DOUBLE.pack(scalar))
+        writer.raw(b"F" + _DOUBLE.pack(scalar))
     else:
-        writer.octets(b"B")
+        writer.raw(b"B")
         writer.i64(scalar)

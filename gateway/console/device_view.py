@@ -25,8 +25,8 @@ from protocols.ieee11073.dim.words import (
     TIME_CAPABILITIES,
     attribute_name,
     attribute_words,
+    bit_names,
     map_words,
-    said,
 )
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.nomenclature.tables import name_of, term_of
@@ -255,7 +255,7 @@ def _clock(report: DeviceHistory, identity: DeviceIdentity) -> Json:
 def _time_info(info: MdsTimeInfo) -> Json:
     has_base_offset = bool(info.mds_time_cap_state & 0x0100)
     return {
-        "capabilities": list(said(info.mds_time_cap_state, TIME_CAPABILITIES)),
+        "capabilities": list(bit_names(info.mds_time_cap_state, TIME_CAPABILITIES)),
         "synchronised_by": name_of(Code(PARTITION_INFRASTRUCTURE, info.time_sync_protocol))
         if info.time_sync_protocol
         else None,
@@ -295,7 +295,7 @@ def _setting(each: ClockSetting) -> Json:
 
 def _power(identity: DeviceIdentity) -> Json:
     return {
-        "status": [] if identity.power_status is None else list(said(identity.power_status, POWER_STATUS)),
+        "status": [] if identity.power_status is None else list(bit_names(identity.power_status, POWER_STATUS)),
         "battery_percent": identity.battery_percent,
         "battery_remaining": None if identity.battery_remaining is None else _quantity(*identity.battery_remaining),
     }

@@ -56,7 +56,7 @@ def samples(arrays: Iterable[Observation]) -> list[int]:
     for observation in arrays:
         array, packed = observation.channel.array, observation.samples
         if array is not None and packed is not None:
-            raw.extend(struct.unpack(f">{len(packed) // array.format.octets}{array.format.value}", packed))
+            raw.extend(struct.unpack(f">{len(packed) // array.format.width_bytes}{array.format.value}", packed))
     return raw
 
 

@@ -198,4 +198,4 @@ def _sent_local_us(observations: Sequence[Observation]) -> int | None:
     array = last.channel.array
     if local_us is None or array is None or last.samples is None:
         return local_us
-    return local_us + round(len(last.samples) // array.format.octets * array.period_s * 1_000_000)
+    return local_us + round(len(last.samples) // array.format.width_bytes * array.period_s * 1_000_000)

@@ -185,7 +185,7 @@ class BloodPressureMonitor(ServiceInterpreter):
         remarks: list[GattEvent] = []
         if (value.status or 0) & _PULSE_RANGE == _PULSE_RANGE:
             remarks += self._deviations.deviation("the pulse range has its reserved value; it is left out", data)
-        if isinstance(value, EnhancedTimes) and value.tells_two_times:
+        if isinstance(value, EnhancedTimes) and value.has_two_times:
             remarks.append(
                 Uninterpreted(characteristic, data, "the user facing time differs from the base time, which is used")
             )

@@ -65,7 +65,7 @@ class EnhancedTimes(PressureDetails):
     epoch_2000: bool = True
 
     @property
-    def tells_two_times(self) -> bool:
+    def has_two_times(self) -> bool:
         """True where the time shown to the user differs from the base clock."""
         return self.time_s is not None and self.user_facing_s is not None and self.time_s != self.user_facing_s
 

@@ -107,7 +107,7 @@ class CgmControl:
     has_crc: bool = False
 
 
-class ControlAnswer(NamedTuple):
+class ControlResponse(NamedTuple):
     """Response of the control point. `result`: 1 success, 2 not supported, 3 invalid operand, 4 not completed, 5 out of
     range."""
 
@@ -242,11 +242,11 @@ def encode_control(value: CgmControl) -> bytes:
     return data + E2E_CRC.encode(data, value.has_crc)
 
 
-def control_answer_of(value: CgmControl) -> ControlAnswer | None:
+def control_response_of(value: CgmControl) -> ControlResponse | None:
     """Return the response in `value`; None where it is none."""
     if value.opcode != CONTROL_RESPONSE or len(value.operand) != 2:
         return None
-    return ControlAnswer(value.operand[0], value.operand[1])
+    return ControlResponse(value.operand[0], value.operand[1])
 
 
 def alert_level(opcode: int, level: Scalar) -> CgmControl:

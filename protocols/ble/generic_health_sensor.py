@@ -166,7 +166,7 @@ class GenericHealthSensor(ServiceInterpreter):
         if characteristic == STORED_OBSERVATION:
             return self._segment(self._stored, characteristic, data, received_s)
         if characteristic == GHS_CONTROL_POINT:
-            return self._answered(data)
+            return self._take_control_response(data)
         if characteristic == HEALTH_SENSOR_FEATURES:
             decode_features(data)
             return ()
@@ -210,7 +210,7 @@ class GenericHealthSensor(ServiceInterpreter):
             events.append(Uninterpreted(characteristic, whole.octets, "; ".join(dict.fromkeys(found.raw))))
         return events
 
-    def _answered(self, data: bytes) -> Sequence[GattEvent]:
+    def _take_control_response(self, data: bytes) -> Sequence[GattEvent]:
         if decode_control(data).opcode == SUCCESS:
             return ()
         return self._deviations.deviation("the control point answered something else than success", data)

@@ -57,7 +57,7 @@ from protocols.observation import Channel, Observation, Special, Value
 __all__ = ["PROFILE", "Glucose", "measured_at"]
 
 CLAUSE: Final = "GLS"
-WAITING_MAX: Final = 8
+PENDING_MAX: Final = 8
 """Limit of measurements held for the context of the first: a meter sends it directly after its measurement."""
 REMEMBERED_MAX: Final = 32
 """Measurements whose time is kept for a late context, and contexts kept for a later measurement."""
@@ -142,7 +142,7 @@ _Fact = tuple[Channel, Value]
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _Pending:
     """A measurement whose context has not arrived, or that is queued after such a measurement. `facts` grow by those of
     the context."""
 
@@ -165,7 +165,7 @@ class Glucose(ServiceInterpreter):
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
-        self._waiting: deque[_Waiting] = deque()
+        self._pending: deque[_Pending] = deque()
         self._times: BoundedMap[int, DeviceTime | None] = BoundedMap(REMEMBERED_MAX)
         self._early: OrderedDict[int, tuple[bytes, float]] = OrderedDict()
 
@@ -177,8 +177,8 @@ class Glucose(ServiceInterpreter):
         return super().receive(characteristic, data, received_s)
 
     def flush(self) -> Sequence[GattEvent]:
-        events = [event for waiting in self._waiting for event in self._events_of(waiting)]
-        self._waiting.clear()
+        events = [event for pending in self._pending for event in self._events_of(pending)]
+        self._pending.clear()
         while self._early:
             events += self._alone(*self._early.popitem(last=False)[1])
         return events
@@ -187,19 +187,19 @@ class Glucose(ServiceInterpreter):
         value = decode_measurement(data)
         facts, remarks = _facts_of_measurement(value, data)
         number = value.sequence_number
-        waiting = _Waiting(number, measured_at(value), facts, remarks, value.context_follows, data, received_s)
+        pending = _Pending(number, measured_at(value), facts, remarks, value.context_follows, data, received_s)
         early = self._early.pop(number, None)
         if early is not None:
-            self._join(waiting, early[0])
-        self._waiting.append(waiting)
-        self._times[number] = waiting.time
+            self._join(pending, early[0])
+        self._pending.append(pending)
+        self._times[number] = pending.time
         return self._released()
 
     def _context(self, data: bytes, received_s: float) -> Sequence[GattEvent]:
         number = decode_context(data).sequence_number
-        for waiting in self._waiting:
-            if waiting.due and waiting.sequence_number == number:
-                self._join(waiting, data)
+        for pending in self._pending:
+            if pending.due and pending.sequence_number == number:
+                self._join(pending, data)
                 return self._released()
         if number in self._times:
             late = self._deviations.deviation("a context came late or unannounced", data)
@@ -210,24 +210,24 @@ class Glucose(ServiceInterpreter):
         self._early[number] = (data, received_s)
         return pushed_out
 
-    def _join(self, waiting: _Waiting, data: bytes) -> None:
+    def _join(self, pending: _Pending, data: bytes) -> None:
         facts, remarks = _facts_of_context(decode_context(data), data)
-        waiting.facts += facts
-        waiting.remarks += remarks
-        waiting.due = False
+        pending.facts += facts
+        pending.remarks += remarks
+        pending.due = False
 
     def _released(self) -> list[GattEvent]:
         """Return the events of measurements that need not be held any longer, in order."""
         events: list[GattEvent] = []
-        while self._waiting and (not self._waiting[0].due or len(self._waiting) > WAITING_MAX):
-            events += self._events_of(self._waiting.popleft())
+        while self._pending and (not self._pending[0].due or len(self._pending) > PENDING_MAX):
+            events += self._events_of(self._pending.popleft())
         return events
 
-    def _events_of(self, waiting: _Waiting) -> Sequence[GattEvent]:
+    def _events_of(self, pending: _Pending) -> Sequence[GattEvent]:
         missing: Sequence[GattEvent] = ()
-        if waiting.due:
-            missing = self._deviations.deviation("a context was announced and did not come", waiting.octets)
-        return [*waiting.measured(), *waiting.remarks, *missing]
+        if pending.due:
+            missing = self._deviations.deviation("a context was announced and did not come", pending.octets)
+        return [*pending.measured(), *pending.remarks, *missing]
 
     def _alone(self, data: bytes, received_s: float) -> Sequence[GattEvent]:
         """Return the events of a context by itself, with the time of its measurement where that is known."""

@@ -82,7 +82,7 @@ _NUMBER_BYTES: Final = {
 }
 
 
-_ANSWER_OPERANDS: Final[Mapping[int, tuple[int, ...]]] = {
+_RESPONSE_OPERANDS: Final[Mapping[int, tuple[int, ...]]] = {
     Opcode.NUMBER_RESPONSE: (2, 4),
     Opcode.COMBINED_RESPONSE: (2, 4),
     Opcode.RESPONSE: (2,),
@@ -99,7 +99,7 @@ class RecordAccess:
     operand: bytes = b""
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """A response code: the `result`, as sent, of the procedure of opcode `request`."""
 
     request: int
@@ -116,11 +116,11 @@ class Bounds(NamedTuple):
 def decode_record_access(data: bytes) -> RecordAccess:
     reader = GattReader(data, clause=CLAUSE)
     access = RecordAccess(reader.u8(), reader.u8(), reader.rest())
-    lengths = _ANSWER_OPERANDS.get(access.opcode)
+    lengths = _RESPONSE_OPERANDS.get(access.opcode)
     if lengths is not None and len(access.operand) not in lengths:
-        raise RemoteProtocolError(f"an answer's operand has {len(access.operand)} bytes", at=2, clause=CLAUSE)
+        raise RemoteProtocolError(f"a response's operand has {len(access.operand)} bytes", at=2, clause=CLAUSE)
     if lengths is not None and access.operator != Operator.NULL:
-        raise RemoteProtocolError(f"an answer has operator {access.operator}", at=1, clause=CLAUSE)
+        raise RemoteProtocolError(f"a response has operator {access.operator}", at=1, clause=CLAUSE)
     if len(access.operand) > OPERAND_BYTES_MAX:
         raise RemoteProtocolError(f"an operand has {len(access.operand)} bytes", at=2, clause=CLAUSE)
     return access
@@ -154,7 +154,7 @@ def request_by_time(opcode: Opcode, operator: Operator, *moments: datetime) -> b
     return encode_record_access(RecordAccess(opcode, operator, operand))
 
 
-def answer(opcode: int, result: Result) -> bytes:
+def encode_result(opcode: int, result: Result) -> bytes:
     """Encode the response code for a request of `opcode`."""
     return encode_record_access(RecordAccess(Opcode.RESPONSE, Operator.NULL, bytes((opcode, result))))
 
@@ -165,11 +165,11 @@ def counted(count: int, numbering: RecordNumbering, opcode: Opcode = Opcode.NUMB
     return encode_record_access(RecordAccess(opcode, Operator.NULL, count.to_bytes(width, "little")))
 
 
-def answer_of(access: RecordAccess) -> Answer | None:
+def response_of(access: RecordAccess) -> Response | None:
     """Return the response code in `access`; None where it is none."""
     if access.opcode != Opcode.RESPONSE or len(access.operand) != 2:
         return None
-    return Answer(access.operand[0], access.operand[1])
+    return Response(access.operand[0], access.operand[1])
 
 
 def count_of(access: RecordAccess) -> int | None:

@@ -31,7 +31,7 @@ _NOT_COMPARED = frozenset(
 """Results with which servers refuse to compare record numbers, or to use this operator."""
 
 
-class _Asked(Enum):
+class _Selection(Enum):
     NEWER = "newer than the mark"
     NEWEST = "the newest, to see whether the mark still means anything"
     ALL = "all"
@@ -45,7 +45,7 @@ class RecordFetch(RecordProcedure):
         super().__init__(Opcode.REPORT)
         self._numbering = numbering
         self._after = None if numbering is RecordNumbering.NONE else after
-        self._asking = self._first()
+        self._selection = self._first()
         self._highest: int | None = None
         self._last: int | None = None
         self._newest: int | None = None
@@ -67,11 +67,11 @@ class RecordFetch(RecordProcedure):
         if self.ended:
             return
         self.count += 1
-        if self.awaits_answer:
+        if self.awaits_response:
             self.deadline_s = now_s + ANSWER_S
         if number is None:
             return
-        if self._asking is _Asked.NEWEST:
+        if self._selection is _Selection.NEWEST:
             self._newest = number
             return
         self._ascending = self._ascending and (self._last is None or self._follows(self._last, number))
@@ -83,21 +83,21 @@ class RecordFetch(RecordProcedure):
         numbers is the counter's wrap."""
         return later >= earlier or earlier - later > number_max(self._numbering) // 2
 
-    def _first(self) -> _Asked:
+    def _first(self) -> _Selection:
         # Just below its highest number a counter may have wrapped already, and a request for newer records would miss
         # those after the wrap.
         if self._after is None or not 0 <= self._after < number_max(self._numbering) - 1:
-            return _Asked.ALL
-        return _Asked.NEWER
+            return _Selection.ALL
+        return _Selection.NEWER
 
     def _request(self) -> bytes:
-        match self._asking:
-            case _Asked.NEWER:
+        match self._selection:
+            case _Selection.NEWER:
                 assert self._after is not None
                 return request(Opcode.REPORT, Operator.AT_LEAST, self._after + 1, numbering=self._numbering)
-            case _Asked.NEWEST:
+            case _Selection.NEWEST:
                 return request(Opcode.REPORT, Operator.LAST, numbering=self._numbering)
-            case _Asked.ALL:
+            case _Selection.ALL:
                 # The records of this request begin at the oldest, whatever the earlier numbers were.
                 self._highest = self._last = None
                 self._ascending = True
@@ -106,19 +106,19 @@ class RecordFetch(RecordProcedure):
     def _interrupted(self) -> None:
         """Return the request for the rest: records that arrived in order need not be sent again."""
         comparable = self._last is not None and self._last < number_max(self._numbering) - 1
-        if self._asking is not _Asked.NEWEST and self._ascending and comparable:
+        if self._selection is not _Selection.NEWEST and self._ascending and comparable:
             self._after = self._last
-            self._asking = _Asked.NEWER
+            self._selection = _Selection.NEWER
 
     def _settled(self, result: int, now_s: float) -> Sequence[FetchEvent]:
-        if self._asking is _Asked.NEWEST:
+        if self._selection is _Selection.NEWEST:
             return self._compared(result, now_s)
         if result == Result.SUCCESS:
             return self._complete()
         if result == Result.NO_RECORDS_FOUND:
-            return self._turn(_Asked.NEWEST, now_s) if self._asking is _Asked.NEWER else self._complete()
-        if result in _NOT_COMPARED and self._asking is _Asked.NEWER:
-            return self._turn(_Asked.ALL, now_s)
+            return self._turn(_Selection.NEWEST, now_s) if self._selection is _Selection.NEWER else self._complete()
+        if result in _NOT_COMPARED and self._selection is _Selection.NEWER:
+            return self._turn(_Selection.ALL, now_s)
         return self._end(FetchRefused(words_of(result)))
 
     def _compared(self, result: int, now_s: float) -> Sequence[FetchEvent]:
@@ -129,13 +129,13 @@ class RecordFetch(RecordProcedure):
         if result in _NOT_COMPARED or result == Result.SUCCESS:
             if self._newest is not None and self._newest > self._after and not self._newer_twice:
                 self._newer_twice = True  # it was measured between the two requests
-                return self._turn(_Asked.NEWER, now_s)
-            return self._turn(_Asked.ALL, now_s)
+                return self._turn(_Selection.NEWER, now_s)
+            return self._turn(_Selection.ALL, now_s)
         return self._end(FetchRefused(words_of(result)))
 
-    def _turn(self, asking: _Asked, now_s: float) -> Sequence[FetchEvent]:
-        self._asking = asking
-        return self._ask_again(now_s)
+    def _turn(self, selection: _Selection, now_s: float) -> Sequence[FetchEvent]:
+        self._selection = selection
+        return self._repeat_request(now_s)
 
     def _complete(self) -> Sequence[FetchEvent]:
         self._done = True

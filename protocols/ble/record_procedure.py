@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
-from protocols.ble.record_access import CLAUSE, Opcode, Operator, RecordAccess, Result, answer_of, decode_record_access
+from protocols.ble.record_access import (
+    CLAUSE,
+    Opcode,
+    Operator,
+    RecordAccess,
+    Result,
+    decode_record_access,
+    response_of,
+)
 from protocols.ble.record_access import encode_record_access as encoded
 from protocols.deviation import Deviation
 from protocols.errors import LocalProtocolError
@@ -34,7 +42,7 @@ ABORT: Final = encoded(RecordAccess(Opcode.ABORT, Operator.NULL))
 
 
 @dataclass(frozen=True, slots=True)
-class FetchAsk:
+class FetchRequest:
     """Write this value to the control point now."""
 
     octets: bytes
@@ -66,7 +74,7 @@ class FetchTimedOut:
     """The server was silent for `ANSWER_S`. No other procedure may be started on this link, so drop it."""
 
 
-FetchEvent: TypeAlias = FetchAsk | FetchDone | FetchAborted | FetchRefused | FetchTimedOut | Deviation
+FetchEvent: TypeAlias = FetchRequest | FetchDone | FetchAborted | FetchRefused | FetchTimedOut | Deviation
 
 
 class _State(Enum):
@@ -116,7 +124,7 @@ class RecordProcedure:
         """Number of records that arrived."""
 
     @property
-    def awaits_answer(self) -> bool:
+    def awaits_response(self) -> bool:
         """True while the server is processing our request."""
         return self._state is _State.ASKED
 
@@ -128,7 +136,7 @@ class RecordProcedure:
         """Return the first write; call it after all subscriptions are made."""
         if self._state is not _State.NEW:
             raise LocalProtocolError("a procedure starts once")
-        return self._ask(now_s)
+        return self._send_request(now_s)
 
     def receive(self, data: bytes, now_s: float) -> Sequence[FetchEvent]:
         """Process an indication of the control point. Raises RemoteProtocolError where it is malformed; then nothing
@@ -136,15 +144,15 @@ class RecordProcedure:
         access = decode_record_access(data)
         if self._state in (_State.NEW, _State.ENDED):
             return ()
-        found = answer_of(access)
+        found = response_of(access)
         if found is None:
             return self._stray(data)
         if found.request == Opcode.ABORT and self._state is _State.CLEARING:
-            return self._ask_again(now_s)
+            return self._repeat_request(now_s)
         if found.request == Opcode.ABORT and self._state is _State.ABORTING:
             return self._end(FetchAborted(self.count))
         if found.request == self._opcode and self._state is _State.ASKED:
-            return self._answered(found.result, now_s)
+            return self._take_result(found.result, now_s)
         if found.request == self._opcode and self._state is _State.ABORTING:
             return ()  # it was sent before our abort arrived; the response to the abort follows
         return self._stray(data)
@@ -168,7 +176,7 @@ class RecordProcedure:
         if self.deadline_s is None or now_s < self.deadline_s:
             return ()
         if self._state is _State.PUT_OFF:
-            return self._ask_again(now_s)
+            return self._repeat_request(now_s)
         return self._end(FetchTimedOut())
 
     def abort(self, now_s: float) -> Sequence[FetchEvent]:
@@ -198,7 +206,7 @@ class RecordProcedure:
         """Process a final result; no retry is left."""
         raise NotImplementedError
 
-    def _answered(self, result: int, now_s: float) -> Sequence[FetchEvent]:
+    def _take_result(self, result: int, now_s: float) -> Sequence[FetchEvent]:
         if result == Result.SERVER_BUSY and self._put_off < len(BUSY_PAUSES_S):
             self.deadline_s = now_s + BUSY_PAUSES_S[self._put_off]
             self._put_off += 1
@@ -207,22 +215,22 @@ class RecordProcedure:
         if result == Result.PROCEDURE_NOT_COMPLETED and self._again < AGAIN_MAX:
             self._again += 1
             self._interrupted()
-            return self._ask_again(now_s)
+            return self._repeat_request(now_s)
         return self._settled(result, now_s)
 
-    def _ask(self, now_s: float) -> bytes:
+    def _send_request(self, now_s: float) -> bytes:
         self._asked += 1
         self._state = _State.ASKED
         return self._write(self._request(), now_s).octets
 
-    def _ask_again(self, now_s: float) -> Sequence[FetchEvent]:
+    def _repeat_request(self, now_s: float) -> Sequence[FetchEvent]:
         if self._asked >= ASKED_MAX:
             return self._end(FetchRefused(f"the device was asked {self._asked} times and came to no end"))
-        return (FetchAsk(self._ask(now_s)),)
+        return (FetchRequest(self._send_request(now_s)),)
 
-    def _write(self, data: bytes, now_s: float) -> FetchAsk:
+    def _write(self, data: bytes, now_s: float) -> FetchRequest:
         self.deadline_s = now_s + ANSWER_S
-        return FetchAsk(data)
+        return FetchRequest(data)
 
     def _end(self, *events: FetchEvent) -> Sequence[FetchEvent]:
         self._state = _State.ENDED

@@ -22,11 +22,11 @@ from protocols.ble.record_access import (
     Operator,
     RecordAccess,
     Result,
-    answer,
     bounds_of,
     comparable_time,
     counted,
     decode_record_access,
+    encode_result,
 )
 from protocols.ble.record_procedure import CCCD_IMPROPERLY_CONFIGURED, PROCEDURE_ALREADY_IN_PROGRESS
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
@@ -123,25 +123,25 @@ class RecordServer:
         else:
             result = Result.SUCCESS
             self.lost()
-        self._ends_with = answer(Opcode.ABORT, result)
+        self._ends_with = encode_result(Opcode.ABORT, result)
 
     def _begin(self, access: RecordAccess) -> bytes:
         """Start a request; return its last indication."""
         result, chosen = self._chosen(access)
         if result is not Result.SUCCESS:
-            return answer(access.opcode, result)
+            return encode_result(access.opcode, result)
         match access.opcode:
             case Opcode.REPORT_NUMBER:
                 return counted(len(chosen), self._numbering)
             case Opcode.DELETE:
                 for record in chosen:
                     del self._records[record.number]
-                return answer(access.opcode, Result.SUCCESS)
+                return encode_result(access.opcode, Result.SUCCESS)
             case Opcode.COMBINED_REPORT:
                 self._sending += chosen
                 return counted(len(chosen), self._numbering, Opcode.COMBINED_RESPONSE)
         self._sending += chosen
-        return answer(access.opcode, Result.SUCCESS)
+        return encode_result(access.opcode, Result.SUCCESS)
 
     def _chosen(self, access: RecordAccess) -> tuple[Result, list[StoredRecord]]:
         """Return the records that a request selects, or the result that refuses it. A count of none is no error."""

@@ -48,7 +48,7 @@ def write_values(writer: WireWriter, observations: Sequence[Observation]) -> Non
         kinds = bytes([_KIND_OF[type(value)] for value in values])
     except KeyError as error:
         raise LocalProtocolError(f"a value of type {error.args[0].__name__}") from None
-    writer.octets(kinds)
+    writer.raw(kinds)
     _write_samples(writer, [observation for observation in observations if observation.value is None])
     writer.floats(array("d", [value for value in values if type(value) is float]))
     _write_specials(writer, [value for value in values if isinstance(value, Special)])
@@ -73,7 +73,7 @@ def read_values(
 
 
 def _read_mixed(reader: WireReader, channels: Sequence[Channel]) -> tuple[list[Value | None], list[bytes | None]]:
-    kinds = reader.octets(len(channels))
+    kinds = reader.take(len(channels))
     if kinds and max(kinds) > _COMPOUND:
         raise reader.wrong("no such kind of value")
     for kind, channel in zip(kinds, channels, strict=True):
@@ -107,14 +107,14 @@ def _write_samples(writer: WireWriter, observations: Sequence[Observation]) -> N
     if len(samples) > BLOCK_SAMPLES_BYTES_MAX:
         raise BlockTooLarge(f"{len(samples)} bytes of samples in one block; {BLOCK_SAMPLES_BYTES_MAX} are allowed")
     writer.column(array("I", map(len, blocks)))
-    writer.octets(samples)
+    writer.raw(samples)
 
 
 def _read_samples(reader: WireReader, count: int) -> list[bytes]:
     lengths = reader.column("I", count)
     if sum(lengths) > BLOCK_SAMPLES_BYTES_MAX:
         raise reader.over_limit("bytes of samples in one block", BLOCK_SAMPLES_BYTES_MAX)
-    samples = reader.octets(sum(lengths))
+    samples = reader.take(sum(lengths))
     return [samples[end - length : end] for length, end in zip(lengths, accumulate(lengths), strict=True)]
 
 
@@ -126,11 +126,11 @@ def _write_bits(writer: WireWriter, bits: Sequence[int]) -> None:
 
 
 def _write_specials(writer: WireWriter, specials: Sequence[Special]) -> None:
-    writer.octets(bytes([_SPECIALS.index(special) for special in specials]))
+    writer.raw(bytes([_SPECIALS.index(special) for special in specials]))
 
 
 def _read_specials(reader: WireReader, count: int) -> list[Special]:
-    numbers = reader.octets(count)
+    numbers = reader.take(count)
     if numbers and max(numbers) >= len(_SPECIALS):
         raise reader.wrong("no such special value")
     return [_SPECIALS[number] for number in numbers]
@@ -145,17 +145,17 @@ def _write_compounds(writer: WireWriter, compounds: Sequence[tuple[Scalar, ...]]
         raise BlockTooLarge(f"{len(scalars)} components in one block; {BLOCK_SCALARS_MAX} are allowed")
     if not set(map(type, scalars)) <= {float, Special}:
         raise LocalProtocolError("a component that is neither a float nor a Special")
-    writer.octets(bytes(map(len, compounds)))
-    writer.octets(bytes([type(scalar) is Special for scalar in scalars]))
+    writer.raw(bytes(map(len, compounds)))
+    writer.raw(bytes([type(scalar) is Special for scalar in scalars]))
     writer.floats(array("d", [scalar for scalar in scalars if isinstance(scalar, float)]))
     _write_specials(writer, [scalar for scalar in scalars if isinstance(scalar, Special)])
 
 
 def _read_compounds(reader: WireReader, count: int) -> list[tuple[Scalar, ...]]:
-    lengths = reader.octets(count)
+    lengths = reader.take(count)
     if sum(lengths) > BLOCK_SCALARS_MAX:
         raise reader.over_limit("components in one block", BLOCK_SCALARS_MAX)
-    special = reader.octets(sum(lengths))
+    special = reader.take(sum(lengths))
     floats = iter(reader.floats(special.count(0)))
     specials = iter(_read_specials(reader, len(special) - special.count(0)))
     scalars: Iterator[Scalar] = iter([next(specials) if is_special else next(floats) for is_special in special])

@@ -79,7 +79,7 @@ def channel_bytes(channel: Channel) -> bytes:
         if not all(map(math.isfinite, scale)):
             raise LocalProtocolError("a scale is not finite")
         writer.u8(ord(channel.array.format.value))
-        writer.octets(_ARRAY.pack(*scale))
+        writer.raw(_ARRAY.pack(*scale))
     return writer.take()
 
 
@@ -110,7 +110,7 @@ def _read_array(reader: WireReader) -> SampleArray:
         sample_format = SampleFormat(chr(letter))
     except ValueError:
         raise reader.wrong("no such sample format") from None
-    scale: tuple[float, float, float] = _ARRAY.unpack(reader.octets(_ARRAY.size))
+    scale: tuple[float, float, float] = _ARRAY.unpack(reader.take(_ARRAY.size))
     if not all(map(math.isfinite, scale)):
         raise reader.wrong("a scale is not finite")
     period_s, slope, offset = scale

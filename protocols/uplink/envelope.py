@@ -162,8 +162,8 @@ def encode_envelope(envelope: Envelope) -> bytes:
     writer.varint(batch.sequence)
     writer.varint(batch.count)
     writer.i64(batch.created_at_us)
-    writer.octets(batch.previous_hash)
-    writer.octets(envelope.signature)
+    writer.raw(batch.previous_hash)
+    writer.raw(envelope.signature)
     if envelope.traceparent is not None:
         writer.text(envelope.traceparent, limit_bytes=TRACEPARENT_BYTES_MAX)
     writer.blob(batch.payload, limit_bytes=PAYLOAD_BYTES_MAX)
@@ -191,8 +191,8 @@ def decode_envelope(data: bytes, *, limit_bytes: int = ENVELOPE_BYTES_MAX) -> En
         raise reader.wrong("sequences begin at 1")
     count = reader.varint(BATCH_COUNT_MAX)
     created_at_us = reader.i64()
-    previous_hash = reader.octets(HASH_BYTES)
-    signature = reader.octets(SIGNATURE_BYTES)
+    previous_hash = reader.take(HASH_BYTES)
+    signature = reader.take(SIGNATURE_BYTES)
     traceparent = reader.text(TRACEPARENT_BYTES_MAX) if flags & _HAS_TRACEPARENT else None
     payload = reader.blob(PAYLOAD_BYTES_MAX)
     reader.end()

@@ -268,7 +268,7 @@ def _write_channels(writer: WireWriter, channels: list[Channel]) -> None:
     _check_size(codes, BLOCK_CODES_MAX, "codes of channels")
     writer.varint(len(by_encoding))
     for encoded in by_encoding:
-        writer.octets(encoded)
+        writer.raw(encoded)
     writer.column(array(_number_type(len(by_encoding)), map(numbers.__getitem__, identities)))
 
 
@@ -347,11 +347,11 @@ def _write_times(writer: WireWriter, times: list[DeviceTime | None]) -> None:
         writer.planes(b"".join(data), length)
         return
     writer.u8(_TIME_MIXED)
-    writer.octets(bytes([0 if time is None else _KINDS.index(time.kind) + 1 for time in times]))
+    writer.raw(bytes([0 if time is None else _KINDS.index(time.kind) + 1 for time in times]))
     if max(map(len, data)) > 0xFF:
         raise LocalProtocolError("a device time has more than 255 bytes")
-    writer.octets(bytes(map(len, data)))
-    writer.octets(b"".join(data))
+    writer.raw(bytes(map(len, data)))
+    writer.raw(b"".join(data))
 
 
 def _read_times(reader: WireReader, count: int) -> Sequence[DeviceTime | None]:
@@ -366,10 +366,10 @@ def _read_times(reader: WireReader, count: int) -> Sequence[DeviceTime | None]:
         data = reader.planes(count, length)
         return [DeviceTime(kind, data[at : at + length]) for at in range(0, len(data), length)]
     if form == _TIME_MIXED:
-        kinds = reader.octets(count)
-        lengths = iter(reader.octets(count - kinds.count(0)))
+        kinds = reader.take(count)
+        lengths = iter(reader.take(count - kinds.count(0)))
         return [
-            DeviceTime(_time_kind(reader, kind - 1), reader.octets(next(lengths))) if kind else None for kind in kinds
+            DeviceTime(_time_kind(reader, kind - 1), reader.take(next(lengths))) if kind else None for kind in kinds
         ]
     raise reader.wrong("no such form of the device time column")
 

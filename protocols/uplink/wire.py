@@ -27,7 +27,7 @@ class WireWriter:
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
-    def octets(self, data: bytes) -> None:
+    def raw(self, data: bytes) -> None:
         """Write `data` as it is, without a length."""
         self._parts.append(data)
 
@@ -116,7 +116,7 @@ class WireReader:
         """Return the error to raise for more of `what` than this side accepts."""
         return LimitExceeded(f"more than {limit} {what}", at=self._at, clause=self._clause)
 
-    def octets(self, count: int) -> bytes:
+    def take(self, count: int) -> bytes:
         begin = self._at
         end = begin + count
         if end > len(self._data):
@@ -146,11 +146,11 @@ class WireReader:
         return number
 
     def i64(self) -> int:
-        number: int = _I64.unpack(self.octets(8))[0]
+        number: int = _I64.unpack(self.take(8))[0]
         return number
 
     def blob(self, limit_bytes: int) -> bytes:
-        return self.octets(self.varint(limit_bytes))
+        return self.take(self.varint(limit_bytes))
 
     def text(self, limit_bytes: int) -> str:
         data = self.blob(limit_bytes)
@@ -179,7 +179,7 @@ class WireReader:
 
     def planes(self, count: int, width: int) -> bytes:
         """Read `count` items of `width` bytes each, assembled from their byte planes."""
-        data = self.octets(count * width)
+        data = self.take(count * width)
         if width == 1:
             return data
         items = bytearray(count * width)

@@ -34,7 +34,7 @@ from protocols.ieee11073.association import (
     LinkLost,
     Rejected,
     Released,
-    ReportAnswered,
+    ReportAccepted,
     ReportRefused,
     State,
 )
@@ -302,7 +302,7 @@ class Agent:
             match event:
                 case ConfigurationAgreed():
                     self._associated()
-                case ReportAnswered(invoke_id=invoke_id):
+                case ReportAccepted(invoke_id=invoke_id):
                     await self._sending.acknowledge(invoke_id)
                 case ReportRefused():
                     self._refused(event)

@@ -185,7 +185,7 @@ def _labelled(declared: ConfigObject, label: str, *, named_unit: bool) -> Config
 def _config_id(declared: tuple[ConfigObject, ...]) -> int:
     """Return a configuration id that depends on the declared objects: each form of record has its own, so that a
     manager that remembers one never takes it for another."""
-    octets = Configuration(_FIRST_CONFIG_ID, declared).octets
+    octets = Configuration(_FIRST_CONFIG_ID, declared).encoded
     return _FIRST_CONFIG_ID + crc32(octets) % (_LAST_CONFIG_ID - _FIRST_CONFIG_ID + 1)
 
 

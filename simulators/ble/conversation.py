@@ -20,7 +20,7 @@ from bumble.device import Connection
 from bumble.gatt import Characteristic
 from bumble.gatt_server import Server
 
-from protocols.ble.record_access import Opcode, Result, answer
+from protocols.ble.record_access import Opcode, Result, encode_result
 from protocols.ble.record_server import Outgoing, RecordServer
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 from simulators.ble.behaviour import BleBehaviour
@@ -192,7 +192,10 @@ class Conversation:
         characteristic, octets = outgoing
         if characteristic == _RACP:
             await self._indicate(characteristic, octets)
-            if octets in (answer(Opcode.REPORT, Result.SUCCESS), answer(Opcode.COMBINED_REPORT, Result.SUCCESS)):
+            if octets in (
+                encode_result(Opcode.REPORT, Result.SUCCESS),
+                encode_result(Opcode.COMBINED_REPORT, Result.SUCCESS),
+            ):
                 self._transfer_ended()
             return
         if not self._fits((outgoing,)):

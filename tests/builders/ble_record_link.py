@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Sequence
 
 from protocols.ble.interpretation import RecordNumbering
-from protocols.ble.record_access import Opcode, Result, answer
+from protocols.ble.record_access import Opcode, Result, encode_result
 from protocols.ble.record_fetch import RecordFetch
-from protocols.ble.record_procedure import FetchAsk, FetchEvent, RecordProcedure
+from protocols.ble.record_procedure import FetchEvent, FetchRequest, RecordProcedure
 from protocols.ble.record_server import Outgoing, RecordServer, StoredRecord
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 
@@ -75,7 +75,7 @@ class RecordLink:
         """Record the procedure's events, and write the requests among them."""
         for event in events:
             self.events.append(event)
-            if isinstance(event, FetchAsk):
+            if isinstance(event, FetchRequest):
                 self._write(event.octets)
 
     @property
@@ -88,7 +88,7 @@ class RecordLink:
         if self.errors:
             self.take(self.procedure.not_written(self.errors.popleft(), self.now_s))
         elif self.instead and octets[0] != Opcode.ABORT:
-            self._queue.append(Outgoing(RECORD_ACCESS_CONTROL_POINT, answer(octets[0], self.instead.popleft())))
+            self._queue.append(Outgoing(RECORD_ACCESS_CONTROL_POINT, encode_result(octets[0], self.instead.popleft())))
         elif (error := self.server.written(octets)) is not None:
             self.take(self.procedure.not_written(error, self.now_s))
 

@@ -15,7 +15,7 @@ from gateway.transports.pump import Nudge, pump
 from gateway.transports.tcp import connect_tcp
 from protocols.device_time import DeviceTime, absolute_time
 from protocols.ieee11073.association.agent import AgentAssociation
-from protocols.ieee11073.association.agent_events import ConfigurationAsked, ReportAnswered, ReportRefused
+from protocols.ieee11073.association.agent_events import ConfigurationRequested, ReportAccepted, ReportRefused
 from protocols.ieee11073.association.events import Aborted, Rejected
 from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim.configuration import Configuration
@@ -55,7 +55,7 @@ class Device:
 
     @property
     def was_asked_for_its_configuration(self) -> bool:
-        return any(isinstance(event, ConfigurationAsked) for event in self.heard)
+        return any(isinstance(event, ConfigurationRequested) for event in self.heard)
 
     @property
     def was_turned_away(self) -> bool:
@@ -89,7 +89,7 @@ class Device:
         def verdict() -> str | None:
             for event in self.heard[before:]:
                 match event:
-                    case ReportAnswered():
+                    case ReportAccepted():
                         return "answered"
                     case ReportRefused():
                         return "refused"

@@ -63,7 +63,7 @@ def manager(*, known: Configuration | None = None, settings: ManagerSettings | N
     """Return a manager on a fresh link, which remembers the configuration `known` of the test agent, if any."""
     remembered = RememberedConfigurations()
     if known is not None:
-        remembered.remember(AGENT_ID, known.config_id, known.octets)
+        remembered.remember(AGENT_ID, known.config_id, known.encoded)
     return ManagerAssociation(system_id=MANAGER_ID, configurations=remembered, settings=settings)
 
 

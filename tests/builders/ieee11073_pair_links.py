@@ -17,7 +17,7 @@ from protocols.ieee11073.association import (
     Event,
     ManagerAssociation,
     RememberedConfigurations,
-    ReportAnswered,
+    ReportAccepted,
     ReportReceived,
     State,
 )
@@ -91,7 +91,7 @@ class Telling:
         self._confirmed = confirmed
         self._random = Random(f"{seed}:{kind.value}")
         self._outbox = deque(spoken.reports)
-        largest = max([len(spoken.configuration.octets), *(len(report.observations) for report in spoken.reports)])
+        largest = max([len(spoken.configuration.encoded), *(len(report.observations) for report in spoken.reports)])
         self._life_octets_max = 3 * (largest + _HEADS_OCTETS)
         self._remembered = RememberedConfigurations()
         self._now_s = 0.0
@@ -186,7 +186,7 @@ class Telling:
         if self._agent.state is State.ASSOCIATING:
             self.story.numbers.append([])
         for event in events:
-            if isinstance(event, ReportAnswered):
+            if isinstance(event, ReportAccepted):
                 assert event.invoke_id == self._under_way
                 self._under_way = None
                 self._outbox.popleft()

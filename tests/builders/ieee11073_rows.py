@@ -13,7 +13,7 @@ from protocols.ieee11073.association import (
     AgentAssociation,
     Associated,
     ConfigurationAgreed,
-    ConfigurationAsked,
+    ConfigurationRequested,
     Event,
     ManagerAssociation,
     Rejected,
@@ -102,7 +102,7 @@ def saying(event: Event) -> str:
             return "associated" if known else "associated, configuration unknown"
         case ConfigurationAgreed(learned=learned):
             return "configuration learned" if learned else "configuration agreed"
-        case ConfigurationAsked():
+        case ConfigurationRequested():
             return "configuration asked"
         case ReportReceived(observations=observations, confirmed=confirmed):
             return f"{len(observations)} observations, {'confirmed' if confirmed else 'unconfirmed'}"

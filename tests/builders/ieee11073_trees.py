@@ -47,7 +47,7 @@ from protocols.ieee11073.apdu.pm_store import (
 )
 from protocols.ieee11073.dim import Attribute
 from protocols.ieee11073.dim.identity import MdsTimeInfo
-from protocols.ieee11073.mder.annotations import CountedOctets, FixedOctets, Listed, Number, OpenIntEnum
+from protocols.ieee11073.mder.annotations import CountedBytes, FixedBytes, Listed, Number, OpenIntEnum
 from protocols.reader import Reader
 
 LEAF: Final = 0
@@ -186,9 +186,9 @@ def _read(annotation: Any, reader: Reader, wire_type: type[Any], values: dict[st
     if get_origin(annotation) is Annotated:
         inner, form = get_args(annotation)
         match form:
-            case Number(octets=size) | FixedOctets(octets=size):
+            case Number(width_bytes=size) | FixedBytes(width_bytes=size):
                 return leaf(reader.take(size))
-            case CountedOctets():
+            case CountedBytes():
                 inside = _opened(reader.take(reader.u16()), _content(wire_type, values))
                 return Node(COUNTED, [inside], name=f"{wire_type.__name__} octets")
             case Listed():
@@ -199,7 +199,7 @@ def _read(annotation: Any, reader: Reader, wire_type: type[Any], values: dict[st
                 items.finish()
                 return node
     if issubclass(annotation, OpenIntEnum):
-        return leaf(reader.take(annotation.octets()))
+        return leaf(reader.take(annotation.width_bytes()))
     return _read_type(annotation, reader)
 
 

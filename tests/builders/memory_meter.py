@@ -9,7 +9,7 @@ from gateway.transports.link import Link
 from gateway.transports.pump import Nudge, pump
 from gateway.transports.tcp import connect_tcp
 from protocols.ieee11073.association import AgentAssociation, AgentSettings, Event
-from protocols.ieee11073.association.agent_events import ReportAnswered, SegmentSent
+from protocols.ieee11073.association.agent_events import ReportAccepted, SegmentSent
 from protocols.ieee11073.association.agent_pm_store import AgentPmStore, Memory
 from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim import Configuration, Reading, fixed_report
@@ -94,11 +94,11 @@ class Meter:
         """Report one value live and confirmed, and wait for its acknowledgement."""
         await eventually(lambda: self.operating and self._association is not None and self._association.can_confirm)
         assert self._association is not None
-        answered = sum(isinstance(event, ReportAnswered) for event in self.heard)
+        answered = sum(isinstance(event, ReportAccepted) for event in self.heard)
         report = fixed_report(self._configuration, [Reading(1, value, minute(at_minute))])
         self._association.report(report, confirmed=True, now_s=self._clock.monotonic_s())
         self._nudge()
-        await eventually(lambda: sum(isinstance(event, ReportAnswered) for event in self.heard) > answered)
+        await eventually(lambda: sum(isinstance(event, ReportAccepted) for event in self.heard) > answered)
 
     async def unplug(self) -> None:
         """End the link; the meter reconnects at once."""

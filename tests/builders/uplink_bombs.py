@@ -73,7 +73,7 @@ def _write_rest(writer: WireWriter, channels: list[Channel], count: int) -> None
     """Write everything behind the runs: channels, numbers, receptions, status, times, values."""
     writer.varint(len(channels))
     for channel in channels:
-        writer.octets(channel_bytes(channel))
+        writer.raw(channel_bytes(channel))
     kind = "B" if len(channels) <= 256 else "H" if len(channels) <= 65_536 else "I"
     writer.column(array(kind, [number % len(channels) for number in range(count)]))
     writer.floats(array("d", bytes(8 * count)))

@@ -20,4 +20,4 @@ def test_agent_raises_no_error_for_any_manager_bytes(peers: Peers, shard: int) -
     apdus = APDUS * 2 // 5 // SHARDS
     met = run(peers, "agent", shard, apdus)
     assert met["ConfigurationAgreed"] > apdus // 50
-    assert met["ReportAnswered"] > 0
+    assert met["ReportAccepted"] > 0

@@ -19,7 +19,7 @@ from gateway.transports.clock import Instant, SystemClock
 from gateway.transports.link import Event, Link
 from gateway.transports.pump import Nudge, pump
 from gateway.transports.tcp import TcpLink
-from protocols.ieee11073.association import Aborted, AgentAssociation, ReportAnswered, ReportRefused, State
+from protocols.ieee11073.association import Aborted, AgentAssociation, ReportAccepted, ReportRefused, State
 from protocols.ieee11073.dim.reports import ScanReport
 from simulators.demo.serial_line import SerialLine
 from tests.builders.busy_device import BusyDevice
@@ -109,7 +109,7 @@ class Sender:
     async def _hear(self, events: Sequence[Event], at: Instant) -> Sequence[bool]:
         for event in events:
             match event:
-                case ReportAnswered():
+                case ReportAccepted():
                     self._waiting.popleft()
                     self._offer()
                 case ReportRefused() | Aborted():

@@ -45,7 +45,7 @@ TEMPLATES = sorted((ROOT / "cloud").rglob("templates/*.html"))
 RATCHETS = {
     "words in docstrings": 90,
     "words in comments": 5,
-    "words in names": 87,
+    "words in names": 19,
     "docstrings that begin with a fragment": 0,
 }
 """Counts of the tree when the test came. They may only fall: lower a number here with the change that lowers it."""

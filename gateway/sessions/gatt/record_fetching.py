@@ -30,7 +30,14 @@ from gateway.transports.ble.faults import BleGattError
 from gateway.transports.clock import Clock
 from protocols.ble.interpretation import RecordNumbering, ServiceProfile
 from protocols.ble.record_fetch import RecordDelete, RecordFetch
-from protocols.ble.record_procedure import FetchAborted, FetchAsk, FetchDone, FetchEvent, FetchRefused, FetchTimedOut
+from protocols.ble.record_procedure import (
+    FetchAborted,
+    FetchDone,
+    FetchEvent,
+    FetchRefused,
+    FetchRequest,
+    FetchTimedOut,
+)
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 
 ABORT_S = 2.0
@@ -208,7 +215,7 @@ class RecordFetching:
             while True:
                 while transfer.events:
                     event = transfer.events.popleft()
-                    if not isinstance(event, FetchAsk):
+                    if not isinstance(event, FetchRequest):
                         return event
                     await self._write(transfer, event.octets)
                 transfer.wake.clear()

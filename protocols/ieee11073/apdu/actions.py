@@ -10,8 +10,8 @@ from protocols.ieee11073.mder import (
     U32,
     AnyDefinedBy,
     Bits16,
+    Bytes8,
     Handle,
-    Octets8,
     OidType,
     OpenIntEnum,
     RelativeTime,
@@ -37,7 +37,7 @@ class SetTimeInvoke:
     """Argument of Set-Time. `date_time` is an AbsoluteTime, the device's new local time; `accuracy` is a FLOAT and must
     be 0."""
 
-    date_time: Octets8
+    date_time: Bytes8
     accuracy: U32
 
 
@@ -45,7 +45,7 @@ class SetTimeInvoke:
 class SetBaseOffsetTimeInvoke:
     """UNCONFIRMED beyond the BaseOffsetTime itself (reference §14): further fields may follow it."""
 
-    base_offset_time: Octets8
+    base_offset_time: Bytes8
 
 
 PERSON_ANY = 0xFFFF

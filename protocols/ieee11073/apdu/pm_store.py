@@ -12,8 +12,8 @@ from protocols.ieee11073.mder import (
     U16,
     U32,
     Bits16,
+    Bytes8,
     Handle,
-    Octets8,
     OctetString,
     OidType,
     OpenIntEnum,
@@ -102,8 +102,8 @@ class SegmentList:
 class TimeRange:
     """Segments by AbsoluteTime, both ends included; only where the store supports it (select or clear by time)."""
 
-    from_time: Octets8
-    to_time: Octets8
+    from_time: Bytes8
+    to_time: Bytes8
 
 
 SegmentSelection = AllSegments | SegmentList | TimeRange

@@ -7,8 +7,8 @@ link.write(association.to_send())
 from protocols.deviation import Deviation
 from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.agent_events import (
-    ConfigurationAsked,
-    ReportAnswered,
+    ConfigurationRequested,
+    ReportAccepted,
     ReportRefused,
     ScannerSwitched,
 )
@@ -61,7 +61,7 @@ __all__ = [
     "ClockRead",
     "ClockSet",
     "ConfigurationAgreed",
-    "ConfigurationAsked",
+    "ConfigurationRequested",
     "ConfigurationStore",
     "DataFlowEnded",
     "DataFlowStarted",
@@ -78,7 +78,7 @@ __all__ = [
     "Rejected",
     "Released",
     "RememberedConfigurations",
-    "ReportAnswered",
+    "ReportAccepted",
     "ReportReceived",
     "ReportRefused",
     "ReportsLost",

@@ -34,9 +34,9 @@ from protocols.ieee11073.apdu.data import (
     RejectResult,
 )
 from protocols.ieee11073.association import admission
-from protocols.ieee11073.association.agent_answers import Answer, Answering
-from protocols.ieee11073.association.agent_events import ConfigurationAsked, ReportAnswered, ReportRefused
+from protocols.ieee11073.association.agent_events import ConfigurationRequested, ReportAccepted, ReportRefused
 from protocols.ieee11073.association.agent_objects import Mds, MdsAttributes, Scanners
+from protocols.ieee11073.association.agent_responses import Dispatcher, Response
 from protocols.ieee11073.association.agent_service import AgentPort, AgentService
 from protocols.ieee11073.association.agent_table import AGENT
 from protocols.ieee11073.association.events import Associated, ConfigurationAgreed, Event, Rejected, RejectReason
@@ -51,10 +51,10 @@ from protocols.ieee11073.dim.reports import ScanReport
 from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.tolerances import Oddity
 
-_REPORT_ANSWERS = frozenset({MessageTag.EVENT_REPORT_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+_REPORT_RESPONSES = frozenset({MessageTag.EVENT_REPORT_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 _REPORT_NUMBERS = 0x10000
 _UNREADABLE_MAX = 32
-_WAITING_MAX = 64
+_PENDING_MAX = 64
 """Limit of queued confirmed reports of services."""
 
 
@@ -85,7 +85,7 @@ class AgentAssociation(Association):
         self._configurations = tuple(configurations)
         self._scanners = Scanners(start_enabled=self._settings.scanners_start_enabled)
         self._services = (Mds(mds_attributes), self._scanners, *services)
-        self._answering = Answering(self._services, self._notes)
+        self._dispatcher = Dispatcher(self._services, self._notes)
         port = AgentPort(self._notes, self._emit, self._confirm, lambda: self._now_s)
         for service in self._services:
             service.port = port
@@ -93,7 +93,7 @@ class AgentAssociation(Association):
         self._offer = 0
         self._requests_sent = 0
         self._report_nos: dict[tuple[int, int], int] = {}
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._pending: deque[Callable[[], None]] = deque()
         self._config_request: Request | None = None
         self._actions.update(
             {
@@ -106,8 +106,8 @@ class AgentAssociation(Association):
                 Action.ACCEPT_CONFIG: self._accept_config,
                 Action.REFUSE_CONFIG: self._refuse_config,
                 Action.SEND_RLRQ_NO_MORE_CONFIGURATIONS: self._send_rlrq_no_more_configurations,
-                Action.ANSWER_GET: self._answer_get,
-                Action.ANSWER_REQUEST: self._answer_request,
+                Action.ANSWER_GET: self._respond_to_get,
+                Action.ANSWER_REQUEST: self._respond_to_request,
                 Action.REFUSE_OPERATION: self._refuse_operation,
                 Action.TAKE_RESPONSE: self._take_response,
             }
@@ -154,7 +154,7 @@ class AgentAssociation(Association):
         now_s: float,
         data_req_id: int = DATA_REQUEST_AGENT_INITIATED,
     ) -> int:
-        """Send a report and return its invoke-id, which `ReportAnswered` or `ReportRefused` repeats. `data_req_id` is
+        """Send a report and return its invoke-id, which `ReportAccepted` or `ReportRefused` repeats. `data_req_id` is
         that of the manager's request that it serves.
 
         Raises `LocalProtocolError` outside Operating, while another confirmed report is in flight, and for a scanner
@@ -174,7 +174,7 @@ class AgentAssociation(Association):
         if confirmed:
             done = partial(self._report_settled, report_no)
             to_s = self._scanners.confirm_timeout_s(report.handle) or self._settings.to_cer_s
-            request = Request(_REPORT_ANSWERS, now_s + to_s, done)
+            request = Request(_REPORT_RESPONSES, now_s + to_s, done)
             invoke_id = self._request(MessageTag.CONFIRMED_EVENT_REPORT, argument, request)
         else:
             invoke_id = self._invoke_id = (self._invoke_id + 1) % _REPORT_NUMBERS
@@ -190,7 +190,7 @@ class AgentAssociation(Association):
 
     def _end_association(self) -> None:
         super()._end_association()
-        self._waiting.clear()
+        self._pending.clear()
         for service in self._services:
             service.end()
 
@@ -219,7 +219,7 @@ class AgentAssociation(Association):
 
     def _repeat_aarq(self, row: Row, received: Received) -> None:
         if self._requests_sent >= self._settings.associations_max:
-            self._abort_now(AbortReason.RESPONSE_TIMEOUT, "no answer to the association request")
+            self._abort_now(AbortReason.RESPONSE_TIMEOUT, "no response to the association request")
             return
         self._start_state_timer()
         self._send_aarq(row, received)
@@ -249,9 +249,9 @@ class AgentAssociation(Association):
         report = encode(self.configuration.report)
         argument = EventReportArgument(0, self._relative_time(), EventType.CONFIG, report)
         deadline_s = self._now_s + self._settings.to_config_s
-        self._config_request = Request(_REPORT_ANSWERS, deadline_s, self._verdict_after_release)
+        self._config_request = Request(_REPORT_RESPONSES, deadline_s, self._verdict_after_release)
         self._request(MessageTag.CONFIRMED_EVENT_REPORT, argument, self._config_request)
-        self._emit(ConfigurationAsked(self.configuration.config_id))
+        self._emit(ConfigurationRequested(self.configuration.config_id))
 
     def _input_of_response(self, request: Request, received: Received) -> Input:
         if request is not self._config_request or not isinstance(received.body, EventReportResult):
@@ -270,7 +270,7 @@ class AgentAssociation(Association):
     def _agree(self) -> None:
         configuration = self.configuration
         channels = DeviceModel(configuration, self._notes).channels
-        self._emit(ConfigurationAgreed(configuration.config_id, channels, configuration.octets))
+        self._emit(ConfigurationAgreed(configuration.config_id, channels, configuration.encoded))
         for service in self._services:
             service.start(configuration)
 
@@ -287,22 +287,22 @@ class AgentAssociation(Association):
 
     # Operating.
 
-    def _answer_get(self, row: Row, received: Received) -> None:
+    def _respond_to_get(self, row: Row, received: Received) -> None:
         """Respond to a Get before the configuration is agreed, when only the MDS exists."""
-        self._send_answer_of(received, self._answering.answer_early(received.body))
+        self._send_response_of(received, self._dispatcher.respond_early(received.body))
 
-    def _answer_request(self, row: Row, received: Received) -> None:
-        self._send_answer_of(received, self._answering.answer(received, self.configuration))
+    def _respond_to_request(self, row: Row, received: Received) -> None:
+        self._send_response_of(received, self._dispatcher.respond(received, self.configuration))
 
     def _refuse_operation(self, row: Row, received: Received) -> None:
         self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)
 
-    def _send_answer_of(self, received: Received, answer: Answer) -> None:
+    def _send_response_of(self, received: Received, response: Response) -> None:
         assert received.data is not None
-        if answer.body is not None and received.data.message in CONFIRMED:
-            self._send_message(received.data.invoke_id, answer.message, answer.body)
-        if answer.then is not None:
-            answer.then()
+        if response.body is not None and received.data.message in CONFIRMED:
+            self._send_message(received.data.invoke_id, response.message, response.body)
+        if response.then is not None:
+            response.then()
 
     def _confirm(
         self, handle: int, event_type: EventType, info: bytes, *, to_s: float, done: Callable[[Received], None]
@@ -312,20 +312,20 @@ class AgentAssociation(Association):
             return  # a response that arrives during the release causes no further request
         if self.state is not State.OPERATING:
             raise LocalProtocolError(f"an agent in state {self.state.name} cannot report")
-        if len(self._waiting) >= _WAITING_MAX:
-            raise LocalProtocolError(f"{_WAITING_MAX} reports wait already")
+        if len(self._pending) >= _PENDING_MAX:
+            raise LocalProtocolError(f"{_PENDING_MAX} reports wait already")
 
         def send() -> None:
             argument = EventReportArgument(handle, self._relative_time(), event_type, info)
-            request = Request(_REPORT_ANSWERS, self._now_s + to_s, done)
+            request = Request(_REPORT_RESPONSES, self._now_s + to_s, done)
             self._request(MessageTag.CONFIRMED_EVENT_REPORT, argument, request)
 
-        self._waiting.append(send)
+        self._pending.append(send)
         self._send_next()
 
     def _send_next(self) -> None:
-        if self._waiting and self.can_confirm:
-            self._waiting.popleft()()
+        if self._pending and self.can_confirm:
+            self._pending.popleft()()
 
     def _take_response(self, row: Row, received: Received) -> None:
         assert received.data is not None
@@ -344,4 +344,4 @@ class AgentAssociation(Association):
             case RejectResult(problem=problem):
                 self._emit(ReportRefused(invoke_id, report_no, problem, rejected=True))
             case _:
-                self._emit(ReportAnswered(invoke_id, report_no))
+                self._emit(ReportAccepted(invoke_id, report_no))

@@ -107,16 +107,16 @@ class ServedRequests(AgentService):
             return None
         request = decode(DataRequest, args)
         self.flows(self.port.now_s)
-        answer = self._answer(request)
-        if isinstance(answer, _Result):
-            return self._response(answer)
-        info = request.data_req_id.to_bytes(2, "big") + bytes(2) + answer.observations
-        return self._response(_Result.NO_ERROR, answer.event_type, info)
+        response = self._respond(request)
+        if isinstance(response, _Result):
+            return self._response(response)
+        info = request.data_req_id.to_bytes(2, "big") + bytes(2) + response.observations
+        return self._response(_Result.NO_ERROR, response.event_type, info)
 
     def _response(self, result: DataRequestResult, event_type: int = 0, info: bytes = b"") -> Acted:
         return Acted(encode(DataResponse(self._relative_time(), result, EventType(event_type), info)))
 
-    def _answer(self, request: DataRequest) -> DataRequestResult | ScanReport:
+    def _respond(self, request: DataRequest) -> DataRequestResult | ScanReport:
         """Return the result, or for a single response the report."""
         mode, number = request.data_req_mode, request.data_req_id
         if mode & actions.MODE_CONTINUATION:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class ReportAnswered:
+class ReportAccepted:
     """The manager stored this confirmed report durably; the device need not send it again."""
 
     invoke_id: int
@@ -23,7 +23,7 @@ class ReportRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigurationAsked:
+class ConfigurationRequested:
     """The manager does not know the configuration; it is being sent."""
 
     config_id: int
@@ -46,4 +46,4 @@ class SegmentSent:
     whole: bool
 
 
-AgentEvent = ReportAnswered | ReportRefused | ConfigurationAsked | ScannerSwitched | SegmentSent
+AgentEvent = ReportAccepted | ReportRefused | ConfigurationRequested | ScannerSwitched | SegmentSent

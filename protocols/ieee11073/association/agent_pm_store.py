@@ -187,10 +187,10 @@ class AgentPmStore(AgentService):
             status |= STATUS_LAST_ENTRY
         description = SegmentDataDescription(sending.segment.number, sending.index, len(some), status)
         info = encode(SegmentDataEvent(description, b"".join(some)))
-        done = partial(self._answered, sending)
+        done = partial(self._take_response, sending)
         self.port.confirm(self._handle, EventType.SEGMENT_DATA, info, to_s=self._confirm_timeout_s, done=done)
 
-    def _answered(self, sending: _Sending, received: Received) -> None:
+    def _take_response(self, sending: _Sending, received: Received) -> None:
         if sending is not self._sending:
             return
         status = STATUS_MANAGER_ABORT  # a refusal (ROER, RORJ) ends the transfer as well

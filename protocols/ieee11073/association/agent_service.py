@@ -1,7 +1,7 @@
 """Interface of an agent's services: its MDS, its scanners, its clock, data requests, a memory of measurements.
 
 An agent is composed of services. A request of the manager (Get, Set, action) goes to each in order until one owns the
-object and the operation; a request without an owner is refused by the rules of reference 20601 §9.4 (`agent_answers`).
+object and the operation; one without an owner is refused by the rules of reference 20601 §9.4 (`agent_responses`).
 The device's data and actions are values and callables that its owner passes in, so this code implements the protocol
 and never the device. No clock: `port.now_s` is the time of the current event.
 

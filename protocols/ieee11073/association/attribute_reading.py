@@ -17,7 +17,7 @@ from protocols.ieee11073.association.requests import AtSending, Requests
 from protocols.ieee11073.association.service import Service
 from protocols.ieee11073.tolerances import Oddity
 
-GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+GET_RESPONSES = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 
 ATTRIBUTES_MAX = 1024
 """Limit of ids in one Get; the standard has about two hundred."""
@@ -37,12 +37,12 @@ def request_attributes(
     the reason in words after a refusal or a timeout. Raises as `Requests.enqueue` does."""
     asked_s = 0.0
 
-    def ask(now_s: float) -> GetArgument:
+    def make(now_s: float) -> GetArgument:
         nonlocal asked_s
         asked_s = now_s
         return GetArgument(handle, tuple(map(OidEntry, attribute_ids)))
 
-    def answered(received: Received) -> None:
+    def take_response(received: Received) -> None:
         result = received.body
         if isinstance(result, GetResult):
             done(tuple((ava.attribute_id, ava.attribute_value) for ava in result.attribute_list), asked_s)
@@ -55,7 +55,9 @@ def request_attributes(
         requests.notes.add(Oddity.ATTRIBUTES_WITHHELD, handle=handle, why=UNANSWERED)
         withheld(UNANSWERED)
 
-    requests.enqueue(MessageTag.GET, AtSending(ask), answers=GET_ANSWERS, to_s=to_s, done=answered, overdue=silent)
+    requests.enqueue(
+        MessageTag.GET, AtSending(make), answers=GET_RESPONSES, to_s=to_s, done=take_response, overdue=silent
+    )
 
 
 class AttributeReading(Service):

@@ -38,7 +38,7 @@ class CarriedAttributes:
             for item in plan.carried:
                 news = tuple(
                     (attribute, data)
-                    for attribute, data in item.octets(run.columns, at)
+                    for attribute, data in item.attribute_bytes(run.columns, at)
                     if self._is_news((item.handle, item.person, attribute), data)
                 )
                 if news and item.handle == MDS_HANDLE:
@@ -59,15 +59,15 @@ class CarriedAttributes:
         return True
 
     def _mds_changed(self, news: tuple[tuple[int, bytes], ...], now_s: float) -> MdsChanged:
-        said = identity_of(b"", tuple(AvaType(*pair) for pair in news))
+        identity = identity_of(b"", tuple(AvaType(*pair) for pair in news))
         values = dict(news)
-        for attribute in said.unreadable:
+        for attribute in identity.unreadable:
             self._notes.add(Oddity.MDS_ATTRIBUTE_UNREADABLE, values[attribute], attribute=attribute)
         return MdsChanged(
             attributes=news,
             received_s=now_s,
-            battery_percent=said.battery_percent,
-            power_status=said.power_status,
-            battery_remaining=said.battery_remaining,
-            date_and_time=said.date_and_time,
+            battery_percent=identity.battery_percent,
+            power_status=identity.power_status,
+            battery_remaining=identity.battery_remaining,
+            date_and_time=identity.date_and_time,
         )

@@ -33,7 +33,7 @@ from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.ieee11073.mder import encode
 from protocols.ieee11073.tolerances import Oddity
 
-ACTION_ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+ACTION_RESPONSES = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 
 CLOCK_ATTRIBUTES = {
     Attribute.DATE_AND_TIME: TimeKind.ABSOLUTE,
@@ -154,14 +154,14 @@ class ClockSetting(Service):
         self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             AtSending(command),
-            answers=ACTION_ANSWERS,
+            answers=ACTION_RESPONSES,
             to_s=self._to_action_s,
-            done=partial(self._answered, sent),
+            done=partial(self._take_response, sent),
             overdue=partial(self._not_set, sent, UNANSWERED, b""),
         )
         self._setting = True
 
-    def _answered(self, sent: list[tuple[DeviceTime, float]], received: Received) -> None:
+    def _take_response(self, sent: list[tuple[DeviceTime, float]], received: Received) -> None:
         time, sent_s = sent[0]
         if isinstance(received.body, ActionResult):
             self._setting = False
@@ -184,10 +184,10 @@ class ClockSetting(Service):
         self._reading = True
         self._next_s = None
         request_attributes(
-            self._requests, 0, self._clocks, to_s=self._to_get_s, done=self._answered_times, withheld=self._withheld
+            self._requests, 0, self._clocks, to_s=self._to_get_s, done=self._take_times, withheld=self._withheld
         )
 
-    def _answered_times(self, attributes: Attributes, asked_s: float) -> None:
+    def _take_times(self, attributes: Attributes, asked_s: float) -> None:
         self._reading = False
         if self._shown(attributes, asked_s):
             self._failures = 0

@@ -90,7 +90,7 @@ class Configuring:
     def learn(self, system_id: bytes, configuration: Configuration) -> None:
         """Remember a configuration that the device sent in this association."""
         self.remembered = False
-        self._store.remember(system_id, configuration.config_id, configuration.octets)
+        self._store.remember(system_id, configuration.config_id, configuration.encoded)
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
         """Doubt a remembered configuration that does not explain a report. True: it is removed, and the device has to

@@ -57,7 +57,7 @@ from protocols.ieee11073.dim.channels import RELATIVE_TIME_S
 from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.tolerances import Oddity
 
-ACTION_ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+ACTION_RESPONSES = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 ID_MAX = 0xEFFF
 """Highest data-req-id of a manager; higher ones are the agent's or reserved."""
 HANDLES_MAX = 1024
@@ -228,7 +228,7 @@ class DataRequests(Service):
         flow = self._flow(data_req_id)
         if not self._flags & SUPPORTS_STOP:
             raise LocalProtocolError("the device does not take a stop")
-        done = partial(self._answered, data_req_id, self._end)
+        done = partial(self._take_response, data_req_id, self._end)
         self._send(data_req_id, flow.wanted.mode, flow.wanted, done)
 
     def _flow(self, data_req_id: int) -> _Flow:
@@ -242,7 +242,7 @@ class DataRequests(Service):
 
     def _request(self, wanted: DataWanted, *, keeps: bool) -> int:
         data_req_id = self._free_id()
-        done = partial(self._answered, data_req_id, self._started)
+        done = partial(self._take_response, data_req_id, self._started)
         self._send(data_req_id, MODE_START | wanted.mode, wanted, done)
         self._flows[data_req_id] = _Flow(wanted, keeps)
         return data_req_id
@@ -255,7 +255,7 @@ class DataRequests(Service):
                 return self._last_id
 
     def _prolong(self, data_req_id: int, flow: _Flow) -> None:
-        done = partial(self._answered, data_req_id, self._started)
+        done = partial(self._take_response, data_req_id, self._started)
         mode = MODE_START | MODE_CONTINUATION | flow.wanted.mode
         self._send(data_req_id, mode, flow.wanted, done)
 
@@ -272,13 +272,13 @@ class DataRequests(Service):
         self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             ActionArgument(0, ActionType.DATA_REQUEST, encode(request)),
-            answers=ACTION_ANSWERS,
+            answers=ACTION_RESPONSES,
             to_s=self._settings.to_action_s,
             done=done,
             overdue=partial(self._refused, data_req_id, UNANSWERED, b""),
         )
 
-    def _answered(self, data_req_id: int, go_on: Callable[[int], None], received: Received) -> None:
+    def _take_response(self, data_req_id: int, go_on: Callable[[int], None], received: Received) -> None:
         result = received.body
         if not isinstance(result, ActionResult):
             self._refused(data_req_id, refusal(result) or "", received.octets)

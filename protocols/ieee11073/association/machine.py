@@ -194,7 +194,7 @@ class Association(ABC):
         """Return the tickets of the confirmed reports that have no response yet."""
         return set()
 
-    def _forget_answers(self) -> None:
+    def _forget_responses(self) -> None:
         """Drop pending responses: none can reach the peer any more."""
         self._held.clear()
         self._gate.clear()
@@ -300,14 +300,14 @@ class Association(ABC):
     def _send(self, data: bytes) -> None:
         (self._held if self._held else self._out).append(data)
 
-    def _send_after_answers(self, data: bytes) -> None:
+    def _send_after_responses(self, data: bytes) -> None:
         """Send a release message after the responses that are owed by now, since the peer accepts none after it; all
         later bytes are held until then."""
         if not self._held:
             self._gate = self._owed_tickets()
         (self._held if self._gate else self._out).append(data)
 
-    def _send_answer(self, ticket: int, data: bytes) -> None:
+    def _send_response(self, ticket: int, data: bytes) -> None:
         """Send the response to a report: before the release message if it was owed then, else in its turn."""
         if ticket not in self._gate:
             self._send(data)
@@ -351,7 +351,7 @@ class Association(ABC):
     # Actions that both roles have.
 
     def _lose_link(self, row: Row, received: Received) -> None:
-        self._forget_answers()
+        self._forget_responses()
         self._out.clear()
         self._emit(LinkLost())
 
@@ -362,7 +362,7 @@ class Association(ABC):
             reason, why = timeout_reason(row.state), f"no answer in time in state {row.state.name}"
         elif not why:
             why = f"row {row.number}: {row.input.name} in state {row.state.name}"
-        self._forget_answers()
+        self._forget_responses()
         self._send(encode_apdu(Abrt(reason)))
         if row.state is State.UNASSOCIATED:
             self._notes.add(Oddity.OUTSIDE_ASSOCIATION, received.octets, what=row.input.name, row=row.number)
@@ -370,15 +370,15 @@ class Association(ABC):
             self._emit(Aborted(reason, by_us=True, why=why))
 
     def _take_abrt(self, row: Row, received: Received) -> None:
-        self._forget_answers()
+        self._forget_responses()
         assert isinstance(received.apdu, Abrt)
         self._emit(Aborted(received.apdu.reason, by_us=False, why="the peer ended the association"))
 
     def _send_rlrq(self, row: Row, received: Received) -> None:
-        self._send_after_answers(encode_apdu(Rlrq(self._release_reason)))
+        self._send_after_responses(encode_apdu(Rlrq(self._release_reason)))
 
     def _send_rlre(self, row: Row, received: Received) -> None:
-        self._send_after_answers(encode_apdu(Rlre(ReleaseResponseReason.NORMAL)))
+        self._send_after_responses(encode_apdu(Rlre(ReleaseResponseReason.NORMAL)))
         self._emit(Released())
 
     def _send_rlre_and_wait(self, row: Row, received: Received) -> None:

@@ -36,8 +36,8 @@ from protocols.ieee11073.association.mds_reading import MdsReading
 from protocols.ieee11073.association.pm_stores import PmStores
 from protocols.ieee11073.association.presence import Presence
 from protocols.ieee11073.association.received import CONFIRMED, Received
-from protocols.ieee11073.association.report_answers import OwedAnswers
 from protocols.ieee11073.association.report_intake import ReportIntake
+from protocols.ieee11073.association.report_responses import OwedResponses
 from protocols.ieee11073.association.requests import Request, Requests
 from protocols.ieee11073.association.scanners import Scanners
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
@@ -82,7 +82,7 @@ class ManagerAssociation(Association):
         self._configuration: Configuration | None = None
         self._reject_result = AssociateResult.REJECTED_UNKNOWN
         self._intake: ReportIntake | None = None
-        self._owed: dict[int, OwedAnswers] = {}
+        self._owed: dict[int, OwedResponses] = {}
         self._tickets = count(1)
         self._peer = Requests(
             send=self._request,
@@ -108,7 +108,7 @@ class ManagerAssociation(Association):
             system_id=self._device_id,
             to_get_s=self._settings.to_get_s,
             tickets=self._tickets,
-            answer=self._answer_entries,
+            answer=self._respond_to_entries,
         )
         self._mds_event: MdsRead | None = None
         """The identity that was emitted and not acknowledged; after the acknowledgement the services begin."""
@@ -181,7 +181,7 @@ class ManagerAssociation(Association):
         if isinstance(event, ReportReceived):
             owed = self._owed.pop(event.ticket, None)
             if owed is not None:
-                self._send_answer(event.ticket, owed.accept())
+                self._send_response(event.ticket, owed.accept())
         elif isinstance(event, SegmentDataReceived):
             self.pm_stores.settle(event, durable=True)
         elif event is self._mds_event:
@@ -193,7 +193,7 @@ class ManagerAssociation(Association):
         if isinstance(event, ReportReceived):
             owed = self._owed.pop(event.ticket, None)
             if owed is not None:
-                self._send_answer(event.ticket, owed.reject())
+                self._send_response(event.ticket, owed.reject())
         elif isinstance(event, SegmentDataReceived):
             self.pm_stores.settle(event, durable=False)
         elif event is self._mds_event:
@@ -203,16 +203,16 @@ class ManagerAssociation(Association):
         assert self._applicant is not None
         return self._applicant.system_id
 
-    def _answer_entries(self, ticket: int, invoke_id: int, message: MessageTag, body: object) -> None:
-        self._send_answer(ticket, self._encoded(invoke_id, message, body))
+    def _respond_to_entries(self, ticket: int, invoke_id: int, message: MessageTag, body: object) -> None:
+        self._send_response(ticket, self._encoded(invoke_id, message, body))
 
     def _owed_tickets(self) -> set[int]:
         return set(self._owed) | self.pm_stores.owed_tickets
 
-    def _forget_answers(self) -> None:
-        super()._forget_answers()
+    def _forget_responses(self) -> None:
+        super()._forget_responses()
         self._owed.clear()
-        self.pm_stores.forget_answers()
+        self.pm_stores.forget_responses()
 
     def _end_association(self) -> None:
         super()._end_association()
@@ -268,7 +268,7 @@ class ManagerAssociation(Association):
             self._notes.add(Oddity.CONFIG_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             self._step(Input.CONFIG_UNREADABLE, received)
             return
-        self._answer_config(received, verdict.configuration.config_id, verdict.result)
+        self._respond_to_config(received, verdict.configuration.config_id, verdict.result)
         if verdict.result is ConfigResult.ACCEPTED_CONFIG:
             self._step(Input.CONFIG_ACCEPTED, received)
             self._operate(verdict.configuration, learned=verdict.learned)
@@ -276,7 +276,7 @@ class ManagerAssociation(Association):
             self._step(Input.CONFIG_REFUSED, received)
             self._bound_offers()
 
-    def _answer_config(self, received: Received, config_id: int, result: ConfigResult) -> None:
+    def _respond_to_config(self, received: Received, config_id: int, result: ConfigResult) -> None:
         assert received.data is not None
         verdict = encode(ConfigReportRsp(config_id, result))
         answer = EventReportResult(0, 0, EventType.CONFIG, verdict)
@@ -299,7 +299,7 @@ class ManagerAssociation(Association):
         if learned:
             self._configuring.learn(self._applicant.system_id, configuration)
         self._intake = ReportIntake(configuration, self._notes, self._tickets, self._owed)
-        self._emit(ConfigurationAgreed(configuration.config_id, self._intake.channels, configuration.octets, learned))
+        self._emit(ConfigurationAgreed(configuration.config_id, self._intake.channels, configuration.encoded, learned))
         for service in self._services:
             service.start(configuration)
 

@@ -18,7 +18,7 @@ from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.identity import DeviceIdentity, changed, identity_of
 from protocols.ieee11073.tolerances import Oddity
 
-GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+GET_RESPONSES = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 
 
 class MdsReading(Service):
@@ -42,7 +42,7 @@ class MdsReading(Service):
     def start(self, configuration: Configuration) -> None:
         self.asked_s = self._requests.now_s
         self._requests.enqueue(
-            MessageTag.GET, GetArgument(0, ()), answers=GET_ANSWERS, to_s=self._to_get_s, done=self._read
+            MessageTag.GET, GetArgument(0, ()), answers=GET_RESPONSES, to_s=self._to_get_s, done=self._read
         )
 
     def changed(self, event: MdsChanged) -> None:

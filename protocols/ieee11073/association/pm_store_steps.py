@@ -26,8 +26,8 @@ from protocols.ieee11073.mder import decode_list
 from protocols.ieee11073.tolerances import Oddity
 
 P = ParamSpec("P")
-_GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
-_ACTION_ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+_GET_RESPONSES = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+_ACTION_RESPONSES = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class StoreSteps:
         self._requests.enqueue(
             MessageTag.GET,
             GetArgument(store.handle, ()),
-            answers=_GET_ANSWERS,
+            answers=_GET_RESPONSES,
             to_s=to_s,
             done=self._if_still(done),
             overdue=self._overdue("a Get of its attributes"),
@@ -119,7 +119,7 @@ class StoreSteps:
         self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             ActionArgument(store.handle, action, data),
-            answers=_ACTION_ANSWERS,
+            answers=_ACTION_RESPONSES,
             to_s=to_s,
             done=self._if_still(done),
             overdue=self._overdue(f"the answer to {action.name}"),

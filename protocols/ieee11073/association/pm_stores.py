@@ -159,7 +159,7 @@ class PmStores(Service):
         """Return the tickets of the confirmed events that are not durable yet."""
         return {ticket for ticket, transfer in self._owing.items() if transfer.owed[ticket].invoke_id is not None}
 
-    def forget_answers(self) -> None:
+    def forget_responses(self) -> None:
         """Drop pending responses: none can reach the device any more."""
         self._owing.clear()
 

@@ -8,7 +8,7 @@ as after its first Get.
 
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.data import GetArgument
-from protocols.ieee11073.association.mds_reading import GET_ANSWERS
+from protocols.ieee11073.association.mds_reading import GET_RESPONSES
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.requests import Requests
 from protocols.ieee11073.association.service import Service
@@ -28,8 +28,8 @@ class Presence(Service):
         """
         self._requests.set_now(now_s)
         self._requests.enqueue(
-            MessageTag.GET, GetArgument(0, ()), answers=GET_ANSWERS, to_s=self._to_get_s, done=self._answered
+            MessageTag.GET, GetArgument(0, ()), answers=GET_RESPONSES, to_s=self._to_get_s, done=self._take_response
         )
 
-    def _answered(self, received: Received) -> None:
+    def _take_response(self, received: Received) -> None:
         """Ignore the response: the device is present, and its attributes were read when it associated."""

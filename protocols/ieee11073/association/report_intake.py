@@ -15,7 +15,7 @@ from protocols.ieee11073.apdu.data import EventReportArgument
 from protocols.ieee11073.association.carried_attributes import CarriedAttributes
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.manager_events import ReportReceived, ReportsLost
-from protocols.ieee11073.association.report_answers import OwedAnswers
+from protocols.ieee11073.association.report_responses import OwedResponses
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.configuration import Configuration, value_map
 from protocols.ieee11073.dim.device_model import DeviceModel
@@ -48,7 +48,7 @@ class ReportIntake:
     """Reports of one association, under one agreed configuration."""
 
     def __init__(
-        self, configuration: Configuration, notes: Notes, tickets: Iterator[int], owed: dict[int, OwedAnswers]
+        self, configuration: Configuration, notes: Notes, tickets: Iterator[int], owed: dict[int, OwedResponses]
     ) -> None:
         """Create an intake. `tickets` and `owed` belong to the manager and continue from association to association,
         since responses may outlive their association. `owed`: ticket of an event → the responses it still owes. The
@@ -116,7 +116,7 @@ class ReportIntake:
         ticket = 0
         if plan.confirmed:
             ticket = next(self._tickets)
-            self._owed[ticket] = OwedAnswers((row[INVOKE_ID],), plan.handle, plan.event_type)
+            self._owed[ticket] = OwedResponses((row[INVOKE_ID],), plan.handle, plan.event_type)
         return ReportReceived(plan.observe_single(row, now_s), plan.confirmed, report_no, now_s, 1, ticket)
 
     def take_known(self, front: memoryview, now_s: float) -> tuple[int, list[Event]]:
@@ -191,7 +191,7 @@ class ReportIntake:
             invoke_ids = tuple(run.columns[INVOKE_ID])
             if len(set(invoke_ids)) != run.reports:
                 self._notes.add(Oddity.INVOKE_ID_REUSED, b"".join(invoke_ids))
-            self._owed[ticket] = OwedAnswers(invoke_ids, plan.handle, plan.event_type)
+            self._owed[ticket] = OwedResponses(invoke_ids, plan.handle, plan.event_type)
         if plan.carried:
             events += self._carried.events(plan, run, now_s)
         observations = plan.observe(run, now_s)

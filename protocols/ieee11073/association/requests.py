@@ -18,7 +18,7 @@ from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.dim.notes import Notes
 
-WAITING_MAX = 64
+PENDING_MAX = 64
 """Limit of queued requests. The services send one request after the other, so the queue stays far below it."""
 
 
@@ -41,7 +41,7 @@ class AtSending:
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Pending:
     message: MessageTag
     body: object
     answers: frozenset[MessageTag]
@@ -74,7 +74,7 @@ class Requests:
         self._send = send
         self._now_s = now_s
         self._operating = operating
-        self._waiting: deque[_Waiting] = deque()
+        self._pending: deque[_Pending] = deque()
         self._under_way = False
         self._completing = False
         """True while a response is being processed."""
@@ -107,36 +107,36 @@ class Requests:
             if self._completing:
                 return
             raise LocalProtocolError("no association operates that could be asked")
-        if len(self._waiting) >= WAITING_MAX:
-            raise LocalProtocolError(f"{WAITING_MAX} requests wait already")
-        waiting = _Waiting(message, body, answers, to_s, done, overdue)
+        if len(self._pending) >= PENDING_MAX:
+            raise LocalProtocolError(f"{PENDING_MAX} requests wait already")
+        pending = _Pending(message, body, answers, to_s, done, overdue)
         if ahead:
-            self._waiting.appendleft(waiting)
+            self._pending.appendleft(pending)
         else:
-            self._waiting.append(waiting)
+            self._pending.append(pending)
         self._send_next()
 
     def forget(self) -> None:
         """Drop all requests: the association ended and no response will arrive."""
-        self._waiting.clear()
+        self._pending.clear()
         self._under_way = False
 
     def _send_next(self) -> None:
-        if self._under_way or not self._waiting or not self._operating():
+        if self._under_way or not self._pending or not self._operating():
             return
-        waiting = self._waiting.popleft()
-        overdue = None if waiting.overdue is None else self._then_next(waiting.overdue)
-        deadline_s = self._now_s() + waiting.to_s
-        body = waiting.body.make(self._now_s()) if isinstance(waiting.body, AtSending) else waiting.body
-        request = Request(waiting.answers, deadline_s, self._then_next_after(waiting.done), overdue)
-        self._send(waiting.message, body, request)
+        pending = self._pending.popleft()
+        overdue = None if pending.overdue is None else self._then_next(pending.overdue)
+        deadline_s = self._now_s() + pending.to_s
+        body = pending.body.make(self._now_s()) if isinstance(pending.body, AtSending) else pending.body
+        request = Request(pending.answers, deadline_s, self._then_next_after(pending.done), overdue)
+        self._send(pending.message, body, request)
         self._under_way = True  # not before: a body that cannot be encoded is our error and blocks nothing
 
     def _then_next_after(self, done: Callable[[Received], None]) -> Callable[[Received], None]:
-        def answered(received: Received) -> None:
+        def take(received: Received) -> None:
             self._complete(lambda: done(received))
 
-        return answered
+        return take
 
     def _then_next(self, overdue: Callable[[], None]) -> Callable[[], None]:
         def given_up() -> None:

@@ -37,7 +37,7 @@ from protocols.ieee11073.dim.channels import RELATIVE_TIME_S
 from protocols.ieee11073.dim.configuration import Configuration, attributes_of
 from protocols.ieee11073.tolerances import Oddity
 
-SET_ANSWERS = frozenset({MessageTag.SET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+SET_RESPONSES = frozenset({MessageTag.SET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 SCANNERS = frozenset({ObjectClass.EPISODIC_SCANNER, ObjectClass.PERIODIC_SCANNER})
 
 REPLACE = 0
@@ -150,13 +150,13 @@ class Scanners(Service):
         self._requests.enqueue(
             MessageTag.CONFIRMED_SET,
             SetArgument(handle, (AttributeModEntry(REPLACE, value),)),
-            answers=SET_ANSWERS,
+            answers=SET_RESPONSES,
             to_s=self._settings.to_set_s,
-            done=partial(self._answered, handle, enable),
+            done=partial(self._take_response, handle, enable),
             overdue=partial(self._not_switched, handle, enable, UNANSWERED, b""),
         )
 
-    def _answered(self, handle: int, enable: bool, received: Received) -> None:
+    def _take_response(self, handle: int, enable: bool, received: Received) -> None:
         result = received.body
         if not isinstance(result, SetResult):
             self._not_switched(handle, enable, refusal(result) or "", received.octets)

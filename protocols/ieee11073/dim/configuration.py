@@ -34,7 +34,7 @@ class Configuration:
     objects: tuple[ConfigObject, ...]
 
     @property
-    def octets(self) -> bytes:
+    def encoded(self) -> bytes:
         """Return the encoded ConfigObjectList."""
         return encode_list(self.objects)
 

@@ -165,7 +165,7 @@ def waveform(
 
     `period_s` is kept in steps of 125 µs. Limits that a FLOAT holds exactly keep the scale exact.
     """
-    data = sample_format.octets
+    data = sample_format.width_bytes
     signed = sample_format.value.islower()
     scale = b"".join(float_raw(limit).to_bytes(4, "big") for limit in physical)
     scale += b"".join(limit.to_bytes(data, "big", signed=signed) for limit in raw)

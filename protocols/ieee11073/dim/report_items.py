@@ -110,13 +110,13 @@ class Binder:
             self._misfit(Oddity.SAMPLES_OF_NO_WAVEFORM, handle=item.handle)
             return
         (found,) = value.fields
-        cut = found.octets % channel.array.format.octets
+        cut = found.octets % channel.array.format.width_bytes
         if cut:
             self._misfit(Oddity.SAMPLES_CUT, handle=item.handle)
             found = self._layout.cut(found, cut)
         specification = sa_specification(self._model.objects[item.handle].attributes)
         mask = None
-        if specification is not None and specification.sample_size == 8 * channel.array.format.octets:
+        if specification is not None and specification.sample_size == 8 * channel.array.format.width_bytes:
             count = found.octets * 8 // specification.sample_size
             if count != specification.array_size and not cut:
                 due = specification.array_size

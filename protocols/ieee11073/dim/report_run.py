@@ -62,7 +62,7 @@ class CarriedPlan:
     time: int | None
     time_kind: TimeKind
 
-    def octets(self, columns: "Columns", at: int) -> list[tuple[int, bytes]]:
+    def attribute_bytes(self, columns: "Columns", at: int) -> list[tuple[int, bytes]]:
         """Return attribute ids and bytes of the report at `at` of a run."""
         found = []
         for attribute, place in self.attributes:

@@ -107,7 +107,7 @@ def segment_of(info: SegmentInfo, store: Mapping[int, bytes], notes: Notes) -> S
     period = attributes.number(Attribute.SAMPLE_PERIOD, 4)
     if period is None:
         period = _Attributes(store, notes).number(Attribute.SAMPLE_PERIOD, 4)
-    adjustment = attributes.octets(Attribute.DATE_AND_TIME_ADJUSTMENT, 6)
+    adjustment = attributes.sized(Attribute.DATE_AND_TIME_ADJUSTMENT, 6)
     timeout = attributes.number(Attribute.TRANSFER_TIMEOUT, 4)
     identity = _digest(attributes.values, _STABLE)
     return Segment(
@@ -141,7 +141,7 @@ class _Attributes:
         self.values = values
         self._notes = notes
 
-    def octets(self, attribute: Attribute, size: int) -> bytes | None:
+    def sized(self, attribute: Attribute, size: int) -> bytes | None:
         value = self.values.get(attribute)
         if value is not None and len(value) != size:
             self._notes.add(
@@ -151,13 +151,13 @@ class _Attributes:
         return value
 
     def number(self, attribute: Attribute, size: int) -> int | None:
-        value = self.octets(attribute, size)
+        value = self.sized(attribute, size)
         return None if value is None else int.from_bytes(value, "big")
 
     def time(self, absolute: Attribute, base_offset: Attribute) -> DeviceTime | None:
         """Return a date that is valid; an invalid start gives no times."""
         for attribute, kind in ((base_offset, TimeKind.BASE_OFFSET), (absolute, TimeKind.ABSOLUTE)):
-            value = self.octets(attribute, 8)
+            value = self.sized(attribute, 8)
             if value is not None and (time := DeviceTime(kind, value)).local_us() is not None:
                 return time
         return None

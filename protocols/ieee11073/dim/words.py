@@ -81,7 +81,7 @@ _OPERATIONAL = {0: "disabled", 1: "enabled", 2: "not available"}
 _CONFIRM = {0: "unconfirmed", 1: "confirmed"}
 
 
-def said(bits: int, words: Bits) -> tuple[str, ...]:
+def bit_names(bits: int, words: Bits) -> tuple[str, ...]:
     """Return the names of the set bits, most significant first; bits without a meaning as one mask."""
     known = [word for mask, word in words.items() if bits & mask]
     unknown = bits & ~sum(words)
@@ -169,7 +169,7 @@ def _scanned(data: bytes) -> str:
 _WORDS: Mapping[int, Callable[[bytes], str]] = {
     Attribute.TYPE: _type,
     Attribute.SUPPLEMENTAL_TYPES: _types,
-    Attribute.METRIC_SPEC_SMALL: lambda data: ", ".join(said(_number(data), METRIC_SPEC)),
+    Attribute.METRIC_SPEC_SMALL: lambda data: ", ".join(bit_names(_number(data), METRIC_SPEC)),
     Attribute.METRIC_STRUCTURE_SMALL: _structure,
     Attribute.METRIC_ID: _code(PARTITION_METRIC),
     Attribute.METRIC_ID_LIST: _metric_ids,

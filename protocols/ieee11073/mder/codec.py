@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Any, Protocol, TypeVar, cast, dataclass_transform, get_args, get_origin, get_type_hints
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.ieee11073.mder.annotations import CountedOctets, FixedOctets, Listed, Number, OpenIntEnum
+from protocols.ieee11073.mder.annotations import CountedBytes, FixedBytes, Listed, Number, OpenIntEnum
 from protocols.reader import Reader
 
 C = TypeVar("C")
@@ -30,13 +30,13 @@ class _NumberElement:
     form: Number
 
     def read(self, reader: Reader) -> int:
-        return reader.signed(self.form.octets) if self.form.signed else reader.unsigned(self.form.octets)
+        return reader.signed(self.form.width_bytes) if self.form.signed else reader.unsigned(self.form.width_bytes)
 
     def write(self, value: int, out: bytearray) -> None:
         try:
-            out += value.to_bytes(self.form.octets, "big", signed=self.form.signed)
+            out += value.to_bytes(self.form.width_bytes, "big", signed=self.form.signed)
         except OverflowError:
-            raise LocalProtocolError(f"{value} does not fit {self.form.octets} bytes") from None
+            raise LocalProtocolError(f"{value} does not fit {self.form.width_bytes} bytes") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +44,22 @@ class _EnumElement:
     type: type[OpenIntEnum]
 
     def read(self, reader: Reader) -> OpenIntEnum:
-        return self.type(reader.unsigned(self.type.octets()))
+        return self.type(reader.unsigned(self.type.width_bytes()))
 
     def write(self, value: int, out: bytearray) -> None:
-        out += value.to_bytes(self.type.octets(), "big")
+        out += value.to_bytes(self.type.width_bytes(), "big")
 
 
 @dataclass(frozen=True, slots=True)
 class _FixedElement:
-    form: FixedOctets
+    form: FixedBytes
 
     def read(self, reader: Reader) -> bytes:
-        return reader.take(self.form.octets)
+        return reader.take(self.form.width_bytes)
 
     def write(self, value: bytes, out: bytearray) -> None:
-        if len(value) != self.form.octets:
-            raise LocalProtocolError(f"{len(value)} bytes stand where {self.form.octets} are due")
+        if len(value) != self.form.width_bytes:
+            raise LocalProtocolError(f"{len(value)} bytes stand where {self.form.width_bytes} are due")
         out += value
 
 
@@ -120,9 +120,9 @@ def _element(annotation: Any) -> _Element:
         match form:
             case Number():
                 return _NumberElement(form)
-            case FixedOctets():
+            case FixedBytes():
                 return _FixedElement(form)
-            case CountedOctets():
+            case CountedBytes():
                 return _CountedElement()
             case Listed():
                 return _ListElement(_element(get_args(inner)[0]))

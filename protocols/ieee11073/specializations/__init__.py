@@ -20,7 +20,7 @@ def standard_configuration(config_id: int) -> Configuration | None:
 def standard_bytes(config_id: int) -> bytes | None:
     """Return the same as the MDER list of objects in a ConfigReport."""
     configuration = standard_configuration(config_id)
-    return None if configuration is None else configuration.octets
+    return None if configuration is None else configuration.encoded
 
 
 __all__ = ["STANDARD_CONFIGURATIONS", "standard_bytes", "standard_configuration"]

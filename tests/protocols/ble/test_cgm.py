@@ -19,12 +19,12 @@ from protocols.ble.cgm_values import (
     CgmFeature,
     CgmMeasurement,
     CgmRecord,
-    ControlAnswer,
+    ControlResponse,
     alert_level,
     alert_level_of,
     calibration,
     calibration_of,
-    control_answer_of,
+    control_response_of,
     decode_control,
     decode_feature,
     decode_measurement,
@@ -138,7 +138,7 @@ def test_status_read_from_the_sensor_is_emitted_raw_unless_it_is_zero() -> None:
 
 
 def test_control_point_operations_are_decoded_and_encoded() -> None:
-    assert control_answer_of(decode_control(bytes.fromhex("1C 01 01"))) == ControlAnswer(1, 1)
+    assert control_response_of(decode_control(bytes.fromhex("1C 01 01"))) == ControlResponse(1, 1)
     assert alert_level_of(decode_control(encode_control(alert_level(HYPO, 70.0)))) == 70.0
     assert encode_control(alert_level(RATE_OF_INCREASE, 2.5)).hex(" ") == "16 19 f0"
     wanted = Calibration(

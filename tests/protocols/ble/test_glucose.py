@@ -2,7 +2,7 @@
 
 import pytest
 
-from protocols.ble.glucose import REMEMBERED_MAX, WAITING_MAX, Glucose
+from protocols.ble.glucose import PENDING_MAX, REMEMBERED_MAX, Glucose
 from protocols.ble.glucose_values import (
     GLUCOSE_CONTEXT,
     GLUCOSE_FEATURE,
@@ -157,7 +157,7 @@ def test_measurements_that_await_a_context_are_bounded() -> None:
     told_of: list[GattEvent] = []
     for number in range(100):
         told_of += glucose.receive(GLUCOSE_MEASUREMENT, measurement(number, context_follows=True), 1.0)
-    assert [number for number, _ in records(told_of)] == list(range(100 - WAITING_MAX))
+    assert [number for number, _ in records(told_of)] == list(range(100 - PENDING_MAX))
     assert len(deviations(told_of)) == 1
 
 

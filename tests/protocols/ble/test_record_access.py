@@ -6,18 +6,18 @@ import pytest
 
 from protocols.ble.interpretation import RecordNumbering
 from protocols.ble.record_access import (
-    Answer,
     Opcode,
     Operator,
     RecordAccess,
+    Response,
     Result,
-    answer_of,
     count_of,
     counted,
     decode_record_access,
     encode_record_access,
     request,
     request_by_time,
+    response_of,
 )
 from protocols.ble.record_server import Outgoing, RecordServer, StoredRecord
 from protocols.errors import LocalProtocolError, RemoteProtocolError
@@ -64,7 +64,7 @@ def test_each_operator_reports_counts_and_deletes_the_selected_records(
     operator: Operator, bounds: tuple[int, ...], numbers: list[int]
 ) -> None:
     found, last = asked(request(Opcode.REPORT, operator, *bounds, numbering=SEQUENCE))
-    assert (found, answer_of(last)) == (numbers, Answer(Opcode.REPORT, Result.SUCCESS))
+    assert (found, response_of(last)) == (numbers, Response(Opcode.REPORT, Result.SUCCESS))
 
     found, last = asked(request(Opcode.REPORT_NUMBER, operator, *bounds, numbering=SEQUENCE))
     assert (found, last.opcode, count_of(last)) == ([], Opcode.NUMBER_RESPONSE, len(numbers))
@@ -74,7 +74,7 @@ def test_each_operator_reports_counts_and_deletes_the_selected_records(
 
     records = stored(40, 41, 42)
     found, last = asked(request(Opcode.DELETE, operator, *bounds, numbering=SEQUENCE), RecordServer(records, SEQUENCE))
-    assert (found, answer_of(last)) == ([], Answer(Opcode.DELETE, Result.SUCCESS))
+    assert (found, response_of(last)) == ([], Response(Opcode.DELETE, Result.SUCCESS))
     assert list(records) == [number for number in (40, 41, 42) if number not in numbers]
 
 
@@ -89,7 +89,7 @@ def test_records_can_be_requested_by_their_user_facing_time() -> None:
 def test_server_without_sequence_numbers_refuses_a_request_by_user_facing_time() -> None:
     by_time = request_by_time(Opcode.REPORT, Operator.AT_LEAST, datetime(2026, 3, 14, 14, tzinfo=UTC))
     _, last = asked(by_time, RecordServer(stored(1), RecordNumbering.TIME_OFFSET))
-    assert answer_of(last) == Answer(Opcode.REPORT, Result.OPERAND_NOT_SUPPORTED)
+    assert response_of(last) == Response(Opcode.REPORT, Result.OPERAND_NOT_SUPPORTED)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_server_without_sequence_numbers_refuses_a_request_by_user_facing_time()
 def test_invalid_request_gets_the_response_code_of_its_error(octets: str, result: Result) -> None:
     wrong = bytes.fromhex(octets)
     found, last = asked(wrong)
-    assert (found, answer_of(last)) == ([], Answer(wrong[0], result))
+    assert (found, response_of(last)) == ([], Response(wrong[0], result))
 
 
 def test_count_of_an_empty_store_is_zero() -> None:
@@ -121,7 +121,7 @@ def test_count_of_an_empty_store_is_zero() -> None:
 def test_store_without_record_numbers_supports_only_the_operator_all() -> None:
     server = RecordServer(stored(1, 2), RecordNumbering.NONE)
     _, last = asked(bytes.fromhex("01 03 01 01 00"), server)
-    assert answer_of(last) == Answer(Opcode.REPORT, Result.OPERATOR_NOT_SUPPORTED)
+    assert response_of(last) == Response(Opcode.REPORT, Result.OPERATOR_NOT_SUPPORTED)
     assert asked(bytes.fromhex("01 01"), server)[0] == [1, 2]
 
 
@@ -148,7 +148,7 @@ def test_busy_server_responds_server_busy_and_unsubscribed_server_refuses_the_wr
     assert server.written(bytes.fromhex("01 01"), subscribed=False) == 0xFD
     assert server.written(b"\x01") == 0x0D
     server.busy = True
-    assert answer_of(asked(bytes.fromhex("01 01"), server)[1]) == Answer(Opcode.REPORT, Result.SERVER_BUSY)
+    assert response_of(asked(bytes.fromhex("01 01"), server)[1]) == Response(Opcode.REPORT, Result.SERVER_BUSY)
 
 
 def test_count_and_operand_have_32_bits_for_record_numbers_of_32_bits() -> None:

@@ -10,11 +10,11 @@ from protocols.ieee11073.association import (
     AgentSettings,
     Associated,
     ConfigurationAgreed,
-    ConfigurationAsked,
+    ConfigurationRequested,
     MdsRead,
     Released,
     RememberedConfigurations,
-    ReportAnswered,
+    ReportAccepted,
     ReportReceived,
     ReportRefused,
     State,
@@ -45,13 +45,13 @@ def test_configuration_and_mds_of_a_new_device_are_read_before_its_reports(step:
     model = ava(Attribute.SYSTEM_MODEL, bytes.fromhex("0004 41434D45 0006 4F58492D3120"))
     pair = association_pair(OXIMETER, step=step, mds_attributes=lambda: (model,)).associate()
     assert [type(event) for event in pair.manager_events] == [Associated, ConfigurationAgreed, MdsRead]
-    assert [type(event) for event in pair.agent_events] == [Associated, ConfigurationAsked, ConfigurationAgreed]
+    assert [type(event) for event in pair.agent_events] == [Associated, ConfigurationRequested, ConfigurationAgreed]
     assert pair.manager.device is not None
     assert (pair.manager.device.manufacturer, pair.manager.device.model) == ("ACME", "OXI-1")
     ids = [report(pair, number) for number in range(3)]
     assert saturations(pair) == [90.0, 91.0, 92.0]
-    assert [event for event in pair.agent_events if isinstance(event, ReportAnswered)] == [
-        ReportAnswered(invoke_id, number) for number, invoke_id in enumerate(ids)
+    assert [event for event in pair.agent_events if isinstance(event, ReportAccepted)] == [
+        ReportAccepted(invoke_id, number) for number, invoke_id in enumerate(ids)
     ]
     pair.agent.release(pair.now_s)
     pair.exchange()
@@ -71,13 +71,13 @@ def test_learned_configuration_is_known_in_the_next_association() -> None:
 def test_standard_configuration_is_accepted_without_a_request() -> None:
     pair = association_pair(STANDARD_OXIMETER).associate()
     assert pair.agent.state is pair.manager.state is State.OPERATING
-    assert ConfigurationAsked(0x0190) not in pair.agent_events
+    assert ConfigurationRequested(0x0190) not in pair.agent_events
 
 
 def test_agent_sends_its_next_configuration_when_the_first_is_refused() -> None:
     empty = Configuration(0x4010, ())
     pair = association_pair(empty, OXIMETER).associate()
-    assert [event.config_id for event in pair.agent_events if isinstance(event, ConfigurationAsked)] == [
+    assert [event.config_id for event in pair.agent_events if isinstance(event, ConfigurationRequested)] == [
         0x4010,
         OXIMETER.config_id,
     ]
@@ -115,7 +115,7 @@ def test_unacknowledged_confirmed_report_ends_the_association_on_timeout() -> No
     pair.run_until(3.0)
     assert pair.agent.state is pair.manager.state is State.UNASSOCIATED
     assert pair.sent_by_agent[-1] == abrt(AbortReason.RESPONSE_TIMEOUT)
-    assert not [event for event in pair.agent_events if isinstance(event, ReportAnswered)]
+    assert not [event for event in pair.agent_events if isinstance(event, ReportAccepted)]
     pair.manager.delivered(next(event for event in pair.manager_events if isinstance(event, ReportReceived)))
     assert pair.manager.to_send() == b""
 
@@ -130,7 +130,7 @@ def test_report_refused_by_the_manager_is_rejected_with_resource_limitation() ->
     assert pair.sent_by_manager[-1] == rorj(invoke_id, RejectProblem.RESOURCE_LIMITATION)
     pair.delivers = True
     report(pair, 1)
-    assert isinstance(pair.agent_events[-1], ReportAnswered)
+    assert isinstance(pair.agent_events[-1], ReportAccepted)
 
 
 def test_grouped_scanner_reports_are_decoded_by_the_manager() -> None:

@@ -47,14 +47,14 @@ def channel(*attributes: object, object_class: int = ObjectClass.RT_SA) -> tuple
 
 @pytest.mark.parametrize("configuration", [*STANDARD_CONFIGURATIONS, OXIMETER, BLOOD_PRESSURE, ALARMS])
 def test_encoded_configuration_is_decoded_to_the_same_configuration(configuration: Configuration) -> None:
-    assert Configuration.decode(configuration.config_id, configuration.octets) == configuration
+    assert Configuration.decode(configuration.config_id, configuration.encoded) == configuration
 
 
 def test_standard_blood_pressure_configuration_equals_the_worked_example() -> None:
     """The object list in the sample E5, which an independent stack encoded."""
     pressure = standard_configuration(0x02BC)
     assert pressure is not None
-    assert pressure.octets == apdu("e5")[24:]
+    assert pressure.encoded == apdu("e5")[24:]
 
 
 def test_extended_ecg_configuration_decodes_to_its_lead_and_heart_rate() -> None:

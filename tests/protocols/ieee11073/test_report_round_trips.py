@@ -205,10 +205,10 @@ def test_text_values_are_decoded_as_they_were_encoded(text: str) -> None:
     st.data(),
 )
 def test_masked_samples_contain_only_their_significant_bits(sample_format: SampleFormat, data: st.DataObject) -> None:
-    width = 8 * sample_format.octets
+    width = 8 * sample_format.width_bytes
     bits = data.draw(st.integers(1, width))
     samples = data.draw(st.lists(st.integers(0, (1 << width) - 1), min_size=1, max_size=6))
-    sent = b"".join(sample.to_bytes(sample_format.octets, "big") for sample in samples)
+    sent = b"".join(sample.to_bytes(sample_format.width_bytes, "big") for sample in samples)
     specification = len(samples).to_bytes(2, "big") + bytes([width, bits]) + b"\x10\x00"
     lead = waveform(
         1,
@@ -223,4 +223,4 @@ def test_masked_samples_contain_only_their_significant_bits(sample_format: Sampl
     configuration = Configuration(0x4061, (with_attributes(lead, (Attribute.SA_SPECIFICATION, specification.hex())),))
     (found,) = Read(configuration)(fixed_report(configuration, (Reading(1, sent),)))
     masked = [sample & (1 << bits) - 1 for sample in samples]
-    assert found.samples == b"".join(sample.to_bytes(sample_format.octets, "big") for sample in masked)
+    assert found.samples == b"".join(sample.to_bytes(sample_format.width_bytes, "big") for sample in masked)

@@ -144,7 +144,7 @@ def test_samples_are_kept_as_sent_with_the_scale_to_physical_values(
     assert scale is not None
     assert (found.samples, found.value) == (bytes.fromhex(octets), None)
     assert (scale.format, scale.period_s) == (sample_format, 0.004)
-    samples = array(sample_format.value if sample_format.octets < 4 else sample_format.value.replace("l", "i"))
+    samples = array(sample_format.value if sample_format.width_bytes < 4 else sample_format.value.replace("l", "i"))
     samples.frombytes(bytes.fromhex(octets))
     samples.byteswap()
     physical = [scale.slope * sample + scale.offset for sample in samples[:3]]

@@ -23,7 +23,7 @@ from protocols.ieee11073.association import (
     State,
 )
 from protocols.ieee11073.association.received import Received
-from protocols.ieee11073.association.requests import WAITING_MAX
+from protocols.ieee11073.association.requests import PENDING_MAX
 from protocols.ieee11073.association.service import Service
 from protocols.ieee11073.dim import Reading, fixed_report
 from tests.builders.ieee11073_apdus import (
@@ -82,7 +82,7 @@ class AskingManager(ManagerAssociation):
 
     def __init__(self) -> None:
         remembered = RememberedConfigurations()
-        remembered.remember(AGENT_ID, OXIMETER.config_id, OXIMETER.octets)
+        remembered.remember(AGENT_ID, OXIMETER.config_id, OXIMETER.encoded)
         super().__init__(system_id=MANAGER_ID, configurations=remembered, settings=ManagerSettings())
         self.service = Asking(self)
         self._services += (self.service,)
@@ -226,13 +226,13 @@ def test_callbacks_of_responses_and_timeouts_may_send_further_requests() -> None
 
 def test_queued_requests_are_limited() -> None:
     manager = operating()
-    for number in range(WAITING_MAX + 1):  # one of them is in flight
+    for number in range(PENDING_MAX + 1):  # one of them is in flight
         manager.service.ask(number)
     with pytest.raises(LocalProtocolError):
         manager.service.ask(99)
-    for number in range(WAITING_MAX + 1):
+    for number in range(PENDING_MAX + 1):
         manager.receive(result(1 + number, number), 1.0)
-    assert len(manager.service.came) == WAITING_MAX + 1
+    assert len(manager.service.came) == PENDING_MAX + 1
 
 
 def test_request_outside_the_operating_state_is_a_local_protocol_error() -> None:

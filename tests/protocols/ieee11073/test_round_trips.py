@@ -21,7 +21,7 @@ from protocols.ieee11073.apdu.pm_store import (
     encode_selection,
 )
 from protocols.ieee11073.mder import decode, encode
-from protocols.ieee11073.mder.annotations import CountedOctets, FixedOctets, Listed, Number, OpenIntEnum
+from protocols.ieee11073.mder.annotations import CountedBytes, FixedBytes, Listed, Number, OpenIntEnum
 from protocols.ieee11073.mder.codec import _SEQUENCES
 from protocols.medfloat import float_of, float_raw, sfloat_of, sfloat_raw
 from tests.builders.ieee11073_trees import hints_of
@@ -36,19 +36,19 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
     if get_origin(annotation) is Annotated:
         inner, form = get_args(annotation)
         match form:
-            case Number(octets=octets, signed=signed):
+            case Number(width_bytes=octets, signed=signed):
                 low, high = (
                     (-(1 << 8 * octets - 1), (1 << 8 * octets - 1) - 1) if signed else (0, (1 << 8 * octets) - 1)
                 )
                 return st.integers(low, high)
-            case FixedOctets(octets=octets):
+            case FixedBytes(width_bytes=octets):
                 return st.binary(min_size=octets, max_size=octets)
-            case CountedOctets():
+            case CountedBytes():
                 return st.binary(max_size=24)
             case Listed():
                 return st.lists(values_of(get_args(inner)[0]), max_size=3).map(tuple)
     if issubclass(annotation, OpenIntEnum):
-        return st.integers(0, (1 << 8 * annotation.octets()) - 1).map(annotation)
+        return st.integers(0, (1 << 8 * annotation.width_bytes()) - 1).map(annotation)
     return st.builds(annotation, *[values_of(hint) for _, hint in hints_of(annotation)])
 
 

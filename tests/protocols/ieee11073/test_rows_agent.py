@@ -281,7 +281,7 @@ STORIES = [
     story(S.OPERATING, "21", I.RX_REPORT, EVENT, None, rorj(requests(EVENT), UNRECOGNIZED)),
     story(S.OPERATING, "21", I.RX_CONFIG, CONFIG, None, rorj(requests(CONFIG), UNRECOGNIZED)),
     Story(
-        "8.26", I.RX_RESPONSE_KNOWN, reporting, S.OPERATING, report_answer(0), S.OPERATING, b"", ("ReportAnswered",)
+        "8.26", I.RX_RESPONSE_KNOWN, reporting, S.OPERATING, report_answer(0), S.OPERATING, b"", ("ReportAccepted",)
     ),
     Story(
         "8.26", I.RX_RESPONSE_KNOWN, reporting, S.OPERATING, rorj(0, RejectProblem(103)), S.OPERATING, b"",
@@ -308,7 +308,7 @@ STORIES = [
     ),
     Story(
         "9.26", I.RX_RESPONSE_KNOWN, partial(leaving_from, reporting), S.DISASSOCIATING, report_answer(0),
-        S.DISASSOCIATING, b"", ("ReportAnswered",),
+        S.DISASSOCIATING, b"", ("ReportAccepted",),
     ),
     *(
         Story(

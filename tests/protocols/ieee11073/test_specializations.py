@@ -4,7 +4,7 @@ import pytest
 
 from protocols.ieee11073.apdu import decode_data
 from protocols.ieee11073.apdu.data import ConfigReport, EventReportArgument
-from protocols.ieee11073.association import ConfigurationAsked, State
+from protocols.ieee11073.association import ConfigurationRequested, State
 from protocols.ieee11073.dim import Configuration
 from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
 from protocols.ieee11073.dim.configuration import attributes_of, is_standard, value_map
@@ -43,7 +43,7 @@ def test_standard_configuration_equals_the_bytes_of_the_reference(config_id: int
     expected = len(objects).to_bytes(2, "big") + len(octets).to_bytes(2, "big") + octets
     known = standard_configuration(config_id)
     assert known is not None
-    assert known.octets == expected
+    assert known.encoded == expected
 
 
 def configuration_in(name: str) -> Configuration:
@@ -71,7 +71,10 @@ def test_only_confirmed_standard_configurations_are_known() -> None:
 def test_configuration_of_an_unconfirmed_standard_id_is_requested_from_the_device() -> None:
     named = Configuration(0x0258, ())
     pair = association_pair(named, extended.BASIC_ECG).associate()
-    assert [event.config_id for event in pair.agent_events if isinstance(event, ConfigurationAsked)] == [0x0258, 0x4000]
+    assert [event.config_id for event in pair.agent_events if isinstance(event, ConfigurationRequested)] == [
+        0x0258,
+        0x4000,
+    ]
     assert bytes.fromhex("0258 0002") in pair.sent_by_manager[1]  # standard-config-unknown
     assert pair.manager.state is State.OPERATING
 

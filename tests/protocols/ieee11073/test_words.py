@@ -6,7 +6,7 @@ from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.dim import Attribute, Configuration
 from protocols.ieee11073.dim.configuration import attributes_of
 from protocols.ieee11073.dim.regulatory import AuthBody, CertifiedClass, CertifiedTransport, certifications
-from protocols.ieee11073.dim.words import METRIC_SPEC, TIME_CAPABILITIES, attribute_name, attribute_words, said
+from protocols.ieee11073.dim.words import METRIC_SPEC, TIME_CAPABILITIES, attribute_name, attribute_words, bit_names
 from protocols.ieee11073.specializations import STANDARD_CONFIGURATIONS
 from tests.builders.ieee11073_devices import ALARMS, BLOOD_PRESSURE, OXIMETER, ecg_configuration
 
@@ -72,14 +72,14 @@ def test_unknown_attribute_has_no_words_and_a_numeric_name() -> None:
 
 
 def test_unknown_bits_are_shown_in_hexadecimal() -> None:
-    assert said(0x4040, METRIC_SPEC) == ("stored", "agent-initiated")
-    assert said(0x8030, METRIC_SPEC) == ("intermittent", "0x0030")
-    assert said(0xC010, TIME_CAPABILITIES) == (
+    assert bit_names(0x4040, METRIC_SPEC) == ("stored", "agent-initiated")
+    assert bit_names(0x8030, METRIC_SPEC) == ("intermittent", "0x0030")
+    assert bit_names(0xC010, TIME_CAPABILITIES) == (
         "has a real-time clock",
         "its clock can be set",
         "wants its manager to set the time",
     )
-    assert said(0, TIME_CAPABILITIES) == ()
+    assert bit_names(0, TIME_CAPABILITIES) == ()
 
 
 @pytest.mark.parametrize(

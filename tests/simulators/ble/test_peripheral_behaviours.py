@@ -16,7 +16,7 @@ from protocols.ble.glucose_values import GLUCOSE_CONTEXT, GLUCOSE_MEASUREMENT
 from protocols.ble.health_thermometer import TEMPERATURE_MEASUREMENT, decode_temperature
 from protocols.ble.interpretation import RecordNumbering
 from protocols.ble.pulse_oximeter import PLX_CONTINUOUS, decode_continuous
-from protocols.ble.record_access import Opcode, Operator, Result, answer, request
+from protocols.ble.record_access import Opcode, Operator, Result, encode_result, request
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 from protocols.errors import RemoteProtocolError
 from simulators.agents.own_clock import ClockBehaviour, SetResponse, Setting
@@ -29,8 +29,8 @@ INSUFFICIENT_ENCRYPTION = 0x0F
 PIN_OR_KEY_MISSING = 0x06
 IGNORED = 0x80
 ALL = request(Opcode.REPORT, Operator.ALL, numbering=RecordNumbering.SEQUENCE_NUMBER)
-DONE = answer(Opcode.REPORT, Result.SUCCESS)
-BUSY = answer(Opcode.REPORT, Result.SERVER_BUSY)
+DONE = encode_result(Opcode.REPORT, Result.SUCCESS)
+BUSY = encode_result(Opcode.REPORT, Result.SERVER_BUSY)
 
 
 @asynccontextmanager

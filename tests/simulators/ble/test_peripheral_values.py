@@ -13,7 +13,7 @@ from protocols.ble.glucose_values import GLUCOSE_CONTEXT, GLUCOSE_MEASUREMENT, d
 from protocols.ble.health_thermometer import TEMPERATURE_MEASUREMENT, decode_temperature
 from protocols.ble.interpretation import Measured, RecordNumbering, Use
 from protocols.ble.pulse_oximeter import PLX_CONTINUOUS, PLX_SPOT_CHECK, decode_continuous
-from protocols.ble.record_access import Opcode, Operator, Result, answer, request
+from protocols.ble.record_access import Opcode, Operator, Result, encode_result, request
 from protocols.ble.services import CODECS, PROFILES
 from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION, RECORD_ACCESS_CONTROL_POINT
 from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
@@ -25,7 +25,7 @@ from tests.builders.ble_peripheral import room
 from tests.harness.eventually import eventually
 
 ALL = request(Opcode.REPORT, Operator.ALL, numbering=RecordNumbering.NONE)
-DONE = answer(Opcode.REPORT, Result.SUCCESS)
+DONE = encode_result(Opcode.REPORT, Result.SUCCESS)
 
 
 @pytest.mark.parametrize("kind", BLE_KINDS)
@@ -153,7 +153,7 @@ async def test_glucose_measurement_and_context_share_a_sequence_number():
         assert [decode_context(each).sequence_number for each in phone.of(GLUCOSE_CONTEXT)] == [2, 3]
         delete = request(Opcode.DELETE, Operator.AT_MOST, 2, numbering=RecordNumbering.SEQUENCE_NUMBER)
         await phone.write(RECORD_ACCESS_CONTROL_POINT, delete)
-        await eventually(lambda: answer(Opcode.DELETE, Result.SUCCESS) in phone.of(RECORD_ACCESS_CONTROL_POINT))
+        await eventually(lambda: encode_result(Opcode.DELETE, Result.SUCCESS) in phone.of(RECORD_ACCESS_CONTROL_POINT))
         assert [kept.number for kept in there.device.ledger.store.kept()] == [3]
 
 

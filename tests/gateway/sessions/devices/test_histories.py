@@ -200,7 +200,7 @@ def test_device_report_as_json_names_attributes_and_values_in_words():
 
 def test_configuration_with_thousands_of_attributes_is_truncated_and_omissions_are_counted():
     avas = tuple(AvaType(number, b"") for number in range(60_000, 63_000))
-    octets = Configuration(0x4001, (ConfigObject(6, 1, avas),)).octets
+    octets = Configuration(0x4001, (ConfigObject(6, 1, avas),)).encoded
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=1, config_id=0x4001, agreed_us=1)
     shown = report_json(report, octets)["configuration"]
     assert len(shown["objects"][0]["attributes"]) + shown["attributes_left_out"] == 3000

@@ -17,14 +17,14 @@ _ACCEPTANCES_MAX = 64
 """Cached acceptances: a device reports from one or two handles, in a few event types."""
 
 
-class _Answer(NamedTuple):
+class _Response(NamedTuple):
     """An encoded response without its invoke-id."""
 
     before: bytes
     after: bytes
 
 
-class OwedAnswers(NamedTuple):
+class OwedResponses(NamedTuple):
     """The confirmed reports that one event covers: their invoke-ids as sent, and the fields that an acceptance
     repeats."""
 
@@ -42,17 +42,17 @@ class OwedAnswers(NamedTuple):
         return _join(_NO_ROOM, self.invoke_ids)
 
 
-def _cut(data: bytes) -> _Answer:
-    return _Answer(data[:_INVOKE_ID_AT], data[_INVOKE_ID_AT + _INVOKE_ID_BYTES :])
+def _cut(data: bytes) -> _Response:
+    return _Response(data[:_INVOKE_ID_AT], data[_INVOKE_ID_AT + _INVOKE_ID_BYTES :])
 
 
-def _join(answer: _Answer, invoke_ids: tuple[bytes, ...]) -> bytes:
-    before, after = answer
+def _join(response: _Response, invoke_ids: tuple[bytes, ...]) -> bytes:
+    before, after = response
     return before + (after + before).join(invoke_ids) + after
 
 
 @lru_cache(maxsize=_ACCEPTANCES_MAX)
-def _acceptance(handle: int, event_type: int) -> _Answer:
+def _acceptance(handle: int, event_type: int) -> _Response:
     return _cut(
         encode_data(0, MessageTag.EVENT_REPORT_RESULT, EventReportResult(handle, 0, EventType(event_type), b""))
     )
