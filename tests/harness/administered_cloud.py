@@ -62,6 +62,8 @@ class Administered:
             "audit-none": "/admin/audit?trace_id=00000000000000000000000000000000",
             "keys": "/admin/keys",
             "password": "/sign-in/password",
+            "recovery-codes": "/sign-in/recovery-codes",
+            "signed-in": "/sign-in",
         }
 
     @property
@@ -87,7 +89,7 @@ class Administered:
             await page.keyboard.press("Enter")
 
     async def set_up(self, page: Page) -> None:
-        """Set up the second factor, on the page that requires it."""
+        """Set up the second factor, on the page that requires it; return when the recovery codes are shown."""
         secret = (await page.inner_text("code.key")).strip()
         await page.fill("#code", pyotp.TOTP(secret).now())
         async with page.expect_navigation():

@@ -36,6 +36,7 @@ class _Reader(HTMLParser):
         self.told: dict[str, str] = {}
         self._open: Form | None = None
         self._writes = ""  # the name of the text field that is open
+        self._tells = ""  # the label of the open text that is shown for copying
         self._chooses = ""  # the name of the selection that is open
         self._labels: str | None = None  # what the open label is for
         self._label_texts: dict[str, str] = {}
@@ -51,6 +52,9 @@ class _Reader(HTMLParser):
             self.links.append(given.get("href", ""))
         elif tag == "input" and "readonly" in given:
             self.told[self._label_texts[given["id"]]] = given["value"]
+        elif tag == "textarea" and "readonly" in given:
+            self._tells = self._label_texts[given["id"]]
+            self.told[self._tells] = ""
         elif self._open is not None:
             self._field(self._open.fields, tag, given)
 
@@ -71,7 +75,7 @@ class _Reader(HTMLParser):
         if tag == "form":
             self._open = None
         elif tag == "textarea":
-            self._writes = ""
+            self._writes = self._tells = ""
         elif tag == "label":
             self._labels = None
         elif tag in _BLOCKS:
@@ -80,6 +84,9 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._writes and self._open is not None:
             self._open.fields[self._writes] += data
+            return
+        if self._tells:
+            self.told[self._tells] += data
             return
         if self._labels is not None:
             self._label_texts[self._labels] = data.strip()

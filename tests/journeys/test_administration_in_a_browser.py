@@ -28,6 +28,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 SIZES = pytest.mark.parametrize(
     ("viewport", "locale"), [(TABLET, "en-GB"), (PHONE, "pl-PL")], ids=["tablet", "telephone"]
 )
+_CUT_OFF = (
+    "(it => it.scrollHeight > it.clientHeight || it.scrollWidth > it.clientWidth)(document.getElementById('codes'))"
+)
 TABS_MAX = 120
 """More stops than any page has before its last button."""
 
@@ -46,12 +49,22 @@ async def office(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def signed_in(office: Administered, browser: Browser) -> Any:
-    """Return the cookies of Ada, who set up her second factor while signing in."""
+    """Return the cookies of Ada, who set up her second factor while signing in and copied her recovery codes."""
     page = await window(browser, TABLET, "en-GB")
     look = Looking(page)
     await office.sign_in(page, ADA, at="/sign-in?next=/admin")
     assert await look.faults() == []
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await office.set_up(page)
+    for viewport in (PHONE, TABLET):
+        await page.set_viewport_size(viewport)  # type: ignore[arg-type]  # a TypedDict of its own
+        assert await look.faults() == []
+        assert await page.evaluate(_CUT_OFF) is False, "every code is visible without scrolling"
+    await page.click("button[data-copy]")
+    await page.wait_for_function("document.querySelector('button[data-copy]').textContent === 'Copied'")
+    assert len((await page.evaluate("navigator.clipboard.readText()")).split()) == 10
+    async with page.expect_navigation():
+        await page.click("a.primary")
     assert page.url == office.url("/admin")
     return await page.context.storage_state()
 
@@ -128,6 +141,13 @@ async def test_second_factor_page_is_free_of_browser_faults(
     await office.sign_in(page, ADA)
     assert page.url.startswith(office.url("/sign-in/second-factor"))
     assert await look.faults() == []
+    async with page.expect_navigation():
+        await page.click("a[href*='recovery=true']")
+    assert await look.faults() == []
+    await page.fill("#code", "aaaa bbbb cccc dddd")
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    assert await look.faults(refused=True) == []
 
 
 async def test_app_is_registered_and_its_secret_rotated_by_keyboard_alone(

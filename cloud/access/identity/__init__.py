@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cloud.access.identity.model import Role, User
     from cloud.access.identity.password_page import PasswordHandlers
     from cloud.access.identity.passwords import Passwords, new_password
+    from cloud.access.identity.recovery_page import RecoveryCodeHandlers
     from cloud.access.identity.routes import sign_in_rows
     from cloud.access.identity.service import Users
     from cloud.access.identity.sessions import Session

@@ -161,7 +161,7 @@ def set_password(
 def reset_second_factor(
     context: typer.Context, username: Username, tenant: TenantOption, as_json: AsJson = False
 ) -> None:
-    """Remove the second factor of a user with a lost phone, and end the sessions. Verify the person first."""
+    """Remove the second factor and recovery codes of a user, and end the sessions. Verify the person first."""
     changed = _run(context, lambda place, service: service.reset_second_factor(place.operator(tenant), username))
     sentence = f"Second factor of {changed.username} removed. A required one is set up at the next sign-in."
     print_one(sentence, _shown(changed), as_json=as_json)

@@ -36,7 +36,7 @@ class SignInRefused(PrivateError, code="sign_in_refused", status=422):
 
 
 class CodeRefused(PrivateError, code="code_refused", status=422):
-    """The code is wrong, expired or already used. Enter the next code."""
+    """The code is wrong, expired or already used. Enter another code."""
 
 
 class SignInThrottled(PrivateError, code="sign_in_throttled", status=429):

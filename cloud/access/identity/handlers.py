@@ -13,18 +13,28 @@ from urllib.parse import quote, urlencode
 from multidict import CIMultiDictProxy
 
 from cloud.access.identity import second_factor
-from cloud.access.identity.errors import CodeRefused, SignInBusy, SignInRefused, SignInThrottled
+from cloud.access.identity.errors import CodeRefused, PasswordUnfit, SignInBusy, SignInRefused, SignInThrottled
 from cloud.access.identity.model import Role
-from cloud.access.identity.schemas import CodeForm, SetUpForm, SignInForm, SignInQuery, SignOutForm
+from cloud.access.identity.schemas import CodeForm, CodeQuery, SetUpForm, SignInForm, SignInQuery, SignOutForm
+from cloud.access.identity.service import Users
 from cloud.access.identity.sessions import BROWSER_S, Session, new_secret
 from cloud.access.identity.sign_in import SignIn, Stage
 from cloud.access.identity.words import WORDS
-from cloud.foundation.http import Request, Response, address_class
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http import Request, Response, address_class, headers_of
 from cloud.foundation.pages import Cookie, Language, Pages, check_form, language_of, see_other, token_of
 
 PAGES = Pages(Path(__file__).parent / "templates", WORDS)
 DONE = "/sign-in"
 _STAGES = {None: DONE, Stage.CODE: "/sign-in/second-factor", Stage.SET_UP: "/sign-in/second-factor/set-up"}
+_REJECTIONS: dict[type[DomainError], str] = {
+    CodeRefused: "code.refused",
+    PasswordUnfit: "password.unfit",
+    SignInBusy: "sign_in.busy",
+    SignInRefused: "password.refused",
+    SignInThrottled: "sign_in.throttled",
+}
+"""The texts of rejected changes of a credential."""
 
 
 class _Said(NamedTuple):
@@ -54,8 +64,9 @@ LeadsTo = Callable[[str], Awaitable[tuple[str, ...]]]
 class SignInHandlers:
     """The sign-in pages of the auth host. `base`: its public address."""
 
-    def __init__(self, sign_in: SignIn, base: str, leads_to: LeadsTo) -> None:
+    def __init__(self, sign_in: SignIn, users: Users, base: str, leads_to: LeadsTo) -> None:
         self._sign_in = sign_in
+        self._users = users
         self._base = base
         self._leads_to = leads_to
         self.cookies = Cookies(base)
@@ -75,6 +86,32 @@ class SignInHandlers:
         """Check that a form comes from the signed-in user's own page. Raises `FormForged`."""
         check_form(request.headers, self._base, self.cookies.session.read(request.headers), given)
 
+    def account_page(
+        self,
+        template: str,
+        request: Request,
+        lang: str | None,
+        *,
+        error: DomainError | None = None,
+        key: str | None = None,
+        status: int = 200,
+        **facts: Any,
+    ) -> Response:
+        """Render a page on which a user changes a credential. `error`, or `key` and `status`: why its form was
+        rejected."""
+        language = language_of(request.headers, lang)
+        if error is not None:
+            key, status = _REJECTIONS[type(error)], error.status
+        return PAGES.respond(
+            template,
+            language,
+            status=status,
+            headers={} if error is None else headers_of(error),
+            said=key and PAGES.said(key, language, wait_s=getattr(error, "wait_s", 0)),
+            form_token=self.form_token(request.headers),
+            **facts,
+        )
+
     @staticmethod
     def lead_here(back_to: str) -> Response:
         """Redirect to the sign-in page, which leads back to `back_to`, a path of the auth host."""
@@ -87,7 +124,7 @@ class SignInHandlers:
         query: SignInQuery = request.query
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         if session is not None:
-            return self._onward(session, query.next, request)
+            return await self._onward(session, query.next, request)
         return await self._form(request, _Said(query.next, query.lang))
 
     async def sign_in(self, request: Request) -> Response:
@@ -117,11 +154,11 @@ class SignInHandlers:
 
     async def second_factor_page(self, request: Request) -> Response:
         """`GET /sign-in/second-factor`."""
-        query: SignInQuery = request.query
+        query: CodeQuery = request.query
         session = await self._at(Stage.CODE, request)
         if session is None:
             return _moved(query.next)
-        return await self._code(request, _Said(query.next, query.lang))
+        return await self._code(request, _Said(query.next, query.lang), query.recovery)
 
     async def second_factor(self, request: Request) -> Response:
         """`POST /sign-in/second-factor`."""
@@ -133,10 +170,11 @@ class SignInHandlers:
         try:
             fresh = await self._sign_in.give_code(session, form.code, request.trace)
         except CodeRefused as error:
-            return await self._code(request, _Said(form.next, form.lang, "code.refused", error.status))
+            said = _Said(form.next, form.lang, "code.refused", error.status)
+            return await self._code(request, said, form.recovery)
         except SignInThrottled as error:
             said = _Said(form.next, form.lang, "sign_in.throttled", error.status, error.wait_s)
-            return await self._code(request, said)
+            return await self._code(request, said, form.recovery)
         return see_other(form.next or DONE, [self.cookies.session.set(fresh)])
 
     async def set_up_page(self, request: Request) -> Response:
@@ -157,12 +195,14 @@ class SignInHandlers:
         if not second_factor.is_secret(form.key):
             return await self._key(request, _Said(form.next, form.lang), session, second_factor.new_secret())
         try:
-            fresh = await self._sign_in.set_up(session, form.key, form.code, request.trace)
+            made = await self._sign_in.set_up(session, form.key, form.code, request.trace)
         except CodeRefused as error:
             return await self._key(
                 request, _Said(form.next, form.lang, "code.refused", error.status), session, form.key
             )
-        return see_other(form.next or DONE, [self.cookies.session.set(fresh)])
+        language = language_of(request.headers, form.lang)
+        cookies = [self.cookies.session.set(made.secret)]
+        return show_recovery_codes(made.recovery_codes, language, form.next or DONE, cookies)
 
     async def sign_out(self, request: Request) -> Response:
         """`POST /sign-out`."""
@@ -183,17 +223,19 @@ class SignInHandlers:
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         return session if session is not None and self._sign_in.stage(session) is stage else None
 
-    def _onward(self, session: Session, onward: str, request: Request) -> Response:
+    async def _onward(self, session: Session, onward: str, request: Request) -> Response:
         """Redirect a user whose password is verified to the next stage or page, or show that the user is signed in."""
         query: SignInQuery = request.query
         stage = self._sign_in.stage(session)
         if stage is not Stage.COMPLETE or onward:
             return see_other(_address_of(stage, onward, query.lang))
+        user = session.user
         return PAGES.respond(
             "signed_in.html",
             language_of(request.headers, query.lang),
-            username=session.user.username,
-            administers=Role.ADMINISTRATOR in session.user.roles,
+            username=user.username,
+            administers=Role.ADMINISTRATOR in user.roles,
+            recovery_left=await self._users.recovery_codes_left(user) if user.has_second_factor else None,
             form_token=self.form_token(request.headers),
         )
 
@@ -203,8 +245,18 @@ class SignInHandlers:
         cookies = () if visit else (self.cookies.visit.set(fresh),)
         return await self._shown("sign_in.html", request, said, cookies, username=username, form_token=token_of(fresh))
 
-    async def _code(self, request: Request, said: _Said) -> Response:
-        return await self._shown("second_factor.html", request, said, form_token=self.form_token(request.headers))
+    async def _code(self, request: Request, said: _Said, recovery: bool) -> Response:
+        """Show the page of the second factor; `recovery`: for a code with letters, which needs another keyboard."""
+        other = {"next": said.onward, "lang": said.lang, "recovery": None if recovery else "true"}
+        token = self.form_token(request.headers)
+        return await self._shown(
+            "second_factor.html",
+            request,
+            said,
+            recovery=recovery,
+            other=urlencode({name: value for name, value in other.items() if value}),
+            form_token=token,
+        )
 
     async def _key(self, request: Request, said: _Said, session: Session, key: str) -> Response:
         picture = second_factor.picture_of(key, session.user.username)
@@ -230,6 +282,11 @@ class SignInHandlers:
             languages={each.value: urlencode({"next": said.onward, "lang": each.value}) for each in Language},
             **facts,
         )
+
+
+def show_recovery_codes(codes: Sequence[str], language: Language, onward: str, cookies: Sequence[str] = ()) -> Response:
+    """Return the page that shows new recovery codes, which it alone does. `onward`: the next page, one of our paths."""
+    return PAGES.respond("new_recovery_codes.html", language, cookies=cookies, scripted=True, codes=codes, next=onward)
 
 
 def _moved(onward: str) -> Response:

@@ -5,22 +5,34 @@ from typing import Any
 from cloud.access.identity.handlers import PAGES, SignInHandlers
 from cloud.access.identity.password_page import PATH as PASSWORD
 from cloud.access.identity.password_page import PasswordHandlers
-from cloud.access.identity.schemas import CodeForm, PasswordForm, SetUpForm, SignInForm, SignInQuery, SignOutForm
+from cloud.access.identity.recovery_page import PATH as RECOVERY
+from cloud.access.identity.recovery_page import RecoveryCodeHandlers
+from cloud.access.identity.schemas import (
+    CodeForm,
+    CodeQuery,
+    PasswordForm,
+    SetUpForm,
+    SignInForm,
+    SignInQuery,
+    SignOutForm,
+)
 from cloud.foundation.http import PUBLIC, BodyKind, Handler, Host, RateClass, Route
 
 _FORM_BYTES_MAX = 16_384
 
 
-def sign_in_rows(h: SignInHandlers, passwords: PasswordHandlers) -> tuple[Route, ...]:
+def sign_in_rows(h: SignInHandlers, passwords: PasswordHandlers, recovery: RecoveryCodeHandlers) -> tuple[Route, ...]:
     return (
         _page("GET", "/sign-in", h.page, "Show the sign-in page", query=SignInQuery),
         _page("POST", "/sign-in", h.sign_in, "Sign in", body=SignInForm),
-        _page("GET", "/sign-in/second-factor", h.second_factor_page, "Request a code", query=SignInQuery),
+        _page("GET", "/sign-in/second-factor", h.second_factor_page, "Request a code", query=CodeQuery),
         _page("POST", "/sign-in/second-factor", h.second_factor, "Give a code", body=CodeForm),
         _page("GET", "/sign-in/second-factor/set-up", h.set_up_page, "Offer a second factor", query=SignInQuery),
         _page("POST", "/sign-in/second-factor/set-up", h.set_up, "Set a second factor up", body=SetUpForm),
         _page("GET", PASSWORD, passwords.page, "Show the form for another password", query=SignInQuery),
         _page("POST", PASSWORD, passwords.change, "Change one's password", body=PasswordForm),
+        _page("GET", RECOVERY, recovery.page, "Show the number of recovery codes left", query=SignInQuery),
+        _page("POST", RECOVERY, recovery.replace, "Replace the recovery codes", body=CodeForm),
         _page("POST", "/sign-out", h.sign_out, "Sign out", body=SignOutForm),
     )
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from cloud.foundation.http import Query
 
 NEXT_LENGTH_MAX = 6000
-_NEXT = re.compile(r"/(v1/oauth/authorize|admin|sign-in/password)([/?][!-\[\]-~]*)?")
+_NEXT = re.compile(r"/(v1/oauth/authorize|admin|sign-in/password|sign-in/recovery-codes)([/?][!-\[\]-~]*)?")
 
 
 def _next(value: object) -> str:
@@ -28,6 +28,12 @@ class SignInQuery(Query):
 
     next: Next = Field(default="", description="Where to go when signed in.")
     lang: str | None = Field(default=None, max_length=8, description="`en` or `pl`.")
+
+
+class CodeQuery(SignInQuery):
+    """The query of a link to the page of the second factor."""
+
+    recovery: bool = Field(default=False, description="Whether to request a recovery code, with letters.")
 
 
 class _Form(BaseModel):
@@ -46,14 +52,16 @@ class SignInForm(_Form):
 
 
 class CodeForm(_Form):
-    """A code of the second factor."""
+    """Six digits of the authenticator app, or a recovery code. `recovery`: the page requested the latter."""
 
     code: str = Field(default="", max_length=32, repr=False)
+    recovery: bool = False
 
 
-class SetUpForm(CodeForm):
+class SetUpForm(_Form):
     """The first code of a new second factor. `key`: its secret, as the page carried it."""
 
+    code: str = Field(default="", max_length=32, repr=False)
     key: str = Field(default="", max_length=64, repr=False)
 
 

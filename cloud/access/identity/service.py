@@ -12,6 +12,7 @@ from cloud.access.audit import Audit
 from cloud.access.identity.errors import LevelExceeded, NotOneself, RoleUnknown, UsernameMalformed, UserUnknown
 from cloud.access.identity.model import Role, User
 from cloud.access.identity.passwords import Passwords
+from cloud.access.identity.recovery_codes import RecoveryCodeStore
 from cloud.access.identity.second_factor import SecondFactorStore
 from cloud.access.identity.sessions import SessionStore
 from cloud.access.identity.store import UserStore
@@ -35,6 +36,7 @@ class Users:
         self._store = UserStore()
         self._sessions = SessionStore()
         self._factors = SecondFactorStore()
+        self._recovery = RecoveryCodeStore()
         self._changes = ChangeLog()
         self._tenancy = TenancyStore()
         self._audit = Audit(clock)
@@ -113,6 +115,11 @@ class Users:
             raise UserUnknown
         return user
 
+    async def recovery_codes_left(self, user: User) -> int:
+        """Return the number of unused recovery codes of a user."""
+        async with self._database.read() as tx:
+            return await self._recovery.count(tx, user.id)
+
     async def hash_password(self, password: str) -> str:
         """Return the hash that is stored for a new password. Raises `PasswordUnfit`."""
         return await self._passwords.hash(password)
@@ -161,13 +168,15 @@ class Users:
         return await self._change(actor, username, "user.set_password", change)
 
     async def reset_second_factor(self, actor: Actor, username: str) -> User:
-        """Remove a lost second factor; at the next sign-in the user sets up another where the policy demands one.
+        """Remove a lost second factor and its recovery codes; at the next sign-in the user sets up another where the
+        policy demands one.
 
         Raises `UserUnknown`, `NotOneself`.
         """
 
         async def change(tx: Transaction, user: User) -> User:
             await self._factors.remove(tx, user.id)
+            await self._recovery.remove(tx, user.id)
             await self._sessions.end_all(tx, user.id)
             return replace(user, has_second_factor=False)
 

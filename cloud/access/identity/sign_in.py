@@ -4,12 +4,12 @@ A user who has a second factor must always use it. The policy of the installatio
 administrators. They set it up at their first sign-in, before they can do anything else.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cloud.access.audit import Audit, Outcome
-from cloud.access.identity import second_factor
+from cloud.access.identity import recovery_codes, second_factor
 from cloud.access.identity.errors import CodeRefused, SignInBusy, SignInRefused, SignInThrottled, UsernameMalformed
 from cloud.access.identity.lockout import (
     SECOND_US,
@@ -22,6 +22,7 @@ from cloud.access.identity.lockout import (
 )
 from cloud.access.identity.model import Role, User
 from cloud.access.identity.passwords import checked
+from cloud.access.identity.recovery_codes import RecoveryCodeStore
 from cloud.access.identity.second_factor import SecondFactorStore
 from cloud.access.identity.service import Users
 from cloud.access.identity.sessions import SEEN_EVERY_US, Session, SessionStore, digest_of, new_secret
@@ -61,6 +62,14 @@ class SignedIn:
     browser: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SecondFactorSetUp:
+    """A new second factor: the session's new cookie and the recovery codes, which are returned only here."""
+
+    secret: str = field(repr=False)
+    recovery_codes: tuple[str, ...] = field(repr=False)
+
+
 class SignIn:
     """The use cases of sign-in. `master` opens second factors; it is called only for a user who has or sets up one."""
 
@@ -82,6 +91,7 @@ class SignIn:
         self._sessions = SessionStore()
         self._failures = FailureStore()
         self._factors = SecondFactorStore()
+        self._recovery = RecoveryCodeStore()
         self._people = UserStore()
 
     async def attempt(
@@ -144,29 +154,20 @@ class SignIn:
         return self._policy is SecondFactorPolicy.EVERYBODY
 
     async def give_code(self, session: Session, code: str, trace: TraceContext) -> str:
-        """Verify the second factor of a session; return the session's new cookie. Raises `CodeRefused`,
-        `SignInThrottled`."""
-        user, subjects = session.user, second_factor_of(session.user.id)
-        async with self._database.read() as tx:
-            await self._check_wait(tx, subjects, self._clock.now_us())
-            secret = await self._factors.secret(tx, self._master(), user.id)
-        step = None if secret is None else second_factor.step_of(secret, code, self._clock.now_us())
+        """Verify the second factor of a session: six digits or a recovery code. Return the session's new cookie.
+
+        Raises `CodeRefused`, `SignInThrottled`.
+        """
         fresh = new_secret()
-        async with self._database.transaction() as tx:
-            now_us = self._clock.now_us()
-            counted = await self._count_in(tx, subjects, now_us)
-            good = step is not None and await self._factors.use(tx, user.id, step)
-            good = good and await self._sessions.proved(tx, session.digest, digest_of(fresh), now_us)
-            if good:
-                await self._failures.succeeded(tx, counted, now_us)
-            outcome = Outcome.DONE if good else Outcome.REFUSED
-            await self._audit.record(tx, actor_of(user, trace), "user.second_factor", user.id, outcome)
-        if not good:
-            raise CodeRefused
+
+        async def complete(tx: Transaction, now_us: int) -> bool:
+            return await self._sessions.proved(tx, session.digest, digest_of(fresh), now_us)
+
+        await self._verify_code(session.user, code, trace, complete)
         return fresh
 
-    async def set_up(self, session: Session, secret: str, code: str, trace: TraceContext) -> str:
-        """Store the first second factor of the session's user, verified by a code; return the session's new cookie.
+    async def set_up(self, session: Session, secret: str, code: str, trace: TraceContext) -> SecondFactorSetUp:
+        """Store the first second factor of the session's user, verified by a code, with new recovery codes.
 
         Raises `CodeRefused`.
         """
@@ -174,16 +175,64 @@ class SignIn:
         step = second_factor.step_of(secret, code, self._clock.now_us())
         if step is None:
             raise CodeRefused
-        fresh = new_secret()
+        fresh, codes = new_secret(), recovery_codes.generate()
         async with self._database.transaction() as tx:
             now_us = self._clock.now_us()
             if not await self._factors.set(tx, self._master(), user.id, secret, step):
                 raise CodeRefused
+            await self._recovery.replace(tx, user.id, codes)
             await self._sessions.end_all_but(tx, user.id, session.digest)
             if not await self._sessions.proved(tx, session.digest, digest_of(fresh), now_us):
                 raise CodeRefused
             await self._audit.record(tx, actor_of(user, trace), "user.second_factor_set_up", user.id)
-        return fresh
+        return SecondFactorSetUp(fresh, codes)
+
+    async def replace_recovery_codes(self, session: Session, code: str, trace: TraceContext) -> tuple[str, ...]:
+        """Replace the recovery codes of a signed-in user, whose second factor is verified again; return the new codes.
+
+        Raises `CodeRefused`, `SignInThrottled`.
+        """
+        user, codes = session.user, recovery_codes.generate()
+
+        async def replace(tx: Transaction, now_us: int) -> bool:
+            await self._recovery.replace(tx, user.id, codes)
+            await self._audit.record(tx, actor_of(user, trace), "user.replace_recovery_codes", user.id)
+            return True
+
+        await self._verify_code(user, code, trace, replace)
+        return codes
+
+    async def _verify_code(
+        self, user: User, code: str, trace: TraceContext, apply: Callable[[Transaction, int], Awaitable[bool]]
+    ) -> None:
+        """Verify and use up six digits or a recovery code, then call `apply` in the same transaction. The attempt
+        counts as a failure unless `apply` returns True.
+
+        Raises `CodeRefused`, `SignInThrottled`.
+        """
+        subjects = second_factor_of(user.id)
+        async with self._database.read() as tx:
+            await self._check_wait(tx, subjects, self._clock.now_us())
+            secret = await self._factors.secret(tx, self._master(), user.id)
+        recovery = recovery_codes.read_code(code)
+        step = None
+        if secret is not None and recovery is None:
+            step = second_factor.step_of(secret, code, self._clock.now_us())
+        async with self._database.transaction() as tx:
+            now_us = self._clock.now_us()
+            counted = await self._count_in(tx, subjects, now_us)
+            action, metadata = "user.second_factor", None
+            good = step is not None and await self._factors.use(tx, user.id, step)
+            if recovery is not None and await self._recovery.use(tx, user.id, recovery):
+                good, action = True, "user.use_recovery_code"
+                metadata = {"left": await self._recovery.count(tx, user.id)}
+            good = good and await apply(tx, now_us)
+            if good:
+                await self._failures.succeeded(tx, counted, now_us)
+            outcome = Outcome.DONE if good else Outcome.REFUSED
+            await self._audit.record(tx, actor_of(user, trace), action, user.id, outcome, metadata=metadata)
+        if not good:
+            raise CodeRefused
 
     async def change_password(self, session: Session, present: str, wanted: str, trace: TraceContext) -> None:
         """Change the password of the signed-in user; the user's other sessions end.

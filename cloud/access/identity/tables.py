@@ -1,7 +1,8 @@
-"""The users of a tenant, their sessions, known browsers and counted failures.
+"""The users of a tenant, their sessions, known browsers, recovery codes and counted failures.
 
 A user name is unique over all tenants, because nothing else at sign-in identifies the tenant. For a session and a known
-browser, only the SHA-256 of the cookie is stored, so a copy of the database gives no access.
+browser, only the SHA-256 of the cookie is stored, so a copy of the database gives no access. The same
+holds for a recovery code.
 """
 
 from sqlalchemy import (
@@ -59,6 +60,13 @@ known_browsers = Table(
     Column("seen_at_us", BigInteger, nullable=False),
     Index(None, "user_id", "seen_at_us"),
     Index(None, "seen_at_us"),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("user_id", Text, ForeignKey("users.id"), primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),  # a used code is deleted
 )
 
 sign_in_failures = Table(

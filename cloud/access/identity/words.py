@@ -48,13 +48,40 @@ WORDS: Final = {
     "code.label": ("Six digits from your authenticator app", "Sześć cyfr z aplikacji uwierzytelniającej"),
     "code.button": ("Continue", "Dalej"),
     "code.refused": (
-        "The code is wrong, expired or already used. Enter the next code.",
-        "Ten kod nie jest aktualny albo został już użyty. Poczekaj na następny.",
+        "The code is wrong, expired or already used. Enter another code.",
+        "Ten kod jest nieprawidłowy, nieaktualny albo został już użyty. Wpisz inny kod.",
     ),
     "code.lost": (
-        "If you have lost your phone, contact your administrator.",
-        "Jeśli nie masz już telefonu, zwróć się do administratora.",
+        "If you have neither your phone nor a recovery code, contact your administrator.",
+        "Jeśli nie masz telefonu ani kodu zapasowego, zwróć się do administratora.",
     ),
+    "code.recovery": ("Use a recovery code", "Użyj kodu zapasowego"),
+    "code.recovery.label": ("Recovery code", "Kod zapasowy"),
+    "code.recovery.hint": (
+        "16 letters and digits. Spaces, hyphens and case do not matter.",
+        "16 liter i cyfr. Odstępy, łączniki i wielkość liter nie mają znaczenia.",
+    ),
+    "code.digits": ("Use the authenticator app", "Użyj aplikacji uwierzytelniającej"),
+    "recovery.title": ("Recovery codes", "Kody zapasowe"),
+    "recovery.new.title": ("Your recovery codes", "Twoje kody zapasowe"),
+    "recovery.once": ("Copy these now: they are shown only once.", "Skopiuj je teraz: są widoczne tylko jeden raz."),
+    "recovery.why": (
+        "If you lose your phone, enter one of them in place of the six digits. Each code works once. Keep them apart "
+        "from the phone, for instance in a password manager or on paper.",
+        "Jeśli stracisz telefon, wpisz jeden z nich zamiast sześciu cyfr. Każdy kod działa tylko raz. Przechowuj je "
+        "osobno od telefonu, na przykład w menedżerze haseł albo na papierze.",
+    ),
+    "recovery.kept": ("I have saved them", "Mam zapisane"),
+    "recovery.left": ("Recovery codes left: {count}", "Pozostałe kody zapasowe: {count}"),
+    "recovery.replace": (
+        "You can create ten new codes here. The earlier codes then stop working.",
+        "Tutaj możesz utworzyć dziesięć nowych kodów. Poprzednie przestaną wtedy działać.",
+    ),
+    "recovery.label": (
+        "Six digits from your authenticator app, or a recovery code",
+        "Sześć cyfr z aplikacji uwierzytelniającej albo kod zapasowy",
+    ),
+    "recovery.button": ("Create new codes", "Utwórz nowe kody"),
     "set_up.title": ("Set up your second step", "Skonfiguruj drugi krok"),
     "set_up.why": (
         "Your account needs a second step. Scan this QR code with an authenticator app, then enter the code that it "

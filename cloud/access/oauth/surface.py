@@ -10,6 +10,7 @@ from cloud.access.audit import Audit
 from cloud.access.identity import (
     PasswordHandlers,
     Passwords,
+    RecoveryCodeHandlers,
     SecondFactorPolicy,
     SignIn,
     SignInHandlers,
@@ -98,14 +99,14 @@ def token_surface(
     authorization = Authorization(database, clock, apps, mint, audit)
     users = Users(database, clock, ids, Passwords())
     sign_in = SignIn(database, clock, users, audit, master, second_factor)
-    people = SignInHandlers(sign_in, names.issuer, authorization.leads_to)
+    people = SignInHandlers(sign_in, users, names.issuer, authorization.leads_to)
     rows = (
         *oauth_routes(
             OAuthHandlers(endpoint, names, bases[Host.DOCS]),
             AuthorizationHandlers(authorization, people, names.issuer),
         ),
         *key_set_rows(KeySetHandlers(auth_state, clock)),
-        *sign_in_rows(people, PasswordHandlers(sign_in, people)),
+        *sign_in_rows(people, PasswordHandlers(sign_in, people), RecoveryCodeHandlers(sign_in, users, people)),
         *asset_rows(),
     )
     return TokenSurface(auth_state, verifier, mint, SigningKeys(database, clock, master), people, users, rows)

@@ -8,6 +8,8 @@ WORDS: Final = {
     "page.language.pl": ("Polski", "Polski"),
     "page.languages": ("Language", "Język"),
     "page.name": ("Argus sign-in", "Logowanie do systemu Argus"),
+    "copy.button": ("Copy", "Kopiuj"),
+    "copy.done": ("Copied", "Skopiowano"),
     "refusal.title": ("The request failed", "Nie udało się"),
     "refusal.code": (
         "Quote this code to support: {code}.",

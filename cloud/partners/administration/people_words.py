@@ -30,6 +30,8 @@ PEOPLE_WORDS: Final = {
     "user.factor": ("Second step", "Drugi krok"),
     "user.factor.set": ("set up", "skonfigurowany"),
     "user.factor.none": ("not set up", "nieskonfigurowany"),
+    "user.recovery": ("Recovery codes left", "Pozostałe kody zapasowe"),
+    "user.recovery.own": ("Recovery codes", "Kody zapasowe"),
     "user.factor.reset": ("Reset the second step", "Usuń drugi krok"),
     "user.state": ("State", "Stan"),
     "user.active": ("active", "aktywny"),

@@ -119,6 +119,7 @@ class UserPages:
             organization=names.get(user.organization_id or "", user.organization_id),
             all_roles=list(Role),
             oneself=user.id == visit.user.id,
+            recovery_left=await self._users.recovery_codes_left(user) if user.has_second_factor else None,
         )
 
     async def _form(self, visit: Visit, form: UserForm, error: DomainError | None = None) -> Response:

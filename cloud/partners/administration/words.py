@@ -55,8 +55,6 @@ WORDS: Final = {
         "It cannot be shown again. Do not reload this page.",
         "Nie można ich wyświetlić ponownie. Nie odświeżaj tej strony.",
     ),
-    "told.copy": ("Copy", "Kopiuj"),
-    "told.copied": ("Copied", "Skopiowano"),
     "told.kept": ("I have saved it", "Mam zapisane"),
     "audit.trace": ("Trace id", "Identyfikator śladu"),
     "audit.trace.hint": (

@@ -8,7 +8,7 @@ import pytest
 
 from cloud.foundation.http import Host
 from tests.builders.auth_world import AuthWorld
-from tests.cloud.identity.test_sign_in import at_the_door
+from tests.builders.sign_in import at_the_door
 from tests.harness.auth_server import AuthServer
 
 RAW = b"\xff\xfe\x80"
