@@ -37,6 +37,10 @@ def python_files() -> tuple[Path, ...]:
 
 def code_lines(text: str) -> int:
     """Count the lines that hold code: no blank line, no comment, no docstring."""
+    return len(numbers_of_code_lines(text))
+
+
+def numbers_of_code_lines(text: str) -> set[int]:
     lines: set[int] = set()
     at_statement_start = True
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -51,4 +55,4 @@ def code_lines(text: str) -> int:
         if not (token.type == tokenize.STRING and at_statement_start):
             lines.update(range(token.start[0], token.end[0] + 1))
         at_statement_start = False
-    return len(lines)
+    return lines

@@ -12,6 +12,7 @@ next association request (`resynchronise`).
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
+from typing import TypeAlias
 
 from protocols.deviation import Deviation
 from protocols.errors import LocalProtocolError, RemoteProtocolError
@@ -44,6 +45,10 @@ _GIVEN_UP_MAX = 16
 
 def do_nothing(row: Row, received: Received) -> None:
     """Do nothing: for rows that only change the state, or change nothing."""
+
+
+Handler: TypeAlias = Callable[[Row, Received], None]
+"""Method that runs the action of a row of the table."""
 
 
 class Association(ABC):
@@ -80,7 +85,7 @@ class Association(ABC):
         self._abort_reason = AbortReason.UNDEFINED
         self._release_reason = ReleaseRequestReason.NORMAL
         self._why = ""
-        self._actions: dict[Action, Callable[[Row, Received], None]] = {
+        self._actions: dict[Action, Handler] = {
             Action.NOTHING: do_nothing,
             Action.IGNORE: do_nothing,
             Action.LOSE_LINK: self._lose_link,

@@ -29,7 +29,7 @@ from protocols.ieee11073.association.configuring import Configuring
 from protocols.ieee11073.association.data_requests import DataRequests
 from protocols.ieee11073.association.events import Associated, ConfigurationAgreed, Event, Rejected, RejectReason
 from protocols.ieee11073.association.fetched_segments import FetchedSegments, RememberedSegments
-from protocols.ieee11073.association.machine import Association, do_nothing
+from protocols.ieee11073.association.machine import Association, Handler, do_nothing
 from protocols.ieee11073.association.manager_events import MdsChanged, MdsRead, NotTaken, ReportNotTaken, ReportReceived
 from protocols.ieee11073.association.manager_table import MANAGER
 from protocols.ieee11073.association.mds_reading import MdsReading
@@ -121,20 +121,21 @@ class ManagerAssociation(Association):
             self.pm_stores,
         )
         """Services in the order of their requests."""
-        self._actions.update(
-            {
-                Action.SEND_AARE_ACCEPTED: self._send_aare_accepted,
-                Action.SEND_AARE_UNKNOWN_CONFIG: self._send_aare_unknown_config,
-                Action.SEND_AARE_REJECTED: self._send_aare_rejected,
-                Action.EVALUATE_CONFIG: self._evaluate_config,
-                Action.ACCEPT_CONFIG: do_nothing,
-                Action.REFUSE_CONFIG: do_nothing,
-                Action.REJECT_CONFIG_APDU: self._reject_config_apdu,
-                Action.TAKE_REPORT: self._take_report,
-                Action.REFUSE_OPERATION: self._refuse_operation,
-                Action.TAKE_RESPONSE: self._take_response,
-            }
-        )
+        self._actions.update(self._actions_of_manager())
+
+    def _actions_of_manager(self) -> dict[Action, Handler]:
+        return {
+            Action.SEND_AARE_ACCEPTED: self._send_aare_accepted,
+            Action.SEND_AARE_UNKNOWN_CONFIG: self._send_aare_unknown_config,
+            Action.SEND_AARE_REJECTED: self._send_aare_rejected,
+            Action.EVALUATE_CONFIG: self._evaluate_config,
+            Action.ACCEPT_CONFIG: do_nothing,
+            Action.REFUSE_CONFIG: do_nothing,
+            Action.REJECT_CONFIG_APDU: self._reject_config_apdu,
+            Action.TAKE_REPORT: self._take_report,
+            Action.REFUSE_OPERATION: self._refuse_operation,
+            Action.TAKE_RESPONSE: self._take_response,
+        }
 
     def _set_now(self, now_s: float) -> None:
         self._now_s = now_s

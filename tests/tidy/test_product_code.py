@@ -1,0 +1,147 @@
+"""The product's functions stay short, its numbers carry their units, and every module has a user."""
+
+import ast
+import re
+from pathlib import Path
+
+from tests.tidy.sources import ROOT, numbers_of_code_lines, project_files, python_files
+
+FUNCTION_LINES_MAX = 60
+"""Lines of code in the body of one function. The signature is apart: a command lists its options there."""
+
+_OURS = ("protocols", "gateway", "cloud", "simulators")
+_MIGRATIONS = "cloud/foundation/db/migrations"
+# Loaded by what they are: tables that the nomenclature collects, the entry point of alembic and its revisions.
+_COLLECTED = re.compile(rf"/terms_[a-z0-9_]+\.py$|{_MIGRATIONS}/|/__main__\.py$|/__init__\.py$")
+_LACKS_UNIT = re.compile(
+    r"(^|_)(timeout|delay|interval|duration|age|period|deadline|latency|elapsed|lifetime|ttl|pause)(_(max|default))?$",
+    re.IGNORECASE,
+)
+# Fields of the standards, by their names there, and parameters of another library's functions.
+_NAMED_BY_OTHERS = {
+    "protocols/ieee11073/dim/attribute.py",
+    "protocols/ieee11073/apdu/actions.py",
+    "protocols/ieee11073/apdu/association.py",
+    "protocols/ble/ghs_observation.py",
+    "simulators/ble/attach.py",
+    "simulators/ble/client.py",
+    "cloud/foundation/http/server.py",
+}
+
+
+def product_files() -> list[Path]:
+    return [path for path in python_files() if path.relative_to(ROOT).parts[0] in _OURS]
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef, code: set[int]) -> int:
+    """Count the lines of code of a body; 0 for a function that only returns one value, which is a table if long."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    if not body or (len(body) == 1 and isinstance(body[0], ast.Return)):
+        return 0
+    return len(code.intersection(range(body[0].lineno, (function.end_lineno or 0) + 1)))
+
+
+def long_functions(text: str) -> dict[str, int]:
+    code = numbers_of_code_lines(text)
+    return {
+        node.name: count
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (count := body_lines(node, code)) > FUNCTION_LINES_MAX
+    }
+
+
+def test_functions_have_at_most_60_lines_of_code() -> None:
+    # A migration is a table of columns, and is never edited again.
+    files = [path for path in product_files() if _MIGRATIONS not in str(path)]
+    assert {shown(path): long for path in files if (long := long_functions(path.read_text()))} == {}
+
+
+def test_function_that_only_returns_a_table_may_be_long() -> None:
+    rows = "\n".join("        1," for _ in range(FUNCTION_LINES_MAX))
+    table = f'def table():\n    """A table."""\n    return (\n{rows}\n    )\n'
+    steps = "def steps():\n" + "\n".join("    x = 1" for _ in range(FUNCTION_LINES_MAX + 1)) + "\n"
+    assert long_functions(table + steps) == {"steps": FUNCTION_LINES_MAX + 1}
+
+
+def numbers(text: str) -> list[str]:
+    """Return the names of parameters and variables that are declared as a number, and of constants that hold one."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.arg(arg=name, annotation=ast.expr() as kind):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name) | ast.Attribute(attr=name), annotation=kind):
+                pass
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int() | float())):
+                kind = ast.Name("int")
+            case _:
+                continue
+        if re.fullmatch(r"(int|float)( \| None)?", ast.unparse(kind)):
+            found.append(name)
+    return found
+
+
+def test_times_carry_their_unit_in_their_name() -> None:
+    found = {
+        shown(path): bare
+        for path in product_files()
+        if shown(path) not in _NAMED_BY_OTHERS
+        and (bare := [name for name in numbers(path.read_text()) if _LACKS_UNIT.search(name)])
+    }
+    assert found == {}
+
+
+def test_number_without_a_unit_is_found() -> None:
+    text = (
+        "TIMEOUT = 3\n\ndef f(delay: float, pause_s: float, age_max: int | None) -> None:\n    self.period: int = 1\n"
+    )
+    assert sorted(filter(_LACKS_UNIT.search, numbers(text))) == ["TIMEOUT", "age_max", "delay", "period"]
+
+
+def imported(text: str) -> set[str]:
+    """Return the modules that a file imports, or names in a text: commands and parts of slices are named so."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found |= {node.value, node.value.partition(":")[0]}
+    return found
+
+
+def declared_parts(path: Path) -> set[str]:
+    """Return the modules that a slice's declaration names, such as "cli:audit" for `cli`."""
+    texts = {text.partition(":")[0] for text in imported(path.read_text()) if re.fullmatch(r"\w+(:\w+)?", text)}
+    package = ".".join(path.relative_to(ROOT).parent.parts)
+    return {f"{package}.{name}" for name in texts}
+
+
+def test_every_module_of_the_product_is_used() -> None:
+    used: set[str] = set()
+    for path in python_files():
+        # A module that only its own tests use is dead.
+        if path.relative_to(ROOT).parts[0] in _OURS:
+            used |= imported(path.read_text())
+            if path.name == "__init__.py":
+                used |= declared_parts(path)
+    others = "\n".join((ROOT / name).read_text() for name in ("pyproject.toml", "Makefile", ".ci/setup"))
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in product_files()}
+    dead = [name for name, path in modules.items() if name not in used and not _COLLECTED.search(str(path))]
+    assert [name for name in dead if name not in others] == []
+
+
+def test_shell_scripts_belong_to_a_command() -> None:
+    scripts = [path for path in project_files() if path.suffix == ".sh"]
+    callers = "\n".join(
+        path.read_text()
+        for path in project_files()
+        if path.suffix in {".py", ".toml", ".yml"} or path.name in {"Makefile", "setup", "run"}
+    )
+    assert [shown(path) for path in scripts if path.name not in callers] == []
