@@ -15,7 +15,7 @@ from cloud.foundation.db import Database, Transaction, insert
 from cloud.foundation.egress import AllowList, Egress
 from cloud.foundation.events import Outbox, Relay
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.viewer import SecrecyLevel
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 from cloud.partners.webhooks import DeliveryWorker, FanOut, Settling, new_secret, secret_key
 from cloud.partners.webhooks.in_flight import InFlight, Limits
 from cloud.partners.webhooks.sealing import seal_key
@@ -148,8 +148,7 @@ class WebhookStory:
         return await self.outbox.emit(
             tx,
             type,
-            tenant=home.tenant.id,
-            organization=home.organization.id,
+            Viewer(home.tenant.id, home.organization.id),
             key=key,
             payload={"incident_id": key, **data},
             at_us=self.clock.now_us(),

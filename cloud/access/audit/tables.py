@@ -1,14 +1,13 @@
 """The audit trail: rows are added and, after their retention, swept; nothing changes one."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table, Text
 
-from cloud.foundation.db import metadata, row_number
+from cloud.foundation.db import metadata, partial_index, row_number
 
 FREQUENT_ACTION = "observation.post"
 """The action of nearly all entries of a busy tenant. The index of actions excludes it, so that a post does not maintain
 that index; a search for this action finds enough entries in the order of time."""
 
-_RARE = text(f"action <> '{FREQUENT_ACTION}'")
 
 audit_entries = Table(
     "audit_entries",
@@ -28,6 +27,8 @@ audit_entries = Table(
     Index(None, "tenant_id", "at_us"),
     Index(None, "tenant_id", "actor", "at_us"),
     Index(None, "tenant_id", "object", "at_us"),
-    Index("ix_audit_entries_rare_action", "tenant_id", "action", "at_us", sqlite_where=_RARE, postgresql_where=_RARE),
+    partial_index(
+        "ix_audit_entries_rare_action", "tenant_id", "action", "at_us", where=f"action <> '{FREQUENT_ACTION}'"
+    ),
     Index(None, "trace_id"),  # the first search of support: all changes of one request
 )

@@ -162,19 +162,13 @@ class AssignmentService:
         details: Mapping[str, object],
     ) -> None:
         """Emit the event and write the audit entry of a change."""
-        await self._outbox.emit(
-            tx,
-            event_type,
-            tenant=assignment.tenant_id,
-            organization=assignment.organization_id,
-            key=assignment.device_id,
-            payload={
-                "assignment_id": assignment.id,
-                "device_id": assignment.device_id,
-                "from_us": assignment.from_us,
-                **details,
-                "by": actor.subject,
-            },
-            at_us=self._clock.now_us(),
-        )
+        payload = {
+            "assignment_id": assignment.id,
+            "device_id": assignment.device_id,
+            "from_us": assignment.from_us,
+            **details,
+            "by": actor.subject,
+        }
+        now_us = self._clock.now_us()
+        await self._outbox.emit(tx, event_type, assignment, key=assignment.device_id, payload=payload, at_us=now_us)
         await self._audit.record(tx, actor, action, assignment.id, metadata=details)

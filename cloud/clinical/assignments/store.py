@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, update
 
 from cloud.clinical.assignments.model import Assignment, Timeline
 from cloud.clinical.assignments.tables import assignments
 from cloud.clinical.devices import Devices
-from cloud.foundation.db import Transaction, insert
+from cloud.foundation.db import Records, Transaction, insert
 from cloud.foundation.viewer import Viewer, visible
+
+_ASSIGNMENTS = Records(Assignment, assignments)
 
 
 class Assignments:
@@ -21,22 +23,18 @@ class Assignments:
     async def timeline(self, tx: Transaction, viewer: Viewer, device_id: str) -> Timeline:
         """Return all assignments of a device; empty for one that the viewer cannot see."""
         identities = await self._devices.identities(tx, viewer, device_id)
-        statement = select(assignments).where(
+        statement = _ASSIGNMENTS.select().where(
             *visible(assignments, viewer),
             assignments.c.device_id.in_(identities),
             assignments.c.voided_at_us.is_(None),
         )
-        return Timeline([Assignment(**row._mapping) for row in await tx.execute(statement)])
-
-    async def encounter_of(self, tx: Transaction, viewer: Viewer, device_id: str, at_us: int) -> str | None:
-        """Return the encounter at one time; None without an assignment. For many times use `timeline`."""
-        return (await self.timeline(tx, viewer, device_id)).encounter_at(at_us)
+        return Timeline(await _ASSIGNMENTS.all(tx, statement))
 
     async def overlapping(
         self, tx: Transaction, viewer: Viewer, identities: Sequence[str], from_us: int, until_us: int | None
     ) -> Assignment | None:
         """Return one that overlaps [from_us, until_us). The device's row must be locked, or the result may be stale."""
-        statement = select(assignments).where(
+        statement = _ASSIGNMENTS.select().where(
             *visible(assignments, viewer),
             assignments.c.device_id.in_(identities),
             assignments.c.voided_at_us.is_(None),
@@ -44,30 +42,27 @@ class Assignments:
         )
         if until_us is not None:
             statement = statement.where(assignments.c.from_us < until_us)
-        row = (await tx.execute(statement.order_by(assignments.c.from_us).limit(1))).first()
-        return None if row is None else Assignment(**row._mapping)
+        return await _ASSIGNMENTS.first(tx, statement.order_by(assignments.c.from_us).limit(1))
 
     async def find(self, tx: Transaction, viewer: Viewer, assignment_id: str) -> Assignment | None:
-        statement = select(assignments).where(*visible(assignments, viewer), assignments.c.id == assignment_id)
-        row = (await tx.execute(statement)).first()
-        return None if row is None else Assignment(**row._mapping)
+        statement = _ASSIGNMENTS.select().where(*visible(assignments, viewer), assignments.c.id == assignment_id)
+        return await _ASSIGNMENTS.first(tx, statement)
 
     async def list(
         self, tx: Transaction, viewer: Viewer, *, device_id: str | None = None, encounter_id: str | None = None
     ) -> Sequence[Assignment]:
         """Return assignments, also voided ones."""
-        statement = select(assignments).where(*visible(assignments, viewer))
+        statement = _ASSIGNMENTS.select().where(*visible(assignments, viewer))
         if device_id is not None:
             identities = await self._devices.identities(tx, viewer, device_id)
             statement = statement.where(assignments.c.device_id.in_(identities))
         if encounter_id is not None:
             statement = statement.where(assignments.c.encounter_id == encounter_id)
-        statement = statement.order_by(assignments.c.from_us, assignments.c.id)
-        return [Assignment(**row._mapping) for row in await tx.execute(statement)]
+        return await _ASSIGNMENTS.all(tx, statement.order_by(assignments.c.from_us, assignments.c.id))
 
     async def add(self, tx: Transaction, assignment: Assignment) -> None:
         """Add an assignment. Raises `ConstraintViolated` for a second open one of the same device."""
-        await tx.execute(insert(assignments).values(**_values(assignment)))
+        await tx.execute(insert(assignments).values(_ASSIGNMENTS.values(assignment)))
 
     async def close(self, tx: Transaction, viewer: Viewer, assignment_id: str, *, until_us: int, by: str) -> None:
         await self._change(tx, viewer, assignment_id, {"until_us": until_us, "closed_by": by})
@@ -78,7 +73,3 @@ class Assignments:
     async def _change(self, tx: Transaction, viewer: Viewer, assignment_id: str, values: dict[str, Any]) -> None:
         statement = update(assignments).where(*visible(assignments, viewer), assignments.c.id == assignment_id)
         await tx.execute(statement.values(**values))
-
-
-def _values(assignment: Assignment) -> dict[str, Any]:
-    return {column.name: getattr(assignment, column.name) for column in assignments.columns}

@@ -4,9 +4,9 @@ A row's interval is [from_us, until_us), open when until_us is null. Moving an i
 rewrite the row: it is voided and a new one replaces it, so the state at any time can still be read.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Table, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Table, Text
 
-from cloud.foundation.db import metadata
+from cloud.foundation.db import metadata, partial_index
 
 assignments = Table(
     "assignments",
@@ -33,12 +33,7 @@ assignments = Table(
     Index(None, "tenant_id", "encounter_id"),
     Index(None, "tenant_id", "replaces"),
     # The last guard of "one device, one encounter at a time": no two open intervals, also if the code has an error.
-    Index(
-        "uq_assignments_open",
-        "tenant_id",
-        "device_id",
-        unique=True,
-        sqlite_where=text("until_us IS NULL AND voided_at_us IS NULL"),
-        postgresql_where=text("until_us IS NULL AND voided_at_us IS NULL"),
+    partial_index(
+        "uq_assignments_open", "tenant_id", "device_id", unique=True, where="until_us IS NULL AND voided_at_us IS NULL"
     ),
 )

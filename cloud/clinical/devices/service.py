@@ -175,15 +175,10 @@ class Enrolment:
         details: Mapping[str, Any],
         traceparent: str | None,
     ) -> None:
+        payload = {"device_id": device.id, **details, SECRECY: device.secrecy_level.word}
+        now_us = self._clock.now_us()
         await self._outbox.emit(
-            tx,
-            event_type,
-            tenant=device.tenant_id,
-            organization=device.organization_id,
-            key=device.id,
-            payload={"device_id": device.id, **details, SECRECY: device.secrecy_level.word},
-            at_us=self._clock.now_us(),
-            traceparent=traceparent,
+            tx, event_type, device, key=device.id, payload=payload, at_us=now_us, traceparent=traceparent
         )
 
     async def list(

@@ -77,17 +77,10 @@ class DeviceSilence:
         return (await tx.execute(statement.returning(silent_devices.c.device_id))).first() is not None
 
     async def _emit(self, tx: Transaction, row: Any, now_us: int) -> None:
-        await self._outbox.emit(
-            tx,
-            DEVICE_OFFLINE,
-            tenant=row.tenant_id,
-            organization=row.organization_id,
-            key=row.id,
-            payload={
-                "device_id": row.id,
-                "vehicle_id": row.vehicle_id,
-                "last_seen_at": write_moment(row.last_seen_us),
-                SECRECY: SecrecyLevel(row.secrecy_level).word,
-            },
-            at_us=now_us,
-        )
+        payload = {
+            "device_id": row.id,
+            "vehicle_id": row.vehicle_id,
+            "last_seen_at": write_moment(row.last_seen_us),
+            SECRECY: SecrecyLevel(row.secrecy_level).word,
+        }
+        await self._outbox.emit(tx, DEVICE_OFFLINE, row, key=row.id, payload=payload, at_us=now_us)

@@ -7,13 +7,15 @@ from typing import Any
 from sqlalchemy import Integer, Select, bindparam, or_, select, update
 
 from cloud.clinical.devices.attachment import DeviceAttachment
-from cloud.clinical.devices.model import Device, DeviceClass, DeviceStatus
+from cloud.clinical.devices.model import Device, DeviceStatus
 from cloud.clinical.devices.tables import devices
-from cloud.foundation.db import Database, Prepared, Transaction, insert
-from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
+from cloud.foundation.db import Database, Prepared, Records, Transaction, insert
+from cloud.foundation.viewer import Viewer, visible
 
 SHOWN = (DeviceStatus.ACTIVE, DeviceStatus.RETIRED)
 """The statuses that partners see."""
+
+_DEVICES = Records(Device, devices)
 
 # For posts of applications: they do not name a vehicle, so only the time changes.
 _HEARD = Prepared(
@@ -57,8 +59,7 @@ class Devices(DeviceAttachment):
         statement = _shown(viewer, hidden).where(devices.c.id == device_id)
         if lock:
             statement = statement.with_for_update(key_share=True)
-        row = (await tx.execute(statement)).first()
-        return None if row is None else _device(row._mapping)
+        return await _DEVICES.first(tx, statement)
 
     async def list(
         self,
@@ -76,7 +77,7 @@ class Devices(DeviceAttachment):
             statement = statement.where(devices.c.vehicle_id == vehicle_id)
         if after is not None:
             statement = statement.where(devices.c.id > after)
-        return [_device(row._mapping) for row in await tx.execute(statement)]
+        return await _DEVICES.all(tx, statement)
 
     async def page(
         self, database: Database, viewer: Viewer, *, vehicle_id: str | None, after: str | None, count: int
@@ -91,8 +92,7 @@ class Devices(DeviceAttachment):
             "after": after,
             "count": count,
         }
-        names = devices.c.keys()
-        return [_device(dict(zip(names, row, strict=True))) for row in await database.peek(statement, values)]
+        return [_DEVICES.read(row) for row in await database.peek(statement, values)]
 
     async def identities(self, tx: Transaction, viewer: Viewer, device_id: str) -> Sequence[str]:
         """Return the ids under which a device's observations and assignments are stored: its own and those merged into
@@ -118,24 +118,23 @@ class Devices(DeviceAttachment):
         return await self._locked(tx, viewer, organization_id, devices.c.system_id == system_id)
 
     async def _locked(self, tx: Transaction, viewer: Viewer, organization_id: str, condition: Any) -> Device | None:
-        statement = select(devices).where(
+        statement = _DEVICES.select().where(
             *visible(devices, viewer), devices.c.organization_id == organization_id, condition
         )
-        row = (await tx.execute(statement.with_for_update(key_share=True))).first()
-        return None if row is None else _device(row._mapping)
+        return await _DEVICES.first(tx, statement.with_for_update(key_share=True))
 
     async def add(self, tx: Transaction, device: Device) -> None:
         """Add a device. Raises `ConstraintViolated` when another transaction added it before."""
-        await tx.execute(insert(devices).values(**_values(device)))
+        await tx.execute(insert(devices).values(_DEVICES.values(device)))
 
     async def replace(self, tx: Transaction, viewer: Viewer, device: Device) -> None:
         """Write a device."""
         statement = update(devices).where(*visible(devices, viewer), devices.c.id == device.id)
-        await tx.execute(statement.values(**_values(device)))
+        await tx.execute(statement.values(_DEVICES.values(device)))
 
 
 def _shown(viewer: Viewer, hidden: bool) -> Select[Any]:
-    statement = select(devices).where(*visible(devices, viewer))
+    statement = _DEVICES.select().where(*visible(devices, viewer))
     return statement if hidden else statement.where(devices.c.status.in_([status.value for status in SHOWN]))
 
 
@@ -155,38 +154,4 @@ def _page(of_organization: bool, of_vehicle: bool, after: bool) -> Prepared:
         wanted.append(devices.c.vehicle_id == bindparam("vehicle"))
     if after:
         wanted.append(devices.c.id > bindparam("after"))
-    return Prepared(select(devices).where(*wanted).order_by(devices.c.id).limit(bindparam("count", type_=Integer)))
-
-
-def _values(device: Device) -> dict[str, Any]:
-    return {
-        "tenant_id": device.tenant_id,
-        "id": device.id,
-        "organization_id": device.organization_id,
-        "vehicle_id": device.vehicle_id,
-        "gateway_id": device.gateway_id,
-        "system_id": device.system_id,
-        "serial_number": device.serial_number,
-        "device_class": None if device.device_class is None else device.device_class.value,
-        "manufacturer": device.manufacturer,
-        "model": device.model,
-        "status": device.status.value,
-        "merged_into": device.merged_into,
-        "secrecy_level": int(device.secrecy_level),
-        "created_at_us": device.created_at_us,
-        "enrolled_at_us": device.enrolled_at_us,
-        "last_seen_us": device.last_seen_us,
-        "battery_percent": device.battery_percent,
-        "battery_at_us": device.battery_at_us,
-    }
-
-
-def _device(row: Any) -> Device:
-    return Device(
-        **{
-            **row,
-            "device_class": None if row["device_class"] is None else DeviceClass(row["device_class"]),
-            "status": DeviceStatus(row["status"]),
-            "secrecy_level": SecrecyLevel(row["secrecy_level"]),
-        }
-    )
+    return Prepared(_DEVICES.select().where(*wanted).order_by(devices.c.id).limit(bindparam("count", type_=Integer)))

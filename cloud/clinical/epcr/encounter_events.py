@@ -50,23 +50,18 @@ class EncounterEvents:
         details: Mapping[str, Any],
         traceparent: str | None = None,
     ) -> None:
+        payload = {
+            "encounter_id": encounter.id,
+            "incident_id": None if incident is None else incident.id,
+            "status": encounter.status,
+            "care_model": encounter.care_model,
+            "vehicle_id": encounter.vehicle_id,
+            **details,
+            SECRECY: encounter.secrecy_level.word,
+        }
+        now_us = self._clock.now_us()
         await self._outbox.emit(
-            tx,
-            event_type,
-            tenant=encounter.tenant_id,
-            organization=encounter.organization_id,
-            key=encounter.id,
-            payload={
-                "encounter_id": encounter.id,
-                "incident_id": None if incident is None else incident.id,
-                "status": encounter.status.value,
-                "care_model": encounter.care_model.value,
-                "vehicle_id": encounter.vehicle_id,
-                **details,
-                SECRECY: encounter.secrecy_level.word,
-            },
-            at_us=self._clock.now_us(),
-            traceparent=traceparent,
+            tx, event_type, encounter, key=encounter.id, payload=payload, at_us=now_us, traceparent=traceparent
         )
 
 

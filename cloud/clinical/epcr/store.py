@@ -1,14 +1,16 @@
 """The rows of encounters and of crews."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import func, select, update
 
-from cloud.clinical.epcr.model import CareModel, CrewMember, CrewRole, Encounter, EncounterStatus
+from cloud.clinical.epcr.model import CrewMember, Encounter
 from cloud.clinical.epcr.tables import crew_members, encounter_crew, encounters
-from cloud.foundation.db import Transaction, insert
-from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
+from cloud.foundation.db import Records, Transaction, insert
+from cloud.foundation.viewer import Viewer, visible
+
+_ENCOUNTERS = Records(Encounter, encounters)
+_CREW = Records(CrewMember, crew_members)
 
 
 class Encounters:
@@ -16,54 +18,33 @@ class Encounters:
 
     async def add(self, tx: Transaction, encounter: Encounter) -> bool:
         """Add an encounter; False when its id, or its incident with its vehicle, exists already in this tenant."""
-        statement = insert(encounters).values(
-            tenant_id=encounter.tenant_id,
-            id=encounter.id,
-            organization_id=encounter.organization_id,
-            vehicle_id=encounter.vehicle_id,
-            care_model=encounter.care_model.value,
-            status=encounter.status.value,
-            secrecy_level=int(encounter.secrecy_level),
-            created_at_us=encounter.created_at_us,
-            cad_incident_id=encounter.cad_incident_id,
-        )
-        return (await tx.execute(statement.on_conflict_do_nothing().returning(encounters.c.id))).first() is not None
+        return await _ENCOUNTERS.add(tx, encounter)
 
     async def find(self, tx: Transaction, viewer: Viewer, encounter_id: str, *, lock: bool = False) -> Encounter | None:
         """Return one encounter. `lock`: no other transaction changes it until `tx` ends."""
-        statement = select(encounters).where(*visible(encounters, viewer), encounters.c.id == encounter_id)
-        row = (await tx.execute(statement.with_for_update(key_share=True) if lock else statement)).first()
-        return None if row is None else _encounter(row._mapping)
+        statement = _ENCOUNTERS.select().where(*visible(encounters, viewer), encounters.c.id == encounter_id)
+        return await _ENCOUNTERS.first(tx, statement.with_for_update(key_share=True) if lock else statement)
 
     async def replace(self, tx: Transaction, encounter: Encounter) -> None:
         """Write a locked encounter. Raises `ConstraintViolated`: the vehicle has an encounter of this incident."""
         ours = (encounters.c.tenant_id == encounter.tenant_id, encounters.c.id == encounter.id)
-        await tx.execute(
-            update(encounters)
-            .where(*ours)
-            .values(
-                vehicle_id=encounter.vehicle_id,
-                care_model=encounter.care_model.value,
-                status=encounter.status.value,
-            )
-        )
+        await tx.execute(update(encounters).where(*ours).values(_ENCOUNTERS.values(encounter)))
 
     async def of_incident(
         self, tx: Transaction, viewer: Viewer, organization_id: str, cad_incident_id: str, vehicle_id: str | None
     ) -> Encounter | None:
         """Return the encounter of a dispatch: same organisation, incident and vehicle (A-102)."""
-        statement = select(encounters).where(
+        statement = _ENCOUNTERS.select().where(
             *visible(encounters, viewer),
             encounters.c.organization_id == organization_id,
             encounters.c.cad_incident_id == cad_incident_id,
             func.coalesce(encounters.c.vehicle_id, "") == (vehicle_id or ""),
         )
-        row = (await tx.execute(statement)).first()
-        return None if row is None else _encounter(row._mapping)
+        return await _ENCOUNTERS.first(tx, statement)
 
     async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[Encounter]:
-        statement = select(encounters).where(*visible(encounters, viewer)).order_by(encounters.c.id)
-        return [_encounter(row._mapping) for row in await tx.execute(statement)]
+        statement = _ENCOUNTERS.select().where(*visible(encounters, viewer)).order_by(encounters.c.id)
+        return await _ENCOUNTERS.all(tx, statement)
 
     async def add_crew(self, tx: Transaction, encounter: Encounter, crew_ids: Sequence[str]) -> None:
         """Add members to the crew of an encounter. The caller has checked their ids."""
@@ -87,14 +68,7 @@ class Crew:
 
     async def add(self, tx: Transaction, member: CrewMember) -> bool:
         """Add a member; False when the id is taken in this tenant."""
-        statement = insert(crew_members).values(
-            tenant_id=member.tenant_id,
-            id=member.id,
-            organization_id=member.organization_id,
-            role=member.role.value,
-            created_at_us=member.created_at_us,
-        )
-        return (await tx.execute(statement.on_conflict_do_nothing().returning(crew_members.c.id))).first() is not None
+        return await _CREW.add(tx, member)
 
     async def known(self, tx: Transaction, viewer: Viewer, organization_id: str, ids: Sequence[str]) -> set[str]:
         """Return those of these ids that are in the organisation's register."""
@@ -106,17 +80,5 @@ class Crew:
         return {row.id for row in await tx.execute(statement)}
 
     async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[CrewMember]:
-        statement = select(crew_members).where(*visible(crew_members, viewer)).order_by(crew_members.c.id)
-        rows = await tx.execute(statement)
-        return [CrewMember(**{**row._mapping, "role": CrewRole(row.role)}) for row in rows]
-
-
-def _encounter(row: Any) -> Encounter:
-    return Encounter(
-        **{
-            **row,
-            "care_model": CareModel(row["care_model"]),
-            "status": EncounterStatus(row["status"]),
-            "secrecy_level": SecrecyLevel(row["secrecy_level"]),
-        }
-    )
+        statement = _CREW.select().where(*visible(crew_members, viewer)).order_by(crew_members.c.id)
+        return await _CREW.all(tx, statement)

@@ -7,7 +7,7 @@ mistyped id and to count, without names (A-098).
 
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, SmallInteger, Table, Text, text
 
-from cloud.foundation.db import metadata
+from cloud.foundation.db import metadata, partial_index
 
 encounters = Table(
     "encounters",
@@ -25,15 +25,14 @@ encounters = Table(
     ForeignKeyConstraint(["tenant_id", "vehicle_id"], ["vehicles.tenant_id", "vehicles.id"]),
     Index(None, "tenant_id", "organization_id"),
     Index(None, "tenant_id", "vehicle_id"),
-    Index(
+    partial_index(
         "uq_encounters_cad",
         "tenant_id",
         "organization_id",
         "cad_incident_id",
         text("coalesce(vehicle_id, '')"),  # NULLs are never equal, and an incident without a vehicle is unique too
         unique=True,
-        sqlite_where=text("cad_incident_id IS NOT NULL"),
-        postgresql_where=text("cad_incident_id IS NOT NULL"),
+        where="cad_incident_id IS NOT NULL",
     ),
 )
 

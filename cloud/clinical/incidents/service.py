@@ -102,25 +102,20 @@ class Incidents:
     async def _emit(
         self, tx: Transaction, event_type: str, incident: Incident, change: Change, part: Part, traceparent: str | None
     ) -> None:
+        payload = {
+            "incident_id": incident.id,
+            "cad_incident_id": incident.cad_incident_id,
+            "status": incident.status,
+            "change": change,
+            "encounter_id": part.encounter_id,
+            "encounters": incident.encounters,
+            "open_encounters": incident.open_encounters,
+            "opened_at": write_moment(incident.opened_at_us),
+            "updated_at": write_moment(incident.updated_at_us),
+            "closed_at": write_moment(incident.closed_at_us),
+            SECRECY: incident.secrecy_level.word,
+        }
+        at_us = incident.updated_at_us
         await self._outbox.emit(
-            tx,
-            event_type,
-            tenant=incident.tenant_id,
-            organization=incident.organization_id,
-            key=incident.id,
-            payload={
-                "incident_id": incident.id,
-                "cad_incident_id": incident.cad_incident_id,
-                "status": incident.status.value,
-                "change": change.value,
-                "encounter_id": part.encounter_id,
-                "encounters": incident.encounters,
-                "open_encounters": incident.open_encounters,
-                "opened_at": write_moment(incident.opened_at_us),
-                "updated_at": write_moment(incident.updated_at_us),
-                "closed_at": write_moment(incident.closed_at_us),
-                SECRECY: incident.secrecy_level.word,
-            },
-            at_us=incident.updated_at_us,
-            traceparent=traceparent,
+            tx, event_type, incident, key=incident.id, payload=payload, at_us=at_us, traceparent=traceparent
         )

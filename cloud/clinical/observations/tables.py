@@ -30,10 +30,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
-    text,
 )
 
-from cloud.foundation.db import metadata, row_number
+from cloud.foundation.db import metadata, partial_index, row_number
 
 API_LANE_ID = 0
 """The `lane_id` of observations that an application posted. The database counts lanes of gateways from 1."""
@@ -142,24 +141,12 @@ observations = Table(
     # last one ended. There are no foreign keys to sources and channels: both are written in the same transaction, and
     # two look-ups for each row would cost a fifth of the ingest rate.
     Index("ix_observations_source_time", "source_id", "observed_at_us", "sequence", "position", "lane_id"),
-    Index(
+    partial_index(
         "ix_observations_clock_time",
-        "source_id",
-        "clock_id",
-        "monotonic_us",
-        "sequence",
-        "position",
-        "lane_id",
-        sqlite_where=text("clock_id > 0"),
-        postgresql_where=text("clock_id > 0"),
+        *("source_id", "clock_id", "monotonic_us", "sequence", "position", "lane_id"),
+        where="clock_id > 0",
     ),
-    Index(
-        "ix_observations_encounter",
-        "encounter_id",
-        "observed_at_us",
-        sqlite_where=text("encounter_id IS NOT NULL"),
-        postgresql_where=text("encounter_id IS NOT NULL"),
-    ),
+    partial_index("ix_observations_encounter", "encounter_id", "observed_at_us", where="encounter_id IS NOT NULL"),
 )
 
 stored_measurements = Table(

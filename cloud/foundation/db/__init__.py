@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from cloud.foundation.db.migration import migrate
     from cloud.foundation.db.opening import open_database
     from cloud.foundation.db.prepared import Prepared, compiled
+    from cloud.foundation.db.records import Records
     from cloud.foundation.db.revisions import check_current
-    from cloud.foundation.db.schema import metadata, row_number
+    from cloud.foundation.db.schema import metadata, partial_index, row_number
     from cloud.foundation.db.sqlite import SqliteDatabase
     from cloud.foundation.db.sqlite_integrity import (
         SCHEMA,

@@ -5,7 +5,7 @@ differently. Constraint names follow a convention, so that a migration on either
 it changes.
 """
 
-from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy import BigInteger, Index, Integer, MetaData, TextClause, text
 from sqlalchemy.types import TypeEngine
 
 metadata = MetaData(
@@ -22,3 +22,9 @@ metadata = MetaData(
 def row_number() -> TypeEngine[int]:
     """Return the type of a primary key that the database increments itself (SQLite does so only for INTEGER)."""
     return BigInteger().with_variant(Integer, "sqlite")
+
+
+def partial_index(name: str | None, *columns: str | TextClause, where: str, unique: bool = False) -> Index:
+    """Return an index of the rows that match a condition, on both databases. `name` None: by the convention."""
+    condition = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)

@@ -5,7 +5,7 @@ overtakes a failing one. On PostgreSQL `SKIP LOCKED` separates the workers, on S
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
@@ -97,6 +97,15 @@ _DONE = Prepared(
 )
 
 
+class Owner(Protocol):
+    """The object of an event: the event belongs to its tenant and organisation. None: to the whole tenant."""
+
+    @property
+    def tenant_id(self) -> str: ...
+    @property
+    def organization_id(self) -> str | None: ...
+
+
 class Outbox:
     """The outbox of domain events: emit within a change, claim, complete."""
 
@@ -107,23 +116,23 @@ class Outbox:
         self,
         tx: Transaction,
         event_type: str,
+        owner: Owner,
         *,
-        tenant: str,
-        organization: str | None,
         key: str,
         payload: Mapping[str, Any],
         at_us: int,
         traceparent: str | None = None,
     ) -> str:
-        """Emit an event in the transaction of its change, so that neither exists without the other; return its id."""
+        """Emit an event of `owner` in the transaction of its change, so that neither exists without the other; return
+        its id."""
         body = orjson.dumps(payload)
         assert len(body) <= PAYLOAD_OCTETS_MAX, "an event names things, it does not carry them"
         id = self._ids.new("evt")
         values = {
             "id": id,
             "type": event_type,
-            "tenant_id": tenant,
-            "organization_id": organization,
+            "tenant_id": owner.tenant_id,
+            "organization_id": owner.organization_id,
             "key": key,
             "payload": body.decode(),
             "traceparent": traceparent,

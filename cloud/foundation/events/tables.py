@@ -4,13 +4,11 @@
 complete an event that another worker has claimed.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Column, Integer, Table, Text
 
-from cloud.foundation.db import metadata, row_number
+from cloud.foundation.db import metadata, partial_index, row_number
 
-_PENDING = text("done_at_us IS NULL AND parked_at_us IS NULL")
-_DONE = text("done_at_us IS NOT NULL")
-_PARKED = text("parked_at_us IS NOT NULL")
+_PENDING = "done_at_us IS NULL AND parked_at_us IS NULL"
 
 outbox_events = Table(
     "outbox_events",
@@ -30,16 +28,9 @@ outbox_events = Table(
     Column("attempts", Integer, nullable=False),
     Column("done_at_us", BigInteger),
     Column("parked_at_us", BigInteger),  # no more attempts; an operator must look at it
-    Index(
-        "ix_outbox_events_pending",
-        "tenant_id",
-        "key",
-        "position",
-        sqlite_where=_PENDING,
-        postgresql_where=_PENDING,
-    ),
-    Index("ix_outbox_events_due", "available_at_us", "position", sqlite_where=_PENDING, postgresql_where=_PENDING),
+    partial_index("ix_outbox_events_pending", "tenant_id", "key", "position", where=_PENDING),
+    partial_index("ix_outbox_events_due", "available_at_us", "position", where=_PENDING),
     # Pending events are not in these indexes: PostgreSQL would read all of them in search of the few due ones.
-    Index("ix_outbox_events_done", "done_at_us", sqlite_where=_DONE, postgresql_where=_DONE),
-    Index("ix_outbox_events_parked", "parked_at_us", sqlite_where=_PARKED, postgresql_where=_PARKED),
+    partial_index("ix_outbox_events_done", "done_at_us", where="done_at_us IS NOT NULL"),
+    partial_index("ix_outbox_events_parked", "parked_at_us", where="parked_at_us IS NOT NULL"),
 )

@@ -1,12 +1,11 @@
 """The rows of one kind of signing keys. They belong to the installation, so no `Viewer` limits them."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Generic
 
 from sqlalchemy import Table, select, update
 
-from cloud.foundation.db import Transaction, insert
+from cloud.foundation.db import Records, Transaction, insert
 from cloud.foundation.signing_keys.life_cycle import Key
 
 _MOVED = ("signs_from_us", "retired_at_us", "withdrawn_at_us")
@@ -18,23 +17,21 @@ class KeyStore(Generic[Key]):
 
     def __init__(self, table: Table, kind: type[Key]) -> None:
         self._table = table
-        self._kind = kind
-        self._columns = [one.name for one in fields(kind) if one.name in table.c]
+        self._records = Records(kind, table)
 
     async def list(self, tx: Transaction, *, lock: bool = False) -> Sequence[Key]:
         """Return all keys, oldest first. `lock`: no other transaction changes them until `tx` ends."""
-        statement = select(self._table).order_by(self._table.c.number)
-        rows = await tx.execute(statement.with_for_update() if lock else statement)
-        return [self._kind(**row._mapping) for row in rows]
+        statement = self._records.select().order_by(self._table.c.number)
+        return await self._records.all(tx, statement.with_for_update() if lock else statement)
 
     async def any(self, tx: Transaction) -> bool:
         return (await tx.execute(select(self._table.c.number).limit(1))).first() is not None
 
     async def add(self, tx: Transaction, key: Key) -> None:
         """Add a key. Raises `ConstraintViolated` when another process made the key with this number."""
-        await tx.execute(insert(self._table).values({name: getattr(key, name) for name in self._columns}))
+        await tx.execute(insert(self._table).values(self._records.values(key)))
 
     async def move(self, tx: Transaction, key: Key) -> None:
         """Update the columns of a key's state."""
-        moved = {name: getattr(key, name) for name in self._columns if name in _MOVED}
+        moved = {name: value for name, value in self._records.values(key).items() if name in _MOVED}
         await tx.execute(update(self._table).where(self._table.c.number == key.number).values(moved))

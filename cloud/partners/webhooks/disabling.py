@@ -37,15 +37,8 @@ class Disabling:
         discarded = await self._deliveries.discard_pending(
             tx, endpoint.id, ErrorCode.ENDPOINT_DISABLED, now_us, tests=False
         )
-        await self._outbox.emit(
-            tx,
-            DISABLED_EVENT,
-            tenant=endpoint.tenant_id,
-            organization=endpoint.organization_id,
-            key=endpoint.id,
-            payload={"webhook_id": endpoint.id, "reason": reason.value, "disabled_at": write_moment(now_us)},
-            at_us=now_us,
-        )
+        payload = {"webhook_id": endpoint.id, "reason": reason.value, "disabled_at": write_moment(now_us)}
+        await self._outbox.emit(tx, DISABLED_EVENT, endpoint, key=endpoint.id, payload=payload, at_us=now_us)
         await self._audit.record(
             tx, product_actor(endpoint), "webhook.disable", endpoint.id, metadata={"reason": reason.value}
         )

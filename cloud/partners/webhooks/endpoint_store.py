@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import Text, bindparam, case, func, or_, select, update
 
 from cloud.access.apps import Governance, apps, effective
-from cloud.foundation.db import Database, Prepared, Transaction
+from cloud.foundation.db import Database, Prepared, Records, Transaction
 from cloud.foundation.viewer import SecrecyLevel
 from cloud.partners.webhooks.model import DisabledReason
 from cloud.partners.webhooks.schedule import QUIET_US_MAX
@@ -51,21 +51,29 @@ _NEIGHBOURS = Prepared(
     .where(*_MAY_RECEIVE, _subs.disabled_at_us.is_(None), _subs.id != bindparam("id"))
     .order_by(_subs.id)
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """The address of a subscription, its sealed secrets and its health."""
+
+    id: str
+    tenant_id: str
+    organization_id: str | None
+    url: str = field(repr=False)
+    secret_sealed: bytes | None = field(repr=False)
+    previous_secret_sealed: bytes | None = field(repr=False)
+    previous_secret_expires_at_us: int | None
+    disabled_at_us: int | None
+    deleted_at_us: int | None
+    failing_since_us: int | None
+
+
+_RECORDS = Records(Endpoint, webhook_subscriptions)
 ENDPOINTS_BATCH = 16
 """Endpoints that one query reads."""
 _ENDPOINTS = Prepared(
-    select(
-        _subs.id,
-        _subs.tenant_id,
-        _subs.organization_id,
-        _subs.url,
-        _subs.secret_sealed,
-        _subs.previous_secret_sealed,
-        _subs.previous_secret_expires_at_us,
-        _subs.disabled_at_us,
-        _subs.deleted_at_us,
-        _subs.failing_since_us,
-    ).where(_subs.id.in_([bindparam(f"id_{number}", type_=Text) for number in range(ENDPOINTS_BATCH)]))
+    _RECORDS.select().where(_subs.id.in_([bindparam(f"id_{number}", type_=Text) for number in range(ENDPOINTS_BATCH)]))
 )
 _RECORD_SUCCESS = Prepared(
     update(webhook_subscriptions)
@@ -97,22 +105,6 @@ class Listener:
     id: str
     disabled: bool
     occupied: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """The address of a subscription, its sealed secrets and its health."""
-
-    id: str
-    tenant_id: str
-    organization_id: str | None
-    url: str = field(repr=False)
-    secret_sealed: bytes | None = field(repr=False)
-    previous_secret_sealed: bytes | None = field(repr=False)
-    previous_secret_expires_at_us: int | None
-    disabled_at_us: int | None
-    deleted_at_us: int | None
-    failing_since_us: int | None
 
 
 class EndpointStore:
@@ -155,11 +147,11 @@ class EndpointStore:
 
     async def endpoints(self, tx: Transaction, ids: Sequence[str]) -> dict[str, Endpoint]:
         """Return the endpoints of these subscriptions, by id."""
-        return {row[0]: _endpoint(row) for some in _batches(ids) for row in await tx.driver.rows(_ENDPOINTS, some)}
+        return {row[0]: _RECORDS.read(row) for some in _batches(ids) for row in await tx.driver.rows(_ENDPOINTS, some)}
 
     async def endpoints_now(self, database: Database, ids: Sequence[str]) -> dict[str, Endpoint]:
         """Return the endpoints of these subscriptions, by id, by a query outside of a transaction."""
-        return {row[0]: _endpoint(row) for some in _batches(ids) for row in await database.peek(_ENDPOINTS, some)}
+        return {row[0]: _RECORDS.read(row) for some in _batches(ids) for row in await database.peek(_ENDPOINTS, some)}
 
     async def record_success(self, tx: Transaction, id: str) -> None:
         """End the period of failures of an endpoint."""
@@ -199,20 +191,3 @@ def _batches(ids: Sequence[str]) -> Iterator[dict[str, str]]:
 def _listener(row: Sequence[Any]) -> Listener:
     id, disabled_at_us, head = row
     return Listener(id, disabled_at_us is not None, head is not None)
-
-
-def _endpoint(row: Sequence[Any]) -> Endpoint:
-    id, tenant_id, organization_id, url, secret_sealed, previous_secret_sealed, *rest = row
-    previous_secret_expires_at_us, disabled_at_us, deleted_at_us, failing_since_us = rest
-    return Endpoint(
-        id=id,
-        tenant_id=tenant_id,
-        organization_id=organization_id,
-        url=url,
-        secret_sealed=secret_sealed,
-        previous_secret_sealed=previous_secret_sealed,
-        previous_secret_expires_at_us=previous_secret_expires_at_us,
-        disabled_at_us=disabled_at_us,
-        deleted_at_us=deleted_at_us,
-        failing_since_us=failing_since_us,
-    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, or_, select, update
 
-from cloud.foundation.db import Transaction, insert
+from cloud.foundation.db import Records, Transaction, insert
 from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus
 from cloud.partners.webhooks.tables import webhook_deliveries, webhook_replays
 
@@ -44,16 +44,18 @@ class Replay:
     done_at_us: int | None
 
 
+_REPLAYS = Records(Replay, webhook_replays)
+
+
 class ReplayStore:
     """The statements about replays. The caller has checked that the viewer may see the webhook."""
 
     async def add(self, tx: Transaction, replay: Replay) -> None:
-        await tx.execute(insert(webhook_replays).values(**_values(replay)))
+        await tx.execute(insert(webhook_replays).values(_REPLAYS.values(replay)))
 
     async def find(self, tx: Transaction, webhook_id: str, id: str) -> Replay | None:
-        statement = select(webhook_replays).where(_replays.id == id, _replays.webhook_id == webhook_id)
-        row = (await tx.execute(statement)).first()
-        return None if row is None else _replay(row)
+        statement = _REPLAYS.select().where(_replays.id == id, _replays.webhook_id == webhook_id)
+        return await _REPLAYS.first(tx, statement)
 
     async def is_under_way(self, tx: Transaction, webhook_id: str) -> bool:
         statement = select(_replays.id).where(_replays.webhook_id == webhook_id, _replays.done_at_us.is_(None))
@@ -61,9 +63,8 @@ class ReplayStore:
 
     async def unfinished(self, tx: Transaction) -> Replay | None:
         """Return an unfinished replay that no other worker has locked, and lock it until `tx` ends."""
-        statement = select(webhook_replays).where(_replays.done_at_us.is_(None)).order_by(_replays.after_position)
-        row = (await tx.execute(statement.limit(1).with_for_update(skip_locked=True))).first()
-        return None if row is None else _replay(row)
+        statement = _REPLAYS.select().where(_replays.done_at_us.is_(None)).order_by(_replays.after_position)
+        return await _REPLAYS.first(tx, statement.limit(1).with_for_update(skip_locked=True))
 
     async def advance(
         self, tx: Transaction, id: str, *, after_position: int, queued: int, done_at_us: int | None
@@ -107,24 +108,3 @@ class ReplayStore:
             or_(_rows.status == DeliveryStatus.SUCCEEDED.value, _rows.finished_at_us.is_(None)),
         )
         return {row.event_id for row in await tx.execute(statement)}
-
-
-def _values(replay: Replay) -> dict[str, Any]:
-    return {
-        "id": replay.id,
-        "webhook_id": replay.webhook_id,
-        "tenant_id": replay.tenant_id,
-        "asked_by": replay.asked_by,
-        "mode": replay.mode.value,
-        "from_us": replay.from_us,
-        "to_us": replay.to_us,
-        "after_position": replay.after_position,
-        "until_position": replay.until_position,
-        "queued": replay.queued,
-        "created_at_us": replay.created_at_us,
-        "done_at_us": replay.done_at_us,
-    }
-
-
-def _replay(row: Any) -> Replay:
-    return Replay(**{**row._mapping, "mode": ReplayMode(row.mode)})

@@ -16,17 +16,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
-from cloud.foundation.db import metadata, row_number
-
-_LIVE = text("deleted_at_us IS NULL")
-_DUE = text("due_at_us IS NOT NULL")
-_UNFINISHED = text("finished_at_us IS NULL")
-_FINISHED = text("finished_at_us IS NOT NULL")
-_REPLAYED = text("replay_id IS NOT NULL")
-_REPLAY_DONE = text("done_at_us IS NOT NULL")
+from cloud.foundation.db import metadata, partial_index, row_number
 
 webhook_subscriptions = Table(
     "webhook_subscriptions",
@@ -50,7 +42,7 @@ webhook_subscriptions = Table(
     Column("created_at_us", BigInteger, nullable=False),
     Column("updated_at_us", BigInteger, nullable=False),
     Column("deleted_at_us", BigInteger),  # its deliveries stay for the administrator until their retention ends
-    Index("ix_webhook_subscriptions_live", "tenant_id", "id", sqlite_where=_LIVE, postgresql_where=_LIVE),
+    partial_index("ix_webhook_subscriptions_live", "tenant_id", "id", where="deleted_at_us IS NULL"),
     Index(None, "client_id"),
 )
 
@@ -77,13 +69,8 @@ webhook_replays = Table(
     Column("created_at_us", BigInteger, nullable=False),
     Column("done_at_us", BigInteger),
     Index(None, "webhook_id", "created_at_us"),
-    Index(
-        "ix_webhook_replays_open",
-        "id",
-        sqlite_where=text("done_at_us IS NULL"),
-        postgresql_where=text("done_at_us IS NULL"),
-    ),
-    Index(None, "done_at_us", sqlite_where=_REPLAY_DONE, postgresql_where=_REPLAY_DONE),
+    partial_index("ix_webhook_replays_open", "id", where="done_at_us IS NULL"),
+    partial_index(None, "done_at_us", where="done_at_us IS NOT NULL"),
 )
 
 webhook_deliveries = Table(
@@ -111,20 +98,13 @@ webhook_deliveries = Table(
     Column("error_code", Text),
     Column("finished_at_us", BigInteger),
     UniqueConstraint("id"),
-    Index("ix_webhook_deliveries_due", "webhook_id", "due_at_us", sqlite_where=_DUE, postgresql_where=_DUE),
-    Index(
-        "ix_webhook_deliveries_lane",
-        "webhook_id",
-        "lane",
-        "position",
-        sqlite_where=_UNFINISHED,
-        postgresql_where=_UNFINISHED,
-    ),
+    partial_index("ix_webhook_deliveries_due", "webhook_id", "due_at_us", where="due_at_us IS NOT NULL"),
+    partial_index("ix_webhook_deliveries_lane", "webhook_id", "lane", "position", where="finished_at_us IS NULL"),
     Index(None, "webhook_id", "position"),
     # Not for unfinished ones: PostgreSQL would choose a scan of all pending rows to find the few due ones.
-    Index(None, "finished_at_us", sqlite_where=_FINISHED, postgresql_where=_FINISHED),
+    partial_index(None, "finished_at_us", where="finished_at_us IS NOT NULL"),
     # For the foreign key too: without it the database scans all deliveries for each deleted replay.
-    Index(None, "replay_id", sqlite_where=_REPLAYED, postgresql_where=_REPLAYED),
+    partial_index(None, "replay_id", where="replay_id IS NOT NULL"),
 )
 
 webhook_attempts = Table(

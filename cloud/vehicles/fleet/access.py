@@ -199,15 +199,9 @@ class GatewayAccessDesk:
     ) -> None:
         details = {} if reason is None else {"reason": reason}
         await self._audit.record(tx, actor, action, gateway.id, metadata=details)
-        await self._outbox.emit(
-            tx,
-            event_type,
-            tenant=gateway.tenant_id,
-            organization=gateway.organization_id,
-            key=gateway.id,
-            payload={"gateway_id": gateway.id, "vehicle_id": gateway.vehicle_id, **details},
-            at_us=self._clock.now_us(),
-        )
+        payload = {"gateway_id": gateway.id, "vehicle_id": gateway.vehicle_id, **details}
+        now_us = self._clock.now_us()
+        await self._outbox.emit(tx, event_type, gateway, key=gateway.id, payload=payload, at_us=now_us)
 
 
 def _owner(gateway: RegisteredGateway) -> AdmittedGateway:

@@ -18,7 +18,7 @@ from cloud.vehicles.fleet.event_types import GATEWAY_CONNECTED, GATEWAY_OFFLINE
 from cloud.vehicles.fleet.model import RegisteredGateway
 from cloud.vehicles.fleet.tables import gateways, silent_gateways
 
-TOLD_MAX = 500
+REPORTED_MAX = 500
 """Gateways of one transaction; the next run reports the others."""
 
 
@@ -35,15 +35,8 @@ async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now
     ours = (silent_gateways.c.tenant_id == gateway.tenant_id, silent_gateways.c.gateway_id == gateway.id)
     if (await tx.execute(delete(silent_gateways).where(*ours))).rowcount != 1:
         return False
-    await outbox.emit(
-        tx,
-        GATEWAY_CONNECTED,
-        tenant=gateway.tenant_id,
-        organization=gateway.organization_id,
-        key=gateway.id,
-        payload={"gateway_id": gateway.id, "vehicle_id": gateway.vehicle_id, "connected_at": write_moment(now_us)},
-        at_us=now_us,
-    )
+    payload = {"gateway_id": gateway.id, "vehicle_id": gateway.vehicle_id, "connected_at": write_moment(now_us)}
+    await outbox.emit(tx, GATEWAY_CONNECTED, gateway, key=gateway.id, payload=payload, at_us=now_us)
     return True
 
 
@@ -58,16 +51,16 @@ class GatewaySilence:
 
     async def report(self, tx: Transaction, now_us: int) -> int:
         """Report the gateways that have been silent for long enough; return their number."""
-        told = 0
+        reported = 0
         for row in await self._silent(tx, now_us - self._silence_us):
             noted = insert(silent_gateways).values(
                 tenant_id=row.tenant_id, gateway_id=row.id, since_us=row.status_at_us
             )
             statement = noted.on_conflict_do_nothing().returning(silent_gateways.c.gateway_id)
             if (await tx.execute(statement)).first() is not None:  # else another worker was faster
-                await self._tell(tx, row, now_us)
-                told += 1
-        return told
+                await self._emit_offline(tx, row, now_us)
+                reported += 1
+        return reported
 
     async def _silent(self, tx: Transaction, before_us: int) -> Sequence[Any]:
         joined = gateways.outerjoin(
@@ -85,23 +78,13 @@ class GatewaySilence:
             .select_from(joined)
             .where(gateways.c.status_at_us <= before_us, silent_gateways.c.gateway_id.is_(None))
             .order_by(gateways.c.tenant_id, gateways.c.id)
-            .limit(TOLD_MAX)
+            .limit(REPORTED_MAX)
             # A gateway whose status arrives at this moment waits for this lock, and then deletes the row again.
             .with_for_update(of=gateways, skip_locked=True, key_share=True)
         )
         return (await tx.execute(statement)).rows
 
-    async def _tell(self, tx: Transaction, row: Any, now_us: int) -> None:
-        await self._outbox.emit(
-            tx,
-            GATEWAY_OFFLINE,
-            tenant=row.tenant_id,
-            organization=row.organization_id,
-            key=row.id,
-            payload={
-                "gateway_id": row.id,
-                "vehicle_id": row.vehicle_id,
-                "last_heard_at": write_moment(row.status_at_us),
-            },
-            at_us=now_us,
-        )
+    async def _emit_offline(self, tx: Transaction, row: Any, now_us: int) -> None:
+        last_us = row.status_at_us
+        payload = {"gateway_id": row.id, "vehicle_id": row.vehicle_id, "last_heard_at": write_moment(last_us)}
+        await self._outbox.emit(tx, GATEWAY_OFFLINE, row, key=row.id, payload=payload, at_us=now_us)

@@ -12,6 +12,7 @@ from cloud.foundation.events import Outbox
 from cloud.vehicles.custody import Kept, Reason, SetAside, set_aside
 from cloud.vehicles.fleet import GatewayDirectory
 from cloud.vehicles.ingest import event_types
+from cloud.vehicles.ingest.batch_events import BatchEvents
 from cloud.vehicles.ingest.opening import Opened, Refused
 from cloud.vehicles.ingest.verdicts import Forged, Malformed, Refusal, ShutOut, UnknownGateway
 
@@ -21,7 +22,7 @@ class Aside:
 
     def __init__(self, tx: Transaction, outbox: Outbox, now_us: int) -> None:
         self._tx = tx
-        self._outbox = outbox
+        self._events = BatchEvents(tx, outbox, now_us)
         self._now_us = now_us
         self._directory = GatewayDirectory()
 
@@ -45,15 +46,8 @@ class Aside:
         )
         if kept and isinstance(one.refusal, Forged):
             gateway = await self._directory.find(self._tx, delivery.tenant_id, delivery.gateway_id)
-            await self._outbox.emit(
-                self._tx,
-                event_types.BATCH_FORGED,
-                tenant=delivery.tenant_id,
-                organization=gateway.organization_id if gateway is not None else None,
-                key=delivery.gateway_id,
-                payload={"gateway_id": delivery.gateway_id, "lane": delivery.lane.value},
-                at_us=self._now_us,
-            )
+            assert gateway is not None, "a forged batch names a registered gateway, and none is ever deleted"
+            await self._events.emit_for(gateway, event_types.BATCH_FORGED, {"lane": delivery.lane.value})
 
     async def authentic(self, one: Opened, reason: Reason, detail: str, *, keep: bool) -> bool:
         """Add a signed batch. `keep`: its bytes are stored nowhere else. True when it was not in quarantine before."""

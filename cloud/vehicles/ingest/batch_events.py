@@ -39,13 +39,7 @@ class BatchEvents:
         self, gateway: RegisteredGateway, event_type: str, payload: Mapping[str, Any], *, traceparent: str | None = None
     ) -> None:
         """Emit an event about a gateway."""
+        payload = {"gateway_id": gateway.id, **payload}
         await self._outbox.emit(
-            self._tx,
-            event_type,
-            tenant=gateway.tenant_id,
-            organization=gateway.organization_id,
-            key=gateway.id,
-            payload={"gateway_id": gateway.id, **payload},
-            at_us=self._now_us,
-            traceparent=traceparent,
+            self._tx, event_type, gateway, key=gateway.id, payload=payload, at_us=self._now_us, traceparent=traceparent
         )

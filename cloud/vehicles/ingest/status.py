@@ -67,19 +67,21 @@ class StatusKeeper:
         await self._directory.record_status(tx, delivery.tenant_id, delivery.gateway_id, said)
         if status.online:
             await heard(tx, self._outbox, gateway, said.at_us)
+        events = BatchEvents(tx, self._outbox, said.at_us)
         if status.store is StoreState.CONTESTED:
-            await self._report_contested(tx, gateway, status)
+            await self._report_contested(tx, events, gateway, status)
         if not status.online:
             return ()
         rows = {
             lane: await self._lanes.read_lane(tx, LaneKey(gateway.tenant_id, gateway.id, status.epoch, lane))
             for lane in Lane
         }
-        events = BatchEvents(tx, self._outbox, said.at_us)
         await self._missing.compare(tx, events, gateway, status, rows, now_us=said.at_us)
         return [await self._marks(tx, status.epoch, lane, rows[lane]) for lane in Lane]
 
-    async def _report_contested(self, tx: Transaction, gateway: RegisteredGateway, status: Status) -> None:
+    async def _report_contested(
+        self, tx: Transaction, events: BatchEvents, gateway: RegisteredGateway, status: Status
+    ) -> None:
         """Report that a gateway found another history under its name in our acknowledgement.
 
         The gateway sends no batch of the contested lane any more, so only this event informs the fleet's owner. It is
@@ -87,17 +89,9 @@ class StatusKeeper:
         every message.
         """
         key = LaneKey(gateway.tenant_id, gateway.id, status.epoch, Lane.EVENT)
-        if not await self._epochs.contest(tx, key, self._clock.now_us()):
-            return
-        await self._outbox.emit(
-            tx,
-            event_types.IDENTITY_CONTESTED,
-            tenant=gateway.tenant_id,
-            organization=gateway.organization_id,
-            key=gateway.id,
-            payload={"gateway_id": gateway.id, "epoch": status.epoch, "seen_by": "gateway"},
-            at_us=self._clock.now_us(),
-        )
+        if await self._epochs.contest(tx, key, self._clock.now_us()):
+            contested = {"epoch": status.epoch, "seen_by": "gateway"}
+            await events.emit_for(gateway, event_types.IDENTITY_CONTESTED, contested)
 
     async def _marks(self, tx: Transaction, epoch: str, lane: Lane, row: LaneRow | None) -> Ack:
         if row is None:

@@ -13,7 +13,7 @@ from sqlalchemy import (
     text,
 )
 
-from cloud.foundation.db import metadata, row_number
+from cloud.foundation.db import metadata, partial_index, row_number
 
 gateway_epochs = Table(
     "gateway_epochs",
@@ -66,13 +66,7 @@ gateway_quotas = Table(
     Column("epochs_held_back_us", BigInteger),  # since when batches of new epochs are held back
     ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
     # For the gateways with parked batches: few of all gateways, queried every second.
-    Index(
-        "ix_gateway_quotas_parked",
-        "tenant_id",
-        "gateway_id",
-        sqlite_where=text("parked_batches > 0"),
-        postgresql_where=text("parked_batches > 0"),
-    ),
+    partial_index("ix_gateway_quotas_parked", "tenant_id", "gateway_id", where="parked_batches > 0"),
 )
 
 parked_batches = Table(

@@ -39,7 +39,7 @@ class Ward:
     async def whose(self, minute: int, *, home: Household | None = None) -> str | None:
         async with self.database.read() as tx:
             viewer = (home or self.home).viewer
-            return await ASSIGNMENTS.encounter_of(tx, viewer, self.device_id, NOON_US + minute * MINUTE_US)
+            return (await ASSIGNMENTS.timeline(tx, viewer, self.device_id)).encounter_at(NOON_US + minute * MINUTE_US)
 
 
 async def ward(database: Database) -> Ward:
@@ -151,7 +151,7 @@ async def test_assignment_of_an_absorbed_device_applies_to_the_enrolled_device(d
     enrolled = await desk.enrol(home.viewer, organization_id=home.organization.id, **serial)
     await desk.enrol(home.viewer, organization_id=home.organization.id, **serial, system_id="aa")
     async with database.read() as tx:
-        assert await ASSIGNMENTS.encounter_of(tx, home.viewer, enrolled.device.id, at(1)) == "enc_north"
+        assert (await ASSIGNMENTS.timeline(tx, home.viewer, enrolled.device.id)).encounter_at(at(1)) == "enc_north"
     with pytest.raises(AssignmentOverlaps):
         await here.desk.assign(home.user("a"), device_id=enrolled.device.id, encounter_id="enc_north", from_us=at(3))
 

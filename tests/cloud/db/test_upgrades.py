@@ -70,7 +70,7 @@ async def test_rows_of_the_first_revision_are_kept_by_every_migration(empty_data
     assert [device.id for device in await Enrolment(database, CLOCK, IDS).list(operator)] == ["dev_old"]
     async with database.transaction() as tx:
         devices = Devices(IDS)
-        assert await Assignments(devices).encounter_of(tx, operator, "dev_old", NOON_US) == "enc_old"
+        assert (await Assignments(devices).timeline(tx, operator, "dev_old")).encounter_at(NOON_US) == "enc_old"
         (claimed,) = await Outbox(IDS).claim(tx, now_us=NOON_US, lease_us=1, count=9)
         assert claimed.event.payload == {"device_id": "dev_old"}
     await database.close()

@@ -9,6 +9,7 @@ from cloud.foundation.events import ClaimedEvent, DomainEvent, LeaseLost, Outbox
 from cloud.foundation.events.relay import ATTEMPTS_MAX, LEASE_US, retry_delay_us
 from cloud.foundation.events.store import RETENTION_US
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.viewer import Viewer
 from tests.builders.cloud_people import HandClock
 from tests.harness.eventually import eventually
 
@@ -31,8 +32,7 @@ class Story:
         await self.outbox.emit(
             tx,
             "test.happened",
-            tenant="tnt_1",
-            organization=None,
+            Viewer("tnt_1", None),
             key=key,
             payload={"text": text},
             at_us=self.clock.now_us(),
@@ -121,7 +121,7 @@ class Notebook:
         if event.type != "test.happened":
             return
         await self._story.outbox.emit(
-            tx, "test.noted", tenant="tnt_1", organization=None, key="notes", payload=event.payload, at_us=event.at_us
+            tx, "test.noted", Viewer("tnt_1", None), key="notes", payload=event.payload, at_us=event.at_us
         )
         if self._stumbles:
             self._stumbles -= 1

@@ -3,7 +3,7 @@
 import pytest
 
 from cloud.access.audit import Audit
-from cloud.foundation.viewer import Actor, SecrecyLevel
+from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 from cloud.partners.webhooks import DeliveryKind, DeliveryStore, NewDelivery
 from tests.builders.cloud_people import household
 from tests.builders.webhook_story import CLOSED, DAY_US, HOUR_US, SECOND_US, UPDATED, add_app
@@ -55,7 +55,7 @@ async def test_event_without_an_organisation_is_delivered_to_subscriptions_of_th
         await story.subscribe(receiver.url("/tenant"), whole_tenant=True, clearance=SecrecyLevel.SECRET)
         async with story.database.transaction() as tx:
             await story.outbox.emit(
-                tx, UPDATED, tenant="tnt_north", organization=None, key="k", payload={}, at_us=story.clock.now_us()
+                tx, UPDATED, Viewer("tnt_north", None), key="k", payload={}, at_us=story.clock.now_us()
             )
         await story.turn()
         assert [request.path for request in receiver.received] == ["/tenant"]
