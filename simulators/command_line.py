@@ -15,21 +15,11 @@ class Refusal(Exception):
 def refusing() -> Iterator[None]:
     """Turn the simulators' own errors inside the block into a sentence and exit code 1."""
     from gateway.transports.capture import CaptureError
-    from simulators.agents import NoSuchHeader, NothingToReplay, OwnScanner, UnknownKind
+    from simulators.agents.device import DeviceUnusable
     from simulators.replay.wfdb_header import RecordUnusable
     from simulators.scenarios import UnknownScenario
 
-    ours = (
-        CaptureError,
-        NoSuchHeader,
-        NothingToReplay,
-        OwnScanner,
-        RecordUnusable,
-        Refusal,
-        UnknownKind,
-        UnknownScenario,
-        OSError,
-    )
+    ours = (CaptureError, DeviceUnusable, RecordUnusable, Refusal, UnknownScenario, OSError)
     try:
         yield
     except ours as error:

@@ -16,7 +16,8 @@ from simulators.command_line import Refusal, address_of, log_to_stderr, refusing
 
 if TYPE_CHECKING:
     from gateway.transports.clock import Clock
-    from simulators.agents import Agent, Behaviour, Connect
+    from simulators.agents.agent import Agent, Connect
+    from simulators.agents.behaviour import Behaviour
 
 
 class Framing(StrEnum):
@@ -119,7 +120,10 @@ def agent(
     with refusing():
         log_to_stderr()
         from gateway.transports.clock import SystemClock
-        from simulators.agents import AgentOptions, MemoryOptions, Witness, build_agent
+        from simulators.agents.agent import AgentOptions
+        from simulators.agents.kinds import build_agent
+        from simulators.agents.remembering import MemoryOptions
+        from simulators.agents.witness import Witness
         from simulators.physiology import Patient
         from simulators.replay.wfdb import Record
         from simulators.scenarios import scenario_of
@@ -164,7 +168,8 @@ def _behaviour(
     reconfigure_at_s: float | None,
 ) -> "Behaviour":
     from protocols.device_time import TimeKind
-    from simulators.agents import Behaviour, ClockBehaviour, DataRequests, ScannerKind, SetResponse, Setting
+    from simulators.agents.behaviour import Behaviour, DataRequests, ScannerKind
+    from simulators.agents.own_clock import ClockBehaviour, SetResponse, Setting
 
     settings = {SetTime.NO: Setting.NO, SetTime.MAY: Setting.MAY}
     answers = {SetTime.REFUSES: SetResponse.REFUSES, SetTime.SILENT: SetResponse.SILENT}

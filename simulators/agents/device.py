@@ -71,6 +71,10 @@ class Measured:
     confirmed: bool = True
 
 
+class DeviceUnusable(Exception):
+    """A device cannot be built as requested; the text has the reason."""
+
+
 class Device(ABC):
     """A simulated device. `configuration` is set when it is built."""
 

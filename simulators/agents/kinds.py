@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from gateway.transports.clock import Clock
 from protocols.ieee11073.specializations.profiles import (
     BASIC_ECG,
     BLOOD_PRESSURE_METER,
@@ -14,41 +15,25 @@ from protocols.ieee11073.specializations.profiles import (
     SCALE,
     Specialization,
 )
+from simulators.agents.agent import Agent, AgentOptions, Connect
+from simulators.agents.behaviour import has_scanner
 from simulators.agents.capnometer import Capnometer
 from simulators.agents.defibrillator import Defibrillator
-from simulators.agents.device import Description, Device
+from simulators.agents.device import Description, Device, DeviceUnusable
+from simulators.agents.device_clock import DeviceClock
 from simulators.agents.ecg import BasicEcg, ScannedEcg, SlowEcg
 from simulators.agents.metabolic import BodyScale, GlucoseDiary, GlucoseMeter, HouseholdScale, WeighingScale
 from simulators.agents.monitor import Monitor
 from simulators.agents.personal import BloodPressure, Oximeter, SpotOximeter, Thermometer
 from simulators.agents.recorded import RecordedMonitor
+from simulators.agents.remembering import MemoryOptions, RememberingDevice
+from simulators.agents.witness import Witness
 from simulators.physiology import Patient
 from simulators.replay.wfdb import Record
 
 MAKER: Final = "Argus simulators"
 OUI: Final = bytes.fromhex("024152")
 """Locally administered, so that no real device has it; the rest of the EUI-64 identifies kind and unit."""
-
-
-class UnknownKind(Exception):
-    """There is no simulated device of this kind."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"there is no device {kind!r}; there are {', '.join(KINDS)}")
-
-
-class NothingToReplay(Exception):
-    """This kind of device cannot play a record."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"the {kind} does not play records, only the {MONITOR} does")
-
-
-class OwnScanner(Exception):
-    """This kind of device reports through a scanner already."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"the {kind} reports through a scanner of its own: leave --scanner out")
 
 
 MONITOR: Final = "monitor"
@@ -76,10 +61,15 @@ KINDS: Final[Mapping[str, tuple[int, str, tuple[Specialization, ...], _Maker]]] 
 
 
 def description_of(kind: str, unit: int = 1) -> Description:
-    """Return the description of the device of this kind and unit number (1 … 65535). Raises UnknownKind."""
+    """Return the description of the device of this kind and unit number (1 … 65535). Raises DeviceUnusable."""
     if kind not in KINDS:
-        raise UnknownKind(kind)
+        raise DeviceUnusable(f"there is no device {kind!r}; there are {', '.join(KINDS)}")
     number, model, specializations, _ = KINDS[kind]
+    return describe(number, model, specializations, unit)
+
+
+def describe(number: int, model: str, specializations: tuple[Specialization, ...], unit: int) -> Description:
+    """Return the description of a unit of this kind number and model; both are part of its system id."""
     return Description(
         system_id=OUI + b"\xff\xfe" + bytes((number,)) + (unit & 0xFFFF).to_bytes(2, "big"),
         manufacturer=MAKER,
@@ -90,11 +80,46 @@ def description_of(kind: str, unit: int = 1) -> Description:
 
 
 def build_device(kind: str, source: Patient | Record, unit: int = 1) -> Device:
-    """Return a device of this kind, with a patient or a record to play. Raises UnknownKind, NothingToReplay,
+    """Return a device of this kind, with a patient or a record to play. Raises DeviceUnusable,
     RecordUnusable."""
     description = description_of(kind, unit)
     if isinstance(source, Record):
         if kind != MONITOR:
-            raise NothingToReplay(kind)
+            raise DeviceUnusable(f"the {kind} does not play records, only the {MONITOR} does")
         return RecordedMonitor(source, description)
     return KINDS[kind][3](source, description)
+
+
+def build_agent(
+    kind: str,
+    source: Patient | Record,
+    connect: Connect,
+    clock: Clock,
+    *,
+    witness: Witness | None = None,
+    options: AgentOptions | None = None,
+    device_clock: DeviceClock | None = None,
+    memory: MemoryOptions | None = None,
+    unit: int = 1,
+) -> Agent:
+    """Return a device of this kind, with a patient or a record to play, that uses the links that `connect` returns.
+
+    Agents that share a patient must share a `device_clock` (one `DeviceClock.switched_on(clock)` for all), because it
+    defines patient second 0. `memory` makes it a device that stores its measurements in a file. `unit` distinguishes
+    devices of one kind. Raises DeviceUnusable (an unknown kind, a kind that plays no record, a second scanner, a clock
+    that cannot date a memory's entries), and RecordUnusable.
+    """
+    device = build_device(kind, source, unit)
+    if options is not None and options.behaviour.scanner is not None and has_scanner(device.configuration):
+        raise DeviceUnusable(f"the {kind} reports through a scanner of its own: leave --scanner out")
+    if memory is not None:
+        device = RememberingDevice(device, memory, (options or AgentOptions()).behaviour.clock.kind)
+    return Agent(
+        device,
+        source if isinstance(source, Patient) else None,
+        connect,
+        clock,
+        device_clock or DeviceClock.switched_on(clock),
+        witness=witness,
+        options=options,
+    )

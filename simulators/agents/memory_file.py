@@ -9,8 +9,7 @@ The witness file, when there is one, records each entry when it is stored and be
 stored entry must reach the cloud, and a cleared one must have been durable at the manager before.
 """
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,6 +24,7 @@ from protocols.ieee11073.apdu.pm_store import (
 from protocols.ieee11073.association.agent_pm_store import StoredSegment
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.mder import encode
+from simulators.agents.device import DeviceUnusable
 from simulators.line_file import LineFile
 
 SEGMENT_ENTRIES_MAX: Final = 32
@@ -38,19 +38,12 @@ _HEADERS: Final = {
 }
 
 
-class NoSuchHeader(Exception):
-    """Entries of a memory cannot carry this kind of time."""
-
-    def __init__(self, kind: TimeKind) -> None:
-        super().__init__(f"a memory cannot date its entries with {kind.name.lower()} time; choose another clock")
-
-
 def header_of(kind: TimeKind) -> int:
-    """Return the entry header for times of this kind. Raises `NoSuchHeader`."""
+    """Return the entry header for times of this kind. Raises `DeviceUnusable`."""
     for header, (of, _) in _HEADERS.items():
         if of is kind:
             return header
-    raise NoSuchHeader(kind)
+    raise DeviceUnusable(f"a memory cannot date its entries with {kind.name.lower()} time; choose another clock")
 
 
 class MemoryWitness:
@@ -58,15 +51,14 @@ class MemoryWitness:
 
     def __init__(self, path: Path, system_id: bytes) -> None:
         """Open the file. Raises OSError when it cannot be written."""
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._file = LineFile(path)
         self._system_id = system_id.hex()
 
     def write(self, what: str, layout: SegmentEntryMap, entries: Sequence[bytes]) -> None:
         """Write a line for each entry; return when they are on the disk."""
         handles = ",".join(str(element.handle) for element in layout.segm_entry_elem_list)
-        lines = [f"{what} {self._system_id} {handles} {_time_of(layout, entry).text()}\n" for entry in entries]
-        os.write(self._descriptor, "".join(lines).encode("ascii"))
-        os.fdatasync(self._descriptor)
+        lines = (f"{what} {self._system_id} {handles} {_time_of(layout, entry).text()}" for entry in entries)
+        self._file.write("\n".join(lines))
 
 
 def _time_of(layout: SegmentEntryMap, entry: bytes) -> DeviceTime:
@@ -92,7 +84,8 @@ class MemoryFile:
         self._segments: dict[int, _Segment] = {}
         self._last = 0
         self._file = LineFile(path)
-        self._read()
+        for line in self._file.lines():
+            self._read(line)
 
     def keep(self, layout: int, entry: bytes, person: int | None = None) -> None:
         """Store one measurement. Durable when this returns."""
@@ -149,16 +142,11 @@ class MemoryFile:
         for number in numbers:
             self._segments.pop(number, None)
 
-    def _read(self) -> None:
-        readers: dict[str, Callable[[list[str]], None]] = {"entry": self._read_entry, "clear": self._read_clear}
-        for line in self._file.lines():
-            what, *words = line.split(" ")
-            readers[what](words)
-
-    def _read_entry(self, words: list[str]) -> None:
+    def _read(self, line: str) -> None:
+        what, *words = line.split(" ")
+        if what == "clear":
+            for number in words:
+                self._segments.pop(int(number), None)
+            return
         number, layout, person, entry = words
         self._take(int(number), int(layout), None if person == "-" else int(person), bytes.fromhex(entry))
-
-    def _read_clear(self, words: list[str]) -> None:
-        for number in words:
-            self._segments.pop(int(number), None)

@@ -42,7 +42,7 @@ class RememberingDevice(Device):
     """A device with a memory around another device. `kind` is the kind of clock that stamps its measurements."""
 
     def __init__(self, inner: Device, options: MemoryOptions, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
-        """Add a memory to a device. Raises OSError, and `NoSuchHeader` for a clock whose times no entry can carry."""
+        """Add a memory to a device. Raises OSError, and `DeviceUnusable` for a clock whose times no entry can carry."""
         super().__init__(inner.description)
         self._inner = inner
         self._live = options.live

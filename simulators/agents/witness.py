@@ -11,10 +11,10 @@ cloud exactly once. A report that was stored but whose response was lost is not 
 acknowledged.
 """
 
-import os
 from pathlib import Path
 
 from simulators.agents.report import Report
+from simulators.line_file import LineFile
 
 
 class Witness:
@@ -22,16 +22,12 @@ class Witness:
 
     def __init__(self, path: Path) -> None:
         """Open the file. Raises OSError when it cannot be written."""
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        self.lines = 0
+        self._file = LineFile(path)
 
     def write(self, system_id: bytes, report: Report, invoke_id: int) -> None:
         """Write a line; return when it is on the disk."""
         handles = ",".join(str(handle) for handle in report.handles)
-        line = f"{system_id.hex()} {report.number} {invoke_id} {handles} {report.device_time.text()}\n"
-        os.write(self._descriptor, line.encode("ascii"))
-        os.fdatasync(self._descriptor)
-        self.lines += 1
+        self._file.write(f"{system_id.hex()} {report.number} {invoke_id} {handles} {report.device_time.text()}")
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        self._file.close()

@@ -19,9 +19,9 @@ from protocols.ieee11073.specializations.profiles import (
     SPECIALIZATIONS,
     Specialization,
 )
-from simulators.agents.device import Description
+from simulators.agents.device import Description, DeviceUnusable
 from simulators.agents.device_clock import DeviceClock
-from simulators.agents.kinds import MAKER, OUI, UnknownKind
+from simulators.agents.kinds import describe
 from simulators.ble.attach import Air
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.ble.peripherals.cgm import ContinuousMonitor
@@ -33,18 +33,10 @@ from simulators.ble.sensor import Sensor
 from simulators.ble.witness import BleWitness
 from simulators.physiology import Patient
 
-UNITS_MAX: Final = 0xFFFF
 _STATIC_RANDOM: Final = 0xC0
 _OF_PART: Final = {row.part: row for row in SPECIALIZATIONS}
 _BODY_COMPOSITION: Final = _OF_PART["10420"]
 _CONTINUOUS_GLUCOSE: Final = _OF_PART["10425"]
-
-
-class UnknownBleKind(UnknownKind):
-    """There is no simulated Bluetooth device of this kind."""
-
-    def __init__(self, kind: str) -> None:
-        Exception.__init__(self, f"there is no Bluetooth device {kind!r}; there are {', '.join(BLE_KINDS)}")
 
 
 class Kind(NamedTuple):
@@ -71,27 +63,18 @@ BLE_KINDS: Final[Mapping[str, Kind]] = {
 
 
 def ble_description_of(kind: str, unit: int = 1) -> Description:
-    """Return the description of the device of this kind and unit number (1 … 65535). Raises UnknownBleKind."""
+    """Return the description of the device of this kind and unit number (1 … 65535). Raises DeviceUnusable."""
     if kind not in BLE_KINDS:
-        raise UnknownBleKind(kind)
+        raise DeviceUnusable(f"there is no Bluetooth device {kind!r}; there are {', '.join(BLE_KINDS)}")
     row = BLE_KINDS[kind]
-    return Description(
-        system_id=OUI + b"\xff\xfe" + _own_bytes(row, unit),
-        manufacturer=MAKER,
-        model=row.model,
-        serial_number=f"{row.model}-{unit:05d}",
-        specializations=row.specializations,
-    )
+    return describe(row.number, row.model, row.specializations, unit)
 
 
 def ble_address_of(kind: str, unit: int = 1, *, static_random: bool = False) -> str:
-    """Return its address, "02:41:52:21:00:01". Raises UnknownBleKind."""
-    if kind not in BLE_KINDS:
-        raise UnknownBleKind(kind)
-    octets = bytearray(OUI + _own_bytes(BLE_KINDS[kind], unit))
-    if static_random:
-        octets[0] |= _STATIC_RANDOM
-    return octets.hex(":").upper()
+    """Return its address, "02:41:52:21:00:01". Raises DeviceUnusable."""
+    system_id = ble_description_of(kind, unit).system_id
+    first = system_id[0] | (_STATIC_RANDOM if static_random else 0)
+    return (bytes((first,)) + system_id[1:3] + system_id[5:]).hex(":").upper()
 
 
 def build_peripheral(
@@ -108,7 +91,7 @@ def build_peripheral(
     """Return a device of this kind that measures a patient, on an ether or at the socket of a radio.
 
     Devices that share a patient must share a `device_clock`, because it defines patient second 0. Raises
-    UnknownBleKind, and OSError when a file of `options` cannot be written.
+    DeviceUnusable, and OSError when a file of `options` cannot be written.
     """
     options = options or PeripheralOptions()
     description = ble_description_of(kind, unit)
@@ -121,7 +104,3 @@ def build_peripheral(
         witness=witness,
         options=options,
     )
-
-
-def _own_bytes(row: Kind, unit: int) -> bytes:
-    return bytes((row.number,)) + (unit & UNITS_MAX).to_bytes(2, "big")

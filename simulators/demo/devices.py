@@ -16,7 +16,10 @@ from typing import Annotated
 import typer
 
 from gateway.transports.clock import SystemClock
-from simulators.agents import MONITOR, Agent, DeviceClock, Witness, build_agent
+from simulators.agents.agent import Agent
+from simulators.agents.device_clock import DeviceClock
+from simulators.agents.kinds import MONITOR, build_agent
+from simulators.agents.witness import Witness
 from simulators.ble.kinds import build_peripheral
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.ble.witness import BleWitness

@@ -9,18 +9,15 @@ SCENARIOS = {scenario.name: scenario for scenario in (STABLE, DETERIORATING, CAR
 
 
 class UnknownScenario(Exception):
-    """There is no scenario of this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no scenario {name!r}; there are {', '.join(SCENARIOS)}")
+    """There is no scenario of this name; the text names the existing ones."""
 
 
 def scenario_of(name: str) -> Scenario:
-    """Return the scenario of this name. Raises UnknownScenario, whose text names the existing ones."""
+    """Return the scenario of this name. Raises UnknownScenario."""
     try:
         return SCENARIOS[name.replace("_", "-")]
     except KeyError:
-        raise UnknownScenario(name) from None
+        raise UnknownScenario(f"there is no scenario {name!r}; there are {', '.join(SCENARIOS)}") from None
 
 
 __all__ = ["SCENARIOS", "Scenario", "UnknownScenario", "scenario_of"]

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from simulators.agents import Agent, AgentOptions, Connect, Witness, build_agent
+from simulators.agents.agent import Agent, AgentOptions, Connect
+from simulators.agents.kinds import build_agent
 from simulators.agents.links import over_tcp
+from simulators.agents.witness import Witness
 from simulators.physiology import Patient
 from simulators.replay.wfdb import Record
 from simulators.scenarios import scenario_of

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from gateway.transports.capture import Capture, CaptureWriter, read_capture
 from protocols.device_time import TimeKind
 from protocols.ieee11073.association import ConfigurationAgreed
-from simulators.agents import KINDS
+from simulators.agents.kinds import KINDS
 from simulators.cli import app
 from tests.builders.sim_capture import oximeter_capture
 from tests.builders.sim_manager import sim_manager

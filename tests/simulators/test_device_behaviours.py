@@ -19,17 +19,10 @@ from protocols.ieee11073.association.clock_setting import WallClock
 from protocols.ieee11073.association.data_requests import DataWanted, Reach
 from protocols.ieee11073.association.manager_events import ClockSet, DataFlowStarted, ScannerState
 from protocols.ieee11073.dim.identity import DeviceIdentity
-from simulators.agents import (
-    AgentOptions,
-    Behaviour,
-    ClockBehaviour,
-    DataRequests,
-    DeviceClock,
-    ScannerKind,
-    SetResponse,
-    Setting,
-)
-from simulators.agents.own_clock import OwnClock
+from simulators.agents.agent import AgentOptions
+from simulators.agents.behaviour import Behaviour, DataRequests, ScannerKind
+from simulators.agents.device_clock import DeviceClock
+from simulators.agents.own_clock import ClockBehaviour, OwnClock, SetResponse, Setting
 from tests.builders.sim_agent import RunningAgent, running_agent
 from tests.builders.sim_manager import SimManager, measurements, sim_manager
 from tests.harness.eventually import eventually

@@ -12,8 +12,9 @@ from protocols.device_time import DeviceTime, TimeKind
 from protocols.ieee11073.apdu.data import EventType, RejectProblem
 from protocols.ieee11073.association import Aborted, AgentSettings, Associated, ReportReceived
 from protocols.ieee11073.dim.reports import ScanReport
-from simulators.agents import AgentOptions, Witness
+from simulators.agents.agent import AgentOptions
 from simulators.agents.report import Outbox, Report
+from simulators.agents.witness import Witness
 from tests.builders.sim_agent import running_agent
 from tests.builders.sim_manager import contrary_manager, measurements, sim_manager
 from tests.harness.eventually import eventually

@@ -11,7 +11,9 @@ from gateway.transports.descriptor_link import DescriptorLink
 from gateway.transports.hdlc_link import HdlcLink
 from protocols.ieee11073.nomenclature import name_of
 from protocols.observation import Observation
-from simulators.agents import AgentOptions, NothingToReplay, UnknownKind, build_agent
+from simulators.agents.agent import AgentOptions
+from simulators.agents.device import DeviceUnusable
+from simulators.agents.kinds import build_agent
 from simulators.agents.links import over_serial, over_tcp
 from simulators.physiology import Patient
 from simulators.replay.wfdb import Record
@@ -213,8 +215,8 @@ async def test_device_on_a_serial_line_delivers_reports_in_hdlc_frames() -> None
 
 def test_unknown_kind_and_unsuitable_record_are_rejected_with_the_reason(tmp_path: Path) -> None:
     patient, connect, clock = Patient(1, scenario_of("stable")), over_tcp("127.0.0.1", 1), MovedClock()
-    with pytest.raises(UnknownKind, match="there are oximeter"):
+    with pytest.raises(DeviceUnusable, match="there are oximeter"):
         build_agent("toaster", patient, connect, clock)
     path = write_record(tmp_path, "r 1 100 200\nx.dat 16\n", x_dat=octets_16([0] * 200))
-    with Record(path) as record, pytest.raises(NothingToReplay, match="only the monitor"):
+    with Record(path) as record, pytest.raises(DeviceUnusable, match="only the monitor"):
         build_agent("oximeter", record, connect, clock)

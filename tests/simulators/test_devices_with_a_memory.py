@@ -14,11 +14,11 @@ from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.dim.segment_writing import entry, entry_map
 from protocols.observation_record import content_key
-from simulators.agents import MemoryOptions, NoSuchHeader, build_agent
-from simulators.agents.kinds import build_device
+from simulators.agents.device import DeviceUnusable
+from simulators.agents.kinds import build_agent, build_device
 from simulators.agents.links import over_tcp
 from simulators.agents.memory_file import SEGMENT_ENTRIES_MAX, SEGMENTS_MAX, MemoryFile
-from simulators.agents.remembering import RememberingDevice
+from simulators.agents.remembering import MemoryOptions, RememberingDevice
 from simulators.physiology import Patient
 from simulators.scenarios import scenario_of
 from tests.builders.gateway_sessions import sessions
@@ -80,7 +80,7 @@ def test_full_pm_store_drops_its_oldest_segment(tmp_path: Path):
 
 def test_pm_store_rejects_a_clock_kind_without_a_segment_header(tmp_path: Path):
     device = build_device("glucose", Patient(1, scenario_of("stable")))
-    with pytest.raises(NoSuchHeader, match="base_offset"):
+    with pytest.raises(DeviceUnusable, match="base_offset"):
         RememberingDevice(device, MemoryOptions(path=tmp_path / "memory"), TimeKind.BASE_OFFSET)
 
 

@@ -18,9 +18,10 @@ from protocols.ble.services import CODECS, PROFILES
 from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION, RECORD_ACCESS_CONTROL_POINT
 from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
 from protocols.observation import Special
+from simulators.agents.device import DeviceUnusable
 from simulators.agents.kinds import description_of
 from simulators.ble.behaviour import BleBehaviour
-from simulators.ble.kinds import BLE_KINDS, UnknownBleKind, ble_address_of, ble_description_of
+from simulators.ble.kinds import BLE_KINDS, ble_address_of, ble_description_of
 from tests.builders.ble_peripheral import room
 from tests.harness.eventually import eventually
 
@@ -205,5 +206,5 @@ def test_bluetooth_system_ids_match_the_addresses_and_differ_from_wired_devices(
         assert int(ble_address_of(kind, static_random=True)[:2], 16) & 0xC0 == 0xC0
     assert ble_description_of("oximeter").system_id != description_of("oximeter").system_id
     assert len({ble_address_of(kind) for kind in BLE_KINDS}) == len(BLE_KINDS)
-    with pytest.raises(UnknownBleKind, match="no Bluetooth device 'fish'; there are oximeter"):
+    with pytest.raises(DeviceUnusable, match="no Bluetooth device 'fish'; there are oximeter"):
         ble_description_of("fish")
