@@ -1,52 +1,59 @@
-"""Several waveforms of one patient cut into blocks of equal time, one report for each block.
+"""A device with waveforms: they are cut into blocks of equal time, one report for each block.
 
 All waveforms of a device go into one report every quarter of a second, so that the leads of an ECG stay together and a
 dozen signals cost four reports a second. A device that was delayed for longer than the patient's tracks reach back
 loses those samples, reports the loss, and continues with the oldest available ones.
 """
 
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
 
 import structlog
 
+from protocols.device_time import DeviceTime
 from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.specializations.extended import BLOCK_S
-from simulators.agents.device import Measured, TimeAt
+from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
 from simulators.agents.objects import Waveform
-from simulators.physiology import SamplesDropped, Track
+from simulators.physiology import Patient, SamplesDropped, Track
 
 log = structlog.get_logger(__name__)
 
 
-class Blocks:
-    """Cutter of waveforms into blocks. `sources` pair the handle of each waveform with its track, whose samples it
-    carries one by one."""
+class WaveformDevice(Device):
+    """A device that reports waveforms in blocks and numbers beside them. `sources` pair the handle of each waveform
+    with its track, whose samples it carries one by one."""
 
-    def __init__(self, sources: Sequence[tuple[int, Track]]) -> None:
+    def __init__(self, patient: Patient, description: Description, sources: Iterable[tuple[int, Track]]) -> None:
+        super().__init__(description)
+        self._patient = patient
         self._sources = tuple((Waveform(handle), track) for handle, track in sources)
         self._number = 0
+        self._each_second = Pace(1.0, 1.0)
 
     @property
     def due_s(self) -> float:
         """Time at which the next block is complete."""
         return (self._number + 1) * BLOCK_S
 
-    @property
-    def end_s(self) -> float:
-        """Return the end of the last whole block: numbers reported beside it carry this time, so that time never runs
-        backward."""
-        return self._number * BLOCK_S
-
     def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
         while self.due_s <= now_s + 1e-9:
+            time = time_at(self._number * BLOCK_S)
             try:
-                readings = tuple(self._read(waveform, track, time_at) for waveform, track in self._sources)
+                readings = tuple(self._read(waveform, track, time) for waveform, track in self._sources)
             except SamplesDropped:
                 log.warning("device.samples_lost", from_s=self._number * BLOCK_S, seconds=BLOCK_S)
             else:
-                yield Measured(time_at(self._number * BLOCK_S), readings, waveform=True)
+                yield Measured(time, readings, waveform=True)
             self._number += 1
+        # The end of the last whole block, so that time never runs backward.
+        time = time_at(self._number * BLOCK_S)
+        yield from (Measured(time, readings) for readings in self.reports(now_s, time))
 
-    def _read(self, waveform: Waveform, track: Track, time_at: TimeAt) -> Reading:
+    @abstractmethod
+    def reports(self, now_s: float, time: DeviceTime) -> Iterable[tuple[Reading, ...]]:
+        """Return the readings of each report beside the waveforms that is due now."""
+
+    def _read(self, waveform: Waveform, track: Track, time: DeviceTime) -> Reading:
         count = round(track.rate_hz * BLOCK_S)
-        return waveform.read(track.read(self._number * count, count), time_at(self._number * BLOCK_S))
+        return waveform.read(track.read(self._number * count, count), time)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.specializations.extended import CAPNOMETER
-from simulators.agents.blocks import Blocks
-from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
+from simulators.agents.blocks import WaveformDevice
+from simulators.agents.device import Description
 from simulators.agents.objects import Numeric
 from simulators.physiology import Patient
 
@@ -13,30 +15,19 @@ _INSPIRED = Numeric(11)
 _BREATHS = Numeric(12)
 
 
-class Capnometer(Device):
+class Capnometer(WaveformDevice):
     """A capnometer. Handles: 1 capnogram, 10 end-tidal and 11 inspired CO2, 12 respiration rate."""
 
     configuration = CAPNOMETER
 
     def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(description)
-        self._patient = patient
-        self._blocks = Blocks([(1, patient.capnogram)])
-        self._each_second = Pace(1.0, 1.0)
+        super().__init__(patient, description, [(1, patient.capnogram)])
 
-    @property
-    def due_s(self) -> float:
-        return self._blocks.due_s
-
-    def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
-        yield from self._blocks.measure(now_s, time_at)
+    def reports(self, now_s: float, time: DeviceTime) -> Iterator[tuple[Reading, ...]]:
         if self._each_second.turn_s(now_s) is not None:
-            vitals, time = self._patient.vitals(), time_at(self._blocks.end_s)
-            yield Measured(
-                time,
-                (
-                    _END_TIDAL.read(vitals.end_tidal_co2_mmhg, time),
-                    _INSPIRED.read(vitals.inspired_co2_mmhg, time),
-                    _BREATHS.read(vitals.respiration_per_min, time),
-                ),
+            vitals = self._patient.vitals()
+            yield (
+                _END_TIDAL.read(vitals.end_tidal_co2_mmhg, time),
+                _INSPIRED.read(vitals.inspired_co2_mmhg, time),
+                _BREATHS.read(vitals.respiration_per_min, time),
             )

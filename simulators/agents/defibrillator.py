@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.specializations.extended import DEFIBRILLATOR
-from simulators.agents.blocks import Blocks
-from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
-from simulators.agents.objects import Bits, Numeric
+from simulators.agents.blocks import WaveformDevice
+from simulators.agents.device import Description, Pace
+from simulators.agents.objects import Numeric
 from simulators.physiology import Patient
 
 PADS_ATTACHED = 0x8000
@@ -22,7 +22,7 @@ PACER_FIXED_RATE = 0x8000
 
 HEART_RATE = Numeric(10)
 IMPEDANCE = Numeric(11)
-PADS = Bits(12)
+PADS = 12
 ENERGY_SELECTED = Numeric(20)
 ENERGY_DELIVERED = Numeric(21)
 SHOCK_COUNT = Numeric(22)
@@ -30,41 +30,31 @@ COMPRESSION_RATE = Numeric(30)
 COMPRESSION_DEPTH = Numeric(31)
 PACER_RATE = Numeric(40)
 PACER_CURRENT = Numeric(41)
-PACER_MODE = Bits(42)
+PACER_MODE = 42
 
 
-class Defibrillator(Device):
+class Defibrillator(WaveformDevice):
     """A defibrillator. Handles: 1 ECG lead II, 10… heart rate and pads, 20… shocks, 30… compressions, 40… pacer."""
 
     configuration = DEFIBRILLATOR
 
     def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(description)
-        self._patient = patient
-        self._blocks = Blocks([(1, patient.lead("II"))])
-        self._each_second = Pace(1.0, 1.0)
+        super().__init__(patient, description, [(1, patient.lead("II"))])
         self._each_two = Pace(2.0, 2.0)
-        self._shocks_told = 0
+        self._shocks_reported = 0
 
-    @property
-    def due_s(self) -> float:
-        return self._blocks.due_s
-
-    def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
-        yield from self._blocks.measure(now_s, time_at)
-        time = time_at(self._blocks.end_s)
+    def reports(self, now_s: float, time: DeviceTime) -> Iterator[tuple[Reading, ...]]:
         # By handle: an object has one value at one time, even when a shock and the report of the pads coincide.
         readings: dict[int, Reading] = {}
         for reading in (*self._shocks(time), *self._numbers(now_s, time), *self._pads(now_s, time)):
             readings.setdefault(reading.handle, reading)
         if readings:
-            yield Measured(time, tuple(readings.values()))
+            yield tuple(readings.values())
 
     def _shocks(self, time: DeviceTime) -> Iterator[Reading]:
-        untold = [shock for shock in self._patient.treatment.shocks if shock.number > self._shocks_told]
-        if untold:
-            shock = untold[0]
-            self._shocks_told = shock.number
+        shock = next((shock for shock in self._patient.treatment.shocks if shock.number > self._shocks_reported), None)
+        if shock is not None:
+            self._shocks_reported = shock.number
             yield ENERGY_DELIVERED.read(shock.energy_j, time)
             yield SHOCK_COUNT.read(shock.number, time)
             yield ENERGY_SELECTED.read(shock.energy_j, time)
@@ -81,9 +71,9 @@ class Defibrillator(Device):
         if treatment.pacing:
             yield PACER_RATE.read(treatment.pacing_per_min, time)
             yield PACER_CURRENT.read(treatment.pacing_current_ma, time)
-            yield PACER_MODE.read(PACER_FIXED_RATE, time)
+            yield Reading(PACER_MODE, PACER_FIXED_RATE, time)
 
     def _pads(self, now_s: float, time: DeviceTime) -> Iterator[Reading]:
         if self._each_two.turn_s(now_s) is not None:
-            yield PADS.read(PADS_ATTACHED, time)
+            yield Reading(PADS, PADS_ATTACHED, time)
             yield IMPEDANCE.read(self._patient.treatment.pads_impedance_ohm, time)

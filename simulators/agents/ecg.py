@@ -11,9 +11,11 @@ from math import ceil
 
 import structlog
 
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.specializations.extended import BASIC_ECG, ECG_SCANNED, ECG_TEN_MILLISECONDS
-from simulators.agents.blocks import Blocks
-from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
+from simulators.agents.blocks import WaveformDevice
+from simulators.agents.device import Description, Device, Measured, TimeAt
 from simulators.agents.objects import Numeric, Waveform
 from simulators.physiology import STEP_HZ, Patient, SamplesDropped
 
@@ -23,47 +25,36 @@ _HEART_RATE = Numeric(10)
 _SCANNED_LEAD = Waveform(1)
 _SCANNED_RATE = Numeric(2)
 _SCANNER = 3
-_SCANNED_HZ = 250
-_SCANNED_SAMPLES = 8
 _SCANNED_ZERO, _SCANNED_MAX = 2000, 4000
 _SCANNED_PER_MV = 1000
 _SLOW_LEAD = Waveform(1)
-_SLOW_HZ = 100
-_SLOW_SAMPLES = 80
 
 
-class BasicEcg(Device):
+class BasicEcg(WaveformDevice):
     """Leads I, II and III (1 to 3) and the heart rate (10)."""
 
     configuration = BASIC_ECG
 
     def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(description)
-        self._patient = patient
-        self._blocks = Blocks([(handle, patient.lead(lead)) for handle, lead in enumerate(("I", "II", "III"), 1)])
-        self._pace = Pace(1.0, 1.0)
+        super().__init__(patient, description, enumerate(map(patient.lead, ("I", "II", "III")), 1))
 
-    @property
-    def due_s(self) -> float:
-        return self._blocks.due_s
-
-    def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
-        yield from self._blocks.measure(now_s, time_at)
-        if self._pace.turn_s(now_s) is not None:
-            time = time_at(self._blocks.end_s)
-            yield Measured(time, (_HEART_RATE.read(self._patient.vitals().heart_rate_bpm, time),))
+    def reports(self, now_s: float, time: DeviceTime) -> Iterator[tuple[Reading, ...]]:
+        if self._each_second.turn_s(now_s) is not None:
+            yield (_HEART_RATE.read(self._patient.vitals().heart_rate_bpm, time),)
 
 
 class _OneLead(Device):
     """Lead I at a rate of its own: every n-th of the patient's samples, in blocks of a fixed count."""
 
-    def __init__(self, patient: Patient, description: Description, *, rate_hz: int, samples: int) -> None:
+    rate_hz: int
+    samples: int
+
+    def __init__(self, patient: Patient, description: Description) -> None:
         super().__init__(description)
         self._patient = patient
         self._track = patient.lead("I")
-        self._every = self._track.rate_hz // rate_hz
-        self._samples = samples
-        self._block_s = samples / rate_hz
+        self._every = self._track.rate_hz // self.rate_hz
+        self._block_s = self.samples / self.rate_hz
         self._number = 0
 
     @property
@@ -74,7 +65,7 @@ class _OneLead(Device):
 
     def _blocks(self, now_s: float) -> Iterator[tuple[float, "array[int]"]]:
         """Yield the whole blocks up to now: the start of each, and its samples."""
-        span = self._samples * self._every
+        span = self.samples * self._every
         while self.due_s <= now_s + 1e-9:
             start_s = self._number * self._block_s
             try:
@@ -90,9 +81,7 @@ class ScannedEcg(_OneLead):
     """Lead I (1) and the heart rate (2) through scanner 3."""
 
     configuration = ECG_SCANNED
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(patient, description, rate_hz=_SCANNED_HZ, samples=_SCANNED_SAMPLES)
+    rate_hz, samples = 250, 8
 
     def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
         factor = _SCANNED_PER_MV // self._track.gain
@@ -109,9 +98,7 @@ class SlowEcg(_OneLead):
     """Lead I (1), 100 samples a second, confirmed."""
 
     configuration = ECG_TEN_MILLISECONDS
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(patient, description, rate_hz=_SLOW_HZ, samples=_SLOW_SAMPLES)
+    rate_hz, samples = 100, 80
 
     def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
         for start_s, samples in self._blocks(now_s):

@@ -12,10 +12,9 @@ from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.specializations import codes
 from protocols.ieee11073.specializations.extended import BODY_SCALE, GLUCOSE_DIARY
 from protocols.ieee11073.specializations.standard import GLUCOSE_METER, WEIGHING_SCALE
-from simulators.agents.device import Description, Pace
-from simulators.agents.objects import Choice, Numeric
+from simulators.agents.objects import Numeric
 from simulators.agents.personal import SpotDevice
-from simulators.physiology import MG_PER_DL_PER_MMOL_PER_L, Patient, Vitals, body_of
+from simulators.physiology import MG_PER_DL_PER_MMOL_PER_L, Vitals, body_of
 
 HOUSEHOLD = (1, 2)
 """Person ids; 1 is the patient."""
@@ -25,7 +24,7 @@ _HEIGHT = Numeric(2)
 _MASS_INDEX = Numeric(3, decimals=1)
 _GLUCOSE_MG = Numeric(1)
 _GLUCOSE_MMOL = Numeric(1, decimals=1)
-_MEAL = Choice(2)
+_MEAL = 2
 _EXERCISE = Numeric(3)
 
 
@@ -33,9 +32,7 @@ class WeighingScale(SpotDevice):
     """Body mass every half minute. Handle as in 10415: 1."""
 
     configuration = WEIGHING_SCALE
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(patient, description, Pace(4.0, 30.0))
+    first_s, every_s = 4.0, 30.0
 
     def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
         return (_MASS.read(self._patient.body.mass_kg, time),)
@@ -45,9 +42,7 @@ class BodyScale(SpotDevice):
     """Mass (1), the height entered by hand (2), and the index computed from both (3), every half minute."""
 
     configuration = BODY_SCALE
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(patient, description, Pace(4.0, 30.0))
+    first_s, every_s = 4.0, 30.0
 
     def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
         body = self._patient.body
@@ -62,9 +57,7 @@ class HouseholdScale(SpotDevice):
     """The mass of each person of the household, reported together every minute."""
 
     configuration = WEIGHING_SCALE
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(patient, description, Pace(6.0, 60.0))
+    first_s, every_s = 6.0, 60.0
 
     def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
         bodies = {person: body_of(self._patient.seed, person) for person in HOUSEHOLD}
@@ -75,9 +68,7 @@ class GlucoseMeter(SpotDevice):
     """Glucose of capillary whole blood in mg/dL, every minute. Handle as in 10417: 1."""
 
     configuration = GLUCOSE_METER
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(patient, description, Pace(7.0, 60.0))
+    first_s, every_s = 7.0, 60.0
 
     def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
         return (_GLUCOSE_MG.read(vitals.glucose_mmol_per_l * MG_PER_DL_PER_MMOL_PER_L, time),)
@@ -87,13 +78,11 @@ class GlucoseDiary(SpotDevice):
     """Glucose in mmol/L (1) with the meal (2) and the exercise with its duration (3), every minute."""
 
     configuration = GLUCOSE_DIARY
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(patient, description, Pace(7.0, 60.0))
+    first_s, every_s = 7.0, 60.0
 
     def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
         return (
             _GLUCOSE_MMOL.read(vitals.glucose_mmol_per_l, time),
-            _MEAL.read(codes.MEAL_BEFORE, time),
+            Reading(_MEAL, codes.MEAL_BEFORE, time),
             replace(_EXERCISE.read(0.0, time), active_s=0.0),
         )

@@ -6,9 +6,11 @@ every three quarters of a minute. A measurement that finds no pulse is reported 
 
 from collections.abc import Iterator
 
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.specializations.extended import MULTIPARAMETER
-from simulators.agents.blocks import Blocks
-from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
+from simulators.agents.blocks import WaveformDevice
+from simulators.agents.device import Description, Pace
 from simulators.agents.objects import Compound, Numeric
 from simulators.physiology import Patient
 
@@ -26,40 +28,28 @@ CUFF = Compound(40)
 CUFF_PULSE = Numeric(41)
 
 
-class Monitor(Device):
+class Monitor(WaveformDevice):
     """A multi-parameter monitor. Handles: 1…12 ECG leads, 20 pleth, 21 capnogram, 22 respiration, 30… numbers, 40…
     cuff."""
 
     configuration = MULTIPARAMETER
 
     def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(description)
-        self._patient = patient
         others = (20, patient.pleth), (21, patient.capnogram), (22, patient.respiration)
-        self._blocks = Blocks([*enumerate(patient.ecg, 1), *others])
-        self._each_second = Pace(1.0, 1.0)
+        super().__init__(patient, description, [*enumerate(patient.ecg, 1), *others])
         self._cuff = Pace(_CUFF_FIRST_S, _CUFF_EVERY_S)
 
-    @property
-    def due_s(self) -> float:
-        return self._blocks.due_s
-
-    def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
-        yield from self._blocks.measure(now_s, time_at)
+    def reports(self, now_s: float, time: DeviceTime) -> Iterator[tuple[Reading, ...]]:
         vitals = self._patient.vitals()
-        time = time_at(self._blocks.end_s)
         if self._each_second.turn_s(now_s) is not None:
-            yield Measured(
-                time,
-                (
-                    HEART_RATE.read(vitals.heart_rate_bpm, time),
-                    SPO2.read(vitals.spo2_percent, time),
-                    PULSE.read(vitals.pulse_rate_bpm, time),
-                    PERFUSION.read(vitals.perfusion_percent, time),
-                    END_TIDAL.read(vitals.end_tidal_co2_mmhg, time),
-                    BREATHS.read(vitals.respiration_per_min, time),
-                    TEMPERATURE.read(vitals.temperature_c, time),
-                ),
+            yield (
+                HEART_RATE.read(vitals.heart_rate_bpm, time),
+                SPO2.read(vitals.spo2_percent, time),
+                PULSE.read(vitals.pulse_rate_bpm, time),
+                PERFUSION.read(vitals.perfusion_percent, time),
+                END_TIDAL.read(vitals.end_tidal_co2_mmhg, time),
+                BREATHS.read(vitals.respiration_per_min, time),
+                TEMPERATURE.read(vitals.temperature_c, time),
             )
         if self._cuff.turn_s(now_s) is not None:
-            yield Measured(time, (CUFF.read(vitals.cuff_mmhg, time), CUFF_PULSE.read(vitals.pulse_rate_bpm, time)))
+            yield CUFF.read(vitals.cuff_mmhg, time), CUFF_PULSE.read(vitals.pulse_rate_bpm, time)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.dim.reports import Reading
-from protocols.ieee11073.nomenclature import Code
 from protocols.observation import Scalar, Special
 
 
@@ -34,13 +33,12 @@ class Numeric:
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """Several numbers that are one measurement, in the order of the object's Metric-Id-List."""
+    """Several whole numbers that are one measurement, in the order of the object's Metric-Id-List."""
 
     handle: int
-    decimals: int = 0
 
     def read(self, values: Sequence[float | None], time: DeviceTime) -> Reading:
-        return Reading(self.handle, tuple(scalar(value, self.decimals) for value in values), time)
+        return Reading(self.handle, tuple(scalar(value, 0) for value in values), time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +52,3 @@ class Waveform:
             samples = samples[:]
             samples.byteswap()
         return Reading(self.handle, samples.tobytes(), time)
-
-
-@dataclass(frozen=True, slots=True)
-class Bits:
-    """An enumeration of 16 bits; bit 0 is 0x8000."""
-
-    handle: int
-
-    def read(self, bits: int, time: DeviceTime) -> Reading:
-        return Reading(self.handle, bits, time)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """An enumeration of codes."""
-
-    handle: int
-
-    def read(self, code: Code, time: DeviceTime) -> Reading:
-        return Reading(self.handle, code, time)

@@ -10,7 +10,6 @@ from abc import abstractmethod
 from collections.abc import Iterator
 
 from protocols.device_time import DeviceTime
-from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.specializations.standard import BLOOD_PRESSURE, OXIMETER, OXIMETER_SPOT, THERMOMETER
 from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
@@ -27,13 +26,14 @@ _TEMPERATURE = Numeric(1, decimals=1)
 class SpotDevice(Device):
     """Measures the patient's vital signs at a pace, one report at a time. Subclasses select the readings."""
 
-    configuration: Configuration
+    first_s: float
+    every_s: float
     variable = False
 
-    def __init__(self, patient: Patient, description: Description, pace: Pace) -> None:
+    def __init__(self, patient: Patient, description: Description) -> None:
         super().__init__(description)
         self._patient = patient
-        self._pace = pace
+        self._pace = Pace(self.first_s, self.every_s)
 
     @property
     def due_s(self) -> float:
@@ -55,33 +55,25 @@ class Oximeter(SpotDevice):
 
     configuration = OXIMETER
     variable = True
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(patient, description, Pace(1.0, 1.0))
+    first_s, every_s = 1.0, 1.0
 
     def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
         return _SPO2.read(vitals.spo2_percent, time), _OXIMETER_PULSE.read(vitals.pulse_rate_bpm, time)
 
 
-class SpotOximeter(SpotDevice):
+class SpotOximeter(Oximeter):
     """Saturation and pulse rate of one finger, once a minute. Handles as in 10404: 1 and 10."""
 
     configuration = OXIMETER_SPOT
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(patient, description, Pace(5.0, 60.0))
-
-    def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
-        return _SPO2.read(vitals.spo2_percent, time), _OXIMETER_PULSE.read(vitals.pulse_rate_bpm, time)
+    variable = False
+    first_s, every_s = 5.0, 60.0
 
 
 class BloodPressure(SpotDevice):
     """A cuff that measures every half minute. Handles as in 10407: 1 and 2."""
 
     configuration = BLOOD_PRESSURE
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(patient, description, Pace(8.0, 30.0))
+    first_s, every_s = 8.0, 30.0
 
     def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
         return _CUFF.read(vitals.cuff_mmhg, time), _CUFF_PULSE.read(vitals.pulse_rate_bpm, time)
@@ -91,9 +83,7 @@ class Thermometer(SpotDevice):
     """Core temperature every fifteen seconds. Handle as in 10408: 1."""
 
     configuration = THERMOMETER
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        super().__init__(patient, description, Pace(3.0, 15.0))
+    first_s, every_s = 3.0, 15.0
 
     def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
         return (_TEMPERATURE.read(vitals.temperature_c, time),)

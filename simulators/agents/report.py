@@ -7,7 +7,7 @@ transit. This module does not send and does not use the protocol's numbers.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -17,7 +17,7 @@ from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, v
 from simulators.agents.device import Measured
 
 REPORTS_MAX: Final = 20_000
-OCTETS_MAX: Final = 32 << 20
+BYTES_MAX: Final = 32 << 20
 """Limit of the memory: twenty minutes of a twelve-lead recorder at 1000 Hz."""
 
 
@@ -56,47 +56,36 @@ def scan_of(
 
 
 class Outbox:
-    """A queue, first in, first out. `dropped` counts the reports dropped because it was full."""
+    """A queue, first in, first out."""
 
-    def __init__(
-        self,
-        *,
-        reports_max: int = REPORTS_MAX,
-        bytes_max: int = OCTETS_MAX,
-        on_dropped: Callable[[Report], None] = lambda report: None,
-    ) -> None:
-        self._waiting: deque[Report] = deque()
+    def __init__(self, *, reports_max: int = REPORTS_MAX, bytes_max: int = BYTES_MAX) -> None:
+        self._pending: deque[Report] = deque()
         self._reports_max = reports_max
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._on_dropped = on_dropped
-        self.dropped = 0
 
     def __len__(self) -> int:
-        return len(self._waiting)
-
-    @property
-    def size_bytes(self) -> int:
-        return self._bytes
+        return len(self._pending)
 
     @property
     def head(self) -> Report | None:
         """Return the report to send, or the one in flight."""
-        return self._waiting[0] if self._waiting else None
+        return self._pending[0] if self._pending else None
 
-    def put(self, report: Report) -> None:
-        self._waiting.append(report)
+    def put(self, report: Report) -> int:
+        """Add a report; return how many were dropped because it was full."""
+        self._pending.append(report)
         self._bytes += report.size_bytes
-        while len(self._waiting) > 2 and (len(self._waiting) > self._reports_max or self._bytes > self._bytes_max):
+        dropped = 0
+        while len(self._pending) > 2 and (len(self._pending) > self._reports_max or self._bytes > self._bytes_max):
             # The head may be in flight: the one after it is the oldest that can be dropped.
-            oldest = self._waiting[1]
-            del self._waiting[1]
-            self._bytes -= oldest.size_bytes
-            self.dropped += 1
-            self._on_dropped(oldest)
+            self._bytes -= self._pending[1].size_bytes
+            del self._pending[1]
+            dropped += 1
+        return dropped
 
-    def done(self) -> Report:
+    def pop(self) -> Report:
         """Remove the head: it was acknowledged, or given up."""
-        report = self._waiting.popleft()
+        report = self._pending.popleft()
         self._bytes -= report.size_bytes
         return report

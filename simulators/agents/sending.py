@@ -78,7 +78,7 @@ class Sending:
         self._witness = witness
         self._requests = requests
         self._data_requests = data_requests
-        self._outbox = Outbox(on_dropped=self._note_dropped)
+        self._outbox = Outbox()
         self._sent: tuple[int, Report] | None = None
         self._last_sent = 0
         self._refusals = 0
@@ -91,14 +91,14 @@ class Sending:
         """Add a report. Return True where it was sent at once, unconfirmed."""
         sent = False
         if confirmed:
-            self._outbox.put(report)
+            self._status.dropped += self._outbox.put(report)
         elif not self._scanner_ready(report):
             self._status.withheld += 1
         elif self.association is not None and self.association.state is State.OPERATING and not self._outbox:
             self.association.report(report.scan, confirmed=False, now_s=self._clock.monotonic_s())
             sent = True
         else:
-            self._note_dropped(report)
+            self._status.dropped += 1
         self._status.pending = len(self._outbox)
         return sent
 
@@ -120,7 +120,7 @@ class Sending:
         """Process the acknowledgement of a report."""
         if self._sent is None or self._sent[0] != invoke_id:
             return
-        report = self._outbox.done()
+        report = self._outbox.pop()
         assert report is self._sent[1], "the acknowledged report is the one that was sent"
         self._sent, self._refusals = None, 0
         self._status.acknowledged += 1
@@ -140,7 +140,7 @@ class Sending:
             return
         self._refusals += 1
         if self._refusals >= REFUSALS_MAX:
-            report = self._outbox.done()
+            report = self._outbox.pop()
             self._refusals = 0
             self._status.given_up += 1
             self._status.pending = len(self._outbox)
@@ -152,9 +152,6 @@ class Sending:
         """Note that the report in flight will not get a response any more."""
         self._sent = None
         self.settled.set()
-
-    def _note_dropped(self, report: Report) -> None:
-        self._status.dropped += 1
 
     def _scanner_ready(self, report: Report) -> bool:
         scanner, association = report.scan.handle, self.association
