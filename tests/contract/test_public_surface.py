@@ -1,12 +1,11 @@
-"""The public surface: roots that lead to the docs, errors that resolve and name the value, true examples."""
+"""The public surface: roots that lead to the docs, errors that resolve and name the value."""
 
-import json
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.harness.running_cloud import App, RunningCloud
+from tests.harness.running_cloud import RunningCloud
 
 SPO2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
 
@@ -123,32 +122,3 @@ def test_observation_with_unknown_code_or_implausible_value_is_stored_with_a_fla
     assert (beyond.status_code, beyond.json()["flags"]) == (201, ["implausible_value"])
     assert plain.json()["flags"] == []
     assert "did_you_mean" not in plain.json()
-
-
-def test_documented_example_of_a_new_app_has_the_fields_of_the_response(
-    cloud: RunningCloud, document: dict[str, Any]
-) -> None:
-    operation = document["paths"]["/v1/platform/apps"]["post"]
-    request = operation["requestBody"]["content"]["application/json"]["example"]
-    example = operation["responses"]["201"]["content"]["application/json"]["example"]
-    add = (
-        "apps",
-        "add",
-        "--tenant",
-        "tnt_one",
-        "--name",
-        "Admin",
-        "--scope",
-        "argus:platform:admin",
-        "--json",
-    )
-    admin = json.loads(cloud.console(*add))
-    cloud.secrets.add(admin["client_secret"])
-    cloud.apps["surface"] = App("surface", "tnt_one", None, admin["client_id"], admin["client_secret"])
-    with cloud.client("surface", host="auth") as client:
-        made = client.post("/v1/platform/apps", json=request)
-    assert made.status_code == 201, made.text
-    assert made.headers["Location"] == f"{cloud.urls['auth']}/v1/platform/apps/{made.json()['client_id']}"
-    assert made.json().keys() == example.keys()
-    assert made.json()["governance"] == example["governance"]
-    assert made.json()["requested_scopes"] == example["requested_scopes"]

@@ -6,7 +6,17 @@ from cloud.foundation.http import Host, Parts, RateClass, Route, Scopes
 
 DEVICES_READ = Scopes.any_of("argus:devices:read", "argus:devices:write")
 DEVICES_WRITE = Scopes.any_of("argus:devices:write")
-_SAMPLE = {"id": "dev_1", "serial_number": "SN-0001", "device_class": "defib", "status": "active"}
+_SAMPLE = {
+    "id": "dev_1",
+    "serial_number": "SN-0001",
+    "device_class": "defib",
+    "status": "active",
+    "manufacturer": "ACME",
+    "system_id": None,
+    "vehicle_id": None,
+    "last_seen_at": None,
+    "battery_percent": None,
+}
 
 
 def routes(parts: Parts) -> tuple[Route, ...]:

@@ -59,6 +59,10 @@ def routes(parts: Parts) -> tuple[Route, ...]:
                 "organization_id": "org_1",
                 "care_model": "prehospital_emergency",
                 "status": "in_progress",
+                "vehicle_id": "AMB-42",
+                "crew_count": 1,
+                "observation_count": 0,
+                "created_at": "2026-03-24T10:00:00.000000Z",
             },
         ),
     )

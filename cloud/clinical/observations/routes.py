@@ -36,6 +36,13 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             "a value beyond physiological bounds are stored and flagged.",
             tag="Devices",
             request_example=_SAMPLE,
-            response_example={"id": "obs_1", "device_id": "dev_1", **_SAMPLE},
+            response_example={
+                "id": "obs_1",
+                "device_id": "dev_1",
+                **_SAMPLE,
+                "observed_at": "2026-03-24T10:00:00.000000Z",
+                "encounter_id": None,
+                "flags": [],
+            },
         ),
     )

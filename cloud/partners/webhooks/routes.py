@@ -117,6 +117,7 @@ def _subscriptions(h: WebhookHandlers) -> tuple[Route, ...]:
             operation_id="listWebhooks",
             summary="List webhooks",
             description="The webhooks of the caller's tenant, or of its organisation if the app has one.",
+            response_example={"webhooks": [_SAMPLE], "next_cursor": None},
         ),
     )
 

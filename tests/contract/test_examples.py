@@ -1,0 +1,141 @@
+"""Every documented example of a request is accepted, and every one of a response has the fields of a real response.
+
+The rows themselves decide what is compared, so the examples of a row that is added later are compared at once. `MAKERS`
+of the isolation walk makes the object of a path parameter; `_PREPARE` names what a route needs beyond that.
+"""
+
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.http import Access, BodyKind, Host, Route
+from cloud.foundation.ids import UlidIds
+from cloud.settings import read_settings
+from cloud.surface import rows_of
+from tests.builders.cloud_settings import settings_file
+from tests.builders.contract_samples import shape_faults
+from tests.contract.test_isolation import MAKERS, PART_MAKERS, parameters
+from tests.harness.eventually import until
+from tests.harness.running_cloud import RunningCloud
+
+ATTEMPTED_WITHIN_S = 30.0
+SIGNING_SECRET = "a signing secret for the samples"
+EXCERPTS = frozenset({"getOpenApiJson", "getOpenApiYaml"})
+"""Operations whose example shows the contract's excerpt of the document; its path, `/v1/jobs`, comes with the jobs."""
+WITHOUT_EXAMPLE = frozenset({"authorize"})
+"""Operations of the contract that return a page instead of a document."""
+
+
+@cache
+def rows() -> tuple[Route, ...]:
+    with tempfile.TemporaryDirectory() as folder:
+        clock = SystemClock()
+        return rows_of(read_settings(settings_file(Path(folder))), clock, UlidIds(clock))
+
+
+def exemplified() -> list[Route]:
+    return [row for row in rows() if row.request_example is not None or row.response_example is not None]
+
+
+def _allow_service_tokens(client: httpx.Client, objects: dict[str, str]) -> None:
+    path = f"/v1/platform/apps/{objects['client_id']}/governance"
+    client.patch(path, json={"allow_service_tokens": True}).raise_for_status()
+
+
+def _deliver(client: httpx.Client, objects: dict[str, str]) -> None:
+    path = f"/v1/webhooks/{objects['webhook_id']}"
+    client.post(f"{path}/test").raise_for_status()
+    until(lambda: client.get(f"{path}/deliveries").json()["deliveries"][0]["attempts"], within_s=ATTEMPTED_WITHIN_S)
+
+
+_PREPARE: dict[str, Callable[[httpx.Client, dict[str, str]], None]] = {
+    "mintServiceToken": _allow_service_tokens,
+    "listWebhookDeliveries": _deliver,
+}
+"""Map an operation to what its object needs before the request."""
+
+
+@pytest.fixture(scope="module")
+def objects(cloud: RunningCloud) -> dict[str, str]:
+    """Make one object of `north` for each path parameter, so that no list is empty."""
+    names = {name for row in exemplified() for name in parameters(row)}
+    made = {name: MAKERS[name](cloud, "north") for name in sorted(names & MAKERS.keys())}
+    return made | {name: PART_MAKERS[name](cloud, "north", made) for name in sorted(names & PART_MAKERS.keys())}
+
+
+def replaced(example: Any, cloud: RunningCloud) -> Any:
+    """Return a request example with real values in the place of its credentials."""
+    real = {
+        "app_123": cloud.apps["north"].client_id,
+        "<client-secret>": cloud.apps["north"].client_secret,
+        "<signing-secret>": SIGNING_SECRET,
+    }
+    return {name: real.get(value, value) if isinstance(value, str) else value for name, value in example.items()}
+
+
+def send(cloud: RunningCloud, row: Route, objects: dict[str, str]) -> httpx.Response:
+    """Send the request of a row, with its example as the body."""
+    host = "api" if Host.API in row.hosts else row.hosts[0].value
+    body: dict[str, Any] = {}
+    if row.request_example is not None:
+        body["data" if row.body_kind is BodyKind.FORM else "json"] = replaced(row.request_example, cloud)
+    with cloud.client("north" if row.scopes.access is Access.TOKEN else None, host) as client:
+        if row.operation_id in _PREPARE:
+            _PREPARE[row.operation_id](client, objects)
+        response = client.request(row.method, row.path.format(**objects), **body)
+    if response.headers["Content-Type"] == "application/json" and isinstance(response.json(), dict):
+        secret_fields = ("access_token", "token", "client_secret", "callback_signing_secret", "secret")
+        cloud.secrets.update(response.json()[name] for name in secret_fields if response.json().get(name))
+    return response
+
+
+def schema_faults(kind: Any, value: Any) -> list[str]:
+    """Return where the declared schema rejects a value."""
+    schema = TypeAdapter(kind).json_schema()
+    validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    return [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(value)]
+
+
+@pytest.mark.contract("C-010")
+@pytest.mark.parametrize("row", exemplified(), ids=lambda row: row.name)
+def test_examples_of_a_route_are_accepted_and_have_the_fields_of_the_response(
+    cloud: RunningCloud, objects: dict[str, str], row: Route
+) -> None:
+    response = send(cloud, row, objects)
+    assert response.is_success, f"{response.status_code}: {response.text}"
+    assert response.status_code in row.responses
+    faults = []
+    if row.request_example is not None:
+        faults += schema_faults(row.body, row.request_example)
+    if row.response_example is not None:
+        document = yaml.safe_load(response.text) if "yaml" in row.response_media_type else response.json()
+        for value in (row.response_example, document):
+            faults += schema_faults(row.response, value)
+        if row.operation_id in EXCERPTS:
+            example = {**row.response_example, "paths": {}}
+            faults += shape_faults(example, document)
+        else:
+            faults += shape_faults(row.response_example, document) + shape_faults(document, row.response_example)
+    assert faults == []
+
+
+def test_every_operation_of_the_contract_with_a_json_document_has_examples() -> None:
+    bare = {
+        row.operation_id
+        for row in rows()
+        if row.in_contract
+        and (
+            (row.body is not None and not row.body_optional and row.request_example is None)
+            or (row.response is not None and row.response_example is None)
+        )
+    }
+    assert bare - WITHOUT_EXAMPLE == set()
