@@ -41,7 +41,7 @@ def enhanced(**details: object) -> bytes:
     return encode_enhanced_blood_pressure(value)
 
 
-def test_measurement_becomes_one_compound_and_observations_of_pulse_and_status() -> None:
+def test_measurement_becomes_one_compound_observation_and_separate_pulse_and_status() -> None:
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, sample(BLOOD_PRESSURE_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_PRESS_BLD_NONINV", (122.0, 81.0, 94.0), "MDC_DIM_MMHG"),
@@ -59,13 +59,13 @@ def test_measurement_becomes_one_compound_and_observations_of_pulse_and_status()
     assert found.stored
 
 
-def test_mean_pressure_of_nan_is_left_out_of_the_compound() -> None:
+def test_mean_pressure_of_nan_is_omitted_from_the_compound_observation() -> None:
     first = observations(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, pressures(Special.NAN), 1.0))[0]
     assert first.value == (122.0, 81.0)
     assert len(first.channel.components) == 2
 
 
-def test_mean_pressure_of_plus_infinity_stays_in_the_compound() -> None:
+def test_mean_pressure_of_plus_infinity_is_kept_in_the_compound_observation() -> None:
     octets = pressures(Special.PLUS_INFINITY)
     first = observations(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0))[0]
     assert first.value == (122.0, 81.0, Special.PLUS_INFINITY)
@@ -81,7 +81,7 @@ def test_pressure_in_kilopascal_is_not_converted() -> None:
 @pytest.mark.parametrize(
     ("user_id", "person"), [(None, None), (0, 0), (7, 7), (0xFF, PERSON_UNKNOWN)], ids=["nobody", "0", "7", "unknown"]
 )
-def test_user_id_becomes_the_person_of_the_observations(user_id: int | None, person: int | None) -> None:
+def test_user_id_becomes_the_person_id_of_the_observations(user_id: int | None, person: int | None) -> None:
     events = BloodPressureMonitor().receive(
         BLOOD_PRESSURE_MEASUREMENT, pressures(user_id=user_id, pulse_rate=70.0, status=0), 1.0
     )
@@ -92,11 +92,11 @@ def test_user_id_becomes_the_person_of_the_observations(user_id: int | None, per
     ("sent", "bit"),
     [(BODY_MOVED, 0), (CUFF_LOOSE, 1), (IRREGULAR_PULSE, 2), (PULSE_HIGH, 3), (PULSE_LOW, 4), (POSITION_IMPROPER, 5)],
 )
-def test_status_bits_are_reversed_to_mder_order(sent: int, bit: int) -> None:
+def test_measurement_status_bits_are_reversed_to_mder_bit_order(sent: int, bit: int) -> None:
     assert mder_status(sent) == 0x8000 >> bit
 
 
-def test_reserved_pulse_range_is_reported_as_deviation_and_sets_neither_high_nor_low() -> None:
+def test_reserved_pulse_range_is_reported_as_a_deviation_and_its_bits_are_cleared() -> None:
     octets = pressures(status=PULSE_HIGH | PULSE_LOW | CUFF_LOOSE)
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)
     assert told(events)[-1].value == 0x4000
@@ -128,7 +128,7 @@ def test_enhanced_cuff_pressure_has_the_private_code_of_the_intermediate_cuff_pr
     assert raw(events) == [octets]
 
 
-def test_enhanced_measurement_is_dated_by_its_base_time() -> None:
+def test_base_time_is_the_device_time_of_an_enhanced_measurement() -> None:
     events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, sample(ENHANCED_BLOOD_PRESSURE), 1.0)
     found = measured(events)
     assert [each.value for each in found.observations] == [(122.0, 81.0, 94.0), 66.0]
@@ -144,7 +144,7 @@ def test_base_time_of_epoch_1900_is_decoded() -> None:
     assert time.text() == "1900-01-02T00:00:00.000"
 
 
-def test_user_facing_time_dates_a_measurement_without_a_base_time() -> None:
+def test_user_facing_time_is_the_device_time_of_a_measurement_without_a_base_time() -> None:
     events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, enhanced(user_facing_s=60), 1.0)
     time = observations(events)[0].device_time
     assert time is not None
@@ -178,7 +178,7 @@ def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
         BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_feature_value_emits_no_event_and_is_refused_if_its_length_is_wrong() -> None:
+def test_feature_value_of_wrong_length_is_refused() -> None:
     monitor = BloodPressureMonitor()
     assert monitor.learn(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE)) == ()
     assert monitor.receive(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE), 1.0) == ()

@@ -29,7 +29,7 @@ WHOLE = BodyComposition(
 )
 
 
-def test_each_field_becomes_an_observation_with_its_unit() -> None:
+def test_each_measurement_field_becomes_an_observation_with_its_unit() -> None:
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, encode_body_composition(WHOLE), 1.0)
     assert told(events) == [
         Told("MDC_BODY_FAT", 21.3, "MDC_DIM_PERCENT"),
@@ -59,7 +59,7 @@ def test_masses_in_pounds_and_height_in_inches_are_not_converted() -> None:
     assert measured(events).stored
 
 
-def test_unknown_user_id_becomes_the_unknown_person() -> None:
+def test_unknown_user_id_becomes_the_person_id_for_unknown() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=20.0, user_id=0xFF))
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     assert observations(events)[0].channel.person == PERSON_UNKNOWN
@@ -72,7 +72,7 @@ def test_multiple_packet_measurement_is_decoded_and_also_emitted_raw() -> None:
     assert raw(events) == [octets]
 
 
-def test_unsuccessful_field_is_nan_with_status_not_available_and_is_also_emitted_raw() -> None:
+def test_unsuccessful_measurement_becomes_nan_with_the_status_not_available() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=Special.NAN, weight=76.2))
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     assert [each.value for each in told(events)] == [Special.NAN, 76.2]
@@ -90,7 +90,7 @@ def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
         BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_feature_value_emits_no_event_and_is_refused_if_its_length_is_wrong() -> None:
+def test_feature_value_of_wrong_length_is_refused() -> None:
     assert BodyScale().learn(BODY_COMPOSITION_FEATURE, sample(BODY_COMPOSITION_FEATURE)) == ()
     with pytest.raises(RemoteProtocolError):
         BodyScale().learn(BODY_COMPOSITION_FEATURE, b"\x01")

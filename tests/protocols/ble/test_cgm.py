@@ -61,7 +61,7 @@ def test_e2e_crc_has_the_published_check_value() -> None:
     assert e2e_crc(b"123456789") == 0x6F91
 
 
-def test_record_with_a_session_start_is_dated_and_stored() -> None:
+def test_record_gets_a_device_time_when_the_session_start_is_known() -> None:
     events = sensor(START, (CGM_FEATURE, sample(CGM_FEATURE))).receive(CGM_MEASUREMENT, sample(CGM_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_CONC_GLU_ISF", 112.0, MG_PER_DL),
@@ -75,7 +75,7 @@ def test_record_with_a_session_start_is_dated_and_stored() -> None:
     assert raw(events) == []
 
 
-def test_record_without_a_session_start_has_no_date() -> None:
+def test_record_gets_no_device_time_when_the_session_start_is_unknown() -> None:
     event = measured(sensor().receive(CGM_MEASUREMENT, records(PLAIN), 1.0))
     assert (event.record, event.stored, event.observations[0].device_time) == (15, False, None)
     unknown = sensor((CGM_SESSION_START, bytes(9)))
@@ -89,7 +89,7 @@ def test_several_records_in_one_notification_become_separate_measurements() -> N
     assert raw(events) == []
 
 
-def test_sample_type_of_the_feature_sets_the_code_and_an_unknown_type_is_emitted_raw() -> None:
+def test_sample_type_in_the_cgm_feature_selects_the_code_of_the_concentration() -> None:
     venous = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 3, 1))))
     assert told(venous.receive(CGM_MEASUREMENT, records(PLAIN), 1.0))[0].type == "MDC_CONC_GLU_VENOUS_WHOLEBLOOD"
     odd = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 15, 1))))
@@ -97,7 +97,7 @@ def test_sample_type_of_the_feature_sets_the_code_and_an_unknown_type_is_emitted
     assert (told(events), raw(events)) == ([], [records(PLAIN)])
 
 
-def test_wrong_e2e_crc_is_refused_and_missing_e2e_crc_is_reported_as_deviation() -> None:
+def test_wrong_or_missing_e2e_crc_of_a_record_is_detected() -> None:
     octets = bytearray(records(CgmRecord(concentration_mg_dl=112.0, offset_min=15, has_crc=True)))
     assert encode_measurement(decode_measurement(bytes(octets))) == octets
     for place in range(2, len(octets)):
@@ -111,7 +111,7 @@ def test_wrong_e2e_crc_is_refused_and_missing_e2e_crc_is_reported_as_deviation()
     ]
 
 
-def test_feature_with_a_wrong_e2e_crc_is_refused() -> None:
+def test_feature_value_with_a_wrong_e2e_crc_is_refused() -> None:
     feature = CgmFeature(1 << 12, 9, 5)
     octets = encode_feature(CgmFeature(1 << 12, 9, 5, feature_crc(feature)))
     assert decode_feature(octets).supported == 1 << 12
@@ -125,12 +125,12 @@ def test_record_with_a_wrong_size_field_is_refused(size: int) -> None:
         decode_measurement(bytes((size,)) + records(PLAIN)[1:])
 
 
-def test_warning_byte_takes_the_upper_8_of_the_24_status_bits() -> None:
+def test_warning_byte_becomes_the_upper_8_of_the_24_status_bits() -> None:
     octets = records(replace(PLAIN, warning=0x81))
     assert told(sensor().receive(CGM_MEASUREMENT, octets, 1.0))[-1].value == 0x810000
 
 
-def test_status_read_from_the_sensor_is_emitted_raw_unless_it_is_zero() -> None:
+def test_cgm_status_read_from_the_sensor_is_emitted_raw_unless_it_is_zero() -> None:
     assert raw(sensor().learn(CGM_STATUS, sample(CGM_STATUS))) == [sample(CGM_STATUS)]
     assert list(sensor().learn(CGM_STATUS, bytes(5))) == []
     with pytest.raises(RemoteProtocolError):

@@ -24,13 +24,13 @@ def is_value(characteristic: int, octets: bytes) -> bool:
 
 
 @pytest.mark.parametrize("value", CORPUS, ids=str)
-def test_value_is_decoded_and_encoded_to_the_same_bytes(value: Value) -> None:
+def test_characteristic_value_is_decoded_and_encoded_to_the_same_bytes(value: Value) -> None:
     codec = CODECS[value.characteristic]
     assert codec.encode(codec.decode(value.octets)) == value.octets
 
 
 @pytest.mark.parametrize("value", CORPUS, ids=str)
-def test_truncated_value_is_refused_unless_its_specification_allows_that_prefix(value: Value) -> None:
+def test_truncated_value_is_refused_unless_its_specification_allows_that_length(value: Value) -> None:
     tail = TAILS.get(value.characteristic)
     for length in range(len(value.octets)):
         allowed = tail is not None and tail.ends_at(value.octets, length)
@@ -39,14 +39,16 @@ def test_truncated_value_is_refused_unless_its_specification_allows_that_prefix(
 
 @pytest.mark.parametrize("value", CORPUS, ids=str)
 @pytest.mark.parametrize("filling", [b"\x00", b"\xff"], ids=["zeros", "ones"])
-def test_trailing_bytes_are_refused_unless_the_specification_allows_them(value: Value, filling: bytes) -> None:
+def test_value_with_trailing_bytes_is_refused_unless_its_specification_allows_them(
+    value: Value, filling: bytes
+) -> None:
     tail = TAILS.get(value.characteristic)
     for more in range(1, MORE_OCTETS_MAX):
         allowed = tail is not None and tail.takes(value.octets, more)
         assert is_value(value.characteristic, value.octets + filling * more) == allowed, f"{more} bytes more"
 
 
-def test_every_characteristic_has_a_value_in_the_corpus() -> None:
+def test_sample_corpus_contains_a_value_of_every_characteristic() -> None:
     assert set(CODECS) == {value.characteristic for value in CORPUS}
 
 
@@ -60,13 +62,15 @@ def test_every_worked_example_of_the_reference_is_decoded_and_encoded_to_the_sam
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
-def test_interpreter_refuses_a_characteristic_that_its_service_lacks(profile: ServiceProfile) -> None:
+def test_service_interpreter_refuses_a_value_of_a_characteristic_outside_its_service(profile: ServiceProfile) -> None:
     with pytest.raises(RemoteProtocolError):
         profile.interpreter().receive(0x2A00, b"\x00", 1.0)
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
-def test_required_and_start_characteristics_belong_to_the_service_profile(profile: ServiceProfile) -> None:
+def test_required_and_initially_written_characteristics_are_listed_in_the_service_profile(
+    profile: ServiceProfile,
+) -> None:
     known = {each.uuid for each in profile.characteristics}
     assert known <= set(CODECS)
     assert set(profile.required_any) <= known

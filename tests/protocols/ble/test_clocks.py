@@ -62,13 +62,13 @@ def test_current_time_encoded_for_setting_a_clock_decodes_to_the_same_local_time
 @pytest.mark.parametrize(
     "octets", [bytes(10), bytes.fromhex("EA070230 0E1900 07 80 01"), bytes.fromhex("0F270C1F 173B3B 05 FF 00")]
 )
-def test_clock_without_a_date_emits_no_time_and_one_deviation(octets: bytes) -> None:
+def test_current_time_without_a_date_emits_one_deviation_and_no_time(octets: bytes) -> None:
     clock = CurrentTimeReader()
     assert deviations(clock.learn(CURRENT_TIME, octets)) == ["the clock shows no date"]
     assert list(clock.learn(CURRENT_TIME, octets)) == []
 
 
-def test_local_time_information_gives_the_utc_offset_or_none() -> None:
+def test_local_time_information_is_decoded_to_a_utc_offset_or_to_none_if_unknown() -> None:
     assert decode_local_time_information(bytes((4, 0))).ahead_min == 60
     assert decode_local_time_information(bytes((0xEC, 4))).ahead_min == -240
     assert decode_local_time_information(bytes((0x80, 0))).ahead_min is None
@@ -83,7 +83,7 @@ def test_local_and_reference_time_information_of_wrong_length_are_refused() -> N
     assert decode_current_time(sample(CURRENT_TIME)).adjust_reason == 1
 
 
-def test_elapsed_time_is_decoded_as_base_offset_absolute_or_high_resolution_time() -> None:
+def test_elapsed_time_flags_select_base_offset_absolute_or_high_resolution_time() -> None:
     count = 825_686_700_000
     utc = dated(ElapsedTime(value=count, utc=True, resolution=2, zone_used=True, zone_quarters=4)).time
     local = dated(ElapsedTime(value=count, resolution=2)).time
@@ -100,7 +100,7 @@ def test_elapsed_time_is_decoded_as_base_offset_absolute_or_high_resolution_time
     ("source", "tick", "kept"),
     [(0, False, False), (4, False, False), (7, False, False), (1, False, True), (2, False, True), (1, True, False)],
 )
-def test_time_of_another_timeline_is_kept_only_if_its_clock_was_synchronised(
+def test_elapsed_time_of_another_timeline_is_kept_only_if_its_clock_was_synchronised(
     source: int, tick: bool, kept: bool
 ) -> None:
     found = dated(ElapsedTime(value=5, utc=not tick, tick=tick, current_timeline=False, source=source))
@@ -139,14 +139,14 @@ def device_clock(status: int = 0x0012, *, base_time_s: int = 825_686_700, rest: 
     return encode_device_time(DeviceClock(base_time_s=base_time_s, zone_quarters=4, dst=0, status=status, rest=rest))
 
 
-def test_device_time_with_utc_offset_is_decoded_from_epochs_1900_and_2000() -> None:
+def test_device_time_counted_from_1900_or_2000_is_decoded_with_its_utc_offset() -> None:
     clock = DeviceTimeReader()
     assert shown(clock.learn(DEVICE_TIME, sample(DEVICE_TIME))) == ["2026-03-01T14:25:00.000+01:00"]
     since_1900 = device_clock(0x0002, base_time_s=825_686_700 + 3_155_673_600, rest=bytes(6))
     assert shown(clock.receive(DEVICE_TIME, since_1900, 1.0)) == ["2026-03-01T14:25:00.000+01:00"]
 
 
-def test_clock_fault_is_reported_as_deviation_beside_the_decoded_time() -> None:
+def test_clock_fault_is_reported_as_a_deviation_and_the_time_is_still_decoded() -> None:
     events: list[GattEvent] = list(DeviceTimeReader().learn(DEVICE_TIME, device_clock(0x0013)))
     assert len(shown(events)) == 1
     assert deviations(events) == ["the device says that its clock has a fault"]

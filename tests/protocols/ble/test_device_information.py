@@ -120,7 +120,7 @@ def test_system_id_is_decoded_most_significant_byte_first() -> None:
         "too short",
     ],
 )
-def test_device_is_identified_by_its_system_id_or_its_address(
+def test_device_without_a_valid_system_id_is_identified_by_its_address(
     octets: bytes | None, address: str, system_id: bytes
 ) -> None:
     assert system_id_of(octets, address) == system_id
@@ -138,6 +138,6 @@ def test_string_of_more_than_512_bytes_is_refused() -> None:
         decode_text(bytes(513))
 
 
-def test_notified_device_information_is_refused() -> None:
+def test_device_information_received_as_a_notification_is_refused() -> None:
     with pytest.raises(RemoteProtocolError):
         DeviceInformation().receive(MODEL_NUMBER, b"OXI-1", 1.0)

@@ -68,7 +68,7 @@ def samples(**details: object) -> Samples:
     return Samples(**facts)  # type: ignore[arg-type]  # fields of the value
 
 
-def test_examples_of_the_reference_are_decoded_to_observations() -> None:
+def test_worked_examples_of_the_reference_are_decoded_to_observations() -> None:
     sensor = GenericHealthSensor()
     events = sensor.receive(LIVE_OBSERVATION, sample(LIVE_OBSERVATION, "saturation"), 1.0)
     assert told(events) == [Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT")]
@@ -85,7 +85,7 @@ def test_examples_of_the_reference_are_decoded_to_observations() -> None:
     assert (record.record, record.stored) == (7, False)
 
 
-def test_stored_observation_counts_as_stored_only_if_its_time_is_a_date() -> None:
+def test_stored_observation_without_a_calendar_date_is_not_marked_as_a_stored_measurement() -> None:
     assert measured(said(Numeric(PERCENT, 98.0), record=3, time=UTC_TIME)).stored
     assert not measured(said(Numeric(PERCENT, 98.0), record=3, time=TICKS)).stored
     assert not measured(said(Numeric(PERCENT, 98.0), time=UTC_TIME)).stored
@@ -100,13 +100,13 @@ def test_stored_observation_counts_as_stored_only_if_its_time_is_a_date() -> Non
         (Text(b"\xff"), "�"),
     ],
 )
-def test_each_simple_observation_class_becomes_one_observation(value: GhsValue, becomes: object) -> None:
+def test_value_of_each_simple_observation_class_becomes_one_observation(value: GhsValue, becomes: object) -> None:
     events = said(value)
     assert [each.value for each in told(events)] == [becomes]
     assert raw(events) == []
 
 
-def test_discrete_events_become_one_observation_each() -> None:
+def test_each_discrete_event_of_a_value_becomes_one_observation() -> None:
     assert [each.value for each in told(said(Events((196_616, 196_617))))] == [Code(3, 8), Code(3, 9)]
 
 
@@ -159,7 +159,7 @@ def test_measurement_duration_becomes_an_observation_beside_the_value() -> None:
     assert first.channel.handle == second.channel.handle == handle_of(Code(2, 19384))
 
 
-def test_sample_array_becomes_a_block_with_format_scale_and_period() -> None:
+def test_sample_array_becomes_a_sample_block_with_its_format_scale_and_period() -> None:
     (block,) = observations(said(samples(), type=ECG))
     assert block.samples == bytes.fromhex("0001 0102")
     array = block.channel.array
@@ -179,12 +179,12 @@ def test_sample_array_becomes_a_block_with_format_scale_and_period() -> None:
     ],
     ids=["scaling", "sign", "rate", "scale", "period", "width"],
 )
-def test_sample_array_of_unconfirmed_form_is_emitted_raw(doubt: dict[str, object]) -> None:
+def test_sample_array_of_unsupported_form_is_emitted_raw(doubt: dict[str, object]) -> None:
     events = said(samples(**doubt), type=ECG)
     assert (told(events), len(raw(events))) == ([], 1)
 
 
-def test_undecoded_parts_are_emitted_raw_beside_decoded_ones() -> None:
+def test_undecodable_values_are_emitted_raw_and_the_other_components_are_decoded() -> None:
     for value in (Raw(6, bytes(8)), Raw(8, bytes(3)), Raw(77, b"")):
         assert len(raw(said(value))) == 1
     assert len(raw(said(Raw(1, bytes(9)), has_tlvs=True))) == 1
@@ -194,7 +194,7 @@ def test_undecoded_parts_are_emitted_raw_beside_decoded_ones() -> None:
     assert decode_observation(encode_observation(GhsObservation(type=1, value=part))).value == part
 
 
-def test_derived_from_relation_is_emitted_raw_and_observation_id_is_a_deviation() -> None:
+def test_unsupported_derived_from_relation_and_observation_id_are_reported() -> None:
     events = said(Numeric(PERCENT, 98.0), derived_from=(4, 5))
     assert ([each.value for each in told(events)], len(raw(events))) == ([98.0], 1)
     assert deviations(said(Numeric(PERCENT, 98.0), observation_id=9)) == [
@@ -207,13 +207,13 @@ def test_observation_without_a_type_or_a_value_is_emitted_raw() -> None:
         assert (observations(events), len(raw(events))) == ([], 1)
 
 
-def test_time_from_another_timeline_is_dropped_with_a_deviation() -> None:
+def test_observation_time_from_another_timeline_is_dropped_with_a_deviation() -> None:
     events = said(Numeric(PERCENT, 98.0), time=ElapsedTime(value=5, utc=True, current_timeline=False))
     assert observations(events)[0].device_time is None
     assert len(deviations(events)) == 1
 
 
-def test_remembered_channels_are_bounded_however_many_types_a_sensor_sends() -> None:
+def test_number_of_remembered_channels_is_bounded_for_any_number_of_observation_types() -> None:
     sensor = GenericHealthSensor()
     channels = set()
     for number in range(3 * CHANNELS_MAX):
@@ -226,7 +226,7 @@ def test_remembered_channels_are_bounded_however_many_types_a_sensor_sends() -> 
     assert len(sensor._transcoding._channels) == CHANNELS_MAX
 
 
-def test_observations_of_one_type_share_their_channel() -> None:
+def test_observations_of_one_type_share_one_channel() -> None:
     sensor = GenericHealthSensor()
     octets = sample(LIVE_OBSERVATION, "saturation")
     (first,), (second,) = (observations(sensor.receive(LIVE_OBSERVATION, octets, at)) for at in (1.0, 2.0))
@@ -247,14 +247,14 @@ def test_bundles_and_compounds_nested_deeper_than_the_limit_are_refused() -> Non
         decode_observation(encode_observation(GhsObservation(type=1, value=value)))
 
 
-def test_live_observations_are_started_by_the_profile_and_a_refusal_is_a_deviation() -> None:
+def test_profile_enables_live_observations_and_reports_a_refusal_as_a_deviation() -> None:
     assert PROFILE.start == ((GHS_CONTROL_POINT, b"\x01"),)
     sensor = GenericHealthSensor()
     assert list(sensor.receive(GHS_CONTROL_POINT, b"\x80", 1.0)) == []
     assert len(deviations(sensor.receive(GHS_CONTROL_POINT, b"\x81", 1.0))) == 1
 
 
-def test_features_are_decoded_to_types_and_specialisations() -> None:
+def test_health_sensor_features_are_decoded_to_types_and_specialisations() -> None:
     value = HealthSensorFeatures((150020, SPO2), (Specialisation(4103, 1),))
     assert decode_features(encode_features(value)) == value
     sensor = GenericHealthSensor()

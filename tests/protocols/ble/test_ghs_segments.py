@@ -116,7 +116,9 @@ def test_lost_segment_drops_only_its_own_observation(texts: list[bytes], data: s
         max_size=20,
     )
 )
-def test_every_segment_byte_is_in_an_observation_or_in_a_raw_event(segments: list[ObservationSegment]) -> None:
+def test_every_received_segment_byte_is_part_of_an_observation_or_of_a_raw_event(
+    segments: list[ObservationSegment],
+) -> None:
     """Each byte of content is in an observation or in an event with raw bytes, for any headers."""
     whole, events = taken([encode_segment(segment) for segment in segments], STORED_OBSERVATION)
     came_out = sum(map(len, whole))
@@ -127,7 +129,7 @@ def test_every_segment_byte_is_in_an_observation_or_in_a_raw_event(segments: lis
     assert came_out == sum(len(segment.content) for segment in segments if isinstance(segment.content, bytes))
 
 
-def test_observation_without_a_last_segment_is_emitted_raw_at_the_size_limit() -> None:
+def test_observation_that_reaches_the_size_limit_without_a_last_segment_is_emitted_raw() -> None:
     part = bytes(240)
     endless = [
         encode_segment(ObservationSegment(first=not number, last=False, counter=number % COUNTERS, content=part))
@@ -139,7 +141,7 @@ def test_observation_without_a_last_segment_is_emitted_raw_at_the_size_limit() -
     assert sum(map(len, raw(events))) >= len(endless) * len(part)
 
 
-def test_constant_segment_counter_drops_no_observation_and_is_one_deviation() -> None:
+def test_constant_segment_counter_is_reported_as_one_deviation_and_drops_no_observation() -> None:
     sensor = GenericHealthSensor()
     (octets,) = segments_of(PULSE, value_bytes_max=100)
     events = [event for _ in range(5) for event in sensor.receive(LIVE_OBSERVATION, octets, 1.0)]
@@ -161,7 +163,7 @@ def test_interleaved_live_and_stored_segments_are_reassembled_separately() -> No
 
 
 @pytest.mark.parametrize(("characteristic", "record"), [(LIVE_OBSERVATION, None), (STORED_OBSERVATION, 7)])
-def test_unfinished_observation_is_emitted_raw_by_the_second_flush(characteristic: int, record: int | None) -> None:
+def test_incomplete_observation_is_emitted_raw_by_a_flush(characteristic: int, record: int | None) -> None:
     sensor = GenericHealthSensor()
     first, *_ = segments_of(PULSE, value_bytes_max=12, record=record)
     assert sensor.receive(characteristic, first, 1.0) == []
@@ -180,7 +182,7 @@ def test_flush_between_two_segments_does_not_cut_a_live_observation() -> None:
     assert list(sensor.flush()) == []
 
 
-def test_observation_after_a_malformed_one_is_decoded() -> None:
+def test_observation_is_decoded_when_the_previous_observation_was_malformed() -> None:
     sensor = GenericHealthSensor()
     octets = encode_observation(PULSE)
     with pytest.raises(RemoteProtocolError):
@@ -190,6 +192,6 @@ def test_observation_after_a_malformed_one_is_decoded() -> None:
     assert (deviations(events), raw(events)) == ([JUMPED], [octets[:-1]])
 
 
-def test_value_size_too_small_for_a_segment_is_a_local_protocol_error() -> None:
+def test_maximum_value_size_too_small_for_a_segment_is_a_local_protocol_error() -> None:
     with pytest.raises(LocalProtocolError):
         list(segments_of(PULSE, value_bytes_max=5, record=1))

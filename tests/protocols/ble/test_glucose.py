@@ -122,7 +122,7 @@ def test_exercise_duration_of_0xffff_becomes_plus_infinity() -> None:
     assert Told("MDC_ATTR_TIME_PD_MSMT_ACTIVE", Special.PLUS_INFINITY, "MDC_DIM_SEC") in told(events)
 
 
-def test_reserved_numbers_are_emitted_raw_and_the_other_fields_become_observations() -> None:
+def test_fields_with_reserved_numbers_are_emitted_raw_and_the_others_become_observations() -> None:
     odd = context(carbohydrate_g=(9, 10.0), meal=6, tester_health=0xF1, medication=(6, 1.0), extended_flags=1)
     events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)), (GLUCOSE_CONTEXT, odd))
     assert told(events)[1:] == [Told("MDC_CTXT_GLU_TESTER", Code(128, 29280), None)]
@@ -139,7 +139,7 @@ def test_record_without_a_value_is_emitted_raw() -> None:
     assert (records(events), raw(events)) == ([], [empty, of_nothing])
 
 
-def test_measurements_behind_one_that_awaits_its_context_are_emitted_in_order() -> None:
+def test_measurements_stay_in_order_while_an_earlier_measurement_awaits_its_context() -> None:
     glucose = Glucose()
     assert glucose.receive(GLUCOSE_MEASUREMENT, measurement(1, context_follows=True), 1.0) == []
     assert glucose.receive(GLUCOSE_MEASUREMENT, measurement(2), 1.0) == []
@@ -152,7 +152,7 @@ def test_measurement_whose_context_is_missing_is_emitted_by_flush_with_a_deviati
     assert deviations(events) == ["a context was announced and did not come"]
 
 
-def test_measurements_that_await_a_context_are_bounded() -> None:
+def test_number_of_measurements_that_await_a_context_is_bounded() -> None:
     glucose = Glucose()
     told_of: list[GattEvent] = []
     for number in range(100):
@@ -161,14 +161,14 @@ def test_measurements_that_await_a_context_are_bounded() -> None:
     assert len(deviations(told_of)) == 1
 
 
-def test_late_or_unannounced_context_is_emitted_with_the_record_of_its_measurement() -> None:
+def test_late_or_unannounced_context_gets_the_record_number_of_its_measurement() -> None:
     events = received((GLUCOSE_MEASUREMENT, measurement(5)), (GLUCOSE_CONTEXT, context(5, meal=1)))
     late = [event for event in events if isinstance(event, Measured)][-1]
     assert (late.characteristic, late.record, late.stored) == (GLUCOSE_CONTEXT, 5, True)
     assert deviations(events) == ["a context came late or unannounced"]
 
 
-def test_context_before_its_measurement_is_emitted_with_it_as_one_record() -> None:
+def test_context_received_before_its_measurement_is_emitted_with_the_measurement() -> None:
     events = received(
         (GLUCOSE_CONTEXT, context(5, meal=1)), (GLUCOSE_MEASUREMENT, measurement(5, context_follows=True))
     )
@@ -188,7 +188,7 @@ def test_context_without_a_measurement_is_emitted_without_a_time() -> None:
     assert deviations(told_of) == ["a context has no measurement"]
 
 
-def test_measurement_without_a_valid_date_does_not_count_as_stored() -> None:
+def test_measurement_without_a_valid_date_is_not_marked_as_a_stored_measurement() -> None:
     for stamp in (bytes(7), bytes.fromhex("EA070D01 0E1900")):
         event = measured(received((GLUCOSE_MEASUREMENT, measurement(base_time=stamp, offset_min=5))))
         assert not event.stored

@@ -41,12 +41,12 @@ from tests.builders.ble_values import sample
         (TYMPANUM, "MDC_TEMP_TYMP"),
     ],
 )
-def test_measurement_site_sets_the_code_of_the_temperature(place: int | None, name: str) -> None:
+def test_measurement_site_selects_the_nomenclature_code_of_the_temperature(place: int | None, name: str) -> None:
     octets = encode_temperature(Temperature(value=36.7, place=place))
     assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [Told(name, 36.7, "MDC_DIM_DEGC")]
 
 
-def test_temperature_type_characteristic_applies_to_values_without_a_site() -> None:
+def test_temperature_type_characteristic_applies_to_measurements_without_a_site() -> None:
     thermometer = Thermometer()
     assert thermometer.learn(TEMPERATURE_TYPE, bytes([MOUTH])) == ()
     bare = encode_temperature(Temperature(value=36.7))
@@ -56,7 +56,7 @@ def test_temperature_type_characteristic_applies_to_values_without_a_site() -> N
 
 
 @pytest.mark.parametrize("place", [0, 10, 255])
-def test_unknown_site_gives_a_body_temperature_and_a_deviation(place: int) -> None:
+def test_unknown_measurement_site_gives_a_body_temperature_and_a_deviation(place: int) -> None:
     octets = encode_temperature(Temperature(value=36.7, place=place))
     events = Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)
     assert told(events)[0].type == "MDC_TEMP_BODY"
@@ -75,7 +75,7 @@ def test_temperature_of_nan_stays_nan() -> None:
     assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0))[0].value is Special.NAN
 
 
-def test_temperature_with_a_date_counts_as_stored() -> None:
+def test_temperature_with_a_date_is_marked_as_a_stored_measurement() -> None:
     found = measured(Thermometer().receive(TEMPERATURE_MEASUREMENT, sample(TEMPERATURE_MEASUREMENT), 1.0))
     assert found.stored
     assert found.observations[0].device_time is not None
@@ -84,7 +84,7 @@ def test_temperature_with_a_date_counts_as_stored() -> None:
     assert not measured(Thermometer().receive(TEMPERATURE_MEASUREMENT, undated, 1.0)).stored
 
 
-def test_intermediate_temperature_is_an_early_indication_and_never_stored() -> None:
+def test_intermediate_temperature_has_the_status_early_indication() -> None:
     events = Thermometer().receive(INTERMEDIATE_TEMPERATURE, sample(TEMPERATURE_MEASUREMENT), 1.0)
     assert statuses(events) == [["early-indication"]]
     assert not measured(events).stored
@@ -103,7 +103,7 @@ def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
         Thermometer().receive(TEMPERATURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_measurement_interval_emits_no_event_and_is_refused_if_its_length_is_wrong() -> None:
+def test_measurement_interval_of_wrong_length_is_refused() -> None:
     assert Thermometer().learn(MEASUREMENT_INTERVAL, b"\x3c\x00") == ()
     with pytest.raises(RemoteProtocolError):
         Thermometer().learn(MEASUREMENT_INTERVAL, b"\x3c")

@@ -61,7 +61,7 @@ def test_sensor_location_selects_the_code_of_heart_rate_or_pulse_rate(
     assert [name_of(code) for code in first.channel.supplemental_types] == sites
 
 
-def test_unknown_sensor_location_is_a_deviation_and_the_rate_stays_a_heart_rate() -> None:
+def test_unknown_sensor_location_is_reported_as_a_deviation_and_keeps_the_heart_rate_code() -> None:
     sensor = HeartRateSensor()
     assert len(deviations(sensor.learn(BODY_SENSOR_LOCATION, b"\x07"))) == 1
     events = sensor.receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 1.0)
@@ -86,7 +86,7 @@ def test_heart_rate_above_255_is_encoded_in_two_bytes() -> None:
     assert decode_heart_rate(octets).rate == 300
 
 
-def test_all_rr_intervals_of_a_long_value_are_emitted_in_order() -> None:
+def test_all_rr_intervals_of_a_long_measurement_are_emitted_in_order() -> None:
     ticks = tuple(range(600, 600 + 120))
     octets = encode_heart_rate(HeartRate(rate=72, intervals_ticks=ticks))
     found = told(HeartRateSensor().receive(HEART_RATE_MEASUREMENT, octets, 1.0))
@@ -112,5 +112,5 @@ def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
         HeartRateSensor().receive(HEART_RATE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_control_point_reset_of_energy_is_encoded_in_one_byte() -> None:
+def test_control_point_command_to_reset_the_energy_is_encoded_in_one_byte() -> None:
     assert encode_one_byte(RESET_ENERGY) == sample(HEART_RATE_CONTROL_POINT)

@@ -48,7 +48,7 @@ def test_continuous_notification_becomes_live_saturation_and_pulse_rate() -> Non
     assert not measured(events).stored
 
 
-def test_fast_and_slow_averages_have_their_supplemental_types() -> None:
+def test_fast_and_slow_averages_are_marked_by_their_supplemental_types() -> None:
     octets = continuous(fast=OximeterReading(96.0, 75.0), slow=OximeterReading(97.0, 73.0))
     assert [each.value for each in told(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0))] == [
         98.0,
@@ -61,7 +61,7 @@ def test_fast_and_slow_averages_have_their_supplemental_types() -> None:
     assert supplements(octets) == [[], [], *[["MDC_MODALITY_FAST"]] * 2, *[["MDC_MODALITY_SLOW"]] * 2]
 
 
-def test_each_average_has_its_own_constant_handle() -> None:
+def test_normal_fast_and_slow_averages_have_separate_constant_handles() -> None:
     octets = continuous(fast=PAIR, slow=PAIR, device_status=0)
     first, again = (observations(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)) for _ in range(2))
     assert len({each.channel.handle for each in first}) == 7
@@ -90,7 +90,7 @@ def test_measurement_status_applies_to_saturation_and_pulse_rate(bits: int, name
     assert deviations(events) == []
 
 
-def test_reserved_status_bits_are_one_deviation_and_set_no_measurement_status() -> None:
+def test_reserved_status_bits_are_reported_as_one_deviation_and_set_no_measurement_status() -> None:
     oximeter = PulseOximeter()
     events = [*oximeter.receive(PLX_CONTINUOUS, continuous(measurement_status=0x001F), 1.0)]
     events += oximeter.receive(PLX_CONTINUOUS, continuous(measurement_status=0x001F), 2.0)
@@ -106,7 +106,7 @@ def test_device_status_becomes_an_observation_with_the_bits_of_the_oximeter_stan
     assert len(deviations(high)) == 1
 
 
-def test_values_of_nan_and_nres_stay_nan_and_nres() -> None:
+def test_special_values_nan_and_nres_are_kept() -> None:
     octets = encode_continuous(PlxContinuous(normal=OximeterReading(Special.NAN, Special.NRES)))
     assert [each.value for each in told(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0))] == [
         Special.NAN,
@@ -114,7 +114,7 @@ def test_values_of_nan_and_nres_stay_nan_and_nres() -> None:
     ]
 
 
-def test_spot_check_with_a_date_counts_as_stored() -> None:
+def test_spot_check_with_a_date_is_marked_as_a_stored_measurement() -> None:
     events = PulseOximeter().receive(PLX_SPOT_CHECK, sample(PLX_SPOT_CHECK), 1.0)
     found = measured(events)
     assert found.stored
@@ -137,14 +137,14 @@ def test_spot_check_with_a_date_counts_as_stored() -> None:
     ],
     ids=["no date", "unknown date", "date", "clock not set", "clock not set, from memory", "month 13"],
 )
-def test_spot_check_without_a_reliable_time_stamp_does_not_count_as_stored(
+def test_spot_check_without_a_reliable_time_stamp_is_not_marked_as_a_stored_measurement(
     time_stamp: bytes | None, status: int | None, clock_not_set: bool, stored: bool
 ) -> None:
     octets = spot(time_stamp=time_stamp, measurement_status=status, clock_not_set=clock_not_set)
     assert measured(PulseOximeter().receive(PLX_SPOT_CHECK, octets, 1.0)).stored == stored
 
 
-def test_impossible_date_is_kept_as_the_bytes_that_were_sent() -> None:
+def test_impossible_date_is_kept_as_the_received_bytes() -> None:
     octets = spot(time_stamp=bytes.fromhex("EA070D01 0E1900"))
     first = observations(PulseOximeter().receive(PLX_SPOT_CHECK, octets, 1.0))[0]
     assert first.device_time is not None
@@ -171,7 +171,7 @@ def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
         PulseOximeter().receive(PLX_CONTINUOUS, bytes.fromhex(octets), 1.0)
 
 
-def test_features_value_emits_no_event_and_is_refused_if_its_length_is_wrong() -> None:
+def test_features_value_of_wrong_length_is_refused() -> None:
     oximeter = PulseOximeter()
     assert oximeter.learn(PLX_FEATURES, sample(PLX_FEATURES)) == ()
     with pytest.raises(RemoteProtocolError):
@@ -179,7 +179,7 @@ def test_features_value_emits_no_event_and_is_refused_if_its_length_is_wrong() -
     assert oximeter.flush() == ()
 
 
-def test_continuous_values_share_one_channel_per_quantity() -> None:
+def test_continuous_measurements_use_one_channel_per_quantity() -> None:
     oximeter = PulseOximeter()
     events = [oximeter.receive(PLX_CONTINUOUS, continuous(), float(second))[0] for second in range(3)]
     assert all(isinstance(event, Measured) for event in events)

@@ -60,7 +60,7 @@ def asked(octets: bytes, server: RecordServer | None = None) -> tuple[list[int],
         (Operator.WITHIN, (41, 41), [41]),
     ],
 )
-def test_each_operator_reports_counts_and_deletes_the_selected_records(
+def test_every_operator_selects_the_same_records_for_report_count_and_delete(
     operator: Operator, bounds: tuple[int, ...], numbers: list[int]
 ) -> None:
     found, last = asked(request(Opcode.REPORT, operator, *bounds, numbering=SEQUENCE))
@@ -78,7 +78,7 @@ def test_each_operator_reports_counts_and_deletes_the_selected_records(
     assert list(records) == [number for number in (40, 41, 42) if number not in numbers]
 
 
-def test_records_can_be_requested_by_their_user_facing_time() -> None:
+def test_records_are_selected_by_a_range_of_user_facing_times() -> None:
     since = datetime(2026, 3, 14, 14, tzinfo=UTC)  # the time of record 41
     found, _ = asked(request_by_time(Opcode.REPORT, Operator.AT_LEAST, since))
     assert found == [41, 42]
@@ -118,14 +118,14 @@ def test_count_of_an_empty_store_is_zero() -> None:
     assert count_of(last) == 0
 
 
-def test_store_without_record_numbers_supports_only_the_operator_all() -> None:
+def test_server_without_record_numbers_supports_only_the_operator_all_records() -> None:
     server = RecordServer(stored(1, 2), RecordNumbering.NONE)
     _, last = asked(bytes.fromhex("01 03 01 01 00"), server)
     assert response_of(last) == Response(Opcode.REPORT, Result.OPERATOR_NOT_SUPPORTED)
     assert asked(bytes.fromhex("01 01"), server)[0] == [1, 2]
 
 
-def test_procedure_can_be_aborted_between_records_and_a_second_one_is_refused() -> None:
+def test_running_procedure_refuses_a_second_request_and_accepts_an_abort() -> None:
     server = RecordServer(stored(1, 2, 3), SEQUENCE)
     assert server.written(bytes.fromhex("01 01")) is None
     assert server.next() == Outgoing(GLUCOSE, b"\x01")
@@ -134,7 +134,7 @@ def test_procedure_can_be_aborted_between_records_and_a_second_one_is_refused() 
     assert [each.octets.hex(" ") for each in told(server)] == ["06 00 03 01"]
 
 
-def test_lost_link_ends_the_procedure_and_keeps_the_records() -> None:
+def test_lost_link_ends_the_procedure_and_deletes_no_record() -> None:
     server = RecordServer(stored(1, 2), SEQUENCE)
     server.written(bytes.fromhex("01 01"))
     server.next()
@@ -143,7 +143,7 @@ def test_lost_link_ends_the_procedure_and_keeps_the_records() -> None:
     assert asked(bytes.fromhex("01 01"), server)[0] == [1, 2]
 
 
-def test_busy_server_responds_server_busy_and_unsubscribed_server_refuses_the_write() -> None:
+def test_request_is_refused_while_the_server_is_busy_or_its_indications_are_not_subscribed() -> None:
     server = RecordServer(stored(1), SEQUENCE)
     assert server.written(bytes.fromhex("01 01"), subscribed=False) == 0xFD
     assert server.written(b"\x01") == 0x0D
@@ -151,7 +151,7 @@ def test_busy_server_responds_server_busy_and_unsubscribed_server_refuses_the_wr
     assert response_of(asked(bytes.fromhex("01 01"), server)[1]) == Response(Opcode.REPORT, Result.SERVER_BUSY)
 
 
-def test_count_and_operand_have_32_bits_for_record_numbers_of_32_bits() -> None:
+def test_record_counts_and_operands_have_32_bits_when_record_numbers_have_32_bits() -> None:
     octets = counted(70_000, RecordNumbering.RECORD_NUMBER)
     assert octets.hex(" ") == "05 00 70 11 01 00"
     assert count_of(decode_record_access(octets)) == 70_000
@@ -167,12 +167,12 @@ def test_responses_of_wrong_length_are_remote_protocol_errors() -> None:
             decode_record_access(bytes.fromhex(octets))
 
 
-def test_unknown_opcodes_and_operators_are_decoded_by_number() -> None:
+def test_unknown_opcodes_and_operators_are_decoded_as_numbers() -> None:
     octets = bytes.fromhex("63 4F 01 02 03")
     assert encode_record_access(decode_record_access(octets)) == octets
 
 
-def test_request_with_wrong_bounds_is_a_local_protocol_error() -> None:
+def test_request_with_invalid_operator_bounds_is_a_local_protocol_error() -> None:
     with pytest.raises(LocalProtocolError):
         request(Opcode.REPORT, Operator.WITHIN, 1, numbering=SEQUENCE)
     with pytest.raises(LocalProtocolError):

@@ -30,7 +30,7 @@ def fetch_of(link: RecordLink) -> RecordFetch:
     return link.procedure
 
 
-def test_fetch_of_three_records_from_number_40_follows_the_dialogue_of_the_reference() -> None:
+def test_fetch_of_records_40_to_42_sends_the_request_of_the_reference_example() -> None:
     link = fetching(39, 40, 41, 42, after=39).run()
     assert link.written == ["01 03 01 28 00"]
     assert link.numbers == [40, 41, 42]
@@ -38,12 +38,12 @@ def test_fetch_of_three_records_from_number_40_follows_the_dialogue_of_the_refer
     assert fetch_of(link).through == 42
 
 
-def test_fetch_without_a_mark_requests_all_records() -> None:
+def test_fetch_without_a_last_fetched_record_number_requests_all_records() -> None:
     link = fetching(1, 2).run()
     assert (link.written, link.numbers, link.events) == ([ALL], [1, 2], [FetchDone(2)])
 
 
-def test_fetch_without_new_records_requests_only_the_newest_record() -> None:
+def test_newest_record_is_requested_when_the_device_has_no_new_records() -> None:
     link = fetching(40, 41, 42, after=42).run()
     assert link.written == ["01 03 01 2b 00", NEWEST]
     assert (link.numbers, link.events[-1]) == ([42], FetchDone(1))
@@ -63,7 +63,7 @@ def test_fetch_near_the_wrap_of_sequence_numbers_requests_all_records() -> None:
     assert fetch_of(link).through == 1
 
 
-def test_record_measured_between_two_requests_is_fetched_too() -> None:
+def test_record_measured_between_two_requests_of_one_fetch_is_also_fetched() -> None:
     records = stored(42)
     link = RecordLink(RecordServer(records, SEQUENCE), RecordFetch(SEQUENCE, 42)).start()
     assert link.step()  # no newer record
@@ -90,13 +90,13 @@ def test_fetch_from_an_empty_store_ends_with_zero_records() -> None:
         Result.OPERAND_NOT_SUPPORTED,
     ],
 )
-def test_device_without_comparing_operators_gets_a_request_for_all_records(result: Result) -> None:
+def test_all_records_are_requested_when_the_device_refuses_the_comparison_operator(result: Result) -> None:
     link = fetching(1, 2, after=1, instead=[result]).run()
     assert link.written[-1] == ALL
     assert (link.numbers, link.ends) == ([1, 2], [FetchDone(2)])
 
 
-def test_store_without_record_numbers_gets_a_request_for_all_records() -> None:
+def test_all_records_are_requested_from_a_device_without_record_numbers() -> None:
     link = fetching(1, 2, after=1, numbering=RecordNumbering.NONE).run()
     assert (link.written, link.numbers) == ([ALL], [1, 2])
 
@@ -106,7 +106,7 @@ def test_request_for_32_bit_record_numbers_has_a_32_bit_operand() -> None:
     assert link.written == ["01 03 01 70 11 01 00"]
 
 
-def test_busy_device_gets_retries_after_pauses_and_then_the_fetch_is_refused() -> None:
+def test_fetch_from_a_busy_device_is_retried_after_pauses_and_finally_refused() -> None:
     link = fetching(1, instead=[Result.SERVER_BUSY]).run()
     assert (link.events, link.numbers) == ([], [])
     link.wait(BUSY_PAUSES_S[0] - 0.1)
@@ -136,7 +136,7 @@ def test_incomplete_fetch_is_resumed_at_the_first_missing_record() -> None:
     assert fetch_of(link).through == 3
 
 
-def test_fetch_that_never_completes_is_refused_after_three_requests() -> None:
+def test_fetch_is_refused_after_the_device_failed_to_complete_three_requests() -> None:
     link = fetching(1, instead=[Result.PROCEDURE_NOT_COMPLETED] * 9).run()
     assert link.ends == [FetchRefused("the device could not complete the procedure")]
     assert len(link.written) == 3
@@ -148,7 +148,7 @@ def test_fetch_from_a_device_without_the_report_opcode_is_refused_without_retry(
     assert fetching(1, instead=[Result(1)]).run().ends == [FetchDone(0)]
 
 
-def test_unknown_result_ends_the_fetch_with_its_number_in_the_reason() -> None:
+def test_fetch_that_ends_with_an_unknown_result_reports_the_number_of_the_result() -> None:
     link = fetching(1).start()
     link.take(link.procedure.receive(bytes.fromhex("06 00 01 63"), link.now_s))
     assert link.events == [FetchRefused("the device answered with result 99, which has no meaning here")]
@@ -170,7 +170,7 @@ def test_att_error_ends_the_fetch_with_a_readable_reason() -> None:
     ]
 
 
-def test_fetch_times_out_and_each_record_restarts_the_timeout() -> None:
+def test_fetch_times_out_when_no_record_arrives_within_the_timeout() -> None:
     link = fetching(1, 2, 3).start()
     for _ in range(3):
         link.wait(ANSWER_S - 1)
@@ -194,7 +194,7 @@ def test_aborted_fetch_keeps_the_records_received_so_far() -> None:
     assert link.procedure.abort(link.now_s) == ()
 
 
-def test_records_out_of_order_move_the_mark_only_when_all_are_received() -> None:
+def test_last_fetched_record_number_is_unset_while_records_out_of_order_are_incomplete() -> None:
     link = fetching(3, 2, 1).start()
     assert link.step()
     assert fetch_of(link).through == 3
@@ -205,7 +205,7 @@ def test_records_out_of_order_move_the_mark_only_when_all_are_received() -> None
     assert fetch_of(link).through == 3
 
 
-def test_unrequested_responses_are_one_deviation_and_do_not_end_the_fetch() -> None:
+def test_unrequested_responses_are_reported_as_one_deviation_and_do_not_end_the_fetch() -> None:
     link = fetching(1).start()
     for octets in ("06 00 04 01", "05 00 01 00", "06 00 03 01", "01 01"):
         link.take(link.procedure.receive(bytes.fromhex(octets), link.now_s))
@@ -224,7 +224,7 @@ def test_malformed_response_does_not_end_the_fetch() -> None:
     assert link.ends == [FetchDone(1)]
 
 
-def test_delete_needs_record_numbers_and_deletes_up_to_the_given_one() -> None:
+def test_delete_removes_the_records_up_to_the_given_record_number() -> None:
     records = stored(1, 2, 3)
     link = RecordLink(RecordServer(records, SEQUENCE), RecordDelete(SEQUENCE, 2)).run()
     assert (link.written, link.events, list(records)) == (["02 02 01 02 00"], [FetchDone(0)], [3])
@@ -298,7 +298,7 @@ def test_fetch_ends_exactly_once_for_any_sequence_of_events(
     marks=st.lists(st.integers(0, 12), max_size=4),
     cut=st.integers(0, 14),
 )
-def test_interrupted_fetches_skip_no_record_up_to_the_mark(numbers: list[int], marks: list[int], cut: int) -> None:
+def test_fetches_resumed_after_interruptions_skip_no_record(numbers: list[int], marks: list[int], cut: int) -> None:
     """Links end anywhere and the mark is the last `through`: every record is fetched, and none is skipped."""
     mark: int | None = None
     seen: set[int] = set()

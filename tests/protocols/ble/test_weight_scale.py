@@ -16,7 +16,7 @@ from tests.builders.ble_told import Told, measured, observations, raw, statuses,
 from tests.builders.ble_values import sample
 
 
-def test_measurement_becomes_weight_body_mass_index_and_height_of_one_person() -> None:
+def test_measurement_becomes_observations_of_weight_body_mass_index_and_height() -> None:
     events = Scale().receive(WEIGHT_MEASUREMENT, sample(WEIGHT_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_MASS_BODY_ACTUAL", 76.2, "MDC_DIM_KILO_G"),
@@ -39,12 +39,12 @@ def test_weight_in_pounds_and_height_in_inches_are_not_converted() -> None:
 
 
 @pytest.mark.parametrize(("user_id", "person"), [(None, None), (3, 3), (0xFF, PERSON_UNKNOWN)])
-def test_user_id_becomes_the_person_of_the_observation(user_id: int | None, person: int | None) -> None:
+def test_user_id_becomes_the_person_id_of_the_observation(user_id: int | None, person: int | None) -> None:
     octets = encode_weight(Weight(weight=70.0, user_id=user_id))
     assert observations(Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0))[0].channel.person == person
 
 
-def test_unsuccessful_weighing_is_nan_and_is_also_emitted_raw() -> None:
+def test_unsuccessful_weight_measurement_becomes_nan_with_the_status_not_available() -> None:
     octets = sample(WEIGHT_MEASUREMENT, "unsuccessful")
     events = Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0)
     assert told(events)[0].value is Special.NAN
@@ -77,7 +77,7 @@ def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
         Scale().receive(WEIGHT_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_feature_value_emits_no_event_and_is_refused_if_its_length_is_wrong() -> None:
+def test_feature_value_of_wrong_length_is_refused() -> None:
     assert Scale().learn(WEIGHT_SCALE_FEATURE, sample(WEIGHT_SCALE_FEATURE)) == ()
     with pytest.raises(RemoteProtocolError):
         Scale().learn(WEIGHT_SCALE_FEATURE, b"\x3b\x00")
