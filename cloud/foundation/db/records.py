@@ -24,9 +24,9 @@ class Records(Generic[Value]):
         types = get_type_hints(kind)
         self._kind = kind
         self._table = table
-        self._names = [one.name for one in fields(kind) if one.name in table.c]  # type: ignore[arg-type]
-        self._enums = [(name, found) for name in self._names if (found := _enum_of(types[name])) is not None]
-        self.columns = [table.c[name] for name in self._names]
+        self.names = [one.name for one in fields(kind) if one.name in table.c]  # type: ignore[arg-type]
+        self._enums = [(name, found) for name in self.names if (found := _enum_of(types[name])) is not None]
+        self.columns = [table.c[name] for name in self.names]
 
     def select(self) -> Select[Any]:
         """Select the columns of the fields, in their order."""
@@ -34,7 +34,7 @@ class Records(Generic[Value]):
 
     def read(self, row: Sequence[Any], **more: Any) -> Value:
         """Return the value of a row of `columns`. `more` are the fields that are not columns."""
-        values = dict(zip(self._names, row, strict=True))
+        values = dict(zip(self.names, row, strict=True))
         for name, kind in self._enums:
             if values[name] is not None:
                 values[name] = kind(values[name])
@@ -42,7 +42,7 @@ class Records(Generic[Value]):
 
     def values(self, value: Value) -> dict[str, Any]:
         """Return the columns of a value."""
-        return {name: getattr(value, name) for name in self._names}
+        return {name: getattr(value, name) for name in self.names}
 
     async def first(self, tx: Transaction, statement: Select[Any]) -> Value | None:
         """Return the first value of a statement from `select`, None when there is none."""

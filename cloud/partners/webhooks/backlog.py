@@ -1,7 +1,5 @@
 """The backlog of deliveries for monitoring: their number, and the delay of the one that has been due longest."""
 
-from dataclasses import dataclass
-
 from sqlalchemy import func, select
 
 from cloud.foundation.clock import Clock
@@ -13,31 +11,18 @@ _rows = webhook_deliveries.c
 SECOND_US = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """The backlog. `deliveries` counts unfinished ones, including those whose next attempt is in the future. `late_us`
-    is the time for which the oldest due one has been due, 0 when none is.
-    """
-
-    deliveries: int
-    late_us: int
-
-
-async def read_backlog(database: Database, now_us: int) -> Backlog:
-    """Return the present backlog, by two queries on partial indexes."""
-    async with database.read() as tx:
-        unfinished = select(func.count()).select_from(webhook_deliveries).where(_rows.finished_at_us.is_(None))
-        first = select(func.min(_rows.due_at_us)).where(_rows.due_at_us.is_not(None))
-        count, due_us = (await tx.execute(unfinished)).scalar(), (await tx.execute(first)).scalar()
-    return Backlog(int(count or 0), 0 if due_us is None else max(0, now_us - int(due_us)))
-
-
 def webhooks_sampler(database: Database, clock: Clock) -> Sampler:
-    """Return a sampler that sets both metrics at a scrape."""
+    """Return a sampler of the number of unfinished deliveries, including those whose next attempt is in the future, and
+    of the time for which the oldest due one has been due, 0 when none is. It reads two partial indexes.
+    """
+    unfinished = select(func.count()).select_from(webhook_deliveries).where(_rows.finished_at_us.is_(None))
+    first = select(func.min(_rows.due_at_us)).where(_rows.due_at_us.is_not(None))
 
     async def sample(metrics: Metrics) -> None:
-        found = await read_backlog(database, clock.now_us())
-        metrics.set(WEBHOOKS_WAITING, found.deliveries)
-        metrics.set(WEBHOOK_LATE_SECONDS, found.late_us / SECOND_US)
+        async with database.read() as tx:
+            count, due_us = (await tx.execute(unfinished)).scalar(), (await tx.execute(first)).scalar()
+        late_us = 0 if due_us is None else max(0, clock.now_us() - int(due_us))
+        metrics.set(WEBHOOKS_WAITING, int(count or 0))
+        metrics.set(WEBHOOK_LATE_SECONDS, late_us / SECOND_US)
 
     return sample

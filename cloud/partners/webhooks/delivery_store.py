@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 
-from cloud.foundation.db import CHUNK_ROWS, Prepared, Transaction, delete_chunk, insert
+from cloud.foundation.db import CHUNK_ROWS, Prepared, Records, Transaction, delete_chunk, insert
 from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus, ErrorCode
 from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays
 
@@ -24,37 +24,6 @@ RETENTION_US = 30 * DAY_US
 
 _rows = webhook_deliveries.c
 _UNFINISHED = _rows.finished_at_us.is_(None)
-
-_NEW = (
-    "id",
-    "webhook_id",
-    "tenant_id",
-    "kind",
-    "event",
-    "event_id",
-    "lane",
-    "body",
-    "traceparent",
-    "replay_id",
-    "status",
-    "created_at_us",
-    "due_at_us",
-    "finished_at_us",
-    "error_code",
-)
-_QUEUE = Prepared(
-    insert(webhook_deliveries).values(**{name: bindparam(name) for name in _NEW}, lease_token=0, attempts=0).inline(),
-    order=_NEW,
-)
-# If the head is finished while PostgreSQL waits for its lock, the statement continues with the delivery that became the
-# head.
-_HEAD_OF_LANE = Prepared(
-    select(_rows.position)
-    .where(_rows.webhook_id == bindparam("webhook_id"), _rows.lane == bindparam("lane"), _UNFINISHED)
-    .order_by(_rows.position)
-    .limit(1)
-    .with_for_update()
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +40,23 @@ class NewDelivery:
     body: str = field(repr=False)
     traceparent: str
     replay_id: str | None = None
+
+
+_RECORDS = Records(NewDelivery, webhook_deliveries)
+_NEW = (*_RECORDS.names, "status", "created_at_us", "due_at_us", "finished_at_us", "error_code")
+_QUEUE = Prepared(
+    insert(webhook_deliveries).values(**{name: bindparam(name) for name in _NEW}, lease_token=0, attempts=0).inline(),
+    order=_NEW,
+)
+# If the head is finished while PostgreSQL waits for its lock, the statement continues with the delivery that became the
+# head.
+_HEAD_OF_LANE = Prepared(
+    select(_rows.position)
+    .where(_rows.webhook_id == bindparam("webhook_id"), _rows.lane == bindparam("lane"), _UNFINISHED)
+    .order_by(_rows.position)
+    .limit(1)
+    .with_for_update()
+)
 
 
 class DeliveryStore:
@@ -149,30 +135,10 @@ class DeliveryStore:
 
 def _queued_row(new: NewDelivery, now_us: int, *, behind: bool) -> tuple[Any, ...]:
     """Return the values of a queued delivery in the order of `_NEW`."""
-    return (*_common_columns(new), DeliveryStatus.QUEUED.value, now_us, None if behind else now_us, None, None)
+    due_at_us = None if behind else now_us
+    return (*_RECORDS.values(new).values(), DeliveryStatus.QUEUED.value, now_us, due_at_us, None, None)
 
 
 def _missed_row(new: NewDelivery, now_us: int) -> tuple[Any, ...]:
-    return (
-        *_common_columns(new),
-        DeliveryStatus.DISCARDED.value,
-        now_us,
-        None,
-        now_us,
-        ErrorCode.ENDPOINT_DISABLED.value,
-    )
-
-
-def _common_columns(new: NewDelivery) -> tuple[Any, ...]:
-    return (
-        new.id,
-        new.webhook_id,
-        new.tenant_id,
-        new.kind.value,
-        new.event,
-        new.event_id,
-        new.lane,
-        new.body,
-        new.traceparent,
-        new.replay_id,
-    )
+    result = (DeliveryStatus.DISCARDED.value, now_us, None, now_us, ErrorCode.ENDPOINT_DISABLED.value)
+    return (*_RECORDS.values(new).values(), *result)

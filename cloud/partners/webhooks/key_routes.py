@@ -4,8 +4,8 @@ import orjson
 
 from cloud.foundation.http import PUBLIC, Host, Parts, RateClass, Request, Response, Route, strong_etag
 from cloud.foundation.master_key import MasterKey, MasterKeyAbsent
-from cloud.partners.webhooks.key_schemas import WebhookPublicKeySet
 from cloud.partners.webhooks.keys import MAX_AGE_S, WebhookKeys
+from cloud.partners.webhooks.schemas import WebhookPublicKeySet
 
 _HEADERS = {"Cache-Control": f"public, max-age={MAX_AGE_S}"}
 _SAMPLE = {
@@ -24,26 +24,19 @@ _SAMPLE = {
 }
 
 
-class WebhookKeyHandlers:
-    """Serve the published key set."""
-
-    def __init__(self, keys: WebhookKeys) -> None:
-        self._keys = keys
-
-    async def key_set(self, request: Request) -> Response:
-        """Return the present public keys."""
-        body = orjson.dumps({"keys": [key.jwk() for key in await self._keys.published()]})
-        return Response(200, body, "application/json", headers=_HEADERS, etag=strong_etag(body))
-
-
 def key_routes(parts: Parts) -> tuple[Route, ...]:
     """Return the row of the auth host."""
-    handlers = WebhookKeyHandlers(WebhookKeys(parts.database, parts.clock, _no_master))
+    keys = WebhookKeys(parts.database, parts.clock, _no_master)
+
+    async def key_set(_request: Request) -> Response:
+        body = orjson.dumps({"keys": [key.jwk() for key in await keys.published()]})
+        return Response(200, body, "application/json", headers=_HEADERS, etag=strong_etag(body))
+
     return (
         Route(
             method="GET",
             path="/.well-known/webhook-keys.json",
-            handler=handlers.key_set,
+            handler=key_set,
             host=Host.AUTH,
             scopes=PUBLIC,
             rate_class=RateClass.PUBLIC,

@@ -11,12 +11,13 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, case, func, select, update
 
-from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
+from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given, insert
 from cloud.partners.webhooks.delivery import LeasedDelivery
-from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus
+from cloud.partners.webhooks.model import DeliveryStatus
 from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries
 
 _rows = webhook_deliveries.c
+_LEASED = Records(LeasedDelivery, webhook_deliveries)
 
 
 def _due_webhooks() -> Prepared:
@@ -55,21 +56,7 @@ _CLAIM = Prepared(
     .values(
         status=DeliveryStatus.DELIVERING.value, due_at_us=bindparam("lease_until"), lease_token=_rows.lease_token + 1
     )
-    .returning(
-        _rows.position,
-        _rows.id,
-        _rows.webhook_id,
-        _rows.tenant_id,
-        _rows.kind,
-        _rows.event,
-        _rows.event_id,
-        _rows.lane,
-        _rows.body,
-        _rows.traceparent,
-        _rows.lease_token,
-        _rows.attempts,
-        _rows.attempted_at_us,
-    )
+    .returning(*_LEASED.columns)
 )
 _settled = GivenRows(
     "settled",
@@ -188,7 +175,7 @@ class LeaseStore:
             {"webhook_id": webhook_id, "now": now_us, "lease_until": now_us + lease_us, "count": count}
             for webhook_id, count in counts.items()
         ]
-        return [_leased(row) for row in await tx.driver.rows_many(_CLAIM, values)]
+        return [_LEASED.read(row) for row in await tx.driver.rows_many(_CLAIM, values)]
 
     async def release(self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int) -> None:
         """Make the deliveries that this worker still leases due again, as before their claim."""
@@ -212,26 +199,6 @@ class LeaseStore:
             # A separate statement: on PostgreSQL it must see deliveries that were queued while the previous one waited
             # for the row.
             await tx.driver.run(_WAKE_NEXT, {"finished": given(finished), "at": now_us})
-
-
-def _leased(row: Sequence[Any]) -> LeasedDelivery:
-    position, id, webhook_id, tenant_id, kind, event, event_id, lane, body, traceparent, *rest = row
-    lease_token, attempts, attempted_at_us = rest
-    return LeasedDelivery(
-        position=position,
-        id=id,
-        webhook_id=webhook_id,
-        tenant_id=tenant_id,
-        kind=DeliveryKind(kind),
-        event=event,
-        event_id=event_id,
-        lane=lane,
-        body=body,
-        traceparent=traceparent,
-        lease_token=lease_token,
-        attempts=attempts,
-        attempted_at_us=attempted_at_us,
-    )
 
 
 def _result_of(delivery: LeasedDelivery, now_us: int) -> tuple[Any, ...]:

@@ -3,15 +3,11 @@
 import random
 
 from cloud.access.audit import Audit
-from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database
 from cloud.foundation.egress import AllowList, Egress, EgressSection, Target
 from cloud.foundation.events import Outbox, Subscribers
 from cloud.foundation.housekeeping import Chore
 from cloud.foundation.http import Parts
-from cloud.foundation.ids import Ids
 from cloud.foundation.jobs import Jobs, Loop
-from cloud.foundation.master_key import load_master_key
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import Settings
 from cloud.partners.webhooks.backlog import webhooks_sampler
@@ -28,18 +24,6 @@ from cloud.partners.webhooks.worker import DeliveryWorker
 def allow_list(settings: Settings) -> AllowList:
     """Return the exact host and port pairs that the operator allows."""
     return AllowList([(pair.host, pair.port) for pair in settings.section(EgressSection).allow])
-
-
-def make_worker(settings: Settings, database: Database, clock: Clock, ids: Ids) -> DeliveryWorker:
-    """Build a worker without starting it."""
-    return DeliveryWorker(
-        database,
-        clock,
-        Egress(allow_list(settings)),
-        lambda: load_master_key(settings),
-        # Spreads retries; not a secret.
-        Settling(clock, Outbox(ids), Audit(clock), random.Random().random),  # noqa: S311
-    )
 
 
 def make_judge(settings: Settings) -> Judge:
@@ -62,8 +46,14 @@ def judge_of(parts: Parts) -> Judge:
 
 
 def worker_of(process: Process) -> DeliveryWorker:
-    """Make the worker from the process; use `process.shared(worker_of)`, since the relay wakes the one that runs."""
-    return make_worker(process.settings, process.database, process.clock, process.ids)
+    """Make the worker from the process, without starting it. Use `process.shared(worker_of)`, since the relay wakes the
+    one that runs.
+    """
+    clock = process.clock
+    # Spreads retries; not a secret.
+    settling = Settling(clock, Outbox(process.ids), Audit(clock), random.Random().random)  # noqa: S311
+    egress = Egress(allow_list(process.settings))
+    return DeliveryWorker(process.database, clock, egress, process.master, settling)
 
 
 def subscribers_of(process: Process) -> Subscribers:

@@ -206,3 +206,24 @@ class ReplayShown(_Response):
     until: str | None
     created_at: str
     done_at: str | None
+
+
+class WebhookPublicKey(_Response):
+    """One Ed25519 key (RFC 8037)."""
+
+    kty: Literal["OKP"] = Field(description="Key type.")
+    crv: Literal["Ed25519"] = Field(description="The curve.")
+    kid: str = Field(description="Key id.")
+    use: Literal["sig"] = Field(description="Use: signatures.")
+    alg: Literal["EdDSA"] = Field(description="The only algorithm of this key.")
+    status: Literal["next", "current", "retired"] = Field(
+        description="`current` signs all deliveries, `next` follows it, and `retired` verifies earlier deliveries."
+    )
+    x: str = Field(description="The public key, base64url.")
+    standard_webhooks_key: str = Field(description="The same key in the form of Standard Webhooks, `whpk_…`.")
+
+
+class WebhookPublicKeySet(_Response):
+    """The keys of `v1a` signatures: the current one, the next one, and, for a day, a retired one."""
+
+    keys: list[WebhookPublicKey] = Field(description="Newest first. A signature is valid if one of them verifies it.")

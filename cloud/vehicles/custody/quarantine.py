@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from cloud.foundation.db import Transaction
+from cloud.foundation.db import Records, Transaction
 from cloud.vehicles.custody.tables import quarantine_overflows, quarantined_batches
 
 ROWS_MAX = 200
@@ -65,6 +65,9 @@ class SetAside:
     sequence: int | None = None
 
 
+_ROWS = Records(SetAside, quarantined_batches)
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """The batch has a row. `first_time` is False when the same bytes were in quarantine before."""
@@ -96,20 +99,7 @@ async def set_aside(tx: Transaction, batch: SetAside, *, now_us: int) -> Kept | 
         return Kept(first_time=False)
     if not await _has_room(tx, batch):
         return Counted(await _count_beyond(tx, batch, now_us))
-    values = {
-        "tenant_id": batch.tenant_id,
-        "gateway_id": batch.gateway_id,
-        "reason": batch.reason.value,
-        "detail": batch.detail,
-        "epoch": batch.epoch,
-        "lane": batch.lane,
-        "sequence": batch.sequence,
-        "octets_hash": batch.octets_hash,
-        "octets": batch.octets,
-        "first_us": now_us,
-        "last_us": now_us,
-        "times": 1,
-    }
+    values = {**_ROWS.values(batch), "first_us": now_us, "last_us": now_us, "times": 1}
     # Another worker may have added a row for the same bytes since the update above; then one row is enough.
     await tx.execute(insert(quarantined_batches).values(values).on_conflict_do_nothing())
     return Kept(first_time=True)

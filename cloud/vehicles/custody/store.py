@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, or_, select, tuple_, update
+from sqlalchemy import BigInteger, Table, bindparam, or_, select, tuple_, update
 
 from cloud.foundation.db import Prepared, Transaction
 from cloud.vehicles.custody.links import ChainedBatch, LinkState
@@ -58,50 +58,6 @@ class HeldBatch:
     received_at_us: int
     octets: bytes
 
-
-BATCH_COLUMNS = (
-    "lane_id",
-    "sequence",
-    "kind",
-    "count",
-    "created_at_us",
-    "boot_id",
-    "hash",
-    "previous_hash",
-    "payload_hash",
-    "signature",
-    "signed_by",
-    "link",
-    "content",
-    "organization_id",
-    "vehicle_id",
-    "received_at_us",
-    "stored_at_us",
-    "historical",
-    "traceparent",
-    "envelope",
-)
-
-GAP_COLUMNS = (
-    "lane_id",
-    "sequence",
-    "through_sequence",
-    "why",
-    "batches",
-    "observations",
-    "first_us",
-    "last_us",
-    "hash",
-    "chain_before",
-    "chain_after",
-    "signature",
-    "signed_by",
-    "link",
-    "organization_id",
-    "vehicle_id",
-    "received_at_us",
-    "envelope",
-)
 
 _batch_columns = (batches.c.sequence, batches.c.hash, batches.c.previous_hash, batches.c.link)
 _gap_columns = (
@@ -170,8 +126,8 @@ class CustodyStore:
             ends = or_(gap_ranges.c.sequence.in_(wanted), gap_ranges.c.through_sequence.in_(wanted))
             gaps = [*await tx.execute(select(*_gap_columns).where(gap_ranges.c.lane_id == lane_id, ends))]
         return [
-            *(_held_batch(sequence, hash_, before, link) for sequence, hash_, before, link in found),
-            *(_held_gap(*row) for row in gaps),
+            *(_chained(at, at, hash_, before, hash_, link, is_gap=False) for at, hash_, before, link in found),
+            *(_chained(*row, is_gap=True) for row in gaps),
         ]
 
     async def append(
@@ -186,9 +142,9 @@ class CustodyStore:
         time by the cloud's clock.
         """
         if received:
-            await tx.driver.append(batches, BATCH_COLUMNS, [_batch_row(one, stored_at_us) for one in received])
+            await _append(tx, batches, [_batch_row(one, stored_at_us) for one in received])
         if gaps:
-            await tx.driver.append(gap_ranges, GAP_COLUMNS, [_gap_row(one, gap) for one, gap in gaps])
+            await _append(tx, gap_ranges, [_gap_row(one, gap) for one, gap in gaps])
 
     async def resolve(self, tx: Transaction, lane_id: int, judged: Sequence[ChainedBatch]) -> None:
         """Store the new states of links that were pending."""
@@ -222,6 +178,10 @@ class CustodyStore:
         return await tx.driver.run(_CHANGE_CONTENT, {**values, "before": before.value, "after": after.value}) == 1
 
 
+async def _append(tx: Transaction, table: Table, rows: Sequence[dict[str, object]]) -> None:
+    await tx.driver.append(table, tuple(rows[0]), [tuple(row.values()) for row in rows])
+
+
 def held_batch(row: Any) -> HeldBatch:
     """Build a `HeldBatch` from a row of `batches` with its lane's gateway."""
     return HeldBatch(
@@ -236,75 +196,64 @@ def held_batch(row: Any) -> HeldBatch:
     )
 
 
-def _held_batch(sequence: int, hash_: bytes, previous_hash: bytes, link: str) -> ChainedBatch:
-    own = bytes(hash_)
-    return ChainedBatch(
-        sequence=sequence,
-        through=sequence,
-        hash=own,
-        previous_hash=bytes(previous_hash),
-        tail_hash=own,
-        is_gap=False,
-        link=LinkState(link),
-    )
-
-
-def _held_gap(sequence: int, through: int, hash_: bytes, before: bytes, after: bytes, link: str) -> ChainedBatch:
+def _chained(
+    sequence: int, through: int, hash_: bytes, before: bytes, after: bytes, link: str, *, is_gap: bool
+) -> ChainedBatch:
     return ChainedBatch(
         sequence=sequence,
         through=through,
         hash=bytes(hash_),
         previous_hash=bytes(before),
         tail_hash=bytes(after),
-        is_gap=True,
+        is_gap=is_gap,
         link=LinkState(link),
     )
 
 
-def _batch_row(one: ReceivedBatch, stored_at_us: int) -> tuple[object, ...]:
+def _batch_row(one: ReceivedBatch, stored_at_us: int) -> dict[str, object]:
     batch = one.envelope.batch
-    return (
-        one.lane_id,
-        batch.sequence,
-        batch.kind.value,
-        batch.count,
-        batch.created_at_us,
-        batch.boot_id,
-        one.hash,
-        batch.previous_hash,
-        one.payload_hash,
-        one.envelope.signature,
-        one.signed_by,
-        one.link.value,
-        one.content.value,
-        one.organization_id,
-        one.vehicle_id,
-        one.received_at_us,
-        stored_at_us,
-        one.envelope.historical,
-        one.traceparent,
-        one.octets,
-    )
+    return {
+        "lane_id": one.lane_id,
+        "sequence": batch.sequence,
+        "kind": batch.kind.value,
+        "count": batch.count,
+        "created_at_us": batch.created_at_us,
+        "boot_id": batch.boot_id,
+        "hash": one.hash,
+        "previous_hash": batch.previous_hash,
+        "payload_hash": one.payload_hash,
+        "signature": one.envelope.signature,
+        "signed_by": one.signed_by,
+        "link": one.link.value,
+        "content": one.content.value,
+        "organization_id": one.organization_id,
+        "vehicle_id": one.vehicle_id,
+        "received_at_us": one.received_at_us,
+        "stored_at_us": stored_at_us,
+        "historical": one.envelope.historical,
+        "traceparent": one.traceparent,
+        "envelope": one.octets,
+    }
 
 
-def _gap_row(one: ReceivedBatch, gap: Gap) -> tuple[object, ...]:
-    return (
-        one.lane_id,
-        gap.from_sequence,
-        gap.through_sequence,
-        gap.why.value,
-        gap.batches,
-        gap.observations,
-        gap.first_us,
-        gap.last_us,
-        one.hash,
-        gap.chain_before,
-        gap.chain_after,
-        one.envelope.signature,
-        one.signed_by,
-        one.link.value,
-        one.organization_id,
-        one.vehicle_id,
-        one.received_at_us,
-        one.octets,
-    )
+def _gap_row(one: ReceivedBatch, gap: Gap) -> dict[str, object]:
+    return {
+        "lane_id": one.lane_id,
+        "sequence": gap.from_sequence,
+        "through_sequence": gap.through_sequence,
+        "why": gap.why.value,
+        "batches": gap.batches,
+        "observations": gap.observations,
+        "first_us": gap.first_us,
+        "last_us": gap.last_us,
+        "hash": one.hash,
+        "chain_before": gap.chain_before,
+        "chain_after": gap.chain_after,
+        "signature": one.envelope.signature,
+        "signed_by": one.signed_by,
+        "link": one.link.value,
+        "organization_id": one.organization_id,
+        "vehicle_id": one.vehicle_id,
+        "received_at_us": one.received_at_us,
+        "envelope": one.octets,
+    }

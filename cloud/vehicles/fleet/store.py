@@ -1,32 +1,19 @@
 """The rows of gateways. Ingest looks up the gateway of every batch, so that query is compiled once."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from cloud.foundation.db import Prepared, Transaction, insert
+from cloud.foundation.db import Prepared, Records, Transaction
 from cloud.foundation.viewer import Viewer, visible
-from cloud.vehicles.fleet.model import FormerKey, GatewayAccess, GatewayStatus, RegisteredGateway
+from cloud.vehicles.fleet.model import FormerKey, GatewayStatus, RegisteredGateway
 from cloud.vehicles.fleet.tables import gateway_former_keys, gateways
 
-_COLUMNS = (
-    gateways.c.tenant_id,
-    gateways.c.id,
-    gateways.c.organization_id,
-    gateways.c.vehicle_id,
-    gateways.c.public_key,
-    gateways.c.registered_at_us,
-    gateways.c.access,
-    gateways.c.access_reason,
-    gateways.c.access_at_us,
-    gateways.c.online,
-    gateways.c.status_at_us,
-    gateways.c.epoch,
-    gateways.c.software,
-    gateways.c.store_state,
-    gateways.c.boot_id,
-)
+_GATEWAYS = Records(RegisteredGateway, gateways)
+_STATUS = ("online", "epoch", "software", "store_state", "boot_id")
+_COLUMNS = (*_GATEWAYS.columns, gateways.c.status_at_us, *(gateways.c[name] for name in _STATUS))
 
 _FIND = Prepared(
     select(*_COLUMNS).where(gateways.c.tenant_id == bindparam("tenant"), gateways.c.id == bindparam("gateway"))
@@ -37,16 +24,9 @@ _RECORD_STATUS = Prepared(
     .where(
         gateways.c.tenant_id == bindparam("tenant"),
         gateways.c.id == bindparam("gateway"),
-        gateways.c.status_at_us.is_(None) | (gateways.c.status_at_us <= bindparam("heard_us")),
+        gateways.c.status_at_us.is_(None) | (gateways.c.status_at_us <= bindparam("at_us")),
     )
-    .values(
-        online=bindparam("online"),
-        status_at_us=bindparam("heard_us"),
-        epoch=bindparam("epoch"),
-        software=bindparam("software"),
-        store_state=bindparam("store_state"),
-        boot_id=bindparam("boot_id"),
-    )
+    .values(status_at_us=bindparam("at_us"), **{name: bindparam(name) for name in _STATUS})
 )
 
 
@@ -62,15 +42,7 @@ class GatewayDirectory:
 
     async def add(self, tx: Transaction, gateway: RegisteredGateway) -> bool:
         """Add a gateway; False when the id is taken in this tenant."""
-        statement = insert(gateways).values(
-            tenant_id=gateway.tenant_id,
-            id=gateway.id,
-            organization_id=gateway.organization_id,
-            vehicle_id=gateway.vehicle_id,
-            public_key=gateway.public_key,
-            registered_at_us=gateway.registered_at_us,
-        )
-        return (await tx.execute(statement.on_conflict_do_nothing().returning(gateways.c.id))).first() is not None
+        return await _GATEWAYS.add(tx, gateway)
 
     async def former_keys(self, tx: Transaction, gateway: RegisteredGateway) -> Sequence[FormerKey]:
         """Return the former keys of a gateway, newest first."""
@@ -94,43 +66,12 @@ class GatewayDirectory:
 
     async def record_status(self, tx: Transaction, tenant_id: str, gateway_id: str, status: GatewayStatus) -> None:
         """Store the status of a gateway, unless a newer one is stored."""
-        await tx.driver.run(
-            _RECORD_STATUS,
-            {
-                "tenant": tenant_id,
-                "gateway": gateway_id,
-                "online": status.online,
-                "heard_us": status.at_us,
-                "epoch": status.epoch,
-                "software": status.software,
-                "store_state": status.store_state,
-                "boot_id": status.boot_id,
-            },
-        )
+        await tx.driver.run(_RECORD_STATUS, {"tenant": tenant_id, "gateway": gateway_id, **asdict(status)})
 
 
 def _gateway(row: Sequence[Any]) -> RegisteredGateway:
-    tenant_id, id, organization_id, vehicle_id, key, registered_at_us, *rest = row
-    access, access_reason, access_at_us, online, status_at_us, epoch, software, store_state, boot_id = rest
-    status = None
-    if status_at_us is not None:
-        status = GatewayStatus(
-            online=bool(online),
-            at_us=status_at_us,
-            epoch=epoch,
-            software=software,
-            store_state=store_state,
-            boot_id=boot_id,
-        )
-    return RegisteredGateway(
-        tenant_id=tenant_id,
-        id=id,
-        organization_id=organization_id,
-        vehicle_id=vehicle_id,
-        public_key=bytes(key),
-        registered_at_us=registered_at_us,
-        status=status,
-        access=GatewayAccess(access),
-        access_reason=access_reason,
-        access_at_us=access_at_us,
-    )
+    own, (at_us, *values) = row[: len(_GATEWAYS.columns)], row[len(_GATEWAYS.columns) :]
+    if at_us is None:
+        return _GATEWAYS.read(own)
+    reported = dict(zip(_STATUS, values, strict=True))
+    return _GATEWAYS.read(own, status=GatewayStatus(at_us=at_us, **{**reported, "online": bool(reported["online"])}))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Text, bindparam, case, select, update
 
-from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
+from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given, insert
 from cloud.vehicles.ingest.tables import gateway_quotas
 
 GatewayName = tuple[str, str]
@@ -49,22 +49,9 @@ class QuotaRow:
 
 
 _table = gateway_quotas.c
-_COLUMNS = (
-    _table.tenant_id,
-    _table.gateway_id,
-    _table.rows_until_us,
-    _table.bytes_until_us,
-    _table.devices_until_us,
-    _table.epochs_until_us,
-    _table.factor,
-    _table.parked_batches,
-    _table.parked_bytes,
-    _table.reached_us,
-    _table.reached_quota,
-    _table.held_back_us,
-    _table.epochs_held_back_us,
-)
 _UNTIL = ("rows_until_us", "bytes_until_us", "devices_until_us", "epochs_until_us")
+_ROWS = Records(QuotaRow, gateway_quotas)
+_COLUMNS = (_table.tenant_id, _table.gateway_id, *(_table[name] for name in _UNTIL), *_ROWS.columns)
 _named = GivenRows("named", tenant_id=Text(), gateway_id=Text())
 _READ = Prepared(
     select(*_COLUMNS).where(
@@ -181,29 +168,6 @@ def _key(name: GatewayName) -> dict[str, str]:
 
 def _by_name(rows: Sequence[Sequence[Any]]) -> dict[GatewayName, QuotaRow]:
     return {
-        (tenant_id, gateway_id): QuotaRow(
-            until_us=(rows_us, bytes_us, devices_us, epochs_us),
-            factor=factor,
-            parked_batches=batches,
-            parked_bytes=parked_bytes,
-            reached_us=reached_us,
-            reached_quota=quota,
-            held_back_us=held_back_us,
-            epochs_held_back_us=epochs_held_back_us,
-        )
-        for (
-            tenant_id,
-            gateway_id,
-            rows_us,
-            bytes_us,
-            devices_us,
-            epochs_us,
-            factor,
-            batches,
-            parked_bytes,
-            reached_us,
-            quota,
-            held_back_us,
-            epochs_held_back_us,
-        ) in rows
+        (tenant_id, gateway_id): _ROWS.read(row[len(_UNTIL) :], until_us=tuple(row[: len(_UNTIL)]))
+        for tenant_id, gateway_id, *row in rows
     }
