@@ -19,8 +19,9 @@ from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet import Fleet
 from cloud.vehicles.ingest.group import GroupWriter
 from cloud.vehicles.ingest.limits import IngestSettings
-from cloud.vehicles.ingest.quotas import QuotaBook, QuotaSettings
+from cloud.vehicles.ingest.quotas import QuotaBook
 from cloud.vehicles.ingest.service import Ingest
+from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.source import BatchDelivery, Delivery, StatusDelivery
 from cloud.vehicles.ingest.take_up import TakeUp
 from protocols.uplink.acks import Ack
@@ -91,13 +92,13 @@ class CloudUnderTest:
     """Ingest over a real database. `take` ingests a group as if it had been queued, and returns the acks."""
 
     def __init__(
-        self, database: Database, *, clock: StoppedClock | None = None, quotas: QuotaSettings | None = None
+        self, database: Database, *, clock: StoppedClock | None = None, quotas: IngestSection | None = None
     ) -> None:
         self.database = database
         self.clock = clock or StoppedClock()
         self.ids = UlidIds(self.clock)
         self.handover = Handover()
-        self.book = QuotaBook(quotas or QuotaSettings())
+        self.book = QuotaBook(quotas or IngestSection())
         settings = IngestSettings(retry_least_s=0.001, retry_most_s=0.002)
         self.ingest = Ingest(database=database, writer=self.writer(), clock=self.clock, settings=settings)
 

@@ -32,6 +32,10 @@ class Tenancy:
                 raise IdentifierTaken(f"(tenant {tenant.id})")
         return tenant
 
+    async def tenant_ids(self, *, only: str | None) -> list[str]:
+        """Return the id that a command limits itself to, or those of all tenants."""
+        return [one.id for one in await self.list_tenants()] if only is None else [only]
+
     async def list_tenants(self) -> Sequence[Tenant]:
         async with self._database.read() as tx:
             return await self._store.list_tenants(tx)

@@ -15,7 +15,7 @@ from itertools import chain, repeat
 from types import NoneType
 from typing import Any, cast
 
-from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID
+from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, observations
 from cloud.clinical.observations.values import value_columns
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
@@ -24,24 +24,7 @@ from protocols.observation_record import content_key, records_of
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 
-COLUMNS = (
-    "lane_id",
-    "sequence",
-    "position",
-    "source_id",
-    "channel_id",
-    "observed_at_us",
-    "uncertainty_us",
-    "received_at_us",
-    "number",
-    "value",
-    "samples",
-    "status",
-    "device_time",
-    "stored",
-    "clock_id",
-    "monotonic_us",
-)
+COLUMNS = tuple(one.name for one in observations.columns if one.name != "encounter_id")
 """The columns that ingest writes, in the order of the table's."""
 
 _BIGINT = range(-(1 << 63), 1 << 63)

@@ -1,5 +1,7 @@
 """The pages of users. A generated password is shown once; its user changes it after signing in."""
 
+from collections.abc import Awaitable, Callable
+
 from cloud.access.identity import Role, User, new_password
 from cloud.access.oauth import TokenSurface
 from cloud.access.tenancy import Tenancy
@@ -62,29 +64,25 @@ class UserPages:
     async def set_roles(self, visit: Visit) -> Response:
         """`POST /admin/users/{user_id}/roles`: set the roles of a user."""
         roles = visit.request.body.chosen("role")
-        try:
-            user = await self._of(visit)
-            await self._users.set_roles(visit.actor, user.username, roles)
-        except DomainError as error:
-            return await self._one(visit, error)
-        return done(_path(visit), "roles_set")
+        return await self._change(visit, "roles_set", lambda name: self._users.set_roles(visit.actor, name, roles))
 
     async def disable(self, visit: Visit) -> Response:
         """`POST /admin/users/{user_id}/disable`: disable a user."""
-        return await self._set_disabled(visit, disabled=True)
+        return await self._change(
+            visit, "user_disabled", lambda name: self._users.set_disabled(visit.actor, name, True)
+        )
 
     async def enable(self, visit: Visit) -> Response:
         """`POST /admin/users/{user_id}/enable`: enable a user."""
-        return await self._set_disabled(visit, disabled=False)
+        return await self._change(
+            visit, "user_enabled", lambda name: self._users.set_disabled(visit.actor, name, False)
+        )
 
-    async def _set_disabled(self, visit: Visit, *, disabled: bool) -> Response:
-        what = "user_disabled" if disabled else "user_enabled"
-        try:
-            user = await self._of(visit)
-            await self._users.set_disabled(visit.actor, user.username, disabled)
-        except DomainError as error:
-            return await self._one(visit, error)
-        return done(_path(visit), what)
+    async def reset_factor(self, visit: Visit) -> Response:
+        """`POST /admin/users/{user_id}/second-factor`: remove the second factor of a user."""
+        return await self._change(
+            visit, "factor_reset", lambda name: self._users.reset_second_factor(visit.actor, name)
+        )
 
     async def set_password(self, visit: Visit) -> Response:
         """`POST /admin/users/{user_id}/password`: generate a new password and show it."""
@@ -96,14 +94,13 @@ class UserPages:
             return await self._one(visit, error)
         return self._show_password(visit, user, "told.password", password)
 
-    async def reset_factor(self, visit: Visit) -> Response:
-        """`POST /admin/users/{user_id}/second-factor`: remove the second factor of a user."""
+    async def _change(self, visit: Visit, what: str, change: Callable[[str], Awaitable[object]]) -> Response:
+        """Change the user of this name and confirm `what` was done, or show the user with the error."""
         try:
-            user = await self._of(visit)
-            await self._users.reset_second_factor(visit.actor, user.username)
+            await change((await self._of(visit)).username)
         except DomainError as error:
             return await self._one(visit, error)
-        return done(_path(visit), "factor_reset")
+        return done(_path(visit), what)
 
     async def _of(self, visit: Visit) -> User:
         return await self._users.find_by_id(visit.actor, visit.request.path["user_id"])

@@ -75,36 +75,31 @@ class WebhookPages:
 
     async def disable(self, visit: Visit) -> Response:
         """`POST /admin/webhooks/{webhook_id}/disable`: disable a webhook."""
-        return await self._set_enabled(visit, enabled=False)
+        return await self._change(visit, "webhook_disabled", self._set_enabled(visit, False))
 
     async def enable(self, visit: Visit) -> Response:
         """`POST /admin/webhooks/{webhook_id}/enable`: enable a webhook."""
-        return await self._set_enabled(visit, enabled=True)
+        return await self._change(visit, "webhook_enabled", self._set_enabled(visit, True))
 
-    async def _set_enabled(self, visit: Visit, *, enabled: bool) -> Response:
-        what = "webhook_enabled" if enabled else "webhook_disabled"
-        try:
-            await self._webhooks.set_enabled(visit.actor, _id(visit), enabled, precondition=_as_shown(visit))
-        except DomainError as error:
-            return await self._one(visit, error)
-        return done(_path(visit), what)
+    def _set_enabled(self, visit: Visit, enabled: bool) -> Awaitable[object]:
+        return self._webhooks.set_enabled(visit.actor, _id(visit), enabled, precondition=_as_shown(visit))
 
     async def test(self, visit: Visit) -> Response:
         """`POST /admin/webhooks/{webhook_id}/test`: queue a test delivery."""
-        try:
-            await self._log.test(visit.actor, _id(visit))
-        except DomainError as error:
-            return await self._one(visit, error)
-        return done(_path(visit), "test_queued")
+        return await self._change(visit, "test_queued", self._log.test(visit.actor, _id(visit)))
 
     async def replay_one(self, visit: Visit) -> Response:
         """`POST /admin/webhooks/{webhook_id}/deliveries/{delivery_id}/replay`: replay one delivery."""
         delivery_id = visit.request.path["delivery_id"]
+        return await self._change(visit, "replay_queued", self._log.replay_one(visit.actor, _id(visit), delivery_id))
+
+    async def _change(self, visit: Visit, what: str, change: Awaitable[object]) -> Response:
+        """Await a change and confirm `what` was done, or show the webhook with the error."""
         try:
-            await self._log.replay_one(visit.actor, _id(visit), delivery_id)
+            await change
         except DomainError as error:
             return await self._one(visit, error)
-        return done(_path(visit), "replay_queued")
+        return done(_path(visit), what)
 
     async def replay_failed(self, visit: Visit) -> Response:
         """`POST /admin/webhooks/{webhook_id}/replay`: replay the failed deliveries."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cloud.foundation.http import PUBLIC, Host, Parts, RateClass, Route
+from cloud.foundation.http import PUBLIC, Handler, Host, Parts, RateClass, Route
 from cloud.partners.discovery.handlers import DiscoveryHandlers
 
 _RESPONSES = {200: "The document.", 304: "Not modified."}
@@ -16,39 +16,27 @@ _EXAMPLE = {
 def routes(parts: Parts) -> tuple[Route, ...]:
     """Serve them on the sandbox host too, whose well-known documents are as public."""
     handlers = parts.shared(DiscoveryHandlers.of)
-    hosts = (Host.API, Host.SANDBOX)
+
+    def row(form: str, handler: Handler, description: str) -> Route:
+        return Route(
+            method="GET",
+            path=f"/.well-known/openapi.{form.lower()}",
+            handler=handler,
+            host=(Host.API, Host.SANDBOX),
+            scopes=PUBLIC,
+            rate_class=RateClass.PUBLIC,
+            open_to_browsers=True,
+            response=dict[str, Any],
+            response_media_type=f"application/{form.lower()}",
+            responses=_RESPONSES,
+            operation_id=f"getOpenApi{form.capitalize()}",
+            summary=f"Fetch the OpenAPI well-known descriptor ({form})",
+            description=description,
+            tag="Discovery",
+            response_example=_EXAMPLE,
+        )
+
     return (
-        Route(
-            method="GET",
-            path="/.well-known/openapi.json",
-            handler=handlers.as_json,
-            host=hosts,
-            scopes=PUBLIC,
-            rate_class=RateClass.PUBLIC,
-            open_to_browsers=True,
-            response=dict[str, Any],
-            responses=_RESPONSES,
-            operation_id="getOpenApiJson",
-            summary="Fetch the OpenAPI well-known descriptor (JSON)",
-            description="This document. The YAML form has the same content.",
-            tag="Discovery",
-            response_example=_EXAMPLE,
-        ),
-        Route(
-            method="GET",
-            path="/.well-known/openapi.yaml",
-            handler=handlers.as_yaml,
-            host=hosts,
-            scopes=PUBLIC,
-            rate_class=RateClass.PUBLIC,
-            open_to_browsers=True,
-            response=dict[str, Any],
-            response_media_type="application/yaml",
-            responses=_RESPONSES,
-            operation_id="getOpenApiYaml",
-            summary="Fetch the OpenAPI well-known descriptor (YAML)",
-            description="The same content as the JSON form.",
-            tag="Discovery",
-            response_example=_EXAMPLE,
-        ),
+        row("JSON", handlers.as_json, "This document. The YAML form has the same content."),
+        row("YAML", handlers.as_yaml, "The same content as the JSON form."),
     )

@@ -3,20 +3,17 @@
 Apps create subscriptions themselves, over HTTP.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import typer
 
-from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, or_exit, print_one, print_rows, run
 from cloud.foundation.master_key import load_master_key
 from cloud.foundation.moments import read_moment
-from cloud.partners.webhooks.errors import ReplayMalformed
 from cloud.partners.webhooks.key_cli import webhook_keys
 from cloud.partners.webhooks.log import DeliveryLog
 from cloud.partners.webhooks.log_store import Filter, Logged
 from cloud.partners.webhooks.model import DeliveryStatus
-from cloud.partners.webhooks.replay_store import Replay, ReplayMode
 from cloud.partners.webhooks.running import make_judge
 from cloud.partners.webhooks.service import Webhooks
 from cloud.partners.webhooks.showing import shown, shown_delivery, shown_replay
@@ -117,30 +114,19 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Replay deliveries with their original ids."""
-    done = run(context, _replay(webhook, tenant, delivery, failed_since, since, until))
+    times = {"failed_since_us": _moment(failed_since), "since_us": _moment(since), "until_us": _moment(until)}
+    done = run(
+        context,
+        lambda place: _log(place).begin_replay(place.operator(tenant), webhook, delivery_id=delivery, **times),
+    )
     sentence = f"Replay {done.id}: {done.queued} queued" + (
         "." if done.done_at_us is not None else ", more are being queued."
     )
     print_one(sentence, shown_replay(done), as_json=as_json)
 
 
-def _replay(
-    webhook: str, tenant: str, delivery: str | None, failed_since: str | None, since: str | None, until: str | None
-) -> Callable[[Workplace], Awaitable[Replay]]:
-    async def work(place: Workplace) -> Replay:
-        log, actor = _log(place), place.operator(tenant)
-        match (delivery, failed_since, since, until):
-            case (str(id), None, None, None):
-                return await log.replay_one(actor, webhook, id)
-            case (None, str(moment), None, None):
-                mode, to_us = ReplayMode.FAILED, None
-            case (None, None, str(moment), _):
-                mode, to_us = ReplayMode.RANGE, None if until is None else read_moment(until)
-            case _:
-                raise ReplayMalformed
-        return await log.replay_many(actor, webhook, mode, from_us=read_moment(moment), to_us=to_us)
-
-    return work
+def _moment(text: str | None) -> int | None:
+    return None if text is None else or_exit(lambda: read_moment(text))
 
 
 @webhooks.command("disable")

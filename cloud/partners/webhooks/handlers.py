@@ -9,7 +9,6 @@ from cloud.partners.webhooks.errors import ReplayMalformed
 from cloud.partners.webhooks.log import DeliveryLog
 from cloud.partners.webhooks.log_store import Filter
 from cloud.partners.webhooks.model import DeliveryStatus, Subscription
-from cloud.partners.webhooks.replay_store import Replay, ReplayMode
 from cloud.partners.webhooks.schemas import DeliveryQuery, ReplayWanted, WebhookChange, WebhookQuery, WebhookWanted
 from cloud.partners.webhooks.service import Change, Judge, Wanted, Webhooks
 from cloud.partners.webhooks.showing import shown, shown_delivery, shown_replay
@@ -117,7 +116,14 @@ class WebhookHandlers:
         """`POST /v1/webhooks/{webhook_id}/replays`: start a replay."""
         body = request.body
         assert isinstance(body, ReplayWanted)
-        replay = await self._begin_replay(request, body)
+        replay = await self._log.begin_replay(
+            request.actor,
+            request.path["webhook_id"],
+            delivery_id=body.delivery_id,
+            failed_since_us=_moment(body.failed_since),
+            since_us=_moment(body.since),
+            until_us=_moment(body.until),
+        )
         location = f"{self._parts.bases[request.host]}/v1/webhooks/{replay.webhook_id}/replays/{replay.id}"
         return Json(shown_replay(replay), status=202, headers={"Location": location})
 
@@ -125,21 +131,6 @@ class WebhookHandlers:
         """`GET /v1/webhooks/{webhook_id}/replays/{replay_id}`: return the progress of a replay."""
         found = await self._log.replay(request.viewer, request.path["webhook_id"], request.path["replay_id"])
         return Json(shown_replay(found))
-
-    async def _begin_replay(self, request: Request, body: ReplayWanted) -> Replay:
-        actor, webhook_id = request.actor, request.path["webhook_id"]
-        match sorted(body.model_dump(exclude_none=True)):
-            case ["delivery_id"]:
-                assert body.delivery_id is not None
-                return await self._log.replay_one(actor, webhook_id, body.delivery_id)
-            case ["failed_since"]:
-                mode, from_us, to_us = ReplayMode.FAILED, _moment(body.failed_since), None
-            case ["since"] | ["since", "until"]:
-                mode, from_us = ReplayMode.RANGE, _moment(body.since)
-                to_us = None if body.until is None else _moment(body.until)
-            case _:
-                raise ReplayMalformed
-        return await self._log.replay_many(actor, webhook_id, mode, from_us=from_us, to_us=to_us)
 
     def _shown(self, subscription: Subscription) -> dict[str, Any]:
         return shown(subscription, self._parts.clock.now_us())
@@ -149,9 +140,9 @@ class WebhookHandlers:
         return strong_etag(Json(self._shown(subscription)).body)
 
 
-def _moment(text: str | None) -> int:
+def _moment(text: str | None) -> int | None:
     """Parse a time. Raises `ReplayMalformed`."""
     try:
-        return read_moment(text or "")
+        return None if text is None else read_moment(text)
     except MomentMalformed:
         raise ReplayMalformed("(A time reads like 2026-03-24T10:00:00Z.)") from None

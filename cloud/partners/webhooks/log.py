@@ -127,6 +127,29 @@ class DeliveryLog:
             await self._record_replay(tx, actor, webhook_id, metadata)
         return new
 
+    async def begin_replay(
+        self,
+        actor: Actor,
+        webhook_id: str,
+        *,
+        delivery_id: str | None = None,
+        failed_since_us: int | None = None,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> Replay:
+        """Replay one delivery, all failed ones since a time, or all of a range. Raises `ReplayMalformed` for another
+        combination, and the errors of `replay_one` and `replay_many`.
+        """
+        match (delivery_id, failed_since_us, since_us, until_us):
+            case (str(id), None, None, None):
+                return await self.replay_one(actor, webhook_id, id)
+            case (None, int(from_us), None, None):
+                return await self.replay_many(actor, webhook_id, ReplayMode.FAILED, from_us=from_us)
+            case (None, None, int(from_us), to_us):
+                return await self.replay_many(actor, webhook_id, ReplayMode.RANGE, from_us=from_us, to_us=to_us)
+            case _:
+                raise ReplayMalformed
+
     async def _record_replay(
         self, tx: Transaction, actor: Actor, webhook_id: str, metadata: Mapping[str, str | None]
     ) -> None:
@@ -189,7 +212,7 @@ class ReplayQueue:
             return 0
         endpoint = (await self._endpoints.endpoints(tx, [replay.webhook_id])).get(replay.webhook_id)
         if endpoint is None or endpoint.deleted_at_us is not None or endpoint.disabled_at_us is not None:
-            await self._write_progress(tx, replace(replay, done_at_us=now_us))
+            await self._replays.save(tx, replace(replay, done_at_us=now_us))
             return 0
         return (await self.advance(tx, replay, now_us)).queued - replay.queued
 
@@ -208,7 +231,7 @@ class ReplayQueue:
             queued=replay.queued + len(wanted),
             done_at_us=now_us if last else None,
         )
-        await self._write_progress(tx, after)
+        await self._replays.save(tx, after)
         return after
 
     async def queue(self, tx: Transaction, replay: Replay, rows: Sequence[Any], now_us: int) -> None:
@@ -227,12 +250,3 @@ class ReplayQueue:
                 replay_id=replay.id,
             )
             await self._deliveries.queue(tx, new, now_us)
-
-    async def _write_progress(self, tx: Transaction, replay: Replay) -> None:
-        await self._replays.advance(
-            tx,
-            replay.id,
-            after_position=replay.after_position,
-            queued=replay.queued,
-            done_at_us=replay.done_at_us,
-        )

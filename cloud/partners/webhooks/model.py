@@ -61,7 +61,8 @@ class Subscription:
     tenant_id: str
     organization_id: str | None
     client_id: str
-    clearance: SecrecyLevel
+    secrecy_level: SecrecyLevel
+    """It receives no event above this level."""
     url: str
     description: str | None
     events: tuple[str, ...]

@@ -66,12 +66,9 @@ class ReplayStore:
         statement = _REPLAYS.select().where(_replays.done_at_us.is_(None)).order_by(_replays.after_position)
         return await _REPLAYS.first(tx, statement.limit(1).with_for_update(skip_locked=True))
 
-    async def advance(
-        self, tx: Transaction, id: str, *, after_position: int, queued: int, done_at_us: int | None
-    ) -> None:
+    async def save(self, tx: Transaction, replay: Replay) -> None:
         """Write the progress of a replay."""
-        statement = update(webhook_replays).where(_replays.id == id)
-        await tx.execute(statement.values(after_position=after_position, queued=queued, done_at_us=done_at_us))
+        await tx.execute(update(webhook_replays).where(_replays.id == replay.id).values(_REPLAYS.values(replay)))
 
     async def newest_position(self, tx: Transaction, webhook_id: str) -> int:
         statement = select(func.max(_rows.position)).where(_rows.webhook_id == webhook_id)

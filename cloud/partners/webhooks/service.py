@@ -107,7 +107,7 @@ class Webhooks:
                 tenant_id=actor.tenant_id,
                 organization_id=actor.organization_id,
                 client_id=client_id,
-                clearance=actor.clearance,
+                secrecy_level=actor.clearance,
                 url=wanted.url,
                 description=description,
                 events=events,

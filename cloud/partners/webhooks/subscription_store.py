@@ -5,29 +5,14 @@ from typing import Any
 
 from sqlalchemy import delete, func, or_, select, update
 
-from cloud.foundation.db import Transaction, insert
-from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
+from cloud.foundation.db import Records, Transaction, insert
+from cloud.foundation.viewer import Viewer, visible
 from cloud.partners.webhooks.catalogue import in_order
 from cloud.partners.webhooks.model import DisabledReason, Subscription
 from cloud.partners.webhooks.tables import webhook_events, webhook_subscriptions
 
 _subs = webhook_subscriptions.c
-_SHOWN = (
-    _subs.id,
-    _subs.tenant_id,
-    _subs.organization_id,
-    _subs.client_id,
-    _subs.secrecy_level,
-    _subs.url,
-    _subs.description,
-    _subs.previous_secret_expires_at_us,
-    _subs.disabled_at_us,
-    _subs.disabled_reason,
-    _subs.failing_since_us,
-    _subs.version,
-    _subs.created_at_us,
-    _subs.updated_at_us,
-)
+_SUBSCRIPTIONS = Records(Subscription, webhook_subscriptions)
 
 
 class SubscriptionStore:
@@ -42,8 +27,8 @@ class SubscriptionStore:
         statement = _seen(viewer).where(_subs.id == id)
         if lock:
             statement = statement.with_for_update(key_share=True)
-        row = (await tx.execute(statement)).first()
-        return None if row is None else _subscription(row._mapping, (await self._events(tx, [id])).get(id, ()))
+        found = await self._read(tx, statement)
+        return found[0] if found else None
 
     async def page(
         self, tx: Transaction, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
@@ -64,9 +49,9 @@ class SubscriptionStore:
         return await self._read(tx, _seen(viewer).where(failing).order_by(_subs.id).limit(count))
 
     async def _read(self, tx: Transaction, statement: Any) -> Sequence[Subscription]:
-        rows = [row._mapping for row in await tx.execute(statement)]
-        events = await self._events(tx, [row["id"] for row in rows])
-        return [_subscription(row, events.get(row["id"], ())) for row in rows]
+        rows = (await tx.execute(statement)).rows
+        events = await self._events(tx, [row.id for row in rows])
+        return [_SUBSCRIPTIONS.read(row, events=events.get(row.id, ())) for row in rows]
 
     async def count_of_app(self, tx: Transaction, client_id: str) -> int:
         statement = select(func.count()).where(_subs.client_id == client_id, _subs.deleted_at_us.is_(None))
@@ -74,26 +59,17 @@ class SubscriptionStore:
 
     async def add(self, tx: Transaction, subscription: Subscription, secret_sealed: bytes) -> None:
         """Add a subscription with its events."""
-        at_us = subscription.created_at_us
-        await tx.execute(
-            insert(webhook_subscriptions).values(
-                id=subscription.id,
-                tenant_id=subscription.tenant_id,
-                client_id=subscription.client_id,
-                organization_id=subscription.organization_id,
-                secrecy_level=int(subscription.clearance),
-                secret_sealed=secret_sealed,
-                secret_set_at_us=at_us,
-                created_at_us=at_us,
-                **_changeable(subscription),
-            )
-        )
+        secret = {"secret_sealed": secret_sealed, "secret_set_at_us": subscription.created_at_us}
+        await tx.execute(insert(webhook_subscriptions).values({**_SUBSCRIPTIONS.values(subscription), **secret}))
         await self._add_events(tx, subscription)
 
     async def replace(self, tx: Transaction, subscription: Subscription) -> None:
         """Write a locked subscription with its events."""
         ours = _subs.id == subscription.id
-        await tx.execute(update(webhook_subscriptions).where(ours).values(**_changeable(subscription)))
+        values = _SUBSCRIPTIONS.values(subscription)
+        if subscription.failing_since_us is None:
+            values["failed_at_us"] = None  # the last failure matters only while there is a first one
+        await tx.execute(update(webhook_subscriptions).where(ours).values(values))
         await tx.execute(delete(webhook_events).where(webhook_events.c.webhook_id == subscription.id))
         await self._add_events(tx, subscription)
 
@@ -144,30 +120,4 @@ class SubscriptionStore:
 
 
 def _seen(viewer: Viewer) -> Any:
-    return select(*_SHOWN).where(*visible(webhook_subscriptions, viewer), _subs.deleted_at_us.is_(None))
-
-
-def _changeable(subscription: Subscription) -> dict[str, Any]:
-    reason = subscription.disabled_reason
-    return {
-        "url": subscription.url,
-        "description": subscription.description,
-        "disabled_at_us": subscription.disabled_at_us,
-        "disabled_reason": None if reason is None else reason.value,
-        "failing_since_us": subscription.failing_since_us,
-        # The last failure matters only while there is a first one.
-        **({"failed_at_us": None} if subscription.failing_since_us is None else {}),
-        "version": subscription.version,
-        "updated_at_us": subscription.updated_at_us,
-    }
-
-
-def _subscription(row: Any, events: tuple[str, ...]) -> Subscription:
-    values = {str(name): value for name, value in row.items()}
-    reason, level = values.pop("disabled_reason"), values.pop("secrecy_level")
-    return Subscription(
-        **values,
-        clearance=SecrecyLevel(level),
-        events=events,
-        disabled_reason=None if reason is None else DisabledReason(reason),
-    )
+    return _SUBSCRIPTIONS.select().where(*visible(webhook_subscriptions, viewer), _subs.deleted_at_us.is_(None))

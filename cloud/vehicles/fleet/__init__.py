@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         ingest_group,
     )
     from cloud.vehicles.fleet.broker_directory import RevocationListCheck, expiry_sentence
-    from cloud.vehicles.fleet.broker_login import cloud_login
     from cloud.vehicles.fleet.broker_rights import CONTROL_TOPIC, RESPONSE_TOPIC, gateway_client, gateway_role
     from cloud.vehicles.fleet.errors import DoorOpen, GatewayTaken, GatewayUnknown, PublicKeyMalformed
     from cloud.vehicles.fleet.jobs import RIGHTS_SENDER

@@ -41,7 +41,6 @@ from cloud.vehicles.fleet.authority import (
 from cloud.vehicles.fleet.authority_store import AuthorityStore
 from cloud.vehicles.fleet.broker_configuration import PLUGIN, BrokerLayout, find_plugin, system_files
 from cloud.vehicles.fleet.broker_directory import BrokerDirectory
-from cloud.vehicles.fleet.broker_login import cloud_login
 from cloud.vehicles.fleet.errors import AuthorityAbsent, AuthorityTaken
 from cloud.vehicles.fleet.settings import BrokerSection, MqttSection
 
@@ -67,7 +66,7 @@ def directory_of(place: Workplace) -> BrokerDirectory | None:
     section, mqtt = place.settings.find(BrokerSection), place.settings.find(MqttSection)
     if section is None:
         return None
-    login = None if mqtt is None else cloud_login(mqtt)
+    login = None if mqtt is None else mqtt.login()
     return BrokerDirectory(
         place.database, place.clock, lambda: load_master_key(place.settings), section.directory, login
     )

@@ -9,7 +9,6 @@ from cloud.foundation.observability import REVOCATION_LIST_SECONDS_LEFT, Metrics
 from cloud.foundation.process import Process, Role
 from cloud.foundation.supplies import Need
 from cloud.vehicles.fleet.broker_directory import BrokerDirectory, BrokerUpkeep, RightsSender, expiry_of
-from cloud.vehicles.fleet.broker_login import cloud_login
 from cloud.vehicles.fleet.settings import BrokerSection, MqttSection
 from cloud.vehicles.fleet.silence import GatewaySilence
 
@@ -27,7 +26,7 @@ def jobs(process: Process) -> Jobs:
         return Jobs(watches=watches)
     folder = section.directory
     mqtt = process.settings.find(MqttSection)
-    login, rights = (None, None) if mqtt is None else (cloud_login(mqtt), process.supplies[RIGHTS_SENDER](mqtt))
+    login, rights = (None, None) if mqtt is None else (mqtt.login(), process.supplies[RIGHTS_SENDER](mqtt))
     upkeep = BrokerUpkeep(BrokerDirectory(process.database, clock, process.master, folder, login), clock, rights)
 
     async def sample(metrics: Metrics) -> None:

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from cloud.foundation.settings import FilePath, Section, Settings
+from cloud.foundation.settings import FilePath, Section, Settings, read_password
+from cloud.vehicles.fleet.broker_rights import CloudLogin, cloud_username
 
 
 def _broker_url(value: object) -> str:
@@ -34,6 +35,13 @@ class MqttSection(Section):
         if not self.url.startswith("mqtts:") and self.ca_file:
             raise ValueError('ca_file needs TLS: write url = "mqtts://HOST:PORT"')
         return self
+
+    def login(self) -> CloudLogin | None:
+        """Return the cloud's user name and password; None without a password. Raises `SettingsUnusable`."""
+        if self.password_file is None:
+            return None
+        password = read_password(self.password_file)
+        return CloudLogin(self.username or cloud_username(password), password)
 
     def check_with(self, settings: Settings) -> None:
         if settings.find(BrokerSection) is not None:

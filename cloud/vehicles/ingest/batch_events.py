@@ -9,11 +9,12 @@ from cloud.vehicles.custody import Reason
 from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.opening import Opened
+from protocols.uplink.envelope import Batch
 
 
-def place_of(one: Opened) -> dict[str, Any]:
+def place_of(batch: Batch) -> dict[str, Any]:
     """Return the position of a batch in the chain."""
-    return {"epoch": one.batch.epoch, "lane": one.batch.lane.value, "sequence": one.batch.sequence}
+    return {"epoch": batch.epoch, "lane": batch.lane.value, "sequence": batch.sequence}
 
 
 def set_aside_event(why: Reason, reason: str) -> tuple[str, dict[str, Any]]:

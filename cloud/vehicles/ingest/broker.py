@@ -4,7 +4,7 @@ import secrets
 import ssl
 from dataclasses import dataclass, field
 
-from cloud.vehicles.fleet import MqttSection, cloud_login
+from cloud.vehicles.fleet import MqttSection
 from protocols.uplink.broker import BrokerUrl, parse_broker_url
 
 
@@ -35,7 +35,7 @@ class BrokerAddress:
 
 def broker_address(mqtt: MqttSection) -> BrokerAddress:
     """Return the broker address of ingest, with the password read from its file. Raises `SettingsUnusable`."""
-    login = cloud_login(mqtt)
+    login = mqtt.login()
     return BrokerAddress(
         url=mqtt.url,
         username=mqtt.username if login is None else login.username,

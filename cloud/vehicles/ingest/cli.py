@@ -8,7 +8,6 @@ from cloud.access.tenancy import Tenancy
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.vehicles.fleet import GatewayDirectory, GatewayUnknown
 from cloud.vehicles.ingest.figures import change_quota, list_lanes, list_quotas
-from cloud.vehicles.ingest.quotas import QuotaSettings
 from cloud.vehicles.ingest.settings import IngestSection
 
 ingest = typer.Typer(help="Data of the vehicles: lanes and quotas.", no_args_is_help=True)
@@ -24,9 +23,9 @@ def quotas_command(
     """List the quotas that each gateway has used, and its parked batches."""
 
     async def work(place: Workplace) -> list[dict[str, Any]]:
-        settings, now_us = QuotaSettings(**place.settings.section(IngestSection).model_dump()), place.clock.now_us()
+        settings, now_us = place.settings.section(IngestSection), place.clock.now_us()
         found: list[dict[str, Any]] = []
-        for tenant_id in await _tenants(place, tenant):
+        for tenant_id in await Tenancy(place.database, place.clock, place.ids).tenant_ids(only=tenant):
             async with place.database.read() as tx:
                 viewer = place.operator(tenant_id)
                 rows = await list_quotas(tx, viewer, settings, gateway_id=gateway, now_us=now_us)
@@ -70,16 +69,10 @@ def lanes_command(
 
     async def work(place: Workplace) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        for tenant_id in await _tenants(place, tenant):
+        for tenant_id in await Tenancy(place.database, place.clock, place.ids).tenant_ids(only=tenant):
             async with place.database.read() as tx:
                 rows = await list_lanes(tx, place.operator(tenant_id), gateway_id=gateway)
             found.extend({"tenant": tenant_id, **row} for row in rows)
         return found
 
     print_rows("Lanes", run(context, work), as_json=as_json)
-
-
-async def _tenants(place: Workplace, only: str | None) -> list[str]:
-    if only is not None:
-        return [only]
-    return [one.id for one in await Tenancy(place.database, place.clock, place.ids).list_tenants()]

@@ -22,12 +22,12 @@ from cloud.clinical.observations import (
     learn_clocks,
 )
 from cloud.foundation.db import Transaction
-from cloud.vehicles.custody import ChainedBatch, Content, CustodyStore, LaneKey, LinkState, ReceivedBatch
+from cloud.vehicles.custody import ChainedBatch, Content, CustodyStore, LinkState, ReceivedBatch
 from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.aside import Aside
 from cloud.vehicles.ingest.batch_events import BatchEvents, place_of, set_aside_event
-from cloud.vehicles.ingest.opening import KeptPayload, Opened, ParkedPayload, UnreadablePayload
+from cloud.vehicles.ingest.opening import KeptPayload, Opened, ParkedPayload, UnpackedContent, UnreadablePayload
 from cloud.vehicles.ingest.parking import ParkingStore
 from cloud.vehicles.ingest.store import append_events, event_row
 from cloud.vehicles.ingest.verdicts import Entry
@@ -39,7 +39,6 @@ from protocols.uplink.gaps import Gap
 class EnteredBatch:
     """A new batch with the verdict of its lane."""
 
-    key: LaneKey
     lane_id: int
     one: Opened
     entry: Entry
@@ -70,11 +69,22 @@ class BatchWriter:
         """Write these batches; return the number of observations that each of them added. `known` are the devices that
         were found in this transaction.
         """
-        ids = await self._devices.attach(self._tx, [seen for new in entered for seen in sightings_of(new.one)], known)
-        carried = {number: _carried(new, ids) for number, new in enumerate(entered) if _has_observations(new.one)}
+        sightings = [
+            seen
+            for one in (new.one for new in entered)
+            for seen in sightings_of(one.gateway, one.content, one.delivery.received_at_us)
+        ]
+        ids = await self._devices.attach(self._tx, sightings, known)
+        carried = {
+            number: _carried(new, new.one.content, ids)
+            for number, new in enumerate(entered)
+            if isinstance(new.one.content, ObservationColumns)
+        }
         added = dict(zip(carried, await self._observations.write(list(carried.values())), strict=True))
-        await append_events(self._tx, [_event_row(new) for new in entered if isinstance(new.one.content, GatewayEvent)])
-        await learn_clocks(self._tx, _gateway_events(entered))
+        events = [(new, event) for new in entered if isinstance(event := new.one.content, GatewayEvent)]
+        rows = [event_row(event, new.one.gateway, new.lane_id, new.one.batch.sequence) for new, event in events]
+        await append_events(self._tx, rows)
+        await learn_clocks(self._tx, [(*new.one.gateway_name, event) for new, event in events])
         received: list[ReceivedBatch] = []
         gaps: list[tuple[ReceivedBatch, Gap]] = []
         for new in entered:
@@ -99,7 +109,7 @@ class BatchWriter:
             why, reason = one.content.why, one.content.reason
             if await self._aside.authentic(one, why, reason, keep=False):
                 event_type, payload = set_aside_event(why, reason)
-                await self._events.emit(one, event_type, {**place_of(one), **payload})
+                await self._events.emit(one, event_type, {**place_of(one.batch), **payload})
         if entry.link is LinkState.BROKEN:
             await self._report_broken(one, one.batch.sequence, one.hash)
         if entry.resolved:
@@ -116,7 +126,7 @@ class BatchWriter:
 
     async def _report_broken(self, one: Opened, sequence: int, hash_: bytes) -> None:
         await self._aside.broken(one, sequence, hash_)
-        await self._events.emit(one, event_types.CHAIN_BROKEN, {**place_of(one), "sequence": sequence})
+        await self._events.emit(one, event_types.CHAIN_BROKEN, {**place_of(one.batch), "sequence": sequence})
 
 
 def device_keys_of(one: Opened) -> list[DeviceKey]:
@@ -125,24 +135,16 @@ def device_keys_of(one: Opened) -> list[DeviceKey]:
     return [device_key(one.gateway, ref) for ref in content.sources] if isinstance(content, ObservationColumns) else []
 
 
-def sightings_of_content(
-    gateway: RegisteredGateway, content: ObservationColumns, received_at_us: int
-) -> list[Sighting]:
-    """Return the sightings of the devices that these observations name.
+def sightings_of(gateway: RegisteredGateway, content: UnpackedContent, received_at_us: int) -> list[Sighting]:
+    """Return the sightings of the devices that the observations of a batch name.
 
     The vehicle's clock may be in the future, or before 1970 without a real-time clock, so the time is limited to
     0…`received_at_us`. A backlog keeps its time in the past.
     """
-    seen_us = max(0, min(content.latest_us, received_at_us))
-    return [Sighting(gateway, ref, seen_us) for ref in content.sources]
-
-
-def sightings_of(one: Opened) -> list[Sighting]:
-    """Return the sightings of the devices that a batch names, with their last-seen times."""
-    content = one.content
     if not isinstance(content, ObservationColumns):
         return []
-    return sightings_of_content(one.gateway, content, one.delivery.received_at_us)
+    seen_us = max(0, min(content.latest_us, received_at_us))
+    return [Sighting(gateway, ref, seen_us) for ref in content.sources]
 
 
 def carriers_of(gateway: RegisteredGateway, content: ObservationColumns, ids: Mapping[DeviceKey, str]) -> list[Carrier]:
@@ -161,40 +163,13 @@ def carriers_of(gateway: RegisteredGateway, content: ObservationColumns, ids: Ma
     ]
 
 
-def _has_observations(one: Opened) -> bool:
-    return isinstance(one.content, ObservationColumns)
-
-
-def _carried(new: EnteredBatch, ids: Mapping[DeviceKey, str]) -> CarriedBatch:
-    content = new.one.content
-    assert isinstance(content, ObservationColumns)
+def _carried(new: EnteredBatch, content: ObservationColumns, ids: Mapping[DeviceKey, str]) -> CarriedBatch:
     return CarriedBatch(
         gateway_id=new.one.gateway.id,
         columns=content,
         lane_id=new.lane_id,
         sequence=new.one.batch.sequence,
         carriers=carriers_of(new.one.gateway, content, ids),
-    )
-
-
-def _gateway_events(entered: Sequence[EnteredBatch]) -> list[tuple[str, str, GatewayEvent]]:
-    return [
-        (new.one.gateway.tenant_id, new.one.gateway.id, new.one.content)
-        for new in entered
-        if isinstance(new.one.content, GatewayEvent)
-    ]
-
-
-def _event_row(new: EnteredBatch) -> tuple[object, ...]:
-    content, gateway = new.one.content, new.one.gateway
-    assert isinstance(content, GatewayEvent)
-    return event_row(
-        content,
-        lane_id=new.lane_id,
-        sequence=new.one.batch.sequence,
-        key=new.key,
-        organization_id=gateway.organization_id,
-        vehicle_id=gateway.vehicle_id,
     )
 
 

@@ -13,7 +13,8 @@ from cloud.foundation.viewer import Viewer, visible
 from cloud.vehicles.custody import lanes
 from cloud.vehicles.fleet import gateways
 from cloud.vehicles.ingest.quota_store import QuotaRow, QuotaStore
-from cloud.vehicles.ingest.quotas import Bucket, Quota, QuotaSettings
+from cloud.vehicles.ingest.quotas import Bucket, Quota, buckets_of
+from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.tables import gateway_quotas, missing_batches
 
 FACTOR_LEAST, FACTOR_MOST = 0.01, 1_000.0
@@ -60,10 +61,10 @@ async def read_figures(tx: Transaction) -> IngestFigures:
 
 
 async def list_quotas(
-    tx: Transaction, viewer: Viewer, settings: QuotaSettings, *, gateway_id: str | None, now_us: int
+    tx: Transaction, viewer: Viewer, settings: IngestSection, *, gateway_id: str | None, now_us: int
 ) -> list[dict[str, Any]]:
     """Return each gateway with the used part of its buckets, in per cent."""
-    buckets = settings.buckets()
+    buckets = buckets_of(settings)
     named = select(gateways.c.id).where(*visible(gateways, viewer)).order_by(gateways.c.id)
     if gateway_id is not None:
         named = named.where(gateways.c.id == gateway_id)

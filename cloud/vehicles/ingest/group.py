@@ -26,7 +26,8 @@ from cloud.vehicles.ingest.epoch_gate import EpochGate
 from cloud.vehicles.ingest.lane_book import LaneBook
 from cloud.vehicles.ingest.opening import Opened, ParkedPayload, Refused
 from cloud.vehicles.ingest.quota_store import GatewayName
-from cloud.vehicles.ingest.quotas import Need, Quota, QuotaBook, QuotaCharges, QuotaSettings
+from cloud.vehicles.ingest.quotas import Need, Quota, QuotaBook, QuotaCharges
+from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.store import EpochStore
 from cloud.vehicles.ingest.verdicts import Ahead, Conflict, Duplicate, Scattered, Stored
 from protocols.provenance.hash_chain import genesis
@@ -84,7 +85,7 @@ class GroupWriter:
         self.outbox = outbox
         self.numbers = numbers
         self.clock = clock
-        self.quotas = quotas or QuotaBook(QuotaSettings())
+        self.quotas = quotas or QuotaBook(IngestSection())
         self.lanes = LaneStore()
         self.epochs = EpochStore()
         self.custody = CustodyStore()
@@ -198,7 +199,7 @@ class _GroupInHand:
             verdict = book.judge(chained)
             match verdict:
                 case Stored(entry) | Ahead(entry, _):
-                    self._accept(EnteredBatch(key, row.lane_id, one, entry), need, devices, over)
+                    self._accept(EnteredBatch(row.lane_id, one, entry), need, devices, over)
                     tally.stored += 1
                 case Duplicate():
                     tally.duplicates += 1
@@ -206,7 +207,7 @@ class _GroupInHand:
                     tally.conflicts += 1
                     await self._aside.authentic(one, Reason.CONFLICT, "another batch has this sequence", keep=True)
                     if await self._writer.lanes.contest_lane(self._tx, row.lane_id, self._now_us):
-                        await self._events.emit(one, event_types.IDENTITY_CONTESTED, place_of(one))
+                        await self._events.emit(one, event_types.IDENTITY_CONTESTED, place_of(one.batch))
                     contested = True
                 case Scattered():
                     tally.scattered += 1

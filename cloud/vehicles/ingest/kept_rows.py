@@ -6,7 +6,7 @@ gateway had then. `reprocess` (after an upgrade) and `take_up` (when a quota all
 
 from dataclasses import replace
 
-from cloud.clinical.devices import Devices, Sighting
+from cloud.clinical.devices import Devices
 from cloud.clinical.observations import (
     Added,
     CarriedBatch,
@@ -16,11 +16,10 @@ from cloud.clinical.observations import (
     learn_clocks,
 )
 from cloud.foundation.db import Transaction
-from cloud.vehicles.custody import HeldBatch, LaneKey, LaneStore
+from cloud.vehicles.custody import HeldBatch, LaneStore
 from cloud.vehicles.fleet import RegisteredGateway
-from cloud.vehicles.ingest.entering import carriers_of, sightings_of_content
+from cloud.vehicles.ingest.entering import carriers_of, sightings_of
 from cloud.vehicles.ingest.store import append_events, event_row
-from protocols.uplink.envelope import Batch
 from protocols.uplink.events import GatewayEvent
 
 
@@ -38,17 +37,17 @@ class KeptRows:
         return self._observations.learned
 
     async def write(
-        self, held: HeldBatch, gateway: RegisteredGateway, batch: Batch, content: ObservationColumns | GatewayEvent
+        self, held: HeldBatch, gateway: RegisteredGateway, content: ObservationColumns | GatewayEvent
     ) -> Added:
         """Write the rows of one batch; return the number of added observations. `gateway` is the present one; `held`
         has its owner at arrival.
         """
         then = replace(gateway, organization_id=held.organization_id, vehicle_id=held.vehicle_id)
         if isinstance(content, GatewayEvent):
-            await append_events(self._tx, [_event_row(held, then, batch, content)])
+            await append_events(self._tx, [event_row(content, then, held.lane_id, held.sequence)])
             await learn_clocks(self._tx, [(then.tenant_id, then.id, content)])
             return Added(0, 0)
-        sightings = sightings_of_kept(held, then, content)
+        sightings = sightings_of(then, content, held.received_at_us)
         known = await self._devices.recall(self._tx, {one.key for one in sightings})
         ids = await self._devices.attach(self._tx, sightings, known)
         carried = CarriedBatch(
@@ -62,19 +61,3 @@ class KeptRows:
         if added.repeated:
             await self._lanes.count_repeated(self._tx, held.lane_id, added.repeated)
         return added
-
-
-def sightings_of_kept(held: HeldBatch, then: RegisteredGateway, content: ObservationColumns) -> list[Sighting]:
-    """Return the sightings of the devices that a kept batch names."""
-    return sightings_of_content(then, content, held.received_at_us)
-
-
-def _event_row(held: HeldBatch, then: RegisteredGateway, batch: Batch, event: GatewayEvent) -> tuple[object, ...]:
-    return event_row(
-        event,
-        lane_id=held.lane_id,
-        sequence=held.sequence,
-        key=LaneKey(then.tenant_id, then.id, batch.epoch, batch.lane),
-        organization_id=then.organization_id,
-        vehicle_id=then.vehicle_id,
-    )

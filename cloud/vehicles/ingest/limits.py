@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from cloud.vehicles.ingest.quotas import QuotaSettings
+from cloud.vehicles.ingest.settings import IngestSection
 from protocols.uplink.broker import CONNECT_S_MAX, KEEPALIVE_S
 from protocols.uplink.reconnection import ReconnectSettings
 
@@ -35,7 +35,7 @@ class IngestSettings:
     no PUBACK, so its receive maximum stops it from sending more.
     """
 
-    quotas: QuotaSettings = field(default_factory=QuotaSettings)
+    quotas: IngestSection = field(default_factory=IngestSection)
 
     stop_s: float = 5.0
     """Time for which a stop waits for the group that is being written."""

@@ -15,7 +15,6 @@ from cloud.vehicles.fleet import GatewayAccess, RegisteredGateway
 from cloud.vehicles.ingest.quota_store import GatewayName
 from cloud.vehicles.ingest.quotas import Need, Quota
 from cloud.vehicles.ingest.source import BatchDelivery
-from cloud.vehicles.ingest.verdicts import Forged, Malformed, Refusal, ShutOut, UnknownGateway
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import Batch, BatchKind, Envelope, batch_hash, decode_envelope, verify_hash
 from protocols.uplink.events import GatewayEvent, decode_event
@@ -49,7 +48,7 @@ class ParkedPayload:
     quota: Quota
 
 
-Content = ObservationColumns | GatewayEvent | Gap | KeptPayload | UnreadablePayload | ParkedPayload
+UnpackedContent = ObservationColumns | GatewayEvent | Gap | KeptPayload | UnreadablePayload | ParkedPayload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ class Opened:
     hash: bytes
     payload_hash: bytes
     signed_by: str
-    content: Content
+    content: UnpackedContent
 
     @property
     def batch(self) -> Batch:
@@ -93,10 +92,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A delivery that is not authentic. `envelope` is the decoded claim, None when it is not an envelope."""
+    """A delivery that is not authentic: quarantined under `reason`, and never acknowledged.
+
+    `detail` quotes the rule, never the content. `envelope` is the decoded claim, None when it is not an envelope.
+    """
 
     delivery: BatchDelivery
-    refusal: Refusal
+    reason: Reason
+    detail: str
     envelope: Envelope | None = None
 
 
@@ -111,18 +114,19 @@ def open_delivery(
     try:
         envelope = decode_envelope(delivery.octets)
     except RemoteProtocolError as error:
-        return Refused(delivery, Malformed(str(error)))
+        return Refused(delivery, Reason.MALFORMED, str(error))
     batch = envelope.batch
     if gateway is None:
-        return Refused(delivery, UnknownGateway(), envelope)
+        return Refused(delivery, Reason.UNKNOWN_GATEWAY, "the tenant has no gateway of this id", envelope)
     if gateway.access is not GatewayAccess.ACTIVE:
-        return Refused(delivery, ShutOut(gateway.access), envelope)
+        return Refused(delivery, Reason.SHUT_OUT, f"the gateway is {gateway.access}", envelope)
     if batch.gateway != delivery.gateway_id or batch.lane is not delivery.lane:
-        return Refused(delivery, Malformed("the envelope is not for the topic that it came by"), envelope)
+        foreign = "the envelope is not for the topic that it came by"
+        return Refused(delivery, Reason.MALFORMED, foreign, envelope)
     payload_hash = hashlib.sha256(batch.payload).digest()
     chain_hash = batch_hash(batch, payload_hash)
     if not verify_hash(chain_hash, envelope.signature, gateway.public_key):
-        return Refused(delivery, Forged(), envelope)
+        return Refused(delivery, Reason.FORGED, "the signature is not the registered key's", envelope)
     return Opened(
         delivery=delivery,
         gateway=gateway,
@@ -147,7 +151,7 @@ def key_fingerprint(public_key: bytes) -> str:
     return hashlib.sha256(public_key).hexdigest()[:32]
 
 
-def unpack(batch: Batch) -> Content:
+def unpack(batch: Batch) -> UnpackedContent:
     """Return the content of an authentic batch, as far as this version can read it."""
     try:
         match batch.kind:

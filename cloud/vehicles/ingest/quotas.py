@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from cloud.foundation.db import Transaction
 from cloud.vehicles.ingest.quota_store import GatewayName, QuotaRow, QuotaStore, Spent
-from protocols.uplink.limits import BLOCK_DEVICES_MAX
+from cloud.vehicles.ingest.settings import IngestSection
 
 HOUR_US = 3_600_000_000
 
@@ -45,47 +45,6 @@ class Quota(StrEnum):
     EPOCHS = "epochs"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaSettings:
-    """The quotas of a gateway with factor 1. A burst is the amount that may arrive at once, a rate the amount that may
-    arrive permanently.
-
-    A normal vehicle sends 75 observations and 11.5 kB a second. After 72 h offline these are 19.4 million observations
-    and 3.0 GB on the wire, which unpack to about 4.5 GB; a gateway's store holds 4 GiB at most. The buckets hold all of
-    that at once, because a restored cloud requests it again; the rates are four times those of a normal vehicle.
-    """
-
-    rows_burst: int = 28_000_000
-    rows_per_hour: int = 4 * 75 * 3_600
-    bytes_burst: int = 12 << 30
-    bytes_per_hour: int = 128 * 1024 * 3_600
-    """Envelope and unpacked block together: a normal vehicle has 29 kB a second, and this is somewhat more than four
-    times that.
-    """
-    devices_burst: int = BLOCK_DEVICES_MAX
-    """Size of a gateway's roster, so that the first hour of any vehicle fits."""
-    devices_per_hour: int = 32
-    """A vehicle meets some new devices a day."""
-    epochs_burst: int = 16
-    """A gateway begins an epoch when its store is created: at provisioning, after damage, after a store was restored.
-    That happens a few times in the life of a box, and a bad day with a failing disk is far below this.
-    """
-    epochs_per_hour: int = 1
-    """A key that names new epochs permanently adds 24 a day, until an operator reacts to the event."""
-    parked_bytes_max: int = 256 << 20
-    """Envelopes that are parked for one gateway: six hours of a normal vehicle. Beyond it the gateway keeps its batches
-    itself: they are not acknowledged until there is room."""
-
-    def buckets(self) -> "tuple[Bucket, ...]":
-        """Return the bucket of each quota, in the order of `Quota`."""
-        return (
-            Bucket.of(Quota.ROWS, self.rows_burst, self.rows_per_hour),
-            Bucket.of(Quota.BYTES, self.bytes_burst, self.bytes_per_hour),
-            Bucket.of(Quota.DEVICES, self.devices_burst, self.devices_per_hour),
-            Bucket.of(Quota.EPOCHS, self.epochs_burst, self.epochs_per_hour),
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """One quota in units of time: the bucket fills in `burst_us`, and one unit of it in `unit_us`."""
@@ -101,6 +60,16 @@ class Bucket:
     def cost_us(self, units: int, factor: float) -> int:
         """Return the time that this number of units uses of the bucket."""
         return int(units * self.unit_us / factor)
+
+
+def buckets_of(quotas: IngestSection) -> tuple[Bucket, ...]:
+    """Return the bucket of each quota, in the order of `Quota`."""
+    return (
+        Bucket.of(Quota.ROWS, quotas.rows_burst, quotas.rows_per_hour),
+        Bucket.of(Quota.BYTES, quotas.bytes_burst, quotas.bytes_per_hour),
+        Bucket.of(Quota.DEVICES, quotas.devices_burst, quotas.devices_per_hour),
+        Bucket.of(Quota.EPOCHS, quotas.epochs_burst, quotas.epochs_per_hour),
+    )
 
 
 class Need(NamedTuple):
@@ -136,7 +105,7 @@ _FOR_EVERY_BATCH = (Quota.ROWS, Quota.BYTES)
 class QuotaBook:
     """The quotas in the cache of a process, shared by all code that stores batches in it."""
 
-    def __init__(self, settings: QuotaSettings) -> None:
+    def __init__(self, settings: IngestSection) -> None:
         self.settings = settings
         self._accounts: dict[GatewayName, Account] = {}
 
@@ -156,7 +125,7 @@ class QuotaBook:
         if account is None or account.read_us + SYNCED_FOR_US <= now_us:
             return None
         row = account.row
-        for bucket, until_us, unsaved in zip(self.settings.buckets(), row.until_us, account.unsaved, strict=True):
+        for bucket, until_us, unsaved in zip(buckets_of(self.settings), row.until_us, account.unsaved, strict=True):
             used_us = max(until_us - now_us, 0) + bucket.cost_us(unsaved, row.factor)
             if bucket.quota in _FOR_EVERY_BATCH and used_us >= bucket.burst_us:
                 return bucket.quota
@@ -170,7 +139,7 @@ class QuotaCharges:
         self._book = book
         self._store = QuotaStore(tx)
         self._now_us = now_us
-        self._buckets = book.settings.buckets()
+        self._buckets = buckets_of(book.settings)
         self._rows: dict[GatewayName, QuotaRow] = {}
         self._stale: set[GatewayName] = set()
         self._unsaved: dict[GatewayName, Need] = {}

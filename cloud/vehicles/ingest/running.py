@@ -22,7 +22,7 @@ from cloud.vehicles.ingest.broker import BrokerAddress, broker_address
 from cloud.vehicles.ingest.group import GroupWriter
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_source import MqttSource
-from cloud.vehicles.ingest.quotas import QuotaBook, QuotaSettings
+from cloud.vehicles.ingest.quotas import QuotaBook
 from cloud.vehicles.ingest.samplers import broker_sampler, ingest_sampler, left_out_sampler
 from cloud.vehicles.ingest.service import Ingest
 from cloud.vehicles.ingest.settings import IngestSection
@@ -97,7 +97,7 @@ def jobs(process: Process) -> Jobs:
         if len(process.roles) == 1:
             raise SettingsUnusable("([mqtt] is required to ingest.)")
         return Jobs(samplers=samplers)
-    limits = IngestSettings(quotas=QuotaSettings(**process.settings.section(IngestSection).model_dump()))
+    limits = IngestSettings(quotas=process.settings.section(IngestSection))
     running = make_ingest(process.database, _address(process, mqtt), process.clock, process.ids, limits)
     source = running.source
     checks: list[Check] = [BrokerCheck(lambda: source.connected)]

@@ -44,7 +44,6 @@ from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, op
 from cloud.vehicles.ingest.quotas import Quota
 from cloud.vehicles.ingest.source import Answers, BatchDelivery, BatchSource, Delivery, StatusDelivery
 from cloud.vehicles.ingest.status import StatusKeeper, open_status
-from cloud.vehicles.ingest.verdicts import Malformed
 from protocols.uplink.status import Status
 from protocols.waits import doubled_s
 
@@ -233,7 +232,7 @@ class Ingest:
         # A database may refuse the rows; the envelope is only bytes and numbers that were checked.
         kept = Group(
             opened=[replace(one, content=unfit) for one in alone.opened],
-            refused=[Refused(one.delivery, Malformed(unfit.reason)) for one in alone.refused],
+            refused=[Refused(one.delivery, Reason.MALFORMED, unfit.reason) for one in alone.refused],
         )
         try:
             return await self._until_available(kept)
@@ -331,7 +330,7 @@ def _log_written(written: Written, group: Group) -> None:
         repeated=tally.repeated,
         statuses=len(group.statuses),
     )
-    refused = Counter((one.delivery.gateway_id, type(one.refusal).__name__) for one in group.refused)
+    refused = Counter((one.delivery.gateway_id, one.reason.value) for one in group.refused)
     for (gateway, why), count in refused.items():
         log.warning("ingest.batches_refused", gateway=gateway, why=why, count=count)
     if tally.held_back:

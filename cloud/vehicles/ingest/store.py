@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select, update
 
 from cloud.foundation.db import Prepared, Transaction, insert
 from cloud.vehicles.custody import LaneKey
+from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest.tables import gateway_epochs, gateway_events
 from protocols.uplink.events import GatewayEvent
 
@@ -25,9 +26,14 @@ class KnownEpoch:
     """
 
 
+_this_gateway = (
+    gateway_epochs.c.tenant_id == bindparam("tenant"),
+    gateway_epochs.c.gateway_id == bindparam("gateway"),
+)
+_this_epoch = (*_this_gateway, gateway_epochs.c.epoch == bindparam("of_epoch"))
 _EPOCHS = Prepared(
     select(gateway_epochs.c.epoch, gateway_epochs.c.began_us, gateway_epochs.c.contested_us, gateway_epochs.c.replaces)
-    .where(gateway_epochs.c.tenant_id == bindparam("tenant"), gateway_epochs.c.gateway_id == bindparam("gateway"))
+    .where(*_this_gateway)
     .order_by(gateway_epochs.c.began_us, gateway_epochs.c.epoch)
 )
 _ADD_EPOCH = Prepared(
@@ -43,24 +49,12 @@ _ADD_EPOCH = Prepared(
 )
 _CONTEST_EPOCH = Prepared(
     update(gateway_epochs)
-    .where(
-        gateway_epochs.c.tenant_id == bindparam("tenant"),
-        gateway_epochs.c.gateway_id == bindparam("gateway"),
-        gateway_epochs.c.epoch == bindparam("of_epoch"),
-        gateway_epochs.c.contested_us.is_(None),
-    )
+    .where(*_this_epoch, gateway_epochs.c.contested_us.is_(None))
     .values(contested_us=bindparam("now_us"))
 )
-
-
 _PROMOTE_EPOCH = Prepared(
     update(gateway_epochs)
-    .where(
-        gateway_epochs.c.tenant_id == bindparam("tenant"),
-        gateway_epochs.c.gateway_id == bindparam("gateway"),
-        gateway_epochs.c.epoch == bindparam("of_epoch"),
-        gateway_epochs.c.replaces == bindparam("of_epoch"),
-    )
+    .where(*_this_epoch, gateway_epochs.c.replaces == bindparam("of_epoch"))
     .values(began_us=bindparam("now_us"), replaces=bindparam("before"))
 )
 
@@ -78,51 +72,50 @@ class EpochStore:
 
     async def begin(self, tx: Transaction, key: LaneKey, *, replaces: str | None, now_us: int) -> bool:
         """Begin an epoch; True when this transaction is the one that begins it."""
-        values = {"tenant": key.tenant_id, "gateway": key.gateway_id, "of_epoch": key.epoch}
-        values_of_row = {**values, "now_us": now_us, "before": replaces}
+        values_of_row = {**_names(key), "now_us": now_us, "before": replaces}
         if await tx.driver.run(_ADD_EPOCH, values_of_row) == 1:
             return True
         return await tx.driver.run(_PROMOTE_EPOCH, values_of_row) == 1
 
     async def remember_earlier(self, tx: Transaction, key: LaneKey, *, current_since_us: int) -> None:
         """Record an epoch of which only history has arrived, as one that began before the current one."""
-        values = {"tenant": key.tenant_id, "gateway": key.gateway_id, "of_epoch": key.epoch}
-        await tx.driver.run(_ADD_EPOCH, {**values, "now_us": current_since_us - 1, "before": key.epoch})
+        await tx.driver.run(_ADD_EPOCH, {**_names(key), "now_us": current_since_us - 1, "before": key.epoch})
 
     async def contest(self, tx: Transaction, key: LaneKey, now_us: int) -> bool:
         """Record that an epoch continues beside its successor; True for the first time."""
-        values = {"tenant": key.tenant_id, "gateway": key.gateway_id, "of_epoch": key.epoch}
-        return await tx.driver.run(_CONTEST_EPOCH, {**values, "now_us": now_us}) == 1
+        return await tx.driver.run(_CONTEST_EPOCH, {**_names(key), "now_us": now_us}) == 1
 
 
-EVENT_COLUMNS = (
-    "lane_id",
-    "sequence",
-    "tenant_id",
-    "organization_id",
-    "vehicle_id",
-    "gateway_id",
-    "name",
-    "at_us",
-    "boot_id",
-    "device",
-    "fields",
-)
+def _names(key: LaneKey) -> dict[str, str]:
+    return {"tenant": key.tenant_id, "gateway": key.gateway_id, "of_epoch": key.epoch}
 
 
-def event_row(
-    event: GatewayEvent, *, lane_id: int, sequence: int, key: LaneKey, organization_id: str, vehicle_id: str
-) -> tuple[object, ...]:
-    """Return a row of `gateway_events` in the order of `EVENT_COLUMNS`."""
-    return (lane_id, sequence, key.tenant_id, organization_id, vehicle_id, key.gateway_id, *told_of(event))
+def event_fields(event: GatewayEvent) -> dict[str, object]:
+    """Return the columns of `gateway_events` that come from the event itself."""
+    fields = orjson.dumps(dict(event.fields)).decode()
+    return {
+        "name": event.name,
+        "at_us": event.at_us,
+        "boot_id": event.boot_id,
+        "device": event.device,
+        "fields": fields,
+    }
 
 
-def told_of(event: GatewayEvent) -> tuple[object, ...]:
-    """Return the last five of `EVENT_COLUMNS`, which come from the event itself."""
-    return (event.name, event.at_us, event.boot_id, event.device, orjson.dumps(dict(event.fields)).decode())
+def event_row(event: GatewayEvent, gateway: RegisteredGateway, lane_id: int, sequence: int) -> dict[str, object]:
+    """Return a row of `gateway_events`."""
+    return {
+        "lane_id": lane_id,
+        "sequence": sequence,
+        "tenant_id": gateway.tenant_id,
+        "organization_id": gateway.organization_id,
+        "vehicle_id": gateway.vehicle_id,
+        "gateway_id": gateway.id,
+        **event_fields(event),
+    }
 
 
-async def append_events(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
+async def append_events(tx: Transaction, rows: Sequence[dict[str, object]]) -> None:
     """Append the rows of gateway events, each from a batch of its own."""
     if rows:
-        await tx.driver.append(gateway_events, EVENT_COLUMNS, rows)
+        await tx.driver.append(gateway_events, tuple(rows[0]), [tuple(row.values()) for row in rows])

@@ -23,17 +23,19 @@ from cloud.foundation.db import (
     ValueRefused,
 )
 from cloud.foundation.events import Outbox
-from cloud.vehicles.custody import Content, CustodyStore, Kept, Reason, SetAside, set_aside
+from cloud.vehicles.custody import Content, CustodyStore, Reason
 from cloud.vehicles.fleet import GatewayDirectory, RegisteredGateway
 from cloud.vehicles.ingest import event_types
-from cloud.vehicles.ingest.batch_events import BatchEvents, set_aside_event
-from cloud.vehicles.ingest.kept_rows import KeptRows, sightings_of_kept
+from cloud.vehicles.ingest.aside import Aside
+from cloud.vehicles.ingest.batch_events import BatchEvents, place_of, set_aside_event
+from cloud.vehicles.ingest.entering import sightings_of
+from cloud.vehicles.ingest.kept_rows import KeptRows
 from cloud.vehicles.ingest.limits import SLOW_ATTEMPTS_MAX
 from cloud.vehicles.ingest.opening import KeptPayload, UnreadablePayload, need_of, unpack
 from cloud.vehicles.ingest.parking import ParkedBatch, ParkingStore
 from cloud.vehicles.ingest.quota_store import GatewayName
 from cloud.vehicles.ingest.quotas import QuotaBook
-from protocols.uplink.envelope import decode_envelope
+from protocols.uplink.envelope import Batch, decode_envelope
 from protocols.uplink.events import GatewayEvent
 
 log = structlog.get_logger()
@@ -139,7 +141,7 @@ class TakeUp:
             await charges.load([name], afresh=True)
             need = need_of(envelope.batch, len(parked.held.octets))
             if isinstance(content, ObservationColumns):
-                keys = {one.key for one in sightings_of_kept(parked.held, gateway, content)}
+                keys = {one.key for one in sightings_of(gateway, content, parked.held.received_at_us)}
                 known = await self._devices.recall(tx, keys)
                 need = need._replace(devices=len(keys - known.keys()))
             if charges.reached(name, need, reserve=True) is not None:
@@ -150,12 +152,12 @@ class TakeUp:
             match content:
                 case ObservationColumns() | GatewayEvent():
                     rows = KeptRows(tx, self._devices, self._numbers)
-                    await rows.write(parked.held, gateway, envelope.batch, content)
+                    await rows.write(parked.held, gateway, content)
                 case KeptPayload():
                     after = Content.KEPT
                 case UnreadablePayload(reason, why):
                     after = Content.UNREADABLE
-                    await self._set_aside(tx, gateway, parked, why, reason)
+                    await self._set_aside(tx, gateway, parked, envelope.batch, why, reason, now_us)
                 case _:
                     raise AssertionError("a gap is never parked")
             await self._custody.change_content(tx, parked.held, Content.PARKED, after)
@@ -171,25 +173,20 @@ class TakeUp:
         return True
 
     async def _set_aside(
-        self, tx: Transaction, gateway: RegisteredGateway, parked: ParkedBatch, why: Reason, reason: str
+        self,
+        tx: Transaction,
+        gateway: RegisteredGateway,
+        parked: ParkedBatch,
+        batch: Batch,
+        why: Reason,
+        reason: str,
+        now_us: int,
     ) -> None:
         """Quarantine a parked batch as at arrival: it stays in the chain, and quarantine has the reason for which it
         has no rows.
         """
-        batch = decode_envelope(parked.held.octets).batch
-        place = {"epoch": batch.epoch, "lane": batch.lane.value, "sequence": batch.sequence}
-        now_us = self._clock.now_us()
-        listed = SetAside(
-            tenant_id=gateway.tenant_id,
-            gateway_id=gateway.id,
-            reason=why,
-            detail=reason,
-            octets_hash=parked.held.hash,
-            octets=None,
-            epoch=batch.epoch,
-            lane=batch.lane.value,
-            sequence=batch.sequence,
-        )
-        if await set_aside(tx, listed, now_us=now_us) == Kept(first_time=True):
+        aside = Aside(tx, self._outbox, now_us)
+        if await aside.add_signed(gateway, batch, why, reason, octets_hash=parked.held.hash):
             event_type, payload = set_aside_event(why, reason)
-            await BatchEvents(tx, self._outbox, now_us).emit_for(gateway, event_type, {**place, **payload})
+            events = BatchEvents(tx, self._outbox, now_us)
+            await events.emit_for(gateway, event_type, {**place_of(batch), **payload})

@@ -8,7 +8,6 @@ acknowledgement; `group` and `aside` quarantine batches and emit events.
 from dataclasses import dataclass
 
 from cloud.vehicles.custody import ChainedBatch, LinkState, Range
-from cloud.vehicles.fleet import GatewayAccess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,39 +61,8 @@ class Scattered:
     missing: tuple[Range, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Forged:
-    """The signature is not the registered key's. Quarantined, never acknowledged."""
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownGateway:
-    """The tenant has no gateway of this id. Quarantined, never acknowledged."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShutOut:
-    """The gateway is suspended or revoked. Quarantined, never acknowledged: a gateway that is resumed resends it."""
-
-    access: GatewayAccess
-
-
-@dataclass(frozen=True, slots=True)
-class Malformed:
-    """The bytes are no envelope, or the envelope is not for its topic. Quarantined, never acknowledged: the sender is
-    unknown.
-
-    `reason` quotes the rule, never the content.
-    """
-
-    reason: str
-
-
 LaneVerdict = Stored | Ahead | Duplicate | Conflict | Scattered
 """The verdict on an authentic batch, given its lane."""
-
-Refusal = Malformed | UnknownGateway | ShutOut | Forged
-"""The verdict on a delivery before any lane is read."""
 
 
 @dataclass(frozen=True, slots=True)

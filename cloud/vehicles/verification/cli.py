@@ -34,7 +34,7 @@ def check_command(
         reports: list[LaneReport] = []
         aside: list[QuarantineCount] = []
         fleet, known = Fleet(place.database, place.clock, place.ids), only is None
-        for tenant_id in await _tenants(place, tenant):
+        for tenant_id in await Tenancy(place.database, place.clock, place.ids).tenant_ids(only=tenant):
             check = CustodyCheck(place.database, place.operator(tenant_id), with_rows=rows)
             reports.extend([report async for report in check.reports(only)])
             aside.extend(await check.quarantine(only))
@@ -67,7 +67,7 @@ def reprocess_command(
 
     async def work(place: Workplace) -> Reprocessed:
         total = Reprocessed()
-        for tenant_id in await _tenants(place, tenant):
+        for tenant_id in await Tenancy(place.database, place.clock, place.ids).tenant_ids(only=tenant):
             done = await Reprocessing(place.database, Devices(place.ids)).run(tenant_id)
             total.unpacked += done.unpacked
             total.observations += done.observations
@@ -77,12 +77,6 @@ def reprocess_command(
     total = run(context, work)
     sentence = f"{total.unpacked} batches decoded, {total.observations} observations added, "
     print_one(f"{sentence}{total.still_unreadable} batches still cannot be read.", asdict(total), as_json=as_json)
-
-
-async def _tenants(place: Workplace, only: str | None) -> list[str]:
-    if only is not None:
-        return [only]
-    return [one.id for one in await Tenancy(place.database, place.clock, place.ids).list_tenants()]
 
 
 def _shown(report: LaneReport) -> dict[str, Any]:

@@ -54,8 +54,7 @@ class Reprocessing:
             return await self._custody.unreadable(tx, tenant_id, after=after, limit=PAGE_BATCHES)
 
     async def _try(self, tenant_id: str, held: HeldBatch, done: Reprocessed) -> None:
-        batch = decode_envelope(held.octets).batch
-        content = unpack(batch)
+        content = unpack(decode_envelope(held.octets).batch)
         if not isinstance(content, ObservationColumns | GatewayEvent):
             done.still_unreadable += 1
             return
@@ -66,7 +65,7 @@ class Reprocessing:
             if not await self._custody.change_content(tx, held, Content.UNREADABLE, Content.ROWS):
                 return
             rows = KeptRows(tx, self._devices, self._numbers)
-            added = await rows.write(held, gateway, batch, content)
+            added = await rows.write(held, gateway, content)
             await release(tx, tenant_id, held.gateway_id, held.hash)
         self._numbers.learn(rows.learned)
         done.unpacked += 1

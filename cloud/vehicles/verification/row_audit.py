@@ -26,7 +26,7 @@ from cloud.clinical.observations import (
 )
 from cloud.foundation.db import Database, Transaction
 from cloud.vehicles.custody import Content, batches
-from cloud.vehicles.ingest import EVENT_COLUMNS, gateway_events, told_of, unpack
+from cloud.vehicles.ingest import event_fields, gateway_events, unpack
 from cloud.vehicles.verification.lane_audit import FINDINGS_MAX, HeldEnvelope, LaneReport
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import decode_envelope
@@ -166,13 +166,14 @@ class RowAudit:
 
     async def _event(self, tx: Transaction, sequence: int, event: GatewayEvent) -> None:
         table = gateway_events.c
-        told = select(*(table[name] for name in EVENT_COLUMNS[-5:])).where(
+        expected = event_fields(event)
+        stored = select(*(table[name] for name in expected)).where(
             table.lane_id == self._lane_id, table.sequence == sequence
         )
-        row = (await tx.execute(told)).first()
+        row = (await tx.execute(stored)).first()
         if row is None:
             self._report.find("its event is missing", sequence, sequence)
-        elif tuple(row) != told_of(event):
+        elif tuple(row) != tuple(expected.values()):
             self._report.find("its event is not what its envelope says", sequence, sequence)
 
 

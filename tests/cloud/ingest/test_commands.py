@@ -12,7 +12,6 @@ from cloud.foundation.observability.metrics import (
     Metrics,
 )
 from cloud.vehicles.custody.tables import lanes
-from cloud.vehicles.ingest import QuotaSettings
 from cloud.vehicles.ingest.figures import QuotaFactorMalformed, change_quota, list_lanes, list_quotas, read_figures
 from cloud.vehicles.ingest.missing import MISSING_AFTER_US
 from cloud.vehicles.ingest.samplers import ingest_sampler, left_out_sampler
@@ -24,7 +23,7 @@ from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, readings, se
 
 pytestmark = pytest.mark.finding("security-2")
 
-SMALL = QuotaSettings(rows_burst=100, rows_per_hour=100)
+SMALL = IngestSection.model_construct(rows_burst=100, rows_per_hour=100)
 
 
 @pytest.fixture
@@ -40,10 +39,6 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 async def fill(cloud: CloudUnderTest, gateway: GatewayInVehicle, batches: int) -> None:
     for _ in range(batches):
         await cloud.take(gateway.send_sections([section(readings(*[97.0] * 60))]))
-
-
-def test_default_settings_equal_the_default_quotas():
-    assert QuotaSettings(**IngestSection().model_dump()) == QuotaSettings()
 
 
 async def test_list_of_quotas_shows_used_rows_and_parked_batches(cloud: CloudUnderTest, gateway: GatewayInVehicle):

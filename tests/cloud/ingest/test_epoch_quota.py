@@ -8,7 +8,7 @@ from cloud.foundation.db import Database
 from cloud.vehicles.custody.tables import batches, lanes, quarantined_batches
 from cloud.vehicles.ingest.figures import change_quota, list_quotas
 from cloud.vehicles.ingest.missing import MISSING_AFTER_US
-from cloud.vehicles.ingest.quotas import QuotaSettings
+from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.tables import gateway_epochs
 from protocols.uplink.envelope import Envelope
 from protocols.uplink.lanes import Lane
@@ -122,7 +122,7 @@ async def test_operator_raises_or_refills_the_quota_of_epochs(
     late = store(99).send()
     assert await cloud.take(late) == []
     async with cloud.database.read() as tx:
-        (row,) = await list_quotas(tx, OPERATOR, QuotaSettings(), gateway_id=None, now_us=cloud.clock.at_us)
+        (row,) = await list_quotas(tx, OPERATOR, IngestSection(), gateway_id=None, now_us=cloud.clock.at_us)
     assert row["epochs_used_percent"] == pytest.approx(100, abs=1)
     assert row["epochs_held_back_at"] is not None
     async with cloud.database.transaction() as tx:

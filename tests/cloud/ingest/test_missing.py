@@ -5,7 +5,7 @@ import pytest
 from cloud.foundation.db import Database
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.missing import MISSING_AFTER_US
-from cloud.vehicles.ingest.quotas import QuotaSettings
+from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.tables import missing_batches
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Mark, Status
@@ -107,7 +107,7 @@ async def test_missing_batches_of_the_previous_epoch_are_deleted_by_a_status_of_
 
 
 async def test_batches_held_back_by_a_quota_are_not_reported_missing(database: Database, gateway: GatewayInVehicle):
-    quotas = QuotaSettings(rows_burst=1, rows_per_hour=1, parked_bytes_max=0)
+    quotas = IngestSection.model_construct(rows_burst=1, rows_per_hour=1, parked_bytes_max=0)
     cloud = await CloudUnderTest(database, quotas=quotas).register(gateway)
     await cloud.take(*gateway.many(4))
     cloud.clock.at_us -= MISSING_AFTER_US

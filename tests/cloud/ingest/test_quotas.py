@@ -10,7 +10,8 @@ from cloud.foundation.db import Database
 from cloud.vehicles.custody.tables import batches, quarantined_batches
 from cloud.vehicles.ingest.opening import Content, unpack
 from cloud.vehicles.ingest.quota_store import QuotaRow
-from cloud.vehicles.ingest.quotas import Need, Quota, QuotaSettings
+from cloud.vehicles.ingest.quotas import Need, Quota, buckets_of
+from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.tables import gateway_events, gateway_quotas, parked_batches
 from protocols.uplink.envelope import Batch, BatchKind, Envelope
 from protocols.uplink.lanes import Lane
@@ -23,7 +24,7 @@ from tests.builders.uplink_bombs import block_of_zeros
 pytestmark = pytest.mark.finding("security-2")
 
 HOUR_US = 3_600_000_000
-SMALL = QuotaSettings(rows_burst=100, rows_per_hour=100, devices_burst=4, devices_per_hour=4)
+SMALL = IngestSection.model_construct(rows_burst=100, rows_per_hour=100, devices_burst=4, devices_per_hour=4)
 
 
 @pytest.fixture
@@ -228,7 +229,7 @@ async def test_parked_events_are_stored_as_events_when_taken_up(cloud: CloudUnde
 
 def test_default_quotas_exceed_the_data_of_a_normal_vehicle_and_its_backlog():
     """Allow 75 observations and 29 kB a second (sent and unpacked): 72 h at once, and four times that rate for ever."""
-    settings = QuotaSettings()
+    settings = IngestSection()
     assert settings.rows_burst >= 75 * 3_600 * 72
     assert settings.rows_per_hour >= 4 * 75 * 3_600
     assert settings.bytes_burst >= 29_000 * 3_600 * 72
@@ -239,15 +240,15 @@ def test_default_quotas_exceed_the_data_of_a_normal_vehicle_and_its_backlog():
 
 @pytest.mark.parametrize("quota", Quota)
 def test_cost_of_a_burst_equals_the_depth_of_its_bucket(quota: Quota):
-    settings = QuotaSettings()
-    (bucket,) = [bucket for bucket in settings.buckets() if bucket.quota is quota]
+    settings = IngestSection()
+    (bucket,) = [bucket for bucket in buckets_of(settings) if bucket.quota is quota]
     burst: int = getattr(settings, f"{quota.value}_burst")
     assert bucket.cost_us(burst, 1.0) == pytest.approx(bucket.burst_us, rel=1e-6)
     assert bucket.cost_us(burst, 4.0) == pytest.approx(bucket.burst_us / 4, rel=1e-6)
 
 
 def test_buckets_needs_and_rows_list_the_quotas_in_one_order():
-    assert [bucket.quota for bucket in QuotaSettings().buckets()] == list(Quota)
+    assert [bucket.quota for bucket in buckets_of(IngestSection())] == list(Quota)
     assert Need._fields == tuple(quota.value for quota in Quota)
     assert len(QuotaRow().until_us) == len(Quota)
 

@@ -13,7 +13,7 @@ from cloud.foundation.db import Database, DatabaseUnavailable, Transaction
 from cloud.vehicles.custody.tables import batches
 from cloud.vehicles.ingest.parking import ParkedBatch, ParkingStore
 from cloud.vehicles.ingest.quota_store import GatewayName
-from cloud.vehicles.ingest.quotas import QuotaSettings
+from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.tables import gateway_events, gateway_quotas, parked_batches
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.finding("security-2")
 DAY_US = 86_400_000_000
 ROWS = 60
 PARKED = 4
-SMALL = QuotaSettings(rows_burst=ROWS + 1, rows_per_hour=ROWS)
+SMALL = IngestSection.model_construct(rows_burst=ROWS + 1, rows_per_hour=ROWS)
 
 
 @pytest.fixture

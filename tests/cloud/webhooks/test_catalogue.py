@@ -27,7 +27,7 @@ from cloud.slices import SLICES
 from cloud.vehicles.fleet import GatewaySilence
 from cloud.vehicles.fleet.access import GatewayAccessDesk
 from cloud.vehicles.ingest.missing import MISSING_AFTER_US
-from cloud.vehicles.ingest.quotas import QuotaSettings
+from cloud.vehicles.ingest.settings import IngestSection
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
@@ -164,9 +164,9 @@ async def gateways_happen(here: WebhookSurface) -> None:
 
 async def quotas_happen(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
     """Exceed a limit, exceed a quota and return below it, and lose batches in transit."""
-    cloud.book.settings = QuotaSettings(rows_burst=1, rows_per_hour=1)
+    cloud.book.settings = IngestSection.model_construct(rows_burst=1, rows_per_hour=1)
     await cloud.take(gateway.send())
-    cloud.book.settings = QuotaSettings()
+    cloud.book.settings = IngestSection()
     cloud.clock.at_us += 24 * 3_600_000_000
     assert await cloud.take_up() == 1
     too_many = BLOCK_OBSERVATIONS_MAX + 1
