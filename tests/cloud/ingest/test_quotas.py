@@ -1,14 +1,12 @@
 """A gateway over its quota harms only itself: its batches are parked, reported, and get rows when the quota allows."""
 
-from dataclasses import replace
-
 import pytest
 
 from cloud.clinical.devices.tables import devices
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database
 from cloud.vehicles.custody.tables import batches, quarantined_batches
-from cloud.vehicles.ingest.opening import Content, unpack
+from cloud.vehicles.ingest.opening import UnpackedContent, unpack
 from cloud.vehicles.ingest.quota_store import QuotaRow
 from cloud.vehicles.ingest.quotas import Need, Quota, buckets_of
 from cloud.vehicles.ingest.settings import IngestSection
@@ -135,7 +133,8 @@ async def test_batch_with_new_devices_over_the_quota_is_parked_and_one_with_know
 async def test_batches_beyond_the_parking_limit_are_unacknowledged_and_are_stored_when_resent(
     database: Database, gateway: GatewayInVehicle
 ):
-    cloud = await CloudUnderTest(database, quotas=replace(SMALL, parked_bytes_max=2_500)).register(gateway)
+    quotas = SMALL.model_copy(update={"parked_bytes_max": 2_500})
+    cloud = await CloudUnderTest(database, quotas=quotas).register(gateway)
     sent = [of_rows(gateway, 60) for _ in range(6)]
     acks = [ack for one in sent for ack in await cloud.take(one)]
     parked = len(await cloud.rows(parked_batches))
@@ -159,9 +158,8 @@ async def test_batches_beyond_the_parking_limit_are_unacknowledged_and_are_store
 async def test_gap_is_not_acknowledged_without_quota_and_is_stored_when_resent_after_the_refill(
     database: Database, gateway: GatewayInVehicle
 ):
-    cloud = await CloudUnderTest(database, quotas=replace(SMALL, bytes_burst=2_000, bytes_per_hour=2_000)).register(
-        gateway
-    )
+    quotas = SMALL.model_copy(update={"bytes_burst": 2_000, "bytes_per_hour": 2_000})
+    cloud = await CloudUnderTest(database, quotas=quotas).register(gateway)
     await cloud.take(gateway.send_raw(BatchKind.EPCR, b"x" * 1_800, lane=Lane.EPCR))
     lost = gateway.many(2)
     gap = gateway.gap(lost)
@@ -183,7 +181,8 @@ async def test_repeated_batch_is_charged_to_the_quota_once(cloud: CloudUnderTest
 async def test_six_batches_of_zeros_get_no_more_rows_than_the_quota_allows(
     database: Database, gateway: GatewayInVehicle
 ):
-    cloud = await CloudUnderTest(database, quotas=replace(SMALL, rows_burst=20_000)).register(gateway)
+    quotas = SMALL.model_copy(update={"rows_burst": 20_000})
+    cloud = await CloudUnderTest(database, quotas=quotas).register(gateway)
     block = block_of_zeros(BLOCK_OBSERVATIONS_MAX, wall_offset_us=NOW_US)
     bombs = [gateway.send_raw(BatchKind.OBSERVATIONS, block, count=BLOCK_OBSERVATIONS_MAX) for _ in range(6)]
     assert sum(len(one.batch.payload) for one in bombs) < 30_000
@@ -259,7 +258,7 @@ async def test_parked_batch_that_meets_a_programming_error_waits_and_stops_no_ot
     await cloud.take(*[of_rows(one, 60) for one in (gateway, gateway, other, other)])
     cloud.clock.at_us += HOUR_US
 
-    def unpack_all_but_ours(batch: Batch) -> Content:
+    def unpack_all_but_ours(batch: Batch) -> UnpackedContent:
         if batch.gateway == gateway.gateway:
             raise RuntimeError("a mistake")
         return unpack(batch)
