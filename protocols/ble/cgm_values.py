@@ -9,12 +9,12 @@ The meaning of a value for a record is in `cgm`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-from protocols.ble.e2e_crc import CRC_BYTES, checked, e2e_crc
+from protocols.ble.e2e_crc import CRC_BYTES, checked
 from protocols.ble.layout import DATE_TIME, E2E_CRC, I8, SFLOAT, U8, U16, U24, Field, ValueLayout, e2e_crc_tail
 from protocols.ble.wire import GattReader, GattWriter
-from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.errors import RemoteProtocolError
 from protocols.observation import Scalar
 
 CGM_MEASUREMENT: Final = 0x2AA7
@@ -100,39 +100,16 @@ class CgmSessionRunTime:
 
 @dataclass(frozen=True, slots=True)
 class CgmControl:
-    """A value of the CGM Specific Ops Control Point (0x2AAC). `operand` is as sent; the functions below read it."""
+    """A value of the CGM Specific Ops Control Point (0x2AAC). `operand` is as sent."""
 
     opcode: int
     operand: bytes = b""
     has_crc: bool = False
 
 
-class ControlResponse(NamedTuple):
-    """Response of the control point. `result`: 1 success, 2 not supported, 3 invalid operand, 4 not completed, 5 out of
-    range."""
-
-    request: int
-    result: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """Operand of opcodes 04 and 06. mg/dL, minutes since the session's start."""
-
-    concentration_mg_dl: Scalar
-    offset_min: int
-    sample_type: int
-    location: int
-    next_offset_min: int
-    record: int
-    status: int
-
-
 SET_INTERVAL, GET_INTERVAL, INTERVAL = 0x01, 0x02, 0x03
 SET_CALIBRATION, GET_CALIBRATION, CALIBRATION = 0x04, 0x05, 0x06
 RESET_ALERT, START_SESSION, STOP_SESSION, CONTROL_RESPONSE = 0x19, 0x1A, 0x1B, 0x1C
-PATIENT_HIGH, PATIENT_LOW, HYPO, HYPER, RATE_OF_DECREASE, RATE_OF_INCREASE = range(0x07, 0x19, 3)
-"""Opcodes that set an alert level (SFLOAT). Opcode + 1 gets the level; opcode + 2 is the response with it."""
 
 _CALIBRATION_BYTES = 10
 _OPERANDS: Final[Mapping[int, int]] = {
@@ -141,6 +118,7 @@ _OPERANDS: Final[Mapping[int, int]] = {
     INTERVAL: 1,
     SET_CALIBRATION: _CALIBRATION_BYTES,
     CALIBRATION: _CALIBRATION_BYTES,
+    # Levels of alerts (SFLOAT): opcode 07 + 3n sets one, the next gets it, the third is the response with it.
     **{level + step: octets for level in range(0x07, 0x19, 3) for step, octets in enumerate((2, 0, 2))},
     RESET_ALERT: 0,
     START_SESSION: 0,
@@ -199,12 +177,8 @@ def decode_feature(data: bytes) -> CgmFeature:
 
 
 def encode_feature(value: CgmFeature) -> bytes:
-    """Encode the feature with `crc` as it is; `feature_crc` computes it."""
+    """Encode the feature with `crc` as it is."""
     return _feature_bytes(value) + value.crc.to_bytes(CRC_BYTES, "little")
-
-
-def feature_crc(value: CgmFeature) -> int:
-    return e2e_crc(_feature_bytes(value))
 
 
 def _feature_bytes(value: CgmFeature) -> bytes:
@@ -240,47 +214,3 @@ def decode_control(data: bytes) -> CgmControl:
 def encode_control(value: CgmControl) -> bytes:
     data = GattWriter().unsigned(value.opcode, 1).raw(value.operand).value()
     return data + E2E_CRC.encode(data, value.has_crc)
-
-
-def control_response_of(value: CgmControl) -> ControlResponse | None:
-    """Return the response in `value`; None where it is none."""
-    if value.opcode != CONTROL_RESPONSE or len(value.operand) != 2:
-        return None
-    return ControlResponse(value.operand[0], value.operand[1])
-
-
-def alert_level(opcode: int, level: Scalar) -> CgmControl:
-    """Encode a command that sets an alert level, or (`opcode` + 2) a response with one."""
-    if _OPERANDS.get(opcode) != 2 or opcode == CONTROL_RESPONSE:
-        raise LocalProtocolError(f"opcode 0x{opcode:02X} has no level")
-    return CgmControl(opcode, GattWriter().sfloat(level).value())
-
-
-def alert_level_of(value: CgmControl) -> Scalar | None:
-    """Return the level in `value`; None where it has none."""
-    if _OPERANDS.get(value.opcode) != 2 or value.opcode == CONTROL_RESPONSE:
-        return None
-    return GattReader(value.operand, clause="CGMS 0x2AAC").sfloat()
-
-
-def calibration_of(value: CgmControl) -> Calibration | None:
-    """Return the calibration in `value`; None where it has none."""
-    if value.opcode not in (SET_CALIBRATION, CALIBRATION):
-        return None
-    reader = GattReader(value.operand, clause="CGMS 0x2AAC")
-    concentration, offset_min, kind = reader.sfloat(), reader.u16(), reader.u8()
-    return Calibration(
-        concentration_mg_dl=concentration,
-        offset_min=offset_min,
-        sample_type=kind & 0x0F,
-        location=kind >> 4,
-        next_offset_min=reader.u16(),
-        record=reader.u16(),
-        status=reader.u8(),
-    )
-
-
-def calibration(opcode: int, value: Calibration) -> CgmControl:
-    writer = GattWriter().sfloat(value.concentration_mg_dl).unsigned(value.offset_min, 2)
-    writer.unsigned(value.location << 4 | value.sample_type, 1).unsigned(value.next_offset_min, 2)
-    return CgmControl(opcode, writer.unsigned(value.record, 2).unsigned(value.status, 1).value())

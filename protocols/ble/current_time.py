@@ -61,11 +61,6 @@ class LocalTimeInformation:
     zone_quarters: int
     dst: int
 
-    @property
-    def ahead_min(self) -> int | None:
-        """Minutes by which local time is ahead of UTC; None where zone or DST is unknown."""
-        return zone_min(self.zone_quarters, self.dst)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceTimeInformation:

@@ -42,7 +42,6 @@ CLAUSE: Final = "DTS"
 
 E2E_CRC_SUPPORTED: Final = 0x0001
 TIME_FAULT: Final = 0x0001
-UTC_ALIGNED: Final = 0x0002
 EPOCH_2000: Final = 0x0010
 """Status bits of the clock."""
 _EPOCH_1900_US = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000

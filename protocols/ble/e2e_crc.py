@@ -14,11 +14,6 @@ def e2e_crc(data: bytes) -> int:
     return fcs16(data) ^ 0xFFFF
 
 
-def with_crc(data: bytes) -> bytes:
-    """Append the check to `data`, least significant byte first."""
-    return data + e2e_crc(data).to_bytes(CRC_BYTES, "little")
-
-
 def checked(data: bytes, crc: int, *, clause: str) -> None:
     """Check `data`. Raises RemoteProtocolError where `crc` does not match."""
     if e2e_crc(data) != crc:

@@ -10,13 +10,12 @@ The order of requests is in `record_procedure` for the client and in `record_ser
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import RecordNumbering
-from protocols.ble.wire import DATE_TIME_BYTES, GattReader, GattWriter, date_time_bytes
+from protocols.ble.wire import DATE_TIME_BYTES, GattReader, GattWriter
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 
 CLAUSE: Final = "RACP 0x2A52"
@@ -144,14 +143,6 @@ def request(opcode: Opcode, operator: Operator, *numbers: int, numbering: Record
         for number in numbers:
             operand.unsigned(number, width)
     return encode_record_access(RecordAccess(opcode, operator, operand.value()))
-
-
-def request_by_time(opcode: Opcode, operator: Operator, *moments: datetime) -> bytes:
-    """Encode a request over the user facing time (glucose filter 2), the device's local time."""
-    if len(moments) != BOUNDS.get(operator, 0) or not moments:
-        raise LocalProtocolError(f"{operator.name} has another number of bounds than {len(moments)}")
-    operand = bytes((FilterType.USER_FACING_TIME,)) + b"".join(map(date_time_bytes, moments))
-    return encode_record_access(RecordAccess(opcode, operator, operand))
 
 
 def encode_result(opcode: int, result: Result) -> bytes:

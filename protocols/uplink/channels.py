@@ -15,7 +15,6 @@ from protocols.observation import Channel, SampleArray, SampleFormat
 from protocols.uplink.wire import WireReader, WireWriter
 
 COMPONENTS_MAX = 255
-SUPPLEMENTAL_TYPES_MAX = 255
 SYSTEM_ID_BYTES_MAX = 128
 MODEL_BYTES_MAX = 512
 BOOT_ID_BYTES_MAX = 64

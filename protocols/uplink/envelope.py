@@ -30,7 +30,6 @@ from protocols.uplink.wire import WireReader, WireWriter
 
 VERSION = 1
 SIGNATURE_BYTES = 64
-PUBLIC_KEY_BYTES = 32
 TRACEPARENT_BYTES_MAX = 64
 _CLAUSE = "uplink envelope v1"
 _SIGNATURE_CONTEXT = b"argus/v1/batch-signature\x00"

@@ -5,7 +5,7 @@ bytes may follow one. Every other characteristic has a fixed end.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from protocols.ble.e2e_crc import with_crc
+from protocols.ble.e2e_crc import e2e_crc
 
 
 class Tail(NamedTuple):
@@ -36,7 +36,7 @@ def _operand(opcode: int, length: int) -> bool:
 
 def has_checksum(octets: bytes) -> bool:
     """Return whether the last two bytes are the E2E-CRC of the bytes before them."""
-    return len(octets) > 2 and with_crc(octets[:-2]) == octets
+    return len(octets) > 2 and e2e_crc(octets[:-2]).to_bytes(2, "little") == octets[-2:]
 
 
 TAILS: Final = {

@@ -19,7 +19,6 @@ from protocols.ieee11073.association.agent_clock import SettableClock
 from protocols.ieee11073.association.agent_data_requests import DataScope, ServedRequests
 from protocols.ieee11073.association.agent_pm_store import AgentPmStore
 from protocols.ieee11073.association.clock_setting import WallClock
-from protocols.ieee11073.association.data_requests import DataWanted, Reach
 from protocols.ieee11073.association.settings import PmStoreSettings
 from protocols.ieee11073.dim import Configuration, Reading, fixed_report, grouped_report
 from protocols.ieee11073.dim.attribute import ObjectClass
@@ -191,24 +190,12 @@ def reporting(configuration: Configuration) -> Callable[[AgentAssociation, float
 
 def command(manager: ManagerAssociation, now_s: float, random: Random) -> None:
     """Give a command to one of the manager's services. Raise `LocalProtocolError` where it is not allowed now."""
-    handle = random.choice((0, 1, 2, 3, 9, 10))
-    reach = random.choice(tuple(Reach))
-    match random.randrange(8):
+    match random.randrange(4):
         case 0:
             manager.clock_setting.read_clocks(now_s)
         case 1:
             manager.clock_setting.set_time(WallClock(1_772_000_000_000_000, zone_min=60), now_s)
         case 2:
-            manager.scanners.switch(handle, enable=random.random() < 0.5, now_s=now_s)
-        case 3:
-            manager.scanners.read(handle, now_s=now_s)
-        case 4:
-            handles = (handle,) if random.random() < 0.3 else ()
-            wanted = DataWanted(reach=reach, period_s=5.0 if reach is Reach.PERIOD else 0.0, handles=handles)
-            manager.data_requests.request(wanted, now_s=now_s)
-        case 5:
-            manager.data_requests.prolong(random.randrange(4), now_s=now_s)
-        case 6:
-            manager.data_requests.stop(random.randrange(4), now_s=now_s)
+            manager.scanners.begin()
         case _:
-            manager.pm_stores.fetch(now_s)
+            manager.pm_stores.begin()

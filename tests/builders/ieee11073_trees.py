@@ -30,12 +30,6 @@ from protocols.ieee11073.apdu.data import (
     EventReportArgument,
     EventReportResult,
     EventType,
-    ScanReportInfoFixed,
-    ScanReportInfoGrouped,
-    ScanReportInfoMPFixed,
-    ScanReportInfoMPGrouped,
-    ScanReportInfoMPVar,
-    ScanReportInfoVar,
 )
 from protocols.ieee11073.apdu.pm_store import (
     InstanceNumber,
@@ -49,6 +43,14 @@ from protocols.ieee11073.dim import Attribute
 from protocols.ieee11073.dim.identity import MdsTimeInfo
 from protocols.ieee11073.mder.annotations import CountedBytes, FixedBytes, Listed, Number, OpenIntEnum
 from protocols.reader import Reader
+from tests.builders.ieee11073_report_info import (
+    ScanReportInfoFixed,
+    ScanReportInfoGrouped,
+    ScanReportInfoMPFixed,
+    ScanReportInfoMPGrouped,
+    ScanReportInfoMPVar,
+    ScanReportInfoVar,
+)
 
 LEAF: Final = 0
 PLAIN: Final = 1

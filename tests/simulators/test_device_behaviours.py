@@ -3,7 +3,17 @@
 import pytest
 
 from protocols.device_time import DeviceTime, TimeKind, absolute_time_at
-from protocols.ieee11073.apdu.data import ErrorValue
+from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.apdu.actions import (
+    MODE_SCOPE_HANDLE,
+    MODE_SINGLE_RESPONSE,
+    MODE_START,
+    PERSON_ANY,
+    ActionType,
+    DataRequest,
+    HandleEntry,
+)
+from protocols.ieee11073.apdu.data import ActionArgument, ErrorValue
 from protocols.ieee11073.association import (
     AgentSettings,
     Associated,
@@ -16,9 +26,9 @@ from protocols.ieee11073.association import (
 )
 from protocols.ieee11073.association.agent_service import Refused, Silent
 from protocols.ieee11073.association.clock_setting import WallClock
-from protocols.ieee11073.association.data_requests import DataWanted, Reach
 from protocols.ieee11073.association.manager_events import ClockSet, DataFlowStarted, ScannerState
 from protocols.ieee11073.dim.identity import DeviceIdentity
+from protocols.ieee11073.mder import encode
 from simulators.agents.agent import AgentOptions
 from simulators.agents.behaviour import Behaviour, DataRequests, ScannerKind
 from simulators.agents.device_clock import DeviceClock
@@ -158,7 +168,7 @@ async def test_scanner_measurements_are_queued_until_the_scanner_is_enabled() ->
         await device.associated()
         await device.live_unheard(3)
         assert (device.agent.status.pending, manager.stored) == (3, [])
-        manager.command(lambda association, now_s: association.scanners.switch(0x0F00, enable=True, now_s=now_s))
+        manager.command(lambda association, now_s: association.scanners._enable(0x0F00))
         await eventually(lambda: bool(heard(manager, ScannerState)))
         await device.live(1)
         await lost_nothing(device, manager)
@@ -201,14 +211,32 @@ async def test_device_that_reports_only_on_request_delivers_all_measurements_aft
         await lost_nothing(device, manager)
 
 
+def request_once(association: ManagerAssociation, handles: tuple[int, ...], now_s: float) -> None:
+    """Send a data request for a single response, which our manager never sends by itself."""
+    request = DataRequest(
+        data_req_id=7,
+        data_req_mode=MODE_START | MODE_SCOPE_HANDLE | MODE_SINGLE_RESPONSE,
+        data_req_time=0,
+        data_req_person_id=PERSON_ANY,
+        data_req_class=0,
+        data_req_obj_handle_list=tuple(map(HandleEntry, handles)),
+    )
+    association._peer.set_now(now_s)
+    association._peer.enqueue(
+        MessageTag.CONFIRMED_ACTION,
+        ActionArgument(0, ActionType.DATA_REQUEST, encode(request)),
+        to_s=3.0,
+        done=association.data_requests._take_response,
+    )
+
+
 async def test_single_data_request_returns_the_latest_measurement_of_each_handle() -> None:
     options = options_with(data_requests=DataRequests.ALSO)
     async with sim_manager() as manager, running_agent("monitor", manager, options=options) as device:
         await device.associated()
         await device.live(2)
         numbers = [seen for seen in manager.stored if seen.channel.handle in (30, 36)]
-        wanted = DataWanted(reach=Reach.ONCE, handles=(30, 36))
-        manager.command(lambda association, now_s: association.data_requests.request(wanted, now_s=now_s))
+        manager.command(lambda association, now_s: request_once(association, (30, 36), now_s))
         await eventually(lambda: len([seen for seen in manager.stored if seen.channel.handle in (30, 36)]) == 6)
         asked = [seen for seen in manager.stored if seen.channel.handle in (30, 36)][4:]
         assert [(seen.channel.handle, seen.value, seen.device_time) for seen in asked] == [

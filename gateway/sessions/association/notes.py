@@ -30,8 +30,6 @@ Remark = (
     | manager_events.DataFlowStarted
     | manager_events.DataFlowEnded
     | manager_events.DataRequestRefused
-    | manager_events.AttributesRead
-    | manager_events.AttributesWithheld
     | manager_events.ClockRead
     | manager_events.ClockCommanded
     | manager_events.ClockSet
@@ -96,9 +94,7 @@ class AssociationNotes:
                 await journal.record("data.flow_ended", system_id, request=event.data_req_id, reports=event.reports)
             case manager_events.DataRequestRefused():
                 await journal.record("data.request_refused", system_id, request=event.data_req_id, why=event.why)
-            case manager_events.AttributesWithheld():
-                await journal.record("device.attributes_withheld", system_id, handle=event.handle, why=event.why)
-            case manager_events.MdsChanged() | manager_events.AttributesReported() | manager_events.AttributesRead():
+            case manager_events.MdsChanged() | manager_events.AttributesReported():
                 pass  # recorded in the device's report (`HistoryRecorder`)
             case (
                 manager_events.ClockRead()

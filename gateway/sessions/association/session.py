@@ -270,7 +270,7 @@ class AssociationSession:
         otherwise."""
         if instant.monotonic_s - self._last_byte_s >= silent_s:
             with suppress(LocalProtocolError):  # it ended at this moment, or enough requests are pending
-                self._association.presence.check(now_s=instant.monotonic_s)
+                self._association.mds_reading.check(now_s=instant.monotonic_s)
 
     async def _associated(self, event: events.Associated, instant: Instant) -> None:
         system_id = event.system_id.hex()

@@ -65,8 +65,6 @@ class HistoryRecorder:
                 history.add_lost_reports(event.count, at_us)
             case manager_events.ReportNotTaken():
                 history.add_refused_reports(1, event.why.value, at_us)
-            case manager_events.AttributesRead():
-                history.add_object_attributes(event.handle, event.attributes, at_us)
             case events.Released():
                 history.add_end("released", at_us)
             case events.Aborted():

@@ -221,33 +221,6 @@ class GroupedObservation:
 
 
 @sequence
-class ScanReportInfoFixed:
-    """A report in fixed form."""
-
-    data_req_id: U16
-    scan_report_no: U16
-    obs_scan_fixed: SequenceOf[ObservationScanFixed]
-
-
-@sequence
-class ScanReportInfoVar:
-    """A report in variable form."""
-
-    data_req_id: U16
-    scan_report_no: U16
-    obs_scan_var: SequenceOf[ObservationScan]
-
-
-@sequence
-class ScanReportInfoGrouped:
-    """A report in grouped form."""
-
-    data_req_id: U16
-    scan_report_no: U16
-    obs_scan_grouped: SequenceOf[GroupedObservation]
-
-
-@sequence
 class PersonScanFixed:
     """One person's values in fixed form. `person_id` 0xFFFF: the device does not know the person."""
 
@@ -269,30 +242,3 @@ class PersonScanGrouped:
 
     person_id: U16
     obs_scan_grouped: OctetString
-
-
-@sequence
-class ScanReportInfoMPFixed:
-    """A multi-person report in fixed form."""
-
-    data_req_id: U16
-    scan_report_no: U16
-    scan_per_fixed: SequenceOf[PersonScanFixed]
-
-
-@sequence
-class ScanReportInfoMPVar:
-    """A multi-person report in variable form."""
-
-    data_req_id: U16
-    scan_report_no: U16
-    scan_per_var: SequenceOf[PersonScan]
-
-
-@sequence
-class ScanReportInfoMPGrouped:
-    """A multi-person report in grouped form."""
-
-    data_req_id: U16
-    scan_report_no: U16
-    scan_per_grouped: SequenceOf[PersonScanGrouped]

@@ -62,15 +62,6 @@ class TransferResult(OpenIntEnum):
     OTHER_FAILURE = 512
 
 
-class StatisticsType(OpenIntEnum):
-    """Kind of one entry of SegmentStatistics."""
-
-    UNDEFINED = 0
-    MINIMUM = 1
-    MAXIMUM = 2
-    AVERAGE = 3
-
-
 @sequence
 class InstanceNumber:
     """The number of a segment in its store: the argument of SEG_TRIG_XFER, and an item of a segm-id-list."""
@@ -189,11 +180,3 @@ class SegmentEntryMap:
 
     segm_entry_header: Bits16
     segm_entry_elem_list: SequenceOf[SegmentEntryElement]
-
-
-@sequence
-class SegmentStatisticsEntry:
-    """One item of SegmentStatistics; the segment's map defines the layout of the entry."""
-
-    segm_stat_type: StatisticsType
-    segm_stat_entry: OctetString

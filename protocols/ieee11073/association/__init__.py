@@ -25,9 +25,7 @@ from protocols.ieee11073.association.events import (
 )
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.manager_events import (
-    AttributesRead,
     AttributesReported,
-    AttributesWithheld,
     ClockCommanded,
     ClockNotSet,
     ClockRead,
@@ -53,9 +51,7 @@ __all__ = [
     "AgentAssociation",
     "AgentSettings",
     "Associated",
-    "AttributesRead",
     "AttributesReported",
-    "AttributesWithheld",
     "ClockCommanded",
     "ClockNotSet",
     "ClockRead",

@@ -33,8 +33,6 @@ from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.ieee11073.mder import encode
 from protocols.ieee11073.tolerances import Oddity
 
-ACTION_RESPONSES = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
-
 CLOCK_ATTRIBUTES = {
     Attribute.DATE_AND_TIME: TimeKind.ABSOLUTE,
     Attribute.BASE_OFFSET_TIME: TimeKind.BASE_OFFSET,
@@ -154,7 +152,6 @@ class ClockSetting(Service):
         self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             AtSending(command),
-            answers=ACTION_RESPONSES,
             to_s=self._to_action_s,
             done=partial(self._take_response, sent),
             overdue=partial(self._not_set, sent, UNANSWERED, b""),

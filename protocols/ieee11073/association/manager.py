@@ -22,7 +22,6 @@ from protocols.ieee11073.apdu.data import (
     RejectProblem,
 )
 from protocols.ieee11073.association.admission import SYSTEM_ID_BYTES, Applicant, judge, response
-from protocols.ieee11073.association.attribute_reading import AttributeReading
 from protocols.ieee11073.association.clock_setting import ClockSetting
 from protocols.ieee11073.association.configurations import ConfigurationStore
 from protocols.ieee11073.association.configuring import Configuring
@@ -34,7 +33,6 @@ from protocols.ieee11073.association.manager_events import MdsChanged, MdsRead, 
 from protocols.ieee11073.association.manager_table import MANAGER
 from protocols.ieee11073.association.mds_reading import MdsReading
 from protocols.ieee11073.association.pm_stores import PmStores
-from protocols.ieee11073.association.presence import Presence
 from protocols.ieee11073.association.received import CONFIRMED, Received
 from protocols.ieee11073.association.report_intake import ReportIntake
 from protocols.ieee11073.association.report_responses import OwedResponses
@@ -86,16 +84,13 @@ class ManagerAssociation(Association):
         self._tickets = count(1)
         self._peer = Requests(
             send=self._request,
-            answer=self._send_message,
             emit=self._emit,
             now_s=lambda: self._now_s,
             set_now=self._set_now,
             operating=lambda: self.state is State.OPERATING,
             notes=self._notes,
         )
-        self._mds_reading = MdsReading(self._peer, self._settings.to_get_s, self._identified)
-        self.attribute_reading = AttributeReading(self._peer, self._settings.to_get_s)
-        self.presence = Presence(self._peer, self._settings.to_get_s)
+        self.mds_reading = MdsReading(self._peer, self._settings.to_get_s, self._identified)
         self.clock_setting = ClockSetting(self._peer, self._settings)
         self.scanners = Scanners(self._peer, self._settings, self._reports_of_handle)
         self.data_requests = DataRequests(
@@ -113,8 +108,7 @@ class ManagerAssociation(Association):
         self._mds_event: MdsRead | None = None
         """The identity that was emitted and not acknowledged; after the acknowledgement the services begin."""
         self._services: tuple[Service, ...] = (
-            self._mds_reading,
-            self.attribute_reading,
+            self.mds_reading,
             self.clock_setting,
             self.scanners,
             self.data_requests,
@@ -143,7 +137,7 @@ class ManagerAssociation(Association):
     @property
     def device(self) -> DeviceIdentity | None:
         """Device of this or the last association: its system id from the AARQ on, the rest after reading the MDS."""
-        return self._mds_reading.device
+        return self.mds_reading.device
 
     @property
     def deadline_s(self) -> float | None:
@@ -235,7 +229,7 @@ class ManagerAssociation(Association):
             self._reject_result = applicant
             return Input.RX_AARQ_UNACCEPTABLE
         self._applicant = applicant
-        self._mds_reading.associate(applicant.system_id)
+        self.mds_reading.associate(applicant.system_id)
         self.data_requests.associate(applicant.data_req_mode_flags, applicant.manager_flows)
         self._configuration = self._configuring.find(applicant)
         return Input.RX_AARQ_UNKNOWN_CONFIG if self._configuration is None else Input.RX_AARQ_KNOWN_CONFIG
@@ -309,8 +303,8 @@ class ManagerAssociation(Association):
             self._intake.learn_identity(identity)
         for service in self._services:
             service.learn_identity(identity)
-        self.clock_setting.read_with_mds(identity.attributes, self._mds_reading.asked_s)
-        self._mds_event = self._mds_reading.event
+        self.clock_setting.read_with_mds(identity.attributes, self.mds_reading.asked_s)
+        self._mds_event = self.mds_reading.event
         if self._mds_event is None:
             self._begin()
 
@@ -427,7 +421,7 @@ class ManagerAssociation(Association):
         assert self._intake is not None
         for event in events:
             if isinstance(event, MdsChanged):
-                self._mds_reading.changed(event)
+                self.mds_reading.changed(event)
             self._emit(event)
 
     def _refuse_operation(self, row: Row, received: Received) -> None:

@@ -102,22 +102,6 @@ class ReportNotTaken:
 
 
 @dataclass(frozen=True, slots=True)
-class AttributesRead:
-    """Attributes of an object in the device's response to a Get."""
-
-    handle: int
-    attributes: tuple[tuple[int, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AttributesWithheld:
-    """A Get of the caller was refused or timed out; `why` is the reason in words."""
-
-    handle: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class ClockRead:
     """The times that the device's clocks showed at one moment between `asked_s` and `answered_s` (monotonic): the
     coincident time stamp that dates its relative times. At most one time of each kind, at least one."""
@@ -187,14 +171,14 @@ class ScannerResumed:
 
 @dataclass(frozen=True, slots=True)
 class DataFlowStarted:
-    """The device accepted a data request; a single response came with it, other flows follow as reports."""
+    """The device accepted the data request; reports follow."""
 
     data_req_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class DataFlowEnded:
-    """A flow ended: by its single response, by a stop, or at the end of its time. It had `reports` reports."""
+    """A flow ended at the end of its time. It had `reports` reports."""
 
     data_req_id: int
     reports: int
@@ -202,7 +186,7 @@ class DataFlowEnded:
 
 @dataclass(frozen=True, slots=True)
 class DataRequestRefused:
-    """A data request, its continuation or its stop was refused or timed out; `why` in words."""
+    """A data request or its continuation was refused or timed out; `why` in words."""
 
     data_req_id: int
     why: str
@@ -215,8 +199,6 @@ ManagerEvent = (
     | ReportReceived
     | ReportsLost
     | ReportNotTaken
-    | AttributesRead
-    | AttributesWithheld
     | ClockRead
     | ClockCommanded
     | ClockSet

@@ -15,7 +15,7 @@ from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.actions import ActionType
 from protocols.ieee11073.apdu.data import ActionArgument, ActionResult, GetArgument
-from protocols.ieee11073.apdu.pm_store import CAPABILITY_CLEAR_BY_LIST, SegmentInfo, SegmentSelection
+from protocols.ieee11073.apdu.pm_store import CAPABILITY_CLEAR_BY_LIST, SegmentInfo
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.refusals import refusal
 from protocols.ieee11073.association.requests import Requests
@@ -26,8 +26,6 @@ from protocols.ieee11073.mder import decode_list
 from protocols.ieee11073.tolerances import Oddity
 
 P = ParamSpec("P")
-_GET_RESPONSES = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
-_ACTION_RESPONSES = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 
 
 @dataclass(slots=True)
@@ -35,7 +33,6 @@ class Store:
     """A PM-store in this round: its attributes, the segments still to fetch, and those that may be cleared together."""
 
     handle: int
-    selection: SegmentSelection
     attributes: dict[int, bytes] = field(default_factory=dict)
     due: deque[Segment] = field(default_factory=deque)
     listed: tuple[int, ...] = ()
@@ -99,7 +96,6 @@ class StoreSteps:
         self._requests.enqueue(
             MessageTag.GET,
             GetArgument(store.handle, ()),
-            answers=_GET_RESPONSES,
             to_s=to_s,
             done=self._if_still(done),
             overdue=self._overdue("a Get of its attributes"),
@@ -119,7 +115,6 @@ class StoreSteps:
         self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             ActionArgument(store.handle, action, data),
-            answers=_ACTION_RESPONSES,
             to_s=to_s,
             done=self._if_still(done),
             overdue=self._overdue(f"the answer to {action.name}"),

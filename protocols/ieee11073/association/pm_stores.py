@@ -5,8 +5,8 @@ SEG_GET_INFO, SEG_TRIG_XFER, then the device sends entries as event reports. Eac
 after it was delivered and never before. Clearing is requested when all entries of a segment are durable, directly after
 the device has confirmed that the segment has not changed since the fetch.
 
-No error here ends an association: a memory that cannot be fetched is reported and skipped until the next association or
-the next `fetch`, because the live reports beside it matter more. Unconfirmed entries are accepted as they arrive.
+No error here ends an association: a memory that cannot be fetched is reported and skipped until the next
+association, because the live reports beside it matter more. Unconfirmed entries are accepted as they arrive.
 
 The next step never runs inside `delivered`: it is scheduled at once (`deadline_s`), so that times and events are
 current, however long the disk took.
@@ -27,7 +27,6 @@ from protocols.ieee11073.apdu.data import (
     GetResult,
 )
 from protocols.ieee11073.apdu.pm_store import (
-    CAPABILITY_SELECT_BY_TIME,
     STATUS_FIRST_ENTRY,
     STATUS_LAST_ENTRY,
     STATUS_MANAGER_ABORT,
@@ -36,8 +35,6 @@ from protocols.ieee11073.apdu.pm_store import (
     InstanceNumber,
     SegmentDataEvent,
     SegmentDataResult,
-    SegmentSelection,
-    TimeRange,
     TransferResult,
     TriggerResult,
     encode_selection,
@@ -78,7 +75,7 @@ _TRIGGER_FAILURES = {
 
 
 class PmStores(Service):
-    """Service reached as `association.pm_stores`; its command is `fetch`."""
+    """Service reached as `association.pm_stores`."""
 
     def __init__(
         self,
@@ -120,26 +117,16 @@ class PmStores(Service):
         self._model = DeviceModel(configuration, self._requests.notes) if handles else None
 
     def begin(self) -> None:
-        if self._settings.fetch:
-            self._fetch(AllSegments())
+        if self._settings.fetch and len(self._queue) + len(self._handles) <= STORES_MAX:
+            self._queue.extend(map(Store, self._handles))
+            if self._store is None and self._queue:
+                self._next_store()
 
     def end(self) -> None:
         self._handles = ()
         self._model = self._store = self._transfer = self._before = None
         self._queue.clear()
         self._steps.begin()
-
-    def fetch(self, now_s: float, selection: SegmentSelection | None = None) -> None:
-        """Fetch all memories again, or a selection of them; a fetch in progress ends first. A time range applies only
-        to stores that can select by time. Has no effect outside Operating."""
-        self._requests.set_now(now_s)
-        self._fetch(selection or AllSegments())
-
-    def _fetch(self, selection: SegmentSelection) -> None:
-        if len(self._queue) + len(self._handles) <= STORES_MAX:
-            self._queue.extend(Store(handle, selection) for handle in self._handles)
-        if self._store is None and self._queue:
-            self._next_store()
 
     @property
     def deadline_s(self) -> float | None:
@@ -251,10 +238,7 @@ class PmStores(Service):
             store.attributes = attributes_of(received.body.attribute_list)
         else:
             self._steps.refused(store, received, "a Get of its attributes", refusal(received.body) or "")
-        if isinstance(store.selection, TimeRange) and not store.capability & CAPABILITY_SELECT_BY_TIME:
-            self._next_store()
-        else:
-            self._act(ActionType.SEG_GET_INFO, encode_selection(store.selection), self._listed)
+        self._act(ActionType.SEG_GET_INFO, encode_selection(AllSegments()), self._listed)
 
     def _listed(self, received: Received) -> None:
         store = self._now_at()

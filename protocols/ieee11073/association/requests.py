@@ -20,6 +20,12 @@ from protocols.ieee11073.dim.notes import Notes
 
 PENDING_MAX = 64
 """Limit of queued requests. The services send one request after the other, so the queue stays far below it."""
+_RESPONSES = {
+    MessageTag.GET: frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT}),
+    MessageTag.CONFIRMED_SET: frozenset({MessageTag.SET_RESULT, MessageTag.ERROR, MessageTag.REJECT}),
+    MessageTag.CONFIRMED_ACTION: frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT}),
+}
+"""The messages that respond to each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,6 @@ class AtSending:
 class _Pending:
     message: MessageTag
     body: object
-    answers: frozenset[MessageTag]
     to_s: float
     done: Callable[[Received], None]
     overdue: Callable[[], None] | None
@@ -57,7 +62,6 @@ class Requests:
         self,
         *,
         send: Callable[[MessageTag, object, Request], int],
-        answer: Callable[[int, MessageTag, object], None],
         emit: Callable[[Event], None],
         now_s: Callable[[], float],
         set_now: Callable[[float], None],
@@ -67,8 +71,6 @@ class Requests:
         self.notes = notes
         self.emit = emit
         """Emits an event."""
-        self.answer = answer
-        """Send the response to a confirmed message of the agent: invoke-id, message and body."""
         self.set_now = set_now
         """Set the time of a command of the caller; each command calls it first."""
         self._send = send
@@ -89,7 +91,6 @@ class Requests:
         message: MessageTag,
         body: object,
         *,
-        answers: frozenset[MessageTag],
         to_s: float,
         done: Callable[[Received], None],
         overdue: Callable[[], None] | None = None,
@@ -98,10 +99,9 @@ class Requests:
         """Send a request after the responses to those before it; `to_s` counts from then on. `ahead`: before all
         pending ones, because it depends on the response just read.
 
-        `body` may be an `AtSending`. `done` gets the response, one of `answers`; its body may be an ErrorResult or a
-        RejectResult where those are among them. Raises `LocalProtocolError` unless the association operates, and when
-        too many requests are queued. A request that follows from a response during a release is dropped like all
-        pending ones.
+        `body` may be an `AtSending`. `done` gets the response; its body may be an ErrorResult or a RejectResult. Raises
+        `LocalProtocolError` unless the association operates, and when too many requests are queued. A request that
+        follows from a response during a release is dropped like all pending ones.
         """
         if not self._operating():
             if self._completing:
@@ -109,7 +109,7 @@ class Requests:
             raise LocalProtocolError("no association operates that could be asked")
         if len(self._pending) >= PENDING_MAX:
             raise LocalProtocolError(f"{PENDING_MAX} requests wait already")
-        pending = _Pending(message, body, answers, to_s, done, overdue)
+        pending = _Pending(message, body, to_s, done, overdue)
         if ahead:
             self._pending.appendleft(pending)
         else:
@@ -128,7 +128,7 @@ class Requests:
         overdue = None if pending.overdue is None else self._then_next(pending.overdue)
         deadline_s = self._now_s() + pending.to_s
         body = pending.body.make(self._now_s()) if isinstance(pending.body, AtSending) else pending.body
-        request = Request(pending.answers, deadline_s, self._then_next_after(pending.done), overdue)
+        request = Request(_RESPONSES[pending.message], deadline_s, self._then_next_after(pending.done), overdue)
         self._send(pending.message, body, request)
         self._under_way = True  # not before: a body that cannot be encoded is our error and blocks nothing
 

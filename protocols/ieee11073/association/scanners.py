@@ -1,4 +1,4 @@
-"""The scanners of a device: enable and disable them, and detect a silent one (reference 20601 §6, §8.6).
+"""The scanners of a device: enable them, and detect a silent one (reference 20601 §6, §8.6).
 
 A scanner starts disabled in each association. The manager enables it by a confirmed Set of its Operational-State, one
 scanner after the other. A device that refuses or does not respond stays associated, and the refusal is reported: its
@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import AttributeModEntry, SetArgument, SetResult
@@ -37,7 +36,6 @@ from protocols.ieee11073.dim.channels import RELATIVE_TIME_S
 from protocols.ieee11073.dim.configuration import Configuration, attributes_of
 from protocols.ieee11073.tolerances import Oddity
 
-SET_RESPONSES = frozenset({MessageTag.SET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 SCANNERS = frozenset({ObjectClass.EPISODIC_SCANNER, ObjectClass.PERIODIC_SCANNER})
 
 REPLACE = 0
@@ -92,7 +90,7 @@ class Scanner:
 
 
 class Scanners(Service):
-    """Service with the commands `switch` and `read`; `known` lists the scanners."""
+    """Service that enables and watches the scanners; `known` lists them."""
 
     def __init__(self, requests: Requests, settings: ManagerSettings, reports_of: Callable[[int], int]) -> None:
         """Create the service. `reports_of` counts the reports of a handle in this association."""
@@ -117,7 +115,7 @@ class Scanners(Service):
     def begin(self) -> None:
         if self._settings.enable_scanners:
             for handle in list(self.known)[: self._settings.scanners_max]:
-                self._switch(handle, enable=True)
+                self._enable(handle)
 
     def end(self) -> None:
         self.known.clear()
@@ -127,60 +125,40 @@ class Scanners(Service):
         if self._next_s is not None and self._next_s <= self._requests.now_s:
             self._look()
 
-    def switch(self, handle: int, *, enable: bool, now_s: float) -> None:
-        """Enable or disable a scanner. `ScannerState` or `ScannerNotSwitched` follows.
-
-        Raises `LocalProtocolError` for a handle that is not a scanner, unless the association operates, and when too
-        many requests are queued.
-        """
-        self._requests.set_now(now_s)
-        if handle not in self.known:
-            raise LocalProtocolError(f"the device has no scanner {handle}")
-        self._switch(handle, enable=enable)
-
-    def read(self, handle: int, *, now_s: float) -> None:
-        """Request a scanner's attributes; the response updates `known`. Raises as `switch`."""
-        self._requests.set_now(now_s)
-        if handle not in self.known:
-            raise LocalProtocolError(f"the device has no scanner {handle}")
-        self._read(handle)
-
-    def _switch(self, handle: int, *, enable: bool) -> None:
-        value = AvaType(Attribute.OPERATIONAL_STATE, (ENABLED if enable else DISABLED).to_bytes(2, "big"))
+    def _enable(self, handle: int) -> None:
+        value = AvaType(Attribute.OPERATIONAL_STATE, ENABLED.to_bytes(2, "big"))
         self._requests.enqueue(
             MessageTag.CONFIRMED_SET,
             SetArgument(handle, (AttributeModEntry(REPLACE, value),)),
-            answers=SET_RESPONSES,
             to_s=self._settings.to_set_s,
-            done=partial(self._take_response, handle, enable),
-            overdue=partial(self._not_switched, handle, enable, UNANSWERED, b""),
+            done=partial(self._take_response, handle),
+            overdue=partial(self._not_enabled, handle, UNANSWERED, b""),
         )
 
-    def _take_response(self, handle: int, enable: bool, received: Received) -> None:
+    def _take_response(self, handle: int, received: Received) -> None:
         result = received.body
         if not isinstance(result, SetResult):
-            self._not_switched(handle, enable, refusal(result) or "", received.octets)
+            self._not_enabled(handle, refusal(result) or "", received.octets)
             return
-        wanted = ENABLED if enable else DISABLED
         data = attributes_of(result.attribute_list).get(Attribute.OPERATIONAL_STATE)
-        state = int.from_bytes(data[:2], "big") if data else wanted
-        if state != wanted or (data and len(data) != _STATE_BYTES):
+        state = int.from_bytes(data[:2], "big") if data else ENABLED
+        if state != ENABLED or (data and len(data) != _STATE_BYTES):
             why = _STATES.get(state, f"its state is {state}")
-            self._not_switched(handle, enable, why, received.octets)
+            self._not_enabled(handle, why, received.octets)
             return
         scanner = self.known[handle]
-        scanner.enabled, scanner.silent = enable, False
-        self._requests.emit(ScannerState(handle, enable))
-        if enable and scanner.periodic:
+        scanner.enabled, scanner.silent = True, False
+        self._requests.emit(ScannerState(handle, enabled=True))
+        if scanner.periodic:
             if scanner.interval_s is None:
                 self._read(handle)
             else:
                 self._watch(scanner)
 
-    def _not_switched(self, handle: int, enable: bool, why: str, data: bytes) -> None:
+    def _not_enabled(self, handle: int, why: str, data: bytes) -> None:
         self.known[handle].enabled = None
         self._requests.notes.add(Oddity.SCANNER_NOT_SWITCHED, data, handle=handle, why=why)
-        self._requests.emit(ScannerNotSwitched(handle, enable, why))
+        self._requests.emit(ScannerNotSwitched(handle, True, why))
 
     def _read(self, handle: int) -> None:
         request_attributes(

@@ -10,7 +10,7 @@ class PmStoreSettings:
     """Settings for fetching and clearing devices' memories."""
 
     fetch: bool = True
-    """Fetch all of them when an association begins. False: only on command."""
+    """Fetch all of them when an association begins. False: never."""
     clear: bool = False
     """Have the device clear a segment once all of it is durable. An operator's decision: some want it kept there."""
     to_action_s: float = 3.0
@@ -36,7 +36,7 @@ class ManagerSettings:
     to_action_s: float = 3.0
     """From our confirmed action to its answer; as above."""
     enable_scanners: bool = True
-    """Enable each scanner of a configuration once the device said what it is. False: only on command."""
+    """Enable each scanner of a configuration once the device said what it is. False: never."""
     scanners_max: int = 32
     """Scanners that are enabled unasked; a configuration of a thousand would fill the queue of requests."""
     scanner_silent_intervals: int = 10

@@ -2,6 +2,6 @@
 
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.nomenclature.tables import UnknownName, all_terms, code_of, name_of, term_of
-from protocols.ieee11073.nomenclature.term import Term, UnknownTerm
+from protocols.ieee11073.nomenclature.term import Term
 
-__all__ = ["Code", "Term", "UnknownName", "UnknownTerm", "all_terms", "code_of", "name_of", "term_of"]
+__all__ = ["Code", "Term", "UnknownName", "all_terms", "code_of", "name_of", "term_of"]

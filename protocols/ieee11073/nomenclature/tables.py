@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Final
 
 from protocols.ieee11073.nomenclature.code import Code
-from protocols.ieee11073.nomenclature.term import Term, UnknownTerm
+from protocols.ieee11073.nomenclature.term import Term, unknown_term
 
 TABLES: Final = (
     # partition, first number, last number, module
@@ -63,13 +63,13 @@ class UnknownName(KeyError):
 
 
 @lru_cache(_CACHED_CODES)
-def term_of(code: Code) -> Term | UnknownTerm:
-    """Return the term of `code`; an UnknownTerm where no row has it."""
+def term_of(code: Code) -> Term:
+    """Return the term of `code`; one of kind "unknown" where no row has it."""
     partition, number = code
     for row_partition, first, last, module in TABLES:
         if partition == row_partition and first <= number <= last:
-            return _by_code(module).get(code) or UnknownTerm(partition, number)
-    return UnknownTerm(partition, number)
+            return _by_code(module).get(code) or unknown_term(code)
+    return unknown_term(code)
 
 
 @lru_cache(_CACHED_CODES)

@@ -1,7 +1,7 @@
 """A term of the nomenclature: its name, kind, and codes in other systems.
 
 A row is flat and positional so that a table reads like the standard's and stays small in memory. A code without a row
-is an `UnknownTerm` with the same attributes, so that code that prints or maps a term needs no second path.
+is a term of kind "unknown", so that code that prints or maps a term needs no second path.
 """
 
 from typing import NamedTuple
@@ -12,9 +12,10 @@ from protocols.ieee11073.nomenclature.code import Code
 class Term(NamedTuple):
     """One row. `number` is the code within `partition`.
 
-    `kind`: object, attr, action, notification, device, metric, event, unit, site or code. `units` are UCUM units, the
-    usual one first, separated by "|": those in which a metric is expressed, or the unit itself; "" where there is none
-    or it is unknown. `loinc` is the equivalent LOINC code and `loinc_display` its name, "" where none is known.
+    `kind`: object, attr, action, notification, device, metric, event, unit, site, code or unknown. `units` are UCUM
+    units, the usual one first, separated by "|": those in which a metric is expressed, or the unit itself; "" where
+    there is none or it is unknown. `loinc` is the equivalent LOINC code and `loinc_display` its name, "" where none is
+    known.
     """
 
     ref_id: str
@@ -36,40 +37,7 @@ class Term(NamedTuple):
         return self.units.partition("|")[0]
 
 
-class UnknownTerm(NamedTuple):
-    """A code without a row. Its name is its number, `partition:code`, which `code_of` reads back."""
-
-    partition: int
-    number: int
-
-    @property
-    def ref_id(self) -> str:
-        return f"{self.partition}:{self.number}"
-
-    @property
-    def code(self) -> Code:
-        return Code(self.partition, self.number)
-
-    @property
-    def kind(self) -> str:
-        return "unknown"
-
-    @property
-    def display(self) -> str:
-        return self.ref_id
-
-    @property
-    def units(self) -> str:
-        return ""
-
-    @property
-    def ucum(self) -> str:
-        return ""
-
-    @property
-    def loinc(self) -> str:
-        return ""
-
-    @property
-    def loinc_display(self) -> str:
-        return ""
+def unknown_term(code: Code) -> Term:
+    """Return the term of a code without a row. Its name is its number, `partition:code`, which `code_of` reads back."""
+    name = f"{code.partition}:{code.code}"
+    return Term(name, code.partition, code.code, "unknown", name)

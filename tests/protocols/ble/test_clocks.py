@@ -11,7 +11,6 @@ from protocols.ble.current_time import (
     CurrentTimeReader,
     current_time_at,
     decode_current_time,
-    decode_local_time_information,
     encode_current_time,
 )
 from protocols.ble.device_time import (
@@ -66,13 +65,6 @@ def test_current_time_without_a_date_emits_one_deviation_and_no_time(octets: byt
     clock = CurrentTimeReader()
     assert deviations(clock.learn(CURRENT_TIME, octets)) == ["the clock shows no date"]
     assert list(clock.learn(CURRENT_TIME, octets)) == []
-
-
-def test_local_time_information_is_decoded_to_a_utc_offset_or_to_none_if_unknown() -> None:
-    assert decode_local_time_information(bytes((4, 0))).ahead_min == 60
-    assert decode_local_time_information(bytes((0xEC, 4))).ahead_min == -240
-    assert decode_local_time_information(bytes((0x80, 0))).ahead_min is None
-    assert decode_local_time_information(bytes((4, 255))).ahead_min is None
 
 
 def test_local_and_reference_time_information_of_wrong_length_are_refused() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from protocols.ble.interpretation import RecordNumbering
 from protocols.ble.record_access import (
+    FilterType,
     Opcode,
     Operator,
     RecordAccess,
@@ -16,10 +17,10 @@ from protocols.ble.record_access import (
     decode_record_access,
     encode_record_access,
     request,
-    request_by_time,
     response_of,
 )
 from protocols.ble.record_server import Outgoing, RecordServer, StoredRecord
+from protocols.ble.wire import date_time_bytes
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 
 GLUCOSE = 0x2A18
@@ -76,6 +77,12 @@ def test_every_operator_selects_the_same_records_for_report_count_and_delete(
     found, last = asked(request(Opcode.DELETE, operator, *bounds, numbering=SEQUENCE), RecordServer(records, SEQUENCE))
     assert (found, response_of(last)) == ([], Response(Opcode.DELETE, Result.SUCCESS))
     assert list(records) == [number for number in (40, 41, 42) if number not in numbers]
+
+
+def request_by_time(opcode: Opcode, operator: Operator, *moments: datetime) -> bytes:
+    """Encode a request over the user facing time, glucose filter 2."""
+    operand = bytes((FilterType.USER_FACING_TIME,)) + b"".join(map(date_time_bytes, moments))
+    return encode_record_access(RecordAccess(opcode, operator, operand))
 
 
 def test_records_are_selected_by_a_range_of_user_facing_times() -> None:

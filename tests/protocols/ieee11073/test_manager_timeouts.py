@@ -13,7 +13,6 @@ import pytest
 from protocols.ieee11073.apdu.association import AbortReason
 from protocols.ieee11073.association import Aborted, ManagerSettings, State
 from protocols.ieee11073.association.clock_setting import WallClock
-from protocols.ieee11073.association.data_requests import DataWanted
 from tests.builders.ieee11073_apdus import aarq
 from tests.builders.ieee11073_devices import OXIMETER, ecg_configuration, manager
 from tests.builders.requests_device import CAN_BE_SET, Device, device, time_info
@@ -45,12 +44,6 @@ def for_the_mds(settings: ManagerSettings) -> Device:
     return waiting
 
 
-def for_attributes(settings: ManagerSettings) -> Device:
-    waiting = device(OXIMETER, settings=settings)
-    waiting.manager.attribute_reading.read(1, now_s=0.0)
-    return waiting
-
-
 def for_a_scanner(settings: ManagerSettings) -> Device:
     return device(ecg_configuration(), settings=settings)
 
@@ -62,9 +55,7 @@ def for_the_clock(settings: ManagerSettings) -> Device:
 
 
 def for_data(settings: ManagerSettings) -> Device:
-    waiting = device(OXIMETER, modes=0x0821, flows=1, settings=settings)
-    waiting.manager.data_requests.request(DataWanted(), now_s=0.0)
-    return waiting
+    return device(OXIMETER, modes=0x0820, flows=1, settings=settings)
 
 
 def for_the_release(settings: ManagerSettings) -> Device:
@@ -76,7 +67,6 @@ def for_the_release(settings: ManagerSettings) -> Device:
 WAITINGS = (
     Waiting("TOconfig", 11.0, for_the_configuration, AbortReason.CONFIGURATION_TIMEOUT),
     Waiting("get of the MDS", 5.0, for_the_mds, AbortReason.RESPONSE_TIMEOUT),
-    Waiting("get of another object", 5.0, for_attributes, None),
     Waiting("confirmed set", 6.0, for_a_scanner, None),
     Waiting("set-time", 7.0, for_the_clock, None),
     Waiting("data request", 7.0, for_data, None),

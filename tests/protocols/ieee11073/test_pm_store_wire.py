@@ -28,8 +28,6 @@ from protocols.ieee11073.apdu.pm_store import (
     SegmentInfo,
     SegmentList,
     SegmentSelection,
-    SegmentStatisticsEntry,
-    StatisticsType,
     TimeRange,
     TransferResult,
     TriggerResult,
@@ -37,7 +35,7 @@ from protocols.ieee11073.apdu.pm_store import (
     encode_selection,
 )
 from protocols.ieee11073.dim import Attribute
-from protocols.ieee11073.mder import decode, decode_list, encode, encode_list
+from protocols.ieee11073.mder import decode, encode, encode_list
 
 NOON, LATER = bytes.fromhex("2026030114000000"), bytes.fromhex("2026030114100000")
 GET_INFO = "E70000140012000B0107000C00090C0D0006000100020000"
@@ -139,17 +137,6 @@ def test_truncated_or_overlong_segment_selection_is_refused(octets: bytes) -> No
 def test_segment_selection_of_unknown_form_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         decode_selection(bytes.fromhex(octets))
-
-
-def test_segment_statistics_are_decoded_including_vendor_defined_types() -> None:
-    entries = (
-        SegmentStatisticsEntry(StatisticsType.MINIMUM, b"\0\x60"),
-        SegmentStatisticsEntry(StatisticsType.AVERAGE, b"\0\x61"),
-        SegmentStatisticsEntry(StatisticsType(0xF001), b"\0\0"),
-    )
-    octets = bytes.fromhex("0003 0012 0001 0002 0060 0003 0002 0061 F001 0002 0000")
-    assert encode_list(entries) == octets
-    assert decode_list(SegmentStatisticsEntry, octets) == entries
 
 
 def test_unknown_transfer_result_keeps_its_number() -> None:

@@ -5,9 +5,7 @@ import pytest
 from protocols.ieee11073.apdu.data import ErrorValue
 from protocols.ieee11073.apdu.pm_store import (
     CAPABILITY_CLEAR_BY_LIST,
-    CAPABILITY_SELECT_BY_TIME,
     CAPABILITY_VARIABLE_SEGMENTS,
-    TimeRange,
     TransferResult,
 )
 from protocols.ieee11073.association import Aborted, Released, ReportReceived
@@ -39,9 +37,6 @@ def test_all_segments_are_fetched_in_order_and_not_cleared_by_default() -> None:
 def test_segments_are_not_fetched_when_the_operator_disables_fetching() -> None:
     pair = MemoryPair(HeldMemory([meter_segment(1, range(5))]), settings=PmStoreSettings(fetch=False)).run()
     assert pair.minutes == []
-    pair.manager.pm_stores.fetch(pair.now_s)
-    pair.exchange()
-    assert pair.minutes == [0, 1, 2, 3, 4]
 
 
 def test_fetched_segment_is_fetched_again_only_after_it_changed() -> None:
@@ -243,20 +238,6 @@ def test_refused_or_overdue_clearing_keeps_the_entries_and_the_association() -> 
         pair.wait(7.0)
         assert store.asked[-1] == "SEG_CLR"
         assert (pair.minutes, pair.of(SegmentsCleared), pair.of(Aborted)) == ([0], [], [])
-
-
-def test_time_range_is_requested_only_from_a_store_that_can_select_by_time() -> None:
-    wanted = TimeRange(minute(0).octets, minute(3).octets)
-    for capability, asked in ((0, ["GET"]), (CAPABILITY_SELECT_BY_TIME, ["GET", "SEG_GET_INFO", "SEG_TRIG_XFER"])):
-        store = ScriptedStore(
-            [[meter_segment(1, [0])]],
-            [Sent(0, [0], ONLY)],
-            attributes={Attribute.PM_STORE_CAPABILITY: capability.to_bytes(2, "big")},
-        )
-        pair = scripted(store, PmStoreSettings(fetch=False)).run()
-        pair.manager.pm_stores.fetch(pair.now_s, wanted)
-        pair.exchange()
-        assert store.asked == asked
 
 
 def test_segment_data_before_the_trigger_response_is_accepted() -> None:

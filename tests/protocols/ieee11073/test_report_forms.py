@@ -9,12 +9,6 @@ from protocols.ieee11073.apdu.data import (
     ErrorValue,
     EventType,
     RejectProblem,
-    ScanReportInfoFixed,
-    ScanReportInfoGrouped,
-    ScanReportInfoMPFixed,
-    ScanReportInfoMPGrouped,
-    ScanReportInfoMPVar,
-    ScanReportInfoVar,
 )
 from protocols.ieee11073.association import ReportReceived, ReportsLost
 from protocols.ieee11073.association.report_intake import LAYOUTS_MAX, LAYOUTS_WEIGHT_MAX, ReportIntake
@@ -38,6 +32,14 @@ from protocols.observation import PERSON_UNKNOWN, Observation
 from tests.builders.ieee11073_apdus import report_answer, roer, rorj, scan_report
 from tests.builders.ieee11073_corpus import apdu
 from tests.builders.ieee11073_devices import BPM, PERCENT, PULSE, SPO2, STAMP, minute
+from tests.builders.ieee11073_report_info import (
+    ScanReportInfoFixed,
+    ScanReportInfoGrouped,
+    ScanReportInfoMPFixed,
+    ScanReportInfoMPGrouped,
+    ScanReportInfoMPVar,
+    ScanReportInfoVar,
+)
 from tests.builders.reports_reading import Read, scanner
 
 _METRICS = (numeric(1, SPO2, PERCENT, time_stamp=STAMP), numeric(10, PULSE, BPM, time_stamp=STAMP))

@@ -40,8 +40,6 @@ from tests.builders.ieee11073_apdus import (
 from tests.builders.ieee11073_devices import OXIMETER, minute
 from tests.builders.ieee11073_rows import saying
 
-ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
-
 
 class Asking(Service):
     """A service that requests actions and records their outcomes."""
@@ -67,7 +65,6 @@ class Asking(Service):
         self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             argument,
-            answers=ANSWERS,
             to_s=3.0,
             done=done,
             overdue=overdue if tolerant else None,
@@ -257,7 +254,6 @@ def test_request_over_the_apdu_limit_is_a_local_error_and_later_requests_are_sen
         manager.service._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             ActionArgument(0, 1, bytes(65_000)),
-            answers=ANSWERS,
             to_s=3.0,
             done=lambda received: None,
         )
@@ -303,7 +299,6 @@ def test_get_request_is_completed_by_its_response() -> None:
     manager.service._requests.enqueue(
         MessageTag.GET,
         GetArgument(1, ()),
-        answers=frozenset({MessageTag.GET_RESULT}),
         to_s=3.0,
         done=came.append,
     )

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from protocols.deviation import Deviation
-from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu import MessageTag, encode_data
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ErrorValue, SetResult
@@ -107,19 +106,6 @@ def test_scanner_attributes_absent_from_the_configuration_are_requested() -> Non
 def test_scanners_are_not_enabled_when_the_setting_is_off() -> None:
     played = device(MONITOR, settings=ManagerSettings(enable_scanners=False))
     assert played.asked() == []
-    played.manager.scanners.switch(RARE, enable=True, now_s=1.0)
-    assert [asked.body.obj_handle for asked in played.asked()] == [RARE]
-
-
-def test_scanner_can_be_disabled_and_enabled_again() -> None:
-    played = enabled()
-    played.manager.scanners.switch(FAST, enable=False, now_s=5.0)
-    (asked,) = played.asked()
-    assert asked.octets[-2:] == b"\0\0"
-    assert played.says(switched(asked.invoke_id, FAST, 0)) == [ScannerState(FAST, enabled=False)]
-    assert not [event for event in played.waits(100.0) if isinstance(event, ScannerSilent)]
-    with pytest.raises(LocalProtocolError, match="no scanner 1"):
-        played.manager.scanners.switch(1, enable=True, now_s=6.0)
 
 
 def test_scanner_that_ignores_the_set_is_reported_and_its_reports_are_accepted() -> None:

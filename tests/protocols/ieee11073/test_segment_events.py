@@ -193,7 +193,7 @@ def test_segment_that_changed_before_clearing_is_a_deviation_and_not_cleared() -
     assert pair.of(SegmentsCleared) == []
     store.attributes = {Attribute.PM_STORE_CAPABILITY: CAPABILITY_CLEAR_BY_LIST.to_bytes(2, "big")}
     store.infos, store.events = [[meter_segment(2, [0])], [meter_segment(2, [0, 1])]], [Sent(0, [0], ONLY, segment=2)]
-    pair.manager.pm_stores.fetch(pair.now_s)
+    pair.manager.pm_stores.begin()
     pair.exchange()
     assert Oddity.SEGMENT_CHANGED in oddities(pair)
     assert pair.of(SegmentsCleared) == []

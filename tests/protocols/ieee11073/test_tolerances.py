@@ -31,7 +31,6 @@ from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, Handle
 from protocols.ieee11073.apdu.data import ActionResult, ConfigObject, ErrorValue, EventType, SetResult
 from protocols.ieee11073.association import Aborted, AgentAssociation, Event, ManagerAssociation
 from protocols.ieee11073.association.clock_setting import WallClock
-from protocols.ieee11073.association.data_requests import DataWanted
 from protocols.ieee11073.dim import Attribute, Configuration, Reading, ScanReport, fixed_report, numeric
 from protocols.ieee11073.dim.attribute import ObjectClass
 from protocols.ieee11073.mder import encode, encode_list
@@ -159,7 +158,7 @@ def many() -> list[Event]:
 def late() -> list[Event]:
     """Switch a scanner on, and receive the device's response after the time limit."""
     association = operating_manager(ecg_configuration())
-    association.scanners.switch(3, enable=True, now_s=1.0)
+    association.scanners.begin()
     deadline_s = association.deadline_s
     assert deadline_s is not None
     association.expire(deadline_s)
@@ -168,14 +167,14 @@ def late() -> list[Event]:
 
 def overdue_scanner() -> list[Event]:
     association = operating_manager(ecg_configuration())
-    association.scanners.switch(3, enable=True, now_s=1.0)
+    association.scanners.begin()
     assert association.deadline_s is not None
     return association.expire(association.deadline_s)
 
 
 def silent_scanner() -> list[Event]:
     association = operating_manager(ecg_configuration())
-    association.scanners.switch(3, enable=True, now_s=1.0)
+    association.scanners.begin()
     sent = association.to_send()
     enabled = (AvaType(Attribute.OPERATIONAL_STATE, b"\x00\x01"),)
     answer = encode_data(int.from_bytes(sent[6:8], "big"), MessageTag.SET_RESULT, SetResult(3, enabled))
@@ -220,8 +219,10 @@ def requested(answer: bytes | None) -> list[Event]:
     """Request a device's data; `answer` is its DataResponse, None a ROER."""
     association = manager(known=OXIMETER)
     told = association.receive(aarq_on_request(OXIMETER.config_id), 0.0)
-    told += association.receive(get_answer(0), 0.0)
-    association.data_requests.request(DataWanted(), now_s=1.0)
+    identified = association.receive(get_answer(0), 0.0)
+    for event in identified:
+        association.delivered(event)
+    told += identified
     sent = association.to_send()
     apdus = ApduStream().feed(sent)
     invoke_id = int.from_bytes(apdus[-1][6:8], "big")

@@ -11,10 +11,10 @@ from protocols.ieee11073.apdu.data import (
     ConfigResult,
     EventReportArgument,
     EventReportResult,
-    ScanReportInfoFixed,
 )
 from protocols.ieee11073.mder import decode, encode
 from tests.builders.ieee11073_corpus import Sample, apdu, apdus, conversations
+from tests.builders.ieee11073_report_info import ScanReportInfoFixed
 from tests.builders.ieee11073_trees import EVENT_INFOS
 
 EVERY = [*apdus(), *(sample for conversation in conversations().values() for sample in conversation)]

@@ -17,12 +17,12 @@ from protocols.ieee11073.apdu.data import (
     ActionResult,
     EventReportArgument,
     EventReportResult,
-    ScanReportInfoMPFixed,
 )
 from protocols.ieee11073.apdu.pm_store import AllSegments, decode_selection, encode_selection
 from protocols.ieee11073.mder import decode, encode
 from protocols.medfloat import float_of, sfloat_of
 from tests.builders.ieee11073_corpus import apdu
+from tests.builders.ieee11073_report_info import ScanReportInfoMPFixed
 from tests.builders.ieee11073_trees import COUNTED, LEAF, LISTED, Node, tree_of
 from tests.harness.shared import shared_path
 

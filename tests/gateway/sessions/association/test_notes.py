@@ -20,7 +20,6 @@ NOTED = {
     "data.flow_started": manager_events.DataFlowStarted(0x0101),
     "data.flow_ended": manager_events.DataFlowEnded(0x0101, reports=4),
     "data.request_refused": manager_events.DataRequestRefused(0x0101, why="the device was silent"),
-    "device.attributes_withheld": manager_events.AttributesWithheld(5, why="the device refused"),
 }
 
 
@@ -41,14 +40,3 @@ async def test_association_event_is_logged_in_the_journal(tmp_path: Path, name: 
         notes = AssociationNotes(gateway.context.journal, session._presence, Counts(), session.link.name)
         await notes.note(NOTED[name])
         assert name in await gateway.event_names()
-
-
-async def test_attributes_read_from_an_object_are_added_to_the_device_report(tmp_path: Path) -> None:
-    async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
-        (session,) = gateway.supervisor.sessions
-        await eventually(lambda: session.device is not None)
-        recorder = session._presence.recorder
-        recorder.record(manager_events.AttributesRead(1, ((0x0A4B, b"\x01\x02"),)), 1)
-        report = gateway.context.histories.find(thermometer.system_id)
-        assert report is not None
-        assert report.object_attributes[1, 0x0A4B] == b"\x01\x02"
