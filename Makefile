@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 NEWER := .venv-3.13/bin
 # Four on two cores, in the order of `tests/conftest.py`: the journeys wait for real parts most of the time.
-PYTEST := -m pytest -q -rs -n 4 --dist loadfile --no-loadscope-reorder
+PYTEST := -m pytest -q -rs --durations=30 -n 4 --dist loadfile --no-loadscope-reorder
 # Tests that need no server; with those that start no process they run again on the newer Python.
 UNIT := -m "not pg and not broker and not browser and not demo"
 

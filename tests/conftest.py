@@ -3,15 +3,22 @@
 `ARGUS_ALL_PARTS=1` (set by `.ci/run`) turns the skip of a test marked pg, broker, browser or demo into a failure, so
 that a missing install step cannot hide. Elsewhere such a test is skipped, with the name of the absent part.
 
-The longest tests begin first: files that start the whole product wait most of their time, and the short ones fill the
+The longest files begin first: those that start the whole product wait most of their time, and the short ones fill the
 gaps. Otherwise the last of them would run beside an idle core.
 
 Nothing that a test makes the program write (log lines above all) may hold a canary: a test that needs a patient's name,
 a birth date or a password takes one of `tests/builders/contract_canaries`, and it must not appear in any output.
+
+Every worker of a parallel run collects all tests, so what collection costs is paid once per worker. Three things keep
+it low. Workers begin in different folders, so that each module is rewritten and compiled by one of them and read from
+`__pycache__` by the others. The garbage collector rests meanwhile, since everything that is imported stays. Afterwards
+all of it is frozen, so that no later collection of garbage examines it again.
 """
 
+import gc
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -19,14 +26,36 @@ from tests.builders.contract_canaries import found_in
 
 _PARTS = ("pg", "broker", "browser", "demo")
 _LONGEST = ("tests/journeys/", "tests/docs/", "tests/soak/", "tests/contract/")
+_FOLDER = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a worker of a run of everything begin with another folder than the others."""
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    if config.args == [_FOLDER.name]:
+        folders = sorted(path.as_posix() for path in _FOLDER.iterdir() if path.is_dir() and path.name[0] not in "._")
+        first = len(folders) * int(worker.removeprefix("gw")) // int(workers)
+        config.args[:] = folders[first:] + folders[:first]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector, and freeze what was imported."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by folder; keep the order inside a file, and of all the rest."""
+    """Sort by the place of the folder and by file, in which the order stays. All workers must have the same order."""
     places = {folder: place for place, folder in enumerate(_LONGEST)}
 
-    def place_of(item: pytest.Item) -> int:
-        return next((place for folder, place in places.items() if item.nodeid.startswith(folder)), len(places))
+    def place_of(item: pytest.Item) -> tuple[int, str]:
+        place = next((place for folder, place in places.items() if item.nodeid.startswith(folder)), len(places))
+        return place, item.nodeid.partition("::")[0]
 
     items.sort(key=place_of)
 

@@ -1,5 +1,6 @@
 """The gateway never builds a batch above the cloud's size limits."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -28,17 +29,20 @@ def texts(count: int, length: int) -> list[Observation]:
 
 
 @pytest.mark.parametrize(
-    "sections",
+    "build",
     [
-        [section(numerics(1), device=DeviceRef(f"{number:016x}", "Invented device")) for number in range(1_000)],
-        [section(texts(4_096, 4_000))],
-        [section(texts(10, 300)) for _ in range(1_000)],
-        [section(numerics(40_000))],
-        [section(waveform(64, samples=16_000))],
+        lambda: [
+            section(numerics(1), device=DeviceRef(f"{number:016x}", "Invented device")) for number in range(1_000)
+        ],
+        lambda: [section(texts(4_096, 4_000))],
+        lambda: [section(texts(10, 300)) for _ in range(1_000)],
+        lambda: [section(numerics(40_000))],
+        lambda: [section(waveform(64, samples=16_000))],
     ],
     ids=["a thousand devices", "long texts", "texts in many sections", "many numerics", "large waveforms"],
 )
-def test_batches_of_any_commit_are_within_the_limits_of_the_cloud(sections: list[DeviceObservations]):
+def test_batches_of_any_commit_are_within_the_limits_of_the_cloud(build: Callable[[], list[DeviceObservations]]):
+    sections = build()
     blocks = blocks_of(sections, SETTINGS)
     read = [decode_block(block.payload, announced_count=block.count) for block in blocks]  # raises above any limit
     sent = [one for each in sections for one in each.observations]

@@ -1,6 +1,7 @@
 """A block above the size limit is refused before memory is spent on it, and never built."""
 
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
@@ -39,18 +40,19 @@ def of_channels(count: int, *, components: int = 0) -> list[DeviceObservations]:
 
 
 @pytest.mark.parametrize(
-    "sections",
+    "build",
     [
-        [section(*[observation(1.0)] * BLOCK_OBSERVATIONS_MAX)],
-        of_devices(BLOCK_DEVICES_MAX),
-        of_channels(BLOCK_CHANNELS_MAX),
-        of_channels(BLOCK_CODES_MAX // 255, components=255),
-        [section(*[waveform(bytes(BLOCK_SAMPLES_BYTES_MAX // 8))] * 8)],
-        [section(*[observation((Special.NAN,) * 128, channel=BLOOD_PRESSURE)] * (BLOCK_SCALARS_MAX // 128))],
+        lambda: [section(*[observation(1.0)] * BLOCK_OBSERVATIONS_MAX)],
+        lambda: of_devices(BLOCK_DEVICES_MAX),
+        lambda: of_channels(BLOCK_CHANNELS_MAX),
+        lambda: of_channels(BLOCK_CODES_MAX // 255, components=255),
+        lambda: [section(*[waveform(bytes(BLOCK_SAMPLES_BYTES_MAX // 8))] * 8)],
+        lambda: [section(*[observation((Special.NAN,) * 128, channel=BLOOD_PRESSURE)] * (BLOCK_SCALARS_MAX // 128))],
     ],
     ids=["observations", "devices", "channels", "codes", "samples", "components"],
 )
-def test_block_at_its_limit_is_encoded_and_decoded(sections: list[DeviceObservations]):
+def test_block_at_its_limit_is_encoded_and_decoded(build: Callable[[], list[DeviceObservations]]):
+    sections = build()
     block = encode_block(sections)
     back = decode_block(block)
     assert sum(len(one.observations) for one in back) == sum(len(one.observations) for one in sections)
@@ -58,38 +60,42 @@ def test_block_at_its_limit_is_encoded_and_decoded(sections: list[DeviceObservat
 
 
 @pytest.mark.parametrize(
-    "sections",
+    "build",
     [
-        [section(*[observation(1.0)] * (BLOCK_OBSERVATIONS_MAX + 1))],
-        of_devices(BLOCK_DEVICES_MAX + 1),
-        of_channels(BLOCK_CHANNELS_MAX + 1),
-        of_channels(BLOCK_CODES_MAX // 255 + 1, components=255),
-        [section(*[waveform(bytes(BLOCK_SAMPLES_BYTES_MAX // 8))] * 8, waveform(b"\x00\x00"))],
-        [section(*[observation((Special.NAN,) * 128, channel=BLOOD_PRESSURE)] * (BLOCK_SCALARS_MAX // 128 + 1))],
-        [section(*[observation("x" * 65_535)] * 40)],
+        lambda: [section(*[observation(1.0)] * (BLOCK_OBSERVATIONS_MAX + 1))],
+        lambda: of_devices(BLOCK_DEVICES_MAX + 1),
+        lambda: of_channels(BLOCK_CHANNELS_MAX + 1),
+        lambda: of_channels(BLOCK_CODES_MAX // 255 + 1, components=255),
+        lambda: [section(*[waveform(bytes(BLOCK_SAMPLES_BYTES_MAX // 8))] * 8, waveform(b"\x00\x00"))],
+        lambda: [
+            section(*[observation((Special.NAN,) * 128, channel=BLOOD_PRESSURE)] * (BLOCK_SCALARS_MAX // 128 + 1))
+        ],
+        lambda: [section(*[observation("x" * 65_535)] * 40)],
     ],
     ids=["observations", "devices", "channels", "codes", "samples", "components", "bytes"],
 )
-def test_block_above_its_limit_is_refused_by_the_encoder(sections: list[DeviceObservations]):
+def test_block_above_its_limit_is_refused_by_the_encoder(build: Callable[[], list[DeviceObservations]]):
+    sections = build()
     with pytest.raises(BlockTooLarge) as caught:
         encode_block(sections)
     assert isinstance(caught.value, LocalProtocolError)
 
 
 @pytest.mark.parametrize(
-    ("block", "what"),
+    ("build", "what"),
     [
-        (block_of_devices(BLOCK_DEVICES_MAX + 1), "devices"),
-        (block_of_devices(6_000), "devices"),
-        (block_of_devices(MANY_DEVICES), "bytes"),
-        (block_of_zeros(BLOCK_OBSERVATIONS_MAX + 1), "observations"),
-        (block_of_channels(BLOCK_CHANNELS_MAX + 1), "channels"),
-        (block_of_channels(BLOCK_CODES_MAX // 255 + 1, components=255), "codes"),
-        (sealed(bytes(BLOCK_BYTES_MAX + 1)), "bytes"),
+        (lambda: block_of_devices(BLOCK_DEVICES_MAX + 1), "devices"),
+        (lambda: block_of_devices(6_000), "devices"),
+        (lambda: block_of_devices(MANY_DEVICES), "bytes"),
+        (lambda: block_of_zeros(BLOCK_OBSERVATIONS_MAX + 1), "observations"),
+        (lambda: block_of_channels(BLOCK_CHANNELS_MAX + 1), "channels"),
+        (lambda: block_of_channels(BLOCK_CODES_MAX // 255 + 1, components=255), "codes"),
+        (lambda: sealed(bytes(BLOCK_BYTES_MAX + 1)), "bytes"),
     ],
     ids=["devices", "6 000 devices", "62 000 devices", "observations", "channels", "codes", "bytes"],
 )
-def test_block_above_its_limit_is_refused_by_the_decoder(block: bytes, what: str):
+def test_block_above_its_limit_is_refused_by_the_decoder(build: Callable[[], bytes], what: str):
+    block = build()
     with pytest.raises(LimitExceeded, match=what):
         decode_block(block)
 
