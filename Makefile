@@ -4,8 +4,8 @@ BIN := .venv/bin
 NEWER := .venv-3.13/bin
 # Four on two cores, in the order of `tests/conftest.py`: the journeys wait for real parts most of the time.
 PYTEST := -m pytest -q -rs --durations=30 -n 4 --dist loadfile --no-loadscope-reorder
-# Tests that need no server; with those that start no process they run again on the newer Python.
-UNIT := -m "not pg and not broker and not browser and not demo"
+# What runs again on the newer Python: no server, and each program of Argus is started once only.
+UNIT := -m "not pg and not broker and not browser and not demo and not process"
 
 # Where Python is forbidden to keep what it has compiled, each program of the tests would compile all of Argus anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,7 +24,7 @@ demo: setup-demo
 # The linters beside the tests, since they would leave one of two cores idle.
 test: setup
 	@$(MAKE) --no-print-directory -j 2 lint every-test
-	@if [ -x $(NEWER)/python ]; then echo "once more on Python 3.13: the product's tests that start no process"; \
+	@if [ -x $(NEWER)/python ]; then echo "once more on Python 3.13: the tests of the product's modules"; \
 	  $(NEWER)/python $(PYTEST) $(UNIT) tests/protocols tests/gateway tests/cloud \
 	    --ignore tests/gateway/cli --ignore tests/gateway/crew --ignore tests/cloud/cli; fi
 

@@ -4,13 +4,13 @@ import os
 from random import Random
 from typing import Final
 
-APDUS: Final = int(os.environ.get("ARGUS_FUZZ_COUNT", "120000"))
+APDUS: Final = int(os.environ.get("ARGUS_FUZZ_COUNT", "60000"))
 """Mutated APDUs through the whole engine, both roles together; the counts of the other fuzzers follow from it."""
 SEED: Final = int(os.environ.get("ARGUS_FUZZ_SEED", "20601"))
 SHARDS: Final = 4
 """Number of tests that share a role's APDUs, so that two processes can run them."""
 SCALE: Final = APDUS / 200_000
-"""Factor of all counts: 0.6 in `make test`, 25 in `make fuzz`."""
+"""Factor of all counts: 0.3 in `make test`, 25 in `make fuzz`."""
 
 
 def count(at_scale_one: int) -> int:

@@ -132,7 +132,7 @@ def test_every_acknowledged_observation_survives_sigkill_on_sqlite(tmp_path: Pat
 def test_every_acknowledged_observation_survives_sigkill_on_postgresql(
     tmp_path: Path, postgresql: PostgresqlCluster
 ) -> None:
-    with postgresql.database() as url, of_its_own(tmp_path, url) as cloud:
+    with postgresql.durable(), postgresql.database() as url, of_its_own(tmp_path, url) as cloud:
         killed_and_asked_again(cloud, kills=2)
 
 

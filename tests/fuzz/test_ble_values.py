@@ -16,7 +16,7 @@ from tests.builders.fuzz_counts import SEED, count, seeded
 
 SHARDS = 4
 COUNT = count(10_000)
-"""Values of one shard: 40 000 in `make test`."""
+"""Values of one shard: 12 000 in `make test`."""
 CONNECTION_VALUES_MAX = 40
 EVENTS_OF_A_VALUE_MAX = 600
 """More than any value of 512 bytes can hold; an interpreter that invents more has no limit."""

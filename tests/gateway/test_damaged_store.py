@@ -22,6 +22,8 @@ from tests.harness.buffer_small_disk import ballast, remount, small_disk
 from tests.harness.eventually import eventually
 from tests.harness.gateway_process import Vehicle, vehicle
 
+pytestmark = pytest.mark.process
+
 
 async def page_is_there(port: int) -> bool:
     try:

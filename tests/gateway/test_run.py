@@ -18,6 +18,7 @@ async def stored(gateway):
     return (await gateway.command("observations", "--json")).json_lines()
 
 
+@pytest.mark.process
 async def test_acknowledged_measurements_survive_sigkill_and_are_stored_once(tmp_path):
     async with vehicle(tmp_path) as gateway:
         async with device(gateway.address) as thermometer:
@@ -46,6 +47,7 @@ async def test_stop_releases_devices_closes_the_store_and_exits_with_zero(tmp_pa
         assert not (gateway.state_dir / "buffer.sqlite-wal").exists()
 
 
+@pytest.mark.process
 async def test_second_gateway_on_the_same_state_directory_exits_with_one_and_an_explanation(tmp_path):
     async with vehicle(tmp_path) as gateway:
         second = await gateway.command("run")
@@ -55,6 +57,7 @@ async def test_second_gateway_on_the_same_state_directory_exits_with_one_and_an_
         assert (await gateway.status())["running"]
 
 
+@pytest.mark.process
 async def test_gateway_notifies_systemd_when_ready_and_sends_watchdog_messages(tmp_path):
     address = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
@@ -78,6 +81,7 @@ async def test_gateway_notifies_systemd_when_ready_and_sends_watchdog_messages(t
 
 
 @pytest.mark.finding("reliability-A1")
+@pytest.mark.process
 async def test_store_that_fails_while_running_is_replaced_and_confirmed_measurements_are_kept(tmp_path):
     async with vehicle(tmp_path) as gateway:
         confirmed = 0
@@ -116,6 +120,7 @@ async def test_store_that_fails_while_running_is_replaced_and_confirmed_measurem
 
 
 @pytest.mark.broker
+@pytest.mark.process
 async def test_measurement_reaches_the_cloud_and_stop_publishes_the_offline_status(tmp_path):
     async with broker_running(tmp_path / "broker") as broker, vehicle(tmp_path, broker, started=False) as gateway:
         public_key = base64.b64decode((await gateway.provision())["public_key"])
@@ -135,6 +140,7 @@ async def test_measurement_reaches_the_cloud_and_stop_publishes_the_offline_stat
             assert cloud.forged == 0
 
 
+@pytest.mark.process
 async def test_gateway_accepts_measurements_without_a_reachable_broker(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         gateway.config.write_text(gateway.config.read_text() + '[mqtt]\nurl = "mqtt://127.0.0.1:1"\n')
@@ -146,6 +152,7 @@ async def test_gateway_accepts_measurements_without_a_reachable_broker(tmp_path)
         assert uplink["last_error"]
 
 
+@pytest.mark.process
 async def test_logs_are_json_lines_without_measured_values_or_received_bytes(tmp_path):
     mark = b"\xde\xad\xfa\xce patient Synthetic"
     async with vehicle(tmp_path, started=False) as gateway:

@@ -1,9 +1,10 @@
 """A real PostgreSQL server for tests: started once a session, with a fresh database for each test.
 
 It listens on a Unix socket in a temporary directory and nowhere else, so nothing can clash: each worker of a parallel
-run has its own. fsync stays on, since durability is part of the tests. PostgreSQL refuses to run as root, and then runs
-as `postgres`. If the test process is killed, the kernel stops the server (`setpriv --pdeathsig`). Tests are skipped
-where PostgreSQL is not installed.
+run has its own. The session's server does not wait for the disk (`fsync = off`), which no killed process can notice; a
+test whose subject is durability switches it on (`PostgresqlCluster.durable`) or runs a server of its own. PostgreSQL
+refuses to run as root, and then runs as `postgres`. If the test process is killed, the kernel stops the server
+(`setpriv --pdeathsig`). Tests are skipped where PostgreSQL is not installed.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ import asyncpg
 import pytest
 
 from cloud.foundation.db import migrate
+from tests.harness.eventually import until
 
 ACCOUNT = "postgres"
 TEMPLATE = "argus_template"
@@ -116,6 +118,16 @@ class PostgresqlCluster:
         return rows
 
     @contextmanager
+    def durable(self) -> Iterator[None]:
+        """Let every commit wait for the disk, as in an installation; then do as the server was started again."""
+        self.administer("ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()")
+        try:
+            until(lambda: self.administer("SHOW fsync") == [("on",)], what="a server that waits for the disk")
+            yield
+        finally:
+            self.administer("ALTER SYSTEM RESET fsync", "SELECT pg_reload_conf()")
+
+    @contextmanager
     def database(self, *, template: str = TEMPLATE) -> Iterator[str]:
         """Yield the address of a database for one test, which is migrated unless `template` is `template0`."""
         name = self._clean.pop() if self._clean and template == TEMPLATE else self._create(template)
@@ -163,7 +175,6 @@ def _server_command(server: Path, data: Path, sockets: Path) -> list[str]:
     settings = {
         "listen_addresses": "",
         "unix_socket_directories": str(sockets),
-        "fsync": "on",
         "max_connections": "200",
         "shared_buffers": "64MB",
         "autovacuum": "off",
@@ -176,12 +187,12 @@ def _server_command(server: Path, data: Path, sockets: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresqlCluster]:
     """Run the session's server, with a migrated template."""
-    with postgresql_running() as cluster:
+    with postgresql_running(durable=False) as cluster:
         yield cluster
 
 
 @contextmanager
-def postgresql_running() -> Iterator[PostgresqlCluster]:
+def postgresql_running(*, durable: bool = True) -> Iterator[PostgresqlCluster]:
     """Run a server with a migrated template, stopped at the end; for a fixture or a bench."""
     bin_folder = programs()
     if bin_folder is None:
@@ -194,6 +205,8 @@ def postgresql_running() -> Iterator[PostgresqlCluster]:
         data = folder / "data"
         initdb = ("-D", str(data), "-U", ACCOUNT, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
         subprocess.run(_as_postgres(str(bin_folder / "initdb"), *initdb), check=True, capture_output=True, cwd="/")
+        with (data / "postgresql.conf").open("a") as settings:
+            settings.write(f"fsync = {'on' if durable else 'off'}\n")
         cluster.start()
         cluster.administer(f"CREATE DATABASE {TEMPLATE}")
         with ThreadPoolExecutor(max_workers=1) as executor:

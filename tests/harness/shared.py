@@ -12,8 +12,14 @@ import pytest
 
 def shared_path(relative: str) -> Path:
     """Return the file or folder under the shared material; skip the test where it is absent."""
-    root = Path(os.environ.get("ARGUS_SHARED") or Path(__file__).resolve().parents[3] / "shared")
-    path = root / relative
-    if not path.exists():
+    path = shared_file(relative)
+    if path is None:
         pytest.skip(f"shared material is absent: {relative}")
     return path
+
+
+def shared_file(relative: str) -> Path | None:
+    """Return the file or folder under the shared material, None where it is absent."""
+    root = Path(os.environ.get("ARGUS_SHARED") or Path(__file__).resolve().parents[3] / "shared")
+    path = root / relative
+    return path if path.exists() else None

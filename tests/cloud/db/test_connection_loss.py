@@ -133,7 +133,7 @@ async def test_account_without_rights_raises_database_refused(postgresql: Postgr
 
 
 async def test_commit_runs_with_fsync_and_synchronous_commit_on(postgresql: PostgresqlCluster) -> None:
-    with postgresql.database() as url:
+    with postgresql.durable(), postgresql.database() as url:
         database = await open_database(url)
         async with database.transaction() as tx:
             assert (await tx.execute(text("SHOW fsync"))).scalar() == "on"

@@ -94,6 +94,7 @@ async def killed(database_url: str, at_us: int, killed_at: int) -> int:
     return await process.wait()
 
 
+@pytest.mark.process
 async def test_process_killed_during_take_up_loses_no_row_and_adds_none_twice(database_url: str, cloud: CloudUnderTest):
     for killed_at in (3, 7, 14):  # early and late in the first batch, and after it
         assert await killed(database_url, cloud.clock.at_us, killed_at) == -signal.SIGKILL

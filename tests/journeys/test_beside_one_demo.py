@@ -1,0 +1,157 @@
+"""Stories beside one running demo, which all of them share: they read, and the last one ends it.
+
+The demo replays a twelve-lead recording where the shared material is present.
+
+- The cloud exports exactly what a device measured, sample by sample.
+- Each `sh` block of README runs as a reader types it.
+- The logs of every process of the whole run hold no value or time of a measurement, no password, key, token or PIN. A
+  search cannot distinguish small whole numbers (a saturation of 98) from counts, so the fields are checked as well.
+"""
+
+import base64
+import itertools
+import json
+import re
+import shlex
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gateway.security.identity import CERTIFICATE_KEY_FILE, SIGNING_KEY_FILE, Identity
+from gateway.sync.settings import PASSWORD_NAME
+from simulators.agents.kinds import MONITOR, description_of
+from simulators.replay.wfdb import Record
+from tests.harness.demo import RunningDemo, samples_in_order, start_demo
+from tests.harness.eventually import eventually
+from tests.harness.shared import shared_file, shared_path
+from tests.harness.shell import blocks_of, typed
+
+pytestmark = [pytest.mark.broker, pytest.mark.demo, pytest.mark.asyncio(loop_scope="module")]
+
+RECORDING = "data/physionet/s0010_re.hea"
+LEADS = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
+SECONDS = 30
+TYPES = {
+    **{name: f"MDC_ECG_ELEC_POTL_{name.upper()}" for name in LEADS},
+    "avr": "MDC_ECG_ELEC_POTL_AVR",
+    "avl": "MDC_ECG_ELEC_POTL_AVL",
+    "avf": "MDC_ECG_ELEC_POTL_AVF",
+}
+README = Path(__file__).parents[2] / "README.md"
+VARIABLES = 'eval "$(argus-sim env demo-state)"'
+SECRET_FACTS = ("crew_pin", "admin_token", "client_secret", "password")
+SECRET_FILES = ("cloud-mqtt-password", "master.key")
+VALUE_FIELDS = {"value", "values", "sample", "samples", "octets", "hex", "data", "payload", "device_time", "pin", "key"}
+_DECIMAL = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
+
+
+def secrets_of(demo: RunningDemo) -> Iterator[str]:
+    """Yield every secret that the run was made with, in the forms in which one might be printed."""
+    facts = demo.facts
+    yield from (facts[name] for name in SECRET_FACTS if facts[name])
+    identity = Identity.load(demo.state_dir / "gateway" / "identity")
+    sealed = [
+        identity.secrets.read_sealed(demo.state_dir / "gateway-mqtt-password", PASSWORD_NAME),
+        identity.secrets.get(SIGNING_KEY_FILE),
+        identity.secrets.get(CERTIFICATE_KEY_FILE),
+    ]
+    assert None not in sealed
+    texts = [(demo.state_dir / name).read_text() for name in SECRET_FILES]
+    for text in (*texts, *(secret.decode() for secret in sealed if secret is not None)):
+        yield from (line for line in text.splitlines() if line and not line.startswith("-----"))
+    store_key = identity.store_key
+    yield from (store_key.hex(), base64.b64encode(store_key).decode(), repr(store_key)[2:-1])
+
+
+def without_its_time(line: str) -> tuple[str, set[str]]:
+    """Return a line as text without its time stamp, and the names of its fields."""
+    try:
+        fields: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return re.sub(r"^\S+ \S+ ", "", line), set(re.findall(r"(\w+)=", line))
+    fields.pop("timestamp", None)
+    return json.dumps(fields), set(fields)
+
+
+def fractions_in(rows: list[dict[str, Any]]) -> set[str]:
+    """Return the values that are no whole numbers, as a log would show them."""
+    return {str(row["value"]) for row in rows if isinstance(row["value"], float) and not row["value"].is_integer()}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningDemo]:
+    recording = shared_file(RECORDING)
+    replay = () if recording is None else ("--replay", str(recording.with_suffix("")))
+    running = await start_demo(tmp_path_factory.mktemp("one") / "demo", *replay)
+    yield running
+    await running.stop()
+
+
+async def test_every_command_in_the_readme_works_beside_a_running_demo(demo: RunningDemo, tmp_path: Path):
+    blocks = blocks_of(README)
+    assert len(blocks) >= 3
+    assert VARIABLES in README.read_text()
+    code, exported, err = await typed(
+        f"{VARIABLES.replace('demo-state', shlex.quote(str(demo.state_dir)))}; export -p", tmp_path
+    )
+    assert code == 0, err
+    for command in [line for block in blocks for line in block.splitlines() if line.strip()]:
+        code, out, err = await typed(f"{exported}\n{command}", tmp_path)
+        assert code == 0, f"{command}\n{err}"
+        assert out.strip(), f"{command} printed nothing\n{err}"
+        assert "Traceback" not in err, command
+
+
+async def test_replayed_twelve_lead_recording_arrives_in_the_cloud_sample_by_sample(demo: RunningDemo):
+    with Record(shared_path(RECORDING).with_suffix("")) as record:
+        hz = float(record.header.frame_hz)
+        names = [signal.description.strip().lower() for signal in record.signals]
+        truth = dict(zip(names, record.read(0, record.frames), strict=True))
+    monitor = description_of(MONITOR).system_id.hex()
+
+    async def rows_of_all_leads() -> list[dict[str, Any]]:
+        """Return the rows once each lead has enough seconds, else none: a loaded machine plays at its own speed."""
+        rows = [row for row in await demo.exported() if row["device"]["system_id"] == monitor]
+        enough = all(len(samples_in_order(rows, TYPES[lead])) >= SECONDS * hz for lead in LEADS)
+        return rows if enough else []
+
+    rows = await eventually(
+        rows_of_all_leads, within_s=240.0, poll_s=5.0, what=f"{SECONDS} s of each lead in the cloud"
+    )
+    for lead in LEADS:
+        exported = samples_in_order(rows, TYPES[lead])
+        # A record that has ended begins again.
+        assert exported == list(itertools.islice(itertools.cycle(truth[lead]), len(exported))), lead
+    scales = {row["type"]: (row["slope"], row["offset"], row["sample_period_s"]) for row in rows if row["samples"]}
+    assert scales["MDC_ECG_ELEC_POTL_II"] == (1 / 2000, 0.0, 1 / hz)
+    of_encounter = {row["encounter_id"] for row in rows if row["type"] == TYPES["ii"]}
+    assert of_encounter == {demo.facts["encounter_id"]}
+
+
+async def test_logs_of_a_whole_demo_contain_no_value_and_no_secret(demo: RunningDemo):
+    async def measurements() -> bool:
+        return len(fractions_in(await demo.exported())) > 3
+
+    await eventually(measurements, within_s=120.0, poll_s=2.0, what="values in the cloud")
+    await demo.stop()
+    rows = await demo.exported()
+    logs = [demo.log_file, *(demo.state_dir / "log").glob("*.log")]
+    assert {log.name for log in logs} >= {"gateway.log", "cloud.log", "devices.log"}
+    lines = [without_its_time(line) for log in logs for line in log.read_text(errors="replace").splitlines()]
+    text = "\n".join(line for line, _ in lines)
+    assert "device.connected" in text
+
+    fields = {field for _, names in lines for field in names}
+    assert fields & VALUE_FIELDS == set()
+    secrets = list(secrets_of(demo))
+    assert len(secrets) >= 8
+    assert [secret[:4] + "…" for secret in secrets if secret in text] == []
+    times = {row["device_time"] for row in rows if row["device_time"]} | {row["observed_at"] for row in rows}
+    assert [time for time in times if time in text] == []
+    values = fractions_in(rows)
+    assert len(values) > 3
+    assert values & set(_DECIMAL.findall(text)) == set()
+    assert [row["type"] for row in rows if row["samples"] and ", ".join(map(str, row["samples"][:4])) in text] == []
