@@ -6,6 +6,7 @@ so that `--help` is quick.
 
 import asyncio
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -52,12 +53,12 @@ def play(
     with refusing():
         from gateway.transports.capture import read_capture
         from gateway.transports.clock import SystemClock
-        from simulators.agents.links import over_tcp
+        from gateway.transports.tcp import connect_tcp
         from simulators.replay.capture_player import play as play_capture
 
         if tcp is None:
             raise Refusal("the address of the manager is missing: give --tcp HOST:PORT")
-        capture, connect = read_capture(path), over_tcp(*address_of(tcp))
+        capture, connect = read_capture(path), partial(connect_tcp, *address_of(tcp))
         played = asyncio.run(play_capture(capture, connect, SystemClock(), typer.echo))
     raise typer.Exit(1 if any(connection.trouble for connection in played) else 0)
 

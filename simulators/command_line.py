@@ -1,10 +1,17 @@
 """Parts that the commands of `argus-sim` share: errors as one sentence, addresses, and the target of log lines."""
 
+import asyncio
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from simulators.agents.agent import Agent
+    from simulators.ble.peripheral import Peripheral
 
 
 class Refusal(Exception):
@@ -60,3 +67,15 @@ def log_to_stderr() -> None:
 
     # Looked up at each line: a test may replace the stream.
     structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.stderr))
+
+
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` on SIGINT and on SIGTERM."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+async def run_device(device: "Agent | Peripheral", for_s: float | None) -> None:
+    """Run a device for that many seconds, None: until a signal; then it sends what it holds."""
+    stop_on_signals(device.stop)
+    await device.run(for_s)

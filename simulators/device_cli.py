@@ -5,18 +5,18 @@ The words of the options are the command line's own, so that `--help` loads no s
 """
 
 import asyncio
-import signal
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulators.command_line import Refusal, address_of, log_to_stderr, refusing
+from simulators.command_line import Refusal, address_of, log_to_stderr, refusing, run_device
 
 if TYPE_CHECKING:
     from gateway.transports.clock import Clock
-    from simulators.agents.agent import Agent, Connect
+    from simulators.agents.agent import Connect
     from simulators.agents.behaviour import Behaviour
 
 
@@ -143,7 +143,7 @@ def agent(
             memory=keeps,
             unit=unit,
         )
-        asyncio.run(_run(made, for_s))
+        asyncio.run(run_device(made, for_s))
         status = made.status
         typer.echo(
             f"{made.name}: {status.measured} reports measured, {status.acknowledged} acknowledged, "
@@ -189,17 +189,11 @@ def _behaviour(
 
 
 def _connect(tcp: str | None, serial: Path | None, framing: Framing, baud: int, clock: "Clock") -> "Connect":
-    from simulators.agents.links import over_serial, over_tcp
+    from gateway.transports.serial_port import SerialPort
+    from gateway.transports.tcp import connect_tcp
 
     if (tcp is None) == (serial is None):
         raise Refusal("give either --tcp HOST:PORT or --serial PATH")
     if tcp is not None:
-        return over_tcp(*address_of(tcp))
-    return over_serial(str(serial), framing.value, clock, baud=baud)
-
-
-async def _run(made: "Agent", for_s: float | None) -> None:
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, made.stop)
-    await made.run(for_s)
+        return partial(connect_tcp, *address_of(tcp))
+    return SerialPort(str(serial), baud, framing.value, clock=clock, setting="--serial and --baud").accept

@@ -60,9 +60,9 @@ class _SteadyHost(Host):
         """Handle the end of the transport. Bumble's handler fails when a response has arrived and is not yet
         processed."""
         self.lost = True
-        waiting = self.pending_response
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(TransportLostError("transport lost"))
+        pending = self.pending_response
+        if pending is not None and not pending.done():
+            pending.set_exception(TransportLostError("transport lost"))
         self.emit("flush")
 
     def on_command_processed(self, event: hci.HCI_Command_Complete_Event[Any] | hci.HCI_Command_Status_Event) -> None:
@@ -75,11 +75,12 @@ class _SteadyHost(Host):
             raise TransportLostError("transport lost")
         limit_s = _COMMAND_TIMEOUT_S if response_timeout is None else response_timeout
         sent = asyncio.ensure_future(super()._send_command(command, limit_s))
-        sent.add_done_callback(_looked_at)
+        sent.add_done_callback(mark_retrieved)
         return await asyncio.shield(sent)
 
 
-def _looked_at(task: asyncio.Task[Any]) -> None:
+def mark_retrieved(task: asyncio.Future[Any]) -> None:
+    """Retrieve the task's exception, so that asyncio does not log it as never retrieved."""
     if not task.cancelled():
         task.exception()
 
@@ -162,7 +163,7 @@ async def attach(
                 device.public_address = own
     except Exception as error:
         station.close()
-        raise NoRadio(f"the radio at {air} does not answer as one ({type(error).__name__})") from error
+        raise NoRadio(f"the radio at {air} does not respond as one ({type(error).__name__})") from error
     except BaseException:
         station.close()
         raise

@@ -7,14 +7,14 @@ make every bond useless. Mode 0600, since these are keys. Written whole, atomica
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from bumble.hci import Address
 from bumble.keys import KeyStore, PairingKeys
+
+from simulators.private_file import write_private
 
 FILE_NAME = "virtual_radio_bonds.json"
 _VERSION = 1
@@ -110,16 +110,6 @@ class BondFile(KeyStore):
             "bonds": {name: keys.to_dict() for name, keys in self._bonds.items()},
         }
         try:
-            # mkstemp gives mode 0600.
-            handle, temporary = tempfile.mkstemp(prefix=FILE_NAME, dir=self.path.parent)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(content, file, indent=1, sort_keys=True)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(temporary).replace(self.path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            write_private(self.path, json.dumps(content, indent=1, sort_keys=True))
         except OSError as error:
             raise BondsUnusable(f"{self.path}: {error.strerror or type(error).__name__}") from error

@@ -19,7 +19,7 @@ from bumble.hci import Address, OwnAddressType
 from bumble.transport.common import TransportLostError
 
 from gateway.transports.ble.stack import PairingAgent
-from simulators.ble.attach import Station
+from simulators.ble.attach import Station, mark_retrieved
 from simulators.ble.bonds import BondFile
 
 T = TypeVar("T")
@@ -186,8 +186,7 @@ class Central:
     def _paired(self, handle: int, task: asyncio.Task[None]) -> None:
         if self._pairings.get(handle) is task:
             del self._pairings[handle]
-        if not task.cancelled():
-            task.exception()  # the caller has it
+        mark_retrieved(task)  # the caller has it
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
         if self.scanner is not None:
@@ -199,7 +198,7 @@ class Central:
     def _on_security_request(self, link: Connection) -> None:
         """Handle the device's security request as the kernel does; a bond that is in progress is used."""
         if not link.is_encrypted and not self.bonds.has(link.peer_address.to_string(False)):
-            asyncio.ensure_future(self.pair(link)).add_done_callback(_looked_at)
+            asyncio.ensure_future(self.pair(link)).add_done_callback(mark_retrieved)
 
     def _pairing_config(self, link: Connection) -> pairing.PairingConfig:
         return pairing.PairingConfig(
@@ -237,7 +236,7 @@ class _Person(pairing.PairingDelegate):
 
 
 class LinkEnded(Exception):
-    """The link ended while somebody waited for something over it."""
+    """The link ended during a request over it."""
 
 
 def stands(link: Connection) -> bool:
@@ -262,13 +261,12 @@ async def during(link: Connection, work: Coroutine[Any, Any, T], limit_s: float 
         # Not now: Bumble has later listeners that set the results of this very task's futures.
         loop.call_soon(task.cancel)
 
-    def looked_at(done: asyncio.Task[T]) -> None:
+    def completed(done: asyncio.Task[T]) -> None:
         link.remove_listener(link.EVENT_DISCONNECTION, over)
-        if not done.cancelled():
-            done.exception()
+        mark_retrieved(done)
 
     link.on(link.EVENT_DISCONNECTION, over)
-    task.add_done_callback(looked_at)
+    task.add_done_callback(completed)
     if not stands(link):
         over()
     await asyncio.wait({task, ended}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
@@ -277,11 +275,6 @@ async def during(link: Connection, work: Coroutine[Any, Any, T], limit_s: float 
     if ended.done() or task.done():
         raise LinkEnded
     raise TimeoutError
-
-
-def _looked_at(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        task.exception()
 
 
 def _is_cancelling() -> bool:

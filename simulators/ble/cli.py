@@ -1,24 +1,19 @@
 """`argus-sim ble`: the virtual radio, and simulated Bluetooth devices on it.
 
-`argus-sim ble radio` is the ether, a process of its own; `argus-sim ble KIND` puts one device on it. The words of the
-options are the command line's own, so that `--help` loads no simulator; they are the names that `simulators.ble` has
-for the same. What a device told and what became of it stands in its witness file.
+`argus-sim ble radio` is the ether, a process of its own; `argus-sim ble KIND` puts one device on it. A device's witness
+file has its values and their fate.
 """
 
 import asyncio
-import signal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from simulators.command_line import Refusal, log_to_stderr, refusing
-
-if TYPE_CHECKING:
-    from simulators.ble.behaviour import Absence
-    from simulators.ble.peripheral import Peripheral
+from simulators.ble.options import Absence, IdForm, Leaving, Lie, Pairing
+from simulators.command_line import Refusal, log_to_stderr, refusing, run_device
 
 _DEVICE = "device"
 
@@ -38,37 +33,6 @@ ble = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-
-class Pairing(StrEnum):
-    """Conditions that the device sets for pairing."""
-
-    NONE = "none"
-    JUST_WORKS = "just-works"
-    PASSKEY = "passkey"
-
-
-class Leaves(StrEnum):
-    """Ways in which the device disappears."""
-
-    OUT_OF_RANGE = "out-of-range"
-    GOODBYE = "goodbye"
-
-
-class Lie(StrEnum):
-    """Faults of an implausible value."""
-
-    MISSING_FIELD = "missing-field"
-    UNKNOWN_FLAG = "unknown-flag"
-    TRAILING = "trailing"
-
-
-class SystemId(StrEnum):
-    """Forms in which the device publishes its system id."""
-
-    RIGHT = "right"
-    REVERSED = "reversed"
-    ABSENT = "absent"
 
 
 class SetTime(StrEnum):
@@ -128,11 +92,11 @@ def device(
     open_link: Annotated[bool, typer.Option("--open", help="Send health data on an unencrypted link.")] = False,
     forgets_bond: Annotated[bool, typer.Option("--forgets-bond", help="Forget the bond when the link ends.")] = False,
     static_random: Annotated[bool, typer.Option("--static-random", help="A random static address.")] = False,
-    system_id: Annotated[SystemId, typer.Option(help="Form of its system id.")] = SystemId.RIGHT,
+    system_id: Annotated[IdForm, typer.Option(help="Form of its system id.")] = IdForm.RIGHT,
     leaves: Annotated[
         str | None, typer.Option(metavar="EVERY:FOR", help="Leave every N seconds for M seconds, such as 60:15.")
     ] = None,
-    leaves_by: Annotated[Leaves, typer.Option(help="How it leaves.")] = Leaves.OUT_OF_RANGE,
+    leaves_by: Annotated[Leaving, typer.Option(help="How it leaves.")] = Leaving.OUT_OF_RANGE,
     resends: Annotated[
         bool, typer.Option("--resends", help="Send the whole memory again after each connection.")
     ] = False,
@@ -155,7 +119,7 @@ def device(
         log_to_stderr()
         from gateway.transports.clock import SystemClock
         from simulators.agents.own_clock import ClockBehaviour, SetResponse, Setting
-        from simulators.ble import behaviour as told
+        from simulators.ble.behaviour import BleBehaviour
         from simulators.ble.kinds import build_peripheral
         from simulators.ble.peripheral import PeripheralOptions
         from simulators.ble.witness import BleWitness
@@ -165,7 +129,7 @@ def device(
         if radio is None:
             raise Refusal("the radio is missing: give --radio SOCKET; `argus-sim ble radio` starts one")
         clock = SystemClock()
-        behaviour = told.BleBehaviour(
+        behaviour = BleBehaviour(
             clock=ClockBehaviour(
                 wrong_by_s=clock_off_s,
                 drift_ppm=clock_drift_ppm,
@@ -173,20 +137,20 @@ def device(
                 set_response=SetResponse.OBEYS if set_time is SetTime.NO else SetResponse(set_time),
             ),
             shows_time=not no_clock,
-            pairing=told.Pairing.PASSKEY if passkey is not None else told.Pairing(pairing),
+            pairing=Pairing.PASSKEY if passkey is not None else pairing,
             passkey=passkey,
             encrypted=not open_link,
             bonds_kept=not forgets_bond,
             static_random=static_random,
             absence=_absence(leaves, leaves_by),
             resends=resends,
-            lie=told.Lie(lie),
+            lie=lie,
             lies_every=lies_every,
             drops_link_after=drops_after,
             drops_link_times=drops_times,
             busy_times=busy_times,
             slow_s=slow_s,
-            id_form=told.IdForm(system_id),
+            id_form=system_id,
         )
         made = build_peripheral(
             kind,
@@ -198,7 +162,7 @@ def device(
             unit=unit,
         )
         typer.echo(f"{made.name} at {made.address}")
-        asyncio.run(_run(made, for_s))
+        asyncio.run(run_device(made, for_s))
         status = made.status
         typer.echo(
             f"{made.name}: {status.measured} measured, {status.notified} notified, {status.confirmed} confirmed, "
@@ -207,9 +171,7 @@ def device(
         )
 
 
-def _absence(leaves: str | None, by: Leaves) -> "Absence | None":
-    from simulators.ble.behaviour import Absence, Leaving
-
+def _absence(leaves: str | None, by: Leaving) -> Absence | None:
     if leaves is None:
         return None
     every, colon, away = leaves.partition(":")
@@ -219,11 +181,4 @@ def _absence(leaves: str | None, by: Leaves) -> "Absence | None":
         every_s = for_s = 0.0
     if not colon or not 0 < for_s < every_s:
         raise Refusal(f"--leaves {leaves!r} is not EVERY:FOR in seconds, FOR being the shorter, for instance 60:15")
-    return Absence(every_s=every_s, for_s=for_s, leaving=Leaving(by))
-
-
-async def _run(made: "Peripheral", for_s: float | None) -> None:
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, made.stop)
-    await made.run(for_s)
+    return Absence(every_s=every_s, for_s=for_s, leaving=by)

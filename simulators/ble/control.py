@@ -11,44 +11,25 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from simulators.ble.ether import Ether, NoSuchStation
 from simulators.ble.link_layer import LinkLayer
 
 LINE_BYTES_MAX = 4096
-ASKERS_MAX = 8
+CLIENTS_MAX = 8
 # An idle client is disconnected so that another can connect.
 _IDLE_S = 60.0
-# A response lists a few hundred stations at most.
-_ANSWER_BYTES_MAX = 1 << 20
-_ANSWER_S = 5.0
+_REPLY_S = 5.0
 
-Question: TypeAlias = Mapping[str, Any]
-Answer: TypeAlias = dict[str, Any]
+Request: TypeAlias = Mapping[str, Any]
+Reply: TypeAlias = dict[str, Any]
+T = TypeVar("T")
 PlugVhci: TypeAlias = Callable[[bool], Awaitable[None]]
 
 
 class ControlRefused(Exception):
-    """The question cannot be answered; the text says why."""
-
-
-async def request(control: Path, question: str, **details: Any) -> Answer:
-    """Send a request to a radio process. Raises ControlRefused, OSError, TimeoutError."""
-    async with asyncio.timeout(_ANSWER_S):
-        reader, writer = await asyncio.open_unix_connection(str(control), limit=_ANSWER_BYTES_MAX)
-        try:
-            writer.write(json.dumps({"ask": question, **details}).encode() + b"\n")
-            line = await reader.readline()
-        finally:
-            writer.close()
-    if not line:
-        raise ControlRefused("the radio has hung up; too many ask at once")
-    answer: Answer = json.loads(line)
-    if "error" in answer:
-        raise ControlRefused(str(answer["error"]))
-    return answer
+    """The request cannot be served; the text has the reason."""
 
 
 class RadioControl:
@@ -57,14 +38,14 @@ class RadioControl:
     def __init__(self, ether: Ether, plug_vhci: PlugVhci | None = None) -> None:
         self._ether = ether
         self._plug_vhci = plug_vhci
-        self._askers: set[asyncio.StreamWriter] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client until it disconnects."""
-        if len(self._askers) >= ASKERS_MAX:
+        if len(self._clients) >= CLIENTS_MAX:
             writer.close()
             return
-        self._askers.add(writer)
+        self._clients.add(writer)
         try:
             while True:
                 async with asyncio.timeout(_IDLE_S):
@@ -72,52 +53,52 @@ class RadioControl:
                 if not line:
                     return
                 writer.write(json.dumps(await self.respond(line)).encode() + b"\n")
-                async with asyncio.timeout(_ANSWER_S):
+                async with asyncio.timeout(_REPLY_S):
                     await writer.drain()
         except (OSError, TimeoutError, ValueError):
             return  # disconnected, idle, not reading, or a line that is too long
         finally:
-            self._askers.discard(writer)
+            self._clients.discard(writer)
             writer.close()
 
     def hang_up(self) -> None:
         """Disconnect all clients."""
-        for writer in list(self._askers):
+        for writer in list(self._clients):
             writer.close()
 
-    async def respond(self, line: bytes) -> Answer:
+    async def respond(self, line: bytes) -> Reply:
         """Return the response to this line."""
         try:
-            question = json.loads(line)
-            if not isinstance(question, dict):
-                raise ControlRefused("a question is a JSON object")
-            return await self._execute(question)
+            request = json.loads(line)
+            if not isinstance(request, dict):
+                raise ControlRefused("a request is a JSON object")
+            return await self._execute(request)
         except (ControlRefused, NoSuchStation, ValueError) as error:
             return {"error": str(error)}
 
-    async def _execute(self, question: Question) -> Answer:
-        match question.get("ask"):
+    async def _execute(self, request: Request) -> Reply:
+        match request.get("ask"):
             case "list":
                 return {"stations": [_described(station) for station in self._ether.stations]}
             case "drop":
-                return {"links": self._ether.drop(_text(question, "address"))}
+                return {"links": self._ether.drop(_address(request))}
             case "silence":
-                self._ether.silence(_text(question, "address"), _flag(question, "on"))
+                self._ether.silence(_address(request), _on(request))
             case "rssi":
-                self._ether.rssi(_text(question, "address"), _number(question, "dbm"))
+                self._ether.rssi(_address(request), _field(request, "dbm", int, "no whole number"))
             case "stats":
                 counts = dict(sorted(self._ether.counts.items()))
                 return {"controllers": len(self._ether.stations), "links": len(self._ether.links()), "counts": counts}
             case "vhci":
                 if self._plug_vhci is None:
                     raise ControlRefused("this radio has no adapter for a kernel; start it with --vhci")
-                await self._plug_vhci(_flag(question, "on"))
+                await self._plug_vhci(_on(request))
             case unknown:
-                raise ControlRefused(f"{unknown!r} is no question; ask list, drop, silence, rssi, stats or vhci")
+                raise ControlRefused(f"{unknown!r} is no request; there are list, drop, silence, rssi, stats and vhci")
         return {"done": True}
 
 
-def _described(station: LinkLayer) -> Answer:
+def _described(station: LinkLayer) -> Reply:
     return {
         "address": station.used_address,
         "name": station.name,
@@ -129,22 +110,16 @@ def _described(station: LinkLayer) -> Answer:
     }
 
 
-def _text(question: Question, name: str) -> str:
-    value = question.get(name)
-    if not isinstance(value, str):
-        raise ControlRefused(f"{name!r} is missing or no text")
+def _field(request: Request, name: str, kind: type[T], expected: str) -> T:
+    value = request.get(name)
+    if type(value) is not kind:  # a bool is no number
+        raise ControlRefused(f"{name!r} is missing or {expected}")
     return value
 
 
-def _flag(question: Question, name: str) -> bool:
-    value = question.get(name)
-    if not isinstance(value, bool):
-        raise ControlRefused(f"{name!r} is missing or neither true nor false")
-    return value
+def _address(request: Request) -> str:
+    return _field(request, "address", str, "no text")
 
 
-def _number(question: Question, name: str) -> int:
-    value = question.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ControlRefused(f"{name!r} is missing or no whole number")
-    return value
+def _on(request: Request) -> bool:
+    return _field(request, "on", bool, "neither true nor false")

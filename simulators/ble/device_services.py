@@ -34,7 +34,8 @@ from protocols.ieee11073.mder import encode, encode_list
 from protocols.ieee11073.specializations.profiles import Specialization
 from simulators.agents.device import Description
 from simulators.agents.own_clock import Setting
-from simulators.ble.behaviour import BleBehaviour, IdForm
+from simulators.ble.behaviour import BleBehaviour
+from simulators.ble.options import IdForm
 from simulators.ble.sensor import ACCEPTED, Offered, Way, moment_of
 
 BATTERY_PERCENT: Final = 87

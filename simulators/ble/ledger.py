@@ -68,9 +68,9 @@ class Ledger:
         self.status.confirmed += 1
         self._record("confirmed", kept.number, kept.values)
 
-    def forget(self, numbers: Sequence[int], *, told: bool = False) -> None:
-        """Drop values from the store. `told`: because the client deleted them."""
-        if told:
+    def forget(self, numbers: Sequence[int], *, deleted: bool = False) -> None:
+        """Drop values from the store. `deleted`: because the client deleted them."""
+        if deleted:
             wanted = set(numbers)
             for kept in self.store.kept():
                 if kept.number in wanted:

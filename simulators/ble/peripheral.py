@@ -20,7 +20,7 @@ from bumble.device import Connection, Device
 from bumble.gatt import Characteristic
 from bumble.gatt_server import Server
 from bumble.hci import HCI_Error, OwnAddressType
-from bumble.keys import KeyStore
+from bumble.keys import JsonKeyStore, MemoryKeyStore
 from bumble.transport.common import TransportLostError
 
 from gateway.transports.clock import Clock
@@ -31,12 +31,13 @@ from simulators.agents.device_clock import DeviceClock
 from simulators.agents.own_clock import OwnClock
 from simulators.ble.advertising import advertising_data
 from simulators.ble.attach import Air, NoRadio, Station, attach
-from simulators.ble.behaviour import BleBehaviour, Leaving
+from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.conversation import Conversation, Mischief
 from simulators.ble.device_services import DeviceServices
 from simulators.ble.gatt_table import add_table
 from simulators.ble.ledger import Ledger, PeripheralStatus
-from simulators.ble.peripheral_pairing import bonds, pairing_config
+from simulators.ble.options import Leaving
+from simulators.ble.peripheral_pairing import pairing_config
 from simulators.ble.records import control_point
 from simulators.ble.sensor import Keep, Sample, Sensor, moment_of
 from simulators.ble.store import Store
@@ -80,7 +81,7 @@ class Peripheral:
         self.behaviour = behaviour = options.behaviour
         self.address = address
         self.ledger = Ledger(sensor.description.system_id, Store(options.memory), witness)
-        self.bonds: KeyStore = bonds(address, options.bonds)
+        self.bonds = MemoryKeyStore() if options.bonds is None else JsonKeyStore(address, str(options.bonds))
         self._air = air
         self._clock = clock
         self._device_clock = device_clock

@@ -1,17 +1,15 @@
-"""Pairing of a simulated device: none, just works, or six digits shown; and the storage of its bonds.
+"""Pairing of a simulated device: none, just works, or six digits shown.
 
-A device that cannot pair still responds to the attempt, with a refusal, as real ones do. Bonds in a file outlast the
-process, like a device's own flash.
+A device that cannot pair still responds to the attempt, with a refusal, as real ones do.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
-from bumble.keys import JsonKeyStore, KeyStore, MemoryKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
-from simulators.ble.behaviour import BleBehaviour, Pairing
+from simulators.ble.behaviour import BleBehaviour
+from simulators.ble.options import Pairing
 
 _IO: Final = {
     Pairing.NONE: PairingDelegate.NO_OUTPUT_NO_INPUT,
@@ -48,8 +46,3 @@ def pairing_config(behaviour: BleBehaviour, shows: Callable[[int | None], None])
         delegate=Delegate(behaviour, shows),
         identity_address_type=kind,
     )
-
-
-def bonds(address: str, path: Path | None) -> KeyStore:
-    """Return the bonds of the device with this address; `path` None: they last as long as the process."""
-    return MemoryKeyStore() if path is None else JsonKeyStore(address, str(path))

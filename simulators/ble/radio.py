@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from simulators.ble.controller import RadioController
 from simulators.ble.ether import Ether
 from simulators.ble.hci_stream import HciStream
 from simulators.ble.vhci import VhciPort
+from simulators.command_line import log_to_stderr, stop_on_signals
 
 log = structlog.get_logger(__name__)
 
@@ -111,10 +111,9 @@ async def run_radio(
     loop = asyncio.get_running_loop()
     if stop is None:
         stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        stop_on_signals(stop.set)
     radio = Radio(Ether())
-    answers = RadioControl(radio.ether, radio.plug_vhci if vhci else None)
+    requests = RadioControl(radio.ether, radio.plug_vhci if vhci else None)
     async with AsyncExitStack() as open_now:
         if vhci:
             await radio.plug_vhci(True)
@@ -124,9 +123,9 @@ async def run_radio(
         open_now.callback(hosts.close)
         if control is not None:
             at = open_now.enter_context(listening(control))
-            asked = await asyncio.start_unix_server(answers.serve, sock=at, limit=LINE_BYTES_MAX)
-            open_now.callback(answers.hang_up)
-            open_now.callback(asked.close)
+            listener = await asyncio.start_unix_server(requests.serve, sock=at, limit=LINE_BYTES_MAX)
+            open_now.callback(requests.hang_up)
+            open_now.callback(listener.close)
         log.info("radio.opened", socket=str(path), control=None if control is None else str(control), vhci=vhci)
         ready()
         await stop.wait()
@@ -138,7 +137,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
     """Bind a socket at `path` with mode 0600, and remove its file afterwards. A file without a listener is replaced.
     Raises RadioUnusable."""
     if len(os.fsencode(path)) > _PATH_BYTES_MAX:
-        raise RadioUnusable(f"{path} is longer than a socket's name may be ({_PATH_BYTES_MAX} octets)")
+        raise RadioUnusable(f"{path} is longer than a socket's name may be ({_PATH_BYTES_MAX} bytes)")
     _clear_stale(path)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # Between bind and chmod another user could connect, so the file is made with the right mode.
@@ -175,10 +174,10 @@ def main() -> int:
     """The command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m simulators.ble.radio", description="A virtual Bluetooth radio.")
     parser.add_argument("--socket", type=Path, required=True, help="where hosts connect, HCI over a Unix socket")
-    parser.add_argument("--control", type=Path, help="where it is told of mishaps, JSON lines over a Unix socket")
+    parser.add_argument("--control", type=Path, help="where faults are requested, JSON lines over a Unix socket")
     parser.add_argument("--vhci", action="store_true", help="give this machine's kernel an adapter (/dev/vhci)")
     given = parser.parse_args()
-    structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.stderr))
+    log_to_stderr()
     try:
         asyncio.run(run_radio(given.socket, given.control, vhci=given.vhci))
     except RadioUnusable as error:

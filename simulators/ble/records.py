@@ -23,7 +23,7 @@ class Records(MutableMapping[int, StoredRecord]):
         return StoredRecord(number, kept.values, self._sensor.user_facing(kept.values))
 
     def __delitem__(self, number: int) -> None:
-        self._ledger.forget([self.kept(number).number], told=True)
+        self._ledger.forget([self.kept(number).number], deleted=True)
 
     def __setitem__(self, number: int, record: StoredRecord) -> None:
         raise TypeError("what a device measured is not written by its client")
@@ -47,6 +47,6 @@ class Records(MutableMapping[int, StoredRecord]):
         return self._index
 
 
-def control_point(service: int, asked: Callable[[bytes], int]) -> Offered:
+def control_point(service: int, write: Callable[[bytes], int]) -> Offered:
     """Return the characteristic for record requests of a client."""
-    return Offered(service=service, uuid=RECORD_ACCESS_CONTROL_POINT, way=Way.INDICATED, write=asked)
+    return Offered(service=service, uuid=RECORD_ACCESS_CONTROL_POINT, way=Way.INDICATED, write=write)

@@ -175,12 +175,10 @@ class Demo:
     def _pids_changed(self) -> None:
         if not self.ready:
             return
-        pin_file = self.plan.file("gateway", "crew.pin")
-        facts = demo_file.Facts(
-            crew_pin=pin_file.read_text().strip(),
+        demo_file.write(
+            self.plan,
+            self.wishes.choices,
+            crew_pin=self.plan.file("gateway", "crew.pin").read_text().strip(),
             pids={name: self._children.pid(name) for name in ("gateway", "cloud", "broker", "radio", "devices")},
-            allow_callback=self.wishes.choices.allow_callback,
-            database_url=configuration.database_url(self.plan, self.wishes.choices),
             broker=self.broker_kind,
         )
-        demo_file.write(self.plan.file(demo_file.DEMO_FILE), self.plan, facts)

@@ -18,7 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from protocols.uplink.limits import PACKET_BYTES_MAX
-from simulators.demo.plan import Plan, PlanUnusable, write_private
+from simulators.demo.plan import Plan, PlanUnusable
+from simulators.private_file import write_private
 
 CLOUD_USER = "argus-cloud"
 """User name of the cloud where it does not write the broker's rights."""
@@ -72,7 +73,9 @@ def prepare(plan: Plan, choice: BrokerChoice) -> Broker:
     folder.mkdir(exist_ok=True, mode=0o700)
     program = mosquitto_program()
     if choice is BrokerChoice.IOTCORE or (choice is BrokerChoice.AUTO and program is None):
-        return _iotcore(plan, folder, "as asked" if choice is BrokerChoice.IOTCORE else "mosquitto is not installed")
+        return _iotcore(
+            plan, folder, "as requested" if choice is BrokerChoice.IOTCORE else "mosquitto is not installed"
+        )
     if program is None:
         raise PlanUnusable("mosquitto is not installed; install it (apt install mosquitto), or leave --broker out")
     return _mosquitto(plan, folder, program)

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from simulators.command_line import stop_on_signals
 from simulators.demo.broker import BrokerChoice
 from simulators.demo.commands import CommandFailed
 from simulators.demo.configuration import Choices
@@ -101,9 +101,7 @@ def demo(
 async def _run(demo: "Demo", console: Console, headless: bool) -> None:
     from simulators.demo.view import View  # as in `demo`
 
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, demo.stop)
+    stop_on_signals(demo.stop)
     views: list[asyncio.Task[None]] = []
 
     def watched(ready: "Demo") -> None:

@@ -12,7 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from simulators.demo.broker import CLOUD_USER, Broker, BrokerChoice, live_folder
-from simulators.demo.plan import DATABASE_FILE, Plan, PlanUnusable, write_private
+from simulators.demo.plan import DATABASE_FILE, Plan, PlanUnusable
+from simulators.private_file import write_private
 
 SERIAL_DEVICES = ("defibrillator", "monitor")
 """The devices on serial ports; each port is a pseudo-terminal that the devices' process keeps under this name."""
@@ -56,7 +57,7 @@ def make_radio_folder(plan: Plan) -> None:
     folder = _radio_folder(plan)
     folder.mkdir(exist_ok=True, mode=0o700)
     if folder.stat().st_uid != os.getuid():
-        raise PlanUnusable(f"{folder} belongs to somebody else; name a shorter folder with --state")
+        raise PlanUnusable(f"{folder} belongs to another user; name a shorter folder with --state")
 
 
 def _radio_folder(plan: Plan) -> Path:

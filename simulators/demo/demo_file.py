@@ -5,35 +5,24 @@ never sees a partial file.
 """
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
 
-from simulators.demo.configuration import radio_control, radio_socket
-from simulators.demo.plan import Plan, write_private
+from simulators.demo.configuration import Choices, database_url, radio_control, radio_socket
+from simulators.demo.plan import Plan
+from simulators.private_file import write_private
 
 DEMO_FILE = "demo.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """Facts that are known only at run time."""
-
-    crew_pin: str
-    pids: dict[str, int]
-    allow_callback: tuple[str, ...]
-    database_url: str
-    broker: str
-
-
-def content(plan: Plan, facts: Facts) -> dict[str, object]:
+def write(plan: Plan, choices: Choices, *, crew_pin: str, pids: dict[str, int], broker: str) -> None:
+    """Write the file. `pids` are those of the parts, by name."""
     first, second = plan.first, plan.second
-    return {
+    content = {
         "auth_url": plan.url("auth"),
         "api_url": plan.url("api"),
         "sandbox_url": plan.url("sandbox"),
         "docs_url": plan.url("docs"),
         "crew_url": plan.url("crew"),
-        "crew_pin": facts.crew_pin,
+        "crew_pin": crew_pin,
         "mqtt_url": plan.url("mqtt", "mqtt"),
         "agent_tcp": f"127.0.0.1:{plan.ports['agent_tcp']}",
         "ble_radio": str(radio_socket(plan)),
@@ -53,15 +42,12 @@ def content(plan: Plan, facts: Facts) -> dict[str, object]:
             "client_id": second.client_id,
             "client_secret": second.client_secret,
         },
-        "allow_callback": list(facts.allow_callback),
-        "pids": facts.pids,
-        "broker": facts.broker,
+        "allow_callback": choices.allow_callback,
+        "pids": pids,
+        "broker": broker,
         "gateway_db": str(plan.file("gateway", "buffer.sqlite")),
-        "cloud_db_url": facts.database_url,
+        "cloud_db_url": database_url(plan, choices),
         "gateway_config": str(plan.file("gateway.toml")),
         "cloud_config": str(plan.file("cloud.toml")),
     }
-
-
-def write(path: Path, plan: Plan, facts: Facts) -> None:
-    write_private(path, json.dumps(content(plan, facts), indent=1) + "\n")
+    write_private(plan.file(DEMO_FILE), json.dumps(content, indent=1) + "\n")

@@ -7,7 +7,6 @@ by the demo as a child; not a command for people.
 """
 
 import asyncio
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from simulators.agents.witness import Witness
 from simulators.ble.kinds import build_peripheral
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.ble.witness import BleWitness
+from simulators.command_line import stop_on_signals
 from simulators.demo.fleet import DEMO_DEVICES, DemoDevice
 from simulators.demo.serial_line import SerialLine
 from simulators.physiology import Patient
@@ -66,14 +66,12 @@ async def _run(state: Path, radio: Path, patient: Patient, replay: Path | None) 
     devices: Sequence[Agent | Peripheral] = [
         _on_air(device, vehicle) if device.link == "ble" else _on_a_wire(device, vehicle) for device in DEMO_DEVICES
     ]
-    loop = asyncio.get_running_loop()
 
     def stop() -> None:
         for device in devices:
             device.stop()
 
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop)
+    stop_on_signals(stop)
     async with asyncio.TaskGroup() as tasks:
         for device in devices:
             tasks.create_task(device.run())

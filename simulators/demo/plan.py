@@ -10,13 +10,13 @@ names: its progress need not be determined, and its remains in a separate databa
 """
 
 import json
-import os
 import secrets
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from simulators.demo.free_ports import NoFreePort, free_port, is_free
+from simulators.private_file import write_private
 
 PLAN_FILE = "plan.json"
 DATABASE_FILE = "cloud.sqlite"
@@ -76,9 +76,7 @@ def load_or_mint(state_dir: Path, *, seed: int, ports_given: dict[str, int]) -> 
     else:
         _clear(state_dir)
         plan = _mint(state_dir, seed)
-    plan = replace(plan, ports=_usable_ports(plan.ports, ports_given))
-    _save(path, plan)
-    return plan
+    return keep(replace(plan, ports=_usable_ports(plan.ports, ports_given)))
 
 
 def _interrupted(state_dir: Path) -> bool:
@@ -106,24 +104,9 @@ def _load(path: Path, state_dir: Path) -> Plan:
 
 def keep(plan: Plan) -> Plan:
     """Write the updated plan; return it."""
-    _save(plan.file(PLAN_FILE), plan)
-    return plan
-
-
-def _save(path: Path, plan: Plan) -> None:
     raw = {**asdict(plan), "state_dir": str(plan.state_dir)}
-    write_private(path, json.dumps(raw, indent=1))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace `path` in one step; readable by its owner only, since it may hold secrets."""
-    fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    write_private(plan.file(PLAN_FILE), json.dumps(raw, indent=1))
+    return plan
 
 
 def _mint(state_dir: Path, seed: int) -> Plan:

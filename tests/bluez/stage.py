@@ -19,11 +19,11 @@ from dbus_fast.aio import MessageBus
 
 from gateway.cli.provision import provisioned
 from gateway.settings import load
-from simulators.ble.control import request
 from simulators.ble.kinds import ble_address_of, ble_description_of
 from tests.bluez.usb_adapter import UsbAdapter
 from tests.harness.eventually import eventually
 from tests.harness.gateway_process import Finished, Vehicle, argus_gateway
+from tests.harness.radio_control import request
 
 BLUETOOTHD = "/usr/libexec/bluetooth/bluetoothd"
 UDEVD = "/usr/lib/systemd/systemd-udevd"

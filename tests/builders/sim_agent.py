@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
+from gateway.transports.tcp import connect_tcp
 from simulators.agents.agent import Agent, AgentOptions, Connect
 from simulators.agents.kinds import build_agent
-from simulators.agents.links import over_tcp
 from simulators.agents.witness import Witness
 from simulators.physiology import Patient
 from simulators.replay.wfdb import Record
@@ -72,7 +73,7 @@ async def running_agent(
     agent = build_agent(
         kind,
         Patient(11, scenario_of(scenario)) if record is None else record,
-        connect or over_tcp(*manager.address),
+        connect or partial(connect_tcp, *manager.address),
         clock,
         witness=witness,
         options=options,

@@ -11,7 +11,8 @@ from gateway.sessions.gatt.pairing_failures import PairingFailed, Trouble
 from gateway.sessions.gatt.trusted_devices import TrustedDevices
 from gateway.sessions.journal import Journal
 from protocols.ble import uuids
-from simulators.ble.behaviour import BleBehaviour, Pairing
+from simulators.ble.behaviour import BleBehaviour
+from simulators.ble.options import Pairing
 from tests.builders.ble_central import running_central
 from tests.builders.ble_pairing import Person, World, world
 from tests.builders.buffer_store import new_store, opened

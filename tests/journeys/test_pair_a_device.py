@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from gateway.console.control import query
-from simulators.ble.behaviour import BleBehaviour, Pairing
+from simulators.ble.behaviour import BleBehaviour
+from simulators.ble.options import Pairing
 from tests.harness.ble_vehicle import at_the_console, ble, ble_vehicle, on_air, radio_process
 from tests.harness.eventually import eventually
 from tests.harness.gateway_process import Vehicle

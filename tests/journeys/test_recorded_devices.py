@@ -1,6 +1,7 @@
 """Devices that others built and recorded: Argus stores what they sent, by file and over the wire."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.transports.capture import read_capture
 from gateway.transports.clock import SystemClock
-from simulators.agents.links import over_tcp
+from gateway.transports.tcp import connect_tcp
 from simulators.replay.capture_player import play
 from tests.harness.captures import WITH_TRUTH, capture_path, readings_of, truth_of
 from tests.harness.eventually import eventually
@@ -33,7 +34,7 @@ async def test_captures_played_to_the_listener_are_stored_exactly(tmp_path: Path
         await ambulance.start()
         for name in WITH_TRUTH:
             connections = await play(
-                read_capture(capture_path(name)), over_tcp(*ambulance.address), SystemClock(), print
+                read_capture(capture_path(name)), partial(connect_tcp, *ambulance.address), SystemClock(), print
             )
             assert [connection.trouble for connection in connections] == [None], name
         truths = [reading for name in WITH_TRUTH for reading in truth_of(name)]

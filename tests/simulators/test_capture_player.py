@@ -2,14 +2,15 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from gateway.transports.capture import Capture, read_capture
 from gateway.transports.clock import SystemClock
+from gateway.transports.tcp import connect_tcp
 from protocols.ieee11073.apdu import encode_apdu
 from protocols.ieee11073.apdu.association import DATA_PROTO_NONE, Aare, AssociateResult, DataProto
-from simulators.agents.links import over_tcp
 from simulators.replay.capture_player import Played, play
 from tests.builders.sim_capture import oximeter_capture
 from tests.builders.sim_manager import SimManager, sim_manager
@@ -36,7 +37,7 @@ CAPTURES = (
 
 async def played(capture: Capture, manager: SimManager, told: list[str] | None = None) -> list[Played]:
     tell = (told if told is not None else []).append
-    return await play(capture, over_tcp(*manager.address), SystemClock(), tell)
+    return await play(capture, partial(connect_tcp, *manager.address), SystemClock(), tell)
 
 
 def values(manager: SimManager) -> list[tuple[int, object]]:
@@ -95,7 +96,7 @@ async def test_replay_to_a_silent_manager_ends_after_ten_seconds_with_an_explana
     clock = MovedClock()
     async with sim_manager() as manager:
         manager.mute = True
-        playing = asyncio.create_task(play(oximeter_capture(), over_tcp(*manager.address), clock))
+        playing = asyncio.create_task(play(oximeter_capture(), partial(connect_tcp, *manager.address), clock))
 
         async def over() -> bool:
             await clock.advance(1.0)

@@ -3,18 +3,20 @@
 import asyncio
 import os
 from array import array
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gateway.transports.descriptor_link import DescriptorLink
 from gateway.transports.hdlc_link import HdlcLink
+from gateway.transports.serial_port import SerialPort
+from gateway.transports.tcp import connect_tcp
 from protocols.ieee11073.nomenclature import name_of
 from protocols.observation import Observation
 from simulators.agents.agent import AgentOptions
 from simulators.agents.device import DeviceUnusable
 from simulators.agents.kinds import build_agent
-from simulators.agents.links import over_serial, over_tcp
 from simulators.physiology import Patient
 from simulators.replay.wfdb import Record
 from simulators.scenarios import scenario_of
@@ -202,7 +204,7 @@ async def test_device_on_a_serial_line_delivers_reports_in_hdlc_frames() -> None
     os.set_blocking(ours, False)
     clock = MovedClock()
     manager = SimManager()
-    line = over_serial(os.ttyname(theirs), "hdlc", clock)
+    line = SerialPort(os.ttyname(theirs), 115_200, "hdlc", clock=clock).accept
     async with running_agent("oximeter", manager, connect=line) as device:
         heard = asyncio.create_task(manager.converse(HdlcLink(DescriptorLink("line", ours))))
         await device.associated()
@@ -214,7 +216,7 @@ async def test_device_on_a_serial_line_delivers_reports_in_hdlc_frames() -> None
 
 
 def test_unknown_kind_and_unsuitable_record_are_rejected_with_the_reason(tmp_path: Path) -> None:
-    patient, connect, clock = Patient(1, scenario_of("stable")), over_tcp("127.0.0.1", 1), MovedClock()
+    patient, connect, clock = Patient(1, scenario_of("stable")), partial(connect_tcp, "127.0.0.1", 1), MovedClock()
     with pytest.raises(DeviceUnusable, match="there are oximeter"):
         build_agent("toaster", patient, connect, clock)
     path = write_record(tmp_path, "r 1 100 200\nx.dat 16\n", x_dat=octets_16([0] * 200))

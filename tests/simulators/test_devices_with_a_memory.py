@@ -4,10 +4,12 @@ import asyncio
 import signal
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from gateway.transports.tcp import connect_tcp
 from protocols.device_time import TimeKind
 from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
 from protocols.ieee11073.dim.attribute import Attribute
@@ -16,7 +18,6 @@ from protocols.ieee11073.dim.segment_writing import entry, entry_map
 from protocols.observation_record import content_key
 from simulators.agents.device import DeviceUnusable
 from simulators.agents.kinds import build_agent, build_device
-from simulators.agents.links import over_tcp
 from simulators.agents.memory_file import SEGMENT_ENTRIES_MAX, SEGMENTS_MAX, MemoryFile
 from simulators.agents.remembering import MemoryOptions, RememberingDevice
 from simulators.physiology import Patient
@@ -126,7 +127,7 @@ async def test_pm_store_segments_are_cleared_only_after_their_entries_are_stored
     async with sessions(tmp_path, manager=CLEARING) as gateway:
         patient = Patient(7, scenario_of("stable"))
         # Time stands still for the device, so that it measures nothing new while its memory is fetched.
-        agent = build_agent("oximeter", patient, over_tcp(*gateway.address), MovedClock(), memory=options)
+        agent = build_agent("oximeter", patient, partial(connect_tcp, *gateway.address), MovedClock(), memory=options)
         running = asyncio.create_task(agent.run())
         try:
             await eventually(lambda: len(witnessed(tmp_path / "witness")["cleared"]) >= 8, what="all is cleared")

@@ -14,7 +14,8 @@ from gateway.console.control import ControlServer, Conversation, query
 from gateway.sessions.tracing import Taps
 from gateway.transports.ble.scanner import Heard
 from protocols.ble import uuids
-from simulators.ble.behaviour import BleBehaviour, Pairing
+from simulators.ble.behaviour import BleBehaviour
+from simulators.ble.options import Pairing
 from tests.builders.ble_pairing import World, world
 from tests.databases.make_buffer import OXIMETER
 from tests.harness.eventually import eventually

@@ -20,7 +20,8 @@ from protocols.ble.record_access import Opcode, Operator, Result, encode_result,
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 from protocols.errors import RemoteProtocolError
 from simulators.agents.own_clock import ClockBehaviour, SetResponse, Setting
-from simulators.ble.behaviour import Absence, BleBehaviour, IdForm, Leaving, Lie, Pairing
+from simulators.ble.behaviour import BleBehaviour
+from simulators.ble.options import Absence, IdForm, Leaving, Lie, Pairing
 from simulators.ble.radio import run_radio
 from tests.builders.ble_peripheral import Room, room
 from tests.harness.eventually import eventually

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from simulators.ble.backend import VirtualRadio
-from simulators.ble.control import ASKERS_MAX, ControlRefused, request
+from simulators.ble.control import CLIENTS_MAX, ControlRefused
 from simulators.ble.radio import RadioUnusable, listening
 from tests.harness.eventually import eventually
+from tests.harness.radio_control import request
 from tests.harness.virtual_radio import (
     OXIMETER,
     Arrivals,
@@ -110,7 +111,7 @@ async def test_control_socket_commands_drop_and_silence_links_and_return_statist
 @pytest.mark.parametrize(
     ("question", "why"),
     [
-        ({"request": "explode"}, "no question"),
+        ({"request": "explode"}, "no request"),
         ({"request": "drop"}, "'address' is missing"),
         ({"request": "drop", "address": "F0:00:00:00:00:99"}, "no controller"),
         ({"request": "silence", "address": OXIMETER, "on": 1}, "neither true nor false"),
@@ -135,7 +136,7 @@ async def test_control_clients_are_limited_in_number_and_line_length(tmp_path: P
         assert b"error" in await reader.readline()
         writer.write(b"x" * 100_000)
         assert await reader.read() == b""  # hung up
-        idle = [await asyncio.open_unix_connection(str(control)) for _ in range(ASKERS_MAX)]
+        idle = [await asyncio.open_unix_connection(str(control)) for _ in range(CLIENTS_MAX)]
         await eventually(lambda: _refused(control))
         for _, each in idle:
             each.close()

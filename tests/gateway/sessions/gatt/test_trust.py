@@ -5,8 +5,9 @@ from pathlib import Path
 
 from gateway.sessions.clocks.policy import ClockPolicy
 from gateway.sessions.gatt.supervisor import BleSupervisor
-from simulators.ble.behaviour import BleBehaviour, Pairing
+from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.ether import Ether
+from simulators.ble.options import Pairing
 from tests.builders.gatt_radio import Bedside, central_on, on_air, pair
 from tests.builders.gatt_sessions import gatt_gateway
 from tests.harness.eventually import eventually

@@ -1,0 +1,28 @@
+"""A client of a radio's control socket."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from simulators.ble.control import ControlRefused
+
+_REPLY_BYTES_MAX = 1 << 20
+_REPLY_S = 5.0
+
+
+async def request(control: Path, question: str, **details: Any) -> dict[str, Any]:
+    """Send a request to a radio process. Raises ControlRefused, OSError, TimeoutError."""
+    async with asyncio.timeout(_REPLY_S):
+        reader, writer = await asyncio.open_unix_connection(str(control), limit=_REPLY_BYTES_MAX)
+        try:
+            writer.write(json.dumps({"ask": question, **details}).encode() + b"\n")
+            line = await reader.readline()
+        finally:
+            writer.close()
+    if not line:
+        raise ControlRefused("the radio has hung up; it has too many clients")
+    reply: dict[str, Any] = json.loads(line)
+    if "error" in reply:
+        raise ControlRefused(str(reply["error"]))
+    return reply
