@@ -61,7 +61,7 @@ async def test_demo_with_the_iotcore_broker_delivers_every_report_and_logs_no_va
     finally:
         await demo.stop()
     assert demo.facts["broker"] == "iotcore"
-    assert "broker: iotcore (as asked)" in demo.log_file.read_text()
+    assert "broker: iotcore (as requested)" in demo.log_file.read_text()
     answered, cloud = witnessed_reports(demo.state_dir / "witness"), in_cloud(rows)
     assert len(answered) > 100
     assert {key: cloud[key] for key in answered if cloud[key] != 1} == {}

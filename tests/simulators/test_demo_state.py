@@ -80,8 +80,8 @@ def test_demo_reports_a_port_in_use_before_it_starts(tmp_path: Path) -> None:
 
 def test_demo_prepares_the_requested_broker_and_gives_the_reason_for_its_choice(tmp_path: Path) -> None:
     plan = plan_in(tmp_path)
-    asked = prepare(plan, BrokerChoice.IOTCORE)
-    assert (asked.kind, asked.why) == ("iotcore", "as asked")
+    broker = prepare(plan, BrokerChoice.IOTCORE)
+    assert (broker.kind, broker.why) == ("iotcore", "as requested")
     assert str(plan.ports["mqtt"]) in (tmp_path / "broker" / "rumqttd.toml").read_text()
     chosen = prepare(plan, BrokerChoice.AUTO)
     assert chosen.kind == ("mosquitto" if mosquitto_program() else "iotcore")

@@ -56,7 +56,7 @@ def test_radio_folder_of_another_user_is_rejected(tmp_path: Path, monkeypatch: p
     plan = load_or_mint(tmp_path, seed=1, ports_given={})
     make_radio_folder(plan)
     monkeypatch.setattr(os, "getuid", lambda: 4711)
-    with pytest.raises(PlanUnusable, match="belongs to somebody else"):
+    with pytest.raises(PlanUnusable, match="belongs to another user"):
         make_radio_folder(plan)
 
 

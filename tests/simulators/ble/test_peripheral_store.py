@@ -57,7 +57,7 @@ def test_witness_file_records_dropped_and_deleted_measurements(tmp_path: Path):
     for number in range(1, 4):
         ledger.keep(measured)
         assert number == ledger.store.next_number - 1
-    ledger.forget([3], told=True)
+    ledger.forget([3], deleted=True)
     told = [line.split(" ")[0::2][:2] for line in path.read_text().splitlines() if " 2a1c " in line]
     assert told == [["kept", "1"], ["kept", "2"], ["kept", "3"], ["dropped", "1"], ["deleted", "3"]]
     assert (ledger.status.dropped, ledger.status.deleted, ledger.status.pending) == (1, 1, 1)
