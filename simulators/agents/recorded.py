@@ -34,7 +34,7 @@ _FIRST_CONFIG_ID: Final = 0x4400
 _LAST_CONFIG_ID: Final = 0x7FFF
 _BLOCK_S: Final = Fraction(1, 4)
 _SLOWEST_WAVEFORM_HZ: Final = 10
-_REPORT_OCTETS_MAX: Final = 48_000
+_REPORT_BYTES_MAX: Final = 48_000
 """Well below the size of an APDU."""
 _PRIVATE: Final = 1024
 _PRIVATE_FIRST: Final = 0xF100
@@ -94,9 +94,7 @@ class RecordedMonitor(Device):
         super().__init__(description)
         self._record = record
         hz = record.header.frame_hz
-        self.played_faster = hz < 1
-        """The record is slower than one frame a second and is played at that pace."""
-        self._frame_s = Fraction(1) if self.played_faster else 1 / hz
+        self._frame_s = min(Fraction(1), 1 / hz)
         self._frames_per_block = _frames_per_block(self._frame_s)
         self._block = 0
         if record.frames < self._frames_per_block or not record.signals:
@@ -104,7 +102,7 @@ class RecordedMonitor(Device):
         self._objects = tuple(self._object(index, signal) for index, signal in enumerate(record.signals))
         declared = tuple(self._declared(index, signal) for index, signal in enumerate(record.signals))
         octets = sum(12 + 2 * signal.samples_per_frame * self._frames_per_block for signal in record.signals)
-        if octets > _REPORT_OCTETS_MAX:
+        if octets > _REPORT_BYTES_MAX:
             raise RecordUnusable(f"a quarter of a second of record {record.header.name} does not fit one report")
         self.configuration = Configuration(_config_id(declared), declared)
 

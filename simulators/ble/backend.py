@@ -115,7 +115,7 @@ class VirtualRadio:
             await station.reset()
         except (core.BaseBumbleError, hci.HCI_Error, TimeoutError) as error:
             raise BleUnavailable(f"the virtual radio does not answer ({type(error).__name__})") from error
-        central.scanner = None
+        central.on_advertisement = None
 
     def _open(self) -> Central:
         if self._central is None:

@@ -8,9 +8,9 @@ It raises the errors of bleak's BlueZ backend, so the code above cannot distingu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from bleak.exc import BleakDBusError, BleakDeviceNotFoundError, BleakError
 from bumble import core, hci, pairing
@@ -33,13 +33,6 @@ _DISCONNECT_S = 10.0
 BLUEZ_FAILED = "org.bluez.Error.Failed"
 
 
-class Listener(Protocol):
-    """Interface of a receiver of advertising."""
-
-    def heard(self, advertisement: Advertisement) -> None:
-        """Process one advertisement, scan response included."""
-
-
 class Central:
     """One open adapter."""
 
@@ -47,7 +40,7 @@ class Central:
         self.station = station
         self.device = station.device
         self.bonds = bonds
-        self.scanner: Listener | None = None
+        self.on_advertisement: Callable[[Advertisement], None] | None = None
         self._agent = agent
         self._known: dict[str, Address] = {}
         self._joining = asyncio.Lock()
@@ -189,8 +182,8 @@ class Central:
         mark_retrieved(task)  # the caller has it
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
-        if self.scanner is not None:
-            self.scanner.heard(advertisement)
+        if self.on_advertisement is not None:
+            self.on_advertisement(advertisement)
 
     def _on_connection(self, link: Connection) -> None:
         link.on(link.EVENT_SECURITY_REQUEST, lambda _requirements: self._on_security_request(link))

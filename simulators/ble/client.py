@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 import structlog
 from bleak.args import SizedBuffer
-from bleak.assigned_numbers import CharacteristicPropertyName
+from bleak.assigned_numbers import gatt_char_props_to_strs
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.client import BaseBleakClient, NotifyCallback
 from bleak.backends.descriptor import BleakGATTDescriptor
@@ -41,16 +41,6 @@ _WANTS_SECURITY = (
     att.ErrorCode.INSUFFICIENT_AUTHENTICATION,
     att.ErrorCode.INSUFFICIENT_ENCRYPTION,
     att.ErrorCode.INSUFFICIENT_ENCRYPTION_KEY_SIZE,
-)
-_PROPERTIES: tuple[tuple[gatt.Characteristic.Properties, CharacteristicPropertyName], ...] = (
-    (gatt.Characteristic.Properties.BROADCAST, "broadcast"),
-    (gatt.Characteristic.Properties.READ, "read"),
-    (gatt.Characteristic.Properties.WRITE_WITHOUT_RESPONSE, "write-without-response"),
-    (gatt.Characteristic.Properties.WRITE, "write"),
-    (gatt.Characteristic.Properties.NOTIFY, "notify"),
-    (gatt.Characteristic.Properties.INDICATE, "indicate"),
-    (gatt.Characteristic.Properties.AUTHENTICATED_SIGNED_WRITES, "authenticated-signed-writes"),
-    (gatt.Characteristic.Properties.EXTENDED_PROPERTIES, "extended-properties"),
 )
 
 
@@ -268,7 +258,7 @@ class VirtualClient(BaseBleakClient):
             ours = BleakGATTService(service, service.handle, uuid)
             described.add_service(ours)
             for proxy in service.characteristics:
-                names = [name for bit, name in _PROPERTIES if proxy.properties & bit]
+                names = sorted(gatt_char_props_to_strs(proxy.properties))
                 uuid = uuid_of(proxy.uuid.to_bytes(force_128=True))
                 characteristic = BleakGATTCharacteristic(
                     proxy, proxy.handle, uuid, names, lambda: link.att_mtu - 3, ours

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Protocol, cast
+from typing import cast
 
 import structlog
+from bumble.transport.common import TransportSink
 
 log = structlog.get_logger(__name__)
 
@@ -20,16 +21,9 @@ VENDOR_KIND = 0xFF
 # Report of Linux's vhci: an operation and the number of the adapter, no length.
 _VHCI_KINDS = {**_KINDS, VENDOR_KIND: (3, 0, 0)}
 # Limit of data queued for a host that does not read; beyond it, its packets are held at the sender.
-_WAITING_OCTETS = 256 * 1024
+_QUEUED_BYTES = 256 * 1024
 # Besides data, only responses and events are sent to a host; one with this much of them queued will not read any more.
-_UNREAD_OCTETS_MAX = 1024 * 1024
-
-
-class PacketSink(Protocol):
-    """Receiver of packets (Bumble's `TransportSink`)."""
-
-    def on_packet(self, packet: bytes) -> None:
-        """Process one packet, its type first."""
+_UNREAD_BYTES_MAX = 1024 * 1024
 
 
 class NoHci(Exception):
@@ -81,15 +75,15 @@ class HciStream(asyncio.Protocol):
         self.terminated: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.flowing = flowing
         self._opened, self._ended = opened, ended
-        self._sink: PacketSink | None = None
+        self._sink: TransportSink | None = None
         self._transport: asyncio.Transport | None = None
         self._cutter = PacketCutter()
         self._full = False
-        self._unread_octets = 0
+        self._unread_bytes = 0
 
     # Bumble source and sink
 
-    def set_packet_sink(self, sink: PacketSink) -> None:
+    def set_packet_sink(self, sink: TransportSink) -> None:
         """Set the receiver of the other side's packets."""
         self._sink = sink
 
@@ -98,8 +92,8 @@ class HciStream(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         if self._full:
-            self._unread_octets += len(packet)
-            if self._unread_octets > _UNREAD_OCTETS_MAX:
+            self._unread_bytes += len(packet)
+            if self._unread_bytes > _UNREAD_BYTES_MAX:
                 log.warning("hci.host_given_up")
                 self._transport.abort()
                 return
@@ -114,7 +108,7 @@ class HciStream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=_WAITING_OCTETS)
+        self._transport.set_write_buffer_limits(high=_QUEUED_BYTES)
         if self._opened is not None:
             self._opened(self)
 
@@ -128,7 +122,7 @@ class HciStream(asyncio.Protocol):
             self._ended(self)
 
     def pause_writing(self) -> None:
-        self._full, self._unread_octets = True, 0
+        self._full, self._unread_bytes = True, 0
         if self.flowing is not None:
             self.flowing(False)
 

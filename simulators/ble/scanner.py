@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback, BaseBleakScanner
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason, BleakDBusError
+from bleak.uuids import normalize_uuid_str
 from bumble import core, hci
 from bumble.core import AdvertisingData
 from bumble.device import Advertisement
@@ -53,25 +54,25 @@ class VirtualScanner(BaseBleakScanner):
         central = self._central
         if central is None or not central.up:
             raise _no_adapter()
-        if central.scanner is not None:
+        if central.on_advertisement is not None:
             raise BleakDBusError("org.bluez.Error.InProgress", ["Operation already in progress"])
         self.seen_devices = {}
-        central.scanner = self
+        central.on_advertisement = self.heard
         try:
             await central.device.start_scanning(active=self._active)
         except (core.BaseBumbleError, hci.HCI_Error, TimeoutError) as error:
-            central.scanner = None
+            central.on_advertisement = None
             raise _no_adapter() from error
         except BaseException:
-            central.scanner = None
+            central.on_advertisement = None
             raise
 
     async def stop(self) -> None:
         """Stop scanning. Safe in any state."""
         central = self._central
-        if central is None or central.scanner is not self:
+        if central is None or central.on_advertisement != self.heard:
             return
-        central.scanner = None
+        central.on_advertisement = None
         if not central.up:
             return
         try:
@@ -92,13 +93,13 @@ class VirtualScanner(BaseBleakScanner):
             identity = central.device.address_resolver.resolve(on_air) or on_air
         address = identity.to_string(False)
         central.remember(address, on_air)
-        told = _advertisement_data(advertisement)
-        if not self.is_allowed_uuid(told.service_uuids):
+        data = _advertisement_data(advertisement)
+        if not self.is_allowed_uuid(data.service_uuids):
             return
-        name = told.local_name or address.replace(":", "-")
-        device = self.create_or_update_device(address, address, name, {"on_air": str(on_air)}, told)
+        name = data.local_name or address.replace(":", "-")
+        device = self.create_or_update_device(address, address, name, {"on_air": str(on_air)}, data)
         try:
-            self.call_detection_callbacks(device, told)
+            self.call_detection_callbacks(device, data)
         except Exception as error:
             # A callback of the application; the radio continues.
             log.exception("scan.callback_failed", error=type(error).__name__)
@@ -138,9 +139,7 @@ def _advertisement_data(advertisement: Advertisement) -> AdvertisementData:
 
 def uuid_of(octets: bytes) -> str:
     """Convert a UUID of 2 or 16 bytes from the air to bleak's form: 128 bits, lower case, with dashes."""
-    if len(octets) == 2:
-        return f"0000{int.from_bytes(octets, 'little'):04x}-0000-1000-8000-00805f9b34fb"
-    return str(UUID(bytes=octets[::-1]))
+    return normalize_uuid_str(octets[::-1].hex() if len(octets) == 2 else str(UUID(bytes=octets[::-1])))
 
 
 def _no_adapter() -> BleakBluetoothNotAvailableError:

@@ -10,14 +10,15 @@ import asyncio
 import os
 
 import structlog
+from bumble.transport.common import TransportSink
 
-from simulators.ble.hci_stream import VENDOR_KIND, NoHci, PacketCutter, PacketSink
+from simulators.ble.hci_stream import VENDOR_KIND, NoHci, PacketCutter
 
 log = structlog.get_logger(__name__)
 
 _PRIMARY = bytes([VENDOR_KIND, 0x00])
 # More than any packet: ACL data of 1021 bytes and its header.
-_READ_OCTETS = 4096
+_READ_BYTES = 4096
 
 
 class VhciPort:
@@ -26,11 +27,11 @@ class VhciPort:
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._cutter = PacketCutter(vhci=True)
-        self._sink: PacketSink | None = None
+        self._sink: TransportSink | None = None
         os.write(self._descriptor, _PRIMARY)
         asyncio.get_running_loop().add_reader(self._descriptor, self._on_readable)
 
-    def set_packet_sink(self, sink: PacketSink) -> None:
+    def set_packet_sink(self, sink: TransportSink) -> None:
         """Set the receiver of the kernel's packets."""
         self._sink = sink
 
@@ -54,7 +55,7 @@ class VhciPort:
 
     def _on_readable(self) -> None:
         try:
-            data = os.read(self._descriptor, _READ_OCTETS)
+            data = os.read(self._descriptor, _READ_BYTES)
         except BlockingIOError:
             return
         except OSError as error:

@@ -104,8 +104,7 @@ class Demo:
         self.broker_kind = chosen.kind
         self._said(f"broker: {chosen.kind}" + (f" ({chosen.why})" if chosen.why else ""))
         self._said("setting up tenants, vehicle, gateway and devices")
-        devices = tuple(device.enrolment for device in DEMO_DEVICES)
-        self.plan = plan = await set_up(plan, gateway_config, cloud_config, devices, chosen.commands)
+        self.plan = plan = await set_up(plan, gateway_config, cloud_config, DEMO_DEVICES, chosen.commands)
         self._children.watch_logs(tasks)
         self._start("broker", chosen.argv, tasks)
         await eventually("the broker", lambda: listens(plan.ports["mqtt"]), READY_S)

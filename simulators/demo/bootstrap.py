@@ -6,11 +6,12 @@ completion are recorded: `plan` starts over after an interruption in between.
 
 import json
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from simulators.demo.commands import program, run_command
+from simulators.demo.fleet import DemoDevice
 from simulators.demo.plan import SET_UP_BEGUN, SET_UP_DONE, Plan, Tenancy, keep
 
 INIT = "init --json"
@@ -19,41 +20,31 @@ ADMIN_TOKEN_S = 7 * 24 * 3600
 """Longer than any demo runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enrolment:
-    """One simulated device, as it is enrolled in the cloud."""
-
-    system_id: str
-    serial_number: str
-    device_class: str
-    manufacturer: str
-
-
 async def set_up(
     plan: Plan,
     gateway_config: Path,
     cloud_config: Path,
-    devices: tuple[Enrolment, ...],
+    devices: tuple[DemoDevice, ...],
     broker_commands: tuple[str, ...] = (),
 ) -> Plan:
     """Set up everything that the parts need before their start; return the plan with all credentials. Raises
     `CommandFailed`."""
     cloud = (program("argus-cloud"), "--config", str(cloud_config))
     if plan.file(SET_UP_DONE).exists():
-        answers = await _batch(cloud, plan.file("start.batch"), [MIGRATE, *broker_commands, *_token_commands(plan)])
-        return keep(_with_tokens(plan, answers[-2:]))
+        replies = await _batch(cloud, plan.file("start.batch"), [MIGRATE, *broker_commands, *_token_commands(plan)])
+        return keep(_with_tokens(plan, replies[-2:]))
     plan.file(SET_UP_BEGUN).touch()
     provisioned = json.loads(
         await run_command(program("argus-gateway"), "--config", str(gateway_config), "provision", "--json")
     )
     commands = [INIT, *_fleet_commands(plan, provisioned["public_key"], devices)]
-    answers = await _batch(cloud, plan.file("fleet.batch"), [*commands, *_credential_commands(plan)])
-    plan = keep(_with_credentials(plan, answers[len(commands) :]))
-    enrolled = answers[len(commands) - len(devices) : len(commands)]
+    replies = await _batch(cloud, plan.file("fleet.batch"), [*commands, *_credential_commands(plan)])
+    plan = keep(_with_credentials(plan, replies[len(commands) :]))
+    enrolled = replies[len(commands) - len(devices) : len(commands)]
     whose = f"--tenant {plan.first.tenant_id} --encounter {plan.encounter_id}"
     assigned = [f"assignments add {whose} --device {device['id']} --json" for device in enrolled]
-    answers = await _batch(cloud, plan.file("assignments.batch"), [*assigned, *broker_commands, *_token_commands(plan)])
-    plan = keep(_with_tokens(plan, answers[-2:]))
+    replies = await _batch(cloud, plan.file("assignments.batch"), [*assigned, *broker_commands, *_token_commands(plan)])
+    plan = keep(_with_tokens(plan, replies[-2:]))
     plan.file(SET_UP_DONE).touch()
     return plan
 
@@ -65,7 +56,7 @@ async def _batch(cloud: tuple[str, ...], file: Path, commands: list[str]) -> lis
     return [json.loads(line) for line in (await run_command(*cloud, "batch", str(file))).splitlines()]
 
 
-def _fleet_commands(plan: Plan, public_key: str, devices: tuple[Enrolment, ...]) -> list[str]:
+def _fleet_commands(plan: Plan, public_key: str, devices: tuple[DemoDevice, ...]) -> list[str]:
     """Return the commands for two tenants, and for the first one's vehicle with all its equipment; the devices come
     last."""
     first = plan.first
@@ -103,11 +94,11 @@ def _credential_commands(plan: Plan) -> list[str]:
     return commands
 
 
-def _with_credentials(plan: Plan, answers: list[Any]) -> Plan:
+def _with_credentials(plan: Plan, replies: list[Any]) -> Plan:
     """Return the plan with the credentials that `_credential_commands` created."""
     tenancies = [
         replace(tenancy, client_secret=app["client_secret"], password=person["password"])
-        for tenancy, (app, _, person) in zip((plan.first, plan.second), (answers[:3], answers[3:]), strict=True)
+        for tenancy, (app, _, person) in zip((plan.first, plan.second), (replies[:3], replies[3:]), strict=True)
     ]
     return replace(plan, first=tenancies[0], second=tenancies[1])
 
@@ -121,8 +112,8 @@ def _token_commands(plan: Plan) -> list[str]:
     ]
 
 
-def _with_tokens(plan: Plan, answers: list[Any]) -> Plan:
-    first, second = [answer["token"] for answer in answers]
+def _with_tokens(plan: Plan, replies: list[Any]) -> Plan:
+    first, second = [reply["token"] for reply in replies]
     return replace(plan, first=replace(plan.first, admin_token=first), second=replace(plan.second, admin_token=second))
 
 
@@ -130,7 +121,8 @@ def _console(tenancy: Tenancy) -> str:
     return f"{tenancy.client_id}_console"
 
 
-def _enrolment_command(device: Enrolment, owner: str) -> str:
-    named = f"--system-id {device.system_id} --serial-number {shlex.quote(device.serial_number)}"
-    made = f"--class {device.device_class} --manufacturer {shlex.quote(device.manufacturer)}"
+def _enrolment_command(device: DemoDevice, owner: str) -> str:
+    described = device.description
+    named = f"--system-id {device.system_id} --serial-number {shlex.quote(described.serial_number)}"
+    made = f"--class {device.device_class} --manufacturer {shlex.quote(described.manufacturer)}"
     return f"devices enrol {owner} {named} {made} --json"

@@ -6,7 +6,6 @@ from typing import Literal
 from simulators.agents.device import Description
 from simulators.agents.kinds import description_of
 from simulators.ble.kinds import ble_address_of, ble_description_of
-from simulators.demo.bootstrap import Enrolment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +29,6 @@ class DemoDevice:
     def address(self) -> str:
         """Return the address with which a Bluetooth device is paired."""
         return ble_address_of(self.kind)
-
-    @property
-    def enrolment(self) -> Enrolment:
-        described = self.description
-        return Enrolment(
-            system_id=self.system_id,
-            serial_number=described.serial_number,
-            device_class=self.device_class,
-            manufacturer=described.manufacturer,
-        )
 
 
 DEMO_DEVICES = (

@@ -9,18 +9,21 @@ others. The kernel releases it when that process ends, however it ends.
 
 import random
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _EPHEMERAL_FIRST_USUAL = 32_768
 _FIRST = 10_000
 _BLOCK = 128
+_holders: list[socket.socket] = []
+"""The first port of this process's block, bound for its life."""
 
 
 class NoFreePort(Exception):
-    """Every port that could have been handed out is taken."""
+    """Every port that could have been assigned is taken."""
 
 
 def free_port(besides: Collection[int] = ()) -> int:
@@ -28,7 +31,10 @@ def free_port(besides: Collection[int] = ()) -> int:
 
     Raises `NoFreePort`.
     """
-    return _block_of_this_process().free_port(besides)
+    for port in islice(_ports_of_this_process(), _BLOCK - 1):
+        if port not in besides and is_free(port):
+            return port
+    raise NoFreePort("no free loopback port was found")
 
 
 def is_free(port: int) -> bool:
@@ -43,25 +49,9 @@ def is_free(port: int) -> bool:
     return True
 
 
-class _Block:
-    """The ports after `first`, assigned in turn, so that the one released last is assigned last."""
-
-    def __init__(self, holder: socket.socket, first: int) -> None:
-        self._holder = holder
-        self._first = first
-        self._handed_out = 0
-
-    def free_port(self, besides: Collection[int]) -> int:
-        for _ in range(_BLOCK - 1):
-            port = self._first + 1 + self._handed_out % (_BLOCK - 1)
-            self._handed_out += 1
-            if port not in besides and is_free(port):
-                return port
-        raise NoFreePort("no free loopback port was found")
-
-
 @cache
-def _block_of_this_process() -> _Block:
+def _ports_of_this_process() -> Iterator[int]:
+    """Return the ports of this process in turn, so that the one released last is assigned last."""
     blocks = list(range(_FIRST, _ephemeral_first() - _BLOCK, _BLOCK))
     random.shuffle(blocks)
     for first in blocks:
@@ -71,7 +61,8 @@ def _block_of_this_process() -> _Block:
         except OSError:
             holder.close()
         else:
-            return _Block(holder, first)
+            _holders.append(holder)
+            return cycle(range(first + 1, first + _BLOCK))
     raise NoFreePort("no free loopback port was found")
 
 

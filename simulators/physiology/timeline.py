@@ -68,7 +68,6 @@ class Scenario:
     """A course of events. `rows` are in order of time. `start` are the parameters at second 0."""
 
     name: str
-    summary: str
     rows: tuple[Row, ...] = ()
     start: Mapping[str, float] = field(default_factory=dict)
 

@@ -9,7 +9,6 @@ A skewed signal is read that many frames later, so that samples returned togethe
 
 import sys
 from array import array
-from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
@@ -109,41 +108,17 @@ class Record:
     def signals(self) -> tuple[Signal, ...]:
         return self.header.signals
 
-    def rate_hz(self, index: int) -> float:
-        """Return the samples a second of one signal."""
-        return float(self.header.frame_hz * self.signals[index].samples_per_frame)
-
     def read(self, frame: int, count: int) -> "tuple[array[int], ...]":
         """Return for each signal the samples of `count` frames from `frame` on: samples_per_frame each, `GAP` where
         there is none. Reading frames beyond the end of the record is a programming error; samples that a skew moves
         beyond it are `GAP`."""
-        assert frame >= 0, "a reader asked for frames before the record"
-        assert frame + count <= self.frames, "a reader asked beyond the record"
-        assert 0 <= count <= _FRAMES_AT_ONCE_MAX, "a reader asked for too much at once"
+        assert frame >= 0, "a reader requested frames before the record"
+        assert frame + count <= self.frames, "a reader requested frames beyond the record"
+        assert 0 <= count <= _FRAMES_AT_ONCE_MAX, "a reader requested too many frames at once"
         result: list[array[int]] = []
         for group in self._groups:
             result.extend(_separate(group, frame, count))
         return tuple(result)
-
-    def blocks(self, frames_per_block: int = 4096) -> "Iterator[tuple[array[int], ...]]":
-        """Yield the whole record in blocks, the last one shorter; memory stays that of one block."""
-        for frame in range(0, self.frames, frames_per_block):
-            yield self.read(frame, min(frames_per_block, self.frames - frame))
-
-    def damaged_signals(self) -> list[str]:
-        """Return descriptions of the signals whose samples do not match the header's checksum (reads the record
-        once)."""
-        sums = [0] * len(self.signals)
-        for block in self.blocks():
-            for index, samples in enumerate(block):
-                # In format 212 the mark of a gap was summed as it is written there.
-                written = 0 if self.signals[index].format == 16 else (_GAP_212 - GAP) * samples.count(GAP)
-                sums[index] += sum(samples) + written
-        return [
-            signal.description
-            for signal, total in zip(self.signals, sums, strict=True)
-            if signal.checksum is not None and (total - signal.checksum) & 0xFFFF
-        ]
 
     def close(self) -> None:
         for group in self._groups:

@@ -1,8 +1,8 @@
 """The header of a WFDB record: signals, files, formats and scales.
 
-Implements PhysioNet's description of the format (header(5) of the WFDB applications guide): comments, record name with
-segments, counter frequency and base counter, base time and date; for each signal its file, format, samples a frame,
-skew and byte offset, gain with baseline and units, resolution, zero, first value, checksum, block size and description.
+Implements PhysioNet's description of the format (header(5) of the WFDB applications guide): record name, number of
+signals, frequency and number of samples; for each signal its file, format, samples a frame, skew and byte offset, gain
+with baseline and units, first value, checksum and description. Other fields have no effect on samples and are not kept.
 Every field absent from a line has the documented default. Anything else is refused with the line's number.
 Multi-segment records are refused as such: their parts are records that can be read one by one.
 """
@@ -18,13 +18,10 @@ _DEFAULT_HZ = Fraction(250)
 _DEFAULT_GAIN = Fraction(200)
 """ADC units per physical unit of a signal that was not calibrated."""
 
-_DEFAULT_BITS = 12
-"""Resolution of an amplitude format whose header states none."""
-
 # As many digits as an integer of 64 bits has, and an exponent that a double has: 1e999999999 is no gain, but would
 # compute a billion digits.
 _NUMBER = r"[+-]?(?:\d{1,19}(?:\.\d{0,19})?|\.\d{1,19})(?:[eE][+-]?\d{1,2})?"
-_FREQUENCY = re.compile(rf"(?P<hz>{_NUMBER})(?:/(?P<counter>{_NUMBER})(?:\((?P<base>{_NUMBER})\))?)?")
+_FREQUENCY = re.compile(rf"(?P<hz>{_NUMBER})(?:/{_NUMBER}(?:\({_NUMBER}\))?)?")
 _FORMAT = re.compile(
     r"(?P<format>\d{1,19})(?:x(?P<frame>\d{1,19}))?(?::(?P<skew>\d{1,19}))?(?:\+(?P<offset>\d{1,19}))?"
 )
@@ -47,31 +44,21 @@ class Signal:
     skew_frames: int
     byte_offset: int
     gain: Fraction
-    calibrated: bool
     baseline: int
     units: str
-    resolution_bits: int
-    zero: int
     first_value: int
     checksum: int | None
-    block_bytes: int
     description: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Header:
-    """The fields of a header. `frames` is None where the header does not state the number. `base_date` and `base_time`
-    are as written."""
+    """The fields of a header that playing needs. `frames` is None where the header does not state the number."""
 
     name: str
     frame_hz: Fraction
-    counter_hz: Fraction
-    base_counter: Fraction
     frames: int | None
-    base_time: str | None
-    base_date: str | None
     signals: tuple[Signal, ...]
-    comments: tuple[str, ...]
 
 
 def read_header(path: Path) -> Header:
@@ -87,72 +74,46 @@ def read_header(path: Path) -> Header:
 
 def parse_header(text: str, source: str) -> Header:
     """Parse a header; `source` names it in errors."""
-    comments: list[str] = []
-    lines: list[tuple[int, str]] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith("#"):
-            comments.append(line[1:].strip())
-        elif line.strip():
-            lines.append((number, line))
+    lines = [
+        (f"{source} line {number}", line)
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.startswith("#")
+    ]
     if not lines:
         raise RecordUnusable(f"{source} holds no record line")
-    name, count, rest = _record_line(source, *lines[0])
+    name, count, frame_hz, frames = _record_line(*lines[0])
     if len(lines) - 1 < count:
         raise RecordUnusable(f"{source} announces {count} signals and describes {len(lines) - 1}")
-    signals = tuple(
-        _signal_line(source, number, line, name, index) for index, (number, line) in enumerate(lines[1 : count + 1])
-    )
+    signals = tuple(_signal_line(where, line, name, index) for index, (where, line) in enumerate(lines[1 : count + 1]))
     _check_groups(source, signals)
-    frequency, frames, base_time, base_date = rest
-    hz, counter_hz, base_counter = frequency
-    return Header(
-        name=name,
-        frame_hz=hz,
-        counter_hz=counter_hz,
-        base_counter=base_counter,
-        frames=frames,
-        base_time=base_time,
-        base_date=base_date,
-        signals=signals,
-        comments=tuple(comments),
-    )
+    return Header(name, frame_hz, frames, signals)
 
 
-_Rest = tuple[tuple[Fraction, Fraction, Fraction], int | None, str | None, str | None]
-
-
-def _record_line(source: str, number: int, line: str) -> tuple[str, int, _Rest]:
+def _record_line(where: str, line: str) -> tuple[str, int, Fraction, int | None]:
+    """Return the name, the number of signals, frames a second and frames. Counter frequency, time and date follow in
+    the line and have no effect on samples."""
     fields = line.split()
     name, slash, segments = fields[0].partition("/")
     if slash:
-        raise RecordUnusable(
-            f"{source} line {number}: {name} is made of {segments} segments; read its segments as records one by one"
-        )
+        raise RecordUnusable(f"{where}: {name} is made of {segments} segments; read its segments as records one by one")
     if not _NAME.fullmatch(name):
-        raise RecordUnusable(f"{source} line {number}: {name!r} is no record name")
+        raise RecordUnusable(f"{where}: {name!r} is no record name")
     if len(fields) < 2 or not _COUNT.fullmatch(fields[1]) or int(fields[1]) > _SIGNALS_MAX:
-        raise RecordUnusable(f"{source} line {number}: the record line does not say how many signals there are")
-    hz, counter_hz, base_counter = _DEFAULT_HZ, None, Fraction(0)
+        raise RecordUnusable(f"{where}: the record line does not state how many signals there are")
+    frame_hz, frames = _DEFAULT_HZ, None
     if len(fields) > 2:
         match = _FREQUENCY.fullmatch(fields[2])
         if match is None or Fraction(match["hz"]) <= 0:
-            raise RecordUnusable(f"{source} line {number}: {fields[2]!r} is no sampling frequency")
-        hz = Fraction(match["hz"])
-        counter_hz = Fraction(match["counter"]) if match["counter"] else None
-        base_counter = Fraction(match["base"]) if match["base"] else Fraction(0)
-    frames: int | None = None
+            raise RecordUnusable(f"{where}: {fields[2]!r} is no sampling frequency")
+        frame_hz = Fraction(match["hz"])
     if len(fields) > 3:
         if not _COUNT.fullmatch(fields[3]):
-            raise RecordUnusable(f"{source} line {number}: {fields[3]!r} is no number of samples")
+            raise RecordUnusable(f"{where}: {fields[3]!r} is no number of samples")
         frames = int(fields[3]) or None
-    counter = counter_hz if counter_hz is not None and counter_hz > 0 else hz
-    base_time = fields[4] if len(fields) > 4 else None
-    base_date = fields[5] if len(fields) > 5 else None
-    return name, int(fields[1]), ((hz, counter, base_counter), frames, base_time, base_date)
+    return name, int(fields[1]), frame_hz, frames
 
 
-def _signal_line(source: str, number: int, line: str, record: str, index: int) -> Signal:
-    where = f"{source} line {number}"
+def _signal_line(where: str, line: str, record: str, index: int) -> Signal:
     fields = line.split(maxsplit=8)
     if len(fields) < 2:
         raise RecordUnusable(f"{where}: a signal needs a file and a format")
@@ -169,7 +130,8 @@ def _signal_line(source: str, number: int, line: str, record: str, index: int) -
         raise RecordUnusable(f"{where}: {samples_per_frame} samples a frame are not plausible")
     gain, baseline, units = _gain(where, fields[2] if len(fields) > 2 else "0")
     numbers = [_integer(where, field) for field in fields[3:8]]
-    resolution_bits, zero, first_value, checksum, block_bytes = _with_defaults(numbers)
+    # Resolution, zero, first value (the zero unless written), checksum and block size, as far as they are written.
+    zero = numbers[1] if len(numbers) > 1 else 0
     return Signal(
         file=file,
         format=int(match["format"]),
@@ -177,14 +139,10 @@ def _signal_line(source: str, number: int, line: str, record: str, index: int) -
         skew_frames=int(match["skew"] or 0),
         byte_offset=int(match["offset"] or 0),
         gain=gain or _DEFAULT_GAIN,
-        calibrated=bool(gain),
         baseline=zero if baseline is None else baseline,
         units=units,
-        resolution_bits=resolution_bits,
-        zero=zero,
-        first_value=first_value,
-        checksum=checksum,
-        block_bytes=block_bytes,
+        first_value=numbers[2] if len(numbers) > 2 else zero,
+        checksum=numbers[3] if len(numbers) > 3 else None,
         description=fields[8].strip() if len(fields) > 8 else f"record {record}, signal {index}",
     )
 
@@ -205,15 +163,6 @@ def _integer(where: str, field: str) -> int:
         return int(field)
     except ValueError:
         raise RecordUnusable(f"{where}: {field!r} is no whole number") from None
-
-
-def _with_defaults(numbers: list[int]) -> tuple[int, int, int, int | None, int]:
-    """Return resolution, zero, first value (the zero unless written), checksum, block size."""
-    resolution_bits = numbers[0] if numbers and numbers[0] > 0 else _DEFAULT_BITS
-    zero = numbers[1] if len(numbers) > 1 else 0
-    first_value = numbers[2] if len(numbers) > 2 else zero
-    checksum = numbers[3] if len(numbers) > 3 else None
-    return resolution_bits, zero, first_value, checksum, numbers[4] if len(numbers) > 4 else 0
 
 
 def _check_groups(source: str, signals: tuple[Signal, ...]) -> None:

@@ -9,7 +9,6 @@ from simulators.physiology.timeline import Become, Compress, Pace, Scenario, Sho
 
 CARDIAC_ARREST = Scenario(
     "cardiac-arrest",
-    "VF at 30 s, compressions, shocks at 100 s and 225 s, circulation returns, then a slow heart is paced.",
     start={"sinus_rate_bpm": 96.0, "st_elevation_mv": 0.22, "contractility": 0.85},
     rows=(
         Become(30, Rhythm.VENTRICULAR_FIBRILLATION),

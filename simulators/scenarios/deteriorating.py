@@ -4,7 +4,6 @@ from simulators.physiology.timeline import Scenario, Turn
 
 DETERIORATING = Scenario(
     "deteriorating",
-    "ST elevation grows, the pump fails over eight minutes, saturation falls and oxygen helps.",
     start={"sinus_rate_bpm": 84.0, "st_elevation_mv": 0.06, "breathing_drive": 1.1},
     rows=(
         Turn(20, {"st_elevation_mv": 0.28}, over_s=90),

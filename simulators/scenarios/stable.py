@@ -2,4 +2,4 @@
 
 from simulators.physiology.timeline import Scenario
 
-STABLE = Scenario("stable", "An adult at rest; nothing happens.")
+STABLE = Scenario("stable")
