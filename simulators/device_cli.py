@@ -124,7 +124,7 @@ def agent(
         from simulators.agents.kinds import build_agent
         from simulators.agents.remembering import MemoryOptions
         from simulators.agents.witness import Witness
-        from simulators.physiology import Patient
+        from simulators.physiology.patient import Patient
         from simulators.replay.wfdb import Record
         from simulators.scenarios import scenario_of
 

@@ -51,7 +51,7 @@ from simulators.agents.own_clock import OwnClock, Setting
 from simulators.agents.report import Report, scan_of
 from simulators.agents.sending import AgentStatus, Sending
 from simulators.agents.witness import Witness
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,8 @@ from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.specializations.extended import BLOCK_S
 from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
 from simulators.agents.objects import Waveform
-from simulators.physiology import Patient, SamplesDropped, Track
+from simulators.physiology.patient import Patient
+from simulators.physiology.track import SamplesDropped, Track
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from protocols.ieee11073.specializations.extended import CAPNOMETER
 from simulators.agents.blocks import WaveformDevice
 from simulators.agents.device import Description
 from simulators.agents.objects import Numeric
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 
 _END_TIDAL = Numeric(10)
 _INSPIRED = Numeric(11)

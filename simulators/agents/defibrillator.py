@@ -13,7 +13,7 @@ from protocols.ieee11073.specializations.extended import DEFIBRILLATOR
 from simulators.agents.blocks import WaveformDevice
 from simulators.agents.device import Description, Pace
 from simulators.agents.objects import Numeric
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 
 PADS_ATTACHED = 0x8000
 """Pad status, bit 0."""

@@ -17,7 +17,9 @@ from protocols.ieee11073.specializations.extended import BASIC_ECG, ECG_SCANNED,
 from simulators.agents.blocks import WaveformDevice
 from simulators.agents.device import Description, Device, Measured, TimeAt
 from simulators.agents.objects import Numeric, Waveform
-from simulators.physiology import STEP_HZ, Patient, SamplesDropped
+from simulators.physiology.circulation import STEP_HZ
+from simulators.physiology.patient import Patient
+from simulators.physiology.track import SamplesDropped
 
 log = structlog.get_logger(__name__)
 

@@ -28,7 +28,7 @@ from simulators.agents.personal import BloodPressure, Oximeter, SpotOximeter, Th
 from simulators.agents.recorded import RecordedMonitor
 from simulators.agents.remembering import MemoryOptions, RememberingDevice
 from simulators.agents.witness import Witness
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 from simulators.replay.wfdb import Record
 
 MAKER: Final = "Argus simulators"

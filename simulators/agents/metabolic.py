@@ -14,7 +14,8 @@ from protocols.ieee11073.specializations.extended import BODY_SCALE, GLUCOSE_DIA
 from protocols.ieee11073.specializations.standard import GLUCOSE_METER, WEIGHING_SCALE
 from simulators.agents.objects import Numeric
 from simulators.agents.personal import SpotDevice
-from simulators.physiology import MG_PER_DL_PER_MMOL_PER_L, Vitals, body_of
+from simulators.physiology.body import MG_PER_DL_PER_MMOL_PER_L, body_of
+from simulators.physiology.patient import Vitals
 
 HOUSEHOLD = (1, 2)
 """Person ids; 1 is the patient."""

@@ -12,7 +12,7 @@ from protocols.ieee11073.specializations.extended import MULTIPARAMETER
 from simulators.agents.blocks import WaveformDevice
 from simulators.agents.device import Description, Pace
 from simulators.agents.objects import Compound, Numeric
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 
 _CUFF_FIRST_S = 12.0
 _CUFF_EVERY_S = 45.0

@@ -14,7 +14,7 @@ from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.specializations.standard import BLOOD_PRESSURE, OXIMETER, OXIMETER_SPOT, THERMOMETER
 from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
 from simulators.agents.objects import Compound, Numeric
-from simulators.physiology import Patient, Vitals
+from simulators.physiology.patient import Patient, Vitals
 
 _SPO2 = Numeric(1, decimals=1)
 _OXIMETER_PULSE = Numeric(10)

@@ -123,7 +123,7 @@ def device(
         from simulators.ble.kinds import build_peripheral
         from simulators.ble.peripheral import PeripheralOptions
         from simulators.ble.witness import BleWitness
-        from simulators.physiology import Patient
+        from simulators.physiology.patient import Patient
         from simulators.scenarios import scenario_of
 
         if radio is None:

@@ -31,7 +31,7 @@ from simulators.ble.peripherals.metabolic import BodyScale, GlucoseMeter, Weighi
 from simulators.ble.peripherals.personal import Cuff, Oximeter, SpotOximeter, Thermometer
 from simulators.ble.sensor import Sensor
 from simulators.ble.witness import BleWitness
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 
 _STATIC_RANDOM: Final = 0xC0
 _OF_PART: Final = {row.part: row for row in SPECIALIZATIONS}

@@ -1,4 +1,4 @@
-"""The virtual radio as a process of its own: `python -m simulators.ble.radio`, `argus-sim ble radio`.
+"""The virtual radio as a process of its own, `argus-sim ble radio`.
 
 An ether behind a Unix socket. Each connection is a Bluetooth host and gets a controller, which it uses over HCI (H4);
 when the connection ends, its controller is removed and its peers see a supervision timeout. So the gateway can be
@@ -8,11 +8,9 @@ one more controller is passed to this machine's kernel through /dev/vhci, for Bl
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -25,7 +23,7 @@ from simulators.ble.controller import RadioController
 from simulators.ble.ether import Ether
 from simulators.ble.hci_stream import HciStream
 from simulators.ble.vhci import VhciPort
-from simulators.command_line import log_to_stderr, stop_on_signals
+from simulators.command_line import stop_on_signals
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +36,7 @@ _PATH_BYTES_MAX = 107
 
 
 class RadioUnusable(ControlRefused):
-    """The radio cannot be opened here; the text says why."""
+    """The radio cannot be opened here; the text has the reason."""
 
 
 class Radio:
@@ -168,23 +166,3 @@ def _clear_stale(path: Path) -> None:
             path.unlink(missing_ok=True)
             return
     raise RadioUnusable(f"a radio listens at {path} already")
-
-
-def main() -> int:
-    """The command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m simulators.ble.radio", description="A virtual Bluetooth radio.")
-    parser.add_argument("--socket", type=Path, required=True, help="where hosts connect, HCI over a Unix socket")
-    parser.add_argument("--control", type=Path, help="where faults are requested, JSON lines over a Unix socket")
-    parser.add_argument("--vhci", action="store_true", help="give this machine's kernel an adapter (/dev/vhci)")
-    given = parser.parse_args()
-    log_to_stderr()
-    try:
-        asyncio.run(run_radio(given.socket, given.control, vhci=given.vhci))
-    except RadioUnusable as error:
-        sys.stderr.write(f"radio: {error}\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

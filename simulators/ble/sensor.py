@@ -15,7 +15,7 @@ from enum import Enum
 from protocols.ble.interpretation import RecordNumbering
 from simulators.agents.device import Description, Pace
 from simulators.ble.store import Values
-from simulators.physiology import Patient, Vitals
+from simulators.physiology.patient import Patient, Vitals
 
 MomentAt = Callable[[float], datetime | None]
 """Returns the device's own local time at a patient second; None: it has no clock."""

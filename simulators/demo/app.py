@@ -128,7 +128,7 @@ class Demo:
 
     def _radio_argv(self) -> tuple[str, ...]:
         return (
-            sys.executable, "-m", "simulators.ble.radio",
+            program("argus-sim"), "ble", "radio",
             "--socket", str(configuration.radio_socket(self.plan)),
             "--control", str(configuration.radio_control(self.plan)),
         )  # fmt: skip

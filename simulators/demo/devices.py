@@ -25,7 +25,7 @@ from simulators.ble.witness import BleWitness
 from simulators.command_line import stop_on_signals
 from simulators.demo.fleet import DEMO_DEVICES, DemoDevice
 from simulators.demo.serial_line import SerialLine
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 from simulators.replay.wfdb import Record
 from simulators.scenarios import scenario_of
 

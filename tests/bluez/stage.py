@@ -91,7 +91,7 @@ class Stage:
         self.folder.mkdir(parents=True)
         await self._start("bluetoothd", BLUETOOTHD, "-n")
         await self._start(
-            "radio", sys.executable, "-m", "simulators.ble.radio",
+            "radio", str(Path(sys.executable).with_name("argus-sim")), "ble", "radio",
             "--socket", str(self.radio_socket), "--control", str(self._control), "--vhci",
         )  # fmt: skip
         await eventually(self._powered, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what="an adapter in BlueZ")

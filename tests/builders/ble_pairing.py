@@ -20,7 +20,7 @@ from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.ether import Ether
 from simulators.ble.kinds import build_peripheral
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
 from tests.builders.buffer_store import new_store, opened, whole_lane
 from tests.harness.eventually import eventually

@@ -19,7 +19,7 @@ from simulators.ble.ether import Ether
 from simulators.ble.kinds import build_peripheral
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.ble.witness import BleWitness
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
 from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock

@@ -9,7 +9,7 @@ from gateway.transports.tcp import connect_tcp
 from simulators.agents.agent import Agent, AgentOptions, Connect
 from simulators.agents.kinds import build_agent
 from simulators.agents.witness import Witness
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 from simulators.replay.wfdb import Record
 from simulators.scenarios import scenario_of
 from tests.builders.sim_manager import SimManager

@@ -16,7 +16,7 @@ from gateway.transports.clock import SystemClock
 from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.kinds import build_peripheral
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
 from tests.harness.eventually import eventually
 from tests.harness.gateway_process import PROGRAM, Finished, Vehicle
@@ -27,7 +27,8 @@ async def radio_process(folder: Path) -> AsyncIterator[Path]:
     """Run a virtual radio; yield the path of its socket."""
     socket, control = folder / "radio.sock", folder / "radio-control.sock"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "simulators.ble.radio", "--socket", str(socket), "--control", str(control)
+        str(Path(sys.executable).with_name("argus-sim")),
+        *("ble", "radio", "--socket", str(socket), "--control", str(control)),
     )
     try:
         await eventually(lambda: socket.exists() or process.returncode is not None, within_s=15)

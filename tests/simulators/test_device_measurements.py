@@ -12,7 +12,8 @@ from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import KINDS, build_device
 from simulators.agents.own_clock import ClockBehaviour, OwnClock
 from simulators.agents.report import Report
-from simulators.physiology import LEADS, Patient
+from simulators.physiology.ecg import LEADS
+from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
 from tests.builders.ieee11073_pair import association_pair
 

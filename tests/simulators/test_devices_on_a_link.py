@@ -17,7 +17,7 @@ from protocols.observation import Observation
 from simulators.agents.agent import AgentOptions
 from simulators.agents.device import DeviceUnusable
 from simulators.agents.kinds import build_agent
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 from simulators.replay.wfdb import Record
 from simulators.scenarios import scenario_of
 from tests.builders.sim_agent import running_agent

@@ -20,7 +20,7 @@ from simulators.agents.device import DeviceUnusable
 from simulators.agents.kinds import build_agent, build_device
 from simulators.agents.memory_file import SEGMENT_ENTRIES_MAX, SEGMENTS_MAX, MemoryFile
 from simulators.agents.remembering import MemoryOptions, RememberingDevice
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
 from tests.builders.gateway_sessions import sessions
 from tests.builders.memory_devices import METER, minute

@@ -5,7 +5,11 @@ from itertools import pairwise
 
 import pytest
 
-from simulators.physiology import LEADS, Patient, Rhythm, SamplesDropped, Vitals, body_of
+from simulators.physiology.body import body_of
+from simulators.physiology.condition import Rhythm
+from simulators.physiology.ecg import LEADS
+from simulators.physiology.patient import Patient, Vitals
+from simulators.physiology.track import SamplesDropped
 from simulators.scenarios import SCENARIOS, UnknownScenario, scenario_of
 
 

@@ -42,7 +42,8 @@ from protocols.errors import RemoteProtocolError
 from simulators.agents.device import Description
 from simulators.ble.sensor import ACCEPTED, Offered, PacedSensor, Sample, Way
 from simulators.ble.store import Values
-from simulators.physiology import MG_PER_DL_PER_MMOL_PER_L, Patient, Vitals
+from simulators.physiology.body import MG_PER_DL_PER_MMOL_PER_L
+from simulators.physiology.patient import Patient, Vitals
 
 _INTERSTITIAL_FLUID, _SUBCUTANEOUS = 9, 5
 _TREND_SUPPORTED = 1 << 15

@@ -44,7 +44,7 @@ from simulators.agents.device import Description, Pace
 from simulators.agents.objects import scalar
 from simulators.ble.sensor import ACCEPTED, Keep, MomentAt, Offered, Sample, Sensor, Way, local_us_of
 from simulators.ble.store import Values
-from simulators.physiology import Patient, Vitals
+from simulators.physiology.patient import Patient, Vitals
 
 _BY_NETWORK_TIME = 1
 _COMMAND_NOT_SUPPORTED = 0x80

@@ -17,7 +17,7 @@ from protocols.ble.heart_rate import (
 from protocols.ble.uuids import HEART_RATE
 from simulators.agents.device import Description
 from simulators.ble.sensor import ACCEPTED, Offered, PacedSensor, Sample, Way
-from simulators.physiology import Patient, Vitals
+from simulators.physiology.patient import Patient, Vitals
 
 _VALUE_NOT_SUPPORTED = 0x80
 _KILOJOULE_PER_S = 0.1

@@ -37,7 +37,7 @@ from protocols.ble.wire import date_time_bytes, date_time_of
 from simulators.ble.peripherals.personal import stamp
 from simulators.ble.sensor import Offered, PacedSensor, Sample, Way, moment_of
 from simulators.ble.store import Values
-from simulators.physiology import Vitals
+from simulators.physiology.patient import Vitals
 
 _USER = 1
 _CAPILLARY_WHOLE_BLOOD, _FINGER = 1, 1

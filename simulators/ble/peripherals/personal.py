@@ -38,7 +38,7 @@ from simulators.agents.device import Description, Pace
 from simulators.agents.objects import scalar
 from simulators.ble.sensor import Keep, MomentAt, Offered, PacedSensor, Sample, Sensor, Way
 from simulators.ble.store import Values
-from simulators.physiology import Patient, Vitals
+from simulators.physiology.patient import Patient, Vitals
 
 _STORES, _DATES, _STATUS = 0x0004, 0x0008, 0x0001
 _VALIDATED = 0x0080

@@ -30,7 +30,7 @@ from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import KINDS, build_device
 from simulators.agents.own_clock import ClockBehaviour, OwnClock
 from simulators.agents.report import Report
-from simulators.physiology import Patient
+from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
 from tests.builders.ieee11073_devices import BPM, HEART_RATE, PERCENT, SPO2, STAMP, minute
 from tests.builders.ieee11073_pair_links import LinkKind, Row, Spoken, Story, Telling

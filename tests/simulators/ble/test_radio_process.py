@@ -212,9 +212,9 @@ async def test_second_radio_on_a_socket_is_rejected_and_a_stale_socket_file_is_r
 async def test_radio_process_exits_cleanly_on_sigterm(tmp_path: Path) -> None:
     hosts, control = tmp_path / "radio", tmp_path / "control"
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "simulators.ble.radio",
+        str(Path(sys.executable).with_name("argus-sim")),
+        "ble",
+        "radio",
         "--socket",
         str(hosts),
         "--control",
