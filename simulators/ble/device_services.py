@@ -4,7 +4,7 @@ The system id is the EUI-64 of the device; real devices send it least significan
 (`IdForm`). A device without a clock has no Current Time service.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -49,85 +49,56 @@ _REGULATED = 0
 _CLASSES_OF_TRANSPORT = 8192
 
 
-class DeviceServices:
-    """The services. `local_time` is called at each read, None: the device has no clock. `set_clock` returns whether the
-    device accepts the time."""
-
-    def __init__(
-        self,
-        description: Description,
-        behaviour: BleBehaviour,
-        local_time: Callable[[], datetime | None],
-        set_clock: Callable[[datetime], bool],
-    ) -> None:
-        self._description = description
-        self._behaviour = behaviour
-        self._local_time = local_time
-        self._set_clock = set_clock
-
-    def offered(self) -> tuple[Offered, ...]:
-        return (*self._information(), *self._battery(), *self._clock())
-
-    def _information(self) -> tuple[Offered, ...]:
-        described = self._description
-        texts = (
-            (MANUFACTURER_NAME, described.manufacturer),
-            (MODEL_NUMBER, described.model),
-            (SERIAL_NUMBER, described.serial_number),
-            (FIRMWARE_REVISION, FIRMWARE),
-        )
-        values = [(uuid, text.encode("ascii")) for uuid, text in texts]
-        values.append((REGULATORY_CERTIFICATION, certification(described.specializations)))
-        match self._behaviour.id_form:
-            case IdForm.RIGHT:
-                values.append((SYSTEM_ID, encode_system_id(described.system_id)))
-            case IdForm.REVERSED:
-                values.append((SYSTEM_ID, described.system_id))
-        return tuple(
-            Offered(service=DEVICE_INFORMATION, uuid=uuid, read=partial(bytes, octets), guarded=False)
-            for uuid, octets in values
-        )
-
-    def _battery(self) -> tuple[Offered, ...]:
-        level = Offered(
-            service=BATTERY,
-            uuid=BATTERY_LEVEL,
+def device_services(
+    description: Description,
+    behaviour: BleBehaviour,
+    local_time: Callable[[], datetime | None],
+    set_clock: Callable[[datetime], bool],
+) -> Iterator[Offered]:
+    """Yield the characteristics. `local_time` is called at each read, None: the device has no clock. `set_clock`
+    returns whether the device accepts the time."""
+    for uuid, octets in _information(description, behaviour.id_form):
+        yield Offered(service=DEVICE_INFORMATION, uuid=uuid, read=partial(bytes, octets), guarded=False)
+    level = encode_level(BATTERY_PERCENT)
+    yield Offered(service=BATTERY, uuid=BATTERY_LEVEL, way=Way.NOTIFIED, read=lambda: level, guarded=False)
+    if behaviour.shows_time:
+        settable = behaviour.clock.setting is not Setting.NO
+        yield Offered(
+            service=CURRENT_TIME_SERVICE,
+            uuid=CURRENT_TIME,
             way=Way.NOTIFIED,
-            read=lambda: encode_level(BATTERY_PERCENT),
+            read=partial(_read_clock, local_time),
+            write=partial(_write_clock, set_clock) if settable else None,
             guarded=False,
         )
-        return (level,)
 
-    def _clock(self) -> tuple[Offered, ...]:
-        if not self._behaviour.shows_time:
-            return ()
-        settable = self._behaviour.clock.setting is not Setting.NO
-        return (
-            Offered(
-                service=CURRENT_TIME_SERVICE,
-                uuid=CURRENT_TIME,
-                way=Way.NOTIFIED,
-                read=self._read_clock,
-                write=self._write_clock if settable else None,
-                guarded=False,
-            ),
-        )
 
-    def _read_clock(self) -> bytes:
-        now = self._local_time()
-        assert now is not None, "a device without a clock offers none"
-        return encode_current_time(current_time_at(now))
+def _information(described: Description, id_form: IdForm) -> Iterator[tuple[int, bytes]]:
+    yield MANUFACTURER_NAME, described.manufacturer.encode("ascii")
+    yield MODEL_NUMBER, described.model.encode("ascii")
+    yield SERIAL_NUMBER, described.serial_number.encode("ascii")
+    yield FIRMWARE_REVISION, FIRMWARE.encode("ascii")
+    yield REGULATORY_CERTIFICATION, certification(described.specializations)
+    if id_form is not IdForm.ABSENT:
+        own = described.system_id
+        yield SYSTEM_ID, own if id_form is IdForm.REVERSED else encode_system_id(own)
 
-    def _write_clock(self, octets: bytes) -> int:
-        try:
-            time = shown_time(decode_current_time(octets))
-        except RemoteProtocolError:
-            return _INVALID_LENGTH
-        local_us = None if time is None else time.local_us()
-        if local_us is None:
-            return DATA_FIELD_IGNORED
-        moment = moment_of(local_us)
-        return ACCEPTED if self._set_clock(moment) else DATA_FIELD_IGNORED
+
+def _read_clock(local_time: Callable[[], datetime | None]) -> bytes:
+    now = local_time()
+    assert now is not None, "a device without a clock offers none"
+    return encode_current_time(current_time_at(now))
+
+
+def _write_clock(set_clock: Callable[[datetime], bool], octets: bytes) -> int:
+    try:
+        time = shown_time(decode_current_time(octets))
+    except RemoteProtocolError:
+        return _INVALID_LENGTH
+    local_us = None if time is None else time.local_us()
+    if local_us is None or not set_clock(moment_of(local_us)):
+        return DATA_FIELD_IGNORED
+    return ACCEPTED
 
 
 def certification(specializations: Sequence[Specialization]) -> bytes:

@@ -33,7 +33,7 @@ from simulators.ble.advertising import advertising_data
 from simulators.ble.attach import Air, NoRadio, Station, attach
 from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.conversation import Conversation, Mischief
-from simulators.ble.device_services import DeviceServices
+from simulators.ble.device_services import device_services
 from simulators.ble.gatt_table import add_table
 from simulators.ble.ledger import Ledger, PeripheralStatus
 from simulators.ble.options import Leaving
@@ -86,7 +86,6 @@ class Peripheral:
         self._clock = clock
         self._device_clock = device_clock
         self._own_clock = OwnClock(device_clock, behaviour.clock)
-        self._services = DeviceServices(sensor.description, behaviour, self._local_time, self._set_clock)
         self._mischief = Mischief(drops_left=behaviour.drops_link_times, busy_left=behaviour.busy_times)
         self._backoff = Backoff(sensor.description.system_id)
         self._conversation: Conversation | None = None
@@ -232,7 +231,8 @@ class Peripheral:
     async def _advertise(self, station: Station) -> None:
         device, behaviour = station.device, self.behaviour
         device.pairing_config_factory = lambda connection: pairing_config(behaviour, self._show)
-        offered = (*self.sensor.offered(), *self._services.offered())
+        common = device_services(self.sensor.description, behaviour, self._local_time, self._set_clock)
+        offered = (*self.sensor.offered(), *common)
         if self.sensor.numbering is not None:
             offered += (control_point(self.sensor.services[0], self._write_racp),)
         table = add_table(

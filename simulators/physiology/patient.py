@@ -107,9 +107,6 @@ class Patient:
     def lead(self, name: str) -> Track:
         return self.ecg[LEADS.index(name)]
 
-    def advance(self, dt_s: float) -> None:
-        self.advance_to(self.now_s + dt_s)
-
     def advance_to(self, now_s: float) -> None:
         """Advance to this second, in steps of 10 ms; a time already passed has no effect."""
         target = int(now_s * STEP_HZ + 1e-6)

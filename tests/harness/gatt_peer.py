@@ -143,7 +143,7 @@ class PeerLink:
         self._queue.clear()
         return taken
 
-    def waiting(self) -> Sequence[Arrival]:
+    def pending(self) -> Sequence[Arrival]:
         taken = tuple(self._queue)
         self._queue.clear()
         return taken
