@@ -3,15 +3,11 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any
 
 import typer
-
-if TYPE_CHECKING:
-    from simulators.agents.agent import Agent
-    from simulators.ble.peripheral import Peripheral
 
 
 class Refusal(Exception):
@@ -75,7 +71,7 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-async def run_device(device: "Agent | Peripheral", for_s: float | None) -> None:
-    """Run a device for that many seconds, None: until a signal; then it sends what it holds."""
-    stop_on_signals(device.stop)
-    await device.run(for_s)
+async def run_until_stopped(running: Coroutine[Any, Any, None], stop: Callable[[], None]) -> None:
+    """Run a device to its end, or until a signal; then it sends what it holds."""
+    stop_on_signals(stop)
+    await running

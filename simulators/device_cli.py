@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulators.command_line import Refusal, address_of, log_to_stderr, refusing, run_device
+from simulators.command_line import Refusal, address_of, log_to_stderr, refusing, run_until_stopped
 
 if TYPE_CHECKING:
     from gateway.transports.clock import Clock
@@ -143,7 +143,7 @@ def agent(
             memory=keeps,
             unit=unit,
         )
-        asyncio.run(run_device(made, for_s))
+        asyncio.run(run_until_stopped(made.run(for_s), made.stop))
         status = made.status
         typer.echo(
             f"{made.name}: {status.measured} reports measured, {status.acknowledged} acknowledged, "

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from simulators.ble.options import Absence, IdForm, Leaving, Lie, Pairing
-from simulators.command_line import Refusal, log_to_stderr, refusing, run_device
+from simulators.command_line import Refusal, log_to_stderr, refusing, run_until_stopped
 
 _DEVICE = "device"
 
@@ -162,7 +162,7 @@ def device(
             unit=unit,
         )
         typer.echo(f"{made.name} at {made.address}")
-        asyncio.run(run_device(made, for_s))
+        asyncio.run(run_until_stopped(made.run(for_s), made.stop))
         status = made.status
         typer.echo(
             f"{made.name}: {status.measured} measured, {status.notified} notified, {status.confirmed} confirmed, "
