@@ -180,10 +180,10 @@ class BufferSection(_Section):
     """`[buffer]`: how much the gateway keeps, and for how long."""
 
     retention_h: int = Field(default=72, ge=1, le=8_760)
-    """Hours that acknowledged rows are kept, so that a restored cloud can ask for them again."""
+    """Hours that acknowledged rows are kept, so that a restored cloud can request them again."""
     disk_budget_mb: int = Field(default=4_096, ge=32, le=1_048_576)
-    """Megabytes for the store; beyond it waveforms are dropped first (with a gap record), then old numerics, never
-    events."""
+    """Megabytes for the store; beyond it waveforms are dropped first (with a gap record), then the oldest numerics,
+    never events."""
     witness_file: FilePath | None = None
     """For tests: a file that gets the line `epoch lane sequence`, flushed to disk, after each commit."""
 
@@ -284,9 +284,7 @@ def load(path: Path) -> Settings:
     except OSError as error:
         raise SettingsError(f"{path} cannot be read ({error.strerror}): run as the gateway's user") from None
     if len(octets) > _FILE_BYTES_MAX:
-        raise SettingsError(
-            f"{path} has {len(octets)} octets and is no settings file: name the right one with --config"
-        )
+        raise SettingsError(f"{path} has {len(octets)} bytes and is no settings file: name the right one with --config")
     try:
         text = octets.decode()
         document = tomllib.loads(text)

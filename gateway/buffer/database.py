@@ -73,7 +73,7 @@ def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epo
     """
     path = Path(path)
     if not is_identifier(gateway) or len(key) != KEY_BYTES:
-        raise ValueError(f"a gateway is named by A-Z a-z 0-9 _ - and its store key has {KEY_BYTES} octets")
+        raise ValueError(f"a gateway is named by A-Z a-z 0-9 _ - and its store key has {KEY_BYTES} bytes")
     if path.exists():
         raise StoreExists(f"{path.name} exists: a store is created once; move it away to begin a new epoch")
     epoch = epoch or secrets.token_hex(8)
@@ -201,9 +201,10 @@ def _check_presence(path: Path) -> None:
         raise BufferUnusable(
             Diagnosis(
                 f"There is no store at {path}.",
-                "Nothing is recorded until there is one; none is made in silence, lest a wrong mount hide the old one.",
-                "Check that its disk is mounted. On a new gateway run `argus-gateway provision`; where the old store "
-                "is lost, `argus-gateway provision --new-store`. A running gateway takes the store up within seconds.",
+                "Nothing is recorded until there is one; none is made in silence, lest a wrong mount hide the previous "
+                "one.",
+                "Check that its disk is mounted. On a new gateway run `argus-gateway provision`; where the previous "
+                "store is lost, `argus-gateway provision --new-store`. A running gateway uses it within seconds.",
             ),
             Trouble.MISSING,
         ) from None
@@ -250,7 +251,7 @@ def check_structure(connection: sqlite3.Connection, path: Path, check_s: float) 
 def _check_owner(connection: sqlite3.Connection, path: Path, gateway: str, key: bytes) -> StoreRow:
     row = connection.execute("SELECT gateway, epoch, created_at_us, key_check FROM store").fetchone()
     if row is None or not is_identifier(str(row[0])) or not is_identifier(str(row[1])):
-        raise refused(path, "does not say whose it is", KEEP)
+        raise refused(path, "does not name its gateway", KEEP)
     if row[0] != gateway:
         raise refused(
             path,

@@ -52,11 +52,11 @@ class Diagnosis:
 
 
 class BufferError(Exception):
-    """Something about the store; the subclasses say what."""
+    """Base of the store's errors."""
 
 
 class BufferUnusable(BufferError):
-    """The store cannot be worked with. `diagnosis` says why; the file is left exactly as it was."""
+    """The store cannot be worked with. `diagnosis` explains why; the file is left exactly as it was."""
 
     def __init__(self, diagnosis: Diagnosis, trouble: Trouble = Trouble.DISK) -> None:
         self.diagnosis = diagnosis

@@ -16,7 +16,8 @@ from protocols.uplink.lanes import Lane
 KEEP = (
     "A running gateway sets the file aside by itself and goes on in a spare store. With the gateway stopped, move (do "
     "not copy) the file, its -wal and its .marks away and run `argus-gateway provision --new-store`: a new epoch "
-    "begins, and the cloud keeps what it has of the old one. `argus-gateway store recover FILE` saves what can be read."
+    "begins, and the cloud keeps what it has of the previous one. `argus-gateway store recover FILE` saves what can be "
+    "read."
 )
 
 _IN_THE_WAY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL", "SQLITE_NOMEM", "SQLITE_INTERRUPT")

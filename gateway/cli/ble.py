@@ -61,7 +61,7 @@ def list_paired(config: Path, *, as_json: bool) -> None:
         if each["trouble"]:
             typer.echo(f"\n{each['name'] or each['address']}: {each['trouble']}")
     if not running:
-        typer.echo("No gateway runs: this is what its store says.", err=True)
+        typer.echo("No gateway runs: this is from its store.", err=True)
 
 
 def pair(
@@ -69,7 +69,7 @@ def pair(
 ) -> None:
     """Pair one device. Raises the errors that `refusing` handles."""
     if not yes and as_json:
-        raise Refusal("--json asks no questions: give --yes too, when you are sure of the address")
+        raise Refusal("--json does not prompt: give --yes too, when you are sure of the address")
     request = {
         "ask": "ble pair",
         "address": address,
@@ -103,7 +103,7 @@ async def _query_bluetooth(settings: Settings) -> dict[str, Any]:
     if not reply.get("bluetooth"):
         # A running gateway of an earlier version does not know the request.
         raise Refusal(
-            "the running gateway is too old for this: restart it" if "error" in reply else reply["why"] or _NONE
+            "the running gateway is of an earlier version: restart it" if "error" in reply else reply["why"] or _NONE
         )
     return reply
 

@@ -74,7 +74,7 @@ def _pairs(console: Console, pairs: Pairs, *, indent: int) -> None:
 
 def _identity(identity: Json) -> Iterator[tuple[str, str]]:
     if identity["read"] is None:
-        yield "never read", "the device did not say what it is"
+        yield "never read", "the device did not identify itself"
         return
     for field in ("manufacturer", "model", "serial_number", "firmware"):
         yield field.replace("_", " "), identity[field] or "–"
@@ -105,7 +105,7 @@ def _configuration(console: Console, configuration: Json | None) -> None:
     if configuration is None:
         _pairs(console, [], indent=2)
         return
-    origin = "explained by the device" if configuration["learned"] else "known without being asked"
+    origin = "explained by the device" if configuration["learned"] else "known without a request"
     number = configuration["id"]
     head = f"0x{number:04X} ({number}), {configuration['kind']}, {origin}, agreed {_moment(configuration['agreed'])}"
     console.print(Padding(Text(head), (0, 0, 0, 2)))
@@ -149,7 +149,7 @@ def _short(names: str) -> str:
 def _clock(clock: Json) -> Iterator[tuple[str, str]]:
     if clock["info"] is not None:
         info = clock["info"]
-        yield "it says", "; ".join(info["capabilities"]) or "it has no clock"
+        yield "reported", "; ".join(info["capabilities"]) or "it has no clock"
         if info["synchronised_by"] is not None:
             yield "synchronised by", info["synchronised_by"]
         accuracy = info["accuracy_s"]
@@ -158,7 +158,7 @@ def _clock(clock: Json) -> Iterator[tuple[str, str]]:
             if step_s := info[f"{name}_step_s"]:
                 yield f"{name.replace('_', '-')} step", f"{step_s:g} s"
     if clock["showed"] is not None:
-        yield "showed when asked", clock["showed"] if clock["readable"] else f"no time: {clock['showed']}"
+        yield "shown on request", clock["showed"] if clock["readable"] else f"no time: {clock['showed']}"
     for each in clock["relations"]:
         yield f"{each['clock']} clock", _relation(each)
     for each in clock["settings"]:
@@ -230,7 +230,7 @@ def _deviations(console: Console, report: Json) -> None:
         if each["done"]:
             pairs.append(("what we do", each["done"]))
         if each["hex"]:
-            pairs.append(("octets", _hex_groups(each["hex"])))
+            pairs.append(("bytes", _hex_groups(each["hex"])))
         _pairs(console, pairs, indent=4)
     if not report["deviations"]:
         _pairs(console, [("none seen", "")], indent=2)
@@ -243,4 +243,4 @@ def _hex_groups(digits: str) -> str:
     """Return the bytes in pairs, as captures and the corpus write them."""
     shown = digits[: 2 * OCTETS_SHOWN].upper()
     groups = " ".join(shown[at : at + 4] for at in range(0, len(shown), 4))
-    return f"{groups} … ({len(digits) // 2} octets)" if len(digits) > len(shown) else groups
+    return f"{groups} … ({len(digits) // 2} bytes)" if len(digits) > len(shown) else groups

@@ -134,8 +134,8 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "unwise",
             "disk",
-            f"The budget of {budget >> 20} MB does not fit the {(used + free) >> 20} MB that {folder} can give: "
-            "the disk fills before old waveforms are dropped; lower [buffer] disk_budget_mb or give it a larger disk.",
+            f"The budget of {budget >> 20} MB does not fit the {(used + free) >> 20} MB that {folder} can give: the "
+            "disk fills before the oldest waveforms are dropped; lower [buffer] disk_budget_mb or enlarge the disk.",
         )
     else:
         yield Finding("well", "disk", f"{free >> 20} MB are free in {folder}.")
@@ -156,7 +156,7 @@ def _clock() -> Iterator[Finding]:
             "start a time service (chrony, systemd-timesyncd).",
         )
     else:
-        yield Finding("well", "clock", "The kernel says that the clock is synchronised.")
+        yield Finding("well", "clock", "The kernel reports that the clock is synchronised.")
 
 
 def _links(settings: Settings) -> Iterator[Finding]:

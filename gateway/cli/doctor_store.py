@@ -77,7 +77,7 @@ def _lost(gaps: int, quarantined: int) -> Iterator[Finding]:
             "wrong",
             "store",
             f"{quarantined} blocks could not be read back and are in quarantine: their data is lost unless the "
-            "cloud had it, and gap records say where; check the disk, and replace it if the number grows.",
+            "cloud had it, and gap records show where; check the disk, and replace it if the number grows.",
         )
     if gaps:
         yield Finding(

@@ -105,7 +105,7 @@ def _describe(section: SerialSection, state: dict[str, Any] | None, known: Known
     if not state["open"]:
         return state["why"] or "it is about to be opened"
     for_s, silent_s = age_text(state["open_s"]), state["silent_s"]
-    heard = "no octet has come yet" if silent_s is None else f"the last octet came {age_text(silent_s)} ago"
+    heard = "no byte has come yet" if silent_s is None else f"the last byte came {age_text(silent_s)} ago"
     device = f"{state['model'] or 'a device'} ({state['device']})" if state["device"] else "no device"
     damaged = f"; {state['frames_dropped']} frames were damaged on the way" if state["frames_dropped"] else ""
     wrong = f". {state['why']}" if state["why"] else ""

@@ -59,7 +59,7 @@ def provision(config: Path, *, as_json: bool, new_store: bool, new_key: bool = F
             f"Register the new key with: argus-cloud gateways replace-key {made.gateway} --tenant {made.tenant} "
             f"--public-key {made.public_key} --reason …"
         )
-        typer.echo("Then restart the gateway: it signs with the old key until then.")
+        typer.echo("Then restart the gateway: it signs with the previous key until then.")
         return
     typer.echo(
         f"Register it with: argus-cloud gateways add --tenant {made.tenant} --organization … --vehicle {made.vehicle} "
@@ -92,15 +92,15 @@ def _identity(settings: Settings, created: list[str], *, new_store: bool) -> Ide
     if not settings.identity_dir.exists():
         if settings.store_path.exists():
             raise Refusal(
-                f"{settings.identity_dir} is gone although there is a store: without its key the store cannot be read; "
+                f"{settings.identity_dir} is missing although there is a store: without its key it is unreadable; "
                 "bring the folder back from a backup, or move the store away to begin a new history"
             )
         created.append("identity")
         return Identity.create(settings.identity_dir, settings.gateway.id)
     if not settings.store_path.exists() and not new_store:
         raise Refusal(
-            f"{settings.store_path} is gone although this gateway has its keys: its disk may not be mounted; mount it, "
-            "or begin a new history with --new-store (what the old store had not sent is not in it)"
+            f"{settings.store_path} is missing although this gateway has its keys: its disk may not be mounted; mount "
+            "it, or begin a new history with --new-store (what the previous store had not sent is not in it)"
         )
     identity = Identity.load(settings.identity_dir)
     if identity.gateway != settings.gateway.id:
@@ -151,7 +151,7 @@ def _store(settings: Settings, identity: Identity, created: list[str], *, new_st
             f"{path} can be used, so no new store was made: its unsent batches would not be sent; "
             "to begin a new history all the same, move it, its -wal and its .marks away first"
         )
-    created.append(f"store (the old one was set aside as {aside.path.name})")
+    created.append(f"store (the previous one was set aside as {aside.path.name})")
     return epoch
 
 

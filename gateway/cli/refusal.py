@@ -11,7 +11,7 @@ import typer
 
 
 class Refusal(Exception):
-    """A command cannot go on; the text says why and what to do."""
+    """A command cannot go on; the text explains why and what to do."""
 
 
 def refuse(sentence: str) -> typer.Exit:

@@ -26,7 +26,7 @@ def run(config: Path) -> None:
         try:
             runner.run(_serve(settings))
         except asyncio.CancelledError:
-            raise Refusal("stopped at once because it was asked twice: devices were not released in order") from None
+            raise Refusal("stopped at once at the second signal: devices were not released in order") from None
 
 
 async def _serve(settings: Settings) -> None:

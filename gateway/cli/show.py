@@ -24,7 +24,7 @@ def show_status(config: Path, *, as_json: bool) -> None:
     print_table("", ("gateway", status["gateway"]), _facts(status))
     print_table(
         "\nLanes",
-        ("lane", "committed", "acknowledged", "waiting"),
+        ("lane", "committed", "acknowledged", "pending"),
         [
             (lane, str(mark["last"]), str(mark["acked"]), str(mark["backlog_observations"] or mark["backlog_batches"]))
             for lane, mark in status["lanes"].items()
@@ -77,7 +77,7 @@ def _silence(store: dict[str, Any]) -> str:
     silent_s = store.get("silent_s")
     if silent_s is None or silent_s < STORE_SILENT_S:
         return ""
-    return f"; it has not answered for {age_text(silent_s)}: nothing is recorded, check the disk"
+    return f"; it has not responded for {age_text(silent_s)}: nothing is recorded, check the disk"
 
 
 def _bluetooth(bluetooth: dict[str, Any], running: bool) -> str:

@@ -37,15 +37,15 @@ log = structlog.get_logger()
 
 
 class ControlUnavailable(Exception):
-    """No gateway replies on this state; the text says so for a person."""
+    """No gateway replies on this state; the text explains it for an operator."""
 
 
 class ControlUnusable(Exception):
-    """The socket cannot be made where it belongs; the text says why."""
+    """The socket cannot be made where it belongs; the text explains why."""
 
 
 class GatewayRuns(Exception):
-    """Another gateway runs on this state; the text says so for a person."""
+    """Another gateway runs on this state; the text explains it for an operator."""
 
 
 @contextmanager
@@ -213,7 +213,7 @@ async def query(path: Path, name: str, *, about: str | None = None) -> dict[str,
         async with asyncio.timeout(ASK_S):
             reply = orjson.loads(await reader.readline())
     except (OSError, ValueError):
-        raise ControlUnavailable(f"the gateway at {path} did not answer: see its log") from None
+        raise ControlUnavailable(f"the gateway at {path} did not respond: see its log") from None
     finally:
         writer.close()
     return dict(reply)
@@ -259,7 +259,7 @@ class Conversation:
                     return
                 yield orjson.loads(line)
         except (OSError, ValueError):
-            raise ControlUnavailable(f"the gateway at {self._path} did not answer: see its log") from None
+            raise ControlUnavailable(f"the gateway at {self._path} did not respond: see its log") from None
 
     def reply(self, value: Any) -> None:
         """Send the reply to the question that was read last."""

@@ -247,8 +247,8 @@ def _credential(credentials: Path | None) -> bytes | None:
     octets = (folder / STORE_KEY_CREDENTIAL).read_bytes()[: _FILE_BYTES_MAX + 1]
     if len(octets) != STORE_KEY_BYTES:
         raise IdentityUnusable(
-            f"The credential argus-store-key has {len(octets)} octets and must have {STORE_KEY_BYTES}. The store was "
-            "not touched. Make it of 32 random octets when provisioning, or give the key that the store was made with."
+            f"The credential argus-store-key has {len(octets)} bytes and must have {STORE_KEY_BYTES}. The store was "
+            "not touched. Make it of 32 random bytes when provisioning, or give the key that the store was made with."
         )
     return octets
 

@@ -61,7 +61,7 @@ class Verdict(Enum):
     FOREIGN = "of another epoch or lane"
     ADVANCED = "the mark moved or stayed"
     RESTORED = "the cloud has less than it once had"
-    DOUBTED = "the mark went back outside of an exchange: ask again"
+    DOUBTED = "the mark went back outside of an exchange: query again"
     CONTESTED = "another gateway claims this lane"
 
 

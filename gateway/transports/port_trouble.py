@@ -66,8 +66,8 @@ def trouble_of(path: str, baud: int, error: Exception, setting: str = "[[serial]
     if isinstance(error, ValueError):
         return PortTrouble(
             TroubleKind.SPEED,
-            f"{path} does not take {baud} baud: its device cannot connect; set baud in {setting} to what the device's "
-            "manual says, or use an adapter that can do it",
+            f"{path} does not take {baud} baud: its device cannot connect; set baud in {setting} to the rate in the "
+            "device's manual, or use an adapter that can do it",
         )
     why = os.strerror(number) if number else str(error)
     return PortTrouble(

@@ -64,7 +64,7 @@ _CONFIGURATION_INVOKE_ID = 0x7FF0
 
 
 class NoConfiguration(Exception):
-    """The manager asks for a configuration that neither the capture nor the standard holds."""
+    """The manager requests a configuration that neither the capture nor the standard holds."""
 
     def __init__(self, config_id: int) -> None:
         self.config_id = config_id

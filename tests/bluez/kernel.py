@@ -18,7 +18,7 @@ BUILD_S_MAX = 1800.0
 
 
 class KernelUnavailable(Exception):
-    """The kernel cannot be built; the text says what is missing."""
+    """The kernel cannot be built; the text names what is missing."""
 
 
 def cache_folder() -> Path:

@@ -243,7 +243,7 @@ def specialisations() -> Lines:
                 f"{asked}: asked for" if asked else "–",
             )
         )
-    return table(("device", "part of 11073", "profile", "known without being asked", "not confirmed"), rows)
+    return table(("device", "part of 11073", "profile", "known without a request", "not confirmed"), rows)
 
 
 def configurations() -> Lines:

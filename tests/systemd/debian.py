@@ -29,7 +29,7 @@ _FOLDERS = {"/var/log/journal": "so that logs outlive a power cut", "/usr/src/ar
 
 
 class DebianUnavailable(Exception):
-    """The root or the wheels cannot be made; the text says why."""
+    """The root or the wheels cannot be made; the text explains why."""
 
 
 def debian_root(said: Callable[[str], None]) -> Path:

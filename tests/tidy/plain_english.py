@@ -1,14 +1,15 @@
 """The word list of plain technical English, and the texts that it is applied to.
 
-Readers are engineers, integrators and crews, so a text uses the field's own words: report, request, response, byte,
-the caller. `WORDS` has what they replace. The list is at zero in public text; names, docstrings and comments of the
-tree are counted, and the counts may only fall (`RATCHETS` in the test).
+Readers are engineers, integrators and crews, so a text uses the field's own words: report, request, response, byte, the
+caller. `WORDS` has what they replace. The list is at zero in public text; names, docstrings and comments of the tree
+are counted, and the counts may only fall (`RATCHETS` in the test).
 
 Public text is what people outside of the project read: the OpenAPI document, the kinds of problems, the help of the
-three programs, README, the guides in `docs/`, the Unreleased part of the changelog, the pages' templates and their
-word files (English). Not in this scope: `docs/deviations.md`, a record for maintainers that names the contract's
-numbers; the tables of `docs/device-maker.md` between `<!-- table` and `<!-- end`, generated from docstrings that are
-counted as such; code blocks, `code` and *labels* of pages; the crew page, whose texts its own issue rewrites.
+three programs, the output and errors of `argus-gateway` (every string in the code of `gateway/`), README, the guides in
+`docs/`, the Unreleased part of the changelog, the pages' templates and their word files (English). Not in this scope:
+`docs/deviations.md`, a record for maintainers that names the contract's numbers; the tables of `docs/device-maker.md`
+between `<!-- table` and `<!-- end`, generated from docstrings that are counted as such; code blocks, `code` and
+*labels* of pages; the crew page, whose texts its own issue rewrites.
 """
 
 import ast
@@ -91,6 +92,16 @@ def docstrings() -> tuple[str, ...]:
                 and isinstance(statement.value.value, str)
             ]
     return tuple(found)
+
+
+def messages(folder: str, fields: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield the strings in the code of a folder, each with its place, but for docstrings and names of `fields`."""
+    described = set(docstrings())
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            if text not in fields and text not in described:
+                yield f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}", text
 
 
 def comments() -> Iterator[str]:

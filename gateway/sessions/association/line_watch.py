@@ -154,6 +154,6 @@ def noise_sentence(port: SerialPort, *, has_served: bool = False) -> str:
     other = "raw" if port.framing == "hdlc" else "hdlc"
     return (
         f"{port.path} brings bytes that make no message at {port.baud} baud with framing {port.framing}: "
-        f"its device cannot connect; set baud in [[serial]] to what the device's manual says, else framing to {other}, "
-        "else change the cable"
+        f"its device cannot connect; set baud in [[serial]] to the rate in the device's manual, else framing to "
+        f"{other}, else change the cable"
     )

@@ -27,7 +27,7 @@ _HUNDREDTH_US = 10_000
 _MINUTE_US = 60_000_000
 _DATES = (TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET)
 _ADJUSTMENT_OCTETS = 6
-_INEFFECTIVE = "it says that it set its clock and shows another time"
+_INEFFECTIVE = "it confirmed the setting of its clock and shows another time"
 
 
 class ClockCommands(Protocol):

@@ -96,10 +96,10 @@ class Verdict(Enum):
     """The decision; the value is its reason in words."""
 
     SET = "its clock is wrong"
-    NOT_OURS = "the device does not say that a manager may set its clock"
+    NOT_OURS = "the device does not declare that a manager may set its clock"
     RIGHT = "its clock is right"
     UNWANTED = "setting clocks is switched off"
-    SYNCHRONISED = "the device says that it keeps its clock right by itself"
+    SYNCHRONISED = "the device declares that it keeps its clock right by itself"
     GATEWAY_UNSYNCHRONISED = "our own clock is not synchronised"
     WOULD_REPEAT_TIMES = "its clock would go back over times that stored measurements may have"
     TRIED = "it was set, or tried to be, not long ago"

@@ -28,7 +28,7 @@ class GattNotes:
 
     async def record_malformed(self, what: str, error: RemoteProtocolError, octets: bytes, at_us: int) -> None:
         """Record that a value of `what` (a characteristic's name) was malformed."""
-        where = "" if error.at is None else f" at octet {error.at}"
+        where = "" if error.at is None else f" at byte {error.at}"
         await self.record_deviation(Deviation(f"{what}: {error.reason}{where}", error.clause, octets), at_us)
 
     async def record_deviation(self, deviation: Deviation, at_us: int) -> None:

@@ -257,7 +257,7 @@ class Pairings:
         if namesakes := self._trust.namesakes(address, name):
             says.append(f"Careful: it uses the name of a paired device, {namesakes[0].address}, and is another one.")
         if self._trust.find(address) is not None:
-            says.append("It is paired already: its old keys are dropped.")
+            says.append("It is paired already: its previous keys are dropped.")
         if without_bond:
             says.append(
                 "Without a bond nothing proves that it is this device each time, and its values can be overheard."

@@ -40,7 +40,8 @@ _WORDS = {
         "That is no Bluetooth address.", "Write it like C0:FF:EE:00:00:01; argus-gateway ble scan shows them."
     ),
     Trouble.BAD_PASSKEY: _Words(
-        "That passkey is not six digits.", "Give what the device shows, with its zeros: 012345; or none, to be asked."
+        "That passkey is not six digits.",
+        "Give what the device shows, with its zeros: 012345; or none, to be prompted.",
     ),
     Trouble.BUSY: _Words(
         "{} is being paired now.", "One pairing at a time: wait until that one is done, at most three minutes."
@@ -68,7 +69,7 @@ _WORDS = {
     ),
     Trouble.NO_DIGITS: _Words(
         "The device shows six digits, and they were not entered.",
-        "Try again without --yes and type them when you are asked, or give them with --passkey.",
+        "Try again without --yes and type them at the prompt, or give them with --passkey.",
     ),
     Trouble.NO_BOND: _Words(
         "The device does not bond: nothing can prove that it is the same one next time.",

@@ -147,7 +147,7 @@ class BleAdapter:
                 tasks.create_task(self._links.share())
         except TimeoutError:
             return await self._over(why)
-        raise AssertionError("the scanner and the links are served until the adapter is gone")
+        raise AssertionError("the scanner and the links are served until the adapter is lost")
 
     async def _watch_for_loss(self) -> None:
         why = await self._backend.wait_until_lost()

@@ -8,7 +8,7 @@ from importlib import import_module
 
 
 class BleBackendUnusable(Exception):
-    """The Bluetooth stack named in the settings cannot be used. `diagnosis` says what that means and what to do."""
+    """The Bluetooth stack named in the settings cannot be used. `diagnosis` explains what that means and what to do."""
 
     def __init__(self, setting: str, reason: str, remedy: str) -> None:
         self.setting = setting

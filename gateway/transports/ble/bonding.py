@@ -1,7 +1,7 @@
-"""Makes one bond: hear the device, take a place, connect, pair over the link.
+"""Makes one bond: find the device, take a place, connect, pair over the link.
 
 A link that breaks before the pairing has begun is made again: first links of devices in pairing mode break often
-(misbehaviours 2, 4), and the operator should not have to begin anew for it. Once the pairing has begun nothing is
+(misbehaviours 2, 4), and the operator should not have to begin again for it. Once the pairing has begun nothing is
 repeated: the device may have shown a passkey, and it ends its pairing mode after a failure.
 
 `central` drops earlier keys first and keeps all other users from the device meanwhile.
@@ -81,8 +81,8 @@ class Bonding:
         except TimeoutError:
             raise BleUnreachable(
                 self._adapter.trouble
-                or f"{address} was not heard within {limit_s:g} s: switch it on, put it into pairing mode (its manual "
-                "says how), bring it near and try again"
+                or f"{address} was not heard within {limit_s:g} s: switch it on, put it into pairing mode (see its "
+                "manual), bring it near and try again"
             ) from None
 
     async def _place(self, address: str) -> Place:

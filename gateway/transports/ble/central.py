@@ -83,7 +83,7 @@ class BleCentral:
             return self.trouble
         words = f"scanning, {len(self.heard())} heard, {self._links.slots.held} of {self._links.slots.limit} links"
         waiting = len(self._links.slots.queued)
-        return f"{words}, {waiting} waiting for a place" if waiting else words
+        return f"{words}, {waiting} queued for a place" if waiting else words
 
     def trouble_of(self, address: str) -> str:
         """Return why the last try to reach this device failed; "" when it worked, or was not tried."""
@@ -215,7 +215,7 @@ class BleCentral:
             return connection
 
     def _allowed(self, address: str, *, pairing: bool) -> Callable[[], bool]:
-        """Return the function that says whether a device may be connected when its turn has come. One that is being
+        """Return the function that decides whether a device may be connected when its turn has come. One that is being
         paired has no other user meanwhile."""
         return lambda: self._adapter.up.is_set() and pairing == (address in self._pairing)
 
@@ -240,7 +240,7 @@ class BleCentral:
         log.info(
             "ble.connect_failed", address=address, kind=fault.kind.value, why=fault.words, failures=standing.failures
         )
-        if standing.due is Rung.ASK_A_PERSON:
+        if standing.due is Rung.ASK_OPERATOR:
             raise BleUnreachable(refused_words(address, fault, bonded), bond_lost=bonded)
         if fault.kind in (FaultKind.ABSENT, FaultKind.SILENT):
             standing.not_before_s = self._clock.monotonic_s()

@@ -283,7 +283,7 @@ class BleConnection:
         except TimeoutError:
             if not self.ended.is_set():
                 self.unanswered = True
-                self.end(f"{what} was not answered within {self._request_s:g} s")
+                self.end(f"{what} got no response within {self._request_s:g} s")
             raise BleLost(self.why) from None
         except BleakGATTProtocolError as error:
             raise BleGattError(what, int(error.code), str(error.args[1])) from error

@@ -20,7 +20,7 @@ _NEEDS_KEYS = frozenset({0x05, 0x08, 0x0C, 0x0F})
 
 
 class BleLost(Exception):
-    """The link has ended, or the device did not respond in time, which ends it. The text says why."""
+    """The link has ended, or the device did not respond in time, which ends it. The text explains why."""
 
 
 class BleGattError(Exception):
@@ -37,7 +37,8 @@ class BleGattError(Exception):
 
 
 class BleUnreachable(Exception):
-    """No link came about; the text says why and what to do. `bond_lost`: the device is there and refuses our keys."""
+    """No link came about; the text has the reason and the remedy. `bond_lost`: the device is there and refuses our
+    keys."""
 
     def __init__(self, words: str, *, bond_lost: bool = False) -> None:
         self.bond_lost = bond_lost
@@ -76,7 +77,7 @@ class Fault(NamedTuple):
 
 
 class TableFault(Exception):
-    """The device's table of services cannot be used; the text says what is missing. `stale`: it was read, and lacks
+    """The device's table of services cannot be used; the text names what is missing. `stale`: it was read, and lacks
     something."""
 
     def __init__(self, words: str, *, stale: bool = False) -> None:
@@ -112,7 +113,7 @@ _FRAGMENTS: tuple[tuple[str, FaultKind, str], ...] = (
     ("noreply", FaultKind.OFF, "bluetoothd went away"),
     ("not-powered", FaultKind.OFF, "the adapter is switched off"),
     ("notready", FaultKind.OFF, "the adapter is switched off"),
-    ("adapter", FaultKind.OFF, "the adapter has gone"),
+    ("adapter", FaultKind.OFF, "the adapter has disappeared"),
     # 3
     ("inprogress", FaultKind.BUSY, "the stack is still busy with something else"),
     ("in progress", FaultKind.BUSY, "the stack is still busy with something else"),

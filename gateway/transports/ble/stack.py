@@ -19,7 +19,7 @@ Lost: TypeAlias = Callable[[BleakClient], None]
 
 
 class BleUnavailable(Exception):
-    """There is no usable adapter or stack now; the text says what is missing and what to do. It may come back."""
+    """There is no usable adapter or stack now; the text names what is missing and what to do. It may come back."""
 
 
 class PairingAgent(Protocol):

@@ -31,7 +31,7 @@ class Rung(Enum):
     AGAIN = "again"
     FORGET = "forget"
     POWER_CYCLE = "power cycle"
-    ASK_A_PERSON = "ask a person"
+    ASK_OPERATOR = "operator needed"
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class Standing:
 
     def _rung(self, kind: FaultKind, bonded: bool) -> Rung:
         if self.refusals >= KEYS_AFTER:
-            return Rung.ASK_A_PERSON
+            return Rung.ASK_OPERATOR
         old = kind is FaultKind.STALE or (kind in _CACHE_MAY_BE_OLD and self.failures >= FORGET_AFTER)
         if old and not bonded and not self.forgotten:
             self.forgotten = True

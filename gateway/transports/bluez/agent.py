@@ -80,12 +80,12 @@ class BluezAgent(ServiceInterface):
     @dbus_method()
     def RequestPinCode(self, device: DBusObjectPath) -> DBusStr:  # noqa: N802 - see above
         """Reject a request of classic Bluetooth."""
-        self._reject(device[-17:], "it asks for a PIN of classic Bluetooth")
+        self._reject(device[-17:], "it requests a PIN of classic Bluetooth")
 
     @dbus_method()
     def DisplayPinCode(self, device: DBusObjectPath, pincode: DBusStr) -> None:  # noqa: N802 - see above
         """Reject a request of classic Bluetooth."""
-        self._reject(device[-17:], "it asks for a PIN of classic Bluetooth")
+        self._reject(device[-17:], "it requests a PIN of classic Bluetooth")
 
     @dbus_method()
     def AuthorizeService(self, device: DBusObjectPath, uuid: DBusStr) -> None:  # noqa: N802 - see above

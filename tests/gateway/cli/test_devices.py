@@ -84,7 +84,7 @@ async def test_device_report_on_a_terminal_shows_identity_configuration_and_devi
             "Invented Devices Synthetic OX-2  0a0b0c0d0e0f0102",
             "continua certified",
             "unregulated device",
-            "0x0190 (400), standard, known without being asked",
+            "0x0190 (400), standard, known without a request",
             "handle 1 numeric MDC_PULS_OXIM_SAT_O2 in MDC_DIM_PERCENT",
             "has a real-time clock",
             "85 %",

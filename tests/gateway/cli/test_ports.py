@@ -41,7 +41,7 @@ async def talking(pair: PtyPair, made: Vehicle, path: str) -> None:
         assert use["state"]["device"] == device_id(7).hex()
         assert use["state"]["node"] == pair.left
         assert use["state"]["received_bytes"] > 0
-        assert f"({device_id(7).hex()}) is associated, the last octet came" in use["says"]
+        assert f"({device_id(7).hex()}) is associated, the last byte came" in use["says"]
         await thermometer.leave()
 
 

@@ -237,7 +237,7 @@ async def test_unanswered_requests_end_the_link_and_escalate_to_a_power_cycle():
         for _ in range(6):
             it.radio.advertise(OXIMETER)
             link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
-            with pytest.raises(Exception, match="subscribing to 0x2A5F was not answered within 10 s"):
+            with pytest.raises(Exception, match="subscribing to 0x2A5F got no response within 10 s"):
                 await it.outcome(asyncio.ensure_future(link.subscribe(0x1822, 0x2A5F)))
             await link.close()
         assert it.radio.forgotten == [OXIMETER]

@@ -111,7 +111,7 @@ async def test_request_that_times_out_ends_the_link(call):
             "write": lambda: link.write(0x180A, 0x2A29, b"\x01"),
             "subscribe": lambda: link.subscribe(0x1822, 0x2A5F),
         }
-        with pytest.raises(BleLost, match="was not answered within 7 s"):
+        with pytest.raises(BleLost, match="got no response within 7 s"):
             await it.outcome(asyncio.ensure_future(calls[call]()), within_s=8)
         assert link.ended.is_set()
         assert link.unanswered

@@ -37,7 +37,7 @@ def test_transient_faults_never_power_cycle_the_adapter_or_remove_the_cache():
 
 
 def test_keys_refused_twice_require_the_operator():
-    assert rungs(FaultKind.KEYS, 2, bonded=True) == [Rung.AGAIN, Rung.ASK_A_PERSON]
+    assert rungs(FaultKind.KEYS, 2, bonded=True) == [Rung.AGAIN, Rung.ASK_OPERATOR]
 
 
 def test_successful_link_resets_the_escalation():
