@@ -19,15 +19,13 @@ from importlib.metadata import version
 import structlog
 
 from gateway.buffer import Buffer, StoreFull
-from gateway.composition import Parts, compose, compose_bluetooth
+from gateway.composition import Parts, buffer_settings, compose, compose_bluetooth
 from gateway.console.console import Console
 from gateway.console.control import ControlUnusable
 from gateway.crew import CrewApp
-from gateway.crew.session import session_key
-from gateway.crew.tablet import tablet_key
+from gateway.crew.session import session_key, tablet_key
 from gateway.health import Heartbeat, Notifier, StoreHealth
 from gateway.live import LiveFeed
-from gateway.part_settings import buffer_settings
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.association.supervisor import keep_running

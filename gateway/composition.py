@@ -4,22 +4,23 @@ This is the only place that knows every part. `app` starts, stops and supervises
 control socket.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import structlog
 
-from gateway.buffer import Buffer
+from gateway.buffer import Buffer, BufferSettings
 from gateway.live import LiveFeed
-from gateway.part_settings import clock_policy, manager_settings, own_system_id, uplink_settings
 from gateway.security.identity import Identity
 from gateway.sessions.association.segment_intake import SegmentIntake
 from gateway.sessions.association.session import AssociationSession
 from gateway.sessions.association.supervisor import Served, Supervisor
 from gateway.sessions.clocks.device_clock import DeviceClocks
-from gateway.sessions.clocks.policy import ClockRules
+from gateway.sessions.clocks.policy import ClockPolicy, ClockRules
 from gateway.sessions.clocks.timekeeping import Timekeeping
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sessions.context import SessionContext
@@ -30,13 +31,15 @@ from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal
 from gateway.sessions.session import Session
 from gateway.sessions.tracing import Taps
-from gateway.settings import Settings
+from gateway.settings import ClocksSection, DevicesSection, MqttSection, Settings
 from gateway.store_follower import StoreFollower
+from gateway.sync.settings import UplinkSettings
 from gateway.sync.uplink import Uplink
 from gateway.transports.ble.backend import BleBackendUnusable
 from gateway.transports.link import Link
 from gateway.transports.serial_port import SerialPort
 from gateway.transports.tcp import TcpListener
+from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
 
 if TYPE_CHECKING:
     from gateway.bluetooth import Bluetooth
@@ -158,4 +161,54 @@ def _uplink(settings: Settings, identity: Identity, buffer: Buffer, clock: Trust
         gateway=settings.gateway.id,
         software=f"argus-gateway {version('argus')}",
         archive=buffer.archive,
+    )
+
+
+# ---- the settings of the parts, from the operator's file; each part has defaults for the rest
+
+
+def own_system_id(gateway: str) -> bytes:
+    """Return our EUI-64 for AARE, made from the gateway's name: locally administered, so it cannot be a factory
+    address."""
+    identifier = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
+    identifier[0] = (identifier[0] | 0x02) & 0xFE
+    return bytes(identifier)
+
+
+def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerSettings:
+    """Return the manager's settings from the operator's file, with the standard's defaults."""
+    return ManagerSettings(
+        accept_standard_configurations=devices.known_configurations,
+        clock_read_every_s=float(clocks.read_every_s),
+        memory=PmStoreSettings(fetch=devices.fetch_memory, clear=devices.clear_memory),
+    )
+
+
+def uplink_settings(mqtt: MqttSection, identity: Identity) -> UplinkSettings:
+    """Return the uplink's settings from the operator's file, with the uplink's defaults."""
+    return UplinkSettings(
+        mqtt_url=mqtt.url,
+        username=mqtt.username,
+        password_file=mqtt.password_file,
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+        read_secret=identity.secrets.take,
+    )
+
+
+def buffer_settings(settings: Settings) -> BufferSettings:
+    """Return the buffer's settings from the operator's file, with the buffer's defaults."""
+    return BufferSettings(
+        retention_s=settings.buffer.retention_h * 3600.0, disk_budget_bytes=settings.buffer.disk_budget_mb << 20
+    )
+
+
+def clock_policy(clocks: ClocksSection) -> ClockPolicy:
+    """Return the policy by which the clocks of devices are set."""
+    return ClockPolicy(
+        set_clocks=clocks.set_devices,
+        offset_s_max=clocks.offset_s_max,
+        pause_s_min=clocks.pause_min * 60.0,
+        zone=ZoneInfo(clocks.zone),
     )

@@ -12,14 +12,21 @@ from contextlib import suppress
 import structlog
 
 from gateway.buffer.blocks import Block
-from gateway.buffer.carried_blocks import blocks_since_opening
 from gateway.buffer.errors import BufferError, BufferUnusable, StoreFull, Trouble
+from gateway.buffer.open_store import OpenStore
 from gateway.buffer.recovered_store import RecoveredStore, unsent_paths
 from gateway.buffer.recovery import save_unsent
 from gateway.buffer.refusals import KEEP, refused
 from gateway.buffer.set_aside import SetAsideRecord, set_aside_records
 from gateway.buffer.store_in_use import StoreInUse
+from protocols.uplink.envelope import BatchKind
 from protocols.uplink.events import GatewayEvent
+from protocols.uplink.gaps import decode_gap
+
+CARRIED_BYTES_MAX = 64 << 20
+"""Upper bound on the bytes that are carried over in memory from an older copy of a store: more than an hour of full
+monitoring. A gateway reaches the cloud long before that. Further blocks stay in the set-aside store, whose record
+reports it."""
 
 CARRY_READINGS_MAX = 8
 """Upper bound on repeated reads of the blocks to carry. Devices go on measuring meanwhile, so the blocks are read until
@@ -105,3 +112,25 @@ class Archive:
         """Close a recovered store."""
         if self._recovered is not None:
             await self._recovered.close()
+
+
+def blocks_since_opening(store: OpenStore) -> list[Block]:
+    """Return the blocks that the writer committed since the store was opened, oldest first within a lane, without gap
+    records."""
+    blocks: list[Block] = []
+    carried_bytes = 0
+    for lane, after in store.last_at_opening.items():
+        while carried_bytes < CARRIED_BYTES_MAX:
+            batches, _ = store.reader.next_batches(
+                lane, after=after, last=store.writer.marks[lane].last, limit_batches=64, limit_bytes=1 << 20
+            )
+            if not batches:
+                break
+            for batch in batches:
+                after = batch.sequence
+                if batch.kind is not BatchKind.GAP:
+                    blocks.append(Block(lane, batch.kind, batch.count, batch.payload))
+                    carried_bytes += len(batch.payload)
+                else:
+                    after = decode_gap(batch.payload).through_sequence
+    return blocks

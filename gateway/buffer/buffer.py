@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gateway.buffer import ble_devices, damage, device_reports, devices, losses, record_marks, rewinding, segments
+from gateway.buffer import ble_devices, damage, device_reports, devices, gaps, losses, record_marks, segments
 from gateway.buffer.archive import Archive
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.blocks import Block
@@ -252,11 +252,11 @@ class Buffer:
     async def rewind(self, lane: Lane, through: int) -> None:
         """Reset the mark for a restored cloud, which holds only what is up to `through`: everything above is
         unacknowledged. What was dropped since is sent as gap batches that count it as lost."""
-        await self._store.task(lambda store: rewinding.rewind(store, lane, through))
+        await self._store.task(lambda store: gaps.rewind(store, lane, through))
 
     async def flush(self) -> None:
         """Return when the acknowledgements received so far are in the file."""
-        await self._store.task(rewinding.write_marks)
+        await self._store.task(Store.write_acks)
 
     # ---- people
 

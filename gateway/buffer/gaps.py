@@ -108,6 +108,24 @@ def gap_rows(store: Store, lane: Lane) -> list[GapRow]:
     return found
 
 
+def rewind(store: Store, lane: Lane, through: int) -> None:
+    """Set the mark of `lane` back to `through`, for a cloud that was restored from an earlier copy: everything above is
+    resent. What retention dropped in the meantime cost the cloud nothing; now it is a loss of the cloud, and is marked
+    so."""
+    acked = store.heads[lane].acked
+    if through >= acked:
+        return
+    store.set_acked(lane, through)
+    try:
+        with store.transaction():
+            for found in gap_rows(store, lane):
+                if found.row.through > through and found.gap.why is GapReason.RETENTION:
+                    stand_in(store, replace(found.gap, why=GapReason.CLOUD_RESTORED), found.row)
+    except BaseException:
+        store.set_acked(lane, acked)
+        raise
+
+
 def keep_few(store: Store, lane: Lane) -> bool:
     """Join the oldest neighbours of one kind once there are more than `gaps_max`. Return True when some were joined.
 

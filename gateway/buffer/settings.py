@@ -14,7 +14,7 @@ class BufferSettings:
 
     retention_s: float = 72 * HOUR_S
     """Time that a batch stays after its acknowledgement, so that a cloud restored from an older copy can be
-    replayed to (D3). Counted in the time the store knows has passed (`clock.py`), never by a jump of the wall clock.
+    replayed to (D3). Counted in the time the store knows has passed (`StoreTime`), never by a jump of the wall clock.
     What the cloud has not acknowledged does not age: an ambulance that stood in a garage for four days is what the
     store is for."""
 

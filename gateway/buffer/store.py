@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from gateway.buffer.blocks import Block
-from gateway.buffer.clock import StoreTime
 from gateway.buffer.database import StoreRow
 from gateway.buffer.errors import StoreFull
 from gateway.buffer.high_water import MarksFile
@@ -34,6 +33,29 @@ from protocols.uplink.envelope import Batch, BatchKind
 from protocols.uplink.events import EventField, GatewayEvent, encode_event
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import StoreState
+
+PAUSE_CREDIT_US_MAX = 24 * 3600 * 1_000_000
+
+
+class StoreTime:
+    """The running time of one store, by which retention counts. It only goes forward, and no wall clock can push it.
+
+    A gateway without an RTC battery starts in 1970 and jumps by decades when it learns the time (D5): rows written a
+    minute before would look 72 hours older. So the time advances with the monotonic clock while the gateway runs. Over
+    a pause it advances by the difference of the wall clock, but at most a day per start: a wrong date then costs a part
+    of the replay window and never all of it; a vehicle parked for a week keeps its rows a little longer. A wall clock
+    that goes back adds nothing. It continues from `last_kept_us`, which was written when the wall clock showed
+    `last_wall_us`.
+    """
+
+    def __init__(self, clock: Clock, *, last_kept_us: int, last_wall_us: int) -> None:
+        pause_us = min(max(clock.wall_us() - last_wall_us, 0), PAUSE_CREDIT_US_MAX)
+        self._begun_us = last_kept_us + pause_us
+        self._begun_s = clock.monotonic_s()
+        self._clock = clock
+
+    def now_us(self) -> int:
+        return self._begun_us + int((self._clock.monotonic_s() - self._begun_s) * 1_000_000)
 
 
 class Store:
@@ -154,6 +176,12 @@ class Store:
             if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 raise StoreFull("the disk has no room left for the store") from None
             raise
+
+    def write_acks(self) -> None:
+        """Write the acknowledgements in memory to the file. Raises StoreFull."""
+        if self.acks_unwritten:
+            with self.transaction():
+                pass  # a transaction always writes the marks too
 
     def commit(self, blocks: Sequence[Block], along: Sequence[Callable[["Store"], None]] = ()) -> None:
         """Put `blocks` at the ends of their lanes, with what `along` writes, and make all of it durable together.

@@ -287,12 +287,10 @@ class Writer:
             self.marks = self._store.marks()
 
     def _write_acks(self) -> None:
-        if self._store.acks_unwritten:
-            try:
-                with self._store.transaction():
-                    pass  # a transaction always writes the marks too
-            except StoreFull:
-                self._store.acks_unwritten.clear()  # the cloud will repeat it; nothing is lost by not writing it
+        try:
+            self._store.write_acks()
+        except StoreFull:
+            self._store.acks_unwritten.clear()  # the cloud will repeat it; nothing is lost by not writing it
 
     def _tidy(self) -> None:
         """Take one due step of retention or recovery. It takes some milliseconds, and pending appends are committed

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from gateway.cli.doctor_bluetooth import bluetooth_findings
 from gateway.cli.doctor_secrets import secret_findings
 from gateway.cli.doctor_store import store_findings
-from gateway.cli.finding import Finding
+from gateway.cli.finding import CLOCK, CREW, DISK, IDENTITY, KEYS, LINKS, SERIAL, SETTINGS, STATE, TCP, UPLINK, Finding
 from gateway.cli.output import print_json_lines, print_table
 from gateway.console.control import ControlUnavailable, query
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
@@ -38,7 +38,7 @@ def doctor(config: Path, *, as_json: bool) -> bool:
     """Print the findings. Return False when something is wrong. Raises `SettingsError` where the settings cannot be
     read."""
     settings = load(config)
-    findings = [Finding("well", "settings", f"{config} is complete and consistent."), *_findings(settings)]
+    findings = [SETTINGS.well(f"{config} is complete and consistent."), *_findings(settings)]
     if as_json:
         print_json_lines(asdict(finding) for finding in findings)
     else:
@@ -56,9 +56,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     if settings.bluetooth is not None:
         yield from bluetooth_findings(settings, status)
     if settings.mqtt is None:
-        yield Finding(
-            "unwise", "uplink", "There is no [mqtt] section: everything stays in the vehicle; add one to send."
-        )
+        yield UPLINK.unwise("There is no [mqtt] section: everything stays in the vehicle; add one to send.")
     else:
         yield from _broker(settings.mqtt)
         yield from _uplink(status)
@@ -70,7 +68,7 @@ def _state(settings: Settings, status: dict[str, Any] | None) -> Iterator[Findin
     try:
         identity = Identity.load(settings.identity_dir)
     except IdentityUnusable as error:
-        yield Finding("wrong", "keys", str(error))
+        yield KEYS.wrong(str(error))
     else:
         yield from _keys(identity)
         yield from secret_findings(identity, settings.mqtt)
@@ -88,33 +86,25 @@ async def _query_gateway(settings: Settings) -> dict[str, Any] | None:
 def _state_dir(settings: Settings) -> Iterator[Finding]:
     folder = settings.gateway.state_dir
     if not folder.is_dir():
-        yield Finding("wrong", "state", f"{folder} does not exist: nothing can be kept; run argus-gateway provision.")
+        yield STATE.wrong(f"{folder} does not exist: nothing can be kept; run argus-gateway provision.")
     elif not os.access(folder, os.R_OK | os.X_OK):
-        yield Finding(
-            "wrong",
-            "state",
+        yield STATE.wrong(
             f"{folder} may not be entered by this user: its keys and its store were not looked at; "
-            "run this as the gateway's user, or correct the folder's owner.",
+            "run this as the gateway's user, or correct the folder's owner."
         )
     elif not os.access(folder, os.W_OK):
-        yield Finding(
-            "wrong", "state", f"{folder} is not writable for this user: nothing can be kept; correct its owner."
-        )
+        yield STATE.wrong(f"{folder} is not writable for this user: nothing can be kept; correct its owner.")
     elif stat.S_IMODE(folder.stat().st_mode) & 0o077:
-        yield Finding(
-            "unwise", "state", f"{folder} is open to other users, who can see when data came; chmod it to 0700."
-        )
+        yield STATE.unwise(f"{folder} is open to other users, who can see when data came; chmod it to 0700.")
 
 
 def _keys(identity: Identity) -> Iterator[Finding]:
     if identity.store_key_protected:
-        yield Finding("well", "keys", "The store's key comes from a systemd credential.")
+        yield KEYS.well("The store's key comes from a systemd credential.")
     else:
-        yield Finding(
-            "unwise",
-            "keys",
+        yield KEYS.unwise(
             "The store's key lies in a 0600 file, which does not protect the data on a stolen disk; "
-            "give it as a systemd credential (LoadCredentialEncrypted=argus-store-key), TPM-bound if you can.",
+            "give it as a systemd credential (LoadCredentialEncrypted=argus-store-key), TPM-bound if you can."
         )
 
 
@@ -125,60 +115,48 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     free, budget = shutil.disk_usage(folder).free, settings.buffer.disk_budget_mb << 20
     used = settings.store_path.stat().st_size if settings.store_path.exists() else 0
     if free < FREE_BYTES_MIN:
-        yield Finding(
-            "wrong",
-            "disk",
-            f"{folder} has {free >> 20} MB left: a full disk makes the gateway refuse observations; make room.",
+        yield DISK.wrong(
+            f"{folder} has {free >> 20} MB left: a full disk makes the gateway refuse observations; make room."
         )
     elif used + free < budget:
-        yield Finding(
-            "unwise",
-            "disk",
+        yield DISK.unwise(
             f"The budget of {budget >> 20} MB does not fit the {(used + free) >> 20} MB that {folder} can give: the "
-            "disk fills before the oldest waveforms are dropped; lower [buffer] disk_budget_mb or enlarge the disk.",
+            "disk fills before the oldest waveforms are dropped; lower [buffer] disk_budget_mb or enlarge the disk."
         )
     else:
-        yield Finding("well", "disk", f"{free >> 20} MB are free in {folder}.")
+        yield DISK.well(f"{free >> 20} MB are free in {folder}.")
 
 
 def _clock() -> Iterator[Finding]:
     if SystemClock().wall_us() < BUILD_US:
-        yield Finding(
-            "wrong",
-            "clock",
-            "The clock is before this software was made: times are estimates until it is set; start a time service.",
+        yield CLOCK.wrong(
+            "The clock is before this software was made: times are estimates until it is set; start a time service."
         )
     elif kernel_error_us() is None:
-        yield Finding(
-            "unwise",
-            "clock",
+        yield CLOCK.unwise(
             "Nothing disciplines the clock: times of observations may be off by an unknown amount and are marked so; "
-            "start a time service (chrony, systemd-timesyncd).",
+            "start a time service (chrony, systemd-timesyncd)."
         )
     else:
-        yield Finding("well", "clock", "The kernel reports that the clock is synchronised.")
+        yield CLOCK.well("The kernel reports that the clock is synchronised.")
 
 
 def _links(settings: Settings) -> Iterator[Finding]:
     for port in settings.serial:
         if not port.path.exists():
-            yield Finding(
-                "unwise",
-                "serial",
-                f"{port.path} is not there: its device cannot connect until it is; plug it in or correct the path.",
+            yield SERIAL.unwise(
+                f"{port.path} is not there: its device cannot connect until it is; plug it in or correct the path."
             )
         elif not os.access(port.path, os.R_OK | os.W_OK):
-            yield Finding(
-                "wrong",
-                "serial",
-                f"{port.path} may not be opened by this user: its device cannot connect; add it to the group dialout.",
+            yield SERIAL.wrong(
+                f"{port.path} may not be opened by this user: its device cannot connect; add it to the group dialout."
             )
         else:
-            yield Finding("well", "serial", f"{port.path} is there.")
+            yield SERIAL.well(f"{port.path} is there.")
     if settings.tcp is not None:
         yield from _listener(settings.tcp.listen)
     if not settings.serial and settings.tcp is None and settings.bluetooth is None:
-        yield Finding("wrong", "links", "No [[serial]], [tcp] or [ble]: no device can connect; add one.")
+        yield LINKS.wrong("No [[serial]], [tcp] or [ble]: no device can connect; add one.")
 
 
 def _listener(listen: Address) -> Iterator[Finding]:
@@ -187,18 +165,14 @@ def _listener(listen: Address) -> Iterator[Finding]:
         found = {str(each[4][0]) for each in socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)}
     except OSError as error:
         why = error.strerror or type(error).__name__
-        yield Finding(
-            "wrong", "tcp", f"{listen.host} is no address of this machine ({why}): no device can connect; correct it."
-        )
+        yield TCP.wrong(f"{listen.host} is no address of this machine ({why}): no device can connect; correct it.")
         return
     if all(_only_the_vehicle(ipaddress.ip_address(each.partition("%")[0])) for each in found):
-        yield Finding("well", "tcp", f"{listen} is reached from this machine or a private network only.")
+        yield TCP.well(f"{listen} is reached from this machine or a private network only.")
     else:
-        yield Finding(
-            "unwise",
-            "tcp",
+        yield TCP.unwise(
             f"{listen} is reached from every network that this machine is in, and devices are not authenticated: "
-            "every machine there can send values as a patient's; listen on the address of the vehicle's own network.",
+            "every machine there can send values as a patient's; listen on the address of the vehicle's own network."
         )
 
 
@@ -213,20 +187,16 @@ def _broker(mqtt: MqttSection) -> Iterator[Finding]:
     files = {mqtt.ca_file, mqtt.cert_file} - {None}
     for path in sorted(str(each) for each in files):
         if not os.access(path, os.R_OK):
-            yield Finding(
-                "wrong", "uplink", f"{path} cannot be read: the broker will refuse us; correct its path or owner."
-            )
+            yield UPLINK.wrong(f"{path} cannot be read: the broker will refuse us; correct its path or owner.")
     try:
         socket.create_connection((parts.hostname or "", port), CONNECT_S).close()
     except OSError as error:
         why = error.strerror or type(error).__name__
-        yield Finding(
-            "unwise",
-            "uplink",
-            f"{parts.hostname}:{port} cannot be reached ({why}): data waits in the vehicle; check the network.",
+        yield UPLINK.unwise(
+            f"{parts.hostname}:{port} cannot be reached ({why}): data waits in the vehicle; check the network."
         )
     else:
-        yield Finding("well", "uplink", f"{parts.hostname}:{port} accepts connections.")
+        yield UPLINK.well(f"{parts.hostname}:{port} accepts connections.")
 
 
 def _uplink(status: dict[str, Any] | None) -> Iterator[Finding]:
@@ -234,20 +204,16 @@ def _uplink(status: dict[str, Any] | None) -> Iterator[Finding]:
     if uplink is None:
         return
     if uplink["contested"]:
-        yield Finding(
-            "wrong",
-            "identity",
+        yield IDENTITY.wrong(
             "Another gateway claims this gateway's identity: the cloud sets batches aside; find the copy of this disk, "
-            "and provision it as a gateway of its own.",
+            "and provision it as a gateway of its own."
         )
     elif not uplink["connected"] and uplink["last_error"]:
-        yield Finding(
-            "unwise", "uplink", f"The gateway is not connected ({uplink['last_error']}): data waits; check the broker."
-        )
+        yield UPLINK.unwise(f"The gateway is not connected ({uplink['last_error']}): data waits; check the broker.")
 
 
 def _crew(settings: Settings) -> Iterator[Finding]:
     try:
         CrewPin.load(settings.pin_path)
     except CrewPinUnusable as error:
-        yield Finding("wrong", "crew", f"No crew page: {error}.")
+        yield CREW.wrong(f"No crew page: {error}.")

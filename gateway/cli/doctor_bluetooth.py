@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.finding import Finding
+from gateway.cli.finding import BLUETOOTH, Finding
 from gateway.settings import BLUEZ, Settings
 from gateway.transports.ble.backend import BleBackendUnusable, load_ble_backend
 
-SUBJECT = "bluetooth"
 DBUS_SOCKET = Path("/run/dbus/system_bus_socket")
 ADAPTERS = Path("/sys/class/bluetooth")
 SWITCHES = Path("/sys/class/rfkill")
@@ -25,7 +24,7 @@ def bluetooth_findings(settings: Settings, status: dict[str, Any] | None) -> Ite
     try:
         load_ble_backend(stack)
     except BleBackendUnusable as error:
-        yield Finding("wrong", SUBJECT, error.diagnosis)
+        yield BLUETOOTH.wrong(error.diagnosis)
         return
     bluetooth = None if status is None else status.get("bluetooth")
     if bluetooth is not None:
@@ -33,36 +32,28 @@ def bluetooth_findings(settings: Settings, status: dict[str, Any] | None) -> Ite
     elif stack == BLUEZ:
         yield from machine_findings(section.adapter, DBUS_SOCKET, ADAPTERS, SWITCHES)
     if not section.require_bond:
-        yield Finding(
-            "unwise",
-            SUBJECT,
+        yield BLUETOOTH.unwise(
             "[ble] require_bond is false: a device that does not bond is accepted without a warning, and any sender "
-            "of its address is taken for it; leave it true and pair such a device with --without-bond.",
+            "of its address is taken for it; leave it true and pair such a device with --without-bond."
         )
 
 
 def _running(state: dict[str, Any]) -> Iterator[Finding]:
     if state["trouble"]:
-        yield Finding(
-            "wrong",
-            SUBJECT,
+        yield BLUETOOTH.wrong(
             f"The gateway cannot use Bluetooth ({state['trouble']}): its devices cannot connect; plug the adapter in, "
-            "or see systemctl status bluetooth; the gateway goes on trying.",
+            "or see systemctl status bluetooth; the gateway goes on trying."
         )
     else:
-        yield Finding(
-            "well",
-            SUBJECT,
-            f"The adapter is up; {state['connected']} of {state['paired']} paired devices are connected.",
+        yield BLUETOOTH.well(
+            f"The adapter is up; {state['connected']} of {state['paired']} paired devices are connected."
         )
     for each in state["troubles"]:
-        yield Finding("unwise", SUBJECT, f"{each['name'] or each['address']}: {each['trouble'].rstrip('.')}.")
+        yield BLUETOOTH.unwise(f"{each['name'] or each['address']}: {each['trouble'].rstrip('.')}.")
     if state["without_bond"]:
-        yield Finding(
-            "unwise",
-            SUBJECT,
+        yield BLUETOOTH.unwise(
             f"{state['without_bond']} devices are paired without a bond: any sender with the address of one is taken "
-            "for it; replace them by models that bond where you can (argus-gateway ble list names them).",
+            "for it; replace them by models that bond where you can (argus-gateway ble list names them)."
         )
 
 
@@ -71,28 +62,22 @@ def machine_findings(adapter: str | None, dbus_socket: Path, adapters: Path, swi
     found = sorted(each.name for each in adapters.glob("hci*") if ":" not in each.name) if adapters.is_dir() else []
     if not found or (adapter is not None and adapter not in found):
         there = f"there are {', '.join(found)}" if found else "there is none"
-        yield Finding(
-            "wrong",
-            SUBJECT,
+        yield BLUETOOTH.wrong(
             f"The machine has no Bluetooth adapter {adapter or ''}".rstrip()
-            + f" ({there}): no Bluetooth device can connect; plug one in, or correct [ble] adapter.",
+            + f" ({there}): no Bluetooth device can connect; plug one in, or correct [ble] adapter."
         )
     elif _blocked(switches):
-        yield Finding(
-            "wrong",
-            SUBJECT,
+        yield BLUETOOTH.wrong(
             "Bluetooth is switched off by rfkill: no Bluetooth device can connect; run rfkill unblock bluetooth, or "
-            "move the machine's switch.",
+            "move the machine's switch."
         )
     elif not dbus_socket.exists():
-        yield Finding(
-            "wrong",
-            SUBJECT,
+        yield BLUETOOTH.wrong(
             f"{dbus_socket} is not there: BlueZ cannot be reached and no Bluetooth device can connect; install and "
-            "start dbus and bluez.",
+            "start dbus and bluez."
         )
     else:
-        yield Finding("well", SUBJECT, f"The machine has {', '.join(found)}; which device is there the gateway knows.")
+        yield BLUETOOTH.well(f"The machine has {', '.join(found)}; which device is there the gateway knows.")
 
 
 def _blocked(switches: Path) -> bool:

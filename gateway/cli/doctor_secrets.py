@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.cli.finding import Finding
+from gateway.cli.finding import SECRETS, UPLINK, Finding
 from gateway.security.identity import Identity
 from gateway.security.secret_store import SecretDamaged, is_credential
 from gateway.settings import MqttSection
@@ -21,15 +21,15 @@ def secret_findings(identity: Identity, mqtt: MqttSection | None) -> Iterator[Fi
         if not path.exists():
             yield from _sealed(identity, path, name)
         elif not os.access(path, os.R_OK):
-            yield Finding("wrong", "uplink", f"{path} cannot be read: the broker will refuse us; correct its owner.")
+            yield UPLINK.wrong(f"{path} cannot be read: the broker will refuse us; correct its owner.")
         elif not is_credential(path):
             plain.append(
                 f"{path} holds a secret in plain: a stolen disk can use it; the gateway seals it when it connects. "
                 "If the file remains, the gateway has no permission to remove it: remove it as root."
             )
-    yield from (Finding("unwise", "secrets", sentence) for sentence in plain)
+    yield from (SECRETS.unwise(sentence) for sentence in plain)
     if not plain:
-        yield Finding("well", "secrets", "The keys and the broker's password are sealed with the store's key.")
+        yield SECRETS.well("The keys and the broker's password are sealed with the store's key.")
 
 
 def _named(mqtt: MqttSection | None) -> Iterator[tuple[Path, str]]:
@@ -49,4 +49,4 @@ def _sealed(identity: Identity, path: Path, name: str) -> Iterator[Finding]:
         sentence = f"{error.path} does not open: the broker will refuse the gateway; put {path} there again."
     except OSError as error:
         sentence = f"{path} cannot be read ({error.strerror}): the broker will refuse us; correct its owner."
-    yield Finding("wrong", "uplink", sentence)
+    yield UPLINK.wrong(sentence)

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.buffer import BufferUnusable
 from gateway.buffer.set_aside import set_aside_records
 from gateway.buffer.store_reader import StoreReader
-from gateway.cli.finding import Finding
+from gateway.cli.finding import STORE, Finding
 from gateway.console.status import set_aside_json
 from gateway.security.identity import Identity
 from gateway.settings import Settings
@@ -36,16 +36,14 @@ def store_findings(settings: Settings, identity: Identity, status: Mapping[str, 
 def _running(store: Mapping[str, Any]) -> Iterator[Finding]:
     match store["state"]:
         case "ok":
-            yield Finding("well", "store", "The running gateway commits to its store.")
+            yield STORE.well("The running gateway commits to its store.")
         case "reserve":
-            yield Finding(
-                "wrong",
-                "store",
+            yield STORE.wrong(
                 "The disk is full: new observations are refused to devices, and counted where no device keeps them; "
-                "make room on its disk.",
+                "make room on its disk."
             )
         case _:
-            yield Finding("wrong", "store", f"Nothing is being recorded: {store.get('why') or 'there is no store.'}")
+            yield STORE.wrong(f"Nothing is being recorded: {store.get('why') or 'there is no store.'}")
     # A running gateway of an earlier version does not report it.
     yield from _lost(store["gaps"], store.get("quarantined", 0))
 
@@ -55,17 +53,15 @@ def _stopped(settings: Settings, identity: Identity) -> Iterator[Finding]:
     try:
         reader = StoreReader(path, gateway=settings.gateway.id, key=identity.store_key)
     except BufferUnusable as error:
-        yield Finding("wrong", "store", str(error))
+        yield STORE.wrong(str(error))
         return
     try:
         reader.check(CHECK_S)
         gaps, quarantined = reader.gaps(), reader.quarantined()
     except BufferUnusable as error:
-        yield Finding("wrong", "store", str(error))
+        yield STORE.wrong(str(error))
     else:
-        yield Finding(
-            "well", "store", f"{path} is this gateway's store, whole as far as was read, and opens with its key."
-        )
+        yield STORE.well(f"{path} is this gateway's store, whole as far as was read, and opens with its key.")
         yield from _lost(sum(each.gap.why is not GapReason.RETENTION for each in gaps), quarantined)
     finally:
         reader.close()
@@ -73,18 +69,14 @@ def _stopped(settings: Settings, identity: Identity) -> Iterator[Finding]:
 
 def _lost(gaps: int, quarantined: int) -> Iterator[Finding]:
     if quarantined:
-        yield Finding(
-            "wrong",
-            "store",
+        yield STORE.wrong(
             f"{quarantined} blocks could not be read back and are in quarantine: their data is lost unless the "
-            "cloud had it, and gap records show where; check the disk, and replace it if the number grows.",
+            "cloud had it, and gap records show where; check the disk, and replace it if the number grows."
         )
     if gaps:
-        yield Finding(
-            "unwise",
-            "store",
+        yield STORE.unwise(
             f"{gaps} gap records stand for data that was lost (full disk, damage, budget): the cloud has them too; "
-            "see `argus-gateway status` and the operator's guide.",
+            "see `argus-gateway status` and the operator's guide."
         )
 
 
@@ -96,10 +88,8 @@ def _set_aside(aside: Mapping[str, Any]) -> Finding:
         if record.get(f"{lane}_last") is not None and record[f"{lane}_last"] > (record.get(f"{lane}_acked") or 0)
     ]
     known = f"known of epoch {record.get('epoch') or '?'}: {'; '.join(unsent) or 'all that is known was acknowledged'}"
-    return Finding(
-        "wrong",
-        "store",
+    return STORE.wrong(
         f"{aside['file']} ({aside['bytes'] >> 20} MB) was set aside because it could not be used any more "
         f"({record.get('trouble', 'unknown')}); {known}. Recording goes on in a spare store. Run `argus-gateway store "
-        f"recover {aside['file']}`, then move the file and the files beside it away.",
+        f"recover {aside['file']}`, then move the file and the files beside it away."
     )

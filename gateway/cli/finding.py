@@ -3,13 +3,43 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Grade = Literal["well", "unwise", "wrong"]
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One finding. `subject` is one word; `sentence` states what was found, what it means, and what to do."""
 
-    grade: Grade
+    grade: Literal["well", "unwise", "wrong"]
     subject: str
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A subject of findings, by the word that names it."""
+
+    name: str
+
+    def well(self, sentence: str) -> Finding:
+        return Finding("well", self.name, sentence)
+
+    def unwise(self, sentence: str) -> Finding:
+        return Finding("unwise", self.name, sentence)
+
+    def wrong(self, sentence: str) -> Finding:
+        return Finding("wrong", self.name, sentence)
+
+
+BLUETOOTH = Subject("bluetooth")
+CLOCK = Subject("clock")
+CREW = Subject("crew")
+DISK = Subject("disk")
+IDENTITY = Subject("identity")
+KEYS = Subject("keys")
+LINKS = Subject("links")
+SECRETS = Subject("secrets")
+SERIAL = Subject("serial")
+SETTINGS = Subject("settings")
+STATE = Subject("state")
+STORE = Subject("store")
+TCP = Subject("tcp")
+UPLINK = Subject("uplink")

@@ -18,10 +18,8 @@ from aiohttp import web
 
 from gateway.crew.connections import IDLE_S_MAX, CrewConnections
 from gateway.crew.request_checks import cookie, form_field, own_names, require_own_host, require_own_origin
-from gateway.crew.session import COOKIE, SESSION_S, issue, valid
+from gateway.crew.session import COOKIE, SESSION_S, TABLET_COOKIE, TABLET_S, issue, issue_mark, tablet_of, valid
 from gateway.crew.stream import live_events
-from gateway.crew.tablet import COOKIE as TABLET_COOKIE
-from gateway.crew.tablet import TABLET_S, issue_mark, tablet_of
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin, Wait
 from gateway.sessions.clocks.boots import Boots

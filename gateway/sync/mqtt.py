@@ -11,6 +11,7 @@ Connecting blocks (name look-up, TCP, TLS), so it runs on a daemon thread; every
 """
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -23,7 +24,6 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.sync.broker import BrokerAddress
 from gateway.sync.paho_socket import PahoSocket
 from gateway.sync.tls import DatedSocket
 from gateway.sync.unconfirmed import Lost, PubackSettings, UnconfirmedPackets
@@ -64,6 +64,20 @@ class MqttPubackLost(MqttUnavailable):
 
 class MqttRefused(Exception):
     """The broker received the packet and refused its request: its ACL, its quota. The message has its reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAddress:
+    """Address and credentials of one attempt. `tls` is None on loopback and in tests."""
+
+    host: str
+    port: int
+    username: str | None
+    password: str | None
+    tls: ssl.SSLContext | None
+
+    def __repr__(self) -> str:
+        return f"BrokerAddress({self.host}:{self.port}, tls={self.tls is not None})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.sync.broker import BrokerAddress
-from gateway.sync.mqtt import PUBLISH_WINDOW_MAX, MqttSession
+from gateway.sync.mqtt import PUBLISH_WINDOW_MAX, BrokerAddress, MqttSession
 from protocols.observation import Observation
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink import topics

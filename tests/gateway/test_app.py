@@ -9,8 +9,8 @@ import pytest
 
 from gateway.app import Gateway
 from gateway.cli.provision import provisioned
+from gateway.composition import own_system_id
 from gateway.health import STORE_SILENT_S, Notifier
-from gateway.part_settings import own_system_id
 from gateway.security.identity import IdentityUnusable
 from gateway.sessions.clocks.trusted_clock import BUILD_US
 from gateway.settings import load

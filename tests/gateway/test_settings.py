@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from gateway.part_settings import clock_policy, manager_settings
+from gateway.composition import clock_policy, manager_settings
 from gateway.settings import Address, ClocksSection, DevicesSection, Settings, SettingsError, load
 
 MINIMAL = """[gateway]

@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 from playwright.async_api import Page
 
 from gateway.crew import CrewApp, CrewStatus
-from gateway.crew.session import session_key
-from gateway.crew.tablet import tablet_key
+from gateway.crew.session import session_key, tablet_key
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin
 from gateway.transports.clock import SystemClock

@@ -41,7 +41,7 @@ from cloud.vehicles.fleet.broker_configuration import (
 from cloud.vehicles.fleet.broker_rights import CloudLogin, cloud_username, rights_file
 from cloud.vehicles.ingest import BrokerAddress as CloudAddress
 from cloud.vehicles.ingest import BrokerConnection, IngestSettings
-from gateway.sync.broker import BrokerAddress as GatewayAddress
+from gateway.sync.mqtt import BrokerAddress as GatewayAddress
 from gateway.sync.mqtt import MqttSession, Will
 from simulators.demo.broker import mosquitto_program
 from simulators.demo.free_ports import free_port

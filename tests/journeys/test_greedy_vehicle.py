@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloud.foundation.db import open_database
-from gateway.sync.broker import BrokerAddress
-from gateway.sync.mqtt import MqttRefused, MqttSession
+from gateway.sync.mqtt import BrokerAddress, MqttRefused, MqttSession
 from tests.builders.cloud_serving import ingesting_settings
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle

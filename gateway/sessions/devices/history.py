@@ -139,7 +139,7 @@ class DeviceHistory:
     """Deviations, the one seen last at the end."""
     deviations_dropped: int = 0
     indications: int = 0
-    """Stored measurements that a Bluetooth stack confirmed before they were durable here (`confirm_window`)."""
+    """Stored measurements that a Bluetooth stack confirmed before they were durable here (`ConfirmWindow`)."""
     window_us_max: int = 0
     """Longest time from confirmation to durability, ever."""
     window_us_p99: int = 0

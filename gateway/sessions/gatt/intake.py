@@ -8,6 +8,7 @@ which the stack has confirmed already. A record that was fetched from a record s
 refused without loss, moves the mark of its store in the same commit, and is not shown on the crew's page.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -24,7 +25,6 @@ from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.history import NO_FORM, STORE_FULL
 from gateway.sessions.devices.presence import DevicePresence
 from gateway.sessions.formless import part_by_form
-from gateway.sessions.gatt.confirm_window import ConfirmWindow
 from gateway.sessions.gatt.known_measurements import Candidate, KnownMeasurements, candidates
 from gateway.sessions.sections import Placed, cut_sections, placed_by, sections_of
 from gateway.sessions.session import Counts
@@ -37,6 +37,35 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 log = structlog.get_logger()
+
+_WINDOWS_KEPT = 1024
+
+
+class ConfirmWindow:
+    """Receipt-to-commit latency of the confirmed measurements of one link, in µs.
+
+    A Bluetooth stack confirms an indication before the gateway sees it, and the device may then delete what it sent. So
+    a power cut between the two loses the value; 11073-20601 has no such window, since there the gateway itself
+    acknowledges. The window cannot be closed from here, so it is measured, and stated in the device's history and in
+    the documents.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.us_max = 0
+        self._recent_us: deque[int] = deque(maxlen=_WINDOWS_KEPT)
+
+    def add(self, received_s: float, committed_s: float) -> None:
+        window_us = max(0, round((committed_s - received_s) * 1_000_000))
+        self.count += 1
+        self.us_max = max(self.us_max, window_us)
+        self._recent_us.append(window_us)
+
+    @property
+    def us_p99(self) -> int:
+        """The 99th percentile of the latest thousand; 0 where there was none."""
+        ordered = sorted(self._recent_us)
+        return ordered[(len(ordered) * 99 - 1) // 100] if ordered else 0
 
 
 class GattIntake:

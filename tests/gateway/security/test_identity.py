@@ -202,7 +202,7 @@ def test_identity_load_rejects_a_credential_of_another_store(tmp_path: Path, fol
 
 
 def test_identity_creation_rejects_a_credential_of_the_wrong_length(tmp_path: Path, folder: Path):
-    with pytest.raises(IdentityUnusable, match="31 octets"):
+    with pytest.raises(IdentityUnusable, match="31 bytes"):
         Identity.create(folder, "gw_test", credentials=credentials(tmp_path, bytes(31)))
     assert not folder.exists()
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.sync.broker import BrokerAddress
 from gateway.sync.lane_window import WindowSettings
-from gateway.sync.mqtt import MqttSession
+from gateway.sync.mqtt import BrokerAddress, MqttSession
 from gateway.sync.published import PublishedBatches
 from gateway.sync.unconfirmed import Lost, PubackSettings, UnconfirmedPackets
 from gateway.sync.uplink import Uplink

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sync.broker import BrokerAddress
 from gateway.sync.mqtt import (
+    BrokerAddress,
     MqttRefused,
     MqttSession,
     MqttTakenOver,
