@@ -40,7 +40,6 @@ from protocols.ble.interpretation import (
     READ,
     SUBSCRIBE,
     UNUSED,
-    WRITE,
     CharacteristicUse,
     GattEvent,
     Measured,
@@ -50,9 +49,9 @@ from protocols.ble.interpretation import (
     Uninterpreted,
     channel_handle,
 )
-from protocols.ble.record_access import RECORD_ACCESS_CODEC
+from protocols.ble.record_access import record_access_use
 from protocols.ble.transcoding import PERCENT, DeviationFilter, is_dated, unconfirmed_code
-from protocols.ble.uuids import CGM, RECORD_ACCESS_CONTROL_POINT
+from protocols.ble.uuids import CGM
 from protocols.ble.wire import date_time_of
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
@@ -172,13 +171,7 @@ PROFILE: Final = ServiceProfile(
             "concentration, time offset, trend, E2E-CRC; status and quality under private codes",
             required=True,
         ),
-        CharacteristicUse(
-            RECORD_ACCESS_CONTROL_POINT,
-            RECORD_ACCESS_CODEC,
-            "Record Access Control Point",
-            SUBSCRIBE | WRITE,
-            "records from a time offset on",
-        ),
+        record_access_use("records from a time offset on"),
         CharacteristicUse(
             CGM_CONTROL_POINT,
             Codec(decode_control, encode_control),

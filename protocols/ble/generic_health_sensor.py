@@ -37,9 +37,9 @@ from protocols.ble.interpretation import (
     Uninterpreted,
 )
 from protocols.ble.layout import FLOAT32, REST, U8, U16, U32, Field, ValueLayout, raw_bytes
-from protocols.ble.record_access import RECORD_ACCESS_CODEC
+from protocols.ble.record_access import record_access_use
 from protocols.ble.transcoding import DeviationFilter, is_dated
-from protocols.ble.uuids import GENERIC_HEALTH_SENSOR, RECORD_ACCESS_CONTROL_POINT
+from protocols.ble.uuids import GENERIC_HEALTH_SENSOR
 from protocols.ble.wire import GattReader, GattWriter
 from protocols.device_time import TimeKind
 from protocols.errors import RemoteProtocolError
@@ -252,13 +252,7 @@ PROFILE: Final = ServiceProfile(
             SUBSCRIBE,
             f"record number; {_OBSERVED_FIELDS}",
         ),
-        CharacteristicUse(
-            RECORD_ACCESS_CONTROL_POINT,
-            RECORD_ACCESS_CODEC,
-            "Record Access Control Point",
-            SUBSCRIBE | WRITE,
-            "records from a record number on",
-        ),
+        record_access_use("records from a record number on"),
         CharacteristicUse(
             GHS_CONTROL_POINT,
             Codec(decode_control, encode_control),

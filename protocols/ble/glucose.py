@@ -34,7 +34,6 @@ from protocols.ble.glucose_values import (
 from protocols.ble.interpretation import (
     READ,
     SUBSCRIBE,
-    WRITE,
     CharacteristicUse,
     GattEvent,
     Measured,
@@ -44,9 +43,9 @@ from protocols.ble.interpretation import (
     Uninterpreted,
     channel_handle,
 )
-from protocols.ble.record_access import RECORD_ACCESS_CODEC
+from protocols.ble.record_access import record_access_use
 from protocols.ble.transcoding import PERCENT, DeviationFilter, is_dated
-from protocols.ble.uuids import GLUCOSE, RECORD_ACCESS_CONTROL_POINT
+from protocols.ble.uuids import GLUCOSE
 from protocols.ble.wire import date_time_of
 from protocols.bounded_map import BoundedMap
 from protocols.device_time import DeviceTime, absolute_time_at
@@ -361,14 +360,7 @@ PROFILE: Final = ServiceProfile(
         CharacteristicUse(
             GLUCOSE_FEATURE, Codec(decode_feature, encode_feature), "Glucose Feature", READ, "checked only"
         ),
-        CharacteristicUse(
-            RECORD_ACCESS_CONTROL_POINT,
-            RECORD_ACCESS_CODEC,
-            "Record Access Control Point",
-            SUBSCRIBE | WRITE,
-            "records from a sequence number on",
-            required=True,
-        ),
+        record_access_use("records from a sequence number on", required=True),
     ),
     interpreter=Glucose,
     record_store=RecordNumbering.SEQUENCE_NUMBER,

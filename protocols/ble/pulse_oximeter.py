@@ -17,7 +17,6 @@ from protocols.ble.codec import Codec
 from protocols.ble.interpretation import (
     READ,
     SUBSCRIBE,
-    WRITE,
     CharacteristicUse,
     GattEvent,
     Measured,
@@ -28,9 +27,9 @@ from protocols.ble.interpretation import (
     channel_handle,
 )
 from protocols.ble.layout import DATE_TIME, SFLOAT, U16, U24, Field, Flag, ValueLayout, record
-from protocols.ble.record_access import RECORD_ACCESS_CODEC
+from protocols.ble.record_access import record_access_use
 from protocols.ble.transcoding import PER_MINUTE, PERCENT, DeviationFilter, date_of, is_dated, unconfirmed_code
-from protocols.ble.uuids import PULSE_OXIMETER, RECORD_ACCESS_CONTROL_POINT
+from protocols.ble.uuids import PULSE_OXIMETER
 from protocols.ble.wire import GattReader, GattWriter
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.nomenclature import Code, code_of
@@ -271,13 +270,7 @@ PROFILE: Final = ServiceProfile(
             f"{_MEASURED_FIELDS}; fast and slow averages",
         ),
         CharacteristicUse(PLX_FEATURES, Codec(decode_features, encode_features), "PLX Features", READ, "checked only"),
-        CharacteristicUse(
-            RECORD_ACCESS_CONTROL_POINT,
-            RECORD_ACCESS_CODEC,
-            "Record Access Control Point",
-            SUBSCRIBE | WRITE,
-            "all records",
-        ),
+        record_access_use("all records"),
     ),
     interpreter=PulseOximeter,
     required_any=(PLX_SPOT_CHECK, PLX_CONTINUOUS),

@@ -14,7 +14,8 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from protocols.ble.codec import Codec
-from protocols.ble.interpretation import RecordNumbering
+from protocols.ble.interpretation import SUBSCRIBE, WRITE, CharacteristicUse, RecordNumbering
+from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 from protocols.ble.wire import DATE_TIME_BYTES, GattReader, GattWriter
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 
@@ -198,4 +199,10 @@ def number_max(numbering: RecordNumbering) -> int:
     return (1 << 8 * _NUMBER_BYTES[numbering]) - 1
 
 
-RECORD_ACCESS_CODEC: Final = Codec(decode_record_access, encode_record_access)
+def record_access_use(fields: str, *, required: bool = False) -> CharacteristicUse:
+    """Return the control point's row of a service's profile."""
+    codec = Codec(decode_record_access, encode_record_access)
+    uses = SUBSCRIBE | WRITE
+    return CharacteristicUse(
+        RECORD_ACCESS_CONTROL_POINT, codec, "Record Access Control Point", uses, fields, required=required
+    )

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from protocols.device_time import DeviceTime, TimeKind, absolute_time
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.medfloat import float_of, float_raw, sfloat_of, sfloat_raw
+from protocols.medfloat import float_of, float_raw
 from protocols.observation import Scalar
 from protocols.reader import Reader
 
@@ -31,10 +31,6 @@ class GattReader(Reader):
 
     def u24(self) -> int:
         return self.unsigned(3)
-
-    def sfloat(self) -> Scalar:
-        """Read a medfloat16."""
-        return sfloat_of(self.unsigned(2))
 
     def float32(self) -> Scalar:
         """Read a medfloat32."""
@@ -65,10 +61,6 @@ class GattWriter:
         except OverflowError:
             raise LocalProtocolError(f"{value} does not fit {size} bytes") from None
         return self
-
-    def sfloat(self, value: Scalar) -> "GattWriter":
-        """Append a medfloat16."""
-        return self.unsigned(sfloat_raw(value), 2)
 
     def float32(self, value: Scalar) -> "GattWriter":
         """Append a medfloat32."""

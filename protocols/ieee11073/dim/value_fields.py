@@ -73,6 +73,7 @@ class ValueFields:
 
 
 Keep = Callable[[Field], None]
+ReadValues = Callable[[Reader, Keep], list[ValueFields]]
 
 
 def _take(reader: Reader, size: int, code: str, keep: Keep) -> Field:
@@ -82,12 +83,17 @@ def _take(reader: Reader, size: int, code: str, keep: Keep) -> Field:
     return found
 
 
-def _sfloat(reader: Reader, keep: Keep) -> list[ValueFields]:
-    return [ValueFields((_take(reader, 2, "H", keep),), sfloat_of)]
+def _single(size: int, code: str, convert: Convert) -> ReadValues:
+    """Return a reader of one number."""
+
+    def read(reader: Reader, keep: Keep) -> list[ValueFields]:
+        return [ValueFields((_take(reader, size, code, keep),), convert)]
+
+    return read
 
 
-def _float(reader: Reader, keep: Keep) -> list[ValueFields]:
-    return [ValueFields((_take(reader, 4, "I", keep),), float_of)]
+_sfloat, _float = _single(2, "H", sfloat_of), _single(4, "I", float_of)
+_bits16, _bits32 = _single(2, "H", int), _single(4, "I", int)
 
 
 def _compound(reader: Reader, size: int, code: str, convert: Convert, keep: Keep) -> list[ValueFields]:
@@ -156,15 +162,7 @@ def _oid(reader: Reader, keep: Keep) -> list[ValueFields]:
     return [ValueFields((_take(reader, 2, "H", keep),), oid=True)]
 
 
-def _bits16(reader: Reader, keep: Keep) -> list[ValueFields]:
-    return [ValueFields((_take(reader, 2, "H", keep),), int)]
-
-
-def _bits32(reader: Reader, keep: Keep) -> list[ValueFields]:
-    return [ValueFields((_take(reader, 4, "I", keep),), int)]
-
-
-_ENUM_CHOICES: dict[int, Callable[[Reader, Keep], list[ValueFields]]] = {1: _oid, 2: _text, 16: _bits32}
+_ENUM_CHOICES: dict[int, ReadValues] = {1: _oid, 2: _text, 16: _bits32}
 
 
 def _enum_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
@@ -189,7 +187,7 @@ def _enum_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
     return [ValueFields(value.fields, value.convert, oid=value.oid, meaning=meaning, status=status)]
 
 
-VALUES: dict[int, Callable[[Reader, Keep], list[ValueFields]]] = {
+VALUES: dict[int, ReadValues] = {
     Attribute.NU_SIMPLE: _float,
     Attribute.NU_BASIC: _sfloat,
     Attribute.NU_COMPOUND_SIMPLE: _compound_simple,

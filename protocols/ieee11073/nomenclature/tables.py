@@ -1,5 +1,8 @@
 """Index of the tables of terms, and lookup in both directions.
 
+A table has its rows in the order of their codes, one row a line, so that it can be read against the standard and
+searched. A term without a published description carries one derived from its name.
+
 A table is imported when one of its codes is first looked up. Looking up a name needs all tables, and is for constants,
 people, JSON and simulators: the product writes codes by name, never by number.
 """

@@ -1,11 +1,4 @@
-"""Partition 2, 23552 and above: concentrations in blood and urine, and the values of personal health devices.
-
-Rows in the order of their codes. Names without a published description carry one derived from the identifier.
-"""
-
-# ruff: noqa: E501
-# fmt: off
-# Why: one row of the table is one line, aligned, so that it can be read against the standard and searched.
+"""Partition 2, 23552 and above: concentrations in blood and urine, and the values of personal health devices."""
 
 from typing import Final
 

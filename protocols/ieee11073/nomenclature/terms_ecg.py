@@ -1,11 +1,4 @@
-"""Partition 2, 16384 to 18431: ECG rhythm, beats, intervals and rates.
-
-Rows in the order of their codes. Names without a published description carry one derived from the identifier.
-"""
-
-# ruff: noqa: E501
-# fmt: off
-# Why: one row of the table is one line, aligned, so that it can be read against the standard and searched.
+"""Partition 2, 16384 to 18431: ECG rhythm, beats, intervals and rates."""
 
 from typing import Final
 

@@ -1,11 +1,4 @@
-"""Partition 2, numbers below 16384: ECG leads, and amplitudes and durations per lead (the low byte is the lead).
-
-Rows in the order of their codes. Names without a published description carry one derived from the identifier.
-"""
-
-# ruff: noqa: E501
-# fmt: off
-# Why: one row of the table is one line, aligned, so that it can be read against the standard and searched.
+"""Partition 2, numbers below 16384: ECG leads, and amplitudes and durations per lead (the low byte is the lead)."""
 
 from typing import Final
 

@@ -1,10 +1,4 @@
-"""Partition 3: alerts and events that monitors report.
-
-Rows in the order of their codes. Names without a published description carry one derived from the identifier.
-"""
-
-# fmt: off
-# Why: one row of the table is one line, aligned, so that it can be read against the standard and searched.
+"""Partition 3: alerts and events that monitors report."""
 
 from typing import Final
 

@@ -1,11 +1,4 @@
-"""Partition 2, 18432 to 20479: pulse, blood pressure, flow, saturation, temperature and derived quantities.
-
-Rows in the order of their codes. Names without a published description carry one derived from the identifier.
-"""
-
-# ruff: noqa: E501
-# fmt: off
-# Why: one row of the table is one line, aligned, so that it can be read against the standard and searched.
+"""Partition 2, 18432 to 20479: pulse, blood pressure, flow, saturation, temperature and derived quantities."""
 
 from typing import Final
 

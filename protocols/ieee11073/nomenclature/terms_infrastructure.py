@@ -1,11 +1,4 @@
-"""Partition 1, object infrastructure: object classes, attributes, actions and notifications of the domain model.
-
-Rows in the order of their codes. Names without a published description carry one derived from the identifier.
-"""
-
-# ruff: noqa: E501
-# fmt: off
-# Why: one row of the table is one line, aligned, so that it can be read against the standard and searched.
+"""Partition 1, object infrastructure: object classes, attributes, actions and notifications of the domain model."""
 
 from typing import Final
 

@@ -1,11 +1,4 @@
-"""Partitions 128 (disease management), 129 (fitness) and 130 (independent living).
-
-Rows in the order of their codes. Names without a published description carry one derived from the identifier.
-"""
-
-# ruff: noqa: E501
-# fmt: off
-# Why: one row of the table is one line, aligned, so that it can be read against the standard and searched.
+"""Partitions 128 (disease management), 129 (fitness) and 130 (independent living)."""
 
 from typing import Final
 

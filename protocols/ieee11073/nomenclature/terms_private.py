@@ -4,9 +4,6 @@ These are not IEEE codes: 1024 is the partition for private use, and the numbers
 as mappings to other systems, never as if they were public.
 """
 
-# fmt: off
-# Why: one row of the table is one line, aligned, so that it can be read against the standard and searched.
-
 from typing import Final
 
 from protocols.ieee11073.nomenclature.term import Term

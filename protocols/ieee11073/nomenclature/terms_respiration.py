@@ -1,11 +1,4 @@
-"""Partition 2, 20480 to 23551: respiration, ventilation, airway gases, output, and pressures and signals of the brain.
-
-Rows in the order of their codes. Names without a published description carry one derived from the identifier.
-"""
-
-# ruff: noqa: E501
-# fmt: off
-# Why: one row of the table is one line, aligned, so that it can be read against the standard and searched.
+"""Partition 2, 20480 to 23551: respiration, ventilation, airway gases, output, and pressures and signals of the brain."""
 
 from typing import Final
 

@@ -1,11 +1,4 @@
-"""Partitions 7 (body sites), 8 (device specialisations and their attributes), 11, 255 (return codes) and 258.
-
-Rows in the order of their codes. Names without a published description carry one derived from the identifier.
-"""
-
-# ruff: noqa: E501
-# fmt: off
-# Why: one row of the table is one line, aligned, so that it can be read against the standard and searched.
+"""Partitions 7 (body sites), 8 (device specialisations and their attributes), 11, 255 (return codes) and 258."""
 
 from typing import Final
 

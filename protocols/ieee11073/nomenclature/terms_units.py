@@ -1,11 +1,4 @@
-"""Partition 4: units of measure. `units` is the unit itself in UCUM.
-
-Rows in the order of their codes. Names without a published description carry one derived from the identifier.
-"""
-
-# ruff: noqa: E501
-# fmt: off
-# Why: one row of the table is one line, aligned, so that it can be read against the standard and searched.
+"""Partition 4: units of measure. `units` is the unit itself in UCUM."""
 
 from typing import Final
 
