@@ -25,22 +25,14 @@ from protocols.device_time import DeviceTime
 from protocols.ieee11073.apdu import actions
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import RejectProblem
-from protocols.ieee11073.association import (
-    Aborted,
-    AgentAssociation,
-    AgentSettings,
-    ConfigurationAgreed,
-    Event,
-    LinkLost,
-    Rejected,
-    Released,
-    ReportAccepted,
-    ReportRefused,
-    State,
-)
+from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.agent_clock import SettableClock
 from protocols.ieee11073.association.agent_data_requests import DataScope, ServedRequests
+from protocols.ieee11073.association.agent_events import ReportAccepted, ReportRefused
 from protocols.ieee11073.association.agent_service import AgentService, Refusal
+from protocols.ieee11073.association.events import Aborted, ConfigurationAgreed, Event, LinkLost, Rejected, Released
+from protocols.ieee11073.association.settings import AgentSettings
+from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.reports import ScanReport
 from simulators.agents.backoff import Backoff

@@ -17,8 +17,10 @@ import structlog
 
 from gateway.transports.clock import Clock
 from protocols.ieee11073.apdu.data import DATA_REQUEST_AGENT_INITIATED, RejectProblem
-from protocols.ieee11073.association import AgentAssociation, ReportRefused, State
+from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.agent_data_requests import ServedRequests
+from protocols.ieee11073.association.agent_events import ReportRefused
+from protocols.ieee11073.association.states import State
 from simulators.agents.behaviour import DataRequests
 from simulators.agents.device import Description
 from simulators.agents.report import Outbox, Report

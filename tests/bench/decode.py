@@ -14,8 +14,10 @@ freezes its objects after its start. Otherwise the figure would measure walks ov
 import gc
 from collections.abc import Callable
 
-from protocols.ieee11073.association import ManagerAssociation, ReportReceived
-from protocols.ieee11073.dim import Configuration, Reading, fixed_report
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import ReportReceived
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.ieee11073_apdus import scan_report
 from tests.builders.ieee11073_devices import OXIMETER, ecg_configuration, minute, operating_manager
 

@@ -15,10 +15,12 @@ from protocols.ieee11073.apdu.data import (
     OidEntry,
     SetArgument,
 )
-from protocols.ieee11073.association import AgentAssociation, AgentSettings
 from protocols.ieee11073.association.admission import response
+from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.agent_service import AgentService
-from protocols.ieee11073.dim import Attribute, Configuration
+from protocols.ieee11073.association.settings import AgentSettings
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.mder import decode, encode
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 

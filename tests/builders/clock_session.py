@@ -18,8 +18,12 @@ from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.actions import ActionType
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ErrorValue
-from protocols.ieee11073.association import Event, ManagerSettings, ReportReceived
-from protocols.ieee11073.dim import Attribute, Configuration, Reading, fixed_report
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager_events import ReportReceived
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from protocols.uplink.events import GatewayEvent
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 from tests.builders.clock_device import NAME

@@ -32,7 +32,8 @@ from protocols.ieee11073.apdu.data import (
     RejectProblem,
     RejectResult,
 )
-from protocols.ieee11073.dim import Configuration, ScanReport
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import ScanReport
 from protocols.ieee11073.mder import encode
 
 AGENT_ID = bytes.fromhex("1122334455667788")

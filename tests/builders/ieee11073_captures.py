@@ -12,8 +12,11 @@ from typing import Any
 from protocols.framing.apdu_stream import ApduStream
 from protocols.ieee11073.apdu import MessageTag, Prst, decode_apdu, decode_data
 from protocols.ieee11073.apdu.association import Aare, AssociateResult
-from protocols.ieee11073.association import Event, ManagerAssociation, ManagerSettings, RememberedConfigurations
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.manager_events import ReportReceived
+from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.specializations import standard_configuration
 from protocols.observation import Observation
 from tests.builders.ieee11073_apdus import MANAGER_ID, config_report

@@ -3,8 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from protocols.device_time import DeviceTime, absolute_time
-from protocols.ieee11073.association import Event, ManagerAssociation, ManagerSettings, RememberedConfigurations
-from protocols.ieee11073.dim import Attribute, Configuration, compound, enumeration, numeric, periodic_scanner, waveform
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import compound, enumeration, numeric, periodic_scanner, waveform
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import SampleFormat
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, aarq, config_report, get_answer

@@ -15,7 +15,10 @@ from random import Random
 from typing import Final
 
 from protocols.deviation import Deviation
-from protocols.ieee11073.association import AgentAssociation, Event, ManagerAssociation, State
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.states import State
 from tests.builders.ieee11073_mutations import damaged, sliced
 from tests.builders.ieee11073_splices import Pool, Sample
 

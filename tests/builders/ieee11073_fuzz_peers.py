@@ -9,20 +9,17 @@ import pytest
 from protocols.ieee11073.apdu import actions, body_of, decode_data
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import GetResult
-from protocols.ieee11073.association import (
-    AgentAssociation,
-    ManagerAssociation,
-    ManagerSettings,
-    RememberedConfigurations,
-)
+from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.agent_clock import SettableClock
 from protocols.ieee11073.association.agent_data_requests import DataScope, ServedRequests
 from protocols.ieee11073.association.agent_pm_store import AgentPmStore
 from protocols.ieee11073.association.clock_setting import WallClock
-from protocols.ieee11073.association.settings import PmStoreSettings
-from protocols.ieee11073.dim import Configuration, Reading, fixed_report, grouped_report
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
 from protocols.ieee11073.dim.attribute import ObjectClass
-from protocols.ieee11073.dim.reports import ScanReport
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, grouped_report
 from protocols.ieee11073.specializations import standard_configuration
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, config_report, get_answer
 from tests.builders.ieee11073_captures import records

@@ -6,7 +6,11 @@ from random import Random
 from typing import Any, Final
 
 from protocols.errors import LocalProtocolError
-from protocols.ieee11073.association import AgentAssociation, Event, ManagerAssociation, ReportReceived, State
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import ReportReceived
+from protocols.ieee11073.association.states import State
 from tests.builders.ieee11073_fuzz import Course, Samples
 from tests.builders.ieee11073_splices import Pool, Sample
 

@@ -4,17 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from protocols.framing.apdu_stream import ApduStream
-from protocols.ieee11073.association import (
-    AgentAssociation,
-    AgentSettings,
-    Event,
-    ManagerAssociation,
-    ManagerSettings,
-    RememberedConfigurations,
-)
+from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.agent_objects import MdsAttributes
 from protocols.ieee11073.association.agent_service import AgentService
-from protocols.ieee11073.dim import Configuration
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
+from protocols.ieee11073.dim.configuration import Configuration
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 
 

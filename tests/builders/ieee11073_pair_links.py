@@ -12,17 +12,16 @@ from enum import Enum
 from random import Random
 from typing import Any, Final
 
-from protocols.ieee11073.association import (
-    AgentAssociation,
-    Event,
-    ManagerAssociation,
-    RememberedConfigurations,
-    ReportAccepted,
-    ReportReceived,
-    State,
-)
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.agent_events import ReportAccepted
 from protocols.ieee11073.association.agent_service import AgentService
-from protocols.ieee11073.dim import Configuration, ScanReport
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import ReportReceived
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import ScanReport
 from protocols.observation import Observation
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 

@@ -8,17 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from protocols.deviation import Deviation
-from protocols.ieee11073.association import (
-    Aborted,
-    AgentAssociation,
-    Associated,
-    ConfigurationAgreed,
-    ConfigurationRequested,
-    Event,
-    ManagerAssociation,
-    Rejected,
-    ReportReceived,
-)
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.agent_events import ConfigurationRequested
+from protocols.ieee11073.association.events import Aborted, Associated, ConfigurationAgreed, Event, Rejected
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import ReportReceived
 from protocols.ieee11073.association.states import Input, Row, State
 
 AnyAssociation = ManagerAssociation | AgentAssociation

@@ -39,7 +39,7 @@ from protocols.ieee11073.apdu.pm_store import (
     SegmentInfo,
     TriggerResult,
 )
-from protocols.ieee11073.dim import Attribute
+from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.identity import MdsTimeInfo
 from protocols.ieee11073.mder.annotations import CountedBytes, FixedBytes, Listed, Number, OpenIntEnum
 from protocols.reader import Reader

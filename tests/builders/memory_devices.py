@@ -8,13 +8,18 @@ from typing import Any
 from gateway.transports.capture import Dir
 from protocols.device_time import DeviceTime, absolute_time
 from protocols.framing.apdu_stream import ApduStream
-from protocols.ieee11073.association import AgentAssociation, Event, ManagerAssociation, RememberedConfigurations
+from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.agent_pm_store import AgentPmStore, StoredSegment
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.fetched_segments import RememberedSegments, SegmentKey, SegmentProgress
+from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentNotFetched, SegmentsCleared
 from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
 from protocols.ieee11073.association.states import State
-from protocols.ieee11073.dim import Attribute, Configuration, numeric
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import numeric
 from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.dim.segment_writing import EPISODIC_STORE, entry, entry_map, pm_store
 from protocols.ieee11073.mder import encode

@@ -8,11 +8,14 @@ from gateway.transports.clock import Instant, SystemClock
 from gateway.transports.link import Link
 from gateway.transports.pump import Nudge, pump
 from gateway.transports.tcp import connect_tcp
-from protocols.ieee11073.association import AgentAssociation, AgentSettings, Event
+from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.agent_events import ReportAccepted, SegmentSent
 from protocols.ieee11073.association.agent_pm_store import AgentPmStore, Memory
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.settings import AgentSettings
 from protocols.ieee11073.association.states import State
-from protocols.ieee11073.dim import Configuration, Reading, fixed_report
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.memory_devices import METER, STORE, minute
 from tests.harness.cut_link import Cut, CutLink
 from tests.harness.eventually import eventually

@@ -10,7 +10,8 @@ from gateway.transports.tcp import connect_tcp
 from protocols.framing.apdu_stream import ApduStream
 from protocols.ieee11073.apdu.attributes import AvaType, ProductionSpecEntry, SystemModel, TypeVersion
 from protocols.ieee11073.apdu.data import EventType
-from protocols.ieee11073.dim import Attribute, ScanReport
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.reports import ScanReport
 from protocols.ieee11073.mder import encode, encode_list
 from tests.builders.ieee11073_apdus import aarq, get_answer, rlrq, scan_report
 

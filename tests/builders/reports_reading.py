@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from protocols.deviation import Deviation
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ConfigObject, EventType, ObservationScan
-from protocols.ieee11073.association import (
-    AttributesReported,
-    Event,
-    ManagerAssociation,
-    MdsChanged,
-    ReportReceived,
-    ReportsLost,
-)
-from protocols.ieee11073.dim import Configuration, ObjectClass, ScanReport, periodic_scanner
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import AttributesReported, MdsChanged, ReportReceived, ReportsLost
+from protocols.ieee11073.dim.attribute import ObjectClass
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import periodic_scanner
+from protocols.ieee11073.dim.reports import ScanReport
 from protocols.ieee11073.mder import encode
 from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Observation

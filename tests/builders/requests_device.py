@@ -19,8 +19,12 @@ from protocols.ieee11073.apdu.association import (
 )
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ActionArgument, ActionResult, EventType, GetResult, SetResult
-from protocols.ieee11073.association import Event, ManagerAssociation, ManagerSettings, State
-from protocols.ieee11073.dim import Attribute, Configuration
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.mder import encode
 from tests.builders.ieee11073_apdus import AGENT_ID
 from tests.builders.ieee11073_devices import manager

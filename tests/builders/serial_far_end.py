@@ -1,7 +1,7 @@
 """Requests and reads of a test at the device's end of a cable, byte by byte."""
 
 from gateway.transports.link import Link
-from protocols.ieee11073.association import AgentAssociation
+from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.specializations import standard_configuration
 from tests.builders.gateway_device import THERMOMETER, device_id
 

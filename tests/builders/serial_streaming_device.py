@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from gateway.transports.clock import Instant, SystemClock
 from gateway.transports.link import Event, Link
 from gateway.transports.pump import Nudge, pump
-from protocols.ieee11073.association import AgentAssociation
-from protocols.ieee11073.dim import Configuration, Reading, fixed_report, numeric, periodic_scanner
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import numeric, periodic_scanner
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.gateway_device import device_id
 from tests.builders.ieee11073_devices import BPM, HEART_RATE
 from tests.harness.eventually import eventually

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 
 from gateway.transports.capture import Capture, Record
-from protocols.ieee11073.association import (
-    AgentAssociation,
-    ManagerAssociation,
-    ManagerSettings,
-    RememberedConfigurations,
-)
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.dim.reports import Reading, fixed_report
 from protocols.ieee11073.specializations.standard import OXIMETER
 

@@ -26,15 +26,11 @@ from protocols.ieee11073.apdu.association import (
     PhdAssociationInformation,
 )
 from protocols.ieee11073.apdu.data import EventReportResult, EventType, RejectProblem, RejectResult
-from protocols.ieee11073.association import (
-    Event,
-    ManagerAssociation,
-    ManagerSettings,
-    MdsRead,
-    Released,
-    RememberedConfigurations,
-    ReportReceived,
-)
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.events import Event, Released
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import MdsRead, ReportReceived
+from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.mder import encode
 from protocols.observation import Observation
 

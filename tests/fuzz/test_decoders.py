@@ -11,8 +11,7 @@ from protocols.framing.apdu_stream import ApduStream
 from protocols.ieee11073.apdu import Prst, body_of, decode_apdu, decode_data
 from protocols.ieee11073.apdu.attributes import AvaType, HandleAttrValMapEntry, ProductionSpecEntry
 from protocols.ieee11073.apdu.pm_store import decode_selection
-from protocols.ieee11073.dim import Configuration
-from protocols.ieee11073.dim.configuration import scanner_map, value_map
+from protocols.ieee11073.dim.configuration import Configuration, scanner_map, value_map
 from protocols.ieee11073.dim.device_model import DeviceModel
 from protocols.ieee11073.dim.identity import identity_of
 from protocols.ieee11073.dim.notes import Notes

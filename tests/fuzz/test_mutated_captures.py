@@ -11,16 +11,14 @@ from random import Random
 import pytest
 
 from protocols.deviation import Deviation
-from protocols.ieee11073.association import (
-    AgentAssociation,
-    Associated,
-    ManagerAssociation,
-    ManagerSettings,
-    RememberedConfigurations,
-    ReportReceived,
-    State,
-)
-from protocols.ieee11073.dim import Reading, fixed_report
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.events import Associated
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import ReportReceived
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.fuzz_counts import SEED, count, seeded
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 from tests.builders.ieee11073_corpus import agent_octets, conversations

@@ -11,16 +11,12 @@ import pytest
 
 from protocols.errors import LocalProtocolError
 from protocols.framing.apdu_stream import ApduStream
-from protocols.ieee11073.association import (
-    AgentAssociation,
-    AgentSettings,
-    ManagerAssociation,
-    ManagerSettings,
-    RememberedConfigurations,
-    State,
-)
-from protocols.ieee11073.association.settings import PmStoreSettings
-from protocols.ieee11073.dim import Configuration
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings, PmStoreSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.configuration import Configuration
 from tests.builders.fuzz_counts import SEED, count, seeded
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 from tests.builders.ieee11073_devices import BLOOD_PRESSURE, OXIMETER, ecg_configuration

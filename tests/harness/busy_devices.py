@@ -19,7 +19,10 @@ from gateway.transports.clock import Instant, SystemClock
 from gateway.transports.link import Event, Link
 from gateway.transports.pump import Nudge, pump
 from gateway.transports.tcp import TcpLink
-from protocols.ieee11073.association import Aborted, AgentAssociation, ReportAccepted, ReportRefused, State
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.agent_events import ReportAccepted, ReportRefused
+from protocols.ieee11073.association.events import Aborted
+from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim.reports import ScanReport
 from simulators.demo.serial_line import SerialLine
 from tests.builders.busy_device import BusyDevice

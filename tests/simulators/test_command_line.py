@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from gateway.transports.capture import Capture, CaptureWriter, read_capture
 from protocols.device_time import TimeKind
-from protocols.ieee11073.association import ConfigurationAgreed
+from protocols.ieee11073.association.events import ConfigurationAgreed
 from simulators.agents.kinds import KINDS
 from simulators.cli import app
 from tests.builders.sim_capture import oximeter_capture

@@ -14,19 +14,12 @@ from protocols.ieee11073.apdu.actions import (
     HandleEntry,
 )
 from protocols.ieee11073.apdu.data import ActionArgument, ErrorValue
-from protocols.ieee11073.association import (
-    AgentSettings,
-    Associated,
-    ConfigurationAgreed,
-    Event,
-    ManagerAssociation,
-    ManagerSettings,
-    MdsRead,
-    Released,
-)
 from protocols.ieee11073.association.agent_service import Refused, Silent
 from protocols.ieee11073.association.clock_setting import WallClock
-from protocols.ieee11073.association.manager_events import ClockSet, DataFlowStarted, ScannerState
+from protocols.ieee11073.association.events import Associated, ConfigurationAgreed, Event, Released
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import ClockSet, DataFlowStarted, MdsRead, ScannerState
+from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
 from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.ieee11073.mder import encode
 from simulators.agents.agent import AgentOptions

@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from protocols.ieee11073.association import MdsRead, ReportReceived
+from protocols.ieee11073.association.manager_events import MdsRead, ReportReceived
 from protocols.ieee11073.nomenclature import Code, name_of
 from protocols.observation import Observation
 from simulators.agents.device import Measured

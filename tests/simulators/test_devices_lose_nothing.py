@@ -10,7 +10,9 @@ from gateway.transports.descriptor_link import DescriptorLink
 from gateway.transports.link import Link
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.ieee11073.apdu.data import EventType, RejectProblem
-from protocols.ieee11073.association import Aborted, AgentSettings, Associated, ReportReceived
+from protocols.ieee11073.association.events import Aborted, Associated
+from protocols.ieee11073.association.manager_events import ReportReceived
+from protocols.ieee11073.association.settings import AgentSettings
 from protocols.ieee11073.dim.reports import ScanReport
 from simulators.agents.agent import AgentOptions
 from simulators.agents.report import Outbox, Report

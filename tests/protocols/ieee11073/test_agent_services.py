@@ -10,20 +10,17 @@ from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu import actions as modes
 from protocols.ieee11073.apdu.actions import ActionType, DataRequestResult
 from protocols.ieee11073.apdu.data import ErrorValue, EventReportResult, EventType, RejectProblem
-from protocols.ieee11073.association import AgentSettings, Released, ScannerSwitched, State
 from protocols.ieee11073.association.agent_clock import SettableClock
 from protocols.ieee11073.association.agent_data_requests import DataScope, ServedRequests
+from protocols.ieee11073.association.agent_events import ScannerSwitched
 from protocols.ieee11073.association.agent_service import Acted, AgentService, Refusal, Refused, Rejected, Silent
-from protocols.ieee11073.dim import (
-    Attribute,
-    Configuration,
-    Reading,
-    ScanReport,
-    episodic_scanner,
-    fixed_report,
-    grouped_report,
-    numeric,
-)
+from protocols.ieee11073.association.events import Released
+from protocols.ieee11073.association.settings import AgentSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import episodic_scanner, numeric
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, grouped_report
 from protocols.ieee11073.mder import encode
 from tests.builders.agent_requests import (
     action,

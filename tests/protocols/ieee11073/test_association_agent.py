@@ -5,17 +5,11 @@ import pytest
 from protocols.ieee11073.apdu import decode_apdu
 from protocols.ieee11073.apdu.association import Aare, AbortReason, AssociateResult
 from protocols.ieee11073.apdu.data import ConfigReportRsp, ConfigResult, ErrorValue, EventType, RejectProblem
-from protocols.ieee11073.association import (
-    Aborted,
-    AgentAssociation,
-    LinkLost,
-    Rejected,
-    RejectReason,
-    Released,
-    State,
-)
 from protocols.ieee11073.association.admission import response
-from protocols.ieee11073.dim import Attribute
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.events import Aborted, LinkLost, Rejected, RejectReason, Released
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.objects import ava
 from protocols.ieee11073.mder import encode
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, aarq, abrt, report_answer, rlre, rlrq, roer, rorj

@@ -6,22 +6,21 @@ from protocols.deviation import Deviation
 from protocols.ieee11073.apdu import decode_apdu
 from protocols.ieee11073.apdu.association import Aare, AbortReason, AssociateResult
 from protocols.ieee11073.apdu.data import ConfigReportRsp, ConfigResult, ErrorValue, EventType, RejectProblem
-from protocols.ieee11073.association import (
+from protocols.ieee11073.association.events import (
     Aborted,
     Associated,
-    ClockRead,
     ConfigurationAgreed,
     Event,
     LinkLost,
-    ManagerAssociation,
-    ManagerSettings,
-    MdsRead,
     Rejected,
     RejectReason,
-    ReportReceived,
-    State,
 )
-from protocols.ieee11073.dim import Configuration, Reading, fixed_report
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import ClockRead, MdsRead, ReportReceived
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from protocols.ieee11073.mder import encode
 from protocols.ieee11073.specializations import STANDARD_CONFIGURATIONS
 from tests.builders.ieee11073_apdus import (

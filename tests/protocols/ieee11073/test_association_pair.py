@@ -5,22 +5,16 @@ import pytest
 from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu.association import AbortReason
 from protocols.ieee11073.apdu.data import ErrorValue, RejectProblem
-from protocols.ieee11073.association import (
-    Aborted,
-    AgentSettings,
-    Associated,
-    ConfigurationAgreed,
-    ConfigurationRequested,
-    MdsRead,
-    Released,
-    RememberedConfigurations,
-    ReportAccepted,
-    ReportReceived,
-    ReportRefused,
-    State,
-)
-from protocols.ieee11073.dim import Attribute, Configuration, Reading, fixed_report, grouped_report
+from protocols.ieee11073.association.agent_events import ConfigurationRequested, ReportAccepted, ReportRefused
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.events import Aborted, Associated, ConfigurationAgreed, Released
+from protocols.ieee11073.association.manager_events import MdsRead, ReportReceived
+from protocols.ieee11073.association.settings import AgentSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.objects import ava
+from protocols.ieee11073.dim.reports import Reading, fixed_report, grouped_report
 from protocols.ieee11073.specializations.standard import OXIMETER as STANDARD_OXIMETER
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, abrt, roer, rorj
 from tests.builders.ieee11073_devices import OXIMETER, ecg_configuration, minute

@@ -6,15 +6,8 @@ from typing import Any
 import pytest
 
 from protocols.deviation import Deviation
-from protocols.ieee11073.association import (
-    Aborted,
-    Associated,
-    ConfigurationAgreed,
-    LinkLost,
-    MdsRead,
-    Released,
-    ReportReceived,
-)
+from protocols.ieee11073.association.events import Aborted, Associated, ConfigurationAgreed, LinkLost, Released
+from protocols.ieee11073.association.manager_events import MdsRead, ReportReceived
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Observation, SampleFormat
 from tests.builders.ieee11073_apdus import report_answer, rlre

@@ -11,12 +11,10 @@ from typing import NamedTuple
 import pytest
 
 from protocols.framing.apdu_stream import ApduStream
-from protocols.ieee11073.association import (
-    ManagerAssociation,
-    ManagerSettings,
-    RememberedConfigurations,
-    State,
-)
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.states import State
 from tests.builders.ieee11073_apdus import rlrq
 from tests.builders.ieee11073_captures import records
 from tests.harness.shared import shared_path

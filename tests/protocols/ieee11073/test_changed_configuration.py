@@ -4,8 +4,12 @@ again, and no stored data of the device is lost."""
 from dataclasses import replace
 
 from protocols.deviation import Deviation
-from protocols.ieee11073.association import Aborted, Associated, ManagerAssociation, ReportReceived, State
-from protocols.ieee11073.dim import Configuration, Reading, fixed_report
+from protocols.ieee11073.association.events import Aborted, Associated
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import ReportReceived
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from protocols.ieee11073.specializations import standard_configuration
 from tests.builders.ieee11073_apdus import aarq, abrt, config_report, get_answer, scan_report
 from tests.builders.ieee11073_devices import OXIMETER, ecg_configuration, manager, minute

@@ -10,17 +10,11 @@ from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu import MessageTag, encode_data
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ErrorResult, ErrorValue, RejectProblem
-from protocols.ieee11073.association import (
-    ClockCommanded,
-    ClockNotSet,
-    ClockRead,
-    ClockSet,
-    ManagerSettings,
-    MdsRead,
-    State,
-)
 from protocols.ieee11073.association.clock_setting import BASE_OFFSET, CLOCK_ATTRIBUTES, WallClock
-from protocols.ieee11073.dim import Attribute
+from protocols.ieee11073.association.manager_events import ClockCommanded, ClockNotSet, ClockRead, ClockSet, MdsRead
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.attribute import Attribute
 from tests.builders.ieee11073_apdus import roer, rorj
 from tests.builders.ieee11073_corpus import apdu
 from tests.builders.ieee11073_devices import OXIMETER, minute

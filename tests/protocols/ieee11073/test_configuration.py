@@ -4,20 +4,13 @@ import pytest
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.apdu.data import ConfigObject
-from protocols.ieee11073.association import RememberedConfigurations
-from protocols.ieee11073.dim import (
-    Attribute,
-    Configuration,
-    ObjectClass,
-    Reading,
-    fixed_report,
-    grouped_report,
-    numeric,
-    variable_report,
-)
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
+from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.device_model import DeviceModel
 from protocols.ieee11073.dim.notes import KINDS_MAX, Notes
-from protocols.ieee11073.dim.objects import ava
+from protocols.ieee11073.dim.objects import ava, numeric
+from protocols.ieee11073.dim.reports import Reading, fixed_report, grouped_report, variable_report
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.specializations import STANDARD_CONFIGURATIONS, standard_configuration
 from protocols.ieee11073.tolerances import Oddity

@@ -4,17 +4,9 @@ import pytest
 
 from protocols.deviation import Deviation
 from protocols.ieee11073.apdu.data import RejectProblem
-from protocols.ieee11073.association import (
-    Aborted,
-    Associated,
-    ConfigurationAgreed,
-    Event,
-    LinkLost,
-    Released,
-    ReportReceived,
-    ReportsLost,
-)
-from protocols.ieee11073.dim import Reading, fixed_report
+from protocols.ieee11073.association.events import Aborted, Associated, ConfigurationAgreed, Event, LinkLost, Released
+from protocols.ieee11073.association.manager_events import ReportReceived, ReportsLost
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.ieee11073_apdus import (
     aarq,
     abrt,

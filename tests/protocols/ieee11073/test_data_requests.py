@@ -10,18 +10,17 @@ from protocols.ieee11073.apdu import actions as modes
 from protocols.ieee11073.apdu.actions import DataRequest
 from protocols.ieee11073.apdu.association import REQUEST_INIT_AGENT
 from protocols.ieee11073.apdu.data import EventType, RejectProblem
-from protocols.ieee11073.association import (
-    AgentSettings,
+from protocols.ieee11073.association.agent_data_requests import DataScope, ServedRequests
+from protocols.ieee11073.association.data_requests import DATA_REQ_ID
+from protocols.ieee11073.association.manager_events import (
     DataFlowEnded,
     DataFlowStarted,
     DataRequestRefused,
-    ManagerSettings,
     ReportReceived,
-    State,
 )
-from protocols.ieee11073.association.agent_data_requests import DataScope, ServedRequests
-from protocols.ieee11073.association.data_requests import DATA_REQ_ID
-from protocols.ieee11073.dim import Reading, ScanReport, fixed_report
+from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report
 from protocols.ieee11073.mder import decode
 from tests.builders.ieee11073_apdus import abrt, event_report, rorj
 from tests.builders.ieee11073_corpus import apdu

@@ -3,8 +3,9 @@
 from protocols.ieee11073.apdu import MessageTag, encode_data
 from protocols.ieee11073.apdu.data import EventReportResult, EventType
 from protocols.ieee11073.apdu.pm_store import SegmentDataDescription, SegmentDataResult
-from protocols.ieee11073.association import Released, State
 from protocols.ieee11073.association.agent_pm_store import AgentPmStore
+from protocols.ieee11073.association.events import Released
+from protocols.ieee11073.association.states import State
 from protocols.ieee11073.mder import encode
 from tests.builders.agent_requests import operating_agent
 from tests.builders.ieee11073_apdus import aarq, get_answer, report_answer, rlre, rlrq

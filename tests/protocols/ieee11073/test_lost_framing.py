@@ -4,15 +4,12 @@ request, and the wait for the rest of an APDU is limited."""
 import pytest
 
 from protocols.deviation import Deviation
-from protocols.ieee11073.association import (
-    Aborted,
-    Associated,
-    ManagerAssociation,
-    ManagerSettings,
-    ReportReceived,
-    State,
-)
-from protocols.ieee11073.dim import Reading, fixed_report
+from protocols.ieee11073.association.events import Aborted, Associated
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import ReportReceived
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.ieee11073_apdus import aarq, abrt, get_answer, scan_report
 from tests.builders.ieee11073_devices import OXIMETER, manager, minute, operating_manager
 

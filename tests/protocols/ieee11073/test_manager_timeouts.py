@@ -11,8 +11,10 @@ from typing import NamedTuple
 import pytest
 
 from protocols.ieee11073.apdu.association import AbortReason
-from protocols.ieee11073.association import Aborted, ManagerSettings, State
 from protocols.ieee11073.association.clock_setting import WallClock
+from protocols.ieee11073.association.events import Aborted
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.states import State
 from tests.builders.ieee11073_apdus import aarq
 from tests.builders.ieee11073_devices import OXIMETER, ecg_configuration, manager
 from tests.builders.requests_device import CAN_BE_SET, Device, device, time_info

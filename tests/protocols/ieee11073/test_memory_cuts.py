@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from protocols.ieee11073.association import RememberedConfigurations
+from protocols.ieee11073.association.configurations import RememberedConfigurations
 from protocols.ieee11073.association.fetched_segments import RememberedSegments
 from protocols.ieee11073.association.segment_events import SegmentsCleared
 from protocols.ieee11073.association.settings import PmStoreSettings

@@ -13,19 +13,11 @@ from itertools import pairwise
 import pytest
 
 from protocols.deviation import Deviation
-from protocols.ieee11073.association import ReportsLost
-from protocols.ieee11073.dim import (
-    Attribute,
-    Configuration,
-    Reading,
-    ScanReport,
-    episodic_scanner,
-    fixed_report,
-    grouped_report,
-    numeric,
-    periodic_scanner,
-    variable_report,
-)
+from protocols.ieee11073.association.manager_events import ReportsLost
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import episodic_scanner, numeric, periodic_scanner
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, grouped_report, variable_report
 from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import KINDS, build_device
 from simulators.agents.own_clock import ClockBehaviour, OwnClock

@@ -34,7 +34,7 @@ from protocols.ieee11073.apdu.pm_store import (
     decode_selection,
     encode_selection,
 )
-from protocols.ieee11073.dim import Attribute
+from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.mder import decode, encode, encode_list
 
 NOON, LATER = bytes.fromhex("2026030114000000"), bytes.fromhex("2026030114100000")

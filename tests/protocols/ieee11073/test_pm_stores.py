@@ -8,12 +8,14 @@ from protocols.ieee11073.apdu.pm_store import (
     CAPABILITY_VARIABLE_SEGMENTS,
     TransferResult,
 )
-from protocols.ieee11073.association import Aborted, Released, ReportReceived
 from protocols.ieee11073.association.agent_service import Refused
+from protocols.ieee11073.association.events import Aborted, Released
+from protocols.ieee11073.association.manager_events import ReportReceived
 from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentsCleared
 from protocols.ieee11073.association.settings import PmStoreSettings
 from protocols.ieee11073.association.states import State
-from protocols.ieee11073.dim import Attribute, Reading, fixed_report
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.memory_devices import METER, HeldMemory, MemoryPair, meter_segment, minute
 from tests.builders.memory_scripts import ONLY, SILENT, ScriptedStore, Sent, info_list
 

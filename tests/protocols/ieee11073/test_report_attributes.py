@@ -5,18 +5,13 @@ import pytest
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import EventType
-from protocols.ieee11073.association import AttributesReported, MdsChanged, ReportReceived
 from protocols.ieee11073.association.carried_attributes import REMEMBERED_MAX
-from protocols.ieee11073.dim import (
-    Attribute,
-    Configuration,
-    Reading,
-    ScanReport,
-    fixed_report,
-    numeric,
-    variable_report,
-)
+from protocols.ieee11073.association.manager_events import AttributesReported, MdsChanged, ReportReceived
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.identity import ATTRIBUTE_BYTES_MAX, changed, identity_of
+from protocols.ieee11073.dim.objects import numeric
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, variable_report
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.tolerances import Oddity
 from tests.builders.ieee11073_apdus import aarq, get_answer, report_answer, rlrq, scan_report

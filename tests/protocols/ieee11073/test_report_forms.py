@@ -10,21 +10,14 @@ from protocols.ieee11073.apdu.data import (
     EventType,
     RejectProblem,
 )
-from protocols.ieee11073.association import ReportReceived, ReportsLost
+from protocols.ieee11073.association.manager_events import ReportReceived, ReportsLost
 from protocols.ieee11073.association.report_intake import LAYOUTS_MAX, LAYOUTS_WEIGHT_MAX, ReportIntake
-from protocols.ieee11073.dim import (
-    Attribute,
-    Configuration,
-    Reading,
-    ScanReport,
-    fixed_report,
-    grouped_report,
-    numeric,
-    variable_report,
-)
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.notes import Notes
-from protocols.ieee11073.dim.objects import ava
+from protocols.ieee11073.dim.objects import ava, numeric
 from protocols.ieee11073.dim.report_forms import EVENT_TYPES, SCAN_REPORTS, Reporter, ReportForm, ScanForm
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, grouped_report, variable_report
 from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.tolerances import Oddity

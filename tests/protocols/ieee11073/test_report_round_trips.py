@@ -8,25 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.device_time import DeviceTime, absolute_time
-from protocols.ieee11073.association import ReportReceived
+from protocols.ieee11073.association.manager_events import ReportReceived
 from protocols.ieee11073.association.report_intake import ReportIntake
-from protocols.ieee11073.dim import (
-    Attribute,
-    Configuration,
-    FullEnumeration,
-    FullNumeric,
-    Reading,
-    ScanReport,
-    compound,
-    enumeration,
-    fixed_report,
-    grouped_report,
-    numeric,
-    variable_report,
-    waveform,
-)
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.dim.objects import compound, enumeration, numeric, waveform
 from protocols.ieee11073.dim.report_forms import EVENT_TYPES, Reporter, ReportForm, ScanForm
+from protocols.ieee11073.dim.report_values import FullEnumeration, FullNumeric
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, grouped_report, variable_report
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.medfloat import float_of, sfloat_of
 from protocols.observation import Observation, SampleFormat

@@ -5,11 +5,13 @@ from random import Random
 import pytest
 
 from protocols.deviation import Deviation
-from protocols.ieee11073.association import Event, ManagerAssociation, ReportReceived, ReportsLost
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import ReportReceived, ReportsLost
 from protocols.ieee11073.association.report_intake import FLOWS_MAX, ReportIntake
-from protocols.ieee11073.dim import Reading, ScanReport, fixed_report, variable_report
 from protocols.ieee11073.dim.notes import Notes
 from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_BYTES, layout_key
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, variable_report
 from protocols.observation import Observation, Special
 from tests.builders.ieee11073_apdus import report_answer, scan_report
 from tests.builders.ieee11073_devices import OXIMETER, minute, operating_manager

@@ -7,19 +7,11 @@ import pytest
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu.data import ConfigObject, ErrorValue
-from protocols.ieee11073.dim import (
-    Attribute,
-    Configuration,
-    FullEnumeration,
-    FullNumeric,
-    Reading,
-    fixed_report,
-    numeric,
-    variable_report,
-    waveform,
-)
-from protocols.ieee11073.dim.objects import ava
-from protocols.ieee11073.dim.report_values import encoded_value
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import ava, numeric, waveform
+from protocols.ieee11073.dim.report_values import FullEnumeration, FullNumeric, encoded_value
+from protocols.ieee11073.dim.reports import Reading, fixed_report, variable_report
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Observation, SampleFormat, Special

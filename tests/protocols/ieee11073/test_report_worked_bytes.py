@@ -5,15 +5,10 @@ from typing import Any
 
 import pytest
 
-from protocols.ieee11073.dim import (
-    Configuration,
-    FullNumeric,
-    Reading,
-    ScanReport,
-    fixed_report,
-    numeric,
-    variable_report,
-)
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import numeric
+from protocols.ieee11073.dim.report_values import FullNumeric
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, variable_report
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.specializations import standard_configuration
 from protocols.observation import Observation, SampleFormat

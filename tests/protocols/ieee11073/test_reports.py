@@ -8,18 +8,10 @@ import pytest
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, HandleAttrValMapEntry
 from protocols.ieee11073.apdu.data import ConfigObject, ErrorValue, EventType, RejectProblem
-from protocols.ieee11073.dim import (
-    Attribute,
-    Configuration,
-    ObjectClass,
-    Reading,
-    ScanReport,
-    fixed_report,
-    numeric,
-    variable_report,
-    waveform,
-)
-from protocols.ieee11073.dim.objects import ava
+from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import ava, numeric, waveform
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, variable_report
 from protocols.ieee11073.mder import encode_list
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import SampleFormat, Special

@@ -16,16 +16,14 @@ from protocols.ieee11073.apdu.data import (
     GetResult,
     RejectProblem,
 )
-from protocols.ieee11073.association import (
-    ManagerAssociation,
-    ManagerSettings,
-    RememberedConfigurations,
-    State,
-)
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.requests import PENDING_MAX
 from protocols.ieee11073.association.service import Service
-from protocols.ieee11073.dim import Reading, fixed_report
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.ieee11073_apdus import (
     AGENT_ID,
     MANAGER_ID,

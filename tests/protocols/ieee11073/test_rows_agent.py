@@ -17,12 +17,16 @@ from protocols.ieee11073.apdu.data import (
     EventType,
     RejectProblem,
 )
-from protocols.ieee11073.association import AgentAssociation, AgentSettings, Event
 from protocols.ieee11073.association.admission import response
+from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.agent_table import AGENT
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.settings import AgentSettings
 from protocols.ieee11073.association.states import Input, State
-from protocols.ieee11073.dim import Attribute, Configuration, Reading, fixed_report
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.objects import ava
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from protocols.ieee11073.mder import encode
 from tests.builders.ieee11073_apdus import (
     AGENT_ID,

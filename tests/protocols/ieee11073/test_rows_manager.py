@@ -20,12 +20,16 @@ from protocols.ieee11073.apdu.data import (
     GetArgument,
     RejectProblem,
 )
-from protocols.ieee11073.association import Event, ManagerAssociation, ManagerSettings, RememberedConfigurations
 from protocols.ieee11073.association.admission import response
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.manager_table import MANAGER
 from protocols.ieee11073.association.requests import Request
+from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.association.states import Input, State
-from protocols.ieee11073.dim import Configuration, Reading, fixed_report
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from protocols.ieee11073.mder import encode
 from tests.builders.ieee11073_apdus import (
     AGENT_ID,

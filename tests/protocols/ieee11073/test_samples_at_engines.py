@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from protocols.ieee11073.association import AgentAssociation, ManagerAssociation
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.manager import ManagerAssociation
 from tests.builders.agent_requests import operating_agent
 from tests.builders.ieee11073_corpus import Sample, apdus, conversations
 from tests.builders.ieee11073_devices import OXIMETER, operating_manager

@@ -8,24 +8,19 @@ from protocols.deviation import Deviation
 from protocols.ieee11073.apdu import MessageTag, encode_data
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ErrorValue, SetResult
-from protocols.ieee11073.association import (
-    ManagerSettings,
+from protocols.ieee11073.association.manager_events import (
     ReportReceived,
     ScannerNotSwitched,
     ScannerResumed,
     ScannerSilent,
     ScannerState,
-    State,
 )
-from protocols.ieee11073.dim import (
-    Attribute,
-    Configuration,
-    Reading,
-    episodic_scanner,
-    fixed_report,
-    numeric,
-    periodic_scanner,
-)
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import episodic_scanner, numeric, periodic_scanner
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.ieee11073_apdus import abrt, roer, scan_report
 from tests.builders.ieee11073_corpus import apdu
 from tests.builders.ieee11073_devices import BPM, HEART_RATE, OXIMETER, PERCENT, SPO2

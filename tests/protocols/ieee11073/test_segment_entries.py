@@ -9,9 +9,11 @@ from protocols.device_time import DeviceTime, TimeKind, absolute_time
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, Type
 from protocols.ieee11073.apdu.pm_store import SegmentEntryElement, SegmentEntryMap, SegmentInfo
-from protocols.ieee11073.dim import Attribute, Configuration, compound, enumeration, numeric, waveform
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.device_model import DeviceModel
 from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.dim.objects import compound, enumeration, numeric, waveform
 from protocols.ieee11073.dim.segment_entries import EntryReader
 from protocols.ieee11073.dim.segment_writing import entry_map
 from protocols.ieee11073.dim.segments import Segment, segment_of

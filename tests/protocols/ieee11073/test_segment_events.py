@@ -7,14 +7,14 @@ from protocols.ieee11073.apdu import MessageTag, encode_data
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ErrorValue, EventReportArgument, EventType, RejectProblem
 from protocols.ieee11073.apdu.pm_store import CAPABILITY_CLEAR_BY_LIST, SegmentInfo
-from protocols.ieee11073.association import Aborted
 from protocols.ieee11073.association.agent_pm_store import StoredSegment
 from protocols.ieee11073.association.agent_service import Refused
+from protocols.ieee11073.association.events import Aborted
 from protocols.ieee11073.association.fetched_segments import RememberedSegments
 from protocols.ieee11073.association.pm_stores import SEGMENTS_MAX
 from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentsCleared
 from protocols.ieee11073.association.settings import PmStoreSettings
-from protocols.ieee11073.dim import Attribute
+from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.segment_writing import entry_map
 from protocols.ieee11073.mder import encode
 from protocols.ieee11073.tolerances import Oddity

@@ -4,10 +4,10 @@ import pytest
 
 from protocols.ieee11073.apdu import decode_data
 from protocols.ieee11073.apdu.data import ConfigReport, EventReportArgument
-from protocols.ieee11073.association import ConfigurationRequested, State
-from protocols.ieee11073.dim import Configuration
+from protocols.ieee11073.association.agent_events import ConfigurationRequested
+from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
-from protocols.ieee11073.dim.configuration import attributes_of, is_standard, value_map
+from protocols.ieee11073.dim.configuration import Configuration, attributes_of, is_standard, value_map
 from protocols.ieee11073.mder import decode
 from protocols.ieee11073.nomenclature import Code, term_of
 from protocols.ieee11073.specializations import STANDARD_CONFIGURATIONS, extended, standard, standard_configuration

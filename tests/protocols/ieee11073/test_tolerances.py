@@ -29,10 +29,14 @@ from protocols.ieee11073.apdu.association import (
 )
 from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, HandleAttrValMapEntry
 from protocols.ieee11073.apdu.data import ActionResult, ConfigObject, ErrorValue, EventType, SetResult
-from protocols.ieee11073.association import Aborted, AgentAssociation, Event, ManagerAssociation
+from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.clock_setting import WallClock
-from protocols.ieee11073.dim import Attribute, Configuration, Reading, ScanReport, fixed_report, numeric
-from protocols.ieee11073.dim.attribute import ObjectClass
+from protocols.ieee11073.association.events import Aborted, Event
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import numeric
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report
 from protocols.ieee11073.mder import encode, encode_list
 from protocols.ieee11073.tolerances import BY_KEY, Oddity, Outcome
 from tests.builders.ieee11073_apdus import (

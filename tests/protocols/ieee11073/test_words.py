@@ -3,8 +3,8 @@
 import pytest
 
 from protocols.errors import RemoteProtocolError
-from protocols.ieee11073.dim import Attribute, Configuration
-from protocols.ieee11073.dim.configuration import attributes_of
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration, attributes_of
 from protocols.ieee11073.dim.regulatory import AuthBody, CertifiedClass, CertifiedTransport, certifications
 from protocols.ieee11073.dim.words import METRIC_SPEC, TIME_CAPABILITIES, attribute_name, attribute_words, bit_names
 from protocols.ieee11073.specializations import STANDARD_CONFIGURATIONS

@@ -9,7 +9,7 @@ from gateway.buffer.segments import FetchedSegment
 from protocols.device_time import TimeKind
 from protocols.ieee11073.association.fetched_segments import SegmentKey
 from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
-from protocols.ieee11073.dim import Attribute
+from protocols.ieee11073.dim.attribute import Attribute
 from protocols.observation_record import ObservationRecord, content_key
 from protocols.uplink.observations import DeviceObservations
 from tests.builders.gateway_sessions import Sessions, sessions

@@ -11,9 +11,12 @@ from gateway.transports.pump import Nudge, pump
 from gateway.transports.tcp import connect_tcp
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.ieee11073.apdu.attributes import AvaType
-from protocols.ieee11073.association import AgentAssociation, Event, State
+from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.agent_clock import SettableClock
-from protocols.ieee11073.dim import Attribute, Reading, fixed_report
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from protocols.observation_record import ObservationRecord
 from tests.builders.gateway_sessions import Sessions, sessions
 from tests.builders.ieee11073_apdus import AGENT_ID

@@ -12,7 +12,9 @@ from gateway.sessions.sections import placed_by
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ConfigObject
-from protocols.ieee11073.dim import Attribute, Configuration, ObjectClass, numeric
+from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import numeric
 from protocols.observation import Channel, Observation
 from protocols.uplink.observations import DeviceObservations
 from tests.builders.clock_device import NAME

@@ -19,7 +19,8 @@ from protocols.device_time import TimeKind
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ConfigObject
 from protocols.ieee11073.association.manager_events import AttributesReported
-from protocols.ieee11073.dim import Attribute, Configuration
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.identity import identity_of
 from protocols.ieee11073.tolerances import Oddity
 from tests.builders.buffer_store import new_store, opened
