@@ -10,7 +10,7 @@ APDUS = [sample.octets for sample in apdus()]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 64, 10_000])
-def test_apdus_are_the_same_for_any_slicing_of_the_bytes(step: int) -> None:
+def test_same_apdus_are_returned_however_the_bytes_are_split(step: int) -> None:
     octets = b"".join(APDUS)
     stream = ApduStream()
     found = [apdu for at in range(0, len(octets), step) for apdu in stream.feed(octets[at : at + step])]
@@ -27,7 +27,7 @@ def test_apdus_are_the_same_for_any_slicing_of_the_bytes(step: int) -> None:
         ("E700FC00", "over the limit"),
     ],
 )
-def test_impossible_header_raises_an_error_at_once_and_on_every_later_feed(octets: str, reason: str) -> None:
+def test_impossible_apdu_header_raises_an_error_immediately_and_on_every_later_feed(octets: str, reason: str) -> None:
     stream = ApduStream()
     assert stream.feed(APDUS[0]) == [APDUS[0]]
     with pytest.raises(RemoteProtocolError, match=reason):
@@ -41,7 +41,7 @@ def test_apdu_of_the_largest_size_is_returned() -> None:
     assert ApduStream().feed(apdu) == [apdu]
 
 
-def test_pending_bytes_can_be_read_in_place_and_skipped() -> None:
+def test_pending_bytes_can_be_inspected_and_skipped() -> None:
     stream = ApduStream()
     stream.append(APDUS[0] + APDUS[28] + b"\xe6")
     assert bytes(stream.front()) == APDUS[0] + APDUS[28] + b"\xe6"
@@ -55,7 +55,7 @@ def test_pending_bytes_can_be_read_in_place_and_skipped() -> None:
 
 
 @pytest.mark.parametrize("step", [1, 2, 5, 10_000])
-def test_stream_resumes_at_the_next_association_request_for_any_slicing(step: int) -> None:
+def test_stream_resumes_at_the_next_association_request_however_the_bytes_are_split(step: int) -> None:
     request = next(apdu for apdu in APDUS if apdu[:2] == b"\xe2\x00")
     noise = b"\xff\xe2\x00\x00\xe7\x00\xe2\x00\x00\x32\x80"
     octets = noise + request + APDUS[0]
@@ -72,7 +72,7 @@ def test_stream_resumes_at_the_next_association_request_for_any_slicing(step: in
     assert not stream.in_apdu
 
 
-def test_stream_keeps_no_bytes_while_it_seeks_a_request() -> None:
+def test_stream_discards_other_bytes_while_it_seeks_an_association_request() -> None:
     stream = ApduStream()
     stream.seek_request()
     for _ in range(100):

@@ -32,7 +32,7 @@ def clocks(draw: st.DrawFn) -> tuple[int, list[ClockAnchor]]:
 
 
 @given(clocks(), moments)
-def test_true_time_lies_within_the_uncertainty_of_merged_anchors(clock, monotonic_us):
+def test_true_time_lies_within_the_uncertainty_of_a_merged_clock_anchor(clock, monotonic_us):
     drift_ppm, noted = clock
     anchor = noted[0]
     for another in noted[1:]:
@@ -42,19 +42,19 @@ def test_true_time_lies_within_the_uncertainty_of_merged_anchors(clock, monotoni
 
 
 @given(clocks(), clocks())
-def test_merging_two_anchors_is_commutative(first, second):
+def test_merging_two_clock_anchors_is_commutative(first, second):
     one, other = first[1][0], second[1][0]
     assert one.merged(other) == other.merged(one)
     assert one.merged(one) == one
 
 
-def test_later_corrected_anchor_replaces_a_contradicting_earlier_one():
+def test_later_clock_anchor_replaces_a_contradicting_earlier_clock_anchor():
     false = ClockAnchor.at(monotonic_us=0, utc_us=10**15 + HOUR_US, uncertainty_us=1000)
     right = ClockAnchor.at(monotonic_us=HOUR_US, utc_us=10**15 + HOUR_US, uncertainty_us=5000)
     assert false.merged(right) == right == right.merged(false)
 
 
-def test_uncertainty_grows_with_the_distance_from_the_known_span_of_the_clock():
+def test_clock_uncertainty_grows_with_the_time_since_or_until_the_anchored_period():
     anchor = ClockAnchor(offset_us=0, uncertainty_us=1000, first_us=HOUR_US, last_us=2 * HOUR_US)
     assert [anchor.uncertainty_at(hour * HOUR_US) for hour in (0, 1, 2, 4)] == [1_801_000, 1000, 1000, 3_601_000]
 
@@ -64,7 +64,7 @@ def event(name: str = CLOCK_LEARNT, **fields: object) -> GatewayEvent:
 
 
 @pytest.mark.parametrize("name", [CLOCK_LEARNT, CLOCK_LOST])
-def test_anchor_is_encoded_in_an_event_and_decoded_again(name: str):
+def test_clock_anchor_encoded_in_an_event_is_decoded_to_the_same_anchor(name: str):
     anchor = ClockAnchor.at(monotonic_us=5, utc_us=1_795_000_000_000_000, uncertainty_us=7)
     assert anchor_of(event(name, **anchor_fields(anchor))) == anchor
 
@@ -82,6 +82,6 @@ def test_anchor_is_encoded_in_an_event_and_decoded_again(name: str):
         {"monotonic_us": 1, "wall_us": 1, "uncertainty_us": 1 << 62},
     ],
 )
-def test_event_with_invalid_or_missing_fields_gives_no_anchor(fields: dict[str, object]):
+def test_event_with_invalid_or_missing_fields_gives_no_clock_anchor(fields: dict[str, object]):
     assert anchor_of(event(**fields)) is None
     assert anchor_of(event("device.connected", monotonic_us=1, wall_us=1, uncertainty_us=1)) is None

@@ -23,7 +23,7 @@ def in_slices(data: bytes, size: int) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-def test_frame_check_sequence_is_that_of_rfc_1662():
+def test_frame_check_sequence_matches_rfc_1662():
     assert fcs16(b"123456789") == 0x906E
     assert fcs16(b"") == 0x0000
     with_check = b"\xff\x03\xc0\x21" + fcs16(b"\xff\x03\xc0\x21").to_bytes(2, "little")
@@ -46,7 +46,7 @@ def test_frame_consists_of_flag_escaped_bytes_check_sequence_and_flag():
 
 
 @given(st.lists(payloads, max_size=8), st.integers(1, 300))
-def test_every_payload_is_returned_once_and_in_order_for_any_slicing(sent, size):
+def test_every_payload_is_returned_once_and_in_order_however_the_bytes_are_split(sent, size):
     unframer = Unframer(LIMIT_BYTES)
     line = b"".join(map(frame, sent))
     assert [payload for part in in_slices(line, size) for payload in unframer.feed(part)] == sent
@@ -80,7 +80,7 @@ def test_damaged_byte_drops_only_the_frame_that_contains_it(sent, data):
 
 
 @given(st.lists(st.binary(max_size=80), max_size=20))
-def test_any_bytes_are_accepted_and_later_frames_are_returned(parts):
+def test_frame_after_arbitrary_bytes_is_returned(parts):
     unframer = Unframer(16)
     for part in parts:
         for payload in unframer.feed(part):
@@ -88,7 +88,7 @@ def test_any_bytes_are_accepted_and_later_frames_are_returned(parts):
     assert unframer.feed(FLAG + frame(b"still here"))[-1:] == [b"still here"]
 
 
-def test_frame_over_the_limit_is_counted_once_and_the_next_one_is_returned():
+def test_frame_over_the_size_limit_is_counted_once_and_the_next_frame_is_returned():
     unframer = Unframer(8)
     assert unframer.feed(frame(b"123456789") + frame(b"12345678")) == [b"12345678"]
     assert unframer.errors.overlong == 1
@@ -130,6 +130,6 @@ def test_repeated_flags_are_not_counted_as_errors():
     assert unframer.errors.total == 0
 
 
-def test_framing_an_empty_payload_is_a_local_protocol_error():
+def test_encoding_an_empty_payload_as_a_frame_is_a_local_protocol_error():
     with pytest.raises(LocalProtocolError):
         frame(b"")

@@ -57,7 +57,9 @@ def test_float_bits_are_decoded_to_their_value(raw: int, value: float) -> None:
         (0x801, Special.NAN),
     ],
 )
-def test_special_values_are_recognised_by_the_mantissa_alone(mantissa: int, special: Special, exponent: int) -> None:
+def test_special_values_are_decoded_from_the_mantissa_for_any_exponent(
+    mantissa: int, special: Special, exponent: int
+) -> None:
     assert sfloat_of(exponent << 12 | mantissa) is special
     wide = mantissa + 0x7FF800
     assert float_of(exponent << 24 | wide) is special
@@ -76,27 +78,27 @@ def test_special_values_are_encoded_with_exponent_0(special: Special, sfloat: in
     assert (sfloat_raw(special), float_raw(special)) == (sfloat, wide)
 
 
-def test_exponent_encodes_the_requested_number_of_decimals() -> None:
+def test_encoded_exponent_is_the_requested_number_of_decimals() -> None:
     assert sfloat_raw(2.0) == 0x0002
     assert sfloat_raw(2.0, decimals=1) == 0xF014
     assert sfloat_raw(2.0, decimals=2) == 0xE0C8
     assert float_raw(36.7) == 0xFF00_016F
 
 
-def test_long_number_is_rounded_and_too_large_number_becomes_infinity() -> None:
+def test_number_with_too_many_digits_is_rounded_and_too_large_number_becomes_infinity() -> None:
     assert sfloat_of(sfloat_raw(1234.5678)) == 1235.0
     assert sfloat_of(sfloat_raw(98.7654)) == 98.8
     assert sfloat_of(sfloat_raw(3e10)) is Special.PLUS_INFINITY
     assert sfloat_of(sfloat_raw(-3e10)) is Special.MINUS_INFINITY
 
 
-def test_more_decimals_than_the_exponent_holds_are_a_local_protocol_error() -> None:
+def test_number_of_decimals_outside_the_exponent_range_is_a_local_protocol_error() -> None:
     with pytest.raises(LocalProtocolError):
         sfloat_raw(0.0, decimals=9)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_python_nan_or_infinity_is_a_local_protocol_error(value: float) -> None:
+def test_encoding_a_python_nan_or_infinity_is_a_local_protocol_error(value: float) -> None:
     with pytest.raises(LocalProtocolError):
         float_raw(value)
 

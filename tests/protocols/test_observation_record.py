@@ -24,7 +24,7 @@ def record(one: DeviceObservations) -> ObservationRecord:
     return records(one)[0]
 
 
-def test_record_as_json_has_the_fields_of_the_design():
+def test_observation_record_in_json_has_the_specified_fields():
     document = to_json(record(section(observation(98.0, device_time=NOON, status=0x4000))))
     assert list(document) == [
         "gateway", "epoch", "lane", "sequence", "index", "device", "handle", "person", "type", "value", "unit",
@@ -58,7 +58,7 @@ def test_record_as_json_has_the_fields_of_the_design():
     }
 
 
-def test_record_index_counts_over_all_sections_of_a_batch():
+def test_record_index_continues_across_all_sections_of_a_batch():
     other = DeviceRef(system_id="aabbccddeeff0011", model="")
     both = records(section(observation(1.0), observation(2.0)), section(observation(3.0), device=other))
     assert [(each.index, each.device) for each in both] == [(0, OXIMETER), (1, OXIMETER), (2, other)]
@@ -90,11 +90,11 @@ def test_observation_without_readable_device_time_has_the_reception_time(device_
 
 
 @pytest.mark.parametrize("special", Special)
-def test_special_values_are_four_words_in_json(special: Special):
+def test_special_values_become_strings_in_json(special: Special):
     assert to_json(record(section(observation(special))))["value"] == special.value
 
 
-def test_compound_is_a_json_object_keyed_by_component_type():
+def test_compound_value_becomes_a_json_object_keyed_by_component_type():
     one = record(section(observation((120.0, 80.0, Special.NRES), channel=BLOOD_PRESSURE)))
     assert to_json(one)["value"] == {
         "MDC_PRESS_BLD_NONINV_SYS": 120.0,
@@ -103,7 +103,7 @@ def test_compound_is_a_json_object_keyed_by_component_type():
     }
 
 
-def test_repeated_and_unnamed_components_of_a_compound_are_kept():
+def test_repeated_and_unnamed_components_of_a_compound_value_are_kept_in_json():
     twice = Channel(handle=1, type=Code(2, 1), components=(Code(2, 18949), Code(2, 18949)))
     one = record(section(observation((1.0, 2.0, 3.0), channel=twice)))
     assert to_json(one)["value"] == {"MDC_PRESS_BLD_NONINV_SYS": 1.0, "MDC_PRESS_BLD_NONINV_SYS#2": 2.0, "#3": 3.0}
@@ -112,17 +112,17 @@ def test_repeated_and_unnamed_components_of_a_compound_are_kept():
 @pytest.mark.parametrize(
     ("value", "expected"), [(0x8001, 0x8001), ("lead off", "lead off"), (Code(2, 19384), "MDC_PULS_OXIM_SAT_O2")]
 )
-def test_enumeration_is_its_bits_text_or_code_name_in_json(value: object, expected: object):
+def test_enumeration_becomes_its_bits_text_or_code_name_in_json(value: object, expected: object):
     assert to_json(record(section(observation(value, channel=ALARM))))["value"] == expected
 
 
-def test_unknown_code_is_its_number_in_json():
+def test_unknown_nomenclature_code_becomes_its_number_in_json():
     document = to_json(record(section(observation(1.0, channel=Channel(handle=1, type=Code(2, 61731))))))
     assert document["type"] == "2:61731"
     assert document["unit"] is None
 
 
-def test_samples_are_raw_integers_with_their_scale_in_json():
+def test_samples_become_raw_integers_with_their_scale_in_json():
     document = to_json(record(section(waveform(b"\x00\x01\x7f\xff\x80\x00"))))
     assert document["samples"] == [1, 32767, -32768]
     assert (document["slope"], document["offset"], document["sample_period_s"]) == (0.5, -1.0, 0.008)
@@ -156,7 +156,7 @@ def test_samples_of_every_width_are_decoded_big_endian(sample_format: SampleForm
         (-(2**63), "0001-01-01T00:00:00.000000Z"),
     ],
 )
-def test_any_utc_microseconds_are_printed_as_text(at_us: int, text: str):
+def test_any_time_in_utc_microseconds_is_printed_as_text(at_us: int, text: str):
     assert utc_text(at_us) == text
 
 
@@ -169,7 +169,7 @@ def test_resent_stored_measurement_has_the_same_content_key():
     assert stored_key() == stored_key(boot_id="boot-2", wall_offset_us=5, device_offset_us=7, uncertainty_us=9)
 
 
-def test_another_value_time_or_device_gives_another_content_key():
+def test_measurement_with_another_value_time_or_device_has_another_content_key():
     later = DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2026112512000001"))
     other = DeviceRef(system_id="aabbccddeeff0011", model="")
     keys = {
@@ -180,7 +180,7 @@ def test_another_value_time_or_device_gives_another_content_key():
     assert None not in keys
 
 
-def test_changed_model_text_does_not_change_the_content_key():
+def test_changed_device_model_text_does_not_change_the_content_key():
     assert stored_key() == stored_key(device=DeviceRef(system_id=OXIMETER.system_id, model="renamed"))
 
 
@@ -196,7 +196,7 @@ def test_live_readings_have_no_content_key():
 
 
 @pytest.mark.finding("security-5")
-def test_unverified_link_is_flagged_and_changes_the_content_key():
+def test_record_of_an_unverified_link_has_a_flag_and_another_content_key():
     verified, unverified = (
         record(
             section(observation(98.0, device_time=NOON), stored=True, device=DeviceRef("1122334455667788", "", flag))

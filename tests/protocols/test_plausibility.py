@@ -26,7 +26,7 @@ from protocols.plausibility import bounds_of, is_implausible
         ("MDC_MASS_BODY_ACTUAL", "g", 450.0, False),
     ],
 )
-def test_bounds_include_extreme_patients_and_exclude_errors(
+def test_plausibility_bounds_include_values_of_extreme_patients_and_exclude_errors(
     ref_id: str, unit: str, value: float, outside: bool
 ) -> None:
     bounds = bounds_of(ref_id, unit)
@@ -44,17 +44,17 @@ def test_bounds_include_extreme_patients_and_exclude_errors(
         ("X_PRIVATE_99", "%"),
     ],
 )
-def test_codes_and_units_without_a_row_have_no_bounds(ref_id: str, unit: str) -> None:
+def test_codes_and_units_outside_the_plausibility_table_have_no_bounds(ref_id: str, unit: str) -> None:
     assert bounds_of(ref_id, unit) is None
 
 
-def test_usual_units_of_every_bounded_code_have_bounds() -> None:
+def test_every_usual_unit_of_a_code_with_plausibility_bounds_has_bounds() -> None:
     for term in all_terms():
         if isinstance(term, Term) and term.units and bounds_of(term.ref_id, term.ucum) is not None:
             assert all(bounds_of(term.ref_id, unit) is not None for unit in term.units.split("|")), term
 
 
-def test_compound_value_is_implausible_if_a_component_is() -> None:
+def test_compound_value_is_implausible_when_one_component_is_implausible() -> None:
     pressure, unit = code_of("MDC_PRESS_BLD_NONINV"), code_of("MDC_DIM_MMHG")
     parts = tuple(code_of(f"MDC_PRESS_BLD_NONINV_{part}") for part in ("SYS", "DIA", "MEAN"))
     assert not is_implausible(pressure, unit, (120.0, 80.0, 93.0), parts)

@@ -10,7 +10,7 @@ from protocols.reader import Reader
 OCTETS = bytes.fromhex("80 FFFE 80000001 0102030405060708")
 
 
-def test_unsigned_numbers_are_read_big_endian_in_order() -> None:
+def test_unsigned_numbers_are_read_in_big_endian_byte_order() -> None:
     reader = Reader(OCTETS)
     assert (reader.u8(), reader.u16(), reader.u32()) == (0x80, 0xFFFE, 0x8000_0001)
     assert reader.unsigned(8) == 0x0102_0304_0506_0708
@@ -34,7 +34,7 @@ def test_signed_numbers_are_read_as_twos_complement() -> None:
         (lambda reader: reader.inside(3), 3),
     ],
 )
-def test_missing_byte_is_a_remote_protocol_error_with_its_position(
+def test_reading_a_missing_byte_is_a_remote_protocol_error_with_its_position(
     read: Callable[[Reader], object], octets: int
 ) -> None:
     reader = Reader(bytes(octets + 1), clause="the rule")
@@ -53,7 +53,7 @@ def test_nested_reader_cannot_read_past_its_length() -> None:
         nested.u8()
 
 
-def test_bytes_left_over_are_a_remote_protocol_error() -> None:
+def test_unread_bytes_at_the_end_are_a_remote_protocol_error() -> None:
     reader = Reader(OCTETS)
     reader.take(14)
     with pytest.raises(RemoteProtocolError, match="1 bytes are left over at byte 14"):

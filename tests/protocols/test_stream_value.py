@@ -19,7 +19,7 @@ def test_values_with_equal_fields_are_equal_and_have_equal_hashes() -> None:
     assert len({observation(), observation(), observation(98.0)}) == 2
 
 
-def test_values_of_another_class_are_never_equal() -> None:
+def test_value_never_equals_an_object_of_another_class() -> None:
     time = DeviceTime(TimeKind.ABSOLUTE, minute(3).octets)
     assert time == minute(3)
     assert time != (TimeKind.ABSOLUTE, minute(3).octets)

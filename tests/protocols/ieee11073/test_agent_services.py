@@ -61,7 +61,7 @@ def test_scanner_starts_disabled_and_may_report_after_it_is_enabled() -> None:
     ]
 
 
-def test_scanner_is_disabled_again_in_the_next_association() -> None:
+def test_enabled_scanner_is_disabled_when_its_association_ends() -> None:
     agent = operating_agent(ECG)
     asked(agent, enable(SCANNER))
     agent.receive(bytes.fromhex("E60000020000"), 0.0)
@@ -74,7 +74,7 @@ def test_unconfirmed_set_is_executed_without_a_response() -> None:
     assert agent.scanner_enabled(SCANNER)
 
 
-def test_scanner_that_starts_enabled_can_be_simulated() -> None:
+def test_agent_setting_makes_its_scanners_start_enabled() -> None:
     agent = operating_agent(ECG, settings=AgentSettings(scanners_start_enabled=True))
     assert agent.scanner_enabled(SCANNER)
 
@@ -95,7 +95,7 @@ def test_operational_state_of_wrong_length_is_rejected_as_badly_structured() -> 
     assert asked(operating_agent(ECG), octets) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)
 
 
-def test_scanner_get_returns_only_requested_attributes() -> None:
+def test_get_of_a_scanner_returns_only_the_requested_attributes() -> None:
     agent = operating_agent(ECG)
     told = attributes_read(asked(agent, get(SCANNER, Attribute.REPORTING_INTERVAL, 9999)))
     assert told == {Attribute.REPORTING_INTERVAL: (256).to_bytes(4, "big")}
@@ -128,13 +128,13 @@ def clock(refusal: Refusal | None = None, kind: TimeKind = TimeKind.ABSOLUTE) ->
     return SettableClock(set_clock, kind), times
 
 
-def test_set_time_sets_the_clock_and_gets_the_response_of_the_reference() -> None:
+def test_set_time_request_sets_the_clock_of_the_agent() -> None:
     setting, times = clock()
     assert asked(operating_agent(OXIMETER, setting), apdu("e18")) == apdu("e19")
     assert [time.text() for time in times] == ["2026-03-01T14:25:00.000"]
 
 
-def test_base_offset_clock_is_set_by_set_base_offset_time_only() -> None:
+def test_base_offset_clock_is_set_only_by_the_set_base_offset_time_action() -> None:
     setting, times = clock(kind=TimeKind.BASE_OFFSET)
     agent = operating_agent(OXIMETER, setting)
     octets = bytes.fromhex("D46740381314FED4")
@@ -152,11 +152,11 @@ def test_base_offset_clock_is_set_by_set_base_offset_time_only() -> None:
     ],
     ids=["busy", "no room", "silence"],
 )
-def test_refusal_of_set_time_gets_its_error_or_reject_response(refusal: Refusal, answer: bytes) -> None:
+def test_refused_set_time_gets_the_configured_error_reject_or_no_response(refusal: Refusal, answer: bytes) -> None:
     assert asked(operating_agent(OXIMETER, clock(refusal)[0]), apdu("e18")) == answer
 
 
-def test_set_time_with_an_impossible_date_is_refused() -> None:
+def test_set_time_request_with_an_impossible_date_is_refused() -> None:
     setting, times = clock()
     octets = action(ActionType.SET_TIME, bytes.fromhex("2026130114250000 00000000"))
     assert asked(operating_agent(OXIMETER, setting), octets) == roer(1, ErrorValue.NOT_ALLOWED_BY_OBJECT)
@@ -183,7 +183,7 @@ def test_unconfirmed_action_is_executed_without_a_response() -> None:
         (enable(9), ErrorValue.NO_SUCH_OBJECT_INSTANCE),
     ],
 )
-def test_request_for_an_absent_object_gets_the_error_of_its_kind(octets: bytes, error: ErrorValue) -> None:
+def test_request_for_an_absent_object_or_action_gets_the_matching_error_value(octets: bytes, error: ErrorValue) -> None:
     assert asked(operating_agent(OXIMETER), octets) == roer(1, error)
 
 
@@ -207,7 +207,7 @@ def requests(
     ), scopes
 
 
-def test_unlimited_data_request_gets_the_response_of_the_reference_and_runs_until_it_is_stopped() -> None:
+def test_unlimited_data_request_runs_until_the_manager_stops_it() -> None:
     serving, _ = requests()
     agent = operating_agent(OXIMETER, serving)
     assert asked(agent, apdu("e20")) == apdu("e21")
@@ -228,7 +228,7 @@ def test_single_response_data_request_gets_a_response_that_contains_the_report()
     assert serving.flows(0.0) == ()
 
 
-def test_data_request_for_a_time_period_ends_by_itself_and_can_be_continued() -> None:
+def test_data_request_for_a_time_period_can_be_continued_before_it_ends() -> None:
     serving, _ = requests()
     agent = operating_agent(OXIMETER, serving)
     asked(agent, data_request(START | modes.MODE_SCOPE_ALL | modes.MODE_TIME_PERIOD, for_s=2.0), 10.0)
@@ -238,7 +238,7 @@ def test_data_request_for_a_time_period_ends_by_itself_and_can_be_continued() ->
     assert not serving.flows(15.0)
 
 
-def test_data_request_for_a_class_covers_the_objects_of_the_class() -> None:
+def test_data_request_for_an_object_class_covers_the_objects_of_that_class() -> None:
     serving, scopes = requests()
     mode = START | modes.MODE_SCOPE_CLASS | modes.MODE_SINGLE_RESPONSE
     asked(operating_agent(OXIMETER, serving), data_request(mode, object_class=6))
@@ -282,7 +282,7 @@ _R = DataRequestResult
     ],
     ids=lambda given: given.name if isinstance(given, DataRequestResult) else "",
 )
-def test_refused_data_request_gets_the_result_code_of_its_reason(
+def test_refused_data_request_gets_the_result_code_for_the_reason(
     result: DataRequestResult, supports: int, request_octets: bytes
 ) -> None:
     serving, _ = requests(supports)
@@ -294,7 +294,7 @@ def test_refused_data_request_gets_the_result_code_of_its_reason(
     assert (told.data_req_result, told.event_type, told.event_info) == (result, 0, b"")
 
 
-def test_data_request_beyond_the_flow_limit_or_with_a_used_id_is_refused() -> None:
+def test_data_request_over_the_flow_limit_or_with_a_used_request_id_is_refused() -> None:
     serving, _ = requests(flows_max=1, continuation=False)
     agent = operating_agent(OXIMETER, serving)
     asked(agent, data_request(ALL_ALWAYS, request_id=1))
@@ -313,7 +313,7 @@ def test_data_request_beyond_the_flow_limit_or_with_a_used_id_is_refused() -> No
     )
 
 
-def test_association_request_names_the_supported_data_requests() -> None:
+def test_association_request_announces_the_supported_data_request_modes() -> None:
     serving, _ = requests(flows_max=2)
     agent = operating_agent(OXIMETER, serving)
     agent.receive(bytes.fromhex("E60000020000"), 0.0)
@@ -340,7 +340,7 @@ class Memory(AgentService):
             )
 
 
-def test_confirmed_reports_of_a_service_follow_its_response_one_at_a_time() -> None:
+def test_confirmed_segment_events_are_sent_one_at_a_time_after_the_action_response() -> None:
     memory = Memory()
     agent = operating_agent(OXIMETER, memory)
     sent = asked(agent, action(ActionType.SEG_TRIG_XFER, b"\0\1", handle=1), 2.0)
@@ -354,7 +354,7 @@ def test_confirmed_reports_of_a_service_follow_its_response_one_at_a_time() -> N
     assert agent.can_confirm
 
 
-def test_reconfigured_agent_releases_with_that_reason_and_associates_with_the_new_configuration() -> None:
+def test_reconfigured_agent_releases_and_associates_with_the_new_configuration() -> None:
     agent = operating_agent(OXIMETER)
     agent.reconfigure((ECG,), 1.0)
     assert agent.to_send() == bytes.fromhex("E40000020002")
@@ -364,7 +364,7 @@ def test_reconfigured_agent_releases_with_that_reason_and_associates_with_the_ne
     assert agent.state is State.ASSOCIATING
 
 
-def test_agent_reconfigured_outside_an_association_sends_nothing() -> None:
+def test_agent_reconfigured_outside_an_association_sends_no_apdu() -> None:
     agent = operating_agent(OXIMETER)
     agent.receive(bytes.fromhex("E60000020000"), 0.0)
     assert agent.reconfigure((ECG,), 1.0) == []

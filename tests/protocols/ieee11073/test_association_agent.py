@@ -35,7 +35,7 @@ def verdict(result: ConfigResult) -> bytes:
     return report_answer(0, EventType.CONFIG, info=encode(ConfigReportRsp(OXIMETER.config_id, result)))
 
 
-def test_missing_configuration_response_aborts_after_10_seconds() -> None:
+def test_agent_aborts_when_no_configuration_response_arrives_within_10_seconds() -> None:
     waiting = agent(UNKNOWN)
     assert (waiting.state, waiting.deadline_s) == (State.WAITING_APPROVAL, 10.0)
     assert waiting.expire(9.9) == []
@@ -65,19 +65,19 @@ def test_association_request_of_another_agent_is_rejected(asked: bool) -> None:
 
 
 @pytest.mark.parametrize("octets", [rlrq(), rlre(), apdu("e8")], ids=["release", "released", "get"])
-def test_message_before_the_association_response_aborts(octets: bytes) -> None:
+def test_agent_aborts_when_a_message_arrives_before_the_association_response(octets: bytes) -> None:
     asking = agent()
     assert isinstance(asking.receive(octets, 1.0)[-1], Aborted)
     assert asking.to_send() == abrt()
 
 
 @pytest.mark.parametrize("octets", [roer(0, ErrorValue.PROTOCOL_VIOLATION), rorj(0, RejectProblem.UNEXPECTED_ERROR)])
-def test_error_response_to_the_configuration_aborts(octets: bytes) -> None:
+def test_agent_aborts_when_its_configuration_report_gets_an_error_response(octets: bytes) -> None:
     waiting = agent(UNKNOWN)
     assert isinstance(waiting.receive(octets, 1.0)[-1], Aborted)
 
 
-def test_mds_get_is_served_whole_or_by_attribute_before_the_configuration_response() -> None:
+def test_get_of_the_mds_gets_a_response_before_the_configuration_is_accepted() -> None:
     waiting = agent(UNKNOWN)
     waiting.receive(apdu("e8"), 1.0)
     assert waiting.to_send()[12:].hex() == "0000" + "0002" + "0014" + "0984000a0008" + AGENT_ID.hex() + "099c00020055"
@@ -91,7 +91,7 @@ def test_mds_get_is_served_whole_or_by_attribute_before_the_configuration_respon
     [("0001", ErrorValue.INVALID_OBJECT_INSTANCE), ("0002", ErrorValue.NO_SUCH_OBJECT_INSTANCE)],
     ids=["a metric object", "no object"],
 )
-def test_get_of_a_metric_or_absent_object_gets_the_error_of_its_kind(handle: str, error: ErrorValue) -> None:
+def test_get_of_a_metric_or_of_an_absent_object_gets_an_error_response(handle: str, error: ErrorValue) -> None:
     operating = agent(KNOWN)
     operating.receive(bytes.fromhex(f"E700000E 000C 0002 0103 0006 {handle} 0000 0000"), 1.0)
     assert operating.to_send() == roer(2, error)
@@ -104,7 +104,7 @@ def test_set_of_an_object_that_cannot_be_set_is_refused() -> None:
 
 
 @pytest.mark.parametrize("result", [ConfigResult.ACCEPTED_CONFIG, ConfigResult.UNSUPPORTED_CONFIG])
-def test_configuration_response_during_release_is_ignored(result: ConfigResult) -> None:
+def test_configuration_response_that_arrives_during_the_release_is_ignored(result: ConfigResult) -> None:
     leaving = agent(UNKNOWN)
     leaving.release(1.0)
     assert leaving.receive(verdict(result), 1.1) == []
@@ -112,7 +112,7 @@ def test_configuration_response_during_release_is_ignored(result: ConfigResult) 
     assert leaving.receive(rlre(), 1.2) == [Released()]
 
 
-def test_both_sides_may_request_the_release_at_once() -> None:
+def test_association_is_released_when_both_sides_request_the_release_at_the_same_time() -> None:
     leaving = agent(KNOWN)
     leaving.release(1.0)
     leaving.to_send()
@@ -121,5 +121,5 @@ def test_both_sides_may_request_the_release_at_once() -> None:
     assert leaving.receive(rlre(), 1.2) == [Released()]
 
 
-def test_closed_link_is_reported_as_link_lost() -> None:
+def test_closed_connection_is_reported_as_link_lost() -> None:
     assert agent(KNOWN).receive(b"", 1.0) == [LinkLost()]

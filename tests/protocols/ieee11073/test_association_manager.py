@@ -68,7 +68,7 @@ def waiting_for_config(settings: ManagerSettings | None = None) -> ManagerAssoci
 
 
 @pytest.mark.parametrize("name", conversations())
-def test_responses_to_each_corpus_conversation_equal_it_byte_for_byte(name: str) -> None:
+def test_manager_responses_equal_the_bytes_of_each_corpus_conversation(name: str) -> None:
     association = manager()
     expected, answered = b"", b""
     for sample in conversations()[name]:
@@ -86,7 +86,7 @@ def test_responses_to_each_corpus_conversation_equal_it_byte_for_byte(name: str)
 
 
 @pytest.mark.parametrize("configuration", STANDARD_CONFIGURATIONS, ids=lambda one: f"{one.config_id:04X}")
-def test_confirmed_standard_configurations_are_accepted_without_a_request(configuration: Configuration) -> None:
+def test_known_standard_configuration_is_accepted_without_requesting_it(configuration: Configuration) -> None:
     told = manager().receive(aarq(configuration.config_id), 0.0)
     assert [type(event) for event in told] == [Associated, ConfigurationAgreed]
 
@@ -100,7 +100,7 @@ def test_unknown_configuration_is_requested_from_the_agent(config_id: int) -> No
     assert association.state is State.WAITING_FOR_CONFIG
 
 
-def test_standard_configuration_is_requested_when_standard_configurations_are_not_accepted() -> None:
+def test_standard_configuration_is_requested_when_the_setting_to_accept_it_is_off() -> None:
     association = manager(settings=ManagerSettings(accept_standard_configurations=False))
     (associated,) = association.receive(aarq(0x0190), 0.0)
     assert isinstance(associated, Associated)
@@ -117,7 +117,7 @@ def test_standard_configuration_is_requested_when_standard_configurations_are_no
         (aarq(0x4001, system_id=b"\x01\x02"), 1, RejectReason.PERMANENT),
     ],
 )
-def test_unacceptable_association_request_is_rejected_with_its_reason(
+def test_unacceptable_association_request_is_rejected_with_the_reason(
     request_octets: bytes, result: int, reason: RejectReason
 ) -> None:
     association = manager()
@@ -132,7 +132,7 @@ def test_unacceptable_association_request_is_rejected_with_its_reason(
 
 
 @pytest.mark.parametrize("octets", [report(), rlrq(), apdu("e2")], ids=["message", "release", "response"])
-def test_message_outside_an_association_gets_abrt(octets: bytes) -> None:
+def test_message_outside_an_association_gets_an_abort_response(octets: bytes) -> None:
     association = manager()
     association.receive(octets, 0.0)
     assert association.to_send() == abrt()
@@ -147,7 +147,7 @@ def test_late_release_response_or_abort_is_ignored(octets: bytes) -> None:
 
 
 @pytest.mark.parametrize("octets", [aarq(0x4001), apdu("e2"), rlre()])
-def test_association_apdu_in_the_operating_state_aborts_the_association(octets: bytes) -> None:
+def test_association_request_or_response_in_the_operating_state_aborts_the_association(octets: bytes) -> None:
     association = operating_manager(OXIMETER)
     (*_, aborted) = association.receive(octets, 1.0)
     assert isinstance(aborted, Aborted)
@@ -158,7 +158,7 @@ def test_association_apdu_in_the_operating_state_aborts_the_association(octets: 
 # Configuration.
 
 
-def test_missing_configuration_aborts_after_10_seconds() -> None:
+def test_manager_aborts_when_no_configuration_arrives_within_10_seconds() -> None:
     association = waiting_for_config()
     assert association.deadline_s == 10.0
     assert association.expire(9.9) == []
@@ -170,14 +170,14 @@ def test_missing_configuration_aborts_after_10_seconds() -> None:
     assert association.deadline_s is None
 
 
-def test_reports_before_the_configuration_are_refused() -> None:
+def test_report_that_arrives_before_the_configuration_is_refused() -> None:
     association = waiting_for_config()
     assert reports_of(association.receive(report(), 1.0)) == []
     assert association.to_send() == roer(100, ERROR.NO_SUCH_OBJECT_INSTANCE)
     assert association.deadline_s == 10.0
 
 
-def test_refused_configuration_may_be_followed_by_an_acceptable_one() -> None:
+def test_agent_may_send_another_configuration_after_a_refused_configuration() -> None:
     association = waiting_for_config()
     association.receive(config_report(Configuration(0x0258, ()), invoke_id=1), 4.0)
     assert association.to_send() == verdict(0x0258, ConfigResult.STANDARD_CONFIG_UNKNOWN)
@@ -198,7 +198,7 @@ def test_empty_configuration_with_a_standard_id_selects_the_standard_configurati
 
 
 @pytest.mark.finding("edge-check-6")
-def test_configuration_with_another_id_than_the_association_request_is_used_with_a_deviation() -> None:
+def test_configuration_whose_id_differs_from_the_association_request_is_used_with_a_deviation() -> None:
     waiting = waiting_for_config()
     offered = Configuration(0x4002, STANDARD_CONFIGURATIONS[0].objects)
     events = waiting.receive(config_report(offered), 0.1)
@@ -215,7 +215,7 @@ def test_undecodable_configuration_is_rejected_and_the_manager_stays_in_waiting_
     assert association.state is State.WAITING_FOR_CONFIG
 
 
-def test_association_is_aborted_after_the_limit_of_refused_configurations() -> None:
+def test_association_is_aborted_when_the_limit_of_refused_configurations_is_reached() -> None:
     association = waiting_for_config(ManagerSettings(configurations_max=3))
     for number in range(3):
         assert association.state is State.WAITING_FOR_CONFIG
@@ -234,7 +234,7 @@ def test_configuration_with_a_duplicate_handle_is_rejected() -> None:
 # Get of the MDS.
 
 
-def test_get_without_a_response_aborts_after_3_seconds() -> None:
+def test_manager_aborts_when_a_get_request_gets_no_response_within_3_seconds() -> None:
     association = manager()
     association.receive(aarq(0x0190), 0.0)
     assert association.deadline_s == 3.0
@@ -243,7 +243,7 @@ def test_get_without_a_response_aborts_after_3_seconds() -> None:
     assert association.to_send().endswith(abrt(AbortReason.RESPONSE_TIMEOUT))
 
 
-def test_agent_that_refuses_the_mds_get_stays_associated_with_a_deviation() -> None:
+def test_agent_that_refuses_the_get_of_the_mds_stays_associated_with_a_deviation() -> None:
     association = manager()
     association.receive(aarq(0x0190), 0.0)
     told = association.receive(roer(0, ERROR.NO_SUCH_OBJECT_INSTANCE), 1.0)
@@ -268,7 +268,7 @@ def test_mds_attributes_are_decoded_into_the_device_identity() -> None:
     assert clock == ClockRead((identity.date_and_time,), 0.0, 1.0)
 
 
-def test_response_without_a_request_ends_the_association() -> None:
+def test_unrequested_response_aborts_the_association() -> None:
     association = operating_manager(OXIMETER)
     (*_, aborted) = association.receive(get_answer(77), 1.0)
     assert isinstance(aborted, Aborted)
@@ -288,20 +288,20 @@ def test_event_report_of_unknown_type_is_rejected_as_unrecognized_operation() ->
     assert association.to_send() == rorj(14, PROBLEM.UNRECOGNIZED_OPERATION)
 
 
-def test_segment_data_of_an_absent_object_is_refused() -> None:
+def test_segment_data_of_an_absent_pm_store_is_refused() -> None:
     association = operating_manager(OXIMETER)
     association.receive(apdu("e26"), 1.0)
     assert association.to_send() == roer(13, ERROR.NO_SUCH_OBJECT_INSTANCE)
 
 
 @pytest.mark.parametrize("name", ["e8", "e15", "e18"])
-def test_get_set_or_action_sent_by_an_agent_is_rejected_as_unrecognized_operation(name: str) -> None:
+def test_get_set_or_action_request_of_an_agent_is_rejected_as_unrecognized_operation(name: str) -> None:
     association = operating_manager(OXIMETER)
     association.receive(apdu(name), 1.0)
     assert association.to_send() == rorj(int(apdu(name)[6:8].hex(), 16), PROBLEM.UNRECOGNIZED_OPERATION)
 
 
-def test_unknown_message_is_rejected_as_unrecognized() -> None:
+def test_unknown_message_type_is_rejected_as_an_unrecognized_apdu() -> None:
     association = operating_manager(OXIMETER)
     association.receive(bytes.fromhex("E7000008 0006 0042 0999 0000"), 1.0)
     assert association.to_send() == rorj(0x42, PROBLEM.UNRECOGNIZED_APDU)
@@ -315,7 +315,7 @@ def test_report_after_a_rejected_malformed_report_is_accepted() -> None:
     assert len(reports_of(association.receive(report(), 1.0))) == 1
 
 
-def test_association_is_aborted_after_the_limit_of_malformed_messages() -> None:
+def test_association_is_aborted_when_the_limit_of_malformed_messages_is_reached() -> None:
     association = operating_manager(OXIMETER, ManagerSettings(malformed_max=3))
     for number in range(4):
         told = association.receive(bytes.fromhex("E7000008 0006 0042 0101 0000"), float(number))
@@ -323,7 +323,7 @@ def test_association_is_aborted_after_the_limit_of_malformed_messages() -> None:
     assert association.to_send().endswith(abrt())
 
 
-def test_bytes_without_an_apdu_header_abort_and_close_the_link() -> None:
+def test_bytes_without_an_apdu_header_abort_the_association_and_close_the_link() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(report() + b"HTTP/1.1", 1.0)
     assert isinstance(told[-1], Aborted)
@@ -340,7 +340,7 @@ def test_apdu_over_the_limit_aborts_with_buffer_overflow_and_closes_the_link() -
     assert association.to_send() == abrt(AbortReason.BUFFER_OVERFLOW)
 
 
-def test_closed_link_ignores_release_abort_and_expiry() -> None:
+def test_release_abort_and_timeout_have_no_effect_after_the_link_is_closed() -> None:
     association = operating_manager(OXIMETER)
     assert [type(event) for event in association.receive(b"", 1.0)] == [LinkLost]
     assert association.release(2.0) == association.abort() == association.expire(99.0) == []
@@ -355,7 +355,7 @@ def test_deviation_is_reported_once_per_association() -> None:
     assert deviations_of(association.receive(NO_REPORT, 3.0)) == deviations_of(told)
 
 
-def test_release_request_without_a_response_aborts_after_3_seconds() -> None:
+def test_manager_aborts_when_its_release_request_gets_no_response_within_3_seconds() -> None:
     association = operating_manager(OXIMETER)
     association.release(1.0)
     assert association.to_send() == rlrq()

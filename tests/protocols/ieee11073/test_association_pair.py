@@ -53,7 +53,7 @@ def test_configuration_and_mds_of_a_new_device_are_read_before_its_reports(step:
     assert isinstance(pair.agent_events[-1], Released)
 
 
-def test_learned_configuration_is_known_in_the_next_association() -> None:
+def test_learned_configuration_is_not_requested_in_the_next_association() -> None:
     remembered = RememberedConfigurations()
     association_pair(OXIMETER, remembered=remembered).associate()
     again = association_pair(OXIMETER, remembered=remembered).associate()
@@ -62,13 +62,13 @@ def test_learned_configuration_is_known_in_the_next_association() -> None:
     assert again.agent.state is State.OPERATING
 
 
-def test_standard_configuration_is_accepted_without_a_request() -> None:
+def test_standard_configuration_is_accepted_without_requesting_it() -> None:
     pair = association_pair(STANDARD_OXIMETER).associate()
     assert pair.agent.state is pair.manager.state is State.OPERATING
     assert ConfigurationRequested(0x0190) not in pair.agent_events
 
 
-def test_agent_sends_its_next_configuration_when_the_first_is_refused() -> None:
+def test_agent_sends_its_second_configuration_when_the_first_is_refused() -> None:
     empty = Configuration(0x4010, ())
     pair = association_pair(empty, OXIMETER).associate()
     assert [event.config_id for event in pair.agent_events if isinstance(event, ConfigurationRequested)] == [
@@ -80,7 +80,7 @@ def test_agent_sends_its_next_configuration_when_the_first_is_refused() -> None:
     assert saturations(pair) == [91.0]
 
 
-def test_agent_without_a_usable_configuration_releases() -> None:
+def test_agent_releases_the_association_when_all_its_configurations_are_refused() -> None:
     pair = association_pair(Configuration(0x4010, ())).associate()
     assert pair.agent.state is pair.manager.state is State.UNASSOCIATED
     assert bytes.fromhex("E400 0002 0001") in pair.sent_by_agent
@@ -100,7 +100,7 @@ def test_agent_has_at_most_one_unacknowledged_confirmed_report() -> None:
     assert pair.agent.can_confirm
 
 
-def test_unacknowledged_confirmed_report_ends_the_association_on_timeout() -> None:
+def test_association_ends_when_a_confirmed_report_is_not_acknowledged_in_time() -> None:
     pair = association_pair(OXIMETER, agent_settings=AgentSettings(to_cer_s=3.0)).associate()
     pair.delivers = False
     report(pair, 0)
@@ -154,7 +154,7 @@ def test_device_associates_again_after_the_manager_released_it() -> None:
     assert saturations(pair) == [95.0]
 
 
-def test_abort_by_the_manager_is_reported_at_the_agent() -> None:
+def test_abort_by_the_manager_is_reported_by_the_agent() -> None:
     pair = association_pair(OXIMETER).associate()
     pair.manager_events += pair.manager.abort()
     pair.exchange()
@@ -162,7 +162,7 @@ def test_abort_by_the_manager_is_reported_at_the_agent() -> None:
     assert pair.manager_events[-1].by_us  # type: ignore[union-attr]  # the event is an Aborted
 
 
-def test_agent_resends_its_association_request_and_then_aborts() -> None:
+def test_agent_aborts_after_it_resent_its_association_request_without_a_response() -> None:
     pair = association_pair(OXIMETER, agent_settings=AgentSettings(to_assoc_s=10.0, associations_max=3))
     pair.agent.associate(0.0)
     sent = [pair.agent.to_send()]
@@ -178,7 +178,7 @@ def test_agent_resends_its_association_request_and_then_aborts() -> None:
     assert pair.agent.state is State.UNASSOCIATED
 
 
-def test_agent_refuses_actions_and_objects_that_it_lacks() -> None:
+def test_agent_refuses_unsupported_actions_and_absent_objects() -> None:
     pair = association_pair(OXIMETER).associate()
     set_time = bytes.fromhex("E700001A 0018 0009 0107 0012 0000 0C17 000C 2026030114250000 00000000")
     enable_scanner = bytes.fromhex("E7000016 0014 0007 0105 000E 0003 0001 0008 0000 0953 0002 0001")

@@ -85,7 +85,7 @@ def test_capture_read_byte_by_byte_decodes_to_the_recorded_observations(name: st
     assert rows(played.observations) == truth_rows(played.meta["truth"])
 
 
-def test_every_capture_with_recorded_observations_is_tested() -> None:
+def test_every_capture_file_with_recorded_observations_is_tested() -> None:
     names = {
         path.stem
         for path in shared_path("data/captures").glob("*.jsonl")
@@ -94,7 +94,7 @@ def test_every_capture_with_recorded_observations_is_tested() -> None:
     assert names == set(WITH_TRUTH)
 
 
-def test_abort_release_and_lost_link_of_captures_are_reported() -> None:
+def test_abort_release_or_lost_link_in_a_capture_is_reported() -> None:
     assert isinstance(play("end_agent_abort", known=True).events[-2], Aborted)
     assert [type(event) for event in play("end_agent_drop", known=True).events[-2:]] == [ReportReceived, LinkLost]
     released = play("known_bloodpressure_02bc", known=True)
@@ -107,7 +107,7 @@ def test_confirmed_reports_are_acknowledged_with_the_invoke_ids_of_the_agent() -
     assert answers[2:5] == [report_answer(invoke_id) for invoke_id in (0, 1, 2)]
 
 
-def test_undeclared_time_of_configuration_0190_is_one_deviation_per_handle() -> None:
+def test_undeclared_time_stamp_in_configuration_0190_is_one_deviation_per_handle() -> None:
     played = play("known_oximeter_0190", known=True)
     sentences = [event.sentence for event in played.events if isinstance(event, Deviation)]
     assert sentences == [
@@ -118,7 +118,7 @@ def test_undeclared_time_of_configuration_0190_is_one_deviation_per_handle() -> 
     ]
 
 
-def test_mds_with_empty_attributes_still_gives_the_system_id() -> None:
+def test_system_id_is_read_from_an_mds_with_empty_attributes() -> None:
     played = play("known_bloodpressure_02bc", known=True)
     identity = next(event.identity for event in played.events if isinstance(event, MdsRead))
     assert identity.system_id.hex() == "00091ffffe801001"

@@ -102,7 +102,7 @@ def ours_and_theirs(name: str) -> tuple[list[bytes], list[bytes]]:
 
 
 @pytest.mark.parametrize("name", CAPTURES)
-def test_responses_equal_the_recorded_ones_except_for_listed_differences(name: str) -> None:
+def test_manager_responses_equal_the_recorded_responses_except_for_listed_differences(name: str) -> None:
     ours, theirs = ours_and_theirs(name)
     different = DIFFERENT.get(name, Difference())
     assert [octets for octets in ours if octets in different.only_ours] == list(different.only_ours)
@@ -112,7 +112,7 @@ def test_responses_equal_the_recorded_ones_except_for_listed_differences(name: s
     ]
 
 
-def test_every_recorded_manager_response_is_compared() -> None:
+def test_every_recorded_manager_response_is_compared_by_a_test() -> None:
     paths = shared_path("data/captures").glob("*.jsonl")
     assert {path.stem for path in paths} == set(CAPTURES)
     answers = sum(who == "manager" for name in CAPTURES for who, _ in recorded(name))

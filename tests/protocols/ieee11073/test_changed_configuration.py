@@ -39,7 +39,7 @@ def explain(agent: ManagerAssociation, configuration: Configuration, invoke_id: 
     agent.to_send()
 
 
-def test_report_that_contradicts_the_configuration_aborts_and_it_is_requested_next_time() -> None:
+def test_configuration_is_requested_again_after_a_report_contradicted_it() -> None:
     updated = manager(known=BEFORE)
     assert not was_asked(updated, 0)
     events = updated.receive(after_report(), 1.0)
@@ -55,7 +55,7 @@ def test_report_that_contradicts_the_configuration_aborts_and_it_is_requested_ne
     assert [type(event) for event in updated.receive(after_report(), 5.0)] == [ReportReceived]
 
 
-def test_report_of_an_unknown_object_aborts_and_the_configuration_is_requested_next_time() -> None:
+def test_configuration_is_requested_again_after_a_report_of_an_unknown_object() -> None:
     updated = manager(known=BEFORE)
     was_asked(updated, 0)
     updated.receive(scan_report(fixed_report(AFTER, (Reading(2, 80.0),))), 1.0)
@@ -63,7 +63,7 @@ def test_report_of_an_unknown_object_aborts_and_the_configuration_is_requested_n
     assert was_asked(updated, 1)
 
 
-def test_configuration_received_in_this_association_is_not_requested_again() -> None:
+def test_configuration_received_in_the_same_association_is_not_requested_again() -> None:
     strange = manager()
     assert was_asked(strange, 0)
     explain(strange, BEFORE, 0)
@@ -71,7 +71,7 @@ def test_configuration_received_in_this_association_is_not_requested_again() -> 
     assert strange.state is State.OPERATING
 
 
-def test_reports_are_accepted_with_deviations_after_the_same_configuration_was_received_again() -> None:
+def test_contradicting_reports_are_accepted_when_the_configuration_was_received_unchanged() -> None:
     habitual = manager(known=BEFORE)
     was_asked(habitual, 0)
     habitual.receive(after_report(), 1.0)
@@ -85,7 +85,7 @@ def test_reports_are_accepted_with_deviations_after_the_same_configuration_was_r
     assert habitual.state is State.OPERATING
 
 
-def test_undeclared_trailing_time_causes_no_configuration_request() -> None:
+def test_report_with_an_undeclared_trailing_time_stamp_causes_no_configuration_request() -> None:
     timeless = standard_configuration(0x0190)
     assert timeless is not None
     untimed = Configuration(EXTENDED, timeless.objects)

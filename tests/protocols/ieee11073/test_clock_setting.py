@@ -39,7 +39,7 @@ def commanded(played: Device, at_s: float = 1.0, zone_min: int = 0) -> None:
     played.manager.clock_setting.set_time(wall, at_s)
 
 
-def test_clock_attributes_of_the_mds_become_one_coincident_time_stamp() -> None:
+def test_clock_attributes_of_the_mds_become_one_clock_reading() -> None:
     played = device(OXIMETER, SHOWN, settings=ONCE, round_trip_s=0.4)
     (read,) = [event for event in played.told if isinstance(event, ClockRead)]
     assert (read.asked_s, read.answered_s) == (0.0, 0.4)
@@ -51,7 +51,7 @@ def test_clock_attributes_of_the_mds_become_one_coincident_time_stamp() -> None:
     assert [type(event) for event in played.told[-2:]] == [MdsRead, ClockRead]
 
 
-def test_clock_without_a_time_gives_no_clock_reading() -> None:
+def test_clock_attributes_without_a_valid_time_give_no_clock_reading() -> None:
     shown = (AvaType(Attribute.RELATIVE_TIME, b"\xff" * 4), AvaType(Attribute.DATE_AND_TIME, bytes(7)))
     assert not [event for event in device(OXIMETER, shown).told if isinstance(event, ClockRead)]
 
@@ -70,7 +70,7 @@ def test_clocks_are_read_periodically_with_one_get_of_their_attributes() -> None
     assert played.manager.deadline_s == 120.2
 
 
-def test_device_that_ignores_clock_requests_gets_two_and_stays_associated() -> None:
+def test_device_that_does_not_respond_to_clock_requests_stays_associated() -> None:
     played = device(OXIMETER, SHOWN, settings=ManagerSettings(clock_read_every_s=60.0))
     told = played.waits(3600.0)
     assert len(played.asked()) == 2
@@ -80,7 +80,7 @@ def test_device_that_ignores_clock_requests_gets_two_and_stays_associated() -> N
     assert (played.manager.state, played.manager.deadline_s) == (State.OPERATING, None)
 
 
-def test_set_time_equals_the_bytes_of_the_reference_and_its_response_is_reported() -> None:
+def test_set_time_request_equals_the_bytes_of_the_reference() -> None:
     played = settable()
     commanded(played)
     (asked,) = played.asked()
@@ -95,7 +95,7 @@ def test_set_time_equals_the_bytes_of_the_reference_and_its_response_is_reported
     assert [each.message for each in played.asked()] == [MessageTag.GET]
 
 
-def test_set_time_has_the_time_at_which_the_request_is_sent() -> None:
+def test_set_time_request_contains_the_time_at_which_it_is_sent() -> None:
     played = settable()
     played.manager.clock_setting.read_clocks(1.0)
     commanded(played)
@@ -105,7 +105,7 @@ def test_set_time_has_the_time_at_which_the_request_is_sent() -> None:
     assert given == ClockCommanded(absolute_time_at(REFERENCE_US + 2_500_000), 3.5)
 
 
-def test_absolute_time_is_set_as_local_time_and_base_offset_time_with_its_offset() -> None:
+def test_absolute_time_clock_is_set_to_local_time_and_base_offset_clock_to_time_with_offset() -> None:
     played = settable()
     commanded(played, zone_min=120)
     (asked,) = played.asked()
@@ -137,7 +137,7 @@ def test_clock_is_never_set_on_a_device_that_does_not_declare_set_time_support(c
         ),
     ],
 )
-def test_refused_set_time_is_reported_and_not_retried_in_the_association(
+def test_refused_set_time_request_is_not_retried_in_the_same_association(
     answer: Callable[[int], bytes], why: str
 ) -> None:
     played = settable()
@@ -154,7 +154,7 @@ def test_refused_set_time_is_reported_and_not_retried_in_the_association(
     assert played.manager.state is State.OPERATING
 
 
-def test_set_time_without_a_response_keeps_the_association_and_reads_the_clock_again() -> None:
+def test_clock_is_read_again_after_a_set_time_request_without_a_response() -> None:
     played = settable()
     commanded(played)
     (asked,) = played.asked()
@@ -168,14 +168,14 @@ def test_set_time_without_a_response_keeps_the_association_and_reads_the_clock_a
     assert played.manager.state is State.OPERATING
 
 
-def test_second_set_time_is_refused_while_the_first_is_pending() -> None:
+def test_second_set_time_request_is_refused_while_the_first_is_pending() -> None:
     played = settable()
     commanded(played)
     with pytest.raises(LocalProtocolError, match="being set"):
         commanded(played)
 
 
-def test_clock_attributes_cover_every_time_kind() -> None:
+def test_every_kind_of_time_has_a_clock_attribute() -> None:
     assert set(CLOCK_ATTRIBUTES.values()) == set(TimeKind)
 
 

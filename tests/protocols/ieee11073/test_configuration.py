@@ -59,14 +59,14 @@ def test_extended_ecg_configuration_decodes_to_its_lead_and_heart_rate() -> None
     assert (rate.type, rate.array) == (Code(2, 16770), None)
 
 
-def test_waveform_without_a_scale_has_slope_1_and_offset_0() -> None:
+def test_waveform_without_a_scale_attribute_has_slope_1_and_offset_0() -> None:
     found, told = channel(ECG_TYPE, PERIOD, ava(Attribute.SA_SPECIFICATION, bytes.fromhex("0008 10FF 0000")))
     assert found.array is not None
     assert (found.array.format, found.array.slope, found.array.offset) == (SampleFormat.I16, 1.0, 0.0)
     assert told == []
 
 
-def test_waveform_without_a_specification_takes_the_width_of_its_scale() -> None:
+def test_waveform_without_a_sample_specification_takes_the_sample_width_of_its_scale() -> None:
     scale = ava(Attribute.SCALE_AND_RANGE_I8, bytes.fromhex("00000000 00000064 00 C8"))
     found, _ = channel(ECG_TYPE, PERIOD, scale)
     assert found.array is not None
@@ -85,27 +85,27 @@ def test_waveform_without_a_specification_takes_the_width_of_its_scale() -> None
     ],
     ids=["empty-range", "not-a-number", "too-short"],
 )
-def test_invalid_scale_is_a_deviation_and_is_not_applied(scale: str, sentence: str) -> None:
+def test_invalid_waveform_scale_is_not_applied_and_is_reported_as_a_deviation(scale: str, sentence: str) -> None:
     found, told = channel(ECG_TYPE, PERIOD, ava(Attribute.SCALE_AND_RANGE_I16, bytes.fromhex(scale)))
     assert found.array is not None
     assert (found.array.slope, found.array.offset) == (1.0, 0.0)
     assert told == [sentence]
 
 
-def test_samples_of_12_bits_stay_bytes_without_a_scale() -> None:
+def test_samples_of_12_bits_are_kept_as_unscaled_bytes() -> None:
     found, told = channel(ECG_TYPE, PERIOD, ava(Attribute.SA_SPECIFICATION, bytes.fromhex("0008 0C0C 0000")))
     assert found.array is not None
     assert (found.array.format, found.array.slope) == (SampleFormat.U8, 1.0)
     assert told == ["the waveform with handle 1 has samples of 12 bits"]
 
 
-def test_object_without_attributes_has_unknown_type_and_no_unit() -> None:
+def test_configured_object_without_attributes_has_unknown_type_and_no_unit() -> None:
     found, told = channel(object_class=ObjectClass.NUMERIC)
     assert (found.type, found.unit, found.components) == (Code(0, 0), None, ())
     assert told == ["the object with handle 1 has no Type"]
 
 
-def test_malformed_attributes_count_as_absent() -> None:
+def test_malformed_configuration_attributes_are_treated_as_absent() -> None:
     broken = (
         ava(Attribute.TYPE, b"\x00\x02\x4b"),
         ava(Attribute.UNIT_CODE, b"\x02"),
@@ -126,12 +126,12 @@ def test_malformed_attributes_count_as_absent() -> None:
     ],
     ids=["cut", "one-handle-twice", "the-mds", "broken-value-map"],
 )
-def test_malformed_object_list_is_refused(octets: str) -> None:
+def test_configuration_with_a_malformed_object_list_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         Configuration.decode(0x4001, bytes.fromhex(octets))
 
 
-def test_deviations_are_kept_once_per_kind_and_bounded() -> None:
+def test_deviations_are_reported_once_per_kind_up_to_a_maximum_number() -> None:
     notes = Notes()
     for number in range(200):
         notes.add(Oddity.TYPE_MISSING, bytes(1000), handle=number)
@@ -143,7 +143,7 @@ def test_deviations_are_kept_once_per_kind_and_bounded() -> None:
     assert notes.drain() == []
 
 
-def test_remembered_configurations_are_bounded_and_the_oldest_are_dropped_first() -> None:
+def test_oldest_remembered_configuration_is_dropped_when_the_limit_is_reached() -> None:
     remembered = RememberedConfigurations()
     for number in range(300):
         remembered.remember(number.to_bytes(8, "big"), 0x4001, b"octets")
@@ -173,12 +173,12 @@ def test_time_stamp_not_in_the_attribute_value_map_is_a_local_protocol_error() -
         fixed_report(Configuration(0x4001, (numeric(1, SPO2, PERCENT),)), [Reading(1, 97.0, minute(0))])
 
 
-def test_grouped_report_without_one_of_its_objects_is_a_local_protocol_error() -> None:
+def test_encoding_a_grouped_report_without_one_of_its_objects_is_a_local_protocol_error() -> None:
     with pytest.raises(LocalProtocolError):
         grouped_report(ecg_configuration(2), 3, [[Reading(2, 70.0)]])
 
 
-def test_sample_array_of_undeclared_length_is_a_local_error_in_fixed_form_only() -> None:
+def test_sample_array_of_undeclared_length_is_encoded_only_in_a_variable_format_report() -> None:
     configuration = ecg_configuration(samples=8)
     short = [Reading(1, bytes(8))]
     with pytest.raises(LocalProtocolError):

@@ -36,7 +36,7 @@ def deviations_of(events: list[Event]) -> list[str]:
     return [event.sentence for event in events if isinstance(event, Deviation)]
 
 
-def test_confirmed_report_is_acknowledged_only_after_it_was_delivered() -> None:
+def test_confirmed_report_is_acknowledged_only_after_its_delivery() -> None:
     association = operating_manager(OXIMETER)
     (received,) = reports_of(association.receive(report(), 1.0))
     assert association.to_send() == b""
@@ -46,7 +46,7 @@ def test_confirmed_report_is_acknowledged_only_after_it_was_delivered() -> None:
     assert association.to_send() == b""
 
 
-def test_each_of_several_reports_in_one_read_is_acknowledged() -> None:
+def test_every_confirmed_report_is_acknowledged_when_several_arrive_in_one_read() -> None:
     association = operating_manager(OXIMETER)
     reports_of(association.receive(report(0), 1.0))
     (received,) = reports_of(association.receive(b"".join(report(number) for number in range(1, 4)), 1.0))
@@ -104,7 +104,7 @@ def test_acknowledgements_of_two_associations_in_one_read_are_sent_in_order() ->
 
 
 @pytest.mark.parametrize("end", [abrt(), b""], ids=["abort", "link-lost"])
-def test_reports_get_no_acknowledgement_after_the_association_ended(end: bytes) -> None:
+def test_reports_delivered_after_the_association_ended_are_not_acknowledged(end: bytes) -> None:
     association = operating_manager(OXIMETER)
     (received,) = reports_of(association.receive(report(), 1.0))
     ended = association.receive(end, 1.1)
@@ -116,19 +116,19 @@ def test_reports_get_no_acknowledgement_after_the_association_ended(end: bytes) 
 # Report numbers.
 
 
-def test_missing_report_numbers_are_reported_as_lost() -> None:
+def test_reports_with_missing_report_numbers_are_reported_as_lost() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(b"".join(report(number) for number in (0, 1, 5, 6)), 1.0)
     assert [event for event in told if isinstance(event, ReportsLost)] == [ReportsLost(3, 1)]
     assert sum(event.reports for event in reports_of(told)) == 4
 
 
-def test_reports_missing_before_the_first_are_reported_as_lost() -> None:
+def test_reports_missing_before_the_first_received_report_are_reported_as_lost() -> None:
     told = operating_manager(OXIMETER).receive(report(7), 1.0)
     assert told[0] == ReportsLost(7, None)
 
 
-def test_report_numbers_wrap_at_65536_without_reported_losses() -> None:
+def test_wrap_of_the_report_number_at_65536_is_not_reported_as_a_loss() -> None:
     association = operating_manager(OXIMETER)
     readings = fixed_report(OXIMETER, (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0))))
     numbers = [number % 65_536 for number in range(65_540)]
@@ -139,7 +139,7 @@ def test_report_numbers_wrap_at_65536_without_reported_losses() -> None:
     assert reports_of(told)[-1].report_no == 3
 
 
-def test_repeated_report_number_is_one_deviation_and_its_reports_are_kept() -> None:
+def test_reports_with_a_repeated_report_number_are_kept_with_one_deviation() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(report(0, invoke_id=1) + report(0, invoke_id=2) + report(0, invoke_id=3), 1.0)
     assert deviations_of(told) == ["a report has the number of the one before it"]

@@ -32,7 +32,7 @@ def test_agent_sends_no_further_segment_data_after_its_release_request() -> None
     assert agent.receive(rlre(), 0.3)[-1] == Released()
 
 
-def test_agent_that_releases_during_configuration_ignores_the_configuration_response() -> None:
+def test_configuration_response_is_ignored_by_an_agent_that_has_requested_its_release() -> None:
     agent = operating_agent(METER)
     agent.release(0.1)
     agent.to_send()
@@ -40,7 +40,7 @@ def test_agent_that_releases_during_configuration_ignores_the_configuration_resp
     assert agent.state is State.UNASSOCIATED  # a response without a request: row 9.26
 
 
-def test_manager_that_releases_before_the_mds_is_read_sends_no_request() -> None:
+def test_manager_that_releases_before_it_has_read_the_mds_sends_no_further_request() -> None:
     """A manager that knew the attributes would send this device requests for its scanner, its clock and its memory."""
     for name in ("scanner_forms", "ecg_scanner", "memory_fetched", "data_on_request"):
         said = [sample.octets for sample in conversations()[name] if sample.name == "agent"]

@@ -32,7 +32,7 @@ def operating_line() -> ManagerAssociation:
     return line
 
 
-def test_tcp_connection_is_closed_when_its_framing_is_lost() -> None:
+def test_tcp_connection_is_closed_when_apdu_framing_is_lost() -> None:
     connection = operating_manager(OXIMETER)
     events = connection.receive(NOISE + request(), 1.0)
     assert connection.closed
@@ -53,7 +53,7 @@ def test_serial_line_resumes_at_the_next_association_request_after_noise(step: i
     assert not line.closed
 
 
-def test_noise_on_a_serial_line_gets_one_abort_and_one_deviation() -> None:
+def test_noise_on_a_serial_line_causes_one_abort_and_one_deviation() -> None:
     line = operating_line()
     events = [event for number in range(200) for event in line.receive(NOISE, number / 10)]
     assert line.to_send() == abrt()
@@ -61,7 +61,7 @@ def test_noise_on_a_serial_line_gets_one_abort_and_one_deviation() -> None:
     assert line.deadline_s is None
 
 
-def test_noise_that_resembles_association_requests_gets_a_bounded_number_of_response_bytes() -> None:
+def test_response_bytes_to_noise_on_a_serial_line_are_bounded_by_the_received_bytes() -> None:
     line = manager(settings=LINE)
     octets = (b"\xe2\x00\x00\x06\x80\x00\x00\x00\xff\xff" + b"\x00") * 5000
     line.receive(octets, 0.0)
@@ -69,7 +69,7 @@ def test_noise_that_resembles_association_requests_gets_a_bounded_number_of_resp
     assert len(line.to_send()) <= 2 * len(octets)
 
 
-def test_partial_apdu_aborts_and_closes_the_connection_after_5_seconds() -> None:
+def test_connection_is_closed_when_a_partial_apdu_is_not_completed_within_5_seconds() -> None:
     connection = operating_manager(OXIMETER)
     connection.receive(report()[:20], 10.0)
     assert connection.deadline_s == 15.0
@@ -88,7 +88,7 @@ def test_apdu_that_arrives_byte_by_byte_within_the_timeout_is_received() -> None
     assert connection.deadline_s is None
 
 
-def test_next_device_on_a_serial_line_associates_after_a_partial_report_of_the_last_one() -> None:
+def test_device_on_a_serial_line_associates_after_a_partial_report_of_the_previous_device() -> None:
     line = operating_line()
     line.receive(b"\xe7\x00\x01\x00" + bytes(20), 0.0)
     assert not any(isinstance(event, Associated) for event in line.receive(request(), 3.0))
@@ -97,7 +97,7 @@ def test_next_device_on_a_serial_line_associates_after_a_partial_report_of_the_l
     assert line.state is State.OPERATING
 
 
-def test_link_that_closes_within_an_apdu_stays_disconnected() -> None:
+def test_link_closed_within_an_apdu_stays_disconnected() -> None:
     line = operating_line()
     line.receive(b"\xe7\x00\x01\x00" + request(), 0.0)
     line.receive(b"", 1.0)

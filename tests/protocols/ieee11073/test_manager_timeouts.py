@@ -77,7 +77,7 @@ WAITINGS = (
 
 
 @pytest.mark.parametrize("waiting", WAITINGS, ids=lambda waiting: waiting.name)
-def test_each_pending_state_ends_at_its_timeout_and_not_sooner(waiting: Waiting) -> None:
+def test_manager_waits_for_each_response_exactly_until_its_configured_timeout(waiting: Waiting) -> None:
     played = waiting.begin(NOT_THE_DEFAULTS)
     before = played.manager.state
     assert played.manager.deadline_s == waiting.timeout_s

@@ -34,7 +34,7 @@ def report(items: str, *, number: int = 0, event_type: EventType = FIXED, handle
 
 
 @pytest.mark.finding("edge-check-1")
-def test_report_of_the_antidote_sample_agent_with_trailing_bytes_keeps_its_value() -> None:
+def test_value_of_an_antidote_report_with_trailing_bytes_is_kept() -> None:
     """Receive a captured report of Antidote's sample agent: the event's length is two more than its list."""
     association = manager(GLUCOMETER)
     sent = bytes.fromhex(
@@ -72,7 +72,7 @@ def test_report_without_a_complete_value_is_rejected(items: str, event_type: Eve
 
 
 @pytest.mark.finding("edge-check-3")
-def test_refused_reports_are_reported_with_their_reason_and_not_counted_as_lost() -> None:
+def test_refused_reports_have_a_reason_and_are_not_counted_as_lost() -> None:
     association = manager(OXIMETER)
     reported = [
         *association.receive(report("0001 0004 0001 0000", number=0), 1.0),

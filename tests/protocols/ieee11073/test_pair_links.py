@@ -114,7 +114,7 @@ def test_scan_report_samples_cover_all_16_event_types() -> None:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_perfect_link_delivers_every_report_once(name: str) -> None:
+def test_every_report_is_delivered_once_over_a_link_without_loss(name: str) -> None:
     story = perfect(name)
     assert story.links == 1
     assert story.answered == len(STORIES[name](name).reports)
@@ -128,7 +128,9 @@ def test_perfect_link_delivers_every_report_once(name: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "confirmed"), [(LinkKind.ONE_OCTET, True), (LinkKind.SLOW, False)], ids=["one-octet", "slow-unconfirmed"]
 )
-def test_any_link_without_loss_delivers_the_same_observations(name: str, kind: LinkKind, confirmed: bool) -> None:
+def test_slow_or_fragmenting_link_delivers_the_same_observations_as_a_fast_link(
+    name: str, kind: LinkKind, confirmed: bool
+) -> None:
     story = Telling(STORIES[name](name), kind, confirmed=confirmed).tell()
     assert rows(story) == rows(perfect(name))
     assert story.links == 1
@@ -137,7 +139,7 @@ def test_any_link_without_loss_delivers_the_same_observations(name: str, kind: L
 
 @pytest.mark.parametrize("name", STORIES)
 @pytest.mark.parametrize("seed", LOSSY_SEEDS)
-def test_reports_over_a_lossy_link_are_delivered_in_order_after_reassociation(name: str, seed: int) -> None:
+def test_reports_are_delivered_in_order_after_reassociation_over_a_lossy_link(name: str, seed: int) -> None:
     spoken = STORIES[name](name)
     story = Telling(spoken, LinkKind.LOSSY, seed=f"{name}:{seed}").tell()
     assert story.answered == len(spoken.reports)
@@ -151,7 +153,7 @@ def test_reports_over_a_lossy_link_are_delivered_in_order_after_reassociation(na
     assert not [event for event in story.told if isinstance(event, ReportsLost)]
 
 
-def test_lossy_links_reassociate_and_lose_acknowledgements() -> None:
+def test_simulated_lossy_links_cause_reassociations_and_lost_acknowledgements() -> None:
     stories = [
         Telling(STORIES[name](name), LinkKind.LOSSY, seed=f"{name}:{seed}").tell()
         for name in EVERY_FORM

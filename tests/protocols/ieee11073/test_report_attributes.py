@@ -77,7 +77,7 @@ def test_battery_level_is_reported_only_when_it_changes() -> None:
     assert [event.battery_percent for event in read.mds] == [85, 84, 85]
 
 
-def test_every_date_and_time_adjustment_is_reported_even_if_equal() -> None:
+def test_every_date_and_time_adjustment_is_reported_even_when_it_repeats_the_previous_one() -> None:
     read = Read(OXIMETER)
     report = variable_of(0, (Attribute.DATE_AND_TIME_ADJUSTMENT, "000000057E40"))
     apdus = [scan_report(report, report_no=at, invoke_id=at) for at in range(4)]
@@ -86,7 +86,7 @@ def test_every_date_and_time_adjustment_is_reported_even_if_equal() -> None:
     assert [event.attributes[0][1].hex() for event in read.mds] == ["000000057e40"] * 4
 
 
-def test_malformed_mds_attribute_is_reported_by_number_with_a_deviation() -> None:
+def test_malformed_mds_attribute_is_reported_as_raw_bytes_with_a_deviation() -> None:
     read = Read(OXIMETER)
     read(variable_of(0, (Attribute.BATTERY_LEVEL, "55")))
     (mds,) = read.mds
@@ -136,7 +136,7 @@ def test_device_identity_size_is_bounded_for_any_reported_attributes() -> None:
         (UNKNOWN, "0102030405"),
     ],
 )
-def test_attributes_beside_a_value_are_reported_once_by_number(attribute: int, octets: str) -> None:
+def test_undecoded_attributes_beside_a_value_are_reported_once_with_their_number(attribute: int, octets: str) -> None:
     read = Read(OXIMETER)
     stamp = (Attribute.TIME_STAMP_ABSOLUTE, CLOCK)
     report = variable_of(1, (attribute, octets), (Attribute.NU_BASIC, "0062"), stamp)
@@ -145,7 +145,7 @@ def test_attributes_beside_a_value_are_reported_once_by_number(attribute: int, o
     assert read.sentences == []
 
 
-def test_attributes_of_an_attribute_value_map_are_reported() -> None:
+def test_undecoded_attributes_in_an_attribute_value_map_are_reported() -> None:
     mapped = (Attribute.ATTRIBUTE_VALUE_MAP, "0002 0008 0A4C 0002 094A 0004")
     configuration = Configuration(0x4041, (with_attributes(OXIMETER.objects[0], mapped),))
     accuracy = AvaType(ACCURACY, bytes.fromhex("FF000005"))
@@ -166,7 +166,7 @@ def test_attributes_are_reported_for_each_person_separately() -> None:
     assert told(read) == [(1, 1, ((UNKNOWN, b"\x07"),)), (1, 2, ((UNKNOWN, b"\x07"),))]
 
 
-def test_each_attribute_change_within_one_read_is_reported_in_order() -> None:
+def test_every_attribute_change_among_reports_received_together_is_reported_in_order() -> None:
     read = Read(OXIMETER)
     apdus = [
         scan_report(
@@ -179,34 +179,34 @@ def test_each_attribute_change_within_one_read_is_reported_in_order() -> None:
     assert [event.attributes[0][1] for event in read.carried] == [bytes([at]) for at in range(10)]
 
 
-def test_measurement_status_without_a_value_is_reported_as_an_attribute_only() -> None:
+def test_measurement_status_without_a_value_is_reported_as_an_attribute() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1, (Attribute.MEASUREMENT_STATUS, "2000"))) == []
     assert told(read) == [(1, None, ((Attribute.MEASUREMENT_STATUS, b"\x20\x00"),))]
     assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_VAR)
 
 
-def test_object_without_attributes_in_a_report_is_a_deviation() -> None:
+def test_report_of_an_object_without_attributes_is_a_deviation() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1)) == []
     assert read.oddities == [Oddity.REPORT_WITHOUT_VALUE]
 
 
-def test_unit_code_without_a_value_applies_to_later_values() -> None:
+def test_unit_code_in_a_report_without_a_value_applies_to_later_values() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1, (Attribute.UNIT_CODE, "0200"))) == []
     assert [one.channel.unit for one in read(variable_of(1, (Attribute.NU_BASIC, "0062")))] == [Code(4, 512)]
     assert (read.carried, read.sentences) == ([], [])
 
 
-def test_more_attributes_than_are_remembered_are_all_reported() -> None:
+def test_all_attributes_are_reported_when_they_exceed_the_number_of_remembered_attributes() -> None:
     read = Read(OXIMETER)
     for start in range(0, 2 * REMEMBERED_MAX, 256):
         read(variable_of(1, *((0x8000 + start + at, "00") for at in range(256)), (Attribute.NU_BASIC, "0062")))
     assert sum(len(event.attributes) for event in read.carried) == 2 * REMEMBERED_MAX
 
 
-def test_long_attributes_are_compared_by_all_of_their_bytes() -> None:
+def test_long_attribute_is_reported_again_when_only_its_last_byte_changes() -> None:
     read = Read(OXIMETER)
     for last in ("00", "00", "01"):
         read(variable_of(1, (UNKNOWN, "AA" * 500 + last)))
@@ -222,7 +222,7 @@ def test_attributes_are_reported_again_in_a_new_association() -> None:
     assert [event.battery_percent for event in read.mds] == [85, 85]
 
 
-def test_clock_attribute_without_a_valid_date_is_kept_as_sent() -> None:
+def test_clock_attribute_without_a_valid_date_is_kept_as_received() -> None:
     read = Read(OXIMETER)
     read(variable_of(0, (Attribute.DATE_AND_TIME, "20260A010A000000")))
     assert read.mds[0].date_and_time == DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("20260A010A000000"))

@@ -80,7 +80,7 @@ def rows(observations: list[Observation]) -> list[tuple[int | None, int, object,
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_report_of_each_form_is_encoded_and_decoded(form: ScanForm) -> None:
+def test_report_of_each_scan_report_format_is_encoded_and_decoded(form: ScanForm) -> None:
     report = report_of(form)
     assert SCAN_REPORTS[report.event_type] == form
     persons = (1, 1, 2, 2) if form.persons else (None,) * 4
@@ -101,14 +101,14 @@ def test_report_of_each_form_is_encoded_and_decoded(form: ScanForm) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_structure_of_each_report_form_is_decoded_and_encoded_to_the_same_bytes(form: ScanForm) -> None:
+def test_structure_of_each_scan_report_format_is_decoded_and_encoded_to_the_same_bytes(form: ScanForm) -> None:
     info = bytes.fromhex("F000 0007") + report_of(form).observations
     decoded = decode(INFOS[form.form, form.persons], info)
     assert encode(decoded) == info
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_run_of_40_reports_of_each_form_gives_fewer_than_6_events(form: ScanForm) -> None:
+def test_forty_reports_of_one_scan_report_format_give_fewer_than_6_events(form: ScanForm) -> None:
     read = Read(MONITOR)
     apdus = [scan_report(report_of(form), report_no=at, invoke_id=at) for at in range(40)]
     read.octets(apdus[0])
@@ -119,7 +119,7 @@ def test_run_of_40_reports_of_each_form_gives_fewer_than_6_events(form: ScanForm
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_wrong_length_in_a_report_is_rejected_as_badly_structured(form: ScanForm) -> None:
+def test_report_with_a_wrong_length_field_is_rejected_as_badly_structured(form: ScanForm) -> None:
     octets = report_of(form).observations
     for cut in (octets[:-1], octets[:1] + b"\x7f" + octets[2:]):
         read = Read(MONITOR)
@@ -129,7 +129,7 @@ def test_wrong_length_in_a_report_is_rejected_as_badly_structured(form: ScanForm
 
 @pytest.mark.finding("edge-check-1")
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_trailing_bytes_of_a_report_are_a_deviation_and_all_values_are_kept(form: ScanForm) -> None:
+def test_all_values_of_a_report_with_trailing_bytes_are_kept_with_a_deviation(form: ScanForm) -> None:
     whole = Read(MONITOR)(report_of(form))
     read = Read(MONITOR)
     longer = ScanReport(report_of(form).event_type, report_of(form).observations + b"\xbe\xef", report_of(form).handle)
@@ -169,7 +169,7 @@ def test_observations_of_one_person_share_their_channel() -> None:
     assert first[0].channel is not first[2].channel
 
 
-def test_person_without_observations_is_acknowledged_without_a_deviation() -> None:
+def test_report_of_a_person_without_observations_is_acknowledged_without_a_deviation() -> None:
     read = Read(SCALE)
     assert read(ScanReport(EventType.SCAN_REPORT_MP_FIXED, bytes.fromhex("0001 0006 0003 0000 0000"))) == []
     assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_MP_FIXED)
@@ -183,7 +183,7 @@ def test_multi_person_report_of_an_absent_object_gets_no_such_object_instance() 
     assert read.manager.to_send() == roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
 
 
-def test_unit_code_applies_from_its_item_on_and_not_before() -> None:
+def test_unit_code_in_a_report_applies_to_its_item_and_later_items_only() -> None:
     """Two persons of one scale report their weight in different units, in one report after the other."""
     read = Read(SCALE)
     kilograms = Reading(1, 76.2, person=1, attributes=(ava(Attribute.UNIT_CODE, 1731),))
@@ -201,7 +201,7 @@ def test_unit_code_applies_from_its_item_on_and_not_before() -> None:
 # Report numbers.
 
 
-def test_report_numbers_are_counted_per_reporter_and_data_request() -> None:
+def test_report_numbers_are_counted_separately_per_reporting_object_and_data_request() -> None:
     read = Read(MONITOR)
     of_device, of_scanner = report_of(FORMS[0]), report_of(FORMS[-1])
     for number in range(3):
@@ -214,7 +214,7 @@ def test_report_numbers_are_counted_per_reporter_and_data_request() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_repeated_report_number_is_a_deviation_and_its_values_are_kept(form: ScanForm) -> None:
+def test_values_of_a_report_with_a_repeated_number_are_kept_with_a_deviation(form: ScanForm) -> None:
     read = Read(MONITOR)
     octets = scan_report(report_of(form), report_no=0)
     assert len(read.octets(octets + octets)) == 8
@@ -233,7 +233,7 @@ def test_repeated_report_number_is_a_deviation_and_its_values_are_kept(form: Sca
 # Hostile reports.
 
 
-def test_cached_layouts_are_bounded_for_any_number_of_persons() -> None:
+def test_number_of_cached_report_layouts_is_bounded_for_any_number_of_persons() -> None:
     intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)), {})
     for number in range(2 * LAYOUTS_MAX):
         report = fixed_report(SCALE, (Reading(1, 70.0, minute(0), person=number),))
@@ -243,7 +243,7 @@ def test_cached_layouts_are_bounded_for_any_number_of_persons() -> None:
         assert intake.layouts_count <= LAYOUTS_MAX
 
 
-def test_cached_layouts_are_bounded_by_their_weight() -> None:
+def test_total_size_of_cached_report_layouts_is_bounded() -> None:
     intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)), {})
     for start in range(8):
         readings = [Reading(1, 70.0, minute(0), person=start * 2000 + at) for at in range(2000)]

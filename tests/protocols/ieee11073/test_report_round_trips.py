@@ -194,7 +194,7 @@ def test_text_values_are_decoded_as_they_were_encoded(text: str) -> None:
     st.sampled_from([SampleFormat.U8, SampleFormat.U16, SampleFormat.U32]),
     st.data(),
 )
-def test_masked_samples_contain_only_their_significant_bits(sample_format: SampleFormat, data: st.DataObject) -> None:
+def test_masked_samples_are_decoded_to_their_significant_bits(sample_format: SampleFormat, data: st.DataObject) -> None:
     width = 8 * sample_format.width_bytes
     bits = data.draw(st.integers(1, width))
     samples = data.draw(st.lists(st.integers(0, (1 << width) - 1), min_size=1, max_size=6))

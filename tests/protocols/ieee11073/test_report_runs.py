@@ -65,7 +65,7 @@ def observations(events: list[Event]) -> list[Observation]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_run_of_reports_gives_the_same_observations_as_single_reports(seed: int) -> None:
+def test_reports_received_together_give_the_same_observations_as_single_reports(seed: int) -> None:
     apdus = mixed_reports(Random(seed), 600)
     octets = b"".join(apdus)
     alone, answers_alone = told(operating_manager(OXIMETER), apdus)
@@ -79,7 +79,7 @@ def test_run_of_reports_gives_the_same_observations_as_single_reports(seed: int)
     assert len(observations(alone)) > 600
 
 
-def test_run_of_400_reports_gives_few_events_and_each_report_is_acknowledged() -> None:
+def test_every_report_is_acknowledged_when_400_reports_are_decoded_together() -> None:
     manager = operating_manager(OXIMETER)
     apdus = [
         scan_report(
@@ -95,7 +95,7 @@ def test_run_of_400_reports_gives_few_events_and_each_report_is_acknowledged() -
     assert answers == b"".join(report_answer(at) for at in range(400))
 
 
-def test_report_that_differs_in_one_constant_byte_ends_the_run() -> None:
+def test_report_with_another_object_handle_among_equal_reports_is_decoded_separately() -> None:
     manager = operating_manager(OXIMETER)
     readings = (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0)))
     good = [scan_report(fixed_report(OXIMETER, readings), report_no=at, invoke_id=at) for at in range(5)]
@@ -106,7 +106,7 @@ def test_report_that_differs_in_one_constant_byte_ends_the_run() -> None:
     assert answers == b"".join(report_answer(at) for at in range(5))
 
 
-def test_layout_key_ignores_report_number_and_invoke_id() -> None:
+def test_report_layout_key_ignores_the_report_number_and_the_invoke_id() -> None:
     readings = (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0)))
     first = scan_report(fixed_report(OXIMETER, readings), report_no=1, invoke_id=1)
     second = scan_report(fixed_report(OXIMETER, readings), report_no=2, invoke_id=77)
@@ -134,7 +134,7 @@ def _work_of_each(manager: ManagerAssociation, *apdus: bytes) -> list[int]:
     return [work_of(lambda apdu=apdu: told(manager, [apdu])) for apdu in apdus]
 
 
-def test_reading_a_single_report_takes_less_than_half_the_work_of_the_general_path() -> None:
+def test_decoding_a_report_of_a_cached_layout_takes_less_than_half_of_the_general_work() -> None:
     """Devices send one report for each read; a gap in the numbers takes the general path."""
     manager = operating_manager(OXIMETER)
     told(manager, [_numbered(0), _numbered(1)])
@@ -142,7 +142,7 @@ def test_reading_a_single_report_takes_less_than_half_the_work_of_the_general_pa
     assert single * 2 < after_gap
 
 
-def test_alternating_layouts_do_not_fall_back_to_the_general_path() -> None:
+def test_reports_of_two_alternating_layouts_are_decoded_without_additional_work() -> None:
     manager = operating_manager(OXIMETER)
     told(manager, [_numbered(number, layout=number % 2) for number in range(4)])
     first, shorter, again = _work_of_each(manager, _numbered(4), _numbered(5, layout=1), _numbered(6))
@@ -150,7 +150,7 @@ def test_alternating_layouts_do_not_fall_back_to_the_general_path() -> None:
     assert shorter < first
 
 
-def test_number_of_counted_data_flows_is_bounded() -> None:
+def test_number_of_data_flows_with_report_counters_is_bounded() -> None:
     intake = ReportIntake(OXIMETER, Notes(), iter(range(1, 1000)), {})
     report = fixed_report(OXIMETER, (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0))))
     for request in range(FLOWS_MAX + 20):

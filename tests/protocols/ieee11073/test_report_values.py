@@ -64,7 +64,7 @@ def one(configuration: Configuration, *attributes: tuple[int, str]) -> Observati
     ],
     ids=["type", "metric-id", "unknown-unit", "no-unit"],
 )
-def test_type_and_unit_attributes_apply_from_the_configuration_or_the_report(
+def test_type_and_unit_attributes_apply_from_the_configuration_or_from_a_report(
     attribute: int, octets: str, type_: Code, unit: Code | None
 ) -> None:
     at_first = one(changed(OXIMETER.objects[0], (attribute, octets)), (Attribute.NU_BASIC, "0062"))
@@ -78,16 +78,16 @@ def test_metric_id_is_resolved_in_the_metric_id_partition_of_the_object() -> Non
     assert one(renamed, (Attribute.NU_BASIC, "0062")).channel.type == Code(128, 5000)
 
 
-def test_supplemental_types_of_a_report_are_kept_in_the_channel() -> None:
+def test_supplemental_types_in_a_report_become_part_of_the_channel() -> None:
     found = one(OXIMETER, (Attribute.SUPPLEMENTAL_TYPES, "0002 0008 0002 4C3C 0400 0001"), (Attribute.NU_BASIC, "0062"))
     assert found.channel.supplemental_types == (Code(2, 19516), Code(1024, 1))
 
 
-def test_measurement_status_is_kept_as_bits() -> None:
+def test_measurement_status_of_a_report_is_kept_as_bits() -> None:
     assert one(OXIMETER, (Attribute.NU_BASIC, "0062"), (Attribute.MEASUREMENT_STATUS, "4821")).status == 0x4821
 
 
-def test_status_of_the_value_and_of_its_object_are_combined() -> None:
+def test_measurement_status_bits_of_the_value_and_of_its_object_are_combined() -> None:
     read = Read(OXIMETER)
     report = variable_of(1, (Attribute.NU_OBSERVED, "4BB8 4000 0220 00000062"), (Attribute.MEASUREMENT_STATUS, "0020"))
     assert [found.status for found in (*read(report), *read(report))] == [0x4020, 0x4020]
@@ -113,7 +113,7 @@ def test_absolute_time_stamp_is_preferred_of_two_time_stamps(attribute: int, oct
     assert read.oddities == [Oddity.TIME_STAMP_SECOND]
 
 
-def test_active_period_of_a_measurement_is_a_separate_observation() -> None:
+def test_active_period_of_a_measurement_becomes_a_separate_observation() -> None:
     exercise = numeric(1, Code(128, 29152), PERCENT)
     mapped = (Attribute.ATTRIBUTE_VALUE_MAP, "0003 000C 0990 0008 0A59 0004 0A4C 0002")
     configuration = changed(exercise, mapped)
@@ -151,13 +151,13 @@ def test_numeric_value_is_decoded_to_the_decimal_that_was_sent(attribute: int, o
         (Attribute.NU_COMPOUND_SIMPLE, "0003 000C 0000007A 00000051 FF0003B1"),
     ],
 )
-def test_compound_has_its_values_in_the_order_of_its_metric_ids(attribute: int, octets: str) -> None:
+def test_compound_observation_has_its_values_in_the_order_of_the_metric_id_list(attribute: int, octets: str) -> None:
     found = one(BLOOD_PRESSURE, (attribute, octets))
     assert found.value == (122.0, 81.0, 94.5)
     assert (found.channel.components, found.channel.unit) == ((SYSTOLIC, DIASTOLIC, MEAN), MMHG)
 
 
-def test_metric_id_list_in_a_report_applies_to_its_compound() -> None:
+def test_metric_id_list_in_a_report_applies_to_its_compound_value() -> None:
     found = one(
         BLOOD_PRESSURE,
         (Attribute.METRIC_ID_LIST, "0002 0004 4A07 4A05"),
@@ -166,21 +166,21 @@ def test_metric_id_list_in_a_report_applies_to_its_compound() -> None:
     assert (found.channel.components, found.value) == ((MEAN, SYSTOLIC), (81.0, 122.0))
 
 
-def test_compound_of_another_length_keeps_its_values_by_position() -> None:
+def test_compound_value_of_unconfigured_length_keeps_its_values_in_order() -> None:
     read = Read(BLOOD_PRESSURE)
     (found,) = read(variable_of(1, (Attribute.NU_COMPOUND_BASIC, "0002 0004 007A 0051")))
     assert found.value == (122.0, 81.0)
     assert read.oddities == [Oddity.COMPOUND_LENGTH]
 
 
-def test_full_numeric_value_has_its_own_metric_unit_and_status() -> None:
+def test_nu_observed_value_overrides_metric_unit_and_status_of_its_object() -> None:
     full = FullNumeric(19292, 6048, 36.7, status=0x4000)
     (found,) = Read(OXIMETER)(variable_report(OXIMETER, (Reading(1, full, minute(2)),)))
     assert (found.channel.type, found.channel.unit) == (Code(2, 19292), CELSIUS)
     assert (found.value, found.status, found.device_time) == (36.7, 0x4000, minute(2))
 
 
-def test_components_of_a_full_compound_become_observations_with_their_own_unit_and_status() -> None:
+def test_components_of_a_full_compound_value_become_separate_observations() -> None:
     values = (FullNumeric(19292, 6048, 36.7), FullNumeric(18458, 2720, 61.0, status=0x2000))
     temperature, pulse = Read(OXIMETER)(variable_report(OXIMETER, (Reading(1, values, minute(2), person=3),)))
     assert (temperature.channel.unit, temperature.value, temperature.status) == (CELSIUS, 36.7, 0)
@@ -216,7 +216,7 @@ def test_unsigned_samples_are_masked_to_their_significant_bits() -> None:
 @pytest.mark.parametrize(
     "specification", ["0004 10 0A 2000", "0004 10 10 1000", "0004 10 FF 1000"], ids=["no-flag", "all-bits", "signed"]
 )
-def test_samples_without_masked_bits_are_kept_as_sent(specification: str) -> None:
+def test_samples_without_masked_bits_are_kept_as_received(specification: str) -> None:
     lead = ecg_configuration(4).objects[0]
     configuration = changed(lead, (Attribute.SA_SPECIFICATION, specification))
     samples = bytes.fromhex("FC00 01F4 83E8 07FF")
@@ -224,7 +224,7 @@ def test_samples_without_masked_bits_are_kept_as_sent(specification: str) -> Non
     assert found.samples == samples
 
 
-def test_scale_of_the_sample_width_is_used_among_several() -> None:
+def test_scale_attribute_of_the_sample_width_is_used_when_there_are_several() -> None:
     lead = ecg_configuration(4).objects[0]
     both = changed(lead, (Attribute.SCALE_AND_RANGE_I8, "FFFFFFFF 00000001 80 7F"))
     found = one(both, (Attribute.SA_SIMPLE, "0008 F830 0000 07D0 0001"))
@@ -253,7 +253,7 @@ def test_sample_period_attribute_of_a_report_is_applied() -> None:
     assert found.channel.array.period_s == 0.01
 
 
-def test_samples_of_unannounced_count_are_all_kept_with_a_deviation() -> None:
+def test_all_samples_are_kept_with_a_deviation_when_their_count_was_not_announced() -> None:
     read = Read(ecg_configuration(4))
     (found,) = read(variable_of(1, (Attribute.SA_SIMPLE, "0004 0001 0002")))
     assert found.samples == bytes.fromhex("0001 0002")
@@ -292,13 +292,13 @@ def test_enumeration_value_is_decoded_as_code_bits_or_text(
 
 
 @pytest.mark.parametrize("value", [Code(10, 196), "lead off", 0x8000_0001])
-def test_full_enumeration_value_has_its_own_metric_and_status(value: Code | str | int) -> None:
+def test_enum_observed_value_overrides_metric_and_status_of_its_object(value: Code | str | int) -> None:
     full = FullEnumeration(500, value, status=0x0080)
     (found,) = Read(ALARMS)(variable_report(ALARMS, (Reading(1, full),)))
     assert (found.channel.type, found.value, found.status) == (Code(2, 500), value, 0x0080)
 
 
-def test_enumeration_partition_in_a_report_applies_to_its_code() -> None:
+def test_enumeration_partition_in_a_report_applies_to_its_enumeration_code() -> None:
     found = one(ALARMS, (Attribute.ENUM_PARTITION, "0080"), (Attribute.ENUM_SIMPLE_OID, "7FFF"))
     assert found.value == Code(128, 0x7FFF)
 
@@ -325,7 +325,9 @@ def test_enumeration_partition_in_a_report_applies_to_its_code() -> None:
         "endless-choice",
     ],
 )
-def test_absent_value_is_reported_as_an_attribute_and_the_others_are_decoded(attribute: int, octets: str) -> None:
+def test_undecodable_value_is_reported_as_an_attribute_and_other_values_are_decoded(
+    attribute: int, octets: str
+) -> None:
     read = Read(ALARMS)
     (found,) = read(variable_items((1, ((attribute, octets),)), (2, ((Attribute.ENUM_BASIC_BITS, "0001"),))))
     assert found.value == 1
@@ -333,7 +335,7 @@ def test_absent_value_is_reported_as_an_attribute_and_the_others_are_decoded(att
     assert [event.attributes for event in read.carried] == [((attribute, bytes.fromhex(octets)),)]
 
 
-def test_largest_decoded_values_and_channels_can_be_encoded_for_the_uplink() -> None:
+def test_largest_decoded_values_and_channels_fit_the_uplink_encoding() -> None:
     """The longest text, the longest compound and too long lists of codes: each channel and value can be encoded."""
     codes = "0100 0400" + "0002 0001" * 256
     named = changed(BLOOD_PRESSURE.objects[0], (Attribute.SUPPLEMENTAL_TYPES, codes))
@@ -346,14 +348,14 @@ def test_largest_decoded_values_and_channels_can_be_encoded_for_the_uplink() -> 
     assert len(text.value.encode()) <= TEXT_BYTES_MAX
 
 
-def test_known_enumeration_choice_is_decoded_after_an_unknown_one() -> None:
+def test_enumeration_of_known_form_is_decoded_after_an_enumeration_of_unknown_form() -> None:
     read = Read(ALARMS)
     assert read(variable_of(1, (Attribute.ENUM_OBSERVED, "0000 0000 0003 0002 00C4"))) == []
     (found,) = read(variable_of(1, (Attribute.ENUM_OBSERVED, "0000 0000 0001 0002 00C4")))
     assert found.value == Code(10, 196)
 
 
-def test_value_of_wrong_length_makes_the_report_unreadable() -> None:
+def test_report_with_a_value_of_wrong_length_is_reported_as_unreadable() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1, (Attribute.NU_BASIC, "00620062"))) == []
     assert read.oddities == [Oddity.REPORT_UNREADABLE]

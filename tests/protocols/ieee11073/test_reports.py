@@ -66,7 +66,7 @@ def test_observations_of_one_object_share_their_channel() -> None:
     assert first[0].channel is second[0].channel
 
 
-def test_compound_has_its_components_in_order_and_its_status() -> None:
+def test_compound_observation_has_its_components_in_order_and_its_status() -> None:
     read = Read(BLOOD_PRESSURE)
     (pressure,) = read(variable_report(BLOOD_PRESSURE, (Reading(1, (122.0, 81.0, 94.5), minute(0), 0x4000),)))
     assert pressure.value == (122.0, 81.0, 94.5)
@@ -83,13 +83,13 @@ def test_enumerations_are_decoded_as_codes_bits_and_text() -> None:
 
 
 @pytest.mark.parametrize("special", list(Special))
-def test_special_values_are_decoded_as_distinct_values(special: Special) -> None:
+def test_every_special_value_is_decoded_as_a_distinct_value(special: Special) -> None:
     read = Read(OXIMETER)
     found = read(fixed_report(OXIMETER, (Reading(1, special, minute(0)), Reading(10, 60.0, minute(0)))))
     assert [one.value for one in found] == [special, 60.0]
 
 
-def test_full_numeric_value_has_its_own_type_unit_and_status() -> None:
+def test_nu_observed_value_has_its_own_type_unit_and_status() -> None:
     read = Read(OXIMETER)
     (found,) = read(variable("0001 0014 0001 0001 000E 0950 000A 4B5C 4000 17A0 FF00016F"))
     assert (found.channel.type, found.channel.unit, found.value) == (Code(2, 19292), Code(4, 6048), 36.7)
@@ -127,7 +127,7 @@ def test_full_enumeration_value_is_decoded_by_its_choice(choice: str, value: obj
         (SampleFormat.I32, (-2000, 2000), "FFFFF830 00000000 000007D0 7FFFFFFF"),
     ],
 )
-def test_samples_are_kept_as_sent_with_the_scale_to_physical_values(
+def test_samples_are_kept_as_received_with_the_scale_to_physical_values(
     sample_format: SampleFormat, raw: tuple[int, int], octets: str
 ) -> None:
     configuration = ecg_configuration(4, sample_format, raw)
@@ -152,7 +152,7 @@ def test_samples_are_kept_as_sent_with_the_scale_to_physical_values(
         ("09E9", "00000000000F4240", TimeKind.HIGH_RESOLUTION),
     ],
 )
-def test_time_stamp_of_each_kind_is_kept_as_sent(attribute: str, octets: str, kind: TimeKind) -> None:
+def test_time_stamp_of_each_kind_is_kept_as_received(attribute: str, octets: str, kind: TimeKind) -> None:
     stamp = bytes.fromhex(octets)
     attributes = bytes.fromhex("0A4C 0002 0062" + attribute) + len(stamp).to_bytes(2, "big") + stamp
     items = bytes.fromhex("0001 0002") + len(attributes).to_bytes(2, "big") + attributes
@@ -160,14 +160,14 @@ def test_time_stamp_of_each_kind_is_kept_as_sent(attribute: str, octets: str, ki
     assert found.device_time == DeviceTime(kind, stamp)
 
 
-def test_absolute_time_stamp_is_preferred_to_a_relative_one() -> None:
+def test_absolute_time_stamp_is_preferred_to_a_relative_time_stamp() -> None:
     (found,) = Read(OXIMETER)(
         variable("0001 0020 0001 0003 001A 0991 0004 00001F40 0A4C 0002 0062 0990 0008 2026030112000000")
     )
     assert found.device_time == minute(0)
 
 
-def test_impossible_date_is_kept_as_sent() -> None:
+def test_impossible_date_in_a_time_stamp_is_kept_as_received() -> None:
     read = Read(OXIMETER)
     (found,) = read(variable("0001 0018 0001 0002 0012 0A4C 0002 0062 0990 0008 202603010A000000"))
     assert found.device_time is not None
@@ -177,7 +177,7 @@ def test_impossible_date_is_kept_as_sent() -> None:
     assert found.device_time.text() == "abs:0x20260a010a000000"
 
 
-def test_one_handle_may_report_several_stored_values() -> None:
+def test_several_stored_values_of_one_handle_in_a_report_are_all_decoded() -> None:
     read = Read(OXIMETER)
     readings = [Reading(1, 90.0 + at, minute(at)) for at in range(5)]
     found = read(fixed_report(OXIMETER, readings))
@@ -187,7 +187,7 @@ def test_one_handle_may_report_several_stored_values() -> None:
 # Meaning that changes.
 
 
-def test_unit_code_of_a_report_applies_to_its_value_and_all_later_ones() -> None:
+def test_unit_code_in_a_report_applies_to_its_value_and_all_later_values() -> None:
     read = Read(OXIMETER)
     plain = variable_report(OXIMETER, (Reading(1, 97.0),))
     changed = variable_report(OXIMETER, (Reading(1, 0.97),), extra={1: [ava(Attribute.UNIT_CODE, 512)]})
@@ -195,7 +195,7 @@ def test_unit_code_of_a_report_applies_to_its_value_and_all_later_ones() -> None
     assert units == [PERCENT, Code(4, 512), Code(4, 512), Code(4, 512), Code(4, 512)]
 
 
-def test_scale_of_a_report_applies_to_its_samples() -> None:
+def test_scale_attribute_in_a_report_applies_to_its_samples() -> None:
     configuration = ecg_configuration(samples=2)
     read = Read(configuration)
     scale = bytes.fromhex("00FFFFFC 00000004 F830 07D0")
@@ -212,7 +212,7 @@ def test_scale_of_a_report_applies_to_its_samples() -> None:
 # Irregular habits, reported once and tolerated.
 
 
-def test_bytes_beyond_the_value_map_that_form_a_date_become_the_time_stamp() -> None:
+def test_trailing_bytes_beyond_the_value_map_become_the_time_stamp_if_they_are_a_date() -> None:
     read = Read(Configuration(0x4010, (numeric(1, SPO2, PERCENT),)))
     report = fixed("0001 000E 0001 000A 0062 2026030112000000")
     assert read(report)[0].device_time == minute(0)
@@ -220,7 +220,7 @@ def test_bytes_beyond_the_value_map_that_form_a_date_become_the_time_stamp() -> 
     assert read.sentences == ["observations of handle 1 end with a time that their map does not declare"]
 
 
-def test_other_bytes_beyond_the_value_map_are_ignored_with_a_deviation() -> None:
+def test_trailing_bytes_beyond_the_value_map_are_ignored_with_a_deviation_if_they_are_no_date() -> None:
     read = Read(Configuration(0x4010, (numeric(1, SPO2, PERCENT),)))
     (found,) = read(fixed("0001 0008 0001 0004 0062 BEEF"))
     assert (found.value, found.device_time) == (98.0, None)
@@ -234,7 +234,7 @@ def test_observation_shorter_than_its_value_map_keeps_its_complete_values() -> N
     assert read.sentences == ["observations of handle 1 are shorter than their map"]
 
 
-def test_unconfigured_object_is_a_deviation_and_the_other_objects_are_decoded() -> None:
+def test_unconfigured_object_in_a_report_is_a_deviation_and_the_other_objects_are_decoded() -> None:
     read = Read(OXIMETER)
     (found,) = read(fixed("0002 0014 0007 0002 0062 0001 000A 0061 2026030112000000"))
     assert (found.channel.handle, found.value) == (1, 97.0)
@@ -277,13 +277,13 @@ def test_samples_that_end_within_a_sample_are_cut_to_whole_samples() -> None:
     assert read.sentences == ["the samples of handle 1 end inside a sample"]
 
 
-def test_object_with_unknown_codes_is_decoded_by_number() -> None:
+def test_object_with_unknown_type_and_unit_codes_keeps_their_numbers() -> None:
     read = Read(Configuration(0x4013, (numeric(1, Code(1024, 61_000), Code(4, 9999)),)))
     (found,) = read(fixed("0001 0006 0001 0002 0062"))
     assert (found.channel.type, found.channel.unit) == (Code(1024, 61_000), Code(4, 9999))
 
 
-def test_metric_id_and_its_partition_replace_the_type_of_the_object() -> None:
+def test_metric_id_and_metric_id_partition_replace_the_type_of_the_object() -> None:
     plain = numeric(1, SPO2, PERCENT)
     renamed = ConfigObject(
         plain.obj_class,

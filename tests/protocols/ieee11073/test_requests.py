@@ -106,7 +106,7 @@ def report(number: int) -> bytes:
     return scan_report(fixed_report(OXIMETER, readings), report_no=number, invoke_id=100 + number, confirmed=False)
 
 
-def test_one_request_is_in_flight_at_a_time() -> None:
+def test_only_one_manager_request_is_in_flight_at_a_time() -> None:
     manager = operating(mds_read=False)
     for number in (11, 12):
         manager.service.ask(number)
@@ -129,7 +129,7 @@ def test_one_request_is_in_flight_at_a_time() -> None:
         (rorj(1, RejectProblem.UNRECOGNIZED_OPERATION), "11 RejectResult"),
     ],
 )
-def test_response_error_or_reject_completes_a_request(answer: bytes, came: str) -> None:
+def test_result_error_or_reject_response_completes_a_request(answer: bytes, came: str) -> None:
     manager = operating()
     manager.service.ask(11)
     manager.receive(answer, 1.0)
@@ -151,7 +151,7 @@ def test_timeout_of_a_request_is_reported_and_the_next_request_is_sent() -> None
     assert [saying(event) for event in manager.receive(report(0), 3.5)] == ["2 observations, unconfirmed"]
 
 
-def test_late_response_is_ignored_with_a_deviation() -> None:
+def test_late_response_to_a_timed_out_request_is_ignored_with_a_deviation() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.expire(3.0)
@@ -162,7 +162,7 @@ def test_late_response_is_ignored_with_a_deviation() -> None:
     assert manager.to_send() == action(1, 11)
 
 
-def test_late_response_does_not_complete_the_next_request() -> None:
+def test_late_response_to_a_timed_out_request_does_not_complete_the_next_request() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.service.ask(12)
@@ -184,7 +184,7 @@ def test_timeout_of_a_mandatory_request_aborts_the_association() -> None:
     assert manager.to_send() == abrt(AbortReason.RESPONSE_TIMEOUT)
 
 
-def test_pending_requests_are_dropped_with_the_association() -> None:
+def test_pending_requests_are_dropped_when_the_association_ends() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.service.ask(12)
@@ -199,7 +199,7 @@ def test_pending_requests_are_dropped_with_the_association() -> None:
     assert manager.service.came == ["ended"]
 
 
-def test_response_to_a_request_of_the_previous_association_aborts() -> None:
+def test_response_to_a_request_of_the_previous_association_aborts_the_association() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.expire(3.0)
@@ -208,7 +208,7 @@ def test_response_to_a_request_of_the_previous_association_aborts() -> None:
     assert manager.state is State.UNASSOCIATED
 
 
-def test_callbacks_of_responses_and_timeouts_may_send_further_requests() -> None:
+def test_response_and_timeout_callbacks_may_send_further_requests() -> None:
     manager = operating()
     manager.service.ask(11, then=12)
     manager.receive(result(1, 11), 1.0)
@@ -219,7 +219,7 @@ def test_callbacks_of_responses_and_timeouts_may_send_further_requests() -> None
     assert manager.service.came == ["11 ActionResult", "12 ActionResult", "13 silence", "14 ActionResult"]
 
 
-def test_queued_requests_are_limited() -> None:
+def test_number_of_queued_requests_is_limited() -> None:
     manager = operating()
     for number in range(PENDING_MAX + 1):  # one of them is in flight
         manager.service.ask(number)
@@ -246,7 +246,7 @@ def test_response_of_the_wrong_kind_aborts_the_association() -> None:
     assert manager.state is State.UNASSOCIATED
 
 
-def test_request_over_the_apdu_limit_is_a_local_error_and_later_requests_are_sent() -> None:
+def test_request_larger_than_the_apdu_limit_is_a_local_protocol_error() -> None:
     manager = operating()
     with pytest.raises(LocalProtocolError):
         manager.service._requests.enqueue(
@@ -259,7 +259,7 @@ def test_request_over_the_apdu_limit_is_a_local_error_and_later_requests_are_sen
     assert manager.to_send() == action(1, 11)
 
 
-def test_response_during_release_completes_its_request_and_no_further_one_is_sent() -> None:
+def test_no_further_request_is_sent_when_a_response_arrives_during_the_release() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.service.ask(12)
@@ -271,7 +271,7 @@ def test_response_during_release_completes_its_request_and_no_further_one_is_sen
     assert manager.state is State.DISASSOCIATING
 
 
-def test_request_that_follows_a_response_during_release_is_dropped() -> None:
+def test_follow_up_request_of_a_response_during_the_release_is_dropped() -> None:
     manager = operating()
     manager.service.ask(11, then=12)
     manager.release(0.5)
@@ -283,7 +283,7 @@ def test_request_that_follows_a_response_during_release_is_dropped() -> None:
         manager.service.ask(13)
 
 
-def test_mds_response_during_release_starts_no_service() -> None:
+def test_mds_response_during_the_release_causes_no_further_request() -> None:
     manager = operating(mds_read=False)
     manager.release(0.5)
     manager.to_send()

@@ -53,7 +53,7 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("wire_type", WIRE_TYPES, ids=lambda one: one.__name__)
-def test_encoded_wire_type_is_decoded_to_the_same_value(wire_type: type[Any]) -> None:
+def test_encoded_value_of_each_wire_type_is_decoded_to_the_same_value(wire_type: type[Any]) -> None:
     @FEW
     @given(values_of(wire_type))
     def comes_back(value: Any) -> None:
@@ -133,7 +133,7 @@ def test_any_float_is_encoded_to_bits_of_the_same_value(raw: int) -> None:
 
 @MANY
 @given(st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)))  # noqa: DTZ001  # local time
-def test_absolute_time_of_a_moment_gives_the_same_moment(moment: datetime) -> None:
+def test_date_encoded_as_absolute_time_is_decoded_to_the_same_date(moment: datetime) -> None:
     moment = moment.replace(microsecond=moment.microsecond // 10_000 * 10_000, tzinfo=UTC)
     made = absolute_time(moment)
     assert made.local_us() == (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
@@ -142,7 +142,7 @@ def test_absolute_time_of_a_moment_gives_the_same_moment(moment: datetime) -> No
 
 @MANY
 @given(st.sampled_from(TimeKind), st.binary(min_size=8, max_size=8))
-def test_device_time_of_any_bytes_is_printed_as_time_or_as_hex(kind: TimeKind, octets: bytes) -> None:
+def test_device_time_of_any_bytes_is_printed_as_a_time_or_in_hexadecimal(kind: TimeKind, octets: bytes) -> None:
     time = DeviceTime(kind, octets[:4] if kind is TimeKind.RELATIVE else octets)
     text = time.text()
     if time.local_us() is None:

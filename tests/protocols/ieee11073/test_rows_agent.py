@@ -330,7 +330,7 @@ STORIES = [
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
-def test_state_table_row_has_its_next_state_and_response(story: Story) -> None:
+def test_input_of_each_agent_state_table_row_gives_its_next_state_and_response(story: Story) -> None:
     done = ran(story)
     assert (done.before, done.after) == (story.before, story.after)
     assert done.answer == story.answer
@@ -338,11 +338,11 @@ def test_state_table_row_has_its_next_state_and_response(story: Story) -> None:
     assert (story.number, story.given) in {(row.number, row.input) for row in done.rows}
 
 
-def test_row_1_1_connected_agent_is_unassociated() -> None:
+def test_agent_is_unassociated_after_connecting_as_in_state_table_row_1_1() -> None:
     assert agent().state is S.UNASSOCIATED
 
 
-def test_every_state_table_row_is_tested() -> None:
+def test_every_row_of_the_agent_state_table_is_tested() -> None:
     # Stories list rows of ConfigSending under the state in which the input arrived.
     told = {
         (number, S.CONFIG_SENDING if number.startswith("4.") else state, given)

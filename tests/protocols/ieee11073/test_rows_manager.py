@@ -326,7 +326,7 @@ STORIES = [
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
-def test_state_table_row_has_its_next_state_and_response(story: Story) -> None:
+def test_input_of_each_manager_state_table_row_gives_its_next_state_and_response(story: Story) -> None:
     done = ran(story)
     assert (done.before, done.after) == (story.before, story.after)
     assert done.answer == story.answer
@@ -334,12 +334,12 @@ def test_state_table_row_has_its_next_state_and_response(story: Story) -> None:
     assert (story.number, story.given) in {(row.number, row.input) for row in done.rows}
 
 
-def test_row_1_1_connected_manager_is_unassociated_and_accepts_a_request() -> None:
+def test_manager_accepts_an_association_request_after_connecting_as_in_state_table_row_1_1() -> None:
     assert fresh().state is S.UNASSOCIATED
     assert fresh().receive(aarq(0x0190, system_id=AGENT_ID), 0.0) != []
 
 
-def test_every_state_table_row_is_tested() -> None:
+def test_every_row_of_the_manager_state_table_is_tested() -> None:
     link_up = {("1.1", S.DISCONNECTED, I.LINK_UP)}
     # Stories list a verdict on a configuration under the state in which the configuration arrived.
     told = {

@@ -264,7 +264,7 @@ def test_state_table_equals_the_reference_except_for_listed_differences(
     ],
     ids=["manager", "agent"],
 )
-def test_every_state_table_row_beyond_the_reference_has_a_listed_reason(
+def test_every_state_table_row_that_is_not_in_the_reference_has_a_listed_reason(
     table: tuple[Row, ...],
     section: str,
     inputs: dict[str, tuple[Input, ...]],
@@ -278,7 +278,7 @@ def test_every_state_table_row_beyond_the_reference_has_a_listed_reason(
     assert beyond == set().union(*more.values())
 
 
-def test_disassociating_rows_of_the_agent_equal_those_of_the_manager() -> None:
+def test_disassociating_state_rows_of_the_agent_equal_those_of_the_manager() -> None:
     """The reference's last row: Disassociating as for the manager."""
     assert table_of("9.2")[-1][:2] == ["Disassociating", "as for the manager"]
     theirs = {row.input: row for row in MANAGER if row.state is S.DISASSOCIATING}

@@ -36,7 +36,7 @@ def after(association: AnyAssociation, pieces: list[bytes]) -> tuple[list[str], 
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_sample_sent_byte_by_byte_takes_effect_with_its_last_byte(end: str, sample: Sample) -> None:
+def test_apdu_received_byte_by_byte_takes_effect_with_its_last_byte(end: str, sample: Sample) -> None:
     whole = after(ENDS[end](), [sample.octets])
     association = ENDS[end]()
     octets = [sample.octets[at : at + 1] for at in range(len(sample.octets))]
@@ -47,7 +47,7 @@ def test_sample_sent_byte_by_byte_takes_effect_with_its_last_byte(end: str, samp
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_partial_apdu_behind_a_sample_does_not_delay_the_sample(end: str, sample: Sample) -> None:
+def test_complete_apdu_is_processed_before_a_partial_apdu_behind_it_is_completed(end: str, sample: Sample) -> None:
     whole = after(ENDS[end](), [sample.octets])
     association = ENDS[end]()
     assert after(association, [sample.octets + b"\xe7\x00\x00"]) == whole

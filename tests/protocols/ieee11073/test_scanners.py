@@ -60,7 +60,7 @@ def enabled() -> Device:
     return played
 
 
-def test_scanners_are_enabled_in_turn_with_the_bytes_of_the_reference() -> None:
+def test_scanners_are_enabled_one_after_the_other_with_the_bytes_of_the_reference() -> None:
     played = device(MONITOR)
     (first,) = played.asked()
     example = bytearray(apdu("e15"))
@@ -75,7 +75,7 @@ def test_scanners_are_enabled_in_turn_with_the_bytes_of_the_reference() -> None:
     assert played.asked() == []
 
 
-def test_scanner_attributes_are_read_from_its_configuration() -> None:
+def test_scanner_attributes_are_read_from_the_device_configuration() -> None:
     fast, rare = (device(MONITOR).manager.scanners.known[handle] for handle in (FAST, RARE))
     assert (fast.periodic, fast.interval_s, fast.confirmed) == (True, 1.0, False)
     assert (rare.periodic, rare.interval_s, rare.confirmed, rare.confirm_timeout_s) == (False, 0.5, True, 7.0)
@@ -98,12 +98,12 @@ def test_scanner_attributes_absent_from_the_configuration_are_requested() -> Non
     assert played.manager.deadline_s == 20.0
 
 
-def test_scanners_are_not_enabled_when_the_setting_is_off() -> None:
+def test_scanners_are_not_enabled_when_the_setting_to_enable_them_is_off() -> None:
     played = device(MONITOR, settings=ManagerSettings(enable_scanners=False))
     assert played.asked() == []
 
 
-def test_scanner_that_ignores_the_set_is_reported_and_its_reports_are_accepted() -> None:
+def test_scan_reports_are_accepted_from_a_scanner_that_did_not_respond_to_the_enable_request() -> None:
     played = device(MONITOR)
     told = played.waits(3.0)
     why = "it was not answered in time"
@@ -123,7 +123,7 @@ def test_scanner_that_ignores_the_set_is_reported_and_its_reports_are_accepted()
         (lambda n: switched_at_length(n, FAST), "its state is 65535"),
     ],
 )
-def test_scanner_that_is_not_enabled_is_reported_with_its_reason(answer: Callable[[int], bytes], why: str) -> None:
+def test_scanner_that_cannot_be_enabled_is_reported_with_the_reason(answer: Callable[[int], bytes], why: str) -> None:
     played = device(MONITOR)
     (asked,) = played.asked()
     assert ScannerNotSwitched(FAST, True, why) in played.says(answer(asked.invoke_id))
@@ -131,7 +131,7 @@ def test_scanner_that_is_not_enabled_is_reported_with_its_reason(answer: Callabl
     assert played.manager.state is State.OPERATING
 
 
-def test_periodic_scanner_is_reported_once_when_silent_and_once_when_resumed() -> None:
+def test_periodic_scanner_without_reports_is_reported_once_and_once_when_its_reports_resume() -> None:
     played = enabled()
     for second in range(30):
         played.says(rate_report(second), after_s=1.0)
@@ -146,7 +146,7 @@ def test_periodic_scanner_is_reported_once_when_silent_and_once_when_resumed() -
 
 
 @pytest.mark.parametrize("began_s", [30.49, 30.55, 31.55])
-def test_silent_scanner_is_reported_at_the_announced_deadline(began_s: float) -> None:
+def test_periodic_scanner_without_reports_is_reported_at_the_announced_deadline(began_s: float) -> None:
     """Each sum with ten seconds is rounded down; the caller must not be scheduled for that moment over and over."""
     assert (began_s + 10.0) - began_s < 10.0
     played = device(MONITOR)
@@ -160,19 +160,19 @@ def test_silent_scanner_is_reported_at_the_announced_deadline(began_s: float) ->
     ]
 
 
-def test_episodic_scanner_is_never_reported_as_silent() -> None:
+def test_episodic_scanner_without_reports_is_never_reported() -> None:
     played = enabled()
     told = [event for event in played.waits(100_000.0) if isinstance(event, ScannerSilent)]
     assert [event.handle for event in told] == [FAST]
 
 
-def test_known_scanners_are_dropped_with_the_association() -> None:
+def test_known_scanners_are_forgotten_when_the_association_ends() -> None:
     played = enabled()
     played.says(abrt())
     assert (played.manager.scanners.known, played.manager.deadline_s) == ({}, None)
 
 
-def test_agent_scanners_are_enabled_by_the_manager() -> None:
+def test_all_scanners_of_an_associated_agent_are_enabled_by_the_manager() -> None:
     pair = association_pair(MONITOR, step=1).associate()
     assert pair.agent.scanner_enabled(FAST)
     assert pair.agent.scanner_enabled(RARE)

@@ -82,7 +82,7 @@ def oddities(notes: Notes) -> list[Oddity | None]:
     return [note.oddity for note in notes.drain()]
 
 
-def test_segment_entries_have_live_channels_and_the_time_of_their_header() -> None:
+def test_segment_entries_have_the_channels_of_live_values_and_the_time_of_their_header() -> None:
     model = DeviceModel(DEVICE, Notes())
     observations = read(
         segment(entry_map(DEVICE, [1, 10])), AT + bytes.fromhex("0061 0048") + AT_ALSO + b"\0\x60\0\x47"
@@ -122,7 +122,7 @@ def test_unknown_bit_in_the_entry_header_refuses_the_segment_data() -> None:
         read(segment(entry_map(DEVICE, [1], 0x9000)), AT + b"\0\0\0\0\0\x61")
 
 
-def test_time_stamp_of_an_element_is_preferred_to_the_time_of_the_header() -> None:
+def test_time_stamp_of_an_entry_element_is_preferred_to_the_time_of_the_entry_header() -> None:
     stamped = SegmentEntryMap(0x4000, (element(1, (Attribute.NU_BASIC, 2), (Attribute.TIME_STAMP_ABSOLUTE, 8)),))
     (found,) = read(segment(stamped), RELATIVE + b"\0\x61" + AT)
     assert found.device_time == DeviceTime(TimeKind.ABSOLUTE, AT)
@@ -131,7 +131,7 @@ def test_time_stamp_of_an_element_is_preferred_to_the_time_of_the_header() -> No
     assert found.device_time == DeviceTime(TimeKind.ABSOLUTE, AT)
 
 
-def test_compounds_bits_codes_status_and_samples_of_entries_are_decoded_as_in_reports() -> None:
+def test_every_kind_of_value_in_a_segment_entry_is_decoded_as_in_a_report() -> None:
     layout = SegmentEntryMap(
         0x8000,
         (
@@ -154,7 +154,7 @@ def test_compounds_bits_codes_status_and_samples_of_entries_are_decoded_as_in_re
     assert ecg.channel.array.period_s == 0.004
 
 
-def test_periodic_entries_without_a_time_are_dated_by_start_and_sample_period() -> None:
+def test_periodic_entries_without_a_time_get_it_from_segment_start_and_sample_period() -> None:
     layout = entry_map(DEVICE, [1], 0)
     periodic = segment(layout, segment_start_absolute=AT, sample_period=(10 * 8000).to_bytes(4, "big"))
     found = read(periodic, "0061 0060 005F", first=5)
@@ -183,7 +183,7 @@ def test_entry_without_any_time_source_has_no_device_time(attributes: dict[str, 
     assert [each.device_time for each in found] == [None]
 
 
-def test_segment_attributes_give_person_usage_count_and_clock_adjustment() -> None:
+def test_person_usage_count_and_clock_adjustment_are_read_from_segment_attributes() -> None:
     layout = entry_map(DEVICE, [1])
     found = segment(
         layout,
@@ -204,12 +204,12 @@ def test_segment_attributes_give_person_usage_count_and_clock_adjustment() -> No
     assert observation.channel.person == 2
 
 
-def test_sample_period_of_the_store_applies_to_a_segment_without_one() -> None:
+def test_sample_period_of_the_pm_store_applies_to_a_segment_without_a_sample_period() -> None:
     info = SegmentInfo(1, (AvaType(Attribute.SEGMENT_MAP, encode(entry_map(DEVICE, [1], 0))),))
     assert segment_of(info, {Attribute.SAMPLE_PERIOD: RELATIVE}, Notes()).period_us == 1_000_000
 
 
-def test_segment_identity_is_constant_while_its_state_changes_with_its_entries() -> None:
+def test_segment_identity_is_unchanged_when_entries_are_added() -> None:
     layout = entry_map(DEVICE, [1])
     two = segment(layout, segment_usage_count=bytes.fromhex("00000002"), segment_start_absolute=AT)
     three = segment(layout, segment_usage_count=bytes.fromhex("00000003"), segment_start_absolute=AT)
@@ -218,7 +218,7 @@ def test_segment_identity_is_constant_while_its_state_changes_with_its_entries()
     assert len({two.state, three.state, other.state}) == 3
 
 
-def test_malformed_segment_attributes_count_as_absent_with_a_deviation() -> None:
+def test_malformed_segment_attributes_are_treated_as_absent_with_a_deviation() -> None:
     notes = Notes()
     found = segment(entry_map(DEVICE, [1]), notes, segment_usage_count=b"\0\1", segment_start_absolute=b"\0")
     assert (found.usage_count, found.start, oddities(notes)) == (None, None, [Oddity.ATTRIBUTE_LENGTH] * 2)
@@ -232,7 +232,7 @@ def test_segment_without_a_decodable_segment_map_is_refused(octets: bytes | None
 
 
 @pytest.mark.parametrize("layout", [SegmentEntryMap(0x8000, ()), SegmentEntryMap(0, (element(1),))])
-def test_segment_map_without_content_is_refused(layout: SegmentEntryMap) -> None:
+def test_empty_segment_map_is_refused(layout: SegmentEntryMap) -> None:
     with pytest.raises(RemoteProtocolError, match="hold nothing"):
         read(segment(layout), b"")
 
@@ -244,7 +244,7 @@ def test_segment_data_that_ends_within_an_entry_is_cut_with_a_deviation() -> Non
     assert (len(found.observations), found.whole, oddities(notes)) == (1, False, [Oddity.SEGMENT_ENTRY_CUT])
 
 
-def test_malformed_entry_is_left_out_and_its_neighbours_are_decoded() -> None:
+def test_malformed_segment_entry_is_omitted_and_the_other_entries_are_decoded() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(2, (Attribute.NU_COMPOUND_BASIC, 10), kind=PRESSURE),))
     good, bad = bytes.fromhex("0003 0006 0078 0050 005D"), bytes.fromhex("0003 0007 0078 0050 005D")
@@ -258,7 +258,7 @@ def observed(metric: int, unit: int, raw: int) -> bytes:
     return metric.to_bytes(2, "big") + b"\0\0" + unit.to_bytes(2, "big") + raw.to_bytes(4, "big")
 
 
-def test_entries_with_their_own_unit_may_change_it_from_entry_to_entry() -> None:
+def test_unit_may_change_from_one_segment_entry_to_the_next() -> None:
     layout = SegmentEntryMap(0, (element(1, (Attribute.NU_OBSERVED, 10)),))
     units: Sequence[int] = [544, 544, 2720, 544, 2720, 2720]
     octets = b"".join(observed(0, unit, at) for at, unit in enumerate(units))
@@ -268,7 +268,7 @@ def test_entries_with_their_own_unit_may_change_it_from_entry_to_entry() -> None
     ]
 
 
-def test_unit_code_of_an_entry_does_not_change_the_live_channel() -> None:
+def test_unit_code_of_a_segment_entry_does_not_change_the_unit_of_live_values() -> None:
     model = DeviceModel(DEVICE, Notes())
     layout = SegmentEntryMap(0, (element(1, (Attribute.UNIT_CODE, 2), (Attribute.NU_BASIC, 2)),))
     found = EntryReader(segment(layout), model).read(bytes.fromhex("0AA0 0061 0220 0062"), 0, 0.0).observations
@@ -276,7 +276,7 @@ def test_unit_code_of_an_entry_does_not_change_the_live_channel() -> None:
     assert model.channel(1).unit == PERCENT
 
 
-def test_unconfigured_handle_takes_its_type_from_the_segment_map_with_a_deviation() -> None:
+def test_type_of_an_unconfigured_handle_is_taken_from_the_segment_map_with_a_deviation() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(77, (Attribute.NU_BASIC, 2), kind=PULSE),))
     (found,) = read(segment(layout), "0048", notes)
@@ -284,7 +284,7 @@ def test_unconfigured_handle_takes_its_type_from_the_segment_map_with_a_deviatio
     assert Oddity.SEGMENT_HANDLE_UNKNOWN in oddities(notes)
 
 
-def test_type_of_the_segment_map_overrides_that_of_the_object_with_a_deviation() -> None:
+def test_type_in_the_segment_map_overrides_the_type_of_the_object_with_a_deviation() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(1, (Attribute.NU_BASIC, 2), kind=PULSE),))
     (found,) = read(segment(layout), "0048", notes)
@@ -292,7 +292,7 @@ def test_type_of_the_segment_map_overrides_that_of_the_object_with_a_deviation()
     assert Oddity.SEGMENT_TYPE_OTHER in oddities(notes)
 
 
-def test_entry_with_untranslatable_attributes_keeps_its_segment_from_being_cleared() -> None:
+def test_segment_with_undecodable_entry_attributes_is_marked_as_incompletely_decoded() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(1, (Attribute.NU_BASIC, 2), (2378, 4)), element(10)))
     found = EntryReader(segment(layout), DeviceModel(DEVICE, notes)).read(bytes.fromhex("0061 FF000001"), 0, 0.0)
@@ -300,7 +300,7 @@ def test_entry_with_untranslatable_attributes_keeps_its_segment_from_being_clear
     assert {Oddity.SEGMENT_ATTRIBUTE_LEFT, Oddity.SEGMENT_ELEMENT_WITHOUT_VALUE} <= set(oddities(notes))
 
 
-def test_five_thousand_entries_of_one_layout_are_decoded() -> None:
+def test_five_thousand_segment_entries_of_one_layout_are_decoded() -> None:
     reader = EntryReader(segment(entry_map(DEVICE, [1, 10])), DeviceModel(DEVICE, Notes()))
     found = reader.read((AT + bytes.fromhex("0061 0048")) * 5_000, 0, 0.0)
     assert (len(found.observations), found.whole) == (10_000, True)

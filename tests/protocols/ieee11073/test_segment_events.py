@@ -56,20 +56,20 @@ def test_overlapping_segment_entries_are_stored_once() -> None:
     assert (pair.minutes, store.answers) == ([0, 1, 2], [FIRST | CONFIRM, LAST | CONFIRM])
 
 
-def test_gap_in_the_entries_is_not_acknowledged_until_the_device_repeats_them() -> None:
+def test_segment_event_after_missing_entries_is_not_acknowledged_until_they_are_repeated() -> None:
     pair, store = fetched(Sent(0, [0], FIRST), Sent(2, [2], LAST), Sent(1, [1, 2], LAST))
     assert store.answers == [FIRST | CONFIRM, LAST, LAST | CONFIRM]
     assert (pair.minutes, pair.not_fetched) == ([0, 1, 2], [])
     assert Oddity.SEGMENT_INDEX_GAP in oddities(pair)
 
 
-def test_transfer_with_a_repeated_gap_is_aborted_and_the_segment_not_cleared() -> None:
+def test_segment_transfer_is_aborted_when_the_same_entries_are_missing_again() -> None:
     pair, store = fetched(Sent(0, [0], FIRST), *[Sent(2, [2], LAST)] * 3)
     assert store.answers == [FIRST | CONFIRM, LAST, LAST, LAST | MANAGER_ABORT]
     assert (pair.minutes, pair.not_fetched, pair.of(SegmentsCleared)) == ([0], [(1, "GAP")], [])
 
 
-def test_first_segment_event_may_start_at_any_index_unless_it_is_marked_as_later() -> None:
+def test_segment_event_that_is_not_marked_as_the_first_is_refused_as_the_first_event() -> None:
     _, store = fetched(Sent(2, [2], LAST))
     assert store.answers == [LAST]
     pair, store = fetched(Sent(1, [0, 1, 2], ONLY))
@@ -79,7 +79,7 @@ def test_first_segment_event_may_start_at_any_index_unless_it_is_marked_as_later
 
 
 @pytest.mark.parametrize("sent", [Sent(0, [0, 1, 2], ONLY, count=2), Sent(0, [0, 1], ONLY, count=3)])
-def test_segment_event_with_a_wrong_entry_count_is_stored_and_never_cleared(sent: Sent) -> None:
+def test_segment_with_a_wrong_entry_count_in_an_event_is_stored_and_not_cleared(sent: Sent) -> None:
     pair, store = fetched(sent)
     assert (pair.minutes, store.answers) == (list(sent.minutes), [ONLY | CONFIRM])
     assert Oddity.SEGMENT_COUNT_OTHER in oddities(pair)
@@ -88,14 +88,14 @@ def test_segment_event_with_a_wrong_entry_count_is_stored_and_never_cleared(sent
     assert (last.whole, last.through) == (b"", 0)
 
 
-def test_partial_last_entry_is_a_deviation_and_the_segment_is_never_cleared() -> None:
+def test_segment_with_a_partial_last_entry_is_not_cleared() -> None:
     pair, _ = fetched(Sent(0, [0, 1, 2], ONLY, tail=b"\x20\x26"))
     assert pair.minutes == [0, 1, 2]
     assert Oddity.SEGMENT_ENTRY_CUT in oddities(pair)
     assert pair.of(SegmentsCleared) == []
 
 
-def test_segment_shorter_than_its_usage_count_is_not_cleared_and_fetched_again() -> None:
+def test_segment_with_fewer_entries_than_its_usage_count_is_fetched_again_and_not_cleared() -> None:
     pair, _ = fetched(Sent(0, [0, 1], ONLY))
     assert (pair.minutes, pair.of(SegmentsCleared)) == ([0, 1], [])
     assert Oddity.SEGMENT_SHORT in oddities(pair)
@@ -151,7 +151,7 @@ def undated(*values: int) -> StoredSegment:
     return StoredSegment(1, tuple(meter_entry(0, value)[8:] for value in values), UNDATED)
 
 
-def test_undated_entries_are_identified_by_their_index_in_the_next_association() -> None:
+def test_segment_entries_without_a_time_are_not_stored_twice_in_the_next_association() -> None:
     remembered = RememberedSegments()
     whole = MemoryPair(HeldMemory([undated(90, 91, 92, 93)])).run()
     first = MemoryPair(HeldMemory([undated(90, 91, 92, 93)]), fetched=remembered)
@@ -165,7 +165,7 @@ def test_undated_entries_are_identified_by_their_index_in_the_next_association()
     assert [observation.value for observation in other.durable] == [80.0, 81.0]
 
 
-def test_segment_with_an_undecodable_map_is_not_cleared_and_the_others_are_fetched() -> None:
+def test_segment_with_an_undecodable_segment_map_is_not_cleared() -> None:
     odd = StoredSegment(
         1, THREE.entries, {Attribute.SEGMENT_MAP: b"\xff" + THREE.attributes[Attribute.SEGMENT_MAP][1:]}
     )
@@ -178,7 +178,7 @@ def test_segment_with_an_undecodable_map_is_not_cleared_and_the_others_are_fetch
     assert pair.not_fetched == [(3, "UNREADABLE")]
 
 
-def test_refused_or_ignored_store_request_is_reported_as_a_deviation() -> None:
+def test_refused_or_unanswered_pm_store_request_is_reported_as_a_deviation() -> None:
     store = ScriptedStore([Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)])
     pair = MemoryPair(HeldMemory([]), agent_store=store).run()
     assert Oddity.STORE_REFUSED in oddities(pair)
@@ -187,7 +187,7 @@ def test_refused_or_ignored_store_request_is_reported_as_a_deviation() -> None:
     assert Oddity.STORE_SILENT in oddities(pair)
 
 
-def test_segment_that_changed_before_clearing_is_a_deviation_and_not_cleared() -> None:
+def test_segment_that_changed_before_it_is_cleared_is_not_cleared() -> None:
     store = ScriptedStore([[meter_segment(1, [0])], [meter_segment(1, [0, 1])]], [Sent(0, [0], ONLY)])
     pair = MemoryPair(HeldMemory([]), settings=PmStoreSettings(clear=True), agent_store=store).run()
     assert pair.of(SegmentsCleared) == []
@@ -206,7 +206,7 @@ def test_segment_list_over_the_limit_is_cut_with_a_deviation() -> None:
     assert len(pair.not_fetched) == SEGMENTS_MAX
 
 
-def test_segment_data_is_stored_although_its_trigger_request_got_no_response() -> None:
+def test_segment_data_is_stored_when_its_trigger_request_got_no_response() -> None:
     store = ScriptedStore([[meter_segment(1, [0]), meter_segment(2, [5])]], [Sent(0, [0], ONLY)], triggering=SILENT)
     pair = MemoryPair(HeldMemory([]), agent_store=store).run()
     store.send_next()

@@ -58,7 +58,7 @@ def test_blood_pressure_and_scanned_ecg_configurations_equal_the_worked_examples
     assert configuration_in("e14") == extended.ECG_SCANNED
 
 
-def test_only_confirmed_standard_configurations_are_known() -> None:
+def test_only_standard_configurations_confirmed_by_the_reference_are_built_in() -> None:
     confirmed = {item.config_id for item in STANDARD_CONFIGURATIONS}
     assert confirmed == {0x0190, 0x0191, 0x02BC, 0x0320, 0x05DC, 0x06A4}
     of_rows = [item.config_id for row in SPECIALIZATIONS for item in row.configurations]
@@ -68,7 +68,7 @@ def test_only_confirmed_standard_configurations_are_known() -> None:
     assert all(is_standard(config_id) and standard_configuration(config_id) is None for config_id in unconfirmed)
 
 
-def test_configuration_of_an_unconfirmed_standard_id_is_requested_from_the_device() -> None:
+def test_standard_configuration_that_is_not_built_in_is_requested_from_the_device() -> None:
     named = Configuration(0x0258, ())
     pair = association_pair(named, extended.BASIC_ECG).associate()
     assert [event.config_id for event in pair.agent_events if isinstance(event, ConfigurationRequested)] == [
@@ -79,7 +79,7 @@ def test_configuration_of_an_unconfirmed_standard_id_is_requested_from_the_devic
     assert pair.manager.state is State.OPERATING
 
 
-def test_every_profile_and_every_code_of_a_configuration_has_a_name() -> None:
+def test_every_profile_and_object_type_of_the_configurations_has_a_nomenclature_term() -> None:
     for row in SPECIALIZATIONS:
         assert term_of(Code(8, row.profile)).kind == "device"
     for configuration in (*STANDARD_CONFIGURATIONS, *extended.EXTENDED_CONFIGURATIONS):

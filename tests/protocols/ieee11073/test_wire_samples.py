@@ -29,7 +29,7 @@ def decoded_deep(octets: bytes) -> object:
 
 
 @pytest.mark.parametrize("sample", EVERY, ids=lambda sample: sample.name)
-def test_sample_is_decoded_completely_and_encoded_to_the_same_bytes(sample: Sample) -> None:
+def test_sample_apdu_is_decoded_completely_and_encoded_to_the_same_bytes(sample: Sample) -> None:
     found = decode_apdu(sample.octets)
     assert encode_apdu(found) == sample.octets
     if isinstance(found, Prst):
@@ -42,14 +42,14 @@ def test_sample_is_decoded_completely_and_encoded_to_the_same_bytes(sample: Samp
 
 
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_sample_fed_byte_by_byte_gives_the_same_apdu(sample: Sample) -> None:
+def test_sample_apdu_received_byte_by_byte_is_returned_unchanged(sample: Sample) -> None:
     stream = ApduStream()
     found = [one for at in range(len(sample.octets)) for one in stream.feed(sample.octets[at : at + 1])]
     assert found == [sample.octets]
 
 
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_truncated_sample_is_not_an_apdu(sample: Sample) -> None:
+def test_truncated_sample_apdu_is_not_decoded(sample: Sample) -> None:
     for length in range(len(sample.octets)):
         assert ApduStream().feed(sample.octets[:length]) == []
         with pytest.raises(RemoteProtocolError):
@@ -57,7 +57,7 @@ def test_truncated_sample_is_not_an_apdu(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_bytes_after_a_sample_stay_in_the_stream_and_are_refused_by_the_decoder(sample: Sample) -> None:
+def test_bytes_after_a_sample_apdu_stay_in_the_stream_and_are_refused_by_the_decoder(sample: Sample) -> None:
     stream = ApduStream()
     assert stream.feed(sample.octets + b"\xe7") == [sample.octets]
     assert stream.pending_bytes == 1
@@ -75,21 +75,21 @@ def test_inner_length_that_contradicts_the_apdu_length_is_refused(sample: Sample
             decoded_deep(octets)
 
 
-def test_association_request_names_the_agent_and_its_configuration() -> None:
+def test_association_request_contains_the_system_id_and_configuration_id_of_the_agent() -> None:
     request = decode_apdu(apdu("e1"))
     info = decode(PhdAssociationInformation, request.data_proto_list[0].data_proto_info)  # type: ignore[union-attr]  # E1 is an AARQ
     assert info.system_id.hex() == "1122334455667788"
     assert (info.dev_config_id, info.encoding_rules, info.system_type) == (0x0190, 0x8000, 0x0080_0000)
 
 
-def test_configuration_response_names_the_configuration_and_the_result() -> None:
+def test_configuration_response_contains_the_configuration_id_and_the_result() -> None:
     result = decoded_deep(apdu("e7"))
     assert isinstance(result, EventReportResult)
     verdict = decode(ConfigReportRsp, result.event_reply_info)
     assert verdict == ConfigReportRsp(0x02BC, ConfigResult.STANDARD_CONFIG_UNKNOWN)
 
 
-def test_unknown_abort_reason_keeps_its_number() -> None:
+def test_unknown_abort_reason_is_kept_as_its_number() -> None:
     found = decode_apdu(bytes.fromhex("E600 0002 00C8"))
     assert isinstance(found, Abrt)
     assert (found.reason, found.reason.name) == (200, "UNNAMED_200")
@@ -97,12 +97,12 @@ def test_unknown_abort_reason_keeps_its_number() -> None:
     assert encode_apdu(Abrt(AbortReason.CONFIGURATION_TIMEOUT)) == apdu("e31")
 
 
-def test_every_apdu_tag_has_one_class() -> None:
+def test_every_apdu_tag_is_decoded_by_its_own_class() -> None:
     assert sorted(APDUS) == [0xE200, 0xE300, 0xE400, 0xE500, 0xE600, 0xE700]
     assert len(set(APDUS.values())) == 6
 
 
-def test_list_with_more_announced_items_than_bytes_is_refused() -> None:
+def test_list_that_announces_more_items_than_its_bytes_contain_is_refused() -> None:
     with pytest.raises(RemoteProtocolError, match="a list of 65535 items ends after 0"):
         decode(ScanReportInfoFixed, bytes.fromhex("F000 0000 FFFF 0000"))
 

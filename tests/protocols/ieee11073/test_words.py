@@ -13,7 +13,7 @@ from tests.builders.ieee11073_devices import ALARMS, BLOOD_PRESSURE, OXIMETER, e
 WORKED_CERTIFICATES = bytes.fromhex("0002 0012 0201 0008 0105 0001 0002 2004 0202 0002 8000")
 
 
-def test_worked_certification_list_is_decoded() -> None:
+def test_worked_example_of_a_certification_list_is_decoded() -> None:
     classes, regulation = certifications(WORKED_CERTIFICATES)
     assert (classes.body, classes.version, classes.unregulated) == (AuthBody.CONTINUA, (1, 5), None)
     assert classes.classes == (CertifiedClass(CertifiedTransport.USB, 4100),)
@@ -25,7 +25,7 @@ def test_worked_certification_list_is_decoded() -> None:
     ["01 01 0002 0105", "02 01 0003 010500", "02 07 0000", "FE 01 0000"],
     ids=["another-body", "cut-short", "another-structure", "experimental"],
 )
-def test_certification_of_unknown_form_keeps_its_bytes(entry: str) -> None:
+def test_certification_of_unknown_form_is_kept_as_bytes(entry: str) -> None:
     octets = bytes.fromhex(entry)
     (found,) = certifications(b"\x00\x01" + len(octets).to_bytes(2, "big") + octets)
     assert found.octets == octets[4:]
@@ -56,7 +56,7 @@ def test_truncated_certification_list_is_refused() -> None:
     ],
     ids=lambda value: value.name.lower() if isinstance(value, Attribute) else "",
 )  # fmt: skip
-def test_attribute_is_described_in_words_unless_its_value_is_malformed(
+def test_attribute_value_is_described_as_text_unless_it_is_malformed(
     attribute: Attribute, octets: str, words: str
 ) -> None:
     value = bytes.fromhex(octets)
@@ -65,13 +65,13 @@ def test_attribute_is_described_in_words_unless_its_value_is_malformed(
     assert attribute_words(attribute, b"") is None
 
 
-def test_unknown_attribute_has_no_words_and_a_numeric_name() -> None:
+def test_unknown_attribute_has_no_text_description_and_a_numeric_name() -> None:
     assert attribute_words(60_000, b"\x01\x02") is None
     assert attribute_name(60_000) == "1:60000"
     assert attribute_name(Attribute.REG_CERT_DATA_LIST) == "MDC_ATTR_REG_CERT_DATA_LIST"
 
 
-def test_unknown_bits_are_shown_in_hexadecimal() -> None:
+def test_bits_without_a_name_are_shown_in_hexadecimal() -> None:
     assert bit_names(0x4040, METRIC_SPEC) == ("stored", "agent-initiated")
     assert bit_names(0x8030, METRIC_SPEC) == ("intermittent", "0x0030")
     assert bit_names(0xC010, TIME_CAPABILITIES) == (
@@ -87,7 +87,7 @@ def test_unknown_bits_are_shown_in_hexadecimal() -> None:
     [*STANDARD_CONFIGURATIONS, OXIMETER, BLOOD_PRESSURE, ALARMS, ecg_configuration()],
     ids=lambda one: f"{one.config_id:04X}",
 )
-def test_every_attribute_of_the_built_in_configurations_has_words(configuration: Configuration) -> None:
+def test_every_attribute_of_the_built_in_configurations_has_a_text_description(configuration: Configuration) -> None:
     for item in configuration.objects:
         for attribute, octets in attributes_of(item.attributes).items():
             assert attribute_words(attribute, octets), attribute_name(attribute)

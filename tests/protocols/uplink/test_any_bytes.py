@@ -105,7 +105,7 @@ topic_parts = st.sampled_from(["argus", "v1", "t", "g", "up", "status", "numeric
 
 @settings(max_examples=200, deadline=None)
 @given(topic=st.text(max_size=60) | st.lists(topic_parts, max_size=7).map("/".join))
-def test_any_topic_is_parsed_or_refused(topic: str):
+def test_any_topic_string_is_parsed_or_refused(topic: str):
     for parse in (parse_up, parse_status):
         with contextlib.suppress(RemoteProtocolError):
             assert parse(topic)

@@ -70,13 +70,13 @@ def test_signed_batch_is_verified_by_the_key_of_its_gateway_only():
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
-def test_change_of_any_signed_field_invalidates_the_signature(change: dict[str, object]):
+def test_changing_any_signed_field_of_a_batch_invalidates_the_signature(change: dict[str, object]):
     forged = replace(batch(), **change)  # type: ignore[arg-type]  # each of CHANGES fits the field it names
     assert forged.hash != batch().hash
     assert not verify_batch(forged, sign_batch(batch(), KEY), PUBLIC)
 
 
-def test_resent_batch_with_other_historical_flag_and_trace_has_the_same_hash():
+def test_hash_of_a_resent_batch_is_unchanged_by_historical_flag_and_trace():
     live = envelope(batch())
     again = replace(live, historical=True, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     back = decode_envelope(encode_envelope(again))
@@ -93,7 +93,7 @@ def test_malformed_public_key_verifies_no_signature():
     assert not verify_batch(batch(), sign_batch(batch(), KEY), b"short")
 
 
-def test_signature_over_the_bare_hash_is_not_verified():
+def test_signature_over_the_batch_hash_without_its_prefix_is_not_verified():
     assert not verify_batch(batch(), KEY.sign(batch().hash), PUBLIC)
 
 

@@ -21,7 +21,7 @@ def without_zlib(octets: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_golden_message_decodes_to_its_value(name: str):
+def test_message_of_each_golden_file_decodes_to_the_expected_value(name: str):
     assert GOLDEN[name].decode(golden_octets(name)) == GOLDEN[name].value
 
 
@@ -35,7 +35,7 @@ def test_value_is_encoded_to_the_bytes_of_its_golden_file(name: str):
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_golden_file_begins_with_its_explanation(name: str):
+def test_golden_file_begins_with_its_registered_explanation(name: str):
     assert (FOLDER / f"{name}.hex").read_text(encoding="utf-8").startswith(f"# {GOLDEN[name].sentence}\n")
 
 

@@ -115,7 +115,7 @@ def test_decoding_stops_at_the_first_device_above_the_limit():
 
 
 @pytest.mark.parametrize("bomb", [sealed(bytes(64 << 20)), sealed(bytes(64 << 20), announced_bytes=100)])
-def test_decompression_bomb_uses_less_memory_than_two_blocks(bomb: bytes):
+def test_refusal_of_a_decompression_bomb_uses_less_memory_than_two_blocks(bomb: bytes):
     assert len(bomb) < 1 << 20
     tracemalloc.start()
     try:

@@ -25,7 +25,7 @@ def ranges_of(held: set[int]) -> list[tuple[int, int]]:
 
 
 @given(held=st.sets(st.integers(1, 300), max_size=200))
-def test_ack_states_for_every_sequence_up_to_its_highest_whether_it_is_missing(held: set[int]):
+def test_ack_lists_every_missing_sequence_up_to_its_highest_sequence(held: set[int]):
     ack = Ack.of_ranges(EPOCH, Lane.NUMERIC, ranges_of(held))
     missing = {sequence for first, last in ack.missing for sequence in range(first, last + 1)}
     told = set(range(1, ack.highest_sequence + 1))
@@ -33,17 +33,17 @@ def test_ack_states_for_every_sequence_up_to_its_highest_whether_it_is_missing(h
     assert decode_ack(encode_ack(ack)) == ack
 
 
-def test_ack_with_too_many_missing_ranges_omits_the_last_ones():
+def test_ack_with_too_many_missing_ranges_omits_the_last_ranges():
     ack = Ack.of_ranges(EPOCH, Lane.NUMERIC, [(odd, odd) for odd in range(1, 401, 2)])
     assert len(ack.missing) == MISSING_RANGES_MAX
     assert ack.highest_sequence == 1 + 2 * MISSING_RANGES_MAX
 
 
-def test_ack_of_an_empty_lane_has_the_mark_zero():
+def test_ack_of_a_lane_without_batches_has_through_sequence_zero():
     assert Ack.of_ranges(EPOCH, Lane.EVENT, []) == Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=0)
 
 
-def test_ack_without_a_highest_sequence_uses_its_mark():
+def test_highest_sequence_of_an_ack_defaults_to_its_through_sequence():
     assert Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=9).highest_sequence == 9
 
 
@@ -51,7 +51,7 @@ def test_ack_without_a_highest_sequence_uses_its_mark():
     "missing",
     [[[1, 2]], [[6, 5]], [[7, 8]], [[6, 7], [8, 9]], [[6, 7], [7, 9]], [[6]], "6", [[6, True]], [[6, 7]] * 65],
 )
-def test_ack_with_missing_ranges_that_contradict_its_mark_is_refused(missing: object):
+def test_ack_with_missing_ranges_that_contradict_its_through_sequence_is_refused(missing: object):
     octets = write_message(
         {"epoch": EPOCH, "lane": "event", "through": 5, "missing": missing, "highest": 99, "conflict": False}
     )
@@ -64,7 +64,7 @@ def test_unknown_fields_of_an_ack_are_ignored():
     assert decode_ack(octets[:-1] + b',"weather":"rain"}') == decode_ack(octets)
 
 
-def test_unknown_lane_of_a_status_is_ignored_and_the_others_are_decoded():
+def test_unknown_lane_in_a_status_is_ignored_and_the_other_lanes_are_decoded():
     status = Status(
         gateway="gw", epoch=EPOCH, online=True, at_us=0, boot_id="b", software="1", marks={Lane.EVENT: Mark(1, 2, 2)}
     )
@@ -73,7 +73,7 @@ def test_unknown_lane_of_a_status_is_ignored_and_the_others_are_decoded():
 
 
 @pytest.mark.parametrize("store", StoreState)
-def test_status_reports_the_state_of_the_store(store: StoreState):
+def test_status_message_contains_the_state_of_the_gateway_store(store: StoreState):
     status = Status(gateway="gw", epoch=EPOCH, online=False, at_us=-5, boot_id="b", software="1", marks={}, store=store)
     assert decode_status(encode_status(status)) == status
 
@@ -85,17 +85,17 @@ def _status(mark: Mark) -> Status:
 
 
 @pytest.mark.parametrize("published", [(), ((3, 3),), ((3, 7), (9, 9))])
-def test_status_reports_the_published_ranges(published: tuple[tuple[int, int], ...]):
+def test_status_message_contains_the_published_sequence_ranges(published: tuple[tuple[int, int], ...]):
     status = _status(Mark(1, 9, 2, published))
     assert decode_status(encode_status(status)) == status
 
 
-def test_status_of_an_older_gateway_reports_no_published_batches():
+def test_status_message_of_an_older_gateway_contains_no_published_ranges():
     status = decode_status(encode_status(_status(Mark(1, 9, 2))))
     assert status.marks[Lane.NUMERIC].published is None
 
 
-def test_status_reports_the_lowest_published_ranges_when_there_are_too_many():
+def test_status_message_contains_the_lowest_published_ranges_when_there_are_too_many():
     many = tuple((first, first) for first in range(3, 203, 2))
     read = decode_status(encode_status(_status(Mark(1, 300, 2, many))))
     assert read.marks[Lane.NUMERIC].published == many[:PUBLISHED_RANGES_MAX]
@@ -104,13 +104,13 @@ def test_status_reports_the_lowest_published_ranges_when_there_are_too_many():
 @pytest.mark.parametrize(
     "published", [b"[[0,1]]", b"[[5,4]]", b"[[3,5],[5,6]]", b'[["3",4]]', b"[[1]]", b"{}", b"null"]
 )
-def test_status_with_malformed_published_ranges_is_refused(published: bytes):
+def test_status_message_with_malformed_published_ranges_is_refused(published: bytes):
     encoded = encode_status(_status(Mark(1, 9, 2, ()))).replace(b'"published":[]', b'"published":' + published)
     with pytest.raises(RemoteProtocolError):
         decode_status(encoded)
 
 
-def test_error_of_an_undecodable_event_does_not_repeat_its_content():
+def test_error_message_about_an_undecodable_event_does_not_quote_its_content():
     with pytest.raises(RemoteProtocolError) as caught:
         decode_event(b'{"v":1,"name":{"secret":"Nobody, Nora"}}')
     assert "Nora" not in str(caught.value)
@@ -140,12 +140,12 @@ def test_encoded_event_is_decoded_to_the_same_event(fields: dict[str, str | int 
         GatewayEvent(name="n", at_us=0, boot_id="b", device=None, fields={"text": "x" * 1025}),
     ],
 )
-def test_event_above_its_limits_is_a_local_protocol_error(event: GatewayEvent):
+def test_encoding_an_event_above_its_limits_is_a_local_protocol_error(event: GatewayEvent):
     with pytest.raises(LocalProtocolError):
         encode_event(event)
 
 
-def test_lane_of_an_observation_follows_its_channel():
+def test_lane_of_an_observation_is_selected_by_its_channel():
     assert lane_of(observation(97.0)) is Lane.NUMERIC
     assert lane_of(waveform(b"\x00\x00")) is Lane.WAVEFORM
     assert lane_of(observation(1, channel=ALARM)) is Lane.EVENT

@@ -32,33 +32,33 @@ def test_every_field_of_a_block_is_decoded_as_it_was_encoded(sections: list[Devi
 
 
 @pytest.mark.parametrize("special", Special)
-def test_special_values_are_decoded_as_distinct_values(special: Special):
+def test_every_encoded_special_value_is_decoded_to_the_same_special_value(special: Special):
     sections = [section(observation(special), observation((special, 1.0), channel=BLOOD_PRESSURE))]
     assert decode_block(encode_block(sections)) == sections
 
 
-def test_negative_zero_keeps_its_sign():
+def test_encoded_negative_zero_keeps_its_sign():
     back = decode_block(encode_block([section(observation(-0.0))]))
     assert str(back[0].observations[0].value) == "-0.0"
 
 
-def test_bits_are_decoded_as_integers_and_numbers_as_floats():
+def test_bit_values_are_decoded_as_integers_and_numeric_values_as_floats():
     back = decode_block(encode_block([section(observation(1), observation(1.0))]))
     assert [type(each.value) for each in back[0].observations] == [int, float]
 
 
-def test_samples_are_decoded_to_the_bytes_that_were_sent():
+def test_encoded_samples_are_decoded_to_the_same_bytes():
     octets = bytes(range(256)) * 8
     back = decode_block(encode_block([section(waveform(octets))]))
     assert back[0].observations[0].samples == octets
 
 
-def test_decoded_observations_of_one_channel_share_it():
+def test_decoded_observations_of_one_channel_share_one_channel_object():
     back = decode_block(encode_block([numeric_section(40)]))
     assert len({id(each.channel) for each in back[0].observations}) == 10
 
 
-def test_equal_channels_are_encoded_once():
+def test_equal_channels_of_a_block_are_encoded_once():
     twin = Channel(handle=SPO2.handle, type=SPO2.type, unit=SPO2.unit)
     back = decode_block(encode_block([section(observation(1.0), observation(2.0, channel=twin))]))
     first, second = back[0].observations
@@ -115,7 +115,7 @@ def test_sample_scale_that_is_not_finite_is_a_local_protocol_error(scale: tuple[
         encode_block([section(waveform(b"\x00\x01", channel=Channel(handle=20, type=PLETH.type, array=array)))])
 
 
-def test_finite_floats_with_an_infinite_sum_are_encoded_and_decoded():
+def test_finite_values_whose_sum_is_infinite_are_encoded_and_decoded():
     sections = [section(observation(1.7e308), observation(1.7e308))]
     assert decode_block(encode_block(sections)) == sections
 
@@ -130,7 +130,7 @@ def test_observation_without_value_and_samples_is_a_local_protocol_error():
         encode_block([section(observation(None, channel=PLETH))])
 
 
-def test_status_of_more_than_16_bits_is_a_local_protocol_error():
+def test_measurement_status_of_more_than_16_bits_is_a_local_protocol_error():
     with pytest.raises(LocalProtocolError, match="16 bits"):
         encode_block([section(observation(1.0, status=0x1_0000))])
 

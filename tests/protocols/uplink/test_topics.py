@@ -8,11 +8,11 @@ from protocols.uplink.lanes import Lane
 
 
 @pytest.mark.parametrize("lane", Lane)
-def test_batch_topic_is_parsed_to_its_tenant_gateway_and_lane(lane: Lane):
+def test_batch_topic_is_parsed_into_tenant_gateway_and_lane(lane: Lane):
     assert topics.parse_up(topics.up("ten_a", "gw-1", lane)) == ("ten_a", "gw-1", lane)
 
 
-def test_topics_have_the_form_of_the_design():
+def test_mqtt_topics_have_the_specified_form():
     assert topics.up("t", "g", Lane.NUMERIC) == "argus/v1/t/g/up/numeric"
     assert topics.ack("t", "g") == "argus/v1/t/g/down/ack"
     assert topics.command("t", "g") == "argus/v1/t/g/down/command"
@@ -20,12 +20,12 @@ def test_topics_have_the_form_of_the_design():
     assert topics.shared("ingest", topics.UP_FILTER) == "$share/ingest/argus/v1/+/+/up/+"
 
 
-def test_status_topic_is_parsed_to_its_tenant_and_gateway():
+def test_status_topic_is_parsed_into_tenant_and_gateway():
     assert topics.parse_status(topics.status("t", "g")) == ("t", "g")
 
 
 @pytest.mark.parametrize("name", ["", "+", "#", "a/b", "a b", "ä", "n" * 65, "a\n"])
-def test_invalid_tenant_or_gateway_name_is_refused_in_a_topic(name: str):
+def test_topic_with_an_invalid_tenant_or_gateway_name_is_refused(name: str):
     for build in (topics.ack, topics.status, topics.command):
         with pytest.raises(LocalProtocolError):
             build("tenant", name)

@@ -62,7 +62,7 @@ def test_table_rows_are_well_formed_and_codes_are_unique():
         assert (term.kind == "unit") == (term.partition == 4)
 
 
-def test_name_with_two_codes_has_a_preferred_code():
+def test_every_name_with_two_codes_has_a_preferred_code():
     by_name: dict[str, set[Code]] = {}
     for term in all_terms():
         by_name.setdefault(term.ref_id, set()).add(term.code)
@@ -75,7 +75,7 @@ def test_code_ranges_of_the_tables_do_not_overlap():
         assert partition < next_partition or (partition == next_partition and last + 1 == first)
 
 
-def test_defibrillator_metrics_have_private_terms_and_public_units():
+def test_defibrillator_metrics_have_private_codes_and_public_units():
     energy = code_of("X_PRIVATE_06")
     assert (energy.partition, energy.code >= 0xF000, term_of(energy).ucum) == (1024, True, "J")
     units = {term.ucum for term in all_terms() if term.partition == 1024}
