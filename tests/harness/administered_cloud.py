@@ -63,6 +63,7 @@ class Administered:
             "keys": "/admin/keys",
             "password": "/sign-in/password",
             "recovery-codes": "/sign-in/recovery-codes",
+            "authenticator": "/sign-in/authenticator",
             "signed-in": "/sign-in",
         }
 

@@ -6,6 +6,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
+    from cloud.access.identity.authenticator_page import AuthenticatorHandlers
     from cloud.access.identity.errors import SignInBusy, UsernameMalformed, UserUnknown
     from cloud.access.identity.handlers import SignInHandlers
     from cloud.access.identity.model import Role, User

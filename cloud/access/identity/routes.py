@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from cloud.access.identity.authenticator_page import PATH as AUTHENTICATOR
+from cloud.access.identity.authenticator_page import AuthenticatorHandlers
 from cloud.access.identity.handlers import PAGES, SignInHandlers
 from cloud.access.identity.password_page import PATH as PASSWORD
 from cloud.access.identity.password_page import PasswordHandlers
 from cloud.access.identity.recovery_page import PATH as RECOVERY
 from cloud.access.identity.recovery_page import RecoveryCodeHandlers
 from cloud.access.identity.schemas import (
+    AuthenticatorForm,
     CodeForm,
     CodeQuery,
     PasswordForm,
@@ -21,7 +24,12 @@ from cloud.foundation.http import PUBLIC, BodyKind, Handler, Host, RateClass, Ro
 _FORM_BYTES_MAX = 16_384
 
 
-def sign_in_rows(h: SignInHandlers, passwords: PasswordHandlers, recovery: RecoveryCodeHandlers) -> tuple[Route, ...]:
+def sign_in_rows(
+    h: SignInHandlers,
+    passwords: PasswordHandlers,
+    recovery: RecoveryCodeHandlers,
+    authenticator: AuthenticatorHandlers,
+) -> tuple[Route, ...]:
     return (
         _page("GET", "/sign-in", h.page, "Show the sign-in page", query=SignInQuery),
         _page("POST", "/sign-in", h.sign_in, "Sign in", body=SignInForm),
@@ -33,6 +41,8 @@ def sign_in_rows(h: SignInHandlers, passwords: PasswordHandlers, recovery: Recov
         _page("POST", PASSWORD, passwords.change, "Change one's password", body=PasswordForm),
         _page("GET", RECOVERY, recovery.page, "Show the number of recovery codes left", query=SignInQuery),
         _page("POST", RECOVERY, recovery.replace, "Replace the recovery codes", body=CodeForm),
+        _page("GET", AUTHENTICATOR, authenticator.page, "Offer another authenticator app", query=SignInQuery),
+        _page("POST", AUTHENTICATOR, authenticator.replace, "Replace the authenticator app", body=AuthenticatorForm),
         _page("POST", "/sign-out", h.sign_out, "Sign out", body=SignOutForm),
     )
 

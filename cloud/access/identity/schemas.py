@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from cloud.foundation.http import Query
 
 NEXT_LENGTH_MAX = 6000
-_NEXT = re.compile(r"/(v1/oauth/authorize|admin|sign-in/password|sign-in/recovery-codes)([/?][!-\[\]-~]*)?")
+_NEXT = re.compile(r"/(v1/oauth/authorize|admin|sign-in/(password|recovery-codes|authenticator))([/?][!-\[\]-~]*)?")
 
 
 def _next(value: object) -> str:
@@ -63,6 +63,12 @@ class SetUpForm(_Form):
 
     code: str = Field(default="", max_length=32, repr=False)
     key: str = Field(default="", max_length=64, repr=False)
+
+
+class AuthenticatorForm(SetUpForm):
+    """The first code of a second factor that replaces another. `current`: digits of the other, or a recovery code."""
+
+    current: str = Field(default="", max_length=32, repr=False)
 
 
 class PasswordForm(_Form):

@@ -202,6 +202,33 @@ class SignIn:
         await self._verify_code(user, code, trace, replace)
         return codes
 
+    async def replace_authenticator(
+        self, session: Session, current: str, secret: str, code: str, trace: TraceContext
+    ) -> SecondFactorSetUp:
+        """Replace the second factor of a signed-in user and the recovery codes; the user's other sessions end.
+
+        `current`: six digits of the present second factor, or a recovery code. `code`: six digits of the new `secret`.
+        Raises `CodeRefused`, `SignInThrottled`.
+        """
+        user = session.user
+        step = second_factor.step_of(secret, code, self._clock.now_us())
+        if step is None:
+            raise CodeRefused
+        fresh, codes = new_secret(), recovery_codes.generate()
+
+        async def replace(tx: Transaction, now_us: int) -> bool:
+            if not await self._sessions.proved(tx, session.digest, digest_of(fresh), now_us):
+                return False
+            await self._sessions.end_all_but(tx, user.id, digest_of(fresh))
+            await self._factors.remove(tx, user.id)
+            await self._factors.set(tx, self._master(), user.id, secret, step)
+            await self._recovery.replace(tx, user.id, codes)
+            await self._audit.record(tx, actor_of(user, trace), "user.replace_second_factor", user.id)
+            return True
+
+        await self._verify_code(user, current, trace, replace)
+        return SecondFactorSetUp(fresh, codes)
+
     async def _verify_code(
         self, user: User, code: str, trace: TraceContext, apply: Callable[[Transaction, int], Awaitable[bool]]
     ) -> None:

@@ -81,6 +81,19 @@ WORDS: Final = {
         "Six digits from your authenticator app, or a recovery code",
         "Sześć cyfr z aplikacji uwierzytelniającej albo kod zapasowy",
     ),
+    "authenticator.title": ("New authenticator app", "Nowa aplikacja uwierzytelniająca"),
+    "authenticator.why": (
+        "Scan this QR code with the new app. The app that you have used and your recovery codes then stop working; you "
+        "receive new codes.",
+        "Zeskanuj ten obraz nową aplikacją. Dotychczasowa aplikacja i kody zapasowe przestaną wtedy działać; otrzymasz "
+        "nowe kody.",
+    ),
+    "authenticator.current": (
+        "Six digits from the app that you have used, or a recovery code",
+        "Sześć cyfr z dotychczasowej aplikacji albo kod zapasowy",
+    ),
+    "authenticator.code": ("Six digits from the new app", "Sześć cyfr z nowej aplikacji"),
+    "authenticator.link": ("Set up a new authenticator app", "Skonfiguruj nową aplikację uwierzytelniającą"),
     "recovery.button": ("Create new codes", "Utwórz nowe kody"),
     "set_up.title": ("Set up your second step", "Skonfiguruj drugi krok"),
     "set_up.why": (

@@ -8,6 +8,7 @@ import structlog
 from cloud.access.apps import App, Apps
 from cloud.access.audit import Audit
 from cloud.access.identity import (
+    AuthenticatorHandlers,
     PasswordHandlers,
     Passwords,
     RecoveryCodeHandlers,
@@ -106,7 +107,12 @@ def token_surface(
             AuthorizationHandlers(authorization, people, names.issuer),
         ),
         *key_set_rows(KeySetHandlers(auth_state, clock)),
-        *sign_in_rows(people, PasswordHandlers(sign_in, people), RecoveryCodeHandlers(sign_in, users, people)),
+        *sign_in_rows(
+            people,
+            PasswordHandlers(sign_in, people),
+            RecoveryCodeHandlers(sign_in, users, people),
+            AuthenticatorHandlers(sign_in, people),
+        ),
         *asset_rows(),
     )
     return TokenSurface(auth_state, verifier, mint, SigningKeys(database, clock, master), people, users, rows)

@@ -19,6 +19,7 @@ from tests.harness.page_reader import PASSWORD, Form, Page, PageReader
 
 CODE_FORM = "/sign-in/second-factor"
 RENEWAL = "/sign-in/recovery-codes"
+AUTHENTICATOR = "/sign-in/authenticator"
 WRONG = "AAAA-AAAA-AAAA-AAAA"
 
 
@@ -239,3 +240,47 @@ async def test_page_of_the_second_factor_requests_a_recovery_code_with_a_keyboar
         wrong = await ada.submit(page.form(CODE_FORM), code=WRONG)
         assert (wrong.status, b"inputmode" in wrong.answered.octets) == (422, False)
         assert (await ada.submit(wrong.form(CODE_FORM), code=codes[0])).location == "/admin"
+
+
+async def test_authenticator_is_replaced_with_a_recovery_code_which_voids_everything_earlier(
+    world_on_either: AuthWorld,
+) -> None:
+    world = world_on_either
+    async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
+        elsewhere = PageReader(server)
+        key, codes = await set_up(world, elsewhere)
+        ada, form = await code_form(server)
+        await ada.submit(form, code=codes[0])
+        form = (await ada.get(AUTHENTICATOR)).form(AUTHENTICATOR)
+        other = form.fields["key"]
+        before = dict(ada.cookies)
+        page = await ada.submit(form, code=now_code(world, other), current=codes[1])
+        fresh = page.told["Recovery codes"].split()
+        assert (page.status, len(fresh), set(fresh) & set(codes)) == (200, 10, set())
+        assert ada.cookies != before
+        assert "Recovery codes left: 10" in (await ada.get("/sign-in")).text
+        assert "User name" in (await elsewhere.get("/sign-in")).text, "other sessions end"
+        assert [entry.outcome.value for entry in await trail(world, "user.replace_second_factor")] == ["done"]
+        world.pass_time(seconds=30)
+        assert (await use_code(server, now_code(world, key))).status == 422
+        assert (await use_code(server, codes[2])).status == 422
+        assert (await use_code(server, now_code(world, other))).status == 303
+
+
+async def test_authenticator_is_not_replaced_without_a_current_second_factor(world: AuthWorld) -> None:
+    async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
+        ada = PageReader(server)
+        assert (await ada.get(AUTHENTICATOR)).location == "/sign-in?next=%2Fsign-in%2Fauthenticator"
+        key, codes = await set_up(world, ada)
+        form = (await ada.get(AUTHENTICATOR)).form(AUTHENTICATOR)
+        other = form.fields["key"]
+        wrong = await ada.submit(form, code="000000", current=codes[0])
+        assert (wrong.status, wrong.form(AUTHENTICATOR).fields["key"]) == (422, other)
+        assert "Recovery codes left: 10" in (await ada.get(RENEWAL)).text, "the new digits are verified first"
+        for current in (WRONG, now_code(world, key), now_code(world, other), "", WRONG):
+            assert (await ada.submit(form, code=now_code(world, other), current=current)).status == 422
+        throttled = await ada.submit(form, code=now_code(world, other), current=codes[0])
+        assert (throttled.status, throttled.answered.headers["Retry-After"]) == (429, "15")
+        world.pass_time(seconds=30)
+        assert (await use_code(server, now_code(world, key))).status == 303, "the first app still works"
+        assert await trail(world, "user.replace_second_factor") == []
