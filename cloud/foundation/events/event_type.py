@@ -6,7 +6,7 @@ patient.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 SECRECY = "secrecy_level"
@@ -24,7 +24,8 @@ class EventType:
     name: str
     description: str
     fields: Mapping[str, Mapping[str, Any]]
-    sample: Mapping[str, Any]
+    sample: Mapping[str, Any] = field(default_factory=dict)
+    """Values for the public catalogue; empty for an event that never leaves the product."""
     scope: str | None = None
     not_always: frozenset[str] = frozenset()
     internal: frozenset[str] = frozenset()

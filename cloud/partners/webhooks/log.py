@@ -26,7 +26,6 @@ from cloud.partners.webhooks.errors import (
     ReplayUnknown,
     TooManyTests,
     WebhookDisabled,
-    WebhookUnknown,
 )
 from cloud.partners.webhooks.log_store import Filter, Logged, LogStore
 from cloud.partners.webhooks.messages import TEST_EVENT, message_body
@@ -59,14 +58,14 @@ class DeliveryLog:
     ) -> Sequence[Logged]:
         """Return deliveries of a webhook, newest first. Raises `WebhookUnknown`."""
         async with self._database.read() as tx:
-            await self._found(tx, viewer, webhook_id)
+            await self._subscriptions.find(tx, viewer, webhook_id)
             return await self._log.page(tx, webhook_id, wanted, before=before, count=count)
 
     async def test(self, actor: Actor, webhook_id: str) -> str:
         """Queue a test, also for a disabled webhook; return its id. Raises `WebhookUnknown`, `TooManyTests`."""
         id, now_us = self._ids.new("dlv_test"), self._clock.now_us()
         async with self._database.transaction() as tx:
-            subscription = await self._found(tx, actor, webhook_id, lock=True)
+            subscription = await self._subscriptions.find(tx, actor, webhook_id, lock=True)
             if await self._log.pending_tests(tx, webhook_id) >= PENDING_TESTS_MAX:
                 raise TooManyTests
             new = NewDelivery(
@@ -159,20 +158,14 @@ class DeliveryLog:
     async def replay(self, viewer: Viewer, webhook_id: str, replay_id: str) -> Replay:
         """Return the progress of a replay. Raises `WebhookUnknown`, `ReplayUnknown`."""
         async with self._database.read() as tx:
-            await self._found(tx, viewer, webhook_id)
+            await self._subscriptions.find(tx, viewer, webhook_id)
             found = await self._replays.find(tx, webhook_id, replay_id)
         if found is None:
             raise ReplayUnknown
         return found
 
-    async def _found(self, tx: Transaction, viewer: Viewer, webhook_id: str, *, lock: bool = False) -> Subscription:
-        found = await self._subscriptions.find(tx, viewer, webhook_id, lock=lock)
-        if found is None:
-            raise WebhookUnknown
-        return found
-
     async def _working(self, tx: Transaction, viewer: Viewer, webhook_id: str) -> Subscription:
-        found = await self._found(tx, viewer, webhook_id, lock=True)
+        found = await self._subscriptions.find(tx, viewer, webhook_id, lock=True)
         if found.disabled_at_us is not None:
             raise WebhookDisabled
         return found

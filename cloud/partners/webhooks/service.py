@@ -19,7 +19,7 @@ from cloud.foundation.readable import hidden_character
 from cloud.foundation.viewer import Actor, Viewer
 from cloud.partners.webhooks.catalogue import check_approved, known_events
 from cloud.partners.webhooks.delivery_store import DeliveryStore
-from cloud.partners.webhooks.errors import DescriptionMalformed, TooManyWebhooks, WebhookHostNotAllowed, WebhookUnknown
+from cloud.partners.webhooks.errors import DescriptionMalformed, TooManyWebhooks, WebhookHostNotAllowed
 from cloud.partners.webhooks.governing import host_of
 from cloud.partners.webhooks.model import DisabledReason, ErrorCode, Subscription
 from cloud.partners.webhooks.sealing import open_key, seal_key
@@ -131,10 +131,7 @@ class Webhooks:
     async def find(self, viewer: Viewer, id: str) -> Subscription:
         """Return a webhook. Raises `WebhookUnknown`, also for another tenant's or organisation's."""
         async with self._database.read() as tx:
-            found = await self._store.find(tx, viewer, id)
-        if found is None:
-            raise WebhookUnknown
-        return found
+            return await self._store.find(tx, viewer, id)
 
     async def page(
         self, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
@@ -199,7 +196,7 @@ class Webhooks:
             await self._judge(wanted.url)
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
-            before = await self._locked(tx, actor, id)
+            before = await self._store.find(tx, actor, id, lock=True)
             if precondition is not None:
                 precondition(before)
             events = before.events if chosen is None else chosen
@@ -223,16 +220,10 @@ class Webhooks:
         """Unsubscribe and discard pending deliveries (A-064). Raises `WebhookUnknown`."""
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
-            await self._locked(tx, actor, id)
+            await self._store.find(tx, actor, id, lock=True)
             await self._store.remove(tx, id, now_us)
             await self._deliveries.discard_pending(tx, id, ErrorCode.ENDPOINT_DELETED, now_us, tests=True)
             await self._audit.record(tx, actor, "webhook.remove", id)
-
-    async def _locked(self, tx: Transaction, viewer: Viewer, id: str) -> Subscription:
-        found = await self._store.find(tx, viewer, id, lock=True)
-        if found is None:
-            raise WebhookUnknown
-        return found
 
     async def _check_approvals(
         self, tx: Transaction, before: Subscription, wanted: Change, events: tuple[str, ...], client_id: str | None

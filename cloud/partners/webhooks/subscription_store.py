@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, or_, select, update
 from cloud.foundation.db import Records, Transaction, insert
 from cloud.foundation.viewer import Viewer, visible
 from cloud.partners.webhooks.catalogue import in_order
+from cloud.partners.webhooks.errors import WebhookUnknown
 from cloud.partners.webhooks.model import DisabledReason, Subscription
 from cloud.partners.webhooks.tables import webhook_events, webhook_subscriptions
 
@@ -18,8 +19,9 @@ _SUBSCRIPTIONS = Records(Subscription, webhook_subscriptions)
 class SubscriptionStore:
     """The statements about subscriptions."""
 
-    async def find(self, tx: Transaction, viewer: Viewer, id: str, *, lock: bool = False) -> Subscription | None:
-        """Return a subscription that the viewer may see. `lock`: no other transaction changes it until `tx` ends.
+    async def find(self, tx: Transaction, viewer: Viewer, id: str, *, lock: bool = False) -> Subscription:
+        """Return a subscription that the viewer may see. Raises `WebhookUnknown`. `lock`: no other transaction changes
+        it until `tx` ends.
 
         The lock allows references to it: a transaction that queues a delivery has locked the head of its lane by then,
         and one that locks the webhook may need that head next.
@@ -28,7 +30,9 @@ class SubscriptionStore:
         if lock:
             statement = statement.with_for_update(key_share=True)
         found = await self._read(tx, statement)
-        return found[0] if found else None
+        if not found:
+            raise WebhookUnknown
+        return found[0]
 
     async def page(
         self, tx: Transaction, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None

@@ -35,24 +35,20 @@ EVENTS = (
         name=GATEWAY_SUSPENDED,
         description="A gateway was suspended until it is resumed. Its measurements of that time arrive afterwards.",
         fields={**_FIELDS, "reason": _REASON},
-        sample={**_SAMPLE, "reason": "in the workshop"},
     ),
     EventType(
         name=GATEWAY_RESUMED,
         description="A suspended gateway is accepted again.",
         fields=_FIELDS,
-        sample=_SAMPLE,
     ),
     EventType(
         name=GATEWAY_REVOKED,
         description="A gateway and all its certificates were revoked.",
         fields={**_FIELDS, "reason": _REASON},
-        sample={**_SAMPLE, "reason": "stolen"},
     ),
     EventType(
         name=GATEWAY_KEY_REPLACED,
         description="A gateway has a new signing key. Batches signed with the previous key remain verifiable.",
         fields={**_FIELDS, "reason": _REASON},
-        sample={**_SAMPLE, "reason": "new box"},
     ),
 )

@@ -26,14 +26,12 @@ _BATCH = {
     "lane": text("The lane of the batch."),
     "sequence": count("The batch's number in its lane."),
 }
-_OF_BATCH = {"gateway_id": "gw_1", "epoch": "epoch-b", "lane": "numeric", "sequence": 17}
 
 EVENTS = (
     EventType(
         name=EPOCH_STARTED,
         description="A gateway's store was recreated.",
         fields={**_GATEWAY, **_EPOCH, "replaces": text("The epoch before; null: its first.", absent=True)},
-        sample={"gateway_id": "gw_1", "epoch": "epoch-b", "replaces": "epoch-a"},
     ),
     EventType(
         name=IDENTITY_CONTESTED,
@@ -45,26 +43,22 @@ EVENTS = (
             "instead_of": text("The epoch that had begun since."),
             "seen_by": text('"gateway" if the gateway found another history than its own in an acknowledgement.'),
         },
-        sample=_OF_BATCH,
         not_always=frozenset({"lane", "sequence", "instead_of", "seen_by"}),
     ),
     EventType(
         name=CHAIN_BROKEN,
         description="A batch does not follow the one before it.",
         fields=_BATCH,
-        sample=_OF_BATCH,
     ),
     EventType(
         name=BATCH_FORGED,
         description="A batch under a registered name was signed by another key; once for the same bytes.",
         fields={**_GATEWAY, "lane": text("The lane of the batch.")},
-        sample={"gateway_id": "gw_1", "lane": "numeric"},
     ),
     EventType(
         name=BATCH_UNREADABLE,
         description="An authentic batch is stored, but could not be decoded.",
         fields={**_BATCH, "reason": text("The rule that it breaks.")},
-        sample={**_OF_BATCH, "reason": "the block has no section"},
     ),
     EventType(
         name=BATCH_SET_ASIDE,
@@ -74,7 +68,6 @@ EVENTS = (
             "why": word("Kind of the reason.", ("over_limit", "too_slow")),
             "reason": text("The rule that it breaks."),
         },
-        sample={**_OF_BATCH, "why": "over_limit", "reason": "more than 256 devices in one block"},
     ),
     EventType(
         name=QUOTA_REACHED,
@@ -82,13 +75,11 @@ EVENTS = (
         "quota allows it. `parked`: the limit of parked bytes is reached, so the gateway keeps further batches. "
         "`epochs`: it begins new epochs too often, so it keeps the batches of a further epoch.",
         fields={**_GATEWAY, "quota": word("The quota.", ("rows", "bytes", "devices", "epochs", HELD_BACK))},
-        sample={"gateway_id": "gw_1", "quota": "rows"},
     ),
     EventType(
         name=QUOTA_ENDED,
         description="All parked batches of a gateway are readable now.",
         fields=_GATEWAY,
-        sample={"gateway_id": "gw_1"},
     ),
     EventType(
         name=MISSING,
@@ -101,14 +92,6 @@ EVENTS = (
             "first_sequence": count("First missing sequence."),
             "last_sequence": count("Last missing sequence."),
             "batches": count("Number of missing batches."),
-        },
-        sample={
-            "gateway_id": "gw_1",
-            "epoch": "epoch-b",
-            "lane": "numeric",
-            "first_sequence": 17,
-            "last_sequence": 52,
-            "batches": 36,
         },
     ),
 )

@@ -64,10 +64,11 @@ def test_catalogue_contains_the_core_events_of_the_contract():
     assert core <= {one.name for one in EVENTS}
 
 
-def test_sample_of_each_event_matches_its_json_schema_and_each_schema_is_valid():
+def test_sample_of_each_public_event_matches_its_json_schema_and_each_schema_is_valid():
     for one in ALL:
         jsonschema.Draft202012Validator.check_schema(one.schema())
-        fits(one, one.sample)
+        if one.scope is not None:
+            fits(one, one.sample)
         assert all(field["description"] for field in one.fields.values()), one.name
 
 

@@ -1,0 +1,62 @@
+"""Rows and values of a dataclass become each other by the names of the fields."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from cloud.access.tenancy.tables import tenants
+from cloud.clinical.incidents.tables import incidents
+from cloud.foundation.db import Database, Records
+
+
+class State(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Level(IntEnum):
+    LOW = 0
+    HIGH = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    id: str
+    status: State | None
+    secrecy_level: Level
+    remarks: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    id: str
+    name: str
+    created_at_us: int
+
+
+CASES, OWNERS = Records(Case, incidents), Records(Owner, tenants)
+
+
+def test_record_has_the_fields_that_are_columns_in_their_order():
+    assert CASES.names == ["id", "status", "secrecy_level"]
+
+
+def test_row_is_read_with_the_members_of_enumerations_and_the_other_fields_given():
+    read = CASES.read(("inc_1", "open", 3), remarks="none")
+    assert read == Case(id="inc_1", status=State.OPEN, secrecy_level=Level.HIGH, remarks="none")
+    assert isinstance(read.secrecy_level, Level)
+    assert CASES.read(("inc_1", None, 0), remarks="").status is None
+
+
+def test_value_becomes_the_columns_of_its_row():
+    value = Case(id="inc_1", status=State.CLOSED, secrecy_level=Level.HIGH, remarks="not a column")
+    assert CASES.values(value) == {"id": "inc_1", "status": "closed", "secrecy_level": 3}
+
+
+async def test_added_value_is_found_and_adding_it_again_reports_that_the_key_is_taken(database: Database):
+    owner = Owner(id="tnt_1", name="North", created_at_us=1)
+    async with database.transaction() as tx:
+        assert await OWNERS.add(tx, owner)
+        assert not await OWNERS.add(tx, owner)
+        assert await OWNERS.first(tx, OWNERS.select().where(tenants.c.id == "tnt_1")) == owner
+        assert await OWNERS.first(tx, OWNERS.select().where(tenants.c.id == "tnt_2")) is None
+        assert await OWNERS.all(tx, OWNERS.select()) == [owner]
