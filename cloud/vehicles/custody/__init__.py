@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cloud.vehicles.custody.links import ChainedBatch, LinkState, link_between
     from cloud.vehicles.custody.marks import FIRST_SEQUENCE, LaneMarks, Range
     from cloud.vehicles.custody.quarantine import Kept, Reason, SetAside, release, set_aside
-    from cloud.vehicles.custody.store import Content, CustodyStore, HeldBatch, ReceivedBatch, held_batch
+    from cloud.vehicles.custody.store import HELD_BATCHES, Content, CustodyStore, HeldBatch, ReceivedBatch
     from cloud.vehicles.custody.tables import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
 else:
     __getattr__ = lazy_exports(__name__)

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import BigInteger, Table, bindparam, or_, select, tuple_, update
 
-from cloud.foundation.db import Prepared, Transaction
+from cloud.foundation.db import Prepared, Records, Transaction
 from cloud.vehicles.custody.links import ChainedBatch, LinkState
 from cloud.vehicles.custody.tables import batches, gap_ranges, lanes
 from protocols.uplink.envelope import Envelope
@@ -56,8 +55,10 @@ class HeldBatch:
     vehicle_id: str
     hash: bytes
     received_at_us: int
-    octets: bytes
+    envelope: bytes
 
+
+HELD_BATCHES = Records(HeldBatch, batches)
 
 _batch_columns = (batches.c.sequence, batches.c.hash, batches.c.previous_hash, batches.c.link)
 _gap_columns = (
@@ -163,14 +164,15 @@ class CustodyStore:
         """
         place = (batches.c.lane_id, batches.c.sequence)
         statement = (
-            select(batches, lanes.c.gateway_id)
+            select(lanes.c.gateway_id, *HELD_BATCHES.columns)
             .join(lanes, lanes.c.lane_id == batches.c.lane_id)
             .where(lanes.c.tenant_id == tenant_id, batches.c.content == Content.UNREADABLE.value)
             .where(tuple_(*place) > after)
             .order_by(*place)
             .limit(limit)
         )
-        return [held_batch(row) for row in await tx.execute(statement)]
+        found = await tx.execute(statement)
+        return [HELD_BATCHES.read(row, gateway_id=gateway_id) for gateway_id, *row in found]
 
     async def change_content(self, tx: Transaction, batch: HeldBatch, before: Content, after: Content) -> bool:
         """Change the state of a batch's payload; False when it is not `before`, since another worker changed it."""
@@ -180,20 +182,6 @@ class CustodyStore:
 
 async def _append(tx: Transaction, table: Table, rows: Sequence[dict[str, object]]) -> None:
     await tx.driver.append(table, tuple(rows[0]), [tuple(row.values()) for row in rows])
-
-
-def held_batch(row: Any) -> HeldBatch:
-    """Build a `HeldBatch` from a row of `batches` with its lane's gateway."""
-    return HeldBatch(
-        lane_id=row.lane_id,
-        sequence=row.sequence,
-        gateway_id=row.gateway_id,
-        organization_id=row.organization_id,
-        vehicle_id=row.vehicle_id,
-        hash=bytes(row.hash),
-        received_at_us=row.received_at_us,
-        octets=bytes(row.envelope),
-    )
 
 
 def _chained(

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cloud.vehicles.ingest.opening import unpack
     from cloud.vehicles.ingest.running import RunningIngest, make_ingest
     from cloud.vehicles.ingest.service import Ingest
-    from cloud.vehicles.ingest.settings import IngestSection
     from cloud.vehicles.ingest.store import event_fields
     from cloud.vehicles.ingest.tables import gateway_events
     from cloud.vehicles.ingest.take_over import end_connection

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, select
 
 from cloud.foundation.db import Prepared, Transaction
-from cloud.vehicles.custody import HeldBatch, batches, held_batch, lanes
+from cloud.vehicles.custody import HELD_BATCHES, HeldBatch, batches, lanes
 from cloud.vehicles.ingest.opening import Opened, ParkedPayload
 from cloud.vehicles.ingest.quota_store import GatewayName
 from cloud.vehicles.ingest.quotas import ROW_BYTES
@@ -64,20 +64,18 @@ class ParkingStore:
 
     async def oldest(self, tx: Transaction, name: GatewayName, *, limit: int) -> Sequence[ParkedBatch]:
         """Return the gateway's batches that were parked first."""
+        parked = parked_batches.c
         statement = (
-            select(parked_batches.c.parked_id, parked_batches.c.parked_bytes, batches, lanes.c.gateway_id)
-            .join(
-                batches,
-                (batches.c.lane_id == parked_batches.c.lane_id) & (batches.c.sequence == parked_batches.c.sequence),
-            )
+            select(parked.parked_id, parked.parked_bytes, lanes.c.gateway_id, *HELD_BATCHES.columns)
+            .join(batches, (batches.c.lane_id == parked.lane_id) & (batches.c.sequence == parked.sequence))
             .join(lanes, lanes.c.lane_id == batches.c.lane_id)
-            .where(parked_batches.c.tenant_id == name[0], parked_batches.c.gateway_id == name[1])
-            .order_by(parked_batches.c.parked_id)
+            .where(parked.tenant_id == name[0], parked.gateway_id == name[1])
+            .order_by(parked.parked_id)
             .limit(limit)
         )
         return [
-            ParkedBatch(parked_id=row.parked_id, parked_bytes=row.parked_bytes, held=held_batch(row))
-            for row in await tx.execute(statement)
+            ParkedBatch(parked_id=parked_id, parked_bytes=size, held=HELD_BATCHES.read(row, gateway_id=gateway_id))
+            for parked_id, size, gateway_id, *row in await tx.execute(statement)
         ]
 
     async def remove(self, tx: Transaction, parked: ParkedBatch) -> bool:

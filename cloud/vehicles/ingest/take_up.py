@@ -131,7 +131,7 @@ class TakeUp:
     async def _take_up(
         self, gateway: RegisteredGateway, parked: ParkedBatch, unfit: UnreadablePayload | None = None
     ) -> bool:
-        envelope = decode_envelope(parked.held.octets)
+        envelope = decode_envelope(parked.held.envelope)
         content = unfit or unpack(envelope.batch)
         name = gateway.tenant_id, gateway.id
         now_us = self._clock.now_us()
@@ -139,7 +139,7 @@ class TakeUp:
         async with self._database.transaction() as tx:
             charges = self._quotas.begin(tx, now_us)
             await charges.load([name], afresh=True)
-            need = need_of(envelope.batch, len(parked.held.octets))
+            need = need_of(envelope.batch, len(parked.held.envelope))
             if isinstance(content, ObservationColumns):
                 keys = {one.key for one in sightings_of(gateway, content, parked.held.received_at_us)}
                 known = await self._devices.recall(tx, keys)

@@ -5,11 +5,10 @@ It changes nothing. The result names lanes, sequences and counts, never content.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import func, select
 
-from cloud.foundation.db import Database
+from cloud.foundation.db import Database, Records
 from cloud.foundation.viewer import Viewer
 from cloud.vehicles.custody import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
 from cloud.vehicles.fleet import GatewayDirectory
@@ -121,22 +120,13 @@ class CustodyCheck:
             after = through
 
     async def _between(self, lane_id: int, after: int, through: int) -> list[HeldEnvelope]:
-        found: list[Any] = []
+        found: list[HeldEnvelope] = []
         async with self._database.read() as tx:
             for table in (batches, gap_ranges):
-                statement = select(table.c.sequence, table.c.hash, table.c.envelope, table.c.received_at_us).where(
-                    table.c.lane_id == lane_id, table.c.sequence > after, table.c.sequence <= through
-                )
-                found.extend(await tx.execute(statement))
-        return [
-            HeldEnvelope(
-                sequence=row.sequence,
-                hash=bytes(row.hash),
-                envelope=bytes(row.envelope),
-                received_at_us=row.received_at_us,
-            )
-            for row in found
-        ]
+                here = (table.c.lane_id == lane_id, table.c.sequence > after, table.c.sequence <= through)
+                records = Records(HeldEnvelope, table)
+                found += await records.all(tx, records.select().where(*here))
+        return found
 
 
 def _uncut(through: int, gaps: Sequence[tuple[int, int]]) -> int:

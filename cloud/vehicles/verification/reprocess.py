@@ -54,7 +54,7 @@ class Reprocessing:
             return await self._custody.unreadable(tx, tenant_id, after=after, limit=PAGE_BATCHES)
 
     async def _try(self, tenant_id: str, held: HeldBatch, done: Reprocessed) -> None:
-        content = unpack(decode_envelope(held.octets).batch)
+        content = unpack(decode_envelope(held.envelope).batch)
         if not isinstance(content, ObservationColumns | GatewayEvent):
             done.still_unreadable += 1
             return
