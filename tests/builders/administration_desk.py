@@ -31,9 +31,9 @@ class Office:
     async def south(self) -> PageReader:
         """Return the browser of an administrator of another tenant."""
         await self.world.person(EVA, tenant="south")
-        return await self.somebody(EVA)
+        return await self.sign_in_browser(EVA)
 
-    async def somebody(self, username: str, *, language: str = "en") -> PageReader:
+    async def sign_in_browser(self, username: str, *, language: str = "en") -> PageReader:
         """Return a browser in which this person is signed in."""
         reader = PageReader(self.server, language)
         await reader.sign_in(username)

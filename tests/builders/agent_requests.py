@@ -36,7 +36,7 @@ def operating_agent(
     return agent
 
 
-def asked(agent: AgentAssociation, octets: bytes, now_s: float = 0.0) -> bytes:
+def response_of(agent: AgentAssociation, octets: bytes, now_s: float = 0.0) -> bytes:
     """Return the agent's response to this request."""
     agent.receive(octets, now_s)
     return agent.to_send()

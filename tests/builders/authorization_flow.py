@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from cloud.access.apps import App, GrantType
 from tests.builders.auth_world import DEVICES, WEBHOOKS, AuthWorld
-from tests.harness.auth_server import Answered, AuthServer, auth_server
+from tests.harness.auth_server import AuthServer, ReadResponse, auth_server
 from tests.harness.page_reader import Page, PageReader
 
 REDIRECT = "https://integrator.example/callback"
@@ -59,9 +59,9 @@ class Flow:
         return page if page.status == 302 else await self.ada.submit(page.form("/consent"), decision="allow")
 
     async def code(self, **changed: str | None) -> str:
-        return answer_of(await self.allowed(**changed))["code"]
+        return redirect_parameters(await self.allowed(**changed))["code"]
 
-    async def redeem(self, code: str | None, **changed: str | None) -> Answered:
+    async def redeem(self, code: str | None, **changed: str | None) -> ReadResponse:
         form: dict[str, str | None] = {
             "grant_type": "authorization_code",
             "client_id": self.app.client_id,
@@ -75,7 +75,7 @@ class Flow:
         return await self.server.ask("POST", "/v1/oauth/token", data=sent)
 
 
-def answer_of(page: Page) -> dict[str, str]:
+def redirect_parameters(page: Page) -> dict[str, str]:
     """Return the parameters of a redirect to the app."""
     assert page.status in (302, 303), page.text
     return {name: values[0] for name, values in parse_qs(urlsplit(page.location).query).items()}

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.transports.ble.central import BleCentral
 from gateway.transports.ble.options import CentralOptions
 from tests.harness.moved_clock import MovedClock
-from tests.harness.scripted_radio import Nobody, ScriptedRadio
+from tests.harness.scripted_radio import DecliningAgent, ScriptedRadio
 
 _DISK_S_MAX = 60.0
 
@@ -50,7 +50,7 @@ async def running_central(
     """Run a central; `options` are fields of CentralOptions. At the end, every client must have been disconnected."""
     radio = radio or ScriptedRadio()
     clock = MovedClock()
-    central = BleCentral(radio, clock, CentralOptions(**options), Nobody(), chance=lambda: chance)
+    central = BleCentral(radio, clock, CentralOptions(**options), DecliningAgent(), chance=lambda: chance)
     runs = asyncio.ensure_future(central.run())
     await clock.settle()
     try:

@@ -55,6 +55,6 @@ def through(batch: Batch) -> int:
     return decode_gap(batch.payload).through_sequence if batch.kind is BatchKind.GAP else batch.sequence
 
 
-def answered(buffer: Buffer, lane: Lane, sequence: int) -> Ack:
+def acked(buffer: Buffer, lane: Lane, sequence: int) -> Ack:
     """Return the cloud's acknowledgement up to `sequence`."""
     return Ack(epoch=buffer.epoch, lane=lane, through_sequence=sequence)

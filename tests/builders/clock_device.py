@@ -64,7 +64,7 @@ class ClockDevice:
     def passes(self, microseconds: int) -> None:
         self.now_us += microseconds
 
-    def says_its_time(self) -> None:
+    def send_its_time(self) -> None:
         """Respond to a Get of the clocks, which takes two delays."""
         sent_us = self.now_us
         self.passes(self.delay_us)
@@ -99,7 +99,7 @@ class ClockDevice:
 
         The device obeys between our command and its response, and sends reports meanwhile if `reports`.
         """
-        self.says_its_time()
+        self.send_its_time()
         target_us, came = ORIGIN_US + self.now_us, []
         self.clock.expect_setting(_local(absolute_time_at(target_us - target_us % 10_000)), self.now_us)
         if reports:
@@ -113,7 +113,7 @@ class ClockDevice:
         self.clock.confirm_setting(self.now_us)
         if reports:
             came.append(self.reports())
-        self.says_its_time()
+        self.send_its_time()
         return came
 
     def _set_to(self, local_us: int) -> None:
@@ -133,7 +133,7 @@ class ClockDevice:
         self.passes(3 * SECOND)
         self.powered_us = self.now_us
         self.passes(SECOND)
-        self.says_its_time()
+        self.send_its_time()
 
 
 def _local(time: DeviceTime) -> int:

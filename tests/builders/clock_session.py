@@ -29,7 +29,7 @@ from protocols.uplink.observations import DeviceObservations, DeviceRef
 from tests.builders.clock_device import NAME
 from tests.builders.ieee11073_apdus import roer, scan_report
 from tests.builders.ieee11073_devices import OXIMETER
-from tests.builders.requests_device import CAN_BE_SET, Asked, Device, acted, attributes, device, time_info
+from tests.builders.requests_device import CAN_BE_SET, Device, Requested, acted, attributes, device, time_info
 from tests.harness.moved_clock import MovedClock
 
 SECOND = 1_000_000
@@ -106,7 +106,7 @@ class ClockStory:
         shown_us = self.context.clock.wall_us() + self.ahead_us
         return absolute_time_at(shown_us - shown_us % 10_000)
 
-    def answer(self, asked: Asked) -> bytes | None:
+    def answer(self, asked: Requested) -> bytes | None:
         if asked.message is MessageTag.GET:
             return attributes(asked.invoke_id, (AvaType(Attribute.DATE_AND_TIME, self.shows().octets),))
         if asked.body.action_type != ActionType.SET_TIME:

@@ -54,7 +54,7 @@ class Device:
         return self._association.state is State.OPERATING
 
     @property
-    def was_asked_for_its_configuration(self) -> bool:
+    def got_configuration_request(self) -> bool:
         return any(isinstance(event, ConfigurationRequested) for event in self.heard)
 
     @property

@@ -16,7 +16,7 @@ GOOD = {"Authorization": "Bearer good"}
 
 
 @dataclass(frozen=True)
-class Told:
+class ReadResponse:
     """A response, read whole."""
 
     status: int
@@ -48,17 +48,17 @@ class Client:
         host: Host = Host.API,
         json: object = None,
         data: bytes | None = None,
-    ) -> Told:
+    ) -> ReadResponse:
         if json is not None:
             data = orjson.dumps(json)
             headers = {"Content-Type": "application/json", **dict(headers)}
         url = self.surface.url(path, host)
         async with self.session.request(method, url, headers=headers, data=data, allow_redirects=False) as answer:
-            return Told(answer.status, answer.headers, await answer.read())
+            return ReadResponse(answer.status, answer.headers, await answer.read())
 
 
 @asynccontextmanager
-async def asking(surface: Surface) -> AsyncIterator[Client]:
+async def client_of(surface: Surface) -> AsyncIterator[Client]:
     """Open a client of the surface that adds no headers of its own."""
     quiet = ("Content-Type", "User-Agent", "Accept-Encoding")
     async with aiohttp.ClientSession(skip_auto_headers=quiet) as session:

@@ -86,7 +86,7 @@ def scan_report(
     return event_report(report.event_type, info, invoke_id=invoke_id, confirmed=confirmed, handle=report.handle)
 
 
-def report_answer(
+def report_response(
     invoke_id: int, event_type: int = EventType.SCAN_REPORT_FIXED, *, handle: int = 0, info: bytes = b""
 ) -> bytes:
     return encode_data(
@@ -94,7 +94,7 @@ def report_answer(
     )
 
 
-def get_answer(invoke_id: int = 0, attributes: Sequence[AvaType] = ()) -> bytes:
+def get_response(invoke_id: int = 0, attributes: Sequence[AvaType] = ()) -> bytes:
     return encode_data(invoke_id, MessageTag.GET_RESULT, GetResult(0, tuple(attributes)))
 
 

@@ -66,30 +66,30 @@ class CapturePlayer:
             apdu = bytes.fromhex(record["hex"])
             if self._is_configuration(apdu):
                 if self._asked:
-                    self._say(apdu, now_s, octets_a_read)
-            elif self._is_get_answer(apdu):
+                    self._receive(apdu, now_s, octets_a_read)
+            elif self._is_get_response(apdu):
                 if self._get is not None:
-                    self._say(apdu[:6] + self._get + apdu[8:], now_s, octets_a_read)
+                    self._receive(apdu[:6] + self._get + apdu[8:], now_s, octets_a_read)
             else:
                 if self._asked and apdu[:2] == b"\xe7\x00":
-                    self._say(self._standard_report(), now_s, octets_a_read)
-                self._say(apdu, now_s, octets_a_read)
+                    self._receive(self._standard_report(), now_s, octets_a_read)
+                self._receive(apdu, now_s, octets_a_read)
         self._take(self.manager.receive(b"", now_s))
         return self.played
 
-    def _say(self, octets: bytes, now_s: float, octets_a_read: int | None) -> None:
+    def _receive(self, octets: bytes, now_s: float, octets_a_read: int | None) -> None:
         step = octets_a_read or len(octets)
         for at in range(0, len(octets), step):
             self._take(self.manager.receive(octets[at : at + step], now_s))
 
     def _take(self, events: list[Event]) -> None:
-        self._answered()
+        self._collect_responses()
         for event in events:
             self.played.events.append(event)
             self.manager.delivered(event)
-        self._answered()
+        self._collect_responses()
 
-    def _answered(self) -> None:
+    def _collect_responses(self) -> None:
         for octets in self._stream.feed(self.manager.to_send()):
             self.played.answers.append(octets)
             match decode_apdu(octets):
@@ -112,5 +112,5 @@ class CapturePlayer:
         return apdu[:2] == b"\xe7\x00" and apdu[18:20] == _CONFIG_EVENT
 
     @staticmethod
-    def _is_get_answer(apdu: bytes) -> bool:
+    def _is_get_response(apdu: bytes) -> bool:
         return apdu[:2] == b"\xe7\x00" and apdu[8:10] == b"\x02\x03"

@@ -40,6 +40,6 @@ def conversations() -> dict[str, list[Sample]]:
     return {path.stem: samples(path) for path in sorted((_CORPUS / "conversations").glob("*.hex"))}
 
 
-def agent_octets(conversation: list[Sample]) -> list[bytes]:
+def agent_apdus(conversation: list[Sample]) -> list[bytes]:
     """Return what the agent of a conversation sends, APDU by APDU."""
     return [sample.octets for sample in conversation if sample.name == "agent"]

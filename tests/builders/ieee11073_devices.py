@@ -12,7 +12,7 @@ from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.objects import compound, enumeration, numeric, periodic_scanner, waveform
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import SampleFormat
-from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, aarq, config_report, get_answer
+from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, aarq, config_report, get_response
 
 PERCENT, BPM, MMHG, MILLIVOLT = Code(4, 544), Code(4, 2720), Code(4, 3872), Code(4, 4274)
 SPO2, PULSE, ECG_I, HEART_RATE = Code(2, 19384), Code(2, 18458), Code(2, 257), Code(2, 16770)
@@ -76,7 +76,7 @@ def operating_manager(configuration: Configuration, settings: ManagerSettings | 
     """Return a manager that learned this configuration and read the MDS; its outbox is empty."""
     associated = manager(settings=settings)
     told: list[Event] = []
-    for octets in (aarq(configuration.config_id), config_report(configuration), get_answer()):
+    for octets in (aarq(configuration.config_id), config_report(configuration), get_response()):
         told += associated.receive(octets, 0.0)
     associated.to_send()
     return associated

@@ -21,7 +21,7 @@ from protocols.ieee11073.dim.attribute import ObjectClass
 from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, grouped_report
 from protocols.ieee11073.specializations import standard_configuration
-from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, config_report, get_answer
+from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, config_report, get_response
 from tests.builders.ieee11073_captures import records
 from tests.builders.ieee11073_corpus import apdu, apdus, conversations
 from tests.builders.ieee11073_devices import ALARMS, BLOOD_PRESSURE, OXIMETER, ecg_configuration, minute
@@ -68,7 +68,7 @@ class Peers:
         self.pool = Pool(self._every)
         self._single = single
         self.names = sorted(self._recorded)
-        self._answers = {who: answers_of(self._recorded, who) for who in ("agent", "manager")}
+        self._answers = {who: responses_of(self._recorded, who) for who in ("agent", "manager")}
         self._agents = (OXIMETER, BLOOD_PRESSURE, ALARMS, ecg_configuration(), METER)
 
     def manager_course(self, random: Random) -> ManagerCourse:
@@ -79,7 +79,7 @@ class Peers:
         if configuration is None:
             known = standard_configuration(int.from_bytes(request.octets[44:46], "big")) or OXIMETER
             configuration = Sample(config_report(known))
-        identity = next((one for one in said if one.octets[8:10] == b"\x02\x03"), None) or Sample(get_answer())
+        identity = next((one for one in said if one.octets[8:10] == b"\x02\x03"), None) or Sample(get_response())
         due = [one for one in said if one is not configuration] + (self._single if random.random() < 0.3 else [])
         settings = ManagerSettings(
             accept_standard_configurations=random.random() < 0.5,
@@ -125,7 +125,7 @@ class Peers:
         )
 
 
-def answers_of(recorded: Mapping[str, list[tuple[str, Sample]]], who: str) -> dict[bytes, list[Sample]]:
+def responses_of(recorded: Mapping[str, list[tuple[str, Sample]]], who: str) -> dict[bytes, list[Sample]]:
     """Return the responses of `who` to each kind of request."""
     found: dict[bytes, list[Sample]] = {}
     for said in recorded.values():

@@ -17,7 +17,7 @@ def _flip_bit(apdu: bytearray, random: Random) -> None:
     apdu[random.randrange(len(apdu))] ^= 1 << random.randrange(8)
 
 
-def _set_octet(apdu: bytearray, random: Random) -> None:
+def _set_byte(apdu: bytearray, random: Random) -> None:
     apdu[random.randrange(len(apdu))] = random.randrange(256)
 
 
@@ -54,7 +54,7 @@ def _noise(apdu: bytearray, random: Random) -> None:
     apdu[at : at + octets] = random.randbytes(octets)
 
 
-MUTATIONS: tuple[Mutation, ...] = (_flip_bit, _set_octet, _set_word, _nudge_word, _cut, _insert, _repeat, _noise)
+MUTATIONS: tuple[Mutation, ...] = (_flip_bit, _set_byte, _set_word, _nudge_word, _cut, _insert, _repeat, _noise)
 
 
 def with_right_lengths(apdu: bytes) -> bytes:

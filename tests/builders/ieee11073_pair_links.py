@@ -81,7 +81,7 @@ class Story:
     links: int = 0
 
 
-class Telling:
+class StoryRun:
     """One device's story over one kind of link. `confirmed`: whether all of its reports are confirmed, or none."""
 
     def __init__(self, spoken: Spoken, kind: LinkKind, *, confirmed: bool = True, seed: object = 0) -> None:

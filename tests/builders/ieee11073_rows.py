@@ -79,11 +79,11 @@ def ran(story: Story) -> Ran:
     do: Callable[[Any], list[Event]]
     do = (lambda one: one.receive(story.do, NOW_S)) if isinstance(story.do, bytes) else story.do
     events = do(association)
-    told = tuple(saying(event) for event in events)
+    told = tuple(event_text(event) for event in events)
     return Ran(before, table.used, association.state, association.to_send(), told)
 
 
-def saying(event: Event) -> str:
+def event_text(event: Event) -> str:
     """Return an event in a few words."""
     match event:
         case Aborted(reason=reason, by_us=by_us):

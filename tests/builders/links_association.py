@@ -11,7 +11,7 @@ from protocols.ieee11073.association.events import Event, LinkLost, Released
 from protocols.ieee11073.association.manager_events import ReportReceived
 
 
-class OctetAssociation:
+class ByteAssociation:
     """A fake association that satisfies `gateway.transports.link.AssociationEngine`."""
 
     def __init__(self, *, opening: bytes = b"", deadline_s: float | None = None) -> None:

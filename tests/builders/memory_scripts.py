@@ -87,9 +87,9 @@ class ScriptedStore(AgentService):
     def send_next(self) -> None:
         if self.events:
             sent = self.events.pop(0)
-            self.port.confirm(STORE, EventType.SEGMENT_DATA, event_info(sent), to_s=30.0, done=self._answered)
+            self.port.confirm(STORE, EventType.SEGMENT_DATA, event_info(sent), to_s=30.0, done=self._note_response)
 
-    def _answered(self, received: Received) -> None:
+    def _note_response(self, received: Received) -> None:
         if isinstance(received.body, EventReportResult):
             result = decode(SegmentDataResult, received.body.event_reply_info)
             self.answers.append(result.segm_data_event_descr.segm_evt_status)

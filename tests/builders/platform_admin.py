@@ -20,7 +20,7 @@ from cloud.foundation.viewer import SecrecyLevel
 from tests.builders.auth_world import BASES, MASTER, NOON_S, AuthWorld
 from tests.builders.cloud_people import Household, household
 from tests.builders.parts import make_parts
-from tests.harness.auth_server import Answered, AuthServer, auth_server
+from tests.harness.auth_server import AuthServer, ReadResponse, auth_server
 
 ADMIN, READ = "argus:platform:admin", "argus:platform:read"
 APPS = "/v1/platform/apps"
@@ -43,7 +43,9 @@ class Platform:
     secrets: set[str] = field(default_factory=set)
     """Every secret and token that a response contained."""
 
-    async def ask(self, method: str, path: str, body: Any = None, *, who: str = "admin", **headers: str) -> Answered:
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, who: str = "admin", **headers: str
+    ) -> ReadResponse:
         """Send a request and return the response. `headers` are named with underscores."""
         given = {"Authorization": f"Bearer {self.tokens[who]}"}
         given |= {name.replace("_", "-"): text for name, text in headers.items()}
@@ -68,7 +70,7 @@ class Platform:
         governance: dict[str, Any] = answered.document["governance"]
         return governance
 
-    async def granted(self, app: dict[str, Any], secret: str | None = None, **form: str) -> Answered:
+    async def granted(self, app: dict[str, Any], secret: str | None = None, **form: str) -> ReadResponse:
         """Request a token of an app by client credentials."""
         return await self.server.token(basic=(app["client_id"], secret or app["client_secret"]), **form)
 

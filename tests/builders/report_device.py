@@ -13,7 +13,7 @@ from protocols.ieee11073.apdu.data import EventType
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.reports import ScanReport
 from protocols.ieee11073.mder import encode, encode_list
-from tests.builders.ieee11073_apdus import aarq, get_answer, rlrq, scan_report
+from tests.builders.ieee11073_apdus import aarq, get_response, rlrq, scan_report
 
 OXIMETER = 0x0190
 ODD_ID = bytes.fromhex("0A0B0C0D0E0F0102")
@@ -65,7 +65,7 @@ class OddDevice:
         await self.heard("E300")
         if config_id == OXIMETER:
             asked = await self.heard("E700")
-            await self._link.send(get_answer(int.from_bytes(asked[6:8], "big"), described(model)))
+            await self._link.send(get_response(int.from_bytes(asked[6:8], "big"), described(model)))
 
     async def report(self, items: str = VALUE_WITH_TIME) -> None:
         """Send a confirmed report in fixed form; return when it is acknowledged."""

@@ -34,7 +34,7 @@ CAN_BE_SET = 0xC000
 
 
 @dataclass(frozen=True)
-class Asked:
+class Requested:
     """One request of the manager, with its bytes."""
 
     invoke_id: int
@@ -51,17 +51,17 @@ class Device:
     now_s: float = 0.0
     told: list[Event] = field(default_factory=list)
 
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[Requested]:
         """Return the requests of the manager since the last call."""
         found = []
         for octets in ApduStream().feed(self.manager.to_send()):
             apdu = decode_apdu(octets)
             assert isinstance(apdu, Prst)
             data = decode_data(apdu.data)
-            found.append(Asked(data.invoke_id, data.message, body_of(data), octets))
+            found.append(Requested(data.invoke_id, data.message, body_of(data), octets))
         return found
 
-    def says(self, octets: bytes, *, after_s: float = 0.0, deliver: bool = True) -> list[Event]:
+    def emit(self, octets: bytes, *, after_s: float = 0.0, deliver: bool = True) -> list[Event]:
         """Send bytes of the device, `after_s` later; return the manager's events, delivered unless `deliver` is off."""
         self.now_s += after_s
         events = self.manager.receive(octets, self.now_s)
@@ -112,9 +112,9 @@ def device(
         option_list=(),
     )
     request = encode_apdu(Aarq(VERSION_1, (DataProto(DATA_PROTO_20601, encode(information)),)))
-    played.says(request, deliver=deliver)
+    played.emit(request, deliver=deliver)
     played.manager.to_send()
-    played.says(attributes(0, mds), after_s=round_trip_s, deliver=deliver)
+    played.emit(attributes(0, mds), after_s=round_trip_s, deliver=deliver)
     assert played.manager.state is State.OPERATING
     return played
 
@@ -136,13 +136,15 @@ def switched(invoke_id: int, handle: int, state: int = 1) -> bytes:
     return encode_data(invoke_id, MessageTag.SET_RESULT, SetResult(handle, (value,)))
 
 
-def acted(asked: Asked, info: bytes = b"") -> bytes:
+def acted(asked: Requested, info: bytes = b"") -> bytes:
     """Return the response to an action."""
     assert isinstance(asked.body, ActionArgument)
     return encode_data(asked.invoke_id, MessageTag.ACTION_RESULT, ActionResult(0, asked.body.action_type, info))
 
 
-def data_response(asked: Asked, result: int = 0, *, event_type: EventType | int = 0, event_info: bytes = b"") -> bytes:
+def data_response(
+    asked: Requested, result: int = 0, *, event_type: EventType | int = 0, event_info: bytes = b""
+) -> bytes:
     """Return the response to a data request."""
     response = DataResponse(0xFFFF_FFFF, DataRequestResult(result), EventType(event_type), event_info)
     return acted(asked, encode(response))

@@ -11,7 +11,7 @@ from tests.harness.moved_clock import MovedClock
 
 
 @dataclass(slots=True)
-class Told:
+class EventList:
     """A store of events that keeps them in a list."""
 
     events: list[GatewayEvent] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Watched:
 
     def __init__(self, gateway: Sessions) -> None:
         self.clock = MovedClock(time.monotonic())
-        self._store = Told()
+        self._store = EventList()
         supervisor = gateway.supervisor
         journal = Journal(self._store, self.clock)
         self._watch = LineWatch(supervisor.ports, lambda: supervisor.sessions, self.clock, journal)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def octets_16(samples: Sequence[int]) -> bytes:
+def bytes_16(samples: Sequence[int]) -> bytes:
     return b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
 
 
-def octets_212(samples: Sequence[int]) -> bytes:
+def bytes_212(samples: Sequence[int]) -> bytes:
     """Encode pairs of twelve-bit samples in three bytes; an odd last one takes two."""
     octets = bytearray()
     for first, second in zip(samples[::2], [*samples[1::2], 0], strict=False):

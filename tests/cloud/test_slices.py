@@ -67,7 +67,7 @@ class GreetingsSection(Section):
     """`[greetings]`."""
 
     word: str = "Hello"
-    """What a greeting says."""
+    """Text of a greeting."""
 ''',
     "routes.py": '''
 """The address of greetings."""

@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 import httpx
 import pytest
 
-from tests.harness.bare_socket import BareAnswer, BareConnection, ask, request
+from tests.harness.bare_socket import BareConnection, BareResponse, exchange, request
 from tests.harness.running_cloud import RunningCloud
 
 HOST = b"Host: 127.0.0.1\r\n"
@@ -58,7 +58,7 @@ def slow_head(cloud: RunningCloud) -> Iterator[BareConnection]:
         yield connection
 
 
-def check_refusal(answer: BareAnswer, statuses: set[int]) -> None:
+def check_refusal(answer: BareResponse, statuses: set[int]) -> None:
     """Check for a problem document with trace headers, over a connection that is then ended."""
     assert answer.status in statuses, answer
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-argus-trace-id"])
@@ -75,7 +75,7 @@ def check_refusal(answer: BareAnswer, statuses: set[int]) -> None:
 @pytest.mark.contract("S-174", "C-012", "A-007")
 @pytest.mark.parametrize("what", UNREADABLE)
 def test_unreadable_request_is_refused_and_its_connection_closed(cloud: RunningCloud, what: str) -> None:
-    answer = ask(cloud.ports["api"], UNREADABLE[what])
+    answer = exchange(cloud.ports["api"], UNREADABLE[what])
     check_refusal(answer, {400})
     assert answer.closed
 
@@ -83,21 +83,21 @@ def test_unreadable_request_is_refused_and_its_connection_closed(cloud: RunningC
 @pytest.mark.contract("S-174", "C-012", "A-007")
 @pytest.mark.parametrize("what", TOO_LARGE)
 def test_headers_beyond_the_limits_are_refused_and_the_connection_closed(cloud: RunningCloud, what: str) -> None:
-    answer = ask(cloud.ports["api"], TOO_LARGE[what])
+    answer = exchange(cloud.ports["api"], TOO_LARGE[what])
     check_refusal(answer, {431})
     assert answer.closed
 
 
 @pytest.mark.contract("S-174")
 def test_request_target_beyond_the_limit_is_refused(cloud: RunningCloud) -> None:
-    check_refusal(ask(cloud.ports["api"], request("GET", "/" + "a" * 9216)), {414, 431})
+    check_refusal(exchange(cloud.ports["api"], request("GET", "/" + "a" * 9216)), {414, 431})
 
 
 @pytest.mark.contract("S-176")
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "FOO", "get", "QUERY", "M-SEARCH"])
 def test_unknown_method_is_refused_with_an_allow_header(cloud: RunningCloud, method: str) -> None:
     target = "/health/live"
-    answer = ask(cloud.ports["api"], request(method, target))
+    answer = exchange(cloud.ports["api"], request(method, target))
     check_refusal(answer, {405})
     assert answer.headers["allow"] == "GET, HEAD"
 
@@ -105,7 +105,7 @@ def test_unknown_method_is_refused_with_an_allow_header(cloud: RunningCloud, met
 @pytest.mark.contract("S-176")
 def test_method_cannot_be_overridden_by_a_header(cloud: RunningCloud) -> None:
     for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
-        answer = ask(cloud.ports["api"], request("GET", "/health/live", f"{name}: DELETE"))
+        answer = exchange(cloud.ports["api"], request("GET", "/health/live", f"{name}: DELETE"))
         assert (answer.status, answer.json()["status"]) == (200, "alive")
 
 

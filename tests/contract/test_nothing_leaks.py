@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.builders.contract_canaries import CANARIES, found_in
-from tests.harness.bare_socket import ask, request
+from tests.harness.bare_socket import exchange, request
 from tests.harness.eventually import until
 from tests.harness.running_cloud import RunningCloud
 
@@ -81,7 +81,7 @@ def test_wrong_credentials_are_not_repeated_in_an_error(cloud: RunningCloud, wha
     with cloud.client() as client:
         answer = client.get(DEVICES, headers={"Authorization": f"Bearer {canary}".encode()})
         assert answer.status_code == 401
-    refused = ask(cloud.ports["api"], request("GET", "/", f"X-Note : {canary}".encode().decode("latin-1")))
+    refused = exchange(cloud.ports["api"], request("GET", "/", f"X-Note : {canary}".encode().decode("latin-1")))
     assert found_in(refused.body.decode()) == []
 
 

@@ -15,7 +15,7 @@ from gateway.buffer.segments import FetchedSegment
 from protocols.ieee11073.association.fetched_segments import SegmentKey, SegmentProgress
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import connected, numerics, section, waveform
-from tests.builders.buffer_store import GATEWAY, KEY, answered, opened
+from tests.builders.buffer_store import GATEWAY, KEY, acked, opened
 
 OXIMETER = PairedDevice(
     address="C0:FF:EE:00:00:01",
@@ -37,7 +37,7 @@ async def write(path: Path) -> None:
         for n in range(10):
             await buffer.append_sections([section(numerics(2, first=10.0 * n) + waveform(1, samples=20))])
         await buffer.append_event(connected())
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 2))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 2))
         await buffer.remember_device("00000000000000aa", "Invented Oximeter")
         await buffer.remember_configuration(bytes.fromhex("00000000000000aa"), 0x4001, b"\x00\x01")
         await buffer.remember_device_reports([("00000000000000aa", b"{}")])

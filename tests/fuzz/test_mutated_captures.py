@@ -21,7 +21,7 @@ from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.fuzz_counts import SEED, count, seeded
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
-from tests.builders.ieee11073_corpus import agent_octets, conversations
+from tests.builders.ieee11073_corpus import agent_apdus, conversations
 from tests.builders.ieee11073_devices import OXIMETER, minute, operating_manager
 from tests.builders.ieee11073_fuzz_peers import captured
 from tests.builders.ieee11073_mutations import mutated, sliced
@@ -32,7 +32,7 @@ DEVIATIONS_MAX = 80
 ANSWER_OCTETS_MAX = 64
 """The most bytes that a manager may send for one APDU, Get and verdict together."""
 
-CORPUS = {name: agent_octets(conversation) for name, conversation in conversations().items()}
+CORPUS = {name: agent_apdus(conversation) for name, conversation in conversations().items()}
 
 
 def captures() -> dict[str, list[bytes]]:

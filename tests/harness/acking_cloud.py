@@ -97,7 +97,7 @@ class AckingCloud:
         self.statuses.append(status)
         if status.online:
             for lane in Lane:
-                await self._answer(tenant, gateway, status.epoch, lane, tell_hash=self.tells_hash)
+                await self._acknowledge(tenant, gateway, status.epoch, lane, tell_hash=self.tells_hash)
 
     async def _batch(self, topic: str, payload: bytes) -> None:
         tenant, gateway, lane = topics.parse_up(topic)
@@ -114,9 +114,9 @@ class AckingCloud:
                 held.batches.setdefault(sequence, gap.chain_after)
         elif held.batches.setdefault(batch.sequence, batch.hash) != batch.hash:
             held.conflict = True
-        await self._answer(tenant, gateway, batch.epoch, lane)
+        await self._acknowledge(tenant, gateway, batch.epoch, lane)
 
-    async def _answer(self, tenant: str, gateway: str, epoch: str, lane: Lane, *, tell_hash: bool = False) -> None:
+    async def _acknowledge(self, tenant: str, gateway: str, epoch: str, lane: Lane, *, tell_hash: bool = False) -> None:
         if self.silent:
             return
         if self.acks_to_lose:

@@ -20,7 +20,7 @@ from cloud.partners.webhooks.catalogue import EVENTS
 from simulators.demo.free_ports import free_port
 from tests.harness.axe import violations
 from tests.harness.eventually import eventually
-from tests.harness.receiver import answering, receiving
+from tests.harness.receiver import receiving, respond_with
 from tests.harness.running_cloud import RunningCloud, cloud_running
 
 CLIENT_ID = "app_case_sync"
@@ -148,10 +148,14 @@ async def administered_cloud(folder: Path, database_url: str | None = None) -> A
     """Serve until the block ends."""
     port = free_port()
     allowed = f'[egress]\nallow = ["127.0.0.1:{port}"]\n'
-    async with receiving(port, always=answering(200)) as receiver:
+    async with receiving(port, always=respond_with(200)) as receiver:
         with cloud_running(folder, database_url, more_settings=allowed) as cloud:
             it = await asyncio.to_thread(_peopled, cloud, receiver.url("/case-sync"))
-            receiver.answers += [answering(200), answering(503, DOWN, Retry_After="1800"), answering(404, b"gone?")]
+            receiver.answers += [
+                respond_with(200),
+                respond_with(503, DOWN, Retry_After="1800"),
+                respond_with(404, b"gone?"),
+            ]
             await asyncio.to_thread(_happened, cloud, it.webhook_id)
             await eventually(lambda: len(receiver.received) >= 3, within_s=DELIVERED_WITHIN_S)
             yield it

@@ -25,7 +25,7 @@ PROBE = "/api/v1/probe"
 
 
 @dataclass(frozen=True)
-class Answered:
+class ReadResponse:
     """A response, read whole. `document` is None if it was not JSON."""
 
     status: int
@@ -50,13 +50,13 @@ class AuthServer:
     def url(self, host: Host, path: str) -> str:
         return f"http://{self._server.addresses[host.value]}{path}"
 
-    async def ask(self, method: str, path: str, host: Host = Host.AUTH, **more: Any) -> Answered:
+    async def ask(self, method: str, path: str, host: Host = Host.AUTH, **more: Any) -> ReadResponse:
         async with self._session.request(method, self.url(host, path), **more) as response:
             octets = await response.read()
             document = await response.json(content_type=None) if octets[:1] in (b"{", b"[") else None
-            return Answered(response.status, response.headers, octets, document)
+            return ReadResponse(response.status, response.headers, octets, document)
 
-    async def token(self, *, basic: tuple[str, str] | None = None, **form: str) -> Answered:
+    async def token(self, *, basic: tuple[str, str] | None = None, **form: str) -> ReadResponse:
         """Request a token; without `basic`, the credentials are in the fields of the form."""
         more: dict[str, Any] = {}
         if basic is not None:
@@ -66,7 +66,7 @@ class AuthServer:
             form = {"client_id": self._world.app.client_id, "client_secret": self._world.secret, **form}
         return await self.ask("POST", TOKEN, data={"grant_type": "client_credentials", **form}, **more)
 
-    async def probe(self, token: str, host: Host = Host.API) -> Answered:
+    async def probe(self, token: str, host: Host = Host.API) -> ReadResponse:
         """Send a request that needs `argus:devices:write`."""
         return await self.ask("GET", PROBE, host, headers={"Authorization": f"Bearer {token}"})
 

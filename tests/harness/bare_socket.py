@@ -15,7 +15,7 @@ _CHUNK = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class BareAnswer:
+class BareResponse:
     """One response. `closed`: whether it announces the end of the connection."""
 
     status: int
@@ -42,7 +42,7 @@ class BareConnection:
         except (ConnectionResetError, BrokenPipeError):
             return
 
-    def answer(self, *, head_only: bool = False) -> BareAnswer:
+    def answer(self, *, head_only: bool = False) -> BareResponse:
         """Return the next response, whole."""
         head = self._until(b"\r\n\r\n")
         assert head is not None, f"no answer came, only {self._received[:200]!r}"
@@ -57,7 +57,7 @@ class BareConnection:
             headers[name.lower()] = value
         length = int(headers.get("content-length", "0"))
         body = b"" if head_only or status in ("204", "304") else self._exactly(length)
-        return BareAnswer(int(status), headers, body, headers.get("connection", "").lower() == "close")
+        return BareResponse(int(status), headers, body, headers.get("connection", "").lower() == "close")
 
     def ended(self) -> bool:
         """Return whether the server ends the connection within the timeout without another byte."""
@@ -95,7 +95,7 @@ class BareConnection:
         self._socket.close()
 
 
-def ask(port: int, octets: bytes, *, head_only: bool = False) -> BareAnswer:
+def exchange(port: int, octets: bytes, *, head_only: bool = False) -> BareResponse:
     """Send on a new connection and read one response; check that the connection ends if it announced so."""
     with closing(BareConnection(port)) as connection:
         connection.send(octets)

@@ -124,7 +124,7 @@ class FakeBluez:
     def lose(self, address: str = OXIMETER) -> None:
         self.change(path_of(address), DEVICE, Connected=Variant("b", False), ServicesResolved=Variant("b", False))
 
-    async def ask_agent(self, member: str, signature: str = "", *body: Any) -> Any:
+    async def call_agent(self, member: str, signature: str = "", *body: Any) -> Any:
         """Call the registered agent as bluetoothd does; raise Refused with its error."""
         assert self._bus is not None
         assert self.agent is not None
@@ -151,12 +151,12 @@ class FakeBluez:
         if message.path != "/" and not message.path.startswith("/org/bluez"):
             return None
         self.calls.append(f"{message.member} {message.path}")
-        task = asyncio.get_running_loop().create_task(self._answer(message))
+        task = asyncio.get_running_loop().create_task(self._reply(message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
 
-    async def _answer(self, message: Message) -> None:
+    async def _reply(self, message: Message) -> None:
         try:
             refusals = self.refusals.get(message.member or "")
             refusal = refusals.pop(0) if refusals else None

@@ -135,7 +135,7 @@ witness_file = "witness"
                 stderr=log,
                 env={**os.environ, **(environment or {})},
             )
-        await eventually(self._answers, within_s=15, what="the gateway answers")
+        await eventually(self._responds, within_s=15, what="the gateway answers")
 
     async def status(self) -> dict[str, Any]:
         return await query(self.control_path, "status")
@@ -165,7 +165,7 @@ witness_file = "witness"
             self._process.send_signal(how)
         return await self.ended()
 
-    async def _answers(self) -> bool:
+    async def _responds(self) -> bool:
         assert self._process is not None
         assert self._process.returncode is None, self.log.read_text()
         try:

@@ -116,14 +116,14 @@ class PeerLink:
         return tuple(sorted({service for service, _ in self._peer.table()}))
 
     async def read(self, service: int, characteristic: int) -> bytes:
-        await self._asked(service, characteristic)
+        await self._reach(service, characteristic)
         value = self._peer.values.get((service, characteristic))
         if value is None:
             raise BleGattError(f"0x{characteristic:04X}", READ_NOT_PERMITTED, "the device refuses it")
         return value
 
     async def write(self, service: int, characteristic: int, octets: bytes) -> None:
-        await self._asked(service, characteristic)
+        await self._reach(service, characteristic)
         if characteristic == RECORD_ACCESS_CONTROL_POINT:
             error = self._peer.servers[service].written(octets, subscribed=(service, characteristic) in self.subscribed)
             self._refuse(characteristic, error)
@@ -132,7 +132,7 @@ class PeerLink:
         self._refuse(characteristic, self._peer.accepts[service, characteristic](octets))
 
     async def subscribe(self, service: int, characteristic: int) -> None:
-        await self._asked(service, characteristic)
+        await self._reach(service, characteristic)
         self.subscribed[service, characteristic] = None
 
     async def arrivals(self) -> Sequence[Arrival]:
@@ -169,7 +169,7 @@ class PeerLink:
             self.arrive(Arrival(service, characteristic, value, self._peer.clock.monotonic_s()))
         self._peer.while_closing.clear()
 
-    async def _asked(self, service: int, characteristic: int) -> None:
+    async def _reach(self, service: int, characteristic: int) -> None:
         await asyncio.sleep(0)
         if self._peer.silent:
             await self.ended.wait()

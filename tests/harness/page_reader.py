@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from tests.builders.auth_world import ISSUER
-from tests.harness.auth_server import Answered, AuthServer
+from tests.harness.auth_server import AuthServer, ReadResponse
 
 PASSWORD = "correct horse battery"
 
@@ -104,7 +104,7 @@ def read_page(html: str) -> tuple[str, list[Form]]:
 class Page:
     """A response as a reader sees it."""
 
-    answered: Answered
+    answered: ReadResponse
     text: str
     forms: list[Form]
     links: list[str]
@@ -136,12 +136,12 @@ class PageReader:
 
     async def get(self, target: str, **headers: str) -> Page:
         """Get one page, without following a redirect."""
-        return await self._ask("GET", target, headers)
+        return await self._request("GET", target, headers)
 
     async def submit(self, form: Form, origin: str | None = ISSUER, **fields: str) -> Page:
         """Send a form with the fields that were typed into it."""
         headers = {} if origin is None else {"Origin": origin}
-        return await self._ask("POST", form.action, headers, data={**form.fields, **fields})
+        return await self._request("POST", form.action, headers, data={**form.fields, **fields})
 
     async def fill(self, form: Form, **fields: str | None) -> Page:
         """Submit with changed fields; None unticks a box. A name with a colon is a box of a choice."""
@@ -158,7 +158,7 @@ class PageReader:
         page = await self.get(f"/sign-in?next={quote(after, safe='')}")
         return await self.submit(page.form("/sign-in"), username=username, password=password)
 
-    async def _ask(self, method: str, target: str, headers: dict[str, str], **more: Any) -> Page:
+    async def _request(self, method: str, target: str, headers: dict[str, str], **more: Any) -> Page:
         parts = urlsplit(target)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         sent = {"Accept-Language": self._language, "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}

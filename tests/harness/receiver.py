@@ -45,7 +45,7 @@ class Receiver:
         """Return the `webhook-id` of every request, in order of arrival."""
         return [one.headers["webhook-id"] for one in self.received]
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.received.append(Received(request.path_qs, headers, await request.read()))
         what = self.answers.pop(0) if self.answers else self.always
@@ -58,7 +58,7 @@ class _Counting(web.Server):
     """A server that counts connections."""
 
     def __init__(self, receiver: Receiver) -> None:
-        super().__init__(receiver._answer)
+        super().__init__(receiver._respond)
         self._receiver = receiver
 
     def __call__(self) -> web.RequestHandler:
@@ -83,7 +83,7 @@ async def receiving(port: int = 0, always: int | Act = 200) -> AsyncIterator[Rec
                 await listening.wait_closed()
 
 
-def answering(status: int, body: bytes = b"", **headers: str) -> Act:
+def respond_with(status: int, body: bytes = b"", **headers: str) -> Act:
     """Return a response with a body and headers (`Retry_After="120"`)."""
 
     async def act(request: web.BaseRequest) -> web.StreamResponse:
@@ -94,7 +94,7 @@ def answering(status: int, body: bytes = b"", **headers: str) -> Act:
     return act
 
 
-def answering_after(release: asyncio.Event) -> Act:
+def respond_after(release: asyncio.Event) -> Act:
     """Return a response of 200, sent once the event is set."""
 
     async def act(request: web.BaseRequest) -> web.StreamResponse:

@@ -302,7 +302,7 @@ def _services(table: Table) -> BleakGATTServiceCollection:
     return services
 
 
-class Nobody:
+class DecliningAgent:
     """A `PairingAgent` that agrees to nothing."""
 
     async def passkey(self, address: str) -> int | None:

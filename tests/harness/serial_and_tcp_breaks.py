@@ -75,7 +75,7 @@ async def held(gateway: Sessions) -> Held:
     return Held(len(asyncio.all_tasks()), descriptors(), allocated)
 
 
-async def answered_values(gateway: Sessions, number: int) -> list[float]:
+async def acknowledged_values(gateway: Sessions, number: int) -> list[float]:
     """Return the stored values of a device, without those whose acknowledgement it never received."""
     values = [each.value for each in await gateway.stored() if each.device.system_id == device_id(number).hex()]
     return [value for value in values if isinstance(value, float) and value != UNHEARD]

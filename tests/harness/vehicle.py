@@ -37,7 +37,7 @@ class Vehicle:
             topic = topics.up(self._tenant, envelope.batch.gateway, envelope.batch.lane)
             await self._client.publish(topic, encode_envelope(envelope), qos=1)
 
-    async def publish_octets(self, octets: bytes, lane: str = "numeric") -> None:
+    async def publish_bytes(self, octets: bytes, lane: str = "numeric") -> None:
         await self._client.publish(f"argus/v1/{TENANT}/{GATEWAY}/up/{lane}", octets, qos=1)
 
     async def publish_status(self) -> None:

@@ -146,7 +146,7 @@ async def test_log_lines_contain_no_value_and_no_password_while_database_and_bro
             async with vehicle_at(broker) as vehicle:
                 await vehicle.deliver([gateway.send(*READINGS) for _ in range(3)])
                 await vehicle.publish(GatewayInVehicle(gateway=GATEWAY, key_seed=2).send(*READINGS))
-                await vehicle.publish_octets(repr(READINGS).encode())
+                await vehicle.publish_bytes(repr(READINGS).encode())
                 await eventually(lambda: "ingest.batches_refused" in served.events())
                 await asyncio.to_thread(server.stop)
                 await vehicle.publish(gateway.send(*READINGS))

@@ -14,7 +14,7 @@ from simulators.agents.kinds import KINDS
 from simulators.cli import app
 from tests.builders.sim_capture import oximeter_capture
 from tests.builders.sim_manager import sim_manager
-from tests.builders.sim_wfdb import octets_16, write_record
+from tests.builders.sim_wfdb import bytes_16, write_record
 
 ARGUS_SIM = Path(sys.executable).with_name("argus-sim")
 
@@ -103,7 +103,7 @@ def test_invalid_arguments_exit_with_one_and_print_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     written(oximeter_capture(), tmp_path / "capture.jsonl")
-    write_record(tmp_path, "r 1 100 200\nx.dat 16\n", x_dat=octets_16([0] * 200))
+    write_record(tmp_path, "r 1 100 200\nx.dat 16\n", x_dat=bytes_16([0] * 200))
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()

@@ -22,7 +22,7 @@ from simulators.replay.wfdb import Record
 from simulators.scenarios import scenario_of
 from tests.builders.sim_agent import running_agent
 from tests.builders.sim_manager import SimManager, measurements, sim_manager
-from tests.builders.sim_wfdb import octets_16, write_record
+from tests.builders.sim_wfdb import bytes_16, write_record
 from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
 from tests.harness.shared import shared_path
@@ -130,7 +130,7 @@ async def test_ecg_reports_contain_every_sample_of_the_simulated_patient() -> No
 async def test_replayed_record_keeps_its_samples_and_scale_and_restarts_at_its_end(tmp_path: Path) -> None:
     samples = [(n * 7919) % 4001 - 2000 for n in range(2 * 700)]
     header = "r 2 500 700\nx.dat 16 2000(-12)/mV 16 0 0 0 0 ii\nx.dat 16 38880/NU 16 0 0 0 0 resp\n"
-    path = write_record(tmp_path, header, x_dat=octets_16(samples))
+    path = write_record(tmp_path, header, x_dat=bytes_16(samples))
     with Record(path) as record:
         async with sim_manager() as manager, running_agent("monitor", manager, record=record) as device:
             await device.associated()
@@ -219,6 +219,6 @@ def test_unknown_kind_and_unsuitable_record_are_rejected_with_the_reason(tmp_pat
     patient, connect, clock = Patient(1, scenario_of("stable")), partial(connect_tcp, "127.0.0.1", 1), MovedClock()
     with pytest.raises(DeviceUnusable, match="there are oximeter"):
         build_agent("toaster", patient, connect, clock)
-    path = write_record(tmp_path, "r 1 100 200\nx.dat 16\n", x_dat=octets_16([0] * 200))
+    path = write_record(tmp_path, "r 1 100 200\nx.dat 16\n", x_dat=bytes_16([0] * 200))
     with Record(path) as record, pytest.raises(DeviceUnusable, match="only the monitor"):
         build_agent("oximeter", record, connect, clock)

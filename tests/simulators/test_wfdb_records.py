@@ -7,7 +7,7 @@ import pytest
 
 from simulators.replay.wfdb import GAP, Record
 from simulators.replay.wfdb_header import RecordUnusable, parse_header
-from tests.builders.sim_wfdb import octets_16, octets_212, write_record
+from tests.builders.sim_wfdb import bytes_16, bytes_212, write_record
 from tests.harness.shared import shared_path
 
 
@@ -31,7 +31,7 @@ def columns(record: Record, frame: int, count: int) -> list[list[int]]:
 
 
 def test_format_16_is_read_from_any_frame(tmp_path: Path) -> None:
-    path = write_record(tmp_path, "r 2 100 4\nx.dat 16\nx.dat 16\n", x_dat=octets_16([1, -1, 2, -2, 300, -300, 4, -4]))
+    path = write_record(tmp_path, "r 2 100 4\nx.dat 16\nx.dat 16\n", x_dat=bytes_16([1, -1, 2, -2, 300, -300, 4, -4]))
     with Record(path) as record:
         assert record.frames == 4
         assert columns(record, 0, 4) == [[1, 2, 300, 4], [-1, -2, -300, -4]]
@@ -42,7 +42,7 @@ def test_format_16_is_read_from_any_frame(tmp_path: Path) -> None:
 def test_format_212_is_read_from_any_frame_including_the_second_sample_of_a_pair(tmp_path: Path, start: int) -> None:
     samples = [0, 1, -1, 2047, -2047, 1000, -1000, 5, 7, -7, 11, -13, 17, 19, -23]
     header = "r 3 100\n" + "x.dat 212\n" * 3
-    with Record(write_record(tmp_path, header, x_dat=octets_212(samples))) as record:
+    with Record(write_record(tmp_path, header, x_dat=bytes_212(samples))) as record:
         assert record.frames == 5
         frames = [samples[3 * n : 3 * n + 3] for n in range(start, 5)]
         assert columns(record, start, 5 - start) == [list(column) for column in zip(*frames, strict=True)]
@@ -50,7 +50,7 @@ def test_format_212_is_read_from_any_frame_including_the_second_sample_of_a_pair
 
 def test_invalid_sample_value_is_read_as_a_gap_in_formats_16_and_212(tmp_path: Path) -> None:
     header = "r 2 100\nx.dat 16\ny.dat 212\n"
-    path = write_record(tmp_path, header, x_dat=octets_16([5, -32768]), y_dat=octets_212([-2048, 6]))
+    path = write_record(tmp_path, header, x_dat=bytes_16([5, -32768]), y_dat=bytes_212([-2048, 6]))
     with Record(path) as record:
         assert columns(record, 0, 2) == [[5, GAP], [GAP, 6]]
 
@@ -58,7 +58,7 @@ def test_invalid_sample_value_is_read_as_a_gap_in_formats_16_and_212(tmp_path: P
 def test_signals_of_several_files_with_several_samples_per_frame_are_read_together(tmp_path: Path) -> None:
     header = "r 3 50 2\nx.dat 16x2\nx.dat 16\ny.dat 212x3\n"
     path = write_record(
-        tmp_path, header, x_dat=octets_16([1, 2, 10, 3, 4, 20]), y_dat=octets_212([100, 101, 102, 103, 104, 105])
+        tmp_path, header, x_dat=bytes_16([1, 2, 10, 3, 4, 20]), y_dat=bytes_212([100, 101, 102, 103, 104, 105])
     )
     with Record(path) as record:
         assert columns(record, 0, 2) == [[1, 2, 3, 4], [10, 20], [100, 101, 102, 103, 104, 105]]
@@ -66,14 +66,14 @@ def test_signals_of_several_files_with_several_samples_per_frame_are_read_togeth
 
 
 def test_data_is_read_from_the_byte_offset_in_the_header(tmp_path: Path) -> None:
-    path = write_record(tmp_path, "r 1 100 2\nx.dat 16+5\n", x_dat=b"hello" + octets_16([8, 9]))
+    path = write_record(tmp_path, "r 1 100 2\nx.dat 16+5\n", x_dat=b"hello" + bytes_16([8, 9]))
     with Record(path) as record:
         assert columns(record, 0, 2) == [[8, 9]]
 
 
 def test_skewed_signal_is_aligned_and_ends_with_gaps(tmp_path: Path) -> None:
     header = "r 2 100 4\nx.dat 16\nx.dat 16:1\n"
-    path = write_record(tmp_path, header, x_dat=octets_16([1, 0, 2, 1, 3, 2, 4, 3]))
+    path = write_record(tmp_path, header, x_dat=bytes_16([1, 0, 2, 1, 3, 2, 4, 3]))
     with Record(path) as record:
         assert columns(record, 0, 4) == [[1, 2, 3, 4], [1, 2, 3, GAP]]
         assert columns(record, 1, 2) == [[2, 3], [2, 3]]
@@ -125,7 +125,7 @@ def test_invalid_header_is_rejected_with_the_reason(header: str, sentence: str) 
 
 
 def test_record_with_fewer_frames_than_its_header_announces_is_rejected(tmp_path: Path) -> None:
-    path = write_record(tmp_path, "r 1 100 9\nx.dat 16\n", x_dat=octets_16([1, 2, 3]))
+    path = write_record(tmp_path, "r 1 100 9\nx.dat 16\n", x_dat=bytes_16([1, 2, 3]))
     with pytest.raises(RecordUnusable, match="announces 9 frames, the files hold 3"):
         Record(path)
 
@@ -137,10 +137,10 @@ def test_record_without_its_data_file_is_rejected(tmp_path: Path) -> None:
 
 def test_signal_with_a_wrong_checksum_is_reported_as_damaged(tmp_path: Path) -> None:
     header = "r 1 100 3\nx.dat 16 200 12 0 1 6 0 lead\n"
-    path = write_record(tmp_path, header, x_dat=octets_16([1, 2, 3]))
+    path = write_record(tmp_path, header, x_dat=bytes_16([1, 2, 3]))
     with Record(path) as record:
         assert damaged_signals(record) == []
-    (tmp_path / "x.dat").write_bytes(octets_16([1, 2, 4]))
+    (tmp_path / "x.dat").write_bytes(bytes_16([1, 2, 4]))
     with Record(path) as record:
         assert damaged_signals(record) == ["lead"]
 

@@ -68,7 +68,7 @@ def comparable(readings: collections.Counter[Reading]) -> collections.Counter[tu
 BY_NUMBER = {row.number: kind for kind, row in BLE_KINDS.items()}
 
 
-async def told_exactly_once(gateway: GattGateway, folder: Path, *, links_lost: bool = False) -> int:
+async def count_reported_once(gateway: GattGateway, folder: Path, *, links_lost: bool = False) -> int:
     """Check that no value is invented, doubled or lost after its confirmation; return the number of stored values."""
     stored = comparable(readings_of(await gateway.stored()))
     told = comparable(witnessed_on_air(folder, "notified", "kept"))
@@ -105,7 +105,7 @@ async def test_every_kind_of_device_at_once_is_in_the_store_exactly_as_it_measur
         for air in airs:
             await air.off()
         await eventually(lambda: not supervisor.sessions, within_s=30)
-        count = await told_exactly_once(gateway, tmp_path / "witness")
+        count = await count_reported_once(gateway, tmp_path / "witness")
         print(f"{len(kinds)} devices, {LIVED_S:.0f} s, {count} values, {len(gateway.trust.met)} connections")
         assert {record.device.system_id for record in await gateway.stored()} == {
             air.device.sensor.description.system_id.hex() for air in airs
@@ -202,7 +202,7 @@ async def test_links_that_are_lost_come_back_and_leave_nothing_behind(tmp_path: 
         for air in airs:
             await air.off()
         await eventually(lambda: not supervisor.sessions, within_s=30)
-        count = await told_exactly_once(gateway, tmp_path / "witness", links_lost=True)
+        count = await count_reported_once(gateway, tmp_path / "witness", links_lost=True)
         state = central.state
     before, after = held
     back_s = sorted(each for device in lossy for each in device.back_s)

@@ -111,7 +111,7 @@ async def taken(vehicle: Vehicle, device: bytes, cut: Cut | None = None) -> None
     assert sorted(held.cleared) == [1, 2, 3]
 
 
-async def octets_of_a_transfer(vehicle: Vehicle) -> dict[Way, int]:
+async def bytes_of_a_transfer(vehicle: Vehicle) -> dict[Way, int]:
     """Return the bytes of one transfer in each direction, counted by a device's links."""
     counts: dict[Way, int] = {}
     ways: tuple[Way, ...] = ("to_manager", "to_device")
@@ -129,7 +129,7 @@ async def test_a_transfer_that_is_cut_anywhere_reaches_the_cloud_exactly_once(tm
     seed = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
     async with stack(tmp_path) as running:
         await running.vehicle.start()
-        octets = await octets_of_a_transfer(running.vehicle)
+        octets = await bytes_of_a_transfer(running.vehicle)
         cuts = [Cut(way, at) for way, count in octets.items() for at in range(count)]
         if not FULL:
             cuts = random.Random(seed).sample(cuts, CUTS_SAMPLED)

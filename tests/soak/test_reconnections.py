@@ -16,7 +16,7 @@ import pytest
 
 from tests.builders.gateway_sessions import sessions
 from tests.harness.process_figures import resident_bytes
-from tests.harness.serial_and_tcp_breaks import Breaks, answered_values, break_serial, break_tcp, held
+from tests.harness.serial_and_tcp_breaks import Breaks, acknowledged_values, break_serial, break_tcp, held
 from tests.harness.serial_socket import SerialSocket
 
 FULL = os.environ.get("ARGUS_SOAK") == "1"
@@ -50,7 +50,7 @@ async def test_two_thousand_links_that_break_are_back_within_three_seconds_and_n
         after, resident_after = await held(gateway), resident_bytes()
         for breaks in (*serial, *tcp):
             assert len(breaks.measured) == WARM_UP + ROUNDS
-            assert await answered_values(gateway, breaks.number) == breaks.measured
+            assert await acknowledged_values(gateway, breaks.number) == breaks.measured
     tracemalloc.stop()
 
     for name, devices in (("serial", serial), ("TCP", tcp)):

@@ -105,7 +105,7 @@ async def test_invalid_governance_rule_is_rejected_with_the_field_name_and_the_e
 async def test_form_opened_before_another_administrators_change_is_rejected_with_412(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO)
-        bo = await it.somebody(BO)
+        bo = await it.sign_in_browser(BO)
         seen_by_ada, seen_by_bo = await it.ada.get(NORTH), await bo.get(NORTH)
         await bo.fill(seen_by_bo.form(f"{NORTH}/governance"), allow_service_tokens=None)
         for action in ("governance", "scopes", "secret", "service-token"):

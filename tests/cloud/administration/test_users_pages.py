@@ -55,7 +55,7 @@ async def test_user_is_found_by_a_part_of_the_user_name(world: AuthWorld) -> Non
 async def test_disabled_user_cannot_sign_in_until_enabled(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
-        bo, one = await it.somebody(BO), f"/admin/users/{await it.user_id(BO)}"
+        bo, one = await it.sign_in_browser(BO), f"/admin/users/{await it.user_id(BO)}"
         page = await it.ada.follow(await it.send(one, f"{one}/disable"))
         assert "disabled and signed out" in page.text
         assert "/sign-in" in (await bo.get("/sign-in")).forms[0].action
@@ -68,7 +68,7 @@ async def test_disabled_user_cannot_sign_in_until_enabled(world: AuthWorld) -> N
 async def test_roles_of_a_user_are_set_and_at_least_one_is_required(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
-        bo, one = await it.somebody(BO), f"/admin/users/{await it.user_id(BO)}"
+        bo, one = await it.sign_in_browser(BO), f"/admin/users/{await it.user_id(BO)}"
         await it.send(one, f"{one}/roles", **{"role:administrator": "on"})
         assert (await bo.get("/admin/users")).status == 200
         page = await it.send(one, f"{one}/roles", **{"role:administrator": None, "role:member": None})
@@ -81,7 +81,7 @@ async def test_roles_of_a_user_are_set_and_at_least_one_is_required(world: AuthW
 async def test_password_reset_by_an_administrator_ends_the_sessions_of_the_user(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO)
-        bo, one = await it.somebody(BO), f"/admin/users/{await it.user_id(BO)}"
+        bo, one = await it.sign_in_browser(BO), f"/admin/users/{await it.user_id(BO)}"
         page = await it.send(one, f"{one}/password")
         assert (await bo.get("/admin")).status == 303
         assert (await bo.sign_in(BO)).status == 422
@@ -92,7 +92,7 @@ async def test_password_reset_by_an_administrator_ends_the_sessions_of_the_user(
 async def test_second_factor_reset_by_an_administrator_ends_the_sessions_of_the_user(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO)
-        bo, one = await it.somebody(BO), f"/admin/users/{await it.user_id(BO)}"
+        bo, one = await it.sign_in_browser(BO), f"/admin/users/{await it.user_id(BO)}"
         await give_second_factor(world, BO)
         page = await it.ada.get(one)
         assert "Second step set up" in page.text
@@ -129,7 +129,7 @@ async def test_administrators_who_demote_or_disable_each_other_concurrently_leav
 ) -> None:
     async with office(world_on_either) as it:
         await it.world.person(BO)
-        bo = await it.somebody(BO)
+        bo = await it.sign_in_browser(BO)
         forms = []
         for reader, name in ((it.ada, BO), (bo, ADA)):
             one = f"/admin/users/{await it.user_id(name)}"
@@ -162,7 +162,7 @@ async def test_administrator_of_one_organisation_adds_users_to_that_organisation
         await world.surface.users.add(
             world.home.operator, BO, PASSWORD, roles=[Role.ADMINISTRATOR], organization_id=world.home.organization.id
         )
-        bo = await it.somebody(BO)
+        bo = await it.sign_in_browser(BO)
         page = await bo.get("/admin/users/new")
         await bo.submit(page.form("/admin/users"), username="cy@example.org")
         cy = await world.surface.users.find(world.home.operator, "cy@example.org")
@@ -174,7 +174,7 @@ async def test_administrator_of_one_organisation_adds_users_to_that_organisation
 
 async def test_user_who_changes_their_password_is_signed_out_of_other_browsers(world: AuthWorld) -> None:
     async with office(world) as it:
-        elsewhere = await it.somebody(ADA)
+        elsewhere = await it.sign_in_browser(ADA)
         fresh = "a whole new sentence"
         page = await change(it.ada, present=PASSWORD, wanted=fresh, again=fresh)
         assert "Your password is changed" in page.text

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from tests.builders.administration_desk import Office, office
 from tests.builders.auth_world import AuthWorld
 from tests.builders.webhook_story import UPDATED, Webhook, WebhookStory
-from tests.harness.receiver import Receiver, answering, receiving
+from tests.harness.receiver import Receiver, receiving, respond_with
 
-DOWN = answering(503, b'{"error":"down","api_key":"sk_live_0123456789abcdef0123456789"}', Retry_After="1800")
+DOWN = respond_with(503, b'{"error":"down","api_key":"sk_live_0123456789abcdef0123456789"}', Retry_After="1800")
 
 
 @dataclass
@@ -67,7 +67,7 @@ async def test_test_event_is_delivered_and_its_outcome_is_shown(world: AuthWorld
 
 async def test_delivery_is_replayed_by_its_own_form_or_with_all_failed_deliveries(world: AuthWorld) -> None:
     async with desk(world) as it:
-        it.receiver.answers += [answering(200)]
+        it.receiver.answers += [respond_with(200)]
         await it.story.happen()
         await it.story.turn()
         page = await it.office.ada.get(it.path)

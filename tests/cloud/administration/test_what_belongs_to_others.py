@@ -42,7 +42,7 @@ async def administrator(it: Office, name: str, clearance: SecrecyLevel, organiza
         clearance=clearance,
         organization_id=organization_id,
     )
-    return await it.somebody(username)
+    return await it.sign_in_browser(username)
 
 
 async def test_object_of_another_tenant_or_organisation_gets_the_same_404_page_as_an_absent_one(
@@ -54,7 +54,7 @@ async def test_object_of_another_tenant_or_organisation_gets_the_same_404_page_a
         owner = await administrator(it, "owner", SECRET, world.home.organization.id)
         await world.person(EVA, tenant="south")
         strangers = {
-            "another tenant": await it.somebody(EVA),
+            "another tenant": await it.sign_in_browser(EVA),
             "another organisation": await administrator(it, "other", SECRET, other.id),
             "a lower clearance": await administrator(it, "low", SecrecyLevel.STANDARD, world.home.organization.id),
         }

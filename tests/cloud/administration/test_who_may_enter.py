@@ -40,7 +40,7 @@ async def test_every_administration_route_redirects_a_visitor_without_a_session_
 async def test_member_gets_403_with_the_reason_from_every_administration_route(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
-        bo = await it.somebody(BO)
+        bo = await it.sign_in_browser(BO)
         for method, path in addresses(world):
             page = await (bo.get(path) if method == "GET" else bo.submit(Form(method, path)))
             assert page.status == 403, path
@@ -104,4 +104,4 @@ async def test_signed_in_page_links_to_the_administration_for_administrators_onl
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
         assert "/admin" in (await it.ada.get("/sign-in")).links
-        assert "/admin" not in (await (await it.somebody(BO)).get("/sign-in")).links
+        assert "/admin" not in (await (await it.sign_in_browser(BO)).get("/sign-in")).links

@@ -14,7 +14,7 @@ from cloud.foundation.egress import AllowList, Egress, Failure, FailureReason, R
 from cloud.foundation.egress.client import RESPONSE_BYTES_MAX
 from tests.builders.egress_names import PUBLIC, Names
 from tests.harness.certificates import Authority
-from tests.harness.receiver import Receiver, answering, endless, hanging, receiving
+from tests.harness.receiver import Receiver, endless, hanging, receiving, respond_with
 
 BODY = b'{"type":"incident.updated"}'
 
@@ -35,7 +35,7 @@ async def test_allowed_receiver_gets_the_request_without_proxy_or_cookies_of_ear
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9/")
     async with receiving() as receiver:
-        receiver.answers = [answering(200, b"fine", Set_Cookie="session=1")]
+        receiver.answers = [respond_with(200, b"fine", Set_Cookie="session=1")]
         egress = egress_to(receiver)
         response = await post(egress, receiver.url("/hook?a=b"))
         await post(egress, receiver.url())
@@ -126,7 +126,7 @@ async def test_connection_uses_the_checked_address_and_keeps_the_name_in_sni_and
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_redirect_response_is_returned_and_not_followed(status: int):
     async with receiving() as inside, receiving() as receiver:
-        receiver.always = answering(status, Location=inside.url())
+        receiver.always = respond_with(status, Location=inside.url())
         egress = egress_to(receiver, inside)
         response = await post(egress, receiver.url())
         await egress.close()
@@ -172,7 +172,7 @@ async def test_response_with_a_gigabyte_content_length_is_truncated():
 @pytest.mark.contract("S-094")
 async def test_compressed_response_body_is_not_decompressed():
     bomb = b"\x1f\x8b" + b"not really a bomb"
-    async with receiving(always=answering(200, bomb, Content_Encoding="gzip")) as receiver:
+    async with receiving(always=respond_with(200, bomb, Content_Encoding="gzip")) as receiver:
         egress = egress_to(receiver)
         response = await post(egress, receiver.url())
         await egress.close()

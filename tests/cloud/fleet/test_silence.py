@@ -30,7 +30,7 @@ class Watched:
         self.watch = GatewaySilence(cloud.ids, SILENCE_US)
         self.device_watch = DeviceSilence(cloud.ids, SILENCE_US)
 
-    async def says(self, *, online: bool = True) -> None:
+    async def emit(self, *, online: bool = True) -> None:
         said = status(online=online)
         await self.cloud.take(self.cloud.handover.status_delivery(said))
 
@@ -70,8 +70,8 @@ async def watched(database: Database) -> Watched:
 @pytest.mark.contract("C-079", "A-059")
 async def test_connected_gateway_is_reported_once(watched: Watched):
     assert await watched.later(3600) == [], "it was registered, and nobody has plugged it in"
-    await watched.says()
-    await watched.says()
+    await watched.emit()
+    await watched.emit()
     assert await watched.later(60) == ["gateway.connected"]
     ((_, payload),) = [event for event in await watched.cloud.events() if event[0] == "gateway.connected"]
     assert payload == {
@@ -82,28 +82,28 @@ async def test_connected_gateway_is_reported_once(watched: Watched):
 
 
 async def test_short_silence_of_a_gateway_is_not_reported_and_a_long_one_is_reported_once(watched: Watched):
-    await watched.says()
-    await watched.says(online=False)
+    await watched.emit()
+    await watched.emit(online=False)
     assert await watched.later(120) == ["gateway.connected"]
-    await watched.says()
+    await watched.emit()
     assert await watched.later(120) == ["gateway.connected"]
     assert await watched.later(180) == ["gateway.connected", "gateway.offline"]
     assert await watched.later(3600) == ["gateway.connected", "gateway.offline"]
-    await watched.says()
+    await watched.emit()
     assert await watched.later(0) == ["gateway.connected", "gateway.offline", "gateway.connected"]
 
 
 async def test_gateway_whose_last_status_is_its_will_is_reported_offline_after_the_same_time(watched: Watched):
-    await watched.says()
-    await watched.says(online=False)
+    await watched.emit()
+    await watched.emit(online=False)
     assert await watched.later(299) == ["gateway.connected"]
     assert await watched.later(1) == ["gateway.connected", "gateway.offline"]
-    await watched.says(online=False)
+    await watched.emit(online=False)
     assert await watched.later(600) == ["gateway.connected", "gateway.offline"]
 
 
 async def test_change_of_a_gateway_seen_by_two_workers_is_reported_once(watched: Watched):
-    await watched.says()
+    await watched.emit()
     watched.cloud.clock.at_us += SILENCE_US
     told = []
     for watch in (watched.watch, GatewaySilence(watched.cloud.ids, SILENCE_US)):
@@ -113,7 +113,7 @@ async def test_change_of_a_gateway_seen_by_two_workers_is_reported_once(watched:
 
 
 async def test_gateways_are_not_reported_offline_for_the_downtime_of_the_cloud(watched: Watched, tmp_path: Path):
-    await watched.says()
+    await watched.emit()
     cloud = watched.cloud
     cloud.clock.at_us += 86_400 * SECOND_US
     settings = read_settings(settings_file(tmp_path))

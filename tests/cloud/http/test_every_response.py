@@ -12,7 +12,7 @@ from cloud.foundation.db import Database, DatabaseUnavailable
 from cloud.foundation.http import Json, NoContent, Request, Response, Scopes, begin_trace, strong_etag
 from cloud.foundation.http.spans import Spans, sweep_spans
 from tests.builders.cloud_people import HandClock
-from tests.builders.http_client import GOOD, Client, asking
+from tests.builders.http_client import GOOD, Client, client_of
 from tests.builders.http_surface import BASES, caller, route, surface
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -55,7 +55,7 @@ ROUTES = (
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    async with surface(*ROUTES) as served, asking(served) as asked:
+    async with surface(*ROUTES) as served, client_of(served) as asked:
         yield asked
 
 
@@ -74,7 +74,7 @@ async def test_every_response_has_trace_and_security_headers(client: Client) -> 
 
 async def test_hosts_without_tls_send_no_strict_transport_security() -> None:
     plain = {host: base.replace("https", "http") for host, base in BASES.items()}
-    async with surface(*ROUTES, bases=plain) as served, asking(served) as client:
+    async with surface(*ROUTES, bases=plain) as served, client_of(served) as client:
         assert "Strict-Transport-Security" not in (await client.ask("/document")).headers
 
 
@@ -165,7 +165,7 @@ async def test_only_public_documents_have_cors_headers(client: Client) -> None:
 @pytest.mark.contract("S-178", "C-273", "A-143")
 async def test_deprecated_route_announces_its_sunset_and_returns_410_after_it() -> None:
     clock = HandClock()
-    async with surface(*ROUTES, clock=clock) as served, asking(served) as client:
+    async with surface(*ROUTES, clock=clock) as served, client_of(served) as client:
         told = await client.ask("/old")
         assert told.status == 200
         assert told.headers["Deprecation"] == f"@{int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())}"
@@ -186,7 +186,7 @@ async def test_unavailable_database_gives_503_with_retry_after(client: Client) -
 @pytest.mark.contract("A-008", "A-107", "A-108", "C-151")
 async def test_spans_of_a_trace_are_found_at_once_and_only_by_their_own_tenant(database: Database) -> None:
     spans = Spans(database)
-    async with surface(*ROUTES, spans=spans) as served, asking(served) as client:
+    async with surface(*ROUTES, spans=spans) as served, client_of(served) as client:
         for path in ("/token?note=synthetic-secret", "/token"):
             await client.ask(path, headers={**GOOD, "traceparent": f"00-{TRACE}-{PARENT}-00"})
     ours, theirs = caller().viewer, caller(tenant="tnt_south").viewer
@@ -204,7 +204,7 @@ async def test_spans_of_a_trace_are_found_at_once_and_only_by_their_own_tenant(d
 
 async def test_queue_of_spans_is_bounded_and_old_spans_are_deleted(database: Database) -> None:
     spans = Spans(database, waiting_max=10)
-    async with surface(*ROUTES, spans=spans) as served, asking(served) as client:
+    async with surface(*ROUTES, spans=spans) as served, client_of(served) as client:
         traces = [(await client.ask("/token", headers=GOOD)).headers["X-Argus-Trace-ID"] for _ in range(12)]
     assert spans.dropped == 2
     await spans.flush()
@@ -220,7 +220,7 @@ async def test_queue_of_spans_is_bounded_and_old_spans_are_deleted(database: Dat
 async def test_queued_spans_are_written_when_the_process_stops(database: Database) -> None:
     spans, stopping = Spans(database), asyncio.Event()
     stopping.set()
-    async with surface(*ROUTES, spans=spans) as served, asking(served) as client:
+    async with surface(*ROUTES, spans=spans) as served, client_of(served) as client:
         trace = (await client.ask("/token", headers=GOOD)).headers["X-Argus-Trace-ID"]
     await spans.run(stopping)
     async with database.read() as tx:

@@ -12,7 +12,7 @@ from cloud.foundation.http import pipeline as pipelines
 from cloud.foundation.http.rates import BucketLimiter, Policy, address_class
 from cloud.foundation.http.settings import HttpSection
 from tests.builders.cloud_people import HandClock
-from tests.builders.http_client import Client, asking
+from tests.builders.http_client import Client, client_of
 from tests.builders.http_surface import KnownTokens, caller, route, surface
 
 NORTH, SOUTH = {"Authorization": "Bearer north"}, {"Authorization": "Bearer south"}
@@ -48,7 +48,7 @@ def tokens() -> KnownTokens:
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    async with surface(*ROUTES) as served, asking(served) as asked:
+    async with surface(*ROUTES) as served, client_of(served) as asked:
         yield asked
 
 
@@ -56,7 +56,7 @@ async def client() -> AsyncIterator[Client]:
 async def test_client_over_its_quota_gets_429_and_other_clients_do_not() -> None:
     clock = HandClock()
     limits = HttpSection(requests_per_minute=3)
-    async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, asking(served) as client:
+    async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, client_of(served) as client:
         shown = [await client.ask("/mine", headers=NORTH) for _ in range(4)]
         assert [refused.status for refused in shown] == [200, 200, 200, 429]
         assert [refused.headers["RateLimit"] for refused in shown] == [
@@ -77,7 +77,7 @@ async def test_client_over_its_quota_gets_429_and_other_clients_do_not() -> None
 async def test_concurrent_requests_of_one_client_do_not_exceed_its_quota() -> None:
     limits = HttpSection(requests_per_minute=100)
     clock = HandClock()
-    async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, asking(served) as client:
+    async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, client_of(served) as client:
         refused = await asyncio.gather(*(client.ask("/mine", headers=NORTH) for _ in range(200)))
     assert sorted(one.status for one in refused) == [200] * 100 + [429] * 100
 
@@ -86,7 +86,7 @@ async def test_concurrent_requests_of_one_client_do_not_exceed_its_quota() -> No
 async def test_flood_of_malformed_tokens_gets_429_without_a_signature_check() -> None:
     clock, known = HandClock(), tokens()
     limits = HttpSection(failures_per_minute=3)
-    async with surface(*ROUTES, tokens=known, limits=limits, clock=clock) as served, asking(served) as client:
+    async with surface(*ROUTES, tokens=known, limits=limits, clock=clock) as served, client_of(served) as client:
         statuses = [(await client.ask("/mine", headers={"Authorization": "Bearer x"})).status for _ in range(5)]
         assert statuses == [401, 401, 401, 429, 429]
         assert known.signatures == 0
@@ -99,7 +99,10 @@ async def test_flood_of_malformed_tokens_gets_429_without_a_signature_check() ->
 @pytest.mark.parametrize("flood", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}])
 async def test_valid_token_is_not_charged_for_failures_of_its_address(flood: dict[str, str]) -> None:
     limits = HttpSection(failures_per_minute=3)
-    async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=HandClock()) as served, asking(served) as client:
+    async with (
+        surface(*ROUTES, tokens=tokens(), limits=limits, clock=HandClock()) as served,
+        client_of(served) as client,
+    ):
         assert (await client.ask("/mine", headers=NORTH)).status == 200
         for _ in range(10):
             await client.ask("/mine", headers=flood)
@@ -115,7 +118,7 @@ async def test_signature_checks_for_an_address_with_many_forged_tokens_are_bound
     clock, limits = HandClock(), HttpSection(failures_per_minute=3)
     people = {f"good-{number}": caller() for number in range(20)}
     known = KnownTokens(people)
-    async with surface(*ROUTES, tokens=known, limits=limits, clock=clock) as served, asking(served) as client:
+    async with surface(*ROUTES, tokens=known, limits=limits, clock=clock) as served, client_of(served) as client:
         assert (await client.ask("/mine", headers={"Authorization": "Bearer good-0"})).status == 200
         for number in range(4):
             await client.ask("/mine", headers={"Authorization": f"Bearer forged-{number}"})
@@ -143,7 +146,7 @@ async def test_token_endpoint_is_not_charged_for_missing_tokens() -> None:
 
     row = route("/token", refuse, method="POST", scopes=CLIENT_AUTHENTICATED)
     limits = HttpSection(failures_per_minute=3)
-    async with surface(*ROUTES, row, limits=limits, clock=HandClock()) as served, asking(served) as client:
+    async with surface(*ROUTES, row, limits=limits, clock=HandClock()) as served, client_of(served) as client:
         for _ in range(5):
             await client.ask("/mine")
         statuses = [(await client.ask("/token", "POST")).status for _ in range(4)]
@@ -154,7 +157,7 @@ async def test_token_endpoint_is_not_charged_for_missing_tokens() -> None:
 async def test_requests_without_a_token_are_limited_alike_on_existing_and_unknown_paths() -> None:
     limits = HttpSection(public_per_minute=4)
     for paths in (("/public",) * 5, ("/nothing",) * 5):
-        async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, asking(served) as client:
+        async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, client_of(served) as client:
             statuses = [(await client.ask(path)).status for path in paths]
         assert statuses[-1] == 429
         assert 429 not in statuses[:-1]
@@ -162,7 +165,7 @@ async def test_requests_without_a_token_are_limited_alike_on_existing_and_unknow
 
 async def test_clients_behind_a_trusted_proxy_have_their_own_limits() -> None:
     limits = HttpSection(public_per_minute=1, trusted_proxies=("127.0.0.0/8",))
-    async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, asking(served) as client:
+    async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, client_of(served) as client:
         for address, status in (
             ("192.0.2.1", 200),
             ("192.0.2.2", 200),
@@ -172,7 +175,7 @@ async def test_clients_behind_a_trusted_proxy_have_their_own_limits() -> None:
             refused = await client.ask("/public", headers={"X-Forwarded-For": address})
             assert refused.status == status, address
     limits = HttpSection(public_per_minute=1)
-    async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, asking(served) as client:
+    async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, client_of(served) as client:
         statuses = [(await client.ask("/public", headers={"X-Forwarded-For": f"192.0.2.{n}"})).status for n in (1, 2)]
         assert statuses == [200, 429], "a header that nobody vouches for buys nothing"
 

@@ -17,7 +17,7 @@ from cloud.foundation.http.idempotency import sweep_keys
 from cloud.foundation.http.tables import idempotency_keys
 from cloud.foundation.ids import UlidIds
 from tests.builders.cloud_people import HandClock
-from tests.builders.http_client import Client, asking
+from tests.builders.http_client import Client, client_of
 from tests.builders.http_surface import KnownTokens, caller, route, surface
 
 HOUR_US = 3600 * 1_000_000
@@ -94,7 +94,7 @@ async def client(things: Things, clock: HandClock) -> AsyncIterator[Client]:
         route(path, things.make, method="POST", scopes=Scopes.any_of("read"), body=Thing, idempotent=True)
         for path in ("/things", "/others")
     ]
-    async with surface(*rows, tokens=tokens, clock=clock) as served, asking(served) as asked:
+    async with surface(*rows, tokens=tokens, clock=clock) as served, client_of(served) as asked:
         yield asked
 
 

@@ -17,7 +17,7 @@ from cloud.foundation.http import (
     Response,
     Scopes,
 )
-from tests.builders.http_client import GOOD, Client, asking
+from tests.builders.http_client import GOOD, Client, client_of
 from tests.builders.http_surface import KnownTokens, caller, route, surface
 
 READ = Scopes.any_of("read")
@@ -68,7 +68,7 @@ async def client() -> AsyncIterator[Client]:
             oauth_errors=True,
         ),
     )  # fmt: skip
-    async with surface(*routes, tokens=tokens) as served, asking(served) as asked:
+    async with surface(*routes, tokens=tokens) as served, client_of(served) as asked:
         yield asked
 
 

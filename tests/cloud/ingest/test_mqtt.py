@@ -67,9 +67,9 @@ async def test_batch_published_after_malformed_messages_is_stored_and_acknowledg
     cloud: CloudUnderTest, gateway: GatewayInVehicle, broker: Broker
 ):
     async with ingesting(cloud, broker), vehicle_at(broker) as vehicle:
-        await vehicle.publish_octets(b"garbage")
-        await vehicle.publish_octets(b"")
-        await vehicle.publish_octets(b"of a lane that does not exist", lane="tomorrow")
+        await vehicle.publish_bytes(b"garbage")
+        await vehicle.publish_bytes(b"")
+        await vehicle.publish_bytes(b"of a lane that does not exist", lane="tomorrow")
         await vehicle.publish(gateway.send(97.0))
         await eventually(lambda: vehicle.through() == 1)
         assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["malformed", "malformed"]

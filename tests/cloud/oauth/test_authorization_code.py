@@ -6,7 +6,7 @@ import pytest
 
 from cloud.access.apps import Governance
 from tests.builders.auth_world import API, DEVICES, ISSUER, WEBHOOKS, AuthWorld
-from tests.builders.authorization_flow import NATIVE, REDIRECT, answer_of, flow
+from tests.builders.authorization_flow import NATIVE, REDIRECT, flow, redirect_parameters
 from tests.harness.auth_server import auth_server
 from tests.harness.page_reader import PageReader
 
@@ -24,7 +24,7 @@ async def test_user_signs_in_and_authorizes_an_app(world_on_either: AuthWorld) -
         page = await it.ada.submit(page.form("/consent"), decision="allow")
         assert page.answered.headers["Cache-Control"] == "no-store"
         assert page.answered.headers["Referrer-Policy"] == "no-referrer"
-        told = answer_of(page)
+        told = redirect_parameters(page)
         assert page.location.startswith(f"{REDIRECT}?")
         assert (told["state"], told["iss"]) == ("a state", ISSUER)
         answer = await it.redeem(told["code"])
@@ -48,10 +48,10 @@ async def test_consent_page_is_shown_only_for_scopes_not_yet_granted(world: Auth
     async with flow(world) as it:
         assert (await it.ask()).status == 200
         await it.code()
-        assert "code" in answer_of(await it.ask())
+        assert "code" in redirect_parameters(await it.ask())
         assert "Create and update outbound webhook" in (await it.ask(scope=f"{DEVICES} {WEBHOOKS}")).text
         refused = await it.ada.submit((await it.ask(scope=WEBHOOKS)).form("/consent"), decision="deny")
-        assert answer_of(refused)["error"] == "access_denied"
+        assert redirect_parameters(refused)["error"] == "access_denied"
 
 
 @pytest.mark.contract("A-035")
@@ -60,7 +60,7 @@ async def test_consent_for_a_loopback_redirect_is_requested_every_time(world: Au
         await it.code(redirect_uri=NATIVE)
         assert (await it.ask(redirect_uri=NATIVE)).status == 200
         assert (await it.ask(redirect_uri="http://127.0.0.1:49152/cb")).status == 200
-        assert "code" in answer_of(await it.ask(redirect_uri=REDIRECT)), "only the app itself answers there"
+        assert "code" in redirect_parameters(await it.ask(redirect_uri=REDIRECT)), "only the app itself answers there"
 
 
 @pytest.mark.contract("S-001", "A-034")
@@ -128,21 +128,21 @@ UNGRANTABLE: tuple[tuple[dict[str, str | None], str], ...] = (
 async def test_invalid_authorization_request_redirects_to_the_app_with_an_error(world: AuthWorld) -> None:
     async with flow(world, confidential=False) as it:
         for changed, error in UNGRANTABLE:
-            told = answer_of(await it.ask(**changed))
+            told = redirect_parameters(await it.ask(**changed))
             assert (told["error"], told["state"], told["iss"]) == (error, "a state", ISSUER), changed
             assert "code" not in told
 
 
 async def test_invalid_authorization_request_is_refused_before_sign_in(world: AuthWorld) -> None:
     async with flow(world, signed_in=False) as it:
-        assert answer_of(await it.ask(scope="no:such:scope"))["error"] == "invalid_scope"
+        assert redirect_parameters(await it.ask(scope="no:such:scope"))["error"] == "invalid_scope"
 
 
 @pytest.mark.contract("S-017")
 async def test_authorization_request_with_a_repeated_parameter_is_refused(world: AuthWorld) -> None:
     async with flow(world) as it:
         twice = await it.ada.get(f"{it.address()}&scope={WEBHOOKS}")
-        assert answer_of(twice)["error"] == "invalid_request"
+        assert redirect_parameters(twice)["error"] == "invalid_request"
         for name in ("redirect_uri", "client_id"):
             value = {"redirect_uri": REDIRECT, "client_id": it.app.client_id}[name]
             assert (await it.ada.get(f"{it.address()}&{urlencode({name: value})}")).status == 400
@@ -153,9 +153,9 @@ async def test_state_parameter_is_returned_unchanged_without_header_injection(wo
     async with flow(world) as it:
         for state in ("\r\nSet-Cookie: a=b", "<script>alert(1)</script>", "ż" * 512):
             page = await it.allowed(state=state)
-            assert answer_of(page)["state"] == state
+            assert redirect_parameters(page)["state"] == state
             assert "a=b" not in str(page.answered.headers.getall("Set-Cookie", []))
-        long = answer_of(await it.ask(state="s" * 1025))
+        long = redirect_parameters(await it.ask(state="s" * 1025))
         assert (long["error"], "state" in long) == ("invalid_request", False)
 
 
@@ -215,7 +215,7 @@ async def test_user_of_another_tenant_cannot_authorize_an_app(world: AuthWorld) 
     await world.person("bea@example.org", tenant="south")
     async with flow(world, signed_in=False) as it:
         await it.ada.sign_in("bea@example.org")
-        assert answer_of(await it.ask())["error"] == "access_denied"
+        assert redirect_parameters(await it.ask())["error"] == "access_denied"
 
 
 @pytest.mark.contract("A-037")

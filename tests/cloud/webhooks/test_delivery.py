@@ -8,7 +8,7 @@ from cloud.partners.webhooks import DeliveryKind, DeliveryStore, NewDelivery
 from tests.builders.cloud_people import household
 from tests.builders.webhook_story import CLOSED, DAY_US, HOUR_US, SECOND_US, UPDATED, add_app
 from tests.cloud.webhooks.conftest import Begin
-from tests.harness.receiver import answering, hanging, receiving
+from tests.harness.receiver import hanging, receiving, respond_with
 
 
 @pytest.mark.contract("C-074", "C-079", "C-089", "A-060")
@@ -114,7 +114,7 @@ async def test_retry_intervals_are_randomised_by_a_fifth_in_either_direction(beg
 async def test_retry_after_header_with_429_or_503_delays_the_next_attempt_up_to_a_day(
     begin: Begin, status: int, retry_after: str, wait_s: int
 ):
-    async with receiving(always=answering(status, Retry_After=retry_after)) as receiver:
+    async with receiving(always=respond_with(status, Retry_After=retry_after)) as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
         await story.happen()

@@ -5,7 +5,7 @@ import pytest
 from cloud.partners.webhooks.redaction import HEAD_BYTES_MAX, redacted_head
 from tests.builders.webhook_story import UPDATED
 from tests.cloud.webhooks.conftest import Begin
-from tests.harness.receiver import answering, receiving
+from tests.harness.receiver import receiving, respond_with
 
 
 @pytest.mark.contract("S-095", "A-060")
@@ -50,7 +50,7 @@ def test_secret_that_crosses_the_end_of_the_kept_text_is_redacted():
 @pytest.mark.contract("S-095", "A-060")
 async def test_delivery_log_keeps_the_redacted_response_and_no_secret_or_signature_of_the_request(begin: Begin):
     answer = b"no such hook; Authorization: Bearer internal-token-1234 " + b"word " * 1000
-    async with receiving(always=answering(404, answer)) as receiver:
+    async with receiving(always=respond_with(404, answer)) as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url(), UPDATED)
         await story.happen()

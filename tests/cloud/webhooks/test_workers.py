@@ -23,7 +23,7 @@ from tests.builders.cloud_people import household
 from tests.builders.webhook_story import WebhookStory, add_app
 from tests.cloud.webhooks.conftest import Begin
 from tests.harness.eventually import eventually
-from tests.harness.receiver import answering_after, receiving
+from tests.harness.receiver import receiving, respond_after
 
 
 @asynccontextmanager
@@ -89,7 +89,7 @@ async def test_events_emitted_while_their_lane_is_being_settled_are_delivered(be
 @pytest.mark.contract("S-102")
 async def test_delivery_of_a_killed_worker_is_sent_by_another_worker_when_its_lease_expires(begin: Begin):
     release = asyncio.Event()
-    async with receiving(always=answering_after(release)) as receiver:
+    async with receiving(always=respond_after(release)) as receiver:
         story = await begin(receiver, request_s_max=60)
         webhook = await story.subscribe(receiver.url())
         event_id = await story.happen()
@@ -165,7 +165,7 @@ async def test_slots_that_one_webhook_does_not_use_are_offered_to_the_others(beg
 @pytest.mark.contract("S-094")
 async def test_receiver_that_hangs_does_not_delay_deliveries_of_another_tenant(begin: Begin):
     release = asyncio.Event()
-    async with receiving(always=answering_after(release)) as slow, receiving() as quick:
+    async with receiving(always=respond_after(release)) as slow, receiving() as quick:
         story = await begin(slow, quick, limits=Limits(of_process=12, of_tenant=8, of_endpoint=4), request_s_max=60)
         south = await household(story.database, story.clock, name="south")
         await add_app(story, south)
@@ -185,7 +185,7 @@ async def test_receiver_that_hangs_does_not_delay_deliveries_of_another_tenant(b
 
 async def test_stop_finishes_and_settles_the_attempts_in_progress(begin: Begin):
     release = asyncio.Event()
-    async with receiving(always=answering_after(release)) as receiver:
+    async with receiving(always=respond_after(release)) as receiver:
         story = await begin(receiver, request_s_max=60)
         webhook = await story.subscribe(receiver.url())
         await story.happen()
@@ -200,7 +200,7 @@ async def test_stop_finishes_and_settles_the_attempts_in_progress(begin: Begin):
 @pytest.mark.contract("S-094")
 async def test_delivery_that_waits_too_long_for_a_slot_is_released_unsent_and_sent_later(begin: Begin):
     release = asyncio.Event()
-    async with receiving(always=answering_after(release)) as receiver:
+    async with receiving(always=respond_after(release)) as receiver:
         story = await begin(receiver, limits=Limits(of_endpoint=2))
         webhook = await story.subscribe(receiver.url())
         ids = [await story.happen(f"inc_{number}") for number in range(10)]
@@ -234,7 +234,7 @@ async def test_endpoint_that_returns_410_gets_none_of_the_other_claimed_deliveri
 
 async def test_endpoint_that_failed_gets_one_delivery_at_a_time_and_the_others_are_queued_again(begin: Begin):
     release = asyncio.Event()
-    async with receiving(always=answering_after(release)) as receiver:
+    async with receiving(always=respond_after(release)) as receiver:
         receiver.answers = [503]
         story = await begin(receiver, limits=Limits(of_endpoint=1))
         await story.subscribe(receiver.url())
@@ -249,7 +249,7 @@ async def test_endpoint_that_failed_gets_one_delivery_at_a_time_and_the_others_a
 
 async def test_stop_releases_unsent_deliveries_to_another_worker(begin: Begin):
     release = asyncio.Event()
-    async with receiving(always=answering_after(release)) as receiver:
+    async with receiving(always=respond_after(release)) as receiver:
         story = await begin(receiver, limits=Limits(of_endpoint=2))
         await story.subscribe(receiver.url())
         ids = [await story.happen(f"inc_{number}") for number in range(4)]
@@ -308,7 +308,7 @@ async def test_result_of_an_attempt_is_settled_after_a_database_outage_without_a
 
 async def test_claimed_deliveries_are_sent_when_a_slot_is_free_during_a_database_outage(begin: Begin):
     release = asyncio.Event()
-    async with receiving(always=answering_after(release)) as receiver:
+    async with receiving(always=respond_after(release)) as receiver:
         story = await begin(receiver, limits=Limits(of_endpoint=2))
         losing = LosingDatabase(story.database)
         await story.subscribe(receiver.url())

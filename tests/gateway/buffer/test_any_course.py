@@ -20,7 +20,7 @@ from protocols.uplink.gaps import GapReason, decode_gap
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import decode_block
 from tests.builders.buffer_observations import connected, noisy_numerics, numerics, section, waveform
-from tests.builders.buffer_store import QUICK, answered, new_store, opened, whole_lane
+from tests.builders.buffer_store import QUICK, acked, new_store, opened, whole_lane
 from tests.gateway.buffer.test_chain import verdict
 from tests.harness.moved_clock import MovedClock
 
@@ -61,7 +61,7 @@ class Course:
             await buffer.append_event(connected())
         elif what == 19:
             lane = self.rng.choice(list(Lane))
-            await buffer.acknowledge(answered(buffer, lane, self.rng.randint(0, buffer.marks()[lane].last)))
+            await buffer.acknowledge(acked(buffer, lane, self.rng.randint(0, buffer.marks()[lane].last)))
         elif what == 20:
             lane = self.rng.choice(list(Lane))
             await buffer.rewind(lane, self.rng.randint(0, buffer.marks()[lane].acked))

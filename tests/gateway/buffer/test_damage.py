@@ -15,7 +15,7 @@ from protocols.uplink.events import decode_event
 from protocols.uplink.gaps import GapReason, decode_gap
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import numerics, section
-from tests.builders.buffer_store import QUICK, answered, new_store, opened, through, whole_lane
+from tests.builders.buffer_store import QUICK, acked, new_store, opened, through, whole_lane
 from tests.gateway.buffer.test_chain import verdict
 
 BATCHES = 9
@@ -126,7 +126,7 @@ async def test_damaged_acknowledged_batches_do_not_stop_retention(tmp_path: Path
     for sequence, harm in ((1, "unknown kind"), (3, "payload"), (5, "gone"), (6, "hash of no length")):
         change(path, sequence, HARMS[harm])
     async with opened(path, settings=replace(QUICK, retention_s=0.0)) as buffer:
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, BATCHES))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, BATCHES))
         await buffer.flush()
         await buffer.tidy()
         await buffer.rewind(Lane.NUMERIC, 0)

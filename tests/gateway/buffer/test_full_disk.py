@@ -21,7 +21,7 @@ from protocols.uplink.gaps import Gap, GapReason, decode_gap
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import StoreState
 from tests.builders.buffer_observations import alarm, connected, noisy_numerics, numerics, section, waveform
-from tests.builders.buffer_store import QUICK, answered, new_store, opened, whole_lane
+from tests.builders.buffer_store import QUICK, acked, new_store, opened, whole_lane
 from tests.gateway.buffer.test_chain import verdict
 from tests.harness.buffer_small_disk import Kind, ballast, small_disk
 from tests.harness.moved_clock import MovedClock
@@ -141,7 +141,7 @@ async def test_store_that_filled_the_disk_removes_acknowledged_batches_and_shrin
         async with opened(path, settings=ON_DISK) as buffer:
             await append_until_full(buffer)
             size = path.stat().st_size
-            await buffer.acknowledge(answered(buffer, Lane.NUMERIC, buffer.marks()[Lane.NUMERIC].last))
+            await buffer.acknowledge(acked(buffer, Lane.NUMERIC, buffer.marks()[Lane.NUMERIC].last))
             await buffer.flush()
             await buffer.tidy()
             assert buffer.store_state is StoreState.OK
@@ -158,7 +158,7 @@ async def test_store_file_at_its_size_limit_is_handled_as_a_full_disk(tmp_path: 
         await buffer.append_event(connected())
         await buffer.tidy()
         assert buffer.store_state is StoreState.RESERVE, "undelivered numerics stay, new ones are refused"
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, buffer.marks()[Lane.NUMERIC].last))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, buffer.marks()[Lane.NUMERIC].last))
         await buffer.flush()
         await buffer.tidy()
         assert buffer.store_state is StoreState.OK

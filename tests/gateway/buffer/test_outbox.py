@@ -8,7 +8,7 @@ from protocols.uplink.acks import Ack
 from protocols.uplink.events import decode_event
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import connected, numerics, section, waveform
-from tests.builders.buffer_store import QUICK, answered, new_store, opened, whole_lane
+from tests.builders.buffer_store import QUICK, acked, new_store, opened, whole_lane
 
 
 async def test_next_batches_are_in_order_after_a_sequence_and_within_the_limits(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ async def test_acknowledged_batches_leave_the_backlog_and_stay_acknowledged_afte
         marks = buffer.marks()[Lane.NUMERIC]
         assert (marks.first, marks.last, marks.acked) == (1, 6, 0)
         assert (marks.backlog_batches, marks.backlog_observations) == (6, 27)
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 4))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 4))
         await buffer.flush()
         expected = LaneMarks(
             first=1,
@@ -61,7 +61,7 @@ async def test_unflushed_acknowledgement_mark_is_written_when_the_buffer_closes(
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.append_sections([section(numerics(1))])
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 1))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 1))
     async with opened(path) as buffer:
         assert buffer.marks()[Lane.NUMERIC].acked == 1
 
@@ -72,11 +72,11 @@ async def test_ack_with_another_epoch_a_conflict_or_an_older_mark_leaves_the_mar
     async with opened(new_store(tmp_path)) as buffer:
         for _ in range(3):
             await buffer.append_sections([section(numerics(1))])
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 2))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 2))
         for ack in (
             Ack(epoch="another", lane=Lane.NUMERIC, through_sequence=3),
             Ack(epoch=buffer.epoch, lane=Lane.NUMERIC, through_sequence=3, conflict=True),
-            answered(buffer, Lane.NUMERIC, 1),
+            acked(buffer, Lane.NUMERIC, 1),
         ):
             await buffer.acknowledge(ack)
         await buffer.flush()
@@ -86,7 +86,7 @@ async def test_ack_with_another_epoch_a_conflict_or_an_older_mark_leaves_the_mar
 async def test_ack_beyond_the_last_batch_counts_only_up_to_the_last_batch(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         await buffer.append_sections([section(numerics(1))])
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 99))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 99))
         await buffer.append_sections([section(numerics(1))])
         assert buffer.marks()[Lane.NUMERIC].acked == 1
 
@@ -97,7 +97,7 @@ async def test_rewind_makes_every_batch_after_the_mark_pending_again(tmp_path: P
         for n in range(8):
             await buffer.append_sections([section(numerics(1, first=float(n)))])
         sent = await whole_lane(buffer, Lane.NUMERIC)
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 8))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 8))
         await buffer.rewind(Lane.NUMERIC, 3)
         assert buffer.marks()[Lane.NUMERIC].backlog_observations == 5
         assert await whole_lane(buffer, Lane.NUMERIC, after=3) == sent[3:]

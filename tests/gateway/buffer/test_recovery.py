@@ -14,7 +14,7 @@ from protocols.uplink.envelope import Batch, BatchKind
 from protocols.uplink.gaps import GapReason, decode_gap
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import connected
-from tests.builders.buffer_store import GATEWAY, KEY, OTHER_KEY, answered, opened
+from tests.builders.buffer_store import GATEWAY, KEY, OTHER_KEY, acked, opened
 from tests.builders.damaged_stores import PAGE_BYTES, damage_leaf_page, filled_store, overwrite
 from tests.gateway.buffer.test_chain import verdict
 
@@ -91,7 +91,7 @@ async def test_store_without_a_readable_first_page_is_recovered_from_its_other_p
 async def test_recovery_of_unsent_batches_starts_after_the_acknowledged_mark(tmp_path: Path) -> None:
     path = await filled_store(tmp_path)
     async with opened(path) as buffer:
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 30))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 30))
         await buffer.flush()
     outcome, target = saved(path, unsent_only=True)
     assert [batch.sequence for batch in batches_in(target, Lane.NUMERIC, after=30)] == list(range(31, 41))

@@ -10,7 +10,7 @@ from protocols.uplink.envelope import BatchKind
 from protocols.uplink.gaps import GapReason, decode_gap
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import connected, numerics, section, waveform
-from tests.builders.buffer_store import QUICK, answered, new_store, opened, whole_lane
+from tests.builders.buffer_store import QUICK, acked, new_store, opened, whole_lane
 from tests.gateway.buffer.test_chain import verdict
 from tests.harness.moved_clock import MovedClock
 
@@ -42,7 +42,7 @@ async def test_acknowledged_batches_are_deleted_after_72_hours_and_not_before(tm
         await buffer.append_sections([section(numerics(3))])
         await clock.advance(HOUR_S)
         await buffer.append_sections([section(numerics(3))])
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 2))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 2))
         await clock.advance(71 * HOUR_S)
         await buffer.tidy()
         assert buffer.marks()[Lane.NUMERIC].first == 1
@@ -70,7 +70,7 @@ async def test_wall_clock_set_forward_deletes_no_batch(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path, clock=clock) as buffer:
         await buffer.append_sections([section(numerics(1))])
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 1))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 1))
         clock.set_wall_us(1_700_000_000_000_000)
         await buffer.append_sections([section(numerics(1))])
         await buffer.tidy()
@@ -87,7 +87,7 @@ async def test_wall_clock_set_back_does_not_stop_retention(tmp_path: Path) -> No
     path = new_store(tmp_path)
     async with opened(path, clock=clock) as buffer:
         await buffer.append_sections([section(numerics(1))])
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 1))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 1))
         clock.set_wall_us(0)
         await buffer.append_sections([section(numerics(1))])
     clock = MovedClock(wall_us=0, boot_id="boot-2")
@@ -102,7 +102,7 @@ async def test_store_over_budget_deletes_acknowledged_batches_first_and_sends_no
 ) -> None:
     async with opened(new_store(tmp_path), settings=TIGHT) as buffer:
         await fill(buffer, 60)
-        await buffer.acknowledge(answered(buffer, Lane.WAVEFORM, 55))
+        await buffer.acknowledge(acked(buffer, Lane.WAVEFORM, 55))
         await buffer.tidy()
         gaps = await buffer.gaps(delivered=True)
         assert lanes_of(gaps, GapReason.DISK_BUDGET) == {}
@@ -181,7 +181,7 @@ async def test_cloud_restored_beyond_retention_receives_a_gap_batch_for_the_dele
     async with opened(new_store(tmp_path), clock=clock) as buffer:
         for n in range(5):
             await buffer.append_sections([section(numerics(2, first=float(n)))])
-        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 5))
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 5))
         await clock.advance(73 * HOUR_S)
         await buffer.append_sections([section(numerics(2, first=50.0))])
         await buffer.tidy()

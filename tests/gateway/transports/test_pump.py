@@ -10,7 +10,7 @@ from gateway.transports.link import Direction, Link
 from gateway.transports.pump import SEND_LIMIT_S, Nudge, pump
 from gateway.transports.tcp import TcpLink
 from protocols.ieee11073.association.events import Event, LinkLost
-from tests.builders.links_association import OctetAssociation, report_numbers
+from tests.builders.links_association import ByteAssociation, report_numbers
 from tests.harness.eventually import eventually
 from tests.harness.link_pair import link_pair
 from tests.harness.moved_clock import MovedClock
@@ -52,7 +52,7 @@ async def read_exactly(link: Link, size: int) -> bytes:
 async def test_report_is_acknowledged_only_after_its_commit():
     store = Store(slow=True)
     async with link_pair() as (manager, device), asyncio.TaskGroup() as group:
-        group.create_task(pump(manager, OctetAssociation(), store.deliver, SystemClock()))
+        group.create_task(pump(manager, ByteAssociation(), store.deliver, SystemClock()))
         await device.send(b"?a")
         assert await read_exactly(device, 1) == b"!", "what waits for nothing leaves while the store is busy"
         await eventually(lambda: store.batches)
@@ -68,7 +68,7 @@ async def test_reports_of_one_receive_share_one_commit():
     store = Store()
     async with link_pair() as (manager, device):
         await device.send(b"abcdef.")
-        assert await pump(manager, OctetAssociation(), store.deliver, MovedClock(boot_id="b7")) is True
+        assert await pump(manager, ByteAssociation(), store.deliver, MovedClock(boot_id="b7")) is True
         assert [report_numbers(batch) for batch in store.batches] == [b"abcdef"]
         assert store.at == [Instant(1000.0, 1_700_000_000_000_000, "b7")]
         assert await read_exactly(device, 12) == b"+a+b+c+d+e+f"
@@ -77,7 +77,7 @@ async def test_reports_of_one_receive_share_one_commit():
 async def test_report_refused_by_the_store_is_rejected_and_the_others_are_acknowledged():
     async with link_pair() as (manager, device):
         await device.send(b"abc.")
-        await pump(manager, OctetAssociation(), Store(refuses=b"b").deliver, SystemClock())
+        await pump(manager, ByteAssociation(), Store(refuses=b"b").deliver, SystemClock())
         assert await read_exactly(device, 6) == b"+a-b+c"
 
 
@@ -85,7 +85,7 @@ async def test_failing_store_rejects_the_reports_and_raises_its_error():
     async with link_pair() as (manager, device):
         await device.send(b"ab")
         with pytest.raises(OSError, match="disk is gone"):
-            await pump(manager, OctetAssociation(), Store(fails=True).deliver, SystemClock())
+            await pump(manager, ByteAssociation(), Store(fails=True).deliver, SystemClock())
         assert await read_exactly(device, 4) == b"-a-b"
 
 
@@ -94,14 +94,14 @@ async def test_last_report_before_a_disconnection_is_stored():
     async with link_pair() as (manager, device):
         await device.send(b"z")
         await device.close()
-        assert await pump(manager, OctetAssociation(), store.deliver, SystemClock()) is False
+        assert await pump(manager, ByteAssociation(), store.deliver, SystemClock()) is False
     assert store.reports == b"z"
     assert isinstance(store.batches[-1][-1], LinkLost)
 
 
 async def test_reports_received_before_a_failed_send_are_stored():
     store = Store()
-    manager_says_much = OctetAssociation(opening=b"x" * 8_000_000)
+    manager_says_much = ByteAssociation(opening=b"x" * 8_000_000)
     async with link_pair() as (manager, device):
         running = asyncio.ensure_future(pump(manager, manager_says_much, store.deliver, SystemClock()))
         await device.send(b"late")
@@ -116,7 +116,7 @@ async def test_peer_that_does_not_read_is_disconnected_after_the_send_limit():
     clock, store = MovedClock(), Store()
     async with link_pair() as (manager, device):
         await device.send(b"a")
-        running = asyncio.ensure_future(pump(manager, OctetAssociation(opening=b"x" * 8_000_000), store.deliver, clock))
+        running = asyncio.ensure_future(pump(manager, ByteAssociation(opening=b"x" * 8_000_000), store.deliver, clock))
         await eventually(lambda: clock.next_deadline_s == clock.monotonic_s() + SEND_LIMIT_S)
         await clock.advance(SEND_LIMIT_S)
         assert await running is False
@@ -128,7 +128,7 @@ async def test_passed_deadline_is_reported_to_the_association():
     clock = MovedClock()
     async with link_pair() as (manager, device):
         running = asyncio.ensure_future(
-            pump(manager, OctetAssociation(deadline_s=clock.monotonic_s() + 10), Store().deliver, clock)
+            pump(manager, ByteAssociation(deadline_s=clock.monotonic_s() + 10), Store().deliver, clock)
         )
         await clock.settle()
         await clock.advance(9.9)
@@ -140,7 +140,7 @@ async def test_passed_deadline_is_reported_to_the_association():
 
 async def test_response_received_before_the_deadline_counts_when_a_commit_delays_its_processing():
     clock, store = MovedClock(), Store(slow=True)
-    association = OctetAssociation(deadline_s=clock.monotonic_s() + 10)
+    association = ByteAssociation(deadline_s=clock.monotonic_s() + 10)
     async with link_pair() as (manager, device):
         assert isinstance(manager, TcpLink)
         running = asyncio.ensure_future(pump(manager, association, store.deliver, clock))
@@ -155,7 +155,7 @@ async def test_response_received_before_the_deadline_counts_when_a_commit_delays
 
 
 async def test_nudge_sends_the_output_that_another_task_queued_in_the_association():
-    association, nudge = OctetAssociation(), Nudge()
+    association, nudge = ByteAssociation(), Nudge()
     async with link_pair() as (manager, device), asyncio.TaskGroup() as group:
         group.create_task(pump(manager, association, Store().deliver, SystemClock(), nudge=nudge))
         for word in (b"Get", b"Set"):
@@ -166,7 +166,7 @@ async def test_nudge_sends_the_output_that_another_task_queued_in_the_associatio
 
 
 async def test_nudge_during_a_commit_is_not_lost():
-    association, nudge, store = OctetAssociation(), Nudge(), Store(slow=True)
+    association, nudge, store = ByteAssociation(), Nudge(), Store(slow=True)
     async with link_pair() as (manager, device), asyncio.TaskGroup() as group:
         group.create_task(pump(manager, association, store.deliver, SystemClock(), nudge=nudge))
         await device.send(b"a")
@@ -186,7 +186,7 @@ async def test_trace_records_the_bytes_of_both_directions_in_order():
 
     async with link_pair() as (manager, device):
         await device.send(b"a.")
-        await pump(manager, OctetAssociation(opening=b"hi"), Store().deliver, MovedClock(), Seen())
+        await pump(manager, ByteAssociation(opening=b"hi"), Store().deliver, MovedClock(), Seen())
     assert seen == [("sent", b"hi", 1000.0), ("received", b"a.", 1000.0), ("sent", b"+a", 1000.0)]
 
 
@@ -195,5 +195,5 @@ async def test_reports_are_stored_the_same_for_every_segmentation_of_the_link(sl
     store = Store()
     async with link_pair(slice_bytes=slice_bytes) as (manager, device):
         await device.send(b"story?told.")
-        await pump(manager, OctetAssociation(), store.deliver, SystemClock())
+        await pump(manager, ByteAssociation(), store.deliver, SystemClock())
     assert store.reports == b"storytold"

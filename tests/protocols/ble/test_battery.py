@@ -13,12 +13,12 @@ from protocols.ble.battery import (
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.dim.identity import identity_of
-from tests.builders.ble_told import Told, measured, raw, told
+from tests.builders.ble_reported import Reported, measured, raw, reported
 
 
 def test_battery_level_is_a_live_observation() -> None:
     events = Battery().receive(BATTERY_LEVEL, encode_level(87), 1.0)
-    assert told(events) == [Told("MDC_ATTR_VAL_BATT_CHARGE", 87.0, "MDC_DIM_PERCENT")]
+    assert reported(events) == [Reported("MDC_ATTR_VAL_BATT_CHARGE", 87.0, "MDC_DIM_PERCENT")]
     assert not measured(events).stored
 
 
@@ -35,10 +35,10 @@ def test_power_state_is_emitted_raw_in_addition_to_the_battery_level() -> None:
     battery = Battery()
     octets = encode_level_status(BatteryLevelStatus(power_state=0x21, level_percent=40))
     events = battery.receive(BATTERY_LEVEL_STATUS, octets, 1.0)
-    assert [each.value for each in told(events)] == [40.0]
+    assert [each.value for each in reported(events)] == [40.0]
     assert raw(events) == [octets]
     bare = encode_level_status(BatteryLevelStatus(power_state=0x41))
-    assert told(battery.receive(BATTERY_LEVEL_STATUS, bare, 2.0)) == []
+    assert reported(battery.receive(BATTERY_LEVEL_STATUS, bare, 2.0)) == []
     assert battery.level_percent == 40
 
 

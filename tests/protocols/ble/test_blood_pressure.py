@@ -27,7 +27,7 @@ from protocols.ble.blood_pressure_values import (
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import name_of
 from protocols.observation import PERSON_UNKNOWN, Scalar, Special
-from tests.builders.ble_told import Told, deviations, measured, observations, raw, told
+from tests.builders.ble_reported import Reported, deviations, measured, observations, raw, reported
 from tests.builders.ble_values import sample
 
 
@@ -43,10 +43,10 @@ def enhanced(**details: object) -> bytes:
 
 def test_measurement_becomes_one_compound_observation_and_separate_pulse_and_status() -> None:
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, sample(BLOOD_PRESSURE_MEASUREMENT), 1.0)
-    assert told(events) == [
-        Told("MDC_PRESS_BLD_NONINV", (122.0, 81.0, 94.0), "MDC_DIM_MMHG"),
-        Told("MDC_PULS_RATE_NON_INV", 66.5, "MDC_DIM_BEAT_PER_MIN"),
-        Told("MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS", 0x2000, None),
+    assert reported(events) == [
+        Reported("MDC_PRESS_BLD_NONINV", (122.0, 81.0, 94.0), "MDC_DIM_MMHG"),
+        Reported("MDC_PULS_RATE_NON_INV", 66.5, "MDC_DIM_BEAT_PER_MIN"),
+        Reported("MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS", 0x2000, None),
     ]
     found = measured(events)
     assert [name_of(code) for code in found.observations[0].channel.components] == [
@@ -73,8 +73,8 @@ def test_mean_pressure_of_plus_infinity_is_kept_in_the_compound_observation() ->
 
 def test_pressure_in_kilopascal_is_not_converted() -> None:
     octets = sample(BLOOD_PRESSURE_MEASUREMENT, "in kilopascal")
-    assert told(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)) == [
-        Told("MDC_PRESS_BLD_NONINV", (16.3, 10.8), "MDC_DIM_KILO_PASCAL")
+    assert reported(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)) == [
+        Reported("MDC_PRESS_BLD_NONINV", (16.3, 10.8), "MDC_DIM_KILO_PASCAL")
     ]
 
 
@@ -99,23 +99,23 @@ def test_measurement_status_bits_are_reversed_to_mder_bit_order(sent: int, bit: 
 def test_reserved_pulse_range_is_reported_as_a_deviation_and_its_bits_are_cleared() -> None:
     octets = pressures(status=PULSE_HIGH | PULSE_LOW | CUFF_LOOSE)
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)
-    assert told(events)[-1].value == 0x4000
+    assert reported(events)[-1].value == 0x4000
     assert len(deviations(events)) == 1
 
 
 def test_reserved_status_bits_are_kept_in_the_observation() -> None:
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, pressures(status=1 << 15), 1.0)
-    assert told(events)[-1].value == 0x0001
+    assert reported(events)[-1].value == 0x0001
 
 
 def test_intermediate_cuff_pressure_has_a_private_code_and_is_also_emitted_raw() -> None:
     monitor = BloodPressureMonitor()
     octets = sample(INTERMEDIATE_CUFF_PRESSURE, "with pulse and status")
     events = monitor.receive(INTERMEDIATE_CUFF_PRESSURE, octets, 1.0)
-    assert told(events) == [
-        Told("1024:10806", 156.0, "MDC_DIM_MMHG"),
-        Told("MDC_PULS_RATE_NON_INV", 72.0, "MDC_DIM_BEAT_PER_MIN"),
-        Told("MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS", 0x8000, None),
+    assert reported(events) == [
+        Reported("1024:10806", 156.0, "MDC_DIM_MMHG"),
+        Reported("MDC_PULS_RATE_NON_INV", 72.0, "MDC_DIM_BEAT_PER_MIN"),
+        Reported("MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS", 0x8000, None),
     ]
     assert raw(events) == [octets]
     assert not measured(events).stored
@@ -124,7 +124,7 @@ def test_intermediate_cuff_pressure_has_a_private_code_and_is_also_emitted_raw()
 def test_enhanced_cuff_pressure_has_the_private_code_of_the_intermediate_cuff_pressure() -> None:
     octets = sample(ENHANCED_CUFF_PRESSURE)
     events = BloodPressureMonitor().receive(ENHANCED_CUFF_PRESSURE, octets, 1.0)
-    assert told(events)[0] == Told("1024:10806", 156.0, "MDC_DIM_MMHG")
+    assert reported(events)[0] == Reported("1024:10806", 156.0, "MDC_DIM_MMHG")
     assert raw(events) == [octets]
 
 
@@ -165,7 +165,7 @@ def test_blood_pressure_record_is_emitted_raw() -> None:
     octets = sample(BLOOD_PRESSURE_RECORD)
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_RECORD, octets, 1.0)
     assert raw(events) == [octets]
-    assert told(events) == []
+    assert reported(events) == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from protocols.ble.body_composition import (
 )
 from protocols.errors import RemoteProtocolError
 from protocols.observation import PERSON_UNKNOWN, Special
-from tests.builders.ble_told import Told, measured, observations, raw, statuses, told
+from tests.builders.ble_reported import Reported, measured, observations, raw, reported, statuses
 from tests.builders.ble_values import sample
 
 WHOLE = BodyComposition(
@@ -31,17 +31,17 @@ WHOLE = BodyComposition(
 
 def test_each_measurement_field_becomes_an_observation_with_its_unit() -> None:
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, encode_body_composition(WHOLE), 1.0)
-    assert told(events) == [
-        Told("MDC_BODY_FAT", 21.3, "MDC_DIM_PERCENT"),
-        Told("MDC_BASAL_METABOLISM", 7_000_000.0, "MDC_DIM_X_JOULES"),
-        Told("MDC_BODY_MUSCLE", 41.0, "MDC_DIM_PERCENT"),
-        Told("MDC_MASS_BODY_MUSCLE", 31.2, "MDC_DIM_KILO_G"),
-        Told("MDC_MASS_BODY_FAT_FREE", 60.0, "MDC_DIM_KILO_G"),
-        Told("MDC_MASS_BODY_SOFT_LEAN", 57.005, "MDC_DIM_KILO_G"),
-        Told("MDC_BODY_WATER", 44.2, "MDC_DIM_KILO_G"),
-        Told("MDC_BODY_ELECTRICAL_IMPEDANCE", 500.1, "MDC_DIM_X_OHM"),
-        Told("MDC_MASS_BODY_ACTUAL", 76.2, "MDC_DIM_KILO_G"),
-        Told("MDC_LEN_BODY_ACTUAL", 177.0, "MDC_DIM_CENTI_M"),
+    assert reported(events) == [
+        Reported("MDC_BODY_FAT", 21.3, "MDC_DIM_PERCENT"),
+        Reported("MDC_BASAL_METABOLISM", 7_000_000.0, "MDC_DIM_X_JOULES"),
+        Reported("MDC_BODY_MUSCLE", 41.0, "MDC_DIM_PERCENT"),
+        Reported("MDC_MASS_BODY_MUSCLE", 31.2, "MDC_DIM_KILO_G"),
+        Reported("MDC_MASS_BODY_FAT_FREE", 60.0, "MDC_DIM_KILO_G"),
+        Reported("MDC_MASS_BODY_SOFT_LEAN", 57.005, "MDC_DIM_KILO_G"),
+        Reported("MDC_BODY_WATER", 44.2, "MDC_DIM_KILO_G"),
+        Reported("MDC_BODY_ELECTRICAL_IMPEDANCE", 500.1, "MDC_DIM_X_OHM"),
+        Reported("MDC_MASS_BODY_ACTUAL", 76.2, "MDC_DIM_KILO_G"),
+        Reported("MDC_LEN_BODY_ACTUAL", 177.0, "MDC_DIM_CENTI_M"),
     ]
     assert len({each.channel.handle for each in observations(events)}) == 10
     assert {each.channel.person for each in observations(events)} == {2}
@@ -51,7 +51,7 @@ def test_each_measurement_field_becomes_an_observation_with_its_unit() -> None:
 def test_masses_in_pounds_and_height_in_inches_are_not_converted() -> None:
     octets = sample(BODY_COMPOSITION_MEASUREMENT, "with everything, imperial")
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
-    units = {each.type: (each.value, each.unit) for each in told(events)}
+    units = {each.type: (each.value, each.unit) for each in reported(events)}
     assert units["MDC_MASS_BODY_MUSCLE"] == (69.28, "MDC_DIM_LB")
     assert units["MDC_MASS_BODY_ACTUAL"] == (168.01, "MDC_DIM_LB")
     assert units["MDC_LEN_BODY_ACTUAL"] == (69.7, "MDC_DIM_INCH")
@@ -68,14 +68,14 @@ def test_unknown_user_id_becomes_the_person_id_for_unknown() -> None:
 def test_multiple_packet_measurement_is_decoded_and_also_emitted_raw() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=21.3, weight=76.2, continues=True))
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
-    assert [each.value for each in told(events)] == [21.3, 76.2]
+    assert [each.value for each in reported(events)] == [21.3, 76.2]
     assert raw(events) == [octets]
 
 
 def test_unsuccessful_measurement_becomes_nan_with_the_status_not_available() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=Special.NAN, weight=76.2))
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
-    assert [each.value for each in told(events)] == [Special.NAN, 76.2]
+    assert [each.value for each in reported(events)] == [Special.NAN, 76.2]
     assert statuses(events) == [["not-available"], []]
     assert raw(events) == [octets]
 

@@ -23,7 +23,7 @@ from protocols.ble.cgm_values import (
 from protocols.ble.e2e_crc import e2e_crc
 from protocols.ble.interpretation import Measured
 from protocols.errors import RemoteProtocolError
-from tests.builders.ble_told import Told, deviations, measured, observations, raw, told
+from tests.builders.ble_reported import Reported, deviations, measured, observations, raw, reported
 from tests.builders.ble_values import sample
 
 MG_PER_DL = "MDC_DIM_MILLI_G_PER_DL"
@@ -50,11 +50,11 @@ def test_e2e_crc_has_the_published_check_value() -> None:
 
 def test_record_gets_a_device_time_when_the_session_start_is_known() -> None:
     events = sensor(START, (CGM_FEATURE, sample(CGM_FEATURE))).receive(CGM_MEASUREMENT, sample(CGM_MEASUREMENT), 1.0)
-    assert told(events) == [
-        Told("MDC_CONC_GLU_ISF", 112.0, MG_PER_DL),
-        Told("MDC_CONC_GLU_TREND", -1.5, "MDC_DIM_MILLI_G_PER_DL_PER_MIN"),
-        Told(f"1024:{CGM_MEASUREMENT}", 98.0, "MDC_DIM_PERCENT"),
-        Told(f"1024:{CGM_STATUS}", 0x000402, None),
+    assert reported(events) == [
+        Reported("MDC_CONC_GLU_ISF", 112.0, MG_PER_DL),
+        Reported("MDC_CONC_GLU_TREND", -1.5, "MDC_DIM_MILLI_G_PER_DL_PER_MIN"),
+        Reported(f"1024:{CGM_MEASUREMENT}", 98.0, "MDC_DIM_PERCENT"),
+        Reported(f"1024:{CGM_STATUS}", 0x000402, None),
     ]
     record = measured(events)
     assert (record.record, record.stored) == (15, True)
@@ -78,10 +78,10 @@ def test_several_records_in_one_notification_become_separate_measurements() -> N
 
 def test_sample_type_in_the_cgm_feature_selects_the_code_of_the_concentration() -> None:
     venous = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 3, 1))))
-    assert told(venous.receive(CGM_MEASUREMENT, records(PLAIN), 1.0))[0].type == "MDC_CONC_GLU_VENOUS_WHOLEBLOOD"
+    assert reported(venous.receive(CGM_MEASUREMENT, records(PLAIN), 1.0))[0].type == "MDC_CONC_GLU_VENOUS_WHOLEBLOOD"
     odd = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 15, 1))))
     events = odd.receive(CGM_MEASUREMENT, records(PLAIN), 1.0)
-    assert (told(events), raw(events)) == ([], [records(PLAIN)])
+    assert (reported(events), raw(events)) == ([], [records(PLAIN)])
 
 
 def test_wrong_or_missing_e2e_crc_of_a_record_is_detected() -> None:
@@ -115,7 +115,7 @@ def test_record_with_a_wrong_size_field_is_refused(size: int) -> None:
 
 def test_warning_byte_becomes_the_upper_8_of_the_24_status_bits() -> None:
     octets = records(replace(PLAIN, warning=0x81))
-    assert told(sensor().receive(CGM_MEASUREMENT, octets, 1.0))[-1].value == 0x810000
+    assert reported(sensor().receive(CGM_MEASUREMENT, octets, 1.0))[-1].value == 0x810000
 
 
 def test_cgm_status_read_from_the_sensor_is_emitted_raw_unless_it_is_zero() -> None:

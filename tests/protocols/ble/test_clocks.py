@@ -36,7 +36,7 @@ from protocols.ble.elapsed_time import (
 from protocols.ble.interpretation import ClockShown, GattEvent
 from protocols.device_time import TimeKind
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from tests.builders.ble_told import deviations, raw
+from tests.builders.ble_reported import deviations, raw
 from tests.builders.ble_values import sample
 
 

@@ -37,7 +37,7 @@ from protocols.ble.interpretation import GattEvent
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import Code
 from protocols.observation import SampleFormat, Special
-from tests.builders.ble_told import Told, deviations, measured, observations, raw, statuses, told
+from tests.builders.ble_reported import Reported, deviations, measured, observations, raw, reported, statuses
 from tests.builders.ble_values import sample
 
 SPO2, PULSE_RATE, ECG = 150456, 149530, 131329
@@ -71,7 +71,7 @@ def samples(**details: object) -> Samples:
 def test_worked_examples_of_the_reference_are_decoded_to_observations() -> None:
     sensor = GenericHealthSensor()
     events = sensor.receive(LIVE_OBSERVATION, sample(LIVE_OBSERVATION, "saturation"), 1.0)
-    assert told(events) == [Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT")]
+    assert reported(events) == [Reported("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT")]
     (observation,) = observations(events)
     assert observation.device_time is not None
     assert observation.device_time.text() == "2026-03-01T14:25:00.000+01:00"
@@ -102,19 +102,19 @@ def test_stored_observation_without_a_calendar_date_is_not_marked_as_a_stored_me
 )
 def test_value_of_each_simple_observation_class_becomes_one_observation(value: GhsValue, becomes: object) -> None:
     events = said(value)
-    assert [each.value for each in told(events)] == [becomes]
+    assert [each.value for each in reported(events)] == [becomes]
     assert raw(events) == []
 
 
 def test_each_discrete_event_of_a_value_becomes_one_observation() -> None:
-    assert [each.value for each in told(said(Events((196_616, 196_617))))] == [Code(3, 8), Code(3, 9)]
+    assert [each.value for each in reported(said(Events((196_616, 196_617))))] == [Code(3, 8), Code(3, 9)]
 
 
 def test_compound_of_different_types_becomes_one_observation_per_component() -> None:
     mixed = Compound((Component(SPO2, Numeric(PERCENT, 98.0)), Component(PULSE_RATE, Numeric(PER_MINUTE, 72.0))))
-    assert told(said(mixed, type=150020)) == [
-        Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
-        Told("MDC_PULS_OXIM_PULS_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN"),
+    assert reported(said(mixed, type=150020)) == [
+        Reported("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
+        Reported("MDC_PULS_OXIM_PULS_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN"),
     ]
 
 
@@ -126,7 +126,7 @@ def test_bundle_members_inherit_time_person_status_and_supplemental_types() -> N
         )
     )
     events = said(bundle, type=None, time=UTC_TIME, patient=1, status=0x0020, supplementals=(150588,))
-    assert [each.value for each in told(events)] == [98.0, 72.0]
+    assert [each.value for each in reported(events)] == [98.0, 72.0]
     assert [each.channel.person for each in observations(events)] == [1, 2]
     assert statuses(events) == [["early-indication"], []]
     assert all(each.device_time and each.channel.supplemental_types for each in observations(events))
@@ -154,7 +154,7 @@ def test_status_bits_become_the_measurement_status_of_the_same_name() -> None:
 
 def test_measurement_duration_becomes_an_observation_beside_the_value() -> None:
     events = said(Numeric(PERCENT, 98.0), duration_s=30.0)
-    assert told(events)[1] == Told("MDC_ATTR_TIME_PD_MSMT_ACTIVE", 30.0, "MDC_DIM_SEC")
+    assert reported(events)[1] == Reported("MDC_ATTR_TIME_PD_MSMT_ACTIVE", 30.0, "MDC_DIM_SEC")
     first, second = observations(events)
     assert first.channel.handle == second.channel.handle == handle_of(Code(2, 19384))
 
@@ -181,7 +181,7 @@ def test_sample_array_becomes_a_sample_block_with_its_format_scale_and_period() 
 )
 def test_sample_array_of_unsupported_form_is_emitted_raw(doubt: dict[str, object]) -> None:
     events = said(samples(**doubt), type=ECG)
-    assert (told(events), len(raw(events))) == ([], 1)
+    assert (reported(events), len(raw(events))) == ([], 1)
 
 
 def test_undecodable_values_are_emitted_raw_and_the_other_components_are_decoded() -> None:
@@ -190,13 +190,13 @@ def test_undecodable_values_are_emitted_raw_and_the_other_components_are_decoded
     assert len(raw(said(Raw(1, bytes(9)), has_tlvs=True))) == 1
     part = Compound((Component(SPO2, Numeric(PERCENT, 98.0)), Component(1, Raw(6, bytes(20)))), untold=2)
     events = said(part)
-    assert ([each.value for each in told(events)], len(raw(events))) == ([98.0], 1)
+    assert ([each.value for each in reported(events)], len(raw(events))) == ([98.0], 1)
     assert decode_observation(encode_observation(GhsObservation(type=1, value=part))).value == part
 
 
 def test_unsupported_derived_from_relation_and_observation_id_are_reported() -> None:
     events = said(Numeric(PERCENT, 98.0), derived_from=(4, 5))
-    assert ([each.value for each in told(events)], len(raw(events))) == ([98.0], 1)
+    assert ([each.value for each in reported(events)], len(raw(events))) == ([98.0], 1)
     assert deviations(said(Numeric(PERCENT, 98.0), observation_id=9)) == [
         "observations have ids, which the record does not keep"
     ]

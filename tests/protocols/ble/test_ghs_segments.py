@@ -26,7 +26,7 @@ from protocols.ble.ghs_segments import (
 from protocols.ble.interpretation import GattEvent, Uninterpreted
 from protocols.ble.transcoding import DeviationFilter
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from tests.builders.ble_told import deviations, raw, told
+from tests.builders.ble_reported import deviations, raw, reported
 
 NOTE = 0x0001F000
 PULSE = GhsObservation(type=149530, value=Numeric(2720, 72.0))
@@ -145,7 +145,7 @@ def test_constant_segment_counter_is_reported_as_one_deviation_and_drops_no_obse
     sensor = GenericHealthSensor()
     (octets,) = segments_of(PULSE, value_bytes_max=100)
     events = [event for _ in range(5) for event in sensor.receive(LIVE_OBSERVATION, octets, 1.0)]
-    assert len(told(events)) == 5
+    assert len(reported(events)) == 5
     assert deviations(events) == ["the counter of segments stands still, so that a loss would not be seen"]
 
 
@@ -158,7 +158,7 @@ def test_interleaved_live_and_stored_segments_are_reassembled_separately() -> No
         for uuid, values in ((LIVE_OBSERVATION, live), (STORED_OBSERVATION, stored)):
             if place < len(values):
                 events += sensor.receive(uuid, values[place], 1.0)
-    assert [each.value for each in told(events)] == [72.0, 72.0]
+    assert [each.value for each in reported(events)] == [72.0, 72.0]
     assert deviations(events) == []
 
 
@@ -178,7 +178,7 @@ def test_flush_between_two_segments_does_not_cut_a_live_observation() -> None:
     for octets in segments_of(PULSE, value_bytes_max=10):
         events += [*sensor.receive(LIVE_OBSERVATION, octets, 1.0)]
         sensor.flush()
-    assert [each.value for each in told(events)] == [72.0]
+    assert [each.value for each in reported(events)] == [72.0]
     assert list(sensor.flush()) == []
 
 
@@ -187,7 +187,7 @@ def test_observation_is_decoded_when_the_previous_observation_was_malformed() ->
     octets = encode_observation(PULSE)
     with pytest.raises(RemoteProtocolError):
         sensor.receive(LIVE_OBSERVATION, b"\x03" + octets[:-1], 1.0)
-    assert len(told(sensor.receive(LIVE_OBSERVATION, b"\x07" + octets, 1.0))) == 1
+    assert len(reported(sensor.receive(LIVE_OBSERVATION, b"\x07" + octets, 1.0))) == 1
     events = sensor.receive(LIVE_OBSERVATION, b"\x13" + octets[:-1], 1.0)
     assert (deviations(events), raw(events)) == ([JUMPED], [octets[:-1]])
 

@@ -21,7 +21,7 @@ from protocols.ble.interpretation import GattEvent, Measured
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import Code, name_of
 from protocols.observation import Special
-from tests.builders.ble_told import Told, deviations, measured, observations, raw, told
+from tests.builders.ble_reported import Reported, deviations, measured, observations, raw, reported
 from tests.builders.ble_values import sample
 
 STAMP = bytes.fromhex("EA070301 0E1900")
@@ -54,12 +54,12 @@ def test_measurement_is_emitted_with_its_context_as_one_record() -> None:
     events = glucose.receive(GLUCOSE_CONTEXT, sample(GLUCOSE_CONTEXT), 1.0)
     record = measured(events)
     assert (record.record, record.stored) == (42, True)
-    assert told(events) == [
-        Told("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", 104.0, MG_PER_DL),
-        Told("MDC_CTXT_GLU_SAMPLELOCATION", Code(128, 29240), None),
-        Told("MDC_GLU_METER_DEV_STATUS", 0, None),
-        Told("MDC_CTXT_GLU_CARB_BREAKFAST", 45.0, "MDC_DIM_X_G"),
-        Told("MDC_CTXT_GLU_MEAL", Code(128, 29264), None),
+    assert reported(events) == [
+        Reported("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", 104.0, MG_PER_DL),
+        Reported("MDC_CTXT_GLU_SAMPLELOCATION", Code(128, 29240), None),
+        Reported("MDC_GLU_METER_DEV_STATUS", 0, None),
+        Reported("MDC_CTXT_GLU_CARB_BREAKFAST", 45.0, "MDC_DIM_X_G"),
+        Reported("MDC_CTXT_GLU_MEAL", Code(128, 29264), None),
     ]
     times = {each.device_time.text() for each in observations(events) if each.device_time is not None}
     assert times == {"2026-03-01T14:20:00.000"}
@@ -68,7 +68,7 @@ def test_measurement_is_emitted_with_its_context_as_one_record() -> None:
 
 def test_concentration_in_millimoles_is_not_converted() -> None:
     events = received((GLUCOSE_MEASUREMENT, sample(GLUCOSE_MEASUREMENT, "millimoles")))
-    assert told(events)[0] == Told("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", 5.8, "MDC_DIM_MILLI_MOLE_PER_L")
+    assert reported(events)[0] == Reported("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", 5.8, "MDC_DIM_MILLI_MOLE_PER_L")
 
 
 def test_every_concentration_decodes_to_the_exact_decimal_that_the_meter_shows() -> None:
@@ -80,13 +80,13 @@ def test_every_concentration_decodes_to_the_exact_decimal_that_the_meter_shows()
 
 def test_concentration_of_plus_infinity_stays_plus_infinity() -> None:
     events = received((GLUCOSE_MEASUREMENT, measurement(concentration=Concentration(Special.PLUS_INFINITY, 2, 15))))
-    assert told(events) == [Told("MDC_CONC_GLU_CAPILLARY_PLASMA", Special.PLUS_INFINITY, MG_PER_DL)]
+    assert reported(events) == [Reported("MDC_CONC_GLU_CAPILLARY_PLASMA", Special.PLUS_INFINITY, MG_PER_DL)]
 
 
 def test_sensor_status_bits_are_reversed_and_bits_without_a_code_are_emitted_raw() -> None:
     octets = measurement(status=0x0801 | 0x0004, concentration=None)
     events = received((GLUCOSE_MEASUREMENT, octets))
-    assert told(events) == [Told("MDC_GLU_METER_DEV_STATUS", 0x8000 | 0x2000, None)]
+    assert reported(events) == [Reported("MDC_GLU_METER_DEV_STATUS", 0x8000 | 0x2000, None)]
     assert raw(events) == [octets]
 
 
@@ -101,15 +101,15 @@ def test_every_context_field_becomes_an_observation() -> None:
         hba1c_percent=6.5,
     )
     events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)), (GLUCOSE_CONTEXT, octets))
-    assert told(events)[1:] == [
-        Told("MDC_CTXT_GLU_CARB_BRUNCH", 60.0, "MDC_DIM_X_G"),
-        Told("MDC_CTXT_GLU_MEAL", Code(128, 29261), None),
-        Told("MDC_CTXT_GLU_TESTER", Code(128, 29284), None),
-        Told("MDC_CTXT_GLU_HEALTH", Code(128, 29232), None),
-        Told("MDC_CTXT_GLU_EXERCISE", 60.0, "MDC_DIM_PERCENT"),
-        Told("MDC_ATTR_TIME_PD_MSMT_ACTIVE", 1800.0, "MDC_DIM_SEC"),
-        Told("MDC_CTXT_MEDICATION_RAPIDACTING", 0.012, "MDC_DIM_MILLI_L"),
-        Told("MDC_CONC_HBA1C", 6.5, "MDC_DIM_PERCENT"),
+    assert reported(events)[1:] == [
+        Reported("MDC_CTXT_GLU_CARB_BRUNCH", 60.0, "MDC_DIM_X_G"),
+        Reported("MDC_CTXT_GLU_MEAL", Code(128, 29261), None),
+        Reported("MDC_CTXT_GLU_TESTER", Code(128, 29284), None),
+        Reported("MDC_CTXT_GLU_HEALTH", Code(128, 29232), None),
+        Reported("MDC_CTXT_GLU_EXERCISE", 60.0, "MDC_DIM_PERCENT"),
+        Reported("MDC_ATTR_TIME_PD_MSMT_ACTIVE", 1800.0, "MDC_DIM_SEC"),
+        Reported("MDC_CTXT_MEDICATION_RAPIDACTING", 0.012, "MDC_DIM_MILLI_L"),
+        Reported("MDC_CONC_HBA1C", 6.5, "MDC_DIM_PERCENT"),
     ]
     assert raw(events) == []
 
@@ -119,17 +119,17 @@ def test_exercise_duration_of_0xffff_becomes_plus_infinity() -> None:
         (GLUCOSE_MEASUREMENT, measurement(context_follows=True)),
         (GLUCOSE_CONTEXT, context(exercise=Exercise(0xFFFF, 10))),
     )
-    assert Told("MDC_ATTR_TIME_PD_MSMT_ACTIVE", Special.PLUS_INFINITY, "MDC_DIM_SEC") in told(events)
+    assert Reported("MDC_ATTR_TIME_PD_MSMT_ACTIVE", Special.PLUS_INFINITY, "MDC_DIM_SEC") in reported(events)
 
 
 def test_fields_with_reserved_numbers_are_emitted_raw_and_the_others_become_observations() -> None:
     odd = context(carbohydrate_g=(9, 10.0), meal=6, tester_health=0xF1, medication=(6, 1.0), extended_flags=1)
     events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)), (GLUCOSE_CONTEXT, odd))
-    assert told(events)[1:] == [Told("MDC_CTXT_GLU_TESTER", Code(128, 29280), None)]
+    assert reported(events)[1:] == [Reported("MDC_CTXT_GLU_TESTER", Code(128, 29280), None)]
     assert raw(events) == [odd]
     unknown = measurement(concentration=Concentration(90.0, 12, 9))
     events = received((GLUCOSE_MEASUREMENT, unknown))
-    assert (told(events), raw(events)) == ([], [unknown])
+    assert (reported(events), raw(events)) == ([], [unknown])
     assert records(events) == []
 
 

@@ -22,7 +22,7 @@ from protocols.ble.health_thermometer import (
 )
 from protocols.errors import RemoteProtocolError
 from protocols.observation import Special
-from tests.builders.ble_told import Told, deviations, measured, observations, statuses, told
+from tests.builders.ble_reported import Reported, deviations, measured, observations, reported, statuses
 from tests.builders.ble_values import sample
 
 
@@ -43,36 +43,38 @@ from tests.builders.ble_values import sample
 )
 def test_measurement_site_selects_the_nomenclature_code_of_the_temperature(place: int | None, name: str) -> None:
     octets = encode_temperature(Temperature(value=36.7, place=place))
-    assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [Told(name, 36.7, "MDC_DIM_DEGC")]
+    assert reported(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [
+        Reported(name, 36.7, "MDC_DIM_DEGC")
+    ]
 
 
 def test_temperature_type_characteristic_applies_to_measurements_without_a_site() -> None:
     thermometer = Thermometer()
     assert thermometer.learn(TEMPERATURE_TYPE, bytes([MOUTH])) == ()
     bare = encode_temperature(Temperature(value=36.7))
-    assert told(thermometer.receive(TEMPERATURE_MEASUREMENT, bare, 1.0))[0].type == "MDC_TEMP_ORAL"
+    assert reported(thermometer.receive(TEMPERATURE_MEASUREMENT, bare, 1.0))[0].type == "MDC_TEMP_ORAL"
     ear = encode_temperature(Temperature(value=36.7, place=EAR))
-    assert told(thermometer.receive(TEMPERATURE_MEASUREMENT, ear, 1.0))[0].type == "MDC_TEMP_EAR"
+    assert reported(thermometer.receive(TEMPERATURE_MEASUREMENT, ear, 1.0))[0].type == "MDC_TEMP_EAR"
 
 
 @pytest.mark.parametrize("place", [0, 10, 255])
 def test_unknown_measurement_site_gives_a_body_temperature_and_a_deviation(place: int) -> None:
     octets = encode_temperature(Temperature(value=36.7, place=place))
     events = Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)
-    assert told(events)[0].type == "MDC_TEMP_BODY"
+    assert reported(events)[0].type == "MDC_TEMP_BODY"
     assert len(deviations(events)) == 1
 
 
 def test_temperature_in_fahrenheit_is_not_converted() -> None:
     octets = sample(TEMPERATURE_MEASUREMENT, "in Fahrenheit")
-    assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [
-        Told("MDC_TEMP_BODY", 98.6, "MDC_DIM_FAHR")
+    assert reported(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [
+        Reported("MDC_TEMP_BODY", 98.6, "MDC_DIM_FAHR")
     ]
 
 
 def test_temperature_of_nan_stays_nan() -> None:
     octets = sample(TEMPERATURE_MEASUREMENT, "no number")
-    assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0))[0].value is Special.NAN
+    assert reported(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0))[0].value is Special.NAN
 
 
 def test_temperature_with_a_date_is_marked_as_a_stored_measurement() -> None:

@@ -22,17 +22,17 @@ from protocols.ble.heart_rate import (
 )
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import name_of
-from tests.builders.ble_told import Told, deviations, measured, observations, statuses, told
+from tests.builders.ble_reported import Reported, deviations, measured, observations, reported, statuses
 from tests.builders.ble_values import sample
 
 
 def test_measurement_becomes_observations_of_rate_rr_intervals_and_energy() -> None:
     events = HeartRateSensor().receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 5.0)
-    assert told(events) == [
-        Told("MDC_ECG_HEART_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN"),
-        Told("MDC_ECG_TIME_PD_RR_GL", 976.5625, "MDC_DIM_MILLI_SEC"),
-        Told("MDC_ECG_TIME_PD_RR_GL", 650.390625, "MDC_DIM_MILLI_SEC"),
-        Told("MDC_HF_ENERGY", 20_000.0, "MDC_DIM_X_JOULES"),
+    assert reported(events) == [
+        Reported("MDC_ECG_HEART_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN"),
+        Reported("MDC_ECG_TIME_PD_RR_GL", 976.5625, "MDC_DIM_MILLI_SEC"),
+        Reported("MDC_ECG_TIME_PD_RR_GL", 650.390625, "MDC_DIM_MILLI_SEC"),
+        Reported("MDC_HF_ENERGY", 20_000.0, "MDC_DIM_X_JOULES"),
     ]
     assert {(each.received_s, each.device_time) for each in observations(events)} == {(5.0, None)}
     assert not measured(events).stored
@@ -65,7 +65,7 @@ def test_unknown_sensor_location_is_reported_as_a_deviation_and_keeps_the_heart_
     sensor = HeartRateSensor()
     assert len(deviations(sensor.learn(BODY_SENSOR_LOCATION, b"\x07"))) == 1
     events = sensor.receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 1.0)
-    assert told(events)[0].type == "MDC_ECG_HEART_RATE"
+    assert reported(events)[0].type == "MDC_ECG_HEART_RATE"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_heart_rate_above_255_is_encoded_in_two_bytes() -> None:
 def test_all_rr_intervals_of_a_long_measurement_are_emitted_in_order() -> None:
     ticks = tuple(range(600, 600 + 120))
     octets = encode_heart_rate(HeartRate(rate=72, intervals_ticks=ticks))
-    found = told(HeartRateSensor().receive(HEART_RATE_MEASUREMENT, octets, 1.0))
+    found = reported(HeartRateSensor().receive(HEART_RATE_MEASUREMENT, octets, 1.0))
     assert [each.value for each in found[1:]] == [number / 1.024 for number in ticks]
 
 

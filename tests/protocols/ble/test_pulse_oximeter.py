@@ -18,7 +18,7 @@ from protocols.ble.pulse_oximeter import (
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import name_of
 from protocols.observation import Special
-from tests.builders.ble_told import Told, deviations, measured, observations, raw, statuses, told
+from tests.builders.ble_reported import Reported, deviations, measured, observations, raw, reported, statuses
 from tests.builders.ble_values import sample
 
 PAIR = OximeterReading(98.0, 72.0)
@@ -40,9 +40,9 @@ def supplements(octets: bytes) -> list[list[str]]:
 
 def test_continuous_notification_becomes_live_saturation_and_pulse_rate() -> None:
     events = PulseOximeter().receive(PLX_CONTINUOUS, continuous(), 12.5)
-    assert told(events) == [
-        Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
-        Told("MDC_PULS_OXIM_PULS_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN"),
+    assert reported(events) == [
+        Reported("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
+        Reported("MDC_PULS_OXIM_PULS_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN"),
     ]
     assert {(each.received_s, each.device_time) for each in observations(events)} == {(12.5, None)}
     assert not measured(events).stored
@@ -50,7 +50,7 @@ def test_continuous_notification_becomes_live_saturation_and_pulse_rate() -> Non
 
 def test_fast_and_slow_averages_are_marked_by_their_supplemental_types() -> None:
     octets = continuous(fast=OximeterReading(96.0, 75.0), slow=OximeterReading(97.0, 73.0))
-    assert [each.value for each in told(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0))] == [
+    assert [each.value for each in reported(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0))] == [
         98.0,
         72.0,
         96.0,
@@ -100,15 +100,15 @@ def test_reserved_status_bits_are_reported_as_one_deviation_and_set_no_measureme
 
 def test_device_status_becomes_an_observation_with_the_bits_of_the_oximeter_standard() -> None:
     events = PulseOximeter().receive(PLX_CONTINUOUS, continuous(device_status=1 << 11 | 1 << 5), 1.0)
-    assert told(events)[-1] == Told("MDC_PULS_OXIM_DEV_STATUS", 0x0820, None)
+    assert reported(events)[-1] == Reported("MDC_PULS_OXIM_DEV_STATUS", 0x0820, None)
     high = PulseOximeter().receive(PLX_CONTINUOUS, continuous(device_status=1 << 20), 1.0)
-    assert told(high)[-1].value == 1 << 20
+    assert reported(high)[-1].value == 1 << 20
     assert len(deviations(high)) == 1
 
 
 def test_special_values_nan_and_nres_are_kept() -> None:
     octets = encode_continuous(PlxContinuous(normal=OximeterReading(Special.NAN, Special.NRES)))
-    assert [each.value for each in told(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0))] == [
+    assert [each.value for each in reported(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0))] == [
         Special.NAN,
         Special.NRES,
     ]
@@ -154,11 +154,11 @@ def test_impossible_date_is_kept_as_the_received_bytes() -> None:
 def test_pulse_amplitude_index_has_a_private_code_and_is_also_emitted_raw() -> None:
     octets = continuous(pulse_amplitude_index=4.2)
     events = PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)
-    assert told(events)[2:] == [Told("1024:10847", 4.2, "MDC_DIM_PERCENT")]
+    assert reported(events)[2:] == [Reported("1024:10847", 4.2, "MDC_DIM_PERCENT")]
     assert raw(events) == [octets]
     assert "4.2" not in repr(events[-1])
     checked = PulseOximeter().receive(PLX_SPOT_CHECK, spot(pulse_amplitude_index=4.2), 1.0)
-    assert told(checked)[2:] == told(events)[2:]
+    assert reported(checked)[2:] == reported(events)[2:]
 
 
 @pytest.mark.parametrize(

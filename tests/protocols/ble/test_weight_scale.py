@@ -12,16 +12,16 @@ from protocols.ble.weight_scale import (
 )
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.observation import PERSON_UNKNOWN, Special
-from tests.builders.ble_told import Told, measured, observations, raw, statuses, told
+from tests.builders.ble_reported import Reported, measured, observations, raw, reported, statuses
 from tests.builders.ble_values import sample
 
 
 def test_measurement_becomes_observations_of_weight_body_mass_index_and_height() -> None:
     events = Scale().receive(WEIGHT_MEASUREMENT, sample(WEIGHT_MEASUREMENT), 1.0)
-    assert told(events) == [
-        Told("MDC_MASS_BODY_ACTUAL", 76.2, "MDC_DIM_KILO_G"),
-        Told("MDC_RATIO_MASS_BODY_LEN_SQ", 24.3, "MDC_DIM_KG_PER_M_SQ"),
-        Told("MDC_LEN_BODY_ACTUAL", 177.0, "MDC_DIM_CENTI_M"),
+    assert reported(events) == [
+        Reported("MDC_MASS_BODY_ACTUAL", 76.2, "MDC_DIM_KILO_G"),
+        Reported("MDC_RATIO_MASS_BODY_LEN_SQ", 24.3, "MDC_DIM_KG_PER_M_SQ"),
+        Reported("MDC_LEN_BODY_ACTUAL", 177.0, "MDC_DIM_CENTI_M"),
     ]
     found = measured(events)
     assert found.stored
@@ -31,7 +31,7 @@ def test_measurement_becomes_observations_of_weight_body_mass_index_and_height()
 
 def test_weight_in_pounds_and_height_in_inches_are_not_converted() -> None:
     octets = encode_weight(Weight(weight=168.01, imperial=True, index_and_height=(24.3, 69.7)))
-    assert [(each.value, each.unit) for each in told(Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0))] == [
+    assert [(each.value, each.unit) for each in reported(Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0))] == [
         (168.01, "MDC_DIM_LB"),
         (24.3, "MDC_DIM_KG_PER_M_SQ"),
         (69.7, "MDC_DIM_INCH"),
@@ -47,7 +47,7 @@ def test_user_id_becomes_the_person_id_of_the_observation(user_id: int | None, p
 def test_unsuccessful_weight_measurement_becomes_nan_with_the_status_not_available() -> None:
     octets = sample(WEIGHT_MEASUREMENT, "unsuccessful")
     events = Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0)
-    assert told(events)[0].value is Special.NAN
+    assert reported(events)[0].value is Special.NAN
     assert statuses(events) == [["not-available"]]
     assert raw(events) == [octets]
     assert encode_weight(decode_weight(octets)) == octets

@@ -24,7 +24,6 @@ from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, g
 from protocols.ieee11073.mder import encode
 from tests.builders.agent_requests import (
     action,
-    asked,
     attributes_read,
     data_request,
     data_response,
@@ -32,9 +31,10 @@ from tests.builders.agent_requests import (
     get,
     message_of,
     operating_agent,
+    response_of,
     set_,
 )
-from tests.builders.ieee11073_apdus import report_answer, rlre, roer, rorj
+from tests.builders.ieee11073_apdus import report_response, rlre, roer, rorj
 from tests.builders.ieee11073_corpus import apdu
 from tests.builders.ieee11073_devices import BPM, HEART_RATE, OXIMETER, ecg_configuration, minute
 
@@ -48,7 +48,7 @@ START = modes.MODE_START
 
 def test_scanner_starts_disabled_and_may_report_after_it_is_enabled() -> None:
     agent = operating_agent(ECG)
-    assert attributes_read(asked(agent, get(SCANNER)))[Attribute.OPERATIONAL_STATE] == b"\x00\x00"
+    assert attributes_read(response_of(agent, get(SCANNER)))[Attribute.OPERATIONAL_STATE] == b"\x00\x00"
     with pytest.raises(LocalProtocolError, match="not enabled"):
         agent.report(grouped_report(ECG, SCANNER, GROUP), confirmed=False, now_s=0.0)
     assert agent.receive(enable(SCANNER), 0.0) == [ScannerSwitched(SCANNER, enabled=True)]
@@ -63,14 +63,14 @@ def test_scanner_starts_disabled_and_may_report_after_it_is_enabled() -> None:
 
 def test_enabled_scanner_is_disabled_when_its_association_ends() -> None:
     agent = operating_agent(ECG)
-    asked(agent, enable(SCANNER))
+    response_of(agent, enable(SCANNER))
     agent.receive(bytes.fromhex("E60000020000"), 0.0)
     assert not agent.scanner_enabled(SCANNER)
 
 
 def test_unconfirmed_set_is_executed_without_a_response() -> None:
     agent = operating_agent(ECG)
-    assert asked(agent, enable(SCANNER, confirmed=False)) == b""
+    assert response_of(agent, enable(SCANNER, confirmed=False)) == b""
     assert agent.scanner_enabled(SCANNER)
 
 
@@ -86,18 +86,18 @@ def test_agent_setting_makes_its_scanners_start_enabled() -> None:
 )
 def test_scanner_refuses_a_set_of_anything_but_its_operational_state(modification: tuple[int, int, bytes]) -> None:
     agent = operating_agent(ECG)
-    assert asked(agent, set_(SCANNER, modification)) == roer(1, ErrorValue.NOT_ALLOWED_BY_OBJECT)
+    assert response_of(agent, set_(SCANNER, modification)) == roer(1, ErrorValue.NOT_ALLOWED_BY_OBJECT)
     assert not agent.scanner_enabled(SCANNER)
 
 
 def test_operational_state_of_wrong_length_is_rejected_as_badly_structured() -> None:
     octets = set_(SCANNER, (0, Attribute.OPERATIONAL_STATE, b"\1"))
-    assert asked(operating_agent(ECG), octets) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)
+    assert response_of(operating_agent(ECG), octets) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)
 
 
 def test_get_of_a_scanner_returns_only_the_requested_attributes() -> None:
     agent = operating_agent(ECG)
-    told = attributes_read(asked(agent, get(SCANNER, Attribute.REPORTING_INTERVAL, 9999)))
+    told = attributes_read(response_of(agent, get(SCANNER, Attribute.REPORTING_INTERVAL, 9999)))
     assert told == {Attribute.REPORTING_INTERVAL: (256).to_bytes(4, "big")}
 
 
@@ -109,7 +109,7 @@ def test_confirmed_report_times_out_after_the_confirm_timeout_of_its_scanner(
     scanner = episodic_scanner(SCANNER, (rate,), interval_min_s=0.5, confirmed=True, confirm_timeout_s=timeout_s)
     configuration = Configuration(0x4005, (rate, scanner))
     agent = operating_agent(configuration, settings=AgentSettings(to_cer_s=3.0))
-    asked(agent, enable(SCANNER))
+    response_of(agent, enable(SCANNER))
     agent.report(fixed_report(configuration, [Reading(2, 70.0)], scanner=SCANNER), confirmed=True, now_s=1.0)
     assert agent.deadline_s == deadline_s
 
@@ -130,7 +130,7 @@ def clock(refusal: Refusal | None = None, kind: TimeKind = TimeKind.ABSOLUTE) ->
 
 def test_set_time_request_sets_the_clock_of_the_agent() -> None:
     setting, times = clock()
-    assert asked(operating_agent(OXIMETER, setting), apdu("e18")) == apdu("e19")
+    assert response_of(operating_agent(OXIMETER, setting), apdu("e18")) == apdu("e19")
     assert [time.text() for time in times] == ["2026-03-01T14:25:00.000"]
 
 
@@ -138,9 +138,12 @@ def test_base_offset_clock_is_set_only_by_the_set_base_offset_time_action() -> N
     setting, times = clock(kind=TimeKind.BASE_OFFSET)
     agent = operating_agent(OXIMETER, setting)
     octets = bytes.fromhex("D46740381314FED4")
-    assert message_of(asked(agent, action(ActionType.SET_BASE_OFFSET_TIME, octets))).message is MessageTag.ACTION_RESULT
+    assert (
+        message_of(response_of(agent, action(ActionType.SET_BASE_OFFSET_TIME, octets))).message
+        is MessageTag.ACTION_RESULT
+    )
     assert times == [DeviceTime(TimeKind.BASE_OFFSET, octets)]
-    assert asked(agent, apdu("e18")) == roer(9, ErrorValue.NO_SUCH_ACTION)
+    assert response_of(agent, apdu("e18")) == roer(9, ErrorValue.NO_SUCH_ACTION)
 
 
 @pytest.mark.parametrize(
@@ -153,22 +156,22 @@ def test_base_offset_clock_is_set_only_by_the_set_base_offset_time_action() -> N
     ids=["busy", "no room", "silence"],
 )
 def test_refused_set_time_gets_the_configured_error_reject_or_no_response(refusal: Refusal, answer: bytes) -> None:
-    assert asked(operating_agent(OXIMETER, clock(refusal)[0]), apdu("e18")) == answer
+    assert response_of(operating_agent(OXIMETER, clock(refusal)[0]), apdu("e18")) == answer
 
 
 def test_set_time_request_with_an_impossible_date_is_refused() -> None:
     setting, times = clock()
     octets = action(ActionType.SET_TIME, bytes.fromhex("2026130114250000 00000000"))
-    assert asked(operating_agent(OXIMETER, setting), octets) == roer(1, ErrorValue.NOT_ALLOWED_BY_OBJECT)
+    assert response_of(operating_agent(OXIMETER, setting), octets) == roer(1, ErrorValue.NOT_ALLOWED_BY_OBJECT)
     assert times == []
     short = action(ActionType.SET_TIME, bytes(11))
-    assert asked(operating_agent(OXIMETER, setting), short) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)
+    assert response_of(operating_agent(OXIMETER, setting), short) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)
 
 
 def test_unconfirmed_action_is_executed_without_a_response() -> None:
     setting, times = clock()
     octets = action(ActionType.SET_TIME, bytes.fromhex("2026030114250000 00000000"), confirmed=False)
-    assert asked(operating_agent(OXIMETER, setting), octets) == b""
+    assert response_of(operating_agent(OXIMETER, setting), octets) == b""
     assert len(times) == 1
 
 
@@ -184,7 +187,7 @@ def test_unconfirmed_action_is_executed_without_a_response() -> None:
     ],
 )
 def test_request_for_an_absent_object_or_action_gets_the_matching_error_value(octets: bytes, error: ErrorValue) -> None:
-    assert asked(operating_agent(OXIMETER), octets) == roer(1, error)
+    assert response_of(operating_agent(OXIMETER), octets) == roer(1, error)
 
 
 # Data requests.
@@ -210,19 +213,21 @@ def requests(
 def test_unlimited_data_request_runs_until_the_manager_stops_it() -> None:
     serving, _ = requests()
     agent = operating_agent(OXIMETER, serving)
-    assert asked(agent, apdu("e20")) == apdu("e21")
+    assert response_of(agent, apdu("e20")) == apdu("e21")
     assert [flow.data_req_id for flow in serving.flows(1e6)] == [1]
     reading = Reading(1, 98.0, minute(0)), Reading(10, 72.0, minute(0))
     agent.report(fixed_report(OXIMETER, reading), confirmed=False, now_s=1.0, data_req_id=1)
     assert agent.to_send()[22:26] == bytes.fromhex("0001 0000")
-    assert data_response(asked(agent, data_request(0))).data_req_result is DataRequestResult.NO_ERROR
+    assert data_response(response_of(agent, data_request(0))).data_req_result is DataRequestResult.NO_ERROR
     assert serving.flows(0.0) == ()
 
 
 def test_single_response_data_request_gets_a_response_that_contains_the_report() -> None:
     serving, _ = requests()
     mode = START | modes.MODE_SCOPE_HANDLE | modes.MODE_SINGLE_RESPONSE
-    told = data_response(asked(operating_agent(OXIMETER, serving), data_request(mode, request_id=7, handles=[10])))
+    told = data_response(
+        response_of(operating_agent(OXIMETER, serving), data_request(mode, request_id=7, handles=[10]))
+    )
     assert (told.data_req_result, told.event_type) == (DataRequestResult.NO_ERROR, EventType.SCAN_REPORT_FIXED)
     assert told.event_info[:8].hex() == "00070000" + "0001000e"
     assert serving.flows(0.0) == ()
@@ -231,9 +236,9 @@ def test_single_response_data_request_gets_a_response_that_contains_the_report()
 def test_data_request_for_a_time_period_can_be_continued_before_it_ends() -> None:
     serving, _ = requests()
     agent = operating_agent(OXIMETER, serving)
-    asked(agent, data_request(START | modes.MODE_SCOPE_ALL | modes.MODE_TIME_PERIOD, for_s=2.0), 10.0)
+    response_of(agent, data_request(START | modes.MODE_SCOPE_ALL | modes.MODE_TIME_PERIOD, for_s=2.0), 10.0)
     assert serving.flows(11.9)
-    asked(agent, data_request(modes.MODE_CONTINUATION, for_s=3.0), 11.9)
+    response_of(agent, data_request(modes.MODE_CONTINUATION, for_s=3.0), 11.9)
     assert serving.flows(14.8)
     assert not serving.flows(15.0)
 
@@ -241,14 +246,14 @@ def test_data_request_for_a_time_period_can_be_continued_before_it_ends() -> Non
 def test_data_request_for_an_object_class_covers_the_objects_of_that_class() -> None:
     serving, scopes = requests()
     mode = START | modes.MODE_SCOPE_CLASS | modes.MODE_SINGLE_RESPONSE
-    asked(operating_agent(OXIMETER, serving), data_request(mode, object_class=6))
+    response_of(operating_agent(OXIMETER, serving), data_request(mode, object_class=6))
     assert scopes == [DataScope(frozenset({1, 10}), None)]
 
 
 def test_data_request_for_one_person_covers_no_other_person() -> None:
     serving, scopes = requests(persons=(1, 2))
     mode = START | modes.MODE_SCOPE_ALL | modes.MODE_SINGLE_RESPONSE | modes.MODE_PERSON_ID
-    asked(operating_agent(OXIMETER, serving), data_request(mode, person=2))
+    response_of(operating_agent(OXIMETER, serving), data_request(mode, person=2))
     (scope,) = scopes
     assert scope.covers(1, 2)
     assert not scope.covers(1, 1)
@@ -290,16 +295,16 @@ def test_refused_data_request_gets_the_result_code_for_the_reason(
         agent = operating_agent(ECG, serving)
     else:
         agent = operating_agent(OXIMETER, serving)
-    told = data_response(asked(agent, request_octets))
+    told = data_response(response_of(agent, request_octets))
     assert (told.data_req_result, told.event_type, told.event_info) == (result, 0, b"")
 
 
 def test_data_request_over_the_flow_limit_or_with_a_used_request_id_is_refused() -> None:
     serving, _ = requests(flows_max=1, continuation=False)
     agent = operating_agent(OXIMETER, serving)
-    asked(agent, data_request(ALL_ALWAYS, request_id=1))
+    response_of(agent, data_request(ALL_ALWAYS, request_id=1))
     again, another, longer = (
-        data_response(asked(agent, octets)).data_req_result
+        data_response(response_of(agent, octets)).data_req_result
         for octets in (
             data_request(ALL_ALWAYS, request_id=1),
             data_request(ALL_ALWAYS, request_id=2),
@@ -343,13 +348,13 @@ class Memory(AgentService):
 def test_confirmed_segment_events_are_sent_one_at_a_time_after_the_action_response() -> None:
     memory = Memory()
     agent = operating_agent(OXIMETER, memory)
-    sent = asked(agent, action(ActionType.SEG_TRIG_XFER, b"\0\1", handle=1), 2.0)
+    sent = response_of(agent, action(ActionType.SEG_TRIG_XFER, b"\0\1", handle=1), 2.0)
     answer, first = sent[:18], sent[18:]
     assert message_of(answer).message is MessageTag.ACTION_RESULT
     assert (first[-2:], agent.deadline_s, agent.can_confirm) == (b"\0\1", 7.0, False)
-    second = asked(agent, report_answer(0, EventType.SEGMENT_DATA, handle=1), 3.0)
+    second = response_of(agent, report_response(0, EventType.SEGMENT_DATA, handle=1), 3.0)
     assert second[-2:] == b"\0\2"
-    asked(agent, report_answer(1, EventType.SEGMENT_DATA, handle=1), 4.0)
+    response_of(agent, report_response(1, EventType.SEGMENT_DATA, handle=1), 4.0)
     assert [type(body) for body in memory.answers] == [EventReportResult] * 2
     assert agent.can_confirm
 
@@ -376,4 +381,4 @@ def test_agent_reconfigured_outside_an_association_sends_no_apdu() -> None:
 def test_undecodable_action_arguments_are_rejected_as_badly_structured() -> None:
     serving, _ = requests()
     octets = action(ActionType.DATA_REQUEST, encode(ECG.objects[0])[:3])
-    assert asked(operating_agent(OXIMETER, serving), octets) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)
+    assert response_of(operating_agent(OXIMETER, serving), octets) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)

@@ -12,7 +12,7 @@ from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.objects import ava
 from protocols.ieee11073.mder import encode
-from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, aarq, abrt, report_answer, rlre, rlrq, roer, rorj
+from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, aarq, abrt, report_response, rlre, rlrq, roer, rorj
 from tests.builders.ieee11073_corpus import apdu
 from tests.builders.ieee11073_devices import OXIMETER
 
@@ -32,7 +32,7 @@ def agent(*received: bytes) -> AgentAssociation:
 
 
 def verdict(result: ConfigResult) -> bytes:
-    return report_answer(0, EventType.CONFIG, info=encode(ConfigReportRsp(OXIMETER.config_id, result)))
+    return report_response(0, EventType.CONFIG, info=encode(ConfigReportRsp(OXIMETER.config_id, result)))
 
 
 def test_agent_aborts_when_no_configuration_response_arrives_within_10_seconds() -> None:

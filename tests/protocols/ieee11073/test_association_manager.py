@@ -28,8 +28,8 @@ from tests.builders.ieee11073_apdus import (
     abrt,
     config_report,
     event_report,
-    get_answer,
-    report_answer,
+    get_response,
+    report_response,
     rlre,
     rlrq,
     roer,
@@ -49,7 +49,7 @@ def report(number: int = 0, *, confirmed: bool = True, invoke_id: int | None = N
 
 
 def verdict(config_id: int, result: ConfigResult, invoke_id: int = 1) -> bytes:
-    return report_answer(invoke_id, EventType.CONFIG, info=encode(ConfigReportRsp(config_id, result)))
+    return report_response(invoke_id, EventType.CONFIG, info=encode(ConfigReportRsp(config_id, result)))
 
 
 def reports_of(events: list[Event]) -> list[ReportReceived]:
@@ -270,7 +270,7 @@ def test_mds_attributes_are_decoded_into_the_device_identity() -> None:
 
 def test_unrequested_response_aborts_the_association() -> None:
     association = operating_manager(OXIMETER)
-    (*_, aborted) = association.receive(get_answer(77), 1.0)
+    (*_, aborted) = association.receive(get_response(77), 1.0)
     assert isinstance(aborted, Aborted)
     assert association.to_send() == abrt()
 

@@ -10,7 +10,7 @@ from protocols.ieee11073.association.events import Aborted, Associated, Configur
 from protocols.ieee11073.association.manager_events import MdsRead, ReportReceived
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Observation, SampleFormat
-from tests.builders.ieee11073_apdus import report_answer, rlre
+from tests.builders.ieee11073_apdus import report_response, rlre
 from tests.builders.ieee11073_captures import CapturePlayer, Played
 from tests.harness.shared import shared_path
 
@@ -104,7 +104,7 @@ def test_abort_release_or_lost_link_in_a_capture_is_reported() -> None:
 
 def test_confirmed_reports_are_acknowledged_with_the_invoke_ids_of_the_agent() -> None:
     answers = play("known_bloodpressure_02bc", known=True).answers
-    assert answers[2:5] == [report_answer(invoke_id) for invoke_id in (0, 1, 2)]
+    assert answers[2:5] == [report_response(invoke_id) for invoke_id in (0, 1, 2)]
 
 
 def test_undeclared_time_stamp_in_configuration_0190_is_one_deviation_per_handle() -> None:
@@ -163,7 +163,7 @@ def test_capture_neg_byte_by_byte_decodes_to_the_values_decoded_by_hand(known: b
 def test_capture_neg_two_apdus_one_segment_decodes_to_the_values_decoded_by_hand(known: bool) -> None:
     played = play("neg_two_apdus_one_segment", known=known)
     assert rows(played.observations) == PRESSURE_BY_HAND * 2
-    assert played.answers[-2:] == [report_answer(1), report_answer(2)]
+    assert played.answers[-2:] == [report_response(1), report_response(2)]
 
 
 @pytest.mark.parametrize("known", [True, False])

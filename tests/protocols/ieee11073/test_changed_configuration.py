@@ -11,7 +11,7 @@ from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.reports import Reading, fixed_report
 from protocols.ieee11073.specializations import standard_configuration
-from tests.builders.ieee11073_apdus import aarq, abrt, config_report, get_answer, scan_report
+from tests.builders.ieee11073_apdus import aarq, abrt, config_report, get_response, scan_report
 from tests.builders.ieee11073_devices import OXIMETER, ecg_configuration, manager, minute
 
 EXTENDED = 0x4001
@@ -28,14 +28,14 @@ def was_asked(remembering: ManagerAssociation, invoke_id: int) -> bool:
     events = remembering.receive(aarq(EXTENDED), 0.0)
     known = next(event for event in events if isinstance(event, Associated)).configuration_known
     if known:
-        remembering.receive(get_answer(invoke_id), 0.0)
+        remembering.receive(get_response(invoke_id), 0.0)
     remembering.to_send()
     return not known
 
 
 def explain(agent: ManagerAssociation, configuration: Configuration, invoke_id: int) -> None:
     agent.receive(config_report(configuration), 0.0)
-    agent.receive(get_answer(invoke_id), 0.0)
+    agent.receive(get_response(invoke_id), 0.0)
     agent.to_send()
 
 

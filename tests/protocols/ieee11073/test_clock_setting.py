@@ -64,7 +64,7 @@ def test_clocks_are_read_periodically_with_one_get_of_their_attributes() -> None
     listed = [entry.attribute_id for entry in asked.body.attribute_id_list]
     assert (asked.message, asked.body.obj_handle) == (MessageTag.GET, 0)
     assert listed == [Attribute.DATE_AND_TIME, Attribute.RELATIVE_TIME, Attribute.HIGH_RESOLUTION_TIME]
-    (read,) = played.says(attributes(asked.invoke_id, SHOWN), after_s=0.2)
+    (read,) = played.emit(attributes(asked.invoke_id, SHOWN), after_s=0.2)
     assert isinstance(read, ClockRead)
     assert (read.asked_s, read.answered_s) == (60.0, 60.2)
     assert played.manager.deadline_s == 120.2
@@ -89,7 +89,7 @@ def test_set_time_request_equals_the_bytes_of_the_reference() -> None:
     assert asked.octets == bytes(example)
     answer = bytearray(apdu("e19"))
     answer[6:8] = asked.invoke_id.to_bytes(2, "big")
-    told = played.says(bytes(answer), after_s=1.5)
+    told = played.emit(bytes(answer), after_s=1.5)
     time = absolute_time_at(REFERENCE_US)
     assert told == [ClockCommanded(time, 1.0), ClockSet(time, 1.0, 1.5)]
     assert [each.message for each in played.asked()] == [MessageTag.GET]
@@ -100,7 +100,7 @@ def test_set_time_request_contains_the_time_at_which_it_is_sent() -> None:
     played.manager.clock_setting.read_clocks(1.0)
     commanded(played)
     (asked,) = played.asked()
-    (read, given) = played.says(attributes(asked.invoke_id, SHOWN), after_s=3.5)
+    (read, given) = played.emit(attributes(asked.invoke_id, SHOWN), after_s=3.5)
     assert isinstance(read, ClockRead)
     assert given == ClockCommanded(absolute_time_at(REFERENCE_US + 2_500_000), 3.5)
 
@@ -143,7 +143,7 @@ def test_refused_set_time_request_is_not_retried_in_the_same_association(
     played = settable()
     commanded(played)
     (asked,) = played.asked()
-    told = played.says(answer(asked.invoke_id), after_s=1.5)
+    told = played.emit(answer(asked.invoke_id), after_s=1.5)
     assert [event for event in told if isinstance(event, ClockNotSet)] == [
         ClockNotSet(absolute_time_at(REFERENCE_US), why)
     ]
@@ -161,7 +161,7 @@ def test_clock_is_read_again_after_a_set_time_request_without_a_response() -> No
     told = played.waits(4.0)
     assert ClockNotSet(absolute_time_at(REFERENCE_US), "it was not answered in time") in told
     assert [each.message for each in played.asked()] == [MessageTag.GET]
-    told = played.says(acted(asked), after_s=0.1)
+    told = played.emit(acted(asked), after_s=0.1)
     assert [event.sentence for event in told if isinstance(event, Deviation)] == [
         "an answer came after we had given it up"
     ]

@@ -10,8 +10,8 @@ from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.ieee11073_apdus import (
     aarq,
     abrt,
-    get_answer,
-    report_answer,
+    get_response,
+    report_response,
     rlre,
     rlrq,
     rorj,
@@ -41,7 +41,7 @@ def test_confirmed_report_is_acknowledged_only_after_its_delivery() -> None:
     (received,) = reports_of(association.receive(report(), 1.0))
     assert association.to_send() == b""
     association.delivered(received)
-    assert association.to_send() == report_answer(100)
+    assert association.to_send() == report_response(100)
     association.delivered(received)
     assert association.to_send() == b""
 
@@ -52,7 +52,7 @@ def test_every_confirmed_report_is_acknowledged_when_several_arrive_in_one_read(
     (received,) = reports_of(association.receive(b"".join(report(number) for number in range(1, 4)), 1.0))
     assert (received.reports, received.report_no, len(received.observations)) == (3, 3, 6)
     association.delivered(received)
-    assert association.to_send() == b"".join(report_answer(100 + number) for number in range(1, 4))
+    assert association.to_send() == b"".join(report_response(100 + number) for number in range(1, 4))
 
 
 def test_report_that_cannot_be_stored_is_rejected_with_resource_limitation() -> None:
@@ -78,7 +78,7 @@ def test_release_response_waits_for_pending_acknowledgements() -> None:
     assert [type(event) for event in told] == [ReportReceived, Released, Associated, ConfigurationAgreed]
     assert association.to_send() == b""
     association.delivered(told[0])
-    assert association.to_send().startswith(report_answer(100) + rlre() + bytes.fromhex("E300"))
+    assert association.to_send().startswith(report_response(100) + rlre() + bytes.fromhex("E300"))
 
 
 def test_release_request_waits_for_pending_acknowledgements() -> None:
@@ -87,20 +87,20 @@ def test_release_request_waits_for_pending_acknowledgements() -> None:
     association.release(1.0)
     assert association.to_send() == b""
     association.delivered(received)
-    assert association.to_send() == report_answer(100) + rlrq()
+    assert association.to_send() == report_response(100) + rlrq()
     assert isinstance(association.receive(rlre(), 1.5)[0], Released)
 
 
 def test_acknowledgements_of_two_associations_in_one_read_are_sent_in_order() -> None:
     association = operating_manager(OXIMETER)
-    octets = report(invoke_id=1) + rlrq() + aarq(0x4001) + get_answer(1) + report(invoke_id=2)
+    octets = report(invoke_id=1) + rlrq() + aarq(0x4001) + get_response(1) + report(invoke_id=2)
     first, second = reports_of(association.receive(octets, 1.0))
     association.delivered(second)
     assert association.to_send() == b""
     association.delivered(first)
     answered = association.to_send()
-    assert answered.startswith(report_answer(1) + rlre() + bytes.fromhex("E300 002C 0000"))
-    assert answered.endswith(report_answer(2))
+    assert answered.startswith(report_response(1) + rlre() + bytes.fromhex("E300 002C 0000"))
+    assert answered.endswith(report_response(2))
 
 
 @pytest.mark.parametrize("end", [abrt(), b""], ids=["abort", "link-lost"])

@@ -26,7 +26,7 @@ from tests.builders.ieee11073_apdus import abrt, event_report, rorj
 from tests.builders.ieee11073_corpus import apdu
 from tests.builders.ieee11073_devices import OXIMETER, minute
 from tests.builders.ieee11073_pair import association_pair
-from tests.builders.requests_device import Asked, Device, acted, data_response, device
+from tests.builders.requests_device import Device, Requested, acted, data_response, device
 
 ALL_MODES = 0x8EF1
 ON_REQUEST = ALL_MODES & ~REQUEST_INIT_AGENT
@@ -50,14 +50,14 @@ def test_unlimited_data_request_equals_the_bytes_of_the_reference_and_starts_a_f
     assert asked.octets == bytes(example)
     answer = bytearray(apdu("e21"))
     answer[6:8] = asked.invoke_id.to_bytes(2, "big")
-    assert played.says(bytes(answer)) == [DataFlowStarted(DATA_REQ_ID)]
+    assert played.emit(bytes(answer)) == [DataFlowStarted(DATA_REQ_ID)]
 
 
 def test_report_in_the_response_to_a_data_request_is_received() -> None:
     played = answering()
     (asked,) = played.asked()
     info = report_info(DATA_REQ_ID)
-    report, begun = played.says(data_response(asked, event_type=EventType.SCAN_REPORT_FIXED, event_info=info))
+    report, begun = played.emit(data_response(asked, event_type=EventType.SCAN_REPORT_FIXED, event_info=info))
     assert isinstance(report, ReportReceived)
     assert [observation.value for observation in report.observations] == [98.0, 72.0]
     assert begun == DataFlowStarted(DATA_REQ_ID)
@@ -66,13 +66,13 @@ def test_report_in_the_response_to_a_data_request_is_received() -> None:
 def test_flow_whose_continuation_is_refused_ends_with_its_period_and_the_count_of_its_reports() -> None:
     played = answering(ONLY_PERIODS)
     (asked,) = played.asked()
-    played.says(data_response(asked))
+    played.emit(data_response(asked))
     for number in range(3):
         info = report_info(DATA_REQ_ID, number)
-        played.says(event_report(EventType.SCAN_REPORT_FIXED, info, confirmed=False))
+        played.emit(event_report(EventType.SCAN_REPORT_FIXED, info, confirmed=False))
     assert played.waits(2700.0) == []
     (asked,) = played.asked()
-    assert DataRequestRefused(DATA_REQ_ID, "too-many-manager-flows (16)") in played.says(data_response(asked, 16))
+    assert DataRequestRefused(DATA_REQ_ID, "too-many-manager-flows (16)") in played.emit(data_response(asked, 16))
     assert played.waits(899.0) == []
     assert played.waits(1.0) == [DataFlowEnded(DATA_REQ_ID, reports=3)]
     assert played.manager.deadline_s is None
@@ -93,11 +93,11 @@ def test_flow_whose_continuation_is_refused_ends_with_its_period_and_the_count_o
     ],
 )
 def test_refused_data_request_is_reported_with_its_reason_and_the_association_continues(
-    answer: Callable[[Asked], bytes], why: str
+    answer: Callable[[Requested], bytes], why: str
 ) -> None:
     played = answering()
     (asked,) = played.asked()
-    told = played.says(answer(asked))
+    told = played.emit(answer(asked))
     assert DataRequestRefused(DATA_REQ_ID, why) in told
     assert any(isinstance(event, Deviation) for event in told)
     assert played.manager.state is State.OPERATING
@@ -114,13 +114,13 @@ def test_device_that_supports_only_time_periods_gets_continued_data_requests() -
     (asked,) = played.asked()
     request = decode(DataRequest, asked.body.action_info_args)
     assert (request.data_req_mode, request.data_req_time) == (0x8840, 3600 * 8000)
-    played.says(data_response(asked))
+    played.emit(data_response(asked))
     for _ in range(3):
         assert played.waits(2700.0) == []
         (asked,) = played.asked()
         again = decode(DataRequest, asked.body.action_info_args)
         assert again == replace(request, data_req_mode=0xC840)
-        played.says(data_response(asked))
+        played.emit(data_response(asked))
 
 
 @pytest.mark.parametrize(
@@ -140,8 +140,8 @@ def test_no_data_request_is_sent_by_default(modes_supported: int, flows: int, se
 def test_data_flow_ends_with_its_association() -> None:
     played = answering(ONLY_PERIODS)
     (asked,) = played.asked()
-    played.says(data_response(asked))
-    played.says(abrt())
+    played.emit(data_response(asked))
+    played.emit(abrt())
     assert played.manager.deadline_s is None
 
 

@@ -8,7 +8,7 @@ from protocols.ieee11073.association.events import Released
 from protocols.ieee11073.association.states import State
 from protocols.ieee11073.mder import encode
 from tests.builders.agent_requests import operating_agent
-from tests.builders.ieee11073_apdus import aarq, get_answer, report_answer, rlre, rlrq
+from tests.builders.ieee11073_apdus import aarq, get_response, report_response, rlre, rlrq
 from tests.builders.ieee11073_corpus import conversations
 from tests.builders.ieee11073_devices import manager
 from tests.builders.memory_devices import METER, STORE, HeldMemory, meter_segment
@@ -36,7 +36,7 @@ def test_configuration_response_is_ignored_by_an_agent_that_has_requested_its_re
     agent = operating_agent(METER)
     agent.release(0.1)
     agent.to_send()
-    agent.receive(report_answer(77, EventType.CONFIG), 0.2)
+    agent.receive(report_response(77, EventType.CONFIG), 0.2)
     assert agent.state is State.UNASSOCIATED  # a response without a request: row 9.26
 
 
@@ -50,7 +50,7 @@ def test_manager_that_releases_before_it_has_read_the_mds_sends_no_further_reque
         assert leaving.state is State.OPERATING
         leaving.release(0.1)
         leaving.to_send()
-        leaving.receive(get_answer(0), 0.2)
+        leaving.receive(get_response(0), 0.2)
         assert leaving.to_send() == b""
         assert leaving.receive(rlre(), 0.3)[-1] == Released()
         leaving.receive(aarq(0x0190), 1.0)

@@ -10,7 +10,7 @@ from protocols.ieee11073.association.manager_events import ReportReceived
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim.reports import Reading, fixed_report
-from tests.builders.ieee11073_apdus import aarq, abrt, get_answer, scan_report
+from tests.builders.ieee11073_apdus import aarq, abrt, get_response, scan_report
 from tests.builders.ieee11073_devices import OXIMETER, manager, minute, operating_manager
 
 LINE = ManagerSettings(resynchronise=True)
@@ -43,7 +43,7 @@ def test_tcp_connection_is_closed_when_apdu_framing_is_lost() -> None:
 @pytest.mark.parametrize("step", [1, 3, 1000])
 def test_serial_line_resumes_at_the_next_association_request_after_noise(step: int) -> None:
     line = operating_line()
-    octets = report() + NOISE + report(1)[3:] + request() + get_answer(1) + report()
+    octets = report() + NOISE + report(1)[3:] + request() + get_response(1) + report()
     events = [
         event for at in range(0, len(octets), step) for event in line.receive(octets[at : at + step], 1.0 + at / 1000)
     ]

@@ -36,13 +36,13 @@ class Waiting(NamedTuple):
 
 def for_the_configuration(settings: ManagerSettings) -> Device:
     waiting = Device(manager(settings=settings))
-    waiting.says(aarq(OXIMETER.config_id))
+    waiting.emit(aarq(OXIMETER.config_id))
     return waiting
 
 
 def for_the_mds(settings: ManagerSettings) -> Device:
     waiting = Device(manager(known=OXIMETER, settings=settings))
-    waiting.says(aarq(OXIMETER.config_id))
+    waiting.emit(aarq(OXIMETER.config_id))
     return waiting
 
 

@@ -10,7 +10,7 @@ from protocols.ieee11073.association.manager_events import NotTaken, ReportNotTa
 from protocols.ieee11073.association.states import State
 from protocols.ieee11073.nomenclature import code_of
 from protocols.ieee11073.tolerances import Oddity
-from tests.builders.ieee11073_apdus import MANAGER_ID, aarq, event_report, get_answer, report_answer, roer, rorj
+from tests.builders.ieee11073_apdus import MANAGER_ID, aarq, event_report, get_response, report_response, roer, rorj
 
 OXIMETER, GLUCOMETER = 0x0190, 0x06A4
 FIXED, VARIABLE = EventType.SCAN_REPORT_FIXED, EventType.SCAN_REPORT_VAR
@@ -21,7 +21,7 @@ def manager(config_id: int) -> ManagerAssociation:
     association = ManagerAssociation(system_id=MANAGER_ID, configurations=RememberedConfigurations())
     association.receive(aarq(config_id), 0.0)
     association.to_send()
-    for event in association.receive(get_answer(0, []), 0.1):
+    for event in association.receive(get_response(0, []), 0.1):
         association.delivered(event)
     association.to_send()
     assert association.state is State.OPERATING
@@ -49,7 +49,7 @@ def test_value_of_an_antidote_report_with_trailing_bytes_is_kept() -> None:
     assert observation.device_time is not None
     assert observation.device_time.text() == "2026-11-27T07:15:43.500"
     association.delivered(received)
-    assert association.to_send() == report_answer(0, FIXED)
+    assert association.to_send() == report_response(0, FIXED)
 
 
 @pytest.mark.finding("edge-check-2")

@@ -25,7 +25,7 @@ from simulators.agents.report import Report
 from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
 from tests.builders.ieee11073_devices import BPM, HEART_RATE, PERCENT, SPO2, STAMP, minute
-from tests.builders.ieee11073_pair_links import LinkKind, Row, Spoken, Story, Telling
+from tests.builders.ieee11073_pair_links import LinkKind, Row, Spoken, Story, StoryRun
 
 REPORTS_MAX = 8
 LIVED_S = 13.0
@@ -101,7 +101,7 @@ STORIES: dict[str, Callable[[str], Spoken]] = {**dict.fromkeys(KINDS, device), *
 
 @cache
 def perfect(name: str, confirmed: bool = True) -> Story:
-    return Telling(STORIES[name](name), LinkKind.PERFECT, confirmed=confirmed).tell()
+    return StoryRun(STORIES[name](name), LinkKind.PERFECT, confirmed=confirmed).tell()
 
 
 def rows(story: Story) -> list[Row]:
@@ -131,7 +131,7 @@ def test_every_report_is_delivered_once_over_a_link_without_loss(name: str) -> N
 def test_slow_or_fragmenting_link_delivers_the_same_observations_as_a_fast_link(
     name: str, kind: LinkKind, confirmed: bool
 ) -> None:
-    story = Telling(STORIES[name](name), kind, confirmed=confirmed).tell()
+    story = StoryRun(STORIES[name](name), kind, confirmed=confirmed).tell()
     assert rows(story) == rows(perfect(name))
     assert story.links == 1
     assert [type(event) for event in story.told] == [type(event) for event in perfect(name, confirmed).told]
@@ -141,7 +141,7 @@ def test_slow_or_fragmenting_link_delivers_the_same_observations_as_a_fast_link(
 @pytest.mark.parametrize("seed", LOSSY_SEEDS)
 def test_reports_are_delivered_in_order_after_reassociation_over_a_lossy_link(name: str, seed: int) -> None:
     spoken = STORIES[name](name)
-    story = Telling(spoken, LinkKind.LOSSY, seed=f"{name}:{seed}").tell()
+    story = StoryRun(spoken, LinkKind.LOSSY, seed=f"{name}:{seed}").tell()
     assert story.answered == len(spoken.reports)
     # A repeated report is whole, and the next one: its acknowledgement was lost, and it is resent on reassociation.
     once = [report for at, report in enumerate(story.delivered) if at == 0 or report != story.delivered[at - 1]]
@@ -155,7 +155,7 @@ def test_reports_are_delivered_in_order_after_reassociation_over_a_lossy_link(na
 
 def test_simulated_lossy_links_cause_reassociations_and_lost_acknowledgements() -> None:
     stories = [
-        Telling(STORIES[name](name), LinkKind.LOSSY, seed=f"{name}:{seed}").tell()
+        StoryRun(STORIES[name](name), LinkKind.LOSSY, seed=f"{name}:{seed}").tell()
         for name in EVERY_FORM
         for seed in LOSSY_SEEDS
     ]

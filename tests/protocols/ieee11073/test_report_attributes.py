@@ -14,7 +14,7 @@ from protocols.ieee11073.dim.objects import numeric
 from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, variable_report
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.tolerances import Oddity
-from tests.builders.ieee11073_apdus import aarq, get_answer, report_answer, rlrq, scan_report
+from tests.builders.ieee11073_apdus import aarq, get_response, report_response, rlrq, scan_report
 from tests.builders.ieee11073_devices import BPM, PERCENT, PULSE, SPO2, minute
 from tests.builders.reports_reading import Read, variable_items, variable_of, with_attributes
 
@@ -53,7 +53,7 @@ def test_battery_power_and_clock_attributes_are_emitted_before_the_observations(
     assert mds.date_and_time == minute(0)
     assert mds.battery_remaining == (90.0, Code(4, 2208))
     assert [number for number, _ in mds.attributes] == [2460, 2389, 2439, 2440]
-    assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_VAR)
+    assert read.manager.to_send() == report_response(0, EventType.SCAN_REPORT_VAR)
 
 
 def test_device_identity_is_updated_by_reported_mds_attributes() -> None:
@@ -104,7 +104,7 @@ def test_fixed_form_mds_report_is_decoded_by_the_attribute_value_map_of_the_mds(
     assert (read.mds, read.oddities) == ([], [Oddity.HANDLE_UNKNOWN])
     mapped = (AvaType(Attribute.ATTRIBUTE_VALUE_MAP, bytes.fromhex("0002 0008 099C 0002 0987 0008")),)
     read.octets(rlrq() + aarq(OXIMETER.config_id))
-    read.octets(get_answer(1, mapped))
+    read.octets(get_response(1, mapped))
     read.octets(scan_report(report, report_no=0))
     assert [(event.battery_percent, event.date_and_time) for event in read.mds] == [(85, minute(0))]
 
@@ -183,7 +183,7 @@ def test_measurement_status_without_a_value_is_reported_as_an_attribute() -> Non
     read = Read(OXIMETER)
     assert read(variable_of(1, (Attribute.MEASUREMENT_STATUS, "2000"))) == []
     assert told(read) == [(1, None, ((Attribute.MEASUREMENT_STATUS, b"\x20\x00"),))]
-    assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_VAR)
+    assert read.manager.to_send() == report_response(0, EventType.SCAN_REPORT_VAR)
 
 
 def test_report_of_an_object_without_attributes_is_a_deviation() -> None:
@@ -217,7 +217,7 @@ def test_attributes_are_reported_again_in_a_new_association() -> None:
     read = Read(OXIMETER)
     report = variable_of(0, (Attribute.BATTERY_LEVEL, "0055"))
     read(report)
-    read.octets(rlrq() + aarq(OXIMETER.config_id) + get_answer(1))
+    read.octets(rlrq() + aarq(OXIMETER.config_id) + get_response(1))
     read.octets(scan_report(report))
     assert [event.battery_percent for event in read.mds] == [85, 85]
 

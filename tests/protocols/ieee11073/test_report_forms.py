@@ -22,7 +22,7 @@ from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import PERSON_UNKNOWN, Observation
-from tests.builders.ieee11073_apdus import report_answer, roer, rorj, scan_report
+from tests.builders.ieee11073_apdus import report_response, roer, rorj, scan_report
 from tests.builders.ieee11073_corpus import apdu
 from tests.builders.ieee11073_devices import BPM, PERCENT, PULSE, SPO2, STAMP, minute
 from tests.builders.ieee11073_report_info import (
@@ -96,7 +96,7 @@ def test_report_of_each_scan_report_format_is_encoded_and_decoded(form: ScanForm
     assert (read.sentences, read.lost) == ([], [])
     answer = report.handle
     assert read.manager.to_send() == b"".join(
-        report_answer(number, report.event_type, handle=answer) for number in range(3)
+        report_response(number, report.event_type, handle=answer) for number in range(3)
     )
 
 
@@ -172,7 +172,7 @@ def test_observations_of_one_person_share_their_channel() -> None:
 def test_report_of_a_person_without_observations_is_acknowledged_without_a_deviation() -> None:
     read = Read(SCALE)
     assert read(ScanReport(EventType.SCAN_REPORT_MP_FIXED, bytes.fromhex("0001 0006 0003 0000 0000"))) == []
-    assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_MP_FIXED)
+    assert read.manager.to_send() == report_response(0, EventType.SCAN_REPORT_MP_FIXED)
     assert read.sentences == []
 
 

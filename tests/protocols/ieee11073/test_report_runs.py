@@ -13,7 +13,7 @@ from protocols.ieee11073.dim.notes import Notes
 from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_BYTES, layout_key
 from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, variable_report
 from protocols.observation import Observation, Special
-from tests.builders.ieee11073_apdus import report_answer, scan_report
+from tests.builders.ieee11073_apdus import report_response, scan_report
 from tests.builders.ieee11073_devices import OXIMETER, minute, operating_manager
 from tests.harness.work import work_of
 
@@ -92,7 +92,7 @@ def test_every_report_is_acknowledged_when_400_reports_are_decoded_together() ->
     events, answers = told(manager, [apdus[0], b"".join(apdus[1:21]), b"".join(apdus[21:])])
     assert len(events) < 12
     assert [one.device_time for one in observations(events)[::2]] == [minute(at) for at in range(400)]
-    assert answers == b"".join(report_answer(at) for at in range(400))
+    assert answers == b"".join(report_response(at) for at in range(400))
 
 
 def test_report_with_another_object_handle_among_equal_reports_is_decoded_separately() -> None:
@@ -103,7 +103,7 @@ def test_report_with_another_object_handle_among_equal_reports_is_decoded_separa
     changed[45] = 7  # the second handle
     events, answers = told(manager, [b"".join((*good[:3], bytes(changed), good[4]))])
     assert [one.channel.handle for one in observations(events)] == [1, 10, 1, 10, 1, 10, 1, 1, 10]
-    assert answers == b"".join(report_answer(at) for at in range(5))
+    assert answers == b"".join(report_response(at) for at in range(5))
 
 
 def test_report_layout_key_ignores_the_report_number_and_the_invoke_id() -> None:

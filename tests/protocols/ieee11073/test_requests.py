@@ -29,14 +29,14 @@ from tests.builders.ieee11073_apdus import (
     MANAGER_ID,
     aarq,
     abrt,
-    get_answer,
+    get_response,
     rlrq,
     roer,
     rorj,
     scan_report,
 )
 from tests.builders.ieee11073_devices import OXIMETER, minute
-from tests.builders.ieee11073_rows import saying
+from tests.builders.ieee11073_rows import event_text
 
 
 class Asking(Service):
@@ -88,7 +88,7 @@ def operating(*, mds_read: bool = True) -> AskingManager:
     one = AskingManager()
     one.receive(aarq(OXIMETER.config_id), 0.0)
     if mds_read:
-        one.receive(get_answer(0), 0.0)
+        one.receive(get_response(0), 0.0)
     one.to_send()
     return one
 
@@ -111,7 +111,7 @@ def test_only_one_manager_request_is_in_flight_at_a_time() -> None:
     for number in (11, 12):
         manager.service.ask(number)
     assert manager.to_send() == b""  # the Get of the MDS is in flight
-    manager.receive(get_answer(0), 1.0)
+    manager.receive(get_response(0), 1.0)
     assert manager.to_send() == action(1, 11)
     manager.receive(result(1, 11), 1.5)
     assert manager.to_send() == action(2, 12)
@@ -148,7 +148,7 @@ def test_timeout_of_a_request_is_reported_and_the_next_request_is_sent() -> None
     assert manager.service.came == ["11 silence"]
     assert manager.state is State.OPERATING
     assert manager.to_send() == action(2, 12)
-    assert [saying(event) for event in manager.receive(report(0), 3.5)] == ["2 observations, unconfirmed"]
+    assert [event_text(event) for event in manager.receive(report(0), 3.5)] == ["2 observations, unconfirmed"]
 
 
 def test_late_response_to_a_timed_out_request_is_ignored_with_a_deviation() -> None:
@@ -156,7 +156,7 @@ def test_late_response_to_a_timed_out_request_is_ignored_with_a_deviation() -> N
     manager.service.ask(11)
     manager.expire(3.0)
     told = manager.receive(result(1, 11), 4.0)
-    assert [saying(event) for event in told] == ["odd answer_late"]
+    assert [event_text(event) for event in told] == ["odd answer_late"]
     assert manager.service.came == ["11 silence"]
     assert manager.state is State.OPERATING
     assert manager.to_send() == action(1, 11)
@@ -179,7 +179,7 @@ def test_timeout_of_a_mandatory_request_aborts_the_association() -> None:
     manager.service.ask(12)
     manager.to_send()
     (aborted,) = manager.expire(3.0)
-    assert saying(aborted) == "aborted 2 by us"
+    assert event_text(aborted) == "aborted 2 by us"
     assert manager.service.came == ["ended"]
     assert manager.to_send() == abrt(AbortReason.RESPONSE_TIMEOUT)
 
@@ -192,7 +192,7 @@ def test_pending_requests_are_dropped_when_the_association_ends() -> None:
     manager.receive(rlrq(), 1.0)
     manager.to_send()
     manager.receive(aarq(OXIMETER.config_id), 2.0)
-    manager.receive(get_answer(2), 2.0)
+    manager.receive(get_response(2), 2.0)
     assert manager.to_send().count(b"\x01\x07") == 0
     manager.service.ask(13)
     assert manager.to_send() == action(3, 13)
@@ -287,7 +287,7 @@ def test_mds_response_during_the_release_causes_no_further_request() -> None:
     manager = operating(mds_read=False)
     manager.release(0.5)
     manager.to_send()
-    assert [saying(event) for event in manager.receive(get_answer(0), 1.0)] == ["MdsRead"]
+    assert [event_text(event) for event in manager.receive(get_response(0), 1.0)] == ["MdsRead"]
     assert manager.to_send() == b""
 
 
@@ -300,5 +300,5 @@ def test_get_request_is_completed_by_its_response() -> None:
         to_s=3.0,
         done=came.append,
     )
-    manager.receive(get_answer(1), 1.0)
+    manager.receive(get_response(1), 1.0)
     assert [one.invoke_id for one in came] == [1]

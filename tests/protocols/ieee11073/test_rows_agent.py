@@ -34,8 +34,8 @@ from tests.builders.ieee11073_apdus import (
     aarq,
     abrt,
     config_report,
-    get_answer,
-    report_answer,
+    get_response,
+    report_response,
     rlre,
     rlrq,
     roer,
@@ -61,13 +61,13 @@ CONFIG = config_report(OXIMETER, invoke_id=6)
 GET, SET, ACTION = apdu("e8"), apdu("e15"), apdu("e18")
 UNREADABLE = bytes.fromhex("E7000008 0006 0042 0103 0000")
 """A Get without a body, invoke-id 0x42."""
-UNKNOWN_ANSWER = report_answer(77)
+UNKNOWN_ANSWER = report_response(77)
 BROKE, ABORTED = ("odd message_unreadable",), ("aborted 0 by us",)
 SENT_CONFIG = config_report(OXIMETER, invoke_id=0)
 
 
 def verdict(result: ConfigResult) -> bytes:
-    return report_answer(0, EventType.CONFIG, info=encode(ConfigReportRsp(CONFIG_ID, result)))
+    return report_response(0, EventType.CONFIG, info=encode(ConfigReportRsp(CONFIG_ID, result)))
 
 
 def agent(*configurations: Configuration, settings: AgentSettings | None = None) -> AgentAssociation:
@@ -158,7 +158,7 @@ NO_OBJECT, INVALID_OBJECT, NO_ACTION = ErrorValue(1), ErrorValue(17), ErrorValue
 UNRECOGNIZED = RejectProblem.UNRECOGNIZED_OPERATION
 REJECTED_PERMANENT = bytes.fromhex("E3000006 0001 0000 0000")
 OTHERS = ((I.RX_OTHER_REQUEST, SET), (I.RX_OTHER_REQUEST, ACTION), (I.RX_REPORT, EVENT), (I.RX_CONFIG, CONFIG))
-MDS = get_answer(requests(GET), (MODEL,))
+MDS = get_response(requests(GET), (MODEL,))
 
 # fmt: off
 STORIES = [
@@ -266,7 +266,7 @@ STORIES = [
         S.WAITING_APPROVAL, "30", I.RX_RESPONSE_KNOWN, rorj(0, RejectProblem(2)), S.UNASSOCIATED, abrt(), *ABORTED
     ),
     story(
-        S.WAITING_APPROVAL, "30", I.RX_RESPONSE_KNOWN, report_answer(0, EventType.CONFIG), S.UNASSOCIATED, abrt(),
+        S.WAITING_APPROVAL, "30", I.RX_RESPONSE_KNOWN, report_response(0, EventType.CONFIG), S.UNASSOCIATED, abrt(),
         "odd config_verdict_unreadable", "aborted 0 by us",
     ),
     story(S.WAITING_APPROVAL, "30", I.RX_RESPONSE_UNKNOWN, UNKNOWN_ANSWER, S.UNASSOCIATED, abrt(), *ABORTED),
@@ -285,7 +285,7 @@ STORIES = [
     story(S.OPERATING, "21", I.RX_REPORT, EVENT, None, rorj(requests(EVENT), UNRECOGNIZED)),
     story(S.OPERATING, "21", I.RX_CONFIG, CONFIG, None, rorj(requests(CONFIG), UNRECOGNIZED)),
     Story(
-        "8.26", I.RX_RESPONSE_KNOWN, reporting, S.OPERATING, report_answer(0), S.OPERATING, b"", ("ReportAccepted",)
+        "8.26", I.RX_RESPONSE_KNOWN, reporting, S.OPERATING, report_response(0), S.OPERATING, b"", ("ReportAccepted",)
     ),
     Story(
         "8.26", I.RX_RESPONSE_KNOWN, reporting, S.OPERATING, rorj(0, RejectProblem(103)), S.OPERATING, b"",
@@ -311,7 +311,7 @@ STORIES = [
         story(S.DISASSOCIATING, "21", given, do, None, b"") for given, do in ((I.RX_GET, GET), *OTHERS)
     ),
     Story(
-        "9.26", I.RX_RESPONSE_KNOWN, partial(leaving_from, reporting), S.DISASSOCIATING, report_answer(0),
+        "9.26", I.RX_RESPONSE_KNOWN, partial(leaving_from, reporting), S.DISASSOCIATING, report_response(0),
         S.DISASSOCIATING, b"", ("ReportAccepted",),
     ),
     *(

@@ -38,8 +38,8 @@ from tests.builders.ieee11073_apdus import (
     abrt,
     config_report,
     event_report,
-    get_answer,
-    report_answer,
+    get_response,
+    report_response,
     rlre,
     rlrq,
     roer,
@@ -61,13 +61,13 @@ AARE_OF_ANOTHER = apdu("e2")
 UNREADABLE = bytes.fromhex("E7000008 0006 0042 0101 0000")
 """A confirmed event report without a body, invoke-id 0x42."""
 ASKS_MDS = bytes.fromhex("E700000E 000C 0000 0103 0006 0000 0000 0000")
-UNKNOWN_ANSWER = get_answer(77)
+UNKNOWN_ANSWER = get_response(77)
 BROKE = ("odd message_unreadable",)
 ABORTED = ("aborted 0 by us",)
 
 
 def verdict(config_id: int, result: ConfigResult, invoke_id: int = 6) -> bytes:
-    return report_answer(invoke_id, EventType.CONFIG, info=encode(ConfigReportRsp(config_id, result)))
+    return report_response(invoke_id, EventType.CONFIG, info=encode(ConfigReportRsp(config_id, result)))
 
 
 def waiting(settings: ManagerSettings | None = None) -> ManagerAssociation:
@@ -222,10 +222,12 @@ STORIES = [
         rorj(0x42, RejectProblem.UNRECOGNIZED_APDU), *BROKE,
     ),
     *(
-        Story(f"{state.value}.26", I.RX_RESPONSE_KNOWN, partial(with_get, state), state, get_answer(0), state, b"", ())
+        Story(
+            f"{state.value}.26", I.RX_RESPONSE_KNOWN, partial(with_get, state), state, get_response(0), state, b"", ()
+        )
         for state in CONFIGURING
     ),
-    Story("8.26", I.RX_RESPONSE_KNOWN, asking_mds, S.OPERATING, get_answer(0), S.OPERATING, b"", ("MdsRead",)),
+    Story("8.26", I.RX_RESPONSE_KNOWN, asking_mds, S.OPERATING, get_response(0), S.OPERATING, b"", ("MdsRead",)),
     Story(
         "8.26", I.RX_RESPONSE_KNOWN, asking_mds, S.OPERATING, roer(0, ErrorValue(1)), S.OPERATING, b"",
         ("odd mds_withheld",),
@@ -316,7 +318,7 @@ STORIES = [
     leaving("9.21", I.RX_GET, GET, S.DISASSOCIATING, b""),
     leaving("9.21", I.RX_OTHER_REQUEST, SET, S.DISASSOCIATING, b""),
     Story(
-        "9.26", I.RX_RESPONSE_KNOWN, asking_mds_and_leaving, S.DISASSOCIATING, get_answer(0), S.DISASSOCIATING, b"",
+        "9.26", I.RX_RESPONSE_KNOWN, asking_mds_and_leaving, S.DISASSOCIATING, get_response(0), S.DISASSOCIATING, b"",
         ("MdsRead",),
     ),
     leaving("9.26", I.RX_RESPONSE_UNKNOWN, UNKNOWN_ANSWER, S.UNASSOCIATED, abrt(), *ABORTED),

@@ -13,7 +13,7 @@ from protocols.ieee11073.association.manager import ManagerAssociation
 from tests.builders.agent_requests import operating_agent
 from tests.builders.ieee11073_corpus import Sample, apdus, conversations
 from tests.builders.ieee11073_devices import OXIMETER, operating_manager
-from tests.builders.ieee11073_rows import saying
+from tests.builders.ieee11073_rows import event_text
 
 EVERY = [*apdus(), *(sample for conversation in conversations().values() for sample in conversation)]
 DIFFERENT = list({sample.octets: sample for sample in reversed(EVERY)}.values())
@@ -30,7 +30,7 @@ def after(association: AnyAssociation, pieces: list[bytes]) -> tuple[list[str], 
     for piece in pieces:
         for event in association.receive(piece, 1.0):
             association.delivered(event)
-            told.append(saying(event))
+            told.append(event_text(event))
     return told, association.to_send(), association.state
 
 

@@ -56,7 +56,7 @@ def enabled() -> Device:
     played = device(MONITOR)
     for handle in (FAST, RARE):
         (asked,) = played.asked()
-        played.says(switched(asked.invoke_id, handle))
+        played.emit(switched(asked.invoke_id, handle))
     return played
 
 
@@ -68,10 +68,10 @@ def test_scanners_are_enabled_one_after_the_other_with_the_bytes_of_the_referenc
     assert first.octets == bytes(example)
     answer = bytearray(apdu("e16"))
     answer[6:8] = first.invoke_id.to_bytes(2, "big")
-    assert played.says(bytes(answer)) == [ScannerState(FAST, enabled=True)]
+    assert played.emit(bytes(answer)) == [ScannerState(FAST, enabled=True)]
     (second,) = played.asked()
     assert second.body.obj_handle == RARE
-    assert played.says(switched(second.invoke_id, RARE)) == [ScannerState(RARE, enabled=True)]
+    assert played.emit(switched(second.invoke_id, RARE)) == [ScannerState(RARE, enabled=True)]
     assert played.asked() == []
 
 
@@ -86,13 +86,13 @@ def test_scanner_attributes_absent_from_the_configuration_are_requested() -> Non
     bare = type(fast)(fast.obj_class, FAST, tuple(ava for ava in fast.attributes if ava.attribute_id != 2421))
     played = device(Configuration(MONITOR.config_id, (*rest, bare, rare)))
     (asked,) = played.asked()
-    played.says(switched(asked.invoke_id, FAST))
+    played.emit(switched(asked.invoke_id, FAST))
     (other,) = played.asked()
-    played.says(switched(other.invoke_id, RARE))
+    played.emit(switched(other.invoke_id, RARE))
     (get,) = played.asked()
     assert (get.message, get.body.obj_handle) == (MessageTag.GET, FAST)
     interval = AvaType(Attribute.REPORTING_INTERVAL, (16_000).to_bytes(4, "big"))
-    played.says(attributes(get.invoke_id, (interval, AvaType(Attribute.TRANSMIT_WINDOW, b"\0\1")), FAST))
+    played.emit(attributes(get.invoke_id, (interval, AvaType(Attribute.TRANSMIT_WINDOW, b"\0\1")), FAST))
     fast_now = played.manager.scanners.known[FAST]
     assert (fast_now.interval_s, fast_now.transmit_window) == (2.0, 1)
     assert played.manager.deadline_s == 20.0
@@ -109,7 +109,7 @@ def test_scan_reports_are_accepted_from_a_scanner_that_did_not_respond_to_the_en
     why = "it was not answered in time"
     assert [event for event in told if isinstance(event, ScannerNotSwitched)] == [ScannerNotSwitched(FAST, True, why)]
     assert [event.sentence for event in told if isinstance(event, Deviation)] == [f"scanner 3 is not switched: {why}"]
-    assert isinstance(played.says(rate_report(0))[-1], ReportReceived)
+    assert isinstance(played.emit(rate_report(0))[-1], ReportReceived)
     assert [asked.body.obj_handle for asked in played.asked()] == [FAST, RARE]
 
 
@@ -126,7 +126,7 @@ def test_scan_reports_are_accepted_from_a_scanner_that_did_not_respond_to_the_en
 def test_scanner_that_cannot_be_enabled_is_reported_with_the_reason(answer: Callable[[int], bytes], why: str) -> None:
     played = device(MONITOR)
     (asked,) = played.asked()
-    assert ScannerNotSwitched(FAST, True, why) in played.says(answer(asked.invoke_id))
+    assert ScannerNotSwitched(FAST, True, why) in played.emit(answer(asked.invoke_id))
     assert played.manager.scanners.known[FAST].enabled is None
     assert played.manager.state is State.OPERATING
 
@@ -134,14 +134,14 @@ def test_scanner_that_cannot_be_enabled_is_reported_with_the_reason(answer: Call
 def test_periodic_scanner_without_reports_is_reported_once_and_once_when_its_reports_resume() -> None:
     played = enabled()
     for second in range(30):
-        played.says(rate_report(second), after_s=1.0)
+        played.emit(rate_report(second), after_s=1.0)
         played.told += played.manager.expire(played.now_s)
     assert not [event for event in played.told if isinstance(event, ScannerSilent)]
     silent = [event for event in played.waits(60.0) if isinstance(event, ScannerSilent)]
     assert [(event.handle, event.interval_s) for event in silent] == [(FAST, 1.0)]
     assert 10.0 <= silent[0].silent_s <= 20.0
     assert played.manager.state is State.OPERATING
-    played.says(rate_report(30))
+    played.emit(rate_report(30))
     assert ScannerResumed(FAST) in played.waits(10.0)
 
 
@@ -151,9 +151,9 @@ def test_periodic_scanner_without_reports_is_reported_at_the_announced_deadline(
     assert (began_s + 10.0) - began_s < 10.0
     played = device(MONITOR)
     (asked,) = played.asked()
-    played.says(switched(asked.invoke_id, FAST), after_s=began_s)
+    played.emit(switched(asked.invoke_id, FAST), after_s=began_s)
     (asked,) = played.asked()
-    played.says(switched(asked.invoke_id, RARE))
+    played.emit(switched(asked.invoke_id, RARE))
     assert played.manager.deadline_s == began_s + 10.0
     assert [event.handle for event in played.manager.expire(began_s + 10.0) if isinstance(event, ScannerSilent)] == [
         FAST
@@ -168,7 +168,7 @@ def test_episodic_scanner_without_reports_is_never_reported() -> None:
 
 def test_known_scanners_are_forgotten_when_the_association_ends() -> None:
     played = enabled()
-    played.says(abrt())
+    played.emit(abrt())
     assert (played.manager.scanners.known, played.manager.deadline_s) == ({}, None)
 
 

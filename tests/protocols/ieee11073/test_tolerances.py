@@ -44,8 +44,8 @@ from tests.builders.ieee11073_apdus import (
     aarq,
     config_report,
     event_report,
-    get_answer,
-    report_answer,
+    get_response,
+    report_response,
     rlrq,
     roer,
     scan_report,
@@ -142,7 +142,7 @@ def verdict_to_agent() -> list[Event]:
     asks = manager()
     asks.receive(agent.to_send(), 0.0)
     agent.receive(asks.to_send(), 0.0)
-    return agent.receive(report_answer(0, EventType.CONFIG, info=b"\x40"), 0.0)
+    return agent.receive(report_response(0, EventType.CONFIG, info=b"\x40"), 0.0)
 
 
 def scanning(handle_of_map: int) -> Configuration:
@@ -197,7 +197,7 @@ def with_clock() -> ManagerAssociation:
         AvaType(Attribute.MDS_TIME_INFO, bytes.fromhex("C010 1F00 FFFFFFFF 0064 0000 00000000")),
         AvaType(Attribute.DATE_AND_TIME, bytes.fromhex("2026030112000000")),
     )
-    association.receive(get_answer(0, clock), 0.0)
+    association.receive(get_response(0, clock), 0.0)
     association.to_send()
     return association
 
@@ -223,7 +223,7 @@ def requested(answer: bytes | None) -> list[Event]:
     """Request a device's data; `answer` is its DataResponse, None a ROER."""
     association = manager(known=OXIMETER)
     told = association.receive(aarq_on_request(OXIMETER.config_id), 0.0)
-    identified = association.receive(get_answer(0), 0.0)
+    identified = association.receive(get_response(0), 0.0)
     for event in identified:
         association.delivered(event)
     told += identified
@@ -282,8 +282,8 @@ STORIES: dict[Oddity, Story] = {
     Oddity.SCALE_UNUSABLE: lambda: waveform(PERIOD, (Attribute.SCALE_AND_RANGE_I16, "00000000 00000064 0000 0000")),
     Oddity.SCALE_UNREADABLE: lambda: waveform(PERIOD, (Attribute.SCALE_AND_RANGE_I16, "00000000 00000064 0000")),
     Oddity.MDS_WITHHELD: lambda: identified(roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE)),
-    Oddity.MDS_ATTRIBUTE_UNREADABLE: lambda: identified(get_answer(0, [AvaType(Attribute.SYSTEM_MODEL, b"\x00")])),
-    Oddity.CLOCK_UNREADABLE: lambda: identified(get_answer(0, [AvaType(Attribute.DATE_AND_TIME, bytes(8))])),
+    Oddity.MDS_ATTRIBUTE_UNREADABLE: lambda: identified(get_response(0, [AvaType(Attribute.SYSTEM_MODEL, b"\x00")])),
+    Oddity.CLOCK_UNREADABLE: lambda: identified(get_response(0, [AvaType(Attribute.DATE_AND_TIME, bytes(8))])),
     Oddity.REPORT_OF_NO_OBJECT: lambda: reported(FIXED, "0000 0000", handle=9),
     Oddity.REPORT_TYPE: lambda: operating(event_report(0x0D55, bytes(8))),
     Oddity.REPORT_UNREADABLE: lambda: reported(FIXED, "0001 0006 0001 0003 0062"),

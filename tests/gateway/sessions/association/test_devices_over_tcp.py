@@ -102,12 +102,12 @@ async def test_concurrent_devices_store_values_under_their_own_system_ids(tmp_pa
 async def test_unknown_configuration_is_requested_once_and_remembered_after_a_restart(tmp_path):
     async with sessions(tmp_path) as gateway:
         async with device(gateway.address, own_configuration=True) as thermometer:
-            assert thermometer.was_asked_for_its_configuration
+            assert thermometer.got_configuration_request
             assert await thermometer.measure(36.6) == "answered"
         async with device(gateway.address, own_configuration=True) as again:
-            assert not again.was_asked_for_its_configuration
+            assert not again.got_configuration_request
     async with sessions(tmp_path) as restarted, device(restarted.address, own_configuration=True) as later:
-        assert not later.was_asked_for_its_configuration
+        assert not later.got_configuration_request
         assert await later.measure(36.7) == "answered"
 
 

@@ -19,7 +19,7 @@ from gateway.transports.serial_port import RETURN_PAUSE_S_MAX
 from tests.builders.gateway_sessions import sessions
 from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
-from tests.harness.serial_and_tcp_breaks import Breaks, answered_values, break_serial, break_tcp, held
+from tests.harness.serial_and_tcp_breaks import Breaks, acknowledged_values, break_serial, break_tcp, held
 from tests.harness.serial_socket import SerialSocket
 
 WARM_UP, ROUNDS = 10, 25
@@ -67,8 +67,8 @@ async def test_fifty_broken_links_leak_no_task_or_descriptor_and_every_device_re
         # The last links are still closing; a leaked task never ends.
         await eventually(lambda: len(asyncio.all_tasks()) <= before.tasks, what="no task is left behind")
         after = await held(gateway)
-        assert await answered_values(gateway, 1) == serial.measured
-        assert await answered_values(gateway, 2) == tcp.measured
+        assert await acknowledged_values(gateway, 1) == serial.measured
+        assert await acknowledged_values(gateway, 2) == tcp.measured
         (port,) = gateway.supervisor.ports
         openings = port.openings
     assert (len(serial.measured), len(tcp.measured)) == (WARM_UP + ROUNDS,) * 2

@@ -45,10 +45,10 @@ async def test_changed_configuration_under_the_same_id_is_requested_again_and_no
         async with device(gateway.address, own_configuration=True) as before:
             assert await before.measure(36.6) == "answered"
         async with device(gateway.address, own_configuration=True, kind=SCALE) as updated:
-            assert not updated.was_asked_for_its_configuration
+            assert not updated.got_configuration_request
             assert await updated.measure(80.5, second=7) == "aborted"
         async with device(gateway.address, own_configuration=True, kind=SCALE) as again:
-            assert again.was_asked_for_its_configuration
+            assert again.got_configuration_request
             assert await again.measure(80.5, second=7) == "answered"
         assert [to_json(record)["type"] for record in await gateway.stored()] == [
             "MDC_TEMP_BODY",
@@ -58,7 +58,7 @@ async def test_changed_configuration_under_the_same_id_is_requested_again_and_no
         sessions(tmp_path) as restarted,
         device(restarted.address, own_configuration=True, kind=SCALE) as later,
     ):
-        assert not later.was_asked_for_its_configuration
+        assert not later.got_configuration_request
         assert await later.measure(80.6, second=8) == "answered"
 
 

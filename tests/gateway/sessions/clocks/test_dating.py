@@ -35,7 +35,7 @@ def test_counter_times_are_dated_correctly_over_roll_over_and_restart(
     kind: TimeKind, ppm: int, powered_us: int, course: list[int | str]
 ) -> None:
     device = ClockDevice(kind, ppm=ppm, powered_us=powered_us)
-    device.says_its_time()
+    device.send_its_time()
     for step in course:
         match step:
             case "report":
@@ -45,7 +45,7 @@ def test_counter_times_are_dated_correctly_over_roll_over_and_restart(
             case "send":
                 check(device.sends_memory())
             case "ask":
-                device.says_its_time()
+                device.send_its_time()
             case "restart":
                 device.restarts()
             case int():
@@ -69,7 +69,7 @@ def test_absolute_times_are_dated_correctly_over_every_setting_of_the_clock(
     ahead_us: int, ppm: int, tick_us: int, redates: bool, course: list[int | str]
 ) -> None:
     device = ClockDevice(TimeKind.ABSOLUTE, ahead_us=ahead_us, ppm=ppm, tick_us=tick_us, redates=redates)
-    device.says_its_time()
+    device.send_its_time()
     for step in course:
         match step:
             case "report":
@@ -79,7 +79,7 @@ def test_absolute_times_are_dated_correctly_over_every_setting_of_the_clock(
             case "send":
                 check(device.sends_memory())
             case "ask":
-                device.says_its_time()
+                device.send_its_time()
             case "set":
                 check(device.is_set())
             case "set in vain":

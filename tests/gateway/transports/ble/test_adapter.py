@@ -10,7 +10,7 @@ from gateway.transports.ble.faults import BleUnreachable
 from gateway.transports.ble.options import CentralOptions
 from tests.builders.ble_central import running_central
 from tests.harness.moved_clock import MovedClock
-from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER, Nobody, ScriptedRadio, unavailable
+from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER, DecliningAgent, ScriptedRadio, unavailable
 
 
 async def test_missing_adapter_is_reported_and_used_as_soon_as_it_appears():
@@ -64,7 +64,7 @@ async def test_hanging_open_of_the_stack_times_out_and_is_retried():
 @pytest.mark.parametrize("turns", range(12))
 async def test_adapter_lost_during_shutdown_does_not_block_the_shutdown(turns: int):
     radio, clock = ScriptedRadio(), MovedClock()
-    running = asyncio.ensure_future(BleCentral(radio, clock, CentralOptions(), Nobody()).run())
+    running = asyncio.ensure_future(BleCentral(radio, clock, CentralOptions(), DecliningAgent()).run())
     await clock.settle()
     radio.lose("the radio has gone")
     await clock.settle(turns)

@@ -111,7 +111,7 @@ async def test_passkey_is_requested_from_the_operator(bluez):
     bluez.add_device()
     person = Person(passkey=123456)
     backend = await opened(person)
-    assert await bluez.ask_agent("RequestPasskey", "o", path_of(OXIMETER)) == 123456
+    assert await bluez.call_agent("RequestPasskey", "o", path_of(OXIMETER)) == 123456
     assert person.asked == [(OXIMETER, None)]
     await backend.close()
 
@@ -128,7 +128,7 @@ async def test_pairing_requests_that_the_operator_did_not_start_are_rejected(blu
         ("AuthorizeService", "os", "0000110b-0000-1000-8000-00805f9b34fb"),
     ):
         with pytest.raises(Refused) as refused:
-            await bluez.ask_agent(member, signature, path_of(OXIMETER), *body)
+            await bluez.call_agent(member, signature, path_of(OXIMETER), *body)
         assert refused.value.name == "org.bluez.Error.Rejected"
     await backend.close()
 
@@ -137,10 +137,10 @@ async def test_numeric_comparison_and_just_works_are_confirmed_by_the_operator(b
     bluez.add_device()
     person = Person(agrees=True)
     backend = await opened(person)
-    await bluez.ask_agent("RequestConfirmation", "ou", path_of(OXIMETER), 654321)
-    await bluez.ask_agent("RequestAuthorization", "o", path_of(OXIMETER))
-    await bluez.ask_agent("DisplayPasskey", "ouq", path_of(OXIMETER), 111111, 0)
-    await bluez.ask_agent("DisplayPasskey", "ouq", path_of(OXIMETER), 111111, 1)
+    await bluez.call_agent("RequestConfirmation", "ou", path_of(OXIMETER), 654321)
+    await bluez.call_agent("RequestAuthorization", "o", path_of(OXIMETER))
+    await bluez.call_agent("DisplayPasskey", "ouq", path_of(OXIMETER), 111111, 0)
+    await bluez.call_agent("DisplayPasskey", "ouq", path_of(OXIMETER), 111111, 1)
     assert person.asked == [(OXIMETER, 654321), (OXIMETER, None), (OXIMETER, 111111)]
     await backend.close()
 
@@ -150,12 +150,12 @@ async def test_cancelled_passkey_request_gets_no_passkey(bluez):
     person = Person(passkey=1)
     person.thinks = asyncio.Event()
     backend = await opened(person)
-    question = asyncio.ensure_future(bluez.ask_agent("RequestPasskey", "o", path_of(OXIMETER)))
+    question = asyncio.ensure_future(bluez.call_agent("RequestPasskey", "o", path_of(OXIMETER)))
     await eventually(lambda: person.asked)
-    await bluez.ask_agent("Cancel")
+    await bluez.call_agent("Cancel")
     with pytest.raises(Refused, match="Canceled"):
         await question
-    await bluez.ask_agent("Release")
+    await bluez.call_agent("Release")
     await backend.close()
 
 

@@ -21,7 +21,7 @@ from gateway.transports.clock import SystemClock
 from tests.harness.eventually import eventually
 from tests.harness.fake_bluez import ADAPTER, DEVICE, HCI0, OXIMETER, FakeBluez, Refused, path_of
 from tests.harness.private_bus import needs_dbus, private_bus
-from tests.harness.scripted_radio import Nobody
+from tests.harness.scripted_radio import DecliningAgent
 
 pytestmark = needs_dbus
 
@@ -43,7 +43,7 @@ async def running(**options: float) -> AsyncIterator[BleCentral]:
         BluezBackend(None, Path()),
         SystemClock(),
         CentralOptions(**options, scan=ScanOptions(wanted_silence_s=0.2)),
-        Nobody(),
+        DecliningAgent(),
         chance=lambda: 0.0,
     )
     runs = asyncio.ensure_future(central.run())

@@ -25,7 +25,7 @@ from tests.builders.cloud_people import HandClock
 from tests.builders.webhook_story import SECOND_US, WebhookStory, webhook_story
 from tests.harness.databases import database, database_url, migrated_sqlite, postgresql
 from tests.harness.eventually import eventually
-from tests.harness.receiver import Act, Receiver, answering, hanging, receiving
+from tests.harness.receiver import Act, Receiver, hanging, receiving, respond_with
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgresql"]
 
@@ -132,7 +132,7 @@ async def test_a_receiver_in_trouble_for_days_sees_the_documented_schedule(datab
     acts: dict[str, int | Act] = {
         "fails": 500,
         "hangs": hanging,
-        "redirects": answering(307, Location="/"),
+        "redirects": respond_with(307, Location="/"),
         "down": 200,
     }
     async with receiving(always=acts[kind]) as troubled, receiving() as healthy:

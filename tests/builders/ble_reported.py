@@ -9,7 +9,7 @@ from protocols.ieee11073.nomenclature import name_of
 from protocols.observation import Observation, Value, status_names
 
 
-class Told(NamedTuple):
+class Reported(NamedTuple):
     """One observation in short form, with names instead of codes."""
 
     type: str
@@ -27,9 +27,11 @@ def observations(events: Sequence[GattEvent]) -> list[Observation]:
     return [each for event in events if isinstance(event, Measured) for each in event.observations]
 
 
-def told(events: Sequence[GattEvent]) -> list[Told]:
+def reported(events: Sequence[GattEvent]) -> list[Reported]:
     return [
-        Told(name_of(each.channel.type), each.value, None if each.channel.unit is None else name_of(each.channel.unit))
+        Reported(
+            name_of(each.channel.type), each.value, None if each.channel.unit is None else name_of(each.channel.unit)
+        )
         for each in observations(events)
     ]
 
