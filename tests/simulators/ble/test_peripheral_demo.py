@@ -25,7 +25,7 @@ SOCKET_NAME_OCTETS_MAX = 107
 def test_demo_has_three_bluetooth_devices_and_no_two_devices_share_an_identity():
     assert [device.name for device in BLE_DEVICES] == ["oximeter", "blood pressure", "thermometer"]
     assert len({device.system_id for device in DEMO_DEVICES}) == len(DEMO_DEVICES)
-    assert len({device.enrolment.serial_number for device in DEMO_DEVICES}) == len(DEMO_DEVICES)
+    assert len({device.description.serial_number for device in DEMO_DEVICES}) == len(DEMO_DEVICES)
 
 
 def test_demo_gateway_settings_select_the_virtual_radio(tmp_path: Path):
