@@ -75,11 +75,11 @@ class StoppingCheck:
 
 async def reasons_against(checks: Sequence[Check], patience_s: float) -> Mapping[str, str]:
     """Run all checks; return each part that does not work and the reason."""
-    findings = await asyncio.gather(*(_ask(check, patience_s) for check in checks))
+    findings = await asyncio.gather(*(_run(check, patience_s) for check in checks))
     return {check.part: why for check, why in zip(checks, findings, strict=True) if why is not None}
 
 
-async def _ask(check: Check, patience_s: float) -> str | None:
+async def _run(check: Check, patience_s: float) -> str | None:
     try:
         async with asyncio.timeout(patience_s):
             return await check.why_not()

@@ -37,7 +37,7 @@ _REJECTIONS: dict[type[DomainError], str] = {
 """The texts of rejected changes of a credential."""
 
 
-class _Said(NamedTuple):
+class _FormView(NamedTuple):
     """The variable content of a page with a form. `key`: the message of a refusal, None when the page is first
     shown."""
 
@@ -107,7 +107,7 @@ class SignInHandlers:
             language,
             status=status,
             headers={} if error is None else headers_of(error),
-            said=key and PAGES.said(key, language, wait_s=getattr(error, "wait_s", 0)),
+            said=key and PAGES.text(key, language, wait_s=getattr(error, "wait_s", 0)),
             form_token=self.form_token(request.headers),
             **facts,
         )
@@ -125,7 +125,7 @@ class SignInHandlers:
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         if session is not None:
             return await self._onward(session, query.next, request)
-        return await self._form(request, _Said(query.next, query.lang))
+        return await self._form(request, _FormView(query.next, query.lang))
 
     async def sign_in(self, request: Request) -> Response:
         """`POST /sign-in`."""
@@ -137,13 +137,13 @@ class SignInHandlers:
                 form.username, form.password, address_class(request.address), browser, request.trace
             )
         except SignInRefused as error:
-            said = _Said(form.next, form.lang, "sign_in.refused", error.status)
-            return await self._form(request, said, form.username)
+            view = _FormView(form.next, form.lang, "sign_in.refused", error.status)
+            return await self._form(request, view, form.username)
         except SignInBusy as error:
-            return await self._form(request, _Said(form.next, form.lang, "sign_in.busy", error.status), form.username)
+            return await self._form(request, _FormView(form.next, form.lang, "sign_in.busy", error.status), form.username)
         except SignInThrottled as error:
-            said = _Said(form.next, form.lang, "sign_in.throttled", error.status, error.wait_s)
-            return await self._form(request, said, form.username)
+            view = _FormView(form.next, form.lang, "sign_in.throttled", error.status, error.wait_s)
+            return await self._form(request, view, form.username)
         cookies = [
             self.cookies.session.set(signed_in.secret),
             self.cookies.browser.set(signed_in.browser),
@@ -158,7 +158,7 @@ class SignInHandlers:
         session = await self._at(Stage.CODE, request)
         if session is None:
             return _moved(query.next)
-        return await self._code(request, _Said(query.next, query.lang), query.recovery)
+        return await self._code(request, _FormView(query.next, query.lang), query.recovery)
 
     async def second_factor(self, request: Request) -> Response:
         """`POST /sign-in/second-factor`."""
@@ -170,11 +170,11 @@ class SignInHandlers:
         try:
             fresh = await self._sign_in.give_code(session, form.code, request.trace)
         except CodeRefused as error:
-            said = _Said(form.next, form.lang, "code.refused", error.status)
-            return await self._code(request, said, form.recovery)
+            view = _FormView(form.next, form.lang, "code.refused", error.status)
+            return await self._code(request, view, form.recovery)
         except SignInThrottled as error:
-            said = _Said(form.next, form.lang, "sign_in.throttled", error.status, error.wait_s)
-            return await self._code(request, said, form.recovery)
+            view = _FormView(form.next, form.lang, "sign_in.throttled", error.status, error.wait_s)
+            return await self._code(request, view, form.recovery)
         return see_other(form.next or DONE, [self.cookies.session.set(fresh)])
 
     async def set_up_page(self, request: Request) -> Response:
@@ -183,7 +183,7 @@ class SignInHandlers:
         session = await self._at(Stage.SET_UP, request)
         if session is None:
             return _moved(query.next)
-        return await self._key(request, _Said(query.next, query.lang), session, second_factor.new_secret())
+        return await self._key(request, _FormView(query.next, query.lang), session, second_factor.new_secret())
 
     async def set_up(self, request: Request) -> Response:
         """`POST /sign-in/second-factor/set-up`."""
@@ -193,12 +193,12 @@ class SignInHandlers:
             return _moved(form.next)
         self.check_form(request, form.form_token)
         if not second_factor.is_secret(form.key):
-            return await self._key(request, _Said(form.next, form.lang), session, second_factor.new_secret())
+            return await self._key(request, _FormView(form.next, form.lang), session, second_factor.new_secret())
         try:
             made = await self._sign_in.set_up(session, form.key, form.code, request.trace)
         except CodeRefused as error:
             return await self._key(
-                request, _Said(form.next, form.lang, "code.refused", error.status), session, form.key
+                request, _FormView(form.next, form.lang, "code.refused", error.status), session, form.key
             )
         language = language_of(request.headers, form.lang)
         cookies = [self.cookies.session.set(made.secret)]
@@ -239,15 +239,15 @@ class SignInHandlers:
             form_token=self.form_token(request.headers),
         )
 
-    async def _form(self, request: Request, said: _Said, username: str = "") -> Response:
+    async def _form(self, request: Request, view: _FormView, username: str = "") -> Response:
         visit = self.cookies.visit.read(request.headers)
         fresh = visit or new_secret()
         cookies = () if visit else (self.cookies.visit.set(fresh),)
-        return await self._shown("sign_in.html", request, said, cookies, username=username, form_token=token_of(fresh))
+        return await self._shown("sign_in.html", request, view, cookies, username=username, form_token=token_of(fresh))
 
-    async def _code(self, request: Request, said: _Said, recovery: bool) -> Response:
+    async def _code(self, request: Request, view: _FormView, recovery: bool) -> Response:
         """Show the page of the second factor; `recovery`: for a code with letters, which needs another keyboard."""
-        other = {"next": said.onward, "lang": said.lang, "recovery": None if recovery else "true"}
+        other = {"next": view.onward, "lang": view.lang, "recovery": None if recovery else "true"}
         token = self.form_token(request.headers)
         return await self._shown(
             "second_factor.html",
@@ -258,28 +258,28 @@ class SignInHandlers:
             form_token=token,
         )
 
-    async def _key(self, request: Request, said: _Said, session: Session, key: str) -> Response:
+    async def _key(self, request: Request, view: _FormView, session: Session, key: str) -> Response:
         picture = second_factor.picture_of(key, session.user.username)
         token = self.form_token(request.headers)
         address = second_factor.address_of(key, session.user.username)
         return await self._shown(
-            "set_up.html", request, said, key=key, picture=picture, address=address, form_token=token
+            "set_up.html", request, view, key=key, picture=picture, address=address, form_token=token
         )
 
     async def _shown(
-        self, template: str, request: Request, said: _Said, cookies: Sequence[str] = (), **facts: Any
+        self, template: str, request: Request, view: _FormView, cookies: Sequence[str] = (), **facts: Any
     ) -> Response:
-        language = language_of(request.headers, said.lang)
+        language = language_of(request.headers, view.lang)
         return PAGES.respond(
             template,
             language,
-            status=said.status,
-            form_to=await self._leads_to(said.onward),
+            status=view.status,
+            form_to=await self._leads_to(view.onward),
             cookies=cookies,
-            headers={"Retry-After": str(said.wait_s)} if said.wait_s else {},
-            said=said.key and PAGES.said(said.key, language, wait_s=said.wait_s),
-            next=said.onward,
-            languages={each.value: urlencode({"next": said.onward, "lang": each.value}) for each in Language},
+            headers={"Retry-After": str(view.wait_s)} if view.wait_s else {},
+            said=view.key and PAGES.text(view.key, language, wait_s=view.wait_s),
+            next=view.onward,
+            languages={each.value: urlencode({"next": view.onward, "lang": each.value}) for each in Language},
             **facts,
         )
 

@@ -57,7 +57,7 @@ class Target(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AuthorizationRequest:
     """A request that can be granted. `scopes` empty: the request had none. `challenge` None: without PKCE."""
 
     scopes: tuple[str, ...]
@@ -92,7 +92,7 @@ def target_of(pairs: Pairs, app: App | None) -> Target:
     return Target(app, redirect_uri, sent[0] if sent else None, states[0] if usable else None)
 
 
-def asked_of(pairs: Pairs, target: Target) -> Asked:
+def read_request(pairs: Pairs, target: Target) -> AuthorizationRequest:
     """Return the requested scopes and PKCE challenge. Raises `Redirected`."""
     app = target.app
     for name in _ONCE:
@@ -112,7 +112,7 @@ def asked_of(pairs: Pairs, target: Target) -> Asked:
         raise Redirected("request_not_supported", "Send the parameters in the query.")
     if GrantType.AUTHORIZATION_CODE not in app.grant_types:
         raise Redirected("unauthorized_client", "This app is not registered for authorization_code.")
-    return Asked(_scopes(app, given.get("scope")), _challenge(app, given))
+    return AuthorizationRequest(_scopes(app, given.get("scope")), _challenge(app, given))
 
 
 def _scopes(app: App, text: str | None) -> tuple[str, ...]:

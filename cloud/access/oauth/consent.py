@@ -13,13 +13,13 @@ from cloud.access.apps import App, Apps, ScopeUnknown
 from cloud.access.audit import Audit, Outcome
 from cloud.access.identity import Session, actor_of
 from cloud.access.oauth.authorization import (
-    Asked,
+    AuthorizationRequest,
     NoRedirect,
     Pairs,
     Redirected,
     Target,
-    asked_of,
     client_of,
+    read_request,
     target_of,
 )
 from cloud.access.oauth.store import Code, CodeStore, ConsentStore
@@ -79,7 +79,7 @@ class Authorization:
 
     def check(self, pairs: Pairs, target: Target) -> None:
         """Check that the request can be granted at all, before the user has to sign in. Raises `Redirected`."""
-        asked_of(pairs, target)
+        read_request(pairs, target)
 
     async def question(self, session: Session, pairs: Pairs, target: Target) -> Question | None:
         """Return the question for the user; None when the user has consented to all of it before. Raises `Redirected`.
@@ -87,8 +87,8 @@ class Authorization:
         For an app that cannot be authenticated, the user must consent each time (RFC 8252 §8.6). Otherwise any program
         on the user's device could get a code in the app's name without the user's knowledge.
         """
-        asked = asked_of(pairs, target)
-        scopes = self._grantable(session, target.app, asked)
+        wanted = read_request(pairs, target)
+        scopes = self._grantable(session, target.app, wanted)
         user = session.user
         async with self._database.read() as tx:
             given = await self._consents.given(tx, user.id, target.app.client_id)
@@ -105,7 +105,7 @@ class Authorization:
 
     async def allow(self, session: Session, pairs: Pairs, target: Target, trace: TraceContext, *, asked: bool) -> str:
         """Issue the code after the user has consented, now (`asked`) or before. Raises `Redirected`."""
-        wanted = asked_of(pairs, target)
+        wanted = read_request(pairs, target)
         scopes = self._grantable(session, target.app, wanted)
         code, now_us, user, app = secrets.token_urlsafe(32), self._clock.now_us(), session.user, target.app
         stands_for = Code(
@@ -132,11 +132,11 @@ class Authorization:
             actor = actor_of(session.user, trace)
             await self._audit.record(tx, actor, "app.consent", target.app.client_id, Outcome.REFUSED)
 
-    def _grantable(self, session: Session, app: App, asked: Asked) -> tuple[str, ...]:
+    def _grantable(self, session: Session, app: App, wanted: AuthorizationRequest) -> tuple[str, ...]:
         user = session.user
         if user.tenant_id != app.tenant_id:
             raise Redirected("access_denied", "The signed-in person does not belong to the tenant of this app.")
         try:
-            return self._mint.grantable(app, user, asked.scopes)
+            return self._mint.grantable(app, user, wanted.scopes)
         except ScopeUnknown:
             raise Redirected("access_denied", "The signed-in person may not grant all of these scopes.") from None

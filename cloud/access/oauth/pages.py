@@ -40,7 +40,7 @@ class AuthorizationHandlers:
                 return self._people.lead_here(f"{AUTHORIZE}?{urlencode(pairs)}")
             question = await self._authorization.question(session, pairs, target)
             if question is not None:
-                return self._ask(request, session, pairs, target, question)
+                return self._show_consent(request, session, pairs, target, question)
             code = await self._authorization.allow(session, pairs, target, request.trace, asked=False)
         except Redirected as error:
             return self._back(target, error)
@@ -68,10 +68,12 @@ class AuthorizationHandlers:
         return Response(303, headers={"Location": target.address(self._issuer, code=code)})
 
     def _back(self, target: Target, error: Redirected) -> Response:
-        told = {"error": error.error, "error_description": error.description}
-        return Response(302, headers={"Location": target.address(self._issuer, **told)})
+        parameters = {"error": error.error, "error_description": error.description}
+        return Response(302, headers={"Location": target.address(self._issuer, **parameters)})
 
-    def _ask(self, request: Request, session: Session, pairs: Pairs, target: Target, question: Question) -> Response:
+    def _show_consent(
+        self, request: Request, session: Session, pairs: Pairs, target: Target, question: Question
+    ) -> Response:
         asked = urlencode(pairs)
         return PAGES.respond(
             "consent.html",

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item", bound=Hashable)
 
 
-class _Waiting(Generic[Item]):
+class _AddressPlaces(Generic[Item]):
     """The connections of one address that wait for their client, each group in the order of arrival."""
 
     __slots__ = ("idle", "in_progress")
@@ -35,7 +35,7 @@ class Places(Generic[Item]):
 
     def __init__(self) -> None:
         self._address_of: dict[Item, str] = {}
-        self._waiting: dict[str, _Waiting[Item]] = {}
+        self._waiting: dict[str, _AddressPlaces[Item]] = {}
         self._ranks: dict[int, dict[str, None]] = {}  # number of connections → the addresses that hold so many
         self._most = 0
         self._served: set[Item] = set()
@@ -47,7 +47,7 @@ class Places(Generic[Item]):
         """Record that the connection waits for its client; `in_progress`: during a request or its response."""
         waiting = self._waiting.get(address)
         if waiting is None:
-            waiting = self._waiting[address] = _Waiting()
+            waiting = self._waiting[address] = _AddressPlaces()
         group = waiting.in_progress if in_progress else waiting.idle
         if item in self._address_of:
             self._served.discard(item)

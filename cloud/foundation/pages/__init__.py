@@ -8,7 +8,7 @@ from cloud.foundation.slice import lazy_exports
 if TYPE_CHECKING:
     from cloud.foundation.pages.cookies import Cookie, read_cookie
     from cloud.foundation.pages.forgery import check_form, token_of
-    from cloud.foundation.pages.language import Language, language_of, say
+    from cloud.foundation.pages.language import Language, language_of, translate
     from cloud.foundation.pages.rendering import Pages, see_other
     from cloud.foundation.pages.routes import asset_rows
 else:

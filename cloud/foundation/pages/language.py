@@ -45,7 +45,7 @@ def _ranked(accepted: str) -> list[tuple[float, str]]:
     return found
 
 
-def say(words: Words, language: Language, key: str, **facts: object) -> str:
+def translate(words: Words, language: Language, key: str, **facts: object) -> str:
     """Return the text of a key. An unknown key is a programming error and raises `KeyError`."""
     text = words[key][language is Language.PL]
     return text.format(**facts) if facts else text

@@ -7,6 +7,7 @@ so a consent page has to name the integrator's address.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from cloud.foundation.errors import DomainError
 from cloud.foundation.http import Response, headers_of, title
 from cloud.foundation.pages.assets import COPY_SCRIPT, MARK, STYLESHEET
 from cloud.foundation.pages.cookies import with_cookies
-from cloud.foundation.pages.language import Language, Words, language_of, say
+from cloud.foundation.pages.language import Language, Words, language_of, translate
 from cloud.foundation.pages.words import WORDS
 
 _HERE = Path(__file__).parent / "templates"
@@ -50,13 +51,9 @@ class Pages:
     ) -> Response:
         """Return a page. `facts`: values for the template; `form_to`: addresses of other origins; `scripted`: it
         includes our script."""
-
-        def said(key: str, **given: object) -> str:
-            return say(self._words, language, key, **given)
-
         html = self._environment.get_template(template).render(
             facts,
-            say=said,
+            say=partial(translate, self._words, language),
             language=language.value,
             stylesheet=STYLESHEET.path,
             mark=MARK.path,
@@ -71,9 +68,9 @@ class Pages:
         own["Vary"] = "Accept-Language, Cookie"
         return Response(status, html.encode(), "text/html; charset=utf-8", headers=own)
 
-    def said(self, key: str, language: Language, **facts: object) -> str:
+    def text(self, key: str, language: Language, **facts: object) -> str:
         """Return one text of these pages."""
-        return say(self._words, language, key, **facts)
+        return translate(self._words, language, key, **facts)
 
     def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Response:
         """Return the page of a refusal, with its code for support."""

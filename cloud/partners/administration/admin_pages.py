@@ -118,7 +118,7 @@ class AdminPages:
             scripted=scripted,
             headers={} if error is None else headers_of(error),
             said=None if error is None else self.words_of(error, language),
-            done=self._renderer.said(f"done.{done}", language) if f"done.{done}" in WORDS else None,
+            done=self._renderer.text(f"done.{done}", language) if f"done.{done}" in WORDS else None,
             area=visit.area.value,
             areas=[(one.value, one.path) for one in Area],
             username=visit.user.username,
@@ -127,7 +127,7 @@ class AdminPages:
             when=lambda at_us: element(at_us, now_us, language),
             span=span,
             now_us=now_us,
-            word=lambda key: self._renderer.said(key, language) if key in WORDS else key.partition(".")[2],
+            word=lambda key: self._renderer.text(key, language) if key in WORDS else key.partition(".")[2],
             **facts,
         )
 
@@ -136,7 +136,7 @@ class AdminPages:
         key = f"refusal.{error.code}"
         if key not in WORDS:
             return error.sentence
-        return f"{self._renderer.said(key, language)} {error.detail}".rstrip()
+        return f"{self._renderer.text(key, language)} {error.detail}".rstrip()
 
     def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Response:
         """Render an error that cannot be shown on the page of the form."""

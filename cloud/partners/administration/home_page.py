@@ -51,7 +51,7 @@ class HomePage:
             visit,
             "home.html",
             failing=await self._webhooks.list_failing(viewer, count=NOTICES),
-            old_secrets=[(app, live[0]) for app, live in apps if _is_old(app, live, now_us)][:NOTICES],
+            old_secrets=[(app, live[0]) for app, live in apps if _is_due_for_rotation(app, live, now_us)][:NOTICES],
             key_since_us=signs_since_us if signs_since_us and now_us - signs_since_us > KEY_OLD_US else None,
             latest=latest,
             names=names,
@@ -59,5 +59,5 @@ class HomePage:
         )
 
 
-def _is_old(app: App, live: Sequence[LiveSecret], now_us: int) -> bool:
+def _is_due_for_rotation(app: App, live: Sequence[LiveSecret], now_us: int) -> bool:
     return app.confidential and bool(live) and now_us - live[0].created_at_us > SECRET_OLD_US

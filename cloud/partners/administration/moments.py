@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from cloud.foundation.moments import write_moment
-from cloud.foundation.pages import Language, say
+from cloud.foundation.pages import Language, translate
 from cloud.partners.administration.words import WORDS
 
 SECOND_US = 1_000_000
@@ -23,7 +23,7 @@ def span(us: int) -> str:
 
 def relative(at_us: int, now_us: int, language: Language) -> str:
     """Return a time relative to now, such as `3 min ago`."""
-    return say(WORDS, language, "moment.ago" if at_us <= now_us else "moment.in", span=span(now_us - at_us))
+    return translate(WORDS, language, "moment.ago" if at_us <= now_us else "moment.in", span=span(now_us - at_us))
 
 
 def element(at_us: int | None, now_us: int, language: Language) -> Markup:

@@ -70,7 +70,7 @@ class LeasedDelivery:
         return self.attempt is not None and self.attempt.error_code is None
 
     @property
-    def is_gone(self) -> bool:
+    def is_endpoint_removed(self) -> bool:
         """Return whether the receiver responded with 410: it will never accept another delivery."""
         return self.attempt is not None and self.attempt.error_code is ErrorCode.GONE
 

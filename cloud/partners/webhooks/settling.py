@@ -68,7 +68,7 @@ class Settling:
         since_us = await self._endpoints.record_failure(tx, webhook_id, now_us)
         if since_us is None:  # it is disabled or deleted already
             return True, None
-        if any(delivery.is_gone for delivery in failed):
+        if any(delivery.is_endpoint_removed for delivery in failed):
             return True, DisabledReason.GONE
         if now_us - since_us >= FAILING_US_MAX:
             return True, DisabledReason.FAILING
@@ -82,7 +82,7 @@ class Settling:
         elif delivery.succeeded:
             delivery.decide(DeliveryStatus.SUCCEEDED)
         # A test reports the present state; a result three days later would have no use.
-        elif delivery.is_gone or delivery.kind is DeliveryKind.TEST:
+        elif delivery.is_endpoint_removed or delivery.kind is DeliveryKind.TEST:
             self._exhaust(delivery)
         elif disabled:
             delivery.decide(DeliveryStatus.DISCARDED)

@@ -36,7 +36,7 @@ from protocols.uplink.gaps import Gap
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DueAck:
     """An acknowledgement for a gateway, to be sent once the transaction is durable."""
 
     tenant_id: str
@@ -68,7 +68,7 @@ class Written:
     """The result of a group. `learned` may be cached, and `charges` kept, once the transaction is durable."""
 
     charges: QuotaCharges
-    answers: list[Answer] = field(default_factory=list)
+    acks: list[DueAck] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     learned: dict[object, int] = field(default_factory=dict)
 
@@ -216,7 +216,7 @@ class _GroupInHand:
         # The acknowledgement has the hash only if the book has it; the one after a status always has it.
         behind = book.hash_behind(book.marks.through)
         ack = ack_of(key.epoch, key.lane, book.marks, contested=contested, through_hash=behind)
-        self._written.answers.append(Answer(key.tenant_id, key.gateway_id, ack))
+        self._written.acks.append(DueAck(key.tenant_id, key.gateway_id, ack))
         return row.lane_id, book.marks
 
     def _over_quota(self, one: Opened, need: Need) -> Quota | None:

@@ -103,7 +103,7 @@ class BrokerConnection:
     async def _on_thread(self, work: Callable[[], None]) -> None:
         done: asyncio.Future[None] = self._loop.create_future()
 
-        def tell(failure: Exception | None) -> None:
+        def finish(failure: Exception | None) -> None:
             if self.ended.done():
                 self._let_go()  # it was given up meanwhile, and no other code would close this socket
             if done.done():
@@ -120,7 +120,7 @@ class BrokerConnection:
             except Exception as error:
                 failure = error
             with suppress(RuntimeError):  # the loop has closed: the process is ending
-                self._loop.call_soon_threadsafe(tell, failure)
+                self._loop.call_soon_threadsafe(finish, failure)
 
         threading.Thread(target=run, name="broker-connect", daemon=True).start()
         await done
@@ -194,13 +194,13 @@ class BrokerConnection:
         if result not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE) or mid is None:
             self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
             raise BrokerUnavailable(f"the connection to the broker broke: {paho.error_string(result)}")
-        answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
-        self._waiting[mid] = answer
+        response: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        self._waiting[mid] = response
         try:
-            await self._first_of(answer)
+            await self._first_of(response)
         finally:
             self._waiting.pop(mid, None)
-        return find_refusal(answer.result()) is None
+        return find_refusal(response.result()) is None
 
     async def _first_of(self, awaited: "asyncio.Future[Any]") -> None:
         """Return when `awaited` is done; raises its error, or that of the end of the connection."""
@@ -222,15 +222,15 @@ class BrokerConnection:
             self.ended.set_exception(BrokerUnavailable(f"the connection to the broker ended: {reason}"))
 
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _given: Any) -> None:
-        self._answered(mid, reasons)
+        self._resolve(mid, reasons)
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _given: Any) -> None:
-        self._answered(mid, [reason])
+        self._resolve(mid, [reason])
 
-    def _answered(self, mid: int, reasons: list[ReasonCode]) -> None:
-        answer = self._waiting.get(mid)
-        if answer is not None and not answer.done():
-            answer.set_result(reasons)
+    def _resolve(self, mid: int, reasons: list[ReasonCode]) -> None:
+        response = self._waiting.get(mid)
+        if response is not None and not response.done():
+            response.set_result(reasons)
 
     # ---- reading and writing
 

@@ -42,7 +42,7 @@ class SubscriptionRefused(Exception):
 
 
 class MqttSource:
-    """A `BatchSource` and `Answers` over one connection at a time. `run()` keeps it connected."""
+    """A `BatchSource` and `AckSender` over one connection at a time. `run()` keeps it connected."""
 
     def __init__(self, address: BrokerAddress, *, clock: Clock, settings: IngestSettings | None = None) -> None:
         self._address = address
@@ -52,7 +52,7 @@ class MqttSource:
         self._arrived = FairQueue(
             sender_bytes_max=self._settings.sender_bytes_max, bytes_max=self._settings.queue_bytes_max
         )
-        self._unanswered: deque[MQTTMessage] = deque()
+        self._held_back: deque[MQTTMessage] = deque()
         self._connection: BrokerConnection | None = None
         self.connected = False
         """True when batches can arrive: connected and subscribed. Readiness reads it."""
@@ -137,7 +137,7 @@ class MqttSource:
         """Drop the queued deliveries of the last connection. None of them was acknowledged, so the gateways resend all
         of them.
         """
-        self._unanswered.clear()
+        self._held_back.clear()
         count = self._arrived.clear()
         if count:
             log.info("ingest.deliveries_let_go", count=count)
@@ -149,7 +149,7 @@ class MqttSource:
 
         async def accept() -> None:
             self._arrived.release(delivery)
-            self._answer_held_back(connection)
+            self._puback_held_back(connection)
 
         made = self._delivery(message, accept)
         if made is None:
@@ -162,13 +162,13 @@ class MqttSource:
         elif self._arrived.has_room:
             connection.puback(message)
         else:
-            self._unanswered.append(message)
+            self._held_back.append(message)
 
-    def _answer_held_back(self, connection: BrokerConnection) -> None:
+    def _puback_held_back(self, connection: BrokerConnection) -> None:
         """Send PUBACKs that were held back while there is room, only on the connection that brought the messages."""
         if connection is self._connection:
-            while self._unanswered and self._arrived.has_room:
-                connection.puback(self._unanswered.popleft())
+            while self._held_back and self._arrived.has_room:
+                connection.puback(self._held_back.popleft())
 
     def _leave_out(self, message: MQTTMessage) -> None:
         self.left_out += 1

@@ -38,11 +38,11 @@ from cloud.foundation.db import (
 from cloud.foundation.errors import DomainError
 from cloud.vehicles.custody import Reason
 from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, RegisteredGateway
-from cloud.vehicles.ingest.group import Answer, GroupWriter, Written
+from cloud.vehicles.ingest.group import DueAck, GroupWriter, Written
 from cloud.vehicles.ingest.limits import SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
 from cloud.vehicles.ingest.quotas import Quota
-from cloud.vehicles.ingest.source import Answers, BatchDelivery, BatchSource, Delivery, StatusDelivery
+from cloud.vehicles.ingest.source import AckSender, BatchDelivery, BatchSource, Delivery, StatusDelivery
 from cloud.vehicles.ingest.status import StatusKeeper, open_status
 from protocols.uplink.status import Status
 from protocols.waits import doubled_s
@@ -109,12 +109,12 @@ class Ingest:
         self._directory = GatewayDirectory()
         self._statuses = StatusKeeper(clock, writer.outbox)
 
-    async def run(self, source: BatchSource, answers: Answers) -> None:
+    async def run(self, source: BatchSource, sender: AckSender) -> None:
         """Run until cancelled. A group that is being written then is finished and acknowledged first."""
         ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._open_groups(source, ready), name="ingest-open")
-            tasks.create_task(self._write_groups(ready, answers), name="ingest-write")
+            tasks.create_task(self._write_groups(ready, sender), name="ingest-write")
 
     async def _open_groups(self, source: BatchSource, ready: "asyncio.Queue[Group]") -> None:
         while True:
@@ -171,10 +171,10 @@ class Ingest:
                 return {(one.tenant_id, one.id): one for one in found if one is not None}
         return {}
 
-    async def _write_groups(self, ready: "asyncio.Queue[Group]", answers: Answers) -> None:
+    async def _write_groups(self, ready: "asyncio.Queue[Group]", sender: AckSender) -> None:
         while True:
             group = await ready.get()
-            writing = asyncio.ensure_future(self.write(group, answers))
+            writing = asyncio.ensure_future(self.write(group, sender))
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
@@ -183,18 +183,18 @@ class Ingest:
                 writing.cancel()
                 raise
 
-    async def write(self, group: Group, answers: Answers) -> None:
+    async def write(self, group: Group, sender: AckSender) -> None:
         """Write a group, acknowledge it to the gateways, and then to the broker."""
-        answers_due = await self._durable(group)
-        await asyncio.gather(*(self._answer(answers, answer) for answer in answers_due))
+        acks_due = await self._durable(group)
+        await asyncio.gather(*(self._send(sender, due) for due in acks_due))
         for delivery in group.deliveries:
             await delivery.accept()
 
-    async def _answer(self, answers: Answers, answer: Answer) -> None:
-        if not await answers.acknowledge(answer.tenant_id, answer.gateway_id, answer.ack):
-            log.info("ingest.answer_unsent", gateway=answer.gateway_id, lane=answer.ack.lane.value)
+    async def _send(self, sender: AckSender, due: DueAck) -> None:
+        if not await sender.acknowledge(due.tenant_id, due.gateway_id, due.ack):
+            log.info("ingest.answer_unsent", gateway=due.gateway_id, lane=due.ack.lane.value)
 
-    async def _durable(self, group: Group) -> list[Answer]:
+    async def _durable(self, group: Group) -> list[DueAck]:
         """Return the acknowledgements of a group, once everything in it is written."""
         several = len(group.opened) > 1
         try:
@@ -205,17 +205,17 @@ class Ingest:
             log.exception("ingest.group_failed", batches=len(group.opened))
         # The cause is in the group: each batch is tried alone to find it. One that is slow alone goes behind the
         # others, so that they do not wait for its next attempt.
-        answers: list[Answer] = []
+        acks: list[DueAck] = []
         waiting = deque((alone, 1 if several else 2) for alone in group.singly())
         while waiting:
             alone, attempt = waiting.popleft()
             try:
-                answers.extend(await self._durable_alone(alone, attempt))
+                acks.extend(await self._durable_alone(alone, attempt))
             except TransactionTooSlow as error:
                 waiting.append((alone, await self._wait(attempt, error)))
-        return answers
+        return acks
 
-    async def _durable_alone(self, alone: Group, attempt: int) -> list[Answer]:
+    async def _durable_alone(self, alone: Group, attempt: int) -> list[DueAck]:
         """Write one batch, without its rows if need be. Raises `TransactionTooSlow` while another attempt is due."""
         try:
             return await self._until_available(alone, slow_max=1)
@@ -239,7 +239,7 @@ class Ingest:
         except Exception as error:
             return _given_up(error)
 
-    async def _until_available(self, group: Group, *, slow_max: int | None = None) -> list[Answer]:
+    async def _until_available(self, group: Group, *, slow_max: int | None = None) -> list[DueAck]:
         """Write a group, and retry while the database is unavailable.
 
         Raises errors of the group itself, and `TransactionTooSlow` after `slow_max` slow attempts; None: never, since
@@ -261,16 +261,16 @@ class Ingest:
                 if rivalries == RIVALRIES_MAX:
                     raise
 
-    async def _write_once(self, group: Group) -> list[Answer]:
+    async def _write_once(self, group: Group) -> list[DueAck]:
         async with self._database.transaction() as tx:
             written = await self._writer.write(tx, group.opened, group.refused)
             for delivery, status in group.statuses.values():
                 acks = await self._statuses.keep(tx, delivery, status)
-                written.answers.extend(Answer(delivery.tenant_id, delivery.gateway_id, ack) for ack in acks)
+                written.acks.extend(DueAck(delivery.tenant_id, delivery.gateway_id, ack) for ack in acks)
         self._writer.numbers.learn(written.learned)
         written.charges.keep()
         _log_written(written, group)
-        return written.answers
+        return written.acks
 
     async def _wait(self, attempt: int, error: DomainError) -> int:
         """Wait before the next attempt; return its number. Full jitter: workers that failed together do not retry
@@ -286,7 +286,7 @@ def _name(delivery: Delivery) -> tuple[str, str]:
     return delivery.tenant_id, delivery.gateway_id
 
 
-def _given_up(error: Exception) -> list[Answer]:
+def _given_up(error: Exception) -> list[DueAck]:
     """Log a batch that is neither stored nor acknowledged; the gateway keeps it and resends it."""
     log.error("ingest.batch_given_up", error=type(error).__name__)
     return []

@@ -55,7 +55,7 @@ class BatchSource(Protocol):
         ...
 
 
-class Answers(Protocol):
+class AckSender(Protocol):
     """The receiver of acknowledgements for gateways."""
 
     async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
