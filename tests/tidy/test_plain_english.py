@@ -49,7 +49,7 @@ CONTROL_FIELDS = frozenset({"ask", "answer", "says", "octets"})
 RATCHETS = {
     "words in docstrings": 54,
     "words in comments": 1,
-    "words in names": 19,
+    "words in names": 0,
     "docstrings that begin with a fragment": 0,
 }
 """Counts of the tree when the test came. They may only fall: lower a number here with the change that lowers it."""

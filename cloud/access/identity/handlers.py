@@ -252,7 +252,7 @@ class SignInHandlers:
         return await self._shown(
             "second_factor.html",
             request,
-            said,
+            view,
             recovery=recovery,
             other=urlencode({name: value for name, value in other.items() if value}),
             form_token=token,
