@@ -140,7 +140,9 @@ class SignInHandlers:
             view = _FormView(form.next, form.lang, "sign_in.refused", error.status)
             return await self._form(request, view, form.username)
         except SignInBusy as error:
-            return await self._form(request, _FormView(form.next, form.lang, "sign_in.busy", error.status), form.username)
+            return await self._form(
+                request, _FormView(form.next, form.lang, "sign_in.busy", error.status), form.username
+            )
         except SignInThrottled as error:
             view = _FormView(form.next, form.lang, "sign_in.throttled", error.status, error.wait_s)
             return await self._form(request, view, form.username)

@@ -1,17 +1,11 @@
 """Tenants, organisations and vehicles."""
 
-from typing import TYPE_CHECKING
-
-from cloud.foundation.slice import IdKind, Slice, lazy_exports
-
 # mypy: implicit-reexport
-if TYPE_CHECKING:
-    from cloud.access.tenancy.errors import IdentifierTaken, OrganizationUnknown, TenantUnknown, VehicleUnknown
-    from cloud.access.tenancy.model import Organization, Tenant, Vehicle
-    from cloud.access.tenancy.service import Tenancy, checked_name
-    from cloud.access.tenancy.store import TenancyStore
-else:
-    __getattr__ = lazy_exports(__name__)
+from cloud.access.tenancy.errors import IdentifierTaken, OrganizationUnknown, TenantUnknown, VehicleUnknown
+from cloud.access.tenancy.model import Organization, Tenant, Vehicle
+from cloud.access.tenancy.service import Tenancy, checked_name
+from cloud.access.tenancy.store import TenancyStore
+from cloud.foundation.slice import IdKind, Slice
 
 SLICE = Slice(
     package=__name__,

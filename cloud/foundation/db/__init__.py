@@ -4,45 +4,38 @@ A slice declares tables on `metadata`, writes statements in its `store.py` with 
 `Transaction` from its service. `insert` supports ON CONFLICT and RETURNING in the form that both databases accept.
 """
 
-from typing import TYPE_CHECKING
-
-from cloud.foundation.slice import lazy_exports
-
 # mypy: implicit-reexport
-if TYPE_CHECKING:
-    from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import insert
 
-    from cloud.foundation.db.address import PostgresqlAddress, SqliteAddress, read_address
-    from cloud.foundation.db.chunks import CHUNK_ROWS, delete_chunk
-    from cloud.foundation.db.database import Database
-    from cloud.foundation.db.errors import (
-        CommitLost,
-        ConstraintViolated,
-        DatabaseUnavailable,
-        DatabaseUnusable,
-        TransactionTooSlow,
-        ValueRefused,
-    )
-    from cloud.foundation.db.given_rows import GivenRows, given
-    from cloud.foundation.db.migration import migrate
-    from cloud.foundation.db.opening import open_database
-    from cloud.foundation.db.prepared import Prepared, compiled
-    from cloud.foundation.db.records import Records
-    from cloud.foundation.db.revisions import check_current
-    from cloud.foundation.db.schema import metadata, partial_index, row_number
-    from cloud.foundation.db.sqlite import SqliteDatabase
-    from cloud.foundation.db.sqlite_integrity import (
-        SCHEMA,
-        TABLE_S_MAX,
-        Damage,
-        Examined,
-        examine_all,
-        examine_file,
-        examine_table,
-        tables_of,
-    )
-    from cloud.foundation.db.sqlite_log import kept_copies
-    from cloud.foundation.db.statistics import refresh_statistics
-    from cloud.foundation.db.transaction import Rows, Transaction
-else:
-    __getattr__ = lazy_exports(__name__)
+from cloud.foundation.db.address import PostgresqlAddress, SqliteAddress, read_address
+from cloud.foundation.db.chunks import CHUNK_ROWS, delete_chunk
+from cloud.foundation.db.database import Database
+from cloud.foundation.db.errors import (
+    CommitLost,
+    ConstraintViolated,
+    DatabaseUnavailable,
+    DatabaseUnusable,
+    TransactionTooSlow,
+    ValueRefused,
+)
+from cloud.foundation.db.given_rows import GivenRows, given
+from cloud.foundation.db.migration import migrate
+from cloud.foundation.db.opening import open_database
+from cloud.foundation.db.prepared import Prepared, compiled
+from cloud.foundation.db.records import Records
+from cloud.foundation.db.revisions import check_current
+from cloud.foundation.db.schema import metadata, partial_index, row_number
+from cloud.foundation.db.sqlite import SqliteDatabase
+from cloud.foundation.db.sqlite_integrity import (
+    SCHEMA,
+    TABLE_S_MAX,
+    Damage,
+    Examined,
+    examine_all,
+    examine_file,
+    examine_table,
+    tables_of,
+)
+from cloud.foundation.db.sqlite_log import kept_copies
+from cloud.foundation.db.statistics import refresh_statistics
+from cloud.foundation.db.transaction import Rows, Transaction

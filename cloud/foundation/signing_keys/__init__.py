@@ -1,13 +1,6 @@
 """Signing keys of every kind: their life cycle, their rows and the use cases that change their state."""
 
-from typing import TYPE_CHECKING
-
-from cloud.foundation.slice import lazy_exports
-
 # mypy: implicit-reexport
-if TYPE_CHECKING:
-    from cloud.foundation.signing_keys.key_ring import KeyRing
-    from cloud.foundation.signing_keys.life_cycle import KeyState, LifeCycle, StoredKey, begin, rotate
-    from cloud.foundation.signing_keys.store import KeyStore
-else:
-    __getattr__ = lazy_exports(__name__)
+from cloud.foundation.signing_keys.key_ring import KeyRing
+from cloud.foundation.signing_keys.life_cycle import KeyState, LifeCycle, StoredKey, begin, rotate
+from cloud.foundation.signing_keys.store import KeyStore

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cloud.access.audit import Audit
-from cloud.foundation.http import begin_trace
+from cloud.foundation.trace import begin_trace
 from cloud.partners.webhooks import WebhookKeys
 from tests.builders.administration_desk import ADA, Office, office
 from tests.builders.auth_world import MASTER, AuthWorld

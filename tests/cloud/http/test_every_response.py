@@ -9,8 +9,9 @@ import pytest
 
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, DatabaseUnavailable
-from cloud.foundation.http import Json, NoContent, Request, Response, Scopes, begin_trace, strong_etag
+from cloud.foundation.http import Json, NoContent, Request, Response, Scopes, strong_etag
 from cloud.foundation.http.spans import Spans, sweep_spans
+from cloud.foundation.trace import begin_trace
 from tests.builders.cloud_people import HandClock
 from tests.builders.http_client import GOOD, Client, client_of
 from tests.builders.http_surface import BASES, caller, route, surface

@@ -7,7 +7,7 @@ from cloud.access.identity import Role
 from cloud.access.identity.errors import SignInBusy
 from cloud.access.identity.lockout import FREE_EVERYWHERE, CountedAttempt, FailureStore, subjects_of
 from cloud.access.identity.tables import sign_in_failures
-from cloud.foundation.http import begin_trace
+from cloud.foundation.trace import begin_trace
 from tests.builders.auth_world import AuthWorld
 from tests.builders.sign_in import sign_in_of
 from tests.harness.page_reader import PASSWORD

@@ -9,7 +9,7 @@ from cloud.access.identity import Role
 from cloud.access.identity.errors import SignInRefused, SignInThrottled
 from cloud.access.identity.sign_in import SecondFactorPolicy
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import begin_trace
+from cloud.foundation.trace import begin_trace
 from tests.builders.auth_world import AuthWorld
 from tests.builders.sign_in import ADA, at_the_door, everything_in, now_code, set_up, sign_in_of
 from tests.harness.auth_server import auth_server
