@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -20,22 +18,17 @@ def _create_ingest() -> None:
     """Create the tables of epochs, lanes and gateway events, to which the other tables refer."""
     op.create_table(
         "gateway_epochs",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("gateway_id", sa.Text(), nullable=False),
-        sa.Column("epoch", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("gateway_id", sa.Text(), primary_key=True),
+        sa.Column("epoch", sa.Text(), primary_key=True),
         sa.Column("began_us", sa.BigInteger(), nullable=False),
         sa.Column("replaces", sa.Text()),
         sa.Column("contested_us", sa.BigInteger()),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "gateway_id"],
-            ["gateways.tenant_id", "gateways.id"],
-            name=op.f("fk_gateway_epochs_tenant_id_gateway_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "gateway_id", "epoch", name=op.f("pk_gateway_epochs")),
+        sa.ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
     )
     op.create_table(
         "lanes",
-        sa.Column("lane_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("lane_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("gateway_id", sa.Text(), nullable=False),
         sa.Column("epoch", sa.Text(), nullable=False),
@@ -43,20 +36,13 @@ def _create_ingest() -> None:
         sa.Column("through_sequence", sa.BigInteger(), nullable=False),
         sa.Column("ahead", sa.Text(), nullable=False),
         sa.Column("contested_us", sa.BigInteger()),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "gateway_id"],
-            ["gateways.tenant_id", "gateways.id"],
-            name=op.f("fk_lanes_tenant_id_gateway_id"),
-        ),
-        sa.PrimaryKeyConstraint("lane_id", name=op.f("pk_lanes")),
-        sa.UniqueConstraint(
-            "tenant_id", "gateway_id", "epoch", "lane", name=op.f("uq_lanes_tenant_id_gateway_id_epoch_lane")
-        ),
+        sa.ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
+        sa.UniqueConstraint("tenant_id", "gateway_id", "epoch", "lane"),
     )
     op.create_table(
         "gateway_events",
-        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, primary_key=True),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("vehicle_id", sa.Text(), nullable=False),
@@ -66,23 +52,17 @@ def _create_ingest() -> None:
         sa.Column("boot_id", sa.Text(), nullable=False),
         sa.Column("device", sa.Text()),
         sa.Column("fields", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["lane_id"], ["lanes.lane_id"], name=op.f("fk_gateway_events_lane_id")),
-        sa.PrimaryKeyConstraint("lane_id", "sequence", name=op.f("pk_gateway_events")),
+        sa.ForeignKeyConstraint(["lane_id"], ["lanes.lane_id"]),
     )
-    op.create_index(
-        op.f("ix_gateway_events_tenant_id_gateway_id_at_us"),
-        "gateway_events",
-        ["tenant_id", "gateway_id", "at_us"],
-        unique=False,
-    )
+    op.create_index(None, "gateway_events", ["tenant_id", "gateway_id", "at_us"])
 
 
 def _create_custody() -> None:
     """Create the tables of batches, gaps and quarantined messages."""
     op.create_table(
         "batches",
-        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, primary_key=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("created_at_us", sa.BigInteger(), nullable=False),
@@ -101,14 +81,13 @@ def _create_custody() -> None:
         sa.Column("historical", sa.Boolean(), nullable=False),
         sa.Column("traceparent", sa.Text()),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["lane_id"], ["lanes.lane_id"], name=op.f("fk_batches_lane_id")),
-        sa.PrimaryKeyConstraint("lane_id", "sequence", name=op.f("pk_batches")),
+        sa.ForeignKeyConstraint(["lane_id"], ["lanes.lane_id"]),
     )
     op.create_table(
         "gap_ranges",
-        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("through_sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("through_sequence", sa.BigInteger(), autoincrement=False, primary_key=True),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("batches", sa.BigInteger(), nullable=False),
         sa.Column("observations", sa.BigInteger(), nullable=False),
@@ -124,15 +103,12 @@ def _create_custody() -> None:
         sa.Column("vehicle_id", sa.Text(), nullable=False),
         sa.Column("received_at_us", sa.BigInteger(), nullable=False),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["lane_id"], ["lanes.lane_id"], name=op.f("fk_gap_ranges_lane_id")),
-        sa.PrimaryKeyConstraint("lane_id", "sequence", "through_sequence", name=op.f("pk_gap_ranges")),
+        sa.ForeignKeyConstraint(["lane_id"], ["lanes.lane_id"]),
     )
-    op.create_index(
-        op.f("ix_gap_ranges_lane_id_through_sequence"), "gap_ranges", ["lane_id", "through_sequence"], unique=False
-    )
+    op.create_index(None, "gap_ranges", ["lane_id", "through_sequence"])
     op.create_table(
         "quarantined_batches",
-        sa.Column("quarantine_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("quarantine_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("gateway_id", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -145,25 +121,17 @@ def _create_custody() -> None:
         sa.Column("first_us", sa.BigInteger(), nullable=False),
         sa.Column("last_us", sa.BigInteger(), nullable=False),
         sa.Column("times", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("quarantine_id", name=op.f("pk_quarantined_batches")),
-        sa.UniqueConstraint(
-            "tenant_id",
-            "gateway_id",
-            "octets_hash",
-            "reason",
-            name=op.f("uq_quarantined_batches_tenant_id_gateway_id_octets_hash_reason"),
-        ),
+        sa.UniqueConstraint("tenant_id", "gateway_id", "octets_hash", "reason"),
     )
-    op.create_index(op.f("ix_quarantined_batches_reason"), "quarantined_batches", ["reason"], unique=False)
+    op.create_index(None, "quarantined_batches", ["reason"])
     op.create_table(
         "quarantine_overflows",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("gateway_id", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("gateway_id", sa.Text(), primary_key=True),
+        sa.Column("reason", sa.Text(), primary_key=True),
         sa.Column("times", sa.BigInteger(), nullable=False),
         sa.Column("first_us", sa.BigInteger(), nullable=False),
         sa.Column("last_us", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "gateway_id", "reason", name=op.f("pk_quarantine_overflows")),
     )
 
 
@@ -171,7 +139,7 @@ def _create_observations() -> None:
     """Create the tables of sources and channels, then the observations themselves."""
     op.create_table(
         "observation_sources",
-        sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -180,23 +148,13 @@ def _create_observations() -> None:
         sa.Column("system_id", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "device_id"],
-            ["devices.tenant_id", "devices.id"],
-            name=op.f("fk_observation_sources_tenant_id_device_id"),
-        ),
-        sa.PrimaryKeyConstraint("source_id", name=op.f("pk_observation_sources")),
-        sa.UniqueConstraint("fingerprint", name=op.f("uq_observation_sources_fingerprint")),
+        sa.ForeignKeyConstraint(["tenant_id", "device_id"], ["devices.tenant_id", "devices.id"]),
+        sa.UniqueConstraint("fingerprint"),
     )
-    op.create_index(
-        op.f("ix_observation_sources_tenant_id_device_id"),
-        "observation_sources",
-        ["tenant_id", "device_id"],
-        unique=False,
-    )
+    op.create_index(None, "observation_sources", ["tenant_id", "device_id"])
     op.create_table(
         "observation_channels",
-        sa.Column("channel_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("channel_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("source_id", sa.BigInteger(), nullable=False),
         sa.Column("handle", sa.BigInteger(), nullable=False),
@@ -211,23 +169,15 @@ def _create_observations() -> None:
         sa.Column("sample_period_s", sa.Double()),
         sa.Column("slope", sa.Double()),
         sa.Column("array_offset", sa.Double()),
-        sa.ForeignKeyConstraint(
-            ["source_id"], ["observation_sources.source_id"], name=op.f("fk_observation_channels_source_id")
-        ),
-        sa.PrimaryKeyConstraint("channel_id", name=op.f("pk_observation_channels")),
-        sa.UniqueConstraint("fingerprint", name=op.f("uq_observation_channels_fingerprint")),
+        sa.ForeignKeyConstraint(["source_id"], ["observation_sources.source_id"]),
+        sa.UniqueConstraint("fingerprint"),
     )
-    op.create_index(
-        op.f("ix_observation_channels_source_id_type_partition_type_code"),
-        "observation_channels",
-        ["source_id", "type_partition", "type_code"],
-        unique=False,
-    )
+    op.create_index(None, "observation_channels", ["source_id", "type_partition", "type_code"])
     op.create_table(
         "observations",
-        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("position", sa.Integer(), autoincrement=False, primary_key=True),
         sa.Column("source_id", sa.BigInteger(), nullable=False),
         sa.Column("channel_id", sa.BigInteger(), nullable=False),
         sa.Column("observed_at_us", sa.BigInteger(), nullable=False),
@@ -239,20 +189,17 @@ def _create_observations() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("device_time", sa.LargeBinary()),
         sa.Column("stored", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("lane_id", "sequence", "position", name=op.f("pk_observations")),
     )
     op.create_index(
         "ix_observations_source_time",
         "observations",
         ["source_id", "observed_at_us", "sequence", "position", "lane_id"],
-        unique=False,
     )
     op.create_table(
         "stored_measurements",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("content_key", sa.LargeBinary(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("content_key", sa.LargeBinary(), primary_key=True),
         sa.Column("lane_id", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "content_key", name=op.f("pk_stored_measurements")),
     )

@@ -5,29 +5,25 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
     """Create the tables in the order in which they refer to each other."""
     op.create_table(
         "auth_versions",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, primary_key=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_auth_versions")),
     )
     op.create_table(
         "auth_changes",
-        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, primary_key=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("version", name=op.f("pk_auth_changes")),
     )
     op.create_table(
         "signing_keys",
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, primary_key=True),
         sa.Column("kid", sa.Text(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("private_key_sealed", sa.LargeBinary(), nullable=False),
@@ -36,22 +32,20 @@ def upgrade() -> None:
         sa.Column("retired_at_us", sa.BigInteger()),
         sa.Column("covers_until_us", sa.BigInteger(), nullable=False),
         sa.Column("withdrawn_at_us", sa.BigInteger()),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_signing_keys")),
-        sa.UniqueConstraint("kid", name=op.f("uq_signing_keys_kid")),
+        sa.UniqueConstraint("kid"),
     )
     op.create_table(
         "revoked_tokens",
-        sa.Column("jti", sa.Text(), nullable=False),
+        sa.Column("jti", sa.Text(), primary_key=True),
         sa.Column("client_id", sa.Text(), nullable=False),
         sa.Column("expires_at_us", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at_us", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("jti", name=op.f("pk_revoked_tokens")),
     )
-    op.create_index(op.f("ix_revoked_tokens_expires_at_us"), "revoked_tokens", ["expires_at_us"], unique=False)
+    op.create_index(None, "revoked_tokens", ["expires_at_us"])
     _create_apps()
     op.create_table(
         "users",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), primary_key=True),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text()),
         sa.Column("username", sa.Text(), nullable=False),
@@ -60,23 +54,18 @@ def upgrade() -> None:
         sa.Column("secrecy_level", sa.Integer(), nullable=False),
         sa.Column("created_at_us", sa.BigInteger(), nullable=False),
         sa.Column("disabled_at_us", sa.BigInteger()),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_users_tenant_id")),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "organization_id"],
-            ["organizations.tenant_id", "organizations.id"],
-            name=op.f("fk_users_tenant_id_organization_id"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
-        sa.UniqueConstraint("username", name=op.f("uq_users_username")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        sa.ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
+        sa.UniqueConstraint("username"),
     )
-    op.create_index(op.f("ix_users_tenant_id_id"), "users", ["tenant_id", "id"], unique=False)
+    op.create_index(None, "users", ["tenant_id", "id"])
 
 
 def _create_apps() -> None:
     """Create the table of apps, then that of their secrets."""
     op.create_table(
         "apps",
-        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("client_id", sa.Text(), primary_key=True),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text()),
         sa.Column("name", sa.Text(), nullable=False),
@@ -89,22 +78,16 @@ def _create_apps() -> None:
         sa.Column("confidential", sa.Boolean(), nullable=False),
         sa.Column("created_at_us", sa.BigInteger(), nullable=False),
         sa.Column("deleted_at_us", sa.BigInteger()),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_apps_tenant_id")),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "organization_id"],
-            ["organizations.tenant_id", "organizations.id"],
-            name=op.f("fk_apps_tenant_id_organization_id"),
-        ),
-        sa.PrimaryKeyConstraint("client_id", name=op.f("pk_apps")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        sa.ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     )
-    op.create_index(op.f("ix_apps_tenant_id_client_id"), "apps", ["tenant_id", "client_id"], unique=False)
+    op.create_index(None, "apps", ["tenant_id", "client_id"])
     op.create_table(
         "app_secrets",
-        sa.Column("client_id", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("client_id", sa.Text(), primary_key=True),
+        sa.Column("id", sa.Text(), primary_key=True),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("created_at_us", sa.BigInteger(), nullable=False),
         sa.Column("expires_at_us", sa.BigInteger()),
-        sa.ForeignKeyConstraint(["client_id"], ["apps.client_id"], name=op.f("fk_app_secrets_client_id")),
-        sa.PrimaryKeyConstraint("client_id", "id", name=op.f("pk_app_secrets")),
+        sa.ForeignKeyConstraint(["client_id"], ["apps.client_id"]),
     )

@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0004"
 down_revision = "0003"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -14,20 +12,19 @@ def upgrade() -> None:
     _create_audit_entries()
     op.create_table(
         "idempotency_keys",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("key", sa.Text(), primary_key=True),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("status", sa.Integer()),
         sa.Column("headers", sa.Text()),
         sa.Column("media_type", sa.Text()),
         sa.Column("body", sa.LargeBinary()),
         sa.Column("expires_at_us", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "key", name=op.f("pk_idempotency_keys")),
     )
-    op.create_index(op.f("ix_idempotency_keys_expires_at_us"), "idempotency_keys", ["expires_at_us"], unique=False)
+    op.create_index(None, "idempotency_keys", ["expires_at_us"])
     op.create_table(
         "spans",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("trace_id", sa.Text(), nullable=False),
         sa.Column("span_id", sa.Text(), nullable=False),
@@ -38,16 +35,15 @@ def upgrade() -> None:
         sa.Column("ended_at_us", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("attributes", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_spans")),
     )
-    op.create_index(op.f("ix_spans_tenant_id_trace_id"), "spans", ["tenant_id", "trace_id"], unique=False)
-    op.create_index(op.f("ix_spans_ended_at_us"), "spans", ["ended_at_us"], unique=False)
+    op.create_index(None, "spans", ["tenant_id", "trace_id"])
+    op.create_index(None, "spans", ["ended_at_us"])
 
 
 def _create_audit_entries() -> None:
     op.create_table(
         "audit_entries",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text()),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
@@ -58,7 +54,6 @@ def _create_audit_entries() -> None:
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("trace_id", sa.Text()),
         sa.Column("metadata", sa.Text(), nullable=False),
-        sa.CheckConstraint("outcome IN ('done', 'refused')", name=op.f("ck_audit_entries_outcome")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entries")),
+        sa.CheckConstraint("outcome IN ('done', 'refused')", name="outcome"),
     )
-    op.create_index(op.f("ix_audit_entries_tenant_id_at_us"), "audit_entries", ["tenant_id", "at_us"], unique=False)
+    op.create_index(None, "audit_entries", ["tenant_id", "at_us"])

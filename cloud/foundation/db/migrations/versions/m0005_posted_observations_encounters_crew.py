@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0005"
 down_revision = "0004"
-branch_labels = None
-depends_on = None
 
 FROM_CAD = "cad_incident_id IS NOT NULL"
 NAMED = "encounter_id IS NOT NULL"
@@ -23,7 +21,6 @@ def upgrade() -> None:
         "ix_observations_encounter",
         "observations",
         ["encounter_id", "observed_at_us"],
-        unique=False,
         sqlite_where=sa.text(NAMED),
         postgresql_where=sa.text(NAMED),
     )
@@ -38,44 +35,20 @@ def upgrade() -> None:
     )
     op.create_table(
         "crew_members",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("id", sa.Text(), primary_key=True),
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("created_at_us", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "organization_id"],
-            ["organizations.tenant_id", "organizations.id"],
-            name=op.f("fk_crew_members_tenant_id_organization_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_crew_members")),
+        sa.ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     )
-    op.create_index(
-        op.f("ix_crew_members_tenant_id_organization_id"),
-        "crew_members",
-        ["tenant_id", "organization_id"],
-        unique=False,
-    )
+    op.create_index(None, "crew_members", ["tenant_id", "organization_id"])
     op.create_table(
         "encounter_crew",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("encounter_id", sa.Text(), nullable=False),
-        sa.Column("crew_member_id", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "encounter_id"],
-            ["encounters.tenant_id", "encounters.id"],
-            name=op.f("fk_encounter_crew_tenant_id_encounter_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "crew_member_id"],
-            ["crew_members.tenant_id", "crew_members.id"],
-            name=op.f("fk_encounter_crew_tenant_id_crew_member_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "encounter_id", "crew_member_id", name=op.f("pk_encounter_crew")),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("encounter_id", sa.Text(), primary_key=True),
+        sa.Column("crew_member_id", sa.Text(), primary_key=True),
+        sa.ForeignKeyConstraint(["tenant_id", "encounter_id"], ["encounters.tenant_id", "encounters.id"]),
+        sa.ForeignKeyConstraint(["tenant_id", "crew_member_id"], ["crew_members.tenant_id", "crew_members.id"]),
     )
-    op.create_index(
-        op.f("ix_encounter_crew_tenant_id_crew_member_id"),
-        "encounter_crew",
-        ["tenant_id", "crew_member_id"],
-        unique=False,
-    )
+    op.create_index(None, "encounter_crew", ["tenant_id", "crew_member_id"])

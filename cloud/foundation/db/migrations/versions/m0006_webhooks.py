@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0006"
 down_revision = "0005"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -15,15 +13,14 @@ def upgrade() -> None:
     _create_deliveries()
     op.create_table(
         "webhook_keys",
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, primary_key=True),
         sa.Column("kid", sa.Text(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("private_key_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("published_at_us", sa.BigInteger(), nullable=False),
         sa.Column("signs_from_us", sa.BigInteger()),
         sa.Column("retired_at_us", sa.BigInteger()),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_webhook_keys")),
-        sa.UniqueConstraint("kid", name=op.f("uq_webhook_keys_kid")),
+        sa.UniqueConstraint("kid"),
     )
 
 
@@ -35,7 +32,7 @@ def _create_subscriptions() -> None:
     """Create the tables of subscriptions, their events, and the replays that their owners requested."""
     op.create_table(
         "webhook_subscriptions",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), primary_key=True),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text()),
         sa.Column("client_id", sa.Text(), nullable=False),
@@ -54,26 +51,22 @@ def _create_subscriptions() -> None:
         sa.Column("created_at_us", sa.BigInteger(), nullable=False),
         sa.Column("updated_at_us", sa.BigInteger(), nullable=False),
         sa.Column("deleted_at_us", sa.BigInteger()),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_webhook_subscriptions_tenant_id")),
-        sa.ForeignKeyConstraint(["client_id"], ["apps.client_id"], name=op.f("fk_webhook_subscriptions_client_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_subscriptions")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        sa.ForeignKeyConstraint(["client_id"], ["apps.client_id"]),
     )
     _partial_index(
         "ix_webhook_subscriptions_live", "webhook_subscriptions", ["tenant_id", "id"], "deleted_at_us IS NULL"
     )
-    op.create_index(op.f("ix_webhook_subscriptions_client_id"), "webhook_subscriptions", ["client_id"], unique=False)
+    op.create_index(None, "webhook_subscriptions", ["client_id"])
     op.create_table(
         "webhook_events",
-        sa.Column("webhook_id", sa.Text(), nullable=False),
-        sa.Column("event", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["webhook_id"], ["webhook_subscriptions.id"], name=op.f("fk_webhook_events_webhook_id")
-        ),
-        sa.PrimaryKeyConstraint("webhook_id", "event", name=op.f("pk_webhook_events")),
+        sa.Column("webhook_id", sa.Text(), primary_key=True),
+        sa.Column("event", sa.Text(), primary_key=True),
+        sa.ForeignKeyConstraint(["webhook_id"], ["webhook_subscriptions.id"]),
     )
     op.create_table(
         "webhook_replays",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), primary_key=True),
         sa.Column("webhook_id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("asked_by", sa.Text(), nullable=False),
@@ -85,17 +78,9 @@ def _create_subscriptions() -> None:
         sa.Column("queued", sa.Integer(), nullable=False),
         sa.Column("created_at_us", sa.BigInteger(), nullable=False),
         sa.Column("done_at_us", sa.BigInteger()),
-        sa.ForeignKeyConstraint(
-            ["webhook_id"], ["webhook_subscriptions.id"], name=op.f("fk_webhook_replays_webhook_id")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_replays")),
+        sa.ForeignKeyConstraint(["webhook_id"], ["webhook_subscriptions.id"]),
     )
-    op.create_index(
-        op.f("ix_webhook_replays_webhook_id_created_at_us"),
-        "webhook_replays",
-        ["webhook_id", "created_at_us"],
-        unique=False,
-    )
+    op.create_index(None, "webhook_replays", ["webhook_id", "created_at_us"])
     _partial_index("ix_webhook_replays_open", "webhook_replays", ["id"], "done_at_us IS NULL")
 
 
@@ -103,7 +88,9 @@ def _create_deliveries() -> None:
     """Create the table of deliveries, then that of their attempts."""
     op.create_table(
         "webhook_deliveries",
-        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column(
+            "position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, primary_key=True
+        ),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("webhook_id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -124,44 +111,26 @@ def _create_deliveries() -> None:
         sa.Column("response_status", sa.Integer()),
         sa.Column("error_code", sa.Text()),
         sa.Column("finished_at_us", sa.BigInteger()),
-        sa.ForeignKeyConstraint(
-            ["webhook_id"], ["webhook_subscriptions.id"], name=op.f("fk_webhook_deliveries_webhook_id")
-        ),
-        sa.ForeignKeyConstraint(["replay_id"], ["webhook_replays.id"], name=op.f("fk_webhook_deliveries_replay_id")),
-        sa.PrimaryKeyConstraint("position", name=op.f("pk_webhook_deliveries")),
-        sa.UniqueConstraint("id", name=op.f("uq_webhook_deliveries_id")),
+        sa.ForeignKeyConstraint(["webhook_id"], ["webhook_subscriptions.id"]),
+        sa.ForeignKeyConstraint(["replay_id"], ["webhook_replays.id"]),
+        sa.UniqueConstraint("id"),
     )
     _partial_index(
         "ix_webhook_deliveries_due", "webhook_deliveries", ["webhook_id", "due_at_us"], "due_at_us IS NOT NULL"
     )
     _partial_index(
-        "ix_webhook_deliveries_lane",
-        "webhook_deliveries",
-        ["webhook_id", "lane", "position"],
-        "finished_at_us IS NULL",
+        "ix_webhook_deliveries_lane", "webhook_deliveries", ["webhook_id", "lane", "position"], "finished_at_us IS NULL"
     )
-    op.create_index(
-        op.f("ix_webhook_deliveries_webhook_id_position"),
-        "webhook_deliveries",
-        ["webhook_id", "position"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_webhook_deliveries_finished_at_us"), "webhook_deliveries", ["finished_at_us"], unique=False
-    )
+    op.create_index(None, "webhook_deliveries", ["webhook_id", "position"])
+    op.create_index(None, "webhook_deliveries", ["finished_at_us"])
     op.create_table(
         "webhook_attempts",
-        sa.Column("delivery_position", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("delivery_position", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("number", sa.Integer(), autoincrement=False, primary_key=True),
         sa.Column("attempted_at_us", sa.BigInteger(), nullable=False),
         sa.Column("duration_ms", sa.Integer(), nullable=False),
         sa.Column("response_status", sa.Integer()),
         sa.Column("error_code", sa.Text()),
         sa.Column("response_head", sa.Text()),
-        sa.ForeignKeyConstraint(
-            ["delivery_position"],
-            ["webhook_deliveries.position"],
-            name=op.f("fk_webhook_attempts_delivery_position"),
-        ),
-        sa.PrimaryKeyConstraint("delivery_position", "number", name=op.f("pk_webhook_attempts")),
+        sa.ForeignKeyConstraint(["delivery_position"], ["webhook_deliveries.position"]),
     )

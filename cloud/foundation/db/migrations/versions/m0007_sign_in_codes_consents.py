@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0007"
 down_revision = "0006"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -16,7 +14,7 @@ def upgrade() -> None:
     _create_sign_in()
     op.create_table(
         "authorization_codes",
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), primary_key=True),
         sa.Column("client_id", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("redirect_uri", sa.Text()),
@@ -25,53 +23,48 @@ def upgrade() -> None:
         sa.Column("authenticated_at_us", sa.BigInteger(), nullable=False),
         sa.Column("expires_at_us", sa.BigInteger(), nullable=False),
         sa.Column("redeemed_jti", sa.Text()),
-        sa.ForeignKeyConstraint(["client_id"], ["apps.client_id"], name=op.f("fk_authorization_codes_client_id")),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_authorization_codes_user_id")),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_authorization_codes")),
+        sa.ForeignKeyConstraint(["client_id"], ["apps.client_id"]),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
     )
-    op.create_index(op.f("ix_authorization_codes_expires_at_us"), "authorization_codes", ["expires_at_us"])
+    op.create_index(None, "authorization_codes", ["expires_at_us"])
     op.create_table(
         "consents",
-        sa.Column("user_id", sa.Text(), nullable=False),
-        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Text(), primary_key=True),
+        sa.Column("client_id", sa.Text(), primary_key=True),
         sa.Column("scopes", sa.Text(), nullable=False),
         sa.Column("given_at_us", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_consents_user_id")),
-        sa.ForeignKeyConstraint(["client_id"], ["apps.client_id"], name=op.f("fk_consents_client_id")),
-        sa.PrimaryKeyConstraint("user_id", "client_id", name=op.f("pk_consents")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.ForeignKeyConstraint(["client_id"], ["apps.client_id"]),
     )
 
 
 def _create_sign_in() -> None:
     op.create_table(
         "sign_in_sessions",
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), primary_key=True),
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("authenticated_at_us", sa.BigInteger(), nullable=False),
         sa.Column("second_factor_at_us", sa.BigInteger()),
         sa.Column("seen_at_us", sa.BigInteger(), nullable=False),
         sa.Column("expires_at_us", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sign_in_sessions_user_id")),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_sign_in_sessions")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
     )
-    op.create_index(op.f("ix_sign_in_sessions_user_id"), "sign_in_sessions", ["user_id"])
-    op.create_index(op.f("ix_sign_in_sessions_expires_at_us"), "sign_in_sessions", ["expires_at_us"])
+    op.create_index(None, "sign_in_sessions", ["user_id"])
+    op.create_index(None, "sign_in_sessions", ["expires_at_us"])
     op.create_table(
         "known_browsers",
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), primary_key=True),
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("seen_at_us", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_known_browsers_user_id")),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_known_browsers")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
     )
-    op.create_index(op.f("ix_known_browsers_user_id_seen_at_us"), "known_browsers", ["user_id", "seen_at_us"])
-    op.create_index(op.f("ix_known_browsers_seen_at_us"), "known_browsers", ["seen_at_us"])
+    op.create_index(None, "known_browsers", ["user_id", "seen_at_us"])
+    op.create_index(None, "known_browsers", ["seen_at_us"])
     op.create_table(
         "sign_in_failures",
-        sa.Column("subject", sa.LargeBinary(), nullable=False),
+        sa.Column("subject", sa.LargeBinary(), primary_key=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("blocked_until_us", sa.BigInteger(), nullable=False),
         sa.Column("forgotten_at_us", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("subject", name=op.f("pk_sign_in_failures")),
     )
-    op.create_index(op.f("ix_sign_in_failures_forgotten_at_us"), "sign_in_failures", ["forgotten_at_us"])
+    op.create_index(None, "sign_in_failures", ["forgotten_at_us"])

@@ -6,8 +6,6 @@ from alembic import op
 
 revision = "0008"
 down_revision = "0007"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -15,8 +13,7 @@ def upgrade() -> None:
     op.add_column("apps", sa.Column("callback_previous_until_us", sa.BigInteger()))
     op.create_table(
         "withheld_scopes",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("scope", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_withheld_scopes_tenant_id")),
-        sa.PrimaryKeyConstraint("tenant_id", "scope", name=op.f("pk_withheld_scopes")),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("scope", sa.Text(), primary_key=True),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
     )

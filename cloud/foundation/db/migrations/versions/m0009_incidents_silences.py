@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0009"
 down_revision = "0008"
-branch_labels = None
-depends_on = None
 
 _INCIDENTS_SO_FAR = """
 INSERT INTO incidents (tenant_id, id, organization_id, cad_incident_id, status, secrecy_level, encounters,
@@ -34,8 +32,8 @@ def upgrade() -> None:
     """Create the tables and fill them as if they had existed before."""
     op.create_table(
         "incidents",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("id", sa.Text(), primary_key=True),
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("cad_incident_id", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
@@ -45,44 +43,24 @@ def upgrade() -> None:
         sa.Column("opened_at_us", sa.BigInteger(), nullable=False),
         sa.Column("updated_at_us", sa.BigInteger(), nullable=False),
         sa.Column("closed_at_us", sa.BigInteger()),
-        sa.CheckConstraint("status IN ('open', 'closed')", name=op.f("ck_incidents_status")),
-        sa.CheckConstraint("(status = 'open') = (open_encounters > 0)", name=op.f("ck_incidents_open")),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "organization_id"],
-            ["organizations.tenant_id", "organizations.id"],
-            name=op.f("fk_incidents_tenant_id_organization_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_incidents")),
-        sa.UniqueConstraint(
-            "tenant_id",
-            "organization_id",
-            "cad_incident_id",
-            name=op.f("uq_incidents_tenant_id_organization_id_cad_incident_id"),
-        ),
+        sa.CheckConstraint("status IN ('open', 'closed')", name="status"),
+        sa.CheckConstraint("(status = 'open') = (open_encounters > 0)", name="open"),
+        sa.ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
+        sa.UniqueConstraint("tenant_id", "organization_id", "cad_incident_id"),
     )
     op.create_table(
         "silent_devices",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("device_id", sa.Text(), primary_key=True),
         sa.Column("last_seen_us", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "device_id"],
-            ["devices.tenant_id", "devices.id"],
-            name=op.f("fk_silent_devices_tenant_id_device_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "device_id", name=op.f("pk_silent_devices")),
+        sa.ForeignKeyConstraint(["tenant_id", "device_id"], ["devices.tenant_id", "devices.id"]),
     )
     op.create_table(
         "silent_gateways",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("gateway_id", sa.Text(), primary_key=True),
         sa.Column("since_us", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "gateway_id"],
-            ["gateways.tenant_id", "gateways.id"],
-            name=op.f("fk_silent_gateways_tenant_id_gateway_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "gateway_id", name=op.f("pk_silent_gateways")),
+        sa.ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
     )
     for statement in (_INCIDENTS_SO_FAR, _SILENT_DEVICES_SO_FAR, _SILENT_GATEWAYS_SO_FAR):
         op.execute(sa.text(statement))

@@ -9,16 +9,14 @@ from alembic import op
 
 revision = "0016"
 down_revision = "0015"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
     _index_of_set("ix_webhook_deliveries_replay_id", "webhook_deliveries", "replay_id")
     _index_of_set("ix_webhook_replays_done_at_us", "webhook_replays", "done_at_us")
     _index_of_set("ix_outbox_events_parked", "outbox_events", "parked_at_us")
-    op.create_index(op.f("ix_audit_entries_tenant_id_actor_at_us"), "audit_entries", ["tenant_id", "actor", "at_us"])
-    op.create_index(op.f("ix_audit_entries_tenant_id_object_at_us"), "audit_entries", ["tenant_id", "object", "at_us"])
+    op.create_index(None, "audit_entries", ["tenant_id", "actor", "at_us"])
+    op.create_index(None, "audit_entries", ["tenant_id", "object", "at_us"])
     _partial(
         "ix_audit_entries_rare_action",
         "audit_entries",

@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0017"
 down_revision = "0016"
-branch_labels = None
-depends_on = None
 
 _PARKED = sa.text("parked_batches > 0")
 
@@ -15,8 +13,8 @@ def upgrade() -> None:
     op.add_column("lanes", sa.Column("repeated", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
     op.create_table(
         "gateway_quotas",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("gateway_id", sa.Text(), primary_key=True),
         sa.Column("rows_until_us", sa.BigInteger(), nullable=False),
         sa.Column("bytes_until_us", sa.BigInteger(), nullable=False),
         sa.Column("devices_until_us", sa.BigInteger(), nullable=False),
@@ -26,12 +24,7 @@ def upgrade() -> None:
         sa.Column("reached_us", sa.BigInteger(), nullable=True),
         sa.Column("reached_quota", sa.Text(), nullable=True),
         sa.Column("held_back_us", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "gateway_id"],
-            ["gateways.tenant_id", "gateways.id"],
-            name=op.f("fk_gateway_quotas_tenant_id_gateway_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "gateway_id", name=op.f("pk_gateway_quotas")),
+        sa.ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
     )
     op.create_index(
         "ix_gateway_quotas_parked",
@@ -43,7 +36,7 @@ def upgrade() -> None:
     row_number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
         "parked_batches",
-        sa.Column("parked_id", row_number, nullable=False),
+        sa.Column("parked_id", row_number, primary_key=True),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("gateway_id", sa.Text(), nullable=False),
         sa.Column("lane_id", sa.BigInteger(), nullable=False),
@@ -51,28 +44,18 @@ def upgrade() -> None:
         sa.Column("quota", sa.Text(), nullable=False),
         sa.Column("parked_bytes", sa.BigInteger(), nullable=False),
         sa.Column("parked_us", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["lane_id"], ["lanes.lane_id"], name=op.f("fk_parked_batches_lane_id")),
-        sa.PrimaryKeyConstraint("parked_id", name=op.f("pk_parked_batches")),
-        sa.UniqueConstraint("lane_id", "sequence", name=op.f("uq_parked_batches_lane_id_sequence")),
+        sa.ForeignKeyConstraint(["lane_id"], ["lanes.lane_id"]),
+        sa.UniqueConstraint("lane_id", "sequence"),
     )
-    op.create_index(
-        op.f("ix_parked_batches_tenant_id_gateway_id_parked_id"),
-        "parked_batches",
-        ["tenant_id", "gateway_id", "parked_id"],
-    )
+    op.create_index(None, "parked_batches", ["tenant_id", "gateway_id", "parked_id"])
     op.create_table(
         "missing_batches",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("gateway_id", sa.Text(), nullable=False),
-        sa.Column("epoch", sa.Text(), nullable=False),
-        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("gateway_id", sa.Text(), primary_key=True),
+        sa.Column("epoch", sa.Text(), primary_key=True),
+        sa.Column("lane", sa.Text(), primary_key=True),
         sa.Column("ranges", sa.Text(), nullable=False),
         sa.Column("since_us", sa.BigInteger(), nullable=False),
         sa.Column("reported_us", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "gateway_id"],
-            ["gateways.tenant_id", "gateways.id"],
-            name=op.f("fk_missing_batches_tenant_id_gateway_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "gateway_id", "epoch", "lane", name=op.f("pk_missing_batches")),
+        sa.ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
     )

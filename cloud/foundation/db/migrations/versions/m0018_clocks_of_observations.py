@@ -8,33 +8,29 @@ from cloud.foundation.db.schema import row_number
 
 revision = "0018"
 down_revision = "0017"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
     op.create_table(
         "observation_clocks",
-        sa.Column("clock_id", row_number(), nullable=False),
+        sa.Column("clock_id", row_number(), primary_key=True),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("gateway_id", sa.Text(), nullable=False),
         sa.Column("boot_id", sa.Text(), nullable=False),
         sa.Column("device_known", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("clock_id", name=op.f("pk_observation_clocks")),
-        sa.UniqueConstraint("fingerprint", name=op.f("uq_observation_clocks_fingerprint")),
+        sa.UniqueConstraint("fingerprint"),
     )
     op.create_table(
         "clock_anchors",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("gateway_id", sa.Text(), nullable=False),
-        sa.Column("boot_id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), primary_key=True),
+        sa.Column("gateway_id", sa.Text(), primary_key=True),
+        sa.Column("boot_id", sa.Text(), primary_key=True),
         sa.Column("offset_us", sa.BigInteger()),
         sa.Column("uncertainty_us", sa.BigInteger()),
         sa.Column("first_us", sa.BigInteger()),
         sa.Column("last_us", sa.BigInteger()),
         sa.Column("estimated", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "gateway_id", "boot_id", name=op.f("pk_clock_anchors")),
     )
     op.add_column("observations", sa.Column("clock_id", sa.BigInteger()))
     op.add_column("observations", sa.Column("monotonic_us", sa.BigInteger()))
