@@ -19,14 +19,7 @@ from cloud.foundation.housekeeping import WATCHES_EVERY_S, Chore, Housekeeping
 from cloud.foundation.http import HostsSection
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.jobs import Jobs, Loop
-from cloud.foundation.observability import (
-    Heartbeat,
-    Metrics,
-    MetricsSection,
-    MetricsServer,
-    make_heartbeat,
-    notify,
-)
+from cloud.foundation.observability import Heartbeat, Metrics, MetricsSection, MetricsServer, make_heartbeat, notify
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import Settings, SettingsUnusable
 from cloud.slices import SLICES

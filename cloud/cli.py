@@ -70,11 +70,7 @@ def _make_supplies() -> Supplies:
 
 
 app = typer.Typer(
-    name="argus-cloud",
-    cls=SlicesOnDemand,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+    name="argus-cloud", cls=SlicesOnDemand, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 
 

@@ -179,8 +179,7 @@ def read_settings(path: Path, model: type[Settings]) -> Settings:
 def _mistake(path: Path, mistake: Any) -> str:
     """Describe one mistake: where it is and what to do. Never the value, which may be a password."""
     field = ".".join(str(part) for part in mistake["loc"]) or "the file"
-    said = {
-        "extra_forbidden": "there is no such setting",
-        "missing": "this setting is required",
-    }.get(mistake["type"], mistake["msg"].removeprefix("Value error, "))
+    said = {"extra_forbidden": "there is no such setting", "missing": "this setting is required"}.get(
+        mistake["type"], mistake["msg"].removeprefix("Value error, ")
+    )
     return f"{path}: {field}: {said}"

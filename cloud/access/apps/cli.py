@@ -105,10 +105,7 @@ def add_app(
         clearance=clearance_of(level),
         confidential=not public,
     )
-    made = run(
-        context,
-        lambda place: _service(place).register(place.operator(tenant), wanted, by_operator=True),
-    )
+    made = run(context, lambda place: _service(place).register(place.operator(tenant), wanted, by_operator=True))
     document = {**_shown(made.app), "client_secret": made.secret}
     sentence = f"App {made.app.client_id} added."
     if made.secret is not None:
@@ -135,8 +132,7 @@ def rotate_secret(
 ) -> None:
     """Create a new secret for an app and print it."""
     rotated = run(
-        context,
-        lambda place: _service(place).rotate_secret(place.operator(tenant), app, grace_hours=grace_hours),
+        context, lambda place: _service(place).rotate_secret(place.operator(tenant), app, grace_hours=grace_hours)
     )
     ends = write_moment(rotated.previous_expires_at_us)
     previous = "The previous one is revoked." if ends is None else f"The previous one is valid until {ends}."
@@ -151,8 +147,7 @@ def approve(
 ) -> None:
     """Set the approved scopes of an app. Its tokens lose the other scopes within a minute."""
     changed = run(
-        context,
-        lambda place: _service(place).approve(place.operator(tenant), app, _scopes(scope), by_operator=True),
+        context, lambda place: _service(place).approve(place.operator(tenant), app, _scopes(scope), by_operator=True)
     )
     print_one(f"Approved for {app}: {' '.join(changed.approved_scopes)}.", _shown(changed), as_json=as_json)
 
@@ -185,8 +180,7 @@ def withhold(
     context: typer.Context,
     tenant: TenantOption,
     scope: Annotated[
-        list[str] | None,
-        typer.Option("--scope", help="A scope to block. Repeatable. Default: none is blocked."),
+        list[str] | None, typer.Option("--scope", help="A scope to block. Repeatable. Default: none is blocked.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

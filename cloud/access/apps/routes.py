@@ -1,5 +1,7 @@
 """Routes of scopes and apps on the auth host (C-019…C-052)."""
 
+from functools import partial
+
 from cloud.access.apps.handlers import AppHandlers
 from cloud.access.apps.schemas import (
     AppCreated,
@@ -19,7 +21,8 @@ from cloud.foundation.http import Audience, Host, Parts, RateClass, Route, Scope
 
 READ = Scopes.any_of("argus:platform:read", "argus:platform:admin")
 ADMIN = Scopes.any_of("argus:platform:admin")
-_TAG = "Apps"
+_row = partial(Route, host=Host.AUTH, tag="Apps", added_in="v2026.2")
+_administrator_row = partial(_row, scopes=ADMIN, rate_class=RateClass.WRITE, audience=Audience.ADMINISTRATORS)
 _GOVERNANCE = {
     "allow_service_tokens": False,
     "enforce_pkce": True,
@@ -51,30 +54,26 @@ def routes(parts: Parts) -> tuple[Route, ...]:
 
 def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
     return (
-        Route(
+        _row(
             method="GET",
             path="/v1/platform/scopes",
             handler=h.scopes,
-            host=Host.AUTH,
             scopes=READ,
             response=ScopeCatalogue,
             responses={200: "Every scope that can be granted to apps of this tenant.", 304: "Not modified."},
             operation_id="listScopes",
             summary="List available scopes",
             description="The scope catalogue that external apps can request at registration and at token issuance.",
-            tag=_TAG,
-            added_in="v2026.2",
             response_example={
                 "scopes": [
                     {"name": "webhooks:write", "description": "Create and update outbound webhook subscriptions"}
                 ]
             },
         ),
-        Route(
+        _row(
             method="GET",
             path="/v1/platform/apps",
             handler=h.list,
-            host=Host.AUTH,
             scopes=READ,
             query=AppQuery,
             response=AppPage,
@@ -83,14 +82,11 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
             operation_id="listApps",
             summary="List platform apps",
             description="The integration apps of the caller's tenant.",
-            tag=_TAG,
-            added_in="v2026.2",
         ),
-        Route(
+        _row(
             method="POST",
             path="/v1/platform/apps",
             handler=h.create,
-            host=Host.AUTH,
             scopes=ADMIN,
             rate_class=RateClass.WRITE,
             body=AppWanted,
@@ -104,8 +100,6 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
             operation_id="createApp",
             summary="Create a platform app",
             description="Registers an integration app. Tokens are issued to registered apps only.",
-            tag=_TAG,
-            added_in="v2026.2",
             request_example={
                 "name": "Case sync connector",
                 "grant_types": ["client_credentials"],
@@ -118,19 +112,16 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
                 "callback_signing_secret": "<write-once-callback-secret>",
             },
         ),
-        Route(
+        _row(
             method="GET",
             path="/v1/platform/apps/{client_id}",
             handler=h.inspect,
-            host=Host.AUTH,
             scopes=READ,
             response=AppShown,
             responses={200: "The app and its governance.", 304: "Not modified.", 404: "App not found."},
             operation_id="inspectApp",
             summary="Inspect an integration app",
             description="Redirect URIs, grants, scopes, governance and the creation times of its secrets.",
-            tag=_TAG,
-            added_in="v2026.2",
             response_example=_APP,
         ),
     )
@@ -138,13 +129,10 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
 
 def _administration(h: AppHandlers) -> tuple[Route, ...]:
     return (
-        Route(
+        _administrator_row(
             method="PATCH",
             path="/v1/platform/apps/{client_id}/governance",
             handler=h.govern,
-            host=Host.AUTH,
-            scopes=ADMIN,
-            rate_class=RateClass.WRITE,
             body=GovernancePatch,
             response=GovernanceResponse,
             responses={
@@ -157,19 +145,13 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             summary="Update app governance",
             description="Changes flags of one app (JSON Merge Patch: omitted flags keep their value, null restores the "
             "default). Turning service tokens off also revokes the minted ones.",
-            tag=_TAG,
-            audience=Audience.ADMINISTRATORS,
-            added_in="v2026.2",
             request_example={"allow_service_tokens": True, "enforce_pkce": True},
             response_example={"client_id": "app_123", "governance": {**_GOVERNANCE, "allow_service_tokens": True}},
         ),
-        Route(
+        _administrator_row(
             method="POST",
             path="/v1/platform/apps/{client_id}/service-token",
             handler=h.mint_service_token,
-            host=Host.AUTH,
-            scopes=ADMIN,
-            rate_class=RateClass.WRITE,
             body=ServiceTokenWanted,
             body_optional=True,
             response=ServiceToken,
@@ -182,19 +164,13 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             operation_id="mintServiceToken",
             summary="Mint a service token",
             description="A token for automation, independent of a user session.",
-            tag=_TAG,
-            audience=Audience.ADMINISTRATORS,
-            added_in="v2026.2",
             request_example={"scopes": ["webhooks:write"]},
             response_example={"token": "<service-token>", "expires_at": "2026-03-24T10:00:00Z"},
         ),
-        Route(
+        _administrator_row(
             method="POST",
             path="/v1/platform/apps/{client_id}/rotate-secret",
             handler=h.rotate_secret,
-            host=Host.AUTH,
-            scopes=ADMIN,
-            rate_class=RateClass.WRITE,
             body=RotationWanted,
             body_optional=True,
             response=Rotated,
@@ -207,9 +183,6 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             summary="Rotate an app secret",
             description="Creates a secret. The previous one is valid for another 24 hours, or ends now with "
             "`revoke_previous`. At most two secrets are valid at a time.",
-            tag=_TAG,
-            audience=Audience.ADMINISTRATORS,
-            added_in="v2026.2",
             response_example={
                 "client_id": "app_123",
                 "client_secret": "<new-write-once-secret>",

@@ -23,13 +23,7 @@ from cloud.access.apps.secrets import digest_of, matches, new_secret
 from cloud.access.apps.store import AppStore
 from cloud.access.audit import Audit
 from cloud.access.standing import ChangeKind, ChangeLog
-from cloud.access.tenancy import (
-    IdentifierTaken,
-    OrganizationUnknown,
-    TenancyStore,
-    TenantUnknown,
-    checked_name,
-)
+from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenancyStore, TenantUnknown, checked_name
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import Mistake
@@ -204,12 +198,7 @@ class Apps:
             return await self._store.find(tx, client_id)
 
     async def rotate_secret(
-        self,
-        actor: Actor,
-        client_id: str,
-        *,
-        grace_hours: int = GRACE_HOURS,
-        precondition: Precondition | None = None,
+        self, actor: Actor, client_id: str, *, grace_hours: int = GRACE_HOURS, precondition: Precondition | None = None
     ) -> Rotated:
         """Make a new secret. The newest previous one works for `grace_hours` more; older ones end now (A-031).
 

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, or_, select, update
 
 from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
 from cloud.access.apps.tables import app_secrets, apps, withheld_scopes
-from cloud.foundation.db import Prepared, Transaction, insert
+from cloud.foundation.db import Prepared, Records, Transaction, insert
 from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 
 _COLUMNS = (
@@ -37,17 +37,9 @@ _LIVE = (
     or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > bindparam("now")),
 )
 # The current secret sorts first: it has no expiry, even if processes with different clocks rotated at the same time.
-_NEWEST_FIRST = (
-    app_secrets.c.expires_at_us.is_not(None),
-    app_secrets.c.created_at_us.desc(),
-    app_secrets.c.id.desc(),
-)
-_DIGESTS = Prepared(
-    select(app_secrets.c.id, app_secrets.c.digest, app_secrets.c.created_at_us, app_secrets.c.expires_at_us)
-    .where(*_LIVE)
-    .order_by(*_NEWEST_FIRST)
-    .limit(2)
-)
+_NEWEST_FIRST = (app_secrets.c.expires_at_us.is_not(None), app_secrets.c.created_at_us.desc(), app_secrets.c.id.desc())
+_SECRETS = Records(LiveSecret, app_secrets)
+_DIGESTS = Prepared(_SECRETS.select().where(*_LIVE).order_by(*_NEWEST_FIRST).limit(2))
 
 
 class AppStore:
@@ -61,7 +53,7 @@ class AppStore:
     async def live_secrets(self, tx: Transaction, client_id: str, now_us: int) -> Sequence[LiveSecret]:
         """Return the working secrets, newest first; at most two."""
         rows = await tx.driver.rows(_DIGESTS, {"client": client_id, "now": now_us})
-        return [LiveSecret(str(id), bytes(digest), made_us, expires_us) for id, digest, made_us, expires_us in rows]
+        return [_SECRETS.read(row) for row in rows]
 
     async def live_secrets_of(
         self, tx: Transaction, client_ids: Sequence[str], now_us: int
@@ -69,19 +61,13 @@ class AppStore:
         """Return the working secrets of several apps by client id, newest first."""
         live = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > now_us)
         statement = (
-            select(
-                app_secrets.c.client_id,
-                app_secrets.c.id,
-                app_secrets.c.digest,
-                app_secrets.c.created_at_us,
-                app_secrets.c.expires_at_us,
-            )
+            select(app_secrets.c.client_id, *_SECRETS.columns)
             .where(app_secrets.c.client_id.in_(client_ids), live)
             .order_by(*_NEWEST_FIRST)
         )
         found: dict[str, list[LiveSecret]] = {client_id: [] for client_id in client_ids}
-        for client_id, id, digest, made_us, expires_us in await tx.execute(statement):
-            found[client_id].append(LiveSecret(str(id), bytes(digest), made_us, expires_us))
+        for client_id, *columns in await tx.execute(statement):
+            found[client_id].append(_SECRETS.read(columns))
         return found
 
     async def withheld(self, tx: Transaction, tenant_id: str) -> frozenset[str]:
@@ -102,13 +88,7 @@ class AppStore:
         return None if row is None else _app(row)
 
     async def list(
-        self,
-        tx: Transaction,
-        viewer: Viewer,
-        *,
-        after: str | None = None,
-        count: int | None = None,
-        lock: bool = False,
+        self, tx: Transaction, viewer: Viewer, *, after: str | None = None, count: int | None = None, lock: bool = False
     ) -> Sequence[App]:
         """Return apps in the order of their ids: all, or `count` after `after`. `lock` as in `find_for`."""
         statement = _shown(viewer).order_by(apps.c.client_id).limit(count)
@@ -133,15 +113,7 @@ class AppStore:
         await tx.execute(delete(app_secrets).where(app_secrets.c.client_id == client_id))
 
     async def add_secret(self, tx: Transaction, client_id: str, secret: LiveSecret) -> None:
-        await tx.execute(
-            insert(app_secrets).values(
-                client_id=client_id,
-                id=secret.id,
-                digest=secret.digest,
-                created_at_us=secret.created_at_us,
-                expires_at_us=secret.expires_at_us,
-            )
-        )
+        await tx.execute(insert(app_secrets).values(client_id=client_id, **_SECRETS.values(secret)))
 
     async def keep_secrets(self, tx: Transaction, client_id: str, kept: Sequence[str], expires_at_us: int) -> None:
         """Delete all secrets but `kept`; those end at `expires_at_us`, or sooner if they already do."""

@@ -67,12 +67,7 @@ class Audit:
             await tx.driver.append(audit_entries, _FIELDS, rows)
 
     def _row(
-        self,
-        actor: Actor,
-        action: str,
-        object: str,
-        outcome: Outcome,
-        metadata: Mapping[str, Any] | None = None,
+        self, actor: Actor, action: str, object: str, outcome: Outcome, metadata: Mapping[str, Any] | None = None
     ) -> tuple[Any, ...]:
         """Return the values of an entry in the order of `_FIELDS`."""
         return (

@@ -124,9 +124,7 @@ class FailureStore:
         statement = update(sign_in_failures).where(sign_in_failures.c.subject == subject.digest)
         await tx.execute(
             statement.values(
-                failures=failures,
-                blocked_until_us=blocked_until_us,
-                forgotten_at_us=now_us + FORGOTTEN_AFTER_US,
+                failures=failures, blocked_until_us=blocked_until_us, forgotten_at_us=now_us + FORGOTTEN_AFTER_US
             )
         )
 

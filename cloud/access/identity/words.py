@@ -106,8 +106,5 @@ WORDS: Final = {
         "Open in an authenticator app on this device",
         "Otwórz w aplikacji uwierzytelniającej na tym urządzeniu",
     ),
-    "set_up.by_hand": (
-        "Or enter this key in the app:",
-        "Możesz też wpisać ten klucz w aplikacji ręcznie:",
-    ),
+    "set_up.by_hand": ("Or enter this key in the app:", "Możesz też wpisać ten klucz w aplikacji ręcznie:"),
 }

@@ -112,8 +112,8 @@ class Authorization:
             client_id=app.client_id,
             user_id=user.id,
             redirect_uri=target.sent,
-            scopes=scopes,
-            challenge=wanted.challenge,
+            scopes=" ".join(scopes),
+            code_challenge=wanted.challenge,
             authenticated_at_us=session.authenticated_at_us,
             expires_at_us=now_us + CODE_US,
         )

@@ -59,7 +59,7 @@ class Redemption:
             raise _refused(app)
         auth_time_s = found.authenticated_at_us // SECOND_US
         try:
-            minted = await self._mint.delegated_token(app, user, found.scopes, auth_time_s=auth_time_s)
+            minted = await self._mint.delegated_token(app, user, found.scopes.split(), auth_time_s=auth_time_s)
         except ScopeUnknown:  # the app or the user has lost a scope since
             raise _refused(app) from None
         async with self._database.transaction() as tx:
@@ -80,11 +80,11 @@ class Redemption:
         """Return whether the code was issued to this app, for this redirect URI and this verifier."""
         if found.client_id != app.client_id or found.redirect_uri != redirect_uri:
             return False
-        if found.challenge is None or verifier is None:
-            return found.challenge is None and verifier is None
+        if found.code_challenge is None or verifier is None:
+            return found.code_challenge is None and verifier is None
         digest = hashlib.sha256(verifier.encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        return hmac.compare_digest(challenge, found.challenge)
+        return hmac.compare_digest(challenge, found.code_challenge)
 
     async def _came_twice(self, app: App, user: User, jti: str, trace: TraceContext) -> None:
         if await self._revocation.revoke_replayed(actor_of(user, trace), jti, app.client_id):

@@ -1,5 +1,7 @@
 """The OAuth endpoints of the auth host."""
 
+from functools import partial
+
 from cloud.access.oauth.handlers import OAuthHandlers
 from cloud.access.oauth.pages import AuthorizationHandlers, refusal
 from cloud.access.oauth.schemas import (
@@ -13,6 +15,18 @@ from cloud.access.oauth.schemas import (
 from cloud.foundation.http import CLIENT_AUTHENTICATED, PUBLIC, BodyKind, Host, RateClass, Route
 
 _FORM_BYTES_MAX = 32_768
+
+_client_row = partial(
+    Route,
+    method="POST",
+    host=Host.AUTH,
+    scopes=CLIENT_AUTHENTICATED,
+    rate_class=RateClass.TOKEN,
+    body_kind=BodyKind.FORM,
+    body_bytes_max=_FORM_BYTES_MAX,
+    tag="Authentication",
+    oauth_errors=True,
+)
 
 _REFUSALS = {
     400: "The request is malformed, or the client may not use this grant or scope.",
@@ -69,16 +83,10 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             in_contract=False,
             refusal_page=refusal,
         ),
-        Route(
-            method="POST",
+        _client_row(
             path="/v1/oauth/token",
             handler=h.token,
-            host=Host.AUTH,
-            scopes=CLIENT_AUTHENTICATED,
-            rate_class=RateClass.TOKEN,
             body=TokenForm,
-            body_kind=BodyKind.FORM,
-            body_bytes_max=_FORM_BYTES_MAX,
             response=TokenResponse,
             responses={200: "An access token.", **_REFUSALS},
             operation_id="issueToken",
@@ -86,9 +94,7 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             description="Issues an access token to an app that authenticates with HTTP Basic or in the form. Only "
             "approved scopes may be requested, and scopes are never narrowed silently. The scopes determine `aud`: the "
             "API, and also the auth host with a webhook or platform scope.",
-            tag="Authentication",
             added_in="v2026.2",
-            oauth_errors=True,
             request_example={
                 "grant_type": "client_credentials",
                 "client_id": "app_123",
@@ -102,41 +108,25 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
                 "scope": "webhooks:write",
             },
         ),
-        Route(
-            method="POST",
+        _client_row(
             path="/v1/oauth/revoke",
             handler=h.revoke,
-            host=Host.AUTH,
-            scopes=CLIENT_AUTHENTICATED,
-            rate_class=RateClass.TOKEN,
             body=RevocationForm,
-            body_kind=BodyKind.FORM,
-            body_bytes_max=_FORM_BYTES_MAX,
             responses={200: "The token is not valid (any more).", **_REFUSALS},
             operation_id="revokeToken",
             summary="Revoke an access token",
             description="Revokes a token of the calling app (RFC 7009). All hosts reject it within a minute.",
-            tag="Authentication",
             in_contract=False,
-            oauth_errors=True,
         ),
-        Route(
-            method="POST",
+        _client_row(
             path="/v1/oauth/introspect",
             handler=h.introspect,
-            host=Host.AUTH,
-            scopes=CLIENT_AUTHENTICATED,
-            rate_class=RateClass.TOKEN,
             body=IntrospectionForm,
-            body_kind=BodyKind.FORM,
-            body_bytes_max=_FORM_BYTES_MAX,
             responses={200: "Whether the token is active, and its claims if it is.", **_REFUSALS},
             operation_id="introspectToken",
             summary="Introspect an access token",
             description="Returns whether a token of the client's tenant is valid now (RFC 7662).",
-            tag="Authentication",
             in_contract=False,
-            oauth_errors=True,
         ),
         Route(
             method="GET",

@@ -78,8 +78,7 @@ class AuthorizationQuery(Query):
     response_type: str = Field(description="`code`.")
     client_id: str = Field(description="The app.")
     redirect_uri: str | None = Field(
-        default=None,
-        description="A redirect URI of the app. Must match exactly; optional if only one is registered.",
+        default=None, description="A redirect URI of the app. Must match exactly; optional if only one is registered."
     )
     scope: str | None = Field(default=None, description="Approved scopes, separated by spaces. Default: all of them.")
     state: str | None = Field(default=None, description="Opaque value, returned unchanged. At most 1 KiB.")

@@ -21,12 +21,7 @@ class TokenEndpoint:
     """The use cases of the OAuth endpoints."""
 
     def __init__(
-        self,
-        apps: Apps,
-        mint: Mint,
-        verifier: Verifier,
-        revocation: Revocation,
-        redemption: Redemption,
+        self, apps: Apps, mint: Mint, verifier: Verifier, revocation: Revocation, redemption: Redemption
     ) -> None:
         self._apps = apps
         self._redemption = redemption
@@ -88,12 +83,7 @@ class TokenEndpoint:
 def _actor_of(app: App, trace: TraceContext) -> Actor:
     """Return the actor of a client that authenticated without a token."""
     return Actor(
-        app.tenant_id,
-        app.organization_id,
-        app.clearance,
-        subject=app.client_id,
-        client_id=app.client_id,
-        trace=trace,
+        app.tenant_id, app.organization_id, app.clearance, subject=app.client_id, client_id=app.client_id, trace=trace
     )
 
 

@@ -2,12 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
 from cloud.access.oauth.tables import authorization_codes, consents
-from cloud.foundation.db import Prepared, Transaction, delete_chunk, insert
+from cloud.foundation.db import Prepared, Records, Transaction, delete_chunk, insert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +16,9 @@ class Code:
     client_id: str
     user_id: str
     redirect_uri: str | None
-    scopes: tuple[str, ...]
-    challenge: str | None
+    scopes: str
+    """Names with a space between."""
+    code_challenge: str | None
     authenticated_at_us: int
     expires_at_us: int
     redeemed_jti: str | None = None
@@ -29,39 +29,20 @@ def digest_of(code: str) -> bytes:
     return hashlib.sha256(b"argus authorization code\0" + code.encode()).digest()
 
 
-_CODE = (
-    authorization_codes.c.client_id,
-    authorization_codes.c.user_id,
-    authorization_codes.c.redirect_uri,
-    authorization_codes.c.scopes,
-    authorization_codes.c.code_challenge,
-    authorization_codes.c.authenticated_at_us,
-    authorization_codes.c.expires_at_us,
-    authorization_codes.c.redeemed_jti,
-)
-_FIND = Prepared(select(*_CODE).where(authorization_codes.c.digest == bindparam("digest")))
+_CODES = Records(Code, authorization_codes)
+_FIND = Prepared(_CODES.select().where(authorization_codes.c.digest == bindparam("digest")))
 
 
 class CodeStore:
     """The statements about codes."""
 
     async def add(self, tx: Transaction, code: str, stands_for: Code) -> None:
-        await tx.execute(
-            insert(authorization_codes).values(
-                digest=digest_of(code),
-                client_id=stands_for.client_id,
-                user_id=stands_for.user_id,
-                redirect_uri=stands_for.redirect_uri,
-                scopes=" ".join(stands_for.scopes),
-                code_challenge=stands_for.challenge,
-                authenticated_at_us=stands_for.authenticated_at_us,
-                expires_at_us=stands_for.expires_at_us,
-            )
-        )
+        values = _CODES.values(stands_for)
+        await tx.execute(insert(authorization_codes).values(digest=digest_of(code), **values))
 
     async def find(self, tx: Transaction, code: str) -> Code | None:
         rows = await tx.driver.rows(_FIND, {"digest": digest_of(code)})
-        return _code(rows[0]) if rows else None
+        return _CODES.read(rows[0]) if rows else None
 
     async def redeem(self, tx: Transaction, code: str, jti: str) -> bool:
         """Mark the code as redeemed for the token `jti`. False: it was redeemed before; discard this token."""
@@ -89,17 +70,3 @@ class ConsentStore:
         statement = insert(consents).values(user_id=user_id, client_id=client_id, scopes=together, given_at_us=now_us)
         update_to = {"scopes": together, "given_at_us": now_us}
         await tx.execute(statement.on_conflict_do_update(index_elements=["user_id", "client_id"], set_=update_to))
-
-
-def _code(row: Any) -> Code:
-    client_id, user_id, redirect_uri, scopes, challenge, authenticated_us, expires_us, jti = row
-    return Code(
-        client_id=client_id,
-        user_id=user_id,
-        redirect_uri=redirect_uri,
-        scopes=tuple(str(scopes).split()),
-        challenge=challenge,
-        authenticated_at_us=int(authenticated_us),
-        expires_at_us=int(expires_us),
-        redeemed_jti=jti,
-    )

@@ -103,8 +103,7 @@ def token_surface(
     people = SignInHandlers(sign_in, users, names.issuer, authorization.leads_to)
     rows = (
         *oauth_routes(
-            OAuthHandlers(endpoint, names, bases[Host.DOCS]),
-            AuthorizationHandlers(authorization, people, names.issuer),
+            OAuthHandlers(endpoint, names, bases[Host.DOCS]), AuthorizationHandlers(authorization, people, names.issuer)
         ),
         *key_set_rows(KeySetHandlers(auth_state, clock)),
         *sign_in_rows(

@@ -11,10 +11,7 @@ WORDS: Final = {
         "{app} prosi o działanie w Twoim imieniu w {organization}. Aplikacja będzie mogła:",
     ),
     "consent.as": ("Signed in as {username}.", "Zalogowano jako {username}."),
-    "consent.to": (
-        "You will be taken to {host}.",
-        "Nastąpi przejście do {host}.",
-    ),
+    "consent.to": ("You will be taken to {host}.", "Nastąpi przejście do {host}."),
     "consent.allow": ("Allow", "Zezwól"),
     "consent.deny": ("Deny", "Odmów"),
     "consent.other": ("Sign in as another user", "Zaloguj się jako inny użytkownik"),

@@ -13,16 +13,7 @@ from cloud.access.tokens.minting import Mint, Minted
 from cloud.access.tokens.place import first_master_key, names_of
 from cloud.access.tokens.revocation import Revocation
 from cloud.access.tokens.signing_key import SECOND_US, SigningKey
-from cloud.foundation.command import (
-    AsJson,
-    TenantOption,
-    Workplace,
-    or_exit,
-    print_one,
-    print_rows,
-    run,
-    settings_of,
-)
+from cloud.foundation.command import AsJson, TenantOption, Workplace, or_exit, print_one, print_rows, run, settings_of
 from cloud.foundation.ids import checked_id
 from cloud.foundation.master_key import MasterKey, load_master_key, master_key_path
 from cloud.foundation.moments import write_moment

@@ -17,15 +17,7 @@ from cloud.access.apps import App, ScopeUnknown, check_allowed, effective, on_au
 from cloud.access.audit import Audit
 from cloud.access.identity import User
 from cloud.access.tokens.auth_state import AuthStateCache
-from cloud.access.tokens.claims import (
-    ACCESS_TTL_S,
-    SERVICE_TTL_S,
-    SERVICE_TTL_S_MAX,
-    Claims,
-    Holder,
-    Names,
-    TokenUse,
-)
+from cloud.access.tokens.claims import ACCESS_TTL_S, SERVICE_TTL_S, SERVICE_TTL_S_MAX, Claims, Holder, Names, TokenUse
 from cloud.access.tokens.errors import KeysAbsent, LifetimeRefused, ServiceTokensDisabled
 from cloud.access.tokens.jws import sign
 from cloud.access.tokens.signing_key import SECOND_US, SigningKey
@@ -91,13 +83,7 @@ class Mint:
         return self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S).holder.scopes
 
     async def service_token(
-        self,
-        actor: Actor,
-        app: App,
-        scopes: Sequence[str] = (),
-        *,
-        user: User | None = None,
-        ttl_s: int | None = None,
+        self, actor: Actor, app: App, scopes: Sequence[str] = (), *, user: User | None = None, ttl_s: int | None = None
     ) -> Minted:
         """Mint a token for automation. With a `user` it acts for that person, with the rights that both have.
 

@@ -86,11 +86,4 @@ def jwk(key: SigningKey) -> dict[str, str]:
     """Return the published form (RFC 7517, RFC 7518 §6.3.1). It lists its members, so that no private one is
     published."""
     public = RSAAlgorithm.to_jwk(key.public(), as_dict=True)
-    return {
-        "kty": "RSA",
-        "kid": key.kid,
-        "use": "sig",
-        "alg": ALGORITHM,
-        "n": public["n"],
-        "e": public["e"],
-    }
+    return {"kty": "RSA", "kid": key.kid, "use": "sig", "alg": ALGORITHM, "n": public["n"], "e": public["e"]}

@@ -113,10 +113,7 @@ class SqliteTransaction:
     dialect: DialectName = "sqlite"
 
     def __init__(
-        self,
-        thread: SqliteThread,
-        step: Callable[[Job[Any]], Any],
-        later: Callable[[Job[Any]], None] | None = None,
+        self, thread: SqliteThread, step: Callable[[Job[Any]], Any], later: Callable[[Job[Any]], None] | None = None
     ) -> None:
         self._thread = thread
         self._step = step

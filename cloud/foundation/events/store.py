@@ -83,11 +83,7 @@ _TAKEN = (
 _TAKE = Prepared(
     update(outbox_events)
     .where(_events.position == bindparam("which"))
-    .values(
-        lease_until_us=bindparam("lease_until"),
-        lease_token=_events.lease_token + 1,
-        attempts=_events.attempts + 1,
-    )
+    .values(lease_until_us=bindparam("lease_until"), lease_token=_events.lease_token + 1, attempts=_events.attempts + 1)
     .returning(*_TAKEN)
 )
 _DONE = Prepared(

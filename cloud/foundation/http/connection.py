@@ -230,11 +230,7 @@ class Connection(AiohttpConnection):
             self.force_close()  # no request, so no response: browsers open connections in advance
 
     def handle_error(
-        self,
-        request: "BaseRequest",
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
+        self, request: "BaseRequest", status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> "StreamResponse":
         """Return the response to a request that the parser refuses."""
         self._discarding = True

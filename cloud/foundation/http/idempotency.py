@@ -123,8 +123,7 @@ class IdempotentReply:
         try:
             async with asyncio.timeout(WAIT_S_MAX):
                 taken = await tx.driver.rows(
-                    _TAKE,
-                    {**named, "fingerprint": self.fingerprint, "expires": now_us + WINDOW_US, "now": now_us},
+                    _TAKE, {**named, "fingerprint": self.fingerprint, "expires": now_us + WINDOW_US, "now": now_us}
                 )
         except TimeoutError:
             raise IdempotencyKeyInFlight from None

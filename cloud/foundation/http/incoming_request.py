@@ -38,12 +38,7 @@ class IncomingRequest(AiohttpRequest):
         "versionless",
     )
 
-    def __init__(
-        self,
-        message: RawRequestMessage,
-        payload: StreamReader,
-        connection: ClientConnection,
-    ) -> None:
+    def __init__(self, message: RawRequestMessage, payload: StreamReader, connection: ClientConnection) -> None:
         self.method: str = message.method
         self.target: str = message.path
         self.headers: CIMultiDictProxy[str] = message.headers

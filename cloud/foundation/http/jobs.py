@@ -10,9 +10,5 @@ from cloud.foundation.process import Process
 
 def jobs(_process: Process) -> Jobs:
     return Jobs(
-        chores=[
-            Chore("idempotency_keys", sweep_keys),
-            Chore("rate_buckets", sweep_rates),
-            Chore("spans", sweep_spans),
-        ]
+        chores=[Chore("idempotency_keys", sweep_keys), Chore("rate_buckets", sweep_rates), Chore("spans", sweep_spans)]
     )

@@ -125,11 +125,7 @@ class Metrics:
         self._counters = {row.name: _counter(row, self.registry) for row in FIGURES if row.kind is Kind.COUNTER}
         self._gauges = {row.name: _gauge(row, self.registry) for row in FIGURES if row.kind is Kind.GAUGE}
         self._seconds = Histogram(
-            HTTP_SECONDS.name,
-            HTTP_SECONDS.meaning,
-            HTTP_SECONDS.labels,
-            buckets=SECONDS_BOUNDS,
-            registry=self.registry,
+            HTTP_SECONDS.name, HTTP_SECONDS.meaning, HTTP_SECONDS.labels, buckets=SECONDS_BOUNDS, registry=self.registry
         )
 
     def request_began(self, host: str) -> None:

@@ -11,8 +11,5 @@ WORDS: Final = {
     "copy.button": ("Copy", "Kopiuj"),
     "copy.done": ("Copied", "Skopiowano"),
     "refusal.title": ("The request failed", "Nie udało się"),
-    "refusal.code": (
-        "Quote this code to support: {code}.",
-        "Kod dla pomocy technicznej: {code}.",
-    ),
+    "refusal.code": ("Quote this code to support: {code}.", "Kod dla pomocy technicznej: {code}."),
 }
