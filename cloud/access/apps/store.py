@@ -13,25 +13,31 @@ from sqlalchemy import bindparam, delete, or_, select, update
 from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
 from cloud.access.apps.tables import app_secrets, apps, withheld_scopes
 from cloud.foundation.db import Prepared, Records, Transaction, insert
-from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
+from cloud.foundation.viewer import Viewer, visible
 
-_COLUMNS = (
-    apps.c.client_id,
-    apps.c.tenant_id,
-    apps.c.organization_id,
-    apps.c.name,
-    apps.c.grant_types,
-    apps.c.redirect_uris,
-    apps.c.requested_scopes,
-    apps.c.approved_scopes,
-    apps.c.governance,
-    apps.c.secrecy_level,
-    apps.c.confidential,
-    apps.c.created_at_us,
-    apps.c.callback_generation,
-    apps.c.callback_previous_until_us,
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_APPS = Records(
+    App,
+    apps,
+    codecs={
+        "grant_types": (" ".join, lambda names: tuple(map(GrantType, names.split()))),
+        "redirect_uris": (_json, lambda text: tuple(orjson.loads(text))),
+        "requested_scopes": (" ".join, _words),
+        "approved_scopes": (" ".join, _words),
+        "governance": (lambda one: _json(one.document()), lambda text: Governance.of(orjson.loads(text))),
+        "confidential": (bool, bool),
+    },
+    renamed={"clearance": "secrecy_level"},
 )
-_FIND = Prepared(select(*_COLUMNS).where(apps.c.client_id == bindparam("client"), apps.c.deleted_at_us.is_(None)))
+_FIND = Prepared(_APPS.select().where(apps.c.client_id == bindparam("client"), apps.c.deleted_at_us.is_(None)))
 _LIVE = (
     app_secrets.c.client_id == bindparam("client"),
     or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > bindparam("now")),
@@ -48,7 +54,7 @@ class AppStore:
     async def find(self, tx: Transaction, client_id: str) -> App | None:
         """Return the app of a client id; None also when it was deleted."""
         rows = await tx.driver.rows(_FIND, {"client": client_id})
-        return _app(rows[0]) if rows else None
+        return _APPS.read(rows[0]) if rows else None
 
     async def live_secrets(self, tx: Transaction, client_id: str, now_us: int) -> Sequence[LiveSecret]:
         """Return the working secrets, newest first; at most two."""
@@ -84,8 +90,7 @@ class AppStore:
     async def find_for(self, tx: Transaction, viewer: Viewer, client_id: str, *, lock: bool = False) -> App | None:
         """Return an app that the viewer may see. `lock`: no other transaction changes it until `tx` ends."""
         statement = _shown(viewer).where(apps.c.client_id == client_id)
-        row = (await tx.execute(statement.with_for_update() if lock else statement)).first()
-        return None if row is None else _app(row)
+        return await _APPS.first(tx, statement.with_for_update() if lock else statement)
 
     async def list(
         self, tx: Transaction, viewer: Viewer, *, after: str | None = None, count: int | None = None, lock: bool = False
@@ -94,17 +99,16 @@ class AppStore:
         statement = _shown(viewer).order_by(apps.c.client_id).limit(count)
         if lock:
             statement = statement.with_for_update()
-        return [_app(row) for row in await tx.execute(statement.where(apps.c.client_id > (after or "")))]
+        return await _APPS.all(tx, statement.where(apps.c.client_id > (after or "")))
 
     async def add(self, tx: Transaction, app: App) -> bool:
         """Add an app; False when the client id is taken, in any tenant."""
-        statement = insert(apps).values(client_id=app.client_id, tenant_id=app.tenant_id, **_values(app))
-        return (await tx.execute(statement.on_conflict_do_nothing().returning(apps.c.client_id))).first() is not None
+        return await _APPS.add(tx, app)
 
     async def replace(self, tx: Transaction, viewer: Viewer, app: App) -> None:
         """Update the row of an app."""
         statement = update(apps).where(*visible(apps, viewer), apps.c.client_id == app.client_id)
-        await tx.execute(statement.values(**_values(app)))
+        await tx.execute(statement.values(_APPS.values(app)))
 
     async def remove(self, tx: Transaction, viewer: Viewer, client_id: str, now_us: int) -> None:
         """Delete an app and its secrets. The row stays, since audit entries name it."""
@@ -124,42 +128,4 @@ class AppStore:
 
 
 def _shown(viewer: Viewer) -> Any:
-    return select(*_COLUMNS).where(*visible(apps, viewer), apps.c.deleted_at_us.is_(None))
-
-
-def _values(app: App) -> dict[str, Any]:
-    return {
-        "organization_id": app.organization_id,
-        "name": app.name,
-        "grant_types": " ".join(app.grant_types),
-        "redirect_uris": orjson.dumps(app.redirect_uris).decode(),
-        "requested_scopes": " ".join(app.requested_scopes),
-        "approved_scopes": " ".join(app.approved_scopes),
-        "governance": orjson.dumps(app.governance.document()).decode(),
-        "secrecy_level": int(app.clearance),
-        "confidential": app.confidential,
-        "created_at_us": app.created_at_us,
-        "callback_generation": app.callback_generation,
-        "callback_previous_until_us": app.callback_previous_until_us,
-    }
-
-
-def _app(row: Sequence[Any]) -> App:
-    client_id, tenant_id, organization_id, name, grants, redirects, requested, approved, governance, level, *rest = row
-    confidential, created_at_us, generation, previous_until_us = rest
-    return App(
-        client_id=client_id,
-        tenant_id=tenant_id,
-        organization_id=organization_id,
-        name=name,
-        grant_types=tuple(GrantType(one) for one in grants.split()),
-        redirect_uris=tuple(orjson.loads(redirects)),
-        requested_scopes=tuple(requested.split()),
-        approved_scopes=tuple(approved.split()),
-        governance=Governance.of(orjson.loads(governance)),
-        clearance=SecrecyLevel(level),
-        confidential=bool(confidential),
-        created_at_us=created_at_us,
-        callback_generation=int(generation),
-        callback_previous_until_us=previous_until_us,
-    )
+    return _APPS.select().where(*visible(apps, viewer), apps.c.deleted_at_us.is_(None))

@@ -7,20 +7,16 @@ from sqlalchemy import bindparam, select, update
 
 from cloud.access.identity.model import Role, User
 from cloud.access.identity.tables import users
-from cloud.foundation.db import Prepared, Transaction, insert
-from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
+from cloud.foundation.db import Prepared, Records, Transaction, insert
+from cloud.foundation.viewer import Viewer, visible
 
-USER_COLUMNS = (
-    users.c.id,
-    users.c.tenant_id,
-    users.c.organization_id,
-    users.c.username,
-    users.c.roles,
-    users.c.secrecy_level,
-    users.c.created_at_us,
-    users.c.disabled_at_us,
-    users.c.totp_secret_sealed.is_not(None).label("has_second_factor"),
+_USERS = Records(
+    User,
+    users,
+    codecs={"roles": (" ".join, lambda names: tuple(map(Role, names.split())))},
+    renamed={"clearance": "secrecy_level"},
 )
+USER_COLUMNS = (*_USERS.columns, users.c.totp_secret_sealed.is_not(None).label("has_second_factor"))
 """The columns that `user_of` reads, in its order."""
 
 _FIND = Prepared(select(*USER_COLUMNS).where(users.c.id == bindparam("user")))
@@ -77,16 +73,7 @@ class UserStore:
 
     async def add(self, tx: Transaction, user: User, password_hash: str) -> bool:
         """Add a user; False when the name is taken, in any tenant."""
-        statement = insert(users).values(
-            id=user.id,
-            tenant_id=user.tenant_id,
-            organization_id=user.organization_id,
-            username=user.username,
-            password_hash=password_hash,
-            roles=" ".join(user.roles),
-            secrecy_level=int(user.clearance),
-            created_at_us=user.created_at_us,
-        )
+        statement = insert(users).values(password_hash=password_hash, **_USERS.values(user))
         return (await tx.execute(statement.on_conflict_do_nothing().returning(users.c.id))).first() is not None
 
     async def set_disabled(self, tx: Transaction, viewer: Viewer, user_id: str, at_us: int | None) -> None:
@@ -103,15 +90,5 @@ class UserStore:
 
 def user_of(row: Sequence[Any]) -> User:
     """Build a user from a row of `USER_COLUMNS`."""
-    id, tenant_id, organization_id, username, roles, level, created_at_us, disabled_at_us, second = row
-    return User(
-        id=id,
-        tenant_id=tenant_id,
-        organization_id=organization_id,
-        username=username,
-        roles=tuple(Role(role) for role in roles.split()),
-        clearance=SecrecyLevel(level),
-        created_at_us=created_at_us,
-        disabled_at_us=disabled_at_us,
-        has_second_factor=bool(second),
-    )
+    *columns, has_second_factor = row
+    return _USERS.read(columns, has_second_factor=bool(has_second_factor))

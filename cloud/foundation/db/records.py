@@ -1,8 +1,9 @@
 """Values of dataclasses as rows of a table, for stores whose fields and columns have the same names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from sqlalchemy import Select, Table, select
@@ -11,22 +12,36 @@ from sqlalchemy.dialects.postgresql import insert
 from cloud.foundation.db.transaction import Transaction
 
 Value = TypeVar("Value")
+Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
+"""How a field is stored, and how it is read. A codec's column has the name of its field."""
 
 
 class Records(Generic[Value]):
     """Read and write the rows of a table as values of a dataclass.
 
     The fields that the table lacks are given to `read` by the caller. A field of an enumeration is stored as its word
-    or number, and read as its member.
+    or number, and read as its member. `codecs`: for other fields, how they are stored and how they are read.
+    `renamed`: the columns whose names differ from their field's, by field.
     """
 
-    def __init__(self, kind: type[Value], table: Table) -> None:
+    def __init__(
+        self,
+        kind: type[Value],
+        table: Table,
+        *,
+        codecs: Mapping[str, Codec] = MappingProxyType({}),
+        renamed: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         types = get_type_hints(kind)
+        columns = {one.name: renamed.get(one.name, one.name) for one in fields(kind)}  # type: ignore[arg-type]
         self._kind = kind
         self._table = table
-        self.names = [one.name for one in fields(kind) if one.name in table.c]  # type: ignore[arg-type]
-        self._enums = [(name, found) for name in self.names if (found := _enum_of(types[name])) is not None]
-        self.columns = [table.c[name] for name in self.names]
+        self.names = [name for name, column in columns.items() if column in table.c]
+        self.columns = [table.c[columns[name]] for name in self.names]
+        enums = {name: found for name in self.names if (found := _enum_of(types[name])) is not None}
+        self._readers = [*(enums | {name: read for name, (_, read) in codecs.items()}).items()]
+        self._writers = [(name, write) for name, (write, _) in codecs.items()]
+        self._fields = [(columns[name], name) for name in self.names]
 
     def select(self) -> Select[Any]:
         """Select the columns of the fields, in their order."""
@@ -35,14 +50,17 @@ class Records(Generic[Value]):
     def read(self, row: Sequence[Any], **more: Any) -> Value:
         """Return the value of a row of `columns`. `more` are the fields that are not columns."""
         values = dict(zip(self.names, row, strict=True))
-        for name, kind in self._enums:
+        for name, convert in self._readers:
             if values[name] is not None:
-                values[name] = kind(values[name])
+                values[name] = convert(values[name])
         return self._kind(**values, **more)
 
     def values(self, value: Value) -> dict[str, Any]:
         """Return the columns of a value."""
-        return {name: getattr(value, name) for name in self.names}
+        found = {column: getattr(value, name) for column, name in self._fields}
+        for name, write in self._writers:
+            found[name] = write(found[name])
+        return found
 
     async def first(self, tx: Transaction, statement: Select[Any]) -> Value | None:
         """Return the first value of a statement from `select`, None when there is none."""

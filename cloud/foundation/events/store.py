@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 
-from cloud.foundation.db import Prepared, Transaction, delete_chunk, insert
+from cloud.foundation.db import Prepared, Records, Transaction, delete_chunk, insert
 from cloud.foundation.events.errors import LeaseLost
 from cloud.foundation.events.model import ClaimedEvent, DomainEvent
 from cloud.foundation.events.tables import outbox_events
@@ -67,24 +67,14 @@ _CLAIMABLE = Prepared(
     .with_for_update(skip_locked=True, of=outbox_events)
 )
 _ANY_DUE = Prepared(select(_events.position).where(_DUE).limit(1))
-_TAKEN = (
-    _events.position,
-    _events.id,
-    _events.type,
-    _events.tenant_id,
-    _events.organization_id,
-    _events.key,
-    _events.payload,
-    _events.at_us,
-    _events.traceparent,
-    _events.lease_token,
-    _events.attempts,
+_EVENTS = Records(
+    DomainEvent, outbox_events, codecs={"payload": (lambda payload: orjson.dumps(payload).decode(), orjson.loads)}
 )
 _TAKE = Prepared(
     update(outbox_events)
     .where(_events.position == bindparam("which"))
     .values(lease_until_us=bindparam("lease_until"), lease_token=_events.lease_token + 1, attempts=_events.attempts + 1)
-    .returning(*_TAKEN)
+    .returning(*_EVENTS.columns, _events.lease_token, _events.attempts)
 )
 _DONE = Prepared(
     update(outbox_events)
@@ -178,9 +168,8 @@ class Outbox:
 
     async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[DomainEvent]:
         """Return the newest `count` stored events of the viewer, oldest first."""
-        columns = [column for column in _TAKEN if column not in (_events.lease_token, _events.attempts)]
-        newest = select(*columns).where(*visible(outbox_events, viewer)).order_by(_events.position.desc()).limit(count)
-        return [_event(row) for row in reversed(list(await tx.execute(newest)))]
+        newest = _EVENTS.select().where(*visible(outbox_events, viewer)).order_by(_events.position.desc()).limit(count)
+        return (await _EVENTS.all(tx, newest))[::-1]
 
     async def backlog(self, tx: Transaction) -> tuple[int, int]:
         """Return the number of pending events and the number of parked events."""
@@ -193,20 +182,5 @@ class Outbox:
 
 
 def _claimed(row: Sequence[Any]) -> ClaimedEvent:
-    *told, token, attempts = row
-    return ClaimedEvent(_event(told), token, attempts)
-
-
-def _event(row: Sequence[Any]) -> DomainEvent:
-    position, id, type, tenant_id, organization_id, key, payload, at_us, traceparent = row
-    return DomainEvent(
-        position=position,
-        id=id,
-        type=type,
-        tenant_id=tenant_id,
-        organization_id=organization_id,
-        key=key,
-        payload=orjson.loads(payload),
-        at_us=at_us,
-        traceparent=traceparent,
-    )
+    *columns, token, attempts = row
+    return ClaimedEvent(_EVENTS.read(columns), token, attempts)

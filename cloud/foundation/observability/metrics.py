@@ -88,28 +88,8 @@ SCRAPE_FAILURES = Figure(
     "argus_scrape_failures_total", Kind.COUNTER, ("part",), "Figures that could not be asked for at a scrape."
 )
 
-FIGURES: tuple[Figure, ...] = (
-    HTTP_REQUESTS,
-    HTTP_SECONDS,
-    HTTP_IN_FLIGHT,
-    HTTP_PARSER_REFUSALS,
-    RATE_LIMITED,
-    DATABASE_DAMAGED,
-    BROKER_CONNECTED,
-    REVOCATION_LIST_SECONDS_LEFT,
-    INGEST_PARKED,
-    INGEST_OVER_QUOTA,
-    INGEST_HELD_BACK,
-    INGEST_MISSING,
-    INGEST_REPEATED,
-    INGEST_LEFT_OUT,
-    EVENTS_WAITING,
-    EVENTS_PARKED,
-    WEBHOOKS_WAITING,
-    WEBHOOK_LATE_SECONDS,
-    EVENT_LOOP_STALL_SECONDS_MAX,
-    SCRAPE_FAILURES,
-)
+FIGURES = tuple(one for one in tuple(globals().values()) if isinstance(one, Figure))
+"""The rows above, in their order."""
 
 Sampler = Callable[["Metrics"], Awaitable[None]]
 """Queries a value that is not counted as it happens, and sets its metric."""
