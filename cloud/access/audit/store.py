@@ -10,21 +10,13 @@ from cloud.access.audit.model import AuditEntry, AuditFilter, Outcome
 from cloud.access.audit.tables import FREQUENT_ACTION, audit_entries
 from cloud.access.tenancy import TenancyStore
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import CHUNK_ROWS, Prepared, Transaction
+from cloud.foundation.db import CHUNK_ROWS, Prepared, Records, Transaction
 from cloud.foundation.viewer import Actor, Viewer, visible
 
-_FIELDS = (
-    "tenant_id",
-    "organization_id",
-    "at_us",
-    "actor",
-    "client_id",
-    "action",
-    "object",
-    "outcome",
-    "trace_id",
-    "metadata",
+_ENTRIES = Records(
+    AuditEntry, audit_entries, codecs={"metadata": (lambda one: orjson.dumps(one).decode(), orjson.loads)}
 )
+_FIELDS = tuple(column.name for column in _ENTRIES.columns if column.name != "id")  # the database numbers the entries
 _RECORD = Prepared(insert(audit_entries).values({name: bindparam(name) for name in _FIELDS}))
 
 RETENTION_US = 10 * 366 * 86_400 * 1_000_000
@@ -95,7 +87,7 @@ class Audit:
         """Return a page of entries that the viewer may see, newest first. `before`: time and id of the last one
         read."""
         rows = audit_entries.c
-        statement = select(audit_entries).where(*visible(audit_entries, viewer))
+        statement = _ENTRIES.select().where(*visible(audit_entries, viewer))
         if wanted.trace_id:
             statement = statement.where(rows.trace_id == wanted.trace_id)
         elif wanted.since_us is not None:
@@ -111,9 +103,7 @@ class Audit:
             statement = statement.where(or_(rows.at_us < at_us, and_(rows.at_us == at_us, rows.id < id)))
             statement = statement.where(rows.at_us <= at_us)  # a condition that the index can use
         statement = statement.order_by(rows.at_us.desc(), rows.id.desc()).limit(min(count, ENTRIES_MAX))
-        return [
-            _entry({str(name): value for name, value in row._mapping.items()}) for row in await tx.execute(statement)
-        ]
+        return await _ENTRIES.all(tx, statement)
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
         """Delete a chunk of the entries that are past their retention; return the number of entries."""
@@ -123,7 +113,3 @@ class Audit:
         oldest = first.subquery()
         expired = select(oldest.c.id).where(oldest.c.at_us < now_us - RETENTION_US)
         return (await tx.execute(delete(audit_entries).where(audit_entries.c.id.in_(expired)))).rowcount
-
-
-def _entry(values: dict[str, Any]) -> AuditEntry:
-    return AuditEntry(**{**values, "outcome": Outcome(values["outcome"]), "metadata": orjson.loads(values["metadata"])})

@@ -30,21 +30,11 @@ def _pending(table: Any = outbox_events) -> ColumnElement[bool]:
     return and_(table.c.done_at_us.is_(None), table.c.parked_at_us.is_(None))
 
 
+_EMITTED = ("id", "type", "tenant_id", "organization_id", "key", "payload", "traceparent", "at_us")
 _EMIT = Prepared(
     insert(outbox_events)
-    .values(
-        id=bindparam("id"),
-        type=bindparam("type"),
-        tenant_id=bindparam("tenant_id"),
-        organization_id=bindparam("organization_id"),
-        key=bindparam("key"),
-        payload=bindparam("payload"),
-        traceparent=bindparam("traceparent"),
-        at_us=bindparam("at_us"),
-        available_at_us=bindparam("at_us"),
-        lease_token=0,
-        attempts=0,
-    )
+    .values({name: bindparam(name) for name in _EMITTED})
+    .values(available_at_us=bindparam("at_us"), lease_token=0, attempts=0)
     .inline()
 )
 

@@ -58,14 +58,7 @@ _FIND = Prepared(
 _STORE = Prepared(
     update(keys)
     .where(keys.c.tenant_id == bindparam("tenant"), keys.c.key == bindparam("name"))
-    .values(
-        {
-            "status": bindparam("answer_status"),
-            "headers": bindparam("answer_headers"),
-            "media_type": bindparam("answer_media_type"),
-            "body": bindparam("answer_body"),
-        }
-    )
+    .values({name: bindparam(f"answer_{name}") for name in ("status", "headers", "media_type", "body")})
 )
 
 

@@ -17,7 +17,7 @@ import orjson
 import structlog
 from sqlalchemy import func, select
 
-from cloud.foundation.db import Database, Transaction, delete_chunk
+from cloud.foundation.db import Database, Records, Transaction, delete_chunk
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http.tables import spans as table
 from cloud.foundation.viewer import Viewer
@@ -47,19 +47,6 @@ RETENTION_US = 72 * 3600 * 1_000_000
 ROWS_MAX = 2_000_000
 TRACE_SPANS_MAX = 1_000
 
-_COLUMNS = (
-    "tenant_id",
-    "trace_id",
-    "span_id",
-    "parent_span_id",
-    "name",
-    "kind",
-    "started_at_us",
-    "ended_at_us",
-    "status",
-    "attributes",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -75,6 +62,14 @@ class Span:
     ended_at_us: int
     status: str
     attributes: Mapping[str, Any]
+
+
+def _allowed(attributes: Mapping[str, Any]) -> str:
+    return orjson.dumps({name: value for name, value in attributes.items() if name in ATTRIBUTES}).decode()
+
+
+_SPANS = Records(Span, table, codecs={"attributes": (_allowed, orjson.loads)})
+_COLUMNS = [column.name for column in _SPANS.columns]
 
 
 class Spans:
@@ -96,7 +91,7 @@ class Spans:
     async def find(self, tx: Transaction, viewer: Viewer, trace_id: str) -> Sequence[Span]:
         """Return the spans of a trace that belong to the viewer's tenant, by start."""
         statement = (
-            select(table)
+            _SPANS.select()
             .where(table.c.tenant_id == viewer.tenant_id, table.c.trace_id == trace_id)
             .order_by(table.c.started_at_us, table.c.id)
             .limit(TRACE_SPANS_MAX)
@@ -107,9 +102,7 @@ class Spans:
             for span in (*self._writing, *self._waiting)
             if span.trace_id == trace_id and span.tenant_id == viewer.tenant_id
         }
-        for row in await tx.execute(statement):
-            values = {name: row._mapping[name] for name in _COLUMNS}
-            found[row.span_id] = Span(**{**values, "attributes": orjson.loads(values["attributes"])})
+        found |= {span.span_id: span for span in await _SPANS.all(tx, statement)}
         return sorted(found.values(), key=lambda span: (span.started_at_us, span.span_id))[:TRACE_SPANS_MAX]
 
     async def flush(self) -> None:
@@ -120,7 +113,7 @@ class Spans:
             self._writing = batch
             try:
                 async with self._database.transaction() as tx:
-                    await tx.driver.append(table, _COLUMNS, [_row(span) for span in batch])
+                    await tx.driver.append(table, _COLUMNS, [tuple(_SPANS.values(span).values()) for span in batch])
             except BaseException:
                 room = (self._waiting.maxlen or 0) - len(self._waiting)
                 self.dropped += max(0, len(batch) - room)
@@ -150,19 +143,3 @@ async def sweep_spans(tx: Transaction, now_us: int) -> int:
     if expired or newest is None:
         return expired
     return await delete_chunk(tx, table, table.c.id <= newest - ROWS_MAX, oldest=table.c.id)
-
-
-def _row(span: Span) -> tuple[Any, ...]:
-    shown = {name: value for name, value in span.attributes.items() if name in ATTRIBUTES}
-    return (
-        span.tenant_id,
-        span.trace_id,
-        span.span_id,
-        span.parent_span_id,
-        span.name,
-        span.kind,
-        span.started_at_us,
-        span.ended_at_us,
-        span.status,
-        orjson.dumps(shown).decode(),
-    )
