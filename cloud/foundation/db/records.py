@@ -13,7 +13,7 @@ from cloud.foundation.db.transaction import Transaction
 
 Value = TypeVar("Value")
 Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
-"""How a field is stored, and how it is read. A codec's column has the name of its field."""
+"""The functions that store a field and read it. A codec's column has the name of its field."""
 
 
 class Records(Generic[Value]):
