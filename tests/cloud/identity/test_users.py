@@ -18,6 +18,11 @@ from tests.builders.cloud_people import HandClock, Household, household
 PASSWORD = "correct horse battery"
 
 
+@pytest.fixture(autouse=True)
+def password_cost() -> None:
+    """Keep the shipped cost of a hash."""
+
+
 @pytest.fixture
 async def passwords() -> AsyncIterator[Passwords]:
     made = Passwords()
