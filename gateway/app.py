@@ -78,13 +78,14 @@ class Gateway:
                 "Nothing was started, since two names would share one chain. Correct [gateway] id or state_dir."
             )
         identity.seal()
-        self.buffer = await Buffer.serve(
+        self.buffer = await Buffer.open(
             settings.store_path,
             gateway=settings.gateway.id,
             key=identity.store_key,
             settings=buffer_settings(settings),
             clock=self._clock,
             witness=settings.buffer.witness_file,
+            serving=True,
         )
         parts = compose(settings, identity, self.buffer, self._clock, timekeeping=self._time, live=self.live)
         try:

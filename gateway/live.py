@@ -124,20 +124,12 @@ class LiveFeed:
     def device(self, device: LiveDevice) -> None:
         """Show that a device connected or disconnected, or that its model is known. Its measurements stay shown, with
         their age."""
-        shown = self._shown.get(device.ref.system_id)
-        if shown is None:
-            self._make_room()
-            self._shown[device.ref.system_id] = shown = _Shown(device)
-        shown.device = device
+        shown = self._show(device)
         self._publish(LiveUpdate(device, (), shown.wall_offset_us))
 
     def observed(self, device: LiveDevice, observations: Sequence[Observation], wall_offset_us: int) -> None:
         """Show durable observations of one device, in order."""
-        shown = self._shown.get(device.ref.system_id)
-        if shown is None:
-            self._make_room()
-            self._shown[device.ref.system_id] = shown = _Shown(device)
-        shown.device = device
+        shown = self._show(device)
         shown.wall_offset_us = wall_offset_us
         for observation in observations:
             handle = observation.channel.handle
@@ -148,6 +140,14 @@ class LiveFeed:
                 _extend(shown.waves.setdefault(handle, _Wave()), observation)
         if self._subscribers:
             self._publish(LiveUpdate(device, tuple(observations), wall_offset_us))
+
+    def _show(self, device: LiveDevice) -> _Shown:
+        shown = self._shown.get(device.ref.system_id)
+        if shown is None:
+            self._make_room()
+            self._shown[device.ref.system_id] = shown = _Shown(device)
+        shown.device = device
+        return shown
 
     def snapshot(self) -> list[LiveSnapshot]:
         """Return everything that is shown now, devices in the order in which they connected first."""

@@ -49,8 +49,7 @@ HEALINGS_MAX = 8
 
 
 class Buffer:
-    """The gateway's buffer. `open` uses the given store or fails. `serve` begins a spare store where it must, and runs
-    without one where nothing can be written. `close` commits what is queued. `archive` has the set-aside stores."""
+    """The gateway's buffer. `close` commits what is queued. `archive` has the set-aside stores."""
 
     def __init__(self, place: StorePlace, *, serving: bool) -> None:
         self._store = StoreInUse(place, serving=serving, filled=self._fill, failed=self._refuse_pending)
@@ -68,29 +67,18 @@ class Buffer:
         settings: BufferSettings,
         clock: Clock,
         witness: Path | None = None,
+        serving: bool = False,
     ) -> "Buffer":
-        """Open the store that `create_store` made. Raises BufferUnusable, and leaves the store as it was."""
-        place = StorePlace(path=Path(path), gateway=gateway, key=key, settings=settings, clock=clock, witness=witness)
-        buffer = cls(place, serving=False)
-        await buffer._store.open()
-        return buffer
+        """Open the store that `create_store` made. Raises BufferUnusable, and leaves the store as it was.
 
-    @classmethod
-    async def serve(
-        cls,
-        path: Path | str,
-        *,
-        gateway: str,
-        key: bytes,
-        settings: BufferSettings,
-        clock: Clock,
-        witness: Path | None = None,
-    ) -> "Buffer":
-        """Open the store for a gateway, which must continue without a usable one. A store that cannot be used is set
-        aside and a spare one begun. Where there is no store at all, every call is refused as on a full disk, until
-        `keep` finds one. Raises BufferUnusable only when another process writes to the store."""
+        `serving`: for a gateway, which must continue without a usable store. A store that cannot be used is set aside
+        and a spare one begun. Where there is no store at all, every call is refused as on a full disk, until `keep`
+        finds one. Raises BufferUnusable only when another process writes to the store."""
         place = StorePlace(path=Path(path), gateway=gateway, key=key, settings=settings, clock=clock, witness=witness)
-        buffer = cls(place, serving=True)
+        buffer = cls(place, serving=serving)
+        if not serving:
+            await buffer._store.open()
+            return buffer
         await buffer._store.take_up()
         failure = buffer.failure
         if failure is not None and failure.trouble is Trouble.IN_USE:

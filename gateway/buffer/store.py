@@ -271,5 +271,4 @@ class Store:
 
 
 def event_block(event: GatewayEvent) -> Block:
-    """Return a block of one event."""
     return Block(Lane.EVENT, BatchKind.EVENT, 1, encode_event(event))

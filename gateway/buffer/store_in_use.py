@@ -50,7 +50,8 @@ class StoreInUse:
         """The reason that nothing is recorded now; None while the store works."""
         self._filled = filled
         self._report_failure = failed
-        self._current: OpenStore | None = None
+        self.present: OpenStore | None = None
+        """The open store, even after it failed; None while there is none."""
         self._wakes: WeakSet[asyncio.Event] = WeakSet()
         self._failed = asyncio.Event()
         self._unreliable: BufferUnusable | None = None
@@ -60,7 +61,7 @@ class StoreInUse:
     async def open(self) -> None:
         """Open the existing store. Raises BufferUnusable, and leaves the store as it was."""
         files = await asyncio.to_thread(open_files, self.place)
-        self._current = OpenStore(self.place, files, wake=self.wake, failed=self._fail)
+        self.present = OpenStore(self.place, files, wake=self.wake, failed=self._fail)
 
     async def take_up(self) -> None:
         """Use the existing store, or its replacement. Where there is none, keep the reason in `failure`."""
@@ -79,7 +80,7 @@ class StoreInUse:
             self._replaced_s = self.place.clock.monotonic_s()
         self.failure = self._unreliable = None
         self._failed.clear()
-        self._current = OpenStore(self.place, files, wake=self.wake, failed=self._fail)
+        self.present = OpenStore(self.place, files, wake=self.wake, failed=self._fail)
         await self._filled()
         self.wake()
 
@@ -88,20 +89,20 @@ class StoreInUse:
         clock = self.place.clock
         while True:
             await self._failed.wait()
-            if self._current is not None:
-                failed, self._current = self._current, None
+            if self.present is not None:
+                failed, self.present = self.present, None
                 await failed.close()
             now_s = clock.monotonic_s()
             await clock.sleep_until(now_s + (RETRY_S if self._replaced_s + REPLACE_EVERY_S > now_s else 0.0))
             await self.take_up()
-            if self._current is None:
+            if self.present is None:
                 await clock.sleep_until(clock.monotonic_s() + RETRY_S)
 
     async def close(self) -> None:
         """Commit what is queued, then close the store. Later calls raise BufferClosed."""
         self.closed = True
-        if self._current is not None:
-            await self._current.close()
+        if self.present is not None:
+            await self.present.close()
 
     def _fail(self, error: BufferUnusable) -> None:
         self.failure = error
@@ -111,16 +112,11 @@ class StoreInUse:
         self._failed.set()
 
     @property
-    def present(self) -> OpenStore | None:
-        """The open store, even after it failed; None while there is none."""
-        return self._current
-
-    @property
     def state(self) -> StoreState:
         """OK; RESERVE while the disk is full; FULL while nothing can be recorded."""
-        if self._current is None or self._current.failure is not None:
+        if self.present is None or self.present.failure is not None:
             return StoreState.FULL
-        return self._current.writer.state
+        return self.present.writer.state
 
     def wait_for_commit(self) -> asyncio.Event:
         """Return an event for one caller that every commit from now on sets. Clear it, read, and wait when there was
@@ -140,9 +136,9 @@ class StoreInUse:
         """Return the open store. Raises BufferClosed, BufferUnusable."""
         if self.closed:
             raise BufferClosed("the buffer is closed")
-        if self._current is None:
+        if self.present is None:
             raise self.failure or BufferClosed("no store was opened")
-        return self._current
+        return self.present
 
     def require_or_refuse(self) -> OpenStore:
         """Return the open store. Raises the error of `refusal`."""

@@ -20,7 +20,6 @@ _OUTCOME_STYLES = {"tolerated": "yellow", "refused": "red", "ended": "bold red"}
 
 
 def print_report(report: Json) -> None:
-    """Print the whole report."""
     console = Console(highlight=False)
     console.print(Text(_title(report), style="bold"))
     console.print(Text(_presence(report)))

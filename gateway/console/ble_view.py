@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gateway.buffer.ble_devices import PairedDevice
-from gateway.sessions.gatt.services import find_measuring, service_words
+from gateway.sessions.gatt.profiles import find_measuring, service_words
 from protocols.observation_record import utc_text
 
 if TYPE_CHECKING:  # the console must not load the Bluetooth stack

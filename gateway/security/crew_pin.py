@@ -58,7 +58,8 @@ class CrewPin:
     """The PIN and the wrong guesses so far. `now_s` is monotonic time, in seconds."""
 
     def __init__(self, pin: str) -> None:
-        self._pin = pin
+        self.text = pin
+        """The digits, for `provision` and the demo to show; never for a log."""
         self._clients: BoundedMap[str, _Guesses] = BoundedMap(_CLIENTS_MAX)
         self._unknown_full_at_s = 0.0
         """Time at which unknown clients have all their guesses again, in monotonic seconds."""
@@ -95,11 +96,6 @@ class CrewPin:
             raise CrewPinUnusable(f"{path} holds no PIN: write {DIGITS} to 12 digits into it")
         return cls(pin)
 
-    @property
-    def text(self) -> str:
-        """The digits, for `provision` and the demo to show; never for a log."""
-        return self._pin
-
     def check(
         self, guess: str, address: str, now_s: float, *, tablet: str | None = None
     ) -> Literal["right", "wrong"] | Wait:
@@ -113,7 +109,7 @@ class CrewPin:
             return Wait(guesses.free_at_s - now_s)
         if tablet is None and (over_s := self._unknown_full_at_s - now_s - self._unknown_debt_s_max) > 0:
             return Wait(over_s, by_others=True)
-        if hmac.compare_digest(guess.encode(), self._pin.encode()):
+        if hmac.compare_digest(guess.encode(), self.text.encode()):
             del self._clients[client]
             return "right"
         guesses.wrong += 1

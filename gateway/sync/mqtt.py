@@ -81,16 +81,9 @@ class BrokerAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Will:
-    """The message that the broker publishes, retained, when this side ends without a DISCONNECT."""
-
-    topic: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One message from the broker."""
+class Message:
+    """A message from the broker, or the will, which the broker publishes retained when this side ends without a
+    DISCONNECT."""
 
     topic: str
     payload: bytes
@@ -99,7 +92,9 @@ class Received:
 class MqttSession:
     """An open connection. `ended` is done, with an exception, when it is over; every pending call then raises it."""
 
-    def __init__(self, address: BrokerAddress, *, client_id: str, will: Will | None, pubacks: PubackSettings) -> None:
+    def __init__(
+        self, address: BrokerAddress, *, client_id: str, will: Message | None, pubacks: PubackSettings
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._address = address
         self._loop = loop
@@ -110,13 +105,13 @@ class MqttSession:
         self.ended.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         self._acks_due: dict[int, asyncio.Future[None]] = {}
         self._unconfirmed = UnconfirmedPackets(pubacks)
-        self._inbound: asyncio.Queue[Received] = asyncio.Queue(INBOUND_MAX)
+        self._inbound: asyncio.Queue[Message] = asyncio.Queue(INBOUND_MAX)
         self._free_slots = PUBLISH_WINDOW_MAX
         self._slot_freed = asyncio.Event()
         self._client = self._paho(client_id, will)
         self._socket = PahoSocket(self._client, self.end)
 
-    def _paho(self, client_id: str, will: Will | None) -> paho.Client:
+    def _paho(self, client_id: str, will: Message | None) -> paho.Client:
         client = paho.Client(
             callback_api_version=CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -146,7 +141,7 @@ class MqttSession:
         address: BrokerAddress,
         *,
         client_id: str,
-        will: Will | None = None,
+        will: Message | None = None,
         pubacks: PubackSettings = PubackSettings(),  # noqa: B008  frozen
     ) -> Self:
         """Connect within `CONNECT_S_MAX`. Raises MqttUnavailable when there is no broker, or it refuses the
@@ -303,7 +298,7 @@ class MqttSession:
         self._free_slots += 1
         self._slot_freed.set()
 
-    async def receive(self) -> Received:
+    async def receive(self) -> Message:
         """Return the next message. Raises MqttUnavailable when the connection ended."""
         if self._inbound.empty():
             return await self._wait_unless_ended(self._inbound.get())
@@ -356,7 +351,7 @@ class MqttSession:
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         if self._inbound.full():
             self._inbound.get_nowait()
-        self._inbound.put_nowait(Received(message.topic, bytes(message.payload)))
+        self._inbound.put_nowait(Message(message.topic, bytes(message.payload)))
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _given: Any) -> None:
         self._resolve(mid, [reason])

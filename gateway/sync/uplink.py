@@ -25,7 +25,7 @@ from gateway.sync.batch_source import BatchSource
 from gateway.sync.flows import Due, Flows, History
 from gateway.sync.fork import ForkWatch
 from gateway.sync.lane_window import Verdict
-from gateway.sync.mqtt import MqttPubackLost, MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable, Will
+from gateway.sync.mqtt import Message, MqttPubackLost, MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable
 from gateway.sync.recovered_flow import RecoveredBatches
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.sync.state import LaneProgress, UplinkState, lanes_progress
@@ -169,7 +169,7 @@ class Uplink:
     async def _connection(self) -> None:
         """Run one connection from CONNECT until it ends, which is always an exception."""
         address = broker_address(self._settings, self._identity.tls, self._clock)
-        will = Will(self._status_topic, encode_status(self._status(online=False)))
+        will = Message(self._status_topic, encode_status(self._status(online=False)))
         # The gateway's name is the client id: a half-open connection of our own is replaced at once, instead of
         # publishing its will minutes after we are back.
         session = await MqttSession.open(address, client_id=self._gateway, will=will, pubacks=self._settings.pubacks)

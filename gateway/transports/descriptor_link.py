@@ -42,7 +42,8 @@ class DescriptorLink:
         self._sending = asyncio.Lock()
         self._writable: asyncio.Future[None] | None = None
         self._closed = asyncio.Event()
-        self._hung_up = False
+        self.hung_up = False
+        """True when the other end hung up, as opposed to a close on our side."""
         os.set_blocking(descriptor, False)
         self._start_reading()
 
@@ -84,11 +85,6 @@ class DescriptorLink:
         """True when hung up or closed; earlier bytes may still be unread."""
         return self._inbox.ended
 
-    @property
-    def hung_up(self) -> bool:
-        """True when the other end hung up, as opposed to a close on our side."""
-        return self._hung_up
-
     async def wait_closed(self) -> None:
         """Return when `close` was called: then the port is free to be opened again."""
         await self._closed.wait()
@@ -128,7 +124,7 @@ class DescriptorLink:
             self._writable.set_result(None)
 
     def _end(self) -> None:
-        self._hung_up = True
+        self.hung_up = True
         self._stop()
 
     def _stop(self) -> None:

@@ -25,13 +25,9 @@ class Inbox:
         self._limit_bytes = limit_bytes
         self._bytes = bytearray()
         self._paused = False
-        self._ended = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    @property
-    def ended(self) -> bool:
+        self.ended = False
         """True when nothing more will be put in; some bytes may still be unread."""
-        return self._ended
+        self._waiter: asyncio.Future[None] | None = None
 
     @property
     def queued_bytes(self) -> int:
@@ -48,12 +44,12 @@ class Inbox:
 
     def end(self) -> None:
         """Mark the end of the link. May be called again."""
-        self._ended = True
+        self.ended = True
         self._wake()
 
     async def take(self) -> bytes:
         """Return the next bytes, at most RECEIVE_BYTES_MAX; b"" when the link has ended and everything was read."""
-        while not self._bytes and not self._ended:
+        while not self._bytes and not self.ended:
             if self._waiter is not None:
                 raise RuntimeError("two receivers wait on one link")
             self._waiter = asyncio.get_running_loop().create_future()
@@ -63,7 +59,7 @@ class Inbox:
                 self._waiter = None
         taken = bytes(self._bytes[:RECEIVE_BYTES_MAX])
         del self._bytes[:RECEIVE_BYTES_MAX]
-        if self._paused and not self._ended and len(self._bytes) < self._limit_bytes // 2:
+        if self._paused and not self.ended and len(self._bytes) < self._limit_bytes // 2:
             self._paused = False
             self._resume()
         return taken

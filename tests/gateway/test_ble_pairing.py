@@ -146,7 +146,7 @@ async def test_device_without_a_bond_is_paired_when_the_settings_require_no_bond
 async def test_device_without_a_supported_service_is_rejected_with_the_services_it_offers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.sessions.gatt.services.PROFILES", {})
+    monkeypatch.setattr("gateway.sessions.gatt.profiles.PROFILES", {})
     async with world(tmp_path) as there, there.device() as oximeter:
         with pytest.raises(PairingFailed, match=r"It offers: .*0x1822") as caught:
             await there.pairings.pair(there.central, oximeter.address, Person())

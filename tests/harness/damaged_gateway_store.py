@@ -154,7 +154,9 @@ async def account_of(pristine: Pristine, folder: Path, what: str) -> Account:
     """Reopen the damaged store by a gateway's buffer, read every lane as the uplink does, and count."""
     settings, clock = settings_in(folder), MovedClock()
     identity, store = Identity.load(settings.identity_dir), settings_in(folder).store_path
-    buffer = await Buffer.serve(store, gateway="gw_test", key=identity.store_key, settings=QUICK, clock=clock)
+    buffer = await Buffer.open(
+        store, gateway="gw_test", key=identity.store_key, settings=QUICK, clock=clock, serving=True
+    )
     parts = [asyncio.create_task(buffer.keep()), asyncio.create_task(buffer.archive.run())]
     try:
         found = {lane: await whole_lane(buffer, lane) for lane in Lane}

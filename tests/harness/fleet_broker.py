@@ -42,7 +42,7 @@ from cloud.vehicles.fleet.broker_rights import CloudLogin, cloud_username, right
 from cloud.vehicles.ingest import BrokerAddress as CloudAddress
 from cloud.vehicles.ingest import BrokerConnection, IngestSettings
 from gateway.sync.mqtt import BrokerAddress as GatewayAddress
-from gateway.sync.mqtt import MqttSession, Will
+from gateway.sync.mqtt import Message, MqttSession
 from simulators.demo.broker import mosquitto_program
 from simulators.demo.free_ports import free_port
 from simulators.demo.readiness import listens
@@ -178,7 +178,7 @@ class FleetBroker:
         *,
         client_id: str | None = None,
         username: str | None = None,
-        will: Will | None = None,
+        will: Message | None = None,
     ) -> MqttSession:
         """Connect to the vehicles' listener, by default as a correct vehicle. Raise `MqttUnavailable`."""
         address = GatewayAddress(

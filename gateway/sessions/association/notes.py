@@ -51,7 +51,6 @@ class AssociationNotes:
         self._link = link
 
     async def note(self, event: Remark) -> None:
-        """Record one event."""
         journal, system_id, link = self._journal, self._presence.system_id, self._link
         if isinstance(event, AgentEvent):
             log.error("session.event_of_an_agent", link=link, what=type(event).__name__)

@@ -331,7 +331,6 @@ class DeviceClocks:
         self._clocks: BoundedMap[tuple[str, TimeKind], DeviceClock] = BoundedMap(_DEVICES_MAX * len(TimeKind))
 
     def clock(self, device: str, kind: TimeKind) -> DeviceClock:
-        """Return one clock of one device."""
         return self._clocks.use((device, kind), partial(DeviceClock, kind))
 
     def known(self, device: str) -> dict[TimeKind, DeviceClock]:

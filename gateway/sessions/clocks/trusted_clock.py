@@ -84,7 +84,8 @@ class TrustedClock:
         self._floor_us = floor_us
         self._floor_at_s = clock.monotonic_s()
         self._error_us = disciplined()
-        self._anchor: ClockAnchor | None = None
+        self.anchor: ClockAnchor | None = None
+        """Offset of the monotonic clock from UTC when the clock was last seen synchronised in this run; None: never."""
         self._take_anchor()
 
     @property
@@ -106,18 +107,13 @@ class TrustedClock:
         """True when the machine's clock is certainly wrong, so that the wall time runs on from an earlier one."""
         return not self.synchronised and self._clock.wall_us() < self._floor_now_us() - ESTIMATED_US_MIN
 
-    @property
-    def anchor(self) -> ClockAnchor | None:
-        """Offset of the monotonic clock from UTC when the clock was last seen synchronised in this run; None: never."""
-        return self._anchor
-
     def _take_anchor(self) -> None:
         if self._error_us is None:
             return
         before_s = self._clock.monotonic_s()
         utc_us = self._clock.wall_us()
         after_s = self._clock.monotonic_s()
-        self._anchor = ClockAnchor.at(
+        self.anchor = ClockAnchor.at(
             monotonic_us=round(before_s * 1_000_000),
             utc_us=utc_us,
             uncertainty_us=self._error_us + round((after_s - before_s) * 1_000_000),
@@ -128,11 +124,11 @@ class TrustedClock:
         observation."""
         was, self._error_us = self.synchronised, self._disciplined()
         self._take_anchor()
-        if was and not self.synchronised and self._anchor is not None:
+        if was and not self.synchronised and self.anchor is not None:
             # Discipline lost (a daemon ended, the clock was set by hand): run on from the last good time, whatever the
             # system clock shows now.
-            self._floor_at_s = self._anchor.last_us / 1_000_000
-            self._floor_us = self._anchor.last_us + self._anchor.offset_us
+            self._floor_at_s = self.anchor.last_us / 1_000_000
+            self._floor_us = self.anchor.last_us + self.anchor.offset_us
         return was != self.synchronised
 
     def raise_floor(self, persisted_us: int) -> None:

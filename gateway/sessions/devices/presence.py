@@ -39,15 +39,11 @@ class DevicePresence:
         self._context = context
         self._link = link
         self._claimant = claimant
-        self._device: LiveDevice | None = None
-
-    @property
-    def device(self) -> LiveDevice | None:
-        return self._device
+        self.device: LiveDevice | None = None
 
     @property
     def system_id(self) -> str | None:
-        return None if self._device is None else self._device.ref.system_id
+        return None if self.device is None else self.device.ref.system_id
 
     async def claim(self, system_id: str) -> Verdict:
         """Claim the id for this link. Return the verdict."""
@@ -73,25 +69,25 @@ class DevicePresence:
         known = self._with_class(before)
         self.recorder.begin_association(system_id, instant.wall_us)
         self.left.clear()
-        self._device = LiveDevice(
+        self.device = LiveDevice(
             ref=self._ref(known),
             manufacturer=known.manufacturer,
             link=self._link,
             connected=True,
             since_s=instant.monotonic_s,
         )
-        context.live.device(self._device)
+        context.live.device(self.device)
         await self._remember(replace(known, last_seen_us=instant.wall_us))
         if before.accepted_us is not None and known.accepted_us is None:
             await context.journal.record("device.acceptance_ended", system_id, link=self._link)
-        unverified = self._device.ref.unverified_link if self._device is not None else False
+        unverified = self.device.ref.unverified_link if self.device is not None else False
         await context.journal.record("device.connected", system_id, link=self._link, unverified=unverified, **fields)
 
     async def identify(self, identity: DeviceIdentity, instant: Instant) -> None:
         """Record the identity that the device has reported."""
-        if self._device is None:
+        if self.device is None:
             return
-        context, system_id = self._context, self._device.ref.system_id
+        context, system_id = self._context, self.device.ref.system_id
         known = replace(
             context.roster.device(system_id),
             model=identity.model[:NAME_LENGTH_MAX],
@@ -99,18 +95,18 @@ class DevicePresence:
             serial_number=identity.serial_number[:NAME_LENGTH_MAX],
             last_seen_us=instant.wall_us,
         )
-        self._device = replace(self._device, ref=self._ref(known), manufacturer=known.manufacturer)
-        context.live.device(self._device)
+        self.device = replace(self.device, ref=self._ref(known), manufacturer=known.manufacturer)
+        context.live.device(self.device)
         await self._remember(known)
         await context.journal.record("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
 
     def update_verification(self) -> None:
         """Apply that an operator has accepted the device, or revoked that: its later values carry the flag or not."""
-        if self._device is None:
+        if self.device is None:
             return
-        known = self._context.roster.device(self._device.ref.system_id)
-        self._device = replace(self._device, ref=self._ref(known))
-        self._context.live.device(self._device)
+        known = self._context.roster.device(self.device.ref.system_id)
+        self.device = replace(self.device, ref=self._ref(known))
+        self._context.live.device(self.device)
 
     def _with_class(self, known: KnownDevice) -> KnownDevice:
         """Return the device with the class of this link, where that is stronger. An acceptance was given to a link that
@@ -126,9 +122,9 @@ class DevicePresence:
 
     def mark_active(self, at_s: float) -> LiveDevice | None:
         """Record that the device has just measured something. Return None where it left meanwhile."""
-        if self._device is not None:
-            self._device = replace(self._device, last_s=at_s)
-        return self._device
+        if self.device is not None:
+            self.device = replace(self.device, last_s=at_s)
+        return self.device
 
     async def leave(self, why: str, counts: Mapping[str, int]) -> None:
         """Record once that the device has left, whatever the reason."""
@@ -151,7 +147,7 @@ class DevicePresence:
         await self._context.journal.record("device.disconnected", device.ref.system_id, why=why, link=self._link)
 
     def _end(self) -> LiveDevice | None:
-        device, self._device = self._device, None
+        device, self.device = self.device, None
         self.recorder.end_association()
         self.left.set()
         return device

@@ -26,7 +26,7 @@ import structlog
 from gateway.buffer.ble_devices import PAIRED_MAX, PairedDevice, TooManyPaired
 from gateway.buffer.errors import StoreFull
 from gateway.sessions.gatt.pairing_failures import PairingFailed, Trouble, failed
-from gateway.sessions.gatt.services import find_measuring, find_supported, service_words
+from gateway.sessions.gatt.profiles import find_measuring, find_supported, service_words
 from gateway.sessions.gatt.trusted_devices import TrustedDevices
 from gateway.sessions.journal import Journal
 from gateway.transports.ble.central import BleCentral

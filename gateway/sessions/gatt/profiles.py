@@ -5,10 +5,9 @@ parts is left out and recorded; the others are served. A stack may keep a table 
 link without any complete measuring service is refused as such (`lacks`), and the stack's copy is then dropped once.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, Protocol
 
-from gateway.sessions.gatt.services import SUPPORTING, service_words
 from protocols.ble import uuids
 from protocols.ble.current_time import CURRENT_TIME
 from protocols.ble.device_time import DEVICE_TIME
@@ -16,6 +15,14 @@ from protocols.ble.elapsed_time import CURRENT_ELAPSED_TIME
 from protocols.ble.interpretation import ServiceProfile, Use
 from protocols.ble.services import PROFILES
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+
+SUPPORTING: Final = frozenset(
+    {uuids.DEVICE_INFORMATION, uuids.BATTERY, uuids.CURRENT_TIME, uuids.DEVICE_TIME, uuids.ELAPSED_TIME}
+)
+"""Auxiliary services. Nearly every device has some of these, a watch or a pair of headphones too."""
+
+_NAMED_MAX = 16
+_OTHERS: Final = {0x1800: "Generic Access", 0x1801: "Generic Attribute", 0x1812: "Human Interface Device"}
 
 _CLOCKS = (
     (uuids.CURRENT_TIME, CURRENT_TIME),
@@ -148,3 +155,21 @@ def _is_control_point(step: Step) -> bool:
     may come as late."""
     use = step.profile.use(step.characteristic)
     return use is not None and Use.WRITE in use.uses
+
+
+def find_measuring(services: Iterable[int]) -> tuple[int, ...]:
+    """Return the supported services that measure."""
+    return tuple(each for each in services if each in PROFILES and each not in SUPPORTING)
+
+
+def find_supported(services: Iterable[int]) -> tuple[int, ...]:
+    """Return the supported services, auxiliary included."""
+    return tuple(each for each in services if each in PROFILES or each in SUPPORTING)
+
+
+def service_words(services: Iterable[int]) -> str:
+    """Return the services by name where there is one: `Pulse Oximeter, Battery, 0x1234`."""
+    listed = list(services)
+    names = [PROFILES[each].name if each in PROFILES else _OTHERS.get(each, f"0x{each:04X}") for each in listed]
+    more = len(names) - _NAMED_MAX
+    return ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")

@@ -15,7 +15,7 @@ from cloud.vehicles.fleet.broker_configuration import AdmittedGateway, ingest_gr
 from cloud.vehicles.fleet.broker_rights import CONTROL_TOPIC, RESPONSE_TOPIC
 from cloud.vehicles.ingest import BrokerAddress, BrokerConnection, BrokerUnavailable, IngestSettings
 from cloud.vehicles.ingest.broker_control import broker_rights
-from gateway.sync.mqtt import MqttRefused, MqttSession, MqttUnavailable, Will
+from gateway.sync.mqtt import Message, MqttRefused, MqttSession, MqttUnavailable
 from protocols.uplink import topics
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import PACKET_BYTES_MAX
@@ -54,7 +54,7 @@ def up(gateway: str, lane: Lane = Lane.NUMERIC, tenant: str = TENANT) -> str:
 
 async def test_honest_gateway_publishes_on_every_lane_and_receives_its_acknowledgement(broker: FleetBroker) -> None:
     async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER), topics.STATUS_FILTER) as cloud:
-        session = await broker.vehicle(broker.credentials(HONEST), will=Will(topics.status(TENANT, HONEST), b"gone"))
+        session = await broker.vehicle(broker.credentials(HONEST), will=Message(topics.status(TENANT, HONEST), b"gone"))
         await session.subscribe(topics.ack(TENANT, HONEST))
         for lane in Lane:
             await session.publish(up(HONEST, lane), lane.value.encode())
@@ -248,7 +248,7 @@ async def test_will_on_a_topic_of_another_gateway_is_not_published(broker: Fleet
     async with broker.cloud("argus/v1/+/+/up/+", topics.STATUS_FILTER) as cloud:
         for topic in (topics.status(TENANT, HONEST), topics.status(OTHER_TENANT, NEIGHBOUR), up(HONEST)):
             try:
-                attacker = await broker.vehicle(stolen, will=Will(topic, b"forged"))
+                attacker = await broker.vehicle(stolen, will=Message(topic, b"forged"))
             except MqttUnavailable:
                 continue
             attacker.end("without a word")

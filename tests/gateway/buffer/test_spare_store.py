@@ -29,7 +29,9 @@ from tests.harness.moved_clock import MovedClock
 @asynccontextmanager
 async def serving(path: Path, *, clock: MovedClock | None = None, key: bytes = KEY) -> AsyncIterator[Buffer]:
     """Serve a gateway's buffer with the task that maintains it."""
-    buffer = await Buffer.serve(path, gateway=GATEWAY, key=key, settings=QUICK, clock=clock or MovedClock())
+    buffer = await Buffer.open(
+        path, gateway=GATEWAY, key=key, settings=QUICK, clock=clock or MovedClock(), serving=True
+    )
     keeping = asyncio.create_task(buffer.keep())
     try:
         yield buffer
@@ -168,7 +170,14 @@ async def test_store_in_use_by_another_process_is_rejected(tmp_path: Path) -> No
     path = new_store(tmp_path)
     async with opened(path):
         with pytest.raises(BufferUnusable, match="Another process"):
-            await Buffer.serve(path, gateway=GATEWAY, key=KEY, settings=QUICK, clock=MovedClock())
+            await Buffer.open(
+                path,
+                gateway=GATEWAY,
+                key=KEY,
+                settings=QUICK,
+                clock=MovedClock(),
+                serving=True,
+            )
 
 
 @pytest.mark.finding("reliability-A1")

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from structlog.testing import capture_logs
 
-from gateway.cli.doctor_secrets import secret_findings
+from gateway.cli.doctor import secret_findings
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.security.secret_store import SECRET_BYTES_MAX, SecretDamaged, SecretStore
 from gateway.security.tls_key import load_client_certificate

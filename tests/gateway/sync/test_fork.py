@@ -38,7 +38,9 @@ async def in_service(
         window=IMPATIENT,
         fork_patience_s=patience_s,
     )
-    buffer = await Buffer.serve(path, gateway=GATEWAY, key=identity.store_key, settings=SMALL_STORE, clock=CLOCK)
+    buffer = await Buffer.open(
+        path, gateway=GATEWAY, key=identity.store_key, settings=SMALL_STORE, clock=CLOCK, serving=True
+    )
     keeping = asyncio.create_task(buffer.keep())
     uplink = Uplink(buffer, identity, settings, CLOCK, tenant=TENANT, gateway=GATEWAY, archive=buffer.archive)
     try:

@@ -11,12 +11,11 @@ import pytest
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sync.mqtt import (
     BrokerAddress,
+    Message,
     MqttRefused,
     MqttSession,
     MqttTakenOver,
     MqttUnavailable,
-    Received,
-    Will,
 )
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.transports.clock import SystemClock
@@ -56,7 +55,7 @@ async def test_largest_allowed_envelope_is_published(broker):
     session = await MqttSession.open(address(broker), client_id="gw")
     await session.publish(f"{OWN}/up/waveform", bytes(ENVELOPE_BYTES_MAX))
     await session.publish(f"{OWN}/up/numeric", b"small")
-    assert await cloud.receive() == Received(f"{OWN}/up/numeric", b"small")
+    assert await cloud.receive() == Message(f"{OWN}/up/numeric", b"small")
     await session.close()
     await cloud.close()
 
@@ -106,7 +105,7 @@ async def test_second_client_with_the_same_client_id_ends_the_first_as_taken_ove
 
 async def test_will_is_published_after_a_lost_connection_and_not_after_a_disconnect(broker):
     cloud = await cloud_session(broker, f"{OWN}/status")
-    will = Will(f"{OWN}/status", b"gone")
+    will = Message(f"{OWN}/status", b"gone")
     polite = await MqttSession.open(address(broker), client_id="gw", will=will)
     await polite.close()
     vanishing = await MqttSession.open(address(broker), client_id="gw", will=will)

@@ -39,7 +39,9 @@ async def test_damaged_lane_does_not_stop_the_upload_of_other_lanes(tmp_path: Pa
             reconnect=SOON,
             window=IMPATIENT,
         )
-        buffer = await Buffer.serve(path, gateway=GATEWAY, key=identity.store_key, settings=SMALL_STORE, clock=clock)
+        buffer = await Buffer.open(
+            path, gateway=GATEWAY, key=identity.store_key, settings=SMALL_STORE, clock=clock, serving=True
+        )
         keeping = [asyncio.create_task(buffer.keep()), asyncio.create_task(buffer.archive.run())]
         try:
             for number in range(60):
