@@ -48,7 +48,11 @@ def aarq(
     protocol_version: int = VERSION_1,
     encoding_rules: int = ENCODING_MDER,
     data_proto_id: int = DATA_PROTO_20601,
+    modes: int = REQUEST_INIT_AGENT,
+    manager_flows: int = 0,
 ) -> bytes:
+    """Return an association request. `modes` are data-req-mode-flags, `manager_flows` the number of data requests that
+    the manager may begin."""
     info = PhdAssociationInformation(
         protocol_version=protocol_version,
         encoding_rules=encoding_rules,
@@ -57,9 +61,9 @@ def aarq(
         system_type=SYSTEM_TYPE_AGENT,
         system_id=system_id,
         dev_config_id=config_id,
-        data_req_mode_flags=REQUEST_INIT_AGENT,
+        data_req_mode_flags=modes,
         data_req_init_agent_count=1,
-        data_req_init_manager_count=0,
+        data_req_init_manager_count=manager_flows,
         option_list=(),
     )
     return encode_apdu(Aarq(assoc_version, (DataProto(data_proto_id, encode(info)),)))

@@ -5,17 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from protocols.framing.apdu_stream import ApduStream
-from protocols.ieee11073.apdu import MessageTag, Prst, body_of, decode_apdu, decode_data, encode_apdu, encode_data
+from protocols.ieee11073.apdu import MessageTag, Prst, body_of, decode_apdu, decode_data, encode_data
 from protocols.ieee11073.apdu.actions import DataRequestResult, DataResponse
 from protocols.ieee11073.apdu.association import (
-    DATA_PROTO_20601,
-    ENCODING_MDER,
     REQUEST_INIT_AGENT,
-    SYSTEM_TYPE_AGENT,
-    VERSION_1,
-    Aarq,
-    DataProto,
-    PhdAssociationInformation,
 )
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ActionArgument, ActionResult, EventType, GetResult, SetResult
@@ -26,7 +19,7 @@ from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.mder import encode
-from tests.builders.ieee11073_apdus import AGENT_ID
+from tests.builders.ieee11073_apdus import aarq
 from tests.builders.ieee11073_devices import manager
 
 CAN_BE_SET = 0xC000
@@ -98,20 +91,7 @@ def device(
     not delivered yet.
     """
     played = Device(manager(known=configuration, settings=settings), begins_s)
-    information = PhdAssociationInformation(
-        protocol_version=VERSION_1,
-        encoding_rules=ENCODING_MDER,
-        nomenclature_version=VERSION_1,
-        functional_units=0,
-        system_type=SYSTEM_TYPE_AGENT,
-        system_id=AGENT_ID,
-        dev_config_id=configuration.config_id,
-        data_req_mode_flags=modes,
-        data_req_init_agent_count=1,
-        data_req_init_manager_count=flows,
-        option_list=(),
-    )
-    request = encode_apdu(Aarq(VERSION_1, (DataProto(DATA_PROTO_20601, encode(information)),)))
+    request = aarq(configuration.config_id, modes=modes, manager_flows=flows)
     played.emit(request, deliver=deliver)
     played.manager.to_send()
     played.emit(attributes(0, mds), after_s=round_trip_s, deliver=deliver)

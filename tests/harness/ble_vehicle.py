@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway.cli.provision import provisioned
-from gateway.settings import load
 from gateway.transports.clock import SystemClock
 from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.kinds import build_peripheral
@@ -19,7 +17,7 @@ from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
 from tests.harness.eventually import eventually
-from tests.harness.gateway_process import PROGRAM, Finished, Vehicle
+from tests.harness.gateway_process import PROGRAM, Finished, Vehicle, provisioned_vehicle
 
 
 @asynccontextmanager
@@ -46,14 +44,8 @@ async def ble_vehicle(folder: Path, radio: Path, *, started: bool = True) -> Asy
     made = Vehicle(folder, more_settings=f'[ble]\nadapter = "{radio}"\n')
     stack = 'ble_backend = "simulators.ble.backend:VirtualRadio"\n'
     made.config.write_text(stack + made.config.read_text())
-    provisioned(load(made.config))
-    if started:
-        await made.start()
-    try:
+    async with provisioned_vehicle(made, started=started):
         yield made
-    finally:
-        if made.running:
-            await made.kill()
 
 
 @asynccontextmanager

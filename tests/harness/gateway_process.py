@@ -181,7 +181,13 @@ witness_file = "witness"
 @asynccontextmanager
 async def vehicle(folder: Path, broker: Broker | None = None, *, started: bool = True) -> AsyncIterator[Vehicle]:
     """Run a provisioned gateway; its process ends with the block."""
-    made = Vehicle(folder, broker)
+    async with provisioned_vehicle(Vehicle(folder, broker), started=started) as made:
+        yield made
+
+
+@asynccontextmanager
+async def provisioned_vehicle(made: Vehicle, *, started: bool = True) -> AsyncIterator[Vehicle]:
+    """Provision this gateway and run it; its process ends with the block."""
     provisioned(load(made.config))
     if started:
         await made.start()
