@@ -42,7 +42,7 @@ def report_info(data_req_id: int, number: int = 0) -> bytes:
     return data_req_id.to_bytes(2, "big") + number.to_bytes(2, "big") + fixed_report(OXIMETER, READINGS).observations
 
 
-def test_unlimited_data_request_equals_the_bytes_of_the_reference_and_starts_a_flow() -> None:
+def test_unlimited_data_request_equals_the_bytes_of_the_reference() -> None:
     played = answering()
     (asked,) = played.asked()
     example = bytearray(apdu("e20"))
@@ -53,7 +53,7 @@ def test_unlimited_data_request_equals_the_bytes_of_the_reference_and_starts_a_f
     assert played.emit(bytes(answer)) == [DataFlowStarted(DATA_REQ_ID)]
 
 
-def test_report_in_the_response_to_a_data_request_is_received() -> None:
+def test_report_inside_the_response_to_a_data_request_is_decoded() -> None:
     played = answering()
     (asked,) = played.asked()
     info = report_info(DATA_REQ_ID)
@@ -63,7 +63,7 @@ def test_report_in_the_response_to_a_data_request_is_received() -> None:
     assert begun == DataFlowStarted(DATA_REQ_ID)
 
 
-def test_flow_whose_continuation_is_refused_ends_with_its_period_and_the_count_of_its_reports() -> None:
+def test_data_flow_ends_at_the_end_of_its_time_period_when_its_continuation_is_refused() -> None:
     played = answering(ONLY_PERIODS)
     (asked,) = played.asked()
     played.emit(data_response(asked))
@@ -109,7 +109,7 @@ def test_data_request_without_a_response_is_reported_and_the_association_continu
     assert played.manager.state is State.OPERATING
 
 
-def test_device_that_supports_only_time_periods_gets_continued_data_requests() -> None:
+def test_data_request_is_continued_for_a_device_that_supports_only_time_periods() -> None:
     played = answering(ONLY_PERIODS)
     (asked,) = played.asked()
     request = decode(DataRequest, asked.body.action_info_args)
@@ -137,7 +137,7 @@ def test_no_data_request_is_sent_by_default(modes_supported: int, flows: int, se
     assert answering(modes_supported, flows, settings=settings).asked() == []
 
 
-def test_data_flow_ends_with_its_association() -> None:
+def test_data_flow_ends_when_the_association_ends() -> None:
     played = answering(ONLY_PERIODS)
     (asked,) = played.asked()
     played.emit(data_response(asked))
@@ -145,7 +145,7 @@ def test_data_flow_ends_with_its_association() -> None:
     assert played.manager.deadline_s is None
 
 
-def test_agent_serves_the_data_request_of_the_manager() -> None:
+def test_agent_sends_the_data_that_the_manager_requests() -> None:
     def current(scope: DataScope) -> ScanReport:
         return fixed_report(OXIMETER, [reading for reading in READINGS if scope.covers(reading.handle)])
 

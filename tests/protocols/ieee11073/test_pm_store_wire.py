@@ -103,7 +103,7 @@ EXAMPLES = {
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_each_worked_pm_store_example_is_decoded_and_encoded_to_the_same_bytes(name: str) -> None:
+def test_every_worked_pm_store_example_is_decoded_and_encoded_to_the_same_bytes(name: str) -> None:
     octets, message, body = EXAMPLES[name]
     found = decode_apdu(bytes.fromhex(octets))
     assert isinstance(found, Prst)
@@ -139,6 +139,6 @@ def test_segment_selection_of_unknown_form_is_refused(octets: str) -> None:
         decode_selection(bytes.fromhex(octets))
 
 
-def test_unknown_transfer_result_keeps_its_number() -> None:
+def test_unknown_segment_transfer_result_is_kept_as_its_number() -> None:
     assert decode(TriggerResult, bytes.fromhex("0001 0200")).trig_segm_xfer_rsp is TransferResult.OTHER_FAILURE
     assert int(decode(TriggerResult, bytes.fromhex("0001 0777")).trig_segm_xfer_rsp) == 0x777

@@ -69,7 +69,7 @@ def test_segment_entries_are_acknowledged_only_when_they_are_durable() -> None:
     assert store.answers == [ONLY | CONFIRM]
 
 
-def test_refused_segment_data_is_repeated_and_then_reported_as_store_full() -> None:
+def test_segment_data_refused_too_often_is_reported_as_store_full() -> None:
     memory = HeldMemory([meter_segment(1, range(4))])
     pair = MemoryPair(memory)
     pair.refuse = 2
@@ -90,14 +90,14 @@ def test_each_segment_is_cleared_after_its_entries_are_durable() -> None:
     assert order == ["SegmentDataReceived"] * 3 + ["SegmentsCleared", "SegmentDataReceived", "SegmentsCleared"]
 
 
-def test_store_that_clears_only_as_a_whole_is_cleared_when_all_segments_are_durable() -> None:
+def test_pm_store_without_clearing_by_segment_is_cleared_when_all_segments_are_durable() -> None:
     memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, []), meter_segment(3, [9])])
     pair = MemoryPair(memory, settings=CLEAR, capability=CAPABILITY_VARIABLE_SEGMENTS).run()
     assert memory.cleared == [1, 2, 3]
     assert [event.segments for event in pair.of(SegmentsCleared)] == [(1, 3)]
 
 
-def test_store_is_not_cleared_as_a_whole_while_one_segment_is_missing() -> None:
+def test_pm_store_is_not_cleared_as_a_whole_while_one_segment_is_missing() -> None:
     memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, [9])])
     pair = MemoryPair(memory, settings=CLEAR, capability=CAPABILITY_VARIABLE_SEGMENTS)
     pair.refuse = 3
@@ -105,7 +105,7 @@ def test_store_is_not_cleared_as_a_whole_while_one_segment_is_missing() -> None:
     assert (pair.not_fetched, pair.minutes, memory.cleared) == ([(1, "STORE_FULL")], [9], [])
 
 
-def test_segments_fetched_earlier_are_cleared_once_the_operator_enables_clearing() -> None:
+def test_previously_fetched_segments_are_cleared_after_the_operator_enables_clearing() -> None:
     memory = HeldMemory([meter_segment(1, range(5))])
     pair = MemoryPair(memory).run()
     later = MemoryPair(memory, fetched=pair.fetched, settings=CLEAR).run()
@@ -163,7 +163,7 @@ def test_segment_transfer_is_retried_after_the_result_clear_in_process() -> None
     assert pair.minutes == [0]
 
 
-def test_empty_segment_is_not_requested_or_cleared() -> None:
+def test_empty_segment_is_neither_requested_nor_cleared() -> None:
     store = ScriptedStore([[meter_segment(1, []), meter_segment(2, [3])]], results=[TransferResult.SEGMENT_EMPTY])
     pair = scripted(store, CLEAR).run()
     assert (pair.minutes, pair.not_fetched) == ([], [])
@@ -202,7 +202,7 @@ def test_transfer_timeout_attribute_of_a_segment_is_applied() -> None:
     assert pair.not_fetched == [(1, "SILENT")]
 
 
-def test_store_that_ignores_a_request_is_reported_as_silent_without_an_abort() -> None:
+def test_pm_store_that_does_not_respond_is_reported_without_aborting_the_association() -> None:
     for store in (
         ScriptedStore([[meter_segment(1, [0])]], describes=SILENT),
         ScriptedStore([SILENT]),
@@ -214,21 +214,21 @@ def test_store_that_ignores_a_request_is_reported_as_silent_without_an_abort() -
         assert pair.of(Aborted) == []
 
 
-def test_store_that_refuses_the_get_of_its_attributes_is_fetched() -> None:
+def test_segments_are_fetched_from_a_pm_store_that_refuses_the_get_of_its_attributes() -> None:
     store = ScriptedStore(
         [[meter_segment(1, [0])]], [Sent(0, [0], ONLY)], describes=Refused(ErrorValue.NO_SUCH_OBJECT_INSTANCE)
     )
     assert scripted(store).run().minutes == [0]
 
 
-def test_store_with_an_undecodable_segment_list_is_reported_as_refused() -> None:
+def test_pm_store_with_an_undecodable_segment_list_is_reported_as_refused() -> None:
     refused = Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
     for infos in (refused, b"\0\1\0\0", b"\0"):
         pair = scripted(ScriptedStore([infos])).run()
         assert pair.not_fetched == [(None, "REFUSED")]
 
 
-def test_refused_or_overdue_clearing_keeps_the_entries_and_the_association() -> None:
+def test_refused_or_unacknowledged_segment_clearing_does_not_end_the_association() -> None:
     capability = {
         Attribute.PM_STORE_CAPABILITY: CAPABILITY_CLEAR_BY_LIST.to_bytes(2, "big"),
         Attribute.CLEAR_TIMEOUT: (6 * 8000).to_bytes(4, "big"),
@@ -257,7 +257,7 @@ def test_live_reports_are_received_between_segment_data_events() -> None:
     assert pair.minutes == [0]
 
 
-def test_release_during_a_transfer_waits_for_the_pending_acknowledgement() -> None:
+def test_release_during_a_segment_transfer_waits_for_the_pending_acknowledgement() -> None:
     store = ScriptedStore([[meter_segment(1, [0, 1])]], [Sent(0, [0], FIRST)])
     pair = scripted(store)
     pair.holds = True
@@ -270,7 +270,7 @@ def test_release_during_a_transfer_waits_for_the_pending_acknowledgement() -> No
     assert pair.manager.state is State.UNASSOCIATED
 
 
-def test_entries_durable_after_the_association_ended_are_not_acknowledged() -> None:
+def test_segment_entries_stored_after_the_association_ended_are_not_acknowledged() -> None:
     pair = MemoryPair(HeldMemory([meter_segment(1, range(4))]))
     pair.holds = True
     pair.run()

@@ -327,7 +327,7 @@ def deviations(events: list[Event], oddity: Oddity) -> list[Deviation]:
 
 
 @pytest.mark.parametrize("oddity", STORIES, ids=lambda one: one.key)
-def test_oddity_is_reported_with_its_sentence_and_clause(oddity: Oddity) -> None:
+def test_deviation_of_each_kind_is_reported_with_its_description_and_standard_clause(oddity: Oddity) -> None:
     (told,) = deviations(STORIES[oddity](), oddity)
     pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(oddity.sentence))
     assert re.fullmatch(pattern, told.sentence)
@@ -335,25 +335,25 @@ def test_oddity_is_reported_with_its_sentence_and_clause(oddity: Oddity) -> None
 
 
 @pytest.mark.parametrize("oddity", [one for one in STORIES if one.outcome is Outcome.ENDED], ids=lambda one: one.key)
-def test_fatal_oddity_aborts_the_association(oddity: Oddity) -> None:
+def test_fatal_deviation_aborts_the_association(oddity: Oddity) -> None:
     events = STORIES[oddity]()
     assert deviations(events, oddity)
     assert [event.by_us for event in events if isinstance(event, Aborted)] == [True]
 
 
-def test_every_oddity_is_reported_by_a_module() -> None:
+def test_every_kind_of_deviation_is_reported_by_a_module() -> None:
     files = (path for path in ROOT.rglob("*.py") if path.name != "tolerances.py")
     texts = "\n".join(path.read_text() for path in files)
     assert [one.name for one in Oddity if not re.search(rf"\bOddity\.{one.name}\b", texts)] == []
 
 
-def test_every_oddity_is_named_in_a_test() -> None:
+def test_every_kind_of_deviation_is_named_in_a_test() -> None:
     folders = (TESTS / "protocols", TESTS / "gateway", TESTS / "simulators")
     texts = "\n".join(path.read_text() for folder in folders for path in folder.rglob("test_*.py"))
     assert [one.name for one in Oddity if not re.search(rf"\bOddity\.{one.name}\b", texts)] == []
 
 
-def test_every_oddity_has_a_unique_well_formed_sentence() -> None:
+def test_every_kind_of_deviation_has_a_unique_well_formed_description() -> None:
     for one in Oddity:
         assert not one.sentence.endswith("."), one.name
         assert (one.done[-1], one.why[-1]) == (".", "."), one.name
