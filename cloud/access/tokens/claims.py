@@ -17,8 +17,6 @@ from cloud.foundation.viewer import SecrecyLevel
 from protocols.stream_value import stream_value
 
 SANDBOX = "sandbox"
-SKEW_S = 60
-"""Time by which the clock of another machine of the installation may be ahead."""
 ACCESS_TTL_S = 3600
 SERVICE_TTL_S = 24 * 3600
 SERVICE_TTL_S_MAX = 90 * 24 * 3600

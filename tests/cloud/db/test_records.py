@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from cloud.access.identity.tables import users
 from cloud.access.tenancy.tables import tenants
 from cloud.clinical.incidents.tables import incidents
 from cloud.foundation.db import Database, Records
@@ -60,3 +61,21 @@ async def test_added_value_is_found_and_adding_it_again_reports_that_the_key_is_
         assert await OWNERS.first(tx, OWNERS.select().where(tenants.c.id == "tnt_1")) == owner
         assert await OWNERS.first(tx, OWNERS.select().where(tenants.c.id == "tnt_2")) is None
         assert await OWNERS.all(tx, OWNERS.select()) == [owner]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    id: str
+    roles: tuple[Level, ...]
+    clearance: Level
+
+
+def test_codec_stores_and_reads_a_field_and_a_renamed_field_uses_its_column():
+    codec = (
+        lambda roles: " ".join(str(int(one)) for one in roles),
+        lambda text: tuple(map(Level, map(int, text.split()))),
+    )
+    members = Records(Member, users, codecs={"roles": codec}, renamed={"clearance": "secrecy_level"})
+    member = Member(id="usr_1", roles=(Level.LOW, Level.HIGH), clearance=Level.HIGH)
+    assert members.values(member) == {"id": "usr_1", "roles": "0 3", "secrecy_level": 3}
+    assert members.read(("usr_1", "0 3", 3)) == member

@@ -10,6 +10,11 @@ PENDING = "done_at_us IS NULL AND parked_at_us IS NULL"
 OPEN = "until_us IS NULL AND voided_at_us IS NULL"
 
 
+def _partial_index(name: str, table: str, columns: list[str], where: str, *, unique: bool = False) -> None:
+    condition = sa.text(where)
+    op.create_index(name, table, columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
 def upgrade() -> None:
     """Create the tables in the order in which they refer to each other."""
     op.create_table(
@@ -34,20 +39,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("id"),
     )
     op.create_index("ix_outbox_events_done", "outbox_events", ["done_at_us"])
-    op.create_index(
-        "ix_outbox_events_due",
-        "outbox_events",
-        ["available_at_us", "position"],
-        sqlite_where=sa.text(PENDING),
-        postgresql_where=sa.text(PENDING),
-    )
-    op.create_index(
-        "ix_outbox_events_pending",
-        "outbox_events",
-        ["tenant_id", "key", "position"],
-        sqlite_where=sa.text(PENDING),
-        postgresql_where=sa.text(PENDING),
-    )
+    _partial_index("ix_outbox_events_due", "outbox_events", ["available_at_us", "position"], PENDING)
+    _partial_index("ix_outbox_events_pending", "outbox_events", ["tenant_id", "key", "position"], PENDING)
     op.create_table(
         "tenants",
         sa.Column("id", sa.Text(), primary_key=True),
@@ -160,11 +153,4 @@ def upgrade() -> None:
     op.create_index(None, "assignments", ["tenant_id", "device_id", "from_us"])
     op.create_index(None, "assignments", ["tenant_id", "encounter_id"])
     op.create_index(None, "assignments", ["tenant_id", "replaces"])
-    op.create_index(
-        "uq_assignments_open",
-        "assignments",
-        ["tenant_id", "device_id"],
-        unique=True,
-        sqlite_where=sa.text(OPEN),
-        postgresql_where=sa.text(OPEN),
-    )
+    _partial_index("uq_assignments_open", "assignments", ["tenant_id", "device_id"], OPEN, unique=True)
