@@ -12,7 +12,7 @@ NORTH = "/admin/apps/app_north"
 SCOPE = {f"scope:{WEBHOOKS}": "on"}
 
 
-async def test_app_is_registered_through_a_form_and_its_secrets_are_shown_once(world_on_either: AuthWorld) -> None:
+async def test_secrets_of_an_app_registered_through_a_form_are_shown_once(world_on_either: AuthWorld) -> None:
     async with office(world_on_either) as it:
         page = await it.send("/admin/apps/new", "/admin/apps", name="Case sync connector", **SCOPE)
         assert page.status == 200, page.text
@@ -64,7 +64,7 @@ async def test_admin_scope_cannot_be_granted_to_an_app_through_a_page(world: Aut
         assert (page.status, await it.trail("app.approve")) == (400, [])
 
 
-async def test_governance_form_saves_the_rules_entered_and_keeps_them_when_resubmitted(world: AuthWorld) -> None:
+async def test_governance_form_saves_the_entered_rules_and_changes_nothing_when_resubmitted(world: AuthWorld) -> None:
     async with office(world) as it:
         page = await it.send(
             NORTH,
@@ -120,7 +120,7 @@ async def test_form_opened_before_another_administrators_change_is_rejected_with
         assert not app.governance.allow_service_tokens
 
 
-async def test_app_secret_is_rotated_with_a_grace_period_or_at_once(world: AuthWorld) -> None:
+async def test_app_secret_is_rotated_with_or_without_a_grace_period(world: AuthWorld) -> None:
     async with office(world) as it:
         page = await it.send(NORTH, f"{NORTH}/secret")
         fresh = page.told["Client secret"]
@@ -146,7 +146,9 @@ async def test_rotation_form_submitted_twice_rotates_the_app_secret_once(world: 
         assert len(await it.trail("app.rotate_secret")) == 1
 
 
-async def test_service_token_is_minted_through_a_form_and_ends_when_governance_forbids_it(world: AuthWorld) -> None:
+async def test_service_token_minted_through_a_form_is_refused_after_governance_forbids_service_tokens(
+    world: AuthWorld,
+) -> None:
     async with office(world) as it:
         page = await it.send(NORTH, f"{NORTH}/service-token", ttl_seconds="3600", **{f"scope:{WEBHOOKS}": None})
         token = page.told["Token"]
@@ -184,7 +186,7 @@ async def test_apps_of_another_tenant_are_not_found_by_any_page_or_form(world: A
         assert await world.apps.find("app_north") == world.app
 
 
-async def test_list_of_apps_is_split_into_pages(world: AuthWorld) -> None:
+async def test_app_list_is_split_into_pages(world: AuthWorld) -> None:
     async with office(world) as it:
         for number in range(51):
             await world.register(f"z{number:02}", DEVICES)

@@ -64,7 +64,7 @@ async def test_audit_entries_are_filtered_by_actor_action_object_and_age(world: 
         assert page.text.index("2026-03-26") < page.text.index("2026-03-24")
 
 
-async def test_audit_pages_list_every_entry_once(world: AuthWorld) -> None:
+async def test_audit_list_split_into_pages_contains_every_entry_once(world: AuthWorld) -> None:
     async with office(world) as it:
         for number in range(4):
             await note(it, "device.enrol", f"dev_{number}", 30)
@@ -90,7 +90,7 @@ async def test_audit_entries_of_another_tenant_are_not_found(world: AuthWorld) -
             assert "No entry matches" in (await eva.get(f"/admin/audit?{query}")).text
 
 
-async def test_keys_page_shows_the_stage_of_each_signing_key(world: AuthWorld) -> None:
+async def test_keys_page_shows_which_signing_key_is_current_and_which_is_next(world: AuthWorld) -> None:
     async with office(world) as it:
         await WebhookKeys(world.database, world.clock, lambda: MASTER).current()
         page = await it.ada.get("/admin/keys")
@@ -102,7 +102,9 @@ async def test_keys_page_shows_the_stage_of_each_signing_key(world: AuthWorld) -
 
 @pytest.mark.finding("security-13")
 @pytest.mark.parametrize("action", ["/admin/keys/rotate", "/admin/keys/rotate-webhook-key"])
-async def test_tenant_administrator_cannot_rotate_a_key_of_the_installation(world: AuthWorld, action: str) -> None:
+async def test_tenant_administrator_cannot_rotate_a_signing_key_shared_by_all_tenants(
+    world: AuthWorld, action: str
+) -> None:
     async with office(world) as it:
         webhook_keys = WebhookKeys(world.database, world.clock, lambda: MASTER)
         before = (await webhook_keys.current()).kid, [key.kid for key in await world.keys.list()]

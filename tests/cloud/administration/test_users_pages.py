@@ -43,7 +43,7 @@ async def test_rejected_user_form_is_returned_with_the_entered_user_name(world: 
         assert await it.trail("user.add") == []
 
 
-async def test_user_is_found_by_a_part_of_the_user_name(world: AuthWorld) -> None:
+async def test_user_search_finds_a_user_by_part_of_the_user_name(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person("Bo_100%@example.org")
         for typed, found in (("BO_", True), ("100%25", True), ("bo%25org", False), ("b%25100", False), ("", True)):
@@ -65,7 +65,7 @@ async def test_disabled_user_cannot_sign_in_until_enabled(world: AuthWorld) -> N
         assert [len(await it.trail(f"user.{what}")) for what in ("disable", "enable")] == [1, 1]
 
 
-async def test_roles_of_a_user_are_set_and_at_least_one_is_required(world: AuthWorld) -> None:
+async def test_roles_form_sets_the_roles_of_a_user_and_requires_at_least_one(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
         bo, one = await it.sign_in_browser(BO), f"/admin/users/{await it.user_id(BO)}"
@@ -124,7 +124,7 @@ async def test_administrator_cannot_disable_demote_or_reset_their_own_account(wo
 
 
 @pytest.mark.parametrize("what", ["roles", "disable"])
-async def test_administrators_who_demote_or_disable_each_other_concurrently_leave_one_administrator(
+async def test_one_administrator_remains_when_two_demote_or_disable_each_other_concurrently(
     world_on_either: AuthWorld, what: str
 ) -> None:
     async with office(world_on_either) as it:
@@ -184,7 +184,9 @@ async def test_user_who_changes_their_password_is_signed_out_of_other_browsers(w
         assert [entry.outcome for entry in await it.trail("user.change_password")] == ["done"]
 
 
-async def test_password_change_rejects_a_mismatch_a_short_password_and_repeated_guesses(world: AuthWorld) -> None:
+async def test_password_change_form_rejects_mismatched_and_short_passwords_and_throttles_wrong_guesses(
+    world: AuthWorld,
+) -> None:
     async with office(world) as it:
         wrong = {"present": "not the present one", "wanted": "a whole new sentence", "again": "a whole new sentence"}
         page = await change(it.ada, present=PASSWORD, wanted="a whole new sentence", again="another sentence")

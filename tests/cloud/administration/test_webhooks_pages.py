@@ -38,7 +38,9 @@ async def desk(world: AuthWorld) -> AsyncIterator[Desk]:
         await story.close()
 
 
-async def test_failed_delivery_shows_its_reason_its_response_and_the_next_attempt(world_on_either: AuthWorld) -> None:
+async def test_page_of_a_failed_delivery_shows_the_reason_the_response_and_the_next_attempt(
+    world_on_either: AuthWorld,
+) -> None:
     async with desk(world_on_either) as it:
         it.receiver.answers += [DOWN]
         await it.story.happen()
@@ -53,7 +55,7 @@ async def test_failed_delivery_shows_its_reason_its_response_and_the_next_attemp
         assert it.receiver.url() in (await it.office.ada.get("/admin")).text
 
 
-async def test_test_event_is_delivered_and_its_outcome_is_shown(world: AuthWorld) -> None:
+async def test_webhook_page_sends_a_test_event_and_shows_its_delivery(world: AuthWorld) -> None:
     async with desk(world) as it:
         page = await it.office.ada.follow(await it.office.send(it.path, f"{it.path}/test"))
         assert "The test is queued" in page.text
@@ -65,7 +67,7 @@ async def test_test_event_is_delivered_and_its_outcome_is_shown(world: AuthWorld
         assert entry.trace_id in it.receiver.received[0].headers["traceparent"]
 
 
-async def test_delivery_is_replayed_by_its_own_form_or_with_all_failed_deliveries(world: AuthWorld) -> None:
+async def test_webhook_page_replays_one_delivery_or_all_failed_deliveries(world: AuthWorld) -> None:
     async with desk(world) as it:
         it.receiver.answers += [respond_with(200)]
         await it.story.happen()
@@ -83,7 +85,7 @@ async def test_delivery_is_replayed_by_its_own_form_or_with_all_failed_deliverie
         assert len(await it.office.trail("webhook.replay")) == 2
 
 
-async def test_events_missed_by_a_disabled_webhook_are_replayed_once_it_is_enabled(world: AuthWorld) -> None:
+async def test_events_missed_by_a_disabled_webhook_can_be_replayed_after_it_is_enabled(world: AuthWorld) -> None:
     async with desk(world) as it:
         await it.office.send(it.path, f"{it.path}/disable")
         await it.story.happen()
@@ -98,7 +100,7 @@ async def test_events_missed_by_a_disabled_webhook_are_replayed_once_it_is_enabl
         assert len(it.receiver.received) == 1
 
 
-async def test_webhook_secret_is_rotated_once_and_both_secrets_sign_during_the_grace_period(world: AuthWorld) -> None:
+async def test_both_webhook_secrets_sign_during_the_grace_period_after_a_rotation(world: AuthWorld) -> None:
     async with desk(world) as it:
         form = (await it.office.ada.get(it.path)).form(f"{it.path}/secret")
         page = await it.office.ada.submit(form)
@@ -112,7 +114,7 @@ async def test_webhook_secret_is_rotated_once_and_both_secrets_sign_during_the_g
         assert len(await it.office.trail("webhook.rotate_secret")) == 1
 
 
-async def test_deliveries_are_filtered_by_status_and_split_into_pages(world: AuthWorld) -> None:
+async def test_delivery_list_is_filtered_by_status_and_split_into_pages(world: AuthWorld) -> None:
     async with desk(world) as it:
         for number in range(21):
             await it.story.happen(f"inc_{number}", UPDATED)

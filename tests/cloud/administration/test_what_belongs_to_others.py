@@ -45,7 +45,7 @@ async def administrator(it: Office, name: str, clearance: SecrecyLevel, organiza
     return await it.sign_in_browser(username)
 
 
-async def test_object_of_another_tenant_or_organisation_gets_the_same_404_page_as_an_absent_one(
+async def test_object_of_another_tenant_or_organisation_gets_the_same_404_page_as_an_absent_object(
     world: AuthWorld,
 ) -> None:
     async with office(world) as it:
@@ -83,7 +83,7 @@ async def asked(reader: PageReader, method: str, path: str) -> Page:
     return await reader.submit(Form(method, path, {"form_token": token, "role:member": "on", f"scope:{DEVICES}": "on"}))
 
 
-async def test_every_change_through_a_page_is_audited_with_its_actor_and_trace(world: AuthWorld) -> None:
+async def test_every_change_through_a_page_is_audited_with_its_actor_and_trace_id(world: AuthWorld) -> None:
     async with office(world) as it:
         mine, ada = await owned(world), await it.user_id("ada@example.org")
         one = f"/admin/apps/{world.app.client_id}"

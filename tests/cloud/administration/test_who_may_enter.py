@@ -18,7 +18,9 @@ def addresses(world: AuthWorld) -> list[tuple[str, str]]:
     return [(row.method, row.path.format(**ids)) for row in rows]
 
 
-async def test_visitor_without_a_session_is_redirected_to_sign_in_and_then_back(world: AuthWorld) -> None:
+async def test_visitor_without_a_session_is_redirected_to_sign_in_and_then_to_the_requested_page(
+    world: AuthWorld,
+) -> None:
     async with office(world) as it:
         stranger = PageReader(it.server)
         page = await stranger.get("/admin/audit?actor=operator&days=7")
@@ -37,7 +39,9 @@ async def test_every_administration_route_redirects_a_visitor_without_a_session_
             assert (page.status, page.location[:14]) == (303, "/sign-in?next="), path
 
 
-async def test_member_gets_403_with_the_reason_from_every_administration_route(world: AuthWorld) -> None:
+async def test_user_with_the_member_role_gets_403_with_the_reason_from_every_administration_route(
+    world: AuthWorld,
+) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
         bo = await it.sign_in_browser(BO)
@@ -50,7 +54,7 @@ async def test_member_gets_403_with_the_reason_from_every_administration_route(w
         assert page.location == "/sign-in?next=%2Fadmin%2Fkeys"
 
 
-async def test_user_who_loses_the_administrator_role_gets_403_from_the_next_page(world: AuthWorld) -> None:
+async def test_user_who_loses_the_administrator_role_gets_403_from_the_next_requested_page(world: AuthWorld) -> None:
     async with office(world) as it:
         assert (await it.ada.get("/admin/apps")).status == 200
         await world.surface.users.set_roles(world.home.operator, ADA, [Role.MEMBER])
@@ -78,7 +82,7 @@ async def test_form_with_a_wrong_token_or_origin_is_rejected_with_403(world: Aut
         assert await it.trail("app.rotate_secret") == []
 
 
-async def test_content_security_policy_allows_no_script_and_only_our_own_stylesheet(world: AuthWorld) -> None:
+async def test_content_security_policy_allows_no_script_and_no_stylesheet_of_another_origin(world: AuthWorld) -> None:
     async with office(world) as it:
         page = await it.ada.get("/admin/apps")
         policy = page.answered.headers["Content-Security-Policy"]
@@ -100,7 +104,7 @@ async def test_pages_are_shown_in_the_language_chosen_by_the_administrator(world
         assert "Wybierz co najmniej jeden z zakresów" in page.text
 
 
-async def test_signed_in_page_links_to_the_administration_for_administrators_only(world: AuthWorld) -> None:
+async def test_page_after_sign_in_links_to_the_administration_only_for_administrators(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
         assert "/admin" in (await it.ada.get("/sign-in")).links

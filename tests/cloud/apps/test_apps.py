@@ -31,7 +31,9 @@ async def proved(world: AuthWorld, *secrets: str) -> list[bool]:
 
 
 @pytest.mark.contract("C-048", "C-049", "C-050", "C-051", "C-052", "A-031")
-async def test_rotated_app_secret_leaves_one_previous_secret_valid_during_the_grace_period(database: Database) -> None:
+async def test_only_the_latest_previous_app_secret_is_valid_during_the_grace_period_of_a_rotation(
+    database: Database,
+) -> None:
     world = await auth_world(database)
     first, where = world.secret, (world.home.operator, world.app.client_id)
     second = await world.apps.rotate_secret(*where)
@@ -47,7 +49,7 @@ async def test_rotated_app_secret_leaves_one_previous_secret_valid_during_the_gr
     assert await proved(world, third.secret, fourth.secret) == [False, True]
 
 
-async def test_rotation_does_not_extend_the_grace_period_of_an_older_secret(world: AuthWorld) -> None:
+async def test_app_secret_rotation_does_not_extend_the_grace_period_of_an_older_secret(world: AuthWorld) -> None:
     where = (world.home.operator, world.app.client_id)
     await world.apps.rotate_secret(*where, grace_hours=1)
     world.pass_time(minutes=61)
@@ -104,7 +106,7 @@ async def test_deleted_app_cannot_authenticate_and_its_client_id_is_not_reused(w
 
 
 @pytest.mark.contract("S-024")
-def test_secret_matches_only_its_own_app_and_is_stored_as_a_digest() -> None:
+def test_app_secret_is_stored_as_a_digest_and_authenticates_only_its_own_app() -> None:
     secret = new_secret()
     assert len(secret) == 43
     kept = digest_of("app_1", secret)

@@ -7,7 +7,7 @@ from tests.builders.auth_world import MASTER, AuthWorld
 
 
 @pytest.mark.contract("A-065")
-async def test_previous_callback_secret_signs_until_its_grace_period_ends(
+async def test_previous_callback_secret_signs_callbacks_until_its_grace_period_ends(
     world: AuthWorld,
 ) -> None:
     first = callback_secret(MASTER, world.app)

@@ -66,7 +66,7 @@ async def test_registered_app_obtains_a_token_immediately(world_on_either: AuthW
 
 
 @pytest.mark.contract("C-028", "C-029", "C-032", "C-033", "C-034", "S-026")
-async def test_registered_app_is_shown_to_its_tenant_without_its_secrets(world: AuthWorld) -> None:
+async def test_response_for_a_registered_app_does_not_contain_its_secrets(world: AuthWorld) -> None:
     async with platform(world) as it:
         made = await it.register(grant_types=["authorization_code"], redirect_uris=[CALLBACK])
         rotated = (await it.ask("POST", f"{APPS}/{made['client_id']}/rotate-secret")).document
@@ -214,7 +214,7 @@ async def test_invalid_registration_is_refused_with_its_error_code_and_stores_no
 
 
 @pytest.mark.contract("C-024", "C-036", "C-042", "C-046", "A-022", "A-030")
-async def test_app_is_changed_only_with_the_admin_scope(world: AuthWorld) -> None:
+async def test_change_of_an_app_requires_the_admin_scope(world: AuthWorld) -> None:
     async with platform(world) as it:
         app = await it.register()
         path = f"{APPS}/{app['client_id']}"

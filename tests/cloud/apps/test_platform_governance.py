@@ -17,7 +17,7 @@ def path(app: dict[str, object], rest: str = "/governance") -> str:
 
 
 @pytest.mark.contract("C-035", "C-037", "C-038", "C-039", "C-040", "A-045")
-async def test_governance_patch_changes_only_the_given_flags_of_one_app(world_on_either: AuthWorld) -> None:
+async def test_governance_patch_changes_only_the_fields_in_its_body(world_on_either: AuthWorld) -> None:
     async with platform(world_on_either) as it:
         app, other = await it.register(), await it.register()
         before = (await it.ask("GET", path(other, ""))).document
@@ -101,7 +101,9 @@ async def test_governance_patch_with_an_invalid_value_is_refused_before_its_etag
 
 
 @pytest.mark.contract("C-039", "C-064", "A-045", "S-051")
-async def test_scope_forbidden_by_governance_is_removed_from_existing_and_new_tokens(world: AuthWorld) -> None:
+async def test_scope_forbidden_by_governance_is_refused_for_existing_tokens_and_omitted_from_new_ones(
+    world: AuthWorld,
+) -> None:
     async with platform(world) as it:
         app = await it.register(requested_scopes=[WEBHOOKS, DEVICES])
         token = (await it.granted(app)).document["access_token"]
@@ -117,7 +119,7 @@ async def test_scope_forbidden_by_governance_is_removed_from_existing_and_new_to
 
 
 @pytest.mark.contract("C-039", "A-045")
-async def test_governance_limits_the_lifetime_of_tokens(world: AuthWorld) -> None:
+async def test_governance_of_an_app_limits_the_lifetime_of_its_tokens(world: AuthWorld) -> None:
     async with platform(world) as it:
         app = await it.register()
         assert (await it.granted(app)).document["expires_in"] == 3600
@@ -132,7 +134,7 @@ async def test_governance_limits_the_lifetime_of_tokens(world: AuthWorld) -> Non
 
 
 @pytest.mark.contract("C-039", "C-055", "A-045")
-async def test_governance_sets_the_allowed_redirect_hosts_and_the_pkce_requirement(world: AuthWorld) -> None:
+async def test_governance_of_an_app_sets_its_allowed_redirect_hosts_and_pkce_requirement(world: AuthWorld) -> None:
     async with platform(world) as it:
         app = await it.register(grant_types=["authorization_code"], redirect_uris=[CALLBACK])
         asked = f"/v1/oauth/authorize?response_type=code&client_id={app['client_id']}&state=s&redirect_uri={CALLBACK}"

@@ -45,7 +45,9 @@ async def test_service_token_is_valid_for_a_day_and_names_the_app_as_its_subject
 
 
 @pytest.mark.contract("C-047", "S-029", "A-028", "A-029", "C-064")
-async def test_service_token_is_refused_beyond_governance_and_approved_scopes(world: AuthWorld) -> None:
+async def test_service_token_request_is_refused_when_governance_or_the_approved_scopes_do_not_allow_it(
+    world: AuthWorld,
+) -> None:
     async with platform(world) as it:
         app = await it.register()
         path = f"{APPS}/{app['client_id']}/service-token"
@@ -71,7 +73,7 @@ async def test_service_token_is_refused_beyond_governance_and_approved_scopes(wo
 
 
 @pytest.mark.contract("S-028", "A-029", "C-047", "S-051")
-async def test_disabling_service_tokens_ends_existing_ones_on_every_host_and_process(
+async def test_disabling_service_tokens_invalidates_existing_ones_on_every_host_and_process(
     world_on_either: AuthWorld,
 ) -> None:
     other = world_on_either.another_process()
@@ -101,7 +103,7 @@ async def test_disabling_service_tokens_ends_existing_ones_on_every_host_and_pro
 
 
 @pytest.mark.contract("C-048", "C-049", "C-050", "C-051", "C-052", "A-031", "A-039", "A-065", "S-025")
-async def test_previous_app_secret_works_for_a_day_or_ends_at_once_without_a_grace_period(
+async def test_previous_app_secret_is_valid_for_a_day_unless_the_rotation_revokes_it(
     world_on_either: AuthWorld,
 ) -> None:
     async with platform(world_on_either) as it:
@@ -148,7 +150,9 @@ async def _fresh(world: AuthWorld) -> str:
 
 
 @pytest.mark.contract("A-031", "S-025")
-async def test_two_hundred_concurrent_rotations_leave_two_valid_secrets(world_on_either: AuthWorld) -> None:
+async def test_two_hundred_concurrent_rotations_of_an_app_secret_leave_two_valid_secrets(
+    world_on_either: AuthWorld,
+) -> None:
     world = world_on_either
     where = (world.home.operator, world.app.client_id)
     rotations = await asyncio.gather(*(world.apps.rotate_secret(*where) for _ in range(200)))
@@ -163,7 +167,9 @@ async def test_two_hundred_concurrent_rotations_leave_two_valid_secrets(world_on
 
 
 @pytest.mark.contract("A-031", "C-051")
-async def test_process_with_a_slow_clock_does_not_end_a_newly_issued_secret(world: AuthWorld) -> None:
+async def test_app_secret_issued_by_a_process_with_a_slow_clock_stays_valid_after_the_next_rotation(
+    world: AuthWorld,
+) -> None:
     where = (world.home.operator, world.app.client_id)
     await world.apps.rotate_secret(*where)
     world.pass_time(seconds=-30)

@@ -53,7 +53,7 @@ def at(minute: int) -> int:
     return NOON_US + minute * MINUTE_US
 
 
-async def test_assignment_includes_its_start_time_and_excludes_its_end_time(database: Database) -> None:
+async def test_device_assignment_includes_its_start_time_and_excludes_its_end_time(database: Database) -> None:
     here = await ward(database)
     await here.desk.assign(
         here.home.user("operator"),
@@ -65,7 +65,7 @@ async def test_assignment_includes_its_start_time_and_excludes_its_end_time(data
     assert [await here.whose(minute) for minute in (-1, 0, 4, 5)] == [None, "enc_north", "enc_north", None]
 
 
-async def test_open_assignment_applies_until_it_is_closed(database: Database) -> None:
+async def test_device_assignment_without_an_end_time_applies_until_it_is_closed(database: Database) -> None:
     here = await ward(database)
     opened = await here.desk.assign(
         here.home.user("operator"), device_id=here.device_id, encounter_id="enc_north", from_us=at(0)
@@ -78,7 +78,9 @@ async def test_open_assignment_applies_until_it_is_closed(database: Database) ->
 
 
 @pytest.mark.parametrize(("begin", "end"), [(0, 10), (-5, 1), (9, 20), (2, 3), (-5, 20), (9, None), (-5, None)])
-async def test_overlapping_assignment_of_a_device_is_refused(database: Database, begin: int, end: int | None) -> None:
+async def test_assignment_that_overlaps_another_one_of_the_same_device_is_refused(
+    database: Database, begin: int, end: int | None
+) -> None:
     here = await ward(database)
     viewer, device_id = here.home.viewer, here.device_id
     await here.desk.assign(viewer, device_id=device_id, encounter_id="enc_north", from_us=at(0), until_us=at(10))
@@ -93,7 +95,7 @@ async def test_overlapping_assignment_of_a_device_is_refused(database: Database,
     await here.desk.assign(viewer, device_id=device_id, encounter_id="enc_north", from_us=at(10))
 
 
-async def test_one_of_ten_concurrent_overlapping_assignments_succeeds(database: Database) -> None:
+async def test_only_one_of_ten_concurrent_overlapping_assignments_succeeds(database: Database) -> None:
     here = await ward(database)
 
     async def assign(number: int) -> str:
@@ -112,7 +114,9 @@ async def test_one_of_ten_concurrent_overlapping_assignments_succeeds(database: 
     assert sum(isinstance(outcome, AssignmentOverlaps) for outcome in done) == 9
 
 
-async def test_moved_assignment_keeps_the_voided_one_in_the_history_and_publishes_an_event(database: Database) -> None:
+async def test_assignment_moved_to_another_encounter_leaves_the_original_in_the_history_as_voided(
+    database: Database,
+) -> None:
     here = await ward(database)
     second = await Epcr(database, CLOCK, IDS).begin(here.home.viewer, organization_id=here.home.organization.id)
     made = await here.desk.assign(
@@ -142,7 +146,9 @@ async def test_moved_assignment_keeps_the_voided_one_in_the_history_and_publishe
     assert told[1].payload["to_encounter_id"] == second.id
 
 
-async def test_assignment_of_an_absorbed_device_applies_to_the_enrolled_device(database: Database) -> None:
+async def test_assignment_of_an_unenrolled_device_applies_to_the_enrolled_device_it_is_merged_into(
+    database: Database,
+) -> None:
     here = await ward(database)
     home = here.home
     await here.desk.assign(home.user("a"), device_id=here.device_id, encounter_id="enc_north", from_us=at(0))

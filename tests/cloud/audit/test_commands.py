@@ -59,13 +59,15 @@ def test_token_minted_by_an_operator_is_audited_by_its_jti(console: Console) -> 
     ("words", "count"),
     [(("--limit", "1"), 1), (("--since", "2020-01-01T00:00:00Z"), 2), (("--since", "2999-01-01T00:00:00Z"), 0)],
 )
-def test_audit_list_command_filters_entries(console: Console, words: tuple[str, ...], count: int) -> None:
+def test_audit_list_command_filters_entries_by_its_options(
+    console: Console, words: tuple[str, ...], count: int
+) -> None:
     for number in ("1", "2"):
         console.json("users", "add", *WHERE, "--username", f"user-{number}", "--role", "member")
     assert len(actions(console, *words)) == count
 
 
-def test_audit_search_command_finds_no_entry_for_an_unknown_trace(console: Console) -> None:
+def test_audit_search_command_finds_no_entry_for_an_unknown_trace_id(console: Console) -> None:
     found: Any = console.json("audit", "search", "0" * 32, *TENANT)
     assert found == []
     code, out, _ = console.run("audit", "search", "0" * 32, *TENANT)

@@ -52,7 +52,7 @@ def add_vehicle(console: Console) -> None:
     console.json("vehicles", "add", "--tenant", "tnt_1", "--organization", "org_1", "--name", "RTW 1", "--id", "veh_1")
 
 
-def test_commands_set_up_a_new_cloud_up_to_an_assignment(console: Console) -> None:
+def test_commands_add_a_vehicle_gateway_device_encounter_and_assignment_to_a_new_cloud(console: Console) -> None:
     add_vehicle(console)
     tenant = ("--tenant", "tnt_1")
     key = public_key_text()
@@ -78,7 +78,7 @@ def test_commands_set_up_a_new_cloud_up_to_an_assignment(console: Console) -> No
         assert len(console.json(noun, "list", *tenant)) == count
 
 
-def test_command_output_without_json_is_a_table_or_a_sentence(console: Console) -> None:
+def test_command_output_without_the_json_option_is_a_table_or_a_sentence(console: Console) -> None:
     add_vehicle(console)
     assert console.run("vehicles", "list", "--tenant", "tnt_1")[1].count("veh_1") == 1
     assert console.run("devices", "list", "--tenant", "tnt_1")[1] == "Devices: none\n"
@@ -117,7 +117,7 @@ def test_misspelt_command_gets_the_closest_command_as_a_suggestion(console: Cons
     assert "Did you mean 'webhooks'" in err
 
 
-def test_tenants_command_imports_no_module_of_unrelated_slices(console: Console, tmp_path: Path) -> None:
+def test_tenants_command_does_not_import_the_modules_of_other_commands(console: Console, tmp_path: Path) -> None:
     # Imports are most of the time that a command takes.
     words = ["argus-cloud", "--config", str(tmp_path / "cloud.toml"), "tenants", "list", "--json"]
     told = f"import sys; from cloud.cli import app; sys.argv = {words}; app(standalone_mode=False); print(*sys.modules)"
@@ -138,7 +138,7 @@ def test_error_for_a_missing_database_or_setting_says_how_to_create_it(tmp_path:
     assert "cannot be read" in Console(tmp_path / "none.toml").refused("tenants", "list")
 
 
-def test_doctor_reports_each_problem_with_its_remedy(tmp_path: Path) -> None:
+def test_doctor_command_reports_each_problem_with_its_remedy(tmp_path: Path) -> None:
     broker = '[mqtt]\nurl = "mqtt://127.0.0.1:1"\nusername = "cloud"\npassword_file = "password"'
     (tmp_path / "password").write_text("synthetic-secret\n")
     (tmp_path / "password").chmod(0o644)
@@ -179,7 +179,7 @@ def test_batch_command_runs_every_line_of_a_file(console: Console, tmp_path: Pat
         ("batch other", "line 2: a batch cannot hold a batch"),
     ],
 )
-def test_batch_stops_at_the_first_failing_line_and_names_it(
+def test_batch_command_stops_at_the_first_failing_line_and_reports_that_line(
     console: Console, tmp_path: Path, second: str, said: str
 ) -> None:
     fleet = tmp_path / "fleet.batch"
@@ -190,7 +190,7 @@ def test_batch_stops_at_the_first_failing_line_and_names_it(
     assert [tenant["id"] for tenant in console.json("tenants", "list")] == ["tnt_1"]
 
 
-def test_unreadable_or_binary_batch_file_is_refused(console: Console, tmp_path: Path) -> None:
+def test_batch_command_refuses_an_unreadable_or_binary_file(console: Console, tmp_path: Path) -> None:
     assert "cannot be read" in console.refused("batch", str(tmp_path / "absent"))
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     assert "is not UTF-8 text" in console.refused("batch", str(tmp_path / "binary"))

@@ -13,7 +13,9 @@ def lines(capture: pytest.CaptureFixture[bytes]) -> list[dict[str, object]]:
     return [json.loads(line) for line in capture.readouterr().err.splitlines()]
 
 
-def test_log_line_has_an_event_fields_and_a_timestamp(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_log_line_has_an_event_name_a_timestamp_and_the_logged_fields(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
     configure_logs("info")
     structlog.get_logger().debug("never.said")
     structlog.get_logger().info("gateway.registered", gateway="gw_1")
@@ -35,7 +37,7 @@ def test_logged_traceback_contains_no_variable_values(capfdbinary: pytest.Captur
 
 
 @pytest.mark.finding("security-low-log-values")
-def test_exception_is_logged_without_its_message_and_the_message_of_its_cause(
+def test_logged_exception_contains_neither_its_message_nor_the_message_of_its_cause(
     capfdbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     configure_logs("info")

@@ -6,7 +6,7 @@ from cloud.foundation.moments import MomentMalformed, read_moment, write_moment
 from tests.builders.cloud_people import NOON_US
 
 
-def test_time_is_read_with_any_utc_offset_and_written_in_utc() -> None:
+def test_time_argument_with_any_utc_offset_is_accepted_and_written_in_utc() -> None:
     assert read_moment("2026-03-24T12:00:00Z") == read_moment("2026-03-24T13:00:00.000+01:00") == NOON_US
     assert write_moment(NOON_US + 1) == "2026-03-24T12:00:00.000001Z"
     assert read_moment("1969-12-31T23:59:59Z") == -1_000_000
@@ -14,7 +14,7 @@ def test_time_is_read_with_any_utc_offset_and_written_in_utc() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "noon", "2026-03-24T12:00:00", "2026-13-01T00:00:00Z", "1774353600"])
-def test_malformed_time_and_time_without_an_offset_are_refused(text: str) -> None:
+def test_malformed_time_argument_or_one_without_a_utc_offset_is_refused(text: str) -> None:
     with pytest.raises(MomentMalformed, match="2026-03-24T10:00:00Z"):
         read_moment(text)
 

@@ -22,7 +22,9 @@ async def config(tmp_path: Path) -> Path:
     return path
 
 
-async def test_serve_answers_on_four_hosts_notifies_systemd_and_stops_on_sigterm(config: Path, tmp_path: Path) -> None:
+async def test_serve_command_is_ready_on_four_hosts_and_notifies_systemd_until_it_stops_on_sigterm(
+    config: Path, tmp_path: Path
+) -> None:
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(str(tmp_path / "notify"))
     manager.setblocking(False)
@@ -39,7 +41,7 @@ async def test_serve_answers_on_four_hosts_notifies_systemd_and_stops_on_sigterm
     manager.close()
 
 
-async def test_serve_runs_on_sqlite_and_on_postgresql(database_url: str, tmp_path: Path) -> None:
+async def test_serve_command_runs_on_sqlite_and_on_postgresql(database_url: str, tmp_path: Path) -> None:
     async with serving(settings_file(tmp_path, database_url=database_url)) as served:
         assert await get(f"http://{served.address('api')}/health/ready") == (
             200,
@@ -50,7 +52,7 @@ async def test_serve_runs_on_sqlite_and_on_postgresql(database_url: str, tmp_pat
             assert await served.process.wait() == 0
 
 
-async def test_serve_only_worker_starts_the_worker_and_no_host(config: Path) -> None:
+async def test_serve_command_with_only_worker_starts_no_http_host(config: Path) -> None:
     async with serving(config, "--only", "worker") as served:
         assert "host.listening" not in served.events()
         started = next(line["parts"] for line in served.lines if line["event"] == "cloud.started")
@@ -61,7 +63,7 @@ async def test_serve_only_worker_starts_the_worker_and_no_host(config: Path) -> 
 
 
 @pytest.mark.broker
-async def test_serve_becomes_ready_again_when_the_broker_restarts(tmp_path: Path) -> None:
+async def test_serve_command_reports_ready_again_after_the_broker_restarts(tmp_path: Path) -> None:
     async with broker_running(tmp_path / "broker") as broker:
         hosts = settings_file(tmp_path).read_text().partition("\n")[2]
         password = broker.password_file(CLOUD_USER)
@@ -84,7 +86,7 @@ async def test_serve_becomes_ready_again_when_the_broker_restarts(tmp_path: Path
                 assert await served.process.wait() == 0
 
 
-async def test_serve_without_its_broker_is_live_but_not_ready(tmp_path: Path) -> None:
+async def test_serve_command_reports_live_but_not_ready_while_the_broker_is_unreachable(tmp_path: Path) -> None:
     hosts = settings_file(tmp_path).read_text().partition("\n")[2]
     config = settings_file(tmp_path, more=f'{hosts}\n[mqtt]\nurl = "mqtt://127.0.0.1:1"')
     await migrate(read_settings(config).database_url, create=True)

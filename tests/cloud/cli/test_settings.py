@@ -19,7 +19,7 @@ def test_example_settings_are_valid_and_hosts_share_one_listen_address() -> None
     assert settings.mqtt.password_file == Path("/etc/argus/cloud-mqtt-password")
 
 
-def test_relative_paths_are_resolved_from_the_folder_of_the_settings_file(tmp_path: Path) -> None:
+def test_relative_paths_in_the_settings_are_resolved_from_the_folder_of_the_settings_file(tmp_path: Path) -> None:
     settings = read_settings(settings_file(tmp_path, more='objects_dir = "objects"'))
     assert settings.database_url == f"sqlite:///{tmp_path}/cloud.db"
     assert settings.objects_dir == tmp_path / "objects"
@@ -41,13 +41,13 @@ def test_relative_paths_are_resolved_from_the_folder_of_the_settings_file(tmp_pa
         ("= nonsense", "is not TOML"),
     ],
 )
-def test_invalid_setting_is_refused_with_its_name_and_a_correct_form(tmp_path: Path, more: str, told: str) -> None:
+def test_error_for_an_invalid_setting_names_the_setting_and_a_valid_form(tmp_path: Path, more: str, told: str) -> None:
     with pytest.raises(SettingsUnusable) as caught:
         read_settings(settings_file(tmp_path, more=more))
     assert told in caught.value.sentence
 
 
-def test_hosts_with_the_same_address_and_the_same_name_are_refused(tmp_path: Path) -> None:
+def test_hosts_with_the_same_listen_address_and_the_same_public_name_are_refused(tmp_path: Path) -> None:
     hosts = "\n".join(
         f'[hosts.{name}]\nlisten = "127.0.0.1:8080"\npublic_url = "https://same.example.org"'
         for name in ("auth", "api", "sandbox", "docs")

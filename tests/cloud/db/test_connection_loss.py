@@ -34,7 +34,7 @@ async def cut(database: PostgresqlDatabase) -> None:
         )
 
 
-async def test_transaction_with_a_lost_connection_is_rolled_back_and_the_next_one_succeeds(
+async def test_transaction_with_a_lost_connection_is_rolled_back_and_the_next_transaction_succeeds(
     postgresql: PostgresqlCluster,
 ) -> None:
     async def add_and_lose(then: str) -> None:
@@ -72,7 +72,7 @@ async def begun_at_once(database: PostgresqlDatabase, count: int) -> AsyncExitSt
 
 
 @pytest.mark.parametrize("first", ["look", "transaction"])
-async def test_query_after_a_server_restart_succeeds_despite_idle_broken_connections(
+async def test_query_succeeds_after_every_idle_connection_of_the_pool_was_cut(
     postgresql: PostgresqlCluster, first: str
 ) -> None:
     with postgresql.database() as url:
@@ -116,13 +116,13 @@ async def test_unreachable_server_raises_database_unavailable_without_its_passwo
     assert "secret" not in str(read_address(url))
 
 
-async def test_absent_database_is_refused_with_the_createdb_command(postgresql: PostgresqlCluster) -> None:
+async def test_error_for_an_absent_database_names_the_createdb_command(postgresql: PostgresqlCluster) -> None:
     for attempt in (open_database, migrate):
         with pytest.raises(DatabaseAbsent, match="createdb"):
             await attempt(postgresql.url("nowhere"))
 
 
-async def test_account_without_rights_raises_database_refused(postgresql: PostgresqlCluster) -> None:
+async def test_login_of_an_account_without_rights_raises_database_refused(postgresql: PostgresqlCluster) -> None:
     postgresql.administer("CREATE ROLE guest LOGIN")
     with postgresql.database(template="template0") as url:
         with pytest.raises(DatabaseRefused):
@@ -132,7 +132,7 @@ async def test_account_without_rights_raises_database_refused(postgresql: Postgr
     postgresql.administer("DROP ROLE guest")
 
 
-async def test_commit_runs_with_fsync_and_synchronous_commit_on(postgresql: PostgresqlCluster) -> None:
+async def test_commit_uses_fsync_and_synchronous_commit(postgresql: PostgresqlCluster) -> None:
     with postgresql.durable(), postgresql.database() as url:
         database = await open_database(url)
         async with database.transaction() as tx:
@@ -141,7 +141,7 @@ async def test_commit_runs_with_fsync_and_synchronous_commit_on(postgresql: Post
         await database.close()
 
 
-async def test_transaction_over_the_time_limit_is_rolled_back_and_the_next_one_succeeds(
+async def test_transaction_over_the_time_limit_is_rolled_back_and_the_next_transaction_succeeds(
     postgresql: PostgresqlCluster,
 ) -> None:
     async def dawdle() -> None:
@@ -192,7 +192,7 @@ async def test_time_limit_reached_during_the_commit_raises_commit_unknown(postgr
 
 
 @pytest.mark.finding("cloud-11")
-async def test_commit_with_a_lost_response_is_not_reported_as_rolled_back(
+async def test_commit_whose_response_is_lost_is_not_reported_as_rolled_back(
     postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def commit_and_lose_the_response(raw: Any) -> None:

@@ -94,7 +94,9 @@ async def reports(path: Path) -> tuple[str, list[Any]]:
 
 
 @pytest.mark.finding("reliability-G")
-async def test_flipped_bytes_are_reported_with_the_name_of_the_damaged_part(filled: Path, tmp_path: Path) -> None:
+async def test_flipped_bytes_in_a_database_file_are_reported_with_the_damaged_table_or_index(
+    filled: Path, tmp_path: Path
+) -> None:
     silent, unnamed = [], []
     for number, (part, page) in enumerate(places(filled)):
         path = Path(shutil.copy(filled, tmp_path / f"cloud-{number}.db"))
@@ -147,7 +149,7 @@ async def change(database: Database, table: str) -> None:
         await tx.execute(text(f"DELETE FROM {table} WHERE 1"))  # noqa: S608  # our own name
 
 
-async def test_integrity_watch_finds_a_damaged_index_and_clears_it_after_a_reindex(damaged: Path) -> None:
+async def test_integrity_watch_reports_a_damaged_index_until_it_is_rebuilt(damaged: Path) -> None:
     index = next(name for name in sorted(parts_of(damaged)) if name.startswith("ix_devices"))
     flip(damaged, *entry_of(damaged, index, "SELECT tenant_id FROM devices ORDER BY rowid DESC LIMIT 1"), count=1)
     database = await open_database(f"sqlite:///{damaged}")
@@ -167,7 +169,7 @@ async def test_integrity_watch_finds_a_damaged_index_and_clears_it_after_a_reind
 
 
 @pytest.mark.finding("reliability-G")
-def test_doctor_and_other_commands_report_a_damaged_table(damaged: Path, tmp_path: Path) -> None:
+def test_doctor_and_other_commands_report_a_damaged_database_table(damaged: Path, tmp_path: Path) -> None:
     for table in ("observations", "tenants"):
         flip(damaged, parts_of(damaged)[table][-1])
     config = str(settings_file(tmp_path, more=""))

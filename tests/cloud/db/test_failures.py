@@ -51,7 +51,7 @@ def test_operational_database_error_is_translated_to_database_unavailable(error:
     [sqlite_error("SQLITE_ERROR"), sqlite_error("SQLITE_READONLY"), asyncpg.UndefinedTableError("x"), KeyError("x")],
     ids=lambda error: getattr(error, "sqlite_errorname", type(error).__name__),
 )
-def test_programming_error_is_not_translated(error: Exception) -> None:
+def test_programming_error_is_not_translated_to_a_database_error(error: Exception) -> None:
     assert translated(error) is None
 
 
@@ -63,7 +63,9 @@ async def failure(database: Database, **values: object) -> type[DomainError]:
     return type(caught.value)
 
 
-async def test_constraint_violation_and_refused_value_have_different_errors(database: Database) -> None:
+async def test_constraint_violation_and_value_refused_by_the_database_raise_different_errors(
+    database: Database,
+) -> None:
     assert await failure(database, name=None) is ConstraintViolated
     assert await failure(database, created_at_us=1 << 70) is ValueRefused
     assert await failure(database, name="synthetic \ud800") is ValueRefused

@@ -57,7 +57,9 @@ async def test_nested_transaction_raises_an_error(sqlite: SqliteDatabase) -> Non
             await add(sqlite, "tnt_1")
 
 
-async def test_cancelled_transaction_is_rolled_back_without_the_others_in_its_group(sqlite: SqliteDatabase) -> None:
+async def test_cancelled_transaction_is_rolled_back_and_the_others_of_its_group_are_committed(
+    sqlite: SqliteDatabase,
+) -> None:
     inside = asyncio.Event()
 
     async def hesitate() -> None:
@@ -79,7 +81,7 @@ async def test_cancelled_transaction_is_rolled_back_without_the_others_in_its_gr
     assert names == {f"tnt_{number}" for number in range(10)}
 
 
-async def test_group_is_committed_when_its_last_waiting_member_is_cancelled(sqlite: SqliteDatabase) -> None:
+async def test_group_is_committed_when_its_last_pending_transaction_is_cancelled(sqlite: SqliteDatabase) -> None:
     inside, go = asyncio.Event(), asyncio.Event()
 
     async def first() -> None:
@@ -99,7 +101,9 @@ async def test_group_is_committed_when_its_last_waiting_member_is_cancelled(sqli
     assert await count(sqlite) >= 1
 
 
-async def test_transaction_over_the_time_limit_is_rolled_back_and_the_next_one_succeeds(sqlite: SqliteDatabase) -> None:
+async def test_transaction_over_the_time_limit_is_rolled_back_and_the_next_transaction_succeeds(
+    sqlite: SqliteDatabase,
+) -> None:
     patience_s, sqlite.writer.member_s_max = sqlite.writer.member_s_max, 0.05
 
     async def dawdle() -> None:
@@ -114,7 +118,7 @@ async def test_transaction_over_the_time_limit_is_rolled_back_and_the_next_one_s
     assert await count(sqlite) == 1
 
 
-async def test_full_disk_fails_every_transaction_of_the_group_until_space_is_free(sqlite: SqliteDatabase) -> None:
+async def test_full_disk_fails_every_transaction_of_a_group_until_space_is_available(sqlite: SqliteDatabase) -> None:
     async with sqlite.transaction() as tx:
         await tx.on_connection(lambda raw: raw.execute("PRAGMA max_page_count=1").fetchall())
 
@@ -131,7 +135,7 @@ async def test_full_disk_fails_every_transaction_of_the_group_until_space_is_fre
     assert await count(sqlite) == 100
 
 
-async def test_failed_commit_raises_commit_lost_in_every_member_of_the_group(sqlite: SqliteDatabase) -> None:
+async def test_failed_commit_raises_commit_lost_in_every_transaction_of_its_group(sqlite: SqliteDatabase) -> None:
     # SQLite checks a deferred foreign key at COMMIT; no other way makes it refuse there on demand.
     async with sqlite.transaction() as tx:
         await tx.on_connection(
@@ -161,7 +165,7 @@ async def test_transaction_waits_for_the_write_lock_of_another_process(sqlite: S
     assert await count(sqlite) == 1
 
 
-async def test_committed_rows_survive_a_killed_process(sqlite: SqliteDatabase) -> None:
+async def test_committed_rows_are_kept_when_the_process_is_killed(sqlite: SqliteDatabase) -> None:
     program = """
 import asyncio, sys
 from cloud.foundation.db import open_database, insert

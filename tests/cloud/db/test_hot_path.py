@@ -26,21 +26,21 @@ def tenant(number: int) -> dict[str, object]:
     return {"id": f"tnt_{number}", "name": f"Rescue {number}", "at": number}
 
 
-async def test_peek_sees_rows_committed_before_it(database: Database) -> None:
+async def test_query_outside_a_transaction_returns_rows_committed_before_it(database: Database) -> None:
     assert list(await database.peek(NAME_OF, {"id": "tnt_1"})) == []
     async with database.transaction() as tx:
         await tx.driver.run(ADD, tenant(1))
     assert [tuple(row) for row in await database.peek(NAME_OF, {"id": "tnt_1"})] == [("Rescue 1",)]
 
 
-async def test_hundred_concurrent_peeks_return_their_row(database: Database) -> None:
+async def test_hundred_concurrent_queries_outside_a_transaction_return_the_committed_row(database: Database) -> None:
     async with database.transaction() as tx:
         await tx.driver.run(ADD, tenant(1))
     found = await asyncio.gather(*(database.peek(NAME_OF, {"id": "tnt_1"}) for _ in range(100)))
     assert {row[0][0] for row in found} == {"Rescue 1"}
 
 
-async def test_peek_over_the_step_limit_still_returns_its_result(
+async def test_query_outside_a_transaction_returns_its_result_also_over_the_step_limit(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_engine, "PEEK_STEPS_MAX", 0)
@@ -50,7 +50,7 @@ async def test_peek_over_the_step_limit_still_returns_its_result(
     assert (await database.peek(Prepared(numbers), {}))[0][0] == 20000
 
 
-async def test_deferred_statement_is_part_of_the_transaction_that_issued_it(database: Database) -> None:
+async def test_deferred_statement_runs_in_the_transaction_that_issued_it(database: Database) -> None:
     async with database.transaction() as tx:
         await tx.driver.run_later(ADD, tenant(1))
         await tx.driver.run(ADD, tenant(2))
@@ -71,13 +71,15 @@ async def test_failed_deferred_statement_fails_only_the_transaction_that_issued_
         assert {row.id for row in await tx.execute(select(tenants))} == {"tnt_1", "tnt_2", "tnt_4"}
 
 
-async def test_peek_at_an_absent_table_raises_and_the_next_peek_succeeds(database: Database) -> None:
+async def test_query_of_an_absent_table_outside_a_transaction_raises_and_the_next_query_succeeds(
+    database: Database,
+) -> None:
     with pytest.raises(Exception, match="nowhere"):
         await database.peek(Prepared(text("SELECT 1 FROM nowhere")), {})
     assert list(await database.peek(NAME_OF, {"id": "tnt_1"})) == []
 
 
-async def test_statement_with_many_given_rows_updates_each_matching_row(database: Database) -> None:
+async def test_update_statement_with_a_list_of_values_updates_each_matching_row(database: Database) -> None:
     async with database.transaction() as tx:
         for number in (1, 2, 3):
             await tx.driver.run(ADD, tenant(number))

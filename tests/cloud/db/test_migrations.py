@@ -83,7 +83,7 @@ async def test_declared_schema_equals_the_migrated_schema(empty_database_url: st
     await declared.close()
 
 
-def test_every_slice_with_a_tables_module_declares_its_tables() -> None:
+def test_every_package_with_a_tables_module_declares_its_tables_in_its_slice() -> None:
     cloud = Path(__file__).parents[3] / "cloud"
     with_tables = {".".join(path.parent.relative_to(cloud.parent).parts) for path in cloud.glob("*/*/tables.py")}
     assert with_tables == {one.package for one in SLICES if one.tables is not None}
@@ -105,7 +105,7 @@ async def test_second_migration_of_a_new_database_changes_no_revision(empty_data
     await database.close()
 
 
-async def test_concurrent_migrations_run_once_and_all_succeed(empty_database_url: str) -> None:
+async def test_concurrent_migrations_of_one_database_run_once_and_all_succeed(empty_database_url: str) -> None:
     program = (
         "import asyncio, sys; from cloud.foundation.db import migrate;"
         " print(asyncio.run(migrate(sys.argv[1], create=True)).before)"
@@ -121,14 +121,14 @@ async def test_concurrent_migrations_run_once_and_all_succeed(empty_database_url
     assert sorted(said) == sorted(["None", known_revisions()[-1], known_revisions()[-1]])
 
 
-async def test_newer_database_is_refused_with_the_need_for_a_newer_argus(database_url: str) -> None:
+async def test_error_for_a_database_of_a_later_revision_says_that_a_newer_argus_is_needed(database_url: str) -> None:
     await run_sql(database_url, "UPDATE alembic_version SET version_num = '9999'")
     for attempt in (open_database, migrate):
         with pytest.raises(DatabaseNewer, match=r"newer Argus.*9999"):
             await attempt(database_url)
 
 
-async def test_older_database_is_refused_until_it_is_migrated(database_url: str) -> None:
+async def test_database_of_an_earlier_revision_is_refused_until_it_is_migrated(database_url: str) -> None:
     await run_sql(database_url, "DELETE FROM alembic_version")
     with pytest.raises(DatabaseUnmigrated, match="argus-cloud migrate"):
         await open_database(database_url)
@@ -150,7 +150,7 @@ async def test_opening_an_absent_database_creates_no_file(tmp_path: Path) -> Non
 
 
 @pytest.mark.finding("reliability-G")
-async def test_migration_does_not_create_a_lost_database_unless_told_to_create(empty_database_url: str) -> None:
+async def test_migration_creates_an_absent_database_only_with_the_create_option(empty_database_url: str) -> None:
     with pytest.raises(DomainError, match=r"restore a backup.*argus-cloud init"):
         await migrate(empty_database_url)
     if empty_database_url.startswith("sqlite"):
@@ -166,7 +166,7 @@ async def test_migration_does_not_create_a_lost_database_unless_told_to_create(e
     assert (await migrate(empty_database_url)).before == known_revisions()[-1]
 
 
-async def test_file_that_is_not_a_database_is_refused_and_kept(tmp_path: Path) -> None:
+async def test_file_that_is_not_a_database_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but somebody's notes\n" * 100)
     for attempt in (open_database, migrate):

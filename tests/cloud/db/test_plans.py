@@ -59,7 +59,7 @@ def audit_row(number: int) -> dict[str, Any]:
         pytest.param(AuditFilter(action="user.disable"), "ix_audit_entries_rare_action", id="rare action"),
     ],
 )
-async def test_audit_search_reads_an_index(database: Database, sought: AuditFilter, index: str):
+async def test_audit_search_query_uses_an_index(database: Database, sought: AuditFilter, index: str):
     async with database.transaction() as tx:
         await append(tx, audit_entries, [audit_row(number) for number in range(MANY)])
     await analyze(database)
@@ -71,7 +71,7 @@ async def test_audit_search_reads_an_index(database: Database, sought: AuditFilt
     assert plan.read_whole() == set()
 
 
-async def test_audit_sweep_deletes_one_chunk_without_sorting(database: Database):
+async def test_audit_retention_deletes_one_chunk_of_entries_without_sorting(database: Database):
     clock = StoppedClock(NOW_US + RETENTION_US)
     async with database.transaction() as tx:
         await append(tx, audit_entries, [audit_row(number) for number in range(MANY)])
@@ -107,7 +107,7 @@ async def test_outbox_backlog_query_does_not_read_delivered_events(database: Dat
 
 
 @pytest.mark.finding("cloud-7")
-async def test_webhook_sweeps_find_the_rows_to_delete_by_an_index(database: Database):
+async def test_webhook_retention_finds_the_rows_to_delete_by_an_index(database: Database):
     clock = StoppedClock()
     old_us = clock.now_us() - 31 * DAY_US
     async with database.transaction() as tx:
@@ -125,7 +125,7 @@ async def test_webhook_sweeps_find_the_rows_to_delete_by_an_index(database: Data
 
 
 @pytest.mark.finding("cloud-7")
-async def test_replay_deletion_checks_its_foreign_key_by_an_index(database: Database):
+async def test_deletion_of_a_webhook_replay_checks_its_foreign_key_by_an_index(database: Database):
     """No plan shows the database's own check of the foreign key, so its work is counted."""
     async with database.transaction() as tx:
         await fill_webhooks(tx, NOW_US)

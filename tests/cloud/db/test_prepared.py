@@ -14,7 +14,7 @@ def test_compiled_statement_has_the_placeholders_of_its_database() -> None:
     assert "$3" in compiled(RENAME, "postgresql").text
 
 
-def test_values_fixed_in_the_statement_are_not_required_as_arguments() -> None:
+def test_prepared_statement_requires_no_argument_for_a_value_fixed_in_its_text() -> None:
     for dialect in ("sqlite", "postgresql"):
         ready = compiled(RENAME, dialect)
         assert ready.arguments({"which": "tnt_1"}) == ("new", "tnt_1", 5)
@@ -27,6 +27,6 @@ def test_prepared_statement_is_compiled_once_per_database() -> None:
     assert prepared.on("sqlite") is prepared.on("sqlite")
 
 
-def test_statement_with_an_in_list_is_refused() -> None:
+def test_statement_with_an_in_list_cannot_be_prepared() -> None:
     with pytest.raises(ValueError, match="IN list"):
         compiled(select(tenants.c.id).where(tenants.c.id.in_(["a", "b"])), "sqlite")

@@ -37,23 +37,23 @@ class Owner:
 CASES, OWNERS = Records(Case, incidents), Records(Owner, tenants)
 
 
-def test_record_has_the_fields_that_are_columns_in_their_order():
+def test_record_columns_are_the_fields_of_its_class_that_the_table_has():
     assert CASES.names == ["id", "status", "secrecy_level"]
 
 
-def test_row_is_read_with_the_members_of_enumerations_and_the_other_fields_given():
+def test_database_row_is_read_into_a_dataclass_with_enumeration_members():
     read = CASES.read(("inc_1", "open", 3), remarks="none")
     assert read == Case(id="inc_1", status=State.OPEN, secrecy_level=Level.HIGH, remarks="none")
     assert isinstance(read.secrecy_level, Level)
     assert CASES.read(("inc_1", None, 0), remarks="").status is None
 
 
-def test_value_becomes_the_columns_of_its_row():
+def test_dataclass_is_converted_to_a_row_with_only_the_columns_of_the_table():
     value = Case(id="inc_1", status=State.CLOSED, secrecy_level=Level.HIGH, remarks="not a column")
     assert CASES.values(value) == {"id": "inc_1", "status": "closed", "secrecy_level": 3}
 
 
-async def test_added_value_is_found_and_adding_it_again_reports_that_the_key_is_taken(database: Database):
+async def test_insert_of_an_existing_key_returns_false_and_keeps_the_first_row(database: Database):
     owner = Owner(id="tnt_1", name="North", created_at_us=1)
     async with database.transaction() as tx:
         assert await OWNERS.add(tx, owner)

@@ -37,7 +37,7 @@ async def test_exception_rolls_back_the_whole_transaction(database: Database) ->
     assert await count(database) == 0
 
 
-async def test_failed_savepoint_keeps_the_rest_of_the_transaction(database: Database) -> None:
+async def test_failure_inside_a_savepoint_rolls_back_only_the_changes_made_inside_it(database: Database) -> None:
     async def part(tx: Transaction) -> None:
         async with tx.savepoint():
             await tx.execute(ADD, {"id": "tnt_2", "name": "South", "at": 1})
@@ -52,7 +52,7 @@ async def test_failed_savepoint_keeps_the_rest_of_the_transaction(database: Data
         assert [row.id for row in await tx.execute(select(tenants.c.id).order_by(tenants.c.id))] == ["tnt_1", "tnt_3"]
 
 
-async def test_only_the_failing_ones_of_many_concurrent_transactions_are_rolled_back(database: Database) -> None:
+async def test_failed_transactions_are_rolled_back_and_concurrent_ones_are_committed(database: Database) -> None:
     async def add(number: int) -> None:
         async with database.transaction() as tx:
             await tx.driver.run(ADD_PREPARED, {"id": f"tnt_{number}", "name": "x", "at": 1})
@@ -80,7 +80,7 @@ async def test_concurrent_read_modify_writes_lose_no_update(database: Database) 
         assert (await tx.execute(select(tenants.c.created_at_us))).scalar() == 40
 
 
-async def test_read_transaction_sees_one_snapshot_and_cannot_write(database: Database) -> None:
+async def test_read_transaction_reads_one_snapshot_and_cannot_write(database: Database) -> None:
     async with database.read() as tx:
         assert (await tx.execute(COUNT)).scalar() == 0
         async with database.transaction() as other:
@@ -91,7 +91,7 @@ async def test_read_transaction_sees_one_snapshot_and_cannot_write(database: Dat
             await tx.execute(ADD, {"id": "tnt_2", "name": "South", "at": 1})
 
 
-async def test_rows_are_inserted_in_bulk_with_any_order_of_columns(database: Database) -> None:
+async def test_bulk_insert_accepts_the_columns_in_any_order(database: Database) -> None:
     backwards = Prepared(ADD, order=("at", "name", "id"))
     async with database.transaction() as tx:
         await tx.driver.append(tenants, ("id", "name", "created_at_us"), [(f"a{n}", "x", n) for n in range(1000)])
@@ -99,7 +99,7 @@ async def test_rows_are_inserted_in_bulk_with_any_order_of_columns(database: Dat
     assert await count(database) == 2000
 
 
-async def test_constraint_error_names_the_table_and_not_the_value(database: Database) -> None:
+async def test_constraint_error_names_the_table_and_does_not_contain_the_value(database: Database) -> None:
     with pytest.raises(ConstraintViolated) as caught:
         async with database.transaction() as tx:
             await tx.driver.append(tenants, ("id", "name", "created_at_us"), [("secret", "x", 1), ("secret", "x", 1)])
@@ -107,7 +107,7 @@ async def test_constraint_error_names_the_table_and_not_the_value(database: Data
     assert "secret" not in str(caught.value)
 
 
-async def test_upsert_statement_works_on_both_databases(database: Database) -> None:
+async def test_upsert_statement_inserts_or_updates_on_sqlite_and_postgresql(database: Database) -> None:
     upsert = insert(tenants).values(id="tnt_1", name="new", created_at_us=1)
     async with database.transaction() as tx:
         await tx.execute(ADD, {"id": "tnt_1", "name": "old", "at": 1})

@@ -76,7 +76,7 @@ async def test_rows_of_the_first_revision_are_kept_by_every_migration(empty_data
     await database.close()
 
 
-async def test_observations_and_custody_of_the_second_revision_are_kept_by_every_migration(
+async def test_observations_and_custody_records_of_the_second_revision_are_kept_by_every_migration(
     empty_database_url: str,
 ) -> None:
     database = await upgraded(empty_database_url, "0002")
