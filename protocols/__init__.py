@@ -1,1 +1,3 @@
-"""Bytes to values and back, without a clock, a socket, a log or a database."""
+"""Protocols of the gateway and the cloud: they convert bytes to values and back. No module here reads a clock, opens a
+socket, writes a log or uses a database.
+"""

@@ -1,4 +1,6 @@
-"""A map that evicts its least recently used entry when it is full: whatever a peer can fill needs a bound."""
+"""A map of bounded size that evicts its least recently used entry when it is full. It is for data that a peer controls,
+which would otherwise grow without a limit.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -9,7 +11,8 @@ V = TypeVar("V")
 
 
 class BoundedMap(OrderedDict[K, V]):
-    """At most `size_max` entries in the order of their last use. Assigning is a use; `get` and `[]` are none."""
+    """Map of at most `size_max` entries, ordered from the least to the most recently used. `use` and an assignment
+    count as a use of the entry; `get` and `[]` do not."""
 
     def __init__(self, size_max: int, items: Iterable[tuple[K, V]] = ()) -> None:
         super().__init__()
@@ -24,7 +27,7 @@ class BoundedMap(OrderedDict[K, V]):
             self.popitem(last=False)
 
     def use(self, key: K, make: Callable[[], V]) -> V:
-        """Return the entry of `key`, made if it is absent, and mark it as used last."""
+        """Return the entry of `key`, which `make()` creates if it is absent, and mark it as the most recently used."""
         value = self.get(key)
         if value is None:
             value = self[key] = make()

@@ -1,8 +1,8 @@
-"""The relation of a machine's monotonic clock to UTC in one boot, and its uncertainty.
+"""The relation of a machine's monotonic clock to UTC during one boot, and the uncertainty of this relation.
 
-A gateway without a battery-backed clock measures before it knows the time. Each such measurement has a time on the
-monotonic clock of its boot; once the clock is synchronised, an anchor gives the UTC of these times. Anchors are stored
-beside the observations, which are never rewritten (DESIGN D5). Pure: no clock is read here.
+A gateway without a battery-backed clock takes measurements before it has the time. Each such measurement has a time on
+the monotonic clock of its boot. Once the wall clock is synchronised, an anchor converts these monotonic times to UTC.
+Anchors are stored beside the observations, which are never rewritten (DESIGN D5). This module reads no clock.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,11 @@ UNCERTAINTY_US_MAX = 100 * 365 * 86_400 * 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockAnchor:
-    """UTC in µs = monotonic µs + `offset_us`, within `uncertainty_us` between the monotonic times `first_us` and
-    `last_us` at which the clock was known."""
+    """Relation of the monotonic clock of one boot to UTC: UTC in µs = monotonic µs + `offset_us`.
+
+    `first_us` and `last_us` are monotonic times. Between them the wall clock was synchronised, and the error of the
+    converted time is at most `uncertainty_us`.
+    """
 
     offset_us: int
     uncertainty_us: int
@@ -31,22 +34,22 @@ class ClockAnchor:
 
     @classmethod
     def at(cls, *, monotonic_us: int, utc_us: int, uncertainty_us: int) -> "ClockAnchor":
-        """Return the anchor of one moment at which both clocks were read."""
+        """Return the anchor made from one moment at which both clocks were read."""
         return cls(
             offset_us=utc_us - monotonic_us, uncertainty_us=uncertainty_us, first_us=monotonic_us, last_us=monotonic_us
         )
 
     def uncertainty_at(self, monotonic_us: int) -> int:
-        """Return the error of the time of that moment. It grows with each second of distance from the moments at which
-        the clock was known."""
+        """Return the largest error in µs of the UTC computed for `monotonic_us`. It grows by `DRIFT_PPM` with the
+        distance from the period `first_us`…`last_us`."""
         away_us = max(self.first_us - monotonic_us, monotonic_us - self.last_us, 0)
         return self.uncertainty_us + away_us * DRIFT_PPM // 1_000_000
 
     def merged(self, other: "ClockAnchor") -> "ClockAnchor":
         """Merge two anchors of one boot, in any order.
 
-        Where they contradict each other, the wall clock was set in between, and the later one holds: the source that
-        first synchronised the clock has been corrected since.
+        Two anchors that contradict each other mean that the wall clock was set between them. The later anchor is
+        returned unchanged, since the source that first synchronised the clock was corrected.
         """
         earlier, later = sorted((self, other), key=lambda each: (each.last_us, each.first_us, each.offset_us))
         apart_us = abs(self.offset_us - other.offset_us)

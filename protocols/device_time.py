@@ -1,9 +1,9 @@
-"""A time as a device sent it: its bytes, its clock, and its meaning where it has one.
+"""A time as a device sent it: the bytes, the kind of clock, and the meaning of the bytes where they are valid.
 
-Devices send impossible dates (a demo agent sends hour 0x0A), so a time that cannot be read is still kept, printed as
-hex and not ordered. 20601 has four clocks. Only the absolute and the base-offset one name a date; the relative ones
-need the coincident time stamp that `sessions/device_clock` keeps. Correction to UTC is arithmetic on `local_us`, done
-elsewhere.
+Devices send impossible dates (a demo agent sends hour 0x0A). A time that cannot be read is still kept; it is printed as
+hex and has no order. 20601 has four clocks. Only absolute and base-offset times name a date. Relative and
+high-resolution times need the coincident time stamp that `sessions/device_clock` keeps. Times are corrected to UTC
+elsewhere, by arithmetic on `local_us`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ _LOCAL_US_MAX = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(micro
 
 
 class TimeKind(Enum):
-    """Clock of a time (reference 20601 §1.2); the value is the prefix of the printed form."""
+    """Kind of clock of a device time (reference 20601 §1.2). The value is the prefix of the printed form."""
 
     ABSOLUTE = "abs"
     BASE_OFFSET = "bo"
@@ -36,15 +36,18 @@ _COUNT_US_MAX = 1 << 61
 
 @stream_value
 class DeviceTime:
-    """A time of a device. `octets` are as sent: 8 for absolute, base-offset and high-resolution time, 4 for relative
-    time (LSB 125 µs)."""
+    """A time of a device. `octets` are the bytes as sent: 8 for absolute, base-offset and high-resolution time, 4 for
+    relative time (LSB 125 µs)."""
 
     kind: TimeKind
     octets: bytes
 
     def local_us(self) -> int | None:
-        """Microseconds on the device's own clock: since 1970 for a date (device's local time for ABSOLUTE, UTC for
-        BASE_OFFSET), since an unknown start for a counter. None where the bytes are not a valid time."""
+        """Return the time in microseconds on the device's own clock; None where the bytes are not a valid time.
+
+        ABSOLUTE counts from 1970 in the device's local time, BASE_OFFSET from 1970 in UTC. The two counters (relative
+        and high-resolution time) count from an unknown start.
+        """
         match self.kind:
             case TimeKind.ABSOLUTE:
                 moment = _bcd_datetime(self.octets)
@@ -61,9 +64,11 @@ class DeviceTime:
                 return count_us if count_us <= _COUNT_US_MAX else None
 
     def text(self) -> str:
-        """Format the time for people: an ISO date without a zone for ABSOLUTE, with the device's offset for
-        BASE_OFFSET, `rel:` or `hires:` and seconds for a counter, and the kind with hex where the bytes are not a valid
-        time."""
+        """Format the time for people.
+
+        ABSOLUTE is an ISO date without a zone, and BASE_OFFSET an ISO date with the device's offset. A counter is
+        `rel:` or `hires:` and seconds. Bytes that are not a valid time are the prefix of their kind and hex.
+        """
         local_us = self.local_us()
         if local_us is None:
             return f"{self.kind.value}:0x{self.octets.hex()}"
@@ -100,23 +105,23 @@ def _bcd_datetime(data: bytes) -> datetime | None:
 
 
 def absolute_time(moment: datetime) -> DeviceTime:
-    """Return the AbsoluteTime that a device with this local time sends; hundredths are truncated, the zone is
-    dropped."""
+    """Return the AbsoluteTime that a device sends whose local time is `moment`. Digits below hundredths of a second are
+    truncated, and the zone of `moment` is ignored."""
     text = f"{moment.year:04d}{moment:%m%d%H%M%S}{moment.microsecond // 10_000:02d}"  # %Y alone pads no year
     return DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex(text))
 
 
 def absolute_time_at(local_us: int) -> DeviceTime:
     """Return the AbsoluteTime of a local time in microseconds since 1970. Raises `LocalProtocolError` outside the years
-    that the format has."""
+    1 to 9999."""
     if not _LOCAL_US_MIN <= local_us <= _LOCAL_US_MAX:
         raise LocalProtocolError("an AbsoluteTime has years from 1 to 9999")
     return absolute_time(_EPOCH + timedelta(microseconds=local_us))
 
 
 def base_offset_time_at(utc_us: int, zone_min: int = 0) -> DeviceTime:
-    """Return the BaseOffsetTime of microseconds since 1970, UTC, at a place whose local time is `zone_min` minutes
-    ahead.
+    """Return the BaseOffsetTime of `utc_us` (microseconds since 1970, UTC) in a zone that is `zone_min` minutes ahead
+    of UTC.
 
     Raises `LocalProtocolError` before 1900, from 2036 on, and for an offset beyond INT-I16.
     """

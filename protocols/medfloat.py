@@ -1,12 +1,14 @@
-"""FLOAT-Type and SFLOAT-Type of IEEE 11073 (reference 20601 §1.1): decimal mantissa and exponent, and four non-numbers.
+"""FLOAT-Type and SFLOAT-Type of IEEE 11073 (reference 20601 §1.1): decimal mantissa and exponent, and four special
+values.
 
 value = mantissa × 10^exponent, both two's complement: SFLOAT has 4 + 12 bits, FLOAT 8 + 24. A special value is
 recognised by its mantissa alone, because agents in the field send any exponent with it. The reserved mantissa is read
-as NaN: it is not a number, and there is no fifth special value. Division by a power of ten is correctly rounded in
-Python, so 97.5 and 88.9 give the same double as the literal.
+as NaN, since it is not a number and no fifth special value is defined. Python rounds a division by a power of ten
+correctly, so 97.5 and 88.9 give the same double as the literal.
 
-Decoded numbers are cached by their raw form: a device sends few different ones, and the scan-report path then costs one
-dictionary lookup for each value. The caches are bounded; a peer that sends every number in turn only clears them.
+Decoded numbers are cached by their raw bits. A device sends few different numbers, so the scan-report path costs one
+dictionary lookup for each value. The caches are bounded: a peer that sends every possible number only causes them to be
+cleared.
 """
 
 import math
@@ -18,7 +20,7 @@ _CACHED_MAX = 8192
 
 
 def _specials(mantissa_bits: int) -> dict[int, Special]:
-    """Return the raw mantissas that are not numbers, for a mantissa of that many bits."""
+    """Return the raw mantissas that stand for special values, for a mantissa of `mantissa_bits` bits."""
     half = 1 << (mantissa_bits - 1)
     return {
         half - 1: Special.NAN,
@@ -47,7 +49,7 @@ def _decode(raw: int, mantissa_bits: int, exponent_bits: int, specials: dict[int
 
 
 class _Decoded(dict[int, Scalar]):
-    """Raw form → value, filled on demand and cleared when full."""
+    """Cache of decoded values by their raw bits, filled on lookup and cleared when full."""
 
     def __init__(self, mantissa_bits: int, exponent_bits: int, specials: dict[int, Special]) -> None:
         super().__init__()
@@ -103,7 +105,7 @@ def _scaled(value: float, exponent: int) -> int:
 
 
 def _decimals(value: float, most: int) -> int:
-    """Return the number of decimals, at most `most`, that represent this value exactly."""
+    """Return the smallest number of decimals that represents `value` exactly; at most `most`."""
     for places in range(most):
         if round(value, places) == value:
             return places
@@ -111,9 +113,12 @@ def _decimals(value: float, most: int) -> int:
 
 
 def sfloat_raw(value: Scalar, *, decimals: int | None = None) -> int:
-    """Return the 16 bits of an SFLOAT. `decimals` fixes the precision that the exponent carries (98 with 1 decimal is
-    980 × 10⁻¹); None uses as many as the value needs. A value too precise for the mantissa loses its last digits; one
-    too large becomes infinite."""
+    """Return the 16 bits of an SFLOAT.
+
+    `decimals` fixes the precision that the exponent carries (98 with 1 decimal is 980 × 10⁻¹); None uses as many
+    decimals as the value needs. A value with too many digits for the mantissa loses its last digits; a value that is
+    too large becomes infinite.
+    """
     return _encode(value, decimals, 12, 4, _SFLOAT_SPECIALS)
 
 

@@ -1,12 +1,14 @@
 """One observation: a measurement of a device, as the value that every part of Argus uses.
 
-An observation has a constant and a variable part. The constant part, `Channel`, is compiled once from a device's
-configuration (or from a GATT service) and shared by every observation of that channel, so that a stream of vital signs
-costs one small object for each value and a waveform none for each sample. The data of the device is never rewritten:
-its time stays as sent beside ours, its samples stay raw integers, and the four special FLOAT values stay distinct.
+An observation has a constant and a variable part. The constant part, `Channel`, is built once from a device's
+configuration (or from a GATT service) and shared by every observation of that channel. So a stream of vital signs costs
+one small object for each value, and a waveform none for each sample. The data of the device is never rewritten: its
+time as sent is kept beside the gateway's time, samples stay raw integers, and the four special FLOAT values stay
+distinct.
 
-Has no wall time: `received_s` is the monotonic clock of the process that ran the link. `observation_record` adds the
-gateway, the epoch, the corrected time and the encounter.
+An observation has no wall time: `received_s` is the monotonic clock of the process that ran the link.
+`observation_record` adds the gateway, the epoch (one life of the gateway's store), the corrected time and the
+encounter.
 """
 
 from collections.abc import Mapping
@@ -19,7 +21,7 @@ from protocols.stream_value import stream_value
 
 
 class Special(Enum):
-    """The values of a FLOAT or SFLOAT that are not numbers (20601 Annex F; reference 20601 §1.1)."""
+    """Special value of a FLOAT or SFLOAT: a value that is not a number (20601 Annex F; reference 20601 §1.1)."""
 
     NAN = "NaN"
     NRES = "NRes"
@@ -36,7 +38,8 @@ holding the bits as sent (ASN.1 bit 0 is the most significant)."""
 
 
 class SampleFormat(Enum):
-    """Wire form of one sample of an array: big-endian, as 20601 sends it. The value is struct's letter."""
+    """Wire form of one sample of an array: big-endian, as 20601 sends it. The value is the format character of
+    `struct`."""
 
     I8 = "b"
     U8 = "B"
@@ -66,13 +69,13 @@ PERSON_UNKNOWN = 0xFFFF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """The quantity that one metric object of a device measures; the same for each of its observations until the
+    """The quantity that one metric object of a device measures. It stays the same for all observations until the
     configuration changes.
 
     `handle` is the object's handle (20601: 1…65535) or a number that the GATT mapping assigns. `unit` is None where a
-    value has none (enumerations) or the device named none. `components` are the types of a compound value, in order.
-    `person` is the device's own number of the person measured; None where the device names no person, `PERSON_UNKNOWN`
-    where it distinguishes persons and does not know this one. Both facts stay as sent.
+    value has no unit (enumerations) or the device named none. `components` are the types of a compound value, in order.
+    `person` is the device's own number of the measured person: None where the device names no person, `PERSON_UNKNOWN`
+    where it distinguishes persons but did not identify this one.
     """
 
     handle: int
@@ -86,12 +89,13 @@ class Channel:
 
 @stream_value
 class Observation:
-    """One value of one channel, or one array of its samples. Frozen for the type checker (`stream_value` has the reason
-    why not at run time).
+    """One value of one channel, or one array of its samples. Only the type checker enforces that it is frozen
+    (`stream_value` gives the reason).
 
-    Exactly one of `value` and `samples` is set. `samples` are the bytes as sent, big-endian, `channel.array.format`
-    each. `status` holds the Measurement-Status bits as sent (BITS-16, 0: no bit set). `device_time` is as sent, None
-    where the device sent none. `received_s` is monotonic, in seconds.
+    Exactly one of `value` and `samples` is set. `samples` are the bytes as sent, big-endian, each sample in
+    `channel.array.format`. `status` holds the Measurement-Status bits as sent (BITS-16, 0: no bit set). `device_time`
+    is the device's time as sent, None where the device sent none. `received_s` is the time of reception on the
+    monotonic clock, in seconds.
     """
 
     channel: Channel
@@ -119,8 +123,8 @@ MEASUREMENT_STATUS: Mapping[int, str] = {
 
 
 def status_names(status: int) -> list[str]:
-    """Return the set bits by name, highest first; a bit without a name is `"bit-N"` in ASN.1 counting (0 is the top
-    bit)."""
+    """Return the names of the set bits, highest bit first. A bit without a name is `"bit-N"`, counted as in ASN.1 (0 is
+    the top bit)."""
     return [
         MEASUREMENT_STATUS.get(bit, f"bit-{16 - bit.bit_length()}")
         for bit in (1 << shift for shift in range(15, -1, -1))

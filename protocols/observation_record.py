@@ -1,12 +1,14 @@
-"""An observation with all facts that a reader needs: the device, the times, and its place in the record.
+"""An observation with all facts that a reader needs: the device, the times, and its identity in the record.
 
-`Observation` is the device's data. This adds the identity from the uplink (gateway, epoch, lane, sequence, index), the
-three times (as the device sent it, corrected to UTC with its uncertainty, received), and later the encounter. It is
-flat, because rows, exports and comparisons are made of it; the JSON form (DESIGN §5) is the same on gateway and cloud.
+`Observation` holds the device's data. `ObservationRecord` adds the identity from the uplink (gateway, epoch, lane,
+sequence, index), the three times (sent by the device, corrected to UTC with its uncertainty, received), and later the
+encounter. It is flat, because database rows, exports and comparisons are made of it. Its JSON form (DESIGN §5) is the
+same on gateway and cloud.
 
-Times are corrected here, for reading, which never changes the data as sent (D5): by the device's clock where it is
-known, and, for data received before the gateway knew the time, by the anchor of its boot (`clock_anchor`). Without an
-anchor the uncertainty of such a time is unknown. The assignment (D16) names the patient of a value.
+Times are corrected here, when a record is read; the data as sent never changes (DESIGN D5). The correction uses the
+offset of the device's clock where it is known. Data received before the gateway's clock was synchronised is also
+corrected by the anchor of that boot (`clock_anchor`); without an anchor its uncertainty is unknown. The patient of a
+value follows from the assignment of the device to an encounter (DESIGN D16).
 """
 
 import hashlib
@@ -48,11 +50,13 @@ class ObservationRecord:
     """One observation of the record.
 
     `index` is its position in its batch. `value` or `samples` is set, as in `Observation`; `array` defines the
-    conversion of samples. `status` holds the Measurement-Status bits. `device_time` is as sent and `device_local_us`
-    its value on the device's clock (None: unreadable or absent). `observed_at_us` is UTC: the device's time corrected
-    where its offset is known, else the gateway's reception. Its error is at most `uncertainty_us`; None where the error
-    has no known bound. `received_at_us` is the gateway's wall clock at reception; `wall_synchronised` is True where
-    that clock was right, None where that is unknown.
+    conversion of samples. `status` holds the Measurement-Status bits. `device_time` is the device's time as sent.
+    `device_local_us` is the same time in µs on the device's clock, None where it is absent or unreadable.
+
+    `observed_at_us` is UTC: the device's time corrected where its offset is known, else the time of reception at the
+    gateway. Its error is at most `uncertainty_us`; None: the error has no known bound. `received_at_us` is the
+    gateway's wall clock at reception. `wall_synchronised` is True where that clock was synchronised, None where this is
+    unknown.
     """
 
     gateway: str
@@ -90,8 +94,8 @@ def records_of(
     sequence: int,
     anchors: Anchors = NO_ANCHORS,
 ) -> Iterator[ObservationRecord]:
-    """Yield the observations of one batch as records, in order, `index` counted over all sections. `anchors` date the
-    observations received while the gateway did not know the time."""
+    """Yield the observations of one batch as records, in order. `index` counts over all sections. `anchors` (one for
+    each boot) date the observations that were received before the gateway's clock was synchronised."""
     index = 0
     for section in sections:
         wall_offset_us, device_offset_us = section.wall_offset_us, section.device_offset_us
@@ -136,9 +140,14 @@ def records_of(
 def anchored(
     record: ObservationRecord, monotonic_us: int, anchor: ClockAnchor | None, *, placed: bool
 ) -> ObservationRecord:
-    """Return a record of a gateway whose wall clock was not synchronised, dated by the later anchor of its boot; with
-    an unknown uncertainty where there is none. `monotonic_us` is the moment of the measurement on the clock of that
-    boot, and the record's `uncertainty_us` that of this moment. `placed`: the device's clock was known."""
+    """Return `record`, received while the gateway's wall clock was not synchronised, with the UTC that the later anchor
+    of its boot gives.
+
+    `monotonic_us` is the moment of the measurement on the monotonic clock of that boot. The uncertainty of the anchor
+    is added to the record's own; with `anchor` None the uncertainty becomes None (unknown). `placed` is True where the
+    offset of the device's clock was known. Where it was not, the difference between UTC and the device's own time, at
+    least one second, replaces the record's uncertainty.
+    """
     if anchor is None:
         return replace(record, uncertainty_us=None)
     observed_at_us = monotonic_us + anchor.offset_us
@@ -154,7 +163,7 @@ def anchored(
 
 
 def to_json(record: ObservationRecord) -> dict[str, Json]:
-    """Return the public form of DESIGN §5; fields that do not apply are null."""
+    """Return the public JSON form of a record (DESIGN §5); fields that do not apply are null."""
     scale = record.array
     return {
         "gateway": record.gateway,
@@ -191,9 +200,12 @@ def _flags(record: ObservationRecord) -> list[Json]:
 
 
 def value_json(value: Value | None, components: Sequence[Code]) -> Json:
-    """Return a value as JSON: a number, the name of a special or a code, a text, the bits as a number, or a compound as
-    an object by component type. A component without a type, or with the type of an earlier one, is named by its
-    position: `#2`."""
+    """Return a value as JSON.
+
+    A number or a text stays as it is, bits become a number, and a special value or a code becomes its name. A compound
+    becomes an object with component types as keys. The key of a component gets its position as a suffix, such as `#2`,
+    where the component has no type or has the type of an earlier component.
+    """
     match value:
         case Special():
             return value.value
@@ -218,8 +230,8 @@ def _scalar_json(scalar: Scalar) -> JsonScalar:
 
 
 def raw_samples(record: ObservationRecord) -> "array[int]":
-    """Return the raw integers of a waveform block. Trailing bytes that do not fill a sample are left out here; the
-    record keeps them. Empty for a record without samples."""
+    """Return the raw integers of a waveform block; an empty array for a record without samples. Trailing bytes that do
+    not fill a sample are left out; `record.samples` keeps them."""
     if record.samples is None or record.array is None:
         return array("i")
     sample_format = record.array.format
@@ -231,23 +243,24 @@ def raw_samples(record: ObservationRecord) -> "array[int]":
 
 
 def utc_text(at_us: int) -> str:
-    """Return microseconds since 1970 as ISO 8601 in UTC with six digits. A time outside the years 1 to 9999, which only
-    a faulty clock gives, is clipped to them; the raw time is beside it."""
+    """Return microseconds since 1970 as ISO 8601 in UTC with six decimals. A time outside the years 1 to 9999, which
+    only a faulty clock gives, is clipped to these years."""
     moment = _EPOCH + timedelta(microseconds=min(max(at_us, _FIRST_US), _LAST_US))
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def uncertainty_ms(uncertainty_us: int | None) -> int | None:
-    """Return whole milliseconds, rounded up: a time is never reported as more certain than it is. None: unknown."""
+    """Return an uncertainty in whole milliseconds, None where it is unknown. It is rounded up, so that a time is never
+    reported as more certain than it is."""
     return None if uncertainty_us is None else -(-uncertainty_us // 1000)
 
 
 def content_key(record: ObservationRecord) -> bytes | None:
-    """Return the 32 bytes by which a stored measurement is recognised when a device sends its memory again (D3).
+    """Return the 32-byte key that identifies a stored measurement when a device sends its memory again.
 
-    The key covers device, handle, type, supplemental types, person, unit, device time as sent, duration and value. None
-    for a live observation, which is identified by its place alone (97, 97, 97 are three readings), and for one without
-    a device time.
+    The key covers device, handle, type, supplemental types, person, unit, device time as sent, duration and value. A
+    record without a device time has no key (None), nor has a live observation: three readings of 97 are three
+    observations, identified only by sequence and index.
     """
     if not record.stored or record.device_time is None:
         return None
@@ -275,7 +288,8 @@ def _write_codes(writer: WireWriter, codes: Sequence[Code]) -> None:
 
 
 def _write_value(writer: WireWriter, record: ObservationRecord) -> None:
-    """Write the kind, then the value; for samples the period too, which with their count is the duration."""
+    """Write the kind of the value, and the value. Samples are preceded by their period: period and sample count give
+    the duration."""
     value = record.value
     if value is None:
         writer.raw(b"S" if record.array is None else b"S" + _DOUBLE.pack(record.array.period_s))

@@ -1,11 +1,11 @@
-"""Bounds of vital signs, beyond which a value is physiologically impossible.
+"""Bounds of vital signs; a value outside its bounds is physiologically impossible.
 
-A value outside is kept as it was sent and flagged, never refused: it may come from a loose sensor, a wrong unit or a
-typing error, and the reader decides. The bounds are intentionally wider than the extremes that people have survived: a
-value of a patient in extremis must not be flagged. They are not alarm limits.
+An implausible value is kept as it was sent and flagged, never refused: it may come from a loose sensor, a wrong unit or
+a typing error, and the reader decides. The bounds are intentionally wider than the extremes that people have survived,
+since a value of a patient in extremis must not be flagged. They are not alarm limits.
 
-Covers the numeric vital signs of the device classes. Waveforms, differences, control solutions and codes without a row
-are not judged.
+The bounds cover the numeric vital signs of the device classes. Waveforms, differences, control solutions and codes
+without a row in `_ROWS` are not checked.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,8 @@ _CENTIMETRES: Final = {"cm": 1.0, "m": 0.01, "[in_i]": 0.393_701}
 
 
 class _Row(NamedTuple):
-    """Bounds of all codes with these prefixes, in the first unit; `units`: factors of the other units."""
+    """Bounds of all codes whose names begin with one of `beginnings`. `bounds` are in the first unit of `units`;
+    `units` has, for each UCUM unit, the factor that converts the bounds to it."""
 
     beginnings: tuple[str, ...]
     bounds: Bounds
@@ -116,7 +117,8 @@ _OTHERS: Final = ("_DIFF", "_QUAL", "_CONSUMP", "_DELIV", "_IRREG_PCT")
 
 @lru_cache(4096)
 def bounds_of(ref_id: str, unit: str) -> Bounds | None:
-    """Return the bounds of a code in a UCUM unit, None when it has no row. The longest prefix decides."""
+    """Return the bounds of a code in a UCUM unit; None where no row covers the code and the unit. Of several rows the
+    one with the longest matching prefix applies."""
     if any(other in ref_id for other in _OTHERS):
         return None
     matches = [(len(one), row) for row in _ROWS for one in row.beginnings if ref_id.startswith(one)]

@@ -1,10 +1,10 @@
 """The cursor over received bytes: every read is checked against the end, and no other code slices bytes.
 
-It replaces `struct.unpack_from` for two reasons: a short value must become `RemoteProtocolError` with the offset of the
-missing bytes, never `IndexError` or `struct.error`; and a nested value must not be read past its parent, whatever its
-own length field. So `inside(n)` returns a reader that ends at the parent's end, with offsets still counted from the
-outermost value. Big-endian, as 20601 is. Hot paths that know their layout use one compiled `struct` instead
-(`dim.report_plan`), after this reader has checked that layout once.
+It is used in place of `struct.unpack_from` for two reasons. Missing bytes must become `RemoteProtocolError` with their
+offset, never `IndexError` or `struct.error`. And a nested value must not be read past its parent, whatever its own
+length field says: `inside(n)` returns a reader that ends after these n bytes, which must lie inside the parent, and its
+offsets still count from the outermost value. Numbers are big-endian, as in 20601. Hot paths with a known layout use one
+compiled `struct` (`dim.report_plan`) after this reader has checked that layout once.
 
 The codecs give the numbers their meaning.
 """
@@ -13,13 +13,13 @@ from protocols.errors import RemoteProtocolError
 
 
 class Reader:
-    """Reads `data[at:end]` from the front. Every method raises `RemoteProtocolError` when bytes are missing."""
+    """Reader of `data[at:end]` from the front. Every method raises `RemoteProtocolError` when bytes are missing."""
 
     __slots__ = ("_at", "_clause", "_data", "_end")
 
     def __init__(self, data: bytes, *, at: int = 0, end: int | None = None, clause: str = "") -> None:
-        """Create a reader. `clause` names the rule being read, for error texts. `at` and `end` must lie inside
-        `data`."""
+        """Create a reader of `data[at:end]`; both bounds must lie inside `data`, and None is its end. Error texts quote
+        `clause`, the rule that defines the bytes."""
         self._data = data
         self._at = at
         self._end = len(data) if end is None else end
@@ -66,7 +66,7 @@ class Reader:
         return self.unsigned(4)
 
     def take(self, size: int) -> bytes:
-        """Read the next bytes as they are."""
+        """Read the next `size` bytes."""
         start = self._advance(size)
         return self._data[start : start + size]
 
@@ -80,11 +80,13 @@ class Reader:
         return self._data[start : self._at]
 
     def inside(self, size: int) -> "Reader":
-        """Return a reader over the next `size` bytes, which this reader skips; the caller also calls its `finish`."""
+        """Return a reader over the next `size` bytes, and skip them in this reader. The caller must call `finish` on
+        the returned reader."""
         start = self._advance(size)
         return Reader(self._data, at=start, end=start + size, clause=self._clause)
 
     def finish(self) -> None:
-        """Raise unless everything was read: a length that does not match its content breaks the APDU (§1)."""
+        """Raise unless everything was read: a length that does not match its content makes the APDU invalid (reference
+        20601 §1)."""
         if self._at != self._end:
             raise RemoteProtocolError(f"{self._end - self._at} bytes are left over", at=self._at, clause=self._clause)

@@ -1,15 +1,16 @@
 """Units of measure in UCUM: parse a unit, and compare the kinds of quantity of two units.
 
-A subset of the grammar, chosen for medical devices: the seven base units, the derived units of SI, the customary and
-clinical units that the nomenclature's own unit table uses (a test compares the two), metric prefixes, exponents,
-products, quotients, parentheses, numbers and {annotations}. Case-sensitive, as UCUM's `c/s` form is. Units outside of
-the subset are refused like invalid text: a unit that cannot be converted later is better refused than stored.
+The grammar is a subset of UCUM for medical devices: the seven base units, the derived units of SI, the customary and
+clinical units in the unit table of the nomenclature (a test compares the two), metric prefixes, exponents, products,
+quotients, parentheses, numbers and {annotations}. It is case-sensitive, as UCUM's `c/s` form is. Units outside the
+subset are refused like invalid text: a unit that cannot be converted later is better refused than stored.
 
-Two departures, both on the safe side: `mol` is a dimension of its own (UCUM makes it a number, which would let a
-concentration in mmol/L pass for a count per litre), and units on a scale with an offset or a logarithm (`Cel`,
-`[degF]`, `[pH]`, `B`) count as their quantity and are not checked for standing alone.
+The module departs from UCUM in two points, both on the safe side. `mol` is a dimension of its own; UCUM makes it a
+number, which would let a concentration in mmol/L pass for a count per litre. Units on a scale with an offset or a
+logarithm (`Cel`, `[degF]`, `[pH]`, `B`) count as their quantity, and a unit that combines them with others is not
+refused.
 
-Does not convert values; code that needs it has the dimension here and adds the factor.
+Values are not converted here: code that converts uses the dimension from this module and its own factor.
 """
 
 import re
@@ -27,7 +28,7 @@ _CLAUSE = "UCUM 2.1"
 
 
 class Dimension(NamedTuple):
-    """Exponents of a unit's base quantities. All zero: a number (percent, beats, a score)."""
+    """Exponents of the base quantities of a unit. All are zero for a unit that is a number (percent, beats, score)."""
 
     length: int = 0
     time: int = 0
@@ -40,7 +41,7 @@ class Dimension(NamedTuple):
     arbitrary: int = 0  # international units, which compare with nothing else
 
     def times(self, other: "Dimension", power: int = 1) -> "Dimension":
-        """Return the dimension of a product with `other` raised to `power`."""
+        """Return the dimension of this dimension multiplied by `other` raised to `power`."""
         return Dimension(*(mine + power * theirs for mine, theirs in zip(self, other, strict=True)))
 
 
@@ -95,26 +96,26 @@ _TOKEN = re.compile(r"[./()]|\{[!-z|~]*\}|10[*^]|(?:[A-Za-z%']|\[[A-Za-z0-9_]+\]
 
 @lru_cache(4096)
 def dimension_of(unit: str) -> Dimension:
-    """Return the dimension of `unit`. Raises `RemoteProtocolError` when the text is no unit of the subset."""
+    """Return the dimension of `unit`. Raises `RemoteProtocolError` when the text is not a unit of the subset."""
     if not 1 <= len(unit) <= TEXT_LENGTH_MAX:
         raise RemoteProtocolError(f"a unit has 1 to {TEXT_LENGTH_MAX} characters", clause=_CLAUSE)
     return _Parser(unit).whole()
 
 
 def same_quantity(unit: str, other: str) -> bool:
-    """Return whether values in the two units measure the same kind of quantity. Raises `RemoteProtocolError` as
-    above."""
+    """Return whether values in the two units measure the same kind of quantity. Raises `RemoteProtocolError` when a
+    text is not a unit of the subset."""
     return dimension_of(unit) == dimension_of(other)
 
 
 def without_annotations(unit: str) -> str:
-    """Return the unit without its {annotations}, which name the counted thing and change nothing: `{beat}/min` is
-    `/min`."""
+    """Return the unit without its {annotations}, which name the counted thing and do not change the unit: `{beat}/min`
+    becomes `/min`."""
     return re.sub(r"\{[^{}]*\}", "", unit) or "1"
 
 
 class _Parser:
-    """Parser of one text, token by token."""
+    """Parser of the text of one unit, token by token."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -129,7 +130,7 @@ class _Parser:
             at = found.end()
 
     def whole(self) -> Dimension:
-        """Parse the text as one term without a rest."""
+        """Parse the whole text as one term; text after the term is an error."""
         found = self._term(0)
         if self._peek():
             raise self._wrong("a unit ends here")
@@ -148,7 +149,7 @@ class _Parser:
         return RemoteProtocolError(reason, at=at, clause=_CLAUSE)
 
     def _term(self, depth: int) -> Dimension:
-        """Parse components with `.` and `/` between them; from left to right, so that g/m/s is g/(m.s)."""
+        """Parse components with `.` and `/` between them, from left to right: g/m/s is g/(m.s)."""
         if depth > _DEPTH_MAX:
             raise self._wrong("parentheses are nested too deep")
         power = 1
@@ -204,8 +205,8 @@ class _Parser:
 
 @lru_cache(1024)
 def _simple(token: str) -> Dimension | None:
-    """Return a unit with or without a prefix; None when there is none of that name. Plain names win: `cd` is no
-    centi-day."""
+    """Return the dimension of a unit name, with or without a metric prefix; None where no unit has this name. A name
+    without a prefix is preferred: `cd` is candela, not centi-day."""
     if token in _PLAIN:
         return _PLAIN[token]
     if token in _METRIC:

@@ -1,4 +1,4 @@
-"""Waits between attempts: doubled after each, and bounded.
+"""Waits between attempts: each is twice as long as the previous one, up to a limit.
 
 This module has neither a clock nor randomness: a caller sleeps by its own clock, and adds the jitter that its peers
 need.
@@ -14,7 +14,8 @@ def doubled_s(first_s: float, times: int, most_s: float = inf) -> float:
 
 
 class GrowingWait:
-    """A wait that begins at `first_s`, doubles with each use, and stays at `most_s`. `now_s` is the next one."""
+    """A wait that begins at `first_s`, doubles with each use, and stays at `most_s`. `now_s` is the wait that `next_s`
+    returns next."""
 
     def __init__(self, first_s: float, most_s: float) -> None:
         self.now_s = first_s
@@ -22,11 +23,11 @@ class GrowingWait:
         self._most_s = most_s
 
     def next_s(self, limit_s: float = inf) -> float:
-        """Return the current wait, at most `limit_s`; the next one is twice as long."""
+        """Return the current wait, at most `limit_s`, and double it for the next call, up to `most_s`."""
         wait_s = min(self.now_s, limit_s)
         self.now_s = min(2 * wait_s, self._most_s)
         return wait_s
 
     def reset(self) -> None:
-        """Restart at `first_s`: an attempt succeeded, so the next failure is a first one."""
+        """Restart at `first_s` after a successful attempt."""
         self.now_s = self._first_s

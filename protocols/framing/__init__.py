@@ -1,1 +1,1 @@
-"""Extraction of whole APDUs from a byte stream."""
+"""Framing: extraction of whole APDUs from a byte stream."""

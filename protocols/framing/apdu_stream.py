@@ -1,16 +1,19 @@
-"""Extraction of APDUs from a byte stream: two bytes of tag, two of length, then that many bytes (reference 20601 §11).
+"""Extraction of APDUs from a byte stream: two bytes of tag, two bytes of length, and as many bytes as the length states
+(reference 20601 §11).
 
-20601 requires a channel that preserves message boundaries; TCP, pseudo-terminals and raw serial lines do not, so the
-APDU's own header delimits. Any slicing of the stream gives the same APDUs. After a wrong header the next one cannot be
-found: a tag that is none of the six, or a length beyond the limit, raises, and the link has to end. A serial cable
-cannot end its link; there the stream continues at the next association request (`seek_request`), the one APDU whose
-first bytes are unlikely to be anything else. Serial lines with noise use `framing.hdlc` beneath instead.
+20601 requires a channel that preserves message boundaries. TCP, pseudo-terminals and raw serial lines do not, so the
+header of each APDU delimits it. The same stream gives the same APDUs, however it is cut into chunks.
 
-Bytes of an incomplete APDU are only collected, and joined once: a device that sends one byte at a time costs no more
-than one that sends them all.
+After a wrong header (a tag that is none of the six, or a length beyond the limit) the next APDU cannot be found: the
+stream raises, and the connection must be closed. A serial line cannot be closed by the peer, so there the stream
+continues at the next association request (`seek_request`), the one APDU whose first bytes are unlikely to occur
+elsewhere. Serial lines with noise use `framing.hdlc` below the APDUs instead.
 
-`front` and `skip` serve the scan-report path, which decodes a run of equal APDUs in place instead of copying each. The
-content of an APDU is not decoded here.
+Bytes of an incomplete APDU are collected and joined once, so a device that sends one byte at a time costs no more than
+a device that sends the whole APDU.
+
+The scan-report path uses `front` and `skip` to decode consecutive APDUs of one layout in place, without a copy of each.
+The content of an APDU is not decoded here.
 """
 
 import re
@@ -32,7 +35,7 @@ class ApduTooLong(RemoteProtocolError):
 
 
 class ApduStream:
-    """Collector of bytes that returns whole APDUs, header included. Holds at most `limit_bytes` of an
+    """Collector of received bytes that returns whole APDUs, header included. It holds at most `limit_bytes` of an
     unfinished APDU."""
 
     __slots__ = ("_at", "_broken", "_data", "_due_bytes", "_later", "_limit_bytes", "_seeking")
@@ -50,12 +53,12 @@ class ApduStream:
 
     @property
     def pending_bytes(self) -> int:
-        """Return the number of bytes received and not yet returned."""
+        """Number of bytes received and not yet returned or skipped."""
         return len(self._data) - self._at + len(self._later)
 
     @property
     def in_apdu(self) -> bool:
-        """True from the first byte of an APDU to its last."""
+        """True while bytes of an APDU are pending; False while the stream seeks an association request."""
         return self._at < len(self._data) and not self._seeking
 
     def append(self, data: bytes) -> None:
@@ -77,8 +80,11 @@ class ApduStream:
         self._due_bytes = 0
 
     def next_apdu(self) -> bytes | None:
-        """Return the next whole APDU, or None until more bytes arrive. Raises `RemoteProtocolError` on an impossible
-        header, and again on every later call: a stream that lost its headers has no next APDU."""
+        """Return the next whole APDU; None until it is complete.
+
+        Raises `RemoteProtocolError` on a wrong header, and again on every later call, since the next APDU cannot be
+        found.
+        """
         length = self.next_length()
         if length is None:
             return None
@@ -90,7 +96,8 @@ class ApduStream:
         return self._data[start : self._at]
 
     def next_length(self) -> int | None:
-        """Return the length of the APDU at the front, header included; None before its header arrived."""
+        """Return the length of the first pending APDU, header included; None until its header is complete. Raises like
+        `next_apdu`."""
         if self._broken is not None:
             raise self._broken
         if self._seeking and not self._found_request():
@@ -109,18 +116,18 @@ class ApduStream:
         return raw
 
     def front(self) -> memoryview:
-        """Return the pending bytes, uncopied, until the next `append`: all of them, or while the APDU in front is
-        incomplete only its first ones."""
+        """Return the pending bytes without a copy; the view is valid until the next `append`. While the first APDU is
+        incomplete, the view may hold only the first part of the pending bytes."""
         return memoryview(self._data)[self._at :]
 
     def skip(self, count: int) -> None:
-        """Drop bytes that were read through `front`."""
+        """Drop `count` bytes that the caller has read through `front`."""
         if count > len(self._data) - self._at:
             raise LocalProtocolError("more bytes are skipped than are pending")
         self._at += count
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Add bytes and return every APDU that is now whole."""
+        """Add bytes and return every APDU that they complete."""
         self.append(data)
         apdus = []
         while (apdu := self.next_apdu()) is not None:
@@ -128,7 +135,7 @@ class ApduStream:
         return apdus
 
     def seek_request(self) -> None:
-        """Skip the APDU in front and everything after it up to the next association request."""
+        """Drop the first pending APDU and all bytes up to the next association request."""
         self._join()
         self._at = min(self._at + 1, len(self._data))
         self._broken, self._seeking = None, True
@@ -141,7 +148,7 @@ class ApduStream:
         return found is not None
 
     def clear(self) -> None:
-        """Drop the unfinished APDU, when the association on this link has ended."""
+        """Drop all pending bytes, since the association on this connection has ended."""
         self._data, self._at, self._due_bytes = b"", 0, 0
         self._later.clear()
 

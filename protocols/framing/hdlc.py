@@ -2,15 +2,15 @@
 
     0x7E · payload and FCS, escaped · 0x7E          FCS-16: CRC-16/X-25, least significant byte first
 
-20601 leaves RS-232 open (reference 20601 §11), so this is our wrapper, chosen because every serial analyser supports
-it. A line loses and adds bytes: a damaged frame is counted and dropped, and the next flag starts a new one, so that
-noise costs only the frame that it damages. An escape before a flag (0x7D 0x7E) is the sender's abort.
+20601 does not define RS-232 (reference 20601 §11), so this framing is our own choice; every serial analyser supports
+it. A line loses and adds bytes. A damaged frame is counted and dropped, and the next flag starts a new frame, so noise
+costs only the frame that it damages. An escape before a flag (0x7D 0x7E) means that the sender aborts the frame.
 
-The FCS is computed at C speed: `binascii.crc_hqx` is the same polynomial with the bits of bytes and remainder in
-reverse order, so the bytes are mirrored by `translate` first and the remainder afterwards.
+The FCS is computed at C speed: `binascii.crc_hqx` has the same polynomial with the bits of bytes and remainder in
+reverse order, so `translate` mirrors the bytes before the computation, and the remainder is mirrored after it.
 
-Like every CRC of 16 bits it accepts one random frame in 65536, and 0xFF 0xFF 0xFF 0xFF always: the receiver must still
-check the payload.
+Like every CRC of 16 bits it accepts one random frame in 65536. It also accepts 0xFF 0xFF 0xFF 0xFF always, so the
+receiver must still check the payload.
 
 The content of a payload is not decoded here. `gateway.transports.hdlc_link` puts one APDU into each frame.
 """
@@ -38,7 +38,8 @@ def fcs16(data: bytes) -> int:
 
 
 def frame(payload: bytes) -> bytes:
-    """Return one frame with both its flags. The opening flag ends any noise before it."""
+    """Return one frame with its opening and closing flag. The opening flag ends any noise that the receiver has
+    collected before the frame."""
     if not payload:
         raise LocalProtocolError("an empty frame is line fill and carries nothing")
     body = payload + fcs16(payload).to_bytes(_FCS_BYTES, "little")
@@ -65,10 +66,10 @@ class FrameErrors:
 
 
 class Unframer:
-    """Extracts payloads from a stream of bytes. Never raises on bytes from a line, and holds at most one frame."""
+    """Extractor of payloads from a stream of bytes. It never raises on received bytes, and holds at most one frame."""
 
     def __init__(self, limit_bytes: int) -> None:
-        """Create an unframer. `limit_bytes`: the longest payload accepted."""
+        """Create an unframer that drops frames with a payload above `limit_bytes`."""
         self.errors = FrameErrors()
         self._limit_bytes = limit_bytes
         # Every byte may be escaped, so a frame of the longest payload may be twice as long on the line.
@@ -77,7 +78,7 @@ class Unframer:
         self._skipping = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the payloads that `data` completes, in order."""
+        """Add received bytes and return the payloads that they complete, in order."""
         first, *rest = data.split(FLAG)
         self._hold(first)
         if not rest:
@@ -130,8 +131,8 @@ class Unframer:
 
 
 def _unescape(body: bytes) -> bytes | None:
-    """Undo every escape, including those of bytes that we would not have escaped; None where an escape precedes an
-    escape."""
+    """Return `body` with every escape undone, also of bytes that this module does not escape; None where an escape byte
+    follows an escape byte."""
     start, *escaped = body.split(ESCAPE)
     if not escaped:
         return body

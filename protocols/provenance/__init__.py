@@ -1,1 +1,1 @@
-"""Evidence by which a third party can check a record without trusting us."""
+"""Provenance: evidence with which a third party can check a record without trust in its keeper."""

@@ -1,12 +1,14 @@
 """A chain of hashes over numbered links, and the check of it.
 
 Each link's hash covers its content and the hash before it, so a link cannot be changed, dropped, inserted or reordered
-without changing every hash after it. A chain begins at `genesis`, which names its gateway, epoch and lane: links cannot
-be carried from one chain to another. A link may *stand in* for several that were dropped because the disk was full: it
-names the hash of the last of them, and the chain continues from there. Then the number of dropped links is known, their
-content is not.
+without a change of every later hash. A chain begins at `genesis`, which covers its gateway, epoch (one life of the
+gateway's store) and lane, so a link cannot be moved from one chain to another.
 
-`protocols.uplink.envelope` has the signatures of links; `merkle` has the transcript over an encounter.
+A stand-in is a link that replaces several links that were dropped because the disk was full. It contains the hash of
+the last dropped link, and the chain continues from this hash. So the number of dropped links is known; their content is
+not.
+
+`protocols.uplink.envelope` has the signatures of links.
 """
 
 import hashlib
@@ -19,30 +21,30 @@ _LINK = b"argus/v1/chain/link"
 
 
 def digest(domain: bytes, *fields: bytes) -> bytes:
-    """Return the SHA-256 over `domain` and `fields`, each with its length before it: no two field lists give the same
-    input."""
+    """Return the SHA-256 over `domain` and `fields`. Each is preceded by its length, so that no two lists of fields
+    give the same input."""
     lengths_and_fields = [part for field in (domain, *fields) for part in (len(field).to_bytes(8, "big"), field)]
     return hashlib.sha256(b"".join(lengths_and_fields)).digest()
 
 
 def genesis(gateway: str, epoch: str, lane: str) -> bytes:
-    """Return the hash before the first link of a lane: 32 bytes."""
+    """Return the 32-byte hash that precedes the first link of a lane."""
     return digest(_GENESIS, gateway.encode(), epoch.encode(), lane.encode())
 
 
 def link_hash(previous_hash: bytes, *fields: bytes) -> bytes:
-    """Return the hash of a link with this content after `previous_hash`: 32 bytes."""
+    """Return the 32-byte hash of a link whose content is `fields` and whose predecessor has `previous_hash`."""
     assert len(previous_hash) == HASH_BYTES
     return digest(_LINK, previous_hash, *fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """One link in the form that a verifier checks.
+    """One link in the form that a verifier checks: a batch, or a stand-in for dropped batches.
 
-    It covers the sequences `first`…`last` (equal for a batch, a range for a stand-in). `previous` is the hash that it
-    claims as the one before it, `after` the hash of the chain after it: the link's own for a batch, the named one for a
-    stand-in.
+    It covers the sequences `first`…`last` (equal for a batch, a range for a stand-in). `previous` is the hash of the
+    preceding link as this link states it. `after` is the hash from which the chain continues: the link's own hash for a
+    batch, the hash of the last dropped batch for a stand-in.
     """
 
     first: int
@@ -54,10 +56,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Intact:
-    """Verdict on an intact chain: every sequence up to `through` is present or replaced by a stand-in, and the hashes
-    match; `head` is the hash after it.
+    """Verdict on an intact chain: every sequence up to `through` is present or replaced by a stand-in, and all hashes
+    match.
 
-    `stood_in` counts the sequences of which only a gap record is left.
+    `head` is the hash of the chain after `through`. `stood_in` is the number of sequences that only a stand-in covers.
     """
 
     through: int
@@ -75,8 +77,8 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Verdict on a broken chain: the link at `sequence` does not match the hash before it, so a link was changed,
-    dropped or inserted there."""
+    """Verdict on a broken chain: the previous hash that the link at `sequence` states is not the hash of the chain
+    there. A link was changed, dropped or inserted."""
 
     sequence: int
 
@@ -85,11 +87,12 @@ ChainVerdict = Intact | Hole | Broken
 
 
 def check_chain(links: Iterable[Link], start: bytes, *, after: int = 0) -> ChainVerdict:
-    """Check `links` from the hash `start` after sequence `after`, and return the first fault as the verdict.
+    """Check the links after sequence `after`, at which the chain has the hash `start`. Return the first fault, or
+    `Intact`.
 
-    `links` are ordered by `first`, stand-ins before batches of the same `first` (`chain_order` sorts so). A stand-in
-    may overlap batches that arrived before their gateway dropped them: then the batches count and the stand-in fills
-    the rest. Memory does not grow with the chain.
+    `links` are ordered by `first`, stand-ins before batches of the same `first` (the order of `chain_order`). A
+    stand-in may overlap batches that arrived before their gateway dropped them; the batches count, and the stand-in
+    fills the remaining sequences. The memory used does not grow with the chain.
     """
     through, head, stood_in = after, start, 0
     pending: Link | None = None
@@ -115,5 +118,5 @@ def check_chain(links: Iterable[Link], start: bytes, *, after: int = 0) -> Chain
 
 
 def chain_order(link: Link) -> tuple[int, bool]:
-    """Return the sort key for the order of links that `check_chain` requires."""
+    """Return the sort key of a link that gives the order that `check_chain` requires."""
     return link.first, not link.stands_in

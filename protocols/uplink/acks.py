@@ -1,8 +1,8 @@
-"""The cloud's own acknowledgement: the batches of one lane of one epoch that its database has committed (D3).
+"""The cloud's own acknowledgement: the batches of one lane of one epoch that its database has committed (DESIGN D3).
 
-Only this lets a gateway count a batch as delivered; an MQTT PUBACK confirms only that a broker has it in memory. The
-cloud sends one after each commit, and one for every lane in response to a status. With a lower mark than before, a
-cloud that was restored from a backup requests the batches that it lost.
+A gateway counts a batch as delivered only on this acknowledgement; an MQTT PUBACK confirms only that a broker has the
+batch in memory. The cloud sends an acknowledgement after each commit, and one for every lane in response to a status. A
+cloud that was restored from a backup acknowledges fewer batches than before, and the gateway sends the lost ones again.
 """
 
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ _CLAUSE = "uplink ack v1"
 class Ack:
     """The batches of a lane that the cloud has stored.
 
-    All up to `through_sequence` (0: nothing yet) are stored. Between it and `highest_sequence`, the `missing` ranges
-    (first, last), ascending, are missing and the rest is stored. The ack has no information above `highest_sequence`; a
-    cloud that reports only its mark sets it to `through_sequence`. `conflict`: the cloud has stored another batch of
-    the same identity; the lane is contested and no more batches of it are accepted.
+    All batches up to `through_sequence` (0: nothing yet) are stored. Above it and up to `highest_sequence`, the batches
+    in the `missing` ranges (first, last), ascending, are missing; all others are stored. The acknowledgement has no
+    information above `highest_sequence`; a cloud that reports no ranges sets `highest_sequence` to `through_sequence`.
+    `conflict`: the cloud has stored a different batch of the same identity, and accepts no more batches of the lane.
 
-    `through_hash` is the chain hash at the mark (of the batch there, or named by a gap record that ends there), None
-    where the cloud does not report it. In the response to a status it lets the gateway check that both have the same
-    history: two copies of one store have the same marks and not the same batches.
+    `through_hash` is the chain hash at `through_sequence` (the hash of the batch there, or the one that a gap record
+    ending there names), None where the cloud does not report it. In the response to a status the gateway compares it
+    with its own hash: two copies of one store may have the same sequences with different batches.
     """
 
     epoch: str
@@ -38,7 +38,8 @@ class Ack:
     through_hash: bytes | None = None
 
     def __post_init__(self) -> None:
-        """Set a `highest_sequence` of 0 to the end of the mark and the ranges."""
+        """Increase a `highest_sequence` below `through_sequence`, or not above the missing ranges, to the lowest valid
+        value."""
         reach = self.missing[-1][1] + 1 if self.missing else self.through_sequence
         if self.highest_sequence < reach:
             object.__setattr__(self, "highest_sequence", reach)
@@ -53,10 +54,10 @@ class Ack:
         conflict: bool = False,
         through_hash: bytes | None = None,
     ) -> "Ack":
-        """Return the acknowledgement of a cloud that has stored the sequence ranges `held` (first, last), ascending,
-        disjoint.
+        """Return the acknowledgement of a cloud that has stored the sequence ranges `held` (first, last), which are
+        ascending and disjoint.
 
-        More than `MISSING_RANGES_MAX` holes are reported as far as they fit; those above the last one are left out.
+        At most `MISSING_RANGES_MAX` missing ranges are reported. Everything above the last reported one is left out.
         """
         through = highest = 0
         missing: list[tuple[int, int]] = []
@@ -81,7 +82,6 @@ class Ack:
 
 
 def encode_ack(ack: Ack) -> bytes:
-    """Encode `ack`."""
     return write_message(
         {
             "epoch": ack.epoch,
@@ -96,7 +96,7 @@ def encode_ack(ack: Ack) -> bytes:
 
 
 def decode_ack(data: bytes) -> Ack:
-    """Decode an acknowledgement. Raises RemoteProtocolError and nothing else, on any bytes."""
+    """Decode an acknowledgement. Raises only `RemoteProtocolError`, whatever the bytes are."""
     fields = Fields.of(data, _CLAUSE)
     through = fields.integer("through", least=0)
     missing = fields.ranges("missing", limit_count=MISSING_RANGES_MAX)

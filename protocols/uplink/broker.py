@@ -1,6 +1,6 @@
-"""The rules of a connection to the broker that the gateway and the cloud share: address, keep-alive, windows, refusals.
+"""The rules of a broker connection that gateway and cloud share: address, keep-alive, window, and refusals.
 
-Pure: each side drives its own MQTT client and passes in the broker's reason codes and limits.
+Each side uses its own MQTT client and passes in the broker's reason codes and limits. No I/O is done here.
 """
 
 from collections.abc import Iterable
@@ -26,15 +26,13 @@ _PORT, _TLS_PORT = 1883, 8883
 
 
 class BrokerUrl(NamedTuple):
-    """Host, port, and whether TLS is used."""
-
     host: str
     port: int
     secure: bool
 
 
 class Reason(Protocol):
-    """A reason code of MQTT 5 whose text names it."""
+    """A reason code of MQTT 5; `str` of it is its name."""
 
     @property
     def is_failure(self) -> bool: ...
@@ -55,7 +53,8 @@ def find_refusal(reasons: Iterable[Reason]) -> str | None:
 
 
 def find_size_conflict(packet_bytes_max: int | None) -> str | None:
-    """Return why a broker with this Maximum Packet Size (None: unlimited) cannot carry a batch; None when it can."""
+    """Return the reason why a broker with this Maximum Packet Size (None: unlimited) cannot carry a batch; None when it
+    can."""
     if packet_bytes_max is None or packet_bytes_max >= PACKET_BYTES_MAX:
         return None
     return (
@@ -65,6 +64,6 @@ def find_size_conflict(packet_bytes_max: int | None) -> str | None:
 
 
 def publish_window(receive_max: int | None) -> int:
-    """Return the number of publishes that may be without a PUBACK at a broker with this Receive Maximum; None: it
-    states none."""
+    """Return the number of publishes that may await their PUBACK. `receive_max` is the broker's Receive Maximum, None
+    where it states none."""
     return PUBLISH_WINDOW_MAX if receive_max is None else min(PUBLISH_WINDOW_MAX, receive_max)

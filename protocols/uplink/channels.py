@@ -1,7 +1,7 @@
-"""A channel, and the facts about a device and its clocks, in the binary form of observation blocks.
+"""Binary encoding of channels, and of the facts about a device and its clocks, in observation blocks.
 
-Both are written once for each block and then referred to by number. Channels last as long as a device's configuration,
-so their bytes are cached: a block of a thousand values names the same ten again and again.
+A block contains each channel and each set of facts once, and its observations refer to them by number. A channel lasts
+as long as a device's configuration and appears in many blocks, so its encoded bytes are cached.
 """
 
 import math
@@ -27,9 +27,9 @@ _ARRAY = struct.Struct("<ddd")
 
 @dataclass(frozen=True, slots=True)
 class DeviceRef:
-    """The device that measured. `system_id` is its EUI-64 in lower-case hex, or another identifier's text (a BLE
-    address); `model` is its own name for its model, empty where it sent none. `unverified_link`: the device is
-    identified by its own claim only (an agent over TCP that no operator has accepted)."""
+    """The device that measured. `system_id` is its EUI-64 in lower-case hex, or the text of another identifier (a BLE
+    address). `model` is the model name that the device sent, empty where it sent none. `unverified_link`: only the
+    device's own claim identifies it (an agent over TCP that no operator has accepted)."""
 
     system_id: str
     model: str
@@ -38,11 +38,12 @@ class DeviceRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Facts that hold for a run of observations: the device, and the relation of its clock and ours to UTC.
+    """Facts common to consecutive observations: the device, and the relation of its clock and the gateway's clock to
+    UTC.
 
-    Wall time in µs = `wall_offset_us` + `received_s` × 10⁶. `device_offset_us` is added to `DeviceTime.local_us()` for
-    UTC, None where it is unknown; `uncertainty_us` is the largest error of the corrected time. `stored`: measured
-    earlier and read from the device's memory.
+    Wall time in µs = `wall_offset_us` + `received_s` × 10⁶. The device's time in UTC = `DeviceTime.local_us()` +
+    `device_offset_us`, which is None where the offset is unknown. `uncertainty_us` is the largest error of the
+    corrected time. `stored`: the device measured the values earlier and sent them from its memory.
     """
 
     device: DeviceRef
@@ -56,7 +57,7 @@ class Facts:
 
 @lru_cache(maxsize=4096)
 def channel_bytes(channel: Channel) -> bytes:
-    """Encode `channel`. Raises LocalProtocolError for a channel that the form cannot hold."""
+    """Encode `channel`. Raises `LocalProtocolError` for a channel that this encoding cannot hold."""
     writer = WireWriter()
     has_unit = _HAS_UNIT if channel.unit is not None else 0
     has_person = _HAS_PERSON if channel.person is not None else 0
@@ -88,7 +89,7 @@ def code_count(channel: Channel) -> int:
 
 
 def read_channel(reader: WireReader) -> Channel:
-    """Read one channel. Raises RemoteProtocolError for anything else."""
+    """Read one channel. Raises `RemoteProtocolError` for invalid bytes."""
     flags = reader.u8()
     if flags & ~(_HAS_UNIT | _HAS_PERSON | _HAS_ARRAY):
         raise reader.wrong("a channel has flags without a meaning")
@@ -117,7 +118,7 @@ def _read_array(reader: WireReader) -> SampleArray:
 
 
 def write_facts(writer: WireWriter, facts: Facts) -> None:
-    """Write `facts`. Raises LocalProtocolError for texts longer than the form holds."""
+    """Write `facts`. Raises `LocalProtocolError` for a text above its limit."""
     has_offset = _HAS_DEVICE_OFFSET if facts.device_offset_us is not None else 0
     synchronised = _SYNCHRONISED if facts.wall_synchronised else 0
     unverified = _UNVERIFIED_LINK if facts.device.unverified_link else 0
@@ -132,7 +133,7 @@ def write_facts(writer: WireWriter, facts: Facts) -> None:
 
 
 def read_facts(reader: WireReader) -> Facts:
-    """Read the facts of one run. Raises RemoteProtocolError for anything else."""
+    """Read one set of facts. Raises `RemoteProtocolError` for invalid bytes."""
     flags = reader.u8()
     if flags & ~(_SYNCHRONISED | _STORED | _HAS_DEVICE_OFFSET | _UNVERIFIED_LINK):
         raise reader.wrong("a run has flags without a meaning")

@@ -1,6 +1,6 @@
-"""The events that relate the clocks of a gateway's boot to UTC: learnt, lost, or only estimated.
+"""Events that relate the clocks of a gateway's boot to UTC: UTC became known, was lost, or is only estimated.
 
-They travel in the lane of events like any other, so an older cloud stores them without reading them.
+They are sent in the event lane like any other event, so an older cloud stores them without interpreting them.
 """
 
 from protocols.clock_anchor import MONOTONIC_US_MAX, UNCERTAINTY_US_MAX, UTC_US_MAX, ClockAnchor
@@ -16,7 +16,7 @@ the wall time continues from the last one that was persisted. The true time is l
 
 
 def anchor_fields(anchor: ClockAnchor) -> dict[str, EventField]:
-    """Return the fields of `CLOCK_LEARNT` and `CLOCK_LOST`."""
+    """Return the fields of a `CLOCK_LEARNT` or `CLOCK_LOST` event that carries `anchor`."""
     return {
         "monotonic_us": anchor.last_us,
         "wall_us": anchor.last_us + anchor.offset_us,
@@ -25,7 +25,8 @@ def anchor_fields(anchor: ClockAnchor) -> dict[str, EventField]:
 
 
 def anchor_of(event: GatewayEvent) -> ClockAnchor | None:
-    """Return the anchor of an event; None where it is another event, or its fields are invalid."""
+    """Return the clock anchor in a `CLOCK_LEARNT` or `CLOCK_LOST` event; None for any other event or for invalid
+    fields."""
     if event.name not in {CLOCK_LEARNT, CLOCK_LOST}:
         return None
     monotonic_us = _within(event, "monotonic_us", MONOTONIC_US_MAX)

@@ -1,11 +1,12 @@
-"""One batch in transit: the signed content, the signature, and the fields that may change between two sends.
+"""One batch in transit: the signed content, the signature, and the fields that may differ each time it is sent.
 
-A batch is identified by (gateway, epoch, lane, sequence) (D3) and chained to the one before it (D7). Its hash covers
-every field, so a cloud that has stored a batch of the same identity with another hash detects that two gateways use one
-name. The unsigned fields may differ from one send to the next: whether the batch is historical by now, and its trace.
+A batch is identified by gateway, epoch (one life of the gateway's store), lane and sequence (DESIGN D3), and its hash
+includes the hash of the previous batch of its lane (DESIGN D7). The hash covers every field of the batch. So a cloud
+that receives a batch of a stored identity with a different hash detects that two gateways use one name. Two fields of
+the envelope are unsigned, since they may change between sends: whether the batch is historical, and its trace.
 
-The signature is Ed25519 over a context and the hash, so that a signature made for another purpose cannot be used for a
-batch. Verification decides nothing: duplicates, holes and conflicts are handled by the ingest.
+The signature is Ed25519 over a context string and the hash, so that a signature made for another purpose is not valid
+for a batch. Verification only returns its result; the ingest handles duplicates, holes and conflicts.
 """
 
 import hashlib
@@ -37,7 +38,7 @@ _HISTORICAL, _HAS_TRACEPARENT = 1, 2
 
 
 class BatchKind(StrEnum):
-    """Kind of payload: an observation block, a gateway event, a change to an ePCR draft, a gap record."""
+    """Kind of payload of a batch: an observation block, a gateway event, a change to an ePCR draft, or a gap record."""
 
     OBSERVATIONS = "observations"
     EVENT = "event"
@@ -51,12 +52,12 @@ _KINDS = tuple(BatchKind)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """The content of one lane in one commit of a gateway.
+    """A batch: the content of one lane in one commit of a gateway.
 
-    `count` is the number of observations or events in `payload`; `created_at_us` is the gateway's wall clock at the
-    commit, in µs, which may be years off before it learns the time; `boot_id` identifies the run of that clock.
-    `previous_hash` is the hash of the batch before it in its lane, `hash_chain.genesis` for the first. A gap's
-    `sequence` is the first that it stands in for (`gaps`).
+    `count` is the number of observations or events in `payload`. `created_at_us` is the gateway's wall clock at the
+    commit, in µs; it may be years off until that clock is synchronised. `boot_id` identifies the boot in which that
+    clock ran. `previous_hash` is the hash of the previous batch of the lane, `hash_chain.genesis` for the first. The
+    `sequence` of a gap record is the first of the sequences that it replaces (`gaps`).
     """
 
     gateway: str
@@ -72,14 +73,14 @@ class Batch:
 
     @property
     def hash(self) -> bytes:
-        """Return the batch's chain hash: 32 bytes over every field. Computed at each call; keep the result for repeated
-        use."""
+        """Chain hash of the batch: 32 bytes over every field. Each access computes it again, so keep the result for
+        repeated use."""
         return batch_hash(self, hashlib.sha256(self.payload).digest())
 
 
 def batch_hash(batch: Batch, payload_digest: bytes) -> bytes:
-    """Return the chain hash of `batch` whose payload has this SHA-256: for a verifier that keeps digests and not
-    payloads."""
+    """Return the chain hash of `batch`. `payload_digest` is the SHA-256 of its payload, so a verifier that stores
+    digests does not need the payload; `batch.payload` is not used."""
     return link_hash(
         batch.previous_hash,
         batch.gateway.encode(),
@@ -96,10 +97,10 @@ def batch_hash(batch: Batch, payload_digest: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A batch, its signature, and its transport fields.
+    """A batch, its signature, and its unsigned transport fields.
 
-    `historical`: it was queued while there was no link and is not live data. `traceparent`: W3C Trace Context of the
-    commit.
+    `historical`: the batch was queued while there was no connection, so it is not live data. `traceparent` is the W3C
+    Trace Context of the commit.
     """
 
     batch: Batch
@@ -109,28 +110,29 @@ class Envelope:
 
 
 def sign_batch(batch: Batch, private_key: Ed25519PrivateKey) -> bytes:
-    """Return the gateway's signature over `batch`: 64 bytes."""
+    """Return the gateway's signature of `batch`: 64 bytes."""
     return sign_hash(batch.hash, private_key)
 
 
 def sign_hash(chain_hash: bytes, private_key: Ed25519PrivateKey) -> bytes:
-    """Sign a batch whose hash is known already."""
+    """Return the signature of the batch whose chain hash is `chain_hash`: 64 bytes."""
     return private_key.sign(_SIGNATURE_CONTEXT + chain_hash)
 
 
 def traceparent_of(chain_hash: bytes) -> str:
-    """Return the W3C Trace Context of the batch with this hash: the same at each send and on both sides, so that one
-    trace id leads from the commit in the vehicle to the ingest and beyond."""
+    """Return the W3C Trace Context of the batch with this hash. It is the same for each send and on both sides, so one
+    trace id connects the commit in the vehicle with the ingest and its later work."""
     return f"00-{chain_hash[:16].hex()}-{chain_hash[16:24].hex()}-01"
 
 
 def verify_batch(batch: Batch, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:
-    """Return whether the holder of the key behind `public_key` (32 bytes) signed exactly this batch."""
+    """Return whether `signature` over exactly this batch was made with the private key of `public_key` (32 bytes)."""
     return verify_hash(batch.hash, signature, public_key)
 
 
 def verify_hash(chain_hash: bytes, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:
-    """Verify a batch whose hash is known already."""
+    """Return whether `signature` over the batch with this chain hash was made with the private key of `public_key` (32
+    bytes)."""
     try:
         key = public_key if isinstance(public_key, Ed25519PublicKey) else Ed25519PublicKey.from_public_bytes(public_key)
         key.verify(signature, _SIGNATURE_CONTEXT + chain_hash)
@@ -140,7 +142,7 @@ def verify_hash(chain_hash: bytes, signature: bytes, public_key: bytes | Ed25519
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
-    """Encode `envelope`. Raises LocalProtocolError for a batch that the form or its limits forbid."""
+    """Encode `envelope`. Raises `LocalProtocolError` for a batch that this encoding or its limits do not allow."""
     batch = envelope.batch
     for name in (batch.gateway, batch.epoch, batch.boot_id):
         if not is_identifier(name):
@@ -170,8 +172,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
 
 
 def decode_envelope(data: bytes, *, limit_bytes: int = ENVELOPE_BYTES_MAX) -> Envelope:
-    """Decode an envelope; the signature is not verified here. Raises RemoteProtocolError and nothing else, on any
-    bytes."""
+    """Decode an envelope without verifying its signature. Raises only `RemoteProtocolError`, whatever the bytes are."""
     if len(data) > limit_bytes:
         raise RemoteProtocolError(f"an envelope of {len(data)} bytes; {limit_bytes} are allowed", clause=_CLAUSE)
     reader = WireReader(data, clause=_CLAUSE)

@@ -1,7 +1,8 @@
 """An event at a gateway that belongs in the record: a device connected or disconnected, the store filled.
 
-The payload of a batch of kind `event`, one event each, in the lane that is sent first and never dropped. Names are
-dotted and past tense. No patient data belongs here: an event reaches logs and operators.
+It is the payload of a batch of kind `event`, one event in each batch, in the lane that is sent first and never dropped.
+Event names are dotted and in the past tense. They contain no patient data, since events are shown in logs and to
+operators.
 """
 
 import math
@@ -22,9 +23,9 @@ EventField = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayEvent:
-    """An event. `name` is for example "device.connected", "device.deviation", "store.reserve_entered"; `at_us` is the
-    gateway's wall clock in µs in the boot `boot_id`; `device` is a device's system id, None where no device is meant.
-    """
+    """An event. `name` is for example "device.connected", "device.deviation", "store.reserve_entered". `at_us` is the
+    gateway's wall clock in µs, and `boot_id` the boot in which it was read. `device` is the system id of the device
+    that the event is about, None where it is about no device."""
 
     name: str
     at_us: int
@@ -34,7 +35,8 @@ class GatewayEvent:
 
 
 def encode_event(event: GatewayEvent) -> bytes:
-    """Encode `event` as a batch's payload. Raises LocalProtocolError above the limits of this module."""
+    """Encode `event` as the payload of a batch. Raises `LocalProtocolError` for an event above the limits of this
+    module."""
     device_length = len(event.device) if event.device is not None else 0
     if len(event.name) > NAME_LENGTH_MAX or device_length > DEVICE_LENGTH_MAX or len(event.fields) > FIELDS_MAX:
         raise LocalProtocolError("an event's name, device or number of fields is above its limit")
@@ -55,7 +57,7 @@ def encode_event(event: GatewayEvent) -> bytes:
 
 
 def decode_event(data: bytes) -> GatewayEvent:
-    """Decode an event from a batch's payload. Raises RemoteProtocolError and nothing else, on any bytes."""
+    """Decode an event from the payload of a batch. Raises only `RemoteProtocolError`, whatever the bytes are."""
     fields = Fields.of(data, _CLAUSE)
     return GatewayEvent(
         name=fields.text("name", limit_length=NAME_LENGTH_MAX),

@@ -1,9 +1,9 @@
-"""A gap record: a range of sequences that a lane no longer has, and the reason (D2).
+"""A gap record: a range of sequences that a lane no longer has, and the reason (DESIGN D2).
 
-It is the payload of a batch of kind `gap` that stands in for the batches it replaces: the batch's `sequence` is
-`from_sequence` and its `previous_hash` is `chain_before`; the next batch follows on `chain_after`. It is idempotent by
-range: a cloud fills only its holes, and a later, wider gap is no conflict, because batches that the cloud has stored
-stay.
+It is the payload of a batch of kind `gap` that replaces the dropped batches in the hash chain: the `sequence` of this
+batch is `from_sequence`, its `previous_hash` is `chain_before`, and the next batch continues from `chain_after`. A gap
+record may be received repeatedly. The cloud applies it only to sequences that it has not stored, so a later, wider
+record is no conflict.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _CLAUSE = "uplink gap v1"
 
 
 class GapReason(StrEnum):
-    """Reason why batches were dropped."""
+    """Reason for which batches were dropped."""
 
     RETENTION = "retention"
     """Delivered long ago; the cloud requested them again after their retention time."""
@@ -39,11 +39,11 @@ class GapReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """The sequences `from_sequence`…`through_sequence` of a lane were dropped.
+    """A gap: the sequences `from_sequence`…`through_sequence` of a lane were dropped for the reason `why`.
 
-    `batches` and `observations` count the dropped ones, as far as known; `first_us` and `last_us` are the gateway's
-    wall times of the first and the last of them, None where unknown. `chain_before` and `chain_after` are the hashes
-    before the first and of the last.
+    `batches` and `observations` count what was dropped, as far as known. `first_us` and `last_us` are the gateway's
+    wall times of the first and the last dropped batch, None where unknown. `chain_before` is the chain hash before the
+    first dropped batch, `chain_after` the hash of the last.
     """
 
     from_sequence: int
@@ -58,7 +58,7 @@ class Gap:
 
 
 def encode_gap(gap: Gap) -> bytes:
-    """Encode `gap` as a batch's payload."""
+    """Encode `gap` as the payload of a batch."""
     return write_message(
         {
             "from": gap.from_sequence,
@@ -75,7 +75,7 @@ def encode_gap(gap: Gap) -> bytes:
 
 
 def decode_gap(data: bytes) -> Gap:
-    """Decode a gap record from a batch's payload. Raises RemoteProtocolError and nothing else, on any bytes."""
+    """Decode a gap record from the payload of a batch. Raises only `RemoteProtocolError`, whatever the bytes are."""
     fields = Fields.of(data, _CLAUSE)
     first = fields.integer("from", least=1, most=SEQUENCE_MAX)
     try:

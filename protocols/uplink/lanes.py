@@ -1,7 +1,8 @@
 """The four lanes of the uplink, and the lane of each observation.
 
-A lane is a separate queue with its own sequence, share of the link and place in the drop order (D2), so that a waveform
-backlog can neither delay an alarm nor push it out of a full disk. The shares are defined in `gateway/sync`.
+A lane is a separate queue. Each has its own sequence, its share of the bandwidth, and its place in the order in which
+data is dropped (DESIGN D2). So a waveform backlog can neither delay an alarm nor cause its deletion when the disk is
+full. The shares are defined in `gateway/sync`.
 """
 
 from enum import StrEnum
@@ -22,11 +23,11 @@ class Lane(StrEnum):
 
 
 def lane_of_channel(channel: Channel) -> Lane:
-    """Return the lane of every observation of `channel`; it never changes within a channel, so that device time keeps
-    its order.
+    """Return the lane of every observation of `channel`. It never changes within a channel, so that values stay in the
+    order of device time.
 
-    For this reason a numeric with the status "in alarm" stays in the numeric lane: in another it would overtake earlier
-    values of its channel.
+    For this reason a numeric with the status "in alarm" stays in the numeric lane: in the event lane it would overtake
+    earlier values of its channel.
     """
     if channel.array is not None:
         return Lane.WAVEFORM
@@ -34,5 +35,5 @@ def lane_of_channel(channel: Channel) -> Lane:
 
 
 def lane_of(observation: Observation) -> Lane:
-    """Return the lane of one observation: that of its channel."""
+    """Return the lane of one observation, which is the lane of its channel."""
     return lane_of_channel(observation.channel)

@@ -1,9 +1,9 @@
-"""The sizes that both ends of the link agree on: a larger message is refused before it is read.
+"""The sizes that gateway and cloud agree on: a larger message is refused before it is decoded.
 
-They belong to the contract, not to a setting: a gateway that may send more than the cloud accepts would never deliver
-its batch. The limits of a block are at least twice what any released gateway builds (4 096 observations, 256 KiB of
-samples, 256 devices in its roster), so an older gateway is within them too. Both `encode_block` and `decode_block`
-enforce them: a block that one refuses, the other refuses as well.
+They belong to the contract and are not settings: if a gateway were allowed to send more than the cloud accepts, it
+would never deliver its batch. The limits of a block are at least twice what any released gateway builds (4 096
+observations, 256 KiB of samples, 256 devices in its roster), so blocks of older gateways are accepted too.
+`encode_block` and `decode_block` enforce the same limits.
 """
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError

@@ -1,8 +1,9 @@
-"""The JSON form of status, acknowledgement, event and gap record: a strict reader of small objects.
+"""JSON encoding of status, acknowledgement, event and gap record: a strict reader of small objects.
 
-JSON, because these are few, small, and read by people with a subscriber during troubleshooting. Checked here by hand
-and not by pydantic, whose errors repeat the input: an error of ours names the field and the rule, never the value.
-Fields that a newer side added are ignored; a field that is missing or of another type is the peer's fault.
+They are JSON because they are few and small, and because people read them with an MQTT client during troubleshooting.
+Fields are checked here by hand and not by pydantic, whose errors repeat the input: an error of this module names the
+field and the rule, never the value. Unknown fields, which a newer version may send, are ignored. A missing field or one
+of the wrong type is an error of the peer.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,8 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 def write_message(document: Mapping[str, object]) -> bytes:
-    """Encode `document` with the version first. Raises LocalProtocolError when it is larger than a message may be."""
+    """Encode `document` as JSON with the version as first field. Raises `LocalProtocolError` for a message above
+    `MESSAGE_BYTES_MAX`, or a value that JSON cannot represent."""
     try:
         data = orjson.dumps({"v": VERSION, **document})
     except TypeError as error:
@@ -30,8 +32,8 @@ def write_message(document: Mapping[str, object]) -> bytes:
 
 
 class Fields:
-    """The fields of one JSON object; each method names the type and the limit that it requires, and raises
-    RemoteProtocolError otherwise."""
+    """The fields of one JSON object. Each method names the type and the limit that it requires of a field, and raises
+    `RemoteProtocolError` for any other value."""
 
     __slots__ = ("_clause", "_fields")
 
@@ -41,7 +43,8 @@ class Fields:
 
     @classmethod
     def of(cls, data: bytes, clause: str) -> "Fields":
-        """Decode the object in `data`, of a version that this side supports."""
+        """Return the fields of the JSON object in `data`. Raises `RemoteProtocolError` for a version that is not
+        supported; error texts quote `clause`."""
         if len(data) > MESSAGE_BYTES_MAX:
             raise RemoteProtocolError(f"a message above {MESSAGE_BYTES_MAX} bytes", clause=clause)
         try:
@@ -56,7 +59,7 @@ class Fields:
         return fields
 
     def wrong(self, reason: str) -> RemoteProtocolError:
-        """Return the error to raise for invalid fields."""
+        """Return the `RemoteProtocolError` for a field that breaks the rule `reason`."""
         return RemoteProtocolError(reason, clause=self._clause)
 
     def integer(self, name: str, *, least: int = -INTEGER_MAX - 1, most: int = INTEGER_MAX) -> int:
@@ -78,7 +81,7 @@ class Fields:
         return truth
 
     def text(self, name: str, *, limit_length: int) -> str:
-        """Return a text without NUL, which PostgreSQL does not store."""
+        """Return a text of at most `limit_length` characters. NUL is refused, since PostgreSQL does not store it."""
         text = self._fields.get(name)
         if not isinstance(text, str) or len(text) > limit_length or "\0" in text:
             raise self.wrong(f"{name} is not a text of at most {limit_length} characters without NUL")
@@ -94,7 +97,7 @@ class Fields:
         return text
 
     def hash(self, name: str) -> bytes:
-        """Return 32 bytes from lower-case hex."""
+        """Return the 32 bytes of a hash, which is sent in lower-case hex."""
         text = self._fields.get(name)
         if not isinstance(text, str) or len(text) != 64 or text.strip("0123456789abcdef"):
             raise self.wrong(f"{name} is not a SHA-256 in hex")
@@ -110,7 +113,7 @@ class Fields:
         return items
 
     def ranges(self, name: str, *, limit_count: int) -> tuple[tuple[int, int], ...]:
-        """Return ranges of sequences [first, last], ascending and disjoint."""
+        """Return at most `limit_count` ranges of sequences (first, last), which must be ascending and disjoint."""
         ranges: list[tuple[int, int]] = []
         above = 0
         for item in self.items(name, limit_count=limit_count):
@@ -129,5 +132,5 @@ class Fields:
         return mapping
 
     def inner(self, name: str) -> "Fields":
-        """Return the object under `name`."""
+        """Return the fields of the nested object `name`."""
         return Fields(self.mapping(name, limit_count=64), self._clause)

@@ -1,13 +1,14 @@
-"""A block of observations: the content of a numeric or waveform batch, which the gateway seals and stores.
+"""A block of observations: the content of a numeric or waveform batch, which the gateway encrypts and stores.
 
-Columnar, because the encoder runs in the commit that a device waits for: each field of all observations is one column
-that a list comprehension collects and zlib's cheapest level then shrinks. Channels and the facts about devices are
-written once and referred to by number. Device times, samples, texts and bits are unchanged; a float has its eight bytes
-and is finite.
+Its encoding is columnar, because a device waits while a commit encodes the block: a list comprehension collects each
+field of all observations into one column, and zlib compresses the columns at its cheapest level. Channels and the facts
+about devices are written once, and observations refer to them by number. Device times, samples, texts and bits are
+unchanged. A float has eight bytes and is finite.
 
-The form (version 1): version · u32 length of the body · zlib(body). The body: facts · runs (facts number, count) ·
-channels · channel numbers · reception times · status · device times · values (`block_values`). An observation's index
-is its position in the block, counted from 0. Decoding merges adjacent sections with equal facts and drops empty ones.
+Version 1 of the encoding: version · u32 length of the body · zlib(body). The body: facts · runs (facts number, count) ·
+channels · channel numbers · reception times · status · device times · values (`block_values`). A run is a sequence of
+consecutive observations with the same facts. An observation's index is its position in the block, counted from 0.
+Adjacent sections with equal facts are merged, and empty sections are dropped.
 """
 
 import struct
@@ -58,7 +59,8 @@ _TIME_ABSENT, _TIME_UNIFORM, _TIME_MIXED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceObservations:
-    """Observations of one device and the facts common to all of them; the fields are those of `channels.Facts`."""
+    """A section of a block: observations of one device with common facts. The other fields are those of
+    `channels.Facts`."""
 
     device: DeviceRef
     boot_id: str
@@ -73,9 +75,9 @@ class DeviceObservations:
 def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
     """Encode `sections` as one block, in their order.
 
-    Raises LocalProtocolError where the form cannot hold a value: a float that is not finite (that is a `Special`), a
-    reception beyond `RECEIVED_S_MAX`, samples on a channel without an array. Raises `BlockTooLarge` above a limit of
-    `protocols.uplink.limits`. `decode_block` refuses the same blocks.
+    Raises `LocalProtocolError` for a value that the encoding cannot hold: a float that is not finite (it must be a
+    `Special`), a reception time beyond `RECEIVED_S_MAX`, samples on a channel without an array. Raises `BlockTooLarge`
+    for a block above a limit of `protocols.uplink.limits`. `decode_block` refuses the same blocks.
     """
     observations = list(chain.from_iterable([section.observations for section in sections]))
     _check_size(len(observations), BLOCK_OBSERVATIONS_MAX, "observations")
@@ -102,12 +104,14 @@ def _check_size(size: int, limit: int, what: str) -> None:
 def decode_block(
     data: bytes, *, announced_count: int | None = None, limit_bytes: int = BLOCK_BYTES_MAX
 ) -> list[DeviceObservations]:
-    """Decode the sections of a block, equal channels being one object. `limit_bytes` bounds the body after
-    decompression; `announced_count` is the number of observations that the envelope names, compared before any of them
-    is decoded.
+    """Decode the sections of a block; equal channels become one object.
 
-    Raises `LimitExceeded` above a limit of `protocols.uplink.limits`, before memory is spent on it, and otherwise
-    RemoteProtocolError and nothing else, on any bytes.
+    `limit_bytes` limits the length of the body after decompression. `announced_count` is the number of observations
+    that the envelope states; it is compared with the block before any observation is decoded, and None skips the
+    comparison.
+
+    Raises `LimitExceeded` for a block above a limit of `protocols.uplink.limits`, before memory is used for it. All
+    other invalid bytes raise `RemoteProtocolError`; no other exception is raised.
     """
     if announced_count is not None and announced_count > BLOCK_OBSERVATIONS_MAX:
         raise LimitExceeded(f"more than {BLOCK_OBSERVATIONS_MAX} observations", clause=_CLAUSE)
@@ -145,14 +149,14 @@ def _section(facts: Facts, observations: Sequence[Observation]) -> DeviceObserva
 
 
 def body_bytes(data: bytes) -> int:
-    """Return the announced length of a block after decompression, 0 when the block is too short. Decompresses nothing;
-    `decode_block` refuses a block that is longer than announced."""
+    """Return the length after decompression that a block announces; 0 when the block is too short. Nothing is
+    decompressed. `decode_block` refuses a block whose length differs from the announced one."""
     length: int = _LENGTH.unpack_from(data, 1)[0] if len(data) >= _HEAD_BYTES else 0
     return length
 
 
 def _body(data: bytes, limit_bytes: int) -> bytes:
-    """Return the decompressed body, never more than `limit_bytes` of it."""
+    """Return the decompressed body. Raises `LimitExceeded` for an announced length above `limit_bytes`."""
     if len(data) < _HEAD_BYTES:
         raise RemoteProtocolError("a block has at least five bytes", at=0, clause=_CLAUSE)
     if data[0] != VERSION:
@@ -172,7 +176,7 @@ def _body(data: bytes, limit_bytes: int) -> bytes:
 
 
 def _write_runs(writer: WireWriter, sections: Sequence[DeviceObservations]) -> None:
-    """Write facts by number, then for each run the facts and the number of observations."""
+    """Write the table of facts, and for each run the number of its facts and its count of observations."""
     numbers: dict[tuple[object, ...], int] = {}
     table: list[Facts] = []
     which: list[int] = []
@@ -236,7 +240,7 @@ def _read_runs(reader: WireReader) -> list[tuple[Facts, int]]:
 
 
 def _read_table(reader: WireReader) -> list[Facts]:
-    """Read the facts by number. Devices are counted while they are read, so that reading stops at the limit."""
+    """Read the table of facts. Devices are counted during reading, so that reading stops at `BLOCK_DEVICES_MAX`."""
     count = reader.varint(_U32_MAX)
     if count > BLOCK_OBSERVATIONS_MAX:
         raise reader.over_limit("facts in one block", BLOCK_OBSERVATIONS_MAX)
@@ -252,8 +256,8 @@ def _read_table(reader: WireReader) -> list[Facts]:
 
 
 def _write_channels(writer: WireWriter, channels: list[Channel]) -> None:
-    """Write channels by number, then the number for each observation. Channels are first compared by identity: hashing
-    each is expensive."""
+    """Write the table of channels, and the channel number of each observation. Channels are first compared by identity,
+    since hashing each of them is expensive."""
     identities = list(map(id, channels))
     numbers: dict[int, int] = {}
     by_encoding: dict[bytes, int] = {}
@@ -331,8 +335,8 @@ def _read_status(reader: WireReader, count: int) -> list[int]:
 
 
 def _write_times(writer: WireWriter, times: list[DeviceTime | None]) -> None:
-    """Write device times. Nearly always all are absent, or all of one kind and length; then the bytes alone are the
-    column."""
+    """Write the device times. Nearly always all are absent, or all have the same kind and length; in these cases no
+    kind or length is written for each time."""
     present = [time for time in times if time is not None]
     if not present:
         writer.u8(_TIME_ABSENT)

@@ -1,7 +1,8 @@
 """A gateway's retained status: its identity, its presence, and the progress of each lane.
 
-Published at connect and then periodically. The cloud responds with one `Ack` for each lane, which is the exchange of
-marks (D3). When the gateway disappears, the broker publishes the will in its place: the same with `online` false.
+The gateway publishes it when it connects, and then periodically. The cloud responds with one `Ack` for each lane, so
+that each side has the other's progress (DESIGN D3). When the gateway's connection is lost, the broker publishes the
+will: the same status with `online` false.
 """
 
 from collections.abc import Mapping
@@ -20,12 +21,12 @@ _CLAUSE = "uplink status v1"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Progress of a lane: `first` and `last` sequence that it still holds (0 and 0: none), and `acked`: the cloud has
-    everything up to it.
+    """Progress of a lane. `first` and `last` are the lowest and highest sequence that the gateway still stores (0 and
+    0: none). `acked` is the sequence up to which the cloud has acknowledged every batch.
 
-    `published`: the batches that the broker confirmed (PUBACK) and that the cloud has not acknowledged since, as
-    ascending ranges (first, last); from it a cloud that never received them detects that they were lost in transit. Of
-    more than `PUBLISHED_RANGES_MAX` ranges the lowest are reported. None: the gateway is older than this field.
+    `published` are the batches that the broker confirmed (PUBACK) and that the cloud has not acknowledged since, as
+    ascending ranges (first, last). From it a cloud detects batches that were lost between broker and cloud. At most
+    `PUBLISHED_RANGES_MAX` ranges are reported, the lowest first. None: the gateway is older than this field.
     """
 
     first: int
@@ -35,7 +36,7 @@ class Mark:
 
 
 class StoreState(StrEnum):
-    """State of the gateway's store: healthy, using its reserve, refusing, or claimed by another gateway too."""
+    """State of the gateway's store: healthy, using its reserve, refusing new data, or also used by another gateway."""
 
     OK = "ok"
     RESERVE = "reserve"
@@ -45,8 +46,8 @@ class StoreState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A status. `at_us` is the gateway's wall clock in µs, correct only if `clock_synchronised`; `software` is its
-    version; `historical`: a backlog is being sent beside live data."""
+    """Status of a gateway. `at_us` is its wall clock in µs, correct only if `clock_synchronised`. `software` is the
+    version of its software. `historical`: the gateway sends a backlog in addition to live data."""
 
     gateway: str
     epoch: str
@@ -61,7 +62,6 @@ class Status:
 
 
 def encode_status(status: Status) -> bytes:
-    """Encode `status`."""
     return write_message(
         {
             "gateway": status.gateway,
@@ -86,7 +86,7 @@ def _written(mark: Mark) -> dict[str, object]:
 
 
 def decode_status(data: bytes) -> Status:
-    """Decode a status. Raises RemoteProtocolError and nothing else, on any bytes."""
+    """Decode a status. Raises only `RemoteProtocolError`, whatever the bytes are."""
     fields = Fields.of(data, _CLAUSE)
     try:
         store = StoreState(fields.text("store", limit_length=16))
@@ -107,7 +107,7 @@ def decode_status(data: bytes) -> Status:
 
 
 def _marks(fields: Fields) -> dict[Lane, Mark]:
-    """Return marks by lane; a lane unknown to this side is from a newer version and left out."""
+    """Return the marks by lane. A lane that this version does not have comes from a newer version and is left out."""
     sent = fields.inner("marks")
     marks = {}
     for lane in Lane:

@@ -1,7 +1,7 @@
-"""Topics of messages: `argus/v1/{tenant}/{gateway}/…` (D4), built and parsed in one place.
+"""Topics of MQTT messages, `argus/v1/{tenant}/{gateway}/…` (DESIGN D4), built and parsed in one place.
 
-A gateway publishes to `up/{lane}` and `status` and subscribes to `down/…`, under its own name only; the broker enforces
-this by the same names. Identifiers are checked on both sides, so that no tenant can be named `+` or `a/b`.
+A gateway publishes to `up/{lane}` and `status` and subscribes to `down/…`, only below its own tenant and name; the
+broker's access rules enforce this. Both sides check identifiers, so that no tenant can be named `+` or `a/b`.
 """
 
 import re
@@ -22,7 +22,7 @@ IDENTIFIER = re.compile(rf"[A-Za-z0-9_-]{{1,{IDENTIFIER_LENGTH_MAX}}}")
 
 
 def is_identifier(text: str) -> bool:
-    """Return whether `text` may name a tenant, a gateway, an epoch or a boot."""
+    """Return whether `text` is a valid name of a tenant, a gateway, an epoch or a boot."""
     return IDENTIFIER.fullmatch(text) is not None
 
 
@@ -32,7 +32,7 @@ def up(tenant: str, gateway: str, lane: Lane) -> str:
 
 
 def ack(tenant: str, gateway: str) -> str:
-    """Return the topic to which the cloud publishes their acknowledgements."""
+    """Return the topic to which the cloud publishes acknowledgements for a gateway."""
     return f"{_of(tenant, gateway)}/down/ack"
 
 

@@ -1,9 +1,9 @@
-"""The binary form under envelopes and observation blocks: a writer and the one bounds-checked reader.
+"""The binary encoding of envelopes and observation blocks: a writer, and the one reader that checks all bounds.
 
-Integers are little-endian, because both ends are and a column then costs one copy; lengths and counts are LEB128
-varints. A column is written byte plane by byte plane (all first bytes, then all second bytes): neighbouring values
-share their high bytes, so zlib at its cheapest level finds runs where it would otherwise find noise. The caller gives
-the fields their meaning.
+Integers are little-endian, as on the machines of both sides, so that a column costs one copy. Lengths and counts are
+LEB128 varints. A column is written byte plane by byte plane (the first byte of every item, then the second byte of
+every item): neighbouring values share their high bytes, so zlib at its cheapest level finds repetitions. The caller
+gives the fields their meaning.
 """
 
 import math
@@ -20,7 +20,8 @@ _BIG_ENDIAN_MACHINE = sys.byteorder == "big"
 
 
 class WireWriter:
-    """Collects fields; `take()` joins them. A value that the form cannot hold is our own bug: `LocalProtocolError`."""
+    """Writer that collects encoded fields; `take()` returns their bytes. A value that the encoding cannot hold is an
+    error of this side and raises `LocalProtocolError`."""
 
     __slots__ = ("_parts",)
 
@@ -28,7 +29,7 @@ class WireWriter:
         self._parts: list[bytes] = []
 
     def raw(self, data: bytes) -> None:
-        """Write `data` as it is, without a length."""
+        """Write `data` without a length."""
         self._parts.append(data)
 
     def u8(self, number: int) -> None:
@@ -54,34 +55,34 @@ class WireWriter:
             raise LocalProtocolError(f"{number} does not fit a signed 64-bit number") from error
 
     def blob(self, data: bytes, *, limit_bytes: int) -> None:
-        """Write bytes with their length before them."""
+        """Write the length of `data` as a varint, and `data`."""
         if len(data) > limit_bytes:
             raise LocalProtocolError(f"{len(data)} bytes where at most {limit_bytes} are allowed")
         self.varint(len(data))
         self._parts.append(data)
 
     def text(self, text: str, *, limit_bytes: int) -> None:
-        """Write UTF-8 with its length in bytes before it."""
+        """Write the UTF-8 of `text`, preceded by its length in bytes."""
         try:
             self.blob(text.encode(), limit_bytes=limit_bytes)
         except UnicodeEncodeError as error:
             raise LocalProtocolError("a text holds half of a surrogate pair") from error
 
     def column(self, column: "array[int] | array[float]") -> None:
-        """Write the items of `column`, byte plane by byte plane; their count is written elsewhere."""
+        """Write the items of `column`, byte plane by byte plane. Their count is not written."""
         if _BIG_ENDIAN_MACHINE:
             column = column[:]
             column.byteswap()
         self.planes(column.tobytes(), column.itemsize)
 
     def floats(self, column: "array[float]") -> None:
-        """Write finite doubles. Raises LocalProtocolError for anything else."""
+        """Write finite doubles. Raises `LocalProtocolError` for an infinity or a NaN."""
         if not _all_finite(column):
             raise LocalProtocolError("a float that is not finite")
         self.column(column)
 
     def planes(self, data: bytes, width: int) -> None:
-        """Write items of `width` bytes each, byte plane by byte plane."""
+        """Write `data`, which consists of items of `width` bytes each, byte plane by byte plane."""
         if width == 1:
             self._parts.append(data)
         else:
@@ -92,9 +93,10 @@ class WireWriter:
 
 
 class WireReader:
-    """Reads `data` from its beginning; every read is checked against the end and against the caller's limit.
+    """Reader of `data` from its beginning. Every read is checked against the end of `data` and against the caller's
+    limit.
 
-    `clause` names the form in errors. Raises `RemoteProtocolError` and nothing else.
+    Raises only `RemoteProtocolError`; its text quotes `clause`, the name of the encoding.
     """
 
     __slots__ = ("_at", "_clause", "_data")
@@ -109,11 +111,11 @@ class WireReader:
         return len(self._data) - self._at
 
     def wrong(self, reason: str) -> RemoteProtocolError:
-        """Return the error to raise for the field just read."""
+        """Return the error for invalid bytes before the current position."""
         return RemoteProtocolError(reason, at=self._at, clause=self._clause)
 
     def over_limit(self, what: str, limit: int) -> LimitExceeded:
-        """Return the error to raise for more of `what` than this side accepts."""
+        """Return the error for more than `limit` of the things that `what` names."""
         return LimitExceeded(f"more than {limit} {what}", at=self._at, clause=self._clause)
 
     def take(self, count: int) -> bytes:
@@ -160,7 +162,7 @@ class WireReader:
             raise self.wrong("a text is not UTF-8") from None
 
     def column(self, typecode: str, count: int) -> "array[int]":
-        """Read `count` integers of struct's type `typecode` ("B" "H" "I" "q")."""
+        """Read `count` integers of the `array` type `typecode` ("B", "H", "I" or "q")."""
         column: array[int] = array(typecode)
         column.frombytes(self.planes(count, column.itemsize))
         if _BIG_ENDIAN_MACHINE:
@@ -178,7 +180,7 @@ class WireReader:
         return column.tolist()
 
     def planes(self, count: int, width: int) -> bytes:
-        """Read `count` items of `width` bytes each, assembled from their byte planes."""
+        """Read `count` items of `width` bytes each from their byte planes."""
         data = self.take(count * width)
         if width == 1:
             return data
@@ -188,12 +190,12 @@ class WireReader:
         return bytes(items)
 
     def end(self) -> None:
-        """Check that nothing follows."""
+        """Raise `RemoteProtocolError` if any byte is left."""
         if self.rest_bytes:
             raise self.wrong(f"{self.rest_bytes} bytes follow the end")
 
 
 def _all_finite(column: "array[float]") -> bool:
-    """Return whether all numbers are finite. A sum is finite only if all its parts are, except when finite parts
-    overflow it: then each is checked."""
+    """Return whether all numbers are finite. A finite sum proves that all are; if the sum is not finite, each number is
+    checked, since finite numbers may overflow."""
     return math.isfinite(sum(column)) or all(map(math.isfinite, column))
