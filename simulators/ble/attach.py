@@ -39,7 +39,7 @@ logging.getLogger("bumble").setLevel(logging.ERROR)
 
 
 class NoRadio(Exception):
-    """There is no radio behind this socket; the text says what was tried."""
+    """There is no radio behind this socket; the text has what was tried."""
 
 
 class _SteadyHost(Host):

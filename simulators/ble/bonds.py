@@ -23,7 +23,7 @@ _BONDS_MAX = 200
 
 
 class BondsUnusable(Exception):
-    """The file of bonds cannot be read or written; the text says what to do."""
+    """The file of bonds cannot be read or written; the text has the remedy."""
 
 
 class BondFile(KeyStore):

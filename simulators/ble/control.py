@@ -1,9 +1,9 @@
 """The radio's control socket: list stations, and inject faults on command. For tests, demos and people at a keyboard.
 
-Each request is one JSON line, and so is each response: {"ask": "list"}, {"ask": "drop", "address": …}, {"ask":
-"silence", "address": …, "on": true}, {"ask": "rssi", "address": …, "dbm": −80}, {"ask": "stats"}, {"ask": "vhci", "on":
-false} (remove or restore the adapter of the guest). The response to a request that cannot be served is {"error": …};
-the radio continues.
+Each request is one JSON line, and so is each response: `{"ask": "list"}`, `{"ask": "drop", "address": …}`,
+`{"ask": "silence", "address": …, "on": true}`, `{"ask": "rssi", "address": …, "dbm": −80}`, `{"ask": "stats"}`,
+`{"ask": "vhci", "on": false}` (remove or restore the adapter of the guest). The response to a request that cannot be
+served is `{"error": …}`; the radio continues.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 One line for each characteristic value, forced to the disk:
 
-    <what> <system id, hex> <number> <characteristic, hex> <octets, hex> <microseconds since 1970>
+    <what> <system id, hex> <number> <characteristic, hex> <bytes, hex> <microseconds since 1970>
 
 `kept`: measured and in the device's store. `notified`: passed to the radio for a subscriber; a notification has no
 acknowledgement, so it may be lost on air. `confirmed`: the client's stack confirmed the indication, or the client

@@ -12,7 +12,7 @@ COMMAND_S = 60.0
 
 
 class CommandFailed(Exception):
-    """A command ended with an error; the text is what it said."""
+    """A command ended with an error; the text is what it printed."""
 
 
 def program(name: str) -> str:

@@ -128,7 +128,7 @@ objects_dir = "{plan.file("objects")}"
 [secrets]
 master_key_file = "{plan.file("master.key")}"
 
-# The demo's people have no authenticator app; production asks administrators for a second factor.
+# The demo's people have no authenticator app; production requires a second factor of administrators.
 [sign_in]
 second_factor = "optional"
 

@@ -9,14 +9,14 @@ ASK_EVERY_S = 0.1
 
 
 class DemoNotReady(Exception):
-    """A part of the demo did not come up in time; the text says which and where its log is."""
+    """A part of the demo did not come up in time; the text has its name and the place of its log."""
 
 
 async def eventually(what: str, condition: Callable[[], Awaitable[bool]], within_s: float) -> None:
     """Return once `condition` holds. Raises `DemoNotReady`."""
     try:
         async with asyncio.timeout(within_s):
-            while not await condition():  # noqa: ASYNC110 - other processes become ready; nothing here could tell
+            while not await condition():  # noqa: ASYNC110 - other processes become ready; nothing here is notified
                 await asyncio.sleep(ASK_EVERY_S)
     except TimeoutError:
         late = f"{what} did not come within {within_s:.0f} s; the folder log of the state says why"
