@@ -14,7 +14,7 @@ def test_tables_of_the_device_makers_guide_equal_the_generated_tables():
     assert filled(text) == text
 
 
-def test_every_generated_table_is_in_the_guide_once():
+def test_every_generated_table_is_in_the_device_makers_guide_exactly_once():
     assert sorted(re.findall(r"<!-- table: ([\w-]+) -->", GUIDE.read_text())) == sorted(TABLES)
 
 

@@ -147,6 +147,6 @@ def test_documents_contain_no_path_of_the_development_machine(document: Path):
     assert re.findall(r"(?<![\w.])/(?:work|root|tmp|farm|home)/\S*", document.read_text()) == []
 
 
-def test_every_picture_is_shown_in_a_document():
+def test_every_picture_file_is_shown_in_a_document():
     shown = {(document.parent / link).resolve() for document in DOCUMENTS for link in links(document)}
     assert {path.resolve() for path in (DOCS / "shots").iterdir()} <= shown

@@ -29,7 +29,7 @@ def value_of(name: str) -> float:
     return float(value.quota if isinstance(value, Policy) else value)
 
 
-def test_security_page_lists_limits_of_every_boundary():
+def test_security_page_lists_the_limits_of_every_trust_boundary():
     boundaries = {part for name, _ in ROWS for part in name.split(".")[1:-1]}
     assert {"http", "egress", "ingest", "uplink", "fleet", "crew", "security", "sessions", "transports"} <= boundaries
 

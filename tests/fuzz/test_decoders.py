@@ -73,7 +73,7 @@ def test_mutated_apdu_bytes_are_decoded_or_refused(name: str) -> None:
     assert read + refused == COUNT
 
 
-def test_mutated_report_is_compiled_or_refused() -> None:
+def test_mutated_scan_report_is_decoded_or_refused() -> None:
     samples = (sample.octets for sample in apdus())
     reports = [one for one in samples if one[8:9] == b"\x01" and one[18:20] in EVENT_TYPES]
     assert len(reports) == 4

@@ -92,7 +92,7 @@ def test_manager_handles_mutated_conversations_without_an_exception(
             raise AssertionError(f"ARGUS_FUZZ_SEED={SEED}, number {number} ({name}): {octets.hex()}") from error
 
 
-def test_random_bytes_after_the_association_end_it() -> None:
+def test_random_bytes_sent_in_an_association_end_the_association() -> None:
     for number in range(COUNT // 10):
         random = seeded("noise", number)
         manager = operating_manager(OXIMETER)

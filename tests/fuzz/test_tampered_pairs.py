@@ -100,7 +100,7 @@ class TamperedPair:
 
 
 @pytest.mark.parametrize("shard", range(2))
-def test_tampered_conversation_ends_without_an_exception(shard: int) -> None:
+def test_conversation_of_agent_and_manager_with_tampered_bytes_ends_without_an_exception(shard: int) -> None:
     pool = Peers().pool
     tampered = operated = 0
     for number in range(STORIES // 2):

@@ -16,7 +16,7 @@ def settings(unit: str, name: str) -> list[str]:
 
 
 @pytest.mark.finding("fleet-1")
-def test_gateway_unit_permits_reading_the_clock_by_either_name():
+def test_gateway_unit_permits_both_system_calls_that_read_the_clock_error():
     """glibc's adjtimex() calls clock_adjtime; a filter that lists only the other name ends the process."""
     permitted: set[str] = set()
     for line in settings("argus-gateway.service", "SystemCallFilter"):
@@ -27,12 +27,12 @@ def test_gateway_unit_permits_reading_the_clock_by_either_name():
 
 
 @pytest.mark.parametrize("unit", ["argus-gateway.service", "argus-cloud.service"])
-def test_forbidden_system_call_fails_instead_of_ending_the_process(unit: str):
+def test_forbidden_system_call_returns_an_error_and_does_not_end_the_process(unit: str):
     assert settings(unit, "SystemCallErrorNumber") == ["EPERM"]
 
 
 @pytest.mark.parametrize("unit", ["argus-gateway.service", "argus-cloud.service"])
-def test_unit_starts_the_program_that_the_guide_installs(unit: str):
+def test_systemd_unit_starts_the_program_that_the_guide_installs(unit: str):
     installed = "".join(commands("1. Install"))
     assert settings(unit, "ExecStart")[0].startswith("/opt/argus/bin/")
     assert "/opt/argus/bin/pip install" in installed

@@ -80,7 +80,7 @@ def cloud_files() -> list[str]:
     return [name for name in files if name == "cloud/hosts.py" or (name.startswith("cloud/") and "/http/" in name)]
 
 
-def test_private_names_of_aiohttp_are_used_in_one_file_only() -> None:
+def test_private_names_of_aiohttp_are_used_in_only_one_file() -> None:
     uses = {}
     for path in cloud_files():
         if path == INTERNALS:
@@ -94,7 +94,7 @@ def test_private_names_of_aiohttp_are_used_in_one_file_only() -> None:
     assert uses == {}, f"move these uses of aiohttp's private names into {INTERNALS}"
 
 
-def test_installed_aiohttp_has_every_private_name_in_use() -> None:
+def test_installed_aiohttp_defines_every_private_name_that_the_product_uses() -> None:
     bases = {"RequestHandler": RequestHandler, "Server": Server}
     missing = [
         f"{node.module}.{alias.name}"
@@ -113,7 +113,7 @@ def test_installed_aiohttp_has_every_private_name_in_use() -> None:
     assert missing == [], f"aiohttp {aiohttp.__version__} no longer has these; {INTERNALS} relies on them"
 
 
-def test_classes_redefine_no_private_name_of_their_aiohttp_base() -> None:
+def test_subclasses_of_aiohttp_classes_redefine_no_private_name() -> None:
     bases = {
         "AiohttpConnection": RequestHandler,
         "AiohttpServer": Server,

@@ -19,7 +19,7 @@ def paths(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_path_named_in_a_page_for_engineers_exists(page: str) -> None:
+def test_every_path_named_in_the_documentation_for_engineers_exists(page: str) -> None:
     assert page != PAGES[0] or len(paths(page)) > 60
     lost = [each for each in paths(page) if not list(ROOT.glob(PLACEHOLDERS.sub("*", each).rstrip("/")))]
     assert lost == []

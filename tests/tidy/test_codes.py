@@ -22,7 +22,7 @@ def _spelt_codes(path: Path) -> list[int]:
     ]
 
 
-def test_nomenclature_codes_are_written_by_name_outside_the_tables() -> None:
+def test_nomenclature_codes_outside_the_tables_are_written_by_name() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{line}"
         for path in python_files()
@@ -32,7 +32,7 @@ def test_nomenclature_codes_are_written_by_name_outside_the_tables() -> None:
     assert not found, "use code_of"
 
 
-def test_code_written_as_two_numbers_is_found(tmp_path: Path) -> None:
+def test_nomenclature_code_written_as_two_numbers_is_found(tmp_path: Path) -> None:
     source = tmp_path / "one.py"
     source.write_text("X = Code(2, 19384)\nY = Code(partition, 19384)\n", encoding="utf-8")
     assert _spelt_codes(source) == [1]

@@ -90,7 +90,7 @@ LETTERS = 512
 DOUBLED_MAX = 2.1
 
 
-def test_every_regular_expression_is_listed_by_the_origin_of_its_input():
+def test_every_regular_expression_is_listed_with_the_origin_of_its_input():
     listed = [*OWN_TEXT, *OPERATORS_TEXT, *UNTRUSTED]
     assert len(listed) == len(set(listed))
     assert {one.place for one in expressions()} == set(listed)
@@ -111,7 +111,7 @@ def test_regular_expressions_on_external_input_take_linear_time():
 
 # By place, since every worker of a run collects this file and only one searches the syntax trees.
 @pytest.mark.parametrize("place", UNTRUSTED)
-def test_expression_does_at_most_proportional_work_on_longer_texts(place: str):
+def test_work_of_a_regular_expression_grows_at_most_in_proportion_to_the_text(place: str):
     found = [one for one in expressions() if one.place == place]
     assert found
     for expression, method in ((one, method) for one in found for method in sorted(one.methods)):
@@ -140,7 +140,7 @@ def test_expression_does_at_most_proportional_work_on_longer_texts(place: str):
         (r"(ab|a[b]c)*d(?:ab|abc|cab)*e", 0, "match"),
     ],
 )
-def test_known_super_linear_expression_is_found(pattern: str | bytes, flags: int, method: str):
+def test_known_super_linear_regular_expression_is_found(pattern: str | bytes, flags: int, method: str):
     assert find_super_linear(pattern, flags, method) is not None
 
 
@@ -156,14 +156,14 @@ def test_known_super_linear_expression_is_found(pattern: str | bytes, flags: int
         (r"#.*", "sub"),
     ],
 )
-def test_known_linear_expression_is_accepted(pattern: str, method: str):
+def test_known_linear_regular_expression_is_accepted(pattern: str, method: str):
     assert find_super_linear(pattern, 0, method) is None
 
 
 @pytest.mark.parametrize(
     ("pattern", "why"), [(r"(a+)\1", "back reference"), (r"(?:a(?!b*c))*", "look-around"), (r"(?=a*b)a", "look-around")]
 )
-def test_expression_without_an_automaton_is_rejected(pattern: str, why: str):
+def test_regular_expression_that_no_automaton_can_match_is_rejected(pattern: str, why: str):
     with pytest.raises(NotImplementedError, match=why):
         find_super_linear(pattern, 0, "match")
 

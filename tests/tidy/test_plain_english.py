@@ -122,29 +122,29 @@ def test_output_and_errors_of_the_gateway_are_in_plain_english() -> None:
 
 
 @pytest.mark.parametrize("document", [ROOT / "README.md", *GUIDES], ids=lambda path: str(path.name))
-def test_guides_are_in_plain_english_and_name_no_contract_number(document: Path) -> None:
+def test_guides_are_in_plain_english_without_contract_numbers(document: Path) -> None:
     assert faults_of_markdown(document) == []
     assert CONTRACT_NUMBER.findall(document.read_text()) == []
 
 
-def test_unreleased_changes_are_in_plain_english(tmp_path: Path) -> None:
+def test_unreleased_changelog_entries_are_in_plain_english(tmp_path: Path) -> None:
     unreleased = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1]
     assert unreleased.startswith("Unreleased")
     assert_plain(iter(re.sub(r"`[^`]*`", "", unreleased).splitlines()))
 
 
 @pytest.mark.parametrize("module", WORD_FILES)
-def test_english_texts_of_pages_are_in_plain_english(module: str) -> None:
+def test_english_page_texts_are_in_plain_english(module: str) -> None:
     assert_plain(english for english, _ in importlib.import_module(module).WORDS.values())
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.name))
-def test_templates_are_in_plain_english(template: Path) -> None:
+def test_page_templates_are_in_plain_english(template: Path) -> None:
     text = re.sub(r"\{[{%#].*?[#%}]\}|<[^>]*>", " ", template.read_text(), flags=re.DOTALL)
     assert_plain(iter(text.splitlines()))
 
 
-def test_counts_of_style_faults_do_not_exceed_their_limits() -> None:
+def test_number_of_style_faults_does_not_exceed_the_limit_of_each_kind() -> None:
     counts = {
         "words in docstrings": sum(len(faults(text)) for text in docstrings()),
         "words in comments": sum(len(faults(text)) for text in comments()),

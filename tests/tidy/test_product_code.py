@@ -86,7 +86,7 @@ def numbers(text: str) -> list[str]:
     return found
 
 
-def test_times_carry_their_unit_in_their_name() -> None:
+def test_names_of_time_values_contain_their_unit() -> None:
     found = {
         shown(path): bare
         for path in product_files()
@@ -96,7 +96,7 @@ def test_times_carry_their_unit_in_their_name() -> None:
     assert found == {}
 
 
-def test_number_without_a_unit_is_found() -> None:
+def test_time_value_without_a_unit_in_its_name_is_found() -> None:
     text = (
         "TIMEOUT = 3\n\ndef f(delay: float, pause_s: float, age_max: int | None) -> None:\n    self.period: int = 1\n"
     )
@@ -123,7 +123,7 @@ def declared_parts(path: Path) -> set[str]:
     return {f"{package}.{name}" for name in texts}
 
 
-def test_every_module_of_the_product_is_used() -> None:
+def test_every_module_of_the_product_is_imported_or_run() -> None:
     used: set[str] = set()
     for path in python_files():
         # A module that only its own tests use is dead.
@@ -137,7 +137,7 @@ def test_every_module_of_the_product_is_used() -> None:
     assert [name for name in dead if name not in others] == []
 
 
-def test_shell_scripts_belong_to_a_command() -> None:
+def test_every_shell_script_belongs_to_a_command() -> None:
     scripts = [path for path in project_files() if path.suffix == ".sh"]
     callers = "\n".join(
         path.read_text()

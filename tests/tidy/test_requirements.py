@@ -44,7 +44,7 @@ def test_every_requirement_has_a_version_and_hashes_and_no_url(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pinned_versions_satisfy_the_specifiers_of_the_project(name: str) -> None:
+def test_pinned_versions_satisfy_the_version_specifiers_of_the_project(name: str) -> None:
     about = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [
         *about["build-system"]["requires"],

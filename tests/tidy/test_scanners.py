@@ -224,7 +224,7 @@ def measure_work(size: int, scan: Scan) -> int:
 @pytest.mark.finding("security-1")
 @pytest.mark.finding("security-4")
 @pytest.mark.parametrize("name", SCANNERS)
-def test_scanner_examines_each_byte_a_bounded_number_of_times(name: str) -> None:
+def test_each_byte_scanner_examines_each_byte_a_bounded_number_of_times(name: str) -> None:
     size, scan = SCANNERS[name]
     assert_linear([measure_work(size * times, scan) for times in (1, 2, 4)])
 
@@ -240,7 +240,7 @@ def test_capture_of_byte_by_byte_input_is_written_in_linear_time(tmp_path: Path)
     assert_linear([measure_work(2_000 * times, scan) for times in (1, 2, 4)])
 
 
-def test_work_measurement_rejects_quadratic_scanners() -> None:
+def test_measurement_of_examined_bytes_rejects_a_quadratic_scanner() -> None:
     def quadratic(text: CountedText) -> None:
         while text:
             text = text[1:]

@@ -29,7 +29,7 @@ def test_python_files_have_at_most_400_lines_of_code():
     assert long == {}
 
 
-def test_lines_of_code_leave_out_comments_blank_lines_and_docstrings():
+def test_count_of_code_lines_excludes_comments_blank_lines_and_docstrings():
     text = '"""What.\n\nWhy."""\n\n# why\nX = 1\n\n\ndef f():\n    """Says."""\n    return (\n        X\n    )\n'
     assert code_lines(text) == 5
 
@@ -39,7 +39,7 @@ def test_file_and_folder_names_are_not_vague():
     assert vague == []
 
 
-def test_every_soak_belongs_to_a_group():
+def test_every_soak_test_belongs_to_a_soak_group():
     named = {argument for group in GROUPS.values() for command in group.commands for argument in command}
     soaks = {_shown(path) for path in python_files() if _shown(path).startswith("tests/soak/test_")}
     assert soaks - named == set()
@@ -86,6 +86,6 @@ def test_files_contain_no_forbidden_pattern(what: str, pattern: str):
     assert found == [], what
 
 
-def test_project_contains_no_recording_of_the_shared_material():
+def test_project_contains_no_file_copied_from_the_shared_recordings():
     copied = [_shown(path) for path in project_files() if path.suffix in {".dat", ".hea", ".xyz", ".atr"}]
     assert copied == []
