@@ -1,1 +1,1 @@
-"""IEEE 11073-20601 and its nomenclature: one codec, one engine for manager and agent."""
+"""IEEE 11073-20601 and its nomenclature. Manager and agent share one codec and one association engine."""

@@ -1,19 +1,19 @@
-"""All known deviations of devices, as rows: the sentence of the report, the action, and its reason.
+"""Table of all known deviations of devices: the sentence of the report, the action, and its reason.
 
-One member for each oddity. `Notes.add` takes a member, so every deviation has a row, whose clause, outcome and reason
-appear in the device report and the device maker's guide. Sentences are templates over handles, counts, names and the
-reasons of our own decoders, never over measured values.
+Each deviation is one member of `Oddity`. `Notes.add` takes a member, so every reported deviation has a row, whose
+clause, outcome and reason appear in the device report and the device maker's guide. Sentences are templates with
+handles, counts, names and the reasons of our own decoders, never with measured values.
 
-A tolerated oddity is accepted although it is wrong: the association continues and no value is lost that can be decoded
-without guessing. A deviation that leaves doubt about a value is never tolerated: the standard's response refuses it
-(ROER, RORJ, AARE), or the association ends (ABRT).
+A tolerated deviation is accepted although it is wrong: the association continues, and every value that can be decoded
+without guessing is kept. A deviation that leaves doubt about a value is never tolerated: it is refused by the
+standard's response (ROER, RORJ, AARE), or the association ends (ABRT).
 """
 
 from enum import Enum
 
 
 class Outcome(Enum):
-    """Consequence of an oddity for the device."""
+    """Consequence of a deviation for the device that caused it."""
 
     TOLERATED = "tolerated"
     """Accepted although wrong; everything that can be read is kept."""
@@ -24,7 +24,8 @@ class Outcome(Enum):
 
 
 class Oddity(Enum):
-    """A row: outcome, clause ("" where the decoder that failed names it), sentence, action and reason."""
+    """A known deviation: outcome, clause, sentence, action and reason. The clause is "" where it comes from the decoder
+    that failed."""
 
     def __init__(self, outcome: Outcome, clause: str, sentence: str, done: str, why: str) -> None:
         self.outcome = outcome
@@ -35,7 +36,7 @@ class Oddity(Enum):
 
     @property
     def key(self) -> str:
-        """The stable name, by which records of many years are grouped."""
+        """Stable name of the deviation. Records of many years are grouped by it, so it never changes."""
         return self.name.lower()
 
     # fmt: off

@@ -1,7 +1,8 @@
-"""The tag tables of 20601: the APDU of each tag, and the body of each message tag (reference §3 and §4).
+"""The tag tables of 20601: the APDU of each APDU tag, and the body of each message tag (reference 20601 §3 and §4).
 
-An APDU is tag, length, content; PRST holds one data APDU: invoke-id, message tag, length, body. Both layers check every
-length against its parent. The invoke-id is read before the body, so that a broken body can still be rejected (RORJ).
+An APDU is tag, length, content. The content of a PRST is one data APDU: invoke-id, message tag, length, body. Both
+layers check every length against the enclosing length. The invoke-id is read before the body, so that a message with an
+invalid body can still be rejected (RORJ).
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from protocols.reader import Reader
 
 
 class MessageTag(OpenIntEnum):
-    """The message that a data APDU holds."""
+    """Tag of the message in a data APDU."""
 
     EVENT_REPORT = 0x0100
     CONFIRMED_EVENT_REPORT = 0x0101
@@ -45,14 +46,15 @@ class MessageTag(OpenIntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Prst:
-    """A presentation APDU; `data` is the encoded data APDU."""
+    """A presentation APDU (PRST); `data` is its encoded data APDU."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class DataApdu:
-    """A data APDU whose body is still bytes. `body_of` decodes it, and may fail while the invoke-id is known."""
+    """A data APDU whose body is not yet decoded. `body_of` decodes the body; if that fails, the invoke-id is still
+    known."""
 
     invoke_id: int
     message: MessageTag
@@ -90,7 +92,7 @@ _TAG_OF = {wire_type: tag for tag, wire_type in APDUS.items()}
 
 
 def decode_apdu(data: bytes) -> Apdu:
-    """Decode one whole APDU, without the data APDU inside a PRST. Raises `RemoteProtocolError`."""
+    """Decode one whole APDU; the data APDU inside a PRST stays encoded. Raises `RemoteProtocolError`."""
     reader = Reader(data, clause="20601 §3 APDU")
     tag = reader.u16()
     wire_type = APDUS.get(tag)
@@ -104,7 +106,7 @@ def decode_apdu(data: bytes) -> Apdu:
 
 
 def decode_data(data: bytes) -> DataApdu:
-    """Decode the data APDU inside a PRST, except its body. Raises `RemoteProtocolError` when its lengths are wrong."""
+    """Decode a data APDU, except its body. Raises `RemoteProtocolError` when a length is wrong."""
     reader = Reader(data, clause="20601 §4 DataApdu")
     invoke_id, message = reader.u16(), MessageTag(reader.u16())
     body = reader.take(reader.u16())
@@ -113,13 +115,14 @@ def decode_data(data: bytes) -> DataApdu:
 
 
 def invoke_id_of(data: bytes) -> int | None:
-    """Return the invoke-id of a PRST that is otherwise broken, None where it is missing."""
+    """Return the invoke-id of an encoded PRST that cannot be decoded; None where `data` is too short or has another
+    tag."""
     return int.from_bytes(data[6:8], "big") if len(data) >= 8 and data[:2] == b"\xe7\x00" else None
 
 
 def body_of(data: DataApdu) -> Any:
-    """Decode the body that the message tag announces. Raises `RemoteProtocolError` on an unknown tag or a
-    broken body."""
+    """Decode the body of a data APDU as the type of its message tag. Raises `RemoteProtocolError` for an unknown tag or
+    an invalid body."""
     wire_type = BODIES.get(data.message)
     if wire_type is None:
         raise RemoteProtocolError(f"no message has the tag 0x{data.message:04X}", at=2, clause="20601 §4 DataApdu")
@@ -133,7 +136,7 @@ def encode_apdu(apdu: Apdu) -> bytes:
 
 
 def encode_data(invoke_id: int, message: MessageTag, body: object) -> bytes:
-    """Encode a whole PRST APDU around a message."""
+    """Encode a message as a whole PRST APDU."""
     frame = invoke_id.to_bytes(2, "big") + message.to_bytes(2, "big") + _counted(encode(body))
     return encode_apdu(Prst(frame))
 

@@ -1,7 +1,7 @@
-"""The actions of the MDS: setting the clock and requesting data (reference 20601 §6).
+"""Actions of the MDS object: set the clock, and request data (reference 20601 §6).
 
-No confirmed source defines the layout of Set-Base-Offset-Time's argument: this module writes the bare BaseOffsetTime
-(see `SetBaseOffsetTimeInvoke`). The actions of PM-stores have their own file (`pm_store`).
+No confirmed source defines the layout of Set-Base-Offset-Time's argument: this module writes only the BaseOffsetTime
+(see `SetBaseOffsetTimeInvoke`). The actions of PM-stores are in `pm_store`.
 """
 
 from protocols.ieee11073.apdu.data import EventType
@@ -21,7 +21,7 @@ from protocols.ieee11073.mder import (
 
 
 class ActionType(OpenIntEnum):
-    """action-type, partition 1."""
+    """action-type: code of an action in nomenclature partition 1."""
 
     SEG_CLR = 3084
     SEG_GET_INFO = 3085
@@ -34,8 +34,8 @@ class ActionType(OpenIntEnum):
 
 @sequence
 class SetTimeInvoke:
-    """Argument of Set-Time. `date_time` is an AbsoluteTime, the device's new local time; `accuracy` is a FLOAT and must
-    be 0."""
+    """Argument of the Set-Time action. `date_time` is an AbsoluteTime, the device's new local time; `accuracy` is a
+    FLOAT and must be 0."""
 
     date_time: Bytes8
     accuracy: U32
@@ -43,7 +43,8 @@ class SetTimeInvoke:
 
 @sequence
 class SetBaseOffsetTimeInvoke:
-    """UNCONFIRMED beyond the BaseOffsetTime itself (reference §14): further fields may follow it."""
+    """Argument of the Set-Base-Offset-Time action. Only the BaseOffsetTime is confirmed (reference 20601 §14); the
+    standard may define further fields after it."""
 
     base_offset_time: Bytes8
 
@@ -75,14 +76,15 @@ SUPPORTS_PERSON_ID = 0x0010
 
 @sequence
 class HandleEntry:
-    """One handle of a HANDLEList."""
+    """One object handle in a HANDLEList."""
 
     obj_handle: Handle
 
 
 @sequence
 class DataRequest:
-    """Scope and duration (`data_req_time`, in 125 µs) of the data that the manager requests."""
+    """A manager's data request: its scope (persons, class or handles), and its duration `data_req_time` in units of 125
+    µs."""
 
     data_req_id: U16
     data_req_mode: Bits16
@@ -93,7 +95,7 @@ class DataRequest:
 
 
 class DataRequestResult(OpenIntEnum):
-    """data-req-result."""
+    """data-req-result: the agent's acceptance of a data request, or its reason to refuse it."""
 
     NO_ERROR = 0
     UNSPECIFIC_ERROR = 1
@@ -117,8 +119,8 @@ class DataRequestResult(OpenIntEnum):
 
 @sequence
 class DataResponse:
-    """Response to a data request. `event_type` and `event_info` hold a scan report for a single response, else 0 and
-    nothing."""
+    """Response to a data request. For a single response, `event_type` and `event_info` hold a scan report; otherwise
+    they are 0 and empty."""
 
     rel_time_stamp: RelativeTime
     data_req_result: DataRequestResult

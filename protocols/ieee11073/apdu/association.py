@@ -1,4 +1,4 @@
-"""AARQ, AARE, RLRQ, RLRE and ABRT: begin and end of an association (reference 20601 §3)."""
+"""The APDUs that begin and end an association: AARQ, AARE, RLRQ, RLRE and ABRT (reference 20601 §3)."""
 
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.mder import (
@@ -27,7 +27,7 @@ CONFIG_ID_MANAGER = 0
 
 
 class AssociateResult(OpenIntEnum):
-    """The manager's result for an AARQ."""
+    """The manager's result in its response to an association request (AARQ)."""
 
     ACCEPTED = 0
     REJECTED_PERMANENT = 1
@@ -41,22 +41,18 @@ class AssociateResult(OpenIntEnum):
 
 
 class ReleaseRequestReason(OpenIntEnum):
-    """Reason of a release request."""
-
     NORMAL = 0
     NO_MORE_CONFIGURATIONS = 1
     CONFIGURATION_CHANGED = 2
 
 
 class ReleaseResponseReason(OpenIntEnum):
-    """The only reason that a release response has."""
+    """Reason in a release response (RLRE). The standard has only this one."""
 
     NORMAL = 0
 
 
 class AbortReason(OpenIntEnum):
-    """Reason of an abort."""
-
     UNDEFINED = 0
     BUFFER_OVERFLOW = 1
     RESPONSE_TIMEOUT = 2
@@ -65,7 +61,7 @@ class AbortReason(OpenIntEnum):
 
 @sequence
 class DataProto:
-    """One data protocol that the agent offers, or the one that the manager selected."""
+    """A data protocol and its parameters: one that the agent offers, or the one that the manager selected."""
 
     data_proto_id: U16
     data_proto_info: AnyDefinedBy
@@ -73,7 +69,7 @@ class DataProto:
 
 @sequence
 class PhdAssociationInformation:
-    """data-proto-info of protocol 20601, in both directions."""
+    """data-proto-info of protocol 20601, as sent by the agent in its AARQ and by the manager in its AARE."""
 
     protocol_version: Bits32
     encoding_rules: Bits16
@@ -90,7 +86,7 @@ class PhdAssociationInformation:
 
 @sequence
 class Aarq:
-    """Association request, agent to manager."""
+    """Association request (AARQ), sent by the agent."""
 
     assoc_version: Bits32
     data_proto_list: SequenceOf[DataProto]
@@ -98,7 +94,7 @@ class Aarq:
 
 @sequence
 class Aare:
-    """Association response, manager to agent."""
+    """Association response (AARE), sent by the manager."""
 
     result: AssociateResult
     selected_data_proto: DataProto
@@ -106,20 +102,20 @@ class Aare:
 
 @sequence
 class Rlrq:
-    """Release request, either way."""
+    """Release request (RLRQ), sent by either side."""
 
     reason: ReleaseRequestReason
 
 
 @sequence
 class Rlre:
-    """Release response, either way."""
+    """Release response (RLRE), sent by either side."""
 
     reason: ReleaseResponseReason
 
 
 @sequence
 class Abrt:
-    """Abort, either way; it has no response."""
+    """Abort (ABRT), sent by either side; it has no response."""
 
     reason: AbortReason

@@ -1,4 +1,4 @@
-"""The attribute forms that several messages share (reference 20601 §2)."""
+"""Data types of attributes that several messages use (reference 20601 §2)."""
 
 from protocols.ieee11073.mder import U16, AnyDefinedBy, Handle, OctetString, OidType, SequenceOf, sequence
 
@@ -21,7 +21,8 @@ class Type:
 
 @sequence
 class AttrValMapEntry:
-    """One value of an observation in fixed form: its attribute, and the length in bytes of its whole MDER value."""
+    """One entry of an Attribute-Value-Map: the id of an attribute, and the length in bytes of its MDER value in a
+    fixed-format report."""
 
     attribute_id: OidType
     attribute_len: U16
@@ -29,7 +30,7 @@ class AttrValMapEntry:
 
 @sequence
 class HandleAttrValMapEntry:
-    """The values that a scanner reports for one object, in order."""
+    """The attributes that a scanner reports for one object, in order."""
 
     obj_handle: Handle
     attr_val_map: SequenceOf[AttrValMapEntry]
@@ -37,7 +38,7 @@ class HandleAttrValMapEntry:
 
 @sequence
 class SystemModel:
-    """Manufacturer and model, printable strings padded to even length."""
+    """Manufacturer and model of a device: printable strings, padded to an even length."""
 
     manufacturer: OctetString
     model_number: OctetString
@@ -45,7 +46,7 @@ class SystemModel:
 
 @sequence
 class ProductionSpecEntry:
-    """One production detail: serial number, revisions and so on."""
+    """One item of a device's production specification, such as its serial number or a revision."""
 
     spec_type: U16
     component_id: U16
@@ -54,7 +55,7 @@ class ProductionSpecEntry:
 
 @sequence
 class TypeVersion:
-    """A specialisation that the device follows; the code is of partition 8."""
+    """A device specialisation that the device follows, and its version; `type` is a code of partition 8."""
 
     type: OidType
     version: U16

@@ -1,4 +1,4 @@
-"""The data APDU inside PRST and the bodies of its messages (reference 20601 §4 and §5)."""
+"""The bodies of the messages in data APDUs, which are sent inside PRST APDUs (reference 20601 §4 and §5)."""
 
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.mder import (
@@ -32,7 +32,7 @@ class ErrorValue(OpenIntEnum):
 
 
 class RejectProblem(OpenIntEnum):
-    """problem of a RORJ."""
+    """Reason of a reject message (RORJ)."""
 
     UNRECOGNIZED_APDU = 0
     BADLY_STRUCTURED_APDU = 2
@@ -50,7 +50,7 @@ class ConfigResult(OpenIntEnum):
 
 
 class EventType(OpenIntEnum):
-    """event-type of an event report, partition 1."""
+    """event-type: code of an event report in nomenclature partition 1."""
 
     CONFIG = 3356
     SCAN_REPORT_FIXED = 3357
@@ -74,7 +74,7 @@ class EventType(OpenIntEnum):
 
 @sequence
 class EventReportArgument:
-    """EventReportArgumentSimple."""
+    """Body of an event report (EventReportArgumentSimple)."""
 
     obj_handle: Handle
     event_time: RelativeTime
@@ -84,7 +84,7 @@ class EventReportArgument:
 
 @sequence
 class EventReportResult:
-    """EventReportResultSimple."""
+    """Body of the response to a confirmed event report (EventReportResultSimple)."""
 
     obj_handle: Handle
     current_time: RelativeTime
@@ -94,14 +94,14 @@ class EventReportResult:
 
 @sequence
 class OidEntry:
-    """One id of an AttributeIdList."""
+    """One attribute id in an AttributeIdList."""
 
     attribute_id: OidType
 
 
 @sequence
 class GetArgument:
-    """GetArgumentSimple; an empty list requests all attributes."""
+    """Body of a Get request (GetArgumentSimple). An empty list of attribute ids requests all attributes."""
 
     obj_handle: Handle
     attribute_id_list: SequenceOf[OidEntry]
@@ -109,7 +109,7 @@ class GetArgument:
 
 @sequence
 class GetResult:
-    """GetResultSimple."""
+    """Body of the response to a Get (GetResultSimple): an object's attributes."""
 
     obj_handle: Handle
     attribute_list: SequenceOf[AvaType]
@@ -117,7 +117,7 @@ class GetResult:
 
 @sequence
 class AttributeModEntry:
-    """One modification of a Set."""
+    """One modification of an attribute in a Set request."""
 
     modify_operator: U16
     attribute: AvaType
@@ -125,7 +125,7 @@ class AttributeModEntry:
 
 @sequence
 class SetArgument:
-    """SetArgumentSimple."""
+    """Body of a Set request (SetArgumentSimple)."""
 
     obj_handle: Handle
     modification_list: SequenceOf[AttributeModEntry]
@@ -133,7 +133,7 @@ class SetArgument:
 
 @sequence
 class SetResult:
-    """SetResultSimple."""
+    """Body of the response to a confirmed Set (SetResultSimple)."""
 
     obj_handle: Handle
     attribute_list: SequenceOf[AvaType]
@@ -141,7 +141,7 @@ class SetResult:
 
 @sequence
 class ActionArgument:
-    """ActionArgumentSimple; an ActionResultSimple has the same form."""
+    """Body of an Action request (ActionArgumentSimple). An ActionResultSimple has the same layout."""
 
     obj_handle: Handle
     action_type: OidType
@@ -150,7 +150,7 @@ class ActionArgument:
 
 @sequence
 class ActionResult:
-    """ActionResultSimple."""
+    """Body of the response to a confirmed Action (ActionResultSimple)."""
 
     obj_handle: Handle
     action_type: OidType
@@ -167,14 +167,14 @@ class ErrorResult:
 
 @sequence
 class RejectResult:
-    """RORJ."""
+    """Body of a reject message (RORJ)."""
 
     problem: RejectProblem
 
 
 @sequence
 class ConfigObject:
-    """One object of a configuration report."""
+    """One object in a configuration report."""
 
     obj_class: OidType
     obj_handle: Handle
@@ -183,7 +183,7 @@ class ConfigObject:
 
 @sequence
 class ConfigReport:
-    """event-info of MDC_NOTI_CONFIG."""
+    """A configuration report: the objects of one configuration (event-info of MDC_NOTI_CONFIG)."""
 
     config_report_id: U16
     config_obj_list: SequenceOf[ConfigObject]
@@ -191,7 +191,7 @@ class ConfigReport:
 
 @sequence
 class ConfigReportRsp:
-    """The manager's result for a configuration, event-reply-info of MDC_NOTI_CONFIG."""
+    """The manager's response to a configuration report (event-reply-info of MDC_NOTI_CONFIG)."""
 
     config_report_id: U16
     config_result: ConfigResult
@@ -199,7 +199,7 @@ class ConfigReportRsp:
 
 @sequence
 class ObservationScanFixed:
-    """One object's values in the order of its Attribute-Value-Map."""
+    """Values of one object in a fixed-format report, in the order of its Attribute-Value-Map."""
 
     obj_handle: Handle
     obs_val_data: OctetString
@@ -207,7 +207,7 @@ class ObservationScanFixed:
 
 @sequence
 class ObservationScan:
-    """One object's values with their attribute ids."""
+    """Values of one object in a variable-format report, each with its attribute id."""
 
     obj_handle: Handle
     attributes: SequenceOf[AvaType]
@@ -215,14 +215,16 @@ class ObservationScan:
 
 @sequence
 class GroupedObservation:
-    """Values of all objects of a scanner's Scan-Handle-Attr-Val-Map, without handles."""
+    """Values of a grouped report: all objects in a scanner's Scan-Handle-Attr-Val-Map, in the order of this map and
+    without handles."""
 
     values: OctetString
 
 
 @sequence
 class PersonScanFixed:
-    """One person's values in fixed form. `person_id` 0xFFFF: the device does not know the person."""
+    """Values of one person in a fixed-format report. `person_id` is 0xFFFF where the device did not identify the
+    person."""
 
     person_id: U16
     obs_scan_fixed: SequenceOf[ObservationScanFixed]
@@ -230,7 +232,7 @@ class PersonScanFixed:
 
 @sequence
 class PersonScan:
-    """One person's values with their attribute ids."""
+    """Values of one person in a variable-format report, each with its attribute id."""
 
     person_id: U16
     obs_scan_var: SequenceOf[ObservationScan]
@@ -238,7 +240,8 @@ class PersonScan:
 
 @sequence
 class PersonScanGrouped:
-    """One person's values of all objects of a scanner's map."""
+    """Values of one person in a grouped report: all objects in a scanner's Scan-Handle-Attr-Val-Map, in the order of
+    this map."""
 
     person_id: U16
     obs_scan_grouped: OctetString

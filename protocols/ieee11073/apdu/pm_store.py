@@ -1,7 +1,7 @@
-"""The structures of a device's memory: PM-stores, their segments, and the transfer of entries (reference 20601 §7).
+"""Data types of a device's memory: PM-stores, their segments, and the transfer of segment entries (reference 20601 §7).
 
-A SegmSelection is one of the standard's three choices, so it has a reader and a writer of its own; everything else is a
-wire type. The numbers of the actions are in `actions`, those of the attributes in `dim.attribute`.
+SegmSelection is a CHOICE of three, so it has its own encode and decode functions; everything else is a `@sequence`
+type. The codes of the actions are in `actions`, the codes of the attributes in `dim.attribute`.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ _CLAUSE = "20601 §7 SegmSelection"
 
 
 class TransferResult(OpenIntEnum):
-    """TrigSegmXferRsp: acceptance or refusal of a segment's transfer."""
+    """TrigSegmXferRsp: the agent's acceptance or refusal of a request to transfer a segment."""
 
     SUCCESSFUL = 0
     NO_SUCH_SEGMENT = 1
@@ -64,14 +64,14 @@ class TransferResult(OpenIntEnum):
 
 @sequence
 class InstanceNumber:
-    """The number of a segment in its store: the argument of SEG_TRIG_XFER, and an item of a segm-id-list."""
+    """The number of a segment in its PM-store: the argument of SEG_TRIG_XFER, and an item of a segm-id-list."""
 
     seg_inst_no: U16
 
 
 @sequence
 class TriggerResult:
-    """The response to SEG_TRIG_XFER."""
+    """The agent's response to SEG_TRIG_XFER, the request to transfer a segment."""
 
     seg_inst_no: U16
     trig_segm_xfer_rsp: TransferResult
@@ -79,19 +79,20 @@ class TriggerResult:
 
 @dataclass(frozen=True, slots=True)
 class AllSegments:
-    """Every segment of the store."""
+    """Selection of every segment of a PM-store."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentList:
-    """Segments by their numbers."""
+    """Selection of segments by their numbers."""
 
     numbers: tuple[int, ...]
 
 
 @sequence
 class TimeRange:
-    """Segments by AbsoluteTime, both ends included; only where the store supports it (select or clear by time)."""
+    """Selection of segments by AbsoluteTime, both ends included. The PM-store must support selecting or clearing by
+    time."""
 
     from_time: Bytes8
     to_time: Bytes8
@@ -101,7 +102,7 @@ SegmentSelection = AllSegments | SegmentList | TimeRange
 
 
 def encode_selection(selection: SegmentSelection) -> bytes:
-    """Encode a SegmSelection. Raises `LocalProtocolError` where a number does not fit."""
+    """Encode a SegmSelection. Raises `LocalProtocolError` for a number or a length that does not fit its field."""
     match selection:
         case AllSegments():
             tag, value = _ALL_SEGMENTS, bytes(2)
@@ -133,7 +134,7 @@ def decode_selection(data: bytes) -> SegmentSelection:
 
 @sequence
 class SegmentInfo:
-    """One item of a SegmentInfoList: a segment and its attributes."""
+    """One item of a SegmentInfoList: the number of a segment, and its attributes."""
 
     seg_inst_no: U16
     seg_info: SequenceOf[AvaType]
@@ -141,7 +142,7 @@ class SegmentInfo:
 
 @sequence
 class SegmentDataDescription:
-    """SegmDataEventDescr: the segment and its range of entries, and the status bits of both sides."""
+    """SegmDataEventDescr: a range of entries of one segment, and the status bits that agent and manager set."""
 
     segm_instance: U16
     segm_evt_entry_index: U32
@@ -151,7 +152,8 @@ class SegmentDataDescription:
 
 @sequence
 class SegmentDataEvent:
-    """event-info of MDC_NOTI_SEGMENT_DATA; the bytes hold whole entries, one after the other."""
+    """One event of a segment transfer (event-info of MDC_NOTI_SEGMENT_DATA). The bytes hold whole entries, one after
+    the other."""
 
     segm_data_event_descr: SegmentDataDescription
     segm_data_event_entries: OctetString
@@ -159,14 +161,15 @@ class SegmentDataEvent:
 
 @sequence
 class SegmentDataResult:
-    """event-reply-info of MDC_NOTI_SEGMENT_DATA."""
+    """The manager's response to a segment data event (event-reply-info of MDC_NOTI_SEGMENT_DATA)."""
 
     segm_data_event_descr: SegmentDataDescription
 
 
 @sequence
 class SegmentEntryElement:
-    """One object's values in each entry, in the order of its attr-val-map."""
+    """One object in the layout of a segment's entries. Each entry holds the values that `attr_val_map` lists, in its
+    order."""
 
     class_id: OidType
     metric_type: Type

@@ -1,8 +1,8 @@
-"""The wire forms that a field's annotation can name: `U16`, `Bytes8`, `SequenceOf[AvaType]` (reference 20601 §1).
+"""Type annotations that define the wire encoding of a field: `U16`, `Bytes8`, `SequenceOf[AvaType]` (reference 20601
+§1).
 
-An annotation is the Python type that a reader of the code sees plus one marker that the codec reads. BITS-n are
-numbers as sent; their ASN.1 bit 0 is the most significant bit, so constants are written as the standard's hexadecimal
-values.
+An annotation combines the field's Python type with one marker that the codec reads. BITS-n fields are numbers as sent.
+ASN.1 counts bit 0 as the most significant bit, so constants have the standard's hexadecimal values.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A big-endian number of that many bytes."""
+    """A big-endian number of `width_bytes` bytes, in two's complement if `signed`."""
 
     width_bytes: int
     signed: bool = False
@@ -22,19 +22,19 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class FixedBytes:
-    """A fixed number of bytes as they are, without a length before them."""
+    """A fixed number of bytes, sent without a length."""
 
     width_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class CountedBytes:
-    """INT-U16 length, then the bytes: OCTET STRING and ANY DEFINED BY have this same form."""
+    """Bytes preceded by their INT-U16 length: the encoding of OCTET STRING and ANY DEFINED BY."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """SEQUENCE OF: INT-U16 count, INT-U16 bytes of all items together, the items."""
+    """SEQUENCE OF: the number of items (INT-U16), the length of all items in bytes (INT-U16), and the items."""
 
 
 U8 = Annotated[int, Number(1)]
@@ -54,9 +54,10 @@ SequenceOf = Annotated[tuple[T, ...], Listed()]
 
 
 class OpenIntEnum(IntEnum):
-    """An enumeration that keeps a number without a name as a member called `UNNAMED_<number>`.
+    """An enumeration that accepts numbers without a name, as members called `UNNAMED_<number>`.
 
-    On the wire it has `width_bytes()` bytes. A peer with a newer edition of the standard must not break the decoder.
+    So a peer that uses a newer edition of the standard does not break the decoder. The number has `width_bytes()` bytes
+    on the wire.
     """
 
     @classmethod
@@ -74,7 +75,7 @@ class OpenIntEnum(IntEnum):
 
 
 class OpenIntEnum8(OpenIntEnum):
-    """An open enumeration over INT-U8."""
+    """An open enumeration that is one byte (INT-U8) on the wire."""
 
     @classmethod
     def width_bytes(cls) -> int:

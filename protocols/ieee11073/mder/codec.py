@@ -1,9 +1,9 @@
-"""The MDER codec: a wire type is a frozen class whose fields are in wire order, and needs no other code.
+"""The MDER codec. A wire type is a frozen class whose fields are in wire order, and it needs no code of its own.
 
-`@sequence` reads the annotations once, at import, into a list of (name, element); decoding and encoding iterate over
-that list. Nested sequences, lists and open enumerations need no code of their own either. Decoding raises
-`RemoteProtocolError` and nothing else; encoding raises `LocalProtocolError` when one of our own values does not fit its
-field. CHOICE has no generic form here: the two choices of 20601, APDU and message, are the tag tables of `apdu`.
+`@sequence` reads the annotations once, at import, and makes a list of (name, element); decoding and encoding iterate
+over this list. Nested sequences, lists and open enumerations are handled in the same way. Decoding raises only
+`RemoteProtocolError`. Encoding raises `LocalProtocolError` when a value does not fit its field. CHOICE has no generic
+support: APDUs and messages, the two main choices of 20601, are the tag tables of `apdu`.
 """
 
 from dataclasses import dataclass, fields
@@ -19,7 +19,7 @@ _U16_MAX = 0xFFFF
 
 
 class _Element(Protocol):
-    """One field's wire form, in both directions."""
+    """Decoder and encoder of one field."""
 
     def read(self, reader: Reader) -> Any: ...
     def write(self, value: Any, out: bytearray) -> None: ...
@@ -114,7 +114,7 @@ def _u16(number: int) -> bytes:
 
 
 def _element(annotation: Any) -> _Element:
-    """Return the element for an annotation of `annotations`, an open enumeration or a nested sequence."""
+    """Return the element for `annotation`: one of `annotations`, an open enumeration, or a nested sequence."""
     if get_origin(annotation) is Annotated:
         inner, form = get_args(annotation)
         match form:
@@ -139,7 +139,7 @@ _SEQUENCES: dict[type[Any], list[tuple[str, _Element]]] = {}
 
 @dataclass_transform(frozen_default=True)
 def sequence(wire_type: type[C]) -> type[C]:
-    """Make a class a frozen, slotted wire type whose wire form is its fields in order."""
+    """Make a class a frozen, slotted wire type, encoded as its fields in order."""
     made = dataclass(frozen=True, slots=True)(wire_type)
     hints = get_type_hints(made, include_extras=True)
     _SEQUENCES[made] = [(field.name, _element(hints[field.name])) for field in fields(cast(Any, made))]
@@ -156,12 +156,12 @@ def _write_sequence(value: object, out: bytearray) -> None:
 
 
 def read(wire_type: type[C], reader: Reader) -> C:
-    """Read the next value of `wire_type`; the bytes after it stay unread."""
+    """Read the next value of `wire_type`. Bytes after the value stay unread."""
     return _read_sequence(wire_type, reader)
 
 
 def decode(wire_type: type[C], data: bytes) -> C:
-    """Decode one value from all of `data`. Raises `RemoteProtocolError`."""
+    """Decode one value of `wire_type` from all of `data`. Raises `RemoteProtocolError`."""
     reader = Reader(data, clause=f"20601 {wire_type.__name__}")
     value = _read_sequence(wire_type, reader)
     reader.finish()
@@ -169,7 +169,7 @@ def decode(wire_type: type[C], data: bytes) -> C:
 
 
 def decode_list(item_type: type[C], data: bytes) -> tuple[C, ...]:
-    """Decode the items of a SEQUENCE OF that stands alone, as in an attribute's value. Raises `RemoteProtocolError`."""
+    """Decode a SEQUENCE OF that is not a field, such as an attribute's value. Raises `RemoteProtocolError`."""
     reader = Reader(data, clause=f"20601 SEQUENCE OF {item_type.__name__}")
     value = _ListElement(_SequenceElement(item_type)).read(reader)
     reader.finish()
@@ -184,7 +184,7 @@ def encode(value: object) -> bytes:
 
 
 def encode_list(items: tuple[Any, ...]) -> bytes:
-    """Encode a SEQUENCE OF that stands alone; the items are all of one wire type."""
+    """Encode a SEQUENCE OF that is not a field. All items have the same wire type."""
     out = bytearray()
     for item in items:
         _write_sequence(item, out)

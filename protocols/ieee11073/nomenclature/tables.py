@@ -1,10 +1,10 @@
-"""Index of the tables of terms, and lookup in both directions.
+"""Index of the tables of terms, with lookup by code and by name.
 
-A table has its rows in the order of their codes, one row a line, so that it can be read against the standard and
-searched. A term without a published description carries one derived from its name.
+The rows of a table are in the order of their codes, one row on each line, so that it can be compared with the standard
+and searched. A term without a published description has one derived from its name.
 
-A table is imported when one of its codes is first looked up. Looking up a name needs all tables, and is for constants,
-people, JSON and simulators: the product writes codes by name, never by number.
+A table is imported when one of its codes is first looked up. Looking up a name loads all tables. Names are looked up
+for constants, people, JSON and simulators: the source code writes codes by name, never by number.
 """
 
 from functools import cache, lru_cache
@@ -67,7 +67,7 @@ class UnknownName(KeyError):
 
 @lru_cache(_CACHED_CODES)
 def term_of(code: Code) -> Term:
-    """Return the term of `code`; one of kind "unknown" where no row has it."""
+    """Return the term of `code`. A code without a row gives a term of kind "unknown"."""
     partition, number = code
     for row_partition, first, last, module in TABLES:
         if partition == row_partition and first <= number <= last:
@@ -77,15 +77,16 @@ def term_of(code: Code) -> Term:
 
 @lru_cache(_CACHED_CODES)
 def name_of(code: Code) -> str:
-    """Return the reference identifier, "MDC_…", or "2:61731" where no row has the code."""
+    """Return the reference identifier of `code`, "MDC_…"; "partition:code" (such as "2:61731") where the code has no
+    row."""
     return term_of(code).ref_id
 
 
 def code_of(name: str) -> Code:
-    """Return the code with this reference identifier, or the code that "partition:code" spells. Raises UnknownName
-    otherwise.
+    """Return the code with this reference identifier, or the code that `name` spells as "partition:code".
 
-    Where two rows share a name, return the preferred one's; `name_of` gives the name for either.
+    Where two rows share a name, their preferred code is returned; `name_of` returns the name for either code. Raises
+    `UnknownName` for any other text.
     """
     known = _by_name().get(name)
     if known is not None:
@@ -97,7 +98,7 @@ def code_of(name: str) -> Code:
 
 
 def all_terms() -> tuple[Term, ...]:
-    """Return every row, table by table. Loads all tables."""
+    """Return the rows of all tables, table by table, after loading all tables."""
     modules = dict.fromkeys(module for *_, module in TABLES)
     return tuple(term for module in modules for term in _rows(module))
 

@@ -1,7 +1,7 @@
 """A term of the nomenclature: its name, kind, and codes in other systems.
 
-A row is flat and positional so that a table reads like the standard's and stays small in memory. A code without a row
-is a term of kind "unknown", so that code that prints or maps a term needs no second path.
+A row is flat and positional, so that a table reads like the standard's and needs little memory. A code without a row
+becomes a term of kind "unknown", so that code which prints or maps terms needs no special case.
 """
 
 from typing import NamedTuple
@@ -10,12 +10,12 @@ from protocols.ieee11073.nomenclature.code import Code
 
 
 class Term(NamedTuple):
-    """One row. `number` is the code within `partition`.
+    """One row of a table. `number` is the code within `partition`.
 
-    `kind`: object, attr, action, notification, device, metric, event, unit, site, code or unknown. `units` are UCUM
-    units, the usual one first, separated by "|": those in which a metric is expressed, or the unit itself; "" where
-    there is none or it is unknown. `loinc` is the equivalent LOINC code and `loinc_display` its name, "" where none is
-    known.
+    `kind` is one of: object, attr, action, notification, device, metric, event, unit, site, code, unknown. `units` are
+    UCUM units separated by "|", the usual one first: the units in which a metric is expressed, or the unit itself for a
+    term of kind unit; "" where there is none or it is unknown. `loinc` is the equivalent LOINC code and `loinc_display`
+    its name, "" where none is known.
     """
 
     ref_id: str
@@ -33,11 +33,11 @@ class Term(NamedTuple):
 
     @property
     def ucum(self) -> str:
-        """Return the usual UCUM unit, "" where there is none."""
+        """Return the usual UCUM unit; "" where there is none."""
         return self.units.partition("|")[0]
 
 
 def unknown_term(code: Code) -> Term:
-    """Return the term of a code without a row. Its name is its number, `partition:code`, which `code_of` reads back."""
+    """Return the term of a code without a row. Its name is `partition:code`, which `code_of` converts back."""
     name = f"{code.partition}:{code.code}"
     return Term(name, code.partition, code.code, "unknown", name)

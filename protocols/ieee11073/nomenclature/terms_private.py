@@ -1,7 +1,8 @@
-"""Partition 1024, ours: measurements of a defibrillator and a CPR sensor for which no public code was found.
+"""Partition 1024, private codes of this project: measurements of a defibrillator and a CPR sensor without a public
+code.
 
-These are not IEEE codes: 1024 is the partition for private use, and the numbers are ours. They leave the project only
-as mappings to other systems, never as if they were public.
+These are not IEEE codes. Partition 1024 is reserved for private use, and the project assigned the numbers. They leave
+the project only as mappings to other systems, never as if they were public.
 """
 
 from typing import Final

@@ -1,7 +1,8 @@
-"""The standard configurations that a manager knows in advance: `standard_configuration(config_id)`.
+"""The standard configurations that a manager has in advance: `standard_configuration(config_id)`.
 
-Only the six that public sources confirm object by object (reference 20601 §10). The manager requests the configuration
-of any other id below 0x4000, as for an extended one: a wrong object list would put a wrong name on a value.
+They are the six that public sources confirm object by object (reference 20601 §10). For any other id below 0x4000 the
+manager requests the configuration from the device, as for an extended one: a wrong object list would put a wrong name
+on a value.
 """
 
 from collections.abc import Mapping
@@ -13,12 +14,13 @@ _BY_ID: Mapping[int, Configuration] = {item.config_id: item for item in STANDARD
 
 
 def standard_configuration(config_id: int) -> Configuration | None:
-    """Return the objects of a confirmed standard configuration, None for any other id."""
+    """Return the confirmed standard configuration with this id; None for any other id."""
     return _BY_ID.get(config_id)
 
 
 def standard_bytes(config_id: int) -> bytes | None:
-    """Return the same as the MDER list of objects in a ConfigReport."""
+    """Return the confirmed standard configuration with this id as the MDER list of objects in a ConfigReport; None for
+    any other id."""
     configuration = standard_configuration(config_id)
     return None if configuration is None else configuration.encoded
 

@@ -1,7 +1,8 @@
-"""The codes of our extended configurations, by name, from the project's own nomenclature.
+"""Nomenclature codes used in our extended configurations, as named constants.
 
-The X_PRIVATE rows stand for quantities without a public code: a defibrillator's shocks, compressions and pacing. Loads
-every table of the nomenclature, so only code that describes or simulates devices imports it.
+The X_PRIVATE codes stand for quantities without a public code: a defibrillator's shocks, compressions and pacing.
+Importing this module loads every table of the nomenclature, so only modules that describe or simulate devices import
+it.
 """
 
 from protocols.ieee11073.nomenclature import Code, code_of

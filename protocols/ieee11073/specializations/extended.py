@@ -1,12 +1,12 @@
-"""Extended configurations: the examples in public sources, and our own for devices that no standard describes.
+"""Extended configurations: examples from public sources, and our own for devices that no standard describes.
 
-An extended configuration belongs to its device: the same id stands for other objects on another manufacturer's device,
-so the manager does not know these ids and every device sends its objects. They are collected here so that the
-declarations of our simulated devices are written once, as an example for device makers (`docs/device-maker.md`).
+An extended configuration belongs to its device: the same id means other objects on another manufacturer's device. So
+the manager does not have these configurations in advance, and every device sends its objects. They are collected here
+so that our simulated devices declare them only once, as an example for device makers (`docs/device-maker.md`).
 
-Samples of our own waveforms are signed 16-bit numbers; their two scale points are far apart and short decimals, so that
-the scale that a manager computes is exact. The reference gives no scale for the ECG of 10 ms, so it has that of the
-others.
+Samples of our own waveforms are signed 16-bit numbers. The two points of their scale are far apart and have few
+decimals, so that a manager computes the scale exactly. The reference gives no scale for the ECG with a period of 10 ms,
+so it has the same scale as the other ECGs.
 """
 
 from protocols.ieee11073.apdu.data import ConfigObject
@@ -47,7 +47,8 @@ def _bits(handle: int, code: Code) -> ConfigObject:
 
 
 def _signal(handle: int, code: Code, unit: Code, *, rate_hz: int, gain: int, raw: int) -> ConfigObject:
-    """Return a waveform of which `gain` raw units are one `unit`; the scale points are at ±`raw`."""
+    """Return a waveform object on whose scale `gain` raw units are one `unit`. The two points of the scale are at
+    -`raw` and +`raw`; samples have the rate `rate_hz`."""
     return waveform(
         handle,
         code,

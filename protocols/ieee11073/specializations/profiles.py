@@ -1,8 +1,8 @@
-"""The specialisations of 20601 as a table: the name of each, and its configurations that the manager knows in advance.
+"""Table of the specialisations of 20601: the name of each, and its configurations that the manager has in advance.
 
-Profile codes (partition 8) are in a device's System-Type-Spec-List. `configurations` are the standard ones whose
-objects public sources confirm. `unconfirmed_id` is the id that follows from the pattern of those and that is not
-confirmed: a device that names it has to send its objects (reference 20601 §10).
+A device lists the codes of its profiles (partition 8) in its System-Type-Spec-List. `configurations` are the standard
+ones whose objects public sources confirm. `unconfirmed_id` follows the pattern of the confirmed ids, but no public
+source confirms it: a device that uses this id has to send its objects (reference 20601 §10).
 """
 
 from typing import NamedTuple
@@ -19,7 +19,8 @@ from protocols.ieee11073.specializations.standard import (
 
 
 class Specialization(NamedTuple):
-    """One row. `part` is the number of the standard, "" where the profile has none of its own."""
+    """One specialisation. `part` is the number of its standard, "" where it has no standard of its own. `profile` is
+    its code in partition 8."""
 
     name: str
     part: str
